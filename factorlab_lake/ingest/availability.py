@@ -1,0 +1,38 @@
+"""When a fact could first be used.
+
+A filing accepted by 16:00 New York time can be used at that day's close, a later one at the next
+calendar day's. Without an acceptance time: the day after the filing date; without that: 75 days after
+the period's end. A date on or before the period's end cannot be when its figures became known (providers
+fill unknown ones that way), so it counts as missing.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from factorlab_lake.ingest.parse import NEW_YORK
+
+__all__ = ["ESTIMATED_LAG_DAYS", "availability"]
+
+ESTIMATED_LAG_DAYS = 75
+_CLOSE = pl.time(16, 0, 0)
+
+
+def availability(period_end: str = "fiscal_date") -> list[pl.Expr]:
+    """Return accepted_date, available_date and availability_basis from accepted_at and filing_date."""
+    local = pl.col("accepted_at").dt.convert_time_zone(NEW_YORK)
+    accepted = local.dt.date()
+    end = pl.col(period_end)
+    at_close = pl.when(local.dt.time() <= _CLOSE).then(accepted).otherwise(accepted.dt.offset_by("1d"))
+    by_acceptance = pl.when(accepted > end).then(at_close)
+    by_filing = pl.when(pl.col("filing_date") > end).then(pl.col("filing_date").dt.offset_by("1d"))
+    return [
+        accepted.alias("accepted_date"),
+        pl.coalesce(by_acceptance, by_filing, end.dt.offset_by(f"{ESTIMATED_LAG_DAYS}d")).alias("available_date"),
+        pl.when(by_acceptance.is_not_null())
+        .then(pl.lit("accepted"))
+        .when(by_filing.is_not_null())
+        .then(pl.lit("filing_date"))
+        .otherwise(pl.lit("estimated"))
+        .alias("availability_basis"),
+    ]

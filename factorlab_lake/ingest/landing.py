@@ -1,0 +1,108 @@
+"""Bring typed rows into a lake's tables: what is new is appended, what changes replaces its partition."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import polars as pl
+
+from factorlab_lake.ingest.versions import distinct_in_time, number_versions, superseded_kind
+from factorlab_lake.lake.transaction import Transaction
+from factorlab_lake.schema import TableSpec, table
+
+__all__ = ["land"]
+
+
+def land(tx: Transaction, name: str, rows: pl.DataFrame, now: datetime) -> None:
+    """Merge typed rows of one table (without ``recorded_at``) into the lake. Landing twice changes nothing."""
+    if rows.is_empty():
+        return
+    spec = table(name)
+    rows = rows.with_columns(recorded_at=pl.lit(now).cast(pl.Datetime("us", "UTC")))
+    if name == "price_data":
+        _land_bars(tx, rows)
+    elif "version" in spec.names():
+        _land_versions(tx, spec, rows)
+    else:
+        _land_newest(tx, spec, rows)
+
+
+def _land_versions(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> None:
+    held = tx.read(spec.name, symbols=rows["symbol"])
+    merged = number_versions(pl.concat([held, rows], how="diagonal_relaxed"), spec)
+    _reconcile(tx, spec, held, merged)
+
+
+def _land_newest(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> None:
+    """Tables that keep one row per key: the one fetched last."""
+    held = tx.read(spec.name, symbols=rows["symbol"])
+    key = list(spec.key)
+    merged = distinct_in_time(
+        pl.concat([held, rows], how="diagonal_relaxed"), key, [pl.col("fetched_at")], spec.names("value")
+    )
+    _reconcile(tx, spec, held, merged.unique(key, keep="last", maintain_order=True))
+
+
+def _land_bars(tx: Transaction, rows: pl.DataFrame) -> None:
+    """One current bar per symbol and day, the one fetched last; earlier contents go to price_revisions."""
+    current, revised = table("price_data"), table("price_revisions")
+    key = list(current.key)
+    years = rows["year"].unique().to_list()
+    held = tx.read("price_data", symbols=rows["symbol"], partitions=years)
+    fresh, contested = _split_fresh(rows, held, key)
+    tx.append("price_data", fresh)
+    if contested.is_empty():
+        return
+    days = contested.select(key).unique()
+    held = held.join(days, on=key, how="semi")
+    earlier = tx.read("price_revisions", symbols=days["symbol"], partitions=years).join(days, on=key, how="semi")
+    merged = distinct_in_time(
+        pl.concat([earlier.drop("change_kind"), held, contested], how="diagonal_relaxed"),
+        key,
+        [pl.col("fetched_at"), _rebased(), pl.col("fetch_id")],
+        current.names("value"),
+    ).with_columns(superseded_kind())
+    newest = ~pl.all_horizontal(pl.col(k) == pl.col(k).shift(-1) for k in key).fill_null(value=False)
+    _reconcile(tx, current, held, merged.filter(newest).drop("change_kind"))
+    _reconcile(tx, revised, earlier, merged.filter(~newest))
+
+
+def _rebased() -> pl.Expr:
+    """How far a bar was re-based: of two bars of one fetch, the one that counts more splits is the newer."""
+    return pl.col("volume") / pl.col("unadjusted_volume")
+
+
+def _split_fresh(rows: pl.DataFrame, held: pl.DataFrame, key: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows whose day nobody else speaks about, and the others."""
+    if rows.select(key).is_duplicated().any() or not held.is_empty():
+        counted = rows.with_columns(_n=pl.len().over(key)).join(
+            held.select(*key, pl.lit(value=True).alias("_held")), on=key, how="left"
+        )
+        alone = (counted["_n"] == 1) & counted["_held"].is_null()
+        return rows.filter(alone), rows.filter(~alone)
+    return rows, rows.clear()
+
+
+def _reconcile(tx: Transaction, spec: TableSpec, held: pl.DataFrame, wanted: pl.DataFrame) -> None:
+    """Make the held rows into the wanted ones, with as little writing as that takes."""
+    names = [n for n in spec.names() if n != "recorded_at"]
+    held, wanted = _fingerprint(held, names), _fingerprint(wanted.select(spec.names()), names)
+    added = wanted.join(held, on="_print", how="anti").drop("_print")
+    removed = held.join(wanted, on="_print", how="anti")
+    if removed.is_empty():
+        tx.append(spec.name, added)
+        return
+    if not spec.partition_by:
+        rest = _fingerprint(tx.read(spec.name), names).join(removed, on="_print", how="anti").drop("_print")
+        tx.replace(spec.name, pl.concat([rest, added]), [])
+        return
+    part = pl.col(spec.partition_by)
+    touched = removed[spec.partition_by].unique().to_list()
+    rest = _fingerprint(tx.read(spec.name, partitions=touched), names).join(removed, on="_print", how="anti")
+    inside = added.filter(part.is_in(touched))
+    tx.replace(spec.name, pl.concat([rest.drop("_print"), inside]), touched)
+    tx.append(spec.name, added.filter(~part.is_in(touched)))
+
+
+def _fingerprint(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    return rows.with_columns(rows.select(names).hash_rows(seed=1).alias("_print"))

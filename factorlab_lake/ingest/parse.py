@@ -1,0 +1,140 @@
+"""Raw provider values to typed ones, a whole column at a time, with a fault text where one cannot be read.
+
+A raw column may have any type JSON can give, and several in one batch; what is a number written as
+text is read as a number, NaN and empty text are missing, anything else is a fault of its record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from factorlab_lake.schema import Column
+
+__all__ = ["Parsed", "json_object", "parse"]
+
+_NOTHING = pl.lit(None, pl.String)
+NEW_YORK = "America/New_York"
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A typed expression, and one that is the fault's text where there is one."""
+
+    value: pl.Expr
+    fault: pl.Expr | None
+
+
+def parse(raw: pl.DataFrame, field: str, column: Column) -> Parsed:
+    """Return how to read ``field`` of ``raw`` as ``column``."""
+    dtype, source = raw.schema[field], pl.col(field)
+    if dtype == pl.Null:
+        return Parsed(_typed_null(column), None)
+    if column.kind in ("number", "integer") and dtype.is_numeric():
+        return _from_number(field, column, source)
+    if column.kind == "boolean" and dtype == pl.Boolean:
+        return Parsed(source, None)
+    text = _as_text(source, dtype)
+    return _READERS[column.kind](field, text)
+
+
+def json_object(raw: pl.DataFrame, names: list[str]) -> pl.Expr:
+    """Return a JSON object of the non-missing values of some columns, keys sorted; null when all are missing.
+
+    Whole numbers are written alike whether they came as 1 or 1.0, so that equal records give equal text.
+    """
+    if not names:
+        return _NOTHING
+    members = [_member(name, raw.schema[name]) for name in sorted(names)]
+    inside = pl.concat_str(members, separator=", ", ignore_nulls=True)
+    return pl.when(pl.all_horizontal(m.is_null() for m in members)).then(_NOTHING).otherwise("{" + inside + "}")
+
+
+def _member(name: str, dtype: pl.DataType) -> pl.Expr:
+    value = pl.col(name)
+    if dtype.is_numeric():
+        value = value.cast(pl.Float64).fill_nan(None)
+    one = pl.struct(value.alias(name)).struct.json_encode()
+    return pl.when(value.is_not_null()).then(one.str.slice(1, one.str.len_chars() - 2))
+
+
+def _typed_null(column: Column) -> pl.Expr:
+    if column.kind == "timestamp":
+        return pl.lit(None, pl.Datetime("us", "UTC"))
+    return pl.lit(None, getattr(pl, column.types.polars))
+
+
+def _as_text(source: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    if dtype.is_nested():
+        return pl.struct(source).struct.json_encode()
+    text = source if dtype == pl.String else source.cast(pl.String)
+    text = text.str.strip_chars()
+    return pl.when(text != "").then(text)
+
+
+def _from_number(field: str, column: Column, source: pl.Expr) -> Parsed:
+    value = source.cast(pl.Float64).fill_nan(None)
+    if column.kind == "integer":
+        whole = value.cast(pl.Int32, strict=False)
+        return Parsed(whole, _fault(field, value, whole.is_null(), "a whole number"))
+    return Parsed(value, _fault(field, value, value.is_infinite(), "a finite number"))
+
+
+def _read_number(field: str, text: pl.Expr) -> Parsed:
+    number = text.cast(pl.Float64, strict=False)
+    bad = number.is_null() | number.is_infinite()
+    return Parsed(number.fill_nan(None), _fault(field, text, bad, "a number"))
+
+
+def _read_integer(field: str, text: pl.Expr) -> Parsed:
+    number = text.cast(pl.Float64, strict=False).cast(pl.Int32, strict=False)
+    return Parsed(number, _fault(field, text, number.is_null(), "a whole number"))
+
+
+def _read_boolean(field: str, text: pl.Expr) -> Parsed:
+    lower = text.str.to_lowercase()
+    value = pl.when(lower.is_in(["true", "false"])).then(lower == "true")
+    return Parsed(value, _fault(field, text, value.is_null(), "true or false"))
+
+
+def _read_date(field: str, text: pl.Expr) -> Parsed:
+    date = text.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
+    return Parsed(date, _fault(field, text, date.is_null(), "a date such as 2024-12-31"))
+
+
+def _read_timestamp(field: str, text: pl.Expr) -> Parsed:
+    # A bare date is read as its last second: known no earlier than that for certain.
+    clock = pl.when(text.str.len_chars() == 10).then(text + " 23:59:59").otherwise(text.str.replace("T", " "))
+    naive = clock.str.slice(0, 19).str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False)
+    moment = _new_york(naive)
+    return Parsed(moment, _fault(field, text, naive.is_null(), "a time such as 2024-12-31 16:30:00"))
+
+
+def _new_york(naive: pl.Expr) -> pl.Expr:
+    """New York wall time to UTC; the hour that occurs twice is the later one, the one skipped is moved on."""
+
+    def zoned(t: pl.Expr) -> pl.Expr:
+        return t.dt.replace_time_zone(NEW_YORK, ambiguous="latest", non_existent="null")
+
+    return pl.coalesce(zoned(naive), zoned(naive.dt.offset_by("1h"))).dt.convert_time_zone("UTC").dt.cast_time_unit("us")
+
+
+def _read_text(field: str, text: pl.Expr) -> Parsed:
+    return Parsed(text, None)
+
+
+_READERS = {
+    "number": _read_number,
+    "integer": _read_integer,
+    "boolean": _read_boolean,
+    "date": _read_date,
+    "timestamp": _read_timestamp,
+    "text": _read_text,
+    "json": _read_text,
+}
+
+
+def _fault(field: str, given: pl.Expr, bad: pl.Expr, expected: str) -> pl.Expr:
+    shown = pl.lit(f"{field}: '") + given.cast(pl.String).str.slice(0, 60) + f"' is not {expected}"
+    return pl.when(given.is_not_null() & bad).then(shown)

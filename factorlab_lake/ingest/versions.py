@@ -1,0 +1,131 @@
+"""What several fetches said about the same thing, put in order: versions and their kinds.
+
+The order is by acceptance, then by the time of the fetch, never by arrival. A row that says nothing
+beyond its predecessor (every value equal or missing) is the same content seen again, or a copy that
+lost values on its way, and makes no version. So the result depends on what was sent and when, not on
+the order in which it was read.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from factorlab_lake.ingest.availability import ESTIMATED_LAG_DAYS
+from factorlab_lake.schema import TableSpec
+
+__all__ = ["distinct_in_time", "number_versions", "superseded_kind"]
+
+_ROUNDING = 5.1e-5  # FMP rounds per-share figures and prices to four decimals
+_SMALL = 40  # the largest side of a split ratio that is taken for one
+
+
+def distinct_in_time(rows: pl.DataFrame, key: list[str], order: list[pl.Expr], values: list[str]) -> pl.DataFrame:
+    """Return the rows in order by key and time, without those that only repeat their predecessor."""
+    missing = pl.sum_horizontal(pl.col(v).is_null() for v in values)
+    # Within one fetch the fuller record comes first; the hash only makes the order of any others repeatable.
+    rows = rows.sort([*key, *order, missing, pl.struct(values).hash(seed=1)], nulls_last=True)
+    while True:
+        same_key = pl.all_horizontal(pl.col(k) == pl.col(k).shift(1) for k in key)
+        repeats = pl.all_horizontal(pl.col(v).is_null() | (pl.col(v) == pl.col(v).shift(1)) for v in values)
+        again = rows.select((same_key & repeats).fill_null(value=False)).to_series()
+        if not again.any():
+            return rows
+        rows = rows.filter(~again)
+
+
+def number_versions(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
+    """Order, reduce and number the versions of statements, ratios or share counts, and name their kinds."""
+    key = [k for k in spec.key if k != "version"]
+    values = spec.names("value")
+    rows = distinct_in_time(rows.with_columns(_known_at(rows, key)), key, [pl.col("_known_at"), pl.col("fetched_at")], values)
+    same_key = pl.all_horizontal(pl.col(k) == pl.col(k).shift(1) for k in key).fill_null(value=False)
+    first = ~same_key
+    run = first.cast(pl.Int32).cum_sum()
+    return rows.with_columns(
+        version=pl.int_range(pl.len(), dtype=pl.Int32).over(run) + 1,
+        change_kind=pl.when(first)
+        .then(pl.lit("original"))
+        .when(_accepted_later(rows))
+        .then(pl.lit("restatement"))
+        .when(_rescaled(spec))
+        .then(pl.lit("split_rebase"))
+        .otherwise(pl.lit("vendor_revision")),
+    ).drop("_known_at")
+
+
+def superseded_kind() -> pl.Expr:
+    """Return why each bar was superseded by the next row, which must be of the same day."""
+    ratio = pl.col("close_price") / pl.col("close_price").shift(-1)
+    prices = ["open_price", "high_price", "low_price", "close_price"]
+    moved = pl.all_horizontal(_scaled(pl.col(p), pl.col(p).shift(-1), ratio) for p in prices)
+    split = (ratio != 1) & _is_split_ratio(ratio, 2 * _ROUNDING) & moved
+    same = pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).shift(-1)) for c in [*prices, "volume"])
+    return (
+        pl.when(split)
+        .then(pl.lit("split_rebase"))
+        .when(same)
+        .then(pl.lit("adjusted_close_rebase"))
+        .otherwise(pl.lit("vendor_revision"))
+        .alias("change_kind")
+    )
+
+
+def _known_at(rows: pl.DataFrame, key: list[str]) -> pl.Expr:
+    """When a row became public, for ordering: a copy without acceptance takes that of its filing."""
+    if "accepted_at" not in rows.columns:
+        return pl.lit(0).alias("_known_at")
+    utc = pl.Datetime("us", "UTC")
+    of_filing = pl.col("accepted_at").min().over([*key, "filing_date"])
+    filed = pl.col("filing_date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC").dt.offset_by("1d")
+    day = key[1]
+    assumed = pl.col(day).cast(pl.Datetime("us")).dt.replace_time_zone("UTC").dt.offset_by(f"{ESTIMATED_LAG_DAYS}d")
+    return pl.coalesce("accepted_at", of_filing, filed, assumed).cast(utc).alias("_known_at")
+
+
+def _accepted_later(rows: pl.DataFrame) -> pl.Expr:
+    if "accepted_at" not in rows.columns:
+        return pl.lit(value=False)
+    return (pl.col("accepted_at") > pl.col("accepted_at").shift(1)).fill_null(value=False)
+
+
+def _rescaled(spec: TableSpec) -> pl.Expr:
+    """True where, from the row before, only shares and per-share items moved, all by one split's factor."""
+    counts = [c.name for c in spec.columns if c.additive == "shares"]
+    per_share = [c.name for c in spec.columns if c.additive == "per_share"]
+    if not counts:
+        return pl.lit(value=False)
+    ratio = pl.coalesce(pl.col(c) / pl.col(c).shift(1) for c in counts)
+    moving = {*counts, *per_share}
+    still = [n for n in spec.names("value") if n not in moving]
+    return (
+        (ratio != 1)
+        & _is_split_ratio(ratio, 1e-6)
+        & pl.all_horizontal(_counted(pl.col(c), ratio) for c in counts)
+        & pl.all_horizontal(_scaled(pl.col(c).shift(1), pl.col(c), ratio) for c in per_share)
+        & pl.all_horizontal(pl.col(c).is_null() | (pl.col(c) == pl.col(c).shift(1)) for c in still)
+    ).fill_null(value=False)
+
+
+def _counted(now: pl.Expr, ratio: pl.Expr) -> pl.Expr:
+    before = now.shift(1)
+    return (now.is_null() & before.is_null()) | ((now - before * ratio).abs() <= 1 + 1e-6 * now.abs())
+
+
+def _scaled(larger: pl.Expr, smaller: pl.Expr, ratio: pl.Expr) -> pl.Expr:
+    """``larger`` is ``smaller`` times ``ratio``, as far as four decimals on each side can tell."""
+    off = (larger - smaller * ratio).abs()
+    # The ratio itself may come from rounded prices, so its error scales with the price.
+    slack = _ROUNDING * (1 + ratio) + larger.abs() * 1e-5
+    return (larger.is_null() & smaller.is_null()) | (off <= slack).fill_null(value=False)
+
+
+def _is_split_ratio(ratio: pl.Expr, tolerance: float) -> pl.Expr:
+    """Close to a fraction with small numbers: 4, 7, 3/2, 1/10."""
+    checks = []
+    for side in (ratio, 1 / ratio):
+        for denominator in range(1, 6):
+            scaled = side * denominator
+            whole = scaled.round()
+            near = (scaled - whole).abs() <= tolerance * scaled
+            checks.append(near & (whole != denominator) & whole.is_between(1, _SMALL))
+    return pl.any_horizontal(checks)

@@ -1,0 +1,84 @@
+"""The data files of a snapshot, and which of them a question needs.
+
+A table version's file list is derived from its Delta log once, when the version is committed, and kept
+beside the snapshots, so that a reader starts without replaying logs. A missing list is derived anew.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import astuple, dataclass
+from importlib import import_module
+from pathlib import Path
+
+from factorlab_lake.lake.layout import Layout, write_atomically
+from factorlab_lake.lake.snapshots import Snapshot
+from factorlab_lake.schema import table
+
+__all__ = ["DataFile", "files_of", "prune", "remember"]
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """One Parquet file: path within its table's folder, size, and the ranges of what is inside."""
+
+    path: str
+    rows: int
+    size_bytes: int
+    partition: int | None
+    symbols: tuple[str | None, str | None]
+    dates: tuple[str | None, str | None]
+
+
+def remember(layout: Layout, name: str, version: int) -> list[DataFile]:
+    """Derive the file list of a table version from its Delta log and keep it for readers."""
+    # Loaded here because a reader with kept lists never needs the Delta library.
+    delta = import_module("factorlab_lake.lake.delta")
+    found: list[DataFile] = delta.list_files(layout.table(name), table(name), version)
+    try:
+        write_atomically(_kept(layout, name, version), json.dumps([astuple(f) for f in found]))
+    except PermissionError:
+        pass  # a reader of a read-only folder derives the list each time
+    return found
+
+
+def files_of(layout: Layout, snapshot: Snapshot, name: str) -> list[DataFile]:
+    """Return the files that hold a table's rows in a snapshot; none when the table has no rows yet."""
+    version = snapshot.tables.get(name)
+    if version is None:
+        return []
+    try:
+        rows = json.loads(_kept(layout, name, version).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return remember(layout, name, version)
+    return [DataFile(*row[:4], tuple(row[4]), tuple(row[5])) for row in rows]
+
+
+def prune(
+    files: list[DataFile],
+    *,
+    symbols: list[str] | None = None,
+    first: str | None = None,
+    last: str | None = None,
+) -> list[DataFile]:
+    """Keep the files that can hold rows of the symbols between two ISO dates; unknown ranges are kept.
+
+    Delta may cut a long maximum short, so the upper end of a file's symbols is compared by its prefix.
+    """
+    return [f for f in files if _overlaps(f.dates, first, last) and _holds_any(f.symbols, symbols)]
+
+
+def _overlaps(span: tuple[str | None, str | None], first: str | None, last: str | None) -> bool:
+    low, high = span
+    return not ((last and low and low > last) or (first and high and high < first))
+
+
+def _holds_any(span: tuple[str | None, str | None], symbols: list[str] | None) -> bool:
+    low, high = span
+    if symbols is None or low is None or high is None:
+        return True
+    return any(low <= s and s[: len(high)] <= high for s in symbols)
+
+
+def _kept(layout: Layout, name: str, version: int) -> Path:
+    return layout.file_lists / f"{name}-{version}.json"

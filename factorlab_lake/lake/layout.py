@@ -1,0 +1,104 @@
+"""Where things lie in a lake's folder.
+
+::
+
+    <root>/price_data/            a Delta table, and so on for each table that has rows
+    <root>/_lake/lake.json        format and identity of the lake
+    <root>/_lake/write.lock       held by the one writer
+    <root>/_lake/snapshots/       one small file per lake-wide snapshot
+    <root>/_lake/files/           file lists of table versions, derived from the Delta logs
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from factorlab_lake.errors import AlreadyExists, LakeDamaged, NotFound
+
+__all__ = ["FORMAT", "Layout", "create", "find", "write_atomically"]
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths of one lake."""
+
+    root: Path
+
+    def table(self, name: str) -> Path:
+        """Folder of a Delta table."""
+        return self.root / name
+
+    @property
+    def identity(self) -> Path:
+        """The file that makes a folder a lake."""
+        return self.root / "_lake" / "lake.json"
+
+    @property
+    def lock(self) -> Path:
+        """The file the writer locks."""
+        return self.root / "_lake" / "write.lock"
+
+    @property
+    def snapshots(self) -> Path:
+        """Folder of the lake-wide snapshots."""
+        return self.root / "_lake" / "snapshots"
+
+    @property
+    def file_lists(self) -> Path:
+        """Folder of the derived file lists."""
+        return self.root / "_lake" / "files"
+
+
+def create(root: str | os.PathLike[str]) -> Layout:
+    """Make an empty lake at ``root``; :class:`AlreadyExists` when a lake or something else is there."""
+    layout = Layout(Path(root).resolve())
+    if layout.identity.exists():
+        raise AlreadyExists(f"{layout.root} is a lake already; open it instead.", path=str(layout.root))
+    if layout.root.is_file() or (layout.root.is_dir() and any(layout.root.iterdir())):
+        raise AlreadyExists(
+            f"{layout.root} holds something that is not a lake; give an empty or a new folder.",
+            path=str(layout.root),
+        )
+    layout.snapshots.mkdir(parents=True, exist_ok=True)
+    layout.file_lists.mkdir(exist_ok=True)
+    body = {"format": FORMAT, "lake_id": str(uuid.uuid4())}
+    write_atomically(layout.identity, json.dumps(body))
+    return layout
+
+
+def find(root: str | os.PathLike[str]) -> Layout:
+    """Return the layout of an existing lake; :class:`NotFound` when there is none at ``root``."""
+    layout = Layout(Path(root).resolve())
+    try:
+        found = json.loads(layout.identity.read_text(encoding="utf-8"))["format"]
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFound(
+            f"No lake at {layout.root}; `factorlab-lake init` or factorlab_lake.open(path) makes one.",
+            path=str(layout.root),
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise LakeDamaged(
+            f"{layout.identity} cannot be read; restore it from a backup.", path=str(layout.identity)
+        ) from None
+    if found != FORMAT:
+        raise LakeDamaged(
+            f"{layout.root} has format {found}, this program reads {FORMAT}; use a program of that format.",
+            path=str(layout.root),
+        )
+    return layout
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a small file so that it is there whole or not at all, also after a power cut."""
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    with beside.open("w", encoding="utf-8") as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
+    beside.replace(path)

@@ -1,0 +1,176 @@
+"""Changing a lake: everything a transaction writes becomes visible together, or never.
+
+Order of a change, safe at every step: take the lock; undo table commits that no snapshot names (a
+writer died between them and its snapshot); commit to the tables; derive the file lists; write the
+snapshot. Until the last step readers see nothing of it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import polars as pl
+
+from factorlab_lake.lake import delta, files, snapshots
+from factorlab_lake.lake.layout import Layout
+from factorlab_lake.lake.lock import writing
+from factorlab_lake.lake.snapshots import Snapshot
+from factorlab_lake.schema import TABLES, table
+
+__all__ = ["Transaction", "roll_back", "transaction"]
+
+# More files than this in one partition, and an ingest ends with their rewrite.
+MAX_FILES_PER_PARTITION = 8
+
+
+@dataclass(slots=True)
+class Transaction:
+    """The writer's view of a lake: the snapshot it started from, and the table versions it made."""
+
+    layout: Layout
+    base: Snapshot
+    reason: str
+    changed: dict[str, int] = field(default_factory=dict)
+
+    def read(
+        self, name: str, *, partitions: list[int] | None = None, symbols: pl.Series | None = None
+    ) -> pl.DataFrame:
+        """Return a table's rows as this transaction sees them: of some partitions, some symbols, or all."""
+        seen = Snapshot(id=-1, tables=self.base.tables | self.changed)
+        found = files.files_of(self.layout, seen, name)
+        if partitions is not None:
+            found = [f for f in found if f.partition is None or f.partition in partitions]
+        if symbols is not None:
+            found = files.prune(found, symbols=symbols.unique().to_list())
+        return read_files(self.layout, name, found, symbols)
+
+    def log_ids(self) -> set[str]:
+        """Ids of the fetches that have landed."""
+        return set(self.read("data_fetch_log")["fetch_id"])
+
+    def append(self, name: str, frame: pl.DataFrame) -> None:
+        """Add rows to a table."""
+        if not frame.is_empty():
+            self.changed[name] = delta.append(self.layout.table(name), table(name), frame, self.reason)
+
+    def replace(self, name: str, frame: pl.DataFrame, partitions: list[int]) -> None:
+        """Put ``frame`` in the place of whole partitions, or of all rows of an unpartitioned table."""
+        self.changed[name] = delta.replace(self.layout.table(name), table(name), frame, partitions, self.reason)
+
+    def compact(self) -> None:
+        """Rewrite, sorted, the partitions of changed tables that hold more than a handful of files."""
+        for name in list(self.changed):
+            spec = table(name)
+            found = files.files_of(self.layout, Snapshot(id=-1, tables=self.changed), name)
+            counts: dict[int | None, int] = {}
+            for f in found:
+                counts[f.partition] = counts.get(f.partition, 0) + 1
+            for partition, count in counts.items():
+                if count > MAX_FILES_PER_PARTITION:
+                    chosen = [partition] if partition is not None else []
+                    self.replace(name, self.read(name, partitions=chosen if spec.partition_by else None), chosen)
+
+
+def read_files(
+    layout: Layout, name: str, chosen: list[files.DataFile], symbols: pl.Series | None = None
+) -> pl.DataFrame:
+    """Read data files of one table into a frame with the table's columns, the partition's included."""
+    spec, schema = table(name), delta.polars_schema(table(name))
+    in_files = {c: t for c, t in schema.items() if c != spec.partition_by}
+    parts = [pl.LazyFrame(schema=schema)]
+    for f in chosen:
+        part = pl.scan_parquet(
+            layout.table(name) / f.path, schema=in_files, missing_columns="insert", hive_partitioning=False
+        )
+        if spec.partition_by:
+            part = part.with_columns(pl.lit(f.partition, schema[spec.partition_by]).alias(spec.partition_by))
+        parts.append(part.select(schema.names()))
+    everything = pl.concat(parts)
+    return (everything if symbols is None else everything.filter(pl.col("symbol").is_in(symbols.implode()))).collect()
+
+
+@contextmanager
+def transaction(
+    layout: Layout,
+    *,
+    reason: str,
+    program_version: str,
+    operation: str = "",
+    timeout_s: float = 60.0,
+) -> Iterator[Transaction]:
+    """Open a transaction; leaving the block commits it as one snapshot, an exception undoes it.
+
+    Raises :class:`~factorlab_lake.errors.LakeLocked` when another writer does not end in time.
+    """
+    with writing(layout, timeout_s=timeout_s):
+        current = Transaction(layout, snapshots.latest(layout), reason)
+        _undo_unfinished(current)
+        try:
+            yield current
+            current.compact()
+        except BaseException:
+            _undo_unfinished(current)
+            raise
+        _commit(current, program_version=program_version, operation=operation)
+
+
+def roll_back(layout: Layout, to: Snapshot, *, reason: str, program_version: str) -> Snapshot:
+    """Make an earlier snapshot's content current again, as a new snapshot; history stays whole."""
+    with writing(layout):
+        current = Transaction(layout, snapshots.latest(layout), reason)
+        _undo_unfinished(current)
+        for name, version in current.base.tables.items():
+            target = to.tables.get(name)
+            if target is None:
+                current.replace(name, current.read(name, partitions=[]).clear(), _partitions(current, name))
+            elif target != version:
+                current.changed[name] = delta.restore(layout.table(name), target, reason)
+        _commit(current, program_version=program_version, operation="")
+        return snapshots.latest(layout)
+
+
+def _partitions(current: Transaction, name: str) -> list[int]:
+    found = files.files_of(current.layout, current.base, name)
+    return sorted({f.partition for f in found if f.partition is not None})
+
+
+def _undo_unfinished(current: Transaction) -> None:
+    """Bring every table back to what the newest snapshot says; the restored versions go into the next one."""
+    undone: dict[str, int] = {}
+    for name in TABLES:
+        wanted = current.base.tables.get(name)
+        newest = delta.current_version(current.layout.table(name))
+        if newest == -1 or newest == wanted:
+            continue
+        if wanted is not None:
+            undone[name] = delta.restore(current.layout.table(name), wanted, "undo of an unfinished change")
+        else:
+            spec = table(name)
+            found = delta.list_files(current.layout.table(name), spec, newest)
+            years = sorted({f.partition for f in found if f.partition is not None})
+            if found:
+                empty = pl.DataFrame(schema=delta.polars_schema(spec))
+                delta.replace(current.layout.table(name), spec, empty, years, "undo of an unfinished change")
+    current.changed = undone
+
+
+def _commit(current: Transaction, *, program_version: str, operation: str) -> None:
+    if not current.changed:
+        return
+    for name, version in current.changed.items():
+        files.remember(current.layout, name, version)
+    snapshots.save(
+        current.layout,
+        Snapshot(
+            id=current.base.id + 1,
+            tables=current.base.tables | current.changed,
+            created_at=datetime.now(UTC).isoformat(timespec="microseconds"),
+            program_version=program_version,
+            reason=current.reason,
+            operation=operation or uuid.uuid4().hex,
+        ),
+    )

@@ -1,0 +1,197 @@
+"""Moving the old cache into a lake: plan, migrate. Resumable: a file that has landed is known by its digest."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import polars as pl
+
+from factorlab_lake.ingest.fetched import Fetched
+from factorlab_lake.ingest.pipeline import land_batch
+from factorlab_lake.lake import files, snapshots
+from factorlab_lake.lake.layout import Layout
+from factorlab_lake.lake.transaction import read_files, transaction
+from factorlab_lake.legacy.reader import CacheFile, read, scan
+from factorlab_lake.schema import TABLES
+
+__all__ = ["BATCH_RECORDS", "MigrationReport", "Progress", "migrate", "plan"]
+
+BATCH_RECORDS = 250_000
+_READ_AHEAD = 32
+_DATA_TABLES = [name for name in TABLES if name not in ("data_fetch_log", "rejected_records")]
+
+
+class Progress(Protocol):
+    """Called as a long run goes on."""
+
+    def __call__(self, *, files_done: int, files_total: int, records: int) -> None:
+        """Take note of how far it is."""
+
+
+@dataclass(slots=True)
+class MigrationReport:
+    """What a migration, or its plan, found and did. Counts are of records unless named otherwise.
+
+    ``equal`` records said nothing that the lake did not hold by then. ``faults`` are files that could not
+    be read; ``rejects`` are records that did not land, as (file, position, reason).
+    """
+
+    files: int = 0
+    files_landed_before: int = 0
+    records: int = 0
+    new: dict[str, int] = field(default_factory=dict)
+    rejected: int = 0
+    equal: int = 0
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    faults: list[tuple[str, str]] = field(default_factory=list)
+    rejects: list[tuple[str, int, str]] = field(default_factory=list)
+    snapshot_before: int = 0
+    snapshot_after: int = 0
+    seconds: float = 0.0
+
+    @property
+    def clean(self) -> bool:
+        """True when every file could be read and every record landed."""
+        return not self.faults and not self.rejects
+
+
+@dataclass(slots=True)
+class _Run:
+    """One pass over a cache: what was asked, and what has been seen so far."""
+
+    layout: Layout
+    cache: list[CacheFile]
+    known: set[str]
+    progress: Callable[..., None] | None
+    done: int = 0
+    records: int = 0
+    seen: dict[str, str] = field(default_factory=dict)
+
+    def answers(self) -> Iterator[Fetched]:
+        """Read the entries that have not landed, a few files ahead."""
+        entries = [f for f in self.cache if not f.skip]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for start in range(0, len(entries), _READ_AHEAD):
+                chunk = entries[start : start + _READ_AHEAD]
+                for file, answer in zip(chunk, pool.map(lambda f: read(f, self.known), chunk), strict=True):
+                    yield from self._note(file, answer, len(entries))
+
+    def _note(self, file: CacheFile, answer: Fetched, total: int) -> Iterator[Fetched]:
+        self.seen[answer.fetch_id] = file.path
+        self.done += 1
+        if answer.fetch_id not in self.known:
+            self.records += answer.count
+            yield answer
+        if self.progress:
+            self.progress(files_done=self.done, files_total=total, records=self.records)
+
+
+def plan(layout: Layout, cache_dir: str | os.PathLike[str], *, symbols: list[str] | None = None) -> MigrationReport:
+    """Read the whole cache without writing anything: what a migration would read, and what it cannot.
+
+    ``new`` and ``rejects`` stay empty: which records are new shows when they are merged.
+    """
+    run, report = _start(layout, cache_dir, symbols, None)
+    for answer in run.answers():
+        if answer.error:
+            report.faults.append((run.seen[answer.fetch_id], answer.error))
+    _count_files(run, report)
+    return report
+
+
+def migrate(
+    layout: Layout,
+    cache_dir: str | os.PathLike[str],
+    *,
+    program_version: str,
+    symbols: list[str] | None = None,
+    by_symbol: bool = False,
+    progress: Progress | None = None,
+) -> MigrationReport:
+    """Land every readable record of the cache; what has landed before is not read again.
+
+    Commits in batches of whole symbols (``by_symbol``: one symbol each), so a run that is cut off loses
+    at most its last batch and the next run goes on from there. The cache is only read.
+    """
+    started, operation = time.perf_counter(), uuid.uuid4().hex
+    run, report = _start(layout, cache_dir, symbols, progress)
+    before = _row_counts(layout)
+    for batch in _batches(run.answers(), 1 if by_symbol else BATCH_RECORDS):
+        with transaction(
+            layout, reason=f"migrate {_where(batch)}", program_version=program_version, operation=operation
+        ) as tx:
+            land_batch(tx, batch)
+    _count_files(run, report)
+    after = _row_counts(layout)
+    report.new = {n: after[n] - before[n] for n in _DATA_TABLES if after[n] != before[n]}
+    report.snapshot_after = snapshots.latest(layout).id
+    _add_faults(layout, run, report)
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+def _start(
+    layout: Layout, cache_dir: str | os.PathLike[str], symbols: list[str] | None, progress: Progress | None
+) -> tuple[_Run, MigrationReport]:
+    cache = scan(cache_dir, symbols)
+    snapshot = snapshots.latest(layout)
+    log = read_files(layout, "data_fetch_log", files.files_of(layout, snapshot, "data_fetch_log"))
+    report = MigrationReport(
+        skipped=[(f.path, f.skip) for f in cache if f.skip],
+        snapshot_before=snapshot.id,
+        snapshot_after=snapshot.id,
+    )
+    return _Run(layout, cache, set(log["fetch_id"]), progress), report
+
+
+def _batches(answers: Iterator[Fetched], at_least: int) -> Iterator[list[Fetched]]:
+    """Group answers into batches of whole symbols with at least so many records."""
+    batch: list[Fetched] = []
+    records = 0
+    for answer in answers:
+        if batch and records >= at_least and answer.symbol != batch[-1].symbol:
+            yield batch
+            batch, records = [], 0
+        batch.append(answer)
+        records += answer.count
+    if batch:
+        yield batch
+
+
+def _where(batch: list[Fetched]) -> str:
+    first, last = batch[0].symbol, batch[-1].symbol
+    return first if first == last else f"{first} to {last}"
+
+
+def _count_files(run: _Run, report: MigrationReport) -> None:
+    report.files = len(run.cache)
+    report.files_landed_before = sum(1 for i in run.seen if i in run.known)
+    report.records = run.records
+
+
+def _row_counts(layout: Layout) -> dict[str, int]:
+    snapshot = snapshots.latest(layout)
+    return {name: sum(f.rows for f in files.files_of(layout, snapshot, name)) for name in TABLES}
+
+
+def _add_faults(layout: Layout, run: _Run, report: MigrationReport) -> None:
+    """Take the faults of this cache from the lake's own log, so that a second run lists them again."""
+    snapshot = snapshots.latest(layout)
+
+    def mine(name: str) -> pl.DataFrame:
+        rows = read_files(layout, name, files.files_of(layout, snapshot, name))
+        return rows.filter(pl.col("fetch_id").is_in(list(run.seen)))
+
+    failed = mine("data_fetch_log").filter(~pl.col("success"))
+    report.faults = sorted((run.seen[i], e) for i, e in failed.select("fetch_id", "error_message").rows())
+    rejected = mine("rejected_records").select("fetch_id", "position", "reason")
+    report.rejects = sorted((run.seen[i], p, r) for i, p, r in rejected.rows())
+    fresh = rejected.filter(~pl.col("fetch_id").is_in(list(run.known)))
+    report.rejected = fresh.height
+    report.equal = report.records - report.rejected - sum(report.new.values())
