@@ -20,7 +20,7 @@ from factorlab_lake.lake.transaction import read_files, transaction
 from factorlab_lake.legacy.reader import CacheFile, read, scan
 from factorlab_lake.schema import TABLES
 
-__all__ = ["BATCH_RECORDS", "MigrationReport", "Progress", "migrate", "plan"]
+__all__ = ["BATCH_RECORDS", "MigrationReport", "Progress", "Run", "batches", "migrate", "plan"]
 
 BATCH_RECORDS = 250_000
 _READ_AHEAD = 32
@@ -62,7 +62,7 @@ class MigrationReport:
 
 
 @dataclass(slots=True)
-class _Run:
+class Run:
     """One pass over a cache: what was asked, and what has been seen so far."""
 
     layout: Layout
@@ -122,7 +122,7 @@ def migrate(
     started, operation = time.perf_counter(), uuid.uuid4().hex
     run, report = _start(layout, cache_dir, symbols, progress)
     before = _row_counts(layout)
-    for batch in _batches(run.answers(), 1 if by_symbol else BATCH_RECORDS):
+    for batch in batches(run.answers(), 1 if by_symbol else BATCH_RECORDS):
         with transaction(
             layout, reason=f"migrate {_where(batch)}", program_version=program_version, operation=operation
         ) as tx:
@@ -138,7 +138,7 @@ def migrate(
 
 def _start(
     layout: Layout, cache_dir: str | os.PathLike[str], symbols: list[str] | None, progress: Progress | None
-) -> tuple[_Run, MigrationReport]:
+) -> tuple[Run, MigrationReport]:
     cache = scan(cache_dir, symbols)
     snapshot = snapshots.latest(layout)
     log = read_files(layout, "data_fetch_log", files.files_of(layout, snapshot, "data_fetch_log"))
@@ -147,10 +147,10 @@ def _start(
         snapshot_before=snapshot.id,
         snapshot_after=snapshot.id,
     )
-    return _Run(layout, cache, set(log["fetch_id"]), progress), report
+    return Run(layout, cache, set(log["fetch_id"]), progress), report
 
 
-def _batches(answers: Iterator[Fetched], at_least: int) -> Iterator[list[Fetched]]:
+def batches(answers: Iterator[Fetched], at_least: int) -> Iterator[list[Fetched]]:
     """Group answers into batches of whole symbols with at least so many records."""
     batch: list[Fetched] = []
     records = 0
@@ -169,7 +169,7 @@ def _where(batch: list[Fetched]) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def _count_files(run: _Run, report: MigrationReport) -> None:
+def _count_files(run: Run, report: MigrationReport) -> None:
     report.files = len(run.cache)
     report.files_landed_before = sum(1 for i in run.seen if i in run.known)
     report.records = run.records
@@ -180,7 +180,7 @@ def _row_counts(layout: Layout) -> dict[str, int]:
     return {name: sum(f.rows for f in files.files_of(layout, snapshot, name)) for name in TABLES}
 
 
-def _add_faults(layout: Layout, run: _Run, report: MigrationReport) -> None:
+def _add_faults(layout: Layout, run: Run, report: MigrationReport) -> None:
     """Take the faults of this cache from the lake's own log, so that a second run lists them again."""
     snapshot = snapshots.latest(layout)
 

@@ -21,7 +21,14 @@ def line_items(statement_type: str) -> tuple[Column, ...]:
     ['revenue', 'cost_of_revenue']
     """
     return tuple(
-        Column(row["column"], "number", row["description"], unit=row["unit"], additive=row["kind"])
+        Column(
+            row["column"],
+            "number",
+            row["description"],
+            unit=row["unit"],
+            additive=row["kind"],
+            zero_is_missing=row["zero"] == "missing",
+        )
         for row in _rows()
         if row["statement"] == statement_type
     )

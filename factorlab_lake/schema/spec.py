@@ -37,7 +37,8 @@ class Column:
 
     ``role`` says what the column is for the merging of what several fetches sent:
     ``value`` columns make the content of a row, ``derived`` ones follow from it, and ``provenance``
-    ones say where and when the row came from.
+    ones say where and when the row came from. ``zero_is_missing`` marks items that no going concern reports
+    as exactly zero: vendors write 0 there for "not reported". They are stored as sent; computations skip them.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Column:
     unit: str = ""
     role: Literal["key", "value", "label", "derived", "provenance"] = "value"
     additive: Literal["flow", "stock", "per_share", "shares", "ratio", ""] = ""
+    zero_is_missing: bool = False
 
     @property
     def types(self) -> TypeNames:

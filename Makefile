@@ -1,0 +1,53 @@
+# `make help` lists the targets. They need Python 3.11 or newer with its venv module, and nothing else installed.
+PYTHON ?= python3
+ARGS ?=
+
+BIN := .venv/bin
+LOCK := .ci/constraints.txt
+READY := .venv/.ready
+PIP := -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test lint format bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+
+venv: $(READY) ## make .venv with the package (editable) and everything the locked versions name
+
+# pip comes first: the one that Python brings may be too old to read dependency groups.
+$(READY): pyproject.toml $(LOCK)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo '$(PYTHON) is missing or older than 3.11: try `make PYTHON=/path/to/python3.11 …`' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo '$(PYTHON) cannot make virtual environments: on Debian or Ubuntu, `apt-get install python3-venv`' >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python $(PIP) install --quiet -c $(LOCK) pip
+	$(BIN)/python $(PIP) install --quiet -c $(LOCK) --build-constraint $(LOCK) -e '.[pandas]' --group dev
+	@touch $@
+
+demo: venv ## load the sample data into a lake and ask it a few questions
+	$(BIN)/factorlab-lake demo
+
+test: venv ## run the tests on all cores; ARGS='-k splits' goes to pytest
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+lint: venv ## check style, formatting, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: venv ## put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: venv ## measure against the alternatives; ARGS go to the benchmarks
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lock: ## refresh the locked versions to the newest that fit pyproject.toml
+	@sh .ci/lock '$(PYTHON)' $(LOCK)
+
+clean: ## remove .venv, caches and build output (never data/lake)
+	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
+	find factorlab_lake tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Timed comparisons with the alternatives; `make bench` runs them."""

@@ -1,0 +1,112 @@
+"""Raw records beside the lake's rows: equal, differing (in what), or missing."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from factorlab_lake.fetch.field_maps import fields
+from factorlab_lake.ingest.normalize import DATASETS, META
+from factorlab_lake.schema import table
+
+__all__ = ["compare"]
+
+_KEY_FIELDS = {"date", "symbol", "period"}
+_NOT_SENT = {"cik": ["0000000000", "null", "0"]}
+
+
+def compare(raw: pl.DataFrame, held: pl.DataFrame, dataset: str) -> pl.DataFrame:
+    """Return one row per record: ``_fetch_id``, ``_position``, ``kind`` and ``what`` (the differing fields).
+
+    A record is equal when some version of its period, or some bar of its day, has every value it gives. A
+    value a record does not give (absent, null, NaN) is not compared.
+    """
+    spec = table(DATASETS[dataset])
+    known = fields(dataset) if dataset != "ratios" else {"calendarYear": "fiscal_year", "fiscalYear": "fiscal_year"}
+    records = raw.with_row_index("_row").with_columns(_keys(raw, dataset))
+    rows = held.with_columns(_k_day=pl.col(spec.time_column).cast(pl.String), _k_symbol="symbol")
+    keys = ["_k_symbol", "_k_day"]
+    if dataset != "price":
+        rows, keys = rows.with_columns(_k_period="fiscal_period"), [*keys, "_k_period"]
+    rows = rows.rename({c: f"lake_{c}" for c in held.columns})
+    pairs = records.join(rows, on=keys, how="left")
+    checks = [c for name in raw.columns if name not in META and name not in _KEY_FIELDS for c in [_check(raw, name, known)]]
+    what = pl.concat_str(checks, separator="; ", ignore_nulls=True)
+    judged = pairs.select(
+        "_row",
+        "_fetch_id",
+        "_position",
+        matched=pl.col("lake_fetch_id").is_not_null(),
+        faults=pl.sum_horizontal(c.is_not_null() for c in checks),
+        what=what,
+    )
+    best = judged.sort("_row", "faults").unique("_row", keep="first", maintain_order=True)
+    return best.select(
+        "_fetch_id",
+        "_position",
+        kind=pl.when(~pl.col("matched"))
+        .then(pl.lit("missing"))
+        .when(pl.col("faults") == 0)
+        .then(pl.lit("equal"))
+        .otherwise(pl.lit("differs")),
+        what=pl.when(pl.col("matched")).then("what").otherwise(pl.lit("no row of its symbol and date in the lake")),
+    )
+
+
+def _keys(raw: pl.DataFrame, dataset: str) -> list[pl.Expr]:
+    symbol = pl.coalesce(pl.col("symbol").cast(pl.String), "_symbol") if "symbol" in raw.columns else pl.col("_symbol")
+    day = pl.col("date").cast(pl.String).str.slice(0, 10) if "date" in raw.columns else pl.lit(None, pl.String)
+    keys = [symbol.alias("_k_symbol"), day.alias("_k_day")]
+    if dataset != "price":
+        annual = pl.when(pl.col("_period") == "annual").then(pl.lit("FY"))
+        period = pl.coalesce(pl.col("period").cast(pl.String), annual) if "period" in raw.columns else annual
+        keys.append(period.alias("_k_period"))
+    return keys
+
+
+def _check(raw: pl.DataFrame, name: str, known: dict[str, str]) -> pl.Expr:
+    """Return the text of a difference in one field, or null."""
+    column = known.get(name)
+    if column == "label":
+        return _difference(name, pl.col(name).cast(pl.String), pl.coalesce(_extra("extra", name), _label()))
+    if column is None:
+        return _difference(name, _as_sent(raw, name), _extra("metrics" if not known.get("date") else "extra", name))
+    return _difference(name, *_sides(raw, name, column))
+
+
+def _sides(raw: pl.DataFrame, name: str, column: str) -> tuple[pl.Expr, pl.Expr]:
+    mine, lakes = pl.col(name), pl.col(f"lake_{column}")
+    if column == "accepted_at":
+        local = lakes.dt.convert_time_zone("America/New_York").dt.strftime("%Y-%m-%d %H:%M:%S")
+        return mine.cast(pl.String).str.replace("T", " ").str.slice(0, 19), local
+    if column == "filing_date":
+        return mine.cast(pl.String).str.slice(0, 10), lakes.cast(pl.String)
+    if column in ("fiscal_year", "cik", "reported_currency", "link", "final_link"):
+        text = mine.cast(pl.String).str.strip_chars()
+        sent = ~text.is_in(_NOT_SENT.get(column, [])) & (text != "")
+        return pl.when(sent).then(text), lakes.cast(pl.String)
+    if raw.schema[name].is_numeric() or raw.schema[name] == pl.Null:
+        return mine.cast(pl.Float64).fill_nan(None), lakes
+    # Numbers written as text are compared as numbers; text that is none can equal nothing in the lake.
+    text = mine.cast(pl.String).str.strip_chars()
+    number = text.cast(pl.Float64, strict=False).fill_nan(None).cast(pl.String)
+    given = ~text.str.to_lowercase().is_in(["", "nan"])
+    return pl.when(given).then(pl.coalesce(number, text)), lakes.cast(pl.String)
+
+
+def _as_sent(raw: pl.DataFrame, name: str) -> pl.Expr:
+    if raw.schema[name].is_numeric():
+        return pl.col(name).cast(pl.Float64).fill_nan(None).cast(pl.String)
+    return pl.col(name).cast(pl.String)
+
+
+def _extra(column: str, name: str) -> pl.Expr:
+    return pl.col(f"lake_{column}").str.json_path_match(f"$['{name}']")
+
+
+def _label() -> pl.Expr:
+    return pl.col("lake_date").dt.strftime("%B %d, %y")
+
+
+def _difference(name: str, mine: pl.Expr, lakes: pl.Expr) -> pl.Expr:
+    text = pl.format(f"{name}: {{}} in the file, {{}} in the lake", mine, lakes.cast(pl.String).fill_null("nothing"))
+    return pl.when(mine.is_not_null() & mine.ne_missing(lakes)).then(text)

@@ -1,0 +1,96 @@
+"""What callers may give as symbols and dates, checked and brought into one form."""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta
+from typing import Any, TypeAlias
+
+from factorlab_lake.errors import InvalidInput, nearest
+
+__all__ = ["DateLike", "Dates", "one_of", "to_date", "to_dates", "to_symbols"]
+
+DateLike: TypeAlias = "str | date"
+Dates: TypeAlias = "DateLike | Iterable[DateLike] | None"
+_STEPS = {"D": "every day", "B": "Monday to Friday", "W": "Fridays", "ME": "month ends", "QE": "quarter ends", "YE": "year ends"}
+
+
+def to_symbols(given: str | Iterable[str]) -> list[str]:
+    """Return symbols as a list without repeats, in the order given; text, any length.
+
+    >>> to_symbols("BRK.B"), to_symbols(["AAPL", "AAPL", "0700.HK"])
+    (['BRK.B'], ['AAPL', '0700.HK'])
+    """
+    symbols = [given] if isinstance(given, str) else list(given)
+    for symbol in symbols:
+        if not isinstance(symbol, str) or not symbol.strip():
+            raise InvalidInput(
+                f"A symbol is a text such as 'AAPL', but {symbol!r} ({type(symbol).__name__}) was given; "
+                "symbols made of digits need quotes.",
+                symbol=symbol,
+            )
+    return list(dict.fromkeys(symbols))
+
+
+def to_date(given: Any, name: str = "date") -> date:
+    """Return a plain date from a date or an ISO text; a moment without a zone is refused.
+
+    >>> to_date("2024-01-31")
+    datetime.date(2024, 1, 31)
+    """
+    if isinstance(given, datetime):
+        raise InvalidInput(f"{name} is the moment {given.isoformat()}; give a plain date, such as '2024-01-31'.", given=given)
+    if isinstance(given, date):
+        return given
+    try:
+        return date.fromisoformat(given)
+    except (TypeError, ValueError):
+        raise InvalidInput(f"{name} is {given!r}; expected a date such as '2024-01-31'.", given=given) from None
+
+
+def to_dates(
+    given: Dates, *, start: DateLike | None = None, end: DateLike | None = None, freq: str | None = None
+) -> list[date]:
+    """Return dates: one, several, or every ``freq`` step from ``start`` to ``end`` (both included).
+
+    >>> to_dates(None, start="2024-01-15", end="2024-03-31", freq="ME")
+    [datetime.date(2024, 1, 31), datetime.date(2024, 2, 29), datetime.date(2024, 3, 31)]
+    """
+    if given is None:
+        if start is None or end is None:
+            raise InvalidInput("No dates were given; give dates, or start, end and freq (such as 'ME' for month ends).")
+        return list(_steps(to_date(start, "start"), to_date(end, "end"), freq or "ME"))
+    if start is not None or end is not None or freq is not None:
+        raise InvalidInput("Both dates and start/end/freq were given; give one or the other.")
+    if isinstance(given, str | date):
+        return [to_date(given)]
+    return list(dict.fromkeys(to_date(d) for d in given))
+
+
+def one_of(given: str, known: Iterable[str], name: str) -> str:
+    """Return ``given`` when it is known; the error names what is, and the nearest."""
+    options = list(known)
+    if given not in options:
+        raise InvalidInput(
+            f"{name} is {given!r}; expected one of {', '.join(options)}.{nearest(str(given), options)}", given=given
+        )
+    return given
+
+
+def _steps(start: date, end: date, freq: str) -> Iterator[date]:
+    one_of(freq, _STEPS, "freq")
+    day = start
+    while day <= end:
+        if _ends_step(day, freq):
+            yield day
+        day += timedelta(days=1)
+
+
+def _ends_step(day: date, freq: str) -> bool:
+    if freq == "D":
+        return True
+    if freq in ("B", "W"):
+        return day.weekday() < 5 if freq == "B" else day.weekday() == 4
+    last = day.day == calendar.monthrange(day.year, day.month)[1]
+    return last and (freq == "ME" or (freq == "QE" and day.month % 3 == 0) or (freq == "YE" and day.month == 12))

@@ -1,0 +1,33 @@
+"""DuckDB results as polars frames, through Arrow and without pyarrow."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import polars as pl
+from arro3.core import Table
+
+from factorlab_lake.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["to_polars"]
+
+
+def to_polars(relation: duckdb.DuckDBPyRelation | None) -> pl.DataFrame:
+    """Return a result's rows; a statement without a result gives an empty frame.
+
+    Raises :class:`InvalidInput` for what polars cannot hold: INTERVAL columns, two columns of one name.
+    """
+    if relation is None:
+        return pl.DataFrame()
+    for name, kind in zip(relation.columns, relation.types, strict=True):
+        if "INTERVAL" in str(kind):
+            raise InvalidInput(f"Column {name!r} is an INTERVAL, which frames cannot hold; cast it, such as to VARCHAR.")
+    twice = [name for name, count in Counter(relation.columns).items() if count > 1]
+    if twice:
+        raise InvalidInput(f"Two columns are called {twice[0]!r}; give one another name with AS.", column=twice[0])
+    # By way of arro3: handed straight to polars, DuckDB's bindings complain of leaks when Python ends.
+    return pl.DataFrame(Table.from_arrow(relation))

@@ -1,0 +1,85 @@
+"""The parts of the SQL that are column lists, made from the schema so that no list is written twice."""
+
+from __future__ import annotations
+
+from factorlab_lake.query.quoting import identifier, literal
+from factorlab_lake.schema import STATEMENT_TABLES, TABLES, Column, TableSpec, line_items, table
+
+__all__ = ["flow_columns", "placeholders"]
+
+_ATTRIBUTES = [
+    "symbol", "fiscal_date", "fiscal_period", "version", "change_kind", "fiscal_year", "reported_currency", "cik",
+    "filing_date", "accepted_at", "accepted_date", "available_date", "availability_basis", "split_basis_date",
+    "source_provider", "fetch_id", "fetched_at", "recorded_at", "extra", "link", "final_link",
+]  # fmt: skip
+
+
+def placeholders() -> dict[str, str]:
+    """Return every ``{{token}}`` of the SQL files with what stands for it."""
+    return {
+        "statement_union": "\nUNION ALL\n".join(_statement_select(t) for t in STATEMENT_TABLES),
+        "revision_pairs": "\nUNION ALL\n".join(_revision_pairs(TABLES[t]) for t in STATEMENT_TABLES.values()),
+        "bar_texts": _texts(table("price_data")),
+        "bar_names": ", ".join(_value_names(table("price_data"))),
+        "income_sums": _sums("income"),
+        "cash_flow_sums": _sums("cash_flow"),
+        "ttm_flows": ",\n       ".join(
+            [f"i.{identifier(n)}" for n in flow_columns("income")]
+            + [f"c.{identifier(n)} AS {identifier(out)}" for n, out in _cash_flow_names().items()]
+        ),
+    }
+
+
+def flow_columns(statement_type: str) -> list[str]:
+    """Return the additive line items of a statement type: the only ones that may be summed over quarters."""
+    return [c.name for c in _flows(statement_type)]
+
+
+def _flows(statement_type: str) -> list[Column]:
+    return [c for c in line_items(statement_type) if c.additive == "flow"]
+
+
+def _cash_flow_names() -> dict[str, str]:
+    """Cash flow items by their name in ``ttm``; one that the income statement has too gets a suffix."""
+    taken = set(flow_columns("income"))
+    return {n: f"{n}_cash_flow" if n in taken else n for n in flow_columns("cash_flow")}
+
+
+def _sums(statement_type: str) -> str:
+    """Sum each flow over the legs, but only where no leg lacks it."""
+    sums = []
+    for column in _flows(statement_type):
+        name = identifier(column.name)
+        value = f"nullif(s.{name}, 0)" if column.zero_is_missing else f"s.{name}"
+        sums.append(f"CASE WHEN count({value}) = count(*) THEN sum({value}) END AS {name}")
+    return ",\n       ".join(sums)
+
+
+def _statement_select(statement_type: str) -> str:
+    spec = TABLES[STATEMENT_TABLES[statement_type]]
+    items = ", ".join(f"{literal(c.name)}: {identifier(c.name)}" for c in line_items(statement_type))
+    attributes = ", ".join(identifier(n) for n in _ATTRIBUTES)
+    # Merging into an empty object drops the items that are NULL.
+    return (
+        f"SELECT {literal(statement_type)} AS statement_type, {attributes},\n"
+        f"       json_merge_patch('{{}}', to_json({{{items}}})) AS metrics\nFROM {identifier(spec.name)}"
+    )
+
+
+def _value_names(spec: TableSpec) -> list[str]:
+    return [identifier(n) for n in spec.names("value")]
+
+
+def _texts(spec: TableSpec) -> str:
+    return ", ".join(f"{n}::VARCHAR AS {n}" for n in _value_names(spec))
+
+
+def _revision_pairs(spec: TableSpec) -> str:
+    names = ", ".join(_value_names(spec))
+    return (
+        f"SELECT {literal(spec.name)} AS table_name, symbol, fiscal_date AS date, fiscal_period, column_name,\n"
+        "       lag(value) OVER w AS old, value AS new, change_kind AS kind, recorded_at, fetch_id, version > 1 AS later\n"
+        f"FROM (SELECT symbol, fiscal_date, fiscal_period, version, change_kind, recorded_at, fetch_id, {_texts(spec)}\n"
+        f"      FROM {identifier(spec.name)}) UNPIVOT INCLUDE NULLS (value FOR column_name IN ({names}))\n"
+        "WINDOW w AS (PARTITION BY symbol, fiscal_date, fiscal_period, column_name ORDER BY version)"
+    )

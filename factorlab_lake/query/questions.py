@@ -1,0 +1,150 @@
+"""The questions as methods: thin calls of the SQL functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+
+from factorlab_lake.query.arguments import DateLike, Dates, one_of, to_date, to_dates, to_symbols
+from factorlab_lake.query.session import Session
+from factorlab_lake.schema import STATEMENT_TYPES
+
+__all__ = ["Questions"]
+
+_PRICE_AGE_DAYS = 10  # the default limit of market_caps, for choosing files
+_ALWAYS, _NEVER = date(1, 1, 1), date(9999, 12, 31)
+
+
+class Questions:
+    """What one snapshot can be asked. Frames are polars; ``frame.to_pandas()`` is one call away."""
+
+    session: Session
+
+    def prices(
+        self,
+        symbols: str | Iterable[str],
+        start: DateLike | None = None,
+        end: DateLike | None = None,
+    ) -> pl.DataFrame:
+        """Return daily bars between two dates (both included).
+
+        One row per symbol and trading day with the columns of ``price_data``, ordered by symbol and date;
+        prices are per share in the symbol's currency, on the split basis of ``split_basis_date``. Unknown
+        symbols give no rows.
+        """
+        first, last = _range(start, end)
+        return self.session.frame(
+            "SELECT * FROM price_data WHERE symbol IN (SELECT unnest($symbols)) AND date BETWEEN $first AND $last "
+            "AND year BETWEEN year($first::DATE) AND year($last::DATE) ORDER BY symbol, date",
+            {"symbols": (wanted := to_symbols(symbols)), "first": first, "last": last},
+            symbols=wanted,
+            prices_from=first.isoformat(),
+            prices_to=last.isoformat(),
+        )
+
+    def statements(
+        self,
+        symbols: str | Iterable[str],
+        start: DateLike | None = None,
+        end: DateLike | None = None,
+        *,
+        types: Iterable[str] = STATEMENT_TYPES,
+        as_of: DateLike | None = None,
+    ) -> pl.DataFrame:
+        """Return statements whose fiscal period ends between two dates (both included).
+
+        Without ``as_of``: every version, one row per symbol, statement type, fiscal period and version.
+        With it: what was known at that day's close, one row per symbol, type and period. Columns are those
+        of ``financial_statements``; all line items are in ``metrics`` (JSON, in ``reported_currency``).
+        ``types`` are of income, balance_sheet, cash_flow. Ordered by symbol, type, period and version.
+        """
+        wanted = to_symbols(symbols)
+        kinds = [types] if isinstance(types, str) else list(types)
+        for kind in kinds:
+            one_of(kind, STATEMENT_TYPES, "statement type")
+        source = "financial_statements" if as_of is None else "statements_as_of($as_of)"
+        first, last = _range(start, end)
+        params: dict[str, Any] = {"symbols": wanted, "types": kinds, "first": first, "last": last}
+        if as_of is not None:
+            params["as_of"] = to_date(as_of, "as_of")
+        return self.session.frame(
+            f"SELECT * FROM {source} WHERE symbol IN (SELECT unnest($symbols)) "
+            "AND statement_type IN (SELECT unnest($types)) AND fiscal_date BETWEEN $first AND $last "
+            "ORDER BY symbol, statement_type, fiscal_date, fiscal_period, version",
+            params,
+        )
+
+    def market_caps(
+        self,
+        symbols: str | Iterable[str],
+        dates: Dates = None,
+        *,
+        start: DateLike | None = None,
+        end: DateLike | None = None,
+        freq: str | None = None,
+    ) -> pl.DataFrame:
+        """Return market capitalisations as they could be computed at each date, in one query.
+
+        One row per symbol and date, ordered so; ``market_cap = close_price * shares_outstanding *
+        split_factor`` in the currency of the quote, NULL with a ``reason`` where it cannot be known.
+        ``dates``: one, several, or ``start``, ``end`` and ``freq`` (D, B, W, ME, QE, YE).
+        """
+        return self._grid("market_caps", symbols, to_dates(dates, start=start, end=end, freq=freq))
+
+    def ttm(
+        self,
+        symbols: str | Iterable[str],
+        dates: Dates = None,
+        *,
+        start: DateLike | None = None,
+        end: DateLike | None = None,
+        freq: str | None = None,
+    ) -> pl.DataFrame:
+        """Return trailing-twelve-month flows as known at each date, in ``reported_currency``.
+
+        One row per symbol and date, ordered so; NULL with a ``reason`` where four consecutive quarters (or
+        the fiscal year's own row) are not known. Arguments as for :meth:`market_caps`.
+        """
+        return self._grid("ttm", symbols, to_dates(dates, start=start, end=end, freq=freq))
+
+    def factors(
+        self,
+        symbols: str | Iterable[str],
+        dates: Dates = None,
+        *,
+        start: DateLike | None = None,
+        end: DateLike | None = None,
+        freq: str | None = None,
+    ) -> pl.DataFrame:
+        """Return valuation, profitability and leverage ratios as known at each date.
+
+        One row per symbol and date, ordered so; formulas are in ``query/sql/factors.sql``. Arguments as for
+        :meth:`market_caps`.
+        """
+        return self._grid("factors", symbols, to_dates(dates, start=start, end=end, freq=freq))
+
+    def sql(self, query: str, **params: Any) -> pl.DataFrame:
+        """Run any SQL over the tables and functions; ``$name`` in it takes the value of that keyword."""
+        return self.session.frame(query, params)
+
+    def _grid(self, function: str, symbols: str | Iterable[str], dates: list[date]) -> pl.DataFrame:
+        wanted = to_symbols(symbols)
+        first = min(dates, default=_ALWAYS)
+        if first > _ALWAYS:
+            first -= timedelta(days=_PRICE_AGE_DAYS)
+        return self.session.frame(
+            f"SELECT * FROM {function}($symbols::VARCHAR[], $dates::DATE[]) ORDER BY symbol, date",
+            {"symbols": wanted, "dates": dates},
+            symbols=wanted,
+            prices_from=first.isoformat(),
+            prices_to=max(dates, default=_NEVER).isoformat(),
+        )
+
+
+def _range(start: DateLike | None, end: DateLike | None) -> tuple[date, date]:
+    first = _ALWAYS if start is None else to_date(start, "start")
+    last = _NEVER if end is None else to_date(end, "end")
+    return first, last

@@ -1,0 +1,73 @@
+"""A DuckDB session over one snapshot: in memory, so that no file is ever locked."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from factorlab_lake.errors import InvalidInput, LakeDamaged
+from factorlab_lake.lake.files import DataFile, files_of, prune
+from factorlab_lake.lake.layout import Layout
+from factorlab_lake.lake.snapshots import Snapshot
+from factorlab_lake.query.frames import to_polars
+from factorlab_lake.query.functions import definitions
+from factorlab_lake.query.views import table_view
+from factorlab_lake.schema import TABLES
+
+__all__ = ["Session"]
+
+
+class Session:
+    """Answers SQL over the tables and functions of one snapshot. Each thread has a connection of its own."""
+
+    def __init__(self, layout: Layout, snapshot: Snapshot) -> None:
+        self.layout = layout
+        self.snapshot = snapshot
+        self._files = {name: files_of(layout, snapshot, name) for name in TABLES}
+        self._local = threading.local()
+
+    def frame(
+        self,
+        sql: str,
+        params: dict[str, Any] | None = None,
+        *,
+        symbols: list[str] | None = None,
+        prices_from: str | None = None,
+        prices_to: str | None = None,
+    ) -> pl.DataFrame:
+        """Run a query and return its rows.
+
+        The limits say which bars the question can need at most: files that hold none of the symbols, or
+        bars only of other days, are left out before DuckDB sees them.
+        """
+        con = self._connection()
+        needed = prune(self._files["price_data"], symbols=symbols, first=prices_from, last=prices_to)
+        self._view(con, "price_data", needed)
+        try:
+            return to_polars(con.sql(sql, params=params or {}))
+        except (duckdb.IOException, duckdb.InvalidInputException) as fault:
+            raise LakeDamaged(f"A data file of {self.layout.root} cannot be read: {fault}") from None
+        except duckdb.Error as fault:
+            raise InvalidInput(f"DuckDB refuses the query: {fault}", sql=sql) from None
+
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        con: duckdb.DuckDBPyConnection | None = getattr(self._local, "con", None)
+        if con is None:
+            con = duckdb.connect(":memory:")
+            con.execute("SET TimeZone = 'UTC'")
+            self._local.shown = {}
+            for name, chosen in self._files.items():
+                self._view(con, name, chosen, fresh=True)
+            for statement in definitions():
+                con.execute(statement)
+            self._local.con = con
+        return con
+
+    def _view(self, con: duckdb.DuckDBPyConnection, name: str, chosen: list[DataFile], *, fresh: bool = False) -> None:
+        shown: dict[str, list[DataFile]] = self._local.shown
+        if fresh or shown.get(name) != chosen:
+            con.execute(table_view(TABLES[name], self.layout.table(name), chosen))
+            shown[name] = chosen

@@ -1,0 +1,205 @@
+"""The lake as its users see it: one object with a method for each thing that can be asked or done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import datetime
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from factorlab_lake.errors import InvalidInput
+from factorlab_lake.lake import layout as layouts
+from factorlab_lake.lake import snapshots
+from factorlab_lake.lake.files import files_of
+from factorlab_lake.lake.layout import Layout
+from factorlab_lake.lake.snapshots import Snapshot
+from factorlab_lake.query.questions import Questions
+from factorlab_lake.query.session import Session
+from factorlab_lake.schema import TABLES
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from factorlab_lake.legacy.migrate import MigrationReport, Progress
+    from factorlab_lake.legacy.validate import ValidationReport
+
+__all__ = ["Lake", "open_lake"]
+
+
+def open_lake(path: str | os.PathLike[str] = "data/lake", *, create: bool = True) -> Lake:
+    """Open the lake in a folder; make an empty one when there is none, unless ``create`` is false.
+
+    Exported as ``factorlab_lake.open``. Opening takes no lock: any number of readers and one writer work
+    at the same time. Raises :class:`~factorlab_lake.errors.NotFound` and
+    :class:`~factorlab_lake.errors.LakeDamaged`.
+    """
+    if isinstance(path, str) and "://" in path:
+        raise InvalidInput(f"{path.split('://', 1)[0]}:// is not supported; give the path of a folder.", scheme=path.split("://")[0])
+    if create and not (Path(path) / "_lake" / "lake.json").exists():
+        return Lake(layouts.create(path))
+    return Lake(layouts.find(path))
+
+
+class Lake(Questions):
+    """A lake at one snapshot. After a change made through this object it is at the new one.
+
+    Changes by other processes show after :meth:`refresh`; until then every answer is of one snapshot.
+    """
+
+    def __init__(self, layout: Layout, snapshot: Snapshot | None = None) -> None:
+        self._layout = layout
+        self._pinned = snapshot is not None
+        self.snapshot = snapshot or snapshots.latest(layout)
+
+    def __repr__(self) -> str:
+        return f"Lake({str(self.path)!r}, snapshot={self.snapshot.id})"
+
+    @property
+    def path(self) -> Path:
+        """The lake's folder."""
+        return self._layout.root
+
+    @cached_property
+    def session(self) -> Session:
+        """The DuckDB session on this lake's snapshot."""
+        return Session(self._layout, self.snapshot)
+
+    def refresh(self) -> Lake:
+        """Move to the newest snapshot and return this lake."""
+        self._writable("refresh")
+        newest = snapshots.latest(self._layout)
+        if newest.id != self.snapshot.id:
+            self.snapshot = newest
+            self.__dict__.pop("session", None)
+        return self
+
+    def at(self, when: int | str | datetime) -> Lake:
+        """Return a read-only lake as it was at a snapshot id or an aware moment.
+
+        What the lake held then, including what was public knowledge by then but not yet stored, or stored
+        and since corrected. For what was public knowledge at a date use ``as_of`` instead.
+        """
+        return Lake(self._layout, snapshots.at(self._layout, when))
+
+    def history(self) -> list[Snapshot]:
+        """Return every snapshot, oldest first: id, time, program version, reason and table versions."""
+        return snapshots.history(self._layout)
+
+    def status(self) -> pl.DataFrame:
+        """Return what the lake holds: one row per table with its rows, files, bytes and Delta version."""
+        polars = import_module("polars")
+        rows = []
+        for name in TABLES:
+            found = files_of(self._layout, self.snapshot, name)
+            size = sum(f.size_bytes for f in found)
+            rows.append((name, sum(f.rows for f in found), len(found), size, self.snapshot.tables.get(name)))
+        columns = {"table": polars.String, "rows": polars.Int64, "files": polars.Int64, "size_bytes": polars.Int64}
+        frame: pl.DataFrame = polars.DataFrame(rows, schema={**columns, "version": polars.Int64}, orient="row")
+        return frame
+
+    def fetch_log(self) -> pl.DataFrame:
+        """Return the fetch log: one row per fetch or cache file, ordered by time."""
+        return self.sql("SELECT * FROM data_fetch_log ORDER BY fetch_date, symbol, data_type")
+
+    def revisions(self) -> pl.DataFrame:
+        """Return every superseded value: one row per table, key and column, with the old and the new value."""
+        return self.sql("SELECT * FROM revisions ORDER BY table_name, symbol, date, column_name")
+
+    def migrate(
+        self,
+        cache_dir: str | os.PathLike[str],
+        *,
+        symbols: Iterable[str] | None = None,
+        by_symbol: bool = False,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> MigrationReport:
+        """Land every readable record of Factor Lab's old cache, which is only read, never written.
+
+        ``symbols`` limits it; ``by_symbol`` commits after each symbol; ``dry_run`` only reports. Can be cut
+        off and run again: what has landed is not read twice. The report lists what could not be read or
+        landed, with the reason.
+        """
+        legacy = import_module("factorlab_lake.legacy.migrate")
+        wanted = None if symbols is None else list(symbols)
+        if dry_run:
+            planned: MigrationReport = legacy.plan(self._layout, cache_dir, symbols=wanted)
+            return planned
+        self._writable("migrate")
+        report: MigrationReport = legacy.migrate(
+            self._layout,
+            cache_dir,
+            program_version=_program_version(),
+            symbols=wanted,
+            by_symbol=by_symbol,
+            progress=progress,
+        )
+        self.refresh()
+        return report
+
+    def validate(
+        self,
+        cache_dir: str | os.PathLike[str],
+        *,
+        symbols: Iterable[str] | None = None,
+        progress: Progress | None = None,
+    ) -> ValidationReport:
+        """Compare each record of each readable cache file with the lake, value by value."""
+        legacy = import_module("factorlab_lake.legacy.validate")
+        wanted = None if symbols is None else list(symbols)
+        report: ValidationReport = legacy.validate(self._layout, self.snapshot, cache_dir, symbols=wanted, progress=progress)
+        return report
+
+    def load(self, table: str, source: Any) -> int:
+        """Bring rows into a table from a CSV or Parquet file or a frame; return how many rows were given.
+
+        Tables: splits, dividends, company_profiles, price_data, shares_outstanding. All rows land or none.
+        Loading the same rows again changes nothing.
+        """
+        self._writable("load")
+        loading = import_module("factorlab_lake.ingest.load")
+        with self._transaction(f"load {table}") as tx:
+            count: int = loading.load(tx, table, source)
+        self.refresh()
+        return count
+
+    def rollback(self, to: int | None = None) -> Snapshot:
+        """Make an earlier snapshot's content current again: the one before the last run, or ``to``.
+
+        Nothing is deleted: the rollback is a new snapshot, and can itself be rolled back.
+        """
+        self._writable("rollback")
+        transactions = import_module("factorlab_lake.lake.transaction")
+        target = snapshots.load(self._layout, self._before_last_run() if to is None else to)
+        result: Snapshot = transactions.roll_back(
+            self._layout,
+            target,
+            reason=f"rollback to snapshot {target.id}",
+            program_version=_program_version(),
+        )
+        self.refresh()
+        return result
+
+    def _before_last_run(self) -> int:
+        taken = snapshots.history(self._layout)
+        if not taken:
+            raise InvalidInput("The lake has no snapshot to roll back.")
+        last = taken[-1].operation
+        return min(s.id for s in taken if s.operation == last) - 1
+
+    def _transaction(self, reason: str) -> Any:
+        transactions = import_module("factorlab_lake.lake.transaction")
+        return transactions.transaction(self._layout, reason=reason, program_version=_program_version())
+
+    def _writable(self, verb: str) -> None:
+        if self._pinned:
+            raise InvalidInput(f"This lake is pinned to snapshot {self.snapshot.id} by at(); open the lake anew to {verb}.")
+
+
+def _program_version() -> str:
+    metadata = import_module("importlib.metadata")
+    found: str = metadata.version("factorlab-lake")
+    return found
