@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from factorlab_lake.errors import LakeError
     from factorlab_lake.store import Lake
-    from factorlab_lake.store import open_lake as open  # noqa: A004 - reads as fl.open("data/lake")
+    from factorlab_lake.store import open_lake as open
 
 __all__ = ["Lake", "LakeError", "open"]
 

@@ -37,7 +37,10 @@ def open_lake(path: str | os.PathLike[str] = "data/lake", *, create: bool = True
     :class:`~factorlab_lake.errors.LakeDamaged`.
     """
     if isinstance(path, str) and "://" in path:
-        raise InvalidInput(f"{path.split('://', 1)[0]}:// is not supported; give the path of a folder.", scheme=path.split("://")[0])
+        raise InvalidInput(
+            f"{path.split('://', 1)[0]}:// is not supported; give the path of a folder.",
+            scheme=path.split("://")[0],
+        )
     if create and not (Path(path) / "_lake" / "lake.json").exists():
         return Lake(layouts.create(path))
     return Lake(layouts.find(path))
@@ -96,8 +99,15 @@ class Lake(Questions):
             found = files_of(self._layout, self.snapshot, name)
             size = sum(f.size_bytes for f in found)
             rows.append((name, sum(f.rows for f in found), len(found), size, self.snapshot.tables.get(name)))
-        columns = {"table": polars.String, "rows": polars.Int64, "files": polars.Int64, "size_bytes": polars.Int64}
-        frame: pl.DataFrame = polars.DataFrame(rows, schema={**columns, "version": polars.Int64}, orient="row")
+        columns = {
+            "table": polars.String,
+            "rows": polars.Int64,
+            "files": polars.Int64,
+            "size_bytes": polars.Int64,
+        }
+        frame: pl.DataFrame = polars.DataFrame(
+            rows, schema={**columns, "version": polars.Int64}, orient="row"
+        )
         return frame
 
     def fetch_log(self) -> pl.DataFrame:
@@ -105,7 +115,7 @@ class Lake(Questions):
         return self.sql("SELECT * FROM data_fetch_log ORDER BY fetch_date, symbol, data_type")
 
     def revisions(self) -> pl.DataFrame:
-        """Return every superseded value: one row per table, key and column, with the old and the new value."""
+        """Return every superseded value: one row per table, key and column, with old and new."""
         return self.sql("SELECT * FROM revisions ORDER BY table_name, symbol, date, column_name")
 
     def migrate(
@@ -150,7 +160,9 @@ class Lake(Questions):
         """Compare each record of each readable cache file with the lake, value by value."""
         legacy = import_module("factorlab_lake.legacy.validate")
         wanted = None if symbols is None else list(symbols)
-        report: ValidationReport = legacy.validate(self._layout, self.snapshot, cache_dir, symbols=wanted, progress=progress)
+        report: ValidationReport = legacy.validate(
+            self._layout, self.snapshot, cache_dir, symbols=wanted, progress=progress
+        )
         return report
 
     def load(self, table: str, source: Any) -> int:
@@ -196,7 +208,9 @@ class Lake(Questions):
 
     def _writable(self, verb: str) -> None:
         if self._pinned:
-            raise InvalidInput(f"This lake is pinned to snapshot {self.snapshot.id} by at(); open the lake anew to {verb}.")
+            raise InvalidInput(
+                f"This lake is pinned to snapshot {self.snapshot.id} by at(); open the lake anew to {verb}."
+            )
 
 
 def _program_version() -> str:

@@ -28,7 +28,9 @@ def availability(period_end: str = "fiscal_date") -> list[pl.Expr]:
     by_filing = pl.when(pl.col("filing_date") > end).then(pl.col("filing_date").dt.offset_by("1d"))
     return [
         accepted.alias("accepted_date"),
-        pl.coalesce(by_acceptance, by_filing, end.dt.offset_by(f"{ESTIMATED_LAG_DAYS}d")).alias("available_date"),
+        pl.coalesce(by_acceptance, by_filing, end.dt.offset_by(f"{ESTIMATED_LAG_DAYS}d")).alias(
+            "available_date"
+        ),
         pl.when(by_acceptance.is_not_null())
         .then(pl.lit("accepted"))
         .when(by_filing.is_not_null())

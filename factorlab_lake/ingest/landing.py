@@ -14,7 +14,7 @@ __all__ = ["land"]
 
 
 def land(tx: Transaction, name: str, rows: pl.DataFrame, now: datetime) -> None:
-    """Merge typed rows of one table (without ``recorded_at``) into the lake. Landing twice changes nothing."""
+    """Merge typed rows of one table (without ``recorded_at``). Landing them twice changes nothing."""
     if rows.is_empty():
         return
     spec = table(name)
@@ -55,7 +55,9 @@ def _land_bars(tx: Transaction, rows: pl.DataFrame) -> None:
         return
     days = contested.select(key).unique()
     held = held.join(days, on=key, how="semi")
-    earlier = tx.read("price_revisions", symbols=days["symbol"], partitions=years).join(days, on=key, how="semi")
+    earlier = tx.read("price_revisions", symbols=days["symbol"], partitions=years).join(
+        days, on=key, how="semi"
+    )
     merged = distinct_in_time(
         pl.concat([earlier.drop("change_kind"), held, contested], how="diagonal_relaxed"),
         key,

@@ -25,7 +25,7 @@ _BASIS_HELP = (
 
 
 def read_input(source: Any) -> pl.DataFrame:
-    """Return a frame from a CSV or Parquet file, a polars frame, or anything polars can take (pandas, Arrow)."""
+    """Return a frame from a CSV or Parquet file, or anything polars takes (pandas, Arrow)."""
     if isinstance(source, pl.DataFrame):
         return source
     if not isinstance(source, str | Path):
@@ -38,17 +38,21 @@ def read_input(source: Any) -> pl.DataFrame:
     if path.suffix.lower() in (".csv", ".txt"):
         # As text, so that a symbol such as 600519 or 0700 stays what it is.
         return pl.read_csv(path, infer_schema=False)
-    raise InvalidInput(f"{path.name} is neither .csv nor .parquet; convert it to one of them.", path=str(path))
+    raise InvalidInput(
+        f"{path.name} is neither .csv nor .parquet; convert it to one of them.", path=str(path)
+    )
 
 
 def load(tx: Transaction, name: str, source: Any, *, now: datetime | None = None) -> int:
     """Land the rows of ``source`` in a table and return how many there were. All of them, or none.
 
-    Columns are those of the table; ``recorded_at``, the fetch and what follows from other columns are filled in.
+    Columns are those of the table; ``recorded_at``, the fetch and what follows from others are filled in.
     Raises :class:`InvalidInput` naming the first bad row, an unknown or a missing column.
     """
     if name not in LOADABLE:
-        raise InvalidInput(f"{name!r} cannot be loaded; expected one of {', '.join(LOADABLE)}.{nearest(name, LOADABLE)}")
+        raise InvalidInput(
+            f"{name!r} cannot be loaded; expected one of {', '.join(LOADABLE)}.{nearest(name, LOADABLE)}"
+        )
     spec, moment = table(name), now or datetime.now(UTC)
     given = read_input(source)
     typed = _typed(given, spec)
@@ -91,12 +95,17 @@ def _read(given: pl.DataFrame, column: Column) -> tuple[pl.Expr, pl.Expr | None]
 
 def _check_keys(typed: pl.DataFrame, spec: TableSpec) -> None:
     required = [k for k in spec.key if k != "version"]
-    required += {"splits": ["numerator", "denominator"], "price_data": ["close_price", "split_basis_date"]}.get(spec.name, [])
+    required += {
+        "splits": ["numerator", "denominator"],
+        "price_data": ["close_price", "split_basis_date"],
+    }.get(spec.name, [])
     required += ["shares", "split_basis_date"] if spec.name == "shares_outstanding" else []
     for name in required:
         if name not in typed.columns:
             hint = f" ({_BASIS_HELP})" if name == "split_basis_date" else ""
-            raise InvalidInput(f"{spec.name} needs a column {name!r}{hint}; got {', '.join(typed.columns)}.", column=name)
+            raise InvalidInput(
+                f"{spec.name} needs a column {name!r}{hint}; got {', '.join(typed.columns)}.", column=name
+            )
         if typed[name].null_count():
             row = int(typed[name].is_null().arg_max() or 0) + 1
             raise InvalidInput(f"Row {row} for {spec.name}: {name} is missing.", row=row)
@@ -125,8 +134,8 @@ def _filled(typed: pl.DataFrame, spec: TableSpec, now: datetime) -> dict[str, pl
     out = {}
     for column in spec.columns:
         if column.name not in typed.columns:
-            kind = pl.Datetime("us", "UTC") if column.kind == "timestamp" else getattr(pl, column.types.polars)
+            kind = (
+                pl.Datetime("us", "UTC") if column.kind == "timestamp" else getattr(pl, column.types.polars)
+            )
             out[column.name] = known.get(column.name, pl.lit(None)).cast(kind)
     return out
-
-

@@ -51,7 +51,7 @@ def normalize(raw: pl.DataFrame, dataset: str) -> Normalized:
     spec = table(DATASETS[dataset])
     known = _RATIO_FIELDS if dataset == "ratios" else fields(dataset)
     typed = _typed(raw, spec, known)
-    typed = _with_context(typed, raw)
+    typed = _with_context(typed)
     typed = typed.with_columns(_reason(typed, spec))
     good = typed["_reason"].is_null()
     rejects = _rejects(raw.filter(~good), typed.filter(~good), dataset)
@@ -75,7 +75,11 @@ def _typed(raw: pl.DataFrame, spec: TableSpec, known: dict[str, str]) -> pl.Data
     for name, wires in sources.items():
         parsed = [parse(raw, wire, spec.column(name)) for wire in wires]
         out.append(pl.coalesce(p.value for p in parsed).alias(name))
-        out.extend(p.fault.alias(f"_fault{wire}") for p, wire in zip(parsed, wires, strict=True) if p.fault is not None)
+        out.extend(
+            p.fault.alias(f"_fault{wire}")
+            for p, wire in zip(parsed, wires, strict=True)
+            if p.fault is not None
+        )
     overflow = "metrics" if "metrics" in spec.names() else "extra"
     if overflow in spec.names():
         out.append(json_object(raw, extra).alias(overflow))
@@ -83,17 +87,25 @@ def _typed(raw: pl.DataFrame, spec: TableSpec, known: dict[str, str]) -> pl.Data
         out.append(pl.col("label").cast(pl.String).alias("_label"))
     frame = raw.select(out)
     absent = [c for c in spec.columns if c.name not in frame.columns and c.role != "derived"]
-    return frame.with_columns(pl.lit(None, getattr(pl, c.types.polars)).alias(c.name) for c in absent if c.kind != "timestamp")
+    return frame.with_columns(
+        pl.lit(None, getattr(pl, c.types.polars)).alias(c.name) for c in absent if c.kind != "timestamp"
+    )
 
 
-def _with_context(typed: pl.DataFrame, raw: pl.DataFrame) -> pl.DataFrame:
+def _with_context(typed: pl.DataFrame) -> pl.DataFrame:
     """Fill what the records leave to their surroundings: symbol, period, fiscal year."""
     out = [pl.coalesce("symbol", "_symbol").alias("symbol")]
     if "fiscal_period" in typed.columns:
-        out.append(pl.coalesce("fiscal_period", pl.when(pl.col("_period") == "annual").then(pl.lit("FY"))).alias("fiscal_period"))
+        out.append(
+            pl.coalesce("fiscal_period", pl.when(pl.col("_period") == "annual").then(pl.lit("FY"))).alias(
+                "fiscal_period"
+            )
+        )
         out.append(pl.coalesce("fiscal_year", pl.col("fiscal_date").dt.year()).alias("fiscal_year"))
     if "cik" in typed.columns:
-        out.append(pl.when(~pl.col("cik").is_in(["0000000000", "null", "0"])).then(pl.col("cik")).alias("cik"))
+        out.append(
+            pl.when(~pl.col("cik").is_in(["0000000000", "null", "0"])).then(pl.col("cik")).alias("cik")
+        )
     return typed.with_columns(out)
 
 
@@ -101,7 +113,10 @@ def _reason(typed: pl.DataFrame, spec: TableSpec) -> pl.Expr:
     faults = [pl.col(c) for c in typed.columns if c.startswith("_fault")]
     day = spec.time_column
     checks = [
-        _when(_mangled("symbol") != _mangled("_symbol"), pl.lit("symbol: '") + pl.col("symbol") + "' in an answer for '" + pl.col("_symbol") + "'"),
+        _when(
+            _mangled("symbol") != _mangled("_symbol"),
+            pl.lit("symbol: '") + pl.col("symbol") + "' in an answer for '" + pl.col("_symbol") + "'",
+        ),
     ]
     if day:
         missing = pl.col(day).is_null() & pl.all_horizontal(f.is_null() for f in faults)
@@ -113,14 +128,18 @@ def _reason(typed: pl.DataFrame, spec: TableSpec) -> pl.Expr:
     if "fiscal_period" in spec.key:
         period = pl.col("fiscal_period")
         checks.append(_when(period.is_null(), pl.lit("period: missing")))
-        checks.append(_when(~period.is_in(_PERIODS), pl.lit("period: '") + period + "' is not Q1, Q2, Q3, Q4 or FY"))
+        checks.append(
+            _when(~period.is_in(_PERIODS), pl.lit("period: '") + period + "' is not Q1, Q2, Q3, Q4 or FY")
+        )
     if spec.name == "price_data":
         close = pl.col("close_price")
         checks.append(_when(close.is_null(), pl.lit("close: missing")))
         checks.append(_when(close <= 0, pl.lit("close: ") + close.cast(pl.String) + " is not positive"))
     if spec.name == "splits":
         whole = (pl.col("numerator") > 0) & (pl.col("denominator") > 0)
-        checks.append(_when(~whole.fill_null(value=False), pl.lit("numerator, denominator: both must be above 0")))
+        checks.append(
+            _when(~whole.fill_null(value=False), pl.lit("numerator, denominator: both must be above 0"))
+        )
     text = pl.concat_str([*faults, *checks], separator="; ", ignore_nulls=True)
     return pl.when(text != "").then(text).alias("_reason")
 

@@ -15,6 +15,7 @@ from factorlab_lake.schema import Column
 __all__ = ["Parsed", "json_object", "parse"]
 
 _NOTHING = pl.lit(None, pl.String)
+_DATE_CHARS = len("2024-12-31")
 NEW_YORK = "America/New_York"
 
 
@@ -48,7 +49,9 @@ def json_object(raw: pl.DataFrame, names: list[str]) -> pl.Expr:
         return _NOTHING
     members = [_member(name, raw.schema[name]) for name in sorted(names)]
     inside = pl.concat_str(members, separator=", ", ignore_nulls=True)
-    return pl.when(pl.all_horizontal(m.is_null() for m in members)).then(_NOTHING).otherwise("{" + inside + "}")
+    return (
+        pl.when(pl.all_horizontal(m.is_null() for m in members)).then(_NOTHING).otherwise("{" + inside + "}")
+    )
 
 
 def _member(name: str, dtype: pl.DataType) -> pl.Expr:
@@ -105,7 +108,11 @@ def _read_date(field: str, text: pl.Expr) -> Parsed:
 
 def _read_timestamp(field: str, text: pl.Expr) -> Parsed:
     # A bare date is read as its last second: known no earlier than that for certain.
-    clock = pl.when(text.str.len_chars() == 10).then(text + " 23:59:59").otherwise(text.str.replace("T", " "))
+    clock = (
+        pl.when(text.str.len_chars() == _DATE_CHARS)
+        .then(text + " 23:59:59")
+        .otherwise(text.str.replace("T", " "))
+    )
     naive = clock.str.slice(0, 19).str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False)
     moment = _new_york(naive)
     return Parsed(moment, _fault(field, text, naive.is_null(), "a time such as 2024-12-31 16:30:00"))
@@ -117,10 +124,14 @@ def _new_york(naive: pl.Expr) -> pl.Expr:
     def zoned(t: pl.Expr) -> pl.Expr:
         return t.dt.replace_time_zone(NEW_YORK, ambiguous="latest", non_existent="null")
 
-    return pl.coalesce(zoned(naive), zoned(naive.dt.offset_by("1h"))).dt.convert_time_zone("UTC").dt.cast_time_unit("us")
+    return (
+        pl.coalesce(zoned(naive), zoned(naive.dt.offset_by("1h")))
+        .dt.convert_time_zone("UTC")
+        .dt.cast_time_unit("us")
+    )
 
 
-def _read_text(field: str, text: pl.Expr) -> Parsed:
+def _read_text(_field: str, text: pl.Expr) -> Parsed:
     return Parsed(text, None)
 
 

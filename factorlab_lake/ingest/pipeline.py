@@ -20,7 +20,7 @@ __all__ = ["Landed", "land_batch"]
 
 @dataclass(slots=True)
 class Landed:
-    """What became of a batch. ``records`` and ``rejected`` count records; ``failed`` lists unreadable answers."""
+    """What became of a batch. ``failed`` lists unreadable answers; the others count."""
 
     answers: int = 0
     records: int = 0
@@ -34,7 +34,11 @@ def land_batch(tx: Transaction, batch: Iterable[Fetched]) -> Landed:
     answers = list({f.fetch_id: f for f in batch if f.fetch_id not in known}.values())
     covered, rejects = [], [_broken(f) for f in answers if f.broken]
     for dataset in DATASETS:
-        raws = [f.raw() for f in answers if f.dataset == dataset and f.records is not None and not f.records.is_empty()]
+        raws = [
+            f.raw()
+            for f in answers
+            if f.dataset == dataset and f.records is not None and not f.records.is_empty()
+        ]
         if not raws:
             continue
         result = normalize(pl.concat(raws, how="diagonal_relaxed"), dataset)
@@ -53,7 +57,9 @@ def land_batch(tx: Transaction, batch: Iterable[Fetched]) -> Landed:
     )
 
 
-_REJECTS = pl.Schema({n: t for n, t in polars_schema(table("rejected_records")).items() if n != "recorded_at"})
+_REJECTS = pl.Schema(
+    {n: t for n, t in polars_schema(table("rejected_records")).items() if n != "recorded_at"}
+)
 
 
 def _broken(fetched: Fetched) -> pl.DataFrame:
@@ -67,11 +73,15 @@ def _broken(fetched: Fetched) -> pl.DataFrame:
 def _covered(rows: pl.DataFrame, name: str) -> pl.DataFrame:
     day = table(name).time_column
     if not day:
-        return rows.select("fetch_id", covered_from=pl.lit(None, pl.Date), covered_to=pl.lit(None, pl.Date)).unique()
+        return rows.select(
+            "fetch_id", covered_from=pl.lit(None, pl.Date), covered_to=pl.lit(None, pl.Date)
+        ).unique()
     return rows.group_by("fetch_id").agg(covered_from=pl.col(day).min(), covered_to=pl.col(day).max())
 
 
-def _log(answers: list[Fetched], rejected: pl.DataFrame, covered: list[pl.DataFrame], now: datetime) -> pl.DataFrame:
+def _log(
+    answers: list[Fetched], rejected: pl.DataFrame, covered: list[pl.DataFrame], now: datetime
+) -> pl.DataFrame:
     rows = pl.DataFrame(
         {
             "fetch_id": [f.fetch_id for f in answers],
@@ -91,8 +101,10 @@ def _log(answers: list[Fetched], rejected: pl.DataFrame, covered: list[pl.DataFr
         },
         schema_overrides={"error_message": pl.String, "http_status": pl.Int32, "payload_sha256": pl.String},
     )
-    spans = pl.concat(covered) if covered else pl.DataFrame(
-        schema={"fetch_id": pl.String, "covered_from": pl.Date, "covered_to": pl.Date}
+    spans = (
+        pl.concat(covered)
+        if covered
+        else pl.DataFrame(schema={"fetch_id": pl.String, "covered_from": pl.Date, "covered_to": pl.Date})
     )
     counts = rejected.group_by("fetch_id").agg(records_rejected=pl.len())
     return (

@@ -19,7 +19,9 @@ _ROUNDING = 5.1e-5  # FMP rounds per-share figures and prices to four decimals
 _SMALL = 40  # the largest side of a split ratio that is taken for one
 
 
-def distinct_in_time(rows: pl.DataFrame, key: list[str], order: list[pl.Expr], values: list[str]) -> pl.DataFrame:
+def distinct_in_time(
+    rows: pl.DataFrame, key: list[str], order: list[pl.Expr], values: list[str]
+) -> pl.DataFrame:
     """Return the rows in order by key and time, without those that only repeat their predecessor."""
     missing = pl.sum_horizontal(pl.col(v).is_null() for v in values)
     # Within one fetch the fuller record comes first; the hash only makes the order of any others repeatable.
@@ -37,7 +39,9 @@ def number_versions(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
     """Order, reduce and number the versions of statements, ratios or share counts, and name their kinds."""
     key = [k for k in spec.key if k != "version"]
     values = spec.names("value")
-    rows = distinct_in_time(rows.with_columns(_known_at(rows, key)), key, [pl.col("_known_at"), pl.col("fetched_at")], values)
+    rows = distinct_in_time(
+        rows.with_columns(_known_at(rows, key)), key, [pl.col("_known_at"), pl.col("fetched_at")], values
+    )
     same_key = pl.all_horizontal(pl.col(k) == pl.col(k).shift(1) for k in key).fill_null(value=False)
     first = ~same_key
     run = first.cast(pl.Int32).cum_sum()
@@ -78,7 +82,9 @@ def _known_at(rows: pl.DataFrame, key: list[str]) -> pl.Expr:
     of_filing = pl.col("accepted_at").min().over([*key, "filing_date"])
     filed = pl.col("filing_date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC").dt.offset_by("1d")
     day = key[1]
-    assumed = pl.col(day).cast(pl.Datetime("us")).dt.replace_time_zone("UTC").dt.offset_by(f"{ESTIMATED_LAG_DAYS}d")
+    assumed = (
+        pl.col(day).cast(pl.Datetime("us")).dt.replace_time_zone("UTC").dt.offset_by(f"{ESTIMATED_LAG_DAYS}d")
+    )
     return pl.coalesce("accepted_at", of_filing, filed, assumed).cast(utc).alias("_known_at")
 
 

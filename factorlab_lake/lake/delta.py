@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Field, Schema, WriterProperties, write_deltalake
 from deltalake.exceptions import TableNotFoundError
+from deltalake.schema import PrimitiveType
 
 from factorlab_lake.errors import LakeDamaged
 from factorlab_lake.lake.files import DataFile
@@ -100,7 +101,7 @@ def _data_file(row: dict[str, Any], spec: TableSpec) -> DataFile:
 
 
 def _ensure(path: Path, spec: TableSpec) -> None:
-    fields = [Field(c.name, c.types.delta, nullable=c.role != "key") for c in spec.columns]
+    fields = [Field(c.name, PrimitiveType(c.types.delta), nullable=c.role != "key") for c in spec.columns]
     if not DeltaTable.is_deltatable(str(path)):
         DeltaTable.create(
             path,

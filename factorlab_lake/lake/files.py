@@ -7,6 +7,7 @@ beside the snapshots, so that a reader starts without replaying logs. A missing 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -35,10 +36,9 @@ def remember(layout: Layout, name: str, version: int) -> list[DataFile]:
     # Loaded here because a reader with kept lists never needs the Delta library.
     delta = import_module("factorlab_lake.lake.delta")
     found: list[DataFile] = delta.list_files(layout.table(name), table(name), version)
-    try:
+    # A reader of a read-only folder derives the list each time.
+    with suppress(PermissionError):
         write_atomically(_kept(layout, name, version), json.dumps([astuple(f) for f in found]))
-    except PermissionError:
-        pass  # a reader of a read-only folder derives the list each time
     return found
 
 
@@ -51,7 +51,7 @@ def files_of(layout: Layout, snapshot: Snapshot, name: str) -> list[DataFile]:
         rows = json.loads(_kept(layout, name, version).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return remember(layout, name, version)
-    return [DataFile(*row[:4], tuple(row[4]), tuple(row[5])) for row in rows]
+    return [DataFile(p, n, size, part, tuple(s), tuple(d)) for p, n, size, part, s, d in rows]
 
 
 def prune(

@@ -88,12 +88,12 @@ def _aware(when: str | datetime) -> datetime:
         moment = datetime.fromisoformat(when) if isinstance(when, str) else when
     except ValueError:
         raise InvalidInput(
-            f"{when!r} is not a time; give ISO 8601 with a zone, such as 2026-01-01T00:00:00Z, or a snapshot id.",
+            f"{when!r} is not a time; give one such as 2026-01-01T00:00:00Z, or a snapshot id.",
             when=when,
         ) from None
-    if not isinstance(moment, datetime) or moment.tzinfo is None:
+    if getattr(moment, "tzinfo", None) is None:  # a plain date has none either
         raise InvalidInput(
-            f"{when!r} has no time zone; a moment in the lake's history needs one, such as 2026-01-01T00:00:00Z.",
+            f"{when!r} has no time zone; a moment needs one, such as 2026-01-01T00:00:00Z.",
             when=str(when),
         )
     return moment.astimezone(UTC)

@@ -59,7 +59,9 @@ class Transaction:
 
     def replace(self, name: str, frame: pl.DataFrame, partitions: list[int]) -> None:
         """Put ``frame`` in the place of whole partitions, or of all rows of an unpartitioned table."""
-        self.changed[name] = delta.replace(self.layout.table(name), table(name), frame, partitions, self.reason)
+        self.changed[name] = delta.replace(
+            self.layout.table(name), table(name), frame, partitions, self.reason
+        )
 
     def compact(self) -> None:
         """Rewrite, sorted, the partitions of changed tables that hold more than a handful of files."""
@@ -72,7 +74,9 @@ class Transaction:
             for partition, count in counts.items():
                 if count > MAX_FILES_PER_PARTITION:
                     chosen = [partition] if partition is not None else []
-                    self.replace(name, self.read(name, partitions=chosen if spec.partition_by else None), chosen)
+                    self.replace(
+                        name, self.read(name, partitions=chosen if spec.partition_by else None), chosen
+                    )
 
 
 def read_files(
@@ -90,7 +94,9 @@ def read_files(
             part = part.with_columns(pl.lit(f.partition, schema[spec.partition_by]).alias(spec.partition_by))
         parts.append(part.select(schema.names()))
     everything = pl.concat(parts)
-    return (everything if symbols is None else everything.filter(pl.col("symbol").is_in(symbols.implode()))).collect()
+    return (
+        everything if symbols is None else everything.filter(pl.col("symbol").is_in(symbols.implode()))
+    ).collect()
 
 
 @contextmanager
@@ -144,7 +150,7 @@ def _undo_unfinished(current: Transaction) -> None:
     for name in TABLES:
         wanted = current.base.tables.get(name)
         newest = delta.current_version(current.layout.table(name))
-        if newest == -1 or newest == wanted:
+        if newest in (-1, wanted):
             continue
         if wanted is not None:
             undone[name] = delta.restore(current.layout.table(name), wanted, "undo of an unfinished change")

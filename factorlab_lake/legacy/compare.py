@@ -21,7 +21,11 @@ def compare(raw: pl.DataFrame, held: pl.DataFrame, dataset: str) -> pl.DataFrame
     value a record does not give (absent, null, NaN) is not compared.
     """
     spec = table(DATASETS[dataset])
-    known = fields(dataset) if dataset != "ratios" else {"calendarYear": "fiscal_year", "fiscalYear": "fiscal_year"}
+    known = (
+        fields(dataset)
+        if dataset != "ratios"
+        else {"calendarYear": "fiscal_year", "fiscalYear": "fiscal_year"}
+    )
     records = raw.with_row_index("_row").with_columns(_keys(raw, dataset))
     rows = held.with_columns(_k_day=pl.col(spec.time_column).cast(pl.String), _k_symbol="symbol")
     keys = ["_k_symbol", "_k_day"]
@@ -29,7 +33,12 @@ def compare(raw: pl.DataFrame, held: pl.DataFrame, dataset: str) -> pl.DataFrame
         rows, keys = rows.with_columns(_k_period="fiscal_period"), [*keys, "_k_period"]
     rows = rows.rename({c: f"lake_{c}" for c in held.columns})
     pairs = records.join(rows, on=keys, how="left")
-    checks = [c for name in raw.columns if name not in META and name not in _KEY_FIELDS for c in [_check(raw, name, known)]]
+    checks = [
+        c
+        for name in raw.columns
+        if name not in META and name not in _KEY_FIELDS
+        for c in [_check(raw, name, known)]
+    ]
     what = pl.concat_str(checks, separator="; ", ignore_nulls=True)
     judged = pairs.select(
         "_row",
@@ -48,13 +57,21 @@ def compare(raw: pl.DataFrame, held: pl.DataFrame, dataset: str) -> pl.DataFrame
         .when(pl.col("faults") == 0)
         .then(pl.lit("equal"))
         .otherwise(pl.lit("differs")),
-        what=pl.when(pl.col("matched")).then("what").otherwise(pl.lit("no row of its symbol and date in the lake")),
+        what=pl.when(pl.col("matched"))
+        .then("what")
+        .otherwise(pl.lit("no row of its symbol and date in the lake")),
     )
 
 
 def _keys(raw: pl.DataFrame, dataset: str) -> list[pl.Expr]:
-    symbol = pl.coalesce(pl.col("symbol").cast(pl.String), "_symbol") if "symbol" in raw.columns else pl.col("_symbol")
-    day = pl.col("date").cast(pl.String).str.slice(0, 10) if "date" in raw.columns else pl.lit(None, pl.String)
+    symbol = (
+        pl.coalesce(pl.col("symbol").cast(pl.String), "_symbol")
+        if "symbol" in raw.columns
+        else pl.col("_symbol")
+    )
+    day = (
+        pl.col("date").cast(pl.String).str.slice(0, 10) if "date" in raw.columns else pl.lit(None, pl.String)
+    )
     keys = [symbol.alias("_k_symbol"), day.alias("_k_day")]
     if dataset != "price":
         annual = pl.when(pl.col("_period") == "annual").then(pl.lit("FY"))
@@ -69,7 +86,9 @@ def _check(raw: pl.DataFrame, name: str, known: dict[str, str]) -> pl.Expr:
     if column == "label":
         return _difference(name, pl.col(name).cast(pl.String), pl.coalesce(_extra("extra", name), _label()))
     if column is None:
-        return _difference(name, _as_sent(raw, name), _extra("metrics" if not known.get("date") else "extra", name))
+        return _difference(
+            name, _as_sent(raw, name), _extra("metrics" if not known.get("date") else "extra", name)
+        )
     return _difference(name, *_sides(raw, name, column))
 
 
@@ -108,5 +127,7 @@ def _label() -> pl.Expr:
 
 
 def _difference(name: str, mine: pl.Expr, lakes: pl.Expr) -> pl.Expr:
-    text = pl.format(f"{name}: {{}} in the file, {{}} in the lake", mine, lakes.cast(pl.String).fill_null("nothing"))
+    text = pl.format(
+        f"{name}: {{}} in the file, {{}} in the lake", mine, lakes.cast(pl.String).fill_null("nothing")
+    )
     return pl.when(mine.is_not_null() & mine.ne_missing(lakes)).then(text)

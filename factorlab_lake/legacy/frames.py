@@ -19,7 +19,9 @@ def frame_of(records: list[Any], answer: Fetched) -> pl.DataFrame:
     good = [(i, r) for i, r in enumerate(records) if isinstance(r, dict)]
     for i, record in enumerate(records):
         if not isinstance(record, dict):
-            answer.broken.append((i, f"a record is {type(record).__name__}, not an object", json.dumps(record)[:200]))
+            answer.broken.append(
+                (i, f"a record is {type(record).__name__}, not an object", json.dumps(record)[:200])
+            )
     names = dict.fromkeys(name for _, record in good for name in record)
     columns = [_column(name, [record.get(name) for _, record in good]) for name in names]
     return pl.DataFrame([pl.Series("_position", [i for i, _ in good], pl.Int64), *columns])

@@ -1,4 +1,4 @@
-"""Moving the old cache into a lake: plan, migrate. Resumable: a file that has landed is known by its digest."""
+"""Moving the old cache into a lake. Resumable: a file that has landed is known by its digest."""
 
 from __future__ import annotations
 
@@ -92,7 +92,9 @@ class Run:
             self.progress(files_done=self.done, files_total=total, records=self.records)
 
 
-def plan(layout: Layout, cache_dir: str | os.PathLike[str], *, symbols: list[str] | None = None) -> MigrationReport:
+def plan(
+    layout: Layout, cache_dir: str | os.PathLike[str], *, symbols: list[str] | None = None
+) -> MigrationReport:
     """Read the whole cache without writing anything: what a migration would read, and what it cannot.
 
     ``new`` and ``rejects`` stay empty: which records are new shows when they are merged.

@@ -29,7 +29,7 @@ _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class CacheFile:
-    """One file of the cache: ``name`` is None for one that is no cache entry, and ``skip`` says what it is."""
+    """One file of the cache: ``name`` is None for what is no cache entry; ``skip`` says what it is."""
 
     root: Path
     path: str
@@ -42,11 +42,18 @@ def scan(root: str | os.PathLike[str], symbols: list[str] | None = None) -> list
     """List the cache's files, those of a symbol together; :class:`NotFound` when there is no such folder."""
     base = Path(root)
     if not base.is_dir():
-        raise NotFound(f"No cache folder at {base}; give the folder that holds price_data/ and the others.", path=str(base))
+        raise NotFound(
+            f"No cache folder at {base}; give the folder that holds price_data/ and the others.",
+            path=str(base),
+        )
     wanted = None if symbols is None else {s.upper().replace("/", "-").replace(":", "-") for s in symbols}
-    found = [f for f in _walk(base) if wanted is None or (f.name is not None and f.name.symbol.upper() in wanted)]
+    found = [
+        f for f in _walk(base) if wanted is None or (f.name is not None and f.name.symbol.upper() in wanted)
+    ]
     if not found:
-        raise InvalidInput(f"{base} holds no cache files{' of these symbols' if symbols else ''}.", path=str(base))
+        raise InvalidInput(
+            f"{base} holds no cache files{' of these symbols' if symbols else ''}.", path=str(base)
+        )
     return sorted(found, key=lambda f: (f.name.symbol if f.name else "", f.path))
 
 
@@ -73,8 +80,6 @@ def read(file: CacheFile, known: set[str] | frozenset[str] = frozenset()) -> Fet
     if answer.fetch_id in known:
         return answer
     try:
-        if file.name is None:
-            raise UnreadableFile("name is not one of a cache entry")
         _open(body, file.name, answer)
     except UnreadableFile as fault:
         answer.error = str(fault)
@@ -93,10 +98,14 @@ def _walk(base: Path) -> Iterator[CacheFile]:
         skip = _LEFTOVERS.get(path.suffix, "")
         if inside.parts[0] == "metadata":
             skip = "bookkeeping of the old cache"
-        yield CacheFile(base, inside.as_posix(), path.stat().st_size, None if skip else parse_name(path.name), skip)
+        yield CacheFile(
+            base, inside.as_posix(), path.stat().st_size, None if skip else parse_name(path.name), skip
+        )
 
 
-def _open(body: bytes, name: CacheName, answer: Fetched) -> None:
+def _open(body: bytes, name: CacheName | None, answer: Fetched) -> None:
+    if name is None:
+        raise UnreadableFile("name is not one of a cache entry")
     text = _decompress(body)
     envelope, records = _fast(text) or _careful(text, answer)
     answer.fetched_at = _fetched_at(envelope.get("_cached_at"))
@@ -167,7 +176,9 @@ def _fetched_at(epoch: Any) -> datetime:
     except (TypeError, ValueError, OverflowError, OSError):
         moment = None
     if moment is None or not _EARLIEST <= moment <= datetime.now(UTC) + timedelta(days=1):
-        raise UnreadableFile(f"_cached_at is {epoch!r}: without the day of the fetch the split basis is unknown")
+        raise UnreadableFile(
+            f"_cached_at is {epoch!r}: without the day of the fetch the split basis is unknown"
+        )
     return moment
 
 
@@ -176,5 +187,7 @@ def _symbol(key: Any, name: CacheName) -> str:
     if said is None:
         return name.symbol
     if said.symbol.upper() != name.symbol.upper() or said.dataset != name.dataset:
-        raise UnreadableFile(f"its key says {said.symbol} {said.dataset}, its name {name.symbol} {name.dataset}")
+        raise UnreadableFile(
+            f"its key says {said.symbol} {said.dataset}, its name {name.symbol} {name.dataset}"
+        )
     return said.symbol

@@ -109,7 +109,13 @@ def _compare(
 
 def _held(layout: Layout, snapshot: Snapshot, dataset: str, raw: pl.DataFrame) -> pl.DataFrame:
     """Everything the lake holds that a record may have become, superseded bars included."""
-    symbols = pl.concat([raw["_symbol"], raw["symbol"].cast(pl.String)]) if "symbol" in raw.columns else raw["_symbol"]
+    symbols = (
+        pl.concat([raw["_symbol"], raw["symbol"].cast(pl.String)])
+        if "symbol" in raw.columns
+        else raw["_symbol"]
+    )
     names = [DATASETS[dataset], *(["price_revisions"] if dataset == "price" else [])]
-    found = [read_files(layout, n, files_of(layout, snapshot, n), symbols.unique().drop_nulls()) for n in names]
+    found = [
+        read_files(layout, n, files_of(layout, snapshot, n), symbols.unique().drop_nulls()) for n in names
+    ]
     return pl.concat(found, how="diagonal")

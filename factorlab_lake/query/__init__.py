@@ -1,1 +1,1 @@
-"""Questions: SQL functions in ``sql/``, a session on one snapshot, and the forms a caller may give arguments in."""
+"""Questions: SQL functions in ``sql/``, a session on one snapshot, and how arguments may be given."""

@@ -13,7 +13,15 @@ __all__ = ["DateLike", "Dates", "one_of", "to_date", "to_dates", "to_symbols"]
 
 DateLike: TypeAlias = "str | date"
 Dates: TypeAlias = "DateLike | Iterable[DateLike] | None"
-_STEPS = {"D": "every day", "B": "Monday to Friday", "W": "Fridays", "ME": "month ends", "QE": "quarter ends", "YE": "year ends"}
+_FRIDAY, _DECEMBER = 4, 12
+_STEPS = {
+    "D": "every day",
+    "B": "Monday to Friday",
+    "W": "Fridays",
+    "ME": "month ends",
+    "QE": "quarter ends",
+    "YE": "year ends",
+}
 
 
 def to_symbols(given: str | Iterable[str]) -> list[str]:
@@ -22,7 +30,7 @@ def to_symbols(given: str | Iterable[str]) -> list[str]:
     >>> to_symbols("BRK.B"), to_symbols(["AAPL", "AAPL", "0700.HK"])
     (['BRK.B'], ['AAPL', '0700.HK'])
     """
-    symbols = [given] if isinstance(given, str) else list(given)
+    symbols: list[Any] = [given] if isinstance(given, str) else list(given)
     for symbol in symbols:
         if not isinstance(symbol, str) or not symbol.strip():
             raise InvalidInput(
@@ -40,13 +48,17 @@ def to_date(given: Any, name: str = "date") -> date:
     datetime.date(2024, 1, 31)
     """
     if isinstance(given, datetime):
-        raise InvalidInput(f"{name} is the moment {given.isoformat()}; give a plain date, such as '2024-01-31'.", given=given)
+        raise InvalidInput(
+            f"{name} is the moment {given.isoformat()}; give a plain date, such as '2024-01-31'.", given=given
+        )
     if isinstance(given, date):
         return given
     try:
         return date.fromisoformat(given)
     except (TypeError, ValueError):
-        raise InvalidInput(f"{name} is {given!r}; expected a date such as '2024-01-31'.", given=given) from None
+        raise InvalidInput(
+            f"{name} is {given!r}; expected a date such as '2024-01-31'.", given=given
+        ) from None
 
 
 def to_dates(
@@ -59,7 +71,9 @@ def to_dates(
     """
     if given is None:
         if start is None or end is None:
-            raise InvalidInput("No dates were given; give dates, or start, end and freq (such as 'ME' for month ends).")
+            raise InvalidInput(
+                "No dates were given; give dates, or start, end and freq (such as 'ME' for month ends)."
+            )
         return list(_steps(to_date(start, "start"), to_date(end, "end"), freq or "ME"))
     if start is not None or end is not None or freq is not None:
         raise InvalidInput("Both dates and start/end/freq were given; give one or the other.")
@@ -73,7 +87,8 @@ def one_of(given: str, known: Iterable[str], name: str) -> str:
     options = list(known)
     if given not in options:
         raise InvalidInput(
-            f"{name} is {given!r}; expected one of {', '.join(options)}.{nearest(str(given), options)}", given=given
+            f"{name} is {given!r}; expected one of {', '.join(options)}.{nearest(str(given), options)}",
+            given=given,
         )
     return given
 
@@ -91,6 +106,8 @@ def _ends_step(day: date, freq: str) -> bool:
     if freq == "D":
         return True
     if freq in ("B", "W"):
-        return day.weekday() < 5 if freq == "B" else day.weekday() == 4
+        return day.weekday() <= _FRIDAY if freq == "B" else day.weekday() == _FRIDAY
     last = day.day == calendar.monthrange(day.year, day.month)[1]
-    return last and (freq == "ME" or (freq == "QE" and day.month % 3 == 0) or (freq == "YE" and day.month == 12))
+    return last and (
+        freq == "ME" or (freq == "QE" and day.month % 3 == 0) or (freq == "YE" and day.month == _DECEMBER)
+    )

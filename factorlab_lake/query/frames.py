@@ -25,9 +25,13 @@ def to_polars(relation: duckdb.DuckDBPyRelation | None) -> pl.DataFrame:
         return pl.DataFrame()
     for name, kind in zip(relation.columns, relation.types, strict=True):
         if "INTERVAL" in str(kind):
-            raise InvalidInput(f"Column {name!r} is an INTERVAL, which frames cannot hold; cast it, such as to VARCHAR.")
+            raise InvalidInput(
+                f"Column {name!r} is an INTERVAL, which frames cannot hold; cast it, such as to VARCHAR."
+            )
     twice = [name for name, count in Counter(relation.columns).items() if count > 1]
     if twice:
-        raise InvalidInput(f"Two columns are called {twice[0]!r}; give one another name with AS.", column=twice[0])
+        raise InvalidInput(
+            f"Two columns are called {twice[0]!r}; give one another name with AS.", column=twice[0]
+        )
     # By way of arro3: handed straight to polars, DuckDB's bindings complain of leaks when Python ends.
     return pl.DataFrame(Table.from_arrow(relation))

@@ -1,14 +1,17 @@
-"""The SQL functions and derived views, one file each, in the order in which they build on each other."""
+"""The SQL functions and derived views: one file each, installed when a query first names them."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.resources import files
 
 from factorlab_lake.query.generated import placeholders
+from factorlab_lake.schema import TABLES
 
-__all__ = ["FUNCTIONS", "definitions", "sql_text"]
+__all__ = ["FUNCTIONS", "names_in", "sql_text"]
 
+# In the order in which they build on each other.
 FUNCTIONS = (
     "financial_statements",
     "revisions",
@@ -22,6 +25,9 @@ FUNCTIONS = (
     "ttm",
     "factors",
 )
+_WORD = re.compile(r"[a-z_]+")
+# A query that asks for the list of tables gets all of them.
+_CATALOG = re.compile(r"\b(information_schema|duckdb_\w+|pg_catalog|show|describe|summarize|pragma)\b")
 
 
 @cache
@@ -33,6 +39,32 @@ def sql_text(name: str) -> str:
     return text
 
 
-def definitions() -> list[str]:
-    """Return the statements that install every function, in order."""
-    return [sql_text(name) for name in FUNCTIONS]
+def names_in(query: str) -> list[str]:
+    """Return the tables and functions a query names, with those they build on, in the order to install them.
+
+    >>> names_in("SELECT * FROM split_levels")
+    ['splits', 'split_levels']
+    """
+    text = query.lower()
+    found = {*TABLES, *FUNCTIONS} if _CATALOG.search(text) else _closure(text)
+    return [n for n in (*TABLES, *FUNCTIONS) if n in found]
+
+
+def _closure(text: str) -> set[str]:
+    found: set[str] = set()
+    waiting = _mentioned(text)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting |= _builds_on(name)
+    return found
+
+
+@cache
+def _builds_on(name: str) -> frozenset[str]:
+    return frozenset(_mentioned(sql_text(name)) - {name}) if name in FUNCTIONS else frozenset()
+
+
+def _mentioned(text: str) -> set[str]:
+    return {w for w in _WORD.findall(text) if w in TABLES or w in FUNCTIONS}

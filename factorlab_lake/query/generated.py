@@ -1,4 +1,4 @@
-"""The parts of the SQL that are column lists, made from the schema so that no list is written twice."""
+"""The parts of the SQL that are column lists, made from the schema: no list is written twice."""
 
 from __future__ import annotations
 
@@ -6,12 +6,6 @@ from factorlab_lake.query.quoting import identifier, literal
 from factorlab_lake.schema import STATEMENT_TABLES, TABLES, Column, TableSpec, line_items, table
 
 __all__ = ["flow_columns", "placeholders"]
-
-_ATTRIBUTES = [
-    "symbol", "fiscal_date", "fiscal_period", "version", "change_kind", "fiscal_year", "reported_currency", "cik",
-    "filing_date", "accepted_at", "accepted_date", "available_date", "availability_basis", "split_basis_date",
-    "source_provider", "fetch_id", "fetched_at", "recorded_at", "extra", "link", "final_link",
-]  # fmt: skip
 
 
 def placeholders() -> dict[str, str]:
@@ -58,7 +52,7 @@ def _sums(statement_type: str) -> str:
 def _statement_select(statement_type: str) -> str:
     spec = TABLES[STATEMENT_TABLES[statement_type]]
     items = ", ".join(f"{literal(c.name)}: {identifier(c.name)}" for c in line_items(statement_type))
-    attributes = ", ".join(identifier(n) for n in _ATTRIBUTES)
+    attributes = ", ".join(identifier(c.name) for c in spec.columns if not c.additive)
     # Merging into an empty object drops the items that are NULL.
     return (
         f"SELECT {literal(statement_type)} AS statement_type, {attributes},\n"
@@ -76,10 +70,12 @@ def _texts(spec: TableSpec) -> str:
 
 def _revision_pairs(spec: TableSpec) -> str:
     names = ", ".join(_value_names(spec))
+    place = "symbol, fiscal_date, fiscal_period, version, change_kind, recorded_at, fetch_id"
     return (
-        f"SELECT {literal(spec.name)} AS table_name, symbol, fiscal_date AS date, fiscal_period, column_name,\n"
-        "       lag(value) OVER w AS old, value AS new, change_kind AS kind, recorded_at, fetch_id, version > 1 AS later\n"
-        f"FROM (SELECT symbol, fiscal_date, fiscal_period, version, change_kind, recorded_at, fetch_id, {_texts(spec)}\n"
-        f"      FROM {identifier(spec.name)}) UNPIVOT INCLUDE NULLS (value FOR column_name IN ({names}))\n"
+        f"SELECT {literal(spec.name)} AS table_name, symbol, fiscal_date AS date, fiscal_period,\n"
+        "       column_name, lag(value) OVER w AS old, value AS new, change_kind AS kind,\n"
+        "       recorded_at, fetch_id, version > 1 AS later\n"
+        f"FROM (SELECT {place}, {_texts(spec)} FROM {identifier(spec.name)})\n"
+        f"     UNPIVOT INCLUDE NULLS (value FOR column_name IN ({names}))\n"
         "WINDOW w AS (PARTITION BY symbol, fiscal_date, fiscal_period, column_name ORDER BY version)"
     )

@@ -21,7 +21,10 @@ _ALWAYS, _NEVER = date(1, 1, 1), date(9999, 12, 31)
 class Questions:
     """What one snapshot can be asked. Frames are polars; ``frame.to_pandas()`` is one call away."""
 
-    session: Session
+    @property
+    def session(self) -> Session:
+        """The DuckDB session on the snapshot."""
+        raise NotImplementedError
 
     def prices(
         self,
@@ -37,8 +40,8 @@ class Questions:
         """
         first, last = _range(start, end)
         return self.session.frame(
-            "SELECT * FROM price_data WHERE symbol IN (SELECT unnest($symbols)) AND date BETWEEN $first AND $last "
-            "AND year BETWEEN year($first::DATE) AND year($last::DATE) ORDER BY symbol, date",
+            "SELECT * FROM price_data WHERE symbol IN (SELECT unnest($symbols)) "
+            "AND date BETWEEN $first AND $last ORDER BY symbol, date",
             {"symbols": (wanted := to_symbols(symbols)), "first": first, "last": last},
             symbols=wanted,
             prices_from=first.isoformat(),

@@ -13,7 +13,7 @@ from factorlab_lake.lake.files import DataFile, files_of, prune
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.snapshots import Snapshot
 from factorlab_lake.query.frames import to_polars
-from factorlab_lake.query.functions import definitions
+from factorlab_lake.query.functions import names_in, sql_text
 from factorlab_lake.query.views import table_view
 from factorlab_lake.schema import TABLES
 
@@ -44,8 +44,13 @@ class Session:
         bars only of other days, are left out before DuckDB sees them.
         """
         con = self._connection()
-        needed = prune(self._files["price_data"], symbols=symbols, first=prices_from, last=prices_to)
-        self._view(con, "price_data", needed)
+        for name in names_in(sql):
+            if name == "price_data":
+                self._show(
+                    con, name, prune(self._files[name], symbols=symbols, first=prices_from, last=prices_to)
+                )
+            else:
+                self._install(con, name)
         try:
             return to_polars(con.sql(sql, params=params or {}))
         except (duckdb.IOException, duckdb.InvalidInputException) as fault:
@@ -58,16 +63,19 @@ class Session:
         if con is None:
             con = duckdb.connect(":memory:")
             con.execute("SET TimeZone = 'UTC'")
-            self._local.shown = {}
-            for name, chosen in self._files.items():
-                self._view(con, name, chosen, fresh=True)
-            for statement in definitions():
-                con.execute(statement)
-            self._local.con = con
+            self._local.con, self._local.shown, self._local.installed = con, {}, set()
         return con
 
-    def _view(self, con: duckdb.DuckDBPyConnection, name: str, chosen: list[DataFile], *, fresh: bool = False) -> None:
+    def _install(self, con: duckdb.DuckDBPyConnection, name: str) -> None:
+        if name in TABLES:
+            self._show(con, name, self._files[name])
+        elif name not in self._local.installed:
+            con.execute(sql_text(name))
+            self._local.installed.add(name)
+
+    def _show(self, con: duckdb.DuckDBPyConnection, name: str, chosen: list[DataFile]) -> None:
+        """Make a table's view show these files; functions name the view, so they follow."""
         shown: dict[str, list[DataFile]] = self._local.shown
-        if fresh or shown.get(name) != chosen:
+        if shown.get(name) != chosen:
             con.execute(table_view(TABLES[name], self.layout.table(name), chosen))
             shown[name] = chosen

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 from functools import cache
 from importlib.resources import files
+from typing import cast
 
-from factorlab_lake.schema.spec import Column
+from factorlab_lake.schema.spec import Additive, Column
 
 __all__ = ["STATEMENT_TYPES", "line_items"]
 
@@ -26,7 +27,7 @@ def line_items(statement_type: str) -> tuple[Column, ...]:
             "number",
             row["description"],
             unit=row["unit"],
-            additive=row["kind"],
+            additive=cast("Additive", row["kind"]),
             zero_is_missing=row["zero"] == "missing",
         )
         for row in _rows()

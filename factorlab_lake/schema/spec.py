@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["TYPES", "Column", "TableSpec", "TypeNames"]
+__all__ = ["TYPES", "Additive", "Column", "TableSpec", "TypeNames"]
 
+Additive = Literal["flow", "stock", "per_share", "shares", "ratio", ""]
 Kind = Literal["text", "json", "integer", "number", "boolean", "date", "timestamp"]
 
 
@@ -38,7 +39,7 @@ class Column:
     ``role`` says what the column is for the merging of what several fetches sent:
     ``value`` columns make the content of a row, ``derived`` ones follow from it, and ``provenance``
     ones say where and when the row came from. ``zero_is_missing`` marks items that no going concern reports
-    as exactly zero: vendors write 0 there for "not reported". They are stored as sent; computations skip them.
+    as exactly zero: vendors write 0 there for "not reported". Stored as sent; computations skip them.
     """
 
     name: str
@@ -46,7 +47,7 @@ class Column:
     doc: str
     unit: str = ""
     role: Literal["key", "value", "label", "derived", "provenance"] = "value"
-    additive: Literal["flow", "stock", "per_share", "shares", "ratio", ""] = ""
+    additive: Additive = ""
     zero_is_missing: bool = False
 
     @property

@@ -8,7 +8,9 @@ from factorlab_lake.schema.spec import Column, TableSpec
 
 __all__ = ["STATEMENT_TABLES", "TABLES", "table"]
 
-STATEMENT_TABLES = dict(zip(STATEMENT_TYPES, ("income_statements", "balance_sheets", "cash_flows"), strict=True))
+STATEMENT_TABLES = dict(
+    zip(STATEMENT_TYPES, ("income_statements", "balance_sheets", "cash_flows"), strict=True)
+)
 
 _SYMBOL = Column("symbol", "text", "ticker as the provider writes it, any length", role="key")
 _FETCHED = (
@@ -39,7 +41,7 @@ _VERSION = (
 def _statement(name: str, statement_type: str, doc: str) -> TableSpec:
     return TableSpec(
         name=name,
-        doc=f"{doc}: one row per symbol, fiscal period and version; line items in units of reported_currency.",
+        doc=f"{doc}: one row per symbol, fiscal period and version; line items in reported_currency.",
         key=("symbol", "fiscal_date", "fiscal_period", "version"),
         sort_by=("symbol", "fiscal_date", "fiscal_period", "version"),
         time_column="fiscal_date",
@@ -54,7 +56,9 @@ def _statement(name: str, statement_type: str, doc: str) -> TableSpec:
             Column("filing_date", "date", "day of the filing, as given"),
             Column("accepted_at", "timestamp", "when the filing became public (UTC)"),
             Column("accepted_date", "date", "New York date of accepted_at", role="derived"),
-            Column("available_date", "date", "first day at whose New York close it could be used", role="derived"),
+            Column(
+                "available_date", "date", "first day at whose New York close it could be used", role="derived"
+            ),
             Column("availability_basis", "text", "accepted, filing_date or estimated", role="derived"),
             _SPLIT_BASIS,
             *line_items(statement_type),
@@ -120,7 +124,7 @@ _SPECS = (
     ),
     TableSpec(
         name="splits",
-        doc="Stock splits: one row per symbol and ex-date; one old share became numerator / denominator new ones.",
+        doc="Stock splits: one row per symbol and ex-date; numerator new shares for denominator old ones.",
         key=("symbol", "date"),
         sort_by=("symbol", "date"),
         time_column="date",
@@ -194,7 +198,9 @@ _SPECS = (
             *_VERSION,
             _number("shares", "shares outstanding", "shares"),
             Column("accepted_at", "timestamp", "when the count became public (UTC)"),
-            Column("available_date", "date", "first day at whose New York close it could be used", role="derived"),
+            Column(
+                "available_date", "date", "first day at whose New York close it could be used", role="derived"
+            ),
             Column("availability_basis", "text", "accepted, filing_date or estimated", role="derived"),
             Column("filing_date", "date", "day of the filing, as given"),
             _SPLIT_BASIS,
@@ -270,5 +276,6 @@ def table(name: str) -> TableSpec:
         return TABLES[name]
     except KeyError:
         raise InvalidInput(
-            f"No table is called {name!r}; the tables are {', '.join(TABLES)}.{nearest(name, TABLES)}", table=name
+            f"No table is called {name!r}; the tables are {', '.join(TABLES)}.{nearest(name, TABLES)}",
+            table=name,
         ) from None

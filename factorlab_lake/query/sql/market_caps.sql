@@ -32,17 +32,13 @@ facts AS (
     LEFT JOIN split_levels counted
       ON counted.symbol = w.symbol AND s.split_basis_date >= counted.from_date AND s.split_basis_date < counted.to_date
 ),
-reported AS (
-    SELECT symbol, min(available_date) AS since FROM share_counts
-    WHERE symbol IN (SELECT symbol FROM wanted) GROUP BY symbol
-),
 priced AS (
     SELECT f.*, unrounded_close(f.close, f.splits_since) AS exact_close,
            CASE WHEN f.close IS NULL THEN 'no_price_within_limit' END AS price_reason,
-           CASE WHEN f.shares_outstanding IS NULL AND r.since <= f.date THEN 'shares_reported_as_zero_or_missing'
-                WHEN f.shares_outstanding IS NULL THEN 'no_share_count_known'
+           CASE WHEN f.shares_source IS NULL THEN 'no_share_count_known'
+                WHEN f.shares_outstanding IS NULL THEN 'shares_reported_as_zero_or_missing'
                 WHEN NOT f.shares_fresh THEN 'share_count_stale' END AS shares_reason
-    FROM facts f LEFT JOIN reported r ON r.symbol = f.symbol
+    FROM facts f
 )
 SELECT symbol, date, price_date, exact_close AS close_price, shares_outstanding,
        CASE WHEN price_reason IS NULL AND shares_reason IS NULL

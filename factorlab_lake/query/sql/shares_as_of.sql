@@ -1,15 +1,17 @@
 -- shares_as_of(symbols, dates): the newest share count known at each date
--- Grain: one row per requested symbol and date for which any count was known.
+-- Grain: one row per requested symbol and date for which anything was known; shares_outstanding is NULL where
+-- every count known by then was zero or missing.
 -- Point in time: only counts with available_date <= date. Among those the one of the latest day counted,
--- then the preferred source, then the newest version. Zero means missing and is never chosen.
+-- then the preferred source, then the newest version. Zero means missing and gives way to any real count.
 CREATE OR REPLACE MACRO shares_as_of(symbols, dates) AS TABLE
 WITH wanted AS (SELECT DISTINCT unnest(symbols) AS symbol),
 grid AS (SELECT symbol, date FROM wanted, (SELECT DISTINCT unnest(dates)::DATE AS date)),
 known AS (
-    SELECT symbol, available_date, fiscal_date, source, shares, split_basis_date, period_days,
-           {'f': fiscal_date, 'p': preference, 'v': version} AS rank
+    SELECT symbol, available_date, fiscal_date, source, split_basis_date, period_days,
+           CASE WHEN shares > 0 THEN shares END AS shares,
+           {'some': coalesce(shares > 0, false), 'f': fiscal_date, 'p': preference, 'v': version} AS rank
     FROM share_counts
-    WHERE symbol IN (SELECT symbol FROM wanted) AND shares > 0
+    WHERE symbol IN (SELECT symbol FROM wanted)
 ),
 -- A count matters from the day it was known only if nothing better was known by then.
 standing AS (
