@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import polars as pl
 
-from factorlab_lake.ingest.normalize import META
-
-__all__ = ["Fetched"]
+__all__ = ["Fetched", "raw_frame"]
 
 
 @dataclass(slots=True)
@@ -41,18 +40,28 @@ class Fetched:
         """Records in the answer, whether or not they are any good."""
         return (0 if self.records is None else self.records.height) + len(self.broken)
 
-    def raw(self) -> pl.DataFrame:
-        """Return the records with the columns that say where each came from."""
-        if self.records is None:
-            raise ValueError(f"{self.endpoint} has no records: {self.error}")
-        context = {
-            "_symbol": pl.lit(self.symbol),
-            "_period": pl.lit(self.period, pl.String),
-            "_fetch_id": pl.lit(self.fetch_id),
-            "_fetched_at": pl.lit(self.fetched_at).cast(pl.Datetime("us", "UTC")),
-            "_provider": pl.lit(self.provider),
+
+def raw_frame(answers: Sequence[Fetched]) -> pl.DataFrame:
+    """Return the records of several answers as one frame, with the columns that say where each came from."""
+    frames = [a.records for a in answers if a.records is not None]
+    records = pl.concat(frames, how="diagonal_relaxed")
+    counts = pl.Series([f.height for f in frames], dtype=pl.Int64)
+    given = [a for a in answers if a.records is not None]
+    context = pl.DataFrame(
+        {
+            "_symbol": pl.Series([a.symbol for a in given], dtype=pl.String),
+            "_period": pl.Series([a.period for a in given], dtype=pl.String),
+            "_fetch_id": pl.Series([a.fetch_id for a in given], dtype=pl.String),
+            "_fetched_at": pl.Series([a.fetched_at for a in given], dtype=pl.Datetime("us", "UTC")),
+            "_provider": pl.Series([a.provider for a in given], dtype=pl.String),
+            "_place": pl.int_ranges(0, counts, eager=True),
         }
-        frame = self.records
-        if "_position" not in frame.columns:
-            frame = frame.with_columns(_position=pl.int_range(pl.len(), dtype=pl.Int64))
-        return frame.with_columns(**context).select(*META, pl.exclude(META))
+    ).select(pl.exclude("_place").repeat_by(counts), "_place")
+    context = context.explode(context.columns)
+    # A reader that left records out says which places the others had.
+    place = (
+        pl.col("_position").fill_null(pl.col("_place"))
+        if "_position" in records.columns
+        else pl.col("_place")
+    )
+    return pl.concat([context, records], how="horizontal").with_columns(_position=place).drop("_place")

@@ -11,7 +11,7 @@ import polars as pl
 
 from factorlab_lake.errors import InvalidInput, NotFound, nearest
 from factorlab_lake.ingest.landing import land
-from factorlab_lake.ingest.parse import NEW_YORK, parse
+from factorlab_lake.ingest.parse import NEW_YORK, Parsed, parse
 from factorlab_lake.lake.transaction import Transaction
 from factorlab_lake.schema import Column, TableSpec, table
 
@@ -73,24 +73,28 @@ def _typed(given: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
                 column=column,
             )
     parsed = {c: _read(given, spec.column(c)) for c in given.columns}
-    faults = given.select(f.alias(c) for c, (_, f) in parsed.items() if f is not None)
-    for column in faults.columns:
-        row = faults[column].is_not_null().arg_max()
-        if row is not None and faults[column][row] is not None:
-            raise InvalidInput(f"Row {row + 1} for {spec.name}: {faults[column][row]}.", row=row + 1)
-    return given.select(v.alias(c) for c, (v, _) in parsed.items())
+    for name, reading in parsed.items():
+        bad = (
+            given.select(reading.bad.fill_null(value=False)).to_series() if reading.bad is not None else None
+        )
+        if bad is not None and bad.any():
+            row = int(bad.arg_max() or 0)
+            raise InvalidInput(
+                f"Row {row + 1} for {spec.name}: {name} is {given[name][row]!r}, not {reading.expected}.",
+                row=row + 1,
+            )
+    return given.select(reading.value.alias(c) for c, reading in parsed.items())
 
 
-def _read(given: pl.DataFrame, column: Column) -> tuple[pl.Expr, pl.Expr | None]:
+def _read(given: pl.DataFrame, column: Column) -> Parsed:
     dtype = given.schema[column.name]
     if column.kind == "timestamp" and isinstance(dtype, pl.Datetime):
         if dtype.time_zone is None:
             raise InvalidInput(f"{column.name} has no time zone; give aware times.", column=column.name)
-        return pl.col(column.name).dt.convert_time_zone("UTC"), None
+        return Parsed(pl.col(column.name).dt.convert_time_zone("UTC"))
     if column.kind == "date" and dtype in (pl.Date, pl.Datetime):
-        return pl.col(column.name).cast(pl.Date), None
-    parsed = parse(given, column.name, column)
-    return parsed.value, parsed.fault
+        return Parsed(pl.col(column.name).cast(pl.Date))
+    return parse(given, column.name, column)
 
 
 def _check_keys(typed: pl.DataFrame, spec: TableSpec) -> None:

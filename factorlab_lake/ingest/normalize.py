@@ -13,7 +13,7 @@ import polars as pl
 
 from factorlab_lake.fetch.field_maps import fields
 from factorlab_lake.ingest.availability import availability
-from factorlab_lake.ingest.parse import NEW_YORK, json_object, parse
+from factorlab_lake.ingest.parse import NEW_YORK, Parsed, json_object, parse
 from factorlab_lake.schema import STATEMENT_TABLES, TableSpec, table
 
 __all__ = ["DATASETS", "META", "Normalized", "normalize"]
@@ -49,47 +49,63 @@ class Normalized:
 def normalize(raw: pl.DataFrame, dataset: str) -> Normalized:
     """Type, check and complete the raw records of one dataset; whole columns at a time."""
     spec = table(DATASETS[dataset])
-    known = _RATIO_FIELDS if dataset == "ratios" else fields(dataset)
-    typed = _typed(raw, spec, known)
-    typed = _with_context(typed)
-    typed = typed.with_columns(_reason(typed, spec))
-    good = typed["_reason"].is_null()
-    rejects = _rejects(raw.filter(~good), typed.filter(~good), dataset)
-    rows = typed.filter(good).drop("_reason", pl.selectors.starts_with("_fault"))
+    readings = _readings(raw, spec, _RATIO_FIELDS if dataset == "ratios" else fields(dataset))
+    typed = _with_context(_typed(raw, spec, readings))
+    checks = [*_unreadable(readings), *_checks(typed, spec)]
+    bad = typed.select(pl.any_horizontal(c.fails.fill_null(value=False) for c in checks)).to_series()
+    # Texts are made for the failing records alone: for all of them they would cost more than the rest.
+    rejects = _rejects(raw.filter(bad), typed.filter(bad), checks, dataset)
     complete = _COMPLETE.get(spec.name, _complete_plain)
-    return Normalized(complete(rows.with_columns(_provenance())).select(_final(spec)), rejects)
+    rows = complete(typed.filter(~bad).with_columns(_provenance()))
+    return Normalized(rows.select(_final(spec)), rejects)
 
 
-def _typed(raw: pl.DataFrame, spec: TableSpec, known: dict[str, str]) -> pl.DataFrame:
-    sources: dict[str, list[str]] = {}
-    extra = []
-    for field in raw.columns:
-        if field in META:
-            continue
-        name = known.get(field, "")
-        if name in spec.names():
-            sources.setdefault(name, []).append(field)
-        elif name != "label":
-            extra.append(field)
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """What a record must not be, as a condition on the typed frame, and the reason to give."""
+
+    fails: pl.Expr
+    reason: pl.Expr
+
+
+def _readings(raw: pl.DataFrame, spec: TableSpec, known: dict[str, str]) -> dict[str, tuple[str, Parsed]]:
+    """Return ``{field: (column, how to read it)}`` for the fields that have a column."""
+    mapped = {f: known[f] for f in raw.columns if f not in META and known.get(f, "") in spec.names()}
+    return {f: (name, parse(raw, f, spec.column(name))) for f, name in mapped.items()}
+
+
+def _typed(raw: pl.DataFrame, spec: TableSpec, readings: dict[str, tuple[str, Parsed]]) -> pl.DataFrame:
+    values: dict[str, list[pl.Expr]] = {}
+    for name, parsed in readings.values():
+        values.setdefault(name, []).append(parsed.value)
     out = [pl.col(name) for name in META]
-    for name, wires in sources.items():
-        parsed = [parse(raw, wire, spec.column(name)) for wire in wires]
-        out.append(pl.coalesce(p.value for p in parsed).alias(name))
-        out.extend(
-            p.fault.alias(f"_fault{wire}")
-            for p, wire in zip(parsed, wires, strict=True)
-            if p.fault is not None
-        )
+    out += [pl.coalesce(several).alias(name) for name, several in values.items()]
+    out += [p.bad.alias(f"_bad_{field}") for field, (_, p) in readings.items() if p.bad is not None]
+    rest = [f for f in raw.columns if f not in META and f not in readings]
+    if spec.name == "price_data" and "label" in rest:
+        rest.remove("label")
+        out.append(pl.col("label").cast(pl.String).alias("_label"))
     overflow = "metrics" if "metrics" in spec.names() else "extra"
     if overflow in spec.names():
-        out.append(json_object(raw, extra).alias(overflow))
-    if "label" in known and "label" not in spec.names() and "label" in raw.columns:
-        out.append(pl.col("label").cast(pl.String).alias("_label"))
+        out.append(json_object(raw, rest).alias(overflow))
     frame = raw.select(out)
     absent = [c for c in spec.columns if c.name not in frame.columns and c.role != "derived"]
     return frame.with_columns(
         pl.lit(None, getattr(pl, c.types.polars)).alias(c.name) for c in absent if c.kind != "timestamp"
     )
+
+
+def _unreadable(readings: dict[str, tuple[str, Parsed]]) -> list[_Check]:
+    return [
+        _Check(
+            pl.col(f"_bad_{field}"),
+            pl.lit(f"{field}: '")
+            + pl.col(f"_raw_{field}").cast(pl.String).str.slice(0, 60)
+            + f"' is not {parsed.expected}",
+        )
+        for field, (_, parsed) in readings.items()
+        if parsed.bad is not None
+    ]
 
 
 def _with_context(typed: pl.DataFrame) -> pl.DataFrame:
@@ -109,43 +125,49 @@ def _with_context(typed: pl.DataFrame) -> pl.DataFrame:
     return typed.with_columns(out)
 
 
-def _reason(typed: pl.DataFrame, spec: TableSpec) -> pl.Expr:
-    faults = [pl.col(c) for c in typed.columns if c.startswith("_fault")]
-    day = spec.time_column
+def _checks(typed: pl.DataFrame, spec: TableSpec) -> list[_Check]:
     checks = [
-        _when(
+        _Check(
             _mangled("symbol") != _mangled("_symbol"),
-            pl.lit("symbol: '") + pl.col("symbol") + "' in an answer for '" + pl.col("_symbol") + "'",
-        ),
+            _say("symbol: '{}' in an answer for '{}'", "symbol", "_symbol"),
+        )
     ]
-    if day:
-        missing = pl.col(day).is_null() & pl.all_horizontal(f.is_null() for f in faults)
-        checks.append(_when(missing, pl.lit("date: missing")))
-        checks.append(_when(pl.col(day) < _EARLIEST, pl.lit("date: before 1900")))
-    if spec.name == "price_data" or "fiscal_date" in spec.key:
-        late = pl.col(day) > pl.col("_fetched_at").dt.date().dt.offset_by("1d")
-        checks.append(_when(late, pl.lit("date: ") + pl.col(day).cast(pl.String) + " is after the fetch"))
+    if spec.time_column:
+        checks += _day_checks(typed, spec)
     if "fiscal_period" in spec.key:
         period = pl.col("fiscal_period")
-        checks.append(_when(period.is_null(), pl.lit("period: missing")))
+        checks.append(_Check(period.is_null(), pl.lit("period: missing")))
         checks.append(
-            _when(~period.is_in(_PERIODS), pl.lit("period: '") + period + "' is not Q1, Q2, Q3, Q4 or FY")
+            _Check(~period.is_in(_PERIODS), _say("period: '{}' is not Q1, Q2, Q3, Q4 or FY", "fiscal_period"))
         )
     if spec.name == "price_data":
         close = pl.col("close_price")
-        checks.append(_when(close.is_null(), pl.lit("close: missing")))
-        checks.append(_when(close <= 0, pl.lit("close: ") + close.cast(pl.String) + " is not positive"))
+        unread = pl.col("_bad_close") if "_bad_close" in typed.columns else pl.lit(value=False)
+        checks.append(_Check(close.is_null() & ~unread, pl.lit("close: missing")))
+        checks.append(_Check(close <= 0, _say("close: {} is not positive", "close_price")))
     if spec.name == "splits":
         whole = (pl.col("numerator") > 0) & (pl.col("denominator") > 0)
         checks.append(
-            _when(~whole.fill_null(value=False), pl.lit("numerator, denominator: both must be above 0"))
+            _Check(~whole.fill_null(value=False), pl.lit("numerator, denominator: both must be above 0"))
         )
-    text = pl.concat_str([*faults, *checks], separator="; ", ignore_nulls=True)
-    return pl.when(text != "").then(text).alias("_reason")
+    return checks
 
 
-def _when(condition: pl.Expr, text: pl.Expr) -> pl.Expr:
-    return pl.when(condition).then(text)
+def _day_checks(typed: pl.DataFrame, spec: TableSpec) -> list[_Check]:
+    day = pl.col(spec.time_column)
+    unread = pl.col("_bad_date") if "_bad_date" in typed.columns else pl.lit(value=False)
+    checks = [
+        _Check(day.is_null() & ~unread, pl.lit("date: missing")),
+        _Check(day < _EARLIEST, _say("date: {} is before 1900", spec.time_column)),
+    ]
+    if spec.name == "price_data" or "fiscal_date" in spec.key:
+        tomorrow = pl.col("_fetched_at").dt.date().dt.offset_by("1d")
+        checks.append(_Check(day > tomorrow, _say("date: {} is after the fetch", spec.time_column)))
+    return checks
+
+
+def _say(text: str, *columns: str) -> pl.Expr:
+    return pl.format(text, *(pl.col(c).cast(pl.String) for c in columns))
 
 
 def _mangled(name: str) -> pl.Expr:
@@ -153,14 +175,16 @@ def _mangled(name: str) -> pl.Expr:
     return pl.col(name).str.to_uppercase().str.replace_all("[/:]", "-")
 
 
-def _rejects(raw: pl.DataFrame, typed: pl.DataFrame, dataset: str) -> pl.DataFrame:
+def _rejects(raw: pl.DataFrame, typed: pl.DataFrame, checks: list[_Check], dataset: str) -> pl.DataFrame:
     names = [c for c in raw.columns if c not in META]
+    both = pl.concat([typed, raw.select(pl.col(n).alias(f"_raw_{n}") for n in names)], how="horizontal")
+    reasons = [pl.when(c.fails).then(c.reason) for c in checks]
     return raw.select(
         fetch_id="_fetch_id",
         position=pl.col("_position").cast(pl.Int32),
         symbol="_symbol",
         data_type=pl.lit(DATASETS[dataset]),
-        reason=typed["_reason"],
+        reason=both.select(pl.concat_str(reasons, separator="; ", ignore_nulls=True)).to_series(),
         record=json_object(raw, names),
     )
 

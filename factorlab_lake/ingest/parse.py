@@ -1,4 +1,4 @@
-"""Raw provider values to typed ones, a whole column at a time, with a fault text where one cannot be read.
+"""Raw provider values to typed ones, a whole column at a time, and which of them cannot be read.
 
 A raw column may have any type JSON can give, and several in one batch; what is a number written as
 text is read as a number, NaN and empty text are missing, anything else is a fault of its record.
@@ -16,28 +16,33 @@ __all__ = ["Parsed", "json_object", "parse"]
 
 _NOTHING = pl.lit(None, pl.String)
 _DATE_CHARS = len("2024-12-31")
+_TIME_CHARS = len("2024-12-31 16:30:00")
 NEW_YORK = "America/New_York"
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A typed expression, and one that is the fault's text where there is one."""
+    """How to read a raw column: the typed value, where that fails, and what was expected there.
+
+    ``bad`` is None where nothing can fail. The text of a fault is made only for records that have one.
+    """
 
     value: pl.Expr
-    fault: pl.Expr | None
+    bad: pl.Expr | None = None
+    expected: str = ""
 
 
 def parse(raw: pl.DataFrame, field: str, column: Column) -> Parsed:
     """Return how to read ``field`` of ``raw`` as ``column``."""
     dtype, source = raw.schema[field], pl.col(field)
     if dtype == pl.Null:
-        return Parsed(_typed_null(column), None)
+        return Parsed(_typed_null(column))
     if column.kind in ("number", "integer") and dtype.is_numeric():
-        return _from_number(field, column, source)
+        return _from_number(column, source)
     if column.kind == "boolean" and dtype == pl.Boolean:
-        return Parsed(source, None)
+        return Parsed(source)
     text = _as_text(source, dtype)
-    return _READERS[column.kind](field, text)
+    return _READERS[column.kind](text)
 
 
 def json_object(raw: pl.DataFrame, names: list[str]) -> pl.Expr:
@@ -76,46 +81,41 @@ def _as_text(source: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     return pl.when(text != "").then(text)
 
 
-def _from_number(field: str, column: Column, source: pl.Expr) -> Parsed:
+def _from_number(column: Column, source: pl.Expr) -> Parsed:
     value = source.cast(pl.Float64).fill_nan(None)
     if column.kind == "integer":
         whole = value.cast(pl.Int32, strict=False)
-        return Parsed(whole, _fault(field, value, whole.is_null(), "a whole number"))
-    return Parsed(value, _fault(field, value, value.is_infinite(), "a finite number"))
+        return Parsed(whole, value.is_not_null() & whole.is_null(), "a whole number")
+    return Parsed(value, value.is_infinite(), "a finite number")
 
 
-def _read_number(field: str, text: pl.Expr) -> Parsed:
+def _read_number(text: pl.Expr) -> Parsed:
     number = text.cast(pl.Float64, strict=False)
-    bad = number.is_null() | number.is_infinite()
-    return Parsed(number.fill_nan(None), _fault(field, text, bad, "a number"))
+    return Parsed(number.fill_nan(None), _unread(text, number) | number.is_infinite(), "a number")
 
 
-def _read_integer(field: str, text: pl.Expr) -> Parsed:
+def _read_integer(text: pl.Expr) -> Parsed:
     number = text.cast(pl.Float64, strict=False).cast(pl.Int32, strict=False)
-    return Parsed(number, _fault(field, text, number.is_null(), "a whole number"))
+    return Parsed(number, _unread(text, number), "a whole number")
 
 
-def _read_boolean(field: str, text: pl.Expr) -> Parsed:
+def _read_boolean(text: pl.Expr) -> Parsed:
     lower = text.str.to_lowercase()
     value = pl.when(lower.is_in(["true", "false"])).then(lower == "true")
-    return Parsed(value, _fault(field, text, value.is_null(), "true or false"))
+    return Parsed(value, _unread(text, value), "true or false")
 
 
-def _read_date(field: str, text: pl.Expr) -> Parsed:
-    date = text.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
-    return Parsed(date, _fault(field, text, date.is_null(), "a date such as 2024-12-31"))
+def _read_date(text: pl.Expr) -> Parsed:
+    date = text.str.slice(0, _DATE_CHARS).str.to_date("%Y-%m-%d", strict=False)
+    return Parsed(date, _unread(text, date), "a date such as 2024-12-31")
 
 
-def _read_timestamp(field: str, text: pl.Expr) -> Parsed:
+def _read_timestamp(text: pl.Expr) -> Parsed:
     # A bare date is read as its last second: known no earlier than that for certain.
-    clock = (
-        pl.when(text.str.len_chars() == _DATE_CHARS)
-        .then(text + " 23:59:59")
-        .otherwise(text.str.replace("T", " "))
-    )
-    naive = clock.str.slice(0, 19).str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False)
-    moment = _new_york(naive)
-    return Parsed(moment, _fault(field, text, naive.is_null(), "a time such as 2024-12-31 16:30:00"))
+    bare = text.str.len_chars() == _DATE_CHARS
+    clock = pl.when(bare).then(text + " 23:59:59").otherwise(text.str.replace("T", " "))
+    naive = clock.str.slice(0, _TIME_CHARS).str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False)
+    return Parsed(_new_york(naive), _unread(text, naive), "a time such as 2024-12-31 16:30:00")
 
 
 def _new_york(naive: pl.Expr) -> pl.Expr:
@@ -131,8 +131,12 @@ def _new_york(naive: pl.Expr) -> pl.Expr:
     )
 
 
-def _read_text(_field: str, text: pl.Expr) -> Parsed:
-    return Parsed(text, None)
+def _read_text(text: pl.Expr) -> Parsed:
+    return Parsed(text)
+
+
+def _unread(text: pl.Expr, value: pl.Expr) -> pl.Expr:
+    return text.is_not_null() & value.is_null()
 
 
 _READERS = {
@@ -144,8 +148,3 @@ _READERS = {
     "text": _read_text,
     "json": _read_text,
 }
-
-
-def _fault(field: str, given: pl.Expr, bad: pl.Expr, expected: str) -> pl.Expr:
-    shown = pl.lit(f"{field}: '") + given.cast(pl.String).str.slice(0, 60) + f"' is not {expected}"
-    return pl.when(given.is_not_null() & bad).then(shown)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from factorlab_lake.ingest.fetched import Fetched
+from factorlab_lake.ingest.fetched import Fetched, raw_frame
 from factorlab_lake.ingest.landing import land
 from factorlab_lake.ingest.normalize import DATASETS, normalize
 from factorlab_lake.lake.delta import polars_schema
@@ -34,15 +34,12 @@ def land_batch(tx: Transaction, batch: Iterable[Fetched]) -> Landed:
     answers = list({f.fetch_id: f for f in batch if f.fetch_id not in known}.values())
     covered, rejects = [], [_broken(f) for f in answers if f.broken]
     for dataset in DATASETS:
-        raws = [
-            f.raw()
-            for f in answers
-            if f.dataset == dataset and f.records is not None and not f.records.is_empty()
+        mine = [
+            f for f in answers if f.dataset == dataset and f.records is not None and not f.records.is_empty()
         ]
-        if not raws:
+        if not mine:
             continue
-        result = normalize(pl.concat(raws, how="diagonal_relaxed"), dataset)
-        raws.clear()
+        result = normalize(raw_frame(mine), dataset)
         land(tx, DATASETS[dataset], result.rows, now)
         rejects.append(result.rejects)
         covered.append(_covered(result.rows, DATASETS[dataset]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,13 +18,13 @@ from factorlab_lake.ingest.pipeline import land_batch
 from factorlab_lake.lake import files, snapshots
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.transaction import read_files, transaction
-from factorlab_lake.legacy.reader import CacheFile, read, scan
+from factorlab_lake.legacy.reader import CacheFile, Shapes, read, scan
 from factorlab_lake.schema import TABLES
 
 __all__ = ["BATCH_RECORDS", "MigrationReport", "Progress", "Run", "batches", "migrate", "plan"]
 
 BATCH_RECORDS = 250_000
-_READ_AHEAD = 32
+_READ_AHEAD = 128
 _DATA_TABLES = [name for name in TABLES if name not in ("data_fetch_log", "rejected_records")]
 
 
@@ -72,15 +73,18 @@ class Run:
     done: int = 0
     records: int = 0
     seen: dict[str, str] = field(default_factory=dict)
+    shapes: Shapes = field(default_factory=dict)
 
     def answers(self) -> Iterator[Fetched]:
-        """Read the entries that have not landed, a few files ahead."""
+        """Read the entries that have not landed, some files ahead of the one asked for."""
         entries = [f for f in self.cache if not f.skip]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for start in range(0, len(entries), _READ_AHEAD):
-                chunk = entries[start : start + _READ_AHEAD]
-                for file, answer in zip(chunk, pool.map(lambda f: read(f, self.known), chunk), strict=True):
-                    yield from self._note(file, answer, len(entries))
+            ahead = deque(pool.submit(read, f, self.known, self.shapes) for f in entries[:_READ_AHEAD])
+            for place, file in enumerate(entries):
+                answer = ahead.popleft().result()
+                if place + _READ_AHEAD < len(entries):
+                    ahead.append(pool.submit(read, entries[place + _READ_AHEAD], self.known, self.shapes))
+                yield from self._note(file, answer, len(entries))
 
     def _note(self, file: CacheFile, answer: Fetched, total: int) -> Iterator[Fetched]:
         self.seen[answer.fetch_id] = file.path

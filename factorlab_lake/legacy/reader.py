@@ -9,6 +9,8 @@ import os
 import time
 import zlib
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +23,7 @@ from factorlab_lake.ingest.fetched import Fetched
 from factorlab_lake.legacy.frames import frame_of, tabulate
 from factorlab_lake.legacy.names import CacheName, parse_name
 
-__all__ = ["CacheFile", "read", "scan"]
+__all__ = ["CacheFile", "Shapes", "read", "scan"]
 
 _LEFTOVERS = {".lock": "leftover lock", ".tmp": "leftover of an interrupted write"}
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -57,7 +59,11 @@ def scan(root: str | os.PathLike[str], symbols: list[str] | None = None) -> list
     return sorted(found, key=lambda f: (f.name.symbol if f.name else "", f.path))
 
 
-def read(file: CacheFile, known: set[str] | frozenset[str] = frozenset()) -> Fetched:
+# Columns of the files read last, by dataset: the next file of a dataset almost always has the same.
+Shapes = dict[str, dict[str, pl.DataType]]
+
+
+def read(file: CacheFile, known: AbstractSet[str] = frozenset(), shapes: Shapes | None = None) -> Fetched:
     """Read one cache file. Faults do not raise: the answer then has an ``error`` and no records.
 
     A file whose id is in ``known`` is not opened further than to find that out.
@@ -80,7 +86,7 @@ def read(file: CacheFile, known: set[str] | frozenset[str] = frozenset()) -> Fet
     if answer.fetch_id in known:
         return answer
     try:
-        _open(body, file.name, answer)
+        _open(body, file.name, answer, {} if shapes is None else shapes)
     except UnreadableFile as fault:
         answer.error = str(fault)
     answer.duration_ms = (time.perf_counter() - started) * 1000
@@ -103,11 +109,11 @@ def _walk(base: Path) -> Iterator[CacheFile]:
         )
 
 
-def _open(body: bytes, name: CacheName | None, answer: Fetched) -> None:
+def _open(body: bytes, name: CacheName | None, answer: Fetched, shapes: Shapes) -> None:
     if name is None:
         raise UnreadableFile("name is not one of a cache entry")
     text = _decompress(body)
-    envelope, records = _fast(text) or _careful(text, answer)
+    envelope, records = _fast(text, name.dataset, shapes) or _careful(text, answer)
     answer.fetched_at = _fetched_at(envelope.get("_cached_at"))
     answer.symbol = _symbol(envelope.get("_cache_key"), name)
     answer.records = records
@@ -124,20 +130,35 @@ def _decompress(body: bytes) -> bytes:
         raise UnreadableFile(f"gzip cut short or damaged ({fault})") from None
 
 
-def _fast(text: bytes) -> tuple[dict[str, Any], pl.DataFrame] | None:
+def _fast(text: bytes, dataset: str, shapes: Shapes) -> tuple[dict[str, Any], pl.DataFrame] | None:
     """Read a well-formed envelope by the vectorised reader; None when it is anything else."""
+    start, end = text.find(b'"data"'), text.rfind(b"]") + 1
+    start = text.find(b"[", start)
     try:
-        frame = pl.read_json(text, infer_schema_length=None)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        envelope = json.loads(text[:start] + b"[]" + text[end:])
+    except ValueError:
         return None
-    kind = frame.schema.get("data")
-    if frame.height != 1 or not isinstance(kind, pl.List) or not isinstance(kind.inner, pl.Struct):
+    if start < 0 or not isinstance(envelope, dict) or envelope.get("data") != []:
         return None
-    envelope = frame.drop("data").row(0, named=True)
-    records = frame.get_column("data").explode().struct.unnest()
-    if any(t.is_nested() for t in records.schema.values()) or kind.inner.fields == []:
+    records = _parse(text[start:end], shapes.get(dataset))
+    if records is None or records.width == 0 or any(t.is_nested() for t in records.schema.values()):
         return None
+    shapes[dataset] = {n: pl.Float64() if t.is_numeric() else t for n, t in records.schema.items()}
     return envelope, records
+
+
+def _parse(array: bytes, shape: dict[str, pl.DataType] | None) -> pl.DataFrame | None:
+    """Parse a JSON array of objects: by the columns of a file like it, or else by looking at every record.
+
+    The first way is twice as fast, and refuses a file with a column more or less or of another type. Numbers
+    are read as floats there: types guessed from the first records would cut 10.7 to 10.
+    """
+    known: list[dict[str, pl.DataType] | None] = [shape, None] if shape else [None]
+    for overrides in known:
+        with suppress(pl.exceptions.PolarsError, pl.exceptions.PanicException):
+            length = 1 if overrides else None
+            return pl.read_json(array, schema_overrides=overrides, infer_schema_length=length)
+    return None
 
 
 def _careful(text: bytes, answer: Fetched) -> tuple[dict[str, Any], pl.DataFrame]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from factorlab_lake.ingest.fetched import Fetched
+from factorlab_lake.ingest.fetched import Fetched, raw_frame
 from factorlab_lake.ingest.normalize import DATASETS
 from factorlab_lake.lake.files import files_of
 from factorlab_lake.lake.layout import Layout
@@ -91,7 +91,7 @@ def _compare(
     report: ValidationReport,
     paths: dict[str, str],
 ) -> None:
-    raw = pl.concat([a.raw() for a in answers], how="diagonal_relaxed")
+    raw = raw_frame(answers)
     held = _held(layout, snapshot, dataset, raw)
     verdicts = compare(raw, held, dataset)
     report.records += verdicts.height
