@@ -6,6 +6,7 @@ from datetime import datetime
 
 import polars as pl
 
+from factorlab_lake.ingest.confirmations import confirmed
 from factorlab_lake.ingest.versions import distinct_in_time, number_versions, superseded_kind
 from factorlab_lake.lake.transaction import Transaction
 from factorlab_lake.schema import TableSpec, table
@@ -13,23 +14,27 @@ from factorlab_lake.schema import TableSpec, table
 __all__ = ["land"]
 
 
-def land(tx: Transaction, name: str, rows: pl.DataFrame, now: datetime) -> None:
+def land(
+    tx: Transaction, name: str, rows: pl.DataFrame, now: datetime, log: pl.DataFrame | None = None
+) -> None:
     """Merge typed rows of one table (without ``recorded_at``). Landing them twice changes nothing."""
     if rows.is_empty():
         return
     spec = table(name)
+    log = tx.read("data_fetch_log") if log is None else log
     rows = rows.with_columns(recorded_at=pl.lit(now).cast(pl.Datetime("us", "UTC")))
     if name == "price_data":
-        _land_bars(tx, rows)
+        _land_bars(tx, rows, log)
     elif "version" in spec.names():
-        _land_versions(tx, spec, rows)
+        _land_versions(tx, spec, rows, log)
     else:
         _land_newest(tx, spec, rows)
 
 
-def _land_versions(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> None:
+def _land_versions(tx: Transaction, spec: TableSpec, rows: pl.DataFrame, log: pl.DataFrame) -> None:
     held = tx.read(spec.name, symbols=rows["symbol"])
-    merged = number_versions(pl.concat([held, rows], how="diagonal_relaxed"), spec)
+    again = confirmed(held, rows, log, spec)
+    merged = number_versions(pl.concat([held, again, rows], how="diagonal_relaxed"), spec)
     _reconcile(tx, spec, held, merged)
 
 
@@ -43,7 +48,7 @@ def _land_newest(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> None:
     _reconcile(tx, spec, held, merged.unique(key, keep="last", maintain_order=True))
 
 
-def _land_bars(tx: Transaction, rows: pl.DataFrame) -> None:
+def _land_bars(tx: Transaction, rows: pl.DataFrame, log: pl.DataFrame) -> None:
     """One current bar per symbol and day, the one fetched last; earlier contents go to price_revisions."""
     current, revised = table("price_data"), table("price_revisions")
     key = list(current.key)
@@ -58,8 +63,10 @@ def _land_bars(tx: Transaction, rows: pl.DataFrame) -> None:
     earlier = tx.read("price_revisions", symbols=days["symbol"], partitions=years).join(
         days, on=key, how="semi"
     )
+    before = pl.concat([earlier.drop("change_kind"), held], how="diagonal_relaxed")
+    again = confirmed(before, contested, log, current)
     merged = distinct_in_time(
-        pl.concat([earlier.drop("change_kind"), held, contested], how="diagonal_relaxed"),
+        pl.concat([before, again, contested], how="diagonal_relaxed"),
         key,
         [pl.col("fetched_at"), _rebased(), pl.col("fetch_id")],
         current.names("value"),

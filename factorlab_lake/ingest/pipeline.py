@@ -30,7 +30,8 @@ class Landed:
 
 def land_batch(tx: Transaction, batch: Iterable[Fetched]) -> Landed:
     """Land every answer that has not landed before; the transaction decides when readers see it."""
-    known, now = tx.log_ids(), datetime.now(UTC)
+    log, now = tx.read("data_fetch_log"), datetime.now(UTC)
+    known = set(log["fetch_id"])
     answers = list({f.fetch_id: f for f in batch if f.fetch_id not in known}.values())
     covered, rejects = [], [_broken(f) for f in answers if f.broken]
     for dataset in DATASETS:
@@ -40,7 +41,7 @@ def land_batch(tx: Transaction, batch: Iterable[Fetched]) -> Landed:
         if not mine:
             continue
         result = normalize(raw_frame(mine), dataset)
-        land(tx, DATASETS[dataset], result.rows, now)
+        land(tx, DATASETS[dataset], result.rows, now, log)
         rejects.append(result.rejects)
         covered.append(_covered(result.rows, DATASETS[dataset]))
     rejected = pl.concat(rejects) if rejects else pl.DataFrame(schema=_REJECTS)
@@ -84,6 +85,7 @@ def _log(
             "fetch_id": [f.fetch_id for f in answers],
             "symbol": [f.symbol for f in answers],
             "data_type": [DATASETS[f.dataset] for f in answers],
+            "period": [f.period for f in answers],
             "fetch_date": [f.fetched_at for f in answers],
             "records_fetched": [f.count for f in answers],
             "api_calls_made": [f.api_calls for f in answers],
@@ -96,7 +98,12 @@ def _log(
             "payload_sha256": [f.payload_sha256 for f in answers],
             "duration_ms": [f.duration_ms for f in answers],
         },
-        schema_overrides={"error_message": pl.String, "http_status": pl.Int32, "payload_sha256": pl.String},
+        schema_overrides={
+            "period": pl.String,
+            "error_message": pl.String,
+            "http_status": pl.Int32,
+            "payload_sha256": pl.String,
+        },
     )
     spans = (
         pl.concat(covered)

@@ -34,7 +34,8 @@ def _record(row: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     if "calendarYear" in record or "fiscalYear" in record:
         year = "calendarYear" if "calendarYear" in record else "fiscalYear"
         record[year] = str(record[year])
-    return record | json.loads(row.get("extra") or "{}")
+    extra: dict[str, Any] = json.loads(row.get("extra") or "{}")
+    return record | extra
 
 
 def _wire(value: Any) -> Any:

@@ -48,10 +48,6 @@ class Transaction:
             found = files.prune(found, symbols=symbols.unique().to_list())
         return read_files(self.layout, name, found, symbols)
 
-    def log_ids(self) -> set[str]:
-        """Ids of the fetches that have landed."""
-        return set(self.read("data_fetch_log")["fetch_id"])
-
     def append(self, name: str, frame: pl.DataFrame) -> None:
         """Add rows to a table."""
         if not frame.is_empty():

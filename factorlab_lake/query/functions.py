@@ -9,7 +9,7 @@ from importlib.resources import files
 from factorlab_lake.query.generated import placeholders
 from factorlab_lake.schema import TABLES
 
-__all__ = ["FUNCTIONS", "names_in", "sql_text"]
+__all__ = ["FUNCTIONS", "KEPT", "names_in", "sql_text"]
 
 # In the order in which they build on each other.
 FUNCTIONS = (
@@ -25,6 +25,8 @@ FUNCTIONS = (
     "ttm",
     "factors",
 )
+# Small views that every grid question reads: a session keeps their rows, since its snapshot never changes.
+KEPT = frozenset({"share_counts", "split_levels", "multi_class_symbols"})
 _WORD = re.compile(r"[a-z_]+")
 # A query that asks for the list of tables gets all of them.
 _CATALOG = re.compile(r"\b(information_schema|duckdb_\w+|pg_catalog|show|describe|summarize|pragma)\b")

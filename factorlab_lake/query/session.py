@@ -13,7 +13,8 @@ from factorlab_lake.lake.files import DataFile, files_of, prune
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.snapshots import Snapshot
 from factorlab_lake.query.frames import to_polars
-from factorlab_lake.query.functions import names_in, sql_text
+from factorlab_lake.query.functions import KEPT, names_in, sql_text
+from factorlab_lake.query.quoting import identifier
 from factorlab_lake.query.views import table_view
 from factorlab_lake.schema import TABLES
 
@@ -71,6 +72,9 @@ class Session:
             self._show(con, name, self._files[name])
         elif name not in self._local.installed:
             con.execute(sql_text(name))
+            if name in KEPT:
+                # Temporary tables come before views of the same name, so functions read these rows.
+                con.execute(f"CREATE OR REPLACE TEMP TABLE {identifier(name)} AS FROM main.{identifier(name)}")
             self._local.installed.add(name)
 
     def _show(self, con: duckdb.DuckDBPyConnection, name: str, chosen: list[DataFile]) -> None:

@@ -233,6 +233,7 @@ _SPECS = (
             Column("fetch_id", "text", "digest of what was fetched and from where", role="key"),
             Column("symbol", "text", "symbol asked for"),
             Column("data_type", "text", "dataset, as in the table names"),
+            Column("period", "text", "annual, quarterly or another period asked for"),
             Column("fetch_date", "timestamp", "when the provider served it (UTC)"),
             Column("records_fetched", "integer", "records in the answer"),
             Column("records_rejected", "integer", "records that did not land, see rejected_records"),
