@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = ["Settings", "settings"]
@@ -15,13 +14,11 @@ class Settings(BaseSettings):
     """What can be set from outside.
 
     ``lake``: folder of the lake the command line works on (``FACTORLAB_LAKE``).
-    ``lock_timeout_s``: how long a writer waits for another one (``FACTORLAB_LOCK_TIMEOUT_S``).
     """
 
     model_config = SettingsConfigDict(env_prefix="FACTORLAB_", env_file=".env", extra="ignore")
 
     lake: Path = Path("data/lake")
-    lock_timeout_s: float = Field(default=60.0, gt=0)
 
 
 @cache

@@ -14,6 +14,7 @@ import polars as pl
 from factorlab_lake.fetch.field_maps import fields
 from factorlab_lake.ingest.availability import availability
 from factorlab_lake.ingest.parse import NEW_YORK, Parsed, json_object, parse
+from factorlab_lake.ingest.split_basis import with_split_basis
 from factorlab_lake.schema import STATEMENT_TABLES, TableSpec, table
 
 __all__ = ["DATASETS", "META", "Normalized", "normalize"]
@@ -203,7 +204,7 @@ def _complete_statement(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _complete_bar(rows: pl.DataFrame) -> pl.DataFrame:
-    rows = rows.with_columns(year=pl.col("date").dt.year())
+    rows = with_split_basis(rows.with_columns(year=pl.col("date").dt.year()))
     if "_label" not in rows.columns:
         return rows
     # v3 repeats the date in words; kept only where it says something else.
