@@ -20,6 +20,7 @@ FUNCTIONS = (
     "multi_class_symbols",
     "unrounded_close",
     "statements_as_of",
+    "share_spans",
     "shares_as_of",
     "market_caps",
     "ttm",

@@ -129,7 +129,7 @@ class Questions:
         """
         return self._grid("factors", symbols, to_dates(dates, start=start, end=end, freq=freq))
 
-    def sql(self, query: str, **params: Any) -> pl.DataFrame:
+    def sql(self, query: str, /, **params: Any) -> pl.DataFrame:
         """Run any SQL over the tables and functions; ``$name`` in it takes the value of that keyword."""
         return self.session.frame(query, params)
 
@@ -139,12 +139,12 @@ class Questions:
         if first > _ALWAYS:
             first -= timedelta(days=_PRICE_AGE_DAYS)
         return self.session.frame(
-            f"SELECT * FROM {function}($symbols::VARCHAR[], $dates::DATE[]) ORDER BY symbol, date",
+            f"SELECT * FROM {function}($symbols::VARCHAR[], $dates::DATE[])",
             {"symbols": wanted, "dates": dates},
             symbols=wanted,
             prices_from=first.isoformat(),
             prices_to=max(dates, default=_NEVER).isoformat(),
-        )
+        ).sort("symbol", "date")
 
 
 def _range(start: DateLike | None, end: DateLike | None) -> tuple[date, date]:

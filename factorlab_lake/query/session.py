@@ -58,6 +58,10 @@ class Session:
             raise LakeDamaged(f"A data file of {self.layout.root} cannot be read: {fault}") from None
         except duckdb.Error as fault:
             raise InvalidInput(f"DuckDB refuses the query: {fault}", sql=sql) from None
+        except RuntimeError as fault:
+            if str(fault) == "Query interrupted":  # how DuckDB passes Ctrl-C on
+                raise KeyboardInterrupt from None
+            raise
 
     def _connection(self) -> duckdb.DuckDBPyConnection:
         con: duckdb.DuckDBPyConnection | None = getattr(self._local, "con", None)
@@ -74,7 +78,9 @@ class Session:
             con.execute(sql_text(name))
             if name in KEPT:
                 # Temporary tables come before views of the same name, so functions read these rows.
-                con.execute(f"CREATE OR REPLACE TEMP TABLE {identifier(name)} AS FROM main.{identifier(name)}")
+                con.execute(
+                    f"CREATE OR REPLACE TEMP TABLE {identifier(name)} AS FROM main.{identifier(name)}"
+                )
             self._local.installed.add(name)
 
     def _show(self, con: duckdb.DuckDBPyConnection, name: str, chosen: list[DataFile]) -> None:

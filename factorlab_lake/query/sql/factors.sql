@@ -71,5 +71,4 @@ SELECT symbol, date, market_cap,
                         CASE WHEN sheet_reason IS NULL AND book IS NULL THEN 'pb_ratio, roe, debt_to_equity: equity not positive' END,
                         CASE WHEN ttm_reason IS NULL AND sales IS NULL THEN 'ps_ratio, margins: revenue not positive or missing' END),
               '') AS reason
-FROM usable
-ORDER BY symbol, date;
+FROM usable;

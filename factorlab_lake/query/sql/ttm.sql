@@ -103,5 +103,4 @@ LEFT JOIN answers ac ON ac.kind = 'cash_flow' AND ac.symbol = g.symbol AND ac.da
 LEFT JOIN income i ON i.symbol = g.symbol AND i.event = ai.event AND ai.fresh
 LEFT JOIN cash_flow c
   ON c.symbol = g.symbol AND c.event = ac.event AND ac.fresh AND ai.fresh
- AND ac.fiscal_date = ai.fiscal_date AND ac.reported_currency IS NOT DISTINCT FROM ai.reported_currency
-ORDER BY g.symbol, g.date;
+ AND ac.fiscal_date = ai.fiscal_date AND ac.reported_currency IS NOT DISTINCT FROM ai.reported_currency;
