@@ -10,10 +10,10 @@ WITH bars AS (
 ),
 pairs AS (
     SELECT 'price_data' AS table_name, symbol, date, NULL AS fiscal_period, column_name,
-           lag(value) OVER w AS old, value AS new, lag(change_kind) OVER w AS kind, recorded_at, fetch_id,
-           lag(fetched_at) OVER w IS NOT NULL AS later
+           lag(value) OVER bar_order AS old, value AS new, lag(change_kind) OVER bar_order AS kind, recorded_at, fetch_id,
+           lag(fetched_at) OVER bar_order IS NOT NULL AS later
     FROM bars UNPIVOT INCLUDE NULLS (value FOR column_name IN ({{bar_names}}))
-    WINDOW w AS (PARTITION BY symbol, date, column_name ORDER BY fetched_at)
+    WINDOW bar_order AS (PARTITION BY symbol, date, column_name ORDER BY fetched_at)
     UNION ALL
     {{revision_pairs}}
 )
