@@ -17,42 +17,49 @@ periods AS (
     SELECT 'cash_flow', symbol, fiscal_date, fiscal_period, version, available_date, reported_currency
     FROM cash_flows WHERE symbol IN (SELECT symbol FROM wanted)
 ),
+-- Each content of a period stands from the day it became available until a later one did.
+contents AS MATERIALIZED (
+    SELECT *, fiscal_period = 'FY' AS is_year,
+           coalesce(min(available_date) OVER (
+               PARTITION BY kind, symbol, fiscal_date, fiscal_period = 'FY' ORDER BY version, fiscal_period
+               ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING), DATE '9999-01-01') AS superseded
+    FROM periods
+),
 -- What is known changes only on the days when something becomes available: answer once per such day.
 spans AS (
     SELECT kind, symbol, available_date AS event,
-           lead(available_date, 1, DATE '9999-01-01') OVER (PARTITION BY kind, symbol ORDER BY available_date) AS until
-    FROM (SELECT DISTINCT kind, symbol, available_date FROM periods)
+           lead(available_date, 1, DATE '9999-01-01') OVER (PARTITION BY kind, symbol ORDER BY available_date) AS until,
+           max(newest) OVER (PARTITION BY kind, symbol ORDER BY available_date) AS newest
+    FROM (SELECT kind, symbol, available_date, max(fiscal_date) AS newest FROM periods GROUP BY ALL)
 ),
-asked AS (
-    SELECT s.kind, g.symbol, g.date, s.event
+asked AS MATERIALIZED (
+    SELECT s.kind, g.symbol, g.date, s.event, s.newest
     FROM grid g JOIN spans s ON g.symbol = s.symbol AND g.date >= s.event AND g.date < s.until
 ),
-events AS (SELECT DISTINCT kind, symbol, event FROM asked),
-known AS (
-    SELECT e.kind, e.symbol, e.event, p.fiscal_date, p.fiscal_period, p.available_date, p.reported_currency,
-           p.version, p.fiscal_period = 'FY' AS is_year,
-           max(p.fiscal_date) OVER (PARTITION BY e.kind, e.symbol, e.event) AS newest
-    FROM events e JOIN periods p ON p.kind = e.kind AND p.symbol = e.symbol AND p.available_date <= e.event
-    QUALIFY row_number() OVER (
-        PARTITION BY e.kind, e.symbol, e.event, p.fiscal_date, is_year
-        ORDER BY p.available_date DESC, p.version DESC, p.fiscal_period DESC) = 1
+events AS MATERIALIZED (SELECT DISTINCT kind, symbol, event, newest FROM asked),
+-- Four quarters end within 300 days: nothing older can be a leg.
+known AS MATERIALIZED (
+    SELECT e.kind, e.symbol, e.event, e.newest, c.fiscal_date, c.fiscal_period, c.available_date,
+           c.reported_currency, c.version, c.is_year
+    FROM events e JOIN contents c
+      ON c.kind = e.kind AND c.symbol = e.symbol AND c.available_date <= e.event AND c.superseded > e.event
+     AND c.fiscal_date > e.newest - 310 AND (NOT c.is_year OR c.fiscal_date = e.newest)
 ),
-legs AS (
-    SELECT *, lag(fiscal_date) OVER (PARTITION BY kind, symbol, event ORDER BY fiscal_date) AS before
-    FROM (FROM known WHERE NOT is_year AND fiscal_date > newest - 310
-          QUALIFY row_number() OVER (PARTITION BY kind, symbol, event ORDER BY fiscal_date DESC, fiscal_period) <= 4)
+legs AS MATERIALIZED (
+    SELECT *, fiscal_date - lag(fiscal_date) OVER (PARTITION BY kind, symbol, event ORDER BY fiscal_date) AS gap
+    FROM known WHERE NOT is_year
 ),
 quarters AS (
     SELECT kind, symbol, event, max(fiscal_date) AS fiscal_date, max(available_date) AS inputs_available_date,
            any_value(reported_currency) AS reported_currency,
            CASE WHEN max(fiscal_date) <> any_value(newest) THEN 'newest_period_has_no_quarter'
                 WHEN count(*) < 4 THEN 'quarter_missing'
-                WHEN min(fiscal_date - before) < 75 OR max(fiscal_date - before) > 120
+                WHEN count(*) > 4 OR min(gap) < 75 OR max(gap) > 120
                   OR max(fiscal_date) - min(fiscal_date) NOT BETWEEN 245 AND 300 THEN 'quarters_not_consecutive'
-                WHEN count(DISTINCT reported_currency) > 1 THEN 'currencies_differ' END AS reason
+                WHEN min(reported_currency) <> max(reported_currency) THEN 'currencies_differ' END AS reason
     FROM legs GROUP BY kind, symbol, event
 ),
-years AS (SELECT * FROM known WHERE is_year AND fiscal_date = newest),
+years AS (FROM known WHERE is_year),
 chosen AS (
     SELECT e.kind, e.symbol, e.event,
            CASE WHEN q.reason IS NULL AND q.symbol IS NOT NULL THEN 'quarters'
