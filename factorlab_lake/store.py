@@ -16,6 +16,7 @@ from factorlab_lake.lake import snapshots
 from factorlab_lake.lake.files import files_of
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.snapshots import Snapshot
+from factorlab_lake.query.arguments import DateLike, to_date, to_symbols
 from factorlab_lake.query.questions import Questions
 from factorlab_lake.query.session import Session
 from factorlab_lake.schema import TABLES
@@ -147,7 +148,7 @@ class Lake(Questions):
             by_symbol=by_symbol,
             progress=progress,
         )
-        self.refresh()
+        self._changed()
         return report
 
     def validate(
@@ -175,7 +176,7 @@ class Lake(Questions):
         loading = import_module("factorlab_lake.ingest.load")
         with self._transaction(f"load {table}") as tx:
             count: int = loading.load(tx, table, source)
-        self.refresh()
+        self._changed()
         return count
 
     def rollback(self, to: int | None = None) -> Snapshot:
@@ -192,8 +193,38 @@ class Lake(Questions):
             reason=f"rollback to snapshot {target.id}",
             program_version=_program_version(),
         )
-        self.refresh()
+        self._changed()
         return result
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        symbols: Iterable[str] | None = None,
+        start: DateLike | None = None,
+        end: DateLike | None = None,
+    ) -> Path:
+        """Write a self-contained DuckDB file of this snapshot: rows and functions, for all or some symbols.
+
+        ``start`` and ``end`` limit the bars. Any DuckDB client from 1.0 on opens it. Raises
+        :class:`~factorlab_lake.errors.AlreadyExists` when the file is there.
+        """
+        catalog = import_module("factorlab_lake.query.catalog")
+        written: Path = catalog.export(
+            self._layout,
+            self.snapshot,
+            path,
+            symbols=None if symbols is None else to_symbols(symbols),
+            start=None if start is None else to_date(start, "start"),
+            end=None if end is None else to_date(end, "end"),
+        )
+        return written
+
+    def _changed(self) -> None:
+        """Follow a change made here: move to its snapshot and let the single file show it."""
+        before = self.snapshot.id
+        if self.refresh().snapshot.id != before:
+            import_module("factorlab_lake.query.catalog").write_catalog(self._layout, self.snapshot)
 
     def _before_last_run(self) -> int:
         taken = snapshots.history(self._layout)

@@ -24,7 +24,7 @@ sheets AS (
 ),
 standing AS (
     SELECT * EXCLUDE (rank),
-           lead(available_date, 1, DATE '9999-01-01') OVER (PARTITION BY symbol ORDER BY available_date) AS until
+           coalesce(lead(available_date) OVER (PARTITION BY symbol ORDER BY available_date), DATE '9999-01-01') AS until
     FROM (FROM sheets QUALIFY rank = max(rank) OVER (PARTITION BY symbol ORDER BY available_date))
 ),
 facts AS (

@@ -10,7 +10,7 @@ WITH standing AS (
     QUALIFY rank = max(rank) OVER (PARTITION BY symbol ORDER BY available_date)
 ),
 spans AS (
-    SELECT *, lead(available_date, 1, DATE '9999-01-01') OVER (PARTITION BY symbol ORDER BY available_date) AS until
+    SELECT *, coalesce(lead(available_date) OVER (PARTITION BY symbol ORDER BY available_date), DATE '9999-01-01') AS until
     FROM standing
 )
 SELECT symbol, shares, source, fiscal_date, available_date, until, split_basis_date, period_days,

@@ -5,7 +5,7 @@ CREATE OR REPLACE VIEW split_levels AS
 WITH ordered AS (
     SELECT symbol, date AS ex_date,
            product(numerator / denominator) OVER (PARTITION BY symbol ORDER BY date DESC) AS level,
-           lag(date, 1, DATE '0001-01-01') OVER (PARTITION BY symbol ORDER BY date) AS previous
+           coalesce(lag(date) OVER (PARTITION BY symbol ORDER BY date), DATE '0001-01-01') AS previous
     FROM splits
 )
 SELECT symbol, previous AS from_date, ex_date AS to_date, level FROM ordered

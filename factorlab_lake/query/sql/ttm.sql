@@ -28,7 +28,7 @@ contents AS MATERIALIZED (
 -- What is known changes only on the days when something becomes available: answer once per such day.
 spans AS (
     SELECT kind, symbol, available_date AS event,
-           lead(available_date, 1, DATE '9999-01-01') OVER (PARTITION BY kind, symbol ORDER BY available_date) AS until,
+           coalesce(lead(available_date) OVER (PARTITION BY kind, symbol ORDER BY available_date), DATE '9999-01-01') AS until,
            max(newest) OVER (PARTITION BY kind, symbol ORDER BY available_date) AS newest
     FROM (SELECT kind, symbol, available_date, max(fiscal_date) AS newest FROM periods GROUP BY ALL)
 ),
