@@ -1,0 +1,66 @@
+"""The command: ``python -m benchmarks [names…] [--size small|full] [--json FILE] …``; see ``--help``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks.machine import facts
+from benchmarks.options import SIZES, Options
+from benchmarks.results import Row, as_json, show, write
+
+__all__ = ["NAMES", "main"]
+
+NAMES = ("migration", "cold_start", "old_way", "caps")
+_HERE = Path(__file__).resolve().parent
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the benchmarks named, or all; print one table and write the JSON beside it."""
+    given = _parser().parse_args(arguments)
+    options = Options(SIZES[given.size], given.work.resolve(), given.prices, given.fresh)
+    options.work.mkdir(parents=True, exist_ok=True)
+    rows: list[Row] = []
+    for name in given.names or NAMES:
+        print(f"{name} …", file=sys.stderr, flush=True)
+        rows.extend(_benchmark(name)(options))
+    show(rows)
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    write(given.json or _HERE / "results" / f"{stamp}.json", as_json(rows, facts(), given.size))
+    return 0
+
+
+def _benchmark(name: str) -> Callable[[Options], Iterator[Row]]:
+    run: Callable[[Options], Iterator[Row]] = import_module(f"benchmarks.{name}").run
+    return run
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks", description="Timed comparisons with the alternatives."
+    )
+    parser.add_argument("names", nargs="*", choices=[[], *NAMES], metavar="name", help=", ".join(NAMES))
+    parser.add_argument("--size", choices=SIZES, default="full", help="how much data (default: %(default)s)")
+    parser.add_argument("--json", type=Path, help="where to write the results as JSON")
+    prices = os.environ.get("BENCHMARK_PRICES")
+    parser.add_argument(
+        "--prices",
+        type=Path,
+        default=Path(prices) if prices else None,
+        help="Parquet file of bars (symbol, date, open, high, low, close, volume) for the migration; "
+        "also BENCHMARK_PRICES",
+    )
+    parser.add_argument(
+        "--work", type=Path, default=_HERE / ".cache", help="folder that keeps the data from run to run"
+    )
+    parser.add_argument("--fresh", action="store_true", help="make the data anew")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""A lake of a made-up market, landed by the package's own ingest and kept from run to run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+
+import factorlab_lake as fl
+from benchmarks.bars import bars, symbols, trading_days
+from benchmarks.options import Options
+from benchmarks.seeded import uniform
+from benchmarks.statements import quarters
+from factorlab_lake.ingest.availability import availability
+from factorlab_lake.ingest.landing import land
+from factorlab_lake.lake.layout import create
+from factorlab_lake.lake.transaction import transaction
+from factorlab_lake.schema import STATEMENT_TABLES, TABLES, TableSpec, line_items, table
+
+__all__ = ["FIRST_YEAR", "Market", "market"]
+
+FIRST_YEAR = 2014
+_FORMAT = 1  # to be raised when what is made here changes
+_PRICES_AT = datetime(2024, 1, 2, 22, tzinfo=UTC)
+_STATEMENTS_AT = datetime(2024, 3, 1, 22, tzinfo=UTC)
+_SPLIT_EVERY = 10  # one symbol in so many split
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """A lake, what is in it, and how long landing took when it was made."""
+
+    lake: fl.Lake
+    symbols: list[str]
+    days: list[date]
+    landing_s: dict[str, float]
+
+    @property
+    def bars(self) -> int:
+        """Daily bars in the lake."""
+        return len(self.symbols) * len(self.days)
+
+    @property
+    def statements(self) -> int:
+        """Statements of the three types in the lake."""
+        return len(self.symbols) * len({d.year for d in self.days}) * 4 * len(STATEMENT_TABLES)
+
+
+def market(options: Options) -> Market:
+    """Return the market of the size asked for; it is made on the first run."""
+    size = options.size
+    # Another shape of the tables makes another lake.
+    shape = hashlib.sha256(repr(TABLES).encode()).hexdigest()[:8]
+    root = options.work / f"market-{_FORMAT}-{shape}-{size.market_symbols}x{size.market_years}"
+    noted = root.with_suffix(".json")
+    tickers = symbols(size.market_symbols)
+    days = trading_days(date(FIRST_YEAR, 1, 2), last=date(FIRST_YEAR + size.market_years - 1, 12, 31))
+    if options.fresh or not noted.exists():
+        shutil.rmtree(root, ignore_errors=True)
+        noted.write_text(json.dumps(_make(root, tickers, days)), encoding="utf-8")
+    return Market(fl.open(root), tickers, days, json.loads(noted.read_text(encoding="utf-8")))
+
+
+def _make(root: Path, tickers: list[str], days: list[date]) -> dict[str, float]:
+    layout, taken = create(root), {}
+    splits = _splits(tickers)
+    rows = _bars(bars(tickers, days, seed=11), splits)
+    batches = {
+        "price_data": rows.partition_by("year", maintain_order=True),
+        "splits": [_landable(splits, "splits")],
+    }
+    facts = quarters(tickers, FIRST_YEAR, len({d.year for d in days}), seed=31)
+    for kind, name in STATEMENT_TABLES.items():
+        batches[name] = [_statements(facts, kind, name)]
+    for name, parts in batches.items():
+        started = time.perf_counter()
+        for part in parts:
+            with transaction(layout, reason=f"benchmark {name}", program_version="benchmark") as tx:
+                land(tx, name, part, datetime.now(UTC))
+        taken[name] = time.perf_counter() - started
+    return taken
+
+
+def _splits(tickers: list[str]) -> pl.DataFrame:
+    """Every tenth symbol split once; half of them after the prices were fetched and before the statements."""
+    some = tickers[::_SPLIT_EVERY]
+    years = [2024 if i % 2 else 2016 + i // 2 % 7 for i in range(len(some))]
+    return pl.DataFrame(
+        {
+            "symbol": some,
+            "date": [date(y, 2, 1) for y in years],
+            "numerator": [float(r) for r in (uniform(len(some), 21) * 3).cast(pl.Int32) + 2],
+            "denominator": [1.0] * len(some),
+            "source": ["provider"] * len(some),
+        }
+    )
+
+
+def _bars(rows: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
+    """Return bars as the vendor served them on the day of the fetch: re-based, rounded to four decimals."""
+    ratio = pl.when(pl.col("date") < pl.col("ex")).then(pl.col("numerator")).otherwise(1.0)
+    known = splits.filter(pl.col("date") <= _PRICES_AT.date()).select("symbol", "numerator", ex="date")
+    rows = rows.join(known, on="symbol", how="left", maintain_order="left").with_columns(ratio=ratio)
+    price = {f"{n}_price": (pl.col(n) / pl.col("ratio")).round(4) for n in ("open", "high", "low", "close")}
+    ready = rows.with_columns(
+        **price,
+        volume=pl.col("volume") * pl.col("ratio"),
+        unadjusted_volume=pl.col("volume").cast(pl.Float64),
+        year=pl.col("date").dt.year(),
+    ).with_columns(
+        adjusted_close="close_price",
+        vwap=((pl.col("high_price") + pl.col("low_price") + pl.col("close_price")) / 3).round(4),
+        change=(pl.col("close_price") - pl.col("open_price")).round(4),
+        change_percent=((pl.col("close_price") / pl.col("open_price") - 1) * 100).round(4),
+        change_over_time=(pl.col("close_price") / pl.col("open_price") - 1).round(8),
+    )
+    return _landable(ready, "price_data")
+
+
+def _statements(facts: pl.DataFrame, kind: str, name: str) -> pl.DataFrame:
+    """Return typed rows of one statement table; items the facts lack are made up, some left out."""
+    wanted = [c.name for c in line_items(kind)]
+    made_up = {
+        n: (pl.col("revenue") * (0.01 + (i % 17) / 20)).round()
+        for i, n in enumerate(wanted)
+        if n not in facts.columns and i % 4
+    }
+    ready = facts.with_columns(**made_up, reported_currency=pl.lit("USD")).with_columns(availability())
+    return _landable(ready, name)
+
+
+def _landable(rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Complete rows with the columns that say where they came from, and leave out what the landing adds."""
+    spec = table(name)
+    fetched = _PRICES_AT if name == "price_data" else _STATEMENTS_AT
+    rows = rows.with_columns(
+        source_provider=pl.lit("fmp"),
+        fetch_id=pl.lit(hashlib.sha256(name.encode()).hexdigest()[:32]),
+        fetched_at=pl.lit(fetched).cast(pl.Datetime("us", "UTC")),
+        split_basis_date=pl.lit(fetched.date()),
+    )
+    return rows.select(
+        _column(rows, spec, n) for n in spec.names() if n not in ("version", "change_kind", "recorded_at")
+    )
+
+
+def _column(rows: pl.DataFrame, spec: TableSpec, name: str) -> pl.Expr:
+    column = spec.column(name)
+    kind = pl.Datetime("us", "UTC") if column.kind == "timestamp" else getattr(pl, column.types.polars)
+    return (pl.col(name) if name in rows.columns else pl.lit(None)).cast(kind).alias(name)

@@ -1,0 +1,42 @@
+"""Questions asked again and again, in turns: a busy moment of the machine falls on all who are compared."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Timing", "in_turns"]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Times of one question in ms: the first asking, and the later ones; and its last answer."""
+
+    first: float
+    later: tuple[float, ...]
+    answer: Any
+
+    @property
+    def median(self) -> float:
+        """Median of the later askings."""
+        return statistics.median(self.later)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What goes into the JSON."""
+        return {"first": self.first, "later": self.later, "fastest": min(self.later)}
+
+
+def in_turns(questions: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, Timing]:
+    """Ask each question once, then ``repeats`` times more in turns."""
+    times: dict[str, list[float]] = {name: [] for name in questions}
+    answers: dict[str, Any] = {}
+    for _ in range(1 + repeats):
+        for name, ask in questions.items():
+            started = time.perf_counter()
+            answers[name] = ask()
+            times[name].append((time.perf_counter() - started) * 1000)
+    return {n: Timing(t[0], tuple(t[1:]), answers[n]) for n, t in times.items()}

@@ -1,0 +1,29 @@
+"""Every command, in the order in which ``--help`` lists them."""
+
+from __future__ import annotations
+
+from factorlab_lake.cli.app import app
+from factorlab_lake.cli.changing import init, load, migrate, rollback, validate
+from factorlab_lake.cli.demo import demo
+from factorlab_lake.cli.reading import caps, export, factors, history, prices, sql, statements, status, ttm
+
+__all__ = ["app"]
+
+for command in (
+    init,
+    demo,
+    migrate,
+    validate,
+    rollback,
+    load,
+    status,
+    history,
+    statements,
+    prices,
+    caps,
+    ttm,
+    factors,
+    sql,
+    export,
+):
+    app.command()(command)

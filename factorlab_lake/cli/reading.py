@@ -1,0 +1,232 @@
+"""Commands that only read the lake."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from factorlab_lake.cli.app import open_lake, options
+from factorlab_lake.cli.arguments import Dates, End, Freq, OnlySymbols, SnapshotAt, Start, Symbols
+
+__all__ = [
+    "CAPS",
+    "FACTORS",
+    "caps",
+    "export",
+    "factors",
+    "history",
+    "prices",
+    "sql",
+    "statements",
+    "status",
+    "ttm",
+]
+
+# What a person sees of tables that are too wide to read whole.
+CAPS = (
+    "symbol", "date", "reason", "price_date", "close_price", "shares_outstanding", "split_factor",
+    "market_cap", "shares_source",
+)  # fmt: skip
+FACTORS = (
+    "symbol", "date", "reason", "market_cap", "pe_ratio", "pb_ratio", "roe", "net_margin", "debt_to_equity",
+    "current_ratio", "fiscal_date",
+)  # fmt: skip
+_TTM = (
+    "symbol", "date", "reason", "fiscal_date", "basis", "revenue", "operating_income", "net_income",
+    "operating_cash_flow", "free_cash_flow",
+)  # fmt: skip
+_PRICES = (
+    "symbol", "date", "open_price", "high_price", "low_price", "close_price", "volume", "adjusted_close",
+    "split_basis_date",
+)  # fmt: skip
+_SNAPSHOT = ("id", "created_at", "reason", "program_version", "operation", "tables")
+_STATEMENTS = (
+    "symbol", "statement_type", "fiscal_date", "fiscal_period", "version", "change_kind", "available_date",
+    "availability_basis", "metrics",
+)  # fmt: skip
+
+
+def status(ctx: typer.Context, snapshot: SnapshotAt = None) -> None:
+    """Show what the lake holds.
+
+    One row per table: its rows, files and bytes, and the version of its Delta table.
+
+    Example: factorlab-lake status
+    """
+    options(ctx).output.rows(open_lake(ctx, at=snapshot).status())
+
+
+def history(ctx: typer.Context) -> None:
+    """List the lake's snapshots, oldest first.
+
+    One row per snapshot: what made it, when, and (with --json) which table versions it is made of.
+
+    Example: factorlab-lake history
+    """
+    polars = import_module("polars")
+    taken = open_lake(ctx).history()
+    rows = [asdict(s) | {"created_at": s.time, "tables": json.dumps(s.tables)} for s in taken]
+    types = {"id": polars.Int64, "created_at": polars.Datetime("us", "UTC")}
+    schema = {name: types.get(name, polars.String) for name in _SNAPSHOT}
+    options(ctx).output.rows(polars.DataFrame(rows, schema=schema), _SNAPSHOT[:3])
+
+
+def statements(
+    ctx: typer.Context,
+    symbols: Symbols,
+    *,
+    start: Start = None,
+    end: End = None,
+    type: Annotated[  # noqa: A002 - the option's name
+        list[str] | None,
+        typer.Option("--type", help="income, balance_sheet or cash_flow; can be repeated.", metavar="TYPE"),
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", help="Only what was public at this day's close.", metavar="DATE"),
+    ] = None,
+    snapshot: SnapshotAt = None,
+) -> None:
+    """Show statements by the end of their fiscal period.
+
+    Every version of each, or with --as-of the one that was known at that day's close.
+
+    Example: factorlab-lake statements AAPL --type income --as-of 2020-12-31
+    """
+    given: dict[str, Any] = {"types": type} if type else {}
+    found = open_lake(ctx, at=snapshot).statements(symbols, start, end, as_of=as_of, **given)
+    options(ctx).output.rows(found, _STATEMENTS)
+
+
+def prices(
+    ctx: typer.Context,
+    symbols: Symbols,
+    *,
+    start: Start = None,
+    end: End = None,
+    snapshot: SnapshotAt = None,
+) -> None:
+    """Show daily bars between two dates.
+
+    Example: factorlab-lake prices AAPL --start 2021-03-22 --end 2021-03-31
+    """
+    options(ctx).output.rows(open_lake(ctx, at=snapshot).prices(symbols, start, end), _PRICES)
+
+
+def caps(
+    ctx: typer.Context,
+    symbols: Symbols,
+    *,
+    date: Dates = None,
+    start: Start = None,
+    end: End = None,
+    freq: Freq = None,
+    snapshot: SnapshotAt = None,
+) -> None:
+    """Show market capitalisations as known at each date.
+
+    One row per symbol and date: close times shares times split factor, or why it cannot be known.
+
+    Example: factorlab-lake caps AAPL GOOGL --start 2020-04-30 --end 2021-03-31
+    """
+    lake = open_lake(ctx, at=snapshot)
+    options(ctx).output.rows(lake.market_caps(symbols, date, start=start, end=end, freq=freq), CAPS)
+
+
+def ttm(
+    ctx: typer.Context,
+    symbols: Symbols,
+    *,
+    date: Dates = None,
+    start: Start = None,
+    end: End = None,
+    freq: Freq = None,
+    snapshot: SnapshotAt = None,
+) -> None:
+    """Show trailing-twelve-month flows as known at each date.
+
+    Example: factorlab-lake ttm AAPL --date 2020-12-31
+    """
+    lake = open_lake(ctx, at=snapshot)
+    options(ctx).output.rows(lake.ttm(symbols, date, start=start, end=end, freq=freq), _TTM)
+
+
+def factors(
+    ctx: typer.Context,
+    symbols: Symbols,
+    *,
+    date: Dates = None,
+    start: Start = None,
+    end: End = None,
+    freq: Freq = None,
+    snapshot: SnapshotAt = None,
+) -> None:
+    """Show valuation and quality ratios as known at each date.
+
+    Formulas are in query/sql/factors.sql; a ratio that cannot be known is empty, with the reason.
+
+    Example: factorlab-lake factors AAPL GOOGL --date 2020-12-31
+    """
+    lake = open_lake(ctx, at=snapshot)
+    options(ctx).output.rows(lake.factors(symbols, date, start=start, end=end, freq=freq), FACTORS)
+
+
+def sql(
+    ctx: typer.Context,
+    query: Annotated[
+        str, typer.Argument(help="SQL for DuckDB, or - to read it from stdin.", show_default=False)
+    ],
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param", help="A value for $name in the query, as text; can be repeated.", metavar="NAME=VALUE"
+        ),
+    ] = None,
+    snapshot: SnapshotAt = None,
+) -> None:
+    """Run SQL over the lake's tables and functions.
+
+    Parameters are bound as text; cast them where a date or a number is meant: $d::DATE.
+
+    Example: factorlab-lake sql 'FROM splits WHERE symbol = $s' --param s=AAPL
+    """
+    given = dict(_pair(p) for p in param or [])
+    text = sys.stdin.read() if query == "-" else query
+    options(ctx).output.rows(open_lake(ctx, at=snapshot).sql(text, **given))
+
+
+def export(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The file to write; none may be there.", show_default=False)],
+    *,
+    symbol: OnlySymbols = None,
+    start: Start = None,
+    end: End = None,
+    snapshot: SnapshotAt = None,
+) -> None:
+    """Write a DuckDB file with the rows and functions in it.
+
+    It needs neither the lake nor this program: any DuckDB client can open it. --start and --end limit the
+    bars.
+
+    Example: factorlab-lake export apple.duckdb --symbol AAPL
+    """
+    output = options(ctx).output
+    output.check_no_csv()
+    lake = open_lake(ctx, at=snapshot)
+    path = lake.export(file, symbols=symbol, start=start, end=end)
+    document = {"file": str(path), "size_bytes": path.stat().st_size, "snapshot": lake.snapshot.id}
+    output.document(document, [f"{path}: {document['size_bytes']:,} bytes, snapshot {lake.snapshot.id}"])
+
+
+def _pair(given: str) -> tuple[str, str]:
+    name, equals, value = given.partition("=")
+    if not equals or not name:
+        raise typer.BadParameter(f"{given!r} is not NAME=VALUE", param_hint="--param")
+    return name, value

@@ -1,0 +1,209 @@
+"""The benchmarks run, at a size at which their figures mean nothing. No time is asserted."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.agreement import agreement
+from benchmarks.bars import bars, symbols, trading_days
+from benchmarks.migration import cache_and_count
+from benchmarks.old_cache import write_prices
+from benchmarks.options import SIZES, Options
+from benchmarks.results import Row, Target
+from benchmarks.seeded import uniform
+
+PARSING, PANDAS, IMPORTS = "gunzip and parse alone", "pandas to Parquet", "import duckdb, polars"
+OLD_WAY, CAPS_PEERS = "files per date", {"bare scan", "polars", "DuckDB ASOF JOIN"}
+QUESTIONS = {
+    "migrate 120 bars, whole process": {PARSING},
+    "migrate, the call alone": {PARSING},
+    "migrate, whole process": {PANDAS},
+    "validate, whole process": {PARSING},
+    "migrate again, nothing new": {PARSING},
+    "migrate, peak memory": {PARSING, PANDAS},
+    "validate, peak memory": {PARSING},
+    "migrate again, peak memory": {PARSING},
+    "import factorlab_lake, fastest of 1": {IMPORTS},
+    "import factorlab_lake, median of 1": {IMPORTS},
+    "process to first market caps, fastest of 1": {IMPORTS},
+    "process to first market caps, median of 1": {IMPORTS},
+    "sample cache, 2 symbols: caps at 12 month ends": {OLD_WAY},
+    "sample cache, 2 symbols: caps at 12 month ends, opening the lake too": {OLD_WAY},
+    "made-up cache, 2 symbols: caps at 12 month ends": {OLD_WAY},
+    "made-up cache, 2 symbols: caps at 12 month ends, opening the lake too": {OLD_WAY},
+    "land bars, a year at a time": {""},
+    "land statements, a table at a time": {""},
+    "market caps 12 x 24": CAPS_PEERS,
+    "market caps 2 x 12": CAPS_PEERS,
+    "market caps 12 x 504": CAPS_PEERS,
+    "factors 2 x 12": {"polars"},
+    "factors 5 x 24": {"polars"},
+    "factors 12 x 24": {"polars"},
+    "one symbol's year of prices": {"polars"},
+    "one symbol's year of statements": {"polars"},
+}
+# Peers that give an answer of their own; the others do a part of the work, or another.
+ANSWERING = {"polars", "DuckDB ASOF JOIN", OLD_WAY}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    """The table and the JSON of all benchmarks at the smallest size."""
+    folder, printed = tmp_path_factory.mktemp("benchmarks"), io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        code = main(
+            ["--size", "smoke", "--work", str(folder / "work"), "--json", str(folder / "results.json")]
+        )
+    assert code == 0
+    return printed.getvalue(), json.loads((folder / "results.json").read_text(encoding="utf-8"))
+
+
+def test_table_has_a_row_for_each_question_and_peer(run: tuple[str, dict[str, Any]]) -> None:
+    """Every question is in the printed table, once for each of its peers."""
+    header, _, *lines = run[0].splitlines()
+    assert header.split() == [
+        "question",
+        "ours",
+        "first",
+        "peer",
+        "theirs",
+        "ratio",
+        "target",
+        "met",
+        "answers",
+    ]
+    asked = sorted((q, p) for q, peers in QUESTIONS.items() for p in peers)
+    assert sorted((r["question"], r["peer"]) for r in run[1]["rows"]) == asked
+    for row, line in zip(run[1]["rows"], lines, strict=True):
+        assert line.startswith(row["question"])
+        assert row["peer"] in line
+
+
+def test_answers_were_compared(run: tuple[str, dict[str, Any]]) -> None:
+    """Who answers the same question gave the same answer, and not an empty one."""
+    for row in run[1]["rows"]:
+        if row["peer"] in ANSWERING:
+            verdict, count = row["answers"].split(": ")
+            assert verdict == "equal"
+            assert int(count.replace(",", "")) > 0
+
+
+def test_json_holds_figures_and_the_facts_of_the_machine(run: tuple[str, dict[str, Any]]) -> None:
+    """Figures are positive numbers, ratios follow from them, and what they depend on is noted."""
+    machine = run[1]["machine"]
+    assert {"cpu", "cores", "memory_gb", "system", "python", "libraries", "date"} <= machine.keys()
+    assert {"duckdb", "polars", "deltalake"} <= machine["libraries"].keys()
+    assert datetime.fromisoformat(machine["date"]).tzinfo is not None
+    for row in run[1]["rows"]:
+        assert row["ours"] > 0
+        if row["theirs"] is not None:
+            quick = row["theirs"] / row["ours"] if row["unit"].endswith("/s") else row["ours"] / row["theirs"]
+            assert row["ratio"] == pytest.approx(quick)
+
+
+def test_made_data_are_kept(tmp_path: Path) -> None:
+    """The cache to migrate is made once, and made anew when that is asked for."""
+    once, count = cache_and_count(Options(SIZES["smoke"], tmp_path))
+    stray = once / "stray"
+    stray.touch()
+    assert cache_and_count(Options(SIZES["smoke"], tmp_path)) == (once, count)
+    assert stray.exists()
+    assert cache_and_count(Options(SIZES["smoke"], tmp_path, fresh=True)) == (once, count)
+    assert not stray.exists()
+
+
+def test_bars_of_a_file_take_the_place_of_made_ones(tmp_path: Path) -> None:
+    """A Parquet file of bars becomes a cache with one file per symbol."""
+    rows = bars(symbols(2), trading_days(date(2021, 3, 1), count=5), seed=1)
+    rows.write_parquet(tmp_path / "bars.parquet")
+    cache, count = cache_and_count(Options(SIZES["smoke"], tmp_path, prices=tmp_path / "bars.parquet"))
+    assert count == rows.height
+    assert len(list(cache.rglob("*.json.gz"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("theirs", "fault"),
+    [
+        ([1.0, 2.0000001], "1 values of market_cap differ"),
+        ([1.0, None], "1 values of market_cap differ"),
+        ([1.0], "the peer's 1"),
+    ],
+)
+def test_other_answers_stop_the_run(theirs: list[float | None], fault: str) -> None:
+    """A peer with another value, a missing value or a missing row is no peer."""
+    ours = _caps([1.0, 2.0])
+    assert agreement(ours, _caps([1.0, 2.0 + 1e-13]), ["market_cap"]) == "equal: 2"
+    with pytest.raises(RuntimeError, match=fault):
+        agreement(ours, _caps(theirs), ["market_cap"])
+
+
+def test_two_empty_answers_are_no_agreement() -> None:
+    """Where nobody gives a value, nothing was measured."""
+    with pytest.raises(RuntimeError, match="Nobody gave a value"):
+        agreement(_caps([None]), _caps([None]), ["market_cap"])
+
+
+def test_seeded_numbers_are_those_of_the_published_generator() -> None:
+    """SplitMix64, computed here with Python's integers, gives the same numbers."""
+    mask, state, expected = 2**64 - 1, 7 * 0x5851F42D, []
+    for i in range(1, 4):
+        z = (i * 0x9E3779B97F4A7C15 + state) & mask
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+        expected.append(((z ^ (z >> 31)) >> 11) / 2**53)
+    assert uniform(3, 7).to_list() == expected
+
+
+def test_price_cache_is_as_the_vendor_wrote_it(tmp_path: Path) -> None:
+    """Thirteen fields, newest bar first, whole numbers without a fraction, the date in words."""
+    days = trading_days(date(2021, 3, 1), last=date(2021, 3, 31))
+    rows = bars(symbols(2), days, seed=1).with_columns(close=pl.lit(45.0))
+    write_prices(tmp_path, rows, datetime(2021, 4, 1, tzinfo=UTC))
+    body = gzip.decompress(
+        (tmp_path / "price_data" / "S0001_price_full_history_all_v2.0.json.gz").read_bytes()
+    )
+    envelope = json.loads(body)
+    assert envelope["_cache_key"] == "S0001_price_full_history_all_v2.0"
+    first = envelope["data"][0]
+    assert (first["date"], first["label"]) == ("2021-03-31", "March 31, 21")
+    assert list(first) == [
+        "date", "open", "high", "low", "close", "adjClose", "volume", "unadjustedVolume",
+        "change", "changePercent", "vwap", "label", "changeOverTime",
+    ]  # fmt: skip
+    assert b'"close":45,' in body
+    assert [r["date"] for r in envelope["data"]] == sorted((d.isoformat() for d in days), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("row", "ratio", "met"),
+    [
+        (Row("q", "ms", 50, "p", 100, Target(60)), 0.5, True),
+        (Row("q", "ms", 70, "p", 100, Target(60)), 0.7, False),
+        (Row("q", "ms", 50, "p", 100, Target(0.4, "ratio")), 0.5, False),
+        (Row("q", "bars/s", 200, "p", 100, Target(150, at_least=True)), 0.5, True),
+        (Row("q", "bars/s", 100, "p", 200, Target(150, at_least=True)), 2.0, False),
+        (Row("q", "ms", 50), None, None),
+    ],
+)
+def test_ratio_and_target(row: Row, ratio: float | None, met: object) -> None:
+    """Below 1 we are the faster, in times as in rates; a target is of our figure or of the ratio."""
+    assert row.ratio == ratio
+    assert row.met is met
+
+
+def _caps(values: list[float | None]) -> pl.DataFrame:
+    dates = [date(2024, 1, 1 + i) for i in range(len(values))]
+    return pl.DataFrame(
+        {"symbol": ["S"] * len(values), "date": dates, "market_cap": values},
+        schema_overrides={"market_cap": pl.Float64},
+    )

@@ -1,0 +1,80 @@
+"""Running the program inside the tests' own process, through the same edge as on a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from factorlab_lake.cli import app
+from tests.support import CACHE_2021, SAMPLE
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed, as strict JSON."""
+        return json.loads(self.out, parse_constant=_refuse)
+
+
+def run(*arguments: object, code: int | None = 0) -> Done:
+    """Run the program; fail unless it ends with the exit code expected (``None``: any)."""
+    out, err = io.StringIO(), io.StringIO()
+    ended: Any = None
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            app(list(map(str, arguments)), prog_name="factorlab-lake")
+        except SystemExit as end:
+            ended = end.code or 0
+    done = Done(ended, out.getvalue(), err.getvalue())
+    assert code is None or done.code == code, done
+    return done
+
+
+def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
+    """Start the program in a process of its own, with pipes to it, as its entry point does."""
+    return subprocess.Popen(
+        [sys.executable, "-c", "from factorlab_lake.cli import main; main()", *map(str, arguments)],
+        env={k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def demo_home(factory: pytest.TempPathFactory) -> tuple[Path, Done]:
+    """Return a folder as the README's reader has it after ``make demo``, and what the demo printed.
+
+    An old cache lies in it too. It is made once for all workers of a test run, and not to be changed.
+    """
+    base = factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    home, printed = shared / "home", shared / "home.txt"
+    with FileLock(shared / "home.lock"):
+        if not printed.exists():
+            shutil.copytree(SAMPLE, home / "data" / "sample")
+            shutil.copytree(CACHE_2021, home / "data" / "cache" / "fmp")
+            with contextlib.chdir(home):
+                printed.write_text(run("demo").out, encoding="utf-8")
+    return home, Done(0, printed.read_text(encoding="utf-8"), "")
+
+
+def _refuse(constant: str) -> Any:
+    raise AssertionError(f"{constant} is not JSON")

@@ -1,0 +1,73 @@
+"""Fixtures for all tests. The lakes of the samples are made once; a test that changes one copies it first."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+import factorlab_lake as fl
+from factorlab_lake.store import Lake
+from tests.support import CACHE_2019, CACHE_2021, CACHE_DIRTY, SPLITS
+
+# The same examples in every run, so that a red run means the change and not the dice.
+settings.register_profile(
+    "fixed",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+# For a search at leisure: HYPOTHESIS_PROFILE=search pytest tests/properties
+settings.register_profile("search", parent=settings.get_profile("fixed"), derandomize=False, max_examples=500)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    """Place for a cache made by the test."""
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """An empty lake."""
+    return fl.open(tmp_path / "lake")
+
+
+def _migrated(place: Path, *caches: Path) -> Lake:
+    lake = fl.open(place)
+    for cache in caches:
+        lake.migrate(cache)
+    return lake
+
+
+@pytest.fixture(scope="session")
+def lake_2019(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The clean sample taken before AAPL's split of 2020, with the splits. Not to be changed."""
+    lake = _migrated(tmp_path_factory.mktemp("sample") / "lake", CACHE_2019)
+    lake.load("splits", SPLITS)
+    return lake
+
+
+@pytest.fixture(scope="session")
+def lake_2021(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The clean sample taken after AAPL's split of 2020, with the splits. Not to be changed."""
+    lake = _migrated(tmp_path_factory.mktemp("sample") / "lake", CACHE_2021)
+    lake.load("splits", SPLITS)
+    return lake
+
+
+@pytest.fixture(scope="session")
+def lake_both(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Both clean samples, the older first, without splits. Not to be changed."""
+    return _migrated(tmp_path_factory.mktemp("sample") / "lake", CACHE_2019, CACHE_2021)
+
+
+@pytest.fixture(scope="session")
+def lake_dirty(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The dirty sample alone. Not to be changed."""
+    return _migrated(tmp_path_factory.mktemp("sample") / "lake", CACHE_DIRTY)

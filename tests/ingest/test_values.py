@@ -1,0 +1,260 @@
+"""How single values of a provider's records are read."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from factorlab_lake.ingest.normalize import Normalized
+from tests.support import answer, bar, income, normalized
+
+
+def _read(*records: dict[str, Any], dataset: str = "income", period: str = "quarterly") -> Normalized:
+    return normalized(dataset, answer(dataset, list(records), period=period))
+
+
+def _one(column: str, record: dict[str, Any], **options: str) -> Any:
+    found = _read(record, **options)
+    assert found.rejects.is_empty(), found.rejects["reason"].to_list()
+    return found.rows[column].item()
+
+
+def _reason(record: dict[str, Any], **options: str) -> str:
+    found = _read(record, **options)
+    assert found.rows.is_empty()
+    reason: str = found.rejects["reason"].item()
+    return reason
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        (64698000000, 64698000000.0),
+        (64698000000.0, 64698000000.0),
+        (-1.5, -1.5),
+        (0, 0.0),
+        (2**53, float(2**53)),
+        ("64698000000", 64698000000.0),
+        (" 12.50 ", 12.5),
+        ("-1e3", -1000.0),
+        ("", None),
+        ("   ", None),
+        (None, None),
+        (math.nan, None),
+        ("NaN", None),
+    ],
+)
+def test_a_number_is_read_whatever_its_form(sent: Any, stored: float | None) -> None:
+    """Whole numbers, fractions and numbers written as text are one kind; NaN and empty text mean missing."""
+    assert _one("revenue", income(revenue=sent)) == stored
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("n/a", "n/a"),
+        ("1,000", "1,000"),
+        ("12 USD", "12 USD"),
+        ("--", "--"),
+        (math.inf, "inf"),
+        (-math.inf, "-inf"),
+        ("Infinity", "Infinity"),
+        ([1], "[1]"),
+        ({"raw": 1}, '{"raw": 1}'),
+        (True, "true"),
+    ],
+)
+def test_what_is_no_number_rejects_its_record_with_the_field_and_the_value(sent: Any, shown: str) -> None:
+    """A value that cannot be read is never made 0 or NULL: the record is put aside, saying why."""
+    reason = _reason(income(revenue=sent))
+    assert reason.startswith(f"revenue: '{shown}' is not a")
+    assert "number" in reason
+
+
+def test_a_spoilt_value_costs_its_own_record_only() -> None:
+    """The records before and after a bad one are read as if it were not there, to the last bit."""
+    values = [0.1, "n/a", 1e22, 123456789.12345679, 5e-324, 2**53, 1 / 3, "7"]
+    records = [income(f"2020-01-{i + 1:02}", revenue=value) for i, value in enumerate(values)]
+    found = _read(*records)
+    assert found.rejects.select("position", "reason").rows() == [(1, "revenue: 'n/a' is not a number")]
+    assert found.rows["revenue"].to_list() == [0.1, 1e22, 123456789.12345679, 5e-324, 2.0**53, 1 / 3, 7.0]
+
+
+@pytest.mark.parametrize("sent", ["2020-09-26", "2020-09-26T00:00:00", "2020-09-26 00:00:00", " 2020-09-26 "])
+def test_a_date_may_carry_a_time(sent: str) -> None:
+    """Only the day counts for a fiscal date."""
+    assert _one("fiscal_date", income(date=sent)) == date(2020, 9, 26)
+
+
+@pytest.mark.parametrize("sent", ["2020-13-45", "2019-02-29", "26/09/2020", "Sep 26, 2020", "20200926", 20200926])
+def test_what_is_no_date_rejects_its_record(sent: Any) -> None:
+    """A date that does not exist, or in another notation, is never guessed."""
+    assert _reason(income(date=sent)).startswith("date: '")
+
+
+@pytest.mark.parametrize("sent", [None, "", ...])
+@pytest.mark.parametrize("dataset", ["income", "price"])
+def test_a_record_without_a_date_is_rejected(sent: Any, dataset: str) -> None:
+    """A record of no day has no place in the lake."""
+    record = income(date=sent) if dataset == "income" else bar(date=sent)
+    assert _reason(record, dataset=dataset) == "date: missing"
+
+
+@pytest.mark.parametrize("sent", ["1899-12-31", "0001-01-01"])
+def test_a_date_before_1900_is_rejected(sent: str) -> None:
+    """Fillers such as year 1 are no fiscal dates."""
+    assert "before 1900" in _reason(income(date=sent))
+
+
+@pytest.mark.parametrize("dataset", ["income", "price"])
+def test_a_date_after_the_fetch_is_rejected(dataset: str) -> None:
+    """Nothing can be reported of a day that had not come; the day of the fetch itself is fine in any zone."""
+    make = income if dataset == "income" else bar
+    assert "2021-04-02 is after the fetch" in _reason(make("2021-04-02"), dataset=dataset)
+    assert _read(make("2021-04-01"), make("2021-03-31"), dataset=dataset).rejects.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("sent", "moment"),
+    [
+        ("2020-10-29 18:06:25", datetime(2020, 10, 29, 22, 6, 25, tzinfo=UTC)),  # daylight saving time
+        ("2020-10-29T18:06:25", datetime(2020, 10, 29, 22, 6, 25, tzinfo=UTC)),
+        ("2021-01-27 18:03:06", datetime(2021, 1, 27, 23, 3, 6, tzinfo=UTC)),  # standard time
+        ("2020-11-01 01:30:00", datetime(2020, 11, 1, 6, 30, tzinfo=UTC)),  # occurs twice: the later one
+        ("2021-03-14 02:30:00", datetime(2021, 3, 14, 7, 30, tzinfo=UTC)),  # never occurs: moved on
+        ("2021-03-14 01:59:59", datetime(2021, 3, 14, 6, 59, 59, tzinfo=UTC)),
+        ("2021-03-14 03:00:00", datetime(2021, 3, 14, 7, 0, tzinfo=UTC)),
+        ("2020-10-29", datetime(2020, 10, 30, 3, 59, 59, tzinfo=UTC)),  # a bare date: its last second
+        (None, None),
+        ("", None),
+    ],
+)
+def test_an_acceptance_is_new_york_wall_time(sent: str | None, moment: datetime | None) -> None:
+    """Acceptance times are read on New York's clock, over both of its yearly jumps, never earlier than true."""
+    assert _one("accepted_at", income(acceptedDate=sent)) == moment
+
+
+@pytest.mark.parametrize("sent", ["yesterday", "2020-10-29 25:00:00", "18:06:25", "2020-13-01 10:00:00", 1603994785])
+def test_what_is_no_time_rejects_its_record(sent: Any) -> None:
+    """An acceptance that cannot be read would decide when the figures count as known, so it is not ignored."""
+    assert _reason(income(acceptedDate=sent)).startswith("acceptedDate: '")
+
+
+@pytest.mark.parametrize(("sent", "year"), [("2021", 2021), (2021, 2021), (2021.0, 2021), (None, 2020), (..., 2020)])
+def test_a_fiscal_year_is_taken_from_the_label_else_from_the_date(sent: Any, year: int) -> None:
+    """The provider's label wins over the calendar; without it the year is that of the period's end."""
+    assert _one("fiscal_year", income("2020-12-26", "Q1", calendarYear=sent)) == year
+
+
+@pytest.mark.parametrize("sent", ["two thousand", 2020.5, "2020.5", 1e20])
+def test_what_is_no_whole_number_is_no_year(sent: Any) -> None:
+    """A year with a fraction is not cut to a year."""
+    assert _reason(income(calendarYear=sent)).endswith("is not a whole number")
+
+
+@pytest.mark.parametrize("sent", ["0000000000", "null", "0", "", None])
+def test_fillers_of_the_company_number_mean_missing(sent: str | None) -> None:
+    """The numbers that the vendor writes for "unknown" would make strangers one company."""
+    assert _one("cik", income(cik=sent)) is None
+
+
+def test_leading_zeros_of_the_company_number_stay() -> None:
+    """A company number is a text of ten digits."""
+    assert _one("cik", income()) == "0000320193"
+
+
+@pytest.mark.parametrize(
+    ("sent", "asked", "stored"),
+    [("Q4", "quarterly", "Q4"), ("FY", "quarterly", "FY"), ("FY", "annual", "FY"), (None, "annual", "FY")],
+)
+def test_the_period_is_that_of_the_record_else_the_one_asked_for(sent: Any, asked: str, stored: str) -> None:
+    """What the record says counts; only a yearly question makes up for a record that does not say."""
+    assert _one("fiscal_period", income(period=sent), period=asked) == stored
+
+
+@pytest.mark.parametrize(("sent", "shown"), [(None, "missing"), ("Q5", "'Q5'"), ("H1", "'H1'"), ("quarter", "'quarter'")])
+def test_a_period_that_is_none_of_the_known_ones_is_rejected(sent: Any, shown: str) -> None:
+    """A quarter of unknown number is no key."""
+    assert _reason(income(period=sent)).startswith(f"period: {shown}")
+
+
+@pytest.mark.parametrize(("close", "why"), [(None, "missing"), (0, "not positive"), (-1.5, "not positive"), (math.nan, "missing")])
+def test_a_bar_needs_a_close_above_zero(close: Any, why: str) -> None:
+    """A bar without a price, or one of zero, would make a market cap of zero."""
+    assert why in _reason(bar("2020-01-02", close=close), dataset="price")
+
+
+def test_both_spellings_of_a_field_are_read_in_one_batch() -> None:
+    """Records of the old and of the new API, side by side, fill the same columns."""
+    old = income("2020-06-27", "Q3", fillingDate="2020-07-31")
+    new = income("2020-09-26", "Q4", fillingDate=..., filingDate="2020-10-30", calendarYear=..., fiscalYear="2021")
+    found = _read(old, new).rows.sort("fiscal_date")
+    assert found["filing_date"].to_list() == [date(2020, 7, 31), date(2020, 10, 30)]
+    assert found["fiscal_year"].to_list() == [2020, 2021]
+
+
+def test_items_without_a_column_are_kept_as_sent() -> None:
+    """What the provider sends beyond the known fields is in `extra`, numbers as numbers and text as text."""
+    found = _one("extra", income(newItem=1.5, note='He said "no"', flag=True, nothing=None, empty=math.nan))
+    assert json.loads(found) == {"newItem": 1.5, "note": 'He said "no"', "flag": True}
+
+
+def test_nested_items_without_a_column_are_kept_whole() -> None:
+    """A list or an object that has no column loses none of its parts."""
+    found = json.loads(_one("extra", income(segments=[{"name": "Mac", "revenue": 9032}])))
+    segments = found["segments"]
+    assert (json.loads(segments) if isinstance(segments, str) else segments) == [{"name": "Mac", "revenue": 9032}]
+
+
+def test_a_record_without_further_items_has_no_extra() -> None:
+    """Where everything had a column, `extra` is NULL and not an empty object."""
+    assert _one("extra", income()) is None
+
+
+def test_a_label_that_repeats_the_date_is_not_kept_and_an_odd_one_is() -> None:
+    """A bar's label in words is dropped where the date says the same, and kept where it does not."""
+    found = _read(
+        bar("2021-03-31", label="March 31, 21"),
+        bar("2021-03-30", label="April 01, 21"),
+        bar("2021-03-29", label=None),
+        dataset="price",
+    ).rows
+    assert found["extra"].to_list() == [None, '{"label":"April 01, 21"}', None]
+
+
+def test_an_odd_label_does_not_displace_other_items() -> None:
+    """A bar may have both an odd label and an item without a column; both are kept."""
+    found = _one("extra", bar("2021-03-30", label="April 01, 21", auction=3), dataset="price")
+    assert json.loads(found) == {"label": "April 01, 21", "auction": 3}
+
+
+@pytest.mark.parametrize("sent", ["AAPL", "aapl", None, ...])
+def test_the_symbol_asked_for_stands_in_for_a_missing_one(sent: Any) -> None:
+    """Bars carry no symbol and records may have lost it: it is then the one that was asked for."""
+    assert _one("symbol", income(symbol=sent)).upper() == "AAPL"
+
+
+def test_a_record_of_another_symbol_is_rejected() -> None:
+    """An answer that mixes in another company's figures does not bring them under the wrong name."""
+    assert _reason(income(symbol="MSFT")) == "symbol: 'MSFT' in an answer for 'AAPL'"
+
+
+def test_several_faults_of_a_record_are_all_named() -> None:
+    """A rejected record names everything that is wrong with it at once."""
+    reason = _reason(income(revenue="n/a", netIncome="?", period="Q7"))
+    assert reason.split("; ") == [
+        "revenue: 'n/a' is not a number",
+        "netIncome: '?' is not a number",
+        "period: 'Q7' is not Q1, Q2, Q3, Q4 or FY",
+    ]
+
+
+def test_the_split_basis_is_new_yorks_day_of_the_fetch() -> None:
+    """What was fetched at 02:00 UTC counts the splits up to the day before, as New York's exchanges do."""
+    night = answer("price", [bar("2021-03-30")], at=datetime(2021, 4, 1, 2, 0, tzinfo=UTC))
+    assert normalized("price", night).rows["split_basis_date"].item() == date(2021, 3, 31)
+

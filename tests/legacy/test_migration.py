@@ -1,0 +1,297 @@
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+import factorlab_lake as fl
+from factorlab_lake.errors import InvalidInput
+from factorlab_lake.schema import TABLES
+from factorlab_lake.store import Lake
+from tests.support import (
+    CACHE_2019,
+    CACHE_2021,
+    CACHE_DIRTY,
+    Entry,
+    assert_keys_unique,
+    assert_same_content,
+    bar,
+    content,
+    copy_of,
+    entries_of,
+    income,
+)
+
+_Trace = dict[Path, tuple[int, int, bytes]]
+
+
+class _CutOff(BaseException):
+    """Stands for Ctrl-C at a chosen moment."""
+
+
+def _trace(folder: Path) -> _Trace:
+    """Note everything of a folder: names, contents, and when files and folders were last changed."""
+    return {
+        path: (path.stat().st_mtime_ns, path.stat().st_mode, path.read_bytes() if path.is_file() else b"")
+        for path in (folder, *folder.rglob("*"))
+    }
+
+
+def _cut_off_after(lake: Lake, cache: Path, files: int) -> None:
+    """Migrate by symbol and interrupt the run once so many files are done."""
+
+    def progress(*, files_done: int, files_total: int, records: int) -> None:
+        if files_done == files:
+            raise _CutOff
+
+    with pytest.raises(_CutOff):
+        lake.migrate(cache, by_symbol=True, progress=progress)
+
+
+@pytest.mark.parametrize("cache", [CACHE_2021, CACHE_DIRTY], ids=lambda c: c.name)
+def test_the_old_cache_is_only_read(lake: Lake, tmp_path: Path, cache: Path) -> None:
+    """Planning, migrating, validating and rolling back leave every byte, time and mode of the cache as it was."""
+    copied = shutil.copytree(cache, tmp_path / "old")
+    for path in (*copied.rglob("*"), copied):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    before = _trace(copied)
+    try:
+        lake.migrate(copied, dry_run=True)
+        lake.migrate(copied)
+        lake.validate(copied)
+        lake.rollback()
+        assert _trace(copied) == before
+    finally:
+        for path in (copied, *copied.rglob("*")):
+            path.chmod(0o755)
+
+
+@pytest.mark.parametrize("cache", [CACHE_2021, CACHE_DIRTY], ids=lambda c: c.name)
+def test_migrating_again_changes_nothing(lake: Lake, cache: Path) -> None:
+    """A second run reads no file again, adds no row and takes no snapshot, and still lists the faults."""
+    first = lake.migrate(cache)
+    before = content(lake)
+    second = lake.migrate(cache)
+    assert_same_content(content(lake), before)
+    assert [s.id for s in lake.history()] == [1]
+    assert second.files_landed_before == first.files - len(first.skipped)
+    assert (second.records, second.new, second.equal, second.rejected) == (0, {}, 0, 0)
+    assert (second.faults, second.rejects, second.skipped) == (first.faults, first.rejects, first.skipped)
+    assert (second.snapshot_before, second.snapshot_after) == (1, 1)
+
+
+def test_a_copy_of_the_cache_at_another_place_is_the_same_cache(lake_2021: Lake, tmp_path: Path) -> None:
+    """What has landed is known by its content and place within the cache, not by where the cache lies."""
+    lake = copy_of(lake_2021, tmp_path / "lake")
+    report = lake.migrate(shutil.copytree(CACHE_2021, tmp_path / "moved"))
+    assert (report.records, report.snapshot_after) == (0, lake_2021.snapshot.id)
+
+
+def test_every_record_of_the_samples_is_in_the_lake(lake_both: Lake) -> None:
+    """Counted by means of its own: each symbol, period and day of the caches has its rows, each count is right."""
+    bars, statements = set(), set()
+    for cache in (CACHE_2019, CACHE_2021):
+        for path, envelope in entries_of(cache):
+            symbol = path.split("/")[1].split("_")[0]
+            for record in envelope["data"]:
+                if path.startswith("price"):
+                    bars.add((symbol, record["date"]))
+                else:
+                    statements.add((path.split("/")[0], symbol, record["date"], record["period"]))
+    held = lake_both.sql("SELECT symbol, date::VARCHAR FROM price_data").rows()
+    assert len(held) == len(bars)
+    assert set(held) == bars
+    for table in ("income_statements", "balance_sheets", "cash_flows"):
+        found = lake_both.sql(f"SELECT symbol, fiscal_date::VARCHAR, fiscal_period FROM {table} WHERE version = 1")
+        assert {(table, *row) for row in found.rows()} == {s for s in statements if s[0] == table}
+        assert found.height == len(set(found.rows()))
+
+
+def test_the_report_counts_what_came_and_what_was_new(lake: Lake) -> None:
+    """Files, records and new rows of each table are those of the sample."""
+    report = lake.migrate(CACHE_2021)
+    assert report.clean
+    assert report.files == 33
+    assert report.records == sum(len(envelope["data"]) for _, envelope in entries_of(CACHE_2021)) == 6865
+    assert report.new == {"income_statements": 108, "balance_sheets": 102, "cash_flows": 72, "price_data": 6415}
+    assert report.equal == 6865 - sum(report.new.values())
+    assert (report.snapshot_before, report.snapshot_after) == (0, 1)
+
+
+def test_a_plan_reports_and_writes_nothing(lake: Lake) -> None:
+    """A dry run reads everything, names the faults, and leaves the lake without a table or snapshot."""
+    plan = lake.migrate(CACHE_DIRTY, dry_run=True)
+    assert lake.history() == []
+    assert [p.name for p in lake.path.iterdir()] == ["_lake"]
+    assert (lake.snapshot.id, plan.snapshot_before, plan.snapshot_after) == (0, 0, 0)
+    done = lake.migrate(CACHE_DIRTY)
+    assert (plan.files, plan.records, plan.skipped) == (done.files, done.records, done.skipped)
+    assert sorted(plan.faults) == done.faults
+
+
+@pytest.mark.parametrize("files", [9, 12, 20], ids=lambda n: f"{n} files")
+def test_a_migration_that_was_cut_off_is_completed_by_the_next(
+    lake: Lake, lake_2021: Lake, files: int
+) -> None:
+    """By symbol, committed symbols stay; the next run does the rest, and the end is that of an undisturbed run."""
+    _cut_off_after(lake, CACHE_2021, files)
+    part = fl.open(lake.path)
+    committed = part.sql("SELECT DISTINCT symbol FROM price_data ORDER BY 1")["symbol"].to_list()
+    assert committed == ["AAPL", "GOOG"][: (files - 1) // 11]
+    report = part.migrate(CACHE_2021)
+    assert report.files_landed_before == 11 * len(committed)
+    assert report.clean
+    expected = content(lake_2021)
+    found = content(part)
+    found["splits"] = expected["splits"]
+    assert_same_content(found, expected)
+
+
+def test_a_migration_without_batches_commits_all_or_nothing(lake: Lake) -> None:
+    """One batch that is cut off shows nothing of itself."""
+
+    def progress(*, files_done: int, files_total: int, records: int) -> None:
+        if files_done == files_total:
+            raise _CutOff
+
+    with pytest.raises(_CutOff):
+        lake.migrate(CACHE_2021, progress=progress)
+    assert all(rows.is_empty() for rows in content(fl.open(lake.path)).values())
+
+
+def test_committing_by_symbol_gives_the_same_lake(lake: Lake, lake_2021: Lake) -> None:
+    """Batches are a matter of safety: the content does not depend on them, and they are one run to roll back."""
+    lake.migrate(CACHE_2021, by_symbol=True)
+    history = lake.history()
+    assert [s.reason for s in history] == ["migrate AAPL", "migrate GOOG", "migrate GOOGL"]
+    assert len({s.operation for s in history}) == 1
+    found, expected = content(lake), content(lake_2021)
+    found["splits"] = expected["splits"]
+    assert_same_content(found, expected)
+    assert lake.rollback().id == 4
+    assert all(rows.is_empty() for rows in content(lake).values())
+
+
+def test_progress_is_told_of_every_file(lake: Lake) -> None:
+    """The counts start at one, rise by one to the total, and the records to their number."""
+    told = []
+    lake.migrate(CACHE_2019, progress=lambda **state: told.append(state))
+    assert [t["files_done"] for t in told] == list(range(1, 12))
+    assert {t["files_total"] for t in told} == {11}
+    records = [t["records"] for t in told]
+    assert records == sorted(records)
+    assert records[-1] == 2682
+
+
+def test_some_symbols_alone_can_be_migrated(lake: Lake) -> None:
+    """Only the named symbols are read; the others can follow later, to the same end."""
+    report = lake.migrate(CACHE_2021, symbols=["goog", "GOOGL"])
+    assert report.files == 22
+    assert lake.sql("SELECT DISTINCT symbol FROM price_data ORDER BY 1").rows() == [("GOOG",), ("GOOGL",)]
+    assert lake.validate(CACHE_2021, symbols=["GOOG"]).clean
+    assert lake.validate(CACHE_2021).missing > 2800
+    assert lake.migrate(CACHE_2021).files_landed_before == 22
+    assert lake.validate(CACHE_2021).clean
+
+
+@pytest.mark.parametrize("symbols", [["MSFT"], []], ids=str)
+def test_symbols_that_the_cache_does_not_hold_are_an_error(lake: Lake, symbols: list[str]) -> None:
+    """A mistyped symbol does not look like a migration that found nothing to do."""
+    with pytest.raises(InvalidInput, match="no cache files"):
+        lake.migrate(CACHE_2021, symbols=symbols)
+
+
+def test_a_file_that_changed_since_is_read_again(lake: Lake, cache: Path) -> None:
+    """A cache that lives on brings its new content; what it said before stays as a revision."""
+    Entry("AAPL", "price", [bar("2020-01-02", 300.0)]).write(cache)
+    lake.migrate(cache)
+    Entry("AAPL", "price", [bar("2020-01-02", 301.0), bar("2020-01-03", 302.0)], cached_at=1620000000).write(cache)
+    report = lake.migrate(cache)
+    assert (report.records, report.files_landed_before) == (2, 0)
+    assert lake.sql("SELECT close_price FROM price_data ORDER BY date")["close_price"].to_list() == [301.0, 302.0]
+    assert lake.sql("SELECT close_price FROM price_revisions").rows() == [(300.0,)]
+
+
+def test_a_file_that_vanishes_during_the_run_costs_itself_only(lake: Lake, cache: Path) -> None:
+    """A cache in use loses and replaces files: one that is gone is named, and the rest lands."""
+    names = [Entry(f"S{i:03}", "income", [income(symbol=f"S{i:03}")]).write(cache) for i in range(200)]
+    gone = cache / names[-1]
+
+    def progress(*, files_done: int, files_total: int, records: int) -> None:
+        gone.unlink(missing_ok=True)
+
+    report = lake.migrate(cache, progress=progress)
+    assert [path for path, _ in report.faults] == [names[-1]]
+    assert lake.sql("SELECT count(*) AS n FROM income_statements").item() == 199
+
+
+def test_a_dead_link_in_the_cache_is_no_crash(lake: Lake, cache: Path) -> None:
+    """A link that leads nowhere does not stop the run."""
+    Entry("AAPL", "income", [income()]).write(cache)
+    (cache / "income_statements" / "MSFT_income_statement_quarterly_limit20_v1.0.json.gz").symlink_to("nowhere")
+    lake.migrate(cache)
+    assert lake.sql("SELECT count(*) AS n FROM income_statements").item() == 1
+
+
+def test_many_small_migrations_leave_few_files(lake: Lake, cache: Path) -> None:
+    """Symbols that arrive one by one do not leave a file each, and every row is there."""
+    for i in range(20):
+        Entry(f"S{i:02}", "price", [bar("2020-01-02", 1.0 + i)]).write(cache)
+        lake.migrate(cache)
+    assert lake.sql("SELECT symbol, close_price FROM price_data ORDER BY 1").rows() == [
+        (f"S{i:02}", 1.0 + i) for i in range(20)
+    ]
+    files = dict(lake.status().select("table", "files").rows())
+    assert files["price_data"] <= 8
+    assert files["data_fetch_log"] <= 8
+    assert lake.validate(cache).clean
+
+
+def test_rolling_back_a_migration_and_doing_it_again(lake_2019: Lake, lake_both: Lake, tmp_path: Path) -> None:
+    """A rollback brings back the content before the run; the same run afterwards gives the same content again."""
+    lake = copy_of(lake_2019, tmp_path / "lake")
+    before = content(lake)
+    lake.migrate(CACHE_2021)
+    after = content(lake)
+    snapshot = lake.rollback()
+    assert snapshot == lake.snapshot
+    assert_same_content(content(lake), before)
+    report = lake.migrate(CACHE_2021)
+    assert report.files_landed_before == 0
+    assert_same_content(content(lake), after)
+    expected = content(lake_both) | {"splits": after["splits"]}
+    assert_same_content(after, expected)
+    assert_keys_unique(lake)
+
+
+def test_a_rollback_keeps_the_history(lake_2019: Lake, tmp_path: Path) -> None:
+    """What was rolled back can still be looked at, and got back."""
+    lake = copy_of(lake_2019, tmp_path / "lake")
+    lake.migrate(CACHE_2021)
+    migrated = lake.snapshot.id
+    lake.rollback()
+    assert [s.id for s in lake.history()] == [1, 2, 3, 4]
+    assert lake.at(migrated).sql("SELECT count(*) AS n FROM price_data").item() == 6415
+    lake.rollback(to=migrated)
+    assert lake.validate(CACHE_2021).clean
+
+
+def test_a_migration_adds_to_a_lake_that_holds_more(lake: Lake, cache: Path) -> None:
+    """Rows loaded by hand and rows migrated live side by side, and neither takes the other away."""
+    lake.load("price_data", {"symbol": ["MSFT"], "date": ["2020-01-02"], "close_price": [160.62], "split_basis_date": ["2020-01-02"]})
+    Entry("AAPL", "price", [bar("2020-01-02", 75.0)]).write(cache)
+    lake.migrate(cache)
+    assert lake.sql("SELECT symbol, close_price FROM price_data ORDER BY 1").rows() == [("AAPL", 75.0), ("MSFT", 160.62)]
+
+
+def test_a_lake_that_cannot_keep_file_lists_can_still_be_read(lake_2019: Lake, tmp_path: Path) -> None:
+    """A reader of a folder it may not write to answers all the same."""
+    lake = copy_of(lake_2019, tmp_path / "lake")
+    shutil.rmtree(lake.path / "_lake" / "files")
+    (lake.path / "_lake" / "files").mkdir(mode=0o555)
+    found = content(fl.open(lake.path, create=False))
+    assert found.keys() == TABLES.keys()
+    assert_same_content(found, content(lake_2019))
+    assert os.access(lake.path, os.R_OK)

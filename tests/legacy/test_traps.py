@@ -1,0 +1,532 @@
+"""Each trap of the old cache, on a small cache that has it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from factorlab_lake.errors import InvalidInput, NotFound
+from factorlab_lake.store import Lake
+from tests.support import EARLIER, FETCHED, LATER, Entry, assert_keys_unique, bar, income
+
+_REVENUE = "SELECT revenue FROM income_statements ORDER BY fiscal_date, fiscal_period, version"
+
+
+def _faults(lake: Lake, cache: Path) -> list[tuple[str, str]]:
+    report = lake.migrate(cache)
+    assert lake.validate(cache).faults == report.faults
+    found: list[tuple[str, str]] = report.faults
+    return found
+
+
+# 1. Expired entries; the day of the fetch.
+
+
+@pytest.mark.parametrize("ttl", [0, -1, 3600, None, "forever"])
+def test_an_expired_entry_is_read_like_any_other(lake: Lake, cache: Path, ttl: Any) -> None:
+    """History does not expire: the time-to-live is ignored."""
+    Entry("AAPL", "income", [income("2019-09-28")], cached_at=EARLIER, envelope={"_ttl": ttl}).write(cache)
+    assert lake.migrate(cache).clean
+    assert lake.sql("SELECT fetched_at, split_basis_date FROM income_statements").rows() == [
+        (EARLIER, date(2019, 12, 31))
+    ]
+
+
+@pytest.mark.parametrize(
+    "at",
+    [None, "", "yesterday", "2021-03-31", 0, -5, 10**18, math.nan, math.inf, 86400 * 365, [1617228000]],
+    ids=str,
+)
+def test_an_entry_without_a_time_of_fetching_is_a_fault(lake: Lake, cache: Path, at: Any) -> None:
+    """Without the day of the fetch nobody knows the split basis of what is inside: the file is named, not guessed."""
+    entry = Entry("AAPL", "income", [income()], cached_at=at)
+    entry.write(cache)
+    [(path, reason)] = _faults(lake, cache)
+    assert path == entry.path
+    assert "_cached_at" in reason
+    assert "split basis" in reason
+    assert lake.sql(_REVENUE).is_empty()
+
+
+def test_an_entry_fetched_in_the_future_is_a_fault(lake: Lake, cache: Path) -> None:
+    """A clock that was wrong by years would make a row the newest forever."""
+    Entry("AAPL", "income", [income()], cached_at=datetime.now(UTC) + timedelta(days=40)).write(cache)
+    assert len(_faults(lake, cache)) == 1
+
+
+@pytest.mark.parametrize("at", [1617228000, 1617228000.0, "1617228000", 1617228000.25])
+def test_the_time_of_fetching_may_be_written_in_several_ways(lake: Lake, cache: Path, at: Any) -> None:
+    """Seconds since 1970 as a whole number, a fraction or text."""
+    Entry("AAPL", "income", [income()], cached_at=at).write(cache)
+    assert lake.migrate(cache).clean
+    assert lake.sql("SELECT fetched_at FROM income_statements").item() == datetime.fromtimestamp(float(at), UTC)
+
+
+# 2. The same quarter in several files.
+
+
+def test_a_quarter_in_several_files_is_one_row_and_a_changed_one_a_version(lake: Lake, cache: Path) -> None:
+    """Files of different limits overlap: equal rows are one, different ones are versions in order of time."""
+    for limit, at, revenue in ((8, EARLIER, 1), (20, EARLIER + timedelta(hours=1), 1), (60, FETCHED, 2)):
+        entry = Entry("AAPL", "income", [income("2019-09-28", revenue=revenue)], cached_at=at, limit=limit)
+        entry.write(cache)
+    report = lake.migrate(cache)
+    assert (report.records, report.equal, report.new) == (3, 1, {"income_statements": 2})
+    assert lake.sql("SELECT version, revenue FROM income_statements ORDER BY version").rows() == [(1, 1.0), (2, 2.0)]
+    assert_keys_unique(lake)
+
+
+# 3. Ratios of a year filed as quarterly.
+
+
+def test_ratios_filed_as_quarterly_have_the_period_of_each_record(lake: Lake, cache: Path) -> None:
+    """The name says quarterly, the records say FY: the records are right."""
+    ratios = [
+        {"symbol": "AAPL", "date": "2020-09-26", "calendarYear": "2020", "period": "FY", "currentRatio": 1.36},
+        {"symbol": "AAPL", "date": "2020-06-27", "calendarYear": "2020", "period": "Q3", "currentRatio": 1.47},
+    ]
+    Entry("AAPL", "ratios", ratios).write(cache)
+    assert lake.migrate(cache).clean
+    found = lake.sql("SELECT fiscal_date::VARCHAR, fiscal_period, fiscal_year, metrics FROM vendor_ratios ORDER BY 1 DESC")
+    assert [(*row[:3], json.loads(row[3])) for row in found.rows()] == [
+        ("2020-09-26", "FY", 2020, {"currentRatio": 1.36}),
+        ("2020-06-27", "Q3", 2020, {"currentRatio": 1.47}),
+    ]
+    assert lake.validate(cache).clean
+
+
+def test_an_annual_file_in_which_records_name_no_period_is_of_years(lake: Lake, cache: Path) -> None:
+    """Where the records are silent, annual in the name means FY; quarterly cannot say which quarter."""
+    Entry("AAPL", "income", [income(period=None)], period="annual", limit=4).write(cache)
+    quarterly = Entry("AAPL", "income", [income(period=None)])
+    quarterly.write(cache)
+    report = lake.migrate(cache)
+    assert report.rejects == [(quarterly.path, 0, "period: missing")]
+    assert lake.sql("SELECT fiscal_period FROM income_statements").rows() == [("FY",)]
+
+
+# 4. Records that were changed before they were written.
+
+
+def test_records_that_were_changed_on_their_way_are_the_same_content(lake: Lake, cache: Path) -> None:
+    """Ints as floats, a T in times, links nulled, a bare NaN: no version of its own, and nothing lost."""
+    sent = income(link="https://example.org/i", finalLink="https://example.org/f", otherExpenses=11)
+    changed = sent | {
+        "revenue": float(sent["revenue"]),
+        "acceptedDate": sent["acceptedDate"].replace(" ", "T"),
+        "link": None,
+        "finalLink": None,
+        "otherExpenses": math.nan,
+    }
+    Entry("AAPL", "income", [sent], limit=8).write(cache)
+    spoilt = Entry("AAPL", "income", [changed], cached_at=LATER)
+    assert "NaN" in spoilt.text()
+    spoilt.write(cache)
+    assert lake.migrate(cache).clean
+    found = lake.sql("SELECT revenue, link, final_link, other_expenses, accepted_at, fetched_at FROM income_statements")
+    assert found.rows() == [
+        (64698000000.0, "https://example.org/i", "https://example.org/f", 11.0,
+         datetime(2020, 10, 29, 22, 6, 25, tzinfo=UTC), FETCHED)
+    ]  # fmt: skip
+    assert lake.validate(cache).clean
+
+
+# 5. Broken writes, and errors saved as data.
+
+_GOOD_BODY = gzip.compress(Entry("AAPL", "income", [income()]).text().encode(), mtime=0)
+_BROKEN = {
+    "empty": (b"", "empty file"),
+    "gzip cut": (_GOOD_BODY[:-40], "gzip cut short or damaged"),
+    "gzip head only": (_GOOD_BODY[:10], "gzip cut short or damaged"),
+    "gzip bit flipped": (_GOOD_BODY[:60] + bytes([_GOOD_BODY[60] ^ 255]) + _GOOD_BODY[61:], "gzip cut short or damaged"),
+    "json cut": (gzip.compress(Entry("AAPL", "income", [income()]).text().encode()[:-300]), "not JSON, or cut short"),
+    "html": (gzip.compress(b"\n<!DOCTYPE html><html>502 Bad Gateway</html>"), "HTML or XML instead of JSON"),
+    "plain html": (b"<html></html>", "HTML or XML instead of JSON"),
+    "vendor error": (gzip.compress(b'{"Error Message": "Limit Reach . Please upgrade"}'), "Limit Reach"),
+    "vendor error in data": (
+        gzip.compress(json.dumps({"data": {"Error Message": "Invalid API KEY."}, "_cached_at": 1617228000}).encode()),
+        "Invalid API KEY.",
+    ),
+    "text": (b"Too Many Requests", "not JSON"),
+    "binary": (b"\x80\x81\x82\xff", "not"),
+    "blank": (gzip.compress(b"  \n"), "not JSON"),
+    "null": (gzip.compress(b"null"), "no envelope"),
+    "number": (gzip.compress(b"7"), "no envelope"),
+    "bare list": (gzip.compress(json.dumps([income()]).encode()), "no envelope"),
+    "no data": (gzip.compress(b'{"_cached_at": 1617228000}'), "no envelope"),
+    "data null": (gzip.compress(b'{"data": null, "_cached_at": 1617228000}'), "not a list"),
+    "data text": (gzip.compress(b'{"data": "[]", "_cached_at": 1617228000}'), "not a list"),
+    "data object": (gzip.compress(b'{"data": {"date": "2020-09-26"}, "_cached_at": 1617228000}'), "not a list"),
+    "nested": (gzip.compress(b"[" * 200_000), "not"),
+    "endless digits": (gzip.compress(b'{"data": [{"revenue": 1' + b"0" * 5000 + b'}], "_cached_at": 1617228000}'), ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", _BROKEN)
+def test_a_file_that_cannot_be_read_is_named_with_the_reason_and_the_rest_goes_on(
+    lake: Lake, cache: Path, case: str
+) -> None:
+    """A broken file costs itself only: it is listed, logged as a failure, and its neighbours land."""
+    body, reason = _BROKEN[case]
+    broken = Entry("AAPL", "income", [])
+    broken.write(cache, body)
+    Entry("AAPL", "income", [income()], limit=8).write(cache)
+    [(path, said)] = _faults(lake, cache)
+    assert path == broken.path
+    assert reason in said
+    assert lake.sql(_REVENUE).rows() == [(64698000000.0,)]
+    failed = lake.fetch_log().filter(~pl.col("success")).to_dicts()
+    assert [(f["endpoint"], f["error_message"]) for f in failed] == [(f"cache:{path}", said)]
+
+
+# 6. Leftovers, bookkeeping, strangers.
+
+
+def test_leftovers_and_bookkeeping_are_skipped_and_listed(lake: Lake, cache: Path) -> None:
+    """Locks, half-written files and the old cache's own notes hold no records; a report says what was left aside."""
+    name = Entry("AAPL", "income", [income()]).write(cache)
+    for leftover in (f"{name}.tmp", name.replace(".gz", ".lock"), "metadata/cache_metadata.json", "metadata/x.json.gz"):
+        (cache / leftover).parent.mkdir(exist_ok=True)
+        (cache / leftover).write_bytes(b"{")
+    report = lake.migrate(cache)
+    assert report.clean
+    assert report.skipped == [
+        (f"{name}.tmp", "leftover of an interrupted write"),
+        (name.replace(".gz", ".lock"), "leftover lock"),
+        ("metadata/cache_metadata.json", "bookkeeping of the old cache"),
+        ("metadata/x.json.gz", "bookkeeping of the old cache"),
+    ]
+    assert (report.files, lake.fetch_log().height) == (5, 1)
+
+
+def test_files_of_unknown_names_are_faults_not_silence(lake: Lake, cache: Path) -> None:
+    """A file that is no entry by its name might hold data that somebody misses: it is listed."""
+    Entry("AAPL", "income", [income()]).write(cache)
+    (cache / "notes.txt").write_text("buy low")
+    (cache / "price_data").mkdir()
+    (cache / "price_data" / "AAPL.json.gz").write_bytes(gzip.compress(b"{}"))
+    assert _faults(lake, cache) == [
+        ("notes.txt", "name is not one of a cache entry"),
+        ("price_data/AAPL.json.gz", "name is not one of a cache entry"),
+    ]
+
+
+def test_a_folder_that_looks_like_an_entry_is_no_file(lake: Lake, cache: Path) -> None:
+    """A folder in the place of a file is passed over; what is in it is read by its own name."""
+    entry = Entry("AAPL", "income", [income()])
+    entry.write(cache / "income_statements" / "AAPL_price_daily_start_end_v1.0.json")
+    assert lake.migrate(cache).clean
+    assert lake.sql(_REVENUE).height == 1
+
+
+def test_a_cache_that_is_not_there_or_empty_is_an_error(lake: Lake, tmp_path: Path) -> None:
+    """A mistyped path does not look like a migration of nothing."""
+    for ask in (lake.migrate, lake.validate):
+        with pytest.raises(NotFound, match="No cache folder"):
+            ask(tmp_path / "nowhere")
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        with pytest.raises(InvalidInput, match="no cache files"):
+            ask(tmp_path / "empty")
+
+
+# 7. Price files updated in place.
+
+
+def test_a_price_file_updated_in_place_lands_each_day_once_on_its_basis(lake: Lake, cache: Path) -> None:
+    """Unordered, repeated, and with days on two split bases: the re-based bar is current, the other is kept."""
+    bars = [
+        bar("2020-08-31", 129.04, volume=225702700, unadjustedVolume=225702700),
+        bar("2020-08-28", 499.23, volume=46907479, unadjustedVolume=46907479),
+        bar("2020-08-31", 129.04, volume=225702700, unadjustedVolume=225702700),
+        bar("2020-08-28", 124.8075, volume=187629916, unadjustedVolume=46907479),
+        bar("2020-08-27", 125.01, volume=155552400, unadjustedVolume=38888100),
+    ]
+    Entry("AAPL", "price", bars, cached_at=FETCHED).write(cache)
+    assert lake.migrate(cache).clean
+    assert lake.sql("SELECT date::VARCHAR, close_price, split_basis_date::VARCHAR FROM price_data ORDER BY 1").rows() == [
+        ("2020-08-27", 125.01, "2021-03-31"),
+        ("2020-08-28", 124.8075, "2021-03-31"),
+        ("2020-08-31", 129.04, "2021-03-31"),
+    ]
+    revised = lake.sql("SELECT date::VARCHAR, close_price, change_kind FROM price_revisions")
+    assert revised.rows() == [("2020-08-28", 499.23, "split_rebase")]
+    assert lake.validate(cache).clean
+
+
+_OLD_BASIS = [bar("2020-08-25", 400.0), bar("2020-08-26", 404.0)]
+_LAST_OLD = [bar("2020-08-27", 408.0), bar("2020-08-28", 412.0)]
+_LAST_REBASED = [bar("2020-08-27", 102.0, volume=4000), bar("2020-08-28", 103.0, volume=4000)]
+_AFTER = [bar("2020-08-31", 104.0), bar("2020-09-01", 105.0)]
+
+
+@pytest.mark.parametrize(
+    "bars",
+    [
+        [*_OLD_BASIS, *_LAST_REBASED, *_AFTER],
+        [*_AFTER, *_LAST_REBASED, *_OLD_BASIS],
+        [*_OLD_BASIS, *_LAST_OLD, *_LAST_REBASED, *_AFTER],
+        [*_OLD_BASIS, *_LAST_OLD, *_AFTER],
+    ],
+    ids=["last days re-based", "the same, newest first", "last days on both bases", "only extended"],
+)
+def test_bars_left_on_the_old_basis_are_not_valued_on_the_new_one(
+    lake: Lake, cache: Path, bars: list[dict[str, Any]]
+) -> None:
+    """A history that was extended after a split, its past re-based in part or not at all, has the right market caps."""
+    statement = income("2020-06-27", "Q3", acceptedDate="2020-07-30 18:00:00", weightedAverageShsOut=4_000_000)
+    Entry("AAPL", "price", bars).write(cache)
+    Entry("AAPL", "income", [statement]).write(cache)
+    lake.migrate(cache)
+    lake.load("splits", {"symbol": ["AAPL"], "date": ["2020-08-31"], "numerator": [4], "denominator": [1]})
+    caps = lake.market_caps("AAPL", ["2020-08-25", "2020-08-26", "2020-08-28", "2020-08-31", "2020-09-01"])
+    assert caps["market_cap"].to_list() == [close * 4_000_000 for close in (100.0, 101.0, 103.0, 104.0, 105.0)]
+
+
+# 8. Zeros and fillers.
+
+
+def test_a_zero_is_stored_as_sent(lake: Lake, cache: Path) -> None:
+    """Zero may mean "not reported"; the lake keeps what was sent and leaves the judgement to the question."""
+    Entry("GOOG", "income", [income(symbol="GOOG", weightedAverageShsOut=0, eps=0, cik="0000000000")]).write(cache)
+    assert lake.migrate(cache).clean
+    found = lake.sql("SELECT weighted_average_shares_outstanding, eps, cik FROM income_statements")
+    assert found.rows() == [(0.0, 0.0, None)]
+    assert lake.validate(cache).clean
+
+
+@pytest.mark.parametrize(("label", "stored"), [("2021", 2021), (2021, 2021), (2021.0, 2021)])
+def test_the_label_of_the_year_is_the_fiscal_year(lake: Lake, cache: Path, label: Any, stored: int) -> None:
+    """Apple's quarter to December 2020 is of its fiscal year 2021."""
+    Entry("AAPL", "income", [income("2020-12-26", "Q1", calendarYear=label)]).write(cache)
+    assert lake.migrate(cache).clean
+    assert lake.sql("SELECT fiscal_year FROM income_statements").rows() == [(stored,)]
+    assert lake.validate(cache).clean
+
+
+# 9. Acceptance in New York, the evening before.
+
+
+def test_an_evening_acceptance_counts_from_the_next_day(lake: Lake, cache: Path) -> None:
+    """Accepted at 18:03 on the 27th and filed on the 28th: usable at the close of the 28th."""
+    record = income("2020-12-26", "Q1", fillingDate="2021-01-28", acceptedDate="2021-01-27 18:03:06")
+    Entry("AAPL", "income", [record]).write(cache)
+    lake.migrate(cache)
+    found = lake.sql("SELECT accepted_at, accepted_date, filing_date, available_date FROM income_statements")
+    assert found.rows() == [
+        (datetime(2021, 1, 27, 23, 3, 6, tzinfo=UTC), date(2021, 1, 27), date(2021, 1, 28), date(2021, 1, 28))
+    ]
+
+
+# 10. Fiscal years that end on any day.
+
+
+def test_fiscal_years_may_end_on_any_day_of_the_week(lake: Lake, cache: Path) -> None:
+    """52/53-week years end on varying Saturdays; each end is a period of its own."""
+    ends = ["2017-09-30", "2018-09-29", "2019-09-28", "2020-09-26"]
+    Entry("AAPL", "income", [income(day, "FY", calendarYear=day[:4]) for day in ends], period="annual").write(cache)
+    assert lake.migrate(cache).clean
+    found = lake.sql("SELECT fiscal_date, version FROM income_statements ORDER BY 1").rows()
+    assert found == [(date.fromisoformat(day), 1) for day in ends]
+
+
+# 11. First filings that are years late.
+
+
+def test_a_period_first_filed_years_late_stands_in_its_place(lake: Lake, cache: Path) -> None:
+    """A quarter that first appears in a filing a year later is known only from then on, and is the older quarter."""
+    late = income("2015-06-30", "Q2", symbol="GOOGL", fillingDate="2016-08-04", acceptedDate="2016-08-04 16:30:00", revenue=1)
+    timely = income("2016-06-30", "Q2", symbol="GOOGL", fillingDate="2016-08-04", acceptedDate="2016-07-28 16:05:00", revenue=2)
+    Entry("GOOGL", "income", [timely, late]).write(cache)
+    lake.migrate(cache)
+    early = lake.statements("GOOGL", types=["income"], as_of="2016-08-04")
+    assert early["fiscal_date"].to_list() == [date(2016, 6, 30)]
+    both = lake.statements("GOOGL", types=["income"], as_of="2016-08-05")
+    assert both["fiscal_date"].to_list() == [date(2015, 6, 30), date(2016, 6, 30)]
+
+
+# Forms of files and envelopes.
+
+
+def test_a_plain_json_file_is_read_like_a_compressed_one(lake: Lake, cache: Path) -> None:
+    """Compression could be switched off."""
+    Entry("AAPL", "income", [income()], compress=False).write(cache)
+    assert lake.migrate(cache).clean
+    assert lake.sql(_REVENUE).height == 1
+
+
+def test_the_content_decides_about_compression_not_the_name(lake: Lake, cache: Path) -> None:
+    """A plain file under a compressed name, and the other way round, are read."""
+    plain = Entry("AAPL", "income", [income()])
+    plain.write(cache, plain.text().encode())
+    packed = Entry("MSFT", "income", [income(symbol="MSFT")], compress=False)
+    packed.write(cache, gzip.compress(packed.text().encode()))
+    assert lake.migrate(cache).clean
+    assert lake.sql(_REVENUE).height == 2
+
+
+def test_a_byte_order_mark_is_no_fault(lake: Lake, cache: Path) -> None:
+    """A file that an editor saved with a mark at its head is read."""
+    entry = Entry("AAPL", "income", [income()])
+    entry.write(cache, gzip.compress(b"\xef\xbb\xbf" + entry.text().encode()))
+    assert lake.migrate(cache).clean
+    assert lake.sql(_REVENUE).height == 1
+
+
+def test_a_cached_frame_of_statements_is_read_by_its_columns(lake: Lake, cache: Path) -> None:
+    """Statements cached as a pandas frame have their date in a column."""
+    record = income()
+    frame = {"_type": "DataFrame", "index": [0], "columns": list(record), "data": [list(record.values())]}
+    Entry("AAPL", "income", frame).write(cache)
+    assert lake.migrate(cache).clean
+    assert lake.sql("SELECT fiscal_date::VARCHAR, revenue, eps FROM income_statements").rows() == [
+        ("2020-09-26", 64698000000.0, 0.74)
+    ]
+    assert lake.validate(cache).clean
+
+
+@pytest.mark.parametrize("index", ["2020-01-02", "2020-01-02T00:00:00.000", "2020-01-02 00:00:00"])
+def test_a_cached_frame_of_bars_has_its_dates_in_the_index(lake: Lake, cache: Path, index: str) -> None:
+    """Bars cached as a pandas frame are indexed by day."""
+    frame = {"_type": "DataFrame", "index": [index], "columns": ["close", "volume"], "data": [[300.35, 33870100]]}
+    Entry("AAPL", "price", frame).write(cache)
+    assert lake.migrate(cache).clean
+    assert lake.sql("SELECT symbol, date::VARCHAR, close_price, volume FROM price_data").rows() == [
+        ("AAPL", "2020-01-02", 300.35, 33870100.0)
+    ]
+    assert lake.validate(cache).clean
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"index": [0], "columns": ["date", "close"], "data": [["2020-01-02"]]},
+        {"index": [0, 1], "columns": ["date"], "data": [["2020-01-02"]]},
+        {"index": [0], "columns": ["date"]},
+        {"index": None, "columns": ["date"], "data": [["2020-01-02"]]},
+        {"index": [0], "columns": ["date"], "data": [7]},
+        {"index": [0], "columns": [["date"]], "data": [["2020-01-02"]]},
+        {"index": [0], "columns": [1], "data": [["2020-01-02"]]},
+    ],
+    ids=["short row", "long index", "no data", "no index", "no rows", "list for a name", "number for a name"],
+)
+def test_a_cached_frame_whose_parts_do_not_fit_is_a_fault(lake: Lake, cache: Path, frame: dict[str, Any]) -> None:
+    """A frame with parts missing or of unequal length is named, and its neighbours land."""
+    broken = Entry("AAPL", "price", {"_type": "DataFrame"} | frame)
+    broken.write(cache)
+    Entry("AAPL", "income", [income()]).write(cache)
+    [(path, reason)] = _faults(lake, cache)
+    assert path == broken.path
+    assert "DataFrame" in reason
+    assert lake.sql(_REVENUE).height == 1
+
+
+@pytest.mark.parametrize("junk", [None, 7, "text", [], [income()], True])
+def test_records_that_are_no_objects_are_rejected_one_by_one(lake: Lake, cache: Path, junk: Any) -> None:
+    """A stray value between the records costs nobody else a place, and is reported with its own."""
+    entry = Entry("AAPL", "income", [income("2020-06-27", "Q3"), junk, income()])
+    entry.write(cache)
+    report = lake.migrate(cache)
+    assert [(path, position) for path, position, _ in report.rejects] == [(entry.path, 1)]
+    assert lake.sql(_REVENUE).height == 2
+    assert not lake.validate(cache).clean
+
+
+def test_records_of_different_fields_in_one_file_are_all_read(lake: Lake, cache: Path) -> None:
+    """A field that appears only in some records is kept where it appears."""
+    records = [income(f"2020-0{i}-28", "Q1", **{f"only{i}": i} if i % 2 else {}) for i in range(1, 7)]
+    Entry("AAPL", "income", records).write(cache)
+    assert lake.migrate(cache).clean
+    found = lake.sql("SELECT extra FROM income_statements ORDER BY fiscal_date")["extra"].to_list()
+    assert [json.loads(text or "{}") for text in found] == [{"only1": 1}, {}, {"only3": 3}, {}, {"only5": 5}, {}]
+    assert lake.validate(cache).clean
+
+
+def test_how_a_file_is_read_does_not_depend_on_the_files_before_it(lake: Lake, cache: Path) -> None:
+    """A field or a type that no earlier file had is read like in a file that comes first."""
+    for i in range(12):
+        Entry(f"S{i:02}", "income", [income(symbol=f"S{i:02}")]).write(cache)
+    odd = [income("2020-06-27", "Q3", symbol="ZZZ", revenue=10), income(symbol="ZZZ", revenue=10.7, novelty="kept", eps="0.5")]
+    Entry("ZZZ", "income", odd).write(cache)
+    assert lake.migrate(cache).clean
+    found = lake.sql("SELECT revenue, eps, extra FROM income_statements WHERE symbol = 'ZZZ' ORDER BY fiscal_date")
+    assert found.rows() == [(10.0, 0.74, None), (10.7, 0.5, '{"novelty":"kept"}')]
+    assert lake.validate(cache).clean
+
+
+@pytest.mark.parametrize("number", [2**53, 2**53 + 2, 2**63 - 1, 2**63, 2**64, 10**30, 10**400], ids=lambda n: f"{len(str(n))} digits")
+def test_a_huge_whole_number_is_the_nearest_double_or_rejected(lake: Lake, cache: Path, number: int) -> None:
+    """No whole number is too large to be read: what a double can hold lands, what it cannot is rejected."""
+    Entry("AAPL", "income", [income(revenue=number), income("2020-06-27", "Q3")]).write(cache)
+    report = lake.migrate(cache)
+    assert report.faults == []
+    found = lake.sql("SELECT revenue FROM income_statements WHERE fiscal_period = 'Q4'").rows()
+    assert found == ([(float(number),)] if number < 10**300 else [])
+    assert len(report.rejects) == (number > 10**300)
+
+
+# Symbols.
+
+
+def test_the_symbol_in_the_key_wins_over_the_mangled_one_in_the_name(lake: Lake, cache: Path) -> None:
+    """The name's case is the file system's; the key inside says how the symbol is written."""
+    Entry("AAPL", "price", [bar("2020-01-02")], key="AAPL_price_full_history_all_v2.0").write(cache)
+    Entry("BRK-B", "price", [bar("2020-01-02")], key="no key at all").write(cache)
+    assert lake.migrate(cache).clean
+    assert lake.sql("SELECT symbol FROM price_data ORDER BY 1").rows() == [("AAPL",), ("BRK-B",)]
+
+
+@pytest.mark.parametrize("key", ["MSFT_price_full_history_all_v2.0", "AAPL_income_statement_quarterly_limit20_v1.0"])
+def test_a_file_whose_key_contradicts_its_name_is_a_fault(lake: Lake, cache: Path, key: str) -> None:
+    """Bars carry no symbol: if name and key disagree about it, nobody knows whose they are."""
+    entry = Entry("AAPL", "price", [bar("2020-01-02")], key=key)
+    entry.write(cache)
+    [(path, reason)] = _faults(lake, cache)
+    assert path == entry.path
+    assert "key says" in reason
+    assert "AAPL price" in reason
+    assert lake.sql("SELECT * FROM price_data").is_empty()
+
+
+@pytest.mark.parametrize("key", [None, 7, [], {}, ""])
+def test_a_key_that_says_nothing_leaves_the_name(lake: Lake, cache: Path, key: Any) -> None:
+    """A missing or foreign key is no contradiction."""
+    Entry("AAPL", "price", [bar("2020-01-02")], envelope={"_cache_key": key}).write(cache)
+    assert lake.migrate(cache).clean
+    assert lake.sql("SELECT symbol FROM price_data").rows() == [("AAPL",)]
+
+
+def test_a_symbol_with_a_slash_is_known_from_its_records(lake: Lake, cache: Path) -> None:
+    """File names cannot hold a slash; the records still can."""
+    Entry("BRK-B", "income", [income(symbol="BRK/B")]).write(cache)
+    assert lake.migrate(cache).clean
+    assert lake.sql("SELECT symbol FROM income_statements").rows() == [("BRK/B",)]
+    assert lake.validate(cache).clean
+
+
+def test_items_with_odd_names_survive_and_are_compared(lake: Lake, cache: Path) -> None:
+    """A field's name may hold quotes, dots, brackets or nothing at all."""
+    odd = {"Shareholder's equity": 1.5, 'a "quoted" name': 2, "a.b[0]": 3, "$": 4, "naïve 名": 5, "": 6, "back\\slash": 7}
+    Entry("AAPL", "income", [income(**odd)]).write(cache)
+    assert lake.migrate(cache).clean
+    assert json.loads(lake.sql("SELECT extra FROM income_statements").item()) == odd
+    assert lake.validate(cache).clean
+    Entry("AAPL", "income", [income(**odd | {"Shareholder's equity": 1.75})]).write(cache)
+    assert not lake.validate(cache).clean
+
+
+def test_the_batch_a_file_is_read_in_does_not_change_what_lands(lake: Lake, cache: Path) -> None:
+    """An item that is a number in one file and text in another is in both what it is, read together or apart."""
+    Entry("AAA", "income", [income(symbol="AAA", novelty=5)]).write(cache)
+    Entry("BBB", "income", [income(symbol="BBB", novelty="n/a")]).write(cache)
+    Entry("CCC", "income", [income(symbol="CCC", novelty=True)]).write(cache)
+    lake.migrate(cache)
+    found = [json.loads(t) for t in lake.sql("SELECT extra FROM income_statements ORDER BY symbol")["extra"]]
+    assert found == [{"novelty": 5}, {"novelty": "n/a"}, {"novelty": True}]
+    assert lake.validate(cache).clean

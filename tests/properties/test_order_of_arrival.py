@@ -1,0 +1,115 @@
+"""What a lake holds depends on what was sent and when, never on the order in which it arrived."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import factorlab_lake as fl
+from factorlab_lake.ingest.fetched import Fetched
+from tests.support import (
+    EARLIER,
+    Entry,
+    answer,
+    assert_same_content,
+    bar,
+    content,
+    income,
+    landed,
+)
+
+_FETCHES = [EARLIER + timedelta(days=200 * i) for i in range(3)]
+_NUMBERS = st.sampled_from([0, 1, 1.5, 100, 400])
+_PERIODS = [("2018-12-29", "Q1"), ("2019-03-30", "Q2"), ("2019-09-28", "Q4")]
+_ACCEPTED = st.sampled_from(["2019-10-30 18:00:00", "2019-11-30 12:00:00"])
+_STATEMENT = st.fixed_dictionaries(
+    {"revenue": _NUMBERS, "weightedAverageShsOut": st.sampled_from([1000, 4000]), "eps": st.sampled_from([2.0, 0.5])},
+    optional={"acceptedDate": _ACCEPTED, "calendarYear": st.sampled_from(["2019", "2020"])},
+)
+_STATEMENTS = st.dictionaries(st.sampled_from(_PERIODS), _STATEMENT, max_size=3)
+_DAYS = ["2018-12-31", "2019-01-02", "2019-01-03"]
+_BAR = st.fixed_dictionaries(
+    {"close": st.sampled_from([100.0, 101.0, 400.0]), "volume": st.sampled_from([1000, 4000])}
+)
+_BARS = st.dictionaries(st.sampled_from(_DAYS), _BAR, max_size=3)
+
+
+def _income(at: Any, periods: dict[tuple[str, str], dict[str, Any]]) -> Fetched:
+    return answer("income", [income(*period, **fields) for period, fields in periods.items()], at=at)
+
+
+def _bars(at: Any, days: dict[str, dict[str, Any]]) -> Fetched:
+    return answer("price", [bar(day, **fields) for day, fields in days.items()], at=at, period="full_history")
+
+
+def _assert_order_is_nothing(answers: list[Fetched]) -> None:
+    expected = landed(answers)
+    for order in permutations(answers):
+        assert_same_content(landed(order), expected)
+
+
+@settings(max_examples=40)
+@given(st.lists(_STATEMENTS, min_size=2, max_size=3))
+def test_statements_end_the_same_in_any_order(generations: list[dict[tuple[str, str], dict[str, Any]]]) -> None:
+    """Two or three fetches of some quarters, values moving or coming back: the versions are the same."""
+    _assert_order_is_nothing([_income(at, g) for at, g in zip(_FETCHES, generations, strict=False)])
+
+
+@settings(max_examples=40)
+@given(st.lists(_BARS, min_size=2, max_size=3))
+def test_bars_end_the_same_in_any_order(generations: list[dict[str, dict[str, Any]]]) -> None:
+    """Two or three fetches of some days, values moving or coming back: current and revised bars are the same."""
+    _assert_order_is_nothing([_bars(at, g) for at, g in zip(_FETCHES, generations, strict=False)])
+
+
+@settings(max_examples=25)
+@given(st.lists(_STATEMENT, min_size=2, max_size=3), st.lists(_BAR, min_size=2, max_size=3))
+def test_answers_of_one_moment_end_the_same_in_any_order(
+    statements: list[dict[str, Any]], bars: list[dict[str, Any]]
+) -> None:
+    """Files fetched in the same second, equal or not, give the same rows whichever is read first."""
+    period = _PERIODS[0]
+    _assert_order_is_nothing(
+        [answer("income", [income(*period, **s)], at=EARLIER, period=f"quarterly{i}") for i, s in enumerate(statements)]
+    )
+    _assert_order_is_nothing(
+        [answer("price", [bar(_DAYS[0], **b)], at=EARLIER, period=f"daily{i}") for i, b in enumerate(bars)]
+    )
+
+
+@settings(max_examples=40)
+@given(st.lists(_STATEMENTS, min_size=2, max_size=3), st.lists(_BARS, min_size=2, max_size=3))
+def test_answers_landed_together_end_like_answers_landed_one_by_one(
+    statements: list[dict[tuple[str, str], dict[str, Any]]], bars: list[dict[str, dict[str, Any]]]
+) -> None:
+    """The size of a batch is a matter of speed: it never shows in what is stored."""
+    answers = [_income(at, g) for at, g in zip(_FETCHES, statements, strict=False)]
+    answers += [_bars(at, g) for at, g in zip(_FETCHES, bars, strict=False)]
+    assert_same_content(landed(answers), landed(answers, together=True))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)], ids=str)
+def test_a_real_lake_follows_the_same_rule(tmp_path: Path, order: tuple[int, ...]) -> None:
+    """The same through files, Delta tables and snapshots: three generations of a cache, migrated in several orders."""
+    generations = []
+    for i, (at, factor) in enumerate(zip(_FETCHES, (1, 4, 4), strict=True)):
+        place = tmp_path / f"cache{i}"
+        closes = (100.0 / factor, 101.0 / factor + i // 2)
+        bars = [bar(day, close, volume=1000 * factor) for day, close in zip(_DAYS, closes, strict=False)]
+        statement = income(*_PERIODS[0], weightedAverageShsOut=1000 * factor, revenue=1 + i // 2)
+        Entry("AAPL", "price", bars, cached_at=at).write(place)
+        Entry("AAPL", "income", [statement], cached_at=at).write(place)
+        generations.append(place)
+    found = []
+    for name, sequence in (("in time", (0, 1, 2)), ("otherwise", order)):
+        lake = fl.open(tmp_path / name)
+        for i in sequence:
+            lake.migrate(generations[i])
+        found.append(content(lake))
+    assert_same_content(found[0], found[1])

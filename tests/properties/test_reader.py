@@ -1,0 +1,120 @@
+"""The reader of the old cache, given anything."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from factorlab_lake.ingest.fetched import Fetched
+from factorlab_lake.legacy.names import parse_name
+from factorlab_lake.legacy.reader import CacheFile, Shapes, read
+from tests.support import Entry, bar, income, normalized
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+_FIELDS = st.sampled_from(["date", "symbol", "period", "revenue", "eps", "calendarYear", "acceptedDate", "cik", "new"])
+_RECORDS = st.lists(st.dictionaries(_FIELDS, _JSON, max_size=6) | _JSON, max_size=4)
+_SCALAR = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=6)
+_FLAT = st.lists(st.dictionaries(st.sampled_from(["a", "b", "c", "revenue"]), _SCALAR, min_size=1), min_size=1, max_size=5)
+
+
+def _read(folder: Path, entry: Entry, body: bytes | None = None, shapes: Shapes | None = None) -> Fetched:
+    path = entry.write(folder, body)
+    return read(CacheFile(folder, path, 0, parse_name(Path(path).name)), frozenset(), shapes)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A place for one file after the other."""
+    return tmp_path_factory.mktemp("reader")
+
+
+@settings(max_examples=150)
+@given(data=_RECORDS | _JSON, dataset=st.sampled_from(["income", "price", "ratios"]))
+def test_no_content_of_a_file_breaks_the_reading(folder: Path, data: Any, dataset: str) -> None:
+    """Whatever JSON a file holds, it is read or named as a fault, and each of its records lands or is rejected."""
+    answer = _read(folder, Entry("AAPL", dataset, data))
+    assert (answer.records is None) == (answer.error is not None)
+    if isinstance(data, list):
+        assert answer.error is None
+        assert answer.count == len(data)
+    if answer.records is not None and not answer.records.is_empty():
+        found = normalized(dataset, answer)
+        assert found.rows.height + found.rejects.height == answer.records.height
+        assert found.rejects["reason"].null_count() == 0
+
+
+@settings(max_examples=100)
+@given(st.binary(max_size=200), st.sampled_from([bytes, gzip.compress]))
+def test_no_bytes_of_a_file_break_the_reading(folder: Path, body: bytes, wrap: Any) -> None:
+    """Bytes of no meaning are a fault with a reason, never an exception."""
+    answer = _read(folder, Entry("AAPL", "income", []), wrap(body))
+    assert answer.error
+    assert answer.records is None
+
+
+@settings(max_examples=100)
+@given(st.integers(0), st.sampled_from([b"", b"\x00", b"{", b"]", b'"', b"\xff", b"NaN", b"1e999"]))
+def test_a_file_damaged_at_any_place_is_read_or_named(folder: Path, place: int, instead: bytes) -> None:
+    """A good file with something cut out and something put in its stead never stops a run."""
+    text = Entry("AAPL", "income", [income(), income("2020-06-27", "Q3")]).text().encode()
+    at = place % len(text)
+    answer = _read(folder, Entry("AAPL", "income", []), text[:at] + instead + text[at + 7 :])
+    assert (answer.records is None) == (answer.error is not None)
+    if answer.records is not None and not answer.records.is_empty():
+        found = normalized("income", answer)
+        assert found.rows.height + found.rejects.height == answer.records.height
+
+
+@settings(max_examples=150)
+@given(before=_FLAT, after=_FLAT)
+def test_files_read_before_leave_no_mark_on_a_file(folder: Path, before: list[dict[str, Any]], after: list[dict[str, Any]]) -> None:
+    """The columns of earlier files are an aid to speed: no field is lost, and no value changed, on account of them."""
+    shapes: Shapes = {}
+    _read(folder, Entry("AAA", "income", before), shapes=shapes)
+    entry = Entry("BBB", "income", after)
+    aided, alone = _read(folder, entry, shapes=shapes), _read(folder, entry)
+    assert (aided.error, aided.broken) == (alone.error, alone.broken)
+    assert aided.records is not None
+    assert alone.records is not None
+    left, right = normalized("income", aided), normalized("income", alone)
+    assert_frame_equal(left.rows, right.rows, check_exact=True)
+    assert_frame_equal(left.rejects, right.rejects, check_exact=True)
+    for answer in (aided, alone):
+        given_names = {name for record in after for name, value in record.items() if value is not None}
+        assert answer.records is not None
+        assert given_names <= set(answer.records.columns)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.dictionaries(st.sampled_from(["vwap", "novelty", "label"]), _SCALAR), min_size=1, max_size=4))
+def test_what_is_read_is_what_is_written(folder: Path, extras: list[dict[str, Any]]) -> None:
+    """Records that only the careful way can read, and those of the fast way, have the fields that are in the file."""
+    records = [bar("2020-01-02") | extra for extra in extras]
+    found = _read(folder, Entry("AAPL", "price", records))
+    assert found.records is not None
+    for sent, row in zip(records, found.records.to_dicts(), strict=True):
+        for name, value in sent.items():
+            assert _same(row[name], value), (name, value, row[name])
+
+
+def _same(found: Any, sent: Any) -> bool:
+    """Equal, or text in the place of a value of another type in a column of mixed ones."""
+    if isinstance(found, str) and not isinstance(sent, str) and sent is not None:
+        decoded = json.loads(found)
+        return _same(decoded, sent)
+    if isinstance(sent, bool) or isinstance(found, bool):
+        return found is sent or float(found) == float(sent)
+    if isinstance(sent, int) and isinstance(found, int | float):
+        return float(found) == float(sent)
+    return bool(found == sent)

@@ -1,0 +1,145 @@
+"""The lake's answers over the sample against those that plain Python computes from the files themselves."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from factorlab_lake.store import Lake
+
+GOLDEN = Path(__file__).parent / "golden"
+QUESTIONS = ("market_caps", "ttm", "factors")
+SYMBOLS = ("AAPL", "GOOGL")
+
+# The reasons in plain words, as the lake words them.
+REASONS = {
+    "no price within ten days": "no_price_within_limit",
+    "no statement known": "no_share_count_known",
+    "shares not reported": "shares_reported_as_zero_or_missing",
+    "share count too old": "share_count_stale",
+}
+TTM_REASONS = {
+    "no statement known": "no_statement_known",
+    "a quarter is missing": "quarter_missing",
+    "statement too old": "statement_stale",
+}
+
+
+def golden(question: str, symbol: str) -> list[dict[str, Any]]:
+    """Return the expected rows of one symbol."""
+    rows = json.loads((GOLDEN / f"{question}.json").read_text())
+    return [row for row in rows if row["symbol"] == symbol]
+
+
+def answers(lake: Lake, question: str, symbol: str) -> list[dict[str, Any]]:
+    """Return the lake's rows for the days of the expected ones."""
+    days = [row["date"] for row in golden(question, symbol)]
+    return list(getattr(lake, question)(symbol, days).iter_rows(named=True))
+
+
+def same(expected: Any, given: Any) -> bool:
+    """Say whether a cell is as expected: nothing for nothing, numbers within 1e-12, all else equal."""
+    if expected is None or given is None:
+        return expected is given
+    if isinstance(expected, int | float):
+        return math.isclose(expected, given, rel_tol=1e-12)
+    return bool(expected == (given.isoformat() if isinstance(given, date) else given))
+
+
+def differences(
+    expected: list[dict[str, Any]], given: list[dict[str, Any]], but: tuple[str, ...] = ("reason",)
+) -> Iterator[str]:
+    """Yield each cell that is not as expected, readably."""
+    for row, answer in zip(expected, given, strict=True):
+        for column in row.keys() - set(but):
+            if not same(row[column], answer[column]):
+                yield f"{row['symbol']} {row['date']} {column}: expected {row[column]}, got {answer[column]}"
+
+
+def test_expected_answers_are_what_their_computation_gives() -> None:
+    """The committed files are current: none was edited by hand or left behind by a change of the sample."""
+    script = [sys.executable, str(GOLDEN / "compute.py"), "--check"]
+    run = subprocess.run(script, capture_output=True, text=True, check=False, timeout=60)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_market_caps_are_the_expected_ones(lake_2021: Lake, symbol: str) -> None:
+    """Price, shares and market capitalisation agree on sixty days, around splits and filings too."""
+    expected = golden("market_caps", symbol)
+    # Of a count that was never reported the lake may tell which period it was missing from.
+    unsaid = [row | {"shares_fiscal_date": None, "shares_available_date": None} for row in expected]
+    given = [
+        row if row["shares_outstanding"] is not None else row | blank
+        for row, blank in zip(answers(lake_2021, "market_caps", symbol), _dates_of(unsaid), strict=True)
+    ]
+    assert list(differences(expected, given)) == []
+
+
+def _dates_of(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: row[name] for name in ("shares_fiscal_date", "shares_available_date")} for row in rows]
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_market_caps_say_why_they_are_missing(lake_2021: Lake, symbol: str) -> None:
+    """A market capitalisation has a reason exactly where it is NULL, and it is the right one."""
+    expected = [
+        "; ".join(REASONS[part] for part in row["reason"].split("; ")) if row["reason"] else None
+        for row in golden("market_caps", symbol)
+    ]
+    assert [row["reason"] for row in answers(lake_2021, "market_caps", symbol)] == expected
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_trailing_twelve_months_are_the_expected_ones(lake_2021: Lake, symbol: str) -> None:
+    """Flows, their basis and the day they were known agree on sixty days."""
+    expected, given = golden("ttm", symbol), answers(lake_2021, "ttm", symbol)
+    # Where there is no answer the lake may tell since when it has known what it does know.
+    given = [row if row["basis"] else row | {"inputs_available_date": None} for row in given]
+    assert list(differences(expected, given)) == []
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_trailing_twelve_months_say_why_they_are_missing(lake_2021: Lake, symbol: str) -> None:
+    """A year has a reason exactly where its flows are NULL, and it is the right one."""
+    expected = [TTM_REASONS.get(row["reason"]) for row in golden("ttm", symbol)]
+    assert [row["reason"] for row in answers(lake_2021, "ttm", symbol)] == expected
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_factors_are_the_expected_ones(lake_2021: Lake, symbol: str) -> None:
+    """Thirteen ratios agree on sixty days; so do the dates wherever all their inputs are known."""
+    expected, given = golden("factors", symbol), answers(lake_2021, "factors", symbol)
+    dates = ("fiscal_date", "inputs_available_date")
+    given = [
+        row if want["inputs_available_date"] else row | dict.fromkeys(dates)
+        for want, row in zip(expected, given, strict=True)
+    ]
+    assert list(differences(expected, given)) == []
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_factors_have_a_reason_exactly_where_one_is_missing(lake_2021: Lake, symbol: str) -> None:
+    """A row with a NULL ratio says why, and a complete one has nothing to explain."""
+    for row in answers(lake_2021, "factors", symbol):
+        ratios = {name: row[name] for name in golden("factors", symbol)[0] if name not in ("symbol", "date")}
+        assert (row["reason"] is None) == (None not in ratios.values()), row
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_both_symbols_at_once_get_the_answers_they_get_alone(lake_2021: Lake, question: str) -> None:
+    """Asking for many symbols and days in one query changes no answer."""
+    days = sorted({row["date"] for symbol in SYMBOLS for row in golden(question, symbol)})
+    together = getattr(lake_2021, question)(["GOOGL", "AAPL"], days)
+    rows = {(row["symbol"], row["date"].isoformat()): row for row in together.iter_rows(named=True)}
+    for symbol in SYMBOLS:
+        for row in answers(lake_2021, question, symbol):
+            assert rows[symbol, row["date"].isoformat()] == row

@@ -1,0 +1,288 @@
+"""What the tests share: caches and records made to order, and a lake's content in a comparable form."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from polars.testing import assert_frame_equal
+
+import factorlab_lake as fl
+from factorlab_lake.ingest.fetched import Fetched, raw_frame
+from factorlab_lake.ingest.normalize import Normalized, normalize
+from factorlab_lake.ingest.pipeline import land_batch
+from factorlab_lake.lake import layout as layouts
+from factorlab_lake.lake.delta import polars_schema
+from factorlab_lake.lake.layout import Layout
+from factorlab_lake.lake.snapshots import Snapshot
+from factorlab_lake.lake.transaction import Transaction, transaction
+from factorlab_lake.legacy.frames import frame_of
+from factorlab_lake.schema import TABLES
+from factorlab_lake.store import Lake
+
+ROOT = Path(__file__).parents[1]
+SAMPLE = ROOT / "data" / "sample"
+CACHE_2019 = SAMPLE / "taken_2019-12-31"
+CACHE_2021 = SAMPLE / "taken_2021-03-31"
+CACHE_DIRTY = SAMPLE / "dirty_2021-03-31"
+SPLITS = SAMPLE / "splits.csv"
+
+FETCHED = datetime(2021, 3, 31, 22, tzinfo=UTC)
+EARLIER = datetime(2019, 12, 31, 22, tzinfo=UTC)
+LATER = datetime(2021, 6, 30, 22, tzinfo=UTC)
+
+# What differs between two runs over the same data, and nothing else may.
+_OF_THE_RUN = ("recorded_at", "duration_ms")
+_FOLDERS = {
+    "income": ("income_statements", "income_statement"),
+    "balance_sheet": ("balance_sheets", "balance_sheet"),
+    "cash_flow": ("cash_flows", "cash_flow"),
+    "ratios": ("financial_ratios", "financial_ratios"),
+    "price": ("price_data", "price"),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the old cache: the defaults are those of a healthy file, and each can be spoilt."""
+
+    symbol: str
+    dataset: str
+    data: Any
+    cached_at: datetime | float | str | None = FETCHED
+    period: str = ""
+    limit: int | None = 20
+    key: str | None = None
+    compress: bool = True
+    envelope: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def key_in_name(self) -> str:
+        """The name without its ending, as the old cache built it."""
+        kind = _FOLDERS[self.dataset][1]
+        if self.dataset == "price":
+            return f"{self.symbol}_{kind}_{self.period or 'full_history_all'}_v2.0"
+        limit = "" if self.limit is None else f"_limit{self.limit}"
+        return f"{self.symbol}_{kind}_{self.period or 'quarterly'}{limit}_v1.0"
+
+    @property
+    def path(self) -> str:
+        """Place inside the cache."""
+        ending = ".json.gz" if self.compress else ".json"
+        return f"{_FOLDERS[self.dataset][0]}/{self.key_in_name}{ending}"
+
+    def text(self) -> str:
+        """Return the envelope as the old cache wrote it, bare ``NaN`` included."""
+        at = self.cached_at.timestamp() if isinstance(self.cached_at, datetime) else self.cached_at
+        body: dict[str, Any] = {
+            "data": self.data,
+            "_cache_version": "1.0",
+            "_cache_key": self.key_in_name if self.key is None else self.key,
+            "_accepted_date": None,
+            "_ttl": 3600,
+        }
+        if at is not None:
+            body["_cached_at"] = at
+        return json.dumps(body | self.envelope)
+
+    def write(self, root: Path, body: bytes | None = None) -> str:
+        """Write the entry (or ``body`` in its place) below ``root`` and return its path inside."""
+        place = root / self.path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if body is None:
+            body = self.text().encode()
+            body = gzip.compress(body, mtime=0) if self.compress else body
+        place.write_bytes(body)
+        return self.path
+
+
+def income(fiscal_date: str = "2020-09-26", period: str = "Q4", **fields: Any) -> dict[str, Any]:
+    """Return an income statement under v3 names; ``fields`` change or add some, ``...`` takes one away."""
+    return _changed(
+        {
+            "date": fiscal_date,
+            "symbol": "AAPL",
+            "reportedCurrency": "USD",
+            "cik": "0000320193",
+            "fillingDate": "2020-10-30",
+            "acceptedDate": "2020-10-29 18:06:25",
+            "calendarYear": "2020",
+            "period": period,
+            "revenue": 64698000000,
+            "netIncome": 12673000000,
+            "eps": 0.74,
+            "epsdiluted": 0.73,
+            "weightedAverageShsOut": 17057624000,
+            "weightedAverageShsOutDil": 17256520000,
+        },
+        fields,
+    )
+
+
+def bar(date: str, close: float = 100.0, **fields: Any) -> dict[str, Any]:
+    """Return a v3 price bar around ``close``; ``fields`` as for :func:`income`."""
+    return _changed(
+        {
+            "date": date,
+            "open": close,
+            "high": close,
+            "low": close,
+            "close": close,
+            "adjClose": close,
+            "volume": 1000,
+            "unadjustedVolume": 1000,
+        },
+        fields,
+    )
+
+
+def answer(
+    dataset: str, records: list[Any], *, symbol: str = "AAPL", at: datetime = FETCHED, period: str = "quarterly"
+) -> Fetched:
+    """Return what a provider answered, as it goes into the lake. Its id follows from what is in it."""
+    body = json.dumps([dataset, symbol, at.isoformat(), period, records], sort_keys=True)
+    fetched = Fetched(
+        fetch_id=hashlib.sha256(body.encode()).hexdigest()[:32],
+        dataset=dataset,
+        symbol=symbol,
+        fetched_at=at,
+        provider="fmp",
+        endpoint="made/for/a/test",
+        parameters="{}",
+        records=None,
+        period=period,
+    )
+    fetched.records = frame_of(records, fetched)
+    return fetched
+
+
+def normalized(dataset: str, *answers: Fetched) -> Normalized:
+    """Return the typed rows and the rejects of some answers that are read together."""
+    return normalize(raw_frame(answers), dataset)
+
+
+def _changed(record: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in (record | fields).items() if value is not ...}
+
+
+def land(lake: Lake, folder: Path, *entries: Entry) -> Any:
+    """Write entries as a cache of their own below ``folder``, migrate it, and return the report."""
+    cache = folder / f"cache{sum(1 for _ in folder.glob('cache*'))}"
+    for entry in entries:
+        entry.write(cache)
+    return lake.migrate(cache)
+
+
+def content(lake: Lake) -> dict[str, pl.DataFrame]:
+    """Return every row of every table, in a fixed order, but for the moments of the run itself."""
+    return {name: _in_order(lake.sql(f"SELECT * FROM {name}")) for name in TABLES}
+
+
+def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
+    rows = rows.drop(_OF_THE_RUN, strict=False)
+    return rows.sort(rows.columns, nulls_last=True)
+
+
+def assert_same_content(
+    mine: dict[str, pl.DataFrame], other: dict[str, pl.DataFrame], *, but: tuple[str, ...] = ()
+) -> None:
+    """Fail unless two contents are equal to the last bit, ``but`` for some columns."""
+    assert mine.keys() == other.keys()
+    for name, rows in mine.items():
+        left, right = rows.drop(but, strict=False), other[name].drop(but, strict=False)
+        try:
+            assert_frame_equal(left, right, check_exact=True, check_row_order=not but)
+        except AssertionError as difference:
+            raise AssertionError(f"{name}: {difference}") from None
+
+
+def assert_keys_unique(lake: Lake) -> None:
+    """Fail when two rows of a table share the key that its description promises."""
+    for name, spec in TABLES.items():
+        twice = lake.sql(f"SELECT {', '.join(spec.key)}, count(*) AS n FROM {name} GROUP BY ALL HAVING n > 1")
+        assert twice.is_empty(), f"{name}: {twice}"
+
+
+def table_rows(name: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """Return rows of a table as the lake stores them; columns that are not given are NULL."""
+    return pl.DataFrame(rows, schema=polars_schema(TABLES[name]))
+
+
+def writing(lake: Lake, *, timeout_s: float = 60.0) -> AbstractContextManager[Transaction]:
+    """Open a transaction on a lake, below its public methods."""
+    layout = layouts.find(lake.path)
+    return transaction(layout, reason="test", program_version="0", timeout_s=timeout_s)
+
+
+@dataclass(slots=True)
+class MemoryTransaction(Transaction):
+    """A transaction on tables in memory: what is landed in it follows the same code, in a tenth of the time."""
+
+    tables: dict[str, pl.DataFrame] = field(default_factory=dict)
+
+    def read(
+        self, name: str, *, partitions: list[int] | None = None, symbols: pl.Series | None = None
+    ) -> pl.DataFrame:
+        """Return a table's rows, of some partitions and symbols."""
+        rows = self.tables.get(name, table_rows(name, []))
+        if partitions is not None and TABLES[name].partition_by:
+            rows = rows.filter(pl.col(TABLES[name].partition_by).is_in(partitions))
+        return rows if symbols is None else rows.filter(pl.col("symbol").is_in(symbols.implode()))
+
+    def append(self, name: str, frame: pl.DataFrame) -> None:
+        """Add rows to a table."""
+        schema = polars_schema(TABLES[name])
+        added = frame.select(pl.col(column).cast(kind) for column, kind in schema.items())
+        self.tables[name] = pl.concat([self.read(name), added])
+
+    def replace(self, name: str, frame: pl.DataFrame, partitions: list[int]) -> None:
+        """Put rows in the place of partitions, or of all rows."""
+        by = TABLES[name].partition_by
+        self.tables[name] = self.read(name).filter(~pl.col(by).is_in(partitions)) if by else table_rows(name, [])
+        self.append(name, frame)
+
+    def content(self) -> dict[str, pl.DataFrame]:
+        """Return every row of every table as :func:`content` does."""
+        return {name: _in_order(self.read(name)) for name in TABLES}
+
+
+def landed(answers: Sequence[Fetched], *, together: bool = False) -> dict[str, pl.DataFrame]:
+    """Return what a lake would hold after these answers had arrived one after the other, or in one batch."""
+    tx = MemoryTransaction(Layout(Path("nowhere")), Snapshot(id=0), "test")
+    for batch in [answers] if together else [[each] for each in answers]:
+        land_batch(tx, batch)
+    return tx.content()
+
+
+def copy_of(lake: Lake, place: Path) -> Lake:
+    """Return a copy of a lake that a test may change."""
+    return fl.open(shutil.copytree(lake.path, place), create=False)
+
+
+def entries_of(cache: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every file of a healthy cache as (path inside, decoded envelope), by means of its own."""
+    for path in sorted(cache.rglob("*.json.gz")):
+        yield path.relative_to(cache).as_posix(), json.loads(gzip.decompress(path.read_bytes()))
+
+
+def run_python(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a script in a Python of its own and return how it ended."""
+    return subprocess.run(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )

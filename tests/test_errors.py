@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import inspect
+import pickle
+from pathlib import Path
+
+import pytest
+
+import factorlab_lake as fl
+from factorlab_lake import errors
+from factorlab_lake.errors import InvalidInput, LakeError, NotFound, nearest
+from factorlab_lake.store import Lake
+
+_KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, LakeError)]
+
+
+@pytest.mark.parametrize("kind", _KINDS, ids=lambda kind: kind.__name__)
+def test_an_error_survives_pickling_with_its_facts(kind: type[LakeError]) -> None:
+    """An error raised in another process arrives with kind, message and facts."""
+    fault = kind("what, got, expected", path="a/b", row=7)
+    back = pickle.loads(pickle.dumps(fault))
+    assert type(back) is kind
+    assert str(back) == "what, got, expected"
+    assert (back.path, back.row, back.facts) == ("a/b", 7, {"path": "a/b", "row": 7})
+
+
+@pytest.mark.parametrize(
+    ("kind", "builtin"),
+    [
+        (errors.InvalidInput, ValueError),
+        (errors.NotFound, LookupError),
+        (errors.AlreadyExists, ValueError),
+        (errors.LakeLocked, TimeoutError),
+        (errors.LakeDamaged, RuntimeError),
+        (errors.UnreadableFile, ValueError),
+    ],
+)
+def test_an_error_is_also_the_builtin_one_expects(kind: type[LakeError], builtin: type[Exception]) -> None:
+    """Code that knows nothing of this package can catch its errors by their builtin kind."""
+    assert issubclass(kind, builtin)
+    assert issubclass(kind, LakeError)
+
+
+def test_a_password_in_an_address_shows_in_no_error() -> None:
+    """An address with a password that cannot be opened is refused without repeating the password."""
+    with pytest.raises(InvalidInput) as caught:
+        fl.open("mysql://me:s3cret-word@host/db?apikey=k3y-word")
+    shown = f"{caught.value!s} {caught.value!r} {caught.value.facts}"
+    assert "s3cret-word" not in shown
+    assert "k3y-word" not in shown
+
+
+def test_a_real_error_carries_its_facts(tmp_path: Path, lake: Lake) -> None:
+    """What an error speaks of can be read from its attributes, without parsing the message."""
+    with pytest.raises(NotFound) as missing:
+        fl.open(tmp_path / "nowhere", create=False)
+    assert missing.value.facts == {"path": str(tmp_path / "nowhere")}
+    with pytest.raises(NotFound) as unknown:
+        lake.at(12)
+    assert unknown.value.facts == {"snapshot": 12}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [("price_dat", " Did you mean 'price_data'?"), ("xyzzy", ""), ("", "")]
+)
+def test_the_nearest_name_is_offered_only_when_it_is_near(given: str, expected: str) -> None:
+    """A slip of the pen gets a suggestion, anything else gets none."""
+    assert nearest(given, ["price_data", "splits"]) == expected
