@@ -8,7 +8,7 @@ from datetime import datetime
 
 import polars as pl
 
-__all__ = ["Fetched", "raw_frame"]
+__all__ = ["Fetched", "alike", "raw_frame"]
 
 
 @dataclass(slots=True)
@@ -39,6 +39,28 @@ class Fetched:
     def count(self) -> int:
         """Records in the answer, whether or not they are any good."""
         return (0 if self.records is None else self.records.height) + len(self.broken)
+
+
+def alike(answers: Sequence[Fetched]) -> list[list[Fetched]]:
+    """Group answers with records so that within a group no field is a number in one and text in another.
+
+    In one frame such a field would be text in all; what a record says must not depend on its neighbours.
+    """
+    kinds: dict[str, set[str]] = {}
+    given = [(a, a.records) for a in answers if a.records is not None and not a.records.is_empty()]
+    for _, records in given:
+        for name, dtype in records.schema.items():
+            kinds.setdefault(name, set()).add(_kind(dtype))
+    mixed = [name for name, found in kinds.items() if len(found - {""}) > 1]
+    groups: dict[tuple[str, ...], list[Fetched]] = {}
+    for answer, records in given:
+        shape = tuple(_kind(records.schema.get(name, pl.Null())) for name in mixed)
+        groups.setdefault(shape, []).append(answer)
+    return list(groups.values())
+
+
+def _kind(dtype: pl.DataType) -> str:
+    return "" if dtype == pl.Null else "number" if dtype.is_numeric() else str(dtype)
 
 
 def raw_frame(answers: Sequence[Fetched]) -> pl.DataFrame:

@@ -7,6 +7,7 @@ from datetime import datetime
 import polars as pl
 
 from factorlab_lake.ingest.confirmations import confirmed
+from factorlab_lake.ingest.known_splits import settled
 from factorlab_lake.ingest.versions import distinct_in_time, number_versions, superseded_kind
 from factorlab_lake.lake.transaction import Transaction
 from factorlab_lake.schema import TableSpec, table
@@ -29,11 +30,13 @@ def land(
         _land_versions(tx, spec, rows, log)
     else:
         _land_newest(tx, spec, rows)
+    if name in ("price_data", "splits"):
+        _settle_bases(tx, rows["symbol"])
 
 
 def _land_versions(tx: Transaction, spec: TableSpec, rows: pl.DataFrame, log: pl.DataFrame) -> None:
     held = tx.read(spec.name, symbols=rows["symbol"])
-    again = confirmed(held, rows, log, spec)
+    again = confirmed(held, rows, log, spec, lambda: held)
     merged = number_versions(pl.concat([held, again, rows], how="diagonal_relaxed"), spec)
     _reconcile(tx, spec, held, merged)
 
@@ -63,17 +66,29 @@ def _land_bars(tx: Transaction, rows: pl.DataFrame, log: pl.DataFrame) -> None:
     earlier = tx.read("price_revisions", symbols=days["symbol"], partitions=years).join(
         days, on=key, how="semi"
     )
-    before = pl.concat([earlier.drop("change_kind"), held], how="diagonal_relaxed")
-    again = confirmed(before, contested, log, current)
+    before = pl.concat([earlier.drop("revision", "change_kind"), held], how="diagonal_relaxed")
+    again = confirmed(before, contested, log, current, lambda: tx.read("price_data", symbols=days["symbol"]))
     merged = distinct_in_time(
         pl.concat([before, again, contested], how="diagonal_relaxed"),
         key,
-        [pl.col("fetched_at"), _rebased(), pl.col("fetch_id")],
+        [pl.col("fetched_at"), _rebased()],
         current.names("value"),
     ).with_columns(superseded_kind())
+    merged = merged.with_columns(revision=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over(key))
     newest = ~pl.all_horizontal(pl.col(k) == pl.col(k).shift(-1) for k in key).fill_null(value=False)
-    _reconcile(tx, current, held, merged.filter(newest).drop("change_kind"))
+    _reconcile(tx, current, held, merged.filter(newest).drop("revision", "change_kind"))
     _reconcile(tx, revised, earlier, merged.filter(~newest))
+
+
+def _settle_bases(tx: Transaction, symbols: pl.Series) -> None:
+    """Correct the split basis of bars that a known split shows to be on an older one."""
+    splits = tx.read("splits", symbols=symbols)
+    if splits.is_empty():
+        return
+    bars = tx.read("price_data", symbols=splits["symbol"])
+    wrong, right = settled(bars, splits)
+    if not wrong.is_empty():
+        _reconcile(tx, table("price_data"), wrong, right)
 
 
 def _rebased() -> pl.Expr:

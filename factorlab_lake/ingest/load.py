@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,12 @@ from typing import Any
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput, NotFound, nearest
+from factorlab_lake.ingest.availability import availability
+from factorlab_lake.ingest.fetched import Fetched
 from factorlab_lake.ingest.landing import land
-from factorlab_lake.ingest.parse import NEW_YORK, Parsed, parse
+from factorlab_lake.ingest.normalize import DATASETS
+from factorlab_lake.ingest.parse import NEW_YORK, Parsed, parse, typed_null
+from factorlab_lake.ingest.pipeline import log
 from factorlab_lake.lake.transaction import Transaction
 from factorlab_lake.schema import Column, TableSpec, table
 
@@ -33,14 +38,31 @@ def read_input(source: Any) -> pl.DataFrame:
     path = Path(source)
     if not path.is_file():
         raise NotFound(f"No file {path}; give a .csv or .parquet file.", path=str(path))
-    if path.suffix.lower() in (".parquet", ".pq"):
-        return pl.read_parquet(path)
-    if path.suffix.lower() in (".csv", ".txt"):
-        # As text, so that a symbol such as 600519 or 0700 stays what it is.
-        return pl.read_csv(path, infer_schema=False)
-    raise InvalidInput(
-        f"{path.name} is neither .csv nor .parquet; convert it to one of them.", path=str(path)
-    )
+    readers: dict[str, Callable[[Path], pl.DataFrame]] = {
+        ".parquet": _read_parquet,
+        ".pq": _read_parquet,
+        ".csv": _read_csv,
+        ".txt": _read_csv,
+    }
+    if path.suffix.lower() not in readers:
+        raise InvalidInput(
+            f"{path.name} is neither .csv nor .parquet; convert it to one of them.", path=str(path)
+        )
+    try:
+        return readers[path.suffix.lower()](path)
+    except pl.exceptions.PolarsError as fault:
+        raise InvalidInput(
+            f"{path.name} cannot be read as {path.suffix}: {str(fault).splitlines()[0]}", path=str(path)
+        ) from None
+
+
+def _read_parquet(path: Path) -> pl.DataFrame:
+    return pl.read_parquet(path)
+
+
+def _read_csv(path: Path) -> pl.DataFrame:
+    # As text, so that a symbol such as 600519 or 0700 stays what it is.
+    return pl.read_csv(path, infer_schema=False)
 
 
 def load(tx: Transaction, name: str, source: Any, *, now: datetime | None = None) -> int:
@@ -50,18 +72,37 @@ def load(tx: Transaction, name: str, source: Any, *, now: datetime | None = None
     Raises :class:`InvalidInput` naming the first bad row, an unknown or a missing column.
     """
     if name not in LOADABLE:
-        raise InvalidInput(
-            f"{name!r} cannot be loaded; expected one of {', '.join(LOADABLE)}.{nearest(name, LOADABLE)}"
-        )
+        known = ", ".join(LOADABLE)
+        raise InvalidInput(f"{name!r} cannot be loaded; expected one of {known}.{nearest(name, LOADABLE)}")
     spec, moment = table(name), now or datetime.now(UTC)
     given = read_input(source)
     typed = _typed(given, spec)
-    _check_keys(typed, spec)
-    rows = typed.with_columns(**_filled(typed, spec, moment)).select(
-        [n for n in spec.names() if n not in ("version", "change_kind", "recorded_at")]
-    )
+    if typed.is_empty():
+        return 0
+    _check(typed, spec)
+    answer = _answer(typed, name, source, moment)
+    if answer.fetch_id in set(tx.read("data_fetch_log")["fetch_id"]):
+        return typed.height
+    rows = _completed(typed, spec, answer)
     land(tx, name, rows, moment)
-    return rows.height
+    log(tx, [answer], rows, name, moment)
+    return typed.height
+
+
+def _answer(typed: pl.DataFrame, name: str, source: Any, now: datetime) -> Fetched:
+    """Describe the load as a fetch, its id a digest of the rows: the same rows again are the same load."""
+    digest = hashlib.sha256(f"{name} {sorted(typed.write_ndjson().splitlines())}".encode()).hexdigest()
+    symbols = typed["symbol"].unique()
+    return Fetched(
+        fetch_id=digest[:32],
+        dataset=next(d for d, t in DATASETS.items() if t == name) if name in DATASETS.values() else name,
+        symbol=symbols.item() if symbols.len() == 1 else "",
+        fetched_at=now,
+        provider="file",
+        endpoint=f"load:{Path(source).name}" if isinstance(source, str | Path) else "load:frame",
+        parameters="{}",
+        records=typed,
+    )
 
 
 def _typed(given: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
@@ -73,17 +114,13 @@ def _typed(given: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
                 column=column,
             )
     parsed = {c: _read(given, spec.column(c)) for c in given.columns}
-    for name, reading in parsed.items():
-        bad = (
-            given.select(reading.bad.fill_null(value=False)).to_series() if reading.bad is not None else None
-        )
-        if bad is not None and bad.any():
-            row = int(bad.arg_max() or 0)
-            raise InvalidInput(
-                f"Row {row + 1} for {spec.name}: {name} is {given[name][row]!r}, not {reading.expected}.",
-                row=row + 1,
-            )
-    return given.select(reading.value.alias(c) for c, reading in parsed.items())
+    bad = given.select(p.bad.fill_null(value=False).alias(c) for c, p in parsed.items() if p.bad is not None)
+    if bad.width and bad.select(pl.any_horizontal(pl.all())).to_series().any():
+        row = int(bad.select(pl.any_horizontal(pl.all())).to_series().arg_max() or 0)
+        name = next(c for c in bad.columns if bad[c][row])
+        said = f"{name} is {given[name][row]!r}, not {parsed[name].expected}"
+        raise InvalidInput(f"Row {row + 1} for {spec.name}: {said}.", row=row + 1)
+    return given.select(p.value.alias(c) for c, p in parsed.items())
 
 
 def _read(given: pl.DataFrame, column: Column) -> Parsed:
@@ -97,49 +134,58 @@ def _read(given: pl.DataFrame, column: Column) -> Parsed:
     return parse(given, column.name, column)
 
 
-def _check_keys(typed: pl.DataFrame, spec: TableSpec) -> None:
-    required = [k for k in spec.key if k != "version"]
-    required += {
-        "splits": ["numerator", "denominator"],
-        "price_data": ["close_price", "split_basis_date"],
-    }.get(spec.name, [])
-    required += ["shares", "split_basis_date"] if spec.name == "shares_outstanding" else []
-    for name in required:
+_REQUIRED = {
+    "splits": ["numerator", "denominator"],
+    "price_data": ["close_price", "split_basis_date"],
+    "shares_outstanding": ["shares", "split_basis_date"],
+}
+_ABOVE_ZERO = ("numerator", "denominator", "close_price")
+
+
+def _check(typed: pl.DataFrame, spec: TableSpec) -> None:
+    key = [k for k in spec.key if k != "version"]
+    for name in [*key, *_REQUIRED.get(spec.name, [])]:
         if name not in typed.columns:
             hint = f" ({_BASIS_HELP})" if name == "split_basis_date" else ""
-            raise InvalidInput(
-                f"{spec.name} needs a column {name!r}{hint}; got {', '.join(typed.columns)}.", column=name
-            )
-        if typed[name].null_count():
-            row = int(typed[name].is_null().arg_max() or 0) + 1
-            raise InvalidInput(f"Row {row} for {spec.name}: {name} is missing.", row=row)
-    for name in ("numerator", "denominator", "close_price"):
-        if name in required and (typed[name] <= 0).any():
-            row = int((typed[name] <= 0).arg_max() or 0) + 1
-            raise InvalidInput(f"Row {row} for {spec.name}: {name} must be above 0.", row=row)
+            got = ", ".join(typed.columns)
+            raise InvalidInput(f"{spec.name} needs a column {name!r}{hint}; got {got}.", column=name)
+        _refuse(typed[name].is_null(), spec, f"{name} is missing")
+    for name in _ABOVE_ZERO:
+        if name in typed.columns and name in _REQUIRED.get(spec.name, []):
+            _refuse(typed[name] <= 0, spec, f"{name} must be above 0")
+    distinct = typed.unique(maintain_order=True)
+    _refuse(
+        ~distinct.select(pl.struct(key).is_first_distinct()).to_series(),
+        spec,
+        f"it contradicts an earlier row of the same {' and '.join(key)}",
+    )
 
 
-def _filled(typed: pl.DataFrame, spec: TableSpec, now: datetime) -> dict[str, pl.Expr]:
-    """Fill the columns that were not given: provenance by a digest of the rows, the rest NULL."""
-    day = spec.time_column
-    digest = hashlib.sha256(str(sorted(typed.hash_rows(seed=1).to_list())).encode()).hexdigest()[:32]
-    known: dict[str, pl.Expr] = {
+def _refuse(bad: pl.Series, spec: TableSpec, why: str) -> None:
+    if bad.any():
+        row = int(bad.arg_max() or 0) + 1
+        raise InvalidInput(f"Row {row} for {spec.name}: {why}.", row=row)
+
+
+def _completed(typed: pl.DataFrame, spec: TableSpec, answer: Fetched) -> pl.DataFrame:
+    """Fill the columns that were not given: provenance, what follows from others, the rest NULL."""
+    now = pl.lit(answer.fetched_at).cast(pl.Datetime("us", "UTC"))
+    rows = typed.with_columns(
+        typed_null(c).alias(c.name) for c in spec.columns if c.name not in typed.columns
+    )
+    filled: dict[str, pl.Expr] = {
         "source_provider": pl.lit("file"),
         "source": pl.lit("file"),
-        "fetch_id": pl.lit(digest),
-        "fetched_at": pl.lit(now).cast(pl.Datetime("us", "UTC")),
-        "split_basis_date": pl.lit(now).dt.convert_time_zone(NEW_YORK).dt.date(),
-        "year": pl.col(day).dt.year() if day else pl.lit(None),
-        "available_date": pl.coalesce(
-            *([pl.col("filing_date").dt.offset_by("1d")] if "filing_date" in typed.columns else []),
-            pl.col(day).dt.offset_by("75d") if day else pl.lit(None, pl.Date),
-        ),
+        "fetch_id": pl.lit(answer.fetch_id),
+        "fetched_at": now,
+        "split_basis_date": now.dt.convert_time_zone(NEW_YORK).dt.date(),
+        "year": pl.col(spec.time_column).dt.year() if spec.time_column else pl.lit(None),
     }
-    out = {}
-    for column in spec.columns:
-        if column.name not in typed.columns:
-            kind = (
-                pl.Datetime("us", "UTC") if column.kind == "timestamp" else getattr(pl, column.types.polars)
-            )
-            out[column.name] = known.get(column.name, pl.lit(None)).cast(kind)
-    return out
+    if "available_date" in spec.names():
+        filled |= {e.meta.output_name(): e for e in availability(spec.time_column)}
+    rows = rows.with_columns(
+        e.cast(rows.schema[n]).alias(n)
+        for n, e in filled.items()
+        if n in rows.columns and n not in typed.columns
+    )
+    return rows.select([n for n in spec.names() if n not in ("version", "change_kind", "recorded_at")])

@@ -13,7 +13,7 @@ import polars as pl
 
 from factorlab_lake.fetch.field_maps import fields
 from factorlab_lake.ingest.availability import availability
-from factorlab_lake.ingest.parse import NEW_YORK, Parsed, json_object, parse
+from factorlab_lake.ingest.parse import NEW_YORK, Parsed, json_object, parse, typed_null
 from factorlab_lake.ingest.split_basis import with_split_basis
 from factorlab_lake.schema import STATEMENT_TABLES, TableSpec, table
 
@@ -91,9 +91,7 @@ def _typed(raw: pl.DataFrame, spec: TableSpec, readings: dict[str, tuple[str, Pa
         out.append(json_object(raw, rest).alias(overflow))
     frame = raw.select(out)
     absent = [c for c in spec.columns if c.name not in frame.columns and c.role != "derived"]
-    return frame.with_columns(
-        pl.lit(None, getattr(pl, c.types.polars)).alias(c.name) for c in absent if c.kind != "timestamp"
-    )
+    return frame.with_columns(typed_null(c).alias(c.name) for c in absent)
 
 
 def _unreadable(readings: dict[str, tuple[str, Parsed]]) -> list[_Check]:
@@ -143,8 +141,7 @@ def _checks(typed: pl.DataFrame, spec: TableSpec) -> list[_Check]:
         )
     if spec.name == "price_data":
         close = pl.col("close_price")
-        unread = pl.col("_bad_close") if "_bad_close" in typed.columns else pl.lit(value=False)
-        checks.append(_Check(close.is_null() & ~unread, pl.lit("close: missing")))
+        checks.append(_Check(close.is_null() & ~_unread(typed, "close"), pl.lit("close: missing")))
         checks.append(_Check(close <= 0, _say("close: {} is not positive", "close_price")))
     if spec.name == "splits":
         whole = (pl.col("numerator") > 0) & (pl.col("denominator") > 0)
@@ -156,15 +153,19 @@ def _checks(typed: pl.DataFrame, spec: TableSpec) -> list[_Check]:
 
 def _day_checks(typed: pl.DataFrame, spec: TableSpec) -> list[_Check]:
     day = pl.col(spec.time_column)
-    unread = pl.col("_bad_date") if "_bad_date" in typed.columns else pl.lit(value=False)
     checks = [
-        _Check(day.is_null() & ~unread, pl.lit("date: missing")),
+        _Check(day.is_null() & ~_unread(typed, "date"), pl.lit("date: missing")),
         _Check(day < _EARLIEST, _say("date: {} is before 1900", spec.time_column)),
     ]
     if spec.name == "price_data" or "fiscal_date" in spec.key:
         tomorrow = pl.col("_fetched_at").dt.date().dt.offset_by("1d")
         checks.append(_Check(day > tomorrow, _say("date: {} is after the fetch", spec.time_column)))
     return checks
+
+
+def _unread(typed: pl.DataFrame, field: str) -> pl.Expr:
+    bad = f"_bad_{field}"
+    return pl.col(bad).fill_null(value=False) if bad in typed.columns else pl.lit(value=False)
 
 
 def _say(text: str, *columns: str) -> pl.Expr:
@@ -209,8 +210,11 @@ def _complete_bar(rows: pl.DataFrame) -> pl.DataFrame:
         return rows
     # v3 repeats the date in words; kept only where it says something else.
     odd = pl.col("_label") != pl.col("date").dt.strftime("%B %d, %y")
-    said = pl.when(odd).then(pl.struct(label="_label").struct.json_encode())
-    return rows.with_columns(extra=pl.coalesce("extra", said))
+    said = pl.when(odd).then(pl.struct(label="_label").struct.json_encode().str.slice(1))
+    more = pl.when(said.is_not_null() & pl.col("extra").is_not_null()).then(
+        pl.col("extra").str.head(-1) + ", " + said
+    )
+    return rows.with_columns(extra=pl.coalesce(more, "{" + said, "extra"))
 
 
 def _complete_split(rows: pl.DataFrame) -> pl.DataFrame:

@@ -12,7 +12,7 @@ import polars as pl
 
 from factorlab_lake.schema import Column
 
-__all__ = ["Parsed", "json_object", "parse"]
+__all__ = ["NEW_YORK", "Parsed", "json_object", "parse", "typed_null"]
 
 _NOTHING = pl.lit(None, pl.String)
 _DATE_CHARS = len("2024-12-31")
@@ -36,7 +36,7 @@ def parse(raw: pl.DataFrame, field: str, column: Column) -> Parsed:
     """Return how to read ``field`` of ``raw`` as ``column``."""
     dtype, source = raw.schema[field], pl.col(field)
     if dtype == pl.Null:
-        return Parsed(_typed_null(column))
+        return Parsed(typed_null(column))
     if column.kind in ("number", "integer") and dtype.is_numeric():
         return _from_number(column, source)
     if column.kind == "boolean" and dtype == pl.Boolean:
@@ -67,7 +67,8 @@ def _member(name: str, dtype: pl.DataType) -> pl.Expr:
     return pl.when(value.is_not_null()).then(one.str.slice(1, one.str.len_chars() - 2))
 
 
-def _typed_null(column: Column) -> pl.Expr:
+def typed_null(column: Column) -> pl.Expr:
+    """Return NULL of a column's type."""
     if column.kind == "timestamp":
         return pl.lit(None, pl.Datetime("us", "UTC"))
     return pl.lit(None, getattr(pl, column.types.polars))
@@ -84,9 +85,13 @@ def _as_text(source: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 def _from_number(column: Column, source: pl.Expr) -> Parsed:
     value = source.cast(pl.Float64).fill_nan(None)
     if column.kind == "integer":
-        whole = value.cast(pl.Int32, strict=False)
-        return Parsed(whole, value.is_not_null() & whole.is_null(), "a whole number")
+        return _whole(value)
     return Parsed(value, value.is_infinite(), "a finite number")
+
+
+def _whole(number: pl.Expr) -> Parsed:
+    whole = pl.when(number == number.round()).then(number).cast(pl.Int32, strict=False)
+    return Parsed(whole, number.is_not_null() & whole.is_null(), "a whole number")
 
 
 def _read_number(text: pl.Expr) -> Parsed:
@@ -95,8 +100,10 @@ def _read_number(text: pl.Expr) -> Parsed:
 
 
 def _read_integer(text: pl.Expr) -> Parsed:
-    number = text.cast(pl.Float64, strict=False).cast(pl.Int32, strict=False)
-    return Parsed(number, _unread(text, number), "a whole number")
+    number = text.cast(pl.Float64, strict=False)
+    read = _whole(number)
+    unread = _unread(text, number)
+    return Parsed(read.value, unread if read.bad is None else read.bad | unread, read.expected)
 
 
 def _read_boolean(text: pl.Expr) -> Parsed:

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from factorlab_lake.ingest.fetched import Fetched, raw_frame
+from factorlab_lake.ingest.fetched import Fetched, alike, raw_frame
 from factorlab_lake.ingest.landing import land
 from factorlab_lake.ingest.normalize import DATASETS, normalize
 from factorlab_lake.lake.delta import polars_schema
 from factorlab_lake.lake.transaction import Transaction
 from factorlab_lake.schema import table
 
-__all__ = ["Landed", "land_batch"]
+__all__ = ["Landed", "land_batch", "log"]
 
 
 @dataclass(slots=True)
@@ -30,20 +30,21 @@ class Landed:
 
 def land_batch(tx: Transaction, batch: Iterable[Fetched]) -> Landed:
     """Land every answer that has not landed before; the transaction decides when readers see it."""
-    log, now = tx.read("data_fetch_log"), datetime.now(UTC)
-    known = set(log["fetch_id"])
+    logged, now = tx.read("data_fetch_log"), datetime.now(UTC)
+    known = set(logged["fetch_id"])
     answers = list({f.fetch_id: f for f in batch if f.fetch_id not in known}.values())
     covered, rejects = [], [_broken(f) for f in answers if f.broken]
     for dataset in DATASETS:
-        mine = [
-            f for f in answers if f.dataset == dataset and f.records is not None and not f.records.is_empty()
+        results = [
+            normalize(raw_frame(g), dataset) for g in alike([f for f in answers if f.dataset == dataset])
         ]
-        if not mine:
+        if not results:
             continue
-        result = normalize(raw_frame(mine), dataset)
-        land(tx, DATASETS[dataset], result.rows, now, log)
-        rejects.append(result.rejects)
-        covered.append(_covered(result.rows, DATASETS[dataset]))
+        rows = pl.concat(r.rows for r in results)
+        rejects += [r.rejects for r in results]
+        results.clear()
+        land(tx, DATASETS[dataset], rows, now, logged)
+        covered.append(_covered(rows, DATASETS[dataset]))
     rejected = pl.concat(rejects) if rejects else pl.DataFrame(schema=_REJECTS)
     tx.append("rejected_records", rejected.with_columns(recorded_at=pl.lit(now)))
     tx.append("data_fetch_log", _log(answers, rejected, covered, now))
@@ -68,13 +69,24 @@ def _broken(fetched: Fetched) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=_REJECTS, orient="row")
 
 
+_COVERED = {"fetch_id": pl.String, "keys_landed": pl.Int32, "covered_from": pl.Date, "covered_to": pl.Date}
+
+
+def log(tx: Transaction, answers: list[Fetched], rows: pl.DataFrame, name: str, now: datetime) -> None:
+    """Write the log's lines for answers whose rows have landed in one table, none rejected."""
+    tx.append("data_fetch_log", _log(answers, pl.DataFrame(schema=_REJECTS), [_covered(rows, name)], now))
+
+
 def _covered(rows: pl.DataFrame, name: str) -> pl.DataFrame:
-    day = table(name).time_column
-    if not day:
-        return rows.select(
-            "fetch_id", covered_from=pl.lit(None, pl.Date), covered_to=pl.lit(None, pl.Date)
-        ).unique()
-    return rows.group_by("fetch_id").agg(covered_from=pl.col(day).min(), covered_to=pl.col(day).max())
+    """Return what each fetch brought: how many different keys, and from when to when."""
+    spec = table(name)
+    day = pl.col(spec.time_column) if spec.time_column else pl.lit(None, pl.Date)
+    keys = [k for k in spec.key if k != "version"]
+    return (
+        rows.group_by("fetch_id")
+        .agg(keys_landed=pl.struct(keys).n_unique(), covered_from=day.min(), covered_to=day.max())
+        .cast(_COVERED)  # type: ignore[arg-type]  # polars takes no dict of type classes by its stubs
+    )
 
 
 def _log(
@@ -84,7 +96,7 @@ def _log(
         {
             "fetch_id": [f.fetch_id for f in answers],
             "symbol": [f.symbol for f in answers],
-            "data_type": [DATASETS[f.dataset] for f in answers],
+            "data_type": [DATASETS.get(f.dataset, f.dataset) for f in answers],
             "period": [f.period for f in answers],
             "fetch_date": [f.fetched_at for f in answers],
             "records_fetched": [f.count for f in answers],
@@ -105,11 +117,7 @@ def _log(
             "payload_sha256": pl.String,
         },
     )
-    spans = (
-        pl.concat(covered)
-        if covered
-        else pl.DataFrame(schema={"fetch_id": pl.String, "covered_from": pl.Date, "covered_to": pl.Date})
-    )
+    spans = pl.concat(covered) if covered else pl.DataFrame(schema=_COVERED)
     counts = rejected.group_by("fetch_id").agg(records_rejected=pl.len())
     return (
         rows.join(counts, on="fetch_id", how="left")

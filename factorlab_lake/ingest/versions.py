@@ -25,7 +25,7 @@ def distinct_in_time(
     """Return the rows in order by key and time, without those that only repeat their predecessor."""
     missing = pl.sum_horizontal(pl.col(v).is_null() for v in values)
     # Within one fetch the fuller record comes first; the hash only makes the order of any others repeatable.
-    rows = rows.sort([*key, *order, missing, pl.struct(values).hash(seed=1)], nulls_last=True)
+    rows = rows.sort([*key, *order, missing, pl.struct(values).hash(seed=1), "fetch_id"], nulls_last=True)
     while True:
         same_key = pl.all_horizontal(pl.col(k) == pl.col(k).shift(1) for k in key)
         repeats = pl.all_horizontal(pl.col(v).is_null() | (pl.col(v) == pl.col(v).shift(1)) for v in values)
@@ -100,13 +100,14 @@ def _rescaled(spec: TableSpec) -> pl.Expr:
     per_share = [c.name for c in spec.columns if c.additive == "per_share"]
     if not counts:
         return pl.lit(value=False)
-    ratio = pl.coalesce(pl.col(c) / pl.col(c).shift(1) for c in counts)
+    reported = {c: pl.when(pl.col(c) > 0).then(pl.col(c)) for c in counts}  # vendors write 0 for missing
+    ratio = pl.coalesce(r / r.shift(1) for r in reported.values())
     moving = {*counts, *per_share}
     still = [n for n in spec.names("value") if n not in moving]
     return (
         (ratio != 1)
         & _is_split_ratio(ratio, 1e-6)
-        & pl.all_horizontal(_counted(pl.col(c), ratio) for c in counts)
+        & pl.all_horizontal(_counted(r, ratio) for r in reported.values())
         & pl.all_horizontal(_scaled(pl.col(c).shift(1), pl.col(c), ratio) for c in per_share)
         & pl.all_horizontal(pl.col(c).is_null() | (pl.col(c) == pl.col(c).shift(1)) for c in still)
     ).fill_null(value=False)

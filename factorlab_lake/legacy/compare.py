@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import polars as pl
 
 from factorlab_lake.fetch.field_maps import fields
@@ -10,6 +13,7 @@ from factorlab_lake.schema import table
 
 __all__ = ["compare"]
 
+_PLAIN = re.compile(r"\w[\w ]*")  # names that a JSON path can hold as they are
 _KEY_FIELDS = {"date", "symbol", "period"}
 _NOT_SENT = {"cik": ["0000000000", "null", "0"]}
 
@@ -86,9 +90,10 @@ def _check(raw: pl.DataFrame, name: str, known: dict[str, str]) -> pl.Expr:
     if column == "label":
         return _difference(name, pl.col(name).cast(pl.String), pl.coalesce(_extra("extra", name), _label()))
     if column is None:
-        return _difference(
-            name, _as_sent(raw, name), _extra("metrics" if not known.get("date") else "extra", name)
-        )
+        kept = _extra("extra" if known.get("date") else "metrics", name)
+        if raw.schema[name].is_numeric():
+            return _difference(name, _number(name), kept.cast(pl.Float64, strict=False))
+        return _difference(name, pl.col(name).cast(pl.String), kept)
     return _difference(name, *_sides(raw, name, column))
 
 
@@ -99,12 +104,13 @@ def _sides(raw: pl.DataFrame, name: str, column: str) -> tuple[pl.Expr, pl.Expr]
         return mine.cast(pl.String).str.replace("T", " ").str.slice(0, 19), local
     if column == "filing_date":
         return mine.cast(pl.String).str.slice(0, 10), lakes.cast(pl.String)
-    if column in ("fiscal_year", "cik", "reported_currency", "link", "final_link"):
+    if column in ("cik", "reported_currency", "link", "final_link"):
         text = mine.cast(pl.String).str.strip_chars()
         sent = ~text.is_in(_NOT_SENT.get(column, [])) & (text != "")
         return pl.when(sent).then(text), lakes.cast(pl.String)
+    lakes = lakes.cast(pl.Float64)
     if raw.schema[name].is_numeric() or raw.schema[name] == pl.Null:
-        return mine.cast(pl.Float64).fill_nan(None), lakes
+        return _number(name), lakes
     # Numbers written as text are compared as numbers; text that is none can equal nothing in the lake.
     text = mine.cast(pl.String).str.strip_chars()
     number = text.cast(pl.Float64, strict=False).fill_nan(None).cast(pl.String)
@@ -112,14 +118,21 @@ def _sides(raw: pl.DataFrame, name: str, column: str) -> tuple[pl.Expr, pl.Expr]
     return pl.when(given).then(pl.coalesce(number, text)), lakes.cast(pl.String)
 
 
-def _as_sent(raw: pl.DataFrame, name: str) -> pl.Expr:
-    if raw.schema[name].is_numeric():
-        return pl.col(name).cast(pl.Float64).fill_nan(None).cast(pl.String)
-    return pl.col(name).cast(pl.String)
+def _number(name: str) -> pl.Expr:
+    return pl.col(name).cast(pl.Float64).fill_nan(None)
 
 
 def _extra(column: str, name: str) -> pl.Expr:
-    return pl.col(f"lake_{column}").str.json_path_match(f"$['{name}']")
+    """The text of a member of the lake's JSON."""
+    kept = pl.col(f"lake_{column}")
+    if _PLAIN.fullmatch(name):
+        return kept.str.json_path_match(f"$['{name}']")
+
+    def member(text: str) -> str | None:
+        value = json.loads(text).get(name)
+        return value if value is None or isinstance(value, str) else json.dumps(value)
+
+    return kept.map_elements(member, return_dtype=pl.String)
 
 
 def _label() -> pl.Expr:

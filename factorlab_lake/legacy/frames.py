@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import suppress
 from typing import Any
 
 import polars as pl
@@ -34,6 +35,8 @@ def tabulate(data: dict[str, Any]) -> list[dict[str, Any]]:
         records = [dict(zip(columns, row, strict=True)) for row in rows]
     except (KeyError, TypeError, ValueError) as fault:
         raise UnreadableFile(f"a cached DataFrame whose parts do not fit ({fault})") from None
+    if not all(isinstance(c, str) for c in columns):
+        raise UnreadableFile("a cached DataFrame with a column whose name is no text")
     if len(index) != len(records):
         raise UnreadableFile(f"a cached DataFrame of {len(records)} rows with {len(index)} index entries")
     if "date" in columns:
@@ -46,7 +49,8 @@ def _column(name: str, values: list[Any]) -> pl.Series:
     if all(isinstance(v, bool) for v in present):
         return pl.Series(name, values, pl.Boolean if present else pl.Null)
     if all(isinstance(v, int | float) and not isinstance(v, bool) for v in present):
-        return pl.Series(name, [None if v is None else float(v) for v in values], pl.Float64)
+        with suppress(OverflowError):
+            return pl.Series(name, [None if v is None else float(v) for v in values], pl.Float64)
     return pl.Series(name, [_text(v) for v in values], pl.String)
 
 

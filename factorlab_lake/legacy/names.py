@@ -16,7 +16,7 @@ _DATASETS = {
 }
 _PATTERN = re.compile(
     rf"^(?P<symbol>.+)_(?P<type>{'|'.join(_DATASETS)})_(?P<period>quarterly|annual|daily|full_history)"
-    r"(?:_(?P<rest>.+))?_v(?P<version>[^_]+?)(?:\.json)?(?:\.gz)?$"
+    r"(?:_(?P<rest>.+))?_v(?P<version>\d+(?:\.\d+)*)(?:\.json)?(?:\.gz)?$"
 )
 
 

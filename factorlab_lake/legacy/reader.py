@@ -134,9 +134,11 @@ def _fast(text: bytes, dataset: str, shapes: Shapes) -> tuple[dict[str, Any], pl
     """Read a well-formed envelope by the vectorised reader; None when it is anything else."""
     start, end = text.find(b'"data"'), text.rfind(b"]") + 1
     start = text.find(b"[", start)
+    if b"true" in text or b"false" in text:
+        return None  # it would take them for numbers where a column has both
     try:
         envelope = json.loads(text[:start] + b"[]" + text[end:])
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if start < 0 or not isinstance(envelope, dict) or envelope.get("data") != []:
         return None
@@ -173,7 +175,9 @@ def _careful(text: bytes, answer: Fetched) -> tuple[dict[str, Any], pl.DataFrame
             raise UnreadableFile("HTML or XML instead of JSON") from None
         raise UnreadableFile(f"not JSON, or cut short ({fault})") from None
     except RecursionError:
-        raise UnreadableFile("JSON nested too deeply") from None
+        raise UnreadableFile("not JSON that can be read: nested too deeply") from None
+    except ValueError as fault:
+        raise UnreadableFile(f"JSON with a value that cannot be read ({fault})") from None
     if isinstance(envelope, dict) and "Error Message" in envelope:
         raise UnreadableFile(f"an error of the vendor saved as data: {str(envelope['Error Message'])[:80]}")
     if not isinstance(envelope, dict) or "data" not in envelope:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from factorlab_lake.ingest.fetched import Fetched, raw_frame
+from factorlab_lake.ingest.fetched import Fetched, alike, raw_frame
 from factorlab_lake.ingest.normalize import DATASETS
 from factorlab_lake.lake.files import files_of
 from factorlab_lake.lake.layout import Layout
@@ -76,9 +76,9 @@ def validate(
     for batch in batches(run.answers(), BATCH_RECORDS):
         report.faults.extend((run.seen[a.fetch_id], a.error) for a in batch if a.error)
         for dataset in DATASETS:
-            answers = [a for a in batch if a.dataset == dataset and a.records is not None and a.count]
-            if answers:
+            for answers in alike([a for a in batch if a.dataset == dataset]):
                 _compare(layout, snapshot, dataset, answers, report, run.seen)
+            _count_broken([a for a in batch if a.dataset == dataset], report, run.seen)
     report.seconds = time.perf_counter() - started
     return report
 
@@ -101,6 +101,9 @@ def _compare(
     room = _MOST_FINDINGS - len(report.findings)
     for fetch, position, kind, what in faulty.head(max(room, 0)).rows():
         report.findings.append(Finding(paths[fetch], position, kind, what))
+
+
+def _count_broken(answers: list[Fetched], report: ValidationReport, paths: dict[str, str]) -> None:
     for answer in answers:
         for position, reason, _ in answer.broken:
             report.records, report.missing = report.records + 1, report.missing + 1

@@ -104,6 +104,9 @@ def _bars(name: str, doc: str, key: tuple[str, ...], *more: Column) -> TableSpec
     )
 
 
+_REVISION = Column(
+    "revision", "integer", "1 for the first content known for the day, counting up", role="derived"
+)
 _CHANGE_KIND = Column(
     "change_kind",
     "text",
@@ -119,7 +122,8 @@ _SPECS = (
     _bars(
         "price_revisions",
         "Bars that a later fetch superseded: one row per symbol, day and earlier content.",
-        ("symbol", "date", "fetched_at"),
+        ("symbol", "date", "revision"),
+        _REVISION,
         _CHANGE_KIND,
     ),
     TableSpec(
@@ -246,6 +250,7 @@ _SPECS = (
             Column("http_status", "integer", "status of the last answer"),
             Column("payload_sha256", "text", "digest of the bytes received"),
             Column("duration_ms", "number", "time it took", "milliseconds"),
+            Column("keys_landed", "integer", "different periods or days that landed from it"),
             Column("covered_from", "date", "earliest date in it"),
             Column("covered_to", "date", "latest date in it"),
             Column("recorded_at", "timestamp", "when this lake logged it (UTC)", role="provenance"),

@@ -3,17 +3,17 @@
 -- Derived from the versions and bars the lake keeps, so it does not depend on the order of their arrival.
 CREATE OR REPLACE VIEW revisions AS
 WITH bars AS (
-    SELECT symbol, date, fetched_at, fetch_id, recorded_at, change_kind, {{bar_texts}} FROM price_revisions
+    SELECT symbol, date, revision, fetch_id, recorded_at, change_kind, {{bar_texts}} FROM price_revisions
     UNION ALL
-    SELECT p.symbol, p.date, p.fetched_at, p.fetch_id, p.recorded_at, NULL, {{bar_texts}}
+    SELECT p.symbol, p.date, 1000000000, p.fetch_id, p.recorded_at, NULL, {{bar_texts}}
     FROM price_data p SEMI JOIN price_revisions r ON p.symbol = r.symbol AND p.date = r.date
 ),
 pairs AS (
     SELECT 'price_data' AS table_name, symbol, date, NULL AS fiscal_period, column_name,
            lag(value) OVER bar_order AS old, value AS new, lag(change_kind) OVER bar_order AS kind, recorded_at, fetch_id,
-           lag(fetched_at) OVER bar_order IS NOT NULL AS later
+           lag(revision) OVER bar_order IS NOT NULL AS later
     FROM bars UNPIVOT INCLUDE NULLS (value FOR column_name IN ({{bar_names}}))
-    WINDOW bar_order AS (PARTITION BY symbol, date, column_name ORDER BY fetched_at)
+    WINDOW bar_order AS (PARTITION BY symbol, date, column_name ORDER BY revision)
     UNION ALL
     {{revision_pairs}}
 )
