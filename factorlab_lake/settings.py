@@ -16,7 +16,9 @@ class Settings(BaseSettings):
     ``lake``: folder of the lake the command line works on (``FACTORLAB_LAKE``).
     """
 
-    model_config = SettingsConfigDict(env_prefix="FACTORLAB_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="FACTORLAB_", env_file=".env", env_ignore_empty=True, extra="ignore"
+    )
 
     lake: Path = Path("data/lake")
 

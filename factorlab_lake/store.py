@@ -196,6 +196,17 @@ class Lake(Questions):
         self._changed()
         return result
 
+    def catalog(self) -> Path:
+        """Return the path of ``lake.duckdb``, which any DuckDB client opens read-only; refresh it if need be.
+
+        It shows the newest snapshot from where the lake now lies; a lake that was moved needs this once.
+        """
+        catalog = import_module("factorlab_lake.query.catalog")
+        newest = snapshots.latest(self._layout)
+        if catalog.is_current(self._layout, newest):
+            return self._layout.root / str(catalog.CATALOG)
+        return self._write_catalog()
+
     def export(
         self,
         path: str | os.PathLike[str],
@@ -224,7 +235,14 @@ class Lake(Questions):
         """Follow a change made here: move to its snapshot and let the single file show it."""
         before = self.snapshot.id
         if self.refresh().snapshot.id != before:
-            import_module("factorlab_lake.query.catalog").write_catalog(self._layout, self.snapshot)
+            self._write_catalog()
+
+    def _write_catalog(self) -> Path:
+        """Write the single file under the writer's lock, so that an older snapshot never replaces a newer."""
+        catalog = import_module("factorlab_lake.query.catalog")
+        with import_module("factorlab_lake.lake.lock").writing(self._layout):
+            written: Path = catalog.write_catalog(self._layout, snapshots.latest(self._layout))
+        return written
 
     def _before_last_run(self) -> int:
         taken = snapshots.history(self._layout)

@@ -12,18 +12,17 @@ import factorlab_lake as fl
 from factorlab_lake.store import Lake
 from tests.support import CACHE_2019, CACHE_2021, CACHE_DIRTY, SPLITS
 
-# The same examples in every run, so that a red run means the change and not the dice.
+# The same examples in every run, so that a red run means the change and not the dice. To search for more:
+# HYPOTHESIS_SCALE=50 pytest tests/properties --hypothesis-seed=…
 settings.register_profile(
     "fixed",
-    derandomize=True,
+    derandomize="HYPOTHESIS_SCALE" not in os.environ,
     deadline=None,
     database=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-# For a search at leisure: HYPOTHESIS_PROFILE=search pytest tests/properties
-settings.register_profile("search", parent=settings.get_profile("fixed"), derandomize=False, max_examples=500)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
+settings.load_profile("fixed")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from hypothesis import settings
 from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
@@ -148,20 +150,25 @@ def bar(date: str, close: float = 100.0, **fields: Any) -> dict[str, Any]:
 
 
 def answer(
-    dataset: str, records: list[Any], *, symbol: str = "AAPL", at: datetime = FETCHED, period: str = "quarterly"
+    dataset: str,
+    records: list[Any],
+    *,
+    at: datetime = FETCHED,
+    period: str = "",
+    endpoint: str = "made/for/a/test",
 ) -> Fetched:
-    """Return what a provider answered, as it goes into the lake. Its id follows from what is in it."""
-    body = json.dumps([dataset, symbol, at.isoformat(), period, records], sort_keys=True)
+    """Return what a provider answered about AAPL, as it goes into the lake. Its id follows from what is in it."""
+    body = json.dumps([dataset, at.isoformat(), period, endpoint, records], sort_keys=True)
     fetched = Fetched(
         fetch_id=hashlib.sha256(body.encode()).hexdigest()[:32],
         dataset=dataset,
-        symbol=symbol,
+        symbol="AAPL",
         fetched_at=at,
         provider="fmp",
-        endpoint="made/for/a/test",
+        endpoint=endpoint,
         parameters="{}",
         records=None,
-        period=period,
+        period=period or ("full_history" if dataset == "price" else "quarterly"),
     )
     fetched.records = frame_of(records, fetched)
     return fetched
@@ -249,7 +256,9 @@ class MemoryTransaction(Transaction):
     def replace(self, name: str, frame: pl.DataFrame, partitions: list[int]) -> None:
         """Put rows in the place of partitions, or of all rows."""
         by = TABLES[name].partition_by
-        self.tables[name] = self.read(name).filter(~pl.col(by).is_in(partitions)) if by else table_rows(name, [])
+        self.tables[name] = (
+            self.read(name).filter(~pl.col(by).is_in(partitions)) if by else table_rows(name, [])
+        )
         self.append(name, frame)
 
     def content(self) -> dict[str, pl.DataFrame]:
@@ -274,6 +283,11 @@ def entries_of(cache: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield every file of a healthy cache as (path inside, decoded envelope), by means of its own."""
     for path in sorted(cache.rglob("*.json.gz")):
         yield path.relative_to(cache).as_posix(), json.loads(gzip.decompress(path.read_bytes()))
+
+
+def examples(count: int) -> settings:
+    """Return hypothesis settings for so many examples, or as many times more as ``HYPOTHESIS_SCALE`` says."""
+    return settings(max_examples=count * int(os.environ.get("HYPOTHESIS_SCALE", "1")))
 
 
 def run_python(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
+from factorlab_lake.errors import LakeDamaged
 from factorlab_lake.lake import delta, files, snapshots
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.lock import writing
@@ -29,12 +30,16 @@ MAX_FILES_PER_PARTITION = 8
 
 @dataclass(slots=True)
 class Transaction:
-    """The writer's view of a lake: the snapshot it started from, and the table versions it made."""
+    """The writer's view of a lake: the snapshot it started from, and the table versions it made.
+
+    ``undone`` are the versions that undid what a dead writer had left; alone they are no change.
+    """
 
     layout: Layout
     base: Snapshot
     reason: str
     changed: dict[str, int] = field(default_factory=dict)
+    undone: dict[str, int] = field(default_factory=dict)
 
     def read(
         self, name: str, *, partitions: list[int] | None = None, symbols: pl.Series | None = None
@@ -90,9 +95,16 @@ def read_files(
             part = part.with_columns(pl.lit(f.partition, schema[spec.partition_by]).alias(spec.partition_by))
         parts.append(part.select(schema.names()))
     everything = pl.concat(parts)
-    return (
-        everything if symbols is None else everything.filter(pl.col("symbol").is_in(symbols.implode()))
-    ).collect()
+    if symbols is not None:
+        everything = everything.filter(pl.col("symbol").is_in(symbols.implode()))
+    try:
+        return everything.collect()
+    except (OSError, pl.exceptions.PolarsError) as fault:
+        raise LakeDamaged(
+            f"A data file of {layout.table(name)} is missing or damaged; restore it from a backup: "
+            f"{str(fault).splitlines()[0]}",
+            path=str(layout.table(name)),
+        ) from None
 
 
 @contextmanager
@@ -127,9 +139,9 @@ def roll_back(layout: Layout, to: Snapshot, *, reason: str, program_version: str
         _undo_unfinished(current)
         for name, version in current.base.tables.items():
             target = to.tables.get(name)
-            if target is None:
+            if target is None and files.files_of(layout, current.base, name):
                 current.replace(name, current.read(name, partitions=[]).clear(), _partitions(current, name))
-            elif target != version:
+            elif target not in (None, version):
                 current.changed[name] = delta.restore(layout.table(name), target, reason)
         _commit(current, program_version=program_version, operation="")
         return snapshots.latest(layout)
@@ -146,8 +158,13 @@ def _undo_unfinished(current: Transaction) -> None:
     for name in TABLES:
         wanted = current.base.tables.get(name)
         newest = delta.current_version(current.layout.table(name))
-        if newest in (-1, wanted):
+        if newest == wanted or (newest == -1 and wanted is None):
             continue
+        if newest == -1:
+            raise LakeDamaged(
+                f"The table in {current.layout.table(name)} is missing; restore the lake from a backup.",
+                path=str(current.layout.table(name)),
+            )
         if wanted is not None:
             undone[name] = delta.restore(current.layout.table(name), wanted, "undo of an unfinished change")
         else:
@@ -157,11 +174,11 @@ def _undo_unfinished(current: Transaction) -> None:
             if found:
                 empty = pl.DataFrame(schema=delta.polars_schema(spec))
                 delta.replace(current.layout.table(name), spec, empty, years, "undo of an unfinished change")
-    current.changed = undone
+    current.changed, current.undone = undone, dict(undone)
 
 
 def _commit(current: Transaction, *, program_version: str, operation: str) -> None:
-    if not current.changed:
+    if current.changed == current.undone:
         return
     for name, version in current.changed.items():
         files.remember(current.layout, name, version)

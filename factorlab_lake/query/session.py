@@ -45,23 +45,28 @@ class Session:
         bars only of other days, are left out before DuckDB sees them.
         """
         con = self._connection()
-        for name in names_in(sql):
-            if name == "price_data":
-                self._show(
-                    con, name, prune(self._files[name], symbols=symbols, first=prices_from, last=prices_to)
-                )
-            else:
-                self._install(con, name)
         try:
+            for name in names_in(sql):
+                if name == "price_data":
+                    needed = prune(self._files[name], symbols=symbols, first=prices_from, last=prices_to)
+                    self._show(con, name, needed)
+                else:
+                    self._install(con, name)
             return to_polars(con.sql(sql, params=params or {}))
-        except (duckdb.IOException, duckdb.InvalidInputException) as fault:
-            raise LakeDamaged(f"A data file of {self.layout.root} cannot be read: {fault}") from None
         except duckdb.Error as fault:
-            raise InvalidInput(f"DuckDB refuses the query: {fault}", sql=sql) from None
+            raise self._explained(fault, sql) from None
         except RuntimeError as fault:
             if str(fault) == "Query interrupted":  # how DuckDB passes Ctrl-C on
                 raise KeyboardInterrupt from None
             raise
+
+    def _explained(self, fault: duckdb.Error, sql: str) -> LakeDamaged | InvalidInput:
+        if isinstance(fault, duckdb.IOException) or ".parquet" in str(fault):
+            return LakeDamaged(
+                f"A data file of {self.layout.root} is missing or damaged; restore it from a backup: {fault}",
+                path=str(self.layout.root),
+            )
+        return InvalidInput(f"DuckDB refuses the query: {fault}", sql=sql)
 
     def _connection(self) -> duckdb.DuckDBPyConnection:
         con: duckdb.DuckDBPyConnection | None = getattr(self._local, "con", None)

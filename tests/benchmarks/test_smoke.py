@@ -30,6 +30,8 @@ QUESTIONS = {
     "migrate, whole process": {PANDAS},
     "validate, whole process": {PARSING},
     "migrate again, nothing new": {PARSING},
+    "migrate, CPU time": {PARSING, PANDAS},
+    "validate, CPU time": {PARSING},
     "migrate, peak memory": {PARSING, PANDAS},
     "validate, peak memory": {PARSING},
     "migrate again, peak memory": {PARSING},

@@ -85,7 +85,9 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 
 @pytest.fixture(scope="session")
-def uninterrupted(old: Lake, newer: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
+def uninterrupted(
+    old: Lake, newer: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, pl.DataFrame]:
     """What the lake holds after the newer cache was migrated without a fault."""
     lake = copy_of(old, tmp_path_factory.mktemp("whole") / "lake")
     lake.migrate(newer)
@@ -180,7 +182,9 @@ def test_a_killed_rollback_changes_nothing_and_can_be_done_again(
     assert_same_content(content(found), content(old))
 
 
-def test_a_lake_with_an_unfinished_change_can_be_read_by_those_who_come_next(old: Lake, newer: Path, tmp_path: Path) -> None:
+def test_a_lake_with_an_unfinished_change_can_be_read_by_those_who_come_next(
+    old: Lake, newer: Path, tmp_path: Path
+) -> None:
     """Before the next writer has tidied up, readers answer from the last snapshot and from earlier ones."""
     lake = copy_of(old, tmp_path / "lake")
     _kill(_AT_A_SNAPSHOT + _MIGRATE, lake, 0, newer)

@@ -53,7 +53,9 @@ def test_fields_that_are_absent_are_like_missing_ones() -> None:
 )
 def test_the_date_of_acceptance_is_new_yorks(accepted: str | None, day: str | None) -> None:
     """Half past eleven at night in New York is the next day in UTC, but not on the filing."""
-    assert _found(acceptedDate=accepted)["accepted_date"] == (None if day is None else date.fromisoformat(day))
+    assert _found(acceptedDate=accepted)["accepted_date"] == (
+        None if day is None else date.fromisoformat(day)
+    )
 
 
 @pytest.mark.parametrize("day", ["2021-03-14", "2020-11-01", "2020-07-01", "2020-01-15"])
@@ -72,4 +74,6 @@ def test_every_statement_of_the_samples_is_available_after_its_period(lake_both:
         "OR available_date < accepted_date"
     )
     assert early.is_empty()
-    assert lake_both.sql("SELECT DISTINCT availability_basis FROM financial_statements").rows() == [("accepted",)]
+    assert lake_both.sql("SELECT DISTINCT availability_basis FROM financial_statements").rows() == [
+        ("accepted",)
+    ]

@@ -55,7 +55,11 @@ def test_only_the_days_that_changed_are_revised(lake: Lake, tmp_path: Path) -> N
     """Of a history fetched again, days with the same bar keep it and new days are added."""
     days = ["2018-12-31", "2019-01-02", "2019-01-03"]
     land(lake, tmp_path, _bars(EARLIER, *(bar(day, 10.0) for day in days)))
-    land(lake, tmp_path, _bars(FETCHED, bar(days[0], 10.0), bar(days[1], 11.0), bar(days[2], 10.0), bar("2019-01-04", 12.0)))
+    land(
+        lake,
+        tmp_path,
+        _bars(FETCHED, bar(days[0], 10.0), bar(days[1], 11.0), bar(days[2], 10.0), bar("2019-01-04", 12.0)),
+    )
     assert lake.sql(_CURRENT).rows() == [
         (days[0], 10.0, EARLIER), (days[1], 11.0, FETCHED), (days[2], 10.0, EARLIER), ("2019-01-04", 12.0, FETCHED),
     ]  # fmt: skip
@@ -175,7 +179,12 @@ def test_three_contents_of_a_day_in_one_file_have_keys_of_their_own(lake: Lake, 
 
 def test_the_order_of_records_in_a_file_does_not_matter(lake: Lake, tmp_path: Path) -> None:
     """A file that was updated in place lands like its sorted copy, also with repeated and conflicting days."""
-    bars = [bar("2019-01-02", 400.0), bar("2019-01-03", 404.0), bar("2019-01-02", 100.0, volume=4000), bar("2019-01-03", 404.0)]
+    bars = [
+        bar("2019-01-02", 400.0),
+        bar("2019-01-03", 404.0),
+        bar("2019-01-02", 100.0, volume=4000),
+        bar("2019-01-03", 404.0),
+    ]
     kept = []
     for i, order in enumerate(permutations(bars)):
         if i % 5 == 0:

@@ -17,7 +17,12 @@ from factorlab_lake.store import Lake
 from tests.support import SPLITS, assert_keys_unique, assert_same_content, content
 
 _SPLIT = {"symbol": ["AAPL"], "date": ["2020-08-31"], "numerator": [4], "denominator": [1]}
-_BAR = {"symbol": ["AAPL"], "date": ["2020-01-02"], "close_price": [300.35], "split_basis_date": ["2020-01-02"]}
+_BAR = {
+    "symbol": ["AAPL"],
+    "date": ["2020-01-02"],
+    "close_price": [300.35],
+    "split_basis_date": ["2020-01-02"],
+}
 _SHARES = {
     "symbol": ["AAPL"],
     "as_of_date": ["2020-10-16"],
@@ -122,7 +127,9 @@ def test_a_share_count_is_not_available_before_it_was_public(lake: Lake) -> None
         ("C", {}),
     ):
         lake.load("shares_outstanding", _SHARES | {"symbol": [symbol]} | more)
-    found = lake.sql("SELECT symbol, available_date::VARCHAR, availability_basis FROM shares_outstanding ORDER BY 1")
+    found = lake.sql(
+        "SELECT symbol, available_date::VARCHAR, availability_basis FROM shares_outstanding ORDER BY 1"
+    )
     assert found.rows() == [
         ("A", "2020-10-30", "accepted"), ("B", "2020-10-31", "filing_date"), ("C", "2020-12-30", "estimated"),
     ]  # fmt: skip
@@ -131,7 +138,9 @@ def test_a_share_count_is_not_available_before_it_was_public(lake: Lake) -> None
 @pytest.mark.parametrize(
     ("column", "nearest"), [("numeratr", "numerator"), ("Symbol", "symbol"), ("xyzzy", None)]
 )
-def test_an_unknown_column_is_refused_with_the_nearest_name(lake: Lake, column: str, nearest: str | None) -> None:
+def test_an_unknown_column_is_refused_with_the_nearest_name(
+    lake: Lake, column: str, nearest: str | None
+) -> None:
     """A misspelt column is named, with a suggestion where there is one, and nothing is loaded."""
     fault = _refused(lake, "splits", _SPLIT | {column: [1]})
     assert column in str(fault)
@@ -170,7 +179,12 @@ def test_prices_need_the_day_of_their_split_basis(lake: Lake) -> None:
 )
 def test_a_bad_row_is_named_and_nothing_is_loaded(lake: Lake, column: str, value: Any, said: str) -> None:
     """All rows land or none: the error gives the row's number, the column and the value."""
-    rows = {"symbol": ["A", "B", "C"], "date": ["2020-01-02"] * 3, "numerator": [2] * 3, "denominator": [1] * 3}
+    rows = {
+        "symbol": ["A", "B", "C"],
+        "date": ["2020-01-02"] * 3,
+        "numerator": [2] * 3,
+        "denominator": [1] * 3,
+    }
     spoilt = {name: list(values) for name, values in rows.items()}
     spoilt[column][1] = value
     fault = _refused(lake, "splits", pl.DataFrame(spoilt, strict=False))
@@ -242,7 +256,10 @@ def test_a_file_that_is_not_what_its_name_says_is_refused(lake: Lake, tmp_path: 
 
 def test_profiles_keep_their_numbers_as_text(lake: Lake) -> None:
     """A company's numbers keep their zeros, and flags their truth."""
-    lake.load("company_profiles", {"symbol": ["AAPL"], "cik": ["0000320193"], "is_etf": [False], "currency": ["USD"]})
+    lake.load(
+        "company_profiles",
+        {"symbol": ["AAPL"], "cik": ["0000320193"], "is_etf": [False], "currency": ["USD"]},
+    )
     assert lake.sql("SELECT cik, is_etf, currency, exchange FROM company_profiles").rows() == [
         ("0000320193", False, "USD", None)
     ]

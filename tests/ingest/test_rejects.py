@@ -17,7 +17,9 @@ def _rejected(lake: Lake) -> list[dict[str, Any]]:
 
 def test_a_rejected_record_is_kept_with_its_reason_and_place(lake: Lake, tmp_path: Path) -> None:
     """Nothing that was sent is lost: the record as it came, its position, the fetch and what is wrong with it."""
-    entry = Entry("AAPL", "income", [income("2020-06-27", "Q3"), income("2020-09-26", revenue="n/a", note="x")])
+    entry = Entry(
+        "AAPL", "income", [income("2020-06-27", "Q3"), income("2020-09-26", revenue="n/a", note="x")]
+    )
     report = land(lake, tmp_path, entry)
     [found] = _rejected(lake)
     assert (found["position"], found["symbol"], found["data_type"]) == (1, "AAPL", "income_statements")
@@ -33,14 +35,26 @@ def test_a_rejected_record_is_kept_with_its_reason_and_place(lake: Lake, tmp_pat
 
 def test_the_good_records_beside_a_bad_one_land(lake: Lake, tmp_path: Path) -> None:
     """One bad bar costs one bar."""
-    bars = [bar("2020-01-02", 1.0), bar("2020-01-03", close=0), bar("2020-01-06", 3.0), bar("bad"), bar("2020-01-07", 4.0)]
+    bars = [
+        bar("2020-01-02", 1.0),
+        bar("2020-01-03", close=0),
+        bar("2020-01-06", 3.0),
+        bar("bad"),
+        bar("2020-01-07", 4.0),
+    ]
     report = land(lake, tmp_path, Entry("AAPL", "price", bars))
-    assert lake.sql("SELECT close_price FROM price_data ORDER BY date")["close_price"].to_list() == [1.0, 3.0, 4.0]
+    assert lake.sql("SELECT close_price FROM price_data ORDER BY date")["close_price"].to_list() == [
+        1.0,
+        3.0,
+        4.0,
+    ]
     assert [r["position"] for r in _rejected(lake)] == [1, 3]
     assert (report.records, report.rejected, report.new) == (5, 2, {"price_data": 3})
 
 
-def test_positions_are_those_in_the_file_also_beside_records_that_are_no_objects(lake: Lake, tmp_path: Path) -> None:
+def test_positions_are_those_in_the_file_also_beside_records_that_are_no_objects(
+    lake: Lake, tmp_path: Path
+) -> None:
     """Reports name the place in the file, counting everything that is in it."""
     data = [None, bar("2020-01-02"), "text", bar("2020-01-03", close=-1), 7, [], bar("2020-01-06")]
     report = land(lake, tmp_path, Entry("AAPL", "price", data))

@@ -54,7 +54,9 @@ def test_rows_come_back_as_the_records_that_were_sent(
         assert {name: value for name, value in found[key].items() if name in given} == given
 
 
-def test_rendering_leaves_out_what_is_missing_and_brings_back_what_had_no_column(lake: Lake, tmp_path: Path) -> None:
+def test_rendering_leaves_out_what_is_missing_and_brings_back_what_had_no_column(
+    lake: Lake, tmp_path: Path
+) -> None:
     """NULL is no field, an unknown item is under its own name, whole numbers are ints and years are text."""
     land(lake, tmp_path, Entry("AAPL", "income", [income(novelty="x", count=3, otherExpenses=math.nan)]))
     [found] = render(lake.sql("SELECT * FROM income_statements"), "income", "v3")

@@ -27,7 +27,11 @@ def test_a_lake_without_changes_has_no_revisions(lake: Lake, tmp_path: Path) -> 
 
 def test_a_changed_statement_shows_each_value_that_moved(lake: Lake, tmp_path: Path) -> None:
     """One row per changed item, with the old and the new value; what stayed is not listed."""
-    land(lake, tmp_path, Entry("AAPL", "income", [income("2019-09-28", revenue=100, interestExpense=5)], cached_at=EARLIER))
+    land(
+        lake,
+        tmp_path,
+        Entry("AAPL", "income", [income("2019-09-28", revenue=100, interestExpense=5)], cached_at=EARLIER),
+    )
     changed = income("2019-09-28", revenue=101, interestExpense=5, otherExpenses=7)
     land(lake, tmp_path, Entry("AAPL", "income", [changed], cached_at=FETCHED))
     place = ("income_statements", "AAPL", date(2019, 9, 28), "Q4")
@@ -41,7 +45,9 @@ def test_each_step_of_a_value_is_a_revision_of_its_own(lake: Lake, tmp_path: Pat
     """X, Y, Z: X was superseded by Y and Y by Z, each with the fetch that brought the newer value."""
     for at, revenue, accepted in ((EARLIER, 1, "2020-10-29 18:06:25"), (FETCHED, 2, "2020-10-29 18:06:25"),
                                   (LATER, 3, "2021-05-03 17:00:00")):  # fmt: skip
-        entry = Entry("AAPL", "income", [income("2019-09-28", revenue=revenue, acceptedDate=accepted)], cached_at=at)
+        entry = Entry(
+            "AAPL", "income", [income("2019-09-28", revenue=revenue, acceptedDate=accepted)], cached_at=at
+        )
         land(lake, tmp_path, entry)
     found = lake.revisions().filter(column_name="revenue")
     assert found.select("old", "new", "kind").rows() == [
@@ -53,7 +59,13 @@ def test_each_step_of_a_value_is_a_revision_of_its_own(lake: Lake, tmp_path: Pat
 
 def test_a_changed_bar_shows_each_value_that_moved(lake: Lake, tmp_path: Path) -> None:
     """Prices and volume before and after a split, in the order of their fetches even when read the other way round."""
-    land(lake, tmp_path, Entry("AAPL", "price", [bar("2019-01-02", 25.0, volume=4000), bar("2019-01-03", 9.0)], cached_at=FETCHED))
+    land(
+        lake,
+        tmp_path,
+        Entry(
+            "AAPL", "price", [bar("2019-01-02", 25.0, volume=4000), bar("2019-01-03", 9.0)], cached_at=FETCHED
+        ),
+    )
     land(lake, tmp_path, Entry("AAPL", "price", [bar("2019-01-02", 100.0)], cached_at=EARLIER))
     place = ("price_data", "AAPL", date(2019, 1, 2), None)
     assert _rows(lake) == [

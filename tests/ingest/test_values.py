@@ -90,7 +90,9 @@ def test_a_date_may_carry_a_time(sent: str) -> None:
     assert _one("fiscal_date", income(date=sent)) == date(2020, 9, 26)
 
 
-@pytest.mark.parametrize("sent", ["2020-13-45", "2019-02-29", "26/09/2020", "Sep 26, 2020", "20200926", 20200926])
+@pytest.mark.parametrize(
+    "sent", ["2020-13-45", "2019-02-29", "26/09/2020", "Sep 26, 2020", "20200926", 20200926]
+)
 def test_what_is_no_date_rejects_its_record(sent: Any) -> None:
     """A date that does not exist, or in another notation, is never guessed."""
     assert _reason(income(date=sent)).startswith("date: '")
@@ -138,13 +140,17 @@ def test_an_acceptance_is_new_york_wall_time(sent: str | None, moment: datetime 
     assert _one("accepted_at", income(acceptedDate=sent)) == moment
 
 
-@pytest.mark.parametrize("sent", ["yesterday", "2020-10-29 25:00:00", "18:06:25", "2020-13-01 10:00:00", 1603994785])
+@pytest.mark.parametrize(
+    "sent", ["yesterday", "2020-10-29 25:00:00", "18:06:25", "2020-13-01 10:00:00", 1603994785]
+)
 def test_what_is_no_time_rejects_its_record(sent: Any) -> None:
     """An acceptance that cannot be read would decide when the figures count as known, so it is not ignored."""
     assert _reason(income(acceptedDate=sent)).startswith("acceptedDate: '")
 
 
-@pytest.mark.parametrize(("sent", "year"), [("2021", 2021), (2021, 2021), (2021.0, 2021), (None, 2020), (..., 2020)])
+@pytest.mark.parametrize(
+    ("sent", "year"), [("2021", 2021), (2021, 2021), (2021.0, 2021), (None, 2020), (..., 2020)]
+)
 def test_a_fiscal_year_is_taken_from_the_label_else_from_the_date(sent: Any, year: int) -> None:
     """The provider's label wins over the calendar; without it the year is that of the period's end."""
     assert _one("fiscal_year", income("2020-12-26", "Q1", calendarYear=sent)) == year
@@ -176,13 +182,17 @@ def test_the_period_is_that_of_the_record_else_the_one_asked_for(sent: Any, aske
     assert _one("fiscal_period", income(period=sent), period=asked) == stored
 
 
-@pytest.mark.parametrize(("sent", "shown"), [(None, "missing"), ("Q5", "'Q5'"), ("H1", "'H1'"), ("quarter", "'quarter'")])
+@pytest.mark.parametrize(
+    ("sent", "shown"), [(None, "missing"), ("Q5", "'Q5'"), ("H1", "'H1'"), ("quarter", "'quarter'")]
+)
 def test_a_period_that_is_none_of_the_known_ones_is_rejected(sent: Any, shown: str) -> None:
     """A quarter of unknown number is no key."""
     assert _reason(income(period=sent)).startswith(f"period: {shown}")
 
 
-@pytest.mark.parametrize(("close", "why"), [(None, "missing"), (0, "not positive"), (-1.5, "not positive"), (math.nan, "missing")])
+@pytest.mark.parametrize(
+    ("close", "why"), [(None, "missing"), (0, "not positive"), (-1.5, "not positive"), (math.nan, "missing")]
+)
 def test_a_bar_needs_a_close_above_zero(close: Any, why: str) -> None:
     """A bar without a price, or one of zero, would make a market cap of zero."""
     assert why in _reason(bar("2020-01-02", close=close), dataset="price")
@@ -191,7 +201,9 @@ def test_a_bar_needs_a_close_above_zero(close: Any, why: str) -> None:
 def test_both_spellings_of_a_field_are_read_in_one_batch() -> None:
     """Records of the old and of the new API, side by side, fill the same columns."""
     old = income("2020-06-27", "Q3", fillingDate="2020-07-31")
-    new = income("2020-09-26", "Q4", fillingDate=..., filingDate="2020-10-30", calendarYear=..., fiscalYear="2021")
+    new = income(
+        "2020-09-26", "Q4", fillingDate=..., filingDate="2020-10-30", calendarYear=..., fiscalYear="2021"
+    )
     found = _read(old, new).rows.sort("fiscal_date")
     assert found["filing_date"].to_list() == [date(2020, 7, 31), date(2020, 10, 30)]
     assert found["fiscal_year"].to_list() == [2020, 2021]
@@ -207,7 +219,9 @@ def test_nested_items_without_a_column_are_kept_whole() -> None:
     """A list or an object that has no column loses none of its parts."""
     found = json.loads(_one("extra", income(segments=[{"name": "Mac", "revenue": 9032}])))
     segments = found["segments"]
-    assert (json.loads(segments) if isinstance(segments, str) else segments) == [{"name": "Mac", "revenue": 9032}]
+    assert (json.loads(segments) if isinstance(segments, str) else segments) == [
+        {"name": "Mac", "revenue": 9032}
+    ]
 
 
 def test_a_record_without_further_items_has_no_extra() -> None:
@@ -257,4 +271,3 @@ def test_the_split_basis_is_new_yorks_day_of_the_fetch() -> None:
     """What was fetched at 02:00 UTC counts the splits up to the day before, as New York's exchanges do."""
     night = answer("price", [bar("2021-03-30")], at=datetime(2021, 4, 1, 2, 0, tzinfo=UTC))
     assert normalized("price", night).rows["split_basis_date"].item() == date(2021, 3, 31)
-

@@ -75,7 +75,12 @@ def test_share_items_moved_by_a_split_are_a_split_rebase(
     lake: Lake, tmp_path: Path, new: int, old: int
 ) -> None:
     """Counts of shares times the ratio, figures per share by it, and nothing else: forward, odd and reverse splits."""
-    before = {"weightedAverageShsOut": 1_000_000, "weightedAverageShsOutDil": 1_050_000, "eps": 2.1, "epsdiluted": 2.0}
+    before = {
+        "weightedAverageShsOut": 1_000_000,
+        "weightedAverageShsOutDil": 1_050_000,
+        "eps": 2.1,
+        "epsdiluted": 2.0,
+    }
     after = {
         "weightedAverageShsOut": 1_000_000 * new // old,
         "weightedAverageShsOutDil": 1_050_000 * new // old,
@@ -133,7 +138,12 @@ def test_a_copy_that_lost_values_makes_no_version(lake: Lake, tmp_path: Path) ->
 
 def test_the_fuller_record_of_one_fetch_is_the_one_kept(lake: Lake, tmp_path: Path) -> None:
     """Of two files of one moment, one complete and one with losses, only the complete content counts."""
-    land(lake, tmp_path, _statement(FETCHED, 8, eps=None, link=None), _statement(FETCHED, 20, link="https://x.org"))
+    land(
+        lake,
+        tmp_path,
+        _statement(FETCHED, 8, eps=None, link=None),
+        _statement(FETCHED, 20, link="https://x.org"),
+    )
     assert lake.sql("SELECT version, eps, link FROM income_statements").rows() == [(1, 0.74, "https://x.org")]
 
 
@@ -154,7 +164,11 @@ def test_a_value_that_comes_back_is_a_version_in_any_order_of_arrival(
     lake: Lake, tmp_path: Path, order: tuple[int, ...]
 ) -> None:
     """X, Y, X in three migrations give the same three versions, also when the Y is the last to arrive."""
-    generations = [_statement(EARLIER, revenue=1), _statement(FETCHED, revenue=2), _statement(LATER, revenue=1)]
+    generations = [
+        _statement(EARLIER, revenue=1),
+        _statement(FETCHED, revenue=2),
+        _statement(LATER, revenue=1),
+    ]
     for i in order:
         land(lake, tmp_path, generations[i])
     assert lake.sql(_REVENUE).rows() == [(1, 1.0), (2, 2.0), (3, 1.0)]
@@ -171,7 +185,9 @@ def test_a_fetch_that_rejected_the_record_confirms_nothing(lake: Lake, tmp_path:
     third = Entry("AAPL", "income", [income("2019-09-28", revenue="n/a"), *around], cached_at=LATER)
     for entry in (first, third, second):
         land(lake, tmp_path, entry)
-    found = lake.sql("SELECT version, revenue FROM income_statements WHERE fiscal_date = '2019-09-28' ORDER BY 1")
+    found = lake.sql(
+        "SELECT version, revenue FROM income_statements WHERE fiscal_date = '2019-09-28' ORDER BY 1"
+    )
     assert found.rows() == [(1, 1.0), (2, 2.0)]
 
 
@@ -181,7 +197,9 @@ def test_a_fetch_that_lacked_the_record_confirms_nothing(lake: Lake, tmp_path: P
     first = Entry("AAPL", "income", [income("2019-09-28", revenue=1), *around], cached_at=EARLIER)
     for entry in (first, Entry("AAPL", "income", around, cached_at=LATER), _statement(FETCHED, revenue=2)):
         land(lake, tmp_path, entry)
-    found = lake.sql("SELECT version, revenue FROM income_statements WHERE fiscal_date = '2019-09-28' ORDER BY 1")
+    found = lake.sql(
+        "SELECT version, revenue FROM income_statements WHERE fiscal_date = '2019-09-28' ORDER BY 1"
+    )
     assert found.rows() == [(1, 1.0), (2, 2.0)]
 
 
@@ -190,7 +208,12 @@ def test_three_contents_get_the_same_versions_in_any_order_of_arrival(
     lake: Lake, tmp_path: Path, order: tuple[int, ...]
 ) -> None:
     """Original, split rebase and restatement, landed in any order, end with the same numbers and kinds."""
-    rebased = {"weightedAverageShsOut": 68230496000, "weightedAverageShsOutDil": 69026080000, "eps": 0.185, "epsdiluted": 0.1825}
+    rebased = {
+        "weightedAverageShsOut": 68230496000,
+        "weightedAverageShsOutDil": 69026080000,
+        "eps": 0.185,
+        "epsdiluted": 0.1825,
+    }
     generations = [
         _statement(EARLIER),
         _statement(FETCHED, **rebased),
@@ -216,7 +239,13 @@ def test_equal_records_of_one_moment_leave_the_same_trace_in_any_order(tmp_path:
 
 def test_a_corrected_fiscal_year_moves_no_version_away(lake: Lake, tmp_path: Path) -> None:
     """The provider's label of the year is an attribute: versions count on over a change of it."""
-    _land(lake, tmp_path, {"calendarYear": "2019"}, {"calendarYear": "2020"}, {"calendarYear": "2020", "revenue": 3})
+    _land(
+        lake,
+        tmp_path,
+        {"calendarYear": "2019"},
+        {"calendarYear": "2020"},
+        {"calendarYear": "2020", "revenue": 3},
+    )
     assert lake.sql("SELECT version, fiscal_year, revenue FROM income_statements ORDER BY 1").rows() == [
         (1, 2019, 64698000000.0), (2, 2020, 64698000000.0), (3, 2020, 3.0),
     ]  # fmt: skip
@@ -229,7 +258,10 @@ def test_quarter_and_year_of_the_same_day_are_versions_of_their_own(lake: Lake, 
         tmp_path,
         Entry("AAPL", "income", [income("2019-09-28", "Q4"), income("2019-09-28", "FY", revenue=5)]),
     )
-    assert lake.sql("SELECT fiscal_period, version FROM income_statements ORDER BY 1").rows() == [("FY", 1), ("Q4", 1)]
+    assert lake.sql("SELECT fiscal_period, version FROM income_statements ORDER BY 1").rows() == [
+        ("FY", 1),
+        ("Q4", 1),
+    ]
 
 
 def test_a_late_filing_of_an_old_quarter_is_no_version_of_a_newer_one(lake: Lake, tmp_path: Path) -> None:
@@ -246,13 +278,21 @@ def test_a_late_filing_of_an_old_quarter_is_no_version_of_a_newer_one(lake: Lake
             ],
         ),
     )
-    found = lake.sql("SELECT fiscal_date::VARCHAR, version, change_kind FROM income_statements ORDER BY 1").rows()
+    found = lake.sql(
+        "SELECT fiscal_date::VARCHAR, version, change_kind FROM income_statements ORDER BY 1"
+    ).rows()
     assert found == [("2015-06-30", 1, "original"), ("2015-09-30", 1, "original")]
 
 
 def test_vendor_ratios_have_versions_like_statements(lake: Lake, tmp_path: Path) -> None:
     """A changed ratio is a new version, an equal one is not."""
-    ratios = {"symbol": "AAPL", "date": "2020-09-26", "period": "FY", "calendarYear": "2020", "currentRatio": 1.36}
+    ratios = {
+        "symbol": "AAPL",
+        "date": "2020-09-26",
+        "period": "FY",
+        "calendarYear": "2020",
+        "currentRatio": 1.36,
+    }
     for at, value in ((EARLIER + 400 * _DAY, 1.36), (FETCHED, 1.36), (LATER, 1.4)):
         land(lake, tmp_path, Entry("AAPL", "ratios", [ratios | {"currentRatio": value}], cached_at=at))
     assert lake.sql("SELECT version, change_kind, metrics->>'currentRatio' FROM vendor_ratios ORDER BY 1").rows() == [

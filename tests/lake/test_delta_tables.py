@@ -10,7 +10,14 @@ from polars.testing import assert_frame_equal
 from factorlab_lake.schema import TABLES
 from factorlab_lake.store import Lake
 
-_SAMPLED = ["income_statements", "balance_sheets", "cash_flows", "price_data", "price_revisions", "data_fetch_log"]
+_SAMPLED = [
+    "income_statements",
+    "balance_sheets",
+    "cash_flows",
+    "price_data",
+    "price_revisions",
+    "data_fetch_log",
+]
 
 
 def _sorted(rows: pl.DataFrame) -> pl.DataFrame:
@@ -58,11 +65,15 @@ def test_the_status_counts_what_is_stored(lake_both: Lake) -> None:
         if version is not None:
             uris = DeltaTable(lake_both.path / name, version=version).file_uris()
             assert files == len(uris)
-            assert size == sum((lake_both.path / name / uri.split(f"/{name}/")[1]).stat().st_size for uri in uris)
+            assert size == sum(
+                (lake_both.path / name / uri.split(f"/{name}/")[1]).stat().st_size for uri in uris
+            )
 
 
 def test_rows_lie_sorted_by_symbol_and_date(lake_2021: Lake) -> None:
     """Within a file bars are in order of symbol and date, which is what makes reading a range cheap."""
     for file in DeltaTable(lake_2021.path / "price_data").file_uris():
-        rows = pl.read_parquet(file.removeprefix("file://"), columns=["symbol", "date"], hive_partitioning=False)
+        rows = pl.read_parquet(
+            file.removeprefix("file://"), columns=["symbol", "date"], hive_partitioning=False
+        )
         assert rows.rows() == sorted(rows.rows())

@@ -3,12 +3,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from factorlab_lake.lake.files import DataFile, prune
 from factorlab_lake.store import Lake
-from tests.support import table_rows, writing
+from tests.support import examples, table_rows, writing
 
 _LONG = ["S" * 40, "S" * 40 + "X", "S" * 60, "T" * 60 + "A", "T" * 60 + "B", "É" * 33]
 _SYMBOLS = st.one_of(st.text(alphabet="ABSTÉ.-", min_size=1, max_size=40), st.sampled_from(_LONG))
@@ -23,7 +23,7 @@ def _described(place: int, rows: list[tuple[str, str]], cut: int) -> DataFile:
     return DataFile(str(place), len(rows), 1, None, (low, high), (days[0], days[-1]))
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(
     files=_FILES,
     cut=st.sampled_from([1, 8, 32, 64, 100]),
@@ -32,7 +32,11 @@ def _described(place: int, rows: list[tuple[str, str]], cut: int) -> DataFile:
     last=st.none() | _DAYS,
 )
 def test_no_file_with_a_row_of_the_answer_is_left_out(
-    files: list[list[tuple[str, str]]], cut: int, symbols: list[str] | None, first: str | None, last: str | None
+    files: list[list[tuple[str, str]]],
+    cut: int,
+    symbols: list[str] | None,
+    first: str | None,
+    last: str | None,
 ) -> None:
     """Whatever is asked, every file with a matching row is kept, also where its extremes were cut short."""
     described = [_described(i, rows, cut) for i, rows in enumerate(files)]

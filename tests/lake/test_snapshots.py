@@ -39,7 +39,9 @@ def test_snapshots_are_numbered_from_one_and_say_when_and_why(grown: Lake) -> No
     assert grown.snapshot == history[-1]
 
 
-@pytest.mark.parametrize(("snapshot", "symbols"), [(0, []), (1, ["A"]), (2, ["A", "B"]), (3, ["A", "B", "C"])])
+@pytest.mark.parametrize(
+    ("snapshot", "symbols"), [(0, []), (1, ["A"]), (2, ["A", "B"]), (3, ["A", "B", "C"])]
+)
 def test_a_lake_at_a_snapshot_shows_what_it_held_then(grown: Lake, snapshot: int, symbols: list[str]) -> None:
     """Each id gives the content of its time, the empty lake before the first included."""
     assert _symbols(grown.at(snapshot)) == symbols

@@ -43,7 +43,9 @@ def test_appended_rows_join_those_that_are_there(lake: Lake) -> None:
 def test_replacing_one_partition_leaves_the_others_untouched(lake: Lake) -> None:
     """Only the files of the named year are replaced; the others are the very same files."""
     with writing(lake) as tx:
-        tx.append("price_data", _bars(("A", "2019-01-02", 1.0), ("A", "2020-01-02", 2.0), ("B", "2020-01-02", 3.0)))
+        tx.append(
+            "price_data", _bars(("A", "2019-01-02", 1.0), ("A", "2020-01-02", 2.0), ("B", "2020-01-02", 3.0))
+        )
     others = {f: f.stat().st_mtime_ns for f in (lake.path / "price_data" / "year=2019").iterdir()}
     with writing(lake) as tx:
         tx.replace("price_data", _bars(("A", "2020-01-02", 9.0)), [2020])
@@ -72,7 +74,9 @@ def test_a_transaction_sees_its_own_changes_and_readers_do_not(lake: Lake) -> No
 def test_reading_in_a_transaction_keeps_to_the_symbols_and_partitions_asked_for(lake: Lake) -> None:
     """A limited read gives all of the rows asked for and no other."""
     with writing(lake) as tx:
-        tx.append("price_data", _bars(("A", "2019-01-02", 1.0), ("B", "2019-01-02", 2.0), ("A", "2020-01-02", 3.0)))
+        tx.append(
+            "price_data", _bars(("A", "2019-01-02", 1.0), ("B", "2019-01-02", 2.0), ("A", "2020-01-02", 3.0))
+        )
         found = tx.read("price_data", symbols=pl.Series(["A", "Z"]), partitions=[2019, 1999])
         assert found.select("symbol", "close_price", "year").rows() == [("A", 1.0, 2019)]
 
@@ -121,7 +125,9 @@ def test_a_failed_transaction_leaves_no_trace_in_the_history(lake: Lake) -> None
 
 def test_many_appends_leave_few_files_and_all_rows(lake: Lake) -> None:
     """A partition that collected more than a handful of files is rewritten as one, sorted, with every row."""
-    rows = [(f"S{i % 5}", f"2020-01-{i % 28 + 1:02}", float(i)) for i in range(MAX_FILES_PER_PARTITION * 2 + 2)]
+    rows = [
+        (f"S{i % 5}", f"2020-01-{i % 28 + 1:02}", float(i)) for i in range(MAX_FILES_PER_PARTITION * 2 + 2)
+    ]
     for row in rows:
         with writing(lake) as tx:
             tx.append("price_data", _bars(row))

@@ -68,9 +68,14 @@ def test_every_good_record_landed(lake_dirty: Lake, lake_2021: Lake) -> None:
 
 def test_the_ratios_of_the_dirty_sample_are_of_years(lake_dirty: Lake) -> None:
     """The one file of ratios is named quarterly and holds four fiscal years."""
-    found = lake_dirty.sql("SELECT fiscal_period, fiscal_year, metrics FROM vendor_ratios ORDER BY fiscal_year").rows()
+    found = lake_dirty.sql(
+        "SELECT fiscal_period, fiscal_year, metrics FROM vendor_ratios ORDER BY fiscal_year"
+    ).rows()
     assert [row[:2] for row in found] == [("FY", year) for year in (2017, 2018, 2019, 2020)]
-    assert json.loads(found[-1][2]) == {"netProfitMargin": 0.2091361128, "operatingProfitMargin": 0.2414731435}
+    assert json.loads(found[-1][2]) == {
+        "netProfitMargin": 0.2091361128,
+        "operatingProfitMargin": 0.2414731435,
+    }
 
 
 def test_the_rejected_records_are_kept_as_they_came(lake_dirty: Lake) -> None:
@@ -95,7 +100,9 @@ def test_validation_finds_the_rejected_records_and_no_other(lake_dirty: Lake) ->
     report = lake_dirty.validate(CACHE_DIRTY)
     assert report.records == 6923
     assert (report.equal, report.differs + report.missing) == (6920, 3)
-    assert [(f.file, f.position) for f in report.findings] == [(path, position) for path, position, _ in _REJECTS]
+    assert [(f.file, f.position) for f in report.findings] == [
+        (path, position) for path, position, _ in _REJECTS
+    ]
     assert {path for path, _ in report.faults} == _FAULTS.keys()
     assert dict(report.skipped) == _SKIPPED
 

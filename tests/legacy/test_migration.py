@@ -104,7 +104,9 @@ def test_every_record_of_the_samples_is_in_the_lake(lake_both: Lake) -> None:
     assert len(held) == len(bars)
     assert set(held) == bars
     for table in ("income_statements", "balance_sheets", "cash_flows"):
-        found = lake_both.sql(f"SELECT symbol, fiscal_date::VARCHAR, fiscal_period FROM {table} WHERE version = 1")
+        found = lake_both.sql(
+            f"SELECT symbol, fiscal_date::VARCHAR, fiscal_period FROM {table} WHERE version = 1"
+        )
         assert {(table, *row) for row in found.rows()} == {s for s in statements if s[0] == table}
         assert found.height == len(set(found.rows()))
 
@@ -115,7 +117,12 @@ def test_the_report_counts_what_came_and_what_was_new(lake: Lake) -> None:
     assert report.clean
     assert report.files == 33
     assert report.records == sum(len(envelope["data"]) for _, envelope in entries_of(CACHE_2021)) == 6865
-    assert report.new == {"income_statements": 108, "balance_sheets": 102, "cash_flows": 72, "price_data": 6415}
+    assert report.new == {
+        "income_statements": 108,
+        "balance_sheets": 102,
+        "cash_flows": 72,
+        "price_data": 6415,
+    }
     assert report.equal == 6865 - sum(report.new.values())
     assert (report.snapshot_before, report.snapshot_after) == (0, 1)
 
@@ -207,10 +214,15 @@ def test_a_file_that_changed_since_is_read_again(lake: Lake, cache: Path) -> Non
     """A cache that lives on brings its new content; what it said before stays as a revision."""
     Entry("AAPL", "price", [bar("2020-01-02", 300.0)]).write(cache)
     lake.migrate(cache)
-    Entry("AAPL", "price", [bar("2020-01-02", 301.0), bar("2020-01-03", 302.0)], cached_at=1620000000).write(cache)
+    Entry("AAPL", "price", [bar("2020-01-02", 301.0), bar("2020-01-03", 302.0)], cached_at=1620000000).write(
+        cache
+    )
     report = lake.migrate(cache)
     assert (report.records, report.files_landed_before) == (2, 0)
-    assert lake.sql("SELECT close_price FROM price_data ORDER BY date")["close_price"].to_list() == [301.0, 302.0]
+    assert lake.sql("SELECT close_price FROM price_data ORDER BY date")["close_price"].to_list() == [
+        301.0,
+        302.0,
+    ]
     assert lake.sql("SELECT close_price FROM price_revisions").rows() == [(300.0,)]
 
 
@@ -230,7 +242,9 @@ def test_a_file_that_vanishes_during_the_run_costs_itself_only(lake: Lake, cache
 def test_a_dead_link_in_the_cache_is_no_crash(lake: Lake, cache: Path) -> None:
     """A link that leads nowhere does not stop the run."""
     Entry("AAPL", "income", [income()]).write(cache)
-    (cache / "income_statements" / "MSFT_income_statement_quarterly_limit20_v1.0.json.gz").symlink_to("nowhere")
+    (cache / "income_statements" / "MSFT_income_statement_quarterly_limit20_v1.0.json.gz").symlink_to(
+        "nowhere"
+    )
     lake.migrate(cache)
     assert lake.sql("SELECT count(*) AS n FROM income_statements").item() == 1
 
@@ -249,7 +263,9 @@ def test_many_small_migrations_leave_few_files(lake: Lake, cache: Path) -> None:
     assert lake.validate(cache).clean
 
 
-def test_rolling_back_a_migration_and_doing_it_again(lake_2019: Lake, lake_both: Lake, tmp_path: Path) -> None:
+def test_rolling_back_a_migration_and_doing_it_again(
+    lake_2019: Lake, lake_both: Lake, tmp_path: Path
+) -> None:
     """A rollback brings back the content before the run; the same run afterwards gives the same content again."""
     lake = copy_of(lake_2019, tmp_path / "lake")
     before = content(lake)
@@ -280,10 +296,21 @@ def test_a_rollback_keeps_the_history(lake_2019: Lake, tmp_path: Path) -> None:
 
 def test_a_migration_adds_to_a_lake_that_holds_more(lake: Lake, cache: Path) -> None:
     """Rows loaded by hand and rows migrated live side by side, and neither takes the other away."""
-    lake.load("price_data", {"symbol": ["MSFT"], "date": ["2020-01-02"], "close_price": [160.62], "split_basis_date": ["2020-01-02"]})
+    lake.load(
+        "price_data",
+        {
+            "symbol": ["MSFT"],
+            "date": ["2020-01-02"],
+            "close_price": [160.62],
+            "split_basis_date": ["2020-01-02"],
+        },
+    )
     Entry("AAPL", "price", [bar("2020-01-02", 75.0)]).write(cache)
     lake.migrate(cache)
-    assert lake.sql("SELECT symbol, close_price FROM price_data ORDER BY 1").rows() == [("AAPL", 75.0), ("MSFT", 160.62)]
+    assert lake.sql("SELECT symbol, close_price FROM price_data ORDER BY 1").rows() == [
+        ("AAPL", 75.0),
+        ("MSFT", 160.62),
+    ]
 
 
 def test_a_lake_that_cannot_keep_file_lists_can_still_be_read(lake_2019: Lake, tmp_path: Path) -> None:

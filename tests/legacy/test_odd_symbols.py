@@ -8,7 +8,22 @@ import factorlab_lake as fl
 from factorlab_lake.store import Lake
 from tests.support import FETCHED, LATER, Entry, bar, content, copy_of, income
 
-_SYMBOLS = ["BRK.B", "0700.HK", "600519", "CON", "TWO-PC", "L" * 40, "O'X\"Y", "^GSPC", "%41", "NULL", "A B", "ÄÖ", "NaN", "-1"]
+_SYMBOLS = [
+    "BRK.B",
+    "0700.HK",
+    "600519",
+    "CON",
+    "TWO-PC",
+    "L" * 40,
+    "O'X\"Y",
+    "^GSPC",
+    "%41",
+    "NULL",
+    "A B",
+    "ÄÖ",
+    "NaN",
+    "-1",
+]
 _DAYS = [f"2020-{month:02}-15" for month in range(1, 9)]
 
 
@@ -67,7 +82,11 @@ def test_odd_symbols_can_be_migrated_one_by_one_and_rolled_back(odd: tuple[Lake,
     """Committed symbol by symbol, with a selection, and undone again."""
     _, place = odd
     lake.migrate(place / "first", symbols=["O'X\"Y", "L" * 40, "600519"], by_symbol=True)
-    assert sorted(lake.sql("SELECT symbol FROM income_statements")["symbol"]) == ["600519", "L" * 40, "O'X\"Y"]
+    assert sorted(lake.sql("SELECT symbol FROM income_statements")["symbol"]) == [
+        "600519",
+        "L" * 40,
+        "O'X\"Y",
+    ]
     lake.rollback()
     assert all(rows.is_empty() for rows in content(lake).values())
 

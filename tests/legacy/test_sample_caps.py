@@ -17,7 +17,9 @@ def _caps(lake: Lake) -> dict[date, float | None]:
     return dict(found.select("date", "market_cap").rows())
 
 
-def test_caches_taken_before_and_after_a_split_give_the_same_market_caps(lake_2019: Lake, lake_2021: Lake) -> None:
+def test_caches_taken_before_and_after_a_split_give_the_same_market_caps(
+    lake_2019: Lake, lake_2021: Lake
+) -> None:
     """For all 72 month-ends of 2014 to 2019, across two splits, both samples agree to a billionth, and none is NULL."""
     before, after = _caps(lake_2019), _caps(lake_2021)
     assert len(before) == 72
@@ -28,8 +30,11 @@ def test_caches_taken_before_and_after_a_split_give_the_same_market_caps(lake_20
 
 
 @pytest.mark.parametrize(("cache", "fixture"), [(CACHE_2019, "lake_2019"), (CACHE_2021, "lake_2021")])
-def test_a_market_cap_is_close_times_shares_of_the_newest_filing(request: pytest.FixtureRequest, cache, fixture) -> None:  # type: ignore[no-untyped-def]
+def test_a_market_cap_is_close_times_shares_of_the_newest_filing(
+    request: pytest.FixtureRequest, cache, fixture
+) -> None:  # type: ignore[no-untyped-def]
     """Worked out from the JSON by hand for one day: the last close times the count of the newest filing known."""
+
     def read(name: str) -> list[dict[str, object]]:
         found: list[dict[str, object]] = json.loads(gzip.decompress((cache / name).read_bytes()))["data"]
         return found

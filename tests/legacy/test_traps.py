@@ -66,7 +66,9 @@ def test_the_time_of_fetching_may_be_written_in_several_ways(lake: Lake, cache: 
     """Seconds since 1970 as a whole number, a fraction or text."""
     Entry("AAPL", "income", [income()], cached_at=at).write(cache)
     assert lake.migrate(cache).clean
-    assert lake.sql("SELECT fetched_at FROM income_statements").item() == datetime.fromtimestamp(float(at), UTC)
+    assert lake.sql("SELECT fetched_at FROM income_statements").item() == datetime.fromtimestamp(
+        float(at), UTC
+    )
 
 
 # 2. The same quarter in several files.
@@ -79,7 +81,10 @@ def test_a_quarter_in_several_files_is_one_row_and_a_changed_one_a_version(lake:
         entry.write(cache)
     report = lake.migrate(cache)
     assert (report.records, report.equal, report.new) == (3, 1, {"income_statements": 2})
-    assert lake.sql("SELECT version, revenue FROM income_statements ORDER BY version").rows() == [(1, 1.0), (2, 2.0)]
+    assert lake.sql("SELECT version, revenue FROM income_statements ORDER BY version").rows() == [
+        (1, 1.0),
+        (2, 2.0),
+    ]
     assert_keys_unique(lake)
 
 
@@ -89,12 +94,26 @@ def test_a_quarter_in_several_files_is_one_row_and_a_changed_one_a_version(lake:
 def test_ratios_filed_as_quarterly_have_the_period_of_each_record(lake: Lake, cache: Path) -> None:
     """The name says quarterly, the records say FY: the records are right."""
     ratios = [
-        {"symbol": "AAPL", "date": "2020-09-26", "calendarYear": "2020", "period": "FY", "currentRatio": 1.36},
-        {"symbol": "AAPL", "date": "2020-06-27", "calendarYear": "2020", "period": "Q3", "currentRatio": 1.47},
+        {
+            "symbol": "AAPL",
+            "date": "2020-09-26",
+            "calendarYear": "2020",
+            "period": "FY",
+            "currentRatio": 1.36,
+        },
+        {
+            "symbol": "AAPL",
+            "date": "2020-06-27",
+            "calendarYear": "2020",
+            "period": "Q3",
+            "currentRatio": 1.47,
+        },
     ]
     Entry("AAPL", "ratios", ratios).write(cache)
     assert lake.migrate(cache).clean
-    found = lake.sql("SELECT fiscal_date::VARCHAR, fiscal_period, fiscal_year, metrics FROM vendor_ratios ORDER BY 1 DESC")
+    found = lake.sql(
+        "SELECT fiscal_date::VARCHAR, fiscal_period, fiscal_year, metrics FROM vendor_ratios ORDER BY 1 DESC"
+    )
     assert [(*row[:3], json.loads(row[3])) for row in found.rows()] == [
         ("2020-09-26", "FY", 2020, {"currentRatio": 1.36}),
         ("2020-06-27", "Q3", 2020, {"currentRatio": 1.47}),
@@ -130,7 +149,9 @@ def test_records_that_were_changed_on_their_way_are_the_same_content(lake: Lake,
     assert "NaN" in spoilt.text()
     spoilt.write(cache)
     assert lake.migrate(cache).clean
-    found = lake.sql("SELECT revenue, link, final_link, other_expenses, accepted_at, fetched_at FROM income_statements")
+    found = lake.sql(
+        "SELECT revenue, link, final_link, other_expenses, accepted_at, fetched_at FROM income_statements"
+    )
     assert found.rows() == [
         (64698000000.0, "https://example.org/i", "https://example.org/f", 11.0,
          datetime(2020, 10, 29, 22, 6, 25, tzinfo=UTC), FETCHED)
@@ -192,7 +213,12 @@ def test_a_file_that_cannot_be_read_is_named_with_the_reason_and_the_rest_goes_o
 def test_leftovers_and_bookkeeping_are_skipped_and_listed(lake: Lake, cache: Path) -> None:
     """Locks, half-written files and the old cache's own notes hold no records; a report says what was left aside."""
     name = Entry("AAPL", "income", [income()]).write(cache)
-    for leftover in (f"{name}.tmp", name.replace(".gz", ".lock"), "metadata/cache_metadata.json", "metadata/x.json.gz"):
+    for leftover in (
+        f"{name}.tmp",
+        name.replace(".gz", ".lock"),
+        "metadata/cache_metadata.json",
+        "metadata/x.json.gz",
+    ):
         (cache / leftover).parent.mkdir(exist_ok=True)
         (cache / leftover).write_bytes(b"{")
     report = lake.migrate(cache)
@@ -250,7 +276,9 @@ def test_a_price_file_updated_in_place_lands_each_day_once_on_its_basis(lake: La
     ]
     Entry("AAPL", "price", bars, cached_at=FETCHED).write(cache)
     assert lake.migrate(cache).clean
-    assert lake.sql("SELECT date::VARCHAR, close_price, split_basis_date::VARCHAR FROM price_data ORDER BY 1").rows() == [
+    assert lake.sql(
+        "SELECT date::VARCHAR, close_price, split_basis_date::VARCHAR FROM price_data ORDER BY 1"
+    ).rows() == [
         ("2020-08-27", 125.01, "2021-03-31"),
         ("2020-08-28", 124.8075, "2021-03-31"),
         ("2020-08-31", 129.04, "2021-03-31"),
@@ -280,13 +308,17 @@ def test_bars_left_on_the_old_basis_are_not_valued_on_the_new_one(
     lake: Lake, cache: Path, bars: list[dict[str, Any]]
 ) -> None:
     """A history that was extended after a split, its past re-based in part or not at all, has the right market caps."""
-    statement = income("2020-06-27", "Q3", acceptedDate="2020-07-30 18:00:00", weightedAverageShsOut=4_000_000)
+    statement = income(
+        "2020-06-27", "Q3", acceptedDate="2020-07-30 18:00:00", weightedAverageShsOut=4_000_000
+    )
     Entry("AAPL", "price", bars).write(cache)
     Entry("AAPL", "income", [statement]).write(cache)
     lake.migrate(cache)
     lake.load("splits", {"symbol": ["AAPL"], "date": ["2020-08-31"], "numerator": [4], "denominator": [1]})
     caps = lake.market_caps("AAPL", ["2020-08-25", "2020-08-26", "2020-08-28", "2020-08-31", "2020-09-01"])
-    assert caps["market_cap"].to_list() == [close * 4_000_000 for close in (100.0, 101.0, 103.0, 104.0, 105.0)]
+    assert caps["market_cap"].to_list() == [
+        close * 4_000_000 for close in (100.0, 101.0, 103.0, 104.0, 105.0)
+    ]
 
 
 # 8. Zeros and fillers.
@@ -294,7 +326,9 @@ def test_bars_left_on_the_old_basis_are_not_valued_on_the_new_one(
 
 def test_a_zero_is_stored_as_sent(lake: Lake, cache: Path) -> None:
     """Zero may mean "not reported"; the lake keeps what was sent and leaves the judgement to the question."""
-    Entry("GOOG", "income", [income(symbol="GOOG", weightedAverageShsOut=0, eps=0, cik="0000000000")]).write(cache)
+    Entry("GOOG", "income", [income(symbol="GOOG", weightedAverageShsOut=0, eps=0, cik="0000000000")]).write(
+        cache
+    )
     assert lake.migrate(cache).clean
     found = lake.sql("SELECT weighted_average_shares_outstanding, eps, cik FROM income_statements")
     assert found.rows() == [(0.0, 0.0, None)]
@@ -330,7 +364,9 @@ def test_an_evening_acceptance_counts_from_the_next_day(lake: Lake, cache: Path)
 def test_fiscal_years_may_end_on_any_day_of_the_week(lake: Lake, cache: Path) -> None:
     """52/53-week years end on varying Saturdays; each end is a period of its own."""
     ends = ["2017-09-30", "2018-09-29", "2019-09-28", "2020-09-26"]
-    Entry("AAPL", "income", [income(day, "FY", calendarYear=day[:4]) for day in ends], period="annual").write(cache)
+    Entry("AAPL", "income", [income(day, "FY", calendarYear=day[:4]) for day in ends], period="annual").write(
+        cache
+    )
     assert lake.migrate(cache).clean
     found = lake.sql("SELECT fiscal_date, version FROM income_statements ORDER BY 1").rows()
     assert found == [(date.fromisoformat(day), 1) for day in ends]
@@ -341,8 +377,22 @@ def test_fiscal_years_may_end_on_any_day_of_the_week(lake: Lake, cache: Path) ->
 
 def test_a_period_first_filed_years_late_stands_in_its_place(lake: Lake, cache: Path) -> None:
     """A quarter that first appears in a filing a year later is known only from then on, and is the older quarter."""
-    late = income("2015-06-30", "Q2", symbol="GOOGL", fillingDate="2016-08-04", acceptedDate="2016-08-04 16:30:00", revenue=1)
-    timely = income("2016-06-30", "Q2", symbol="GOOGL", fillingDate="2016-08-04", acceptedDate="2016-07-28 16:05:00", revenue=2)
+    late = income(
+        "2015-06-30",
+        "Q2",
+        symbol="GOOGL",
+        fillingDate="2016-08-04",
+        acceptedDate="2016-08-04 16:30:00",
+        revenue=1,
+    )
+    timely = income(
+        "2016-06-30",
+        "Q2",
+        symbol="GOOGL",
+        fillingDate="2016-08-04",
+        acceptedDate="2016-07-28 16:05:00",
+        revenue=2,
+    )
     Entry("GOOGL", "income", [timely, late]).write(cache)
     lake.migrate(cache)
     early = lake.statements("GOOGL", types=["income"], as_of="2016-08-04")
@@ -394,7 +444,12 @@ def test_a_cached_frame_of_statements_is_read_by_its_columns(lake: Lake, cache: 
 @pytest.mark.parametrize("index", ["2020-01-02", "2020-01-02T00:00:00.000", "2020-01-02 00:00:00"])
 def test_a_cached_frame_of_bars_has_its_dates_in_the_index(lake: Lake, cache: Path, index: str) -> None:
     """Bars cached as a pandas frame are indexed by day."""
-    frame = {"_type": "DataFrame", "index": [index], "columns": ["close", "volume"], "data": [[300.35, 33870100]]}
+    frame = {
+        "_type": "DataFrame",
+        "index": [index],
+        "columns": ["close", "volume"],
+        "data": [[300.35, 33870100]],
+    }
     Entry("AAPL", "price", frame).write(cache)
     assert lake.migrate(cache).clean
     assert lake.sql("SELECT symbol, date::VARCHAR, close_price, volume FROM price_data").rows() == [
@@ -416,7 +471,9 @@ def test_a_cached_frame_of_bars_has_its_dates_in_the_index(lake: Lake, cache: Pa
     ],
     ids=["short row", "long index", "no data", "no index", "no rows", "list for a name", "number for a name"],
 )
-def test_a_cached_frame_whose_parts_do_not_fit_is_a_fault(lake: Lake, cache: Path, frame: dict[str, Any]) -> None:
+def test_a_cached_frame_whose_parts_do_not_fit_is_a_fault(
+    lake: Lake, cache: Path, frame: dict[str, Any]
+) -> None:
     """A frame with parts missing or of unequal length is named, and its neighbours land."""
     broken = Entry("AAPL", "price", {"_type": "DataFrame"} | frame)
     broken.write(cache)
@@ -444,7 +501,14 @@ def test_records_of_different_fields_in_one_file_are_all_read(lake: Lake, cache:
     Entry("AAPL", "income", records).write(cache)
     assert lake.migrate(cache).clean
     found = lake.sql("SELECT extra FROM income_statements ORDER BY fiscal_date")["extra"].to_list()
-    assert [json.loads(text or "{}") for text in found] == [{"only1": 1}, {}, {"only3": 3}, {}, {"only5": 5}, {}]
+    assert [json.loads(text or "{}") for text in found] == [
+        {"only1": 1},
+        {},
+        {"only3": 3},
+        {},
+        {"only5": 5},
+        {},
+    ]
     assert lake.validate(cache).clean
 
 
@@ -452,15 +516,24 @@ def test_how_a_file_is_read_does_not_depend_on_the_files_before_it(lake: Lake, c
     """A field or a type that no earlier file had is read like in a file that comes first."""
     for i in range(12):
         Entry(f"S{i:02}", "income", [income(symbol=f"S{i:02}")]).write(cache)
-    odd = [income("2020-06-27", "Q3", symbol="ZZZ", revenue=10), income(symbol="ZZZ", revenue=10.7, novelty="kept", eps="0.5")]
+    odd = [
+        income("2020-06-27", "Q3", symbol="ZZZ", revenue=10),
+        income(symbol="ZZZ", revenue=10.7, novelty="kept", eps="0.5"),
+    ]
     Entry("ZZZ", "income", odd).write(cache)
     assert lake.migrate(cache).clean
-    found = lake.sql("SELECT revenue, eps, extra FROM income_statements WHERE symbol = 'ZZZ' ORDER BY fiscal_date")
+    found = lake.sql(
+        "SELECT revenue, eps, extra FROM income_statements WHERE symbol = 'ZZZ' ORDER BY fiscal_date"
+    )
     assert found.rows() == [(10.0, 0.74, None), (10.7, 0.5, '{"novelty":"kept"}')]
     assert lake.validate(cache).clean
 
 
-@pytest.mark.parametrize("number", [2**53, 2**53 + 2, 2**63 - 1, 2**63, 2**64, 10**30, 10**400], ids=lambda n: f"{len(str(n))} digits")
+@pytest.mark.parametrize(
+    "number",
+    [2**53, 2**53 + 2, 2**63 - 1, 2**63, 2**64, 10**30, 10**400],
+    ids=lambda n: f"{len(str(n))} digits",
+)
 def test_a_huge_whole_number_is_the_nearest_double_or_rejected(lake: Lake, cache: Path, number: int) -> None:
     """No whole number is too large to be read: what a double can hold lands, what it cannot is rejected."""
     Entry("AAPL", "income", [income(revenue=number), income("2020-06-27", "Q3")]).write(cache)
@@ -482,7 +555,9 @@ def test_the_symbol_in_the_key_wins_over_the_mangled_one_in_the_name(lake: Lake,
     assert lake.sql("SELECT symbol FROM price_data ORDER BY 1").rows() == [("AAPL",), ("BRK-B",)]
 
 
-@pytest.mark.parametrize("key", ["MSFT_price_full_history_all_v2.0", "AAPL_income_statement_quarterly_limit20_v1.0"])
+@pytest.mark.parametrize(
+    "key", ["MSFT_price_full_history_all_v2.0", "AAPL_income_statement_quarterly_limit20_v1.0"]
+)
 def test_a_file_whose_key_contradicts_its_name_is_a_fault(lake: Lake, cache: Path, key: str) -> None:
     """Bars carry no symbol: if name and key disagree about it, nobody knows whose they are."""
     entry = Entry("AAPL", "price", [bar("2020-01-02")], key=key)
@@ -512,7 +587,15 @@ def test_a_symbol_with_a_slash_is_known_from_its_records(lake: Lake, cache: Path
 
 def test_items_with_odd_names_survive_and_are_compared(lake: Lake, cache: Path) -> None:
     """A field's name may hold quotes, dots, brackets or nothing at all."""
-    odd = {"Shareholder's equity": 1.5, 'a "quoted" name': 2, "a.b[0]": 3, "$": 4, "naïve 名": 5, "": 6, "back\\slash": 7}
+    odd = {
+        "Shareholder's equity": 1.5,
+        'a "quoted" name': 2,
+        "a.b[0]": 3,
+        "$": 4,
+        "naïve 名": 5,
+        "": 6,
+        "back\\slash": 7,
+    }
     Entry("AAPL", "income", [income(**odd)]).write(cache)
     assert lake.migrate(cache).clean
     assert json.loads(lake.sql("SELECT extra FROM income_statements").item()) == odd

@@ -17,7 +17,9 @@ _AAPL_DAY = (pl.col("symbol") == "AAPL") & (pl.col("date") == date(2020, 3, 16))
 _AAPL_Q = (pl.col("symbol") == "AAPL") & (pl.col("fiscal_date") == date(2020, 6, 27))
 
 
-def _altered(lake: Lake, place: Path, table: str, partition: int, change: pl.Expr | None, **values: pl.Expr) -> Lake:
+def _altered(
+    lake: Lake, place: Path, table: str, partition: int, change: pl.Expr | None, **values: pl.Expr
+) -> Lake:
     """Return a copy of a lake in which rows of one partition were removed or given other values, behind its back."""
     copied = copy_of(lake, place)
     with writing(copied) as tx:
@@ -47,7 +49,13 @@ def test_both_generations_validate_clean_in_one_lake(lake_both: Lake) -> None:
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("close_price", 1.0), ("volume", 0.0), ("adjusted_close", None), ("unadjusted_volume", -1.0), ("change_over_time", 9.0)],
+    [
+        ("close_price", 1.0),
+        ("volume", 0.0),
+        ("adjusted_close", None),
+        ("unadjusted_volume", -1.0),
+        ("change_over_time", 9.0),
+    ],
 )
 def test_a_value_changed_in_a_bar_is_found(lake_2021: Lake, tmp_path: Path, column: str, value: Any) -> None:
     """One value of one bar that is not the cache's: the record, the field and both values are named."""
@@ -117,7 +125,9 @@ def test_a_row_moved_to_another_day_or_symbol_is_found(lake_2021: Lake, tmp_path
 
 def test_a_superseded_bar_that_is_gone_is_found(lake_both: Lake, tmp_path: Path) -> None:
     """The older cache needs its revised bars: the current ones do not stand in for them."""
-    lake = _altered(lake_both, tmp_path / "lake", "price_revisions", 2018, pl.col("date") == date(2018, 8, 31))
+    lake = _altered(
+        lake_both, tmp_path / "lake", "price_revisions", 2018, pl.col("date") == date(2018, 8, 31)
+    )
     assert lake.validate(CACHE_2021).clean
     assert lake.validate(CACHE_2019).differs == 1
 
@@ -138,10 +148,14 @@ def test_an_item_without_a_column_is_compared_too(lake: Lake, cache: Path) -> No
 
 def test_a_label_that_differs_is_found(lake: Lake, cache: Path) -> None:
     """The date in words is compared, although it is stored only where it says something else."""
-    Entry("AAPL", "price", [bar("2021-03-30", label="March 30, 21"), bar("2021-03-29", label="odd")]).write(cache)
+    Entry("AAPL", "price", [bar("2021-03-30", label="March 30, 21"), bar("2021-03-29", label="odd")]).write(
+        cache
+    )
     lake.migrate(cache)
     assert lake.validate(cache).clean
-    Entry("AAPL", "price", [bar("2021-03-30", label="odd"), bar("2021-03-29", label="March 29, 21")]).write(cache)
+    Entry("AAPL", "price", [bar("2021-03-30", label="odd"), bar("2021-03-29", label="March 29, 21")]).write(
+        cache
+    )
     assert lake.validate(cache).differs == 2
 
 

@@ -18,9 +18,12 @@ import factorlab_lake as fl
 from factorlab_lake.lake import delta, snapshots
 from factorlab_lake.lake import transaction as transactions
 from factorlab_lake.store import Lake
+from tests.support import examples
 
 _Rows = dict[tuple[str, str], float]
-_KEYS = st.tuples(st.sampled_from(["A", "B", "O'X\"Y"]), st.sampled_from(["2019-12-31", "2020-01-02", "2020-01-03"]))
+_KEYS = st.tuples(
+    st.sampled_from(["A", "B", "O'X\"Y"]), st.sampled_from(["2019-12-31", "2020-01-02", "2020-01-03"])
+)
 _SOME_ROWS = st.dictionaries(_KEYS, st.sampled_from([1.0, 2.0, 4.0]), min_size=1, max_size=4)
 
 
@@ -176,4 +179,4 @@ def _compare(lake: Lake, prices: _Rows, splits: _Rows) -> None:
 
 
 TestLakeAgainstDictionary = LakeAgainstDictionary.TestCase
-TestLakeAgainstDictionary.settings = settings(max_examples=8, stateful_step_count=10)
+TestLakeAgainstDictionary.settings = settings(examples(4), stateful_step_count=8)

@@ -8,24 +8,34 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from factorlab_lake.ingest.fetched import Fetched
 from factorlab_lake.legacy.names import parse_name
 from factorlab_lake.legacy.reader import CacheFile, Shapes, read
-from tests.support import Entry, bar, income, normalized
+from tests.support import Entry, bar, examples, income, normalized
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
-_FIELDS = st.sampled_from(["date", "symbol", "period", "revenue", "eps", "calendarYear", "acceptedDate", "cik", "new"])
+_FIELDS = st.sampled_from(
+    ["date", "symbol", "period", "revenue", "eps", "calendarYear", "acceptedDate", "cik", "new"]
+)
 _RECORDS = st.lists(st.dictionaries(_FIELDS, _JSON, max_size=6) | _JSON, max_size=4)
-_SCALAR = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=6)
-_FLAT = st.lists(st.dictionaries(st.sampled_from(["a", "b", "c", "revenue"]), _SCALAR, min_size=1), min_size=1, max_size=5)
+_SCALAR = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**60), 2**60)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=6)
+)
+_FLAT = st.lists(
+    st.dictionaries(st.sampled_from(["a", "b", "c", "revenue"]), _SCALAR, min_size=1), min_size=1, max_size=5
+)
 
 
 def _read(folder: Path, entry: Entry, body: bytes | None = None, shapes: Shapes | None = None) -> Fetched:
@@ -39,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("reader")
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(data=_RECORDS | _JSON, dataset=st.sampled_from(["income", "price", "ratios"]))
 def test_no_content_of_a_file_breaks_the_reading(folder: Path, data: Any, dataset: str) -> None:
     """Whatever JSON a file holds, it is read or named as a fault, and each of its records lands or is rejected."""
@@ -54,7 +64,7 @@ def test_no_content_of_a_file_breaks_the_reading(folder: Path, data: Any, datase
         assert found.rejects["reason"].null_count() == 0
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(st.binary(max_size=200), st.sampled_from([bytes, gzip.compress]))
 def test_no_bytes_of_a_file_break_the_reading(folder: Path, body: bytes, wrap: Any) -> None:
     """Bytes of no meaning are a fault with a reason, never an exception."""
@@ -63,7 +73,7 @@ def test_no_bytes_of_a_file_break_the_reading(folder: Path, body: bytes, wrap: A
     assert answer.records is None
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(st.integers(0), st.sampled_from([b"", b"\x00", b"{", b"]", b'"', b"\xff", b"NaN", b"1e999"]))
 def test_a_file_damaged_at_any_place_is_read_or_named(folder: Path, place: int, instead: bytes) -> None:
     """A good file with something cut out and something put in its stead never stops a run."""
@@ -76,9 +86,11 @@ def test_a_file_damaged_at_any_place_is_read_or_named(folder: Path, place: int, 
         assert found.rows.height + found.rejects.height == answer.records.height
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(before=_FLAT, after=_FLAT)
-def test_files_read_before_leave_no_mark_on_a_file(folder: Path, before: list[dict[str, Any]], after: list[dict[str, Any]]) -> None:
+def test_files_read_before_leave_no_mark_on_a_file(
+    folder: Path, before: list[dict[str, Any]], after: list[dict[str, Any]]
+) -> None:
     """The columns of earlier files are an aid to speed: no field is lost, and no value changed, on account of them."""
     shapes: Shapes = {}
     _read(folder, Entry("AAA", "income", before), shapes=shapes)
@@ -96,8 +108,10 @@ def test_files_read_before_leave_no_mark_on_a_file(folder: Path, before: list[di
         assert given_names <= set(answer.records.columns)
 
 
-@settings(max_examples=60)
-@given(st.lists(st.dictionaries(st.sampled_from(["vwap", "novelty", "label"]), _SCALAR), min_size=1, max_size=4))
+@examples(60)
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["vwap", "novelty", "label"]), _SCALAR), min_size=1, max_size=4)
+)
 def test_what_is_read_is_what_is_written(folder: Path, extras: list[dict[str, Any]]) -> None:
     """Records that only the careful way can read, and those of the fast way, have the fields that are in the file."""
     records = [bar("2020-01-02") | extra for extra in extras]

@@ -8,18 +8,18 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import factorlab_lake as fl
-from tests.support import Entry, bar, content, income
+from tests.support import Entry, bar, content, examples, income
 
 _FINITE = st.floats(allow_nan=False, allow_infinity=False)
 _EXACT = st.integers(-(2**53), 2**53)
 _VALUES = st.lists(st.one_of(_FINITE, _EXACT), min_size=1, max_size=60)
-_NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12).filter(
-    lambda name: name not in income() and not name.startswith("_")
-)
+_NAMES = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12
+).filter(lambda name: name not in income() and not name.startswith("_"))
 _SCALARS = st.one_of(_FINITE, _EXACT, st.booleans(), st.text(st.characters(codec="utf-8"), max_size=20))
 
 
@@ -31,11 +31,9 @@ def _day(i: int) -> str:
     return (date(2000, 1, 1) + timedelta(days=i)).isoformat()
 
 
-@settings(max_examples=12)
+@examples(12)
 @given(values=_VALUES, spoilt=st.booleans())
-def test_numbers_come_back_bit_for_bit(
-    tmp_path_factory: Any, values: list[float], *, spoilt: bool
-) -> None:
+def test_numbers_come_back_bit_for_bit(tmp_path_factory: Any, values: list[float], *, spoilt: bool) -> None:
     """Floats of any size and whole numbers up to 2**53, alone or beside a record that cannot be read."""
     place = tmp_path_factory.mktemp("numbers")
     records = [income(_day(i), "Q1", revenue=value) for i, value in enumerate(values)]
@@ -49,9 +47,11 @@ def test_numbers_come_back_bit_for_bit(
     assert lake.validate(place / "cache").equal == len(values)
 
 
-@settings(max_examples=12)
+@examples(12)
 @given(st.lists(st.dictionaries(_NAMES, _SCALARS, max_size=4), min_size=1, max_size=5))
-def test_items_without_a_column_come_back_as_sent(tmp_path_factory: Any, extras: list[dict[str, Any]]) -> None:
+def test_items_without_a_column_come_back_as_sent(
+    tmp_path_factory: Any, extras: list[dict[str, Any]]
+) -> None:
     """Whatever the provider calls an item, and whatever is in it, it is in `extra`, and validation finds it."""
     place = tmp_path_factory.mktemp("items")
     for i, extra in enumerate(extras):
@@ -63,10 +63,12 @@ def test_items_without_a_column_come_back_as_sent(tmp_path_factory: Any, extras:
     assert lake.validate(place / "cache").clean
 
 
-@settings(max_examples=8)
+@examples(8)
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["AAA", "BBB", "CCC"]), st.integers(0, 5), st.sampled_from([1.0, 2.0, None, "?"])),
+        st.tuples(
+            st.sampled_from(["AAA", "BBB", "CCC"]), st.integers(0, 5), st.sampled_from([1.0, 2.0, None, "?"])
+        ),
         min_size=1,
         max_size=12,
     )
@@ -90,7 +92,7 @@ def test_a_second_migration_changes_nothing(tmp_path_factory: Any, bars: list[tu
 def test_every_type_of_column_comes_back(tmp_path: Path) -> None:
     """Dates, moments, truth values, whole numbers and text of every kind survive being stored."""
     lake = fl.open(tmp_path / "lake")
-    names = ["O'Brien & \"Sons\"", "naïve 名前 🙂", "", "NULL", "a\nb\tc", "x" * 5000]
+    names = ['O\'Brien & "Sons"', "naïve 名前 🙂", "", "NULL", "a\nb\tc", "x" * 5000]
     rows = {
         "symbol": [f"S{i}" for i in range(len(names))],
         "company_name": names,
@@ -98,6 +100,8 @@ def test_every_type_of_column_comes_back(tmp_path: Path) -> None:
         "is_etf": [True, False, None, True, False, None],
     }
     lake.load("company_profiles", rows)
-    found = lake.sql("SELECT symbol, company_name, ipo_date::VARCHAR AS ipo_date, is_etf FROM company_profiles ORDER BY 1")
+    found = lake.sql(
+        "SELECT symbol, company_name, ipo_date::VARCHAR AS ipo_date, is_etf FROM company_profiles ORDER BY 1"
+    )
     expected = rows | {"company_name": [n.strip() or None for n in names]}
     assert found.to_dict(as_series=False) == expected

@@ -98,6 +98,11 @@ company("IDLE", revenue=0, grossProfit=0)
 company("FREE", {"totalCurrentLiabilities": 0})
 company("DEBTLESS", {"totalDebt": 0})
 company("BARE", {"totalStockholdersEquity": ..., "totalAssets": 0})
+company("NO_GROSS", grossProfit=...)
+company("NO_OPERATING", operatingIncome=0)
+company("NO_INCOME", netIncome=...)
+company("NO_DEBT", {"totalDebt": ...})
+company("NO_ASSETS", {"totalAssets": 0})
 
 
 @pytest.mark.parametrize(
@@ -110,6 +115,11 @@ company("BARE", {"totalStockholdersEquity": ..., "totalAssets": 0})
         ("FREE", {"current_ratio"}),
         ("DEBTLESS", set()),
         ("BARE", {"pb_ratio", "book_to_market", "roe", "roa", "debt_to_equity"}),
+        ("NO_GROSS", {"gross_margin"}),
+        ("NO_OPERATING", {"operating_margin"}),
+        ("NO_INCOME", {"pe_ratio", "earnings_yield", "roe", "roa", "net_margin"}),
+        ("NO_DEBT", {"debt_to_equity"}),
+        ("NO_ASSETS", {"roa"}),
     ],
 )
 def test_a_ratio_over_nothing_or_less_is_null(made: Lake, symbol: str, without: set[str]) -> None:
@@ -117,7 +127,10 @@ def test_a_ratio_over_nothing_or_less_is_null(made: Lake, symbol: str, without: 
     assert nothing(one(made, "factors", symbol, KNOWN)) == without
 
 
-@pytest.mark.parametrize("symbol", ["LOSS", "SUNK", "IDLE", "FREE", "BARE"])
+@pytest.mark.parametrize(
+    "symbol",
+    ["LOSS", "SUNK", "IDLE", "FREE", "BARE", "NO_GROSS", "NO_OPERATING", "NO_INCOME", "NO_DEBT", "NO_ASSETS"],
+)
 def test_a_null_ratio_has_a_reason(made: Lake, symbol: str) -> None:
     """A factor that cannot be computed is explained, also where all its inputs are known."""
     assert one(made, "factors", symbol, KNOWN)["reason"]
@@ -184,6 +197,10 @@ CASES.row("company_profiles", symbol="ADR", currency="USD")
 company("HOME", reportedCurrency="TWD", balance={"reportedCurrency": "TWD"})
 CASES.row("company_profiles", symbol="HOME", currency="TWD")
 company("MIXED", balance={"reportedCurrency": "EUR"})
+CASES.statements("ADR_SHEET", "balance_sheet", [filing("2020-12-31", reportedCurrency="TWD", **BALANCE)])
+CASES.count("ADR_SHEET", "cover_page", "2020-12-31", 100, filed="2021-01-28")
+CASES.row("company_profiles", symbol="ADR_SHEET", currency="USD")
+CASES.closes("ADR_SHEET", {"2021-01-29": 8.0})
 
 
 def test_price_and_statements_of_two_currencies_have_no_ratio(made: Lake) -> None:
@@ -192,6 +209,12 @@ def test_price_and_statements_of_two_currencies_have_no_ratio(made: Lake) -> Non
     assert nothing(row) == {"pe_ratio", "pb_ratio", "ps_ratio", "earnings_yield", "book_to_market"}
     assert "currenc" in row["reason"]
     assert nothing(one(made, "factors", "HOME", KNOWN)) == set()
+
+
+def test_price_and_a_balance_sheet_of_two_currencies_have_no_ratio(made: Lake) -> None:
+    """The balance sheet's currency counts also where no flows are known."""
+    row = one(made, "factors", "ADR_SHEET", KNOWN)
+    assert (row["pb_ratio"], row["book_to_market"], row["current_ratio"]) == (None, None, 2)
 
 
 def test_flows_and_balances_of_two_currencies_have_no_ratio(made: Lake) -> None:

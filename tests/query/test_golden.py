@@ -15,6 +15,8 @@ import pytest
 
 from factorlab_lake.store import Lake
 
+Row = dict[str, Any]
+
 GOLDEN = Path(__file__).parent / "golden"
 QUESTIONS = ("market_caps", "ttm", "factors")
 SYMBOLS = ("AAPL", "GOOGL")
@@ -33,13 +35,13 @@ TTM_REASONS = {
 }
 
 
-def golden(question: str, symbol: str) -> list[dict[str, Any]]:
+def golden(question: str, symbol: str) -> list[Row]:
     """Return the expected rows of one symbol."""
     rows = json.loads((GOLDEN / f"{question}.json").read_text())
     return [row for row in rows if row["symbol"] == symbol]
 
 
-def answers(lake: Lake, question: str, symbol: str) -> list[dict[str, Any]]:
+def answers(lake: Lake, question: str, symbol: str) -> list[Row]:
     """Return the lake's rows for the days of the expected ones."""
     days = [row["date"] for row in golden(question, symbol)]
     return list(getattr(lake, question)(symbol, days).iter_rows(named=True))
@@ -54,14 +56,17 @@ def same(expected: Any, given: Any) -> bool:
     return bool(expected == (given.isoformat() if isinstance(given, date) else given))
 
 
-def differences(
-    expected: list[dict[str, Any]], given: list[dict[str, Any]], but: tuple[str, ...] = ("reason",)
-) -> Iterator[str]:
-    """Yield each cell that is not as expected, readably."""
+def differences(expected: list[Row], given: list[Row]) -> Iterator[str]:
+    """Yield each cell that is not as expected, readably; reasons are compared elsewhere."""
     for row, answer in zip(expected, given, strict=True):
-        for column in row.keys() - set(but):
+        for column in row.keys() - {"reason"}:
             if not same(row[column], answer[column]):
                 yield f"{row['symbol']} {row['date']} {column}: expected {row[column]}, got {answer[column]}"
+
+
+def blank(rows: list[Row], columns: tuple[str, ...], where: list[bool]) -> list[Row]:
+    """Return rows without what they tell, in some columns, about an answer that could not be given."""
+    return [row | dict.fromkeys(columns) if hide else row for row, hide in zip(rows, where, strict=True)]
 
 
 def test_expected_answers_are_what_their_computation_gives() -> None:
@@ -74,18 +79,10 @@ def test_expected_answers_are_what_their_computation_gives() -> None:
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_market_caps_are_the_expected_ones(lake_2021: Lake, symbol: str) -> None:
     """Price, shares and market capitalisation agree on sixty days, around splits and filings too."""
-    expected = golden("market_caps", symbol)
-    # Of a count that was never reported the lake may tell which period it was missing from.
-    unsaid = [row | {"shares_fiscal_date": None, "shares_available_date": None} for row in expected]
-    given = [
-        row if row["shares_outstanding"] is not None else row | blank
-        for row, blank in zip(answers(lake_2021, "market_caps", symbol), _dates_of(unsaid), strict=True)
-    ]
+    expected, given = golden("market_caps", symbol), answers(lake_2021, "market_caps", symbol)
+    countless = [row["shares_outstanding"] is None for row in given]
+    given = blank(given, ("shares_fiscal_date", "shares_available_date"), countless)
     assert list(differences(expected, given)) == []
-
-
-def _dates_of(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{name: row[name] for name in ("shares_fiscal_date", "shares_available_date")} for row in rows]
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
@@ -102,15 +99,14 @@ def test_market_caps_say_why_they_are_missing(lake_2021: Lake, symbol: str) -> N
 def test_trailing_twelve_months_are_the_expected_ones(lake_2021: Lake, symbol: str) -> None:
     """Flows, their basis and the day they were known agree on sixty days."""
     expected, given = golden("ttm", symbol), answers(lake_2021, "ttm", symbol)
-    # Where there is no answer the lake may tell since when it has known what it does know.
-    given = [row if row["basis"] else row | {"inputs_available_date": None} for row in given]
+    given = blank(given, ("inputs_available_date",), [row["basis"] is None for row in given])
     assert list(differences(expected, given)) == []
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_trailing_twelve_months_say_why_they_are_missing(lake_2021: Lake, symbol: str) -> None:
     """A year has a reason exactly where its flows are NULL, and it is the right one."""
-    expected = [TTM_REASONS.get(row["reason"]) for row in golden("ttm", symbol)]
+    expected = [TTM_REASONS[row["reason"]] if row["reason"] else None for row in golden("ttm", symbol)]
     assert [row["reason"] for row in answers(lake_2021, "ttm", symbol)] == expected
 
 
@@ -118,11 +114,8 @@ def test_trailing_twelve_months_say_why_they_are_missing(lake_2021: Lake, symbol
 def test_factors_are_the_expected_ones(lake_2021: Lake, symbol: str) -> None:
     """Thirteen ratios agree on sixty days; so do the dates wherever all their inputs are known."""
     expected, given = golden("factors", symbol), answers(lake_2021, "factors", symbol)
-    dates = ("fiscal_date", "inputs_available_date")
-    given = [
-        row if want["inputs_available_date"] else row | dict.fromkeys(dates)
-        for want, row in zip(expected, given, strict=True)
-    ]
+    incomplete = [row["inputs_available_date"] is None for row in expected]
+    given = blank(given, ("fiscal_date", "inputs_available_date"), incomplete)
     assert list(differences(expected, given)) == []
 
 

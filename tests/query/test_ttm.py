@@ -84,7 +84,7 @@ def test_only_additive_flows_are_summed(made: Lake) -> None:
     assert not columns & {"eps", "eps_diluted", "net_income_ratio", "cash_at_end_of_period"}
 
 
-@settings(max_examples=6)
+@settings(max_examples=3)
 @given(
     st.lists(
         st.lists(
@@ -175,6 +175,15 @@ def test_quarters_follow_each_other_within_limits(
     row = one(made, "ttm", "S" + "_".join(map(str, apart)), KNOWN)
     assert flows(row) == ({"revenue": 10} if is_a_year else {})
     assert row["reason"] == (None if is_a_year else "quarters_not_consecutive")
+
+
+CASES.statements("STUB", "income", [filing("2020-02-29", "Q4", revenue=9), *quarters(revenue=[1, 2, 3, 4])])
+
+
+def test_a_short_period_before_four_quarters_does_not_matter(made: Lake) -> None:
+    """After a change of its fiscal year a company has a trailing year again once four quarters are known."""
+    row = one(made, "ttm", "STUB", KNOWN)
+    assert (row["revenue"], row["reason"]) == (10, None)
 
 
 CASES.statements(

@@ -34,7 +34,9 @@ def test_every_field_of_the_provider_leads_to_a_column(dataset: str) -> None:
 def test_what_a_profile_keeps_in_columns_identifies_the_company() -> None:
     """The fields of a profile without a column are quotes and addresses, never identity."""
     without = {column for dataset, column in _NO_COLUMN if dataset == "profile"}
-    assert without.isdisjoint({"symbol", "cik", "isin", "cusip", "company_name", "currency", "sector", "industry"})
+    assert without.isdisjoint(
+        {"symbol", "cik", "isin", "cusip", "company_name", "currency", "sector", "industry"}
+    )
 
 
 def test_no_field_is_mapped_twice_within_a_generation() -> None:

@@ -3,7 +3,15 @@ from __future__ import annotations
 import pytest
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES, TABLES, TYPES, TableSpec, line_items, table
+from factorlab_lake.schema import (
+    STATEMENT_TABLES,
+    STATEMENT_TYPES,
+    TABLES,
+    TYPES,
+    TableSpec,
+    line_items,
+    table,
+)
 from factorlab_lake.store import Lake
 
 # Written from the project's description of its tables, not from the code.
@@ -83,7 +91,9 @@ def test_a_derived_table_answers_with_the_promised_columns(lake: Lake, name: str
 @_EVERY_TABLE
 def test_the_session_shows_a_table_with_its_described_columns_and_types(lake: Lake, spec: TableSpec) -> None:
     """The view that DuckDB shows has the described columns in order, each with the described type."""
-    shown = lake.sql(f"SELECT column_name, data_type FROM information_schema.columns WHERE table_name = '{spec.name}'")
+    shown = lake.sql(
+        f"SELECT column_name, data_type FROM information_schema.columns WHERE table_name = '{spec.name}'"
+    )
     assert shown.rows() == [(c.name, c.types.duckdb) for c in spec.columns]
 
 
@@ -92,7 +102,9 @@ def test_column_names_are_unique_and_documented(spec: TableSpec) -> None:
     """No column is described twice, and each says what it means."""
     names = spec.names()
     assert len(names) == len(set(names))
-    assert [c.name for c in spec.columns if len(c.doc.split()) < 2 and c.doc not in ("ISIN", "CUSIP", "ex-date")] == []
+    assert [
+        c.name for c in spec.columns if len(c.doc.split()) < 2 and c.doc not in ("ISIN", "CUSIP", "ex-date")
+    ] == []
     assert spec.doc
 
 
