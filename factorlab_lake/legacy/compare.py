@@ -24,47 +24,40 @@ def compare(raw: pl.DataFrame, held: pl.DataFrame, dataset: str) -> pl.DataFrame
     A record is equal when some version of its period, or some bar of its day, has every value it gives. A
     value a record does not give (absent, null, NaN) is not compared.
     """
-    spec = table(DATASETS[dataset])
     known = (
         fields(dataset)
         if dataset != "ratios"
         else {"calendarYear": "fiscal_year", "fiscalYear": "fiscal_year"}
     )
-    records = raw.with_row_index("_row").with_columns(_keys(raw, dataset))
-    rows = held.with_columns(_k_day=pl.col(spec.time_column).cast(pl.String), _k_symbol="symbol")
-    keys = ["_k_symbol", "_k_day"]
-    if dataset != "price":
-        rows, keys = rows.with_columns(_k_period="fiscal_period"), [*keys, "_k_period"]
-    rows = rows.rename({c: f"lake_{c}" for c in held.columns})
-    pairs = records.join(rows, on=keys, how="left")
-    checks = [
-        c
-        for name in raw.columns
-        if name not in META and name not in _KEY_FIELDS
-        for c in [_check(raw, name, known)]
-    ]
-    what = pl.concat_str(checks, separator="; ", ignore_nulls=True)
-    judged = pairs.select(
+    checks = [_check(raw, name, known) for name in raw.columns if name not in (*META, *_KEY_FIELDS)]
+    judged = _pairs(raw, held, dataset).select(
         "_row",
         "_fetch_id",
         "_position",
         matched=pl.col("lake_fetch_id").is_not_null(),
         faults=pl.sum_horizontal(c.is_not_null() for c in checks),
-        what=what,
+        what=pl.concat_str(checks, separator="; ", ignore_nulls=True),
     )
     best = judged.sort("_row", "faults").unique("_row", keep="first", maintain_order=True)
+    equal = pl.when(pl.col("faults") == 0).then(pl.lit("equal")).otherwise(pl.lit("differs"))
     return best.select(
         "_fetch_id",
         "_position",
-        kind=pl.when(~pl.col("matched"))
-        .then(pl.lit("missing"))
-        .when(pl.col("faults") == 0)
-        .then(pl.lit("equal"))
-        .otherwise(pl.lit("differs")),
+        kind=pl.when(pl.col("matched")).then(equal).otherwise(pl.lit("missing")),
         what=pl.when(pl.col("matched"))
         .then("what")
         .otherwise(pl.lit("no row of its symbol and date in the lake")),
     )
+
+
+def _pairs(raw: pl.DataFrame, held: pl.DataFrame, dataset: str) -> pl.DataFrame:
+    """Put each record beside every row it may have become; the lake's columns get a prefix."""
+    day = table(DATASETS[dataset]).time_column
+    keys = {"_k_symbol": pl.col("symbol"), "_k_day": pl.col(day).cast(pl.String)}
+    if dataset != "price":
+        keys["_k_period"] = pl.col("fiscal_period")
+    rows = held.with_columns(**keys).rename({c: f"lake_{c}" for c in held.columns})
+    return raw.with_row_index("_row").with_columns(_keys(raw, dataset)).join(rows, on=list(keys), how="left")
 
 
 def _keys(raw: pl.DataFrame, dataset: str) -> list[pl.Expr]:
