@@ -6,17 +6,19 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 import factorlab_lake as fl
 from factorlab_lake.store import Lake
 from tests.support import CACHE_2019, CACHE_2021, CACHE_DIRTY, SPLITS
 
-# The same examples in every run, so that a red run means the change and not the dice. To search for more:
-# HYPOTHESIS_SCALE=50 pytest tests/properties --hypothesis-seed=…
+# The same examples in every run, so that a red run means the change and not the dice; and it ends soon, with
+# the example as it was found. `HYPOTHESIS_SCALE=1` makes it small, `HYPOTHESIS_SCALE=50` looks longer.
+_SEARCH = "HYPOTHESIS_SCALE" in os.environ
 settings.register_profile(
     "fixed",
-    derandomize="HYPOTHESIS_SCALE" not in os.environ,
+    derandomize=not _SEARCH,
+    phases=list(Phase) if _SEARCH else [Phase.explicit, Phase.generate],
     deadline=None,
     database=None,
     print_blob=True,

@@ -21,7 +21,7 @@ def test_an_error_survives_pickling_with_its_facts(kind: type[LakeError]) -> Non
     back = pickle.loads(pickle.dumps(fault))
     assert type(back) is kind
     assert str(back) == "what, got, expected"
-    assert (back.path, back.row, back.facts) == ("a/b", 7, {"path": "a/b", "row": 7})
+    assert vars(back) == {"path": "a/b", "row": 7, "facts": {"path": "a/b", "row": 7}}
 
 
 @pytest.mark.parametrize(

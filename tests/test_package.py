@@ -26,4 +26,4 @@ def test_everything_the_package_names_is_there() -> None:
 def test_a_name_the_package_does_not_have_is_an_attribute_error() -> None:
     """A misspelt name fails as on any module, naming it."""
     with pytest.raises(AttributeError, match="'opne'"):
-        fl.opne  # type: ignore[attr-defined]  # noqa: B018
+        fl.opne  # noqa: B018

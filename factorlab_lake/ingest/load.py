@@ -184,8 +184,6 @@ def _completed(typed: pl.DataFrame, spec: TableSpec, answer: Fetched) -> pl.Data
     if "available_date" in spec.names():
         filled |= {e.meta.output_name(): e for e in availability(spec.time_column)}
     rows = rows.with_columns(
-        e.cast(rows.schema[n]).alias(n)
-        for n, e in filled.items()
-        if n in rows.columns and n not in typed.columns
+        pl.coalesce(n, e.cast(rows.schema[n])).alias(n) for n, e in filled.items() if n in rows.columns
     )
     return rows.select([n for n in spec.names() if n not in ("version", "change_kind", "recorded_at")])

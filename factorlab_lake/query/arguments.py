@@ -30,7 +30,7 @@ def to_symbols(given: str | Iterable[str]) -> list[str]:
     >>> to_symbols("BRK.B"), to_symbols(["AAPL", "AAPL", "0700.HK"])
     (['BRK.B'], ['AAPL', '0700.HK'])
     """
-    symbols: list[Any] = [given] if isinstance(given, str) else list(given)
+    symbols: list[Any] = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
     for symbol in symbols:
         if not isinstance(symbol, str) or not symbol.strip():
             raise InvalidInput(
@@ -77,7 +77,7 @@ def to_dates(
         return list(_steps(to_date(start, "start"), to_date(end, "end"), freq or "ME"))
     if start is not None or end is not None or freq is not None:
         raise InvalidInput("Both dates and start/end/freq were given; give one or the other.")
-    if isinstance(given, str | date):
+    if isinstance(given, str | date) or not isinstance(given, Iterable):
         return [to_date(given)]
     return list(dict.fromkeys(to_date(d) for d in given))
 

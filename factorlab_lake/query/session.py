@@ -82,10 +82,10 @@ class Session:
         elif name not in self._local.installed:
             con.execute(sql_text(name))
             if name in KEPT:
-                # Temporary tables come before views of the same name, so functions read these rows.
-                con.execute(
-                    f"CREATE OR REPLACE TEMP TABLE {identifier(name)} AS FROM main.{identifier(name)}"
-                )
+                view, rows = identifier(name), identifier(f"{name}_rows")
+                con.execute(f"CREATE TABLE {rows} AS FROM {view}")
+                con.execute(f"DROP VIEW {view}")
+                con.execute(f"ALTER TABLE {rows} RENAME TO {view}")
             self._local.installed.add(name)
 
     def _show(self, con: duckdb.DuckDBPyConnection, name: str, chosen: list[DataFile]) -> None:

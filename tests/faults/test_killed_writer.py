@@ -110,7 +110,7 @@ def uninterrupted(
 def test_a_killed_migration_shows_nothing_and_the_next_one_completes_it(
     old: Lake, newer: Path, uninterrupted: dict[str, pl.DataFrame], tmp_path: Path, script: str, step: int
 ) -> None:
-    """Killed before any step, a migration leaves the old content, and a second run gives the whole new one."""
+    """Killed before any step, a migration leaves the old content, and a second run gives the new one."""
     lake = copy_of(old, tmp_path / "lake")
     _kill(script + _MIGRATE, lake, step, newer)
     found = fl.open(lake.path, create=False)

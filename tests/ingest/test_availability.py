@@ -36,7 +36,7 @@ def _found(**fields: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("accepted", "filed", "available", "basis"), _CASES)
 def test_the_first_day_of_use(accepted: str | None, filed: str | None, available: str, basis: str) -> None:
-    """A fact counts from the first New York close at which it was public, and the basis of that day is named."""
+    """A fact counts from the first New York close at which it was public, on a basis that is named."""
     found = _found(acceptedDate=accepted, fillingDate=filed)
     assert (found["available_date"].isoformat(), found["availability_basis"]) == (available, basis)
 

@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from factorlab_lake.store import Lake
-from tests.support import FETCHED, Entry, assert_keys_unique, bar, income, land
+from tests.support import FETCHED, Entry, arrive, assert_keys_unique, bar, income
 
 
 def _rejected(lake: Lake) -> list[dict[str, Any]]:
     return lake.sql("SELECT * FROM rejected_records ORDER BY position").to_dicts()
 
 
-def test_a_rejected_record_is_kept_with_its_reason_and_place(lake: Lake, tmp_path: Path) -> None:
-    """Nothing that was sent is lost: the record as it came, its position, the fetch and what is wrong with it."""
+def test_a_rejected_record_is_kept_with_its_reason_and_place(lake: Lake, cache: Path) -> None:
+    """Nothing that was sent is lost: the record, its position, the fetch and what is wrong with it."""
     entry = Entry(
         "AAPL", "income", [income("2020-06-27", "Q3"), income("2020-09-26", revenue="n/a", note="x")]
     )
-    report = land(lake, tmp_path, entry)
+    entry.write(cache)
+    report = lake.migrate(cache)
     [found] = _rejected(lake)
     assert (found["position"], found["symbol"], found["data_type"]) == (1, "AAPL", "income_statements")
     assert found["reason"] == "revenue: 'n/a' is not a number"
@@ -33,7 +34,7 @@ def test_a_rejected_record_is_kept_with_its_reason_and_place(lake: Lake, tmp_pat
     assert (log["records_fetched"], log["records_rejected"], log["success"]) == (2, 1, True)
 
 
-def test_the_good_records_beside_a_bad_one_land(lake: Lake, tmp_path: Path) -> None:
+def test_the_good_records_beside_a_bad_one_land(lake: Lake, cache: Path) -> None:
     """One bad bar costs one bar."""
     bars = [
         bar("2020-01-02", 1.0),
@@ -42,7 +43,8 @@ def test_the_good_records_beside_a_bad_one_land(lake: Lake, tmp_path: Path) -> N
         bar("bad"),
         bar("2020-01-07", 4.0),
     ]
-    report = land(lake, tmp_path, Entry("AAPL", "price", bars))
+    Entry("AAPL", "price", bars).write(cache)
+    report = lake.migrate(cache)
     assert lake.sql("SELECT close_price FROM price_data ORDER BY date")["close_price"].to_list() == [
         1.0,
         3.0,
@@ -53,21 +55,23 @@ def test_the_good_records_beside_a_bad_one_land(lake: Lake, tmp_path: Path) -> N
 
 
 def test_positions_are_those_in_the_file_also_beside_records_that_are_no_objects(
-    lake: Lake, tmp_path: Path
+    lake: Lake, cache: Path
 ) -> None:
     """Reports name the place in the file, counting everything that is in it."""
-    data = [None, bar("2020-01-02"), "text", bar("2020-01-03", close=-1), 7, [], bar("2020-01-06")]
-    report = land(lake, tmp_path, Entry("AAPL", "price", data))
+    data: list[Any] = [None, bar("2020-01-02"), "text", bar("2020-01-03", close=-1), 7, [], bar("2020-01-06")]
+    Entry("AAPL", "price", data).write(cache)
+    report = lake.migrate(cache)
     assert [r["position"] for r in _rejected(lake)] == [0, 2, 3, 4, 5]
     assert lake.sql("SELECT count(*) AS n FROM price_data").item() == 2
     assert (report.records, report.rejected) == (7, 5)
     assert_keys_unique(lake)
 
 
-def test_a_file_of_nothing_but_bad_records_lands_none_and_is_logged(lake: Lake, tmp_path: Path) -> None:
+def test_a_file_of_nothing_but_bad_records_lands_none_and_is_logged(lake: Lake, cache: Path) -> None:
     """All records of a file may be rejected; the file was still read, and is not read again."""
     entry = Entry("AAPL", "income", [income(date="?"), income(period="H1")])
-    report = land(lake, tmp_path, entry)
+    entry.write(cache)
+    report = lake.migrate(cache)
     assert report.new == {}
     assert lake.sql("SELECT * FROM income_statements").is_empty()
     assert lake.fetch_log().select("records_fetched", "records_rejected", "success").rows() == [(2, 2, True)]
@@ -85,7 +89,7 @@ def test_rejects_do_not_grow_when_a_cache_is_migrated_again(lake: Lake, cache: P
 def test_the_log_has_a_line_for_each_file_with_what_it_covered(lake: Lake, tmp_path: Path) -> None:
     """The log says what was asked, when it had been served, how much came and which days it spans."""
     entry = Entry("BRK.B", "price", [bar("2020-01-06"), bar("2020-01-02"), bar("2020-01-03", close=0)])
-    land(lake, tmp_path, entry, Entry("BRK.B", "income", []))
+    arrive(lake, tmp_path, entry, Entry("BRK.B", "income", []))
     empty, log = lake.fetch_log().sort("data_type").to_dicts()
     assert log["symbol"] == "BRK.B"
     assert log["data_type"] == "price_data"
@@ -101,7 +105,7 @@ def test_the_log_has_a_line_for_each_file_with_what_it_covered(lake: Lake, tmp_p
 def test_rows_say_when_they_were_fetched_and_when_recorded(lake: Lake, tmp_path: Path) -> None:
     """The time of the fetch comes from the cache, the time of recording from the clock."""
     before = datetime.now(UTC)
-    land(lake, tmp_path, Entry("AAPL", "price", [bar("2020-01-02")]))
+    arrive(lake, tmp_path, Entry("AAPL", "price", [bar("2020-01-02")]))
     row = lake.sql("SELECT fetched_at, recorded_at, source_provider FROM price_data").row(0, named=True)
     assert row["fetched_at"] == FETCHED
     assert before <= row["recorded_at"] <= datetime.now(UTC)

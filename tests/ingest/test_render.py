@@ -40,7 +40,7 @@ def _sent(cache: Path, folder: str) -> dict[_Key, dict[str, Any]]:
 def test_rows_come_back_as_the_records_that_were_sent(
     request: pytest.FixtureRequest, cache: Path, fixture: str, folder: str
 ) -> None:
-    """Every record of the samples, rendered from the lake, equals the original in every value that it gave."""
+    """Every record of the samples, rendered from the lake, equals the original in every value it gave."""
     lake: Lake = request.getfixturevalue(fixture)
     rows = lake.sql(f"SELECT * FROM {folder}")
     rendered = render(rows, _TABLES[folder], "v3")

@@ -136,7 +136,7 @@ def test_a_date_after_the_fetch_is_rejected(dataset: str) -> None:
     ],
 )
 def test_an_acceptance_is_new_york_wall_time(sent: str | None, moment: datetime | None) -> None:
-    """Acceptance times are read on New York's clock, over both of its yearly jumps, never earlier than true."""
+    """Acceptance times are read on New York's clock, over both its yearly jumps, never too early."""
     assert _one("accepted_at", income(acceptedDate=sent)) == moment
 
 
@@ -144,7 +144,7 @@ def test_an_acceptance_is_new_york_wall_time(sent: str | None, moment: datetime 
     "sent", ["yesterday", "2020-10-29 25:00:00", "18:06:25", "2020-13-01 10:00:00", 1603994785]
 )
 def test_what_is_no_time_rejects_its_record(sent: Any) -> None:
-    """An acceptance that cannot be read would decide when the figures count as known, so it is not ignored."""
+    """An acceptance decides when figures count as known, so one that cannot be read is not ignored."""
     assert _reason(income(acceptedDate=sent)).startswith("acceptedDate: '")
 
 

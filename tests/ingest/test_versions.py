@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,11 @@ from tests.support import (
     FETCHED,
     LATER,
     Entry,
+    arrive,
     assert_keys_unique,
     assert_same_content,
     content,
     income,
-    land,
 )
 
 _KIND = "SELECT version, change_kind FROM income_statements ORDER BY version"
@@ -37,13 +36,13 @@ def _statement(at: Any, limit: int = 20, **fields: Any) -> Entry:
 def _land(lake: Lake, folder: Path, *generations: dict[str, Any]) -> None:
     """Land one statement as sent at several times, a day apart, each as a cache of its own."""
     for i, fields in enumerate(generations):
-        land(lake, folder, _statement(EARLIER + i * _DAY, **fields))
+        arrive(lake, folder, _statement(EARLIER + i * _DAY, **fields))
 
 
 def test_equal_records_in_several_files_are_one_row(lake: Lake, tmp_path: Path) -> None:
     """The same quarter in files of different limits, and fetched again later, is one version."""
-    land(lake, tmp_path, _statement(EARLIER, 8), _statement(EARLIER, 20), _statement(FETCHED, 60))
-    land(lake, tmp_path, _statement(LATER, 20))
+    arrive(lake, tmp_path, _statement(EARLIER, 8), _statement(EARLIER, 20), _statement(FETCHED, 60))
+    arrive(lake, tmp_path, _statement(LATER, 20))
     assert lake.sql(_KIND).rows() == [(1, "original")]
     assert lake.sql("SELECT fetched_at FROM income_statements").item() == EARLIER
 
@@ -56,7 +55,7 @@ def test_a_later_acceptance_with_other_values_is_a_restatement(lake: Lake, tmp_p
 
 
 def test_versions_are_in_order_of_acceptance_not_of_fetch(lake: Lake, tmp_path: Path) -> None:
-    """A vendor that serves the amended filing first and the original later does not make the original newest."""
+    """A vendor that serves the amended filing first and the original later does not make that newest."""
     _land(lake, tmp_path, {"revenue": 2, "acceptedDate": "2020-12-01 17:00:00"}, {"revenue": 1})
     assert lake.sql(_REVENUE).rows() == [(1, 1.0), (2, 2.0)]
     assert lake.sql(_KIND).rows() == [(1, "original"), (2, "restatement")]
@@ -68,13 +67,11 @@ def test_other_values_under_the_same_acceptance_are_a_vendor_revision(lake: Lake
     assert lake.sql(_KIND).rows() == [(1, "original"), (2, "vendor_revision")]
 
 
-@pytest.mark.parametrize(
-    ("new", "old"), [(4, 1), (3, 2), (1, 10), (7, 1), (20, 1)], ids=lambda value: str(value)
-)
+@pytest.mark.parametrize(("new", "old"), [(4, 1), (3, 2), (1, 10), (7, 1), (20, 1)], ids=str)
 def test_share_items_moved_by_a_split_are_a_split_rebase(
     lake: Lake, tmp_path: Path, new: int, old: int
 ) -> None:
-    """Counts of shares times the ratio, figures per share by it, and nothing else: forward, odd and reverse splits."""
+    """Counts of shares times the ratio, figures per share by it: forward, odd and reverse splits."""
     before = {
         "weightedAverageShsOut": 1_000_000,
         "weightedAverageShsOutDil": 1_050_000,
@@ -105,8 +102,8 @@ def test_share_items_moved_by_a_split_are_a_split_rebase(
 def test_what_only_resembles_a_split_is_a_vendor_revision(
     lake: Lake, tmp_path: Path, after: dict[str, Any]
 ) -> None:
-    """A change is called a split's only when everything that counts shares moved, by one such ratio, and nothing else."""
-    only = {"weightedAverageShsOutDil": ..., "epsdiluted": ...}
+    """A change is a split's only when all that counts shares moved, by one ratio, and nothing else."""
+    only: dict[str, Any] = {"weightedAverageShsOutDil": ..., "epsdiluted": ...}
     _land(lake, tmp_path, {"weightedAverageShsOut": 1_000_000, "eps": 2.0} | only, after | only)
     assert lake.sql(_KIND).rows() == [(1, "original"), (2, "vendor_revision")]
 
@@ -138,7 +135,7 @@ def test_a_copy_that_lost_values_makes_no_version(lake: Lake, tmp_path: Path) ->
 
 def test_the_fuller_record_of_one_fetch_is_the_one_kept(lake: Lake, tmp_path: Path) -> None:
     """Of two files of one moment, one complete and one with losses, only the complete content counts."""
-    land(
+    arrive(
         lake,
         tmp_path,
         _statement(FETCHED, 8, eps=None, link=None),
@@ -149,7 +146,7 @@ def test_the_fuller_record_of_one_fetch_is_the_one_kept(lake: Lake, tmp_path: Pa
 
 def test_a_value_that_comes_back_is_a_version_of_its_own(lake: Lake, tmp_path: Path) -> None:
     """X, then Y, then X again, within one cache: three versions, and the newest says X."""
-    land(
+    arrive(
         lake,
         tmp_path,
         _statement(EARLIER, 8, revenue=1),
@@ -159,7 +156,7 @@ def test_a_value_that_comes_back_is_a_version_of_its_own(lake: Lake, tmp_path: P
     assert lake.sql(_REVENUE).rows() == [(1, 1.0), (2, 2.0), (3, 1.0)]
 
 
-@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+@pytest.mark.parametrize("order", [(0, 2, 1), (2, 0, 1), (2, 1, 0)], ids=str)
 def test_a_value_that_comes_back_is_a_version_in_any_order_of_arrival(
     lake: Lake, tmp_path: Path, order: tuple[int, ...]
 ) -> None:
@@ -170,21 +167,20 @@ def test_a_value_that_comes_back_is_a_version_in_any_order_of_arrival(
         _statement(LATER, revenue=1),
     ]
     for i in order:
-        land(lake, tmp_path, generations[i])
+        arrive(lake, tmp_path, generations[i])
     assert lake.sql(_REVENUE).rows() == [(1, 1.0), (2, 2.0), (3, 1.0)]
-    assert lake.sql("SELECT fetched_at FROM income_statements ORDER BY version")["fetched_at"].to_list() == [
-        EARLIER, FETCHED, LATER,
-    ]  # fmt: skip
+    found = lake.sql("SELECT fetched_at, split_basis_date FROM income_statements ORDER BY version").rows()
+    assert found == [(at, at.date()) for at in (EARLIER, FETCHED, LATER)]
 
 
 def test_a_fetch_that_rejected_the_record_confirms_nothing(lake: Lake, tmp_path: Path) -> None:
-    """X, then Y; a third fetch whose record of that quarter was bad does not make X the newest, in any order."""
+    """X, then Y; a third fetch whose record of that quarter was bad does not make X the newest."""
     around = [income(day, "Q1", revenue=7) for day in ("2019-06-29", "2019-12-28")]
     first = Entry("AAPL", "income", [income("2019-09-28", revenue=1), *around], cached_at=EARLIER)
     second = _statement(FETCHED, revenue=2)
     third = Entry("AAPL", "income", [income("2019-09-28", revenue="n/a"), *around], cached_at=LATER)
     for entry in (first, third, second):
-        land(lake, tmp_path, entry)
+        arrive(lake, tmp_path, entry)
     found = lake.sql(
         "SELECT version, revenue FROM income_statements WHERE fiscal_date = '2019-09-28' ORDER BY 1"
     )
@@ -196,19 +192,19 @@ def test_a_fetch_that_lacked_the_record_confirms_nothing(lake: Lake, tmp_path: P
     around = [income(day, "Q1", revenue=7) for day in ("2019-06-29", "2019-12-28")]
     first = Entry("AAPL", "income", [income("2019-09-28", revenue=1), *around], cached_at=EARLIER)
     for entry in (first, Entry("AAPL", "income", around, cached_at=LATER), _statement(FETCHED, revenue=2)):
-        land(lake, tmp_path, entry)
+        arrive(lake, tmp_path, entry)
     found = lake.sql(
         "SELECT version, revenue FROM income_statements WHERE fiscal_date = '2019-09-28' ORDER BY 1"
     )
     assert found.rows() == [(1, 1.0), (2, 2.0)]
 
 
-@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+@pytest.mark.parametrize("order", [(0, 2, 1), (2, 0, 1), (2, 1, 0)], ids=str)
 def test_three_contents_get_the_same_versions_in_any_order_of_arrival(
     lake: Lake, tmp_path: Path, order: tuple[int, ...]
 ) -> None:
     """Original, split rebase and restatement, landed in any order, end with the same numbers and kinds."""
-    rebased = {
+    rebased: dict[str, Any] = {
         "weightedAverageShsOut": 68230496000,
         "weightedAverageShsOutDil": 69026080000,
         "eps": 0.185,
@@ -220,7 +216,7 @@ def test_three_contents_get_the_same_versions_in_any_order_of_arrival(
         _statement(LATER, **rebased, revenue=9, acceptedDate="2021-05-01 12:00:00"),
     ]
     for i in order:
-        land(lake, tmp_path, generations[i])
+        arrive(lake, tmp_path, generations[i])
     assert lake.sql(_KIND).rows() == [(1, "original"), (2, "split_rebase"), (3, "restatement")]
     assert lake.sql("SELECT fetched_at FROM income_statements ORDER BY version")["fetched_at"].to_list() == [
         EARLIER, FETCHED, LATER,
@@ -228,12 +224,12 @@ def test_three_contents_get_the_same_versions_in_any_order_of_arrival(
 
 
 def test_equal_records_of_one_moment_leave_the_same_trace_in_any_order(tmp_path: Path) -> None:
-    """Of two files with the same record and time of fetch the same one is named as the source, whichever came first."""
+    """Of two files with one record and time of fetch the same is named as the source in any order."""
     files, lakes = [_statement(FETCHED, 8), _statement(FETCHED, 60)], []
     for order in ((0, 1), (1, 0)):
         lakes.append(fl.open(tmp_path / f"lake{order}"))
         for i in order:
-            land(lakes[-1], tmp_path, files[i])
+            arrive(lakes[-1], tmp_path, files[i])
     assert_same_content(content(lakes[0]), content(lakes[1]))
 
 
@@ -253,7 +249,7 @@ def test_a_corrected_fiscal_year_moves_no_version_away(lake: Lake, tmp_path: Pat
 
 def test_quarter_and_year_of_the_same_day_are_versions_of_their_own(lake: Lake, tmp_path: Path) -> None:
     """Q4 and FY end on one day and are two things."""
-    land(
+    arrive(
         lake,
         tmp_path,
         Entry("AAPL", "income", [income("2019-09-28", "Q4"), income("2019-09-28", "FY", revenue=5)]),
@@ -266,7 +262,7 @@ def test_quarter_and_year_of_the_same_day_are_versions_of_their_own(lake: Lake, 
 
 def test_a_late_filing_of_an_old_quarter_is_no_version_of_a_newer_one(lake: Lake, tmp_path: Path) -> None:
     """Acceptance orders the versions of one period only; periods are told apart by their end."""
-    land(
+    arrive(
         lake,
         tmp_path,
         Entry(
@@ -294,16 +290,18 @@ def test_vendor_ratios_have_versions_like_statements(lake: Lake, tmp_path: Path)
         "currentRatio": 1.36,
     }
     for at, value in ((EARLIER + 400 * _DAY, 1.36), (FETCHED, 1.36), (LATER, 1.4)):
-        land(lake, tmp_path, Entry("AAPL", "ratios", [ratios | {"currentRatio": value}], cached_at=at))
-    assert lake.sql("SELECT version, change_kind, metrics->>'currentRatio' FROM vendor_ratios ORDER BY 1").rows() == [
+        arrive(lake, tmp_path, Entry("AAPL", "ratios", [ratios | {"currentRatio": value}], cached_at=at))
+    found = lake.sql("SELECT version, change_kind, metrics->>'currentRatio' FROM vendor_ratios ORDER BY 1")
+    assert found.rows() == [
         (1, "original", "1.36"), (2, "vendor_revision", "1.4"),
     ]  # fmt: skip
 
 
 def test_the_split_of_2020_rebased_every_statement_of_the_sample_that_counts_shares(lake_both: Lake) -> None:
-    """Between the two samples the income statements known to both were re-based; no other statement changed."""
+    """The income statements known to both samples were re-based; no other statement changed."""
     kinds = lake_both.sql(
-        "SELECT statement_type, change_kind, count(*) AS n FROM financial_statements WHERE version > 1 GROUP BY ALL"
+        "SELECT statement_type, change_kind, count(*) AS n FROM financial_statements WHERE version > 1 "
+        "GROUP BY ALL"
     )
     assert kinds.rows() == [("income", "split_rebase", 42)]
     assert_keys_unique(lake_both)

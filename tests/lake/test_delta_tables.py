@@ -34,7 +34,7 @@ def test_a_table_reads_the_same_through_the_delta_library_alone(lake_both: Lake,
     assert mine.height > 0
     assert set(arrow.column_names) == set(TABLES[name].names())
     frame = pl.DataFrame(pl.from_arrow(arrow))
-    assert_frame_equal(_sorted(frame.cast(dict(mine.schema))), _sorted(mine), check_exact=True)
+    assert_frame_equal(_sorted(frame.cast(mine.schema)), _sorted(mine), check_exact=True)
 
 
 def test_the_folder_describes_itself(lake_both: Lake) -> None:

@@ -77,7 +77,7 @@ def test_a_file_of_unknown_extent_is_always_kept() -> None:
 
 @pytest.mark.parametrize("files_at_once", [1, 3])
 def test_bars_of_long_symbols_are_found_beside_short_ones(lake: Lake, files_at_once: int) -> None:
-    """Symbols of 40, 60 and 120 characters, in files of their own and together, answer with all their bars."""
+    """Symbols of 40, 60 and 120 characters, in files of their own or not, answer with all their bars."""
     symbols = ["A", *_LONG, "U" * 120, "Z"]
     days = [date(2019, 12, 30) + timedelta(days=i) for i in range(4)]
     groups = [symbols[i::files_at_once] for i in range(files_at_once)]

@@ -58,7 +58,7 @@ def test_the_counts_of_the_report_add_up(lake: Lake) -> None:
 
 
 def test_every_good_record_landed(lake_dirty: Lake, lake_2021: Lake) -> None:
-    """Beside all the faults the dirty cache holds what the clean one does: the tables have the same content."""
+    """Beside its faults the dirty cache holds what the clean one does: the tables are the same."""
     dirty, clean = content(lake_dirty), content(lake_2021)
     for name in _CONTENT:
         mine, other = dirty[name].drop(_SOURCE), clean[name].drop(_SOURCE)

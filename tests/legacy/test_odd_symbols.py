@@ -49,7 +49,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Path]:
 
 
 def test_odd_symbols_are_all_there_and_validate(odd: tuple[Lake, Path]) -> None:
-    """Quotes, dots, digits, device names, blanks and length: each symbol's records are in the lake by value."""
+    """Quotes, dots, digits, device names, blanks, length: each symbol's records are in the lake."""
     lake, place = odd
     assert sorted(lake.sql("SELECT DISTINCT symbol FROM price_data")["symbol"]) == sorted(_SYMBOLS)
     for name in ("first", "second"):

@@ -20,16 +20,15 @@ _REVENUE = "SELECT revenue FROM income_statements ORDER BY fiscal_date, fiscal_p
 
 
 def _faults(lake: Lake, cache: Path) -> list[tuple[str, str]]:
-    report = lake.migrate(cache)
-    assert lake.validate(cache).faults == report.faults
-    found: list[tuple[str, str]] = report.faults
+    """Return the files that a migration could not read, and why."""
+    found: list[tuple[str, str]] = lake.migrate(cache, dry_run=True).faults
     return found
 
 
 # 1. Expired entries; the day of the fetch.
 
 
-@pytest.mark.parametrize("ttl", [0, -1, 3600, None, "forever"])
+@pytest.mark.parametrize("ttl", [0, 3600, "forever"])
 def test_an_expired_entry_is_read_like_any_other(lake: Lake, cache: Path, ttl: Any) -> None:
     """History does not expire: the time-to-live is ignored."""
     Entry("AAPL", "income", [income("2019-09-28")], cached_at=EARLIER, envelope={"_ttl": ttl}).write(cache)
@@ -45,14 +44,13 @@ def test_an_expired_entry_is_read_like_any_other(lake: Lake, cache: Path, ttl: A
     ids=str,
 )
 def test_an_entry_without_a_time_of_fetching_is_a_fault(lake: Lake, cache: Path, at: Any) -> None:
-    """Without the day of the fetch nobody knows the split basis of what is inside: the file is named, not guessed."""
+    """Without the day of the fetch nobody knows the split basis: the file is named, nothing is guessed."""
     entry = Entry("AAPL", "income", [income()], cached_at=at)
     entry.write(cache)
     [(path, reason)] = _faults(lake, cache)
     assert path == entry.path
     assert "_cached_at" in reason
     assert "split basis" in reason
-    assert lake.sql(_REVENUE).is_empty()
 
 
 def test_an_entry_fetched_in_the_future_is_a_fault(lake: Lake, cache: Path) -> None:
@@ -61,14 +59,14 @@ def test_an_entry_fetched_in_the_future_is_a_fault(lake: Lake, cache: Path) -> N
     assert len(_faults(lake, cache)) == 1
 
 
-@pytest.mark.parametrize("at", [1617228000, 1617228000.0, "1617228000", 1617228000.25])
-def test_the_time_of_fetching_may_be_written_in_several_ways(lake: Lake, cache: Path, at: Any) -> None:
+def test_the_time_of_fetching_may_be_written_in_several_ways(lake: Lake, cache: Path) -> None:
     """Seconds since 1970 as a whole number, a fraction or text."""
-    Entry("AAPL", "income", [income()], cached_at=at).write(cache)
+    ways: dict[str, Any] = {"A": 1617228000, "B": 1617228000.0, "C": "1617228000", "D": 1617228000.25}
+    for symbol, at in ways.items():
+        Entry(symbol, "income", [income(symbol=symbol)], cached_at=at).write(cache)
     assert lake.migrate(cache).clean
-    assert lake.sql("SELECT fetched_at FROM income_statements").item() == datetime.fromtimestamp(
-        float(at), UTC
-    )
+    found = dict(lake.sql("SELECT symbol, fetched_at FROM income_statements").rows())
+    assert found == {symbol: datetime.fromtimestamp(float(at), UTC) for symbol, at in ways.items()}
 
 
 # 2. The same quarter in several files.
@@ -123,8 +121,8 @@ def test_ratios_filed_as_quarterly_have_the_period_of_each_record(lake: Lake, ca
 
 def test_an_annual_file_in_which_records_name_no_period_is_of_years(lake: Lake, cache: Path) -> None:
     """Where the records are silent, annual in the name means FY; quarterly cannot say which quarter."""
-    Entry("AAPL", "income", [income(period=None)], period="annual", limit=4).write(cache)
-    quarterly = Entry("AAPL", "income", [income(period=None)])
+    Entry("AAPL", "income", [income() | {"period": None}], period="annual", limit=4).write(cache)
+    quarterly = Entry("AAPL", "income", [income() | {"period": None}])
     quarterly.write(cache)
     report = lake.migrate(cache)
     assert report.rejects == [(quarterly.path, 0, "period: missing")]
@@ -161,57 +159,70 @@ def test_records_that_were_changed_on_their_way_are_the_same_content(lake: Lake,
 
 # 5. Broken writes, and errors saved as data.
 
-_GOOD_BODY = gzip.compress(Entry("AAPL", "income", [income()]).text().encode(), mtime=0)
+_GOOD = Entry("AAPL", "income", [income()]).text().encode()
+_PACKED = gzip.compress(_GOOD, mtime=0)
+_CUT, _NOT_JSON, _NO_ENVELOPE, _NO_LIST = "gzip cut short or damaged", "not JSON", "no envelope", "not a list"
 _BROKEN = {
     "empty": (b"", "empty file"),
-    "gzip cut": (_GOOD_BODY[:-40], "gzip cut short or damaged"),
-    "gzip head only": (_GOOD_BODY[:10], "gzip cut short or damaged"),
-    "gzip bit flipped": (_GOOD_BODY[:60] + bytes([_GOOD_BODY[60] ^ 255]) + _GOOD_BODY[61:], "gzip cut short or damaged"),
-    "json cut": (gzip.compress(Entry("AAPL", "income", [income()]).text().encode()[:-300]), "not JSON, or cut short"),
+    "gzip cut": (_PACKED[:-40], _CUT),
+    "gzip head only": (_PACKED[:10], _CUT),
+    "gzip byte flipped": (_PACKED[:60] + bytes([_PACKED[60] ^ 255]) + _PACKED[61:], _CUT),
+    "json cut": (gzip.compress(_GOOD[:-300]), _NOT_JSON),
     "html": (gzip.compress(b"\n<!DOCTYPE html><html>502 Bad Gateway</html>"), "HTML or XML instead of JSON"),
     "plain html": (b"<html></html>", "HTML or XML instead of JSON"),
-    "vendor error": (gzip.compress(b'{"Error Message": "Limit Reach . Please upgrade"}'), "Limit Reach"),
+    "vendor error": (b'{"Error Message": "Limit Reach . Please upgrade"}', "Limit Reach"),
     "vendor error in data": (
-        gzip.compress(json.dumps({"data": {"Error Message": "Invalid API KEY."}, "_cached_at": 1617228000}).encode()),
-        "Invalid API KEY.",
+        b'{"data": {"Error Message": "Invalid KEY"}, "_cached_at": 1617228000}',
+        "Invalid KEY",
     ),
-    "text": (b"Too Many Requests", "not JSON"),
+    "text": (b"Too Many Requests", _NOT_JSON),
     "binary": (b"\x80\x81\x82\xff", "not"),
-    "blank": (gzip.compress(b"  \n"), "not JSON"),
-    "null": (gzip.compress(b"null"), "no envelope"),
-    "number": (gzip.compress(b"7"), "no envelope"),
-    "bare list": (gzip.compress(json.dumps([income()]).encode()), "no envelope"),
-    "no data": (gzip.compress(b'{"_cached_at": 1617228000}'), "no envelope"),
-    "data null": (gzip.compress(b'{"data": null, "_cached_at": 1617228000}'), "not a list"),
-    "data text": (gzip.compress(b'{"data": "[]", "_cached_at": 1617228000}'), "not a list"),
-    "data object": (gzip.compress(b'{"data": {"date": "2020-09-26"}, "_cached_at": 1617228000}'), "not a list"),
-    "nested": (gzip.compress(b"[" * 200_000), "not"),
-    "endless digits": (gzip.compress(b'{"data": [{"revenue": 1' + b"0" * 5000 + b'}], "_cached_at": 1617228000}'), ""),
-}  # fmt: skip
+    "blank": (b"  \n", _NOT_JSON),
+    "null": (b"null", _NO_ENVELOPE),
+    "number": (b"7", _NO_ENVELOPE),
+    "bare list": (json.dumps([income()]).encode(), _NO_ENVELOPE),
+    "no data": (b'{"_cached_at": 1617228000}', _NO_ENVELOPE),
+    "data null": (b'{"data": null, "_cached_at": 1617228000}', _NO_LIST),
+    "data text": (b'{"data": "[]", "_cached_at": 1617228000}', _NO_LIST),
+    "data object": (b'{"data": {"date": "2020-09-26"}, "_cached_at": 1617228000}', _NO_LIST),
+    "nested": (b"[" * 200_000, "not"),
+    "endless digits": (b'{"data": [{"revenue": 1' + b"0" * 5000 + b'}], "_cached_at": 1617228000}', ""),
+}
 
 
 @pytest.mark.parametrize("case", _BROKEN)
-def test_a_file_that_cannot_be_read_is_named_with_the_reason_and_the_rest_goes_on(
-    lake: Lake, cache: Path, case: str
-) -> None:
-    """A broken file costs itself only: it is listed, logged as a failure, and its neighbours land."""
+def test_a_file_that_cannot_be_read_is_named_with_the_reason(lake: Lake, cache: Path, case: str) -> None:
+    """Whatever is wrong with a file, it is listed with a reason that a reader understands."""
     body, reason = _BROKEN[case]
     broken = Entry("AAPL", "income", [])
     broken.write(cache, body)
-    Entry("AAPL", "income", [income()], limit=8).write(cache)
     [(path, said)] = _faults(lake, cache)
     assert path == broken.path
     assert reason in said
-    assert lake.sql(_REVENUE).rows() == [(64698000000.0,)]
-    failed = lake.fetch_log().filter(~pl.col("success")).to_dicts()
-    assert [(f["endpoint"], f["error_message"]) for f in failed] == [(f"cache:{path}", said)]
+
+
+def test_broken_files_cost_themselves_only(lake: Lake, cache: Path) -> None:
+    """Among files broken in every way the good ones land, and the log remembers each failure."""
+    for i, (body, _) in enumerate(_BROKEN.values()):
+        Entry(f"S{i:02}", "income", []).write(cache, body)
+        Entry(f"S{i:02}", "income", [income(symbol=f"S{i:02}")], limit=8).write(cache)
+    faults = lake.migrate(cache).faults
+    assert len(faults) == len(_BROKEN)
+    assert lake.sql("SELECT count(*) AS n FROM income_statements").item() == len(_BROKEN)
+    failed = lake.fetch_log().filter(~pl.col("success"))
+    assert sorted(zip(failed["endpoint"], failed["error_message"], strict=True)) == [
+        (f"cache:{path}", reason) for path, reason in faults
+    ]
+    report = lake.validate(cache)
+    assert sorted(report.faults) == faults
+    assert (report.equal, report.differs, report.missing) == (len(_BROKEN), 0, 0)
 
 
 # 6. Leftovers, bookkeeping, strangers.
 
 
 def test_leftovers_and_bookkeeping_are_skipped_and_listed(lake: Lake, cache: Path) -> None:
-    """Locks, half-written files and the old cache's own notes hold no records; a report says what was left aside."""
+    """Locks, half-written files and the old cache's own notes hold no records; the report lists them."""
     name = Entry("AAPL", "income", [income()]).write(cache)
     for leftover in (
         f"{name}.tmp",
@@ -254,10 +265,10 @@ def test_a_folder_that_looks_like_an_entry_is_no_file(lake: Lake, cache: Path) -
 
 def test_a_cache_that_is_not_there_or_empty_is_an_error(lake: Lake, tmp_path: Path) -> None:
     """A mistyped path does not look like a migration of nothing."""
+    (tmp_path / "empty").mkdir()
     for ask in (lake.migrate, lake.validate):
         with pytest.raises(NotFound, match="No cache folder"):
             ask(tmp_path / "nowhere")
-        (tmp_path / "empty").mkdir(exist_ok=True)
         with pytest.raises(InvalidInput, match="no cache files"):
             ask(tmp_path / "empty")
 
@@ -266,7 +277,7 @@ def test_a_cache_that_is_not_there_or_empty_is_an_error(lake: Lake, tmp_path: Pa
 
 
 def test_a_price_file_updated_in_place_lands_each_day_once_on_its_basis(lake: Lake, cache: Path) -> None:
-    """Unordered, repeated, and with days on two split bases: the re-based bar is current, the other is kept."""
+    """Unordered, repeated, and with a day on two split bases: the re-based bar is current."""
     bars = [
         bar("2020-08-31", 129.04, volume=225702700, unadjustedVolume=225702700),
         bar("2020-08-28", 499.23, volume=46907479, unadjustedVolume=46907479),
@@ -307,7 +318,7 @@ _AFTER = [bar("2020-08-31", 104.0), bar("2020-09-01", 105.0)]
 def test_bars_left_on_the_old_basis_are_not_valued_on_the_new_one(
     lake: Lake, cache: Path, bars: list[dict[str, Any]]
 ) -> None:
-    """A history that was extended after a split, its past re-based in part or not at all, has the right market caps."""
+    """A history extended after a split, its past re-based in part or not at all, has the right caps."""
     statement = income(
         "2020-06-27", "Q3", acceptedDate="2020-07-30 18:00:00", weightedAverageShsOut=4_000_000
     )
@@ -335,12 +346,12 @@ def test_a_zero_is_stored_as_sent(lake: Lake, cache: Path) -> None:
     assert lake.validate(cache).clean
 
 
-@pytest.mark.parametrize(("label", "stored"), [("2021", 2021), (2021, 2021), (2021.0, 2021)])
-def test_the_label_of_the_year_is_the_fiscal_year(lake: Lake, cache: Path, label: Any, stored: int) -> None:
-    """Apple's quarter to December 2020 is of its fiscal year 2021."""
-    Entry("AAPL", "income", [income("2020-12-26", "Q1", calendarYear=label)]).write(cache)
+def test_the_label_of_the_year_is_the_fiscal_year(lake: Lake, cache: Path) -> None:
+    """Apple's quarter to December 2020 is of its fiscal year 2021, as text, a whole number or a fraction."""
+    for symbol, label in {"A": "2021", "B": 2021, "C": 2021.0}.items():
+        Entry(symbol, "income", [income("2020-12-26", "Q1", symbol=symbol, calendarYear=label)]).write(cache)
     assert lake.migrate(cache).clean
-    assert lake.sql("SELECT fiscal_year FROM income_statements").rows() == [(stored,)]
+    assert lake.sql("SELECT fiscal_year FROM income_statements").rows() == [(2021,)] * 3
     assert lake.validate(cache).clean
 
 
@@ -376,7 +387,7 @@ def test_fiscal_years_may_end_on_any_day_of_the_week(lake: Lake, cache: Path) ->
 
 
 def test_a_period_first_filed_years_late_stands_in_its_place(lake: Lake, cache: Path) -> None:
-    """A quarter that first appears in a filing a year later is known only from then on, and is the older quarter."""
+    """A quarter that first appears in a filing a year later is known from then on, and the older one."""
     late = income(
         "2015-06-30",
         "Q2",
@@ -474,25 +485,25 @@ def test_a_cached_frame_of_bars_has_its_dates_in_the_index(lake: Lake, cache: Pa
 def test_a_cached_frame_whose_parts_do_not_fit_is_a_fault(
     lake: Lake, cache: Path, frame: dict[str, Any]
 ) -> None:
-    """A frame with parts missing or of unequal length is named, and its neighbours land."""
+    """A frame with parts missing or of unequal length is named."""
     broken = Entry("AAPL", "price", {"_type": "DataFrame"} | frame)
     broken.write(cache)
-    Entry("AAPL", "income", [income()]).write(cache)
     [(path, reason)] = _faults(lake, cache)
     assert path == broken.path
     assert "DataFrame" in reason
-    assert lake.sql(_REVENUE).height == 1
 
 
-@pytest.mark.parametrize("junk", [None, 7, "text", [], [income()], True])
-def test_records_that_are_no_objects_are_rejected_one_by_one(lake: Lake, cache: Path, junk: Any) -> None:
-    """A stray value between the records costs nobody else a place, and is reported with its own."""
-    entry = Entry("AAPL", "income", [income("2020-06-27", "Q3"), junk, income()])
+def test_records_that_are_no_objects_are_rejected_one_by_one(lake: Lake, cache: Path) -> None:
+    """Stray values between the records cost nobody else a place, and are reported with their own."""
+    data = [income("2020-06-27", "Q3"), None, 7, "text", [], [income()], True, income()]
+    entry = Entry("AAPL", "income", data)
     entry.write(cache)
     report = lake.migrate(cache)
-    assert [(path, position) for path, position, _ in report.rejects] == [(entry.path, 1)]
+    assert [(path, position) for path, position, _ in report.rejects] == [
+        (entry.path, i) for i in range(1, 7)
+    ]
     assert lake.sql(_REVENUE).height == 2
-    assert not lake.validate(cache).clean
+    assert lake.validate(cache).missing == 6
 
 
 def test_records_of_different_fields_in_one_file_are_all_read(lake: Lake, cache: Path) -> None:
@@ -529,30 +540,29 @@ def test_how_a_file_is_read_does_not_depend_on_the_files_before_it(lake: Lake, c
     assert lake.validate(cache).clean
 
 
-@pytest.mark.parametrize(
-    "number",
-    [2**53, 2**53 + 2, 2**63 - 1, 2**63, 2**64, 10**30, 10**400],
-    ids=lambda n: f"{len(str(n))} digits",
-)
-def test_a_huge_whole_number_is_the_nearest_double_or_rejected(lake: Lake, cache: Path, number: int) -> None:
+def test_a_huge_whole_number_is_the_nearest_double_or_rejected(lake: Lake, cache: Path) -> None:
     """No whole number is too large to be read: what a double can hold lands, what it cannot is rejected."""
-    Entry("AAPL", "income", [income(revenue=number), income("2020-06-27", "Q3")]).write(cache)
+    numbers = [2**53, 2**53 + 2, 2**63 - 1, 2**63, 2**64, 10**30, 10**400]
+    for i, number in enumerate(numbers):
+        beside = income("2020-06-27", "Q3", symbol=f"S{i}")
+        Entry(f"S{i}", "income", [income(symbol=f"S{i}", revenue=number), beside]).write(cache)
     report = lake.migrate(cache)
     assert report.faults == []
-    found = lake.sql("SELECT revenue FROM income_statements WHERE fiscal_period = 'Q4'").rows()
-    assert found == ([(float(number),)] if number < 10**300 else [])
-    assert len(report.rejects) == (number > 10**300)
+    found = lake.sql("SELECT revenue FROM income_statements WHERE fiscal_period = 'Q4' ORDER BY symbol")
+    assert found["revenue"].to_list() == [float(number) for number in numbers[:-1]]
+    assert [position for _, position, _ in report.rejects] == [0]
+    assert lake.sql("SELECT count(*) AS n FROM income_statements WHERE fiscal_period = 'Q3'").item() == 7
 
 
 # Symbols.
 
 
-def test_the_symbol_in_the_key_wins_over_the_mangled_one_in_the_name(lake: Lake, cache: Path) -> None:
-    """The name's case is the file system's; the key inside says how the symbol is written."""
-    Entry("AAPL", "price", [bar("2020-01-02")], key="AAPL_price_full_history_all_v2.0").write(cache)
-    Entry("BRK-B", "price", [bar("2020-01-02")], key="no key at all").write(cache)
+def test_the_key_says_how_the_symbol_is_written(lake: Lake, cache: Path) -> None:
+    """The name's case is the file system's; the key inside knows better."""
+    Entry("aapl", "price", [bar("2020-01-02")], key="AAPL_price_full_history_all_v2.0").write(cache)
     assert lake.migrate(cache).clean
-    assert lake.sql("SELECT symbol FROM price_data ORDER BY 1").rows() == [("AAPL",), ("BRK-B",)]
+    assert lake.sql("SELECT symbol FROM price_data").rows() == [("AAPL",)]
+    assert lake.validate(cache).clean
 
 
 @pytest.mark.parametrize(
@@ -566,15 +576,17 @@ def test_a_file_whose_key_contradicts_its_name_is_a_fault(lake: Lake, cache: Pat
     assert path == entry.path
     assert "key says" in reason
     assert "AAPL price" in reason
-    assert lake.sql("SELECT * FROM price_data").is_empty()
 
 
-@pytest.mark.parametrize("key", [None, 7, [], {}, ""])
-def test_a_key_that_says_nothing_leaves_the_name(lake: Lake, cache: Path, key: Any) -> None:
+def test_a_key_that_says_nothing_leaves_the_name(lake: Lake, cache: Path) -> None:
     """A missing or foreign key is no contradiction."""
-    Entry("AAPL", "price", [bar("2020-01-02")], envelope={"_cache_key": key}).write(cache)
+    keys: list[Any] = [None, 7, [], {}, "", "no key at all"]
+    for i, key in enumerate(keys):
+        Entry(f"S{i}", "price", [bar("2020-01-02")], envelope={"_cache_key": key}).write(cache)
     assert lake.migrate(cache).clean
-    assert lake.sql("SELECT symbol FROM price_data").rows() == [("AAPL",)]
+    assert lake.sql("SELECT symbol FROM price_data ORDER BY 1")["symbol"].to_list() == [
+        f"S{i}" for i in range(len(keys))
+    ]
 
 
 def test_a_symbol_with_a_slash_is_known_from_its_records(lake: Lake, cache: Path) -> None:
@@ -596,16 +608,16 @@ def test_items_with_odd_names_survive_and_are_compared(lake: Lake, cache: Path) 
         "": 6,
         "back\\slash": 7,
     }
-    Entry("AAPL", "income", [income(**odd)]).write(cache)
+    Entry("AAPL", "income", [income() | odd]).write(cache)
     assert lake.migrate(cache).clean
     assert json.loads(lake.sql("SELECT extra FROM income_statements").item()) == odd
     assert lake.validate(cache).clean
-    Entry("AAPL", "income", [income(**odd | {"Shareholder's equity": 1.75})]).write(cache)
+    Entry("AAPL", "income", [income() | odd | {"Shareholder's equity": 1.75}]).write(cache)
     assert not lake.validate(cache).clean
 
 
 def test_the_batch_a_file_is_read_in_does_not_change_what_lands(lake: Lake, cache: Path) -> None:
-    """An item that is a number in one file and text in another is in both what it is, read together or apart."""
+    """An item that is a number in one file and text in another is in both what it is."""
     Entry("AAA", "income", [income(symbol="AAA", novelty=5)]).write(cache)
     Entry("BBB", "income", [income(symbol="BBB", novelty="n/a")]).write(cache)
     Entry("CCC", "income", [income(symbol="CCC", novelty=True)]).write(cache)

@@ -20,7 +20,7 @@ _AAPL_Q = (pl.col("symbol") == "AAPL") & (pl.col("fiscal_date") == date(2020, 6,
 def _altered(
     lake: Lake, place: Path, table: str, partition: int, change: pl.Expr | None, **values: pl.Expr
 ) -> Lake:
-    """Return a copy of a lake in which rows of one partition were removed or given other values, behind its back."""
+    """Return a copy of a lake in which rows of one partition were removed or given other values."""
     copied = copy_of(lake, place)
     with writing(copied) as tx:
         rows = tx.read(table, partitions=[partition])

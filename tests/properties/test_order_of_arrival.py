@@ -61,7 +61,7 @@ def _assert_order_is_nothing(answers: list[Fetched], order: Sequence[int]) -> No
     assert_same_content(landed(otherwise), landed(answers))
 
 
-@examples(40)
+@examples(16)
 @given(st.lists(_STATEMENTS, min_size=2, max_size=3), _ORDERS)
 def test_statements_end_the_same_in_any_order(
     generations: list[dict[tuple[str, str], dict[str, Any]]], order: Sequence[int]
@@ -71,17 +71,17 @@ def test_statements_end_the_same_in_any_order(
     _assert_order_is_nothing(answers, order)
 
 
-@examples(40)
+@examples(16)
 @given(st.lists(_BARS, min_size=2, max_size=3), _ORDERS)
 def test_bars_end_the_same_in_any_order(
     generations: list[dict[str, dict[str, Any]]], order: Sequence[int]
 ) -> None:
-    """Two or three fetches of some days, values moving or coming back: current and revised bars are the same."""
+    """Two or three fetches of some days, values moving or coming back: all bars are the same."""
     answers = [_bars(at, g) for at, g in zip(_FETCHES, generations, strict=False)]
     _assert_order_is_nothing(answers, order)
 
 
-@examples(15)
+@examples(8)
 @given(st.lists(_STATEMENT, min_size=2, max_size=3), _ORDERS)
 def test_statements_of_one_moment_end_the_same_in_any_order(
     contents: list[dict[str, Any]], order: Sequence[int]
@@ -92,7 +92,7 @@ def test_statements_of_one_moment_end_the_same_in_any_order(
     _assert_order_is_nothing(answers, order)
 
 
-@examples(15)
+@examples(8)
 @given(st.lists(_BAR, min_size=2, max_size=3), _ORDERS)
 def test_bars_of_one_moment_end_the_same_in_any_order(
     contents: list[dict[str, Any]], order: Sequence[int]
@@ -103,7 +103,7 @@ def test_bars_of_one_moment_end_the_same_in_any_order(
     _assert_order_is_nothing(answers, order)
 
 
-@examples(20)
+@examples(8)
 @given(st.lists(_STATEMENTS, min_size=2, max_size=3), st.lists(_BARS, min_size=2, max_size=3))
 def test_answers_landed_together_end_like_answers_landed_one_by_one(
     statements: list[dict[tuple[str, str], dict[str, Any]]], bars: list[dict[str, dict[str, Any]]]
@@ -114,9 +114,9 @@ def test_answers_landed_together_end_like_answers_landed_one_by_one(
     assert_same_content(landed(answers), landed(answers, together=True))
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)], ids=str)
+@pytest.mark.parametrize("order", [(2, 1, 0), (1, 2, 0)], ids=str)
 def test_a_real_lake_follows_the_same_rule(tmp_path: Path, order: tuple[int, ...]) -> None:
-    """The same through files, Delta tables and snapshots: three generations of a cache, migrated in several orders."""
+    """The same through files, tables and snapshots: three generations of a cache, in several orders."""
     generations = []
     for i, (at, factor) in enumerate(zip(_FETCHES, (1, 4, 4), strict=True)):
         place = tmp_path / f"cache{i}"

@@ -52,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @examples(150)
 @given(data=_RECORDS | _JSON, dataset=st.sampled_from(["income", "price", "ratios"]))
 def test_no_content_of_a_file_breaks_the_reading(folder: Path, data: Any, dataset: str) -> None:
-    """Whatever JSON a file holds, it is read or named as a fault, and each of its records lands or is rejected."""
+    """Whatever JSON a file holds, it is read or named as a fault, and each record lands or is rejected."""
     answer = _read(folder, Entry("AAPL", dataset, data))
     assert (answer.records is None) == (answer.error is not None)
     if isinstance(data, list):
@@ -91,7 +91,7 @@ def test_a_file_damaged_at_any_place_is_read_or_named(folder: Path, place: int, 
 def test_files_read_before_leave_no_mark_on_a_file(
     folder: Path, before: list[dict[str, Any]], after: list[dict[str, Any]]
 ) -> None:
-    """The columns of earlier files are an aid to speed: no field is lost, and no value changed, on account of them."""
+    """The columns of earlier files are an aid to speed: they cost no field and change no value."""
     shapes: Shapes = {}
     _read(folder, Entry("AAA", "income", before), shapes=shapes)
     entry = Entry("BBB", "income", after)
@@ -113,7 +113,7 @@ def test_files_read_before_leave_no_mark_on_a_file(
     st.lists(st.dictionaries(st.sampled_from(["vwap", "novelty", "label"]), _SCALAR), min_size=1, max_size=4)
 )
 def test_what_is_read_is_what_is_written(folder: Path, extras: list[dict[str, Any]]) -> None:
-    """Records that only the careful way can read, and those of the fast way, have the fields that are in the file."""
+    """Read the fast way or the careful way, records have the fields and values that are in the file."""
     records = [bar("2020-01-02") | extra for extra in extras]
     found = _read(folder, Entry("AAPL", "price", records))
     assert found.records is not None

@@ -52,7 +52,7 @@ def test_numbers_come_back_bit_for_bit(tmp_path_factory: Any, values: list[float
 def test_items_without_a_column_come_back_as_sent(
     tmp_path_factory: Any, extras: list[dict[str, Any]]
 ) -> None:
-    """Whatever the provider calls an item, and whatever is in it, it is in `extra`, and validation finds it."""
+    """Whatever the provider calls an item, and whatever is in it, `extra` has it, and validation sees it."""
     place = tmp_path_factory.mktemp("items")
     for i, extra in enumerate(extras):
         Entry("AAPL", "income", [income(_day(i), "Q1") | extra], limit=i).write(place / "cache")

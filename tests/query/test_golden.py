@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ def golden(question: str, symbol: str) -> list[Row]:
     return [row for row in rows if row["symbol"] == symbol]
 
 
+@cache
 def answers(lake: Lake, question: str, symbol: str) -> list[Row]:
     """Return the lake's rows for the days of the expected ones."""
     days = [row["date"] for row in golden(question, symbol)]

@@ -67,9 +67,12 @@ def test_a_symbol_or_date_asked_twice_gets_one_row(made: Lake) -> None:
 
 
 def test_repeats_in_sql_get_one_row_too(made: Lake) -> None:
-    """The SQL function itself takes repeats for one question."""
-    rows = made.sql("FROM market_caps(['GRID', 'GRID'], ['2021-03-01'::DATE, '2021-03-01'::DATE])")
-    assert rows["market_cap"].to_list() == [3000]
+    """The SQL function itself takes repeats for one question, with and without a bar on the day."""
+    rows = made.sql(
+        "FROM market_caps(['GRID', 'GRID', 'NOBODY', 'NOBODY'], $days::DATE[]) ORDER BY symbol, date",
+        days=["2021-03-01", "2021-03-07", "2021-03-01", "2021-03-07"],
+    )
+    assert rows["market_cap"].to_list() == [3000, 3000, None, None]
 
 
 def test_an_unknown_symbol_says_what_is_not_known(made: Lake) -> None:

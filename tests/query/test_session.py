@@ -170,7 +170,7 @@ def test_threads_share_a_lake(lake_2021: Lake, tmp_path: Path) -> None:
 # --- files left out ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("symbols", [["AAPL"], ["GOOGL", "NOBODY"], SYMBOLS])
+@pytest.mark.parametrize("symbols", [["GOOGL", "NOBODY"], SYMBOLS])
 @pytest.mark.parametrize(
     "days",
     [

@@ -20,7 +20,8 @@ _VALUES = {
     "splits_since": "7.0",
 }
 _HEAD = re.compile(
-    r"CREATE OR REPLACE (?P<kind>VIEW|MACRO) (?P<name>\w+)\s*(?:\((?P<arguments>[^)]*)\))?\s*AS(?P<table> TABLE)?"
+    r"CREATE OR REPLACE (?P<kind>VIEW|MACRO) (?P<name>\w+)\s*"
+    r"(?:\((?P<arguments>[^)]*)\))?\s*AS(?P<table> TABLE)?"
 )
 
 

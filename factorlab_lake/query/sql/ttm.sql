@@ -37,7 +37,7 @@ asked AS MATERIALIZED (
     FROM grid g JOIN spans s ON g.symbol = s.symbol AND g.date >= s.event AND g.date < s.until
 ),
 events AS MATERIALIZED (SELECT DISTINCT kind, symbol, event, newest FROM asked),
--- Four quarters end within 300 days: nothing older can be a leg.
+-- Four quarters end within 300 days of each other: nothing older can be a leg.
 known AS MATERIALIZED (
     SELECT e.kind, e.symbol, e.event, e.newest, c.fiscal_date, c.fiscal_period, c.available_date,
            c.reported_currency, c.version, c.is_year
@@ -45,16 +45,20 @@ known AS MATERIALIZED (
       ON c.kind = e.kind AND c.symbol = e.symbol AND c.available_date <= e.event AND c.superseded > e.event
      AND c.fiscal_date > e.newest - 310 AND (NOT c.is_year OR c.fiscal_date = e.newest)
 ),
+-- The last four, each with the days to the next.
 legs AS MATERIALIZED (
-    SELECT *, fiscal_date - lag(fiscal_date) OVER (PARTITION BY kind, symbol, event ORDER BY fiscal_date) AS gap
+    SELECT *, lead(fiscal_date) OVER by_date - fiscal_date AS gap
     FROM known WHERE NOT is_year
+    WINDOW by_date AS (PARTITION BY kind, symbol, event ORDER BY fiscal_date)
+    QUALIFY count(*) OVER (
+        PARTITION BY kind, symbol, event ORDER BY fiscal_date ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) < 4
 ),
 quarters AS (
     SELECT kind, symbol, event, max(fiscal_date) AS fiscal_date, max(available_date) AS inputs_available_date,
            any_value(reported_currency) AS reported_currency,
            CASE WHEN max(fiscal_date) <> any_value(newest) THEN 'newest_period_has_no_quarter'
                 WHEN count(*) < 4 THEN 'quarter_missing'
-                WHEN count(*) > 4 OR min(gap) < 75 OR max(gap) > 120
+                WHEN min(gap) < 75 OR max(gap) > 120
                   OR max(fiscal_date) - min(fiscal_date) NOT BETWEEN 245 AND 300 THEN 'quarters_not_consecutive'
                 WHEN min(reported_currency) <> max(reported_currency) THEN 'currencies_differ' END AS reason
     FROM legs GROUP BY kind, symbol, event
