@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, Field, Schema, WriterProperties, write_deltalake
+from deltalake import (
+    ColumnProperties,
+    CommitProperties,
+    DeltaTable,
+    Field,
+    Schema,
+    WriterProperties,
+    write_deltalake,
+)
 from deltalake.exceptions import TableNotFoundError
 from deltalake.schema import PrimitiveType
 
@@ -18,8 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["append", "current_version", "list_files", "open_table", "polars_schema", "replace", "restore"]
 
-# Level 1 writes faster than higher ones and is within a few per cent of their size on these columns.
-_WRITER = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=131_072)
+_DICTIONARIES = {"close_price"}  # the one number column that most questions read: cents decode faster so
 
 
 def polars_schema(spec: TableSpec) -> pl.Schema:
@@ -50,7 +58,7 @@ def append(path: Path, spec: TableSpec, frame: pl.DataFrame, reason: str) -> int
         _conform(spec, frame),
         mode="append",
         partition_by=[spec.partition_by] if spec.partition_by else None,
-        writer_properties=_WRITER,
+        writer_properties=_writer(spec),
         commit_properties=_why(reason),
     )
     return DeltaTable(path).version()
@@ -66,7 +74,7 @@ def replace(path: Path, spec: TableSpec, frame: pl.DataFrame, partitions: list[i
         mode="overwrite",
         predicate=predicate,
         partition_by=[spec.partition_by] if spec.partition_by else None,
-        writer_properties=_WRITER,
+        writer_properties=_writer(spec),
         commit_properties=_why(reason),
     )
     return DeltaTable(path).version()
@@ -83,6 +91,23 @@ def list_files(path: Path, spec: TableSpec, version: int) -> list[DataFile]:
     """Return the files of a table version with their partition and the ranges Delta keeps for each."""
     actions = pl.DataFrame(open_table(path, version).get_add_actions(flatten=True))
     return [_data_file(row, spec) for row in actions.iter_rows(named=True)]
+
+
+@cache
+def _writer(spec: TableSpec) -> WriterProperties:
+    """Return how to write a table's files.
+
+    Level 1 of zstd writes faster than higher ones and is within a few per cent of their size. Numbers rarely
+    repeat: without dictionaries they are written in two thirds of the time, and smaller.
+    """
+    plain = ColumnProperties(dictionary_enabled=False)
+    numbers = [c.name for c in spec.columns if c.kind == "number" and c.name not in _DICTIONARIES]
+    return WriterProperties(
+        compression="ZSTD",
+        compression_level=1,
+        max_row_group_size=131_072,
+        column_properties=dict.fromkeys(numbers, plain),
+    )
 
 
 def _data_file(row: dict[str, Any], spec: TableSpec) -> DataFile:
