@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,16 @@ def test_an_item_without_a_column_is_compared_too(lake: Lake, cache: Path) -> No
     assert sorted(finding.what for finding in report.findings) == [
         "currentRatio: 1.37 in the file, 1.36 in the lake", "novelty: 1.75 in the file, 1.5 in the lake",
     ]  # fmt: skip
+
+
+def test_ratios_of_full_precision_are_equal_to_themselves(lake: Lake, cache: Path) -> None:
+    """Ratios come with seventeen digits; kept as JSON and compared by value, each is found equal."""
+    values = [95.55946146081419, 94.73057619299429, 99.47677585792401, 1 / 3, 1.5e-05, 3e100]
+    ratios = {f"ratio{i}": value for i, value in enumerate(values)}
+    Entry("AAPL", "ratios", [{"date": "2020-09-26", "period": "FY"} | ratios]).write(cache)
+    lake.migrate(cache)
+    assert json.loads(lake.sql("SELECT metrics FROM vendor_ratios").item()) == ratios
+    assert lake.validate(cache).findings == []
 
 
 def test_a_label_that_differs_is_found(lake: Lake, cache: Path) -> None:

@@ -188,4 +188,4 @@ def _compare(lake: Lake, prices: _Rows, splits: _Rows) -> None:
 
 
 TestLakeAgainstDictionary = LakeAgainstDictionary.TestCase
-TestLakeAgainstDictionary.settings = settings(examples(4), stateful_step_count=8)
+TestLakeAgainstDictionary.settings = settings(examples(3), stateful_step_count=8)

@@ -1,4 +1,9 @@
-"""What a lake holds depends on what was sent and when, never on the order in which it arrived."""
+"""What a lake holds depends on what was sent and when, never on the order in which it arrived.
+
+Also where a value comes back (X, Y, X) and the Y arrives last: that the provider served X again is known from
+the log of the later fetch, as long as that fetch had no gap between its first and its last day. Fetches here
+are without gaps for this reason.
+"""
 
 from __future__ import annotations
 
@@ -37,19 +42,31 @@ _STATEMENT = st.fixed_dictionaries(
     },
     optional={"acceptedDate": _ACCEPTED, "calendarYear": st.sampled_from(["2019", "2020"])},
 )
-_STATEMENTS = st.dictionaries(st.sampled_from(_PERIODS), _STATEMENT, max_size=3)
 _DAYS = ["2018-12-31", "2019-01-02", "2019-01-03"]
 _BAR = st.fixed_dictionaries(
     {"close": st.sampled_from([100.0, 101.0, 400.0]), "volume": st.sampled_from([1000, 4000])}
 )
-_BARS = st.dictionaries(st.sampled_from(_DAYS), _BAR, max_size=3)
+_Generation = dict[Any, dict[str, Any]]
 
 
-def _income(at: Any, periods: dict[tuple[str, str], dict[str, Any]]) -> Fetched:
+@st.composite
+def _without_gaps(
+    draw: st.DrawFn, keys: Sequence[Any], content: st.SearchStrategy[dict[str, Any]]
+) -> _Generation:
+    """Draw what one fetch brought: contents for some keys that follow each other."""
+    chosen = keys[draw(st.integers(0, len(keys) - 1)) :][: draw(st.integers(1, len(keys)))]
+    return {key: draw(content) for key in chosen}
+
+
+_STATEMENTS = st.lists(_without_gaps(_PERIODS, _STATEMENT), min_size=2, max_size=3)
+_BARS = st.lists(_without_gaps(_DAYS, _BAR), min_size=2, max_size=3)
+
+
+def _income(at: Any, periods: _Generation) -> Fetched:
     return answer("income", [income(*period, **fields) for period, fields in periods.items()], at=at)
 
 
-def _bars(at: Any, days: dict[str, dict[str, Any]]) -> Fetched:
+def _bars(at: Any, days: _Generation) -> Fetched:
     return answer("price", [bar(day, **fields) for day, fields in days.items()], at=at)
 
 
@@ -61,27 +78,23 @@ def _assert_order_is_nothing(answers: list[Fetched], order: Sequence[int]) -> No
     assert_same_content(landed(otherwise), landed(answers))
 
 
-@examples(16)
-@given(st.lists(_STATEMENTS, min_size=2, max_size=3), _ORDERS)
-def test_statements_end_the_same_in_any_order(
-    generations: list[dict[tuple[str, str], dict[str, Any]]], order: Sequence[int]
-) -> None:
+@examples(10)
+@given(_STATEMENTS, _ORDERS)
+def test_statements_end_the_same_in_any_order(generations: list[_Generation], order: Sequence[int]) -> None:
     """Two or three fetches of some quarters, values moving or coming back: the versions are the same."""
     answers = [_income(at, g) for at, g in zip(_FETCHES, generations, strict=False)]
     _assert_order_is_nothing(answers, order)
 
 
-@examples(16)
-@given(st.lists(_BARS, min_size=2, max_size=3), _ORDERS)
-def test_bars_end_the_same_in_any_order(
-    generations: list[dict[str, dict[str, Any]]], order: Sequence[int]
-) -> None:
+@examples(10)
+@given(_BARS, _ORDERS)
+def test_bars_end_the_same_in_any_order(generations: list[_Generation], order: Sequence[int]) -> None:
     """Two or three fetches of some days, values moving or coming back: all bars are the same."""
     answers = [_bars(at, g) for at, g in zip(_FETCHES, generations, strict=False)]
     _assert_order_is_nothing(answers, order)
 
 
-@examples(8)
+@examples(5)
 @given(st.lists(_STATEMENT, min_size=2, max_size=3), _ORDERS)
 def test_statements_of_one_moment_end_the_same_in_any_order(
     contents: list[dict[str, Any]], order: Sequence[int]
@@ -92,7 +105,7 @@ def test_statements_of_one_moment_end_the_same_in_any_order(
     _assert_order_is_nothing(answers, order)
 
 
-@examples(8)
+@examples(5)
 @given(st.lists(_BAR, min_size=2, max_size=3), _ORDERS)
 def test_bars_of_one_moment_end_the_same_in_any_order(
     contents: list[dict[str, Any]], order: Sequence[int]
@@ -103,10 +116,10 @@ def test_bars_of_one_moment_end_the_same_in_any_order(
     _assert_order_is_nothing(answers, order)
 
 
-@examples(8)
-@given(st.lists(_STATEMENTS, min_size=2, max_size=3), st.lists(_BARS, min_size=2, max_size=3))
+@examples(5)
+@given(_STATEMENTS, _BARS)
 def test_answers_landed_together_end_like_answers_landed_one_by_one(
-    statements: list[dict[tuple[str, str], dict[str, Any]]], bars: list[dict[str, dict[str, Any]]]
+    statements: list[_Generation], bars: list[_Generation]
 ) -> None:
     """The size of a batch is a matter of speed: it never shows in what is stored."""
     answers = [_income(at, g) for at, g in zip(_FETCHES, statements, strict=False)]

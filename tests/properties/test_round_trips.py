@@ -31,7 +31,7 @@ def _day(i: int) -> str:
     return (date(2000, 1, 1) + timedelta(days=i)).isoformat()
 
 
-@examples(12)
+@examples(5)
 @given(values=_VALUES, spoilt=st.booleans())
 def test_numbers_come_back_bit_for_bit(tmp_path_factory: Any, values: list[float], *, spoilt: bool) -> None:
     """Floats of any size and whole numbers up to 2**53, alone or beside a record that cannot be read."""
@@ -47,7 +47,7 @@ def test_numbers_come_back_bit_for_bit(tmp_path_factory: Any, values: list[float
     assert lake.validate(place / "cache").equal == len(values)
 
 
-@examples(12)
+@examples(5)
 @given(st.lists(st.dictionaries(_NAMES, _SCALARS, max_size=4), min_size=1, max_size=5))
 def test_items_without_a_column_come_back_as_sent(
     tmp_path_factory: Any, extras: list[dict[str, Any]]
@@ -63,7 +63,7 @@ def test_items_without_a_column_come_back_as_sent(
     assert lake.validate(place / "cache").clean
 
 
-@examples(8)
+@examples(4)
 @given(
     st.lists(
         st.tuples(

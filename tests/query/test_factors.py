@@ -258,10 +258,18 @@ def test_inputs_are_as_old_as_the_latest_of_them(made: Lake) -> None:
     assert rows["inputs_available_date"].to_list() == [date(2021, 1, 30), date(2021, 2, 10)]
 
 
-@pytest.mark.parametrize(("day", "known"), [("2021-07-19", True), ("2021-07-20", False)])
-def test_balances_serve_two_hundred_days(made: Lake, day: str, *, known: bool) -> None:
-    """Older than that, ratios of balances are NULL too."""
-    assert ("current_ratio" in nothing(one(made, "factors", "PLAIN", day))) is not known
+@pytest.mark.parametrize(
+    ("symbol", "day", "known"),
+    [
+        ("PLAIN", "2021-07-19", True),  # 200 days
+        ("PLAIN", "2021-07-20", False),
+        ("ANNUAL", "2022-04-19", True),  # 474 days
+        ("ANNUAL", "2022-04-20", False),
+    ],
+)
+def test_balances_serve_as_long_as_flows(made: Lake, symbol: str, day: str, *, known: bool) -> None:
+    """200 days after a quarter's end and 274 more after a year's; older ones give no ratio."""
+    assert ("current_ratio" in nothing(one(made, "factors", symbol, day))) is not known
 
 
 CASES.statements("ANNUAL", "income", [filing("2020-12-31", "FY", revenue=100, netIncome=20)])

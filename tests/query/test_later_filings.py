@@ -19,8 +19,9 @@ from tests.query.made import filing
 from tests.support import Entry, bar, land
 
 QUESTIONS = ("market_caps", "ttm", "factors")
-SPLIT = "BBB"
-SYMBOLS = ("AAA", SPLIT, "CCC", "DDD", "EEE")
+SPLIT = "BBB"  # served again after its split
+HALF_SPLIT = "CCC"  # its statements are, its bars are not
+SYMBOLS = ("AAA", SPLIT, HALF_SPLIT, "DDD", "EEE")
 ENDS: list[date] = (
     pl.date_range(date(2018, 3, 31), date(2020, 6, 30), "3mo", eager=True).dt.month_end().to_list()
 )
@@ -90,10 +91,10 @@ def served(on: date, companies: list[list[Filed]], splits: dict[str, int]) -> li
             incomes, sheets = zip(*(filed.records(symbol, ratio) for filed in last.values()), strict=True)
             entries.append(Entry(symbol, "income", list(incomes), cached_at=at))
             entries.append(Entry(symbol, "balance_sheet", list(sheets), cached_at=at))
-        bars = [
-            bar(day.isoformat(), (400 + 4 * number) / ratio) for number, day in enumerate(MONTHS) if day <= on
-        ]
-        entries.append(Entry(symbol, "price", bars[::-1], cached_at=at))
+        closes = {day: (400 + 4 * number) / ratio for number, day in enumerate(MONTHS) if day <= on}
+        bars = [bar(day.isoformat(), close) for day, close in sorted(closes.items(), reverse=True)]
+        if not (splits and symbol == HALF_SPLIT):
+            entries.append(Entry(symbol, "price", bars, cached_at=at))
     return entries
 
 
@@ -119,26 +120,27 @@ def test_what_comes_later_changes_no_earlier_answer(
 ) -> None:
     """A second fetch brings quarters, amendments, bars and a split; earlier days keep their answers.
 
-    The symbol that split is served on another basis: price, shares, factor may move, their product may not.
+    What split is served on another basis: price, shares and factor may move, their product may not.
     """
     place = tmp_path_factory.mktemp("later")
     lake = fl.open(place / "lake")
     land(lake, place, *served(asked, companies, {}))
     before = answers(lake, asked)
-    lake.load("splits", _split(SPLIT, asked + timedelta(days=1), ratio))
-    land(lake, place, *served(asked + timedelta(days=later), companies, {SPLIT: ratio}))
+    splits = {SPLIT: ratio, HALF_SPLIT: ratio}
+    lake.load("splits", pl.concat(_split(symbol, asked + timedelta(days=1), ratio) for symbol in splits))
+    land(lake, place, *served(asked + timedelta(days=later), companies, splits))
     for question, rows in answers(lake, asked).items():
         assert_frame_equal(_but_split(rows), _but_split(before[question]), check_exact=True)
         assert_frame_equal(_of_split(rows), _of_split(before[question]), rel_tol=1e-9, abs_tol=0)
 
 
 def _but_split(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.filter(pl.col("symbol") != SPLIT)
+    return rows.filter(~pl.col("symbol").is_in([SPLIT, HALF_SPLIT]))
 
 
 def _of_split(rows: pl.DataFrame) -> pl.DataFrame:
     parts = ["close_price", "shares_outstanding", "split_factor"]
-    return rows.filter(pl.col("symbol") == SPLIT).drop(parts, strict=False)
+    return rows.filter(pl.col("symbol").is_in([SPLIT, HALF_SPLIT])).drop(parts, strict=False)
 
 
 def _split(symbol: str, day: date, ratio: int) -> pl.DataFrame:

@@ -286,6 +286,21 @@ def test_cash_flows_join_when_their_last_leg_is_known(made: Lake) -> None:
     assert after["inputs_available_date"] == date(2021, 2, 10)
 
 
+CASES.statements("CASH_FIRST", "income", quarters(revenue=[1, 2, 3, 4]))
+CASES.statements("CASH_FIRST", "cash_flow", quarters(operatingCashFlow=[1, 2, 3, 4]))
+CASES.statements("CASH_FIRST", "income", [filing("2021-03-31", "Q1", filed="2021-04-30", revenue=5)])
+CASES.statements(
+    "CASH_FIRST", "cash_flow", [filing("2021-03-31", "Q1", filed="2021-04-20", operatingCashFlow=5)]
+)
+
+
+def test_cash_flows_known_ahead_of_the_income_wait_for_it(made: Lake) -> None:
+    """Until the income statement of a quarter is known, the cash flows are those of the income's own year."""
+    rows = made.ttm("CASH_FIRST", ["2021-04-19", "2021-04-20", "2021-04-30"])
+    assert rows["revenue"].to_list() == [10, 10, 14]
+    assert rows["operating_cash_flow"].to_list() == [10, 10, 14]
+
+
 # --- what was known ---------------------------------------------------------------------------------------
 
 CASES.statements("FIVE", "income", quarters(("2019-12-31", *YEAR_2020), revenue=[1, 2, 3, 4, 5]))
@@ -326,11 +341,21 @@ def test_a_quarter_first_filed_late_completes_the_year_only_then(made: Lake) -> 
     assert rows["reason"].to_list() == ["quarter_missing", None]
 
 
-@pytest.mark.parametrize(("days", "reason"), [(200, None), (201, "statement_stale")])
-def test_a_year_serves_two_hundred_days_after_its_end(made: Lake, days: int, reason: str | None) -> None:
-    """Older than that, its flows are NULL and the reason says so."""
+@pytest.mark.parametrize(
+    ("symbol", "days", "reason"),
+    [
+        ("WHOLE", 200, None),
+        ("WHOLE", 201, "statement_stale"),
+        ("ANNUAL", 474, None),
+        ("ANNUAL", 475, "statement_stale"),
+    ],
+)
+def test_a_year_serves_until_the_next_report_is_overdue(
+    made: Lake, symbol: str, days: int, reason: str | None
+) -> None:
+    """200 days after its last quarter's end, 274 more for a fiscal year's own row; then NULL, and why."""
     day = date(2020, 12, 31) + timedelta(days=days)
-    row = one(made, "ttm", "WHOLE", day.isoformat())
+    row = one(made, "ttm", symbol, day.isoformat())
     assert (row["age_days"], row["reason"], bool(flows(row))) == (days, reason, reason is None)
 
 

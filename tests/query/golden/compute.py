@@ -35,7 +35,8 @@ DAYS_PER_SYMBOL = 60
 NEW_YORK = ZoneInfo("America/New_York")
 MARKET_CLOSE = time(16)
 PRICE_AGE_LIMIT_DAYS = 10
-QUARTER_AGE_LIMIT_DAYS = 200
+AGE_LIMIT_DAYS = 200
+MORE_DAYS_FOR_A_YEAR = 274
 HALF_OF_THE_FOURTH_DECIMAL = Fraction(1, 20_000)
 
 FOLDERS = {"income": "income_statements", "balance_sheet": "balance_sheets", "cash_flow": "cash_flows"}
@@ -181,6 +182,12 @@ def company(symbol: str) -> Company:
     return Company(symbol, {kind: statements_of(symbol, kind) for kind in FOLDERS}, closes_of(symbol))
 
 
+def is_stale(statement: Statement, day: date) -> bool:
+    """Say whether a statement is too old to use: 200 days after a quarter's end, 274 later for a year's."""
+    limit_days = AGE_LIMIT_DAYS + (MORE_DAYS_FOR_A_YEAR if statement.period == "FY" else 0)
+    return (day - statement.fiscal_date).days > limit_days
+
+
 # --- market capitalisation ------------------------------------------------------------------------------
 
 
@@ -203,8 +210,7 @@ def share_count_fault(of: Company, day: date) -> str | None:
     counted = shares_at(of, day)
     if counted is None:
         return "shares not reported" if of.known("income", day) else "no statement known"
-    stale = counted.period != "FY" and (day - counted.fiscal_date).days > QUARTER_AGE_LIMIT_DAYS
-    return "share count too old" if stale else None
+    return "share count too old" if is_stale(counted, day) else None
 
 
 def market_cap_value(of: Company, day: date) -> Fraction | None:
@@ -279,7 +285,7 @@ def ttm(of: Company, day: date) -> Row:
     basis, legs = found
     cash = cash_legs(of, day, legs)
     answer |= {"basis": basis, "inputs_available_date": max(leg.available for leg in legs + cash)}
-    if (day - answer["fiscal_date"]).days > QUARTER_AGE_LIMIT_DAYS:
+    if is_stale(legs[0], day):
         return answer | {"reason": "statement too old"}
     if len({leg.currency for leg in legs + cash}) > 1:
         return answer | {"reason": "more than one currency"}
@@ -290,10 +296,10 @@ def ttm(of: Company, day: date) -> Row:
 
 
 def balance_at(of: Company, day: date) -> Statement | None:
-    """Return the newest balance sheet known at a day, at most as old as a quarter may be."""
-    newest = max(of.known("balance_sheet", day), key=lambda sheet: sheet.fiscal_date, default=None)
-    fresh = newest is not None and (day - newest.fiscal_date).days <= QUARTER_AGE_LIMIT_DAYS
-    return newest if fresh else None
+    """Return the newest balance sheet known at a day, the quarter's before the year's, unless too old."""
+    sheets = of.known("balance_sheet", day)
+    newest = max(sheets, key=lambda sheet: (sheet.fiscal_date, sheet.period != "FY"), default=None)
+    return None if newest is None or is_stale(newest, day) else newest
 
 
 def over(above: Fraction | None, below: Fraction | None) -> Fraction | None:
