@@ -14,7 +14,7 @@ from benchmarks.timing import Timing, in_turns
 
 __all__ = ["run"]
 
-_FLOOR = "import duckdb, polars"
+_FLOOR = "import duckdb, polars"  # what any answer as a polars frame from DuckDB has to load
 _FIRST_CAPS = """
 import sys
 import factorlab_lake as fl

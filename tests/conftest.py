@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 import factorlab_lake as fl
 from factorlab_lake.store import Lake
-from tests.support import CACHE_2019, CACHE_2021, CACHE_DIRTY, SPLITS
+from tests.support import CACHE_2019, CACHE_2021, SPLITS
 
 # The same examples in every run, so that a red run means the change and not the dice; and it ends soon, with
 # the example as it was found. `HYPOTHESIS_SCALE=1` makes it small, `HYPOTHESIS_SCALE=50` looks longer.
@@ -66,9 +66,3 @@ def lake_2021(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 def lake_both(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """Both clean samples, the older first, without splits. Not to be changed."""
     return _migrated(tmp_path_factory.mktemp("sample") / "lake", CACHE_2019, CACHE_2021)
-
-
-@pytest.fixture(scope="session")
-def lake_dirty(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """The dirty sample alone. Not to be changed."""
-    return _migrated(tmp_path_factory.mktemp("sample") / "lake", CACHE_DIRTY)

@@ -94,7 +94,10 @@ def _check_sample(sample: Path) -> None:
 
 def _check_own(lake: Lake, sample: Path) -> None:
     """Refuse a lake with other data in it, so that the sample never mixes with somebody's own."""
-    fetches = lake.sql("SELECT fetch_id FROM data_fetch_log UNION SELECT fetch_id FROM price_data")
+    fetches = lake.sql(
+        "SELECT fetch_id FROM data_fetch_log WHERE endpoint <> 'load:splits.csv' "
+        "UNION SELECT fetch_id FROM price_data"
+    )
     held = set(fetches["fetch_id"])
     reader = import_module("factorlab_lake.legacy.reader")
     caches = [path for path in sample.iterdir() if path.is_dir()] if held else []

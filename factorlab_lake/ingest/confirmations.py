@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import polars as pl
 
+from factorlab_lake.ingest.parse import NEW_YORK
 from factorlab_lake.schema import TableSpec
 
 __all__ = ["confirmed"]
@@ -42,9 +43,21 @@ def confirmed(
     # Where the newest content by then came after the arriving row, it is in the lake already.
     return (
         newest.filter(pl.col("_since") < pl.col("fetched_at"))
-        .with_columns(fetched_at="_confirmed_at", fetch_id="_confirmed_id")
+        .with_columns(fetched_at="_confirmed_at", fetch_id="_confirmed_id", **_basis(held))
         .select(held.columns)
     )
+
+
+def _basis(held: pl.DataFrame) -> dict[str, pl.Expr]:
+    """A basis that was the day of the fetch is that of the confirming one; an older one stays."""
+    if "split_basis_date" not in held.columns:
+        return {}
+
+    def day(moment: str) -> pl.Expr:
+        return pl.col(moment).dt.convert_time_zone(NEW_YORK).dt.date()
+
+    basis = pl.col("split_basis_date")
+    return {"split_basis_date": pl.when(basis == day("_since")).then(day("_confirmed_at")).otherwise(basis)}
 
 
 def _complete(fetches: pl.DataFrame, keys: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:

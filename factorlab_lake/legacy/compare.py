@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
+from typing import Any
 
 import polars as pl
 
@@ -13,7 +13,6 @@ from factorlab_lake.schema import table
 
 __all__ = ["compare"]
 
-_PLAIN = re.compile(r"\w[\w ]*")  # names that a JSON path can hold as they are
 _KEY_FIELDS = {"date", "symbol", "period"}
 _NOT_SENT = {"cik": ["0000000000", "null", "0"]}
 
@@ -30,7 +29,9 @@ def compare(raw: pl.DataFrame, held: pl.DataFrame, dataset: str) -> pl.DataFrame
         else {"calendarYear": "fiscal_year", "fiscalYear": "fiscal_year"}
     )
     checks = [_check(raw, name, known) for name in raw.columns if name not in (*META, *_KEY_FIELDS)]
-    judged = _pairs(raw, held, dataset).select(
+    kept = [n for n in raw.columns if n not in (*META, *_KEY_FIELDS) and known.get(n) in (None, "label")]
+    overflow = "lake_metrics" if dataset == "ratios" else "lake_extra"
+    judged = _with_extras(_pairs(raw, held, dataset), kept, overflow).select(
         "_row",
         "_fetch_id",
         "_position",
@@ -81,9 +82,9 @@ def _check(raw: pl.DataFrame, name: str, known: dict[str, str]) -> pl.Expr:
     """Return the text of a difference in one field, or null."""
     column = known.get(name)
     if column == "label":
-        return _difference(name, pl.col(name).cast(pl.String), pl.coalesce(_extra("extra", name), _label()))
+        return _difference(name, pl.col(name).cast(pl.String), pl.coalesce(_extra(name), _label()))
     if column is None:
-        kept = _extra("extra" if known.get("date") else "metrics", name)
+        kept = _extra(name)
         if raw.schema[name].is_numeric():
             return _difference(name, _number(name), kept.cast(pl.Float64, strict=False))
         return _difference(name, pl.col(name).cast(pl.String), kept)
@@ -115,17 +116,22 @@ def _number(name: str) -> pl.Expr:
     return pl.col(name).cast(pl.Float64).fill_nan(None)
 
 
-def _extra(column: str, name: str) -> pl.Expr:
-    """The text of a member of the lake's JSON."""
-    kept = pl.col(f"lake_{column}")
-    if _PLAIN.fullmatch(name):
-        return kept.str.json_path_match(f"$['{name}']")
+def _extra(name: str) -> pl.Expr:
+    return pl.col(f"lake_extra:{name}")
 
-    def member(text: str) -> str | None:
-        value = json.loads(text).get(name)
-        return value if value is None or isinstance(value, str) else json.dumps(value)
 
-    return kept.map_elements(member, return_dtype=pl.String)
+def _with_extras(pairs: pl.DataFrame, names: list[str], column: str) -> pl.DataFrame:
+    """Add the members of the lake's JSON as text columns; read by Python, whose numbers are exact."""
+    if not names:
+        return pairs
+    objects = [json.loads(text) if text else {} for text in pairs[column]]
+    return pairs.with_columns(
+        pl.Series(f"lake_extra:{name}", [_member(o.get(name)) for o in objects], pl.String) for name in names
+    )
+
+
+def _member(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
 def _label() -> pl.Expr:

@@ -69,7 +69,7 @@ def read(file: CacheFile, known: AbstractSet[str] = frozenset(), shapes: Shapes 
     A file whose id is in ``known`` is not opened further than to find that out.
     """
     started = time.perf_counter()
-    body = (file.root / file.path).read_bytes()
+    body, lost = _bytes(file)
     digest = hashlib.sha256(body).hexdigest()
     answer = Fetched(
         fetch_id=_fetch_id(file, digest),
@@ -86,11 +86,20 @@ def read(file: CacheFile, known: AbstractSet[str] = frozenset(), shapes: Shapes 
     if answer.fetch_id in known:
         return answer
     try:
+        if lost:
+            raise lost
         _open(body, file.name, answer, {} if shapes is None else shapes)
     except UnreadableFile as fault:
         answer.error = str(fault)
     answer.duration_ms = (time.perf_counter() - started) * 1000
     return answer
+
+
+def _bytes(file: CacheFile) -> tuple[bytes, UnreadableFile | None]:
+    try:
+        return (file.root / file.path).read_bytes(), None
+    except OSError as fault:
+        return b"", UnreadableFile(f"cannot be opened ({fault.strerror})")
 
 
 def _fetch_id(file: CacheFile, digest: str) -> str:
@@ -157,7 +166,8 @@ def _parse(array: bytes, shape: dict[str, pl.DataType] | None) -> pl.DataFrame |
     """
     if shape:
         with suppress(pl.exceptions.PolarsError, pl.exceptions.PanicException):
-            frame = pl.read_json(array, schema_overrides=shape, infer_schema_length=1)
+            numbers = {name: dtype for name, dtype in shape.items() if dtype.is_numeric()}
+            frame = pl.read_json(array, schema_overrides=numbers, infer_schema_length=1)
             if frame.schema == shape:
                 return frame
     with suppress(pl.exceptions.PolarsError, pl.exceptions.PanicException):

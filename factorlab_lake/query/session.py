@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import Any
 
 import duckdb
 import polars as pl
 
-from factorlab_lake.errors import InvalidInput, LakeDamaged
+from factorlab_lake.errors import InvalidInput, LakeDamaged, nearest
 from factorlab_lake.lake.files import DataFile, files_of, prune
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.snapshots import Snapshot
 from factorlab_lake.query.frames import to_polars
-from factorlab_lake.query.functions import KEPT, names_in, sql_text
+from factorlab_lake.query.functions import FUNCTIONS, KEPT, names_in, sql_text
 from factorlab_lake.query.quoting import identifier
 from factorlab_lake.query.views import table_view
 from factorlab_lake.schema import TABLES
 
 __all__ = ["Session"]
+
+_UNKNOWN = re.compile(r"(?:Table|Table Function|Function|View) with name (\S+) does not exist")
 
 
 class Session:
@@ -65,6 +68,14 @@ class Session:
             return LakeDamaged(
                 f"A data file of {self.layout.root} is missing or damaged; restore it from a backup: {fault}",
                 path=str(self.layout.root),
+            )
+        unknown = _UNKNOWN.search(str(fault))
+        if unknown:
+            known = [*TABLES, *FUNCTIONS]
+            name = unknown[1]
+            return InvalidInput(
+                f"No table or function is called {name!r}; SHOW TABLES lists them.{nearest(name, known)}",
+                sql=sql,
             )
         return InvalidInput(f"DuckDB refuses the query: {fault}", sql=sql)
 

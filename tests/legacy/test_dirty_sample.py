@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 
 import polars as pl
+import pytest
 
+import factorlab_lake as fl
+from factorlab_lake.legacy.migrate import MigrationReport
 from factorlab_lake.store import Lake
 from tests.support import CACHE_2021, CACHE_DIRTY, assert_keys_unique, content, copy_of
 
@@ -34,9 +37,22 @@ _CONTENT = ["income_statements", "balance_sheets", "cash_flows", "price_data", "
 _SOURCE = ("fetch_id",)
 
 
-def test_every_fault_is_listed_and_nothing_else(lake: Lake) -> None:
+@pytest.fixture(scope="module")
+def dirty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, MigrationReport]:
+    """A lake of the dirty sample alone, and the report of its migration. Not to be changed."""
+    lake = fl.open(tmp_path_factory.mktemp("dirty") / "lake")
+    return lake, lake.migrate(CACHE_DIRTY)
+
+
+@pytest.fixture
+def lake_dirty(dirty: tuple[Lake, MigrationReport]) -> Lake:
+    """The lake of the dirty sample. Not to be changed."""
+    return dirty[0]
+
+
+def test_every_fault_is_listed_and_nothing_else(dirty: tuple[Lake, MigrationReport]) -> None:
     """Files that cannot be read, files left aside and records put aside are exactly those of the sample."""
-    report = lake.migrate(CACHE_DIRTY)
+    _, report = dirty
     assert {path for path, _ in report.faults} == _FAULTS.keys()
     assert [path for path, reason in report.faults if _FAULTS[path] not in reason] == []
     assert dict(report.skipped) == _SKIPPED
@@ -45,9 +61,22 @@ def test_every_fault_is_listed_and_nothing_else(lake: Lake) -> None:
     assert report.files == sum(1 for f in CACHE_DIRTY.rglob("*") if f.is_file())
 
 
-def test_the_counts_of_the_report_add_up(lake: Lake) -> None:
+def test_a_plan_lists_the_same_faults_and_writes_nothing(
+    lake: Lake, dirty: tuple[Lake, MigrationReport]
+) -> None:
+    """A dry run reads everything, names what cannot be read, and leaves a lake without a table."""
+    _, done = dirty
+    plan = lake.migrate(CACHE_DIRTY, dry_run=True)
+    assert (plan.files, plan.records, plan.skipped) == (done.files, done.records, done.skipped)
+    assert sorted(plan.faults) == done.faults
+    assert (plan.snapshot_before, plan.snapshot_after) == (0, 0)
+    assert [p.name for p in lake.path.iterdir()] == ["_lake"]
+    assert fl.open(lake.path).history() == []
+
+
+def test_the_counts_of_the_report_add_up(dirty: tuple[Lake, MigrationReport]) -> None:
     """Each record of the readable files is new, equal to what was there, or rejected."""
-    report = lake.migrate(CACHE_DIRTY)
+    lake, report = dirty
     assert report.rejected == len(_REJECTS)
     assert report.records == sum(report.new.values()) + report.equal + report.rejected
     for name, count in report.new.items():

@@ -286,21 +286,6 @@ def test_cash_flows_join_when_their_last_leg_is_known(made: Lake) -> None:
     assert after["inputs_available_date"] == date(2021, 2, 10)
 
 
-CASES.statements("CASH_FIRST", "income", quarters(revenue=[1, 2, 3, 4]))
-CASES.statements("CASH_FIRST", "cash_flow", quarters(operatingCashFlow=[1, 2, 3, 4]))
-CASES.statements("CASH_FIRST", "income", [filing("2021-03-31", "Q1", filed="2021-04-30", revenue=5)])
-CASES.statements(
-    "CASH_FIRST", "cash_flow", [filing("2021-03-31", "Q1", filed="2021-04-20", operatingCashFlow=5)]
-)
-
-
-def test_cash_flows_known_ahead_of_the_income_wait_for_it(made: Lake) -> None:
-    """Until the income statement of a quarter is known, the cash flows are those of the income's own year."""
-    rows = made.ttm("CASH_FIRST", ["2021-04-19", "2021-04-20", "2021-04-30"])
-    assert rows["revenue"].to_list() == [10, 10, 14]
-    assert rows["operating_cash_flow"].to_list() == [10, 10, 14]
-
-
 # --- what was known ---------------------------------------------------------------------------------------
 
 CASES.statements("FIVE", "income", quarters(("2019-12-31", *YEAR_2020), revenue=[1, 2, 3, 4, 5]))

@@ -58,8 +58,6 @@ _DERIVED = {
     "financial_statements": """symbol statement_type fiscal_date fiscal_period version metrics accepted_date
         filing_date data_quality_score source_provider created_at updated_at""",
     "revisions": "table_name symbol date column_name old new kind recorded_at fetch_id",
-    "financial_ratios": """symbol fiscal_date pe_ratio pb_ratio roe roa debt_to_equity current_ratio
-        operating_margin net_margin market_cap shares_outstanding accepted_date""",
 }
 _EVERY_TABLE = pytest.mark.parametrize("spec", TABLES.values(), ids=TABLES.keys())
 
