@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from deltalake import DeltaTable
 
 import factorlab_lake as fl
 from factorlab_lake.lake.transaction import MAX_FILES_PER_PARTITION
@@ -126,6 +127,22 @@ def test_a_failed_transaction_leaves_no_trace_in_the_history(lake: Lake) -> None
         fail()
     lake.load("splits", SPLITS)
     assert [s.id for s in lake.history()] == [1]
+
+
+def test_a_failed_transaction_is_undone_in_the_delta_tables_too(lake: Lake) -> None:
+    """A program that reads the tables without the lake's snapshots does not see rows that were taken back."""
+
+    def fail() -> None:
+        with writing(lake) as tx:
+            tx.append("splits", _splits("A"))
+            tx.append("price_data", _bars(("A", "2020-01-02", 1.0)))
+            raise KeyboardInterrupt
+
+    lake.load("splits", SPLITS)
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert DeltaTable(lake.path / "splits").to_pyarrow_table().num_rows == 4
+    assert DeltaTable(lake.path / "price_data").to_pyarrow_table().num_rows == 0
 
 
 def test_many_appends_leave_few_files_and_all_rows(lake: Lake) -> None:

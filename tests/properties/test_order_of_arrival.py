@@ -127,7 +127,7 @@ def test_answers_landed_together_end_like_answers_landed_one_by_one(
     assert_same_content(landed(answers), landed(answers, together=True))
 
 
-@pytest.mark.parametrize("order", [(2, 1, 0), (1, 2, 0)], ids=str)
+@pytest.mark.parametrize("order", [(2, 0, 1)], ids=str)
 def test_a_real_lake_follows_the_same_rule(tmp_path: Path, order: tuple[int, ...]) -> None:
     """The same through files, tables and snapshots: three generations of a cache, in several orders."""
     generations = []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 
 import pytest
 
@@ -45,7 +46,7 @@ def test_no_field_is_mapped_twice_within_a_generation() -> None:
     assert len(places) == len(set(places))
 
 
-def test_no_two_fields_of_a_generation_share_a_column_but_known_pairs() -> None:
+def test_no_two_fields_of_a_generation_share_a_column() -> None:
     """Two fields of one record in one column: one of the two values would be lost."""
     taken: dict[tuple[str, str, str], list[str]] = {}
     for r in _ROWS:
@@ -60,15 +61,14 @@ def test_both_generations_fill_the_same_columns_with_their_own_names() -> None:
 
 
 @pytest.mark.parametrize("cache", [CACHE_2019, CACHE_2021], ids=lambda c: c.name)
-def test_every_field_of_the_samples_is_known(cache: object) -> None:
+def test_every_field_of_the_samples_is_known(cache: Path) -> None:
     """What real caches hold has a column; nothing of it falls into `extra`."""
-    of_kind = {"income_statements": "income", "balance_sheets": "balance_sheet", "cash_flows": "cash_flow",
-               "price_data": "price"}  # fmt: skip
+    of_table = {table: dataset for dataset, table in DATASETS.items()}
     unknown = {
-        name
-        for path, envelope in entries_of(CACHE_2019 if cache == CACHE_2019 else CACHE_2021)
+        (path, name)
+        for path, envelope in entries_of(cache)
         for record in envelope["data"]
         for name in record
-        if name not in fields(of_kind[path.split("/")[0]], "v3")
+        if name not in fields(of_table[path.split("/")[0]], "v3")
     }
     assert unknown == set()
