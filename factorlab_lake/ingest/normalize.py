@@ -52,12 +52,13 @@ def normalize(raw: pl.DataFrame, dataset: str) -> Normalized:
     spec = table(DATASETS[dataset])
     readings = _readings(raw, spec, _RATIO_FIELDS if dataset == "ratios" else fields(dataset))
     typed = _with_context(_typed(raw, spec, readings))
-    checks = [*_unreadable(readings), *_checks(typed, spec)]
+    checks = [*_unreadable(readings), *_symbol_check(readings), *_checks(typed, spec)]
     bad = typed.select(pl.any_horizontal(c.fails.fill_null(value=False) for c in checks)).to_series()
     # Texts are made for the failing records alone: for all of them they would cost more than the rest.
     rejects = _rejects(raw.filter(bad), typed.filter(bad), checks, dataset)
     complete = _COMPLETE.get(spec.name, _complete_plain)
-    rows = complete(typed.filter(~bad).with_columns(_provenance()))
+    good = typed.filter(~bad) if bad.any() else typed
+    rows = complete(good.with_columns(_provenance()))
     return Normalized(rows.select(_final(spec)), rejects)
 
 
@@ -124,15 +125,16 @@ def _with_context(typed: pl.DataFrame) -> pl.DataFrame:
     return typed.with_columns(out)
 
 
+def _symbol_check(readings: dict[str, tuple[str, Parsed]]) -> list[_Check]:
+    """A record that names its symbol must name the one asked for."""
+    if all(column != "symbol" for column, _ in readings.values()):
+        return []
+    said = _say("symbol: '{}' in an answer for '{}'", "symbol", "_symbol")
+    return [_Check(_mangled("symbol") != _mangled("_symbol"), said)]
+
+
 def _checks(typed: pl.DataFrame, spec: TableSpec) -> list[_Check]:
-    checks = [
-        _Check(
-            _mangled("symbol") != _mangled("_symbol"),
-            _say("symbol: '{}' in an answer for '{}'", "symbol", "_symbol"),
-        )
-    ]
-    if spec.time_column:
-        checks += _day_checks(typed, spec)
+    checks = _day_checks(typed, spec) if spec.time_column else []
     if "fiscal_period" in spec.key:
         period = pl.col("fiscal_period")
         checks.append(_Check(period.is_null(), pl.lit("period: missing")))
