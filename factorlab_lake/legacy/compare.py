@@ -139,7 +139,6 @@ def _label() -> pl.Expr:
 
 
 def _difference(name: str, mine: pl.Expr, lakes: pl.Expr) -> pl.Expr:
-    text = pl.format(
-        f"{name}: {{}} in the file, {{}} in the lake", mine, lakes.cast(pl.String).fill_null("nothing")
-    )
+    sent, held = mine.cast(pl.String), lakes.cast(pl.String).fill_null("nothing")
+    text = pl.lit(f"{name}: ") + sent + " in the file, " + held + " in the lake"
     return pl.when(mine.is_not_null() & mine.ne_missing(lakes)).then(text)

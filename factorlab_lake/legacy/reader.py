@@ -123,6 +123,9 @@ def _open(body: bytes, name: CacheName | None, answer: Fetched, shapes: Shapes) 
         raise UnreadableFile("name is not one of a cache entry")
     text = _decompress(body)
     envelope, records = _fast(text, name.dataset, shapes) or _careful(text, answer)
+    for field in records.columns:
+        if field == "*" or (field.startswith("^") and field.endswith("$")):
+            raise UnreadableFile(f"a field is called {field!r}, a pattern that would stand for other fields")
     answer.fetched_at = _fetched_at(envelope.get("_cached_at"))
     answer.symbol = _symbol(envelope.get("_cache_key"), name)
     answer.records = records
