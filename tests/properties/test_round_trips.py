@@ -19,7 +19,7 @@ _EXACT = st.integers(-(2**53), 2**53)
 _VALUES = st.lists(st.one_of(_FINITE, _EXACT), min_size=1, max_size=60)
 _NAMES = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12
-).filter(lambda name: name not in income() and not name.startswith("_"))
+).filter(lambda name: name not in income() and not name.startswith(("_", "^")) and name != "*")
 _SCALARS = st.one_of(_FINITE, _EXACT, st.booleans(), st.text(st.characters(codec="utf-8"), max_size=20))
 
 
