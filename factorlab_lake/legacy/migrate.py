@@ -23,7 +23,7 @@ from factorlab_lake.schema import TABLES
 
 __all__ = ["BATCH_RECORDS", "MigrationReport", "Progress", "Run", "batches", "migrate", "plan"]
 
-BATCH_RECORDS = 250_000
+BATCH_RECORDS = 160_000
 _READ_AHEAD = 128
 _DATA_TABLES = [name for name in TABLES if name not in ("data_fetch_log", "rejected_records")]
 
