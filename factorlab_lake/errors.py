@@ -8,7 +8,8 @@
     ├── AlreadyExists (ValueError)    creating would overwrite something
     ├── LakeLocked    (TimeoutError)  another process is writing to the lake
     ├── LakeDamaged   (RuntimeError)  a file of the lake is missing or not what it should be
-    └── UnreadableFile (ValueError)   a file of the old cache cannot be read; carries path and reason
+    ├── UnreadableFile (ValueError)   a file of the old cache cannot be read; carries path and reason
+    └── MissingExtra  (ImportError)   a library that only some users need is not installed
 
 A message says what was wrong, what was given, what is expected and what to do next; the facts are
 attributes too. All are picklable.
@@ -26,6 +27,7 @@ __all__ = [
     "LakeDamaged",
     "LakeError",
     "LakeLocked",
+    "MissingExtra",
     "NotFound",
     "UnreadableFile",
     "nearest",
@@ -67,6 +69,10 @@ class LakeDamaged(LakeError, RuntimeError):
 
 class UnreadableFile(LakeError, ValueError):
     """A file of the old cache cannot be read; ``path`` and ``reason`` say which and why."""
+
+
+class MissingExtra(LakeError, ImportError):
+    """A library that only some users need is not installed; ``extra`` names what to install."""
 
 
 def nearest(given: str, known: Iterable[str]) -> str:

@@ -17,11 +17,11 @@ _KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if iss
 @pytest.mark.parametrize("kind", _KINDS, ids=lambda kind: kind.__name__)
 def test_an_error_survives_pickling_with_its_facts(kind: type[LakeError]) -> None:
     """An error raised in another process arrives with kind, message and facts."""
-    fault = kind("what, got, expected", path="a/b", row=7)
+    fault = kind("what, got, expected", table="splits", row=7)
     back = pickle.loads(pickle.dumps(fault))
     assert type(back) is kind
     assert str(back) == "what, got, expected"
-    assert vars(back) == {"path": "a/b", "row": 7, "facts": {"path": "a/b", "row": 7}}
+    assert vars(back) == {"table": "splits", "row": 7, "facts": {"table": "splits", "row": 7}}
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,7 @@ def test_an_error_survives_pickling_with_its_facts(kind: type[LakeError]) -> Non
         (errors.LakeLocked, TimeoutError),
         (errors.LakeDamaged, RuntimeError),
         (errors.UnreadableFile, ValueError),
+        (errors.MissingExtra, ImportError),
     ],
 )
 def test_an_error_is_also_the_builtin_one_expects(kind: type[LakeError], builtin: type[Exception]) -> None:
