@@ -15,7 +15,7 @@ from factorlab_lake.fetch.field_maps import fields
 from factorlab_lake.ingest.availability import availability
 from factorlab_lake.ingest.parse import NEW_YORK, Parsed, json_object, parse, typed_null
 from factorlab_lake.ingest.split_basis import with_split_basis
-from factorlab_lake.schema import STATEMENT_TABLES, TableSpec, table
+from factorlab_lake.schema import PERIOD_MONTHS, STATEMENT_TABLES, TableSpec, table
 
 __all__ = ["DATASETS", "META", "Normalized", "normalize"]
 
@@ -28,7 +28,6 @@ DATASETS = {
     "dividend": "dividends",
     "profile": "company_profiles",
 }
-_PERIODS = ["Q1", "Q2", "Q3", "Q4", "FY"]
 _RATIO_FIELDS = {
     "symbol": "symbol",
     "date": "fiscal_date",
@@ -139,7 +138,10 @@ def _checks(typed: pl.DataFrame, spec: TableSpec) -> list[_Check]:
         period = pl.col("fiscal_period")
         checks.append(_Check(period.is_null(), pl.lit("period: missing")))
         checks.append(
-            _Check(~period.is_in(_PERIODS), _say("period: '{}' is not Q1, Q2, Q3, Q4 or FY", "fiscal_period"))
+            _Check(
+                ~period.is_in(list(PERIOD_MONTHS)),
+                _say(f"period: '{{}}' is not one of {', '.join(PERIOD_MONTHS)}", "fiscal_period"),
+            )
         )
     if spec.name == "price_data":
         close = pl.col("close_price")

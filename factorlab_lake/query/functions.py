@@ -23,11 +23,15 @@ FUNCTIONS = (
     "share_spans",
     "shares_as_of",
     "market_caps",
+    "statement_periods",
+    "period_spans",
+    "flow_spans",
+    "fundamental_spans",
     "ttm",
     "factors",
 )
 # Small views that every grid question reads: a session keeps their rows, since its snapshot never changes.
-KEPT = frozenset({"share_counts", "split_levels", "multi_class_symbols"})
+KEPT = frozenset({"share_counts", "split_levels", "multi_class_symbols", "statement_periods"})
 _WORD = re.compile(r"[a-z_]+")
 # A query that asks for the list of tables gets all of them.
 _CATALOG = re.compile(r"\b(information_schema|duckdb_\w+|pg_catalog|show|describe|summarize|pragma)\b")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from factorlab_lake.query.quoting import identifier, literal
-from factorlab_lake.schema import STATEMENT_TABLES, TABLES, Column, TableSpec, line_items, table
+from factorlab_lake.schema import PERIOD_MONTHS, STATEMENT_TABLES, TABLES, Column, TableSpec, line_items, table
 
 __all__ = ["flow_columns", "placeholders"]
 
@@ -11,6 +11,7 @@ __all__ = ["flow_columns", "placeholders"]
 def placeholders() -> dict[str, str]:
     """Return every ``{{token}}`` of the SQL files with what stands for it."""
     return {
+        "statement_periods": "\nUNION ALL\n".join(_period_select(t) for t in STATEMENT_TABLES),
         "statement_union": "\nUNION ALL\n".join(_statement_select(t) for t in STATEMENT_TABLES),
         "revision_pairs": "\nUNION ALL\n".join(_revision_pairs(TABLES[t]) for t in STATEMENT_TABLES.values()),
         "bar_texts": _texts(table("price_data")),
@@ -40,13 +41,22 @@ def _cash_flow_names() -> dict[str, str]:
 
 
 def _sums(statement_type: str) -> str:
-    """Sum each flow over the legs, but only where no leg lacks it."""
+    """Sum each flow over the parts ``p``, each with its sign, but only where no part lacks it."""
     sums = []
     for column in _flows(statement_type):
         name = identifier(column.name)
         value = f"nullif(s.{name}, 0)" if column.zero_is_missing else f"s.{name}"
-        sums.append(f"CASE WHEN count({value}) = count(*) THEN sum({value}) END AS {name}")
+        sums.append(f"CASE WHEN count({value}) = count(*) THEN sum(p.sign * {value}) END AS {name}")
     return ",\n       ".join(sums)
+
+
+def _period_select(statement_type: str) -> str:
+    months = " ".join(f"WHEN {literal(p)} THEN {m}" for p, m in PERIOD_MONTHS.items())
+    return (
+        f"SELECT {literal(statement_type)} AS statement_type, symbol, fiscal_date, fiscal_period, version,\n"
+        f"       available_date, reported_currency, CASE fiscal_period {months} END AS months\n"
+        f"FROM {identifier(STATEMENT_TABLES[statement_type])}"
+    )
 
 
 def _statement_select(statement_type: str) -> str:

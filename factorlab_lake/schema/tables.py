@@ -6,7 +6,10 @@ from factorlab_lake.errors import InvalidInput, nearest
 from factorlab_lake.schema.line_items import STATEMENT_TYPES, line_items
 from factorlab_lake.schema.spec import Column, TableSpec
 
-__all__ = ["STATEMENT_TABLES", "TABLES", "table"]
+__all__ = ["PERIOD_MONTHS", "STATEMENT_TABLES", "TABLES", "table"]
+
+# Fiscal periods by their length; H1 and 9M are cumulative from the start of the fiscal year, as FY is.
+PERIOD_MONTHS = {"Q1": 3, "Q2": 3, "Q3": 3, "Q4": 3, "H1": 6, "9M": 9, "FY": 12}
 
 STATEMENT_TABLES = dict(
     zip(STATEMENT_TYPES, ("income_statements", "balance_sheets", "cash_flows"), strict=True)
@@ -24,7 +27,7 @@ _SPLIT_BASIS = Column(
 )
 _PERIOD = (
     Column("fiscal_date", "date", "last day of the fiscal period", role="key"),
-    Column("fiscal_period", "text", "Q1, Q2, Q3, Q4 or FY", role="key"),
+    Column("fiscal_period", "text", "Q1 to Q4, or cumulative: H1, 9M, FY", role="key"),
 )
 _VERSION = (
     Column("version", "integer", "1 for the first content known for the period, counting up", role="derived"),

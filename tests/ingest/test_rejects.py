@@ -69,7 +69,7 @@ def test_positions_are_those_in_the_file_also_beside_records_that_are_no_objects
 
 def test_a_file_of_nothing_but_bad_records_lands_none_and_is_logged(lake: Lake, cache: Path) -> None:
     """All records of a file may be rejected; the file was still read, and is not read again."""
-    entry = Entry("AAPL", "income", [income(date="?"), income(period="H1")])
+    entry = Entry("AAPL", "income", [income(date="?"), income(period="H3")])
     entry.write(cache)
     report = lake.migrate(cache)
     assert report.new == {}

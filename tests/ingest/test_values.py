@@ -183,7 +183,7 @@ def test_the_period_is_that_of_the_record_else_the_one_asked_for(sent: Any, aske
 
 
 @pytest.mark.parametrize(
-    ("sent", "shown"), [(None, "missing"), ("Q5", "'Q5'"), ("H1", "'H1'"), ("quarter", "'quarter'")]
+    ("sent", "shown"), [(None, "missing"), ("Q5", "'Q5'"), ("H3", "'H3'"), ("quarter", "'quarter'")]
 )
 def test_a_period_that_is_none_of_the_known_ones_is_rejected(sent: Any, shown: str) -> None:
     """A quarter of unknown number is no key."""
@@ -263,7 +263,7 @@ def test_several_faults_of_a_record_are_all_named() -> None:
     assert reason.split("; ") == [
         "revenue: 'n/a' is not a number",
         "netIncome: '?' is not a number",
-        "period: 'Q7' is not Q1, Q2, Q3, Q4 or FY",
+        "period: 'Q7' is not one of Q1, Q2, Q3, Q4, H1, 9M, FY",
     ]
 
 

@@ -1,105 +1,50 @@
--- ttm(symbols, dates, age_limit := 200): flows of the trailing twelve months as known at each date
+-- ttm(symbols, dates, age_limit := 200, vintage := 'known'): flows of the trailing twelve months as known at each date
 -- Grain: one row per requested symbol and date, also where nothing is known; `reason` then says why.
--- Only additive flows are summed, over four consecutive quarters in one currency: ends 75-120 days apart and
--- 245-300 days from first to last. An item missing in one leg (or 0 where vendors write 0 for missing) is NULL. Where a quarter is missing and the
--- newest period end is a fiscal year's, the year's own row serves (basis 'fiscal_year').
--- Cash flow items are given only where their four legs end on the same day as the income statement's.
--- Point in time: every leg in its newest version with available_date <= date; the newest fiscal period end
--- first, so that a late amendment of an old quarter does not displace the current one.
--- inputs_available_date is the latest of the legs' available_date. Money in reported_currency.
-CREATE OR REPLACE MACRO ttm(symbols, dates, age_limit := 200) AS TABLE
-WITH wanted AS (SELECT DISTINCT unnest(symbols) AS symbol),
-grid AS (SELECT symbol, date FROM wanted, (SELECT DISTINCT unnest(dates)::DATE AS date)),
-periods AS (
-    SELECT 'income' AS kind, symbol, fiscal_date, fiscal_period, version, available_date, reported_currency
-    FROM income_statements WHERE symbol IN (SELECT symbol FROM wanted)
-    UNION ALL
-    SELECT 'cash_flow', symbol, fiscal_date, fiscal_period, version, available_date, reported_currency
-    FROM cash_flows WHERE symbol IN (SELECT symbol FROM wanted)
+-- Only additive flows are summed, over the statements that fundamental_spans chooses: four consecutive quarters, or the
+-- fiscal year's own row where a quarter is missing (basis 'fiscal_year'). `derivation` names quarters that were not
+-- reported and how they follow from longer periods. An item missing in one part (or 0 where vendors write 0 for
+-- missing) is NULL, never a partial sum.
+-- Cash flow items are given only where their twelve months end on the same day as the income statement's.
+-- Stale: the newest period end is more than age_limit days back (274 more for a fiscal year's row, which stands until
+-- the next year's is due).
+-- Point in time and vintage: as fundamental_spans. Money in reported_currency.
+CREATE OR REPLACE MACRO ttm(symbols, dates, age_limit := 200, vintage := 'known') AS TABLE
+WITH grid AS MATERIALIZED (
+    SELECT symbol, date
+    FROM (SELECT DISTINCT unnest(symbols) AS symbol), (SELECT DISTINCT unnest(dates)::DATE AS date)
 ),
--- Each content of a period stands from the day it became available until a later one did.
-contents AS MATERIALIZED (
-    SELECT *, fiscal_period = 'FY' AS is_year,
-           coalesce(min(available_date) OVER (
-               PARTITION BY kind, symbol, fiscal_date, fiscal_period = 'FY' ORDER BY version, fiscal_period
-               ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING), DATE '9999-01-01') AS superseded
-    FROM periods
-),
--- What is known changes only on the days when something becomes available: answer once per such day.
-spans AS (
-    SELECT kind, symbol, available_date AS event,
-           coalesce(lead(available_date) OVER (PARTITION BY kind, symbol ORDER BY available_date), DATE '9999-01-01') AS until,
-           max(newest) OVER (PARTITION BY kind, symbol ORDER BY available_date) AS newest
-    FROM (SELECT kind, symbol, available_date, max(fiscal_date) AS newest FROM periods GROUP BY ALL)
+spans AS MATERIALIZED (
+    FROM fundamental_spans(symbols, dates, vintage := vintage)
+    WHERE years_back = 0 AND statement_type <> 'balance_sheet'
 ),
 asked AS MATERIALIZED (
-    SELECT s.kind, g.symbol, g.date, s.event, s.newest
-    FROM grid g JOIN spans s ON g.symbol = s.symbol AND g.date >= s.event AND g.date < s.until
+    SELECT g.symbol, g.date, s.* EXCLUDE (symbol, years_back, known_until, parts, at_end, in_year),
+           g.date - s.fiscal_date AS age_days,
+           s.basis IS NOT NULL
+           AND age_days <= age_limit + CASE s.basis WHEN 'fiscal_year' THEN 274 ELSE 0 END AS fresh
+    FROM grid g JOIN spans s
+      ON s.symbol = g.symbol AND s.in_year = year(g.date) AND g.date >= s.known_from AND g.date < s.known_until
 ),
-events AS MATERIALIZED (SELECT DISTINCT kind, symbol, event, newest FROM asked),
--- Four quarters end within 300 days of each other: nothing older can be a leg.
-known AS MATERIALIZED (
-    SELECT e.kind, e.symbol, e.event, e.newest, c.fiscal_date, c.fiscal_period, c.available_date,
-           c.reported_currency, c.version, c.is_year
-    FROM events e JOIN contents c
-      ON c.kind = e.kind AND c.symbol = e.symbol AND c.available_date <= e.event AND c.superseded > e.event
-     AND c.fiscal_date > e.newest - 310 AND (NOT c.is_year OR c.fiscal_date = e.newest)
-),
--- The last four, each with the days to the next.
-legs AS MATERIALIZED (
-    SELECT *, lead(fiscal_date) OVER by_date - fiscal_date AS gap
-    FROM known WHERE NOT is_year
-    WINDOW by_date AS (PARTITION BY kind, symbol, event ORDER BY fiscal_date)
-    QUALIFY count(*) OVER (
-        PARTITION BY kind, symbol, event ORDER BY fiscal_date ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) < 4
-),
-quarters AS (
-    SELECT kind, symbol, event, max(fiscal_date) AS fiscal_date, max(available_date) AS inputs_available_date,
-           any_value(reported_currency) AS reported_currency,
-           CASE WHEN max(fiscal_date) <> any_value(newest) THEN 'newest_period_has_no_quarter'
-                WHEN count(*) < 4 THEN 'quarter_missing'
-                WHEN min(gap) < 75 OR max(gap) > 120
-                  OR max(fiscal_date) - min(fiscal_date) NOT BETWEEN 245 AND 300 THEN 'quarters_not_consecutive'
-                WHEN min(reported_currency) <> max(reported_currency) THEN 'currencies_differ' END AS reason
-    FROM legs GROUP BY kind, symbol, event
-),
-years AS (FROM known WHERE is_year),
-chosen AS (
-    SELECT e.kind, e.symbol, e.event,
-           CASE WHEN q.reason IS NULL AND q.symbol IS NOT NULL THEN 'quarters'
-                WHEN y.symbol IS NOT NULL THEN 'fiscal_year' END AS basis,
-           CASE WHEN basis = 'fiscal_year' THEN y.fiscal_date ELSE q.fiscal_date END AS fiscal_date,
-           CASE WHEN basis = 'fiscal_year' THEN y.available_date ELSE q.inputs_available_date END AS inputs_available_date,
-           CASE WHEN basis = 'fiscal_year' THEN y.reported_currency ELSE q.reported_currency END AS reported_currency,
-           CASE WHEN basis IS NULL THEN coalesce(q.reason, 'quarter_missing') END AS reason
-    FROM events e LEFT JOIN quarters q USING (kind, symbol, event) LEFT JOIN years y USING (kind, symbol, event)
-),
-parts AS (
-    SELECT l.kind, l.symbol, l.event, l.fiscal_date, l.fiscal_period, l.version FROM legs l
-    JOIN chosen c ON c.kind = l.kind AND c.symbol = l.symbol AND c.event = l.event AND c.basis = 'quarters'
-    UNION ALL
-    SELECT y.kind, y.symbol, y.event, y.fiscal_date, y.fiscal_period, y.version FROM years y
-    JOIN chosen c ON c.kind = y.kind AND c.symbol = y.symbol AND c.event = y.event AND c.basis = 'fiscal_year'
+parts AS MATERIALIZED (
+    SELECT statement_type, symbol, known_from, unnest(parts, recursive := true)
+    FROM (SELECT DISTINCT ON (statement_type, symbol, known_from) * FROM spans)
+    SEMI JOIN asked USING (statement_type, symbol, known_from)
 ),
 income AS (
-    SELECT p.symbol, p.event, {{income_sums}}
+    SELECT p.symbol, p.known_from, {{income_sums}}
     FROM parts p JOIN income_statements s
-      ON p.symbol = s.symbol AND p.fiscal_date = s.fiscal_date AND p.fiscal_period = s.fiscal_period AND p.version = s.version
-    WHERE p.kind = 'income' GROUP BY p.symbol, p.event
+      ON s.symbol = p.symbol AND s.fiscal_date = p.fiscal_date AND s.fiscal_period = p.fiscal_period
+     AND s.version = p.version
+    WHERE p.statement_type = 'income' GROUP BY p.symbol, p.known_from
 ),
 cash_flow AS (
-    SELECT p.symbol, p.event, {{cash_flow_sums}}
+    SELECT p.symbol, p.known_from, {{cash_flow_sums}}
     FROM parts p JOIN cash_flows s
-      ON p.symbol = s.symbol AND p.fiscal_date = s.fiscal_date AND p.fiscal_period = s.fiscal_period AND p.version = s.version
-    WHERE p.kind = 'cash_flow' GROUP BY p.symbol, p.event
-),
-answers AS (
-    SELECT a.kind, a.symbol, a.date, c.* EXCLUDE (kind, symbol),
-           a.date - c.fiscal_date AS age_days,
-           c.basis IS NOT NULL AND a.date - c.fiscal_date <= age_limit + CASE c.basis WHEN 'fiscal_year' THEN 274 ELSE 0 END AS fresh
-    FROM asked a JOIN chosen c ON c.kind = a.kind AND c.symbol = a.symbol AND c.event = a.event
+      ON s.symbol = p.symbol AND s.fiscal_date = p.fiscal_date AND s.fiscal_period = p.fiscal_period
+     AND s.version = p.version
+    WHERE p.statement_type = 'cash_flow' GROUP BY p.symbol, p.known_from
 )
-SELECT g.symbol, g.date, ai.fiscal_date, ai.basis, ai.reported_currency,
+SELECT g.symbol, g.date, ai.fiscal_date, ai.basis, ai.derivation, ai.reported_currency,
        CASE WHEN ac.fresh AND ac.fiscal_date = ai.fiscal_date
             THEN greatest(ai.inputs_available_date, ac.inputs_available_date)
             ELSE ai.inputs_available_date END AS inputs_available_date,
@@ -109,9 +54,9 @@ SELECT g.symbol, g.date, ai.fiscal_date, ai.basis, ai.reported_currency,
             WHEN NOT ai.fresh THEN 'statement_stale' END AS reason,
        {{ttm_flows}}
 FROM grid g
-LEFT JOIN answers ai ON ai.kind = 'income' AND ai.symbol = g.symbol AND ai.date = g.date
-LEFT JOIN answers ac ON ac.kind = 'cash_flow' AND ac.symbol = g.symbol AND ac.date = g.date
-LEFT JOIN income i ON i.symbol = g.symbol AND i.event = ai.event AND ai.fresh
+LEFT JOIN asked ai ON ai.statement_type = 'income' AND ai.symbol = g.symbol AND ai.date = g.date
+LEFT JOIN asked ac ON ac.statement_type = 'cash_flow' AND ac.symbol = g.symbol AND ac.date = g.date
+LEFT JOIN income i ON i.symbol = g.symbol AND i.known_from = ai.known_from AND ai.fresh
 LEFT JOIN cash_flow c
-  ON c.symbol = g.symbol AND c.event = ac.event AND ac.fresh AND ai.fresh
+  ON c.symbol = g.symbol AND c.known_from = ac.known_from AND ac.fresh AND ai.fresh
  AND ac.fiscal_date = ai.fiscal_date AND ac.reported_currency IS NOT DISTINCT FROM ai.reported_currency;
