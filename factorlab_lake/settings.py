@@ -14,6 +14,8 @@ class Settings(BaseSettings):
     """What can be set from outside.
 
     ``lake``: folder of the lake the command line works on (``FACTORLAB_LAKE``).
+    ``availability``: from which day on filings may be used, ``close``, ``same_day`` or a lag in days, where
+    a lake is opened without saying so (``FACTORLAB_AVAILABILITY``).
     """
 
     model_config = SettingsConfigDict(
@@ -21,6 +23,7 @@ class Settings(BaseSettings):
     )
 
     lake: Path = Path("data/lake")
+    availability: str = "close"
 
 
 @cache

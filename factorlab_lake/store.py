@@ -17,6 +17,7 @@ from factorlab_lake.lake.files import files_of
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.snapshots import Snapshot
 from factorlab_lake.query.arguments import DateLike, to_date, to_symbols
+from factorlab_lake.query.availability import CLOSE, Availability, AvailabilityRule, to_rule
 from factorlab_lake.query.questions import Questions
 from factorlab_lake.query.session import Session
 from factorlab_lake.schema import TABLES
@@ -30,21 +31,32 @@ if TYPE_CHECKING:
 __all__ = ["Lake", "open_lake"]
 
 
-def open_lake(path: str | os.PathLike[str] = "data/lake", *, create: bool = True) -> Lake:
+def open_lake(
+    path: str | os.PathLike[str] = "data/lake",
+    *,
+    create: bool = True,
+    availability: Availability | None = None,
+) -> Lake:
     """Open the lake in a folder; make an empty one when there is none, unless ``create`` is false.
 
+    ``availability`` says from which day on a filing may be used: ``close`` (the day of its acceptance when
+    accepted by 16:00 in New York, else the next), ``same_day`` (that day whatever the hour, as Factor Lab
+    had it, which looks ahead), or a lag in whole days after the acceptance, or after the filing date where
+    that is all that is known. Without it, the setting ``FACTORLAB_AVAILABILITY``, else ``close``.
+
     Exported as ``factorlab_lake.open``. Opening takes no lock: any number of readers and one writer work
-    at the same time. Raises :class:`~factorlab_lake.errors.NotFound` and
-    :class:`~factorlab_lake.errors.LakeDamaged`.
+    at the same time. Raises :class:`~factorlab_lake.errors.InvalidInput`,
+    :class:`~factorlab_lake.errors.NotFound` and :class:`~factorlab_lake.errors.LakeDamaged`.
     """
     if isinstance(path, str) and "://" in path:
         raise InvalidInput(
             f"{path.split('://', 1)[0]}:// is not supported; give the path of a folder.",
             scheme=path.split("://")[0],
         )
+    rule = _rule_set() if availability is None else to_rule(availability)
     if create and not (Path(path) / "_lake" / "lake.json").exists():
-        return Lake(layouts.create(path))
-    return Lake(layouts.find(path))
+        return Lake(layouts.create(path), availability=rule)
+    return Lake(layouts.find(path), availability=rule)
 
 
 class Lake(Questions):
@@ -53,23 +65,32 @@ class Lake(Questions):
     Changes by other processes show after :meth:`refresh`; until then every answer is of one snapshot.
     """
 
-    def __init__(self, layout: Layout, snapshot: Snapshot | None = None) -> None:
+    def __init__(
+        self, layout: Layout, snapshot: Snapshot | None = None, *, availability: AvailabilityRule = CLOSE
+    ) -> None:
         self._layout = layout
+        self._rule = availability
         self._pinned = snapshot is not None
         self.snapshot = snapshot or snapshots.latest(layout)
 
     def __repr__(self) -> str:
-        return f"Lake({str(self.path)!r}, snapshot={self.snapshot.id})"
+        rule = "" if self._rule == CLOSE else f", availability={self.availability!r}"
+        return f"Lake({str(self.path)!r}, snapshot={self.snapshot.id}{rule})"
 
     @property
     def path(self) -> Path:
         """The lake's folder."""
         return self._layout.root
 
+    @property
+    def availability(self) -> Availability:
+        """From which day on filings may be used: ``close``, ``same_day`` or a lag in days."""
+        return self._rule.given
+
     @cached_property
     def session(self) -> Session:
         """The DuckDB session on this lake's snapshot."""
-        return Session(self._layout, self.snapshot)
+        return Session(self._layout, self.snapshot, availability=self._rule)
 
     def refresh(self) -> Lake:
         """Move to the newest snapshot and return this lake."""
@@ -84,9 +105,10 @@ class Lake(Questions):
         """Return a read-only lake as it was at a snapshot id or an aware moment.
 
         What the lake held then, including what was public knowledge by then but not yet stored, or stored
-        and since corrected. For what was public knowledge at a date use ``as_of`` instead.
+        and since corrected. For what was public knowledge at a date use ``as_of`` instead. The rule of
+        availability stays.
         """
-        return Lake(self._layout, snapshots.at(self._layout, when))
+        return Lake(self._layout, snapshots.at(self._layout, when), availability=self._rule)
 
     def history(self) -> list[Snapshot]:
         """Return every snapshot, oldest first: id, time, program version, reason and table versions."""
@@ -200,6 +222,8 @@ class Lake(Questions):
         """Return the path of ``lake.duckdb``, which any DuckDB client opens read-only; refresh it if need be.
 
         It shows the newest snapshot from where the lake now lies; a lake that was moved needs this once.
+        Its availability is always ``close``, whatever this lake was opened with: the folder has one such file
+        for everybody.
         """
         catalog = import_module("factorlab_lake.query.catalog")
         newest = snapshots.latest(self._layout)
@@ -217,17 +241,20 @@ class Lake(Questions):
     ) -> Path:
         """Write a self-contained DuckDB file of this snapshot: rows and functions, for all or some symbols.
 
-        ``start`` and ``end`` limit the bars. Any DuckDB client from 1.0 on opens it. Raises
-        :class:`~factorlab_lake.errors.AlreadyExists` when the file is there.
+        ``start`` and ``end`` limit the bars. Filings are available by this lake's rule. Any DuckDB client
+        from 1.0 on opens it. Raises :class:`~factorlab_lake.errors.AlreadyExists` when the file is there.
         """
         catalog = import_module("factorlab_lake.query.catalog")
         written: Path = catalog.export(
             self._layout,
             self.snapshot,
             path,
-            symbols=None if symbols is None else to_symbols(symbols),
-            start=None if start is None else to_date(start, "start"),
-            end=None if end is None else to_date(end, "end"),
+            selection=catalog.Selection(
+                symbols=None if symbols is None else to_symbols(symbols),
+                start=None if start is None else to_date(start, "start"),
+                end=None if end is None else to_date(end, "end"),
+            ),
+            availability=self._rule,
         )
         return written
 
@@ -260,6 +287,15 @@ class Lake(Questions):
             raise InvalidInput(
                 f"This lake is pinned to snapshot {self.snapshot.id} by at(); open the lake anew to {verb}."
             )
+
+
+def _rule_set() -> AvailabilityRule:
+    """Return the rule from the settings; their library takes a while to load, so only where there are any."""
+    named = any(name.upper() == "FACTORLAB_AVAILABILITY" for name in os.environ)
+    if not named and not Path(".env").is_file():
+        return CLOSE
+    settings = import_module("factorlab_lake.settings").settings()
+    return to_rule(settings.availability, "The setting FACTORLAB_AVAILABILITY")
 
 
 def _program_version() -> str:

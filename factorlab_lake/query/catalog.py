@@ -7,40 +7,73 @@ of one, and both are of DuckDB's oldest current storage version, so that clients
 
 from __future__ import annotations
 
+import hashlib
 import os
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import duckdb
 
 from factorlab_lake.errors import AlreadyExists
-from factorlab_lake.lake.files import files_of, prune
+from factorlab_lake.lake.files import DataFile, files_of, prune
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.snapshots import Snapshot
+from factorlab_lake.query.availability import CLOSE, AvailabilityRule
 from factorlab_lake.query.functions import FUNCTIONS, sql_text
 from factorlab_lake.query.quoting import identifier, literal
 from factorlab_lake.query.views import table_view
 from factorlab_lake.schema import TABLES
 
-__all__ = ["CATALOG", "export", "is_current", "write_catalog"]
+__all__ = ["CATALOG", "Selection", "export", "is_current", "write_catalog"]
 
 CATALOG = "lake.duckdb"
 _STORAGE = "v1.0.0"
+_BARS = ("price_data", "price_revisions")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rows an export takes: those of some symbols, or of all, and the bars between two dates.
+
+    Statements, splits and the rest come whole, since answers within the dates need what was known before.
+    """
+
+    symbols: list[str] | None = None
+    start: date | None = None
+    end: date | None = None
+
+    def files(self, name: str, files: list[DataFile]) -> list[DataFile]:
+        """Return the files that can hold any of a table's rows."""
+        if name not in _BARS:
+            return files
+        first, last = (day.isoformat() if day else None for day in (self.start, self.end))
+        return prune(files, symbols=self.symbols, first=first, last=last)
+
+    def where(self, name: str) -> str:
+        """Return the condition on a table's rows."""
+        limits = []
+        if self.symbols is not None and "symbol" in TABLES[name].names():
+            limits.append(f"symbol IN ({', '.join(map(literal, self.symbols)) or 'NULL'})")
+        if name in _BARS:
+            limits += [f"date >= DATE {literal(self.start.isoformat())}"] if self.start else []
+            limits += [f"date <= DATE {literal(self.end.isoformat())}"] if self.end else []
+        return f" WHERE {' AND '.join(limits)}" if limits else ""
 
 
 def write_catalog(layout: Layout, snapshot: Snapshot) -> Path:
-    """Write ``lake.duckdb`` for a snapshot and return its path."""
+    """Write ``lake.duckdb`` for a snapshot and return its path.
+
+    Its rule of availability is the default one: the file belongs to all who open the folder.
+    """
 
     def fill(con: duckdb.DuckDBPyConnection) -> None:
         for name, spec in TABLES.items():
             con.execute(table_view(spec, layout.table(name), files_of(layout, snapshot, name)))
-        con.execute(
-            "CREATE VIEW lake_snapshot AS SELECT "
-            f"{snapshot.id}::BIGINT AS id, {literal(snapshot.created_at)}::TIMESTAMP AS created_at, "
-            f"{literal(str(layout.root))} AS path"
-        )
+        con.execute(_origin(snapshot, CLOSE, place=str(layout.root)))
 
     target = layout.root / CATALOG
     _write(target, fill)
@@ -48,16 +81,19 @@ def write_catalog(layout: Layout, snapshot: Snapshot) -> Path:
 
 
 def is_current(layout: Layout, snapshot: Snapshot) -> bool:
-    """Say whether ``lake.duckdb`` shows this snapshot, from this place (a moved folder needs a new one)."""
+    """Say whether ``lake.duckdb`` shows this snapshot, from this place, with the functions of this program.
+
+    A folder that was moved needs a new one, and so does one that an older program wrote last.
+    """
     path = layout.root / CATALOG
     if not path.exists():
         return False
     try:
         with duckdb.connect(str(path), read_only=True) as con:
-            found = con.execute("SELECT id, path FROM lake_snapshot").fetchone()
+            found = con.execute("SELECT id, path, functions_digest FROM lake_snapshot").fetchone()
     except duckdb.Error:
         return False
-    return found == (snapshot.id, str(layout.root))
+    return found == (snapshot.id, str(layout.root), _functions_digest())
 
 
 def export(
@@ -65,14 +101,12 @@ def export(
     snapshot: Snapshot,
     target: str | os.PathLike[str],
     *,
-    symbols: list[str] | None = None,
-    start: date | None = None,
-    end: date | None = None,
+    selection: Selection,
+    availability: AvailabilityRule = CLOSE,
 ) -> Path:
-    """Write a self-contained copy: the rows of all or some symbols and dates, with every function.
+    """Write a self-contained copy: the rows selected, available by the rule, with every function.
 
-    ``start`` and ``end`` limit bars; statements, splits and the rest come whole, since answers within the
-    dates need what was known before them. :class:`AlreadyExists` when the file is there.
+    :class:`AlreadyExists` when the file is there.
     """
     path = Path(target)
     if path.exists():
@@ -80,28 +114,32 @@ def export(
 
     def fill(con: duckdb.DuckDBPyConnection) -> None:
         for name, spec in TABLES.items():
-            chosen = files_of(layout, snapshot, name)
-            if name in ("price_data", "price_revisions"):
-                first, last = (d.isoformat() if d else None for d in (start, end))
-                chosen = prune(chosen, symbols=symbols, first=first, last=last)
-            con.execute(table_view(spec, layout.table(name), chosen))
+            chosen = selection.files(name, files_of(layout, snapshot, name))
+            con.execute(table_view(spec, layout.table(name), chosen, availability=availability))
             source, kept = identifier(name), f"main.{identifier(f'_{name}')}"
-            con.execute(f"CREATE TABLE {kept} AS FROM {source}{_where(name, symbols, start, end)}")
+            con.execute(f"CREATE TABLE {kept} AS FROM {source}{selection.where(name)}")
             con.execute(f"DROP VIEW {source}")
             con.execute(f"ALTER TABLE {kept} RENAME TO {source}")
+        con.execute(_origin(snapshot, availability))
 
     _write(path, fill)
     return path
 
 
-def _where(name: str, symbols: list[str] | None, start: date | None, end: date | None) -> str:
-    limits = []
-    if symbols is not None and "symbol" in TABLES[name].names():
-        limits.append(f"symbol IN ({', '.join(map(literal, symbols)) or 'NULL'})")
-    if name in ("price_data", "price_revisions"):
-        limits += [f"date >= DATE {literal(start.isoformat())}"] if start else []
-        limits += [f"date <= DATE {literal(end.isoformat())}"] if end else []
-    return f" WHERE {' AND '.join(limits)}" if limits else ""
+def _origin(snapshot: Snapshot, availability: AvailabilityRule, *, place: str | None = None) -> str:
+    """Return the view that says what the file shows: which snapshot, by which rule, over files where."""
+    path = "NULL::VARCHAR" if place is None else literal(place)
+    return (
+        f"CREATE VIEW lake_snapshot AS SELECT {snapshot.id}::BIGINT AS id, "
+        f"{literal(snapshot.created_at)}::TIMESTAMP AS created_at, {path} AS path, "
+        f"{literal(str(availability.given))} AS availability, "
+        f"{literal(_functions_digest())} AS functions_digest"
+    )
+
+
+@cache
+def _functions_digest() -> str:
+    return hashlib.sha256("".join(map(sql_text, FUNCTIONS)).encode()).hexdigest()
 
 
 def _write(target: Path, fill: Callable[[duckdb.DuckDBPyConnection], None]) -> None:

@@ -13,6 +13,7 @@ from factorlab_lake.errors import InvalidInput, LakeDamaged, nearest
 from factorlab_lake.lake.files import DataFile, files_of, prune
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.snapshots import Snapshot
+from factorlab_lake.query.availability import CLOSE, AvailabilityRule
 from factorlab_lake.query.frames import to_polars
 from factorlab_lake.query.functions import FUNCTIONS, KEPT, names_in, sql_text
 from factorlab_lake.query.quoting import identifier
@@ -27,9 +28,10 @@ _UNKNOWN = re.compile(r"(?:Table|Table Function|Function|View) with name (\S+) d
 class Session:
     """Answers SQL over the tables and functions of one snapshot. Each thread has a connection of its own."""
 
-    def __init__(self, layout: Layout, snapshot: Snapshot) -> None:
+    def __init__(self, layout: Layout, snapshot: Snapshot, *, availability: AvailabilityRule = CLOSE) -> None:
         self.layout = layout
         self.snapshot = snapshot
+        self.availability = availability
         self._files = {name: files_of(layout, snapshot, name) for name in TABLES}
         self._local = threading.local()
 
@@ -103,5 +105,6 @@ class Session:
         """Make a table's view show these files; functions name the view, so they follow."""
         shown: dict[str, list[DataFile]] = self._local.shown
         if shown.get(name) != chosen:
-            con.execute(table_view(TABLES[name], self.layout.table(name), chosen))
+            folder = self.layout.table(name)
+            con.execute(table_view(TABLES[name], folder, chosen, availability=self.availability))
             shown[name] = chosen

@@ -5,19 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 from factorlab_lake.lake.files import DataFile
+from factorlab_lake.query.availability import CLOSE, AvailabilityRule
 from factorlab_lake.query.quoting import identifier, literal
 from factorlab_lake.schema import TableSpec
 
 __all__ = ["table_view"]
 
 
-def table_view(spec: TableSpec, folder: Path, chosen: list[DataFile]) -> str:
-    """Return the statement that makes a table's view over some of its files; over none it is empty."""
+def table_view(
+    spec: TableSpec, folder: Path, chosen: list[DataFile], *, availability: AvailabilityRule = CLOSE
+) -> str:
+    """Return the statement that makes a table's view over some of its files; over none it is empty.
+
+    The rule of availability is applied here and nowhere else: every function reads the tables by their views.
+    """
     name = identifier(spec.name)
     if not chosen:
         columns = ", ".join(f"NULL::{c.types.duckdb} AS {identifier(c.name)}" for c in spec.columns)
         return f"CREATE OR REPLACE VIEW {name} AS SELECT {columns} WHERE false"
-    columns = ", ".join(identifier(c.name) for c in spec.columns)
+    columns = availability.select(spec)
     paths = ", ".join(literal(str(folder / f.path)) for f in chosen)
     options = ""
     if spec.partition_by:
