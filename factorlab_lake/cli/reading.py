@@ -45,6 +45,10 @@ _PRICES = (
     "symbol", "date", "open_price", "high_price", "low_price", "close_price", "volume", "adjusted_close",
     "split_basis_date",
 )  # fmt: skip
+_ADJUSTED = (
+    "symbol", "date", "reason", "open_price", "high_price", "low_price", "close_price", "volume",
+    "adjusted_close", "adjusted_close_source",
+)  # fmt: skip
 _SNAPSHOT = ("id", "created_at", "reason", "program_version", "operation", "tables")
 _STATEMENTS = (
     "symbol", "statement_type", "fiscal_date", "fiscal_period", "version", "change_kind", "available_date",
@@ -110,13 +114,19 @@ def prices(
     *,
     start: Start = None,
     end: End = None,
+    adjusted: Annotated[
+        bool, typer.Option("--adjusted", help="Adjust for splits, and the close for dividends too.")
+    ] = False,
     snapshot: SnapshotAt = None,
 ) -> None:
     """Show daily bars between two dates.
 
+    As stored, or with --adjusted per share as counted after every split that the lake holds.
+
     Example: factorlab-lake prices AAPL --start 2021-03-22 --end 2021-03-31
     """
-    options(ctx).output.rows(open_lake(ctx, at=snapshot).prices(symbols, start, end), _PRICES)
+    found = open_lake(ctx, at=snapshot).prices(symbols, start, end, adjusted=adjusted)
+    options(ctx).output.rows(found, _ADJUSTED if adjusted else _PRICES)
 
 
 def caps(

@@ -17,6 +17,7 @@ FUNCTIONS = (
     "revisions",
     "share_counts",
     "split_levels",
+    "adjusted_prices",
     "multi_class_symbols",
     "unrounded_close",
     "statements_as_of",

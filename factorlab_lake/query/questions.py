@@ -31,21 +31,29 @@ class Questions:
         symbols: str | Iterable[str],
         start: DateLike | None = None,
         end: DateLike | None = None,
+        *,
+        adjusted: bool = False,
     ) -> pl.DataFrame:
-        """Return daily bars between two dates (both included).
+        """Return daily bars between two dates (both included), as stored or adjusted.
 
         One row per symbol and trading day with the columns of ``price_data``, ordered by symbol and date;
         prices are per share in the symbol's currency, on the split basis of ``split_basis_date``. Unknown
-        symbols give no rows.
+        symbols give no rows. ``adjusted`` gives those of ``adjusted_prices`` instead: prices and volume per
+        share as counted after every split the lake holds, and ``adjusted_close``, which counts dividends
+        too, with both factors, its source, and the reason where it is NULL.
         """
         first, last = _range(start, end)
+        rows = (
+            "adjusted_prices($symbols, $first, $last)"
+            if adjusted
+            else "price_data WHERE symbol IN (SELECT unnest($symbols)) AND date BETWEEN $first AND $last"
+        )
         return self.session.frame(
-            "SELECT * FROM price_data WHERE symbol IN (SELECT unnest($symbols)) "
-            "AND date BETWEEN $first AND $last ORDER BY symbol, date",
+            f"SELECT * FROM {rows} ORDER BY symbol, date",
             {"symbols": (wanted := to_symbols(symbols)), "first": first, "last": last},
             symbols=wanted,
             prices_from=first.isoformat(),
-            prices_to=last.isoformat(),
+            prices_to=None if adjusted else last.isoformat(),  # later dividends adjust earlier bars
         )
 
     def statements(
