@@ -20,13 +20,12 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.ingest.render import render
 from factorlab_lake.legacy.arguments import LakeOrPlace, opened, statement_kinds, to_range
 from factorlab_lake.legacy.indexed import business_days, carried, load_pandas, side_by_side
 from factorlab_lake.query.arguments import DateLike, one_of, to_dates, to_symbols
+from factorlab_lake.query.quoting import identifier
 from factorlab_lake.schema.tables import STATEMENT_TABLES
 
 if TYPE_CHECKING:
@@ -60,19 +59,15 @@ _PRICES = {
     "adjusted_close": "adjusted_close",
     "adj_close": "adjusted_close",
 }
-_PERIODS = {"quarterly": "<> 'FY'", "quarter": "<> 'FY'", "annual": "= 'FY'"}
+_IS_ANNUAL = {"quarterly": False, "quarter": False, "annual": True}
 _YEARS = range(1678, 2262)  # the whole ones that every pandas can hold
 _ALL_STATEMENTS = ("income_statement", "balance_sheet", "cash_flow")
 
-# A price on an older basis is worth `factor` times as much per share of the newest basis of its symbol.
-_BARS = """
-SELECT b.*, coalesce(n.level, 1) / coalesce(o.level, 1) AS factor
-FROM (SELECT *, max(split_basis_date) OVER (PARTITION BY symbol) AS newest
-      FROM price_data WHERE symbol IN (SELECT unnest($symbols::VARCHAR[]))) b
-LEFT JOIN split_levels o
-  ON o.symbol = b.symbol AND b.split_basis_date >= o.from_date AND b.split_basis_date < o.to_date
-LEFT JOIN split_levels n ON n.symbol = b.symbol AND b.newest >= n.from_date AND b.newest < n.to_date
-WHERE b.date BETWEEN coalesce($first, DATE '0001-01-01') AND coalesce($last, DATE '9999-12-31')
+# The newest version of each fiscal period, newest period first.
+_NEWEST = """
+SELECT DISTINCT ON (symbol, fiscal_date, fiscal_period) * FROM {table}
+WHERE symbol IN (SELECT unnest($symbols::VARCHAR[])) AND (fiscal_period = 'FY') = $annual
+ORDER BY symbol, fiscal_date DESC, fiscal_period, version DESC
 """
 
 
@@ -133,16 +128,16 @@ class FMPProvider:
         """Return daily prices side by side: one column per symbol in the order asked, as float64.
 
         One row per day on which any of them traded, in order, as index ``date``; NaN where a symbol did not
-        trade. Per share in the symbol's currency, all of one symbol on the split basis of its newest bar, so
-        that no split shows as a jump. ``price_type``: open, high, low, close, volume (shares, on that basis
-        too), adjusted_close or adj_close (for dividends too, as of the fetch each bar came from).
+        trade. Per share in the symbol's currency, as counted after every split the lake holds, so that no
+        split shows as a jump; the level of a past day is then no price that was paid on it. ``price_type``:
+        open, high, low, close, volume (shares, adjusted for splits too), adjusted_close or adj_close (which
+        counts dividends too). Columns and rules are those of ``adjusted_prices.sql``.
         """
         column = _PRICES[one_of(price_type, _PRICES, "price_type")]
         wanted = to_symbols(symbols)
         first, last = to_range(start_date, end_date)
-        bars = self.lake.sql(_BARS, symbols=wanted, first=first, last=last)
-        value = pl.col(column) / pl.col("factor") if column == "volume" else pl.col(column) * pl.col("factor")
-        return side_by_side(bars.select("symbol", "date", value=value), wanted)
+        bars = self.lake.prices(wanted, first, last, adjusted=True)
+        return side_by_side(bars.select("symbol", "date", value=column), wanted)
 
     def batch_fetch_statements(
         self,
@@ -159,25 +154,17 @@ class FMPProvider:
         income_statement (or income), balance_sheet, cash_flow. ``period``: quarterly or annual.
         """
         wanted, kinds = to_symbols(symbols), statement_kinds(statement_types)
-        which = _PERIODS[one_of(period, _PERIODS, "period")]
+        annual = _IS_ANNUAL[one_of(period, _IS_ANNUAL, "period")]
         most = _limit(limit)
         answer: dict[str, dict[str, list[dict[str, Any]]]] = {symbol: {} for symbol in wanted}
         for kind, dataset in kinds.items():
-            rows = self.lake.sql(_newest(dataset, which), symbols=wanted)
+            query = _NEWEST.format(table=identifier(STATEMENT_TABLES[dataset]))
+            rows = self.lake.sql(query, symbols=wanted, annual=annual)
             found = {key: part for (key,), part in rows.partition_by("symbol", as_dict=True).items()}
             for symbol in wanted:
                 part = found.get(symbol, rows.clear())
                 answer[symbol][kind] = render(part if most is None else part.head(most), dataset, "v3")
         return answer
-
-
-def _newest(dataset: str, which: str) -> str:
-    """Return the query for the newest version of each period, newest period first."""
-    return (
-        f"SELECT DISTINCT ON (symbol, fiscal_date, fiscal_period) * FROM {STATEMENT_TABLES[dataset]} "  # noqa: S608 - names and conditions are this package's own
-        f"WHERE symbol IN (SELECT unnest($symbols::VARCHAR[])) AND fiscal_period {which} "
-        "ORDER BY symbol, fiscal_date DESC, fiscal_period, version DESC"
-    )
 
 
 def _closed_range(start_date: DateLike, end_date: DateLike) -> tuple[date, date]:
