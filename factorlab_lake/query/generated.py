@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from factorlab_lake.query.factor_sql import factor_placeholders
 from factorlab_lake.query.quoting import identifier, literal
-from factorlab_lake.schema import PERIOD_MONTHS, STATEMENT_TABLES, TABLES, Column, TableSpec, line_items, table
+from factorlab_lake.schema import (
+    PERIOD_MONTHS,
+    STATEMENT_TABLES,
+    TABLES,
+    Column,
+    TableSpec,
+    line_items,
+    table,
+)
 
 __all__ = ["flow_columns", "placeholders"]
 
@@ -11,6 +20,7 @@ __all__ = ["flow_columns", "placeholders"]
 def placeholders() -> dict[str, str]:
     """Return every ``{{token}}`` of the SQL files with what stands for it."""
     return {
+        **factor_placeholders(),
         "statement_periods": "\nUNION ALL\n".join(_period_select(t) for t in STATEMENT_TABLES),
         "statement_union": "\nUNION ALL\n".join(_statement_select(t) for t in STATEMENT_TABLES),
         "revision_pairs": "\nUNION ALL\n".join(_revision_pairs(TABLES[t]) for t in STATEMENT_TABLES.values()),
@@ -46,7 +56,7 @@ def _sums(statement_type: str) -> str:
     for column in _flows(statement_type):
         name = identifier(column.name)
         value = f"nullif(s.{name}, 0)" if column.zero_is_missing else f"s.{name}"
-        sums.append(f"CASE WHEN count({value}) = count(*) THEN sum(p.sign * {value}) END AS {name}")
+        sums.append(f"CASE WHEN count({value}) = count(*) THEN sum(p.part_sign * {value}) END AS {name}")
     return ",\n       ".join(sums)
 
 

@@ -14,35 +14,34 @@ WITH grid AS MATERIALIZED (
     FROM (SELECT DISTINCT unnest(symbols) AS symbol), (SELECT DISTINCT unnest(dates)::DATE AS date)
 ),
 spans AS MATERIALIZED (
-    FROM fundamental_spans(symbols, dates, vintage := vintage)
-    WHERE years_back = 0 AND statement_type <> 'balance_sheet'
+    FROM fundamental_spans(symbols, dates, vintage := vintage) WHERE statement_type <> 'balance_sheet'
 ),
 asked AS MATERIALIZED (
-    SELECT g.symbol, g.date, s.* EXCLUDE (symbol, years_back, known_until, parts, at_end, in_year),
-           g.date - s.fiscal_date AS age_days,
+    SELECT g.symbol, g.date, s.* EXCLUDE (symbol, in_year), g.date - s.fiscal_date AS age_days,
            s.basis IS NOT NULL
            AND age_days <= age_limit + CASE s.basis WHEN 'fiscal_year' THEN 274 ELSE 0 END AS fresh
-    FROM grid g JOIN spans s
+    FROM grid g
+    -- The year keeps the join fast: by symbol alone every date would be held against every stretch of its symbol.
+    JOIN (SELECT * EXCLUDE (event, years_back, months, part_date, part_period, part_version, part_sign, part_reported, is_head),
+                 unnest(range(year(greatest(known_from, list_min(dates)::DATE)),
+                              year(least(known_until, list_max(dates)::DATE)) + 1)) AS in_year
+          FROM spans WHERE is_head) s
       ON s.symbol = g.symbol AND s.in_year = year(g.date) AND g.date >= s.known_from AND g.date < s.known_until
 ),
-parts AS MATERIALIZED (
-    SELECT statement_type, symbol, known_from, unnest(parts, recursive := true)
-    FROM (SELECT DISTINCT ON (statement_type, symbol, known_from) * FROM spans)
-    SEMI JOIN asked USING (statement_type, symbol, known_from)
-),
+parts AS MATERIALIZED (FROM spans SEMI JOIN (SELECT id FROM asked WHERE fresh) USING (id)),
 income AS (
-    SELECT p.symbol, p.known_from, {{income_sums}}
+    SELECT p.id, {{income_sums}}
     FROM parts p JOIN income_statements s
-      ON s.symbol = p.symbol AND s.fiscal_date = p.fiscal_date AND s.fiscal_period = p.fiscal_period
-     AND s.version = p.version
-    WHERE p.statement_type = 'income' GROUP BY p.symbol, p.known_from
+      ON s.symbol = p.symbol AND s.fiscal_date = p.part_date AND s.fiscal_period = p.part_period
+     AND s.version = p.part_version
+    WHERE p.statement_type = 'income' GROUP BY p.id
 ),
 cash_flow AS (
-    SELECT p.symbol, p.known_from, {{cash_flow_sums}}
+    SELECT p.id, {{cash_flow_sums}}
     FROM parts p JOIN cash_flows s
-      ON s.symbol = p.symbol AND s.fiscal_date = p.fiscal_date AND s.fiscal_period = p.fiscal_period
-     AND s.version = p.version
-    WHERE p.statement_type = 'cash_flow' GROUP BY p.symbol, p.known_from
+      ON s.symbol = p.symbol AND s.fiscal_date = p.part_date AND s.fiscal_period = p.part_period
+     AND s.version = p.part_version
+    WHERE p.statement_type = 'cash_flow' GROUP BY p.id
 )
 SELECT g.symbol, g.date, ai.fiscal_date, ai.basis, ai.derivation, ai.reported_currency,
        CASE WHEN ac.fresh AND ac.fiscal_date = ai.fiscal_date
@@ -56,7 +55,7 @@ SELECT g.symbol, g.date, ai.fiscal_date, ai.basis, ai.derivation, ai.reported_cu
 FROM grid g
 LEFT JOIN asked ai ON ai.statement_type = 'income' AND ai.symbol = g.symbol AND ai.date = g.date
 LEFT JOIN asked ac ON ac.statement_type = 'cash_flow' AND ac.symbol = g.symbol AND ac.date = g.date
-LEFT JOIN income i ON i.symbol = g.symbol AND i.known_from = ai.known_from AND ai.fresh
+LEFT JOIN income i ON i.id = ai.id AND ai.fresh
 LEFT JOIN cash_flow c
-  ON c.symbol = g.symbol AND c.known_from = ac.known_from AND ac.fresh AND ai.fresh
+  ON c.id = ac.id AND ac.fresh AND ai.fresh
  AND ac.fiscal_date = ai.fiscal_date AND ac.reported_currency IS NOT DISTINCT FROM ai.reported_currency;
