@@ -13,7 +13,7 @@ __all__ = ["factor_placeholders"]
 
 
 def factor_placeholders() -> dict[str, str]:
-    """Return what stands for the tokens of ``factors.sql``.
+    """Return what stands for the tokens of ``factors.sql`` and ``ratios.sql``.
 
     Per statement type: ``…_figures`` measure a stretch's parts ``p`` (statements ``s``); ``…_inputs`` take
     them from the newest year ``n`` and the one before it ``w``; ``…_names`` list them; ``…_usable`` keep
@@ -26,6 +26,7 @@ def factor_placeholders() -> dict[str, str]:
         **{f"{kind}_names": ", ".join(identifier(i.name) for i in inputs[kind]) for kind in STATEMENT_TYPES},
         **{f"{kind}_usable": _list(map(_usable, inputs[kind])) for kind in STATEMENT_TYPES},
         "factor_columns": _list(f"{_value(f)} AS {identifier(f.name)}" for f in FACTORS.values()),
+        "factors_of_period": _list(map(_of_period, FACTORS)),
         "factor_reasons": _list([*map(_missing, _required()), *dict.fromkeys(_not_positive())]),
         "same_currencies": " AND ".join(dict.fromkeys(chain(*map(_same_currency, FACTORS.values())))),
     }
@@ -77,6 +78,10 @@ def _value(factor: Factor) -> str:
     if "CASE" in factor.formula:  # least and greatest would pass over an input that is missing
         conditions += [f"{identifier(i.name)} IS NOT NULL" for i in factor.required]
     return f"CASE WHEN {' AND '.join(conditions)} THEN {factor.formula} END"
+
+
+def _of_period(name: str) -> str:
+    return f"CASE WHEN f.fiscal_date = p.fiscal_date THEN f.{identifier(name)} END AS {identifier(name)}"
 
 
 def _same_currency(factor: Factor) -> Iterator[str]:

@@ -20,7 +20,10 @@ FUNCTIONS = (
     "adjusted_prices",
     "multi_class_symbols",
     "unrounded_close",
+    "in_use_from",
     "statements_as_of",
+    "standing_share_counts",
+    "known_share_counts",
     "share_spans",
     "shares_as_of",
     "market_caps",
@@ -30,10 +33,14 @@ FUNCTIONS = (
     "fundamental_spans",
     "ttm",
     "factors",
+    "quarters",
+    "ratios",
+    "financial_ratios",
 )
 # Small views that every grid question reads: a session keeps their rows, since its snapshot never changes.
-KEPT = frozenset({"share_counts", "split_levels", "multi_class_symbols", "statement_periods"})
+KEPT = frozenset({"known_share_counts", "split_levels", "multi_class_symbols", "statement_periods"})
 _WORD = re.compile(r"[a-z_]+")
+_COMMENT = re.compile(r"--.*")
 # A query that asks for the list of tables gets all of them.
 _CATALOG = re.compile(r"\b(information_schema|duckdb_\w+|pg_catalog|show|describe|summarize|pragma)\b")
 
@@ -71,7 +78,8 @@ def _closure(text: str) -> set[str]:
 
 @cache
 def _builds_on(name: str) -> frozenset[str]:
-    return frozenset(_mentioned(sql_text(name)) - {name}) if name in FUNCTIONS else frozenset()
+    code = _COMMENT.sub("", sql_text(name)) if name in FUNCTIONS else ""
+    return frozenset(_mentioned(code) - {name})
 
 
 def _mentioned(text: str) -> set[str]:

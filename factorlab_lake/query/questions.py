@@ -12,10 +12,12 @@ from factorlab_lake.query.arguments import DateLike, Dates, one_of, to_date, to_
 from factorlab_lake.query.session import Session
 from factorlab_lake.schema import STATEMENT_TYPES
 
-__all__ = ["Questions"]
+__all__ = ["VINTAGES", "Questions"]
 
+VINTAGES = ("known", "first", "latest")
 _PRICE_AGE_DAYS = 10  # the default limit of market_caps, for choosing files
 _ALWAYS, _NEVER = date(1, 1, 1), date(9999, 12, 31)
+_LATEST = date(9998, 12, 31)  # what stands for ever is known until the year after
 
 
 class Questions:
@@ -101,7 +103,9 @@ class Questions:
 
         One row per symbol and date, ordered so; ``market_cap = close_price * shares_outstanding *
         split_factor`` in the currency of the quote, NULL with a ``reason`` where it cannot be known.
-        ``dates``: one, several, or ``start``, ``end`` and ``freq`` (D, B, W, ME, QE, YE).
+        ``dates``: one, several, or ``start``, ``end`` and ``freq`` (D, B, W for Fridays, ME, QE, YE).
+        ``vintage`` chooses among the versions of a restated statement: ``known`` (the newest by each date),
+        ``first`` (the first for ever) or ``latest`` (the newest of all, by hindsight).
         """
         return self._grid("market_caps", symbols, to_dates(dates, start=start, end=end, freq=freq))
 
@@ -113,13 +117,16 @@ class Questions:
         start: DateLike | None = None,
         end: DateLike | None = None,
         freq: str | None = None,
+        vintage: str = "known",
     ) -> pl.DataFrame:
         """Return trailing-twelve-month flows as known at each date, in ``reported_currency``.
 
         One row per symbol and date, ordered so; NULL with a ``reason`` where four consecutive quarters (or
-        the fiscal year's own row) are not known. Arguments as for :meth:`market_caps`.
+        the fiscal year's own row) are not known. ``derivation`` names quarters that follow from cumulative
+        figures. Arguments as for :meth:`market_caps`.
         """
-        return self._grid("ttm", symbols, to_dates(dates, start=start, end=end, freq=freq))
+        asked = to_dates(dates, start=start, end=end, freq=freq)
+        return self._grid("ttm", symbols, asked, vintage=vintage)
 
     def factors(
         self,
@@ -129,30 +136,87 @@ class Questions:
         start: DateLike | None = None,
         end: DateLike | None = None,
         freq: str | None = None,
+        vintage: str = "known",
     ) -> pl.DataFrame:
-        """Return valuation, profitability and leverage ratios as known at each date.
+        """Return valuation, profitability, leverage and growth factors as known at each date.
 
-        One row per symbol and date, ordered so; formulas are in ``query/sql/factors.sql``. Arguments as for
-        :meth:`market_caps`.
+        One row per symbol and date, ordered so; a factor that cannot be computed is NULL and ``reason`` says
+        why. The formulas and their sources are in ``query/factors.csv``, the rules in
+        ``query/sql/factors.sql``. Arguments as for :meth:`market_caps`.
         """
-        return self._grid("factors", symbols, to_dates(dates, start=start, end=end, freq=freq))
+        asked = to_dates(dates, start=start, end=end, freq=freq)
+        return self._grid("factors", symbols, asked, vintage=vintage)
+
+    def ratios(
+        self,
+        symbols: str | Iterable[str],
+        start: DateLike | None = None,
+        end: DateLike | None = None,
+    ) -> pl.DataFrame:
+        """Return the factors of each fiscal period on the day on which it became available.
+
+        One row per symbol and fiscal period end between two dates (both included), ordered so, with that
+        day's ``date``, ``accepted_date``, ``market_cap`` and ``shares_outstanding``: the rows of
+        ``financial_ratios``. Unknown symbols give no rows.
+        """
+        first, last = _range(start, end)
+        return self.session.frame(
+            "SELECT * FROM ratios($symbols::VARCHAR[], $first::DATE, $last::DATE)",
+            {"symbols": (wanted := to_symbols(symbols)), "first": first, "last": last},
+            symbols=wanted,
+        )
+
+    def quarters(
+        self,
+        symbols: str | Iterable[str],
+        start: DateLike | None = None,
+        end: DateLike | None = None,
+        *,
+        as_of: DateLike | None = None,
+        vintage: str = "known",
+    ) -> pl.DataFrame:
+        """Return each quarter's flows as known at the close of a day (default: all that is known).
+
+        One row per symbol and quarter end between two dates (both included), ordered so, in
+        ``reported_currency``. A quarter that is not reported by itself follows from cumulative figures
+        where their parts are there, and ``derivation`` says how; else its flows are NULL with a ``reason``.
+        """
+        first, last = _range(start, end)
+        one_of(vintage, VINTAGES, "vintage")
+        return self.session.frame(
+            f"SELECT * FROM quarters($symbols::VARCHAR[], $as_of::DATE, vintage := '{vintage}') "
+            "WHERE fiscal_date BETWEEN $first AND $last",
+            {
+                "symbols": to_symbols(symbols),
+                "as_of": _LATEST if as_of is None else to_date(as_of, "as_of"),
+                "first": first,
+                "last": last,
+            },
+        )
 
     def sql(self, query: str, /, **params: Any) -> pl.DataFrame:
         """Run any SQL over the tables and functions; ``$name`` in it takes the value of that keyword."""
         return self.session.frame(query, params)
 
-    def _grid(self, function: str, symbols: str | Iterable[str], dates: list[date]) -> pl.DataFrame:
+    def _grid(
+        self, function: str, symbols: str | Iterable[str], dates: list[date], *, vintage: str = "known"
+    ) -> pl.DataFrame:
         wanted = to_symbols(symbols)
+        one_of(vintage, VINTAGES, "vintage")
         first = min(dates, default=_ALWAYS)
         if first > _ALWAYS:
             first -= timedelta(days=_PRICE_AGE_DAYS)
         return self.session.frame(
-            f"SELECT * FROM {function}($symbols::VARCHAR[], $dates::DATE[])",
+            f"SELECT * FROM {function}($symbols::VARCHAR[], $dates::DATE[]{_hindsight(vintage)})",
             {"symbols": wanted, "dates": dates},
             symbols=wanted,
             prices_from=first.isoformat(),
             prices_to=max(dates, default=_NEVER).isoformat(),
         ).sort("symbol", "date")
+
+
+def _hindsight(vintage: str) -> str:
+    return "" if vintage == "known" else f", vintage := '{vintage}'"
 
 
 def _range(start: DateLike | None, end: DateLike | None) -> tuple[date, date]:

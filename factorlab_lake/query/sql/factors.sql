@@ -1,5 +1,5 @@
--- factors(symbols, dates, age_limit := 200, vintage := 'known'): valuation, profitability, leverage and growth
--- Grain: one row per requested symbol and date; a factor that cannot be computed is NULL and `reason` says why.
+-- factors(symbols, dates, age_limit := 200, vintage := 'known', cells := NULL): valuation, profitability, leverage, growth
+-- Grain: one row per requested symbol and date (or only those of a list of {symbol, date}); a factor that cannot be computed is NULL and `reason` says why.
 -- Formulas: query/factors.csv, each a numerator over a denominator that must be positive. Their inputs: market_caps,
 -- flows of the trailing twelve months (as ttm), the newest balance sheet known at the date, and the same a year before
 -- (`…_year_before`, as known at the date). Balances are those at the period end, not averages. An item that vendors
@@ -7,10 +7,13 @@
 -- Currency: items that meet in a factor must share one; the price's is taken from company_profiles where known.
 -- Stale: a period end more than age_limit days back (274 more where a fiscal year's statement is the newest).
 -- Point in time and vintage: as market_caps and fundamental_spans. inputs_available_date is the latest of all inputs'.
-CREATE OR REPLACE MACRO factors(symbols, dates, age_limit := 200, vintage := 'known') AS TABLE
+CREATE OR REPLACE MACRO factors(symbols, dates, age_limit := 200, vintage := 'known', cells := NULL::STRUCT(symbol VARCHAR, date DATE)[]) AS TABLE
 WITH grid AS MATERIALIZED (
     SELECT symbol, date
     FROM (SELECT DISTINCT unnest(symbols) AS symbol), (SELECT DISTINCT unnest(dates)::DATE AS date)
+    WHERE cells IS NULL
+    UNION ALL
+    SELECT DISTINCT cell.symbol, cell.date FROM (SELECT unnest(cells) AS cell)
 ),
 spans AS MATERIALIZED (FROM fundamental_spans(symbols, dates, vintage := vintage, year_before := ['income', 'balance_sheet'])),
 heads AS MATERIALIZED (

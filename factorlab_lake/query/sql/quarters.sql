@@ -1,0 +1,48 @@
+-- quarters(symbols, as_of, vintage := 'known'): every quarter's flows as known at the close of a day, Q4 included
+-- Grain: one row per symbol and quarter end of which an income statement or a cash flow statement speaks, by itself or
+-- as the end of a longer period. Columns are those of ttm, here for the quarter.
+-- `derivation` (and `cash_flow_derivation`) is 'reported', or says how the quarter follows from longer periods, such as
+-- 'FY - Q1 - Q2 - Q3' (see flow_spans); a reported quarter wins. Where a part is missing the flows are NULL and `reason`
+-- says so. Cash flow items are given only in the currency of the income statement.
+-- Point in time and vintage: as period_spans. Money in reported_currency.
+CREATE OR REPLACE MACRO quarters(symbols, as_of, vintage := 'known') AS TABLE
+WITH known AS MATERIALIZED (
+    SELECT row_number() OVER () AS id, *
+    FROM flow_spans(symbols, vintage := vintage) WHERE known_from <= as_of::DATE AND known_until > as_of::DATE
+),
+ends AS (SELECT DISTINCT symbol, fiscal_date FROM known),
+parts AS MATERIALIZED (
+    SELECT id, statement_type, symbol, part.fiscal_date AS part_date, part.fiscal_period AS part_period,
+           part.version AS part_version, part.sign AS part_sign
+    FROM (SELECT id, statement_type, symbol, unnest(parts) AS part FROM known WHERE months = 3)
+),
+income AS (
+    SELECT p.id, {{income_sums}}
+    FROM parts p JOIN income_statements s
+      ON s.symbol = p.symbol AND s.fiscal_date = p.part_date AND s.fiscal_period = p.part_period
+     AND s.version = p.part_version
+    WHERE p.statement_type = 'income' GROUP BY p.id
+),
+cash_flow AS (
+    SELECT p.id, {{cash_flow_sums}}
+    FROM parts p JOIN cash_flows s
+      ON s.symbol = p.symbol AND s.fiscal_date = p.part_date AND s.fiscal_period = p.part_period
+     AND s.version = p.part_version
+    WHERE p.statement_type = 'cash_flow' GROUP BY p.id
+)
+SELECT e.symbol, e.fiscal_date, ki.derivation, kc.derivation AS cash_flow_derivation,
+       coalesce(ki.reported_currency, kc.reported_currency) AS reported_currency,
+       greatest(ki.available_date, kc.available_date) AS inputs_available_date,
+       nullif(concat_ws('; ',
+           CASE WHEN ki.id IS NULL THEN 'income: no_quarter_known' END,
+           CASE WHEN kc.id IS NULL THEN 'cash_flow: no_quarter_known'
+                WHEN ki.reported_currency <> kc.reported_currency THEN 'currencies_differ' END), '') AS reason,
+       {{ttm_flows}}
+FROM ends e
+LEFT JOIN known ki
+  ON ki.symbol = e.symbol AND ki.fiscal_date = e.fiscal_date AND ki.statement_type = 'income' AND ki.months = 3
+LEFT JOIN known kc
+  ON kc.symbol = e.symbol AND kc.fiscal_date = e.fiscal_date AND kc.statement_type = 'cash_flow' AND kc.months = 3
+LEFT JOIN income i ON i.id = ki.id
+LEFT JOIN cash_flow c ON c.id = kc.id AND coalesce(ki.reported_currency = kc.reported_currency, true)
+ORDER BY e.symbol, e.fiscal_date;

@@ -1,0 +1,38 @@
+-- ratios(symbols, start_date, end_date): the factors on the day on which each period became available
+-- Grain: one row per symbol and fiscal period end between the two dates (both included) of which an income statement or
+-- a balance sheet is known. `date` is the first day at whose close both were available (or the one there is).
+-- accepted_date is that of the later of the two statements, shares_outstanding the count of shares_as_of. The other
+-- columns are those of factors at that day. Where a later period was already known by then (old filings that came late),
+-- the ratios would not be this period's: they are NULL and `reason` says 'newer_period_known'.
+-- Point in time: as factors; what became known later never changes a row.
+CREATE OR REPLACE MACRO ratios(symbols, start_date, end_date) AS TABLE
+WITH published AS MATERIALIZED (
+    SELECT symbol, fiscal_date, greatest(min(known_from) FILTER (statement_type = 'income'),
+                                         min(known_from) FILTER (statement_type = 'balance_sheet')) AS published_on
+    FROM period_spans(symbols)
+    WHERE statement_type <> 'cash_flow' AND fiscal_date BETWEEN start_date::DATE AND end_date::DATE
+    GROUP BY symbol, fiscal_date
+),
+accepted AS (
+    SELECT symbol, fiscal_date, available_date, accepted_date FROM income_statements
+    UNION ALL
+    SELECT symbol, fiscal_date, available_date, accepted_date FROM balance_sheets
+),
+filings AS (
+    SELECT p.symbol, p.fiscal_date, max(a.accepted_date) AS accepted_date
+    FROM published p JOIN accepted a
+      ON a.symbol = p.symbol AND a.fiscal_date = p.fiscal_date AND a.available_date <= p.published_on
+    GROUP BY p.symbol, p.fiscal_date
+)
+SELECT p.symbol, p.fiscal_date, f.date, a.accepted_date, f.market_cap, s.shares_outstanding,
+       {{factors_of_period}},
+       f.inputs_available_date, f.age_days,
+       CASE WHEN f.fiscal_date > p.fiscal_date THEN 'newer_period_known' ELSE f.reason END AS reason
+FROM published p
+JOIN factors(symbols, (SELECT list(DISTINCT published_on) FROM published),
+             cells := (SELECT list({'symbol': symbol, 'date': published_on}) FROM published)) f
+  ON f.symbol = p.symbol AND f.date = p.published_on
+LEFT JOIN shares_as_of(symbols, (SELECT list(DISTINCT published_on) FROM published)) s
+  ON s.symbol = p.symbol AND s.date = p.published_on
+LEFT JOIN filings a ON a.symbol = p.symbol AND a.fiscal_date = p.fiscal_date
+ORDER BY p.symbol, p.fiscal_date;
