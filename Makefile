@@ -5,6 +5,7 @@ ARGS ?=
 BIN := .venv/bin
 LOCK := .ci/constraints.txt
 READY := .venv/.ready
+OLDEST := .venv/duckdb-1.5
 PIP := -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -13,7 +14,7 @@ PIP := -m pip --disable-pip-version-check
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
 
-venv: $(READY) ## make .venv with the package (editable) and everything the locked versions name
+venv: $(READY) $(OLDEST) ## make .venv with the package (editable) and everything the locked versions name
 
 # pip comes first: the one that Python brings may be too old to read dependency groups.
 $(READY): pyproject.toml $(LOCK)
@@ -25,6 +26,10 @@ $(READY): pyproject.toml $(LOCK)
 	$(BIN)/python $(PIP) install --quiet -c $(LOCK) pip
 	$(BIN)/python $(PIP) install --quiet -c $(LOCK) --build-constraint $(LOCK) -e '.[pandas]' --group dev
 	@touch $@
+
+# The oldest DuckDB that is supported, beside the environment's own: the tests ask it the same questions.
+$(OLDEST): | $(READY)
+	$(BIN)/python $(PIP) install --quiet --no-deps --target $@ duckdb==1.5.6
 
 demo: venv ## load the sample data into a lake and ask it a few questions
 	$(BIN)/factorlab-lake demo

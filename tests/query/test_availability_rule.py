@@ -57,7 +57,7 @@ CASES.row(
     source="cover_page",
     as_of_date=date(2021, 1, 15),
     shares=7.0,
-    accepted_at=datetime(2021, 1, 27, 23, 3, 6, tzinfo=UTC),  # the same evening
+    accepted_at=datetime(2021, 1, 28, 1, 3, 6, tzinfo=UTC),  # 20:03 in New York on the 27th
     split_basis_date=date(2021, 1, 27),
 )
 # A quarter told twice on one evening, and again a month later.
