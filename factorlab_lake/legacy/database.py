@@ -51,6 +51,21 @@ class DatabaseProvider:
         kinds = statement_kinds(statement_types).values()
         return self.lake.statements(symbol, first, last, types=kinds, as_of=known)
 
+    def get_financial_ratios(
+        self,
+        symbols: str | Iterable[str],
+        start_date: DateLike | None = None,
+        end_date: DateLike | None = None,
+    ) -> pl.DataFrame:
+        """Return the ratios of each fiscal period that ends between two dates (both included).
+
+        One row per symbol and fiscal period end, ordered so, with the columns of ``financial_ratios``: each
+        as computed on the day on which the period became available (``date``), so that no later price or
+        statement is in it. Fractions and multiples; NULL with a ``reason`` where one cannot be known. A
+        symbol that the lake does not hold has no rows.
+        """
+        return self.lake.ratios(symbols, *to_range(start_date, end_date))
+
     def calculate_market_caps_batch(self, symbols: str | Iterable[str], dates: Dates) -> pl.DataFrame:
         """Return the market capitalisation of each symbol as it could be computed at each date.
 

@@ -102,8 +102,7 @@ class FMPProvider:
 
         One row per business day (Monday to Friday, both ends included) as index ``date``; with ``frequency``
         ``weekly`` or ``monthly`` only the Fridays, or the last business day of each month, of the same frame.
-        Plain fractions and multiples, as of :meth:`Lake.factors <factorlab_lake.store.Lake.factors>` and its
-        ``factors.sql``, as float64.
+        Plain fractions and multiples, float64: those of ``lake.factors``, by the formulas of ``factors.csv``.
 
         Computed on the dates of ``calculation_frequency`` and carried to the days up to the next one: ``D``
         or ``B`` each business day, ``W`` Fridays, ``M`` and ``Q`` the last day of each month and quarter.

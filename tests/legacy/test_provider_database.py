@@ -15,7 +15,7 @@ from factorlab_lake.legacy import DatabaseProvider
 from factorlab_lake.store import Lake
 from tests.support import LATER, ROOT, Entry, income, land
 
-GOLDEN = ROOT / "tests" / "query" / "golden" / "market_caps.json"
+GOLDEN = ROOT / "tests" / "query" / "golden"
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +70,35 @@ def test_a_restated_period_is_one_row(restated: DatabaseProvider, as_of: Any, re
     assert [json.loads(text)["revenue"] for text in rows["metrics"]] == revenues
 
 
+@pytest.mark.parametrize(
+    ("symbol", "fiscal_date", "known"),
+    [
+        ("AAPL", "2020-09-26", "2020-10-30"),  # accepted on the 29th at 18:06
+        ("GOOGL", "2020-12-31", "2021-02-04"),  # accepted on the 3rd at 16:30
+    ],
+)
+def test_ratios_are_those_of_the_day_a_period_became_known(
+    provider: DatabaseProvider, symbol: str, fiscal_date: str, known: str
+) -> None:
+    """They agree with what plain Python computes for that day from the sample's files."""
+    rows = json.loads((GOLDEN / "factors.json").read_text())
+    [expected] = [row for row in rows if (row["symbol"], row["date"]) == (symbol, known)]
+    [found] = provider.get_financial_ratios(symbol, fiscal_date, fiscal_date).to_dicts()
+    assert (str(found["fiscal_date"]), str(found["date"])) == (fiscal_date, known)
+    for name in ("pe_ratio", "pb_ratio", "roe", "roa", "debt_to_equity", "current_ratio", "market_cap"):
+        assert found[name] == pytest.approx(expected[name], rel=1e-12), name
+
+
+def test_ratios_are_of_the_periods_in_the_range(provider: DatabaseProvider) -> None:
+    """A range is of period ends, both included; symbols that are unknown have no rows."""
+    rows = provider.get_financial_ratios(["NOPE", "AAPL"], "2020-03-28", pd.Timestamp("2020-09-26"))
+    assert [str(day) for day in rows["fiscal_date"]] == ["2020-03-28", "2020-06-27", "2020-09-26"]
+    assert set(rows["symbol"]) == {"AAPL"}
+
+
 def test_market_caps_are_the_expected_ones(provider: DatabaseProvider) -> None:
     """A batch agrees with what plain Python computes from the sample's files, also where there is none."""
-    golden = [row for row in json.loads(GOLDEN.read_text()) if row["symbol"] == "AAPL"]
+    golden = [row for row in json.loads((GOLDEN / "market_caps.json").read_text()) if row["symbol"] == "AAPL"]
     rows = provider.calculate_market_caps_batch(["AAPL"], [row["date"] for row in golden])
     assert [str(day) for day in rows["date"]] == [row["date"] for row in golden]
     for expected, found in zip(golden, rows["market_cap"], strict=True):
@@ -95,6 +121,7 @@ def test_every_symbol_and_date_of_a_batch_has_a_row(provider: DatabaseProvider) 
     [
         ("get_financial_statements", ("AAPL", "2021-01-02", "2021-01-01"), "is after end_date 2021-01-01"),
         ("get_financial_statements", ("AAPL", None, None, ["incme"]), "Did you mean 'income'"),
+        ("get_financial_ratios", ("AAPL", "2021-01-02", "2021-01-01"), "is after end_date 2021-01-01"),
         ("calculate_market_caps_batch", ("AAPL", ["2021-13-01"]), "date is '2021-13-01'; expected a date"),
         ("calculate_market_caps_batch", ("AAPL", None), "date is None; expected a date"),
         ("calculate_market_caps_batch", (7, ["2021-01-01"]), "A symbol is a text such as 'AAPL'"),
