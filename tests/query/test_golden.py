@@ -15,11 +15,19 @@ from typing import Any
 import pytest
 
 from factorlab_lake.store import Lake
+from tests.support import ROOT
 
 Row = dict[str, Any]
 
 GOLDEN = Path(__file__).parent / "golden"
 QUESTIONS = ("market_caps", "ttm", "factors")
+LEGS = """
+    SELECT d.date, statement_type || CASE years_back WHEN 1 THEN '_year_before' ELSE '' END AS part,
+           list(part_date ORDER BY part_date) FILTER (part_date IS NOT NULL) AS ends
+    FROM fundamental_spans([$symbol], $days::DATE[], year_before := ['income', 'balance_sheet']) s
+    JOIN (SELECT unnest($days::DATE[]) AS date) d ON d.date >= s.known_from AND d.date < s.known_until
+    GROUP BY ALL
+"""
 SYMBOLS = ("AAPL", "GOOGL")
 
 # The reasons in plain words, as the lake words them.
@@ -73,8 +81,8 @@ def blank(rows: list[Row], columns: tuple[str, ...], where: list[bool]) -> list[
 
 def test_expected_answers_are_what_their_computation_gives() -> None:
     """The committed files are current: none was edited by hand or left behind by a change of the sample."""
-    script = [sys.executable, str(GOLDEN / "compute.py"), "--check"]
-    run = subprocess.run(script, capture_output=True, text=True, check=False, timeout=60)
+    script = [sys.executable, "-m", "tests.query.golden.compute", "--check"]
+    run = subprocess.run(script, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert (run.returncode, run.stderr) == (0, "")
 
 
@@ -114,8 +122,12 @@ def test_trailing_twelve_months_say_why_they_are_missing(lake_2021: Lake, symbol
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_factors_are_the_expected_ones(lake_2021: Lake, symbol: str) -> None:
-    """Thirteen ratios agree on sixty days; so do the dates wherever all their inputs are known."""
+    """All 23 ratios agree on sixty days; so do the dates wherever their main inputs are known."""
     expected, given = golden("factors", symbol), answers(lake_2021, "factors", symbol)
+    assert (
+        len(expected[0].keys() - {"symbol", "date", "market_cap", "fiscal_date", "inputs_available_date"})
+        == 23
+    )
     incomplete = [row["inputs_available_date"] is None for row in expected]
     given = blank(given, ("fiscal_date", "inputs_available_date"), incomplete)
     assert list(differences(expected, given)) == []
@@ -127,6 +139,21 @@ def test_factors_have_a_reason_exactly_where_one_is_missing(lake_2021: Lake, sym
     for row in answers(lake_2021, "factors", symbol):
         ratios = {name: row[name] for name in golden("factors", symbol)[0] if name not in ("symbol", "date")}
         assert (row["reason"] is None) == (None not in ratios.values()), row
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_the_statements_in_use_are_the_expected_ones(lake_2021: Lake, symbol: str) -> None:
+    """The quarters of the year and of the one before, of cash flows and balances agree on sixty days."""
+    expected = golden("legs", symbol)
+    rows = lake_2021.sql(LEGS, symbol=symbol, days=[row["date"] for row in expected]).rows()
+    found = {(day.isoformat(), part): [str(end) for end in ends or []] for day, part, ends in rows}
+    parts = expected[0].keys() - {"symbol", "date"}
+    assert len(parts) == 5
+    given = [
+        {"symbol": symbol, "date": row["date"]} | {part: found.get((row["date"], part), []) for part in parts}
+        for row in expected
+    ]
+    assert given == expected
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
