@@ -32,7 +32,7 @@ START, END, AS_OF = "2014-05-30", "2020-09-11", "2020-10-30"
 SAMPLES: dict[str, tuple[str, ...]] = {
     "symbols": (str(SYMBOLS),),
     "dates": (f"{DATES}::DATE[]",),
-    "start_date": (f"DATE '{START}'", "NULL"),
+    "start_date": (f"DATE '{START}'",),
     "end_date": (f"DATE '{END}'",),
     "as_of": (f"DATE '{AS_OF}'",),
     "close": ("71.5143",),
@@ -40,8 +40,10 @@ SAMPLES: dict[str, tuple[str, ...]] = {
     "vintage": ("'known'", "'first'", "'latest'"),
 }
 _HEAD = re.compile(
-    r"CREATE OR REPLACE (?P<kind>VIEW|MACRO) \w+\s*(?:\((?P<arguments>[^)]*)\))?\s*AS(?P<table> TABLE)?"
+    r"^CREATE OR REPLACE (?P<kind>VIEW|MACRO) \w+(?:\((?P<arguments>.*)\))? AS(?P<table> TABLE)?$",
+    re.MULTILINE,
 )
+_COMMA = re.compile(r",\s*(?![^(\[]*[)\]])")  # between arguments, not inside the type of one
 
 
 def questions() -> dict[str, str]:
@@ -58,7 +60,7 @@ def _calls(name: str) -> list[str]:
     assert head is not None, name
     if head["kind"] == "VIEW":
         return [f"SELECT * FROM {name}"]
-    choices = [_choices(name, argument.strip()) for argument in head["arguments"].split(",")]
+    choices = [_choices(name, argument) for argument in _COMMA.split(head["arguments"])]
     calls = [f"{name}({', '.join(filter(None, chosen))})" for chosen in product(*choices)]
     return [f"SELECT * FROM {call}" if head["table"] else f"SELECT {call} AS answer" for call in calls]
 
@@ -75,6 +77,8 @@ METHODS: dict[str, Callable[[Lake], pl.DataFrame]] = {
     "market_caps": lambda lake: lake.market_caps(SYMBOLS, DATES),
     "ttm": lambda lake: lake.ttm(SYMBOLS, DATES),
     "factors": lambda lake: lake.factors(SYMBOLS, DATES),
+    "ratios": lambda lake: lake.ratios(SYMBOLS, START, END),
+    "quarters": lambda lake: lake.quarters(SYMBOLS, as_of=AS_OF),
     "financial_statements": lambda lake: lake.statements(SYMBOLS),
     "statements_as_of": lambda lake: lake.statements(SYMBOLS, as_of=AS_OF),
     "price_data": lambda lake: lake.prices(SYMBOLS),
