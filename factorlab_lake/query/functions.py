@@ -20,10 +20,9 @@ FUNCTIONS = (
     "adjusted_prices",
     "multi_class_symbols",
     "unrounded_close",
-    "in_use_from",
+    "checked_vintage",
     "statements_as_of",
     "standing_share_counts",
-    "known_share_counts",
     "share_spans",
     "shares_as_of",
     "market_caps",
@@ -38,7 +37,7 @@ FUNCTIONS = (
     "financial_ratios",
 )
 # Small views that every grid question reads: a session keeps their rows, since its snapshot never changes.
-KEPT = frozenset({"known_share_counts", "split_levels", "multi_class_symbols", "statement_periods"})
+KEPT = frozenset({"standing_share_counts", "split_levels", "multi_class_symbols", "statement_periods"})
 _WORD = re.compile(r"[a-z_]+")
 _COMMENT = re.compile(r"--.*")
 # A query that asks for the list of tables gets all of them.

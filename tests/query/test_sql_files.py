@@ -16,6 +16,7 @@ _VALUES = {
     "as_of": "DATE '2024-01-31'",
     "start_date": "DATE '2024-01-01'",
     "end_date": "DATE '2024-01-31'",
+    "vintage": "'known'",
     "close": "71.5143",
     "splits_since": "7.0",
 }

@@ -1,8 +1,18 @@
--- statements_as_of(as_of): what was known about every fiscal period at the close of a day
--- Grain: one row per symbol, statement type and fiscal period: the newest version with available_date <= as_of.
-CREATE OR REPLACE MACRO statements_as_of(as_of) AS TABLE
-SELECT * FROM financial_statements
-WHERE available_date <= as_of::DATE
-QUALIFY row_number() OVER (
-    PARTITION BY symbol, statement_type, fiscal_date, fiscal_period ORDER BY version DESC) = 1
+-- statements_as_of(as_of, vintage := 'known'): what was known about every fiscal period at the close of a day
+-- Grain: one row per symbol, statement type and fiscal period with any version available at as_of: the newest of those.
+-- vintage (see checked_vintage): 'first' gives the first version of each period instead, 'latest' the newest of all,
+-- which is hindsight: its available_date may lie after as_of.
+CREATE OR REPLACE MACRO statements_as_of(as_of, vintage := 'known') AS TABLE
+SELECT * EXCLUDE (first, last, newest, first_available)
+FROM (
+    SELECT *, min(version) OVER period AS first, max(version) OVER period AS last,
+           max(version) FILTER (available_date <= as_of::DATE) OVER period AS newest,
+           min(available_date) OVER period AS first_available
+    FROM financial_statements
+    WINDOW period AS (PARTITION BY symbol, statement_type, fiscal_date, fiscal_period)
+)
+WHERE CASE checked_vintage(vintage)
+          WHEN 'known' THEN version = newest
+          WHEN 'first' THEN version = first AND available_date <= as_of::DATE
+          WHEN 'latest' THEN version = last AND first_available <= as_of::DATE END
 ORDER BY symbol, statement_type, fiscal_date, fiscal_period;

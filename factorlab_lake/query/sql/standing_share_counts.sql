@@ -1,0 +1,37 @@
+-- standing_share_counts: from when until when each share count is the one to use, for each vintage
+-- Grain: one row per vintage (see checked_vintage), symbol and count that is ever in use: from known_from on, until
+-- known_until (exclusive). A symbol of which no count was ever restated has rows of the vintage 'known' alone, since
+-- all three agree. `level` is that of split_levels on the count's split basis.
+-- Use: of_vintage = 'first' OR NOT restated, and the like.
+-- Point in time: in the vintages 'known' and 'first' no count before its available_date; 'latest' uses hindsight. A
+-- count is in use until a better one (see share_counts.rank) can be used.
+CREATE OR REPLACE VIEW standing_share_counts AS
+WITH counts AS MATERIALIZED (FROM share_counts),
+restated_symbols AS MATERIALIZED (SELECT DISTINCT symbol FROM counts WHERE version > 1),
+versions AS (
+    SELECT *, version = min(version) OVER of_period AS is_first, rank = max(rank) OVER of_period AS is_last,
+           min(available_date) OVER of_period AS first_available
+    FROM counts SEMI JOIN restated_symbols USING (symbol)
+    WINDOW of_period AS (PARTITION BY symbol, fiscal_date, source, period)
+),
+usable AS (
+    SELECT *, 'known' AS of_vintage, false AS restated, available_date AS known_from
+    FROM counts ANTI JOIN restated_symbols USING (symbol)
+    UNION ALL BY NAME
+    SELECT * EXCLUDE (is_first, is_last, first_available), unnest(['known', 'first', 'latest']) AS of_vintage,
+           true AS restated,
+           CASE of_vintage WHEN 'known' THEN available_date
+                           WHEN 'first' THEN CASE WHEN is_first THEN available_date END
+                           WHEN 'latest' THEN CASE WHEN is_last THEN first_available END END AS known_from
+    FROM versions
+),
+standing AS (
+    SELECT *, lead(known_from) OVER (PARTITION BY of_vintage, symbol ORDER BY known_from) AS next_from
+    FROM (FROM usable WHERE known_from IS NOT NULL
+          QUALIFY rank = max(rank) OVER (PARTITION BY of_vintage, symbol ORDER BY known_from))
+)
+SELECT s.of_vintage, s.restated, s.symbol, s.shares, s.source, s.fiscal_date, s.available_date, s.known_from,
+       coalesce(s.next_from, DATE '9999-01-01') AS known_until, s.split_basis_date, coalesce(l.level, 1) AS level,
+       s.period_days
+FROM standing s
+LEFT JOIN split_levels l ON l.symbol = s.symbol AND s.split_basis_date >= l.from_date AND s.split_basis_date < l.to_date;
