@@ -77,6 +77,7 @@ METHODS: dict[str, Callable[[Lake], pl.DataFrame]] = {
     "market_caps": lambda lake: lake.market_caps(SYMBOLS, DATES),
     "ttm": lambda lake: lake.ttm(SYMBOLS, DATES),
     "factors": lambda lake: lake.factors(SYMBOLS, DATES),
+    "revisions": lambda lake: lake.revisions(),
     "ratios": lambda lake: lake.ratios(SYMBOLS, START, END),
     "quarters": lambda lake: lake.quarters(SYMBOLS, as_of=AS_OF),
     "financial_statements": lambda lake: lake.statements(SYMBOLS),

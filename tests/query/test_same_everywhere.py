@@ -24,8 +24,8 @@ OLDER = Path(sys.prefix) / "duckdb-1.5"  # where `make venv` puts the oldest Duc
 QUESTIONS = questions()
 DOORS = ("single file", "export", "single file by 1.5", "export by 1.5", "lake on 1.5")
 PLAIN = DOORS[:4]
-# DuckDB 1.5, unlike 2.0, loops over an outer join with a condition that does not compare its two sides. These are
-# left: in flow_spans, ttm and quarters.
+# DuckDB 1.5, unlike 2.0, loops over an outer join with a condition that does not compare its two sides.
+# These are left: in flow_spans, ttm and quarters.
 LOOPS_ON_1_5 = ("(months = 12)", "(fresh AND", "COALESCE((reported_currency = reported_currency), true)")
 DIVIDENDS = {
     "symbol": ["AAPL", "AAPL", "AAPL", "AAPL"],
