@@ -7,7 +7,18 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-__all__ = ["Cache", "Dates", "End", "Freq", "OnlySymbols", "SnapshotAt", "Start", "Symbols"]
+__all__ = [
+    "AsOf",
+    "Cache",
+    "Dates",
+    "End",
+    "Freq",
+    "OnlySymbols",
+    "SnapshotAt",
+    "Start",
+    "Symbols",
+    "Vintage",
+]
 
 Symbols: TypeAlias = Annotated[
     list[str], typer.Argument(help="Such as AAPL.", metavar="SYMBOL", show_default=False)
@@ -24,6 +35,17 @@ Freq: TypeAlias = Annotated[
         "--freq",
         help="Which dates from start to end: D days, B weekdays, W Fridays, ME, QE, YE ends of months, "
         "quarters, years. ME unless given.",
+    ),
+]
+AsOf: TypeAlias = Annotated[
+    str | None, typer.Option("--as-of", help="Only what was public at this day's close.", metavar="DATE")
+]
+Vintage: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--vintage",
+        help="Of restated figures: known, the newest at each date; first; or latest, by hindsight.",
+        metavar="VINTAGE",
     ),
 ]
 SnapshotAt: TypeAlias = Annotated[

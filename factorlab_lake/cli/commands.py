@@ -5,7 +5,8 @@ from __future__ import annotations
 from factorlab_lake.cli.app import app
 from factorlab_lake.cli.changing import init, load, migrate, rollback, validate
 from factorlab_lake.cli.demo import demo
-from factorlab_lake.cli.reading import caps, export, factors, history, prices, sql, statements, status, ttm
+from factorlab_lake.cli.grids import caps, explain, factors, lookahead, ttm
+from factorlab_lake.cli.reading import export, history, prices, quarters, ratios, sql, statements, status
 
 __all__ = ["app"]
 
@@ -19,10 +20,14 @@ for command in (
     status,
     history,
     statements,
+    quarters,
     prices,
     caps,
     ttm,
     factors,
+    ratios,
+    explain,
+    lookahead,
     sql,
     export,
 ):

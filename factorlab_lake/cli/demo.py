@@ -14,9 +14,9 @@ from factorlab_lake import display
 from factorlab_lake.cli.app import lake_path, open_lake, options
 from factorlab_lake.cli.changing import load_rows
 from factorlab_lake.cli.edge import FAULTS
+from factorlab_lake.cli.grids import CAPS, FACTORS
 from factorlab_lake.cli.output import Form, Output, document_of, records_of
 from factorlab_lake.cli.race import race
-from factorlab_lake.cli.reading import CAPS, FACTORS
 from factorlab_lake.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:

@@ -12,34 +12,18 @@ from typing import Annotated, Any
 import typer
 
 from factorlab_lake.cli.app import open_lake, options
-from factorlab_lake.cli.arguments import Dates, End, Freq, OnlySymbols, SnapshotAt, Start, Symbols
+from factorlab_lake.cli.arguments import AsOf, End, OnlySymbols, SnapshotAt, Start, Symbols, Vintage
 
-__all__ = [
-    "CAPS",
-    "FACTORS",
-    "caps",
-    "export",
-    "factors",
-    "history",
-    "prices",
-    "sql",
-    "statements",
-    "status",
-    "ttm",
-]
+__all__ = ["export", "history", "prices", "quarters", "ratios", "sql", "statements", "status"]
 
 # What a person sees of tables that are too wide to read whole.
-CAPS = (
-    "symbol", "date", "reason", "price_date", "close_price", "shares_outstanding", "split_factor",
-    "market_cap", "shares_source",
+_QUARTERS = (
+    "symbol", "fiscal_date", "derivation", "reason", "revenue", "operating_income", "net_income",
+    "operating_cash_flow", "free_cash_flow", "inputs_available_date",
 )  # fmt: skip
-FACTORS = (
-    "symbol", "date", "reason", "market_cap", "pe_ratio", "pb_ratio", "roe", "net_margin", "debt_to_equity",
-    "current_ratio", "fiscal_date",
-)  # fmt: skip
-_TTM = (
-    "symbol", "date", "reason", "fiscal_date", "basis", "revenue", "operating_income", "net_income",
-    "operating_cash_flow", "free_cash_flow",
+_RATIOS = (
+    "symbol", "fiscal_date", "date", "reason", "market_cap", "pe_ratio", "pb_ratio", "roe", "roa",
+    "debt_to_equity", "current_ratio",
 )  # fmt: skip
 _PRICES = (
     "symbol", "date", "open_price", "high_price", "low_price", "close_price", "volume", "adjusted_close",
@@ -91,10 +75,7 @@ def statements(
         list[str] | None,
         typer.Option("--type", help="income, balance_sheet or cash_flow; can be repeated.", metavar="TYPE"),
     ] = None,
-    as_of: Annotated[
-        str | None,
-        typer.Option("--as-of", help="Only what was public at this day's close.", metavar="DATE"),
-    ] = None,
+    as_of: AsOf = None,
     snapshot: SnapshotAt = None,
 ) -> None:
     """Show statements by the end of their fiscal period.
@@ -129,62 +110,34 @@ def prices(
     options(ctx).output.rows(found, _ADJUSTED if adjusted else _PRICES)
 
 
-def caps(
+def quarters(
     ctx: typer.Context,
     symbols: Symbols,
     *,
-    date: Dates = None,
     start: Start = None,
     end: End = None,
-    freq: Freq = None,
+    as_of: AsOf = None,
+    vintage: Vintage = "known",
     snapshot: SnapshotAt = None,
 ) -> None:
-    """Show market capitalisations as known at each date.
+    """Show each quarter's flows, the fourth and others from cumulative figures too.
 
-    One row per symbol and date: close times shares times split factor, or why it cannot be known.
+    All that is known, or with --as-of what was known at that day's close.
 
-    Example: factorlab-lake caps AAPL GOOGL --start 2020-04-30 --end 2021-03-31
+    Example: factorlab-lake quarters AAPL --start 2020-01-01 --as-of 2020-12-31
     """
     lake = open_lake(ctx, at=snapshot)
-    options(ctx).output.rows(lake.market_caps(symbols, date, start=start, end=end, freq=freq), CAPS)
+    options(ctx).output.rows(lake.quarters(symbols, start, end, as_of=as_of, vintage=vintage), _QUARTERS)
 
 
-def ttm(
-    ctx: typer.Context,
-    symbols: Symbols,
-    *,
-    date: Dates = None,
-    start: Start = None,
-    end: End = None,
-    freq: Freq = None,
-    snapshot: SnapshotAt = None,
+def ratios(
+    ctx: typer.Context, symbols: Symbols, *, start: Start = None, end: End = None, snapshot: SnapshotAt = None
 ) -> None:
-    """Show trailing-twelve-month flows as known at each date.
+    """Show the factors of each fiscal period on the day it became available.
 
-    Example: factorlab-lake ttm AAPL --date 2020-12-31
+    Example: factorlab-lake ratios AAPL --start 2020-01-01
     """
-    lake = open_lake(ctx, at=snapshot)
-    options(ctx).output.rows(lake.ttm(symbols, date, start=start, end=end, freq=freq), _TTM)
-
-
-def factors(
-    ctx: typer.Context,
-    symbols: Symbols,
-    *,
-    date: Dates = None,
-    start: Start = None,
-    end: End = None,
-    freq: Freq = None,
-    snapshot: SnapshotAt = None,
-) -> None:
-    """Show valuation and quality ratios as known at each date.
-
-    Formulas are in query/sql/factors.sql; a ratio that cannot be known is empty, with the reason.
-
-    Example: factorlab-lake factors AAPL GOOGL --date 2020-12-31
-    """
-    lake = open_lake(ctx, at=snapshot)
-    options(ctx).output.rows(lake.factors(symbols, date, start=start, end=end, freq=freq), FACTORS)
+    options(ctx).output.rows(open_lake(ctx, at=snapshot).ratios(symbols, start, end), _RATIOS)
 
 
 def sql(

@@ -8,7 +8,10 @@ from typing import Any
 
 import polars as pl
 
+from factorlab_lake.query import lookahead
 from factorlab_lake.query.arguments import DateLike, Dates, one_of, to_date, to_dates, to_symbols
+from factorlab_lake.query.explain import explain_factor, explain_market_cap
+from factorlab_lake.query.formulas import FACTORS
 from factorlab_lake.query.session import Session
 from factorlab_lake.schema import STATEMENT_TYPES
 
@@ -98,6 +101,7 @@ class Questions:
         start: DateLike | None = None,
         end: DateLike | None = None,
         freq: str | None = None,
+        vintage: str = "known",
     ) -> pl.DataFrame:
         """Return market capitalisations as they could be computed at each date, in one query.
 
@@ -107,7 +111,8 @@ class Questions:
         ``vintage`` chooses among the versions of a restated statement: ``known`` (the newest by each date),
         ``first`` (the first for ever) or ``latest`` (the newest of all, by hindsight).
         """
-        return self._grid("market_caps", symbols, to_dates(dates, start=start, end=end, freq=freq))
+        asked = to_dates(dates, start=start, end=end, freq=freq)
+        return self._grid("market_caps", symbols, asked, vintage=vintage)
 
     def ttm(
         self,
@@ -193,6 +198,40 @@ class Questions:
                 "last": last,
             },
         )
+
+    def explain_market_cap(self, symbol: str, day: DateLike) -> pl.DataFrame:
+        """Return where a market capitalisation comes from: price, share count, splits, and their product.
+
+        One row per figure, the answer last: ``step``, ``value``, ``item``, ``date`` (of the bar, the count or
+        the split), ``available_date``, ``source``, and ``note`` with the arithmetic or the reason for a NULL.
+        """
+        [wanted] = to_symbols([symbol])
+        return explain_market_cap(self.sql, wanted, to_date(day, "day"))
+
+    def explain_factor(self, factor: str, symbol: str, day: DateLike) -> pl.DataFrame:
+        """Return where a factor comes from: each input's figures with their statements, and the formula.
+
+        One row per figure, the answer last. ``step`` names the input; its last row is the value that goes
+        into the formula, the rows before it the statements (``date``, ``period``, ``version``,
+        ``available_date``, ``accepted_at``, ``source``) that add up to it with their ``sign``.
+        """
+        one_of(factor, FACTORS, "factor")
+        [wanted] = to_symbols([symbol])
+        return explain_factor(self.sql, factor, wanted, to_date(day, "day"))
+
+    def lookahead(
+        self, factor: str, symbols: str | Iterable[str], dates: Dates, *, by_cell: bool = False
+    ) -> pl.DataFrame:
+        """Return how much a factor would change by first filings, and by hindsight, against what was known.
+
+        One row per vintage (``first``, ``latest``): how many of the cells differ from ``known`` and by how
+        much, relative to it; ``symbol`` and ``date`` of the largest change. With ``by_cell`` one row per
+        symbol and date with all three values. ``factor``: one of :meth:`factors`, or ``market_cap``.
+        """
+        one_of(factor, ["market_cap", *FACTORS], "factor")
+        wanted, asked = to_symbols(symbols), to_dates(dates)
+        found = lookahead.cells(factor, lambda v: self._grid("factors", wanted, asked, vintage=v))
+        return found if by_cell else lookahead.summary(found)
 
     def sql(self, query: str, /, **params: Any) -> pl.DataFrame:
         """Run any SQL over the tables and functions; ``$name`` in it takes the value of that keyword."""

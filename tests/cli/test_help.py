@@ -14,8 +14,8 @@ from tests.support import ROOT, run_python
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # it is a group
 
 EXPECTED = {
-    "caps", "demo", "export", "factors", "history", "init", "load", "migrate", "prices", "rollback",
-    "sql", "statements", "status", "ttm", "validate",
+    "caps", "demo", "explain", "export", "factors", "history", "init", "load", "lookahead", "migrate",
+    "prices", "quarters", "ratios", "rollback", "sql", "statements", "status", "ttm", "validate",
 }  # fmt: skip
 
 

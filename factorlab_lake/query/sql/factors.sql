@@ -101,7 +101,7 @@ facts AS (
                     CASE WHEN cash_flow_reason IS NULL THEN c.available_date END) AS inputs_available_date,
            {{income_names}}, {{cash_flow_names}}, {{balance_sheet_names}}
     FROM grid g
-    JOIN market_caps(symbols, dates) m ON m.symbol = g.symbol AND m.date = g.date
+    JOIN market_caps(symbols, dates, vintage := vintage) m ON m.symbol = g.symbol AND m.date = g.date
     LEFT JOIN income i
       ON i.symbol = g.symbol AND i.in_year = year(g.date) AND g.date >= i.known_from AND g.date < i.known_until
     LEFT JOIN cash_flow c

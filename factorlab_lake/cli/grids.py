@@ -1,0 +1,142 @@
+"""Commands that answer for each symbol and date, and those that say where such an answer comes from."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from factorlab_lake.cli.app import open_lake, options
+from factorlab_lake.cli.arguments import Dates, End, Freq, SnapshotAt, Start, Symbols, Vintage
+from factorlab_lake.query.arguments import to_dates
+
+__all__ = ["CAPS", "FACTORS", "caps", "explain", "factors", "lookahead", "ttm"]
+
+# What a person sees of tables that are too wide to read whole.
+CAPS = (
+    "symbol", "date", "reason", "price_date", "close_price", "shares_outstanding", "split_factor",
+    "market_cap", "shares_source",
+)  # fmt: skip
+FACTORS = (
+    "symbol", "date", "reason", "market_cap", "pe_ratio", "pb_ratio", "roe", "net_margin", "debt_to_equity",
+    "current_ratio", "fiscal_date",
+)  # fmt: skip
+_TTM = (
+    "symbol", "date", "reason", "fiscal_date", "basis", "revenue", "operating_income", "net_income",
+    "operating_cash_flow", "free_cash_flow",
+)  # fmt: skip
+_EXPLAINED = ("step", "value", "sign", "item", "date", "period", "available_date", "note")
+_MARKET_CAP = "market_cap"
+
+
+def caps(
+    ctx: typer.Context,
+    symbols: Symbols,
+    *,
+    date: Dates = None,
+    start: Start = None,
+    end: End = None,
+    freq: Freq = None,
+    vintage: Vintage = "known",
+    snapshot: SnapshotAt = None,
+) -> None:
+    """Show market capitalisations as known at each date.
+
+    One row per symbol and date: close times shares times split factor, or why it cannot be known.
+
+    Example: factorlab-lake caps AAPL GOOGL --start 2020-04-30 --end 2021-03-31
+    """
+    lake = open_lake(ctx, at=snapshot)
+    found = lake.market_caps(symbols, date, start=start, end=end, freq=freq, vintage=vintage)
+    options(ctx).output.rows(found, CAPS)
+
+
+def ttm(
+    ctx: typer.Context,
+    symbols: Symbols,
+    *,
+    date: Dates = None,
+    start: Start = None,
+    end: End = None,
+    freq: Freq = None,
+    vintage: Vintage = "known",
+    snapshot: SnapshotAt = None,
+) -> None:
+    """Show trailing-twelve-month flows as known at each date.
+
+    Example: factorlab-lake ttm AAPL --date 2020-12-31
+    """
+    lake = open_lake(ctx, at=snapshot)
+    found = lake.ttm(symbols, date, start=start, end=end, freq=freq, vintage=vintage)
+    options(ctx).output.rows(found, _TTM)
+
+
+def factors(
+    ctx: typer.Context,
+    symbols: Symbols,
+    *,
+    date: Dates = None,
+    start: Start = None,
+    end: End = None,
+    freq: Freq = None,
+    vintage: Vintage = "known",
+    snapshot: SnapshotAt = None,
+) -> None:
+    """Show valuation, profitability, leverage and growth factors as known at each date.
+
+    Formulas are in query/factors.csv; a factor that cannot be known is empty, with the reason.
+
+    Example: factorlab-lake factors AAPL GOOGL --date 2020-12-31
+    """
+    lake = open_lake(ctx, at=snapshot)
+    found = lake.factors(symbols, date, start=start, end=end, freq=freq, vintage=vintage)
+    options(ctx).output.rows(found, FACTORS)
+
+
+def explain(
+    ctx: typer.Context,
+    factor: Annotated[
+        str, typer.Argument(help="market_cap, or a factor such as pe_ratio.", show_default=False)
+    ],
+    symbol: Annotated[str, typer.Argument(help="Such as AAPL.", show_default=False)],
+    date: Annotated[str, typer.Argument(help="Such as 2021-03-31.", show_default=False)],
+    snapshot: SnapshotAt = None,
+) -> None:
+    """Show where a market cap or a factor comes from, figure by figure.
+
+    Each input with its filings and dates, then the arithmetic.
+
+    Example: factorlab-lake explain pe_ratio AAPL 2020-12-31
+    """
+    lake = open_lake(ctx, at=snapshot)
+    if factor == _MARKET_CAP:
+        found = lake.explain_market_cap(symbol, date)
+    else:
+        found = lake.explain_factor(factor, symbol, date)
+    options(ctx).output.rows(found, _EXPLAINED)
+
+
+def lookahead(
+    ctx: typer.Context,
+    factor: Annotated[
+        str, typer.Argument(help="market_cap, or a factor such as pe_ratio.", show_default=False)
+    ],
+    symbols: Symbols,
+    *,
+    date: Dates = None,
+    start: Start = None,
+    end: End = None,
+    freq: Freq = None,
+    by_cell: Annotated[bool, typer.Option("--by-cell", help="A row for each symbol and date.")] = False,
+    snapshot: SnapshotAt = None,
+) -> None:
+    """Show how much hindsight would change a factor.
+
+    What was known at each date against first filings, and against the latest figures: how many values
+    differ, and by how much.
+
+    Example: factorlab-lake lookahead pe_ratio AAPL GOOGL --start 2015-01-31 --end 2020-12-31
+    """
+    lake = open_lake(ctx, at=snapshot)
+    asked = to_dates(date, start=start, end=end, freq=freq)
+    options(ctx).output.rows(lake.lookahead(factor, symbols, asked, by_cell=by_cell))

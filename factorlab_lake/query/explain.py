@@ -1,0 +1,192 @@
+"""Where an answer comes from: inputs with their filings and dates, and the arithmetic, to check by hand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from typing import Any, Protocol
+
+import polars as pl
+
+from factorlab_lake.query.formulas import FACTORS, Factor, Input
+from factorlab_lake.schema import STATEMENT_TABLES
+
+__all__ = ["explain_factor", "explain_market_cap"]
+
+# One row per figure: `step` is the input or answer it belongs to, `sign` how it enters the step's sum.
+_COLUMNS: dict[str, Any] = {
+    "step": pl.String,
+    "value": pl.Float64,
+    "sign": pl.Int64,
+    "item": pl.String,
+    "date": pl.Date,
+    "period": pl.String,
+    "version": pl.Int64,
+    "available_date": pl.Date,
+    "accepted_at": pl.Datetime("us", "UTC"),
+    "source": pl.String,
+    "note": pl.String,
+}
+_Row = dict[str, Any]
+
+
+class Ask(Protocol):
+    """Runs a query with parameters and returns its rows."""
+
+    def __call__(self, query: str, /, **params: Any) -> pl.DataFrame:
+        """Return the rows of a query."""
+
+
+def explain_market_cap(ask: Ask, symbol: str, day: date) -> pl.DataFrame:
+    """Return price, share count and splits behind one market capitalisation, and their product."""
+    query = "SELECT * FROM market_caps([$symbol], [$day::DATE])"
+    [cap] = ask(query, symbol=symbol, day=day).to_dicts()
+    rows: list[_Row] = []
+    bases: list[date] = []
+    for find in (_price, _shares):
+        found, basis = find(ask, cap)
+        rows += found
+        bases += [basis] if basis else []
+    if len(bases) == 2:  # noqa: PLR2004 - the price's and the shares'
+        rows += _splits(ask, symbol, *bases)
+    numbers = [cap["close_price"], cap["shares_outstanding"], cap["split_factor"]]
+    rows.append(_row("split_factor", cap["split_factor"], note="brings the shares to the price's basis"))
+    product = cap["reason"] or " * ".join(map(repr, numbers))
+    return _frame([*rows, _row("market_cap", cap["market_cap"], date=day, note=product)])
+
+
+def explain_factor(ask: Ask, factor: str, symbol: str, day: date) -> pl.DataFrame:
+    """Return every figure behind one factor, by input, with the statements they stand in, and the formula."""
+    formula = FACTORS[factor]
+    query = f'SELECT market_cap, "{factor}" AS value, reason FROM factors([$symbol], [$day::DATE])'
+    [answer] = ask(query, symbol=symbol, day=day).to_dicts()
+    rows: list[_Row] = []
+    for item in formula.inputs:
+        if item.statement_type:
+            rows += _input(item, _parts(ask, item, symbol, day))
+        else:
+            rows.append(_row(item.name, answer["market_cap"], date=day, note="see explain_market_cap"))
+    known = {row["step"]: row["value"] for row in rows}  # the last row of a step is its value
+    note = _with_numbers(formula, known) if answer["value"] is not None else answer["reason"]
+    rows.append(_row(factor, answer["value"], date=day, item=formula.formula, note=note))
+    return _frame(rows)
+
+
+def _price(ask: Ask, cap: _Row) -> tuple[list[_Row], date | None]:
+    if cap["price_date"] is None:
+        return [], None
+    query = (
+        "SELECT close_price, split_basis_date, source_provider FROM price_data "
+        "WHERE symbol = $symbol AND date = $day"
+    )
+    [bar] = ask(query, symbol=cap["symbol"], day=cap["price_date"]).to_dicts()
+    where = {"item": "close_price", "date": cap["price_date"], "source": bar["source_provider"]}
+    basis: date = bar["split_basis_date"]
+    rows = [_row("close_price", bar["close_price"], note=f"counts the splits up to {basis}", **where)]
+    if cap["close_price"] != bar["close_price"]:
+        rows.append(_row("close_price", cap["close_price"], note="without the vendor's rounding", **where))
+    return rows, basis
+
+
+def _shares(ask: Ask, cap: _Row) -> tuple[list[_Row], date | None]:
+    if cap["shares_fiscal_date"] is None:
+        return [], None
+    source, counted = cap["shares_source"], cap["shares_fiscal_date"]
+    [count] = ask(
+        _COUNT, symbol=cap["symbol"], source=source, counted=counted, known=cap["shares_available_date"]
+    ).to_dicts()
+    basis: date = count.pop("split_basis_date")
+    note = f"{source}, counts the splits up to {basis}"
+    return [_row("shares_outstanding", cap["shares_outstanding"], note=note, **count)], basis
+
+
+# The filing behind a share count: of a count of its own, or of the statement whose average stands in for one.
+_COUNT = """
+    SELECT 'shares' AS item, as_of_date AS date, NULL AS period, version, available_date, accepted_at,
+           source_provider AS source, split_basis_date
+    FROM shares_outstanding
+    WHERE symbol = $symbol AND source = $source AND as_of_date = $counted AND available_date = $known
+    UNION ALL
+    SELECT 'weighted_average_shares_outstanding', fiscal_date, fiscal_period, version, available_date,
+           accepted_at, coalesce(final_link, link, source_provider), split_basis_date
+    FROM income_statements
+    WHERE symbol = $symbol AND fiscal_date = $counted AND available_date = $known
+      AND $source = CASE fiscal_period WHEN 'FY' THEN 'weighted_average_year_proxy'
+                                       ELSE 'weighted_average_proxy' END
+    ORDER BY version DESC LIMIT 1
+"""
+
+
+def _splits(ask: Ask, symbol: str, priced: date, counted: date) -> Iterator[_Row]:
+    """Give each split between the two bases: those that the shares do not count yet multiply them."""
+    query = (
+        "SELECT date, numerator / denominator AS ratio, source FROM splits WHERE symbol = $symbol "
+        "AND date > least($priced::DATE, $counted::DATE) AND date <= greatest($priced::DATE, $counted::DATE) "
+        "ORDER BY date"
+    )
+    verb = "multiplies" if counted < priced else "divides"
+    for split in ask(query, symbol=symbol, priced=priced, counted=counted).to_dicts():
+        where = {"item": "ratio", "date": split["date"], "source": split["source"]}
+        yield _row("split", split["ratio"], note=f"{verb} the shares", **where)
+
+
+def _parts(ask: Ask, item: Input, symbol: str, day: date) -> list[_Row]:
+    """Return the statements that make up one input as known on a day; a row without a date where none do."""
+    query = f"""
+        SELECT p.part_sign AS sign, p.is_head, p.part_reported, p.derivation, p.reason, s.fiscal_date AS date,
+               s.fiscal_period AS period, s.version, s.available_date, s.accepted_at,
+               coalesce(s.final_link, s.link, s.source_provider) AS source, s."{item.column.name}" AS value,
+               coalesce(l.level, 1) AS level
+        FROM fundamental_spans([$symbol], [$day::DATE], year_before := [$kind]) p
+        LEFT JOIN {STATEMENT_TABLES[item.statement_type]} s
+          ON s.symbol = p.symbol AND s.fiscal_date = p.part_date AND s.fiscal_period = p.part_period
+         AND s.version = p.part_version
+        LEFT JOIN split_levels l
+          ON l.symbol = s.symbol AND s.split_basis_date >= l.from_date AND s.split_basis_date < l.to_date
+        WHERE p.statement_type = $kind AND p.years_back = $back
+          AND p.known_from <= $day::DATE AND p.known_until > $day::DATE
+        ORDER BY s.fiscal_date, s.fiscal_period
+    """
+    asked = ask(query, symbol=symbol, day=day, kind=item.statement_type, back=item.years_back)
+    return asked.to_dicts()
+
+
+def _input(item: Input, parts: list[_Row]) -> list[_Row]:
+    """Give a row per statement, then the input's value: their sum, or the share count on today's basis."""
+    if item.column.additive != "flow":
+        parts = [p for p in parts if p["is_head"]]
+    where = ("sign", "date", "period", "version", "available_date", "accepted_at", "source")
+    rows = [
+        _row(item.name, p["value"], item=item.column.name, **{name: p[name] for name in where})
+        for p in parts
+        if p["date"] is not None
+    ]
+    if not rows:
+        return [_row(item.name, None, note=parts[0]["reason"] if parts else "no_statement_known")]
+    values = [None if item.column.zero_is_missing and not p["value"] else p["value"] for p in parts]
+    if None in values:
+        return [*rows, _row(item.name, None, note="missing")]
+    if item.column.additive == "flow":
+        total = sum(p["sign"] * p["value"] for p in parts)
+        return [*rows, _row(item.name, total, note=parts[0]["derivation"] or "sum")]
+    if item.column.additive == "shares":
+        level = parts[0]["level"]
+        return [*rows, _row(item.name, values[0] * level, note=f"on today's split basis: {level!r} times")]
+    return rows
+
+
+def _with_numbers(formula: Factor, known: dict[str, float | None]) -> str:
+    """Write the formula with the inputs' numbers; optional inputs that are not reported count as 0."""
+    text = formula.formula
+    for item in sorted(formula.inputs, key=lambda i: -len(i.name)):
+        text = re.sub(rf"\b{item.name}\b", repr(known[item.name] or 0.0), text)
+    return text
+
+
+def _row(step: str, value: float | None, **more: Any) -> _Row:
+    return dict.fromkeys(_COLUMNS) | {"step": step, "value": value} | more
+
+
+def _frame(rows: list[_Row]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=_COLUMNS, orient="row")

@@ -1,0 +1,56 @@
+"""How much hindsight would change: a factor by what was known, by first filings, by the latest figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+
+__all__ = ["cells", "summary"]
+
+_SAME = 1e-12  # relative: below it two values differ by the order of their sums at most
+_OTHERS = ("first", "latest")
+
+
+def cells(factor: str, by_vintage: Callable[[str], pl.DataFrame]) -> pl.DataFrame:
+    """Return one row per symbol and date with the factor under each vintage, ordered so.
+
+    ``first_change`` and ``latest_change`` are relative to what was known, NULL where either is missing.
+    """
+    wide = by_vintage("known").select("symbol", "date", known=factor)
+    for vintage in _OTHERS:
+        other = by_vintage(vintage).select("symbol", "date", pl.col(factor).alias(vintage))
+        wide = wide.join(other, on=["symbol", "date"], how="left", maintain_order="left")
+    changes = [((pl.col(v) - pl.col("known")) / pl.col("known").abs()).alias(f"{v}_change") for v in _OTHERS]
+    return wide.with_columns(changes)
+
+
+def summary(found: pl.DataFrame) -> pl.DataFrame:
+    """Return one row per vintage other than ``known``: how many cells differ from it, and by how much.
+
+    ``appear`` are cells without a value as known that have one by that vintage, ``vanish`` the reverse;
+    ``differ`` counts both and the changed ones. Changes are relative and without their sign; ``symbol`` and
+    ``date`` are those of the largest.
+    """
+    return pl.concat([_compared(found, vintage) for vintage in _OTHERS])
+
+
+def _compared(found: pl.DataFrame, vintage: str) -> pl.DataFrame:
+    size = pl.col(f"{vintage}_change").abs()
+    changed = (size > _SAME).fill_null(value=False)
+    appear = pl.col("known").is_null() & pl.col(vintage).is_not_null()
+    vanish = pl.col("known").is_not_null() & pl.col(vintage).is_null()
+    largest = size.arg_max()
+    return found.select(
+        vintage=pl.lit(vintage),
+        cells=pl.len(),
+        known=pl.col("known").count(),
+        differ=(changed | appear | vanish).sum(),
+        appear=appear.sum(),
+        vanish=vanish.sum(),
+        changed=changed.sum(),
+        median_change=size.filter(changed).median(),
+        largest_change=size.filter(changed).max(),
+        symbol=pl.when(changed.any()).then(pl.col("symbol").get(largest, null_on_oob=True)),
+        date=pl.when(changed.any()).then(pl.col("date").get(largest, null_on_oob=True)),
+    )
