@@ -1,52 +1,22 @@
-"""Factors: ratios of price, flows and balances as known at each date; NULL where a ratio means nothing."""
+"""Factors: 23 ratios of price, flows and balances as known at each date, by formulas worked out by hand."""
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from factorlab_lake.store import Lake
-from tests.query.made import YEAR_2020, Made, filing, one, quarters
+from tests.query.firm import ALL, KNOWN, PLAIN, YEAR_2019, firm, item_of
+from tests.query.made import YEAR_2020, Made, filing, quarters
 
 CASES = Made()
-KNOWN = "2021-01-30"
-RATIOS = {
-    "pe_ratio",
-    "pb_ratio",
-    "ps_ratio",
-    "earnings_yield",
-    "book_to_market",
-    "roe",
-    "roa",
-    "gross_margin",
-    "operating_margin",
-    "net_margin",
-    "debt_to_equity",
-    "current_ratio",
+Row = dict[str, Any]
+PRICED = {name for name in ALL if name.startswith(("p", "ev_")) or name.endswith("_yield")} | {
+    "book_to_market"
 }
-BALANCE: dict[str, Any] = {
-    "totalStockholdersEquity": 400,
-    "totalAssets": 1000,
-    "totalDebt": 200,
-    "totalCurrentAssets": 300,
-    "totalCurrentLiabilities": 150,
-}
-
-
-def company(symbol: str, balance: dict[str, Any] | None = None, **income: Any) -> None:
-    """Add a company of 100 shares at 8 selling 25 a quarter; ``income`` and ``balance`` change items."""
-    items = {
-        "revenue": 25,
-        "grossProfit": 15,
-        "operatingIncome": 10,
-        "netIncome": 5,
-        "weightedAverageShsOut": 100,
-    } | income
-    CASES.statements(symbol, "income", quarters(**{name: [value] * 4 for name, value in items.items()}))
-    CASES.statements(symbol, "balance_sheet", [filing("2020-12-31", **(BALANCE | (balance or {})))])
-    CASES.closes(symbol, {"2021-01-29": 8.0})
+END = date(2020, 12, 31)
 
 
 @pytest.fixture(scope="module")
@@ -55,128 +25,254 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return CASES.build(tmp_path_factory.mktemp("factors"))
 
 
-def nothing(row: dict[str, Any]) -> set[str]:
-    """Return the ratios that are NULL."""
-    return {name for name in RATIOS if row[name] is None}
+@pytest.fixture(scope="module")
+def known(made: Lake) -> dict[str, Row]:
+    """The row of every case on the day its last quarter became known, from one question."""
+    symbols = made.sql("SELECT symbol FROM income_statements UNION SELECT symbol FROM balance_sheets")
+    return {row["symbol"]: row for row in made.factors(symbols["symbol"].to_list(), KNOWN).to_dicts()}
+
+
+def nothing(row: Row) -> set[str]:
+    """Return the factors that are NULL."""
+    return {name for name in ALL if row[name] is None}
 
 
 # --- formulas ---------------------------------------------------------------------------------------------
 
-company("PLAIN")
+firm(CASES, "PLAIN")
 
 
-def test_each_ratio_follows_its_formula(made: Lake) -> None:
-    """Worth 800, with sales of 100, income of 20, equity of 400."""
-    assert one(made, "factors", "PLAIN", KNOWN) == {
+def test_each_factor_follows_its_formula(known: dict[str, Row]) -> None:
+    """Worth 800, with sales of 100, income of 20, equity of 400, and what else there is; see firm.py."""
+    row = known["PLAIN"]
+    about = {
         "symbol": "PLAIN",
         "date": date(2021, 1, 30),
         "market_cap": 800,
-        "pe_ratio": 40,
-        "pb_ratio": 2,
-        "ps_ratio": 8,
-        "earnings_yield": 0.025,
-        "book_to_market": 0.5,
-        "roe": 0.05,
-        "roa": 0.02,
-        "gross_margin": 0.6,
-        "operating_margin": 0.4,
-        "net_margin": 0.2,
-        "debt_to_equity": 0.5,
-        "current_ratio": 2,
-        "fiscal_date": date(2020, 12, 31),
+        "fiscal_date": END,
         "inputs_available_date": date(2021, 1, 30),
         "age_days": 30,
         "reason": None,
     }
+    assert len(PLAIN) == 23
+    assert row.keys() == about.keys() | PLAIN.keys()
+    assert {name: row[name] for name in about} == about
+    assert {name: row[name] for name in PLAIN} == pytest.approx(PLAIN, rel=1e-12)
 
 
-# --- ratios that mean nothing -----------------------------------------------------------------------------
+VARIANTS: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
+    # A loss has a negative yield, return, margin and growth; so have other negative numerators.
+    "LOSS": (
+        {"income": {"netIncome": -5}},
+        {"earnings_yield": -0.025, "roe": -0.05, "roa": -0.02, "net_margin": -0.2}
+        | {"earnings_growth_yoy": -1.5, "accruals": -0.052},
+    ),
+    "SUNK": ({"sheet": {"totalStockholdersEquity": -400}}, {"book_to_market": -0.5}),
+    "OUTLAYS": ({"cash_flow": {"freeCashFlow": -6}}, {"fcf_yield": -0.03}),
+    "DEBTLESS": ({"sheet": {"totalDebt": 0}}, {"debt_to_equity": 0, "ev_to_ebitda": 15, "roic": 0.1}),
+    "NET_CASH": ({"sheet": {"shortTermInvestments": 1960}}, {"ev_to_ebitda": -20}),
+    # The effective tax rate is between 0 and 1, and 0 where there was no income to tax.
+    "TAXED": ({"income": {"incomeTaxExpense": 5}}, {"roic": 0.04}),
+    "TAXED_AWAY": ({"income": {"incomeTaxExpense": 15}}, {"roic": 0}),
+    "TAX_CREDIT": ({"income": {"incomeTaxExpense": -5}}, {"roic": 0.08}),
+    "TAX_ON_LOSS": ({"income": {"incomeBeforeTax": -10}}, {"roic": 0.08}),
+    "RATE_OF_THE_YEAR": ({"income": {"incomeBeforeTax": [-10, 10, 10, 10]}}, {"roic": 0.04}),
+    "OPERATING_LOSS": ({"income": {"operatingIncome": -10}}, {"roic": -0.06, "operating_margin": -0.4}),
+    # What is not reported of these counts as none.
+    "NO_PREFERRED": ({"sheet": {"preferredStock": ...}}, {"ev_to_ebitda": 18.2}),
+    "NO_MINORITY": ({"sheet": {"minorityInterest": ...}}, {"ev_to_ebitda": 18.6}),
+    "NO_SECURITIES": ({"sheet": {"shortTermInvestments": ...}}, {"ev_to_ebitda": 19.2}),
+    "ALL_TO_COMMON": ({"cash_flow": {"preferredDividendsPaid": ...}}, {"dividend_yield": 0.015}),
+    "NO_DIVIDEND": (
+        {"cash_flow": {"dividendsPaid": 0, "preferredDividendsPaid": 0}},
+        {"dividend_yield": 0},
+    ),
+}
+for _symbol, _case in VARIANTS.items():
+    firm(CASES, _symbol, **_case[0])
 
-company("LOSS", netIncome=-5)
-company("SUNK", {"totalStockholdersEquity": -400})
-company("IDLE", revenue=0, grossProfit=0)
-company("FREE", {"totalCurrentLiabilities": 0})
-company("DEBTLESS", {"totalDebt": 0})
-company("BARE", {"totalStockholdersEquity": ..., "totalAssets": 0})
-company("NO_GROSS", grossProfit=...)
-company("NO_OPERATING", operatingIncome=0)
-company("NO_INCOME", netIncome=...)
-company("NO_DEBT", {"totalDebt": ...})
-company("NO_ASSETS", {"totalAssets": 0})
+
+@pytest.mark.parametrize("symbol", VARIANTS)
+def test_a_factor_follows_its_inputs(known: dict[str, Row], symbol: str) -> None:
+    """With one item changed, its factors are those that the formula gives for it by hand."""
+    expected = VARIANTS[symbol][1]
+    assert {name: known[symbol][name] for name in expected} == pytest.approx(expected, rel=1e-12, abs=1e-15)
+
+
+# --- the year before --------------------------------------------------------------------------------------
+
+for _days in (349, 350, 365, 371, 380, 381):
+    _end = (END - timedelta(days=_days)).isoformat()
+    firm(CASES, f"BEFORE{_days}", income=None, income_before=None, cash_flow=None, sheet_before=None)
+    CASES.statements(f"BEFORE{_days}", "balance_sheet", [filing(_end, totalAssets=800)])
+
+
+@pytest.mark.parametrize(
+    ("days", "is_a_year"),
+    [(349, False), (350, True), (365, True), (371, True), (380, True), (381, False)],
+)
+def test_a_year_before_ended_350_to_380_days_before(
+    known: dict[str, Row], days: int, *, is_a_year: bool
+) -> None:
+    """Fiscal years of 52 and 53 weeks fit; anything else is not a year before."""
+    assert known[f"BEFORE{days}"]["asset_growth"] == (0.25 if is_a_year else None)
+
+
+firm(CASES, "RESTATED")
+CASES.statements("RESTATED", "balance_sheet", [filing("2019-12-31", filed="2021-02-15", totalAssets=500)])
+CASES.statements(
+    "RESTATED",
+    "income",
+    [filing("2019-06-30", "Q2", filed="2021-02-20", revenue=2.5, netIncome=10, weightedAverageShsOut=125)],
+)
+
+
+def test_the_year_before_is_as_known_at_the_date(made: Lake) -> None:
+    """A restatement of last year's figures counts from its day on, and makes the row that much younger."""
+    rows = made.factors("RESTATED", ["2021-02-14", "2021-02-15", "2021-02-19", "2021-02-20"])
+    assert rows["asset_growth"].to_list() == [0.25, 1, 1, 1]
+    assert rows["revenue_growth_yoy"].to_list() == [1, 1, 1, 1.5]
+    assert rows["inputs_available_date"].to_list() == [
+        date(2021, 1, 30),
+        date(2021, 2, 15),
+        date(2021, 2, 15),
+        date(2021, 2, 20),
+    ]
+
+
+firm(CASES, "REBASED", income_before=None)
+CASES.statements(  # served before the split, in shares of that time: 125 of them are 500 today
+    "REBASED",
+    "income",
+    quarters(
+        YEAR_2019, **{n: [item_of("income_before", n)] * 4 for n in ("revenue", "weightedAverageShsOut")}
+    ),
+    fetched=datetime(2020, 3, 1, tzinfo=UTC),
+)
+CASES.split("REBASED", "2020-08-31", 4, 1)
+
+
+def test_share_growth_counts_shares_of_one_split_basis(known: dict[str, Row]) -> None:
+    """125 shares from before a split of four for one were 500 of today's: 100 are a fifth of them."""
+    assert known["REBASED"]["share_growth"] == pytest.approx(-0.8, rel=1e-12)
+
+
+# --- currency ---------------------------------------------------------------------------------------------
+
+_TWD = {"reportedCurrency": "TWD"}
+for _symbol, _currency in (("ADR", "USD"), ("HOME", "TWD")):
+    firm(
+        CASES,
+        _symbol,
+        **dict.fromkeys(("income", "income_before", "cash_flow", "sheet", "sheet_before"), _TWD),
+    )
+    CASES.row("company_profiles", symbol=_symbol, currency=_currency)
+firm(CASES, "EURO_SHEETS", sheet={"reportedCurrency": "EUR"}, sheet_before={"reportedCurrency": "EUR"})
+CASES.row("company_profiles", symbol="EURO_SHEETS", currency="USD")
+firm(CASES, "ADR_SHEET", income=None, income_before=None, cash_flow=None, sheet=_TWD, sheet_before=_TWD)
+CASES.count("ADR_SHEET", "cover_page", "2020-12-31", 100, filed="2021-01-28")
+CASES.row("company_profiles", symbol="ADR_SHEET", currency="USD")
 
 
 @pytest.mark.parametrize(
     ("symbol", "without"),
     [
-        ("PLAIN", set()),
-        ("LOSS", {"pe_ratio"}),
-        ("SUNK", {"pb_ratio", "roe", "debt_to_equity"}),
-        ("IDLE", {"ps_ratio", "gross_margin", "operating_margin", "net_margin"}),
-        ("FREE", {"current_ratio"}),
-        ("DEBTLESS", set()),
-        ("BARE", {"pb_ratio", "book_to_market", "roe", "roa", "debt_to_equity"}),
-        ("NO_GROSS", {"gross_margin"}),
-        ("NO_OPERATING", {"operating_margin"}),
-        ("NO_INCOME", {"pe_ratio", "earnings_yield", "roe", "roa", "net_margin"}),
-        ("NO_DEBT", {"debt_to_equity"}),
-        ("NO_ASSETS", {"roa"}),
+        ("ADR", PRICED),
+        ("HOME", set()),
+        # Dollars of income and market value do not meet balances in euros, which keep their own ratios.
+        (
+            "EURO_SHEETS",
+            {
+                "pb_ratio",
+                "book_to_market",
+                "ev_to_ebitda",
+                "roe",
+                "roa",
+                "roic",
+                "asset_turnover",
+                "accruals",
+            },
+        ),
+        ("ADR_SHEET", ALL - {"debt_to_equity", "current_ratio", "asset_growth"}),
     ],
 )
-def test_a_ratio_over_nothing_or_less_is_null(made: Lake, symbol: str, without: set[str]) -> None:
-    """Losses have no price to earnings, negative equity no ratio over it; what is not reported is not 0."""
-    assert nothing(one(made, "factors", symbol, KNOWN)) == without
-
-
-@pytest.mark.parametrize(
-    "symbol",
-    ["LOSS", "SUNK", "IDLE", "FREE", "BARE", "NO_GROSS", "NO_OPERATING", "NO_INCOME", "NO_DEBT", "NO_ASSETS"],
-)
-def test_a_null_ratio_has_a_reason(made: Lake, symbol: str) -> None:
-    """A factor that cannot be computed is explained, also where all its inputs are known."""
-    assert one(made, "factors", symbol, KNOWN)["reason"]
-
-
-def test_losses_and_debts_of_nothing_keep_their_sign(made: Lake) -> None:
-    """A loss gives a negative yield and return, negative equity a negative book to market, no debt a 0."""
-    loss, sunk, debtless = (one(made, "factors", symbol, KNOWN) for symbol in ("LOSS", "SUNK", "DEBTLESS"))
-    assert (loss["earnings_yield"], loss["roe"], loss["net_margin"]) == (-0.025, -0.05, -0.2)
-    assert sunk["book_to_market"] == -0.5
-    assert debtless["debt_to_equity"] == 0
-
-
-# --- inputs that are not known ----------------------------------------------------------------------------
-
-CASES.statements("PRICELESS", "income", quarters(revenue=[25] * 4, netIncome=[5] * 4))
-CASES.statements("PRICELESS", "balance_sheet", [filing("2020-12-31", **BALANCE)])
-CASES.statements("SHEETLESS", "income", quarters(revenue=[25] * 4, weightedAverageShsOut=[100] * 4))
-CASES.closes("SHEETLESS", {"2021-01-29": 8.0})
-CASES.statements("YEARLESS", "income", quarters(revenue=[25] * 4, weightedAverageShsOut=[100] * 4)[1:])
-CASES.statements("YEARLESS", "balance_sheet", [filing("2020-12-31", **BALANCE)])
-CASES.closes("YEARLESS", {"2021-01-29": 8.0})
-
-
-@pytest.mark.parametrize(
-    ("symbol", "known", "part"),
-    [
-        ("PRICELESS", {"roe", "roa", "net_margin", "debt_to_equity", "current_ratio"}, "market_cap"),
-        ("SHEETLESS", {"ps_ratio"}, "balance_sheet"),
-        ("YEARLESS", {"pb_ratio", "book_to_market", "debt_to_equity", "current_ratio"}, "ttm"),
-    ],
-)
-def test_a_missing_input_takes_only_its_own_ratios(
-    made: Lake, symbol: str, known: set[str], part: str
+def test_amounts_of_two_currencies_have_no_ratio(
+    known: dict[str, Row], symbol: str, without: set[str]
 ) -> None:
-    """What can be computed is; the reason names the part that is missing."""
-    row = one(made, "factors", symbol, KNOWN)
-    assert RATIOS - nothing(row) == known
-    assert part in row["reason"]
+    """A dollar price is not divided by earnings in another currency; ratios within one currency stay."""
+    row = known[symbol]
+    assert nothing(row) == without
+    assert ("currencies_differ" in (row["reason"] or "").split("; ")) == bool(without)
 
 
-def test_an_unknown_symbol_has_a_row_of_reasons(made: Lake) -> None:
-    """Nothing is known, and the reason says so of each part."""
-    row = one(made, "factors", "NOBODY", KNOWN)
-    assert nothing(row) == RATIOS
-    assert all(part in row["reason"] for part in ("market_cap", "ttm", "balance_sheet"))
+# --- what was known ---------------------------------------------------------------------------------------
+
+firm(CASES, "SHEETS")
+CASES.statements("SHEETS", "balance_sheet", [filing("2020-09-30", "Q3", totalStockholdersEquity=50)])
+for _end, _label, _filed, _equity in (
+    ("2020-09-30", "Q3", "2021-02-01", 1),
+    ("2020-12-31", "Q4", "2021-02-02", 800),
+):
+    CASES.statements(
+        "SHEETS", "balance_sheet", [filing(_end, _label, filed=_filed, totalStockholdersEquity=_equity)]
+    )
+
+
+def test_the_newest_period_ends_balance_sheet_is_used_as_known(made: Lake) -> None:
+    """A late amendment of an old one changes nothing; a restatement of the newest counts from its day."""
+    rows = made.factors("SHEETS", [KNOWN, "2021-02-01", "2021-02-02"])
+    assert rows["roe"].to_list() == [0.05, 0.05, 0.025]
+    assert rows["inputs_available_date"].to_list() == [date(2021, 1, 30), date(2021, 1, 30), date(2021, 2, 2)]
+
+
+CASES.statements("LATE_SHEET", "income", quarters(("2019-12-31", *YEAR_2020), netIncome=[1, 5, 5, 5, 5]))
+CASES.statements("LATE_SHEET", "balance_sheet", [filing("2020-09-30", "Q3", totalStockholdersEquity=400)])
+CASES.statements(
+    "LATE_SHEET", "balance_sheet", [filing("2020-12-31", filed="2021-02-10", totalStockholdersEquity=400)]
+)
+
+
+def test_inputs_are_as_old_as_the_latest_of_them(made: Lake) -> None:
+    """Return on equity needs both the year and the balance sheet; its date is the later one's."""
+    rows = made.factors("LATE_SHEET", ["2021-02-09", "2021-02-10"])
+    assert rows["roe"].to_list() == [0.05, 0.05]
+    assert rows["inputs_available_date"].to_list() == [date(2021, 1, 30), date(2021, 2, 10)]
+
+
+CASES.statements("ANNUAL", "income", [filing("2020-12-31", "FY", revenue=100, netIncome=20)])
+CASES.statements(
+    "ANNUAL",
+    "balance_sheet",
+    [
+        filing(
+            "2020-12-31", "FY", totalStockholdersEquity=400, totalCurrentAssets=3, totalCurrentLiabilities=1
+        )
+    ],
+)
+
+
+def test_a_company_that_reports_by_the_year_has_factors_too(known: dict[str, Row]) -> None:
+    """The fiscal year's own rows serve where there are no quarters."""
+    row = known["ANNUAL"]
+    assert (row["roe"], row["net_margin"], row["current_ratio"]) == (0.05, 0.2, 3)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "last", "known"),
+    [
+        ("PLAIN", "2021-07-19", ALL - PRICED),  # 200 days after its end
+        ("ANNUAL", "2022-04-19", {"roe", "net_margin", "current_ratio"}),  # 474 days
+    ],
+)
+def test_flows_and_balances_serve_until_the_next_report_is_overdue(
+    made: Lake, symbol: str, last: str, known: set[str]
+) -> None:
+    """200 days after a quarter's end and 274 more after a year's; older ones give no factor."""
+    day = date.fromisoformat(last)
+    fresh, stale = made.factors(symbol, [day, day + timedelta(days=1)]).to_dicts()
+    assert ALL - nothing(fresh) == known
+    assert nothing(stale) == ALL
+    assert {"ttm: statement_stale", "balance_sheet: balance_sheet_stale"} <= set(stale["reason"].split("; "))
 
 
 def test_each_symbol_and_date_gets_one_row_in_order(made: Lake) -> None:
@@ -190,93 +286,16 @@ def test_each_symbol_and_date_gets_one_row_in_order(made: Lake) -> None:
     ]
 
 
-# --- currency ---------------------------------------------------------------------------------------------
-
-company("ADR", reportedCurrency="TWD", balance={"reportedCurrency": "TWD"})
-CASES.row("company_profiles", symbol="ADR", currency="USD")
-company("HOME", reportedCurrency="TWD", balance={"reportedCurrency": "TWD"})
-CASES.row("company_profiles", symbol="HOME", currency="TWD")
-company("MIXED", balance={"reportedCurrency": "EUR"})
-CASES.statements("ADR_SHEET", "balance_sheet", [filing("2020-12-31", reportedCurrency="TWD", **BALANCE)])
-CASES.count("ADR_SHEET", "cover_page", "2020-12-31", 100, filed="2021-01-28")
-CASES.row("company_profiles", symbol="ADR_SHEET", currency="USD")
-CASES.closes("ADR_SHEET", {"2021-01-29": 8.0})
+# --- reasons ----------------------------------------------------------------------------------------------
 
 
-def test_price_and_statements_of_two_currencies_have_no_ratio(made: Lake) -> None:
-    """A dollar price is not divided by earnings in another currency; ratios within the statements stay."""
-    row = one(made, "factors", "ADR", KNOWN)
-    assert nothing(row) == {"pe_ratio", "pb_ratio", "ps_ratio", "earnings_yield", "book_to_market"}
-    assert "currenc" in row["reason"]
-    assert nothing(one(made, "factors", "HOME", KNOWN)) == set()
-
-
-def test_price_and_a_balance_sheet_of_two_currencies_have_no_ratio(made: Lake) -> None:
-    """The balance sheet's currency counts also where no flows are known."""
-    row = one(made, "factors", "ADR_SHEET", KNOWN)
-    assert (row["pb_ratio"], row["book_to_market"], row["current_ratio"]) == (None, None, 2)
-
-
-def test_flows_and_balances_of_two_currencies_have_no_ratio(made: Lake) -> None:
-    """Income in dollars is not divided by equity in euros."""
-    row = one(made, "factors", "MIXED", KNOWN)
-    assert nothing(row) >= {"roe", "roa"}
-    assert row["reason"] is not None
-
-
-# --- what was known ---------------------------------------------------------------------------------------
-
-company("SHEETS")
-CASES.statements("SHEETS", "balance_sheet", [filing("2020-09-30", "Q3", **BALANCE)])
-CASES.statements(
-    "SHEETS",
-    "balance_sheet",
-    [filing("2020-09-30", "Q3", filed="2021-02-01", **(BALANCE | {"totalStockholdersEquity": 1}))],
-)
-CASES.statements(
-    "SHEETS",
-    "balance_sheet",
-    [filing("2020-12-31", "Q4", filed="2021-02-02", **(BALANCE | {"totalStockholdersEquity": 800}))],
-)
-
-
-def test_the_newest_period_ends_balance_sheet_is_used_as_known(made: Lake) -> None:
-    """A late amendment of an old one changes nothing; a restatement of the newest counts from its day."""
-    rows = made.factors("SHEETS", [KNOWN, "2021-02-01", "2021-02-02"])
-    assert rows["roe"].to_list() == [0.05, 0.05, 0.025]
-    assert rows["inputs_available_date"].to_list() == [date(2021, 1, 30), date(2021, 1, 30), date(2021, 2, 2)]
-
-
-CASES.statements("LATE_SHEET", "income", quarters(("2019-12-31", *YEAR_2020), netIncome=[1, 5, 5, 5, 5]))
-CASES.statements("LATE_SHEET", "balance_sheet", [filing("2020-09-30", "Q3", **BALANCE)])
-CASES.statements("LATE_SHEET", "balance_sheet", [filing("2020-12-31", filed="2021-02-10", **BALANCE)])
-
-
-def test_inputs_are_as_old_as_the_latest_of_them(made: Lake) -> None:
-    """Return on equity needs both the year and the balance sheet; its date is the later one's."""
-    rows = made.factors("LATE_SHEET", ["2021-02-09", "2021-02-10"])
-    assert rows["inputs_available_date"].to_list() == [date(2021, 1, 30), date(2021, 2, 10)]
-
-
-@pytest.mark.parametrize(
-    ("symbol", "day", "known"),
-    [
-        ("PLAIN", "2021-07-19", True),  # 200 days
-        ("PLAIN", "2021-07-20", False),
-        ("ANNUAL", "2022-04-19", True),  # 474 days
-        ("ANNUAL", "2022-04-20", False),
-    ],
-)
-def test_balances_serve_as_long_as_flows(made: Lake, symbol: str, day: str, *, known: bool) -> None:
-    """200 days after a quarter's end and 274 more after a year's; older ones give no ratio."""
-    assert ("current_ratio" in nothing(one(made, "factors", symbol, day))) is not known
-
-
-CASES.statements("ANNUAL", "income", [filing("2020-12-31", "FY", revenue=100, netIncome=20)])
-CASES.statements("ANNUAL", "balance_sheet", [filing("2020-12-31", "FY", **BALANCE)])
-
-
-def test_a_company_that_reports_by_the_year_has_factors_too(made: Lake) -> None:
-    """The fiscal year's own rows serve where there are no quarters."""
-    row = one(made, "factors", "ANNUAL", KNOWN)
-    assert (row["roe"], row["net_margin"], row["current_ratio"]) == (0.05, 0.2, 2)
+def test_a_row_has_a_reason_exactly_where_a_factor_is_missing(made: Lake) -> None:
+    """On many days of every case: each part of a reason says something, once, and nothing is left between."""
+    symbols = made.sql("SELECT DISTINCT symbol FROM balance_sheets")["symbol"].to_list()
+    rows = made.factors([*symbols, "NOBODY"], start="2018-12-31", end="2022-06-30", freq="QE")
+    assert len(rows) == 15 * (len(symbols) + 1)
+    for row in [*rows.to_dicts(), *made.factors(symbols, KNOWN).to_dicts()]:
+        assert (row["reason"] is None) == (nothing(row) == set()), row
+        parts = (row["reason"] or "none").split("; ")
+        assert len(set(parts)) == len(parts), row["reason"]
+        assert all(part and part == part.strip(" ;:") for part in parts), row["reason"]
