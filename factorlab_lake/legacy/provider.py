@@ -15,7 +15,6 @@ What differs from Factor Lab's own class, on purpose:
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -181,10 +180,9 @@ def _within_reason(day: date | None, name: str) -> date:
 
 
 def _calculation_dates(first: date, last: date, frequency: str) -> list[date]:
-    """Return the calculation dates of a range, with the last one on or before its first day in front."""
+    """Return the calculation dates of a range, with at least the last one on or before its first day."""
     step, gap_days = _STEPS[one_of(frequency, _STEPS, "calculation_frequency")]
-    found = to_dates(None, start=first - timedelta(days=gap_days), end=last, freq=step)
-    return found[bisect_right(found, first) - 1 :]
+    return to_dates(None, start=first - timedelta(days=gap_days), end=last, freq=step)
 
 
 def _limit(given: Any) -> int | None:

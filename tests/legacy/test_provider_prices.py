@@ -27,15 +27,15 @@ def _texts(index: pd.Index) -> list[str]:
     return [str(day)[:10] for day in index]
 
 
-CASES.traded("EARLY", {THU: 10.0, FRI: 11.0})
-CASES.traded("LATE", {MON: 20.0, TUE: 21.0})
+CASES.traded("BEFORE", {THU: 10.0, FRI: 11.0})
+CASES.traded("AFTER", {MON: 20.0, TUE: 21.0})
 CASES.traded("date", {FRI: 30.0})
 
 
 def test_days_are_those_on_which_any_symbol_traded(made: FMPProvider) -> None:
     """The index is the union, in order; a symbol has NaN where it did not trade; columns are as asked."""
-    frame = made.get_prices(["LATE", "NOPE", "date", "EARLY"], THU, TUE)
-    assert list(frame.columns) == ["LATE", "NOPE", "date", "EARLY"]
+    frame = made.get_prices(["AFTER", "NOPE", "date", "BEFORE"], THU, TUE)
+    assert list(frame.columns) == ["AFTER", "NOPE", "date", "BEFORE"]
     assert isinstance(frame.index, pd.DatetimeIndex)
     assert (frame.index.name, _texts(frame.index)) == ("date", [THU, FRI, MON, TUE])
     assert frame.dtypes.tolist() == ["float64"] * 4
@@ -49,9 +49,9 @@ def test_days_are_those_on_which_any_symbol_traded(made: FMPProvider) -> None:
 
 def test_a_range_is_closed_and_may_be_open(made: FMPProvider) -> None:
     """Both ends are included, and None sets no limit."""
-    assert _texts(made.get_prices(["EARLY", "LATE"], FRI, MON).index) == [FRI, MON]
-    assert _texts(made.get_prices(["EARLY", "LATE"], None, FRI).index) == [THU, FRI]
-    assert _texts(made.get_prices(["EARLY", "LATE"], MON).index) == [MON, TUE]
+    assert _texts(made.get_prices(["BEFORE", "AFTER"], FRI, MON).index) == [FRI, MON]
+    assert _texts(made.get_prices(["BEFORE", "AFTER"], None, FRI).index) == [THU, FRI]
+    assert _texts(made.get_prices(["BEFORE", "AFTER"], MON).index) == [MON, TUE]
 
 
 @pytest.mark.parametrize("symbols", [["NOPE"], []])
@@ -133,9 +133,9 @@ def test_prices_are_those_of_the_file(lake_2021: Lake) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("EARLY", TUE, THU), f"start_date {TUE} is after end_date {THU}"),
-        (("EARLY", THU, "then"), "end_date is 'then'; expected a date"),
-        (("EARLY", THU, TUE, "closing"), "price_type is 'closing'; expected one of open, high.*'close'"),
+        (("BEFORE", TUE, THU), f"start_date {TUE} is after end_date {THU}"),
+        (("BEFORE", THU, "then"), "end_date is 'then'; expected a date"),
+        (("BEFORE", THU, TUE, "closing"), "price_type is 'closing'; expected one of open, high.*'close'"),
         (([None], THU, TUE), "A symbol is a text such as 'AAPL'"),
     ],
 )
