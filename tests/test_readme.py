@@ -114,6 +114,7 @@ def test_the_tables_and_functions_it_names_can_be_asked(home: Path) -> None:
             function.replace("as_of)", "'2021-01-01')")
             .replace("symbols", "['AAPL']")
             .replace("dates", "['2021-01-01'::DATE]")
+            .replace("start_date, end_date", "'2021-01-01', '2021-01-31'")
         )
         assert run("sql", f"FROM {call}").out
 
