@@ -7,14 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from factorlab_lake.settings import settings
 from tests.cli.running import Done, demo_home
 
 
 @pytest.fixture(autouse=True)
 def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the tests are started from, the program sees no terminal and no setting of the user's."""
-    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "FACTORLAB_LAKE"):
+    for name in (
+        "FORCE_COLOR",
+        "TTY_COMPATIBLE",
+        "TTY_INTERACTIVE",
+        "FACTORLAB_LAKE",
+        "FACTORLAB_AVAILABILITY",
+    ):
         monkeypatch.delenv(name, raising=False)
+    settings.cache_clear()
 
 
 @pytest.fixture(scope="session")
