@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from factorlab_lake.query.formulas import FACTORS
 from tests.cli.running import demo_home, run
 from tests.support import ROOT
 
@@ -124,3 +125,11 @@ def _check(shown: str, printed: str) -> None:
     printed = "\n".join(line.rstrip() for line in printed.splitlines()) + "\n"
     if not doctest.OutputChecker().check_output(shown, printed, doctest.ELLIPSIS):
         raise AssertionError(f"the README shows\n{shown}\nand this was printed\n{printed}")
+
+
+def test_the_table_of_factors_is_that_of_the_formulas() -> None:
+    """Each factor is listed, in order, with what it is and its source."""
+    listed = re.findall(
+        r"^\| `(\w+)` \| (.+) \| (.+) \|$", README.partition("## Factors")[2], flags=re.MULTILINE
+    )
+    assert listed == [(f.name, f.meaning, f.source) for f in FACTORS.values()]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from factorlab_lake.cli.app import open_lake, options
 from factorlab_lake.cli.arguments import Dates, End, Freq, SnapshotAt, Start, Symbols, Vintage
+from factorlab_lake.cli.output import Form
 from factorlab_lake.query.arguments import to_dates
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["CAPS", "FACTORS", "caps", "explain", "factors", "lookahead", "ttm"]
 
@@ -27,6 +32,7 @@ _TTM = (
 )  # fmt: skip
 _EXPLAINED = ("step", "value", "sign", "item", "date", "period", "available_date", "note")
 _MARKET_CAP = "market_cap"
+_WHOLE = 100_000  # from here on a person reads a number without its decimals
 
 
 def caps(
@@ -113,7 +119,14 @@ def explain(
         found = lake.explain_market_cap(symbol, date)
     else:
         found = lake.explain_factor(factor, symbol, date)
-    options(ctx).output.rows(found, _EXPLAINED)
+    output = options(ctx).output
+    output.rows(_by_value(found) if output.form is Form.TABLE else found, _EXPLAINED)
+
+
+def _by_value(found: pl.DataFrame) -> pl.DataFrame:
+    """Write each value by its own size: the rows are of different things, such as dollars and ratios."""
+    texts = [None if v is None else f"{v:,.0f}" if abs(v) >= _WHOLE else f"{v:.6g}" for v in found["value"]]
+    return found.with_columns(import_module("polars").Series("value", texts, dtype=str))
 
 
 def lookahead(
