@@ -4,7 +4,8 @@ What differs from Factor Lab's own class, on purpose:
 
 - Nothing is known early. Trailing twelve months are those known on each calculation date, where Factor Lab
   asked as of the quarter's end and then filled backwards. Before the first known quarter there is NaN. A
-  filing accepted after 16:00 in New York counts from the next day on.
+  filing accepted after 16:00 in New York counts from the next day on, unless the lake was opened with
+  another rule of availability.
 - A sum over four quarters has four. A missing quarter or item gives NaN, never a partial sum; ratios, shares
   and per-share items are never summed.
 - A ratio over a loss or over negative equity is NaN. So is one of statements more than 200 days old, or of a
