@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from factorlab_lake.errors import InvalidInput, nearest
 
-__all__ = ["DateLike", "Dates", "one_of", "to_date", "to_dates", "to_symbols"]
+__all__ = ["DateLike", "Dates", "in_sequence", "one_of", "to_date", "to_dates", "to_symbols"]
 
 DateLike: TypeAlias = "str | date"
 Dates: TypeAlias = "DateLike | Iterable[DateLike] | None"
@@ -74,12 +74,23 @@ def to_dates(
             raise InvalidInput(
                 "No dates were given; give dates, or start, end and freq (such as 'ME' for month ends)."
             )
-        return list(_steps(to_date(start, "start"), to_date(end, "end"), freq or "ME"))
+        return list(_steps(*in_sequence(to_date(start, "start"), to_date(end, "end")), freq or "ME"))
     if start is not None or end is not None or freq is not None:
         raise InvalidInput("Both dates and start/end/freq were given; give one or the other.")
     if isinstance(given, str | date) or not isinstance(given, Iterable):
         return [to_date(given)]
     return list(dict.fromkeys(to_date(d) for d in given))
+
+
+def in_sequence(start: date, end: date) -> tuple[date, date]:
+    """Return the two ends of a range; the error says so where the start lies after the end."""
+    if start > end:
+        raise InvalidInput(
+            f"start is {start} and end is {end}: the start lies after the end; exchange them.",
+            start=start,
+            end=end,
+        )
+    return start, end
 
 
 def one_of(given: str, known: Iterable[str], name: str) -> str:

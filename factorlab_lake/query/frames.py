@@ -13,7 +13,7 @@ from factorlab_lake.errors import InvalidInput
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["to_polars"]
+__all__ = ["in_order", "to_polars"]
 
 
 def to_polars(relation: duckdb.DuckDBPyRelation | None) -> pl.DataFrame:
@@ -35,3 +35,12 @@ def to_polars(relation: duckdb.DuckDBPyRelation | None) -> pl.DataFrame:
         )
     # By way of arro3: handed straight to polars, DuckDB's bindings complain of leaks when Python ends.
     return pl.DataFrame(Table.from_arrow(relation))
+
+
+def in_order(rows: pl.DataFrame, symbols: list[str]) -> pl.DataFrame:
+    """Return rows of these symbols ordered by symbol and date.
+
+    By one number per row, the symbol's place above the days since 1970: several times faster than by text.
+    """
+    place = rows["symbol"].cast(pl.Enum(sorted(set(symbols)))).to_physical().cast(pl.Int64)
+    return rows.sort(place * 2**32 + rows["date"].to_physical())

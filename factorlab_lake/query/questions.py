@@ -8,17 +8,21 @@ from typing import Any
 
 import polars as pl
 
+from factorlab_lake.errors import InvalidInput
+from factorlab_lake.lake.files import DataFile
 from factorlab_lake.query import lookahead
-from factorlab_lake.query.arguments import DateLike, Dates, one_of, to_date, to_dates, to_symbols
+from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, one_of, to_date, to_dates, to_symbols
 from factorlab_lake.query.explain import explain_factor, explain_market_cap
 from factorlab_lake.query.formulas import FACTORS
+from factorlab_lake.query.frames import in_order
 from factorlab_lake.query.session import Session
-from factorlab_lake.schema import STATEMENT_TYPES
+from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES
 
 __all__ = ["VINTAGES", "Questions"]
 
 VINTAGES = ("known", "first", "latest")
 _PRICE_AGE_DAYS = 10  # the default limit of market_caps, for choosing files
+_SHORT = 10_000  # rows: up to here planning takes longer than handing the answer over twice
 _ALWAYS, _NEVER = date(1, 1, 1), date(9999, 12, 31)
 _LATEST = date(9998, 12, 31)  # what stands for ever is known until the year after
 
@@ -69,6 +73,7 @@ class Questions:
         *,
         types: Iterable[str] = STATEMENT_TYPES,
         as_of: DateLike | None = None,
+        vintage: str = "known",
     ) -> pl.DataFrame:
         """Return statements whose fiscal period ends between two dates (both included).
 
@@ -76,21 +81,25 @@ class Questions:
         With it: what was known at that day's close, one row per symbol, type and period. Columns are those
         of ``financial_statements``; all line items are in ``metrics`` (JSON, in ``reported_currency``).
         ``types`` are of income, balance_sheet, cash_flow. Ordered by symbol, type, period and version.
+        ``vintage`` goes with ``as_of``: ``known`` gives each period's newest version of that day, ``first``
+        its first, and ``latest`` the newest of all, by hindsight: ``available_date`` may lie after ``as_of``.
         """
         wanted = to_symbols(symbols)
         kinds = [types] if isinstance(types, str) else list(types)
         for kind in kinds:
             one_of(kind, STATEMENT_TYPES, "statement type")
-        source = "financial_statements" if as_of is None else "statements_as_of($as_of)"
         first, last = _range(start, end)
         params: dict[str, Any] = {"symbols": wanted, "types": kinds, "first": first, "last": last}
+        source = _statements_source(as_of, vintage)
         if as_of is not None:
             params["as_of"] = to_date(as_of, "as_of")
-        return self.session.frame(
-            f"SELECT * FROM {source} WHERE symbol IN (SELECT unnest($symbols)) "
-            "AND statement_type IN (SELECT unnest($types)) AND fiscal_date BETWEEN $first AND $last "
+        return self.session.short_frame(
+            f"SELECT * FROM {source} WHERE symbol IN (SELECT unnest($symbols::VARCHAR[])) "
+            "AND statement_type IN (SELECT unnest($types::VARCHAR[])) "
+            "AND fiscal_date BETWEEN $first AND $last "
             "ORDER BY symbol, statement_type, fiscal_date, fiscal_period, version",
             params,
+            self._statement_files(wanted, kinds, first, last),
         )
 
     def market_caps(
@@ -245,13 +254,39 @@ class Questions:
         first = min(dates, default=_ALWAYS)
         if first > _ALWAYS:
             first -= timedelta(days=_PRICE_AGE_DAYS)
-        return self.session.frame(
-            f"SELECT * FROM {function}($symbols::VARCHAR[], $dates::DATE[]{_hindsight(vintage)})",
-            {"symbols": wanted, "dates": dates},
-            symbols=wanted,
-            prices_from=first.isoformat(),
-            prices_to=max(dates, default=_NEVER).isoformat(),
-        ).sort("symbol", "date")
+        query = f"SELECT * FROM {function}($symbols::VARCHAR[], $dates::DATE[]{_hindsight(vintage)})"
+        given = {"symbols": wanted, "dates": dates}
+        days = first.isoformat(), max(dates, default=_NEVER).isoformat()
+        if len(wanted) * len(dates) <= _SHORT:
+            bars = self.session.files("price_data", symbols=wanted, first=days[0], last=days[1])
+            rows = self.session.short_frame(query, given, {"price_data": bars})
+        else:
+            rows = self.session.frame(query, given, symbols=wanted, prices_from=days[0], prices_to=days[1])
+        return in_order(rows, wanted)
+
+    def _statement_files(
+        self, symbols: list[str], types: list[str], first: date, last: date
+    ) -> dict[str, list[DataFile]]:
+        days = first.isoformat(), last.isoformat()
+        return {
+            name: self.session.files(name, symbols=symbols, first=days[0], last=days[1])
+            if kind in types
+            else []
+            for kind, name in STATEMENT_TABLES.items()
+        }
+
+
+def _statements_source(as_of: DateLike | None, vintage: str) -> str:
+    one_of(vintage, VINTAGES, "vintage")
+    if as_of is not None:
+        return f"statements_as_of($as_of{_hindsight(vintage)})"
+    if vintage != VINTAGES[0]:
+        raise InvalidInput(
+            f"vintage is {vintage!r} but as_of is missing: without as_of every version is returned; "
+            "give as_of too, such as '2024-06-30'.",
+            vintage=vintage,
+        )
+    return "financial_statements"
 
 
 def _hindsight(vintage: str) -> str:
@@ -261,4 +296,4 @@ def _hindsight(vintage: str) -> str:
 def _range(start: DateLike | None, end: DateLike | None) -> tuple[date, date]:
     first = _ALWAYS if start is None else to_date(start, "start")
     last = _NEVER if end is None else to_date(end, "end")
-    return first, last
+    return in_sequence(first, last)

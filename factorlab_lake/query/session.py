@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import duckdb
@@ -23,6 +25,7 @@ from factorlab_lake.schema import TABLES
 __all__ = ["Session"]
 
 _UNKNOWN = re.compile(r"(?:Table|Table Function|Function|View) with name (\S+) does not exist")
+_ANSWER = "short_answer"
 
 
 class Session:
@@ -49,15 +52,42 @@ class Session:
         The limits say which bars the question can need at most: files that hold none of the symbols, or
         bars only of other days, are left out before DuckDB sees them.
         """
+        bars = self.files("price_data", symbols=symbols, first=prices_from, last=prices_to)
+        with self._shown(sql, {"price_data": bars}) as con:
+            return to_polars(con.sql(sql, params=params or {}))
+
+    def short_frame(
+        self, sql: str, params: dict[str, Any], chosen: dict[str, list[DataFile]]
+    ) -> pl.DataFrame:
+        """Run a query whose answer is short, with only the chosen files of some tables, and return its rows.
+
+        DuckDB plans a query to know its columns and again to run it, which takes longer than a short answer
+        does. Taken up by a table, the answer is planned once.
+        """
+        with self._shown(sql, chosen) as con:
+            con.execute(f"CREATE OR REPLACE TEMP TABLE {_ANSWER} AS {sql}", params)
+            try:
+                return to_polars(con.sql(f"FROM {_ANSWER}"))
+            finally:
+                con.execute(f"DROP TABLE {_ANSWER}")
+
+    def files(
+        self, table: str, *, symbols: list[str] | None, first: str | None, last: str | None
+    ) -> list[DataFile]:
+        """Return the files of a table that can hold rows of the symbols between two ISO dates."""
+        return prune(self._files[table], symbols=symbols, first=first, last=last)
+
+    @contextmanager
+    def _shown(self, sql: str, chosen: dict[str, list[DataFile]]) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a connection that has what a query names, some tables with the chosen files alone."""
         con = self._connection()
         try:
             for name in names_in(sql):
-                if name == "price_data":
-                    needed = prune(self._files[name], symbols=symbols, first=prices_from, last=prices_to)
-                    self._show(con, name, needed)
+                if name in chosen:
+                    self._show(con, name, chosen[name])
                 else:
                     self._install(con, name)
-            return to_polars(con.sql(sql, params=params or {}))
+            yield con
         except duckdb.Error as fault:
             raise self._explained(fault, sql) from None
         except RuntimeError as fault:
