@@ -88,7 +88,7 @@ def factors(
     vintage: Vintage = "known",
     snapshot: SnapshotAt = None,
 ) -> None:
-    """Show valuation, profitability, leverage and growth factors as known at each date.
+    """Show valuation and quality factors as known at each date.
 
     Formulas are in query/factors.csv; a factor that cannot be known is empty, with the reason.
 
@@ -108,7 +108,7 @@ def explain(
     date: Annotated[str, typer.Argument(help="Such as 2021-03-31.", show_default=False)],
     snapshot: SnapshotAt = None,
 ) -> None:
-    """Show where a market cap or a factor comes from, figure by figure.
+    """Show where a market cap or a factor comes from.
 
     Each input with its filings and dates, then the arithmetic.
 
@@ -148,7 +148,7 @@ def lookahead(
     What was known at each date against first filings, and against the latest figures: how many values
     differ, and by how much.
 
-    Example: factorlab-lake lookahead pe_ratio AAPL GOOGL --start 2015-01-31 --end 2020-12-31
+    Example: factorlab-lake lookahead roe AAPL GOOGL --date 2020-12-31
     """
     lake = open_lake(ctx, at=snapshot)
     asked = to_dates(date, start=start, end=end, freq=freq)

@@ -120,9 +120,10 @@ def quarters(
     vintage: Vintage = "known",
     snapshot: SnapshotAt = None,
 ) -> None:
-    """Show each quarter's flows, the fourth and others from cumulative figures too.
+    """Show each quarter's flows, reported or derived.
 
-    All that is known, or with --as-of what was known at that day's close.
+    A quarter that is not reported by itself follows from cumulative figures where they are known. All
+    that is known, or with --as-of what was known at that day's close.
 
     Example: factorlab-lake quarters AAPL --start 2020-01-01 --as-of 2020-12-31
     """
@@ -133,7 +134,7 @@ def quarters(
 def ratios(
     ctx: typer.Context, symbols: Symbols, *, start: Start = None, end: End = None, snapshot: SnapshotAt = None
 ) -> None:
-    """Show the factors of each fiscal period on the day it became available.
+    """Show the factors on the day of each period's filing.
 
     Example: factorlab-lake ratios AAPL --start 2020-01-01
     """

@@ -221,3 +221,43 @@ def test_what_follows_two_dashes_is_a_symbol(home: Path) -> None:
     """After `--` even `--json` is a symbol, so that no symbol is out of reach."""
     rows = run("--json", "caps", "--date", "2020-12-31", "--", "--json").json
     assert [r["symbol"] for r in rows] == ["--json"]
+
+
+def test_explain_ends_with_the_answer(home: Path) -> None:
+    """`explain` gives the library's rows as JSON; on paper each value is written by its own size."""
+    rows = run("explain", "pe_ratio", "AAPL", "2020-12-31", "--json").json
+    expected = fl.open("data/lake").explain_factor("pe_ratio", "AAPL", "2020-12-31")
+    assert [(r["step"], r["value"]) for r in rows] == expected.select("step", "value").rows()
+    shown = run("explain", "pe_ratio", "AAPL", "2020-12-31").out
+    assert "40.1047" in shown
+    assert "57,411,000,000" in shown
+    cap = run("explain", "market_cap", "AAPL", "2020-12-31", "--json").json[-1]
+    assert cap["value"] == pytest.approx(AT_YEAR_END, rel=1e-12)
+
+
+def test_lookahead_counts_by_vintage_or_shows_each_cell(home: Path) -> None:
+    """Two rows, one per vintage; with `--by-cell` one per symbol and date."""
+    dates = ("--start", "2020-10-31", "--end", "2020-12-31")
+    rows = run("lookahead", "roe", "AAPL", *dates, "--json").json
+    assert [(r["vintage"], r["cells"]) for r in rows] == [("first", 3), ("latest", 3)]
+    cells = run("lookahead", "roe", "AAPL", *dates, "--by-cell", "--json").json
+    assert [c["date"] for c in cells] == ["2020-10-31", "2020-11-30", "2020-12-31"]
+
+
+def test_a_vintage_can_be_asked_for(home: Path) -> None:
+    """`--vintage` reaches the question: what the first filings said, and a refusal of what is none."""
+    first = run("caps", "AAPL", "--date", "2019-12-31", "--vintage", "first", "--json").json
+    assert first[0]["shares_outstanding"] == 4_617_834_000  # as counted before the split of 2020
+    known = run("caps", "AAPL", "--date", "2019-12-31", "--json").json
+    assert known[0]["shares_outstanding"] == 18_471_336_000
+    assert first[0]["market_cap"] == pytest.approx(known[0]["market_cap"], rel=1e-9)
+    refused = run("ttm", "AAPL", "--date", "2020-12-31", "--vintage", "x", code=1)
+    assert "expected one of known, first, latest" in refused.err
+
+
+def test_quarters_and_ratios_are_those_of_the_library(home: Path) -> None:
+    """Rows between the dates, quarters as known on a day."""
+    quarters = run("quarters", "AAPL", "--start", "2020-06-01", "--as-of", "2020-10-29", "--json").json
+    assert [(r["fiscal_date"], r["derivation"]) for r in quarters] == [("2020-06-27", "reported")]
+    ratios = run("ratios", "AAPL", "--start", "2020-06-01", "--end", "2020-06-30", "--json").json
+    assert [(r["fiscal_date"], r["date"]) for r in ratios] == [("2020-06-27", "2020-07-31")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.support import LATER
 
 CASES = Made()
 BEFORE, AFTER = "2021-02-01", "2021-03-01"
-BALANCE = {"totalStockholdersEquity": 400}
+BALANCE: dict[str, Any] = {"totalStockholdersEquity": 400}
 
 for name in ("RESTATED", "STEADY", "FILLED"):
     CASES.statements(name, "income", quarters(netIncome=[10, 10, 10, 10], revenue=[100] * 4))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from factorlab_lake.store import Lake
 from tests.query.made import YEAR_2020, Made, filing, quarters
 
 CASES = Made()
-BALANCE = {"totalStockholdersEquity": 400, "totalAssets": 1000}
+BALANCE: dict[str, Any] = {"totalStockholdersEquity": 400, "totalAssets": 1000}
 ENDS = ("2019-12-31", *YEAR_2020)
 
 CASES.statements(
