@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, TypeAlias
 
 from factorlab_lake.errors import InvalidInput, nearest
@@ -13,6 +13,7 @@ __all__ = ["DateLike", "Dates", "in_sequence", "one_of", "to_date", "to_dates", 
 
 DateLike: TypeAlias = "str | date"
 Dates: TypeAlias = "DateLike | Iterable[DateLike] | None"
+_COARSE = {"datetime64[Y]", "datetime64[M]", "datetime64[W]", "datetime64"}  # of numpy, no single days
 _FRIDAY, _DECEMBER = 4, 12
 _STEPS = {
     "D": "every day",
@@ -42,11 +43,12 @@ def to_symbols(given: str | Iterable[str]) -> list[str]:
 
 
 def to_date(given: Any, name: str = "date") -> date:
-    """Return a plain date from a date or an ISO text; a moment without a zone is refused.
+    """Return a plain date from a date, an ISO text, or a whole day of numpy or pandas; a moment is refused.
 
     >>> to_date("2024-01-31")
     datetime.date(2024, 1, 31)
     """
+    given = _whole_day(given)
     if isinstance(given, datetime):
         raise InvalidInput(
             f"{name} is the moment {given.isoformat()}; give a plain date, such as '2024-01-31'.", given=given
@@ -66,6 +68,10 @@ def to_dates(
 ) -> list[date]:
     """Return dates: one, several, or every ``freq`` step from ``start`` to ``end`` (both included).
 
+    Several come in any collection, also a column or index of polars, pandas or numpy; in those a midnight
+    without a zone is that day. ``freq``: D, B (Monday to Friday), W (Fridays), ME, QE, YE (month, quarter and
+    year ends).
+
     >>> to_dates(None, start="2024-01-15", end="2024-03-31", freq="ME")
     [datetime.date(2024, 1, 31), datetime.date(2024, 2, 29), datetime.date(2024, 3, 31)]
     """
@@ -79,7 +85,8 @@ def to_dates(
         raise InvalidInput("Both dates and start/end/freq were given; give one or the other.")
     if isinstance(given, str | date) or not isinstance(given, Iterable):
         return [to_date(given)]
-    return list(dict.fromkeys(to_date(d) for d in given))
+    columns = hasattr(given, "dtype")
+    return list(dict.fromkeys(to_date(_midnight(d) if columns else d) for d in given))
 
 
 def in_sequence(start: date, end: date) -> tuple[date, date]:
@@ -101,6 +108,29 @@ def one_of(given: str, known: Iterable[str], name: str) -> str:
             f"{name} is {given!r}; expected one of {', '.join(options)}.{nearest(str(given), options)}",
             given=given,
         )
+    return given
+
+
+def _whole_day(given: Any) -> Any:
+    """Return the date of a numpy or pandas value that is a whole day, anything else as it is.
+
+    Known by name, since whoever gives none of them need not have these libraries.
+    """
+    kind = type(given)
+    library, name = kind.__module__.split(".")[0], kind.__name__
+    if (library, name) == ("numpy", "datetime64") and given.dtype.name not in _COARSE:
+        day = given.astype("datetime64[D]")
+        found = day.item()
+        return found if isinstance(found, date) and day == given else str(given)
+    if library == "pandas" and name in ("Timestamp", "NaTType"):
+        return str(given) if name == "NaTType" else _midnight(given)
+    return given
+
+
+def _midnight(given: Any) -> Any:
+    """Return the date of a midnight without a zone, which is how columns of moments write whole days."""
+    if isinstance(given, datetime) and given.tzinfo is None and given == datetime.combine(given, time()):
+        return given.date()
     return given
 
 
