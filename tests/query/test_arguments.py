@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -101,6 +103,60 @@ def test_dates_come_alone_or_in_any_collection(dates: Any) -> None:
     assert list(dict.fromkeys(to_dates(dates))) == [DAY]
 
 
+@pytest.mark.parametrize(
+    "day",
+    [
+        np.datetime64("2021-03-31"),
+        np.datetime64("2021-03-31", "ns"),
+        pd.Timestamp("2021-03-31"),
+        np.array(["2021-03-31"], dtype="datetime64[D]"),
+        np.array(["2021-03-31"], dtype="datetime64[ns]"),
+        pd.Series(pd.to_datetime(["2021-03-31"])),
+        pd.DatetimeIndex(["2021-03-31"]),
+        pd.DataFrame({"date": pd.to_datetime(["2021-03-31"])})["date"],
+        pl.Series([DAY]).cast(pl.Datetime("us")),
+        [pd.Timestamp("2021-03-31"), np.datetime64("2021-03-31")],
+    ],
+    ids=str,
+)
+def test_whole_days_of_numpy_pandas_and_polars_are_dates(day: Any) -> None:
+    """These libraries write days as moments at midnight; where they are just that, they are taken as days."""
+    assert to_dates(day) == [DAY]
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        np.datetime64("2021-03-31T09:30"),
+        np.datetime64("2021-03"),
+        np.datetime64("2021"),
+        np.datetime64("NaT"),
+        np.datetime64("200000-03-31"),
+        pd.NaT,
+        pd.Timestamp("2021-03-31 09:30"),
+        pd.Timestamp("2021-03-31", tz="America/New_York"),
+        pd.Series(pd.to_datetime(["2021-03-31 16:00"])),
+        pd.date_range("2021-03-31", periods=1, tz="UTC"),
+        pl.Series([datetime(2021, 3, 31, 16)]),  # noqa: DTZ001 - what is refused
+    ],
+    ids=str,
+)
+def test_moments_of_numpy_pandas_and_polars_are_refused(moment: Any) -> None:
+    """A time of day, a zone, a month or nothing at all is not a day."""
+    with pytest.raises(InvalidInput, match="such as '2024-01-31'"):
+        to_dates(moment)
+
+
+def test_dates_need_neither_numpy_nor_pandas() -> None:
+    """Who gives plain dates loads neither library."""
+    code = (
+        "import sys; from factorlab_lake.query.arguments import to_dates; to_dates(['2021-03-31']); "
+        "print({'numpy', 'pandas'} & set(sys.modules))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "set()"
+
+
 def test_a_column_of_an_answer_serves_as_dates(lake_2021: Lake) -> None:
     """The dates of one answer can be asked about next."""
     bars = lake_2021.prices("AAPL", "2021-03-29", "2021-03-31")
@@ -159,6 +215,22 @@ def test_ranges_are_those_of_pandas(start: date, days: int, freq: str) -> None:
     end = start + timedelta(days=days)
     expected = [moment.date() for moment in pd.date_range(start, end, freq=freq if freq != "W" else "W-FRI")]
     assert to_dates(None, start=start, end=end, freq=freq) == expected
+
+
+@pytest.mark.parametrize("question", ["prices", "statements"])
+def test_a_range_that_ends_before_it_starts_is_refused(lake_2021: Lake, question: str) -> None:
+    """It is a slip, not a question without an answer; a range of one day is none."""
+    ask = getattr(lake_2021, question)
+    with pytest.raises(InvalidInput, match=r"start is 2021-03-31 and end is 2020-12-31"):
+        ask("AAPL", "2021-03-31", "2020-12-31")
+    assert not ask("AAPL", "2020-12-26", "2020-12-31").is_empty()
+    assert ask("AAPL", "2020-12-25", "2020-12-25").is_empty()
+
+
+def test_a_grid_that_ends_before_it_starts_is_refused(lake_2021: Lake) -> None:
+    """Questions by date say so too, rather than answer with no rows."""
+    with pytest.raises(InvalidInput, match=r"start is 2021-03-31 and end is 2020-12-31"):
+        lake_2021.market_caps("AAPL", start="2021-03-31", end="2020-12-31", freq="D")
 
 
 @pytest.mark.parametrize(("freq", "nearest"), [("M", "ME"), ("QEE", "QE"), ("ye", None), ("daily", None)])

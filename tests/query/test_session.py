@@ -208,6 +208,50 @@ def test_ranges_over_fewer_files_have_equal_rows(lake_2021: Lake, start: str | N
     assert_frame_equal(lake_2021.prices(["AAPL", "GOOG"], start, end), whole)
 
 
+@pytest.mark.parametrize("types", [["income"], ["cash_flow", "balance_sheet"]])
+@pytest.mark.parametrize("as_of", [None, "2019-06-30"])
+@pytest.mark.parametrize(
+    ("start", "end"), [("2015-06-01", "2016-09-30"), (None, "2010-12-31"), ("2019-01-01", None)]
+)
+def test_statements_over_fewer_files_have_equal_rows(
+    lake_2021: Lake, types: list[str], as_of: str | None, start: str | None, end: str | None
+) -> None:
+    """Statements of a range are those that SQL finds in every file of every type."""
+    source = "financial_statements" if as_of is None else f"statements_as_of('{as_of}')"
+    query = (
+        f"FROM {source} WHERE symbol IN ('AAPL', 'GOOG') AND list_contains($types, statement_type) "
+        "AND fiscal_date BETWEEN $a::DATE AND $b::DATE "
+        "ORDER BY symbol, statement_type, fiscal_date, fiscal_period, version"
+    )
+    whole = lake_2021.sql(query, types=types, a=start or "0001-01-01", b=end or "9999-12-31")
+    assert not whole.is_empty()
+    assert_frame_equal(lake_2021.statements(["AAPL", "GOOG"], start, end, types=types, as_of=as_of), whole)
+
+
+def test_statements_of_one_type_do_not_hide_the_others(lake_2021: Lake, tmp_path: Path) -> None:
+    """After a question about a few statements, every function sees all of them."""
+    lake = copy_of(lake_2021, tmp_path / "lake")
+    count = "SELECT count(*) AS n FROM financial_statements"
+    everything = lake.sql(count)["n"].item()
+    for question in ("market_caps", "ttm"):
+        before = getattr(lake_2021, question)("AAPL", "2015-06-30")
+        assert len(lake.statements("AAPL", "2020-12-26", "2020-12-26", types=["cash_flow"])) == 1
+        assert_frame_equal(getattr(lake, question)("AAPL", "2015-06-30"), before)
+        assert lake.sql(count)["n"].item() == everything
+    assert lake.sql("SHOW TABLES").filter(pl.col("name").str.contains("answer")).is_empty()
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_long_and_short_answers_agree(
+    lake_2021: Lake, question: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both ways of handing an answer over give equal frames."""
+    days = [date(year, 6, 30) for year in range(2010, 2022)]
+    short = getattr(lake_2021, question)(SYMBOLS, days)
+    monkeypatch.setattr("factorlab_lake.query.questions._SHORT", 0)
+    assert_frame_equal(getattr(lake_2021, question)(SYMBOLS, days), short)
+
+
 def test_a_narrow_question_does_not_narrow_the_next(lake_2021: Lake, tmp_path: Path) -> None:
     """After a question about one day the tables show everything again, and the other way round."""
     lake = copy_of(lake_2021, tmp_path / "lake")
