@@ -3,6 +3,8 @@
 -- known_until is exclusive. `level` is that of split_levels on the count's split basis.
 -- Use: join on symbol, in_year = year(d) and known_from <= d < known_until. The year keeps the join fast: by
 -- symbol alone every date would be held against every count of its symbol.
+-- The second condition on symbols does what the first does. DuckDB applies it, unlike the first, before the windows of
+-- standing_share_counts where that is a view; for long lists it would be the slower one.
 -- Point in time and vintage: as standing_share_counts; 'latest' uses hindsight.
 CREATE OR REPLACE MACRO share_spans(symbols, dates, vintage := 'known') AS TABLE
 SELECT * EXCLUDE (of_vintage, restated),
@@ -10,4 +12,5 @@ SELECT * EXCLUDE (of_vintage, restated),
                     least(year(known_until), year(list_max(dates)::DATE)) + 1)) AS in_year
 FROM standing_share_counts
 WHERE (of_vintage = checked_vintage(vintage) OR NOT restated) AND symbol IN (SELECT unnest(symbols))
+  AND (len(symbols) > 100 OR list_contains(symbols, symbol))
   AND known_until > list_min(dates)::DATE;

@@ -6,17 +6,16 @@
 -- Point in time: in the vintages 'known' and 'first' no count before its available_date; 'latest' uses hindsight. A
 -- count is in use until a better one (see share_counts.rank) can be used.
 CREATE OR REPLACE VIEW standing_share_counts AS
-WITH counts AS MATERIALIZED (FROM share_counts),
-restated_symbols AS MATERIALIZED (SELECT DISTINCT symbol FROM counts WHERE version > 1),
+WITH restated_symbols AS (SELECT DISTINCT symbol FROM share_counts WHERE version > 1),
 versions AS (
     SELECT *, version = min(version) OVER of_period AS is_first, rank = max(rank) OVER of_period AS is_last,
            min(available_date) OVER of_period AS first_available
-    FROM counts SEMI JOIN restated_symbols USING (symbol)
+    FROM share_counts SEMI JOIN restated_symbols USING (symbol)
     WINDOW of_period AS (PARTITION BY symbol, fiscal_date, source, period)
 ),
 usable AS (
     SELECT *, 'known' AS of_vintage, false AS restated, available_date AS known_from
-    FROM counts ANTI JOIN restated_symbols USING (symbol)
+    FROM share_counts ANTI JOIN restated_symbols USING (symbol)
     UNION ALL BY NAME
     SELECT * EXCLUDE (is_first, is_last, first_available), unnest(['known', 'first', 'latest']) AS of_vintage,
            true AS restated,
