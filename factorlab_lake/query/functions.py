@@ -28,7 +28,7 @@ FUNCTIONS = (
     "market_caps",
     "statement_periods",
     "period_spans",
-    "flow_spans",
+    "statement_spans",
     "fundamental_spans",
     "ttm",
     "factors",
@@ -39,7 +39,7 @@ FUNCTIONS = (
 # Small views that every grid question reads: a session keeps their rows, since its snapshot never changes.
 KEPT = frozenset({"standing_share_counts", "split_levels", "multi_class_symbols", "statement_periods"})
 _WORD = re.compile(r"[a-z_]+")
-_COMMENT = re.compile(r"--.*")
+_NO_CODE = re.compile(r"--.*|'[^']*'")  # comments and texts
 # A query that asks for the list of tables gets all of them.
 _CATALOG = re.compile(r"\b(information_schema|duckdb_\w+|pg_catalog|show|describe|summarize|pragma)\b")
 
@@ -77,7 +77,7 @@ def _closure(text: str) -> set[str]:
 
 @cache
 def _builds_on(name: str) -> frozenset[str]:
-    code = _COMMENT.sub("", sql_text(name)) if name in FUNCTIONS else ""
+    code = _NO_CODE.sub("", sql_text(name)) if name in FUNCTIONS else ""
     return frozenset(_mentioned(code) - {name})
 
 

@@ -24,9 +24,6 @@ OLDER = Path(sys.prefix) / "duckdb-1.5"  # where `make venv` puts the oldest Duc
 QUESTIONS = questions()
 DOORS = ("single file", "export", "single file by 1.5", "export by 1.5", "lake on 1.5")
 PLAIN = DOORS[:4]
-# DuckDB 1.5, unlike 2.0, loops over an outer join with a condition that does not compare its two sides.
-# These are left: in flow_spans, ttm and quarters.
-LOOPS_ON_1_5 = ("(months = 12)", "(fresh AND", "COALESCE((reported_currency = reported_currency), true)")
 DIVIDENDS = {
     "symbol": ["AAPL", "AAPL", "AAPL", "AAPL"],
     "date": ["2014-05-08", "2014-08-07", "2020-08-07", "2020-11-06"],
@@ -144,5 +141,4 @@ def test_no_question_compares_each_row_with_each_other(answers: Path, door: str,
     assert len(steps) > 1
     loops = [str(s["extra_info"]) for s in steps if "NL_JOIN" in s["name"] or "NESTED_LOOP" in s["name"]]
     slow = [loop for loop in loops if " = " in loop or "NOT DISTINCT" in loop]
-    left = LOOPS_ON_1_5 if door.endswith("1.5") else ()
-    assert [loop for loop in slow if not any(known in loop for known in left)] == []
+    assert slow == []

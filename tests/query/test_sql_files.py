@@ -76,4 +76,4 @@ def test_a_file_states_its_grain(name: str) -> None:
 
 
 def _code(name: str) -> str:
-    return "\n".join(line.split("--")[0] for line in sql_text(name).splitlines())
+    return re.sub(r"--.*|'[^']*'", "", sql_text(name))

@@ -7,13 +7,13 @@
 -- Currency: items that meet in a factor must share one; the price's is taken from company_profiles where known.
 -- Stale: a period end more than age_limit days back (274 more where a fiscal year's statement is the newest).
 -- Point in time and vintage: as market_caps and fundamental_spans. inputs_available_date is the latest of all inputs'.
-CREATE OR REPLACE MACRO factors(symbols, dates, age_limit := 200, vintage := 'known', cells := NULL::STRUCT(symbol VARCHAR, date DATE)[]) AS TABLE
+CREATE OR REPLACE MACRO factors(symbols, dates, age_limit := 200, vintage := 'known', cells := NULL) AS TABLE
 WITH grid AS MATERIALIZED (
     SELECT symbol, date
     FROM (SELECT DISTINCT unnest(symbols) AS symbol), (SELECT DISTINCT unnest(dates)::DATE AS date)
     WHERE cells IS NULL
     UNION ALL
-    SELECT DISTINCT cell.symbol, cell.date FROM (SELECT unnest(cells) AS cell)
+    SELECT DISTINCT cell.symbol, cell.date FROM (SELECT unnest(cells::STRUCT(symbol VARCHAR, date DATE)[]) AS cell)
 ),
 spans AS MATERIALIZED (FROM fundamental_spans(symbols, dates, vintage := vintage, year_before := ['income', 'balance_sheet'])),
 heads AS MATERIALIZED (

@@ -5,7 +5,7 @@
 -- `id` numbers them, `event` the stretches; exactly one row of each id has is_head, so WHERE is_head gives one row each.
 -- part_reported is false for the parts of a quarter that is derived. Without parts, `reason` says why.
 -- Flows (income, cash_flow): four consecutive quarters in one currency, ends 75-120 days apart and 245-300 days from
--- first to last (basis 'quarters'), each reported or derived (see flow_spans); where they are not there and the period
+-- first to last (basis 'quarters'), each reported or derived (see statement_spans); where they are not there and the period
 -- end is a fiscal year's, the year's own figures (basis 'fiscal_year'). Balance sheets: the one of the period end, a
 -- quarter's before a year's (basis 'balance').
 -- A year before: the period that ended 350-380 days before the newest, as known in the same stretch of time.
@@ -14,11 +14,7 @@
 CREATE OR REPLACE MACRO fundamental_spans(symbols, dates, vintage := 'known', year_before := []::VARCHAR[]) AS TABLE
 WITH spans AS MATERIALIZED (
     SELECT row_number() OVER () AS span, *
-    FROM (FROM flow_spans(symbols, vintage := vintage)
-          UNION ALL BY NAME
-          SELECT * EXCLUDE (fiscal_period, version), 'reported' AS derivation,
-                 [{'fiscal_date': fiscal_date, 'fiscal_period': fiscal_period, 'version': version, 'sign': 1}] AS parts
-          FROM period_spans(symbols, vintage := vintage) WHERE statement_type = 'balance_sheet')
+    FROM statement_spans(symbols, vintage := vintage)
 ),
 -- What is known changes only on the days when something becomes known: answer once per such day.
 events AS MATERIALIZED (
@@ -38,7 +34,7 @@ ends AS MATERIALIZED (
           FROM events e JOIN spans s
             ON s.statement_type = e.statement_type AND s.symbol = e.symbol
            AND s.known_from <= e.known_from AND s.known_until > e.known_from
-           AND e.newest - s.fiscal_date BETWEEN 350 AND 380
+           AND s.fiscal_date BETWEEN e.newest - 380 AND e.newest - 350
           WHERE list_contains(year_before, e.statement_type)
           GROUP BY ALL)
 ),
@@ -61,7 +57,7 @@ legs AS MATERIALIZED (
     FROM known k JOIN days d ON d.id = k.id
     WHERE k.months = 3 AND k.statement_type <> 'balance_sheet' AND k.fiscal_date >= coalesce(d.ends[-4], d.ends[1])
 ),
-quarters AS (
+four AS (
     SELECT id, max(available_date) AS inputs_available_date, any_value(reported_currency) AS reported_currency,
            string_agg(fiscal_date::VARCHAR || ' = ' || derivation, '; ') AS derivation,
            CASE WHEN max(fiscal_date) <> any_value(end_date) THEN 'newest_period_has_no_quarter'
@@ -91,7 +87,7 @@ chosen AS MATERIALIZED (
                 ELSE coalesce(w.available_date, q.inputs_available_date) END AS inputs_available_date,
            CASE WHEN basis IS NULL THEN coalesce(q.reason, 'quarter_missing') END AS reason,
            CASE basis WHEN 'quarters' THEN NULL ELSE w.span END AS whole_span
-    FROM ends e LEFT JOIN quarters q ON q.id = e.id LEFT JOIN whole w ON w.id = e.id
+    FROM ends e LEFT JOIN four q ON q.id = e.id LEFT JOIN whole w ON w.id = e.id
 ),
 used AS (
     SELECT id, whole_span AS span, true AS is_end FROM chosen WHERE basis IS DISTINCT FROM 'quarters'

@@ -2,13 +2,14 @@
 -- Grain: one row per symbol and quarter end of which an income statement or a cash flow statement speaks, by itself or
 -- as the end of a longer period. Columns are those of ttm, here for the quarter.
 -- `derivation` (and `cash_flow_derivation`) is 'reported', or says how the quarter follows from longer periods, such as
--- 'FY - Q1 - Q2 - Q3' (see flow_spans); a reported quarter wins. Where a part is missing the flows are NULL and `reason`
+-- 'FY - Q1 - Q2 - Q3' (see statement_spans); a reported quarter wins. Where a part is missing the flows are NULL and `reason`
 -- says so. Cash flow items are given only in the currency of the income statement.
 -- Point in time and vintage: as period_spans. Money in reported_currency.
 CREATE OR REPLACE MACRO quarters(symbols, as_of, vintage := 'known') AS TABLE
 WITH known AS MATERIALIZED (
     SELECT row_number() OVER () AS id, *
-    FROM flow_spans(symbols, vintage := vintage) WHERE known_from <= as_of::DATE AND known_until > as_of::DATE
+    FROM statement_spans(symbols, vintage := vintage)
+    WHERE statement_type <> 'balance_sheet' AND known_from <= as_of::DATE AND known_until > as_of::DATE
 ),
 ends AS (SELECT DISTINCT symbol, fiscal_date FROM known),
 parts AS MATERIALIZED (
@@ -44,5 +45,5 @@ LEFT JOIN known ki
 LEFT JOIN known kc
   ON kc.symbol = e.symbol AND kc.fiscal_date = e.fiscal_date AND kc.statement_type = 'cash_flow' AND kc.months = 3
 LEFT JOIN income i ON i.id = ki.id
-LEFT JOIN cash_flow c ON c.id = kc.id AND coalesce(ki.reported_currency = kc.reported_currency, true)
+LEFT JOIN cash_flow c ON c.id = CASE WHEN coalesce(ki.reported_currency = kc.reported_currency, true) THEN kc.id END
 ORDER BY e.symbol, e.fiscal_date;

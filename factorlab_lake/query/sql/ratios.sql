@@ -1,5 +1,5 @@
 -- ratios(symbols, start_date, end_date): the factors on the day on which each period became available
--- Grain: one row per symbol and fiscal period end between the two dates (both included) of which an income statement or
+-- Grain: one row per symbol and fiscal period end between the two dates (both included; NULL is no limit) of which an income statement or
 -- a balance sheet is known. `date` is the first day at whose close both were available (or the one there is).
 -- accepted_date is that of the later of the two statements, shares_outstanding the count of shares_as_of. The other
 -- columns are those of factors at that day. Where a later period was already known by then (old filings that came late),
@@ -10,7 +10,8 @@ WITH published AS MATERIALIZED (
     SELECT symbol, fiscal_date, greatest(min(known_from) FILTER (statement_type = 'income'),
                                          min(known_from) FILTER (statement_type = 'balance_sheet')) AS published_on
     FROM period_spans(symbols)
-    WHERE statement_type <> 'cash_flow' AND fiscal_date BETWEEN start_date::DATE AND end_date::DATE
+    WHERE statement_type <> 'cash_flow'
+      AND fiscal_date BETWEEN coalesce(start_date::DATE, DATE '0001-01-01') AND coalesce(end_date::DATE, DATE '9999-12-31')
     GROUP BY symbol, fiscal_date
 ),
 accepted AS (

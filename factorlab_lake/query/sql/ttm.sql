@@ -55,7 +55,8 @@ SELECT g.symbol, g.date, ai.fiscal_date, ai.basis, ai.derivation, ai.reported_cu
 FROM grid g
 LEFT JOIN asked ai ON ai.statement_type = 'income' AND ai.symbol = g.symbol AND ai.date = g.date
 LEFT JOIN asked ac ON ac.statement_type = 'cash_flow' AND ac.symbol = g.symbol AND ac.date = g.date
-LEFT JOIN income i ON i.id = ai.id AND ai.fresh
+-- Conditions on one side stand in the key: beside it they would make DuckDB 1.5 compare all with all.
+LEFT JOIN income i ON i.id = CASE WHEN ai.fresh THEN ai.id END
 LEFT JOIN cash_flow c
-  ON c.id = ac.id AND ac.fresh AND ai.fresh
- AND ac.fiscal_date = ai.fiscal_date AND ac.reported_currency IS NOT DISTINCT FROM ai.reported_currency;
+  ON c.id = CASE WHEN ac.fresh AND ai.fresh AND ac.fiscal_date = ai.fiscal_date
+                  AND ac.reported_currency IS NOT DISTINCT FROM ai.reported_currency THEN ac.id END;

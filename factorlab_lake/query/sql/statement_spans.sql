@@ -1,35 +1,38 @@
--- flow_spans(symbols, vintage := 'known'): each period of income or cash flow, and quarters derived from longer ones
--- Grain: one row per statement type (income, cash_flow), symbol, period end, length in months, and stretch of time
+-- statement_spans(symbols, vintage := 'known'): the content of each period, and quarters derived from longer periods
+-- Grain: one row per statement type, symbol, period end, length in months, and stretch of time
 -- [known_from, known_until) in which its content stood. `parts` are the statements that make it up, each with a
 -- sign: the period's figures are the sum of sign x figure. `derivation` says so in words.
--- A reported quarter is itself. Where a quarter is not reported (yet), it is what a cumulative figure (first half,
--- nine months, fiscal year) adds to the figure three months shorter, or to the quarters before it:
+-- A reported quarter is itself, as every balance sheet is. Where a quarter of income or cash flow is not reported
+-- (yet), it is what a cumulative figure (first half, nine months, fiscal year) adds to the figure three months
+-- shorter, or to the quarters before it:
 --   Q4 = FY - 9M, or FY - Q1 - Q2 - Q3;   Q3 = 9M - H1, or 9M - Q1 - Q2;   Q2 = H1 - Q1.
 -- A quarter with a missing part is not derived. Period ends of neighbours are 75-120 days apart.
 -- Point in time: a derived quarter is known while all its parts are, until the quarter itself is reported.
-CREATE OR REPLACE MACRO flow_spans(symbols, vintage := 'known') AS TABLE
+CREATE OR REPLACE MACRO statement_spans(symbols, vintage := 'known') AS TABLE
 WITH spans AS MATERIALIZED (
     SELECT *, {'fiscal_date': fiscal_date, 'fiscal_period': fiscal_period, 'version': version, 'sign': 1} AS plus,
            {'fiscal_date': fiscal_date, 'fiscal_period': fiscal_period, 'version': version, 'sign': -1} AS minus
-    FROM period_spans(symbols, vintage := vintage) WHERE statement_type <> 'balance_sheet'
+    FROM period_spans(symbols, vintage := vintage)
 ),
-quarters AS (FROM spans WHERE months = 3),
+flows AS (FROM spans WHERE statement_type <> 'balance_sheet'),
+reported AS (FROM flows WHERE months = 3),
 -- Cumulative figures, as long as the last quarter in them is not reported by itself.
 cumulative AS MATERIALIZED (
-    SELECT c.* REPLACE (least(c.known_until, coalesce(q.reported, DATE '9999-01-01')) AS known_until)
-    FROM spans c
-    LEFT JOIN (SELECT statement_type, symbol, fiscal_date, min(known_from) AS reported FROM quarters GROUP BY ALL) q
+    SELECT c.* REPLACE (least(c.known_until, coalesce(q.reported_from, DATE '9999-01-01')) AS known_until),
+           CASE c.months WHEN 12 THEN c.symbol END AS of_year
+    FROM flows c
+    LEFT JOIN (SELECT statement_type, symbol, fiscal_date, min(known_from) AS reported_from FROM reported GROUP BY ALL) q
       ON q.statement_type = c.statement_type AND q.symbol = c.symbol AND q.fiscal_date = c.fiscal_date
-    WHERE c.months > 3 AND (q.reported IS NULL OR q.reported > c.known_from)
+    WHERE c.months > 3 AND (q.reported_from IS NULL OR q.reported_from > c.known_from)
 ),
 shorter AS MATERIALIZED (
     SELECT c.statement_type, c.symbol, c.fiscal_date, c.version, c.months, p.known_from AS shorter_from,
            greatest(c.known_from, p.known_from) AS known_from, least(c.known_until, p.known_until) AS known_until,
            greatest(c.available_date, p.available_date) AS available_date, c.reported_currency,
            c.fiscal_period || ' - ' || p.fiscal_period AS derivation, [c.plus, p.minus] AS parts
-    FROM cumulative c JOIN spans p
+    FROM cumulative c JOIN flows p
       ON p.statement_type = c.statement_type AND p.symbol = c.symbol AND p.months = c.months - 3
-     AND c.fiscal_date - p.fiscal_date BETWEEN 75 AND 120
+     AND p.fiscal_date BETWEEN c.fiscal_date - 120 AND c.fiscal_date - 75
      AND p.reported_currency IS NOT DISTINCT FROM c.reported_currency
 ),
 -- By single quarters only until a figure three months shorter is known.
@@ -44,17 +47,17 @@ single AS (
            concat_ws(' - ', c.fiscal_period, d.fiscal_period, b.fiscal_period, a.fiscal_period) AS derivation,
            CASE c.months WHEN 9 THEN [c.plus, b.minus, a.minus] ELSE [c.plus, d.minus, b.minus, a.minus] END AS parts
     FROM cumulative c
-    JOIN quarters a
+    JOIN reported a
       ON a.statement_type = c.statement_type AND a.symbol = c.symbol
-     AND c.fiscal_date - a.fiscal_date BETWEEN 75 AND 120
+     AND a.fiscal_date BETWEEN c.fiscal_date - 120 AND c.fiscal_date - 75
      AND a.reported_currency IS NOT DISTINCT FROM c.reported_currency
-    JOIN quarters b
+    JOIN reported b
       ON b.statement_type = c.statement_type AND b.symbol = c.symbol
-     AND a.fiscal_date - b.fiscal_date BETWEEN 75 AND 120
+     AND b.fiscal_date BETWEEN a.fiscal_date - 120 AND a.fiscal_date - 75
      AND b.reported_currency IS NOT DISTINCT FROM c.reported_currency
-    LEFT JOIN quarters d
-      ON c.months = 12 AND d.statement_type = c.statement_type AND d.symbol = c.symbol
-     AND b.fiscal_date - d.fiscal_date BETWEEN 75 AND 120
+    LEFT JOIN reported d
+      ON d.statement_type = c.statement_type AND d.symbol = c.of_year
+     AND d.fiscal_date BETWEEN b.fiscal_date - 120 AND b.fiscal_date - 75
      AND d.reported_currency IS NOT DISTINCT FROM c.reported_currency
     LEFT JOIN (SELECT statement_type, symbol, fiscal_date, months, min(shorter_from) AS shorter_from
                FROM shorter GROUP BY ALL) s
