@@ -1,0 +1,176 @@
+"""Random companies that report quarters, half years, nine months and years, with gaps and restatements.
+
+:func:`year_at` is the model of the trailing twelve months: plain Python over the filings, one date at a time.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from random import Random
+from typing import Any
+
+import polars as pl
+
+from tests.query.made import filing
+
+__all__ = ["ENDS", "Filed", "Year", "histories", "known_at", "record", "total", "versions", "year_at"]
+
+ENDS: list[date] = (
+    pl.date_range(date(2018, 3, 31), date(2020, 9, 30), "3mo", eager=True).dt.month_end().to_list()
+)
+LABELS = {3: ("Q1", "Q2", "Q3", "Q4"), 6: ("", "H1"), 9: ("", "", "9M"), 12: ("", "", "", "FY")}
+FIELDS = {
+    "income": {"revenue": "revenue", "net_income": "netIncome", "shares": "weightedAverageShsOut"},
+    "cash_flow": {"operating_cash_flow": "operatingCashFlow", "dividends_paid": "dividendsPaid"},
+    "balance_sheet": {"total_assets": "totalAssets", "total_stockholders_equity": "totalStockholdersEquity"},
+}
+
+
+@dataclass(frozen=True)
+class Filed:
+    """One filing about the months up to a quarter's end. Restatements are further filings of the same."""
+
+    kind: str
+    quarter: int
+    months: int
+    delay_days: int
+    items: dict[str, int | None]  # None: not reported
+
+    @property
+    def end(self) -> date:
+        """The period's end."""
+        return ENDS[self.quarter]
+
+    @property
+    def day(self) -> date:
+        """The day on which it is public, in the morning."""
+        return self.end + timedelta(days=self.delay_days)
+
+    @property
+    def label(self) -> str:
+        """The fiscal period."""
+        return LABELS[self.months][self.quarter % 4]
+
+
+Known = dict[tuple[int, int], Filed]
+
+
+@dataclass(frozen=True)
+class Year:
+    """What stands for twelve months up to a quarter's end: parts with their signs, or why there is none."""
+
+    quarter: int
+    basis: str | None
+    parts: tuple[tuple[int, Filed], ...] = ()
+    derivation: str | None = None
+    reason: str | None = None
+    head: Filed | None = None  # the newest period's own statement; nothing where it is derived
+
+    @property
+    def available(self) -> date:
+        """The day on which the last part became known."""
+        return max(filed.day for _, filed in self.parts)
+
+    def is_fresh(self, day: date) -> bool:
+        """Say whether it may still be used: 200 days for quarters, 474 for a fiscal year."""
+        limit_days = 474 if self.basis == "fiscal_year" else 200
+        return self.basis is not None and (day - ENDS[self.quarter]).days <= limit_days
+
+
+def histories(chance: Random, kinds: Iterable[str]) -> list[Filed]:
+    """Return the filings of a company: each period once, or not at all, and some of them again later."""
+    found = {}
+    for kind in kinds:
+        habit = chance.choice(["quarters", "cumulative", "both", "any"])
+        for quarter in range(len(ENDS)):
+            for months in (3, 3 * (quarter % 4 + 1)):
+                wanted = {"quarters": months == 3, "cumulative": months == 3 * (quarter % 4 + 1)}
+                if chance.random() < (0.93 if wanted.get(habit, True) else 0.1):
+                    filed = _filed(chance, kind, quarter, months, (20, 120))
+                    found[kind, quarter, months, filed.delay_days] = filed
+                    if chance.random() < 0.15:
+                        again = _filed(chance, kind, quarter, months, (121, 500))
+                        found[kind, quarter, months, again.delay_days] = again
+    return list(found.values())
+
+
+def _filed(chance: Random, kind: str, quarter: int, months: int, delays: tuple[int, int]) -> Filed:
+    items: dict[str, int | None] = {
+        item: chance.randint(1, 10**6) if chance.random() < 0.97 else None for item in FIELDS[kind]
+    }
+    if "shares" in items and months in (6, 9):  # averages of quarters and of fiscal years alone are counts
+        items["shares"] = None
+    return Filed(kind, quarter, months, chance.randint(*delays), items)
+
+
+def versions(filed: Iterable[Filed]) -> dict[tuple[str, int, int], list[Filed]]:
+    """Return the filings of each period, first to last."""
+    found: dict[tuple[str, int, int], list[Filed]] = defaultdict(list)
+    for one in sorted(filed, key=lambda one: one.delay_days):
+        found[one.kind, one.quarter, one.months].append(one)
+    return found
+
+
+def record(filed: Filed, shares_ratio: int = 1) -> dict[str, Any]:
+    """Return a filing as the vendor serves it, shares re-based by later splits."""
+    items: dict[str, Any] = {
+        field: ... if filed.items[item] is None else filed.items[item]
+        for item, field in FIELDS[filed.kind].items()
+    }
+    if filed.items.get("shares"):
+        items["weightedAverageShsOut"] *= shares_ratio
+    return filing(filed.end.isoformat(), filed.label, filed=filed.day.isoformat(), **items)
+
+
+# --- the model --------------------------------------------------------------------------------------------
+
+
+def known_at(filed: Iterable[Filed], kind: str, day: date, vintage: str = "known") -> Known:
+    """Return the statement of each period that a vintage uses on a day."""
+    found: Known = {}
+    for (of_kind, quarter, months), filings in versions(filed).items():
+        public = [one for one in filings if one.day <= day]
+        if of_kind == kind and public:
+            chosen = {"known": public[-1], "first": filings[0], "latest": filings[-1]}[vintage]
+            found[quarter, months] = chosen
+    return found
+
+
+def _quarter_at(known: Known, quarter: int) -> tuple[str, tuple[tuple[int, Filed], ...]] | None:
+    """Return how a quarter follows and its parts: reported, or what a longer period adds to others."""
+    reported, longer = known.get((quarter, 3)), known.get((quarter, 3 * (quarter % 4 + 1)))
+    if reported or longer is None:
+        return ("reported", ((1, reported),)) if reported else None
+    shorter = known.get((quarter - 1, longer.months - 3))
+    if shorter:
+        return f"{longer.label} - {shorter.label}", ((1, longer), (-1, shorter))
+    before = [known.get((quarter - back, 3)) for back in range(quarter % 4, 0, -1)]
+    there = [one for one in before if one]
+    if len(there) < len(before):
+        return None
+    return " - ".join(one.label for one in (longer, *there)), ((1, longer), *((-1, one) for one in there))
+
+
+def year_at(known: Known, quarter: int) -> Year:
+    """Return the twelve months up to a quarter's end: four quarters, or the fiscal year's own row."""
+    ends = [end for end in range(quarter - 3, quarter + 1) if end >= 0]
+    legs = {end: leg for end in ends if (leg := _quarter_at(known, end))}
+    if len(legs) == 4:
+        names = [f"{ENDS[end]} = {how}" for end, (how, _) in legs.items() if how != "reported"]
+        parts = tuple(part for _, parts in legs.values() for part in parts)
+        return Year(quarter, "quarters", parts, "; ".join(names) or None, head=known.get((quarter, 3)))
+    if (quarter, 12) in known:
+        own = known[quarter, 12]
+        return Year(quarter, "fiscal_year", ((1, own),), head=own)
+    lacking = legs and quarter not in legs
+    return Year(quarter, None, reason="newest_period_has_no_quarter" if lacking else "quarter_missing")
+
+
+def total(year: Year, item: str) -> int | None:
+    """Return an item of a year; one part that does not report it leaves nothing."""
+    values = [(sign, filed.items[item]) for sign, filed in year.parts]
+    known = [sign * value for sign, value in values if value is not None]
+    return sum(known) if values and len(known) == len(values) else None
