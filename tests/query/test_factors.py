@@ -275,6 +275,21 @@ def test_flows_and_balances_serve_until_the_next_report_is_overdue(
     assert {"ttm: statement_stale", "balance_sheet: balance_sheet_stale"} <= set(stale["reason"].split("; "))
 
 
+CASES.statements("YEAR_AND_QUARTERS", "income", [filing("2020-12-31", "FY", revenue=100, netIncome=20)])
+CASES.statements("YEAR_AND_QUARTERS", "cash_flow", quarters(operatingCashFlow=[8] * 4))
+CASES.statements("YEAR_AND_QUARTERS", "balance_sheet", [filing("2020-12-31", "FY", totalAssets=1000)])
+
+
+def test_quarters_of_cash_flows_serve_200_days_beside_a_years_income(made: Lake) -> None:
+    """As in the trailing year: each statement is stale by its own limit, and the reason says which."""
+    days = ["2021-07-19", "2021-07-20"]
+    fresh, stale = made.factors("YEAR_AND_QUARTERS", days).to_dicts()
+    assert (fresh["accruals"], fresh["roa"]) == (-0.012, 0.02)
+    assert (stale["accruals"], stale["roa"]) == (None, 0.02)
+    assert "cash_flow: statement_stale" in stale["reason"].split("; ")
+    assert made.ttm("YEAR_AND_QUARTERS", days)["operating_cash_flow"].to_list() == [32, None]
+
+
 def test_each_symbol_and_date_gets_one_row_in_order(made: Lake) -> None:
     """The answer is the grid of what was asked, without repeats."""
     rows = made.factors(["PLAIN", "NOBODY", "PLAIN"], [KNOWN, "2020-01-01", KNOWN])

@@ -87,6 +87,8 @@ facts AS (
            CASE WHEN c.id IS NULL THEN 'no_statement_known'
                 WHEN c.reason IS NOT NULL THEN c.reason
                 WHEN c.fiscal_date <> i.fiscal_date THEN 'of_another_period'
+                WHEN g.date - c.fiscal_date > age_limit + CASE c.basis WHEN 'fiscal_year' THEN 274 ELSE 0 END
+                THEN 'statement_stale'
                 WHEN c.reported_currency IS DISTINCT FROM i.reported_currency THEN 'currencies_differ'
            END AS cash_flow_reason,
            CASE WHEN b.id IS NULL THEN 'no_balance_sheet_known'
