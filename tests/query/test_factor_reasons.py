@@ -197,6 +197,9 @@ firm(CASES, "YOUNG", income_before=None, sheet_before=None)
 firm(CASES, "SHEETLESS", sheet=None, sheet_before=None)
 firm(CASES, "YEARLESS", income=None, income_before=None)
 CASES.count("YEARLESS", "cover_page", "2021-01-20", 100, filed="2021-01-28")
+firm(CASES, "GAP", income=None)
+CASES.statements("GAP", "income", [r for r in quarters(revenue=[25] * 4) if r["date"] != YEAR_2020[1]])
+CASES.count("GAP", "cover_page", "2021-01-20", 100, filed="2021-01-28")
 firm(CASES, "LATE_CASH", cash_flow=None)
 CASES.statements(
     "LATE_CASH", "cash_flow", quarters(("2019-12-31", *YEAR_2020[:3]), operatingCashFlow=[8] * 4)
@@ -230,6 +233,7 @@ UNKNOWN: dict[str, tuple[set[str], str]] = {
     ),
     "SHEETLESS": (OF_SHEET, "balance_sheet: no_balance_sheet_known"),
     "YEARLESS": (OF_INCOME, "ttm: no_statement_known"),
+    "GAP": (OF_INCOME, "ttm: quarter_missing"),  # cash flows are given beside the income of their year
     "GAP_BEFORE": (GROWTH, "ttm_year_before: quarter_missing"),
     "MIXED_BEFORE": (GROWTH, "ttm_year_before: currencies_differ"),
     "FOREIGN_BEFORE": (GROWTH - {"share_growth"}, "currencies_differ"),

@@ -280,6 +280,12 @@ CASES.statements("YEAR_AND_QUARTERS", "cash_flow", quarters(operatingCashFlow=[8
 CASES.statements("YEAR_AND_QUARTERS", "balance_sheet", [filing("2020-12-31", "FY", totalAssets=1000)])
 
 
+CASES.statements("QUARTERS_AND_YEAR", "income", quarters(revenue=[25] * 4))
+CASES.statements("QUARTERS_AND_YEAR", "cash_flow", [filing("2020-12-31", "FY", operatingCashFlow=32)])
+CASES.count("QUARTERS_AND_YEAR", "cover_page", "2021-07-10", 100, filed="2021-07-12")
+CASES.traded("QUARTERS_AND_YEAR", {"2021-07-16": 8.0})
+
+
 def test_quarters_of_cash_flows_serve_200_days_beside_a_years_income(made: Lake) -> None:
     """As in the trailing year: each statement is stale by its own limit, and the reason says which."""
     days = ["2021-07-19", "2021-07-20"]
@@ -288,6 +294,14 @@ def test_quarters_of_cash_flows_serve_200_days_beside_a_years_income(made: Lake)
     assert (stale["accruals"], stale["roa"]) == (None, 0.02)
     assert "cash_flow: statement_stale" in stale["reason"].split("; ")
     assert made.ttm("YEAR_AND_QUARTERS", days)["operating_cash_flow"].to_list() == [32, None]
+
+
+def test_a_years_cash_flows_serve_no_longer_than_the_quarters_of_income_beside_them(made: Lake) -> None:
+    """Cash flows are given beside the income of the same year: without it they are not, as in ttm."""
+    days = ["2021-07-19", "2021-07-20"]
+    assert made.factors("QUARTERS_AND_YEAR", days)["market_cap"].to_list() == [800, 800]
+    assert made.factors("QUARTERS_AND_YEAR", days)["pcf_ratio"].to_list() == [25, None]
+    assert made.ttm("QUARTERS_AND_YEAR", days)["operating_cash_flow"].to_list() == [32, None]
 
 
 def test_each_symbol_and_date_gets_one_row_in_order(made: Lake) -> None:
