@@ -23,7 +23,7 @@ from tests.support import Entry, arrive, bar, examples
 
 QUESTIONS = ("market_caps", "ttm", "factors")
 PARTS = ("close_price", "shares_outstanding", "split_factor")  # may move with a split; their product may not
-COMPANIES = 10
+COMPANIES = 8
 DAYS: list[date] = pl.date_range(date(2018, 6, 30), date(2021, 6, 30), "41d", eager=True).to_list()
 RATIO = 4
 Companies = dict[str, list[Filed]]

@@ -8,15 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from factorlab_lake.store import Lake
 from tests.query.made import YEAR_2020, Made, filing, one, quarters
 from tests.support import LATER, ROOT, Entry, land
 
 CASES = Made()
-QUARTER_ENDS = ("2018-12-31", "2019-03-31", "2019-06-30", "2019-09-30", "2019-12-31", *YEAR_2020)
 KNOWN = "2021-01-30"  # the day the last quarter of 2020 became known
 HEAD = {
     "symbol",
@@ -84,43 +81,6 @@ def test_only_additive_flows_are_summed(made: Lake) -> None:
     in_both = {"net_income_cash_flow", "depreciation_and_amortization_cash_flow"}  # under names of their own
     assert columns == _columns("flow") | in_both
     assert not columns & {"eps", "eps_diluted", "net_income_ratio", "cash_at_end_of_period"}
-
-
-@settings(max_examples=3)
-@given(
-    st.lists(
-        st.lists(
-            st.tuples(st.integers(-(10**12), 10**12), st.floats(-1e9, 1e9, width=32)), min_size=4, max_size=9
-        ),
-        min_size=1,
-        max_size=12,
-    )
-)
-def test_the_sum_holds_for_any_values(
-    tmp_path_factory: pytest.TempPathFactory, companies: list[list[tuple[int, float]]]
-) -> None:
-    """Whatever the quarters report, each date's flows are those of the four quarters known last."""
-    cases = Made()
-    for number, values in enumerate(companies):
-        revenues, taxes = zip(*values, strict=True)
-        records = quarters(QUARTER_ENDS[: len(values)], revenue=revenues, incomeTaxExpense=taxes)
-        cases.statements(f"C{number}", "income", records)
-    lake = cases.build(tmp_path_factory.mktemp("sums"))
-    days = [date.fromisoformat(end) + timedelta(days=30) for end in QUARTER_ENDS]
-    rows = {
-        (row["symbol"], row["date"]): row
-        for row in lake.ttm([f"C{n}" for n in range(len(companies))], days).to_dicts()
-    }
-    for number, values in enumerate(companies):
-        for last, day in enumerate(days[: len(values)]):
-            row, legs = rows[f"C{number}", day], values[max(0, last - 3) : last + 1]
-            if len(legs) < 4:
-                assert (row["reason"], flows(row)) == ("quarter_missing", {})
-            else:
-                assert row["revenue"] == pytest.approx(sum(leg[0] for leg in legs), rel=1e-12)
-                assert row["income_tax_expense"] == pytest.approx(
-                    sum(leg[1] for leg in legs), rel=1e-12, abs=1e-5
-                )
 
 
 # --- the legs ---------------------------------------------------------------------------------------------
