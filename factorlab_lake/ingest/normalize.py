@@ -184,6 +184,7 @@ def _mangled(name: str) -> pl.Expr:
 def _rejects(raw: pl.DataFrame, typed: pl.DataFrame, checks: list[_Check], dataset: str) -> pl.DataFrame:
     names = [c for c in raw.columns if c not in META]
     both = pl.concat([typed, raw.select(pl.col(n).alias(f"_raw_{n}") for n in names)], how="horizontal")
+    both = both.rechunk()  # polars 2.1 formats no columns that lie in chunks of which one is empty
     reasons = [pl.when(c.fails).then(c.reason) for c in checks]
     return raw.select(
         fetch_id="_fetch_id",

@@ -64,7 +64,7 @@ def explain_factor(ask: Ask, factor: str, symbol: str, day: date) -> pl.DataFram
     rows: list[_Row] = []
     for item in formula.inputs:
         if item.statement_type:
-            rows += _input(item, _parts(ask, item, symbol, day))
+            rows += _input(item, _parts(ask, item, symbol, day), optional=item not in formula.required)
         else:
             rows.append(_row(item.name, answer["market_cap"], date=day, note="see explain_market_cap"))
     known = {row["step"]: row["value"] for row in rows}  # the last row of a step is its value
@@ -152,7 +152,7 @@ def _parts(ask: Ask, item: Input, symbol: str, day: date) -> list[_Row]:
     return asked.to_dicts()
 
 
-def _input(item: Input, parts: list[_Row]) -> list[_Row]:
+def _input(item: Input, parts: list[_Row], *, optional: bool) -> list[_Row]:
     """Give a row per statement, then the input's value: their sum, or the share count on today's basis."""
     if item.column.additive != "flow":
         parts = [p for p in parts if p["is_head"]]
@@ -165,10 +165,12 @@ def _input(item: Input, parts: list[_Row]) -> list[_Row]:
     if not rows:
         return [_row(item.name, None, note=parts[0]["reason"] if parts else "no_statement_known")]
     values = [None if item.column.zero_is_missing and not p["value"] else p["value"] for p in parts]
+    if optional:
+        values = [value or 0.0 for value in values]
     if None in values:
         return [*rows, _row(item.name, None, note="missing")]
     if item.column.additive == "flow":
-        total = sum(p["sign"] * p["value"] for p in parts)
+        total = sum(p["sign"] * value for p, value in zip(parts, values, strict=True))
         return [*rows, _row(item.name, total, note=parts[0]["derivation"] or "sum")]
     if item.column.additive == "shares":
         level = parts[0]["level"]

@@ -11,6 +11,10 @@ from factorlab_lake.schema import STATEMENT_TYPES
 
 __all__ = ["factor_placeholders"]
 
+_OPTIONAL = {i.name for f in FACTORS.values() for i in f.inputs} - {
+    i.name for f in FACTORS.values() for i in f.required
+}
+
 
 def factor_placeholders() -> dict[str, str]:
     """Return what stands for the tokens of ``factors.sql`` and ``ratios.sql``.
@@ -43,6 +47,8 @@ def _plain(item: Input) -> str:
 def _figure(item: Input) -> str:
     column = identifier(item.column.name)
     value = f"nullif(s.{column}, 0)" if item.column.zero_is_missing else f"s.{column}"
+    if item.name in _OPTIONAL:  # in each statement that does not report it, it counts as 0
+        value = f"coalesce({value}, 0)"
     if item.column.additive == "flow":
         value = f"CASE WHEN count({value}) = count(*) THEN sum(p.part_sign * {value}) END"
     elif item.column.additive == "shares":

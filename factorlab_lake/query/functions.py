@@ -31,6 +31,7 @@ FUNCTIONS = (
     "statement_spans",
     "fundamental_spans",
     "ttm",
+    "company_years",
     "factors",
     "quarters",
     "ratios",

@@ -101,8 +101,6 @@ def _filed(chance: Random, kind: str, quarter: int, months: int, delays: tuple[i
     items: dict[str, int | None] = {
         item: chance.randint(1, 10**6) if chance.random() < 0.97 else None for item in FIELDS[kind]
     }
-    if "shares" in items and months in (6, 9):  # averages of quarters and of fiscal years alone are counts
-        items["shares"] = None
     return Filed(kind, quarter, months, chance.randint(*delays), items)
 
 
