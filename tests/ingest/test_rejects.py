@@ -110,3 +110,12 @@ def test_rows_say_when_they_were_fetched_and_when_recorded(lake: Lake, tmp_path:
     assert row["fetched_at"] == FETCHED
     assert before <= row["recorded_at"] <= datetime.now(UTC)
     assert row["source_provider"] == "fmp"
+
+
+def test_files_of_bad_records_around_a_good_one_are_told_apart(lake: Lake, cache: Path) -> None:
+    """What is wrong with the first and the last of three files is said of each; the one between lands."""
+    for symbol, day in (("AAA", "2090-01-02"), ("BBB", "2020-01-02"), ("CCC", "2090-01-03")):
+        Entry(symbol, "price", [bar(day)]).write(cache)
+    report = lake.migrate(cache)
+    assert report.new == {"price_data": 1}
+    assert [(r["symbol"], "2090" in r["reason"]) for r in _rejected(lake)] == [("AAA", True), ("CCC", True)]

@@ -158,3 +158,18 @@ def test_the_rounding_of_a_rebased_close_is_undone(made: Lake, symbol: str, clos
     assert row["market_cap"] == pytest.approx(
         close * row["shares_outstanding"] * row["split_factor"], rel=1e-12
     )
+
+
+# Bars of other days and bases, far apart: their closes cannot be held against each other for a split's step.
+for _ex_date, _new, _old in (("2020-07-12", 1, 8), ("2020-12-26", 2, 1), ("2021-01-11", 3, 2)):
+    CASES.split("APART", _ex_date, _new, _old)
+CASES.row(
+    "price_data", symbol="APART", date=date(2020, 2, 3), close_price=217.07, split_basis_date=date(2022, 8, 9)
+)
+CASES.traded("APART", {"2020-08-10": 644.895})
+
+
+def test_a_bar_keeps_the_basis_it_was_given_where_no_step_shows_it_wrong(made: Lake) -> None:
+    """The older bar says that it counts all three splits; a later one on another basis says nothing of it."""
+    rows = made.prices("APART").to_dicts()
+    assert [row["split_basis_date"] for row in rows] == [date(2022, 8, 9), date(2020, 8, 10)]

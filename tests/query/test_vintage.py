@@ -88,6 +88,19 @@ def test_what_the_vendor_changed_without_a_filing_is_known_from_the_filing_on(ma
     }
 
 
+CASES.statements("RELABELLED", "income", quarters(revenue=[1, 2, 3, 4]))
+CASES.statements("RELABELLED", "income", [filing("2020-12-31", "Q3", filed="2021-02-20", revenue=7)])
+
+
+def test_a_period_filed_again_under_another_label_is_restated(made: Lake) -> None:
+    """The quarter to December, first filed as Q4 and later as Q3, is one quarter with two versions."""
+    assert by_vintage(made, "ttm", "RELABELLED", ["2021-02-19", "2021-02-20"], "revenue") == {
+        "known": [10, 13],
+        "first": [10, 10],
+        "latest": [13, 13],
+    }
+
+
 # --- a quarter that is derived ----------------------------------------------------------------------------
 
 _YEAR = [filing(end, f"Q{number + 1}", revenue=10 * (number + 1)) for number, end in enumerate(YEAR_2020[:3])]
