@@ -23,6 +23,7 @@ __all__ = ["VINTAGES", "Questions"]
 VINTAGES = ("known", "first", "latest")
 _PRICE_AGE_DAYS = 10  # the default limit of market_caps, for choosing files
 _SHORT = 10_000  # rows: up to here planning takes longer than handing the answer over twice
+_MANY = 12  # dates from which on it pays to keep what does not depend on them
 _ALWAYS, _NEVER = date(1, 1, 1), date(9999, 12, 31)
 _LATEST = date(9998, 12, 31)  # what stands for ever is known until the year after
 
@@ -256,12 +257,15 @@ class Questions:
             first -= timedelta(days=_PRICE_AGE_DAYS)
         query = f"SELECT * FROM {function}($symbols::VARCHAR[], $dates::DATE[]{_hindsight(vintage)})"
         given = {"symbols": wanted, "dates": dates}
+        remember = wanted if vintage == "known" and len(dates) >= _MANY else None
         days = first.isoformat(), max(dates, default=_NEVER).isoformat()
         if len(wanted) * len(dates) <= _SHORT:
             bars = self.session.files("price_data", symbols=wanted, first=days[0], last=days[1])
-            rows = self.session.short_frame(query, given, {"price_data": bars})
+            rows = self.session.short_frame(query, given, {"price_data": bars}, remember=remember)
         else:
-            rows = self.session.frame(query, given, symbols=wanted, prices_from=days[0], prices_to=days[1])
+            rows = self.session.frame(
+                query, given, symbols=wanted, prices_from=days[0], prices_to=days[1], remember=remember
+            )
         return in_order(rows, wanted)
 
     def _statement_files(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import duckdb
@@ -19,6 +19,7 @@ from factorlab_lake.query.availability import CLOSE, AvailabilityRule
 from factorlab_lake.query.frames import to_polars
 from factorlab_lake.query.functions import FUNCTIONS, KEPT, names_in, sql_text
 from factorlab_lake.query.quoting import identifier
+from factorlab_lake.query.remembered import REMEMBERED, Remembered
 from factorlab_lake.query.views import table_view
 from factorlab_lake.schema import TABLES
 
@@ -46,25 +47,32 @@ class Session:
         symbols: list[str] | None = None,
         prices_from: str | None = None,
         prices_to: str | None = None,
+        remember: list[str] | None = None,
     ) -> pl.DataFrame:
         """Run a query and return its rows.
 
         The limits say which bars the question can need at most: files that hold none of the symbols, or
-        bars only of other days, are left out before DuckDB sees them.
+        bars only of other days, are left out before DuckDB sees them. ``remember`` are the only symbols the
+        question is about, when rows of functions may be kept for them (see :mod:`.remembered`).
         """
         bars = self.files("price_data", symbols=symbols, first=prices_from, last=prices_to)
-        with self._shown(sql, {"price_data": bars}) as con:
+        with self._shown(sql, {"price_data": bars}, remember) as con:
             return to_polars(con.sql(sql, params=params or {}))
 
     def short_frame(
-        self, sql: str, params: dict[str, Any], chosen: dict[str, list[DataFile]]
+        self,
+        sql: str,
+        params: dict[str, Any],
+        chosen: dict[str, list[DataFile]],
+        *,
+        remember: list[str] | None = None,
     ) -> pl.DataFrame:
         """Run a query whose answer is short, with only the chosen files of some tables, and return its rows.
 
         DuckDB plans a query to know its columns and again to run it, which takes longer than a short answer
-        does. Taken up by a table, the answer is planned once.
+        does. Taken up by a table, the answer is planned once. ``remember`` as for :meth:`frame`.
         """
-        with self._shown(sql, chosen) as con:
+        with self._shown(sql, chosen, remember) as con:
             con.execute(f"CREATE OR REPLACE TEMP TABLE {_ANSWER} AS {sql}", params)
             try:
                 return to_polars(con.sql(f"FROM {_ANSWER}"))
@@ -78,16 +86,21 @@ class Session:
         return prune(self._files[table], symbols=symbols, first=first, last=last)
 
     @contextmanager
-    def _shown(self, sql: str, chosen: dict[str, list[DataFile]]) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _shown(
+        self, sql: str, chosen: dict[str, list[DataFile]], remember: list[str] | None
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Give a connection that has what a query names, some tables with the chosen files alone."""
         con = self._connection()
         try:
-            for name in names_in(sql):
+            named = names_in(sql)
+            for name in named:
                 if name in chosen:
                     self._show(con, name, chosen[name])
                 else:
                     self._install(con, name)
-            yield con
+            kept = remember is not None and REMEMBERED in named
+            with self._local.remembered.used(remember) if kept else nullcontext():
+                yield con
         except duckdb.Error as fault:
             raise self._explained(fault, sql) from None
         except RuntimeError as fault:
@@ -117,6 +130,7 @@ class Session:
             con = duckdb.connect(":memory:")
             con.execute("SET TimeZone = 'UTC'")
             self._local.con, self._local.shown, self._local.installed = con, {}, set()
+            self._local.remembered = Remembered(con)
         return con
 
     def _install(self, con: duckdb.DuckDBPyConnection, name: str) -> None:

@@ -1,0 +1,76 @@
+"""What a session remembers of the companies asked for changes no answer, only the time it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import factorlab_lake as fl
+from factorlab_lake.store import Lake
+
+YEAR = {"start": "2019-12-31", "end": "2020-12-31", "freq": "ME"}  # dates enough to remember
+SYMBOLS = ["AAPL", "GOOGL"]
+
+
+@pytest.fixture
+def lake(lake_both: Lake) -> Lake:
+    """A session of its own on both caches."""
+    return fl.open(lake_both.path, create=False)
+
+
+def kept(lake: Lake) -> Iterator[str]:
+    """Yield the symbols of which this session keeps rows."""
+    yield from lake.sql("SELECT DISTINCT symbol FROM kept.company_years_rows ORDER BY symbol")["symbol"]
+
+
+def day_by_day(lake: Lake, symbols: list[str], days: list[date]) -> pl.DataFrame:
+    """Return the factors of one day after the other, which is too few to remember anything."""
+    return pl.concat(lake.factors(symbols, day) for day in days).sort("symbol", "date")
+
+
+def test_remembered_answers_are_those_of_each_day_by_itself(lake: Lake, lake_both: Lake) -> None:
+    """The first asking and the second give what a session that remembers nothing gives."""
+    first, again = lake.factors(SYMBOLS, **YEAR), lake.factors(SYMBOLS, **YEAR)
+    assert list(kept(lake)) == SYMBOLS
+    fresh = fl.open(lake_both.path, create=False)
+    assert_frame_equal(first, day_by_day(fresh, SYMBOLS, first["date"].unique().sort().to_list()))
+    assert_frame_equal(again, first)
+
+
+def test_symbols_that_are_new_are_added(lake: Lake, lake_both: Lake) -> None:
+    """A later question about more companies keeps those too, and each once; unknown ones do no harm."""
+    lake.factors("AAPL", **YEAR)
+    assert list(kept(lake)) == ["AAPL"]
+    more = lake.factors(["GOOGL", "NOBODY", "AAPL"], **YEAR)
+    expected = fl.open(lake_both.path, create=False).factors(["AAPL", "GOOGL", "NOBODY"], **YEAR)
+    assert_frame_equal(more, expected)
+    twice = lake.sql(
+        "SELECT symbol, known_from FROM kept.company_years_rows GROUP BY ALL HAVING count(*) > 1"
+    )
+    assert twice.is_empty()
+
+
+def test_other_questions_do_not_see_what_is_remembered(lake: Lake) -> None:
+    """SQL may name any company; another vintage is computed anew; dates may lie elsewhere."""
+    lake.factors("AAPL", **YEAR)
+    asked = lake.sql("SELECT symbol, roe FROM factors(['GOOGL'], [DATE '2020-12-31'])")
+    assert asked.rows() == lake.factors("GOOGL", "2020-12-31").select("symbol", "roe").rows()
+    assert asked["roe"].item() is not None
+    latest = lake.factors(SYMBOLS, **YEAR, vintage="latest")
+    assert latest.height == 2 * 13
+    assert latest["roe"].null_count() == 0
+    early = [date(2015, 1, 31) + timedelta(days=31 * month) for month in range(24)]
+    assert_frame_equal(lake.factors(SYMBOLS, early), day_by_day(lake, SYMBOLS, early))
+
+
+def test_a_question_that_fails_leaves_the_session_as_it_was(lake: Lake) -> None:
+    """The search path is put back whatever happens inside."""
+    lake.factors("AAPL", **YEAR)
+    with pytest.raises(fl.LakeError):
+        lake.session.frame("SELECT nothing FROM factors(['AAPL'], [today()])", remember=["AAPL"])
+    assert lake.sql("SELECT current_setting('search_path') AS path")["path"].item() in ("main", "main,main")
+    assert lake.factors("GOOGL", "2020-12-31")["roe"].item() is not None
