@@ -41,6 +41,8 @@ def in_order(rows: pl.DataFrame, symbols: list[str]) -> pl.DataFrame:
     """Return rows of these symbols ordered by symbol and date.
 
     By one number per row, the symbol's place above the days since 1970: several times faster than by text.
+    Brought together first, the rows are picked from one piece of memory instead of many.
     """
+    rows = rows.rechunk()
     place = rows["symbol"].cast(pl.Enum(sorted(set(symbols)))).to_physical().cast(pl.Int64)
     return rows.sort(place * 2**32 + rows["date"].to_physical())
