@@ -3,6 +3,8 @@
 ``lake.duckdb`` in the lake's folder holds views and macros only, over the data files of one snapshot; an
 export holds the rows themselves. Both are written beside and renamed into place, so a reader never sees half
 of one, and both are of DuckDB's oldest current storage version, so that clients from 1.0 on can open them.
+That version keeps no MATERIALIZED: clients before 1.5 plan every use of a step anew, and do not come to an
+end with ``ttm`` and what builds on it.
 """
 
 from __future__ import annotations
