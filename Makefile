@@ -35,7 +35,7 @@ demo: venv ## load the sample data into a lake and ask it a few questions
 	$(BIN)/factorlab-lake demo
 
 test: venv ## run the tests on all cores; ARGS='-k splits' goes to pytest
-	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: venv ## check style, formatting, types and layers
 	$(BIN)/ruff check .

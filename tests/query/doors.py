@@ -37,7 +37,7 @@ SAMPLES: dict[str, tuple[str, ...]] = {
     "as_of": (f"DATE '{AS_OF}'",),
     "close": ("71.5143",),
     "splits_since": ("7.0",),
-    "vintage": ("'known'", "'first'", "'latest'"),
+    "vintage": ("'known'", "'latest'"),
 }
 _HEAD = re.compile(
     r"^CREATE OR REPLACE (?P<kind>VIEW|MACRO) \w+(?:\((?P<arguments>.*)\))? AS(?P<table> TABLE)?$",

@@ -20,8 +20,6 @@ from tests.query import doors, plain_client
 from tests.query.doors import METHODS, questions
 from tests.support import CACHE_DIRTY, ROOT, SPLITS, copy_of
 
-pytestmark = pytest.mark.xdist_group("doors")  # one process asks, and all of these tests share the answers
-
 OLDER = Path(sys.prefix) / "duckdb-1.5"  # where `make venv` puts the oldest DuckDB that is supported
 QUESTIONS = questions()
 DOORS = ("single file", "export", "single file by 1.5", "export by 1.5", "lake on 1.5")
