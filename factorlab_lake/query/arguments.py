@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import Any, TypeAlias
 
 from factorlab_lake.errors import InvalidInput, nearest
@@ -136,11 +136,10 @@ def _midnight(given: Any) -> Any:
 
 def _steps(start: date, end: date, freq: str) -> Iterator[date]:
     one_of(freq, _STEPS, "freq")
-    day = start
-    while day <= end:
+    for number in range(start.toordinal(), end.toordinal() + 1):
+        day = date.fromordinal(number)
         if _ends_step(day, freq):
             yield day
-        day += timedelta(days=1)
 
 
 def _ends_step(day: date, freq: str) -> bool:

@@ -284,3 +284,8 @@ def test_one_of_names_what_is_known() -> None:
     assert one_of("income", ["income", "cash_flow"], "type") == "income"
     with pytest.raises(InvalidInput, match=r"type.*'incom'.*income, cash_flow.*Did you mean 'income'\?"):
         one_of("incom", ["income", "cash_flow"], "type")
+
+
+def test_a_grid_can_end_on_the_last_day_there_is() -> None:
+    """The calendar's end is a date like others."""
+    assert to_dates(None, start="9999-12-01", end="9999-12-31", freq="ME") == [date(9999, 12, 31)]
