@@ -7,6 +7,7 @@ from itertools import chain, combinations
 
 from factorlab_lake.query.formulas import FACTORS, YEAR_BEFORE, Factor, Input, factor_inputs
 from factorlab_lake.query.quoting import identifier, literal
+from factorlab_lake.query.sums import figure, summed
 from factorlab_lake.schema import STATEMENT_TYPES
 
 __all__ = ["factor_placeholders"]
@@ -45,12 +46,11 @@ def _plain(item: Input) -> str:
 
 
 def _figure(item: Input) -> str:
-    column = identifier(item.column.name)
-    value = f"nullif(s.{column}, 0)" if item.column.zero_is_missing else f"s.{column}"
+    value = figure(item.column)
     if item.name in _OPTIONAL:  # in each statement that does not report it, it counts as 0
         value = f"coalesce({value}, 0)"
     if item.column.additive == "flow":
-        value = f"CASE WHEN count({value}) = count(*) THEN sum(p.part_sign * {value}) END"
+        value = summed(value)
     elif item.column.additive == "shares":
         value = f"any_value(CASE WHEN p.is_head AND p.part_reported THEN {value} * coalesce(l.level, 1) END)"
     else:

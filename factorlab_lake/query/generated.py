@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from factorlab_lake.query.factor_sql import factor_placeholders
 from factorlab_lake.query.quoting import identifier, literal
+from factorlab_lake.query.sums import OF_PART, figure, summed
 from factorlab_lake.schema import (
     PERIOD_MONTHS,
     STATEMENT_TABLES,
@@ -21,6 +22,7 @@ def placeholders() -> dict[str, str]:
     """Return every ``{{token}}`` of the SQL files with what stands for it."""
     return {
         **factor_placeholders(),
+        "of_part": OF_PART,
         "statement_periods": "\nUNION ALL\n".join(_period_select(t) for t in STATEMENT_TABLES),
         "statement_union": "\nUNION ALL\n".join(_statement_select(t) for t in STATEMENT_TABLES),
         "revision_pairs": "\nUNION ALL\n".join(_revision_pairs(TABLES[t]) for t in STATEMENT_TABLES.values()),
@@ -51,13 +53,8 @@ def _cash_flow_names() -> dict[str, str]:
 
 
 def _sums(statement_type: str) -> str:
-    """Sum each flow over the parts ``p``, each with its sign, but only where no part lacks it."""
-    sums = []
-    for column in _flows(statement_type):
-        name = identifier(column.name)
-        value = f"nullif(s.{name}, 0)" if column.zero_is_missing else f"s.{name}"
-        sums.append(f"CASE WHEN count({value}) = count(*) THEN sum(p.part_sign * {value}) END AS {name}")
-    return ",\n       ".join(sums)
+    """Sum each flow over the parts ``p``."""
+    return ",\n       ".join(f"{summed(figure(c))} AS {identifier(c.name)}" for c in _flows(statement_type))
 
 
 def _period_select(statement_type: str) -> str:

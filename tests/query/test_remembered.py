@@ -23,7 +23,7 @@ def lake(lake_both: Lake) -> Lake:
 
 
 def kept(lake: Lake) -> Iterator[str]:
-    """Yield the symbols of which this session keeps rows."""
+    """Yield the symbols of which rows are kept."""
     yield from lake.sql("SELECT DISTINCT symbol FROM kept.company_years_rows ORDER BY symbol")["symbol"]
 
 

@@ -15,9 +15,7 @@ heads AS MATERIALIZED (
 income_figures AS MATERIALIZED (
     SELECT p.id,
            {{income_figures}}
-    FROM spans p JOIN income_statements s
-      ON s.symbol = p.symbol AND s.fiscal_date = p.part_date AND s.fiscal_period = p.part_period
-     AND s.version = p.part_version
+    FROM spans p JOIN income_statements s ON {{of_part}}
     LEFT JOIN split_levels l
       ON l.symbol = s.symbol AND s.split_basis_date >= l.from_date AND s.split_basis_date < l.to_date
     WHERE p.statement_type = 'income' GROUP BY p.id
@@ -25,17 +23,13 @@ income_figures AS MATERIALIZED (
 cash_flow_figures AS MATERIALIZED (
     SELECT p.id,
            {{cash_flow_figures}}
-    FROM spans p JOIN cash_flows s
-      ON s.symbol = p.symbol AND s.fiscal_date = p.part_date AND s.fiscal_period = p.part_period
-     AND s.version = p.part_version
+    FROM spans p JOIN cash_flows s ON {{of_part}}
     WHERE p.statement_type = 'cash_flow' AND p.years_back = 0 GROUP BY p.id
 ),
 balance_sheet_figures AS MATERIALIZED (
     SELECT p.id,
            {{balance_sheet_figures}}
-    FROM spans p JOIN balance_sheets s
-      ON s.symbol = p.symbol AND s.fiscal_date = p.part_date AND s.fiscal_period = p.part_period
-     AND s.version = p.part_version
+    FROM spans p JOIN balance_sheets s ON {{of_part}}
     WHERE p.statement_type = 'balance_sheet' GROUP BY p.id
 ),
 -- The newest year beside the one before it.
