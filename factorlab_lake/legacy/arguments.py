@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from importlib import import_module
+from pathlib import Path
 from typing import Any, TypeAlias, cast
 
-from factorlab_lake.errors import InvalidInput
+from factorlab_lake.errors import InvalidInput, NotFound
 from factorlab_lake.query.arguments import DateLike, one_of, to_date
 from factorlab_lake.query.questions import Questions
 
@@ -27,6 +29,9 @@ _STATEMENT_TYPES = {
 
 def opened(lake: LakeOrPlace) -> Questions:
     """Return an open lake as it is, and open the one at a path or address; none is ever created."""
+    if isinstance(lake, str) and not re.search(r"[/\\.]", lake) and not Path(lake).exists():
+        # Factor Lab's own class took the provider's key: what may be one is not repeated.
+        raise NotFound("The text given names no folder here (it is not shown); give the path of a lake.")
     if isinstance(lake, str | os.PathLike):
         # By name: the package's front door stands above this part of it.
         return cast("Questions", import_module("factorlab_lake").open(lake, create=False))

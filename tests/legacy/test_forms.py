@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from factorlab_lake.errors import InvalidInput, NotFound
 from factorlab_lake.store import Lake
 from tests.support import Entry, bar, income
 
@@ -238,3 +239,21 @@ def test_the_batch_a_file_is_read_in_does_not_change_what_lands(lake: Lake, cach
     found = [json.loads(t) for t in lake.sql("SELECT extra FROM income_statements ORDER BY symbol")["extra"]]
     assert found == [{"novelty": 5}, {"novelty": "n/a"}, {"novelty": True}]
     assert lake.validate(cache).clean
+
+
+def test_a_folder_that_looks_like_an_entry_is_no_file(lake: Lake, cache: Path) -> None:
+    """A folder in the place of a file is passed over; what is in it is read by its own name."""
+    entry = Entry("AAPL", "income", [income()])
+    entry.write(cache / "income_statements" / "AAPL_price_daily_start_end_v1.0.json")
+    assert lake.migrate(cache).clean
+    assert lake.sql(_REVENUE).height == 1
+
+
+def test_a_cache_that_is_not_there_or_empty_is_an_error(lake: Lake, tmp_path: Path) -> None:
+    """A mistyped path does not look like a migration of nothing."""
+    (tmp_path / "empty").mkdir()
+    for ask in (lake.migrate, lake.validate):
+        with pytest.raises(NotFound, match="No cache folder"):
+            ask(tmp_path / "nowhere")
+        with pytest.raises(InvalidInput, match="no cache files"):
+            ask(tmp_path / "empty")

@@ -33,6 +33,15 @@ def test_a_provider_on_a_pinned_lake_answers_as_of_that_snapshot(lake_2021: Lake
 
 
 @pytest.mark.parametrize("kind", PROVIDERS)
+def test_a_key_given_in_place_of_a_lake_is_not_repeated(kind: Any) -> None:
+    """Factor Lab's class was given the provider's key first; the error must not carry it on."""
+    with pytest.raises(NotFound) as caught:
+        kind("s3cretKeyOfTheProvider")
+    assert "s3cretKeyOfTheProvider" not in f"{caught.value!r} {vars(caught.value)}"
+    assert "path of a lake" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", PROVIDERS)
 def test_a_provider_makes_no_lake(kind: Any, tmp_path: Path) -> None:
     """A path without a lake is an error, not an empty lake."""
     with pytest.raises(NotFound):
