@@ -9,7 +9,16 @@
     ├── LakeLocked    (TimeoutError)  another process is writing to the lake
     ├── LakeDamaged   (RuntimeError)  a file of the lake is missing or not what it should be
     ├── UnreadableFile (ValueError)   a file of the old cache cannot be read; carries path and reason
-    └── MissingExtra  (ImportError)   a library that only some users need is not installed
+    ├── MissingExtra  (ImportError)   a library that only some users need is not installed
+    └── FetchFailed   (RuntimeError)  a provider did not give what was asked
+        ├── KeyRefused         the key is missing, wrong or expired: nothing else will succeed
+        ├── LegacyEndpoint     the account may not use this generation of the API: nothing else will succeed
+        ├── NotInPlan          the account's plan does not cover the endpoint, the symbol or a parameter
+        ├── NotServed          the provider has no such endpoint, or refuses the question as it was put
+        ├── EmptyAnswer        the provider knows nothing of the symbol, or nothing of this kind
+        ├── LimitReached       too many calls, also after waiting as long as was asked
+        ├── Unavailable        no answer in time, a dropped connection or a fault of the server
+        └── BadAnswer          an answer that is cut short, no JSON, or not what the endpoint gives
 
 A message says what was wrong, what was given, what is expected and what to do next; the facts are
 attributes too. All are picklable.
@@ -23,12 +32,21 @@ from typing import Any
 
 __all__ = [
     "AlreadyExists",
+    "BadAnswer",
+    "EmptyAnswer",
+    "FetchFailed",
     "InvalidInput",
+    "KeyRefused",
     "LakeDamaged",
     "LakeError",
     "LakeLocked",
+    "LegacyEndpoint",
+    "LimitReached",
     "MissingExtra",
     "NotFound",
+    "NotInPlan",
+    "NotServed",
+    "Unavailable",
     "UnreadableFile",
     "nearest",
 ]
@@ -73,6 +91,58 @@ class UnreadableFile(LakeError, ValueError):
 
 class MissingExtra(LakeError, ImportError):
     """A library that only some users need is not installed; ``extra`` names what to install."""
+
+
+class FetchFailed(LakeError, RuntimeError):
+    """A provider did not give what was asked.
+
+    ``retryable``: the same call may succeed a moment later. ``fatal``: no other call will succeed either.
+    """
+
+    retryable = False
+    fatal = False
+
+
+class KeyRefused(FetchFailed):
+    """The key is missing, wrong or expired."""
+
+    fatal = True
+
+
+class LegacyEndpoint(FetchFailed):
+    """The account may not use this generation of the provider's API."""
+
+    fatal = True
+
+
+class NotInPlan(FetchFailed):
+    """The account's plan does not cover the endpoint, the symbol or a parameter."""
+
+
+class NotServed(FetchFailed):
+    """The provider has no such endpoint, or refuses the question as it was put."""
+
+
+class EmptyAnswer(FetchFailed):
+    """The provider knows nothing of the symbol, or nothing of this kind."""
+
+
+class LimitReached(FetchFailed):
+    """Too many calls; ``retry_after_s`` is how long the provider asked to wait, or None."""
+
+    retryable = True
+
+
+class Unavailable(FetchFailed):
+    """No answer in time, a dropped connection, or a fault of the provider's server."""
+
+    retryable = True
+
+
+class BadAnswer(FetchFailed):
+    """An answer that is cut short, no JSON, or not what the endpoint gives."""
+
+    retryable = True
 
 
 def nearest(given: str, known: Iterable[str]) -> str:

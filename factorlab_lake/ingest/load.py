@@ -11,8 +11,8 @@ from typing import Any
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput, NotFound, nearest
+from factorlab_lake.fetch.answers import Fetched
 from factorlab_lake.ingest.availability import availability
-from factorlab_lake.ingest.fetched import Fetched
 from factorlab_lake.ingest.landing import land
 from factorlab_lake.ingest.normalize import DATASETS
 from factorlab_lake.ingest.parse import NEW_YORK, Parsed, parse, typed_null

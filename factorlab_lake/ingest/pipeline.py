@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from factorlab_lake.ingest.fetched import Fetched, alike, raw_frame
+from factorlab_lake.fetch.answers import Fetched
 from factorlab_lake.ingest.landing import land
 from factorlab_lake.ingest.normalize import DATASETS, normalize
+from factorlab_lake.ingest.raw import alike, raw_frame
 from factorlab_lake.lake.delta import polars_schema
 from factorlab_lake.lake.transaction import Transaction
 from factorlab_lake.schema import table

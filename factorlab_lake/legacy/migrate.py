@@ -13,7 +13,7 @@ from typing import Protocol
 
 import polars as pl
 
-from factorlab_lake.ingest.fetched import Fetched
+from factorlab_lake.fetch.answers import Fetched
 from factorlab_lake.ingest.pipeline import land_batch
 from factorlab_lake.lake import files, snapshots
 from factorlab_lake.lake.layout import Layout

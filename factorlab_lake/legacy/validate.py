@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from factorlab_lake.ingest.fetched import Fetched, alike, raw_frame
+from factorlab_lake.fetch.answers import Fetched
 from factorlab_lake.ingest.normalize import DATASETS
+from factorlab_lake.ingest.raw import alike, raw_frame
 from factorlab_lake.lake.files import files_of
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.snapshots import Snapshot

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from factorlab_lake.ingest.fetched import Fetched
+from factorlab_lake.fetch.answers import Fetched
 from factorlab_lake.legacy.names import parse_name
 from factorlab_lake.legacy.reader import CacheFile, Shapes, read
 from tests.support import Entry, bar, examples, income, normalized

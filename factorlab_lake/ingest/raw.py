@@ -1,44 +1,14 @@
-"""What a provider, or the old cache, answered to one question, before anything is made of it."""
+"""Raw records of several answers as one frame."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 
 import polars as pl
 
-__all__ = ["Fetched", "alike", "raw_frame"]
+from factorlab_lake.fetch.answers import Fetched
 
-
-@dataclass(slots=True)
-class Fetched:
-    """One answer: its records as a frame of raw fields, and where they came from.
-
-    ``records`` is None when nothing could be read; ``error`` then says why. ``broken`` are records that
-    are no objects at all, as ``(position, reason, text)``.
-    """
-
-    fetch_id: str
-    dataset: str
-    symbol: str
-    fetched_at: datetime
-    provider: str
-    endpoint: str
-    parameters: str
-    records: pl.DataFrame | None
-    period: str | None = None
-    error: str | None = None
-    payload_sha256: str | None = None
-    http_status: int | None = None
-    api_calls: int = 0
-    duration_ms: float = 0.0
-    broken: list[tuple[int, str, str]] = field(default_factory=list)
-
-    @property
-    def count(self) -> int:
-        """Records in the answer, whether or not they are any good."""
-        return (0 if self.records is None else self.records.height) + len(self.broken)
+__all__ = ["alike", "raw_frame"]
 
 
 def alike(answers: Sequence[Fetched]) -> list[list[Fetched]]:

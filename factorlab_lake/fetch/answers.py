@@ -1,0 +1,45 @@
+"""What a provider, or the old cache, answered to one question, before anything is made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import polars as pl
+
+from factorlab_lake.errors import FetchFailed
+
+__all__ = ["Fetched"]
+
+
+@dataclass(slots=True)
+class Fetched:
+    """One answer: its records as a frame of raw fields, and where they came from.
+
+    ``records`` is None when nothing could be read; ``error`` then says why, and ``fault`` is the typed error
+    of a provider. ``broken`` are records that are no objects at all, as ``(position, reason, text)``.
+    ``short`` says why an answer does not reach as far back as was asked. ``parameters`` is JSON, no secrets.
+    """
+
+    fetch_id: str
+    dataset: str
+    symbol: str
+    fetched_at: datetime
+    provider: str
+    endpoint: str
+    parameters: str
+    records: pl.DataFrame | None
+    period: str | None = None
+    error: str | None = None
+    fault: FetchFailed | None = None
+    short: str | None = None
+    payload_sha256: str | None = None
+    http_status: int | None = None
+    api_calls: int = 0
+    duration_ms: float = 0.0
+    broken: list[tuple[int, str, str]] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """Records in the answer, whether or not they are any good."""
+        return (0 if self.records is None else self.records.height) + len(self.broken)
