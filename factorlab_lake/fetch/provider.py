@@ -62,7 +62,7 @@ class Provider(Protocol):
 
     @property
     def datasets(self) -> Mapping[str, Offer]:
-        """What it offers, by the lake's names of datasets (``factorlab_lake.ingest.normalize.DATASETS``)."""
+        """What it offers, by the lake's names of datasets (``factorlab_lake.schema.DATASETS``)."""
 
     @property
     def calls_per_minute(self) -> float:
