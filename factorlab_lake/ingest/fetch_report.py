@@ -23,10 +23,10 @@ class FetchReport:
     """What a run of fetching planned and did. Counts are of records unless named otherwise.
 
     ``calls_planned`` are the provider's calls needed when nothing goes wrong, ``planned_s`` how long that
-    takes by its limit; ``calls`` those made. ``new`` are rows gained per table. ``failures`` are (symbol, dataset,
-    error, what it said); ``short`` answers that fall short of what was asked, ``empty`` those in which the
-    provider had nothing of the kind, as (symbol, dataset, why); ``rebased`` symbols whose history the
-    provider re-based, by a split. ``stopped`` says what ended the run before its end.
+    takes by its limit; ``calls`` those made. ``new`` are rows gained per table. ``failures`` are (symbol,
+    dataset, error, what it said); ``short`` answers that fall short of what was asked, and ``empty`` those in
+    which the provider had nothing of the kind, as (symbol, dataset, why); ``rebased`` symbols whose bars hint
+    at a split since the last run. ``stopped`` says what ended the run before its end.
     """
 
     symbols: int = 0
