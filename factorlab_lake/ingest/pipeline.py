@@ -34,6 +34,8 @@ def land_batch(tx: Transaction, batch: Iterable[Fetched]) -> Landed:
     logged, now = tx.read("data_fetch_log"), datetime.now(UTC)
     known = set(logged["fetch_id"])
     answers = list({f.fetch_id: f for f in batch if f.fetch_id not in known}.values())
+    if not answers:
+        return Landed()
     covered, rejects = [], [_broken(f) for f in answers if f.broken]
     for dataset in DATASETS:
         results = [
