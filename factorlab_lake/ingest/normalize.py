@@ -206,8 +206,12 @@ def _complete_statement(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(availability())
 
 
+def _complete_dated(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(year=pl.col("date").dt.year())
+
+
 def _complete_bar(rows: pl.DataFrame) -> pl.DataFrame:
-    rows = with_split_basis(rows.with_columns(year=pl.col("date").dt.year()))
+    rows = with_split_basis(_complete_dated(rows))
     if "_label" not in rows.columns:
         return rows
     # v3 repeats the date in words; kept only where it says something else.
@@ -230,6 +234,7 @@ def _complete_plain(rows: pl.DataFrame) -> pl.DataFrame:
 _COMPLETE: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
     **dict.fromkeys(STATEMENT_TABLES.values(), _complete_statement),
     "price_data": _complete_bar,
+    "vendor_market_caps": _complete_dated,
     "splits": _complete_split,
 }
 
