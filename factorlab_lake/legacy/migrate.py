@@ -14,11 +14,12 @@ from typing import Protocol
 import polars as pl
 
 from factorlab_lake.fetch.answers import Fetched
+from factorlab_lake.fetch.records import Shapes
 from factorlab_lake.ingest.pipeline import land_batch
 from factorlab_lake.lake import files, snapshots
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.transaction import read_files, transaction
-from factorlab_lake.legacy.reader import CacheFile, Shapes, read, scan
+from factorlab_lake.legacy.reader import CacheFile, read, scan
 from factorlab_lake.schema import TABLES
 
 __all__ = ["BATCH_RECORDS", "MigrationReport", "Progress", "Run", "batches", "migrate", "plan"]
