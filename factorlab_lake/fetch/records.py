@@ -11,7 +11,63 @@ import polars as pl
 
 from factorlab_lake.fetch.answers import Fetched
 
-__all__ = ["frame_of", "read_array"]
+__all__ = ["Shapes", "check_names", "decode", "enclosed", "frame_of", "plain_frame", "read_array"]
+
+# Columns of the answers read last, by dataset: the next answer of a dataset almost always has the same.
+Shapes = dict[str, dict[str, pl.DataType]]
+
+
+def enclosed(text: bytes, member: str) -> tuple[dict[str, Any], bytes] | None:
+    """Cut the array that is an object's ``member`` out of its text: the object without it, and the array.
+
+    None when the text is anything else, or has more than one array.
+
+    >>> enclosed(b'{"symbol": "AAPL", "historical": [{"date": "2024-01-02"}]}', "historical")
+    ({'symbol': 'AAPL', 'historical': []}, b'[{"date": "2024-01-02"}]')
+    """
+    start, end = text.find(f'"{member}"'.encode()), text.rfind(b"]") + 1
+    start = text.find(b"[", start)
+    try:
+        envelope = json.loads(text[:start] + b"[]" + text[end:])
+    except (ValueError, RecursionError):
+        return None
+    if start < 0 or not isinstance(envelope, dict) or envelope.get(member) != []:
+        return None
+    return envelope, text[start:end]
+
+
+def plain_frame(array: bytes, dataset: str, shapes: Shapes) -> pl.DataFrame | None:
+    """Read an array of plain records by the vectorised reader; None where only the careful way is right."""
+    if b"true" in array or b"false" in array:
+        return None  # it would take them for numbers where a column has both
+    records = read_array(array, shapes.get(dataset))
+    if records is None or records.width == 0 or any(t.is_nested() for t in records.schema.values()):
+        return None
+    shapes[dataset] = {n: pl.Float64() if t.is_numeric() else t for n, t in records.schema.items()}
+    return records
+
+
+def decode(text: bytes) -> Any:
+    """Decode JSON as Python does, bare NaN included; ``ValueError`` says what the text is instead."""
+    try:
+        return json.loads(text)
+    except UnicodeDecodeError:
+        raise ValueError("not text") from None
+    except json.JSONDecodeError as fault:
+        if text.lstrip()[:1] == b"<":
+            raise ValueError("HTML or XML instead of JSON") from None
+        raise ValueError(f"not JSON, or cut short ({fault})") from None
+    except RecursionError:
+        raise ValueError("not JSON that can be read: nested too deeply") from None
+    except ValueError as fault:
+        raise ValueError(f"JSON with a value that cannot be read ({fault})") from None
+
+
+def check_names(records: pl.DataFrame) -> None:
+    """Refuse fields whose name polars takes for a pattern, with ``ValueError``."""
+    for field in records.columns:
+        if field == "*" or (field.startswith("^") and field.endswith("$")):
+            raise ValueError(f"a field is called {field!r}, a pattern that would stand for other fields")
 
 
 def read_array(array: bytes, shape: dict[str, pl.DataType] | None = None) -> pl.DataFrame | None:

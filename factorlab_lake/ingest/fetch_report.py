@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -63,3 +64,9 @@ class FetchReport:
             self.failures.append((*said, kind, answer.error))
         elif answer.short:
             self.short.append((*said, answer.short))
+
+    def excuse_empty(self, known: Collection[str]) -> None:
+        """Count empty answers as failures only for symbols of which the provider knows nothing at all."""
+        excused = [f for f in self.failures if f[2] == EmptyAnswer.__name__ and f[0] in known]
+        self.empty += [(symbol, dataset, why) for symbol, dataset, _, why in excused]
+        self.failures = [f for f in self.failures if f not in excused]

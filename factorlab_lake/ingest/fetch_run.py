@@ -108,6 +108,7 @@ def fetch(
         ) as tx:
             run.land(tx, batch)
     after = snapshots.latest(layout)
+    report.excuse_empty(run.known)
     report.new = files.added_rows(before, files.row_counts(layout, after))
     report.snapshot_after = after.id
     report.seconds = time.perf_counter() - started
@@ -122,6 +123,7 @@ class _Run:
     held: Held
     calls: list[Call]
     report: FetchReport
+    known: set[str]
     done: int = 0
     _futures: deque[tuple[Call, Future[list[Fetched]]]] = field(default_factory=deque)
 
@@ -183,9 +185,9 @@ class _Run:
 
     def _excuse_empty(self, batch: list[Fetched]) -> None:
         """An empty answer is a failure only where the provider knows nothing at all of the symbol."""
-        known = self.held.known.union(a.symbol for a in batch if a.count)
+        self.known.update(a.symbol for a in batch if a.count)
         for answer in batch:
-            if isinstance(answer.fault, EmptyAnswer) and answer.symbol in known:
+            if isinstance(answer.fault, EmptyAnswer) and answer.symbol in self.known:
                 answer.error, answer.short = None, "empty: the provider has nothing of this kind"
 
 
@@ -204,7 +206,7 @@ def _start(layout: Layout, provider: Provider, wanted: Wanted, now: datetime) ->
         snapshot_before=snapshot,
         snapshot_after=snapshot,
     )
-    return _Run(provider, held, calls, report)
+    return _Run(provider, held, calls, report, set(held.known))
 
 
 def _labelled(answer: Fetched, request: Request) -> Fetched:

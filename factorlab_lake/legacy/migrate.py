@@ -14,12 +14,13 @@ from typing import Protocol
 import polars as pl
 
 from factorlab_lake.fetch.answers import Fetched
+from factorlab_lake.fetch.records import Shapes
 from factorlab_lake.ingest.batches import BATCH_RECORDS, batches
 from factorlab_lake.ingest.pipeline import land_batch
 from factorlab_lake.lake import files, snapshots
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.transaction import read_files, transaction
-from factorlab_lake.legacy.reader import CacheFile, Shapes, read, scan
+from factorlab_lake.legacy.reader import CacheFile, read, scan
 
 __all__ = ["MigrationReport", "Progress", "Run", "migrate", "plan"]
 

@@ -10,6 +10,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,11 +20,11 @@ import polars as pl
 
 from factorlab_lake.errors import InvalidInput, NotFound, UnreadableFile
 from factorlab_lake.fetch.answers import Fetched
-from factorlab_lake.fetch.records import frame_of, read_array
+from factorlab_lake.fetch.records import Shapes, check_names, decode, enclosed, frame_of, plain_frame
 from factorlab_lake.legacy.frames import tabulate
 from factorlab_lake.legacy.names import CacheName, parse_name
 
-__all__ = ["CacheFile", "Shapes", "read", "scan"]
+__all__ = ["CacheFile", "read", "scan"]
 
 _LEFTOVERS = {".lock": "leftover lock", ".tmp": "leftover of an interrupted write"}
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -57,10 +58,6 @@ def scan(root: str | os.PathLike[str], symbols: list[str] | None = None) -> list
             f"{base} holds no cache files{' of these symbols' if symbols else ''}.", path=str(base)
         )
     return sorted(found, key=lambda f: (f.name.symbol if f.name else "", f.path))
-
-
-# Columns of the files read last, by dataset: the next file of a dataset almost always has the same.
-Shapes = dict[str, dict[str, pl.DataType]]
 
 
 def read(file: CacheFile, known: AbstractSet[str] = frozenset(), shapes: Shapes | None = None) -> Fetched:
@@ -123,12 +120,19 @@ def _open(body: bytes, name: CacheName | None, answer: Fetched, shapes: Shapes) 
         raise UnreadableFile("name is not one of a cache entry")
     text = _decompress(body)
     envelope, records = _fast(text, name.dataset, shapes) or _careful(text, answer)
-    for field in records.columns:
-        if field == "*" or (field.startswith("^") and field.endswith("$")):
-            raise UnreadableFile(f"a field is called {field!r}, a pattern that would stand for other fields")
+    with _unreadable():
+        check_names(records)
     answer.fetched_at = _fetched_at(envelope.get("_cached_at"))
     answer.symbol = _symbol(envelope.get("_cache_key"), name)
     answer.records = records
+
+
+@contextmanager
+def _unreadable() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as fault:
+        raise UnreadableFile(str(fault)) from None
 
 
 def _decompress(body: bytes) -> bytes:
@@ -144,38 +148,15 @@ def _decompress(body: bytes) -> bytes:
 
 def _fast(text: bytes, dataset: str, shapes: Shapes) -> tuple[dict[str, Any], pl.DataFrame] | None:
     """Read a well-formed envelope by the vectorised reader; None when it is anything else."""
-    start, end = text.find(b'"data"'), text.rfind(b"]") + 1
-    start = text.find(b"[", start)
-    if b"true" in text or b"false" in text:
-        return None  # it would take them for numbers where a column has both
-    try:
-        envelope = json.loads(text[:start] + b"[]" + text[end:])
-    except (ValueError, RecursionError):
-        return None
-    if start < 0 or not isinstance(envelope, dict) or envelope.get("data") != []:
-        return None
-    records = read_array(text[start:end], shapes.get(dataset))
-    if records is None or records.width == 0 or any(t.is_nested() for t in records.schema.values()):
-        return None
-    shapes[dataset] = {n: pl.Float64() if t.is_numeric() else t for n, t in records.schema.items()}
-    return envelope, records
+    found = enclosed(text, "data")
+    records = None if found is None else plain_frame(found[1], dataset, shapes)
+    return None if found is None or records is None else (found[0], records)
 
 
 def _careful(text: bytes, answer: Fetched) -> tuple[dict[str, Any], pl.DataFrame]:
     """Read what the fast reader refuses: bare NaN, mixed records, cached frames; or say what is wrong."""
-    try:
-        envelope = json.loads(text)
-    except UnicodeDecodeError:
-        raise UnreadableFile("not text") from None
-    except json.JSONDecodeError as fault:
-        head = text.lstrip()[:1]
-        if head == b"<":
-            raise UnreadableFile("HTML or XML instead of JSON") from None
-        raise UnreadableFile(f"not JSON, or cut short ({fault})") from None
-    except RecursionError:
-        raise UnreadableFile("not JSON that can be read: nested too deeply") from None
-    except ValueError as fault:
-        raise UnreadableFile(f"JSON with a value that cannot be read ({fault})") from None
+    with _unreadable():
+        envelope = decode(text)
     if isinstance(envelope, dict) and "Error Message" in envelope:
         raise UnreadableFile(f"an error of the vendor saved as data: {str(envelope['Error Message'])[:80]}")
     if not isinstance(envelope, dict) or "data" not in envelope:
