@@ -86,20 +86,20 @@ def fetch(
     wanted: Wanted,
     *,
     program_version: str,
-    workers: int = 8,
+    now: datetime | None = None,
     progress: FetchProgress | None = None,
 ) -> FetchReport:
     """Ask for all that is due and land it; one request that fails never stops the others.
 
     Commits in batches, so a run that is cut off loses at most its last one, and memory does not grow with the
     number of symbols. A fault that no other call would escape, such as a refused key, ends the run: what was
-    answered by then lands.
+    answered by then lands. ``now`` is the moment at which it is decided what is due.
     """
     started, operation = time.perf_counter(), uuid.uuid4().hex
-    run = _start(layout, provider, wanted, datetime.now(UTC))
+    run = _start(layout, provider, wanted, now or datetime.now(UTC))
     report = run.report
     before = files.row_counts(layout, snapshots.latest(layout))
-    for batch in batches(run.answers(workers, progress), _BATCH_RECORDS, answers_at_most=_BATCH_ANSWERS):
+    for batch in batches(run.answers(progress), _BATCH_RECORDS, answers_at_most=_BATCH_ANSWERS):
         with transaction(
             layout,
             reason=f"fetch from {provider.name}: {_where(batch)}",
@@ -127,8 +127,9 @@ class _Run:
     done: int = 0
     _futures: deque[tuple[Call, Future[list[Fetched]]]] = field(default_factory=deque)
 
-    def answers(self, workers: int, progress: FetchProgress | None) -> Iterator[Fetched]:
+    def answers(self, progress: FetchProgress | None) -> Iterator[Fetched]:
         """Make the calls, some ahead of the one waited for, and yield the answers in the calls' order."""
+        workers = self.provider.calls_at_once
         pool = ThreadPoolExecutor(workers, thread_name_prefix="fetch")
         waiting = deque(self.calls)
         try:

@@ -32,6 +32,7 @@ class Scripted:
     faults: Callable[[Request], FetchFailed | None] = lambda _: None
     name: str = "fmp"
     calls_per_minute: float = 750.0
+    calls_at_once: int = 8
     datasets: dict[str, Offer] = field(default_factory=lambda: dict(OFFERS))
     asked: list[Request] = field(default_factory=list)
     closed: bool = False
