@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from factorlab_lake.fetch.provider import Provider
-    from factorlab_lake.ingest.due import Policy
+    from factorlab_lake.ingest.due import FetchPolicy
     from factorlab_lake.ingest.fetch_report import FetchProgress, FetchReport
     from factorlab_lake.legacy.migrate import MigrationReport, Progress
     from factorlab_lake.legacy.validate import ValidationReport
@@ -199,7 +199,7 @@ class Lake(Questions):
         *,
         what: Iterable[str] | None = None,
         since: DateLike | None = None,
-        policy: Policy | None = None,
+        policy: FetchPolicy | None = None,
         progress: FetchProgress | None = None,
     ) -> FetchReport:
         """Ask a provider for what the lake does not hold yet of some symbols, and land it.
@@ -230,7 +230,7 @@ class Lake(Questions):
         *,
         what: Iterable[str] | None = None,
         since: DateLike | None = None,
-        policy: Policy | None = None,
+        policy: FetchPolicy | None = None,
     ) -> FetchReport:
         """Return how many calls :meth:`fetch` would make and how long they take, without making any."""
         runs, wanted = import_module("factorlab_lake.ingest.fetch_run"), _wanted(symbols, what, since, policy)
@@ -356,7 +356,10 @@ def _rule_set() -> AvailabilityRule:
 
 
 def _wanted(
-    symbols: str | Iterable[str], what: Iterable[str] | None, since: DateLike | None, policy: Policy | None
+    symbols: str | Iterable[str],
+    what: Iterable[str] | None,
+    since: DateLike | None,
+    policy: FetchPolicy | None,
 ) -> Any:
     runs = import_module("factorlab_lake.ingest.fetch_run")
     return runs.Wanted(

@@ -15,7 +15,7 @@ from factorlab_lake.cli.edge import ERROR
 from factorlab_lake.cli.output import document_of
 from factorlab_lake.cli.progress import call_bar
 from factorlab_lake.errors import InvalidInput, NotFound
-from factorlab_lake.ingest.due import DEFAULT, Policy
+from factorlab_lake.ingest.due import DEFAULT, FetchPolicy
 
 if TYPE_CHECKING:
     from factorlab_lake.store import Lake
@@ -70,7 +70,7 @@ def fetch(
     wanted: dict[str, Any] = {
         "what": what,
         "since": since,
-        "policy": Policy(restatement_days=restatement_days, everything=everything),
+        "policy": FetchPolicy(restatement_days=restatement_days, everything=everything),
     }
     given = [*(symbols or []), *(_listed(file) if file else [])]
     if dry_run:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from factorlab_lake.fetch.provider import Offer, Period, Request
 from factorlab_lake.ingest.held import Held, Past
 
-__all__ = ["DEFAULT", "EARLIEST_REPORT_DAYS", "Policy", "due", "newest_settled"]
+__all__ = ["DEFAULT", "EARLIEST_REPORT_DAYS", "FetchPolicy", "due", "newest_settled"]
 
 NEW_YORK = ZoneInfo("America/New_York")
 SETTLED = time(18)  # in New York: by then the day's bars are final
@@ -25,7 +25,7 @@ _SATURDAY = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class FetchPolicy:
     """How often the same is asked for again.
 
     ``polling_days``: a quarter that may be out by now. ``restatement_days``: recent quarters, though no new
@@ -39,7 +39,7 @@ class Policy:
     everything: bool = False
 
 
-DEFAULT = Policy()
+DEFAULT = FetchPolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class _Asking:
     held: Held
     since: date | None
     now: datetime
-    policy: Policy
+    policy: FetchPolicy
 
     @property
     def past(self) -> Past | None:
@@ -71,7 +71,7 @@ def due(
     *,
     since: date | None,
     now: datetime,
-    policy: Policy = DEFAULT,
+    policy: FetchPolicy = DEFAULT,
 ) -> Iterator[Request]:
     """Yield what to ask for, symbol by symbol, of the datasets in ``offers``.
 

@@ -19,7 +19,7 @@ from factorlab_lake.errors import EmptyAnswer, FetchFailed, InvalidInput, neares
 from factorlab_lake.fetch.answers import Fetched
 from factorlab_lake.fetch.provider import Call, Offer, Provider, Request
 from factorlab_lake.ingest.batches import batches
-from factorlab_lake.ingest.due import DEFAULT, Policy, due
+from factorlab_lake.ingest.due import DEFAULT, FetchPolicy, due
 from factorlab_lake.ingest.fetch_report import FetchProgress, FetchReport
 from factorlab_lake.ingest.held import Held, held_of
 from factorlab_lake.ingest.pipeline import land_batch
@@ -55,7 +55,7 @@ class Wanted:
     symbols: Sequence[str]
     what: Sequence[str] = USUAL
     since: date | None = None
-    policy: Policy = DEFAULT
+    policy: FetchPolicy = DEFAULT
 
     def offers(self, provider: Provider) -> dict[str, Offer]:
         """Return the datasets to ask for; :class:`InvalidInput` for what is unknown or not offered."""

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from factorlab_lake.fetch.provider import Offer, Request
-from factorlab_lake.ingest.due import Policy, due, newest_settled
+from factorlab_lake.ingest.due import FetchPolicy, due, newest_settled
 from factorlab_lake.ingest.held import Held, Past
 
 PRICE = {"price": Offer(ranged=True)}
@@ -34,7 +34,7 @@ def asked(
     before: Past | None,
     now: datetime,
     since: date | None = None,
-    policy: Policy | None = None,
+    policy: FetchPolicy | None = None,
     spacing: float | None = None,
 ) -> list[Request]:
     """Return what is due of one symbol and dataset."""
@@ -45,7 +45,7 @@ def asked(
         {} if spacing is None else {("AAPL", "quarterly"): spacing},
         frozenset(),
     )
-    return list(due(["AAPL"], offers, held, since=since, now=now, policy=policy or Policy()))
+    return list(due(["AAPL"], offers, held, since=since, now=now, policy=policy or FetchPolicy()))
 
 
 def test_a_new_symbol_is_asked_for_from_the_start() -> None:
@@ -103,7 +103,7 @@ def test_restatements_are_looked_for_as_often_as_the_policy_says() -> None:
     """With seven days instead of thirty, a week is enough."""
     held = past(MONDAY_NIGHT - timedelta(days=8), "2010-03-27", "2020-12-26")
     assert asked(INCOME, held, MONDAY_NIGHT) == []
-    assert len(asked(INCOME, held, MONDAY_NIGHT, policy=Policy(restatement_days=7))) == 1
+    assert len(asked(INCOME, held, MONDAY_NIGHT, policy=FetchPolicy(restatement_days=7))) == 1
 
 
 def test_companies_that_report_half_years_are_not_polled_in_between() -> None:
@@ -125,7 +125,7 @@ def test_splits_are_refreshed_weekly() -> None:
 def test_everything_asks_whatever_is_held() -> None:
     """The policy ``everything`` asks as if the lake were empty."""
     held = past(MONDAY_NIGHT, "2010-01-04", "2021-03-29")
-    assert asked(PRICE, held, MONDAY_NIGHT, policy=Policy(everything=True)) == [Request("price", "AAPL")]
+    assert asked(PRICE, held, MONDAY_NIGHT, policy=FetchPolicy(everything=True)) == [Request("price", "AAPL")]
 
 
 @pytest.mark.parametrize(
