@@ -17,6 +17,7 @@ from factorlab_lake.cli.edge import FAULTS
 from factorlab_lake.cli.grids import CAPS, FACTORS
 from factorlab_lake.cli.output import Form, Output, document_of, records_of
 from factorlab_lake.cli.race import race
+from factorlab_lake.cli.serving import serve_sample
 from factorlab_lake.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -34,17 +35,29 @@ _DATES = {"start": "2020-04-30", "end": "2021-03-31", "freq": "ME"}
 def demo(
     ctx: typer.Context,
     sample: Annotated[Path, typer.Option(help="Folder of the sample data.")] = Path("data/sample"),
+    server: Annotated[
+        bool, typer.Option("--server", help="Serve the sample as the vendor would, until Ctrl-C.")
+    ] = False,
+    port: Annotated[
+        int | None, typer.Option(help="Of --server; else any that is free.", show_default=False)
+    ] = None,
 ) -> None:
     """Load the sample data, ask it, and compare with the old way.
 
     Can be run again: the lake stays, and nothing in it is new the second time. Exit code 0 only when every
-    record of the sample is in the lake and both ways give the same answers.
+    record of the sample is in the lake and both ways give the same answers. With --server it touches no lake,
+    but answers as FMP does, so that fetching can be tried without a key.
 
     Example: factorlab-lake demo --sample data/sample
     """
     output = options(ctx).output
     output.check_no_csv()
     _check_sample(sample)
+    if server:
+        serve_sample(sample / _CACHES[-1], sample / "splits.csv", port=port or 0, output=output)
+        return
+    if port is not None:
+        raise typer.BadParameter("only together with --server", param_hint="--port")
     lake = open_lake(ctx, create=True)
     _check_own(lake, sample)
     show = Show(output)

@@ -16,7 +16,7 @@ _BOM = "\ufeff"
 
 
 def text_of(world: World, endpoint: Endpoint, asked: Mapping[str, str]) -> str:
-    """Return the CSV: a BOM, spaces after the header's commas, a comma at its end, all quoted, a row twice."""
+    """Return the CSV: a BOM, spaces and a last comma in the header, everything quoted, a row twice."""
     fields = list(wire.names(endpoint.dataset, endpoint.generation))
     records = _CHOICE[endpoint.form](world, endpoint.dataset, asked)
     rows = [_line(fields, sent) for sent in wire.written(endpoint.dataset, records, endpoint.generation)]

@@ -12,7 +12,10 @@ __all__ = ["Company"]
 
 @dataclass(frozen=True, eq=False)
 class Company:
-    """A company from its seed: ``shares`` and ``first_close`` as on its first day, ``revenue`` a quarter's."""
+    """A company from its seed: ``shares`` and ``first_close`` as on its first day, ``revenue`` of a quarter.
+
+    ``dividend_yield`` is that of a quarter as a fraction, 0 for a company that pays nothing.
+    """
 
     symbol: str
     seed: int
@@ -22,15 +25,18 @@ class Company:
     shares: int
     first_close: float
     revenue: int
-    pays: bool
+    dividend_yield: float
 
     def dice(self, purpose: str) -> random.Random:
         """Return dice that fall the same each time, whatever else was thrown."""
         return random.Random(f"{self.seed} {purpose}")  # noqa: S311 - reproducible on purpose
 
-    def splits_after(self, day: date) -> float:
-        """Return how many of the last day's shares one share of a day has become."""
-        return prod((new / old for ex_date, new, old in self.splits if ex_date > day), start=1.0)
+    def splits_after(self) -> list[float]:
+        """Return for each day how many of the last day's shares one share of it has become."""
+        return [
+            prod((new / old for ex_date, new, old in self.splits if ex_date > day), start=1.0)
+            for day in self.days
+        ]
 
     @property
     def cik(self) -> str:

@@ -72,12 +72,12 @@ class Desk:
             return Answer(ERRORS["401"])
         wait_s = self.limit.admit(self.clock) if self.limit else None
         if wait_s is not None:
-            return Answer(replace(ERRORS["429"], headers={"Retry-After": str(int(wait_s) + 1)}), "limit")
+            refused = replace(ERRORS["429"], headers={"Retry-After": str(int(wait_s) + 1)})
+            return Answer(refused, "limit")
         if question.endpoint is None:
             return Answer(ERRORS["404"])
-        rule = self.faults.draw(
-            question.path, question.symbols, urlencode(sorted(question.parameters.items()))
-        )
+        asked = urlencode(sorted(question.parameters.items()))
+        rule = self.faults.draw(question.path, question.symbols, asked)
         if rule is None:
             return Answer(self._reply(question, question.endpoint, Shape(self.row_cap)))
         return self._faulty(question, question.endpoint, rule)
@@ -89,21 +89,20 @@ class Desk:
         cap = rule.rows if rule.kind == "row_cap" else self.row_cap
         reply = self._reply(question, endpoint, Shape(cap, duplicates=rule.kind == "duplicates"))
         if rule.kind == "cut_json":
-            reply = replace(reply, body=reply.body[: len(reply.body) // 2])
-        if rule.kind == "bom_csv":
+            reply = replace(reply, body=_cut(reply))
+        if rule.kind == "bom_csv" and not endpoint.bulk:
             reply = csv_reply(_as_csv(reply.body))
         return Answer(reply, rule.kind, self.delay_s if rule.kind == "slow" else 0.0)
 
     def _reply(self, question: Question, endpoint: Endpoint, shape: Shape) -> Reply:
-        bulk = endpoint.form.startswith("bulk_")
-        if not (bulk or question.symbols):
+        if not (endpoint.bulk or question.symbols):
             return ERRORS["400"]
         body = self.pages.body(endpoint, question.symbols, question.parameters, shape)
-        return csv_reply(body) if bulk else json_reply(body)
+        return csv_reply(body) if endpoint.bulk else json_reply(body)
 
 
 def _endpoint(path: str, parameters: Mapping[str, str]) -> tuple[Endpoint | None, tuple[str, ...]]:
-    """Return what a path serves, and the symbols asked for: the end of a path of v3, a parameter of stable."""
+    """Return what a path serves, and the symbols asked for: at the end of a path of v3, else a parameter."""
     known = wire.endpoints()
     found = known.get(path)
     if found is not None and found.generation == "stable":
@@ -116,13 +115,19 @@ def _endpoint(path: str, parameters: Mapping[str, str]) -> tuple[Endpoint | None
     return found, tuple(filter(None, unquote(last).split(",")))
 
 
+def _cut(reply: Reply) -> bytes:
+    """Return half of a body, of CSV to the middle of a cell: nothing could tell if it ended with a row."""
+    half = len(reply.body) // 2
+    return reply.body[: reply.body.rfind(b',"', 0, half) + 2 if "csv" in reply.content_type else half]
+
+
 def _as_csv(body: bytes) -> bytes:
-    """Return the rows of a JSON answer as CSV with a byte order mark, as an endpoint that changed its mind."""
-    rows = json.loads(body) if body[:1] == b"[" else []
+    """Return the rows of a JSON answer as CSV with a byte order mark: an endpoint that changed its mind."""
+    found = json.loads(body)
+    rows = found if isinstance(found, list) else found.get("historical", [])
     text = io.StringIO()
-    writer = csv.DictWriter(
-        text, list(rows[0]) if rows else ["symbol"], quoting=csv.QUOTE_ALL, extrasaction="ignore"
-    )
+    fields = list(rows[0]) if rows else ["symbol"]
+    writer = csv.DictWriter(text, fields, quoting=csv.QUOTE_ALL, extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode("utf-8-sig")

@@ -16,6 +16,8 @@ from factorlab_lake.fetch.fake_fmp.world import World
 __all__ = ["made_world"]
 
 _START, _END = date(2019, 1, 1), date(2021, 3, 31)
+_WEEKEND = (5, 6)
+_DAYS_BEFORE_SPLITS = 30
 _SPLITS = ((2, 1), (3, 1), (4, 1), (1, 10))
 _PLACES = (("Technology", "Software"), ("Healthcare", "Biotechnology"), ("Energy", "Oil & Gas"))
 
@@ -61,21 +63,20 @@ class _Made(Mapping[tuple[str, str], Sequence[Record]]):
 
 def _company(symbol: str, seed: int, start: date, end: date) -> Company:
     dice = random.Random(f"{seed} {symbol}")  # noqa: S311 - reproducible on purpose
-    days = [day for i in range((end - start).days + 1) if (day := start + timedelta(i)).weekday() < 5]  # noqa: PLR2004 - Saturday
-    splits = [
-        (day, *dice.choice(_SPLITS))
-        for day in sorted(dice.sample(days[30:], min(len(days[30:]), dice.choice((0, 0, 1, 2)))))
-    ]
+    calendar = [start + timedelta(i) for i in range((end - start).days + 1)]
+    days = [day for day in calendar if day.weekday() not in _WEEKEND]
+    later = days[_DAYS_BEFORE_SPLITS:]
+    ex_dates = sorted(dice.sample(later, min(len(later), dice.choice((0, 0, 1, 2)))))
     return Company(
         symbol=symbol,
         seed=dice.randrange(1 << 30),
         days=days,
-        splits=splits,
+        splits=[(day, *dice.choice(_SPLITS)) for day in ex_dates],
         year_end_month=dice.choice((6, 9, 12, 12)),
         shares=dice.randrange(20, 900) * 1_200_000,
         first_close=dice.uniform(20, 250),
         revenue=dice.randrange(100, 20_000) * 1_000_000,
-        pays=dice.random() < 0.6,  # noqa: PLR2004 - most do
+        dividend_yield=dice.choice((0, 0, 0.003, 0.005, 0.008)),
     )
 
 
@@ -86,17 +87,20 @@ def _profile_of(company: Company) -> list[Record]:
     cap = caps_of(company)[-1]["market_cap"]
     return [
         {
-            "symbol": company.symbol, "price": last["close_price"], "market_cap": cap, "beta": round(dice.uniform(0.4, 2), 3),
-            "last_dividend": 0, "range": f"{last['low_price']}-{last['high_price']}", "change": 0.5, "change_percentage": 0.4,
-            "volume": last["volume"], "average_volume": last["volume"], "company_name": f"{company.symbol} Made-up Corporation",
-            "currency": "USD", "cik": company.cik, "isin": f"US{number:09d}0", "cusip": f"{number:09d}",
-            "exchange_name": "NASDAQ Global Select", "exchange": "NASDAQ", "industry": industry, "sector": sector,
-            "website": "https://example.com", "description": "A company that does not exist, made for tests.",
-            "ceo": "A. Nobody", "country": "US", "full_time_employees": str(dice.randrange(100, 90_000)),
-            "phone": "000", "address": "1 Nowhere Street", "city": "Nowhere", "state": "CA", "zip": "00000",
-            "dcf_diff": 0.0, "dcf": last["close_price"], "image": "https://example.com/logo.png",
-            "ipo_date": company.days[0].isoformat(), "default_image": False, "is_etf": False,
-            "is_actively_trading": True, "is_adr": False, "is_fund": False,
+            "symbol": company.symbol, "company_name": f"{company.symbol} Made-up Corporation",
+            "cik": company.cik, "price": last["close_price"], "market_cap": cap,
+            "beta": round(dice.uniform(0.4, 2), 3), "last_dividend": 0, "change": last["change"],
+            "range": f"{last['low_price']}-{last['high_price']}",
+            "change_percentage": last["change_percent"], "volume": last["volume"],
+            "average_volume": last["volume"], "currency": "USD", "isin": f"US{number:09d}0",
+            "cusip": f"{number:09d}", "exchange_name": "NASDAQ Global Select", "exchange": "NASDAQ",
+            "industry": industry, "sector": sector, "website": "https://example.com", "country": "US",
+            "description": "A company that does not exist, made for tests.", "ceo": "A. Nobody",
+            "full_time_employees": str(dice.randrange(100, 90_000)), "phone": "000", "zip": "00000",
+            "address": "1 Nowhere Street", "city": "Nowhere", "state": "CA", "dcf_diff": 0.0,
+            "dcf": last["close_price"], "image": "https://example.com/logo.png", "default_image": False,
+            "ipo_date": company.days[0].isoformat(), "is_etf": False, "is_adr": False,
+            "is_fund": False, "is_actively_trading": True,
         }
     ]  # fmt: skip
 

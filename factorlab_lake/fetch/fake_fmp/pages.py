@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from factorlab_lake.fetch.fake_fmp.world import World
 
 __all__ = ["Pages", "Shape"]
 
+_COMPACT = json.JSONEncoder(separators=(",", ":")).encode
 _PERIODS = {"quarter": ("Q1", "Q2", "Q3", "Q4"), "annual": ("FY",)}
 
 
@@ -48,19 +49,23 @@ class Pages:
         self, endpoint: Endpoint, symbols: Sequence[str], asked: Mapping[str, str], shape: Shape
     ) -> bytes:
         """Return the body of an answer: JSON, or CSV from a bulk endpoint."""
-        if endpoint.form.startswith("bulk_"):
+        if endpoint.bulk:
             return self._bulk_body(endpoint, asked)
         found = {s: shape.of(self._chosen(endpoint, s, asked)) for s in symbols if self.world.knows(s)}
         if endpoint.form == "history" and found:
             return _histories(found, many=len(symbols) > 1)
         return b"[" + b",".join(row for rows in found.values() for row in rows) + b"]"
 
-    def warm(self, generation: str) -> None:
-        """Encode what single questions of a generation can ask for, so that answers take no time."""
-        for endpoint in wire.endpoints().values():
-            if endpoint.generation == generation and not endpoint.form.startswith("bulk_"):
-                for symbol in self.world.symbols:
-                    self._all(endpoint, symbol)
+    def warm(self, generation: str, datasets: Collection[str]) -> None:
+        """Encode what single questions about these datasets can ask for, so that answers take no time."""
+        asked = [
+            endpoint
+            for endpoint in wire.endpoints().values()
+            if (endpoint.generation == generation and endpoint.dataset in datasets) and not endpoint.bulk
+        ]
+        for symbol in self.world.symbols:
+            for endpoint in asked:
+                self._all(endpoint, symbol)
 
     def _chosen(self, endpoint: Endpoint, symbol: str, asked: Mapping[str, str]) -> list[bytes]:
         rows: Iterator[_Row] = iter(self._all(endpoint, symbol))
@@ -90,7 +95,7 @@ class Pages:
 
 def _encoded(record: Record, sent: Record) -> _Row:
     day = str(record.get("fiscal_date") or record.get("date") or "")
-    return _Row(day, str(record.get("fiscal_period") or ""), json.dumps(sent, separators=(",", ":")).encode())
+    return _Row(day, str(record.get("fiscal_period") or ""), _COMPACT(sent).encode())
 
 
 def _histories(found: dict[str, list[bytes]], *, many: bool) -> bytes:

@@ -40,21 +40,22 @@ _LIMIT = f"Limit Reach . Please upgrade your plan or visit our documentation for
 ERRORS: dict[str, Reply] = {
     "401": _message(
         401,
-        f"Invalid API KEY. Feel free to create a Free API Key or visit {_SITE}faqs?search=why-is-my-api-key-invalid "
-        "for more information.",
+        "Invalid API KEY. Feel free to create a Free API Key or visit "
+        f"{_SITE}faqs?search=why-is-my-api-key-invalid for more information.",
     ),
     "402": Reply(
         402,
-        b"Premium Query Parameter: 'Special Endpoint : This value set for 'symbol' is not available under your "
-        b"current subscription please visit our subscription page to upgrade your plan at https://financialmo",
+        b"Premium Query Parameter: 'Special Endpoint : This value set for 'symbol' is not available under "
+        b"your current subscription please visit our subscription page to upgrade your plan at https://financialmo",
     ),
     "403_exclusive": _message(
         403, "Exclusive Endpoint : This endpoint is not available under your current subscription"
     ),
     "403_legacy": _message(
         403,
-        "Legacy Endpoint : Due to Legacy endpoints being no longer supported - This endpoint is only available for "
-        "legacy users who have valid subscriptions prior August 31, 2025. Please visit our documentation page "
+        "Legacy Endpoint : Due to Legacy endpoints being no longer supported - This endpoint is only "
+        "available for legacy users who have valid subscriptions prior August 31, 2025. Please visit our "
+        "documentation page "
         f"{_SITE}developer/docs for our current APIs.",
     ),
     "429": _message(429, _LIMIT),

@@ -31,7 +31,7 @@ def send(handler: BaseHTTPRequestHandler, reply: Reply, fault: str | None) -> No
 
 
 def _head(handler: BaseHTTPRequestHandler, reply: Reply) -> bytes:
-    phrase = handler.responses.get(reply.status, ("", ""))[0]  # type: ignore[call-overload]  # keyed by status
+    phrase = handler.responses.get(reply.status, ("", ""))[0]
     lines = [
         f"HTTP/1.1 {reply.status} {phrase}",
         f"Date: {handler.date_time_string()}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -92,9 +92,9 @@ class FakeFmp:
         """The most requests that were being answered at one time."""
         return self._busy.most
 
-    def warm(self, generation: str = "stable") -> None:
-        """Encode all answers of a generation now, so that measurements wait for the latency alone."""
-        self._current().warm(generation)
+    def warm(self, datasets: Collection[str], generation: str = "stable") -> None:
+        """Encode all answers about some datasets now, so that measurements wait for the latency alone."""
+        self._current().warm(generation, datasets)
 
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
         """Answer one request of a connection."""

@@ -14,7 +14,7 @@ from factorlab_lake.fetch import field_maps
 __all__ = ["Endpoint", "Record", "endpoints", "names", "read", "written"]
 
 Record = dict[str, Any]
-_FOREIGN = "\0"  # marks a field without a column, kept for the generation that sent it
+_FOREIGN = "\0"  # marks fields without a column, kept for the generation that sent them
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,11 @@ class Endpoint:
     generation: str
     dataset: str
     form: str
+
+    @property
+    def bulk(self) -> bool:
+        """Whether it answers with CSV of all symbols."""
+        return self.form.startswith("bulk_")
 
 
 @cache
@@ -54,21 +59,23 @@ def names(dataset: str, generation: str) -> dict[str, str]:
 def read(dataset: str, records: Iterable[Record], generation: str = "v3") -> list[Record]:
     """Return wire records in the lake's words. Fields without a column are kept for their generation."""
     known = names(dataset, generation)
-    return [
-        {known.get(field, f"{generation}{_FOREIGN}{field}"): _number(value) for field, value in each.items()}
-        for each in records
-    ]
+    return [_in_columns(each, known, generation) for each in records]
 
 
 def written(dataset: str, records: Iterable[Record], generation: str) -> list[Record]:
     """Return records as a generation sends them; what it has no field for is not sent."""
     known = names(dataset, generation).items()
-    mark = generation + _FOREIGN
+    foreign = _FOREIGN + generation
     return [
-        {field: each[column] for field, column in known if column in each}
-        | {name.removeprefix(mark): value for name, value in each.items() if name.startswith(mark)}
+        {field: each[column] for field, column in known if column in each} | each.get(foreign, {})
         for each in records
     ]
+
+
+def _in_columns(sent: Record, known: dict[str, str], generation: str) -> Record:
+    record = {known[field]: _number(value) for field, value in sent.items() if field in known}
+    rest = {field: value for field, value in sent.items() if field not in known}
+    return record | {_FOREIGN + generation: rest} if rest else record
 
 
 def _number(value: Any) -> Any:

@@ -23,9 +23,9 @@ class World:
     """Records by (dataset, symbol), seen as of ``today``.
 
     Datasets are called as in the lake (``income``, ``price``, …) and fields as its columns; whether a
-    statement is a quarter or a year, it says itself. Prices and share counts on the shelves count every split up to
-    ``basis``, and are answered on the basis of ``today``. Of a period with several records, the one accepted
-    last is answered. Worlds do not change: :meth:`at` and :meth:`put` return others.
+    statement is a quarter or a year, it says itself. Prices and share counts on the shelves count every
+    split up to ``basis``, and are answered on the basis of ``today``. Of a period with several records, the
+    one accepted last is answered. Worlds do not change: :meth:`at` and :meth:`put` return others.
     """
 
     shelves: Shelves

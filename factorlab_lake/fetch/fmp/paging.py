@@ -12,11 +12,10 @@ from factorlab_lake.fetch.fmp.endpoints import EARLIEST, Endpoint, Question
 
 __all__ = ["joined", "oldest_day", "page_back", "reaches", "short_rows"]
 
-# The first day of a range may fall into a closure of the exchange; the longest on record lasted longer than
-# this only in 1914 and 1933.
-_CLOSED_DAYS = 10
+_WEEKEND = (5, 6)
+_CLOSED_DAYS = 10  # an exchange seldom closes for longer: a history that starts so late is whole
 _PAGES = 100
-_ROUND = 10
+_ROUND = 5
 _PLAN_YEARS = (1, 2, 3, 5, 10, 15, 20, 25, 30)
 _PLAN_DAYS = 4
 _FREE_ROWS = 5  # statements that the free plan gives, whatever is asked
@@ -35,8 +34,15 @@ def oldest_day(records: pl.DataFrame) -> date | None:
 
 
 def reaches(day: date | None, start: date) -> bool:
-    """Whether records from ``day`` on hold all there can be from ``start`` on."""
-    return day is not None and day <= start + timedelta(days=_CLOSED_DAYS)
+    """Whether records from ``day`` on hold all there can be from ``start`` on: only weekends lie between.
+
+    >>> reaches(date(2026, 11, 23), date(2026, 11, 21)), reaches(date(2026, 11, 23), date(2026, 11, 20))
+    (True, False)
+    """
+    if day is None or (day - start).days > len(_WEEKEND):
+        return False
+    between = (start + timedelta(days=i) for i in range((day - start).days))
+    return all(each.weekday() in _WEEKEND for each in between)
 
 
 def page_back(
@@ -47,15 +53,14 @@ def page_back(
     Returns all records, and why they are short of the start when the provider should have more.
     """
     start, until = (date.fromisoformat(question.parameters[name]) for name in ("from", "to"))
-    pages, oldest = [first], oldest_day(first)
-    last = first
+    pages, last, oldest = [first], first, oldest_day(first)
     while oldest and not reaches(oldest, start) and _maybe_cut(last, oldest, until, endpoint):
         before = question.parameters | {"to": (oldest - timedelta(days=1)).isoformat()}
         last = ask(replace(question, parameters=before))
         page = _without(last, pages[-1])
-        if page.is_empty():
-            break
         earlier = oldest_day(page)
+        if earlier is None and last.height < first.height:
+            break  # nothing, or nothing new: there is no more
         if earlier is None or earlier >= oldest or len(pages) >= _PAGES:
             return joined(pages), f"reaches back to {oldest} only: the provider gave no older rows when asked"
         pages.append(page)
@@ -104,7 +109,9 @@ def _without(page: pl.DataFrame, newer: pl.DataFrame) -> pl.DataFrame:
 
 
 def _of_the_plan(oldest: date | None, start: date, until: date) -> str | None:
-    years = None if oldest is None or reaches(oldest, start) else _plan_years(oldest, until)
+    if oldest is None or oldest <= start + timedelta(days=_CLOSED_DAYS):
+        return None
+    years = _plan_years(oldest, until)
     if years is None:
         return None
     return f"reaches back to {oldest} only, {years} years: the plan may give no more"
