@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from factorlab_lake.errors import LakeError
-    from factorlab_lake.ingest.due import FetchPolicy
+    from factorlab_lake.ingest.policy import FetchPolicy
     from factorlab_lake.store import Lake
     from factorlab_lake.store import open_lake as open
 
@@ -20,7 +20,7 @@ __all__ = ["FetchPolicy", "Lake", "LakeError", "open"]
 
 # Loaded when first used, so that importing the package costs next to nothing.
 _HOMES = {
-    "FetchPolicy": ("ingest.due", "FetchPolicy"),
+    "FetchPolicy": ("ingest.policy", "FetchPolicy"),
     "Lake": ("store", "Lake"),
     "LakeError": ("errors", "LakeError"),
     "open": ("store", "open_lake"),

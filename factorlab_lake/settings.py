@@ -42,11 +42,11 @@ class FmpSettings(BaseSettings):
 
     ``api_key``: the account's key, never shown. ``base_url``: where the API is. ``api_generation``:
     ``stable``, or ``v3`` for accounts opened before 2025-08-31. ``calls_per_minute``: the plan's limit, kept
-    over any 60 seconds by all threads of a process together. ``calls_at_once``: calls under way at a time. ``timeout_s``: how long one read from the
-    server may take. ``tries``: how often a call is made at most when it fails in a way that may pass.
-    ``retry_wait_s``: the wait before the second try, doubled each time. ``longest_wait_s``: what the server
-    may ask to wait at most; beyond it the call fails. ``bulk_saves``: a bulk file is asked for where it
-    stands for at least so many calls; 0 for never.
+    over any 60 seconds by all threads of a process together. ``calls_at_once``: calls under way at a time.
+    ``timeout_s``: how long one read from the server may take. ``tries``: how often a call is made at most
+    when it fails in a way that may pass. ``retry_wait_s``: the wait before the second try, doubled each time.
+    ``longest_wait_s``: what the server may ask to wait at most; beyond it the call fails. ``bulk_saves``: a
+    bulk file is asked for where it stands for at least so many calls; 0 for never.
     """
 
     # A fault of a setting must not repeat what was given: it may be the key.

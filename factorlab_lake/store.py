@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from factorlab_lake.fetch.provider import Provider
-    from factorlab_lake.ingest.due import FetchPolicy
     from factorlab_lake.ingest.fetch_report import FetchProgress, FetchReport
+    from factorlab_lake.ingest.policy import FetchPolicy
     from factorlab_lake.legacy.migrate import MigrationReport, Progress
     from factorlab_lake.legacy.validate import ValidationReport
 

@@ -15,7 +15,7 @@ from factorlab_lake.cli.edge import ERROR
 from factorlab_lake.cli.output import document_of
 from factorlab_lake.cli.progress import call_bar
 from factorlab_lake.errors import InvalidInput, NotFound
-from factorlab_lake.ingest.due import DEFAULT, FetchPolicy
+from factorlab_lake.ingest.policy import DEFAULT, FetchPolicy
 
 if TYPE_CHECKING:
     from factorlab_lake.store import Lake
@@ -63,7 +63,7 @@ def fetch(
     is read from FMP_API_KEY. Can be cut off and run again: what has landed is not asked for twice. A request
     that fails is listed with the reason and ends the command with exit code 1; all else has landed.
 
-    Example: factorlab-lake fetch AAPL MSFT --what prices --since 2020-01-01 --dry-run
+    Example: factorlab-lake fetch AAPL MSFT --what prices --dry-run
     """
     output = options(ctx).output
     output.check_no_csv()

@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 
 from factorlab_lake.fetch.provider import Offer, Period, Request
 from factorlab_lake.ingest.held import Held, Past
+from factorlab_lake.ingest.policy import DEFAULT, FetchPolicy
 
-__all__ = ["DEFAULT", "EARLIEST_REPORT_DAYS", "FetchPolicy", "due", "newest_settled"]
+__all__ = ["due", "newest_settled"]
 
 NEW_YORK = ZoneInfo("America/New_York")
 SETTLED = time(18)  # in New York: by then the day's bars are final
@@ -22,24 +23,6 @@ OVERLAP_DAYS = 7  # bars asked for again with the new ones: they show whether a 
 RECENT_DAYS = 400  # how far back restatements are looked for
 EARLIEST_REPORT_DAYS = 10  # after a period's end; hardly a company reports earlier
 _SATURDAY = 5
-
-
-@dataclass(frozen=True, slots=True)
-class FetchPolicy:
-    """How often the same is asked for again.
-
-    ``polling_days``: a quarter that may be out by now. ``restatement_days``: recent quarters, though no new
-    one can be out. ``refresh_days``: splits, dividends and profiles; splits are asked for at once, too, where
-    bars show that there was one. ``everything`` asks for all of it, whatever the lake holds.
-    """
-
-    polling_days: int = 1
-    restatement_days: int = 30
-    refresh_days: int = 7
-    everything: bool = False
-
-
-DEFAULT = FetchPolicy()
 
 
 @dataclass(frozen=True, slots=True)

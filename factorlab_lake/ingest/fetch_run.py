@@ -19,10 +19,11 @@ from factorlab_lake.errors import EmptyAnswer, FetchFailed, InvalidInput, neares
 from factorlab_lake.fetch.answers import Fetched
 from factorlab_lake.fetch.provider import Call, Offer, Provider, Request
 from factorlab_lake.ingest.batches import batches
-from factorlab_lake.ingest.due import DEFAULT, FetchPolicy, due
+from factorlab_lake.ingest.due import due
 from factorlab_lake.ingest.fetch_report import FetchProgress, FetchReport
 from factorlab_lake.ingest.held import Held, held_of
 from factorlab_lake.ingest.pipeline import land_batch
+from factorlab_lake.ingest.policy import DEFAULT, FetchPolicy
 from factorlab_lake.ingest.rebased import hints_at_split
 from factorlab_lake.lake import files, snapshots
 from factorlab_lake.lake.layout import Layout
@@ -182,7 +183,9 @@ class _Run:
         for answer in batch:
             self.report.note(answer)
         self.report.rebased += hints
-        self.report.rejected += land_batch(tx, batch).rejected
+        # A refused key says nothing of what was asked.
+        lasting = [a for a in batch if a.fault is None or not a.fault.fatal]
+        self.report.rejected += land_batch(tx, lasting).rejected
 
     def _excuse_empty(self, batch: list[Fetched]) -> None:
         """An empty answer is a failure only where the provider knows nothing at all of the symbol."""

@@ -14,8 +14,9 @@ from tests.support import ROOT, run_python
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # it is a group
 
 EXPECTED = {
-    "caps", "demo", "explain", "export", "factors", "history", "init", "load", "lookahead", "migrate",
-    "prices", "quarters", "ratios", "rollback", "sql", "statements", "status", "ttm", "validate",
+    "caps", "demo", "explain", "export", "factors", "fetch", "history", "init", "load", "lookahead",
+    "migrate", "prices", "quarters", "ratios", "rollback", "sql", "statements", "status", "ttm",
+    "validate",
 }  # fmt: skip
 
 

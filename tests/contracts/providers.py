@@ -20,7 +20,7 @@ from polars.testing import assert_frame_equal
 from factorlab_lake.errors import FetchFailed
 from factorlab_lake.fetch.answers import Fetched
 from factorlab_lake.fetch.provider import Call, Provider, Request
-from factorlab_lake.ingest.normalize import DATASETS
+from factorlab_lake.schema import DATASETS
 
 __all__ = ["ProviderContract", "Subject", "answers_of"]
 
@@ -86,6 +86,7 @@ class ProviderContract:
         assert subject.provider.datasets
         assert set(subject.provider.datasets) <= set(DATASETS) | _CHECKS
         assert subject.provider.calls_per_minute > 0
+        assert subject.provider.calls_at_once > 0
 
     def test_a_plan_holds_every_request_once(self, subject: Subject) -> None:
         """Nothing is forgotten and nothing is asked twice, with and without a start."""

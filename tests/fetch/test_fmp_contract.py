@@ -28,6 +28,7 @@ class Memory:
 
     name: str = "memory"
     calls_per_minute: float = 60_000.0
+    calls_at_once: int = 4
     datasets: Mapping[str, Offer] = field(
         default_factory=lambda: {"price": Offer(ranged=True), "split": Offer()}
     )

@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from factorlab_lake.fetch.provider import Offer, Request
-from factorlab_lake.ingest.due import FetchPolicy, due, newest_settled
+from factorlab_lake.ingest.due import due, newest_settled
 from factorlab_lake.ingest.held import Held, Past
+from factorlab_lake.ingest.policy import FetchPolicy
 
 PRICE = {"price": Offer(ranged=True)}
 INCOME = {"income": Offer(("quarterly",))}

@@ -13,7 +13,6 @@ import factorlab_lake as fl
 from factorlab_lake.errors import InvalidInput, KeyRefused, NotInPlan, Unavailable
 from factorlab_lake.fetch.provider import Offer, Request
 from factorlab_lake.ingest import fetch_run
-from factorlab_lake.ingest.due import FetchPolicy
 from factorlab_lake.ingest.pipeline import land_batch
 from factorlab_lake.lake import layout as layouts
 from factorlab_lake.lake.transaction import transaction
@@ -270,7 +269,7 @@ def test_everything_again_reports_a_rebased_history_as_rebased(tmp_path: Path) -
     provider.records = {("price", "AAPL", None): [bar(d, (100.0 + i) / 4) for i, d in enumerate(days)]}
     provider.records["split", "AAPL", None] = [{"date": "2021-03-29", "numerator": 4, "denominator": 1}]
     provider.now = datetime(2021, 3, 29, 23, tzinfo=UTC)
-    lake.fetch(provider, "AAPL", what=["prices", "splits"], policy=FetchPolicy(everything=True))
+    lake.fetch(provider, "AAPL", what=["prices", "splits"], policy=fl.FetchPolicy(everything=True))
     kinds = lake.sql("SELECT change_kind, count(*) FROM price_revisions GROUP BY ALL").rows()
     assert kinds == [("split_rebase", len(days))]
 
