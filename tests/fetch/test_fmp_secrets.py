@@ -108,19 +108,12 @@ def test_the_vendor_gets_the_key_where_it_wants_it(generation: str) -> None:
     assert KEY not in answer.parameters + answer.endpoint
 
 
-def test_a_key_in_a_vendors_text_is_struck_out_however_it_is_written() -> None:
-    """As it is, and as addresses write it."""
-    odd = "a+b/c=d"
-    client = Client(fmp_settings(api_key=odd), httpx.MockTransport(lambda _: httpx.Response(200)))
-    assert client.redact(f"{odd} a%2Bb%2Fc%3Dd") == "*** ***"
-    client.close()
-
-
 @pytest.mark.parametrize(
     ("wrong", "names"),
     [
         ({"api_key": f"{KEY} {KEY}"}, "FMP_API_KEY"),
         ({"api_key": f"{KEY}é"}, "FMP_API_KEY"),
+        ({"api_key": f"{KEY}/x"}, "FMP_API_KEY"),
         ({"base_url": f"https://{KEY}@example.test"}, "FMP_BASE_URL"),
         ({"base_url": f"https://example.test/?apikey={KEY}"}, "FMP_BASE_URL"),
         ({"base_url": KEY}, "FMP_BASE_URL"),
