@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr, ValidationError
 from rich.console import Console
 from rich.traceback import Traceback
 
@@ -127,6 +128,13 @@ def test_a_wrong_setting_is_named_and_not_shown(wrong: dict[str, str], names: st
     with pytest.raises(InvalidInput, match=names) as caught:
         fmp_settings(**wrong)
     assert KEY not in "".join(traceback.format_exception(caught.value))
+
+
+def test_the_settings_class_itself_shows_no_key_either() -> None:
+    """Whoever makes the settings without the function gets pydantic's error, without what was given."""
+    with pytest.raises(ValidationError) as caught:
+        FmpSettings(api_key=SecretStr("x"), base_url=f"https://{KEY}@example.test")
+    assert KEY not in str(caught.value)
 
 
 def test_settings_come_from_the_environment_and_arguments_win(

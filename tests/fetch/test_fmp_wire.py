@@ -13,6 +13,7 @@ import pytest
 
 from factorlab_lake.errors import BadAnswer
 from factorlab_lake.fetch.fake_fmp import PASSING, FakeFmp, Faults, made_world
+from factorlab_lake.fetch.field_maps import fields
 from factorlab_lake.fetch.fmp import FmpProvider
 from factorlab_lake.fetch.fmp.endpoints import endpoints
 from factorlab_lake.fetch.provider import Request
@@ -113,6 +114,12 @@ def test_endpoints_of_both_generations_offer_the_same_datasets() -> None:
     """But for bars as traded, which the old generation never had."""
     assert set(endpoints("stable")) - set(endpoints("v3")) == {"price_unadjusted"}
     assert set(endpoints("v3")) <= set(endpoints("stable"))
+
+
+@pytest.mark.parametrize("generation", ["stable", "v3"])
+def test_every_endpoint_has_its_fields(generation: str) -> None:
+    """A dataset whose fields nobody named would land in ``extra``; ratios are kept as they come."""
+    assert [d for d in endpoints(generation) if d != "ratios" and not fields(d, generation)] == []
 
 
 def _everything(fmp: FmpProvider, names: Sequence[str]) -> list[pl.DataFrame]:

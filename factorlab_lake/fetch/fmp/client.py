@@ -58,6 +58,10 @@ class Client:
             response = self._http.get(question.path, params=question.parameters)
         except httpx.HTTPError as error:
             fault = _lost(error, asked, self.redact)
+        except RuntimeError:
+            if not self._http.is_closed:
+                raise
+            fault = Unavailable(f"{asked}: the provider was closed. Open a new one.", retryable=False)
         else:
             return Reply(response.status_code, response.content, response.headers.get("Retry-After"))
         # Raised here, so that the error of httpx, whose traceback holds the request, is not its context.
