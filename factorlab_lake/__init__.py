@@ -12,13 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from factorlab_lake.errors import LakeError
+    from factorlab_lake.ingest.due import FetchPolicy
     from factorlab_lake.store import Lake
     from factorlab_lake.store import open_lake as open
 
-__all__ = ["Lake", "LakeError", "open"]
+__all__ = ["FetchPolicy", "Lake", "LakeError", "open"]
 
 # Loaded when first used, so that importing the package costs next to nothing.
-_HOMES = {"Lake": ("store", "Lake"), "LakeError": ("errors", "LakeError"), "open": ("store", "open_lake")}
+_HOMES = {
+    "FetchPolicy": ("ingest.due", "FetchPolicy"),
+    "Lake": ("store", "Lake"),
+    "LakeError": ("errors", "LakeError"),
+    "open": ("store", "open_lake"),
+}
 
 
 def __getattr__(name: str) -> Any:

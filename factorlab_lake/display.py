@@ -16,12 +16,15 @@ from rich.text import Text
 if TYPE_CHECKING:
     import polars as pl
 
+    from factorlab_lake.ingest.fetch_report import FetchReport
     from factorlab_lake.legacy.migrate import MigrationReport
     from factorlab_lake.legacy.validate import ValidationReport
 
 __all__ = [
     "Column",
     "columns_of",
+    "fetch_lines",
+    "fetch_plan_lines",
     "footer",
     "load_line",
     "migration_lines",
@@ -34,6 +37,7 @@ _LONGEST_CELL, _SHORTEST_CUT = 100, 20
 _MOST_LINES, _MOST_NAMES = 50, 8
 _IN_BILLIONS, _LARGE, _TINY = 1e11, 1e5, 0.01  # sizes from, or up to, which numbers are written otherwise
 _GROUPED = 10_000  # below it a number may be a year
+_MINUTE, _FEW_SECONDS = 60, 10
 _GAP = 3  # what a box puts between two columns
 
 
@@ -107,14 +111,35 @@ def migration_lines(report: MigrationReport, *, dry_run: bool = False) -> Iterat
     if dry_run:
         yield "landed    nothing: this was a dry run"
     else:
-        new = ", ".join(f"{name} {rows:,}" for name, rows in report.new.items() if rows)
-        yield f"new       {new or 'nothing'}"
+        yield f"new       {_gained(report.new)}"
         yield f"equal     {report.equal:,} records said nothing that the lake did not hold"
         yield f"rejected  {report.rejected:,} records"
         yield f"snapshot  {report.snapshot_before} → {report.snapshot_after}"
     yield from _some(f"skipped   {file}: {why}" for file, why in report.skipped)
     yield from _some(f"fault     {file}: {why}" for file, why in report.faults)
     yield from _some(f"reject    {file}, record {at}: {why}" for file, at, why in report.rejects)
+
+
+def fetch_plan_lines(report: FetchReport) -> Iterator[str]:
+    """Say how many calls a run of fetching would make, and how long they take."""
+    yield f"due       {report.requests:,} requests for {report.symbols:,} symbols"
+    yield f"calls     {report.calls_planned:,}, {_duration(report.planned_s)} by the provider's limit"
+    yield "landed    nothing: this was a dry run"
+
+
+def fetch_lines(report: FetchReport) -> Iterator[str]:
+    """Say what a run of fetching asked, landed and could not get."""
+    yield f"asked     {report.requests:,} requests for {report.symbols:,} symbols, {report.calls:,} calls"
+    yield f"received  {report.records:,} records in {_duration(report.seconds)}, {report.rejected:,} rejected"
+    yield f"new       {_gained(report.new)}"
+    yield f"snapshot  {report.snapshot_before} → {report.snapshot_after}"
+    if report.rebased:
+        yield f"re-based  {', '.join(report.rebased)}: bars differ from those held as after a split"
+    yield from _some(f"empty     {symbol} {dataset}: {why}" for symbol, dataset, why in report.empty)
+    yield from _some(f"short     {symbol} {dataset}: {why}" for symbol, dataset, why in report.short)
+    yield from _some(f"failed    {symbol} {dataset}: {why}" for symbol, dataset, _, why in report.failures)
+    if report.stopped:
+        yield f"stopped   {report.stopped}"
 
 
 def validation_lines(report: ValidationReport) -> Iterator[str]:
@@ -131,6 +156,18 @@ def validation_lines(report: ValidationReport) -> Iterator[str]:
 def _reading(files: int, records: int, seconds: float) -> str:
     rate = f" in {seconds:.1f} s ({records / seconds:,.0f} records/s)" if seconds and records else ""
     return f"{files:,} files, {records:,} records{rate}"
+
+
+def _gained(new: dict[str, int]) -> str:
+    return ", ".join(f"{name} {rows:,}" for name, rows in new.items() if rows) or "nothing"
+
+
+def _duration(seconds: float) -> str:
+    """Say how long something takes: 0.4 s, 12 s, 3 min 20 s, 1 h 5 min."""
+    if seconds < _MINUTE:
+        return f"{seconds:.0f} s" if seconds >= _FEW_SECONDS else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    return f"{minutes} min {rest} s" if minutes < _MINUTE else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _some(lines: Iterable[str]) -> Iterator[str]:

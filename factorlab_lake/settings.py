@@ -43,7 +43,7 @@ class FmpSettings(BaseSettings):
 
     ``api_key``: the account's key, never shown. ``base_url``: where the API is. ``api_generation``:
     ``stable``, or ``v3`` for accounts opened before 2025-08-31. ``calls_per_minute``: the plan's limit, kept
-    over any 60 seconds by all threads of a process together. ``timeout_s``: how long one read from the
+    over any 60 seconds by all threads of a process together. ``calls_at_once``: calls under way at a time. ``timeout_s``: how long one read from the
     server may take. ``tries``: how often a call is made at most when it fails in a way that may pass.
     ``retry_wait_s``: the wait before the second try, doubled each time. ``longest_wait_s``: what the server
     may ask to wait at most; beyond it the call fails. ``bulk_saves``: a bulk file is asked for where it
@@ -59,6 +59,7 @@ class FmpSettings(BaseSettings):
     base_url: str = "https://financialmodelingprep.com"
     api_generation: Literal["stable", "v3"] = "stable"
     calls_per_minute: int = Field(default=750, ge=1)
+    calls_at_once: int = Field(default=8, ge=1, le=64)
     timeout_s: float = Field(default=30.0, gt=0)
     tries: int = Field(default=5, ge=1)
     retry_wait_s: float = Field(default=0.5, ge=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from factorlab_lake.cli.app import app
 from factorlab_lake.cli.changing import init, load, migrate, rollback, validate
 from factorlab_lake.cli.demo import demo
+from factorlab_lake.cli.fetching import fetch
 from factorlab_lake.cli.grids import caps, explain, factors, lookahead, ttm
 from factorlab_lake.cli.reading import export, history, prices, quarters, ratios, sql, statements, status
 
@@ -16,6 +17,7 @@ for command in (
     migrate,
     validate,
     rollback,
+    fetch,
     load,
     status,
     history,

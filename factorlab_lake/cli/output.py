@@ -23,6 +23,7 @@ from factorlab_lake.schema import TABLES
 if TYPE_CHECKING:
     import polars as pl
 
+    from factorlab_lake.ingest.fetch_report import FetchReport
     from factorlab_lake.legacy.migrate import MigrationReport
     from factorlab_lake.legacy.validate import ValidationReport
 
@@ -32,6 +33,9 @@ _LISTS = {
     "skipped": ("file", "reason"),
     "faults": ("file", "reason"),
     "rejects": ("file", "position", "reason"),
+    "failures": ("symbol", "dataset", "error", "message"),
+    "short": ("symbol", "dataset", "reason"),
+    "empty": ("symbol", "dataset", "reason"),
 }
 _MOST_RICH_ROWS = 500  # rich takes a millisecond for each
 
@@ -93,7 +97,7 @@ def _says_something(frame: pl.DataFrame, name: str) -> bool:
     return name != "reason" or frame[name].null_count() < frame.height
 
 
-def document_of(report: MigrationReport | ValidationReport) -> dict[str, Any]:
+def document_of(report: MigrationReport | ValidationReport | FetchReport) -> dict[str, Any]:
     """Return a report as JSON can hold it, with names for what its lists hold."""
     document = asdict(report) | {"clean": report.clean}
     for part, names in _LISTS.items():

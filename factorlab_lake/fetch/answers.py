@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -18,7 +19,8 @@ class Fetched:
 
     ``records`` is None when nothing could be read; ``error`` then says why, and ``fault`` is the typed error
     of a provider. ``broken`` are records that are no objects at all, as ``(position, reason, text)``.
-    ``short`` says why an answer does not reach as far back as was asked. ``parameters`` is JSON, no secrets.
+    ``fields`` are the lake's columns by the provider's fields, FMP's when None. ``short`` says in what a good
+    answer falls short of what was asked. ``parameters`` are JSON, without secrets.
     """
 
     fetch_id: str
@@ -30,6 +32,7 @@ class Fetched:
     parameters: str
     records: pl.DataFrame | None
     period: str | None = None
+    fields: Mapping[str, str] | None = None
     error: str | None = None
     fault: FetchFailed | None = None
     short: str | None = None

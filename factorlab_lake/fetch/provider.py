@@ -62,11 +62,15 @@ class Provider(Protocol):
 
     @property
     def datasets(self) -> Mapping[str, Offer]:
-        """What it offers, by the lake's names of datasets (``factorlab_lake.ingest.normalize.DATASETS``)."""
+        """What it offers, by the lake's names of datasets (``factorlab_lake.schema.DATASETS``)."""
 
     @property
     def calls_per_minute(self) -> float:
         """How many calls it makes at most in a minute, all threads together."""
+
+    @property
+    def calls_at_once(self) -> int:
+        """How many threads it wants to be called by at most."""
 
     def plan(self, requests: Sequence[Request]) -> list[Call]:
         """Put requests together into calls, so that few are needed. Every request is in one call, once.

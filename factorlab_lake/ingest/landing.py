@@ -7,6 +7,7 @@ from datetime import datetime
 import polars as pl
 
 from factorlab_lake.ingest.confirmations import confirmed
+from factorlab_lake.ingest.inferred_splits import INFERRED, inferred_splits
 from factorlab_lake.ingest.known_splits import settled
 from factorlab_lake.ingest.versions import distinct_in_time, number_versions, superseded_kind
 from factorlab_lake.lake.transaction import Transaction
@@ -45,8 +46,10 @@ def _land_newest(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> None:
     """Tables that keep one row per key: the one fetched last."""
     held = tx.read(spec.name, symbols=rows["symbol"])
     key = list(spec.key)
+    # What was inferred gives way to what a provider says, and is inferred anew where that leaves a gap.
+    given = held.filter(pl.col("source") != INFERRED) if spec.name == "splits" else held
     merged = distinct_in_time(
-        pl.concat([held, rows], how="diagonal_relaxed"), key, [pl.col("fetched_at")], spec.names("value")
+        pl.concat([given, rows], how="diagonal_relaxed"), key, [pl.col("fetched_at")], spec.names("value")
     )
     _reconcile(tx, spec, held, merged.unique(key, keep="last", maintain_order=True))
 
@@ -81,14 +84,27 @@ def _land_bars(tx: Transaction, rows: pl.DataFrame, log: pl.DataFrame) -> None:
 
 
 def _settle_bases(tx: Transaction, symbols: pl.Series) -> None:
-    """Correct the split basis of bars that a known split shows to be on an older one."""
-    splits = tx.read("splits", symbols=symbols)
+    """Infer splits that only the bars show, and correct the basis of bars that a split shows to be older."""
+    splits = _with_inferred(tx, symbols)
     if splits.is_empty():
         return
     bars = tx.read("price_data", symbols=splits["symbol"])
     wrong, right = settled(bars, splits)
     if not wrong.is_empty():
         _reconcile(tx, table("price_data"), wrong, right)
+
+
+def _with_inferred(tx: Transaction, symbols: pl.Series) -> pl.DataFrame:
+    """Return the splits of some symbols, with those inferred from two fetches brought up to date."""
+    splits = tx.read("splits", symbols=symbols)
+    told, held = (splits.filter(s) for s in (pl.col("source") != INFERRED, pl.col("source") == INFERRED))
+    revisions = tx.read("price_revisions", symbols=symbols)
+    if revisions.is_empty() and held.is_empty():
+        return splits
+    current = tx.read("price_data", symbols=revisions["symbol"])
+    inferred = inferred_splits(pl.concat([revisions, current], how="diagonal_relaxed"), told)
+    _reconcile(tx, table("splits"), held, inferred)
+    return pl.concat([told, inferred])
 
 
 def _rebased() -> pl.Expr:

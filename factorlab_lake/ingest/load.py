@@ -14,11 +14,10 @@ from factorlab_lake.errors import InvalidInput, NotFound, nearest
 from factorlab_lake.fetch.answers import Fetched
 from factorlab_lake.ingest.availability import availability
 from factorlab_lake.ingest.landing import land
-from factorlab_lake.ingest.normalize import DATASETS
 from factorlab_lake.ingest.parse import NEW_YORK, Parsed, parse, typed_null
 from factorlab_lake.ingest.pipeline import log
 from factorlab_lake.lake.transaction import Transaction
-from factorlab_lake.schema import Column, TableSpec, table
+from factorlab_lake.schema import DATASETS, Column, TableSpec, table
 
 __all__ = ["LOADABLE", "load", "read_input"]
 

@@ -6,7 +6,7 @@ Raw frames carry, beside the provider's fields, where each record came from: ``_
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -15,19 +15,11 @@ from factorlab_lake.fetch.field_maps import fields
 from factorlab_lake.ingest.availability import availability
 from factorlab_lake.ingest.parse import NEW_YORK, Parsed, json_object, parse, typed_null
 from factorlab_lake.ingest.split_basis import with_split_basis
-from factorlab_lake.schema import PERIOD_MONTHS, STATEMENT_TABLES, TableSpec, table
+from factorlab_lake.schema import DATASETS, PERIOD_MONTHS, STATEMENT_TABLES, TableSpec, table
 
-__all__ = ["DATASETS", "META", "Normalized", "normalize"]
+__all__ = ["META", "Normalized", "normalize"]
 
 META = ("_symbol", "_period", "_fetch_id", "_fetched_at", "_provider", "_position")
-DATASETS = {
-    **STATEMENT_TABLES,
-    "ratios": "vendor_ratios",
-    "price": "price_data",
-    "split": "splits",
-    "dividend": "dividends",
-    "profile": "company_profiles",
-}
 _RATIO_FIELDS = {
     "symbol": "symbol",
     "date": "fiscal_date",
@@ -35,6 +27,7 @@ _RATIO_FIELDS = {
     "calendarYear": "fiscal_year",
     "fiscalYear": "fiscal_year",
 }
+_AS_TRADED = ("price_unadjusted",)  # datasets that count no later split
 _EARLIEST = pl.date(1900, 1, 1)
 
 
@@ -46,10 +39,13 @@ class Normalized:
     rejects: pl.DataFrame
 
 
-def normalize(raw: pl.DataFrame, dataset: str) -> Normalized:
-    """Type, check and complete the raw records of one dataset; whole columns at a time."""
+def normalize(raw: pl.DataFrame, dataset: str, names: Mapping[str, str] | None = None) -> Normalized:
+    """Type, check and complete the raw records of one dataset; whole columns at a time.
+
+    ``names`` are the columns by the provider's fields; FMP's unless given.
+    """
     spec = table(DATASETS[dataset])
-    readings = _readings(raw, spec, _RATIO_FIELDS if dataset == "ratios" else fields(dataset))
+    readings = _readings(raw, spec, names or (_RATIO_FIELDS if dataset == "ratios" else fields(dataset)))
     typed = _with_context(_typed(raw, spec, readings))
     checks = [*_unreadable(readings), *_symbol_check(readings), *_checks(typed, spec)]
     bad = typed.select(pl.any_horizontal(c.fails.fill_null(value=False) for c in checks)).to_series()
@@ -57,7 +53,7 @@ def normalize(raw: pl.DataFrame, dataset: str) -> Normalized:
     rejects = _rejects(raw.filter(bad), typed.filter(bad), checks, dataset)
     complete = _COMPLETE.get(spec.name, _complete_plain)
     good = typed.filter(~bad) if bad.any() else typed
-    rows = complete(good.with_columns(_provenance()))
+    rows = complete(good.with_columns(_provenance(as_traded=dataset in _AS_TRADED)))
     return Normalized(rows.select(_final(spec)), rejects)
 
 
@@ -69,7 +65,7 @@ class _Check:
     reason: pl.Expr
 
 
-def _readings(raw: pl.DataFrame, spec: TableSpec, known: dict[str, str]) -> dict[str, tuple[str, Parsed]]:
+def _readings(raw: pl.DataFrame, spec: TableSpec, known: Mapping[str, str]) -> dict[str, tuple[str, Parsed]]:
     """Return ``{field: (column, how to read it)}`` for the fields that have a column."""
     mapped = {f: known[f] for f in raw.columns if f not in META and known.get(f, "") in spec.names()}
     return {f: (name, parse(raw, f, spec.column(name))) for f, name in mapped.items()}
@@ -196,12 +192,13 @@ def _rejects(raw: pl.DataFrame, typed: pl.DataFrame, checks: list[_Check], datas
     )
 
 
-def _provenance() -> list[pl.Expr]:
+def _provenance(*, as_traded: bool) -> list[pl.Expr]:
+    fetched_on = pl.col("_fetched_at").dt.convert_time_zone(NEW_YORK).dt.date()
     return [
         pl.col("_provider").alias("source_provider"),
         pl.col("_fetch_id").alias("fetch_id"),
         pl.col("_fetched_at").alias("fetched_at"),
-        pl.col("_fetched_at").dt.convert_time_zone(NEW_YORK).dt.date().alias("split_basis_date"),
+        (pl.col("date") if as_traded else fetched_on).alias("split_basis_date"),
     ]
 
 
@@ -209,8 +206,12 @@ def _complete_statement(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(availability())
 
 
+def _complete_dated(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(year=pl.col("date").dt.year())
+
+
 def _complete_bar(rows: pl.DataFrame) -> pl.DataFrame:
-    rows = with_split_basis(rows.with_columns(year=pl.col("date").dt.year()))
+    rows = with_split_basis(_complete_dated(rows))
     if "_label" not in rows.columns:
         return rows
     # v3 repeats the date in words; kept only where it says something else.
@@ -233,6 +234,7 @@ def _complete_plain(rows: pl.DataFrame) -> pl.DataFrame:
 _COMPLETE: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
     **dict.fromkeys(STATEMENT_TABLES.values(), _complete_statement),
     "price_data": _complete_bar,
+    "vendor_market_caps": _complete_dated,
     "splits": _complete_split,
 }
 

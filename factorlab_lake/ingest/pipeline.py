@@ -10,11 +10,11 @@ import polars as pl
 
 from factorlab_lake.fetch.answers import Fetched
 from factorlab_lake.ingest.landing import land
-from factorlab_lake.ingest.normalize import DATASETS, normalize
+from factorlab_lake.ingest.normalize import normalize
 from factorlab_lake.ingest.raw import alike, raw_frame
 from factorlab_lake.lake.delta import polars_schema
 from factorlab_lake.lake.transaction import Transaction
-from factorlab_lake.schema import table
+from factorlab_lake.schema import DATASETS, table
 
 __all__ = ["Landed", "land_batch", "log"]
 
@@ -34,10 +34,13 @@ def land_batch(tx: Transaction, batch: Iterable[Fetched]) -> Landed:
     logged, now = tx.read("data_fetch_log"), datetime.now(UTC)
     known = set(logged["fetch_id"])
     answers = list({f.fetch_id: f for f in batch if f.fetch_id not in known}.values())
+    if not answers:
+        return Landed()
     covered, rejects = [], [_broken(f) for f in answers if f.broken]
     for dataset in DATASETS:
         results = [
-            normalize(raw_frame(g), dataset) for g in alike([f for f in answers if f.dataset == dataset])
+            normalize(raw_frame(g), dataset, g[0].fields)
+            for g in alike([f for f in answers if f.dataset == dataset])
         ]
         if not results:
             continue
@@ -103,7 +106,7 @@ def _log(
             "records_fetched": [f.count for f in answers],
             "api_calls_made": [f.api_calls for f in answers],
             "success": [f.error is None for f in answers],
-            "error_message": [f.error for f in answers],
+            "error_message": [f.error or f.short for f in answers],
             "provider": [f.provider for f in answers],
             "endpoint": [f.endpoint for f in answers],
             "parameters": [f.parameters for f in answers],

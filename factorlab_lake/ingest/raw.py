@@ -12,7 +12,7 @@ __all__ = ["alike", "raw_frame"]
 
 
 def alike(answers: Sequence[Fetched]) -> list[list[Fetched]]:
-    """Group answers with records so that within a group no field is a number in one and text in another.
+    """Group answers with records by provider, so that no field is a number in one and text in another.
 
     In one frame such a field would be text in all; what a record says must not depend on its neighbours.
     """
@@ -24,7 +24,7 @@ def alike(answers: Sequence[Fetched]) -> list[list[Fetched]]:
     mixed = [name for name, found in kinds.items() if len(found - {""}) > 1]
     groups: dict[tuple[str, ...], list[Fetched]] = {}
     for answer, records in given:
-        shape = tuple(_kind(records.schema.get(name, pl.Null())) for name in mixed)
+        shape = (answer.provider, *(_kind(records.schema.get(name, pl.Null())) for name in mixed))
         groups.setdefault(shape, []).append(answer)
     return list(groups.values())
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from factorlab_lake.lake.layout import Layout, write_atomically
 from factorlab_lake.lake.snapshots import Snapshot
-from factorlab_lake.schema import table
+from factorlab_lake.schema import TABLES, table
 
-__all__ = ["DataFile", "files_of", "prune", "remember"]
+__all__ = ["DataFile", "added_rows", "files_of", "prune", "remember", "row_counts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,17 @@ def files_of(layout: Layout, snapshot: Snapshot, name: str) -> list[DataFile]:
     except (FileNotFoundError, ValueError):
         return remember(layout, name, version)
     return [DataFile(p, n, size, part, tuple(s), tuple(d)) for p, n, size, part, s, d in rows]
+
+
+def row_counts(layout: Layout, snapshot: Snapshot) -> dict[str, int]:
+    """Return how many rows each table has in a snapshot."""
+    return {name: sum(f.rows for f in files_of(layout, snapshot, name)) for name in TABLES}
+
+
+def added_rows(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
+    """Return how many rows the tables of data gained, of those that did; not the records of how they came."""
+    of_data = [name for name in TABLES if name not in ("data_fetch_log", "rejected_records")]
+    return {name: after[name] - before[name] for name in of_data if after[name] != before[name]}
 
 
 def prune(

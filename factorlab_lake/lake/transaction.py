@@ -81,9 +81,14 @@ class Transaction:
 
 
 def read_files(
-    layout: Layout, name: str, chosen: list[files.DataFile], symbols: pl.Series | None = None
+    layout: Layout,
+    name: str,
+    chosen: list[files.DataFile],
+    symbols: pl.Series | None = None,
+    *,
+    columns: list[str] | None = None,
 ) -> pl.DataFrame:
-    """Read data files of one table into a frame with the table's columns, the partition's included."""
+    """Read data files of one table into a frame with the table's columns, or some of them."""
     spec, schema = table(name), delta.polars_schema(table(name))
     in_files = {c: t for c, t in schema.items() if c != spec.partition_by}
     parts = [pl.LazyFrame(schema=schema)]
@@ -98,7 +103,7 @@ def read_files(
     if symbols is not None:
         everything = everything.filter(pl.col("symbol").is_in(symbols.implode()))
     try:
-        return everything.collect()
+        return (everything if columns is None else everything.select(columns)).collect()
     except (OSError, pl.exceptions.PolarsError) as fault:
         raise LakeDamaged(
             f"A data file of {layout.table(name)} is missing or damaged; restore it from a backup: "

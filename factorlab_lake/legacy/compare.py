@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 
 from factorlab_lake.fetch.field_maps import fields
-from factorlab_lake.ingest.normalize import DATASETS, META
-from factorlab_lake.schema import table
+from factorlab_lake.ingest.normalize import META
+from factorlab_lake.schema import DATASETS, table
 
 __all__ = ["compare"]
 

@@ -15,18 +15,16 @@ import polars as pl
 
 from factorlab_lake.fetch.answers import Fetched
 from factorlab_lake.fetch.records import Shapes
+from factorlab_lake.ingest.batches import BATCH_RECORDS, batches
 from factorlab_lake.ingest.pipeline import land_batch
 from factorlab_lake.lake import files, snapshots
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.transaction import read_files, transaction
 from factorlab_lake.legacy.reader import CacheFile, read, scan
-from factorlab_lake.schema import TABLES
 
-__all__ = ["BATCH_RECORDS", "MigrationReport", "Progress", "Run", "batches", "migrate", "plan"]
+__all__ = ["MigrationReport", "Progress", "Run", "migrate", "plan"]
 
-BATCH_RECORDS = 160_000
 _READ_AHEAD = 128
-_DATA_TABLES = [name for name in TABLES if name not in ("data_fetch_log", "rejected_records")]
 
 
 class Progress(Protocol):
@@ -128,15 +126,15 @@ def migrate(
     """
     started, operation = time.perf_counter(), uuid.uuid4().hex
     run, report = _start(layout, cache_dir, symbols, progress)
-    before = _row_counts(layout)
+    before = files.row_counts(layout, snapshots.latest(layout))
     for batch in batches(run.answers(), 1 if by_symbol else BATCH_RECORDS):
         with transaction(
             layout, reason=f"migrate {_where(batch)}", program_version=program_version, operation=operation
         ) as tx:
             land_batch(tx, batch)
     _count_files(run, report)
-    after = _row_counts(layout)
-    report.new = {n: after[n] - before[n] for n in _DATA_TABLES if after[n] != before[n]}
+    after = files.row_counts(layout, snapshots.latest(layout))
+    report.new = files.added_rows(before, after)
     report.snapshot_after = snapshots.latest(layout).id
     _add_faults(layout, run, report)
     report.seconds = time.perf_counter() - started
@@ -157,20 +155,6 @@ def _start(
     return Run(layout, cache, set(log["fetch_id"]), progress), report
 
 
-def batches(answers: Iterator[Fetched], at_least: int) -> Iterator[list[Fetched]]:
-    """Group answers into batches of whole symbols with at least so many records."""
-    batch: list[Fetched] = []
-    records = 0
-    for answer in answers:
-        if batch and records >= at_least and answer.symbol != batch[-1].symbol:
-            yield batch
-            batch, records = [], 0
-        batch.append(answer)
-        records += answer.count
-    if batch:
-        yield batch
-
-
 def _where(batch: list[Fetched]) -> str:
     first, last = batch[0].symbol, batch[-1].symbol
     return first if first == last else f"{first} to {last}"
@@ -180,11 +164,6 @@ def _count_files(run: Run, report: MigrationReport) -> None:
     report.files = len(run.cache)
     report.files_landed_before = sum(1 for i in run.seen if i in run.known)
     report.records = run.records
-
-
-def _row_counts(layout: Layout) -> dict[str, int]:
-    snapshot = snapshots.latest(layout)
-    return {name: sum(f.rows for f in files.files_of(layout, snapshot, name)) for name in TABLES}
 
 
 def _add_faults(layout: Layout, run: Run, report: MigrationReport) -> None:

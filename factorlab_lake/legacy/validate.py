@@ -13,15 +13,16 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from factorlab_lake.fetch.answers import Fetched
-from factorlab_lake.ingest.normalize import DATASETS
+from factorlab_lake.ingest.batches import BATCH_RECORDS, batches
 from factorlab_lake.ingest.raw import alike, raw_frame
 from factorlab_lake.lake.files import files_of
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.snapshots import Snapshot
 from factorlab_lake.lake.transaction import read_files
 from factorlab_lake.legacy.compare import compare
-from factorlab_lake.legacy.migrate import BATCH_RECORDS, Progress, Run, batches
+from factorlab_lake.legacy.migrate import Progress, Run
 from factorlab_lake.legacy.reader import scan
+from factorlab_lake.schema import DATASETS
 
 __all__ = ["Finding", "ValidationReport", "validate"]
 

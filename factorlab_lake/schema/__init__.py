@@ -2,9 +2,10 @@
 
 from factorlab_lake.schema.line_items import STATEMENT_TYPES, line_items
 from factorlab_lake.schema.spec import TYPES, Column, TableSpec
-from factorlab_lake.schema.tables import PERIOD_MONTHS, STATEMENT_TABLES, TABLES, table
+from factorlab_lake.schema.tables import DATASETS, PERIOD_MONTHS, STATEMENT_TABLES, TABLES, table
 
 __all__ = [
+    "DATASETS",
     "PERIOD_MONTHS",
     "STATEMENT_TABLES",
     "STATEMENT_TYPES",

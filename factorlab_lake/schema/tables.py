@@ -6,7 +6,7 @@ from factorlab_lake.errors import InvalidInput, nearest
 from factorlab_lake.schema.line_items import STATEMENT_TYPES, line_items
 from factorlab_lake.schema.spec import Column, TableSpec
 
-__all__ = ["PERIOD_MONTHS", "STATEMENT_TABLES", "TABLES", "table"]
+__all__ = ["DATASETS", "PERIOD_MONTHS", "STATEMENT_TABLES", "TABLES", "table"]
 
 # Fiscal periods by their length; H1 and 9M are cumulative from the start of the fiscal year, as FY is.
 PERIOD_MONTHS = {"Q1": 3, "Q2": 3, "Q3": 3, "Q4": 3, "H1": 6, "9M": 9, "FY": 12}
@@ -15,6 +15,17 @@ STATEMENT_TABLES = dict(
     zip(STATEMENT_TYPES, ("income_statements", "balance_sheets", "cash_flows"), strict=True)
 )
 
+# The datasets that are fetched, and the tables they land in.
+DATASETS = {
+    **STATEMENT_TABLES,
+    "ratios": "vendor_ratios",
+    "price": "price_data",
+    "price_unadjusted": "price_data",
+    "market_cap": "vendor_market_caps",
+    "split": "splits",
+    "dividend": "dividends",
+    "profile": "company_profiles",
+}
 _SYMBOL = Column("symbol", "text", "ticker as the provider writes it, any length", role="key")
 _FETCHED = (
     Column("source_provider", "text", "who served the row", role="provenance"),
@@ -231,6 +242,22 @@ _SPECS = (
         ),
     ),
     TableSpec(
+        name="vendor_market_caps",
+        doc="Market caps as the provider computed them, to compare with: one row per symbol and day, the one "
+        "fetched last. No answer uses them: the provider's share counts are of filings made later.",
+        key=("symbol", "date"),
+        sort_by=("symbol", "date"),
+        time_column="date",
+        partition_by="year",
+        columns=(
+            _SYMBOL,
+            Column("date", "date", "trading day", role="key"),
+            _number("market_cap", "as given", "currency"),
+            *_FETCHED,
+            _YEAR,
+        ),
+    ),
+    TableSpec(
         name="data_fetch_log",
         doc="One row per fetch, or per cache file read: what was asked, what came, what became of it.",
         key=("fetch_id",),
@@ -246,7 +273,7 @@ _SPECS = (
             Column("records_rejected", "integer", "records that did not land, see rejected_records"),
             Column("api_calls_made", "integer", "calls it took; 0 for a cache file"),
             Column("success", "boolean", "false when nothing could be read"),
-            Column("error_message", "text", "why not"),
+            Column("error_message", "text", "why not, or how a good answer falls short of what was asked"),
             Column("provider", "text", "who served it"),
             Column("endpoint", "text", "address without parameters, or the cache file's place"),
             Column("parameters", "json", "parameters without secrets"),

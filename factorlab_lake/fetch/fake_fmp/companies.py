@@ -33,6 +33,8 @@ class Company:
 
     def splits_after(self) -> list[float]:
         """Return for each day how many of the last day's shares one share of it has become."""
+        if not self.splits:
+            return [1.0] * len(self.days)
         return [
             prod((new / old for ex_date, new, old in self.splits if ex_date > day), start=1.0)
             for day in self.days

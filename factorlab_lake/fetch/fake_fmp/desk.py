@@ -28,7 +28,7 @@ class Question:
 
     path: str
     parameters: dict[str, str]
-    key: str
+    key: str = field(repr=False)
     endpoint: Endpoint | None
     symbols: tuple[str, ...]
 
@@ -57,7 +57,7 @@ class Desk:
     """Everything that decides about an answer. Its parts may be replaced while the server runs."""
 
     pages: Pages
-    key: str
+    key: str = field(repr=False)
     faults: Faults
     clock: Callable[[], float]
     limit: Limit | None = None

@@ -67,9 +67,9 @@ class Faults:
     seed: int = 1
     kinds: tuple[Kind, ...] = PASSING
     most_in_a_row: int = 3
-    _asked: Counter[object] = field(default_factory=Counter)
-    _in_a_row: Counter[str] = field(default_factory=Counter)
-    _lock: Lock = field(default_factory=Lock)
+    _asked: Counter[object] = field(default_factory=Counter, repr=False)
+    _in_a_row: Counter[str] = field(default_factory=Counter, repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
     def __post_init__(self) -> None:
         _check_kinds(self.kinds)

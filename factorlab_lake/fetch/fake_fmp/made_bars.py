@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from factorlab_lake.fetch.fake_fmp.companies import Company
@@ -97,6 +98,7 @@ def _dividend(bar: Record, fraction: float, ratio: float) -> dict[str, Any]:
     }
 
 
+@cache
 def _label(day: date) -> str:
     return day.strftime("%B %d, %y")
 
@@ -110,7 +112,5 @@ def _ex_days(company: Company) -> range:
 def _left_by_dividends(company: Company) -> list[float]:
     """Return for each day what share of its close the dividends after it leave."""
     ex_days = _ex_days(company)
-    return [
-        (1 - company.dividend_yield) ** sum(ex_day > i for ex_day in ex_days)
-        for i in range(len(company.days))
-    ]
+    powers = [(1 - company.dividend_yield) ** count for count in range(len(ex_days) + 1)]
+    return [powers[len(ex_days) - bisect_right(ex_days, i)] for i in range(len(company.days))]

@@ -26,6 +26,7 @@ class _Quarter:
     figures: dict[str, dict[str, Any]]
 
 
+@lru_cache(256)
 def statements_of(company: Company, statement: str) -> list[Record]:
     """Return the quarters and years of one statement, all its line items, zero where there is nothing."""
     quarters = _quarters(company)

@@ -40,7 +40,7 @@ class FakeFmp:
     """
 
     world: World
-    key: str = "demo"
+    key: str = field(default="demo", repr=False)
     port: int = 0
     faults: Faults = field(default_factory=Faults)
     limit: Limit | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -79,8 +80,12 @@ def _in_columns(sent: Record, known: dict[str, str], generation: str) -> Record:
 
 
 def _number(value: Any) -> Any:
-    """Write whole numbers as the vendor does; a frame may have made floats of them."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    """Write numbers as the vendor does: whole ones without a point (a frame adds it), and no NaN."""
+    if not isinstance(value, float):
+        return value
+    if not math.isfinite(value):
+        return None
+    return int(value) if value.is_integer() else value
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -28,7 +28,7 @@ class World:
     one accepted last is answered. Worlds do not change: :meth:`at` and :meth:`put` return others.
     """
 
-    shelves: Shelves
+    shelves: Shelves = field(repr=False)
     today: date
     basis: date
 

@@ -85,6 +85,11 @@ class FmpProvider:
         """How many calls it makes at most in a minute, all threads together."""
         return float(self._settings.calls_per_minute)
 
+    @property
+    def calls_at_once(self) -> int:
+        """How many threads it wants to be called by at most."""
+        return self._settings.calls_at_once
+
     def plan(self, requests: Sequence[Request]) -> list[Call]:
         """Put requests together where bulk files stand for many of them; the others are calls of their own.
 

@@ -1,0 +1,72 @@
+"""What a run of fetching planned, did and could not do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from factorlab_lake.errors import EmptyAnswer
+from factorlab_lake.fetch.answers import Fetched
+
+__all__ = ["FetchProgress", "FetchReport"]
+
+
+class FetchProgress(Protocol):
+    """Called as a run goes on."""
+
+    def __call__(self, *, calls_done: int, calls_total: int, records: int, failures: int) -> None:
+        """Take note of how far it is. Calls are those planned; tries again and further pages come on top."""
+
+
+@dataclass(slots=True)
+class FetchReport:
+    """What a run of fetching planned and did. Counts are of records unless named otherwise.
+
+    ``calls_planned`` are the provider's calls needed when nothing goes wrong, ``planned_s`` how long that
+    takes by its limit; ``calls`` those made. ``new`` are rows gained per table. ``failures`` are (symbol,
+    dataset, error, what it said); ``short`` answers that fall short of what was asked, and ``empty`` those in
+    which the provider had nothing of the kind, as (symbol, dataset, why); ``rebased`` symbols whose bars hint
+    at a split since the last run. ``stopped`` says what ended the run before its end.
+    """
+
+    symbols: int = 0
+    requests: int = 0
+    calls_planned: int = 0
+    planned_s: float = 0.0
+    calls: int = 0
+    records: int = 0
+    rejected: int = 0
+    new: dict[str, int] = field(default_factory=dict)
+    rebased: list[str] = field(default_factory=list)
+    empty: list[tuple[str, str, str]] = field(default_factory=list)
+    short: list[tuple[str, str, str]] = field(default_factory=list)
+    failures: list[tuple[str, str, str, str]] = field(default_factory=list)
+    stopped: str = ""
+    snapshot_before: int = 0
+    snapshot_after: int = 0
+    seconds: float = 0.0
+
+    @property
+    def clean(self) -> bool:
+        """True when every request was answered."""
+        return not self.failures and not self.stopped
+
+    def note(self, answer: Fetched) -> None:
+        """Take an answer into account."""
+        self.calls += answer.api_calls
+        self.records += answer.count
+        said = (answer.symbol, answer.dataset)
+        if isinstance(answer.fault, EmptyAnswer) and answer.error is None:
+            self.empty.append((*said, str(answer.fault)))
+        elif answer.error is not None:
+            kind = type(answer.fault).__name__ if answer.fault else "LakeError"
+            self.failures.append((*said, kind, answer.error))
+        elif answer.short:
+            self.short.append((*said, answer.short))
+
+    def excuse_empty(self, known: Collection[str]) -> None:
+        """Count empty answers as failures only for symbols of which the provider knows nothing at all."""
+        excused = [f for f in self.failures if f[2] == EmptyAnswer.__name__ and f[0] in known]
+        self.empty += [(symbol, dataset, why) for symbol, dataset, _, why in excused]
+        self.failures = [f for f in self.failures if f not in excused]

@@ -1,0 +1,123 @@
+"""Splits that nobody told of, from two fetches of the same bars that differ by one ratio.
+
+Between the two fetches the provider re-based its history, so a split lies between their days. Which day is
+not known: the first day of trading after the bars that both have is taken, which is right when a lake is kept
+up day by day. Follows from the bars and splits held, so it is inferred again whenever either changes, the
+order in which they arrive does not matter, and a split that a provider tells of later takes its place.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import date, timedelta
+from fractions import Fraction
+from typing import Any
+
+import polars as pl
+
+__all__ = ["INFERRED", "inferred_splits"]
+
+INFERRED = "inferred"
+_LEAST_RATIO = 1.2  # below that a re-basing cannot be told from corrections
+_FEWEST_BARS = 3
+_SAME_RATIO = 0.01
+_LARGEST_SIDE = 40  # of a split ratio
+
+
+def inferred_splits(contents: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
+    """Return the splits that ``contents``, every content held of some symbols' bars, show and none explains.
+
+    ``contents`` are the superseded bars with their ``revision``, and the current ones without; ``splits`` are
+    those told by providers and files, and give the columns of what is returned.
+    """
+    days = contents.select("symbol", "date").unique().sort("symbol", "date")
+    found: list[dict[str, Any]] = []
+    for row in _rebasings(contents).iter_rows(named=True):
+        of_symbol = splits.filter(pl.col("symbol") == row["symbol"])
+        told = [
+            *of_symbol.select("date", "numerator", "denominator").iter_rows(),
+            *((s["date"], s["numerator"], s["denominator"]) for s in found if s["symbol"] == row["symbol"]),
+        ]
+        if any(row["older"] < day <= row["newer"] for day, _, _ in told):
+            continue
+        traded = days.filter(pl.col("symbol") == row["symbol"], pl.col("date") > row["last_day"])["date"]
+        found.append(_split(row, _ex_date(row, traded)))
+    return pl.DataFrame(found, schema=splits.schema, orient="row")
+
+
+def _rebasings(contents: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of bases between which all bars of a symbol moved by one ratio, the closest pairs first."""
+    ordered = contents.sort("symbol", "date", "revision", nulls_last=True)
+    following = [
+        pl.col(c).shift(-1).over("symbol", "date").alias(f"next_{c}")
+        for c in (
+            "close_price",
+            "split_basis_date",
+            "fetched_at",
+            "fetch_id",
+            "source_provider",
+            "recorded_at",
+        )
+    ]
+    ratio = pl.col("close_price") / pl.col("next_close_price")
+    return (
+        ordered.with_columns(following)
+        .filter(
+            pl.col("change_kind") == "split_rebase",
+            pl.col("next_split_basis_date") > pl.col("split_basis_date"),
+        )
+        .group_by("symbol", older="split_basis_date", newer="next_split_basis_date")
+        .agg(
+            pl.len().alias("bars"),
+            ratio.median().alias("ratio"),
+            (ratio.max() / ratio.min() - 1).alias("spread"),
+            pl.col("date").max().alias("last_day"),
+            pl.col("next_fetched_at", "next_fetch_id", "next_source_provider", "next_recorded_at")
+            .sort_by("next_fetched_at", "next_fetch_id")
+            .last(),
+        )
+        .filter(
+            pl.col("bars") >= _FEWEST_BARS,
+            pl.col("spread") < _SAME_RATIO,
+            pl.max_horizontal("ratio", 1 / pl.col("ratio")) > _LEAST_RATIO,
+        )
+        .sort("symbol", pl.col("newer") - pl.col("older"), "older")
+    )
+
+
+def _ex_date(row: dict[str, Any], traded_after: pl.Series) -> date:
+    """Return the first day of trading after the bars of both fetches, within the days between the fetches."""
+    older: date = row["older"]
+    first: date = row["newer"]
+    if traded_after.len() and traded_after[0] < first:
+        first = traded_after[0]
+    return max(first, older + timedelta(days=1))
+
+
+def _split(row: dict[str, Any], ex_date: date) -> dict[str, Any]:
+    numerator, denominator = _sides(row["ratio"])
+    return {
+        "symbol": row["symbol"],
+        "date": ex_date,
+        "numerator": numerator,
+        "denominator": denominator,
+        "label": f"between {row['older']} and {row['newer']}",
+        "source": INFERRED,
+        "source_provider": row["next_source_provider"],
+        "fetch_id": row["next_fetch_id"],
+        "fetched_at": row["next_fetched_at"],
+        "recorded_at": row["next_recorded_at"],
+    }
+
+
+def _sides(ratio: float) -> tuple[float, float]:
+    """Return a ratio as a fraction of small numbers where it is one.
+
+    >>> _sides(4.0001), _sides(1 / 10), _sides(1.5)
+    ((4.0, 1.0), (1.0, 10.0), (3.0, 2.0))
+    """
+    for denominator in range(1, _LARGEST_SIDE + 1):
+        near = Fraction(round(ratio * denominator), denominator)
+        if near > 0 and math.isclose(float(near), ratio, rel_tol=1e-3):
+            return float(near.numerator), float(near.denominator)
+    return ratio, 1.0

@@ -1,0 +1,90 @@
+"""Fetching from a vendor of whose answers every fifth is a fault."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import factorlab_lake as fl
+from factorlab_lake.fetch.fake_fmp import PASSING, FakeFmp, Faults, Rule, World, made_world
+from factorlab_lake.fetch.field_maps import fields
+from factorlab_lake.fetch.fmp import FmpProvider
+from factorlab_lake.ingest.fetch_report import FetchReport
+from factorlab_lake.schema import DATASETS, table
+from factorlab_lake.settings import fmp_settings
+
+TODAY = datetime(2021, 3, 31, 23, tzinfo=UTC)
+START = date(2020, 10, 1)
+LANDING = ("income", "balance_sheet", "cash_flow", "price", "split", "dividend", "profile")
+
+
+def fetch(server: FakeFmp, path: Path, generation: str) -> tuple[fl.Lake, FetchReport]:
+    """Fetch all that the server has into a new lake, with short waits between tries."""
+    lake = fl.open(path)
+    settings = fmp_settings(
+        api_key="demo",
+        base_url=server.url,
+        api_generation=generation,
+        calls_per_minute=1_000_000,
+        calls_at_once=16,
+        tries=8,
+        retry_wait_s=0.002,
+        bulk_saves=0,
+    )
+    with FmpProvider(settings, clock=lambda: TODAY) as fmp:
+        return lake, lake.fetch(fmp, server.world.symbols)
+
+
+def assert_holds(lake: fl.Lake, world: World, generation: str) -> None:
+    """The lake holds every record of the world in all its numbers, once, and nothing else."""
+    for dataset in LANDING:
+        spec = table(DATASETS[dataset])
+        sent = set(fields(dataset, generation).values())
+        numbers = [c.name for c in spec.columns if c.name in sent and c.kind == "number"]
+        key = [k for k in spec.key if k != "version"]
+        records = [r for s in world.symbols for r in world.records(dataset, s)]
+        schema = dict.fromkeys(key, pl.String) | dict.fromkeys(numbers, pl.Float64)
+        expected = pl.DataFrame(records, schema=schema, strict=False).sort(key)
+        held = lake.sql(f"SELECT {', '.join(schema)} FROM {spec.name}")
+        held = held.with_columns(pl.col(k).cast(pl.String) for k in key).sort(key)
+        assert_frame_equal(held, expected, check_exact=True)
+
+
+@pytest.mark.parametrize(("generation", "symbols"), [("stable", 200), ("v3", 40)])
+def test_symbols_land_completely_at_twenty_per_cent_faults(
+    tmp_path: Path, generation: str, symbols: int
+) -> None:
+    """Every passing kind of fault is dealt, many times; not a record is lost, changed or twice there."""
+    world = made_world(symbols, start=START)
+    faults = Faults(rate=0.2, seed=11)
+    with FakeFmp(world, faults=faults, retry_after_s=0.0, delay_s=0.01) as server:
+        lake, report = fetch(server, tmp_path / "lake", generation)
+        dealt, asked = server.fault_counts, len(server.requests)
+    assert (report.failures, report.stopped, report.rejected) == ([], "", 0)
+    assert set(dealt) == set(PASSING)
+    assert dealt.total() > 0.15 * asked
+    assert report.calls == asked
+    assert_holds(lake, world, generation)
+
+
+def test_faults_for_good_are_listed_and_nothing_else_is_lost(tmp_path: Path) -> None:
+    """A symbol outside the plan, an endpoint outside it, and a cap on rows: each is said, the rest lands."""
+    world = made_world(8, start=START)
+    symbols = world.symbols
+    rules = [
+        Rule("402", symbol=symbols[3]),
+        Rule("403_exclusive", path="dividends", symbol=symbols[4]),
+        Rule("row_cap", path="price", symbol=symbols[5], rows=30),
+    ]
+    with FakeFmp(world, faults=Faults(rules)) as server:
+        lake, report = fetch(server, tmp_path / "lake", "stable")
+    failed = {(symbol, dataset, kind) for symbol, dataset, kind, _ in report.failures}
+    assert failed == {(symbols[4], "dividend", "NotInPlan"), *((symbols[3], d, "NotInPlan") for d in LANDING)}
+    bars = dict(lake.sql("SELECT symbol, count(*) FROM price_data GROUP BY ALL").rows())
+    assert bars[symbols[5]] == bars[symbols[6]]
+    assert set(bars) == set(symbols) - {symbols[3]}
+    assert not report.clean
