@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -69,7 +70,8 @@ class FmpSettings(BaseSettings):
     @classmethod
     def _one_word(cls, key: SecretStr | None) -> SecretStr | None:
         text = "" if key is None else key.get_secret_value().strip()
-        if not (text.isascii() and text.isprintable()) or " " in text:
+        # Letters that JSON and addresses write as they are, so that the key is found wherever it is repeated.
+        if not re.fullmatch(r"[\w.~-]*", text, re.ASCII):
             raise ValueError("the key must be one word of plain letters and digits")
         return SecretStr(text) if text else None
 

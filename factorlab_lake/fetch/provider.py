@@ -87,4 +87,4 @@ class Provider(Protocol):
         """
 
     def close(self) -> None:
-        """Give back connections. The provider is not used afterwards."""
+        """Give back connections. The provider is not used afterwards; calls that still wait end at once."""

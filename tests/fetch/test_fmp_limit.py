@@ -8,6 +8,8 @@ import httpx
 from hypothesis import given
 from hypothesis import strategies as st
 
+from factorlab_lake.errors import Unavailable
+from factorlab_lake.fetch.answers import Fetched
 from factorlab_lake.fetch.fake_fmp import FakeFmp, Limit, made_world
 from factorlab_lake.fetch.fmp import FmpProvider
 from factorlab_lake.fetch.fmp.limit import CallLimit
@@ -123,6 +125,31 @@ def _fast() -> float:
     import time  # noqa: PLC0415 - the name is a fixture's elsewhere
 
     return time.monotonic() * 1000
+
+
+def test_closing_ends_what_waits() -> None:
+    """A thread that waits a minute for its place, in real time, is let go when the provider is closed."""
+    fmp = FmpProvider(
+        fmp_settings(api_key=KEY, calls_per_minute=1), transport=httpx.MockTransport(Script(_BAR))
+    )
+    assert ask(fmp, _PRICE).fault is None
+    answers: list[Fetched] = []
+    waiting = threading.Thread(target=lambda: answers.append(ask(fmp, _PRICE)), daemon=True)
+    waiting.start()
+    fmp.close()
+    waiting.join(timeout=20)
+    assert [type(a.fault) for a in answers] == [Unavailable]
+
+
+def test_a_closed_provider_answers_with_a_fault() -> None:
+    """Asked all the same, it says what is wrong; nothing of the HTTP library comes through."""
+    script = Script(_BAR)
+    fmp = provider(script)
+    fmp.close()
+    answer = ask(fmp, _PRICE)
+    assert isinstance(answer.fault, Unavailable)
+    assert "closed" in str(answer.fault)
+    assert script.calls == []
 
 
 def test_the_provider_says_its_limit() -> None:

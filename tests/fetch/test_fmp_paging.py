@@ -146,6 +146,38 @@ def test_statements_cut_by_the_plan_are_said_to_be_short() -> None:
     assert answer.short is None
 
 
+def test_a_plan_that_refuses_the_limit_is_asked_for_less() -> None:
+    """What the plan gives is taken, said to be short, and the larger limit is not tried again."""
+    asked = []
+
+    def vendor(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.params["limit"])
+        if int(asked[-1]) > 5:
+            said = b"Premium Query Parameter: 'Special Endpoint : This value set for 'limit' is not available"
+            return httpx.Response(402, content=said)
+        return found(_years(int(asked[-1])))
+
+    fmp = provider(vendor)
+    answers = [ask(fmp, Request("income", "AAPL", "annual")) for _ in range(2)]
+    assert asked == ["1000", "5", "5"]
+    assert [(a.count, a.fault) for a in answers] == [(5, None)] * 2
+    assert all("plan" in (a.short or "") for a in answers)
+
+
+def test_records_that_are_none_are_noted_once_and_in_their_own_places() -> None:
+    """Of several pages, what is no record has a place that no record has; a failed try leaves nothing."""
+    bars = [{"symbol": "AAPL", "date": f"2020-01-{d:02d}", "close": 1.0} for d in range(20, 10, -1)]
+    script = Script(
+        httpx.Response(200, content=json.dumps([*bars[:5], 7])[:-3].encode()),
+        found([*bars[:5], 7]),
+        found([None, *bars[5:]]),
+        found([]),
+    )
+    answer = ask(provider(script), Request("price", "AAPL", None, date(2019, 1, 1), date(2020, 1, 20)))
+    assert (answer.count, answer.records is not None) == (12, True)
+    assert [(place, text) for place, _, text in answer.broken] == [(10, "7"), (11, "null")]
+
+
 def test_statements_that_fill_the_limit_before_the_start_are_asked_for_again() -> None:
     """Rows sent twice used the limit up: the second question asks for all."""
     rows = [row for row in _years(11) for _ in range(2)]

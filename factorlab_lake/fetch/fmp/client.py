@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
@@ -58,17 +58,19 @@ class Client:
             response = self._http.get(question.path, params=question.parameters)
         except httpx.HTTPError as error:
             fault = _lost(error, asked, self.redact)
+        except RuntimeError:
+            if not self._http.is_closed:
+                raise
+            fault = Unavailable(f"{asked}: the provider was closed. Open a new one.", retryable=False)
         else:
             return Reply(response.status_code, response.content, response.headers.get("Retry-After"))
         # Raised here, so that the error of httpx, whose traceback holds the request, is not its context.
         raise fault
 
     def redact(self, text: str) -> str:
-        """Return the text without the key, in whatever form a vendor may repeat it."""
+        """Return the text without the key; its letters are the same in JSON and in addresses."""
         key = self._key.get_secret_value()
-        for form in (key, quote(key, safe=""), quote_plus(key)) if key else ():
-            text = text.replace(form, "***")
-        return text
+        return text.replace(key, "***") if key else text
 
     def close(self) -> None:
         """Close the connections."""

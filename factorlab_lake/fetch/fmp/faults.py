@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -22,6 +23,8 @@ from factorlab_lake.errors import (
 __all__ = ["fault_of", "retry_after_s"]
 
 _SAID_CHARS = 200
+# What of a question the plan does not cover, when FMP says so: the symbol, the limit of rows or another.
+_PARAMETER = re.compile(r"value set for '(\w+)'")
 # Words of FMP's own messages, as recorded; the first that occurs decides.
 _WORDS: dict[str, type[FetchFailed]] = {
     "legacy endpoint": LegacyEndpoint,
@@ -68,6 +71,9 @@ def fault_of(asked: str, status: int, said: str, retry_after: float | None = Non
     facts: dict[str, object] = {"http_status": status}
     if kind is LimitReached:
         facts["retry_after_s"] = retry_after
+    elif kind is NotInPlan:
+        named = _PARAMETER.search(text)
+        facts["parameter"] = named[1] if named else None
     return kind(f"{asked}: {_ADVICE[kind]} ({status}: {text[:_SAID_CHARS]!r})", **facts)
 
 

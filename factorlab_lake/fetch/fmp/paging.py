@@ -10,7 +10,7 @@ import polars as pl
 
 from factorlab_lake.fetch.fmp.endpoints import EARLIEST, Endpoint, Question
 
-__all__ = ["joined", "oldest_day", "page_back", "reaches", "short_rows"]
+__all__ = ["FREE_ROWS", "Ask", "oldest_day", "page_back", "reaches", "short_rows"]
 
 _WEEKEND = (5, 6)
 _CLOSED_DAYS = 10  # an exchange seldom closes for longer: a history that starts so late is whole
@@ -18,7 +18,7 @@ _PAGES = 100
 _ROUND = 5
 _PLAN_YEARS = (1, 2, 3, 5, 10, 15, 20, 25, 30)
 _PLAN_DAYS = 4
-_FREE_ROWS = 5  # statements that the free plan gives, whatever is asked
+FREE_ROWS = 5  # statements that the free plan gives, whatever is asked
 _PERIOD_DAYS = 400  # a fiscal year and some: the oldest statement may lie so long after the start
 
 Ask = Callable[[Question], pl.DataFrame]
@@ -62,10 +62,12 @@ def page_back(
         if earlier is None and last.height < first.height:
             break  # nothing, or nothing new: there is no more
         if earlier is None or earlier >= oldest or len(pages) >= _PAGES:
-            return joined(pages), f"reaches back to {oldest} only: the provider gave no older rows when asked"
+            return _joined(
+                pages
+            ), f"reaches back to {oldest} only: the provider gave no older rows when asked"
         pages.append(page)
         oldest = earlier
-    return joined(pages), _of_the_plan(oldest, start, until)
+    return _joined(pages), _of_the_plan(oldest, start, until)
 
 
 def short_rows(records: pl.DataFrame, asked: int, start: date | None) -> str | None:
@@ -75,12 +77,12 @@ def short_rows(records: pl.DataFrame, asked: int, start: date | None) -> str | N
         return None
     if records.height >= asked:
         return f"reaches back to {oldest} only: {asked} rows are the most that can be asked for"
-    if records.height == _FREE_ROWS < asked:
+    if records.height == FREE_ROWS < asked:
         return f"{records.height} rows for the {asked} asked: the plan may give no more"
     return None
 
 
-def joined(pages: list[pl.DataFrame]) -> pl.DataFrame:
+def _joined(pages: list[pl.DataFrame]) -> pl.DataFrame:
     """Return pages as one frame, in the order they came."""
     if len(pages) == 1:
         return pages[0]

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import polars as pl
 
-from factorlab_lake.errors import EmptyAnswer, FetchFailed
+from factorlab_lake.errors import EmptyAnswer, FetchFailed, NotInPlan
 from factorlab_lake.fetch.answers import Fetched
 from factorlab_lake.fetch.fmp.calls import Trail
 from factorlab_lake.fetch.fmp.desk import Desk, fail
 from factorlab_lake.fetch.fmp.endpoints import Endpoint, Question
-from factorlab_lake.fetch.fmp.paging import page_back, short_rows
+from factorlab_lake.fetch.fmp.paging import FREE_ROWS, Ask, page_back, short_rows
 from factorlab_lake.fetch.fmp.payload import read_records
 from factorlab_lake.fetch.provider import Request
 from factorlab_lake.fetch.records import Shapes
@@ -25,6 +25,7 @@ class Singles:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._shapes: Shapes = {}
+        self._few = False  # the plan refused to give more than a few rows
 
     def answer(self, request: Request) -> Fetched:
         """Return the answer to a request, with its ``fault`` when there is none."""
@@ -44,31 +45,59 @@ class Singles:
         def ask(asked: Question) -> pl.DataFrame:
             return self._ask(asked, endpoint, answer, trail)
 
-        records = ask(question)
+        if endpoint.ranged:
+            records, answer.short = page_back(ask(question), question, endpoint, ask)
+        elif endpoint.limit:
+            records, answer.short = self._newest(question, endpoint, request, ask)
+        else:
+            records = ask(question)
         if records.is_empty() and not answer.broken:
             _check_empty(endpoint, request, trail)
-        elif endpoint.ranged:
-            records, answer.short = page_back(records, question, endpoint, ask)
-        elif endpoint.limit:
-            asked = int(question.parameters["limit"])
-            if (
-                asked < endpoint.limit
-                and short_rows(records, asked, request.start)
-                and records.height >= asked
-            ):
-                more = question.parameters | {"limit": str(endpoint.limit)}
-                records, asked = ask(replace(question, parameters=more)), endpoint.limit
-            answer.short = short_rows(records, asked, request.start)
+        if "_position" not in records.columns:  # of several answers, each counting from 0
+            places = enumerate(answer.broken, records.height)
+            answer.broken = [(i, reason, text) for i, (_, reason, text) in places]
         answer.records = records
 
+    def _newest(
+        self, question: Question, endpoint: Endpoint, request: Request, ask: Ask
+    ) -> tuple[pl.DataFrame, str | None]:
+        """Ask for the newest rows; for all of them when fewer did not reach the start after all."""
+        wanted = int(question.parameters["limit"])
+        records = self._within_plan(question, ask)
+        if (
+            wanted <= records.height
+            and wanted < endpoint.limit
+            and short_rows(records, wanted, request.start)
+        ):
+            wanted = endpoint.limit
+            records = ask(_limited(question, wanted))
+        return records, short_rows(records, wanted, request.start)
+
+    def _within_plan(self, question: Question, ask: Ask) -> pl.DataFrame:
+        """Ask for as many rows as the plan gives, where it refuses to be asked for more."""
+        if not self._few:
+            try:
+                return ask(question)
+            except NotInPlan as fault:
+                if fault.facts.get("parameter") != "limit":
+                    raise
+            self._few = True
+        return ask(_limited(question, min(FREE_ROWS, int(question.parameters["limit"]))))
+
     def _ask(self, question: Question, endpoint: Endpoint, answer: Fetched, trail: Trail) -> pl.DataFrame:
-        before = len(answer.broken)
+        before = answer.broken
 
         def read(body: bytes) -> pl.DataFrame:
-            del answer.broken[before:]  # of an attempt that failed
+            answer.broken = []  # without those of a try that failed
             return read_records(body, endpoint, answer, self._shapes)
 
-        return self._desk.caller.ask(question, read, trail)
+        records = self._desk.caller.ask(question, read, trail)
+        answer.broken = before + answer.broken
+        return records
+
+
+def _limited(question: Question, rows: int) -> Question:
+    return replace(question, parameters=question.parameters | {"limit": str(rows)})
 
 
 def _check_empty(endpoint: Endpoint, request: Request, trail: Trail) -> None:

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import factorlab_lake.fetch
+import factorlab_lake.settings
+
+_MODULES = [
+    factorlab_lake.settings.__name__,
+    *(
+        found.name
+        for found in pkgutil.walk_packages(factorlab_lake.fetch.__path__, "factorlab_lake.fetch.")
+        if not found.name.endswith("__main__")
+    ),
+]
+
+
+@pytest.mark.parametrize("name", _MODULES)
+def test_the_examples_of_a_module_are_true(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a docstring shows is what happens, whatever the environment sets."""
+    for setting in ("FMP_API_KEY", "FMP_BASE_URL", "FMP_API_GENERATION", "FMP_CALLS_PER_MINUTE"):
+        monkeypatch.delenv(setting, raising=False)
+    done = doctest.testmod(importlib.import_module(name))
+    assert done.failed == 0
+
+
+def test_there_are_examples() -> None:
+    """Doctest finds none, and fails none, where it looks in the wrong place."""
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    found = [e for name in _MODULES for t in finder.find(importlib.import_module(name)) for e in t.examples]
+    assert len(found) > 10
