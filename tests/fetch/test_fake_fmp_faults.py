@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from typing import Any
 
 import httpx
@@ -105,9 +106,10 @@ def test_cut_json_is_whole_to_the_transport_and_no_json(path: str) -> None:
 
 def test_cut_csv_ends_inside_a_cell() -> None:
     """Of CSV a part that ended with a row could not be told from the whole."""
-    with serving(faults=once("cut_json")) as (_, client):
-        cut = client.get("/stable/income-statement-bulk?year=2020&period=Q1").text
-        assert cut.splitlines()[-1].count('"') % 2 == 1
+    with serving(faults=Faults(rules=[Rule("cut_json")])) as (_, client):
+        for year, quarter, statement in product((2019, 2020), (1, 2, 3, 4), ("income", "cash-flow")):
+            cut = client.get(f"/stable/{statement}-statement-bulk?year={year}&period=Q{quarter}").text
+            assert cut.splitlines()[-1].count('"') % 2 == 1
 
 
 def test_slow_answers_take_the_delay_and_latency_is_added_to_all() -> None:

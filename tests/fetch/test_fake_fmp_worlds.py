@@ -81,6 +81,28 @@ def test_a_split_rebases_all_that_was_served_before_it() -> None:
         assert (paid["dividend"], paid["adjDividend"]) == (0.82, 0.205)
 
 
+def test_unadjusted_prices_do_not_depend_on_the_day_they_are_seen_from() -> None:
+    """Before M003's splits and after them, the price and the volume of a day are those that were traded."""
+    late = made_world(["M003"])
+    then = {bar["date"]: bar for bar in late.at(date(2020, 3, 1)).records("price_unadjusted", "M003")}
+    now = {bar["date"]: bar for bar in late.records("price_unadjusted", "M003")}
+    assert len(then) > 300
+    for day, bar in then.items():
+        assert [bar["close_price"], bar["volume"]] == pytest.approx(
+            [now[day]["close_price"], now[day]["volume"]]
+        )
+
+
+def test_adjusted_closes_know_no_dividend_to_come() -> None:
+    """On every day the newest bar's adjusted close is its close; later dividends lower what came before."""
+    world = made_world(["M000"])
+    for today in (date(2019, 6, 28), date(2020, 2, 28), TODAY):
+        newest = world.at(today).records("price", "M000")[0]
+        assert newest["adjusted_close"] == newest["close_price"]
+    earlier = world.at(date(2020, 9, 30)).records("price", "M000")
+    assert earlier[-1]["adjusted_close"] < earlier[-1]["close_price"]
+
+
 def test_of_a_period_the_version_accepted_last_is_served() -> None:
     """Before the restatement the first figures are served, after it the second, under the same period."""
     first = income(acceptedDate="2020-10-29 18:06:25", revenue=100)
