@@ -67,6 +67,8 @@ def fetch(
     """
     output = options(ctx).output
     output.check_no_csv()
+    if universe not in (None, _HELD):
+        raise InvalidInput(f"No universe is called {universe!r}; the one there is is {_HELD!r}.")
     wanted: dict[str, Any] = {
         "what": what,
         "since": since,
@@ -97,8 +99,6 @@ def _plan(
 
 
 def _chosen(lake: Lake | None, given: list[str], universe: str | None) -> list[str]:
-    if universe is not None and universe != _HELD:
-        raise InvalidInput(f"No universe is called {universe!r}; the one there is is {_HELD!r}.")
     held = lake.held_symbols() if lake is not None and universe else []
     if not given and not held:
         raise InvalidInput(
