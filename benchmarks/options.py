@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +25,9 @@ class Size:
     market_years: int
     grid_symbols: tuple[int, int]
     old_way_symbols: int
+    fetched_symbols: int
+    fetched_from: date
+    calls_per_minute: int
     processes: int
     starts: int
     repeats: int
@@ -37,6 +41,9 @@ FULL = Size(
     market_years=10,
     grid_symbols=(16, 100),
     old_way_symbols=16,
+    fetched_symbols=500,
+    fetched_from=date(2016, 1, 1),
+    calls_per_minute=750,
     processes=3,
     starts=7,
     repeats=5,
@@ -49,6 +56,9 @@ _SMALL = Size(
     market_years=10,
     grid_symbols=(16, 50),
     old_way_symbols=4,
+    fetched_symbols=100,
+    fetched_from=date(2019, 1, 1),
+    calls_per_minute=750,
     processes=1,
     starts=3,
     repeats=3,
@@ -62,6 +72,9 @@ _SMOKE = Size(
     market_years=2,
     grid_symbols=(2, 5),
     old_way_symbols=2,
+    fetched_symbols=6,
+    fetched_from=date(2021, 1, 1),
+    calls_per_minute=750,
     processes=1,
     starts=1,
     repeats=1,

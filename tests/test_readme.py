@@ -130,6 +130,8 @@ def _check(shown: str, printed: str) -> None:
 def test_the_table_of_factors_is_that_of_the_formulas() -> None:
     """Each factor is listed, in order, with what it is and its source."""
     listed = re.findall(
-        r"^\| `(\w+)` \| (.+) \| (.+) \|$", README.partition("## Factors")[2].partition("\n## ")[0], flags=re.MULTILINE
+        r"^\| `(\w+)` \| (.+) \| (.+) \|$",
+        README.partition("## Factors")[2].partition("\n## ")[0],
+        flags=re.MULTILINE,
     )
     assert listed == [(f.name, f.meaning, f.source) for f in FACTORS.values()]

@@ -23,6 +23,7 @@ from benchmarks.results import Row, Target
 from benchmarks.seeded import uniform
 
 PARSING, PANDAS, IMPORTS = "gunzip and parse alone", "pandas to Parquet", "import duckdb, polars"
+BARE = "bare httpx"
 OLD_WAY, CAPS_PEERS = "files per date", {"bare scan", "polars", "DuckDB ASOF JOIN"}
 QUESTIONS = {
     "migrate 120 bars, whole process": {PARSING},
@@ -53,6 +54,10 @@ QUESTIONS = {
     "factors 12 x 24": {"polars"},
     "one symbol's year of prices": {"polars"},
     "one symbol's year of statements": {"polars"},
+    "fetch 6 symbols x 5 datasets, 750 calls a minute": {"least the limit allows"},
+    "fetch 6 symbols x 5 datasets, no limit": {BARE},
+    "fetch 6 symbols x 5 datasets, CPU time": {BARE},
+    "fetch 6 symbols x 5 datasets, peak memory": {BARE},
 }
 # Peers that give an answer of their own; the others do a part of the work, or another.
 ANSWERING = {"polars", "DuckDB ASOF JOIN", OLD_WAY}

@@ -6,16 +6,12 @@ import pkgutil
 
 import pytest
 
-import factorlab_lake.fetch
-import factorlab_lake.settings
+import factorlab_lake
 
 _MODULES = [
-    factorlab_lake.settings.__name__,
-    *(
-        found.name
-        for found in pkgutil.walk_packages(factorlab_lake.fetch.__path__, "factorlab_lake.fetch.")
-        if not found.name.endswith("__main__")
-    ),
+    found.name
+    for found in pkgutil.walk_packages(factorlab_lake.__path__, "factorlab_lake.")
+    if not found.name.endswith("__main__")
 ]
 
 

@@ -1,0 +1,108 @@
+"""Fetching from a vendor on loopback that takes 50 ms to answer: against its limit of calls, and without one.
+
+The vendor is a process of its own. Five datasets of each company, one call each: profile, splits, bars,
+dividends, market caps. The peer makes the same calls with the same library and threads, and lands nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+import factorlab_lake as fl
+from benchmarks.options import Options
+from benchmarks.process import ran
+from benchmarks.results import Row
+from factorlab_lake.fetch.fmp import FmpProvider
+from factorlab_lake.settings import fmp_settings
+
+__all__ = ["bare", "fetch", "run"]
+
+_LATENCY_S = 0.05
+_THREADS = 16
+_WHAT = ("profiles", "splits", "prices", "dividends", "market_caps")
+_PATHS = ("profile", "splits", "historical-price-eod/full", "dividends", "historical-market-capitalization")
+_NO_LIMIT = 1_000_000
+_TASKS = __name__
+
+
+def run(options: Options) -> Iterator[Row]:
+    """Measure a first fetch at the plan's limit, one without a limit, and the same calls alone."""
+    size = options.size
+    calls = size.fetched_symbols * len(_WHAT)
+    with tempfile.TemporaryDirectory(dir=options.work) as folder, _vendor(options) as url:
+        at_limit = ran(
+            f"{_TASKS}:fetch", url, f"{folder}/limited", size.fetched_symbols, size.calls_per_minute
+        )
+        unlimited = ran(f"{_TASKS}:fetch", url, f"{folder}/unlimited", size.fetched_symbols, _NO_LIMIT)
+        alone = ran(f"{_TASKS}:bare", url, size.fetched_symbols)
+    if not at_limit.answer == unlimited.answer or unlimited.answer["calls"] != calls != alone.answer:
+        raise AssertionError(
+            f"not the same was fetched: {at_limit.answer}, {unlimited.answer}, {alone.answer}"
+        )
+    allowed = (math.ceil(calls / size.calls_per_minute) - 1) * 60
+    label, landed = f"fetch {size.fetched_symbols} symbols x {len(_WHAT)} datasets", f"{calls:,} calls"
+    yield Row(
+        f"{label}, {size.calls_per_minute} calls a minute", "s", at_limit.call_s,
+        "least the limit allows", float(allowed), options.target(1.3, "ratio"), landed,
+    )  # fmt: skip
+    yield Row(f"{label}, no limit", "s", unlimited.call_s, "bare httpx", alone.call_s, None, landed)
+    yield Row(f"{label}, CPU time", "s", unlimited.cpu_s, "bare httpx", alone.cpu_s)
+    yield Row(
+        f"{label}, peak memory", "MB", max(at_limit.peak_mb, unlimited.peak_mb),
+        "bare httpx", alone.peak_mb, options.target(400),
+    )  # fmt: skip
+
+
+def fetch(url: str, path: str, symbols: int, calls_per_minute: int) -> dict[str, int]:
+    """Fetch into a new lake; return what came, for comparison."""
+    settings = fmp_settings(
+        api_key="demo", base_url=url, calls_per_minute=calls_per_minute, calls_at_once=_THREADS, bulk_saves=0
+    )
+    with FmpProvider(settings) as fmp:
+        report = fl.open(path).fetch(fmp, _listed(symbols), what=_WHAT)
+    assert report.clean, report.failures
+    return {"calls": report.calls, "records": report.records, **report.new}
+
+
+def bare(url: str, symbols: int) -> int:
+    """Make the same calls, without a limit, and drop what comes; return how many."""
+    limits = httpx.Limits(max_connections=_THREADS, max_keepalive_connections=_THREADS)
+    with (
+        httpx.Client(base_url=url, headers={"apikey": "demo"}, limits=limits, timeout=30) as client,
+        ThreadPoolExecutor(_THREADS) as pool,
+    ):
+        asked = [(path, symbol) for symbol in _listed(symbols) for path in _PATHS]
+        answers = pool.map(
+            lambda a: client.get(f"/stable/{a[0]}", params={"symbol": a[1]}).status_code, asked
+        )
+        return sum(status == httpx.codes.OK for status in answers)
+
+
+def _listed(symbols: int) -> list[str]:
+    return [f"M{i:03d}" for i in range(symbols)]
+
+
+@contextmanager
+def _vendor(options: Options) -> Iterator[str]:
+    size = options.size
+    command = [
+        sys.executable, "-m", "factorlab_lake.fetch.fake_fmp", "--symbols", str(size.fetched_symbols),
+        "--start", str(size.fetched_from), "--latency-s", str(_LATENCY_S),
+        "--warm", "profile", "split", "price", "dividend", "market_cap",
+    ]  # fmt: skip
+    root = Path(__file__).resolve().parent.parent
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
