@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 
 from factorlab_lake.query.functions import FUNCTIONS
 from factorlab_lake.store import Lake
+from tests.ingest.scripted import Records, Scripted
 from tests.query import doors, plain_client
 from tests.query.doors import METHODS, questions
 from tests.support import CACHE_DIRTY, ROOT, SPLITS, copy_of
@@ -37,6 +38,9 @@ PROFILES = {
     "symbol": ["AAPL", "GOOGL", "GOOG"],
     "currency": ["USD"] * 3,
     "cik": ["320193", "1652044", "1652044"],
+}
+VENDOR_CAPS: Records = {
+    ("market_cap", "AAPL", None): [{"symbol": "AAPL", "date": "2021-03-31", "marketCap": 2050000000000}]
 }
 
 
@@ -64,6 +68,7 @@ def answers(lake_both: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "company_profiles": PROFILES,
     }.items():
         lake.load(table, rows)
+    lake.fetch(Scripted(VENDOR_CAPS), "AAPL", what="market_caps")
     files = {"single file": lake.path / "lake.duckdb", "export": lake.export(place / "export.duckdb")}
     doors.answer(lake, place / "lake on this")
     _python("-m", "tests.query.doors", "1.5", lake.path, place / "lake on 1.5", older=True)
