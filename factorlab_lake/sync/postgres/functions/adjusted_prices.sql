@@ -16,7 +16,7 @@
 -- is measured by ('dividend_not_below_close').
 -- Point in time: none. Splits and dividends after the day are what adjusting is; never use the result for a market
 -- cap, nor to choose by its level on a past day.
-CREATE FUNCTION adjusted_prices(symbols text[], start_date date, end_date date)
+CREATE OR REPLACE FUNCTION adjusted_prices(symbols text[], start_date date, end_date date)
 RETURNS TABLE (
     symbol text, date date, open_price double precision, high_price double precision, low_price double precision,
     close_price double precision, volume double precision, adjusted_close double precision,

@@ -3,7 +3,7 @@
 -- 'known': the newest version available at the date. 'first': the first version, whatever replaced it, from its own
 -- available_date on. 'latest': the newest version of all, from the day any version was available first. That is
 -- hindsight, to measure what restatements change; its available_date may lie after the dates it is used for.
-CREATE FUNCTION checked_vintage(vintage text) RETURNS text
+CREATE OR REPLACE FUNCTION checked_vintage(vintage text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 AS $$
 BEGIN

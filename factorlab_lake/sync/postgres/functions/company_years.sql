@@ -5,14 +5,16 @@
 -- Cash flows are taken where their year ends with the income's and is in its currency. Share counts are on today's split
 -- basis; a derived quarter has none, and a quarter's is not held against a year's.
 -- Point in time and vintage: as fundamental_spans, which says how a year is put together.
-CREATE FUNCTION company_years(symbols text[], dates date[], vintage text DEFAULT 'known')
+CREATE OR REPLACE FUNCTION company_years(symbols text[], dates date[], vintage text DEFAULT 'known')
 RETURNS TABLE (
     symbol text, known_from date, known_until date, income_date date, income_months integer, income_currency text,
     income_year_before_currency text, income_available_date date, income_fault text, income_year_before_fault text,
     cash_flow_available_date date, cash_flow_months integer, cash_flow_fault text, balance_sheet_date date,
     balance_sheet_months integer, balance_sheet_currency text, balance_sheet_year_before_currency text,
     balance_sheet_available_date date, balance_sheet_fault text, balance_sheet_year_before_fault text,
-    {{input_types}}
+    {{income_types}},
+    {{cash_flow_types}},
+    {{balance_sheet_types}}
 )
 {{planned}}
 BEGIN ATOMIC

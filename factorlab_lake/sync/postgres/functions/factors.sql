@@ -7,7 +7,7 @@
 -- Currency: items that meet in a factor must share one; the price's is taken from company_profiles where known.
 -- Stale: a period end more than age_limit days back (274 more where a fiscal year's statement is the newest).
 -- Point in time and vintage: as market_caps and fundamental_spans. inputs_available_date is the latest of all inputs'.
-CREATE FUNCTION factors(
+CREATE OR REPLACE FUNCTION factors(
     symbols text[], dates date[], age_limit integer DEFAULT 200, vintage text DEFAULT 'known',
     cells grid_cell[] DEFAULT NULL
 ) RETURNS TABLE (

@@ -11,7 +11,7 @@
 -- A year before: the period that ended 350-380 days before the newest, as known in the same stretch of time.
 -- Point in time: the newest period end first, then its newest version, so that a late amendment of an old quarter does
 -- not displace the current one. inputs_available_date is the latest of the parts' available_date.
-CREATE FUNCTION fundamental_spans(
+CREATE OR REPLACE FUNCTION fundamental_spans(
     symbols text[], dates date[], vintage text DEFAULT 'known', year_before text[] DEFAULT '{}'
 ) RETURNS TABLE (
     id bigint, event bigint, statement_type text, symbol text, years_back integer, known_from date, known_until date,

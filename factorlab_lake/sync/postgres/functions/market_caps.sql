@@ -7,7 +7,7 @@
 -- split_factor brings the share count to the split basis of the price.
 -- Point in time: no bar after the date, no count before its available_date.
 -- vintage: which version of the share counts. 'first' never replaces the first; 'latest' uses hindsight (shares_as_of).
-CREATE FUNCTION market_caps(
+CREATE OR REPLACE FUNCTION market_caps(
     symbols text[], dates date[], price_age_limit integer DEFAULT 10, shares_age_limit integer DEFAULT 200,
     vintage text DEFAULT 'known', cells grid_cell[] DEFAULT NULL
 ) RETURNS TABLE (

@@ -4,7 +4,7 @@
 -- Labels of one period (Q3 filed again as Q4) are versions of it, in the order in which they became available.
 -- Point in time: with 'known' and 'first' no version before its available_date. A version is superseded by a later
 -- one (by acceptance, then fetch; see `version`) on the day that one becomes available.
-CREATE FUNCTION period_spans(symbols text[], vintage text DEFAULT 'known')
+CREATE OR REPLACE FUNCTION period_spans(symbols text[], vintage text DEFAULT 'known')
 RETURNS TABLE (
     statement_type text, symbol text, fiscal_date date, fiscal_period text, months integer, version integer,
     reported_currency text, available_date date, known_from date, known_until date

@@ -1,5 +1,5 @@
 -- product(number): the product of the numbers that are not NULL, as DuckDB has it
-CREATE AGGREGATE product(double precision) (
+CREATE OR REPLACE AGGREGATE product(double precision) (
     SFUNC = float8mul,
     STYPE = double precision,
     PARALLEL = SAFE

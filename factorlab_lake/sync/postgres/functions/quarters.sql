@@ -5,7 +5,7 @@
 -- 'FY - Q1 - Q2 - Q3' (see statement_spans); a reported quarter wins. Where a part is missing the flows are NULL and `reason`
 -- says so. Cash flow items are given only in the currency of the income statement.
 -- Point in time and vintage: as period_spans. Money in reported_currency.
-CREATE FUNCTION quarters(symbols text[], as_of date, vintage text DEFAULT 'known')
+CREATE OR REPLACE FUNCTION quarters(symbols text[], as_of date, vintage text DEFAULT 'known')
 RETURNS TABLE (
     symbol text, fiscal_date date, derivation text, cash_flow_derivation text, reported_currency text,
     inputs_available_date date, reason text,

@@ -5,7 +5,7 @@
 -- columns are those of factors at that day. Where a later period was already known by then (old filings that came late),
 -- the ratios would not be this period's: they are NULL and `reason` says 'newer_period_known'.
 -- Point in time: as factors; what became known later never changes a row.
-CREATE FUNCTION ratios(symbols text[], start_date date, end_date date)
+CREATE OR REPLACE FUNCTION ratios(symbols text[], start_date date, end_date date)
 RETURNS TABLE (
     symbol text, fiscal_date date, date date, accepted_date date, market_cap double precision,
     shares_outstanding double precision,

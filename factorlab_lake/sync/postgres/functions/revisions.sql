@@ -1,7 +1,7 @@
 -- revisions: every value that a later fetch or filing superseded
 -- Grain: one row per table, key and column; `old` and `new` as text. `kind` is that of the later content.
 -- Derived from the versions and bars the lake keeps, so it does not depend on the order of their arrival.
-CREATE VIEW revisions AS
+CREATE OR REPLACE VIEW revisions AS
 WITH bars AS (
     SELECT b.symbol, b.date, b.revision, b.fetch_id, b.recorded_at, b.change_kind, v.column_name, v.value
     FROM price_revisions b CROSS JOIN LATERAL (VALUES {{bar_texts}}) AS v (column_name, value)

@@ -5,7 +5,7 @@
 -- average of a quarter, of a half or nine months, and of a year, which are proxies for shares outstanding and are named so), then the
 -- newest version. It is one number, the parts in its digits.
 -- Versions of one `period` (a fiscal period, or the source for a day's count) and fiscal_date replace each other.
-CREATE VIEW share_counts AS
+CREATE OR REPLACE VIEW share_counts AS
 SELECT symbol, fiscal_date, source, version, shares, available_date, split_basis_date, period_days, period,
        (((shares IS NOT NULL)::integer::bigint * 10000000 + (fiscal_date - DATE '0001-01-01')) * 10 + preference)
        * 100000 + version AS rank

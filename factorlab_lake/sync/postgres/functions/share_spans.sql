@@ -5,7 +5,7 @@
 -- symbol alone every date would be held against every count of its symbol.
 -- Point in time and vintage (see checked_vintage): in 'known' and 'first' no count before its available_date;
 -- 'latest' uses hindsight. A count is in use until a better one (see share_counts.rank) can be used.
-CREATE FUNCTION share_spans(symbols text[], dates date[], vintage text DEFAULT 'known')
+CREATE OR REPLACE FUNCTION share_spans(symbols text[], dates date[], vintage text DEFAULT 'known')
 RETURNS TABLE (
     symbol text, shares double precision, source text, fiscal_date date, available_date date, known_from date,
     known_until date, split_basis_date date, level double precision, period_days integer, in_year integer

@@ -5,7 +5,7 @@
 -- then the preferred source, then the newest version. Zero means missing and gives way to any real count.
 -- vintage (see checked_vintage): 'first' keeps the first version of each count, 'latest' uses hindsight: its
 -- shares_available_date may lie after the date.
-CREATE FUNCTION shares_as_of(symbols text[], dates date[], vintage text DEFAULT 'known')
+CREATE OR REPLACE FUNCTION shares_as_of(symbols text[], dates date[], vintage text DEFAULT 'known')
 RETURNS TABLE (
     symbol text, date date, shares_outstanding double precision, shares_source text, shares_fiscal_date date,
     shares_available_date date, split_basis_date date, shares_age_days bigint

@@ -1,7 +1,7 @@
 -- split_levels: how many of today's shares one share of a given day has become, by stretches of time
 -- Grain: one row per symbol and stretch [from_date, to_date) between two splits; symbols without a split have none.
 -- Use: level(a) / level(b) is the product of the split ratios with a < ex-date <= b.
-CREATE VIEW split_levels AS
+CREATE OR REPLACE VIEW split_levels AS
 WITH ordered AS (
     SELECT symbol, date AS ex_date,
            product(numerator / nullif(denominator, 0)) OVER (PARTITION BY symbol ORDER BY date DESC) AS level,

@@ -8,7 +8,7 @@
 --   Q4 = FY - 9M, or FY - Q1 - Q2 - Q3;   Q3 = 9M - H1, or 9M - Q1 - Q2;   Q2 = H1 - Q1.
 -- A quarter with a missing part is not derived. Period ends of neighbours are 75-120 days apart.
 -- Point in time: a derived quarter is known while all its parts are, until the quarter itself is reported.
-CREATE FUNCTION statement_spans(symbols text[], vintage text DEFAULT 'known')
+CREATE OR REPLACE FUNCTION statement_spans(symbols text[], vintage text DEFAULT 'known')
 RETURNS TABLE (
     statement_type text, symbol text, fiscal_date date, months integer, known_from date, known_until date,
     available_date date, reported_currency text, derivation text, parts statement_part[]

@@ -8,7 +8,7 @@
 -- Stale: the newest period end is more than age_limit days back (274 more for a fiscal year's row, which stands until
 -- the next year's is due).
 -- Point in time and vintage: as fundamental_spans. Money in reported_currency.
-CREATE FUNCTION ttm(symbols text[], dates date[], age_limit integer DEFAULT 200, vintage text DEFAULT 'known')
+CREATE OR REPLACE FUNCTION ttm(symbols text[], dates date[], age_limit integer DEFAULT 200, vintage text DEFAULT 'known')
 RETURNS TABLE (
     symbol text, date date, fiscal_date date, basis text, derivation text, reported_currency text,
     inputs_available_date date, age_days bigint, reason text,

@@ -4,7 +4,7 @@
 -- trade in whole cents: where the price as traded that day, close x splits_since, is a whole cent as far
 -- as four decimals can tell, that cent is taken. The result never moves by more than the vendor's rounding.
 -- Cents are rounded half up: Postgres rounds a double half to even.
-CREATE FUNCTION unrounded_close(close double precision, splits_since double precision) RETURNS double precision
+CREATE OR REPLACE FUNCTION unrounded_close(close double precision, splits_since double precision) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
     WHEN splits_since <> 1
