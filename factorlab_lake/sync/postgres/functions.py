@@ -47,7 +47,7 @@ FUNCTIONS = (
 _DIGEST = "lake_functions_digest"
 # Everything of these names in the schema the session works in, the newest first.
 _MADE = """
-SELECT CASE prokind WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END AS kind, oid::regprocedure::text AS name, oid
+SELECT CASE prokind WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END, oid::regprocedure::text, oid
 FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND proname = ANY (%(names)s)
 UNION ALL
 SELECT CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TYPE' END, oid::regclass::text, oid

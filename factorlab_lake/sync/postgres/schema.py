@@ -11,7 +11,7 @@ from factorlab_lake.schema import STATEMENT_TABLES, TABLES, Column, TableSpec, l
 from factorlab_lake.sync.postgres.availability import available
 from factorlab_lake.sync.postgres.quoting import identifier, identifiers, literal
 
-__all__ = ["ROW_HASH", "column_type", "create_table", "indexes", "tables", "views"]
+__all__ = ["ROW_HASH", "column_type", "create_table", "indexes", "statement_columns", "tables", "views"]
 
 ROW_HASH = "row_hash"
 _HASH_DOC = "digest of the row as sent by a sync; NULL once the row was changed by other means"
@@ -73,6 +73,12 @@ def views() -> list[str]:
         f"FROM (\n{selects}\n) AS s"
     )
     return [statements]
+
+
+def statement_columns() -> list[str]:
+    """Return the columns of ``financial_statements`` in order."""
+    attributes = [c.name for c in TABLES[STATEMENT_TABLES["income"]].columns if not c.additive]
+    return ["statement_type", *attributes, "metrics", "data_quality_score", "created_at", "updated_at"]
 
 
 def _statement_select(kind: str) -> str:
