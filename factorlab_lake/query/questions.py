@@ -9,11 +9,11 @@ from typing import Any
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput
+from factorlab_lake.formulas.factors import FACTORS
 from factorlab_lake.lake.files import DataFile
 from factorlab_lake.query import lookahead
 from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, one_of, to_date, to_dates, to_symbols
 from factorlab_lake.query.explain import explain_factor, explain_market_cap
-from factorlab_lake.query.formulas import FACTORS
 from factorlab_lake.query.frames import in_order
 from factorlab_lake.query.session import Session
 from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES
@@ -156,7 +156,7 @@ class Questions:
         """Return valuation, profitability, leverage and growth factors as known at each date.
 
         One row per symbol and date, ordered so; a factor that cannot be computed is NULL and ``reason`` says
-        why. The formulas and their sources are in ``query/factors.csv``, the rules in
+        why. The formulas and their sources are in ``formulas/factors.csv``, the rules in
         ``query/sql/factors.sql``. Arguments as for :meth:`market_caps`.
         """
         asked = to_dates(dates, start=start, end=end, freq=freq)

@@ -12,13 +12,13 @@ import duckdb
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput, LakeDamaged, nearest
+from factorlab_lake.formulas.quoting import identifier
 from factorlab_lake.lake.files import DataFile, files_of, prune
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.snapshots import Snapshot
 from factorlab_lake.query.availability import CLOSE, AvailabilityRule
 from factorlab_lake.query.frames import to_polars
 from factorlab_lake.query.functions import FUNCTIONS, KEPT, names_in, sql_text
-from factorlab_lake.query.quoting import identifier
 from factorlab_lake.query.remembered import REMEMBERED, Remembered
 from factorlab_lake.query.views import table_view
 from factorlab_lake.schema import TABLES

@@ -8,6 +8,7 @@ statements run in whatever schema is first in the ``search_path``.
 from __future__ import annotations
 
 from factorlab_lake.schema import STATEMENT_TABLES, TABLES, Column, TableSpec, line_items
+from factorlab_lake.sync.postgres.availability import available
 from factorlab_lake.sync.postgres.quoting import identifier, identifiers, literal
 from factorlab_lake.sync.target import ROW_HASH
 
@@ -77,12 +78,19 @@ def views() -> list[str]:
 def _statement_select(kind: str) -> str:
     spec = TABLES[STATEMENT_TABLES[kind]]
     items = identifiers((c.name for c in line_items(kind)), "t.")
-    attributes = identifiers((c.name for c in spec.columns if not c.additive), "t.")
+    attributes = ", ".join(_attribute(spec, c.name) for c in spec.columns if not c.additive)
     return (
         f'SELECT {literal(kind)}::text COLLATE "C" AS statement_type, {attributes},\n'
         f"       (SELECT jsonb_strip_nulls(to_jsonb(i)) FROM (SELECT {items}) AS i) AS metrics\n"
         f"FROM {identifier(spec.name)} AS t"
     )
+
+
+def _attribute(spec: TableSpec, name: str) -> str:
+    """Return a column of the view; when it may be used follows from the session's rule."""
+    if name == "available_date":
+        return f"{available(spec)} AS available_date"
+    return f"t.{identifier(name)}"
 
 
 def _not_null(spec: TableSpec, column: Column) -> str:
