@@ -10,13 +10,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import polars as pl
 
 from factorlab_lake.schema import TableSpec
 
-__all__ = ["EVERYTHING", "NO_YEAR", "ROW_HASH", "Batch", "BatchTransaction", "Digest", "Recorded", "Target"]
+__all__ = [
+    "EVERYTHING",
+    "NO_YEAR",
+    "ROW_HASH",
+    "Batch",
+    "BatchTransaction",
+    "Digest",
+    "Digests",
+    "Ledger",
+    "Recorded",
+    "Target",
+]
 
 ROW_HASH = "row_hash"
 EVERYTHING = "all"  # the one batch of a table without partitions
@@ -61,13 +72,17 @@ class Recorded:
     digest: Digest
 
 
+Digests: TypeAlias = dict[str, dict[str, Digest]]  # by table and batch
+Ledger: TypeAlias = dict[str, dict[str, Recorded]]
+
+
 class BatchTransaction(Protocol):
     """One batch of a target inside one transaction that holds the table's lock."""
 
     recorded: Recorded | None
 
-    def fresh(self) -> bool:
-        """Whether rows can be copied straight in: none of them can be there."""
+    def fresh(self, snapshot: int) -> bool:
+        """Whether rows of this snapshot can be copied straight in: none of their keys can be there."""
 
     def keys(self, *, from_values: bool = False) -> pl.DataFrame:
         """Return key and digest of every row: as stored, or made anew from the values."""
@@ -81,7 +96,7 @@ class BatchTransaction(Protocol):
     def remove(self, keys: pl.DataFrame) -> None:
         """Take away the rows of these keys."""
 
-    def record(self, snapshot: int, digest: Digest) -> None:
+    def record(self, snapshot: int, digest: Digest, sent: int, removed: int) -> None:
         """Write the ledger; what was sent and this become visible together."""
 
 
@@ -95,13 +110,13 @@ class Target(Protocol):
     def prepare(self, lake_id: str) -> None:
         """Make or upgrade the tables; refuse a target that belongs to another lake."""
 
-    def ledger(self) -> dict[str, dict[str, Recorded]]:
+    def ledger(self) -> Ledger:
         """Return the newest line of every batch, by table and batch."""
 
     def batch(self, batch: Batch) -> AbstractContextManager[BatchTransaction]:
         """Open a transaction on a batch; leaving the block commits it, an exception undoes it."""
 
-    def digests(self, specs: Iterable[TableSpec]) -> tuple[dict[str, dict[str, Digest]], dict[str, dict[str, Recorded]]]:
+    def digests(self, specs: Iterable[TableSpec]) -> tuple[Digests, Ledger]:
         """Return the digests of what is there, from the stored ones, and the ledger at the same moment.
 
         A row that was changed by other means has no digest; it counts as a row and adds nothing.

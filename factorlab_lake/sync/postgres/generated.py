@@ -31,7 +31,9 @@ def placeholders() -> dict[str, str]:
         "factor_types": _numbers(FACTORS),
         **{f"{kind}_types": _numbers(_inputs(kind)) for kind in STATEMENT_TYPES},
         **{f"available_{name}": available(TABLES[name]) for name in _DATED},
-        "statement_periods": statement_periods({t: available(TABLES[n]) for t, n in STATEMENT_TABLES.items()}),
+        "statement_periods": statement_periods(
+            {t: available(TABLES[n]) for t, n in STATEMENT_TABLES.items()}
+        ),
         "bar_texts": _texts(table("price_data"), "b"),
         "revision_pairs": "\nUNION ALL\n".join(_revision_pairs(TABLES[t]) for t in STATEMENT_TABLES.values()),
     }
