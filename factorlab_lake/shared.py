@@ -1,4 +1,4 @@
-"""A lake on a shared server, which many read at the same time: the same questions, and no way to change it."""
+"""A lake on a shared server, which many read at the same time: the same questions, and no changes."""
 
 from __future__ import annotations
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from factorlab_lake.schema import STATEMENT_TABLES, TABLES, Column, TableSpec, line_items
 from factorlab_lake.sync.postgres.availability import available
 from factorlab_lake.sync.postgres.quoting import identifier, identifiers, literal
+from factorlab_lake.sync.target import ROW_HASH
 
-__all__ = ["ROW_HASH", "column_type", "create_table", "indexes", "statement_columns", "tables", "views"]
+__all__ = ["column_type", "create_table", "indexes", "statement_columns", "tables", "views"]
 
-ROW_HASH = "row_hash"
 _HASH_DOC = "digest of the row as sent by a sync; NULL once the row was changed by other means"
 _BARS = ("price_data", "price_revisions")
 _ASKED_BY = (

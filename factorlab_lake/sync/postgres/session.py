@@ -84,8 +84,9 @@ class ServerSession:
     def sizes(self) -> pl.DataFrame:
         """Return one row per table of the lake with its rows and its bytes, indexes included."""
         parts = " UNION ALL ".join(
-            f"SELECT {place} AS place, {literal(name)}::text AS table, pg_total_relation_size({literal(name)}) "
-            f"AS size_bytes, (SELECT count(*) FROM {identifier(name)}) AS rows"
+            f"SELECT {place} AS place, {literal(name)}::text AS table, "
+            f"pg_total_relation_size({literal(name)}) AS size_bytes, "
+            f"(SELECT count(*) FROM {identifier(name)}) AS rows"
             for place, name in enumerate(TABLES)
         )
         return self.frame(f'SELECT "table", rows, size_bytes FROM ({parts}) AS sizes ORDER BY place')
