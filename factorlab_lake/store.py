@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cached_property
 from importlib import import_module
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from factorlab_lake.legacy.migrate import MigrationReport, Progress
     from factorlab_lake.legacy.validate import ValidationReport
+    from factorlab_lake.sync.report import SyncReport
 
 __all__ = ["Lake", "open_lake"]
 
@@ -256,6 +257,33 @@ class Lake(Questions):
             availability=self._rule,
         )
         return written
+
+    def sync(
+        self,
+        target: str,
+        *,
+        verify_deep: bool = False,
+        repair: bool = False,
+        password: str | Callable[[], str] | None = None,
+        progress: Progress | None = None,
+    ) -> SyncReport:
+        """Bring a shared server to the newest snapshot, sending only what changed, and verify it.
+
+        ``target`` is ``postgresql://user@host/database``, of a database that belongs to this lake alone; the
+        password comes from the address, ``PGPASSWORD``, a service file, ``~/.pgpass``, or ``password``, which
+        may be a function that is called when the server wants one. Tables and functions are made and
+        upgraded. Can be cut off and run again. ``verify_deep`` compares values instead of stored digests;
+        what differs by other hands is reported, and put right with ``repair``.
+
+        Raises :class:`~factorlab_lake.errors.InvalidInput` (a target of another lake, a lake older than its
+        target), :class:`~factorlab_lake.errors.TargetFailed`, :class:`~factorlab_lake.errors.LakeLocked` (two
+        syncs of one table) and :class:`~factorlab_lake.errors.MissingExtra`.
+        """
+        self._writable("sync")
+        report: SyncReport = import_module("factorlab_lake.sync.targets").sync_to(
+            self._layout, target, deep=verify_deep, repair=repair, password=password, progress=progress
+        )
+        return report
 
     def _changed(self) -> None:
         """Follow a change made here: move to its snapshot and let the single file show it."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from factorlab_lake.legacy.migrate import MigrationReport
     from factorlab_lake.legacy.validate import ValidationReport
+    from factorlab_lake.sync.report import SyncReport
 
 __all__ = ["Form", "Output", "document_of", "records_of"]
 
@@ -93,7 +94,7 @@ def _says_something(frame: pl.DataFrame, name: str) -> bool:
     return name != "reason" or frame[name].null_count() < frame.height
 
 
-def document_of(report: MigrationReport | ValidationReport) -> dict[str, Any]:
+def document_of(report: MigrationReport | ValidationReport | SyncReport) -> dict[str, Any]:
     """Return a report as JSON can hold it, with names for what its lists hold."""
     document = asdict(report) | {"clean": report.clean}
     for part, names in _LISTS.items():

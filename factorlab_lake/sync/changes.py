@@ -88,7 +88,7 @@ def _from_the_target(
 def _send(
     side: LakeSide, batch: Batch, tx: BatchTransaction, files: list[DataFile], had: pl.DataFrame
 ) -> Sent:
-    """Send the rows of files that are not among those the target has of them; take away those that are gone."""
+    """Send the rows of files that the target does not have as they are; take away those that are gone."""
     known = _sorted(had[ROW_HASH])
     key = list(batch.spec.key)
     seen: list[pl.Series] = []

@@ -1,4 +1,4 @@
-"""Digests of the lake's side: a file never changes, so its digest is made once and kept beside the lake's lists."""
+"""Digests of the lake's side: a file never changes, so its digest is made once and kept in the lake."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class _Run:
         self.target.settle(changed)
 
     def verify(self, *, deep: bool) -> list[Finding]:
-        """Compare the target with the lake; what another sync brought further, with what that one recorded."""
+        """Compare the target with the lake; what another sync brought further, with what it recorded."""
         self.there, ledger = self.target.digests(TABLES.values())
         side = LakeSide(self.side.layout, self.side.snapshot, remember=False) if deep else self.side
         findings = []
@@ -121,8 +121,8 @@ class _Run:
         if newest > snapshots.latest(self.side.layout).id and not self.repair:
             raise InvalidInput(
                 f"{self.target.name} is at snapshot {newest} of this lake, which itself is at "
-                f"{self.side.snapshot.id}: it was restored from a backup, or is an old copy. To bring the target "
-                "back to this lake, sync with repair.",
+                f"{self.side.snapshot.id}: it was restored from a backup, or is an old copy. To bring the "
+                "target back to this lake, sync with repair.",
                 target=self.target.name,
             )
 

@@ -1,9 +1,9 @@
-"""JSON as a server takes it, and a form of it in which equal documents are equal texts.
+r"""JSON as a server takes it, and a form of it in which equal documents are equal texts.
 
-Servers refuse what Python and DuckDB write: NaN and infinities, ``\\u0000``, half a surrogate pair, exponents
-without bounds. Such values are sent as texts ("NaN") or with a visible sign in their place; all else is sent as
-it came. A server may give a document back with other spaces, another order of keys and other spellings of the
-same number.
+Servers refuse what Python and DuckDB write: NaN and infinities, ``\u0000``, half a surrogate pair, exponents
+without bounds. Such values are sent as texts ("NaN") or with a visible sign in their place; all else is sent
+as it came. A server may give a document back with other spaces, another order of keys and other spellings of
+the same number.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _exact(text: str) -> Decimal:
         value = Decimal(text).normalize()
     except InvalidOperation:
         return Decimal(0)
-    return value if value else Decimal(0)  # a server keeps no sign of zero
+    return value or Decimal(0)  # a server keeps no sign of zero
 
 
 def _cleaned(value: Any) -> Any:

@@ -40,8 +40,8 @@ class TableReport:
 class SyncReport:
     """A sync: where to, which snapshot, what was sent, and what the verification found.
 
-    ``repaired`` are findings that were put right; ``findings`` those that stand. ``ahead`` is true when another
-    sync brought parts of the target to a newer snapshot meanwhile; these were left as they are.
+    ``repaired`` are findings that were put right; ``findings`` those that stand. ``ahead`` is true when
+    another sync brought parts of the target to a newer snapshot meanwhile; these were left as they are.
     """
 
     target: str

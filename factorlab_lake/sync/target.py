@@ -1,8 +1,8 @@
 """What a target of a sync must be able to do, and the words that a lake and a target share.
 
-A target holds the tables in batches, one for each partition of a table (a year, for the large ones), and keeps
-a ledger: for each batch the lake's snapshot it was last brought to, and the digest it then had. Snapshots of a
-lake only count up.
+A target holds the tables in batches, one for each partition of a table (a year, for the large ones), and
+keeps a ledger: for each batch the lake's snapshot it was last brought to, and the digest it then had.
+Snapshots of a lake only count up.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-def
 
 EXPECTED = {
     "caps", "demo", "explain", "export", "factors", "history", "init", "load", "lookahead", "migrate",
-    "prices", "quarters", "ratios", "rollback", "sql", "statements", "status", "ttm", "validate",
+    "prices", "quarters", "ratios", "rollback", "sql", "statements", "status", "sync", "ttm", "validate",
 }  # fmt: skip
 
 

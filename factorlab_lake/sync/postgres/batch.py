@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from factorlab_lake.sync.postgres.prefetch import ahead
 from factorlab_lake.sync.postgres.quoting import identifier, identifiers
 from factorlab_lake.sync.postgres.rows import fetched, where
 from factorlab_lake.sync.row_hash import hashed
-from factorlab_lake.sync.target import NO_YEAR, ROW_HASH, Batch, Digest, Recorded
+from factorlab_lake.sync.target import ROW_HASH, Batch, Digest, Recorded
 
 if TYPE_CHECKING:
     from adbc_driver_postgresql.dbapi import Cursor
@@ -36,7 +35,8 @@ ON CONFLICT (table_name, batch, snapshot) DO UPDATE SET
   rows_sent = excluded.rows_sent, rows_removed = excluded.rows_removed, recorded_at = now()
 """
 _WHO = """
-SELECT a.application_name || coalesce(' as ' || a.usename, '') || coalesce(' from ' || host(a.client_addr), '')
+SELECT a.application_name || coalesce(' as ' || a.usename, '')
+       || coalesce(' from ' || host(a.client_addr), '')
 FROM pg_locks l JOIN pg_stat_activity a USING (pid), (SELECT hashtextextended($1, 0) AS key)
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
       AND l.classid::bigint = (key >> 32) & 4294967295 AND l.objid::bigint = key & 4294967295

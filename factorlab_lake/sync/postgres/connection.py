@@ -57,6 +57,6 @@ def explained(address: Address) -> Iterator[None]:
 def _failed(address: Address, fault: Exception) -> LakeError:
     said = address.redact(" ".join(str(fault).partition("Query was:")[0].split()))
     return TargetFailed(
-        f"{address}: {said or type(fault).__name__}. What was sent before stays; run the sync again to go on.",
+        f"{address}: {said or type(fault).__name__}. What was sent before stays; sync again to go on.",
         target=str(address),
     )

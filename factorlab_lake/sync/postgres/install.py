@@ -1,4 +1,4 @@
-"""Making and upgrading a target: ordered steps from one version of the schema to the next, then the functions.
+"""Making and upgrading a target: steps from one version of the schema to the next, then the functions.
 
 Everything is done in one transaction that holds a lock, so a second program that comes at the same time waits
 and then finds it done.
@@ -14,7 +14,7 @@ from factorlab_lake.errors import InvalidInput
 from factorlab_lake.schema import TABLES, TYPES, TableSpec
 from factorlab_lake.sync.postgres import functions, schema
 from factorlab_lake.sync.postgres.connection import Connection
-from factorlab_lake.sync.postgres.quoting import identifier, literal
+from factorlab_lake.sync.postgres.quoting import identifier
 from factorlab_lake.sync.target import ROW_HASH
 
 __all__ = ["STEPS", "prepare", "script"]
@@ -48,33 +48,40 @@ def prepare(con: Connection, lake_id: str, *, target: str, steps: Sequence[Step]
     with con.transaction():
         con.execute("SELECT pg_advisory_xact_lock(hashtextextended('factorlab:schema', 0))")
         found = _target(con)
-        if found is not None and found[0] != lake_id:
+        if found is not None and found[0] not in (None, lake_id):
             raise InvalidInput(
                 f"{target} holds another lake ({found[0]}, this one is {lake_id}); a target belongs to one "
                 "lake: sync to a database or schema of its own.",
                 target=target,
             )
-        _upgrade(con, lake_id, found[1] if found else 0, target=target, steps=steps)
+        _upgrade(con, found[1] if found else 0, target=target, steps=steps)
+        con.execute("UPDATE factorlab_lake_target SET lake_id = %s WHERE lake_id IS NULL", [lake_id])
         _check_columns(con, target)
         functions.install(con)
 
 
 def script() -> str:
     """Return everything that a sync makes on a server, and the roles, as a script that runs as it is."""
-    parts = [text for step in STEPS for text in step()]
-    return "".join(
-        f"{text.rstrip().rstrip(';')};\n\n" for text in (*parts, *functions.statements(), _file("roles"))
+    tables = [text for step in STEPS for text in step()]
+    parts = (*tables, _version(len(STEPS)), *functions.statements(), _file("roles"))
+    return "".join(f"{text.rstrip().rstrip(';')};\n\n" for text in parts)
+
+
+def _version(number: int) -> str:
+    return (
+        f"INSERT INTO factorlab_lake_target (schema_version) VALUES ({number}) "
+        "ON CONFLICT (only_row) DO UPDATE SET schema_version = excluded.schema_version"
     )
 
 
-def _target(con: Connection) -> tuple[str, int] | None:
+def _target(con: Connection) -> tuple[str | None, int] | None:
     if con.execute("SELECT to_regclass('factorlab_lake_target')").fetchone() == (None,):
         return None
     row = con.execute("SELECT lake_id, schema_version FROM factorlab_lake_target").fetchone()
-    return None if row is None else (str(row[0]), int(str(row[1])))
+    return None if row is None else (None if row[0] is None else str(row[0]), int(str(row[1])))
 
 
-def _upgrade(con: Connection, lake_id: str, version: int, *, target: str, steps: Sequence[Step]) -> None:
+def _upgrade(con: Connection, version: int, *, target: str, steps: Sequence[Step]) -> None:
     if version > len(steps):
         raise InvalidInput(
             f"{target} has version {version} of the schema, made by a newer program; this one knows up to "
@@ -85,15 +92,11 @@ def _upgrade(con: Connection, lake_id: str, version: int, *, target: str, steps:
         for statement in step():
             con.execute(statement.encode())
     if version < len(steps):
-        con.execute(
-            "INSERT INTO factorlab_lake_target (lake_id, schema_version) VALUES (%s, %s) "
-            "ON CONFLICT (only_row) DO UPDATE SET schema_version = excluded.schema_version",
-            [lake_id, len(steps)],
-        )
+        con.execute(_version(len(steps)).encode())
 
 
 def _check_columns(con: Connection, target: str) -> None:
-    """Refuse tables whose columns are not of the lake's types: rows are sent as bytes, and would be garbage."""
+    """Refuse columns of other types than the lake's: rows are sent as bytes, and would be garbage there."""
     rows = con.execute(_COLUMNS, [list(TABLES)]).fetchall()
     found = {(str(table), str(column)): str(kind) for table, column, kind in rows}
     for spec in TABLES.values():
@@ -115,12 +118,12 @@ def _expected(spec: TableSpec) -> dict[str, str]:
 def _watched(table: str) -> list[str]:
     """Return the statements after which a row that is changed by other means than a sync shows it."""
     name, trigger = identifier(table), identifier("factorlab_lake_edited")
-    return [
-        f"DROP TRIGGER IF EXISTS {trigger} ON {name}",
+    make = (
         f"CREATE TRIGGER {trigger} BEFORE UPDATE ON {name} FOR EACH ROW "
         f"WHEN (NEW.{identifier(ROW_HASH)} IS NOT DISTINCT FROM OLD.{identifier(ROW_HASH)}) "
-        "EXECUTE FUNCTION factorlab_lake_edited()",
-    ]
+        "EXECUTE FUNCTION factorlab_lake_edited()"
+    )
+    return [f"DROP TRIGGER IF EXISTS {trigger} ON {name}", make]
 
 
 def _file(name: str) -> str:

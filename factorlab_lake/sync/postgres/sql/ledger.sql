@@ -3,7 +3,7 @@
 -- snapshot of the lake it was brought to, written in the transaction that brought it there.
 CREATE TABLE IF NOT EXISTS factorlab_lake_target (
   only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-  lake_id text NOT NULL,
+  lake_id text,  -- NULL until the first sync
   schema_version integer NOT NULL,
   made_at timestamptz NOT NULL DEFAULT now()
 );
