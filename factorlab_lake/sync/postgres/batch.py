@@ -163,5 +163,5 @@ def _as_sent(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
 
 def _one(cursor: Cursor, statement: str, *values: Any) -> Any:
     cursor.execute(statement, values or None)
-    row = cursor.fetchone()
-    return None if row is None else row[0]
+    rows = pl.DataFrame(cursor.fetch_arrow())  # what the driver itself reads rows with needs pyarrow
+    return rows.item(0, 0) if rows.height else None
