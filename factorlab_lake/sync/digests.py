@@ -66,11 +66,13 @@ class LakeSide:
     def keep(self, spec: TableSpec) -> None:
         """Write down the digests of this snapshot's files, for the next time."""
         known = self._of_table(spec)
-        current = {f.path: astuple(known[f.path]) for f in self._files(spec) if f.path in known}
+        current = {f.path: known[f.path] for f in self._files(spec) if f.path in known}
+        if current == self._kept(spec):
+            return
         # A folder that cannot be written to has its digests made each time.
         with suppress(OSError):
             self.layout.digests.mkdir(exist_ok=True)
-            write_atomically(self._place(spec), json.dumps(current))
+            write_atomically(self._place(spec), json.dumps({p: astuple(d) for p, d in current.items()}))
 
     def _files(self, spec: TableSpec) -> list[DataFile]:
         return files_of(self.layout, self.snapshot, spec.name)

@@ -20,7 +20,7 @@ from factorlab_lake.sync.changes import Sent, bring
 from factorlab_lake.sync.digests import LakeSide, digest_of
 from factorlab_lake.sync.report import Finding, SyncReport, TableReport, difference, moment
 from factorlab_lake.sync.row_hash import hashed
-from factorlab_lake.sync.target import ROW_HASH, Batch, Digest, Digests, Ledger, Target
+from factorlab_lake.sync.target import ROW_HASH, Batch, Digest, Digests, Ledger, Recorded, Target
 
 __all__ = ["Progress", "sync"]
 
@@ -129,23 +129,26 @@ class _Run:
     def _waiting(self, ledger: Ledger) -> Iterator[Batch]:
         for batch in self._all(ledger, {}):
             recorded = ledger.get(batch.spec.name, {}).get(batch.name)
-            if recorded is None or recorded.digest != self._wanted(self.side, batch):
+            if recorded is None or not self._is_current(recorded, batch):
                 yield batch
         for spec in TABLES.values():
             self.side.keep(spec)
 
     def _send(self, batch: Batch) -> Sent:
         with self.target.batch(batch) as tx:
-            recorded = tx.recorded
-            if recorded is not None and recorded.snapshot > self.side.snapshot.id and not self.repair:
-                self.ahead = True
-                return Sent()
-            if recorded is not None and recorded.digest == self._wanted(self.side, batch):
+            if tx.recorded is not None and self._is_current(tx.recorded, batch):
                 return Sent()
             sent = bring(self.side, batch, tx)
         self.side.keep(batch.spec)
         self._count(batch, sent)
         return sent
+
+    def _is_current(self, recorded: Recorded, batch: Batch) -> bool:
+        """Whether a batch needs nothing: it is as in the lake, or another sync brought it further."""
+        if recorded.snapshot > self.side.snapshot.id:
+            self.ahead = not self.repair
+            return self.ahead
+        return recorded.digest == self._wanted(self.side, batch)
 
     def _count(self, batch: Batch, sent: Sent) -> None:
         self.sent[batch.spec.name] = self.sent.get(batch.spec.name, Sent()) + sent
@@ -153,7 +156,6 @@ class _Run:
     def _expected(self, side: LakeSide, batch: Batch, ledger: Ledger) -> Digest:
         recorded = ledger.get(batch.spec.name, {}).get(batch.name)
         if recorded is not None and recorded.snapshot > self.side.snapshot.id:
-            self.ahead = True
             return recorded.digest
         return self._wanted(side, batch)
 

@@ -44,7 +44,7 @@ class Digest:
     row_hashes: int = 0
 
     def __add__(self, other: Digest) -> Digest:
-        latest = max((self.latest, other.latest), key=lambda text: int(text) if text else -(2**63))
+        latest = max((self.latest, other.latest), key=lambda text: float(text or "-inf"))
         return Digest(self.rows + other.rows, latest, (self.row_hashes + other.row_hashes) % _MODULUS)
 
     def __str__(self) -> str:

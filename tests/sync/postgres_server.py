@@ -26,7 +26,7 @@ __all__ = ["PASSWORD", "Server", "server"]
 PASSWORD = "s3cret-of-the-tests"  # must show nowhere
 _AS = "nobody"  # who runs the server where the tests run as root, which PostgreSQL refuses
 # A test's server may lose everything with the machine.
-_OPTIONS = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_connections=40"
+_OPTIONS = "-c fsync=off -c full_page_writes=off -c max_connections=40"
 
 
 @dataclass(frozen=True, slots=True)

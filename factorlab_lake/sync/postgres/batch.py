@@ -34,6 +34,7 @@ ON CONFLICT (table_name, batch, snapshot) DO UPDATE SET
   row_count = excluded.row_count, latest = excluded.latest, row_hashes = excluded.row_hashes,
   rows_sent = excluded.rows_sent, rows_removed = excluded.rows_removed, recorded_at = now()
 """
+_FORGET = "DELETE FROM factorlab_lake_ledger WHERE table_name = $1 AND batch = $2 AND snapshot > $3"
 _WHO = """
 SELECT a.application_name || coalesce(' as ' || a.usename, '')
        || coalesce(' from ' || host(a.client_addr), '')
@@ -126,6 +127,8 @@ class PostgresBatch:
     def record(self, snapshot: int, digest: Digest, sent: int, removed: int) -> None:
         """Write the ledger; what was sent and this become visible together."""
         place = (self.batch.spec.name, self.batch.name, snapshot)
+        # Lines of later snapshots are of a lake that is no more; see the repair after a restored backup.
+        self.cursor.execute(_FORGET, place)
         figures = (digest.rows, digest.latest, str(digest.row_hashes), sent, removed)
         self.cursor.execute(_LEDGER, (*place, *figures))
 
@@ -163,5 +166,5 @@ def _as_sent(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
 
 def _one(cursor: Cursor, statement: str, *values: Any) -> Any:
     cursor.execute(statement, values or None)
-    row = cursor.fetchone()
-    return None if row is None else row[0]
+    rows = pl.DataFrame(cursor.fetch_arrow())  # what the driver itself reads rows with needs pyarrow
+    return rows.item(0, 0) if rows.height else None

@@ -6,7 +6,7 @@ and then finds it done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.resources import files
 from typing import TypeAlias
 
@@ -64,7 +64,11 @@ def script() -> str:
     """Return everything that a sync makes on a server, and the roles, as a script that runs as it is."""
     tables = [text for step in STEPS for text in step()]
     parts = (*tables, _version(len(STEPS)), *functions.statements(), _file("roles"))
-    return "".join(f"{text.rstrip().rstrip(';')};\n\n" for text in parts)
+    return _joined(parts)
+
+
+def _joined(statements: Iterable[str]) -> str:
+    return "".join(f"{text.rstrip().rstrip(';')};\n\n" for text in statements)
 
 
 def _version(number: int) -> str:
@@ -89,8 +93,7 @@ def _upgrade(con: Connection, version: int, *, target: str, steps: Sequence[Step
             target=target,
         )
     for step in steps[version:]:
-        for statement in step():
-            con.execute(statement.encode())
+        con.execute(_joined(step()).encode())
     if version < len(steps):
         con.execute(_version(len(steps)).encode())
 

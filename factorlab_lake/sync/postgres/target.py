@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from adbc_driver_manager import Error as BulkError
@@ -54,19 +55,24 @@ def open_target(
     same table is waited for.
     """
     con, address = connect(Address.parse(url, password=password), ask)
-    with explained(address), closing(con), closing(connect_bulk(address)) as bulk:
-        yield PostgresTarget(address, con, bulk, timeout_s)
+    with explained(address), closing(con), ExitStack() as closed:
+        yield PostgresTarget(address, con, timeout_s, closed)
 
 
-@dataclass(slots=True)
+@dataclass
 class PostgresTarget:
     """See :class:`~factorlab_lake.sync.target.Target`. ``bulk`` sends rows, ``con`` does the rest."""
 
     address: Address
     con: Connection
-    bulk: dbapi.Connection
     timeout_s: float
+    closed: ExitStack
     lake_id: str = ""
+
+    @cached_property
+    def bulk(self) -> dbapi.Connection:
+        """The connection for many rows, opened when the first are to be sent: that takes a while."""
+        return self.closed.enter_context(closing(connect_bulk(self.address)))
 
     @property
     def name(self) -> str:
