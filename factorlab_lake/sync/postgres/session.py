@@ -108,6 +108,7 @@ class ServerSession:
         if self._of_process != os.getpid():  # a fork: the connections are the parent's
             self._abandoned.append(self._pool)
             self._pool, self._of_process = self._made(), os.getpid()
+            self._pool.open()
         try:
             with self._pool.connection() as con:
                 yield con
