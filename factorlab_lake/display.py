@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from factorlab_lake.ingest.fetch_report import FetchReport
     from factorlab_lake.legacy.migrate import MigrationReport
     from factorlab_lake.legacy.validate import ValidationReport
+    from factorlab_lake.sync.report import SyncReport
 
 __all__ = [
     "Column",
@@ -151,6 +152,27 @@ def validation_lines(report: ValidationReport) -> Iterator[str]:
     yield from _some(f"skipped   {file}: {why}" for file, why in report.skipped)
     yield from _some(f"fault     {file}: {why}" for file, why in report.faults)
     yield from _some(f"{f.kind:<9} {f.file}, record {f.position}: {f.what}" for f in report.findings)
+
+
+def sync_lines(report: SyncReport) -> Iterator[str]:
+    """Say what was sent to a target, what it has now, and what differs from the lake."""
+    sent = ", ".join(f"{t.table} {t.sent:,}" for t in report.tables if t.sent)
+    yield f"target    {report.target}, at snapshot {report.snapshot} in {report.seconds:.1f} s"
+    yield f"sent      {sent or 'nothing: all of it was there'}"
+    if report.removed:
+        removed = ", ".join(f"{t.table} {t.removed:,}" for t in report.tables if t.removed)
+        yield f"removed   {removed}: the lake has them no more"
+    there = ", ".join(
+        f"{t.table} {t.rows:,}{t.latest and f' to {t.latest[:10]}'}" for t in report.tables if t.rows
+    )
+    yield f"there     {there or 'nothing'}"
+    if report.ahead:
+        yield "ahead     another sync brought the target to a newer snapshot meanwhile"
+    yield from _some(f"repaired  {f.table}, {f.batch}: {f.what}" for f in report.repaired)
+    yield from _some(f"differs   {f.table}, {f.batch}: {f.what}" for f in report.findings)
+    how = "every value" if report.deep else "rows, latest dates and digests"
+    unlike = f"differs in {len(report.findings)} parts; --repair puts it right"
+    yield f"verified  {how}: {'equal to the lake' if report.clean else unlike}"
 
 
 def _reading(files: int, records: int, seconds: float) -> str:

@@ -8,6 +8,7 @@
     ├── AlreadyExists (ValueError)    creating would overwrite something
     ├── LakeLocked    (TimeoutError)  another process is writing to the lake
     ├── LakeDamaged   (RuntimeError)  a file of the lake is missing or not what it should be
+    ├── TargetFailed  (ConnectionError)  a server cannot be reached, was lost, or refuses what it is asked
     ├── UnreadableFile (ValueError)   a file of the old cache cannot be read; carries path and reason
     ├── MissingExtra  (ImportError)   a library that only some users need is not installed
     └── FetchFailed   (RuntimeError)  a provider did not give what was asked
@@ -46,6 +47,7 @@ __all__ = [
     "NotFound",
     "NotInPlan",
     "NotServed",
+    "TargetFailed",
     "Unavailable",
     "UnreadableFile",
     "nearest",
@@ -83,6 +85,10 @@ class LakeLocked(LakeError, TimeoutError):
 
 class LakeDamaged(LakeError, RuntimeError):
     """A file of the lake is missing or not what it should be."""
+
+
+class TargetFailed(LakeError, ConnectionError):
+    """A server cannot be reached, was lost, or refuses what it is asked; ``target`` says which."""
 
 
 class UnreadableFile(LakeError, ValueError):

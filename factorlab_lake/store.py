@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import layout as layouts
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from factorlab_lake.ingest.policy import FetchPolicy
     from factorlab_lake.legacy.migrate import MigrationReport, Progress
     from factorlab_lake.legacy.validate import ValidationReport
+    from factorlab_lake.sync.report import SyncReport
 
 __all__ = ["Lake", "open_lake"]
 
@@ -43,6 +44,9 @@ def open_lake(
 ) -> Lake:
     """Open the lake in a folder; make an empty one when there is none, unless ``create`` is false.
 
+    An address such as ``postgresql://user@host/database`` opens the lake that was synced to that server: a
+    :class:`~factorlab_lake.shared.SharedLake`, which answers the same questions.
+
     ``availability`` says from which day on a filing may be used: ``close`` (the day of its acceptance when
     accepted by 16:00 in New York, else the next), ``same_day`` (that day whatever the hour, as Factor Lab
     had it, which looks ahead), or a lag in whole days after the acceptance, or after the filing date where
@@ -52,12 +56,16 @@ def open_lake(
     at the same time. Raises :class:`~factorlab_lake.errors.InvalidInput`,
     :class:`~factorlab_lake.errors.NotFound` and :class:`~factorlab_lake.errors.LakeDamaged`.
     """
+    rule = _rule_set() if availability is None else to_rule(availability)
+    if isinstance(path, str) and path.startswith(("postgresql://", "postgres://")):
+        # Typed as a lake, whose questions it answers; by name, since it stands above this part.
+        return cast("Lake", import_module("factorlab_lake.shared").open_shared(path, availability=rule))
     if isinstance(path, str) and "://" in path:
         raise InvalidInput(
-            f"{path.split('://', 1)[0]}:// is not supported; give the path of a folder.",
+            f"{path.split('://', 1)[0]}:// is not supported; give the path of a folder, or an address that "
+            "begins with postgresql://.",
             scheme=path.split("://")[0],
         )
-    rule = _rule_set() if availability is None else to_rule(availability)
     if create and not (Path(path) / "_lake" / "lake.json").exists():
         return Lake(layouts.create(path), availability=rule)
     return Lake(layouts.find(path), availability=rule)
@@ -136,14 +144,6 @@ class Lake(Questions):
             rows, schema={**columns, "version": polars.Int64}, orient="row"
         )
         return frame
-
-    def fetch_log(self) -> pl.DataFrame:
-        """Return the fetch log: one row per fetch or cache file, ordered by time."""
-        return self.sql("SELECT * FROM data_fetch_log ORDER BY fetch_date, symbol, data_type")
-
-    def revisions(self) -> pl.DataFrame:
-        """Return every superseded value: one row per table, key and column, with old and new."""
-        return self.sql("SELECT * FROM revisions ORDER BY table_name, symbol, date, column_name")
 
     def migrate(
         self,
@@ -314,6 +314,33 @@ class Lake(Questions):
             availability=self._rule,
         )
         return written
+
+    def sync(
+        self,
+        target: str,
+        *,
+        verify_deep: bool = False,
+        repair: bool = False,
+        password: str | Callable[[], str] | None = None,
+        progress: Progress | None = None,
+    ) -> SyncReport:
+        """Bring a shared server to the newest snapshot, sending only what changed, and verify it.
+
+        ``target`` is ``postgresql://user@host/database``, of a database that belongs to this lake alone; the
+        password comes from the address, ``PGPASSWORD``, a service file, ``~/.pgpass``, or ``password``, which
+        may be a function that is called when the server wants one. Tables and functions are made and
+        upgraded. Can be cut off and run again. ``verify_deep`` compares values instead of stored digests;
+        what differs by other hands is reported, and put right with ``repair``.
+
+        Raises :class:`~factorlab_lake.errors.InvalidInput` (a target of another lake, a lake older than its
+        target), :class:`~factorlab_lake.errors.TargetFailed`, :class:`~factorlab_lake.errors.LakeLocked` (two
+        syncs of one table) and :class:`~factorlab_lake.errors.MissingExtra`.
+        """
+        self._writable("sync")
+        report: SyncReport = import_module("factorlab_lake.sync.targets").sync_to(
+            self._layout, target, deep=verify_deep, repair=repair, password=password, progress=progress
+        )
+        return report
 
     def _changed(self) -> None:
         """Follow a change made here: move to its snapshot and let the single file show it."""

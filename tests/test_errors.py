@@ -32,6 +32,7 @@ def test_an_error_survives_pickling_with_its_facts(kind: type[LakeError]) -> Non
         (errors.AlreadyExists, ValueError),
         (errors.LakeLocked, TimeoutError),
         (errors.LakeDamaged, RuntimeError),
+        (errors.TargetFailed, ConnectionError),
         (errors.UnreadableFile, ValueError),
         (errors.MissingExtra, ImportError),
     ],

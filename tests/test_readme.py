@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from factorlab_lake.query.formulas import FACTORS
+from factorlab_lake.formulas.factors import FACTORS
 from tests.cli.running import demo_home, run
 from tests.support import ROOT
 

@@ -8,6 +8,7 @@ from factorlab_lake.cli.demo import demo
 from factorlab_lake.cli.fetching import fetch
 from factorlab_lake.cli.grids import caps, explain, factors, lookahead, ttm
 from factorlab_lake.cli.reading import export, history, prices, quarters, ratios, sql, statements, status
+from factorlab_lake.cli.sharing import sync
 
 __all__ = ["app"]
 
@@ -32,5 +33,6 @@ for command in (
     lookahead,
     sql,
     export,
+    sync,
 ):
     app.command()(command)

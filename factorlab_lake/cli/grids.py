@@ -90,7 +90,7 @@ def factors(
 ) -> None:
     """Show valuation and quality factors as known at each date.
 
-    Formulas are in query/factors.csv; a factor that cannot be known is empty, with the reason.
+    Formulas are in formulas/factors.csv; a factor that cannot be known is empty, with the reason.
 
     Example: factorlab-lake factors AAPL GOOGL --date 2020-12-31
     """

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from factorlab_lake.ingest.fetch_report import FetchReport
     from factorlab_lake.legacy.migrate import MigrationReport
     from factorlab_lake.legacy.validate import ValidationReport
+    from factorlab_lake.sync.report import SyncReport
 
 __all__ = ["Form", "Output", "document_of", "records_of"]
 
@@ -97,7 +98,7 @@ def _says_something(frame: pl.DataFrame, name: str) -> bool:
     return name != "reason" or frame[name].null_count() < frame.height
 
 
-def document_of(report: MigrationReport | ValidationReport | FetchReport) -> dict[str, Any]:
+def document_of(report: MigrationReport | ValidationReport | FetchReport | SyncReport) -> dict[str, Any]:
     """Return a report as JSON can hold it, with names for what its lists hold."""
     document = asdict(report) | {"clean": report.clean}
     for part, names in _LISTS.items():

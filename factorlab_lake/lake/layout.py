@@ -7,6 +7,7 @@
     <root>/_lake/write.lock       held by the one writer
     <root>/_lake/snapshots/       one small file per lake-wide snapshot
     <root>/_lake/files/           file lists of table versions, derived from the Delta logs
+    <root>/_lake/digests/         digests of data files, derived from their rows
 """
 
 from __future__ import annotations
@@ -53,6 +54,16 @@ class Layout:
     def file_lists(self) -> Path:
         """Folder of the derived file lists."""
         return self.root / "_lake" / "files"
+
+    @property
+    def digests(self) -> Path:
+        """Folder of the derived digests of data files."""
+        return self.root / "_lake" / "digests"
+
+    @property
+    def lake_id(self) -> str:
+        """What tells this lake, and every copy of it, from others."""
+        return str(json.loads(self.identity.read_text(encoding="utf-8"))["lake_id"])
 
 
 def create(root: str | os.PathLike[str]) -> Layout:

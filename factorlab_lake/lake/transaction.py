@@ -22,7 +22,7 @@ from factorlab_lake.lake.lock import writing
 from factorlab_lake.lake.snapshots import Snapshot
 from factorlab_lake.schema import TABLES, table
 
-__all__ = ["Transaction", "roll_back", "transaction"]
+__all__ = ["Transaction", "read_files", "read_slices", "roll_back", "transaction"]
 
 # More files than this in one partition, and an ingest ends with their rewrite.
 MAX_FILES_PER_PARTITION = 8
@@ -89,21 +89,34 @@ def read_files(
     columns: list[str] | None = None,
 ) -> pl.DataFrame:
     """Read data files of one table into a frame with the table's columns, or some of them."""
-    spec, schema = table(name), delta.polars_schema(table(name))
-    in_files = {c: t for c, t in schema.items() if c != spec.partition_by}
-    parts = [pl.LazyFrame(schema=schema)]
-    for f in chosen:
-        part = pl.scan_parquet(
-            layout.table(name) / f.path, schema=in_files, missing_columns="insert", hive_partitioning=False
-        )
-        if spec.partition_by:
-            part = part.with_columns(pl.lit(f.partition, schema[spec.partition_by]).alias(spec.partition_by))
-        parts.append(part.select(schema.names()))
-    everything = pl.concat(parts)
+    parts = [pl.LazyFrame(schema=delta.polars_schema(table(name)))]
+    everything = pl.concat([*parts, *(_scan(layout, name, f) for f in chosen)])
     if symbols is not None:
         everything = everything.filter(pl.col("symbol").is_in(symbols.implode()))
+    return _collect(layout, name, everything if columns is None else everything.select(columns))
+
+
+def read_slices(layout: Layout, name: str, file: files.DataFile, rows: int) -> Iterator[pl.DataFrame]:
+    """Read a data file a number of rows at a time, in its order, so that memory is bounded."""
+    everything = _scan(layout, name, file)
+    for first in range(0, file.rows, rows):
+        yield _collect(layout, name, everything.slice(first, rows))
+
+
+def _scan(layout: Layout, name: str, file: files.DataFile) -> pl.LazyFrame:
+    spec, schema = table(name), delta.polars_schema(table(name))
+    in_files = {c: t for c, t in schema.items() if c != spec.partition_by}
+    part = pl.scan_parquet(
+        layout.table(name) / file.path, schema=in_files, missing_columns="insert", hive_partitioning=False
+    )
+    if spec.partition_by:
+        part = part.with_columns(pl.lit(file.partition, schema[spec.partition_by]).alias(spec.partition_by))
+    return part.select(schema.names())
+
+
+def _collect(layout: Layout, name: str, rows: pl.LazyFrame) -> pl.DataFrame:
     try:
-        return (everything if columns is None else everything.select(columns)).collect()
+        return rows.collect()
     except (OSError, pl.exceptions.PolarsError) as fault:
         raise LakeDamaged(
             f"A data file of {layout.table(name)} is missing or damaged; restore it from a backup: "

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from factorlab_lake.errors import InvalidInput, nearest
-from factorlab_lake.query.quoting import identifier
+from factorlab_lake.formulas.fragments import lagged
+from factorlab_lake.formulas.quoting import identifier
 from factorlab_lake.schema import TableSpec
 
 __all__ = ["CLOSE", "Availability", "AvailabilityRule", "to_rule"]
@@ -43,14 +44,7 @@ class AvailabilityRule:
     def _column(self, spec: TableSpec, name: str) -> str:
         if name != _COLUMN or self.lag_days is None:
             return identifier(name)
-        accepted = "accepted_date"
-        if accepted not in spec.names():
-            accepted = "(accepted_at AT TIME ZONE 'America/New_York')::DATE"
-        # An estimate is no filing, so no lag counts from it: it stays as stored.
-        return (
-            f"coalesce(CASE availability_basis WHEN 'accepted' THEN {accepted} + {self.lag_days} "
-            f"WHEN 'filing_date' THEN filing_date + {self.lag_days} END, {_COLUMN}) AS {_COLUMN}"
-        )
+        return f"{lagged(spec, str(self.lag_days))} AS {_COLUMN}"
 
 
 CLOSE = AvailabilityRule()

@@ -23,12 +23,12 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from factorlab_lake.errors import AlreadyExists
+from factorlab_lake.formulas.quoting import identifier, literal
 from factorlab_lake.lake.files import DataFile, files_of, prune
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.snapshots import Snapshot
 from factorlab_lake.query.availability import CLOSE, AvailabilityRule
 from factorlab_lake.query.functions import FUNCTIONS, sql_text
-from factorlab_lake.query.quoting import identifier, literal
 from factorlab_lake.query.views import table_view
 from factorlab_lake.schema import TABLES
 

@@ -6,6 +6,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
+from factorlab_lake.formulas.fragments import filled
 from factorlab_lake.query.generated import placeholders
 from factorlab_lake.schema import TABLES
 
@@ -49,9 +50,7 @@ _CATALOG = re.compile(r"\b(information_schema|duckdb_\w+|pg_catalog|show|describ
 def sql_text(name: str) -> str:
     """Return a function's SQL with the column lists filled in from the schema."""
     text = files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
-    for token, value in placeholders().items():
-        text = text.replace("{{" + token + "}}", value)
-    return text
+    return filled(text, placeholders())
 
 
 def names_in(query: str) -> list[str]:

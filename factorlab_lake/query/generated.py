@@ -2,68 +2,23 @@
 
 from __future__ import annotations
 
-from factorlab_lake.query.factor_sql import factor_placeholders
-from factorlab_lake.query.quoting import identifier, literal
-from factorlab_lake.query.sums import OF_PART, figure, summed
-from factorlab_lake.schema import (
-    PERIOD_MONTHS,
-    STATEMENT_TABLES,
-    TABLES,
-    Column,
-    TableSpec,
-    line_items,
-    table,
-)
+from factorlab_lake.formulas.fragments import fragments, statement_periods
+from factorlab_lake.formulas.quoting import identifier, literal
+from factorlab_lake.schema import STATEMENT_TABLES, TABLES, TableSpec, line_items, table
 
-__all__ = ["flow_columns", "placeholders"]
+__all__ = ["placeholders"]
 
 
 def placeholders() -> dict[str, str]:
     """Return every ``{{token}}`` of the SQL files with what stands for it."""
     return {
-        **factor_placeholders(),
-        "of_part": OF_PART,
-        "statement_periods": "\nUNION ALL\n".join(_period_select(t) for t in STATEMENT_TABLES),
+        **fragments(),
+        "statement_periods": statement_periods(dict.fromkeys(STATEMENT_TABLES, "available_date")),
         "statement_union": "\nUNION ALL\n".join(_statement_select(t) for t in STATEMENT_TABLES),
         "revision_pairs": "\nUNION ALL\n".join(_revision_pairs(TABLES[t]) for t in STATEMENT_TABLES.values()),
         "bar_texts": _texts(table("price_data")),
         "bar_names": ", ".join(_value_names(table("price_data"))),
-        "income_sums": _sums("income"),
-        "cash_flow_sums": _sums("cash_flow"),
-        "ttm_flows": ",\n       ".join(
-            [f"i.{identifier(n)}" for n in flow_columns("income")]
-            + [f"c.{identifier(n)} AS {identifier(out)}" for n, out in _cash_flow_names().items()]
-        ),
     }
-
-
-def flow_columns(statement_type: str) -> list[str]:
-    """Return the additive line items of a statement type: the only ones that may be summed over quarters."""
-    return [c.name for c in _flows(statement_type)]
-
-
-def _flows(statement_type: str) -> list[Column]:
-    return [c for c in line_items(statement_type) if c.additive == "flow"]
-
-
-def _cash_flow_names() -> dict[str, str]:
-    """Cash flow items by their name in ``ttm``; one that the income statement has too gets a suffix."""
-    taken = set(flow_columns("income"))
-    return {n: f"{n}_cash_flow" if n in taken else n for n in flow_columns("cash_flow")}
-
-
-def _sums(statement_type: str) -> str:
-    """Sum each flow over the parts ``p``."""
-    return ",\n       ".join(f"{summed(figure(c))} AS {identifier(c.name)}" for c in _flows(statement_type))
-
-
-def _period_select(statement_type: str) -> str:
-    months = " ".join(f"WHEN {literal(p)} THEN {m}" for p, m in PERIOD_MONTHS.items())
-    return (
-        f"SELECT {literal(statement_type)} AS statement_type, symbol, fiscal_date, fiscal_period, version,\n"
-        f"       available_date, reported_currency, CASE fiscal_period {months} END AS months\n"
-        f"FROM {identifier(STATEMENT_TABLES[statement_type])}"
-    )
 
 
 def _statement_select(statement_type: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from factorlab_lake.formulas.quoting import identifier, literal
 from factorlab_lake.lake.files import DataFile
 from factorlab_lake.query.availability import CLOSE, AvailabilityRule
-from factorlab_lake.query.quoting import identifier, literal
 from factorlab_lake.schema import TableSpec
 
 __all__ = ["table_view"]

@@ -15,8 +15,8 @@ COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-def
 
 EXPECTED = {
     "caps", "demo", "explain", "export", "factors", "fetch", "history", "init", "load", "lookahead",
-    "migrate", "prices", "quarters", "ratios", "rollback", "sql", "statements", "status", "ttm",
-    "validate",
+    "migrate", "prices", "quarters", "ratios", "rollback", "sql", "statements", "status", "sync",
+    "ttm", "validate",
 }  # fmt: skip
 
 

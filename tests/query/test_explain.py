@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.query.formulas import FACTORS
+from factorlab_lake.formulas.factors import FACTORS
 from factorlab_lake.store import Lake
 from tests.query.made import Made, filing, quarters
 

@@ -1,6 +1,6 @@
 -- factors(symbols, dates, age_limit := 200, vintage := 'known', cells := NULL): valuation, profitability, leverage, growth
 -- Grain: one row per requested symbol and date (or only those of a list of {symbol, date}); a factor that cannot be computed is NULL and `reason` says why.
--- Formulas: query/factors.csv, each a numerator over a denominator that must be positive. Their inputs: market_caps,
+-- Formulas: formulas/factors.csv, each a numerator over a denominator that must be positive. Their inputs: market_caps,
 -- flows of the trailing twelve months (as ttm), the newest balance sheet known at the date, and the same a year before
 -- (`…_year_before`, as known at the date): see company_years. Balances are those at the period end, not averages. An item that vendors
 -- write as 0 for "not reported" counts as missing when it is 0.

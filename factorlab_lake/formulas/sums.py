@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from factorlab_lake.query.quoting import identifier
+from factorlab_lake.formulas.quoting import identifier
 from factorlab_lake.schema import Column
 
 __all__ = ["OF_PART", "figure", "summed"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain, combinations
 
-from factorlab_lake.query.formulas import FACTORS, YEAR_BEFORE, Factor, Input, factor_inputs
-from factorlab_lake.query.quoting import identifier, literal
-from factorlab_lake.query.sums import figure, summed
+from factorlab_lake.formulas.factors import FACTORS, YEAR_BEFORE, Factor, Input, factor_inputs
+from factorlab_lake.formulas.quoting import identifier, literal
+from factorlab_lake.formulas.sums import figure, summed
 from factorlab_lake.schema import STATEMENT_TYPES
 
 __all__ = ["factor_placeholders"]
@@ -52,9 +52,9 @@ def _figure(item: Input) -> str:
     if item.column.additive == "flow":
         value = summed(value)
     elif item.column.additive == "shares":
-        value = f"any_value(CASE WHEN p.is_head AND p.part_reported THEN {value} * coalesce(l.level, 1) END)"
+        value = f"max(CASE WHEN p.is_head AND p.part_reported THEN {value} * coalesce(l.level, 1) END)"
     else:
-        value = f"any_value({value})"
+        value = f"max({value})"  # of the one part there is: every engine has max
     return f"{value} AS {identifier(_plain(item))}"
 
 

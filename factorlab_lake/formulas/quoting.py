@@ -6,7 +6,7 @@ __all__ = ["identifier", "literal"]
 
 
 def identifier(name: str) -> str:
-    """Quote a name for DuckDB.
+    """Quote a name for SQL, as DuckDB and Postgres both read it.
 
     >>> identifier('odd"name')
     '"odd""name"'
@@ -15,7 +15,7 @@ def identifier(name: str) -> str:
 
 
 def literal(text: str) -> str:
-    """Quote a text for DuckDB, for the few places where no value can be bound (a view's file list).
+    """Quote a text for SQL, for the few places where no value can be bound (a view's file list).
 
     >>> literal("O'Brien")
     "'O''Brien'"

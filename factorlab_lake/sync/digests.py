@@ -1,0 +1,114 @@
+"""Digests of the lake's side: a file never changes, so its digest is made once and kept in the lake."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import astuple, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from factorlab_lake.lake.files import DataFile, files_of
+from factorlab_lake.lake.layout import Layout, write_atomically
+from factorlab_lake.lake.snapshots import Snapshot
+from factorlab_lake.lake.transaction import read_slices
+from factorlab_lake.schema import TableSpec
+from factorlab_lake.sync.row_hash import clean, hashed
+from factorlab_lake.sync.target import EVERYTHING, NO_YEAR, ROW_HASH, Digest
+
+__all__ = ["LakeSide", "batch_name", "digest_of"]
+
+_ROWS_AT_A_TIME = 65_536
+_HOW = "row-hash-1"  # another way of making digests takes another name
+
+
+@dataclass(slots=True)
+class LakeSide:
+    """One snapshot of a lake, as batches of files whose rows and digests can be asked for.
+
+    ``remember`` says whether digests that were made before are believed; a deep check makes them anew.
+    """
+
+    layout: Layout
+    snapshot: Snapshot
+    remember: bool = True
+    _known: dict[str, dict[str, Digest]] = field(default_factory=dict)
+
+    def batches(self, spec: TableSpec, snapshot: Snapshot | None = None) -> dict[str, list[DataFile]]:
+        """Return the files of a table by batch, of this snapshot or of another."""
+        found: dict[str, list[DataFile]] = {}
+        for file in files_of(self.layout, snapshot or self.snapshot, spec.name):
+            found.setdefault(batch_name(spec, file), []).append(file)
+        return dict(sorted(found.items()))
+
+    def digest(self, spec: TableSpec, files: list[DataFile]) -> Digest:
+        """Return the digest of all rows of some files."""
+        total = Digest()
+        for file in files:
+            if file.path not in self._of_table(spec):
+                for _ in self.rows(spec, file):
+                    pass
+            total += self._of_table(spec)[file.path]
+        return total
+
+    def rows(self, spec: TableSpec, file: DataFile) -> Iterator[pl.DataFrame]:
+        """Return a file's rows with their digests, some at a time, and keep the file's digest."""
+        total = Digest()
+        for part in read_slices(self.layout, spec.name, file, _ROWS_AT_A_TIME):
+            rows = hashed(clean(part, spec), spec)
+            total += digest_of(rows, spec)
+            yield rows
+        self._of_table(spec)[file.path] = total
+
+    def keep(self, spec: TableSpec) -> None:
+        """Write down the digests of this snapshot's files, for the next time."""
+        known = self._of_table(spec)
+        current = {f.path: known[f.path] for f in self._files(spec) if f.path in known}
+        if current == self._kept(spec):
+            return
+        # A folder that cannot be written to has its digests made each time.
+        with suppress(OSError):
+            self.layout.digests.mkdir(exist_ok=True)
+            write_atomically(self._place(spec), json.dumps({p: astuple(d) for p, d in current.items()}))
+
+    def _files(self, spec: TableSpec) -> list[DataFile]:
+        return files_of(self.layout, self.snapshot, spec.name)
+
+    def _of_table(self, spec: TableSpec) -> dict[str, Digest]:
+        if spec.name not in self._known:
+            self._known[spec.name] = self._kept(spec) if self.remember else {}
+        return self._known[spec.name]
+
+    def _kept(self, spec: TableSpec) -> dict[str, Digest]:
+        try:
+            kept = json.loads(self._place(spec).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return {path: Digest(*values) for path, values in kept.items()}
+
+    def _place(self, spec: TableSpec) -> Path:
+        return self.layout.digests / f"{spec.name}-{_HOW}.json"
+
+
+def batch_name(spec: TableSpec, file: DataFile) -> str:
+    """Return the batch that a file's rows belong to."""
+    if not spec.partition_by:
+        return EVERYTHING
+    return NO_YEAR if file.partition is None else str(file.partition)
+
+
+def digest_of(rows: pl.DataFrame, spec: TableSpec) -> Digest:
+    """Return the digest of rows that have theirs."""
+    hashes = rows[ROW_HASH].fill_null(0).to_numpy().view(np.uint64)
+    return Digest(rows.height, _latest(rows, spec), int(hashes.sum(dtype=np.uint64)))
+
+
+def _latest(rows: pl.DataFrame, spec: TableSpec) -> str:
+    """Return the latest time of rows in µs since 1970."""
+    if not spec.time_column or rows[spec.time_column].null_count() == rows.height:
+        return ""
+    latest = rows.select(pl.col(spec.time_column).to_physical().max().cast(pl.Int64)).item()
+    return str(latest * (86_400_000_000 if spec.column(spec.time_column).kind == "date" else 1))

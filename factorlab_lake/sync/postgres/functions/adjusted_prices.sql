@@ -1,0 +1,103 @@
+-- adjusted_prices(symbols, start_date, end_date): daily bars on one basis, adjusted for splits and for dividends
+-- Grain: one row per symbol and trading day from start_date to end_date, both included; a date that is NULL sets
+-- no limit. Unknown symbols give no rows.
+-- open_price, high_price, low_price, close_price, volume: adjusted for splits alone, per share as counted after
+-- every split the lake holds, those after the last bar too. Bars stored on different split bases so line up.
+-- split_factor: what the stored prices were multiplied by and the stored volume divided by.
+-- adjusted_close = close_price x dividend_factor: adjusted for dividends too, so that its changes are returns with
+-- the dividends reinvested; on the newest bar the lake holds of the symbol it is the close.
+-- dividend_factor: the product over the ex-dates after the day, up to the symbol's newest bar, of
+-- 1 - dividend / close of the last bar before the ex-date (the method of CRSP and of Yahoo).
+-- A dividend is taken as adjusted_dividend on its split_basis_date, else as paid, per share of its ex-date.
+-- adjusted_close_source: 'dividends' where the table of that name knows any of the symbol; else 'provider': the
+-- adjusted_close that came with the bar, as adjusted on the day of its fetch, so bars of different fetches need
+-- not line up; else NULL with reason 'no_dividends_known'. Load a row with dividend 0 for a symbol that pays none.
+-- NULL with a reason before a dividend that is missing or negative ('dividend_missing') or not below the close it
+-- is measured by ('dividend_not_below_close').
+-- Point in time: none. Splits and dividends after the day are what adjusting is; never use the result for a market
+-- cap, nor to choose by its level on a past day.
+CREATE OR REPLACE FUNCTION adjusted_prices(symbols text[], start_date date, end_date date)
+RETURNS TABLE (
+    symbol text, date date, open_price double precision, high_price double precision, low_price double precision,
+    close_price double precision, volume double precision, adjusted_close double precision,
+    adjusted_close_source text, split_factor double precision, dividend_factor double precision, reason text
+)
+{{planned}}
+BEGIN ATOMIC
+-- Bars after end_date count too: dividends until the newest of them adjust the bars asked for.
+WITH bars AS MATERIALIZED (
+    SELECT p.symbol, p.date, p.in_year, p.splits_since, p.open_price / p.splits_since AS open_price,
+           p.high_price / p.splits_since AS high_price, p.low_price / p.splits_since AS low_price,
+           p.close_price / p.splits_since AS close_price, p.volume * p.splits_since AS volume,
+           p.adjusted_close / p.splits_since AS provider_close
+    FROM (
+        SELECT b.*, date_part('year', b.date)::integer AS in_year, coalesce(s.level, 1) AS splits_since
+        FROM price_data b
+        LEFT JOIN split_levels s
+          ON s.symbol = b.symbol AND b.split_basis_date >= s.from_date AND b.split_basis_date < s.to_date
+        WHERE b.symbol = ANY (symbols) AND b.date >= coalesce(start_date, DATE '0001-01-01')) p
+),
+payouts AS MATERIALIZED (
+    SELECT d.symbol, d.date AS ex_date, coalesce(d.adjusted_dividend, d.dividend) / coalesce(s.level, 1) AS amount,
+           coalesce(lag(d.date) OVER (PARTITION BY d.symbol ORDER BY d.date), b.first) AS from_date
+    FROM dividends d
+    JOIN (SELECT symbol, min(date) AS first, max(date) AS newest FROM bars GROUP BY symbol) b
+      ON b.symbol = d.symbol AND d.date > b.first AND d.date <= b.newest
+    LEFT JOIN split_levels s
+      ON s.symbol = d.symbol
+     AND CASE WHEN d.adjusted_dividend IS NULL THEN d.date ELSE d.split_basis_date END >= s.from_date
+     AND CASE WHEN d.adjusted_dividend IS NULL THEN d.date ELSE d.split_basis_date END < s.to_date
+),
+-- Each ex-date's stretch of bars before it, a row per calendar year: the year keeps the joins fast, since by symbol
+-- alone every bar would be held against every dividend of its symbol.
+before AS (
+    SELECT p.*, years.in_year
+    FROM payouts p CROSS JOIN LATERAL generate_series(
+        date_part('year', p.from_date)::integer, date_part('year', p.ex_date)::integer) AS years (in_year)
+),
+-- The last close between two ex-dates is what the later one is measured by; without bars between them, one before.
+closes AS (
+    SELECT DISTINCT ON (p.symbol, p.ex_date) p.symbol, p.ex_date, b.close_price AS close
+    FROM bars b JOIN before p
+      ON p.symbol = b.symbol AND p.in_year = b.in_year AND b.date >= p.from_date AND b.date < p.ex_date
+    WHERE b.close_price IS NOT NULL
+    ORDER BY p.symbol, p.ex_date, b.date DESC
+),
+measured AS (
+    SELECT p.*, c.close, count(c.close) OVER (PARTITION BY p.symbol ORDER BY p.ex_date) AS closes_so_far
+    FROM payouts p LEFT JOIN closes c ON c.symbol = p.symbol AND c.ex_date = p.ex_date
+),
+steps AS (
+    SELECT m.*, max(close) OVER (PARTITION BY symbol, closes_so_far) AS previous FROM measured m
+),
+factors AS (
+    SELECT symbol, from_date, ex_date, product(1 - amount / nullif(previous, 0)) OVER later AS factor,
+           max(CASE WHEN amount IS NULL OR amount < 0 THEN 'dividend_missing'
+                    WHEN amount >= previous THEN 'dividend_not_below_close' END) OVER later AS reason
+    FROM steps WINDOW later AS (PARTITION BY symbol ORDER BY ex_date DESC)
+),
+stretches AS (
+    SELECT f.*, years.in_year
+    FROM factors f CROSS JOIN LATERAL generate_series(
+        date_part('year', f.from_date)::integer, date_part('year', f.ex_date)::integer) AS years (in_year)
+),
+adjusted AS (
+    SELECT b.*, t.reason, coalesce(t.factor, 1) AS factor,
+           CASE WHEN b.symbol IN (SELECT d.symbol FROM dividends d) THEN 'dividends'
+                WHEN b.provider_close IS NOT NULL THEN 'provider' END AS source
+    FROM bars b
+    LEFT JOIN stretches t
+      ON t.symbol = b.symbol AND t.in_year = b.in_year AND b.date >= t.from_date AND b.date < t.ex_date
+    WHERE b.date <= coalesce(end_date, DATE '9999-12-31')
+)
+SELECT symbol, date, open_price, high_price, low_price, close_price, volume,
+       CASE WHEN reason IS NULL THEN
+           CASE source WHEN 'dividends' THEN close_price * factor WHEN 'provider' THEN provider_close END
+       END,
+       source, 1 / splits_since,
+       CASE WHEN reason IS NULL THEN
+           CASE source WHEN 'dividends' THEN factor WHEN 'provider' THEN provider_close / nullif(close_price, 0) END
+       END,
+       CASE WHEN source IS NULL THEN 'no_dividends_known' ELSE reason END
+FROM adjusted;
+END;

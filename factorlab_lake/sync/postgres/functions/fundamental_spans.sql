@@ -1,0 +1,134 @@
+-- fundamental_spans(symbols, dates, vintage := 'known', year_before := '{}'): what stands for a company's last year
+-- Grain: one row per symbol, statement type, years_back (0: the newest year; 1: the one before it, for the statement
+-- types listed in year_before),
+-- stretch of time [known_from, known_until) that holds any of the dates, and part: a statement to add up, with its sign.
+-- `id` numbers them, `event` the stretches; exactly one row of each id has is_head, so WHERE is_head gives one row each.
+-- part_reported is false for the parts of a quarter that is derived. Without parts, `reason` says why.
+-- Flows (income, cash_flow): four consecutive quarters in one currency, ends 75-120 days apart and 245-300 days from
+-- first to last (basis 'quarters'), each reported or derived (see statement_spans); where they are not there and the period
+-- end is a fiscal year's, the year's own figures (basis 'fiscal_year'). Balance sheets: the one of the period end, a
+-- quarter's before a year's (basis 'balance').
+-- A year before: the period that ended 350-380 days before the newest, as known in the same stretch of time.
+-- Point in time: the newest period end first, then its newest version, so that a late amendment of an old quarter does
+-- not displace the current one. inputs_available_date is the latest of the parts' available_date.
+CREATE OR REPLACE FUNCTION fundamental_spans(
+    symbols text[], dates date[], vintage text DEFAULT 'known', year_before text[] DEFAULT '{}'
+) RETURNS TABLE (
+    id bigint, event bigint, statement_type text, symbol text, years_back integer, known_from date, known_until date,
+    fiscal_date date, basis text, derivation text, reported_currency text, inputs_available_date date, reason text,
+    months integer, part_date date, part_period text, part_version integer, part_sign integer,
+    part_reported boolean, is_head boolean
+)
+{{planned}}
+BEGIN ATOMIC
+WITH spans AS MATERIALIZED (
+    -- The year of the period's end keeps the joins fast: by symbol alone each stretch would be held against every period.
+    SELECT row_number() OVER () AS span, s.*, date_part('year', s.fiscal_date)::integer AS end_year
+    FROM statement_spans(symbols, vintage) s
+),
+-- What is known changes only on the days when something becomes known: answer once per such day.
+events AS MATERIALIZED (
+    SELECT row_number() OVER () AS event, e.*
+    FROM (SELECT statement_type, symbol, known_from,
+                 coalesce(lead(known_from) OVER by_day, DATE '9999-01-01') AS known_until,
+                 max(newest) OVER by_day AS newest
+          FROM (SELECT statement_type, symbol, known_from, max(fiscal_date) AS newest
+                FROM spans GROUP BY statement_type, symbol, known_from) d
+          WINDOW by_day AS (PARTITION BY statement_type, symbol ORDER BY known_from)) e
+    WHERE known_from <= (SELECT max(day) FROM unnest(dates) AS day)
+      AND known_until > (SELECT min(day) FROM unnest(dates) AS day)
+),
+ends AS MATERIALIZED (
+    SELECT row_number() OVER () AS id, e.*
+    FROM (SELECT e.*, 0 AS years_back, newest AS end_date FROM events e
+          UNION ALL
+          SELECT e.event, e.statement_type, e.symbol, e.known_from, e.known_until, e.newest, 1, max(s.fiscal_date)
+          FROM (SELECT e.*, date_part('year', e.newest)::integer - back AS end_year
+                FROM events e CROSS JOIN generate_series(0, 2) AS back) e
+          JOIN spans s
+            ON s.statement_type = e.statement_type AND s.symbol = e.symbol AND s.end_year = e.end_year
+           AND s.known_from <= e.known_from AND s.known_until > e.known_from
+           AND s.fiscal_date BETWEEN e.newest - 380 AND e.newest - 350
+          WHERE e.statement_type = ANY (year_before)
+          GROUP BY e.event, e.statement_type, e.symbol, e.known_from, e.known_until, e.newest) e
+),
+-- Four quarters end within 300 days of each other: nothing older can be a leg.
+known AS MATERIALIZED (
+    SELECT e.id, e.end_date, s.span, s.statement_type, s.fiscal_date, s.months, s.available_date,
+           s.reported_currency, nullif(s.derivation, 'reported') AS derivation,
+           s.months = 3 AND s.statement_type <> 'balance_sheet' AS is_quarter
+    FROM (SELECT e.*, date_part('year', e.end_date)::integer - back AS end_year
+          FROM ends e CROSS JOIN generate_series(0, 1) AS back) e
+    JOIN spans s
+      ON s.statement_type = e.statement_type AND s.symbol = e.symbol AND s.end_year = e.end_year
+     AND s.known_from <= e.known_from AND s.known_until > e.known_from AND s.fiscal_date <= e.end_date
+     AND s.fiscal_date > e.end_date - CASE WHEN s.months = 3 AND s.statement_type <> 'balance_sheet' THEN 310 ELSE 1 END
+),
+-- The last four: `back` counts from the newest.
+legs AS MATERIALIZED (
+    SELECT * FROM (
+        SELECT k.*, row_number() OVER newest_first AS back,
+               fiscal_date - lead(fiscal_date) OVER newest_first AS gap_days
+        FROM known k WHERE is_quarter
+        WINDOW newest_first AS (PARTITION BY id ORDER BY fiscal_date DESC)) q
+    WHERE back <= 4
+),
+four AS (
+    SELECT id, max(available_date) AS inputs_available_date,
+           (array_agg(reported_currency ORDER BY back) FILTER (WHERE reported_currency IS NOT NULL))[1]
+               AS reported_currency,
+           string_agg(to_char(fiscal_date, 'YYYY-MM-DD') || ' = ' || derivation, '; ' ORDER BY fiscal_date)
+               AS derivation,
+           CASE WHEN max(fiscal_date) <> max(end_date) THEN 'newest_period_has_no_quarter'
+                WHEN count(*) < 4 THEN 'quarter_missing'
+                WHEN bool_or(back < 4 AND gap_days NOT BETWEEN 75 AND 120)
+                  OR max(fiscal_date) - min(fiscal_date) NOT BETWEEN 245 AND 300 THEN 'quarters_not_consecutive'
+                WHEN min(reported_currency) <> max(reported_currency) THEN 'currencies_differ' END AS reason
+    FROM legs GROUP BY id
+),
+-- Statements that serve whole: a fiscal year's flows, a balance sheet (a quarter's before a year's).
+whole AS (
+    SELECT id, (array_agg(span ORDER BY months))[1] AS span,
+           (array_agg(available_date ORDER BY months))[1] AS available_date,
+           (array_agg(reported_currency ORDER BY months) FILTER (WHERE reported_currency IS NOT NULL))[1]
+               AS reported_currency
+    FROM known WHERE fiscal_date = end_date AND (months = 12 OR statement_type = 'balance_sheet')
+    GROUP BY id
+),
+based AS (
+    SELECT e.id, e.event, e.statement_type, e.symbol, e.years_back, e.known_from, e.known_until,
+           e.end_date AS fiscal_date,
+           CASE WHEN q.id IS NOT NULL AND q.reason IS NULL THEN 'quarters'
+                WHEN w.id IS NULL THEN NULL
+                WHEN e.statement_type = 'balance_sheet' THEN 'balance' ELSE 'fiscal_year' END AS basis,
+           q.derivation, q.reported_currency AS quarters_currency, q.inputs_available_date AS quarters_available_date,
+           q.reason AS quarters_reason, w.span AS whole_span, w.reported_currency AS whole_currency,
+           w.available_date AS whole_available_date
+    FROM ends e LEFT JOIN four q ON q.id = e.id LEFT JOIN whole w ON w.id = e.id
+),
+chosen AS MATERIALIZED (
+    SELECT id, event, statement_type, symbol, years_back, known_from, known_until, fiscal_date, basis,
+           CASE basis WHEN 'quarters' THEN derivation END AS derivation,
+           CASE basis WHEN 'quarters' THEN quarters_currency ELSE whole_currency END AS reported_currency,
+           CASE basis WHEN 'quarters' THEN quarters_available_date
+                ELSE coalesce(whole_available_date, quarters_available_date) END AS inputs_available_date,
+           CASE WHEN basis IS NULL THEN coalesce(quarters_reason, 'quarter_missing') END AS reason,
+           CASE basis WHEN 'quarters' THEN NULL ELSE whole_span END AS whole_span
+    FROM based
+),
+used AS (
+    SELECT id, whole_span AS span, true AS is_end FROM chosen WHERE basis IS DISTINCT FROM 'quarters'
+    UNION ALL
+    SELECT l.id, l.span, l.fiscal_date = l.end_date FROM legs l JOIN chosen c ON c.id = l.id AND c.basis = 'quarters'
+),
+parts AS (
+    SELECT s.span, s.months, s.derivation = 'reported' AS part_reported, p.place, p.fiscal_date, p.fiscal_period,
+           p.version, p.sign
+    FROM spans s
+    CROSS JOIN LATERAL unnest(s.parts) WITH ORDINALITY AS p (fiscal_date, fiscal_period, version, sign, place)
+)
+SELECT c.id, c.event, c.statement_type, c.symbol, c.years_back, c.known_from, c.known_until, c.fiscal_date, c.basis,
+       c.derivation, c.reported_currency, c.inputs_available_date, c.reason, p.months, p.fiscal_date,
+       p.fiscal_period, p.version, p.sign, p.part_reported, u.is_end AND coalesce(p.place, 1) = 1
+FROM chosen c JOIN used u ON u.id = c.id LEFT JOIN parts p ON p.span = u.span;
+END;

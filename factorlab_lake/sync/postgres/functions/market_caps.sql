@@ -1,0 +1,71 @@
+-- market_caps(symbols, dates, price_age_limit := 10, shares_age_limit := 200, vintage := 'known', cells := NULL)
+-- Grain: one row per requested symbol and date, also where the answer is NULL; `reason` then says why. Where cells are
+-- given, one row for each of those instead.
+-- market_cap = close_price x shares_outstanding x split_factor, in the currency the symbol is quoted in.
+-- Price: the last bar on or before the date, at most price_age_limit calendar days old, on its own split basis.
+-- Shares: shares_as_of; older than shares_age_limit days for a quarter's count (274 more for a year's) is stale.
+-- split_factor brings the share count to the split basis of the price.
+-- Point in time: no bar after the date, no count before its available_date.
+-- vintage: which version of the share counts. 'first' never replaces the first; 'latest' uses hindsight (shares_as_of).
+CREATE OR REPLACE FUNCTION market_caps(
+    symbols text[], dates date[], price_age_limit integer DEFAULT 10, shares_age_limit integer DEFAULT 200,
+    vintage text DEFAULT 'known', cells grid_cell[] DEFAULT NULL
+) RETURNS TABLE (
+    symbol text, date date, price_date date, close_price double precision, shares_outstanding double precision,
+    market_cap double precision, shares_source text, shares_fiscal_date date, shares_available_date date,
+    split_factor double precision, price_age_days bigint, shares_age_days bigint, reason text, multi_class boolean
+)
+{{planned}}
+BEGIN ATOMIC
+WITH grid AS (
+    SELECT s.symbol, d.date
+    FROM (SELECT DISTINCT symbol FROM unnest(symbols) AS symbol) s
+    CROSS JOIN (SELECT DISTINCT date FROM unnest(dates) AS date) d
+    WHERE cells IS NULL
+    UNION ALL
+    SELECT DISTINCT c.symbol, c.date FROM unnest(cells) AS c
+),
+levels AS MATERIALIZED (SELECT * FROM split_levels l WHERE l.symbol = ANY (symbols)),
+shared AS MATERIALIZED (SELECT m.symbol FROM multi_class_symbols m WHERE m.symbol = ANY (symbols)),
+priced AS (
+    SELECT g.symbol, g.date, p.date AS price_date, p.close_price AS close,
+           coalesce(p.split_basis_date, DATE '9999-12-30') AS price_basis
+    FROM grid g
+    -- One look into the index per cell: with its lower bound it ends where a symbol has not traded for long.
+    LEFT JOIN LATERAL (
+        SELECT b.date, b.close_price, b.split_basis_date FROM price_data b
+        WHERE b.symbol = g.symbol AND b.date <= g.date AND b.date >= g.date - price_age_limit
+        ORDER BY b.date DESC LIMIT 1) p ON true
+),
+facts AS (
+    SELECT c.symbol, c.date, c.price_date, c.close, s.shares, s.source, s.fiscal_date, s.available_date,
+           c.date - s.fiscal_date AS shares_age_days, coalesce(t.level / b.level, 1) AS splits_since,
+           s.level / coalesce(b.level, 1) AS factor, m.symbol IS NOT NULL AS multi_class,
+           CASE WHEN c.close IS NULL THEN 'no_price_within_limit' END AS price_reason,
+           CASE WHEN s.symbol IS NULL THEN 'no_share_count_known'
+                WHEN s.shares IS NULL THEN 'shares_reported_as_zero_or_missing'
+                WHEN c.date - s.fiscal_date > shares_age_limit + s.period_days - 91 THEN 'share_count_stale'
+           END AS shares_reason
+    FROM priced c
+    LEFT JOIN share_spans(symbols, dates, vintage) s
+      ON s.symbol = c.symbol AND s.in_year = date_part('year', c.date)::integer
+     AND c.date >= s.known_from AND c.date < s.known_until
+    -- The stretch a bar was traded in, and the one that its price counts the splits of.
+    LEFT JOIN levels t ON t.symbol = c.symbol AND c.price_date >= t.from_date AND c.price_date < t.to_date
+    LEFT JOIN levels b
+      ON b.symbol = c.symbol AND c.price_basis >= b.from_date AND c.price_basis < b.to_date
+     AND c.price_date IS NOT NULL
+    LEFT JOIN shared m ON m.symbol = c.symbol
+)
+SELECT symbol, date, price_date, unrounded_close(close, splits_since), shares,
+       CASE WHEN price_reason IS NULL AND shares_reason IS NULL
+            THEN unrounded_close(close, splits_since) * shares * factor END,
+       source, fiscal_date, available_date,
+       CASE WHEN close IS NOT NULL AND shares IS NOT NULL THEN factor END,
+       date - price_date, shares_age_days,
+       CASE WHEN price_reason IS NULL THEN shares_reason
+            WHEN shares_reason IS NULL THEN price_reason
+            ELSE price_reason || '; ' || shares_reason END,
+       multi_class
+FROM facts;
+END;

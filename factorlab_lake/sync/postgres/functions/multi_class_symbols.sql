@@ -1,0 +1,7 @@
+-- multi_class_symbols: symbols that share their company (SEC's CIK) with another symbol of the lake
+-- Grain: one row per symbol. A share count of such a symbol may be the company's total over all classes.
+CREATE OR REPLACE VIEW multi_class_symbols AS
+SELECT symbol
+FROM (SELECT symbol, count(*) OVER (PARTITION BY cik) AS symbols
+      FROM (SELECT DISTINCT cik, symbol FROM income_statements WHERE cik IS NOT NULL) c) n
+WHERE symbols > 1;

@@ -1,0 +1,29 @@
+-- period_spans(symbols, vintage := 'known'): from when until when each version of a statement is the one to use
+-- Grain: one row per statement type, symbol, period end, length in months and version; `known_until` is exclusive.
+-- vintage: see checked_vintage; with 'latest', available_date may lie after the dates a version is used for.
+-- Labels of one period (Q3 filed again as Q4) are versions of it, in the order in which they became available.
+-- Point in time: with 'known' and 'first' no version before its available_date. A version is superseded by a later
+-- one (by acceptance, then fetch; see `version`) on the day that one becomes available.
+CREATE OR REPLACE FUNCTION period_spans(symbols text[], vintage text DEFAULT 'known')
+RETURNS TABLE (
+    statement_type text, symbol text, fiscal_date date, fiscal_period text, months integer, version integer,
+    reported_currency text, available_date date, known_from date, known_until date
+)
+{{planned}}
+BEGIN ATOMIC
+WITH versions AS (
+    SELECT p.*, row_number() OVER by_version AS place, lead(p.available_date) OVER by_version AS superseded,
+           first_value(p.available_date) OVER by_version AS first_available
+    FROM statement_periods p WHERE p.symbol = ANY (symbols)
+    WINDOW by_version AS (
+        PARTITION BY statement_type, symbol, fiscal_date, months
+        ORDER BY p.available_date, version, fiscal_period COLLATE "C")
+)
+SELECT statement_type, symbol, fiscal_date, fiscal_period, months, version, reported_currency, available_date,
+       CASE vintage WHEN 'latest' THEN first_available ELSE available_date END,
+       CASE vintage WHEN 'known' THEN coalesce(superseded, DATE '9999-01-01') ELSE DATE '9999-01-01' END
+FROM versions
+WHERE CASE (SELECT checked_vintage(vintage)) WHEN 'known' THEN superseded IS NULL OR superseded > available_date
+                                    WHEN 'first' THEN place = 1
+                                    WHEN 'latest' THEN superseded IS NULL END;
+END;

@@ -1,0 +1,6 @@
+-- product(number): the product of the numbers that are not NULL, as DuckDB has it
+CREATE OR REPLACE AGGREGATE product(double precision) (
+    SFUNC = float8mul,
+    STYPE = double precision,
+    PARALLEL = SAFE
+);

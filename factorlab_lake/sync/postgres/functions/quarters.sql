@@ -1,0 +1,53 @@
+-- quarters(symbols, as_of, vintage := 'known'): every quarter's flows as known at the close of a day, Q4 included
+-- Grain: one row per symbol and quarter end of which an income statement or a cash flow statement speaks, by itself or
+-- as the end of a longer period. Columns are those of ttm, here for the quarter.
+-- `derivation` (and `cash_flow_derivation`) is 'reported', or says how the quarter follows from longer periods, such as
+-- 'FY - Q1 - Q2 - Q3' (see statement_spans); a reported quarter wins. Where a part is missing the flows are NULL and `reason`
+-- says so. Cash flow items are given only in the currency of the income statement.
+-- Point in time and vintage: as period_spans. Money in reported_currency.
+CREATE OR REPLACE FUNCTION quarters(symbols text[], as_of date, vintage text DEFAULT 'known')
+RETURNS TABLE (
+    symbol text, fiscal_date date, derivation text, cash_flow_derivation text, reported_currency text,
+    inputs_available_date date, reason text,
+    {{ttm_types}}
+)
+{{planned}}
+BEGIN ATOMIC
+WITH known AS MATERIALIZED (
+    SELECT row_number() OVER () AS id, s.*
+    FROM statement_spans(symbols, vintage) s
+    WHERE s.statement_type <> 'balance_sheet' AND s.known_from <= as_of AND s.known_until > as_of
+),
+ends AS (SELECT DISTINCT symbol, fiscal_date FROM known),
+parts AS MATERIALIZED (
+    SELECT k.id, k.statement_type, k.symbol, p.fiscal_date AS part_date, p.fiscal_period AS part_period,
+           p.version AS part_version, p.sign AS part_sign
+    FROM known k CROSS JOIN LATERAL unnest(k.parts) AS p WHERE k.months = 3
+),
+income AS (
+    SELECT p.id, {{income_sums}}
+    FROM parts p JOIN income_statements s ON {{of_part}}
+    WHERE p.statement_type = 'income' AND s.symbol = ANY (symbols) GROUP BY p.id
+),
+cash_flow AS (
+    SELECT p.id, {{cash_flow_sums}}
+    FROM parts p JOIN cash_flows s ON {{of_part}}
+    WHERE p.statement_type = 'cash_flow' AND s.symbol = ANY (symbols) GROUP BY p.id
+)
+SELECT e.symbol, e.fiscal_date, ki.derivation, kc.derivation,
+       coalesce(ki.reported_currency, kc.reported_currency),
+       greatest(ki.available_date, kc.available_date),
+       nullif(concat_ws('; ',
+           CASE WHEN ki.id IS NULL THEN 'income: no_quarter_known' END,
+           CASE WHEN kc.id IS NULL THEN 'cash_flow: no_quarter_known'
+                WHEN ki.reported_currency <> kc.reported_currency THEN 'currencies_differ' END), ''),
+       {{ttm_flows}}
+FROM ends e
+LEFT JOIN known ki
+  ON ki.symbol = e.symbol AND ki.fiscal_date = e.fiscal_date AND ki.statement_type = 'income' AND ki.months = 3
+LEFT JOIN known kc
+  ON kc.symbol = e.symbol AND kc.fiscal_date = e.fiscal_date AND kc.statement_type = 'cash_flow' AND kc.months = 3
+LEFT JOIN income i ON i.id = ki.id
+LEFT JOIN cash_flow c ON c.id = CASE WHEN coalesce(ki.reported_currency = kc.reported_currency, true) THEN kc.id END
+ORDER BY e.symbol COLLATE "C", e.fiscal_date;
+END;

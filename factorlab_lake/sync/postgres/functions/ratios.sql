@@ -1,0 +1,52 @@
+-- ratios(symbols, start_date, end_date): the factors on the day on which each period became available
+-- Grain: one row per symbol and fiscal period end between the two dates (both included; NULL is no limit) of which an income statement or
+-- a balance sheet is known. `date` is the first day at whose close both were available (or the one there is).
+-- accepted_date is that of the later of the two statements, shares_outstanding the count of shares_as_of. The other
+-- columns are those of factors at that day. Where a later period was already known by then (old filings that came late),
+-- the ratios would not be this period's: they are NULL and `reason` says 'newer_period_known'.
+-- Point in time: as factors; what became known later never changes a row.
+CREATE OR REPLACE FUNCTION ratios(symbols text[], start_date date, end_date date)
+RETURNS TABLE (
+    symbol text, fiscal_date date, date date, accepted_date date, market_cap double precision,
+    shares_outstanding double precision,
+    {{factor_types}},
+    inputs_available_date date, age_days bigint, reason text
+)
+{{planned}}
+BEGIN ATOMIC
+WITH published AS MATERIALIZED (
+    SELECT p.symbol, p.fiscal_date,
+           greatest(min(p.known_from) FILTER (WHERE p.statement_type = 'income'),
+                    min(p.known_from) FILTER (WHERE p.statement_type = 'balance_sheet')) AS published_on
+    FROM period_spans(symbols) p
+    WHERE p.statement_type <> 'cash_flow'
+      AND p.fiscal_date BETWEEN coalesce(start_date, DATE '0001-01-01') AND coalesce(end_date, DATE '9999-12-31')
+    GROUP BY p.symbol, p.fiscal_date
+),
+accepted AS (
+    SELECT symbol, fiscal_date, {{available_income_statements}} AS available_date, accepted_date
+    FROM income_statements s WHERE s.symbol = ANY (symbols)
+    UNION ALL
+    SELECT symbol, fiscal_date, {{available_balance_sheets}}, accepted_date
+    FROM balance_sheets s WHERE s.symbol = ANY (symbols)
+),
+filings AS (
+    SELECT p.symbol, p.fiscal_date, max(a.accepted_date) AS accepted_date
+    FROM published p JOIN accepted a
+      ON a.symbol = p.symbol AND a.fiscal_date = p.fiscal_date AND a.available_date <= p.published_on
+    GROUP BY p.symbol, p.fiscal_date
+)
+SELECT p.symbol, p.fiscal_date, f.date, a.accepted_date, f.market_cap, s.shares,
+       {{factors_of_period}},
+       f.inputs_available_date, f.age_days,
+       CASE WHEN f.fiscal_date > p.fiscal_date THEN 'newer_period_known' ELSE f.reason END
+FROM published p
+JOIN factors(symbols, (SELECT array_agg(DISTINCT published_on) FROM published),
+             cells := (SELECT coalesce(array_agg((symbol, published_on)::grid_cell), '{}') FROM published)) f
+  ON f.symbol = p.symbol AND f.date = p.published_on
+LEFT JOIN share_spans(symbols, (SELECT array_agg(DISTINCT published_on) FROM published)) s
+  ON s.symbol = p.symbol AND s.in_year = date_part('year', p.published_on)::integer
+ AND p.published_on >= s.known_from AND p.published_on < s.known_until
+LEFT JOIN filings a ON a.symbol = p.symbol AND a.fiscal_date = p.fiscal_date
+ORDER BY p.symbol COLLATE "C", p.fiscal_date;
+END;

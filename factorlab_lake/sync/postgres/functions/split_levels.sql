@@ -1,0 +1,13 @@
+-- split_levels: how many of today's shares one share of a given day has become, by stretches of time
+-- Grain: one row per symbol and stretch [from_date, to_date) between two splits; symbols without a split have none.
+-- Use: level(a) / level(b) is the product of the split ratios with a < ex-date <= b.
+CREATE OR REPLACE VIEW split_levels AS
+WITH ordered AS (
+    SELECT symbol, date AS ex_date,
+           product(numerator / nullif(denominator, 0)) OVER (PARTITION BY symbol ORDER BY date DESC) AS level,
+           coalesce(lag(date) OVER (PARTITION BY symbol ORDER BY date), DATE '0001-01-01') AS previous
+    FROM splits
+)
+SELECT symbol, previous AS from_date, ex_date AS to_date, level FROM ordered
+UNION ALL
+SELECT symbol, max(ex_date), DATE '9999-12-31', 1.0 FROM ordered GROUP BY symbol;

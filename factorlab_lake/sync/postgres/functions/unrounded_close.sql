@@ -1,0 +1,15 @@
+-- unrounded_close(close, splits_since): the close without the rounding a split adjustment brought in
+-- FMP divides past prices by later splits and rounds to four decimals, so one day's close comes out
+-- differently before and after a split (500.60 became 71.5143 after 7:1, then 17.8786 after 4:1). Shares
+-- trade in whole cents: where the price as traded that day, close x splits_since, is a whole cent as far
+-- as four decimals can tell, that cent is taken. The result never moves by more than the vendor's rounding.
+-- Cents are rounded half up: Postgres rounds a double half to even.
+CREATE OR REPLACE FUNCTION unrounded_close(close double precision, splits_since double precision) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN splits_since <> 1
+     AND abs(close * 1e4 - round(close * 1e4)) < 1e-5
+     AND abs(close * splits_since - floor(close * splits_since * 100 + 0.5) / 100) <= 5.01e-5 * splits_since
+    THEN floor(close * splits_since * 100 + 0.5) / 100 / splits_since
+    ELSE close
+END;

@@ -1,0 +1,19 @@
+-- Daily bars as a hypertable, where the server has TimescaleDB; elsewhere this does nothing.
+-- Parameters: none. Grain: chunks of a year, compressed by symbol once they are older than a year, unless the
+-- licence of the build is the one without compression.
+DO $timescale$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
+    RETURN;
+  END IF;
+  PERFORM create_hypertable(
+    'price_data', 'date', chunk_time_interval => INTERVAL '1 year',
+    create_default_indexes => false, if_not_exists => true, migrate_data => true
+  );
+  IF current_setting('timescaledb.license', true) IS DISTINCT FROM 'apache' THEN
+    EXECUTE 'ALTER TABLE price_data SET (timescaledb.compress, '
+      'timescaledb.compress_segmentby = ''symbol'', timescaledb.compress_orderby = ''date'')';
+    PERFORM add_compression_policy('price_data', INTERVAL '1 year', if_not_exists => true);
+  END IF;
+END
+$timescale$;

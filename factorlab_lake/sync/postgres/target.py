@@ -1,0 +1,153 @@
+"""A PostgreSQL database as the target of a sync."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from adbc_driver_manager import Error as BulkError
+
+from factorlab_lake.schema import TableSpec
+from factorlab_lake.sync.postgres import install
+from factorlab_lake.sync.postgres.address import Address
+from factorlab_lake.sync.postgres.batch import PostgresBatch, lock
+from factorlab_lake.sync.postgres.connection import Connection, connect, connect_bulk, explained
+from factorlab_lake.sync.postgres.quoting import identifier, literal
+from factorlab_lake.sync.postgres.rows import fetched
+from factorlab_lake.sync.target import EVERYTHING, NO_YEAR, ROW_HASH, Batch, Digest, Digests, Ledger, Recorded
+
+if TYPE_CHECKING:
+    import polars as pl
+    from adbc_driver_postgresql import dbapi
+
+__all__ = ["PostgresTarget", "open_target"]
+
+_NEWEST = """
+SELECT DISTINCT ON (table_name, batch) table_name, batch, snapshot, row_count, latest, row_hashes
+FROM factorlab_lake_ledger ORDER BY table_name, batch, snapshot DESC
+"""
+_NEWEST_OF_BATCH = """
+SELECT snapshot, row_count, latest, row_hashes FROM factorlab_lake_ledger
+WHERE table_name = %(table)s AND batch = %(batch)s ORDER BY snapshot DESC LIMIT 1
+"""
+# JSON is stored faster with lz4 than with what servers take by themselves, where they were built with it.
+_FAST_JSON = """
+SELECT set_config('default_toast_compression', 'lz4', true) FROM pg_settings
+WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)
+"""
+_MANY_CHUNKS = "SELECT set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true)"
+
+
+@contextmanager
+def open_target(
+    url: str,
+    *,
+    password: str | None = None,
+    ask: Callable[[], str] | None = None,
+    timeout_s: float = 60.0,
+) -> Iterator[PostgresTarget]:
+    """Give the target at an address, with its connections open.
+
+    ``ask`` is called for a password when the server wants one; ``timeout_s`` is how long another sync of the
+    same table is waited for.
+    """
+    con, address = connect(Address.parse(url, password=password), ask)
+    with explained(address), closing(con), ExitStack() as closed:
+        yield PostgresTarget(address, con, timeout_s, closed)
+
+
+@dataclass
+class PostgresTarget:
+    """See :class:`~factorlab_lake.sync.target.Target`. ``bulk`` sends rows, ``con`` does the rest."""
+
+    address: Address
+    con: Connection
+    timeout_s: float
+    closed: ExitStack
+    lake_id: str = ""
+
+    @cached_property
+    def bulk(self) -> dbapi.Connection:
+        """The connection for many rows, opened when the first are to be sent: that takes a while."""
+        return self.closed.enter_context(closing(connect_bulk(self.address)))
+
+    @property
+    def name(self) -> str:
+        """Where it is, without anything secret."""
+        return str(self.address)
+
+    def prepare(self, lake_id: str) -> None:
+        """Make or upgrade the tables; refuse a target that belongs to another lake."""
+        install.prepare(self.con, lake_id, target=self.name)
+        self.lake_id = lake_id
+
+    def ledger(self) -> Ledger:
+        """Return the newest line of every batch, by table and batch."""
+        found: Ledger = {}
+        for table, batch, snapshot, rows, latest, hashes in self.con.execute(_NEWEST).fetchall():
+            digest = _digest(rows, latest, hashes)
+            found.setdefault(str(table), {})[str(batch)] = Recorded(int(str(snapshot)), digest)
+        return found
+
+    @contextmanager
+    def batch(self, batch: Batch) -> Iterator[PostgresBatch]:
+        """Open a transaction on a batch; leaving the block commits it, an exception undoes it."""
+        with closing(self.bulk.cursor()) as cursor:
+            try:
+                name = f"factorlab:{self.lake_id}:{batch.spec.name}"
+                lock(cursor, name, target=self.name, timeout_s=self.timeout_s)
+                cursor.execute(_FAST_JSON)
+                cursor.execute(_MANY_CHUNKS)
+                yield PostgresBatch(cursor, batch, self._recorded(batch))
+            except BaseException:
+                self._undo()
+                raise
+            self.bulk.commit()
+
+    def digests(self, specs: Iterable[TableSpec]) -> tuple[Digests, Ledger]:
+        """Return the digests of what is there, from the stored ones, and the ledger at the same moment."""
+        with self.con.transaction():
+            self.con.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            found = {spec.name: self._table_digests(spec) for spec in specs}
+            return found, self.ledger()
+
+    def values(self, batch: Batch) -> Iterator[pl.DataFrame]:
+        """Return a batch's rows, some at a time, with the lake's columns and the stored digest."""
+        with closing(self.bulk.cursor()) as cursor:
+            yield from fetched(cursor, batch, [*batch.spec.names(), ROW_HASH])
+            self.bulk.rollback()
+
+    def settle(self, specs: Iterable[TableSpec]) -> None:
+        """Let the planner know of tables that changed a lot."""
+        for spec in specs:
+            self.con.execute(f"ANALYZE {identifier(spec.name)}".encode())
+
+    def _recorded(self, batch: Batch) -> Recorded | None:
+        # By the other connection than the one that holds the lock, which sees the same: the lock came first.
+        place = {"table": batch.spec.name, "batch": batch.name}
+        row = self.con.execute(_NEWEST_OF_BATCH, place).fetchone()
+        return None if row is None else Recorded(int(str(row[0])), _digest(*row[1:]))
+
+    def _table_digests(self, spec: TableSpec) -> dict[str, Digest]:
+        part = identifier(spec.partition_by) if spec.partition_by else literal(EVERYTHING)
+        latest = f"max({identifier(spec.time_column)})" if spec.time_column else "NULL::date"
+        statement = (
+            f"SELECT coalesce(part::text, {literal(NO_YEAR)}), row_count, "
+            "coalesce(trunc(extract(epoch FROM latest) * 1000000)::text, ''), hashes "
+            f"FROM (SELECT {part} AS part, count(*) AS row_count, {latest} AS latest, "
+            f"coalesce(sum({ROW_HASH}), 0) AS hashes FROM {identifier(spec.name)} GROUP BY 1) AS found"
+        )
+        rows = self.con.execute(statement.encode()).fetchall()
+        return {str(batch): _digest(*figures) for batch, *figures in rows}
+
+    def _undo(self) -> None:
+        """Undo the transaction; of a connection that was lost, the server has done so."""
+        with suppress(BulkError):
+            self.bulk.rollback()
+
+
+def _digest(rows: object, latest: object, hashes: object) -> Digest:
+    return Digest(int(str(rows)), str(latest), int(str(hashes)) % 2**64)
