@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 import factorlab_lake as fl
+from factorlab_lake.schema import TABLES
 from tests.cli.running import run
 from tests.support import CACHE_2021, entries_of
 
@@ -214,7 +215,7 @@ def test_global_options_stand_before_or_after_the_command(
 ) -> None:
     """`--lake` and `--json` mean the same on either side of the command, and win over the environment."""
     monkeypatch.setenv("FACTORLAB_LAKE", str(tmp_path / "elsewhere"))
-    assert len(run(*arguments).json) == 12
+    assert len(run(*arguments).json) == len(TABLES)
 
 
 def test_what_follows_two_dashes_is_a_symbol(home: Path) -> None:
