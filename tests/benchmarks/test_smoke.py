@@ -53,6 +53,10 @@ QUESTIONS = {
     "factors 12 x 24": {"polars"},
     "one symbol's year of prices": {"polars"},
     "one symbol's year of statements": {"polars"},
+    "sync again, 6 bars added at the end": {""},
+    "sync again, 6 bars corrected within a year": {""},
+    "first load of 6,048 bars": {"bare COPY BINARY", "pandas to_sql, scaled from 6,048"},
+    "first load of 6,048 bars, peak memory": {"bare COPY BINARY"},
 }
 # Peers that give an answer of their own; the others do a part of the work, or another.
 ANSWERING = {"polars", "DuckDB ASOF JOIN", OLD_WAY}
