@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import layout as layouts
@@ -40,6 +40,9 @@ def open_lake(
 ) -> Lake:
     """Open the lake in a folder; make an empty one when there is none, unless ``create`` is false.
 
+    An address such as ``postgresql://user@host/database`` opens the lake that was synced to that server: a
+    :class:`~factorlab_lake.shared.SharedLake`, which answers the same questions.
+
     ``availability`` says from which day on a filing may be used: ``close`` (the day of its acceptance when
     accepted by 16:00 in New York, else the next), ``same_day`` (that day whatever the hour, as Factor Lab
     had it, which looks ahead), or a lag in whole days after the acceptance, or after the filing date where
@@ -49,12 +52,16 @@ def open_lake(
     at the same time. Raises :class:`~factorlab_lake.errors.InvalidInput`,
     :class:`~factorlab_lake.errors.NotFound` and :class:`~factorlab_lake.errors.LakeDamaged`.
     """
+    rule = _rule_set() if availability is None else to_rule(availability)
+    if isinstance(path, str) and path.startswith(("postgresql://", "postgres://")):
+        # Typed as a lake, whose questions it answers; by name, since it stands above this part.
+        return cast("Lake", import_module("factorlab_lake.shared").open_shared(path, availability=rule))
     if isinstance(path, str) and "://" in path:
         raise InvalidInput(
-            f"{path.split('://', 1)[0]}:// is not supported; give the path of a folder.",
+            f"{path.split('://', 1)[0]}:// is not supported; give the path of a folder, or an address that "
+            "begins with postgresql://.",
             scheme=path.split("://")[0],
         )
-    rule = _rule_set() if availability is None else to_rule(availability)
     if create and not (Path(path) / "_lake" / "lake.json").exists():
         return Lake(layouts.create(path), availability=rule)
     return Lake(layouts.find(path), availability=rule)
@@ -133,14 +140,6 @@ class Lake(Questions):
             rows, schema={**columns, "version": polars.Int64}, orient="row"
         )
         return frame
-
-    def fetch_log(self) -> pl.DataFrame:
-        """Return the fetch log: one row per fetch or cache file, ordered by time."""
-        return self.sql("SELECT * FROM data_fetch_log ORDER BY fetch_date, symbol, data_type")
-
-    def revisions(self) -> pl.DataFrame:
-        """Return every superseded value: one row per table, key and column, with old and new."""
-        return self.sql("SELECT * FROM revisions ORDER BY table_name, symbol, date, column_name")
 
     def migrate(
         self,

@@ -28,6 +28,7 @@ _COLUMNS: dict[str, Any] = {
     "source": pl.String,
     "note": pl.String,
 }
+_CELL = "$symbols::VARCHAR[], $days::DATE[]"
 _Row = dict[str, Any]
 
 
@@ -40,8 +41,8 @@ class Ask(Protocol):
 
 def explain_market_cap(ask: Ask, symbol: str, day: date) -> pl.DataFrame:
     """Return price, share count and splits behind one market capitalisation, and their product."""
-    query = "SELECT * FROM market_caps([$symbol], [$day::DATE])"
-    [cap] = ask(query, symbol=symbol, day=day).to_dicts()
+    query = f"SELECT * FROM market_caps({_CELL})"
+    [cap] = ask(query, symbols=[symbol], days=[day]).to_dicts()
     rows: list[_Row] = []
     bases: list[date] = []
     for find in (_price, _shares):
@@ -59,8 +60,8 @@ def explain_market_cap(ask: Ask, symbol: str, day: date) -> pl.DataFrame:
 def explain_factor(ask: Ask, factor: str, symbol: str, day: date) -> pl.DataFrame:
     """Return every figure behind one factor, by input, with the statements they stand in, and the formula."""
     formula = FACTORS[factor]
-    query = f'SELECT market_cap, "{factor}" AS value, reason FROM factors([$symbol], [$day::DATE])'
-    [answer] = ask(query, symbol=symbol, day=day).to_dicts()
+    query = f'SELECT market_cap, "{factor}" AS value, reason FROM factors({_CELL})'
+    [answer] = ask(query, symbols=[symbol], days=[day]).to_dicts()
     rows: list[_Row] = []
     for item in formula.inputs:
         if item.statement_type:
@@ -103,18 +104,22 @@ def _shares(ask: Ask, cap: _Row) -> tuple[list[_Row], date | None]:
 
 # The filing behind a share count: of a count of its own, or of the statement whose average stands in for one.
 _COUNT = """
-    SELECT 'shares' AS item, as_of_date AS date, NULL AS period, version, available_date, accepted_at,
-           source_provider AS source, split_basis_date
-    FROM shares_outstanding
-    WHERE symbol = $symbol AND source = $source AND as_of_date = $counted AND available_date = $known
+    WITH used AS (
+        SELECT symbol, fiscal_date, period, version, available_date FROM share_counts
+        WHERE symbol = $symbol AND source = $source AND fiscal_date = $counted AND available_date = $known
+        ORDER BY version DESC LIMIT 1
+    )
+    SELECT 'shares' AS item, u.fiscal_date AS date, NULL AS period, u.version, u.available_date,
+           c.accepted_at, c.source_provider AS source, c.split_basis_date
+    FROM used u JOIN shares_outstanding c
+      ON c.symbol = u.symbol AND c.as_of_date = u.fiscal_date AND c.source = u.period
+     AND c.version = u.version
     UNION ALL
-    SELECT 'weighted_average_shares_outstanding', fiscal_date, fiscal_period, version, available_date,
-           accepted_at, coalesce(final_link, link, source_provider), split_basis_date
-    FROM income_statements
-    WHERE symbol = $symbol AND fiscal_date = $counted AND available_date = $known
-      AND $source = CASE fiscal_period WHEN 'FY' THEN 'weighted_average_year_proxy'
-                                       ELSE 'weighted_average_proxy' END
-    ORDER BY version DESC LIMIT 1
+    SELECT 'weighted_average_shares_outstanding', u.fiscal_date, u.period, u.version, u.available_date,
+           s.accepted_at, coalesce(s.final_link, s.link, s.source_provider), s.split_basis_date
+    FROM used u JOIN income_statements s
+      ON s.symbol = u.symbol AND s.fiscal_date = u.fiscal_date AND s.fiscal_period = u.period
+     AND s.version = u.version
 """
 
 
@@ -135,21 +140,25 @@ def _parts(ask: Ask, item: Input, symbol: str, day: date) -> list[_Row]:
     """Return the statements that make up one input as known on a day; a row without a date where none do."""
     query = f"""
         SELECT p.part_sign AS sign, p.is_head, p.part_reported, p.derivation, p.reason, s.fiscal_date AS date,
-               s.fiscal_period AS period, s.version, s.available_date, s.accepted_at,
+               s.fiscal_period AS period, s.version, k.available_date, s.accepted_at,
                coalesce(s.final_link, s.link, s.source_provider) AS source, s."{item.column.name}" AS value,
                coalesce(l.level, 1) AS level
-        FROM fundamental_spans([$symbol], [$day::DATE], year_before := [$kind]) p
+        FROM fundamental_spans({_CELL}, year_before := $kinds::VARCHAR[]) p
         LEFT JOIN {STATEMENT_TABLES[item.statement_type]} s
           ON s.symbol = p.symbol AND s.fiscal_date = p.part_date AND s.fiscal_period = p.part_period
          AND s.version = p.part_version
+        LEFT JOIN statement_periods k
+          ON k.statement_type = p.statement_type AND k.symbol = p.symbol AND k.fiscal_date = p.part_date
+         AND k.fiscal_period = p.part_period AND k.version = p.part_version
         LEFT JOIN split_levels l
           ON l.symbol = s.symbol AND s.split_basis_date >= l.from_date AND s.split_basis_date < l.to_date
         WHERE p.statement_type = $kind AND p.years_back = $back
           AND p.known_from <= $day::DATE AND p.known_until > $day::DATE
         ORDER BY s.fiscal_date, s.fiscal_period
     """
-    asked = ask(query, symbol=symbol, day=day, kind=item.statement_type, back=item.years_back)
-    return asked.to_dicts()
+    kind = item.statement_type
+    given = {"symbols": [symbol], "days": [day], "day": day, "kinds": [kind], "kind": kind}
+    return ask(query, **given, back=item.years_back).to_dicts()
 
 
 def _input(item: Input, parts: list[_Row], *, optional: bool) -> list[_Row]:

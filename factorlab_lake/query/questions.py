@@ -10,13 +10,13 @@ import polars as pl
 
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.formulas.factors import FACTORS
-from factorlab_lake.lake.files import DataFile
+from factorlab_lake.formulas.quoting import identifier
 from factorlab_lake.query import lookahead
 from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, one_of, to_date, to_dates, to_symbols
 from factorlab_lake.query.explain import explain_factor, explain_market_cap
 from factorlab_lake.query.frames import in_order
-from factorlab_lake.query.session import Session
-from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES
+from factorlab_lake.query.needs import Needs, Rows, Session
+from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES, table
 
 __all__ = ["VINTAGES", "Questions"]
 
@@ -27,13 +27,21 @@ _MANY = 12  # dates from which on it pays to keep what does not depend on them
 _ALWAYS, _NEVER = date(1, 1, 1), date(9999, 12, 31)
 _LATEST = date(9998, 12, 31)  # what stands for ever is known until the year after
 
+_BY_BYTES = 'COLLATE "C"'  # the order of texts, whatever a server's own is
+_LOGGED = ", ".join(map(identifier, table("data_fetch_log").names()))
+_STORED = (
+    f"{', '.join(map(identifier, table('price_data').names()))} FROM price_data "
+    "WHERE symbol IN (SELECT unnest($symbols::VARCHAR[])) AND date BETWEEN $first AND $last"
+)
+_ADJUSTED = "* FROM adjusted_prices($symbols::VARCHAR[], $first::DATE, $last::DATE)"
+
 
 class Questions:
-    """What one snapshot can be asked. Frames are polars; ``frame.to_pandas()`` is one call away."""
+    """What a lake can be asked. Frames are polars; ``frame.to_pandas()`` is one call away."""
 
     @property
     def session(self) -> Session:
-        """The DuckDB session on the snapshot."""
+        """What answers: a DuckDB session on the snapshot, or connections to a shared server."""
         raise NotImplementedError
 
     def prices(
@@ -53,17 +61,13 @@ class Questions:
         too, with both factors, its source, and the reason where it is NULL.
         """
         first, last = _range(start, end)
-        rows = (
-            "adjusted_prices($symbols, $first, $last)"
-            if adjusted
-            else "price_data WHERE symbol IN (SELECT unnest($symbols)) AND date BETWEEN $first AND $last"
-        )
+        wanted = to_symbols(symbols)
+        # Later dividends adjust earlier bars.
+        bars = Rows(wanted, first.isoformat(), None if adjusted else last.isoformat())
         return self.session.frame(
-            f"SELECT * FROM {rows} ORDER BY symbol, date",
-            {"symbols": (wanted := to_symbols(symbols)), "first": first, "last": last},
-            symbols=wanted,
-            prices_from=first.isoformat(),
-            prices_to=None if adjusted else last.isoformat(),  # later dividends adjust earlier bars
+            f"SELECT {_ADJUSTED if adjusted else _STORED} ORDER BY symbol {_BY_BYTES}, date",
+            {"symbols": wanted, "first": first, "last": last},
+            needs=Needs({"price_data": bars}),
         )
 
     def statements(
@@ -94,13 +98,15 @@ class Questions:
         source = _statements_source(as_of, vintage)
         if as_of is not None:
             params["as_of"] = to_date(as_of, "as_of")
-        return self.session.short_frame(
+        rows = Rows(wanted, first.isoformat(), last.isoformat())
+        tables = {name: rows if kind in kinds else None for kind, name in STATEMENT_TABLES.items()}
+        return self.session.frame(
             f"SELECT * FROM {source} WHERE symbol IN (SELECT unnest($symbols::VARCHAR[])) "
             "AND statement_type IN (SELECT unnest($types::VARCHAR[])) "
             "AND fiscal_date BETWEEN $first AND $last "
-            "ORDER BY symbol, statement_type, fiscal_date, fiscal_period, version",
+            f"ORDER BY symbol {_BY_BYTES}, statement_type, fiscal_date, fiscal_period {_BY_BYTES}, version",
             params,
-            self._statement_files(wanted, kinds, first, last),
+            needs=Needs(tables, short=True),
         )
 
     def market_caps(
@@ -178,7 +184,7 @@ class Questions:
         return self.session.frame(
             "SELECT * FROM ratios($symbols::VARCHAR[], $first::DATE, $last::DATE)",
             {"symbols": (wanted := to_symbols(symbols)), "first": first, "last": last},
-            symbols=wanted,
+            needs=Needs({"price_data": Rows(wanted)}),
         )
 
     def quarters(
@@ -243,6 +249,20 @@ class Questions:
         found = lookahead.cells(factor, lambda v: self._grid("factors", wanted, asked, vintage=v))
         return found if by_cell else lookahead.summary(found)
 
+    def fetch_log(self) -> pl.DataFrame:
+        """Return the fetch log: one row per fetch or cache file, ordered by time."""
+        return self.sql(
+            f"SELECT {_LOGGED} FROM data_fetch_log "
+            f"ORDER BY fetch_date, symbol {_BY_BYTES}, data_type {_BY_BYTES}, fetch_id {_BY_BYTES}"
+        )
+
+    def revisions(self) -> pl.DataFrame:
+        """Return every superseded value: one row per table, key and column, with old and new."""
+        return self.sql(
+            f"SELECT * FROM revisions ORDER BY table_name {_BY_BYTES}, symbol {_BY_BYTES}, date, "
+            f"column_name {_BY_BYTES}, fiscal_period {_BY_BYTES}, recorded_at, fetch_id {_BY_BYTES}"
+        )
+
     def sql(self, query: str, /, **params: Any) -> pl.DataFrame:
         """Run any SQL over the tables and functions; ``$name`` in it takes the value of that keyword."""
         return self.session.frame(query, params)
@@ -258,26 +278,10 @@ class Questions:
         query = f"SELECT * FROM {function}($symbols::VARCHAR[], $dates::DATE[]{_hindsight(vintage)})"
         given = {"symbols": wanted, "dates": dates}
         remember = wanted if vintage == "known" and len(dates) >= _MANY else None
-        days = first.isoformat(), max(dates, default=_NEVER).isoformat()
-        if len(wanted) * len(dates) <= _SHORT:
-            bars = self.session.files("price_data", symbols=wanted, first=days[0], last=days[1])
-            rows = self.session.short_frame(query, given, {"price_data": bars}, remember=remember)
-        else:
-            rows = self.session.frame(
-                query, given, symbols=wanted, prices_from=days[0], prices_to=days[1], remember=remember
-            )
-        return in_order(rows, wanted)
-
-    def _statement_files(
-        self, symbols: list[str], types: list[str], first: date, last: date
-    ) -> dict[str, list[DataFile]]:
-        days = first.isoformat(), last.isoformat()
-        return {
-            name: self.session.files(name, symbols=symbols, first=days[0], last=days[1])
-            if kind in types
-            else []
-            for kind, name in STATEMENT_TABLES.items()
-        }
+        bars = Rows(wanted, first.isoformat(), max(dates, default=_NEVER).isoformat())
+        short = len(wanted) * len(dates) <= _SHORT
+        needs = Needs({"price_data": bars}, remember=remember, short=short)
+        return in_order(self.session.frame(query, given, needs=needs), wanted)
 
 
 def _statements_source(as_of: DateLike | None, vintage: str) -> str:

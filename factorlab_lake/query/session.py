@@ -19,6 +19,7 @@ from factorlab_lake.lake.snapshots import Snapshot
 from factorlab_lake.query.availability import CLOSE, AvailabilityRule
 from factorlab_lake.query.frames import to_polars
 from factorlab_lake.query.functions import FUNCTIONS, KEPT, names_in, sql_text
+from factorlab_lake.query.needs import Needs, Rows
 from factorlab_lake.query.remembered import REMEMBERED, Remembered
 from factorlab_lake.query.views import table_view
 from factorlab_lake.schema import TABLES
@@ -40,50 +41,24 @@ class Session:
         self._local = threading.local()
 
     def frame(
-        self,
-        sql: str,
-        params: dict[str, Any] | None = None,
-        *,
-        symbols: list[str] | None = None,
-        prices_from: str | None = None,
-        prices_to: str | None = None,
-        remember: list[str] | None = None,
+        self, sql: str, params: dict[str, Any] | None = None, *, needs: Needs | None = None
     ) -> pl.DataFrame:
         """Run a query and return its rows.
 
-        The limits say which bars the question can need at most: files that hold none of the symbols, or
-        bars only of other days, are left out before DuckDB sees them. ``remember`` are the only symbols the
-        question is about, when rows of functions may be kept for them (see :mod:`.remembered`).
+        Files that hold none of the rows it needs are left out before DuckDB sees them, and rows of functions
+        are kept for the symbols to remember (see :mod:`.remembered`).
         """
-        bars = self.files("price_data", symbols=symbols, first=prices_from, last=prices_to)
-        with self._shown(sql, {"price_data": bars}, remember) as con:
-            return to_polars(con.sql(sql, params=params or {}))
+        needs = needs or Needs()
+        chosen = {name: self._needed(name, rows) for name, rows in needs.tables.items()}
+        with self._shown(sql, chosen, needs.remember) as con:
+            answer = _short_answer if needs.short else _answer
+            return answer(con, sql, params or {})
 
-    def short_frame(
-        self,
-        sql: str,
-        params: dict[str, Any],
-        chosen: dict[str, list[DataFile]],
-        *,
-        remember: list[str] | None = None,
-    ) -> pl.DataFrame:
-        """Run a query whose answer is short, with only the chosen files of some tables, and return its rows.
-
-        DuckDB plans a query to know its columns and again to run it, which takes longer than a short answer
-        does. Taken up by a table, the answer is planned once. ``remember`` as for :meth:`frame`.
-        """
-        with self._shown(sql, chosen, remember) as con:
-            con.execute(f"CREATE OR REPLACE TEMP TABLE {_ANSWER} AS {sql}", params)
-            try:
-                return to_polars(con.sql(f"FROM {_ANSWER}"))
-            finally:
-                con.execute(f"DROP TABLE {_ANSWER}")
-
-    def files(
-        self, table: str, *, symbols: list[str] | None, first: str | None, last: str | None
-    ) -> list[DataFile]:
-        """Return the files of a table that can hold rows of the symbols between two ISO dates."""
-        return prune(self._files[table], symbols=symbols, first=first, last=last)
+    def _needed(self, table: str, rows: Rows | None) -> list[DataFile]:
+        """Return the files of a table that can hold any of these rows."""
+        if rows is None:
+            return []
+        return prune(self._files[table], symbols=rows.symbols, first=rows.first, last=rows.last)
 
     @contextmanager
     def _shown(
@@ -152,3 +127,20 @@ class Session:
             folder = self.layout.table(name)
             con.execute(table_view(TABLES[name], folder, chosen, availability=self.availability))
             shown[name] = chosen
+
+
+def _answer(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, Any]) -> pl.DataFrame:
+    return to_polars(con.sql(sql, params=params))
+
+
+def _short_answer(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, Any]) -> pl.DataFrame:
+    """Return an answer of few rows.
+
+    DuckDB plans a query to know its columns and again to run it, which takes longer than a short answer does.
+    Taken up by a table, the answer is planned once.
+    """
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {_ANSWER} AS {sql}", params)
+    try:
+        return to_polars(con.sql(f"FROM {_ANSWER}"))
+    finally:
+        con.execute(f"DROP TABLE {_ANSWER}")

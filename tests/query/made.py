@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,16 @@ class Made:
             available_date=at,
             split_basis_date=at,
         )
+
+    def add(self, other: Made, *, prefix: str) -> None:
+        """Add all that another collects, each symbol with something before it."""
+        for entry in other._entries:
+            symbol = prefix + entry.symbol
+            data = [row | {"symbol": symbol} if "symbol" in row else row for row in entry.data]
+            self._entries.append(replace(entry, symbol=symbol, data=data))
+        for table, rows in other._loads.items():
+            for row in rows:
+                self.row(table, **row | {"symbol": prefix + row["symbol"]})
 
     def row(self, table: str, **values: Any) -> None:
         """Add a row of a table that can be loaded."""

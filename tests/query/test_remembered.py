@@ -10,6 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
+from factorlab_lake.query.needs import Needs
 from factorlab_lake.store import Lake
 
 YEAR = {"start": "2019-12-31", "end": "2020-12-31", "freq": "ME"}  # dates enough to remember
@@ -71,6 +72,6 @@ def test_a_question_that_fails_leaves_the_session_as_it_was(lake: Lake) -> None:
     """The search path is put back whatever happens inside."""
     lake.factors("AAPL", **YEAR)
     with pytest.raises(fl.LakeError):
-        lake.session.frame("SELECT nothing FROM factors(['AAPL'], [today()])", remember=["AAPL"])
+        lake.session.frame("SELECT nothing FROM factors(['AAPL'], [today()])", needs=Needs(remember=["AAPL"]))
     assert lake.sql("SELECT current_setting('search_path') AS path")["path"].item() in ("main", "main,main")
     assert lake.factors("GOOGL", "2020-12-31")["roe"].item() is not None

@@ -1,7 +1,7 @@
 """The rule of availability of a session: from which day on a filing may be used.
 
-The tables hold the lake's own rule, ``close``. Where a session sets ``factorlab.availability_lag_days``, every
-view and function counts that many calendar days from a filing's date instead (0 is ``same_day``):
+The tables hold the lake's own rule, ``close``. Where a session sets ``factorlab.availability_lag_days``,
+every view and function counts that many calendar days from a filing's date instead (0 is ``same_day``):
 ``SET factorlab.availability_lag_days = '0'``.
 """
 

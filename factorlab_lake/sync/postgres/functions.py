@@ -45,15 +45,17 @@ FUNCTIONS = (
     "financial_ratios",
 )
 _DIGEST = "lake_functions_digest"
-# Everything of these names in the schema the session works in, the newest first.
+# Everything of these names in the schema the session works in, what builds on others before them.
 _MADE = """
-SELECT CASE prokind WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END AS kind, oid::regprocedure::text AS name, oid
+SELECT CASE prokind WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END, oid::regprocedure::text,
+       array_position(%(names)s::text[], proname::text) AS place
 FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND proname = ANY (%(names)s)
 UNION ALL
-SELECT CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TYPE' END, oid::regclass::text, oid
+SELECT CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TYPE' END, oid::regclass::text,
+       array_position(%(names)s::text[], relname::text)
 FROM pg_class
 WHERE relnamespace = current_schema()::regnamespace AND relname = ANY (%(names)s) AND relkind IN ('v', 'c')
-ORDER BY oid DESC
+ORDER BY place DESC
 """
 _Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -112,7 +114,7 @@ def _execute(con: _Connection) -> None:
 
 
 def _drop(con: _Connection) -> None:
-    names = [*FUNCTIONS, _DIGEST]
+    names = ["financial_statements", *FUNCTIONS, _DIGEST]
     for kind, name, _ in con.execute(_MADE, {"names": names}).fetchall():
         con.execute(f"DROP {kind} {name}".encode())
 

@@ -9,16 +9,19 @@ from factorlab_lake.formulas.fragments import fragments, statement_periods, ttm_
 from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES, TABLES, Column, TableSpec, table
 from factorlab_lake.sync.postgres.availability import available
 from factorlab_lake.sync.postgres.quoting import identifier, literal
+from factorlab_lake.sync.postgres.schema import statement_columns
 
 __all__ = ["placeholders"]
 
-# How the planner is to run the large functions. It sees arrays of unknown length and steps of unknown size; a nested
-# loop over them, good for ten rows, takes minutes for a thousand symbols, where hashing takes as long for ten.
-# Lookups by index that are written as such (LATERAL) stay loops. Compiling takes longer than it saves.
+# How the planner is to run the large functions. It sees arrays of unknown length and steps of unknown size; a
+# nested loop over them, good for ten rows, takes minutes for a thousand symbols; hashing is as quick for
+# ten. Lookups by index that are written as such (LATERAL) stay loops. Compiling takes longer than it saves.
 _PLANNED = """LANGUAGE sql STABLE PARALLEL SAFE ROWS 10000
 SET enable_nestloop = off
+SET enable_mergejoin = off
 SET jit = off
 SET work_mem = '64MB'"""
+_MOMENT = "'YYYY-MM-DD HH24:MI:SS.US'"
 _DATED = ("shares_outstanding", *STATEMENT_TABLES.values())
 
 
@@ -27,6 +30,7 @@ def placeholders() -> dict[str, str]:
     return {
         **fragments(),
         "planned": _PLANNED,
+        "statement_columns": ", ".join(map(identifier, statement_columns())),
         "ttm_types": _numbers(ttm_columns()),
         "factor_types": _numbers(FACTORS),
         **{f"{kind}_types": _numbers(_inputs(kind)) for kind in STATEMENT_TYPES},
@@ -60,7 +64,7 @@ def _text(column: Column, alias: str) -> str:
     written = {
         "number": f"number_text({name})",
         "date": f"to_char({name}, 'YYYY-MM-DD')",
-        "timestamp": f"rtrim(rtrim(to_char({name} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'), '0'), '.') || '+00'",
+        "timestamp": f"rtrim(rtrim(to_char({name} AT TIME ZONE 'UTC', {_MOMENT}), '0'), '.') || '+00'",
     }
     return written.get(column.kind, f"{name}::text")
 
@@ -68,8 +72,10 @@ def _text(column: Column, alias: str) -> str:
 def _revision_pairs(spec: TableSpec) -> str:
     return (
         f"SELECT {literal(spec.name)}, t.symbol, t.fiscal_date, t.fiscal_period, v.column_name,\n"
-        "       lag(v.value) OVER by_version, v.value, t.change_kind, t.recorded_at, t.fetch_id, t.version > 1\n"
-        f"FROM {identifier(spec.name)} t CROSS JOIN LATERAL (VALUES {_texts(spec, 't')}) AS v (column_name, value)\n"
+        "       lag(v.value) OVER by_version, v.value, t.change_kind, t.recorded_at, t.fetch_id,\n"
+        "       t.version > 1\n"
+        f"FROM {identifier(spec.name)} t\n"
+        f"CROSS JOIN LATERAL (VALUES {_texts(spec, 't')}) AS v (column_name, value)\n"
         "WINDOW by_version AS (PARTITION BY t.symbol, t.fiscal_date, t.fiscal_period, v.column_name\n"
         "                      ORDER BY t.version)"
     )

@@ -12,7 +12,7 @@ from factorlab_lake.sync.postgres.availability import available
 from factorlab_lake.sync.postgres.quoting import identifier, identifiers, literal
 from factorlab_lake.sync.target import ROW_HASH
 
-__all__ = ["column_type", "create_table", "indexes", "tables", "views"]
+__all__ = ["column_type", "create_table", "indexes", "statement_columns", "tables", "views"]
 
 _HASH_DOC = "digest of the row as sent by a sync; NULL once the row was changed by other means"
 _BARS = ("price_data", "price_revisions")
@@ -73,6 +73,12 @@ def views() -> list[str]:
         f"FROM (\n{selects}\n) AS s"
     )
     return [statements]
+
+
+def statement_columns() -> list[str]:
+    """Return the columns of ``financial_statements`` in order."""
+    attributes = [c.name for c in TABLES[STATEMENT_TABLES["income"]].columns if not c.additive]
+    return ["statement_type", *attributes, "metrics", "data_quality_score", "created_at", "updated_at"]
 
 
 def _statement_select(kind: str) -> str:

@@ -5,10 +5,9 @@
 CREATE OR REPLACE FUNCTION statements_as_of(as_of date, vintage text DEFAULT 'known') RETURNS SETOF financial_statements
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-SELECT (v.statement).*
+SELECT {{statement_columns}}
 FROM (
-    SELECT s AS statement, s.symbol, s.statement_type, s.fiscal_date, s.fiscal_period, s.version, s.available_date,
-           min(version) OVER period AS first, max(version) OVER period AS last,
+    SELECT s.*, min(version) OVER period AS first, max(version) OVER period AS last,
            max(version) FILTER (WHERE available_date <= as_of) OVER period AS newest,
            min(available_date) OVER period AS first_available
     FROM financial_statements s

@@ -1,0 +1,43 @@
+"""What a question says beside its SQL, and what answers it: a session, on a lake or on a shared server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import polars as pl
+
+__all__ = ["Needs", "Rows", "Session"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Which rows of a table a question can need at most: of these symbols, between two ISO dates."""
+
+    symbols: list[str] | None = None
+    first: str | None = None
+    last: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a session may make use of to answer sooner; the answer is the same without.
+
+    ``tables``: the rows needed at most, None for none at all; of tables that are not named, all.
+    ``remember``: the only symbols the question is about, when rows of functions may be kept for them.
+    ``short``: the answer has few rows, so that planning the query takes longer than handing them over.
+    """
+
+    tables: Mapping[str, Rows | None] = field(default_factory=dict)
+    remember: list[str] | None = None
+    short: bool = False
+
+
+class Session(Protocol):
+    """Answers SQL over the tables and functions of a lake."""
+
+    def frame(
+        self, sql: str, params: dict[str, Any] | None = None, *, needs: Needs | None = None
+    ) -> pl.DataFrame:
+        """Run a query, in which ``$name`` takes the value of that parameter, and return its rows."""

@@ -1,0 +1,81 @@
+"""Rows from a server as polars frames, in the types that the lake's own session gives."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from psycopg.postgres import types as registry
+from psycopg.types.string import TextBinaryLoader, TextLoader
+
+from factorlab_lake.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import psycopg
+
+__all__ = ["read_json_as_text", "to_polars"]
+
+_KINDS: dict[str, pl.DataType] = {
+    "bool": pl.Boolean(),
+    "int2": pl.Int16(),
+    "int4": pl.Int32(),
+    "int8": pl.Int64(),
+    "float4": pl.Float32(),
+    "float8": pl.Float64(),
+    "numeric": pl.Float64(),
+    "date": pl.Date(),
+    "timestamp": pl.Datetime("us"),
+    "timestamptz": pl.Datetime("us", "UTC"),
+    "bytea": pl.Binary(),
+}
+_BY_OID = {registry[name].oid: kind for name, kind in _KINDS.items()}
+_LISTS = {registry[name].array_oid: pl.List(kind) for name, kind in _KINDS.items()} | {
+    registry[name].array_oid: pl.List(pl.String()) for name in ("text", "varchar")
+}
+_INTERVALS = (registry["interval"].oid, registry["interval"].array_oid)
+
+
+class _Jsonb(TextBinaryLoader):
+    """Reads JSON as its text; the binary form is the text after a byte that says the version."""
+
+    def load(self, data: Any) -> str | bytes:
+        return super().load(bytes(data)[1:])
+
+
+def read_json_as_text(con: psycopg.Connection[Any]) -> None:
+    """Let a connection give JSON as text, as the lake does."""
+    for name in ("json", "jsonb"):
+        con.adapters.register_loader(name, TextLoader)
+    con.adapters.register_loader("json", TextBinaryLoader)
+    con.adapters.register_loader("jsonb", _Jsonb)
+
+
+def to_polars(columns: Sequence[psycopg.Column], rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
+    """Return rows as a frame. Whole and decimal numbers of any length become Float64.
+
+    Raises :class:`InvalidInput` for what frames cannot hold: INTERVAL columns, two columns of one name.
+    """
+    for column in columns:
+        if column.type_code in _INTERVALS:
+            raise InvalidInput(
+                f"Column {column.name!r} is an INTERVAL, which frames cannot hold; cast it, such as to text."
+            )
+    twice = [name for name, count in Counter(c.name for c in columns).items() if count > 1]
+    if twice:
+        raise InvalidInput(
+            f"Two columns are called {twice[0]!r}; give one another name with AS.", column=twice[0]
+        )
+    values: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else [()] * len(columns)
+    return pl.DataFrame([_series(column, given) for column, given in zip(columns, values, strict=True)])
+
+
+def _series(column: psycopg.Column, values: Sequence[Any]) -> pl.Series:
+    code = column.type_code
+    kind = _BY_OID.get(code) or _LISTS.get(code)
+    if kind is None:  # texts, and whatever else has one
+        return pl.Series(column.name, [v if v is None else str(v) for v in values], dtype=pl.String)
+    if code == registry["numeric"].oid:
+        return pl.Series(column.name, [v if v is None else float(v) for v in values], dtype=kind)
+    return pl.Series(column.name, values, dtype=kind)

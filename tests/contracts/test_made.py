@@ -1,0 +1,106 @@
+"""The contract on every case that the tests of the questions make: gaps, restatements, splits, currencies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+
+import pytest
+
+import factorlab_lake as fl
+from factorlab_lake.query.availability import Availability
+from factorlab_lake.shared import SharedLake
+from factorlab_lake.store import Lake
+from tests.contracts.pair import Pair
+from tests.query.made import Made
+from tests.sync.postgres_server import Server
+
+FILES = (
+    "adjusted_prices", "availability_rule", "derived_quarters", "explain", "factor_reasons", "factors",
+    "lookahead", "market_caps", "prices", "ratios", "split_basis", "statements", "ttm", "vintage", "vintages",
+)  # fmt: skip
+VINTAGES = ("known", "first", "latest")
+GRIDS = ("market_caps", "ttm", "factors")
+PERIOD = {"start": "2018-12-15", "end": "2021-12-31", "freq": "ME"}
+DAYS = ("2020-08-15", "2021-02-20", "2021-12-31")
+
+
+@dataclass(frozen=True)
+class Synced:
+    """A lake with the cases of all files, and the server that has the same."""
+
+    lake: Lake
+    url: str
+
+    def by(self, rule: Availability) -> Pair:
+        """Open both anew under a rule of availability."""
+        shared = fl.open(self.url, availability=rule)
+        assert isinstance(shared, SharedLake)
+        return Pair(fl.open(self.lake.path, availability=rule), shared)
+
+
+@pytest.fixture(scope="module")
+def synced(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Iterator[Synced]:
+    """One lake for all, since a case is a symbol of its own; the file's name goes before it."""
+    made = Made()
+    for name in FILES:
+        made.add(import_module(f"tests.query.test_{name}").CASES, prefix=f"{name}.")
+    lake = made.build(tmp_path_factory.mktemp("made"))
+    with postgres.database() as url:
+        lake.sync(url)
+        yield Synced(lake, url)
+
+
+@pytest.fixture(scope="module")
+def symbols(synced: Synced) -> list[str]:
+    """Every symbol of the cases."""
+    held = synced.lake.sql("SELECT symbol FROM price_data UNION SELECT symbol FROM financial_statements")
+    assert len({symbol.partition(".")[0] for symbol in held["symbol"]}) == len(FILES)
+    return sorted(held["symbol"])
+
+
+@pytest.mark.parametrize("vintage", VINTAGES)
+@pytest.mark.parametrize("name", GRIDS)
+def test_every_month_has_the_same_rows(synced: Synced, symbols: list[str], name: str, vintage: str) -> None:
+    """Caps, trailing years and factors of each case over three years, in each vintage."""
+    with synced.by("close") as pair:
+        rows = pair.ask(lambda q: getattr(q, name)(symbols, **PERIOD, vintage=vintage))
+    assert rows["reason"].n_unique() > 5
+
+
+@pytest.mark.parametrize("vintage", VINTAGES)
+def test_every_day_has_the_same_statements(synced: Synced, symbols: list[str], vintage: str) -> None:
+    """What was known of each period, and each quarter's flows, reported or derived."""
+    with synced.by("close") as pair:
+        for day in DAYS:
+            assert pair.ask(lambda q, d=day: q.quarters(symbols, as_of=d, vintage=vintage)).height > 100
+            assert pair.ask(lambda q, d=day: q.statements(symbols, as_of=d, vintage=vintage)).height > 100
+
+
+def test_every_range_has_the_same_rows(synced: Synced, symbols: list[str]) -> None:
+    """Ratios, bars as stored and adjusted, and what was superseded."""
+    with synced.by("close") as pair:
+        for asked in (
+            pair.ask(lambda q: q.ratios(symbols)),
+            pair.ask(lambda q: q.prices(symbols)),
+            pair.ask(lambda q: q.prices(symbols, adjusted=True)),
+            pair.ask(lambda q: q.revisions()),
+        ):
+            assert not asked.is_empty()
+
+
+@pytest.mark.parametrize("rule", ["same_day", 3])
+def test_every_rule_of_availability_has_the_same_rows(
+    synced: Synced, symbols: list[str], rule: str | int
+) -> None:
+    """Grids, statements, ratios and explanations by another rule than the lake's own."""
+    with synced.by(rule) as pair, synced.by("close") as usual:
+        for name in GRIDS:
+            found = pair.ask(lambda q, name=name: getattr(q, name)(symbols, **PERIOD))
+            assert not found.equals(getattr(usual.lake, name)(symbols, **PERIOD))
+        pair.ask(lambda q: q.statements(symbols, as_of="2021-02-01"))
+        pair.ask(lambda q: q.ratios(symbols))
+        for symbol in [s for s in symbols if s.startswith("explain.")]:
+            pair.ask(lambda q, s=symbol: q.explain_market_cap(s, "2021-02-20"))
+            pair.ask(lambda q, s=symbol: q.explain_factor("pe_ratio", s, "2021-02-20"))
