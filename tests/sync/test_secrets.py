@@ -82,7 +82,10 @@ def known(
         file.write_text(f"*:*:*:*:{PASSWORD}\n")
         file.chmod(0o600)
         monkeypatch.setenv("PGPASSFILE", str(file))
-    given = {"argument": {"password": PASSWORD}, "asked": {"password": lambda: PASSWORD}}
+    given: dict[str, dict[str, Any]] = {
+        "argument": {"password": PASSWORD},
+        "asked": {"password": lambda: PASSWORD},
+    }
     return database if request.param == "address" else without, given.get(request.param, {})
 
 
