@@ -148,6 +148,9 @@ class _Run:
         if recorded.snapshot > self.side.snapshot.id:
             self.ahead = not self.repair
             return self.ahead
+        # Where files are new, sending what is new of them makes their digests too: they are read once.
+        if recorded.snapshot < self.side.snapshot.id and not self.side.knows(batch):
+            return False
         return recorded.digest == self._wanted(self.side, batch)
 
     def _count(self, batch: Batch, sent: Sent) -> None:

@@ -67,6 +67,7 @@ class PostgresBatch:
     cursor: Cursor
     batch: Batch
     recorded: Recorded | None
+    occupied: Callable[[], frozenset[str]]
 
     def fresh(self, snapshot: int) -> bool:
         """Whether rows of this snapshot can be copied straight in: none of their keys can be there.
@@ -75,14 +76,12 @@ class PostgresBatch:
         loaded from an earlier snapshot.
         """
         spec = self.batch.spec
-        if spec.partition_by and spec.column(spec.partition_by).role != "derived":
-            others = (
-                "SELECT EXISTS (SELECT FROM factorlab_lake_ledger WHERE table_name = $1 AND snapshot <> $2)"
-            )
-            if _one(self.cursor, others, spec.name, snapshot):
-                return False
-        rows = f"SELECT EXISTS (SELECT 1 FROM {self._table} WHERE {where(self.batch)})"
-        return self.recorded is None and not _one(self.cursor, rows)
+        if self.recorded is not None or self.batch.name in self.occupied():
+            return False
+        if not spec.partition_by or spec.column(spec.partition_by).role == "derived":
+            return True
+        others = "SELECT EXISTS (SELECT FROM factorlab_lake_ledger WHERE table_name = $1 AND snapshot <> $2)"
+        return not _one(self.cursor, others, spec.name, snapshot)
 
     def keys(self, *, from_values: bool = False) -> pl.DataFrame:
         """Return key and digest of every row: as stored, or made anew from the values."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from adbc_driver_manager import Error as BulkError
@@ -68,6 +68,7 @@ class PostgresTarget:
     timeout_s: float
     closed: ExitStack
     lake_id: str = ""
+    batches: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @cached_property
     def bulk(self) -> dbapi.Connection:
@@ -101,7 +102,8 @@ class PostgresTarget:
                 lock(cursor, name, target=self.name, timeout_s=self.timeout_s)
                 cursor.execute(_FAST_JSON)
                 cursor.execute(_MANY_CHUNKS)
-                yield PostgresBatch(cursor, batch, self._recorded(batch))
+                occupied = partial(self._occupied, batch.spec)
+                yield PostgresBatch(cursor, batch, self._recorded(batch), occupied)
             except BaseException:
                 self._undo()
                 raise
@@ -130,6 +132,15 @@ class PostgresTarget:
         place = {"table": batch.spec.name, "batch": batch.name}
         row = self.con.execute(_NEWEST_OF_BATCH, place).fetchone()
         return None if row is None else Recorded(int(str(row[0])), _digest(*row[1:]))
+
+    def _occupied(self, spec: TableSpec) -> frozenset[str]:
+        """Return the batches of a table that had rows when this was first asked: that reads all of it.
+
+        Rows that come later are another sync's, which the ledger knows of.
+        """
+        if spec.name not in self.batches:
+            self.batches[spec.name] = frozenset(self._table_digests(spec))
+        return self.batches[spec.name]
 
     def _table_digests(self, spec: TableSpec) -> dict[str, Digest]:
         part = identifier(spec.partition_by) if spec.partition_by else literal(EVERYTHING)
