@@ -33,6 +33,14 @@ _NEWEST_OF_BATCH = """
 SELECT snapshot, row_count, latest, row_hashes FROM factorlab_lake_ledger
 WHERE table_name = %(table)s AND batch = %(batch)s ORDER BY snapshot DESC LIMIT 1
 """
+_WRITTEN = """
+SELECT table_name, writes, writes = verified AND verified_at > now() - INTERVAL '1 day'
+FROM factorlab_lake_written
+"""
+_CONFIRM = """
+UPDATE factorlab_lake_written SET verified = writes, verified_at = now()
+WHERE table_name = %(table)s AND writes = %(writes)s
+"""
 # JSON is stored faster with lz4 than with what servers take by themselves, where they were built with it.
 _FAST_JSON = """
 SELECT set_config('default_toast_compression', 'lz4', true) FROM pg_settings
@@ -69,6 +77,7 @@ class PostgresTarget:
     closed: ExitStack
     lake_id: str = ""
     batches: dict[str, frozenset[str]] = field(default_factory=dict)
+    read_at: dict[str, int] = field(default_factory=dict)
 
     @cached_property
     def bulk(self) -> dbapi.Connection:
@@ -103,18 +112,38 @@ class PostgresTarget:
                 cursor.execute(_FAST_JSON)
                 cursor.execute(_MANY_CHUNKS)
                 occupied = partial(self._occupied, batch.spec)
-                yield PostgresBatch(cursor, batch, self._recorded(batch), occupied)
+                current = PostgresBatch(cursor, batch, self._recorded(batch), occupied)
+                current.begin()
+                yield current
             except BaseException:
                 self._undo()
                 raise
             self.bulk.commit()
 
-    def digests(self, specs: Iterable[TableSpec]) -> tuple[Digests, Ledger]:
-        """Return the digests of what is there, from the stored ones, and the ledger at the same moment."""
+    def digests(self, specs: Iterable[TableSpec], *, every: bool = False) -> tuple[Digests, Ledger]:
+        """Return the digests of what is there, from the stored ones, and the ledger at the same moment.
+
+        Of a table that nobody wrote to since it was verified, less than a day ago, those of the ledger are
+        returned, unless ``every`` table is to be read.
+        """
         with self.con.transaction():
             self.con.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            found = {spec.name: self._table_digests(spec) for spec in specs}
-            return found, self.ledger()
+            ledger = self.ledger()
+            written = {str(t): (int(str(n)), bool(ok)) for t, n, ok in self.con.execute(_WRITTEN).fetchall()}
+            found: Digests = {}
+            for spec in specs:
+                writes, verified = written[spec.name]
+                if verified and not every:
+                    found[spec.name] = {b: r.digest for b, r in ledger.get(spec.name, {}).items()}
+                else:
+                    found[spec.name] = self._table_digests(spec)
+                    self.read_at[spec.name] = writes
+            return found, ledger
+
+    def confirm(self, names: Iterable[str]) -> None:
+        """Note that all of these tables was found as it should be when their digests were read."""
+        for name in {*names} & self.read_at.keys():
+            self.con.execute(_CONFIRM, {"table": name, "writes": self.read_at[name]})
 
     def values(self, batch: Batch) -> Iterator[pl.DataFrame]:
         """Return a batch's rows, some at a time, with the lake's columns and the stored digest."""
