@@ -1,8 +1,9 @@
 """Bringing a target to a snapshot of the lake, and checking that it is there.
 
 Each batch is a transaction of its own, so a sync that was cut off goes on where it stopped. The verification
-compares what the target has, by the digests stored with its rows, with the lake; a deep one makes the digests
-of both sides anew from the values.
+compares rows, latest times and digests of each table and year, by the digests stored with the target's rows;
+a deep one makes the digests of both sides anew from the values. A target may answer from its ledger for a
+table that nobody else wrote to since it was verified; rows of a small change it reads back as they are sent.
 """
 
 from __future__ import annotations
