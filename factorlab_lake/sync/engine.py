@@ -80,7 +80,7 @@ class _Run:
 
     def verify(self, *, deep: bool) -> list[Finding]:
         """Compare the target with the lake; what another sync brought further, with what it recorded."""
-        self.there, ledger = self.target.digests(TABLES.values())
+        self.there, ledger = self.target.digests(TABLES.values(), every=deep)
         side = LakeSide(self.side.layout, self.side.snapshot, remember=False) if deep else self.side
         findings = []
         for batch in self._all(ledger, self.there):
@@ -90,6 +90,7 @@ class _Run:
                 findings.append(Finding(batch.spec.name, batch.name, difference(expected, found)))
             elif deep:
                 findings.extend(self._verify_values(batch, expected))
+        self.target.confirm(TABLES.keys() - {f.table for f in findings})
         return findings
 
     def mend(self, findings: list[Finding], *, deep: bool) -> None:
@@ -148,6 +149,9 @@ class _Run:
         if recorded.snapshot > self.side.snapshot.id:
             self.ahead = not self.repair
             return self.ahead
+        # Where files are new, sending what is new of them makes their digests too: they are read once.
+        if recorded.snapshot < self.side.snapshot.id and not self.side.knows(batch):
+            return False
         return recorded.digest == self._wanted(self.side, batch)
 
     def _count(self, batch: Batch, sent: Sent) -> None:
@@ -182,5 +186,5 @@ class _Run:
     def _of_table(self, spec: TableSpec) -> TableReport:
         total = sum(self.there.get(spec.name, {}).values(), Digest())
         sent = self.sent.get(spec.name, Sent())
-        batches = len(self.there.get(spec.name, {}))
+        batches = sum(d.rows > 0 for d in self.there.get(spec.name, {}).values())
         return TableReport(spec.name, total.rows, moment(total.latest), batches, sent.rows, sent.removed)

@@ -58,6 +58,10 @@ QUESTIONS = {
     "server: market caps 2 x 12": SERVER_PEERS,
     "server: ttm 5 x 24": {"lake"},
     "server: factors 5 x 24": {"lake"},
+    "sync again, 6 bars added at the end": {""},
+    "sync again, 6 bars corrected within a year": {""},
+    "first load of 6,048 bars": {"bare COPY BINARY", "pandas to_sql, scaled from 6,048"},
+    "first load of 6,048 bars, peak memory": {"bare COPY BINARY"},
 }
 # Peers that give an answer of their own; the others do a part of the work, or another.
 ANSWERING = {"polars", "DuckDB ASOF JOIN", OLD_WAY, "lake"}
