@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SharedLake", "open_shared"]
 
-_DRIVERS = ("psycopg", "psycopg_pool")
-
 
 def open_shared(url: str, *, availability: AvailabilityRule) -> SharedLake:
     """Open the lake on a server that one was synced to.
@@ -38,11 +36,11 @@ def open_shared(url: str, *, availability: AvailabilityRule) -> SharedLake:
     try:
         sessions = import_module("factorlab_lake.sync.postgres.session")
         addresses = import_module("factorlab_lake.sync.postgres.address")
-    except ModuleNotFoundError as missing:
-        if missing.name not in _DRIVERS:
-            raise
+    except ImportError as missing:
         raise MissingExtra(
-            f"A shared server needs {missing.name}: pip install 'factorlab-lake[postgres]'.", extra="postgres"
+            f"Opening a shared server needs {missing.name}; install it with "
+            "pip install 'factorlab-lake[postgres]'.",
+            extra="postgres",
         ) from None
     given = settings()
     limits = sessions.Limits(

@@ -13,12 +13,13 @@ from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
 from factorlab_lake.errors import LakeError
+from factorlab_lake.query.availability import CLOSE
 from factorlab_lake.query.questions import Questions
 from factorlab_lake.schema import TABLES
-from factorlab_lake.shared import SharedLake
+from factorlab_lake.shared import SharedLake, open_shared
 from factorlab_lake.store import Lake
 
-__all__ = ["Pair", "Question", "assert_same_rows", "both"]
+__all__ = ["Pair", "Question", "asked", "assert_same_rows", "both"]
 
 Question: TypeAlias = Callable[[Questions], pl.DataFrame]
 
@@ -54,9 +55,7 @@ class Pair:
 def both(lake: Lake, url: str) -> Iterator[Pair]:
     """Sync a lake to an empty database, and give both."""
     lake.sync(url)
-    shared = fl.open(url)
-    assert isinstance(shared, SharedLake)
-    with Pair(fl.open(lake.path), shared) as pair:
+    with Pair(fl.open(lake.path), open_shared(url, availability=CLOSE)) as pair:
         yield pair
 
 
@@ -78,6 +77,16 @@ def assert_same_rows(mine: pl.DataFrame, theirs: pl.DataFrame) -> None:
 
 def _values(texts: pl.Series) -> list[Any]:
     return [None if text is None else json.loads(text) for text in texts]
+
+
+def asked(method: str, *args: Any, **kwargs: Any) -> Question:
+    """Return the question that calls a method with these arguments."""
+
+    def ask(questions: Questions) -> pl.DataFrame:
+        answer: pl.DataFrame = getattr(questions, method)(*args, **kwargs)
+        return answer
+
+    return ask
 
 
 def _refusal(asked: Questions, question: Question) -> LakeError:

@@ -9,10 +9,10 @@ from importlib import import_module
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.query.availability import Availability
-from factorlab_lake.shared import SharedLake
+from factorlab_lake.query.availability import Availability, to_rule
+from factorlab_lake.shared import open_shared
 from factorlab_lake.store import Lake
-from tests.contracts.pair import Pair
+from tests.contracts.pair import Pair, asked
 from tests.query.made import Made
 from tests.sync.postgres_server import Server
 
@@ -35,8 +35,7 @@ class Synced:
 
     def by(self, rule: Availability) -> Pair:
         """Open both anew under a rule of availability."""
-        shared = fl.open(self.url, availability=rule)
-        assert isinstance(shared, SharedLake)
+        shared = open_shared(self.url, availability=to_rule(rule))
         return Pair(fl.open(self.lake.path, availability=rule), shared)
 
 
@@ -65,7 +64,7 @@ def symbols(synced: Synced) -> list[str]:
 def test_every_month_has_the_same_rows(synced: Synced, symbols: list[str], name: str, vintage: str) -> None:
     """Caps, trailing years and factors of each case over three years, in each vintage."""
     with synced.by("close") as pair:
-        rows = pair.ask(lambda q: getattr(q, name)(symbols, **PERIOD, vintage=vintage))
+        rows = pair.ask(asked(name, symbols, **PERIOD, vintage=vintage))
     assert rows["reason"].n_unique() > 5
 
 
@@ -74,20 +73,20 @@ def test_every_day_has_the_same_statements(synced: Synced, symbols: list[str], v
     """What was known of each period, and each quarter's flows, reported or derived."""
     with synced.by("close") as pair:
         for day in DAYS:
-            assert pair.ask(lambda q, d=day: q.quarters(symbols, as_of=d, vintage=vintage)).height > 100
-            assert pair.ask(lambda q, d=day: q.statements(symbols, as_of=d, vintage=vintage)).height > 100
+            assert pair.ask(asked("quarters", symbols, as_of=day, vintage=vintage)).height > 100
+            assert pair.ask(asked("statements", symbols, as_of=day, vintage=vintage)).height > 100
 
 
 def test_every_range_has_the_same_rows(synced: Synced, symbols: list[str]) -> None:
     """Ratios, bars as stored and adjusted, and what was superseded."""
     with synced.by("close") as pair:
-        for asked in (
+        for rows in (
             pair.ask(lambda q: q.ratios(symbols)),
             pair.ask(lambda q: q.prices(symbols)),
             pair.ask(lambda q: q.prices(symbols, adjusted=True)),
             pair.ask(lambda q: q.revisions()),
         ):
-            assert not asked.is_empty()
+            assert not rows.is_empty()
 
 
 @pytest.mark.parametrize("rule", ["same_day", 3])
@@ -97,10 +96,10 @@ def test_every_rule_of_availability_has_the_same_rows(
     """Grids, statements, ratios and explanations by another rule than the lake's own."""
     with synced.by(rule) as pair, synced.by("close") as usual:
         for name in GRIDS:
-            found = pair.ask(lambda q, name=name: getattr(q, name)(symbols, **PERIOD))
+            found = pair.ask(asked(name, symbols, **PERIOD))
             assert not found.equals(getattr(usual.lake, name)(symbols, **PERIOD))
         pair.ask(lambda q: q.statements(symbols, as_of="2021-02-01"))
         pair.ask(lambda q: q.ratios(symbols))
         for symbol in [s for s in symbols if s.startswith("explain.")]:
-            pair.ask(lambda q, s=symbol: q.explain_market_cap(s, "2021-02-20"))
-            pair.ask(lambda q, s=symbol: q.explain_factor("pe_ratio", s, "2021-02-20"))
+            pair.ask(asked("explain_market_cap", symbol, "2021-02-20"))
+            pair.ask(asked("explain_factor", "pe_ratio", symbol, "2021-02-20"))

@@ -57,6 +57,12 @@ FROM pg_class
 WHERE relnamespace = current_schema()::regnamespace AND relname = ANY (%(names)s) AND relkind IN ('v', 'c')
 ORDER BY place DESC
 """
+# With other arguments a function would stand beside the earlier one, and calls of it would be ambiguous.
+_TWICE = """
+SELECT proname FROM pg_proc
+WHERE pronamespace = current_schema()::regnamespace AND proname = ANY (%(names)s)
+GROUP BY proname HAVING count(*) > 1
+"""
 _Connection = psycopg.Connection[tuple[object, ...]]
 
 
@@ -83,7 +89,7 @@ def digest() -> str:
 
 def installed(con: _Connection) -> str | None:
     """Return the digest of the functions that a database has in the current schema, None without any."""
-    if con.execute("SELECT to_regproc(%s)", [_DIGEST]).fetchone() == (None,):
+    if con.execute("SELECT to_regprocedure(%s)", [f"{_DIGEST}()"]).fetchone() == (None,):
         return None
     found = con.execute(f"SELECT {_DIGEST}()").fetchone()
     return None if found is None else str(found[0])
@@ -98,14 +104,23 @@ def install(con: _Connection) -> bool:
     if installed(con) == digest():
         return False
     with con.transaction():
-        try:
-            with con.transaction():
-                _execute(con)
-        except (errors.InvalidFunctionDefinition, errors.InvalidTableDefinition, errors.DuplicateFunction):
-            # Columns or arguments differ from those of an earlier version, which is not replaced in place.
+        if not _replaced(con):
             _drop(con)
             _execute(con)
     return True
+
+
+def _replaced(con: _Connection) -> bool:
+    """Replace everything in place; say no, and leave all as it was, where columns or arguments differ."""
+    try:
+        with con.transaction():
+            _execute(con)
+            if con.execute(_TWICE, {"names": [*FUNCTIONS, _DIGEST]}).fetchone() is None:
+                return True
+            raise psycopg.Rollback
+    except (errors.InvalidFunctionDefinition, errors.InvalidTableDefinition):
+        pass
+    return False
 
 
 def _execute(con: _Connection) -> None:
