@@ -35,7 +35,7 @@ def rich(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     lake.migrate(CACHE_DIRTY)
     lake.load("splits", SPLITS)
     lake.load("dividends", {"symbol": ["BRK.B"], "date": ["2020-01-02"], "dividend": [0.25]})
-    lake.load("company_profiles", {"symbol": ["0700.HK"], "company_name": ["騰訊 ‘Tencent’"]})
+    lake.load("company_profiles", {"symbol": ["0700.HK"], "company_name": ["騰訊 – “Tencent”"]})
     counted = {"symbol": ["CON"], "as_of_date": ["2020-01-02"], "shares": [1e9], "source": ["cover_page"]}
     lake.load("shares_outstanding", counted | {"split_basis_date": ["2020-01-02"]})
     return lake
