@@ -11,8 +11,9 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from factorlab_lake.errors import InvalidInput, LakeDamaged, nearest
+from factorlab_lake.errors import InvalidInput, LakeError, nearest
 from factorlab_lake.formulas.quoting import identifier
+from factorlab_lake.lake import checksums, snapshots
 from factorlab_lake.lake.files import DataFile, files_of, prune
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.snapshots import Snapshot
@@ -27,6 +28,7 @@ from factorlab_lake.schema import TABLES
 __all__ = ["Session"]
 
 _UNKNOWN = re.compile(r"(?:Table|Table Function|Function|View) with name (\S+) does not exist")
+_DAMAGE = re.compile(r"\.parquet|zstd|thrift|decompress|corrupt|parquet file", re.IGNORECASE)
 _ANSWER = "short_answer"
 
 
@@ -83,12 +85,9 @@ class Session:
                 raise KeyboardInterrupt from None
             raise
 
-    def _explained(self, fault: duckdb.Error, sql: str) -> LakeDamaged | InvalidInput:
-        if isinstance(fault, duckdb.IOException) or ".parquet" in str(fault):
-            return LakeDamaged(
-                f"A data file of {self.layout.root} is missing or damaged; restore it from a backup: {fault}",
-                path=str(self.layout.root),
-            )
+    def _explained(self, fault: duckdb.Error, sql: str) -> LakeError:
+        if isinstance(fault, duckdb.IOException) or _DAMAGE.search(str(fault)):
+            return self._damage(str(fault))
         unknown = _UNKNOWN.search(str(fault))
         if unknown:
             known = [*TABLES, *FUNCTIONS]
@@ -98,6 +97,15 @@ class Session:
                 sql=sql,
             )
         return InvalidInput(f"DuckDB refuses the query: {fault}", sql=sql)
+
+    def _damage(self, said: str) -> LakeError:
+        """Return the error for files that cannot be read: vacuumed meanwhile, or missing, or damaged."""
+        try:
+            if self.snapshot.id:
+                snapshots.load(self.layout, self.snapshot.id)
+        except LakeError as gone:
+            return gone
+        return checksums.blamed(self.layout, self._files, said)
 
     def _connection(self) -> duckdb.DuckDBPyConnection:
         con: duckdb.DuckDBPyConnection | None = getattr(self._local, "con", None)
