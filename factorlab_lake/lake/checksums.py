@@ -15,7 +15,7 @@ from factorlab_lake.errors import LakeDamaged
 from factorlab_lake.lake.files import DataFile
 from factorlab_lake.lake.layout import Layout, write_atomically
 
-__all__ = ["blamed", "fault_of", "known", "record", "sha256_of"]
+__all__ = ["blamed", "fault_of", "first_fault", "known", "origin", "record", "sha256_of"]
 
 REMEDY = "`factorlab-lake repair --from BACKUP` brings it back"
 
@@ -59,11 +59,16 @@ def fault_of(path: Path, file: DataFile, checksum: str | None) -> str:
     return ""
 
 
-def blamed(layout: Layout, chosen: dict[str, list[DataFile]], otherwise: str) -> LakeDamaged:
-    """Return the error that names the first of some data files that is missing or damaged.
+def origin(layout: Layout, name: str, inside: str) -> int | None:
+    """Return the table version whose commit brought a data file, when its checksum was taken then."""
+    for path in layout.checksums.glob(f"{name}-*.json"):
+        if inside in json.loads(path.read_text(encoding="utf-8")):
+            return int(path.stem.rpartition("-")[2])
+    return None
 
-    ``otherwise`` is what to say when each of them is as it was written.
-    """
+
+def first_fault(layout: Layout, chosen: dict[str, list[DataFile]]) -> LakeDamaged | None:
+    """Return the error that names the first of some data files that is missing or damaged, if any is."""
     for name, files in chosen.items():
         sums = known(layout, name)
         for file in files:
@@ -71,7 +76,15 @@ def blamed(layout: Layout, chosen: dict[str, list[DataFile]], otherwise: str) ->
             fault = fault_of(path, file, sums.get(file.path))
             if fault:
                 return LakeDamaged(f"{path} {fault}; {REMEDY}.", path=str(path))
-    return LakeDamaged(
+    return None
+
+
+def blamed(layout: Layout, chosen: dict[str, list[DataFile]], otherwise: str) -> LakeDamaged:
+    """Return the error for some data files that cannot be read, naming the one at fault.
+
+    ``otherwise`` is what to say when each of them is as it was written.
+    """
+    return first_fault(layout, chosen) or LakeDamaged(
         f"A data file of {layout.root} is missing or damaged; `factorlab-lake verify` names it: {otherwise}",
         path=str(layout.root),
     )

@@ -25,6 +25,7 @@ from deltalake.schema import PrimitiveType
 
 from factorlab_lake.errors import LakeDamaged, LakeError, WriteFailed
 from factorlab_lake.lake.files import DataFile
+from factorlab_lake.lake.layout import write_atomically
 from factorlab_lake.schema import TableSpec
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ __all__ = [
 
 # Old entries stay: an earlier snapshot is found by them, and rolled back to. Vacuum decides what goes.
 _KEEP_LOGS = PostCommitHookProperties(cleanup_expired_logs=False)
+_PROBE_BYTES = 65_536
 _DICTIONARIES = {"close_price"}  # the one number column that most questions read: cents decode faster so
 
 
@@ -53,7 +55,7 @@ def polars_schema(spec: TableSpec) -> pl.Schema:
 
 def open_table(path: Path, version: int | None = None) -> DeltaTable:
     """Open a Delta table at a version; :class:`LakeDamaged` when it is not there."""
-    with _faults(path):
+    with _faults(path, version):
         return DeltaTable(path, version=version)
 
 
@@ -99,7 +101,7 @@ def replace(path: Path, spec: TableSpec, frame: pl.DataFrame, partitions: list[i
 def restore(path: Path, version: int, reason: str) -> int:
     """Make the content of an earlier version current again, as a new version."""
     found = open_table(path)
-    with _faults(path):
+    with _faults(path, version):
         found.restore(version, commit_properties=_why(reason), post_commithook_properties=_KEEP_LOGS)
     return open_table(path).version()
 
@@ -129,7 +131,7 @@ def log_fault(entry: Path) -> str:
 
 
 @contextmanager
-def _faults(path: Path) -> Iterator[None]:
+def _faults(path: Path, version: int | None = None) -> Iterator[None]:
     """Tell what the Delta library says as errors of this package, naming the file at fault."""
     try:
         yield
@@ -140,10 +142,10 @@ def _faults(path: Path) -> Iterator[None]:
     except (DeltaError, OSError) as fault:
         if isinstance(fault, LakeError):
             raise
-        raise _named(path, str(fault).partition("\n")[0]) from None
+        raise _named(path, str(fault).partition("\n")[0], version) from None
 
 
-def _named(path: Path, said: str) -> LakeError:
+def _named(path: Path, said: str, version: int | None) -> LakeError:
     refused = re.search(r"([^:]*) \(os error (?:13|28|30|122)\)", said)
     if refused:
         return WriteFailed(
@@ -151,7 +153,11 @@ def _named(path: Path, said: str) -> LakeError:
             "then do the same again. Nothing that was committed is lost.",
             path=str(path),
         )
-    for entry in sorted((path / "_delta_log").glob("*.json")):
+    if "LocalFileSystem" in said and (full := _refusal(path)):
+        return full
+    there = [int(p.stem) for p in (path / "_delta_log").glob("*.json") if p.stem.isdigit()]
+    for number in range(max([*there, version or 0]) + 1):
+        entry = path / "_delta_log" / f"{number:020d}.json"
         fault = log_fault(entry)
         if fault:
             return LakeDamaged(
@@ -224,3 +230,14 @@ def _polars_type(name: str) -> pl.DataType | type[pl.DataType]:
 
 def _why(reason: str) -> CommitProperties:
     return CommitProperties(custom_metadata={"reason": reason})
+
+
+def _refusal(path: Path) -> WriteFailed | None:
+    """Return why the folder cannot be written to, if it cannot: the Delta library does not always say it."""
+    probe = path.parent / "_lake" / "probe"
+    try:
+        write_atomically(probe, "x" * _PROBE_BYTES)
+        probe.unlink()
+    except WriteFailed as fault:
+        return fault
+    return None

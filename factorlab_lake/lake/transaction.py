@@ -226,11 +226,13 @@ def _record(current: Transaction, name: str, version: int) -> None:
     stays = current.replaced.get(name, set())
     lost = [f for f in before if f.partition not in stays and f.path not in found]
     if lost and name not in current.restored:
+        came = checksums.origin(current.layout, name, lost[0].path)
         log = current.layout.table(name) / "_delta_log"
+        entry = log if came is None else log / f"{came:020d}.json"
         raise LakeDamaged(
-            f"An entry of {log} lost the file {lost[0].path}; `factorlab-lake repair --from BACKUP` puts it "
-            "right. Nothing was changed.",
-            path=str(log),
+            f"{entry} lost the file {lost[0].path}; `factorlab-lake repair --from BACKUP` puts it right. "
+            "Nothing was changed.",
+            path=str(entry),
         )
     if name in current.restored:
         held |= checksums.known(current.layout, name).keys()

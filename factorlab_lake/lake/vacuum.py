@@ -62,9 +62,14 @@ def vacuum(
         return _planned(layout, VacuumReport(dry_run, retention_days), cutoff)
     with transaction(layout, reason="vacuum", program_version=program_version):
         report = _planned(layout, VacuumReport(dry_run, retention_days), cutoff)
-        marks.save_vacuumed(layout, marks.vacuumed(layout) | set(report.snapshots))
-        for path, _ in report.files:
-            _delete(layout.root / path)
+        places = [layout.root / path for path, _ in report.files]
+        # Lists can be derived until the data goes; taken away first, they make room for the mark on a full disk.
+        for path in (p for p in places if p.parent == layout.file_lists):
+            _delete(path)
+        if report.snapshots:
+            marks.save_vacuumed(layout, marks.vacuumed(layout) | set(report.snapshots))
+        for path in places:
+            _delete(path)
     return report
 
 

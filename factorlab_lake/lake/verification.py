@@ -142,10 +142,10 @@ class _Check:
     def _disagree(self, name: str, version: int, listed: list[DataFile], logged: list[DataFile]) -> None:
         """Find who is at fault when list and log differ: a log that lost files, or the derived list."""
         lost = [f for f in listed if f.path not in {g.path for g in logged}]
-        entry = self.layout.table(name) / "_delta_log" / f"{version:020d}.json"
-        known = checksums.known(self.layout, name)
-        if lost and all(f.path in known for f in lost):
-            self.fault(entry, "log", f"up to this entry the log lacks the file {lost[0].path}")
+        came = checksums.origin(self.layout, name, lost[0].path) if lost else None
+        if came is not None:
+            entry = self.layout.table(name) / "_delta_log" / f"{came:020d}.json"
+            self.fault(entry, "log", f"lacks the file {lost[0].path}, which came with it")
         else:
             path = files.list_path(self.layout, name, version)
             self.fault(path, "list", "is not what the log says; `factorlab-lake repair` derives it anew")

@@ -28,7 +28,12 @@ from factorlab_lake.schema import TABLES
 __all__ = ["Session"]
 
 _UNKNOWN = re.compile(r"(?:Table|Table Function|Function|View) with name (\S+) does not exist")
-_DAMAGE = re.compile(r"\.parquet|zstd|thrift|decompress|corrupt|parquet file", re.IGNORECASE)
+_OF_THE_QUESTION = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ConversionException,
+    duckdb.ParserException,
+)
 _ANSWER = "short_answer"
 
 
@@ -86,8 +91,10 @@ class Session:
             raise
 
     def _explained(self, fault: duckdb.Error, sql: str) -> LakeError:
-        if isinstance(fault, duckdb.IOException) or _DAMAGE.search(str(fault)):
-            return self._damage(str(fault))
+        of_files = isinstance(fault, duckdb.IOException) or ".parquet" in str(fault)
+        damage = None if isinstance(fault, _OF_THE_QUESTION) else self._damage()
+        if damage is not None or of_files:
+            return damage or checksums.blamed(self.layout, {}, str(fault))
         unknown = _UNKNOWN.search(str(fault))
         if unknown:
             known = [*TABLES, *FUNCTIONS]
@@ -98,14 +105,14 @@ class Session:
             )
         return InvalidInput(f"DuckDB refuses the query: {fault}", sql=sql)
 
-    def _damage(self, said: str) -> LakeError:
-        """Return the error for files that cannot be read: vacuumed meanwhile, or missing, or damaged."""
+    def _damage(self) -> LakeError | None:
+        """Return the error for files that were vacuumed meanwhile, or are missing or damaged, if any are."""
         try:
             if self.snapshot.id:
                 snapshots.load(self.layout, self.snapshot.id)
-        except LakeError as gone:
-            return gone
-        return checksums.blamed(self.layout, self._files, said)
+            return checksums.first_fault(self.layout, self._files)
+        except LakeError as fault:
+            return fault
 
     def _connection(self) -> duckdb.DuckDBPyConnection:
         con: duckdb.DuckDBPyConnection | None = getattr(self._local, "con", None)
