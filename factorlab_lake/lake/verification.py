@@ -142,7 +142,7 @@ class _Check:
     def _disagree(
         self, name: str, version: int, listed: list[DataFile], logged: list[DataFile]
     ) -> list[DataFile]:
-        """Find who is at fault where list and log differ: a log that lost files, or the list. Return the other."""
+        """Blame the log that lost files, or the list, where the two differ; return what the other says."""
         lost = [f for f in listed if f.path not in {g.path for g in logged}]
         came = checksums.origin(self.layout, name, lost[0].path) if lost else None
         if came is not None:
