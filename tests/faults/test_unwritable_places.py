@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -55,12 +56,10 @@ def lake(disk: Path, tmp_path: Path) -> Lake:
 
 def _fill(disk: Path) -> Path:
     ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as handle:
-        try:
-            while handle.write(b"x" * 4096):
-                pass
-        except OSError:
-            return ballast
+    with ballast.open("wb", buffering=0) as handle, contextlib.suppress(OSError):
+        while handle.write(b"x" * 4096):
+            pass
+    return ballast
 
 
 @pytest.mark.parametrize("name", [n for n in CHANGES if n not in ("repair", "vacuum")])
