@@ -227,7 +227,7 @@ class DataProvider:
             return []
 
     def _held(self, question: str, symbols: list[str]) -> list[str]:
-        """Return the symbols to ask the lake about: not those it lacks what is needed of and the cache has."""
+        """Return the symbols to ask the lake about: not those that only the cache knows enough of."""
         if not self.settings.fallback_to_cache:
             return symbols
         lacking = _lacking(self._opened(), FORMS[question], symbols)
