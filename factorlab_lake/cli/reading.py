@@ -34,7 +34,7 @@ _ADJUSTED = (
     "symbol", "date", "reason", "open_price", "high_price", "low_price", "close_price", "volume",
     "adjusted_close", "adjusted_close_source",
 )  # fmt: skip
-_SNAPSHOT = ("id", "created_at", "reason", "program_version", "operation", "tables")
+_SNAPSHOT = ("id", "created_at", "reason", "pins", "vacuumed", "program_version", "operation", "tables")
 _STATEMENTS = (
     "symbol", "statement_type", "fiscal_date", "fiscal_period", "version", "change_kind", "available_date",
     "availability_basis", "metrics",
@@ -78,15 +78,20 @@ def history(ctx: typer.Context) -> None:
     """List the lake's snapshots, oldest first.
 
     One row per snapshot: what made it, when, and (with --json) which table versions it is made of.
+    Pins are the names it was given; of one that was vacuumed the files are gone.
 
     Example: factorlab-lake history
     """
     polars = import_module("polars")
     taken = open_lake(ctx).history()
-    rows = [asdict(s) | {"created_at": s.time, "tables": json.dumps(s.tables)} for s in taken]
-    types = {"id": polars.Int64, "created_at": polars.Datetime("us", "UTC")}
+    rows = [
+        asdict(s) | {"created_at": s.time, "tables": json.dumps(s.tables), "pins": " ".join(s.pins)}
+        for s in taken
+    ]
+    types = {"id": polars.Int64, "created_at": polars.Datetime("us", "UTC"), "vacuumed": polars.Boolean}
     schema = {name: types.get(name, polars.String) for name in _SNAPSHOT}
-    options(ctx).output.rows(polars.DataFrame(rows, schema=schema), _SNAPSHOT[:3])
+    shown = [*_SNAPSHOT[:3], *(n for n in ("pins", "vacuumed") if any(row[n] for row in rows))]
+    options(ctx).output.rows(polars.DataFrame(rows, schema=schema), shown)
 
 
 def statements(
