@@ -152,8 +152,10 @@ def parallel_settings(**given: Any) -> ParallelSettings:
     Traceback (most recent call last):
     factorlab_lake.errors.InvalidInput: FACTORLAB_DATABASE_PERCENT: Input should be less than or equal to 100.
     """
+    if "lake" in given:
+        given["lake"] = str(given["lake"])
     try:
-        return ParallelSettings(**{k: str(v) if k == "lake" else v for k, v in given.items()})
+        return ParallelSettings(**given)
     except ValidationError as fault:
         raise _refusal(fault, "FACTORLAB_") from None
 
