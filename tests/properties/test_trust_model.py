@@ -28,7 +28,7 @@ from factorlab_lake.lake import layout as layouts
 from factorlab_lake.lake import transaction as transactions
 from factorlab_lake.legacy import migrate
 from factorlab_lake.store import Lake
-from tests.ingest.scripted import Scripted
+from tests.ingest.scripted import Records, Scripted
 from tests.support import Entry, bar, examples, income
 
 SYMBOLS = ("A", "BRK.B", "CON")
@@ -174,7 +174,7 @@ class TrustAgainstDictionaries(RuleBasedStateMachine):
     @rule(symbol=_SYMBOL, bars=_BARS, step=_STEP)
     def fetch(self, symbol: str, bars: dict[str, float], step: int | None) -> None:
         """What a provider served of what it was asked for lands, and nothing else."""
-        served = {("price", symbol, None): [bar(day, close) for day, close in sorted(bars.items())]}
+        served: Records = {("price", symbol, None): [bar(day, close) for day, close in sorted(bars.items())]}
         provider = Scripted(served, now=self._served())
         wanted = fetch_run.Wanted([symbol], ("prices",))
         # What is asked for is decided before anything is written: planned, it is known also after a death.
