@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cached_property
 from importlib import import_module
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from factorlab_lake.errors import InvalidInput
+from factorlab_lake.intake import Intake, program_version
 from factorlab_lake.lake import layout as layouts
 from factorlab_lake.lake import snapshots
 from factorlab_lake.lake.files import files_of
@@ -27,9 +27,6 @@ from factorlab_lake.upkeep import Upkeep
 if TYPE_CHECKING:
     import polars as pl
 
-    from factorlab_lake.fetch.provider import Provider
-    from factorlab_lake.ingest.fetch_report import FetchProgress, FetchReport
-    from factorlab_lake.ingest.policy import FetchPolicy
     from factorlab_lake.legacy.migrate import MigrationReport, Progress
     from factorlab_lake.legacy.validate import ValidationReport
     from factorlab_lake.sync.report import SyncReport
@@ -83,7 +80,7 @@ def restore(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> Lake:
     return open_lake(to, create=False)
 
 
-class Lake(Upkeep, Questions):
+class Lake(Intake, Upkeep, Questions):
     """A lake at one snapshot. After a change made through this object it is at the new one.
 
     Changes by other processes show after :meth:`refresh`; until then every answer is of one snapshot.
@@ -181,7 +178,7 @@ class Lake(Upkeep, Questions):
         report: MigrationReport = legacy.migrate(
             self._layout,
             cache_dir,
-            program_version=_program_version(),
+            program_version=program_version(),
             symbols=wanted,
             by_symbol=by_symbol,
             progress=progress,
@@ -202,52 +199,6 @@ class Lake(Upkeep, Questions):
         report: ValidationReport = legacy.validate(
             self._layout, self.snapshot, cache_dir, symbols=wanted, progress=progress
         )
-        return report
-
-    def fetch(
-        self,
-        provider: str | Provider,
-        symbols: str | Iterable[str],
-        *,
-        what: Iterable[str] | None = None,
-        since: DateLike | None = None,
-        policy: FetchPolicy | None = None,
-        progress: FetchProgress | None = None,
-    ) -> FetchReport:
-        """Ask a provider for what the lake does not hold yet of some symbols, and land it.
-
-        ``provider`` is a name, such as ``fmp``, or a provider. ``what`` is some of statements, ratios,
-        prices, unadjusted_prices, splits, dividends, profiles and market_caps (the provider's own, to compare
-        with); the usual ones are profiles, splits, prices, dividends and statements. Without ``since``, all
-        there is of symbols that are new to the lake, and of others what is newer than what it holds.
-        ``policy`` says how often restatements are looked for.
-
-        Can be cut off and run again: what has landed is not asked for twice. One request that fails never
-        stops the others; the report lists it with the reason, as typed in :mod:`factorlab_lake.errors`.
-        Raises :class:`~factorlab_lake.errors.InvalidInput` for an unknown provider, symbol or ``what``.
-        """
-        self._writable("fetch")
-        runs, wanted = import_module("factorlab_lake.ingest.fetch_run"), _wanted(symbols, what, since, policy)
-        with _provider(provider) as asked:
-            report: FetchReport = runs.fetch(
-                self._layout, asked, wanted, program_version=_program_version(), progress=progress
-            )
-        self._changed()
-        return report
-
-    def plan_fetch(
-        self,
-        provider: str | Provider,
-        symbols: str | Iterable[str],
-        *,
-        what: Iterable[str] | None = None,
-        since: DateLike | None = None,
-        policy: FetchPolicy | None = None,
-    ) -> FetchReport:
-        """Return how many calls :meth:`fetch` would make and how long they take, without making any."""
-        runs, wanted = import_module("factorlab_lake.ingest.fetch_run"), _wanted(symbols, what, since, policy)
-        with _provider(provider) as asked:
-            report: FetchReport = runs.plan(self._layout, asked, wanted)
         return report
 
     def held_symbols(self) -> list[str]:
@@ -282,7 +233,7 @@ class Lake(Upkeep, Questions):
             self._layout,
             target,
             reason=f"rollback to snapshot {target.id}",
-            program_version=_program_version(),
+            program_version=program_version(),
         )
         self._changed()
         return result
@@ -376,7 +327,7 @@ class Lake(Upkeep, Questions):
 
     def _transaction(self, reason: str) -> Any:
         transactions = import_module("factorlab_lake.lake.transaction")
-        return transactions.transaction(self._layout, reason=reason, program_version=_program_version())
+        return transactions.transaction(self._layout, reason=reason, program_version=program_version())
 
     def _writable(self, verb: str) -> None:
         if self._pinned:
@@ -392,37 +343,3 @@ def _rule_set() -> AvailabilityRule:
         return CLOSE
     settings = import_module("factorlab_lake.settings").settings()
     return to_rule(settings.availability, "The setting FACTORLAB_AVAILABILITY")
-
-
-def _wanted(
-    symbols: str | Iterable[str],
-    what: Iterable[str] | None,
-    since: DateLike | None,
-    policy: FetchPolicy | None,
-) -> Any:
-    runs = import_module("factorlab_lake.ingest.fetch_run")
-    return runs.Wanted(
-        to_symbols(symbols),
-        runs.USUAL if what is None else [what] if isinstance(what, str) else list(what),
-        None if since is None else to_date(since, "since"),
-        policy or runs.DEFAULT,
-    )
-
-
-@contextmanager
-def _provider(given: str | Provider) -> Iterator[Provider]:
-    """Give the provider of a name for the time of a run; one that was given stays its owner's."""
-    if not isinstance(given, str):
-        yield given
-        return
-    found: Provider = import_module("factorlab_lake.fetch.registry").provider(given)
-    try:
-        yield found
-    finally:
-        found.close()
-
-
-def _program_version() -> str:
-    metadata = import_module("importlib.metadata")
-    found: str = metadata.version("factorlab-lake")
-    return found
