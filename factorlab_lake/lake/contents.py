@@ -42,7 +42,7 @@ def _of_file(layout: Layout, spec: TableSpec, file: DataFile, *, deep: bool) -> 
         if deep:
             for _ in read_slices(layout, spec.name, file, _ROWS_AT_A_TIME):
                 pass
-    except (LakeDamaged, OSError, pl.exceptions.PolarsError) as fault:
+    except (LakeDamaged, OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
         yield f"cannot be read: {str(fault).splitlines()[0]}"
         return
     if keys.height != file.rows:
@@ -72,10 +72,12 @@ def _wrong_ranges(spec: TableSpec, file: DataFile, keys: pl.DataFrame) -> Iterat
     if spec.time_column and spec.column(spec.time_column).kind == "date":
         ranges[spec.time_column] = file.dates
     for name, (low, high) in ranges.items():
-        first, last = keys[name].cast(pl.String).min(), keys[name].cast(pl.String).max()
-        if low is not None and first is not None and str(first) < low:
+        if keys[name].null_count() == keys.height:
+            continue
+        first, last = str(keys[name].min()), str(keys[name].max())
+        if low is not None and first < low:
             yield f"holds {name} {first}, below the least value listed, {low}"
-        if high is not None and last is not None and str(last)[: len(high)] > high:
+        if high is not None and last[: len(high)] > high:
             yield f"holds {name} {last}, above the greatest value listed, {high}"
 
 

@@ -42,7 +42,7 @@ def pin(layout: Layout, name: str, snapshot_id: int) -> None:
     Raises :class:`InvalidInput` for what is no name, :class:`AlreadyExists` for the name of another
     snapshot and :class:`NotFound` for a snapshot whose files are gone. To be called by the one writer.
     """
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name):
         raise InvalidInput(
             f"{name!r} is no name of a pin; expected a letter, then letters, digits, '.', '_' or '-', "
             "64 at most, such as paper-2026.",

@@ -122,7 +122,7 @@ def _scan(layout: Layout, name: str, file: files.DataFile) -> pl.LazyFrame:
 def _collect(layout: Layout, name: str, rows: pl.LazyFrame, chosen: list[files.DataFile]) -> pl.DataFrame:
     try:
         return rows.collect()
-    except (OSError, pl.exceptions.PolarsError) as fault:
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
         raise checksums.blamed(layout, {name: chosen}, str(fault).splitlines()[0]) from None
 
 

@@ -63,7 +63,7 @@ def vacuum(
     with transaction(layout, reason="vacuum", program_version=program_version):
         report = _planned(layout, VacuumReport(dry_run, retention_days), cutoff)
         places = [layout.root / path for path, _ in report.files]
-        # Lists can be derived until the data goes; taken away first, they make room for the mark on a full disk.
+        # Lists can be derived until the data goes: taken away first, they make room for the mark.
         for path in (p for p in places if p.parent == layout.file_lists):
             _delete(path)
         if report.snapshots:

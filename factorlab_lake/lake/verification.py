@@ -136,19 +136,22 @@ class _Check:
             self.fault(Path(fault.facts["path"]), "log", str(fault))
             return listed or []
         if listed is not None and _by_path(listed) != _by_path(logged):
-            self._disagree(name, version, listed, logged)
-        return logged if listed is None else listed
+            return self._disagree(name, version, listed, logged)
+        return logged
 
-    def _disagree(self, name: str, version: int, listed: list[DataFile], logged: list[DataFile]) -> None:
-        """Find who is at fault when list and log differ: a log that lost files, or the derived list."""
+    def _disagree(
+        self, name: str, version: int, listed: list[DataFile], logged: list[DataFile]
+    ) -> list[DataFile]:
+        """Blame the log that lost files, or the list, where the two differ; return what the other says."""
         lost = [f for f in listed if f.path not in {g.path for g in logged}]
         came = checksums.origin(self.layout, name, lost[0].path) if lost else None
         if came is not None:
             entry = self.layout.table(name) / "_delta_log" / f"{came:020d}.json"
             self.fault(entry, "log", f"lacks the file {lost[0].path}, which came with it")
-        else:
-            path = files.list_path(self.layout, name, version)
-            self.fault(path, "list", "is not what the log says; `factorlab-lake repair` derives it anew")
+            return listed
+        path = files.list_path(self.layout, name, version)
+        self.fault(path, "list", "is not what the log says; `factorlab-lake repair` derives it anew")
+        return logged
 
     def _bytes(self, name: str, chosen: dict[str, DataFile]) -> None:
         try:
