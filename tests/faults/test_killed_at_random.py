@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 import factorlab_lake as fl
-from tests.faults.jobs import KINDS, faults_of, kind_of
+from factorlab_lake.store import Lake
+from tests.faults.jobs import KINDS, do, faults_of, kind_of
 from tests.support import ROOT, assert_same_content, content
 
 KILLS = int(os.environ.get("FACTORLAB_SOAK_KILLS", "4"))
@@ -73,3 +74,15 @@ def test_kills_at_random_moments_lose_nothing_and_show_no_half(
         )
     assert set(during) <= set(KINDS)
     assert repairs == 0
+
+
+def test_the_check_sees_lost_and_half_written_jobs(lake: Lake, tmp_path: Path) -> None:
+    """Where a job lands symbol by symbol, its first snapshots are half of it, and less than was done."""
+    do(lake, 0, tmp_path)
+    assert faults_of(lake, 0) == []
+    pieces = fl.open(tmp_path / "pieces")
+    pieces.migrate(tmp_path / "cache0", by_symbol=True)
+    kinds = [
+        {fault.partition(":")[0] for fault in faults_of(pieces.at(i), done)} for i, done in ((1, 0), (2, -1))
+    ]
+    assert kinds == [{"lost"}, {"half"}]

@@ -18,6 +18,7 @@ import factorlab_lake as fl
 from factorlab_lake.errors import InvalidInput, LakeDamaged, NotFound
 from factorlab_lake.legacy import DatabaseProvider, DataProvider, FMPProvider
 from factorlab_lake.legacy.counts import Alert
+from factorlab_lake.legacy.old_cache import OldCache
 from factorlab_lake.legacy.parallel import share_of
 from factorlab_lake.settings import parallel_settings
 from factorlab_lake.store import Lake
@@ -51,15 +52,28 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return fl.open(tmp_path_factory.mktemp("empty") / "lake")
 
 
+@pytest.fixture(scope="module")
+def read_cache() -> Iterator[OldCache]:
+    """The sample's cache, whose files are read once for all tests."""
+    cache = OldCache(CACHE_2021)
+    yield cache
+    cache.close()
+
+
 @pytest.fixture
-def make() -> Iterator[Make]:
-    """Make providers, and close them at the end."""
+def make(read_cache: OldCache) -> Iterator[Make]:
+    """Make providers, and close those at the end that have a cache of their own."""
     made: list[DataProvider] = []
 
     def provider(lake: Any, *, alert: Any = None, **settings: Any) -> DataProvider:
-        given = parallel_settings(**{"cache_dir": CACHE_2021} | settings)
-        made.append(DataProvider(given, lake=lake, alert=alert))
-        return made[-1]
+        found = DataProvider(
+            parallel_settings(**{"cache_dir": CACHE_2021} | settings), lake=lake, alert=alert
+        )
+        if "cache_dir" in settings:
+            made.append(found)
+        else:
+            found._cache = read_cache
+        return found
 
     yield provider
     for each in made:
@@ -84,36 +98,17 @@ def _assert_same(mine: Any, other: Any) -> None:
         assert mine == other
 
 
-@pytest.fixture(scope="module")
-def of_both(whole: Lake) -> Iterator[DataProvider]:
-    """A provider that has one symbol from each side and compares."""
-    settings = parallel_settings(cache_dir=CACHE_2021, migration_mode=True, cache_symbols="AAPL")
-    with DataProvider(settings, lake=whole) as provider:
-        yield provider
-
-
-@pytest.fixture(scope="module")
-def of_cache(empty: Lake) -> Iterator[DataProvider]:
-    """A provider whose lake is empty."""
-    with DataProvider(parallel_settings(cache_dir=CACHE_2021), lake=empty) as provider:
-        yield provider
-
-
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_answers_are_those_of_the_lake_whoever_gives_them(
-    of_both: DataProvider, of_cache: DataProvider, whole: Lake, question: str
+    make: Make, whole: Lake, empty: Lake, question: str
 ) -> None:
     """From the cache, and half from each side: the same answer, in the order asked, and nothing differs."""
     expected = _ask(QUESTIONS[question][0](whole), question)
-    for provider, counted in ((of_both, (1, 1, 0, 2)), (of_cache, (0, 2, 2, 0))):
-        before = provider.counts
+    of_both = make(whole, migration_mode=True, cache_symbols="AAPL")
+    for provider, counted in ((of_both, (1, 1, 0, 2)), (make(empty), (0, 2, 2, 0))):
         _assert_same(_ask(provider, question), expected)
         now = provider.counts
-        added = [
-            getattr(now, name) - getattr(before, name)
-            for name in ("from_lake", "from_cache", "not_in_lake", "compared")
-        ]
-        assert tuple(added) == counted
+        assert (now.from_lake, now.from_cache, now.not_in_lake, now.compared) == counted
         assert (now.differing, now.not_compared, now.lake_failed) == (0, 0, 0)
 
 
