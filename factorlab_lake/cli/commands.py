@@ -9,6 +9,7 @@ from factorlab_lake.cli.fetching import fetch
 from factorlab_lake.cli.grids import caps, explain, factors, lookahead, ttm
 from factorlab_lake.cli.reading import export, history, prices, quarters, ratios, sql, statements, status
 from factorlab_lake.cli.sharing import sync
+from factorlab_lake.cli.watching import coverage, freshness, quality, report
 
 __all__ = ["app"]
 
@@ -34,5 +35,9 @@ for command in (
     sql,
     export,
     sync,
+    coverage,
+    freshness,
+    quality,
+    report,
 ):
     app.command()(command)

@@ -16,7 +16,7 @@ COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-def
 EXPECTED = {
     "caps", "demo", "explain", "export", "factors", "fetch", "history", "init", "load", "lookahead",
     "migrate", "prices", "quarters", "ratios", "rollback", "sql", "statements", "status", "sync",
-    "ttm", "validate",
+    "ttm", "validate", "coverage", "freshness", "quality", "report",
 }  # fmt: skip
 
 
