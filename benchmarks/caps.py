@@ -21,7 +21,7 @@ from benchmarks.results import Row, Target
 from benchmarks.timing import Timing, in_turns
 from factorlab_lake.schema import STATEMENT_TABLES
 
-__all__ = ["run"]
+__all__ = ["month_ends", "run"]
 
 _FACTORS = ["market_cap", "pe_ratio", "pb_ratio", "roe", "net_margin"]
 _Asked = tuple[list[str], list[date]]
@@ -48,7 +48,7 @@ def run(options: Options) -> Iterator[Row]:
     files = files_in(made.lake.path)
     setting = Setting(made, files, Plain(files), options.size.repeats)
     yield from _landing(made)
-    months = _month_ends(made.days)
+    months = month_ends(made.days)
     few, some = options.size.grid_symbols
     everyone = made.symbols
     yield from _caps(setting, (everyone, months), options.target(120), options.target(0.5, "ratio"))
@@ -149,6 +149,7 @@ def _size(asked: _Asked) -> str:
     return f"{len(symbols):,} x {len(dates):,}"
 
 
-def _month_ends(days: list[date]) -> list[date]:
+def month_ends(days: list[date]) -> list[date]:
+    """Return the last day of each month that has any of the days."""
     months = sorted({(d.year, d.month) for d in days})
     return [date(y, m, calendar.monthrange(y, m)[1]) for y, m in months]

@@ -51,7 +51,7 @@ def pandas(parquet: str, url: str, most: int) -> dict[str, Any]:
 
 
 def resync(lake: str, url: str, changes: list[str]) -> dict[str, Any]:
-    """Change the lake several times, in the ways named, and sync after each; return how long the syncs took."""
+    """Change the lake several times, in the ways named, and sync after each; return how long that took."""
     sharing = import_module("benchmarks.sync")
     opened = import_module("factorlab_lake").open(lake, create=False)
     opened.sync(url)

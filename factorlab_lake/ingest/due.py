@@ -123,7 +123,7 @@ def _reports(asking: _Asking, period: Period) -> Iterator[Request]:
         yield asking.ask(asking.since)
         return
     if past.last is None:
-        if _days_ago(past, asking.now) >= policy.polling_days:
+        if _days_ago(past, asking.now) >= policy.refresh_days:  # a fund, most likely: it has none
             yield asking.ask(asking.since)
         return
     expected = next_report(past.last, asking.held.spacing(asking.base.symbol, period))

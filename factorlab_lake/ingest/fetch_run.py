@@ -27,7 +27,7 @@ from factorlab_lake.ingest.policy import DEFAULT, FetchPolicy
 from factorlab_lake.ingest.rebased import hints_at_split
 from factorlab_lake.lake import files, snapshots
 from factorlab_lake.lake.layout import Layout
-from factorlab_lake.lake.transaction import Transaction, transaction
+from factorlab_lake.lake.transaction import transaction
 from factorlab_lake.schema import STATEMENT_TABLES
 
 __all__ = ["USUAL", "WHAT", "Wanted", "fetch", "plan"]
@@ -45,7 +45,7 @@ WHAT: dict[str, tuple[str, ...]] = {
 }
 USUAL = ("profiles", "splits", "prices", "dividends", "statements")
 
-_BATCH_RECORDS, _BATCH_ANSWERS = 100_000, 500
+_BATCH_RECORDS, _BATCH_ANSWERS = 60_000, 500
 _AHEAD = 12  # calls in work or done ahead of the one that is waited for, per thread
 
 
@@ -101,13 +101,14 @@ def fetch(
     report = run.report
     before = files.row_counts(layout, snapshots.latest(layout))
     for batch in batches(run.answers(progress), _BATCH_RECORDS, answers_at_most=_BATCH_ANSWERS):
+        run.complete(layout, batch)
         with transaction(
             layout,
             reason=f"fetch from {provider.name}: {_where(batch)}",
             program_version=program_version,
             operation=operation,
         ) as tx:
-            run.land(tx, batch)
+            report.rejected += land_batch(tx, _lasting(batch)).rejected
     after = snapshots.latest(layout)
     report.excuse_empty(run.known)
     report.new = files.added_rows(before, files.row_counts(layout, after))
@@ -139,8 +140,11 @@ class _Run:
                     call = waiting.popleft()
                     self._futures.append((call, pool.submit(self.provider.answer, call)))
                 yield from self._take(*self._futures.popleft(), progress)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        except BaseException:
+            # Interrupted, most likely: calls under way may wait for minutes, until the provider is closed.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        pool.shutdown(cancel_futures=True)
         yield from self._rest()
 
     def _take(
@@ -170,10 +174,13 @@ class _Run:
                     if not a.error
                 )
 
-    def land(self, tx: Transaction, batch: list[Fetched]) -> None:
-        """Land a batch; where its bars hint at a split, with what the provider knows of splits."""
+    def complete(self, layout: Layout, batch: list[Fetched]) -> None:
+        """Add to a batch whose bars hint at a split what the provider knows of splits, and take note of it.
+
+        Before the batch's transaction: nobody else who writes to the lake shall wait for a provider.
+        """
         asked = {a.symbol for a in batch if a.dataset == "split"}
-        hints = hints_at_split(tx, [a for a in batch if a.symbol in self.held.known])
+        hints = hints_at_split(layout, [a for a in batch if a.symbol in self.held.known])
         if "split" in self.provider.datasets and not self.report.stopped:
             more = [Request("split", s) for s in hints if s not in asked]
             for call in self.provider.plan(more):
@@ -183,9 +190,6 @@ class _Run:
         for answer in batch:
             self.report.note(answer)
         self.report.rebased += hints
-        # A refused key says nothing of what was asked.
-        lasting = [a for a in batch if a.fault is None or not a.fault.fatal]
-        self.report.rejected += land_batch(tx, lasting).rejected
 
     def _excuse_empty(self, batch: list[Fetched]) -> None:
         """An empty answer is a failure only where the provider knows nothing at all of the symbol."""
@@ -211,6 +215,11 @@ def _start(layout: Layout, provider: Provider, wanted: Wanted, now: datetime) ->
         snapshot_after=snapshot,
     )
     return _Run(provider, held, calls, report, set(held.known))
+
+
+def _lasting(batch: list[Fetched]) -> list[Fetched]:
+    """Return the answers that tell something of what was asked; a refused key does not."""
+    return [a for a in batch if a.fault is None or not a.fault.fatal]
 
 
 def _labelled(answer: Fetched, request: Request) -> Fetched:

@@ -13,8 +13,9 @@ class FetchPolicy:
     """How often the same is asked for again.
 
     ``polling_days``: a quarter that may be out by now. ``restatement_days``: recent quarters, though no new
-    one can be out. ``refresh_days``: splits, dividends and profiles; splits are asked for at once, too, where
-    bars show that there was one. ``everything`` asks for all of it, whatever the lake holds.
+    one can be out. ``refresh_days``: splits, dividends, profiles, and statements of a symbol that had none;
+    splits are asked for at once, too, where bars hint at one. ``everything`` asks for all of it, whatever the
+    lake holds.
     """
 
     polling_days: int = 1

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from contextvars import copy_context
-from functools import partial, wraps
+from functools import partial, update_wrapper
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from factorlab_lake.query.questions import Questions
@@ -22,13 +22,12 @@ def _awaited(
 ) -> Callable[Concatenate[AsyncQuestions, P], Coroutine[Any, Any, R]]:
     """Return a method that answers as the one given does, from a thread."""
 
-    @wraps(method)
-    async def ask(self: AsyncQuestions, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def ask(self: AsyncQuestions, /, *args: P.args, **kwargs: P.kwargs) -> R:
         asked = partial(getattr(self.questions, method.__name__), *args, **kwargs)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.threads, partial(copy_context().run, asked))
 
-    return ask
+    return update_wrapper(ask, method)
 
 
 class AsyncQuestions:

@@ -154,7 +154,7 @@ def _parts(ask: Ask, item: Input, symbol: str, day: date) -> list[_Row]:
           ON l.symbol = s.symbol AND s.split_basis_date >= l.from_date AND s.split_basis_date < l.to_date
         WHERE p.statement_type = $kind AND p.years_back = $back
           AND p.known_from <= $day::DATE AND p.known_until > $day::DATE
-        ORDER BY s.fiscal_date, s.fiscal_period
+        ORDER BY s.fiscal_date, s.fiscal_period, s.version, p.part_sign DESC
     """
     kind = item.statement_type
     given = {"symbols": [symbol], "days": [day], "day": day, "kinds": [kind], "kind": kind}

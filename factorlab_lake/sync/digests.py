@@ -17,7 +17,7 @@ from factorlab_lake.lake.snapshots import Snapshot
 from factorlab_lake.lake.transaction import read_slices
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.sync.row_hash import clean, hashed
-from factorlab_lake.sync.target import EVERYTHING, NO_YEAR, ROW_HASH, Digest
+from factorlab_lake.sync.target import EVERYTHING, NO_YEAR, ROW_HASH, Batch, Digest
 
 __all__ = ["LakeSide", "batch_name", "digest_of"]
 
@@ -53,6 +53,11 @@ class LakeSide:
                     pass
             total += self._of_table(spec)[file.path]
         return total
+
+    def knows(self, batch: Batch) -> bool:
+        """Whether the digests of a batch's files were made before."""
+        known = self._of_table(batch.spec)
+        return all(f.path in known for f in self.batches(batch.spec).get(batch.name, []))
 
     def rows(self, spec: TableSpec, file: DataFile) -> Iterator[pl.DataFrame]:
         """Return a file's rows with their digests, some at a time, and keep the file's digest."""

@@ -116,11 +116,16 @@ class Target(Protocol):
     def batch(self, batch: Batch) -> AbstractContextManager[BatchTransaction]:
         """Open a transaction on a batch; leaving the block commits it, an exception undoes it."""
 
-    def digests(self, specs: Iterable[TableSpec]) -> tuple[Digests, Ledger]:
+    def digests(self, specs: Iterable[TableSpec], *, every: bool = False) -> tuple[Digests, Ledger]:
         """Return the digests of what is there, from the stored ones, and the ledger at the same moment.
 
-        A row that was changed by other means has no digest; it counts as a row and adds nothing.
+        A row that was changed by other means has no digest; it counts as a row and adds nothing. A target
+        that can tell that nobody wrote to a table since it was verified need not read it, unless ``every``
+        table is to be read.
         """
+
+    def confirm(self, names: Iterable[str]) -> None:
+        """Note that all of these tables was found as it should be when their digests were read."""
 
     def values(self, batch: Batch) -> Iterator[pl.DataFrame]:
         """Return a batch's rows, some at a time, with the lake's columns and the stored digest."""

@@ -25,6 +25,7 @@ from benchmarks.seeded import uniform
 PARSING, PANDAS, IMPORTS = "gunzip and parse alone", "pandas to Parquet", "import duckdb, polars"
 BARE = "bare httpx"
 OLD_WAY, CAPS_PEERS = "files per date", {"bare scan", "polars", "DuckDB ASOF JOIN"}
+SERVER_PEERS = {"lake", "by hand", "rows not sent"}
 QUESTIONS = {
     "migrate 120 bars, whole process": {PARSING},
     "migrate, the call alone": {PARSING},
@@ -58,9 +59,17 @@ QUESTIONS = {
     "fetch 6 symbols x 5 datasets, no limit": {BARE},
     "fetch 6 symbols x 5 datasets, CPU time": {BARE},
     "fetch 6 symbols x 5 datasets, peak memory": {BARE},
+    "server: market caps 12 x 24": SERVER_PEERS,
+    "server: market caps 2 x 12": SERVER_PEERS,
+    "server: ttm 5 x 24": {"lake"},
+    "server: factors 5 x 24": {"lake"},
+    "sync again, 6 bars added at the end": {""},
+    "sync again, 6 bars corrected within a year": {""},
+    "first load of 6,048 bars": {"bare COPY BINARY", "pandas to_sql, scaled from 6,048"},
+    "first load of 6,048 bars, peak memory": {"bare COPY BINARY"},
 }
 # Peers that give an answer of their own; the others do a part of the work, or another.
-ANSWERING = {"polars", "DuckDB ASOF JOIN", OLD_WAY}
+ANSWERING = {"polars", "DuckDB ASOF JOIN", OLD_WAY, "lake"}
 
 
 @pytest.fixture(scope="module")

@@ -141,3 +141,11 @@ def test_everything_asks_whatever_is_held() -> None:
 def test_the_newest_settled_day_is_a_weekday_in_new_york(now: datetime, day: str) -> None:
     """Bars are final at 18:00 in New York, and nothing trades on weekends."""
     assert newest_settled(now).date() == date.fromisoformat(day)
+
+
+def test_statements_of_a_fund_are_looked_for_weekly() -> None:
+    """An empty answer is an answer: what has no statements is not polled for them every day."""
+    held = past(MONDAY_NIGHT - timedelta(days=6), None, None)
+    assert asked(INCOME, held, MONDAY_NIGHT) == []
+    held = past(MONDAY_NIGHT - timedelta(days=7), None, None)
+    assert asked(INCOME, held, MONDAY_NIGHT) == [Request("income", "AAPL", "quarterly")]

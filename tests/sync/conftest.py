@@ -9,6 +9,7 @@ import pytest
 
 import factorlab_lake as fl
 from factorlab_lake.store import Lake
+from tests.ingest.scripted import Scripted
 from tests.support import CACHE_2019, CACHE_DIRTY, SPLITS, Entry, bar, copy_of, income
 from tests.sync.postgres_server import Server, server
 
@@ -35,9 +36,11 @@ def rich(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     lake.migrate(CACHE_DIRTY)
     lake.load("splits", SPLITS)
     lake.load("dividends", {"symbol": ["BRK.B"], "date": ["2020-01-02"], "dividend": [0.25]})
-    lake.load("company_profiles", {"symbol": ["0700.HK"], "company_name": ["騰訊 ‘Tencent’"]})
+    lake.load("company_profiles", {"symbol": ["0700.HK"], "company_name": ["騰訊 – “Tencent”"]})
     counted = {"symbol": ["CON"], "as_of_date": ["2020-01-02"], "shares": [1e9], "source": ["cover_page"]}
     lake.load("shares_outstanding", counted | {"split_basis_date": ["2020-01-02"]})
+    caps = [{"symbol": "BRK.B", "date": "2020-01-02", "marketCap": 5.5e11}]
+    lake.fetch(Scripted({("market_cap", "BRK.B", None): caps}), "BRK.B", what="market_caps")
     return lake
 
 

@@ -77,8 +77,10 @@ def test_rewritten_files_send_nothing(small: Lake, database: str) -> None:
 
 
 @pytest.mark.parametrize("vacuumed", [False, True], ids=["old files there", "old files gone"])
-def test_a_correction_in_a_rewritten_year_sends_its_row(small: Lake, database: str, vacuumed: bool) -> None:
-    """One bar of six changed in place is one row sent, known from the lake's files or, without, the target."""
+def test_a_correction_in_a_rewritten_year_sends_its_row(
+    small: Lake, database: str, *, vacuumed: bool
+) -> None:
+    """One bar of six changed in place is one row sent, known from the lake's files or from the target."""
     small.sync(database)
     old = sorted((small.path / "price_data").rglob("*.parquet"))
     _rewrite(

@@ -22,7 +22,7 @@ _ODD = (
 
 
 def test_every_table_of_the_samples_arrives_as_it_is(rich: Lake, database: str) -> None:
-    """Of real data with rows in every table each value is the same in the target; a second sync sends none."""
+    """Of real data in every table each value is the same in the target; a second sync sends none."""
     first = rich.sync(database)
     assert first.clean
     assert {t.table: t.sent for t in first.tables} == {n: _rows(rich, n) for n in TABLES}
@@ -40,7 +40,7 @@ def _rows(lake: Lake, table: str) -> int:
 
 
 def test_odd_symbols_and_values_arrive_as_they_are(lake: Lake, database: str) -> None:
-    """Texts of any kind, NaN, infinities, -0.0, denormals and numbers without a short decimal form survive."""
+    """Texts of any kind, NaN, infinities, -0.0, denormals and numbers of many digits survive."""
     numbers = [float("nan"), float("inf"), float("-inf"), -0.0, 5e-324, 0.1 + 0.2, 1e308, 2.0**53 + 1, None]
     rows = [
         {

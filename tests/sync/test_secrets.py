@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -59,39 +60,42 @@ def test_a_wrong_password_is_not_repeated(small: Lake, database: str) -> None:
     assert "wr0ng-word" not in _shown(caught.value)
 
 
-@pytest.mark.parametrize("way", ["address", "PGPASSWORD", "service file", "passfile", "argument", "asked"])
-def test_a_password_works_from_wherever_it_comes_and_shows_nowhere(
-    way: str,
-    small: Lake,
+@pytest.fixture(params=["address", "PGPASSWORD", "service file", "passfile", "argument", "asked"])
+def known(
+    request: pytest.FixtureRequest,
     postgres: Server,
     database: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """From address, environment, service file, password file, argument or question; in no log, row or report."""
-    caplog.set_level(logging.DEBUG)
-    without = database.replace(f":{PASSWORD}", "")
-    name = database.rpartition("/")[2]
-    how: dict[str, object] = {}
-    url = database if way == "address" else without
-    if way == "PGPASSWORD":
+) -> tuple[str, dict[str, Any]]:
+    """An address, and what else a sync is given, for each way in which a password can be known."""
+    without, name = database.replace(f":{PASSWORD}", ""), database.rpartition("/")[2]
+    file = tmp_path / "secrets"
+    if request.param == "PGPASSWORD":
         monkeypatch.setenv("PGPASSWORD", PASSWORD)
-    elif way == "service file":
-        (tmp_path / "services").write_text(
-            f"[team]\nhost=127.0.0.1\nport={postgres.port}\nuser=postgres\ndbname={name}\npassword={PASSWORD}\n"
-        )
-        monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
-        url = "postgresql://?service=team"
-    elif way == "passfile":
-        (tmp_path / "pass").write_text(f"*:*:*:*:{PASSWORD}\n")
-        (tmp_path / "pass").chmod(0o600)
-        monkeypatch.setenv("PGPASSFILE", str(tmp_path / "pass"))
-    elif way in ("argument", "asked"):
-        how["password"] = PASSWORD if way == "argument" else lambda: PASSWORD
-    report = small.sync(url, **how)  # type: ignore[arg-type]
+    elif request.param == "service file":
+        place = f"host=127.0.0.1\nport={postgres.port}\nuser=postgres\ndbname={name}"
+        file.write_text(f"[team]\n{place}\npassword={PASSWORD}\n")
+        monkeypatch.setenv("PGSERVICEFILE", str(file))
+        return "postgresql://?service=team", {}
+    elif request.param == "passfile":
+        file.write_text(f"*:*:*:*:{PASSWORD}\n")
+        file.chmod(0o600)
+        monkeypatch.setenv("PGPASSFILE", str(file))
+    given: dict[str, dict[str, Any]] = {
+        "argument": {"password": PASSWORD},
+        "asked": {"password": lambda: PASSWORD},
+    }
+    return database if request.param == "address" else without, given.get(request.param, {})
+
+
+def test_a_password_works_from_wherever_it_comes_and_shows_nowhere(
+    known: tuple[str, dict[str, Any]], small: Lake, database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However it is known, the sync works, and the password is in no log, row, report or file."""
+    caplog.set_level(logging.DEBUG)
+    report = small.sync(known[0], **known[1])
     assert report.clean
-    by_hand(database, "UPDATE splits SET label = label")
     rows = [by_hand(database, f"SELECT t::text FROM {t} t") for t in (*TABLES, "factorlab_lake_ledger")]
     kept = [p.read_bytes() for p in small.path.rglob("*") if p.is_file()]
     assert PASSWORD not in f"{report!r} {caplog.text} {rows}"

@@ -7,6 +7,7 @@ import pickle
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,35 @@ def test_a_question_cannot_change_anything(shared: SharedLake, statement: str) -
     """Every connection only reads, whatever its user may do."""
     with pytest.raises(InvalidInput, match="only reads"):
         shared.sql(statement)
+
+
+def test_every_type_comes_as_the_lakes_own(shared: SharedLake) -> None:
+    """Numbers, texts, dates from before the server's epoch, moments in UTC, JSON as text, lists, and NULL."""
+    rows = shared.sql(
+        "SELECT true AS flag, 1::smallint AS small, 2 AS whole, 3::bigint AS large, 1.5::real AS short,"
+        " 2.5::float8 AS number, 4.25 AS exact, 'x' AS word, date '1999-12-31' AS day,"
+        " timestamp '1969-07-20 20:17:40.5' AS moment, timestamptz '2020-01-31 12:00:00-05' AS instant,"
+        " '{\"a\": [1, null]}'::jsonb AS document, ARRAY[1, 2] AS numbers, ARRAY['a', NULL] AS words,"
+        " NULL::date AS nothing"
+    )
+    moment = datetime.fromisoformat("1969-07-20T20:17:40.500")
+    assert rows.row(0) == (
+        True, 1, 2, 3, 1.5, 2.5, 4.25, "x", date(1999, 12, 31), moment,
+        datetime(2020, 1, 31, 17, tzinfo=UTC), '{"a": [1, null]}', [1, 2], ["a", None], None,
+    )  # fmt: skip
+    assert rows.dtypes == [
+        pl.Boolean, pl.Int16, pl.Int32, pl.Int64, pl.Float32, pl.Float64, pl.Float64, pl.String, pl.Date,
+        pl.Datetime("us"), pl.Datetime("us", "UTC"), pl.String, pl.List(pl.Int32), pl.List(pl.String),
+        pl.Date,
+    ]  # fmt: skip
+    assert shared.sql("SELECT date '2020-01-01' AS day WHERE false").schema == {"day": pl.Date}
+
+
+@pytest.mark.parametrize("day", ["'infinity'::date", "'-infinity'::timestamptz"])
+def test_an_infinite_date_is_refused_by_name(shared: SharedLake, day: str) -> None:
+    """Frames have none."""
+    with pytest.raises(InvalidInput, match="'day' has an infinite date"):
+        shared.sql(f"SELECT {day} AS day")
 
 
 def test_a_setting_made_by_a_question_ends_with_it(shared: SharedLake) -> None:

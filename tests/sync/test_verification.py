@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from factorlab_lake.errors import InvalidInput
@@ -10,6 +12,7 @@ from factorlab_lake.sync.postgres import install
 from factorlab_lake.sync.postgres.address import Address
 from factorlab_lake.sync.postgres.connection import connect
 from tests.cli.running import run
+from tests.support import LATER, Entry, arrive, bar
 from tests.sync.comparing import assert_equal, by_hand
 
 _EDITS = {
@@ -67,6 +70,25 @@ def test_an_edit_behind_the_triggers_is_found_by_a_deep_verification(small: Lake
     assert_equal(small, synced)
 
 
+def test_what_nobody_wrote_to_since_it_was_verified_is_not_read_again_for_a_day(
+    small: Lake, synced: str, tmp_path: Path
+) -> None:
+    """A delta is read back by itself; rows that went behind the triggers are missed within the day alone."""
+    read = "SELECT writes = verified FROM factorlab_lake_written WHERE table_name = 'price_data'"
+    assert by_hand(synced, read) == [(True,)]
+    arrive(small, tmp_path, Entry("AAA", "price", [bar("2019-01-07", 1.0)], cached_at=LATER))
+    assert small.sync(synced).sent > 0
+    assert by_hand(synced, read) == [(True,)]
+    by_hand(synced, "SET session_replication_role = replica; DELETE FROM price_data WHERE year = 2018")
+    assert small.sync(synced).clean
+    assert not small.sync(synced, verify_deep=True).clean
+    by_hand(synced, "UPDATE factorlab_lake_written SET verified_at = now() - INTERVAL '25 hours'")
+    found = small.sync(synced)
+    assert [(f.table, f.batch, f.what) for f in found.findings] == [
+        ("price_data", "2018", "0 rows, the lake has 6")
+    ]
+
+
 def test_the_command_ends_with_3_when_the_target_was_edited(small: Lake, synced: str) -> None:
     """The part that differs is named; `--repair` puts it right, and the command ends with 0 again."""
     lake = ("--lake", small.path)
@@ -120,7 +142,7 @@ def test_columns_of_other_types_are_refused(small: Lake, synced: str, statement:
 
 
 def test_the_printed_script_runs_as_it_is(small: Lake, database: str) -> None:
-    """`sync --print-sql` makes tables, functions and roles on an empty database; a writer of no other right syncs."""
+    """`sync --print-sql` makes all on an empty database; a writer syncs to it and a reader reads, no more."""
     by_hand(database, run("sync", "--print-sql").out.replace("%", "%%"), *())
     user = database.rpartition("/")[2]
     by_hand(database, f"CREATE ROLE {user} LOGIN PASSWORD 'w' IN ROLE factorlab_writer")

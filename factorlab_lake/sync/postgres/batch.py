@@ -34,6 +34,9 @@ ON CONFLICT (table_name, batch, snapshot) DO UPDATE SET
   row_count = excluded.row_count, latest = excluded.latest, row_hashes = excluded.row_hashes,
   rows_sent = excluded.rows_sent, rows_removed = excluded.rows_removed, recorded_at = now()
 """
+# Taking the line keeps the writes of others out until the transaction ends.
+_UNTOUCHED = "SELECT writes = verified FROM factorlab_lake_written WHERE table_name = $1 FOR UPDATE"
+_VERIFIED = "UPDATE factorlab_lake_written SET verified = writes WHERE table_name = $1"
 _FORGET = "DELETE FROM factorlab_lake_ledger WHERE table_name = $1 AND batch = $2 AND snapshot > $3"
 _WHO = """
 SELECT a.application_name || coalesce(' as ' || a.usename, '')
@@ -67,6 +70,13 @@ class PostgresBatch:
     cursor: Cursor
     batch: Batch
     recorded: Recorded | None
+    occupied: Callable[[], frozenset[str]]
+    untouched: bool = False
+    """Whether the table was as verified before this; it still is if what is sent is found when read back."""
+
+    def begin(self) -> None:
+        """Note whether others wrote to the table since all of it was verified, and keep them out."""
+        self.untouched = bool(_one(self.cursor, _UNTOUCHED, self.batch.spec.name))
 
     def fresh(self, snapshot: int) -> bool:
         """Whether rows of this snapshot can be copied straight in: none of their keys can be there.
@@ -75,14 +85,12 @@ class PostgresBatch:
         loaded from an earlier snapshot.
         """
         spec = self.batch.spec
-        if spec.partition_by and spec.column(spec.partition_by).role != "derived":
-            others = (
-                "SELECT EXISTS (SELECT FROM factorlab_lake_ledger WHERE table_name = $1 AND snapshot <> $2)"
-            )
-            if _one(self.cursor, others, spec.name, snapshot):
-                return False
-        rows = f"SELECT EXISTS (SELECT 1 FROM {self._table} WHERE {where(self.batch)})"
-        return self.recorded is None and not _one(self.cursor, rows)
+        if self.recorded is not None or self.batch.name in self.occupied():
+            return False
+        if not spec.partition_by or spec.column(spec.partition_by).role == "derived":
+            return True
+        others = "SELECT EXISTS (SELECT FROM factorlab_lake_ledger WHERE table_name = $1 AND snapshot <> $2)"
+        return not _one(self.cursor, others, spec.name, snapshot)
 
     def keys(self, *, from_values: bool = False) -> pl.DataFrame:
         """Return key and digest of every row: as stored, or made anew from the values."""
@@ -100,6 +108,7 @@ class PostgresBatch:
 
     def copy(self, rows: Iterator[pl.DataFrame]) -> None:
         """Send rows into a batch that has none."""
+        self.untouched = False  # to read them back is to read the table, which the verification does
         for part in ahead(_as_sent(part, self.batch.spec) for part in rows):
             self.cursor.adbc_ingest(self.batch.spec.name, part, mode="append")
 
@@ -114,6 +123,10 @@ class PostgresBatch:
             f"INSERT INTO {self._table} ({identifiers(names)}) SELECT {identifiers(names)} FROM {_STAGE} "
             f"ORDER BY {key} ON CONFLICT ({key}) DO UPDATE SET {changed}"
         )
+        there = f"SELECT {identifiers(spec.key, 't.')}, t.{ROW_HASH} FROM {_STAGE} JOIN {self._table} AS t"
+        missing = f"SELECT {key}, {ROW_HASH} FROM {_STAGE} EXCEPT {there} USING ({key})"
+        missing = f"SELECT count(*) FROM ({missing}) AS lost"
+        self.untouched = self.untouched and not _one(self.cursor, missing)
 
     def remove(self, keys: pl.DataFrame) -> None:
         """Take away the rows of these keys, as far as they are in this batch."""
@@ -131,6 +144,8 @@ class PostgresBatch:
         self.cursor.execute(_FORGET, place)
         figures = (digest.rows, digest.latest, str(digest.row_hashes), sent, removed)
         self.cursor.execute(_LEDGER, (*place, *figures))
+        if self.untouched:
+            self.cursor.execute(_VERIFIED, (self.batch.spec.name,))
 
     @property
     def _table(self) -> str:

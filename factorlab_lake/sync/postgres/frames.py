@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from psycopg.postgres import types as registry
-from psycopg.types.string import TextBinaryLoader, TextLoader
+from psycopg.types.numeric import Int4BinaryLoader, Int8BinaryLoader
+from psycopg.types.string import TextBinaryLoader
 
 from factorlab_lake.errors import InvalidInput
 
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["read_json_as_text", "to_polars"]
+__all__ = ["adapt", "to_polars"]
 
 _KINDS: dict[str, pl.DataType] = {
     "bool": pl.Boolean(),
@@ -31,8 +32,13 @@ _KINDS: dict[str, pl.DataType] = {
     "bytea": pl.Binary(),
 }
 _BY_OID = {registry[name].oid: kind for name, kind in _KINDS.items()}
-_LISTS = {registry[name].array_oid: pl.List(kind) for name, kind in _KINDS.items()} | {
+_PLAIN = ("bool", "int2", "int4", "int8", "float4", "float8")
+_LISTS = {registry[name].array_oid: pl.List(_KINDS[name]) for name in _PLAIN} | {
     registry[name].array_oid: pl.List(pl.String()) for name in ("text", "varchar")
+}
+_DAYS = 10_957  # from 1970 to 2000, from when on the server counts
+_EPOCHS = {registry["date"].oid: _DAYS} | {
+    registry[name].oid: _DAYS * 24 * 3600 * 1_000_000 for name in ("timestamp", "timestamptz")
 }
 _INTERVALS = (registry["interval"].oid, registry["interval"].array_oid)
 
@@ -44,12 +50,13 @@ class _Jsonb(TextBinaryLoader):
         return super().load(bytes(data)[1:])
 
 
-def read_json_as_text(con: psycopg.Connection[Any]) -> None:
-    """Let a connection give JSON as text, as the lake does."""
-    for name in ("json", "jsonb"):
-        con.adapters.register_loader(name, TextLoader)
+def adapt(con: psycopg.Connection[Any]) -> None:
+    """Let a connection give values as frames take them soonest: JSON as text, dates as numbers."""
     con.adapters.register_loader("json", TextBinaryLoader)
     con.adapters.register_loader("jsonb", _Jsonb)
+    con.adapters.register_loader("date", Int4BinaryLoader)
+    for name in ("timestamp", "timestamptz"):
+        con.adapters.register_loader(name, Int8BinaryLoader)
 
 
 def to_polars(columns: Sequence[psycopg.Column], rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
@@ -76,6 +83,18 @@ def _series(column: psycopg.Column, values: Sequence[Any]) -> pl.Series:
     kind = _BY_OID.get(code) or _LISTS.get(code)
     if kind is None:  # texts, and whatever else has one
         return pl.Series(column.name, [v if v is None else str(v) for v in values], dtype=pl.String)
+    if code in _EPOCHS:
+        return _moments(pl.Series(column.name, values, dtype=pl.Int64), kind, _EPOCHS[code])
     if code == registry["numeric"].oid:
         return pl.Series(column.name, [v if v is None else float(v) for v in values], dtype=kind)
     return pl.Series(column.name, values, dtype=kind)
+
+
+def _moments(since: pl.Series, kind: pl.DataType, epoch: int) -> pl.Series:
+    """Return dates or moments from how many days or microseconds after 2000 they are."""
+    ends = (2**31 - 1, -(2**31)) if kind == pl.Date else (2**63 - 1, -(2**63))
+    if since.is_in(ends).any():
+        raise InvalidInput(
+            f"Column {since.name!r} has an infinite date, which frames cannot hold; leave it out."
+        )
+    return (since + epoch).cast(kind)

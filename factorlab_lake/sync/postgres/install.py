@@ -14,7 +14,7 @@ from factorlab_lake.errors import InvalidInput
 from factorlab_lake.schema import TABLES, TYPES, TableSpec
 from factorlab_lake.sync.postgres import functions, schema
 from factorlab_lake.sync.postgres.connection import Connection
-from factorlab_lake.sync.postgres.quoting import identifier
+from factorlab_lake.sync.postgres.quoting import identifier, literal
 from factorlab_lake.sync.target import ROW_HASH
 
 __all__ = ["STEPS", "prepare", "script"]
@@ -119,14 +119,21 @@ def _expected(spec: TableSpec) -> dict[str, str]:
 
 
 def _watched(table: str) -> list[str]:
-    """Return the statements after which a row that is changed by other means than a sync shows it."""
-    name, trigger = identifier(table), identifier("factorlab_lake_edited")
-    make = (
-        f"CREATE TRIGGER {trigger} BEFORE UPDATE ON {name} FOR EACH ROW "
-        f"WHEN (NEW.{identifier(ROW_HASH)} IS NOT DISTINCT FROM OLD.{identifier(ROW_HASH)}) "
-        "EXECUTE FUNCTION factorlab_lake_edited()"
-    )
-    return [f"DROP TRIGGER IF EXISTS {trigger} ON {name}", make]
+    """Return the statements after which whatever others do to a table's rows shows."""
+    name, digest = identifier(table), identifier(ROW_HASH)
+    rows = f"FOR EACH ROW WHEN (NEW.{digest} IS NOT DISTINCT FROM OLD.{digest})"
+    statements = "INSERT OR UPDATE OR DELETE OR TRUNCATE"  # each as a whole, which is the default
+    return [
+        f"INSERT INTO factorlab_lake_written (table_name) VALUES ({literal(table)}) ON CONFLICT DO NOTHING",
+        f"DROP TRIGGER IF EXISTS factorlab_lake_edited ON {name}",
+        f"CREATE TRIGGER factorlab_lake_edited BEFORE UPDATE ON {name} {rows} {_run('edited')}",
+        f"DROP TRIGGER IF EXISTS factorlab_lake_wrote ON {name}",
+        f"CREATE TRIGGER factorlab_lake_wrote AFTER {statements} ON {name} {_run('wrote')}",
+    ]
+
+
+def _run(function: str) -> str:
+    return f"EXECUTE FUNCTION factorlab_lake_{function}()"
 
 
 def _file(name: str) -> str:

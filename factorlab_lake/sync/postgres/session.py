@@ -17,7 +17,7 @@ from factorlab_lake.errors import InvalidInput, LakeError, NotFound, TargetFaile
 from factorlab_lake.schema import TABLES
 from factorlab_lake.sync.postgres.address import Address
 from factorlab_lake.sync.postgres.availability import LAG_SETTING
-from factorlab_lake.sync.postgres.frames import read_json_as_text, to_polars
+from factorlab_lake.sync.postgres.frames import adapt, to_polars
 from factorlab_lake.sync.postgres.functions import FUNCTIONS, installed
 from factorlab_lake.sync.postgres.parameters import driver_query
 from factorlab_lake.sync.postgres.quoting import identifier, literal
@@ -141,7 +141,7 @@ class ServerSession:
         settings = {"TimeZone": "UTC", "statement_timeout": str(timeout_ms), LAG_SETTING: lag}
         for name, value in settings.items():
             con.execute("SELECT set_config(%s, %s, false)", [name, value])
-        read_json_as_text(con)
+        adapt(con)
         con.commit()
         con.read_only = True
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from adbc_driver_manager import Error as BulkError
@@ -32,6 +32,14 @@ FROM factorlab_lake_ledger ORDER BY table_name, batch, snapshot DESC
 _NEWEST_OF_BATCH = """
 SELECT snapshot, row_count, latest, row_hashes FROM factorlab_lake_ledger
 WHERE table_name = %(table)s AND batch = %(batch)s ORDER BY snapshot DESC LIMIT 1
+"""
+_WRITTEN = """
+SELECT table_name, writes, writes = verified AND verified_at > now() - INTERVAL '1 day'
+FROM factorlab_lake_written
+"""
+_CONFIRM = """
+UPDATE factorlab_lake_written SET verified = writes, verified_at = now()
+WHERE table_name = %(table)s AND writes = %(writes)s
 """
 # JSON is stored faster with lz4 than with what servers take by themselves, where they were built with it.
 _FAST_JSON = """
@@ -68,6 +76,8 @@ class PostgresTarget:
     timeout_s: float
     closed: ExitStack
     lake_id: str = ""
+    batches: dict[str, frozenset[str]] = field(default_factory=dict)
+    read_at: dict[str, int] = field(default_factory=dict)
 
     @cached_property
     def bulk(self) -> dbapi.Connection:
@@ -101,18 +111,39 @@ class PostgresTarget:
                 lock(cursor, name, target=self.name, timeout_s=self.timeout_s)
                 cursor.execute(_FAST_JSON)
                 cursor.execute(_MANY_CHUNKS)
-                yield PostgresBatch(cursor, batch, self._recorded(batch))
+                occupied = partial(self._occupied, batch.spec)
+                current = PostgresBatch(cursor, batch, self._recorded(batch), occupied)
+                current.begin()
+                yield current
             except BaseException:
                 self._undo()
                 raise
             self.bulk.commit()
 
-    def digests(self, specs: Iterable[TableSpec]) -> tuple[Digests, Ledger]:
-        """Return the digests of what is there, from the stored ones, and the ledger at the same moment."""
+    def digests(self, specs: Iterable[TableSpec], *, every: bool = False) -> tuple[Digests, Ledger]:
+        """Return the digests of what is there, from the stored ones, and the ledger at the same moment.
+
+        Of a table that nobody wrote to since it was verified, less than a day ago, those of the ledger are
+        returned, unless ``every`` table is to be read.
+        """
         with self.con.transaction():
             self.con.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            found = {spec.name: self._table_digests(spec) for spec in specs}
-            return found, self.ledger()
+            ledger = self.ledger()
+            written = {str(t): (int(str(n)), bool(ok)) for t, n, ok in self.con.execute(_WRITTEN).fetchall()}
+            found: Digests = {}
+            for spec in specs:
+                writes, verified = written[spec.name]
+                if verified and not every:
+                    found[spec.name] = {b: r.digest for b, r in ledger.get(spec.name, {}).items()}
+                else:
+                    found[spec.name] = self._table_digests(spec)
+                    self.read_at[spec.name] = writes
+            return found, ledger
+
+    def confirm(self, names: Iterable[str]) -> None:
+        """Note that all of these tables was found as it should be when their digests were read."""
+        for name in {*names} & self.read_at.keys():
+            self.con.execute(_CONFIRM, {"table": name, "writes": self.read_at[name]})
 
     def values(self, batch: Batch) -> Iterator[pl.DataFrame]:
         """Return a batch's rows, some at a time, with the lake's columns and the stored digest."""
@@ -130,6 +161,15 @@ class PostgresTarget:
         place = {"table": batch.spec.name, "batch": batch.name}
         row = self.con.execute(_NEWEST_OF_BATCH, place).fetchone()
         return None if row is None else Recorded(int(str(row[0])), _digest(*row[1:]))
+
+    def _occupied(self, spec: TableSpec) -> frozenset[str]:
+        """Return the batches of a table that had rows when this was first asked: that reads all of it.
+
+        Rows that come later are another sync's, which the ledger knows of.
+        """
+        if spec.name not in self.batches:
+            self.batches[spec.name] = frozenset(self._table_digests(spec))
+        return self.batches[spec.name]
 
     def _table_digests(self, spec: TableSpec) -> dict[str, Digest]:
         part = identifier(spec.partition_by) if spec.partition_by else literal(EVERYTHING)

@@ -1,0 +1,108 @@
+"""Questions to a PostgreSQL server of a thousand symbols and ten years, beside the lake synced to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+
+import polars as pl
+import psycopg
+
+import factorlab_lake as fl
+from benchmarks.agreement import agreement
+from benchmarks.caps import month_ends
+from benchmarks.market import market
+from benchmarks.options import Options
+from benchmarks.results import Row, Target
+from benchmarks.timing import Timing, in_turns
+from factorlab_lake.query.availability import CLOSE
+from factorlab_lake.shared import SharedLake, open_shared
+from tests.sync.postgres_server import server
+
+__all__ = ["run"]
+
+# As one writes it by hand: the last close and the newest share count by a look into the index for each cell;
+# without splits between their bases, share counts of other sources, restatements and reasons.
+_BY_HAND = """
+SELECT s.symbol, d.date, p.close_price * i.weighted_average_shares_outstanding AS market_cap
+FROM unnest($symbols::text[]) AS s (symbol) CROSS JOIN unnest($dates::date[]) AS d (date)
+LEFT JOIN LATERAL (
+    SELECT close_price FROM price_data b
+    WHERE b.symbol = s.symbol AND b.date <= d.date AND b.date >= d.date - 10
+    ORDER BY b.date DESC LIMIT 1) p ON true
+LEFT JOIN LATERAL (
+    SELECT weighted_average_shares_outstanding FROM income_statements q
+    WHERE q.symbol = s.symbol AND q.fiscal_date <= d.date AND q.fiscal_date >= d.date - 200
+      AND q.available_date <= d.date
+    ORDER BY q.fiscal_date DESC LIMIT 1) i ON true
+"""
+_ONLY_ASKED = "SELECT count(*) AS n FROM market_caps($symbols::text[], $dates::date[])"
+
+
+def run(options: Options) -> Iterator[Row]:
+    """Sync the market to a server of its own, then ask both the same."""
+    made = market(options)
+    with server() as running, running.database() as url:
+        made.lake.sync(url)
+        with open_shared(url, availability=CLOSE) as shared:
+            _settle(url)
+            yield from _questions(options, made.lake, shared, (made.symbols, month_ends(made.days)))
+
+
+def _questions(
+    options: Options, lake: fl.Lake, shared: SharedLake, asked: tuple[list[str], list[date]]
+) -> Iterator[Row]:
+    symbols, months = asked
+    few, some = options.size.grid_symbols
+    repeats = options.size.repeats
+    yield from _caps(lake, shared, (symbols, months), repeats, options.target(1500))
+    yield from _caps(lake, shared, (symbols[:few], months[-12:]), repeats, None)
+    for name in ("ttm", "factors"):
+        grid = symbols[:some], months[-60:]
+        told = in_turns({"ours": _ask(shared, name, grid), "lake": _ask(lake, name, grid)}, repeats)
+        column = {"ttm": "revenue", "factors": "pe_ratio"}[name]
+        same = agreement(told["ours"].answer, told["lake"].answer, [column])
+        yield _row(f"server: {name} {_size(grid)}", told, "lake", same=same)
+
+
+def _caps(
+    lake: fl.Lake, shared: SharedLake, grid: tuple[list[str], list[date]], repeats: int, limit: Target | None
+) -> Iterator[Row]:
+    given = {"symbols": grid[0], "dates": grid[1]}
+    told = in_turns(
+        {
+            "ours": _ask(shared, "market_caps", grid),
+            "lake": _ask(lake, "market_caps", grid),
+            "by hand": lambda: shared.sql(_BY_HAND, **given),
+            "rows not sent": lambda: shared.sql(_ONLY_ASKED, **given),
+        },
+        repeats,
+    )
+    name = f"server: market caps {_size(grid)}"
+    same = agreement(told["ours"].answer, told["lake"].answer, ["market_cap"])
+    yield _row(name, told, "lake", limit, same)
+    yield _row(name, told, "by hand")
+    yield _row(name, told, "rows not sent")
+
+
+def _ask(
+    asked: fl.Lake | SharedLake, name: str, grid: tuple[list[str], list[date]]
+) -> Callable[[], pl.DataFrame]:
+    question: Callable[[list[str], list[date]], pl.DataFrame] = getattr(asked, name)
+    return lambda: question(*grid)
+
+
+def _settle(url: str) -> None:
+    """Do what a server does by itself within minutes of a load: count rows, note which pages are settled."""
+    with psycopg.connect(url, autocommit=True) as con:
+        con.execute("VACUUM ANALYZE")
+
+
+def _row(name: str, told: dict[str, Timing], peer: str, target: Target | None = None, same: str = "") -> Row:
+    ours, theirs = told["ours"], told[peer]
+    details = {"ours": ours.details, "theirs": theirs.details}
+    return Row(name, "ms", ours.median, peer, theirs.median, target, same, details, first=ours.first)
+
+
+def _size(grid: tuple[list[str], list[date]]) -> str:
+    return f"{len(grid[0]):,} x {len(grid[1]):,}"
