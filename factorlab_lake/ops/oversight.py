@@ -42,7 +42,7 @@ class Oversight:
         return found
 
     def coverage(self) -> pl.DataFrame:
-        """Return what is held of each year: one row per symbol, dataset, period and calendar year, ordered so.
+        """Return what is held of each year: one row per symbol, dataset, period and year, ordered so.
 
         ``held``: days with bars, or ends of fiscal periods with a statement; ``missing``: those that are not
         there between the first and the last, judged by the days on which most symbols traded, and by the
@@ -58,10 +58,10 @@ class Oversight:
         rules: Iterable[str] | None = None,
         by_symbol: bool = False,
     ) -> pl.DataFrame:
-        """Return what is wrong, or looks wrong: one row per finding, the gravest first, then by rule and symbol.
+        """Return what is wrong, or looks wrong: one row per finding, the gravest first, then by rule.
 
-        ``severity`` (error, warning, info), ``rule``, ``table_name``, ``symbol``, ``date`` (the trading day or
-        fiscal period's end), ``fiscal_period`` and ``version`` of statements, ``value``, what was
+        ``severity`` (error, warning, info), ``rule``, ``table_name``, ``symbol``, ``date`` (trading day, or
+        the fiscal period's end), ``fiscal_period`` and ``version`` of statements, ``value``, what was
         ``expected``, and ``detail``. :meth:`quality_rules` tells what each rule means. ``rules`` asks for
         some of them. ``by_symbol`` gives one row per symbol instead, the worst first: a ``score`` from 1 down
         (halved for each rule of severity error that the symbol breaks, times 0.8 for each warning), and how

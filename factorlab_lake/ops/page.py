@@ -43,7 +43,7 @@ def write(
     parts = {
         "title": escape(f"Lake {layout.root.name}"),
         "subtitle": escape(
-            f"snapshot {snapshot.id} of {snapshot.time:%Y-%m-%d %H:%M} UTC; written {moment:%Y-%m-%d %H:%M} UTC"
+            f"snapshot {snapshot.id} of {snapshot.time:%Y-%m-%d %H:%M} UTC; written {moment:%Y-%m-%d %H:%M}"
         ),
         "tiles": _tiles(layout, snapshot, held, counts),
         "quality": _quality(found, held["symbol"].unique().to_list()),
@@ -96,8 +96,8 @@ def _coverage(held: pl.DataFrame) -> str:
     bars = held.filter(pl.col("dataset") == "price")
     reports = held.filter(pl.col("dataset") == "income", pl.col("period") == "quarterly")
     return (
-        '<p class="soft">How many days with bars, and how many quarters with an income statement, are held of '
-        "each year. A red edge marks those with something missing in between.</p>"
+        '<p class="soft">How many days with bars, and quarters with an income statement, are held of each '
+        "year. A red edge marks those with something missing in between.</p>"
         f'<div class="columns"><div><h3>Bars{_shown(bars)}</h3>{_map(bars, _TRADING_DAYS)}</div>'
         f"<div><h3>Quarters{_shown(reports)}</h3>{_map(reports, _QUARTERS)}</div></div>"
     )
