@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from factorlab_lake.formulas.quoting import identifier
+from factorlab_lake.formulas.quoting import identifier, literal
 from factorlab_lake.schema import line_items
 
 __all__ = ["PENALTIES", "RowRule", "quality_score", "row_rules"]
@@ -25,7 +25,7 @@ _EQUITY = "coalesce(nullif(total_equity, 0), total_stockholders_equity + coalesc
 
 @dataclass(frozen=True, slots=True)
 class RowRule:
-    """One rule of one statement type; ``value`` and ``expected`` are expressions, or empty."""
+    """One rule of one statement type; ``value``, ``expected`` and ``detail`` are expressions, or empty."""
 
     name: str
     severity: str
@@ -34,6 +34,7 @@ class RowRule:
     fault: str
     value: str
     expected: str
+    detail: str
 
 
 @cache
@@ -61,15 +62,17 @@ def quality_score(statement_type: str) -> str:
 
 
 def _rule(row: dict[str, str], statement_type: str) -> RowRule:
-    fault, value, expected = (_filled(row[part], statement_type) for part in ("fault", "value", "expected"))
-    return RowRule(row["rule"], row["severity"], statement_type, row["meaning"], fault, value, expected)
+    parts = (_filled(row[part], statement_type) for part in ("fault", "value", "expected", "detail"))
+    return RowRule(row["rule"], row["severity"], statement_type, row["meaning"], *parts)
 
 
 def _filled(text: str, statement_type: str) -> str:
-    zeros = (identifier(c.name) for c in line_items(statement_type) if c.zero_is_missing)
+    zeros = [c.name for c in line_items(statement_type) if c.zero_is_missing]
+    said = (f"CASE WHEN {identifier(n)} = 0 THEN {literal(n)} END" for n in zeros)
     for token, part in (
-        ("{{equity_and_debts}}", f"total_liabilities + {_EQUITY}"),
-        ("{{any_zero}}", f"0 IN ({', '.join(zeros)})"),
+        ("{{equity_and_debts}}", f"nullif(total_liabilities, 0) + {_EQUITY}"),
+        ("{{any_zero}}", f"0 IN ({', '.join(map(identifier, zeros))})"),
+        ("{{zero_names}}", f"concat_ws(', ', {', '.join(said)})"),
     ):
         text = text.replace(token, part)
     return text

@@ -55,7 +55,7 @@ def _of_a_row(rule: RowRule) -> Rule:
     query = (
         "SELECT symbol, fiscal_date AS date, fiscal_period, version, "
         f"{rule.value or 'NULL'} AS value, {rule.expected or 'NULL'} AS expected, "
-        f"{literal(rule.meaning)} AS detail FROM (FROM {identifier(table)} QUALIFY row_number() OVER "
+        f"{rule.detail or literal(rule.meaning)} AS detail FROM (FROM {identifier(table)} QUALIFY row_number() OVER "
         "(PARTITION BY symbol, fiscal_date, fiscal_period ORDER BY version DESC) = 1) "
         f"WHERE {rule.fault}"
     )

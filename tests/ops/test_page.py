@@ -31,7 +31,7 @@ class _Checker(HTMLParser):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
+        assert tag in _EMPTY or self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
         self.text.append(data)
@@ -71,8 +71,7 @@ def test_findings_and_gaps_are_on_the_page(lake: Lake, tmp_path: Path) -> None:
     assert "UNADJUSTED" in text
     assert "like a split of 2:1" in text
     assert "box-shadow" in text
-    assert "of 35 symbols" not in text  # the map is cut to the worst, and says of how many
-    assert re.search(r"60 of \d+ symbols|Bars</h3>", text)
+    assert "<h3>Bars</h3>" in text  # few enough symbols to show them all
 
 
 def test_names_are_text_and_no_code(lake: Lake, tmp_path: Path) -> None:

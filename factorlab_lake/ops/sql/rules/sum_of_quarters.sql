@@ -1,8 +1,10 @@
 -- sum_of_quarters: fiscal years whose quarters add up to something else
 -- Grain: one row per symbol, fiscal year and item, of revenue and net income, by the newest version of each report.
 -- `value` is the sum, `expected` the year's own figure. A hundredth of the year's revenue is allowed.
+-- A net income of zero was not reported.
 WITH newest AS (
-    SELECT symbol, fiscal_date, fiscal_period, version, revenue, net_income FROM income_statements
+    SELECT symbol, fiscal_date, fiscal_period, version, revenue, nullif(net_income, 0) AS net_income
+    FROM income_statements
     QUALIFY row_number() OVER (PARTITION BY symbol, fiscal_date, fiscal_period ORDER BY version DESC) = 1
 ),
 years AS (

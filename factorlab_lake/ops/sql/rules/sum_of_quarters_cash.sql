@@ -1,8 +1,8 @@
 -- sum_of_quarters_cash: fiscal years whose quarters of operating cash flow add up to something else
 -- Grain: one row per symbol and fiscal year, by the newest version of each report; as sum_of_quarters. Half a tenth of
--- the year's figure is allowed.
+-- the year's figure is allowed. Zero was not reported.
 WITH newest AS (
-    SELECT symbol, fiscal_date, fiscal_period, version, net_cash_provided_by_operating_activities AS cash FROM cash_flows
+    SELECT symbol, fiscal_date, fiscal_period, version, nullif(net_cash_provided_by_operating_activities, 0) AS cash FROM cash_flows
     QUALIFY row_number() OVER (PARTITION BY symbol, fiscal_date, fiscal_period ORDER BY version DESC) = 1
 )
 SELECT y.symbol, y.fiscal_date AS date, 'FY' AS fiscal_period, y.version, sum(q.cash) AS value,

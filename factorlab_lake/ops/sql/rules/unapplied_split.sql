@@ -1,11 +1,12 @@
 -- unapplied_split: steps in the price that no known split explains and that look like no news
 -- Grain: one row per symbol and day. Both the open and the close are a quarter or more off the close before, the next
--- close does not return, and the volume is below eight times its median of twenty days: on the day after bad
--- news ten times as many shares are traded as usually, on a spin-off's or a special dividend's first day few more.
+-- close does not return (nor is this a return from one wrong close), and the volume is below eight times its median
+-- of twenty days: after bad news ten times as many shares are traded as usually, on the first day after a
+-- spin-off or a special dividend few more.
 -- `value` is the step as a ratio, `expected` the one that splits between the two bars' split bases explain.
 WITH steps AS (
     SELECT symbol, date, close_price, coalesce(nullif(open_price, 0), close_price) AS open_price, split_basis_date,
-           lag(close_price) OVER days AS before, lead(close_price) OVER days AS after,
+           lag(close_price) OVER days AS before, lag(close_price, 2) OVER days AS earlier, lead(close_price) OVER days AS after,
            lag(date) OVER days AS day_before, lag(split_basis_date) OVER days AS basis_before,
            volume, median(volume) OVER (days ROWS BETWEEN 20 PRECEDING AND 1 PRECEDING) AS usual_volume
     FROM price_data
@@ -35,4 +36,5 @@ SELECT symbol, date, close_price / before AS value, explained_step AS expected,
 FROM explained
 WHERE least(abs(ln(close_price / before / explained_step)), abs(ln(open_price / before / explained_step))) >= ln(1.25)
   AND sign(ln(close_price / before / explained_step)) = sign(ln(open_price / before / explained_step))
+  AND coalesce(abs(ln(close_price / earlier)) > ln(1.15), true)
   AND coalesce(abs(ln(after / close_price)) < abs(ln(close_price / before / explained_step)) / 2, true)
