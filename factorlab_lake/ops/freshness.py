@@ -17,7 +17,7 @@ from factorlab_lake.schema import DATASETS, STATEMENT_TABLES
 
 __all__ = ["freshness", "statement_dates"]
 
-_SCHEMA = {
+_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "symbol": pl.String,
     "dataset": pl.String,
     "period": pl.String,

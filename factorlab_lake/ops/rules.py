@@ -52,10 +52,11 @@ def rules() -> tuple[Rule, ...]:
 def _of_a_row(rule: RowRule) -> Rule:
     """Return a statement's own rule as a query over the newest version of each period."""
     table = STATEMENT_TABLES[rule.statement_type]
+    detail = rule.detail or literal(rule.meaning)
     query = (
         "SELECT symbol, fiscal_date AS date, fiscal_period, version, "
         f"{rule.value or 'NULL'} AS value, {rule.expected or 'NULL'} AS expected, "
-        f"{rule.detail or literal(rule.meaning)} AS detail FROM (FROM {identifier(table)} QUALIFY row_number() OVER "
+        f"{detail} AS detail FROM (FROM {identifier(table)} QUALIFY row_number() OVER "
         "(PARTITION BY symbol, fiscal_date, fiscal_period ORDER BY version DESC) = 1) "
         f"WHERE {rule.fault}"
     )

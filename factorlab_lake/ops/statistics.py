@@ -26,7 +26,7 @@ from factorlab_lake.query.session import Session
 __all__ = ["CountedSession", "recorded", "session_kind", "summary"]
 
 _SETTING = "FACTORLAB_QUERY_STATISTICS"
-_SCHEMA = {
+_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "at": pl.String,
     "asked": pl.List(pl.String),
     "rows": pl.Int64,

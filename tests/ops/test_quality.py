@@ -126,7 +126,7 @@ def test_a_statement_is_scored_by_the_rules_it_breaks_by_itself(
 
 
 def test_of_the_clean_sample_one_thing_is_grave(lake_2021: Lake, lake_both: Lake) -> None:
-    """GOOG's bars do not count the distribution of class C of 2014-04-03; all else that is found are zeros."""
+    """GOOG's bars do not count the distribution of class C in 2014; all else found are zeros."""
     for sample in (lake_2021, lake_both):
         found = sample.quality()
         grave = found.filter(pl.col("severity") == "error")
