@@ -106,13 +106,11 @@ def _coverage(held: pl.DataFrame) -> str:
 def _map(held: pl.DataFrame, full: int) -> str:
     if held.is_empty():
         return '<p class="soft">There are none.</p>'
-    worst = (
-        held.group_by("symbol")
-        .agg(pl.col("missing").sum())
-        .sort("missing", "symbol", descending=[True, False])
-    )
+    missing = held.group_by("symbol").agg(pl.col("missing").sum())
+    worst = missing.sort("missing", "symbol", descending=[True, False])
     chosen = worst["symbol"].head(_MOST_SYMBOLS).implode()
-    rows = held.filter(pl.col("symbol").is_in(chosen)).sort("symbol", "year")
+    rows = held.filter(pl.col("symbol").is_in(chosen)).join(missing, on="symbol", suffix="_in_all")
+    rows = rows.sort("missing_in_all", "symbol", "year", descending=[True, False, False])
     return figures.heat_map(rows, share=_share(full))
 
 

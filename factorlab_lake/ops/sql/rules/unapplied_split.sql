@@ -31,7 +31,8 @@ SELECT symbol, date, close_price / before AS value, explained_step AS expected,
            SELECT min(n || ':' || d) FROM (VALUES (2, 1), (3, 1), (4, 1), (5, 1), (7, 1), (10, 1), (20, 1), (3, 2), (1, 2), (1, 5),
                                                   (1, 10), (1, 20)) AS usual (n, d)
            WHERE abs(ln(open_price / before / explained_step) + ln(n / d)) < 0.05),
-           'like a distribution of ' || round(100 * (1 - close_price / before / explained_step)) || ' % of the price'
+           CASE WHEN close_price < before * explained_step THEN 'like a distribution of ' ELSE 'a step up by ' END
+           || round(abs(100 * (1 - close_price / before / explained_step)))::INTEGER || ' % of the price'
        ) AS detail
 FROM explained
 WHERE least(abs(ln(close_price / before / explained_step)), abs(ln(open_price / before / explained_step))) >= ln(1.25)
