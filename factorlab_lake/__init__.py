@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from factorlab_lake.errors import LakeError
     from factorlab_lake.ingest.policy import FetchPolicy
-    from factorlab_lake.store import Lake
+    from factorlab_lake.store import Lake, restore
     from factorlab_lake.store import open_lake as open
+    from factorlab_lake.upkeep import repair, verify
 
-__all__ = ["FetchPolicy", "Lake", "LakeError", "open"]
+__all__ = ["FetchPolicy", "Lake", "LakeError", "open", "repair", "restore", "verify"]
 
 # Loaded when first used, so that importing the package costs next to nothing.
 _HOMES = {
@@ -24,6 +25,9 @@ _HOMES = {
     "Lake": ("store", "Lake"),
     "LakeError": ("errors", "LakeError"),
     "open": ("store", "open_lake"),
+    "repair": ("upkeep", "repair"),
+    "restore": ("store", "restore"),
+    "verify": ("upkeep", "verify"),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ __all__ = [
     "columns_of",
     "fetch_lines",
     "fetch_plan_lines",
+    "flag_lines",
     "footer",
     "load_line",
     "migration_lines",
@@ -152,6 +153,16 @@ def validation_lines(report: ValidationReport) -> Iterator[str]:
     yield from _some(f"skipped   {file}: {why}" for file, why in report.skipped)
     yield from _some(f"fault     {file}: {why}" for file, why in report.faults)
     yield from _some(f"{f.kind:<9} {f.file}, record {f.position}: {f.what}" for f in report.findings)
+
+
+def flag_lines(flags: Mapping[str, object]) -> Iterator[str]:
+    """Say how settings stand, in the words of the environment.
+
+    >>> list(flag_lines({"use_database": True, "cache_symbols": ""}))
+    ['FACTORLAB_USE_DATABASE=true', 'FACTORLAB_CACHE_SYMBOLS=']
+    """
+    for name, value in flags.items():
+        yield f"FACTORLAB_{name.upper()}={str(value).lower() if isinstance(value, bool) else value}"
 
 
 def sync_lines(report: SyncReport) -> Iterator[str]:

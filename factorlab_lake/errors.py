@@ -8,6 +8,7 @@
     ├── AlreadyExists (ValueError)    creating would overwrite something
     ├── LakeLocked    (TimeoutError)  another process is writing to the lake
     ├── LakeDamaged   (RuntimeError)  a file of the lake is missing or not what it should be
+    ├── WriteFailed   (OSError)       the disk is full, or the folder may not be written to
     ├── TargetFailed  (ConnectionError)  a server cannot be reached, was lost, or refuses what it is asked
     ├── UnreadableFile (ValueError)   a file of the old cache cannot be read; carries path and reason
     ├── MissingExtra  (ImportError)   a library that only some users need is not installed
@@ -50,6 +51,7 @@ __all__ = [
     "TargetFailed",
     "Unavailable",
     "UnreadableFile",
+    "WriteFailed",
     "nearest",
 ]
 
@@ -85,6 +87,10 @@ class LakeLocked(LakeError, TimeoutError):
 
 class LakeDamaged(LakeError, RuntimeError):
     """A file of the lake is missing or not what it should be."""
+
+
+class WriteFailed(LakeError, OSError):
+    """The disk is full, or the folder may not be written to; ``path`` says where. Nothing is lost by it."""
 
 
 class TargetFailed(LakeError, ConnectionError):

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from factorlab_lake.errors import InvalidInput
 
-__all__ = ["FmpSettings", "Settings", "fmp_settings", "settings"]
+__all__ = ["FmpSettings", "ParallelSettings", "Settings", "fmp_settings", "parallel_settings", "settings"]
 
 
 class Settings(BaseSettings):
@@ -109,9 +109,63 @@ def fmp_settings(**given: Any) -> FmpSettings:
     try:
         return FmpSettings(**given)
     except ValidationError as fault:
-        wrong = [
-            (str(e["loc"][0] if e["loc"] else "").upper(), e["msg"])
-            for e in fault.errors(include_input=False)
-        ]
-    said = "; ".join(f"FMP_{name}: {message.removeprefix('Value error, ')}" for name, message in wrong)
-    raise InvalidInput(f"{said}.", settings=[f"FMP_{name}" for name, _ in wrong])
+        raise _refusal(fault, "FMP_") from None
+
+
+class ParallelSettings(BaseSettings):
+    """How a lake and Factor Lab's old cache work side by side; each is ``FACTORLAB_`` and its name outside.
+
+    ``lake``: path or address of the lake. ``cache_dir``: folder of the old cache. ``use_database``: the lake
+    answers; when off, the cache does. ``fallback_to_cache``: what the lake cannot answer, or does not hold,
+    the cache answers. ``migration_mode``: both are asked, and their answers compared.
+
+    ``database_percent``: the share of the symbols that the lake answers for; a symbol that is among them
+    stays so as the share grows. ``database_symbols``, ``cache_symbols``: symbols, with commas between them,
+    for which the lake, or the cache, answers whatever the share is.
+    """
+
+    # A fault of a setting must not repeat what was given: the address may hold a password.
+    model_config = SettingsConfigDict(
+        env_prefix="FACTORLAB_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+    )
+
+    lake: str = Field("data/lake", repr=False)
+    cache_dir: Path = Path("data/cache/fmp")
+    use_database: bool = True
+    fallback_to_cache: bool = True
+    migration_mode: bool = False
+    database_percent: float = Field(100.0, ge=0, le=100)
+    database_symbols: str = ""
+    cache_symbols: str = ""
+
+
+def parallel_settings(**given: Any) -> ParallelSettings:
+    """Return the settings for running side by side; what is given wins over the environment and ``.env``.
+
+    Raises :class:`InvalidInput` that names the setting and not its value.
+
+    >>> parallel_settings(database_percent=25, migration_mode=True).database_percent
+    25.0
+    >>> parallel_settings(database_percent=250)
+    Traceback (most recent call last):
+    factorlab_lake.errors.InvalidInput: FACTORLAB_DATABASE_PERCENT: Input should be less than or equal to 100.
+    """
+    if "lake" in given:
+        given["lake"] = str(given["lake"])
+    try:
+        return ParallelSettings(**given)
+    except ValidationError as fault:
+        raise _refusal(fault, "FACTORLAB_") from None
+
+
+def _refusal(fault: ValidationError, prefix: str) -> InvalidInput:
+    """Return what is wrong with which settings, without what was given."""
+    wrong = [
+        (str(e["loc"][0] if e["loc"] else "").upper(), e["msg"]) for e in fault.errors(include_input=False)
+    ]
+    said = "; ".join(f"{prefix}{name}: {message.removeprefix('Value error, ')}" for name, message in wrong)
+    return InvalidInput(f"{said}.", settings=[f"{prefix}{name}" for name, _ in wrong])

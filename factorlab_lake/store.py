@@ -24,6 +24,7 @@ from factorlab_lake.query.availability import CLOSE, Availability, AvailabilityR
 from factorlab_lake.query.questions import Questions
 from factorlab_lake.query.session import Session
 from factorlab_lake.schema import TABLES
+from factorlab_lake.upkeep import Upkeep
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from factorlab_lake.legacy.validate import ValidationReport
     from factorlab_lake.sync.report import SyncReport
 
-__all__ = ["Lake", "open_lake"]
+__all__ = ["Lake", "open_lake", "restore"]
 
 
 def open_lake(
@@ -73,7 +74,18 @@ def open_lake(
     return Lake(layouts.find(path), availability=rule)
 
 
-class Lake(Oversight, Questions):
+def restore(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> Lake:
+    """Make a lake of a backup in a new folder, and open it; exported as ``factorlab_lake.restore``.
+
+    What is written is read back and compared. Cut off, it can be run again. Raises
+    :class:`~factorlab_lake.errors.NotFound` where there is no backup, and as
+    :meth:`~factorlab_lake.upkeep.Upkeep.backup`.
+    """
+    import_module("factorlab_lake.lake.backup").restore(path, to)
+    return open_lake(to, create=False)
+
+
+class Lake(Oversight, Upkeep, Questions):
     """A lake at one snapshot. After a change made through this object it is at the new one.
 
     Changes by other processes show after :meth:`refresh`; until then every answer is of one snapshot.
@@ -116,7 +128,7 @@ class Lake(Oversight, Questions):
         return self
 
     def at(self, when: int | str | datetime) -> Lake:
-        """Return a read-only lake as it was at a snapshot id or an aware moment.
+        """Return a read-only lake as it was at a snapshot id, the name of a pin, or an aware moment.
 
         What the lake held then, including what was public knowledge by then but not yet stored, or stored
         and since corrected. For what was public knowledge at a date use ``as_of`` instead. The rule of
@@ -125,7 +137,7 @@ class Lake(Oversight, Questions):
         return Lake(self._layout, snapshots.at(self._layout, when), availability=self._rule)
 
     def history(self) -> list[Snapshot]:
-        """Return every snapshot, oldest first: id, time, program version, reason and table versions."""
+        """Return every snapshot, oldest first: id, time, reason, table versions, pins and if vacuumed."""
         return snapshots.history(self._layout)
 
     def status(self) -> pl.DataFrame:

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+import factorlab_lake as fl
 from factorlab_lake.formulas.factors import FACTORS
 from tests.cli.running import demo_home, run
 from tests.support import ROOT
+from tests.sync.postgres_server import server
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -34,6 +36,7 @@ BLOCKS = [
     for m in re.finditer(r"^```(\w*)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
 ]
 PYTHON = [(b, BLOCKS[i + 1]) for i, b in enumerate(BLOCKS) if b.language == "python"]
+SERVER = [(b, BLOCKS[i + 1]) for i, b in enumerate(BLOCKS) if b.language == "py"]  # need a server
 CONSOLE = [b for b in BLOCKS if b.language == "console"]
 
 
@@ -69,6 +72,19 @@ def test_python_prints_what_is_shown_below_it(home: Path, code: Block, shown: Bl
     _check(shown.text, out.getvalue())
 
 
+@pytest.mark.parametrize(("code", "shown"), SERVER, ids=[f"line {code.line}" for code, _ in SERVER])
+def test_python_on_a_server_prints_what_is_shown_below_it(home: Path, code: Block, shown: Block) -> None:
+    """The same on a server that the demo's lake was synced to, its address in the place of the one shown."""
+    out = io.StringIO()
+    with server() as running, running.database() as url:
+        fl.open("data/lake").sync(url)
+        text = code.text.replace("postgresql://researcher@host/database", url)
+        assert url in text
+        with contextlib.redirect_stdout(out):
+            exec(compile(text, f"README.md:{code.line}", "exec"), {})
+    _check(shown.text, out.getvalue())
+
+
 @pytest.mark.parametrize("block", CONSOLE, ids=[f"line {b.line}" for b in CONSOLE])
 def test_commands_print_what_is_shown_below_them(home: Path, block: Block) -> None:
     """Each command of a console block prints what follows it; `...` stands for anything."""
@@ -86,7 +102,8 @@ def test_nothing_that_can_be_run_is_left_out() -> None:
     """Blocks are Python, commands, make's targets, the output of the first, and one picture."""
     assert len(PYTHON) >= 3
     assert len(CONSOLE) >= 2
-    left = [b for b in BLOCKS if b not in {x for pair in PYTHON for x in pair} and b not in CONSOLE]
+    shown = {block for pair in (*PYTHON, *SERVER) for block in pair} | set(CONSOLE)
+    left = [b for b in BLOCKS if b not in shown]
     assert [b.language for b in left] == ["sh", "text"]
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from factorlab_lake import display
 from factorlab_lake.cli.app import open_lake, options
 from factorlab_lake.cli.arguments import AsOf, End, OnlySymbols, SnapshotAt, Start, Symbols, Vintage
 
@@ -33,36 +34,64 @@ _ADJUSTED = (
     "symbol", "date", "reason", "open_price", "high_price", "low_price", "close_price", "volume",
     "adjusted_close", "adjusted_close_source",
 )  # fmt: skip
-_SNAPSHOT = ("id", "created_at", "reason", "program_version", "operation", "tables")
+_SNAPSHOT = ("id", "created_at", "reason", "pins", "vacuumed", "program_version", "operation", "tables")
 _STATEMENTS = (
     "symbol", "statement_type", "fiscal_date", "fiscal_period", "version", "change_kind", "available_date",
     "availability_basis", "metrics",
 )  # fmt: skip
 
 
-def status(ctx: typer.Context, snapshot: SnapshotAt = None) -> None:
+def status(
+    ctx: typer.Context,
+    snapshot: SnapshotAt = None,
+    migration: Annotated[
+        Path | None,
+        typer.Option(help="Instead, how many files of this old cache have landed.", metavar="DIR"),
+    ] = None,
+) -> None:
     """Show what the lake holds.
 
-    One row per table: its rows, files and bytes, and the version of its Delta table.
+    One row per table: its rows, files and bytes, and the version of its Delta table. With --migration one
+    row per dataset of the old cache: of its files those that have landed, differ from what landed under
+    their name, are missing or cannot be read; and who answers, as set by FACTORLAB_USE_DATABASE and others.
 
     Example: factorlab-lake status
     """
-    options(ctx).output.rows(open_lake(ctx, at=snapshot).status())
+    lake, output = open_lake(ctx, at=snapshot), options(ctx).output
+    if migration is None:
+        output.rows(lake.status())
+        return
+    found = import_module("factorlab_lake.legacy.progress").migration_status(lake, migration)
+    flags = _flags()
+    lines = [*display.plain_lines(display.columns_of(found, found.columns)), *display.flag_lines(flags)]
+    output.document({"datasets": found.to_dicts(), "flags": flags}, lines)
+
+
+def _flags() -> dict[str, Any]:
+    """Return who answers in parallel running, without where the lake and the cache are."""
+    given = import_module("factorlab_lake.settings").parallel_settings()
+    flags: dict[str, Any] = given.model_dump(mode="json", exclude={"lake", "cache_dir"})
+    return flags
 
 
 def history(ctx: typer.Context) -> None:
     """List the lake's snapshots, oldest first.
 
     One row per snapshot: what made it, when, and (with --json) which table versions it is made of.
+    Pins are the names it was given; of one that was vacuumed the files are gone.
 
     Example: factorlab-lake history
     """
     polars = import_module("polars")
     taken = open_lake(ctx).history()
-    rows = [asdict(s) | {"created_at": s.time, "tables": json.dumps(s.tables)} for s in taken]
-    types = {"id": polars.Int64, "created_at": polars.Datetime("us", "UTC")}
+    rows = [
+        asdict(s) | {"created_at": s.time, "tables": json.dumps(s.tables), "pins": " ".join(s.pins)}
+        for s in taken
+    ]
+    types = {"id": polars.Int64, "created_at": polars.Datetime("us", "UTC"), "vacuumed": polars.Boolean}
     schema = {name: types.get(name, polars.String) for name in _SNAPSHOT}
-    options(ctx).output.rows(polars.DataFrame(rows, schema=schema), _SNAPSHOT[:3])
+    shown = [*_SNAPSHOT[:3], *(n for n in ("pins", "vacuumed") if any(row[n] for row in rows))]
+    options(ctx).output.rows(polars.DataFrame(rows, schema=schema), shown)
 
 
 def statements(

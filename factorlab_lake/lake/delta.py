@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,22 +15,36 @@ from deltalake import (
     CommitProperties,
     DeltaTable,
     Field,
+    PostCommitHookProperties,
     Schema,
     WriterProperties,
     write_deltalake,
 )
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.schema import PrimitiveType
 
-from factorlab_lake.errors import LakeDamaged
+from factorlab_lake.errors import LakeDamaged, LakeError, WriteFailed
 from factorlab_lake.lake.files import DataFile
+from factorlab_lake.lake.layout import write_atomically
 from factorlab_lake.schema import TableSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["append", "current_version", "list_files", "open_table", "polars_schema", "replace", "restore"]
+__all__ = [
+    "append",
+    "current_version",
+    "list_files",
+    "log_fault",
+    "open_table",
+    "polars_schema",
+    "replace",
+    "restore",
+]
 
+# Old entries stay: an earlier snapshot is found by them, and rolled back to. Vacuum decides what goes.
+_KEEP_LOGS = PostCommitHookProperties(cleanup_expired_logs=False)
+_PROBE_BYTES = 65_536
 _DICTIONARIES = {"close_price"}  # the one number column that most questions read: cents decode faster so
 
 
@@ -37,60 +55,119 @@ def polars_schema(spec: TableSpec) -> pl.Schema:
 
 def open_table(path: Path, version: int | None = None) -> DeltaTable:
     """Open a Delta table at a version; :class:`LakeDamaged` when it is not there."""
-    try:
+    with _faults(path, version):
         return DeltaTable(path, version=version)
-    except TableNotFoundError:
-        raise LakeDamaged(
-            f"The table in {path} is missing; restore the lake from a backup.", path=str(path)
-        ) from None
 
 
 def current_version(path: Path) -> int:
     """Return the newest committed version of a table, or -1 when it does not exist."""
-    return DeltaTable(path).version() if DeltaTable.is_deltatable(str(path)) else -1
+    return open_table(path).version() if DeltaTable.is_deltatable(str(path)) else -1
 
 
 def append(path: Path, spec: TableSpec, frame: pl.DataFrame, reason: str) -> int:
     """Add rows and return the new version."""
-    _ensure(path, spec)
-    write_deltalake(
-        path,
-        _conform(spec, frame),
-        mode="append",
-        partition_by=[spec.partition_by] if spec.partition_by else None,
-        writer_properties=_writer(spec),
-        commit_properties=_why(reason),
-    )
-    return DeltaTable(path).version()
+    with _faults(path):
+        _ensure(path, spec)
+        write_deltalake(
+            path,
+            _conform(spec, frame),
+            mode="append",
+            partition_by=[spec.partition_by] if spec.partition_by else None,
+            writer_properties=_writer(spec),
+            commit_properties=_why(reason),
+            post_commithook_properties=_KEEP_LOGS,
+        )
+    return open_table(path).version()
 
 
 def replace(path: Path, spec: TableSpec, frame: pl.DataFrame, partitions: list[int], reason: str) -> int:
     """Replace the rows of the given partitions, or all rows of an unpartitioned table, in one commit."""
-    _ensure(path, spec)
     predicate = f"{spec.partition_by} in ({', '.join(map(str, partitions))})" if spec.partition_by else None
-    write_deltalake(
-        path,
-        _conform(spec, frame),
-        mode="overwrite",
-        predicate=predicate,
-        partition_by=[spec.partition_by] if spec.partition_by else None,
-        writer_properties=_writer(spec),
-        commit_properties=_why(reason),
-    )
-    return DeltaTable(path).version()
+    with _faults(path):
+        _ensure(path, spec)
+        write_deltalake(
+            path,
+            _conform(spec, frame),
+            mode="overwrite",
+            predicate=predicate,
+            partition_by=[spec.partition_by] if spec.partition_by else None,
+            writer_properties=_writer(spec),
+            commit_properties=_why(reason),
+            post_commithook_properties=_KEEP_LOGS,
+        )
+    return open_table(path).version()
 
 
 def restore(path: Path, version: int, reason: str) -> int:
     """Make the content of an earlier version current again, as a new version."""
     found = open_table(path)
-    found.restore(version, commit_properties=_why(reason))
-    return DeltaTable(path).version()
+    with _faults(path, version):
+        found.restore(version, commit_properties=_why(reason), post_commithook_properties=_KEEP_LOGS)
+    return open_table(path).version()
 
 
 def list_files(path: Path, spec: TableSpec, version: int) -> list[DataFile]:
     """Return the files of a table version with their partition and the ranges Delta keeps for each."""
-    actions = pl.DataFrame(open_table(path, version).get_add_actions(flatten=True))
+    with _faults(path):
+        actions = pl.DataFrame(open_table(path, version).get_add_actions(flatten=True))
     return [_data_file(row, spec) for row in actions.iter_rows(named=True)]
+
+
+def log_fault(entry: Path) -> str:
+    """Return what is wrong with an entry of a Delta log, or nothing.
+
+    An entry that was cut off between two lines still reads: whoever knows which files a version has
+    compares them.
+    """
+    try:
+        lines = entry.read_bytes().decode("utf-8").splitlines()
+        for line in lines:
+            json.loads(line)
+    except FileNotFoundError:
+        return "is missing"
+    except ValueError:
+        return "is cut short or damaged"
+    return "" if lines else "is empty"
+
+
+@contextmanager
+def _faults(path: Path, version: int | None = None) -> Iterator[None]:
+    """Tell what the Delta library says as errors of this package, naming the file at fault."""
+    try:
+        yield
+    except TableNotFoundError:
+        raise LakeDamaged(
+            f"The table in {path} is missing; restore the lake from a backup.", path=str(path)
+        ) from None
+    except (DeltaError, OSError) as fault:
+        if isinstance(fault, LakeError):
+            raise
+        raise _named(path, str(fault).partition("\n")[0], version) from None
+
+
+def _named(path: Path, said: str, version: int | None) -> LakeError:
+    refused = re.search(r"([^:]*) \(os error (?:13|28|30|122)\)", said)
+    if refused:
+        return WriteFailed(
+            f"{path} cannot be written: {refused[1].strip()}. Free some space or make the folder writable, "
+            "then do the same again. Nothing that was committed is lost.",
+            path=str(path),
+        )
+    if "LocalFileSystem" in said and (full := _refusal(path)):
+        return full
+    there = [int(p.stem) for p in (path / "_delta_log").glob("*.json") if p.stem.isdigit()]
+    for number in range(max([*there, version or 0]) + 1):
+        entry = path / "_delta_log" / f"{number:020d}.json"
+        fault = log_fault(entry)
+        if fault:
+            return LakeDamaged(
+                f"{entry} {fault}; `factorlab-lake repair --from BACKUP` puts it right.", path=str(entry)
+            )
+    return LakeDamaged(
+        f"The Delta log in {path / '_delta_log'} is damaged; `factorlab-lake repair --from BACKUP` puts it "
+        f"right: {said}",
+        path=str(path / "_delta_log"),
+    )
 
 
 @cache
@@ -153,3 +230,14 @@ def _polars_type(name: str) -> pl.DataType | type[pl.DataType]:
 
 def _why(reason: str) -> CommitProperties:
     return CommitProperties(custom_metadata={"reason": reason})
+
+
+def _refusal(path: Path) -> WriteFailed | None:
+    """Return why the folder cannot be written to, if it cannot: the Delta library does not always say it."""
+    probe = path.parent / "_lake" / "probe"
+    try:
+        write_atomically(probe, "x" * _PROBE_BYTES)
+        probe.unlink()
+    except WriteFailed as fault:
+        return fault
+    return None

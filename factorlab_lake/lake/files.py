@@ -12,11 +12,12 @@ from dataclasses import astuple, dataclass
 from importlib import import_module
 from pathlib import Path
 
+from factorlab_lake.errors import WriteFailed
 from factorlab_lake.lake.layout import Layout, write_atomically
 from factorlab_lake.lake.snapshots import Snapshot
 from factorlab_lake.schema import TABLES, table
 
-__all__ = ["DataFile", "added_rows", "files_of", "prune", "remember", "row_counts"]
+__all__ = ["DataFile", "added_rows", "files_of", "list_path", "prune", "read_list", "remember", "row_counts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,9 @@ def remember(layout: Layout, name: str, version: int) -> list[DataFile]:
     # Loaded here because a reader with kept lists never needs the Delta library.
     delta = import_module("factorlab_lake.lake.delta")
     found: list[DataFile] = delta.list_files(layout.table(name), table(name), version)
-    # A reader of a read-only folder derives the list each time.
-    with suppress(PermissionError):
-        write_atomically(_kept(layout, name, version), json.dumps([astuple(f) for f in found]))
+    # A reader of a folder that cannot be written to derives the list each time.
+    with suppress(WriteFailed):
+        write_atomically(list_path(layout, name, version), json.dumps([astuple(f) for f in found]))
     return found
 
 
@@ -47,11 +48,17 @@ def files_of(layout: Layout, snapshot: Snapshot, name: str) -> list[DataFile]:
     version = snapshot.tables.get(name)
     if version is None:
         return []
+    listed = read_list(layout, name, version)
+    return remember(layout, name, version) if listed is None else listed
+
+
+def read_list(layout: Layout, name: str, version: int) -> list[DataFile] | None:
+    """Return the file list that is kept of a table version; None when there is none that can be read."""
     try:
-        rows = json.loads(_kept(layout, name, version).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return remember(layout, name, version)
-    return [DataFile(p, n, size, part, tuple(s), tuple(d)) for p, n, size, part, s, d in rows]
+        rows = json.loads(list_path(layout, name, version).read_text(encoding="utf-8"))
+        return [DataFile(p, n, size, part, tuple(s), tuple(d)) for p, n, size, part, s, d in rows]
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
 
 
 def row_counts(layout: Layout, snapshot: Snapshot) -> dict[str, int]:
@@ -91,5 +98,6 @@ def _holds_any(span: tuple[str | None, str | None], symbols: list[str] | None) -
     return any(low <= s and s[: len(high)] <= high for s in symbols)
 
 
-def _kept(layout: Layout, name: str, version: int) -> Path:
+def list_path(layout: Layout, name: str, version: int) -> Path:
+    """Return where the file list of a table version is kept."""
     return layout.file_lists / f"{name}-{version}.json"

@@ -8,19 +8,26 @@
     <root>/_lake/snapshots/       one small file per lake-wide snapshot
     <root>/_lake/files/           file lists of table versions, derived from the Delta logs
     <root>/_lake/digests/         digests of data files, derived from their rows
+    <root>/_lake/checksums/       SHA-256 of data files, taken when they were written
+    <root>/_lake/pins.json        names given to snapshots, which vacuum keeps
+    <root>/_lake/vacuumed.json    snapshots whose files are gone
+    <root>/_lake/backup.json      says that this folder is a backup, which only a backup writes to
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from factorlab_lake.errors import AlreadyExists, LakeDamaged, NotFound
+from factorlab_lake.errors import AlreadyExists, LakeDamaged, NotFound, WriteFailed
 
-__all__ = ["FORMAT", "Layout", "create", "find", "write_atomically"]
+__all__ = ["FORMAT", "Layout", "create", "find", "write_atomically", "write_faults"]
 
 FORMAT = 1
 
@@ -59,6 +66,26 @@ class Layout:
     def digests(self) -> Path:
         """Folder of the derived digests of data files."""
         return self.root / "_lake" / "digests"
+
+    @property
+    def checksums(self) -> Path:
+        """Folder of the checksums of data files."""
+        return self.root / "_lake" / "checksums"
+
+    @property
+    def pins(self) -> Path:
+        """The file of the names given to snapshots."""
+        return self.root / "_lake" / "pins.json"
+
+    @property
+    def vacuumed(self) -> Path:
+        """The file that lists the snapshots whose files are gone."""
+        return self.root / "_lake" / "vacuumed.json"
+
+    @property
+    def backup_mark(self) -> Path:
+        """The file that makes a lake a backup."""
+        return self.root / "_lake" / "backup.json"
 
     @property
     def lake_id(self) -> str:
@@ -106,10 +133,43 @@ def find(root: str | os.PathLike[str]) -> Layout:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a small file so that it is there whole or not at all, also after a power cut."""
+    """Write a small file so that it is there whole or not at all, also after a power cut.
+
+    Raises :class:`WriteFailed` when the disk is full or the folder may not be written to.
+    """
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    with beside.open("w", encoding="utf-8") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())
-    beside.replace(path)
+    with write_faults(path):
+        try:
+            with beside.open("w", encoding="utf-8") as handle:
+                handle.write(text)
+                handle.flush()
+                os.fsync(handle.fileno())
+            beside.replace(path)
+        except OSError:
+            beside.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def write_faults(path: Path) -> Iterator[None]:
+    """Tell what the system refuses to write as :class:`WriteFailed`, naming the file and the remedy."""
+    try:
+        yield
+    except OSError as fault:
+        remedy = _REMEDIES.get(fault.errno or 0)
+        if remedy is None:
+            raise
+        raise WriteFailed(
+            f"{path} cannot be written: {fault.strerror}. {remedy} Nothing that was committed is lost.",
+            path=str(path),
+        ) from None
+
+
+_READ_ONLY = "The lake can be read as it is; to change it, make its folder writable, or restore it elsewhere."
+_REMEDIES = {
+    errno.ENOSPC: "Free some space, then do the same again.",
+    errno.EDQUOT: "Free some of your quota, then do the same again.",
+    errno.EROFS: _READ_ONLY,
+    errno.EACCES: _READ_ONLY,
+    errno.EPERM: _READ_ONLY,
+}

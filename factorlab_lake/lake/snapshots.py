@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from factorlab_lake.errors import InvalidInput, LakeDamaged, NotFound
+from factorlab_lake.lake import marks
 from factorlab_lake.lake.layout import Layout, write_atomically
 
-__all__ = ["Snapshot", "at", "history", "latest", "load", "save"]
+__all__ = ["Snapshot", "at", "history", "kept", "latest", "load", "path_of", "save", "stored"]
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """A set of table versions, with when, by which program version and why it came to be.
 
-    ``operation`` groups the snapshots of one long run, such as a migration in many batches.
+    ``operation`` groups the snapshots of one long run, such as a migration in many batches. In a history,
+    ``pins`` are the names it was given, and ``vacuumed`` says that its files are gone.
     """
 
     id: int
@@ -30,6 +33,8 @@ class Snapshot:
     program_version: str = ""
     reason: str = ""
     operation: str = ""
+    pins: tuple[str, ...] = field(default=(), compare=False)
+    vacuumed: bool = field(default=False, compare=False)
 
     @property
     def time(self) -> datetime:
@@ -42,14 +47,31 @@ _EMPTY = Snapshot(id=0, created_at="1970-01-01T00:00:00+00:00", reason="empty la
 
 def save(layout: Layout, snapshot: Snapshot) -> None:
     """Write the snapshot; from this moment on readers that open the lake see it."""
-    write_atomically(layout.snapshots / f"{snapshot.id:012d}.json", json.dumps(asdict(snapshot)))
+    body = {name: value for name, value in asdict(snapshot).items() if name not in ("pins", "vacuumed")}
+    write_atomically(path_of(layout, snapshot.id), json.dumps(body))
+
+
+def path_of(layout: Layout, snapshot_id: int) -> Path:
+    """Return the file of a snapshot."""
+    return layout.snapshots / f"{snapshot_id:012d}.json"
 
 
 def load(layout: Layout, snapshot_id: int) -> Snapshot:
-    """Return the snapshot of that id; :class:`NotFound` when there is none."""
+    """Return the snapshot of that id; :class:`NotFound` when there is none, or its files are gone."""
+    if snapshot_id in marks.vacuumed(layout):
+        raise NotFound(
+            f"Snapshot {snapshot_id} was vacuumed: its files are gone. `factorlab-lake history` lists what "
+            "is kept; a pin keeps a snapshot for good.",
+            snapshot=snapshot_id,
+        )
+    return stored(layout, snapshot_id)
+
+
+def stored(layout: Layout, snapshot_id: int) -> Snapshot:
+    """Return a snapshot as it was written, also when its files are gone since; raises as :func:`load`."""
     if snapshot_id == 0:
         return _EMPTY
-    path = layout.snapshots / f"{snapshot_id:012d}.json"
+    path = path_of(layout, snapshot_id)
     try:
         return Snapshot(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -57,30 +79,47 @@ def load(layout: Layout, snapshot_id: int) -> Snapshot:
         span = f"{ids[0]} to {ids[-1]}" if ids else "none yet"
         raise NotFound(f"No snapshot {snapshot_id}; there are {span}.", snapshot=snapshot_id) from None
     except (ValueError, TypeError):
-        raise LakeDamaged(f"{path} cannot be read; restore it from a backup.", path=str(path)) from None
+        raise LakeDamaged(
+            f"{path} cannot be read; `factorlab-lake repair --from BACKUP` puts it right.", path=str(path)
+        ) from None
 
 
 def latest(layout: Layout) -> Snapshot:
     """Return the newest snapshot, or the empty one."""
     ids = _ids(layout)
-    return load(layout, ids[-1]) if ids else _EMPTY
+    return stored(layout, ids[-1]) if ids else _EMPTY
 
 
 def history(layout: Layout) -> list[Snapshot]:
-    """Return all snapshots, oldest first."""
-    return [load(layout, snapshot_id) for snapshot_id in _ids(layout)]
+    """Return all snapshots, oldest first, with their pins, and with those whose files are gone."""
+    gone, pins = marks.vacuumed(layout), marks.pins(layout)
+    return [
+        replace(
+            stored(layout, i), pins=tuple(sorted(n for n, of in pins.items() if of == i)), vacuumed=i in gone
+        )
+        for i in _ids(layout)
+    ]
+
+
+def kept(layout: Layout) -> list[Snapshot]:
+    """Return the snapshots whose files are there, oldest first."""
+    return [s for s in history(layout) if not s.vacuumed]
 
 
 def at(layout: Layout, when: int | str | datetime) -> Snapshot:
-    """Return a snapshot by id, or the newest one taken at or before an aware time.
+    """Return a snapshot by id or the name of a pin, or the newest one taken at or before an aware time.
 
-    Raises :class:`InvalidInput` for a time without a zone, :class:`NotFound` for an unknown id.
+    Raises :class:`InvalidInput` for a time without a zone, :class:`NotFound` for an unknown id and for a
+    snapshot whose files are gone.
     """
     if isinstance(when, int):
         return load(layout, when)
+    pins = marks.pins(layout)
+    if isinstance(when, str) and when in pins:
+        return load(layout, pins[when])
     moment = _aware(when)
-    taken = [s for s in history(layout) if s.time <= moment]
-    return taken[-1] if taken else _EMPTY
+    taken = [s.id for s in history(layout) if s.time <= moment]
+    return load(layout, taken[-1]) if taken else _EMPTY
 
 
 def _aware(when: str | datetime) -> datetime:

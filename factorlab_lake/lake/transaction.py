@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from factorlab_lake.errors import LakeDamaged
-from factorlab_lake.lake import delta, files, snapshots
+from factorlab_lake.lake import checksums, delta, files, snapshots
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.lock import writing
 from factorlab_lake.lake.snapshots import Snapshot
@@ -32,7 +32,9 @@ MAX_FILES_PER_PARTITION = 8
 class Transaction:
     """The writer's view of a lake: the snapshot it started from, and the table versions it made.
 
-    ``undone`` are the versions that undid what a dead writer had left; alone they are no change.
+    ``undone`` are the versions that undid what a dead writer had left; alone they are no change. ``replaced``
+    are the partitions whose files are no longer all there, None standing for those of an unpartitioned table;
+    ``restored`` are tables brought back to an earlier version as a whole.
     """
 
     layout: Layout
@@ -40,6 +42,8 @@ class Transaction:
     reason: str
     changed: dict[str, int] = field(default_factory=dict)
     undone: dict[str, int] = field(default_factory=dict)
+    replaced: dict[str, set[int | None]] = field(default_factory=dict)
+    restored: set[str] = field(default_factory=set)
 
     def read(
         self, name: str, *, partitions: list[int] | None = None, symbols: pl.Series | None = None
@@ -60,6 +64,7 @@ class Transaction:
 
     def replace(self, name: str, frame: pl.DataFrame, partitions: list[int]) -> None:
         """Put ``frame`` in the place of whole partitions, or of all rows of an unpartitioned table."""
+        self.replaced.setdefault(name, set()).update(partitions or [None])
         self.changed[name] = delta.replace(
             self.layout.table(name), table(name), frame, partitions, self.reason
         )
@@ -93,14 +98,14 @@ def read_files(
     everything = pl.concat([*parts, *(_scan(layout, name, f) for f in chosen)])
     if symbols is not None:
         everything = everything.filter(pl.col("symbol").is_in(symbols.implode()))
-    return _collect(layout, name, everything if columns is None else everything.select(columns))
+    return _collect(layout, name, everything if columns is None else everything.select(columns), chosen)
 
 
 def read_slices(layout: Layout, name: str, file: files.DataFile, rows: int) -> Iterator[pl.DataFrame]:
     """Read a data file a number of rows at a time, in its order, so that memory is bounded."""
     everything = _scan(layout, name, file)
     for first in range(0, file.rows, rows):
-        yield _collect(layout, name, everything.slice(first, rows))
+        yield _collect(layout, name, everything.slice(first, rows), [file])
 
 
 def _scan(layout: Layout, name: str, file: files.DataFile) -> pl.LazyFrame:
@@ -114,15 +119,11 @@ def _scan(layout: Layout, name: str, file: files.DataFile) -> pl.LazyFrame:
     return part.select(schema.names())
 
 
-def _collect(layout: Layout, name: str, rows: pl.LazyFrame) -> pl.DataFrame:
+def _collect(layout: Layout, name: str, rows: pl.LazyFrame, chosen: list[files.DataFile]) -> pl.DataFrame:
     try:
         return rows.collect()
-    except (OSError, pl.exceptions.PolarsError) as fault:
-        raise LakeDamaged(
-            f"A data file of {layout.table(name)} is missing or damaged; restore it from a backup: "
-            f"{str(fault).splitlines()[0]}",
-            path=str(layout.table(name)),
-        ) from None
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
+        raise checksums.blamed(layout, {name: chosen}, str(fault).splitlines()[0]) from None
 
 
 @contextmanager
@@ -161,6 +162,7 @@ def roll_back(layout: Layout, to: Snapshot, *, reason: str, program_version: str
                 current.replace(name, current.read(name, partitions=[]).clear(), _partitions(current, name))
             elif target not in (None, version):
                 current.changed[name] = delta.restore(layout.table(name), target, reason)
+                current.restored.add(name)
         _commit(current, program_version=program_version, operation="")
         return snapshots.latest(layout)
 
@@ -199,7 +201,7 @@ def _commit(current: Transaction, *, program_version: str, operation: str) -> No
     if current.changed == current.undone:
         return
     for name, version in current.changed.items():
-        files.remember(current.layout, name, version)
+        _record(current, name, version)
     snapshots.save(
         current.layout,
         Snapshot(
@@ -211,3 +213,27 @@ def _commit(current: Transaction, *, program_version: str, operation: str) -> No
             operation=operation or uuid.uuid4().hex,
         ),
     )
+
+
+def _record(current: Transaction, name: str, version: int) -> None:
+    """Keep a new version's file list and the checksums of its new files, and see that it lost none.
+
+    A Delta log that was cut off at the end of a line reads as if some files had never been.
+    """
+    before = files.files_of(current.layout, current.base, name)
+    after = files.remember(current.layout, name, version)
+    held, found = {f.path for f in before}, {f.path for f in after}
+    stays = current.replaced.get(name, set())
+    lost = [f for f in before if f.partition not in stays and f.path not in found]
+    if lost and name not in current.restored:
+        came = checksums.origin(current.layout, name, lost[0].path)
+        log = current.layout.table(name) / "_delta_log"
+        entry = log if came is None else log / f"{came:020d}.json"
+        raise LakeDamaged(
+            f"{entry} lost the file {lost[0].path}; `factorlab-lake repair --from BACKUP` puts it right. "
+            "Nothing was changed.",
+            path=str(entry),
+        )
+    if name in current.restored:
+        held |= checksums.known(current.layout, name).keys()
+    checksums.record(current.layout, name, version, [f for f in after if f.path not in held])

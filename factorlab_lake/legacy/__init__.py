@@ -11,12 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from factorlab_lake.legacy.database import DatabaseProvider
+    from factorlab_lake.legacy.parallel import DataProvider
+    from factorlab_lake.legacy.progress import migration_status
     from factorlab_lake.legacy.provider import FMPProvider
 
-__all__ = ["DatabaseProvider", "FMPProvider"]
+__all__ = ["DataProvider", "DatabaseProvider", "FMPProvider", "migration_status"]
 
 # Loaded when first used, so that reading the cache costs neither DuckDB's import nor pandas'.
-_HOMES = {"DatabaseProvider": "database", "FMPProvider": "provider"}
+_HOMES = {
+    "DataProvider": "parallel",
+    "DatabaseProvider": "database",
+    "FMPProvider": "provider",
+    "migration_status": "progress",
+}
 
 
 def __getattr__(name: str) -> Any:

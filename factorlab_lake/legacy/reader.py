@@ -24,7 +24,7 @@ from factorlab_lake.fetch.records import Shapes, check_names, decode, enclosed, 
 from factorlab_lake.legacy.frames import tabulate
 from factorlab_lake.legacy.names import CacheName, parse_name
 
-__all__ = ["CacheFile", "read", "scan"]
+__all__ = ["CacheFile", "identify", "read", "scan"]
 
 _LEFTOVERS = {".lock": "leftover lock", ".tmp": "leftover of an interrupted write"}
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -90,6 +90,11 @@ def read(file: CacheFile, known: AbstractSet[str] = frozenset(), shapes: Shapes 
         answer.error = str(fault)
     answer.duration_ms = (time.perf_counter() - started) * 1000
     return answer
+
+
+def identify(file: CacheFile) -> str:
+    """Return the ``fetch_id`` under which a cache file, as it is now, is logged once it has been read."""
+    return _fetch_id(file, hashlib.sha256(_bytes(file)[0]).hexdigest())
 
 
 def _bytes(file: CacheFile) -> tuple[bytes, UnreadableFile | None]:

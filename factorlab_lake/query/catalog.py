@@ -25,7 +25,7 @@ import duckdb
 from factorlab_lake.errors import AlreadyExists
 from factorlab_lake.formulas.quoting import identifier, literal
 from factorlab_lake.lake.files import DataFile, files_of, prune
-from factorlab_lake.lake.layout import Layout
+from factorlab_lake.lake.layout import Layout, write_faults
 from factorlab_lake.lake.snapshots import Snapshot
 from factorlab_lake.query.availability import CLOSE, AvailabilityRule
 from factorlab_lake.query.functions import FUNCTIONS, sql_text
@@ -149,10 +149,11 @@ def _functions_digest() -> str:
 def _write(target: Path, fill: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
     beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
-        beside.write_bytes(_empty())
-        with _opened(beside) as con:
-            fill(con)
-        beside.replace(target)
+        with write_faults(target):
+            beside.write_bytes(_empty())
+            with _opened(beside) as con:
+                fill(con)
+            beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)
 

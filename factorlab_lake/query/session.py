@@ -11,8 +11,9 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from factorlab_lake.errors import InvalidInput, LakeDamaged, nearest
+from factorlab_lake.errors import InvalidInput, LakeError, nearest
 from factorlab_lake.formulas.quoting import identifier
+from factorlab_lake.lake import checksums, snapshots
 from factorlab_lake.lake.files import DataFile, files_of, prune
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.snapshots import Snapshot
@@ -27,6 +28,12 @@ from factorlab_lake.schema import TABLES
 __all__ = ["Session"]
 
 _UNKNOWN = re.compile(r"(?:Table|Table Function|Function|View) with name (\S+) does not exist")
+_OF_THE_QUESTION = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ConversionException,
+    duckdb.ParserException,
+)
 _ANSWER = "short_answer"
 
 
@@ -83,12 +90,11 @@ class Session:
                 raise KeyboardInterrupt from None
             raise
 
-    def _explained(self, fault: duckdb.Error, sql: str) -> LakeDamaged | InvalidInput:
-        if isinstance(fault, duckdb.IOException) or ".parquet" in str(fault):
-            return LakeDamaged(
-                f"A data file of {self.layout.root} is missing or damaged; restore it from a backup: {fault}",
-                path=str(self.layout.root),
-            )
+    def _explained(self, fault: duckdb.Error, sql: str) -> LakeError:
+        of_files = isinstance(fault, duckdb.IOException) or ".parquet" in str(fault)
+        damage = None if isinstance(fault, _OF_THE_QUESTION) else self._damage()
+        if damage is not None or of_files:
+            return damage or checksums.blamed(self.layout, {}, str(fault))
         unknown = _UNKNOWN.search(str(fault))
         if unknown:
             known = [*TABLES, *FUNCTIONS]
@@ -98,6 +104,15 @@ class Session:
                 sql=sql,
             )
         return InvalidInput(f"DuckDB refuses the query: {fault}", sql=sql)
+
+    def _damage(self) -> LakeError | None:
+        """Return the error for files that were vacuumed meanwhile, or are missing or damaged, if any are."""
+        try:
+            if self.snapshot.id:
+                snapshots.load(self.layout, self.snapshot.id)
+            return checksums.first_fault(self.layout, self._files)
+        except LakeError as fault:
+            return fault
 
     def _connection(self) -> duckdb.DuckDBPyConnection:
         con: duckdb.DuckDBPyConnection | None = getattr(self._local, "con", None)

@@ -14,9 +14,10 @@ from tests.support import ROOT, run_python
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # it is a group
 
 EXPECTED = {
-    "caps", "demo", "explain", "export", "factors", "fetch", "history", "init", "load", "lookahead",
-    "migrate", "prices", "quarters", "ratios", "rollback", "sql", "statements", "status", "sync",
-    "ttm", "validate", "coverage", "freshness", "quality", "report",
+    "backup", "caps", "compact", "demo", "diff", "explain", "export", "factors", "fetch", "history", "init",
+    "load", "lookahead", "migrate", "pin", "prices", "quarters", "ratios", "repair", "restore", "rollback",
+    "sql", "statements", "status", "sync", "ttm", "vacuum", "validate", "verify",
+    "coverage", "freshness", "quality", "report",
 }  # fmt: skip
 
 

@@ -16,6 +16,11 @@ from factorlab_lake.sync.json_text import sendable
 
 __all__ = ["assert_equal", "by_hand", "consistent", "rows_of"]
 
+_LINES = """
+SELECT DISTINCT ON (table_name, batch) table_name, batch, row_count
+FROM factorlab_lake_ledger ORDER BY table_name, batch, snapshot DESC
+"""
+
 
 def assert_equal(lake: Lake, url: str) -> None:
     """Fail unless every value of every table is the same in the target and in the lake."""
@@ -43,19 +48,17 @@ def by_hand(url: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
 
 def consistent(url: str) -> bool:
     """Say whether every batch has as many rows as its newest line of the ledger says."""
-    if by_hand(url, "SELECT to_regclass('factorlab_lake_ledger')") == [(None,)]:
-        return True
-    lines = by_hand(
-        url,
-        "SELECT DISTINCT ON (table_name, batch) table_name, batch, row_count FROM factorlab_lake_ledger "
-        "ORDER BY table_name, batch, snapshot DESC",
-    )
-    return all(_count(url, TABLES[table], batch) == rows for table, batch, rows in lines)
+    with psycopg.connect(url) as con:
+        if con.execute("SELECT to_regclass('factorlab_lake_ledger')").fetchone() == (None,):
+            return True
+        lines = con.execute(_LINES).fetchall()
+        return all(_count(con, TABLES[table], batch) == rows for table, batch, rows in lines)
 
 
-def _count(url: str, spec: TableSpec, batch: str) -> int:
+def _count(con: psycopg.Connection[Any], spec: TableSpec, batch: str) -> int:
     part = f"coalesce({spec.partition_by}::text, 'null')" if spec.partition_by else "'all'"
-    [[count]] = by_hand(url, f"SELECT count(*) FROM {spec.name} WHERE {part} = %s", batch)
+    counted = con.execute(f"SELECT count(*) FROM {spec.name} WHERE {part} = %s".encode(), [batch])
+    [[count]] = counted.fetchall()
     return int(count)
 
 

@@ -1,0 +1,163 @@
+"""Jobs that change a lake over and over, each leaving marks by which a half-done one shows.
+
+Job ``n`` writes ``n + 1`` into every bar of ``BASE``, in three years, and into its statement, and lands
+symbols of its own. So in each snapshot all of ``BASE`` says one number, and a job's own symbols are there
+with all their rows or not at all.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import factorlab_lake as fl
+from factorlab_lake.store import Lake
+from tests.ingest.scripted import Records, Scripted
+from tests.support import Entry, bar, income
+
+KINDS = ("migrate", "fetch", "migrate", "compact", "migrate", "vacuum", "fetch", "backup")
+BASE_DAYS = [f"{year}-01-{day:02}" for year in (2018, 2019, 2020) for day in (2, 3)]
+OWN_DAYS = ["2018-12-31", "2019-01-02", "2019-01-03", "2020-01-02"]
+START = datetime(2021, 1, 1, tzinfo=UTC)
+
+
+def kind_of(number: int) -> str:
+    """Return what a job of that number does."""
+    return KINDS[number % len(KINDS)]
+
+
+def own_symbols(number: int) -> list[str]:
+    """Return the symbols that a job of that number lands and no other does."""
+    kind = kind_of(number)
+    return [f"M{number}", f"N{number}"] if kind == "migrate" else [f"F{number}"] if kind == "fetch" else []
+
+
+def _migrate(lake: Lake, number: int, place: Path) -> None:
+    at, cache = START + timedelta(hours=number), place / f"cache{number}"
+    statement = income("2020-03-31", "Q1", symbol="BASE", revenue=number + 1, calendarYear="2020")
+    Entry("BASE", "price", [bar(day, float(number + 1)) for day in BASE_DAYS], cached_at=at).write(cache)
+    Entry("BASE", "income", [statement], cached_at=at).write(cache)
+    for symbol in own_symbols(number):
+        Entry(symbol, "price", [bar(day, float(number + 1)) for day in OWN_DAYS], cached_at=at).write(cache)
+    lake.migrate(cache)
+
+
+def _fetch(lake: Lake, number: int, place: Path) -> None:
+    [symbol] = own_symbols(number)
+    served: Records = {("price", symbol, None): [bar(day, float(number + 1)) for day in OWN_DAYS]}
+    lake.fetch(Scripted(served, now=START + timedelta(hours=number)), [symbol], what=["prices"])
+
+
+def _vacuum(lake: Lake, number: int, place: Path) -> None:
+    lake.vacuum(retention_days=0.0, dry_run=False)
+
+
+def _backup(lake: Lake, number: int, place: Path) -> None:
+    lake.backup(place / "backup")
+
+
+_JOBS: dict[str, Callable[[Lake, int, Path], None]] = {
+    "migrate": _migrate,
+    "fetch": _fetch,
+    "compact": lambda lake, number, place: _keep(lake.compact()),
+    "vacuum": _vacuum,
+    "backup": _backup,
+}
+
+
+def _keep(_: object) -> None:
+    """Take a result that nobody asks for."""
+
+
+def do(lake: Lake, number: int, place: Path) -> None:
+    """Do the job of a number; done again, it changes nothing."""
+    _JOBS[kind_of(number)](lake, number, place)
+
+
+def faults_of(lake: Lake, done: int, *, own: bool = True) -> list[str]:
+    """Return what a snapshot shows that it never may: rows of ``done`` jobs lost, or a half-written job.
+
+    A job after ``done`` may be there or not, but not in part. ``own`` asks about the jobs' own symbols too.
+    """
+    closes = lake.sql("SELECT close_price::BIGINT AS said FROM price_data WHERE symbol = 'BASE'")["said"]
+    revenues = lake.sql(
+        "SELECT revenue::BIGINT AS revenue FROM income_statements WHERE symbol = 'BASE' "
+        "ORDER BY version DESC LIMIT 1"
+    )["revenue"]
+    said = {*closes, *revenues}
+    wrong = []
+    if len(said) > 1 or len(closes) not in (0, len(BASE_DAYS)) or bool(len(closes)) != bool(len(revenues)):
+        wrong.append(f"half: BASE has {sorted(closes)} and revenue {list(revenues)}")
+    if max(said, default=0) < max((n + 1 for n in range(done + 1) if kind_of(n) == "migrate"), default=0):
+        wrong.append(f"lost: BASE says {said} after job {done}")
+    return wrong + (_faults_of_own(lake, done) if own else [])
+
+
+def _faults_of_own(lake: Lake, done: int) -> list[str]:
+    query = "SELECT symbol, count(*), min(close_price), max(close_price) FROM price_data GROUP BY symbol"
+    held = {symbol: rest for symbol, *rest in lake.sql(query).rows()}
+    wrong = []
+    for number in range(done + 2):
+        whole = [
+            held.get(symbol) == [len(OWN_DAYS), number + 1, number + 1] for symbol in own_symbols(number)
+        ]
+        none = [symbol not in held for symbol in own_symbols(number)]
+        if number <= done and not all(whole):
+            wrong.append(f"lost: of job {number} there is {[held.get(s) for s in own_symbols(number)]}")
+        elif not all(whole) and not all(none):
+            wrong.append(f"half: of job {number} there is {[held.get(s) for s in own_symbols(number)]}")
+    return wrong
+
+
+def work(lake_path: str, first: int, place: str) -> None:
+    """Do one job after the other until killed, saying which have begun and which are done."""
+    lake, number = fl.open(lake_path), first
+    while True:
+        sys.stdout.write(f"begin {number}\n")
+        sys.stdout.flush()
+        do(lake, number, Path(place))
+        sys.stdout.write(f"done {number}\n")
+        sys.stdout.flush()
+        number += 1
+
+
+def write(lake_path: str, seconds: float, place: str) -> None:
+    """Do jobs, and now and then a rollback, for some seconds; say how many of each."""
+    lake, until, number, rollbacks = fl.open(lake_path), time.monotonic() + seconds, 1, 0
+    while time.monotonic() < until:
+        if kind_of(number) == "vacuum":  # readers that opened a moment ago keep their files
+            lake.vacuum(retention_days=60 / 86400, dry_run=False)
+        else:
+            do(lake, number, Path(place))
+        if number % 7 == 0 and kind_of(number) in ("migrate", "fetch"):
+            lake.rollback()
+            rollbacks += 1
+        number += 1
+    sys.stdout.write(f"{number - 1} {rollbacks}\n")
+
+
+def read(lake_path: str, seconds: float) -> None:
+    """Open the lake again and again for some seconds and check it; print reads, then what was wrong."""
+    until, reads, wrong = time.monotonic() + seconds, 0, []
+    while time.monotonic() < until:
+        lake = fl.open(lake_path, create=False)
+        wrong += faults_of(lake, 0, own=False)
+        first = lake.sql("SELECT count(*), sum(close_price), max(recorded_at) FROM price_data").rows()
+        again = lake.sql("SELECT count(*), sum(close_price), max(recorded_at) FROM price_data").rows()
+        if first != again:
+            wrong.append(f"snapshot {lake.snapshot.id} changed from {first} to {again}")
+        reads += 1
+    sys.stdout.write("\n".join([str(reads), *wrong]) + "\n")
+
+
+if __name__ == "__main__":
+    verb, *rest = sys.argv[1:]
+    if verb == "work":
+        work(rest[0], int(rest[1]), rest[2])
+    elif verb == "write":
+        write(rest[0], float(rest[1]), rest[2])
+    else:
+        read(rest[0], float(rest[1]))

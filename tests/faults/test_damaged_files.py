@@ -1,0 +1,195 @@
+"""A file of a lake that was damaged, cut short or lost: named in one error, and nothing is lost by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import factorlab_lake as fl
+from factorlab_lake.errors import LakeDamaged
+from factorlab_lake.store import Lake
+from tests.support import SPLITS, assert_same_content, content, copy_of, table_rows, writing
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A sound lake, its backup and what it holds. Not to be changed."""
+
+    lake: Lake
+    backup: Path
+    content: dict[str, pl.DataFrame]
+
+
+def add_bars(lake: Lake, *symbols: str) -> None:
+    """Append one bar of 2020 for each symbol, each in a snapshot of its own."""
+    for symbol in symbols:
+        row = {"symbol": symbol, "date": date(2020, 1, 2), "close_price": 7.5, "year": 2020}
+        with writing(lake) as tx:
+            tx.append("price_data", table_rows("price_data", [row]))
+    lake.refresh()
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    """A lake of splits and three bars in three files, and its backup."""
+    place = tmp_path_factory.mktemp("kept")
+    lake = fl.open(place / "lake")
+    lake.load("splits", SPLITS)
+    add_bars(lake, "A", "B", "C")
+    lake.backup(place / "backup")
+    return Kept(lake, place / "backup", content(lake))
+
+
+def _bar_file(root: Path) -> Path:
+    return min((root / "price_data").rglob("*.parquet"))
+
+
+def _flip(place: float) -> Callable[[Path], Path]:
+    def damage(root: Path) -> Path:
+        file = _bar_file(root)
+        body = bytearray(file.read_bytes())
+        body[int(len(body) * place)] ^= 0x55
+        file.write_bytes(body)
+        return file
+
+    return damage
+
+
+def _lose(root: Path) -> Path:
+    file = _bar_file(root)
+    file.unlink()
+    return file
+
+
+def _entry(root: Path, version: int) -> Path:
+    return root / "price_data" / "_delta_log" / f"{version:020d}.json"
+
+
+def _cut(place: Callable[[Path], Path], size: int | None) -> Callable[[Path], Path]:
+    """Return what cuts a file off: to so many bytes, or after its first line."""
+
+    def damage(root: Path) -> Path:
+        file = place(root)
+        body = file.read_bytes()
+        file.write_bytes(body.splitlines(keepends=True)[0] if size is None else body[:size])
+        return file
+
+    return damage
+
+
+def _lose_entry(version: int) -> Callable[[Path], Path]:
+    def damage(root: Path) -> Path:
+        _entry(root, version).unlink()
+        return _entry(root, version)
+
+    return damage
+
+
+def _snapshot(snapshot: int) -> Callable[[Path], Path]:
+    return lambda root: root / "_lake" / "snapshots" / f"{snapshot:012d}.json"
+
+
+_DAMAGE = {
+    **{f"a byte flipped at {place:.0%}": _flip(place) for place in (0.0, 0.5, 0.999)},
+    "a lost data file": _lose,
+    "an empty log entry": _cut(lambda root: _entry(root, 2), 0),
+    "a log entry cut within a line": _cut(lambda root: _entry(root, 2), 30),
+    "a log entry cut between two lines": _cut(lambda root: _entry(root, 2), None),
+    "a lost log entry": _lose_entry(2),
+    "the newest log entry lost": _lose_entry(3),
+    "the newest snapshot cut short": _cut(_snapshot(4), 20),
+    "an earlier snapshot cut short": _cut(_snapshot(2), 20),
+    "an earlier snapshot empty": _cut(_snapshot(2), 0),
+}
+
+
+@pytest.mark.parametrize("damage", _DAMAGE.values(), ids=_DAMAGE)
+def test_the_file_at_fault_is_found_and_brought_back(
+    kept: Kept, tmp_path: Path, damage: Callable[[Path], Path]
+) -> None:
+    """`verify` names the very file; `repair` alone loses nothing; with a backup all is as it was."""
+    lake = copy_of(kept.lake, tmp_path / "lake")
+    file = damage(lake.path)
+    place = file.relative_to(lake.path).as_posix()
+    assert [f.file for f in fl.verify(lake.path).findings] == [place]
+    alone = fl.repair(lake.path)
+    assert (alone.repaired, [f.file for f in alone.findings]) == ([], [place])
+    report = fl.repair(lake.path, backup=kept.backup)
+    assert report.clean
+    assert report.repaired[0] == (place, f"brought back from {kept.backup}")
+    assert fl.verify(lake.path, deep=True).clean
+    assert_same_content(content(fl.open(lake.path, create=False)), kept.content)
+    assert file.read_bytes() == (kept.lake.path / place).read_bytes()
+
+
+@pytest.mark.parametrize("damage", [_lose, _flip(0.5)], ids=["lost", "flipped"])
+def test_a_question_names_the_data_file_that_cannot_be_read(
+    kept: Kept, tmp_path: Path, damage: Callable[[Path], Path]
+) -> None:
+    """The error says which file, and how to bring it back."""
+    lake = copy_of(kept.lake, tmp_path / "lake")
+    file = damage(lake.path)
+    with pytest.raises(LakeDamaged, match="repair --from BACKUP") as caught:
+        lake.sql("SELECT * FROM price_data")
+    assert caught.value.facts == {"path": str(file)}
+    with pytest.raises(LakeDamaged, match="repair --from BACKUP") as caught, writing(lake) as tx:
+        tx.read("price_data")
+    assert caught.value.facts == {"path": str(file)}
+
+
+@pytest.mark.parametrize("name", [n for n in _DAMAGE if "log entry" in n])
+def test_a_damaged_log_stops_a_writer_before_anything_is_lost(kept: Kept, tmp_path: Path, name: str) -> None:
+    """A writer refuses to go on from such a log, names the entry, and readers still have every row."""
+    lake = copy_of(kept.lake, tmp_path / "lake")
+    file = _DAMAGE[name](lake.path)
+    with pytest.raises(LakeDamaged, match="repair --from BACKUP") as caught:
+        add_bars(lake, "D")
+    assert caught.value.facts == {"path": str(file)}
+    assert_same_content(content(fl.open(lake.path, create=False)), kept.content)
+    fl.repair(lake.path, backup=kept.backup)
+    add_bars(lake, "D")
+    symbols = lake.sql("SELECT symbol FROM price_data ORDER BY symbol")["symbol"].to_list()
+    assert symbols == ["A", "B", "C", "D"]
+    assert fl.verify(lake.path, deep=True).clean
+
+
+def test_the_torn_end_of_a_change_that_was_never_committed_is_removed(kept: Kept, tmp_path: Path) -> None:
+    """A log entry that no snapshot names and that was cut off by a power cut goes without a backup."""
+    lake = copy_of(kept.lake, tmp_path / "lake")
+    _entry(lake.path, 4).write_text('{"commitInfo":{"time')
+    with pytest.raises(LakeDamaged, match=_entry(lake.path, 4).name):
+        add_bars(lake, "D")
+    assert next(what for what, _ in fl.repair(lake.path).repaired) == f"price_data/_delta_log/{4:020d}.json"
+    assert_same_content(content(fl.open(lake.path, create=False)), kept.content)
+    add_bars(lake, "D")
+    assert fl.verify(lake.path, deep=True).clean
+
+
+def test_a_damaged_lake_never_spoils_its_backup(kept: Kept, tmp_path: Path) -> None:
+    """A new backup of a damaged lake stops at the file at fault, and an old one stays what it was."""
+    lake = copy_of(kept.lake, tmp_path / "lake")
+    file = _flip(0.5)(lake.path)
+    with pytest.raises(LakeDamaged, match="checksum") as caught:
+        lake.backup(tmp_path / "new")
+    assert caught.value.facts == {"path": str(file)}
+    _cut(lambda root: _entry(root, 2), None)(lake.path)
+    with pytest.raises(LakeDamaged, match="not what the backup has"):
+        lake.backup(kept.backup)
+    assert fl.verify(kept.backup, deep=True).clean
+
+
+def test_a_wrong_list_is_derived_anew(kept: Kept, tmp_path: Path) -> None:
+    """A file list that can be read but does not say what the log says is found, and put right alone."""
+    lake = copy_of(kept.lake, tmp_path / "lake")
+    listed = lake.path / "_lake" / "files" / "price_data-3.json"
+    sound = listed.read_bytes()
+    listed.write_bytes(sound.replace(b'"A"', b'"X"'))
+    [finding] = fl.verify(lake.path).findings
+    assert (finding.file, finding.kind) == ("_lake/files/price_data-3.json", "list")
+    assert fl.repair(lake.path).clean
+    assert listed.read_bytes() == sound

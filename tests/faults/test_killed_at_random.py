@@ -1,0 +1,75 @@
+"""Migrations, fetches, compactions, vacuums and backups killed with SIGKILL at random moments.
+
+``FACTORLAB_SOAK_KILLS=100`` says how often; the default is short. The counts go to the test's output.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import factorlab_lake as fl
+from tests.faults.jobs import KINDS, faults_of, kind_of
+from tests.support import ROOT, assert_same_content, content
+
+KILLS = int(os.environ.get("FACTORLAB_SOAK_KILLS", "4"))
+_MOST_BEGUN, _LONGEST_S = 3, 0.4  # jobs begun before a kill, and how long after the last of them at most
+
+
+def _killed(lake: Path, first: int, place: Path, dice: random.Random) -> list[str]:
+    """Start the jobs from a number on and kill them at a random moment; return what they said."""
+    command = [sys.executable, "-m", "tests.faults.jobs", "work", str(lake), str(first), str(place)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as jobs:
+        assert jobs.stdout is not None
+        begun, said = dice.randint(1, _MOST_BEGUN), [""]
+        while sum(line.startswith("begin") for line in said) < begun and (line := jobs.stdout.readline()):
+            said.append(line)
+        try:
+            jobs.wait(dice.uniform(0, _LONGEST_S))
+        except subprocess.TimeoutExpired:
+            jobs.kill()
+        said += jobs.stdout.readlines()
+    assert jobs.returncode == -signal.SIGKILL, "the jobs ended by themselves"
+    return said
+
+
+def test_kills_at_random_moments_lose_nothing_and_show_no_half(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After each kill all that was said to be done is there, and what was being done is there whole or not.
+
+    The next process goes on by itself; at the end every check finds the lake whole, and its backup too.
+    """
+    path, dice, done = tmp_path / "lake", random.Random(23), -1
+    counts: Counter[str] = Counter()
+    during: Counter[str] = Counter()
+    fl.open(path)
+    for _ in range(KILLS):
+        said = _killed(path, done + 1, tmp_path, dice)
+        finished = [int(line.split()[1]) for line in said if line.startswith("done") and line.endswith("\n")]
+        done = max([done, *finished])
+        during[kind_of(done + 1)] += 1
+        wrong = faults_of(fl.open(path, create=False), done)
+        counts.update(fault.partition(":")[0] for fault in wrong)
+        assert not wrong
+    shutil.rmtree(tmp_path / "again", ignore_errors=True)
+    lake = fl.open(path, create=False)
+    lake.compact()  # a writer, which tidies up by itself
+    lake.backup(tmp_path / "backup")
+    repairs = 0 if lake.verify(deep=True).clean else 1
+    assert_same_content(content(fl.restore(tmp_path / "backup", tmp_path / "again")), content(lake))
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n{KILLS} kills during {dict(during)}, {done + 1} jobs done: {counts['lost']} committed jobs "
+            f"lost, {counts['half']} half-written jobs seen, {repairs} repairs by hand\n"
+        )
+    assert set(during) <= set(KINDS)
+    assert repairs == 0

@@ -1,0 +1,173 @@
+"""Compaction, vacuum, backup and restore killed between any two of their steps, in a process of their own.
+
+``FACTORLAB_EVERY_STEP=1`` kills before each step instead of before some.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import factorlab_lake as fl
+from factorlab_lake.errors import NotFound
+from factorlab_lake.store import Lake
+from tests.support import SPLITS, assert_same_content, content, copy_of, run_python, table_rows, writing
+
+_EVERY = os.environ.get("FACTORLAB_EVERY_STEP") == "1"
+
+# Kills the process before its n-th step of these kinds; ends with 0 when there are fewer.
+_DYING = """
+import os, pathlib, signal, sys
+from factorlab_lake.lake import delta
+import factorlab_lake as fl
+
+left = int(sys.argv[2])
+
+def dying(owner, name):
+    real = getattr(owner, name)
+    def call(*args, **kwargs):
+        global left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*args, **kwargs)
+    setattr(owner, name, call)
+
+for name in ('append', 'replace', 'restore'):
+    dying(delta, name)
+for name in ('replace', 'unlink', 'mkdir'):
+    dying(pathlib.Path, name)
+"""
+_OPEN = "lake = fl.open(sys.argv[1], create=False)\n"
+_COMPACT = _DYING + _OPEN + "lake.compact()\n"
+_VACUUM = _DYING + _OPEN + "lake.vacuum(retention_days=0, dry_run=False)\n"
+_BACKUP = _DYING + _OPEN + "lake.backup(sys.argv[3])\n"
+_RESTORE = _DYING + "fl.restore(sys.argv[1], sys.argv[3])\n"
+
+
+def _steps(*some: int) -> list[int]:
+    return list(range(120)) if _EVERY else list(some)
+
+
+def _killed(script: str, lake: Path, step: int, *more: object) -> bool:
+    """Run a script that is killed before a step; say whether it had so many."""
+    done = run_python(script, lake, step, *more)
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    assert _EVERY or done.returncode, "fewer steps than the test expects"
+    return done.returncode != 0
+
+
+@pytest.fixture(scope="module")
+def fragmented(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake of splits and of bars in two years, three files each; its third snapshot is pinned."""
+    lake = fl.open(tmp_path_factory.mktemp("fragmented") / "lake")
+    lake.load("splits", SPLITS)
+    for symbol in ("C", "A", "B"):
+        rows = [
+            {
+                "symbol": symbol,
+                "date": datetime(year, 1, 2, tzinfo=UTC).date(),
+                "close_price": 1.5,
+                "year": year,
+            }
+            for year in (2019, 2020)
+        ]
+        with writing(lake) as tx:
+            tx.append("price_data", table_rows("price_data", rows))
+    lake.refresh().at(3).pin("third")
+    return lake
+
+
+@pytest.fixture(scope="module")
+def held(fragmented: Lake) -> dict[str, pl.DataFrame]:
+    """What that lake holds."""
+    return content(fragmented)
+
+
+def _assert_sound(lake: Lake, held: dict[str, pl.DataFrame]) -> None:
+    assert fl.verify(lake.path, deep=True).findings == []
+    assert_same_content(content(fl.open(lake.path, create=False)), held)
+    assert lake.at("third").sql("SELECT DISTINCT symbol FROM price_data ORDER BY 1").rows() == [
+        ("A",),
+        ("C",),
+    ]
+
+
+@pytest.mark.parametrize("step", _steps(0, 1, 3, 5))
+def test_a_killed_compaction_changes_no_row_and_the_next_one_completes_it(
+    fragmented: Lake, held: dict[str, pl.DataFrame], tmp_path: Path, step: int
+) -> None:
+    """Whichever step it does not come to, the rows are there, and the next run leaves one file a year."""
+    lake = copy_of(fragmented, tmp_path / "lake")
+    _killed(_COMPACT, lake.path, step)
+    _assert_sound(lake, held)
+    found = fl.open(lake.path)
+    found.compact()
+    assert dict(found.status().select("table", "files").rows())["price_data"] == 2
+    _assert_sound(found, held)
+
+
+@pytest.mark.parametrize("step", _steps(0, 2, 5, 7))
+def test_a_killed_vacuum_keeps_what_it_should_and_the_next_one_completes_it(
+    fragmented: Lake, held: dict[str, pl.DataFrame], tmp_path: Path, step: int
+) -> None:
+    """Kept snapshots stay whole at every step; those that go say so."""
+    lake = copy_of(fragmented, tmp_path / "lake")
+    lake.compact()
+    _killed(_VACUUM, lake.path, step)
+    _assert_sound(lake, held)
+    found = fl.open(lake.path)
+    found.vacuum(retention_days=0, dry_run=False)
+    assert found.vacuum(retention_days=0).files == []
+    assert [s.id for s in found.history() if not s.vacuumed] == [3, 5]
+    with pytest.raises(NotFound, match="vacuumed"):
+        found.at(4)
+    _assert_sound(found, held)
+
+
+@pytest.mark.parametrize("step", _steps(1, 4, 12, 20))
+def test_a_killed_backup_is_no_lake_or_a_whole_one_and_the_next_one_completes_it(
+    fragmented: Lake, held: dict[str, pl.DataFrame], tmp_path: Path, step: int
+) -> None:
+    """A first backup cut off cannot be taken for a lake; its next run brings what is missing."""
+    lake, place = copy_of(fragmented, tmp_path / "lake"), tmp_path / "backup"
+    if _killed(_BACKUP, lake.path, step, place) and not _EVERY:
+        with pytest.raises(NotFound):
+            fl.open(place, create=False)
+    lake.backup(place)
+    _assert_sound(fl.open(place, create=False), held)
+
+
+@pytest.mark.parametrize("step", _steps(0, 2, 4))
+def test_a_killed_further_backup_leaves_the_one_before(
+    fragmented: Lake, held: dict[str, pl.DataFrame], tmp_path: Path, step: int
+) -> None:
+    """Cut off on the way to a newer snapshot, the backup still shows the older one, whole."""
+    lake, place = copy_of(fragmented, tmp_path / "lake"), tmp_path / "backup"
+    lake.backup(place)
+    lake.compact()
+    _killed(_BACKUP, lake.path, step, place)
+    _assert_sound(fl.open(place, create=False), held)
+    lake.backup(place)
+    found = fl.open(place, create=False)
+    assert found.snapshot == lake.snapshot
+    _assert_sound(found, held)
+
+
+@pytest.mark.parametrize("step", _steps(3, 25))
+def test_a_killed_restore_is_completed_by_the_next_one(
+    fragmented: Lake, held: dict[str, pl.DataFrame], tmp_path: Path, step: int
+) -> None:
+    """The same command again ends with the whole lake, which can be written to."""
+    backup, place = tmp_path / "backup", tmp_path / "restored"
+    fragmented.backup(backup)
+    _killed(_RESTORE, backup, step, place)
+    if not _EVERY or not (place / "_lake" / "lake.json").exists():
+        restored = fl.restore(backup, place)
+        _assert_sound(restored, held)
+        restored.compact()

@@ -1,0 +1,110 @@
+"""A disk that is full, and a folder that cannot be written to: one clear error, and nothing is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import factorlab_lake as fl
+from factorlab_lake.errors import WriteFailed
+from factorlab_lake.store import Lake
+from tests.support import SPLITS, assert_same_content, content, copy_of
+
+CHANGES: dict[str, Callable[[Lake], object]] = {
+    "load": lambda lake: lake.load("dividends", {"symbol": ["X"], "date": ["2020-01-02"], "dividend": [1.0]}),
+    "load more": lambda lake: lake.load(
+        "splits", {"symbol": ["X"], "date": ["2020-01-02"], "numerator": [2], "denominator": [1]}
+    ),
+    "rollback": lambda lake: lake.rollback(1),
+    "pin": lambda lake: lake.pin("name"),
+    "vacuum": lambda lake: lake.vacuum(retention_days=0, dry_run=False),
+    "repair": lambda lake: lake.repair(),
+}
+
+
+def _mount(*arguments: str | Path) -> bool:
+    return subprocess.run(["mount", *arguments], capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 4 MB of its own."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if os.name != "posix" or os.geteuid() != 0 or not _mount("-t", "tmpfs", "-o", "size=4m", "tmpfs", place):
+        pytest.skip("NOT TESTED: a full disk and a read-only one, since only root may mount them")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+@pytest.fixture
+def lake(disk: Path, tmp_path: Path) -> Lake:
+    """A lake of two snapshots on the small disk."""
+    made = fl.open(tmp_path / "made")
+    made.load("splits", SPLITS)
+    made.load("splits", {"symbol": ["Y"], "date": ["2020-01-02"], "numerator": [2], "denominator": [1]})
+    (made.path / "lake.duckdb").unlink()
+    return copy_of(made, disk / "lake")
+
+
+def _fill(disk: Path) -> Path:
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as handle, contextlib.suppress(OSError):
+        while handle.write(b"x" * 4096):
+            pass
+    return ballast
+
+
+@pytest.mark.parametrize("name", [n for n in CHANGES if n not in ("repair", "vacuum")])
+def test_a_full_disk_stops_a_change_and_loses_nothing(lake: Lake, disk: Path, name: str) -> None:
+    """The error names the file and says to free space; all is there, and afterwards the change works."""
+    before, snapshot = content(lake), lake.snapshot
+    ballast = _fill(disk)
+    with pytest.raises(WriteFailed, match=r"No space left on device.*Free some space") as caught:
+        CHANGES[name](lake)
+    assert caught.value.facts["path"].startswith(str(lake.path))
+    found = fl.open(lake.path, create=False)
+    assert found.snapshot == snapshot
+    assert_same_content(content(found), before)
+    ballast.unlink()
+    CHANGES[name](fl.open(lake.path))
+    assert fl.verify(lake.path, deep=True).clean
+
+
+def test_a_backup_to_a_full_disk_goes_on_when_there_is_room(lake: Lake, disk: Path, tmp_path: Path) -> None:
+    """Cut off by a full disk it is no lake yet; the next run completes it."""
+    away = copy_of(lake, tmp_path / "away")
+    ballast = _fill(disk)
+    with pytest.raises(WriteFailed, match="Free some space"):
+        away.backup(disk / "backup")
+    ballast.unlink()
+    away.backup(disk / "backup")
+    assert_same_content(content(fl.open(disk / "backup", create=False)), content(away))
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_read_only_folder_is_read_and_refuses_changes(lake: Lake, disk: Path, name: str) -> None:
+    """Every question is answered; a change is one error that says what to do."""
+    before = content(lake)
+    assert _mount("-o", "remount,ro", disk)
+    found = fl.open(lake.path, create=False)
+    with pytest.raises(WriteFailed, match=r"Read-only file system.*make its folder writable"):
+        CHANGES[name](found)
+    assert_same_content(content(found), before)
+    assert fl.verify(lake.path, deep=True).clean
+
+
+def test_a_read_only_lake_can_be_backed_up_and_restored(lake: Lake, disk: Path, tmp_path: Path) -> None:
+    """What the error recommends works."""
+    assert _mount("-o", "remount,ro", disk)
+    fl.open(lake.path).backup(tmp_path / "backup")
+    restored = fl.restore(tmp_path / "backup", tmp_path / "restored")
+    CHANGES["load"](restored)
+    assert restored.snapshot.id == lake.snapshot.id + 1
