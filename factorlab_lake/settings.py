@@ -22,6 +22,7 @@ class Settings(BaseSettings):
     ``lake``: folder of the lake the command line works on (``FACTORLAB_LAKE``).
     ``availability``: from which day on filings may be used, ``close``, ``same_day`` or a lag in days, where
     a lake is opened without saying so (``FACTORLAB_AVAILABILITY``).
+    ``query_statistics``: whether what a lake is asked is noted in its folder, without values.
     ``pool_size``, ``pool_overflow``: connections to a shared server that are kept, and made besides while
     those are busy. ``pool_wait_s``: how long a question waits for one. ``statement_timeout_s``: how long the
     server works on one.
@@ -33,6 +34,7 @@ class Settings(BaseSettings):
 
     lake: Path = Path("data/lake")
     availability: str = "close"
+    query_statistics: bool = False
     pool_size: int = Field(1, ge=0)
     pool_overflow: int = Field(7, ge=0)
     pool_wait_s: float = Field(30.0, gt=0)

@@ -17,6 +17,8 @@ from factorlab_lake.lake import snapshots
 from factorlab_lake.lake.files import files_of
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.snapshots import Snapshot
+from factorlab_lake.ops.oversight import Oversight
+from factorlab_lake.ops.statistics import session_kind
 from factorlab_lake.query.arguments import DateLike, to_date, to_symbols
 from factorlab_lake.query.availability import CLOSE, Availability, AvailabilityRule, to_rule
 from factorlab_lake.query.questions import Questions
@@ -80,7 +82,7 @@ def restore(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> Lake:
     return open_lake(to, create=False)
 
 
-class Lake(Intake, Upkeep, Questions):
+class Lake(Intake, Oversight, Upkeep, Questions):
     """A lake at one snapshot. After a change made through this object it is at the new one.
 
     Changes by other processes show after :meth:`refresh`; until then every answer is of one snapshot.
@@ -111,7 +113,7 @@ class Lake(Intake, Upkeep, Questions):
     @cached_property
     def session(self) -> Session:
         """The DuckDB session on this lake's snapshot."""
-        return Session(self._layout, self.snapshot, availability=self._rule)
+        return session_kind()(self._layout, self.snapshot, availability=self._rule)
 
     def refresh(self) -> Lake:
         """Move to the newest snapshot and return this lake."""

@@ -10,6 +10,7 @@ from factorlab_lake.cli.grids import caps, explain, factors, lookahead, ttm
 from factorlab_lake.cli.reading import export, history, prices, quarters, ratios, sql, statements, status
 from factorlab_lake.cli.sharing import sync
 from factorlab_lake.cli.upkeep import backup, compact, diff, pin, repair, restore, vacuum, verify
+from factorlab_lake.cli.watching import coverage, freshness, quality, report
 
 __all__ = ["app"]
 
@@ -35,6 +36,10 @@ for command in (
     sql,
     export,
     sync,
+    coverage,
+    freshness,
+    quality,
+    report,
     diff,
     pin,
     compact,

@@ -15,7 +15,7 @@ from factorlab_lake.fetch.provider import Offer, Period, Request
 from factorlab_lake.ingest.held import Held, Past
 from factorlab_lake.ingest.policy import DEFAULT, FetchPolicy
 
-__all__ = ["due", "newest_settled"]
+__all__ = ["NEW_YORK", "due", "newest_settled", "next_report", "next_trading_day"]
 
 NEW_YORK = ZoneInfo("America/New_York")
 SETTLED = time(18)  # in New York: by then the day's bars are final
@@ -87,6 +87,23 @@ def newest_settled(now: datetime) -> datetime:
     return datetime.combine(day, SETTLED, NEW_YORK)
 
 
+def next_trading_day(day: date) -> date:
+    """Return the next day that may have bars; weekdays all count."""
+    following = day + timedelta(days=1)
+    while following.weekday() >= _SATURDAY:
+        following += timedelta(days=1)
+    return following
+
+
+def next_report(last: date, spacing_days: float) -> date:
+    """Return the first day on which a report may follow that of a period, at the company's own rhythm.
+
+    >>> next_report(date(2026, 9, 30), 91).isoformat()
+    '2027-01-09'
+    """
+    return last + timedelta(days=spacing_days + EARLIEST_REPORT_DAYS)
+
+
 def _days(asking: _Asking) -> Iterator[Request]:
     """Bars and other daily figures: those before what was asked for, and those since."""
     past, since = asking.past, asking.since
@@ -109,9 +126,8 @@ def _reports(asking: _Asking, period: Period) -> Iterator[Request]:
         if _days_ago(past, asking.now) >= policy.refresh_days:  # a fund, most likely: it has none
             yield asking.ask(asking.since)
         return
-    spacing = asking.held.spacing(asking.base.symbol, period)
-    next_report = past.last + timedelta(days=spacing + EARLIEST_REPORT_DAYS)
-    overdue = asking.now.astimezone(NEW_YORK).date() >= next_report
+    expected = next_report(past.last, asking.held.spacing(asking.base.symbol, period))
+    overdue = _day(asking.now) >= expected
     if _days_ago(past, asking.now) >= (policy.polling_days if overdue else policy.restatement_days):
         yield asking.ask(past.last - timedelta(days=RECENT_DAYS))
 
@@ -119,7 +135,7 @@ def _reports(asking: _Asking, period: Period) -> Iterator[Request]:
 def _whole(asking: _Asking) -> Iterator[Request]:
     """Splits, dividends, profiles: one answer tells all."""
     past = asking.past
-    if past is None or _days_ago(past, asking.now) >= asking.policy.refresh_days:
+    if past is None or _day(asking.now) >= asking.policy.refreshed(_day(past.fetched_at)):
         yield asking.ask(None)
 
 
@@ -128,4 +144,8 @@ def _reaches_further(since: date | None, past: Past) -> bool:
 
 
 def _days_ago(past: Past, now: datetime) -> int:
-    return (now.astimezone(NEW_YORK).date() - past.fetched_at.astimezone(NEW_YORK).date()).days
+    return (_day(now) - _day(past.fetched_at)).days
+
+
+def _day(moment: datetime) -> date:
+    return moment.astimezone(NEW_YORK).date()

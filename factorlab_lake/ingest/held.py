@@ -13,9 +13,9 @@ from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.transaction import read_files
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES
 
-__all__ = ["Held", "Past", "held_of"]
+__all__ = ["USUAL_SPACING_DAYS", "Held", "Past", "held_of", "spacings"]
 
-_USUAL_SPACING_DAYS = {"quarterly": 91, "annual": 365}
+USUAL_SPACING_DAYS = {"quarterly": 91, "annual": 365}
 _LAST_PERIODS = 5  # how many of the newest periods tell how far apart a company's reports are
 
 
@@ -46,7 +46,7 @@ class Held:
 
     def spacing(self, symbol: str, period: Period) -> float:
         """Return how many days lie between a company's reports of a period: 91 or 365 unless it shows."""
-        return self.spacing_days.get((symbol, period), _USUAL_SPACING_DAYS[period])
+        return self.spacing_days.get((symbol, period), USUAL_SPACING_DAYS[period])
 
 
 def held_of(layout: Layout, symbols: list[str], provider: str) -> Held:
@@ -63,7 +63,7 @@ def held_of(layout: Layout, symbols: list[str], provider: str) -> Held:
         columns=["symbol", "fiscal_period", "fiscal_date"],
     )
     known = good.filter(pl.col("keys_landed") > 0)["symbol"]
-    return Held(_pasts(good.with_columns(_asked())), _spacings(dates), frozenset(known))
+    return Held(_pasts(good.with_columns(_asked())), spacings(dates), frozenset(known))
 
 
 def _asked() -> list[pl.Expr]:
@@ -94,7 +94,7 @@ def _pasts(good: pl.DataFrame) -> dict[tuple[str, str, str | None], Past]:
     }
 
 
-def _spacings(dates: pl.DataFrame) -> dict[tuple[str, str], float]:
+def spacings(dates: pl.DataFrame) -> dict[tuple[str, str], float]:
     """Return the median distance of each symbol's newest reports: companies report quarters or half-years."""
     period = pl.when(pl.col("fiscal_period") == "FY").then(pl.lit("annual")).otherwise(pl.lit("quarterly"))
     newest = (

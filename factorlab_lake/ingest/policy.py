@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 __all__ = ["DEFAULT", "FetchPolicy"]
 
@@ -21,6 +22,10 @@ class FetchPolicy:
     restatement_days: int = 30
     refresh_days: int = 7
     everything: bool = False
+
+    def refreshed(self, asked: date) -> date:
+        """Return from which day on splits, dividends and profiles asked for on a day are asked for again."""
+        return asked + timedelta(days=self.refresh_days)
 
 
 DEFAULT = FetchPolicy()

@@ -10,7 +10,7 @@ from factorlab_lake.formulas.fragments import filled
 from factorlab_lake.query.generated import placeholders
 from factorlab_lake.schema import TABLES
 
-__all__ = ["FUNCTIONS", "KEPT", "names_in", "sql_text"]
+__all__ = ["FUNCTIONS", "KEPT", "mentioned", "names_in", "sql_text"]
 
 # In the order in which they build on each other.
 FUNCTIONS = (
@@ -62,6 +62,16 @@ def names_in(query: str) -> list[str]:
     text = query.lower()
     found = {*TABLES, *FUNCTIONS} if _CATALOG.search(text) else _closure(text)
     return [n for n in (*TABLES, *FUNCTIONS) if n in found]
+
+
+def mentioned(query: str) -> list[str]:
+    """Return the tables and functions that a query itself names, in a fixed order.
+
+    >>> mentioned("SELECT * FROM splits WHERE symbol = 'dividends'")
+    ['splits']
+    """
+    text = _NO_CODE.sub("", query.lower())
+    return sorted(_mentioned(text))
 
 
 def _closure(text: str) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from factorlab_lake.formulas.fragments import fragments, statement_periods
 from factorlab_lake.formulas.quoting import identifier, literal
+from factorlab_lake.formulas.row_rules import quality_score
 from factorlab_lake.schema import STATEMENT_TABLES, TABLES, TableSpec, line_items, table
 
 __all__ = ["placeholders"]
@@ -28,7 +29,8 @@ def _statement_select(statement_type: str) -> str:
     # Merging into an empty object drops the items that are NULL.
     return (
         f"SELECT {literal(statement_type)} AS statement_type, {attributes},\n"
-        f"       json_merge_patch('{{}}', to_json({{{items}}})) AS metrics\nFROM {identifier(spec.name)}"
+        f"       json_merge_patch('{{}}', to_json({{{items}}})) AS metrics,\n"
+        f"       {quality_score(statement_type)} AS data_quality_score\nFROM {identifier(spec.name)}"
     )
 
 

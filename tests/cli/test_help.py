@@ -17,6 +17,7 @@ EXPECTED = {
     "backup", "caps", "compact", "demo", "diff", "explain", "export", "factors", "fetch", "history", "init",
     "load", "lookahead", "migrate", "pin", "prices", "quarters", "ratios", "repair", "restore", "rollback",
     "sql", "statements", "status", "sync", "ttm", "vacuum", "validate", "verify",
+    "coverage", "freshness", "quality", "report",
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ statements run in whatever schema is first in the ``search_path``.
 
 from __future__ import annotations
 
+from factorlab_lake.formulas.row_rules import quality_score
 from factorlab_lake.schema import STATEMENT_TABLES, TABLES, Column, TableSpec, line_items
 from factorlab_lake.sync.postgres.availability import available
 from factorlab_lake.sync.postgres.quoting import identifier, identifiers, literal
@@ -66,10 +67,7 @@ def views() -> list[str]:
     selects = "\nUNION ALL\n".join(_statement_select(kind) for kind in STATEMENT_TABLES)
     statements = (
         "CREATE OR REPLACE VIEW financial_statements AS\n"
-        "SELECT s.*,\n"
-        "       CASE availability_basis WHEN 'accepted' THEN 1.0 WHEN 'filing_date' THEN 0.9 ELSE 0.7 END\n"
-        "       ::double precision AS data_quality_score,\n"
-        "       recorded_at AS created_at, recorded_at AS updated_at\n"
+        "SELECT s.*, recorded_at AS created_at, recorded_at AS updated_at\n"
         f"FROM (\n{selects}\n) AS s"
     )
     return [statements]
@@ -87,7 +85,8 @@ def _statement_select(kind: str) -> str:
     attributes = ", ".join(_attribute(spec, c.name) for c in spec.columns if not c.additive)
     return (
         f'SELECT {literal(kind)}::text COLLATE "C" AS statement_type, {attributes},\n'
-        f"       (SELECT jsonb_strip_nulls(to_jsonb(i)) FROM (SELECT {items}) AS i) AS metrics\n"
+        f"       (SELECT jsonb_strip_nulls(to_jsonb(i)) FROM (SELECT {items}) AS i) AS metrics,\n"
+        f"       {quality_score(kind)} AS data_quality_score\n"
         f"FROM {identifier(spec.name)} AS t"
     )
 

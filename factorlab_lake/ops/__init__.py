@@ -1,0 +1,1 @@
+"""Watching over a lake: freshness, coverage, quality, query statistics, and one page of them all."""

@@ -1,0 +1,37 @@
+-- coverage: what is held of each symbol and year, and what is missing in between
+-- Grain: one row per symbol, dataset (price, income, balance_sheet, cash_flow), period (quarterly, annual or NULL) and
+-- calendar year of the day or period end. `held` counts days or period ends, `missing` those between the first and
+-- the last that are not there. Ordered by symbol, dataset, period, year.
+{{missing_bars}},
+statements AS (
+    {{statement_dates}}
+),
+ends AS (
+    SELECT DISTINCT symbol, dataset, CASE WHEN fiscal_period = 'FY' THEN 'annual' ELSE 'quarterly' END AS period,
+           fiscal_date
+    FROM statements
+),
+steps AS (
+    SELECT *, fiscal_date - lag(fiscal_date) OVER reports AS days
+    FROM ends WINDOW reports AS (PARTITION BY symbol, dataset, period ORDER BY fiscal_date)
+),
+spaced AS (
+    SELECT *, greatest(median(days) OVER (PARTITION BY symbol, dataset, period),
+                       CASE period WHEN 'annual' THEN 350 ELSE 80 END) AS usual
+    FROM steps
+),
+days AS (
+    SELECT symbol, date, true AS there FROM price_data
+    UNION ALL
+    SELECT symbol, date, false FROM missing
+)
+SELECT symbol, 'price' AS dataset, NULL AS period, year(date)::INTEGER AS year,
+       count(*) FILTER (there) AS held, count(*) FILTER (NOT there) AS missing,
+       min(date) FILTER (there) AS first_date, max(date) FILTER (there) AS last_date
+FROM days GROUP BY ALL
+UNION ALL
+SELECT symbol, dataset, period, year(fiscal_date)::INTEGER, count(*),
+       coalesce(sum(CASE WHEN days > 1.5 * usual THEN round(days / usual) - 1 END), 0)::BIGINT,
+       min(fiscal_date), max(fiscal_date)
+FROM spaced GROUP BY ALL
+ORDER BY symbol, dataset, period NULLS LAST, year

@@ -1,0 +1,24 @@
+-- missing_bars: which bars are missing, as steps of a query that goes on with them
+-- Grain of `missing`: one row per symbol and day; `last_bar` is the bar's day before the gap. A market day is one on
+-- which at least half of the symbols traded that have bars before and after it, and at least two did.
+WITH spans AS (
+    SELECT symbol, min(date) AS first_day, max(date) AS last_day FROM price_data GROUP BY symbol
+),
+market_days AS (
+    SELECT c.date
+    FROM (SELECT date, count(*) AS traded FROM price_data GROUP BY date HAVING count(*) >= 2) c
+    JOIN spans s ON c.date BETWEEN s.first_day AND s.last_day
+    GROUP BY c.date, c.traded
+    HAVING 2 * c.traded >= count(*)
+),
+breaks AS (
+    SELECT symbol, date AS last_bar, lead(date) OVER (PARTITION BY symbol ORDER BY date) AS next_bar FROM price_data
+    QUALIFY next_bar - last_bar > 1
+),
+expected AS (
+    SELECT b.symbol, b.last_bar, d.date FROM breaks b JOIN market_days d ON d.date > b.last_bar AND d.date < b.next_bar
+    UNION
+    SELECT symbol, last_bar, day.d::DATE FROM breaks, unnest(range(last_bar + 1, next_bar, INTERVAL 1 DAY)) AS day (d)
+    WHERE next_bar - last_bar > 6 AND isodow(day.d) < 6
+),
+missing AS (SELECT * FROM expected)

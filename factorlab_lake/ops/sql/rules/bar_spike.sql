@@ -1,0 +1,18 @@
+-- bar_spike: a close far off its neighbours, which agree
+-- Grain: one row per symbol and day. Off by a quarter or more from the closes before and after, in one direction,
+-- while those two are within a tenth of each other; all three on one split basis.
+WITH steps AS (
+    SELECT symbol, date, close_price, lag(close_price) OVER days AS before, lead(close_price) OVER days AS after,
+           lag(split_basis_date) OVER days AS basis_before, split_basis_date,
+           lead(split_basis_date) OVER days AS basis_after
+    FROM price_data
+    WHERE close_price > 0
+    WINDOW days AS (PARTITION BY symbol ORDER BY date)
+)
+SELECT symbol, date, close_price AS value, (before + after) / 2 AS expected
+FROM steps
+WHERE abs(ln(after / before)) < ln(1.1)
+  AND least(abs(ln(close_price / before)), abs(ln(close_price / after))) >= ln(1.25)
+  AND (basis_before IS NOT DISTINCT FROM split_basis_date AND basis_after IS NOT DISTINCT FROM split_basis_date
+       OR NOT EXISTS (SELECT 1 FROM splits WHERE splits.symbol = steps.symbol
+                      AND splits.date BETWEEN steps.date - 10 AND steps.date + 10))

@@ -1,0 +1,23 @@
+-- scale_jump: revenue or a share count in thousands among units, or the other way round
+-- Grain: one row per symbol, fiscal period and item, by the newest version. Compared with the median of the four
+-- reports of the same length before and after; three are needed.
+WITH newest AS (
+    SELECT symbol, fiscal_date, fiscal_period, version, revenue,
+           weighted_average_shares_outstanding AS shares, fiscal_period = 'FY' AS yearly
+    FROM income_statements
+    QUALIFY row_number() OVER (PARTITION BY symbol, fiscal_date, fiscal_period ORDER BY version DESC) = 1
+),
+items AS (
+    SELECT * EXCLUDE (revenue, shares), 'revenue' AS item, revenue AS value FROM newest WHERE revenue > 0
+    UNION ALL
+    SELECT * EXCLUDE (revenue, shares), 'share count', shares FROM newest WHERE shares > 0
+),
+compared AS (
+    SELECT *, median(value) OVER around AS expected, count(value) OVER around AS others
+    FROM items
+    WINDOW around AS (PARTITION BY symbol, yearly, item ORDER BY fiscal_date
+                      ROWS BETWEEN 4 PRECEDING AND 4 FOLLOWING EXCLUDE CURRENT ROW)
+)
+SELECT symbol, fiscal_date AS date, fiscal_period, version, value, expected, item AS detail
+FROM compared
+WHERE others >= 3 AND (value > 200 * expected OR 200 * value < expected)

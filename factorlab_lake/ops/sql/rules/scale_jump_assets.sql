@@ -1,0 +1,16 @@
+-- scale_jump_assets: total assets in thousands among units, or the other way round
+-- Grain: one row per symbol and fiscal period, by the newest version; as scale_jump.
+WITH newest AS (
+    SELECT symbol, fiscal_date, fiscal_period, version, total_assets AS value FROM balance_sheets
+    WHERE total_assets > 0
+    QUALIFY row_number() OVER (PARTITION BY symbol, fiscal_date, fiscal_period ORDER BY version DESC) = 1
+),
+compared AS (
+    SELECT *, median(value) OVER around AS expected, count(value) OVER around AS others
+    FROM newest
+    WINDOW around AS (PARTITION BY symbol ORDER BY fiscal_date, fiscal_period
+                      ROWS BETWEEN 4 PRECEDING AND 4 FOLLOWING EXCLUDE CURRENT ROW)
+)
+SELECT symbol, fiscal_date AS date, fiscal_period, version, value, expected, 'total assets' AS detail
+FROM compared
+WHERE others >= 3 AND (value > 200 * expected OR 200 * value < expected)

@@ -1,0 +1,27 @@
+-- sum_of_quarters: fiscal years whose quarters add up to something else
+-- Grain: one row per symbol, fiscal year and item, of revenue and net income, by the newest version of each report.
+-- `value` is the sum, `expected` the year's own figure. A hundredth of the year's revenue is allowed.
+-- A net income of zero was not reported.
+WITH newest AS (
+    SELECT symbol, fiscal_date, fiscal_period, version, revenue, nullif(net_income, 0) AS net_income
+    FROM income_statements
+    QUALIFY row_number() OVER (PARTITION BY symbol, fiscal_date, fiscal_period ORDER BY version DESC) = 1
+),
+years AS (
+    SELECT y.symbol, y.fiscal_date, y.version, sum(q.revenue) AS revenue, sum(q.net_income) AS net_income,
+           any_value(y.revenue) AS year_revenue, any_value(y.net_income) AS year_net_income,
+           count(q.revenue) AS revenues, count(q.net_income) AS net_incomes
+    FROM newest y JOIN newest q ON q.symbol = y.symbol AND q.fiscal_period IN ('Q1', 'Q2', 'Q3', 'Q4')
+        AND q.fiscal_date > y.fiscal_date - 330 AND q.fiscal_date <= y.fiscal_date
+    WHERE y.fiscal_period = 'FY'
+    GROUP BY ALL
+    HAVING count(DISTINCT q.fiscal_period) = 4 AND count(*) = 4
+),
+items AS (
+    SELECT *, 'revenue' AS item, revenue AS value, year_revenue AS expected, revenues AS quarters FROM years
+    UNION ALL
+    SELECT *, 'net_income', net_income, year_net_income, net_incomes FROM years
+)
+SELECT symbol, fiscal_date AS date, 'FY' AS fiscal_period, version, value, expected, item AS detail
+FROM items
+WHERE quarters = 4 AND abs(value - expected) > 0.01 * greatest(abs(expected), coalesce(abs(year_revenue), 0))

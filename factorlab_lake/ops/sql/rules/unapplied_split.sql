@@ -1,0 +1,41 @@
+-- unapplied_split: steps in the price that no known split explains and that look like no news
+-- Grain: one row per symbol and day. Both the open and the close are a quarter or more off the close before, the next
+-- close does not return (nor is this a return from one wrong close), and the volume is below eight times its median
+-- of twenty days: after bad news ten times as many shares are traded as usually, on the first day after a
+-- spin-off or a special dividend few more.
+-- `value` is the step as a ratio, `expected` the one that splits between the two bars' split bases explain.
+WITH steps AS (
+    SELECT symbol, date, close_price, coalesce(nullif(open_price, 0), close_price) AS open_price, split_basis_date,
+           lag(close_price) OVER days AS before, lag(close_price, 2) OVER days AS earlier, lead(close_price) OVER days AS after,
+           lag(date) OVER days AS day_before, lag(split_basis_date) OVER days AS basis_before,
+           volume, median(volume) OVER (days ROWS BETWEEN 20 PRECEDING AND 1 PRECEDING) AS usual_volume
+    FROM price_data
+    WHERE close_price > 0
+    WINDOW days AS (PARTITION BY symbol ORDER BY date)
+),
+candidates AS (
+    SELECT * FROM steps
+    WHERE date - day_before <= 10 AND abs(ln(close_price / before)) >= ln(1.25)
+      AND coalesce(volume < 8 * usual_volume, true)
+),
+explained AS (
+    SELECT c.*, coalesce((
+        SELECT exp(sum(CASE WHEN s.date > c.basis_before THEN -1 ELSE 1 END * ln(s.numerator / s.denominator)))
+        FROM splits s
+        WHERE s.symbol = c.symbol AND s.date > least(c.basis_before, c.split_basis_date)
+          AND s.date <= greatest(c.basis_before, c.split_basis_date)), 1) AS explained_step
+    FROM candidates c
+)
+SELECT symbol, date, close_price / before AS value, explained_step AS expected,
+       coalesce('like a split of ' || (
+           SELECT min(n || ':' || d) FROM (VALUES (2, 1), (3, 1), (4, 1), (5, 1), (7, 1), (10, 1), (20, 1), (3, 2), (1, 2), (1, 5),
+                                                  (1, 10), (1, 20)) AS usual (n, d)
+           WHERE abs(ln(open_price / before / explained_step) + ln(n / d)) < 0.05),
+           CASE WHEN close_price < before * explained_step THEN 'like a distribution of ' ELSE 'a step up by ' END
+           || round(abs(100 * (1 - close_price / before / explained_step)))::INTEGER || ' % of the price'
+       ) AS detail
+FROM explained
+WHERE least(abs(ln(close_price / before / explained_step)), abs(ln(open_price / before / explained_step))) >= ln(1.25)
+  AND sign(ln(close_price / before / explained_step)) = sign(ln(open_price / before / explained_step))
+  AND coalesce(abs(ln(close_price / earlier)) > ln(1.15), true)
+  AND coalesce(abs(ln(after / close_price)) < abs(ln(close_price / before / explained_step)) / 2, true)
