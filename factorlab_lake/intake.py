@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from factorlab_lake.lake.layout import Layout
+from factorlab_lake.lake.snapshots import program_version
 from factorlab_lake.query.arguments import DateLike, to_date, to_symbols
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from factorlab_lake.ingest.fetch_report import FetchProgress, FetchReport
     from factorlab_lake.ingest.policy import FetchPolicy
 
-__all__ = ["Intake", "program_version"]
+__all__ = ["Intake"]
 
 
 class Intake:
@@ -74,12 +75,6 @@ class Intake:
 
     def _writable(self, verb: str) -> None:
         raise NotImplementedError
-
-
-def program_version() -> str:
-    """Return the version of this package, as snapshots note it."""
-    found: str = import_module("importlib.metadata").version("factorlab-lake")
-    return found
 
 
 def _wanted(

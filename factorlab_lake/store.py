@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.intake import Intake, program_version
+from factorlab_lake.intake import Intake
 from factorlab_lake.lake import layout as layouts
 from factorlab_lake.lake import snapshots
 from factorlab_lake.lake.files import files_of
 from factorlab_lake.lake.layout import Layout
-from factorlab_lake.lake.snapshots import Snapshot
+from factorlab_lake.lake.snapshots import Snapshot, program_version
 from factorlab_lake.ops.oversight import Oversight
 from factorlab_lake.ops.statistics import session_kind
 from factorlab_lake.query.arguments import DateLike, to_date, to_symbols

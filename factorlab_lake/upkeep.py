@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from factorlab_lake.lake import layout as layouts
 from factorlab_lake.lake import snapshots
 from factorlab_lake.lake.layout import Layout
-from factorlab_lake.lake.snapshots import Snapshot
+from factorlab_lake.lake.snapshots import Snapshot, program_version
 
 if TYPE_CHECKING:
     import polars as pl
@@ -114,7 +114,7 @@ class Upkeep:
         """
         self._writable("compact")
         report: CompactionReport = _part("compaction").compact(
-            self._layout, program_version=_program_version()
+            self._layout, program_version=program_version()
         )
         self._changed()
         return report
@@ -131,7 +131,7 @@ class Upkeep:
         self._writable("vacuum")
         report: VacuumReport = _part("vacuum").vacuum(
             self._layout,
-            program_version=_program_version(),
+            program_version=program_version(),
             retention_days=retention_days,
             dry_run=dry_run,
             now=now,
@@ -167,8 +167,3 @@ class Upkeep:
 def _part(name: str) -> Any:
     """Return a part of the lake layer; these are loaded when first used."""
     return import_module(f"factorlab_lake.lake.{name}")
-
-
-def _program_version() -> str:
-    found: str = import_module("importlib.metadata").version("factorlab-lake")
-    return found

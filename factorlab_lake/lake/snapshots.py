@@ -10,13 +10,25 @@ import json
 import os
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 from factorlab_lake.errors import InvalidInput, LakeDamaged, NotFound
 from factorlab_lake.lake import marks
 from factorlab_lake.lake.layout import Layout, write_atomically
 
-__all__ = ["Snapshot", "at", "history", "kept", "latest", "load", "path_of", "save", "stored"]
+__all__ = [
+    "Snapshot",
+    "at",
+    "history",
+    "kept",
+    "latest",
+    "load",
+    "path_of",
+    "program_version",
+    "save",
+    "stored",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,13 @@ class Snapshot:
     def time(self) -> datetime:
         """When it was taken (UTC)."""
         return datetime.fromisoformat(self.created_at)
+
+
+def program_version() -> str:
+    """Return the version of this package, as snapshots note it."""
+    # Loaded here: what reads the metadata takes a while, and only changes need it.
+    found: str = import_module("importlib.metadata").version("factorlab-lake")
+    return found
 
 
 _EMPTY = Snapshot(id=0, created_at="1970-01-01T00:00:00+00:00", reason="empty lake")
