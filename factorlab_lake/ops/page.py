@@ -156,7 +156,7 @@ def _revisions(session: Session) -> str:
 
 
 def _growth(layout: Layout, snapshot: Snapshot) -> str:
-    taken = [s for s in snapshots.history(layout) if s.id <= snapshot.id]
+    taken = [s for s in snapshots.history(layout) if s.id <= snapshot.id and not s.vacuumed]
     if not taken:
         return '<p class="soft">The lake is empty.</p>'
     step = -(-len(taken) // _MOST_POINTS)
