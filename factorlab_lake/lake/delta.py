@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.schema import PrimitiveType
 
 from factorlab_lake.errors import LakeDamaged, LakeError, WriteFailed
+from factorlab_lake.lake import log
 from factorlab_lake.lake.files import DataFile
 from factorlab_lake.lake.layout import write_atomically
 from factorlab_lake.schema import TableSpec
@@ -35,7 +35,6 @@ __all__ = [
     "append",
     "current_version",
     "list_files",
-    "log_fault",
     "open_table",
     "polars_schema",
     "replace",
@@ -113,23 +112,6 @@ def list_files(path: Path, spec: TableSpec, version: int) -> list[DataFile]:
     return [_data_file(row, spec) for row in actions.iter_rows(named=True)]
 
 
-def log_fault(entry: Path) -> str:
-    """Return what is wrong with an entry of a Delta log, or nothing.
-
-    An entry that was cut off between two lines still reads: whoever knows which files a version has
-    compares them.
-    """
-    try:
-        lines = entry.read_bytes().decode("utf-8").splitlines()
-        for line in lines:
-            json.loads(line)
-    except FileNotFoundError:
-        return "is missing"
-    except ValueError:
-        return "is cut short or damaged"
-    return "" if lines else "is empty"
-
-
 @contextmanager
 def _faults(path: Path, version: int | None = None) -> Iterator[None]:
     """Tell what the Delta library says as errors of this package, naming the file at fault."""
@@ -155,10 +137,10 @@ def _named(path: Path, said: str, version: int | None) -> LakeError:
         )
     if "LocalFileSystem" in said and (full := _refusal(path)):
         return full
-    there = [int(p.stem) for p in (path / "_delta_log").glob("*.json") if p.stem.isdigit()]
-    for number in range(max([*there, version or 0]) + 1):
-        entry = path / "_delta_log" / f"{number:020d}.json"
-        fault = log_fault(entry)
+    there = log.entries(path / "_delta_log")
+    newest = max([*map(log.number_of, there), version or 0])
+    for entry in sorted({*there, *log.replayed(path / "_delta_log", [newest])}):
+        fault = log.fault_of(entry)
         if fault:
             return LakeDamaged(
                 f"{entry} {fault}; `factorlab-lake repair --from BACKUP` puts it right.", path=str(entry)

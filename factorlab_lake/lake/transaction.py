@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from factorlab_lake.errors import LakeDamaged
-from factorlab_lake.lake import checksums, delta, files, snapshots
+from factorlab_lake.lake import checksums, delta, files, log, snapshots
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.lock import writing
 from factorlab_lake.lake.snapshots import Snapshot
@@ -227,8 +227,8 @@ def _record(current: Transaction, name: str, version: int) -> None:
     lost = [f for f in before if f.partition not in stays and f.path not in found]
     if lost and name not in current.restored:
         came = checksums.origin(current.layout, name, lost[0].path)
-        log = current.layout.table(name) / "_delta_log"
-        entry = log if came is None else log / f"{came:020d}.json"
+        folder = current.layout.table(name) / "_delta_log"
+        entry = folder if came is None else log.entry(folder, came)
         raise LakeDamaged(
             f"{entry} lost the file {lost[0].path}; `factorlab-lake repair --from BACKUP` puts it right. "
             "Nothing was changed.",
