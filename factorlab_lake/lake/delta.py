@@ -65,36 +65,28 @@ def current_version(path: Path) -> int:
 
 def append(path: Path, spec: TableSpec, frame: pl.DataFrame, reason: str) -> int:
     """Add rows and return the new version."""
-    with _faults(path):
-        _ensure(path, spec)
-        write_deltalake(
-            path,
-            _conform(spec, frame),
-            mode="append",
-            partition_by=[spec.partition_by] if spec.partition_by else None,
-            writer_properties=_writer(spec),
-            commit_properties=_why(reason),
-            post_commithook_properties=_KEEP_LOGS,
-        )
-    return open_table(path).version()
+    return _write(path, spec, frame, reason, mode="append")
 
 
 def replace(path: Path, spec: TableSpec, frame: pl.DataFrame, partitions: list[int], reason: str) -> int:
     """Replace the rows of the given partitions, or all rows of an unpartitioned table, in one commit."""
     predicate = f"{spec.partition_by} in ({', '.join(map(str, partitions))})" if spec.partition_by else None
+    return _write(path, spec, frame, reason, mode="overwrite", predicate=predicate)
+
+
+def _write(path: Path, spec: TableSpec, frame: pl.DataFrame, reason: str, **how: Any) -> int:
     with _faults(path):
-        _ensure(path, spec)
+        written = _ensure(path, spec)
         write_deltalake(
-            path,
+            written,
             _conform(spec, frame),
-            mode="overwrite",
-            predicate=predicate,
             partition_by=[spec.partition_by] if spec.partition_by else None,
             writer_properties=_writer(spec),
             commit_properties=_why(reason),
             post_commithook_properties=_KEEP_LOGS,
+            **how,
         )
-    return open_table(path).version()
+    return written.version()
 
 
 def restore(path: Path, version: int, reason: str) -> int:
@@ -102,7 +94,7 @@ def restore(path: Path, version: int, reason: str) -> int:
     found = open_table(path)
     with _faults(path, version):
         found.restore(version, commit_properties=_why(reason), post_commithook_properties=_KEEP_LOGS)
-    return open_table(path).version()
+    return found.version()
 
 
 def list_files(path: Path, spec: TableSpec, version: int) -> list[DataFile]:
@@ -184,16 +176,17 @@ def _data_file(row: dict[str, Any], spec: TableSpec) -> DataFile:
     )
 
 
-def _ensure(path: Path, spec: TableSpec) -> None:
+def _ensure(path: Path, spec: TableSpec) -> DeltaTable:
+    if DeltaTable.is_deltatable(str(path)):
+        return DeltaTable(path)
     fields = [Field(c.name, PrimitiveType(c.types.delta), nullable=c.role != "key") for c in spec.columns]
-    if not DeltaTable.is_deltatable(str(path)):
-        DeltaTable.create(
-            path,
-            Schema(fields),
-            partition_by=[spec.partition_by] if spec.partition_by else None,
-            name=spec.name,
-            description=spec.doc,
-        )
+    return DeltaTable.create(
+        path,
+        Schema(fields),
+        partition_by=[spec.partition_by] if spec.partition_by else None,
+        name=spec.name,
+        description=spec.doc,
+    )
 
 
 def _conform(spec: TableSpec, frame: pl.DataFrame) -> pl.DataFrame:
