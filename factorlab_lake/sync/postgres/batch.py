@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -12,9 +13,9 @@ import polars as pl
 from factorlab_lake.errors import LakeLocked
 from factorlab_lake.lake.delta import polars_schema
 from factorlab_lake.schema import TableSpec
-from factorlab_lake.sync.postgres.prefetch import ahead
 from factorlab_lake.sync.postgres.quoting import identifier, identifiers
 from factorlab_lake.sync.postgres.rows import fetched, where
+from factorlab_lake.sync.postgres.stream import send
 from factorlab_lake.sync.row_hash import hashed
 from factorlab_lake.sync.target import ROW_HASH, Batch, Digest, Recorded
 
@@ -109,8 +110,7 @@ class PostgresBatch:
     def copy(self, rows: Iterator[pl.DataFrame]) -> None:
         """Send rows into a batch that has none."""
         self.untouched = False  # to read them back is to read the table, which the verification does
-        for part in ahead(_as_sent(part, self.batch.spec) for part in rows):
-            self.cursor.adbc_ingest(self.batch.spec.name, part, mode="append")
+        send(self.cursor, self.batch.spec.name, (_as_sent(part, self.batch.spec) for part in rows))
 
     def upsert(self, rows: Iterator[pl.DataFrame]) -> None:
         """Send rows that are new or take the place of rows with the same key."""
@@ -153,15 +153,12 @@ class PostgresBatch:
 
     def _stage(self, name: str, rows: Iterator[pl.DataFrame], columns: str) -> bool:
         """Bring rows into a table of this transaction's own; say whether there were any."""
-        any_rows = False
-        for part in rows:
-            if not any_rows:
-                self._run(
-                    f"CREATE TEMP TABLE {name} ON COMMIT DROP AS SELECT {columns} FROM {self._table} LIMIT 0"
-                )
-            self.cursor.adbc_ingest(name, part, mode="append", temporary=True)
-            any_rows = True
-        return any_rows
+        first = next(rows, None)
+        if first is None:
+            return False
+        self._run(f"CREATE TEMP TABLE {name} ON COMMIT DROP AS SELECT {columns} FROM {self._table} LIMIT 0")
+        send(self.cursor, name, chain([first], rows), temporary=True)
+        return True
 
     def _run(self, statement: str) -> None:
         self.cursor.execute(statement)
