@@ -40,7 +40,7 @@ def send(cursor: Cursor, table: str, parts: Iterator[pl.DataFrame], *, temporary
 
 
 def _batches(parts: Iterator[pl.DataFrame], stopped: list[BaseException]) -> Iterator[RecordBatch]:
-    """Yield each part in the form the driver takes; keep what went wrong, of which it tells the text alone."""
+    """Yield each part as the driver takes it; keep what went wrong, of which it tells the text alone."""
     try:
         yield from map(_one_batch, parts)
     except BaseException as fault:
