@@ -17,13 +17,14 @@ from datetime import date
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self
-
-import polars as pl
+from typing import TYPE_CHECKING, Any, Self
 
 from benchmarks.peers import Peer
 from benchmarks.process import peak_mb
 from benchmarks.sources import Sources
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["Answering", "Cost"]
 
@@ -69,8 +70,8 @@ class Answering:
         """Return the last answer: one frame, or one for each type of statement."""
         with TemporaryDirectory() as folder:
             count = self._say("save", folder)
-            # As bytes, for the files go away.
-            return [pl.read_ipc(Path(folder, f"{i}.arrow").read_bytes()) for i in range(count)]
+            read = import_module("polars").read_ipc  # of bytes, for the files go away
+            return [read(Path(folder, f"{i}.arrow").read_bytes()) for i in range(count)]
 
     def _say(self, *command: Any) -> Any:
         assert self._process.stdin is not None
@@ -87,7 +88,8 @@ class _Asked:
     """The commands, inside the process. The peer opens its data when it is asked for the first time."""
 
     def __init__(self, module: str) -> None:
-        self._open = import_module(f"benchmarks.peers.{module}").Answers
+        place, _, name = module.partition(":")
+        self._open = getattr(import_module(f"benchmarks.peers.{place}"), name or "Answers")
         self._peer: Any = None
         self._answer: Any = None
 
@@ -123,9 +125,12 @@ def _dates(value: Any) -> Any:
 
 
 def _frames(answer: Any) -> list[pl.DataFrame]:
+    polars = import_module("polars")  # only now: what a peer does without takes none of its memory
     if isinstance(answer, list):
         return [frame for part in answer for frame in _frames(part)]
-    return [answer if isinstance(answer, pl.DataFrame) else pl.from_pandas(answer)]
+    if type(answer).__module__.startswith("pandas"):
+        return [polars.from_pandas(answer)]
+    return [polars.DataFrame(answer)]
 
 
 def _main(module: str) -> None:

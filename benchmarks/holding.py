@@ -3,50 +3,52 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import psycopg
+
+import factorlab_lake as fl
 from benchmarks.files import files_in
 from benchmarks.market import Market
 from benchmarks.options import Options
 from benchmarks.peers import PEERS
 from benchmarks.process import ran
 from benchmarks.sources import Sources
+from tests.sync.postgres_server import server
 
-__all__ = ["held"]
+__all__ = ["held", "serving"]
 
-_MADE = {"pandas": "parquet", "DuckDB, tables": "tables.duckdb", "ArcticDB": "arctic"}
+_COPIES = {"pandas": "parquet", "DuckDB, tables": "tables", "ArcticDB": "arctic"}  # by what makes them
 
 
 def held(made: Market, options: Options, stack: ExitStack) -> Sources:
     """Return where everybody finds the market; the server stops when the stack is left."""
     lake = made.lake.path
     made.lake.catalog()
-    copies = {name: _copy(name, lake, options) for name in _MADE if not PEERS[name].missing()}
-    return Sources(
-        str(lake),
-        files_in(lake),
-        tables=copies["DuckDB, tables"],
-        parquet=copies.get("pandas", ""),
-        arctic=copies.get("ArcticDB", ""),
-        url="" if PEERS["PostgreSQL"].missing() else _on_server(made, stack),
-    )
+    copies = {of: _copy(of, lake, options) for peer, of in _COPIES.items() if not PEERS[peer].missing()}
+    served = "" if PEERS["PostgreSQL"].missing() else stack.enter_context(serving(made.lake))
+    return Sources(str(lake), files_in(lake), url=served, **copies)
 
 
-def _copy(name: str, lake: Path, options: Options) -> str:
-    target = lake.with_name(f"{lake.name}-{_MADE[name]}")
+def _copy(of: str, lake: Path, options: Options) -> str:
+    target = lake.with_name(f"{lake.name}-{of}")
     done = target.with_name(f"{target.name}.done")
     if options.fresh or not done.exists():
         if target.is_dir():
             shutil.rmtree(target)
         target.unlink(missing_ok=True)
-        ran(f"benchmarks.peers.{PEERS[name].module}:make", lake, target)
+        ran(f"benchmarks.peers.making:{of}", lake, target)
         done.touch()
     return str(target)
 
 
-def _on_server(made: Market, stack: ExitStack) -> str:
-    """Start a server of our own and sync the market to it: tables with an index by symbol and day."""
-    postgres = PEERS["PostgreSQL"].load()
-    url: str = stack.enter_context(postgres.serving(made.lake))
-    return url
+@contextmanager
+def serving(lake: fl.Lake) -> Iterator[str]:
+    """Start a server, sync the lake to it, and do what a server does by itself within minutes of a load."""
+    with server() as running, running.database() as url:
+        lake.sync(url)
+        with psycopg.connect(url, autocommit=True) as con:
+            con.execute("VACUUM ANALYZE")
+        yield url

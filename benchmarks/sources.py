@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
-from benchmarks.files import Files
+__all__ = ["Files", "Sources"]
 
-__all__ = ["Sources"]
+Files: TypeAlias = dict[str, list[str]]  # the paths of Parquet files by table
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,7 @@ class Sources:
     """The lake, its Parquet files by table, and the copies made for others, empty where there are none."""
 
     lake: str
-    files: Files
+    files: Files = field(default_factory=dict)
     tables: str = ""  # a DuckDB file with tables of its own
     parquet: str = ""  # a folder of Parquet files for pyarrow
     arctic: str = ""  # a folder of ArcticDB

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 __all__ = ["PEERS", "Peer"]
 
@@ -25,10 +23,6 @@ class Peer:
     def missing(self) -> list[str]:
         """Return the libraries that are not installed."""
         return [name for name in self.needs if not _installed(name)]
-
-    def load(self) -> Any:
-        """Return the module."""
-        return import_module(f"{__name__}.{self.module}")
 
 
 PEERS = {

@@ -6,23 +6,17 @@ It is not installed by the project, for its licence (BSL); where it is installed
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import arcticdb
 import pandas as pd
-import polars as pl
 
-from benchmarks.files import files_in
 from benchmarks.peers import merge_asof
-from benchmarks.peers.flows import FLOWS
+from benchmarks.peers.flows import FLOWS, NEEDED
 from benchmarks.sources import Sources
-from factorlab_lake.schema import STATEMENT_TABLES, TABLES
+from factorlab_lake.schema import STATEMENT_TABLES
 
-__all__ = ["Answers", "make"]
-
-_NEEDED = ("price_data", *STATEMENT_TABLES.values())
-_INDEX = {"price_data": "date"} | dict.fromkeys(STATEMENT_TABLES.values(), "fiscal_date")
+__all__ = ["Answers"]
 
 
 class Answers:
@@ -30,7 +24,7 @@ class Answers:
 
     def __init__(self, sources: Sources) -> None:
         store = arcticdb.Arctic(f"lmdb://{sources.arctic}?map_size=20GB")
-        self._tables = {name: store[name] for name in (*_NEEDED, "splits")}
+        self._tables = {name: store[name] for name in NEEDED}
 
     def market_caps(self, symbols: list[str], dates: list[date]) -> pd.DataFrame:
         """Return symbol, date, market_cap."""
@@ -64,7 +58,7 @@ class Answers:
         return [self._one(name, symbol, (first, last)) for name in STATEMENT_TABLES.values()]
 
     def _one(self, name: str, symbol: str, span: tuple[date, date]) -> pd.DataFrame:
-        found = self._tables[name].read(symbol, date_range=_range(span)).data
+        found: pd.DataFrame = self._tables[name].read(symbol, date_range=_range(span)).data
         return found.reset_index().assign(symbol=symbol)
 
     def _read(
@@ -74,34 +68,12 @@ class Answers:
         span_ns = None if span is None else _range(span)
         asked = [arcticdb.ReadRequest(s, date_range=span_ns, columns=columns) for s in symbols]
         parts = self._tables[name].read_batch(asked)
-        rows = pd.concat({s: p.data for s, p in zip(symbols, parts, strict=True)}, names=["symbol"])
+        rows: pd.DataFrame = pd.concat(
+            {s: p.data for s, p in zip(symbols, parts, strict=True)}, names=["symbol"]
+        )
         rows = rows.reset_index()
         days = rows.select_dtypes("datetime").columns
         return rows.astype(dict.fromkeys(days, "datetime64[ms]"))
-
-
-def make(lake: str, target: str) -> None:
-    """Write a frame per symbol and table, from the lake's files; splits are few, and one frame."""
-    files = files_in(Path(lake))
-    store = arcticdb.Arctic(f"lmdb://{target}?map_size=20GB")
-    for name in _NEEDED:
-        library = store.create_library(name)
-        rows = pl.scan_parquet(files[name]).sort(TABLES[name].sort_by).collect()
-        for part in rows.partition_by("symbol", maintain_order=True):
-            library.write(part.item(0, "symbol"), _frame(part.drop("symbol"), _INDEX[name]))
-    splits = pl.read_parquet(files["splits"]).sort("symbol")
-    store.create_library("splits").write(
-        "all", _frame(splits.select("symbol", "date", "numerator", "denominator"))
-    )
-
-
-def _frame(rows: pl.DataFrame, index: str = "") -> pd.DataFrame:
-    """Return rows as ArcticDB takes them: days as times, texts as Python's own."""
-    empty = [c for c in rows.columns if rows[c].null_count() == rows.height]
-    frame = rows.drop(empty).with_columns(pl.col(pl.Date).cast(pl.Datetime("ns"))).to_pandas()
-    texts = [c for c in frame.columns if frame[c].dtype == "str"]
-    frame = frame.astype(dict.fromkeys(texts, object))
-    return frame.set_index(index) if index else frame
 
 
 def _range(span: tuple[date, date]) -> tuple[Any, Any]:

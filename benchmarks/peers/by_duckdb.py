@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import duckdb
 
-from benchmarks.peers.plain_sql import NEEDED, PlainSql
+from benchmarks.peers.flows import NEEDED
+from benchmarks.peers.plain_sql import PlainSql
 from benchmarks.sources import Sources
 
 __all__ = ["Answers"]

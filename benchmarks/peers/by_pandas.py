@@ -7,21 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import polars as pl
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 
-from benchmarks.files import files_in
 from benchmarks.peers import merge_asof
-from benchmarks.peers.flows import FLOWS
-from benchmarks.peers.plain_sql import NEEDED
+from benchmarks.peers.flows import FLOWS, NEEDED
 from benchmarks.sources import Sources
 from factorlab_lake.schema import STATEMENT_TABLES
 
-__all__ = ["Answers", "make"]
-
-_ROW_GROUP = 131_072  # as in the lake's files
+__all__ = ["Answers"]
 
 
 class Answers:
@@ -70,17 +64,6 @@ class Answers:
             self._tables[name].to_table(columns=columns, filter=wanted).to_pandas(date_as_object=False)
         )
         return found
-
-
-def make(lake: str, target: str) -> None:
-    """Write the same files with plain texts: pyarrow has no filter on the views of texts that Delta wrote."""
-    for name in NEEDED:
-        for path in files_in(Path(lake))[name]:
-            copy = Path(target, name, *Path(path).relative_to(Path(lake, name)).parts)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            rows = pl.read_parquet(path, hive_partitioning=False)
-            plain = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
-            pq.write_table(plain, copy, compression="zstd", row_group_size=_ROW_GROUP)
 
 
 def _of(symbols: list[str]) -> Any:

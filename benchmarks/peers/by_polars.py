@@ -6,9 +6,8 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from benchmarks.files import Files
 from benchmarks.peers.flows import FLOWS
-from benchmarks.sources import Sources
+from benchmarks.sources import Files, Sources
 from factorlab_lake.schema import STATEMENT_TABLES
 
 __all__ = ["Answers"]

@@ -5,8 +5,6 @@ The time of a processor and the memory are those of the client alone; the server
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,12 +12,10 @@ from typing import Any
 import polars as pl
 import psycopg
 
-import factorlab_lake as fl
 from benchmarks.sources import Sources
 from factorlab_lake.schema import STATEMENT_TABLES
-from tests.sync.postgres_server import server
 
-__all__ = ["Answers", "serving"]
+__all__ = ["Answers"]
 
 _CAPS = Path(__file__).resolve().parent / "sql" / "market_caps_postgres.sql"
 
@@ -54,13 +50,3 @@ class Answers:
             return pl.DataFrame(
                 cursor.fetchall(), schema=names, orient="row", infer_schema_length=None, strict=False
             )
-
-
-@contextmanager
-def serving(lake: fl.Lake) -> Iterator[str]:
-    """Start a server, sync the lake to it, and do what a server does by itself within minutes of a load."""
-    with server() as running, running.database() as url:
-        lake.sync(url)
-        with psycopg.connect(url, autocommit=True) as con:
-            con.execute("VACUUM ANALYZE")
-        yield url

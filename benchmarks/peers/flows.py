@@ -1,11 +1,12 @@
-"""The flows of a statement type that are summed over twelve months, under the names the sums have."""
+"""The tables that are needed, and the flows summed over twelve months under the names that the sums have."""
 
 from __future__ import annotations
 
 from factorlab_lake.schema import STATEMENT_TABLES, line_items
 
-__all__ = ["FLOWS"]
+__all__ = ["FLOWS", "NEEDED"]
 
+NEEDED = ("price_data", "splits", *STATEMENT_TABLES.values())
 _KINDS = ("income", "cash_flow")
 
 

@@ -13,9 +13,8 @@ from arro3.core import Table
 from benchmarks.peers.flows import FLOWS
 from factorlab_lake.schema import STATEMENT_TABLES
 
-__all__ = ["NEEDED", "PlainSql", "to_polars"]
+__all__ = ["PlainSql", "to_polars"]
 
-NEEDED = ("price_data", "splits", *STATEMENT_TABLES.values())
 _SQL = Path(__file__).resolve().parent / "sql"
 
 
