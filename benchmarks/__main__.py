@@ -16,7 +16,7 @@ from benchmarks.results import Row, as_json, show, write
 
 __all__ = ["NAMES", "main"]
 
-NAMES = ("migration", "cold_start", "old_way", "caps", "fetching", "shared", "sync")
+NAMES = ("migration", "cold_start", "old_way", "questions", "fetching", "shared", "sync")
 _HERE = Path(__file__).resolve().parent
 
 

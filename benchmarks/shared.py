@@ -10,7 +10,7 @@ import psycopg
 
 import factorlab_lake as fl
 from benchmarks.agreement import agreement
-from benchmarks.caps import month_ends
+from benchmarks.grids import month_ends
 from benchmarks.market import market
 from benchmarks.options import Options
 from benchmarks.results import Row, Target

@@ -45,7 +45,7 @@ QUESTIONS = {
     "sample cache, 2 symbols: caps at 12 month ends, opening the lake too": {OLD_WAY},
     "made-up cache, 2 symbols: caps at 12 month ends": {OLD_WAY},
     "made-up cache, 2 symbols: caps at 12 month ends, opening the lake too": {OLD_WAY},
-    "land bars, a year at a time": {""},
+    "land bars, 640 symbols at a time": {""},
     "land statements, a table at a time": {""},
     "market caps 12 x 24": CAPS_PEERS,
     "market caps 2 x 12": CAPS_PEERS,
