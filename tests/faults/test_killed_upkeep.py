@@ -98,7 +98,7 @@ def _assert_sound(lake: Lake, held: dict[str, pl.DataFrame]) -> None:
     ]
 
 
-@pytest.mark.parametrize("step", _steps(0, 1, 3, 5))
+@pytest.mark.parametrize("step", _steps(1, 5))
 def test_a_killed_compaction_changes_no_row_and_the_next_one_completes_it(
     fragmented: Lake, held: dict[str, pl.DataFrame], tmp_path: Path, step: int
 ) -> None:
@@ -112,7 +112,7 @@ def test_a_killed_compaction_changes_no_row_and_the_next_one_completes_it(
     _assert_sound(found, held)
 
 
-@pytest.mark.parametrize("step", _steps(0, 2, 5, 7))
+@pytest.mark.parametrize("step", _steps(2, 7))
 def test_a_killed_vacuum_keeps_what_it_should_and_the_next_one_completes_it(
     fragmented: Lake, held: dict[str, pl.DataFrame], tmp_path: Path, step: int
 ) -> None:
@@ -130,7 +130,7 @@ def test_a_killed_vacuum_keeps_what_it_should_and_the_next_one_completes_it(
     _assert_sound(found, held)
 
 
-@pytest.mark.parametrize("step", _steps(1, 4, 12, 20))
+@pytest.mark.parametrize("step", _steps(4, 20))
 def test_a_killed_backup_is_no_lake_or_a_whole_one_and_the_next_one_completes_it(
     fragmented: Lake, held: dict[str, pl.DataFrame], tmp_path: Path, step: int
 ) -> None:
@@ -143,7 +143,7 @@ def test_a_killed_backup_is_no_lake_or_a_whole_one_and_the_next_one_completes_it
     _assert_sound(fl.open(place, create=False), held)
 
 
-@pytest.mark.parametrize("step", _steps(0, 2, 4))
+@pytest.mark.parametrize("step", _steps(2))
 def test_a_killed_further_backup_leaves_the_one_before(
     fragmented: Lake, held: dict[str, pl.DataFrame], tmp_path: Path, step: int
 ) -> None:
@@ -159,7 +159,7 @@ def test_a_killed_further_backup_leaves_the_one_before(
     _assert_sound(found, held)
 
 
-@pytest.mark.parametrize("step", _steps(3, 25))
+@pytest.mark.parametrize("step", _steps(25))
 def test_a_killed_restore_is_completed_by_the_next_one(
     fragmented: Lake, held: dict[str, pl.DataFrame], tmp_path: Path, step: int
 ) -> None:
