@@ -140,9 +140,7 @@ def test_a_killed_backup_is_no_lake_or_a_whole_one_and_the_next_one_completes_it
     """A first backup cut off cannot be taken for a lake; its next run brings what is missing."""
     lake, place = copy_of(fragmented, tmp_path / "lake"), tmp_path / "backup"
     _kill("backup", _BACKUP, lake.path, step, place)
-    if (
-        step < _COUNTS["backup"] - 1
-    ):  # its identity is its last file, and what was written beside goes after it
+    if step < _COUNTS["backup"] - 1:  # its identity is renamed into place, and then it is done
         with pytest.raises(NotFound):
             fl.open(place, create=False)
     lake.backup(place)

@@ -35,4 +35,5 @@ def plan(con: duckdb.DuckDBPyConnection, query: str) -> str:
 if __name__ == "__main__":
     version, database, into = sys.argv[1:]
     assert duckdb.__version__.startswith(version), f"duckdb {duckdb.__version__} instead of {version}"
-    answer(Path(database), *json.load(sys.stdin), Path(into))
+    questions, planned = json.load(sys.stdin)
+    answer(Path(database), questions, planned, Path(into))
