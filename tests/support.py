@@ -42,6 +42,9 @@ CACHE_2021 = SAMPLE / "taken_2021-03-31"
 CACHE_DIRTY = SAMPLE / "dirty_2021-03-31"
 SPLITS = SAMPLE / "splits.csv"
 
+# `FACTORLAB_THOROUGH=1` tries every combination where a run without it tries some that cover each part.
+THOROUGH = os.environ.get("FACTORLAB_THOROUGH") == "1"
+
 FETCHED = datetime(2021, 3, 31, 22, tzinfo=UTC)
 EARLIER = datetime(2019, 12, 31, 22, tzinfo=UTC)
 LATER = datetime(2021, 6, 30, 22, tzinfo=UTC)
@@ -316,7 +319,7 @@ def examples(count: int) -> settings:
     return settings(max_examples=count * int(os.environ.get("HYPOTHESIS_SCALE", "1")))
 
 
-def run_python(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+def run_python(script: str, *arguments: object, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
     """Run a script in a Python of its own and return how it ended."""
     return subprocess.run(
         [sys.executable, "-c", script, *map(str, arguments)],
@@ -324,5 +327,5 @@ def run_python(script: str, *arguments: object) -> subprocess.CompletedProcess[s
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=timeout_s,
     )
