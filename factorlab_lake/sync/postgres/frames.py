@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -66,8 +65,14 @@ def to_polars(columns: Sequence[psycopg.Column], rows: Iterable[Sequence[Sequenc
     Raises :class:`InvalidInput` for what frames cannot hold: INTERVAL columns, two columns of one name.
     """
     _check(columns)
-    parts = pl.concat(_part(columns, some) for some in chain(rows, [()]))
-    return parts.with_columns(_moments(parts[c.name], c.type_code) for c in columns if c.type_code in _EPOCHS)
+    # Series by series, without expressions: these need polars' threads, which a forked process has not.
+    made = [_series(column, ()) for column in columns]
+    for some in rows:
+        for known, column, values in zip(made, columns, zip(*some, strict=True), strict=True):
+            known.append(_series(column, values))
+    return pl.DataFrame(
+        [_final(known, column.type_code) for known, column in zip(made, columns, strict=True)]
+    )
 
 
 def _check(columns: Sequence[psycopg.Column]) -> None:
@@ -83,11 +88,6 @@ def _check(columns: Sequence[psycopg.Column]) -> None:
         )
 
 
-def _part(columns: Sequence[psycopg.Column], rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
-    values: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else [()] * len(columns)
-    return pl.DataFrame([_series(column, given) for column, given in zip(columns, values, strict=True)])
-
-
 def _series(column: psycopg.Column, values: Sequence[Any]) -> pl.Series:
     """Return values as they came: dates and moments as how many days or microseconds after 2000 they are."""
     code = column.type_code
@@ -101,11 +101,16 @@ def _series(column: psycopg.Column, values: Sequence[Any]) -> pl.Series:
     return pl.Series(column.name, values, dtype=kind)
 
 
-def _moments(since: pl.Series, code: int) -> pl.Series:
-    kind = _BY_OID[code]
+def _final(values: pl.Series, code: int) -> pl.Series:
+    """Return values in one piece; dates and moments as such."""
+    whole = values.rechunk()
+    return _moments(whole, _BY_OID[code], _EPOCHS[code]) if code in _EPOCHS else whole
+
+
+def _moments(since: pl.Series, kind: pl.DataType, epoch: int) -> pl.Series:
     ends = (2**31 - 1, -(2**31)) if kind == pl.Date else (2**63 - 1, -(2**63))
     if since.is_in(ends).any():
         raise InvalidInput(
             f"Column {since.name!r} has an infinite date, which frames cannot hold; leave it out."
         )
-    return (since + _EPOCHS[code]).cast(kind)
+    return (since + epoch).cast(kind)
