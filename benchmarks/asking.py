@@ -89,7 +89,7 @@ def in_turns(answering: Mapping[Any, Answering], repeats: int) -> None:
     """Ask each once, then in turns: a busy moment of the machine falls on all who are compared."""
     for turn in range(1 + repeats):
         for who in answering.values():
-            if turn <= 1 or sum(c.wall_ms for c in who.costs) < _PATIENCE_MS:
+            if not turn or sum(c.wall_ms for c in who.costs) < _PATIENCE_MS:
                 who.ask()
 
 
@@ -125,13 +125,13 @@ def _row(question: Question, costs: dict[str, list[Cost]], peer: Peer, same: str
 
 
 def wall_ms(costs: list[Cost]) -> float:
-    """Return the median of the askings after the first."""
-    return statistics.median(c.wall_ms for c in costs[1:])
+    """Return the median of the askings after the first; of who was asked once, that."""
+    return statistics.median(c.wall_ms for c in costs[1:] or costs)
 
 
 def used(costs: list[Cost]) -> Used:
     """Return the median of their processor time, and the peak of the process."""
-    return Used(statistics.median(c.cpu_ms for c in costs[1:]), costs[-1].peak_mb)
+    return Used(statistics.median(c.cpu_ms for c in costs[1:] or costs), costs[-1].peak_mb)
 
 
 def _details(costs: list[Cost]) -> list[dict[str, float]]:
