@@ -17,7 +17,7 @@ from benchmarks.results import Row, as_json, show, write
 __all__ = ["NAMES", "main"]
 
 _LARGE = ("scale",)  # run only when named
-NAMES = ("migration", "cold_start", "old_way", "questions", "fetching", "shared", "sync", "scale")
+NAMES = ("migration", "cold_start", "old_way", "questions", "daily", "fetching", "shared", "sync", "scale")
 _HERE = Path(__file__).resolve().parent
 
 

@@ -1,7 +1,7 @@
 """A day's bars brought into what each peer has, one file of them a turn.
 
-Ours checks them, commits, and writes ``lake.duckdb`` anew. The others take the rows as they are. Libraries are
-imported where they are used, as each peer is a process of its own.
+Ours checks them, commits, and writes ``lake.duckdb`` anew. The others take the rows as they are. Libraries
+are imported where they are used, as each peer is a process of its own.
 """
 
 from __future__ import annotations
