@@ -87,13 +87,13 @@ def _sources(
     names = {p.name for p in peers if not p.missing()}
     if names == {"ours"}:
         return Sources(str(lake))
-    copied = {}
+    copied: dict[str, str] = {}
     for of, place in copies(made.lake.path, options).items():
         copied[of] = str(lake.with_name(of))
         if of != "parquet":  # a folder for new files is enough
             subprocess.run(["cp", "-r", "--sparse=always", place, copied[of]], check=True)
     url = stack.enter_context(serving(made.lake)) if "PostgreSQL" in names else ""
-    return Sources(str(lake), url=url, **copied)
+    return Sources(str(lake), {}, url=url, **copied)
 
 
 def _linked(lake: Path, target: Path) -> Path:
