@@ -172,6 +172,7 @@ def backup(ctx: typer.Context, path: _Folder) -> None:
     line = (
         f"{report.path}: snapshot {report.snapshot}; {report.files_copied} files of {report.bytes_copied:,} "
         f"bytes copied and compared, {report.files_there} there already"
+        + (f"; {report.files_mended} of them were damaged there" if report.files_mended else "")
     )
     output.document(asdict(report), [line])
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from factorlab_lake.errors import LakeDamaged
 from factorlab_lake.lake.files import DataFile
 from factorlab_lake.lake.layout import Layout, write_atomically
 
-__all__ = ["blamed", "fault_of", "first_fault", "known", "origin", "record", "sha256_of"]
+__all__ = ["blamed", "fault_of", "first_fault", "known", "origin", "record", "sha256_of", "without"]
 
 REMEDY = "`factorlab-lake repair --from BACKUP` brings it back"
 
@@ -44,6 +46,14 @@ def known(layout: Layout, name: str) -> dict[str, str]:
         except (ValueError, TypeError):
             raise LakeDamaged(f"{path} cannot be read; {REMEDY}.", path=str(path)) from None
     return found
+
+
+def without(layout: Layout, name: str, needed: set[str]) -> Iterator[Path]:
+    """Yield the files of checksums that have none of the data files needed."""
+    for path in sorted(layout.checksums.glob(f"{name}-*.json")):
+        with suppress(ValueError):  # one that cannot be read is verify's to tell
+            if needed.isdisjoint(json.loads(path.read_text(encoding="utf-8"))):
+                yield path
 
 
 def fault_of(path: Path, file: DataFile, checksum: str | None) -> str:

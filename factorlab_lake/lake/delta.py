@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.schema import PrimitiveType
 
 from factorlab_lake.errors import LakeDamaged, LakeError, WriteFailed
+from factorlab_lake.lake import log
 from factorlab_lake.lake.files import DataFile
 from factorlab_lake.lake.layout import write_atomically
 from factorlab_lake.schema import TableSpec
@@ -35,7 +35,6 @@ __all__ = [
     "append",
     "current_version",
     "list_files",
-    "log_fault",
     "open_table",
     "polars_schema",
     "replace",
@@ -66,36 +65,28 @@ def current_version(path: Path) -> int:
 
 def append(path: Path, spec: TableSpec, frame: pl.DataFrame, reason: str) -> int:
     """Add rows and return the new version."""
-    with _faults(path):
-        _ensure(path, spec)
-        write_deltalake(
-            path,
-            _conform(spec, frame),
-            mode="append",
-            partition_by=[spec.partition_by] if spec.partition_by else None,
-            writer_properties=_writer(spec),
-            commit_properties=_why(reason),
-            post_commithook_properties=_KEEP_LOGS,
-        )
-    return open_table(path).version()
+    return _write(path, spec, frame, reason, mode="append")
 
 
 def replace(path: Path, spec: TableSpec, frame: pl.DataFrame, partitions: list[int], reason: str) -> int:
     """Replace the rows of the given partitions, or all rows of an unpartitioned table, in one commit."""
     predicate = f"{spec.partition_by} in ({', '.join(map(str, partitions))})" if spec.partition_by else None
+    return _write(path, spec, frame, reason, mode="overwrite", predicate=predicate)
+
+
+def _write(path: Path, spec: TableSpec, frame: pl.DataFrame, reason: str, **how: Any) -> int:
     with _faults(path):
-        _ensure(path, spec)
+        written = _ensure(path, spec)
         write_deltalake(
-            path,
+            written,
             _conform(spec, frame),
-            mode="overwrite",
-            predicate=predicate,
             partition_by=[spec.partition_by] if spec.partition_by else None,
             writer_properties=_writer(spec),
             commit_properties=_why(reason),
             post_commithook_properties=_KEEP_LOGS,
+            **how,
         )
-    return open_table(path).version()
+    return written.version()
 
 
 def restore(path: Path, version: int, reason: str) -> int:
@@ -103,7 +94,7 @@ def restore(path: Path, version: int, reason: str) -> int:
     found = open_table(path)
     with _faults(path, version):
         found.restore(version, commit_properties=_why(reason), post_commithook_properties=_KEEP_LOGS)
-    return open_table(path).version()
+    return found.version()
 
 
 def list_files(path: Path, spec: TableSpec, version: int) -> list[DataFile]:
@@ -111,23 +102,6 @@ def list_files(path: Path, spec: TableSpec, version: int) -> list[DataFile]:
     with _faults(path):
         actions = pl.DataFrame(open_table(path, version).get_add_actions(flatten=True))
     return [_data_file(row, spec) for row in actions.iter_rows(named=True)]
-
-
-def log_fault(entry: Path) -> str:
-    """Return what is wrong with an entry of a Delta log, or nothing.
-
-    An entry that was cut off between two lines still reads: whoever knows which files a version has
-    compares them.
-    """
-    try:
-        lines = entry.read_bytes().decode("utf-8").splitlines()
-        for line in lines:
-            json.loads(line)
-    except FileNotFoundError:
-        return "is missing"
-    except ValueError:
-        return "is cut short or damaged"
-    return "" if lines else "is empty"
 
 
 @contextmanager
@@ -155,10 +129,10 @@ def _named(path: Path, said: str, version: int | None) -> LakeError:
         )
     if "LocalFileSystem" in said and (full := _refusal(path)):
         return full
-    there = [int(p.stem) for p in (path / "_delta_log").glob("*.json") if p.stem.isdigit()]
-    for number in range(max([*there, version or 0]) + 1):
-        entry = path / "_delta_log" / f"{number:020d}.json"
-        fault = log_fault(entry)
+    there = log.entries(path / "_delta_log")
+    newest = max([*map(log.number_of, there), version or 0])
+    for entry in sorted({*there, *log.replayed(path / "_delta_log", [newest])}):
+        fault = log.fault_of(entry)
         if fault:
             return LakeDamaged(
                 f"{entry} {fault}; `factorlab-lake repair --from BACKUP` puts it right.", path=str(entry)
@@ -202,16 +176,17 @@ def _data_file(row: dict[str, Any], spec: TableSpec) -> DataFile:
     )
 
 
-def _ensure(path: Path, spec: TableSpec) -> None:
+def _ensure(path: Path, spec: TableSpec) -> DeltaTable:
+    if DeltaTable.is_deltatable(str(path)):
+        return DeltaTable(path)
     fields = [Field(c.name, PrimitiveType(c.types.delta), nullable=c.role != "key") for c in spec.columns]
-    if not DeltaTable.is_deltatable(str(path)):
-        DeltaTable.create(
-            path,
-            Schema(fields),
-            partition_by=[spec.partition_by] if spec.partition_by else None,
-            name=spec.name,
-            description=spec.doc,
-        )
+    return DeltaTable.create(
+        path,
+        Schema(fields),
+        partition_by=[spec.partition_by] if spec.partition_by else None,
+        name=spec.name,
+        description=spec.doc,
+    )
 
 
 def _conform(spec: TableSpec, frame: pl.DataFrame) -> pl.DataFrame:

@@ -6,6 +6,7 @@
     <root>/_lake/lake.json        format and identity of the lake
     <root>/_lake/write.lock       held by the one writer
     <root>/_lake/snapshots/       one small file per lake-wide snapshot
+    <root>/_lake/newest.json      a copy of the newest snapshot, by which the loss of its file shows
     <root>/_lake/files/           file lists of table versions, derived from the Delta logs
     <root>/_lake/digests/         digests of data files, derived from their rows
     <root>/_lake/checksums/       SHA-256 of data files, taken when they were written
@@ -56,6 +57,11 @@ class Layout:
     def snapshots(self) -> Path:
         """Folder of the lake-wide snapshots."""
         return self.root / "_lake" / "snapshots"
+
+    @property
+    def newest(self) -> Path:
+        """The copy of the newest snapshot."""
+        return self.root / "_lake" / "newest.json"
 
     @property
     def file_lists(self) -> Path:

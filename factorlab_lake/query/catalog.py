@@ -76,7 +76,9 @@ def write_catalog(layout: Layout, snapshot: Snapshot) -> Path:
 
     def fill(con: duckdb.DuckDBPyConnection) -> None:
         for name, spec in TABLES.items():
-            con.execute(table_view(spec, layout.table(name), files_of(layout, snapshot, name)))
+            found = files_of(layout, snapshot, name)
+            if found:  # of the others there are views of no rows already
+                con.execute(table_view(spec, layout.table(name), found))
         con.execute(_origin(snapshot, CLOSE, place=str(layout.root)))
 
     target = layout.root / CATALOG
@@ -173,9 +175,18 @@ def _empty() -> bytes:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(":memory:") as con:
-        con.execute(f"ATTACH {literal(str(file))} AS single (STORAGE_VERSION {literal(_STORAGE)})")
-        con.execute("USE single")
-        yield con
-        con.execute("USE memory")
-        con.execute("DETACH single")
+    name = f"single_{uuid.uuid4().hex}"  # other threads may be writing files of other lakes
+    with _engine(os.getpid()).cursor() as con:
+        con.execute(f"ATTACH {literal(str(file))} AS {name} (STORAGE_VERSION {literal(_STORAGE)})")
+        try:
+            con.execute(f"USE {name}")
+            yield con
+        finally:
+            con.execute("USE memory")
+            con.execute(f"DETACH {name}")
+
+
+@cache
+def _engine(_process: int) -> duckdb.DuckDBPyConnection:
+    """Return what writes the files, since starting it takes as long; a forked process has its own."""
+    return duckdb.connect(":memory:")

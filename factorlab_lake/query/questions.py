@@ -277,10 +277,10 @@ class Questions:
             first -= timedelta(days=_PRICE_AGE_DAYS)
         query = f"SELECT * FROM {function}($symbols::VARCHAR[], $dates::DATE[]{_hindsight(vintage)})"
         given = {"symbols": wanted, "dates": dates}
-        remember = wanted if vintage == "known" and len(dates) >= _MANY else None
+        lasting = vintage == "known" and len(dates) >= _MANY
         bars = Rows(wanted, first.isoformat(), max(dates, default=_NEVER).isoformat())
         short = len(wanted) * len(dates) <= _SHORT
-        needs = Needs({"price_data": bars}, remember=remember, short=short)
+        needs = Needs({"price_data": bars}, symbols=wanted, lasting=lasting, short=short)
         return in_order(self.session.frame(query, given, needs=needs), wanted)
 
 

@@ -21,7 +21,7 @@ from factorlab_lake.sync.target import EVERYTHING, NO_YEAR, ROW_HASH, Batch, Dig
 
 __all__ = ["LakeSide", "batch_name", "digest_of"]
 
-_ROWS_AT_A_TIME = 65_536
+_ROWS_AT_A_TIME = 32_768
 _HOW = "row-hash-1"  # another way of making digests takes another name
 
 

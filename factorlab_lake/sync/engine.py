@@ -71,6 +71,7 @@ class _Run:
         ledger = self.target.ledger()
         self._check_not_newer(ledger)
         waiting = list(self._waiting(ledger))
+        self.target.expect(spec for spec in TABLES.values() if spec.name not in ledger and self._large(spec))
         records = 0
         for done, batch in enumerate(waiting, start=1):
             records += self._send(batch).rows
@@ -135,6 +136,9 @@ class _Run:
                 yield batch
         for spec in TABLES.values():
             self.side.keep(spec)
+
+    def _large(self, spec: TableSpec) -> bool:
+        return sum(f.rows for files in self.side.batches(spec).values() for f in files) >= _MANY
 
     def _send(self, batch: Batch) -> Sent:
         with self.target.batch(batch) as tx:

@@ -130,5 +130,8 @@ class Target(Protocol):
     def values(self, batch: Batch) -> Iterator[pl.DataFrame]:
         """Return a batch's rows, some at a time, with the lake's columns and the stored digest."""
 
+    def expect(self, specs: Iterable[TableSpec]) -> None:
+        """Prepare for the first load of tables: what is made sooner of all rows is left to ``settle``."""
+
     def settle(self, specs: Iterable[TableSpec]) -> None:
-        """Let the server take notice of tables that changed a lot."""
+        """End the sending of rows; let the server take notice of tables that changed a lot."""

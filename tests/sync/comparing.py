@@ -42,7 +42,7 @@ def rows_of(spec: TableSpec, url: str) -> pl.DataFrame:
 def by_hand(url: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
     """Run a statement as somebody else would."""
     with psycopg.connect(url) as con:
-        done = con.execute(statement.encode(), values)
+        done = con.execute(statement.encode(), values or None)
         return done.fetchall() if done.description else []
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from factorlab_lake.errors import LakeLocked
 from factorlab_lake.lake.delta import polars_schema
 from factorlab_lake.schema import TableSpec
-from factorlab_lake.sync.postgres.prefetch import ahead
+from factorlab_lake.sync.postgres.keys import build_key
 from factorlab_lake.sync.postgres.quoting import identifier, identifiers
-from factorlab_lake.sync.postgres.rows import fetched, where
+from factorlab_lake.sync.postgres.rows import fetched, scalar, where
+from factorlab_lake.sync.postgres.stream import send
 from factorlab_lake.sync.row_hash import hashed
 from factorlab_lake.sync.target import ROW_HASH, Batch, Digest, Recorded
 
@@ -52,9 +54,9 @@ def lock(
 ) -> None:
     """Take a lock that ends with the transaction; :class:`LakeLocked` says who holds it for too long."""
     end = time.monotonic() + timeout_s
-    while not _one(cursor, "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))", name):
+    while not scalar(cursor, "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))", name):
         if time.monotonic() > end:
-            who = _one(cursor, _WHO, name) or "somebody"
+            who = scalar(cursor, _WHO, name) or "somebody"
             raise LakeLocked(
                 f"{who} has been syncing to {target} for more than {timeout_s:g} s; wait for it to end and "
                 "sync again.",
@@ -70,13 +72,14 @@ class PostgresBatch:
     cursor: Cursor
     batch: Batch
     recorded: Recorded | None
+    target: str
     occupied: Callable[[], frozenset[str]]
     untouched: bool = False
     """Whether the table was as verified before this; it still is if what is sent is found when read back."""
 
     def begin(self) -> None:
         """Note whether others wrote to the table since all of it was verified, and keep them out."""
-        self.untouched = bool(_one(self.cursor, _UNTOUCHED, self.batch.spec.name))
+        self.untouched = bool(scalar(self.cursor, _UNTOUCHED, self.batch.spec.name))
 
     def fresh(self, snapshot: int) -> bool:
         """Whether rows of this snapshot can be copied straight in: none of their keys can be there.
@@ -90,7 +93,7 @@ class PostgresBatch:
         if not spec.partition_by or spec.column(spec.partition_by).role == "derived":
             return True
         others = "SELECT EXISTS (SELECT FROM factorlab_lake_ledger WHERE table_name = $1 AND snapshot <> $2)"
-        return not _one(self.cursor, others, spec.name, snapshot)
+        return not scalar(self.cursor, others, spec.name, snapshot)
 
     def keys(self, *, from_values: bool = False) -> pl.DataFrame:
         """Return key and digest of every row: as stored, or made anew from the values."""
@@ -109,14 +112,14 @@ class PostgresBatch:
     def copy(self, rows: Iterator[pl.DataFrame]) -> None:
         """Send rows into a batch that has none."""
         self.untouched = False  # to read them back is to read the table, which the verification does
-        for part in ahead(_as_sent(part, self.batch.spec) for part in rows):
-            self.cursor.adbc_ingest(self.batch.spec.name, part, mode="append")
+        send(self.cursor, self.batch.spec.name, (_as_sent(part, self.batch.spec) for part in rows))
 
     def upsert(self, rows: Iterator[pl.DataFrame]) -> None:
         """Send rows that are new or take the place of rows with the same key."""
         spec, names = self.batch.spec, [*self.batch.spec.names(), ROW_HASH]
         if not self._stage(_STAGE, (_as_sent(part, spec) for part in rows), identifiers(names)):
             return
+        build_key(self.cursor, spec, target=self.target)
         key = identifiers(spec.key)
         changed = ", ".join(f"{identifier(n)} = excluded.{identifier(n)}" for n in names if n not in spec.key)
         self._run(
@@ -126,7 +129,7 @@ class PostgresBatch:
         there = f"SELECT {identifiers(spec.key, 't.')}, t.{ROW_HASH} FROM {_STAGE} JOIN {self._table} AS t"
         missing = f"SELECT {key}, {ROW_HASH} FROM {_STAGE} EXCEPT {there} USING ({key})"
         missing = f"SELECT count(*) FROM ({missing}) AS lost"
-        self.untouched = self.untouched and not _one(self.cursor, missing)
+        self.untouched = self.untouched and not scalar(self.cursor, missing)
 
     def remove(self, keys: pl.DataFrame) -> None:
         """Take away the rows of these keys, as far as they are in this batch."""
@@ -153,15 +156,12 @@ class PostgresBatch:
 
     def _stage(self, name: str, rows: Iterator[pl.DataFrame], columns: str) -> bool:
         """Bring rows into a table of this transaction's own; say whether there were any."""
-        any_rows = False
-        for part in rows:
-            if not any_rows:
-                self._run(
-                    f"CREATE TEMP TABLE {name} ON COMMIT DROP AS SELECT {columns} FROM {self._table} LIMIT 0"
-                )
-            self.cursor.adbc_ingest(name, part, mode="append", temporary=True)
-            any_rows = True
-        return any_rows
+        first = next(rows, None)
+        if first is None:
+            return False
+        self._run(f"CREATE TEMP TABLE {name} ON COMMIT DROP AS SELECT {columns} FROM {self._table} LIMIT 0")
+        send(self.cursor, name, chain([first], rows), temporary=True)
+        return True
 
     def _run(self, statement: str) -> None:
         self.cursor.execute(statement)
@@ -177,9 +177,3 @@ def _as_sent(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
         for c in spec.columns
     ]
     return rows.select(*columns, pl.col(ROW_HASH).cast(pl.Int64))
-
-
-def _one(cursor: Cursor, statement: str, *values: Any) -> Any:
-    cursor.execute(statement, values or None)
-    rows = pl.DataFrame(cursor.fetch_arrow())  # what the driver itself reads rows with needs pyarrow
-    return rows.item(0, 0) if rows.height else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from arro3.core import RecordBatchReader
@@ -16,7 +16,7 @@ from factorlab_lake.sync.target import EVERYTHING, NO_YEAR, ROW_HASH, Batch
 if TYPE_CHECKING:
     from adbc_driver_postgresql.dbapi import Cursor
 
-__all__ = ["fetched", "where"]
+__all__ = ["fetched", "scalar", "where"]
 
 
 def where(batch: Batch) -> str:
@@ -41,3 +41,10 @@ def _read(spec: TableSpec, name: str) -> str:
     quoted = identifier(name)
     json = name != ROW_HASH and spec.column(name).kind == "json"
     return f"{quoted}::text AS {quoted}" if json else quoted
+
+
+def scalar(cursor: Cursor, statement: str, *values: Any) -> Any:
+    """Return the one value that a query gives, None without a row."""
+    cursor.execute(statement, values or None)
+    rows = pl.DataFrame(cursor.fetch_arrow())  # what the driver itself reads rows with needs pyarrow
+    return rows.item(0, 0) if rows.height else None

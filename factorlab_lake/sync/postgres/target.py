@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from adbc_driver_manager import Error as BulkError
 
-from factorlab_lake.schema import TableSpec
-from factorlab_lake.sync.postgres import install
+from factorlab_lake.schema import TABLES, TableSpec
+from factorlab_lake.sync.postgres import install, keys
 from factorlab_lake.sync.postgres.address import Address
 from factorlab_lake.sync.postgres.batch import PostgresBatch, lock
 from factorlab_lake.sync.postgres.connection import Connection, connect, connect_bulk, explained
@@ -22,6 +22,7 @@ from factorlab_lake.sync.target import EVERYTHING, NO_YEAR, ROW_HASH, Batch, Dig
 if TYPE_CHECKING:
     import polars as pl
     from adbc_driver_postgresql import dbapi
+    from adbc_driver_postgresql.dbapi import Cursor
 
 __all__ = ["PostgresTarget", "open_target"]
 
@@ -105,20 +106,18 @@ class PostgresTarget:
     @contextmanager
     def batch(self, batch: Batch) -> Iterator[PostgresBatch]:
         """Open a transaction on a batch; leaving the block commits it, an exception undoes it."""
-        with closing(self.bulk.cursor()) as cursor:
-            try:
-                name = f"factorlab:{self.lake_id}:{batch.spec.name}"
-                lock(cursor, name, target=self.name, timeout_s=self.timeout_s)
-                cursor.execute(_FAST_JSON)
-                cursor.execute(_MANY_CHUNKS)
-                occupied = partial(self._occupied, batch.spec)
-                current = PostgresBatch(cursor, batch, self._recorded(batch), occupied)
-                current.begin()
-                yield current
-            except BaseException:
-                self._undo()
-                raise
-            self.bulk.commit()
+        with self._locked(batch.spec) as cursor:
+            cursor.execute(_FAST_JSON)
+            cursor.execute(_MANY_CHUNKS)
+            current = PostgresBatch(
+                cursor,
+                batch,
+                self._recorded(batch),
+                target=self.name,
+                occupied=partial(self._occupied, batch.spec),
+            )
+            current.begin()
+            yield current
 
     def digests(self, specs: Iterable[TableSpec], *, every: bool = False) -> tuple[Digests, Ledger]:
         """Return the digests of what is there, from the stored ones, and the ledger at the same moment.
@@ -151,10 +150,33 @@ class PostgresTarget:
             yield from fetched(cursor, batch, [*batch.spec.names(), ROW_HASH])
             self.bulk.rollback()
 
+    def expect(self, specs: Iterable[TableSpec]) -> None:
+        """Take the key from empty tables that get all their rows now; ``settle`` builds it."""
+        for spec in keys.droppable(self.con, specs):
+            with self._locked(spec) as cursor:
+                if keys.droppable(self.con, [spec]) and not self._occupied(spec):
+                    keys.drop_key(cursor, spec)
+
     def settle(self, specs: Iterable[TableSpec]) -> None:
-        """Let the planner know of tables that changed a lot."""
+        """Build the keys that a first load left out; let the planner know of tables that changed a lot."""
+        for spec in keys.keyless(self.con, TABLES.values()):
+            with self._locked(spec) as cursor:
+                keys.build_key(cursor, spec, target=self.name)
         for spec in specs:
             self.con.execute(f"ANALYZE {identifier(spec.name)}".encode())
+
+    @contextmanager
+    def _locked(self, spec: TableSpec) -> Iterator[Cursor]:
+        """Open a transaction that holds a table's lock; leaving the block commits it."""
+        with closing(self.bulk.cursor()) as cursor:
+            try:
+                name = f"factorlab:{self.lake_id}:{spec.name}"
+                lock(cursor, name, target=self.name, timeout_s=self.timeout_s)
+                yield cursor
+            except BaseException:
+                self._undo()
+                raise
+            self.bulk.commit()
 
     def _recorded(self, batch: Batch) -> Recorded | None:
         # By the other connection than the one that holds the lock, which sees the same: the lock came first.

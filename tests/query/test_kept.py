@@ -1,4 +1,4 @@
-"""What a session remembers of the companies asked for changes no answer, only the time it takes."""
+"""What a session keeps for later questions changes no answer, only the time it takes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
+from factorlab_lake.query.kept import BY_SYMBOL
 from factorlab_lake.query.needs import Needs
 from factorlab_lake.store import Lake
 
-YEAR = {"start": "2019-12-31", "end": "2020-12-31", "freq": "ME"}  # dates enough to remember
+YEAR = {"start": "2019-12-31", "end": "2020-12-31", "freq": "ME"}  # dates enough to keep companies
 SYMBOLS = ["AAPL", "GOOGL"]
 
 
@@ -29,12 +30,12 @@ def kept(lake: Lake) -> Iterator[str]:
 
 
 def day_by_day(lake: Lake, symbols: list[str], days: list[date]) -> pl.DataFrame:
-    """Return the factors of one day after the other, which is too few to remember anything."""
+    """Return the factors of one day after the other, which is too few to keep any company."""
     return pl.concat(lake.factors(symbols, day) for day in days).sort("symbol", "date")
 
 
-def test_remembered_answers_are_those_of_each_day_by_itself(lake: Lake, lake_both: Lake) -> None:
-    """The first asking and the second give what a session that remembers nothing gives."""
+def test_kept_answers_are_those_of_each_day_by_itself(lake: Lake, lake_both: Lake) -> None:
+    """The first asking and the second give what a session that keeps nothing gives."""
     first, again = lake.factors(SYMBOLS, **YEAR), lake.factors(SYMBOLS, **YEAR)
     assert list(kept(lake)) == SYMBOLS
     fresh = fl.open(lake_both.path, create=False)
@@ -55,7 +56,7 @@ def test_symbols_that_are_new_are_added(lake: Lake, lake_both: Lake) -> None:
     assert twice.is_empty()
 
 
-def test_other_questions_do_not_see_what_is_remembered(lake: Lake) -> None:
+def test_other_questions_do_not_see_what_is_kept(lake: Lake) -> None:
     """SQL may name any company; another vintage is computed anew; dates may lie elsewhere."""
     lake.factors("AAPL", **YEAR)
     asked = lake.sql("SELECT symbol, roe FROM factors(['GOOGL'], [DATE '2020-12-31'])")
@@ -72,6 +73,40 @@ def test_a_question_that_fails_leaves_the_session_as_it_was(lake: Lake) -> None:
     """The search path is put back whatever happens inside."""
     lake.factors("AAPL", **YEAR)
     with pytest.raises(fl.LakeError):
-        lake.session.frame("SELECT nothing FROM factors(['AAPL'], [today()])", needs=Needs(remember=["AAPL"]))
+        lake.session.frame(
+            "SELECT nothing FROM factors(['AAPL'], [today()])", needs=Needs(symbols=["AAPL"], lasting=True)
+        )
     assert lake.sql("SELECT current_setting('search_path') AS path")["path"].item() in ("main", "main,main")
     assert lake.factors("GOOGL", "2020-12-31")["roe"].item() is not None
+
+
+@pytest.mark.parametrize("view", sorted(BY_SYMBOL))
+def test_sql_after_a_question_about_one_company_sees_all(lake: Lake, lake_both: Lake, view: str) -> None:
+    """Rows kept of one company are no answer to SQL, which may name any; and none is kept twice."""
+    lake.factors("AAPL", "2020-12-31")
+    lake.factors(["GOOGL", "AAPL"], "2020-12-31")
+    query = f"SELECT * FROM {view} ORDER BY ALL"
+    everything = fl.open(lake_both.path, create=False).sql(query)
+    assert everything["symbol"].n_unique() > 2
+    assert_frame_equal(lake.sql(query), everything)
+
+
+def test_rows_are_kept_of_the_companies_asked_for_alone(lake: Lake) -> None:
+    """A question about one company does not read those of all; one about very many does."""
+    session = lake.session
+    some = "SELECT DISTINCT symbol FROM standing_share_counts ORDER BY symbol"
+    given = Needs(symbols=["AAPL"])
+    assert session.frame(some, needs=given)["symbol"].to_list() == ["AAPL"]
+    assert session.frame(some, needs=Needs(symbols=["GOOGL", "O'NEIL"]))["symbol"].to_list() == SYMBOLS
+    many = [*SYMBOLS, *(f"NOBODY{n}" for n in range(1000))]
+    assert len(session.frame(some, needs=Needs(symbols=many))) > 2
+
+
+def test_trading_days_of_later_files_are_added(lake: Lake, lake_both: Lake) -> None:
+    """A question about other years finds their days, and the days of earlier questions change no answer."""
+    for day in ("2015-06-30", "2020-06-30", "2015-06-30"):
+        expected = fl.open(lake_both.path, create=False).market_caps(SYMBOLS, day)
+        assert expected["price_date"].null_count() == 0
+        assert_frame_equal(lake.market_caps(SYMBOLS, day), expected)
+    days = lake.sql("SELECT date FROM market_days ORDER BY date")
+    assert_frame_equal(days, lake.sql("SELECT DISTINCT date FROM price_data ORDER BY date"))

@@ -1,0 +1,77 @@
+"""A way to a server that is cut after so many bytes: a connection lost, or a client that dies there."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+__all__ = ["Way", "way_to"]
+
+_PIECE = 1 << 12
+
+
+@dataclass(slots=True)
+class Way:
+    """Passes bytes on until ``most`` went to the server; then ``at_end`` is done, and no more pass."""
+
+    url: str
+    server: tuple[str, int]
+    most: float = float("inf")
+    at_end: Callable[[], object] = lambda: None
+    sent: int = 0
+    ended: bool = False
+    _open: list[socket.socket] = field(default_factory=list)
+    _counting: threading.Lock = field(default_factory=threading.Lock)
+
+    def accept(self, listening: socket.socket) -> None:
+        """Take connections until the listening one is closed."""
+        with suppress(OSError):
+            while True:
+                client, _ = listening.accept()
+                server = socket.create_connection(self.server)
+                self._open += [client, server]
+                for source, to in ((client, server), (server, client)):
+                    threading.Thread(target=self._pass, args=(source, to, source is client)).start()
+
+    def close(self) -> None:
+        """End every connection."""
+        for end in self._open:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    def _pass(self, source: socket.socket, to: socket.socket, counts: bool) -> None:  # noqa: FBT001
+        with suppress(OSError):
+            while piece := source.recv(_PIECE):
+                if counts and self._is_last(len(piece)):
+                    self.at_end()
+                    self.close()
+                    return
+                to.sendall(piece)
+            to.shutdown(socket.SHUT_WR)
+
+    def _is_last(self, size: int) -> bool:
+        with self._counting:
+            self.sent += size
+            self.ended = self.ended or self.sent >= self.most
+            return self.ended
+
+
+@contextmanager
+def way_to(url: str) -> Iterator[Way]:
+    """Give a way to the server of an address, with the address that leads over it."""
+    there = urlsplit(url)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        assert there.port is not None
+        way = Way(url.replace(f":{there.port}/", f":{port}/"), (there.hostname or "", there.port))
+        threading.Thread(target=way.accept, args=(listening,)).start()
+        try:
+            yield way
+        finally:
+            way.close()
+            listening.shutdown(socket.SHUT_RDWR)
