@@ -14,7 +14,7 @@ from benchmarks.peers import Peer
 from benchmarks.results import Row, Target, Used
 from benchmarks.sources import Sources
 
-__all__ = ["Crew", "Question", "ask"]
+__all__ = ["Crew", "Question", "ask", "in_turns", "used", "wall_ms"]
 
 _OURS = "ours"
 _NOT_ANSWERING = ("bare scan",)  # reads what an answer needs, and gives none
@@ -69,7 +69,7 @@ def ask(question: Question, crew: Crew, peers: Iterable[Peer], repeats: int) -> 
     asked = [p for p in peers if question.kind in p.kinds and p.name not in question.left_out]
     with ExitStack() as stack:
         answering = crew.called([p for p in asked if not p.missing()], question, stack)
-        _in_turns(answering, repeats)
+        in_turns(answering, repeats)
         same = _compared(question.kind, answering)
         costs = {name: who.costs for name, who in answering.items()}
     yield _ours(question, costs[_OURS])
@@ -85,11 +85,11 @@ def _compared(kind: str, answering: dict[str, Answering]) -> dict[str, str]:
     return {name: answers_agree(kind, ours, who.answer()) for name, who in others.items()}
 
 
-def _in_turns(answering: dict[str, Answering], repeats: int) -> None:
+def in_turns(answering: Mapping[Any, Answering], repeats: int) -> None:
     """Ask each once, then in turns: a busy moment of the machine falls on all who are compared."""
     for turn in range(1 + repeats):
         for who in answering.values():
-            if turn <= 1 or sum(c.wall_ms for c in who.costs) < _PATIENCE_MS:
+            if not turn or sum(c.wall_ms for c in who.costs) < _PATIENCE_MS:
                 who.ask()
 
 
@@ -97,11 +97,11 @@ def _ours(question: Question, costs: list[Cost]) -> Row:
     return Row(
         question.name,
         "ms",
-        _wall_ms(costs),
+        wall_ms(costs),
         target=question.limit,
         details={"ours": _details(costs)},
         first=costs[0].wall_ms,
-        used=_used(costs),
+        used=used(costs),
     )
 
 
@@ -115,21 +115,23 @@ def _row(question: Question, costs: dict[str, list[Cost]], peer: Peer, same: str
     return replace(
         ours,
         peer=peer.name,
-        theirs=_wall_ms(theirs),
+        theirs=wall_ms(theirs),
         target=limit,
         answers=same,
         details=ours.details | {"theirs": _details(theirs)},
         their_first=theirs[0].wall_ms,
-        their_used=_used(theirs),
+        their_used=used(theirs),
     )
 
 
-def _wall_ms(costs: list[Cost]) -> float:
-    return statistics.median(c.wall_ms for c in costs[1:])
+def wall_ms(costs: list[Cost]) -> float:
+    """Return the median of the askings after the first; of who was asked once, that."""
+    return statistics.median(c.wall_ms for c in costs[1:] or costs)
 
 
-def _used(costs: list[Cost]) -> Used:
-    return Used(statistics.median(c.cpu_ms for c in costs[1:]), costs[-1].peak_mb)
+def used(costs: list[Cost]) -> Used:
+    """Return the median of their processor time, and the peak of the process."""
+    return Used(statistics.median(c.cpu_ms for c in costs[1:] or costs), costs[-1].peak_mb)
 
 
 def _details(costs: list[Cost]) -> list[dict[str, float]]:

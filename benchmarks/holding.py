@@ -18,7 +18,7 @@ from benchmarks.process import ran
 from benchmarks.sources import Sources
 from tests.sync.postgres_server import server
 
-__all__ = ["held", "serving"]
+__all__ = ["copies", "held", "serving"]
 
 _COPIES = {"pandas": "parquet", "DuckDB, tables": "tables", "ArcticDB": "arctic"}  # by what makes them
 
@@ -27,9 +27,13 @@ def held(made: Market, options: Options, stack: ExitStack) -> Sources:
     """Return where everybody finds the market; the server stops when the stack is left."""
     lake = made.lake.path
     made.lake.catalog()
-    copies = {of: _copy(of, lake, options) for peer, of in _COPIES.items() if not PEERS[peer].missing()}
     served = "" if PEERS["PostgreSQL"].missing() else stack.enter_context(serving(made.lake))
-    return Sources(str(lake), files_in(lake), url=served, **copies)
+    return Sources(str(lake), files_in(lake), url=served, **copies(lake, options))
+
+
+def copies(lake: Path, options: Options) -> dict[str, str]:
+    """Return where the copies of a lake are that peers need, made on the first run."""
+    return {of: _copy(of, lake, options) for peer, of in _COPIES.items() if not PEERS[peer].missing()}
 
 
 def _copy(of: str, lake: Path, options: Options) -> str:

@@ -20,11 +20,11 @@ from benchmarks.seeded import uniform
 from benchmarks.statements import quarters
 from factorlab_lake.ingest.availability import availability
 from factorlab_lake.ingest.landing import land
-from factorlab_lake.lake.layout import create
+from factorlab_lake.lake.layout import create, find
 from factorlab_lake.lake.transaction import transaction
 from factorlab_lake.schema import STATEMENT_TABLES, TABLES, TableSpec, line_items, table
 
-__all__ = ["Market", "market"]
+__all__ = ["Market", "land_bars", "landable", "market"]
 
 _LAST_YEAR = 2023
 _FORMAT = 2  # to be raised when what is made here changes
@@ -92,7 +92,7 @@ def _slice(
     """Return what there is of some symbols, table by table, each made when it is its turn."""
     splits, facts = (f.filter(pl.col("symbol").is_in(tickers)) for f in (splits, facts))
     yield "price_data", _bars(bars(tickers, days, seed=seed), splits)
-    yield "splits", _landable(splits, "splits")
+    yield "splits", landable(splits, "splits")
     for kind, name in STATEMENT_TABLES.items():
         yield name, _statements(facts, kind, name)
 
@@ -130,7 +130,7 @@ def _bars(rows: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
         change_percent=((pl.col("close_price") / pl.col("open_price") - 1) * 100).round(4),
         change_over_time=(pl.col("close_price") / pl.col("open_price") - 1).round(8),
     )
-    return _landable(ready, "price_data")
+    return landable(ready, "price_data")
 
 
 def _statements(facts: pl.DataFrame, kind: str, name: str) -> pl.DataFrame:
@@ -142,18 +142,25 @@ def _statements(facts: pl.DataFrame, kind: str, name: str) -> pl.DataFrame:
         if n not in facts.columns and i % 4
     }
     ready = facts.with_columns(**made_up, reported_currency=pl.lit("USD")).with_columns(availability())
-    return _landable(ready, name)
+    return landable(ready, name)
 
 
-def _landable(rows: pl.DataFrame, name: str) -> pl.DataFrame:
+def land_bars(lake: Path, rows: pl.DataFrame) -> None:
+    """Land bars that are ready for it."""
+    with transaction(find(lake), reason="benchmark price_data", program_version="benchmark") as tx:
+        land(tx, "price_data", rows, datetime.now(UTC))
+
+
+def landable(rows: pl.DataFrame, name: str) -> pl.DataFrame:
     """Complete rows with the columns that say where they came from, and leave out what the landing adds."""
     spec = table(name)
     fetched = _PRICES_AT if name == "price_data" else _STATEMENTS_AT
+    basis = pl.col("basis") if "basis" in rows.columns else pl.lit(fetched.date())
     rows = rows.with_columns(
         source_provider=pl.lit("fmp"),
         fetch_id=pl.lit(hashlib.sha256(name.encode()).hexdigest()[:32]),
         fetched_at=pl.lit(fetched).cast(pl.Datetime("us", "UTC")),
-        split_basis_date=pl.lit(fetched.date()),
+        split_basis_date=basis,
     )
     return rows.select(
         _column(rows, spec, n) for n in spec.names() if n not in ("version", "change_kind", "recorded_at")

