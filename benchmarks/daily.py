@@ -22,6 +22,7 @@ import polars as pl
 from benchmarks.answering import Answering, Cost
 from benchmarks.asking import in_turns, used, wall_ms
 from benchmarks.bars import trading_days
+from benchmarks.grids import spread
 from benchmarks.holding import copies, serving
 from benchmarks.market import Market, land_bars, landable, market
 from benchmarks.options import Options
@@ -32,7 +33,6 @@ from benchmarks.sources import Sources
 
 __all__ = ["append", "run"]
 
-_TURNS = 10  # after the first: one of them finds so many files that it puts them together
 _HALF_A_YEAR = 125
 _SPLIT = date(2024, 2, 1)  # of those that split after the market's end
 
@@ -41,14 +41,13 @@ def run(options: Options) -> Iterator[Row]:
     """Append to copies, in turns; then look that ours has the rows, and that its single file shows them."""
     made = market(options)
     told = append(made, options, APPENDING)
-    count, ours = len(made.symbols), told["ours"]
+    count, ours = options.size.asked_symbols, told["ours"]
     question = f"append a day of {count:,} bars"
     first, limit = ours[0].wall_ms, options.target(300)
     mine = Row(question, "ms", wall_ms(ours), target=limit, first=first, used=used(ours))
     yield mine
     yield from (_beside(mine, peer, told, count) for peer in APPENDING[1:])
-    turns = ours[1:] or ours
-    yield Row(f"{question}, the slowest of {len(turns)}", "ms", max(c.wall_ms for c in turns))
+    yield Row(f"{question}, the slowest turn", "ms", max(c.wall_ms for c in ours[1:] or ours))
 
 
 def _beside(mine: Row, peer: Peer, told: dict[str, list[Cost]], count: int) -> Row:
@@ -67,16 +66,18 @@ def append(made: Market, options: Options, peers: tuple[Peer, ...]) -> dict[str,
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(dir=options.work)))
         lake = _linked(made.lake.path, folder / "lake")
-        days = trading_days(date(made.days[-1].year + 1, 1, 2), count=_HALF_A_YEAR + 1 + _TURNS)
-        land_bars(lake, landable(_bars(made, days[:_HALF_A_YEAR]), "price_data"))
-        files = [str(_file(folder, made, day)) for day in days[_HALF_A_YEAR:]]
+        # So many turns that one of them finds more files than a handful, and puts them together.
+        turns, symbols = 2 * options.size.repeats, spread(made.symbols, options.size.asked_symbols)
+        days = trading_days(date(made.days[-1].year + 1, 1, 2), count=_HALF_A_YEAR + 1 + turns)
+        land_bars(lake, landable(_bars(made, symbols, days[:_HALF_A_YEAR]), "price_data"))
+        files = [_written(folder, _bars(made, symbols, [day])) for day in days[_HALF_A_YEAR:]]
         sources = _sources(made, lake, options, peers, stack)
         present = [p for p in peers if not p.missing()]
         told = {p.name: stack.enter_context(Answering(p, sources)) for p in present}
         for who in told.values():
             who.put("append", [files])
-        in_turns(told, _TURNS)
-        _check(lake, days[_HALF_A_YEAR], len(made.symbols) * len(told["ours"].costs))
+        in_turns(told, turns)
+        _check(lake, days[_HALF_A_YEAR], len(symbols) * len(told["ours"].costs))
         return {name: who.costs for name, who in told.items()}
 
 
@@ -108,9 +109,9 @@ def _linked(lake: Path, target: Path) -> Path:
     return Path(shutil.copytree(lake, target, copy_function=copy))
 
 
-def _bars(made: Market, days: list[date]) -> pl.DataFrame:
+def _bars(made: Market, symbols: list[str], days: list[date]) -> pl.DataFrame:
     """Return bars as traded, that go on where the market ended."""
-    last = made.lake.prices(made.symbols, made.days[-1], made.days[-1]).select("symbol", level="close_price")
+    last = made.lake.prices(symbols, made.days[-1], made.days[-1]).select("symbol", level="close_price")
     splits = made.lake.sql("SELECT symbol, numerator FROM splits WHERE date = $day", day=_SPLIT)
     rows = last.join(splits, on="symbol", how="left").join(pl.DataFrame({"date": days}), how="cross")
     ratio = pl.when(pl.col("date") >= _SPLIT).then("numerator").otherwise(1.0).fill_null(1.0)
@@ -122,12 +123,12 @@ def _bars(made: Market, days: list[date]) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _file(folder: Path, made: Market, day: date) -> Path:
+def _written(folder: Path, bars: pl.DataFrame) -> str:
     """Write a day's bars as a vendor hands them over, and return the file."""
-    rows = _bars(made, [day]).rename({"basis": "split_basis_date"}).drop("year", "unadjusted_volume")
-    path = folder / f"{day}.parquet"
+    rows = bars.rename({"basis": "split_basis_date"}).drop("year", "unadjusted_volume")
+    path = folder / f"{rows.item(0, 'date')}.parquet"
     rows.write_parquet(path)
-    return path
+    return str(path)
 
 
 def _check(lake: Path, first: date, count: int) -> None:

@@ -38,7 +38,8 @@ def small(made: Market, options: Options) -> Iterator[Question]:
     yield from _one_symbol(made, options)
     few, some = (spread(made.symbols, count) for count in options.size.grid_symbols)
     many = spread(made.symbols, options.size.asked_symbols)
-    months, at_most = month_ends(made.days)[-120:], options.target
+    months = month_ends(made.days)[-12 * options.size.market_years :]
+    at_most = options.target
     yield _caps(few, months[-12:], at_most(15))
     yield _caps(some, months[-60:])
     peers = {"bare scan": 4, "polars": 0.4, "DuckDB, Parquet": 0.25}
