@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 import factorlab_lake as fl
+from factorlab_lake.query.results import ResultCache
 from factorlab_lake.store import Lake
 from tests.support import CACHE_2019, CACHE_2021, SPLITS
 
@@ -27,6 +28,13 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("fixed")
+
+
+@pytest.fixture(autouse=True)
+def _answers_are_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep no answers: a test that asks twice compares two answers, not one with itself."""
+    none = ResultCache(0)
+    monkeypatch.setattr("factorlab_lake.store.shared_results", lambda: none)
 
 
 @pytest.fixture
