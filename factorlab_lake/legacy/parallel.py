@@ -90,14 +90,19 @@ class DataProvider:
         return self._tally.now()
 
     def close(self) -> None:
-        """Remove what was read of the old cache; a lake that was given stays open."""
+        """Remove what was read of the old cache, and leave the server; a lake that was given stays open."""
+        self.refresh()
         self._cache.close()
 
     def refresh(self) -> None:
         """Ask the lake's newest snapshot from now on; one that was given open is its owner's to refresh."""
         with self._one:
-            if not isinstance(self._place, Questions):
-                self._lake = None
+            if isinstance(self._place, Questions):
+                return
+            leave = getattr(self._lake, "close", None)  # a shared lake's, which holds connections
+            self._lake = None
+        if leave is not None:
+            leave()
 
     def uses_database(self, symbol: str) -> bool:
         """Return whether the lake is asked first about a symbol."""
