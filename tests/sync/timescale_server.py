@@ -1,7 +1,7 @@
-"""A server with TimescaleDB for the tests: ``FACTORLAB_TEST_TIMESCALE_DSN`` names it, or it is one in WebAssembly.
+"""A server with TimescaleDB for the tests: named by ``FACTORLAB_TEST_TIMESCALE_DSN``, or one in WebAssembly.
 
-The latter is fetched by npm, as ``timescale/package-lock.json`` has it. It has one session that all connections
-share: nothing of locks, passwords or two syncs at once can be tested on it.
+The latter is fetched by npm, as ``timescale/package-lock.json`` has it. It has one session, shared by all
+connections: nothing of locks, passwords or two syncs at once can be tested on it.
 """
 
 from __future__ import annotations
