@@ -17,7 +17,18 @@ from benchmarks.results import Row, as_json, show, write
 __all__ = ["NAMES", "main"]
 
 _LARGE = ("scale",)  # run only when named
-NAMES = ("migration", "cold_start", "old_way", "questions", "daily", "fetching", "shared", "sync", "scale")
+NAMES = (
+    "migration",
+    "cold_start",
+    "old_way",
+    "questions",
+    "daily",
+    "fetching",
+    "shared",
+    "sync",
+    "quality",
+    "scale",
+)
 _HERE = Path(__file__).resolve().parent
 
 
@@ -53,8 +64,8 @@ def _parser() -> argparse.ArgumentParser:
         "--prices",
         type=Path,
         default=Path(prices) if prices else None,
-        help="Parquet file of bars (symbol, date, open, high, low, close, volume) for the migration; "
-        "also BENCHMARK_PRICES",
+        help="Parquet file of bars (symbol, date, open, high, low, close, volume) for migration and "
+        "quality; also BENCHMARK_PRICES",
     )
     parser.add_argument(
         "--work", type=Path, default=_HERE / ".cache", help="folder that keeps the data from run to run"

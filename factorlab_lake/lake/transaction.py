@@ -47,7 +47,12 @@ class Transaction:
     _lists: dict[tuple[str, int], list[files.DataFile]] = field(default_factory=dict)
 
     def read(
-        self, name: str, *, partitions: list[int] | None = None, symbols: pl.Series | None = None
+        self,
+        name: str,
+        *,
+        partitions: list[int] | None = None,
+        symbols: pl.Series | None = None,
+        columns: list[str] | None = None,
     ) -> pl.DataFrame:
         """Return a table's rows as this transaction sees them: of some partitions, some symbols, or all."""
         found = self.files(name)
@@ -55,7 +60,7 @@ class Transaction:
             found = [f for f in found if f.partition is None or f.partition in partitions]
         if symbols is not None:
             found = files.prune(found, symbols=symbols.unique().to_list())
-        return read_files(self.layout, name, found, symbols)
+        return read_files(self.layout, name, found, symbols, columns=columns)
 
     def files(self, name: str) -> list[files.DataFile]:
         """Return a table's files as this transaction sees them; of what it changed, as the log has them."""

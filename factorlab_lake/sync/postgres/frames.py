@@ -59,11 +59,23 @@ def adapt(con: psycopg.Connection[Any]) -> None:
         con.adapters.register_loader(name, Int8BinaryLoader)
 
 
-def to_polars(columns: Sequence[psycopg.Column], rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
-    """Return rows as a frame. Whole and decimal numbers of any length become Float64.
+def to_polars(columns: Sequence[psycopg.Column], rows: Iterable[Sequence[Sequence[Any]]]) -> pl.DataFrame:
+    """Return rows, of which some are given at a time, as a frame. Numbers of any length become Float64.
 
     Raises :class:`InvalidInput` for what frames cannot hold: INTERVAL columns, two columns of one name.
     """
+    _check(columns)
+    # Series by series, without expressions: these need polars' threads, which a forked process has not.
+    made = [_series(column, ()) for column in columns]
+    for some in rows:
+        for known, column, values in zip(made, columns, zip(*some, strict=True), strict=True):
+            known.append(_series(column, values))
+    return pl.DataFrame(
+        [_final(known, column.type_code) for known, column in zip(made, columns, strict=True)]
+    )
+
+
+def _check(columns: Sequence[psycopg.Column]) -> None:
     for column in columns:
         if column.type_code in _INTERVALS:
             raise InvalidInput(
@@ -74,24 +86,28 @@ def to_polars(columns: Sequence[psycopg.Column], rows: Sequence[Sequence[Any]]) 
         raise InvalidInput(
             f"Two columns are called {twice[0]!r}; give one another name with AS.", column=twice[0]
         )
-    values: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else [()] * len(columns)
-    return pl.DataFrame([_series(column, given) for column, given in zip(columns, values, strict=True)])
 
 
 def _series(column: psycopg.Column, values: Sequence[Any]) -> pl.Series:
+    """Return values as they came: dates and moments as how many days or microseconds after 2000 they are."""
     code = column.type_code
     kind = _BY_OID.get(code) or _LISTS.get(code)
     if kind is None:  # texts, and whatever else has one
         return pl.Series(column.name, [v if v is None else str(v) for v in values], dtype=pl.String)
     if code in _EPOCHS:
-        return _moments(pl.Series(column.name, values, dtype=pl.Int64), kind, _EPOCHS[code])
+        return pl.Series(column.name, values, dtype=pl.Int64)
     if code == registry["numeric"].oid:
         return pl.Series(column.name, [v if v is None else float(v) for v in values], dtype=kind)
     return pl.Series(column.name, values, dtype=kind)
 
 
+def _final(values: pl.Series, code: int) -> pl.Series:
+    """Return values in one piece; dates and moments as such."""
+    whole = values.rechunk()
+    return _moments(whole, _BY_OID[code], _EPOCHS[code]) if code in _EPOCHS else whole
+
+
 def _moments(since: pl.Series, kind: pl.DataType, epoch: int) -> pl.Series:
-    """Return dates or moments from how many days or microseconds after 2000 they are."""
     ends = (2**31 - 1, -(2**31)) if kind == pl.Date else (2**63 - 1, -(2**63))
     if since.is_in(ends).any():
         raise InvalidInput(

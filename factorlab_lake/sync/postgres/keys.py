@@ -14,8 +14,9 @@ from adbc_driver_manager import Error as BulkError
 from factorlab_lake.errors import TargetFailed
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.sync.postgres.connection import Connection
-from factorlab_lake.sync.postgres.quoting import identifier, identifiers
+from factorlab_lake.sync.postgres.quoting import identifier
 from factorlab_lake.sync.postgres.rows import scalar
+from factorlab_lake.sync.postgres.schema import key_columns
 
 if TYPE_CHECKING:
     from adbc_driver_postgresql.dbapi import Cursor
@@ -62,7 +63,7 @@ def build_key(cursor: Cursor, spec: TableSpec, *, target: str) -> None:
         return
     cursor.execute("SET LOCAL maintenance_work_mem = '256MB'")
     try:
-        cursor.execute(f"CREATE UNIQUE INDEX {_key(spec)} ON {name} ({identifiers(spec.key)})")
+        cursor.execute(f"CREATE UNIQUE INDEX {_key(spec)} ON {name} {key_columns(spec)}")
     except BulkError as fault:
         if _DUPLICATED not in str(fault):
             raise

@@ -13,10 +13,12 @@ from factorlab_lake.sync.postgres.availability import available
 from factorlab_lake.sync.postgres.quoting import identifier, identifiers, literal
 from factorlab_lake.sync.target import ROW_HASH
 
-__all__ = ["column_type", "create_table", "indexes", "statement_columns", "tables", "views"]
+__all__ = ["column_type", "create_table", "indexes", "key_columns", "statement_columns", "tables", "views"]
 
 _HASH_DOC = "digest of the row as sent by a sync; NULL once the row was changed by other means"
 _BARS = ("price_data", "price_revisions")
+# Columns that the index of the key holds too: once vacuumed, a market cap needs no look into the table.
+_HELD_BY_KEY = {"price_data": ("close_price", "split_basis_date")}
 _ASKED_BY = (
     "fiscal_date",
     "accepted_date",
@@ -33,7 +35,7 @@ def create_table(spec: TableSpec) -> list[str]:
     """Return the statements that make one table, with what its columns mean."""
     name = identifier(spec.name)
     lines = [f"{identifier(c.name)} {column_type(c)}{_not_null(spec, c)}" for c in spec.columns]
-    lines += [f"{identifier(ROW_HASH)} bigint", f"PRIMARY KEY ({identifiers(spec.key)})"]
+    lines += [f"{identifier(ROW_HASH)} bigint", f"PRIMARY KEY {key_columns(spec)}"]
     body = ",\n  ".join(lines)
     return [
         f"CREATE TABLE IF NOT EXISTS {name} (\n  {body}\n)",
@@ -41,6 +43,17 @@ def create_table(spec: TableSpec) -> list[str]:
         *(_comment(name, c.name, f"{c.doc} [{c.unit}]" if c.unit else c.doc) for c in spec.columns),
         _comment(name, ROW_HASH, _HASH_DOC),
     ]
+
+
+def key_columns(spec: TableSpec) -> str:
+    """Return the columns of a table's key as its index has them.
+
+    >>> from factorlab_lake.schema import table
+    >>> key_columns(table("price_data"))
+    '("symbol", "date") INCLUDE ("close_price", "split_basis_date")'
+    """
+    held = identifiers(_HELD_BY_KEY.get(spec.name, ()))
+    return f"({identifiers(spec.key)})" + (f" INCLUDE ({held})" if held else "")
 
 
 def column_type(column: Column) -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -25,6 +26,7 @@ from factorlab_lake.sync.postgres.quoting import identifier, literal
 __all__ = ["Limits", "ServerSession"]
 
 _Connection = psycopg.Connection[tuple[object, ...]]
+_ROWS_AT_A_TIME = 4096
 _LOST = ("08", "57P")  # the classes of errors after which a connection is of no more use
 
 
@@ -99,8 +101,9 @@ class ServerSession:
     def _ask(self, query: bytes, params: dict[str, Any]) -> pl.DataFrame:
         with self._connection() as con, con.cursor(binary=True) as cursor:
             cursor.execute(query, params)
-            columns = cursor.description
-            return to_polars(columns, cursor.fetchall()) if columns else pl.DataFrame()
+            # Some at a time: of all at once, Python's collector of garbage looks at each again and again.
+            rows = iter(partial(cursor.fetchmany, _ROWS_AT_A_TIME), [])
+            return to_polars(cursor.description, rows) if cursor.description else pl.DataFrame()
 
     @contextmanager
     def _connection(self) -> Iterator[_Connection]:
