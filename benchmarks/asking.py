@@ -18,7 +18,8 @@ __all__ = ["Crew", "Question", "ask", "in_turns", "used", "wall_ms"]
 
 _OURS = "ours"
 _NOT_ANSWERING = ("bare scan",)  # reads what an answer needs, and gives none
-_PATIENCE_MS = 8000.0  # who has taken that long in all is not asked again
+_PATIENCE_MS = 8000.0  # a peer that has taken that long in all is not asked again
+_SLOW_MS = 20_000.0  # whose first answer took that long is not asked twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +86,12 @@ def _compared(kind: str, answering: dict[str, Answering]) -> dict[str, str]:
     return {name: answers_agree(kind, ours, who.answer()) for name, who in others.items()}
 
 
-def in_turns(answering: Mapping[Any, Answering], repeats: int) -> None:
+def in_turns(answering: Mapping[str, Answering], repeats: int) -> None:
     """Ask each once, then in turns: a busy moment of the machine falls on all who are compared."""
     for turn in range(1 + repeats):
-        for who in answering.values():
-            if not turn or sum(c.wall_ms for c in who.costs) < _PATIENCE_MS:
+        for name, who in answering.items():
+            taken = sum(c.wall_ms for c in who.costs)
+            if name == _OURS or taken < (_SLOW_MS if turn == 1 else _PATIENCE_MS):
                 who.ask()
 
 

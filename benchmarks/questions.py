@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import date
@@ -30,6 +31,7 @@ def run(options: Options) -> Iterator[Row]:
         crew = stack.enter_context(Crew(sources, kept=options.size.name == "smoke"))
         asked = [*small(made, options), *large(made), every_day(made, options)]
         for question in asked:
+            print(f"  {question.name}", file=sys.stderr, flush=True)
             yield from ask(question, crew, PEERS.values(), options.size.repeats)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -125,9 +124,12 @@ def write(path: Path, text: str) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def _by_question(rows: Iterable[Row]) -> list[list[Row]]:
-    """Put together the rows that follow each other and say the same of us."""
-    return [list(group) for _, group in groupby(rows, key=lambda r: (r.question, r.unit, r.ours))]
+def _by_question(rows: Iterable[Row]) -> Iterable[list[Row]]:
+    """Put together the rows of a question that say the same of us, in the order of their first."""
+    groups: dict[tuple[str, str, float], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.question, row.unit, row.ours), []).append(row)
+    return groups.values()
 
 
 def _lines(group: list[Row]) -> Iterator[tuple[str, ...]]:

@@ -14,12 +14,14 @@ from typing import Any
 import polars as pl
 import pytest
 
+import benchmarks
 from benchmarks.__main__ import NAMES, main
 from benchmarks.agreement import agreement
 from benchmarks.bars import bars, symbols, trading_days
 from benchmarks.migration import cache_and_count
 from benchmarks.old_cache import write_prices
 from benchmarks.options import SIZES, Options
+from benchmarks.peers import PEERS as PEERS_ASKED
 from benchmarks.results import Row, Target
 from benchmarks.seeded import uniform
 
@@ -192,6 +194,14 @@ def test_json_holds_figures_and_the_facts_of_the_machine(run: tuple[str, dict[st
         if row["theirs"] is not None:
             quick = row["theirs"] / row["ours"] if row["unit"].endswith("/s") else row["ours"] / row["theirs"]
             assert row["ratio"] == pytest.approx(quick)
+
+
+def test_readme_names_every_benchmark_and_every_peer() -> None:
+    """Each benchmark has a row in the first table, each peer of the questions one in the second."""
+    readme = Path(benchmarks.__file__).with_name("README.md").read_text(encoding="utf-8")
+    rows = {line.split(" | ")[0].removeprefix("| ") for line in readme.splitlines() if line.startswith("| ")}
+    assert {f"`{name}`" for name in NAMES} <= rows
+    assert PEERS_ASKED.keys() - {"ours"} <= rows
 
 
 def test_made_data_are_kept(tmp_path: Path) -> None:
