@@ -39,8 +39,12 @@ class Kept:
         self._read: set[str] = set()
 
     def turn(self, view: str) -> None:
-        """Make a table of a view that was just created: of all its rows, or none yet."""
+        """Make a table of a view that was just created: of all its rows, or none yet.
+
+        Interrupted, it can be done again.
+        """
         name, source = identifier(view), identifier(_source(view))
+        self._con.execute(f"DROP VIEW IF EXISTS {source}")
         self._con.execute(f"ALTER VIEW {name} RENAME TO {source}")
         self._con.execute(f"CREATE TABLE {name} AS FROM {source}{'' if view in WHOLE else ' LIMIT 0'}")
         if view in BY_SYMBOL:

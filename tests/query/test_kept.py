@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import date, timedelta
+from typing import Any, cast
 
+import duckdb
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
-from factorlab_lake.query.kept import BY_SYMBOL
+from factorlab_lake.query.functions import names_in
+from factorlab_lake.query.kept import BY_SYMBOL, WHOLE, Kept
 from factorlab_lake.query.needs import Needs
 from factorlab_lake.store import Lake
 
@@ -110,3 +114,37 @@ def test_trading_days_of_later_files_are_added(lake: Lake, lake_both: Lake) -> N
         assert_frame_equal(lake.market_caps(SYMBOLS, day), expected)
     days = lake.sql("SELECT date FROM market_days ORDER BY date")
     assert_frame_equal(days, lake.sql("SELECT DISTINCT date FROM price_data ORDER BY date"))
+
+
+@pytest.mark.parametrize("view", sorted(WHOLE | BY_SYMBOL))
+def test_what_is_kept_does_not_read_bars(view: str) -> None:
+    """Questions show a part of the bars alone; rows kept from those would be wrong for the next."""
+    assert "price_data" not in names_in(f"FROM {view}")
+
+
+class _Interrupted:
+    """A connection that fails once, as on Ctrl-C, when it is told to do a thing."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, at: str) -> None:
+        self.con, self.at = con, at
+
+    def execute(self, sql: str) -> Any:
+        if self.at and sql.startswith(self.at):
+            self.at = ""
+            raise RuntimeError("Query interrupted")
+        return self.con.execute(sql)
+
+
+@pytest.mark.parametrize("at", ["DROP", "ALTER", "CREATE"])
+@pytest.mark.parametrize("view", ["split_levels", "statement_periods"])
+def test_an_interrupted_question_can_be_asked_again(view: str, at: str) -> None:
+    """Wherever the making of a table was cut off, the next question makes it."""
+    with duckdb.connect() as con:
+        kept = Kept(cast("duckdb.DuckDBPyConnection", _Interrupted(con, at)))
+        for cut_off in (True, False):
+            con.execute(f"CREATE OR REPLACE VIEW {view} AS SELECT 'A' AS symbol")
+            with pytest.raises(RuntimeError) if cut_off else nullcontext():
+                kept.turn(view)
+        if view in BY_SYMBOL:
+            kept.cover(view, ["A"])
+        assert con.execute(f"FROM {view}").fetchall() == [("A",)]
