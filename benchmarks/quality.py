@@ -1,7 +1,9 @@
 """What ``quality`` finds in daily bars whose faults are known, and what else it finds.
 
-With ``--prices`` the known faults are those of ``known_faults.csv``: found in that file by hand and by plain
-comparisons, not by the rules. Without it some bars of a made-up market are spoilt.
+With ``--prices`` the known faults are those of ``known_faults.csv``, about the S&P 500's bars of 2013 to 2018
+(CC0). ``listed`` are those that plain comparisons find in that file, without the rules; the others were found
+by a rule first and then looked up: days without bars, spin-offs, a day at another's prices. Without
+``--prices`` some bars of a made-up market are spoilt.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -24,6 +27,7 @@ __all__ = ["run"]
 _KNOWN = Path(__file__).resolve().parent / "known_faults.csv"
 _FIRST = date(2017, 1, 3)
 _UNIT = "findings"
+_KEPT_OR_NOT: tuple[Literal["semi"], Literal["anti"]] = ("semi", "anti")
 _OF_A_FINDING = ["rule", "symbol", "date"]
 _PRICES = ["open", "high", "low", "close"]
 
@@ -44,20 +48,22 @@ def run(options: Options) -> Iterator[Row]:
 
 
 def _compared(found: pl.DataFrame, known: pl.DataFrame) -> Iterator[Row]:
-    hit = known.join(found, on=_OF_A_FINDING, how="semi")
-    missed = known.join(found, on=_OF_A_FINDING, how="anti")
-    others = found.join(known, on=_OF_A_FINDING, how="anti")
+    listed, confirmed = known.filter("listed"), known.filter(~pl.col("listed"))
+    hit, missed = (listed.join(found, on=_OF_A_FINDING, how=how) for how in _KEPT_OR_NOT)
+    unlisted = found.join(listed, on=_OF_A_FINDING, how="anti")
+    true, others = (unlisted.join(confirmed, on=_OF_A_FINDING, how=how) for how in _KEPT_OR_NOT)
     for rule in sorted({*found["rule"], *known["rule"]}):
-        of_rule = [frame.filter(rule=rule).height for frame in (found, known, hit, others)]
-        yield Row(
-            f"quality: {rule}", _UNIT, of_rule[0],
-            answers=f"{of_rule[2]} of {of_rule[1]} known faults, {of_rule[3]} other findings",
-        )  # fmt: skip
-    yield Row(
-        "quality: known faults found", _UNIT, hit.height, target=Target(known.height, at_least=True),
-        details={"missed": missed.cast(pl.String).rows()},
-    )  # fmt: skip
-    yield Row("quality: other findings", _UNIT, others.height, details={"others": _told(others)})
+        all_, hits, faults, more, rest = (
+            f.filter(rule=rule).height for f in (found, hit, listed, true, others)
+        )
+        said = f"{hits} of {faults} listed faults, {more} confirmed since, {rest} others"
+        yield Row(f"quality: {rule}", _UNIT, all_, answers=said)
+    target = Target(listed.height, at_least=True)
+    yield Row("quality: listed faults found", _UNIT, hit.height, target=target,
+              details={"missed": missed.cast(pl.String).rows()})  # fmt: skip
+    yield Row("quality: confirmed since", _UNIT, true.height)
+    yield Row("quality: others, false alarms among them", _UNIT, others.height,
+              details={"others": _told(others)})  # fmt: skip
 
 
 def _told(findings: pl.DataFrame) -> list[tuple[str, ...]]:
@@ -99,4 +105,4 @@ def _spoilt(rows: pl.DataFrame, days: list[date]) -> tuple[pl.DataFrame, pl.Data
         ("bar_incomplete", first, quarter), ("bar_without_volume", first, half),
         ("bar_spike", second, quarter), ("unapplied_split", third, half),
     ]  # fmt: skip
-    return spoilt, pl.DataFrame(known, schema=_OF_A_FINDING, orient="row")
+    return spoilt, pl.DataFrame(known, schema=_OF_A_FINDING, orient="row").with_columns(listed=True)

@@ -101,9 +101,12 @@ class SharedLake(Questions):
 
     @cached_property
     def aio(self) -> AsyncQuestions:
-        """The same questions to be awaited; as many run at the same time as the pool has connections."""
+        """The same questions to be awaited; as many run at the same time as the pool has connections.
+
+        Cancelling a task that awaits one ends the question on the server too.
+        """
         threads = ThreadPoolExecutor(self._session.limits.most, thread_name_prefix="factorlab-lake")
-        return AsyncQuestions(self, threads)
+        return AsyncQuestions(self, threads, self._session.stoppable)
 
     def status(self) -> pl.DataFrame:
         """Return what the server holds: one row per table with its rows and bytes, indexes included."""

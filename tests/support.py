@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
+from filelock import FileLock
 from hypothesis import settings
 from polars.testing import assert_frame_equal
 
@@ -301,6 +303,18 @@ def landed(answers: Sequence[Fetched], *, together: bool = False) -> dict[str, p
     for batch in [answers] if together else [[each] for each in answers]:
         land_batch(tx, batch)
     return tx.content()
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a folder that all workers of a test run share; whoever comes first makes what is in it."""
+    base = factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    place, done = shared / name, shared / f"{name}.done"
+    with FileLock(shared / f"{name}.lock"):
+        if not done.exists():
+            make(place)
+            done.touch()
+    return place
 
 
 def copy_of(lake: Lake, place: Path) -> Lake:

@@ -12,6 +12,7 @@ import factorlab_lake as fl
 from factorlab_lake.cli.app import lake_path, open_lake, options
 from factorlab_lake.cli.arguments import SnapshotAt
 from factorlab_lake.cli.edge import FAULTS
+from factorlab_lake.lake.marks import RETENTION_DAYS
 
 __all__ = ["backup", "compact", "diff", "pin", "repair", "restore", "vacuum", "verify"]
 
@@ -87,7 +88,7 @@ def vacuum(
     ctx: typer.Context,
     retention_days: Annotated[
         float, typer.Option(help="Keep what was the newest within so many days.", metavar="DAYS")
-    ] = 30.0,
+    ] = RETENTION_DAYS,
     delete: Annotated[bool, typer.Option("--delete", help="Delete; without it, only say what.")] = False,
 ) -> None:
     """Say what no kept snapshot needs; delete it with --delete.
@@ -125,7 +126,8 @@ def verify(ctx: typer.Context, deep: _Deep = False) -> None:
         f"{report.rows:,} rows looked at"
     )
     unknown = [f"{report.without_checksum} files have no checksum"] if report.without_checksum else []
-    verdict = "all is well" if report.clean else f"{len(report.findings)} faults"
+    remedy = "`factorlab-lake repair` derives what can be derived, --from BACKUP brings the rest back"
+    verdict = "all is well" if report.clean else f"{len(report.findings)} faults; {remedy}"
     lines = [*_faults(report.findings), counted, *unknown, verdict]
     output.document(asdict(report) | {"clean": report.clean}, lines)
     if not report.clean:

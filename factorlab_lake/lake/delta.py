@@ -44,6 +44,9 @@ __all__ = [
 # Old entries stay: an earlier snapshot is found by them, and rolled back to. Vacuum decides what goes.
 _KEEP_LOGS = PostCommitHookProperties(cleanup_expired_logs=False)
 _PROBE_BYTES = 65_536
+_VALUES_PER_ROW_GROUP = (
+    655_360  # 32,768 bars; larger ones cost the few symbols, smaller ones the long footers
+)
 _DICTIONARIES = {"close_price"}  # the one number column that most questions read: cents decode faster so
 
 
@@ -152,14 +155,15 @@ def _writer(spec: TableSpec) -> WriterProperties:
     """Return how to write a table's files.
 
     Level 1 of zstd writes faster than higher ones and is within a few per cent of their size. Numbers rarely
-    repeat: without dictionaries they are written in two thirds of the time, and smaller.
+    repeat: without dictionaries they are written in two thirds of the time, and smaller. A question about a
+    few symbols reads the row groups that hold them: short ones of a table with many columns.
     """
     plain = ColumnProperties(dictionary_enabled=False)
     numbers = [c.name for c in spec.columns if c.kind == "number" and c.name not in _DICTIONARIES]
     return WriterProperties(
         compression="ZSTD",
         compression_level=1,
-        max_row_group_size=131_072,
+        max_row_group_size=_VALUES_PER_ROW_GROUP // len(spec.columns),
         column_properties=dict.fromkeys(numbers, plain),
     )
 

@@ -172,7 +172,11 @@ def write_faults(path: Path) -> Iterator[None]:
 
 
 _READ_ONLY = "The lake can be read as it is; to change it, make its folder writable, or restore it elsewhere."
+_NO_FOLDER = "Make its folder first, or give another path."
 _REMEDIES = {
+    errno.ENOENT: _NO_FOLDER,
+    errno.ENOTDIR: _NO_FOLDER,
+    errno.EISDIR: "A folder lies there: give the path of a file.",
     errno.ENOSPC: "Free some space, then do the same again.",
     errno.EDQUOT: "Free some of your quota, then do the same again.",
     errno.EROFS: _READ_ONLY,

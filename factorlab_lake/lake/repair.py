@@ -45,12 +45,14 @@ def repair(layout: Layout, *, from_backup: Layout | None = None, deep: bool = Fa
         )
     report = RepairReport(str(layout.root))
     with writing(layout):
+        report.findings = verify(layout, deep=deep).findings
         for _ in range(_ROUNDS):
-            report.findings = verify(layout, deep=deep).findings
             done = [(f.file, how) for f in report.findings if (how := _put_right(layout, from_backup, f))]
-            report.repaired += done
-            if not done:
+            new = [each for each in done if each not in report.repaired]
+            if not new:
                 break
+            report.repaired += new
+            report.findings = verify(layout, deep=deep).findings
     return report
 
 

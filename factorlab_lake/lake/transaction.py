@@ -77,11 +77,23 @@ class Transaction:
             self.changed[name] = delta.append(self.layout.table(name), table(name), frame, self.reason)
 
     def replace(self, name: str, frame: pl.DataFrame, partitions: list[int]) -> None:
-        """Put ``frame`` in the place of whole partitions, or of all rows of an unpartitioned table."""
+        """Put ``frame`` in the place of whole partitions, or of all rows of an unpartitioned table.
+
+        What is replaced was read to make the frame of. A damaged file may decode to other values without an
+        error, so its bytes are compared first: :class:`LakeDamaged`, before they are written on as good ones.
+        """
+        if not frame.is_empty():
+            self._assert_whole(name, partitions)
         self.replaced.setdefault(name, set()).update(partitions or [None])
         self.changed[name] = delta.replace(
             self.layout.table(name), table(name), frame, partitions, self.reason
         )
+
+    def _assert_whole(self, name: str, partitions: list[int]) -> None:
+        found = files.files_of(self.layout, self.base, name)
+        going = [f for f in found if not partitions or f.partition in partitions]
+        if fault := checksums.first_fault(self.layout, {name: going}):
+            raise fault
 
     def compact(self) -> None:
         """Rewrite, sorted, the partitions of changed tables that hold more than a handful of files."""

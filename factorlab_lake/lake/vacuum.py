@@ -15,13 +15,13 @@ from pathlib import Path
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import checksums, files, log, marks, snapshots
 from factorlab_lake.lake.layout import Layout, write_faults
+from factorlab_lake.lake.marks import RETENTION_DAYS
 from factorlab_lake.lake.snapshots import Snapshot
 from factorlab_lake.lake.transaction import transaction
 from factorlab_lake.schema import TABLES
 
-__all__ = ["RETENTION_DAYS", "VacuumReport", "vacuum"]
+__all__ = ["VacuumReport", "vacuum"]
 
-RETENTION_DAYS = 30.0
 _STALE_S = 3600.0  # a small file is written beside and renamed within moments, also by readers
 
 

@@ -93,7 +93,9 @@ class _Check:
             try:
                 kept.append(snapshots.stored(self.layout, number))
             except (LakeDamaged, NotFound):
-                self.fault(path, "snapshot", "cannot be read" if path.exists() else "is missing")
+                remedy = "writes it anew" if number == noted else "--from BACKUP brings it back"
+                what = "cannot be read" if path.exists() else "is missing"
+                self.fault(path, "snapshot", f"{what}; `factorlab-lake repair` {remedy}")
         self.report.snapshots = len(kept)
         return kept
 

@@ -15,12 +15,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from factorlab_lake.environment import given
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.query.functions import mentioned
 from factorlab_lake.query.needs import Needs
@@ -28,7 +28,6 @@ from factorlab_lake.query.session import Session
 
 __all__ = ["CountedSession", "recorded", "session_kind", "summary"]
 
-_SETTING = "FACTORLAB_QUERY_STATISTICS"
 _FILE_BYTES = 4 * 1024 * 1024  # some 25,000 questions
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "at": pl.String,
@@ -73,14 +72,8 @@ class CountedSession(Session):
 
 
 def session_kind() -> type[Session]:
-    """Return the kind of session to open: one that notes its questions while the setting is on.
-
-    The settings' library takes a while to load, so it is asked only where there are any settings.
-    """
-    named = any(name.upper() == _SETTING for name in os.environ)
-    if not named and not Path(".env").is_file():
-        return Session
-    return CountedSession if import_module("factorlab_lake.settings").settings().query_statistics else Session
+    """Return the kind of session to open: one that notes its questions while the setting is on."""
+    return CountedSession if given("query_statistics") else Session
 
 
 def recorded(layout: Layout) -> pl.DataFrame:

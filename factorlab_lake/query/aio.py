@@ -24,8 +24,14 @@ def _awaited(
 
     async def ask(self: AsyncQuestions, /, *args: P.args, **kwargs: P.kwargs) -> R:
         asked = partial(getattr(self.questions, method.__name__), *args, **kwargs)
+        context = copy_context()
+        stop = context.run(self.stoppable)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.threads, partial(copy_context().run, asked))
+        try:
+            return await loop.run_in_executor(self.threads, partial(context.run, asked))
+        except asyncio.CancelledError:
+            loop.run_in_executor(None, stop)  # not awaited: the task ends now
+            raise
 
     return update_wrapper(ask, method)
 
@@ -34,12 +40,16 @@ class AsyncQuestions:
     """Every question of a lake or a shared server, to be awaited; answers and errors are the same.
 
     A question runs in one of the ``threads``, so as many run at a time as there are. A task that is cancelled
-    stops waiting at once; what it asked runs to its end, on a server for ``statement_timeout_s`` at most.
+    stops waiting at once, and what it asked is stopped: ``stoppable`` is called in the context in which the
+    question is then asked, and returns what stops it.
     """
 
-    def __init__(self, questions: Questions, threads: Executor) -> None:
+    def __init__(
+        self, questions: Questions, threads: Executor, stoppable: Callable[[], Callable[[], None]]
+    ) -> None:
         self.questions = questions
         self.threads = threads
+        self.stoppable = stoppable
 
     prices = _awaited(Questions.prices)
     statements = _awaited(Questions.statements)

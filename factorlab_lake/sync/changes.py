@@ -63,13 +63,23 @@ def _from_the_lake(side: LakeSide, batch: Batch, tx: BatchTransaction, files: li
     try:
         before = side.batches(batch.spec, snapshots.load(side.layout, tx.recorded.snapshot))
         old = before.get(batch.name, [])
-        removed = _without(old, files)
-        had = _keys(side, batch, removed)
+        removed, added = _without(old, files), _without(files, old)
+        replaced = side.replaced(batch.spec, removed, added)
+        had = _keys(side, batch, removed) if replaced is None else pl.DataFrame()
         if side.digest(batch.spec, old) != tx.recorded.digest:
             return None
     except (LakeDamaged, NotFound):
         return None
-    return _send(side, batch, tx, _without(files, old), had)
+    return _send(side, batch, tx, added, had) if replaced is None else _send_found(batch, tx, *replaced)
+
+
+def _send_found(batch: Batch, tx: BatchTransaction, went: pl.DataFrame, came: pl.DataFrame) -> Sent:
+    """Send rows that came; take away those that went, where none with the same key came."""
+    key = list(batch.spec.key)
+    tx.upsert(iter([came] if came.height else []))
+    gone = went.select(key).join(came.select(key), on=key, how="anti")
+    tx.remove(gone)
+    return Sent(came.height, gone.height)
 
 
 def _from_the_target(
@@ -140,5 +150,8 @@ def _among(hashes: pl.Series, known: npt.NDArray[np.int64]) -> pl.Series:
     if not len(known):
         return pl.Series([False]).new_from_index(0, len(hashes))
     values = hashes.fill_null(0).to_numpy()
-    places = np.minimum(np.searchsorted(known, values), len(known) - 1)
-    return pl.Series(known[places] == values) & hashes.is_not_null()
+    order = np.argsort(values)  # in order, each is found near the one before
+    places = np.minimum(np.searchsorted(known, values[order]), len(known) - 1)
+    found = np.empty(len(values), dtype=np.bool_)
+    found[order] = known[places] == values[order]
+    return pl.Series(found) & hashes.is_not_null()

@@ -14,14 +14,16 @@ import polars as pl
 from factorlab_lake.lake.files import DataFile, files_of
 from factorlab_lake.lake.layout import Layout, write_atomically
 from factorlab_lake.lake.snapshots import Snapshot
-from factorlab_lake.lake.transaction import read_slices
+from factorlab_lake.lake.transaction import read_files, read_slices
 from factorlab_lake.schema import TableSpec
+from factorlab_lake.sync.comparison import difference
 from factorlab_lake.sync.row_hash import clean, hashed
 from factorlab_lake.sync.target import EVERYTHING, NO_YEAR, ROW_HASH, Batch, Digest
 
-__all__ = ["LakeSide", "batch_name", "digest_of"]
+__all__ = ["LakeSide", "batch_name", "digest_of", "latest"]
 
 _ROWS_AT_A_TIME = 32_768
+_ROWS_TO_COMPARE = 600_000  # two years of a thousand symbols: about 100 MB
 _HOW = "row-hash-1"  # another way of making digests takes another name
 
 
@@ -68,6 +70,23 @@ class LakeSide:
             yield rows
         self._of_table(spec)[file.path] = total
 
+    def replaced(
+        self, spec: TableSpec, old: list[DataFile], new: list[DataFile]
+    ) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+        """Return rows that went and rows that came, with digests, where one file took the place of others.
+
+        The new file's digest follows from theirs, as all other rows are in both. None where it is not that
+        simple, or too much to hold at once.
+        """
+        if len(new) != 1 or not old or sum(f.rows for f in (*old, *new)) > _ROWS_TO_COMPARE:
+            return None
+        before, after = (read_files(self.layout, spec.name, files) for files in (old, new))
+        went, came = (hashed(clean(rows, spec), spec) for rows in difference(before, after, spec))
+        same = self.digest(spec, old).row_hashes - digest_of(went, spec).row_hashes
+        digest = Digest(after.height, latest(after, spec), (same + digest_of(came, spec).row_hashes) % 2**64)
+        self._of_table(spec)[new[0].path] = digest
+        return went, came
+
     def keep(self, spec: TableSpec) -> None:
         """Write down the digests of this snapshot's files, for the next time."""
         known = self._of_table(spec)
@@ -108,10 +127,10 @@ def batch_name(spec: TableSpec, file: DataFile) -> str:
 def digest_of(rows: pl.DataFrame, spec: TableSpec) -> Digest:
     """Return the digest of rows that have theirs."""
     hashes = rows[ROW_HASH].fill_null(0).to_numpy().view(np.uint64)
-    return Digest(rows.height, _latest(rows, spec), int(hashes.sum(dtype=np.uint64)))
+    return Digest(rows.height, latest(rows, spec), int(hashes.sum(dtype=np.uint64)))
 
 
-def _latest(rows: pl.DataFrame, spec: TableSpec) -> str:
+def latest(rows: pl.DataFrame, spec: TableSpec) -> str:
     """Return the latest time of rows in µs since 1970."""
     if not spec.time_column or rows[spec.time_column].null_count() == rows.height:
         return ""

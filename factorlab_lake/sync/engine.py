@@ -1,9 +1,11 @@
 """Bringing a target to a snapshot of the lake, and checking that it is there.
 
-Each batch is a transaction of its own, so a sync that was cut off goes on where it stopped. The verification
-compares rows, latest times and digests of each table and year, by the digests stored with the target's rows;
-a deep one makes the digests of both sides anew from the values. A target may answer from its ledger for a
-table that nobody else wrote to since it was verified; rows of a small change it reads back as they are sent.
+Each batch is a transaction of its own, so a sync that was cut off goes on where it stopped. Every sync ends
+with a verification of the whole target: rows, latest times and digests of each table and year, by the
+digests stored with the target's rows, against those of the lake's files. For a large table that nobody else
+wrote to since it was verified, less than a day ago, a target may answer from its ledger; rows of a small
+change it reads back as they are sent. A deep verification believes nothing that was stored: it reads all
+values of both sides and makes the digest of every row anew.
 """
 
 from __future__ import annotations

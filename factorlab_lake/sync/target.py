@@ -120,8 +120,8 @@ class Target(Protocol):
         """Return the digests of what is there, from the stored ones, and the ledger at the same moment.
 
         A row that was changed by other means has no digest; it counts as a row and adds nothing. A target
-        that can tell that nobody wrote to a table since it was verified need not read it, unless ``every``
-        table is to be read.
+        that can tell that nobody wrote to a large table since it was verified need not read it, unless
+        ``every`` table is to be read.
         """
 
     def confirm(self, names: Iterable[str]) -> None:

@@ -13,6 +13,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
+from factorlab_lake.errors import LakeError
 from factorlab_lake.legacy import DataProvider
 from factorlab_lake.legacy.counts import Alert
 from factorlab_lake.settings import parallel_settings
@@ -118,6 +119,17 @@ def test_a_server_that_is_gone_falls_back_and_shows_no_password(postgres: Server
         said = f"{alerts} {provider!r} {provider.settings!r}"
     assert [a.kind for a in alerts] == ["lake_failed"]
     assert PASSWORD not in said
+
+
+def test_closing_leaves_the_server(synced: Synced) -> None:
+    """Connections that the provider opened itself are given back; asked again, it opens others."""
+    provider = _provider(synced.url)
+    asked = provider._opened()
+    provider.close()
+    with pytest.raises(LakeError):
+        asked.sql("SELECT 1 AS one")
+    assert provider.get_prices("AAPL", "2021-03-31").shape == (1, 1)
+    provider.close()
 
 
 def test_a_value_changed_on_the_server_is_found_by_the_comparison(postgres: Server, tmp_path: Path) -> None:

@@ -201,6 +201,21 @@ def test_a_question_names_the_data_file_that_cannot_be_read(
     assert caught.value.facts == {"path": str(file)}
 
 
+@pytest.mark.parametrize("place", [0.02, 0.2, 0.4, 0.6, 0.8, 0.98])
+def test_a_damaged_file_is_never_written_on_as_a_good_one(kept: Kept, tmp_path: Path, place: float) -> None:
+    """Compaction and corrections stop also where the damage would decode to values without an error."""
+    lake = copy_of(kept.lake, tmp_path / "lake")
+    file = _flip(place)(lake.path)
+    row = table_rows("price_data", [{"symbol": "A", "date": date(2020, 1, 3), "year": 2020}])
+    with pytest.raises(LakeDamaged, match="repair --from BACKUP") as caught:
+        lake.compact()
+    assert caught.value.facts == {"path": str(file)}
+    with pytest.raises(LakeDamaged, match="repair --from BACKUP") as caught, writing(lake) as tx:
+        tx.replace("price_data", row, [2020])
+    assert caught.value.facts == {"path": str(file)}
+    assert fl.open(lake.path, create=False).snapshot == kept.lake.snapshot
+
+
 @pytest.mark.parametrize("name", [n for n in _DAMAGE if "log entry" in n])
 def test_a_damaged_log_stops_a_writer_before_anything_is_lost(kept: Kept, tmp_path: Path, name: str) -> None:
     """A writer refuses to go on from such a log, names the entry, and readers still have every row."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import factorlab_lake as fl
+from factorlab_lake.errors import WriteFailed
 from factorlab_lake.store import Lake
 from tests.ops.cases import ROWS
 from tests.ops.planted import bars, plant
@@ -110,3 +111,11 @@ def test_an_earlier_snapshot_has_the_page_of_its_time(lake: Lake, tmp_path: Path
     text = fl.open(lake.path).at(1).report(tmp_path / "lake.html", now=NOW).read_text()
     assert "snapshot 1 of" in text
     assert "SECOND" not in text
+
+
+def test_a_page_that_cannot_be_written_is_one_clear_error(lake: Lake, tmp_path: Path) -> None:
+    """A folder that is not there, and a folder in the file's place, are told with what to do."""
+    with pytest.raises(WriteFailed, match="Make its folder first"):
+        lake.report(tmp_path / "nowhere" / "lake.html", now=NOW)
+    with pytest.raises(WriteFailed, match="give the path of a file"):
+        lake.report(tmp_path, now=NOW)

@@ -7,6 +7,7 @@ import pickle
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from tests.contracts.pair import assert_same_rows
 from tests.query.firm import firm
 from tests.query.made import Made
 from tests.support import run_python
+from tests.sync.comparing import by_hand
 from tests.sync.postgres_server import PASSWORD, Server
 
 DAYS = ["2021-01-29", "2021-01-30", "2021-02-20"]
@@ -137,7 +139,7 @@ def test_a_question_that_takes_too_long_is_ended(url: str) -> None:
 
 def test_a_question_waits_so_long_for_a_connection_and_no_longer(url: str) -> None:
     """With all connections taken, the message names the settings."""
-    with session(url, Limits(pool_size=1, pool_overflow=0, pool_wait_s=0.05)) as shared:
+    with session(url, Limits(pool_size=1, pool_overflow=0, pool_wait_s=0.5)) as shared:
         with shared.session._connection(), pytest.raises(TargetFailed, match="FACTORLAB_POOL_OVERFLOW"):
             shared.sql("SELECT 1")
         assert shared.sql("SELECT 1 AS x").item() == 1
@@ -346,6 +348,39 @@ def test_awaiting_does_not_hold_up_the_others(shared: SharedLake) -> None:
         return order
 
     assert asyncio.run(ask()) == ["quick", "slow"]
+
+
+def test_a_question_that_nobody_awaits_any_more_ends_on_the_server(shared: SharedLake, url: str) -> None:
+    """Cancelling the task ends the question, long before its time; the next one is answered."""
+    asleep = (
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep(90)%'"
+    )
+
+    async def asking(count: int) -> None:
+        while await asyncio.to_thread(by_hand, url, asleep) != [(count,)]:
+            pass
+
+    async def ask() -> int:
+        async with asyncio.timeout(45):
+            task = asyncio.create_task(shared.aio.sql("SELECT pg_sleep(90)"))
+            await asking(1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await asking(0)
+            answer: int = (await shared.aio.sql("SELECT 1 AS x")).item()
+            return answer
+
+    assert asyncio.run(ask()) == 1
+
+
+def test_a_question_that_was_stopped_while_it_waited_is_not_asked(shared: SharedLake) -> None:
+    """What comes after the end is refused, in that context alone."""
+    context = copy_context()
+    context.run(shared.session.stoppable)()
+    with pytest.raises(TargetFailed, match="stopped before it began"):
+        context.run(shared.sql, "SELECT 1 AS x")
+    assert shared.sql("SELECT 1 AS x").item() == 1
 
 
 def test_an_awaited_mistake_is_the_same_error(shared: SharedLake) -> None:

@@ -8,7 +8,7 @@ from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import layout as layouts
 from factorlab_lake.schema import TABLES
 from factorlab_lake.store import Lake
-from factorlab_lake.sync.postgres import install
+from factorlab_lake.sync.postgres import install, target
 from factorlab_lake.sync.postgres.address import Address
 from factorlab_lake.sync.postgres.connection import connect
 from tests.cli.running import run
@@ -70,10 +70,20 @@ def test_an_edit_behind_the_triggers_is_found_by_a_deep_verification(small: Lake
     assert_equal(small, synced)
 
 
-def test_what_nobody_wrote_to_since_it_was_verified_is_not_read_again_for_a_day(
-    small: Lake, synced: str, tmp_path: Path
+def test_rows_that_went_behind_the_triggers_are_missed_by_the_next_sync(small: Lake, synced: str) -> None:
+    """Tables that are not large are read each time, whatever the triggers counted."""
+    by_hand(synced, "SET session_replication_role = replica; DELETE FROM price_data WHERE year = 2018")
+    found = small.sync(synced)
+    assert [(f.table, f.batch, f.what) for f in found.findings] == [
+        ("price_data", "2018", "0 rows, the lake has 6")
+    ]
+
+
+def test_a_large_table_that_nobody_wrote_to_since_it_was_verified_is_not_read_again_for_a_day(
+    small: Lake, synced: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A delta is read back by itself; rows that went behind the triggers are missed within the day alone."""
+    monkeypatch.setattr(target, "_LARGE", 1)
     read = "SELECT writes = verified FROM factorlab_lake_written WHERE table_name = 'price_data'"
     assert by_hand(synced, read) == [(True,)]
     arrive(small, tmp_path, Entry("AAA", "price", [bar("2019-01-07", 1.0)], cached_at=LATER))

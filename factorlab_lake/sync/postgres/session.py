@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +16,7 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from factorlab_lake.errors import InvalidInput, LakeError, NotFound, TargetFailed, nearest
 from factorlab_lake.schema import TABLES
+from factorlab_lake.sync.postgres import stopping
 from factorlab_lake.sync.postgres.address import Address
 from factorlab_lake.sync.postgres.availability import LAG_SETTING
 from factorlab_lake.sync.postgres.frames import adapt, to_polars
@@ -93,13 +94,17 @@ class ServerSession:
         )
         return self.frame(f'SELECT "table", rows, size_bytes FROM ({parts}) AS sizes ORDER BY place')
 
+    def stoppable(self) -> Callable[[], None]:
+        """Return what ends, from any thread, the questions asked in this context from now on."""
+        return stopping.begin(str(self.address))
+
     def close(self) -> None:
         """Give all connections back to the server."""
         if self._of_process == os.getpid():
             self._pool.close()
 
     def _ask(self, query: bytes, params: dict[str, Any]) -> pl.DataFrame:
-        with self._connection() as con, con.cursor(binary=True) as cursor:
+        with self._connection() as con, stopping.asked(con), con.cursor(binary=True) as cursor:
             cursor.execute(query, params)
             # Some at a time: of all at once, Python's collector of garbage looks at each again and again.
             rows = iter(partial(cursor.fetchmany, _ROWS_AT_A_TIME), [])
