@@ -16,7 +16,6 @@ from factorlab_lake.lake.marks import RETENTION_DAYS
 
 __all__ = ["backup", "compact", "diff", "pin", "repair", "restore", "vacuum", "verify"]
 
-_Before = Annotated[str, typer.Argument(help="Snapshot, pin or time.", show_default=False)]
 _Name = Annotated[str, typer.Argument(help="Such as paper-2026.", metavar="NAME", show_default=False)]
 _Folder = Annotated[Path, typer.Argument(help="Folder of the backup.", metavar="PATH", show_default=False)]
 _Deep = Annotated[bool, typer.Option("--deep", help="Read every value of every kept snapshot.")]

@@ -88,6 +88,10 @@ def _from_note(layout: Layout, lost: Path) -> str:
     noted = snapshots.noted_newest(layout)
     if noted is None or snapshots.path_of(layout, noted.id) != lost:
         return ""
+    # A folder copied while it was written to may have the note, and not what it is about.
+    logs = {log.entry(layout.table(name) / "_delta_log", version) for name, version in noted.tables.items()}
+    if not all(entry.exists() for entry in logs):
+        return ""
     snapshots.save(layout, noted)
     return f"written from {layout.newest.name}"
 

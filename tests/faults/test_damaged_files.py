@@ -159,6 +159,16 @@ def test_the_newest_snapshot_is_missed_and_comes_back_without_a_backup(
     assert_same_content(content(fl.open(lake.path, create=False)), kept.content)
 
 
+def test_a_newest_snapshot_whose_tables_are_gone_too_needs_the_backup(kept: Kept, tmp_path: Path) -> None:
+    """The copy alone would promise what is not there."""
+    lake = copy_of(kept.lake, tmp_path / "lake")
+    lost = {_lose_snapshot(lake.path), _lose_entry(3)(lake.path)}
+    assert not fl.repair(lake.path).clean
+    assert not any(file.exists() for file in lost)
+    assert fl.repair(lake.path, backup=kept.backup).clean
+    assert_same_content(content(fl.open(lake.path, create=False)), kept.content)
+
+
 def test_the_copy_of_the_newest_snapshot_hinders_nobody_and_is_written_anew(
     kept: Kept, tmp_path: Path
 ) -> None:
