@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-__all__ = ["APPENDING", "OLD_WAY", "PEERS", "Peer"]
+__all__ = ["APPENDING", "KEPT", "OLD_WAY", "PEERS", "Peer"]
 
 _GRIDS = ("market_caps", "factors", "ttm")
 _ROWS = ("prices", "statements")
@@ -29,6 +29,7 @@ PEERS = {
     p.name: p
     for p in (
         Peer("ours", "ours", (*_GRIDS, *_ROWS)),
+        Peer("ours, kept", "ours:AskedAgain", (*_GRIDS, *_ROWS)),
         Peer("bare scan", "bare_scan", ("market_caps",)),
         Peer("polars", "by_polars", (*_GRIDS, *_ROWS)),
         Peer("pandas", "by_pandas", (*_GRIDS, *_ROWS), ("pandas", "pyarrow")),
@@ -51,6 +52,7 @@ APPENDING = tuple(
         ("PostgreSQL", "Postgres", PEERS["PostgreSQL"].needs),
     )
 )
+KEPT = PEERS["ours, kept"]
 OLD_WAY = Peer("files per date", "old_way", ("market_caps", "factors"))
 
 

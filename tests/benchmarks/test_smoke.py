@@ -27,8 +27,8 @@ from benchmarks.seeded import uniform
 
 PARSING, PANDAS, IMPORTS = "gunzip and parse alone", "pandas to Parquet", "import duckdb, polars"
 BARE = "bare httpx"
-OLD_WAY, SERVER_PEERS = {"", "files per date"}, {"lake", "by hand", "rows not sent"}
-PEERS = {"", "polars", "pandas", "DuckDB, Parquet", "DuckDB, tables", "lake.duckdb", "ArcticDB"}
+OLD_WAY, SERVER_PEERS = {"", "ours, kept", "files per date"}, {"lake", "by hand", "rows not sent"}
+PEERS = {"", "ours, kept", "polars", "pandas", "DuckDB, Parquet", "DuckDB, tables", "lake.duckdb", "ArcticDB"}
 ROWS_PEERS = PEERS | {"PostgreSQL"}
 CAPS_PEERS = ROWS_PEERS | {"bare scan"}
 APPENDING = {"", "one more Parquet file", "DuckDB, tables", "ArcticDB", "PostgreSQL"}
@@ -48,12 +48,16 @@ QUESTIONS = {
     "process to first market caps, fastest of 1": {IMPORTS},
     "process to first market caps, median of 1": {IMPORTS},
     "sample cache, 2 symbols: caps at 12 month ends": OLD_WAY,
+    "sample cache, 2 symbols: caps at 12 month ends, asked again": {"files per date"},
     "sample cache, 2 symbols: caps at 12 month ends, peak memory": {"files per date"},
     "made-up cache, 2 symbols: caps at 12 month ends": OLD_WAY,
+    "made-up cache, 2 symbols: caps at 12 month ends, asked again": {"files per date"},
     "made-up cache, 2 symbols: caps at 12 month ends, peak memory": {"files per date"},
     "made-up cache, 2 symbols: factors at 12 month ends": OLD_WAY,
+    "made-up cache, 2 symbols: factors at 12 month ends, asked again": {"files per date"},
     "made-up cache, 2 symbols: factors at 12 month ends, peak memory": {"files per date"},
     "made-up cache, 2 symbols: factors at 52 week ends": OLD_WAY,
+    "made-up cache, 2 symbols: factors at 52 week ends, asked again": {"files per date"},
     "made-up cache, 2 symbols: factors at 52 week ends, peak memory": {"files per date"},
     "land bars, 640 symbols at a time": {""},
     "land statements, a table at a time": {""},
