@@ -105,7 +105,7 @@ def test_a_password_works_from_wherever_it_comes_and_shows_nowhere(
 def test_a_password_of_odd_signs_works(small: Lake, database: str) -> None:
     """Percent-encoded in the address, and as it is for the server; neither form shows."""
     user = database.rpartition("/")[2]
-    by_hand(database, f"CREATE ROLE {user} SUPERUSER LOGIN PASSWORD '{_ODD_PASSWORD}'".replace("%", "%%"))
+    by_hand(database, f"CREATE ROLE {user} SUPERUSER LOGIN PASSWORD '{_ODD_PASSWORD}'")
     place = database.rpartition("@")[2]
     address = Address.parse(f"postgresql://{user}:{_WRITTEN}@{place}")
     assert _ODD_PASSWORD not in f"{address} {address!r}"
