@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,11 @@ from factorlab_lake.store import Lake
 from tests.support import CACHE_2019, CACHE_2021, SPLITS, made_once
 
 os.environ.pop("FACTORLAB_AVAILABILITY", None)  # the answers expected are those of the default
+
+# A lake is synced to the disk at each of its steps: where memory has room, tests need not wait for that.
+_MEMORY, _ROOM_BYTES = Path("/dev/shm"), 4 * 1024**3
+if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES:
+    os.environ["TMPDIR"], tempfile.tempdir = str(_MEMORY), None
 
 # The same examples in every run, so that a red run means the change and not the dice; and it ends soon, with
 # the example as it was found. `HYPOTHESIS_SCALE=1` makes it small, `HYPOTHESIS_SCALE=50` looks longer.

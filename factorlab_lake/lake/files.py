@@ -39,7 +39,9 @@ def remember(layout: Layout, name: str, version: int) -> list[DataFile]:
     found: list[DataFile] = delta.list_files(layout.table(name), table(name), version)
     # A reader of a folder that cannot be written to derives the list each time.
     with suppress(WriteFailed):
-        write_atomically(list_path(layout, name, version), json.dumps([astuple(f) for f in found]))
+        write_atomically(
+            list_path(layout, name, version), json.dumps([astuple(f) for f in found]), derived=True
+        )
     return found
 
 

@@ -138,9 +138,10 @@ def find(root: str | os.PathLike[str]) -> Layout:
     return layout
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str, *, derived: bool = False) -> None:
     """Write a small file so that it is there whole or not at all, also after a power cut.
 
+    A ``derived`` one may be lost or empty after a power cut: whoever reads it derives it anew then.
     Raises :class:`WriteFailed` when the disk is full or the folder may not be written to.
     """
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
@@ -149,7 +150,8 @@ def write_atomically(path: Path, text: str) -> None:
             with beside.open("w", encoding="utf-8") as handle:
                 handle.write(text)
                 handle.flush()
-                os.fsync(handle.fileno())
+                if not derived:  # waiting for the disk is the longest part of a small change
+                    os.fsync(handle.fileno())
             beside.replace(path)
         except OSError:
             beside.unlink(missing_ok=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 __all__ = ["Alert", "Counts", "Tally"]
 
+_MOST_NAMES = 5  # of symbols in a line of the log
+
 
 @dataclass(frozen=True, slots=True)
 class Alert:
@@ -22,6 +24,11 @@ class Alert:
     question: str
     symbols: tuple[str, ...]
     message: str
+
+    def __str__(self) -> str:
+        more = len(self.symbols) - _MOST_NAMES
+        names = ", ".join(self.symbols[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+        return f"{self.kind} in {self.question} about {names}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,6 @@ __all__ = ["DataProvider"]
 
 _LOG = logging.getLogger(__name__)
 _ALL = ("income_statement", "balance_sheet", "cash_flow")
-_MOST_NAMES = 5  # of symbols in a line of the log
 _Part = tuple[str, list[str], Any]
 
 
@@ -272,7 +271,7 @@ class DataProvider:
             self._tell(Alert("differs", question, tuple(symbols), str(found)))
 
     def _tell(self, alert: Alert) -> None:
-        _LOG.warning("%s in %s about %s: %s", alert.kind, alert.question, _some(alert.symbols), alert.message)
+        _LOG.warning("%s", alert)
         if self._alert is None:
             return
         try:
@@ -298,8 +297,3 @@ def _lacking(lake: Questions, form: Form, symbols: list[str]) -> list[str]:
 def _kept(given: Any) -> Any:
     """Return what can be gone through more than once."""
     return given if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
-
-
-def _some(symbols: tuple[str, ...]) -> str:
-    more = len(symbols) - _MOST_NAMES
-    return ", ".join(symbols[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
