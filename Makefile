@@ -9,6 +9,7 @@ OLDEST := .venv/duckdb-1.5
 PIP := -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
+unexport PYTHONDONTWRITEBYTECODE  # else each of the hundreds of processes that the tests start compiles everything
 .PHONY: help venv demo test lint format bench lock clean
 
 help: ## list the targets
@@ -35,7 +36,7 @@ demo: venv ## load the sample data into a lake and ask it a few questions
 	$(BIN)/factorlab-lake demo
 
 test: venv ## run the tests on all cores; ARGS='-k splits' goes to pytest
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: venv ## check style, formatting, types and layers
 	$(BIN)/ruff check .

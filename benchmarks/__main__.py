@@ -16,7 +16,19 @@ from benchmarks.results import Row, as_json, show, write
 
 __all__ = ["NAMES", "main"]
 
-NAMES = ("migration", "cold_start", "old_way", "caps", "fetching", "shared", "sync")
+_LARGE = ("scale",)  # run only when named
+NAMES = (
+    "migration",
+    "cold_start",
+    "old_way",
+    "questions",
+    "daily",
+    "fetching",
+    "shared",
+    "sync",
+    "quality",
+    "scale",
+)
 _HERE = Path(__file__).resolve().parent
 
 
@@ -26,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = Options(SIZES[given.size], given.work.resolve(), given.prices, given.fresh)
     options.work.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
-    for name in given.names or NAMES:
+    for name in given.names or [n for n in NAMES if n not in _LARGE]:
         print(f"{name} …", file=sys.stderr, flush=True)
         rows.extend(_benchmark(name)(options))
     show(rows)
@@ -52,8 +64,8 @@ def _parser() -> argparse.ArgumentParser:
         "--prices",
         type=Path,
         default=Path(prices) if prices else None,
-        help="Parquet file of bars (symbol, date, open, high, low, close, volume) for the migration; "
-        "also BENCHMARK_PRICES",
+        help="Parquet file of bars (symbol, date, open, high, low, close, volume) for migration and "
+        "quality; also BENCHMARK_PRICES",
     )
     parser.add_argument(
         "--work", type=Path, default=_HERE / ".cache", help="folder that keeps the data from run to run"

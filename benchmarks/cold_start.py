@@ -52,5 +52,5 @@ def _rows(told: dict[str, Timing], options: Options) -> Iterator[Row]:
         )  # fmt: skip
         yield Row(
             f"process to first market caps, {label}", "s", pick(of["caps"]) / 1000,
-            _FLOOR, pick(of["floor"]) / 1000, options.target(0.6), "24 given",
+            _FLOOR, pick(of["floor"]) / 1000, options.target(0.5), "24 given",
         )  # fmt: skip

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeAlias
 
 from deltalake import DeltaTable
 
-__all__ = ["Files", "files_in"]
+from benchmarks.sources import Files
 
-Files: TypeAlias = dict[str, list[str]]
+__all__ = ["files_in"]
 
 
 def files_in(lake: Path) -> Files:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -19,14 +20,15 @@ from benchmarks.seeded import uniform
 from benchmarks.statements import quarters
 from factorlab_lake.ingest.availability import availability
 from factorlab_lake.ingest.landing import land
-from factorlab_lake.lake.layout import create
+from factorlab_lake.lake.layout import create, find
 from factorlab_lake.lake.transaction import transaction
 from factorlab_lake.schema import STATEMENT_TABLES, TABLES, TableSpec, line_items, table
 
-__all__ = ["FIRST_YEAR", "Market", "market"]
+__all__ = ["Market", "land_bars", "landable", "market"]
 
-FIRST_YEAR = 2014
-_FORMAT = 1  # to be raised when what is made here changes
+_LAST_YEAR = 2023
+_FORMAT = 2  # to be raised when what is made here changes
+_SLICE = 640  # symbols landed at a time, so that a large market takes no more memory than a small one
 _PRICES_AT = datetime(2024, 1, 2, 22, tzinfo=UTC)
 _STATEMENTS_AT = datetime(2024, 3, 1, 22, tzinfo=UTC)
 _SPLIT_EVERY = 10  # one symbol in so many split
@@ -39,7 +41,7 @@ class Market:
     lake: fl.Lake
     symbols: list[str]
     days: list[date]
-    landing_s: dict[str, float]
+    landing_s: dict[str, float]  # by table; "compaction" is what came after
 
     @property
     def bars(self) -> int:
@@ -60,7 +62,8 @@ def market(options: Options) -> Market:
     root = options.work / f"market-{_FORMAT}-{shape}-{size.market_symbols}x{size.market_years}"
     noted = root.with_suffix(".json")
     tickers = symbols(size.market_symbols)
-    days = trading_days(date(FIRST_YEAR, 1, 2), last=date(FIRST_YEAR + size.market_years - 1, 12, 31))
+    first = date(_LAST_YEAR + 1 - size.market_years, 1, 2)
+    days = trading_days(first, last=date(_LAST_YEAR, 12, 31))
     if options.fresh or not noted.exists():
         shutil.rmtree(root, ignore_errors=True)
         noted.write_text(json.dumps(_make(root, tickers, days)), encoding="utf-8")
@@ -68,23 +71,30 @@ def market(options: Options) -> Market:
 
 
 def _make(root: Path, tickers: list[str], days: list[date]) -> dict[str, float]:
-    layout, taken = create(root), {}
+    layout, taken = create(root), dict.fromkeys(("price_data", "splits", *STATEMENT_TABLES.values()), 0.0)
     splits = _splits(tickers)
-    rows = _bars(bars(tickers, days, seed=11), splits)
-    batches = {
-        "price_data": rows.partition_by("year", maintain_order=True),
-        "splits": [_landable(splits, "splits")],
-    }
-    facts = quarters(tickers, FIRST_YEAR, len({d.year for d in days}), seed=31)
-    for kind, name in STATEMENT_TABLES.items():
-        batches[name] = [_statements(facts, kind, name)]
-    for name, parts in batches.items():
-        started = time.perf_counter()
-        for part in parts:
+    facts = quarters(tickers, days[0].year, len({d.year for d in days}), seed=31)
+    for first in range(0, len(tickers), _SLICE):
+        some = tickers[first : first + _SLICE]
+        for name, rows in _slice(some, days, splits, facts, seed=11 + 10 * first):
+            started = time.perf_counter()
             with transaction(layout, reason=f"benchmark {name}", program_version="benchmark") as tx:
-                land(tx, name, part, datetime.now(UTC))
-        taken[name] = time.perf_counter() - started
-    return taken
+                land(tx, name, rows, datetime.now(UTC))
+            taken[name] += time.perf_counter() - started
+    started = time.perf_counter()
+    fl.open(root).compact()
+    return taken | {"compaction": time.perf_counter() - started}
+
+
+def _slice(
+    tickers: list[str], days: list[date], splits: pl.DataFrame, facts: pl.DataFrame, *, seed: int
+) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Return what there is of some symbols, table by table, each made when it is its turn."""
+    splits, facts = (f.filter(pl.col("symbol").is_in(tickers)) for f in (splits, facts))
+    yield "price_data", _bars(bars(tickers, days, seed=seed), splits)
+    yield "splits", landable(splits, "splits")
+    for kind, name in STATEMENT_TABLES.items():
+        yield name, _statements(facts, kind, name)
 
 
 def _splits(tickers: list[str]) -> pl.DataFrame:
@@ -120,7 +130,7 @@ def _bars(rows: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
         change_percent=((pl.col("close_price") / pl.col("open_price") - 1) * 100).round(4),
         change_over_time=(pl.col("close_price") / pl.col("open_price") - 1).round(8),
     )
-    return _landable(ready, "price_data")
+    return landable(ready, "price_data")
 
 
 def _statements(facts: pl.DataFrame, kind: str, name: str) -> pl.DataFrame:
@@ -132,18 +142,25 @@ def _statements(facts: pl.DataFrame, kind: str, name: str) -> pl.DataFrame:
         if n not in facts.columns and i % 4
     }
     ready = facts.with_columns(**made_up, reported_currency=pl.lit("USD")).with_columns(availability())
-    return _landable(ready, name)
+    return landable(ready, name)
 
 
-def _landable(rows: pl.DataFrame, name: str) -> pl.DataFrame:
+def land_bars(lake: Path, rows: pl.DataFrame) -> None:
+    """Land bars that are ready for it."""
+    with transaction(find(lake), reason="benchmark price_data", program_version="benchmark") as tx:
+        land(tx, "price_data", rows, datetime.now(UTC))
+
+
+def landable(rows: pl.DataFrame, name: str) -> pl.DataFrame:
     """Complete rows with the columns that say where they came from, and leave out what the landing adds."""
     spec = table(name)
     fetched = _PRICES_AT if name == "price_data" else _STATEMENTS_AT
+    basis = pl.col("basis") if "basis" in rows.columns else pl.lit(fetched.date())
     rows = rows.with_columns(
         source_provider=pl.lit("fmp"),
         fetch_id=pl.lit(hashlib.sha256(name.encode()).hexdigest()[:32]),
         fetched_at=pl.lit(fetched).cast(pl.Datetime("us", "UTC")),
-        split_basis_date=pl.lit(fetched.date()),
+        split_basis_date=basis,
     )
     return rows.select(
         _column(rows, spec, n) for n in spec.names() if n not in ("version", "change_kind", "recorded_at")

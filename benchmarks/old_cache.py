@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-__all__ = ["write_income", "write_prices"]
+__all__ = ["write_balance", "write_income", "write_prices"]
 
 # FMP writes whole numbers without a fraction, so one field holds both 45 and 45.07.
 _WHOLE = re.compile(r"(\d)\.0(?=[,}])")
@@ -40,6 +40,14 @@ def write_income(cache: Path, quarters: pl.DataFrame, fetched_at: datetime) -> N
     folder.mkdir(parents=True)
     for (symbol,), rows in _v3_income(quarters).group_by("symbol", maintain_order=True):
         _write_entry(folder, f"{symbol}_income_statement_quarterly_limit60_v1.0", rows.to_dicts(), fetched_at)
+
+
+def write_balance(cache: Path, quarters: pl.DataFrame, fetched_at: datetime) -> None:
+    """Write ``balance_sheets/{SYMBOL}_balance_sheet_quarterly_limit60_v1.0.json.gz``, newest first."""
+    folder = cache / "balance_sheets"
+    folder.mkdir(parents=True)
+    for (symbol,), rows in _v3_balance(quarters).group_by("symbol", maintain_order=True):
+        _write_entry(folder, f"{symbol}_balance_sheet_quarterly_limit60_v1.0", rows.to_dicts(), fetched_at)
 
 
 def _write_entry(folder: Path, key: str, records: list[dict[str, Any]], fetched_at: datetime) -> None:
@@ -78,9 +86,8 @@ def _v3_bars(bars: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _v3_income(quarters: pl.DataFrame) -> pl.DataFrame:
-    """Return quarters under the names of FMP's v3 ``income-statement``, newest first within a symbol."""
-    shares = pl.col("weighted_average_shares_outstanding")
+def _v3_statement(quarters: pl.DataFrame, **items: pl.Expr | str) -> pl.DataFrame:
+    """Return quarters with what FMP's v3 statements have in common and some items, newest first."""
     return quarters.sort("symbol", "fiscal_date", descending=[False, True]).select(
         date=pl.col("fiscal_date").cast(pl.String),
         symbol="symbol",
@@ -90,6 +97,27 @@ def _v3_income(quarters: pl.DataFrame) -> pl.DataFrame:
         acceptedDate=pl.col("accepted").dt.strftime("%Y-%m-%d %H:%M:%S"),
         calendarYear=pl.col("fiscal_year").cast(pl.String),
         period="fiscal_period",
+        **items,
+    )
+
+
+def _v3_balance(quarters: pl.DataFrame) -> pl.DataFrame:
+    """Return quarters under the names of FMP's v3 ``balance-sheet-statement``."""
+    return _v3_statement(
+        quarters,
+        totalAssets="total_assets",
+        totalCurrentAssets="total_current_assets",
+        totalCurrentLiabilities="total_current_liabilities",
+        totalDebt="total_debt",
+        totalStockholdersEquity="total_stockholders_equity",
+    )
+
+
+def _v3_income(quarters: pl.DataFrame) -> pl.DataFrame:
+    """Return quarters under the names of FMP's v3 ``income-statement``."""
+    shares = pl.col("weighted_average_shares_outstanding")
+    return _v3_statement(
+        quarters,
         revenue="revenue",
         costOfRevenue=pl.col("revenue") - pl.col("gross_profit"),
         grossProfit="gross_profit",

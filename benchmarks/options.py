@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -23,6 +23,7 @@ class Size:
     cache_days: int
     market_symbols: int
     market_years: int
+    asked_symbols: int
     grid_symbols: tuple[int, int]
     old_way_symbols: int
     fetched_symbols: int
@@ -32,6 +33,10 @@ class Size:
     starts: int
     repeats: int
 
+    def grown(self) -> Size:
+        """Return the size whose market has ten times the symbols and three times the years."""
+        return replace(self, market_symbols=10 * self.market_symbols, market_years=3 * self.market_years)
+
 
 FULL = Size(
     "full",
@@ -39,6 +44,7 @@ FULL = Size(
     cache_days=1259,
     market_symbols=1000,
     market_years=10,
+    asked_symbols=1000,
     grid_symbols=(16, 100),
     old_way_symbols=16,
     fetched_symbols=500,
@@ -54,6 +60,7 @@ _SMALL = Size(
     cache_days=1259,
     market_symbols=100,
     market_years=10,
+    asked_symbols=100,
     grid_symbols=(16, 50),
     old_way_symbols=4,
     fetched_symbols=100,
@@ -70,6 +77,7 @@ _SMOKE = Size(
     cache_days=40,
     market_symbols=12,
     market_years=2,
+    asked_symbols=12,
     grid_symbols=(2, 5),
     old_way_symbols=2,
     fetched_symbols=6,

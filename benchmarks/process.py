@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Ran", "ran", "wall_s"]
+__all__ = ["Ran", "peak_mb", "ran", "wall_s"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -52,7 +52,7 @@ def wall_s(code: str, *arguments: str) -> float:
     return time.perf_counter() - started
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """Return the most memory this process has held (resident), in units of 1,000,000 bytes.
 
     Linux counts the memory of the process that started this one in ``ru_maxrss``, so there the
@@ -76,7 +76,7 @@ def _main(task: str, arguments: str) -> None:
     told = {
         "call_s": time.perf_counter() - started,
         "cpu_s": time.process_time(),
-        "peak_mb": _peak_mb(),
+        "peak_mb": peak_mb(),
         "answer": answer,
     }
     print(json.dumps(told))

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["Row", "Target", "as_json", "show", "write"]
+__all__ = ["Row", "Target", "Used", "as_json", "show", "write"]
 
-_HEADER = ("question", "ours", "first", "peer", "theirs", "ratio", "target", "met", "answers")
-_FIGURES = {"ours", "first", "theirs", "ratio", "target"}
+_HEADER = (
+    "question, and who answers",
+    "figure",
+    "first",
+    "CPU",
+    "memory",
+    "ratio",
+    "target",
+    "met",
+    "answers",
+)
+_FIGURES = _HEADER[1:7]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +34,20 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One question and one peer. ``ours`` and ``theirs`` are in ``unit``; a rate's unit ends in "/s".
+class Used:
+    """What an answer took besides time: that of all cores, and the most memory its process ever had."""
 
-    ``answers`` says how the two answers compared; ``details`` go into the JSON only (single runs and the
-    like). ``first`` is our first asking, where ``ours`` is the median of later ones.
+    cpu_ms: float
+    peak_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One question and one peer, or ours alone. Figures are in ``unit``; a rate's unit ends in "/s".
+
+    ``answers`` says how the two answers compared, or why the peer gave none; ``details`` go into the JSON
+    only (single runs and the like). ``first`` is the first asking, where ``ours`` is the
+    median of later ones.
     """
 
     question: str
@@ -40,6 +59,9 @@ class Row:
     answers: str = ""
     details: dict[str, Any] = field(default_factory=dict)
     first: float | None = None
+    used: Used | None = None
+    their_first: float | None = None
+    their_used: Used | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -60,11 +82,11 @@ class Row:
 
 
 def show(rows: Iterable[Row]) -> None:
-    """Print the rows as one table: text on the left, figures on the right of their columns."""
-    table = [list(_HEADER), *(_cells(row) for row in rows)]
-    widths = [max(len(line[i]) for line in table) for i in range(len(_HEADER))]
-    table.insert(1, ["-" * w for w in widths])
-    for line in table:
+    """Print one table: a line for each question with our figures, below it one for each of its peers."""
+    lines = [_HEADER, *(line for group in _by_question(rows) for line in _lines(group))]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(_HEADER))]
+    lines.insert(1, tuple("-" * w for w in widths))
+    for line in lines:
         cells = (
             cell.rjust(width) if name in _FIGURES else cell.ljust(width)
             for cell, width, name in zip(line, widths, _HEADER, strict=True)
@@ -80,8 +102,11 @@ def as_json(rows: Iterable[Row], machine: dict[str, Any], size: str) -> str:
             "unit": r.unit,
             "ours": r.ours,
             "first": r.first,
+            "used": None if r.used is None else asdict(r.used),
             "peer": r.peer,
             "theirs": r.theirs,
+            "their_first": r.their_first,
+            "their_used": None if r.their_used is None else asdict(r.their_used),
             "ratio": r.ratio,
             "target": _target(r),
             "met": r.met,
@@ -99,21 +124,44 @@ def write(path: Path, text: str) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def _cells(row: Row) -> list[str]:
-    met = {True: "yes", False: "NO", None: ""}[row.met]
-    ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-    theirs = "" if row.theirs is None else _number(row.theirs, row.unit)
-    return [
+def _by_question(rows: Iterable[Row]) -> Iterable[list[Row]]:
+    """Put together the rows of a question that say the same of us, in the order of their first."""
+    groups: dict[tuple[str, str, float], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.question, row.unit, row.ours), []).append(row)
+    return groups.values()
+
+
+def _lines(group: list[Row]) -> Iterator[tuple[str, ...]]:
+    row = group[0]
+    limits = [r for r in group if r.target and r.target.of == "ours"]
+    same = "" if row.peer else row.answers
+    yield (
         row.question,
-        _number(row.ours, row.unit),
-        "" if row.first is None else _number(row.first, row.unit),
-        row.peer,
-        theirs,
-        ratio,
-        _target(row),
-        met,
-        row.answers,
-    ]
+        *_figures(row.unit, row.ours, row.first, row.used),
+        "",
+        *(_verdict(limits[0]) if limits else ("", "")),
+        same,
+    )
+    for r in group:
+        if r.peer:
+            limit = _verdict(r) if r.target and r.target.of == "ratio" else ("", "")
+            ratio = "" if r.ratio is None else f"{r.ratio:.2f} x"
+            figures = _figures(r.unit, r.theirs, r.their_first, r.their_used)
+            yield f"    {r.peer}", *figures, ratio, *limit, r.answers
+
+
+def _figures(
+    unit: str, value: float | None, first: float | None, used: Used | None
+) -> tuple[str, str, str, str]:
+    cpu = "" if used is None else _number(used.cpu_ms, "ms")
+    memory = "" if used is None else _number(used.peak_mb, "MB")
+    shown = ["" if v is None else _number(v, unit) for v in (value, first)]
+    return shown[0], shown[1], cpu, memory
+
+
+def _verdict(row: Row) -> tuple[str, str]:
+    return _target(row), {True: "yes", False: "NO", None: ""}[row.met]
 
 
 def _target(row: Row) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from factorlab_lake.environment import RESULT_CACHE_MB
 from factorlab_lake.errors import InvalidInput
 
 __all__ = ["FmpSettings", "ParallelSettings", "Settings", "fmp_settings", "parallel_settings", "settings"]
@@ -23,6 +24,8 @@ class Settings(BaseSettings):
     ``availability``: from which day on filings may be used, ``close``, ``same_day`` or a lag in days, where
     a lake is opened without saying so (``FACTORLAB_AVAILABILITY``).
     ``query_statistics``: whether what a lake is asked is noted in its folder, without values.
+    ``result_cache_mb``: how much memory the answers to questions take that are kept for when the same comes
+    again; 0 keeps none.
     ``pool_size``, ``pool_overflow``: connections to a shared server that are kept, and made besides while
     those are busy. ``pool_wait_s``: how long a question waits for one. ``statement_timeout_s``: how long the
     server works on one.
@@ -35,6 +38,7 @@ class Settings(BaseSettings):
     lake: Path = Path("data/lake")
     availability: str = "close"
     query_statistics: bool = False
+    result_cache_mb: int = Field(RESULT_CACHE_MB, ge=0)
     pool_size: int = Field(1, ge=0)
     pool_overflow: int = Field(7, ge=0)
     pool_wait_s: float = Field(30.0, gt=0)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from factorlab_lake.environment import given
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.intake import Intake
 from factorlab_lake.lake import layout as layouts
@@ -22,6 +23,7 @@ from factorlab_lake.ops.statistics import session_kind
 from factorlab_lake.query.arguments import DateLike, to_date, to_symbols
 from factorlab_lake.query.availability import CLOSE, Availability, AvailabilityRule, to_rule
 from factorlab_lake.query.questions import Questions
+from factorlab_lake.query.results import ResultCache, shared_results
 from factorlab_lake.query.session import Session
 from factorlab_lake.schema import TABLES
 from factorlab_lake.upkeep import Upkeep
@@ -109,6 +111,19 @@ class Lake(Intake, Oversight, Upkeep, Questions):
     def availability(self) -> Availability:
         """From which day on filings may be used: ``close``, ``same_day`` or a lag in days."""
         return self._rule.given
+
+    @property
+    def result_cache(self) -> ResultCache:
+        """The answers kept in memory for when a question comes again, of all lakes of this process.
+
+        Of the questions that are methods, by snapshot and arguments, so that no answer is ever stale; not of
+        ``sql``. Their size is set by ``FACTORLAB_RESULT_CACHE_MB`` (256), and 0 keeps none.
+        """
+        return shared_results()
+
+    def _answer(self, question: tuple[Hashable, ...], make: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        of = (str(self.path), self.snapshot.id, self.snapshot.created_at, self._rule)
+        return self.result_cache.answer((*of, *question), make)
 
     @cached_property
     def session(self) -> Session:
@@ -339,9 +354,5 @@ class Lake(Intake, Oversight, Upkeep, Questions):
 
 
 def _rule_set() -> AvailabilityRule:
-    """Return the rule from the settings; their library takes a while to load, so only where there are any."""
-    named = any(name.upper() == "FACTORLAB_AVAILABILITY" for name in os.environ)
-    if not named and not Path(".env").is_file():
-        return CLOSE
-    settings = import_module("factorlab_lake.settings").settings()
-    return to_rule(settings.availability, "The setting FACTORLAB_AVAILABILITY")
+    rule = given("availability")
+    return CLOSE if rule is None else to_rule(rule, "The setting FACTORLAB_AVAILABILITY")

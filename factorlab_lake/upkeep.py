@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from factorlab_lake.lake import layout as layouts
 from factorlab_lake.lake import snapshots
 from factorlab_lake.lake.layout import Layout
+from factorlab_lake.lake.marks import RETENTION_DAYS
 from factorlab_lake.lake.snapshots import Snapshot, program_version
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from factorlab_lake.lake.verification import VerificationReport
 
 __all__ = ["Upkeep", "repair", "verify"]
-
-RETENTION_DAYS = 30.0
 
 
 def verify(path: str | os.PathLike[str], *, deep: bool = False) -> VerificationReport:

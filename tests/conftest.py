@@ -1,4 +1,4 @@
-"""Fixtures for all tests. The lakes of the samples are made once; a test that changes one copies it first."""
+"""Fixtures for all tests. The sample's lakes are made once a run; a test that changes one copies it first."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 import factorlab_lake as fl
+from factorlab_lake.query.results import ResultCache
 from factorlab_lake.store import Lake
-from tests.support import CACHE_2019, CACHE_2021, SPLITS
+from tests.support import CACHE_2019, CACHE_2021, SPLITS, made_once
 
 os.environ.pop("FACTORLAB_AVAILABILITY", None)  # the answers expected are those of the default
 
@@ -29,6 +30,13 @@ settings.register_profile(
 settings.load_profile("fixed")
 
 
+@pytest.fixture(autouse=True)
+def _answers_are_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep no answers: a test that asks twice compares two answers, not one with itself."""
+    none = ResultCache(0)
+    monkeypatch.setattr("factorlab_lake.store.shared_results", lambda: none)
+
+
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
     """Place for a cache made by the test."""
@@ -41,30 +49,30 @@ def lake(tmp_path: Path) -> Lake:
     return fl.open(tmp_path / "lake")
 
 
-def _migrated(place: Path, *caches: Path) -> Lake:
-    lake = fl.open(place)
-    for cache in caches:
-        lake.migrate(cache)
-    return lake
+def _migrated(factory: pytest.TempPathFactory, name: str, *caches: Path, splits: bool = True) -> Lake:
+    def make(place: Path) -> None:
+        lake = fl.open(place)
+        for cache in caches:
+            lake.migrate(cache)
+        if splits:
+            lake.load("splits", SPLITS)
+
+    return fl.open(made_once(factory, name, make), create=False)
 
 
 @pytest.fixture(scope="session")
 def lake_2019(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """The clean sample taken before AAPL's split of 2020, with the splits. Not to be changed."""
-    lake = _migrated(tmp_path_factory.mktemp("sample") / "lake", CACHE_2019)
-    lake.load("splits", SPLITS)
-    return lake
+    return _migrated(tmp_path_factory, "lake_2019", CACHE_2019)
 
 
 @pytest.fixture(scope="session")
 def lake_2021(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """The clean sample taken after AAPL's split of 2020, with the splits. Not to be changed."""
-    lake = _migrated(tmp_path_factory.mktemp("sample") / "lake", CACHE_2021)
-    lake.load("splits", SPLITS)
-    return lake
+    return _migrated(tmp_path_factory, "lake_2021", CACHE_2021)
 
 
 @pytest.fixture(scope="session")
 def lake_both(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """Both clean samples, the older first, without splits. Not to be changed."""
-    return _migrated(tmp_path_factory.mktemp("sample") / "lake", CACHE_2019, CACHE_2021)
+    return _migrated(tmp_path_factory, "lake_both", CACHE_2019, CACHE_2021, splits=False)

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
+from filelock import FileLock
 from hypothesis import settings
 from polars.testing import assert_frame_equal
 
@@ -41,6 +43,9 @@ CACHE_2019 = SAMPLE / "taken_2019-12-31"
 CACHE_2021 = SAMPLE / "taken_2021-03-31"
 CACHE_DIRTY = SAMPLE / "dirty_2021-03-31"
 SPLITS = SAMPLE / "splits.csv"
+
+# `FACTORLAB_THOROUGH=1` tries every combination where a run without it tries some that cover each part.
+THOROUGH = os.environ.get("FACTORLAB_THOROUGH") == "1"
 
 FETCHED = datetime(2021, 3, 31, 22, tzinfo=UTC)
 EARLIER = datetime(2019, 12, 31, 22, tzinfo=UTC)
@@ -254,13 +259,19 @@ class MemoryTransaction(Transaction):
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
 
     def read(
-        self, name: str, *, partitions: list[int] | None = None, symbols: pl.Series | None = None
+        self,
+        name: str,
+        *,
+        partitions: list[int] | None = None,
+        symbols: pl.Series | None = None,
+        columns: list[str] | None = None,
     ) -> pl.DataFrame:
-        """Return a table's rows, of some partitions and symbols."""
+        """Return a table's rows, of some partitions, symbols and columns."""
         rows = self.tables.get(name, table_rows(name, []))
         if partitions is not None and TABLES[name].partition_by:
             rows = rows.filter(pl.col(TABLES[name].partition_by).is_in(partitions))
-        return rows if symbols is None else rows.filter(pl.col("symbol").is_in(symbols.implode()))
+        rows = rows if symbols is None else rows.filter(pl.col("symbol").is_in(symbols.implode()))
+        return rows if columns is None else rows.select(columns)
 
     def append(self, name: str, frame: pl.DataFrame) -> None:
         """Add rows to a table."""
@@ -281,12 +292,29 @@ class MemoryTransaction(Transaction):
         return {name: _in_order(self.read(name)) for name in TABLES}
 
 
+def memory_transaction() -> MemoryTransaction:
+    """Return a transaction on an empty lake in memory."""
+    return MemoryTransaction(Layout(Path("nowhere")), Snapshot(id=0), "test")
+
+
 def landed(answers: Sequence[Fetched], *, together: bool = False) -> dict[str, pl.DataFrame]:
     """Return what a lake would hold after these answers had arrived one after the other, or in one batch."""
-    tx = MemoryTransaction(Layout(Path("nowhere")), Snapshot(id=0), "test")
+    tx = memory_transaction()
     for batch in [answers] if together else [[each] for each in answers]:
         land_batch(tx, batch)
     return tx.content()
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a folder that all workers of a test run share; whoever comes first makes what is in it."""
+    base = factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    place, done = shared / name, shared / f"{name}.done"
+    with FileLock(shared / f"{name}.lock"):
+        if not done.exists():
+            make(place)
+            done.touch()
+    return place
 
 
 def copy_of(lake: Lake, place: Path) -> Lake:
@@ -305,7 +333,7 @@ def examples(count: int) -> settings:
     return settings(max_examples=count * int(os.environ.get("HYPOTHESIS_SCALE", "1")))
 
 
-def run_python(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+def run_python(script: str, *arguments: object, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
     """Run a script in a Python of its own and return how it ended."""
     return subprocess.run(
         [sys.executable, "-c", script, *map(str, arguments)],
@@ -313,5 +341,5 @@ def run_python(script: str, *arguments: object) -> subprocess.CompletedProcess[s
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=timeout_s,
     )

@@ -12,10 +12,10 @@ import factorlab_lake as fl
 from factorlab_lake.cli.app import lake_path, open_lake, options
 from factorlab_lake.cli.arguments import SnapshotAt
 from factorlab_lake.cli.edge import FAULTS
+from factorlab_lake.lake.marks import RETENTION_DAYS
 
 __all__ = ["backup", "compact", "diff", "pin", "repair", "restore", "vacuum", "verify"]
 
-_Before = Annotated[str, typer.Argument(help="Snapshot, pin or time.", show_default=False)]
 _Name = Annotated[str, typer.Argument(help="Such as paper-2026.", metavar="NAME", show_default=False)]
 _Folder = Annotated[Path, typer.Argument(help="Folder of the backup.", metavar="PATH", show_default=False)]
 _Deep = Annotated[bool, typer.Option("--deep", help="Read every value of every kept snapshot.")]
@@ -87,7 +87,7 @@ def vacuum(
     ctx: typer.Context,
     retention_days: Annotated[
         float, typer.Option(help="Keep what was the newest within so many days.", metavar="DAYS")
-    ] = 30.0,
+    ] = RETENTION_DAYS,
     delete: Annotated[bool, typer.Option("--delete", help="Delete; without it, only say what.")] = False,
 ) -> None:
     """Say what no kept snapshot needs; delete it with --delete.
@@ -125,7 +125,8 @@ def verify(ctx: typer.Context, deep: _Deep = False) -> None:
         f"{report.rows:,} rows looked at"
     )
     unknown = [f"{report.without_checksum} files have no checksum"] if report.without_checksum else []
-    verdict = "all is well" if report.clean else f"{len(report.findings)} faults"
+    remedy = "`factorlab-lake repair` derives what can be derived, --from BACKUP brings the rest back"
+    verdict = "all is well" if report.clean else f"{len(report.findings)} faults; {remedy}"
     lines = [*_faults(report.findings), counted, *unknown, verdict]
     output.document(asdict(report) | {"clean": report.clean}, lines)
     if not report.clean:
@@ -172,6 +173,7 @@ def backup(ctx: typer.Context, path: _Folder) -> None:
     line = (
         f"{report.path}: snapshot {report.snapshot}; {report.files_copied} files of {report.bytes_copied:,} "
         f"bytes copied and compared, {report.files_there} there already"
+        + (f"; {report.files_mended} of them were damaged there" if report.files_mended else "")
     )
     output.document(asdict(report), [line])
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import polars as pl
 
+from factorlab_lake.ingest.versions import SPLIT_REBASE
+
 __all__ = ["INFERRED", "inferred_splits"]
 
 INFERRED = "inferred"
@@ -63,7 +65,7 @@ def _rebasings(contents: pl.DataFrame) -> pl.DataFrame:
     return (
         ordered.with_columns(following)
         .filter(
-            pl.col("change_kind") == "split_rebase",
+            pl.col("change_kind") == SPLIT_REBASE,
             pl.col("next_split_basis_date") > pl.col("split_basis_date"),
         )
         .group_by("symbol", older="split_basis_date", newer="next_split_basis_date")

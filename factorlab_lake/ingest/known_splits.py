@@ -2,7 +2,8 @@
 
 A re-based history has no step at a split's ex-date. Where the price steps there by the split's ratio, the
 bars before it are still as they were fetched earlier. This follows from the bars and splits held, so it is
-settled again whenever either changes, and the order in which they arrive does not matter.
+settled again whenever either changes, and splits may arrive before or after the bars. Bars that arrive when
+those next to the ex-date were already corrected are judged by themselves.
 """
 
 from __future__ import annotations
@@ -11,34 +12,57 @@ from collections.abc import Callable
 
 import polars as pl
 
-__all__ = ["settled"]
+__all__ = ["LOOKED_AT", "misdated", "settled", "unsettled", "years_around"]
+
+LOOKED_AT = ["symbol", "date", "close_price", "split_basis_date"]  # of a bar
 
 _LEAST_RATIO = 1.2  # below that a split cannot be told from a day's move
 _LONGEST_GAP_DAYS = 10  # over longer ones a price can move by a split's ratio by itself
+_GAP = pl.duration(days=_LONGEST_GAP_DAYS)
 
 
-def settled(bars: pl.DataFrame, splits: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the bars whose ``split_basis_date`` is too late, as they are and as they should be."""
+def unsettled(splits: pl.DataFrame, since: pl.DataFrame) -> pl.DataFrame:
+    """Keep the splits of which the arriving bars can change what is found; ``since`` has each symbol's first.
+
+    What is found depends on the bars next to the ex-date, and what is corrected lies before it.
+    """
+    return splits.join(since, on="symbol").filter(pl.col("since") <= pl.col("date") + _GAP).drop("since")
+
+
+def years_around(splits: pl.DataFrame) -> list[int]:
+    """Return the years in which bars lie next to the splits' ex-dates."""
+    around = splits.select(pl.concat_list(pl.col("date") - _GAP, pl.col("date") + _GAP).explode())
+    return around.to_series().dt.year().unique().to_list()
+
+
+def misdated(bars: pl.DataFrame, splits: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Return the splits that bars before them do not count, though they claim to: symbol, ex_date, last_day.
+
+    ``bars`` are at least those of :func:`years_around` the splits, with the columns :data:`LOOKED_AT`;
+    ``known`` are all splits of their symbols.
+    """
     ratio = pl.col("numerator") / pl.col("denominator")
     large = splits.filter(pl.max_horizontal(ratio, 1 / ratio) > _LEAST_RATIO)
-    claims = bars.select("symbol", "date", "close_price", "split_basis_date").join(
-        large.select("symbol", ex_date="date", ratio=ratio), on="symbol"
-    )
+    claims = bars.select(LOOKED_AT).join(large.select("symbol", ex_date="date", ratio=ratio), on="symbol")
     claims = claims.filter(pl.col("split_basis_date") >= pl.col("ex_date")).sort("date")
     last = claims.filter(pl.col("date") < pl.col("ex_date")).group_by("symbol", "ex_date", "ratio")
     first = claims.filter(pl.col("date") >= pl.col("ex_date")).group_by("symbol", "ex_date")
     steps = last.agg(last_day=pl.col("date").last(), **_at("before", pl.Expr.last)).join(
         first.agg(first_day=pl.col("date").first(), **_at("after", pl.Expr.first)), on=["symbol", "ex_date"]
     )
-    near = pl.col("first_day") - pl.col("last_day") <= pl.duration(days=_LONGEST_GAP_DAYS)
-    steps = _on_one_basis(steps.filter(near), splits)
+    near = pl.col("first_day") - pl.col("last_day") <= _GAP
+    steps = _on_one_basis(steps.filter(near), known)
     moved = (pl.col("before") / pl.col("after")).log()
     # Nearer to the split's ratio than to no move at all.
-    unadjusted = steps.filter((moved - pl.col("ratio").log()).abs() < moved.abs()).select(
+    return steps.filter((moved - pl.col("ratio").log()).abs() < moved.abs()).select(
         "symbol", "ex_date", "last_day"
     )
+
+
+def settled(bars: pl.DataFrame, found: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the bars whose ``split_basis_date`` is too late by what was found, and as they should be."""
     wrong = (
-        bars.join(unadjusted, on="symbol")
+        bars.join(found, on="symbol")
         .filter(pl.col("date") <= pl.col("last_day"), pl.col("split_basis_date") >= pl.col("ex_date"))
         .sort("last_day")
         .unique(["symbol", "date"], keep="first", maintain_order=True)

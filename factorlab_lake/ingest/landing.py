@@ -8,8 +8,8 @@ import polars as pl
 
 from factorlab_lake.ingest.confirmations import confirmed
 from factorlab_lake.ingest.inferred_splits import INFERRED, inferred_splits
-from factorlab_lake.ingest.known_splits import settled
-from factorlab_lake.ingest.versions import distinct_in_time, number_versions, superseded_kind
+from factorlab_lake.ingest.known_splits import LOOKED_AT, misdated, settled, unsettled, years_around
+from factorlab_lake.ingest.versions import SPLIT_REBASE, distinct_in_time, number_versions, superseded_kind
 from factorlab_lake.lake.transaction import Transaction
 from factorlab_lake.schema import TableSpec, table
 
@@ -31,7 +31,9 @@ def land(
         _land_versions(tx, spec, rows, log)
     else:
         _land_newest(tx, spec, rows)
-    if name in ("price_data", "splits"):
+    if name == "price_data":
+        _settle_bases(tx, rows["symbol"], rows.group_by("symbol").agg(since=pl.col("date").min()))
+    elif name == "splits":
         _settle_bases(tx, rows["symbol"])
 
 
@@ -83,14 +85,21 @@ def _land_bars(tx: Transaction, rows: pl.DataFrame, log: pl.DataFrame) -> None:
     _reconcile(tx, revised, earlier, merged.filter(~newest))
 
 
-def _settle_bases(tx: Transaction, symbols: pl.Series) -> None:
-    """Infer splits that only the bars show, and correct the basis of bars that a split shows to be older."""
+def _settle_bases(tx: Transaction, symbols: pl.Series, since: pl.DataFrame | None = None) -> None:
+    """Infer splits that only the bars show, and correct the basis of bars that a split shows to be older.
+
+    ``since``: the first day of each symbol from which on bars came; splits well before it stay as settled.
+    """
     splits = _with_inferred(tx, symbols)
-    if splits.is_empty():
+    near = splits if since is None else unsettled(splits, since)
+    if near.is_empty():
         return
-    bars = tx.read("price_data", symbols=splits["symbol"])
-    wrong, right = settled(bars, splits)
-    if not wrong.is_empty():
+    looked_at = tx.read(
+        "price_data", symbols=near["symbol"], partitions=years_around(near), columns=LOOKED_AT
+    )
+    found = misdated(looked_at, near, splits)
+    if not found.is_empty():
+        wrong, right = settled(tx.read("price_data", symbols=found["symbol"]), found)
         _reconcile(tx, table("price_data"), wrong, right)
 
 
@@ -99,9 +108,11 @@ def _with_inferred(tx: Transaction, symbols: pl.Series) -> pl.DataFrame:
     splits = tx.read("splits", symbols=symbols)
     told, held = (splits.filter(s) for s in (pl.col("source") != INFERRED, pl.col("source") == INFERRED))
     revisions = tx.read("price_revisions", symbols=symbols)
-    if revisions.is_empty() and held.is_empty():
+    rebased = revisions.filter(pl.col("change_kind") == SPLIT_REBASE)["symbol"]
+    if rebased.is_empty() and held.is_empty():
         return splits
-    current = tx.read("price_data", symbols=revisions["symbol"])
+    revisions = revisions.filter(pl.col("symbol").is_in(rebased.implode()))
+    current = tx.read("price_data", symbols=rebased)
     inferred = inferred_splits(pl.concat([revisions, current], how="diagonal_relaxed"), told)
     _reconcile(tx, table("splits"), held, inferred)
     return pl.concat([told, inferred])

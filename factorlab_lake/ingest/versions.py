@@ -13,8 +13,9 @@ import polars as pl
 from factorlab_lake.ingest.availability import ESTIMATED_LAG_DAYS
 from factorlab_lake.schema import TableSpec
 
-__all__ = ["distinct_in_time", "number_versions", "superseded_kind"]
+__all__ = ["SPLIT_REBASE", "distinct_in_time", "number_versions", "superseded_kind"]
 
+SPLIT_REBASE = "split_rebase"  # the kind of change that a split makes to what was fetched before it
 _ROUNDING = 5.1e-5  # FMP rounds per-share figures and prices to four decimals
 _SMALL = 40  # the largest side of a split ratio that is taken for one
 
@@ -52,7 +53,7 @@ def number_versions(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
         .when(_accepted_later(rows))
         .then(pl.lit("restatement"))
         .when(_rescaled(spec))
-        .then(pl.lit("split_rebase"))
+        .then(pl.lit(SPLIT_REBASE))
         .otherwise(pl.lit("vendor_revision")),
     ).drop("_known_at")
 
@@ -66,7 +67,7 @@ def superseded_kind() -> pl.Expr:
     same = pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).shift(-1)) for c in [*prices, "volume"])
     return (
         pl.when(split)
-        .then(pl.lit("split_rebase"))
+        .then(pl.lit(SPLIT_REBASE))
         .when(same)
         .then(pl.lit("adjusted_close_rebase"))
         .otherwise(pl.lit("vendor_revision"))

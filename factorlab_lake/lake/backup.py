@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from factorlab_lake.errors import AlreadyExists, InvalidInput, LakeDamaged
-from factorlab_lake.lake import checksums, delta, files, lock, marks, snapshots
+from factorlab_lake.lake import checksums, files, lock, log, marks, snapshots
 from factorlab_lake.lake.files import DataFile
 from factorlab_lake.lake.layout import Layout, find, write_atomically, write_faults
 from factorlab_lake.lake.snapshots import Snapshot
@@ -31,7 +31,11 @@ _BLOCK_BYTES = 1 << 20
 
 @dataclass(slots=True)
 class BackupReport:
-    """What a copy holds, and what this run brought: data files, each read back and compared."""
+    """What a copy holds, and what this run brought: data files, each read back and compared.
+
+    ``files_there`` were copied before and are as they were written; ``files_mended``, which count as copied
+    too, were not.
+    """
 
     path: str
     snapshot: int
@@ -39,10 +43,13 @@ class BackupReport:
     files_copied: int = 0
     bytes_copied: int = 0
     files_there: int = 0
+    files_mended: int = 0
 
 
 def backup(layout: Layout, path: str | os.PathLike[str]) -> BackupReport:
     """Bring a folder to hold the lake as it is now, with its kept history; only what is not there is copied.
+
+    What is there is read and compared with its checksum; where the disk spoilt it, it is copied again.
 
     Raises :class:`AlreadyExists` for a folder that holds something else, or another history of this lake,
     :class:`LakeDamaged` for a damaged file of the lake, before it can take a good one's place, and
@@ -66,9 +73,10 @@ def _copied(source: Layout, path: str | os.PathLike[str], kind: Literal["backup"
     to = Layout(Path(path).resolve())
     _claim(source, to, kind)
     with lock.copying_to(to):
-        taken = snapshots.history(source)
+        newest = snapshots.latest(source)  # stops where its file was lost
+        taken = [s for s in snapshots.history(source) if s.id <= newest.id]
         _same_history(source, to, taken)
-        report = BackupReport(str(to.root), taken[-1].id if taken else 0)
+        report = BackupReport(str(to.root), newest.id)
         kept = [s for s in taken if not s.vacuumed]
         report.snapshots = len(kept)
         for name in TABLES:
@@ -76,6 +84,7 @@ def _copied(source: Layout, path: str | os.PathLike[str], kind: Literal["backup"
         _copy_marks(source, to, taken)
         for snapshot in taken:
             copy_text(snapshots.path_of(source, snapshot.id), snapshots.path_of(to, snapshot.id))
+        snapshots.note_newest(to, newest)
         copy_text(source.identity, to.identity)
     return report
 
@@ -128,14 +137,17 @@ def _copy_table(source: Layout, to: Layout, name: str, kept: list[Snapshot], rep
         needed |= {f.path: f for f in files.files_of(source, snapshot, name)}
     for file in needed.values():
         target = to.table(name) / file.path
-        if not checksums.fault_of(target, file, None):
+        was_there = target.exists()
+        if was_there and not checksums.fault_of(target, file, sums.get(file.path)):
             report.files_there += 1
             continue
         copy_file(source.table(name) / file.path, target, file, sums.get(file.path))
         report.files_copied += 1
+        report.files_mended += was_there
         report.bytes_copied += file.size_bytes
-    for entry in _log(source.table(name) / "_delta_log", max(versions)):
-        _copy_entry(entry, to.table(name) / "_delta_log" / entry.name)
+    for entry in log.entries(source.table(name) / "_delta_log"):
+        if log.number_of(entry) <= max(versions):
+            _copy_entry(entry, to.table(name) / "_delta_log" / entry.name)
     lists = [files.list_path(source, name, version) for version in versions]
     for path in [*lists, *source.checksums.glob(f"{name}-*.json")]:
         copy_text(path, to.root / path.relative_to(source.root))
@@ -175,16 +187,10 @@ def _stream(path: Path, beside: Path) -> str:
     return total.hexdigest()
 
 
-def _log(log: Path, newest: int) -> Iterator[Path]:
-    """Yield the entries and checkpoints of a Delta log up to a version."""
-    yield from (p for p in sorted(log.glob("[0-9]*.*")) if int(p.name.partition(".")[0]) <= newest)
-
-
 def _copy_entry(entry: Path, target: Path) -> None:
     """Copy a log entry, which never changes; one that did is damaged, or of another history."""
-    same = not target.exists() or target.read_bytes() == entry.read_bytes()
-    fault = delta.log_fault(entry) if entry.suffix == ".json" else ""
-    if not fault and entry.suffix == ".json" and not same:
+    fault = log.fault_of(entry)
+    if not fault and target.exists() and target.read_bytes() != entry.read_bytes():
         fault = f"is not what the backup has in {target}: damaged, or of another history"
     if fault:
         raise LakeDamaged(f"{entry} {fault}; `factorlab-lake verify` tells more.", path=str(entry))

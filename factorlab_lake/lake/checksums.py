@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from factorlab_lake.errors import LakeDamaged
 from factorlab_lake.lake.files import DataFile
 from factorlab_lake.lake.layout import Layout, write_atomically
 
-__all__ = ["blamed", "fault_of", "first_fault", "known", "origin", "record", "sha256_of"]
+__all__ = ["blamed", "fault_of", "first_fault", "known", "origin", "record", "sha256_of", "without"]
 
 REMEDY = "`factorlab-lake repair --from BACKUP` brings it back"
 
@@ -39,11 +41,27 @@ def known(layout: Layout, name: str) -> dict[str, str]:
     """Return the checksums of a table's files; :class:`LakeDamaged` when they cannot be read."""
     found: dict[str, str] = {}
     for path in sorted(layout.checksums.glob(f"{name}-*.json")):
-        try:
-            found |= json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, TypeError):
-            raise LakeDamaged(f"{path} cannot be read; {REMEDY}.", path=str(path)) from None
+        found |= _read(path)
     return found
+
+
+def _of(layout: Layout, name: str, wanted: set[str]) -> dict[str, str]:
+    """Return the checksums that are kept of some files of a table, reading no more than it takes."""
+    found: dict[str, str] = {}
+    for path in sorted(layout.checksums.glob(f"{name}-*.json"), key=_version, reverse=True):
+        if wanted <= found.keys():
+            break
+        sums = _read(path)
+        found |= {inside: sums[inside] for inside in wanted & sums.keys()}
+    return found
+
+
+def without(layout: Layout, name: str, needed: set[str]) -> Iterator[Path]:
+    """Yield the files of checksums that have none of the data files needed."""
+    for path in sorted(layout.checksums.glob(f"{name}-*.json")):
+        with suppress(LakeDamaged):  # one that cannot be read is verify's to tell
+            if needed.isdisjoint(_read(path)):
+                yield path
 
 
 def fault_of(path: Path, file: DataFile, checksum: str | None) -> str:
@@ -62,15 +80,29 @@ def fault_of(path: Path, file: DataFile, checksum: str | None) -> str:
 def origin(layout: Layout, name: str, inside: str) -> int | None:
     """Return the table version whose commit brought a data file, when its checksum was taken then."""
     for path in layout.checksums.glob(f"{name}-*.json"):
-        if inside in json.loads(path.read_text(encoding="utf-8")):
-            return int(path.stem.rpartition("-")[2])
+        if inside in _read(path):
+            return _version(path)
     return None
+
+
+def _version(path: Path) -> int:
+    return int(path.stem.rpartition("-")[2])
+
+
+def _read(path: Path) -> dict[str, str]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise LakeDamaged(f"{path} cannot be read; {REMEDY}.", path=str(path))
+    return found
 
 
 def first_fault(layout: Layout, chosen: dict[str, list[DataFile]]) -> LakeDamaged | None:
     """Return the error that names the first of some data files that is missing or damaged, if any is."""
     for name, files in chosen.items():
-        sums = known(layout, name)
+        sums = _of(layout, name, {f.path for f in files})
         for file in files:
             path = layout.table(name) / file.path
             fault = fault_of(path, file, sums.get(file.path))

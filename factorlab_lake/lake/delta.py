@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.schema import PrimitiveType
 
 from factorlab_lake.errors import LakeDamaged, LakeError, WriteFailed
+from factorlab_lake.lake import log
 from factorlab_lake.lake.files import DataFile
 from factorlab_lake.lake.layout import write_atomically
 from factorlab_lake.schema import TableSpec
@@ -35,7 +35,6 @@ __all__ = [
     "append",
     "current_version",
     "list_files",
-    "log_fault",
     "open_table",
     "polars_schema",
     "replace",
@@ -45,6 +44,9 @@ __all__ = [
 # Old entries stay: an earlier snapshot is found by them, and rolled back to. Vacuum decides what goes.
 _KEEP_LOGS = PostCommitHookProperties(cleanup_expired_logs=False)
 _PROBE_BYTES = 65_536
+_VALUES_PER_ROW_GROUP = (
+    655_360  # 32,768 bars; larger ones cost the few symbols, smaller ones the long footers
+)
 _DICTIONARIES = {"close_price"}  # the one number column that most questions read: cents decode faster so
 
 
@@ -60,42 +62,37 @@ def open_table(path: Path, version: int | None = None) -> DeltaTable:
 
 
 def current_version(path: Path) -> int:
-    """Return the newest committed version of a table, or -1 when it does not exist."""
-    return open_table(path).version() if DeltaTable.is_deltatable(str(path)) else -1
+    """Return the newest committed version of a table, or -1 when it does not exist.
+
+    By the names of the log's entries, since opening a table reads its whole log.
+    """
+    return max((int(e.stem) for e in (path / "_delta_log").glob("*.json") if e.stem.isdigit()), default=-1)
 
 
 def append(path: Path, spec: TableSpec, frame: pl.DataFrame, reason: str) -> int:
     """Add rows and return the new version."""
-    with _faults(path):
-        _ensure(path, spec)
-        write_deltalake(
-            path,
-            _conform(spec, frame),
-            mode="append",
-            partition_by=[spec.partition_by] if spec.partition_by else None,
-            writer_properties=_writer(spec),
-            commit_properties=_why(reason),
-            post_commithook_properties=_KEEP_LOGS,
-        )
-    return open_table(path).version()
+    return _write(path, spec, frame, reason, mode="append")
 
 
 def replace(path: Path, spec: TableSpec, frame: pl.DataFrame, partitions: list[int], reason: str) -> int:
     """Replace the rows of the given partitions, or all rows of an unpartitioned table, in one commit."""
     predicate = f"{spec.partition_by} in ({', '.join(map(str, partitions))})" if spec.partition_by else None
+    return _write(path, spec, frame, reason, mode="overwrite", predicate=predicate)
+
+
+def _write(path: Path, spec: TableSpec, frame: pl.DataFrame, reason: str, **how: Any) -> int:
     with _faults(path):
-        _ensure(path, spec)
+        written = _ensure(path, spec)
         write_deltalake(
-            path,
+            written,
             _conform(spec, frame),
-            mode="overwrite",
-            predicate=predicate,
             partition_by=[spec.partition_by] if spec.partition_by else None,
             writer_properties=_writer(spec),
             commit_properties=_why(reason),
             post_commithook_properties=_KEEP_LOGS,
+            **how,
         )
-    return open_table(path).version()
+    return written.version()
 
 
 def restore(path: Path, version: int, reason: str) -> int:
@@ -103,7 +100,7 @@ def restore(path: Path, version: int, reason: str) -> int:
     found = open_table(path)
     with _faults(path, version):
         found.restore(version, commit_properties=_why(reason), post_commithook_properties=_KEEP_LOGS)
-    return open_table(path).version()
+    return found.version()
 
 
 def list_files(path: Path, spec: TableSpec, version: int) -> list[DataFile]:
@@ -111,23 +108,6 @@ def list_files(path: Path, spec: TableSpec, version: int) -> list[DataFile]:
     with _faults(path):
         actions = pl.DataFrame(open_table(path, version).get_add_actions(flatten=True))
     return [_data_file(row, spec) for row in actions.iter_rows(named=True)]
-
-
-def log_fault(entry: Path) -> str:
-    """Return what is wrong with an entry of a Delta log, or nothing.
-
-    An entry that was cut off between two lines still reads: whoever knows which files a version has
-    compares them.
-    """
-    try:
-        lines = entry.read_bytes().decode("utf-8").splitlines()
-        for line in lines:
-            json.loads(line)
-    except FileNotFoundError:
-        return "is missing"
-    except ValueError:
-        return "is cut short or damaged"
-    return "" if lines else "is empty"
 
 
 @contextmanager
@@ -155,10 +135,10 @@ def _named(path: Path, said: str, version: int | None) -> LakeError:
         )
     if "LocalFileSystem" in said and (full := _refusal(path)):
         return full
-    there = [int(p.stem) for p in (path / "_delta_log").glob("*.json") if p.stem.isdigit()]
-    for number in range(max([*there, version or 0]) + 1):
-        entry = path / "_delta_log" / f"{number:020d}.json"
-        fault = log_fault(entry)
+    there = log.entries(path / "_delta_log")
+    newest = max([*map(log.number_of, there), version or 0])
+    for entry in sorted({*there, *log.replayed(path / "_delta_log", [newest])}):
+        fault = log.fault_of(entry)
         if fault:
             return LakeDamaged(
                 f"{entry} {fault}; `factorlab-lake repair --from BACKUP` puts it right.", path=str(entry)
@@ -175,14 +155,15 @@ def _writer(spec: TableSpec) -> WriterProperties:
     """Return how to write a table's files.
 
     Level 1 of zstd writes faster than higher ones and is within a few per cent of their size. Numbers rarely
-    repeat: without dictionaries they are written in two thirds of the time, and smaller.
+    repeat: without dictionaries they are written in two thirds of the time, and smaller. A question about a
+    few symbols reads the row groups that hold them: short ones of a table with many columns.
     """
     plain = ColumnProperties(dictionary_enabled=False)
     numbers = [c.name for c in spec.columns if c.kind == "number" and c.name not in _DICTIONARIES]
     return WriterProperties(
         compression="ZSTD",
         compression_level=1,
-        max_row_group_size=131_072,
+        max_row_group_size=_VALUES_PER_ROW_GROUP // len(spec.columns),
         column_properties=dict.fromkeys(numbers, plain),
     )
 
@@ -202,16 +183,17 @@ def _data_file(row: dict[str, Any], spec: TableSpec) -> DataFile:
     )
 
 
-def _ensure(path: Path, spec: TableSpec) -> None:
+def _ensure(path: Path, spec: TableSpec) -> DeltaTable:
+    if DeltaTable.is_deltatable(str(path)):
+        return DeltaTable(path)
     fields = [Field(c.name, PrimitiveType(c.types.delta), nullable=c.role != "key") for c in spec.columns]
-    if not DeltaTable.is_deltatable(str(path)):
-        DeltaTable.create(
-            path,
-            Schema(fields),
-            partition_by=[spec.partition_by] if spec.partition_by else None,
-            name=spec.name,
-            description=spec.doc,
-        )
+    return DeltaTable.create(
+        path,
+        Schema(fields),
+        partition_by=[spec.partition_by] if spec.partition_by else None,
+        name=spec.name,
+        description=spec.doc,
+    )
 
 
 def _conform(spec: TableSpec, frame: pl.DataFrame) -> pl.DataFrame:

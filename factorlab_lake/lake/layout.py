@@ -6,6 +6,7 @@
     <root>/_lake/lake.json        format and identity of the lake
     <root>/_lake/write.lock       held by the one writer
     <root>/_lake/snapshots/       one small file per lake-wide snapshot
+    <root>/_lake/newest.json      a copy of the newest snapshot, by which the loss of its file shows
     <root>/_lake/files/           file lists of table versions, derived from the Delta logs
     <root>/_lake/digests/         digests of data files, derived from their rows
     <root>/_lake/checksums/       SHA-256 of data files, taken when they were written
@@ -56,6 +57,11 @@ class Layout:
     def snapshots(self) -> Path:
         """Folder of the lake-wide snapshots."""
         return self.root / "_lake" / "snapshots"
+
+    @property
+    def newest(self) -> Path:
+        """The copy of the newest snapshot."""
+        return self.root / "_lake" / "newest.json"
 
     @property
     def file_lists(self) -> Path:
@@ -166,7 +172,11 @@ def write_faults(path: Path) -> Iterator[None]:
 
 
 _READ_ONLY = "The lake can be read as it is; to change it, make its folder writable, or restore it elsewhere."
+_NO_FOLDER = "Make its folder first, or give another path."
 _REMEDIES = {
+    errno.ENOENT: _NO_FOLDER,
+    errno.ENOTDIR: _NO_FOLDER,
+    errno.EISDIR: "A folder lies there: give the path of a file.",
     errno.ENOSPC: "Free some space, then do the same again.",
     errno.EDQUOT: "Free some of your quota, then do the same again.",
     errno.EROFS: _READ_ONLY,

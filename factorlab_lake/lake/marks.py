@@ -10,15 +10,16 @@ from typing import Any
 from factorlab_lake.errors import AlreadyExists, InvalidInput, LakeDamaged, NotFound, nearest
 from factorlab_lake.lake.layout import Layout, write_atomically
 
-__all__ = ["pin", "pins", "save_pins", "save_vacuumed", "unpin", "vacuumed"]
+__all__ = ["RETENTION_DAYS", "pin", "pins", "save_pins", "save_vacuumed", "unpin", "vacuumed"]
 
+RETENTION_DAYS = 30.0  # for which vacuum keeps what was the newest snapshot
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 
 
 def pins(layout: Layout) -> dict[str, int]:
     """Return the names given to snapshots; :class:`LakeDamaged` when the file cannot be read."""
-    found = _read(layout.pins, {})
-    return {str(name): int(snapshot) for name, snapshot in found.items()}
+    found: dict[str, int] = _read(layout.pins, {})
+    return found
 
 
 def save_pins(layout: Layout, named: dict[str, int]) -> None:
@@ -77,7 +78,8 @@ def _read(path: Path, empty: Any) -> Any:
         return empty
     except ValueError:
         found = None
-    if not isinstance(found, type(empty)):
+    numbers = found.values() if isinstance(found, dict) else found or ()
+    if not isinstance(found, type(empty)) or not all(isinstance(n, int) for n in numbers):
         raise LakeDamaged(
             f"{path} cannot be read; `factorlab-lake repair --from BACKUP` puts it right.", path=str(path)
         )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from factorlab_lake.errors import InvalidInput, LakeError
-from factorlab_lake.lake import backup, checksums, delta, files, snapshots
+from factorlab_lake.errors import InvalidInput, LakeDamaged, NotFound
+from factorlab_lake.lake import backup, checksums, files, log, snapshots
 from factorlab_lake.lake.files import DataFile
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.lock import writing
@@ -44,36 +45,61 @@ def repair(layout: Layout, *, from_backup: Layout | None = None, deep: bool = Fa
         )
     report = RepairReport(str(layout.root))
     with writing(layout):
+        report.findings = verify(layout, deep=deep).findings
         for _ in range(_ROUNDS):
-            report.findings = verify(layout, deep=deep).findings
             done = [(f.file, how) for f in report.findings if (how := _put_right(layout, from_backup, f))]
-            report.repaired += done
-            if not done:
+            new = [each for each in done if each not in report.repaired]
+            if not new:
                 break
+            report.repaired += new
+            report.findings = verify(layout, deep=deep).findings
     return report
 
 
 def _put_right(layout: Layout, source: Layout | None, finding: Finding) -> str:
     """Put one fault right and return how, or nothing."""
+    done = ""
+    with suppress(LakeDamaged, NotFound):  # what it is derived from is damaged too; the next round may do it
+        done = _from_what_is_here(layout, finding)
+    if not done and source is not None:
+        with suppress(LakeDamaged, NotFound):  # the backup does not have it as it was written either
+            done = _from_backup(layout, source, finding)
+    return done
+
+
+def _from_what_is_here(layout: Layout, finding: Finding) -> str:
     if finding.kind == "list":
         name, _, version = Path(finding.file).stem.rpartition("-")
         files.remember(layout, name, int(version))
         return "derived anew from the Delta log"
+    if finding.kind == "note":
+        snapshots.note_newest(layout, snapshots.latest(layout))
+        return "copied from the newest snapshot"
+    if finding.kind == "snapshot":
+        return _from_note(layout, layout.root / finding.file)
     if finding.kind == "log" and _is_torn(layout, finding):
         (layout.root / finding.file).unlink()
         return "removed: the end of a change that was never committed"
-    if source is None:
+    return ""
+
+
+def _from_note(layout: Layout, lost: Path) -> str:
+    """Write the newest snapshot from its copy, if it is the one that was lost."""
+    noted = snapshots.noted_newest(layout)
+    if noted is None or snapshots.path_of(layout, noted.id) != lost:
         return ""
-    try:
-        return _from_backup(layout, source, finding)
-    except LakeError:  # the backup does not have it as it was written either
+    # A folder copied while it was written to may have the note, and not what it is about.
+    logs = {log.entry(layout.table(name) / "_delta_log", version) for name, version in noted.tables.items()}
+    if not all(entry.exists() for entry in logs):
         return ""
+    snapshots.save(layout, noted)
+    return f"written from {layout.newest.name}"
 
 
 def _is_torn(layout: Layout, finding: Finding) -> bool:
     """Whether a log entry is the last one, and no snapshot names its version."""
     entry = layout.root / finding.file
-    if not entry.exists() or not entry.stem.isdigit() or not delta.log_fault(entry):
+    if not entry.exists() or not entry.stem.isdigit() or not log.fault_of(entry):
         return False
     named = [s.tables.get(Path(finding.file).parts[0], -1) for s in snapshots.history(layout)]
     later = [p for p in entry.parent.glob("*.json") if p.stem.isdigit() and int(p.stem) > int(entry.stem)]
@@ -88,7 +114,7 @@ def _from_backup(layout: Layout, source: Layout, finding: Finding) -> str:
         "snapshot": _text,
         "mark": _text,
     }
-    done = ways[finding.kind](layout, source, finding.file)
+    done = finding.kind in ways and ways[finding.kind](layout, source, finding.file)
     return f"brought back from {source.root}" if done else ""
 
 
@@ -111,7 +137,7 @@ def _log(layout: Layout, source: Layout, place: str) -> bool:
     mine = (layout.root / place).parent
     theirs = source.root / Path(place).parent
     done = False
-    for entry in sorted(theirs.glob("*.json")):
+    for entry in log.entries(theirs):
         target = mine / entry.name
         if not target.exists() or target.read_bytes() != entry.read_bytes():
             done |= _bring(entry, target)
@@ -124,7 +150,7 @@ def _text(layout: Layout, source: Layout, place: str) -> bool:
 
 
 def _bring(entry: Path, target: Path) -> bool:
-    if delta.log_fault(entry):  # each line of such a file is JSON too
+    if log.fault_of(entry):  # each line of such a file is JSON too
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)

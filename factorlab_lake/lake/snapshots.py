@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import import_module
@@ -24,6 +25,8 @@ __all__ = [
     "kept",
     "latest",
     "load",
+    "note_newest",
+    "noted_newest",
     "path_of",
     "program_version",
     "save",
@@ -66,8 +69,34 @@ _EMPTY = Snapshot(id=0, created_at="1970-01-01T00:00:00+00:00", reason="empty la
 
 def save(layout: Layout, snapshot: Snapshot) -> None:
     """Write the snapshot; from this moment on readers that open the lake see it."""
+    write_atomically(path_of(layout, snapshot.id), _text(snapshot))
+    note_newest(layout, snapshot)
+
+
+def note_newest(layout: Layout, snapshot: Snapshot) -> None:
+    """Keep a copy of the newest snapshot, so that the loss of its file is noticed and can be made good."""
+    write_atomically(layout.newest, _text(snapshot))
+
+
+def noted_newest(layout: Layout) -> Snapshot | None:
+    """Return the copy of the newest snapshot; None where there is none.
+
+    A writer that died may have left the one before. Raises :class:`LakeDamaged` when it cannot be read.
+    """
+    try:
+        return Snapshot(**json.loads(layout.newest.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError):
+        raise LakeDamaged(
+            f"{layout.newest} cannot be read; `factorlab-lake repair` writes it anew.",
+            path=str(layout.newest),
+        ) from None
+
+
+def _text(snapshot: Snapshot) -> str:
     body = {name: value for name, value in asdict(snapshot).items() if name not in ("pins", "vacuumed")}
-    write_atomically(path_of(layout, snapshot.id), json.dumps(body))
+    return json.dumps(body)
 
 
 def path_of(layout: Layout, snapshot_id: int) -> Path:
@@ -104,9 +133,19 @@ def stored(layout: Layout, snapshot_id: int) -> Snapshot:
 
 
 def latest(layout: Layout) -> Snapshot:
-    """Return the newest snapshot, or the empty one."""
+    """Return the newest snapshot, or the empty one; :class:`LakeDamaged` when its file was lost.
+
+    The one before it would be an answer too, but a wrong one, and a writer would undo what came after.
+    """
+    noted = None
+    with suppress(LakeDamaged):  # a copy that cannot be read is told by verify, and hinders nobody
+        noted = noted_newest(layout)  # before the folder is read, since a writer may be at work
     ids = _ids(layout)
-    return stored(layout, ids[-1]) if ids else _EMPTY
+    newest = ids[-1] if ids else 0
+    if noted is not None and noted.id > newest:
+        path = path_of(layout, noted.id)
+        raise LakeDamaged(f"{path} is missing; `factorlab-lake repair` puts it right.", path=str(path))
+    return stored(layout, newest)
 
 
 def history(layout: Layout) -> list[Snapshot]:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from factorlab_lake.errors import LakeDamaged
-from factorlab_lake.lake import checksums, delta, files, snapshots
+from factorlab_lake.lake import checksums, delta, files, log, snapshots
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.lock import writing
 from factorlab_lake.lake.snapshots import Snapshot
@@ -44,18 +44,32 @@ class Transaction:
     undone: dict[str, int] = field(default_factory=dict)
     replaced: dict[str, set[int | None]] = field(default_factory=dict)
     restored: set[str] = field(default_factory=set)
+    _lists: dict[tuple[str, int], list[files.DataFile]] = field(default_factory=dict)
 
     def read(
-        self, name: str, *, partitions: list[int] | None = None, symbols: pl.Series | None = None
+        self,
+        name: str,
+        *,
+        partitions: list[int] | None = None,
+        symbols: pl.Series | None = None,
+        columns: list[str] | None = None,
     ) -> pl.DataFrame:
         """Return a table's rows as this transaction sees them: of some partitions, some symbols, or all."""
-        seen = Snapshot(id=-1, tables=self.base.tables | self.changed)
-        found = files.files_of(self.layout, seen, name)
+        found = self.files(name)
         if partitions is not None:
             found = [f for f in found if f.partition is None or f.partition in partitions]
         if symbols is not None:
             found = files.prune(found, symbols=symbols.unique().to_list())
-        return read_files(self.layout, name, found, symbols)
+        return read_files(self.layout, name, found, symbols, columns=columns)
+
+    def files(self, name: str) -> list[files.DataFile]:
+        """Return a table's files as this transaction sees them; of what it changed, as the log has them."""
+        version = self.changed.get(name)
+        if version is None:
+            return files.files_of(self.layout, self.base, name)
+        if (name, version) not in self._lists:
+            self._lists[name, version] = files.remember(self.layout, name, version)
+        return self._lists[name, version]
 
     def append(self, name: str, frame: pl.DataFrame) -> None:
         """Add rows to a table."""
@@ -63,17 +77,29 @@ class Transaction:
             self.changed[name] = delta.append(self.layout.table(name), table(name), frame, self.reason)
 
     def replace(self, name: str, frame: pl.DataFrame, partitions: list[int]) -> None:
-        """Put ``frame`` in the place of whole partitions, or of all rows of an unpartitioned table."""
+        """Put ``frame`` in the place of whole partitions, or of all rows of an unpartitioned table.
+
+        What is replaced was read to make the frame of. A damaged file may decode to other values without an
+        error, so its bytes are compared first: :class:`LakeDamaged`, before they are written on as good ones.
+        """
+        if not frame.is_empty():
+            self._assert_whole(name, partitions)
         self.replaced.setdefault(name, set()).update(partitions or [None])
         self.changed[name] = delta.replace(
             self.layout.table(name), table(name), frame, partitions, self.reason
         )
 
+    def _assert_whole(self, name: str, partitions: list[int]) -> None:
+        found = files.files_of(self.layout, self.base, name)
+        going = [f for f in found if not partitions or f.partition in partitions]
+        if fault := checksums.first_fault(self.layout, {name: going}):
+            raise fault
+
     def compact(self) -> None:
         """Rewrite, sorted, the partitions of changed tables that hold more than a handful of files."""
         for name in list(self.changed):
             spec = table(name)
-            found = files.files_of(self.layout, Snapshot(id=-1, tables=self.changed), name)
+            found = self.files(name)
             counts: dict[int | None, int] = {}
             for f in found:
                 counts[f.partition] = counts.get(f.partition, 0) + 1
@@ -200,8 +226,8 @@ def _undo_unfinished(current: Transaction) -> None:
 def _commit(current: Transaction, *, program_version: str, operation: str) -> None:
     if current.changed == current.undone:
         return
-    for name, version in current.changed.items():
-        _record(current, name, version)
+    for name in current.changed:
+        _record(current, name)
     snapshots.save(
         current.layout,
         Snapshot(
@@ -215,20 +241,20 @@ def _commit(current: Transaction, *, program_version: str, operation: str) -> No
     )
 
 
-def _record(current: Transaction, name: str, version: int) -> None:
+def _record(current: Transaction, name: str) -> None:
     """Keep a new version's file list and the checksums of its new files, and see that it lost none.
 
     A Delta log that was cut off at the end of a line reads as if some files had never been.
     """
     before = files.files_of(current.layout, current.base, name)
-    after = files.remember(current.layout, name, version)
+    after = current.files(name)
     held, found = {f.path for f in before}, {f.path for f in after}
     stays = current.replaced.get(name, set())
     lost = [f for f in before if f.partition not in stays and f.path not in found]
     if lost and name not in current.restored:
         came = checksums.origin(current.layout, name, lost[0].path)
-        log = current.layout.table(name) / "_delta_log"
-        entry = log if came is None else log / f"{came:020d}.json"
+        folder = current.layout.table(name) / "_delta_log"
+        entry = folder if came is None else log.entry(folder, came)
         raise LakeDamaged(
             f"{entry} lost the file {lost[0].path}; `factorlab-lake repair --from BACKUP` puts it right. "
             "Nothing was changed.",
@@ -236,4 +262,4 @@ def _record(current: Transaction, name: str, version: int) -> None:
         )
     if name in current.restored:
         held |= checksums.known(current.layout, name).keys()
-    checksums.record(current.layout, name, version, [f for f in after if f.path not in held])
+    checksums.record(current.layout, name, current.changed[name], [f for f in after if f.path not in held])

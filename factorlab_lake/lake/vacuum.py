@@ -13,15 +13,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.lake import files, marks, snapshots
+from factorlab_lake.lake import checksums, files, log, marks, snapshots
 from factorlab_lake.lake.layout import Layout, write_faults
+from factorlab_lake.lake.marks import RETENTION_DAYS
 from factorlab_lake.lake.snapshots import Snapshot
 from factorlab_lake.lake.transaction import transaction
 from factorlab_lake.schema import TABLES
 
-__all__ = ["RETENTION_DAYS", "VacuumReport", "vacuum"]
+__all__ = ["VacuumReport", "vacuum"]
 
-RETENTION_DAYS = 30.0
 _STALE_S = 3600.0  # a small file is written beside and renamed within moments, also by readers
 
 
@@ -78,7 +78,8 @@ def _planned(layout: Layout, report: VacuumReport, cutoff: datetime) -> VacuumRe
     keep = _to_keep(taken, cutoff)
     report.kept = [s.id for s in keep]
     report.snapshots = [s.id for s in taken if not s.vacuumed and s not in keep]
-    for path in sorted({*_unneeded_data(layout, keep), *_unneeded_lists(layout, keep), *_leftovers(layout)}):
+    unneeded = {*_unneeded_data(layout, keep), *_unneeded_lists(layout, keep), *_unneeded_logs(layout, keep)}
+    for path in sorted({*unneeded, *_leftovers(layout)}):
         size = path.stat().st_size if path.exists() else 0
         report.files.append((path.relative_to(layout.root).as_posix(), size))
         report.size_bytes += size
@@ -93,6 +94,7 @@ def _to_keep(taken: list[Snapshot], cutoff: datetime) -> list[Snapshot]:
 
 
 def _unneeded_data(layout: Layout, keep: list[Snapshot]) -> Iterator[Path]:
+    """Yield the data files that no kept snapshot has, and the files of checksums of none but such."""
     for name in TABLES:
         versions = {s.tables[name]: s for s in keep if name in s.tables}
         needed = {f.path for s in versions.values() for f in files.files_of(layout, s, name)}
@@ -101,12 +103,19 @@ def _unneeded_data(layout: Layout, keep: list[Snapshot]) -> Iterator[Path]:
             inside = path.relative_to(folder)
             if inside.parts[0] != "_delta_log" and inside.as_posix() not in needed:
                 yield path
+        yield from checksums.without(layout, name, needed)
 
 
 def _unneeded_lists(layout: Layout, keep: list[Snapshot]) -> Iterator[Path]:
-    """Yield the lists of versions that no kept snapshot has; a checksum costs little and stays."""
     needed = {files.list_path(layout, name, version) for s in keep for name, version in s.tables.items()}
     yield from (path for path in layout.file_lists.glob("*.json") if path not in needed)
+
+
+def _unneeded_logs(layout: Layout, keep: list[Snapshot]) -> Iterator[Path]:
+    """Yield what lies before the checkpoint from which the oldest kept version of a table is read."""
+    for name in TABLES:
+        versions = {s.tables[name] for s in keep if name in s.tables}
+        yield from log.older(layout.table(name) / "_delta_log", versions)
 
 
 def _leftovers(layout: Layout) -> Iterator[Path]:

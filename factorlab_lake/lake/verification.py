@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from factorlab_lake.errors import LakeDamaged, NotFound
-from factorlab_lake.lake import checksums, contents, delta, files, marks, snapshots
+from factorlab_lake.lake import checksums, contents, delta, files, log, marks, snapshots
 from factorlab_lake.lake.files import DataFile
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.snapshots import Snapshot
@@ -24,7 +24,8 @@ __all__ = ["Finding", "VerificationReport", "verify"]
 class Finding:
     """One fault: the file within the lake's folder, of what kind, and what is wrong.
 
-    ``kind`` is mark, snapshot, log, list, data (the bytes of a data file) or content (its rows).
+    ``kind`` is mark, note (the copy of the newest snapshot), snapshot, log, list, data (the bytes of a data
+    file) or content (its rows).
     """
 
     file: str
@@ -85,15 +86,27 @@ class _Check:
         except LakeDamaged as fault:
             self.fault(Path(fault.facts["path"]), "mark", "cannot be read")
         kept = []
+        noted = self._noted_newest()
         newest = max((int(p.stem) for p in self.layout.snapshots.glob("[0-9]*.json")), default=0)
-        for number in sorted(set(range(1, newest + 1)) - gone):
+        for number in sorted(set(range(1, max(newest, noted) + 1)) - gone):
             path = snapshots.path_of(self.layout, number)
             try:
                 kept.append(snapshots.stored(self.layout, number))
             except (LakeDamaged, NotFound):
-                self.fault(path, "snapshot", "cannot be read" if path.exists() else "is missing")
+                remedy = "writes it anew" if number == noted else "--from BACKUP brings it back"
+                what = "cannot be read" if path.exists() else "is missing"
+                self.fault(path, "snapshot", f"{what}; `factorlab-lake repair` {remedy}")
         self.report.snapshots = len(kept)
         return kept
+
+    def _noted_newest(self) -> int:
+        """Return the number of the snapshot that was noted as the newest; 0 where none is."""
+        try:
+            noted = snapshots.noted_newest(self.layout)
+        except LakeDamaged:
+            self.fault(self.layout.newest, "note", "cannot be read; `factorlab-lake repair` writes it anew")
+            return 0
+        return noted.id if noted else 0
 
     def table(self, name: str, kept: list[Snapshot]) -> None:
         """Check a table's log, its lists and its files."""
@@ -112,12 +125,11 @@ class _Check:
                 self._rows(name, found)
 
     def _broken_entries(self, name: str, kept: list[Snapshot]) -> Iterator[Path]:
-        log = self.layout.table(name) / "_delta_log"
-        newest = max((s.tables[name] for s in kept if name in s.tables), default=-1)
-        there = {int(p.stem): p for p in log.glob("*.json") if p.stem.isdigit()}
-        for version in range(max([newest, *there]) + 1):
-            path = log / f"{version:020d}.json"
-            fault = delta.log_fault(path)
+        folder = self.layout.table(name) / "_delta_log"
+        there = log.entries(folder)
+        versions = {s.tables[name] for s in kept if name in s.tables} | set(map(log.number_of, there[-1:]))
+        for path in sorted({*there, *log.replayed(folder, versions)}):
+            fault = log.fault_of(path)
             if fault:
                 self.fault(path, "log", fault)
                 yield path
@@ -146,8 +158,11 @@ class _Check:
         lost = [f for f in listed if f.path not in {g.path for g in logged}]
         came = checksums.origin(self.layout, name, lost[0].path) if lost else None
         if came is not None:
-            entry = self.layout.table(name) / "_delta_log" / f"{came:020d}.json"
-            self.fault(entry, "log", f"lacks the file {lost[0].path}, which came with it")
+            self.fault(
+                log.entry(self.layout.table(name) / "_delta_log", came),
+                "log",
+                f"lacks the file {lost[0].path}, which came with it",
+            )
             return listed
         path = files.list_path(self.layout, name, version)
         self.fault(path, "list", "is not what the log says; `factorlab-lake repair` derives it anew")

@@ -51,8 +51,14 @@ def _beside(parts: Sequence[Any], symbols: list[str]) -> Any:
 
 
 def _statement_rows(answer: pl.DataFrame) -> pl.DataFrame:
-    values = pl.col("metrics").cast(pl.String), pl.col("accepted_date")
+    # As a server gives JSON, its items stand in another order, and its numbers are written otherwise.
+    metrics = [None if m is None else _canonical(m) for m in answer["metrics"].cast(pl.String)]
+    values = pl.Series("metrics", metrics, pl.String), pl.col("accepted_date")
     return answer.select("symbol", "statement_type", "fiscal_date", "fiscal_period", *values)
+
+
+def _canonical(text: str) -> str:
+    return json.dumps(json.loads(text, parse_int=float), sort_keys=True)
 
 
 def _ratio_rows(answer: pl.DataFrame) -> pl.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 from collections.abc import Callable, Iterable
@@ -15,6 +14,7 @@ from factorlab_lake.legacy.counts import Alert, Counts, Tally
 from factorlab_lake.legacy.forms import FORMS, Form
 from factorlab_lake.legacy.old_cache import OldCache
 from factorlab_lake.legacy.shadow import differences
+from factorlab_lake.legacy.switch import Switch
 from factorlab_lake.query.arguments import DateLike, Dates, to_symbols
 from factorlab_lake.query.questions import Questions
 from factorlab_lake.schema import STATEMENT_TYPES
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["DataProvider", "share_of"]
+__all__ = ["DataProvider"]
 
 _LOG = logging.getLogger(__name__)
 _ALL = ("income_statement", "balance_sheet", "cash_flow")
@@ -72,13 +72,7 @@ class DataProvider:
         self._lake = self._place if isinstance(self._place, Questions) else None
         self._cache = OldCache(self.settings.cache_dir, availability=getattr(lake, "availability", None))
         self._alert, self._tally, self._one = alert, Tally(), threading.Lock()
-        self._always = _symbols(self.settings.database_symbols)
-        self._never = _symbols(self.settings.cache_symbols)
-        if both := self._always & self._never:
-            raise InvalidInput(
-                f"{', '.join(sorted(both))}: in FACTORLAB_DATABASE_SYMBOLS and in FACTORLAB_CACHE_SYMBOLS; "
-                "leave each symbol in one of them."
-            )
+        self._switch = Switch(self.settings)
 
     def __repr__(self) -> str:
         chosen = self.settings.model_dump(include={"use_database", "fallback_to_cache", "migration_mode"})
@@ -96,20 +90,23 @@ class DataProvider:
         return self._tally.now()
 
     def close(self) -> None:
-        """Remove what was read of the old cache; a lake that was given stays open."""
+        """Remove what was read of the old cache, and leave the server; a lake that was given stays open."""
+        self.refresh()
         self._cache.close()
 
     def refresh(self) -> None:
         """Ask the lake's newest snapshot from now on; one that was given open is its owner's to refresh."""
         with self._one:
-            if not isinstance(self._place, Questions):
-                self._lake = None
+            if isinstance(self._place, Questions):
+                return
+            leave = getattr(self._lake, "close", None)  # a shared lake's, which holds connections
+            self._lake = None
+        if leave is not None:
+            leave()
 
     def uses_database(self, symbol: str) -> bool:
         """Return whether the lake is asked first about a symbol."""
-        if not self.settings.use_database or symbol in self._never:
-            return False
-        return symbol in self._always or share_of(symbol) < self.settings.database_percent
+        return self._switch.to_lake(symbol)
 
     def get_fundamental_factors(
         self,
@@ -285,15 +282,6 @@ class DataProvider:
             _LOG.warning("the alert hook raised %s", type(fault).__name__)
 
 
-def share_of(symbol: str) -> float:
-    """Return a symbol's place from 0 to below 100: the same in every process, spread evenly.
-
-    >>> share_of("AAPL") == share_of("AAPL"), 0 <= share_of("MSFT") < 100
-    (True, True)
-    """
-    return int.from_bytes(hashlib.sha256(symbol.encode()).digest()[:6]) / 2**48 * 100
-
-
 def _lacking(lake: Questions, form: Form, symbols: list[str]) -> list[str]:
     """Return the symbols of which a lake lacks rows in a table that a question needs."""
     lacking: set[str] = set()
@@ -305,10 +293,6 @@ def _lacking(lake: Questions, form: Form, symbols: list[str]) -> list[str]:
         )
         lacking |= set(symbols) - set(found["symbol"])
     return [s for s in symbols if s in lacking]
-
-
-def _symbols(text: str) -> frozenset[str]:
-    return frozenset(s.strip() for s in text.split(",") if s.strip())
 
 
 def _kept(given: Any) -> Any:

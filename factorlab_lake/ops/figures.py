@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from html import escape
@@ -18,11 +19,13 @@ _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 1180, 220, 90, 24, 12
 def number(value: float | None) -> str:
     """Return a number as people read it.
 
-    >>> number(1234567), number(0.37402), number(None), number(2.5e11)
-    ('1,234,567', '0.374', '', '250,000,000,000')
+    >>> number(1234567), number(0.37402), number(None), number(2.5e11), number(float("inf"))
+    ('1,234,567', '0.374', '', '250,000,000,000', 'inf')
     """
     if value is None:
         return ""
+    if not math.isfinite(value):
+        return str(value)
     return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004
 
 

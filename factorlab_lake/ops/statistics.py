@@ -2,6 +2,9 @@
 
 A line per question: when, the tables and functions it named, how many rows it gave, how long it took, and
 whether it failed. Neither the text of a query nor its parameters are kept, so no symbol, date or figure is.
+
+A file that is full becomes the older of two, in place of the one that was: the newest questions are kept, and
+never more than two files' worth.
 """
 
 from __future__ import annotations
@@ -12,12 +15,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from factorlab_lake.environment import given
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.query.functions import mentioned
 from factorlab_lake.query.needs import Needs
@@ -25,7 +28,7 @@ from factorlab_lake.query.session import Session
 
 __all__ = ["CountedSession", "recorded", "session_kind", "summary"]
 
-_SETTING = "FACTORLAB_QUERY_STATISTICS"
+_FILE_BYTES = 4 * 1024 * 1024  # some 25,000 questions
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "at": pl.String,
     "asked": pl.List(pl.String),
@@ -60,29 +63,27 @@ class CountedSession(Session):
             "duration_ms": round(duration_ms, 3),
             "failed": rows is None,
         }
-        # A reader of a read-only folder keeps no statistics. One write per line, so that none is cut in two.
-        with suppress(PermissionError), _file(self.layout).open("ab", buffering=0) as file:
+        # No answer fails for its note, be the folder read-only or the disk full. One write per line, so that
+        # none is cut in two.
+        with suppress(OSError), _file(self.layout).open("ab", buffering=0) as file:
             file.write(f"{json.dumps(line)}\n".encode())
+            if file.tell() >= _FILE_BYTES:
+                _set_aside(self.layout, os.fstat(file.fileno()))
 
 
 def session_kind() -> type[Session]:
-    """Return the kind of session to open: one that notes its questions while the setting is on.
-
-    The settings' library takes a while to load, so it is asked only where there are any settings.
-    """
-    named = any(name.upper() == _SETTING for name in os.environ)
-    if not named and not Path(".env").is_file():
-        return Session
-    return CountedSession if import_module("factorlab_lake.settings").settings().query_statistics else Session
+    """Return the kind of session to open: one that notes its questions while the setting is on."""
+    return CountedSession if given("query_statistics") else Session
 
 
 def recorded(layout: Layout) -> pl.DataFrame:
     """Return one row per question noted, in order of time; a line cut short by a full disk is left out."""
     lines = []
-    with suppress(FileNotFoundError):
-        for line in _file(layout).read_text(encoding="utf-8").splitlines():
-            with suppress(ValueError):
-                lines.append(json.loads(line))
+    for path in (_older(layout), _file(layout)):
+        with suppress(FileNotFoundError):
+            for line in path.read_text(encoding="utf-8").splitlines():
+                with suppress(ValueError):
+                    lines.append(json.loads(line))
     return pl.DataFrame(lines, schema=_SCHEMA).with_columns(pl.col("at").str.to_datetime(time_zone="UTC"))
 
 
@@ -104,5 +105,15 @@ def summary(layout: Layout) -> pl.DataFrame:
     )
 
 
+def _set_aside(layout: Layout, full: os.stat_result) -> None:
+    """Make a full file the older one, unless another process just did."""
+    if os.path.samestat(full, _file(layout).stat()):
+        _file(layout).replace(_older(layout))
+
+
 def _file(layout: Layout) -> Path:
     return layout.identity.with_name("query_statistics.jsonl")
+
+
+def _older(layout: Layout) -> Path:
+    return layout.identity.with_name("query_statistics.older.jsonl")

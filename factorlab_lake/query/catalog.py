@@ -13,7 +13,7 @@ import hashlib
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -22,21 +22,23 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from factorlab_lake.errors import AlreadyExists
+from factorlab_lake.errors import AlreadyExists, LakeError
 from factorlab_lake.formulas.quoting import identifier, literal
+from factorlab_lake.lake import snapshots
 from factorlab_lake.lake.files import DataFile, files_of, prune
 from factorlab_lake.lake.layout import Layout, write_faults
 from factorlab_lake.lake.snapshots import Snapshot
 from factorlab_lake.query.availability import CLOSE, AvailabilityRule
 from factorlab_lake.query.functions import FUNCTIONS, sql_text
 from factorlab_lake.query.views import table_view
-from factorlab_lake.schema import TABLES
+from factorlab_lake.schema import TABLES, TableSpec
 
 __all__ = ["CATALOG", "Selection", "export", "is_current", "write_catalog"]
 
 CATALOG = "lake.duckdb"
 _STORAGE = "v1.0.0"
 _BARS = ("price_data", "price_revisions")
+_SHOWN = "SELECT id, path, functions_digest FROM lake_snapshot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +73,37 @@ class Selection:
 def write_catalog(layout: Layout, snapshot: Snapshot) -> Path:
     """Write ``lake.duckdb`` for a snapshot and return its path.
 
-    Its rule of availability is the default one: the file belongs to all who open the folder.
+    Its rule of availability is the default one: the file belongs to all who open the folder. Where this
+    program wrote the file before, only the views of tables that changed since are made anew.
     """
+    target = layout.root / CATALOG
 
-    def fill(con: duckdb.DuckDBPyConnection) -> None:
+    def fill(con: duckdb.DuckDBPyConnection, shown: dict[str, int]) -> None:
         for name, spec in TABLES.items():
-            con.execute(table_view(spec, layout.table(name), files_of(layout, snapshot, name)))
+            if snapshot.tables.get(name) != shown.get(name):
+                con.execute(table_view(spec, layout.table(name), files_of(layout, snapshot, name)))
         con.execute(_origin(snapshot, CLOSE, place=str(layout.root)))
 
-    target = layout.root / CATALOG
-    _write(target, fill)
+    with suppress(_OtherFile, FileNotFoundError, duckdb.Error):
+        _write(target, lambda con: fill(con, _tables_shown(con, layout)), target.read_bytes())
+        return target
+    _write(target, lambda con: fill(con, {}), _empty())
     return target
+
+
+class _OtherFile(Exception):
+    """The file there shows another place, is of another program, or shows a snapshot that is gone."""
+
+
+def _tables_shown(con: duckdb.DuckDBPyConnection, layout: Layout) -> dict[str, int]:
+    """Return the versions of the tables that an open ``lake.duckdb`` shows."""
+    shown, path, digest = con.execute(_SHOWN).fetchone() or (0, "", "")
+    if (path, digest) != (str(layout.root), _functions_digest()):
+        raise _OtherFile
+    try:
+        return snapshots.load(layout, shown).tables if shown else {}
+    except LakeError:
+        raise _OtherFile from None
 
 
 def is_current(layout: Layout, snapshot: Snapshot) -> bool:
@@ -94,7 +116,7 @@ def is_current(layout: Layout, snapshot: Snapshot) -> bool:
         return False
     try:
         with duckdb.connect(str(path), read_only=True) as con:
-            found = con.execute("SELECT id, path, functions_digest FROM lake_snapshot").fetchone()
+            found = con.execute(_SHOWN).fetchone()
     except duckdb.Error:
         return False
     return found == (snapshot.id, str(layout.root), _functions_digest())
@@ -126,7 +148,7 @@ def export(
             con.execute(f"ALTER TABLE {kept} RENAME TO {source}")
         con.execute(_origin(snapshot, availability))
 
-    _write(path, fill)
+    _write(path, fill, _empty())
     return path
 
 
@@ -134,7 +156,7 @@ def _origin(snapshot: Snapshot, availability: AvailabilityRule, *, place: str | 
     """Return the view that says what the file shows: which snapshot, by which rule, over files where."""
     path = "NULL::VARCHAR" if place is None else literal(place)
     return (
-        f"CREATE VIEW lake_snapshot AS SELECT {snapshot.id}::BIGINT AS id, "
+        f"CREATE OR REPLACE VIEW lake_snapshot AS SELECT {snapshot.id}::BIGINT AS id, "
         f"{literal(snapshot.created_at)}::TIMESTAMP AS created_at, {path} AS path, "
         f"{literal(str(availability.given))} AS availability, "
         f"{literal(_functions_digest())} AS functions_digest"
@@ -143,14 +165,20 @@ def _origin(snapshot: Snapshot, availability: AvailabilityRule, *, place: str | 
 
 @cache
 def _functions_digest() -> str:
-    return hashlib.sha256("".join(map(sql_text, FUNCTIONS)).encode()).hexdigest()
+    """Return what tells files of other functions, or of tables with other columns, apart."""
+    text = [*map(_no_rows, TABLES.values()), *map(sql_text, FUNCTIONS)]
+    return hashlib.sha256("".join(text).encode()).hexdigest()
 
 
-def _write(target: Path, fill: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
+def _no_rows(spec: TableSpec) -> str:
+    return table_view(spec, Path(spec.name), [])
+
+
+def _write(target: Path, fill: Callable[[duckdb.DuckDBPyConnection], None], start: bytes) -> None:
     beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
         with write_faults(target):
-            beside.write_bytes(_empty())
+            beside.write_bytes(start)
             with _opened(beside) as con:
                 fill(con)
             beside.replace(target)
@@ -164,8 +192,8 @@ def _empty() -> bytes:
     with TemporaryDirectory() as folder:
         file = Path(folder) / CATALOG
         with _opened(file) as con:
-            for name, spec in TABLES.items():
-                con.execute(table_view(spec, Path(name), []))
+            for spec in TABLES.values():
+                con.execute(_no_rows(spec))
             for name in FUNCTIONS:
                 con.execute(sql_text(name))
         return file.read_bytes()
@@ -173,9 +201,18 @@ def _empty() -> bytes:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(":memory:") as con:
-        con.execute(f"ATTACH {literal(str(file))} AS single (STORAGE_VERSION {literal(_STORAGE)})")
-        con.execute("USE single")
-        yield con
-        con.execute("USE memory")
-        con.execute("DETACH single")
+    name = f"single_{uuid.uuid4().hex}"  # other threads may be writing files of other lakes
+    with _engine(os.getpid()).cursor() as con:
+        con.execute(f"ATTACH {literal(str(file))} AS {name} (STORAGE_VERSION {literal(_STORAGE)})")
+        try:
+            con.execute(f"USE {name}")
+            yield con
+        finally:
+            con.execute("USE memory")
+            con.execute(f"DETACH {name}")
+
+
+@cache
+def _engine(_process: int) -> duckdb.DuckDBPyConnection:
+    """Return what writes the files, since starting it takes as long; a forked process has its own."""
+    return duckdb.connect(":memory:")

@@ -43,9 +43,7 @@ def in_order(rows: pl.DataFrame, symbols: list[str]) -> pl.DataFrame:
     By one number per row, the symbol's place above the days since 1970: several times faster than by text.
     Brought together first, the rows are picked from one piece of memory instead of many.
     """
+    place = pl.col("symbol").cast(pl.Enum(sorted(set(symbols)))).to_physical().cast(pl.Int64)
     rows = rows.rechunk()
-    symbol = rows["symbol"]
-    # A symbol comes in runs, a file's rows at a time: its place is looked up once a run.
-    places = symbol.rle().struct.field("value").cast(pl.Enum(sorted(set(symbols)))).to_physical()
-    key = places.cast(pl.Int64).gather(symbol.rle_id()) * 2**32 + rows["date"].to_physical()
-    return rows.sort(key)
+    key = rows.lazy().select(place * 2**32 + pl.col("date").to_physical()).collect()  # lazy: on all cores
+    return rows.sort(key.to_series())

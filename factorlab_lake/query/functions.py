@@ -10,7 +10,7 @@ from factorlab_lake.formulas.fragments import filled
 from factorlab_lake.query.generated import placeholders
 from factorlab_lake.schema import TABLES
 
-__all__ = ["FUNCTIONS", "KEPT", "mentioned", "names_in", "sql_text"]
+__all__ = ["FUNCTIONS", "mentioned", "names_in", "sql_text"]
 
 # In the order in which they build on each other.
 FUNCTIONS = (
@@ -20,6 +20,7 @@ FUNCTIONS = (
     "split_levels",
     "adjusted_prices",
     "multi_class_symbols",
+    "market_days",
     "unrounded_close",
     "checked_vintage",
     "statements_as_of",
@@ -38,8 +39,6 @@ FUNCTIONS = (
     "ratios",
     "financial_ratios",
 )
-# Small views that every grid question reads: a session keeps their rows, since its snapshot never changes.
-KEPT = frozenset({"standing_share_counts", "split_levels", "multi_class_symbols", "statement_periods"})
 _WORD = re.compile(r"[a-z_]+")
 _NO_CODE = re.compile(r"--.*|'[^']*'")  # comments and texts
 # A query that asks for the list of tables gets all of them.

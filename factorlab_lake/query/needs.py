@@ -25,12 +25,14 @@ class Needs:
     """What a session may make use of to answer sooner; the answer is the same without.
 
     ``tables``: the rows needed at most, None for none at all; of tables that are not named, all.
-    ``remember``: the only symbols the question is about, when rows of functions may be kept for them.
+    ``symbols``: the only symbols the question is about; None for any.
+    ``lasting``: rows of functions may be kept for them, as further dates are likely to be asked.
     ``short``: the answer has few rows, so that planning the query takes longer than handing them over.
     """
 
     tables: Mapping[str, Rows | None] = field(default_factory=dict)
-    remember: list[str] | None = None
+    symbols: list[str] | None = None
+    lasting: bool = False
     short: bool = False
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from datetime import date, timedelta
 from typing import Any
 
@@ -44,6 +44,14 @@ class Questions:
         """What answers: a DuckDB session on the snapshot, or connections to a shared server."""
         raise NotImplementedError
 
+    def _answer(self, question: tuple[Hashable, ...], make: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        """Return the answer to a question, told by its function and arguments, by making it.
+
+        What is asked of something that never changes may be kept instead.
+        """
+        del question
+        return make()
+
     def prices(
         self,
         symbols: str | Iterable[str],
@@ -64,10 +72,13 @@ class Questions:
         wanted = to_symbols(symbols)
         # Later dividends adjust earlier bars.
         bars = Rows(wanted, first.isoformat(), None if adjusted else last.isoformat())
-        return self.session.frame(
-            f"SELECT {_ADJUSTED if adjusted else _STORED} ORDER BY symbol {_BY_BYTES}, date",
-            {"symbols": wanted, "first": first, "last": last},
-            needs=Needs({"price_data": bars}),
+        return self._answer(
+            ("prices", tuple(wanted), first, last, adjusted),
+            lambda: self.session.frame(
+                f"SELECT {_ADJUSTED if adjusted else _STORED} ORDER BY symbol {_BY_BYTES}, date",
+                {"symbols": wanted, "first": first, "last": last},
+                needs=Needs({"price_data": bars}),
+            ),
         )
 
     def statements(
@@ -100,13 +111,15 @@ class Questions:
             params["as_of"] = to_date(as_of, "as_of")
         rows = Rows(wanted, first.isoformat(), last.isoformat())
         tables = {name: rows if kind in kinds else None for kind, name in STATEMENT_TABLES.items()}
-        return self.session.frame(
+        query = (
             f"SELECT * FROM {source} WHERE symbol IN (SELECT unnest($symbols::VARCHAR[])) "
             "AND statement_type IN (SELECT unnest($types::VARCHAR[])) "
             "AND fiscal_date BETWEEN $first AND $last "
-            f"ORDER BY symbol {_BY_BYTES}, statement_type, fiscal_date, fiscal_period {_BY_BYTES}, version",
-            params,
-            needs=Needs(tables, short=True),
+            f"ORDER BY symbol {_BY_BYTES}, statement_type, fiscal_date, fiscal_period {_BY_BYTES}, version"
+        )
+        return self._answer(
+            ("statements", tuple(wanted), tuple(kinds), first, last, params.get("as_of"), vintage),
+            lambda: self.session.frame(query, params, needs=Needs(tables, short=True)),
         )
 
     def market_caps(
@@ -277,11 +290,14 @@ class Questions:
             first -= timedelta(days=_PRICE_AGE_DAYS)
         query = f"SELECT * FROM {function}($symbols::VARCHAR[], $dates::DATE[]{_hindsight(vintage)})"
         given = {"symbols": wanted, "dates": dates}
-        remember = wanted if vintage == "known" and len(dates) >= _MANY else None
+        lasting = vintage == "known" and len(dates) >= _MANY
         bars = Rows(wanted, first.isoformat(), max(dates, default=_NEVER).isoformat())
         short = len(wanted) * len(dates) <= _SHORT
-        needs = Needs({"price_data": bars}, remember=remember, short=short)
-        return in_order(self.session.frame(query, given, needs=needs), wanted)
+        needs = Needs({"price_data": bars}, symbols=wanted, lasting=lasting, short=short)
+        return self._answer(
+            (function, tuple(wanted), tuple(dates), vintage),
+            lambda: in_order(self.session.frame(query, given, needs=needs), wanted),
+        )
 
 
 def _statements_source(as_of: DateLike | None, vintage: str) -> str:

@@ -12,16 +12,16 @@ import duckdb
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput, LakeError, nearest
-from factorlab_lake.formulas.quoting import identifier
+from factorlab_lake.formulas.quoting import literal
 from factorlab_lake.lake import checksums, snapshots
 from factorlab_lake.lake.files import DataFile, files_of, prune
 from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.snapshots import Snapshot
 from factorlab_lake.query.availability import CLOSE, AvailabilityRule
 from factorlab_lake.query.frames import to_polars
-from factorlab_lake.query.functions import FUNCTIONS, KEPT, names_in, sql_text
+from factorlab_lake.query.functions import FUNCTIONS, names_in, sql_text
+from factorlab_lake.query.kept import BY_SYMBOL, COMPANY_YEARS, DAYS, WHOLE, Kept
 from factorlab_lake.query.needs import Needs, Rows
-from factorlab_lake.query.remembered import REMEMBERED, Remembered
 from factorlab_lake.query.views import table_view
 from factorlab_lake.schema import TABLES
 
@@ -35,6 +35,13 @@ _OF_THE_QUESTION = (
     duckdb.ParserException,
 )
 _ANSWER = "short_answer"
+_SETTINGS = {
+    "TimeZone": "UTC",
+    "parquet_metadata_cache": "true",  # data files never change
+    # Texts as polars holds them: nothing is converted.
+    "arrow_output_version": "1.4",
+    "produce_arrow_string_view": "true",
+}
 
 
 class Session:
@@ -52,12 +59,12 @@ class Session:
     ) -> pl.DataFrame:
         """Run a query and return its rows.
 
-        Files that hold none of the rows it needs are left out before DuckDB sees them, and rows of functions
-        are kept for the symbols to remember (see :mod:`.remembered`).
+        Files that hold none of the rows it needs are left out before DuckDB sees them, and rows that later
+        questions read too are kept (see :mod:`.kept`).
         """
         needs = needs or Needs()
         chosen = {name: self._needed(name, rows) for name, rows in needs.tables.items()}
-        with self._shown(sql, chosen, needs.remember) as con:
+        with self._shown(sql, chosen, needs) as con:
             answer = _short_answer if needs.short else _answer
             return answer(con, sql, params or {})
 
@@ -69,7 +76,7 @@ class Session:
 
     @contextmanager
     def _shown(
-        self, sql: str, chosen: dict[str, list[DataFile]], remember: list[str] | None
+        self, sql: str, chosen: dict[str, list[DataFile]], needs: Needs
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Give a connection that has what a query names, some tables with the chosen files alone."""
         con = self._connection()
@@ -80,8 +87,9 @@ class Session:
                     self._show(con, name, chosen[name])
                 else:
                     self._install(con, name)
-            kept = remember is not None and REMEMBERED in named
-            with self._local.remembered.used(remember) if kept else nullcontext():
+                self._keep(name, needs.symbols)
+            lasting = needs.lasting and needs.symbols is not None and COMPANY_YEARS in named
+            with self._local.kept.company_years(needs.symbols) if lasting else nullcontext():
                 yield con
         except duckdb.Error as fault:
             raise self._explained(fault, sql) from None
@@ -118,9 +126,10 @@ class Session:
         con: duckdb.DuckDBPyConnection | None = getattr(self._local, "con", None)
         if con is None:
             con = duckdb.connect(":memory:")
-            con.execute("SET TimeZone = 'UTC'")
+            for setting, value in _SETTINGS.items():
+                con.execute(f"SET {setting} = {literal(value)}")
             self._local.con, self._local.shown, self._local.installed = con, {}, set()
-            self._local.remembered = Remembered(con)
+            self._local.kept = Kept(con)
         return con
 
     def _install(self, con: duckdb.DuckDBPyConnection, name: str) -> None:
@@ -128,12 +137,16 @@ class Session:
             self._show(con, name, self._files[name])
         elif name not in self._local.installed:
             con.execute(sql_text(name))
-            if name in KEPT:
-                view, rows = identifier(name), identifier(f"{name}_rows")
-                con.execute(f"CREATE TABLE {rows} AS FROM {view}")
-                con.execute(f"DROP VIEW {view}")
-                con.execute(f"ALTER TABLE {rows} RENAME TO {view}")
+            if name in {*WHOLE, *BY_SYMBOL, DAYS}:
+                self._local.kept.turn(name)
             self._local.installed.add(name)
+
+    def _keep(self, name: str, symbols: list[str] | None) -> None:
+        kept: Kept = self._local.kept
+        if name in BY_SYMBOL:
+            kept.cover(name, symbols)
+        elif name == DAYS:
+            kept.add_days(file.path for file in self._local.shown["price_data"])
 
     def _show(self, con: duckdb.DuckDBPyConnection, name: str, chosen: list[DataFile]) -> None:
         """Make a table's view show these files; functions name the view, so they follow."""

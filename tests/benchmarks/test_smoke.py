@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import io
 import json
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -13,19 +14,24 @@ from typing import Any
 import polars as pl
 import pytest
 
-from benchmarks.__main__ import main
+import benchmarks
+from benchmarks.__main__ import NAMES, main
 from benchmarks.agreement import agreement
 from benchmarks.bars import bars, symbols, trading_days
 from benchmarks.migration import cache_and_count
 from benchmarks.old_cache import write_prices
 from benchmarks.options import SIZES, Options
+from benchmarks.peers import PEERS as PEERS_ASKED
 from benchmarks.results import Row, Target
 from benchmarks.seeded import uniform
 
 PARSING, PANDAS, IMPORTS = "gunzip and parse alone", "pandas to Parquet", "import duckdb, polars"
 BARE = "bare httpx"
-OLD_WAY, CAPS_PEERS = "files per date", {"bare scan", "polars", "DuckDB ASOF JOIN"}
-SERVER_PEERS = {"lake", "by hand", "rows not sent"}
+OLD_WAY, SERVER_PEERS = {"", "ours, kept", "files per date"}, {"lake", "by hand", "rows not sent"}
+PEERS = {"", "ours, kept", "polars", "pandas", "DuckDB, Parquet", "DuckDB, tables", "lake.duckdb", "ArcticDB"}
+ROWS_PEERS = PEERS | {"PostgreSQL"}
+CAPS_PEERS = ROWS_PEERS | {"bare scan"}
+APPENDING = {"", "one more Parquet file", "DuckDB, tables", "ArcticDB", "PostgreSQL"}
 QUESTIONS = {
     "migrate 120 bars, whole process": {PARSING},
     "migrate, the call alone": {PARSING},
@@ -41,20 +47,35 @@ QUESTIONS = {
     "import factorlab_lake, median of 1": {IMPORTS},
     "process to first market caps, fastest of 1": {IMPORTS},
     "process to first market caps, median of 1": {IMPORTS},
-    "sample cache, 2 symbols: caps at 12 month ends": {OLD_WAY},
-    "sample cache, 2 symbols: caps at 12 month ends, opening the lake too": {OLD_WAY},
-    "made-up cache, 2 symbols: caps at 12 month ends": {OLD_WAY},
-    "made-up cache, 2 symbols: caps at 12 month ends, opening the lake too": {OLD_WAY},
-    "land bars, a year at a time": {""},
+    "sample cache, 2 symbols: caps at 12 month ends": OLD_WAY,
+    "sample cache, 2 symbols: caps at 12 month ends, asked again": {"files per date"},
+    "sample cache, 2 symbols: caps at 12 month ends, peak memory": {"files per date"},
+    "made-up cache, 2 symbols: caps at 12 month ends": OLD_WAY,
+    "made-up cache, 2 symbols: caps at 12 month ends, asked again": {"files per date"},
+    "made-up cache, 2 symbols: caps at 12 month ends, peak memory": {"files per date"},
+    "made-up cache, 2 symbols: factors at 12 month ends": OLD_WAY,
+    "made-up cache, 2 symbols: factors at 12 month ends, asked again": {"files per date"},
+    "made-up cache, 2 symbols: factors at 12 month ends, peak memory": {"files per date"},
+    "made-up cache, 2 symbols: factors at 52 week ends": OLD_WAY,
+    "made-up cache, 2 symbols: factors at 52 week ends, asked again": {"files per date"},
+    "made-up cache, 2 symbols: factors at 52 week ends, peak memory": {"files per date"},
+    "land bars, 640 symbols at a time": {""},
     "land statements, a table at a time": {""},
-    "market caps 12 x 24": CAPS_PEERS,
+    "compact": {""},
+    "one symbol's year of prices": ROWS_PEERS,
+    "one symbol's year of statements": ROWS_PEERS,
+    "one symbol's ten years of statements": ROWS_PEERS,
     "market caps 2 x 12": CAPS_PEERS,
-    "market caps 12 x 504": CAPS_PEERS,
-    "factors 2 x 12": {"polars"},
-    "factors 5 x 24": {"polars"},
-    "factors 12 x 24": {"polars"},
-    "one symbol's year of prices": {"polars"},
-    "one symbol's year of statements": {"polars"},
+    "market caps 5 x 24": CAPS_PEERS,
+    "market caps 12 x 24": CAPS_PEERS,
+    "market caps of all on one day": CAPS_PEERS,
+    "market caps 12 x 503": CAPS_PEERS - {"PostgreSQL"},
+    "factors 2 x 12": PEERS,
+    "factors 5 x 24": PEERS,
+    "factors 12 x 24": PEERS,
+    "ttm of all on one day": PEERS,
+    "append a day of 12 bars": APPENDING,
+    "append a day of 12 bars, the slowest turn": {""},
     "fetch 6 symbols x 5 datasets, 750 calls a minute": {"least the limit allows"},
     "fetch 6 symbols x 5 datasets, no limit": {BARE},
     "fetch 6 symbols x 5 datasets, CPU time": {BARE},
@@ -65,11 +86,29 @@ QUESTIONS = {
     "server: factors 5 x 24": {"lake"},
     "sync again, 6 bars added at the end": {""},
     "sync again, 6 bars corrected within a year": {""},
-    "first load of 6,048 bars": {"bare COPY BINARY", "pandas to_sql, scaled from 6,048"},
-    "first load of 6,048 bars, peak memory": {"bare COPY BINARY"},
+    "first load of 6,036 bars": {"bare COPY BINARY", "pandas to_sql, scaled from 6,036"},
+    "first load of 6,036 bars, peak memory": {"bare COPY BINARY"},
+    "quality: load 120 bars": {""},
+    "quality: every rule on 120 bars": {""},
+    "quality: bar_incomplete": {""},
+    "quality: bar_order": {""},
+    "quality: bar_spike": {""},
+    "quality: bar_without_volume": {""},
+    "quality: unapplied_split": {""},
+    "quality: listed faults found": {""},
+    "quality: confirmed since": {""},
+    "quality: others, false alarms among them": {""},
 }
+_GROWN = "of 181,320 bars"
+_BEFORE = {"the same of 6,036", "lake.duckdb"}
+QUESTIONS |= {
+    f"{question}, {_GROWN}": _BEFORE | (peers & {"bare scan"})
+    for question, peers in QUESTIONS.items()
+    if "lake.duckdb" in peers and question != "market caps 12 x 503"
+}
+QUESTIONS[f"append a day of 12 bars, {_GROWN}"] = {"the same of 6,036"}
 # Peers that give an answer of their own; the others do a part of the work, or another.
-ANSWERING = {"polars", "DuckDB ASOF JOIN", OLD_WAY, "lake"}
+ANSWERING = (CAPS_PEERS - {"", "bare scan"}) | {"files per date", "lake"}
 
 
 @pytest.fixture(scope="module")
@@ -78,40 +117,74 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
     folder, printed = tmp_path_factory.mktemp("benchmarks"), io.StringIO()
     with contextlib.redirect_stdout(printed):
         code = main(
-            ["--size", "smoke", "--work", str(folder / "work"), "--json", str(folder / "results.json")]
+            [
+                *NAMES,
+                "--size",
+                "smoke",
+                "--work",
+                str(folder / "work"),
+                "--json",
+                str(folder / "results.json"),
+            ]
         )
     assert code == 0
     return printed.getvalue(), json.loads((folder / "results.json").read_text(encoding="utf-8"))
 
 
-def test_table_has_a_row_for_each_question_and_peer(run: tuple[str, dict[str, Any]]) -> None:
-    """Every question is in the printed table, once for each of its peers."""
+def test_table_has_a_line_for_each_question_and_each_of_its_peers(run: tuple[str, dict[str, Any]]) -> None:
+    """Every question is in the printed table once, its peers below it."""
     header, _, *lines = run[0].splitlines()
-    assert header.split() == [
-        "question",
-        "ours",
-        "first",
-        "peer",
-        "theirs",
-        "ratio",
-        "target",
-        "met",
-        "answers",
-    ]
+    assert re.split(r"\s{2,}", header) == [
+        "question, and who answers", "figure", "first", "CPU", "memory", "ratio", "target", "met", "answers",
+    ]  # fmt: skip
     asked = sorted((q, p) for q, peers in QUESTIONS.items() for p in peers)
     assert sorted((r["question"], r["peer"]) for r in run[1]["rows"]) == asked
-    for row, line in zip(run[1]["rows"], lines, strict=True):
-        assert line.startswith(row["question"])
-        assert row["peer"] in line
+    printed: dict[str, set[str]] = {}
+    question = ""
+    for line in lines:
+        name = re.split(r"\s{2,}", line.strip())[0]
+        if line.startswith(" "):
+            printed[question].add(name)
+        else:
+            question = name
+            assert question not in printed
+            printed[question] = set()
+    assert printed == {question: peers - {""} for question, peers in QUESTIONS.items()}
 
 
 def test_answers_were_compared(run: tuple[str, dict[str, Any]]) -> None:
-    """Who answers the same question gave the same answer, and not an empty one."""
+    """Who answers the same question gave the same answer, and not an empty one; others say what they lack."""
     for row in run[1]["rows"]:
-        if row["peer"] in ANSWERING:
-            verdict, count = row["answers"].split(": ")
-            assert verdict == "equal"
-            assert int(count.replace(",", "")) > 0
+        same_question = row["unit"] == "ms" and not row["question"].startswith("append")
+        if row["peer"] in ANSWERING and same_question:
+            verdict, what = row["answers"].split(": ")
+            if row["theirs"] is None:
+                assert (verdict, what) == ("skipped", "arcticdb not installed")
+            else:
+                assert verdict == "equal"
+                assert int(what.replace(",", "")) > 0
+
+
+def test_what_an_answer_takes_is_noted(run: tuple[str, dict[str, Any]]) -> None:
+    """Processor time and peak memory stand beside the time of each answer, ours and the peers'."""
+    asked = [
+        r for r in run[1]["rows"] if r["question"].startswith(("market caps", "factors", "ttm", "append"))
+    ]
+    assert asked
+    for row in asked:
+        told = [row["used"]] if row["theirs"] is None else [row["used"], row["their_used"]]
+        if not row["question"].endswith("the slowest turn"):
+            assert all(used["cpu_ms"] > 0 and used["peak_mb"] > 1 for used in told)
+
+
+def test_quality_finds_what_was_spoilt(run: tuple[str, dict[str, Any]]) -> None:
+    """Every fault that was put into made-up bars is found, and told by its rule."""
+    found = {row["question"]: row for row in run[1]["rows"] if row["unit"] == "findings"}
+    of_all = found["quality: listed faults found"]
+    assert (of_all["met"], of_all["ours"]) == (True, 4)
+    assert found["quality: unapplied_split"]["answers"] == "1 of 1 listed faults, 0 confirmed since, 0 others"
+    [other] = found["quality: others, false alarms among them"]["details"]["others"]
+    assert other[0] == "bar_order"  # the close that was halved is outside of high and low too
 
 
 def test_json_holds_figures_and_the_facts_of_the_machine(run: tuple[str, dict[str, Any]]) -> None:
@@ -121,10 +194,18 @@ def test_json_holds_figures_and_the_facts_of_the_machine(run: tuple[str, dict[st
     assert {"duckdb", "polars", "deltalake"} <= machine["libraries"].keys()
     assert datetime.fromisoformat(machine["date"]).tzinfo is not None
     for row in run[1]["rows"]:
-        assert row["ours"] > 0
+        assert row["ours"] > 0 or row["unit"] == "findings"
         if row["theirs"] is not None:
             quick = row["theirs"] / row["ours"] if row["unit"].endswith("/s") else row["ours"] / row["theirs"]
             assert row["ratio"] == pytest.approx(quick)
+
+
+def test_readme_names_every_benchmark_and_every_peer() -> None:
+    """Each benchmark has a row in the first table, each peer of the questions one in the second."""
+    readme = Path(benchmarks.__file__).with_name("README.md").read_text(encoding="utf-8")
+    rows = {line.split(" | ")[0].removeprefix("| ") for line in readme.splitlines() if line.startswith("| ")}
+    assert {f"`{name}`" for name in NAMES} <= rows
+    assert PEERS_ASKED.keys() - {"ours"} <= rows
 
 
 def test_made_data_are_kept(tmp_path: Path) -> None:

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 
 from factorlab_lake.cli import app
-from tests.support import CACHE_2021, SAMPLE
+from tests.support import CACHE_2021, SAMPLE, made_once
 
 
 @dataclass(frozen=True)
@@ -64,16 +63,16 @@ def demo_home(factory: pytest.TempPathFactory) -> tuple[Path, Done]:
 
     An old cache lies in it too. It is made once for all workers of a test run, and not to be changed.
     """
-    base = factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    home, printed = shared / "home", shared / "home.txt"
-    with FileLock(shared / "home.lock"):
-        if not printed.exists():
-            shutil.copytree(SAMPLE, home / "data" / "sample")
-            shutil.copytree(CACHE_2021, home / "data" / "cache" / "fmp")
-            with contextlib.chdir(home):
-                printed.write_text(run("demo").out, encoding="utf-8")
-    return home, Done(0, printed.read_text(encoding="utf-8"), "")
+
+    def make(place: Path) -> None:
+        home = place / "home"
+        shutil.copytree(SAMPLE, home / "data" / "sample")
+        shutil.copytree(CACHE_2021, home / "data" / "cache" / "fmp")
+        with contextlib.chdir(home):
+            (place / "printed.txt").write_text(run("demo").out, encoding="utf-8")
+
+    place = made_once(factory, "demo", make)
+    return place / "home", Done(0, (place / "printed.txt").read_text(encoding="utf-8"), "")
 
 
 def _refuse(constant: str) -> Any:

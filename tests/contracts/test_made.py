@@ -14,6 +14,7 @@ from factorlab_lake.shared import open_shared
 from factorlab_lake.store import Lake
 from tests.contracts.pair import Pair, asked
 from tests.query.made import Made
+from tests.support import THOROUGH
 from tests.sync.postgres_server import Server
 
 FILES = (
@@ -89,7 +90,7 @@ def test_every_range_has_the_same_rows(synced: Synced, symbols: list[str]) -> No
             assert not rows.is_empty()
 
 
-@pytest.mark.parametrize("rule", ["same_day", 3])
+@pytest.mark.parametrize("rule", ["same_day", 3] if THOROUGH else [3])
 def test_every_rule_of_availability_has_the_same_rows(
     synced: Synced, symbols: list[str], rule: str | int
 ) -> None:

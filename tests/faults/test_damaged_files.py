@@ -102,7 +102,6 @@ _DAMAGE = {
     "a log entry cut between two lines": _cut(lambda root: _entry(root, 2), None),
     "a lost log entry": _lose_entry(2),
     "the newest log entry lost": _lose_entry(3),
-    "the newest snapshot cut short": _cut(_snapshot(4), 20),
     "an earlier snapshot cut short": _cut(_snapshot(2), 20),
     "an earlier snapshot empty": _cut(_snapshot(2), 0),
 }
@@ -127,6 +126,76 @@ def test_the_file_at_fault_is_found_and_brought_back(
     assert file.read_bytes() == (kept.lake.path / place).read_bytes()
 
 
+def _lose_snapshot(root: Path) -> Path:
+    file = _snapshot(4)(root)
+    file.unlink()
+    return file
+
+
+_OF_THE_NEWEST = {
+    "lost": _lose_snapshot,
+    "cut short": _cut(_snapshot(4), 20),
+    "empty": _cut(_snapshot(4), 0),
+}
+
+
+@pytest.mark.parametrize("damage", _OF_THE_NEWEST.values(), ids=_OF_THE_NEWEST)
+def test_the_newest_snapshot_is_missed_and_comes_back_without_a_backup(
+    kept: Kept, tmp_path: Path, damage: Callable[[Path], Path]
+) -> None:
+    """Nobody takes the one before for the newest: readers and writers stop, and repair has a copy."""
+    lake = copy_of(kept.lake, tmp_path / "lake")
+    sound = _snapshot(4)(lake.path).read_bytes()
+    file = damage(lake.path)
+    for act in (lambda: fl.open(lake.path, create=False), lambda: add_bars(lake, "D")):
+        with pytest.raises(LakeDamaged, match=r"factorlab-lake repair") as caught:
+            act()
+        assert caught.value.facts == {"path": str(file)}
+    place = file.relative_to(lake.path).as_posix()
+    assert [(f.file, f.kind) for f in fl.verify(lake.path).findings] == [(place, "snapshot")]
+    report = fl.repair(lake.path)
+    assert (report.clean, report.repaired[0]) == (True, (place, "written from newest.json"))
+    assert file.read_bytes() == sound
+    assert_same_content(content(fl.open(lake.path, create=False)), kept.content)
+
+
+def test_a_newest_snapshot_whose_tables_are_gone_too_needs_the_backup(kept: Kept, tmp_path: Path) -> None:
+    """The copy alone would promise what is not there."""
+    lake = copy_of(kept.lake, tmp_path / "lake")
+    lost = {_lose_snapshot(lake.path), _lose_entry(3)(lake.path)}
+    assert not fl.repair(lake.path).clean
+    assert not any(file.exists() for file in lost)
+    assert fl.repair(lake.path, backup=kept.backup).clean
+    assert_same_content(content(fl.open(lake.path, create=False)), kept.content)
+
+
+def test_the_copy_of_the_newest_snapshot_hinders_nobody_and_is_written_anew(
+    kept: Kept, tmp_path: Path
+) -> None:
+    """Spoilt, it is told and put right; of the snapshot before, as left by a dead writer, it does no harm."""
+    lake = copy_of(kept.lake, tmp_path / "lake")
+    note = lake.path / "_lake" / "newest.json"
+    note.write_text("{")
+    assert fl.open(lake.path, create=False).snapshot == kept.lake.snapshot
+    assert [(f.file, f.kind) for f in fl.verify(lake.path).findings] == [("_lake/newest.json", "note")]
+    assert fl.repair(lake.path).clean
+    assert note.read_bytes() == _snapshot(4)(lake.path).read_bytes()
+    note.write_bytes(_snapshot(3)(lake.path).read_bytes())
+    assert fl.verify(lake.path).clean
+    add_bars(lake, "D")
+    assert note.read_bytes() == _snapshot(5)(lake.path).read_bytes()
+
+
+def test_a_list_and_the_log_it_is_derived_from_come_back_together(kept: Kept, tmp_path: Path) -> None:
+    """What cannot be derived yet waits until the backup has brought back what it is derived from."""
+    lake = copy_of(kept.lake, tmp_path / "lake")
+    _lose_entry(2)(lake.path)
+    (lake.path / "_lake" / "files" / "price_data-3.json").write_text("[")
+    assert not fl.repair(lake.path).clean
+    assert fl.repair(lake.path, backup=kept.backup).clean
+    assert fl.verify(lake.path, deep=True).clean
+
+
 @pytest.mark.parametrize("damage", [_lose, _flip(0.5)], ids=["lost", "flipped"])
 def test_a_question_names_the_data_file_that_cannot_be_read(
     kept: Kept, tmp_path: Path, damage: Callable[[Path], Path]
@@ -140,6 +209,21 @@ def test_a_question_names_the_data_file_that_cannot_be_read(
     with pytest.raises(LakeDamaged, match="repair --from BACKUP") as caught, writing(lake) as tx:
         tx.read("price_data")
     assert caught.value.facts == {"path": str(file)}
+
+
+@pytest.mark.parametrize("place", [0.02, 0.2, 0.4, 0.6, 0.8, 0.98])
+def test_a_damaged_file_is_never_written_on_as_a_good_one(kept: Kept, tmp_path: Path, place: float) -> None:
+    """Compaction and corrections stop also where the damage would decode to values without an error."""
+    lake = copy_of(kept.lake, tmp_path / "lake")
+    file = _flip(place)(lake.path)
+    row = table_rows("price_data", [{"symbol": "A", "date": date(2020, 1, 3), "year": 2020}])
+    with pytest.raises(LakeDamaged, match="repair --from BACKUP") as caught:
+        lake.compact()
+    assert caught.value.facts == {"path": str(file)}
+    with pytest.raises(LakeDamaged, match="repair --from BACKUP") as caught, writing(lake) as tx:
+        tx.replace("price_data", row, [2020])
+    assert caught.value.facts == {"path": str(file)}
+    assert fl.open(lake.path, create=False).snapshot == kept.lake.snapshot
 
 
 @pytest.mark.parametrize("name", [n for n in _DAMAGE if "log entry" in n])

@@ -16,6 +16,7 @@ from factorlab_lake.fetch.fmp import FmpProvider
 from factorlab_lake.ingest.fetch_report import FetchReport
 from factorlab_lake.schema import DATASETS, table
 from factorlab_lake.settings import fmp_settings
+from tests.support import THOROUGH
 
 TODAY = datetime(2021, 3, 31, 23, tzinfo=UTC)
 START = date(2020, 10, 1)
@@ -54,7 +55,7 @@ def assert_holds(lake: fl.Lake, world: World, generation: str) -> None:
         assert_frame_equal(held, expected, check_exact=True)
 
 
-@pytest.mark.parametrize(("generation", "symbols"), [("stable", 200), ("v3", 40)])
+@pytest.mark.parametrize(("generation", "symbols"), [("stable", 200 if THOROUGH else 50), ("v3", 20)])
 def test_symbols_land_completely_at_twenty_per_cent_faults(
     tmp_path: Path, generation: str, symbols: int
 ) -> None:

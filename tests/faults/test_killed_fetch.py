@@ -1,8 +1,12 @@
-"""A run of fetching killed at random moments. The kills are real ones, the vendor a real server."""
+"""A run of fetching killed at random moments. The kills are real ones, the vendor a real server.
+
+``FACTORLAB_SOAK_KILLS=100`` says how often; the default is short.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -19,7 +23,7 @@ from tests.support import ROOT, assert_keys_unique, assert_same_content, content
 
 SYMBOLS = 14
 CALLS = SYMBOLS * 5  # prices, splits, profiles, and income by quarters and years
-KILLS = 20
+KILLS = int(os.environ.get("FACTORLAB_SOAK_KILLS", "4"))
 AT = datetime(2021, 3, 31, 23, tzinfo=UTC)
 
 # Fetches all symbols, at a fixed moment and in small batches, so that two runs land the same to the last bit.
@@ -91,7 +95,7 @@ def killed(run: subprocess.Popen[bytes], vendor: Vendor) -> bool:
     return run.returncode != 0
 
 
-def test_a_run_killed_twenty_times_asks_for_nothing_twice_that_has_landed(
+def test_a_run_killed_again_and_again_asks_for_nothing_twice_that_has_landed(
     tmp_path: Path, vendor: Vendor
 ) -> None:
     """Each kill comes after a random number of requests; the end is that of an uninterrupted run."""
@@ -118,7 +122,7 @@ def test_a_run_killed_twenty_times_asks_for_nothing_twice_that_has_landed(
         whole = tmp_path / "uninterrupted"
         fl.open(whole)
         assert start(whole, vendor).wait(120) == 0
-    assert between >= 3, "hardly a run went on where another had been killed"
+    assert between >= max(1, KILLS // 7), "hardly a run went on where another had been killed"
     for path in lakes:
         assert_same_content(content(fl.open(path)), content(fl.open(whole)))
         assert_keys_unique(fl.open(path))

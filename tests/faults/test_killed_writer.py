@@ -16,6 +16,7 @@ from tests.support import (
     EARLIER,
     FETCHED,
     SPLITS,
+    THOROUGH,
     Entry,
     assert_same_content,
     bar,
@@ -25,29 +26,20 @@ from tests.support import (
     run_python,
 )
 
-# Replaces functions by ones that kill the process at their n-th call, before they do anything.
+# Dies at the n-th call of some functions, before they do anything.
 _DYING = """
-import os, signal, sys
-from factorlab_lake.lake import delta, files, layout, snapshots
+import pathlib, sys
+from factorlab_lake.lake import delta, snapshots
+from tests.faults.dying import die_before
 import factorlab_lake as fl
 
-left = int(sys.argv[2])
-
-def dying(module, name):
-    real = getattr(module, name)
-    def call(*args, **kwargs):
-        global left
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*args, **kwargs)
-    setattr(module, name, call)
-
+step = int(sys.argv[2])
 lake = fl.open(sys.argv[1], create=False)
 """
-_AT_A_COMMIT = _DYING + "for name in ('append', 'replace', 'restore'): dying(delta, name)\n"
-_AT_A_SNAPSHOT = _DYING + "dying(snapshots, 'save')\n"
-_AT_A_RENAME = _DYING + "import pathlib; dying(pathlib.Path, 'replace')\n"
+_COMMITS = "(delta, 'append'), (delta, 'replace'), (delta, 'restore')"
+_AT_A_COMMIT = f"{_DYING}die_before(step, {_COMMITS})\n"
+_AT_A_SNAPSHOT = f"{_DYING}die_before(step, (snapshots, 'save'))\n"
+_AT_A_RENAME = f"{_DYING}die_before(step, (pathlib.Path, 'replace'))\n"
 _MIGRATE = "lake.migrate(sys.argv[3], by_symbol=len(sys.argv) > 4)\n"
 
 
@@ -97,17 +89,12 @@ def uninterrupted(
     return found
 
 
-@pytest.mark.parametrize(
-    ("script", "step"),
-    [
-        (_AT_A_COMMIT, 0),
-        (_AT_A_COMMIT, 2),
-        (_AT_A_COMMIT, 3),
-        (_AT_A_RENAME, 4),
-        (_AT_A_SNAPSHOT, 0),
-    ],
-    ids=["first commit", "third commit", "last commit", "last rename", "snapshot"],
-)
+_SOME = {"first commit": (_AT_A_COMMIT, 0), "last rename": (_AT_A_RENAME, 4), "snapshot": (_AT_A_SNAPSHOT, 0)}
+_MORE = {"third commit": (_AT_A_COMMIT, 2), "last commit": (_AT_A_COMMIT, 3)}
+_STEPS = _SOME | _MORE if THOROUGH else _SOME
+
+
+@pytest.mark.parametrize(("script", "step"), _STEPS.values(), ids=_STEPS)
 def test_a_killed_migration_shows_nothing_and_the_next_one_completes_it(
     old: Lake, newer: Path, uninterrupted: dict[str, pl.DataFrame], tmp_path: Path, script: str, step: int
 ) -> None:

@@ -1,6 +1,6 @@
 """Readers that open the lake over and over while a writer changes, compacts, vacuums and rolls it back.
 
-``FACTORLAB_SOAK_S=600`` says for how many seconds, with six readers; the default is short, with three.
+``FACTORLAB_SOAK_S=600`` says for how many seconds, with six readers; the default is short, with two.
 """
 
 from __future__ import annotations

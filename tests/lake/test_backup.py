@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.errors import AlreadyExists, InvalidInput, LakeLocked, NotFound
+from factorlab_lake.errors import AlreadyExists, InvalidInput, LakeDamaged, LakeLocked, NotFound
 from factorlab_lake.lake import layout as layouts
 from factorlab_lake.lake.lock import copying_to
 from factorlab_lake.store import Lake
@@ -46,6 +46,32 @@ def test_a_further_backup_copies_only_what_is_new(loaded: Lake, tmp_path: Path) 
     assert second.files_copied > 0
     assert {p: p.stat().st_mtime_ns for p in times} == times
     assert_same_content(content(fl.open(tmp_path / "backup")), content(loaded))
+
+
+def test_a_further_backup_mends_what_the_disk_spoilt_in_it(loaded: Lake, tmp_path: Path) -> None:
+    """A file of the right size and other bytes is not taken for the one that was written."""
+    first = loaded.backup(tmp_path / "backup")
+    file = min((tmp_path / "backup" / "splits").rglob("*.parquet"))
+    sound = file.read_bytes()
+    file.write_bytes(bytes([*sound[:100], sound[100] ^ 1, *sound[101:]]))
+    again = loaded.backup(tmp_path / "backup")
+    assert (again.files_copied, again.files_mended) == (1, 1)
+    assert again.files_there == first.files_copied - 1
+    assert file.read_bytes() == sound
+    assert fl.verify(tmp_path / "backup", deep=True).clean
+
+
+def test_a_backup_that_lost_its_newest_snapshot_is_not_taken_for_an_older_one(
+    loaded: Lake, tmp_path: Path
+) -> None:
+    """A backup knows its newest snapshot as a lake does, and the next run brings it back."""
+    loaded.backup(tmp_path / "backup")
+    newest = tmp_path / "backup" / "_lake" / "snapshots" / f"{loaded.snapshot.id:012d}.json"
+    newest.unlink()
+    with pytest.raises(LakeDamaged, match=newest.name):
+        fl.restore(tmp_path / "backup", tmp_path / "restored")
+    loaded.backup(tmp_path / "backup")
+    assert fl.open(tmp_path / "backup", create=False).snapshot == loaded.snapshot
 
 
 def test_a_backup_taken_while_a_writer_is_at_work_is_of_the_snapshot_before(

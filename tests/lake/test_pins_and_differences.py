@@ -107,3 +107,11 @@ def test_damaged_pins_stop_a_vacuum(grown: Lake) -> None:
     with pytest.raises(LakeDamaged, match=r"pins\.json"):
         grown.vacuum(retention_days=0, dry_run=False)
     assert [f.file for f in grown.verify().findings] == ["_lake/pins.json"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"paper": "2"}'])
+def test_pins_that_cannot_be_read_are_one_clear_error(lake: Lake, text: str) -> None:
+    """Whatever stands there, the file is named with the remedy."""
+    (lake.path / "_lake" / "pins.json").write_text(text)
+    with pytest.raises(LakeDamaged, match="repair --from BACKUP"):
+        lake.history()

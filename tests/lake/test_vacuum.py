@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.errors import InvalidInput, NotFound
+from factorlab_lake.errors import InvalidInput, LakeDamaged, NotFound
+from factorlab_lake.lake import delta
 from factorlab_lake.store import Lake
 from tests.support import assert_same_content, content, table_rows, writing
 
@@ -108,6 +111,91 @@ def test_what_dead_writers_left_goes(rewritten: Lake) -> None:
     rewritten.vacuum(dry_run=False)
     assert [f.exists() for f in (data, old, fresh)] == [False, False, True]
     assert rewritten.verify().clean
+
+
+def _small_files(lake: Lake) -> dict[str, int]:
+    log = lake.path / "price_data" / "_delta_log"
+    return {
+        "checksums": len(list((lake.path / "_lake" / "checksums").glob("price_data-*.json"))),
+        "lists": len(list((lake.path / "_lake" / "files").glob("price_data-*.json"))),
+        "log": len(list(log.glob("*.json"))),
+        "checkpoints": len(list(log.glob("*.checkpoint.parquet"))),
+    }
+
+
+def _grow(lake: Lake, *symbols: str) -> None:
+    for symbol in symbols:
+        row = {"symbol": symbol, "date": date(2020, 1, 2), "year": 2020}
+        with writing(lake) as tx:
+            tx.replace("price_data", table_rows("price_data", [row]), [2020])
+    lake.refresh()
+
+
+def _checkpoint(lake: Lake) -> None:
+    """Write what the Delta library writes by itself every hundred versions."""
+    delta.open_table(lake.path / "price_data").create_checkpoint()
+
+
+def test_what_belongs_to_vacuumed_files_goes_with_them(rewritten: Lake) -> None:
+    """Checksums and lists of files that are gone, and of the log what lies before the last checkpoint."""
+    _checkpoint(rewritten)
+    _grow(rewritten, "E", "F")
+    before = content(rewritten)
+    rewritten.vacuum(retention_days=0, dry_run=False)
+    assert _small_files(rewritten) == {"checksums": 1, "lists": 1, "log": 3, "checkpoints": 1}
+    found = fl.open(rewritten.path)
+    assert_same_content(content(found), before)
+    assert (found.verify(deep=True).findings, found.verify().without_checksum) == ([], 0)
+    _grow(found, "G")
+    assert _symbols(found) == ["G"]
+    assert _symbols(found.at(6)) == ["F"]
+    assert found.verify(deep=True).clean
+
+
+def test_a_vacuum_leaves_the_log_that_a_pinned_snapshot_is_read_by(rewritten: Lake) -> None:
+    """Also where a later checkpoint would do for the newest one."""
+    rewritten.at(2).pin("paper")
+    _checkpoint(rewritten)
+    _grow(rewritten, "E")
+    rewritten.vacuum(retention_days=0, dry_run=False)
+    assert _small_files(rewritten)["log"] == 6
+    for version in (2, 5):  # lists are derived from the log
+        (rewritten.path / "_lake" / "files" / f"price_data-{version}.json").unlink(missing_ok=True)
+    assert [_symbols(fl.open(rewritten.path).at(i)) for i in (2, 5)] == [["B"], ["E"]]
+    assert fl.verify(rewritten.path, deep=True).clean
+
+
+def test_a_backup_has_the_log_it_needs_after_a_vacuum(rewritten: Lake, tmp_path: Path) -> None:
+    """One that holds older snapshots keeps their part of the log, though the newer part does not join it."""
+    rewritten.backup(tmp_path / "backup")
+    _grow(rewritten, "E")
+    _checkpoint(rewritten)
+    _grow(rewritten, "F")
+    rewritten.vacuum(retention_days=0, dry_run=False)
+    rewritten.backup(tmp_path / "backup")
+    shutil.rmtree(tmp_path / "backup" / "_lake" / "files")
+    (tmp_path / "backup" / "_lake" / "files").mkdir()
+    assert fl.verify(tmp_path / "backup", deep=True).findings == []
+    copy = fl.open(tmp_path / "backup", create=False)
+    assert [_symbols(copy.at(i)) for i in (1, 4, 6)] == [["A"], ["D"], ["F"]]
+
+
+def test_a_damaged_checkpoint_is_named_and_comes_back(rewritten: Lake, tmp_path: Path) -> None:
+    """What the log is read from after a vacuum is checked, backed up and repaired like its entries."""
+    _checkpoint(rewritten)
+    _grow(rewritten, "E")
+    rewritten.vacuum(retention_days=0, dry_run=False)
+    rewritten.backup(tmp_path / "backup")
+    [file] = (rewritten.path / "price_data" / "_delta_log").glob("*.checkpoint.parquet")
+    sound = file.read_bytes()
+    file.write_bytes(sound[:-20])
+    assert next(rewritten.path / f.file for f in fl.verify(rewritten.path).findings) == file
+    with pytest.raises(LakeDamaged, match=file.name):
+        _grow(rewritten, "F")
+    assert fl.repair(rewritten.path, backup=tmp_path / "backup").clean
+    assert file.read_bytes() == sound
+    _grow(rewritten, "F")
+    assert _symbols(rewritten) == ["F"]
 
 
 @pytest.mark.parametrize("days", [-1, float("nan")])

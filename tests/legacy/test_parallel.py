@@ -19,7 +19,7 @@ from factorlab_lake.errors import InvalidInput, LakeDamaged, NotFound
 from factorlab_lake.legacy import DatabaseProvider, DataProvider, FMPProvider
 from factorlab_lake.legacy.counts import Alert
 from factorlab_lake.legacy.old_cache import OldCache
-from factorlab_lake.legacy.parallel import share_of
+from factorlab_lake.legacy.switch import share_of
 from factorlab_lake.settings import parallel_settings
 from factorlab_lake.store import Lake
 from tests.support import CACHE_2021, FETCHED, LATER, Entry, bar, copy_of, income

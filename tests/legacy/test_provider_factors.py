@@ -159,7 +159,7 @@ def _last_step(day: date, frequency: str) -> date:
     return day
 
 
-@examples(12)
+@examples(5)
 @given(
     start=st.dates(date(2010, 1, 1), date(2021, 4, 30)),
     length=st.integers(0, 40),

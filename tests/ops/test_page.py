@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
+
 import factorlab_lake as fl
+from factorlab_lake.errors import WriteFailed
 from factorlab_lake.store import Lake
 from tests.ops.cases import ROWS
 from tests.ops.planted import bars, plant
@@ -44,9 +47,18 @@ def _read(path: Path) -> _Checker:
     return page
 
 
-def test_the_page_shows_every_part(lake_2021: Lake, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def written(lake_2021: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the sample, which took the place of what was there."""
+    path = tmp_path_factory.mktemp("page") / "lake.html"
+    path.write_text("old")
+    assert lake_2021.report(path, now=NOW) == path
+    return path
+
+
+def test_the_page_shows_every_part(lake_2021: Lake, written: Path) -> None:
     """Coverage, freshness, quality, revisions and growth of the sample, with its symbols and figures."""
-    page = _read(lake_2021.report(tmp_path / "lake.html", now=NOW))
+    page = _read(written)
     text = " ".join(page.text)
     for part in ("Coverage", "Freshness", "Quality", "Revisions", "Growth", "AAPL", "GOOGL", "2015"):
         assert part in text
@@ -54,13 +66,12 @@ def test_the_page_shows_every_part(lake_2021: Lake, tmp_path: Path) -> None:
     assert {"svg", "table"} <= page.names
 
 
-def test_the_page_needs_nothing_else(lake_2021: Lake, tmp_path: Path) -> None:
+def test_the_page_needs_nothing_else(written: Path) -> None:
     """No script, no link, no address: it is the same without a network."""
-    path = lake_2021.report(tmp_path / "lake.html", now=NOW)
-    page = _read(path)
+    page = _read(written)
     assert page.links == []
     assert page.names.isdisjoint({"script", "link", "img", "iframe", "object"})
-    assert not re.search(r"https?:|url\(|@import", path.read_text())
+    assert not re.search(r"https?:|url\(|@import", written.read_text())
 
 
 def test_findings_and_gaps_are_on_the_page(lake: Lake, tmp_path: Path) -> None:
@@ -87,13 +98,10 @@ def test_an_empty_lake_has_a_page(lake: Lake, tmp_path: Path) -> None:
     assert "Nothing is held." in " ".join(_read(lake.report(tmp_path / "lake.html")).text)
 
 
-def test_a_page_takes_the_place_of_the_one_before(lake_2021: Lake, tmp_path: Path) -> None:
-    """Writing it again replaces it; nothing else is left in the folder."""
-    path = tmp_path / "lake.html"
-    path.write_text("old")
-    assert lake_2021.report(path, now=NOW) == path
-    assert path.read_text().startswith("<!DOCTYPE html>")
-    assert list(tmp_path.iterdir()) == [path]
+def test_a_page_takes_the_place_of_the_one_before(written: Path) -> None:
+    """What was there is replaced; nothing else is left in the folder."""
+    assert written.read_text().startswith("<!DOCTYPE html>")
+    assert list(written.parent.iterdir()) == [written]
 
 
 def test_an_earlier_snapshot_has_the_page_of_its_time(lake: Lake, tmp_path: Path) -> None:
@@ -103,3 +111,11 @@ def test_an_earlier_snapshot_has_the_page_of_its_time(lake: Lake, tmp_path: Path
     text = fl.open(lake.path).at(1).report(tmp_path / "lake.html", now=NOW).read_text()
     assert "snapshot 1 of" in text
     assert "SECOND" not in text
+
+
+def test_a_page_that_cannot_be_written_is_one_clear_error(lake: Lake, tmp_path: Path) -> None:
+    """A folder that is not there, and a folder in the file's place, are told with what to do."""
+    with pytest.raises(WriteFailed, match="Make its folder first"):
+        lake.report(tmp_path / "nowhere" / "lake.html", now=NOW)
+    with pytest.raises(WriteFailed, match="give the path of a file"):
+        lake.report(tmp_path, now=NOW)

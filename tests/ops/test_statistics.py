@@ -7,6 +7,7 @@ import pytest
 
 import factorlab_lake as fl
 from factorlab_lake.errors import InvalidInput
+from factorlab_lake.ops import statistics
 from factorlab_lake.settings import settings
 from factorlab_lake.store import Lake
 from tests.ops.planted import bars, plant
@@ -88,3 +89,26 @@ def test_a_read_only_lake_is_asked_without_statistics(counted: Lake) -> None:
         assert counted.prices("SECRETIVE").height == 60
     finally:
         folder.chmod(0o700)
+
+
+def test_the_files_stay_small_and_the_newest_questions_are_kept(
+    counted: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full file takes the place of the older one; what was noted last is always there."""
+    monkeypatch.setattr(statistics, "_FILE_BYTES", 1000)
+    for _ in range(20):
+        counted.sql("SELECT 1 FROM splits")
+        counted.sql("SELECT 1 FROM dividends")
+        sizes = [path.stat().st_size for path in counted.path.glob("_lake/query_statistics*")]
+        assert len(sizes) <= 2
+        assert max(sizes) < 1200
+        assert counted.query_statistics()["questions"].sum() == statistics.recorded(counted._layout).height
+    noted = statistics.recorded(counted._layout)
+    assert 5 < noted.height < 40
+    assert noted["asked"].to_list()[-2:] == [["splits"], ["dividends"]]
+
+
+def test_an_answer_does_not_depend_on_its_note(counted: Lake) -> None:
+    """Where nothing can be noted, as on a full or read-only disk, questions are answered all the same."""
+    (counted.path / _FILE).mkdir()
+    assert counted.prices("SECRETIVE").height == 60

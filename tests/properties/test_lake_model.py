@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -20,6 +16,7 @@ from factorlab_lake.lake import delta, snapshots
 from factorlab_lake.lake import layout as layouts
 from factorlab_lake.lake import transaction as transactions
 from factorlab_lake.store import Lake
+from tests.properties.crashes import crash_before
 from tests.support import examples, writing
 
 _Rows = dict[tuple[str, str], float]
@@ -29,40 +26,12 @@ _KEYS = st.tuples(
 _SOME_ROWS = st.dictionaries(_KEYS, st.sampled_from([1.0, 2.0, 4.0]), min_size=1, max_size=4)
 
 
-class _Crash(BaseException):
-    """Stands for a process that ends: nothing of the program runs after it."""
-
-
-@contextmanager
-def _crash_before(step: int) -> Iterator[None]:
-    """Let the program die before its write of that number: no exception handler of a writer has an effect."""
-    left = step
-
-    def dying(real: Any) -> Any:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            nonlocal left
-            left -= 1
-            if left < 0:
-                raise _Crash
-            return real(*args, **kwargs)
-
-        return call
-
-    undo = transactions._undo_unfinished
-
-    def undo_unless_dead(current: Any) -> None:
-        if left >= 0:
-            undo(current)
-
-    with (
-        patch.object(delta, "append", dying(delta.append)),
-        patch.object(delta, "replace", dying(delta.replace)),
-        patch.object(delta, "restore", dying(delta.restore)),
-        patch.object(snapshots, "save", dying(snapshots.save)),
-        patch.object(transactions, "_undo_unfinished", undo_unless_dead),
-        suppress(_Crash),
-    ):
-        yield
+_WRITES = (
+    (delta, "append"),
+    (delta, "replace"),
+    (delta, "restore"),
+    (snapshots, "save"),
+)
 
 
 class LakeAgainstDictionary(RuleBasedStateMachine):
@@ -126,7 +95,7 @@ class LakeAgainstDictionary(RuleBasedStateMachine):
     def crash_while_loading(self, rows: _Rows, step: int, *, prices: bool) -> None:
         """A crash before the snapshot leaves the old content; after the last write the load is done."""
         before = fl.open(self.lake.path).snapshot.id
-        with _crash_before(step):
+        with crash_before(step, _WRITES):
             (self._load_prices if prices else self._load_splits)(rows)
         self.lake = fl.open(self.lake.path, create=False)
         if self.lake.snapshot.id != before:
@@ -139,7 +108,7 @@ class LakeAgainstDictionary(RuleBasedStateMachine):
         """A rollback that crashed either did not happen or is complete."""
         to = data.draw(st.sampled_from(sorted(self.taken)))
         before = fl.open(self.lake.path).snapshot.id
-        with _crash_before(step):
+        with crash_before(step, _WRITES):
             self._roll_back(to)
         self.lake = fl.open(self.lake.path, create=False)
         if self.lake.snapshot.id != before:

@@ -78,7 +78,7 @@ def _assert_order_is_nothing(answers: list[Fetched], order: Sequence[int]) -> No
     assert_same_content(landed(otherwise), landed(answers))
 
 
-@examples(10)
+@examples(6)
 @given(_STATEMENTS, _ORDERS)
 def test_statements_end_the_same_in_any_order(generations: list[_Generation], order: Sequence[int]) -> None:
     """Two or three fetches of some quarters, values moving or coming back: the versions are the same."""
@@ -86,7 +86,7 @@ def test_statements_end_the_same_in_any_order(generations: list[_Generation], or
     _assert_order_is_nothing(answers, order)
 
 
-@examples(10)
+@examples(6)
 @given(_BARS, _ORDERS)
 def test_bars_end_the_same_in_any_order(generations: list[_Generation], order: Sequence[int]) -> None:
     """Two or three fetches of some days, values moving or coming back: all bars are the same."""
@@ -94,7 +94,7 @@ def test_bars_end_the_same_in_any_order(generations: list[_Generation], order: S
     _assert_order_is_nothing(answers, order)
 
 
-@examples(5)
+@examples(3)
 @given(st.lists(_STATEMENT, min_size=2, max_size=3), _ORDERS)
 def test_statements_of_one_moment_end_the_same_in_any_order(
     contents: list[dict[str, Any]], order: Sequence[int]
@@ -105,7 +105,7 @@ def test_statements_of_one_moment_end_the_same_in_any_order(
     _assert_order_is_nothing(answers, order)
 
 
-@examples(5)
+@examples(3)
 @given(st.lists(_BAR, min_size=2, max_size=3), _ORDERS)
 def test_bars_of_one_moment_end_the_same_in_any_order(
     contents: list[dict[str, Any]], order: Sequence[int]
@@ -116,7 +116,7 @@ def test_bars_of_one_moment_end_the_same_in_any_order(
     _assert_order_is_nothing(answers, order)
 
 
-@examples(5)
+@examples(3)
 @given(_STATEMENTS, _BARS)
 def test_answers_landed_together_end_like_answers_landed_one_by_one(
     statements: list[_Generation], bars: list[_Generation]

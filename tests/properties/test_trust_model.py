@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -29,6 +26,7 @@ from factorlab_lake.lake import transaction as transactions
 from factorlab_lake.legacy import migrate
 from factorlab_lake.store import Lake
 from tests.ingest.scripted import Records, Scripted
+from tests.properties.crashes import crash_before
 from tests.support import Entry, bar, examples, income
 
 SYMBOLS = ("A", "BRK.B", "CON")
@@ -47,6 +45,7 @@ _WRITES = (
     (delta, "restore"),
     (files, "remember"),
     (snapshots, "save"),
+    (snapshots, "note_newest"),
     (marks, "save_vacuumed"),
     (marks, "save_pins"),
     (vacuum, "_delete"),
@@ -55,49 +54,12 @@ _WRITES = (
 )
 
 
-class _Crash(BaseException):
-    """Stands for a process that ends: nothing of the program runs after it."""
-
-
 @dataclass
 class Model:
     """What a lake should hold: a close by symbol and day, and the dated contents of each fiscal period."""
 
     bars: dict[tuple[str, str], float] = field(default_factory=dict)
     statements: dict[tuple[str, str, str], set[tuple[str, int, int]]] = field(default_factory=dict)
-
-
-@contextmanager
-def _crash_before(step: int | None) -> Iterator[None]:
-    """Let the program die before its write of that number: no exception handler of a writer has an effect."""
-    left = float("inf") if step is None else step
-
-    def dying(real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            nonlocal left
-            left -= 1
-            if left < 0:
-                raise _Crash
-            return real(*args, **kwargs)
-
-        return call
-
-    patches = [patch.object(module, name, dying(getattr(module, name))) for module, name in _WRITES]
-    undo = transactions._undo_unfinished
-
-    def undo_unless_dead(current: Any) -> None:
-        if left >= 0:
-            undo(current)
-
-    patches.append(patch.object(transactions, "_undo_unfinished", undo_unless_dead))
-    for each in patches:
-        each.start()
-    try:
-        with suppress(_Crash):
-            yield
-    finally:
-        for each in patches:
-            each.stop()
 
 
 class TrustAgainstDictionaries(RuleBasedStateMachine):
@@ -131,7 +93,7 @@ class TrustAgainstDictionaries(RuleBasedStateMachine):
 
     def _change(self, step: int | None, act: Callable[[], object], after: Model) -> None:
         """Do what ends in the content ``after`` and takes at most one snapshot, or dies on the way."""
-        with _crash_before(step):
+        with crash_before(step, _WRITES):
             act()
             step = None
         now = self._open().snapshot.id
@@ -205,7 +167,7 @@ class TrustAgainstDictionaries(RuleBasedStateMachine):
     def pin(self, step: int | None) -> None:
         """A pin that was set keeps its snapshot."""
         name = f"pin{self.newest}"
-        with _crash_before(step):
+        with crash_before(step, _WRITES):
             self._open().pin(name)
         if name in marks.pins(self.layout):
             self.pins[name] = self.newest
@@ -217,7 +179,7 @@ class TrustAgainstDictionaries(RuleBasedStateMachine):
     def vacuum(self, step: int | None) -> None:
         """Vacuum without retention takes all but the newest snapshot and those with a pin."""
         goes = set(self.taken) - {self.newest, *self.pins.values()}
-        with _crash_before(step):
+        with crash_before(step, _WRITES):
             vacuum.vacuum(self.layout, program_version="0", retention_days=0.0, dry_run=False)
             step = None
         if self._open().snapshot.id != self.newest:  # the undoing of a dead writer's change can be one
@@ -232,7 +194,7 @@ class TrustAgainstDictionaries(RuleBasedStateMachine):
     @rule(step=_STEP)
     def back_up(self, step: int | None) -> None:
         """A backup holds what the lake held; one that died is completed by the next."""
-        with _crash_before(step):
+        with crash_before(step, _WRITES):
             backup.backup(self.layout, self.place / "backup")
             step = None
         if step is None:

@@ -23,16 +23,25 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return CASES.build(tmp_path_factory.mktemp("explain"))
 
 
+@pytest.fixture(scope="module")
+def of_apple(lake_2021: Lake) -> dict[str, Any]:
+    """Every factor of Apple at the end of 2020."""
+    [row] = lake_2021.factors("AAPL", "2020-12-31").to_dicts()
+    return dict(row)
+
+
 def last(rows: list[dict[str, Any]], step: str) -> dict[str, Any]:
     """Return the last row of a step: its value."""
     return [row for row in rows if row["step"] == step][-1]
 
 
 @pytest.mark.parametrize("factor", FACTORS)
-def test_the_arithmetic_of_a_factor_gives_its_value(lake_2021: Lake, factor: str) -> None:
+def test_the_arithmetic_of_a_factor_gives_its_value(
+    lake_2021: Lake, of_apple: dict[str, Any], factor: str
+) -> None:
     """The note of the last row is the formula in numbers: worked out anew, it is the factor."""
     answer = lake_2021.explain_factor(factor, "AAPL", "2020-12-31").to_dicts()[-1]
-    [expected] = lake_2021.factors("AAPL", "2020-12-31")[factor]
+    expected = of_apple[factor]
     assert (answer["step"], answer["value"]) == (factor, expected)
     [again] = lake_2021.sql(f"SELECT ({answer['note']})::DOUBLE AS again")["again"]
     assert math.isclose(again, expected, rel_tol=1e-12)

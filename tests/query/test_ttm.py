@@ -7,8 +7,11 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
+from factorlab_lake.query.questions import VINTAGES
 from factorlab_lake.store import Lake
 from tests.query.made import YEAR_2020, Made, filing, one, quarters
 from tests.support import LATER, ROOT, Entry, land
@@ -331,3 +334,18 @@ def test_serving_the_same_again_changes_nothing(lake: Lake, tmp_path: Path) -> N
     land(lake, tmp_path, Entry("AGAIN", "income", records, cached_at=LATER))
     assert lake.ttm("AGAIN", KNOWN).equals(before)
     assert len(lake.sql("FROM income_statements")) == 4
+
+
+@pytest.mark.parametrize("function", ["ttm", "factors"])
+@pytest.mark.parametrize("vintage", VINTAGES)
+def test_a_day_by_itself_is_answered_as_beside_earlier_ones(
+    lake_both: Lake, function: str, vintage: str
+) -> None:
+    """Statements that are too old for a day to matter are left out, and indeed do not."""
+    symbols = ["AAPL", "GOOG", "GOOGL"]
+    days = [date(2012, 3, 1) + timedelta(days=661 * n) for n in range(6)]
+    ask = getattr(lake_both, function)
+    together = ask(symbols, [date(1990, 1, 1), *days], vintage=vintage)
+    apart = pl.concat(ask(symbols, day, vintage=vintage) for day in days).sort("symbol", "date")
+    assert_frame_equal(apart, together.filter(pl.col("date") >= days[0]))
+    assert apart["fiscal_date"].null_count() < apart.height / 2

@@ -14,7 +14,7 @@
 CREATE OR REPLACE MACRO fundamental_spans(symbols, dates, vintage := 'known', year_before := []::VARCHAR[]) AS TABLE
 WITH spans AS MATERIALIZED (
     SELECT row_number() OVER () AS span, *
-    FROM statement_spans(symbols, vintage := vintage)
+    FROM statement_spans(symbols, vintage := vintage, dates := dates)
 ),
 -- What is known changes only on the days when something becomes known: answer once per such day.
 events AS MATERIALIZED (

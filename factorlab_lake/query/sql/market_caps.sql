@@ -15,7 +15,7 @@ WITH wanted AS MATERIALIZED (
 -- Most symbols trade on the last day on which any did: look there first, ...
 days AS MATERIALIZED (
     SELECT d.date, max(p.date) AS market_day
-    FROM (SELECT DISTINCT unnest(dates)::DATE AS date) d LEFT JOIN (SELECT DISTINCT date FROM price_data) p
+    FROM (SELECT DISTINCT unnest(dates)::DATE AS date) d LEFT JOIN market_days p
       ON p.date <= d.date AND p.date >= d.date - price_age_limit::INTEGER
     GROUP BY d.date
 ),

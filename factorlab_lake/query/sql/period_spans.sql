@@ -1,16 +1,31 @@
--- period_spans(symbols, vintage := 'known'): from when until when each version of a statement is the one to use
+-- period_spans(symbols, vintage := 'known', dates := NULL): from when until when each version of a statement is the one to use
 -- Grain: one row per statement type, symbol, period end, length in months and version; `known_until` is exclusive.
 -- vintage: see checked_vintage; with 'latest', available_date may lie after the dates a version is used for.
+-- dates: only those days are asked about. Left out is what became available after the last, and periods that ended over
+-- three years before the newest one known on the first: neither is part of a year, nor of the year before.
 -- Labels of one period (Q3 filed again as Q4) are versions of it, in the order in which they became available.
 -- Point in time: with 'known' and 'first' no version before its available_date. A version is superseded by a later
 -- one (by acceptance, then fetch; see `version`) on the day that one becomes available.
-CREATE OR REPLACE MACRO period_spans(symbols, vintage := 'known') AS TABLE
-WITH versions AS (
+CREATE OR REPLACE MACRO period_spans(symbols, vintage := 'known', dates := NULL) AS TABLE
+WITH newest AS (
+    SELECT statement_type, symbol, max(fiscal_date) AS end_date
+    FROM statement_periods
+    WHERE symbol IN (SELECT unnest(symbols)) AND available_date <= list_min(dates::DATE[])
+    GROUP BY statement_type, symbol
+),
+asked AS (
+    SELECT p.*
+    FROM statement_periods p LEFT JOIN newest n ON n.statement_type = p.statement_type AND n.symbol = p.symbol
+    WHERE p.symbol IN (SELECT unnest(symbols))
+      AND (n.end_date IS NULL OR p.fiscal_date >= n.end_date - 1100)
+      AND (dates IS NULL OR vintage = 'latest' OR p.available_date <= list_max(dates::DATE[]))
+),
+versions AS (
     SELECT *, row_number() OVER by_version AS place,
            min(available_date) OVER (by_version ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS superseded,
            min(available_date) OVER (
                PARTITION BY statement_type, symbol, fiscal_date, months) AS first_available
-    FROM statement_periods WHERE symbol IN (SELECT unnest(symbols))
+    FROM asked
     WINDOW by_version AS (
         PARTITION BY statement_type, symbol, fiscal_date, months ORDER BY available_date, version, fiscal_period)
 )

@@ -24,7 +24,7 @@ BEGIN ATOMIC
 WITH spans AS MATERIALIZED (
     -- The year of the period's end keeps the joins fast: by symbol alone each stretch would be held against every period.
     SELECT row_number() OVER () AS span, s.*, date_part('year', s.fiscal_date)::integer AS end_year
-    FROM statement_spans(symbols, vintage) s
+    FROM statement_spans(symbols, vintage, dates) s
 ),
 -- What is known changes only on the days when something becomes known: answer once per such day.
 events AS MATERIALIZED (

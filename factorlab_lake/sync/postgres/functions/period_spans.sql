@@ -1,22 +1,32 @@
--- period_spans(symbols, vintage := 'known'): from when until when each version of a statement is the one to use
+-- period_spans(symbols, vintage := 'known', dates := NULL): from when until when each version of a statement is the one to use
 -- Grain: one row per statement type, symbol, period end, length in months and version; `known_until` is exclusive.
 -- vintage: see checked_vintage; with 'latest', available_date may lie after the dates a version is used for.
+-- dates: only those days are asked about. Left out is what became available after the last, and periods that ended over
+-- three years before the newest one known on the first: neither is part of a year, nor of the year before.
 -- Labels of one period (Q3 filed again as Q4) are versions of it, in the order in which they became available.
 -- Point in time: with 'known' and 'first' no version before its available_date. A version is superseded by a later
 -- one (by acceptance, then fetch; see `version`) on the day that one becomes available.
-CREATE OR REPLACE FUNCTION period_spans(symbols text[], vintage text DEFAULT 'known')
+CREATE OR REPLACE FUNCTION period_spans(symbols text[], vintage text DEFAULT 'known', dates date[] DEFAULT NULL)
 RETURNS TABLE (
     statement_type text, symbol text, fiscal_date date, fiscal_period text, months integer, version integer,
     reported_currency text, available_date date, known_from date, known_until date
 )
 {{planned}}
 BEGIN ATOMIC
-WITH versions AS (
+WITH newest AS (
+    SELECT p.statement_type, p.symbol, max(p.fiscal_date) AS end_date
+    FROM statement_periods p
+    WHERE p.symbol = ANY (symbols) AND p.available_date <= (SELECT min(day) FROM unnest(dates) AS day)
+    GROUP BY p.statement_type, p.symbol
+),
+versions AS (
     SELECT p.*, row_number() OVER by_version AS place, lead(p.available_date) OVER by_version AS superseded,
            first_value(p.available_date) OVER by_version AS first_available
-    FROM statement_periods p WHERE p.symbol = ANY (symbols)
+    FROM statement_periods p LEFT JOIN newest n ON n.statement_type = p.statement_type AND n.symbol = p.symbol
+    WHERE p.symbol = ANY (symbols) AND (n.end_date IS NULL OR p.fiscal_date >= n.end_date - 1100)
+      AND (dates IS NULL OR vintage = 'latest' OR p.available_date <= (SELECT max(day) FROM unnest(dates) AS day))
     WINDOW by_version AS (
-        PARTITION BY statement_type, symbol, fiscal_date, months
+        PARTITION BY p.statement_type, p.symbol, fiscal_date, months
         ORDER BY p.available_date, version, fiscal_period COLLATE "C")
 )
 SELECT statement_type, symbol, fiscal_date, fiscal_period, months, version, reported_currency, available_date,

@@ -1,0 +1,187 @@
+"""The same questions written by hand in polars, over the same Parquet files."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import polars as pl
+
+from benchmarks.peers.flows import FLOWS
+from benchmarks.sources import Files, Sources
+from factorlab_lake.schema import STATEMENT_TABLES
+
+__all__ = ["Answers"]
+
+_BOOK = "total_stockholders_equity"
+_YEAR = (timedelta(days=245), timedelta(days=300))  # from the first to the last end of four quarters
+
+
+class Answers:
+    """Lazy frames over the files, collected once a question."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._files = sources.files
+
+    def market_caps(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:
+        """Return symbol, date, market_cap: two as-of joins and one look at the splits.
+
+        Simpler than ours where this data allows it: no amended statements, one split per symbol at most, no
+        share counts but the quarters' averages, no reasons.
+        """
+        return _market_caps(self._files, symbols, dates).collect()
+
+    def factors(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:
+        """Return five factors: rolling sums of four quarters and the newest balance sheet, joined as of."""
+        files = self._files
+        sheets = _of(files, "balance_sheets", symbols).select(
+            "symbol", "fiscal_date", "available_date", _BOOK
+        )
+        joined = _grid(symbols, dates)
+        for side, name in ((_years(files, symbols), "ttm"), (sheets.sort("available_date"), "sheet")):
+            dated = side.rename({"fiscal_date": f"{name}_date", "available_date": f"{name}_known"})
+            joined = _as_of(joined, dated, f"{name}_known")
+        caps = _market_caps(files, symbols, dates)
+        return _ratios(joined.join(caps, on=["symbol", "date"])).sort("symbol", "date").collect()
+
+    def ttm(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:
+        """Return the sums of all flows at one date: the newest four quarters known."""
+        (day,) = dates
+        income, cash = (_sums(_of(self._files, name, symbols), name, day) for name in FLOWS)
+        sums = income.join(cash, on=["symbol", "fiscal_date"], how="left")
+        return _grid(symbols, dates).join(sums, on="symbol", how="left").sort("symbol").collect()
+
+    def prices(self, symbol: str, first: date, last: date) -> pl.DataFrame:
+        """Return one symbol's bars between two dates."""
+        wanted = (pl.col("symbol") == symbol) & pl.col("date").is_between(first, last)
+        return _bars(self._files, first, last).filter(wanted).sort("date").collect()
+
+    def statements(self, symbol: str, first: date, last: date) -> list[pl.DataFrame]:
+        """Return one symbol's statements of each type whose period ends between two dates."""
+        wanted = (pl.col("symbol") == symbol) & pl.col("fiscal_date").is_between(first, last)
+        scans = [pl.scan_parquet(self._files[name]).filter(wanted) for name in STATEMENT_TABLES.values()]
+        return pl.collect_all(s.sort("fiscal_date") for s in scans)
+
+
+def _market_caps(files: Files, symbols: list[str], dates: list[date]) -> pl.LazyFrame:
+    prices = _prices(files, symbols, min(dates) - timedelta(days=10), max(dates))
+    counts = (
+        _of(files, "income_statements", symbols)
+        .select(
+            "symbol",
+            "fiscal_date",
+            "available_date",
+            "split_basis_date",
+            shares="weighted_average_shares_outstanding",
+        )
+        .sort("available_date")
+    )
+    splits = pl.scan_parquet(files["splits"]).select(
+        "symbol", ex="date", ratio=pl.col("numerator") / pl.col("denominator")
+    )
+    facts = (
+        _as_of(_grid(symbols, dates), prices, "price_date", tolerance="10d")
+        .pipe(_as_of, counts, "available_date")
+        .join(splits, on="symbol", how="left")
+    )
+    fresh = (pl.col("date") - pl.col("fiscal_date")) <= timedelta(days=200)
+    cap = pl.when(fresh).then(_exact_close() * pl.col("shares") * _factor())
+    return facts.select("symbol", "date", market_cap=cap).sort("symbol", "date")
+
+
+def _years(files: Files, symbols: list[str]) -> pl.LazyFrame:
+    """Return the sums of four consecutive quarters, in order of when they were known."""
+    quarters = _of(files, "income_statements", symbols).sort("symbol", "fiscal_date")
+    span = pl.col("fiscal_date") - pl.col("fiscal_date").shift(3).over("symbol")
+    sums = [pl.col(name).rolling_sum(4).over("symbol") for name in ("revenue", "net_income")]
+    return (
+        quarters.select("symbol", "fiscal_date", "available_date", span.alias("span"), *sums)
+        .filter(pl.col("span").is_between(*_YEAR))
+        .sort("available_date")
+    )
+
+
+def _sums(statements: pl.LazyFrame, name: str, day: date) -> pl.LazyFrame:
+    """Return the sums of the newest four quarters known on a day that make up a year, by symbol."""
+    end = pl.col("fiscal_date")
+    known = statements.filter(pl.col("available_date") <= day, end > day - timedelta(days=500), end <= day)
+    newest = known.sort("symbol", "fiscal_date").group_by("symbol").agg(
+        end.tail(4),
+        *(pl.col(item).tail(4).alias(to) for item, to in FLOWS[name].items()),
+    )  # fmt: skip
+    whole = (end.list.len() == 4) & (end.list.max() - end.list.min()).is_between(*_YEAR)  # noqa: PLR2004
+    fresh = day - end.list.max() <= timedelta(days=200)
+    return newest.filter(whole & fresh).select(
+        "symbol", end.list.max(), *(_sum(pl.col(to)) for to in FLOWS[name].values())
+    )
+
+
+def _sum(values: pl.Expr) -> pl.Expr:
+    return pl.when(values.list.drop_nulls().list.len() == 4).then(values.list.sum())  # noqa: PLR2004 - quarters
+
+
+def _grid(symbols: list[str], dates: list[date]) -> pl.LazyFrame:
+    days = pl.LazyFrame({"date": sorted(dates)})
+    return (
+        days.join(pl.LazyFrame({"symbol": symbols}), how="cross").select("symbol", "date").set_sorted("date")
+    )
+
+
+def _prices(files: Files, symbols: list[str], first: date, last: date) -> pl.LazyFrame:
+    wanted = pl.col("date").is_between(first, last) & pl.col("symbol").is_in(symbols)
+    return (
+        _bars(files, first, last)
+        .filter(wanted)
+        .select("symbol", price_date="date", close="close_price", price_basis="split_basis_date")
+        .sort("price_date")
+    )
+
+
+def _bars(files: Files, first: date, last: date) -> pl.LazyFrame:
+    years = pl.col("year").is_between(first.year, last.year)
+    return pl.scan_parquet(files["price_data"], hive_partitioning=True).filter(years)
+
+
+def _of(files: Files, name: str, symbols: list[str]) -> pl.LazyFrame:
+    return pl.scan_parquet(files[name]).filter(pl.col("symbol").is_in(symbols))
+
+
+def _as_of(left: pl.LazyFrame, right: pl.LazyFrame, known: str, tolerance: str | None = None) -> pl.LazyFrame:
+    """Join the newest row known at each date; both sides must be in order of their dates."""
+    return left.join_asof(
+        right, left_on="date", right_on=known, by="symbol", tolerance=tolerance, check_sortedness=False
+    )
+
+
+def _exact_close() -> pl.Expr:
+    """Undo the rounding of a close that was divided by a later split: shares trade in whole cents."""
+    close = pl.col("close")
+    later = (pl.col("price_date") < pl.col("ex")) & (pl.col("ex") <= pl.col("price_basis"))
+    since = pl.when(later).then(pl.col("ratio"))
+    traded = close * since
+    cents = (traded * 100).round() / 100
+    off = (close * 1e4 - (close * 1e4).round()).abs() < 1e-5  # noqa: PLR2004 - given to four decimals
+    return pl.when(off & ((traded - cents).abs() <= 5.01e-5 * since)).then(cents / since).otherwise(close)
+
+
+def _factor() -> pl.Expr:
+    """Bring a share count that counts a later split to the basis of the price."""
+    between = (pl.col("price_basis") < pl.col("ex")) & (pl.col("ex") <= pl.col("split_basis_date"))
+    return pl.when(between).then(1 / pl.col("ratio")).otherwise(1.0)
+
+
+def _ratios(facts: pl.LazyFrame) -> pl.LazyFrame:
+    limit = timedelta(days=200)
+    ttm = (pl.col("date") - pl.col("ttm_date")) <= limit
+    sheet = (pl.col("date") - pl.col("sheet_date")) <= limit
+    income = pl.when(ttm).then("net_income")
+    sales = pl.when(ttm & (pl.col("revenue") > 0)).then("revenue")
+    book = pl.when(sheet & (pl.col(_BOOK) > 0)).then(_BOOK)
+    return facts.select(
+        "symbol",
+        "date",
+        "market_cap",
+        pe_ratio=pl.col("market_cap") / pl.when(income > 0).then(income),
+        pb_ratio=pl.col("market_cap") / book,
+        roe=income / book,
+        net_margin=income / sales,
+    )

@@ -1,0 +1,47 @@
+"""The lake itself, by its Python methods."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+import factorlab_lake as fl
+from benchmarks.sources import Sources
+
+__all__ = ["Answers", "AskedAgain"]
+
+
+class AskedAgain:
+    """The methods as they are, which keep their answers; opening the lake is part of the first one."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._lake = fl.open(sources.lake, create=False)
+
+    def market_caps(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:
+        """Return market caps with all that explains them."""
+        return self._lake.market_caps(symbols, dates)
+
+    def factors(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:
+        """Return all factors."""
+        return self._lake.factors(symbols, dates)
+
+    def ttm(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:
+        """Return the sums of all flows."""
+        return self._lake.ttm(symbols, dates)
+
+    def prices(self, symbol: str, first: date, last: date) -> pl.DataFrame:
+        """Return one symbol's bars."""
+        return self._lake.prices(symbol, first, last)
+
+    def statements(self, symbol: str, first: date, last: date) -> pl.DataFrame:
+        """Return one symbol's statements of all types, the line items as JSON."""
+        return self._lake.statements(symbol, first, last)
+
+
+class Answers(AskedAgain):
+    """Without keeping answers, so that every asking is answered anew."""
+
+    def __init__(self, sources: Sources) -> None:
+        super().__init__(sources)
+        self._lake.result_cache.limit_bytes = 0

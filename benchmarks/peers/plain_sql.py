@@ -1,0 +1,100 @@
+"""The questions in DuckDB's SQL over tables named as the lake's, wherever these come from."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+from arro3.core import Table
+
+from benchmarks.peers.flows import FLOWS
+from factorlab_lake.schema import STATEMENT_TABLES
+
+__all__ = ["PlainSql", "to_polars"]
+
+_SQL = Path(__file__).resolve().parent / "sql"
+
+
+def to_polars(found: duckdb.DuckDBPyRelation) -> pl.DataFrame:
+    """Return an answer as a frame, without pyarrow."""
+    return pl.DataFrame(Table.from_arrow(found))
+
+
+def _text(name: str) -> str:
+    return (_SQL / f"{name}.sql").read_text(encoding="utf-8")
+
+
+class PlainSql:
+    """A connection that has the tables."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+
+    def market_caps(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:
+        """Return market caps with the figures they follow from."""
+        self._grid(symbols, dates)
+        return to_polars(self._con.sql(_text("market_caps"), params=_span(dates)))
+
+    def factors(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:
+        """Return five factors."""
+        self._grid(symbols, dates)
+        caps = f"CREATE OR REPLACE TEMP TABLE caps AS {_text('market_caps')}"
+        self._con.execute(caps, _span(dates))
+        return to_polars(self._con.sql(_text("factors")))
+
+    def ttm(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:
+        """Return the sums of all flows at one date."""
+        (day,) = dates
+        self._grid(symbols, dates)
+        income, cash = (_sums(name) for name in FLOWS)
+        names = ", ".join(n for flows in FLOWS.values() for n in flows.values())
+        query = (
+            f"SELECT g.symbol, g.date, i.fiscal_date, {names} FROM grid g "
+            f"LEFT JOIN ({income}) i USING (symbol) "
+            f"LEFT JOIN ({cash}) c ON c.symbol = i.symbol AND c.fiscal_date = i.fiscal_date ORDER BY ALL"
+        )
+        return to_polars(self._con.sql(query, params={"day": day}))
+
+    def prices(self, symbol: str, first: date, last: date) -> pl.DataFrame:
+        """Return one symbol's bars."""
+        years = f"year BETWEEN {first.year} AND {last.year}"
+        query = f"FROM price_data WHERE symbol = $1 AND date BETWEEN $2 AND $3 AND {years} ORDER BY date"
+        return to_polars(self._con.sql(query, params=[symbol, first, last]))
+
+    def statements(self, symbol: str, first: date, last: date) -> list[pl.DataFrame]:
+        """Return one symbol's statements of each type."""
+        where = "symbol = $1 AND fiscal_date BETWEEN $2 AND $3 ORDER BY fiscal_date"
+        given: list[Any] = [symbol, first, last]
+        return [
+            to_polars(self._con.sql(f"FROM {name} WHERE {where}", params=given))
+            for name in STATEMENT_TABLES.values()
+        ]
+
+    def _grid(self, symbols: list[str], dates: list[date]) -> None:
+        """Make the cells asked a table, so that DuckDB knows how many rows it has."""
+        grid = pl.DataFrame({"symbol": symbols}).join(pl.DataFrame({"date": dates}), how="cross")
+        self._con.register("given", Table.from_arrow(grid))
+        cells = "SELECT symbol::VARCHAR AS symbol, date FROM given"
+        self._con.execute(f"CREATE OR REPLACE TEMP TABLE grid AS {cells}")
+
+
+def _span(dates: list[date]) -> dict[str, date]:
+    return {"first": min(dates), "last": max(dates)}
+
+
+def _sums(table: str) -> str:
+    """Return the sums of the newest four quarters known on $day that make up a year, by symbol."""
+    sums = ", ".join(f"CASE WHEN count({n}) = 4 THEN sum({n}) END AS {to}" for n, to in FLOWS[table].items())
+    known = (
+        f"FROM {table} SEMI JOIN grid USING (symbol) "
+        "WHERE available_date <= $day AND fiscal_date > $day::DATE - 500 "
+        "QUALIFY row_number() OVER (PARTITION BY symbol ORDER BY fiscal_date DESC) <= 4"
+    )
+    return (
+        f"SELECT symbol, max(fiscal_date) AS fiscal_date, {sums} FROM ({known}) GROUP BY symbol "
+        "HAVING count(*) = 4 AND max(fiscal_date) - min(fiscal_date) BETWEEN 245 AND 300 "
+        "AND $day::DATE - max(fiscal_date) <= 200"
+    )

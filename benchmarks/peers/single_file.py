@@ -1,0 +1,51 @@
+"""The lake's single file, ``lake.duckdb``, opened by DuckDB alone."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from benchmarks.peers.plain_sql import to_polars
+from benchmarks.sources import Sources
+
+__all__ = ["Answers"]
+
+
+class Answers:
+    """The functions of the file, with DuckDB's default settings."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._con = duckdb.connect(str(Path(sources.lake, "lake.duckdb")), read_only=True)
+
+    def market_caps(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:
+        """Return market caps with all that explains them."""
+        return self._grid("market_caps", symbols, dates)
+
+    def factors(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:
+        """Return all factors."""
+        return self._grid("factors", symbols, dates)
+
+    def ttm(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:
+        """Return the sums of all flows."""
+        return self._grid("ttm", symbols, dates)
+
+    def prices(self, symbol: str, first: date, last: date) -> pl.DataFrame:
+        """Return one symbol's bars."""
+        return self._rows("price_data", "date", "date", (symbol, first, last))
+
+    def statements(self, symbol: str, first: date, last: date) -> pl.DataFrame:
+        """Return one symbol's statements of all types, the line items as JSON."""
+        order = "statement_type, fiscal_date, fiscal_period, version"
+        return self._rows("financial_statements", "fiscal_date", order, (symbol, first, last))
+
+    def _grid(self, function: str, symbols: list[str], dates: list[date]) -> pl.DataFrame:
+        query = f"FROM {function}($symbols::VARCHAR[], $dates::DATE[]) ORDER BY symbol, date"
+        return to_polars(self._con.sql(query, params={"symbols": symbols, "dates": dates}))
+
+    def _rows(self, table: str, day: str, order: str, asked: tuple[Any, ...]) -> pl.DataFrame:
+        query = f"FROM {table} WHERE symbol = $1 AND {day} BETWEEN $2 AND $3 ORDER BY {order}"
+        return to_polars(self._con.sql(query, params=list(asked)))

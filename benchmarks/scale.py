@@ -1,0 +1,82 @@
+"""The same questions to a market and to one with ten times the symbols and three times the years.
+
+At the full size: 2.5 and 75 million bars, 0.12 and 3.6 million statements. Not part of a run of all: the
+large market takes a quarter of an hour to land, and 10 GB on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+from benchmarks.agreement import answers_agree
+from benchmarks.answering import Cost
+from benchmarks.asking import Crew, Question, in_turns, used, wall_ms
+from benchmarks.daily import append
+from benchmarks.files import files_in
+from benchmarks.market import Market, market
+from benchmarks.options import Options
+from benchmarks.peers import APPENDING, PEERS
+from benchmarks.questions import large, small
+from benchmarks.results import Row
+from benchmarks.sources import Sources
+
+__all__ = ["run"]
+
+_SAME = ("market caps 16 x 12",)  # what must not grow with the lake
+_BEFORE = "before"
+_BESIDE = ("bare scan", "lake.duckdb")
+
+
+def run(options: Options) -> Iterator[Row]:
+    """Ask both markets in turns; the ratio to the smaller one is how a figure grows."""
+    made, huge = market(options), market(replace(options, size=options.size.grown()))
+    asked = zip([*small(made, options), *large(made)], [*small(huge, options), *large(huge)], strict=True)
+    kept, bars = options.size.name == "smoke", (made.bars, huge.bars)
+    with Crew(_held(made), kept=kept) as before, Crew(_held(huge), kept=kept) as after:
+        for first, then in asked:
+            told, same = _told((first, before), (then, after), options)
+            yield from _rows(then.name, bars, told=told, same=same, options=options)
+    costs = {m.bars: append(m, options, APPENDING[:1])["ours"] for m in (made, huge)}
+    question = f"append a day of {options.size.asked_symbols:,} bars"
+    told = {"ours": costs[huge.bars], _BEFORE: costs[made.bars]}
+    yield from _rows(question, bars, told=told, same="", options=options)
+
+
+def _held(made: Market) -> Sources:
+    made.lake.catalog()
+    return Sources(str(made.lake.path), files_in(made.lake.path))
+
+
+def _told(
+    before: tuple[Question, Crew], after: tuple[Question, Crew], options: Options
+) -> tuple[dict[str, list[Cost]], str]:
+    """Return what the answers cost, and whether the single file's is ours."""
+    ours, (question, crew) = PEERS["ours"], after
+    beside = [PEERS[n] for n in _BESIDE if question.kind in PEERS[n].kinds]
+    with ExitStack() as stack:
+        told = crew.called([ours, *beside], question, stack)
+        told[_BEFORE] = before[1].called([ours], before[0], stack)["ours"]
+        in_turns(told, options.size.repeats)
+        file = told["lake.duckdb"].answer()
+        same = answers_agree(question.kind, told["ours"].answer()[0], file)
+        return {name: who.costs for name, who in told.items()}, same
+
+
+def _rows(
+    name: str, bars: tuple[int, int], *, told: dict[str, list[Cost]], same: str, options: Options
+) -> Iterator[Row]:
+    ours = told["ours"]
+    mine = Row(f"{name}, of {bars[1]:,} bars", "ms", wall_ms(ours), first=ours[0].wall_ms, used=used(ours))
+    for peer in sorted(told.keys() - {"ours"}, key=[_BEFORE, *_BESIDE].index):
+        costs = told[peer]
+        yield replace(
+            mine,
+            peer=f"the same of {bars[0]:,}" if peer == _BEFORE else peer,
+            theirs=wall_ms(costs),
+            target=options.target(2, "ratio") if peer == _BEFORE and name in _SAME else None,
+            answers=same if peer == "lake.duckdb" else "",
+            their_first=costs[0].wall_ms,
+            their_used=used(costs),
+        )

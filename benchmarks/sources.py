@@ -1,0 +1,23 @@
+"""Where the answers of a question may come from: one market, held in as many ways as there are peers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+__all__ = ["Files", "Sources"]
+
+Files: TypeAlias = dict[str, list[str]]  # the paths of Parquet files by table
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The lake, its Parquet files by table, and the copies made for others, empty where there are none."""
+
+    lake: str
+    files: Files = field(default_factory=dict)
+    tables: str = ""  # a DuckDB file with tables of its own
+    parquet: str = ""  # a folder of Parquet files for pyarrow
+    arctic: str = ""  # a folder of ArcticDB
+    url: str = ""  # a database on a PostgreSQL server
+    cache: str = ""  # Factor Lab's files of gzipped JSON

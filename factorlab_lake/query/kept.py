@@ -1,0 +1,108 @@
+"""What a session keeps for later questions; its snapshot never changes.
+
+Views that every grid question reads, and a function that takes most of the time of ``factors``, give the
+same rows whatever the dates asked for. A session keeps their rows in memory: of some views all
+(:data:`WHOLE`), of others those of the symbols asked so far (:data:`BY_SYMBOL`, :data:`COMPANY_YEARS`), and
+the trading days of the files asked so far (:data:`DAYS`). A question that may be about any symbol gets the
+rows of all, or the function itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from factorlab_lake.formulas.quoting import identifier, literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["BY_SYMBOL", "COMPANY_YEARS", "DAYS", "WHOLE", "Kept"]
+
+WHOLE = frozenset({"split_levels", "multi_class_symbols"})
+BY_SYMBOL = frozenset({"standing_share_counts", "statement_periods"})
+DAYS = "market_days"
+COMPANY_YEARS = "company_years"
+
+_FEW = 100  # symbols: reading a company's rows by itself is faster than reading those of all
+_ALWAYS = "[DATE '0001-01-01', DATE '9999-12-31']"
+
+
+class Kept:
+    """What one connection keeps."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+        self._symbols: dict[str, set[str] | None] = {}  # by view; None: of all symbols
+        self._companies: set[str] = set()
+        self._read: set[str] = set()
+
+    def turn(self, view: str) -> None:
+        """Make a table of a view that was just created: of all its rows, or none yet.
+
+        Interrupted, it can be done again.
+        """
+        name, source = identifier(view), identifier(_source(view))
+        self._con.execute(f"DROP VIEW IF EXISTS {source}")
+        self._con.execute(f"ALTER VIEW {name} RENAME TO {source}")
+        self._con.execute(f"CREATE TABLE {name} AS FROM {source}{'' if view in WHOLE else ' LIMIT 0'}")
+        if view in BY_SYMBOL:
+            self._symbols[view] = set()
+
+    def cover(self, view: str, symbols: list[str] | None) -> None:
+        """See to it that the table of a view has the rows of these symbols; None: of all."""
+        known = self._symbols[view]
+        if known is None:
+            return
+        new = None if symbols is None else [symbol for symbol in symbols if symbol not in known]
+        name, source = identifier(view), identifier(_source(view))
+        if new is None or len(new) > _FEW:
+            self._con.execute(f"CREATE OR REPLACE TABLE {name} AS FROM {source}")
+            self._symbols[view] = None
+        elif new:
+            # Written out, they pass below the view's windows, to the parts of files that can hold them.
+            wanted = ", ".join(map(literal, new))
+            self._con.execute(f"INSERT INTO {name} FROM {source} WHERE symbol IN ({wanted})")
+            known.update(new)
+
+    def add_days(self, files: Iterable[str]) -> None:
+        """Add the trading days of the bars that are shown, which lie in these files."""
+        new = set(files) - self._read
+        if new:
+            self._con.execute(f"INSERT INTO {DAYS} FROM {_source(DAYS)} ANTI JOIN {DAYS} USING (date)")
+            self._read |= new
+
+    @contextmanager
+    def company_years(self, symbols: list[str]) -> Iterator[None]:
+        """Answer from the rows kept of these companies inside; those that are new are computed first.
+
+        A macro of the same name that reads them comes first on the search path meanwhile.
+        """
+        self._keep([symbol for symbol in symbols if symbol not in self._companies])
+        self._con.execute("SET search_path = 'kept,main'")
+        try:
+            yield
+        finally:
+            self._con.execute("SET search_path = 'main'")
+
+    def _keep(self, new: list[str]) -> None:
+        if not new:
+            return
+        rows = f"FROM main.{COMPANY_YEARS}($symbols::VARCHAR[], {_ALWAYS})"
+        if self._companies:
+            self._con.execute(f"INSERT INTO kept.{COMPANY_YEARS}_rows {rows}", {"symbols": new})
+        else:
+            self._con.execute("CREATE SCHEMA IF NOT EXISTS kept")
+            self._con.execute(
+                f"CREATE OR REPLACE TABLE kept.{COMPANY_YEARS}_rows AS {rows}", {"symbols": new}
+            )
+            self._con.execute(
+                f"CREATE OR REPLACE MACRO kept.{COMPANY_YEARS}(symbols, dates, vintage := 'known') AS TABLE "
+                f"FROM kept.{COMPANY_YEARS}_rows WHERE symbol IN (SELECT unnest(symbols))"
+            )
+        self._companies.update(new)
+
+
+def _source(view: str) -> str:
+    return f"{view}_source"
