@@ -42,11 +42,12 @@ def timescale_database() -> Iterator[str]:
 def _install() -> None:
     if not shutil.which("node") or not shutil.which("npm"):
         pytest.skip("no FACTORLAB_TEST_TIMESCALE_DSN, and no node and npm to run TimescaleDB in WebAssembly")
-    if (_FOLDER / "node_modules").exists():
+    if (_FOLDER / "node_modules" / ".package-lock.json").exists():  # which is written last
         return
-    done = subprocess.run(_INSTALL, cwd=_FOLDER, capture_output=True, text=True, timeout=120, check=False)
-    if done.returncode:
-        pytest.skip(f"npm cannot fetch TimescaleDB in WebAssembly: {done.stderr.strip()[-300:]}")
+    try:
+        subprocess.run(_INSTALL, cwd=_FOLDER, capture_output=True, text=True, timeout=180, check=True)
+    except subprocess.SubprocessError as fault:
+        pytest.skip(f"npm cannot fetch TimescaleDB in WebAssembly: {fault} {getattr(fault, 'stderr', '')}")
 
 
 @contextmanager
