@@ -13,11 +13,7 @@ RESULT_CACHE_MB = 256  # where the setting of that name says nothing
 
 
 def given(name: str) -> Any:
-    """Return a setting of :class:`~factorlab_lake.settings.Settings`, None where nobody can have set it.
-
-    >>> import os
-    >>> given("availability") if "FACTORLAB_AVAILABILITY" in os.environ else None
-    """
+    """Return a setting of :class:`~factorlab_lake.settings.Settings`, None where nobody can have set it."""
     variable = f"FACTORLAB_{name}".upper()
     if not any(key.upper() == variable for key in os.environ) and not Path(".env").is_file():
         return None
