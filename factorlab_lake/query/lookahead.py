@@ -15,14 +15,20 @@ _OTHERS = ("first", "latest")
 def cells(factor: str, by_vintage: Callable[[str], pl.DataFrame]) -> pl.DataFrame:
     """Return one row per symbol and date with the factor under each vintage, ordered so.
 
-    ``first_change`` and ``latest_change`` are relative to what was known, NULL where either is missing.
+    ``first_change`` and ``latest_change`` are relative to what was known: NULL where either is missing, infinite
+    where that was zero and the other is not.
     """
     wide = by_vintage("known").select("symbol", "date", known=factor)
     for vintage in _OTHERS:
         other = by_vintage(vintage).select("symbol", "date", pl.col(factor).alias(vintage))
         wide = wide.join(other, on=["symbol", "date"], how="left", maintain_order="left")
-    changes = [((pl.col(v) - pl.col("known")) / pl.col("known").abs()).alias(f"{v}_change") for v in _OTHERS]
-    return wide.with_columns(changes)
+    return wide.with_columns(_change(vintage).alias(f"{vintage}_change") for vintage in _OTHERS)
+
+
+def _change(vintage: str) -> pl.Expr:
+    """Return how far a vintage is from what was known; no change of zero is none, and not 0 / 0."""
+    difference = pl.col(vintage) - pl.col("known")
+    return pl.when(difference == 0).then(0.0).otherwise(difference / pl.col("known").abs())
 
 
 def summary(found: pl.DataFrame) -> pl.DataFrame:

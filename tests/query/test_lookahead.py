@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from typing import Any
 
@@ -18,16 +19,22 @@ BALANCE: dict[str, Any] = {"totalStockholdersEquity": 400}
 
 for name in ("RESTATED", "STEADY", "FILLED"):
     CASES.statements(name, "income", quarters(netIncome=[10, 10, 10, 10], revenue=[100] * 4))
+for name in ("ZERO", "FROM_ZERO"):
+    # All of the income came in as cash: accruals of zero.
+    CASES.statements(name, "income", quarters(netIncome=[10, 10, 10, 10], revenue=[100] * 4))
+    CASES.statements(name, "cash_flow", quarters(operatingCashFlow=[10, 10, 10, 10]))
+    CASES.statements(name, "balance_sheet", [filing("2020-12-31", totalAssets=400)])
 CASES.statements("RESTATED", "balance_sheet", [filing("2020-12-31", **BALANCE)])
 CASES.statements("STEADY", "balance_sheet", [filing("2020-12-31", **BALANCE)])
 CASES.statements("FILLED", "balance_sheet", [filing("2020-12-31", totalStockholdersEquity=0)])
 # Restated on 2021-02-20: a fourth quarter of 2 instead of 10; FILLED says its equity for the first time.
-CASES.statements(
-    "RESTATED",
-    "income",
-    [filing("2020-12-31", filed="2021-02-20", netIncome=2, revenue=100)],
-    fetched=LATER,
-)
+for name in ("RESTATED", "FROM_ZERO"):
+    CASES.statements(
+        name,
+        "income",
+        [filing("2020-12-31", filed="2021-02-20", netIncome=2, revenue=100)],
+        fetched=LATER,
+    )
 CASES.statements(
     "FILLED", "balance_sheet", [filing("2020-12-31", filed="2021-02-20", **BALANCE)], fetched=LATER
 )
@@ -85,6 +92,18 @@ def test_without_restatements_nothing_differs(made: Lake) -> None:
     """Where every statement has one version, all three vintages agree and no cell is named."""
     for row in made.lookahead("roe", "STEADY", [BEFORE, AFTER]).to_dicts():
         assert (row["cells"], row["known"], row["differ"], row["symbol"]) == (2, 2, 0, None)
+
+
+def test_a_value_of_zero_that_stays_is_no_difference(made: Lake) -> None:
+    """Where all three vintages are zero nothing changed, though no change is relative to zero."""
+    for row in made.lookahead("accruals", "ZERO", [BEFORE, AFTER]).to_dicts():
+        assert (row["known"], row["differ"], row["largest_change"], row["symbol"]) == (2, 0, None, None)
+
+
+def test_a_change_from_zero_is_counted_and_is_infinite(made: Lake) -> None:
+    """Hindsight makes something of a zero: that differs, and by more than any share of it."""
+    _, latest = made.lookahead("accruals", "FROM_ZERO", [BEFORE, AFTER]).to_dicts()
+    assert (latest["changed"], latest["largest_change"], latest["date"]) == (1, math.inf, date(2021, 2, 1))
 
 
 def test_an_unknown_factor_is_refused(made: Lake) -> None:
