@@ -15,8 +15,8 @@ _OTHERS = ("first", "latest")
 def cells(factor: str, by_vintage: Callable[[str], pl.DataFrame]) -> pl.DataFrame:
     """Return one row per symbol and date with the factor under each vintage, ordered so.
 
-    ``first_change`` and ``latest_change`` are relative to what was known: NULL where either is missing, infinite
-    where that was zero and the other is not.
+    ``first_change`` and ``latest_change`` are relative to what was known: NULL where either is missing,
+    infinite where that was zero and the other is not.
     """
     wide = by_vintage("known").select("symbol", "date", known=factor)
     for vintage in _OTHERS:

@@ -40,6 +40,7 @@ _DAYS = 10_957  # from 1970 to 2000, from when on the server counts
 _EPOCHS = {registry["date"].oid: _DAYS} | {
     registry[name].oid: _DAYS * 24 * 3600 * 1_000_000 for name in ("timestamp", "timestamptz")
 }
+_TEXTS = {registry[name].oid for name in ("text", "varchar", "json", "jsonb")}  # these come as str
 _INTERVALS = (registry["interval"].oid, registry["interval"].array_oid)
 
 
@@ -92,7 +93,9 @@ def _series(column: psycopg.Column, values: Sequence[Any]) -> pl.Series:
     """Return values as they came: dates and moments as how many days or microseconds after 2000 they are."""
     code = column.type_code
     kind = _BY_OID.get(code) or _LISTS.get(code)
-    if kind is None:  # texts, and whatever else has one
+    if code in _TEXTS:
+        return pl.Series(column.name, values, dtype=pl.String)
+    if kind is None:  # whatever else has a text
         return pl.Series(column.name, [v if v is None else str(v) for v in values], dtype=pl.String)
     if code in _EPOCHS:
         return pl.Series(column.name, values, dtype=pl.Int64)
