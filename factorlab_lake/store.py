@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from factorlab_lake.environment import given
 from factorlab_lake.errors import InvalidInput
@@ -101,6 +101,19 @@ class Lake(Intake, Oversight, Upkeep, Questions):
     def __repr__(self) -> str:
         rule = "" if self._rule == CLOSE else f", availability={self.availability!r}"
         return f"Lake({str(self.path)!r}, snapshot={self.snapshot.id}{rule})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back what the session keeps in memory; a question asked later starts a new one.
+
+        Nothing is lost without it: a lake in a folder holds no lock and no server's connection.
+        """
+        self.__dict__.pop("session", None)
 
     @property
     def path(self) -> Path:

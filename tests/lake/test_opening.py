@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from pathlib import Path
 
 import pytest
@@ -141,3 +143,13 @@ def test_a_lake_that_was_moved_answers_and_goes_on(lake: Lake, tmp_path: Path) -
     moved.rollback()
     assert content(moved)["splits"].equals(before["splits"])
     assert not lake.path.exists()
+
+
+def test_a_lake_can_be_opened_for_a_block_as_one_on_a_server_can(tmp_path: Path) -> None:
+    """Code in a ``with`` block serves both; afterwards what the session kept is given back."""
+    with fl.open(tmp_path / "lake") as lake:
+        assert lake.sql("SELECT count(*) AS n FROM price_data")["n"].to_list() == [0]
+        kept = weakref.ref(lake.session)
+    gc.collect()
+    assert kept() is None
+    assert lake.prices("AAPL").is_empty()

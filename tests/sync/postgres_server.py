@@ -44,10 +44,13 @@ class Server:
         return conninfo.make_conninfo(self.address, dbname=database)
 
     @contextmanager
-    def database(self) -> Iterator[str]:
+    def database(self, encoding: str | None = None) -> Iterator[str]:
         """Give the address of a new, empty database that goes away afterwards, whoever is connected."""
         name = f"factorlab_test_{uuid.uuid4().hex}"
-        self._admin(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        made = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+        if encoding is not None:
+            made += sql.SQL(" TEMPLATE template0 LOCALE 'C' ENCODING {}").format(sql.Literal(encoding))
+        self._admin(made)
         try:
             yield self.url(name)
         finally:

@@ -3,10 +3,13 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+import factorlab_lake as fl
 from factorlab_lake.schema import TABLES
 from factorlab_lake.store import Lake
+from tests.contracts.pair import assert_same_rows
 from tests.support import copy_of, run_python, table_rows, writing
 from tests.sync.comparing import assert_equal, by_hand
+from tests.sync.postgres_server import Server
 
 _ODD = (
     "BRK.B",
@@ -32,6 +35,18 @@ def test_every_table_of_the_samples_arrives_as_it_is(rich: Lake, database: str) 
     assert (again.sent, again.removed, again.clean) == (0, 0, True)
     caps = "SELECT market_cap FROM market_caps(ARRAY['AAPL'], ARRAY['2020-06-30'::date])"
     assert by_hand(database, caps) == rich.market_caps(["AAPL"], "2020-06-30").select("market_cap").rows()
+
+
+def test_a_database_without_an_encoding_has_texts_as_they_are(rich: Lake, postgres: Server) -> None:
+    """SQL_ASCII, which a server made in the locale C has by itself, gives and takes texts of any language."""
+    with postgres.database(encoding="SQL_ASCII") as url:
+        assert rich.sync(url, verify_deep=True).clean
+        names = "SELECT symbol, company_name FROM company_profiles"
+        with fl.open(url) as shared:
+            assert shared.sql(names).rows() == rich.sql(names).rows() == [("0700.HK", "騰訊 – “Tencent”")]
+            assert_same_rows(
+                shared.statements("AAPL", types=["income"]), rich.statements("AAPL", types=["income"])
+            )
 
 
 def _rows(lake: Lake, table: str) -> int:

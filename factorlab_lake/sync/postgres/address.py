@@ -76,7 +76,9 @@ class Address:
             "connect_timeout": "10",
             "application_name": name.encode()[:_LONGEST_NAME].decode(errors="ignore"),
         }
-        return conninfo.make_conninfo("", **(given | dict(self.parameters)))
+        # Whatever a server's own: one of SQL_ASCII, asked for nothing, gives texts as bytes.
+        encoding = {"client_encoding": "UTF8"}
+        return conninfo.make_conninfo("", **(given | dict(self.parameters) | encoding))
 
     def redact(self, text: str) -> str:
         """Return a text without any of the secrets in it."""
