@@ -10,7 +10,7 @@ from factorlab_lake.formulas.fragments import filled
 from factorlab_lake.query.generated import placeholders
 from factorlab_lake.schema import TABLES
 
-__all__ = ["FUNCTIONS", "mentioned", "names_in", "sql_text"]
+__all__ = ["FUNCTIONS", "mentioned", "names_in", "sql_text", "without_texts"]
 
 # In the order in which they build on each other.
 FUNCTIONS = (
@@ -69,8 +69,16 @@ def mentioned(query: str) -> list[str]:
     >>> mentioned("SELECT * FROM splits WHERE symbol = 'dividends'")
     ['splits']
     """
-    text = _NO_CODE.sub("", query.lower())
-    return sorted(_mentioned(text))
+    return sorted(_mentioned(without_texts(query.lower())))
+
+
+def without_texts(query: str) -> str:
+    """Return a query's code alone, without comments and texts.
+
+    >>> without_texts("SELECT 'a' -- the first")
+    'SELECT  '
+    """
+    return _NO_CODE.sub("", query)
 
 
 def _closure(text: str) -> set[str]:
@@ -86,7 +94,7 @@ def _closure(text: str) -> set[str]:
 
 @cache
 def _builds_on(name: str) -> frozenset[str]:
-    code = _NO_CODE.sub("", sql_text(name)) if name in FUNCTIONS else ""
+    code = without_texts(sql_text(name)) if name in FUNCTIONS else ""
     return frozenset(_mentioned(code) - {name})
 
 

@@ -277,7 +277,12 @@ class Questions:
         )
 
     def sql(self, query: str, /, **params: Any) -> pl.DataFrame:
-        """Run any SQL over the tables and functions; ``$name`` in it takes the value of that keyword."""
+        """Run any SQL over the tables and functions; ``$name`` in it takes the value of that keyword.
+
+        Columns and rows are those of the query, and a later question sees tables made here under names of
+        their own. Raises :class:`~factorlab_lake.errors.InvalidInput` for what DuckDB or the server refuses,
+        and for a statement that would change a table or function of the lake.
+        """
         return self.session.frame(query, params)
 
     def _grid(

@@ -22,6 +22,7 @@ from factorlab_lake.query.frames import to_polars
 from factorlab_lake.query.functions import FUNCTIONS, names_in, sql_text
 from factorlab_lake.query.kept import BY_SYMBOL, COMPANY_YEARS, DAYS, WHOLE, Kept
 from factorlab_lake.query.needs import Needs, Rows
+from factorlab_lake.query.protected import refuse_change
 from factorlab_lake.query.views import table_view
 from factorlab_lake.schema import TABLES
 
@@ -62,7 +63,9 @@ class Session:
         Files that hold none of the rows it needs are left out before DuckDB sees them, and rows that later
         questions read too are kept (see :mod:`.kept`).
         """
-        needs = needs or Needs()
+        if needs is None:  # a question in anybody's words
+            refuse_change(sql)
+            needs = Needs()
         chosen = {name: self._needed(name, rows) for name, rows in needs.tables.items()}
         with self._shown(sql, chosen, needs) as con:
             answer = _short_answer if needs.short else _answer
