@@ -11,6 +11,7 @@
     ├── WriteFailed   (OSError)       the disk is full, or the folder may not be written to
     ├── TargetFailed  (ConnectionError)  a server cannot be reached, was lost, or refuses what it is asked
     ├── UnreadableFile (ValueError)   a file of the old cache cannot be read; carries path and reason
+    ├── Forked        (RuntimeError)  a process forked from one that had asked asks: it has lost its threads
     ├── MissingExtra  (ImportError)   a library that only some users need is not installed
     └── FetchFailed   (RuntimeError)  a provider did not give what was asked
         ├── KeyRefused         the key is missing, wrong or expired: nothing else will succeed
@@ -37,6 +38,7 @@ __all__ = [
     "BadAnswer",
     "EmptyAnswer",
     "FetchFailed",
+    "Forked",
     "InvalidInput",
     "KeyRefused",
     "LakeDamaged",
@@ -99,6 +101,10 @@ class TargetFailed(LakeError, ConnectionError):
 
 class UnreadableFile(LakeError, ValueError):
     """A file of the old cache cannot be read; ``path`` and ``reason`` say which and why."""
+
+
+class Forked(LakeError, RuntimeError):
+    """A process forked from one that had asked a lake cannot ask: the engines' threads are not in it."""
 
 
 class MissingExtra(LakeError, ImportError):

@@ -108,6 +108,10 @@ class Lake(Intake, Oversight, Upkeep, Questions):
     def __exit__(self, *_exc: object) -> None:
         self.close()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Hand this lake to another process without its session: there a question starts a new one."""
+        return {name: value for name, value in self.__dict__.items() if name != "session"}
+
     def close(self) -> None:
         """Give back what the session keeps in memory; a question asked later starts a new one.
 

@@ -34,6 +34,7 @@ def test_an_error_survives_pickling_with_its_facts(kind: type[LakeError]) -> Non
         (errors.LakeDamaged, RuntimeError),
         (errors.TargetFailed, ConnectionError),
         (errors.UnreadableFile, ValueError),
+        (errors.Forked, RuntimeError),
         (errors.MissingExtra, ImportError),
     ],
 )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import cache
 from typing import Any
 
 import duckdb
 import polars as pl
 
-from factorlab_lake.errors import InvalidInput, LakeError, nearest
+from factorlab_lake.errors import Forked, InvalidInput, LakeError, nearest
 from factorlab_lake.formulas.quoting import literal
 from factorlab_lake.lake import checksums, snapshots
 from factorlab_lake.lake.files import DataFile, files_of, prune
@@ -126,6 +128,12 @@ class Session:
             return fault
 
     def _connection(self) -> duckdb.DuckDBPyConnection:
+        if _asks_first() != os.getpid():
+            raise Forked(
+                "This process was forked from one that had asked a lake, and the threads of DuckDB and "
+                "polars do not live on in it: any answer would hang. Start workers with "
+                "multiprocessing.get_context('spawn'); a lake can be handed to them."
+            )
         con: duckdb.DuckDBPyConnection | None = getattr(self._local, "con", None)
         if con is None:
             con = duckdb.connect(":memory:")
@@ -158,6 +166,12 @@ class Session:
             folder = self.layout.table(name)
             con.execute(table_view(TABLES[name], folder, chosen, availability=self.availability))
             shown[name] = chosen
+
+
+@cache
+def _asks_first() -> int:
+    """Return the process that asked something first; one that is forked from it later remembers that."""
+    return os.getpid()
 
 
 def _answer(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, Any]) -> pl.DataFrame:
