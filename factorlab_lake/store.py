@@ -153,7 +153,7 @@ class Lake(Intake, Oversight, Upkeep, Questions):
         newest = snapshots.latest(self._layout)
         if newest.id != self.snapshot.id:
             self.snapshot = newest
-            self.__dict__.pop("session", None)
+            self.close()
         return self
 
     def at(self, when: int | str | datetime) -> Lake:

@@ -40,7 +40,7 @@ FUNCTIONS = (
     "financial_ratios",
 )
 _WORD = re.compile(r"[a-z_]+")
-_NO_CODE = re.compile(r"--.*|'[^']*'")  # comments and texts
+_NO_CODE = re.compile(r"--.*|/\*[\s\S]*?\*/|'[^']*'")  # comments and texts
 # A query that asks for the list of tables gets all of them.
 _CATALOG = re.compile(r"\b(information_schema|duckdb_\w+|pg_catalog|show|describe|summarize|pragma)\b")
 
@@ -76,9 +76,9 @@ def without_texts(query: str) -> str:
     """Return a query's code alone, without comments and texts.
 
     >>> without_texts("SELECT 'a' -- the first")
-    'SELECT  '
+    'SELECT    '
     """
-    return _NO_CODE.sub("", query)
+    return _NO_CODE.sub(" ", query)
 
 
 def _closure(text: str) -> set[str]:

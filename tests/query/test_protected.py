@@ -29,6 +29,7 @@ CHANGES = [
     "MERGE INTO split_levels USING splits ON true WHEN MATCHED THEN DELETE",
     "SELECT 1; DELETE FROM split_levels",
     "/* of mine */ DELETE -- all\n FROM split_levels",
+    "DELETE/* all */FROM split_levels",
 ]
 
 
