@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["in_order", "to_polars"]
 
+_MANY = 10_000  # rows from which on numbering them takes less time than it saves
+
 
 def to_polars(relation: duckdb.DuckDBPyRelation | None) -> pl.DataFrame:
     """Return a result's rows; a statement without a result gives an empty frame.
@@ -40,9 +42,11 @@ def to_polars(relation: duckdb.DuckDBPyRelation | None) -> pl.DataFrame:
 def in_order(rows: pl.DataFrame, symbols: list[str]) -> pl.DataFrame:
     """Return rows of these symbols ordered by symbol and date.
 
-    By one number per row, the symbol's place above the days since 1970: several times faster than by text.
-    Brought together first, the rows are picked from one piece of memory instead of many.
+    Many by one number per row, the symbol's place above the days since 1970: twice as fast as by text. Brought
+    together first, the rows are picked from one piece of memory instead of many.
     """
+    if rows.height < _MANY:
+        return rows.sort("symbol", "date")
     place = pl.col("symbol").cast(pl.Enum(sorted(set(symbols)))).to_physical().cast(pl.Int64)
     rows = rows.rechunk()
     key = rows.lazy().select(place * 2**32 + pl.col("date").to_physical()).collect()  # lazy: on all cores

@@ -9,8 +9,7 @@ rows of all, or the function itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from factorlab_lake.formulas.quoting import identifier, literal
@@ -18,12 +17,13 @@ from factorlab_lake.formulas.quoting import identifier, literal
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["BY_SYMBOL", "COMPANY_YEARS", "DAYS", "WHOLE", "Kept"]
+__all__ = ["BY_SYMBOL", "COMPANIES", "COMPANY_YEARS", "DAYS", "WHOLE", "Kept"]
 
 WHOLE = frozenset({"split_levels", "multi_class_symbols"})
 BY_SYMBOL = frozenset({"standing_share_counts", "statement_periods"})
 DAYS = "market_days"
 COMPANY_YEARS = "company_years"
+COMPANIES = "kept"  # the schema of the rows kept of companies
 
 _FEW = 100  # symbols: reading a company's rows by itself is faster than reading those of all
 _ALWAYS = "[DATE '0001-01-01', DATE '9999-12-31']"
@@ -73,33 +73,29 @@ class Kept:
             self._con.execute(f"INSERT INTO {DAYS} FROM {_source(DAYS)} ANTI JOIN {DAYS} USING (date)")
             self._read |= new
 
-    @contextmanager
-    def company_years(self, symbols: list[str]) -> Iterator[None]:
-        """Answer from the rows kept of these companies inside; those that are new are computed first.
+    def unread(self, files: Iterable[str]) -> bool:
+        """Say whether any of these files is one whose trading days are not kept yet."""
+        return not self._read.issuperset(files)
 
-        A macro of the same name that reads them comes first on the search path meanwhile.
+    def add_companies(self, symbols: list[str]) -> None:
+        """See to it that the rows of these companies are kept, for who has :data:`COMPANIES` on the search path.
+
+        There a macro of the same name reads them.
         """
-        self._keep([symbol for symbol in symbols if symbol not in self._companies])
-        self._con.execute("SET search_path = 'kept,main'")
-        try:
-            yield
-        finally:
-            self._con.execute("SET search_path = 'main'")
-
-    def _keep(self, new: list[str]) -> None:
+        new = [symbol for symbol in symbols if symbol not in self._companies]
         if not new:
             return
         rows = f"FROM main.{COMPANY_YEARS}($symbols::VARCHAR[], {_ALWAYS})"
         if self._companies:
-            self._con.execute(f"INSERT INTO kept.{COMPANY_YEARS}_rows {rows}", {"symbols": new})
+            self._con.execute(f"INSERT INTO {COMPANIES}.{COMPANY_YEARS}_rows {rows}", {"symbols": new})
         else:
-            self._con.execute("CREATE SCHEMA IF NOT EXISTS kept")
+            self._con.execute(f"CREATE SCHEMA IF NOT EXISTS {COMPANIES}")
             self._con.execute(
-                f"CREATE OR REPLACE TABLE kept.{COMPANY_YEARS}_rows AS {rows}", {"symbols": new}
+                f"CREATE OR REPLACE TABLE {COMPANIES}.{COMPANY_YEARS}_rows AS {rows}", {"symbols": new}
             )
             self._con.execute(
-                f"CREATE OR REPLACE MACRO kept.{COMPANY_YEARS}(symbols, dates, vintage := 'known') AS TABLE "
-                f"FROM kept.{COMPANY_YEARS}_rows WHERE symbol IN (SELECT unnest(symbols))"
+                f"CREATE OR REPLACE MACRO {COMPANIES}.{COMPANY_YEARS}(symbols, dates, vintage := 'known') AS TABLE "
+                f"FROM {COMPANIES}.{COMPANY_YEARS}_rows WHERE symbol IN (SELECT unnest(symbols))"
             )
         self._companies.update(new)
 

@@ -119,7 +119,7 @@ class Questions:
         )
         return self._answer(
             ("statements", tuple(wanted), tuple(kinds), first, last, params.get("as_of"), vintage),
-            lambda: self.session.frame(query, params, needs=Needs(tables, short=True)),
+            lambda: self.session.frame(query, params, needs=Needs(tables, symbols=wanted, rows_of="financial_statements", short=True)),
         )
 
     def market_caps(
@@ -298,7 +298,7 @@ class Questions:
         lasting = vintage == "known" and len(dates) >= _MANY
         bars = Rows(wanted, first.isoformat(), max(dates, default=_NEVER).isoformat())
         short = len(wanted) * len(dates) <= _SHORT
-        needs = Needs({"price_data": bars}, symbols=wanted, lasting=lasting, short=short)
+        needs = Needs({"price_data": bars}, wanted, rows_of="price_data", lasting=lasting, short=short)
         return self._answer(
             (function, tuple(wanted), tuple(dates), vintage),
             lambda: in_order(self.session.frame(query, given, needs=needs), wanted),

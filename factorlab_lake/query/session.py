@@ -6,7 +6,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -22,7 +22,8 @@ from factorlab_lake.lake.snapshots import Snapshot
 from factorlab_lake.query.availability import CLOSE, AvailabilityRule
 from factorlab_lake.query.frames import to_polars
 from factorlab_lake.query.functions import FUNCTIONS, names_in, sql_text
-from factorlab_lake.query.kept import BY_SYMBOL, COMPANY_YEARS, DAYS, WHOLE, Kept
+from factorlab_lake.query.kept import BY_SYMBOL, COMPANIES, COMPANY_YEARS, DAYS, WHOLE, Kept
+from factorlab_lake.query.kept_rows import SCHEMA, SOURCES, KeptRows
 from factorlab_lake.query.needs import Needs, Rows
 from factorlab_lake.query.protected import refuse_change
 from factorlab_lake.query.views import table_view
@@ -38,6 +39,7 @@ _OF_THE_QUESTION = (
     duckdb.ParserException,
 )
 _ANSWER = "short_answer"
+_FEW = 100  # symbols: the rows of more are read from files each time
 _SETTINGS = {
     "TimeZone": "UTC",
     "parquet_metadata_cache": "true",  # data files never change
@@ -87,14 +89,19 @@ class Session:
         con = self._connection()
         try:
             named = names_in(sql)
+            in_memory = self._in_memory(con, named, chosen, needs)
             for name in named:
+                if name in in_memory:
+                    continue
                 if name in chosen:
                     self._show(con, name, chosen[name])
                 else:
                     self._install(con, name)
-                self._keep(name, needs.symbols)
+                self._keep(con, name, needs.symbols, chosen)
             lasting = needs.lasting and needs.symbols is not None and COMPANY_YEARS in named
-            with self._local.kept.company_years(needs.symbols) if lasting else nullcontext():
+            if lasting:
+                self._local.kept.add_companies(needs.symbols)
+            with _searching(con, [SCHEMA] * bool(in_memory) + [COMPANIES] * lasting):
                 yield con
         except duckdb.Error as fault:
             raise self._explained(fault, sql) from None
@@ -102,6 +109,23 @@ class Session:
             if str(fault) == "Query interrupted":  # how DuckDB passes Ctrl-C on
                 raise KeyboardInterrupt from None
             raise
+
+    def _in_memory(
+        self, con: duckdb.DuckDBPyConnection, named: list[str], chosen: dict[str, list[DataFile]], needs: Needs
+    ) -> set[str]:
+        """Keep the rows of a few symbols, where the question allows it; return what is not to be read from files."""
+        rows: KeptRows | None = self._local.rows.get(needs.rows_of)
+        if rows is None or rows.source.name not in named or not needs.symbols or len(needs.symbols) > _FEW:
+            return set()
+        tables = rows.source.tables
+        files = frozenset((name, file) for name in tables for file in chosen[name])
+        for unread, symbols in rows.missing(needs.symbols, files).items():
+            for name in tables:
+                self._show(con, name, [file for file in chosen[name] if (name, file) in unread])
+            if rows.source.name not in tables:
+                self._install(con, rows.source.name)
+            rows.add(symbols, unread)
+        return {rows.source.name, *tables} if files else set()
 
     def _explained(self, fault: duckdb.Error, sql: str) -> LakeError:
         of_files = isinstance(fault, duckdb.IOException) or ".parquet" in str(fault)
@@ -141,6 +165,7 @@ class Session:
                 con.execute(f"SET {setting} = {literal(value)}")
             self._local.con, self._local.shown, self._local.installed = con, {}, set()
             self._local.kept = Kept(con)
+            self._local.rows = {source.name: KeptRows(con, source) for source in SOURCES}
         return con
 
     def _install(self, con: duckdb.DuckDBPyConnection, name: str) -> None:
@@ -152,12 +177,22 @@ class Session:
                 self._local.kept.turn(name)
             self._local.installed.add(name)
 
-    def _keep(self, name: str, symbols: list[str] | None) -> None:
+    def _keep(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        name: str,
+        symbols: list[str] | None,
+        chosen: dict[str, list[DataFile]],
+    ) -> None:
         kept: Kept = self._local.kept
         if name in BY_SYMBOL:
             kept.cover(name, symbols)
         elif name == DAYS:
-            kept.add_days(file.path for file in self._local.shown["price_data"])
+            bars = chosen.get("price_data", self._files["price_data"])
+            paths = [file.path for file in bars]
+            if kept.unread(paths):
+                self._show(con, "price_data", bars)
+                kept.add_days(paths)
 
     def _show(self, con: duckdb.DuckDBPyConnection, name: str, chosen: list[DataFile]) -> None:
         """Make a table's view show these files; functions name the view, so they follow."""
@@ -166,6 +201,18 @@ class Session:
             folder = self.layout.table(name)
             con.execute(table_view(TABLES[name], folder, chosen, availability=self.availability))
             shown[name] = chosen
+
+
+@contextmanager
+def _searching(con: duckdb.DuckDBPyConnection, schemas: list[str]) -> Iterator[None]:
+    """Let names mean what is in these schemas first; afterwards they mean again what every question sees."""
+    if schemas:
+        con.execute(f"SET search_path = {literal(','.join([*schemas, 'main']))}")
+    try:
+        yield
+    finally:
+        if schemas:
+            con.execute("SET search_path = 'main'")
 
 
 @cache

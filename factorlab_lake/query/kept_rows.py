@@ -1,0 +1,83 @@
+"""Rows of data files that a session keeps in memory: those of the few symbols asked so far.
+
+Planning a query over files, and opening them, takes longer than reading the rows of a few symbols out of memory.
+What is kept has the name of what it is read from, in a schema of its own: while that schema comes first on the
+search path, functions read the rows kept. The files that a symbol's rows were read from are remembered, so that
+a question about other years adds theirs and each row is there once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from factorlab_lake.formulas.quoting import identifier, literal
+from factorlab_lake.lake.files import DataFile
+from factorlab_lake.schema import STATEMENT_TABLES
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["SCHEMA", "SOURCES", "Files", "KeptRows", "Source"]
+
+SCHEMA = "kept_rows"
+
+Files: TypeAlias = frozenset[tuple[str, DataFile]]  # each with its table
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A table or view of which rows are kept, the tables it reads, and its columns that questions read.
+
+    Once there are more than ``most_rows``, they are given up, and the next question keeps those of its own.
+    """
+
+    name: str
+    tables: tuple[str, ...]
+    columns: str
+    most_rows: int
+
+
+SOURCES = (
+    Source("price_data", ("price_data",), "symbol, date, close_price, split_basis_date", 500_000),
+    Source("financial_statements", tuple(STATEMENT_TABLES.values()), "*", 20_000),
+)
+
+
+class KeptRows:
+    """The rows that one connection keeps of one source."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, source: Source) -> None:
+        self.source = source
+        self._con = con
+        self._table = f"{SCHEMA}.{identifier(source.name)}"
+        self._read: dict[str, Files] = {}  # by symbol: the files its rows were read from
+        self._rows = 0
+        self._is_sure = False  # that the table has the rows of those, and no others: not where one was interrupted
+
+    def missing(self, symbols: Iterable[str], files: Files) -> dict[Files, list[str]]:
+        """Return which of the files are still to be read, each set of them with the symbols that lack it."""
+        if not self._is_sure or self._rows > self.source.most_rows:
+            self._read, self._rows = {}, 0
+        found: dict[Files, list[str]] = {}
+        for symbol in symbols:
+            unread = files - self._read.get(symbol, frozenset())
+            if unread:
+                found.setdefault(unread, []).append(symbol)
+        return found
+
+    def add(self, symbols: list[str], files: Files) -> None:
+        """Keep the rows of these symbols in these files, which are all that the source shows now."""
+        rows = f"SELECT {self.source.columns} FROM main.{identifier(self.source.name)}"
+        if not self._read:
+            self._con.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+            self._con.execute(f"CREATE OR REPLACE TABLE {self._table} AS {rows} LIMIT 0")
+        self._is_sure = False
+        # Written out, they pass below the windows of views, to the parts of files that can hold them.
+        wanted = ", ".join(map(literal, symbols))
+        added = self._con.execute(f"INSERT INTO {self._table} {rows} WHERE symbol IN ({wanted})").fetchone()
+        self._rows += int(added[0]) if added else 0
+        for symbol in symbols:
+            self._read[symbol] = self._read.get(symbol, frozenset()) | files
+        self._is_sure = True
