@@ -78,9 +78,9 @@ class Kept:
         return not self._read.issuperset(files)
 
     def add_companies(self, symbols: list[str]) -> None:
-        """See to it that the rows of these companies are kept, for who has :data:`COMPANIES` on the search path.
+        """See to it that the rows of these companies are kept.
 
-        There a macro of the same name reads them.
+        They are read by the macro of the same name in the schema :data:`COMPANIES`.
         """
         new = [symbol for symbol in symbols if symbol not in self._companies]
         if not new:
@@ -94,8 +94,8 @@ class Kept:
                 f"CREATE OR REPLACE TABLE {COMPANIES}.{COMPANY_YEARS}_rows AS {rows}", {"symbols": new}
             )
             self._con.execute(
-                f"CREATE OR REPLACE MACRO {COMPANIES}.{COMPANY_YEARS}(symbols, dates, vintage := 'known') AS TABLE "
-                f"FROM {COMPANIES}.{COMPANY_YEARS}_rows WHERE symbol IN (SELECT unnest(symbols))"
+                f"CREATE OR REPLACE MACRO {COMPANIES}.{COMPANY_YEARS}(symbols, dates, vintage := 'known') "
+                f"AS TABLE FROM {COMPANIES}.{COMPANY_YEARS}_rows WHERE symbol IN (SELECT unnest(symbols))"
             )
         self._companies.update(new)
 

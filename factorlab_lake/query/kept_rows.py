@@ -1,9 +1,9 @@
 """Rows of data files that a session keeps in memory: those of the few symbols asked so far.
 
-Planning a query over files, and opening them, takes longer than reading the rows of a few symbols out of memory.
-What is kept has the name of what it is read from, in a schema of its own: while that schema comes first on the
-search path, functions read the rows kept. The files that a symbol's rows were read from are remembered, so that
-a question about other years adds theirs and each row is there once.
+Planning a query over files, and opening them, takes longer than reading the rows of a few symbols out of
+memory. What is kept has the name of what it is read from, in a schema of its own: while that schema is the
+first on the search path, functions read the rows kept. The files that a symbol's rows were read from are
+remembered, so that a question about other years adds theirs, and each row is there once.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class KeptRows:
         self._table = f"{SCHEMA}.{identifier(source.name)}"
         self._read: dict[str, Files] = {}  # by symbol: the files its rows were read from
         self._rows = 0
-        self._is_sure = False  # that the table has the rows of those, and no others: not where one was interrupted
+        # Whether the table has the rows of those and no others: an interrupted question leaves that open.
+        self._is_sure = False
 
     def missing(self, symbols: Iterable[str], files: Files) -> dict[Files, list[str]]:
         """Return which of the files are still to be read, each set of them with the symbols that lack it."""

@@ -111,6 +111,7 @@ class Questions:
             params["as_of"] = to_date(as_of, "as_of")
         rows = Rows(wanted, first.isoformat(), last.isoformat())
         tables = {name: rows if kind in kinds else None for kind, name in STATEMENT_TABLES.items()}
+        needs = Needs(tables, wanted, rows_of="financial_statements", short=True)
         query = (
             f"SELECT * FROM {source} WHERE symbol IN (SELECT unnest($symbols::VARCHAR[])) "
             "AND statement_type IN (SELECT unnest($types::VARCHAR[])) "
@@ -119,7 +120,7 @@ class Questions:
         )
         return self._answer(
             ("statements", tuple(wanted), tuple(kinds), first, last, params.get("as_of"), vintage),
-            lambda: self.session.frame(query, params, needs=Needs(tables, symbols=wanted, rows_of="financial_statements", short=True)),
+            lambda: self.session.frame(query, params, needs=needs),
         )
 
     def market_caps(

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import duckdb
 import polars as pl
@@ -30,6 +30,8 @@ from factorlab_lake.query.views import table_view
 from factorlab_lake.schema import TABLES
 
 __all__ = ["Session"]
+
+Chosen: TypeAlias = dict[str, list[DataFile]]  # by table: the files that can hold what a question needs
 
 _UNKNOWN = re.compile(r"(?:Table|Table Function|Function|View) with name (\S+) does not exist")
 _OF_THE_QUESTION = (
@@ -82,9 +84,7 @@ class Session:
         return prune(self._files[table], symbols=rows.symbols, first=rows.first, last=rows.last)
 
     @contextmanager
-    def _shown(
-        self, sql: str, chosen: dict[str, list[DataFile]], needs: Needs
-    ) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _shown(self, sql: str, chosen: Chosen, needs: Needs) -> Iterator[duckdb.DuckDBPyConnection]:
         """Give a connection that has what a query names, some tables with the chosen files alone."""
         con = self._connection()
         try:
@@ -97,7 +97,7 @@ class Session:
                     self._show(con, name, chosen[name])
                 else:
                     self._install(con, name)
-                self._keep(con, name, needs.symbols, chosen)
+                self._keep(con, name, chosen, needs)
             lasting = needs.lasting and needs.symbols is not None and COMPANY_YEARS in named
             if lasting:
                 self._local.kept.add_companies(needs.symbols)
@@ -111,9 +111,9 @@ class Session:
             raise
 
     def _in_memory(
-        self, con: duckdb.DuckDBPyConnection, named: list[str], chosen: dict[str, list[DataFile]], needs: Needs
+        self, con: duckdb.DuckDBPyConnection, named: list[str], chosen: Chosen, needs: Needs
     ) -> set[str]:
-        """Keep the rows of a few symbols, where the question allows it; return what is not to be read from files."""
+        """Keep the rows of few symbols, where a question allows it; return what files are not needed for."""
         rows: KeptRows | None = self._local.rows.get(needs.rows_of)
         if rows is None or rows.source.name not in named or not needs.symbols or len(needs.symbols) > _FEW:
             return set()
@@ -177,16 +177,10 @@ class Session:
                 self._local.kept.turn(name)
             self._local.installed.add(name)
 
-    def _keep(
-        self,
-        con: duckdb.DuckDBPyConnection,
-        name: str,
-        symbols: list[str] | None,
-        chosen: dict[str, list[DataFile]],
-    ) -> None:
+    def _keep(self, con: duckdb.DuckDBPyConnection, name: str, chosen: Chosen, needs: Needs) -> None:
         kept: Kept = self._local.kept
         if name in BY_SYMBOL:
-            kept.cover(name, symbols)
+            kept.cover(name, needs.symbols)
         elif name == DAYS:
             bars = chosen.get("price_data", self._files["price_data"])
             paths = [file.path for file in bars]
