@@ -17,7 +17,8 @@ from benchmarks.sources import Sources
 __all__ = ["Crew", "Question", "ask", "in_turns", "used", "wall_ms"]
 
 _OURS = "ours"
-_NOT_ANSWERING = ("bare scan",)  # reads what an answer needs, and gives none
+# One reads what an answer needs, and gives none; the other's is about other symbols.
+_NOT_ANSWERING = ("bare scan", "ours, other symbols")
 _PATIENCE_MS = 8000.0  # a peer that has taken that long in all is not asked again
 _SLOW_MS = 20_000.0  # whose first answer took that long is not asked twice
 

@@ -20,6 +20,7 @@ __all__ = ["every_day", "large", "run", "small"]
 
 _YEARS = 10  # of statements: as many whatever the lake holds
 _SLOW = ("PostgreSQL",)  # a look into the index for each cell: minutes for millions of them
+_ALL = ("ours, other symbols",)  # where all are asked there are no others
 
 
 def run(options: Options) -> Iterator[Row]:
@@ -45,22 +46,23 @@ def small(made: Market, options: Options) -> Iterator[Question]:
     yield _caps(few, months[-12:], at_most(15))
     yield _caps(some, months[-60:])
     peers = {"bare scan": 4, "polars": 0.4, "DuckDB, Parquet": 0.25}
-    yield _caps(many, months, ratios={name: at_most(limit, "ratio") for name, limit in peers.items()})
+    ratios = {name: at_most(limit, "ratio") for name, limit in peers.items()}
+    yield _caps(many, months, ratios=ratios, left_out=_ALL)
     yield _factors(few, months[-12:])
     yield _factors(some, months[-60:], at_most(150))
-    yield _factors(many, months, at_most(1500))
+    yield _factors(many, months, at_most(1500), left_out=_ALL)
 
 
 def large(made: Market) -> Iterator[Question]:
     """Return questions about all symbols on one day."""
     asked = (made.symbols, [made.days[-1]])
-    yield Question("market caps of all on one day", "market_caps", asked)
+    yield Question("market caps of all on one day", "market_caps", asked, left_out=_ALL)
     yield Question("ttm of all on one day", "ttm", asked)
 
 
 def every_day(made: Market, options: Options) -> Question:
     """Return the question about every cell there is."""
-    return _caps(made.symbols, made.days, options.target(700), left_out=_SLOW)
+    return _caps(made.symbols, made.days, options.target(700), left_out=(*_SLOW, *_ALL))
 
 
 def _landing(made: Market) -> Iterator[Row]:
@@ -92,5 +94,12 @@ def _caps(
     return Question(name, "market_caps", (symbols, dates), limit, ratios or {}, left_out)
 
 
-def _factors(symbols: list[str], dates: list[date], limit: Target | None = None) -> Question:
-    return Question(f"factors {len(symbols):,} x {len(dates):,}", "factors", (symbols, dates), limit)
+def _factors(
+    symbols: list[str],
+    dates: list[date],
+    limit: Target | None = None,
+    *,
+    left_out: tuple[str, ...] = (),
+) -> Question:
+    name = f"factors {len(symbols):,} x {len(dates):,}"
+    return Question(name, "factors", (symbols, dates), limit, left_out=left_out)

@@ -30,6 +30,7 @@ PEERS = {
     for p in (
         Peer("ours", "ours", (*_GRIDS, *_ROWS)),
         Peer("ours, kept", "ours:AskedAgain", (*_GRIDS, *_ROWS)),
+        Peer("ours, other symbols", "ours:OtherSymbols", ("market_caps", "factors", "statements")),
         Peer("bare scan", "bare_scan", ("market_caps",)),
         Peer("polars", "by_polars", (*_GRIDS, *_ROWS)),
         Peer("pandas", "by_pandas", (*_GRIDS, *_ROWS), ("pandas", "pyarrow")),

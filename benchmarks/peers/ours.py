@@ -9,7 +9,7 @@ import polars as pl
 import factorlab_lake as fl
 from benchmarks.sources import Sources
 
-__all__ = ["Answers", "AskedAgain"]
+__all__ = ["Answers", "AskedAgain", "OtherSymbols"]
 
 
 class AskedAgain:
@@ -45,3 +45,31 @@ class Answers(AskedAgain):
     def __init__(self, sources: Sources) -> None:
         super().__init__(sources)
         self._lake.result_cache.limit_bytes = 0
+
+
+class OtherSymbols(Answers):
+    """About the next symbols of the alphabet each time: a session keeps the rows of those asked before."""
+
+    def __init__(self, sources: Sources) -> None:
+        super().__init__(sources)
+        found = self._lake.sql("SELECT DISTINCT symbol FROM price_data ORDER BY symbol")
+        self._all: list[str] = found["symbol"].to_list()
+        self._turn = 0
+
+    def market_caps(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:
+        """Return market caps of as many others."""
+        return super().market_caps(self._others(symbols), dates)
+
+    def factors(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:
+        """Return the factors of as many others."""
+        return super().factors(self._others(symbols), dates)
+
+    def statements(self, symbol: str, first: date, last: date) -> pl.DataFrame:
+        """Return another symbol's statements."""
+        [other] = self._others([symbol])
+        return super().statements(other, first, last)
+
+    def _others(self, symbols: list[str]) -> list[str]:
+        self._turn += 1
+        at = [self._all.index(symbol) + self._turn for symbol in symbols]
+        return [self._all[place % len(self._all)] for place in at]

@@ -31,6 +31,7 @@ OLD_WAY, SERVER_PEERS = {"", "ours, kept", "files per date"}, {"lake", "by hand"
 PEERS = {"", "ours, kept", "polars", "pandas", "DuckDB, Parquet", "DuckDB, tables", "lake.duckdb", "ArcticDB"}
 ROWS_PEERS = PEERS | {"PostgreSQL"}
 CAPS_PEERS = ROWS_PEERS | {"bare scan"}
+OTHERS = {"ours, other symbols"}
 APPENDING = {"", "one more Parquet file", "DuckDB, tables", "ArcticDB", "PostgreSQL"}
 QUESTIONS = {
     "migrate 120 bars, whole process": {PARSING},
@@ -63,15 +64,15 @@ QUESTIONS = {
     "land statements, a table at a time": {""},
     "compact": {""},
     "one symbol's year of prices": ROWS_PEERS,
-    "one symbol's year of statements": ROWS_PEERS,
-    "one symbol's ten years of statements": ROWS_PEERS,
-    "market caps 2 x 12": CAPS_PEERS,
-    "market caps 5 x 24": CAPS_PEERS,
+    "one symbol's year of statements": ROWS_PEERS | OTHERS,
+    "one symbol's ten years of statements": ROWS_PEERS | OTHERS,
+    "market caps 2 x 12": CAPS_PEERS | OTHERS,
+    "market caps 5 x 24": CAPS_PEERS | OTHERS,
     "market caps 12 x 24": CAPS_PEERS,
     "market caps of all on one day": CAPS_PEERS,
     "market caps 12 x 503": CAPS_PEERS - {"PostgreSQL"},
-    "factors 2 x 12": PEERS,
-    "factors 5 x 24": PEERS,
+    "factors 2 x 12": PEERS | OTHERS,
+    "factors 5 x 24": PEERS | OTHERS,
     "factors 12 x 24": PEERS,
     "ttm of all on one day": PEERS,
     "append a day of 12 bars": APPENDING,
