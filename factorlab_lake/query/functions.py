@@ -72,13 +72,22 @@ def mentioned(query: str) -> list[str]:
     return sorted(_mentioned(without_texts(query.lower())))
 
 
-def without_texts(query: str) -> str:
+def without_texts(query: str, *, but_words: bool = False) -> str:
     """Return a query's code alone, without comments and texts.
+
+    With ``but_words``, texts of one word stay, as names.
 
     >>> without_texts("SELECT 'a' -- the first")
     'SELECT    '
+    >>> without_texts("DELETE FROM 'splits' WHERE note = 'to be gone'", but_words=True)
+    'DELETE FROM "splits" WHERE note =  '
     """
-    return _NO_CODE.sub(" ", query)
+    return _NO_CODE.sub(_as_name if but_words else " ", query)
+
+
+def _as_name(found: re.Match[str]) -> str:
+    word = found[0].strip("'")
+    return f'"{word}"' if word.isidentifier() else " "
 
 
 def _closure(text: str) -> set[str]:

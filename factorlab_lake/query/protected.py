@@ -11,6 +11,8 @@ import re
 
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.query.functions import FUNCTIONS, without_texts
+from factorlab_lake.query.kept import COMPANIES
+from factorlab_lake.query.kept_rows import SCHEMA as KEPT_ROWS
 from factorlab_lake.schema import TABLES
 
 __all__ = ["refuse_change"]
@@ -28,7 +30,7 @@ _CHANGES = (
 )
 _CHANGE = [re.compile(rf"\b{change}", re.IGNORECASE) for change in _CHANGES]
 _OURS = frozenset({*TABLES, *FUNCTIONS})
-_SCHEMAS = frozenset({"main", "kept"})  # whose end would be that of all in them
+_SCHEMAS = frozenset({"main", COMPANIES, KEPT_ROWS})  # whose end would be that of all in them
 
 
 def refuse_change(sql: str) -> None:
@@ -40,7 +42,7 @@ def refuse_change(sql: str) -> None:
     ...
     factorlab_lake.errors.InvalidInput: A question only reads, but DELETE would change 'splits', ...
     """
-    code = without_texts(sql)
+    code = without_texts(sql, but_words=True)  # DuckDB takes a word in single quotes for a table's name
     for pattern in _CHANGE:
         for found in pattern.finditer(code):
             verb, name = found["verb"].upper(), found["name"].replace('"', "")
