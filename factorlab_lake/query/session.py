@@ -101,7 +101,8 @@ class Session:
             lasting = needs.lasting and needs.symbols is not None and COMPANY_YEARS in named
             if lasting:
                 self._local.kept.add_companies(needs.symbols)
-            with _searching(con, [SCHEMA] * bool(in_memory) + [COMPANIES] * lasting):
+            schemas = [name for name, is_read in ((SCHEMA, in_memory), (COMPANIES, lasting)) if is_read]
+            with _searching(con, schemas):
                 yield con
         except duckdb.Error as fault:
             raise self._explained(fault, sql) from None
