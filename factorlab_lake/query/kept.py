@@ -25,7 +25,7 @@ DAYS = "market_days"
 COMPANY_YEARS = "company_years"
 COMPANIES = "kept"  # the schema of the rows kept of companies
 
-_FEW = 100  # symbols: reading a company's rows by itself is faster than reading those of all
+_FEW = 100  # symbols: up to so many, reading the rows of each is faster than reading those of all
 _ALWAYS = "[DATE '0001-01-01', DATE '9999-12-31']"
 
 
@@ -57,14 +57,16 @@ class Kept:
             return
         new = None if symbols is None else [symbol for symbol in symbols if symbol not in known]
         name, source = identifier(view), identifier(_source(view))
-        if new is None or len(new) > _FEW:
+        if new is None or len(known) + len(new) > _FEW:
             self._con.execute(f"CREATE OR REPLACE TABLE {name} AS FROM {source}")
             self._symbols[view] = None
         elif new:
             # Written out, they pass below the view's windows, to the parts of files that can hold them.
             wanted = ", ".join(map(literal, new))
-            self._con.execute(f"INSERT INTO {name} FROM {source} WHERE symbol IN ({wanted})")
-            known.update(new)
+            how = f"INSERT INTO {name}" if known else f"CREATE OR REPLACE TABLE {name} AS"
+            self._symbols[view] = set()  # interrupted, it is begun anew
+            self._con.execute(f"{how} FROM {source} WHERE symbol IN ({wanted})")
+            self._symbols[view] = known.union(new)
 
     def add_days(self, files: Iterable[str]) -> None:
         """Add the trading days of the bars that are shown, which lie in these files."""
@@ -82,11 +84,13 @@ class Kept:
 
         They are read by the macro of the same name in the schema :data:`COMPANIES`.
         """
-        new = [symbol for symbol in symbols if symbol not in self._companies]
+        known = self._companies
+        new = [symbol for symbol in symbols if symbol not in known]
         if not new:
             return
+        self._companies = set()  # interrupted, it is begun anew
         rows = f"FROM main.{COMPANY_YEARS}($symbols::VARCHAR[], {_ALWAYS})"
-        if self._companies:
+        if known:
             self._con.execute(f"INSERT INTO {COMPANIES}.{COMPANY_YEARS}_rows {rows}", {"symbols": new})
         else:
             self._con.execute(f"CREATE SCHEMA IF NOT EXISTS {COMPANIES}")
@@ -97,7 +101,7 @@ class Kept:
                 f"CREATE OR REPLACE MACRO {COMPANIES}.{COMPANY_YEARS}(symbols, dates, vintage := 'known') "
                 f"AS TABLE FROM {COMPANIES}.{COMPANY_YEARS}_rows WHERE symbol IN (SELECT unnest(symbols))"
             )
-        self._companies.update(new)
+        self._companies = known.union(new)
 
 
 def _source(view: str) -> str:

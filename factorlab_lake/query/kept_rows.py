@@ -54,13 +54,11 @@ class KeptRows:
         self._table = f"{SCHEMA}.{identifier(source.name)}"
         self._read: dict[str, Files] = {}  # by symbol: the files its rows were read from
         self._rows = 0
-        # Whether the table has the rows of those and no others: an interrupted question leaves that open.
-        self._is_sure = False
 
     def missing(self, symbols: Iterable[str], files: Files) -> dict[Files, list[str]]:
         """Return which of the files are still to be read, each set of them with the symbols that lack it."""
-        if not self._is_sure or self._rows > self.source.most_rows:
-            self._read, self._rows = {}, 0
+        if self._rows > self.source.most_rows:
+            self._read = {}
         found: dict[Files, list[str]] = {}
         for symbol in symbols:
             unread = files - self._read.get(symbol, frozenset())
@@ -70,15 +68,14 @@ class KeptRows:
 
     def add(self, symbols: list[str], files: Files) -> None:
         """Keep the rows of these symbols in these files, which are all that the source shows now."""
+        read, self._read = self._read, {}  # interrupted, it is begun anew
         rows = f"SELECT {self.source.columns} FROM main.{identifier(self.source.name)}"
-        if not self._read:
+        if not read:
             self._con.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
             self._con.execute(f"CREATE OR REPLACE TABLE {self._table} AS {rows} LIMIT 0")
-        self._is_sure = False
+            self._rows = 0
         # Written out, they pass below the windows of views, to the parts of files that can hold them.
         wanted = ", ".join(map(literal, symbols))
         added = self._con.execute(f"INSERT INTO {self._table} {rows} WHERE symbol IN ({wanted})").fetchone()
         self._rows += int(added[0]) if added else 0
-        for symbol in symbols:
-            self._read[symbol] = self._read.get(symbol, frozenset()) | files
-        self._is_sure = True
+        self._read = read | {symbol: read.get(symbol, frozenset()) | files for symbol in symbols}

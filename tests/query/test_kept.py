@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import date, timedelta
 from typing import Any, cast
 
@@ -106,6 +106,16 @@ def test_rows_are_kept_of_the_companies_asked_for_alone(lake: Lake) -> None:
     assert len(session.frame(some, needs=Needs(symbols=many))) > 2
 
 
+def test_who_asks_about_one_company_after_the_other_gets_those_of_all(lake: Lake) -> None:
+    """Reading each by itself is slow in the long run: after a hundred the rows of all are kept, each once."""
+    some = "SELECT symbol, known_from FROM standing_share_counts WHERE of_vintage = 'known'"
+    for n in range(0, 100, 50):
+        assert lake.session.frame(some, needs=Needs(symbols=[f"NOBODY{n + k}" for k in range(50)])).is_empty()
+    everything = lake.session.frame(some, needs=Needs(symbols=["AAPL"]))
+    assert everything["symbol"].n_unique() > 2
+    assert everything.is_unique().all()
+
+
 def test_trading_days_of_later_files_are_added(lake: Lake, lake_both: Lake) -> None:
     """A question about other years finds their days, and the days of earlier questions change no answer."""
     for day in ("2015-06-30", "2020-06-30", "2015-06-30"):
@@ -122,17 +132,22 @@ def test_what_is_kept_does_not_read_bars(view: str) -> None:
     assert "price_data" not in names_in(f"FROM {view}")
 
 
+CUT_OFF = [f"{when}{what}" for when in ("", "after ") for what in ("INSERT", "CREATE OR REPLACE TABLE")]
+
+
 class _Interrupted:
-    """A connection that fails once, as on Ctrl-C, when it is told to do a thing."""
+    """A connection that fails once, as on Ctrl-C, when it is told to do a thing, or after that is done."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection, at: str) -> None:
         self.con, self.at = con, at
 
-    def execute(self, sql: str) -> Any:
-        if self.at and sql.startswith(self.at):
-            self.at = ""
-            raise RuntimeError("Query interrupted")
-        return self.con.execute(sql)
+    def execute(self, sql: str, *given: Any) -> Any:
+        if not self.at or not sql.startswith(self.at.removeprefix("after ")):
+            return self.con.execute(sql, *given)
+        if self.at.startswith("after "):
+            self.con.execute(sql, *given)
+        self.at = ""
+        raise RuntimeError("Query interrupted")
 
 
 @pytest.mark.parametrize("at", ["DROP", "ALTER", "CREATE"])
@@ -148,3 +163,37 @@ def test_an_interrupted_question_can_be_asked_again(view: str, at: str) -> None:
         if view in BY_SYMBOL:
             kept.cover(view, ["A"])
         assert con.execute(f"FROM {view}").fetchall() == [("A",)]
+
+
+@pytest.mark.parametrize("at", CUT_OFF)
+def test_rows_of_an_interrupted_question_are_read_anew(at: str) -> None:
+    """Whether the rows of a symbol got there before the end or not, the next question has them once."""
+    with duckdb.connect() as con:
+        con.execute("CREATE VIEW statement_periods AS SELECT unnest(['A', 'B', 'C']) AS symbol")
+        one = _Interrupted(con, "")
+        kept = Kept(cast("duckdb.DuckDBPyConnection", one))
+        kept.turn("statement_periods")
+        asked = [["A"], ["B"]] if at.endswith("INSERT") else [["A", "B"]]
+        one.at = at
+        for _ in range(2):
+            for symbols in asked:
+                with suppress(RuntimeError):
+                    kept.cover("statement_periods", symbols)
+        assert not one.at
+        assert sorted(con.execute("FROM statement_periods").fetchall()) == [("A",), ("B",)]
+
+
+@pytest.mark.parametrize("at", CUT_OFF)
+def test_companies_of_an_interrupted_question_are_computed_anew(at: str) -> None:
+    """The same of the rows that take long to compute."""
+    with duckdb.connect() as con:
+        con.execute("CREATE MACRO company_years(symbols, dates) AS TABLE SELECT unnest(symbols) AS symbol")
+        one = _Interrupted(con, at)
+        kept = Kept(cast("duckdb.DuckDBPyConnection", one))
+        asked = [["A"], ["B"]] if at.endswith("INSERT") else [["A", "B"]]
+        for _ in range(2):
+            for symbols in asked:
+                with suppress(RuntimeError):
+                    kept.add_companies(symbols)
+        assert not one.at
+        assert sorted(con.execute("FROM kept.company_years_rows").fetchall()) == [("A",), ("B",)]
