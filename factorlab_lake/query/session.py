@@ -201,9 +201,9 @@ class Session:
 @contextmanager
 def _searching(con: duckdb.DuckDBPyConnection, schemas: list[str]) -> Iterator[None]:
     """Let names mean what is in these schemas first; afterwards they mean again what every question sees."""
-    if schemas:
-        con.execute(f"SET search_path = {literal(','.join([*schemas, 'main']))}")
     try:
+        if schemas:
+            con.execute(f"SET search_path = {literal(','.join([*schemas, 'main']))}")
         yield
     finally:
         if schemas:
