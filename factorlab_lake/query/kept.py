@@ -4,7 +4,7 @@ Views that every grid question reads, and a function that takes most of the time
 same rows whatever the dates asked for. A session keeps their rows in memory: of some views all
 (:data:`WHOLE`), of others those of the symbols asked so far (:data:`BY_SYMBOL`, :data:`COMPANY_YEARS`), and
 the trading days of the files asked so far (:data:`DAYS`). A question that may be about any symbol gets the
-rows of all, or the function itself.
+rows of all, or the function itself. Rows as they are in the files are kept by :mod:`.kept_rows`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from factorlab_lake.formulas.quoting import identifier, literal
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["BY_SYMBOL", "COMPANIES", "COMPANY_YEARS", "DAYS", "WHOLE", "Kept"]
+__all__ = ["BY_SYMBOL", "COMPANIES", "COMPANY_YEARS", "DAYS", "FEW", "WHOLE", "Kept"]
 
 WHOLE = frozenset({"split_levels", "multi_class_symbols"})
 BY_SYMBOL = frozenset({"standing_share_counts", "statement_periods"})
@@ -25,7 +25,7 @@ DAYS = "market_days"
 COMPANY_YEARS = "company_years"
 COMPANIES = "kept"  # the schema of the rows kept of companies
 
-_FEW = 100  # symbols: up to so many, reading the rows of each is faster than reading those of all
+FEW = 100  # symbols of which rows are kept by symbol; for more, reading those of all is faster
 _ALWAYS = "[DATE '0001-01-01', DATE '9999-12-31']"
 
 
@@ -57,7 +57,7 @@ class Kept:
             return
         new = None if symbols is None else [symbol for symbol in symbols if symbol not in known]
         name, source = identifier(view), identifier(_source(view))
-        if new is None or len(known) + len(new) > _FEW:
+        if new is None or len(known) + len(new) > FEW:
             self._con.execute(f"CREATE OR REPLACE TABLE {name} AS FROM {source}")
             self._symbols[view] = None
         elif new:

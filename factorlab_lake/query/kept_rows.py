@@ -19,9 +19,9 @@ from factorlab_lake.schema import STATEMENT_TABLES
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["SCHEMA", "SOURCES", "Files", "KeptRows", "Source"]
+__all__ = ["KEPT_ROWS", "SOURCES", "Files", "KeptRows", "Source"]
 
-SCHEMA = "kept_rows"
+KEPT_ROWS = "kept_rows"  # the schema
 
 Files: TypeAlias = frozenset[tuple[str, DataFile]]  # each with its table
 
@@ -51,7 +51,7 @@ class KeptRows:
     def __init__(self, con: duckdb.DuckDBPyConnection, source: Source) -> None:
         self.source = source
         self._con = con
-        self._table = f"{SCHEMA}.{identifier(source.name)}"
+        self._table = f"{KEPT_ROWS}.{identifier(source.name)}"
         self._read: dict[str, Files] = {}  # by symbol: the files its rows were read from
         self._rows = 0
 
@@ -71,7 +71,7 @@ class KeptRows:
         read, self._read = self._read, {}  # interrupted, it is begun anew
         rows = f"SELECT {self.source.columns} FROM main.{identifier(self.source.name)}"
         if not read:
-            self._con.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+            self._con.execute(f"CREATE SCHEMA IF NOT EXISTS {KEPT_ROWS}")
             self._con.execute(f"CREATE OR REPLACE TABLE {self._table} AS {rows} LIMIT 0")
             self._rows = 0
         # Written out, they pass below the windows of views, to the parts of files that can hold them.

@@ -12,7 +12,7 @@ import re
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.query.functions import FUNCTIONS, without_texts
 from factorlab_lake.query.kept import COMPANIES
-from factorlab_lake.query.kept_rows import SCHEMA as KEPT_ROWS
+from factorlab_lake.query.kept_rows import KEPT_ROWS
 from factorlab_lake.schema import TABLES
 
 __all__ = ["refuse_change"]

@@ -22,8 +22,8 @@ from factorlab_lake.lake.snapshots import Snapshot
 from factorlab_lake.query.availability import CLOSE, AvailabilityRule
 from factorlab_lake.query.frames import to_polars
 from factorlab_lake.query.functions import FUNCTIONS, names_in, sql_text
-from factorlab_lake.query.kept import BY_SYMBOL, COMPANIES, COMPANY_YEARS, DAYS, WHOLE, Kept
-from factorlab_lake.query.kept_rows import SCHEMA, SOURCES, KeptRows
+from factorlab_lake.query.kept import BY_SYMBOL, COMPANIES, COMPANY_YEARS, DAYS, FEW, WHOLE, Kept
+from factorlab_lake.query.kept_rows import KEPT_ROWS, SOURCES, KeptRows
 from factorlab_lake.query.needs import Needs, Rows
 from factorlab_lake.query.protected import refuse_change
 from factorlab_lake.query.views import table_view
@@ -41,7 +41,6 @@ _OF_THE_QUESTION = (
     duckdb.ParserException,
 )
 _ANSWER = "short_answer"
-_FEW = 100  # symbols: the rows of more are read from files each time
 _SETTINGS = {
     "TimeZone": "UTC",
     "parquet_metadata_cache": "true",  # data files never change
@@ -101,7 +100,7 @@ class Session:
             lasting = needs.lasting and needs.symbols is not None and COMPANY_YEARS in named
             if lasting:
                 self._local.kept.add_companies(needs.symbols)
-            schemas = [name for name, is_read in ((SCHEMA, in_memory), (COMPANIES, lasting)) if is_read]
+            schemas = [name for name, is_read in ((KEPT_ROWS, in_memory), (COMPANIES, lasting)) if is_read]
             with _searching(con, schemas):
                 yield con
         except duckdb.Error as fault:
@@ -116,7 +115,7 @@ class Session:
     ) -> set[str]:
         """Keep the rows of few symbols, where a question allows it; return what files are not needed for."""
         rows: KeptRows | None = self._local.rows.get(needs.rows_of)
-        if rows is None or rows.source.name not in named or not needs.symbols or len(needs.symbols) > _FEW:
+        if rows is None or rows.source.name not in named or not needs.symbols or len(needs.symbols) > FEW:
             return set()
         tables = rows.source.tables
         files = frozenset((name, file) for name in tables for file in chosen[name])

@@ -22,7 +22,7 @@ from factorlab_lake.store import Lake
 SYMBOLS = st.lists(st.sampled_from(["AAPL", "GOOGL", "NOBODY"]), min_size=1, max_size=3, unique=True)
 YEARS = st.integers(2009, 2021)
 DAYS = st.dates(date(2009, 1, 1), date(2021, 6, 1))
-CAPS = st.tuples(st.just("market_caps"), SYMBOLS, st.lists(DAYS, max_size=3))
+CAPS = st.tuples(st.sampled_from(["market_caps", "factors"]), SYMBOLS, st.lists(DAYS, max_size=3))
 RANGES = st.tuples(st.just("statements"), SYMBOLS, st.tuples(YEARS, YEARS).map(sorted))
 AS_OF = st.tuples(st.just("as_of"), SYMBOLS, st.tuples(YEARS, YEARS).map(sorted))
 BARS = Source("bars", ("bars",), "*", 3)
@@ -37,8 +37,8 @@ def lake(lake_both: Lake) -> Lake:
 def asked(lake: Lake, question: tuple[str, list[str], Any]) -> pl.DataFrame:
     """Return the answer to a question made up below."""
     kind, symbols, when = question
-    if kind == "market_caps":
-        return lake.market_caps(symbols, when)
+    if kind in ("market_caps", "factors"):
+        return lake.market_caps(symbols, when) if kind == "market_caps" else lake.factors(symbols, when)
     first, last = date(when[0], 1, 1), date(when[1], 12, 31)
     return lake.statements(symbols, first, last, as_of="2016-06-30" if kind == "as_of" else None)
 
@@ -53,7 +53,7 @@ def test_answers_do_not_depend_on_what_was_asked_before(
     one.result_cache.limit_bytes = 0
     answers = [asked(one, question) for question in questions]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(session, "_FEW", 0)  # nothing is kept
+        patched.setattr(session, "FEW", 0)  # nothing is kept
         for question, answer in zip(questions, answers, strict=True):
             assert_frame_equal(answer, asked(fl.open(lake_both.path, create=False), question))
 
