@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["in_order", "to_polars"]
 
+# How arro3, which has no class of its own for it, begins to say what went wrong amid the rows.
+_LATE = "C Data interface error: "
 _MANY = 10_000  # rows from which on numbering them takes less time than it saves
 
 
@@ -36,7 +39,15 @@ def to_polars(relation: duckdb.DuckDBPyRelation | None) -> pl.DataFrame:
             f"Two columns are called {twice[0]!r}; give one another name with AS.", column=twice[0]
         )
     # By way of arro3: handed straight to polars, DuckDB's bindings complain of leaks when Python ends.
-    return pl.DataFrame(Table.from_arrow(relation))
+    try:
+        return pl.DataFrame(Table.from_arrow(relation))
+    except Exception as fault:
+        if type(fault) is not Exception or not str(fault).startswith(_LATE):
+            raise
+        said = str(fault).removeprefix(_LATE)
+        if "Query interrupted" in said:  # as DuckDB says it where no rows were handed over yet
+            raise RuntimeError("Query interrupted") from None
+        raise import_module("duckdb").Error(said) from None
 
 
 def in_order(rows: pl.DataFrame, symbols: list[str]) -> pl.DataFrame:

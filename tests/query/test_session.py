@@ -70,6 +70,7 @@ def test_lists_are_bound(made: Lake) -> None:
         ("SELECT * FROM market_capz(['A'], [DATE '2021-01-01'])", "market_capz"),
         ("SELECT $s", "s"),
         ("INSERT INTO splits VALUES ('A')", "splits"),
+        ("SELECT CASE WHEN i = 999999 THEN error('too late') END FROM range(1000000) AS r(i)", "too late"),
     ],
 )
 def test_a_query_that_cannot_run_says_why(made: Lake, query: str, said: str) -> None:
