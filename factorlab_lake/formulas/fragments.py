@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from factorlab_lake.formulas.factor_sql import factor_placeholders
 from factorlab_lake.formulas.quoting import identifier, literal
 from factorlab_lake.formulas.sums import OF_PART, figure, summed
@@ -24,9 +26,11 @@ def fragments() -> dict[str, str]:
     }
 
 
-def filled(text: str, values: dict[str, str]) -> str:
-    """Return a file's text with every ``{{token}}`` replaced by its value."""
-    for token, value in values.items():
+def filled(text: str, values: Callable[[], dict[str, str]]) -> str:
+    """Return a file's text with every ``{{token}}`` replaced by its value; most files have none to make."""
+    if "{{" not in text:
+        return text
+    for token, value in values().items():
         text = text.replace("{{" + token + "}}", value)
     return text
 

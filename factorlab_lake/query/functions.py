@@ -49,7 +49,7 @@ _CATALOG = re.compile(r"\b(information_schema|duckdb_\w+|pg_catalog|show|describ
 def sql_text(name: str) -> str:
     """Return a function's SQL with the column lists filled in from the schema."""
     text = files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
-    return filled(text, placeholders())
+    return filled(text, placeholders)
 
 
 def names_in(query: str) -> list[str]:

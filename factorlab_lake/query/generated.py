@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from factorlab_lake.formulas.fragments import fragments, statement_periods
 from factorlab_lake.formulas.quoting import identifier, literal
 from factorlab_lake.formulas.row_rules import quality_score
@@ -10,6 +12,7 @@ from factorlab_lake.schema import STATEMENT_TABLES, TABLES, TableSpec, line_item
 __all__ = ["placeholders"]
 
 
+@cache
 def placeholders() -> dict[str, str]:
     """Return every ``{{token}}`` of the SQL files with what stands for it."""
     return {

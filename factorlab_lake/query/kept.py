@@ -39,16 +39,17 @@ class Kept:
         self._read: set[str] = set()
 
     def turn(self, view: str) -> None:
-        """Make a table of a view that was just created: of all its rows, or none yet.
+        """See to it that the rows of a view that was just created are kept: all, or those asked for later.
 
         Interrupted, it can be done again.
         """
         name, source = identifier(view), identifier(_source(view))
         self._con.execute(f"DROP VIEW IF EXISTS {source}")
         self._con.execute(f"ALTER VIEW {name} RENAME TO {source}")
-        self._con.execute(f"CREATE TABLE {name} AS FROM {source}{'' if view in WHOLE else ' LIMIT 0'}")
         if view in BY_SYMBOL:
             self._symbols[view] = set()
+        else:
+            self._con.execute(f"CREATE TABLE {name} AS FROM {source}{'' if view in WHOLE else ' LIMIT 0'}")
 
     def cover(self, view: str, symbols: list[str] | None) -> None:
         """See to it that the table of a view has the rows of these symbols; None: of all."""
@@ -60,9 +61,9 @@ class Kept:
         if new is None or len(known) + len(new) > FEW:
             self._con.execute(f"CREATE OR REPLACE TABLE {name} AS FROM {source}")
             self._symbols[view] = None
-        elif new:
+        elif new or not known:
             # Written out, they pass below the view's windows, to the parts of files that can hold them.
-            wanted = ", ".join(map(literal, new))
+            wanted = ", ".join(map(literal, new)) or "NULL"
             how = f"INSERT INTO {name}" if known else f"CREATE OR REPLACE TABLE {name} AS"
             self._symbols[view] = set()  # interrupted, it is begun anew
             self._con.execute(f"{how} FROM {source} WHERE symbol IN ({wanted})")

@@ -70,7 +70,7 @@ _Connection = psycopg.Connection[tuple[object, ...]]
 def sql_text(name: str) -> str:
     """Return a function's SQL with the column lists filled in from the schema and the formulas."""
     text = files(__package__).joinpath("functions", f"{name}.sql").read_text(encoding="utf-8")
-    return filled(text, placeholders())
+    return filled(text, placeholders)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
 from factorlab_lake.formulas.factors import FACTORS, factor_inputs
 from factorlab_lake.formulas.fragments import fragments, statement_periods, ttm_columns
@@ -25,6 +26,7 @@ _MOMENT = "'YYYY-MM-DD HH24:MI:SS.US'"
 _DATED = ("shares_outstanding", *STATEMENT_TABLES.values())
 
 
+@cache
 def placeholders() -> dict[str, str]:
     """Return every ``{{token}}`` of the SQL files with what stands for it."""
     return {
