@@ -160,8 +160,8 @@ def test_an_interrupted_question_can_be_asked_again(view: str, at: str) -> None:
             con.execute(f"CREATE OR REPLACE VIEW {view} AS SELECT 'A' AS symbol")
             with pytest.raises(RuntimeError) if cut_off else nullcontext():
                 kept.turn(view)
-        if view in BY_SYMBOL:
-            kept.cover(view, ["A"])
+                if view in BY_SYMBOL:
+                    kept.cover(view, ["A"])
         assert con.execute(f"FROM {view}").fetchall() == [("A",)]
 
 

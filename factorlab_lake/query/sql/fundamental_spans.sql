@@ -1,4 +1,5 @@
--- fundamental_spans(symbols, dates, vintage := 'known', year_before := []): what stands for a company's last year
+-- fundamental_spans(symbols, dates, vintage := 'known', year_before := [], types := NULL): what stands for a company's
+-- last year
 -- Grain: one row per symbol, statement type, years_back (0: the newest year; 1: the one before it, for the statement
 -- types listed in year_before),
 -- stretch of time [known_from, known_until) that holds any of the dates, and part: a statement to add up, with its sign.
@@ -11,10 +12,11 @@
 -- A year before: the period that ended 350-380 days before the newest, as known in the same stretch of time.
 -- Point in time: the newest period end first, then its newest version, so that a late amendment of an old quarter does
 -- not displace the current one. inputs_available_date is the latest of the parts' available_date.
-CREATE OR REPLACE MACRO fundamental_spans(symbols, dates, vintage := 'known', year_before := []::VARCHAR[]) AS TABLE
+CREATE OR REPLACE MACRO fundamental_spans(symbols, dates, vintage := 'known', year_before := []::VARCHAR[], types := NULL) AS TABLE
 WITH spans AS MATERIALIZED (
     SELECT row_number() OVER () AS span, *
-    FROM statement_spans(symbols, vintage := vintage, dates := dates)
+    FROM statement_spans(symbols, vintage := vintage, dates := dates, types := types,
+                         days_back := CASE WHEN len(year_before) > 0 THEN 1100 ELSE 730 END)
 ),
 -- What is known changes only on the days when something becomes known: answer once per such day.
 events AS MATERIALIZED (

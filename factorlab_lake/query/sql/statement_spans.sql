@@ -1,4 +1,5 @@
--- statement_spans(symbols, vintage := 'known', dates := NULL): the content of each period, and quarters derived from longer periods
+-- statement_spans(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := 1100): the content of each period,
+-- and quarters derived from longer periods
 -- Grain: one row per statement type, symbol, period end, length in months, and stretch of time
 -- [known_from, known_until) in which its content stood. `parts` are the statements that make it up, each with a
 -- sign: the period's figures are the sum of sign x figure. `derivation` says so in words.
@@ -7,13 +8,13 @@
 -- shorter, or to the quarters before it:
 --   Q4 = FY - 9M, or FY - Q1 - Q2 - Q3;   Q3 = 9M - H1, or 9M - Q1 - Q2;   Q2 = H1 - Q1.
 -- A quarter with a missing part is not derived. Period ends of neighbours are 75-120 days apart.
--- dates: as in period_spans.
+-- dates, types, days_back: as in period_spans.
 -- Point in time: a derived quarter is known while all its parts are, until the quarter itself is reported.
-CREATE OR REPLACE MACRO statement_spans(symbols, vintage := 'known', dates := NULL) AS TABLE
+CREATE OR REPLACE MACRO statement_spans(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := 1100) AS TABLE
 WITH spans AS MATERIALIZED (
     SELECT *, {'fiscal_date': fiscal_date, 'fiscal_period': fiscal_period, 'version': version, 'sign': 1} AS plus,
            {'fiscal_date': fiscal_date, 'fiscal_period': fiscal_period, 'version': version, 'sign': -1} AS minus
-    FROM period_spans(symbols, vintage := vintage, dates := dates)
+    FROM period_spans(symbols, vintage := vintage, dates := dates, types := types, days_back := days_back)
 ),
 flows AS (FROM spans WHERE statement_type <> 'balance_sheet'),
 reported AS (FROM flows WHERE months = 3),

@@ -14,7 +14,7 @@ WITH grid AS MATERIALIZED (
     FROM (SELECT DISTINCT unnest(symbols) AS symbol), (SELECT DISTINCT unnest(dates)::DATE AS date)
 ),
 spans AS MATERIALIZED (
-    FROM fundamental_spans(symbols, dates, vintage := vintage) WHERE statement_type <> 'balance_sheet'
+    FROM fundamental_spans(symbols, dates, vintage := vintage, types := ['income', 'cash_flow'])
 ),
 asked AS MATERIALIZED (
     SELECT g.symbol, g.date, s.* EXCLUDE (symbol, in_year), g.date - s.fiscal_date AS age_days,

@@ -1,4 +1,5 @@
--- fundamental_spans(symbols, dates, vintage := 'known', year_before := '{}'): what stands for a company's last year
+-- fundamental_spans(symbols, dates, vintage := 'known', year_before := '{}', types := NULL): what stands for a company's
+-- last year
 -- Grain: one row per symbol, statement type, years_back (0: the newest year; 1: the one before it, for the statement
 -- types listed in year_before),
 -- stretch of time [known_from, known_until) that holds any of the dates, and part: a statement to add up, with its sign.
@@ -12,7 +13,8 @@
 -- Point in time: the newest period end first, then its newest version, so that a late amendment of an old quarter does
 -- not displace the current one. inputs_available_date is the latest of the parts' available_date.
 CREATE OR REPLACE FUNCTION fundamental_spans(
-    symbols text[], dates date[], vintage text DEFAULT 'known', year_before text[] DEFAULT '{}'
+    symbols text[], dates date[], vintage text DEFAULT 'known', year_before text[] DEFAULT '{}',
+    types text[] DEFAULT NULL
 ) RETURNS TABLE (
     id bigint, event bigint, statement_type text, symbol text, years_back integer, known_from date, known_until date,
     fiscal_date date, basis text, derivation text, reported_currency text, inputs_available_date date, reason text,
@@ -24,7 +26,7 @@ BEGIN ATOMIC
 WITH spans AS MATERIALIZED (
     -- The year of the period's end keeps the joins fast: by symbol alone each stretch would be held against every period.
     SELECT row_number() OVER () AS span, s.*, date_part('year', s.fiscal_date)::integer AS end_year
-    FROM statement_spans(symbols, vintage, dates) s
+    FROM statement_spans(symbols, vintage, dates, types, CASE WHEN year_before = '{}' THEN 730 ELSE 1100 END) s
 ),
 -- What is known changes only on the days when something becomes known: answer once per such day.
 events AS MATERIALIZED (

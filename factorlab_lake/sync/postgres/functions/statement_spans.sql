@@ -1,4 +1,5 @@
--- statement_spans(symbols, vintage := 'known', dates := NULL): the content of each period, and quarters derived from longer periods
+-- statement_spans(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := 1100): the content of each period,
+-- and quarters derived from longer periods
 -- Grain: one row per statement type, symbol, period end, length in months, and stretch of time
 -- [known_from, known_until) in which its content stood. `parts` are the statements that make it up, each with a
 -- sign: the period's figures are the sum of sign x figure. `derivation` says so in words.
@@ -7,10 +8,11 @@
 -- shorter, or to the quarters before it:
 --   Q4 = FY - 9M, or FY - Q1 - Q2 - Q3;   Q3 = 9M - H1, or 9M - Q1 - Q2;   Q2 = H1 - Q1.
 -- A quarter with a missing part is not derived. Period ends of neighbours are 75-120 days apart.
--- dates: as in period_spans.
+-- dates, types, days_back: as in period_spans.
 -- Point in time: a derived quarter is known while all its parts are, until the quarter itself is reported.
 CREATE OR REPLACE FUNCTION statement_spans(
-    symbols text[], vintage text DEFAULT 'known', dates date[] DEFAULT NULL
+    symbols text[], vintage text DEFAULT 'known', dates date[] DEFAULT NULL,
+    types text[] DEFAULT NULL, days_back integer DEFAULT 1100
 )
 RETURNS TABLE (
     statement_type text, symbol text, fiscal_date date, months integer, known_from date, known_until date,
@@ -21,7 +23,7 @@ BEGIN ATOMIC
 WITH spans AS MATERIALIZED (
     SELECT p.*, (p.fiscal_date, p.fiscal_period, p.version, 1)::statement_part AS plus,
            (p.fiscal_date, p.fiscal_period, p.version, -1)::statement_part AS minus
-    FROM period_spans(symbols, vintage, dates) p
+    FROM period_spans(symbols, vintage, dates, types, days_back) p
 ),
 flows AS (SELECT * FROM spans WHERE statement_type <> 'balance_sheet'),
 reported AS (SELECT * FROM flows WHERE months = 3),

@@ -22,7 +22,7 @@ WITH grid AS MATERIALIZED (
     CROSS JOIN (SELECT DISTINCT date FROM unnest(dates) AS date) d
 ),
 spans AS MATERIALIZED (
-    SELECT * FROM fundamental_spans(symbols, dates, vintage) f WHERE f.statement_type <> 'balance_sheet'
+    SELECT * FROM fundamental_spans(symbols, dates, vintage, types => ARRAY['income', 'cash_flow'])
 ),
 asked AS MATERIALIZED (
     SELECT g.date, s.*, g.date - s.fiscal_date AS age_days,
