@@ -27,6 +27,7 @@ FUNCTIONS = (
     "standing_share_counts",
     "share_spans",
     "shares_as_of",
+    "cap_inputs",
     "market_caps",
     "statement_periods",
     "period_spans",

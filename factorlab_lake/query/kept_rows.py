@@ -4,6 +4,9 @@ Planning a query over files, and opening them, takes longer than reading the row
 memory. What is kept has the name of what it is read from, in a schema of its own: while that schema is the
 first on the search path, functions read the rows kept. The files that a symbol's rows were read from are
 remembered, so that a question about other years adds theirs, and each row is there once.
+
+Of bars their stretches are kept too, in the table ``price_spans``, from which a ``cap_inputs`` of this schema
+answers with half the operators that finding the last bars in files takes.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from factorlab_lake.formulas.quoting import identifier, literal
 from factorlab_lake.lake.files import DataFile
+from factorlab_lake.query.functions import sql_text
 from factorlab_lake.schema import STATEMENT_TABLES
 
 if TYPE_CHECKING:
@@ -31,16 +35,26 @@ class Source:
     """A table or view of which rows are kept, the tables it reads, and its columns that questions read.
 
     Once there are more than ``most_rows``, they are given up, and the next question keeps those of its own.
+    ``spans`` names a table of what follows from all rows of a symbol, which ``function`` reads.
     """
 
     name: str
     tables: tuple[str, ...]
     columns: str
     most_rows: int
+    spans: str = ""
+    function: str = ""
 
 
 SOURCES = (
-    Source("price_data", ("price_data",), "symbol, date, close_price, split_basis_date", 500_000),
+    Source(
+        "price_data",
+        ("price_data",),
+        "symbol, date, close_price, split_basis_date",
+        500_000,
+        spans="price_spans",
+        function="cap_inputs",
+    ),
     Source("financial_statements", tuple(STATEMENT_TABLES.values()), "*", 20_000),
 )
 
@@ -52,6 +66,7 @@ class KeptRows:
         self.source = source
         self._con = con
         self._table = f"{KEPT_ROWS}.{identifier(source.name)}"
+        self._spans = f"{KEPT_ROWS}.{source.spans}"
         self._read: dict[str, Files] = {}  # by symbol: the files its rows were read from
         self._rows = 0
 
@@ -71,11 +86,25 @@ class KeptRows:
         read, self._read = self._read, {}  # interrupted, it is begun anew
         rows = f"SELECT {self.source.columns} FROM main.{identifier(self.source.name)}"
         if not read:
-            self._con.execute(f"CREATE SCHEMA IF NOT EXISTS {KEPT_ROWS}")
-            self._con.execute(f"CREATE OR REPLACE TABLE {self._table} AS {rows} LIMIT 0")
-            self._rows = 0
+            self._begin(rows)
         # Written out, they pass below the windows of views, to the parts of files that can hold them.
-        wanted = ", ".join(map(literal, symbols))
-        added = self._con.execute(f"INSERT INTO {self._table} {rows} WHERE symbol IN ({wanted})").fetchone()
+        of_these = f"WHERE symbol IN ({', '.join(map(literal, symbols))})"
+        added = self._con.execute(f"INSERT INTO {self._table} {rows} {of_these}").fetchone()
         self._rows += int(added[0]) if added else 0
+        if self.source.spans:
+            self._con.execute(f"DELETE FROM {self._spans} {of_these}")
+            self._con.execute(f"INSERT INTO {self._spans} FROM {self._spans}_source {of_these}")
         self._read = read | {symbol: read.get(symbol, frozenset()) | files for symbol in symbols}
+
+    def _begin(self, rows: str) -> None:
+        self._con.execute(f"CREATE SCHEMA IF NOT EXISTS {KEPT_ROWS}")
+        self._con.execute(f"CREATE OR REPLACE TABLE {self._table} AS {rows} LIMIT 0")
+        self._rows = 0
+        if self.source.spans:
+            self._con.execute(_sql(f"{self.source.spans}_source"))
+            self._con.execute(f"CREATE OR REPLACE TABLE {self._spans} AS FROM {self._spans}_source LIMIT 0")
+            self._con.execute(_sql(self.source.function))
+
+
+def _sql(name: str) -> str:
+    return sql_text(f"{KEPT_ROWS}/{name}")

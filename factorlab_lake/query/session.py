@@ -90,13 +90,8 @@ class Session:
             named = names_in(sql)
             in_memory = self._in_memory(con, named, chosen, needs)
             for name in named:
-                if name in in_memory:
-                    continue
-                if name in chosen:
-                    self._show(con, name, chosen[name])
-                else:
-                    self._install(con, name)
-                self._keep(con, name, chosen, needs)
+                if name not in in_memory:
+                    self._prepare(con, name, chosen, needs)
             lasting = needs.lasting and needs.symbols is not None and COMPANY_YEARS in named
             if lasting:
                 self._local.kept.add_companies(needs.symbols)
@@ -119,13 +114,22 @@ class Session:
             return set()
         tables = rows.source.tables
         files = frozenset((name, file) for name in tables for file in chosen[name])
-        for unread, symbols in rows.missing(needs.symbols, files).items():
+        missing = rows.missing(needs.symbols, files)
+        for name in named if missing else ():  # what rows are read from, and what follows from them builds on
+            self._prepare(con, name, chosen, needs)
+        for unread, symbols in missing.items():
             for name in tables:
                 self._show(con, name, [file for file in chosen[name] if (name, file) in unread])
-            if rows.source.name not in tables:
-                self._install(con, rows.source.name)
             rows.add(symbols, unread)
         return {rows.source.name, *tables} if files else set()
+
+    def _prepare(self, con: duckdb.DuckDBPyConnection, name: str, chosen: Chosen, needs: Needs) -> None:
+        """Make a table or function ready, with what is kept for it."""
+        if name in chosen:
+            self._show(con, name, chosen[name])
+        else:
+            self._install(con, name)
+        self._keep(con, name, chosen, needs)
 
     def _explained(self, fault: duckdb.Error, sql: str) -> LakeError:
         of_files = isinstance(fault, duckdb.IOException) or ".parquet" in str(fault)

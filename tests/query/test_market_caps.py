@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from factorlab_lake.query import session
+from factorlab_lake.query.kept import FEW
 from factorlab_lake.store import Lake
 from tests.query.made import Made, filing, one
 from tests.support import Entry, bar, land
@@ -31,10 +34,12 @@ COLUMNS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Every case of this file, each a symbol of its own."""
-    return CASES.build(tmp_path_factory.mktemp("caps"))
+@pytest.fixture(scope="module", params=[FEW, 0], ids=["rows in memory", "files"])
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """Every case of this file, each a symbol of its own; asked as few symbols are, and as many are."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(session, "FEW", request.param)
+        yield CASES.build(tmp_path_factory.mktemp("caps"))
 
 
 # --- the grid ---------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from factorlab_lake.query.functions import FUNCTIONS, sql_text
+from factorlab_lake.query.kept_rows import SOURCES
 from factorlab_lake.schema import TABLES
 from factorlab_lake.store import Lake
 from tests.support import ROOT
@@ -43,6 +44,8 @@ def test_every_file_is_installed_and_every_function_has_a_file() -> None:
     assert {file.stem for file in _FILES} == set(FUNCTIONS)
     assert len(set(FUNCTIONS)) == len(FUNCTIONS)
     assert set(FUNCTIONS).isdisjoint(TABLES)
+    of_kept_rows = {name for source in SOURCES for name in (f"{source.spans}_source", source.function)}
+    assert {file.stem for file in _FILES[0].parent.glob("*/*.sql")} == of_kept_rows - {"", "_source"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

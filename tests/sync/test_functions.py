@@ -20,7 +20,7 @@ Con = psycopg.Connection[tuple[object, ...]]
 
 _FILES = sorted((ROOT / "factorlab_lake" / "sync" / "postgres" / "functions").glob("*.sql"))
 # What only one engine needs: rows that a session keeps, arrays of rows, and what Postgres has not.
-_ONLY_LAKE = {"standing_share_counts", "market_days", "financial_statements"}
+_ONLY_LAKE = {"cap_inputs", "standing_share_counts", "market_days", "financial_statements"}
 _ONLY_SERVER = {"statement_part", "grid_cell", "product", "number_text"}
 _OLDER = """
 CREATE FUNCTION quarters(symbols text[], as_of date, vintage text) RETURNS TABLE (old integer)

@@ -7,67 +7,14 @@
 -- Point in time: no bar after the date, no count before its available_date.
 -- vintage: which version of the share counts. 'first' never replaces the first; 'latest' uses hindsight (shares_as_of).
 CREATE OR REPLACE MACRO market_caps(symbols, dates, price_age_limit := 10, shares_age_limit := 200, vintage := 'known') AS TABLE
--- Numbered, because joins on numbers are faster than joins on text.
-WITH wanted AS MATERIALIZED (
-    SELECT symbol, row_number() OVER ()::INTEGER AS id, symbol IN (SELECT symbol FROM multi_class_symbols) AS multi_class
-    FROM (SELECT DISTINCT unnest(symbols) AS symbol)
-),
--- Most symbols trade on the last day on which any did: look there first, ...
-days AS MATERIALIZED (
-    SELECT d.date, max(p.date) AS market_day
-    FROM (SELECT DISTINCT unnest(dates)::DATE AS date) d LEFT JOIN market_days p
-      ON p.date <= d.date AND p.date >= d.date - price_age_limit::INTEGER
-    GROUP BY d.date
-),
-hits AS MATERIALIZED (
-    SELECT w.id, d.date, p.symbol, w.multi_class, p.date AS price_date, p.close_price AS close,
-           coalesce(p.split_basis_date, DATE '9999-12-30') AS price_basis
-    FROM price_data p JOIN days d ON p.date = d.market_day JOIN wanted w ON w.symbol = p.symbol
-),
--- ... and on each earlier day within the limit only for those that did not.
-missing AS MATERIALIZED (
-    SELECT g.*
-    FROM (FROM wanted, days
-          WHERE (SELECT count(*) FROM hits) < (SELECT count(*) FROM wanted) * (SELECT count(*) FROM days)) g
-    ANTI JOIN hits h ON h.id = g.id AND h.date = g.date
-),
-earlier AS (
-    SELECT m.id, m.date, max(p.date) AS price_date, arg_max(p.close_price, p.date) AS close,
-           arg_max(coalesce(p.split_basis_date, DATE '9999-12-30'), p.date) AS price_basis
-    FROM price_data p
-    JOIN (SELECT id, symbol, date, market_day - back::INTEGER AS day
-          FROM missing, range(1, price_age_limit + 1) AS r(back)) m ON p.symbol = m.symbol AND p.date = m.day
-    WHERE m.date - p.date <= price_age_limit
-    GROUP BY m.id, m.date
-),
-cells AS (
-    FROM hits
-    UNION ALL
-    SELECT m.id, m.date, m.symbol, m.multi_class, e.price_date, e.close, e.price_basis
-    FROM missing m LEFT JOIN earlier e ON e.id = m.id AND e.date = m.date
-),
-counts AS (SELECT w.id, s.* FROM share_spans(symbols, dates, vintage := vintage) s JOIN wanted w ON w.symbol = s.symbol),
--- Each two stretches of one symbol: the one a bar was traded in, and the one that its price counts the splits of.
-levels AS (
-    SELECT w.id, t.from_date AS traded_from, t.to_date AS traded_to, b.from_date AS basis_from, b.to_date AS basis_to,
-           t.level / b.level AS splits_since, b.level
-    FROM wanted w JOIN split_levels t ON t.symbol = w.symbol JOIN split_levels b ON b.symbol = w.symbol
-),
-facts AS (
-    SELECT c.* EXCLUDE (id), s.shares, s.source, s.fiscal_date, s.available_date,
-           c.date - s.fiscal_date AS shares_age_days, coalesce(l.splits_since, 1) AS splits_since,
-           s.level / coalesce(l.level, 1) AS factor,
-           CASE WHEN c.close IS NULL THEN 'no_price_within_limit' END AS price_reason,
-           CASE WHEN s.id IS NULL THEN 'no_share_count_known'
-                WHEN s.shares IS NULL THEN 'shares_reported_as_zero_or_missing'
-                WHEN c.date - s.fiscal_date > shares_age_limit + s.period_days - 91 THEN 'share_count_stale'
+WITH facts AS (
+    SELECT *, date - fiscal_date AS shares_age_days,
+           CASE WHEN close IS NULL THEN 'no_price_within_limit' END AS price_reason,
+           CASE WHEN NOT has_count THEN 'no_share_count_known'
+                WHEN shares IS NULL THEN 'shares_reported_as_zero_or_missing'
+                WHEN date - fiscal_date > shares_age_limit + period_days - 91 THEN 'share_count_stale'
            END AS shares_reason
-    FROM cells c
-    LEFT JOIN counts s
-      ON s.id = c.id AND s.in_year = year(c.date) AND c.date >= s.known_from AND c.date < s.known_until
-    LEFT JOIN levels l
-      ON l.id = c.id AND c.price_date >= l.traded_from AND c.price_date < l.traded_to
-     AND c.price_basis >= l.basis_from AND c.price_basis < l.basis_to
+    FROM cap_inputs(symbols, dates, price_age_limit := price_age_limit, vintage := vintage)
 )
 SELECT symbol, date, price_date, unrounded_close(close, splits_since) AS close_price, shares AS shares_outstanding,
        CASE WHEN price_reason IS NULL AND shares_reason IS NULL
