@@ -5,8 +5,7 @@ memory. What is kept has the name of what it is read from, in a schema of its ow
 first on the search path, functions read the rows kept. The files that a symbol's rows were read from are
 remembered, so that a question about other years adds theirs, and each row is there once.
 
-Of bars their stretches are kept too, in the table ``price_spans``, from which a ``cap_inputs`` of this schema
-answers with half the operators that finding the last bars in files takes.
+What few cells are made of is looked up by functions with shorter plans, in another schema that comes before.
 """
 
 from __future__ import annotations
@@ -23,39 +22,34 @@ from factorlab_lake.schema import STATEMENT_TABLES
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["KEPT_ROWS", "SOURCES", "Files", "KeptRows", "Source"]
+__all__ = ["FEW_CELLS", "KEPT_ROWS", "SOURCES", "Files", "KeptRows", "Source"]
 
-KEPT_ROWS = "kept_rows"  # the schema
+KEPT_ROWS = "kept_rows"  # the schema of the rows
+FEW_CELLS = "few_cells"  # the schema of functions over them
 
 Files: TypeAlias = frozenset[tuple[str, DataFile]]  # each with its table
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A table or view of which rows are kept, the tables it reads, and its columns that questions read.
+    """A table or view of which rows are kept, the tables it reads, and the view that the rows are read from.
 
     Once there are more than ``most_rows``, they are given up, and the next question keeps those of its own.
-    ``spans`` names a table of what follows from all rows of a symbol, which ``function`` reads.
+    ``file`` is the SQL file of the view, the empty table and functions over it, where there are any.
     """
 
     name: str
     tables: tuple[str, ...]
-    columns: str
+    view: str
     most_rows: int
-    spans: str = ""
-    function: str = ""
+    file: str = ""
 
 
 SOURCES = (
     Source(
-        "price_data",
-        ("price_data",),
-        "symbol, date, close_price, split_basis_date",
-        500_000,
-        spans="price_spans",
-        function="cap_inputs",
+        "price_data", ("price_data",), "kept_rows.price_data_source", 500_000, file="kept_rows/price_data"
     ),
-    Source("financial_statements", tuple(STATEMENT_TABLES.values()), "*", 20_000),
+    Source("financial_statements", tuple(STATEMENT_TABLES.values()), "main.financial_statements", 20_000),
 )
 
 
@@ -66,7 +60,6 @@ class KeptRows:
         self.source = source
         self._con = con
         self._table = f"{KEPT_ROWS}.{identifier(source.name)}"
-        self._spans = f"{KEPT_ROWS}.{source.spans}"
         self._read: dict[str, Files] = {}  # by symbol: the files its rows were read from
         self._rows = 0
 
@@ -84,27 +77,18 @@ class KeptRows:
     def add(self, symbols: list[str], files: Files) -> None:
         """Keep the rows of these symbols in these files, which are all that the source shows now."""
         read, self._read = self._read, {}  # interrupted, it is begun anew
-        rows = f"SELECT {self.source.columns} FROM main.{identifier(self.source.name)}"
         if not read:
-            self._begin(rows)
+            self._begin()
         # Written out, they pass below the windows of views, to the parts of files that can hold them.
-        of_these = f"WHERE symbol IN ({', '.join(map(literal, symbols))})"
-        added = self._con.execute(f"INSERT INTO {self._table} {rows} {of_these}").fetchone()
+        wanted = ", ".join(map(literal, symbols))
+        rows = f"FROM {self.source.view} WHERE symbol IN ({wanted})"
+        added = self._con.execute(f"INSERT INTO {self._table} {rows}").fetchone()
         self._rows += int(added[0]) if added else 0
-        if self.source.spans:
-            self._con.execute(f"DELETE FROM {self._spans} {of_these}")
-            self._con.execute(f"INSERT INTO {self._spans} FROM {self._spans}_source {of_these}")
         self._read = read | {symbol: read.get(symbol, frozenset()) | files for symbol in symbols}
 
-    def _begin(self, rows: str) -> None:
-        self._con.execute(f"CREATE SCHEMA IF NOT EXISTS {KEPT_ROWS}")
-        self._con.execute(f"CREATE OR REPLACE TABLE {self._table} AS {rows} LIMIT 0")
+    def _begin(self) -> None:
+        for schema in (KEPT_ROWS, FEW_CELLS):
+            self._con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        empty = f"CREATE OR REPLACE TABLE {self._table} AS FROM {self.source.view} LIMIT 0"
+        self._con.execute(sql_text(self.source.file) if self.source.file else empty)
         self._rows = 0
-        if self.source.spans:
-            self._con.execute(_sql(f"{self.source.spans}_source"))
-            self._con.execute(f"CREATE OR REPLACE TABLE {self._spans} AS FROM {self._spans}_source LIMIT 0")
-            self._con.execute(_sql(self.source.function))
-
-
-def _sql(name: str) -> str:
-    return sql_text(f"{KEPT_ROWS}/{name}")

@@ -27,6 +27,7 @@ class Needs:
     ``tables``: the rows needed at most, None for none at all; of tables that are not named, all.
     ``symbols``: the only symbols the question is about; None for any.
     ``rows_of``: the table or view of which the rows of few symbols may be kept in memory.
+    ``few_cells``: it is about so few symbols and dates that a function with a short plan is the faster one.
     ``lasting``: rows of functions may be kept for them, as further dates are likely to be asked.
     ``short``: the answer has few rows, so that planning the query takes longer than handing them over.
     """
@@ -34,6 +35,7 @@ class Needs:
     tables: Mapping[str, Rows | None] = field(default_factory=dict)
     symbols: list[str] | None = None
     rows_of: str | None = None
+    few_cells: bool = False
     lasting: bool = False
     short: bool = False
 

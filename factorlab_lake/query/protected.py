@@ -12,7 +12,7 @@ import re
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.query.functions import FUNCTIONS, without_texts
 from factorlab_lake.query.kept import COMPANIES
-from factorlab_lake.query.kept_rows import KEPT_ROWS
+from factorlab_lake.query.kept_rows import FEW_CELLS, KEPT_ROWS
 from factorlab_lake.schema import TABLES
 
 __all__ = ["refuse_change"]
@@ -30,7 +30,7 @@ _CHANGES = (
 )
 _CHANGE = [re.compile(rf"\b{change}", re.IGNORECASE) for change in _CHANGES]
 _OURS = frozenset({*TABLES, *FUNCTIONS})
-_SCHEMAS = frozenset({"main", COMPANIES, KEPT_ROWS})  # whose end would be that of all in them
+_SCHEMAS = frozenset({"main", COMPANIES, KEPT_ROWS, FEW_CELLS})  # whose end would be that of all in them
 
 
 def refuse_change(sql: str) -> None:

@@ -23,6 +23,7 @@ __all__ = ["VINTAGES", "Questions"]
 VINTAGES = ("known", "first", "latest")
 _PRICE_AGE_DAYS = 10  # the default limit of market_caps, for choosing files
 _SHORT = 10_000  # rows: up to here planning takes longer than handing the answer over twice
+_FEW_CELLS = 2_000  # up to here a plan with fewer steps is the faster one, though each takes longer
 _MANY = 12  # dates from which on it pays to keep what does not depend on them
 _ALWAYS, _NEVER = date(1, 1, 1), date(9999, 12, 31)
 _LATEST = date(9998, 12, 31)  # what stands for ever is known until the year after
@@ -298,8 +299,15 @@ class Questions:
         given = {"symbols": wanted, "dates": dates}
         lasting = vintage == "known" and len(dates) >= _MANY
         bars = Rows(wanted, first.isoformat(), max(dates, default=_NEVER).isoformat())
-        short = len(wanted) * len(dates) <= _SHORT
-        needs = Needs({"price_data": bars}, wanted, rows_of="price_data", lasting=lasting, short=short)
+        cells = len(wanted) * len(dates)
+        needs = Needs(
+            {"price_data": bars},
+            wanted,
+            rows_of="price_data",
+            few_cells=cells <= _FEW_CELLS,
+            lasting=lasting,
+            short=cells <= _SHORT,
+        )
         return self._answer(
             (function, tuple(wanted), tuple(dates), vintage),
             lambda: in_order(self.session.frame(query, given, needs=needs), wanted),

@@ -23,7 +23,7 @@ from factorlab_lake.query.availability import CLOSE, AvailabilityRule
 from factorlab_lake.query.frames import to_polars
 from factorlab_lake.query.functions import FUNCTIONS, names_in, sql_text
 from factorlab_lake.query.kept import BY_SYMBOL, COMPANIES, COMPANY_YEARS, DAYS, FEW, WHOLE, Kept
-from factorlab_lake.query.kept_rows import KEPT_ROWS, SOURCES, KeptRows
+from factorlab_lake.query.kept_rows import FEW_CELLS, KEPT_ROWS, SOURCES, KeptRows
 from factorlab_lake.query.needs import Needs, Rows
 from factorlab_lake.query.protected import refuse_change
 from factorlab_lake.query.views import table_view
@@ -95,7 +95,8 @@ class Session:
             lasting = needs.lasting and needs.symbols is not None and COMPANY_YEARS in named
             if lasting:
                 self._local.kept.add_companies(needs.symbols)
-            schemas = [name for name, is_read in ((KEPT_ROWS, in_memory), (COMPANIES, lasting)) if is_read]
+            first = {FEW_CELLS: in_memory and needs.few_cells, KEPT_ROWS: in_memory, COMPANIES: lasting}
+            schemas = [name for name, is_read in first.items() if is_read]
             with _searching(con, schemas):
                 yield con
         except duckdb.Error as fault:

@@ -25,7 +25,7 @@ DAYS = st.dates(date(2009, 1, 1), date(2021, 6, 1))
 CAPS = st.tuples(st.sampled_from(["market_caps", "factors"]), SYMBOLS, st.lists(DAYS, max_size=3))
 RANGES = st.tuples(st.just("statements"), SYMBOLS, st.tuples(YEARS, YEARS).map(sorted))
 AS_OF = st.tuples(st.just("as_of"), SYMBOLS, st.tuples(YEARS, YEARS).map(sorted))
-BARS = Source("bars", ("bars",), "*", 3)
+BARS = Source("bars", ("bars",), "main.bars", 3)
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ CHANGES = [
     "DROP SCHEMA kept CASCADE",
     "DROP SCHEMA kept_rows CASCADE",
     "DELETE FROM kept_rows.price_data",
+    "DROP SCHEMA few_cells CASCADE",
+    "CREATE OR REPLACE VIEW kept_rows.price_data_source AS SELECT 1",
     "DELETE FROM 'split_levels'",
     "INSERT INTO 'split_levels' FROM split_levels",
     "CREATE OR REPLACE TABLE 'split_levels' AS SELECT 1 AS symbol",

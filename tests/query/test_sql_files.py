@@ -44,8 +44,8 @@ def test_every_file_is_installed_and_every_function_has_a_file() -> None:
     assert {file.stem for file in _FILES} == set(FUNCTIONS)
     assert len(set(FUNCTIONS)) == len(FUNCTIONS)
     assert set(FUNCTIONS).isdisjoint(TABLES)
-    of_kept_rows = {name for source in SOURCES for name in (f"{source.spans}_source", source.function)}
-    assert {file.stem for file in _FILES[0].parent.glob("*/*.sql")} == of_kept_rows - {"", "_source"}
+    others = {str(file.relative_to(_FILES[0].parent)) for file in _FILES[0].parent.glob("*/*.sql")}
+    assert others == {f"{source.file}.sql" for source in SOURCES if source.file}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -1,0 +1,34 @@
+-- kept_rows.price_data_source: closes as they are kept in memory, with the splits to count
+-- Grain: one row per symbol and trading day. splits_since is by how many shares the splits between the day and the bar's
+-- split basis multiply a share, level that of split_levels on this basis; a symbol without a split has 1.
+CREATE OR REPLACE VIEW kept_rows.price_data_source AS
+SELECT p.symbol, p.date, p.close_price, p.split_basis_date, coalesce(t.level / b.level, 1) AS splits_since,
+       coalesce(b.level, 1) AS level
+FROM main.price_data p
+LEFT JOIN main.split_levels t ON t.symbol = p.symbol AND p.date >= t.from_date AND p.date < t.to_date
+LEFT JOIN main.split_levels b
+  ON b.symbol = p.symbol AND coalesce(p.split_basis_date, DATE '9999-12-30') >= b.from_date
+ AND coalesce(p.split_basis_date, DATE '9999-12-30') < b.to_date;
+
+-- kept_rows.price_data: those of the symbols asked so far
+CREATE OR REPLACE TABLE kept_rows.price_data AS FROM kept_rows.price_data_source LIMIT 0;
+
+-- few_cells.cap_inputs(symbols, dates, price_age_limit := 10, vintage := 'known'): cap_inputs for few symbols and dates
+-- Grain, point in time and vintage: as cap_inputs. Over bars that are kept, it looks on each day within the limit at
+-- once: of the time of a small question most is planning, and this plan has half the operators.
+CREATE OR REPLACE MACRO few_cells.cap_inputs(symbols, dates, price_age_limit := 10, vintage := 'known') AS TABLE
+WITH cells AS (
+    SELECT c.symbol, c.date, max(p.date) AS price_date, arg_max(p.close_price, p.date) AS close,
+           coalesce(arg_max(p.splits_since, p.date), 1) AS splits_since, coalesce(arg_max(p.level, p.date), 1) AS level
+    FROM (SELECT symbol, date, date - back::INTEGER AS day
+          FROM (SELECT DISTINCT unnest(symbols) AS symbol), (SELECT DISTINCT unnest(dates)::DATE AS date),
+               range(price_age_limit + 1) AS r(back)) c
+    LEFT JOIN kept_rows.price_data p ON p.symbol = c.symbol AND p.date = c.day
+    GROUP BY c.symbol, c.date
+)
+SELECT c.symbol, c.date, c.symbol IN (SELECT symbol FROM multi_class_symbols) AS multi_class, c.price_date, c.close,
+       c.splits_since, s.symbol IS NOT NULL AS has_count, s.shares, s.source, s.fiscal_date, s.available_date,
+       s.period_days, s.level / c.level AS factor
+FROM cells c
+LEFT JOIN (FROM standing_share_counts WHERE of_vintage = checked_vintage(vintage) OR NOT restated) s
+  ON s.symbol = c.symbol AND c.date >= s.known_from AND c.date < s.known_until;
