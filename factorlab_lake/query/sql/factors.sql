@@ -8,31 +8,24 @@
 -- Stale: a period end more than age_limit days back (274 more where a fiscal year's statement is the newest).
 -- Point in time and vintage: as market_caps and fundamental_spans. inputs_available_date is the latest of all inputs'.
 CREATE OR REPLACE MACRO factors(symbols, dates, age_limit := 200, vintage := 'known', cells := NULL) AS TABLE
-WITH grid AS MATERIALIZED (
-    SELECT symbol, date
-    FROM (SELECT DISTINCT unnest(symbols) AS symbol), (SELECT DISTINCT unnest(dates)::DATE AS date)
-    WHERE cells IS NULL
-    UNION ALL
-    SELECT DISTINCT cell.symbol, cell.date FROM (SELECT unnest(cells::STRUCT(symbol VARCHAR, date DATE)[]) AS cell)
-),
-years AS (
+WITH years AS (
     -- The calendar year keeps the join to the dates fast: by symbol alone it would hold each against every stretch.
     SELECT *, unnest(range(year(greatest(known_from, list_min(dates)::DATE)),
                            year(least(known_until, list_max(dates)::DATE)) + 1)) AS in_year
     FROM company_years(symbols, dates, vintage := vintage)
 ),
 facts AS (
-    SELECT g.symbol, g.date, m.market_cap, m.reason AS market_cap_reason,
+    SELECT m.symbol, m.date, m.market_cap, m.reason AS market_cap_reason,
            CASE WHEN y.symbol IS NULL THEN 'no_statement_known'
                 WHEN y.income_fault IS NOT NULL THEN y.income_fault
-                WHEN g.date - y.income_date > age_limit + CASE y.income_months WHEN 12 THEN 274 ELSE 0 END
+                WHEN m.date - y.income_date > age_limit + CASE y.income_months WHEN 12 THEN 274 ELSE 0 END
                 THEN 'statement_stale' END AS income_reason,
            CASE WHEN y.cash_flow_fault IS NOT NULL THEN y.cash_flow_fault
-                WHEN g.date - y.income_date > age_limit + CASE y.cash_flow_months WHEN 12 THEN 274 ELSE 0 END
+                WHEN m.date - y.income_date > age_limit + CASE y.cash_flow_months WHEN 12 THEN 274 ELSE 0 END
                 THEN 'statement_stale' END AS cash_flow_reason,
            CASE WHEN y.symbol IS NULL THEN 'no_balance_sheet_known'
                 WHEN y.balance_sheet_fault IS NOT NULL THEN y.balance_sheet_fault
-                WHEN g.date - y.balance_sheet_date > age_limit + CASE y.balance_sheet_months WHEN 12 THEN 274 ELSE 0 END
+                WHEN m.date - y.balance_sheet_date > age_limit + CASE y.balance_sheet_months WHEN 12 THEN 274 ELSE 0 END
                 THEN 'balance_sheet_stale' END AS balance_sheet_reason,
            y.income_year_before_fault AS income_year_before_reason,
            y.balance_sheet_year_before_fault AS balance_sheet_year_before_reason,
@@ -42,11 +35,12 @@ facts AS (
            greatest(m.shares_available_date, y.income_available_date, y.balance_sheet_available_date,
                     CASE WHEN cash_flow_reason IS NULL THEN y.cash_flow_available_date END) AS inputs_available_date,
            {{income_names}}, {{cash_flow_names}}, {{balance_sheet_names}}
-    FROM grid g
-    JOIN market_caps(symbols, dates, vintage := vintage) m ON m.symbol = g.symbol AND m.date = g.date
+    FROM market_caps(symbols, dates, vintage := vintage) m
     LEFT JOIN years y
-      ON y.symbol = g.symbol AND y.in_year = year(g.date) AND g.date >= y.known_from AND g.date < y.known_until
-    LEFT JOIN company_profiles p ON p.symbol = g.symbol
+      ON y.symbol = m.symbol AND y.in_year = year(m.date) AND m.date >= y.known_from AND m.date < y.known_until
+    LEFT JOIN company_profiles p ON p.symbol = m.symbol
+    WHERE cells IS NULL
+       OR {'symbol': m.symbol, 'date': m.date} IN (SELECT unnest(cells::STRUCT(symbol VARCHAR, date DATE)[]))
 ),
 usable AS (
     SELECT * REPLACE (
