@@ -51,6 +51,8 @@ def small(made: Market, options: Options) -> Iterator[Question]:
     yield _factors(few, months[-12:])
     yield _factors(some, months[-60:], at_most(150))
     yield _factors(many, months, at_most(1500), left_out=_ALL)
+    decade = (some, _first_day(made), made.days[-1])
+    yield Question(f"ratios of {len(some):,} symbols, ten years", "ratios", decade)
 
 
 def large(made: Market) -> Iterator[Question]:
@@ -76,10 +78,14 @@ def _landing(made: Market) -> Iterator[Row]:
 def _one_symbol(made: Market, options: Options) -> Iterator[Question]:
     symbol, last = made.symbols[len(made.symbols) // 2], made.days[-1]
     year = (symbol, date(last.year, 1, 1), last)
-    decade = (symbol, date(last.year + 1 - _YEARS, 1, 1), last)
+    decade = (symbol, _first_day(made), last)
     yield Question("one symbol's year of prices", "prices", year)
     yield Question("one symbol's year of statements", "statements", year, options.target(10))
     yield Question("one symbol's ten years of statements", "statements", decade)
+
+
+def _first_day(made: Market) -> date:
+    return date(made.days[-1].year + 1 - _YEARS, 1, 1)
 
 
 def _caps(

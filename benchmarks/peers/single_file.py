@@ -42,6 +42,11 @@ class Answers:
         order = "statement_type, fiscal_date, fiscal_period, version"
         return self._rows("financial_statements", "fiscal_date", order, (symbol, first, last))
 
+    def ratios(self, symbols: list[str], first: date, last: date) -> pl.DataFrame:
+        """Return the factors of each fiscal period."""
+        asked = {"symbols": symbols, "first": first, "last": last}
+        return to_polars(self._con.sql("FROM ratios($symbols::VARCHAR[], $first, $last)", params=asked))
+
     def _grid(self, function: str, symbols: list[str], dates: list[date]) -> pl.DataFrame:
         query = f"FROM {function}($symbols::VARCHAR[], $dates::DATE[]) ORDER BY symbol, date"
         return to_polars(self._con.sql(query, params={"symbols": symbols, "dates": dates}))

@@ -74,6 +74,7 @@ QUESTIONS = {
     "factors 2 x 12": PEERS | OTHERS,
     "factors 5 x 24": PEERS | OTHERS,
     "factors 12 x 24": PEERS,
+    "ratios of 5 symbols, ten years": {"", "lake.duckdb"},
     "ttm of all on one day": PEERS,
     "append a day of 12 bars": APPENDING,
     "append a day of 12 bars, the slowest turn": {""},

@@ -8,7 +8,13 @@
 -- Stale: a period end more than age_limit days back (274 more where a fiscal year's statement is the newest).
 -- Point in time and vintage: as market_caps and fundamental_spans. inputs_available_date is the latest of all inputs'.
 CREATE OR REPLACE MACRO factors(symbols, dates, age_limit := 200, vintage := 'known', cells := NULL) AS TABLE
-WITH years AS (
+WITH caps AS (
+    -- Only the cells asked for, before the wide rows are joined to them.
+    FROM market_caps(symbols, dates, vintage := vintage)
+    WHERE cells IS NULL
+       OR {'symbol': symbol, 'date': date} IN (SELECT unnest(cells::STRUCT(symbol VARCHAR, date DATE)[]))
+),
+years AS (
     -- The calendar year keeps the join to the dates fast: by symbol alone it would hold each against every stretch.
     SELECT *, unnest(range(year(greatest(known_from, list_min(dates)::DATE)),
                            year(least(known_until, list_max(dates)::DATE)) + 1)) AS in_year
@@ -35,12 +41,10 @@ facts AS (
            greatest(m.shares_available_date, y.income_available_date, y.balance_sheet_available_date,
                     CASE WHEN cash_flow_reason IS NULL THEN y.cash_flow_available_date END) AS inputs_available_date,
            {{income_names}}, {{cash_flow_names}}, {{balance_sheet_names}}
-    FROM market_caps(symbols, dates, vintage := vintage) m
+    FROM caps m
     LEFT JOIN years y
       ON y.symbol = m.symbol AND y.in_year = year(m.date) AND m.date >= y.known_from AND m.date < y.known_until
     LEFT JOIN company_profiles p ON p.symbol = m.symbol
-    WHERE cells IS NULL
-       OR {'symbol': m.symbol, 'date': m.date} IN (SELECT unnest(cells::STRUCT(symbol VARCHAR, date DATE)[]))
 ),
 usable AS (
     SELECT * REPLACE (
