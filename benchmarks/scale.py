@@ -1,7 +1,7 @@
 """The same questions to a market and to one with ten times the symbols and three times the years.
 
 At the full size: 2.5 and 75 million bars, 0.12 and 3.6 million statements. Not part of a run of all: the
-large market takes a quarter of an hour to land, and 10 GB on disk.
+large market takes five minutes to land, an hour beside other work, and 10 GB on disk.
 """
 
 from __future__ import annotations
