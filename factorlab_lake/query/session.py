@@ -21,7 +21,7 @@ from factorlab_lake.lake.layout import Layout
 from factorlab_lake.lake.snapshots import Snapshot
 from factorlab_lake.query.availability import CLOSE, AvailabilityRule
 from factorlab_lake.query.frames import to_polars
-from factorlab_lake.query.functions import FUNCTIONS, names_in, sql_text
+from factorlab_lake.query.functions import FUNCTIONS, names_in, sql_text, without_texts
 from factorlab_lake.query.kept import BY_SYMBOL, COMPANIES, COMPANY_YEARS, DAYS, FEW, WHOLE, Kept
 from factorlab_lake.query.kept_rows import FEW_CELLS, KEPT_ROWS, SOURCES, KeptRows
 from factorlab_lake.query.needs import Needs, Rows
@@ -40,7 +40,11 @@ _OF_THE_QUESTION = (
     duckdb.ConversionException,
     duckdb.ParserException,
 )
-_ANSWER = "short_answer"
+_ANSWER = "rows_of_the_answer"
+_VERSION_1 = duckdb.__version__.startswith("1.")
+_ROWS = re.compile(
+    r"\s*(?:select|from|with|values|\()", re.IGNORECASE
+)  # what can stand behind CREATE TABLE AS
 _SETTINGS = {
     "TimeZone": "UTC",
     "parquet_metadata_cache": "true",  # data files never change
@@ -73,7 +77,7 @@ class Session:
             needs = Needs()
         chosen = {name: self._needed(name, rows) for name, rows in needs.tables.items()}
         with self._shown(sql, chosen, needs) as con:
-            answer = _short_answer if needs.short else _answer
+            answer = _answer_by_table if needs.short or _held_as_values(con, sql, params) else _answer
             return answer(con, sql, params or {})
 
     def _needed(self, table: str, rows: Rows | None) -> list[DataFile]:
@@ -224,8 +228,18 @@ def _answer(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, Any]) ->
     return to_polars(con.sql(sql, params=params))
 
 
-def _short_answer(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, Any]) -> pl.DataFrame:
-    """Return an answer of few rows.
+def _held_as_values(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, Any] | None) -> bool:
+    """Say whether DuckDB would hold a query's rows value by value, as version 1 does where it has parameters.
+
+    Handing millions over takes it twenty seconds then.
+    """
+    if not _VERSION_1 or not params or not _ROWS.match(without_texts(sql)):
+        return False
+    return [statement.type for statement in con.extract_statements(sql)] == [duckdb.StatementType.SELECT]
+
+
+def _answer_by_table(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, Any]) -> pl.DataFrame:
+    """Return the rows of a query by way of a table, which is the sooner one for few.
 
     DuckDB plans a query to know its columns and again to run it, which takes longer than a short answer does.
     Taken up by a table, the answer is planned once.

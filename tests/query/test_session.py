@@ -8,12 +8,14 @@ from pathlib import Path
 from threading import Barrier
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
 from factorlab_lake.errors import InvalidInput
+from factorlab_lake.query import session
 from factorlab_lake.schema import TABLES
 from factorlab_lake.store import Lake
 from tests.query.made import Made, filing
@@ -247,10 +249,42 @@ def test_long_and_short_answers_agree(
     lake_2021: Lake, question: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both ways of handing an answer over give equal frames."""
+    monkeypatch.setattr(lake_2021.result_cache, "limit_bytes", 0)
+    lake_2021.result_cache.clear()
     days = [date(year, 6, 30) for year in range(2010, 2022)]
     short = getattr(lake_2021, question)(SYMBOLS, days)
     monkeypatch.setattr("factorlab_lake.query.questions._SHORT", 0)
     assert_frame_equal(getattr(lake_2021, question)(SYMBOLS, days), short)
+
+
+@pytest.mark.parametrize(
+    ("query", "by_table"),
+    [
+        ("-- a note\nFROM price_data WHERE symbol = $x", True),
+        ("WITH t AS (SELECT $x AS x) SELECT * FROM t", True),
+        ("(SELECT $x AS x)", True),
+        ("CREATE OR REPLACE TABLE mine AS SELECT $x AS x", False),
+        ("DESCRIBE SELECT $x AS x", False),
+        ("SELECT 1 AS a; SELECT $x AS x", False),
+    ],
+)
+def test_rows_of_a_question_with_parameters_go_by_table_on_duckdb_1(
+    monkeypatch: pytest.MonkeyPatch, query: str, *, by_table: bool
+) -> None:
+    """Version 1 holds them value by value otherwise; what gives no rows cannot go that way, and need not."""
+    with duckdb.connect() as con:
+        monkeypatch.setattr(session, "_VERSION_1", True)
+        assert session._held_as_values(con, query, {"x": "AAPL"}) == by_table
+        assert not session._held_as_values(con, query, {})
+
+
+def test_sql_with_parameters_answers_on_duckdb_1(lake_2021: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows and their order are the same by way of a table."""
+    query = "SELECT date, close_price FROM price_data WHERE symbol = $symbol ORDER BY date DESC"
+    expected = lake_2021.sql(query, symbol="AAPL")
+    monkeypatch.setattr(session, "_VERSION_1", True)
+    assert_frame_equal(lake_2021.sql(query, symbol="AAPL"), expected)
+    assert not expected.is_empty()
 
 
 def test_a_narrow_question_does_not_narrow_the_next(lake_2021: Lake, tmp_path: Path) -> None:
