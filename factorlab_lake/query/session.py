@@ -42,9 +42,8 @@ _OF_THE_QUESTION = (
 )
 _ANSWER = "rows_of_the_answer"
 _VERSION_1 = duckdb.__version__.startswith("1.")
-_ROWS = re.compile(
-    r"\s*(?:select|from|with|values|\()", re.IGNORECASE
-)  # what can stand behind CREATE TABLE AS
+# What can stand behind CREATE TABLE AS; SHOW and DESCRIBE, which DuckDB counts among SELECT, cannot.
+_ROWS = re.compile(r"\s*(?:select|from|with|values|\()", re.IGNORECASE)
 _SETTINGS = {
     "TimeZone": "UTC",
     "parquet_metadata_cache": "true",  # data files never change

@@ -14,6 +14,7 @@
 -- not displace the current one. inputs_available_date is the latest of the parts' available_date.
 CREATE OR REPLACE MACRO fundamental_spans(symbols, dates, vintage := 'known', year_before := []::VARCHAR[], types := NULL) AS TABLE
 WITH spans AS MATERIALIZED (
+    -- A year with its derived quarters takes less than two years, the one before it another.
     SELECT row_number() OVER () AS span, *
     FROM statement_spans(symbols, vintage := vintage, dates := dates, types := types,
                          days_back := CASE WHEN len(year_before) > 0 THEN 1100 ELSE 730 END)

@@ -1,4 +1,4 @@
--- statement_spans(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := 1100): the content of each period,
+-- statement_spans(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := NULL): the content of each period,
 -- and quarters derived from longer periods
 -- Grain: one row per statement type, symbol, period end, length in months, and stretch of time
 -- [known_from, known_until) in which its content stood. `parts` are the statements that make it up, each with a
@@ -10,7 +10,7 @@
 -- A quarter with a missing part is not derived. Period ends of neighbours are 75-120 days apart.
 -- dates, types, days_back: as in period_spans.
 -- Point in time: a derived quarter is known while all its parts are, until the quarter itself is reported.
-CREATE OR REPLACE MACRO statement_spans(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := 1100) AS TABLE
+CREATE OR REPLACE MACRO statement_spans(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := NULL) AS TABLE
 WITH spans AS MATERIALIZED (
     SELECT *, {'fiscal_date': fiscal_date, 'fiscal_period': fiscal_period, 'version': version, 'sign': 1} AS plus,
            {'fiscal_date': fiscal_date, 'fiscal_period': fiscal_period, 'version': version, 'sign': -1} AS minus

@@ -26,6 +26,7 @@ BEGIN ATOMIC
 WITH spans AS MATERIALIZED (
     -- The year of the period's end keeps the joins fast: by symbol alone each stretch would be held against every period.
     SELECT row_number() OVER () AS span, s.*, date_part('year', s.fiscal_date)::integer AS end_year
+    -- A year with its derived quarters takes less than two years, the one before it another.
     FROM statement_spans(symbols, vintage, dates, types, CASE WHEN year_before = '{}' THEN 730 ELSE 1100 END) s
 ),
 -- What is known changes only on the days when something becomes known: answer once per such day.

@@ -1,17 +1,16 @@
--- period_spans(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := 1100): from when until when each
+-- period_spans(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := NULL): from when until when each
 -- version of a statement is the one to use
 -- Grain: one row per statement type, symbol, period end, length in months and version; `known_until` is exclusive.
 -- vintage: see checked_vintage; with 'latest', available_date may lie after the dates a version is used for.
 -- types: the statement types asked about; left out, all.
--- dates: only those days are asked about. Left out is what became available after the last, and periods that ended over
--- days_back before the newest one known on the first: in three years neither is part of a year, nor of the year before;
--- a year with its derived quarters takes two.
+-- dates: only those days are asked about; what became available after the last is left out. With days_back, so are periods
+-- that ended more days than that before the newest one known on the first of them.
 -- Labels of one period (Q3 filed again as Q4) are versions of it, in the order in which they became available.
 -- Point in time: with 'known' and 'first' no version before its available_date. A version is superseded by a later
 -- one (by acceptance, then fetch; see `version`) on the day that one becomes available.
 CREATE OR REPLACE FUNCTION period_spans(
     symbols text[], vintage text DEFAULT 'known', dates date[] DEFAULT NULL,
-    types text[] DEFAULT NULL, days_back integer DEFAULT 1100
+    types text[] DEFAULT NULL, days_back integer DEFAULT NULL
 )
 RETURNS TABLE (
     statement_type text, symbol text, fiscal_date date, fiscal_period text, months integer, version integer,
@@ -31,7 +30,7 @@ versions AS (
            first_value(p.available_date) OVER by_version AS first_available
     FROM statement_periods p LEFT JOIN newest n ON n.statement_type = p.statement_type AND n.symbol = p.symbol
     WHERE p.symbol = ANY (symbols) AND (types IS NULL OR p.statement_type = ANY (types))
-      AND (n.end_date IS NULL OR p.fiscal_date >= n.end_date - days_back)
+      AND (days_back IS NULL OR n.end_date IS NULL OR p.fiscal_date >= n.end_date - days_back)
       AND (dates IS NULL OR vintage = 'latest' OR p.available_date <= (SELECT max(day) FROM unnest(dates) AS day))
     WINDOW by_version AS (
         PARTITION BY p.statement_type, p.symbol, fiscal_date, months

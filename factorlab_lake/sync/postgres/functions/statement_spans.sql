@@ -1,4 +1,4 @@
--- statement_spans(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := 1100): the content of each period,
+-- statement_spans(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := NULL): the content of each period,
 -- and quarters derived from longer periods
 -- Grain: one row per statement type, symbol, period end, length in months, and stretch of time
 -- [known_from, known_until) in which its content stood. `parts` are the statements that make it up, each with a
@@ -12,7 +12,7 @@
 -- Point in time: a derived quarter is known while all its parts are, until the quarter itself is reported.
 CREATE OR REPLACE FUNCTION statement_spans(
     symbols text[], vintage text DEFAULT 'known', dates date[] DEFAULT NULL,
-    types text[] DEFAULT NULL, days_back integer DEFAULT 1100
+    types text[] DEFAULT NULL, days_back integer DEFAULT NULL
 )
 RETURNS TABLE (
     statement_type text, symbol text, fiscal_date date, months integer, known_from date, known_until date,
