@@ -21,8 +21,8 @@ import factorlab_lake as fl
 from benchmarks.options import Options
 from benchmarks.process import ran
 from benchmarks.results import Row
-from factorlab_lake.fetch.fmp import FmpProvider
-from factorlab_lake.settings import fmp_settings
+from factorlab_lake.providers.fmp import FmpProvider
+from factorlab_lake.providers.fmp.settings import fmp_settings
 
 __all__ = ["bare", "fetch", "run"]
 
@@ -95,7 +95,8 @@ def _listed(symbols: int) -> list[str]:
 def _vendor(options: Options) -> Iterator[str]:
     size = options.size
     command = [
-        sys.executable, "-m", "factorlab_lake.fetch.fake_fmp", "--symbols", str(size.fetched_symbols),
+        sys.executable, "-m", "factorlab_lake.providers.fmp.fake_server",
+        "--symbols", str(size.fetched_symbols),
         "--start", str(size.fetched_from), "--latency-s", str(_LATENCY_S),
         "--warm", "profile", "split", "price", "dividend", "market_cap",
     ]  # fmt: skip

@@ -16,7 +16,7 @@ from benchmarks.options import Options
 from benchmarks.peers import PEERS
 from benchmarks.process import ran
 from benchmarks.sources import Sources
-from tests.sync.postgres_server import server
+from tests.unit.sync.postgres_server import server
 
 __all__ = ["copies", "held", "serving"]
 

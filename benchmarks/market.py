@@ -19,10 +19,10 @@ from benchmarks.options import Options
 from benchmarks.seeded import uniform
 from benchmarks.statements import quarters
 from factorlab_lake.ingest.availability import availability
-from factorlab_lake.ingest.landing import land
-from factorlab_lake.lake.layout import create, find
-from factorlab_lake.lake.transaction import transaction
+from factorlab_lake.ingest.merge import land
 from factorlab_lake.schema import STATEMENT_TABLES, TABLES, TableSpec, line_items, table
+from factorlab_lake.storage.layout import create, find
+from factorlab_lake.storage.transaction import transaction
 
 __all__ = ["Market", "land_bars", "landable", "market"]
 

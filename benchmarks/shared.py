@@ -15,9 +15,9 @@ from benchmarks.market import market
 from benchmarks.options import Options
 from benchmarks.results import Row, Target
 from benchmarks.timing import Timing, in_turns
-from factorlab_lake.query.availability import CLOSE
-from factorlab_lake.shared import SharedLake, open_shared
-from tests.sync.postgres_server import server
+from factorlab_lake.query.availability_rule import CLOSE
+from factorlab_lake.server_lake import ServerLake, open_server_lake
+from tests.unit.sync.postgres_server import server
 
 __all__ = ["run"]
 
@@ -45,13 +45,13 @@ def run(options: Options) -> Iterator[Row]:
     made.lake.result_cache.limit_bytes = 0  # every asking is answered anew, as the server does
     with server() as running, running.database() as url:
         made.lake.sync(url)
-        with open_shared(url, availability=CLOSE) as shared:
+        with open_server_lake(url, availability=CLOSE) as shared:
             _settle(url)
             yield from _questions(options, made.lake, shared, (made.symbols, month_ends(made.days)))
 
 
 def _questions(
-    options: Options, lake: fl.Lake, shared: SharedLake, asked: tuple[list[str], list[date]]
+    options: Options, lake: fl.Lake, shared: ServerLake, asked: tuple[list[str], list[date]]
 ) -> Iterator[Row]:
     symbols, months = asked
     few, some = options.size.grid_symbols
@@ -67,7 +67,7 @@ def _questions(
 
 
 def _caps(
-    lake: fl.Lake, shared: SharedLake, grid: tuple[list[str], list[date]], repeats: int, limit: Target | None
+    lake: fl.Lake, shared: ServerLake, grid: tuple[list[str], list[date]], repeats: int, limit: Target | None
 ) -> Iterator[Row]:
     given = {"symbols": grid[0], "dates": grid[1]}
     told = in_turns(
@@ -87,7 +87,7 @@ def _caps(
 
 
 def _ask(
-    asked: fl.Lake | SharedLake, name: str, grid: tuple[list[str], list[date]]
+    asked: fl.Lake | ServerLake, name: str, grid: tuple[list[str], list[date]]
 ) -> Callable[[], pl.DataFrame]:
     question: Callable[[list[str], list[date]], pl.DataFrame] = getattr(asked, name)
     return lambda: question(*grid)

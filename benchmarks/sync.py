@@ -16,11 +16,11 @@ from benchmarks.market import market
 from benchmarks.options import Options
 from benchmarks.process import Ran, ran
 from benchmarks.results import Row
-from factorlab_lake.lake.layout import create, find
-from factorlab_lake.lake.transaction import transaction
 from factorlab_lake.schema import table
+from factorlab_lake.storage.layout import create, find
+from factorlab_lake.storage.transaction import transaction
 from factorlab_lake.sync.postgres import schema
-from tests.sync.postgres_server import Server, server
+from tests.unit.sync.postgres_server import Server, server
 
 __all__ = ["change", "run"]
 

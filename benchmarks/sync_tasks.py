@@ -68,5 +68,5 @@ def resync(lake: str, url: str, changes: list[str]) -> dict[str, Any]:
 
 
 def _warm() -> None:
-    for name in ("factorlab_lake.sync.targets", "factorlab_lake.sync.postgres.target"):
+    for name in ("factorlab_lake.sync.registry", "factorlab_lake.sync.postgres.target"):
         import_module(name)

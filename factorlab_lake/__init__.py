@@ -7,32 +7,49 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from factorlab_lake._open import open_lake as open
+    from factorlab_lake._open import restore
     from factorlab_lake.errors import LakeError
     from factorlab_lake.ingest.policy import FetchPolicy
-    from factorlab_lake.store import Lake, restore
-    from factorlab_lake.store import open_lake as open
-    from factorlab_lake.upkeep import repair, verify
+    from factorlab_lake.lake import Lake
+    from factorlab_lake.maintenance import repair, verify
 
 __all__ = ["FetchPolicy", "Lake", "LakeError", "open", "repair", "restore", "verify"]
 
-# Loaded when first used, so that importing the package costs next to nothing.
-_HOMES = {
-    "FetchPolicy": ("ingest.policy", "FetchPolicy"),
-    "Lake": ("store", "Lake"),
-    "LakeError": ("errors", "LakeError"),
-    "open": ("store", "open_lake"),
-    "repair": ("upkeep", "repair"),
-    "restore": ("store", "restore"),
-    "verify": ("upkeep", "verify"),
-}
 
+def __getattr__(name: str) -> Any:  # noqa: PLR0911 - one return per public name
+    # Loaded on first use: importing the package loads neither DuckDB nor polars.
+    match name:
+        case "FetchPolicy":
+            from factorlab_lake.ingest.policy import FetchPolicy
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, attribute = _HOMES[name]
-    return getattr(import_module(f"{__name__}.{module}"), attribute)
+            return FetchPolicy
+        case "Lake":
+            from factorlab_lake.lake import Lake
+
+            return Lake
+        case "LakeError":
+            from factorlab_lake.errors import LakeError
+
+            return LakeError
+        case "open":
+            from factorlab_lake._open import open_lake
+
+            return open_lake
+        case "restore":
+            from factorlab_lake._open import restore
+
+            return restore
+        case "repair":
+            from factorlab_lake.maintenance import repair
+
+            return repair
+        case "verify":
+            from factorlab_lake.maintenance import verify
+
+            return verify
+        case _:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

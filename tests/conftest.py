@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 import factorlab_lake as fl
-from factorlab_lake.query.results import ResultCache
-from factorlab_lake.store import Lake
+from factorlab_lake.lake import Lake
+from factorlab_lake.query.result_cache import ResultCache
 from tests.support import CACHE_2019, CACHE_2021, SPLITS, made_once
 
 os.environ.pop("FACTORLAB_AVAILABILITY", None)  # the answers expected are those of the default
@@ -41,7 +41,7 @@ settings.load_profile("fixed")
 def _answers_are_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep no answers: a test that asks twice compares two answers, not one with itself."""
     none = ResultCache(0)
-    monkeypatch.setattr("factorlab_lake.store.shared_results", lambda: none)
+    monkeypatch.setattr("factorlab_lake.lake.shared_results", lambda: none)
 
 
 @pytest.fixture

@@ -23,19 +23,19 @@ from hypothesis import settings
 from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
-from factorlab_lake.fetch.answers import Fetched
-from factorlab_lake.fetch.records import frame_of
+from factorlab_lake.ingest.legacy_cache.reader import read, scan
 from factorlab_lake.ingest.normalize import Normalized, normalize
 from factorlab_lake.ingest.pipeline import land_batch
-from factorlab_lake.ingest.raw import raw_frame
-from factorlab_lake.lake import layout as layouts
-from factorlab_lake.lake.delta import polars_schema
-from factorlab_lake.lake.layout import Layout
-from factorlab_lake.lake.snapshots import Snapshot
-from factorlab_lake.lake.transaction import Transaction, transaction
-from factorlab_lake.legacy.reader import read, scan
+from factorlab_lake.ingest.record_frames import raw_frame
+from factorlab_lake.lake import Lake
+from factorlab_lake.providers.records import frame_of
+from factorlab_lake.providers.result import Fetched
 from factorlab_lake.schema import TABLES
-from factorlab_lake.store import Lake
+from factorlab_lake.storage import layout as layouts
+from factorlab_lake.storage.delta import polars_schema
+from factorlab_lake.storage.layout import Layout
+from factorlab_lake.storage.snapshots import Snapshot
+from factorlab_lake.storage.transaction import Transaction, transaction
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "data" / "sample"

@@ -9,7 +9,7 @@ import pytest
 import factorlab_lake as fl
 from factorlab_lake import errors
 from factorlab_lake.errors import InvalidInput, LakeError, NotFound, nearest
-from factorlab_lake.store import Lake
+from factorlab_lake.lake import Lake
 
 _KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, LakeError)]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.running import demo_home
 from tests.support import ROOT
+from tests.unit.cli.running import demo_home
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 

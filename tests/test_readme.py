@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.formulas.factors import FACTORS
-from tests.cli.running import demo_home, run
+from factorlab_lake.factors.formulas import FACTORS
 from tests.support import ROOT
-from tests.sync.postgres_server import server
+from tests.unit.cli.running import demo_home, run
+from tests.unit.sync.postgres_server import server
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

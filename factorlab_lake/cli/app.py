@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module, metadata
+from importlib import metadata
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,11 +13,11 @@ import typer
 from typer.core import TyperGroup
 
 import factorlab_lake as fl
-from factorlab_lake.cli.edge import errors_in_one_line
+from factorlab_lake.cli.error_handling import errors_in_one_line
 from factorlab_lake.cli.output import Form, Output
 
 if TYPE_CHECKING:
-    from factorlab_lake.store import Lake
+    from factorlab_lake.lake import Lake
 
 __all__ = ["Options", "app", "lake_path", "open_lake", "options"]
 
@@ -104,8 +104,9 @@ def lake_path(ctx: typer.Context) -> Path:
     given = options(ctx).lake
     if given is not None:
         return given
-    configured: Path = import_module("factorlab_lake.settings").settings().lake
-    return configured
+    from factorlab_lake.settings.models import settings
+
+    return settings().lake
 
 
 def open_lake(ctx: typer.Context, *, create: bool = False, at: str | None = None) -> Lake:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from factorlab_lake.cli.app import app
-from factorlab_lake.cli.changing import init, load, migrate, rollback, validate
 from factorlab_lake.cli.demo import demo
 from factorlab_lake.cli.fetching import fetch
 from factorlab_lake.cli.grids import caps, explain, factors, lookahead, ttm
-from factorlab_lake.cli.reading import export, history, prices, quarters, ratios, sql, statements, status
-from factorlab_lake.cli.sharing import sync
-from factorlab_lake.cli.upkeep import backup, compact, diff, pin, repair, restore, vacuum, verify
-from factorlab_lake.cli.watching import coverage, freshness, quality, report
+from factorlab_lake.cli.ingest import init, load, migrate, rollback, validate
+from factorlab_lake.cli.maintain import backup, compact, diff, pin, repair, restore, vacuum, verify
+from factorlab_lake.cli.quality import coverage, freshness, quality, report
+from factorlab_lake.cli.query import export, history, prices, quarters, ratios, sql, statements, status
+from factorlab_lake.cli.sync import sync
 
 __all__ = ["app"]
 

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from factorlab_lake import display
+from factorlab_lake.cli import display
 from factorlab_lake.cli.app import lake_path, open_lake, options
-from factorlab_lake.cli.changing import load_rows
-from factorlab_lake.cli.edge import FAULTS
+from factorlab_lake.cli.demo_server import serve_sample
+from factorlab_lake.cli.error_handling import FAULTS
 from factorlab_lake.cli.grids import CAPS, FACTORS
+from factorlab_lake.cli.ingest import load_rows
+from factorlab_lake.cli.old_way_comparison import race
 from factorlab_lake.cli.output import Form, Output, document_of, records_of
-from factorlab_lake.cli.race import race
-from factorlab_lake.cli.serving import serve_sample
 from factorlab_lake.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from factorlab_lake.store import Lake
+    from factorlab_lake.lake import Lake
 
 __all__ = ["demo"]
 
@@ -112,7 +111,8 @@ def _check_own(lake: Lake, sample: Path) -> None:
         "UNION SELECT fetch_id FROM price_data"
     )
     held = set(fetches["fetch_id"])
-    reader = import_module("factorlab_lake.legacy.reader")
+    from factorlab_lake.ingest.legacy_cache import reader
+
     caches = [path for path in sample.iterdir() if path.is_dir()] if held else []
     own = {reader.read(f, held).fetch_id for cache in caches for f in reader.scan(cache) if not f.skip}
     if held - own:

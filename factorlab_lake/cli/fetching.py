@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import factorlab_lake as fl
-from factorlab_lake import display
+from factorlab_lake.cli import display
 from factorlab_lake.cli.app import lake_path, open_lake, options
-from factorlab_lake.cli.edge import ERROR
+from factorlab_lake.cli.error_handling import ERROR
 from factorlab_lake.cli.output import document_of
 from factorlab_lake.cli.progress import call_bar
 from factorlab_lake.errors import InvalidInput, NotFound
 from factorlab_lake.ingest.policy import DEFAULT, FetchPolicy
 
 if TYPE_CHECKING:
-    from factorlab_lake.store import Lake
+    from factorlab_lake.lake import Lake
 
 __all__ = ["fetch"]
 

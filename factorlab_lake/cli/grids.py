@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -90,7 +89,7 @@ def factors(
 ) -> None:
     """Show valuation and quality factors as known at each date.
 
-    Formulas are in formulas/factors.csv; a factor that cannot be known is empty, with the reason.
+    Formulas are in factors/factors.csv; a factor that cannot be known is empty, with the reason.
 
     Example: factorlab-lake factors AAPL GOOGL --date 2020-12-31
     """
@@ -126,7 +125,9 @@ def explain(
 def _by_value(found: pl.DataFrame) -> pl.DataFrame:
     """Write each value by its own size: the rows are of different things, such as dollars and ratios."""
     texts = [None if v is None else f"{v:,.0f}" if abs(v) >= _WHOLE else f"{v:.6g}" for v in found["value"]]
-    return found.with_columns(import_module("polars").Series("value", texts, dtype=str))
+    import polars as pl
+
+    return found.with_columns(pl.Series("value", texts, dtype=pl.String))
 
 
 def lookahead(

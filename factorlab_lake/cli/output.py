@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.console import Console
 
-from factorlab_lake import display
+from factorlab_lake.cli import display
 from factorlab_lake.schema import TABLES
 
 if TYPE_CHECKING:
     import polars as pl
 
     from factorlab_lake.ingest.fetch_report import FetchReport
-    from factorlab_lake.legacy.migrate import MigrationReport
-    from factorlab_lake.legacy.validate import ValidationReport
-    from factorlab_lake.sync.report import SyncReport
+    from factorlab_lake.ingest.legacy_cache.migrate import MigrationReport
+    from factorlab_lake.ingest.legacy_cache.validate import ValidationReport
+    from factorlab_lake.sync.sync_report import SyncReport
 
 __all__ = ["Form", "Output", "document_of", "records_of"]
 

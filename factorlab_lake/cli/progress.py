@@ -13,7 +13,7 @@ from factorlab_lake.cli.output import Form, Output
 
 if TYPE_CHECKING:
     from factorlab_lake.ingest.fetch_report import FetchProgress
-    from factorlab_lake.legacy.migrate import Progress as Report
+    from factorlab_lake.ingest.legacy_cache.migrate import Progress as Report
 
 __all__ = ["call_bar", "progress_bar"]
 

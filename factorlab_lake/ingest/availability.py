@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from factorlab_lake.ingest.parse import NEW_YORK
+from factorlab_lake.ingest.parse_values import NEW_YORK
 
 __all__ = ["ESTIMATED_LAG_DAYS", "availability"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from factorlab_lake.fetch.answers import Fetched
+from factorlab_lake.providers.result import Fetched
 
 __all__ = ["BATCH_RECORDS", "batches"]
 

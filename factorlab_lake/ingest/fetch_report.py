@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from factorlab_lake.errors import EmptyAnswer
-from factorlab_lake.fetch.answers import Fetched
+from factorlab_lake.providers.result import Fetched
 
 __all__ = ["FetchProgress", "FetchReport"]
 

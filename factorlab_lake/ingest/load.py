@@ -11,13 +11,13 @@ from typing import Any
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput, NotFound, nearest
-from factorlab_lake.fetch.answers import Fetched
 from factorlab_lake.ingest.availability import availability
-from factorlab_lake.ingest.landing import land
-from factorlab_lake.ingest.parse import NEW_YORK, Parsed, parse, typed_null
+from factorlab_lake.ingest.merge import land
+from factorlab_lake.ingest.parse_values import NEW_YORK, Parsed, parse, typed_null
 from factorlab_lake.ingest.pipeline import log
-from factorlab_lake.lake.transaction import Transaction
+from factorlab_lake.providers.result import Fetched
 from factorlab_lake.schema import DATASETS, Column, TableSpec, table
+from factorlab_lake.storage.transaction import Transaction
 
 __all__ = ["LOADABLE", "load", "read_input"]
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from factorlab_lake.fetch.field_maps import fields
 from factorlab_lake.ingest.availability import availability
-from factorlab_lake.ingest.parse import NEW_YORK, Parsed, json_object, parse, typed_null
-from factorlab_lake.ingest.split_basis import with_split_basis
+from factorlab_lake.ingest.corporate_actions.split_basis import with_split_basis
+from factorlab_lake.ingest.parse_values import NEW_YORK, Parsed, json_object, parse, typed_null
+from factorlab_lake.providers.fields import fields
 from factorlab_lake.schema import DATASETS, PERIOD_MONTHS, STATEMENT_TABLES, TableSpec, table
 
 __all__ = ["META", "Normalized", "normalize"]

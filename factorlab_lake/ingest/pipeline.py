@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from factorlab_lake.fetch.answers import Fetched
-from factorlab_lake.ingest.landing import land
+from factorlab_lake.ingest.merge import land
 from factorlab_lake.ingest.normalize import normalize
-from factorlab_lake.ingest.raw import alike, raw_frame
-from factorlab_lake.lake.delta import polars_schema
-from factorlab_lake.lake.transaction import Transaction
+from factorlab_lake.ingest.record_frames import alike, raw_frame
+from factorlab_lake.providers.result import Fetched
 from factorlab_lake.schema import DATASETS, table
+from factorlab_lake.storage.delta import polars_schema
+from factorlab_lake.storage.transaction import Transaction
 
 __all__ = ["Landed", "land_batch", "log"]
 

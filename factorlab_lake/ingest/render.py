@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.fetch.field_maps import fields, generations
-from factorlab_lake.ingest.parse import NEW_YORK
+from factorlab_lake.ingest.parse_values import NEW_YORK
+from factorlab_lake.providers.fields import fields, generations
 
 __all__ = ["render"]
 

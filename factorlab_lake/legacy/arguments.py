@@ -6,10 +6,10 @@ import os
 import re
 from collections.abc import Iterable
 from datetime import date, datetime
-from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
+from factorlab_lake._open import open_lake
 from factorlab_lake.errors import InvalidInput, NotFound
 from factorlab_lake.query.arguments import DateLike, one_of, to_date
 from factorlab_lake.query.questions import Questions
@@ -33,8 +33,7 @@ def opened(lake: LakeOrPlace) -> Questions:
         # Factor Lab's own class took the provider's key: what may be one is not repeated.
         raise NotFound("The text given names no folder here (it is not shown); give the path of a lake.")
     if isinstance(lake, str | os.PathLike):
-        # By name: the package's front door stands above this part of it.
-        return cast("Questions", import_module("factorlab_lake").open(lake, create=False))
+        return open_lake(lake, create=False)
     if not callable(getattr(lake, "market_caps", None)):
         raise InvalidInput(f"A {type(lake).__name__} is no lake; give an open lake, or the path of one.")
     return lake

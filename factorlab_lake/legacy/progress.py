@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
+from factorlab_lake.ingest.legacy_cache.reader import CacheFile, identify, scan
 from factorlab_lake.legacy.arguments import LakeOrPlace, opened
-from factorlab_lake.legacy.reader import CacheFile, identify, scan
 
 __all__ = ["STATES", "migration_status"]
 

@@ -23,15 +23,15 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from factorlab_lake.errors import AlreadyExists, LakeError
-from factorlab_lake.formulas.quoting import identifier, literal
-from factorlab_lake.lake import snapshots
-from factorlab_lake.lake.files import DataFile, files_of, prune
-from factorlab_lake.lake.layout import Layout, write_faults
-from factorlab_lake.lake.snapshots import Snapshot
-from factorlab_lake.query.availability import CLOSE, AvailabilityRule
-from factorlab_lake.query.functions import FUNCTIONS, sql_text
-from factorlab_lake.query.views import table_view
+from factorlab_lake.functions.duckdb_functions import FUNCTIONS, sql_text
+from factorlab_lake.query.availability_rule import CLOSE, AvailabilityRule
+from factorlab_lake.query.table_views import table_view
 from factorlab_lake.schema import TABLES, TableSpec
+from factorlab_lake.schema.quoting import identifier, literal
+from factorlab_lake.storage import snapshots
+from factorlab_lake.storage.files import DataFile, files_of, prune
+from factorlab_lake.storage.layout import Layout, write_faults
+from factorlab_lake.storage.snapshots import Snapshot
 
 __all__ = ["CATALOG", "Selection", "export", "is_current", "write_catalog"]
 

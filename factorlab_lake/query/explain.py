@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from factorlab_lake.formulas.factors import FACTORS, Factor, Input
+from factorlab_lake.factors.formulas import FACTORS, Factor, Input
 from factorlab_lake.schema import STATEMENT_TABLES
 
 __all__ = ["explain_factor", "explain_market_cap"]

@@ -9,14 +9,14 @@ from typing import Any
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.formulas.factors import FACTORS
-from factorlab_lake.formulas.quoting import identifier
+from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.query import lookahead
 from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, one_of, to_date, to_dates, to_symbols
 from factorlab_lake.query.explain import explain_factor, explain_market_cap
-from factorlab_lake.query.frames import in_order
-from factorlab_lake.query.needs import Needs, Rows, Session
+from factorlab_lake.query.query_hints import Needs, Rows, Session
+from factorlab_lake.query.result_frames import in_order
 from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES, table
+from factorlab_lake.schema.quoting import identifier
 
 __all__ = ["VINTAGES", "Questions"]
 
@@ -177,8 +177,8 @@ class Questions:
         """Return valuation, profitability, leverage and growth factors as known at each date.
 
         One row per symbol and date, ordered so; a factor that cannot be computed is NULL and ``reason`` says
-        why. The formulas and their sources are in ``formulas/factors.csv``, the rules in
-        ``query/sql/factors.sql``. Arguments as for :meth:`market_caps`.
+        why. The formulas and their sources are in ``factors/factors.csv``, the rules in
+        ``functions/shell/duckdb/factors.sql``. Arguments as for :meth:`market_caps`.
         """
         asked = to_dates(dates, start=start, end=end, freq=freq)
         return self._grid("factors", symbols, asked, vintage=vintage)

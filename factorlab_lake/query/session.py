@@ -14,20 +14,20 @@ import duckdb
 import polars as pl
 
 from factorlab_lake.errors import Forked, InvalidInput, LakeError, nearest
-from factorlab_lake.formulas.quoting import literal
-from factorlab_lake.lake import checksums, snapshots
-from factorlab_lake.lake.files import DataFile, files_of, prune
-from factorlab_lake.lake.layout import Layout
-from factorlab_lake.lake.snapshots import Snapshot
-from factorlab_lake.query.availability import CLOSE, AvailabilityRule
-from factorlab_lake.query.frames import to_polars
-from factorlab_lake.query.functions import FUNCTIONS, names_in, sql_text, without_texts
-from factorlab_lake.query.kept import BY_SYMBOL, COMPANIES, COMPANY_YEARS, DAYS, FEW, WHOLE, Kept
-from factorlab_lake.query.kept_rows import FEW_CELLS, KEPT_ROWS, SOURCES, KeptRows
-from factorlab_lake.query.needs import Needs, Rows
-from factorlab_lake.query.protected import refuse_change
-from factorlab_lake.query.views import table_view
+from factorlab_lake.functions.duckdb_functions import FUNCTIONS, names_in, sql_text, without_texts
+from factorlab_lake.query.availability_rule import CLOSE, AvailabilityRule
+from factorlab_lake.query.query_hints import Needs, Rows
+from factorlab_lake.query.read_only import refuse_change
+from factorlab_lake.query.result_frames import to_polars
+from factorlab_lake.query.row_cache import BY_SYMBOL, COMPANIES, COMPANY_YEARS, DAYS, FEW, WHOLE, Kept
+from factorlab_lake.query.row_cache_files import FEW_CELLS, KEPT_ROWS, SOURCES, KeptRows
+from factorlab_lake.query.table_views import table_view
 from factorlab_lake.schema import TABLES
+from factorlab_lake.schema.quoting import literal
+from factorlab_lake.storage import checksums, snapshots
+from factorlab_lake.storage.files import DataFile, files_of, prune
+from factorlab_lake.storage.layout import Layout
+from factorlab_lake.storage.snapshots import Snapshot
 
 __all__ = ["Session"]
 

@@ -15,10 +15,10 @@ import numpy.typing as npt
 import polars as pl
 
 from factorlab_lake.errors import LakeDamaged, NotFound
-from factorlab_lake.lake import snapshots
-from factorlab_lake.lake.files import DataFile
+from factorlab_lake.storage import snapshots
+from factorlab_lake.storage.files import DataFile
 from factorlab_lake.sync.digests import LakeSide
-from factorlab_lake.sync.target import ROW_HASH, Batch, BatchTransaction
+from factorlab_lake.sync.protocol import ROW_HASH, Batch, BatchTransaction
 
 __all__ = ["Sent", "bring"]
 

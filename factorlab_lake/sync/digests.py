@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from factorlab_lake.lake.files import DataFile, files_of
-from factorlab_lake.lake.layout import Layout, write_atomically
-from factorlab_lake.lake.snapshots import Snapshot
-from factorlab_lake.lake.transaction import read_files, read_slices
 from factorlab_lake.schema import TableSpec
-from factorlab_lake.sync.comparison import difference
+from factorlab_lake.storage.files import DataFile, files_of
+from factorlab_lake.storage.layout import Layout, write_atomically
+from factorlab_lake.storage.snapshots import Snapshot
+from factorlab_lake.storage.transaction import read_files, read_slices
+from factorlab_lake.sync.protocol import EVERYTHING, NO_YEAR, ROW_HASH, Batch, Digest
+from factorlab_lake.sync.row_diff import difference
 from factorlab_lake.sync.row_hash import clean, hashed
-from factorlab_lake.sync.target import EVERYTHING, NO_YEAR, ROW_HASH, Batch, Digest
 
 __all__ = ["LakeSide", "batch_name", "digest_of", "latest"]
 

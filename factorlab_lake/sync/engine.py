@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.lake import snapshots
-from factorlab_lake.lake.layout import Layout
 from factorlab_lake.schema import TABLES, TableSpec, table
+from factorlab_lake.storage import snapshots
+from factorlab_lake.storage.layout import Layout
 from factorlab_lake.sync.changes import Sent, bring
 from factorlab_lake.sync.digests import LakeSide, digest_of
-from factorlab_lake.sync.report import Finding, SyncReport, TableReport, difference, moment
+from factorlab_lake.sync.protocol import ROW_HASH, Batch, Digest, Digests, Ledger, Recorded, Target
 from factorlab_lake.sync.row_hash import hashed
-from factorlab_lake.sync.target import ROW_HASH, Batch, Digest, Digests, Ledger, Recorded, Target
+from factorlab_lake.sync.sync_report import Finding, SyncReport, TableReport, difference, moment
 
 __all__ = ["Progress", "sync"]
 
@@ -45,7 +45,7 @@ def sync(
     repair: bool = False,
     progress: Progress | None = None,
 ) -> SyncReport:
-    """Bring a target to the newest snapshot and verify it; see :meth:`factorlab_lake.store.Lake.sync`."""
+    """Bring a target to the newest snapshot and verify it; see :meth:`factorlab_lake.lake.Lake.sync`."""
     started = time.perf_counter()
     target.prepare(layout.lake_id)
     run = _Run(LakeSide(layout, snapshots.latest(layout)), target, repair, progress)

@@ -18,7 +18,7 @@ import polars as pl
 
 from factorlab_lake.schema import Column, TableSpec
 from factorlab_lake.sync.json_text import NUL, canonical, sendable
-from factorlab_lake.sync.target import ROW_HASH
+from factorlab_lake.sync.protocol import ROW_HASH
 
 __all__ = ["clean", "hashed"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.sync.postgres_server import Server, server
+from tests.unit.sync.postgres_server import Server, server
 
 
 @pytest.fixture(scope="session")

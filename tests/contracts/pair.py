@@ -13,11 +13,11 @@ from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
 from factorlab_lake.errors import LakeError
-from factorlab_lake.query.availability import CLOSE
+from factorlab_lake.lake import Lake
+from factorlab_lake.query.availability_rule import CLOSE
 from factorlab_lake.query.questions import Questions
 from factorlab_lake.schema import TABLES
-from factorlab_lake.shared import SharedLake, open_shared
-from factorlab_lake.store import Lake
+from factorlab_lake.server_lake import ServerLake, open_server_lake
 
 __all__ = ["Pair", "Question", "asked", "assert_same_rows", "both"]
 
@@ -32,7 +32,7 @@ class Pair:
     """The two that must give the same answers."""
 
     lake: Lake
-    shared: SharedLake
+    shared: ServerLake
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +55,7 @@ class Pair:
 def both(lake: Lake, url: str) -> Iterator[Pair]:
     """Sync a lake to an empty database, and give both."""
     lake.sync(url)
-    with Pair(fl.open(lake.path), open_shared(url, availability=CLOSE)) as pair:
+    with Pair(fl.open(lake.path), open_server_lake(url, availability=CLOSE)) as pair:
         yield pair
 
 

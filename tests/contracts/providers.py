@@ -18,8 +18,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from factorlab_lake.errors import FetchFailed
-from factorlab_lake.fetch.answers import Fetched
-from factorlab_lake.fetch.provider import Call, Provider, Request
+from factorlab_lake.providers.protocol import Call, Provider, Request
+from factorlab_lake.providers.result import Fetched
 from factorlab_lake.schema import DATASETS
 
 __all__ = ["ProviderContract", "Subject", "answers_of"]

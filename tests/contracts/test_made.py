@@ -9,13 +9,13 @@ from importlib import import_module
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.query.availability import Availability, to_rule
-from factorlab_lake.shared import open_shared
-from factorlab_lake.store import Lake
+from factorlab_lake.lake import Lake
+from factorlab_lake.query.availability_rule import Availability, to_rule
+from factorlab_lake.server_lake import open_server_lake
 from tests.contracts.pair import Pair, asked
-from tests.query.made import Made
 from tests.support import THOROUGH
-from tests.sync.postgres_server import Server
+from tests.unit.query.made import Made
+from tests.unit.sync.postgres_server import Server
 
 FILES = (
     "adjusted_prices", "availability_rule", "derived_quarters", "explain", "factor_reasons", "factors",
@@ -36,7 +36,7 @@ class Synced:
 
     def by(self, rule: Availability) -> Pair:
         """Open both anew under a rule of availability."""
-        shared = open_shared(self.url, availability=to_rule(rule))
+        shared = open_server_lake(self.url, availability=to_rule(rule))
         return Pair(fl.open(self.lake.path, availability=rule), shared)
 
 
@@ -45,7 +45,7 @@ def synced(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Iterat
     """One lake for all, since a case is a symbol of its own; the file's name goes before it."""
     made = Made()
     for name in FILES:
-        made.add(import_module(f"tests.query.test_{name}").CASES, prefix=f"{name}.")
+        made.add(import_module(f"tests.unit.query.test_{name}").CASES, prefix=f"{name}.")
     lake = made.build(tmp_path_factory.mktemp("made"))
     with postgres.database() as url:
         lake.sync(url)

@@ -14,13 +14,13 @@ from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
 from factorlab_lake.errors import LakeError
+from factorlab_lake.lake import Lake
 from factorlab_lake.legacy import DataProvider
-from factorlab_lake.legacy.counts import Alert
-from factorlab_lake.settings import parallel_settings
-from factorlab_lake.store import Lake
+from factorlab_lake.legacy.parallel.counters import Alert
+from factorlab_lake.legacy.parallel.settings import parallel_settings
 from tests.support import CACHE_2021
-from tests.sync.comparing import by_hand
-from tests.sync.postgres_server import PASSWORD, Server
+from tests.unit.sync.comparing import by_hand
+from tests.unit.sync.postgres_server import PASSWORD, Server
 
 SYMBOLS = ["GOOGL", "AAPL"]
 DAYS = ["2020-12-31", "2021-03-31"]

@@ -9,12 +9,12 @@ import pytest
 
 from tests.contracts.pair import Pair, assert_same_rows, both
 from tests.contracts.questions import PLAIN_SQL, QUESTIONS, REFUSED
-from tests.query.doors import DATES, SYMBOLS
-from tests.query.firm import firm
-from tests.query.made import Made
-from tests.query.test_same_everywhere import COUNTS, DIVIDENDS, PROFILES
 from tests.support import CACHE_2019, CACHE_2021, CACHE_DIRTY, SPLITS
-from tests.sync.postgres_server import Server
+from tests.unit.query.doors import DATES, SYMBOLS
+from tests.unit.query.firm import firm
+from tests.unit.query.made import Made
+from tests.unit.query.test_same_everywhere import COUNTS, DIVIDENDS, PROFILES
+from tests.unit.sync.postgres_server import Server
 
 ODD_FIRMS = ("BRK.B", "0700.HK", "600519", "CON", "O'X")
 EMPTY = {

@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import factorlab_lake as fl
-from factorlab_lake.store import Lake
-from tests.ingest.scripted import Records, Scripted
+from factorlab_lake.lake import Lake
 from tests.support import Entry, bar, income
+from tests.unit.ingest.scripted import Records, Scripted
 
 KINDS = ("migrate", "fetch", "migrate", "compact", "migrate", "vacuum", "fetch", "backup")
 BASE_DAYS = [f"{year}-01-{day:02}" for year in (2018, 2019, 2020) for day in (2, 3)]

@@ -10,12 +10,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
-from factorlab_lake.fetch.fake_fmp import PASSING, FakeFmp, Faults, Rule, World, made_world
-from factorlab_lake.fetch.field_maps import fields
-from factorlab_lake.fetch.fmp import FmpProvider
 from factorlab_lake.ingest.fetch_report import FetchReport
+from factorlab_lake.providers.fields import fields
+from factorlab_lake.providers.fmp import FmpProvider
+from factorlab_lake.providers.fmp.fake_server import PASSING, FakeFmp, Faults, Rule, World, made_world
+from factorlab_lake.providers.fmp.settings import fmp_settings
 from factorlab_lake.schema import DATASETS, table
-from factorlab_lake.settings import fmp_settings
 from tests.support import THOROUGH
 
 TODAY = datetime(2021, 3, 31, 23, tzinfo=UTC)

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.store import Lake
+from factorlab_lake.lake import Lake
 from tests.faults.jobs import KINDS, do, faults_of, kind_of
 from tests.support import ROOT, assert_same_content, content
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.fetch.fake_fmp import FakeFmp, made_world
+from factorlab_lake.providers.fmp.fake_server import FakeFmp, made_world
 from tests.support import ROOT, assert_keys_unique, assert_same_content, content
 
 SYMBOLS = 14
@@ -30,11 +30,11 @@ AT = datetime(2021, 3, 31, 23, tzinfo=UTC)
 _FETCH = """
 import sys
 from datetime import datetime
-from factorlab_lake.fetch.fmp import FmpProvider
-from factorlab_lake.fetch.provider import Offer
+from factorlab_lake.providers.fmp import FmpProvider
+from factorlab_lake.providers.protocol import Offer
 from factorlab_lake.ingest import fetch_run
-from factorlab_lake.lake import layout
-from factorlab_lake.settings import fmp_settings
+from factorlab_lake.storage import layout
+from factorlab_lake.providers.fmp.settings import fmp_settings
 
 path, url, at, symbols = sys.argv[1], sys.argv[2], datetime.fromisoformat(sys.argv[3]), sys.argv[4].split(",")
 fetch_run._BATCH_ANSWERS = 5

@@ -15,7 +15,7 @@ import pytest
 
 import factorlab_lake as fl
 from factorlab_lake.errors import NotFound
-from factorlab_lake.store import Lake
+from factorlab_lake.lake import Lake
 from tests.support import SPLITS, assert_same_content, content, copy_of, run_python, table_rows, writing
 
 _EVERY = os.environ.get("FACTORLAB_EVERY_STEP") == "1"
@@ -23,7 +23,7 @@ _EVERY = os.environ.get("FACTORLAB_EVERY_STEP") == "1"
 # Dies before its n-th step of these kinds; ends with 0 when there are fewer.
 _DYING = """
 import pathlib, sys
-from factorlab_lake.lake import delta
+from factorlab_lake.storage import delta
 from tests.faults.dying import die_before
 import factorlab_lake as fl
 

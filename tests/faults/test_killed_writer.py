@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.store import Lake
+from factorlab_lake.lake import Lake
 from tests.support import (
     CACHE_2021,
     EARLIER,
@@ -29,7 +29,7 @@ from tests.support import (
 # Dies at the n-th call of some functions, before they do anything.
 _DYING = """
 import pathlib, sys
-from factorlab_lake.lake import delta, snapshots
+from factorlab_lake.storage import delta, snapshots
 from tests.faults.dying import die_before
 import factorlab_lake as fl
 

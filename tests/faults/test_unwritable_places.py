@@ -12,7 +12,7 @@ import pytest
 
 import factorlab_lake as fl
 from factorlab_lake.errors import WriteFailed
-from factorlab_lake.store import Lake
+from factorlab_lake.lake import Lake
 from tests.support import SPLITS, assert_same_content, content, copy_of
 
 CHANGES: dict[str, Callable[[Lake], object]] = {

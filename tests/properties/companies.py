@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from tests.query.made import filing
+from tests.unit.query.made import filing
 
 __all__ = ["ENDS", "Filed", "Year", "histories", "known_at", "record", "total", "versions", "year_at"]
 

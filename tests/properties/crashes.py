@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 from unittest.mock import patch
 
-from factorlab_lake.lake import transaction as transactions
+from factorlab_lake.storage import transaction as transactions
 
 __all__ = ["crash_before"]
 

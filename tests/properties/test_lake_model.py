@@ -12,10 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 import factorlab_lake as fl
 from factorlab_lake.ingest.load import load
-from factorlab_lake.lake import delta, snapshots
-from factorlab_lake.lake import layout as layouts
-from factorlab_lake.lake import transaction as transactions
-from factorlab_lake.store import Lake
+from factorlab_lake.lake import Lake
+from factorlab_lake.storage import delta, snapshots
+from factorlab_lake.storage import layout as layouts
+from factorlab_lake.storage import transaction as transactions
 from tests.properties.crashes import crash_before
 from tests.support import examples, writing
 

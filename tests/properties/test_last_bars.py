@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
-from tests.query.made import Made
 from tests.support import examples
+from tests.unit.query.made import Made
 
 SYMBOLS = [f"S{number}" for number in range(6)]
 DAYS = [date(2018, 11, 1) + timedelta(days=day) for day in range(800)]  # three years' files

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
-from factorlab_lake.store import Lake
+from factorlab_lake.lake import Lake
 from tests.properties.companies import FIELDS, Filed, histories, record, versions
 from tests.support import Entry, arrive, bar, examples
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import factorlab_lake as fl
-from factorlab_lake.fetch.answers import Fetched
+from factorlab_lake.providers.result import Fetched
 from tests.support import (
     EARLIER,
     Entry,

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from factorlab_lake.fetch.answers import Fetched
-from factorlab_lake.fetch.records import Shapes
-from factorlab_lake.legacy.names import parse_name
-from factorlab_lake.legacy.reader import CacheFile, read
+from factorlab_lake.ingest.legacy_cache.names import parse_name
+from factorlab_lake.ingest.legacy_cache.reader import CacheFile, read
+from factorlab_lake.providers.records import Shapes
+from factorlab_lake.providers.result import Fetched
 from tests.support import Entry, bar, examples, income, normalized
 
 _JSON = st.recursive(

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.query.made import Made, filing
 from tests.support import examples
+from tests.unit.query.made import Made, filing
 
 COMPANIES = 25
 ENDS = (date(2019, 3, 31), date(2019, 6, 30), date(2019, 9, 30), date(2019, 12, 31))

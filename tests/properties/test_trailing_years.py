@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factorlab_lake.store import Lake
+from factorlab_lake.lake import Lake
 from tests.properties.companies import (
     ENDS,
     Filed,
@@ -23,8 +23,8 @@ from tests.properties.companies import (
     versions,
     year_at,
 )
-from tests.query.made import Made
 from tests.support import examples
+from tests.unit.query.made import Made
 
 COMPANIES = 40
 FETCHED = datetime(2022, 6, 30, tzinfo=UTC)

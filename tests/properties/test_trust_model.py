@@ -19,15 +19,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 import factorlab_lake as fl
 from factorlab_lake.errors import NotFound
-from factorlab_lake.ingest import fetch_run
-from factorlab_lake.lake import backup, compaction, delta, files, marks, snapshots, vacuum
-from factorlab_lake.lake import layout as layouts
-from factorlab_lake.lake import transaction as transactions
-from factorlab_lake.legacy import migrate
-from factorlab_lake.store import Lake
-from tests.ingest.scripted import Records, Scripted
+from factorlab_lake.ingest import run
+from factorlab_lake.ingest.legacy_cache import migrate
+from factorlab_lake.lake import Lake
+from factorlab_lake.storage import backup, compaction, delta, files, refs, snapshots, vacuum
+from factorlab_lake.storage import layout as layouts
+from factorlab_lake.storage import transaction as transactions
 from tests.properties.crashes import crash_before
 from tests.support import Entry, bar, examples, income
+from tests.unit.ingest.scripted import Records, Scripted
 
 SYMBOLS = ("A", "BRK.B", "CON")
 DAYS = ("2019-12-31", "2020-01-02", "2020-01-03", "2021-01-04")
@@ -46,8 +46,8 @@ _WRITES = (
     (files, "remember"),
     (snapshots, "save"),
     (snapshots, "note_newest"),
-    (marks, "save_vacuumed"),
-    (marks, "save_pins"),
+    (refs, "save_vacuumed"),
+    (refs, "save_pins"),
     (vacuum, "_delete"),
     (backup, "copy_file"),
     (backup, "copy_text"),
@@ -138,14 +138,14 @@ class TrustAgainstDictionaries(RuleBasedStateMachine):
         """What a provider served of what it was asked for lands, and nothing else."""
         served: Records = {("price", symbol, None): [bar(day, close) for day, close in sorted(bars.items())]}
         provider = Scripted(served, now=self._served())
-        wanted = fetch_run.Wanted([symbol], ("prices",))
+        wanted = run.Wanted([symbol], ("prices",))
         # What is asked for is decided before anything is written: planned, it is known also after a death.
-        calls = fetch_run._start(self.layout, provider, wanted, self.now).calls
+        calls = run._start(self.layout, provider, wanted, self.now).calls
         after = deepcopy(self.model)
         for request in (r for c in calls for r in c.requests):
             first, last = str(request.start or "0"), str(request.end or "9")
             after.bars |= {(symbol, day): close for day, close in bars.items() if first <= day <= last}
-        act = lambda: fetch_run.fetch(self.layout, provider, wanted, program_version="0", now=self.now)  # noqa: E731 - a name makes it fit
+        act = lambda: run.fetch(self.layout, provider, wanted, program_version="0", now=self.now)  # noqa: E731 - a name makes it fit
         self._change(step, act, after)
 
     @rule(step=_STEP)
@@ -169,7 +169,7 @@ class TrustAgainstDictionaries(RuleBasedStateMachine):
         name = f"pin{self.newest}"
         with crash_before(step, _WRITES):
             self._open().pin(name)
-        if name in marks.pins(self.layout):
+        if name in refs.pins(self.layout):
             self.pins[name] = self.newest
         else:
             assert step is not None

@@ -7,7 +7,7 @@ every view and function counts that many calendar days from a filing's date inst
 
 from __future__ import annotations
 
-from factorlab_lake.formulas.fragments import lagged
+from factorlab_lake.functions.fragments import lagged
 from factorlab_lake.schema import TableSpec
 
 __all__ = ["LAG_SETTING", "available"]

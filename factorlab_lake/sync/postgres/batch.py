@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from factorlab_lake.errors import LakeLocked
-from factorlab_lake.lake.delta import polars_schema
 from factorlab_lake.schema import TableSpec
+from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.sync.postgres.keys import build_key
 from factorlab_lake.sync.postgres.quoting import identifier, identifiers
 from factorlab_lake.sync.postgres.rows import fetched, scalar, where
 from factorlab_lake.sync.postgres.stream import send
+from factorlab_lake.sync.protocol import ROW_HASH, Batch, Digest, Recorded
 from factorlab_lake.sync.row_hash import hashed
-from factorlab_lake.sync.target import ROW_HASH, Batch, Digest, Recorded
 
 if TYPE_CHECKING:
     from adbc_driver_postgresql.dbapi import Cursor
@@ -67,7 +67,7 @@ def lock(
 
 @dataclass(slots=True)
 class PostgresBatch:
-    """See :class:`~factorlab_lake.sync.target.BatchTransaction`."""
+    """See :class:`~factorlab_lake.sync.protocol.BatchTransaction`."""
 
     cursor: Cursor
     batch: Batch

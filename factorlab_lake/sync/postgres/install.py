@@ -12,10 +12,10 @@ from typing import TypeAlias
 
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.schema import TABLES, TYPES, TableSpec
-from factorlab_lake.sync.postgres import functions, schema
+from factorlab_lake.sync.postgres import schema, server_functions
 from factorlab_lake.sync.postgres.connection import Connection
 from factorlab_lake.sync.postgres.quoting import identifier, literal
-from factorlab_lake.sync.target import ROW_HASH
+from factorlab_lake.sync.protocol import ROW_HASH
 
 __all__ = ["STEPS", "prepare", "script"]
 
@@ -57,13 +57,13 @@ def prepare(con: Connection, lake_id: str, *, target: str, steps: Sequence[Step]
         _upgrade(con, found[1] if found else 0, target=target, steps=steps)
         con.execute("UPDATE factorlab_lake_target SET lake_id = %s WHERE lake_id IS NULL", [lake_id])
         _check_columns(con, target)
-        functions.install(con)
+        server_functions.install(con)
 
 
 def script() -> str:
     """Return everything that a sync makes on a server, and the roles, as a script that runs as it is."""
     tables = [text for step in STEPS for text in step()]
-    parts = (*tables, _version(len(STEPS)), *functions.statements(), _file("roles"))
+    parts = (*tables, _version(len(STEPS)), *server_functions.statements(), _file("roles"))
     return _joined(parts)
 
 

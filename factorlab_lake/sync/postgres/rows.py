@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from arro3.core import RecordBatchReader
 
-from factorlab_lake.lake.delta import polars_schema
 from factorlab_lake.schema import TableSpec
+from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.sync.postgres.quoting import identifier
-from factorlab_lake.sync.target import EVERYTHING, NO_YEAR, ROW_HASH, Batch
+from factorlab_lake.sync.protocol import EVERYTHING, NO_YEAR, ROW_HASH, Batch
 
 if TYPE_CHECKING:
     from adbc_driver_postgresql.dbapi import Cursor

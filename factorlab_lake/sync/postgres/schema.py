@@ -7,11 +7,11 @@ statements run in whatever schema is first in the ``search_path``.
 
 from __future__ import annotations
 
-from factorlab_lake.formulas.row_rules import quality_score
 from factorlab_lake.schema import STATEMENT_TABLES, TABLES, Column, TableSpec, line_items
+from factorlab_lake.schema.quality_rules import quality_score
 from factorlab_lake.sync.postgres.availability import available
 from factorlab_lake.sync.postgres.quoting import identifier, identifiers, literal
-from factorlab_lake.sync.target import ROW_HASH
+from factorlab_lake.sync.protocol import ROW_HASH
 
 __all__ = ["column_type", "create_table", "indexes", "key_columns", "statement_columns", "tables", "views"]
 

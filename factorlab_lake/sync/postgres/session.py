@@ -20,9 +20,9 @@ from factorlab_lake.sync.postgres import stopping
 from factorlab_lake.sync.postgres.address import Address
 from factorlab_lake.sync.postgres.availability import LAG_SETTING
 from factorlab_lake.sync.postgres.frames import adapt, to_polars
-from factorlab_lake.sync.postgres.functions import FUNCTIONS, installed
 from factorlab_lake.sync.postgres.parameters import driver_query
 from factorlab_lake.sync.postgres.quoting import identifier, literal
+from factorlab_lake.sync.postgres.server_functions import FUNCTIONS, installed
 
 __all__ = ["Limits", "ServerSession"]
 

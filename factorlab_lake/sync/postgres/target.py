@@ -17,7 +17,16 @@ from factorlab_lake.sync.postgres.batch import PostgresBatch, lock
 from factorlab_lake.sync.postgres.connection import Connection, connect, connect_bulk, explained
 from factorlab_lake.sync.postgres.quoting import identifier, literal
 from factorlab_lake.sync.postgres.rows import fetched
-from factorlab_lake.sync.target import EVERYTHING, NO_YEAR, ROW_HASH, Batch, Digest, Digests, Ledger, Recorded
+from factorlab_lake.sync.protocol import (
+    EVERYTHING,
+    NO_YEAR,
+    ROW_HASH,
+    Batch,
+    Digest,
+    Digests,
+    Ledger,
+    Recorded,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -71,7 +80,7 @@ def open_target(
 
 @dataclass
 class PostgresTarget:
-    """See :class:`~factorlab_lake.sync.target.Target`. ``bulk`` sends rows, ``con`` does the rest."""
+    """See :class:`~factorlab_lake.sync.protocol.Target`. ``bulk`` sends rows, ``con`` does the rest."""
 
     address: Address
     con: Connection

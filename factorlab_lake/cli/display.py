@@ -1,0 +1,286 @@
+"""How frames and reports look to a person. Only looks: exact values are in ``--json`` and ``--csv``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from factorlab_lake.ingest.fetch_report import FetchReport
+    from factorlab_lake.ingest.legacy_cache.migrate import MigrationReport
+    from factorlab_lake.ingest.legacy_cache.validate import ValidationReport
+    from factorlab_lake.sync.sync_report import SyncReport
+
+__all__ = [
+    "Column",
+    "columns_of",
+    "fetch_lines",
+    "fetch_plan_lines",
+    "flag_lines",
+    "footer",
+    "load_line",
+    "migration_lines",
+    "plain_lines",
+    "table",
+    "validation_lines",
+]
+
+_LONGEST_CELL, _SHORTEST_CUT = 100, 20
+_MOST_LINES, _MOST_NAMES = 50, 8
+_IN_BILLIONS, _LARGE, _TINY = 1e11, 1e5, 0.01  # sizes from, or up to, which numbers are written otherwise
+_GROUPED = 10_000  # below it a number may be a year
+_MINUTE, _FEW_SECONDS = 60, 10
+_GAP = 3  # what a box puts between two columns
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as it is printed: the lines of its header, its cells as text, and to which side they stand."""
+
+    header: list[str]
+    cells: list[str]
+    right: bool
+
+    @property
+    def width(self) -> int:
+        """How many places on a terminal the column takes."""
+        return max(map(cell_len, [*self.header, *self.cells]))
+
+
+def columns_of(frame: pl.DataFrame, names: Sequence[str] = (), *, width: int | None = None) -> list[Column]:
+    """Return a frame's columns as texts: those named, and of these only as many as fit into ``width``."""
+    longest = _LONGEST_CELL if width is None else max(width // 3, _SHORTEST_CUT)
+    chosen = [_column(name, frame[name].to_list(), longest) for name in names or frame.columns]
+    return chosen if width is None else chosen[: _fitting([c.width for c in chosen], width)]
+
+
+def table(columns: Sequence[Column]) -> Table:
+    """Return a table for a terminal."""
+    out = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    for column in columns:
+        header = Text("\n".join(column.header))
+        out.add_column(header, justify="right" if column.right else "left", vertical="bottom", no_wrap=True)
+    for cells in zip(*(c.cells for c in columns), strict=True):
+        out.add_row(*map(Text, cells))
+    return out
+
+
+def plain_lines(columns: Sequence[Column]) -> Iterator[str]:
+    """Yield the lines of a table without colours; much faster than :func:`table` where rows are many."""
+    if not columns:
+        return
+    widths = [c.width for c in columns]
+    depth = max(len(c.header) for c in columns)
+    headers = [[""] * (depth - len(c.header)) + c.header for c in columns]
+    rows = [
+        *zip(*headers, strict=True),
+        ["-" * w for w in widths],
+        *zip(*(c.cells for c in columns), strict=True),
+    ]
+    for row in rows:
+        yield "   ".join(map(_padded, row, widths, (c.right for c in columns))).rstrip()
+
+
+def footer(rows: int, left_out: Sequence[str]) -> str:
+    """Say how many rows there were, and which columns only programs get."""
+    names = ", ".join(left_out) if len(left_out) <= _MOST_NAMES else f"{len(left_out)} more columns"
+    more = f"; with --json or --csv also {names}" if left_out else ""
+    return f"({rows:,} {'row' if rows == 1 else 'rows'}{more})"
+
+
+def load_line(loaded: dict[str, Any]) -> str:
+    """Say what became of the rows of a file."""
+    before, after = loaded["snapshot_before"], loaded["snapshot_after"]
+    became = "all known already" if before == after else f"snapshot {before} → {after}"
+    return f"{loaded['table']}: {loaded['rows']:,} rows, {became}"
+
+
+def migration_lines(report: MigrationReport, *, dry_run: bool = False) -> Iterator[str]:
+    """Say what a migration, or its plan, read, landed and could not use."""
+    before = report.files_landed_before
+    known = f"; {before:,} of the files had landed before" if before else ""
+    yield f"read      {_reading(report.files, report.records, report.seconds)}{known}"
+    if dry_run:
+        yield "landed    nothing: this was a dry run"
+    else:
+        yield f"new       {_gained(report.new)}"
+        yield f"equal     {report.equal:,} records said nothing that the lake did not hold"
+        yield f"rejected  {report.rejected:,} records"
+        yield f"snapshot  {report.snapshot_before} → {report.snapshot_after}"
+    yield from _some(f"skipped   {file}: {why}" for file, why in report.skipped)
+    yield from _some(f"fault     {file}: {why}" for file, why in report.faults)
+    yield from _some(f"reject    {file}, record {at}: {why}" for file, at, why in report.rejects)
+
+
+def fetch_plan_lines(report: FetchReport) -> Iterator[str]:
+    """Say how many calls a run of fetching would make, and how long they take."""
+    yield f"due       {report.requests:,} requests for {report.symbols:,} symbols"
+    yield f"calls     {report.calls_planned:,}, {_duration(report.planned_s)} by the provider's limit"
+    yield "landed    nothing: this was a dry run"
+
+
+def fetch_lines(report: FetchReport) -> Iterator[str]:
+    """Say what a run of fetching asked, landed and could not get."""
+    yield f"asked     {report.requests:,} requests for {report.symbols:,} symbols, {report.calls:,} calls"
+    yield f"received  {report.records:,} records in {_duration(report.seconds)}, {report.rejected:,} rejected"
+    yield f"new       {_gained(report.new)}"
+    yield f"snapshot  {report.snapshot_before} → {report.snapshot_after}"
+    if report.rebased:
+        yield f"re-based  {', '.join(report.rebased)}: bars differ from those held as after a split"
+    yield from _some(f"empty     {symbol} {dataset}: {why}" for symbol, dataset, why in report.empty)
+    yield from _some(f"short     {symbol} {dataset}: {why}" for symbol, dataset, why in report.short)
+    yield from _some(f"failed    {symbol} {dataset}: {why}" for symbol, dataset, _, why in report.failures)
+    if report.stopped:
+        yield f"stopped   {report.stopped}"
+
+
+def validation_lines(report: ValidationReport) -> Iterator[str]:
+    """Say how the records of a cache compare with the lake."""
+    yield f"compared  {_reading(report.files, report.records, report.seconds)}"
+    yield f"equal     {report.equal:,} records"
+    yield f"differing {report.differs:,} records"
+    yield f"missing   {report.missing:,} records"
+    yield from _some(f"skipped   {file}: {why}" for file, why in report.skipped)
+    yield from _some(f"fault     {file}: {why}" for file, why in report.faults)
+    yield from _some(f"{f.kind:<9} {f.file}, record {f.position}: {f.what}" for f in report.findings)
+
+
+def flag_lines(flags: Mapping[str, object]) -> Iterator[str]:
+    """Say how settings stand, in the words of the environment.
+
+    >>> list(flag_lines({"use_database": True, "cache_symbols": ""}))
+    ['FACTORLAB_USE_DATABASE=true', 'FACTORLAB_CACHE_SYMBOLS=']
+    """
+    for name, value in flags.items():
+        yield f"FACTORLAB_{name.upper()}={str(value).lower() if isinstance(value, bool) else value}"
+
+
+def sync_lines(report: SyncReport) -> Iterator[str]:
+    """Say what was sent to a target, what it has now, and what differs from the lake."""
+    sent = ", ".join(f"{t.table} {t.sent:,}" for t in report.tables if t.sent)
+    yield f"target    {report.target}, at snapshot {report.snapshot} in {report.seconds:.1f} s"
+    yield f"sent      {sent or 'nothing: all of it was there'}"
+    if report.removed:
+        removed = ", ".join(f"{t.table} {t.removed:,}" for t in report.tables if t.removed)
+        yield f"removed   {removed}: the lake has them no more"
+    there = ", ".join(
+        f"{t.table} {t.rows:,}{t.latest and f' to {t.latest[:10]}'}" for t in report.tables if t.rows
+    )
+    yield f"there     {there or 'nothing'}"
+    if report.ahead:
+        yield "ahead     another sync brought the target to a newer snapshot meanwhile"
+    yield from _some(f"repaired  {f.table}, {f.batch}: {f.what}" for f in report.repaired)
+    yield from _some(f"differs   {f.table}, {f.batch}: {f.what}" for f in report.findings)
+    how = "every value" if report.deep else "rows, latest dates and digests"
+    unlike = f"differs in {len(report.findings)} parts; --repair puts it right"
+    yield f"verified  {how}: {'equal to the lake' if report.clean else unlike}"
+
+
+def _reading(files: int, records: int, seconds: float) -> str:
+    rate = f" in {seconds:.1f} s ({records / seconds:,.0f} records/s)" if seconds and records else ""
+    return f"{files:,} files, {records:,} records{rate}"
+
+
+def _gained(new: dict[str, int]) -> str:
+    return ", ".join(f"{name} {rows:,}" for name, rows in new.items() if rows) or "nothing"
+
+
+def _duration(seconds: float) -> str:
+    """Say how long something takes: 0.4 s, 12 s, 3 min 20 s, 1 h 5 min."""
+    if seconds < _MINUTE:
+        return f"{seconds:.0f} s" if seconds >= _FEW_SECONDS else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    return f"{minutes} min {rest} s" if minutes < _MINUTE else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _some(lines: Iterable[str]) -> Iterator[str]:
+    every = list(lines)
+    yield from every[:_MOST_LINES]
+    if len(every) > _MOST_LINES:
+        yield f"          and {len(every) - _MOST_LINES:,} more, all of them with --json"
+
+
+def _column(name: str, values: list[Any], longest: int) -> Column:
+    cells = [c if len(c) <= longest else f"{c[: longest - 1]}…" for c in _texts(values)]
+    widest = max(map(cell_len, cells), default=0)
+    numeric = any(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+    return Column(_header(name, widest), cells, numeric)
+
+
+def _header(name: str, width: int) -> list[str]:
+    """Break a long name at its underscores, so that it is no wider than it must be."""
+    lines: list[str] = []
+    for part in _printable(name).replace("_", "_ ").split():
+        if lines and len(lines[-1]) + len(part) <= max(width, 8):
+            lines[-1] += part
+        else:
+            lines.append(part)
+    return lines
+
+
+def _padded(text: str, width: int, right: bool) -> str:
+    space = " " * (width - cell_len(text))
+    return space + text if right else text + space
+
+
+def _texts(values: list[Any]) -> list[str]:
+    if any(isinstance(v, float) for v in values):
+        return _floats(values)
+    return [_text(v) for v in values]
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) >= _GROUPED else str(value)
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="seconds").replace("+00:00", "Z")
+    return _printable(str(value))
+
+
+def _printable(text: str) -> str:
+    """Show control characters, which a terminal would obey, by their escapes."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
+def _floats(values: list[float | None]) -> list[str]:
+    """Write a column of numbers alike: billions where they are that large, as few decimals as they need."""
+    finite = [v for v in values if v is not None and math.isfinite(v)]
+    top = max(map(abs, finite), default=0.0)
+    if top >= _IN_BILLIONS:
+        return [_or_text(v, lambda x: f"{x / 1e9:,.1f} bn") for v in values]
+    if 0 < top < _TINY:
+        return [_or_text(v, lambda x: f"{x:.4g}") for v in values]
+    most = 2 if top >= _LARGE else 4
+    enough = (d for d in range(most) if all(math.isclose(round(v, d), v, rel_tol=1e-9) for v in finite))
+    decimals = next(enough, most)
+    return [_or_text(v, lambda x: f"{x:,.{decimals}f}") for v in values]
+
+
+def _or_text(value: float | None, write: Any) -> str:
+    if value is None:
+        return ""
+    return str(write(value)) if math.isfinite(value) else str(value)
+
+
+def _fitting(widths: list[int], room: int) -> int:
+    """Return how many of the columns fit side by side, at least one."""
+    used = 0
+    for count, width in enumerate(widths):
+        used += width + (_GAP if count else 0)
+        if used > room:
+            return max(count, 1)
+    return len(widths)

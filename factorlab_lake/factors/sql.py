@@ -1,0 +1,118 @@
+"""The parts of ``factors.sql`` that follow from the formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain, combinations
+
+from factorlab_lake.factors.formulas import FACTORS, YEAR_BEFORE, Factor, Input, factor_inputs
+from factorlab_lake.factors.sums import figure, summed
+from factorlab_lake.schema import STATEMENT_TYPES
+from factorlab_lake.schema.quoting import identifier, literal
+
+__all__ = ["factor_placeholders"]
+
+_OPTIONAL = {i.name for f in FACTORS.values() for i in f.inputs} - {
+    i.name for f in FACTORS.values() for i in f.required
+}
+
+
+def factor_placeholders() -> dict[str, str]:
+    """Return what stands for the tokens of ``factors.sql`` and ``ratios.sql``.
+
+    Per statement type: ``…_figures`` measure a stretch's parts ``p`` (statements ``s``); ``…_inputs`` take
+    them from the newest year ``n`` and the one before it ``w``; ``…_names`` list them; ``…_usable`` keep
+    them where there is no reason against it.
+    """
+    inputs = {kind: [i for i in factor_inputs() if i.statement_type == kind] for kind in STATEMENT_TYPES}
+    return {
+        **{f"{kind}_figures": _list(dict.fromkeys(map(_figure, inputs[kind]))) for kind in STATEMENT_TYPES},
+        **{f"{kind}_inputs": _list(map(_of_year, inputs[kind])) for kind in STATEMENT_TYPES},
+        **{f"{kind}_names": ", ".join(identifier(i.name) for i in inputs[kind]) for kind in STATEMENT_TYPES},
+        **{f"{kind}_usable": _list(map(_usable, inputs[kind])) for kind in STATEMENT_TYPES},
+        "factor_columns": _list(f"{_value(f)} AS {identifier(f.name)}" for f in FACTORS.values()),
+        "factors_of_period": _list(map(_of_period, FACTORS)),
+        "factor_reasons": _list([*map(_missing, _required()), *dict.fromkeys(_not_positive())]),
+        "same_currencies": " AND ".join(dict.fromkeys(chain(*map(_same_currency, FACTORS.values())))),
+    }
+
+
+def _list(parts: Iterable[str]) -> str:
+    return ",\n           ".join(parts)
+
+
+def _plain(item: Input) -> str:
+    return item.name.removesuffix(YEAR_BEFORE)
+
+
+def _figure(item: Input) -> str:
+    value = figure(item.column)
+    if item.name in _OPTIONAL:  # in each statement that does not report it, it counts as 0
+        value = f"coalesce({value}, 0)"
+    if item.column.additive == "flow":
+        value = summed(value)
+    elif item.column.additive == "shares":
+        value = f"max(CASE WHEN p.is_head AND p.part_reported THEN {value} * coalesce(l.level, 1) END)"
+    else:
+        value = f"max({value})"  # of the one part there is: every engine has max
+    return f"{value} AS {identifier(_plain(item))}"
+
+
+def _of_year(item: Input) -> str:
+    value = f"{'w' if item.years_back else 'n'}.{identifier(_plain(item))}"
+    if item.years_back and not item.has_currency:  # a quarter's average and a year's are not comparable
+        value = f"CASE WHEN h.before_basis = h.basis THEN {value} END"
+    return f"{value} AS {identifier(item.name)}"
+
+
+def _usable(item: Input) -> str:
+    name = identifier(item.name)
+    return f"CASE WHEN {_no_reason(item)} THEN {name} END AS {name}"
+
+
+def _no_reason(item: Input) -> str:
+    reasons = [f"{item.statement_type}_reason"]
+    if item.statement_type == "cash_flow":
+        reasons.append("income_reason")
+    if item.years_back:
+        reasons.append(f"{item.statement_type}{YEAR_BEFORE}_reason")
+    return " AND ".join(f"{reason} IS NULL" for reason in reasons)
+
+
+def _value(factor: Factor) -> str:
+    conditions = [f"{factor.denominator} > 0", *_same_currency(factor)]
+    if "CASE" in factor.formula:  # least and greatest would pass over an input that is missing
+        conditions += [f"{identifier(i.name)} IS NOT NULL" for i in factor.required]
+    return f"CASE WHEN {' AND '.join(conditions)} THEN {factor.formula} END"
+
+
+def _of_period(name: str) -> str:
+    return f"CASE WHEN f.fiscal_date = p.fiscal_date THEN f.{identifier(name)} END AS {identifier(name)}"
+
+
+def _same_currency(factor: Factor) -> Iterator[str]:
+    currencies = dict.fromkeys(_currency(i) for i in factor.inputs if i.has_currency)
+    for one, other in combinations(currencies, 2):
+        yield f"coalesce({one} = {other}, true)"
+
+
+def _currency(item: Input) -> str:
+    """Name the currency of an input; cash flows are taken only where theirs is that of the income."""
+    kind = "income" if item.statement_type == "cash_flow" else item.statement_type or "price"
+    return f"{kind}{YEAR_BEFORE if item.years_back else ''}_currency"
+
+
+def _required() -> list[Input]:
+    found = dict.fromkeys(i for factor in FACTORS.values() for i in factor.required)
+    return [i for i in found if i.statement_type]
+
+
+def _missing(item: Input) -> str:
+    name = identifier(item.name)
+    return f"CASE WHEN {name} IS NULL AND {_no_reason(item)} THEN {literal(f'{item.name}: missing')} END"
+
+
+def _not_positive() -> Iterator[str]:
+    for factor in FACTORS.values():
+        text = literal(f"{factor.denominator}: not positive")
+        yield f"CASE WHEN {factor.denominator} <= 0 THEN {text} END"

@@ -1,7 +1,0 @@
-"""Financial Modeling Prep over HTTP, in both generations of its API."""
-
-from __future__ import annotations
-
-from factorlab_lake.fetch.fmp.provider import FmpProvider
-
-__all__ = ["FmpProvider"]

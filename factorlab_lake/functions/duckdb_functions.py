@@ -1,0 +1,112 @@
+"""The SQL functions and derived views: one file each, installed when a query first names them."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+
+from factorlab_lake.functions.duckdb_placeholders import placeholders
+from factorlab_lake.functions.fragments import filled
+from factorlab_lake.schema import TABLES
+
+__all__ = ["FUNCTIONS", "mentioned", "names_in", "sql_text", "without_texts"]
+
+# In the order in which they build on each other.
+FUNCTIONS = (
+    "financial_statements",
+    "revisions",
+    "share_counts",
+    "split_levels",
+    "adjusted_prices",
+    "multi_class_symbols",
+    "market_days",
+    "unrounded_close",
+    "checked_vintage",
+    "statements_as_of",
+    "standing_share_counts",
+    "share_spans",
+    "shares_as_of",
+    "cap_inputs",
+    "market_caps",
+    "statement_periods",
+    "period_spans",
+    "statement_spans",
+    "fundamental_spans",
+    "ttm",
+    "company_years",
+    "factors",
+    "quarters",
+    "ratios",
+    "financial_ratios",
+)
+_WORD = re.compile(r"[a-z_]+")
+_NO_CODE = re.compile(r"--.*|/\*[\s\S]*?\*/|'[^']*'")  # comments and texts
+# A query that asks for the list of tables gets all of them.
+_CATALOG = re.compile(r"\b(information_schema|duckdb_\w+|pg_catalog|show|describe|summarize|pragma)\b")
+
+
+@cache
+def sql_text(name: str) -> str:
+    """Return a function's SQL with the column lists filled in from the schema."""
+    text = files(__package__).joinpath("shell", "duckdb", f"{name}.sql").read_text(encoding="utf-8")
+    return filled(text, placeholders)
+
+
+def names_in(query: str) -> list[str]:
+    """Return the tables and functions a query names, with those they build on, in the order to install them.
+
+    >>> names_in("SELECT * FROM split_levels")
+    ['splits', 'split_levels']
+    """
+    text = query.lower()
+    found = {*TABLES, *FUNCTIONS} if _CATALOG.search(text) else _closure(text)
+    return [n for n in (*TABLES, *FUNCTIONS) if n in found]
+
+
+def mentioned(query: str) -> list[str]:
+    """Return the tables and functions that a query itself names, in a fixed order.
+
+    >>> mentioned("SELECT * FROM splits WHERE symbol = 'dividends'")
+    ['splits']
+    """
+    return sorted(_mentioned(without_texts(query.lower())))
+
+
+def without_texts(query: str, *, but_words: bool = False) -> str:
+    """Return a query's code alone, without comments and texts.
+
+    With ``but_words``, texts of one word stay, as names.
+
+    >>> without_texts("SELECT 'a' -- the first")
+    'SELECT    '
+    >>> without_texts("DELETE FROM 'splits' WHERE note = 'to be gone'", but_words=True)
+    'DELETE FROM "splits" WHERE note =  '
+    """
+    return _NO_CODE.sub(_as_name if but_words else " ", query)
+
+
+def _as_name(found: re.Match[str]) -> str:
+    word = found[0].strip("'")
+    return f'"{word}"' if word.isidentifier() else " "
+
+
+def _closure(text: str) -> set[str]:
+    found: set[str] = set()
+    waiting = _mentioned(text)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting |= _builds_on(name)
+    return found
+
+
+@cache
+def _builds_on(name: str) -> frozenset[str]:
+    code = without_texts(sql_text(name)) if name in FUNCTIONS else ""
+    return frozenset(_mentioned(code) - {name})
+
+
+def _mentioned(text: str) -> set[str]:
+    return {w for w in _WORD.findall(text) if w in TABLES or w in FUNCTIONS}

@@ -1,0 +1,67 @@
+-- factors(symbols, dates, age_limit := 200, vintage := 'known', cells := NULL): valuation, profitability, leverage, growth
+-- Grain: one row per requested symbol and date (or only those of a list of {symbol, date}); a factor that cannot be computed is NULL and `reason` says why.
+-- Formulas: factors/factors.csv, each a numerator over a denominator that must be positive. Their inputs: market_caps,
+-- flows of the trailing twelve months (as ttm), the newest balance sheet known at the date, and the same a year before
+-- (`…_year_before`, as known at the date): see company_years. Balances are those at the period end, not averages. An item that vendors
+-- write as 0 for "not reported" counts as missing when it is 0.
+-- Currency: items that meet in a factor must share one; the price's is taken from company_profiles where known.
+-- Stale: a period end more than age_limit days back (274 more where a fiscal year's statement is the newest).
+-- Point in time and vintage: as market_caps and fundamental_spans. inputs_available_date is the latest of all inputs'.
+CREATE OR REPLACE MACRO factors(symbols, dates, age_limit := 200, vintage := 'known', cells := NULL) AS TABLE
+WITH caps AS (
+    -- Only the cells asked for, before the wide rows are joined to them.
+    FROM market_caps(symbols, dates, vintage := vintage)
+    WHERE cells IS NULL
+       OR {'symbol': symbol, 'date': date} IN (SELECT unnest(cells::STRUCT(symbol VARCHAR, date DATE)[]))
+),
+years AS (
+    -- The calendar year keeps the join to the dates fast: by symbol alone it would hold each against every stretch.
+    SELECT *, unnest(range(year(greatest(known_from, list_min(dates)::DATE)),
+                           year(least(known_until, list_max(dates)::DATE)) + 1)) AS in_year
+    FROM company_years(symbols, dates, vintage := vintage)
+),
+facts AS (
+    SELECT m.symbol, m.date, m.market_cap, m.reason AS market_cap_reason,
+           CASE WHEN y.symbol IS NULL THEN 'no_statement_known'
+                WHEN y.income_fault IS NOT NULL THEN y.income_fault
+                WHEN m.date - y.income_date > age_limit + CASE y.income_months WHEN 12 THEN 274 ELSE 0 END
+                THEN 'statement_stale' END AS income_reason,
+           CASE WHEN y.cash_flow_fault IS NOT NULL THEN y.cash_flow_fault
+                WHEN m.date - y.income_date > age_limit + CASE y.cash_flow_months WHEN 12 THEN 274 ELSE 0 END
+                THEN 'statement_stale' END AS cash_flow_reason,
+           CASE WHEN y.symbol IS NULL THEN 'no_balance_sheet_known'
+                WHEN y.balance_sheet_fault IS NOT NULL THEN y.balance_sheet_fault
+                WHEN m.date - y.balance_sheet_date > age_limit + CASE y.balance_sheet_months WHEN 12 THEN 274 ELSE 0 END
+                THEN 'balance_sheet_stale' END AS balance_sheet_reason,
+           y.income_year_before_fault AS income_year_before_reason,
+           y.balance_sheet_year_before_fault AS balance_sheet_year_before_reason,
+           p.currency AS price_currency, y.income_currency, y.income_year_before_currency,
+           y.balance_sheet_currency, y.balance_sheet_year_before_currency,
+           greatest(y.income_date, y.balance_sheet_date) AS fiscal_date,
+           greatest(m.shares_available_date, y.income_available_date, y.balance_sheet_available_date,
+                    CASE WHEN cash_flow_reason IS NULL THEN y.cash_flow_available_date END) AS inputs_available_date,
+           {{income_names}}, {{cash_flow_names}}, {{balance_sheet_names}}
+    FROM caps m
+    LEFT JOIN years y
+      ON y.symbol = m.symbol AND y.in_year = year(m.date) AND m.date >= y.known_from AND m.date < y.known_until
+    LEFT JOIN company_profiles p ON p.symbol = m.symbol
+),
+usable AS (
+    SELECT * REPLACE (
+           {{income_usable}},
+           {{cash_flow_usable}},
+           {{balance_sheet_usable}})
+    FROM facts
+)
+SELECT symbol, date, market_cap,
+       {{factor_columns}},
+       fiscal_date, inputs_available_date, date - fiscal_date AS age_days,
+       nullif(concat_ws('; ',
+           'market_cap: ' || market_cap_reason, 'ttm: ' || income_reason, 'balance_sheet: ' || balance_sheet_reason,
+           CASE WHEN income_reason IS NULL THEN 'cash_flow: ' || cash_flow_reason END,
+           CASE WHEN income_reason IS NULL THEN 'ttm_year_before: ' || income_year_before_reason END,
+           CASE WHEN balance_sheet_reason IS NULL
+                THEN 'balance_sheet_year_before: ' || balance_sheet_year_before_reason END,
+           CASE WHEN NOT ({{same_currencies}}) THEN 'currencies_differ' END,
+           {{factor_reasons}}), '') AS reason
+FROM usable;

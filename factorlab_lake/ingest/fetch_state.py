@@ -1,0 +1,107 @@
+"""What a lake holds of each symbol and dataset, and since when, as its fetch log tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+
+from factorlab_lake.providers.protocol import Period
+from factorlab_lake.schema import DATASETS, STATEMENT_TABLES
+from factorlab_lake.storage import files, snapshots
+from factorlab_lake.storage.layout import Layout
+from factorlab_lake.storage.transaction import read_files
+
+__all__ = ["USUAL_SPACING_DAYS", "Held", "Past", "held_of", "spacings"]
+
+USUAL_SPACING_DAYS = {"quarterly": 91, "annual": 365}
+_LAST_PERIODS = 5  # how many of the newest periods tell how far apart a company's reports are
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What earlier fetches of one dataset of one symbol brought: first and last day, and when the last was.
+
+    ``asked_from`` is the earliest start that was asked for; ``date.min`` when all there is was asked for.
+    """
+
+    fetched_at: datetime
+    first: date | None
+    last: date | None
+    asked_from: date
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a lake holds, by symbol, dataset and period."""
+
+    past: dict[tuple[str, str, str | None], Past]
+    spacing_days: dict[tuple[str, str], float]
+    known: frozenset[str]
+
+    def of(self, symbol: str, dataset: str, period: Period | None) -> Past | None:
+        """Return what earlier fetches brought, or None when there was none."""
+        return self.past.get((symbol, dataset, period))
+
+    def spacing(self, symbol: str, period: Period) -> float:
+        """Return how many days lie between a company's reports of a period: 91 or 365 unless it shows."""
+        return self.spacing_days.get((symbol, period), USUAL_SPACING_DAYS[period])
+
+
+def held_of(layout: Layout, symbols: list[str], provider: str) -> Held:
+    """Read what the newest snapshot holds of some symbols from one provider."""
+    chosen, snapshot = pl.Series("symbol", symbols, pl.String), snapshots.latest(layout)
+    log = read_files(layout, "data_fetch_log", files.files_of(layout, snapshot, "data_fetch_log"), chosen)
+    good = log.filter("success", pl.col("provider") == provider)
+    table = next(iter(STATEMENT_TABLES.values()))
+    dates = read_files(
+        layout,
+        table,
+        files.prune(files.files_of(layout, snapshot, table), symbols=symbols),
+        chosen,
+        columns=["symbol", "fiscal_period", "fiscal_date"],
+    )
+    known = good.filter(pl.col("keys_landed") > 0)["symbol"]
+    return Held(_pasts(good.with_columns(_asked())), spacings(dates), frozenset(known))
+
+
+def _asked() -> list[pl.Expr]:
+    """Return what a line of the log was asked for; a cache file's says only in which table it landed."""
+    said, start = (pl.col("parameters").str.json_path_match(f"$.{name}") for name in ("dataset", "start"))
+    first_of_table = {table: dataset for dataset, table in reversed(DATASETS.items())}
+    return [
+        pl.coalesce(said, pl.col("data_type").replace(first_of_table)).alias("dataset"),
+        pl.when(said.is_null())
+        .then("covered_from")
+        .otherwise(pl.coalesce(start.str.to_date("%Y-%m-%d"), pl.lit(date.min)))
+        .alias("asked_from"),
+    ]
+
+
+def _pasts(good: pl.DataFrame) -> dict[tuple[str, str, str | None], Past]:
+    dated = pl.col("data_type").is_in(["price_data", "vendor_market_caps"])
+    whole = pl.when(~dated).then("period")  # the old cache gave prices periods of its own
+    rows = good.group_by("symbol", "dataset", period=whole).agg(
+        pl.col("fetch_date").max(),
+        pl.col("covered_from").min(),
+        pl.col("covered_to").max(),
+        pl.col("asked_from").min(),
+    )
+    return {
+        (symbol, dataset, period): Past(at, first, last, asked or date.max)
+        for symbol, dataset, period, at, first, last, asked in rows.iter_rows()
+    }
+
+
+def spacings(dates: pl.DataFrame) -> dict[tuple[str, str], float]:
+    """Return the median distance of each symbol's newest reports: companies report quarters or half-years."""
+    period = pl.when(pl.col("fiscal_period") == "FY").then(pl.lit("annual")).otherwise(pl.lit("quarterly"))
+    newest = (
+        dates.select("symbol", "fiscal_date", period=period)
+        .unique()
+        .sort("fiscal_date")
+        .group_by("symbol", "period")
+        .agg(pl.col("fiscal_date").tail(_LAST_PERIODS).diff().dt.total_days().median().alias("days"))
+    )
+    return {(symbol, period): days for symbol, period, days in newest.drop_nulls().iter_rows()}

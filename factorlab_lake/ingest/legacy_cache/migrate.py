@@ -1,0 +1,183 @@
+"""Moving the old cache into a lake. Resumable: a file that has landed is known by its digest."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import polars as pl
+
+from factorlab_lake.ingest.batches import BATCH_RECORDS, batches
+from factorlab_lake.ingest.legacy_cache.reader import CacheFile, read, scan
+from factorlab_lake.ingest.pipeline import land_batch
+from factorlab_lake.providers.records import Shapes
+from factorlab_lake.providers.result import Fetched
+from factorlab_lake.storage import files, snapshots
+from factorlab_lake.storage.layout import Layout
+from factorlab_lake.storage.transaction import read_files, transaction
+
+__all__ = ["MigrationReport", "Progress", "Run", "migrate", "plan"]
+
+_READ_AHEAD = 128
+
+
+class Progress(Protocol):
+    """Called as a long run goes on."""
+
+    def __call__(self, *, files_done: int, files_total: int, records: int) -> None:
+        """Take note of how far it is."""
+
+
+@dataclass(slots=True)
+class MigrationReport:
+    """What a migration, or its plan, found and did. Counts are of records unless named otherwise.
+
+    ``equal`` records said nothing that the lake did not hold by then. ``faults`` are files that could not
+    be read; ``rejects`` are records that did not land, as (file, position, reason).
+    """
+
+    files: int = 0
+    files_landed_before: int = 0
+    records: int = 0
+    new: dict[str, int] = field(default_factory=dict)
+    rejected: int = 0
+    equal: int = 0
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    faults: list[tuple[str, str]] = field(default_factory=list)
+    rejects: list[tuple[str, int, str]] = field(default_factory=list)
+    snapshot_before: int = 0
+    snapshot_after: int = 0
+    seconds: float = 0.0
+
+    @property
+    def clean(self) -> bool:
+        """True when every file could be read and every record landed."""
+        return not self.faults and not self.rejects
+
+
+@dataclass(slots=True)
+class Run:
+    """One pass over a cache: what was asked, and what has been seen so far."""
+
+    layout: Layout
+    cache: list[CacheFile]
+    known: set[str]
+    progress: Callable[..., None] | None
+    done: int = 0
+    records: int = 0
+    seen: dict[str, str] = field(default_factory=dict)
+    shapes: Shapes = field(default_factory=dict)
+
+    def answers(self) -> Iterator[Fetched]:
+        """Read the entries that have not landed, some files ahead of the one asked for."""
+        entries = [f for f in self.cache if not f.skip]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            ahead = deque(pool.submit(read, f, self.known, self.shapes) for f in entries[:_READ_AHEAD])
+            for place, file in enumerate(entries):
+                answer = ahead.popleft().result()
+                if place + _READ_AHEAD < len(entries):
+                    ahead.append(pool.submit(read, entries[place + _READ_AHEAD], self.known, self.shapes))
+                yield from self._note(file, answer, len(entries))
+
+    def _note(self, file: CacheFile, answer: Fetched, total: int) -> Iterator[Fetched]:
+        self.seen[answer.fetch_id] = file.path
+        self.done += 1
+        if answer.fetch_id not in self.known:
+            self.records += answer.count
+            yield answer
+        if self.progress:
+            self.progress(files_done=self.done, files_total=total, records=self.records)
+
+
+def plan(
+    layout: Layout, cache_dir: str | os.PathLike[str], *, symbols: list[str] | None = None
+) -> MigrationReport:
+    """Read the whole cache without writing anything: what a migration would read, and what it cannot.
+
+    ``new`` and ``rejects`` stay empty: which records are new shows when they are merged.
+    """
+    run, report = _start(layout, cache_dir, symbols, None)
+    for answer in run.answers():
+        if answer.error:
+            report.faults.append((run.seen[answer.fetch_id], answer.error))
+    _count_files(run, report)
+    return report
+
+
+def migrate(
+    layout: Layout,
+    cache_dir: str | os.PathLike[str],
+    *,
+    program_version: str,
+    symbols: list[str] | None = None,
+    by_symbol: bool = False,
+    progress: Progress | None = None,
+) -> MigrationReport:
+    """Land every readable record of the cache; what has landed before is not read again.
+
+    Commits in batches of whole symbols (``by_symbol``: one symbol each), so a run that is cut off loses
+    at most its last batch and the next run goes on from there. The cache is only read.
+    """
+    started, operation = time.perf_counter(), uuid.uuid4().hex
+    run, report = _start(layout, cache_dir, symbols, progress)
+    before = files.row_counts(layout, snapshots.latest(layout))
+    for batch in batches(run.answers(), 1 if by_symbol else BATCH_RECORDS):
+        with transaction(
+            layout, reason=f"migrate {_where(batch)}", program_version=program_version, operation=operation
+        ) as tx:
+            land_batch(tx, batch)
+    _count_files(run, report)
+    after = files.row_counts(layout, snapshots.latest(layout))
+    report.new = files.added_rows(before, after)
+    report.snapshot_after = snapshots.latest(layout).id
+    _add_faults(layout, run, report)
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+def _start(
+    layout: Layout, cache_dir: str | os.PathLike[str], symbols: list[str] | None, progress: Progress | None
+) -> tuple[Run, MigrationReport]:
+    cache = scan(cache_dir, symbols)
+    snapshot = snapshots.latest(layout)
+    log = read_files(layout, "data_fetch_log", files.files_of(layout, snapshot, "data_fetch_log"))
+    report = MigrationReport(
+        skipped=[(f.path, f.skip) for f in cache if f.skip],
+        snapshot_before=snapshot.id,
+        snapshot_after=snapshot.id,
+    )
+    return Run(layout, cache, set(log["fetch_id"]), progress), report
+
+
+def _where(batch: list[Fetched]) -> str:
+    first, last = batch[0].symbol, batch[-1].symbol
+    return first if first == last else f"{first} to {last}"
+
+
+def _count_files(run: Run, report: MigrationReport) -> None:
+    report.files = len(run.cache)
+    report.files_landed_before = sum(1 for i in run.seen if i in run.known)
+    report.records = run.records
+
+
+def _add_faults(layout: Layout, run: Run, report: MigrationReport) -> None:
+    """Take the faults of this cache from the lake's own log, so that a second run lists them again."""
+    snapshot = snapshots.latest(layout)
+
+    def mine(name: str) -> pl.DataFrame:
+        rows = read_files(layout, name, files.files_of(layout, snapshot, name))
+        return rows.filter(pl.col("fetch_id").is_in(list(run.seen)))
+
+    failed = mine("data_fetch_log").filter(~pl.col("success"))
+    report.faults = sorted((run.seen[i], e) for i, e in failed.select("fetch_id", "error_message").rows())
+    rejected = mine("rejected_records").select("fetch_id", "position", "reason")
+    report.rejects = sorted((run.seen[i], p, r) for i, p, r in rejected.rows())
+    fresh = rejected.filter(~pl.col("fetch_id").is_in(list(run.known)))
+    report.rejected = fresh.height
+    report.equal = report.records - report.rejected - sum(report.new.values())

@@ -1,0 +1,202 @@
+"""Reading the old cache, whatever state its files are in. Nothing here ever writes to it."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import time
+import zlib
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from factorlab_lake.errors import InvalidInput, NotFound, UnreadableFile
+from factorlab_lake.ingest.legacy_cache.frames import tabulate
+from factorlab_lake.ingest.legacy_cache.names import CacheName, parse_name
+from factorlab_lake.providers.records import Shapes, check_names, decode, enclosed, frame_of, plain_frame
+from factorlab_lake.providers.result import Fetched
+
+__all__ = ["CacheFile", "identify", "read", "scan"]
+
+_LEFTOVERS = {".lock": "leftover lock", ".tmp": "leftover of an interrupted write"}
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class CacheFile:
+    """One file of the cache: ``name`` is None for what is no cache entry; ``skip`` says what it is."""
+
+    root: Path
+    path: str
+    size_bytes: int
+    name: CacheName | None
+    skip: str = ""
+
+
+def scan(root: str | os.PathLike[str], symbols: list[str] | None = None) -> list[CacheFile]:
+    """List the cache's files, those of a symbol together; :class:`NotFound` when there is no such folder."""
+    base = Path(root)
+    if not base.is_dir():
+        raise NotFound(
+            f"No cache folder at {base}; give the folder that holds price_data/ and the others.",
+            path=str(base),
+        )
+    wanted = None if symbols is None else {s.upper().replace("/", "-").replace(":", "-") for s in symbols}
+    found = [
+        f for f in _walk(base) if wanted is None or (f.name is not None and f.name.symbol.upper() in wanted)
+    ]
+    if not found:
+        raise InvalidInput(
+            f"{base} holds no cache files{' of these symbols' if symbols else ''}.", path=str(base)
+        )
+    return sorted(found, key=lambda f: (f.name.symbol if f.name else "", f.path))
+
+
+def read(file: CacheFile, known: AbstractSet[str] = frozenset(), shapes: Shapes | None = None) -> Fetched:
+    """Read one cache file. Faults do not raise: the answer then has an ``error`` and no records.
+
+    A file whose id is in ``known`` is not opened further than to find that out.
+    """
+    started = time.perf_counter()
+    body, lost = _bytes(file)
+    digest = hashlib.sha256(body).hexdigest()
+    answer = Fetched(
+        fetch_id=_fetch_id(file, digest),
+        dataset=file.name.dataset if file.name else "price",
+        symbol=file.name.symbol if file.name else "",
+        fetched_at=datetime.fromtimestamp(0, UTC),
+        provider="fmp",
+        endpoint=f"cache:{file.path}",
+        parameters=json.dumps({"file": file.path}),
+        records=None,
+        period=file.name.period if file.name else None,
+        payload_sha256=digest,
+    )
+    if answer.fetch_id in known:
+        return answer
+    try:
+        if lost:
+            raise lost
+        _open(body, file.name, answer, {} if shapes is None else shapes)
+    except UnreadableFile as fault:
+        answer.error = str(fault)
+    answer.duration_ms = (time.perf_counter() - started) * 1000
+    return answer
+
+
+def identify(file: CacheFile) -> str:
+    """Return the ``fetch_id`` under which a cache file, as it is now, is logged once it has been read."""
+    return _fetch_id(file, hashlib.sha256(_bytes(file)[0]).hexdigest())
+
+
+def _bytes(file: CacheFile) -> tuple[bytes, UnreadableFile | None]:
+    try:
+        return (file.root / file.path).read_bytes(), None
+    except OSError as fault:
+        return b"", UnreadableFile(f"cannot be opened ({fault.strerror})")
+
+
+def _fetch_id(file: CacheFile, digest: str) -> str:
+    """Return the id of a cache file's content at its place: the same file read again has the same one."""
+    return hashlib.sha256(f"{file.path}\0{digest}".encode()).hexdigest()[:32]
+
+
+def _walk(base: Path) -> Iterator[CacheFile]:
+    for path in sorted(p for p in base.rglob("*") if p.is_file()):
+        inside = path.relative_to(base)
+        skip = _LEFTOVERS.get(path.suffix, "")
+        if inside.parts[0] == "metadata":
+            skip = "bookkeeping of the old cache"
+        yield CacheFile(
+            base, inside.as_posix(), path.stat().st_size, None if skip else parse_name(path.name), skip
+        )
+
+
+def _open(body: bytes, name: CacheName | None, answer: Fetched, shapes: Shapes) -> None:
+    if name is None:
+        raise UnreadableFile("name is not one of a cache entry")
+    text = _decompress(body)
+    envelope, records = _fast(text, name.dataset, shapes) or _careful(text, answer)
+    with _unreadable():
+        check_names(records)
+    answer.fetched_at = _fetched_at(envelope.get("_cached_at"))
+    answer.symbol = _symbol(envelope.get("_cache_key"), name)
+    answer.records = records
+
+
+@contextmanager
+def _unreadable() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as fault:
+        raise UnreadableFile(str(fault)) from None
+
+
+def _decompress(body: bytes) -> bytes:
+    if not body:
+        raise UnreadableFile("empty file")
+    if body[:2] != b"\x1f\x8b":
+        return body
+    try:
+        return gzip.decompress(body)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as fault:
+        raise UnreadableFile(f"gzip cut short or damaged ({fault})") from None
+
+
+def _fast(text: bytes, dataset: str, shapes: Shapes) -> tuple[dict[str, Any], pl.DataFrame] | None:
+    """Read a well-formed envelope by the vectorised reader; None when it is anything else."""
+    found = enclosed(text, "data")
+    records = None if found is None else plain_frame(found[1], dataset, shapes)
+    return None if found is None or records is None else (found[0], records)
+
+
+def _careful(text: bytes, answer: Fetched) -> tuple[dict[str, Any], pl.DataFrame]:
+    """Read what the fast reader refuses: bare NaN, mixed records, cached frames; or say what is wrong."""
+    with _unreadable():
+        envelope = decode(text)
+    if isinstance(envelope, dict) and "Error Message" in envelope:
+        raise UnreadableFile(f"an error of the vendor saved as data: {str(envelope['Error Message'])[:80]}")
+    if not isinstance(envelope, dict) or "data" not in envelope:
+        raise UnreadableFile("no envelope with 'data'")
+    return envelope, frame_of(_records(envelope["data"]), answer)
+
+
+def _records(data: Any) -> list[Any]:
+    if isinstance(data, dict) and data.get("_type") == "DataFrame":
+        return tabulate(data)
+    if isinstance(data, dict) and "Error Message" in data:
+        raise UnreadableFile(f"an error of the vendor saved as data: {str(data['Error Message'])[:80]}")
+    if not isinstance(data, list):
+        raise UnreadableFile(f"'data' is {type(data).__name__}, not a list of records")
+    return data
+
+
+def _fetched_at(epoch: Any) -> datetime:
+    try:
+        moment = datetime.fromtimestamp(float(epoch), UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        moment = None
+    if moment is None or not _EARLIEST <= moment <= datetime.now(UTC) + timedelta(days=1):
+        raise UnreadableFile(
+            f"_cached_at is {epoch!r}: without the day of the fetch the split basis is unknown"
+        )
+    return moment
+
+
+def _symbol(key: Any, name: CacheName) -> str:
+    said = parse_name(key) if isinstance(key, str) else None
+    if said is None:
+        return name.symbol
+    if said.symbol.upper() != name.symbol.upper() or said.dataset != name.dataset:
+        raise UnreadableFile(
+            f"its key says {said.symbol} {said.dataset}, its name {name.symbol} {name.dataset}"
+        )
+    return said.symbol

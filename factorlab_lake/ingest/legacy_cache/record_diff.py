@@ -1,0 +1,144 @@
+"""Raw records beside the lake's rows: equal, differing (in what), or missing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import polars as pl
+
+from factorlab_lake.ingest.normalize import META
+from factorlab_lake.providers.fields import fields
+from factorlab_lake.schema import DATASETS, table
+
+__all__ = ["compare"]
+
+_KEY_FIELDS = {"date", "symbol", "period"}
+_NOT_SENT = {"cik": ["0000000000", "null", "0"]}
+
+
+def compare(raw: pl.DataFrame, held: pl.DataFrame, dataset: str) -> pl.DataFrame:
+    """Return one row per record: ``_fetch_id``, ``_position``, ``kind`` and ``what`` (the differing fields).
+
+    A record is equal when some version of its period, or some bar of its day, has every value it gives. A
+    value a record does not give (absent, null, NaN) is not compared.
+    """
+    known = (
+        fields(dataset)
+        if dataset != "ratios"
+        else {"calendarYear": "fiscal_year", "fiscalYear": "fiscal_year"}
+    )
+    checks = [_check(raw, name, known) for name in raw.columns if name not in (*META, *_KEY_FIELDS)]
+    kept = [n for n in raw.columns if n not in (*META, *_KEY_FIELDS) and known.get(n) in (None, "label")]
+    overflow = "lake_metrics" if dataset == "ratios" else "lake_extra"
+    judged = _with_extras(_pairs(raw, held, dataset), kept, overflow).select(
+        "_row",
+        "_fetch_id",
+        "_position",
+        matched=pl.col("lake_fetch_id").is_not_null(),
+        faults=pl.sum_horizontal(c.is_not_null() for c in checks),
+        what=pl.concat_str(checks, separator="; ", ignore_nulls=True),
+    )
+    best = judged.sort("_row", "faults").unique("_row", keep="first", maintain_order=True)
+    equal = pl.when(pl.col("faults") == 0).then(pl.lit("equal")).otherwise(pl.lit("differs"))
+    return best.select(
+        "_fetch_id",
+        "_position",
+        kind=pl.when(pl.col("matched")).then(equal).otherwise(pl.lit("missing")),
+        what=pl.when(pl.col("matched"))
+        .then("what")
+        .otherwise(pl.lit("no row of its symbol and date in the lake")),
+    )
+
+
+def _pairs(raw: pl.DataFrame, held: pl.DataFrame, dataset: str) -> pl.DataFrame:
+    """Put each record beside every row it may have become; the lake's columns get a prefix."""
+    day = table(DATASETS[dataset]).time_column
+    keys = {"_k_symbol": pl.col("symbol"), "_k_day": pl.col(day).cast(pl.String)}
+    if dataset != "price":
+        keys["_k_period"] = pl.col("fiscal_period")
+    rows = held.with_columns(**keys).rename({c: f"lake_{c}" for c in held.columns})
+    return raw.with_row_index("_row").with_columns(_keys(raw, dataset)).join(rows, on=list(keys), how="left")
+
+
+def _keys(raw: pl.DataFrame, dataset: str) -> list[pl.Expr]:
+    symbol = (
+        pl.coalesce(pl.col("symbol").cast(pl.String), "_symbol")
+        if "symbol" in raw.columns
+        else pl.col("_symbol")
+    )
+    day = (
+        pl.col("date").cast(pl.String).str.slice(0, 10) if "date" in raw.columns else pl.lit(None, pl.String)
+    )
+    keys = [symbol.alias("_k_symbol"), day.alias("_k_day")]
+    if dataset != "price":
+        annual = pl.when(pl.col("_period") == "annual").then(pl.lit("FY"))
+        period = pl.coalesce(pl.col("period").cast(pl.String), annual) if "period" in raw.columns else annual
+        keys.append(period.alias("_k_period"))
+    return keys
+
+
+def _check(raw: pl.DataFrame, name: str, known: dict[str, str]) -> pl.Expr:
+    """Return the text of a difference in one field, or null."""
+    column = known.get(name)
+    if column == "label":
+        return _difference(name, pl.col(name).cast(pl.String), pl.coalesce(_extra(name), _label()))
+    if column is None:
+        kept = _extra(name)
+        if raw.schema[name].is_numeric():
+            return _difference(name, _number(name), kept.cast(pl.Float64, strict=False))
+        return _difference(name, pl.col(name).cast(pl.String), kept)
+    return _difference(name, *_sides(raw, name, column))
+
+
+def _sides(raw: pl.DataFrame, name: str, column: str) -> tuple[pl.Expr, pl.Expr]:
+    mine, lakes = pl.col(name), pl.col(f"lake_{column}")
+    if column == "accepted_at":
+        local = lakes.dt.convert_time_zone("America/New_York").dt.strftime("%Y-%m-%d %H:%M:%S")
+        return mine.cast(pl.String).str.replace("T", " ").str.slice(0, 19), local
+    if column == "filing_date":
+        return mine.cast(pl.String).str.slice(0, 10), lakes.cast(pl.String)
+    if column in ("cik", "reported_currency", "link", "final_link"):
+        text = mine.cast(pl.String).str.strip_chars()
+        sent = ~text.is_in(_NOT_SENT.get(column, [])) & (text != "")
+        return pl.when(sent).then(text), lakes.cast(pl.String)
+    lakes = lakes.cast(pl.Float64)
+    if raw.schema[name].is_numeric() or raw.schema[name] == pl.Null:
+        return _number(name), lakes
+    # Numbers written as text are compared as numbers; text that is none can equal nothing in the lake.
+    text = mine.cast(pl.String).str.strip_chars()
+    number = text.cast(pl.Float64, strict=False).fill_nan(None).cast(pl.String)
+    given = ~text.str.to_lowercase().is_in(["", "nan"])
+    return pl.when(given).then(pl.coalesce(number, text)), lakes.cast(pl.String)
+
+
+def _number(name: str) -> pl.Expr:
+    return pl.col(name).cast(pl.Float64).fill_nan(None)
+
+
+def _extra(name: str) -> pl.Expr:
+    return pl.col(f"lake_extra:{name}")
+
+
+def _with_extras(pairs: pl.DataFrame, names: list[str], column: str) -> pl.DataFrame:
+    """Add the members of the lake's JSON as text columns; read by Python, whose numbers are exact."""
+    if not names:
+        return pairs
+    objects = [json.loads(text) if text else {} for text in pairs[column]]
+    return pairs.with_columns(
+        pl.Series(f"lake_extra:{name}", [_member(o.get(name)) for o in objects], pl.String) for name in names
+    )
+
+
+def _member(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)
+
+
+def _label() -> pl.Expr:
+    return pl.col("lake_date").dt.strftime("%B %d, %y")
+
+
+def _difference(name: str, mine: pl.Expr, lakes: pl.Expr) -> pl.Expr:
+    sent, held = mine.cast(pl.String), lakes.cast(pl.String).fill_null("nothing")
+    text = pl.lit(f"{name}: ") + sent + " in the file, " + held + " in the lake"
+    return pl.when(mine.is_not_null() & mine.ne_missing(lakes)).then(text)

@@ -1,0 +1,59 @@
+"""Raw records of several answers as one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from factorlab_lake.providers.result import Fetched
+
+__all__ = ["alike", "raw_frame"]
+
+
+def alike(answers: Sequence[Fetched]) -> list[list[Fetched]]:
+    """Group answers with records by provider, so that no field is a number in one and text in another.
+
+    In one frame such a field would be text in all; what a record says must not depend on its neighbours.
+    """
+    kinds: dict[str, set[str]] = {}
+    given = [(a, a.records) for a in answers if a.records is not None and not a.records.is_empty()]
+    for _, records in given:
+        for name, dtype in records.schema.items():
+            kinds.setdefault(name, set()).add(_kind(dtype))
+    mixed = [name for name, found in kinds.items() if len(found - {""}) > 1]
+    groups: dict[tuple[str, ...], list[Fetched]] = {}
+    for answer, records in given:
+        shape = (answer.provider, *(_kind(records.schema.get(name, pl.Null())) for name in mixed))
+        groups.setdefault(shape, []).append(answer)
+    return list(groups.values())
+
+
+def _kind(dtype: pl.DataType) -> str:
+    return "" if dtype == pl.Null else "number" if dtype.is_numeric() else str(dtype)
+
+
+def raw_frame(answers: Sequence[Fetched]) -> pl.DataFrame:
+    """Return the records of several answers as one frame, with the columns that say where each came from."""
+    frames = [a.records for a in answers if a.records is not None]
+    records = pl.concat(frames, how="diagonal_relaxed")
+    counts = pl.Series([f.height for f in frames], dtype=pl.Int64)
+    given = [a for a in answers if a.records is not None]
+    context = pl.DataFrame(
+        {
+            "_symbol": pl.Series([a.symbol for a in given], dtype=pl.String),
+            "_period": pl.Series([a.period for a in given], dtype=pl.String),
+            "_fetch_id": pl.Series([a.fetch_id for a in given], dtype=pl.String),
+            "_fetched_at": pl.Series([a.fetched_at for a in given], dtype=pl.Datetime("us", "UTC")),
+            "_provider": pl.Series([a.provider for a in given], dtype=pl.String),
+            "_place": pl.int_ranges(0, counts, eager=True),
+        }
+    ).select(pl.exclude("_place").repeat_by(counts), "_place")
+    context = context.explode(context.columns)
+    # A reader that left records out says which places the others had.
+    place = (
+        pl.col("_position").fill_null(pl.col("_place"))
+        if "_position" in records.columns
+        else pl.col("_place")
+    )
+    return pl.concat([context, records], how="horizontal").with_columns(_position=place).drop("_place")

@@ -1,0 +1,235 @@
+"""A run of fetching: what is due is asked for by several threads, and lands batch by batch.
+
+What has landed is in the fetch log, and what is due follows from the log: so the run after one that was cut
+off goes on from there and asks for nothing twice.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+from factorlab_lake.errors import EmptyAnswer, FetchFailed, InvalidInput, nearest
+from factorlab_lake.ingest.batches import batches
+from factorlab_lake.ingest.corporate_actions.rebased import hints_at_split
+from factorlab_lake.ingest.fetch_report import FetchProgress, FetchReport
+from factorlab_lake.ingest.fetch_state import Held, held_of
+from factorlab_lake.ingest.pipeline import land_batch
+from factorlab_lake.ingest.plan import due
+from factorlab_lake.ingest.policy import DEFAULT, FetchPolicy
+from factorlab_lake.providers.protocol import Call, Offer, Provider, Request
+from factorlab_lake.providers.result import Fetched
+from factorlab_lake.schema import STATEMENT_TABLES
+from factorlab_lake.storage import files, snapshots
+from factorlab_lake.storage.layout import Layout
+from factorlab_lake.storage.transaction import transaction
+
+__all__ = ["USUAL", "WHAT", "Wanted", "fetch", "plan"]
+
+# What can be asked for, by the names that people use.
+WHAT: dict[str, tuple[str, ...]] = {
+    "statements": tuple(STATEMENT_TABLES),
+    "ratios": ("ratios",),
+    "prices": ("price",),
+    "unadjusted_prices": ("price_unadjusted",),
+    "splits": ("split",),
+    "dividends": ("dividend",),
+    "profiles": ("profile",),
+    "market_caps": ("market_cap",),
+}
+USUAL = ("profiles", "splits", "prices", "dividends", "statements")
+
+_BATCH_RECORDS, _BATCH_ANSWERS = 60_000, 500
+_AHEAD = 12  # calls in work or done ahead of the one that is waited for, per thread
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a run is to fetch: of which symbols, what of :data:`WHAT`, from which day on."""
+
+    symbols: Sequence[str]
+    what: Sequence[str] = USUAL
+    since: date | None = None
+    policy: FetchPolicy = DEFAULT
+
+    def offers(self, provider: Provider) -> dict[str, Offer]:
+        """Return the datasets to ask for; :class:`InvalidInput` for what is unknown or not offered."""
+        for name in self.what:
+            if name not in WHAT:
+                raise InvalidInput(
+                    f"There is no {name!r} to fetch; expected some of {', '.join(WHAT)}.{nearest(name, WHAT)}"
+                )
+        wanted = [dataset for name in self.what for dataset in WHAT[name]]
+        missing = [d for d in wanted if d not in provider.datasets]
+        if missing:
+            raise InvalidInput(
+                f"{provider.name} does not offer {', '.join(missing)}; it offers "
+                f"{', '.join(provider.datasets)}.",
+                datasets=missing,
+            )
+        return {dataset: provider.datasets[dataset] for dataset in dict.fromkeys(wanted)}
+
+
+def plan(layout: Layout, provider: Provider, wanted: Wanted) -> FetchReport:
+    """Return how many calls are due and how long they take, without making any."""
+    return _start(layout, provider, wanted, datetime.now(UTC)).report
+
+
+def fetch(
+    layout: Layout,
+    provider: Provider,
+    wanted: Wanted,
+    *,
+    program_version: str,
+    now: datetime | None = None,
+    progress: FetchProgress | None = None,
+) -> FetchReport:
+    """Ask for all that is due and land it; one request that fails never stops the others.
+
+    Commits in batches, so a run that is cut off loses at most its last one, and memory does not grow with the
+    number of symbols. A fault that no other call would escape, such as a refused key, ends the run: what was
+    answered by then lands. ``now`` is the moment at which it is decided what is due.
+    """
+    started, operation = time.perf_counter(), uuid.uuid4().hex
+    run = _start(layout, provider, wanted, now or datetime.now(UTC))
+    report = run.report
+    before = files.row_counts(layout, snapshots.latest(layout))
+    for batch in batches(run.answers(progress), _BATCH_RECORDS, answers_at_most=_BATCH_ANSWERS):
+        run.complete(layout, batch)
+        with transaction(
+            layout,
+            reason=f"fetch from {provider.name}: {_where(batch)}",
+            program_version=program_version,
+            operation=operation,
+        ) as tx:
+            report.rejected += land_batch(tx, _lasting(batch)).rejected
+    after = snapshots.latest(layout)
+    report.excuse_empty(run.known)
+    report.new = files.added_rows(before, files.row_counts(layout, after))
+    report.snapshot_after = after.id
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run: the calls that are due, and what became of them so far."""
+
+    provider: Provider
+    held: Held
+    calls: list[Call]
+    report: FetchReport
+    known: set[str]
+    done: int = 0
+    _futures: deque[tuple[Call, Future[list[Fetched]]]] = field(default_factory=deque)
+
+    def answers(self, progress: FetchProgress | None) -> Iterator[Fetched]:
+        """Make the calls, some ahead of the one waited for, and yield the answers in the calls' order."""
+        workers = self.provider.calls_at_once
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="fetch")
+        waiting = deque(self.calls)
+        try:
+            while (waiting or self._futures) and not self.report.stopped:
+                while waiting and len(self._futures) < workers * _AHEAD:
+                    call = waiting.popleft()
+                    self._futures.append((call, pool.submit(self.provider.answer, call)))
+                yield from self._take(*self._futures.popleft(), progress)
+        except BaseException:
+            # Interrupted, most likely: calls under way may wait for minutes, until the provider is closed.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        pool.shutdown(cancel_futures=True)
+        yield from self._rest()
+
+    def _take(
+        self, call: Call, future: Future[list[Fetched]], progress: FetchProgress | None
+    ) -> Iterator[Fetched]:
+        answers = [_labelled(a, r) for a, r in zip(future.result(), call.requests, strict=True)]
+        self.done += call.calls
+        for answer in answers:
+            if isinstance(answer.fault, FetchFailed) and answer.fault.fatal:
+                self.report.stopped = str(answer.fault)
+            yield answer
+        if progress:
+            progress(
+                calls_done=self.done,
+                calls_total=self.report.calls_planned,
+                records=self.report.records,
+                failures=len(self.report.failures),
+            )
+
+    def _rest(self) -> Iterator[Fetched]:
+        """What other calls had answered by the time that one ended the run."""
+        for call, future in self._futures:
+            if future.done() and not future.cancelled():
+                yield from (
+                    _labelled(a, r)
+                    for a, r in zip(future.result(), call.requests, strict=True)
+                    if not a.error
+                )
+
+    def complete(self, layout: Layout, batch: list[Fetched]) -> None:
+        """Add to a batch whose bars hint at a split what the provider knows of splits, and take note of it.
+
+        Before the batch's transaction: nobody else who writes to the lake shall wait for a provider.
+        """
+        asked = {a.symbol for a in batch if a.dataset == "split"}
+        hints = hints_at_split(layout, [a for a in batch if a.symbol in self.held.known])
+        if "split" in self.provider.datasets and not self.report.stopped:
+            more = [Request("split", s) for s in hints if s not in asked]
+            for call in self.provider.plan(more):
+                answers = self.provider.answer(call)
+                batch += [_labelled(a, r) for a, r in zip(answers, call.requests, strict=True)]
+        self._excuse_empty(batch)
+        for answer in batch:
+            self.report.note(answer)
+        self.report.rebased += hints
+
+    def _excuse_empty(self, batch: list[Fetched]) -> None:
+        """An empty answer is a failure only where the provider knows nothing at all of the symbol."""
+        self.known.update(a.symbol for a in batch if a.count)
+        for answer in batch:
+            if isinstance(answer.fault, EmptyAnswer) and answer.symbol in self.known:
+                answer.error, answer.short = None, "empty: the provider has nothing of this kind"
+
+
+def _start(layout: Layout, provider: Provider, wanted: Wanted, now: datetime) -> _Run:
+    offers = wanted.offers(provider)
+    symbols = list(dict.fromkeys(wanted.symbols))
+    held = held_of(layout, symbols, provider.name)
+    requests = list(due(symbols, offers, held, since=wanted.since, now=now, policy=wanted.policy))
+    calls = provider.plan(requests)
+    snapshot, count = snapshots.latest(layout).id, sum(c.calls for c in calls)
+    report = FetchReport(
+        symbols=len(symbols),
+        requests=len(requests),
+        calls_planned=count,
+        planned_s=60 * count / provider.calls_per_minute,
+        snapshot_before=snapshot,
+        snapshot_after=snapshot,
+    )
+    return _Run(provider, held, calls, report, set(held.known))
+
+
+def _lasting(batch: list[Fetched]) -> list[Fetched]:
+    """Return the answers that tell something of what was asked; a refused key does not."""
+    return [a for a in batch if a.fault is None or not a.fault.fatal]
+
+
+def _labelled(answer: Fetched, request: Request) -> Fetched:
+    """Note in an answer what was asked, in the lake's words, so that the log tells what is due next."""
+    said = {"dataset": request.dataset, "start": request.start, "end": request.end}
+    mine = {name: str(value) for name, value in said.items() if value is not None}
+    answer.parameters = json.dumps(json.loads(answer.parameters or "{}") | mine)
+    return answer
+
+
+def _where(batch: list[Fetched]) -> str:
+    symbols = list(dict.fromkeys(a.symbol for a in batch))
+    return symbols[0] if len(symbols) == 1 else f"{len(symbols)} symbols, {symbols[0]} to {symbols[-1]}"

@@ -1,0 +1,77 @@
+"""Rows as pandas frames, dates as their index. The only home of pandas, which is loaded when first used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from factorlab_lake.errors import MissingExtra
+from factorlab_lake.query.arguments import one_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["business_days", "carried", "load_pandas", "side_by_side"]
+
+_OFFSETS = {"daily": "B", "weekly": "W-FRI", "monthly": "BME"}
+
+
+def load_pandas() -> Any:
+    """Return pandas; :class:`MissingExtra` says how to install it."""
+    try:
+        import pandas as pd
+
+        return pd
+    except ImportError as fault:
+        raise MissingExtra(
+            f"FMPProvider returns pandas frames, and pandas cannot be imported ({fault}); install it with "
+            "pip install 'factorlab-lake[pandas]', or ask the lake itself for polars frames.",
+            extra="pandas",
+        ) from None
+
+
+def business_days(first: date, last: date, frequency: str) -> pd.DatetimeIndex:
+    """Return the days from ``first`` to ``last`` (both included) as an index named ``date``.
+
+    ``daily``: Monday to Friday, holidays among them; ``weekly``: its Fridays; ``monthly``: the last of them
+    in each month. Raises :class:`InvalidInput` for another frequency.
+    """
+    offset = _OFFSETS[one_of(frequency, _OFFSETS, "frequency")]
+    index: pd.DatetimeIndex = load_pandas().date_range(
+        first.isoformat(), last.isoformat(), freq=offset, name="date"
+    )
+    return index
+
+
+def carried(
+    rows: pl.DataFrame, index: pd.DatetimeIndex, *, steps: list[date], columns: dict[str, str]
+) -> pd.DataFrame:
+    """Return one symbol's values, computed at ``steps``, on the days of ``index``.
+
+    ``rows`` has a row per step, in order. Each day has the values of the last step on or before it, NULL
+    (as NaN) included: only a value that was computed is carried on, and none goes back in time.
+    ``columns``: ``{column of rows: column of the frame}``. The first step is on or before the first day.
+    """
+    library = load_pandas()
+    at = library.DatetimeIndex(steps).as_unit(index.unit).searchsorted(index, side="right") - 1
+    values = rows.select(pl.col(name).cast(pl.Float64) for name in columns).to_numpy()
+    frame: pd.DataFrame = library.DataFrame(values[at], index=index, columns=list(columns.values()))
+    return frame
+
+
+def side_by_side(bars: pl.DataFrame, symbols: Iterable[str]) -> pd.DataFrame:
+    """Return ``symbol, date, value`` as one column per symbol, in the order given, and one row per day.
+
+    The days are those of any symbol, in order, as an index named ``date``; NaN where a symbol has no value.
+    """
+    library = load_pandas()
+    # No symbol is an empty text, so the column of the days is in the way of none.
+    wide = bars.rename({"date": ""}).pivot(on="symbol", index="", values="value").sort("")
+    values = {name: wide[name].to_numpy() if name in wide.columns else float("nan") for name in symbols}
+    unit = library.DatetimeIndex(["2000-01-03"]).unit  # as pandas has it by default, and other frames with it
+    days = library.DatetimeIndex(wide[""].to_list(), name="date").as_unit(unit)
+    frame: pd.DataFrame = library.DataFrame(values, index=days, columns=list(symbols), dtype="float64")
+    return frame

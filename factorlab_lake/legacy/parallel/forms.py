@@ -1,0 +1,136 @@
+"""The questions of Factor Lab's classes: whom they ask, and how answers are joined and laid out as rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from factorlab_lake.legacy.pandas_frames import load_pandas
+from factorlab_lake.query.result_frames import in_order
+
+__all__ = ["FORMS", "Form"]
+
+_STATEMENTS = ("financial_statements",)
+_BOTH = ("price_data", "financial_statements")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One question. ``provider`` loads the class that answers it.
+
+    ``needs``: tables that must hold something of a symbol for an answer about it.
+    ``join`` makes one answer about all symbols of several about some; ``rows`` lays an answer out with one
+    row per ``keys`` and the compared values beside them.
+    """
+
+    provider: Callable[[], type]
+    needs: tuple[str, ...]
+    keys: tuple[str, ...]
+    join: Callable[[Sequence[Any], list[str]], Any]
+    rows: Callable[[Any], pl.DataFrame]
+
+
+def _by_symbol(parts: Sequence[pl.DataFrame], _: list[str]) -> pl.DataFrame:
+    return pl.concat(parts, how="vertical_relaxed").sort("symbol", maintain_order=True)
+
+
+def _as_asked(parts: Sequence[pl.DataFrame], symbols: list[str]) -> pl.DataFrame:
+    return in_order(pl.concat(parts, how="vertical_relaxed"), symbols)
+
+
+def _named(parts: Sequence[dict[str, Any]], symbols: list[str]) -> dict[str, Any]:
+    return {symbol: part[symbol] for symbol in symbols for part in parts if symbol in part}
+
+
+def _beside(parts: Sequence[Any], symbols: list[str]) -> Any:
+    return load_pandas().concat(parts, axis=1).sort_index()[symbols]
+
+
+def _statement_rows(answer: pl.DataFrame) -> pl.DataFrame:
+    # As a server gives JSON, its items stand in another order, and its numbers are written otherwise.
+    metrics = [None if m is None else _canonical(m) for m in answer["metrics"].cast(pl.String)]
+    values = pl.Series("metrics", metrics, pl.String), pl.col("accepted_date")
+    return answer.select("symbol", "statement_type", "fiscal_date", "fiscal_period", *values)
+
+
+def _canonical(text: str) -> str:
+    return json.dumps(json.loads(text, parse_int=float), sort_keys=True)
+
+
+def _ratio_rows(answer: pl.DataFrame) -> pl.DataFrame:
+    numbers = [name for name, kind in answer.schema.items() if kind.is_float()]
+    return answer.select("symbol", "fiscal_date", *numbers)
+
+
+def _cap_rows(answer: pl.DataFrame) -> pl.DataFrame:
+    # Closes and counts of shares may stand on different split bases; their product may not.
+    return answer.select("symbol", "date", "market_cap")
+
+
+def _factor_rows(answer: dict[str, Any]) -> pl.DataFrame:
+    frames = [
+        pl.DataFrame({"date": frame.index.to_numpy(), **{c: frame[c].to_numpy() for c in frame.columns}})
+        .with_columns(pl.col(pl.Float64).fill_nan(None))
+        .select(pl.lit(symbol).alias("symbol"), pl.all())
+        for symbol, frame in answer.items()
+    ]
+    return pl.concat(frames)
+
+
+def _price_rows(answer: Any) -> pl.DataFrame:
+    days = answer.index.to_numpy()
+    frames = [
+        pl.DataFrame({"date": days, "value": answer[symbol].to_numpy()})
+        .filter(pl.col("value").is_not_nan())
+        .select(pl.lit(symbol).alias("symbol"), pl.all())
+        for symbol in answer.columns
+    ]
+    return pl.concat(frames)
+
+
+def _record_rows(answer: dict[str, dict[str, list[dict[str, Any]]]]) -> pl.DataFrame:
+    rows = [
+        (symbol, kind, record["date"], record["period"], json.dumps(record, sort_keys=True, default=str))
+        for symbol, kinds in answer.items()
+        for kind, records in kinds.items()
+        for record in records
+    ]
+    schema = ["symbol", "statement_type", "date", "period", "record"]
+    return pl.DataFrame(rows, schema=dict.fromkeys(schema, pl.String), orient="row")
+
+
+def _fmp_provider() -> type:
+    from factorlab_lake.legacy.fmp_provider import FMPProvider  # needs pandas: loaded on first use
+
+    return FMPProvider
+
+
+def _database_provider() -> type:
+    from factorlab_lake.legacy.database_provider import DatabaseProvider
+
+    return DatabaseProvider
+
+
+_DATED = ("symbol", "date")
+FORMS: dict[str, Form] = {
+    "get_fundamental_factors": Form(_fmp_provider, _BOTH, _DATED, _named, _factor_rows),
+    "get_prices": Form(_fmp_provider, ("price_data",), _DATED, _beside, _price_rows),
+    "batch_fetch_statements": Form(
+        _fmp_provider, _STATEMENTS, ("symbol", "statement_type", "date", "period"), _named, _record_rows
+    ),
+    "get_financial_statements": Form(
+        _database_provider,
+        _STATEMENTS,
+        ("symbol", "statement_type", "fiscal_date", "fiscal_period"),
+        _by_symbol,
+        _statement_rows,
+    ),
+    "get_financial_ratios": Form(
+        _database_provider, _BOTH, ("symbol", "fiscal_date"), _by_symbol, _ratio_rows
+    ),
+    "calculate_market_caps_batch": Form(_database_provider, _BOTH, _DATED, _as_asked, _cap_rows),
+}

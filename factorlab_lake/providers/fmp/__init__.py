@@ -1,0 +1,7 @@
+"""Financial Modeling Prep over HTTP, in both generations of its API."""
+
+from __future__ import annotations
+
+from factorlab_lake.providers.fmp.provider import FmpProvider
+
+__all__ = ["FmpProvider"]

@@ -1,0 +1,79 @@
+"""Settings of the Financial Modeling Prep provider, from the environment (``FMP_*``) or a ``.env`` file."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from factorlab_lake.settings.models import settings_error
+
+__all__ = ["FmpSettings", "fmp_settings"]
+
+
+class FmpSettings(BaseSettings):
+    """How Financial Modeling Prep is asked; each can be set from outside as ``FMP_`` and its name.
+
+    ``api_key``: the account's key, never shown. ``base_url``: where the API is. ``api_generation``:
+    ``stable``, or ``v3`` for accounts opened before 2025-08-31. ``calls_per_minute``: the plan's limit, kept
+    over any 60 seconds by all threads of a process together. ``calls_at_once``: calls under way at a time.
+    ``timeout_s``: how long one read from the server may take. ``tries``: how often a call is made at most
+    when it fails in a way that may pass. ``retry_wait_s``: the wait before the second try, doubled each time.
+    ``longest_wait_s``: what the server may ask to wait at most; beyond it the call fails. ``bulk_saves``: a
+    bulk file is asked for where it stands for at least so many calls; 0 for never.
+    """
+
+    # A fault of a setting must not repeat what was given: it may be the key.
+    model_config = SettingsConfigDict(
+        env_prefix="FMP_", env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    api_key: SecretStr | None = None
+    base_url: str = "https://financialmodelingprep.com"
+    api_generation: Literal["stable", "v3"] = "stable"
+    calls_per_minute: int = Field(default=750, ge=1)
+    calls_at_once: int = Field(default=8, ge=1, le=64)
+    timeout_s: float = Field(default=30.0, gt=0)
+    tries: int = Field(default=5, ge=1)
+    retry_wait_s: float = Field(default=0.5, ge=0)
+    longest_wait_s: float = Field(default=120.0, ge=0)
+    bulk_saves: int = Field(default=20, ge=0)
+
+    @field_validator("api_key")
+    @classmethod
+    def _one_word(cls, key: SecretStr | None) -> SecretStr | None:
+        text = "" if key is None else key.get_secret_value().strip()
+        # Letters that JSON and addresses write as they are, so that the key is found wherever it is repeated.
+        if not re.fullmatch(r"[\w.~-]*", text, re.ASCII):
+            raise ValueError("the key must be one word of plain letters and digits")
+        return SecretStr(text) if text else None
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("the address must be like https://financialmodelingprep.com")
+        if parts.query or parts.fragment or parts.username or parts.password:
+            raise ValueError("the address must have no key, user or parameters; the key is FMP_API_KEY")
+        return url.rstrip("/")
+
+
+def fmp_settings(**given: Any) -> FmpSettings:
+    """Return the settings for FMP; what is given wins over the environment and the ``.env`` file.
+
+    Raises :class:`InvalidInput` that names the setting and not its value.
+
+    >>> fmp_settings(api_key="secret", calls_per_minute=300).api_key
+    SecretStr('**********')
+    >>> fmp_settings(calls_per_minute=0)
+    Traceback (most recent call last):
+    factorlab_lake.errors.InvalidInput: FMP_CALLS_PER_MINUTE: Input should be greater than or equal to 1.
+    """
+    try:
+        return FmpSettings(**given)
+    except ValidationError as fault:
+        raise settings_error(fault, "FMP_") from None

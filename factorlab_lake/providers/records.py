@@ -1,0 +1,116 @@
+"""Records of JSON to frames: a vectorised way for what is well formed, a careful one for the rest."""
+
+from __future__ import annotations
+
+import json
+import math
+from contextlib import suppress
+from typing import Any
+
+import polars as pl
+
+from factorlab_lake.providers.result import Fetched
+
+__all__ = ["Shapes", "check_names", "decode", "enclosed", "frame_of", "plain_frame", "read_array"]
+
+# Columns of the answers read last, by dataset: the next answer of a dataset almost always has the same.
+Shapes = dict[str, dict[str, pl.DataType]]
+
+
+def enclosed(text: bytes, member: str) -> tuple[dict[str, Any], bytes] | None:
+    """Cut the array that is an object's ``member`` out of its text: the object without it, and the array.
+
+    None when the text is anything else, or has more than one array.
+
+    >>> enclosed(b'{"symbol": "AAPL", "historical": [{"date": "2024-01-02"}]}', "historical")
+    ({'symbol': 'AAPL', 'historical': []}, b'[{"date": "2024-01-02"}]')
+    """
+    start, end = text.find(f'"{member}"'.encode()), text.rfind(b"]") + 1
+    start = text.find(b"[", start)
+    try:
+        envelope = json.loads(text[:start] + b"[]" + text[end:])
+    except (ValueError, RecursionError):
+        return None
+    if start < 0 or not isinstance(envelope, dict) or envelope.get(member) != []:
+        return None
+    return envelope, text[start:end]
+
+
+def plain_frame(array: bytes, dataset: str, shapes: Shapes) -> pl.DataFrame | None:
+    """Read an array of plain records by the vectorised reader; None where only the careful way is right."""
+    if b"true" in array or b"false" in array:
+        return None  # it would take them for numbers where a column has both
+    records = read_array(array, shapes.get(dataset))
+    if records is None or records.width == 0 or any(t.is_nested() for t in records.schema.values()):
+        return None
+    shapes[dataset] = {n: pl.Float64() if t.is_numeric() else t for n, t in records.schema.items()}
+    return records
+
+
+def decode(text: bytes) -> Any:
+    """Decode JSON as Python does, bare NaN included; ``ValueError`` says what the text is instead."""
+    try:
+        return json.loads(text)
+    except UnicodeDecodeError:
+        raise ValueError("not text") from None
+    except json.JSONDecodeError as fault:
+        if text.lstrip()[:1] == b"<":
+            raise ValueError("HTML or XML instead of JSON") from None
+        raise ValueError(f"not JSON, or cut short ({fault})") from None
+    except RecursionError:
+        raise ValueError("not JSON that can be read: nested too deeply") from None
+    except ValueError as fault:
+        raise ValueError(f"JSON with a value that cannot be read ({fault})") from None
+
+
+def check_names(records: pl.DataFrame) -> None:
+    """Refuse fields whose name polars takes for a pattern, with ``ValueError``."""
+    for field in records.columns:
+        if field == "*" or (field.startswith("^") and field.endswith("$")):
+            raise ValueError(f"a field is called {field!r}, a pattern that would stand for other fields")
+
+
+def read_array(array: bytes, shape: dict[str, pl.DataType] | None = None) -> pl.DataFrame | None:
+    """Parse a JSON array of objects: by the columns of a file like it, or else by looking at every record.
+
+    The first way is twice as fast, and good only for a file with those very columns, numbers read as floats:
+    a type guessed from the first records would cut 10.7 to 10.
+    """
+    if shape:
+        with suppress(pl.exceptions.PolarsError, pl.exceptions.PanicException):
+            numbers = {name: dtype for name, dtype in shape.items() if dtype.is_numeric()}
+            frame = pl.read_json(array, schema_overrides=numbers, infer_schema_length=1)
+            if frame.schema == shape:
+                return frame
+    with suppress(pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return pl.read_json(array, infer_schema_length=None)
+    return None
+
+
+def frame_of(records: list[Any], answer: Fetched) -> pl.DataFrame:
+    """Return the records that are objects as a frame; the others are noted in ``answer.broken``."""
+    good = [(i, r) for i, r in enumerate(records) if isinstance(r, dict)]
+    for i, record in enumerate(records):
+        if not isinstance(record, dict):
+            answer.broken.append(
+                (i, f"a record is {type(record).__name__}, not an object", json.dumps(record)[:200])
+            )
+    names = dict.fromkeys(name for _, record in good for name in record)
+    columns = [_column(name, [record.get(name) for _, record in good]) for name in names]
+    return pl.DataFrame([pl.Series("_position", [i for i, _ in good], pl.Int64), *columns])
+
+
+def _column(name: str, values: list[Any]) -> pl.Series:
+    present = [v for v in values if v is not None]
+    if all(isinstance(v, bool) for v in present):
+        return pl.Series(name, values, pl.Boolean if present else pl.Null)
+    if all(isinstance(v, int | float) and not isinstance(v, bool) for v in present):
+        with suppress(OverflowError):
+            return pl.Series(name, [None if v is None else float(v) for v in values], pl.Float64)
+    return pl.Series(name, [_text(v) for v in values], pl.String)
+
+
+def _text(value: Any) -> str | None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    return value if isinstance(value, str) else json.dumps(value)

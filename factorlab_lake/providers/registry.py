@@ -1,0 +1,52 @@
+"""Providers by their names, found through the entry points ``factorlab_lake.providers``."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+from factorlab_lake.errors import InvalidInput, nearest
+from factorlab_lake.providers.protocol import Provider
+
+__all__ = ["provider", "provider_names"]
+
+_GROUP = "factorlab_lake.providers"
+
+
+def provider_names() -> list[str]:
+    """Return the names of the providers that are installed, sorted.
+
+    >>> "fmp" in provider_names()
+    True
+    """
+    return sorted({found.name for found in entry_points(group=_GROUP)})
+
+
+def provider(name: str) -> Provider:
+    """Return a provider of this name, set up from its own settings.
+
+    Raises :class:`InvalidInput` for a name that no installed package has registered, or one whose package
+    cannot be loaded.
+
+    >>> provider("fnp")
+    Traceback (most recent call last):
+    factorlab_lake.errors.InvalidInput: No provider is called 'fnp'. Did you mean 'fmp'? Installed are: fmp.
+    """
+    found = [entry for entry in entry_points(group=_GROUP) if entry.name == name]
+    if not found:
+        known = provider_names()
+        raise InvalidInput(
+            f"No provider is called {name!r}.{nearest(name, known)} Installed are: {', '.join(known)}.",
+            name=name,
+        )
+    try:
+        make = found[0].load()
+    except (ImportError, AttributeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+    else:
+        made: Provider = make()
+        return made
+    raise InvalidInput(
+        f"The provider {name!r} cannot be loaded from {found[0].value} ({reason}). "
+        "Install its package again.",
+        name=name,
+    )

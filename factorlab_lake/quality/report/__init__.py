@@ -1,0 +1,1 @@
+"""The HTML report: one page on coverage, freshness, quality, revisions and growth."""

@@ -1,0 +1,109 @@
+"""What a session keeps for later questions; its snapshot never changes.
+
+Views that every grid question reads, and a function that takes most of the time of ``factors``, give the
+same rows whatever the dates asked for. A session keeps their rows in memory: of some views all
+(:data:`WHOLE`), of others those of the symbols asked so far (:data:`BY_SYMBOL`, :data:`COMPANY_YEARS`), and
+the trading days of the files asked so far (:data:`DAYS`). A question that may be about any symbol gets the
+rows of all, or the function itself. Rows as they are in the files are kept by :mod:`.kept_rows`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from factorlab_lake.schema.quoting import identifier, literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["BY_SYMBOL", "COMPANIES", "COMPANY_YEARS", "DAYS", "FEW", "WHOLE", "Kept"]
+
+WHOLE = frozenset({"split_levels", "multi_class_symbols"})
+BY_SYMBOL = frozenset({"standing_share_counts", "statement_periods"})
+DAYS = "market_days"
+COMPANY_YEARS = "company_years"
+COMPANIES = "kept"  # the schema of the rows kept of companies
+
+FEW = 100  # symbols of which rows are kept by symbol; for more, reading those of all is faster
+_ALWAYS = "[DATE '0001-01-01', DATE '9999-12-31']"
+
+
+class Kept:
+    """What one connection keeps."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+        self._symbols: dict[str, set[str] | None] = {}  # by view; None: of all symbols
+        self._companies: set[str] = set()
+        self._read: set[str] = set()
+
+    def turn(self, view: str) -> None:
+        """See to it that the rows of a view that was just created are kept: all, or those asked for later.
+
+        Interrupted, it can be done again.
+        """
+        name, source = identifier(view), identifier(_source(view))
+        self._con.execute(f"DROP VIEW IF EXISTS {source}")
+        self._con.execute(f"ALTER VIEW {name} RENAME TO {source}")
+        if view in BY_SYMBOL:
+            self._symbols[view] = set()
+        else:
+            self._con.execute(f"CREATE TABLE {name} AS FROM {source}{'' if view in WHOLE else ' LIMIT 0'}")
+
+    def cover(self, view: str, symbols: list[str] | None) -> None:
+        """See to it that the table of a view has the rows of these symbols; None: of all."""
+        known = self._symbols[view]
+        if known is None:
+            return
+        new = None if symbols is None else [symbol for symbol in symbols if symbol not in known]
+        name, source = identifier(view), identifier(_source(view))
+        if new is None or len(known) + len(new) > FEW:
+            self._con.execute(f"CREATE OR REPLACE TABLE {name} AS FROM {source}")
+            self._symbols[view] = None
+        elif new or not known:
+            # Written out, they pass below the view's windows, to the parts of files that can hold them.
+            wanted = ", ".join(map(literal, new)) or "NULL"
+            how = f"INSERT INTO {name}" if known else f"CREATE OR REPLACE TABLE {name} AS"
+            self._symbols[view] = set()  # interrupted, it is begun anew
+            self._con.execute(f"{how} FROM {source} WHERE symbol IN ({wanted})")
+            self._symbols[view] = known.union(new)
+
+    def add_days(self, files: Iterable[str]) -> None:
+        """Add the trading days of the bars that are shown, which lie in these files."""
+        new = set(files) - self._read
+        if new:
+            self._con.execute(f"INSERT INTO {DAYS} FROM {_source(DAYS)} ANTI JOIN {DAYS} USING (date)")
+            self._read |= new
+
+    def unread(self, files: Iterable[str]) -> bool:
+        """Say whether any of these files is one whose trading days are not kept yet."""
+        return not self._read.issuperset(files)
+
+    def add_companies(self, symbols: list[str]) -> None:
+        """See to it that the rows of these companies are kept.
+
+        They are read by the macro of the same name in the schema :data:`COMPANIES`.
+        """
+        known = self._companies
+        new = [symbol for symbol in symbols if symbol not in known]
+        if not new:
+            return
+        self._companies = set()  # interrupted, it is begun anew
+        rows = f"FROM main.{COMPANY_YEARS}($symbols::VARCHAR[], {_ALWAYS})"
+        if known:
+            self._con.execute(f"INSERT INTO {COMPANIES}.{COMPANY_YEARS}_rows {rows}", {"symbols": new})
+        else:
+            self._con.execute(f"CREATE SCHEMA IF NOT EXISTS {COMPANIES}")
+            self._con.execute(
+                f"CREATE OR REPLACE TABLE {COMPANIES}.{COMPANY_YEARS}_rows AS {rows}", {"symbols": new}
+            )
+            self._con.execute(
+                f"CREATE OR REPLACE MACRO {COMPANIES}.{COMPANY_YEARS}(symbols, dates, vintage := 'known') "
+                f"AS TABLE FROM {COMPANIES}.{COMPANY_YEARS}_rows WHERE symbol IN (SELECT unnest(symbols))"
+            )
+        self._companies = known.union(new)
+
+
+def _source(view: str) -> str:
+    return f"{view}_source"

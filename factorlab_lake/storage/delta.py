@@ -1,0 +1,225 @@
+"""The Delta tables of a lake: create, append, replace, restore. The only user of the deltalake library."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from deltalake import (
+    ColumnProperties,
+    CommitProperties,
+    DeltaTable,
+    Field,
+    PostCommitHookProperties,
+    Schema,
+    WriterProperties,
+    write_deltalake,
+)
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.schema import PrimitiveType
+
+from factorlab_lake.errors import LakeDamaged, LakeError, WriteFailed
+from factorlab_lake.schema import TableSpec
+from factorlab_lake.storage import delta_log
+from factorlab_lake.storage.files import DataFile
+from factorlab_lake.storage.layout import write_atomically
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = [
+    "append",
+    "current_version",
+    "list_files",
+    "open_table",
+    "polars_schema",
+    "replace",
+    "restore",
+]
+
+# Old entries stay: an earlier snapshot is found by them, and rolled back to. Vacuum decides what goes.
+_KEEP_LOGS = PostCommitHookProperties(cleanup_expired_logs=False)
+_PROBE_BYTES = 65_536
+_VALUES_PER_ROW_GROUP = (
+    655_360  # 32,768 bars; larger ones cost the few symbols, smaller ones the long footers
+)
+_DICTIONARIES = {"close_price"}  # the one number column that most questions read: cents decode faster so
+
+
+def polars_schema(spec: TableSpec) -> pl.Schema:
+    """Return a table's columns as polars types."""
+    return pl.Schema({c.name: _polars_type(c.types.polars) for c in spec.columns})
+
+
+def open_table(path: Path, version: int | None = None) -> DeltaTable:
+    """Open a Delta table at a version; :class:`LakeDamaged` when it is not there."""
+    with _faults(path, version):
+        return DeltaTable(path, version=version)
+
+
+def current_version(path: Path) -> int:
+    """Return the newest committed version of a table, or -1 when it does not exist.
+
+    By the names of the log's entries, since opening a table reads its whole log.
+    """
+    return max((int(e.stem) for e in (path / "_delta_log").glob("*.json") if e.stem.isdigit()), default=-1)
+
+
+def append(path: Path, spec: TableSpec, frame: pl.DataFrame, reason: str) -> int:
+    """Add rows and return the new version."""
+    return _write(path, spec, frame, reason, mode="append")
+
+
+def replace(path: Path, spec: TableSpec, frame: pl.DataFrame, partitions: list[int], reason: str) -> int:
+    """Replace the rows of the given partitions, or all rows of an unpartitioned table, in one commit."""
+    predicate = f"{spec.partition_by} in ({', '.join(map(str, partitions))})" if spec.partition_by else None
+    return _write(path, spec, frame, reason, mode="overwrite", predicate=predicate)
+
+
+def _write(path: Path, spec: TableSpec, frame: pl.DataFrame, reason: str, **how: Any) -> int:
+    with _faults(path):
+        written = _ensure(path, spec)
+        write_deltalake(
+            written,
+            _conform(spec, frame),
+            partition_by=[spec.partition_by] if spec.partition_by else None,
+            writer_properties=_writer(spec),
+            commit_properties=_why(reason),
+            post_commithook_properties=_KEEP_LOGS,
+            **how,
+        )
+    return written.version()
+
+
+def restore(path: Path, version: int, reason: str) -> int:
+    """Make the content of an earlier version current again, as a new version."""
+    found = open_table(path)
+    with _faults(path, version):
+        found.restore(version, commit_properties=_why(reason), post_commithook_properties=_KEEP_LOGS)
+    return found.version()
+
+
+def list_files(path: Path, spec: TableSpec, version: int) -> list[DataFile]:
+    """Return the files of a table version with their partition and the ranges Delta keeps for each."""
+    with _faults(path):
+        actions = pl.DataFrame(open_table(path, version).get_add_actions(flatten=True))
+    return [_data_file(row, spec) for row in actions.iter_rows(named=True)]
+
+
+@contextmanager
+def _faults(path: Path, version: int | None = None) -> Iterator[None]:
+    """Tell what the Delta library says as errors of this package, naming the file at fault."""
+    try:
+        yield
+    except TableNotFoundError:
+        raise LakeDamaged(
+            f"The table in {path} is missing; restore the lake from a backup.", path=str(path)
+        ) from None
+    except (DeltaError, OSError) as fault:
+        if isinstance(fault, LakeError):
+            raise
+        raise _named(path, str(fault).partition("\n")[0], version) from None
+
+
+def _named(path: Path, said: str, version: int | None) -> LakeError:
+    refused = re.search(r"([^:]*) \(os error (?:13|28|30|122)\)", said)
+    if refused:
+        return WriteFailed(
+            f"{path} cannot be written: {refused[1].strip()}. Free some space or make the folder writable, "
+            "then do the same again. Nothing that was committed is lost.",
+            path=str(path),
+        )
+    if "LocalFileSystem" in said and (full := _refusal(path)):
+        return full
+    there = delta_log.entries(path / "_delta_log")
+    newest = max([*map(delta_log.number_of, there), version or 0])
+    for entry in sorted({*there, *delta_log.replayed(path / "_delta_log", [newest])}):
+        fault = delta_log.fault_of(entry)
+        if fault:
+            return LakeDamaged(
+                f"{entry} {fault}; `factorlab-lake repair --from BACKUP` puts it right.", path=str(entry)
+            )
+    return LakeDamaged(
+        f"The Delta log in {path / '_delta_log'} is damaged; `factorlab-lake repair --from BACKUP` puts it "
+        f"right: {said}",
+        path=str(path / "_delta_log"),
+    )
+
+
+@cache
+def _writer(spec: TableSpec) -> WriterProperties:
+    """Return how to write a table's files.
+
+    Level 1 of zstd writes faster than higher ones and is within a few per cent of their size. Numbers rarely
+    repeat: without dictionaries they are written in two thirds of the time, and smaller. A question about a
+    few symbols reads the row groups that hold them: short ones of a table with many columns.
+    """
+    plain = ColumnProperties(dictionary_enabled=False)
+    numbers = [c.name for c in spec.columns if c.kind == "number" and c.name not in _DICTIONARIES]
+    return WriterProperties(
+        compression="ZSTD",
+        compression_level=1,
+        max_row_group_size=_VALUES_PER_ROW_GROUP // len(spec.columns),
+        column_properties=dict.fromkeys(numbers, plain),
+    )
+
+
+def _data_file(row: dict[str, Any], spec: TableSpec) -> DataFile:
+    def text(name: str) -> str | None:
+        value = row.get(name)
+        return None if value is None else str(value)
+
+    return DataFile(
+        path=row["path"],
+        rows=row["num_records"],
+        size_bytes=row["size_bytes"],
+        partition=row.get(f"partition.{spec.partition_by}"),
+        symbols=(text("min.symbol"), text("max.symbol")),
+        dates=(text(f"min.{spec.time_column}"), text(f"max.{spec.time_column}")),
+    )
+
+
+def _ensure(path: Path, spec: TableSpec) -> DeltaTable:
+    if DeltaTable.is_deltatable(str(path)):
+        return DeltaTable(path)
+    fields = [Field(c.name, PrimitiveType(c.types.delta), nullable=c.role != "key") for c in spec.columns]
+    return DeltaTable.create(
+        path,
+        Schema(fields),
+        partition_by=[spec.partition_by] if spec.partition_by else None,
+        name=spec.name,
+        description=spec.doc,
+    )
+
+
+def _conform(spec: TableSpec, frame: pl.DataFrame) -> pl.DataFrame:
+    schema = polars_schema(spec)
+    return frame.select(pl.col(name).cast(kind) for name, kind in schema.items()).sort(
+        [*([spec.partition_by] if spec.partition_by else []), *spec.sort_by]
+    )
+
+
+def _polars_type(name: str) -> pl.DataType | type[pl.DataType]:
+    if name == "Datetime":
+        return pl.Datetime("us", "UTC")
+    kind: type[pl.DataType] = getattr(pl, name)
+    return kind
+
+
+def _why(reason: str) -> CommitProperties:
+    return CommitProperties(custom_metadata={"reason": reason})
+
+
+def _refusal(path: Path) -> WriteFailed | None:
+    """Return why the folder cannot be written to, if it cannot: the Delta library does not always say it."""
+    probe = path.parent / "_lake" / "probe"
+    try:
+        write_atomically(probe, "x" * _PROBE_BYTES)
+        probe.unlink()
+    except WriteFailed as fault:
+        return fault
+    return None

@@ -1,0 +1,160 @@
+"""The lake's SQL functions and views in Postgres: one file each in ``functions/``, installed together."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib.resources import files
+
+import psycopg
+from psycopg import errors
+
+from factorlab_lake.functions.fragments import filled
+from factorlab_lake.sync.postgres.placeholders import placeholders
+from factorlab_lake.sync.postgres.quoting import identifier, literal
+from factorlab_lake.sync.postgres.schema import views
+
+__all__ = ["FUNCTIONS", "digest", "install", "installed", "sql_text", "statements"]
+
+# In the order in which they build on each other.
+FUNCTIONS = (
+    "statement_part",
+    "grid_cell",
+    "product",
+    "number_text",
+    "checked_vintage",
+    "unrounded_close",
+    "split_levels",
+    "revisions",
+    "multi_class_symbols",
+    "share_counts",
+    "share_spans",
+    "shares_as_of",
+    "market_caps",
+    "adjusted_prices",
+    "statements_as_of",
+    "statement_periods",
+    "period_spans",
+    "statement_spans",
+    "fundamental_spans",
+    "ttm",
+    "company_years",
+    "factors",
+    "quarters",
+    "ratios",
+    "financial_ratios",
+)
+_DIGEST = "lake_functions_digest"
+# Everything of these names in the schema the session works in, what builds on others before them.
+_MADE = """
+SELECT CASE prokind WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END, oid::regprocedure::text,
+       array_position(%(names)s::text[], proname::text) AS place
+FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND proname = ANY (%(names)s)
+UNION ALL
+SELECT CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TYPE' END, oid::regclass::text,
+       array_position(%(names)s::text[], relname::text)
+FROM pg_class
+WHERE relnamespace = current_schema()::regnamespace AND relname = ANY (%(names)s) AND relkind IN ('v', 'c')
+ORDER BY place DESC
+"""
+# With other arguments a function would stand beside the earlier one, and calls of it would be ambiguous.
+_TWICE = """
+SELECT proname FROM pg_proc
+WHERE pronamespace = current_schema()::regnamespace AND proname = ANY (%(names)s)
+GROUP BY proname HAVING count(*) > 1
+"""
+_Connection = psycopg.Connection[tuple[object, ...]]
+
+
+@cache
+def sql_text(name: str) -> str:
+    """Return a function's SQL with the column lists filled in from the schema and the formulas."""
+    text = (
+        files("factorlab_lake.functions")
+        .joinpath("shell", "postgres", f"{name}.sql")
+        .read_text(encoding="utf-8")
+    )
+    return filled(text, placeholders)
+
+
+@cache
+def statements() -> tuple[str, ...]:
+    """Return the statements that make every view and function, over tables that are there, in order."""
+    made = [*views(), *map(sql_text, FUNCTIONS)]
+    comments = [_comment(name) for name in FUNCTIONS if _kind(name) == "FUNCTION"]
+    return (*made, *comments, _digest_function())
+
+
+@cache
+def digest() -> str:
+    """Return what tells this version of the functions from every other."""
+    return hashlib.sha256("".join([*views(), *map(sql_text, FUNCTIONS)]).encode()).hexdigest()
+
+
+def installed(con: _Connection) -> str | None:
+    """Return the digest of the functions that a database has in the current schema, None without any."""
+    if con.execute("SELECT to_regprocedure(%s)", [f"{_DIGEST}()"]).fetchone() == (None,):
+        return None
+    found = con.execute(f"SELECT {_DIGEST}()").fetchone()
+    return None if found is None else str(found[0])
+
+
+def install(con: _Connection) -> bool:
+    """Make or replace every view and function in one transaction; say whether there was anything to do.
+
+    They go to the schema that is first in the ``search_path``, where the tables must be. What others built on
+    them stays, unless the columns of a function changed: Postgres then refuses, and says what is in the way.
+    """
+    if installed(con) == digest():
+        return False
+    with con.transaction():
+        if not _replaced(con):
+            _drop(con)
+            _execute(con)
+    return True
+
+
+def _replaced(con: _Connection) -> bool:
+    """Replace everything in place; say no, and leave all as it was, where columns or arguments differ."""
+    try:
+        with con.transaction():
+            _execute(con)
+            if con.execute(_TWICE, {"names": [*FUNCTIONS, _DIGEST]}).fetchone() is None:
+                return True
+            raise psycopg.Rollback
+    except (errors.InvalidFunctionDefinition, errors.InvalidTableDefinition):
+        pass
+    return False
+
+
+def _execute(con: _Connection) -> None:
+    for statement in statements():
+        con.execute(statement.encode())
+
+
+def _drop(con: _Connection) -> None:
+    names = ["financial_statements", *FUNCTIONS, _DIGEST]
+    for kind, name, _ in con.execute(_MADE, {"names": names}).fetchall():
+        con.execute(f"DROP {kind} {name}".encode())
+
+
+def _kind(name: str) -> str:
+    return sql_text(name).partition("\nCREATE OR REPLACE ")[2].partition(" ")[0]
+
+
+def _comment(name: str) -> str:
+    """Return the statement that gives a function the head of its file as its description."""
+    lines = sql_text(name).splitlines()
+    head = [line.removeprefix("-- ") for line in lines[: _first_code(lines)]]
+    return f"COMMENT ON FUNCTION {identifier(name)} IS {literal(chr(10).join(head))}"
+
+
+def _first_code(lines: list[str]) -> int:
+    return next(number for number, line in enumerate(lines) if not line.startswith("--"))
+
+
+def _digest_function() -> str:
+    return (
+        f"CREATE OR REPLACE FUNCTION {_DIGEST}() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE "
+        f"RETURN {literal(digest())}"
+    )

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import polars as pl
+import pytest
+from rich.console import Console
+
+from factorlab_lake.cli import display
+from factorlab_lake.ingest.legacy_cache.migrate import MigrationReport
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([2068624785850.0, 683972000.0], ["2,068.6 bn", "0.7 bn"]),
+        ([17352119000.0, 683972000.0], ["17,352,119,000", "683,972,000"]),
+        ([122.15, 79.485, None], ["122.150", "79.485", ""]),
+        ([122.0, 4.0], ["122", "4"]),
+        ([1 / 3, 12.5], ["0.3333", "12.5000"]),
+        ([1234567.891], ["1,234,567.89"]),
+        ([0.00001234, -0.002], ["1.234e-05", "-0.002"]),
+        ([float("nan"), float("inf"), 1.5], ["nan", "inf", "1.5"]),
+        ([2020, 9999, 10000, -1234567], ["2020", "9999", "10,000", "-1,234,567"]),
+        ([True, None], ["true", ""]),
+        ([date(2021, 3, 31)], ["2021-03-31"]),
+        ([datetime(2021, 3, 31, 22, tzinfo=UTC)], ["2021-03-31 22:00:00Z"]),
+        (["tab\tand \x1b[31mred", "O'X\"Y"], ["tab\\tand \\x1b[31mred", "O'X\"Y"]),
+        (["x" * 200], ["x" * 99 + "…"]),
+    ],
+)
+def test_values_are_written_for_a_reader(values: list[object], texts: list[str]) -> None:
+    """A column's numbers share one form; nothing in a text reaches the terminal as a command."""
+    [column] = display.columns_of(pl.DataFrame({"c": values}))
+    assert column.cells == texts
+
+
+def test_numbers_stand_right_and_texts_left() -> None:
+    """Columns line up, a long name is broken at its underscores, and wide letters count for two."""
+    frame = pl.DataFrame({"symbol": ["AAPL", "株"], "shares_outstanding": [1.5, 20.0]})
+    assert list(display.plain_lines(display.columns_of(frame))) == [
+        "             shares_",
+        "symbol   outstanding",
+        "------   -----------",
+        "AAPL             1.5",
+        "株              20.0",
+    ]
+
+
+def test_only_columns_that_fit_are_shown_on_a_narrow_terminal() -> None:
+    """The first columns that fit are taken, at least one, and long texts are cut to leave room for others."""
+    frame = pl.DataFrame({"a": ["x" * 50], "b": [1], "c": ["y" * 9]})
+    assert [c.width for c in display.columns_of(frame, width=24)] == [20, 1]
+    assert len(display.columns_of(frame, width=5)) == 1
+    assert len(display.columns_of(frame, width=200)) == 3
+
+
+def test_the_terminals_table_takes_no_markup_from_data() -> None:
+    """Square brackets in a cell or a column's name are text, not style."""
+    console = Console(width=60)
+    with console.capture() as captured:
+        console.print(display.table(display.columns_of(pl.DataFrame({"[red]n": ["[b]x[/b]"]}))))
+    assert "[red]n" in captured.get()
+    assert "[b]x[/b]" in captured.get()
+
+
+def test_a_long_list_of_faults_is_cut_and_counted() -> None:
+    """Fifty lines are printed, and how many more there are."""
+    report = MigrationReport(files=60, faults=[(f"{n}.json.gz", "empty file") for n in range(60)])
+    lines = list(display.migration_lines(report))
+    assert sum(line.startswith("fault ") for line in lines) == 50
+    assert lines[-1] == "          and 10 more, all of them with --json"

@@ -1,0 +1,133 @@
+"""The command `fetch`, against a vendor on loopback."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+import factorlab_lake as fl
+from factorlab_lake.providers.fmp.fake_server import FakeFmp, Faults, Rule, made_world
+from tests.unit.cli.running import run, start
+
+KEY = "k3y-that-nobody-may-see"
+
+
+@pytest.fixture
+def vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeFmp]:
+    """A vendor of three companies, set up in the environment; the working directory is empty."""
+    monkeypatch.chdir(tmp_path)
+    with FakeFmp(made_world(["AAA", "BBB", "CCC"], start=date(2021, 1, 1)), key=KEY) as server:
+        monkeypatch.setenv("FMP_BASE_URL", server.url)
+        monkeypatch.setenv("FMP_API_KEY", KEY)
+        monkeypatch.setenv("FMP_RETRY_WAIT_S", "0")
+        yield server
+
+
+def test_it_lands_what_it_is_asked_for(vendor: FakeFmp) -> None:
+    """A lake is made, the rows are there, and the report tells what was asked and what came."""
+    said = run("--json", "fetch", "AAA", "BBB").json
+    assert (said["requests"], said["calls"], said["clean"]) == (20, len(vendor.requests), True)
+    assert said["new"]["company_profiles"] == 2
+    assert fl.open("data/lake").held_symbols() == ["AAA", "BBB"]
+    lines = run("fetch", "AAA", "BBB").out.splitlines()
+    assert lines[0] == "asked     0 requests for 2 symbols, 0 calls"
+    assert lines[2] == "new       nothing"
+
+
+def test_symbols_come_from_a_file_and_from_what_the_lake_holds(vendor: FakeFmp, tmp_path: Path) -> None:
+    """A file has one symbol a line, with comments; `--universe held` takes those that are there."""
+    (tmp_path / "symbols.txt").write_text("\ufeff# mine\nAAA\n\n  BBB  # the second\n", encoding="utf-8")
+    assert run("--json", "fetch", "--file", "symbols.txt", "--what", "prices").json["symbols"] == 2
+    held = run("--json", "fetch", "--universe", "held", "--what", "dividends").json
+    assert (held["symbols"], held["requests"]) == (2, 2)
+
+
+def test_a_dry_run_counts_calls_and_makes_none(vendor: FakeFmp) -> None:
+    """It says how many calls are due and how long they take, and makes no lake."""
+    lines = run("fetch", "AAA", "BBB", "CCC", "--dry-run").out.splitlines()
+    assert lines[0] == "due       30 requests for 3 symbols"
+    assert lines[1] == "calls     30, 2.4 s by the provider's limit"
+    assert vendor.requests == []
+    assert not Path("data/lake").exists()
+
+
+def test_a_failure_ends_in_exit_code_1_and_the_rest_lands(vendor: FakeFmp) -> None:
+    """The failed request is named with its reason."""
+    vendor.faults = Faults([Rule("402", symbol="BBB")])
+    done = run("fetch", "AAA", "BBB", "--what", "prices", code=1)
+    assert "failed    BBB price: " in done.out
+    assert "plan" in done.out
+    assert fl.open("data/lake").held_symbols() == ["AAA"]
+
+
+def test_a_wrong_key_is_said_once_and_lands_nothing(vendor: FakeFmp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run stops, says what to set, and the lake stays as it was."""
+    monkeypatch.setenv("FMP_API_KEY", "wrong")
+    done = run("fetch", "AAA", "BBB", "CCC", code=1)
+    assert [line for line in done.out.splitlines() if line.startswith("stopped")]
+    assert "FMP_API_KEY" in done.out
+    assert fl.open("data/lake").snapshot.id == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "name some"),
+        (["--universe", "sp500"], "'held'"),
+        (["AAA", "--provider", "fpm"], "Did you mean 'fmp'"),
+        (["AAA", "--what", "price"], "Did you mean 'prices'"),
+        (["AAA", "--since", "yesterday"], "since"),
+        (["--file", "missing.txt"], "No file missing.txt"),
+    ],
+)
+def test_bad_input_is_explained_and_asks_nobody(vendor: FakeFmp, arguments: list[str], said: str) -> None:
+    """What was given, and what is expected."""
+    assert said in run("fetch", *arguments, code=1).err
+    assert vendor.requests == []
+
+
+def test_a_file_that_is_no_list_of_symbols_is_refused(vendor: FakeFmp, tmp_path: Path) -> None:
+    """A CSV with a header is not taken for symbols."""
+    (tmp_path / "universe.csv").write_text("symbol,name\nAAA,Aaa Inc\n")
+    assert "one symbol on each line" in run("fetch", "--file", "universe.csv", code=1).err
+
+
+def test_the_key_is_in_no_output_log_or_file(
+    vendor: FakeFmp, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever goes wrong: a refused key that the vendor repeats, faults of every kind, a v3 address."""
+    caplog.set_level(logging.DEBUG)
+    for name in ("httpx", "httpcore"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    vendor.faults = Faults(rate=0.3, seed=3)
+    vendor.retry_after_s = vendor.delay_s = 0.0
+    said = []
+    for generation in ("stable", "v3"):
+        done = run("fetch", "AAA", "BBB", "NOPE", "--lake", generation, code=None)
+        said += [done.out, done.err]
+    assert "HTTP Request" in caplog.text
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(path.suffix == ".parquet" for path in written)
+    assert KEY not in "".join([*said, caplog.text])
+    assert not [path for path in written if KEY.encode() in path.read_bytes()]
+
+
+def test_ctrl_c_ends_it_in_one_line_and_the_next_run_goes_on(vendor: FakeFmp) -> None:
+    """Nothing that was committed is lost, and no traceback is shown."""
+    vendor.latency_s = 0.05
+    with start("fetch", "AAA", "BBB", "CCC", **os.environ) as running:
+        while not vendor.requests:
+            assert running.poll() is None
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert err == "interrupted; what was committed stays\n"
+    vendor.latency_s = 0.0
+    assert run("--json", "fetch", "AAA", "BBB", "CCC").json["clean"]
+    assert fl.open("data/lake").held_symbols() == ["AAA", "BBB", "CCC"]

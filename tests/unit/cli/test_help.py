@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+import typer
+
+from factorlab_lake.cli import app
+from tests.support import ROOT, run_python
+from tests.unit.cli.running import run
+
+COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # it is a group
+
+EXPECTED = {
+    "backup", "caps", "compact", "demo", "diff", "explain", "export", "factors", "fetch", "history", "init",
+    "load", "lookahead", "migrate", "pin", "prices", "quarters", "ratios", "repair", "restore", "rollback",
+    "sql", "statements", "status", "sync", "ttm", "vacuum", "validate", "verify",
+    "coverage", "freshness", "quality", "report",
+}  # fmt: skip
+
+
+# These only read: their examples may share one folder.
+READING = {
+    "caps", "coverage", "diff", "explain", "factors", "freshness", "history", "lookahead", "prices",
+    "quality", "quarters", "ratios", "sql", "statements", "status", "ttm", "validate", "verify",
+}  # fmt: skip
+
+
+def _example(command: str) -> str:
+    """Return the example in a command's help, on one line as a terminal of 80 columns shows it."""
+    found = re.findall(r"^  Example: (factorlab-lake .*)$", run(command, "--help").out, flags=re.MULTILINE)
+    assert len(found) == 1, f"{command} shows {len(found)} examples"
+    return str(found[0])
+
+
+def test_all_the_commands_are_there() -> None:
+    """The commands are the documented ones, no more and no fewer."""
+    assert set(COMMANDS) == EXPECTED
+    listed = re.findall(r"^  ([a-z]+)  +\S", run("--help").out.partition("Commands:")[2], flags=re.MULTILINE)
+    assert set(listed) == EXPECTED
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_in_a_line_what_it_does(command: str) -> None:
+    """The first line of a command's help stands whole in the list of commands."""
+    summary = run(command, "--help").out.splitlines()[2].strip()
+    assert re.fullmatch(r"[A-Z].{10,}\.", summary), summary
+    assert summary in run("--help").out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_example_of_every_command_runs(command: str, request: pytest.FixtureRequest) -> None:
+    """Each command's help shows an example of that command, and typing it works after the demo."""
+    request.getfixturevalue("home" if command in READING else "own_home")
+    program, *arguments = shlex.split(_example(command))
+    assert (program, command in arguments) == ("factorlab-lake", True)
+    assert run(*arguments).out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_readme_lists_every_command(command: str) -> None:
+    """The README's table of commands has each of them."""
+    cells = [line.split("|")[1] for line in (ROOT / "README.md").read_text().splitlines() if line[:2] == "| "]
+    assert any(re.search(rf"`{command}[` ]", cell) for cell in cells)
+
+
+def test_help_loads_no_heavy_library() -> None:
+    """`--help` waits for no engine: of the libraries only typer and rich are loaded."""
+    script = """
+import sys
+from factorlab_lake.cli import main
+sys.argv = ["factorlab-lake", "--help"]
+try:
+    main()
+except SystemExit:
+    print([m for m in ("polars", "duckdb", "deltalake", "pydantic", "pydantic_settings") if m in sys.modules])
+"""
+    done = run_python(script)
+    assert done.stdout.splitlines()[-1] == "[]", done.stdout + done.stderr
+
+
+def test_version_is_that_of_the_package() -> None:
+    """`--version` prints the name and the version from pyproject.toml."""
+    version = re.search(r'^version = "(.*)"$', (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE)
+    assert version is not None
+    assert run("--version").out == f"factorlab-lake {version[1]}\n"

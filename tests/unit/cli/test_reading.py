@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+
+import factorlab_lake as fl
+from factorlab_lake.schema import TABLES
+from tests.support import CACHE_2021, entries_of
+from tests.unit.cli.running import run
+
+GRID = ("AAPL", "GOOGL", "--start", "2021-01-01", "--end", "2021-03-31", "--freq", "ME")
+AT_YEAR_END = 132.69 * 17352119000  # AAPL's close and its newest known share count
+
+
+def test_caps_in_json_are_those_of_the_library(home: Path) -> None:
+    """`caps --json` gives every column of market_caps in full precision, dates in ISO 8601."""
+    rows = run("--json", "caps", *GRID).json
+    expected = fl.open("data/lake").market_caps(
+        ["AAPL", "GOOGL"], start="2021-01-01", end="2021-03-31", freq="ME"
+    )
+    assert rows == json.loads(json.dumps(expected.to_dicts(), default=str))
+    assert [r["date"] for r in rows[:3]] == ["2021-01-31", "2021-02-28", "2021-03-31"]
+
+
+def test_caps_on_paper_are_rounded_for_a_reader(home: Path) -> None:
+    """The table has the market cap in billions, the share count with separators, and the source."""
+    lines = run("caps", "AAPL", "--date", "2020-12-31").out.splitlines()
+    cells = lines[3].split()
+    assert cells[:2] == ["AAPL", "2020-12-31"]
+    assert {"132.69", "17,352,119,000", "weighted_average_proxy"} <= set(cells)
+    assert "2,302.5 bn" in lines[3]
+    assert lines[4].startswith("(1 row; with --json or --csv also ")
+
+
+def test_several_dates_can_be_given(home: Path) -> None:
+    """`--date` repeats, and each date gives a row."""
+    rows = run("caps", "AAPL", "--date", "2020-12-31", "--date", "2019-12-31", "--json").json
+    assert [r["date"] for r in rows] == ["2019-12-31", "2020-12-31"]
+    assert rows[1]["market_cap"] == pytest.approx(AT_YEAR_END, rel=1e-12)
+
+
+def test_a_market_cap_that_cannot_be_known_comes_with_its_reason(home: Path) -> None:
+    """An unknown symbol is a row of nulls and a reason, in JSON and in the table."""
+    [row] = run("caps", "NOPE", "--date", "2020-12-31", "--json").json
+    assert row["market_cap"] is None
+    assert row["reason"] in run("caps", "NOPE", "--date", "2020-12-31").out
+
+
+def test_csv_reads_back_with_every_column(home: Path) -> None:
+    """`prices --csv` has the table's columns and the bars between the dates, both included."""
+    out = run("--csv", "prices", "AAPL", "--start", "2021-03-29", "--end", "2021-03-30").out
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [(r["date"], float(r["close_price"])) for r in rows] == [
+        ("2021-03-29", 121.39),
+        ("2021-03-30", 119.9),
+    ]
+    assert list(rows[0]) == fl.open("data/lake").prices("AAPL").columns
+    assert rows[0]["vwap"] == ""
+
+
+def test_prices_without_limits_are_all_of_them(home: Path) -> None:
+    """Without `--start` and `--end` every bar of the symbol comes, and the count is said."""
+    [(_, envelope)] = [e for e in entries_of(CACHE_2021 / "price_data") if e[0].startswith("GOOGL_")]
+    count = len(envelope["data"])
+    assert count > 1000
+    assert run("prices", "GOOGL").out.splitlines()[-1].startswith(f"({count:,} rows; ")
+
+
+def test_statements_know_only_what_was_public(home: Path) -> None:
+    """`--as-of` a day before the filing's acceptance shows the quarter before it, its items as an object."""
+    asked = ("statements", "AAPL", "--type", "income", "--start", "2020-06-01", "--json")
+    early = run(*asked, "--as-of", "2020-10-29").json
+    late = run(*asked, "--as-of", "2020-10-30").json
+    assert [r["fiscal_date"] for r in early] == ["2020-06-27"]
+    assert {r["fiscal_period"] for r in late} == {
+        "Q3",
+        "FY",
+        "Q4",
+    }
+    assert early[0]["metrics"]["revenue"] == 59685000000
+
+
+def test_ttm_is_the_sum_of_the_quarters_then_known(home: Path) -> None:
+    """AAPL's trailing revenue on the day before the filing of Q4 2020 is that of the four quarters before."""
+    [row] = run("ttm", "AAPL", "--date", "2020-10-29", "--json").json
+    assert row["revenue"] == 64040e6 + 91819e6 + 58313e6 + 59685e6
+    assert "273.9 bn" in run("ttm", "AAPL", "--date", "2020-10-29").out
+
+
+def test_factors_follow_from_caps_and_ttm(home: Path) -> None:
+    """pe_ratio is the market cap of `caps` over the trailing income of `ttm`."""
+    asked = ("AAPL", "--date", "2020-12-31", "--json")
+    [cap], [ttm], [factor] = (run(command, *asked).json for command in ("caps", "ttm", "factors"))
+    assert factor["pe_ratio"] == pytest.approx(cap["market_cap"] / ttm["net_income"], rel=1e-12)
+
+
+def test_a_snapshot_can_be_asked_by_id_and_by_time(home: Path) -> None:
+    """`--snapshot` answers from the lake as it was: before the second cache AAPL's price was unsplit."""
+    asked = ("caps", "AAPL", "--date", "2019-12-31", "--json")
+    [now] = run(*asked).json
+    [then] = run(*asked, "--snapshot", "2").json
+    taken = next(s for s in run("history", "--json").json if s["id"] == 2)["created_at"]
+    assert (now["close_price"], then["close_price"]) == (73.4125, 293.65)
+    assert run(*asked, "--snapshot", taken).json == [then]
+    assert now["market_cap"] == pytest.approx(then["market_cap"], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("command", "count"),
+    [
+        (("status",), lambda rows: rows[0]["rows"]),
+        (("sql", "SELECT count(*) AS rows FROM income_statements"), lambda rows: rows[0]["rows"]),
+        (("statements", "AAPL", "--type", "income"), len),
+        (("prices", "AAPL"), len),
+        (("ttm", "AAPL", "--date", "2020-12-31"), lambda rows: sum(r["revenue"] is not None for r in rows)),
+        (("factors", "AAPL", "--date", "2020-12-31"), lambda rows: sum(r["roe"] is not None for r in rows)),
+    ],
+)
+def test_every_reading_command_takes_a_snapshot(home: Path, command: tuple[str, ...], count: object) -> None:
+    """Before the first cache landed each of them finds nothing, and something now."""
+    assert callable(count)
+    assert count(run(*command, "--json").json) > 0
+    assert count(run(*command, "--json", "--snapshot", "1").json) == 0
+
+
+def test_status_has_a_row_per_table(home: Path) -> None:
+    """`status` counts rows, files and bytes, empty tables included."""
+    found = {r["table"]: r for r in run("status", "--json").json}
+    assert (found["splits"]["rows"], found["dividends"]["rows"]) == (4, 0)
+    assert found["price_data"]["size_bytes"] > 0
+    assert "price_data" in run("status").out
+
+
+def test_history_tells_what_made_each_snapshot(home: Path) -> None:
+    """`history` lists the demo's three changes, with the table versions as an object."""
+    taken = run("history", "--json").json
+    assert [s["id"] for s in taken] == [1, 2, 3]
+    assert taken[0]["reason"] == "load splits"
+    assert taken[0]["tables"] == {"splits": 1, "data_fetch_log": 1}
+    assert "migrate AAPL to GOOGL" in run("history").out
+
+
+def test_sql_binds_its_parameters_as_text(home: Path) -> None:
+    """`--param` puts values in the place of `$name`, whatever is in them, an equals sign or digits alike."""
+    query = "SELECT $a AS a, $query AS b, typeof($a) AS kind"
+    [row] = run("sql", query, "--param", "a=0700", "--param", "query=x='y' AND z", "--json").json
+    assert row == {"a": "0700", "b": "x='y' AND z", "kind": "VARCHAR"}
+
+
+def test_sql_comes_from_stdin_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`sql -` reads the query from stdin."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("SELECT max(date) AS day FROM price_data"))
+    assert run("sql", "-", "--json").json == [{"day": "2021-03-31"}]
+
+
+def test_json_holds_what_json_has_no_word_for(home: Path) -> None:
+    """NaN and infinity become null at any depth, times carry their zone, bytes are hexadecimal."""
+    query = """
+        SELECT 'nan'::DOUBLE AS n, 'inf'::DOUBLE AS i, [1.5, 'nan'::DOUBLE] AS l, {'x': '-inf'::DOUBLE} AS s,
+               TIMESTAMPTZ '2021-01-02 03:04:05+00' AS t, 1.5::DECIMAL(9, 2) AS d,
+               '\\x01\\xFF'::BLOB AS b, true AS yes
+    """
+    [row] = run("sql", query, "--json").json
+    assert row == {
+        "n": None, "i": None, "l": [1.5, None], "s": {"x": None}, "t": "2021-01-02T03:04:05+00:00", "d": 1.5,
+        "b": "01ff", "yes": True,
+    }  # fmt: skip
+
+
+def test_csv_holds_nested_values_as_json(home: Path) -> None:
+    """A list is JSON in its CSV cell, NaN an empty cell, a text with quotes and commas one cell."""
+    out = run("--csv", "sql", """SELECT [1, 2] AS l, 'nan'::DOUBLE AS n, 'a,"b' AS t, false AS no""").out
+    assert list(csv.reader(io.StringIO(out))) == [["l", "n", "t", "no"], ["[1, 2]", "", 'a,"b', "false"]]
+
+
+def test_an_export_answers_without_the_lake(home: Path, tmp_path: Path) -> None:
+    """`export` writes a DuckDB file that has the rows of the symbol and the functions."""
+    file = tmp_path / "aapl.duckdb"
+    done = run(
+        "--json", "export", file, "--symbol", "AAPL", "--start", "2020-12-01", "--end", "2021-01-31"
+    ).json
+    assert done == {"file": str(file), "size_bytes": file.stat().st_size, "snapshot": 3}
+    with duckdb.connect(str(file), read_only=True) as con:
+        [(cap,)] = con.execute(
+            "SELECT market_cap FROM market_caps(['AAPL'], ['2020-12-31'::DATE])"
+        ).fetchall()
+        [(bars, symbols)] = con.execute("SELECT count(*), count(DISTINCT symbol) FROM price_data").fetchall()
+    assert cap == pytest.approx(AT_YEAR_END, rel=1e-12)
+    assert (bars, symbols) == (41, 1)
+
+
+def test_no_rows_are_an_empty_document(home: Path) -> None:
+    """No rows: an empty JSON list, a CSV header alone, a table that says so."""
+    query = "SELECT symbol FROM splits WHERE false"
+    assert run("sql", query, "--json").json == []
+    assert run("sql", query, "--csv").out == "symbol\n"
+    assert run("sql", query).out.endswith("(0 rows)\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--lake", "data/lake", "--json", "status"),
+        ("status", "--json", "--lake", "data/lake"),
+        ("--json", "status", "--lake=data/lake"),
+    ],
+)
+def test_global_options_stand_before_or_after_the_command(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    """`--lake` and `--json` mean the same on either side of the command, and win over the environment."""
+    monkeypatch.setenv("FACTORLAB_LAKE", str(tmp_path / "elsewhere"))
+    assert len(run(*arguments).json) == len(TABLES)
+
+
+def test_what_follows_two_dashes_is_a_symbol(home: Path) -> None:
+    """After `--` even `--json` is a symbol, so that no symbol is out of reach."""
+    rows = run("--json", "caps", "--date", "2020-12-31", "--", "--json").json
+    assert [r["symbol"] for r in rows] == ["--json"]
+
+
+def test_explain_ends_with_the_answer(home: Path) -> None:
+    """`explain` gives the library's rows as JSON; on paper each value is written by its own size."""
+    rows = run("explain", "pe_ratio", "AAPL", "2020-12-31", "--json").json
+    expected = fl.open("data/lake").explain_factor("pe_ratio", "AAPL", "2020-12-31")
+    assert [(r["step"], r["value"]) for r in rows] == expected.select("step", "value").rows()
+    shown = run("explain", "pe_ratio", "AAPL", "2020-12-31").out
+    assert "40.1047" in shown
+    assert "57,411,000,000" in shown
+    cap = run("explain", "market_cap", "AAPL", "2020-12-31", "--json").json[-1]
+    assert cap["value"] == pytest.approx(AT_YEAR_END, rel=1e-12)
+
+
+def test_lookahead_counts_by_vintage_or_shows_each_cell(home: Path) -> None:
+    """Two rows, one per vintage; with `--by-cell` one per symbol and date."""
+    dates = ("--start", "2020-10-31", "--end", "2020-12-31")
+    rows = run("lookahead", "roe", "AAPL", *dates, "--json").json
+    assert [(r["vintage"], r["cells"]) for r in rows] == [("first", 3), ("latest", 3)]
+    cells = run("lookahead", "roe", "AAPL", *dates, "--by-cell", "--json").json
+    assert [c["date"] for c in cells] == ["2020-10-31", "2020-11-30", "2020-12-31"]
+
+
+def test_a_vintage_can_be_asked_for(home: Path) -> None:
+    """`--vintage` reaches the question: what the first filings said, and a refusal of what is none."""
+    first = run("caps", "AAPL", "--date", "2019-12-31", "--vintage", "first", "--json").json
+    assert first[0]["shares_outstanding"] == 4_617_834_000  # as counted before the split of 2020
+    known = run("caps", "AAPL", "--date", "2019-12-31", "--json").json
+    assert known[0]["shares_outstanding"] == 18_471_336_000
+    assert first[0]["market_cap"] == pytest.approx(known[0]["market_cap"], rel=1e-9)
+    refused = run("ttm", "AAPL", "--date", "2020-12-31", "--vintage", "x", code=1)
+    assert "expected one of known, first, latest" in refused.err
+
+
+def test_quarters_and_ratios_are_those_of_the_library(home: Path) -> None:
+    """Rows between the dates, quarters as known on a day."""
+    quarters = run("quarters", "AAPL", "--start", "2020-06-01", "--as-of", "2020-10-29", "--json").json
+    assert [(r["fiscal_date"], r["derivation"]) for r in quarters] == [("2020-06-27", "reported")]
+    ratios = run("ratios", "AAPL", "--start", "2020-06-01", "--end", "2020-06-30", "--json").json
+    assert [(r["fiscal_date"], r["date"]) for r in ratios] == [("2020-06-27", "2020-07-31")]

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import factorlab_lake as fl
+from tests.support import SPLITS
+from tests.unit.cli.running import run
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A lake of two snapshots: splits, and more of them."""
+    lake = fl.open(tmp_path / "lake")
+    lake.load("splits", SPLITS)
+    lake.load("splits", {"symbol": ["X"], "date": ["2020-01-02"], "numerator": [2], "denominator": [1]})
+    return lake.path
+
+
+def test_diff_counts_by_table_and_symbol(place: Path) -> None:
+    """One row for what came with the second snapshot."""
+    rows = run("--lake", place, "--json", "diff", "1", "2").json
+    assert {"table": "splits", "symbol": "X", "added": 1, "superseded": 0, "removed": 0} in rows
+    assert "No snapshot 9" in run("--lake", place, "diff", "9", code=1).err
+
+
+def test_a_pin_is_given_shown_used_and_taken_away(place: Path) -> None:
+    """`history` shows it, `--snapshot` takes it, and `--remove` ends it."""
+    lake = ("--lake", place)
+    assert run(*lake, "pin", "paper", "--snapshot", "1").out == "snapshot 1 is pinned as paper\n"
+    assert "paper" in run(*lake, "history").out
+    assert [row["pins"] for row in run(*lake, "--json", "history").json] == ["paper", ""]
+    count = run(*lake, "--json", "sql", "SELECT count(*) AS n FROM splits", "--snapshot", "paper").json
+    assert count == [{"n": 4}]
+    run(*lake, "pin", "paper", "--remove")
+    assert "paper" not in run(*lake, "history").out
+
+
+def test_compact_and_vacuum_say_what_they_do(place: Path) -> None:
+    """Both report; a vacuum deletes nothing without `--delete`, and the history shows what it took."""
+    lake = ("--lake", place)
+    done = run(*lake, "--json", "compact").json
+    assert {"table": "splits", "partition": None, "files": 2} in done["partitions"]
+    assert run(*lake, "compact").out == "nothing to do\n"
+    planned = run(*lake, "vacuum", "--retention-days", "0").out
+    assert "would be deleted (nothing was: give --delete)" in planned
+    assert "snapshots that go: 1, 2; kept: 3" in planned
+    deleted = run(*lake, "--json", "vacuum", "--retention-days", "0", "--delete").json
+    assert (deleted["snapshots"], deleted["kept"], deleted["dry_run"]) == ([1, 2], [3], False)
+    assert deleted["size_bytes"] == sum(f["size_bytes"] for f in deleted["files"])
+    assert [row["vacuumed"] for row in run(*lake, "--json", "history").json] == [True, True, False]
+    assert "was vacuumed" in run(*lake, "status", "--snapshot", "1", code=1).err
+
+
+def test_verify_ends_with_3_and_names_the_file_and_repair_brings_it_back(place: Path, tmp_path: Path) -> None:
+    """A flipped byte is found by name; without a backup it stays, with one it is put right."""
+    lake = ("--lake", place)
+    run(*lake, "backup", tmp_path / "backup")
+    assert run(*lake, "verify").out.endswith("all is well\n")
+    file = next((place / "splits").glob("*.parquet"))
+    body = bytearray(file.read_bytes())
+    body[len(body) // 2] ^= 1
+    file.write_bytes(body)
+    assert f"splits/{file.name}: does not have the checksum" in run(*lake, "verify", code=3).out
+    [finding] = run(*lake, "--json", "verify", "--deep", code=3).json["findings"]
+    assert (finding["file"], finding["kind"]) == (f"splits/{file.name}", "data")
+    assert run(*lake, "--json", "repair", code=3).json["repaired"] == []
+    repaired = run(*lake, "--json", "repair", "--from", tmp_path / "backup").json
+    assert (repaired["clean"], repaired["repaired"][0]["file"]) == (True, f"splits/{file.name}")
+    assert run(*lake, "--json", "verify").json["clean"]
+
+
+def test_a_lake_too_damaged_to_open_is_verified_and_repaired(place: Path, tmp_path: Path) -> None:
+    """A newest snapshot cut short is one line for any other command, 3 for `verify`, and put right."""
+    lake = ("--lake", place)
+    run(*lake, "backup", tmp_path / "backup")
+    snapshot = place / "_lake" / "snapshots" / "000000000002.json"
+    snapshot.write_text(snapshot.read_text()[:20])
+    refused = run(*lake, "status", code=1)
+    assert refused.err.count("\n") == 1
+    assert f"{snapshot} cannot be read; `factorlab-lake repair --from BACKUP`" in refused.err
+    assert "_lake/snapshots/000000000002.json: cannot be read" in run(*lake, "verify", code=3).out
+    run(*lake, "repair", "--from", tmp_path / "backup")
+    assert run(*lake, "--json", "status").json
+
+
+def test_a_backup_is_restored(place: Path, tmp_path: Path) -> None:
+    """`backup` tells what it copied, `restore` where the lake is; a taken place is one line."""
+    backup, restored = tmp_path / "backup", tmp_path / "restored"
+    first = run("--lake", place, "--json", "backup", backup).json
+    assert (first["snapshot"], first["files_there"]) == (2, 0)
+    assert "0 files of 0 bytes copied" in run("--lake", place, "backup", backup).out
+    assert run("--json", "restore", backup, restored).json == {"lake": str(restored), "snapshot": 2}
+    assert run("--lake", restored, "--json", "verify", "--deep").json["clean"]
+    assert "give an empty or a new folder" in run("restore", backup, place, code=1).err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("compact",), ("vacuum",), ("verify",), ("repair",), ("backup", "b"), ("pin", "x")]
+)
+def test_reports_are_no_csv(place: Path, arguments: tuple[str, ...]) -> None:
+    """What is not rows refuses `--csv` before anything is done."""
+    assert "--json" in run("--lake", place, "--csv", *arguments, code=2).err
+    assert len(fl.open(place).history()) == 2

@@ -1,0 +1,87 @@
+"""Splits that only two fetches of the same bars show."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import factorlab_lake as fl
+from factorlab_lake.providers.protocol import Request
+from tests.support import bar, income
+from tests.unit.ingest.scripted import Scripted
+
+BEFORE = datetime(2021, 3, 26, 23, tzinfo=UTC)
+AFTER = datetime(2021, 4, 1, 23, tzinfo=UTC)
+HELD = [bar(f"2021-03-{d}", float(100 + d)) for d in (22, 23, 24, 25, 26)]
+NEW = [bar(d, c) for d, c in (("2021-03-29", 32.0), ("2021-03-30", 31.5), ("2021-04-01", 33.0))]
+
+
+def rebased(ratio: float) -> list[dict[str, float]]:
+    """Return the held bars as a provider serves them after a split, and newer ones."""
+    return [*(bar(r["date"], round(r["close"] / ratio, 4)) for r in HELD), *NEW]
+
+
+def fetched_twice(lake: fl.Lake, ratio: float, splits: list[dict[str, object]]) -> None:
+    """Fetch before and after a split of which the provider tells as much as is in ``splits``."""
+    provider = Scripted({("price", "AAPL", None): HELD}, BEFORE)
+    provider.records["income", "AAPL", "quarterly"] = [income()]
+    lake.fetch(provider, "AAPL", what=["prices", "splits", "statements"])
+    provider.records |= {("price", "AAPL", None): rebased(ratio), ("split", "AAPL", None): splits}
+    provider.now = AFTER
+    lake.fetch(provider, "AAPL", what=["prices", "splits"])
+
+
+def splits_of(lake: fl.Lake) -> list[tuple[str, float, float, str]]:
+    """Return the splits that the lake holds."""
+    return lake.sql("SELECT date::VARCHAR, numerator, denominator, source FROM splits ORDER BY date").rows()
+
+
+@pytest.mark.parametrize(("ratio", "sides"), [(4.0, (4.0, 1.0)), (1.5, (3.0, 2.0)), (0.1, (1.0, 10.0))])
+def test_one_ratio_between_two_fetches_is_a_split(
+    tmp_path: Path, ratio: float, sides: tuple[float, float]
+) -> None:
+    """The provider tells of no split: it is recorded as inferred, on the first new day of trading."""
+    lake = fl.open(tmp_path / "lake")
+    fetched_twice(lake, ratio, [])
+    assert splits_of(lake) == [("2021-03-29", *sides, "inferred")]
+
+
+def test_an_inferred_split_keeps_market_caps_right(tmp_path: Path) -> None:
+    """Shares fetched before the split and prices fetched after it give the cap of before."""
+    lake = fl.open(tmp_path / "lake")
+    fetched_twice(lake, 4.0, [])
+    [cap] = lake.market_caps("AAPL", "2021-03-26").to_dicts()
+    assert cap["market_cap"] == pytest.approx(126.0 * 17057624000)
+    assert cap["split_factor"] == 4.0
+
+
+def test_a_split_that_is_told_of_is_not_inferred(tmp_path: Path) -> None:
+    """What the provider says explains the ratio."""
+    lake = fl.open(tmp_path / "lake")
+    fetched_twice(lake, 4.0, [{"date": "2021-03-30", "numerator": 4, "denominator": 1}])
+    assert splits_of(lake) == [("2021-03-30", 4.0, 1.0, "provider")]
+
+
+@pytest.mark.parametrize("day", ["2021-03-29", "2021-03-31"])
+def test_a_split_told_of_later_takes_the_place_of_the_inferred_one(tmp_path: Path, day: str) -> None:
+    """Also on the very day that was inferred."""
+    lake = fl.open(tmp_path / "lake")
+    fetched_twice(lake, 4.0, [])
+    told = tmp_path / "splits.csv"
+    told.write_text(f"symbol,date,numerator,denominator\nAAPL,{day},4,1\n")
+    lake.load("splits", told)
+    assert splits_of(lake) == [(day, 4.0, 1.0, "file")]
+
+
+def test_corrections_by_the_vendor_are_no_split(tmp_path: Path) -> None:
+    """Bars that moved by different ratios, or by little, infer nothing."""
+    lake = fl.open(tmp_path / "lake")
+    provider = Scripted({("price", "AAPL", None): HELD}, BEFORE)
+    lake.fetch(provider, "AAPL", what="prices")
+    provider.records["price", "AAPL", None] = [bar(r["date"], r["close"] * 1.01) for r in HELD]
+    provider.now = AFTER
+    lake.fetch(provider, "AAPL", what="prices")
+    assert splits_of(lake) == []
+    assert Request("split", "AAPL") not in provider.asked

@@ -1,0 +1,271 @@
+"""Rows that a user brings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from factorlab_lake.errors import InvalidInput, NotFound
+from factorlab_lake.lake import Lake
+from tests.support import SPLITS, assert_keys_unique, assert_same_content, content
+
+_SPLIT = {"symbol": ["AAPL"], "date": ["2020-08-31"], "numerator": [4], "denominator": [1]}
+_BAR = {
+    "symbol": ["AAPL"],
+    "date": ["2020-01-02"],
+    "close_price": [300.35],
+    "split_basis_date": ["2020-01-02"],
+}
+_SHARES = {
+    "symbol": ["AAPL"],
+    "as_of_date": ["2020-10-16"],
+    "source": ["cover_page"],
+    "shares": [17001802000],
+    "split_basis_date": ["2020-10-30"],
+}
+
+
+def _refused(lake: Lake, table: str, source: Any) -> InvalidInput:
+    """Load what must be refused; nothing may have come of it."""
+    with pytest.raises(InvalidInput) as caught:
+        lake.load(table, source)
+    assert lake.refresh().history() == []
+    return caught.value
+
+
+def test_splits_come_from_a_csv_file(lake: Lake) -> None:
+    """The sample's splits land with their ratios and say that they came from a file."""
+    assert lake.load("splits", SPLITS) == 4
+    found = lake.sql("SELECT symbol, date::VARCHAR, numerator / denominator, source FROM splits ORDER BY ALL")
+    assert found.rows() == [
+        ("AAPL", "2014-06-09", 7.0, "file"), ("AAPL", "2020-08-31", 4.0, "file"),
+        ("GOOG", "2022-07-18", 20.0, "file"), ("GOOGL", "2022-07-18", 20.0, "file"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        pl.DataFrame,
+        pd.DataFrame,
+        pa.table,
+        dict,
+        lambda rows: pl.DataFrame(rows).with_columns(pl.col("date").str.to_date()),
+        lambda rows: pd.DataFrame(rows).assign(date=lambda frame: pd.to_datetime(frame["date"])),
+    ],
+    ids=["polars", "pandas", "arrow", "dict", "polars dates", "pandas dates"],
+)
+def test_rows_come_in_any_form_of_frame(lake: Lake, form: Callable[[Any], Any]) -> None:
+    """polars, pandas and Arrow frames give the same row, with dates as text, dates or timestamps."""
+    assert lake.load("splits", form(_SPLIT)) == 1
+    assert lake.sql("SELECT symbol, date, numerator, denominator FROM splits").rows() == [
+        ("AAPL", date(2020, 8, 31), 4.0, 1.0)
+    ]
+
+
+def test_rows_come_from_a_parquet_file(lake: Lake, tmp_path: Path) -> None:
+    """A Parquet file lands like the frame in it."""
+    pl.DataFrame(_SPLIT).write_parquet(tmp_path / "splits.parquet")
+    assert lake.load("splits", str(tmp_path / "splits.parquet")) == 1
+
+
+def test_symbols_made_of_digits_stay_text(lake: Lake, tmp_path: Path) -> None:
+    """600519 and 0700 in a CSV file are symbols and keep their zeros."""
+    place = tmp_path / "splits.csv"
+    place.write_text("symbol,date,numerator,denominator\n600519,2020-01-02,2,1\n0700,2014-05-15,5,1\n")
+    lake.load("splits", place)
+    assert lake.sql("SELECT symbol FROM splits ORDER BY symbol")["symbol"].to_list() == ["0700", "600519"]
+
+
+@pytest.mark.parametrize("table", ["splits", "price_data", "shares_outstanding"])
+def test_loading_the_same_rows_again_changes_nothing(lake: Lake, table: str) -> None:
+    """A second load of the same rows takes no snapshot and adds no row."""
+    rows = {"splits": _SPLIT, "price_data": _BAR, "shares_outstanding": _SHARES}[table]
+    lake.load(table, rows)
+    before = content(lake)
+    assert lake.load(table, rows) == 1
+    assert len(lake.history()) == 1
+    assert_same_content(content(lake), before)
+
+
+def test_a_corrected_row_replaces_the_earlier_one(lake: Lake) -> None:
+    """One split per symbol and day: the one loaded last."""
+    lake.load("splits", _SPLIT | {"numerator": [5]})
+    lake.load("splits", _SPLIT)
+    assert lake.sql("SELECT numerator FROM splits").rows() == [(4.0,)]
+    assert_keys_unique(lake)
+
+
+def test_a_corrected_bar_keeps_the_earlier_one_as_a_revision(lake: Lake) -> None:
+    """A price loaded anew is current, and what it superseded is listed."""
+    lake.load("price_data", _BAR)
+    lake.load("price_data", _BAR | {"close_price": [300.4]})
+    assert lake.sql("SELECT close_price FROM price_data").rows() == [(300.4,)]
+    assert lake.revisions().select("column_name", "old", "new").rows() == [("close_price", "300.35", "300.4")]
+
+
+def test_a_changed_share_count_is_a_new_version(lake: Lake) -> None:
+    """Counts of shares are never overwritten."""
+    lake.load("shares_outstanding", _SHARES)
+    lake.load("shares_outstanding", _SHARES | {"shares": [17001802001]})
+    assert lake.sql("SELECT version, shares FROM shares_outstanding ORDER BY 1").rows() == [
+        (1, 17001802000.0), (2, 17001802001.0),
+    ]  # fmt: skip
+
+
+def test_a_share_count_is_not_available_before_it_was_public(lake: Lake) -> None:
+    """With its acceptance a count can be used from that close on, with a filing date the day after."""
+    for symbol, more in (
+        ("A", {"accepted_at": [datetime(2020, 10, 29, 22, 6, tzinfo=UTC)]}),
+        ("B", {"filing_date": ["2020-10-30"]}),
+        ("C", {}),
+    ):
+        lake.load("shares_outstanding", _SHARES | {"symbol": [symbol]} | more)
+    found = lake.sql(
+        "SELECT symbol, available_date::VARCHAR, availability_basis FROM shares_outstanding ORDER BY 1"
+    )
+    assert found.rows() == [
+        ("A", "2020-10-30", "accepted"), ("B", "2020-10-31", "filing_date"), ("C", "2020-12-30", "estimated"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("column", "nearest"), [("numeratr", "numerator"), ("Symbol", "symbol"), ("xyzzy", None)]
+)
+def test_an_unknown_column_is_refused_with_the_nearest_name(
+    lake: Lake, column: str, nearest: str | None
+) -> None:
+    """A misspelt column is named, with a suggestion where there is one, and nothing is loaded."""
+    fault = _refused(lake, "splits", _SPLIT | {column: [1]})
+    assert column in str(fault)
+    assert fault.facts["column"] == column
+    assert ("Did you mean" in str(fault)) == (nearest is not None)
+    assert f"Did you mean {nearest!r}" in str(fault) or nearest is None
+
+
+@pytest.mark.parametrize("column", ["symbol", "date", "numerator", "denominator"])
+def test_a_missing_column_is_named(lake: Lake, column: str) -> None:
+    """Each column that a split needs is asked for by its name."""
+    fault = _refused(lake, "splits", {name: value for name, value in _SPLIT.items() if name != column})
+    assert f"needs a column {column!r}" in str(fault)
+
+
+def test_prices_need_the_day_of_their_split_basis(lake: Lake) -> None:
+    """A price without its basis cannot be put beside a share count; the error says what the column means."""
+    fault = _refused(lake, "price_data", {k: v for k, v in _BAR.items() if k != "split_basis_date"})
+    assert "split_basis_date" in str(fault)
+    assert "its own date for prices as traded" in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("numerator", "four", "four"),
+        ("date", "31.08.2020", "31.08.2020"),
+        ("date", None, "missing"),
+        ("symbol", None, "missing"),
+        ("symbol", "", "missing"),
+        ("denominator", 0, "above 0"),
+        ("numerator", -4, "above 0"),
+        ("numerator", float("nan"), "missing"),
+        ("numerator", float("inf"), "inf"),
+    ],
+)
+def test_a_bad_row_is_named_and_nothing_is_loaded(lake: Lake, column: str, value: Any, said: str) -> None:
+    """All rows land or none: the error gives the row's number, the column and the value."""
+    spoilt: dict[str, list[Any]] = {
+        "symbol": ["A", "B", "C"],
+        "date": ["2020-01-02"] * 3,
+        "numerator": [2] * 3,
+        "denominator": [1] * 3,
+    }
+    spoilt[column][1] = value
+    fault = _refused(lake, "splits", pl.DataFrame(spoilt, strict=False))
+    assert fault.facts["row"] == 2
+    assert "Row 2" in str(fault)
+    assert column in str(fault)
+    assert said in str(fault)
+
+
+def test_of_several_bad_rows_the_first_is_named(lake: Lake) -> None:
+    """The first bad row is the one nearest to the top of the file, whichever column is bad in it."""
+    rows = {"symbol": ["A", "B", "C"], "date": ["2020-01-02", "2020-01-03", "?"],
+            "numerator": ["2", "two", "2"], "denominator": ["1", "1", "1"]}  # fmt: skip
+    assert _refused(lake, "splits", rows).facts["row"] == 2
+
+
+def test_rows_that_contradict_each_other_are_refused(lake: Lake) -> None:
+    """Two different splits of one symbol and day in one load: one of them would be dropped in silence."""
+    rows = {"symbol": ["A", "A"], "date": ["2020-01-02"] * 2, "numerator": [2, 3], "denominator": [1, 1]}
+    _refused(lake, "splits", rows)
+
+
+def test_a_moment_without_a_zone_is_refused(lake: Lake) -> None:
+    """A naive time of acceptance in a frame is not guessed to be of any zone."""
+    rows = pl.DataFrame(_SHARES | {"accepted_at": [datetime(2020, 10, 29, 18, 6)]})  # noqa: DTZ001
+    assert "time zone" in str(_refused(lake, "shares_outstanding", rows))
+
+
+@pytest.mark.parametrize("table", ["income_statements", "split", "revisions", "data_fetch_log"])
+def test_a_table_that_cannot_be_loaded_is_refused(lake: Lake, table: str) -> None:
+    """Only tables of the user's own facts can be loaded; a misspelt one gets a suggestion."""
+    fault = _refused(lake, table, _SPLIT)
+    assert repr(table) in str(fault)
+    assert ("Did you mean 'splits'" in str(fault)) == (table == "split")
+
+
+def test_a_missing_file_is_not_found(lake: Lake, tmp_path: Path) -> None:
+    """A mistyped path is an error that names it."""
+    with pytest.raises(NotFound, match=r"splits\.csv"):
+        lake.load("splits", tmp_path / "splits.csv")
+
+
+def test_a_file_of_another_kind_is_refused(lake: Lake, tmp_path: Path) -> None:
+    """Only formats that are known are read."""
+    place = tmp_path / "splits.xlsx"
+    place.write_bytes(b"PK")
+    assert "splits.xlsx" in str(_refused(lake, "splits", place))
+
+
+@pytest.mark.parametrize("body", ["", "symbol,date,numerator,denominator\n", "\x00\x01\x02"])
+def test_a_file_without_rows_or_columns_loads_nothing(lake: Lake, tmp_path: Path, body: str) -> None:
+    """An empty or broken file is refused or adds no row; it is never an error of a library beneath."""
+    place = tmp_path / "splits.csv"
+    place.write_text(body)
+    with suppress(InvalidInput):
+        assert lake.load("splits", place) == 0
+    assert lake.refresh().history() == []
+
+
+@pytest.mark.parametrize("name", ["splits.parquet", "splits.csv"])
+def test_a_file_that_is_not_what_its_name_says_is_refused(lake: Lake, tmp_path: Path, name: str) -> None:
+    """A file that cannot be read is an error of this package, not of a library beneath."""
+    place = tmp_path / name
+    place.write_bytes(b"\xff\xfe\x00 not what it says")
+    _refused(lake, "splits", place)
+
+
+def test_profiles_keep_their_numbers_as_text(lake: Lake) -> None:
+    """A company's numbers keep their zeros, and flags their truth."""
+    lake.load(
+        "company_profiles",
+        {"symbol": ["AAPL"], "cik": ["0000320193"], "is_etf": [False], "currency": ["USD"]},
+    )
+    assert lake.sql("SELECT cik, is_etf, currency, exchange FROM company_profiles").rows() == [
+        ("0000320193", False, "USD", None)
+    ]
+
+
+def test_what_was_loaded_is_in_the_log(lake: Lake) -> None:
+    """The id that a loaded row carries leads to a line of the log."""
+    lake.load("splits", _SPLIT)
+    found = lake.sql("SELECT count(*) AS n FROM splits SEMI JOIN data_fetch_log USING (fetch_id)")
+    assert found.item() == 1

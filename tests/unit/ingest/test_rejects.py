@@ -1,0 +1,121 @@
+"""Records that do not land, and the log of what was read."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from factorlab_lake.lake import Lake
+from tests.support import FETCHED, Entry, arrive, assert_keys_unique, bar, income
+
+
+def _rejected(lake: Lake) -> list[dict[str, Any]]:
+    return lake.sql("SELECT * FROM rejected_records ORDER BY position").to_dicts()
+
+
+def test_a_rejected_record_is_kept_with_its_reason_and_place(lake: Lake, cache: Path) -> None:
+    """Nothing that was sent is lost: the record, its position, the fetch and what is wrong with it."""
+    entry = Entry(
+        "AAPL", "income", [income("2020-06-27", "Q3"), income("2020-09-26", revenue="n/a", note="x")]
+    )
+    entry.write(cache)
+    report = lake.migrate(cache)
+    [found] = _rejected(lake)
+    assert (found["position"], found["symbol"], found["data_type"]) == (1, "AAPL", "income_statements")
+    assert found["reason"] == "revenue: 'n/a' is not a number"
+    sent = json.loads(found["record"])
+    assert (sent["date"], sent["revenue"], sent["note"], sent["eps"]) == ("2020-09-26", "n/a", "x", 0.74)
+    assert report.rejects == [(entry.path, 1, found["reason"])]
+    assert not report.clean
+    log = lake.fetch_log().row(0, named=True)
+    assert found["fetch_id"] == log["fetch_id"]
+    assert (log["records_fetched"], log["records_rejected"], log["success"]) == (2, 1, True)
+
+
+def test_the_good_records_beside_a_bad_one_land(lake: Lake, cache: Path) -> None:
+    """One bad bar costs one bar."""
+    bars = [
+        bar("2020-01-02", 1.0),
+        bar("2020-01-03", close=0),
+        bar("2020-01-06", 3.0),
+        bar("bad"),
+        bar("2020-01-07", 4.0),
+    ]
+    Entry("AAPL", "price", bars).write(cache)
+    report = lake.migrate(cache)
+    assert lake.sql("SELECT close_price FROM price_data ORDER BY date")["close_price"].to_list() == [
+        1.0,
+        3.0,
+        4.0,
+    ]
+    assert [r["position"] for r in _rejected(lake)] == [1, 3]
+    assert (report.records, report.rejected, report.new) == (5, 2, {"price_data": 3})
+
+
+def test_positions_are_those_in_the_file_also_beside_records_that_are_no_objects(
+    lake: Lake, cache: Path
+) -> None:
+    """Reports name the place in the file, counting everything that is in it."""
+    data: list[Any] = [None, bar("2020-01-02"), "text", bar("2020-01-03", close=-1), 7, [], bar("2020-01-06")]
+    Entry("AAPL", "price", data).write(cache)
+    report = lake.migrate(cache)
+    assert [r["position"] for r in _rejected(lake)] == [0, 2, 3, 4, 5]
+    assert lake.sql("SELECT count(*) AS n FROM price_data").item() == 2
+    assert (report.records, report.rejected) == (7, 5)
+    assert_keys_unique(lake)
+
+
+def test_a_file_of_nothing_but_bad_records_lands_none_and_is_logged(lake: Lake, cache: Path) -> None:
+    """All records of a file may be rejected; the file was still read, and is not read again."""
+    entry = Entry("AAPL", "income", [income(date="?"), income(period="H3")])
+    entry.write(cache)
+    report = lake.migrate(cache)
+    assert report.new == {}
+    assert lake.sql("SELECT * FROM income_statements").is_empty()
+    assert lake.fetch_log().select("records_fetched", "records_rejected", "success").rows() == [(2, 2, True)]
+
+
+def test_rejects_do_not_grow_when_a_cache_is_migrated_again(lake: Lake, cache: Path) -> None:
+    """A second run reports the same rejects and stores none twice."""
+    Entry("AAPL", "price", [bar("2020-01-02", close=0), bar("2020-01-03")]).write(cache)
+    first, second = lake.migrate(cache), lake.migrate(cache)
+    assert len(_rejected(lake)) == 1
+    assert second.rejects == first.rejects
+    assert (second.rejected, second.records) == (0, 0)
+
+
+def test_the_log_has_a_line_for_each_file_with_what_it_covered(lake: Lake, tmp_path: Path) -> None:
+    """The log says what was asked, when it had been served, how much came and which days it spans."""
+    entry = Entry("BRK.B", "price", [bar("2020-01-06"), bar("2020-01-02"), bar("2020-01-03", close=0)])
+    arrive(lake, tmp_path, entry, Entry("BRK.B", "income", []))
+    empty, log = lake.fetch_log().sort("data_type").to_dicts()
+    assert log["symbol"] == "BRK.B"
+    assert log["data_type"] == "price_data"
+    assert log["fetch_date"] == FETCHED
+    assert log["provider"] == "fmp"
+    assert log["endpoint"] == f"cache:{entry.path}"
+    assert (log["covered_from"], log["covered_to"]) == (date(2020, 1, 2), date(2020, 1, 6))
+    assert (log["records_fetched"], log["api_calls_made"], log["error_message"]) == (3, 0, None)
+    assert len(log["payload_sha256"]) == 64
+    assert (empty["records_fetched"], empty["success"], empty["covered_from"]) == (0, True, None)
+
+
+def test_rows_say_when_they_were_fetched_and_when_recorded(lake: Lake, tmp_path: Path) -> None:
+    """The time of the fetch comes from the cache, the time of recording from the clock."""
+    before = datetime.now(UTC)
+    arrive(lake, tmp_path, Entry("AAPL", "price", [bar("2020-01-02")]))
+    row = lake.sql("SELECT fetched_at, recorded_at, source_provider FROM price_data").row(0, named=True)
+    assert row["fetched_at"] == FETCHED
+    assert before <= row["recorded_at"] <= datetime.now(UTC)
+    assert row["source_provider"] == "fmp"
+
+
+def test_files_of_bad_records_around_a_good_one_are_told_apart(lake: Lake, cache: Path) -> None:
+    """What is wrong with the first and the last of three files is said of each; the one between lands."""
+    for symbol, day in (("AAA", "2090-01-02"), ("BBB", "2020-01-02"), ("CCC", "2090-01-03")):
+        Entry(symbol, "price", [bar(day)]).write(cache)
+    report = lake.migrate(cache)
+    assert report.new == {"price_data": 1}
+    assert [(r["symbol"], "2090" in r["reason"]) for r in _rejected(lake)] == [("AAA", True), ("CCC", True)]

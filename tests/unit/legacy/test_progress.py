@@ -1,0 +1,70 @@
+"""How far the move from the old cache is, file by file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from factorlab_lake.errors import NotFound
+from factorlab_lake.lake import Lake
+from factorlab_lake.legacy import migration_status
+from tests.support import LATER, Entry, bar, income
+from tests.unit.cli.running import run
+
+
+def _states(lake: Lake, cache: Path) -> dict[str, tuple[Any, ...]]:
+    rows = migration_status(lake, cache).select(
+        "dataset", "files", "landed", "differ", "missing", "unreadable"
+    )
+    return {dataset: tuple(rest) for dataset, *rest in rows.iter_rows()}
+
+
+@pytest.fixture
+def half(lake: Lake, cache: Path) -> Path:
+    """A cache of which one file has landed, one changed since, one cannot be read, one came after."""
+    Entry("AAA", "price", [bar("2021-03-30")]).write(cache)
+    Entry("BBB", "price", [bar("2021-03-30")]).write(cache)
+    Entry("CCC", "price", []).write(cache, body=b"")
+    (cache / "price_data" / "AAA.lock").write_text("")
+    lake.migrate(cache)
+    Entry("BBB", "price", [bar("2021-03-31")], cached_at=LATER).write(cache)
+    Entry("AAA", "income", [income(symbol="AAA")]).write(cache)
+    return cache
+
+
+def test_each_file_is_in_one_state(lake: Lake, half: Path) -> None:
+    """Landed, differing from what landed, missing or unreadable: the states add up to the files."""
+    assert _states(lake, half) == {"income": (1, 0, 0, 1, 0), "price": (3, 1, 1, 0, 1)}
+
+
+def test_another_migration_lands_what_was_open(lake: Lake, half: Path) -> None:
+    """Afterwards nothing is missing or differs; before it in time, everything is."""
+    lake.migrate(half)
+    assert _states(lake, half) == {"income": (1, 1, 0, 0, 0), "price": (3, 2, 0, 0, 1)}
+    assert _states(lake.at(0), half) == {"income": (1, 0, 0, 1, 0), "price": (3, 0, 0, 3, 0)}
+
+
+def test_a_folder_that_is_not_there_is_an_error(lake: Lake, tmp_path: Path) -> None:
+    """The status of no cache is none."""
+    with pytest.raises(NotFound, match="No cache folder"):
+        migration_status(lake, tmp_path / "nowhere")
+
+
+def test_the_command_shows_states_and_flags(
+    lake: Lake, half: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`status --migration` prints the rows and who answers, and never where the lake is."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FACTORLAB_DATABASE_PERCENT", "25")
+    monkeypatch.setenv("FACTORLAB_LAKE", "postgresql://me:secret@host/db")
+    done = run("--lake", lake.path, "status", "--migration", half)
+    assert "FACTORLAB_DATABASE_PERCENT=25.0" in done.out
+    assert "FACTORLAB_USE_DATABASE=true" in done.out
+    assert "secret" not in done.out
+    document = json.loads(run("--lake", lake.path, "--json", "status", "--migration", half).out)
+    assert document["datasets"][1]["differ"] == 1
+    assert document["flags"]["database_percent"] == 25.0
+    assert run("--lake", lake.path, "--csv", "status", "--migration", half, code=2).out == ""

@@ -1,0 +1,393 @@
+"""Each trap of the old cache, on a small cache that has it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from factorlab_lake.lake import Lake
+from tests.support import EARLIER, FETCHED, LATER, Entry, assert_keys_unique, bar, income
+
+_REVENUE = "SELECT revenue FROM income_statements ORDER BY fiscal_date, fiscal_period, version"
+
+
+def _faults(lake: Lake, cache: Path) -> list[tuple[str, str]]:
+    """Return the files that a migration could not read, and why."""
+    found: list[tuple[str, str]] = lake.migrate(cache, dry_run=True).faults
+    return found
+
+
+# 1. Expired entries; the day of the fetch.
+
+
+@pytest.mark.parametrize("ttl", [0, 3600, "forever"])
+def test_an_expired_entry_is_read_like_any_other(lake: Lake, cache: Path, ttl: Any) -> None:
+    """History does not expire: the time-to-live is ignored."""
+    Entry("AAPL", "income", [income("2019-09-28")], cached_at=EARLIER, envelope={"_ttl": ttl}).write(cache)
+    assert lake.migrate(cache).clean
+    assert lake.sql("SELECT fetched_at, split_basis_date FROM income_statements").rows() == [
+        (EARLIER, date(2019, 12, 31))
+    ]
+
+
+@pytest.mark.parametrize(
+    "at",
+    [None, "", "yesterday", "2021-03-31", 0, -5, 10**18, math.nan, math.inf, 86400 * 365, [1617228000]],
+    ids=str,
+)
+def test_an_entry_without_a_time_of_fetching_is_a_fault(lake: Lake, cache: Path, at: Any) -> None:
+    """Without the day of the fetch nobody knows the split basis: the file is named, nothing is guessed."""
+    entry = Entry("AAPL", "income", [income()], cached_at=at)
+    entry.write(cache)
+    [(path, reason)] = _faults(lake, cache)
+    assert path == entry.path
+    assert "_cached_at" in reason
+    assert "split basis" in reason
+
+
+def test_an_entry_fetched_in_the_future_is_a_fault(lake: Lake, cache: Path) -> None:
+    """A clock that was wrong by years would make a row the newest forever."""
+    Entry("AAPL", "income", [income()], cached_at=datetime.now(UTC) + timedelta(days=40)).write(cache)
+    assert len(_faults(lake, cache)) == 1
+
+
+def test_the_time_of_fetching_may_be_written_in_several_ways(lake: Lake, cache: Path) -> None:
+    """Seconds since 1970 as a whole number, a fraction or text."""
+    ways: dict[str, Any] = {"A": 1617228000, "B": 1617228000.0, "C": "1617228000", "D": 1617228000.25}
+    for symbol, at in ways.items():
+        Entry(symbol, "income", [income(symbol=symbol)], cached_at=at).write(cache)
+    assert lake.migrate(cache).clean
+    found = dict(lake.sql("SELECT symbol, fetched_at FROM income_statements").rows())
+    assert found == {symbol: datetime.fromtimestamp(float(at), UTC) for symbol, at in ways.items()}
+
+
+# 2. The same quarter in several files.
+
+
+def test_a_quarter_in_several_files_is_one_row_and_a_changed_one_a_version(lake: Lake, cache: Path) -> None:
+    """Files of different limits overlap: equal rows are one, different ones are versions in order of time."""
+    for limit, at, revenue in ((8, EARLIER, 1), (20, EARLIER + timedelta(hours=1), 1), (60, FETCHED, 2)):
+        entry = Entry("AAPL", "income", [income("2019-09-28", revenue=revenue)], cached_at=at, limit=limit)
+        entry.write(cache)
+    report = lake.migrate(cache)
+    assert (report.records, report.equal, report.new) == (3, 1, {"income_statements": 2})
+    assert lake.sql("SELECT version, revenue FROM income_statements ORDER BY version").rows() == [
+        (1, 1.0),
+        (2, 2.0),
+    ]
+    assert_keys_unique(lake)
+
+
+# 3. Ratios of a year filed as quarterly.
+
+
+def test_ratios_filed_as_quarterly_have_the_period_of_each_record(lake: Lake, cache: Path) -> None:
+    """The name says quarterly, the records say FY: the records are right."""
+    ratios = [
+        {
+            "symbol": "AAPL",
+            "date": "2020-09-26",
+            "calendarYear": "2020",
+            "period": "FY",
+            "currentRatio": 1.36,
+        },
+        {
+            "symbol": "AAPL",
+            "date": "2020-06-27",
+            "calendarYear": "2020",
+            "period": "Q3",
+            "currentRatio": 1.47,
+        },
+    ]
+    Entry("AAPL", "ratios", ratios).write(cache)
+    assert lake.migrate(cache).clean
+    found = lake.sql(
+        "SELECT fiscal_date::VARCHAR, fiscal_period, fiscal_year, metrics FROM vendor_ratios ORDER BY 1 DESC"
+    )
+    assert [(*row[:3], json.loads(row[3])) for row in found.rows()] == [
+        ("2020-09-26", "FY", 2020, {"currentRatio": 1.36}),
+        ("2020-06-27", "Q3", 2020, {"currentRatio": 1.47}),
+    ]
+    assert lake.validate(cache).clean
+
+
+def test_an_annual_file_in_which_records_name_no_period_is_of_years(lake: Lake, cache: Path) -> None:
+    """Where the records are silent, annual in the name means FY; quarterly cannot say which quarter."""
+    Entry("AAPL", "income", [income() | {"period": None}], period="annual", limit=4).write(cache)
+    quarterly = Entry("AAPL", "income", [income() | {"period": None}])
+    quarterly.write(cache)
+    report = lake.migrate(cache)
+    assert report.rejects == [(quarterly.path, 0, "period: missing")]
+    assert lake.sql("SELECT fiscal_period FROM income_statements").rows() == [("FY",)]
+
+
+# 4. Records that were changed before they were written.
+
+
+def test_records_that_were_changed_on_their_way_are_the_same_content(lake: Lake, cache: Path) -> None:
+    """Ints as floats, a T in times, links nulled, a bare NaN: no version of its own, and nothing lost."""
+    sent = income(link="https://example.org/i", finalLink="https://example.org/f", otherExpenses=11)
+    changed = sent | {
+        "revenue": float(sent["revenue"]),
+        "acceptedDate": sent["acceptedDate"].replace(" ", "T"),
+        "link": None,
+        "finalLink": None,
+        "otherExpenses": math.nan,
+    }
+    Entry("AAPL", "income", [sent], limit=8).write(cache)
+    spoilt = Entry("AAPL", "income", [changed], cached_at=LATER)
+    assert "NaN" in spoilt.text()
+    spoilt.write(cache)
+    assert lake.migrate(cache).clean
+    found = lake.sql(
+        "SELECT revenue, link, final_link, other_expenses, accepted_at, fetched_at FROM income_statements"
+    )
+    assert found.rows() == [
+        (64698000000.0, "https://example.org/i", "https://example.org/f", 11.0,
+         datetime(2020, 10, 29, 22, 6, 25, tzinfo=UTC), FETCHED)
+    ]  # fmt: skip
+    assert lake.validate(cache).clean
+
+
+# 5. Broken writes, and errors saved as data.
+
+_GOOD = Entry("AAPL", "income", [income()]).text().encode()
+_PACKED = gzip.compress(_GOOD, mtime=0)
+_CUT, _NOT_JSON, _NO_ENVELOPE, _NO_LIST = "gzip cut short or damaged", "not JSON", "no envelope", "not a list"
+_BROKEN = {
+    "empty": (b"", "empty file"),
+    "gzip cut": (_PACKED[:-40], _CUT),
+    "gzip head only": (_PACKED[:10], _CUT),
+    "gzip byte flipped": (_PACKED[:60] + bytes([_PACKED[60] ^ 255]) + _PACKED[61:], _CUT),
+    "json cut": (gzip.compress(_GOOD[:-300]), _NOT_JSON),
+    "html": (gzip.compress(b"\n<!DOCTYPE html><html>502 Bad Gateway</html>"), "HTML or XML instead of JSON"),
+    "plain html": (b"<html></html>", "HTML or XML instead of JSON"),
+    "vendor error": (b'{"Error Message": "Limit Reach . Please upgrade"}', "Limit Reach"),
+    "vendor error in data": (
+        b'{"data": {"Error Message": "Invalid KEY"}, "_cached_at": 1617228000}',
+        "Invalid KEY",
+    ),
+    "text": (b"Too Many Requests", _NOT_JSON),
+    "binary": (b"\x80\x81\x82\xff", "not"),
+    "blank": (b"  \n", _NOT_JSON),
+    "null": (b"null", _NO_ENVELOPE),
+    "number": (b"7", _NO_ENVELOPE),
+    "bare list": (json.dumps([income()]).encode(), _NO_ENVELOPE),
+    "no data": (b'{"_cached_at": 1617228000}', _NO_ENVELOPE),
+    "data null": (b'{"data": null, "_cached_at": 1617228000}', _NO_LIST),
+    "data text": (b'{"data": "[]", "_cached_at": 1617228000}', _NO_LIST),
+    "data object": (b'{"data": {"date": "2020-09-26"}, "_cached_at": 1617228000}', _NO_LIST),
+    "nested": (b"[" * 200_000, "not"),
+    "endless digits": (b'{"data": [{"revenue": 1' + b"0" * 5000 + b'}], "_cached_at": 1617228000}', ""),
+}
+
+
+@pytest.mark.parametrize("case", _BROKEN)
+def test_a_file_that_cannot_be_read_is_named_with_the_reason(lake: Lake, cache: Path, case: str) -> None:
+    """Whatever is wrong with a file, it is listed with a reason that a reader understands."""
+    body, reason = _BROKEN[case]
+    broken = Entry("AAPL", "income", [])
+    broken.write(cache, body)
+    [(path, said)] = _faults(lake, cache)
+    assert path == broken.path
+    assert reason in said
+
+
+def test_broken_files_cost_themselves_only(lake: Lake, cache: Path) -> None:
+    """Among files broken in every way the good ones land, and the log remembers each failure."""
+    for i, (body, _) in enumerate(_BROKEN.values()):
+        Entry(f"S{i:02}", "income", []).write(cache, body)
+        Entry(f"S{i:02}", "income", [income(symbol=f"S{i:02}")], limit=8).write(cache)
+    faults = lake.migrate(cache).faults
+    assert len(faults) == len(_BROKEN)
+    assert lake.sql("SELECT count(*) AS n FROM income_statements").item() == len(_BROKEN)
+    failed = lake.fetch_log().filter(~pl.col("success"))
+    assert sorted(zip(failed["endpoint"], failed["error_message"], strict=True)) == [
+        (f"cache:{path}", reason) for path, reason in faults
+    ]
+    report = lake.validate(cache)
+    assert sorted(report.faults) == faults
+    assert (report.equal, report.differs, report.missing) == (len(_BROKEN), 0, 0)
+
+
+# 6. Leftovers, bookkeeping, strangers.
+
+
+def test_leftovers_and_bookkeeping_are_skipped_and_listed(lake: Lake, cache: Path) -> None:
+    """Locks, half-written files and the old cache's own notes hold no records; the report lists them."""
+    name = Entry("AAPL", "income", [income()]).write(cache)
+    for leftover in (
+        f"{name}.tmp",
+        name.replace(".gz", ".lock"),
+        "metadata/cache_metadata.json",
+        "metadata/x.json.gz",
+    ):
+        (cache / leftover).parent.mkdir(exist_ok=True)
+        (cache / leftover).write_bytes(b"{")
+    report = lake.migrate(cache)
+    assert report.clean
+    assert report.skipped == [
+        (f"{name}.tmp", "leftover of an interrupted write"),
+        (name.replace(".gz", ".lock"), "leftover lock"),
+        ("metadata/cache_metadata.json", "bookkeeping of the old cache"),
+        ("metadata/x.json.gz", "bookkeeping of the old cache"),
+    ]
+    assert (report.files, lake.fetch_log().height) == (5, 1)
+
+
+def test_files_of_unknown_names_are_faults_not_silence(lake: Lake, cache: Path) -> None:
+    """A file that is no entry by its name might hold data that somebody misses: it is listed."""
+    Entry("AAPL", "income", [income()]).write(cache)
+    (cache / "notes.txt").write_text("buy low")
+    (cache / "price_data").mkdir()
+    (cache / "price_data" / "AAPL.json.gz").write_bytes(gzip.compress(b"{}"))
+    assert _faults(lake, cache) == [
+        ("notes.txt", "name is not one of a cache entry"),
+        ("price_data/AAPL.json.gz", "name is not one of a cache entry"),
+    ]
+
+
+# 7. Price files updated in place.
+
+
+def test_a_price_file_updated_in_place_lands_each_day_once_on_its_basis(lake: Lake, cache: Path) -> None:
+    """Unordered, repeated, and with a day on two split bases: the re-based bar is current."""
+    bars = [
+        bar("2020-08-31", 129.04, volume=225702700, unadjustedVolume=225702700),
+        bar("2020-08-28", 499.23, volume=46907479, unadjustedVolume=46907479),
+        bar("2020-08-31", 129.04, volume=225702700, unadjustedVolume=225702700),
+        bar("2020-08-28", 124.8075, volume=187629916, unadjustedVolume=46907479),
+        bar("2020-08-27", 125.01, volume=155552400, unadjustedVolume=38888100),
+    ]
+    Entry("AAPL", "price", bars, cached_at=FETCHED).write(cache)
+    assert lake.migrate(cache).clean
+    assert lake.sql(
+        "SELECT date::VARCHAR, close_price, split_basis_date::VARCHAR FROM price_data ORDER BY 1"
+    ).rows() == [
+        ("2020-08-27", 125.01, "2021-03-31"),
+        ("2020-08-28", 124.8075, "2021-03-31"),
+        ("2020-08-31", 129.04, "2021-03-31"),
+    ]
+    revised = lake.sql("SELECT date::VARCHAR, close_price, change_kind FROM price_revisions")
+    assert revised.rows() == [("2020-08-28", 499.23, "split_rebase")]
+    assert lake.validate(cache).clean
+
+
+_OLD_BASIS = [bar("2020-08-25", 400.0), bar("2020-08-26", 404.0)]
+_LAST_OLD = [bar("2020-08-27", 408.0), bar("2020-08-28", 412.0)]
+_LAST_REBASED = [bar("2020-08-27", 102.0, volume=4000), bar("2020-08-28", 103.0, volume=4000)]
+_AFTER = [bar("2020-08-31", 104.0), bar("2020-09-01", 105.0)]
+
+
+@pytest.mark.parametrize(
+    "bars",
+    [
+        [*_OLD_BASIS, *_LAST_REBASED, *_AFTER],
+        [*_AFTER, *_LAST_REBASED, *_OLD_BASIS],
+        [*_OLD_BASIS, *_LAST_OLD, *_LAST_REBASED, *_AFTER],
+        [*_OLD_BASIS, *_LAST_OLD, *_AFTER],
+    ],
+    ids=["last days re-based", "the same, newest first", "last days on both bases", "only extended"],
+)
+def test_bars_left_on_the_old_basis_are_not_valued_on_the_new_one(
+    lake: Lake, cache: Path, bars: list[dict[str, Any]]
+) -> None:
+    """A history extended after a split, its past re-based in part or not at all, has the right caps."""
+    statement = income(
+        "2020-06-27", "Q3", acceptedDate="2020-07-30 18:00:00", weightedAverageShsOut=4_000_000
+    )
+    Entry("AAPL", "price", bars).write(cache)
+    Entry("AAPL", "income", [statement]).write(cache)
+    lake.migrate(cache)
+    lake.load("splits", {"symbol": ["AAPL"], "date": ["2020-08-31"], "numerator": [4], "denominator": [1]})
+    caps = lake.market_caps("AAPL", ["2020-08-25", "2020-08-26", "2020-08-28", "2020-08-31", "2020-09-01"])
+    assert caps["market_cap"].to_list() == [
+        close * 4_000_000 for close in (100.0, 101.0, 103.0, 104.0, 105.0)
+    ]
+
+
+# 8. Zeros and fillers.
+
+
+def test_a_zero_is_stored_as_sent(lake: Lake, cache: Path) -> None:
+    """Zero may mean "not reported"; the lake keeps what was sent and leaves the judgement to the question."""
+    Entry("GOOG", "income", [income(symbol="GOOG", weightedAverageShsOut=0, eps=0, cik="0000000000")]).write(
+        cache
+    )
+    assert lake.migrate(cache).clean
+    found = lake.sql("SELECT weighted_average_shares_outstanding, eps, cik FROM income_statements")
+    assert found.rows() == [(0.0, 0.0, None)]
+    assert lake.validate(cache).clean
+
+
+def test_the_label_of_the_year_is_the_fiscal_year(lake: Lake, cache: Path) -> None:
+    """Apple's quarter to December 2020 is of its fiscal year 2021, as text, a whole number or a fraction."""
+    for symbol, label in {"A": "2021", "B": 2021, "C": 2021.0}.items():
+        Entry(symbol, "income", [income("2020-12-26", "Q1", symbol=symbol, calendarYear=label)]).write(cache)
+    assert lake.migrate(cache).clean
+    assert lake.sql("SELECT fiscal_year FROM income_statements").rows() == [(2021,)] * 3
+    assert lake.validate(cache).clean
+
+
+# 9. Acceptance in New York, the evening before.
+
+
+def test_an_evening_acceptance_counts_from_the_next_day(lake: Lake, cache: Path) -> None:
+    """Accepted at 18:03 on the 27th and filed on the 28th: usable at the close of the 28th."""
+    record = income("2020-12-26", "Q1", fillingDate="2021-01-28", acceptedDate="2021-01-27 18:03:06")
+    Entry("AAPL", "income", [record]).write(cache)
+    lake.migrate(cache)
+    found = lake.sql("SELECT accepted_at, accepted_date, filing_date, available_date FROM income_statements")
+    assert found.rows() == [
+        (datetime(2021, 1, 27, 23, 3, 6, tzinfo=UTC), date(2021, 1, 27), date(2021, 1, 28), date(2021, 1, 28))
+    ]
+
+
+# 10. Fiscal years that end on any day.
+
+
+def test_fiscal_years_may_end_on_any_day_of_the_week(lake: Lake, cache: Path) -> None:
+    """52/53-week years end on varying Saturdays; each end is a period of its own."""
+    ends = ["2017-09-30", "2018-09-29", "2019-09-28", "2020-09-26"]
+    Entry("AAPL", "income", [income(day, "FY", calendarYear=day[:4]) for day in ends], period="annual").write(
+        cache
+    )
+    assert lake.migrate(cache).clean
+    found = lake.sql("SELECT fiscal_date, version FROM income_statements ORDER BY 1").rows()
+    assert found == [(date.fromisoformat(day), 1) for day in ends]
+
+
+# 11. First filings that are years late.
+
+
+def test_a_period_first_filed_years_late_stands_in_its_place(lake: Lake, cache: Path) -> None:
+    """A quarter that first appears in a filing a year later is known from then on, and the older one."""
+    late = income(
+        "2015-06-30",
+        "Q2",
+        symbol="GOOGL",
+        fillingDate="2016-08-04",
+        acceptedDate="2016-08-04 16:30:00",
+        revenue=1,
+    )
+    timely = income(
+        "2016-06-30",
+        "Q2",
+        symbol="GOOGL",
+        fillingDate="2016-08-04",
+        acceptedDate="2016-07-28 16:05:00",
+        revenue=2,
+    )
+    Entry("GOOGL", "income", [timely, late]).write(cache)
+    lake.migrate(cache)
+    early = lake.statements("GOOGL", types=["income"], as_of="2016-08-04")
+    assert early["fiscal_date"].to_list() == [date(2016, 6, 30)]
+    both = lake.statements("GOOGL", types=["income"], as_of="2016-08-05")
+    assert both["fiscal_date"].to_list() == [date(2015, 6, 30), date(2016, 6, 30)]

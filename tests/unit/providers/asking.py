@@ -1,0 +1,94 @@
+"""What the tests of asking FMP share: a provider whose time is the test's, and answers made to order."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from factorlab_lake.providers.fmp import FmpProvider
+from factorlab_lake.providers.fmp.settings import fmp_settings
+from factorlab_lake.providers.protocol import Call, Request
+from factorlab_lake.providers.result import Fetched
+
+KEY = "k3yThatNobodyMaySee"
+NOW = datetime(2026, 11, 23, 22, tzinfo=UTC)
+ERRORS = Path(__file__).parents[2] / "data" / "fmp_errors"
+
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+@dataclass
+class Time:
+    """Seconds that pass only when somebody sleeps."""
+
+    seconds: float = 1000.0
+    slept: list[float] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def timer(self) -> float:
+        """Return the seconds that have passed."""
+        return self.seconds
+
+    def clock(self) -> datetime:
+        """Return the time of day."""
+        return NOW + timedelta(seconds=self.seconds - 1000)
+
+    def sleep(self, seconds: float) -> None:
+        """Let the time pass at once."""
+        with self.lock:
+            self.slept.append(seconds)
+            self.seconds += seconds
+
+
+def provider(handler: Handler, time: Time | None = None, **settings: Any) -> FmpProvider:
+    """Return a provider whose calls a function answers."""
+    time = time or Time()
+    return FmpProvider(
+        fmp_settings(**{"api_key": KEY, **settings}),
+        transport=httpx.MockTransport(handler),
+        clock=time.clock,
+        timer=time.timer,
+        sleep=time.sleep,
+    )
+
+
+def ask(fmp: FmpProvider, *requests: Request) -> Fetched:
+    """Return the one answer to a call."""
+    (answer,) = fmp.answer(Call(requests))
+    return answer
+
+
+class Script:
+    """Answers calls with what it was given, in order, the last one for ever; remembers the calls."""
+
+    def __init__(self, *replies: httpx.Response | Exception) -> None:
+        self.replies = list(replies)
+        self.calls: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Answer the next call."""
+        self.calls.append(request)
+        reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+        if isinstance(reply, Exception):
+            raise reply
+        return httpx.Response(reply.status_code, headers=reply.headers, content=reply.content)
+
+
+def found(data: Any, status: int = 200, **headers: str) -> httpx.Response:
+    """Return an answer in JSON."""
+    return httpx.Response(
+        status, content=json.dumps(data).encode(), headers={"content-type": "application/json", **headers}
+    )
+
+
+def recorded(name: str, status: int) -> httpx.Response:
+    """Return one of the vendor's own errors."""
+    body = (ERRORS / name).read_bytes()
+    return httpx.Response(status, content=body, headers={"content-type": "application/json"})

@@ -1,0 +1,60 @@
+"""What the tests of the fake vendor share: plain questions to it, over the wire."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+import httpx
+
+from factorlab_lake.providers.fields import fields
+from factorlab_lake.providers.fmp.fake_server import FakeFmp, World, made_world
+
+KEY = {"apikey": "demo"}
+TODAY = date(2021, 3, 31)
+# Two companies that between them have splits and dividends.
+SYMBOLS = ["M000", "M001", "M003", "BRK.B"]
+STATEMENTS = {
+    "income": "income-statement",
+    "balance_sheet": "balance-sheet-statement",
+    "cash_flow": "cash-flow-statement",
+}
+
+
+@contextmanager
+def serving(world: World | None = None, **options: Any) -> Iterator[tuple[FakeFmp, httpx.Client]]:
+    """Start a server and a client that sends its key in the header."""
+    with (
+        FakeFmp(made_world(SYMBOLS) if world is None else world, **options) as server,
+        httpx.Client(base_url=server.url, headers=KEY, timeout=10) as client,
+    ):
+        yield server, client
+
+
+def rows_of(answer: httpx.Response) -> list[dict[str, Any]]:
+    """Return the rows of a JSON answer, out of the object that v3 may put around them."""
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    rows: list[dict[str, Any]] = found["historical"] if isinstance(found, dict) else found
+    return rows
+
+
+def csv_of(answer: httpx.Response) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of a CSV answer, as a reader that knows the vendor reads them."""
+    text = answer.content.decode("utf-8-sig")
+    header, *rows = csv.reader(io.StringIO(text), skipinitialspace=True)
+    return header, rows
+
+
+def sent_fields(dataset: str, generation: str) -> set[str]:
+    """Return the fields of a dataset as the field maps have them."""
+    return set(fields(dataset, generation))
+
+
+def bars(*days_and_closes: tuple[str, float]) -> list[dict[str, Any]]:
+    """Return v3 bars of these days and closes."""
+    return [{"date": day, "close": close, "volume": 1000} for day, close in days_and_closes]

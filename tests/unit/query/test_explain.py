@@ -1,0 +1,133 @@
+"""Explanations: the figures behind an answer, which a person can add up to it."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from typing import Any
+
+import pytest
+
+import factorlab_lake as fl
+from factorlab_lake.factors.formulas import FACTORS
+from factorlab_lake.lake import Lake
+from tests.unit.query.made import Made, filing, quarters
+
+CASES = Made()
+KNOWN = "2021-01-30"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Every case of this file, each a symbol of its own."""
+    return CASES.build(tmp_path_factory.mktemp("explain"))
+
+
+@pytest.fixture(scope="module")
+def of_apple(lake_2021: Lake) -> dict[str, Any]:
+    """Every factor of Apple at the end of 2020."""
+    [row] = lake_2021.factors("AAPL", "2020-12-31").to_dicts()
+    return dict(row)
+
+
+def last(rows: list[dict[str, Any]], step: str) -> dict[str, Any]:
+    """Return the last row of a step: its value."""
+    return [row for row in rows if row["step"] == step][-1]
+
+
+@pytest.mark.parametrize("factor", FACTORS)
+def test_the_arithmetic_of_a_factor_gives_its_value(
+    lake_2021: Lake, of_apple: dict[str, Any], factor: str
+) -> None:
+    """The note of the last row is the formula in numbers: worked out anew, it is the factor."""
+    answer = lake_2021.explain_factor(factor, "AAPL", "2020-12-31").to_dicts()[-1]
+    expected = of_apple[factor]
+    assert (answer["step"], answer["value"]) == (factor, expected)
+    [again] = lake_2021.sql(f"SELECT ({answer['note']})::DOUBLE AS again")["again"]
+    assert math.isclose(again, expected, rel_tol=1e-12)
+
+
+def test_a_flow_lists_its_four_statements_with_their_filings(lake_2021: Lake) -> None:
+    """Price to earnings at the end of 2020 stands on Apple's four quarters up to September."""
+    rows = lake_2021.explain_factor("pe_ratio", "AAPL", "2020-12-31").to_dicts()
+    legs = [row for row in rows if row["step"] == "net_income" and row["date"]]
+    assert [(leg["date"].isoformat(), leg["period"], leg["value"]) for leg in legs] == [
+        ("2019-12-28", "Q1", 22_236_000_000),
+        ("2020-03-28", "Q2", 11_249_000_000),
+        ("2020-06-27", "Q3", 11_253_000_000),
+        ("2020-09-26", "Q4", 12_673_000_000),
+    ]
+    assert legs[-1]["accepted_at"].isoformat() == "2020-10-29T22:06:25+00:00"
+    assert legs[-1]["available_date"] == date(2020, 10, 30)
+    assert legs[-1]["source"].startswith("https://www.sec.gov/Archives/edgar/data/320193/")
+    assert last(rows, "net_income")["value"] == 57_411_000_000
+
+
+CASES.statements("YEARS", "income", quarters(netIncome=[10, 20, 30, 0], revenue=[100] * 4)[:3])
+CASES.statements("YEARS", "income", [filing("2020-12-31", "FY", netIncome=100, revenue=400)])
+CASES.statements("YEARS", "income", [filing("2021-03-31", "Q1", netIncome=5, revenue=90)])
+
+
+def test_a_derived_quarter_shows_what_it_is_made_of(made: Lake) -> None:
+    """The fourth quarter is the year less three quarters: parts with their signs, and the words for it."""
+    rows = made.explain_factor("net_margin", "YEARS", "2021-05-01").to_dicts()
+    parts = [
+        (row["date"].isoformat(), row["period"], row["sign"]) for row in rows if row["item"] == "revenue"
+    ]
+    assert sorted(parts) == sorted(
+        [
+            ("2020-06-30", "Q2", 1),
+            ("2020-09-30", "Q3", 1),
+            ("2021-03-31", "Q1", 1),
+            ("2020-12-31", "FY", 1),
+            ("2020-03-31", "Q1", -1),
+            ("2020-06-30", "Q2", -1),
+            ("2020-09-30", "Q3", -1),
+        ]
+    )
+    assert last(rows, "revenue")["value"] == 400 + 90 - 100
+    assert last(rows, "revenue")["note"] == "2020-12-31 = FY - Q1 - Q2 - Q3"
+    assert last(rows, "net_margin")["value"] == pytest.approx((100 + 5 - 10) / 390, rel=1e-15)
+
+
+CASES.closes("SPLIT", {"2021-01-29": 10.0})
+CASES.count("SPLIT", "cover_page", "2020-12-31", 50, filed="2021-01-20")
+CASES.split("SPLIT", "2021-01-25", 4, 1)
+CASES.split("SPLIT", "2021-01-27", 1, 2)
+
+
+def test_a_market_cap_shows_price_count_and_splits_between_them(made: Lake) -> None:
+    """50 shares counted before a 4:1 and a 1:2 split, at a price after both, are 100 shares."""
+    rows = made.explain_market_cap("SPLIT", KNOWN).to_dicts()
+    splits = [(row["date"], row["value"], row["note"]) for row in rows if row["step"] == "split"]
+    assert splits == [
+        (date(2021, 1, 25), 4, "multiplies the shares"),
+        (date(2021, 1, 27), 0.5, "multiplies the shares"),
+    ]
+    assert last(rows, "split_factor")["value"] == 2
+    assert last(rows, "shares_outstanding")["available_date"] == date(2021, 1, 20)
+    assert last(rows, "market_cap")["value"] == 10 * 50 * 2
+    assert rows[-1]["note"] == "10.0 * 50.0 * 2.0"
+
+
+def test_the_count_of_a_market_cap_names_its_filing(lake_2021: Lake) -> None:
+    """Apple's count at the end of 2020 is the average of the quarter to September, filed on 2020-10-29."""
+    row = last(lake_2021.explain_market_cap("AAPL", "2020-12-31").to_dicts(), "shares_outstanding")
+    assert (row["date"], row["period"]) == (date(2020, 9, 26), "Q4")
+    assert row["accepted_at"].isoformat() == "2020-10-29T22:06:25+00:00"
+    assert row["note"].startswith("weighted_average_proxy")
+
+
+@pytest.mark.parametrize("symbol", ["NOBODY", "YEARS"])
+def test_what_is_not_known_is_explained_too(made: Lake, symbol: str) -> None:
+    """The last row has no value, and the reason of the answer itself."""
+    cap = made.explain_market_cap(symbol, KNOWN).to_dicts()[-1]
+    assert (cap["value"], cap["note"]) == (None, made.market_caps(symbol, KNOWN)["reason"].item())
+    factor = made.explain_factor("pe_ratio", symbol, KNOWN).to_dicts()[-1]
+    assert (factor["value"], factor["note"]) == (None, made.factors(symbol, KNOWN)["reason"].item())
+
+
+def test_an_unknown_factor_is_refused_with_the_nearest(lake_2021: Lake) -> None:
+    """A misspelt factor is named, with those there are and the one that was meant."""
+    with pytest.raises(fl.LakeError, match=r"'pe_ration'.*Did you mean 'pe_ratio'"):
+        lake_2021.explain_factor("pe_ration", "AAPL", "2020-12-31")

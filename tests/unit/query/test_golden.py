@@ -1,0 +1,167 @@
+"""The lake's answers over the sample against those that plain Python computes from the files themselves."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from factorlab_lake.lake import Lake
+from tests.support import ROOT
+
+Row = dict[str, Any]
+
+GOLDEN = Path(__file__).parent / "golden"
+QUESTIONS = ("market_caps", "ttm", "factors")
+LEGS = """
+    SELECT d.date, statement_type || CASE years_back WHEN 1 THEN '_year_before' ELSE '' END AS part,
+           list(part_date ORDER BY part_date) FILTER (part_date IS NOT NULL) AS ends
+    FROM fundamental_spans([$symbol], $days::DATE[], year_before := ['income', 'balance_sheet']) s
+    JOIN (SELECT unnest($days::DATE[]) AS date) d ON d.date >= s.known_from AND d.date < s.known_until
+    GROUP BY ALL
+"""
+SYMBOLS = ("AAPL", "GOOGL")
+
+# The reasons in plain words, as the lake words them.
+REASONS = {
+    "no price within ten days": "no_price_within_limit",
+    "no statement known": "no_share_count_known",
+    "shares not reported": "shares_reported_as_zero_or_missing",
+    "share count too old": "share_count_stale",
+}
+TTM_REASONS = {
+    "no statement known": "no_statement_known",
+    "a quarter is missing": "quarter_missing",
+    "statement too old": "statement_stale",
+}
+
+
+def golden(question: str, symbol: str) -> list[Row]:
+    """Return the expected rows of one symbol."""
+    rows = json.loads((GOLDEN / f"{question}.json").read_text())
+    return [row for row in rows if row["symbol"] == symbol]
+
+
+@cache
+def answers(lake: Lake, question: str, symbol: str) -> list[Row]:
+    """Return the lake's rows for the days of the expected ones."""
+    days = [row["date"] for row in golden(question, symbol)]
+    return list(getattr(lake, question)(symbol, days).iter_rows(named=True))
+
+
+def same(expected: Any, given: Any) -> bool:
+    """Say whether a cell is as expected: nothing for nothing, numbers within 1e-12, all else equal."""
+    if expected is None or given is None:
+        return expected is given
+    if isinstance(expected, int | float):
+        return math.isclose(expected, given, rel_tol=1e-12)
+    return bool(expected == (given.isoformat() if isinstance(given, date) else given))
+
+
+def differences(expected: list[Row], given: list[Row]) -> Iterator[str]:
+    """Yield each cell that is not as expected, readably; reasons are compared elsewhere."""
+    for row, answer in zip(expected, given, strict=True):
+        for column in row.keys() - {"reason"}:
+            if not same(row[column], answer[column]):
+                yield f"{row['symbol']} {row['date']} {column}: expected {row[column]}, got {answer[column]}"
+
+
+def blank(rows: list[Row], columns: tuple[str, ...], where: list[bool]) -> list[Row]:
+    """Return rows without what they tell, in some columns, about an answer that could not be given."""
+    return [row | dict.fromkeys(columns) if hide else row for row, hide in zip(rows, where, strict=True)]
+
+
+def test_expected_answers_are_what_their_computation_gives() -> None:
+    """The committed files are current: none was edited by hand or left behind by a change of the sample."""
+    script = [sys.executable, "-m", "tests.unit.query.golden.compute", "--check"]
+    run = subprocess.run(script, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_market_caps_are_the_expected_ones(lake_2021: Lake, symbol: str) -> None:
+    """Price, shares and market capitalisation agree on sixty days, around splits and filings too."""
+    expected, given = golden("market_caps", symbol), answers(lake_2021, "market_caps", symbol)
+    countless = [row["shares_outstanding"] is None for row in given]
+    given = blank(given, ("shares_fiscal_date", "shares_available_date"), countless)
+    assert list(differences(expected, given)) == []
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_market_caps_say_why_they_are_missing(lake_2021: Lake, symbol: str) -> None:
+    """A market capitalisation has a reason exactly where it is NULL, and it is the right one."""
+    expected = [
+        "; ".join(REASONS[part] for part in row["reason"].split("; ")) if row["reason"] else None
+        for row in golden("market_caps", symbol)
+    ]
+    assert [row["reason"] for row in answers(lake_2021, "market_caps", symbol)] == expected
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_trailing_twelve_months_are_the_expected_ones(lake_2021: Lake, symbol: str) -> None:
+    """Flows, their basis and the day they were known agree on sixty days."""
+    expected, given = golden("ttm", symbol), answers(lake_2021, "ttm", symbol)
+    given = blank(given, ("inputs_available_date",), [row["basis"] is None for row in given])
+    assert list(differences(expected, given)) == []
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_trailing_twelve_months_say_why_they_are_missing(lake_2021: Lake, symbol: str) -> None:
+    """A year has a reason exactly where its flows are NULL, and it is the right one."""
+    expected = [TTM_REASONS[row["reason"]] if row["reason"] else None for row in golden("ttm", symbol)]
+    assert [row["reason"] for row in answers(lake_2021, "ttm", symbol)] == expected
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_factors_are_the_expected_ones(lake_2021: Lake, symbol: str) -> None:
+    """All 23 ratios agree on sixty days; so do the dates wherever their main inputs are known."""
+    expected, given = golden("factors", symbol), answers(lake_2021, "factors", symbol)
+    assert (
+        len(expected[0].keys() - {"symbol", "date", "market_cap", "fiscal_date", "inputs_available_date"})
+        == 23
+    )
+    incomplete = [row["inputs_available_date"] is None for row in expected]
+    given = blank(given, ("fiscal_date", "inputs_available_date"), incomplete)
+    assert list(differences(expected, given)) == []
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_factors_have_a_reason_exactly_where_one_is_missing(lake_2021: Lake, symbol: str) -> None:
+    """A row with a NULL ratio says why, and a complete one has nothing to explain."""
+    for row in answers(lake_2021, "factors", symbol):
+        ratios = {name: row[name] for name in golden("factors", symbol)[0] if name not in ("symbol", "date")}
+        assert (row["reason"] is None) == (None not in ratios.values()), row
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_the_statements_in_use_are_the_expected_ones(lake_2021: Lake, symbol: str) -> None:
+    """The quarters of the year and of the one before, of cash flows and balances agree on sixty days."""
+    expected = golden("legs", symbol)
+    rows = lake_2021.sql(LEGS, symbol=symbol, days=[row["date"] for row in expected]).rows()
+    found = {(day.isoformat(), part): [str(end) for end in ends or []] for day, part, ends in rows}
+    parts = expected[0].keys() - {"symbol", "date"}
+    assert len(parts) == 5
+    given = [
+        {"symbol": symbol, "date": row["date"]} | {part: found.get((row["date"], part), []) for part in parts}
+        for row in expected
+    ]
+    assert given == expected
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_both_symbols_at_once_get_the_answers_they_get_alone(lake_2021: Lake, question: str) -> None:
+    """Asking for many symbols and days in one query changes no answer."""
+    days = sorted({row["date"] for symbol in SYMBOLS for row in golden(question, symbol)})
+    together = getattr(lake_2021, question)(["GOOGL", "AAPL"], days)
+    rows = {(row["symbol"], row["date"].isoformat()): row for row in together.iter_rows(named=True)}
+    for symbol in SYMBOLS:
+        for row in answers(lake_2021, question, symbol):
+            assert rows[symbol, row["date"].isoformat()] == row

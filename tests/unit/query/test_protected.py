@@ -1,0 +1,73 @@
+"""SQL of one's own: what is made beside the lake's tables is welcome, what would change those is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import factorlab_lake as fl
+from factorlab_lake.errors import InvalidInput
+from factorlab_lake.lake import Lake
+
+CHANGES = [
+    "DELETE FROM split_levels",
+    "delete from main.split_levels where symbol = 'AAPL'",
+    'INSERT INTO "standing_share_counts" FROM standing_share_counts',
+    "INSERT OR REPLACE INTO split_levels FROM split_levels",
+    "UPDATE standing_share_counts SET shares = shares * 2",
+    "TRUNCATE split_levels",
+    "DROP TABLE IF EXISTS split_levels",
+    "DROP VIEW price_data",
+    "DROP MACRO TABLE market_caps",
+    "DROP SCHEMA kept CASCADE",
+    "DROP SCHEMA kept_rows CASCADE",
+    "DELETE FROM kept_rows.price_data",
+    "DROP SCHEMA few_cells CASCADE",
+    "CREATE OR REPLACE VIEW kept_rows.price_data_source AS SELECT 1",
+    "DELETE FROM 'split_levels'",
+    "INSERT INTO 'split_levels' FROM split_levels",
+    "CREATE OR REPLACE TABLE 'split_levels' AS SELECT 1 AS symbol",
+    "ALTER TABLE split_levels RENAME TO gone",
+    "CREATE OR REPLACE VIEW price_data AS SELECT 1 AS symbol",
+    "CREATE TEMP TABLE splits AS SELECT 1 AS symbol",
+    "CREATE MACRO factors(symbols, dates) AS TABLE SELECT 1",
+    "COPY standing_share_counts FROM 'counts.csv'",
+    "MERGE INTO split_levels USING splits ON true WHEN MATCHED THEN DELETE",
+    "SELECT 1; DELETE FROM split_levels",
+    "/* of mine */ DELETE -- all\n FROM split_levels",
+    "DELETE/* all */FROM split_levels",
+]
+
+
+@pytest.fixture
+def asked(lake_both: Lake) -> Lake:
+    """A lake of the sample with a session of its own, which has answered before."""
+    lake = fl.open(lake_both.path, create=False)
+    assert lake.market_caps("AAPL", "2020-08-31")["market_cap"][0] is not None
+    return lake
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_answers_stand_on_is_not_changed(asked: Lake, change: str) -> None:
+    """A change to a table or function of the lake is refused, and later answers are what they were."""
+    before = asked.market_caps("AAPL", "2020-08-31").rows()
+    with pytest.raises(InvalidInput, match="A question only reads, but"):
+        asked.sql(change)
+    assert asked.market_caps("AAPL", "2020-08-31").rows() == before
+
+
+def test_tables_of_ones_own_can_be_made_and_changed(asked: Lake, tmp_path: Path) -> None:
+    """What has a name of its own may be made, filled, read and dropped, and rows may be copied to a file."""
+    asked.sql("CREATE TEMP TABLE mine AS SELECT symbol, date, close_price FROM price_data")
+    asked.sql("DELETE FROM mine WHERE symbol <> 'AAPL'")
+    asked.sql("INSERT INTO mine SELECT 'UPDATE splits', DATE '2020-01-02', 1.0")
+    assert asked.sql("SELECT DISTINCT symbol FROM mine ORDER BY 1")["symbol"].to_list() == [
+        "AAPL",
+        "UPDATE splits",
+    ]
+    file = tmp_path / "bars.parquet"
+    asked.sql(f"COPY price_data TO '{file}'")
+    count = "SELECT count(*) AS n FROM"
+    assert asked.sql(f"{count} '{file}'").rows() == asked.sql(f"{count} price_data").rows()
+    asked.sql("DROP TABLE mine")

@@ -1,0 +1,73 @@
+"""The single file follows the lake: what changed is shown anew, whoever wrote it before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+import factorlab_lake as fl
+from factorlab_lake.lake import Lake
+from factorlab_lake.schema import TABLES
+from tests.support import EARLIER, FETCHED, Entry, bar, copy_of, income, land
+
+
+def _views(lake: Lake) -> list[tuple[str, str]]:
+    """Return the definition of the views of tables in the file, and of the one that says what it shows."""
+    with duckdb.connect(str(lake.path / "lake.duckdb"), read_only=True) as con:
+        found = con.execute("SELECT view_name, sql FROM duckdb_views() ORDER BY view_name").fetchall()
+    views = [(name, sql) for name, sql in found if name in {*TABLES, "lake_snapshot"}]
+    assert len(views) == len(TABLES) + 1
+    return views
+
+
+def _from_scratch(lake: Lake) -> list[tuple[str, str]]:
+    (lake.path / "lake.duckdb").unlink()
+    lake.catalog()
+    return _views(lake)
+
+
+def test_a_file_that_is_brought_up_to_date_is_as_one_made_anew(lake: Lake, tmp_path: Path) -> None:
+    """After each change the views are those that a file without a past has."""
+    changes = [
+        Entry("AAPL", "price", [bar("2019-01-02", 157.0)], cached_at=EARLIER),
+        Entry("AAPL", "price", [bar("2020-01-02", 300.0)], cached_at=FETCHED),
+        Entry("AAPL", "income", [income()], cached_at=FETCHED),
+    ]
+    for change in changes:
+        land(lake, tmp_path, change)
+        found = _views(lake)
+        assert found == _from_scratch(lake)
+    lake.rollback()
+    assert _views(lake) == _from_scratch(lake)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "CREATE OR REPLACE VIEW lake_snapshot AS SELECT 1 AS id, $path AS path, 'x' AS functions_digest",
+        "DROP VIEW lake_snapshot",
+        "CREATE OR REPLACE VIEW lake_snapshot AS SELECT 99::BIGINT AS id, path, functions_digest FROM kept",
+    ],
+    ids=["of another program", "of no origin", "of a snapshot that is gone"],
+)
+def test_a_file_with_another_origin_is_made_anew(lake: Lake, tmp_path: Path, damage: str) -> None:
+    """Nothing of it is taken over: also the views of tables that did not change are this program's."""
+    land(lake, tmp_path, Entry("AAPL", "price", [bar("2019-01-02", 157.0)], cached_at=EARLIER))
+    with duckdb.connect(str(lake.path / "lake.duckdb")) as con:
+        con.execute("CREATE TABLE kept AS SELECT path, functions_digest FROM lake_snapshot")
+        con.execute(damage.replace("$path", f"'{lake.path}'"))
+        con.execute("CREATE OR REPLACE VIEW splits AS SELECT 'not this' AS symbol")
+    land(lake, tmp_path, Entry("AAPL", "price", [bar("2019-01-03", 158.0)], cached_at=EARLIER))
+    found = _views(lake)
+    assert not any("not this" in sql for _, sql in found)
+    assert found == _from_scratch(lake)
+
+
+def test_a_lake_that_was_moved_has_its_new_place_in_every_view(lake_2021: Lake, tmp_path: Path) -> None:
+    """The old place is nowhere in the file once it was asked for, though no table changed."""
+    moved = copy_of(lake_2021, tmp_path / "moved")
+    moved.catalog()
+    assert not any(str(lake_2021.path) in sql for _, sql in _views(moved))
+    assert fl.open(moved.path).market_caps("AAPL", "2021-01-29")["market_cap"].item() is not None

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import json
+
+import polars as pl
+import pytest
+from deltalake import DeltaTable
+from polars.testing import assert_frame_equal
+
+from factorlab_lake.lake import Lake
+from factorlab_lake.schema import TABLES
+
+_SAMPLED = [
+    "income_statements",
+    "balance_sheets",
+    "cash_flows",
+    "price_data",
+    "price_revisions",
+    "data_fetch_log",
+]
+
+
+def _sorted(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(sorted(rows.columns)).sort(sorted(rows.columns), nulls_last=True)
+
+
+@pytest.mark.parametrize("name", _SAMPLED)
+def test_a_table_reads_the_same_through_the_delta_library_alone(lake_both: Lake, name: str) -> None:
+    """Another program that opens the folder as a Delta table gets the rows that the lake answers with."""
+    mine = lake_both.sql(f"SELECT * FROM {name}")
+    theirs = DeltaTable(lake_both.path / name)
+    assert theirs.version() == lake_both.snapshot.tables[name]
+    arrow = theirs.to_pyarrow_table()
+    assert mine.height > 0
+    assert set(arrow.column_names) == set(TABLES[name].names())
+    frame = pl.DataFrame(pl.from_arrow(arrow))
+    assert_frame_equal(_sorted(frame.cast(mine.schema)), _sorted(mine), check_exact=True)
+
+
+def test_the_folder_describes_itself(lake_both: Lake) -> None:
+    """A table's name, meaning, partitions and the reason of its last change are in its own Delta log."""
+    found = DeltaTable(lake_both.path / "price_data")
+    assert found.metadata().name == "price_data"
+    assert found.metadata().description == TABLES["price_data"].doc
+    assert found.metadata().partition_columns == ["year"]
+    assert "migrate" in str(found.history(1)[0])
+
+
+def test_the_place_of_the_lake_is_in_none_of_its_references(lake_both: Lake) -> None:
+    """Logs, snapshots and file lists name files relative to the lake, so that it can be moved and shared."""
+    for log in lake_both.path.rglob("_delta_log/*.json"):
+        actions = [json.loads(line) for line in log.read_text().splitlines()]
+        paths = [a[kind]["path"] for a in actions for kind in ("add", "remove") if kind in a]
+        assert [p for p in paths if p.startswith("/") or ":" in p or not (log.parents[1] / p).exists()] == []
+    own = [f.read_text() for f in (lake_both.path / "_lake").rglob("*.json")]
+    assert own
+    assert not any(str(lake_both.path) in text for text in own)
+
+
+def test_the_status_counts_what_is_stored(lake_both: Lake) -> None:
+    """Rows and bytes of the status are those of the rows answered and of the files on disk."""
+    for name, rows, files, size, version in lake_both.status().rows():
+        assert rows == lake_both.sql(f"SELECT count(*) AS n FROM {name}").item()
+        assert (version is None) == (name not in lake_both.snapshot.tables)
+        if version is not None:
+            uris = DeltaTable(lake_both.path / name, version=version).file_uris()
+            assert files == len(uris)
+            assert size == sum(
+                (lake_both.path / name / uri.split(f"/{name}/")[1]).stat().st_size for uri in uris
+            )
+
+
+def test_rows_lie_sorted_by_symbol_and_date(lake_2021: Lake) -> None:
+    """Within a file bars are in order of symbol and date, which is what makes reading a range cheap."""
+    for file in DeltaTable(lake_2021.path / "price_data").file_uris():
+        rows = pl.read_parquet(
+            file.removeprefix("file://"), columns=["symbol", "date"], hive_partitioning=False
+        )
+        assert rows.rows() == sorted(rows.rows())

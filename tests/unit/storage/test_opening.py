@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import gc
+import json
+import weakref
+from pathlib import Path
+
+import pytest
+
+import factorlab_lake as fl
+from factorlab_lake.errors import AlreadyExists, InvalidInput, LakeDamaged, NotFound
+from factorlab_lake.lake import Lake
+from factorlab_lake.storage import layout as layouts
+from tests.support import SPLITS, content
+
+
+def test_opening_makes_an_empty_lake_where_there_is_none(tmp_path: Path) -> None:
+    """The first `open` of a new place gives a lake with every table, all empty, at snapshot 0."""
+    lake = fl.open(tmp_path / "deep" / "lake")
+    assert lake.path == tmp_path / "deep" / "lake"
+    assert lake.snapshot.id == 0
+    assert lake.history() == []
+    assert all(rows.is_empty() for rows in content(lake).values())
+
+
+def test_opening_again_finds_the_same_lake(lake: Lake) -> None:
+    """What was loaded through one object is there through the next."""
+    lake.load("splits", SPLITS)
+    identity = (lake.path / "_lake" / "lake.json").read_bytes()
+    again = fl.open(str(lake.path))
+    assert again.sql("SELECT count(*) AS n FROM splits").item() == 4
+    assert (lake.path / "_lake" / "lake.json").read_bytes() == identity
+
+
+def test_opening_without_create_refuses_a_place_without_a_lake(tmp_path: Path) -> None:
+    """A mistyped path is an error and leaves nothing behind."""
+    with pytest.raises(NotFound, match="No lake at"):
+        fl.open(tmp_path / "lake", create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_other_things_is_not_made_a_lake(tmp_path: Path) -> None:
+    """A lake is never spread over somebody's files."""
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(AlreadyExists, match="not a lake"):
+        fl.open(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_file_is_not_made_a_lake(tmp_path: Path) -> None:
+    """A path that is a file is refused, and the file stays as it is."""
+    place = tmp_path / "lake"
+    place.write_text("not a folder")
+    with pytest.raises(AlreadyExists):
+        fl.open(place)
+    with pytest.raises(NotFound):
+        fl.open(place, create=False)
+    assert place.read_text() == "not a folder"
+
+
+def test_creating_over_a_lake_is_refused(lake: Lake) -> None:
+    """Making a lake where one is would lose its identity."""
+    with pytest.raises(AlreadyExists, match="already"):
+        layouts.create(lake.path)
+
+
+@pytest.mark.parametrize("body", ["", "{", "null", "[]", "{}", '{"format": "one"}', '{"format": 999}'])
+@pytest.mark.parametrize("create", [True, False])
+def test_a_lake_whose_identity_is_damaged_is_reported_and_left_alone(
+    lake: Lake, body: str, *, create: bool
+) -> None:
+    """A damaged or foreign `lake.json` is an error that names the place, and is never written anew."""
+    identity = lake.path / "_lake" / "lake.json"
+    identity.write_text(body)
+    with pytest.raises(LakeDamaged) as caught:
+        fl.open(lake.path, create=create)
+    assert str(lake.path) in str(caught.value)
+    assert identity.read_text() == body
+
+
+def test_every_lake_has_an_identity_of_its_own(tmp_path: Path) -> None:
+    """Two lakes can be told apart even when their content is the same."""
+    ids = [
+        json.loads((fl.open(tmp_path / name).path / "_lake" / "lake.json").read_text())["lake_id"]
+        for name in ("one", "two")
+    ]
+    assert ids[0] != ids[1]
+
+
+def test_a_server_address_is_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address of a kind that is not supported is refused; no folder called `mysql:` appears."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidInput, match="mysql"):
+        fl.open("mysql://host/db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_data_file_is_named_as_damage(lake: Lake) -> None:
+    """A lake that lost a data file says so instead of answering with fewer rows."""
+    lake.load("splits", SPLITS)
+    for file in (lake.path / "splits").glob("*.parquet"):
+        file.unlink()
+    with pytest.raises(LakeDamaged):
+        fl.open(lake.path).sql("SELECT * FROM splits")
+
+
+def test_a_lost_table_is_named_as_damage(lake: Lake) -> None:
+    """A lake whose table folder is gone says so when that table is asked for."""
+    lake.load("splits", SPLITS)
+    (lake.path / "splits").rename(lake.path.parent / "elsewhere")
+    with pytest.raises(LakeDamaged):
+        fl.open(lake.path).sql("SELECT * FROM splits")
+
+
+def test_a_damaged_snapshot_is_named_as_damage(lake: Lake) -> None:
+    """A lake whose newest snapshot cannot be read does not fall back to an older one in silence."""
+    lake.load("splits", SPLITS)
+    [file] = (lake.path / "_lake" / "snapshots").glob("*.json")
+    file.write_text(file.read_text()[:20])
+    with pytest.raises(LakeDamaged, match=file.name):
+        fl.open(lake.path)
+
+
+def test_lost_or_damaged_file_lists_are_derived_anew(lake: Lake) -> None:
+    """The kept file lists are a convenience: without them the lake answers the same."""
+    lake.load("splits", SPLITS)
+    before = content(lake)["splits"]
+    [kept] = (lake.path / "_lake" / "files").glob("splits-*.json")
+    for body in (None, "", '[["part'):
+        kept.unlink() if body is None else kept.write_text(body)
+        assert content(fl.open(lake.path))["splits"].equals(before)
+
+
+def test_a_lake_that_was_moved_answers_and_goes_on(lake: Lake, tmp_path: Path) -> None:
+    """Nothing in a lake's folder knows where the folder lies: reading and writing go on after a move."""
+    lake.load("splits", SPLITS)
+    before = content(lake)
+    (tmp_path / "some where").mkdir()
+    moved = fl.open(lake.path.rename(tmp_path / "some where" / "else"), create=False)
+    assert content(moved)["splits"].equals(before["splits"])
+    moved.load("splits", {"symbol": ["MSFT"], "date": ["2003-02-18"], "numerator": [2], "denominator": [1]})
+    assert moved.sql("SELECT count(*) AS n FROM splits").item() == 5
+    moved.rollback()
+    assert content(moved)["splits"].equals(before["splits"])
+    assert not lake.path.exists()
+
+
+def test_a_lake_can_be_opened_for_a_block_as_one_on_a_server_can(tmp_path: Path) -> None:
+    """Code in a ``with`` block serves both; afterwards what the session kept is given back."""
+    with fl.open(tmp_path / "lake") as lake:
+        assert lake.sql("SELECT count(*) AS n FROM price_data")["n"].to_list() == [0]
+        kept = weakref.ref(lake.session)
+    gc.collect()
+    assert kept() is None
+    assert lake.prices("AAPL").is_empty()

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import factorlab_lake as fl
+from factorlab_lake.errors import InvalidInput, LakeDamaged, NotFound
+from factorlab_lake.lake import Lake
+from factorlab_lake.storage import delta
+from tests.support import assert_same_content, content, table_rows, writing
+
+
+@pytest.fixture
+def rewritten(lake: Lake) -> Lake:
+    """A lake of four snapshots, each of which replaced the only file of the one before."""
+    for symbol in ("A", "B", "C", "D"):
+        row = {"symbol": symbol, "date": date(2020, 1, 2), "year": 2020}
+        with writing(lake) as tx:
+            tx.replace("price_data", table_rows("price_data", [row]), [2020])
+    return lake.refresh()
+
+
+def _data_files(lake: Lake) -> int:
+    return len(list((lake.path / "price_data").rglob("year=*/*.parquet")))
+
+
+def _symbols(lake: Lake) -> list[str]:
+    return lake.sql("SELECT symbol FROM price_data")["symbol"].to_list()
+
+
+def test_a_vacuum_only_says_what_it_would_delete(rewritten: Lake) -> None:
+    """By default nothing goes: the report names the files, their bytes and the snapshots."""
+    report = rewritten.vacuum(retention_days=0)
+    assert (report.dry_run, report.snapshots, report.kept) == (True, [1, 2, 3], [4])
+    data = [(file, size) for file, size in report.files if file.endswith(".parquet")]
+    assert len(data) == 3
+    assert all((rewritten.path / file).stat().st_size == size for file, size in data)
+    assert report.size_bytes == sum(size for _, size in report.files)
+    assert _data_files(rewritten) == 4
+    assert [_symbols(rewritten.at(i)) for i in (1, 2, 3)] == [["A"], ["B"], ["C"]]
+
+
+def test_a_vacuum_deletes_just_that(rewritten: Lake) -> None:
+    """What the dry run named goes; the newest snapshot stays whole, and the others say that they went."""
+    planned = rewritten.vacuum(retention_days=0)
+    before = content(rewritten)
+    report = rewritten.vacuum(retention_days=0, dry_run=False)
+    assert (report.files, report.size_bytes) == (planned.files, planned.size_bytes)
+    assert _data_files(rewritten) == 1
+    assert [s.vacuumed for s in rewritten.history()] == [True, True, True, False]
+    for asked in (1, 3, rewritten.history()[2].time):
+        with pytest.raises(NotFound, match=r"was vacuumed: its files are gone"):
+            rewritten.at(asked)
+    with pytest.raises(NotFound, match="was vacuumed"):
+        rewritten.rollback(2)
+    found = fl.open(rewritten.path)
+    assert_same_content(content(found), before)
+    assert found.verify(deep=True).clean
+    assert found.vacuum(retention_days=0).files == []
+
+
+def test_the_retention_keeps_what_was_the_newest_within_it(rewritten: Lake) -> None:
+    """Also the snapshot taken before it that was still the newest when it began."""
+    taken = [s.time for s in rewritten.history()]
+    begin = taken[1] + (taken[2] - taken[1]) / 2
+    now = begin + timedelta(days=30)
+    assert rewritten.vacuum(now=now).kept == [2, 3, 4]
+    rewritten.vacuum(now=now, dry_run=False)
+    assert _symbols(rewritten.at(begin)) == ["B"]
+    assert rewritten.vacuum(now=datetime.now(UTC)).snapshots == []
+    assert rewritten.vacuum(now=now + timedelta(days=30)).kept == [4]
+
+
+def test_a_pin_keeps_its_snapshot(rewritten: Lake) -> None:
+    """However old it is; when the pin goes, the next vacuum takes it."""
+    rewritten.at(2).pin("paper")
+    rewritten.vacuum(retention_days=0, dry_run=False)
+    assert _symbols(rewritten.at("paper")) == ["B"]
+    rewritten.unpin("paper")
+    rewritten.vacuum(retention_days=0, dry_run=False)
+    assert _data_files(rewritten) == 1
+    with pytest.raises(NotFound, match="was vacuumed"):
+        rewritten.at(2)
+
+
+def test_an_open_reader_of_a_kept_snapshot_goes_on(rewritten: Lake) -> None:
+    """A reader that opened a pinned snapshot before is answered after; one of a vacuumed one is told so."""
+    rewritten.at(2).pin("paper")
+    kept, lost, newest = rewritten.at(2), rewritten.at(3), fl.open(rewritten.path)
+    assert [_symbols(reader) for reader in (kept, lost, newest)] == [["B"], ["C"], ["D"]]
+    rewritten.vacuum(retention_days=0, dry_run=False)
+    assert [_symbols(reader) for reader in (kept, newest)] == [["B"], ["D"]]
+    with pytest.raises(NotFound, match="Snapshot 3 was vacuumed"):
+        lost.sql("SELECT symbol, date FROM price_data")
+
+
+def test_what_dead_writers_left_goes(rewritten: Lake) -> None:
+    """Data files that no log names go, and small files half written; what is a moment old may be in use."""
+    data = rewritten.path / "price_data" / "year=2020" / "part-00000-left.zstd.parquet"
+    data.write_bytes(b"half")
+    old, fresh = (rewritten.path / "_lake" / "files" / f".price_data-9.json.{c * 32}" for c in "ab")
+    for file in (old, fresh):
+        file.write_text("[")
+    os.utime(old, (0, 0))
+    names = [file for file, _ in rewritten.vacuum().files]
+    assert names == [str(f.relative_to(rewritten.path)) for f in sorted((data, old))]
+    rewritten.vacuum(dry_run=False)
+    assert [f.exists() for f in (data, old, fresh)] == [False, False, True]
+    assert rewritten.verify().clean
+
+
+def _small_files(lake: Lake) -> dict[str, int]:
+    log = lake.path / "price_data" / "_delta_log"
+    return {
+        "checksums": len(list((lake.path / "_lake" / "checksums").glob("price_data-*.json"))),
+        "lists": len(list((lake.path / "_lake" / "files").glob("price_data-*.json"))),
+        "log": len(list(log.glob("*.json"))),
+        "checkpoints": len(list(log.glob("*.checkpoint.parquet"))),
+    }
+
+
+def _grow(lake: Lake, *symbols: str) -> None:
+    for symbol in symbols:
+        row = {"symbol": symbol, "date": date(2020, 1, 2), "year": 2020}
+        with writing(lake) as tx:
+            tx.replace("price_data", table_rows("price_data", [row]), [2020])
+    lake.refresh()
+
+
+def _checkpoint(lake: Lake) -> None:
+    """Write what the Delta library writes by itself every hundred versions."""
+    delta.open_table(lake.path / "price_data").create_checkpoint()
+
+
+def test_what_belongs_to_vacuumed_files_goes_with_them(rewritten: Lake) -> None:
+    """Checksums and lists of files that are gone, and of the log what lies before the last checkpoint."""
+    _checkpoint(rewritten)
+    _grow(rewritten, "E", "F")
+    before = content(rewritten)
+    rewritten.vacuum(retention_days=0, dry_run=False)
+    assert _small_files(rewritten) == {"checksums": 1, "lists": 1, "log": 3, "checkpoints": 1}
+    found = fl.open(rewritten.path)
+    assert_same_content(content(found), before)
+    assert (found.verify(deep=True).findings, found.verify().without_checksum) == ([], 0)
+    _grow(found, "G")
+    assert _symbols(found) == ["G"]
+    assert _symbols(found.at(6)) == ["F"]
+    assert found.verify(deep=True).clean
+
+
+def test_a_vacuum_leaves_the_log_that_a_pinned_snapshot_is_read_by(rewritten: Lake) -> None:
+    """Also where a later checkpoint would do for the newest one."""
+    rewritten.at(2).pin("paper")
+    _checkpoint(rewritten)
+    _grow(rewritten, "E")
+    rewritten.vacuum(retention_days=0, dry_run=False)
+    assert _small_files(rewritten)["log"] == 6
+    for version in (2, 5):  # lists are derived from the log
+        (rewritten.path / "_lake" / "files" / f"price_data-{version}.json").unlink(missing_ok=True)
+    assert [_symbols(fl.open(rewritten.path).at(i)) for i in (2, 5)] == [["B"], ["E"]]
+    assert fl.verify(rewritten.path, deep=True).clean
+
+
+def test_a_backup_has_the_log_it_needs_after_a_vacuum(rewritten: Lake, tmp_path: Path) -> None:
+    """One that holds older snapshots keeps their part of the log, though the newer part does not join it."""
+    rewritten.backup(tmp_path / "backup")
+    _grow(rewritten, "E")
+    _checkpoint(rewritten)
+    _grow(rewritten, "F")
+    rewritten.vacuum(retention_days=0, dry_run=False)
+    rewritten.backup(tmp_path / "backup")
+    shutil.rmtree(tmp_path / "backup" / "_lake" / "files")
+    (tmp_path / "backup" / "_lake" / "files").mkdir()
+    assert fl.verify(tmp_path / "backup", deep=True).findings == []
+    copy = fl.open(tmp_path / "backup", create=False)
+    assert [_symbols(copy.at(i)) for i in (1, 4, 6)] == [["A"], ["D"], ["F"]]
+
+
+def test_a_damaged_checkpoint_is_named_and_comes_back(rewritten: Lake, tmp_path: Path) -> None:
+    """What the log is read from after a vacuum is checked, backed up and repaired like its entries."""
+    _checkpoint(rewritten)
+    _grow(rewritten, "E")
+    rewritten.vacuum(retention_days=0, dry_run=False)
+    rewritten.backup(tmp_path / "backup")
+    [file] = (rewritten.path / "price_data" / "_delta_log").glob("*.checkpoint.parquet")
+    sound = file.read_bytes()
+    file.write_bytes(sound[:-20])
+    assert next(rewritten.path / f.file for f in fl.verify(rewritten.path).findings) == file
+    with pytest.raises(LakeDamaged, match=file.name):
+        _grow(rewritten, "F")
+    assert fl.repair(rewritten.path, backup=tmp_path / "backup").clean
+    assert file.read_bytes() == sound
+    _grow(rewritten, "F")
+    assert _symbols(rewritten) == ["F"]
+
+
+@pytest.mark.parametrize("days", [-1, float("nan")])
+def test_a_retention_that_is_no_time_is_refused(rewritten: Lake, days: float) -> None:
+    """Nothing is deleted by a slip."""
+    with pytest.raises(InvalidInput, match="number of days"):
+        rewritten.vacuum(retention_days=days, dry_run=False)
+    assert _data_files(rewritten) == 4
+
+
+def test_writing_goes_on_after_a_vacuum(rewritten: Lake) -> None:
+    """The next change builds on the newest snapshot, and it can be rolled back to."""
+    rewritten.vacuum(retention_days=0, dry_run=False)
+    with writing(rewritten) as tx:
+        row = {"symbol": "E", "date": date(2021, 1, 4), "year": 2021}
+        tx.append("price_data", table_rows("price_data", [row]))
+    assert sorted(_symbols(rewritten.refresh())) == ["D", "E"]
+    rewritten.rollback()
+    assert _symbols(rewritten) == ["D"]

@@ -1,0 +1,63 @@
+"""What the tests of the shared server have in common: one server a run, one database a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import factorlab_lake as fl
+from factorlab_lake.lake import Lake
+from tests.support import CACHE_2019, CACHE_DIRTY, SPLITS, Entry, bar, copy_of, income
+from tests.unit.ingest.scripted import Scripted
+from tests.unit.sync.postgres_server import Server, server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A running PostgreSQL server; one for each process of a test run."""
+    with server() as running:
+        yield running
+
+
+@pytest.fixture
+def database(postgres: Server) -> Iterator[str]:
+    """The address of an empty database of the test's own, password included."""
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def rich(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The real samples, one after the other, with rows in every table. Not to be changed."""
+    lake = fl.open(tmp_path_factory.mktemp("rich") / "lake")
+    lake.migrate(CACHE_2019)
+    lake.migrate(CACHE_DIRTY)
+    lake.load("splits", SPLITS)
+    lake.load("dividends", {"symbol": ["BRK.B"], "date": ["2020-01-02"], "dividend": [0.25]})
+    lake.load("company_profiles", {"symbol": ["0700.HK"], "company_name": ["騰訊 – “Tencent”"]})
+    counted = {"symbol": ["CON"], "as_of_date": ["2020-01-02"], "shares": [1e9], "source": ["cover_page"]}
+    lake.load("shares_outstanding", counted | {"split_basis_date": ["2020-01-02"]})
+    caps = [{"symbol": "BRK.B", "date": "2020-01-02", "marketCap": 5.5e11}]
+    lake.fetch(Scripted({("market_cap", "BRK.B", None): caps}), "BRK.B", what="market_caps")
+    return lake
+
+
+@pytest.fixture(scope="session")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Two symbols with bars in two years and a statement. Not to be changed; see ``small``."""
+    place = tmp_path_factory.mktemp("few")
+    for symbol in ("AAA", "BBB"):
+        days = [f"{year}-01-{day:02}" for year in (2018, 2019) for day in (2, 3, 4)]
+        Entry(symbol, "price", [bar(day, 100.0 + n) for n, day in enumerate(days)]).write(place / "cache")
+        Entry(symbol, "income", [income("2018-12-31", "Q4", symbol=symbol)]).write(place / "cache")
+    lake = fl.open(place / "lake")
+    lake.migrate(place / "cache")
+    return lake
+
+
+@pytest.fixture
+def small(few: Lake, tmp_path: Path) -> Lake:
+    """A copy of the small lake that a test may change."""
+    return copy_of(few, tmp_path / "small")

@@ -1,0 +1,198 @@
+"""A sync cut off at any moment, from either side, leaves whole batches; the next one completes the work.
+
+``FACTORLAB_SOAK_KILLS=100`` says how often it is killed; the default is short.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from factorlab_lake.errors import LakeLocked, TargetFailed
+from factorlab_lake.lake import Lake
+from factorlab_lake.storage import layout as layouts
+from factorlab_lake.storage import snapshots
+from factorlab_lake.sync.engine import sync
+from factorlab_lake.sync.postgres.target import open_target
+from tests.support import LATER, ROOT, Entry, arrive, bar, copy_of, income, run_python
+from tests.unit.sync.comparing import assert_equal, by_hand, consistent
+from tests.unit.sync.postgres_server import Server
+
+KILLS = int(os.environ.get("FACTORLAB_SOAK_KILLS", "8"))
+
+# Syncs again and again, each time in a process that is killed before its n-th word to the server. When one
+# comes to its end, the lake goes to the content of another snapshot, so that the next has something to do.
+_DYING = """
+import json, os, signal, sys
+from adbc_driver_postgresql import dbapi
+import psycopg
+import factorlab_lake as fl
+from factorlab_lake.sync import engine
+from tests.unit.sync.comparing import consistent
+
+engine._MANY = 1  # also while tables are without their keys
+lake, url, moments, kills = sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), int(sys.argv[4])
+
+def in_a_process_of_its_own(work):
+    child = os.fork()
+    if not child:
+        work()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+def dying(moment):
+    left = moment
+    def before(owner, name):
+        real = getattr(owner, name)
+        def call(*args, **kwargs):
+            nonlocal left
+            left -= 1
+            if left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*args, **kwargs)
+        setattr(owner, name, call)
+    for name in ("execute", "adbc_ingest"):
+        before(dbapi.Cursor, name)
+    before(dbapi.Connection, "commit")
+    before(psycopg.Connection, "execute")
+    fl.open(lake).sync(url)
+
+def to_another_content():
+    opened = fl.open(lake)
+    opened.rollback((opened.snapshot.id + 1) % 3)
+
+killed = ended = 0
+for moment in moments:
+    end = in_a_process_of_its_own(lambda: dying(moment))
+    killed, ended = killed + (end == -signal.SIGKILL), ended + (end == 0)
+    assert in_a_process_of_its_own(lambda: os._exit(0 if consistent(url) else 1)) == 0
+    if killed == kills:
+        break
+    if end == 0:
+        assert in_a_process_of_its_own(to_another_content) == 0
+print(killed, ended)
+"""
+_SYNC = "import sys, factorlab_lake as fl; print(fl.open(sys.argv[1]).sync(sys.argv[2]).clean)"
+
+
+def test_killed_at_random_moments_a_sync_ends_as_if_it_never_was(
+    small: Lake, database: str, tmp_path: Path
+) -> None:
+    """After each kill every batch is whole; the last run ends equal to the lake, in every value."""
+    newer = [bar(f"2019-01-{day:02}", 50.0 + day) for day in (2, 3, 4, 7)]
+    restated = income("2018-12-31", "Q4", symbol="AAA", revenue=1.0, acceptedDate="2021-05-01 10:00:00")
+    arrive(
+        small,
+        tmp_path,
+        Entry("AAA", "price", newer, cached_at=LATER),
+        Entry("AAA", "income", [restated], cached_at=LATER),
+    )
+    chance = random.Random(20_210_331)
+    moments = [chance.randrange(80) for _ in range(5 * KILLS)]
+    done = run_python(_DYING, small.path, database, json.dumps(moments), KILLS, timeout_s=120 + 15 * KILLS)
+    assert done.returncode == 0, done.stderr
+    killed, ended = map(int, done.stdout.split())
+    assert (killed, ended > 0) == (KILLS, True)
+    assert small.refresh().sync(database, verify_deep=True).clean
+    assert_equal(small, database)
+
+
+def _at_batch(number: int, act: Callable[[], object]) -> Callable[..., None]:
+    def progress(*, files_done: int, files_total: int, records: int) -> None:
+        if files_done == number:
+            act()
+
+    return progress
+
+
+def test_a_restart_of_the_server_in_the_middle_is_survived(
+    lake_2021: Lake, postgres: Server, database: str, tmp_path: Path
+) -> None:
+    """The sync ends with one clear error, what it had sent stays, and the next one goes on from there."""
+    lake = copy_of(lake_2021, tmp_path / "lake")
+    with pytest.raises(TargetFailed, match="sync again to go on"):
+        lake.sync(database, progress=_at_batch(3, postgres.restart))
+    assert consistent(database)
+    batches = len(by_hand(database, "SELECT 1 FROM factorlab_lake_ledger"))
+    assert batches == 3
+    assert lake.sync(database, verify_deep=True).clean
+    assert_equal(lake, database)
+
+
+def test_a_lost_connection_is_survived(lake_2021: Lake, database: str, tmp_path: Path) -> None:
+    """Cut off by the server between two batches, a sync says so, and the next one goes on."""
+    lake = copy_of(lake_2021, tmp_path / "lake")
+    ours = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'factorlab-lake%'"
+    )
+    with pytest.raises(TargetFailed):
+        lake.sync(database, progress=_at_batch(5, lambda: by_hand(database, ours)))
+    again = lake.sync(database, verify_deep=True)
+    assert again.clean
+    assert 0 < again.sent < 6735
+
+
+def test_two_syncs_at_once_end_as_one(lake_2021: Lake, database: str, tmp_path: Path) -> None:
+    """Both end well, no row is there twice, and the target is equal to the lake."""
+    lake = copy_of(lake_2021, tmp_path / "lake")
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", _SYNC, str(lake.path), database],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    ends = [process.communicate(timeout=120) for process in running]
+    assert [out for out, _ in ends] == ["True\n", "True\n"], ends
+    assert by_hand(database, "SELECT sum(rows_sent) FROM factorlab_lake_ledger") == [(6735,)]
+    assert lake.sync(database, verify_deep=True).sent == 0
+    assert_equal(lake, database)
+
+
+def test_a_table_that_somebody_else_syncs_is_waited_for(small: Lake, database: str) -> None:
+    """Whoever holds a table for too long is named; nothing of it is sent meanwhile."""
+    layout = layouts.find(small.path)
+    with psycopg.connect(database, application_name="factorlab-lake on quants, process 7") as other:
+        name = f"factorlab:{layout.lake_id}:price_data"
+        other.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+        with (
+            pytest.raises(LakeLocked, match="factorlab-lake on quants, process 7 as postgres"),
+            open_target(database, timeout_s=0) as target,
+        ):
+            sync(layout, target)
+        assert other.execute("SELECT count(*) FROM price_data").fetchone() == (0,)
+    assert small.sync(database).clean
+
+
+def test_a_sync_that_another_overtook_leaves_what_is_newer(
+    small: Lake, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow sync of an older snapshot does not take the target back, and says that it was overtaken."""
+    layout = layouts.find(small.path)
+    with open_target(database) as target:
+        older = small.snapshot
+        small.sync(database)
+        small.rollback(0)
+        small.sync(database)
+        with monkeypatch.context() as then:
+            then.setattr("factorlab_lake.storage.snapshots.latest", _once(older))
+            report = sync(layout, target)
+    assert (report.ahead, report.clean, report.snapshot, report.sent) == (True, True, 1, 0)
+    assert by_hand(database, "SELECT count(*) FROM price_data") == [(0,)]
+
+
+def _once(first: object) -> Callable[..., object]:
+    """Return what gives the older snapshot the first time it is asked, and then the newest."""
+    real, asked = snapshots.latest, iter([first])
+    return lambda layout: next(asked, None) or real(layout)

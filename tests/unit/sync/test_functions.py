@@ -1,0 +1,168 @@
+"""The lake's functions on a server: which there are, how they are installed, replaced and described."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from factorlab_lake.factors.formulas import FACTORS
+from factorlab_lake.functions.duckdb_functions import FUNCTIONS as OF_THE_LAKE
+from factorlab_lake.functions.duckdb_functions import sql_text as lake_text
+from factorlab_lake.sync.postgres import schema, server_functions
+from factorlab_lake.sync.postgres.server_functions import FUNCTIONS, install, installed, sql_text
+from tests.support import ROOT
+
+Con = psycopg.Connection[tuple[object, ...]]
+
+_FILES = sorted((ROOT / "factorlab_lake" / "functions" / "shell" / "postgres").glob("*.sql"))
+# What only one engine needs: rows that a session keeps, arrays of rows, and what Postgres has not.
+_ONLY_LAKE = {"cap_inputs", "standing_share_counts", "market_days", "financial_statements"}
+_ONLY_SERVER = {"statement_part", "grid_cell", "product", "number_text"}
+_OLDER = """
+CREATE FUNCTION quarters(symbols text[], as_of date, vintage text) RETURNS TABLE (old integer)
+LANGUAGE sql BEGIN ATOMIC SELECT 1; END
+"""
+_PARAMETERS = """
+SELECT pg_get_function_identity_arguments(oid) FROM pg_proc
+WHERE proname = %s AND pronamespace = current_schema()::regnamespace
+"""
+
+
+@pytest.fixture
+def con(database: str) -> Iterator[Con]:
+    """A connection to a database that has the tables and nothing else."""
+    with psycopg.connect(database, autocommit=True) as con:
+        for statement in schema.tables():
+            con.execute(statement.encode())
+        yield con
+
+
+def test_every_file_is_installed_and_every_function_has_a_file() -> None:
+    """A file that nobody lists would be dead, a name without a file an error at the first sync."""
+    assert {file.stem for file in _FILES} == set(FUNCTIONS)
+    assert len(set(FUNCTIONS)) == len(FUNCTIONS)
+
+
+def test_a_server_has_the_functions_of_the_lake() -> None:
+    """Each by the same name, but for what only one of the engines needs."""
+    assert set(FUNCTIONS) - _ONLY_SERVER == set(OF_THE_LAKE) - _ONLY_LAKE
+
+
+@pytest.mark.parametrize("file", _FILES, ids=lambda file: file.stem)
+def test_a_file_says_what_it_gives(file: Path) -> None:
+    """The head names the function and states the grain of its rows; all that is made is filled in."""
+    text = sql_text(file.stem)
+    assert text.startswith(f"-- {file.stem}")
+    assert "{{" not in text
+    assert ("-- Grain: " in text) == ("RETURNS TABLE" in text or "SETOF" in text or "VIEW" in text)
+
+
+@pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - _ONLY_SERVER))
+def test_a_function_takes_the_arguments_of_the_lake(con: Con, name: str) -> None:
+    """By the same names in the same order, so that a call is written alike; more may follow them."""
+    install(con)
+    head = re.search(rf"MACRO {name}\((.*)\) AS", lake_text(name))
+    rows = con.execute(_PARAMETERS, [name]).fetchall()
+    assert len(rows) == (head is not None)
+    for (arguments,) in rows:
+        assert head is not None
+        mine = re.findall(r"(\w+)(?: :=|,|$)", re.sub(r":= [^,]*", ":=", head[1]))
+        assert re.findall(r"(?:^|, )(\w+) ", str(arguments))[: len(mine)] == mine
+
+
+def test_installing_again_changes_nothing(con: Con) -> None:
+    """The digest of what is there tells that there is nothing to do."""
+    assert installed(con) is None
+    assert install(con)
+    assert installed(con) == server_functions.digest()
+    assert not install(con)
+
+
+def test_another_version_is_replaced_in_place(con: Con, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What others built on the functions, and may read, stays."""
+    install(con)
+    con.execute("CREATE VIEW theirs AS SELECT * FROM market_caps(ARRAY['A'], ARRAY['2020-01-01'::date])")
+    monkeypatch.setattr(server_functions, "digest", lambda: "another")
+    server_functions.statements.cache_clear()
+    try:
+        assert install(con)
+    finally:
+        server_functions.statements.cache_clear()
+    assert installed(con) == "another"
+    assert con.execute("SELECT count(*) FROM theirs").fetchone() == (1,)
+
+
+def test_a_version_with_other_columns_is_replaced_too(con: Con) -> None:
+    """Functions and views of an earlier version whose columns and arguments differ give way, all of them."""
+    install(con)
+    con.execute("DROP FUNCTION quarters(text[], date, text)")
+    con.execute(_OLDER)
+    con.execute("CREATE FUNCTION lake_functions_digest(older integer) RETURNS text LANGUAGE sql RETURN 'x'")
+    con.execute("DROP FUNCTION lake_functions_digest()")
+    assert install(con)
+    assert installed(con) == server_functions.digest()
+    found = con.execute("SELECT * FROM quarters(ARRAY['A'], '2020-01-01')")
+    assert [c.name for c in found.description or ()][:3] == ["symbol", "fiscal_date", "derivation"]
+
+
+def test_a_function_that_others_need_is_not_taken_from_them(con: Con) -> None:
+    """Where replacing would break somebody else's view, nothing changes, and the server says what it is."""
+    install(con)
+    con.execute("DROP FUNCTION lake_functions_digest()")
+    con.execute("DROP FUNCTION quarters(text[], date, text)")
+    con.execute(_OLDER)
+    con.execute("CREATE VIEW theirs AS SELECT * FROM quarters(ARRAY['A'], '2020-01-01', 'known')")
+    with pytest.raises(psycopg.errors.DependentObjectsStillExist, match="quarters"):
+        install(con)
+    assert con.execute("SELECT old FROM theirs").fetchall() == [(1,)]
+
+
+def test_a_function_is_described_where_it_is(con: Con) -> None:
+    """A client's list of functions shows the head of the file."""
+    install(con)
+    found = con.execute("SELECT obj_description('market_caps'::regproc)").fetchone()
+    assert found is not None
+    assert str(found[0]).startswith("market_caps(symbols, dates")
+    assert "Point in time: no bar after the date" in str(found[0])
+
+
+def test_the_formulas_are_those_of_the_lake() -> None:
+    """One home for the formulas: each stands in the text of both engines' factors."""
+    for factor in FACTORS.values():
+        assert factor.formula in sql_text("factors")
+        assert factor.formula in lake_text("factors")
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0.0, "0.0"),
+        (-3.0, "-3.0"),
+        (57536000000.0, "57536000000.0"),
+        (1e15, "1000000000000000.0"),
+        (1e16, "1e+16"),
+        (0.0001, "0.0001"),
+        (0.00001, "1e-05"),
+        (0.1 + 0.2, "0.30000000000000004"),
+    ],
+)
+def test_a_number_is_written_as_the_lake_writes_it(con: Con, number: float, text: str) -> None:
+    """In the fewest digits that say it exactly."""
+    install(con)
+    assert con.execute("SELECT number_text(%s)", [number]).fetchone() == (text,)
+
+
+def test_functions_work_in_a_schema_of_their_own(con: Con) -> None:
+    """They go where the tables are, and find them whatever the caller's search path is."""
+    con.execute("CREATE SCHEMA team")
+    con.execute("SET search_path = team")
+    for statement in schema.tables():
+        con.execute(statement.encode())
+    assert install(con)
+    con.execute("SET search_path = public")
+    asked = con.execute("SELECT reason FROM team.market_caps(ARRAY['A'], ARRAY['2020-01-01'::date])")
+    assert asked.fetchone() == ("no_price_within_limit; no_share_count_known",)
