@@ -19,7 +19,7 @@ from benchmarks.results import Row
 from factorlab_lake.schema import table
 from factorlab_lake.storage.layout import create, find
 from factorlab_lake.storage.transaction import transaction
-from factorlab_lake.sync.postgres import schema
+from factorlab_lake.sync.postgres import ddl
 from tests.unit.sync.postgres_server import Server, server
 
 __all__ = ["change", "run"]
@@ -133,7 +133,7 @@ def _binary(url: str, place: Path) -> Path:
 def _make_table(url: str) -> None:
     spec = table("price_data")
     with psycopg.connect(url) as con:
-        for statement in (*schema.create_table(spec), *schema.indexes(spec)):
+        for statement in (*ddl.create_table(spec), *ddl.indexes(spec)):
             con.execute(statement.encode())
 
 

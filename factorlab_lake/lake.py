@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     import polars as pl
 
     from factorlab_lake.ingest.fetch_report import FetchProgress, FetchReport
-    from factorlab_lake.ingest.legacy_cache.migrate import MigrationReport, Progress
+    from factorlab_lake.ingest.legacy_cache.migrate import MigrationProgress, MigrationReport
     from factorlab_lake.ingest.legacy_cache.validate import ValidationReport
     from factorlab_lake.ingest.policy import FetchPolicy
-    from factorlab_lake.ingest.run import Wanted
+    from factorlab_lake.ingest.run import FetchSpec
     from factorlab_lake.providers.protocol import Provider
     from factorlab_lake.sync.sync_report import SyncReport
 
@@ -197,7 +197,7 @@ class Lake(Monitoring, Maintenance, Questions):
         symbols: Iterable[str] | None = None,
         by_symbol: bool = False,
         dry_run: bool = False,
-        progress: Progress | None = None,
+        progress: MigrationProgress | None = None,
     ) -> MigrationReport:
         """Land every readable record of Factor Lab's old cache, which is only read, never written.
 
@@ -227,7 +227,7 @@ class Lake(Monitoring, Maintenance, Questions):
         cache_dir: str | os.PathLike[str],
         *,
         symbols: Iterable[str] | None = None,
-        progress: Progress | None = None,
+        progress: MigrationProgress | None = None,
     ) -> ValidationReport:
         """Compare each record of each readable cache file with the lake, value by value."""
         from factorlab_lake.ingest.legacy_cache import validate as legacy
@@ -322,7 +322,7 @@ class Lake(Monitoring, Maintenance, Questions):
         verify_deep: bool = False,
         repair: bool = False,
         password: str | Callable[[], str] | None = None,
-        progress: Progress | None = None,
+        progress: MigrationProgress | None = None,
     ) -> SyncReport:
         """Bring a shared server to the newest snapshot, sending only what changed, and verify it.
 
@@ -381,13 +381,13 @@ def _wanted(
     what: Iterable[str] | None,
     since: DateLike | None,
     policy: FetchPolicy | None,
-) -> Wanted:
+) -> FetchSpec:
     from factorlab_lake.ingest import run as runs
     from factorlab_lake.ingest.policy import DEFAULT
 
-    return runs.Wanted(
+    return runs.FetchSpec(
         to_symbols(symbols),
-        runs.USUAL if what is None else [what] if isinstance(what, str) else list(what),
+        runs.DEFAULT_KINDS if what is None else [what] if isinstance(what, str) else list(what),
         None if since is None else to_date(since, "since"),
         policy or DEFAULT,
     )

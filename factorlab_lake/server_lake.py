@@ -17,7 +17,7 @@ from factorlab_lake.settings.models import settings
 if TYPE_CHECKING:
     import polars as pl
 
-    from factorlab_lake.sync.postgres.session import ServerSession
+    from factorlab_lake.sync.postgres.server_session import ServerSession
 
 __all__ = ["ServerLake", "open_server_lake"]
 
@@ -34,7 +34,7 @@ def open_server_lake(url: str, *, availability: AvailabilityRule) -> ServerLake:
     """
     try:
         from factorlab_lake.sync.postgres import address as addresses
-        from factorlab_lake.sync.postgres import session as sessions
+        from factorlab_lake.sync.postgres import server_session as sessions
     except ImportError as missing:
         raise MissingExtra(
             f"Opening a shared server needs {missing.name}; install it with "

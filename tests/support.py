@@ -25,11 +25,11 @@ from polars.testing import assert_frame_equal
 import factorlab_lake as fl
 from factorlab_lake.ingest.legacy_cache.reader import read, scan
 from factorlab_lake.ingest.normalize import Normalized, normalize
-from factorlab_lake.ingest.pipeline import land_batch
+from factorlab_lake.ingest.pipeline import merge_batch
 from factorlab_lake.ingest.record_frames import raw_frame
 from factorlab_lake.lake import Lake
 from factorlab_lake.providers.records import frame_of
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage.delta import polars_schema
@@ -163,10 +163,10 @@ def answer(
     at: datetime = FETCHED,
     period: str = "",
     endpoint: str = "made/for/a/test",
-) -> Fetched:
+) -> FetchResult:
     """Return what a provider answered about AAPL. Its id follows from what is in it."""
     body = json.dumps([dataset, at.isoformat(), period, endpoint, records], sort_keys=True)
-    fetched = Fetched(
+    fetched = FetchResult(
         fetch_id=hashlib.sha256(body.encode()).hexdigest()[:32],
         dataset=dataset,
         symbol="AAPL",
@@ -181,7 +181,7 @@ def answer(
     return fetched
 
 
-def normalized(dataset: str, *answers: Fetched) -> Normalized:
+def normalized(dataset: str, *answers: FetchResult) -> Normalized:
     """Return the typed rows and the rejects of some answers that are read together."""
     return normalize(raw_frame(answers), dataset)
 
@@ -200,7 +200,7 @@ def arrive(lake: Lake, folder: Path, *entries: Entry) -> None:
     cache = _written(folder, entries)
     answers = [read(file) for file in scan(cache)]
     with writing(lake) as tx:
-        land_batch(tx, answers)
+        merge_batch(tx, answers)
     lake.refresh()
 
 
@@ -297,11 +297,11 @@ def memory_transaction() -> MemoryTransaction:
     return MemoryTransaction(Layout(Path("nowhere")), Snapshot(id=0), "test")
 
 
-def landed(answers: Sequence[Fetched], *, together: bool = False) -> dict[str, pl.DataFrame]:
+def landed(answers: Sequence[FetchResult], *, together: bool = False) -> dict[str, pl.DataFrame]:
     """Return what a lake would hold after these answers had arrived one after the other, or in one batch."""
     tx = memory_transaction()
     for batch in [answers] if together else [[each] for each in answers]:
-        land_batch(tx, batch)
+        merge_batch(tx, batch)
     return tx.content()
 
 

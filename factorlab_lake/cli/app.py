@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 import factorlab_lake as fl
 from factorlab_lake.cli.error_handling import errors_in_one_line
-from factorlab_lake.cli.output import Form, Output
+from factorlab_lake.cli.output import Output, OutputFormat
 
 if TYPE_CHECKING:
     from factorlab_lake.lake import Lake
@@ -89,7 +89,7 @@ def program(
     """
     if json and csv:
         raise typer.BadParameter("give --json or --csv, not both")
-    form = Form.JSON if json else Form.CSV if csv else Form.TABLE
+    form = OutputFormat.JSON if json else OutputFormat.CSV if csv else OutputFormat.TABLE
     ctx.obj = Options(lake, Output(form))
 
 

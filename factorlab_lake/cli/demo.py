@@ -16,7 +16,7 @@ from factorlab_lake.cli.error_handling import FAULTS
 from factorlab_lake.cli.grids import CAPS, FACTORS
 from factorlab_lake.cli.ingest import load_rows
 from factorlab_lake.cli.old_way_comparison import race
-from factorlab_lake.cli.output import Form, Output, document_of, records_of
+from factorlab_lake.cli.output import Output, OutputFormat, document_of, records_of
 from factorlab_lake.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -77,20 +77,20 @@ class Show:
     def report(self, name: str, document: Any, heading: str, lines: Iterable[str]) -> None:
         """Take note of a report, and print it."""
         self.document[name] = document
-        if self.output.form is Form.TABLE:
+        if self.output.form is OutputFormat.TABLE:
             self.output.lines([heading, *(f"  {line}" for line in lines), ""])
 
     def table(self, name: str, frame: pl.DataFrame, heading: str, columns: Sequence[str]) -> None:
         """Take note of rows, and print them."""
         self.document[name] = records_of(frame)
-        if self.output.form is Form.TABLE:
+        if self.output.form is OutputFormat.TABLE:
             self.output.lines([heading])
             self.output.table(frame, columns)
             self.output.lines([""])
 
     def end(self) -> None:
         """Print the JSON document, where that was asked for."""
-        if self.output.form is Form.JSON:
+        if self.output.form is OutputFormat.JSON:
             self.output.document(self.document, [])
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from factorlab_lake.cli.output import Output
 
 if TYPE_CHECKING:
-    from factorlab_lake.providers.fmp.fake_server import World
+    from factorlab_lake.providers.fmp.fake_server import FakeDataset
 
 __all__ = ["serve_sample"]
 
@@ -29,17 +29,17 @@ def serve_sample(cache: Path, splits: Path, *, port: int, output: Output) -> Non
     serve(server, announce)
 
 
-def _world(cache: Path, splits: Path) -> World:
+def _world(cache: Path, splits: Path) -> FakeDataset:
     from factorlab_lake.ingest.legacy_cache import reader
-    from factorlab_lake.providers.fmp.fake_server import cached_world
+    from factorlab_lake.providers.fmp.fake_server import dataset_from_cache
 
     answers = [reader.read(file) for file in reader.scan(cache) if not file.skip]
     with splits.open(encoding="utf-8", newline="") as rows:
         known = list(csv.DictReader(rows))
-    return cached_world(answers, known)
+    return dataset_from_cache(answers, known)
 
 
-def _lines(url: str, key: str, world: World) -> list[str]:
+def _lines(url: str, key: str, world: FakeDataset) -> list[str]:
     return [
         f"A fake FMP with the sample data, as of {world.today}, at {url} (/stable and /api/v3)",
         "In another terminal:",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from factorlab_lake.sync.sync_report import SyncReport
 
 __all__ = [
-    "Column",
+    "DisplayColumn",
     "columns_of",
     "fetch_lines",
     "fetch_plan_lines",
@@ -44,7 +44,7 @@ _GAP = 3  # what a box puts between two columns
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class DisplayColumn:
     """A column as it is printed: the lines of its header, its cells as text, and to which side they stand."""
 
     header: list[str]
@@ -57,14 +57,16 @@ class Column:
         return max(map(cell_len, [*self.header, *self.cells]))
 
 
-def columns_of(frame: pl.DataFrame, names: Sequence[str] = (), *, width: int | None = None) -> list[Column]:
+def columns_of(
+    frame: pl.DataFrame, names: Sequence[str] = (), *, width: int | None = None
+) -> list[DisplayColumn]:
     """Return a frame's columns as texts: those named, and of these only as many as fit into ``width``."""
     longest = _LONGEST_CELL if width is None else max(width // 3, _SHORTEST_CUT)
     chosen = [_column(name, frame[name].to_list(), longest) for name in names or frame.columns]
     return chosen if width is None else chosen[: _fitting([c.width for c in chosen], width)]
 
 
-def table(columns: Sequence[Column]) -> Table:
+def table(columns: Sequence[DisplayColumn]) -> Table:
     """Return a table for a terminal."""
     out = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for column in columns:
@@ -75,7 +77,7 @@ def table(columns: Sequence[Column]) -> Table:
     return out
 
 
-def plain_lines(columns: Sequence[Column]) -> Iterator[str]:
+def plain_lines(columns: Sequence[DisplayColumn]) -> Iterator[str]:
     """Yield the lines of a table without colours; much faster than :func:`table` where rows are many."""
     if not columns:
         return
@@ -210,11 +212,11 @@ def _some(lines: Iterable[str]) -> Iterator[str]:
         yield f"          and {len(every) - _MOST_LINES:,} more, all of them with --json"
 
 
-def _column(name: str, values: list[Any], longest: int) -> Column:
+def _column(name: str, values: list[Any], longest: int) -> DisplayColumn:
     cells = [c if len(c) <= longest else f"{c[: longest - 1]}…" for c in _texts(values)]
     widest = max(map(cell_len, cells), default=0)
     numeric = any(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
-    return Column(_header(name, widest), cells, numeric)
+    return DisplayColumn(_header(name, widest), cells, numeric)
 
 
 def _header(name: str, width: int) -> list[str]:

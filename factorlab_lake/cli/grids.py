@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from factorlab_lake.cli.app import open_lake, options
-from factorlab_lake.cli.arguments import Dates, End, Freq, SnapshotAt, Start, Symbols, Vintage
-from factorlab_lake.cli.output import Form
+from factorlab_lake.cli.common_options import Dates, End, Freq, SnapshotAt, Start, Symbols, Vintage
+from factorlab_lake.cli.output import OutputFormat
 from factorlab_lake.query.arguments import to_dates
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def explain(
     else:
         found = lake.explain_factor(factor, symbol, date)
     output = options(ctx).output
-    output.rows(_by_value(found) if output.form is Form.TABLE else found, _EXPLAINED)
+    output.rows(_by_value(found) if output.form is OutputFormat.TABLE else found, _EXPLAINED)
 
 
 def _by_value(found: pl.DataFrame) -> pl.DataFrame:

@@ -12,7 +12,7 @@ import typer
 import factorlab_lake as fl
 from factorlab_lake.cli import display
 from factorlab_lake.cli.app import lake_path, open_lake, options
-from factorlab_lake.cli.arguments import Cache, OnlySymbols
+from factorlab_lake.cli.common_options import Cache, OnlySymbols
 from factorlab_lake.cli.error_handling import FAULTS
 from factorlab_lake.cli.output import document_of
 from factorlab_lake.cli.progress import progress_bar

@@ -10,7 +10,7 @@ import typer
 
 import factorlab_lake as fl
 from factorlab_lake.cli.app import lake_path, open_lake, options
-from factorlab_lake.cli.arguments import SnapshotAt
+from factorlab_lake.cli.common_options import SnapshotAt
 from factorlab_lake.cli.error_handling import FAULTS
 from factorlab_lake.storage.refs import RETENTION_DAYS
 

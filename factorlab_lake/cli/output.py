@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from factorlab_lake.ingest.legacy_cache.validate import ValidationReport
     from factorlab_lake.sync.sync_report import SyncReport
 
-__all__ = ["Form", "Output", "document_of", "records_of"]
+__all__ = ["Output", "OutputFormat", "document_of", "records_of"]
 
 _LISTS = {
     "skipped": ("file", "reason"),
@@ -41,7 +41,7 @@ _LISTS = {
 _MOST_RICH_ROWS = 500  # rich takes a millisecond for each
 
 
-class Form(Enum):
+class OutputFormat(Enum):
     """What to print."""
 
     TABLE = "table"
@@ -53,13 +53,13 @@ class Form(Enum):
 class Output:
     """Standard output, in the form that was asked for."""
 
-    form: Form
+    form: OutputFormat
 
     def rows(self, frame: pl.DataFrame, columns: Sequence[str] = ()) -> None:
         """Print a frame; ``columns`` are those that a person sees, programs get all."""
-        if self.form is Form.JSON:
+        if self.form is OutputFormat.JSON:
             _write(_json_rows(records_of(frame)))
-        elif self.form is Form.CSV:
+        elif self.form is OutputFormat.CSV:
             _write(_csv(frame))
         else:
             self.table(frame, columns)
@@ -67,7 +67,7 @@ class Output:
     def document(self, document: dict[str, Any], lines: Iterable[str]) -> None:
         """Print a report: as JSON, or as lines for a person."""
         self.check_no_csv()
-        if self.form is Form.JSON:
+        if self.form is OutputFormat.JSON:
             _write(_json(_plain(document), indent=2))
         else:
             self.lines(lines)
@@ -90,7 +90,7 @@ class Output:
 
     def check_no_csv(self) -> None:
         """Refuse ``--csv`` for what is not rows."""
-        if self.form is Form.CSV:
+        if self.form is OutputFormat.CSV:
             raise typer.BadParameter("this command prints a report, not rows; use --json", param_hint="--csv")
 
 

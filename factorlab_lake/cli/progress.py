@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from factorlab_lake.cli.output import Form, Output
+from factorlab_lake.cli.output import Output, OutputFormat
 
 if TYPE_CHECKING:
     from factorlab_lake.ingest.fetch_report import FetchProgress
-    from factorlab_lake.ingest.legacy_cache.migrate import Progress as Report
+    from factorlab_lake.ingest.legacy_cache.migrate import MigrationProgress as Report
 
 __all__ = ["call_bar", "progress_bar"]
 
@@ -52,6 +52,6 @@ def _bar(doing: str, text: str, output: Output) -> Iterator[tuple[Progress, Task
         TextColumn(text),
         TimeRemainingColumn(),
     )
-    unseen = output.form is Form.JSON or not console.is_terminal
+    unseen = output.form is OutputFormat.JSON or not console.is_terminal
     with Progress(*columns, console=console, transient=True, disable=unseen) as bar:
         yield bar, bar.add_task(doing, total=None, rate=0.0)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from factorlab_lake.cli.app import open_lake, options
-from factorlab_lake.cli.arguments import OnlySymbols, SnapshotAt
+from factorlab_lake.cli.common_options import OnlySymbols, SnapshotAt
 from factorlab_lake.cli.error_handling import FAULTS
 
 __all__ = ["coverage", "freshness", "quality", "report"]

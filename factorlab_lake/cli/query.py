@@ -12,7 +12,7 @@ import typer
 
 from factorlab_lake.cli import display
 from factorlab_lake.cli.app import open_lake, options
-from factorlab_lake.cli.arguments import AsOf, End, OnlySymbols, SnapshotAt, Start, Symbols, Vintage
+from factorlab_lake.cli.common_options import AsOf, End, OnlySymbols, SnapshotAt, Start, Symbols, Vintage
 
 __all__ = ["export", "history", "prices", "quarters", "ratios", "sql", "statements", "status"]
 
@@ -60,7 +60,7 @@ def status(
     if migration is None:
         output.rows(lake.status())
         return
-    from factorlab_lake.legacy.progress import migration_status
+    from factorlab_lake.legacy.migration_progress import migration_status
 
     found = migration_status(lake, migration)
     flags = _flags()

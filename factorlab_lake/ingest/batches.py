@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 
 __all__ = ["BATCH_RECORDS", "batches"]
 
@@ -12,10 +12,10 @@ BATCH_RECORDS = 160_000
 
 
 def batches(
-    answers: Iterator[Fetched], at_least: int, *, answers_at_most: int | None = None
-) -> Iterator[list[Fetched]]:
+    answers: Iterator[FetchResult], at_least: int, *, answers_at_most: int | None = None
+) -> Iterator[list[FetchResult]]:
     """Group answers into batches of whole symbols with at least so many records, or so many answers."""
-    batch: list[Fetched] = []
+    batch: list[FetchResult] = []
     records = 0
     for answer in answers:
         full = records >= at_least or (answers_at_most is not None and len(batch) >= answers_at_most)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from factorlab_lake.errors import EmptyAnswer
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 
 __all__ = ["FetchProgress", "FetchReport"]
 
@@ -52,7 +52,7 @@ class FetchReport:
         """True when every request was answered."""
         return not self.failures and not self.stopped
 
-    def note(self, answer: Fetched) -> None:
+    def note(self, answer: FetchResult) -> None:
         """Take an answer into account."""
         self.calls += answer.api_calls
         self.records += answer.count

@@ -13,14 +13,14 @@ from factorlab_lake.storage import files, snapshots
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.transaction import read_files
 
-__all__ = ["USUAL_SPACING_DAYS", "Held", "Past", "held_of", "spacings"]
+__all__ = ["USUAL_SPACING_DAYS", "DatasetState", "FetchState", "fetch_state", "spacings"]
 
 USUAL_SPACING_DAYS = {"quarterly": 91, "annual": 365}
 _LAST_PERIODS = 5  # how many of the newest periods tell how far apart a company's reports are
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class DatasetState:
     """What earlier fetches of one dataset of one symbol brought: first and last day, and when the last was.
 
     ``asked_from`` is the earliest start that was asked for; ``date.min`` when all there is was asked for.
@@ -33,14 +33,14 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class FetchState:
     """What a lake holds, by symbol, dataset and period."""
 
-    past: dict[tuple[str, str, str | None], Past]
+    past: dict[tuple[str, str, str | None], DatasetState]
     spacing_days: dict[tuple[str, str], float]
     known: frozenset[str]
 
-    def of(self, symbol: str, dataset: str, period: Period | None) -> Past | None:
+    def of(self, symbol: str, dataset: str, period: Period | None) -> DatasetState | None:
         """Return what earlier fetches brought, or None when there was none."""
         return self.past.get((symbol, dataset, period))
 
@@ -49,7 +49,7 @@ class Held:
         return self.spacing_days.get((symbol, period), USUAL_SPACING_DAYS[period])
 
 
-def held_of(layout: Layout, symbols: list[str], provider: str) -> Held:
+def fetch_state(layout: Layout, symbols: list[str], provider: str) -> FetchState:
     """Read what the newest snapshot holds of some symbols from one provider."""
     chosen, snapshot = pl.Series("symbol", symbols, pl.String), snapshots.latest(layout)
     log = read_files(layout, "data_fetch_log", files.files_of(layout, snapshot, "data_fetch_log"), chosen)
@@ -63,7 +63,7 @@ def held_of(layout: Layout, symbols: list[str], provider: str) -> Held:
         columns=["symbol", "fiscal_period", "fiscal_date"],
     )
     known = good.filter(pl.col("keys_landed") > 0)["symbol"]
-    return Held(_pasts(good.with_columns(_asked())), spacings(dates), frozenset(known))
+    return FetchState(_pasts(good.with_columns(_asked())), spacings(dates), frozenset(known))
 
 
 def _asked() -> list[pl.Expr]:
@@ -79,7 +79,7 @@ def _asked() -> list[pl.Expr]:
     ]
 
 
-def _pasts(good: pl.DataFrame) -> dict[tuple[str, str, str | None], Past]:
+def _pasts(good: pl.DataFrame) -> dict[tuple[str, str, str | None], DatasetState]:
     dated = pl.col("data_type").is_in(["price_data", "vendor_market_caps"])
     whole = pl.when(~dated).then("period")  # the old cache gave prices periods of its own
     rows = good.group_by("symbol", "dataset", period=whole).agg(
@@ -89,7 +89,7 @@ def _pasts(good: pl.DataFrame) -> dict[tuple[str, str, str | None], Past]:
         pl.col("asked_from").min(),
     )
     return {
-        (symbol, dataset, period): Past(at, first, last, asked or date.max)
+        (symbol, dataset, period): DatasetState(at, first, last, asked or date.max)
         for symbol, dataset, period, at, first, last, asked in rows.iter_rows()
     }
 

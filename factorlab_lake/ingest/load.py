@@ -15,7 +15,7 @@ from factorlab_lake.ingest.availability import availability
 from factorlab_lake.ingest.merge import land
 from factorlab_lake.ingest.parse_values import NEW_YORK, Parsed, parse, typed_null
 from factorlab_lake.ingest.pipeline import log
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 from factorlab_lake.schema import DATASETS, Column, TableSpec, table
 from factorlab_lake.storage.transaction import Transaction
 
@@ -88,11 +88,11 @@ def load(tx: Transaction, name: str, source: Any, *, now: datetime | None = None
     return typed.height
 
 
-def _answer(typed: pl.DataFrame, name: str, source: Any, now: datetime) -> Fetched:
+def _answer(typed: pl.DataFrame, name: str, source: Any, now: datetime) -> FetchResult:
     """Describe the load as a fetch, its id a digest of the rows: the same rows again are the same load."""
     digest = hashlib.sha256(f"{name} {sorted(typed.write_ndjson().splitlines())}".encode()).hexdigest()
     symbols = typed["symbol"].unique()
-    return Fetched(
+    return FetchResult(
         fetch_id=digest[:32],
         dataset=next(d for d, t in DATASETS.items() if t == name) if name in DATASETS.values() else name,
         symbol=symbols.item() if symbols.len() == 1 else "",
@@ -166,7 +166,7 @@ def _refuse(bad: pl.Series, spec: TableSpec, why: str) -> None:
         raise InvalidInput(f"Row {row} for {spec.name}: {why}.", row=row)
 
 
-def _completed(typed: pl.DataFrame, spec: TableSpec, answer: Fetched) -> pl.DataFrame:
+def _completed(typed: pl.DataFrame, spec: TableSpec, answer: FetchResult) -> pl.DataFrame:
     """Fill the columns that were not given: provenance, what follows from others, the rest NULL."""
     now = pl.lit(answer.fetched_at).cast(pl.Datetime("us", "UTC"))
     rows = typed.with_columns(

@@ -11,16 +11,16 @@ import polars as pl
 from factorlab_lake.ingest.merge import land
 from factorlab_lake.ingest.normalize import normalize
 from factorlab_lake.ingest.record_frames import alike, raw_frame
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 from factorlab_lake.schema import DATASETS, table
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.storage.transaction import Transaction
 
-__all__ = ["Landed", "land_batch", "log"]
+__all__ = ["MergeCounts", "log", "merge_batch"]
 
 
 @dataclass(slots=True)
-class Landed:
+class MergeCounts:
     """What became of a batch. ``failed`` lists unreadable answers; the others count."""
 
     answers: int = 0
@@ -29,13 +29,13 @@ class Landed:
     failed: list[tuple[str, str]] = field(default_factory=list)
 
 
-def land_batch(tx: Transaction, batch: Iterable[Fetched]) -> Landed:
+def merge_batch(tx: Transaction, batch: Iterable[FetchResult]) -> MergeCounts:
     """Land every answer that has not landed before; the transaction decides when readers see it."""
     logged, now = tx.read("data_fetch_log"), datetime.now(UTC)
     known = set(logged["fetch_id"])
     answers = list({f.fetch_id: f for f in batch if f.fetch_id not in known}.values())
     if not answers:
-        return Landed()
+        return MergeCounts()
     covered, rejects = [], [_broken(f) for f in answers if f.broken]
     for dataset in DATASETS:
         results = [
@@ -52,7 +52,7 @@ def land_batch(tx: Transaction, batch: Iterable[Fetched]) -> Landed:
     rejected = pl.concat(rejects) if rejects else pl.DataFrame(schema=_REJECTS)
     tx.append("rejected_records", rejected.with_columns(recorded_at=pl.lit(now)))
     tx.append("data_fetch_log", _log(answers, rejected, covered, now))
-    return Landed(
+    return MergeCounts(
         answers=len(answers),
         records=sum(f.count for f in answers),
         rejected=rejected.height,
@@ -65,7 +65,7 @@ _REJECTS = pl.Schema(
 )
 
 
-def _broken(fetched: Fetched) -> pl.DataFrame:
+def _broken(fetched: FetchResult) -> pl.DataFrame:
     rows = [
         (fetched.fetch_id, position, fetched.symbol, DATASETS[fetched.dataset], reason, text)
         for position, reason, text in fetched.broken
@@ -76,7 +76,7 @@ def _broken(fetched: Fetched) -> pl.DataFrame:
 _COVERED = {"fetch_id": pl.String, "keys_landed": pl.Int32, "covered_from": pl.Date, "covered_to": pl.Date}
 
 
-def log(tx: Transaction, answers: list[Fetched], rows: pl.DataFrame, name: str, now: datetime) -> None:
+def log(tx: Transaction, answers: list[FetchResult], rows: pl.DataFrame, name: str, now: datetime) -> None:
     """Write the log's lines for answers whose rows have landed in one table, none rejected."""
     tx.append("data_fetch_log", _log(answers, pl.DataFrame(schema=_REJECTS), [_covered(rows, name)], now))
 
@@ -94,7 +94,7 @@ def _covered(rows: pl.DataFrame, name: str) -> pl.DataFrame:
 
 
 def _log(
-    answers: list[Fetched], rejected: pl.DataFrame, covered: list[pl.DataFrame], now: datetime
+    answers: list[FetchResult], rejected: pl.DataFrame, covered: list[pl.DataFrame], now: datetime
 ) -> pl.DataFrame:
     rows = pl.DataFrame(
         {

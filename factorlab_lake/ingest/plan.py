@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from factorlab_lake.ingest.fetch_state import Held, Past
+from factorlab_lake.ingest.fetch_state import DatasetState, FetchState
 from factorlab_lake.ingest.policy import DEFAULT, FetchPolicy
 from factorlab_lake.providers.protocol import Offer, Period, Request
 
@@ -30,13 +30,13 @@ class _Asking:
     """What decides on the requests of one dataset of one symbol."""
 
     base: Request
-    held: Held
+    held: FetchState
     since: date | None
     now: datetime
     policy: FetchPolicy
 
     @property
-    def past(self) -> Past | None:
+    def past(self) -> DatasetState | None:
         """What earlier fetches brought."""
         if self.policy.everything:
             return None
@@ -50,7 +50,7 @@ class _Asking:
 def due(
     symbols: Sequence[str],
     offers: Mapping[str, Offer],
-    held: Held,
+    held: FetchState,
     *,
     since: date | None,
     now: datetime,
@@ -139,11 +139,11 @@ def _whole(asking: _Asking) -> Iterator[Request]:
         yield asking.ask(None)
 
 
-def _reaches_further(since: date | None, past: Past) -> bool:
+def _reaches_further(since: date | None, past: DatasetState) -> bool:
     return since is not None and since < past.asked_from
 
 
-def _days_ago(past: Past, now: datetime) -> int:
+def _days_ago(past: DatasetState, now: datetime) -> int:
     return (_day(now) - _day(past.fetched_at)).days
 
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 
 __all__ = ["alike", "raw_frame"]
 
 
-def alike(answers: Sequence[Fetched]) -> list[list[Fetched]]:
+def alike(answers: Sequence[FetchResult]) -> list[list[FetchResult]]:
     """Group answers with records by provider, so that no field is a number in one and text in another.
 
     In one frame such a field would be text in all; what a record says must not depend on its neighbours.
@@ -22,7 +22,7 @@ def alike(answers: Sequence[Fetched]) -> list[list[Fetched]]:
         for name, dtype in records.schema.items():
             kinds.setdefault(name, set()).add(_kind(dtype))
     mixed = [name for name, found in kinds.items() if len(found - {""}) > 1]
-    groups: dict[tuple[str, ...], list[Fetched]] = {}
+    groups: dict[tuple[str, ...], list[FetchResult]] = {}
     for answer, records in given:
         shape = (answer.provider, *(_kind(records.schema.get(name, pl.Null())) for name in mixed))
         groups.setdefault(shape, []).append(answer)
@@ -33,7 +33,7 @@ def _kind(dtype: pl.DataType) -> str:
     return "" if dtype == pl.Null else "number" if dtype.is_numeric() else str(dtype)
 
 
-def raw_frame(answers: Sequence[Fetched]) -> pl.DataFrame:
+def raw_frame(answers: Sequence[FetchResult]) -> pl.DataFrame:
     """Return the records of several answers as one frame, with the columns that say where each came from."""
     frames = [a.records for a in answers if a.records is not None]
     records = pl.concat(frames, how="diagonal_relaxed")

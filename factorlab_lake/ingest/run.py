@@ -19,18 +19,18 @@ from factorlab_lake.errors import EmptyAnswer, FetchFailed, InvalidInput, neares
 from factorlab_lake.ingest.batches import batches
 from factorlab_lake.ingest.corporate_actions.rebased import hints_at_split
 from factorlab_lake.ingest.fetch_report import FetchProgress, FetchReport
-from factorlab_lake.ingest.fetch_state import Held, held_of
-from factorlab_lake.ingest.pipeline import land_batch
+from factorlab_lake.ingest.fetch_state import FetchState, fetch_state
+from factorlab_lake.ingest.pipeline import merge_batch
 from factorlab_lake.ingest.plan import due
 from factorlab_lake.ingest.policy import DEFAULT, FetchPolicy
 from factorlab_lake.providers.protocol import Call, Offer, Provider, Request
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 from factorlab_lake.schema import STATEMENT_TABLES
 from factorlab_lake.storage import files, snapshots
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.transaction import transaction
 
-__all__ = ["USUAL", "WHAT", "Wanted", "fetch", "plan"]
+__all__ = ["DEFAULT_KINDS", "WHAT", "FetchSpec", "fetch", "plan"]
 
 # What can be asked for, by the names that people use.
 WHAT: dict[str, tuple[str, ...]] = {
@@ -43,18 +43,18 @@ WHAT: dict[str, tuple[str, ...]] = {
     "profiles": ("profile",),
     "market_caps": ("market_cap",),
 }
-USUAL = ("profiles", "splits", "prices", "dividends", "statements")
+DEFAULT_KINDS = ("profiles", "splits", "prices", "dividends", "statements")
 
 _BATCH_RECORDS, _BATCH_ANSWERS = 60_000, 500
 _AHEAD = 12  # calls in work or done ahead of the one that is waited for, per thread
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class FetchSpec:
     """What a run is to fetch: of which symbols, what of :data:`WHAT`, from which day on."""
 
     symbols: Sequence[str]
-    what: Sequence[str] = USUAL
+    what: Sequence[str] = DEFAULT_KINDS
     since: date | None = None
     policy: FetchPolicy = DEFAULT
 
@@ -76,7 +76,7 @@ class Wanted:
         return {dataset: provider.datasets[dataset] for dataset in dict.fromkeys(wanted)}
 
 
-def plan(layout: Layout, provider: Provider, wanted: Wanted) -> FetchReport:
+def plan(layout: Layout, provider: Provider, wanted: FetchSpec) -> FetchReport:
     """Return how many calls are due and how long they take, without making any."""
     return _start(layout, provider, wanted, datetime.now(UTC)).report
 
@@ -84,7 +84,7 @@ def plan(layout: Layout, provider: Provider, wanted: Wanted) -> FetchReport:
 def fetch(
     layout: Layout,
     provider: Provider,
-    wanted: Wanted,
+    wanted: FetchSpec,
     *,
     program_version: str,
     now: datetime | None = None,
@@ -108,7 +108,7 @@ def fetch(
             program_version=program_version,
             operation=operation,
         ) as tx:
-            report.rejected += land_batch(tx, _lasting(batch)).rejected
+            report.rejected += merge_batch(tx, _lasting(batch)).rejected
     after = snapshots.latest(layout)
     report.excuse_empty(run.known)
     report.new = files.added_rows(before, files.row_counts(layout, after))
@@ -122,14 +122,14 @@ class _Run:
     """One run: the calls that are due, and what became of them so far."""
 
     provider: Provider
-    held: Held
+    held: FetchState
     calls: list[Call]
     report: FetchReport
     known: set[str]
     done: int = 0
-    _futures: deque[tuple[Call, Future[list[Fetched]]]] = field(default_factory=deque)
+    _futures: deque[tuple[Call, Future[list[FetchResult]]]] = field(default_factory=deque)
 
-    def answers(self, progress: FetchProgress | None) -> Iterator[Fetched]:
+    def answers(self, progress: FetchProgress | None) -> Iterator[FetchResult]:
         """Make the calls, some ahead of the one waited for, and yield the answers in the calls' order."""
         workers = self.provider.calls_at_once
         pool = ThreadPoolExecutor(workers, thread_name_prefix="fetch")
@@ -148,8 +148,8 @@ class _Run:
         yield from self._rest()
 
     def _take(
-        self, call: Call, future: Future[list[Fetched]], progress: FetchProgress | None
-    ) -> Iterator[Fetched]:
+        self, call: Call, future: Future[list[FetchResult]], progress: FetchProgress | None
+    ) -> Iterator[FetchResult]:
         answers = [_labelled(a, r) for a, r in zip(future.result(), call.requests, strict=True)]
         self.done += call.calls
         for answer in answers:
@@ -164,7 +164,7 @@ class _Run:
                 failures=len(self.report.failures),
             )
 
-    def _rest(self) -> Iterator[Fetched]:
+    def _rest(self) -> Iterator[FetchResult]:
         """What other calls had answered by the time that one ended the run."""
         for call, future in self._futures:
             if future.done() and not future.cancelled():
@@ -174,7 +174,7 @@ class _Run:
                     if not a.error
                 )
 
-    def complete(self, layout: Layout, batch: list[Fetched]) -> None:
+    def complete(self, layout: Layout, batch: list[FetchResult]) -> None:
         """Add to a batch whose bars hint at a split what the provider knows of splits, and take note of it.
 
         Before the batch's transaction: nobody else who writes to the lake shall wait for a provider.
@@ -191,7 +191,7 @@ class _Run:
             self.report.note(answer)
         self.report.rebased += hints
 
-    def _excuse_empty(self, batch: list[Fetched]) -> None:
+    def _excuse_empty(self, batch: list[FetchResult]) -> None:
         """An empty answer is a failure only where the provider knows nothing at all of the symbol."""
         self.known.update(a.symbol for a in batch if a.count)
         for answer in batch:
@@ -199,10 +199,10 @@ class _Run:
                 answer.error, answer.short = None, "empty: the provider has nothing of this kind"
 
 
-def _start(layout: Layout, provider: Provider, wanted: Wanted, now: datetime) -> _Run:
+def _start(layout: Layout, provider: Provider, wanted: FetchSpec, now: datetime) -> _Run:
     offers = wanted.offers(provider)
     symbols = list(dict.fromkeys(wanted.symbols))
-    held = held_of(layout, symbols, provider.name)
+    held = fetch_state(layout, symbols, provider.name)
     requests = list(due(symbols, offers, held, since=wanted.since, now=now, policy=wanted.policy))
     calls = provider.plan(requests)
     snapshot, count = snapshots.latest(layout).id, sum(c.calls for c in calls)
@@ -217,12 +217,12 @@ def _start(layout: Layout, provider: Provider, wanted: Wanted, now: datetime) ->
     return _Run(provider, held, calls, report, set(held.known))
 
 
-def _lasting(batch: list[Fetched]) -> list[Fetched]:
+def _lasting(batch: list[FetchResult]) -> list[FetchResult]:
     """Return the answers that tell something of what was asked; a refused key does not."""
     return [a for a in batch if a.fault is None or not a.fault.fatal]
 
 
-def _labelled(answer: Fetched, request: Request) -> Fetched:
+def _labelled(answer: FetchResult, request: Request) -> FetchResult:
     """Note in an answer what was asked, in the lake's words, so that the log tells what is due next."""
     said = {"dataset": request.dataset, "start": request.start, "end": request.end}
     mine = {name: str(value) for name, value in said.items() if value is not None}
@@ -230,6 +230,6 @@ def _labelled(answer: Fetched, request: Request) -> Fetched:
     return answer
 
 
-def _where(batch: list[Fetched]) -> str:
+def _where(batch: list[FetchResult]) -> str:
     symbols = list(dict.fromkeys(a.symbol for a in batch))
     return symbols[0] if len(symbols) == 1 else f"{len(symbols)} symbols, {symbols[0]} to {symbols[-1]}"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from factorlab_lake.legacy.database_provider import DatabaseProvider
     from factorlab_lake.legacy.fmp_provider import FMPProvider
+    from factorlab_lake.legacy.migration_progress import migration_status
     from factorlab_lake.legacy.parallel.data_provider import DataProvider
-    from factorlab_lake.legacy.progress import migration_status
 
 __all__ = ["DataProvider", "DatabaseProvider", "FMPProvider", "migration_status"]
 
@@ -33,7 +33,7 @@ def __getattr__(name: str) -> Any:
 
             return FMPProvider
         case "migration_status":
-            from factorlab_lake.legacy.progress import migration_status
+            from factorlab_lake.legacy.migration_progress import migration_status
 
             return migration_status
         case _:

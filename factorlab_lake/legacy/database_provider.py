@@ -7,7 +7,14 @@ from datetime import date
 
 import polars as pl
 
-from factorlab_lake.legacy.arguments import LakeOrPlace, opened, statement_kinds, to_day, to_days, to_range
+from factorlab_lake.legacy.provider_arguments import (
+    LakeOrPlace,
+    opened,
+    statement_kinds,
+    to_day,
+    to_days,
+    to_range,
+)
 from factorlab_lake.query.arguments import DateLike, Dates
 from factorlab_lake.schema import STATEMENT_TYPES
 

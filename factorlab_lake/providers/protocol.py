@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, Protocol
 
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 
 __all__ = ["Call", "Offer", "Period", "Provider", "Request"]
 
@@ -78,7 +78,7 @@ class Provider(Protocol):
         Makes no call itself.
         """
 
-    def answer(self, call: Call) -> list[Fetched]:
+    def answer(self, call: Call) -> list[FetchResult]:
         """Make a call and return one answer for each of its requests, in their order.
 
         A request that fails is an answer with its ``fault``, typed, and its ``error``, the same as text: it

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 
 __all__ = ["Shapes", "check_names", "decode", "enclosed", "frame_of", "plain_frame", "read_array"]
 
@@ -87,7 +87,7 @@ def read_array(array: bytes, shape: dict[str, pl.DataType] | None = None) -> pl.
     return None
 
 
-def frame_of(records: list[Any], answer: Fetched) -> pl.DataFrame:
+def frame_of(records: list[Any], answer: FetchResult) -> pl.DataFrame:
     """Return the records that are objects as a frame; the others are noted in ``answer.broken``."""
     good = [(i, r) for i, r in enumerate(records) if isinstance(r, dict)]
     for i, record in enumerate(records):

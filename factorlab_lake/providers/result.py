@@ -10,11 +10,11 @@ import polars as pl
 
 from factorlab_lake.errors import FetchFailed
 
-__all__ = ["Fetched"]
+__all__ = ["FetchResult"]
 
 
 @dataclass(slots=True)
-class Fetched:
+class FetchResult:
     """One answer: its records as a frame of raw fields, and where they came from.
 
     ``records`` is None when nothing could be read; ``error`` then says why, and ``fault`` is the typed error

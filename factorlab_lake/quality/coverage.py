@@ -6,11 +6,11 @@ import polars as pl
 
 from factorlab_lake.quality.freshness import statement_dates
 from factorlab_lake.quality.queries import sql_text
-from factorlab_lake.query.query_hints import Session
+from factorlab_lake.query.query_hints import QuerySession
 
 __all__ = ["coverage"]
 
 
-def coverage(session: Session) -> pl.DataFrame:
+def coverage(session: QuerySession) -> pl.DataFrame:
     """Return one row per symbol, dataset, period and year, as ``sql/coverage.sql`` says."""
     return session.frame(sql_text("coverage").replace("{{statement_dates}}", statement_dates()))

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput, nearest
-from factorlab_lake.quality.rules import SEVERITIES, Rule, rules
-from factorlab_lake.query.query_hints import Session
+from factorlab_lake.quality.rule_queries import SEVERITIES, QualityRule, rules
+from factorlab_lake.query.query_hints import QuerySession
 from factorlab_lake.schema.quality_rules import PENALTIES
 
 __all__ = ["findings", "rule_table", "scores"]
@@ -26,7 +26,7 @@ _COLUMNS = ("severity", "rule", "table_name", *_SCHEMA)
 
 
 def findings(
-    session: Session, *, symbols: Collection[str] | None = None, only: Iterable[str] | None = None
+    session: QuerySession, *, symbols: Collection[str] | None = None, only: Iterable[str] | None = None
 ) -> pl.DataFrame:
     """Return one row per breach of a rule, the gravest first, then by rule, symbol and date."""
     found = [_breaches(session, rule, symbols) for rule in _chosen(only)]
@@ -58,7 +58,7 @@ def scores(found: pl.DataFrame, symbols: Iterable[str]) -> pl.DataFrame:
     return filled.with_columns(pl.exclude("symbol").fill_null(0)).sort("score", "symbol")
 
 
-def _chosen(only: Iterable[str] | None) -> list[Rule]:
+def _chosen(only: Iterable[str] | None) -> list[QualityRule]:
     if only is None:
         return list(rules())
     wanted = [only] if isinstance(only, str) else list(only)
@@ -70,7 +70,7 @@ def _chosen(only: Iterable[str] | None) -> list[Rule]:
     return [rule for rule in rules() if rule.name in wanted]
 
 
-def _breaches(session: Session, rule: Rule, symbols: Collection[str] | None) -> pl.DataFrame:
+def _breaches(session: QuerySession, rule: QualityRule, symbols: Collection[str] | None) -> pl.DataFrame:
     limit, given = "", {}
     if symbols is not None:
         limit, given = " WHERE list_contains($symbols::VARCHAR[], symbol)", {"symbols": list(symbols)}

@@ -11,7 +11,7 @@ from factorlab_lake.ingest.fetch_state import USUAL_SPACING_DAYS, spacings
 from factorlab_lake.ingest.plan import NEW_YORK, newest_settled, next_report, next_trading_day
 from factorlab_lake.ingest.policy import DEFAULT, FetchPolicy
 from factorlab_lake.quality.queries import sql_text
-from factorlab_lake.query.query_hints import Session
+from factorlab_lake.query.query_hints import QuerySession
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES
 from factorlab_lake.schema.quoting import identifier, literal
 
@@ -31,7 +31,7 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 
 
 def freshness(
-    session: Session, *, now: datetime | None = None, policy: FetchPolicy = DEFAULT
+    session: QuerySession, *, now: datetime | None = None, policy: FetchPolicy = DEFAULT
 ) -> pl.DataFrame:
     """Return one row per symbol, dataset and period held, ordered so.
 
@@ -46,7 +46,7 @@ def freshness(
     return found.sort("symbol", "dataset", "period", nulls_last=True)
 
 
-def _held(session: Session) -> pl.DataFrame:
+def _held(session: QuerySession) -> pl.DataFrame:
     """Return what is held, with the newest fetch that asked for it, also where it brought nothing new."""
     held = session.frame(sql_text("held_dates").replace("{{statement_dates}}", statement_dates()))
     asked = session.frame(sql_text("last_fetches"))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from factorlab_lake.query.arguments import to_symbols
-from factorlab_lake.query.query_hints import Session
+from factorlab_lake.query.query_hints import QuerySession
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
 
@@ -26,7 +26,7 @@ class Monitoring:
     snapshot: Snapshot
 
     @property
-    def session(self) -> Session:
+    def session(self) -> QuerySession:
         """What answers."""
         raise NotImplementedError
 

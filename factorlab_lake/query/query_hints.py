@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 import polars as pl
 
-__all__ = ["Needs", "Rows", "Session"]
+__all__ = ["QueryHints", "QuerySession", "RowFilter"]
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class RowFilter:
     """Which rows of a table a question can need at most: of these symbols, between two ISO dates."""
 
     symbols: list[str] | None = None
@@ -21,7 +21,7 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
+class QueryHints:
     """What a session may make use of to answer sooner; the answer is the same without.
 
     ``tables``: the rows needed at most, None for none at all; of tables that are not named, all.
@@ -32,7 +32,7 @@ class Needs:
     ``short``: the answer has few rows, so that planning the query takes longer than handing them over.
     """
 
-    tables: Mapping[str, Rows | None] = field(default_factory=dict)
+    tables: Mapping[str, RowFilter | None] = field(default_factory=dict)
     symbols: list[str] | None = None
     rows_of: str | None = None
     few_cells: bool = False
@@ -40,10 +40,10 @@ class Needs:
     short: bool = False
 
 
-class Session(Protocol):
+class QuerySession(Protocol):
     """Answers SQL over the tables and functions of a lake."""
 
     def frame(
-        self, sql: str, params: dict[str, Any] | None = None, *, needs: Needs | None = None
+        self, sql: str, params: dict[str, Any] | None = None, *, needs: QueryHints | None = None
     ) -> pl.DataFrame:
         """Run a query, in which ``$name`` takes the value of that parameter, and return its rows."""

@@ -13,7 +13,7 @@ from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.query import lookahead
 from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, one_of, to_date, to_dates, to_symbols
 from factorlab_lake.query.explain import explain_factor, explain_market_cap
-from factorlab_lake.query.query_hints import Needs, Rows, Session
+from factorlab_lake.query.query_hints import QueryHints, QuerySession, RowFilter
 from factorlab_lake.query.result_frames import in_order
 from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES, table
 from factorlab_lake.schema.quoting import identifier
@@ -41,7 +41,7 @@ class Questions:
     """What a lake can be asked. Frames are polars; ``frame.to_pandas()`` is one call away."""
 
     @property
-    def session(self) -> Session:
+    def session(self) -> QuerySession:
         """What answers: a DuckDB session on the snapshot, or connections to a shared server."""
         raise NotImplementedError
 
@@ -72,13 +72,13 @@ class Questions:
         first, last = _range(start, end)
         wanted = to_symbols(symbols)
         # Later dividends adjust earlier bars.
-        bars = Rows(wanted, first.isoformat(), None if adjusted else last.isoformat())
+        bars = RowFilter(wanted, first.isoformat(), None if adjusted else last.isoformat())
         return self._answer(
             ("prices", tuple(wanted), first, last, adjusted),
             lambda: self.session.frame(
                 f"SELECT {_ADJUSTED if adjusted else _STORED} ORDER BY symbol {_BY_BYTES}, date",
                 {"symbols": wanted, "first": first, "last": last},
-                needs=Needs({"price_data": bars}),
+                needs=QueryHints({"price_data": bars}),
             ),
         )
 
@@ -110,9 +110,9 @@ class Questions:
         source = _statements_source(as_of, vintage)
         if as_of is not None:
             params["as_of"] = to_date(as_of, "as_of")
-        rows = Rows(wanted, first.isoformat(), last.isoformat())
+        rows = RowFilter(wanted, first.isoformat(), last.isoformat())
         tables = {name: rows if kind in kinds else None for kind, name in STATEMENT_TABLES.items()}
-        needs = Needs(tables, wanted, rows_of="financial_statements", short=True)
+        needs = QueryHints(tables, wanted, rows_of="financial_statements", short=True)
         query = (
             f"SELECT * FROM {source} WHERE symbol IN (SELECT unnest($symbols::VARCHAR[])) "
             "AND statement_type IN (SELECT unnest($types::VARCHAR[])) "
@@ -199,7 +199,7 @@ class Questions:
         return self.session.frame(
             "SELECT * FROM ratios($symbols::VARCHAR[], $first::DATE, $last::DATE)",
             {"symbols": (wanted := to_symbols(symbols)), "first": first, "last": last},
-            needs=Needs({"price_data": Rows(wanted)}),
+            needs=QueryHints({"price_data": RowFilter(wanted)}),
         )
 
     def quarters(
@@ -298,9 +298,9 @@ class Questions:
         query = f"SELECT * FROM {function}($symbols::VARCHAR[], $dates::DATE[]{_hindsight(vintage)})"
         given = {"symbols": wanted, "dates": dates}
         lasting = vintage == "known" and len(dates) >= _MANY
-        bars = Rows(wanted, first.isoformat(), max(dates, default=_NEVER).isoformat())
+        bars = RowFilter(wanted, first.isoformat(), max(dates, default=_NEVER).isoformat())
         cells = len(wanted) * len(dates)
-        needs = Needs(
+        needs = QueryHints(
             {"price_data": bars},
             wanted,
             rows_of="price_data",

@@ -15,7 +15,7 @@ from factorlab_lake.query.row_cache import COMPANIES
 from factorlab_lake.query.row_cache_files import FEW_CELLS, KEPT_ROWS
 from factorlab_lake.schema import TABLES
 
-__all__ = ["refuse_change"]
+__all__ = ["reject_write"]
 
 _NAME = r'(?P<name>"?\w+"?(?:\s*\.\s*"?\w+"?)*)'
 _KIND = r"(?:table|view|macro(?:\s+table)?|function|schema)"
@@ -33,11 +33,11 @@ _OURS = frozenset({*TABLES, *FUNCTIONS})
 _SCHEMAS = frozenset({"main", COMPANIES, KEPT_ROWS, FEW_CELLS})  # whose end would be that of all in them
 
 
-def refuse_change(sql: str) -> None:
+def reject_write(sql: str) -> None:
     """Raise :class:`InvalidInput` where a statement would change something of the lake's.
 
-    >>> refuse_change("CREATE TABLE mine AS SELECT * FROM price_data")
-    >>> refuse_change("DELETE FROM splits")  # doctest: +ELLIPSIS
+    >>> reject_write("CREATE TABLE mine AS SELECT * FROM price_data")
+    >>> reject_write("DELETE FROM splits")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
     factorlab_lake.errors.InvalidInput: A question only reads, but DELETE would change 'splits', ...

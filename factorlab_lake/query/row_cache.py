@@ -17,7 +17,7 @@ from factorlab_lake.schema.quoting import identifier, literal
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["BY_SYMBOL", "COMPANIES", "COMPANY_YEARS", "DAYS", "FEW", "WHOLE", "Kept"]
+__all__ = ["BY_SYMBOL", "COMPANIES", "COMPANY_YEARS", "DAYS", "FEW", "WHOLE", "SessionCache"]
 
 WHOLE = frozenset({"split_levels", "multi_class_symbols"})
 BY_SYMBOL = frozenset({"standing_share_counts", "statement_periods"})
@@ -29,7 +29,7 @@ FEW = 100  # symbols of which rows are kept by symbol; for more, reading those o
 _ALWAYS = "[DATE '0001-01-01', DATE '9999-12-31']"
 
 
-class Kept:
+class SessionCache:
     """What one connection keeps."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection) -> None:

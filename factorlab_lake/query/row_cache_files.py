@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, TypeAlias
 from factorlab_lake.functions.duckdb_functions import sql_text
 from factorlab_lake.schema import STATEMENT_TABLES
 from factorlab_lake.schema.quoting import identifier, literal
-from factorlab_lake.storage.files import DataFile
+from factorlab_lake.storage.data_file import DataFile
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["FEW_CELLS", "KEPT_ROWS", "SOURCES", "Files", "KeptRows", "Source"]
+__all__ = ["FEW_CELLS", "KEPT_ROWS", "SOURCES", "Files", "RowCache", "Source"]
 
 KEPT_ROWS = "kept_rows"  # the schema of the rows
 FEW_CELLS = "few_cells"  # the schema of functions over them
@@ -53,7 +53,7 @@ SOURCES = (
 )
 
 
-class KeptRows:
+class RowCache:
     """The rows that one connection keeps of one source."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection, source: Source) -> None:

@@ -16,16 +16,17 @@ import polars as pl
 from factorlab_lake.errors import Forked, InvalidInput, LakeError, nearest
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, names_in, sql_text, without_texts
 from factorlab_lake.query.availability_rule import CLOSE, AvailabilityRule
-from factorlab_lake.query.query_hints import Needs, Rows
-from factorlab_lake.query.read_only import refuse_change
+from factorlab_lake.query.query_hints import QueryHints, RowFilter
+from factorlab_lake.query.read_only import reject_write
 from factorlab_lake.query.result_frames import to_polars
-from factorlab_lake.query.row_cache import BY_SYMBOL, COMPANIES, COMPANY_YEARS, DAYS, FEW, WHOLE, Kept
-from factorlab_lake.query.row_cache_files import FEW_CELLS, KEPT_ROWS, SOURCES, KeptRows
+from factorlab_lake.query.row_cache import BY_SYMBOL, COMPANIES, COMPANY_YEARS, DAYS, FEW, WHOLE, SessionCache
+from factorlab_lake.query.row_cache_files import FEW_CELLS, KEPT_ROWS, SOURCES, RowCache
 from factorlab_lake.query.table_views import table_view
 from factorlab_lake.schema import TABLES
 from factorlab_lake.schema.quoting import literal
 from factorlab_lake.storage import checksums, snapshots
-from factorlab_lake.storage.files import DataFile, files_of, prune
+from factorlab_lake.storage.data_file import DataFile
+from factorlab_lake.storage.files import files_of, prune
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
 
@@ -64,7 +65,7 @@ class Session:
         self._local = threading.local()
 
     def frame(
-        self, sql: str, params: dict[str, Any] | None = None, *, needs: Needs | None = None
+        self, sql: str, params: dict[str, Any] | None = None, *, needs: QueryHints | None = None
     ) -> pl.DataFrame:
         """Run a query and return its rows.
 
@@ -72,21 +73,21 @@ class Session:
         questions read too are kept (see :mod:`.kept`).
         """
         if needs is None:  # a question in anybody's words
-            refuse_change(sql)
-            needs = Needs()
+            reject_write(sql)
+            needs = QueryHints()
         chosen = {name: self._needed(name, rows) for name, rows in needs.tables.items()}
         with self._shown(sql, chosen, needs) as con:
             answer = _answer_by_table if needs.short or _held_as_values(con, sql, params) else _answer
             return answer(con, sql, params or {})
 
-    def _needed(self, table: str, rows: Rows | None) -> list[DataFile]:
+    def _needed(self, table: str, rows: RowFilter | None) -> list[DataFile]:
         """Return the files of a table that can hold any of these rows."""
         if rows is None:
             return []
         return prune(self._files[table], symbols=rows.symbols, first=rows.first, last=rows.last)
 
     @contextmanager
-    def _shown(self, sql: str, chosen: Chosen, needs: Needs) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _shown(self, sql: str, chosen: Chosen, needs: QueryHints) -> Iterator[duckdb.DuckDBPyConnection]:
         """Give a connection that has what a query names, some tables with the chosen files alone."""
         con = self._connection()
         try:
@@ -110,10 +111,10 @@ class Session:
             raise
 
     def _in_memory(
-        self, con: duckdb.DuckDBPyConnection, named: list[str], chosen: Chosen, needs: Needs
+        self, con: duckdb.DuckDBPyConnection, named: list[str], chosen: Chosen, needs: QueryHints
     ) -> set[str]:
         """Keep the rows of few symbols, where a question allows it; return what files are not needed for."""
-        rows: KeptRows | None = self._local.rows.get(needs.rows_of)
+        rows: RowCache | None = self._local.rows.get(needs.rows_of)
         if rows is None or rows.source.name not in named or not needs.symbols or len(needs.symbols) > FEW:
             return set()
         tables = rows.source.tables
@@ -127,7 +128,7 @@ class Session:
             rows.add(symbols, unread)
         return {rows.source.name, *tables} if files else set()
 
-    def _prepare(self, con: duckdb.DuckDBPyConnection, name: str, chosen: Chosen, needs: Needs) -> None:
+    def _prepare(self, con: duckdb.DuckDBPyConnection, name: str, chosen: Chosen, needs: QueryHints) -> None:
         """Make a table or function ready, with what is kept for it."""
         if name in chosen:
             self._show(con, name, chosen[name])
@@ -172,8 +173,8 @@ class Session:
             for setting, value in _SETTINGS.items():
                 con.execute(f"SET {setting} = {literal(value)}")
             self._local.con, self._local.shown, self._local.installed = con, {}, set()
-            self._local.kept = Kept(con)
-            self._local.rows = {source.name: KeptRows(con, source) for source in SOURCES}
+            self._local.kept = SessionCache(con)
+            self._local.rows = {source.name: RowCache(con, source) for source in SOURCES}
         return con
 
     def _install(self, con: duckdb.DuckDBPyConnection, name: str) -> None:
@@ -185,8 +186,8 @@ class Session:
                 self._local.kept.turn(name)
             self._local.installed.add(name)
 
-    def _keep(self, con: duckdb.DuckDBPyConnection, name: str, chosen: Chosen, needs: Needs) -> None:
-        kept: Kept = self._local.kept
+    def _keep(self, con: duckdb.DuckDBPyConnection, name: str, chosen: Chosen, needs: QueryHints) -> None:
+        kept: SessionCache = self._local.kept
         if name in BY_SYMBOL:
             kept.cover(name, needs.symbols)
         elif name == DAYS:

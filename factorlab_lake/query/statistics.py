@@ -21,7 +21,7 @@ from typing import Any
 import polars as pl
 
 from factorlab_lake.functions.duckdb_functions import mentioned
-from factorlab_lake.query.query_hints import Needs
+from factorlab_lake.query.query_hints import QueryHints
 from factorlab_lake.query.session import Session
 from factorlab_lake.settings import configured
 from factorlab_lake.storage.layout import Layout
@@ -44,7 +44,7 @@ class CountedSession(Session):
     clock: Callable[[], float] = staticmethod(time.perf_counter)
 
     def frame(
-        self, sql: str, params: dict[str, Any] | None = None, *, needs: Needs | None = None
+        self, sql: str, params: dict[str, Any] | None = None, *, needs: QueryHints | None = None
     ) -> pl.DataFrame:
         """Run a query, return its rows, and note it; one that fails is noted too."""
         started, rows = self.clock(), None

@@ -7,7 +7,7 @@ from pathlib import Path
 from factorlab_lake.query.availability_rule import CLOSE, AvailabilityRule
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.schema.quoting import identifier, literal
-from factorlab_lake.storage.files import DataFile
+from factorlab_lake.storage.data_file import DataFile
 
 __all__ = ["table_view"]
 

@@ -20,7 +20,7 @@ from typing import Literal
 from factorlab_lake.errors import AlreadyExists, InvalidInput, LakeDamaged
 from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import checksums, delta_log, files, lock, refs, snapshots
-from factorlab_lake.storage.files import DataFile
+from factorlab_lake.storage.data_file import DataFile
 from factorlab_lake.storage.layout import Layout, find, write_atomically, write_faults
 from factorlab_lake.storage.snapshots import Snapshot
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from factorlab_lake.errors import LakeDamaged
-from factorlab_lake.storage.files import DataFile
+from factorlab_lake.storage.data_file import DataFile
 from factorlab_lake.storage.layout import Layout, write_atomically
 
 __all__ = ["blamed", "fault_of", "first_fault", "known", "origin", "record", "sha256_of", "without"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import files
-from factorlab_lake.storage.files import DataFile
+from factorlab_lake.storage.data_file import DataFile
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
 from factorlab_lake.storage.transaction import Transaction, transaction

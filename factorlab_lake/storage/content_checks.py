@@ -10,7 +10,7 @@ import polars as pl
 from factorlab_lake.errors import LakeDamaged
 from factorlab_lake.schema import TableSpec, table
 from factorlab_lake.storage import delta
-from factorlab_lake.storage.files import DataFile
+from factorlab_lake.storage.data_file import DataFile
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.transaction import read_files, read_slices
 

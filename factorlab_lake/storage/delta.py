@@ -25,7 +25,7 @@ from deltalake.schema import PrimitiveType
 from factorlab_lake.errors import LakeDamaged, LakeError, WriteFailed
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.storage import delta_log
-from factorlab_lake.storage.files import DataFile
+from factorlab_lake.storage.data_file import DataFile
 from factorlab_lake.storage.layout import write_atomically
 
 if TYPE_CHECKING:

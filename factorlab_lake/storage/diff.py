@@ -11,7 +11,8 @@ import polars as pl
 from factorlab_lake.schema import TABLES, TableSpec
 from factorlab_lake.schema.quoting import identifier, literal
 from factorlab_lake.storage import checksums
-from factorlab_lake.storage.files import DataFile, files_of
+from factorlab_lake.storage.data_file import DataFile
+from factorlab_lake.storage.files import files_of
 
 if TYPE_CHECKING:
     from factorlab_lake.storage.layout import Layout

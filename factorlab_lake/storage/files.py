@@ -8,27 +8,16 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from pathlib import Path
 
 from factorlab_lake.errors import WriteFailed
 from factorlab_lake.schema import TABLES, table
+from factorlab_lake.storage.data_file import DataFile
 from factorlab_lake.storage.layout import Layout, write_atomically
 from factorlab_lake.storage.snapshots import Snapshot
 
-__all__ = ["DataFile", "added_rows", "files_of", "list_path", "prune", "read_list", "remember", "row_counts"]
-
-
-@dataclass(frozen=True, slots=True)
-class DataFile:
-    """One Parquet file: path within its table's folder, size, and the ranges of what is inside."""
-
-    path: str
-    rows: int
-    size_bytes: int
-    partition: int | None
-    symbols: tuple[str | None, str | None]
-    dates: tuple[str | None, str | None]
+__all__ = ["added_rows", "files_of", "list_path", "prune", "read_list", "remember", "row_counts"]
 
 
 def remember(layout: Layout, name: str, version: int) -> list[DataFile]:

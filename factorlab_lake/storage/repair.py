@@ -9,10 +9,10 @@ from pathlib import Path
 
 from factorlab_lake.errors import InvalidInput, LakeDamaged, NotFound
 from factorlab_lake.storage import backup, checksums, delta_log, files, snapshots
-from factorlab_lake.storage.files import DataFile
+from factorlab_lake.storage.data_file import DataFile
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.lock import writing
-from factorlab_lake.storage.verification import Finding, verify
+from factorlab_lake.storage.verification import FileFault, verify
 
 __all__ = ["RepairReport", "repair"]
 
@@ -25,7 +25,7 @@ class RepairReport:
 
     lake: str
     repaired: list[tuple[str, str]] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[FileFault] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
@@ -56,7 +56,7 @@ def repair(layout: Layout, *, from_backup: Layout | None = None, deep: bool = Fa
     return report
 
 
-def _put_right(layout: Layout, source: Layout | None, finding: Finding) -> str:
+def _put_right(layout: Layout, source: Layout | None, finding: FileFault) -> str:
     """Put one fault right and return how, or nothing."""
     done = ""
     with suppress(LakeDamaged, NotFound):  # what it is derived from is damaged too; the next round may do it
@@ -67,7 +67,7 @@ def _put_right(layout: Layout, source: Layout | None, finding: Finding) -> str:
     return done
 
 
-def _from_what_is_here(layout: Layout, finding: Finding) -> str:
+def _from_what_is_here(layout: Layout, finding: FileFault) -> str:
     if finding.kind == "list":
         name, _, version = Path(finding.file).stem.rpartition("-")
         files.remember(layout, name, int(version))
@@ -98,7 +98,7 @@ def _from_note(layout: Layout, lost: Path) -> str:
     return f"written from {layout.newest.name}"
 
 
-def _is_torn(layout: Layout, finding: Finding) -> bool:
+def _is_torn(layout: Layout, finding: FileFault) -> bool:
     """Whether a log entry is the last one, and no snapshot names its version."""
     entry = layout.root / finding.file
     if not entry.exists() or not entry.stem.isdigit() or not delta_log.fault_of(entry):
@@ -108,7 +108,7 @@ def _is_torn(layout: Layout, finding: Finding) -> bool:
     return int(entry.stem) > max(named, default=-1) and not later
 
 
-def _from_backup(layout: Layout, source: Layout, finding: Finding) -> str:
+def _from_backup(layout: Layout, source: Layout, finding: FileFault) -> str:
     ways: dict[str, Callable[[Layout, Layout, str], bool]] = {
         "data": _data,
         "content": _data,

@@ -18,6 +18,7 @@ import polars as pl
 from factorlab_lake.errors import LakeDamaged
 from factorlab_lake.schema import TABLES, table
 from factorlab_lake.storage import checksums, delta, delta_log, files, snapshots
+from factorlab_lake.storage.data_file import DataFile
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.lock import writing
 from factorlab_lake.storage.snapshots import Snapshot
@@ -44,7 +45,7 @@ class Transaction:
     undone: dict[str, int] = field(default_factory=dict)
     replaced: dict[str, set[int | None]] = field(default_factory=dict)
     restored: set[str] = field(default_factory=set)
-    _lists: dict[tuple[str, int], list[files.DataFile]] = field(default_factory=dict)
+    _lists: dict[tuple[str, int], list[DataFile]] = field(default_factory=dict)
 
     def read(
         self,
@@ -62,7 +63,7 @@ class Transaction:
             found = files.prune(found, symbols=symbols.unique().to_list())
         return read_files(self.layout, name, found, symbols, columns=columns)
 
-    def files(self, name: str) -> list[files.DataFile]:
+    def files(self, name: str) -> list[DataFile]:
         """Return a table's files as this transaction sees them; of what it changed, as the log has them."""
         version = self.changed.get(name)
         if version is None:
@@ -114,7 +115,7 @@ class Transaction:
 def read_files(
     layout: Layout,
     name: str,
-    chosen: list[files.DataFile],
+    chosen: list[DataFile],
     symbols: pl.Series | None = None,
     *,
     columns: list[str] | None = None,
@@ -127,14 +128,14 @@ def read_files(
     return _collect(layout, name, everything if columns is None else everything.select(columns), chosen)
 
 
-def read_slices(layout: Layout, name: str, file: files.DataFile, rows: int) -> Iterator[pl.DataFrame]:
+def read_slices(layout: Layout, name: str, file: DataFile, rows: int) -> Iterator[pl.DataFrame]:
     """Read a data file a number of rows at a time, in its order, so that memory is bounded."""
     everything = _scan(layout, name, file)
     for first in range(0, file.rows, rows):
         yield _collect(layout, name, everything.slice(first, rows), [file])
 
 
-def _scan(layout: Layout, name: str, file: files.DataFile) -> pl.LazyFrame:
+def _scan(layout: Layout, name: str, file: DataFile) -> pl.LazyFrame:
     spec, schema = table(name), delta.polars_schema(table(name))
     in_files = {c: t for c, t in schema.items() if c != spec.partition_by}
     part = pl.scan_parquet(
@@ -145,7 +146,7 @@ def _scan(layout: Layout, name: str, file: files.DataFile) -> pl.LazyFrame:
     return part.select(schema.names())
 
 
-def _collect(layout: Layout, name: str, rows: pl.LazyFrame, chosen: list[files.DataFile]) -> pl.DataFrame:
+def _collect(layout: Layout, name: str, rows: pl.LazyFrame, chosen: list[DataFile]) -> pl.DataFrame:
     try:
         return rows.collect()
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:

@@ -13,15 +13,15 @@ from pathlib import Path
 from factorlab_lake.errors import LakeDamaged, NotFound
 from factorlab_lake.schema import TABLES, table
 from factorlab_lake.storage import checksums, content_checks, delta, delta_log, files, refs, snapshots
-from factorlab_lake.storage.files import DataFile
+from factorlab_lake.storage.data_file import DataFile
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
 
-__all__ = ["Finding", "VerificationReport", "verify"]
+__all__ = ["FileFault", "VerificationReport", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class FileFault:
     """One fault: the file within the lake's folder, of what kind, and what is wrong.
 
     ``kind`` is mark, note (the copy of the newest snapshot), snapshot, log, list, data (the bytes of a data
@@ -47,7 +47,7 @@ class VerificationReport:
     size_bytes: int = 0
     rows: int = 0
     without_checksum: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[FileFault] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
@@ -75,7 +75,7 @@ class _Check:
 
     def fault(self, path: Path, kind: str, message: str) -> None:
         place = path.relative_to(self.layout.root).as_posix()
-        self.report.findings.append(Finding(place, kind, message))
+        self.report.findings.append(FileFault(place, kind, message))
 
     def snapshots(self) -> list[Snapshot]:
         """Return the snapshots that can be read and should be there."""

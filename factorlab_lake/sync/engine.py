@@ -23,14 +23,14 @@ from factorlab_lake.sync.changes import Sent, bring
 from factorlab_lake.sync.digests import LakeSide, digest_of
 from factorlab_lake.sync.protocol import ROW_HASH, Batch, Digest, Digests, Ledger, Recorded, Target
 from factorlab_lake.sync.row_hash import hashed
-from factorlab_lake.sync.sync_report import Finding, SyncReport, TableReport, difference, moment
+from factorlab_lake.sync.sync_report import SyncReport, TableReport, TargetDifference, difference, moment
 
-__all__ = ["Progress", "sync"]
+__all__ = ["SyncProgress", "sync"]
 
 _MANY = 10_000  # rows sent from which on the server is told that a table changed
 
 
-class Progress(Protocol):
+class SyncProgress(Protocol):
     """Called after each part of a table that was sent."""
 
     def __call__(self, *, files_done: int, files_total: int, records: int) -> None:
@@ -43,7 +43,7 @@ def sync(
     *,
     deep: bool = False,
     repair: bool = False,
-    progress: Progress | None = None,
+    progress: SyncProgress | None = None,
 ) -> SyncReport:
     """Bring a target to the newest snapshot and verify it; see :meth:`factorlab_lake.lake.Lake.sync`."""
     started = time.perf_counter()
@@ -51,7 +51,7 @@ def sync(
     run = _Run(LakeSide(layout, snapshots.latest(layout)), target, repair, progress)
     run.send()
     findings = run.verify(deep=deep)
-    repaired: list[Finding] = []
+    repaired: list[TargetDifference] = []
     if findings and repair:
         run.mend(findings, deep=deep)
         repaired, findings = findings, run.verify(deep=deep)
@@ -63,7 +63,7 @@ class _Run:
     side: LakeSide
     target: Target
     repair: bool
-    progress: Progress | None
+    progress: SyncProgress | None
     sent: dict[str, Sent] = field(default_factory=dict)
     there: Digests = field(default_factory=dict)
     ahead: bool = False
@@ -82,7 +82,7 @@ class _Run:
         changed = [table(name) for name, sent in self.sent.items() if sent.rows >= _MANY]
         self.target.settle(changed)
 
-    def verify(self, *, deep: bool) -> list[Finding]:
+    def verify(self, *, deep: bool) -> list[TargetDifference]:
         """Compare the target with the lake; what another sync brought further, with what it recorded."""
         self.there, ledger = self.target.digests(TABLES.values(), every=deep)
         side = LakeSide(self.side.layout, self.side.snapshot, remember=False) if deep else self.side
@@ -91,13 +91,13 @@ class _Run:
             expected = self._expected(side, batch, ledger)
             found = self.there[batch.spec.name].get(batch.name, Digest())
             if expected != found:
-                findings.append(Finding(batch.spec.name, batch.name, difference(expected, found)))
+                findings.append(TargetDifference(batch.spec.name, batch.name, difference(expected, found)))
             elif deep:
                 findings.extend(self._verify_values(batch, expected))
         self.target.confirm(TABLES.keys() - {f.table for f in findings})
         return findings
 
-    def mend(self, findings: list[Finding], *, deep: bool) -> None:
+    def mend(self, findings: list[TargetDifference], *, deep: bool) -> None:
         """Bring the batches where something was found to the lake, by what the target says it has."""
         for finding in findings:
             batch = Batch(table(finding.table), finding.batch)
@@ -105,7 +105,12 @@ class _Run:
                 self._count(batch, bring(self.side, batch, tx, repair=True, from_values=deep))
 
     def report(
-        self, findings: list[Finding], repaired: list[Finding], *, deep: bool, seconds: float
+        self,
+        findings: list[TargetDifference],
+        repaired: list[TargetDifference],
+        *,
+        deep: bool,
+        seconds: float,
     ) -> SyncReport:
         """Return what came of it."""
         tables = tuple(self._of_table(spec) for spec in TABLES.values())
@@ -170,7 +175,7 @@ class _Run:
             return recorded.digest
         return self._wanted(side, batch)
 
-    def _verify_values(self, batch: Batch, expected: Digest) -> list[Finding]:
+    def _verify_values(self, batch: Batch, expected: Digest) -> list[TargetDifference]:
         """Compare the digests made from the values of a batch whose stored ones are as expected."""
         made, changed = Digest(), 0
         for rows in self.target.values(batch):
@@ -179,7 +184,11 @@ class _Run:
             made += digest_of(anew, batch.spec)
         if made == expected and not changed:
             return []
-        return [Finding(batch.spec.name, batch.name, f"values of {changed:,} rows differ from the lake's")]
+        return [
+            TargetDifference(
+                batch.spec.name, batch.name, f"values of {changed:,} rows differ from the lake's"
+            )
+        ]
 
     def _all(self, ledger: Ledger, there: Digests) -> Iterator[Batch]:
         """Yield every batch that the lake, the ledger or the target has."""

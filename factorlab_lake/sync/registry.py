@@ -7,7 +7,7 @@ from typing import Any
 
 from factorlab_lake.errors import InvalidInput, MissingExtra
 from factorlab_lake.storage.layout import Layout
-from factorlab_lake.sync.engine import Progress, sync
+from factorlab_lake.sync.engine import SyncProgress, sync
 from factorlab_lake.sync.sync_report import SyncReport
 
 __all__ = ["script", "sync_to"]
@@ -22,7 +22,7 @@ def sync_to(
     deep: bool = False,
     repair: bool = False,
     password: str | Callable[[], str] | None = None,
-    progress: Progress | None = None,
+    progress: SyncProgress | None = None,
 ) -> SyncReport:
     """Sync a lake to the target at an address; see :meth:`factorlab_lake.lake.Lake.sync`."""
     scheme, sign, _ = url.partition("://")

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 from factorlab_lake.sync.protocol import Digest
 
-__all__ = ["Finding", "SyncReport", "TableReport", "difference", "moment"]
+__all__ = ["SyncReport", "TableReport", "TargetDifference", "difference", "moment"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class TargetDifference:
     """A part of a table where the target is not as the sync left it: rows, latest date and digest differ.
 
     ``batch`` is a year, or ``all``; ``what`` says in words what differs.
@@ -50,8 +50,8 @@ class SyncReport:
     deep: bool
     ahead: bool
     tables: tuple[TableReport, ...]
-    findings: tuple[Finding, ...]
-    repaired: tuple[Finding, ...]
+    findings: tuple[TargetDifference, ...]
+    repaired: tuple[TargetDifference, ...]
 
     @property
     def clean(self) -> bool:

@@ -19,7 +19,7 @@ from polars.testing import assert_frame_equal
 
 from factorlab_lake.errors import FetchFailed
 from factorlab_lake.providers.protocol import Call, Provider, Request
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 from factorlab_lake.schema import DATASETS
 
 __all__ = ["ProviderContract", "Subject", "answers_of"]
@@ -58,7 +58,7 @@ class Subject:
     secrets: Sequence[str] = field(default_factory=tuple)
 
 
-def answers_of(provider: Provider, requests: Sequence[Request]) -> list[Fetched]:
+def answers_of(provider: Provider, requests: Sequence[Request]) -> list[FetchResult]:
     """Return the answers to requests, by whatever calls the provider plans for them."""
     return [answer for call in provider.plan(requests) for answer in provider.answer(call)]
 
@@ -183,6 +183,6 @@ class ProviderContract:
         assert not [s for s in subject.secrets for text in seen if s in text]
 
 
-def _frame(answer: Fetched) -> pl.DataFrame:
+def _frame(answer: FetchResult) -> pl.DataFrame:
     assert answer.records is not None
     return answer.records

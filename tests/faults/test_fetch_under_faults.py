@@ -13,7 +13,14 @@ import factorlab_lake as fl
 from factorlab_lake.ingest.fetch_report import FetchReport
 from factorlab_lake.providers.fields import fields
 from factorlab_lake.providers.fmp import FmpProvider
-from factorlab_lake.providers.fmp.fake_server import PASSING, FakeFmp, Faults, Rule, World, made_world
+from factorlab_lake.providers.fmp.fake_server import (
+    PASSING,
+    FakeDataset,
+    FakeFmp,
+    FaultRule,
+    Faults,
+    synthetic_dataset,
+)
 from factorlab_lake.providers.fmp.settings import fmp_settings
 from factorlab_lake.schema import DATASETS, table
 from tests.support import THOROUGH
@@ -40,7 +47,7 @@ def fetch(server: FakeFmp, path: Path, generation: str) -> tuple[fl.Lake, FetchR
         return lake, lake.fetch(fmp, server.world.symbols)
 
 
-def assert_holds(lake: fl.Lake, world: World, generation: str) -> None:
+def assert_holds(lake: fl.Lake, world: FakeDataset, generation: str) -> None:
     """The lake holds every record of the world in all its numbers, once, and nothing else."""
     for dataset in LANDING:
         spec = table(DATASETS[dataset])
@@ -60,7 +67,7 @@ def test_symbols_land_completely_at_twenty_per_cent_faults(
     tmp_path: Path, generation: str, symbols: int
 ) -> None:
     """Every passing kind of fault is dealt, many times; not a record is lost, changed or twice there."""
-    world = made_world(symbols, start=START)
+    world = synthetic_dataset(symbols, start=START)
     faults = Faults(rate=0.2, seed=11)
     with FakeFmp(world, faults=faults, retry_after_s=0.0, delay_s=0.01) as server:
         lake, report = fetch(server, tmp_path / "lake", generation)
@@ -74,12 +81,12 @@ def test_symbols_land_completely_at_twenty_per_cent_faults(
 
 def test_faults_for_good_are_listed_and_nothing_else_is_lost(tmp_path: Path) -> None:
     """A symbol outside the plan, an endpoint outside it, and a cap on rows: each is said, the rest lands."""
-    world = made_world(8, start=START)
+    world = synthetic_dataset(8, start=START)
     symbols = world.symbols
     rules = [
-        Rule("402", symbol=symbols[3]),
-        Rule("403_exclusive", path="dividends", symbol=symbols[4]),
-        Rule("row_cap", path="price", symbol=symbols[5], rows=30),
+        FaultRule("402", symbol=symbols[3]),
+        FaultRule("403_exclusive", path="dividends", symbol=symbols[4]),
+        FaultRule("row_cap", path="price", symbol=symbols[5], rows=30),
     ]
     with FakeFmp(world, faults=Faults(rules)) as server:
         lake, report = fetch(server, tmp_path / "lake", "stable")

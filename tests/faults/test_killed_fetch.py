@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.providers.fmp.fake_server import FakeFmp, made_world
+from factorlab_lake.providers.fmp.fake_server import FakeFmp, synthetic_dataset
 from tests.support import ROOT, assert_keys_unique, assert_same_content, content
 
 SYMBOLS = 14
@@ -43,7 +43,7 @@ settings = fmp_settings(
     api_key="demo", base_url=url, calls_per_minute=1_000_000, calls_at_once=4, bulk_saves=0
 )
 with FmpProvider(settings, clock=lambda: at) as fmp:
-    wanted = fetch_run.Wanted(symbols, ("profiles", "splits", "prices", "income"))
+    wanted = fetch_run.FetchSpec(symbols, ("profiles", "splits", "prices", "income"))
     report = fetch_run.fetch(layout.find(path), fmp, wanted, program_version="0", now=at)
 sys.exit(0 if report.clean else 3)
 """
@@ -81,7 +81,7 @@ def landed(lake: Path) -> set[tuple[str, str, str | None]]:
 @pytest.fixture(scope="module")
 def vendor() -> Vendor:
     """A vendor of a few companies with a few bars each."""
-    return Vendor(made_world(SYMBOLS, start=date(2021, 1, 1)), latency_s=0.002)
+    return Vendor(synthetic_dataset(SYMBOLS, start=date(2021, 1, 1)), latency_s=0.002)
 
 
 def killed(run: subprocess.Popen[bytes], vendor: Vendor) -> bool:

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import factorlab_lake as fl
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 from tests.support import (
     EARLIER,
     Entry,
@@ -62,18 +62,18 @@ _STATEMENTS = st.lists(_without_gaps(_PERIODS, _STATEMENT), min_size=2, max_size
 _BARS = st.lists(_without_gaps(_DAYS, _BAR), min_size=2, max_size=3)
 
 
-def _income(at: Any, periods: _Generation) -> Fetched:
+def _income(at: Any, periods: _Generation) -> FetchResult:
     return answer("income", [income(*period, **fields) for period, fields in periods.items()], at=at)
 
 
-def _bars(at: Any, days: _Generation) -> Fetched:
+def _bars(at: Any, days: _Generation) -> FetchResult:
     return answer("price", [bar(day, **fields) for day, fields in days.items()], at=at)
 
 
 _ORDERS = st.permutations(range(3))
 
 
-def _assert_order_is_nothing(answers: list[Fetched], order: Sequence[int]) -> None:
+def _assert_order_is_nothing(answers: list[FetchResult], order: Sequence[int]) -> None:
     otherwise = [answers[i] for i in order if i < len(answers)]
     assert_same_content(landed(otherwise), landed(answers))
 

@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 from factorlab_lake.ingest.legacy_cache.names import parse_name
 from factorlab_lake.ingest.legacy_cache.reader import CacheFile, read
 from factorlab_lake.providers.records import Shapes
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 from tests.support import Entry, bar, examples, income, normalized
 
 _JSON = st.recursive(
@@ -39,7 +39,7 @@ _FLAT = st.lists(
 )
 
 
-def _read(folder: Path, entry: Entry, body: bytes | None = None, shapes: Shapes | None = None) -> Fetched:
+def _read(folder: Path, entry: Entry, body: bytes | None = None, shapes: Shapes | None = None) -> FetchResult:
     path = entry.write(folder, body)
     return read(CacheFile(folder, path, 0, parse_name(Path(path).name)), frozenset(), shapes)
 

@@ -138,7 +138,7 @@ class TrustAgainstDictionaries(RuleBasedStateMachine):
         """What a provider served of what it was asked for lands, and nothing else."""
         served: Records = {("price", symbol, None): [bar(day, close) for day, close in sorted(bars.items())]}
         provider = Scripted(served, now=self._served())
-        wanted = run.Wanted([symbol], ("prices",))
+        wanted = run.FetchSpec([symbol], ("prices",))
         # What is asked for is decided before anything is written: planned, it is known also after a death.
         calls = run._start(self.layout, provider, wanted, self.now).calls
         after = deepcopy(self.model)

@@ -9,7 +9,7 @@ import polars as pl
 
 from factorlab_lake.ingest.normalize import normalize
 from factorlab_lake.ingest.record_frames import alike, raw_frame
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 from factorlab_lake.storage import files, snapshots
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.transaction import read_files
@@ -20,7 +20,7 @@ _LEAST_RATIO = 1.2  # splits change prices by more than this; corrections hardly
 _LEAST_JUMP = math.log(1.3)  # a day's move from which a split is worth a question; most are none
 
 
-def hints_at_split(layout: Layout, answers: Sequence[Fetched]) -> list[str]:
+def hints_at_split(layout: Layout, answers: Sequence[FetchResult]) -> list[str]:
     """Return the symbols whose arriving bars differ from the held ones by a ratio, or jump within them.
 
     The first is how a provider's history looks after it was re-based by a split, the second how it looks

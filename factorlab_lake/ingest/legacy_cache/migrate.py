@@ -15,19 +15,19 @@ import polars as pl
 
 from factorlab_lake.ingest.batches import BATCH_RECORDS, batches
 from factorlab_lake.ingest.legacy_cache.reader import CacheFile, read, scan
-from factorlab_lake.ingest.pipeline import land_batch
+from factorlab_lake.ingest.pipeline import merge_batch
 from factorlab_lake.providers.records import Shapes
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 from factorlab_lake.storage import files, snapshots
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.transaction import read_files, transaction
 
-__all__ = ["MigrationReport", "Progress", "Run", "migrate", "plan"]
+__all__ = ["MigrationProgress", "MigrationReport", "Run", "migrate", "plan"]
 
 _READ_AHEAD = 128
 
 
-class Progress(Protocol):
+class MigrationProgress(Protocol):
     """Called as a long run goes on."""
 
     def __call__(self, *, files_done: int, files_total: int, records: int) -> None:
@@ -74,7 +74,7 @@ class Run:
     seen: dict[str, str] = field(default_factory=dict)
     shapes: Shapes = field(default_factory=dict)
 
-    def answers(self) -> Iterator[Fetched]:
+    def answers(self) -> Iterator[FetchResult]:
         """Read the entries that have not landed, some files ahead of the one asked for."""
         entries = [f for f in self.cache if not f.skip]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -85,7 +85,7 @@ class Run:
                     ahead.append(pool.submit(read, entries[place + _READ_AHEAD], self.known, self.shapes))
                 yield from self._note(file, answer, len(entries))
 
-    def _note(self, file: CacheFile, answer: Fetched, total: int) -> Iterator[Fetched]:
+    def _note(self, file: CacheFile, answer: FetchResult, total: int) -> Iterator[FetchResult]:
         self.seen[answer.fetch_id] = file.path
         self.done += 1
         if answer.fetch_id not in self.known:
@@ -117,7 +117,7 @@ def migrate(
     program_version: str,
     symbols: list[str] | None = None,
     by_symbol: bool = False,
-    progress: Progress | None = None,
+    progress: MigrationProgress | None = None,
 ) -> MigrationReport:
     """Land every readable record of the cache; what has landed before is not read again.
 
@@ -131,7 +131,7 @@ def migrate(
         with transaction(
             layout, reason=f"migrate {_where(batch)}", program_version=program_version, operation=operation
         ) as tx:
-            land_batch(tx, batch)
+            merge_batch(tx, batch)
     _count_files(run, report)
     after = files.row_counts(layout, snapshots.latest(layout))
     report.new = files.added_rows(before, after)
@@ -142,7 +142,10 @@ def migrate(
 
 
 def _start(
-    layout: Layout, cache_dir: str | os.PathLike[str], symbols: list[str] | None, progress: Progress | None
+    layout: Layout,
+    cache_dir: str | os.PathLike[str],
+    symbols: list[str] | None,
+    progress: MigrationProgress | None,
 ) -> tuple[Run, MigrationReport]:
     cache = scan(cache_dir, symbols)
     snapshot = snapshots.latest(layout)
@@ -155,7 +158,7 @@ def _start(
     return Run(layout, cache, set(log["fetch_id"]), progress), report
 
 
-def _where(batch: list[Fetched]) -> str:
+def _where(batch: list[FetchResult]) -> str:
     first, last = batch[0].symbol, batch[-1].symbol
     return first if first == last else f"{first} to {last}"
 

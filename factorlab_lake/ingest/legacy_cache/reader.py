@@ -19,10 +19,10 @@ from typing import Any
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput, NotFound, UnreadableFile
-from factorlab_lake.ingest.legacy_cache.frames import tabulate
+from factorlab_lake.ingest.legacy_cache.cached_frames import tabulate
 from factorlab_lake.ingest.legacy_cache.names import CacheName, parse_name
 from factorlab_lake.providers.records import Shapes, check_names, decode, enclosed, frame_of, plain_frame
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 
 __all__ = ["CacheFile", "identify", "read", "scan"]
 
@@ -60,7 +60,7 @@ def scan(root: str | os.PathLike[str], symbols: list[str] | None = None) -> list
     return sorted(found, key=lambda f: (f.name.symbol if f.name else "", f.path))
 
 
-def read(file: CacheFile, known: AbstractSet[str] = frozenset(), shapes: Shapes | None = None) -> Fetched:
+def read(file: CacheFile, known: AbstractSet[str] = frozenset(), shapes: Shapes | None = None) -> FetchResult:
     """Read one cache file. Faults do not raise: the answer then has an ``error`` and no records.
 
     A file whose id is in ``known`` is not opened further than to find that out.
@@ -68,7 +68,7 @@ def read(file: CacheFile, known: AbstractSet[str] = frozenset(), shapes: Shapes 
     started = time.perf_counter()
     body, lost = _bytes(file)
     digest = hashlib.sha256(body).hexdigest()
-    answer = Fetched(
+    answer = FetchResult(
         fetch_id=_fetch_id(file, digest),
         dataset=file.name.dataset if file.name else "price",
         symbol=file.name.symbol if file.name else "",
@@ -120,7 +120,7 @@ def _walk(base: Path) -> Iterator[CacheFile]:
         )
 
 
-def _open(body: bytes, name: CacheName | None, answer: Fetched, shapes: Shapes) -> None:
+def _open(body: bytes, name: CacheName | None, answer: FetchResult, shapes: Shapes) -> None:
     if name is None:
         raise UnreadableFile("name is not one of a cache entry")
     text = _decompress(body)
@@ -158,7 +158,7 @@ def _fast(text: bytes, dataset: str, shapes: Shapes) -> tuple[dict[str, Any], pl
     return None if found is None or records is None else (found[0], records)
 
 
-def _careful(text: bytes, answer: Fetched) -> tuple[dict[str, Any], pl.DataFrame]:
+def _careful(text: bytes, answer: FetchResult) -> tuple[dict[str, Any], pl.DataFrame]:
     """Read what the fast reader refuses: bare NaN, mixed records, cached frames; or say what is wrong."""
     with _unreadable():
         envelope = decode(text)

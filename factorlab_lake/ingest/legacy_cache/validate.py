@@ -13,24 +13,24 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from factorlab_lake.ingest.batches import BATCH_RECORDS, batches
-from factorlab_lake.ingest.legacy_cache.migrate import Progress, Run
+from factorlab_lake.ingest.legacy_cache.migrate import MigrationProgress, Run
 from factorlab_lake.ingest.legacy_cache.reader import scan
 from factorlab_lake.ingest.legacy_cache.record_diff import compare
 from factorlab_lake.ingest.record_frames import alike, raw_frame
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 from factorlab_lake.schema import DATASETS
 from factorlab_lake.storage.files import files_of
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
 from factorlab_lake.storage.transaction import read_files
 
-__all__ = ["Finding", "ValidationReport", "validate"]
+__all__ = ["RecordDifference", "ValidationReport", "validate"]
 
 _MOST_FINDINGS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RecordDifference:
     """One record that is not in the lake as the cache has it; ``what`` says how it differs."""
 
     file: str
@@ -51,7 +51,7 @@ class ValidationReport:
     equal: int = 0
     differs: int = 0
     missing: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[RecordDifference] = field(default_factory=list)
     faults: list[tuple[str, str]] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     seconds: float = 0.0
@@ -68,7 +68,7 @@ def validate(
     cache_dir: str | os.PathLike[str],
     *,
     symbols: list[str] | None = None,
-    progress: Progress | None = None,
+    progress: MigrationProgress | None = None,
 ) -> ValidationReport:
     """Compare every record of every readable file with the lake at a snapshot."""
     started = time.perf_counter()
@@ -89,7 +89,7 @@ def _compare(
     layout: Layout,
     snapshot: Snapshot,
     dataset: str,
-    answers: list[Fetched],
+    answers: list[FetchResult],
     report: ValidationReport,
     paths: dict[str, str],
 ) -> None:
@@ -102,14 +102,14 @@ def _compare(
     faulty = verdicts.filter(pl.col("kind") != "equal").sort("_fetch_id", "_position")
     room = _MOST_FINDINGS - len(report.findings)
     for fetch, position, kind, what in faulty.head(max(room, 0)).rows():
-        report.findings.append(Finding(paths[fetch], position, kind, what))
+        report.findings.append(RecordDifference(paths[fetch], position, kind, what))
 
 
-def _count_broken(answers: list[Fetched], report: ValidationReport, paths: dict[str, str]) -> None:
+def _count_broken(answers: list[FetchResult], report: ValidationReport, paths: dict[str, str]) -> None:
     for answer in answers:
         for position, reason, _ in answer.broken:
             report.records, report.missing = report.records + 1, report.missing + 1
-            report.findings.append(Finding(paths[answer.fetch_id], position, "missing", reason))
+            report.findings.append(RecordDifference(paths[answer.fetch_id], position, "missing", reason))
 
 
 def _held(layout: Layout, snapshot: Snapshot, dataset: str, raw: pl.DataFrame) -> pl.DataFrame:

@@ -16,10 +16,10 @@ from factorlab_lake.errors import InvalidInput, NotFound
 from factorlab_lake.ingest.legacy_cache.reader import scan
 from factorlab_lake.query.questions import Questions
 
-__all__ = ["OldCache"]
+__all__ = ["CacheLake"]
 
 
-class OldCache:
+class CacheLake:
     """Factor Lab's old cache, which is only read, behind the questions of a lake.
 
     ``folder``: the cache's. What has been asked for is kept in a temporary folder until :meth:`close`, so a

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self
 
 from factorlab_lake.errors import InvalidInput, LakeError, MissingExtra
-from factorlab_lake.legacy.arguments import LakeOrPlace, opened
 from factorlab_lake.legacy.parallel.answer_diff import differences
-from factorlab_lake.legacy.parallel.cache_lake import OldCache
+from factorlab_lake.legacy.parallel.cache_lake import CacheLake
 from factorlab_lake.legacy.parallel.counters import Alert, Counts, Tally
-from factorlab_lake.legacy.parallel.forms import FORMS, Form
+from factorlab_lake.legacy.parallel.forms import FORMS, QuestionForm
 from factorlab_lake.legacy.parallel.settings import ParallelSettings, parallel_settings
 from factorlab_lake.legacy.parallel.switch import Switch
+from factorlab_lake.legacy.provider_arguments import LakeOrPlace, opened
 from factorlab_lake.query.arguments import DateLike, Dates, to_symbols
 from factorlab_lake.query.questions import Questions
 from factorlab_lake.schema import STATEMENT_TYPES
@@ -70,7 +70,7 @@ class DataProvider:
         self.settings = settings or parallel_settings()
         self._place = self.settings.lake if lake is None else lake
         self._lake = self._place if isinstance(self._place, Questions) else None
-        self._cache = OldCache(self.settings.cache_dir, availability=getattr(lake, "availability", None))
+        self._cache = CacheLake(self.settings.cache_dir, availability=getattr(lake, "availability", None))
         self._alert, self._tally, self._one = alert, Tally(), threading.Lock()
         self._switch = Switch(self.settings)
 
@@ -281,7 +281,7 @@ class DataProvider:
             _LOG.warning("the alert hook raised %s", type(fault).__name__)
 
 
-def _lacking(lake: Questions, form: Form, symbols: list[str]) -> list[str]:
+def _lacking(lake: Questions, form: QuestionForm, symbols: list[str]) -> list[str]:
     """Return the symbols of which a lake lacks rows in a table that a question needs."""
     lacking: set[str] = set()
     for table in form.needs:

@@ -12,14 +12,14 @@ import polars as pl
 from factorlab_lake.legacy.pandas_frames import load_pandas
 from factorlab_lake.query.result_frames import in_order
 
-__all__ = ["FORMS", "Form"]
+__all__ = ["FORMS", "QuestionForm"]
 
 _STATEMENTS = ("financial_statements",)
 _BOTH = ("price_data", "financial_statements")
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class QuestionForm:
     """One question. ``provider`` loads the class that answers it.
 
     ``needs``: tables that must hold something of a symbol for an answer about it.
@@ -116,21 +116,21 @@ def _database_provider() -> type:
 
 
 _DATED = ("symbol", "date")
-FORMS: dict[str, Form] = {
-    "get_fundamental_factors": Form(_fmp_provider, _BOTH, _DATED, _named, _factor_rows),
-    "get_prices": Form(_fmp_provider, ("price_data",), _DATED, _beside, _price_rows),
-    "batch_fetch_statements": Form(
+FORMS: dict[str, QuestionForm] = {
+    "get_fundamental_factors": QuestionForm(_fmp_provider, _BOTH, _DATED, _named, _factor_rows),
+    "get_prices": QuestionForm(_fmp_provider, ("price_data",), _DATED, _beside, _price_rows),
+    "batch_fetch_statements": QuestionForm(
         _fmp_provider, _STATEMENTS, ("symbol", "statement_type", "date", "period"), _named, _record_rows
     ),
-    "get_financial_statements": Form(
+    "get_financial_statements": QuestionForm(
         _database_provider,
         _STATEMENTS,
         ("symbol", "statement_type", "fiscal_date", "fiscal_period"),
         _by_symbol,
         _statement_rows,
     ),
-    "get_financial_ratios": Form(
+    "get_financial_ratios": QuestionForm(
         _database_provider, _BOTH, ("symbol", "fiscal_date"), _by_symbol, _ratio_rows
     ),
-    "calculate_market_caps_batch": Form(_database_provider, _BOTH, _DATED, _as_asked, _cap_rows),
+    "calculate_market_caps_batch": QuestionForm(_database_provider, _BOTH, _DATED, _as_asked, _cap_rows),
 }

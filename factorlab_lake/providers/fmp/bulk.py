@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from factorlab_lake.errors import FetchFailed, LegacyEndpoint, NotInPlan, NotServed
 from factorlab_lake.providers.fmp.bulk_files import Rows, bulk_calls, bulk_questions, frame, read_bulk
-from factorlab_lake.providers.fmp.endpoints import Question
-from factorlab_lake.providers.fmp.result_builder import Desk, fail
-from factorlab_lake.providers.fmp.retry import Trail
-from factorlab_lake.providers.fmp.symbol_requests import Singles
+from factorlab_lake.providers.fmp.endpoints import EndpointRequest
+from factorlab_lake.providers.fmp.result_builder import ResultBuilder, fail
+from factorlab_lake.providers.fmp.retry import CallTrace
+from factorlab_lake.providers.fmp.symbol_requests import SymbolRequests
 from factorlab_lake.providers.protocol import Request
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 
 __all__ = ["Bulk", "kind"]
 
@@ -28,7 +28,7 @@ def kind(request: Request) -> tuple[object, ...]:
 class Bulk:
     """Answers requests of one kind by files that hold all companies, while the plan covers them."""
 
-    def __init__(self, desk: Desk, singles: Singles, saves: int) -> None:
+    def __init__(self, desk: ResultBuilder, singles: SymbolRequests, saves: int) -> None:
         self._desk = desk
         self._singles = singles
         self._saves = saves
@@ -44,13 +44,13 @@ class Bulk:
         files = bulk_calls(endpoint, _widest(requests), self._desk.today())
         return files if files * self._saves <= len(requests) else 0
 
-    def answers(self, requests: Sequence[Request]) -> list[Fetched]:
+    def answers(self, requests: Sequence[Request]) -> list[FetchResult]:
         """Return one answer for each request; who is in no file is asked for by name.
 
         The calls for the files are counted with the first answer.
         """
         opened = [self._desk.open(request) for request in requests]
-        trail = Trail(f"bulk files of {requests[0].dataset}")
+        trail = CallTrace(f"bulk files of {requests[0].dataset}")
         try:
             rows, question = self._read(requests, trail)
         except FetchFailed as fault:
@@ -68,7 +68,7 @@ class Bulk:
         ]
         return _counted(answers, trail)
 
-    def _read(self, requests: Sequence[Request], trail: Trail) -> tuple[Rows, Question]:
+    def _read(self, requests: Sequence[Request], trail: CallTrace) -> tuple[Rows, EndpointRequest]:
         endpoint = self._desk.endpoint(requests[0])
         wanted = frozenset(request.symbol for request in requests)
         found: Rows = {}
@@ -80,15 +80,19 @@ class Bulk:
                 break
             for symbol, records in rows.items():
                 found.setdefault(symbol, []).extend(records)
-        return found, Question(endpoint.bulk_path, _merged(asked))
+        return found, EndpointRequest(endpoint.bulk_path, _merged(asked))
 
     def _filled(
-        self, answer: Fetched, rows: list[dict[str, str | None]], question: Question | None, trail: Trail
-    ) -> Fetched:
+        self,
+        answer: FetchResult,
+        rows: list[dict[str, str | None]],
+        question: EndpointRequest | None,
+        trail: CallTrace,
+    ) -> FetchResult:
         answer.records = frame(rows, answer.dataset)
         return self._desk.close(answer, question, replace(trail, calls=0))
 
-    def _failed(self, answer: Fetched, fault: FetchFailed, trail: Trail) -> Fetched:
+    def _failed(self, answer: FetchResult, fault: FetchFailed, trail: CallTrace) -> FetchResult:
         fail(answer, fault)
         return self._desk.close(answer, None, replace(trail, calls=0))
 
@@ -104,7 +108,7 @@ def _merged(asked: list[dict[str, str]]) -> dict[str, str]:
     return {name: ",".join(dict.fromkeys(a[name] for a in asked)) for name in asked[0]}
 
 
-def _counted(answers: list[Fetched], trail: Trail) -> list[Fetched]:
+def _counted(answers: list[FetchResult], trail: CallTrace) -> list[FetchResult]:
     answers[0].api_calls += trail.calls
     for answer in answers[1:]:
         if not answer.api_calls:

@@ -15,7 +15,7 @@ from datetime import date
 import polars as pl
 
 from factorlab_lake.errors import BadAnswer
-from factorlab_lake.providers.fmp.endpoints import Endpoint, Question
+from factorlab_lake.providers.fmp.endpoints import Endpoint, EndpointRequest
 from factorlab_lake.providers.protocol import Request
 
 __all__ = ["PARTS", "Rows", "bulk_calls", "bulk_questions", "frame", "read_bulk"]
@@ -47,7 +47,7 @@ def bulk_calls(endpoint: Endpoint, request: Request, today: date) -> int:
     return PARTS if endpoint.bulk_by == "part" else len(list(bulk_questions(endpoint, request, today)))
 
 
-def bulk_questions(endpoint: Endpoint, request: Request, today: date) -> Iterator[Question]:
+def bulk_questions(endpoint: Endpoint, request: Request, today: date) -> Iterator[EndpointRequest]:
     """Give the questions for all files that can hold what a request asks for.
 
     A fiscal year's label may be the calendar year before or after the one its periods end in. Parts are
@@ -55,12 +55,12 @@ def bulk_questions(endpoint: Endpoint, request: Request, today: date) -> Iterato
     """
     if endpoint.bulk_by == "part":
         for part in range(_MOST_PARTS):
-            yield Question(endpoint.bulk_path, {"part": str(part)})
+            yield EndpointRequest(endpoint.bulk_path, {"part": str(part)})
         return
     start = request.start or today
     for year in range(start.year - 1, today.year + 2):
         for period in ("FY",) if request.period == "annual" else _QUARTERS:
-            yield Question(endpoint.bulk_path, {"year": str(year), "period": period})
+            yield EndpointRequest(endpoint.bulk_path, {"year": str(year), "period": period})
 
 
 def read_bulk(body: bytes, wanted: AbstractSet[str], asked: str) -> tuple[Rows, int]:

@@ -12,17 +12,17 @@ import httpx
 from pydantic import SecretStr
 
 from factorlab_lake.errors import FetchFailed, InvalidInput, Unavailable
-from factorlab_lake.providers.fmp.endpoints import Question
+from factorlab_lake.providers.fmp.endpoints import EndpointRequest
 from factorlab_lake.providers.fmp.settings import FmpSettings
 
-__all__ = ["Client", "Reply"]
+__all__ = ["Client", "HttpReply"]
 
 _CONNECT_S = 10.0
 _CONNECTIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class HttpReply:
     """What came back over the wire."""
 
     status: int
@@ -52,7 +52,7 @@ class Client:
         """Whether there is a key to send."""
         return bool(self._key.get_secret_value())
 
-    def get(self, question: Question, asked: str) -> Reply:
+    def get(self, question: EndpointRequest, asked: str) -> HttpReply:
         """Ask once. Raises :class:`Unavailable` when no whole answer came."""
         try:
             response = self._http.get(question.path, params=question.parameters)
@@ -63,7 +63,7 @@ class Client:
                 raise
             fault = Unavailable(f"{asked}: the provider was closed. Open a new one.", retryable=False)
         else:
-            return Reply(response.status_code, response.content, response.headers.get("Retry-After"))
+            return HttpReply(response.status_code, response.content, response.headers.get("Retry-After"))
         # Raised here, so that the error of httpx, whose traceback holds the request, is not its context.
         raise fault
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from factorlab_lake.providers.protocol import Offer, Request
 
-__all__ = ["EARLIEST", "Endpoint", "Question", "endpoints"]
+__all__ = ["EARLIEST", "Endpoint", "EndpointRequest", "endpoints"]
 
 # Without `from`, FMP gives the last five years only; so the whole history is asked for by name.
 EARLIEST = date(1900, 1, 1)
@@ -23,7 +23,7 @@ _MARGIN = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class EndpointRequest:
     """One GET: a path below the base URL, and its parameters without the key."""
 
     path: str
@@ -60,7 +60,7 @@ class Endpoint:
         """What the endpoint offers, in the words of the provider protocol."""
         return Offer(periods=("quarterly", "annual") if self.periods else (), ranged=self.ranged)
 
-    def question(self, request: Request, today: date) -> Question:
+    def question(self, request: Request, today: date) -> EndpointRequest:
         """Return the question for a request: from its start, or for all there is."""
         asked: dict[str, str] = {}
         path = self.path
@@ -75,7 +75,7 @@ class Endpoint:
         if self.ranged:
             asked["from"] = (request.start or EARLIEST).isoformat()
             asked["to"] = (request.end or today + timedelta(days=1)).isoformat()
-        return Question(path, asked)
+        return EndpointRequest(path, asked)
 
     def rows(self, request: Request, today: date) -> int:
         """Return how many rows to ask for, so that the newest ones reach back to the request's start."""

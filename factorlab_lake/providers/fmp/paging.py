@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from factorlab_lake.providers.fmp.endpoints import EARLIEST, Endpoint, Question
+from factorlab_lake.providers.fmp.endpoints import EARLIEST, Endpoint, EndpointRequest
 
 __all__ = ["FREE_ROWS", "Ask", "oldest_day", "page_back", "reaches", "short_rows"]
 
@@ -21,7 +21,7 @@ _PLAN_DAYS = 4
 FREE_ROWS = 5  # statements that the free plan gives, whatever is asked
 _PERIOD_DAYS = 400  # a fiscal year and some: the oldest statement may lie so long after the start
 
-Ask = Callable[[Question], pl.DataFrame]
+Ask = Callable[[EndpointRequest], pl.DataFrame]
 
 
 def oldest_day(records: pl.DataFrame) -> date | None:
@@ -46,7 +46,7 @@ def reaches(day: date | None, start: date) -> bool:
 
 
 def page_back(
-    first: pl.DataFrame, question: Question, endpoint: Endpoint, ask: Ask
+    first: pl.DataFrame, question: EndpointRequest, endpoint: Endpoint, ask: Ask
 ) -> tuple[pl.DataFrame, str | None]:
     """Ask for what lies before a capped answer, until the start is reached or there is no more.
 

@@ -9,14 +9,14 @@ import polars as pl
 from factorlab_lake.errors import BadAnswer
 from factorlab_lake.providers.fmp.endpoints import Endpoint
 from factorlab_lake.providers.records import Shapes, check_names, decode, enclosed, frame_of, plain_frame
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 
 __all__ = ["read_records"]
 
 _SEVERAL = "historicalStockList"
 
 
-def read_records(body: bytes, endpoint: Endpoint, answer: Fetched, shapes: Shapes) -> pl.DataFrame:
+def read_records(body: bytes, endpoint: Endpoint, answer: FetchResult, shapes: Shapes) -> pl.DataFrame:
     """Return the records of an answer, in their order; what is no object is noted in ``answer.broken``.
 
     Raises :class:`BadAnswer` for anything else than JSON of the endpoint's form.
@@ -37,7 +37,7 @@ def read_records(body: bytes, endpoint: Endpoint, answer: Fetched, shapes: Shape
     raise fault
 
 
-def _plain(body: bytes, endpoint: Endpoint, answer: Fetched, shapes: Shapes) -> pl.DataFrame | None:
+def _plain(body: bytes, endpoint: Endpoint, answer: FetchResult, shapes: Shapes) -> pl.DataFrame | None:
     """Read what is well formed the fast way; None for the rest."""
     array: bytes | None = body.strip()
     if endpoint.member:
@@ -50,7 +50,7 @@ def _plain(body: bytes, endpoint: Endpoint, answer: Fetched, shapes: Shapes) -> 
     return plain_frame(array, answer.dataset, shapes)
 
 
-def _records(data: Any, endpoint: Endpoint, answer: Fetched) -> list[Any]:
+def _records(data: Any, endpoint: Endpoint, answer: FetchResult) -> list[Any]:
     """Find the list of records in decoded JSON, or say with ``ValueError`` what is there instead."""
     if endpoint.member and isinstance(data, dict):
         data = _member(data, endpoint.member, answer.symbol)

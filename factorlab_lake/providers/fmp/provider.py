@@ -14,13 +14,13 @@ from factorlab_lake.errors import Unavailable
 from factorlab_lake.providers.fmp.bulk import Bulk, kind
 from factorlab_lake.providers.fmp.client import Client
 from factorlab_lake.providers.fmp.endpoints import endpoints
-from factorlab_lake.providers.fmp.rate_limit import CallLimit
-from factorlab_lake.providers.fmp.result_builder import Desk
-from factorlab_lake.providers.fmp.retry import Caller
+from factorlab_lake.providers.fmp.rate_limit import RateLimiter
+from factorlab_lake.providers.fmp.result_builder import ResultBuilder
+from factorlab_lake.providers.fmp.retry import RetryingClient
 from factorlab_lake.providers.fmp.settings import FmpSettings, fmp_settings
-from factorlab_lake.providers.fmp.symbol_requests import Singles
+from factorlab_lake.providers.fmp.symbol_requests import SymbolRequests
 from factorlab_lake.providers.protocol import Call, Offer, Request
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 
 __all__ = ["FmpProvider"]
 
@@ -58,10 +58,10 @@ class FmpProvider:
         self._endpoints = endpoints(settings.api_generation)
         self._client = Client(settings, transport)
         wait = self._closable(sleep or self._closed.wait)
-        limit = CallLimit(settings.calls_per_minute, timer=timer, sleep=wait)
-        caller = Caller(self._client, limit, settings, clock=clock, sleep=wait)
-        desk = Desk(self._endpoints, caller, clock=clock, timer=timer)
-        self._singles = Singles(desk)
+        limit = RateLimiter(settings.calls_per_minute, timer=timer, sleep=wait)
+        caller = RetryingClient(self._client, limit, settings, clock=clock, sleep=wait)
+        desk = ResultBuilder(self._endpoints, caller, clock=clock, timer=timer)
+        self._singles = SymbolRequests(desk)
         self._bulk = Bulk(desk, self._singles, settings.bulk_saves)
 
     def __repr__(self) -> str:
@@ -103,7 +103,7 @@ class FmpProvider:
         together = [Call(tuple(alike[k]), n) for k, n in files.items()]
         return together + [Call((request,)) for request in requests if kind(request) not in files]
 
-    def answer(self, call: Call) -> list[Fetched]:
+    def answer(self, call: Call) -> list[FetchResult]:
         """Make a call and return one answer for each of its requests; what fails has its ``fault``."""
         if len({kind(request) for request in call.requests}) == 1 and self._bulk.files(call.requests):
             return self._bulk.answers(call.requests)

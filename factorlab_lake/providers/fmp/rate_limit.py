@@ -7,12 +7,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["CallLimit"]
+__all__ = ["RateLimiter"]
 
 _SHORTEST_WAIT_S = 0.001  # a wait below the clock's resolution would turn in a circle
 
 
-class CallLimit:
+class RateLimiter:
     """At most ``calls`` calls within any ``window_s`` seconds, and none during a pause.
 
     The server counts a call somewhere between its start and its end. A place is therefore taken from the

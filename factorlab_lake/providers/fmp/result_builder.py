@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from factorlab_lake.errors import FetchFailed, NotServed, nearest
-from factorlab_lake.providers.fmp.endpoints import Endpoint, Question
-from factorlab_lake.providers.fmp.retry import Caller, Trail
+from factorlab_lake.providers.fmp.endpoints import Endpoint, EndpointRequest
+from factorlab_lake.providers.fmp.retry import CallTrace, RetryingClient
 from factorlab_lake.providers.protocol import Request
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 
-__all__ = ["Desk", "fail"]
+__all__ = ["ResultBuilder", "fail"]
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class ResultBuilder:
     """The endpoints, the caller and the clocks that the ways to an answer share."""
 
     endpoints: Mapping[str, Endpoint]
-    caller: Caller
+    caller: RetryingClient
     clock: Callable[[], datetime]
     timer: Callable[[], float]
 
@@ -44,9 +44,9 @@ class Desk:
             raise NotServed(f"{_asked(request)}: the period is missing; ask for quarterly or annual.")
         return endpoint
 
-    def open(self, request: Request) -> tuple[Fetched, Trail]:
+    def open(self, request: Request) -> tuple[FetchResult, CallTrace]:
         """Return an answer that is still to be filled, and the trail of the calls for it."""
-        answer = Fetched(
+        answer = FetchResult(
             fetch_id="",
             dataset=request.dataset,
             symbol=request.symbol,
@@ -58,9 +58,9 @@ class Desk:
             period=request.period,
             duration_ms=self.timer(),
         )
-        return answer, Trail(_asked(request))
+        return answer, CallTrace(_asked(request))
 
-    def close(self, answer: Fetched, question: Question | None, trail: Trail) -> Fetched:
+    def close(self, answer: FetchResult, question: EndpointRequest | None, trail: CallTrace) -> FetchResult:
         """Complete an answer with what the calls for it left behind."""
         if question:
             answer.endpoint, answer.parameters = f"/{question.path}", question.text()
@@ -73,7 +73,7 @@ class Desk:
         return answer
 
 
-def fail(answer: Fetched, fault: FetchFailed) -> None:
+def fail(answer: FetchResult, fault: FetchFailed) -> None:
     """Note a fault as an answer's outcome, without the frames it came through: they hold requests."""
     fault.__context__ = fault.__cause__ = None
     answer.fault, answer.error, answer.records = fault.with_traceback(None), str(fault), None
@@ -84,7 +84,7 @@ def _asked(request: Request) -> str:
     return f"{' '.join(filter(None, (request.period, request.dataset)))} of {request.symbol!r}"
 
 
-def _fetch_id(answer: Fetched) -> str:
+def _fetch_id(answer: FetchResult) -> str:
     """Return the digest of what was asked, when, and what came: one fetch is one row of the log."""
     facts = (
         answer.provider,

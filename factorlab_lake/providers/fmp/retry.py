@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from factorlab_lake.errors import FetchFailed, KeyRefused, LimitReached
-from factorlab_lake.providers.fmp.client import Client, Reply
-from factorlab_lake.providers.fmp.endpoints import Question
-from factorlab_lake.providers.fmp.rate_limit import CallLimit
+from factorlab_lake.providers.fmp.client import Client, HttpReply
+from factorlab_lake.providers.fmp.endpoints import EndpointRequest
+from factorlab_lake.providers.fmp.rate_limit import RateLimiter
 from factorlab_lake.providers.fmp.response_errors import fault_of, retry_after_s
 from factorlab_lake.providers.fmp.settings import FmpSettings
 
-__all__ = ["Caller", "Trail"]
+__all__ = ["CallTrace", "RetryingClient"]
 
 _T = TypeVar("_T")
 _LONGEST_BACKOFF_S = 30.0
@@ -30,7 +30,7 @@ _ERROR_WITHIN = 100
 
 
 @dataclass(slots=True)
-class Trail:
+class CallTrace:
     """What answering one request took: its calls, the last status, the digest of all bytes that were read."""
 
     asked: str
@@ -45,13 +45,13 @@ class Trail:
         return None if self.first_at is None else self.digest.hexdigest()
 
 
-class Caller:
+class RetryingClient:
     """Puts questions to the server; used by several threads at once, which share the limit and its pauses."""
 
     def __init__(
         self,
         client: Client,
-        limit: CallLimit,
+        limit: RateLimiter,
         settings: FmpSettings,
         *,
         clock: Callable[[], datetime],
@@ -68,7 +68,7 @@ class Caller:
         self._served = 0
         self._count = threading.Lock()
 
-    def ask(self, question: Question, read: Callable[[bytes], _T], trail: Trail) -> _T:
+    def ask(self, question: EndpointRequest, read: Callable[[bytes], _T], trail: CallTrace) -> _T:
         """Return what ``read`` makes of the answer; a body it cannot read is asked for again.
 
         Raises :class:`FetchFailed`: at once what will not pass, else after the last try.
@@ -95,7 +95,7 @@ class Caller:
             raise
         return value
 
-    def _attempt(self, question: Question, read: Callable[[bytes], _T], trail: Trail) -> _T:
+    def _attempt(self, question: EndpointRequest, read: Callable[[bytes], _T], trail: CallTrace) -> _T:
         with self._limit.place():
             trail.calls += 1
             reply = self._client.get(question, trail.asked)
@@ -110,7 +110,7 @@ class Caller:
             self._served += 1
         return value
 
-    def _fault(self, reply: Reply, trail: Trail) -> FetchFailed | None:
+    def _fault(self, reply: HttpReply, trail: CallTrace) -> FetchFailed | None:
         # An error may also come under 200; whole payloads are not searched for one.
         told = reply.status != HTTPStatus.OK or b'"Error Message"' in reply.body[:_ERROR_WITHIN]
         said = reply.body[:_SAID_CHARS].decode(errors="replace") if told else ""

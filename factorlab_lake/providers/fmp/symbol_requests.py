@@ -7,27 +7,27 @@ from dataclasses import replace
 import polars as pl
 
 from factorlab_lake.errors import EmptyAnswer, FetchFailed, NotInPlan
-from factorlab_lake.providers.fmp.endpoints import Endpoint, Question
+from factorlab_lake.providers.fmp.endpoints import Endpoint, EndpointRequest
 from factorlab_lake.providers.fmp.paging import FREE_ROWS, Ask, page_back, short_rows
 from factorlab_lake.providers.fmp.parse import read_records
-from factorlab_lake.providers.fmp.result_builder import Desk, fail
-from factorlab_lake.providers.fmp.retry import Trail
+from factorlab_lake.providers.fmp.result_builder import ResultBuilder, fail
+from factorlab_lake.providers.fmp.retry import CallTrace
 from factorlab_lake.providers.protocol import Request
 from factorlab_lake.providers.records import Shapes
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 
-__all__ = ["Singles"]
+__all__ = ["SymbolRequests"]
 
 
-class Singles:
+class SymbolRequests:
     """Answers requests one at a time; used by several threads at once."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ResultBuilder) -> None:
         self._desk = desk
         self._shapes: Shapes = {}
         self._few = False  # the plan refused to give more than a few rows
 
-    def answer(self, request: Request) -> Fetched:
+    def answer(self, request: Request) -> FetchResult:
         """Return the answer to a request, with its ``fault`` when there is none."""
         answer, trail = self._desk.open(request)
         question = None
@@ -39,10 +39,12 @@ class Singles:
             fail(answer, fault)
         return self._desk.close(answer, question, trail)
 
-    def _fill(self, answer: Fetched, request: Request, question: Question, trail: Trail) -> None:
+    def _fill(
+        self, answer: FetchResult, request: Request, question: EndpointRequest, trail: CallTrace
+    ) -> None:
         endpoint = self._desk.endpoint(request)
 
-        def ask(asked: Question) -> pl.DataFrame:
+        def ask(asked: EndpointRequest) -> pl.DataFrame:
             return self._ask(asked, endpoint, answer, trail)
 
         if endpoint.ranged:
@@ -59,7 +61,7 @@ class Singles:
         answer.records = records
 
     def _newest(
-        self, question: Question, endpoint: Endpoint, request: Request, ask: Ask
+        self, question: EndpointRequest, endpoint: Endpoint, request: Request, ask: Ask
     ) -> tuple[pl.DataFrame, str | None]:
         """Ask for the newest rows; for all of them when fewer did not reach the start after all."""
         wanted = int(question.parameters["limit"])
@@ -73,7 +75,7 @@ class Singles:
             records = ask(_limited(question, wanted))
         return records, short_rows(records, wanted, request.start)
 
-    def _within_plan(self, question: Question, ask: Ask) -> pl.DataFrame:
+    def _within_plan(self, question: EndpointRequest, ask: Ask) -> pl.DataFrame:
         """Ask for as many rows as the plan gives, where it refuses to be asked for more."""
         if not self._few:
             try:
@@ -84,7 +86,9 @@ class Singles:
             self._few = True
         return ask(_limited(question, min(FREE_ROWS, int(question.parameters["limit"]))))
 
-    def _ask(self, question: Question, endpoint: Endpoint, answer: Fetched, trail: Trail) -> pl.DataFrame:
+    def _ask(
+        self, question: EndpointRequest, endpoint: Endpoint, answer: FetchResult, trail: CallTrace
+    ) -> pl.DataFrame:
         before = answer.broken
 
         def read(body: bytes) -> pl.DataFrame:
@@ -96,11 +100,11 @@ class Singles:
         return records
 
 
-def _limited(question: Question, rows: int) -> Question:
+def _limited(question: EndpointRequest, rows: int) -> EndpointRequest:
     return replace(question, parameters=question.parameters | {"limit": str(rows)})
 
 
-def _check_empty(endpoint: Endpoint, request: Request, trail: Trail) -> None:
+def _check_empty(endpoint: Endpoint, request: Request, trail: CallTrace) -> None:
     """An answer without records is a fault where there must be some: FMP says so of unknown symbols."""
     fine = endpoint.may_be_empty == "always" or (endpoint.may_be_empty == "with_start" and request.start)
     if not fine:

@@ -16,7 +16,7 @@ from factorlab_lake.quality.findings import findings, rule_table, scores
 from factorlab_lake.quality.freshness import freshness
 from factorlab_lake.quality.queries import sql_text
 from factorlab_lake.quality.report import figures
-from factorlab_lake.query.query_hints import Session
+from factorlab_lake.query.query_hints import QuerySession
 from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.files import files_of, row_counts
@@ -33,7 +33,7 @@ _QUARTERS = 4
 
 
 def write(
-    layout: Layout, snapshot: Snapshot, session: Session, path: Path, *, now: datetime | None = None
+    layout: Layout, snapshot: Snapshot, session: QuerySession, path: Path, *, now: datetime | None = None
 ) -> Path:
     """Write the page, whole or not at all, and return its path."""
     moment = now or datetime.now(UTC)
@@ -145,7 +145,7 @@ def _freshness(fresh: pl.DataFrame) -> str:
     )
 
 
-def _revisions(session: Session) -> str:
+def _revisions(session: QuerySession) -> str:
     summary = session.frame(sql_text("revision_counts"))
     newest = session.frame(sql_text("newest_revisions"), {"most": _MOST_ROWS})
     return (

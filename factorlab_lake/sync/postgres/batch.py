@@ -14,8 +14,8 @@ from factorlab_lake.errors import LakeLocked
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.sync.postgres.keys import build_key
-from factorlab_lake.sync.postgres.quoting import identifier, identifiers
 from factorlab_lake.sync.postgres.rows import fetched, scalar, where
+from factorlab_lake.sync.postgres.sql_quoting import identifier, identifiers
 from factorlab_lake.sync.postgres.stream import send
 from factorlab_lake.sync.protocol import ROW_HASH, Batch, Digest, Recorded
 from factorlab_lake.sync.row_hash import hashed

@@ -12,9 +12,9 @@ from typing import TypeAlias
 
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.schema import TABLES, TYPES, TableSpec
-from factorlab_lake.sync.postgres import schema, server_functions
+from factorlab_lake.sync.postgres import ddl, server_functions
 from factorlab_lake.sync.postgres.connection import Connection
-from factorlab_lake.sync.postgres.quoting import identifier, literal
+from factorlab_lake.sync.postgres.sql_quoting import identifier, literal
 from factorlab_lake.sync.protocol import ROW_HASH
 
 __all__ = ["STEPS", "prepare", "script"]
@@ -32,7 +32,7 @@ _SPELT_OUT = {"timestamptz": "timestamp with time zone"}
 
 def _first_version() -> list[str]:
     edited = [text for name in TABLES for text in _watched(name)]
-    return [*schema.tables(), _file("ledger"), *edited, _file("timescale")]
+    return [*ddl.tables(), _file("ledger"), *edited, _file("timescale")]
 
 
 # Step n brings version n-1 to n. A step is never changed once it was published; a new one is added.

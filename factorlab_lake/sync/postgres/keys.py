@@ -14,9 +14,9 @@ from adbc_driver_manager import Error as BulkError
 from factorlab_lake.errors import TargetFailed
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.sync.postgres.connection import Connection
-from factorlab_lake.sync.postgres.quoting import identifier
+from factorlab_lake.sync.postgres.ddl import key_columns
 from factorlab_lake.sync.postgres.rows import scalar
-from factorlab_lake.sync.postgres.schema import key_columns
+from factorlab_lake.sync.postgres.sql_quoting import identifier
 
 if TYPE_CHECKING:
     from adbc_driver_postgresql.dbapi import Cursor

@@ -8,9 +8,9 @@ from functools import cache
 from factorlab_lake.factors.formulas import FACTORS, factor_inputs
 from factorlab_lake.functions.fragments import fragments, statement_periods, ttm_columns
 from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES, TABLES, Column, TableSpec, table
-from factorlab_lake.sync.postgres.availability import available
-from factorlab_lake.sync.postgres.quoting import identifier, literal
-from factorlab_lake.sync.postgres.schema import statement_columns
+from factorlab_lake.sync.postgres.availability_sql import available
+from factorlab_lake.sync.postgres.ddl import statement_columns
+from factorlab_lake.sync.postgres.sql_quoting import identifier, literal
 
 __all__ = ["placeholders"]
 

@@ -10,7 +10,7 @@ from arro3.core import RecordBatchReader
 
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.storage.delta import polars_schema
-from factorlab_lake.sync.postgres.quoting import identifier
+from factorlab_lake.sync.postgres.sql_quoting import identifier
 from factorlab_lake.sync.protocol import EVERYTHING, NO_YEAR, ROW_HASH, Batch
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import psycopg
 from psycopg import errors
 
 from factorlab_lake.functions.fragments import filled
+from factorlab_lake.sync.postgres.ddl import views
 from factorlab_lake.sync.postgres.placeholders import placeholders
-from factorlab_lake.sync.postgres.quoting import identifier, literal
-from factorlab_lake.sync.postgres.schema import views
+from factorlab_lake.sync.postgres.sql_quoting import identifier, literal
 
 __all__ = ["FUNCTIONS", "digest", "install", "installed", "sql_text", "statements"]
 

@@ -15,8 +15,8 @@ from factorlab_lake.sync.postgres import install, keys
 from factorlab_lake.sync.postgres.address import Address
 from factorlab_lake.sync.postgres.batch import PostgresBatch, lock
 from factorlab_lake.sync.postgres.connection import Connection, connect, connect_bulk, explained
-from factorlab_lake.sync.postgres.quoting import identifier, literal
 from factorlab_lake.sync.postgres.rows import fetched
+from factorlab_lake.sync.postgres.sql_quoting import identifier, literal
 from factorlab_lake.sync.protocol import (
     EVERYTHING,
     NO_YEAR,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.providers.fmp.fake_server import FakeFmp, Faults, Rule, made_world
+from factorlab_lake.providers.fmp.fake_server import FakeFmp, FaultRule, Faults, synthetic_dataset
 from tests.unit.cli.running import run, start
 
 KEY = "k3y-that-nobody-may-see"
@@ -22,7 +22,7 @@ KEY = "k3y-that-nobody-may-see"
 def vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeFmp]:
     """A vendor of three companies, set up in the environment; the working directory is empty."""
     monkeypatch.chdir(tmp_path)
-    with FakeFmp(made_world(["AAA", "BBB", "CCC"], start=date(2021, 1, 1)), key=KEY) as server:
+    with FakeFmp(synthetic_dataset(["AAA", "BBB", "CCC"], start=date(2021, 1, 1)), key=KEY) as server:
         monkeypatch.setenv("FMP_BASE_URL", server.url)
         monkeypatch.setenv("FMP_API_KEY", KEY)
         monkeypatch.setenv("FMP_RETRY_WAIT_S", "0")
@@ -59,7 +59,7 @@ def test_a_dry_run_counts_calls_and_makes_none(vendor: FakeFmp) -> None:
 
 def test_a_failure_ends_in_exit_code_1_and_the_rest_lands(vendor: FakeFmp) -> None:
     """The failed request is named with its reason."""
-    vendor.faults = Faults([Rule("402", symbol="BBB")])
+    vendor.faults = Faults([FaultRule("402", symbol="BBB")])
     done = run("fetch", "AAA", "BBB", "--what", "prices", code=1)
     assert "failed    BBB price: " in done.out
     assert "plan" in done.out

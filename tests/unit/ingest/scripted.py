@@ -13,7 +13,7 @@ from typing import Any
 from factorlab_lake.errors import EmptyAnswer, FetchFailed
 from factorlab_lake.providers.protocol import Call, Offer, Request
 from factorlab_lake.providers.records import frame_of
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 
 OFFERS = {
     **dict.fromkeys(("income", "balance_sheet", "cash_flow", "ratios"), Offer(("quarterly", "annual"))),
@@ -42,7 +42,7 @@ class Scripted:
         """One call for each request."""
         return [Call((r,)) for r in requests]
 
-    def answer(self, call: Call) -> list[Fetched]:
+    def answer(self, call: Call) -> list[FetchResult]:
         """Answer from the dictionary; what is not in it is empty."""
         return [self._answer(r) for r in call.requests]
 
@@ -50,7 +50,7 @@ class Scripted:
         """Note that it was closed."""
         self.closed = True
 
-    def _answer(self, request: Request) -> Fetched:
+    def _answer(self, request: Request) -> FetchResult:
         with self._lock:
             self.asked.append(request)
             serial = len(self.asked)
@@ -60,7 +60,7 @@ class Scripted:
         if fault is None and not found and request.dataset not in ("split", "dividend"):
             fault = EmptyAnswer(f"nothing for {request.symbol}")
         body = json.dumps(found).encode()
-        answer = Fetched(
+        answer = FetchResult(
             fetch_id=hashlib.sha256(body + str((self.name, serial, request)).encode()).hexdigest()[:32],
             dataset=request.dataset,
             symbol=request.symbol,

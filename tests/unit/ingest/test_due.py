@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from factorlab_lake.ingest.fetch_state import Held, Past
+from factorlab_lake.ingest.fetch_state import DatasetState, FetchState
 from factorlab_lake.ingest.plan import due, newest_settled
 from factorlab_lake.ingest.policy import FetchPolicy
 from factorlab_lake.providers.protocol import Offer, Request
@@ -20,9 +20,9 @@ MONDAY_NOON = datetime(2021, 3, 29, 16, tzinfo=UTC)
 SATURDAY = datetime(2021, 3, 27, 12, tzinfo=UTC)
 
 
-def past(at: datetime, first: str | None, last: str | None, asked_from: date = date.min) -> Past:
+def past(at: datetime, first: str | None, last: str | None, asked_from: date = date.min) -> DatasetState:
     """Return what an earlier fetch brought."""
-    return Past(
+    return DatasetState(
         at,
         date.fromisoformat(first) if first else None,
         date.fromisoformat(last) if last else None,
@@ -32,7 +32,7 @@ def past(at: datetime, first: str | None, last: str | None, asked_from: date = d
 
 def asked(
     offers: dict[str, Offer],
-    before: Past | None,
+    before: DatasetState | None,
     now: datetime,
     since: date | None = None,
     policy: FetchPolicy | None = None,
@@ -41,7 +41,7 @@ def asked(
     """Return what is due of one symbol and dataset."""
     [(dataset, offer)] = offers.items()
     key = ("AAPL", dataset, offer.periods[0] if offer.periods else None)
-    held = Held(
+    held = FetchState(
         {} if before is None else {key: before},
         {} if spacing is None else {("AAPL", "quarterly"): spacing},
         frozenset(),

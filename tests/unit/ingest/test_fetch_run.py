@@ -12,7 +12,7 @@ import pytest
 import factorlab_lake as fl
 from factorlab_lake.errors import InvalidInput, KeyRefused, NotInPlan, Unavailable
 from factorlab_lake.ingest import run
-from factorlab_lake.ingest.pipeline import land_batch
+from factorlab_lake.ingest.pipeline import merge_batch
 from factorlab_lake.providers.protocol import Offer, Request
 from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage.transaction import transaction
@@ -304,6 +304,6 @@ def test_answers_that_have_landed_land_once(tmp_path: Path) -> None:
     layout = layouts.find(lake.path)
     for _ in range(2):
         with transaction(layout, reason="test", program_version="0") as tx:
-            landed = land_batch(tx, answers)
+            landed = merge_batch(tx, answers)
     assert landed.answers == 0
     assert lake.refresh().snapshot.id == 1

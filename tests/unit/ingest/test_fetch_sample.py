@@ -12,7 +12,7 @@ import factorlab_lake as fl
 from factorlab_lake.ingest.legacy_cache.reader import read, scan
 from factorlab_lake.providers.fields import fields
 from factorlab_lake.providers.fmp import FmpProvider
-from factorlab_lake.providers.fmp.fake_server import FakeFmp, World, cached_world
+from factorlab_lake.providers.fmp.fake_server import FakeDataset, FakeFmp, dataset_from_cache
 from factorlab_lake.providers.fmp.settings import fmp_settings
 from factorlab_lake.schema import DATASETS, table
 from tests.support import CACHE_2019, CACHE_2021, EARLIER, FETCHED, SPLITS
@@ -21,10 +21,10 @@ SYMBOLS = ["AAPL", "GOOGL", "GOOG"]
 WHAT = ["statements", "prices", "splits"]
 
 
-def world_of(cache: Path) -> World:
+def world_of(cache: Path) -> FakeDataset:
     """Return the world that an old cache shows."""
     splits = pl.read_csv(SPLITS).to_dicts()
-    return cached_world((read(f) for f in scan(cache) if not f.skip), splits)
+    return dataset_from_cache((read(f) for f in scan(cache) if not f.skip), splits)
 
 
 def fetch(lake: fl.Lake, cache: Path, generation: str) -> None:

@@ -18,7 +18,7 @@ import factorlab_lake as fl
 from factorlab_lake.errors import InvalidInput, LakeDamaged, NotFound
 from factorlab_lake.lake import Lake
 from factorlab_lake.legacy import DatabaseProvider, DataProvider, FMPProvider
-from factorlab_lake.legacy.parallel.cache_lake import OldCache
+from factorlab_lake.legacy.parallel.cache_lake import CacheLake
 from factorlab_lake.legacy.parallel.counters import Alert
 from factorlab_lake.legacy.parallel.settings import parallel_settings
 from factorlab_lake.legacy.parallel.switch import share_of
@@ -53,15 +53,15 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 
 @pytest.fixture(scope="module")
-def read_cache() -> Iterator[OldCache]:
+def read_cache() -> Iterator[CacheLake]:
     """The sample's cache, whose files are read once for all tests."""
-    cache = OldCache(CACHE_2021)
+    cache = CacheLake(CACHE_2021)
     yield cache
     cache.close()
 
 
 @pytest.fixture
-def make(read_cache: OldCache) -> Iterator[Make]:
+def make(read_cache: CacheLake) -> Iterator[Make]:
     """Make providers, and close those at the end that have a cache of their own."""
     made: list[DataProvider] = []
 

@@ -36,7 +36,7 @@ def half(lake: Lake, cache: Path) -> Path:
 
 
 def test_each_file_is_in_one_state(lake: Lake, half: Path) -> None:
-    """Landed, differing from what landed, missing or unreadable: the states add up to the files."""
+    """MergeCounts, differing from what landed, missing or unreadable: the states add up to the files."""
     assert _states(lake, half) == {"income": (1, 0, 0, 1, 0), "price": (3, 1, 1, 0, 1)}
 
 

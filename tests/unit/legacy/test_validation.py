@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from factorlab_lake.ingest.legacy_cache.validate import Finding
+from factorlab_lake.ingest.legacy_cache.validate import RecordDifference
 from factorlab_lake.lake import Lake
 from tests.support import CACHE_2019, CACHE_2021, Entry, bar, copy_of, income, writing
 
@@ -175,7 +175,7 @@ def test_a_cache_that_was_never_migrated_is_all_missing(lake: Lake) -> None:
     report = lake.validate(CACHE_2019)
     assert (report.equal, report.differs, report.missing) == (0, 0, 2682)
     assert 0 < len(report.findings) <= 1000
-    assert isinstance(report.findings[0], Finding)
+    assert isinstance(report.findings[0], RecordDifference)
 
 
 def test_a_record_that_is_no_object_is_missing(lake: Lake, cache: Path) -> None:

@@ -15,7 +15,7 @@ import httpx
 from factorlab_lake.providers.fmp import FmpProvider
 from factorlab_lake.providers.fmp.settings import fmp_settings
 from factorlab_lake.providers.protocol import Call, Request
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 
 KEY = "k3yThatNobodyMaySee"
 NOW = datetime(2026, 11, 23, 22, tzinfo=UTC)
@@ -59,7 +59,7 @@ def provider(handler: Handler, time: Time | None = None, **settings: Any) -> Fmp
     )
 
 
-def ask(fmp: FmpProvider, *requests: Request) -> Fetched:
+def ask(fmp: FmpProvider, *requests: Request) -> FetchResult:
     """Return the one answer to a call."""
     (answer,) = fmp.answer(Call(requests))
     return answer

@@ -8,7 +8,7 @@ import pytest
 
 from factorlab_lake.ingest.legacy_cache.reader import read, scan
 from factorlab_lake.providers.fields import fields
-from factorlab_lake.providers.fmp.fake_server import cached_world
+from factorlab_lake.providers.fmp.fake_server import dataset_from_cache
 from tests.support import CACHE_2021, ROOT, entries_of
 from tests.unit.providers.fake import STATEMENTS, SYMBOLS, csv_of, rows_of, sent_fields, serving
 
@@ -216,7 +216,7 @@ def test_the_key_is_taken_both_ways_and_never_noted(way: str) -> None:
 
 def test_the_sample_is_served_as_it_lies_in_the_cache() -> None:
     """In v3 every record of the clean cache comes back as it is; in stable, under that generation's names."""
-    world = cached_world([read(file) for file in scan(CACHE_2021)])
+    world = dataset_from_cache([read(file) for file in scan(CACHE_2021)])
     found = {
         (dataset, symbol): records
         for path, envelope in entries_of(CACHE_2021)

@@ -15,11 +15,11 @@ from factorlab_lake.providers.fmp.fake_server import (
     KINDS,
     PASSING,
     FakeFmp,
+    FaultRule,
     Faults,
     Kind,
     Limit,
-    Rule,
-    made_world,
+    synthetic_dataset,
 )
 from tests.support import ROOT
 from tests.unit.providers.fake import rows_of, serving
@@ -53,7 +53,7 @@ BODIES = {
 
 def once(kind: Kind) -> Faults:
     """Return a plan by which the first question fails, and no other."""
-    return Faults(rules=[Rule(kind, times=1)])
+    return Faults(rules=[FaultRule(kind, times=1)])
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
@@ -116,7 +116,7 @@ def test_cut_json_is_whole_to_the_transport_and_no_json(path: str) -> None:
 
 def test_cut_csv_ends_inside_a_cell() -> None:
     """Of CSV a part that ended with a row could not be told from the whole."""
-    with serving(faults=Faults(rules=[Rule("cut_json")])) as (_, client):
+    with serving(faults=Faults(rules=[FaultRule("cut_json")])) as (_, client):
         for year, quarter, statement in product((2019, 2020), (1, 2, 3, 4), ("income", "cash-flow")):
             cut = client.get(f"/stable/{statement}-statement-bulk?year={year}&period=Q{quarter}").text
             assert cut.splitlines()[-1].count('"') % 2 == 1
@@ -166,10 +166,10 @@ def _day_before(found: list[dict[str, Any]]) -> str:
 def test_rules_are_for_a_symbol_and_a_path() -> None:
     """What the plan does not cover is refused each time; other symbols and other paths are served."""
     rules = [
-        Rule("402", symbol="M001"),
-        Rule("403_exclusive", path="non-split-adjusted"),
-        Rule("403_legacy", path="/api/v3/"),
-        Rule("row_cap", path="/income-statement", rows=2),
+        FaultRule("402", symbol="M001"),
+        FaultRule("403_exclusive", path="non-split-adjusted"),
+        FaultRule("403_legacy", path="/api/v3/"),
+        FaultRule("row_cap", path="/income-statement", rows=2),
     ]
     with serving(faults=Faults(rules=rules)) as (_, client):
         prices = "/stable/historical-price-eod"
@@ -186,7 +186,7 @@ def test_rules_are_for_a_symbol_and_a_path() -> None:
 
 def test_rules_may_skip_and_end() -> None:
     """The second and third question fail, those before and after do not."""
-    with serving(faults=Faults(rules=[Rule("500", skip=1, times=2)])) as (_, client):
+    with serving(faults=Faults(rules=[FaultRule("500", skip=1, times=2)])) as (_, client):
         assert [client.get(PATH).status_code for _ in range(5)] == [200, 500, 500, 200, 200]
 
 
@@ -221,7 +221,7 @@ def test_no_question_fails_for_ever() -> None:
 def test_a_fault_that_does_not_exist_is_refused() -> None:
     """A misspelt kind would never happen, and the test that wants it would pass."""
     with pytest.raises(InvalidInput, match=f"'404'; there are {KINDS[0]}"):
-        Rule("404")  # type: ignore[arg-type]  # the mistake that is meant
+        FaultRule("404")  # type: ignore[arg-type]  # the mistake that is meant
     with pytest.raises(InvalidInput, match="'tea'"):
         Faults(kinds=("tea",))  # type: ignore[arg-type]  # the mistake that is meant
 
@@ -250,7 +250,7 @@ def test_sixteen_threads_are_answered_at_once_and_rightly() -> None:
 
     plan = Faults(rate=0.2, seed=5)
     with (
-        serving(made_world(symbols), faults=plan, sleep=wait_for_all) as (server, client),
+        serving(synthetic_dataset(symbols), faults=plan, sleep=wait_for_all) as (server, client),
         ThreadPoolExecutor(16) as pool,
     ):
         found = list(pool.map(lambda symbol: _until_good(client, symbol), symbols))

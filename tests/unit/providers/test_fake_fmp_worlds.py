@@ -10,7 +10,7 @@ import pytest
 
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.ingest.legacy_cache.reader import read, scan
-from factorlab_lake.providers.fmp.fake_server import World, cached_world, made_world
+from factorlab_lake.providers.fmp.fake_server import FakeDataset, dataset_from_cache, synthetic_dataset
 from factorlab_lake.schema.line_items import STATEMENT_TYPES, line_items
 from tests.support import CACHE_2019, CACHE_2021, answer, income
 from tests.unit.providers.fake import TODAY, bars, rows_of, serving
@@ -20,9 +20,9 @@ PRICES = "/api/v3/historical-price-full/AAPL"
 SPLITS = [{"symbol": "AAPL", "date": "2020-08-31", "numerator": "4", "denominator": "1"}]
 
 
-def sample(cache: Any) -> World:
+def sample(cache: Any) -> FakeDataset:
     """Return the world of a clean sample, with AAPL's split."""
-    return cached_world([read(file) for file in scan(cache, ["AAPL"])], SPLITS)
+    return dataset_from_cache([read(file) for file in scan(cache, ["AAPL"])], SPLITS)
 
 
 def test_the_newer_sample_seen_from_the_older_day_is_the_older_sample() -> None:
@@ -67,7 +67,7 @@ def test_a_split_rebases_all_that_was_served_before_it() -> None:
         ("dividend", "AAPL"): [{"date": "2020-08-07", "adjDividend": 0.82, "dividend": 0.82}],
         ("split", "AAPL"): [{"date": "2020-08-31", "numerator": 4, "denominator": 1}],
     }  # fmt: skip
-    world = World.of(made, date(2020, 8, 31), basis=date(2020, 8, 30))
+    world = FakeDataset.of(made, date(2020, 8, 31), basis=date(2020, 8, 30))
     with serving(world.at(date(2020, 8, 30))) as (server, client):
         assert [row["close"] for row in rows_of(client.get(PRICES))] == [500]
         assert rows_of(client.get("/stable/splits?symbol=AAPL")) == []
@@ -83,7 +83,7 @@ def test_a_split_rebases_all_that_was_served_before_it() -> None:
 
 def test_unadjusted_prices_do_not_depend_on_the_day_they_are_seen_from() -> None:
     """Before M003's splits and after them, the price and the volume of a day are those that were traded."""
-    late = made_world(["M003"])
+    late = synthetic_dataset(["M003"])
     then = {bar["date"]: bar for bar in late.at(date(2020, 3, 1)).records("price_unadjusted", "M003")}
     now = {bar["date"]: bar for bar in late.records("price_unadjusted", "M003")}
     assert len(then) > 300
@@ -95,7 +95,7 @@ def test_unadjusted_prices_do_not_depend_on_the_day_they_are_seen_from() -> None
 
 def test_adjusted_closes_know_no_dividend_to_come() -> None:
     """On every day the newest bar's adjusted close is its close; later dividends lower what came before."""
-    world = made_world(["M000"])
+    world = synthetic_dataset(["M000"])
     for today in (date(2019, 6, 28), date(2020, 2, 28), TODAY):
         newest = world.at(today).records("price", "M000")[0]
         assert newest["adjusted_close"] == newest["close_price"]
@@ -107,7 +107,7 @@ def test_of_a_period_the_version_accepted_last_is_served() -> None:
     """Before the restatement the first figures are served, after it the second, under the same period."""
     first = income(acceptedDate="2020-10-29 18:06:25", revenue=100)
     second = income(acceptedDate="2021-02-01 16:30:00", revenue=90)
-    world = World.of({("income", "AAPL"): [second, first]}, TODAY)
+    world = FakeDataset.of({("income", "AAPL"): [second, first]}, TODAY)
     with serving(world.at(date(2021, 1, 31))) as (server, client):
         assert [row["revenue"] for row in rows_of(client.get(INCOME))] == [100]
         server.world = world
@@ -116,7 +116,7 @@ def test_of_a_period_the_version_accepted_last_is_served() -> None:
 
 def test_records_may_be_put_into_a_world() -> None:
     """What is put replaces what was there for that dataset and symbol; the world it came from stays."""
-    world = made_world(["M000"])
+    world = synthetic_dataset(["M000"])
     changed = world.put("price", "M000", bars(("2021-03-31", 7.0))).put(
         "split", "NEW", [{"symbol": "NEW", "date": "2021-03-31", "numerator": 2, "denominator": 1}]
     )
@@ -128,7 +128,7 @@ def test_records_may_be_put_into_a_world() -> None:
 
 def test_fields_that_have_no_column_are_sent_in_their_generation_alone() -> None:
     """A field that the lake does not know comes through as it was; the other generation does not have it."""
-    world = World.of({("income", "AAPL"): [income(newItem=5)]}, TODAY)
+    world = FakeDataset.of({("income", "AAPL"): [income(newItem=5)]}, TODAY)
     with serving(world) as (_, client):
         assert rows_of(client.get(INCOME))[0]["newItem"] == 5
         assert "newItem" not in rows_of(client.get("/stable/income-statement?symbol=AAPL&period=quarter"))[0]
@@ -136,7 +136,7 @@ def test_fields_that_have_no_column_are_sent_in_their_generation_alone() -> None
 
 def test_a_world_may_be_of_the_newer_generation() -> None:
     """Records in the words of stable are served in those of v3 as well."""
-    world = World.of(
+    world = FakeDataset.of(
         {("income", "AAPL"): [{"date": "2020-09-26", "period": "FY", "epsDiluted": 3.28, "ebit": 1}]},
         TODAY,
         generation="stable",
@@ -149,7 +149,7 @@ def test_a_world_may_be_of_the_newer_generation() -> None:
 def test_of_overlapping_answers_the_one_fetched_last_counts() -> None:
     """A cache holds a quarter several times; the world has it once, as it was served last."""
     later = datetime(2021, 4, 30, 20, tzinfo=UTC)
-    world = cached_world([
+    world = dataset_from_cache([
         answer("income", [income(revenue=2)], at=later),
         answer("income", [income(revenue=1), income("2020-06-27", "Q3", acceptedDate="2020-07-30 16:30:00")]),
     ])  # fmt: skip
@@ -162,22 +162,22 @@ def test_of_overlapping_answers_the_one_fetched_last_counts() -> None:
 def test_a_cache_without_records_makes_no_world() -> None:
     """An empty world would answer everything with nothing, and look like a vendor that knows no symbol."""
     with pytest.raises(InvalidInput, match="No answer with records to serve"):
-        cached_world([])
+        dataset_from_cache([])
 
 
 def test_made_companies_depend_on_seed_and_name_alone() -> None:
     """The same company whichever others are made with it; another seed makes another."""
-    alone, among = made_world(["M007"]), made_world(20)
+    alone, among = synthetic_dataset(["M007"]), synthetic_dataset(20)
     for dataset in ("income", "price", "profile", "dividend"):
         assert alone.records(dataset, "M007") == among.records(dataset, "M007")
-    assert made_world(["M007"], seed=2).records("price", "M007") != alone.records("price", "M007")
+    assert synthetic_dataset(["M007"], seed=2).records("price", "M007") != alone.records("price", "M007")
 
 
 @pytest.mark.parametrize("statement", STATEMENT_TYPES)
 def test_years_of_made_companies_are_the_sums_of_their_quarters(statement: str) -> None:
     """Every flow of every year is the sum of the four quarters of that fiscal year, a quarter apart."""
     flows = [c.name for c in line_items(statement) if c.additive == "flow"]
-    for symbol in (world := made_world(6)).symbols:
+    for symbol in (world := synthetic_dataset(6)).symbols:
         records = world.records(statement, symbol)
         for year in [r for r in records if r["fiscal_period"] == "FY"]:
             quarters = [
@@ -194,7 +194,7 @@ def test_years_of_made_companies_are_the_sums_of_their_quarters(statement: str) 
 
 def test_the_statements_of_made_companies_agree() -> None:
     """Assets are debts and equity, net income is one figure, and cash ends where the next quarter begins."""
-    world = made_world(6)
+    world = synthetic_dataset(6)
     for symbol in world.symbols:
         sheets, flows, incomes = (
             [r for r in world.records(s, symbol) if r["fiscal_period"] != "FY"]
@@ -213,7 +213,7 @@ def test_the_statements_of_made_companies_agree() -> None:
 
 def test_no_made_filing_is_accepted_before_its_period_ends() -> None:
     """Every statement becomes public 30 to 60 days after its period, and none is served before that."""
-    world = made_world(10)
+    world = synthetic_dataset(10)
     for symbol in world.symbols:
         for record in world.records("income", symbol):
             waited = date.fromisoformat(record["filing_date"]) - date.fromisoformat(record["fiscal_date"])
@@ -223,7 +223,7 @@ def test_no_made_filing_is_accepted_before_its_period_ends() -> None:
 
 def test_market_caps_of_made_companies_are_prices_times_shares() -> None:
     """On every day, before and after splits, whatever the day they are seen from."""
-    for world in (made_world(["M003"]), made_world(["M003"]).at(date(2020, 3, 1))):
+    for world in (synthetic_dataset(["M003"]), synthetic_dataset(["M003"]).at(date(2020, 3, 1))):
         shares = world.records("income", "M003")[0]["weighted_average_shares_outstanding"]
         closes = {bar["date"]: bar["close_price"] for bar in world.records("price", "M003")}
         caps = world.records("market_cap", "M003")
@@ -241,7 +241,9 @@ def test_what_is_sent_is_strict_json() -> None:
 
 def test_numbers_are_sent_as_the_vendor_writes_them() -> None:
     """Floats that are whole lose their point, and what is no number is null: the old cache holds both."""
-    world = World.of({("income", "AAPL"): [income(revenue=5.0, eps=float("nan"), netIncome=2.5)]}, TODAY)
+    world = FakeDataset.of(
+        {("income", "AAPL"): [income(revenue=5.0, eps=float("nan"), netIncome=2.5)]}, TODAY
+    )
     with serving(world) as (_, client):
         text = client.get(INCOME).text
     assert '"revenue":5,' in text

@@ -11,14 +11,14 @@ from factorlab_lake.errors import KeyRefused, NotInPlan
 from factorlab_lake.ingest.normalize import normalize
 from factorlab_lake.ingest.record_frames import raw_frame
 from factorlab_lake.providers.fmp import FmpProvider
-from factorlab_lake.providers.fmp.fake_server import FakeFmp, Faults, Rule, made_world
+from factorlab_lake.providers.fmp.fake_server import FakeFmp, FaultRule, Faults, synthetic_dataset
 from factorlab_lake.providers.fmp.settings import fmp_settings
 from factorlab_lake.providers.protocol import Call, Request
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 from tests.unit.providers.asking import KEY, NOW, Script, found, provider
 
 _HEADER = '\ufeff"symbol", "date", "period", "revenue",\r\n'
-_WORLD = made_world(60)
+_WORLD = synthetic_dataset(60)
 _NAMES = _WORLD.symbols
 _START = date(2020, 1, 1)
 
@@ -28,7 +28,7 @@ def _over_http(server: FakeFmp, saves: int = 3) -> FmpProvider:
     return FmpProvider(given, clock=lambda: NOW.replace(year=2021, month=3, day=31))
 
 
-def _all(fmp: FmpProvider, requests: Sequence[Request]) -> list[Fetched]:
+def _all(fmp: FmpProvider, requests: Sequence[Request]) -> list[FetchResult]:
     return [answer for call in fmp.plan(requests) for answer in fmp.answer(call)]
 
 
@@ -36,7 +36,7 @@ def _statements(dataset: str = "income") -> list[Request]:
     return [Request(dataset, name, "annual", _START) for name in _NAMES]
 
 
-def _rows(answers: Sequence[Fetched], dataset: str, since: date) -> pl.DataFrame:
+def _rows(answers: Sequence[FetchResult], dataset: str, since: date) -> pl.DataFrame:
     """Return what would land, of the periods since a day: files hold more of them than was asked."""
     rows = normalize(raw_frame(answers), dataset).rows.drop("fetch_id", "fetched_at", strict=False)
     if "fiscal_date" in rows.columns:
@@ -83,7 +83,7 @@ def test_files_are_planned_only_where_they_save_calls() -> None:
 
 def test_a_plan_without_files_asks_one_by_one_and_remembers() -> None:
     """A 402 or 403 of a file costs one call; every request is answered, and no file is planned again."""
-    rules = [Rule("403_exclusive", path="-bulk")]
+    rules = [FaultRule("403_exclusive", path="-bulk")]
     with FakeFmp(_WORLD, key=KEY, faults=Faults(rules=rules)) as server, _over_http(server) as fmp:
         answers = _all(fmp, _statements())
         assert [a.fault for a in answers] == [None] * 60
@@ -118,7 +118,7 @@ def _file(*lines: str, header: str = _HEADER) -> httpx.Response:
     return httpx.Response(200, content=text.encode(), headers={"content-type": "text/csv"})
 
 
-def _from_file(reply: httpx.Response, *symbols: str) -> list[Fetched]:
+def _from_file(reply: httpx.Response, *symbols: str) -> list[FetchResult]:
     """Answer requests from a file of one year; the other years' are empty, and names are refused."""
 
     def vendor(request: httpx.Request) -> httpx.Response:

@@ -11,14 +11,14 @@ import pytest
 
 from factorlab_lake.errors import EmptyAnswer, FetchFailed, NotServed
 from factorlab_lake.providers.fmp import FmpProvider
-from factorlab_lake.providers.fmp.fake_server import FakeFmp, made_world
+from factorlab_lake.providers.fmp.fake_server import FakeFmp, synthetic_dataset
 from factorlab_lake.providers.fmp.settings import fmp_settings
 from factorlab_lake.providers.protocol import Call, Offer, Request
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 from tests.contracts.providers import ProviderContract, Subject
 from tests.unit.providers.asking import KEY
 
-_WORLD = made_world(["ACME", "BOLT"])
+_WORLD = synthetic_dataset(["ACME", "BOLT"])
 _DAYS = (date(2019, 1, 1), date(2021, 3, 31))
 
 
@@ -41,17 +41,17 @@ class Memory:
             alike.setdefault(request.symbol, []).append(request)
         return [Call(tuple(group)) for group in alike.values()]
 
-    def answer(self, call: Call) -> list[Fetched]:
+    def answer(self, call: Call) -> list[FetchResult]:
         """Answer from memory."""
         return [self._one(request) for request in call.requests]
 
     def close(self) -> None:
         """There is nothing to give back."""
 
-    def _one(self, request: Request) -> Fetched:
+    def _one(self, request: Request) -> FetchResult:
         now = datetime.now(UTC)
         self.asked += 1
-        answer = Fetched(
+        answer = FetchResult(
             fetch_id=f"{self.asked}",
             dataset=request.dataset,
             symbol=request.symbol,

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from factorlab_lake.errors import Unavailable
 from factorlab_lake.providers.fmp import FmpProvider
-from factorlab_lake.providers.fmp.fake_server import FakeFmp, Limit, made_world
-from factorlab_lake.providers.fmp.rate_limit import CallLimit
+from factorlab_lake.providers.fmp.fake_server import FakeFmp, Limit, synthetic_dataset
+from factorlab_lake.providers.fmp.rate_limit import RateLimiter
 from factorlab_lake.providers.fmp.settings import fmp_settings
 from factorlab_lake.providers.protocol import Call, Request
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 from tests.unit.providers.asking import KEY, Script, Time, ask, found, provider
 
 _BAR = found([{"symbol": "AAPL", "date": "2026-11-20", "close": 1.0}])
@@ -31,7 +31,7 @@ def test_no_window_holds_more_calls_than_allowed(
 ) -> None:
     """Whenever within a call the server counts it, no 60 seconds hold more than the limit."""
     time = Time()
-    limit = CallLimit(calls, timer=time.timer, sleep=time.sleep)
+    limit = RateLimiter(calls, timer=time.timer, sleep=time.sleep)
     spans = []
     for latency, gap in zip(latencies, before, strict=False):
         time.seconds += gap
@@ -46,7 +46,7 @@ def test_no_window_holds_more_calls_than_allowed(
 def test_a_full_window_is_used_at_once() -> None:
     """What the limit allows is not held back: the first wait comes with the call after it."""
     time = Time()
-    limit = CallLimit(5, timer=time.timer, sleep=time.sleep)
+    limit = RateLimiter(5, timer=time.timer, sleep=time.sleep)
     for _ in range(5):
         with limit.place():
             pass
@@ -59,7 +59,7 @@ def test_a_full_window_is_used_at_once() -> None:
 def test_calls_under_way_hold_their_places() -> None:
     """A call that has not ended counts, however long ago it began: another thread waits for its end."""
     time = Time()
-    limit = CallLimit(1, timer=time.timer, sleep=time.sleep)
+    limit = RateLimiter(1, timer=time.timer, sleep=time.sleep)
     order, entered = [], threading.Event()
 
     def second() -> None:
@@ -81,7 +81,7 @@ def test_calls_under_way_hold_their_places() -> None:
 def test_a_pause_holds_for_every_thread() -> None:
     """One 429 stops the calls of all threads until the wait is over."""
     time = Time()
-    limit = CallLimit(100, timer=time.timer, sleep=time.sleep)
+    limit = RateLimiter(100, timer=time.timer, sleep=time.sleep)
     limit.pause(30)
     limit.pause(10)
     began = []
@@ -110,7 +110,7 @@ def test_a_server_with_the_same_limit_never_refuses() -> None:
 
     The vendor's minute and the client's are shortened alike, a thousandfold.
     """
-    world = made_world(["ACME"])
+    world = synthetic_dataset(["ACME"])
     with FakeFmp(world, key=KEY, limit=Limit(20, window_s=0.06)) as server:
         given_ = fmp_settings(api_key=KEY, base_url=server.url, calls_per_minute=20)
         fmp = FmpProvider(given_, timer=_fast, sleep=lambda s: threading.Event().wait(s / 1000))
@@ -133,7 +133,7 @@ def test_closing_ends_what_waits() -> None:
         fmp_settings(api_key=KEY, calls_per_minute=1), transport=httpx.MockTransport(Script(_BAR))
     )
     assert ask(fmp, _PRICE).fault is None
-    answers: list[Fetched] = []
+    answers: list[FetchResult] = []
     waiting = threading.Thread(target=lambda: answers.append(ask(fmp, _PRICE)), daemon=True)
     waiting.start()
     fmp.close()

@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 
 from factorlab_lake.providers.fmp import FmpProvider
-from factorlab_lake.providers.fmp.fake_server import FakeFmp, Faults, Rule, made_world
+from factorlab_lake.providers.fmp.fake_server import FakeFmp, FaultRule, Faults, synthetic_dataset
 from factorlab_lake.providers.fmp.settings import fmp_settings
 from factorlab_lake.providers.protocol import Request
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 from tests.unit.providers.asking import KEY, NOW, Script, ask, found, provider
 
 _FIRST = date(2020, 1, 1)
@@ -44,7 +44,7 @@ class Vendor:
         return found([{"symbol": "AAPL", "date": str(d), "close": float(d.toordinal())} for d in newest])
 
 
-def _days(answer: Fetched) -> list[date]:
+def _days(answer: FetchResult) -> list[date]:
     assert answer.records is not None
     return [date.fromisoformat(d) for d in answer.records["date"]]
 
@@ -195,14 +195,14 @@ def test_statements_that_fill_the_limit_before_the_start_are_asked_for_again() -
 @pytest.mark.parametrize("generation", ["stable", "v3"])
 def test_row_caps_over_the_wire(generation: str) -> None:
     """The fake vendor with a cap gives the history that it gives without one."""
-    world = made_world(["ACME"])
+    world = synthetic_dataset(["ACME"])
     whole, capped = [_history(world, generation, cap) for cap in (None, 100)]
     assert whole.height == capped.height > 500
     assert whole.sort("date").equals(capped.sort("date").select(whole.columns))
 
 
 def _history(world: Any, generation: str, cap: int | None) -> pl.DataFrame:
-    rules = [] if cap is None else [Rule("row_cap", rows=cap)]
+    rules = [] if cap is None else [FaultRule("row_cap", rows=cap)]
     with FakeFmp(world, key=KEY, faults=Faults(rules=rules)) as server:
         given = fmp_settings(api_key=KEY, base_url=server.url, api_generation=generation)
         with FmpProvider(given) as fmp:

@@ -17,11 +17,11 @@ from rich.traceback import Traceback
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.providers.fmp import FmpProvider
 from factorlab_lake.providers.fmp.client import Client
-from factorlab_lake.providers.fmp.endpoints import Question
-from factorlab_lake.providers.fmp.fake_server import KINDS, FakeFmp, Faults, Rule, made_world
+from factorlab_lake.providers.fmp.endpoints import EndpointRequest
+from factorlab_lake.providers.fmp.fake_server import KINDS, FakeFmp, FaultRule, Faults, synthetic_dataset
 from factorlab_lake.providers.fmp.settings import FmpSettings, fmp_settings
 from factorlab_lake.providers.protocol import Request
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 from tests.unit.providers.asking import KEY, Script, ask, found, provider
 
 _GENERATIONS = ("stable", "v3")
@@ -57,9 +57,9 @@ def _everything(fault: BaseException | None) -> str:
 @pytest.mark.parametrize("kind", [None, *KINDS])
 def test_the_key_is_seen_nowhere(logged: io.StringIO, generation: str, kind: str | None) -> None:
     """Over a real connection, with every fault there is: no log line, answer or error has the key."""
-    rules = [] if kind is None else [Rule(kind)]  # type: ignore[arg-type]  # one of KINDS
+    rules = [] if kind is None else [FaultRule(kind)]  # type: ignore[arg-type]  # one of KINDS
     with FakeFmp(
-        made_world(["ACME"]), key=KEY, faults=Faults(rules=rules), retry_after_s=0, delay_s=0
+        synthetic_dataset(["ACME"]), key=KEY, faults=Faults(rules=rules), retry_after_s=0, delay_s=0
     ) as server:
         given = fmp_settings(
             api_key=KEY, base_url=server.url, api_generation=generation, tries=2, retry_wait_s=0
@@ -92,7 +92,7 @@ def test_an_error_below_shows_no_key_in_its_frames(generation: str) -> None:
     """The client's own error with all its frames and their variables, as some tracebacks show them."""
     client = Client(fmp_settings(api_key=KEY, base_url="http://127.0.0.1:9", api_generation=generation), None)
     with pytest.raises(Exception, match="cannot be reached") as caught:
-        client.get(Question("stable/profile", {"symbol": "ACME"}), "profile of ACME")
+        client.get(EndpointRequest("stable/profile", {"symbol": "ACME"}), "profile of ACME")
     assert KEY not in _everything(caught.value)
     client.close()
 
@@ -158,7 +158,7 @@ def test_answers_hold_no_payload() -> None:
     """Once read, the bytes of an answer are not kept: a run of many symbols would hold them all."""
     body = b'[{"date": "2020-09-26", "period": "FY", "note": "%s"}]' % (b"x" * 1_000_000)
     with provider(lambda _: httpx.Response(200, content=body)) as fmp:
-        answers: list[Fetched] = [ask(fmp, Request("income", "AAPL", "annual")) for _ in range(3)]
+        answers: list[FetchResult] = [ask(fmp, Request("income", "AAPL", "annual")) for _ in range(3)]
         del answers
         gc.collect()
         held = [o for o in gc.get_objects() if isinstance(o, httpx.Response | httpx.Request)]
@@ -167,7 +167,7 @@ def test_answers_hold_no_payload() -> None:
 
 def test_threads_share_one_connection_pool(logged: io.StringIO) -> None:
     """Connections are kept alive: eighty calls of eight threads open no more than eight."""
-    with FakeFmp(made_world(["ACME"]), key=KEY) as server:
+    with FakeFmp(synthetic_dataset(["ACME"]), key=KEY) as server:
         fmp = FmpProvider(fmp_settings(api_key=KEY, base_url=server.url))
         with fmp, ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda _: ask(fmp, Request("profile", "ACME")), range(80)))

@@ -15,7 +15,7 @@ from factorlab_lake.errors import BadAnswer
 from factorlab_lake.providers.fields import fields
 from factorlab_lake.providers.fmp import FmpProvider
 from factorlab_lake.providers.fmp.endpoints import endpoints
-from factorlab_lake.providers.fmp.fake_server import PASSING, FakeFmp, Faults, made_world
+from factorlab_lake.providers.fmp.fake_server import PASSING, FakeFmp, Faults, synthetic_dataset
 from factorlab_lake.providers.fmp.settings import fmp_settings
 from factorlab_lake.providers.protocol import Request
 from tests.unit.providers.asking import KEY, NOW, Script, ask, found, provider
@@ -63,7 +63,7 @@ def test_the_environments_proxy_is_used_and_can_be_left_out(monkeypatch: pytest.
     """A laptop in a company reaches the vendor; the loopback server of a test is not looked for there."""
     for name in ("HTTP_PROXY", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
-    with FakeFmp(made_world(["ACME"]), key=KEY) as server:
+    with FakeFmp(synthetic_dataset(["ACME"]), key=KEY) as server:
         monkeypatch.setenv("http_proxy", server.url)
         with FmpProvider(fmp_settings(api_key=KEY, base_url="http://fmp.invalid")) as fmp:
             assert ask(fmp, Request("profile", "ACME")).count == 1
@@ -138,7 +138,7 @@ def _everything(fmp: FmpProvider, names: Sequence[str]) -> list[pl.DataFrame]:
 @pytest.mark.parametrize("generation", ["stable", "v3"])
 def test_a_fifth_of_all_answers_being_faults_changes_nothing(generation: str) -> None:
     """Every dataset of twenty companies, sixteen threads, every fault that passes: the same records."""
-    world = made_world(20)
+    world = synthetic_dataset(20)
     found_: list[list[pl.DataFrame]] = []
     for rate in (0.0, 0.2):
         faults = Faults(rate=rate, seed=7)

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from factorlab_lake.ingest.fetch_state import held_of
+from factorlab_lake.ingest.fetch_state import fetch_state
 from factorlab_lake.ingest.plan import due
 from factorlab_lake.lake import Lake
 from factorlab_lake.providers.protocol import Offer
@@ -84,7 +84,7 @@ def test_what_is_overdue_is_what_a_fetch_would_ask_for(lake: Lake, tmp_path: Any
     for hours in (0, 30, 72):
         now = FETCHED + timedelta(hours=hours)
         asked = list(
-            due(["AAPL"], offers, held_of(layouts.find(lake.path), ["AAPL"], "fmp"), since=None, now=now)
+            due(["AAPL"], offers, fetch_state(layouts.find(lake.path), ["AAPL"], "fmp"), since=None, now=now)
         )
         assert _row(lake, now, dataset="price")["overdue"] == bool(asked)
 

@@ -15,8 +15,8 @@ from polars.testing import assert_frame_equal
 import factorlab_lake as fl
 from factorlab_lake.functions.duckdb_functions import names_in
 from factorlab_lake.lake import Lake
-from factorlab_lake.query.query_hints import Needs
-from factorlab_lake.query.row_cache import BY_SYMBOL, WHOLE, Kept
+from factorlab_lake.query.query_hints import QueryHints
+from factorlab_lake.query.row_cache import BY_SYMBOL, WHOLE, SessionCache
 
 YEAR = {"start": "2019-12-31", "end": "2020-12-31", "freq": "ME"}  # dates enough to keep companies
 SYMBOLS = ["AAPL", "GOOGL"]
@@ -78,7 +78,8 @@ def test_a_question_that_fails_leaves_the_session_as_it_was(lake: Lake) -> None:
     lake.factors("AAPL", **YEAR)
     with pytest.raises(fl.LakeError):
         lake.session.frame(
-            "SELECT nothing FROM factors(['AAPL'], [today()])", needs=Needs(symbols=["AAPL"], lasting=True)
+            "SELECT nothing FROM factors(['AAPL'], [today()])",
+            needs=QueryHints(symbols=["AAPL"], lasting=True),
         )
     assert lake.sql("SELECT current_setting('search_path') AS path")["path"].item() in ("main", "main,main")
     assert lake.factors("GOOGL", "2020-12-31")["roe"].item() is not None
@@ -99,19 +100,21 @@ def test_rows_are_kept_of_the_companies_asked_for_alone(lake: Lake) -> None:
     """A question about one company does not read those of all; one about very many does."""
     session = lake.session
     some = "SELECT DISTINCT symbol FROM standing_share_counts ORDER BY symbol"
-    given = Needs(symbols=["AAPL"])
+    given = QueryHints(symbols=["AAPL"])
     assert session.frame(some, needs=given)["symbol"].to_list() == ["AAPL"]
-    assert session.frame(some, needs=Needs(symbols=["GOOGL", "O'NEIL"]))["symbol"].to_list() == SYMBOLS
+    assert session.frame(some, needs=QueryHints(symbols=["GOOGL", "O'NEIL"]))["symbol"].to_list() == SYMBOLS
     many = [*SYMBOLS, *(f"NOBODY{n}" for n in range(1000))]
-    assert len(session.frame(some, needs=Needs(symbols=many))) > 2
+    assert len(session.frame(some, needs=QueryHints(symbols=many))) > 2
 
 
 def test_who_asks_about_one_company_after_the_other_gets_those_of_all(lake: Lake) -> None:
     """Reading each by itself is slow in the long run: after a hundred the rows of all are kept, each once."""
     some = "SELECT symbol, known_from FROM standing_share_counts WHERE of_vintage = 'known'"
     for n in range(0, 100, 50):
-        assert lake.session.frame(some, needs=Needs(symbols=[f"NOBODY{n + k}" for k in range(50)])).is_empty()
-    everything = lake.session.frame(some, needs=Needs(symbols=["AAPL"]))
+        assert lake.session.frame(
+            some, needs=QueryHints(symbols=[f"NOBODY{n + k}" for k in range(50)])
+        ).is_empty()
+    everything = lake.session.frame(some, needs=QueryHints(symbols=["AAPL"]))
     assert everything["symbol"].n_unique() > 2
     assert everything.is_unique().all()
 
@@ -155,7 +158,7 @@ class _Interrupted:
 def test_an_interrupted_question_can_be_asked_again(view: str, at: str) -> None:
     """Wherever the making of a table was cut off, the next question makes it."""
     with duckdb.connect() as con:
-        kept = Kept(cast("duckdb.DuckDBPyConnection", _Interrupted(con, at)))
+        kept = SessionCache(cast("duckdb.DuckDBPyConnection", _Interrupted(con, at)))
         for cut_off in (True, False):
             con.execute(f"CREATE OR REPLACE VIEW {view} AS SELECT 'A' AS symbol")
             with pytest.raises(RuntimeError) if cut_off else nullcontext():
@@ -171,7 +174,7 @@ def test_rows_of_an_interrupted_question_are_read_anew(at: str) -> None:
     with duckdb.connect() as con:
         con.execute("CREATE VIEW statement_periods AS SELECT unnest(['A', 'B', 'C']) AS symbol")
         one = _Interrupted(con, "")
-        kept = Kept(cast("duckdb.DuckDBPyConnection", one))
+        kept = SessionCache(cast("duckdb.DuckDBPyConnection", one))
         kept.turn("statement_periods")
         asked = [["A"], ["B"]] if at.endswith("INSERT") else [["A", "B"]]
         one.at = at
@@ -189,7 +192,7 @@ def test_companies_of_an_interrupted_question_are_computed_anew(at: str) -> None
     with duckdb.connect() as con:
         con.execute("CREATE MACRO company_years(symbols, dates) AS TABLE SELECT unnest(symbols) AS symbol")
         one = _Interrupted(con, at)
-        kept = Kept(cast("duckdb.DuckDBPyConnection", one))
+        kept = SessionCache(cast("duckdb.DuckDBPyConnection", one))
         asked = [["A"], ["B"]] if at.endswith("INSERT") else [["A", "B"]]
         for _ in range(2):
             for symbols in asked:

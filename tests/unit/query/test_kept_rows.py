@@ -16,8 +16,8 @@ from polars.testing import assert_frame_equal
 import factorlab_lake as fl
 from factorlab_lake.lake import Lake
 from factorlab_lake.query import session
-from factorlab_lake.query.row_cache_files import KeptRows, Source
-from factorlab_lake.storage.files import DataFile
+from factorlab_lake.query.row_cache_files import RowCache, Source
+from factorlab_lake.storage.data_file import DataFile
 
 SYMBOLS = st.lists(st.sampled_from(["AAPL", "GOOGL", "NOBODY"]), min_size=1, max_size=3, unique=True)
 YEARS = st.integers(2009, 2021)
@@ -106,7 +106,7 @@ def _file(path: str) -> tuple[str, DataFile]:
     return "bars", DataFile(path, 1, 1, None, (None, None), (None, None))
 
 
-def _ask(rows: KeptRows, symbols: Iterable[str], *files: str) -> None:
+def _ask(rows: RowCache, symbols: Iterable[str], *files: str) -> None:
     for unread, lacking in rows.missing(symbols, frozenset(map(_file, files))).items():
         rows.add(lacking, unread)
 
@@ -116,7 +116,7 @@ def test_an_interrupted_reading_is_done_again(when: str) -> None:
     """Nobody knows what a question that was cut off has kept, so nothing of it is relied on."""
     with duckdb.connect() as con:
         con.execute("CREATE VIEW bars AS SELECT unnest(['A', 'B']) AS symbol")
-        rows = KeptRows(cast("duckdb.DuckDBPyConnection", _Interrupted(con, when)), BARS)
+        rows = RowCache(cast("duckdb.DuckDBPyConnection", _Interrupted(con, when)), BARS)
         with pytest.raises(RuntimeError):
             _ask(rows, ["A"], "one")
         _ask(rows, ["A"], "one")
@@ -127,7 +127,7 @@ def test_too_many_rows_are_given_up() -> None:
     """What is kept stays bounded: beyond the limit, the next question starts with its own rows."""
     with duckdb.connect() as con:
         con.execute("CREATE VIEW bars AS SELECT unnest(['A', 'A', 'B', 'B', 'C']) AS symbol")
-        rows = KeptRows(con, BARS)
+        rows = RowCache(con, BARS)
         for symbol, kept in (("A", "AA"), ("B", "AABB"), ("C", "C"), ("C", "C")):
             _ask(rows, [symbol], "one")
             found = con.execute("FROM kept_rows.bars").fetchall()

@@ -12,7 +12,7 @@ import pytest
 from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS as OF_THE_LAKE
 from factorlab_lake.functions.duckdb_functions import sql_text as lake_text
-from factorlab_lake.sync.postgres import schema, server_functions
+from factorlab_lake.sync.postgres import ddl, server_functions
 from factorlab_lake.sync.postgres.server_functions import FUNCTIONS, install, installed, sql_text
 from tests.support import ROOT
 
@@ -36,7 +36,7 @@ WHERE proname = %s AND pronamespace = current_schema()::regnamespace
 def con(database: str) -> Iterator[Con]:
     """A connection to a database that has the tables and nothing else."""
     with psycopg.connect(database, autocommit=True) as con:
-        for statement in schema.tables():
+        for statement in ddl.tables():
             con.execute(statement.encode())
         yield con
 
@@ -160,7 +160,7 @@ def test_functions_work_in_a_schema_of_their_own(con: Con) -> None:
     """They go where the tables are, and find them whatever the caller's search path is."""
     con.execute("CREATE SCHEMA team")
     con.execute("SET search_path = team")
-    for statement in schema.tables():
+    for statement in ddl.tables():
         con.execute(statement.encode())
     assert install(con)
     con.execute("SET search_path = public")

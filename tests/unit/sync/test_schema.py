@@ -3,7 +3,7 @@ from __future__ import annotations
 import psycopg
 
 from factorlab_lake.schema import TABLES, TYPES
-from factorlab_lake.sync.postgres import schema
+from factorlab_lake.sync.postgres import ddl
 
 _COLUMNS = """
 SELECT table_name, column_name, data_type FROM information_schema.columns
@@ -13,7 +13,7 @@ _SPELT_OUT = {"timestamptz": "timestamp with time zone"}
 
 
 def _make(con: psycopg.Connection) -> None:
-    for statement in (*schema.tables(), *schema.views()):
+    for statement in (*ddl.tables(), *ddl.views()):
         con.execute(statement)
 
 

@@ -25,7 +25,7 @@ from factorlab_lake.query.availability_rule import CLOSE
 from factorlab_lake.query.questions import Questions
 from factorlab_lake.server_lake import ServerLake, open_server_lake
 from factorlab_lake.sync.postgres.address import Address
-from factorlab_lake.sync.postgres.session import Limits, ServerSession
+from factorlab_lake.sync.postgres.server_session import Limits, ServerSession
 from tests.contracts.pair import assert_same_rows
 from tests.support import run_python
 from tests.unit.query.firm import firm
@@ -254,7 +254,7 @@ def test_a_database_without_a_lake(database: str) -> None:
 
 def test_without_the_driver_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lake in a folder needs no driver; a server does."""
-    monkeypatch.delitem(sys.modules, "factorlab_lake.sync.postgres.session")
+    monkeypatch.delitem(sys.modules, "factorlab_lake.sync.postgres.server_session")
     monkeypatch.setitem(sys.modules, "psycopg_pool", None)
     with pytest.raises(MissingExtra, match=r"psycopg_pool.*factorlab-lake\[postgres\]"):
         fl.open("postgresql://me@127.0.0.1/nowhere")

@@ -2,29 +2,36 @@
 
 For tests, benchmarks and trying things out without a key::
 
-    with FakeFmp(made_world(200), faults=Faults(rate=0.2, seed=7)) as server:
+    with FakeFmp(synthetic_dataset(200), faults=Faults(rate=0.2, seed=7)) as server:
         ...  # FMP_BASE_URL=server.url, FMP_API_KEY=demo
     server.fault_counts
 """
 
-from factorlab_lake.providers.fmp.fake_server.dataset import World
-from factorlab_lake.providers.fmp.fake_server.fault_plan import FOR_GOOD, KINDS, PASSING, Faults, Kind, Rule
-from factorlab_lake.providers.fmp.fake_server.from_cache import cached_world
+from factorlab_lake.providers.fmp.fake_server.dataset import FakeDataset
+from factorlab_lake.providers.fmp.fake_server.fault_plan import (
+    FOR_GOOD,
+    KINDS,
+    PASSING,
+    FaultRule,
+    Faults,
+    Kind,
+)
+from factorlab_lake.providers.fmp.fake_server.from_cache import dataset_from_cache
 from factorlab_lake.providers.fmp.fake_server.http_server import FakeFmp
-from factorlab_lake.providers.fmp.fake_server.synthetic import made_world
+from factorlab_lake.providers.fmp.fake_server.synthetic import synthetic_dataset
 from factorlab_lake.providers.fmp.fake_server.traffic import Limit, Seen
 
 __all__ = [
     "FOR_GOOD",
     "KINDS",
     "PASSING",
+    "FakeDataset",
     "FakeFmp",
+    "FaultRule",
     "Faults",
     "Kind",
     "Limit",
-    "Rule",
     "Seen",
-    "World",
-    "cached_world",
-    "made_world",
+    "dataset_from_cache",
+    "synthetic_dataset",
 ]

@@ -15,7 +15,7 @@ from pathlib import Path
 from factorlab_lake.providers.fmp.fake_server.fault_plan import Faults
 from factorlab_lake.providers.fmp.fake_server.http_server import FakeFmp
 from factorlab_lake.providers.fmp.fake_server.process import serve
-from factorlab_lake.providers.fmp.fake_server.synthetic import made_world
+from factorlab_lake.providers.fmp.fake_server.synthetic import synthetic_dataset
 from factorlab_lake.providers.fmp.fake_server.traffic import Limit
 
 __all__ = ["main"]
@@ -51,7 +51,7 @@ def _parser() -> ArgumentParser:
 
 def _server(asked: Namespace) -> FakeFmp:
     return FakeFmp(
-        made_world(asked.symbols, seed=asked.seed, start=asked.start, end=asked.today),
+        synthetic_dataset(asked.symbols, seed=asked.seed, start=asked.start, end=asked.today),
         key=asked.key,
         port=asked.port,
         faults=Faults(rate=asked.fault_rate, seed=asked.seed),

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from factorlab_lake.providers.fmp.fake_server import encoding
-from factorlab_lake.providers.fmp.fake_server.dataset import World
-from factorlab_lake.providers.fmp.fake_server.encoding import Endpoint, Record
+from factorlab_lake.providers.fmp.fake_server.dataset import FakeDataset
+from factorlab_lake.providers.fmp.fake_server.encoding import Record, WireEndpoint
 
 __all__ = ["text_of"]
 
@@ -15,7 +15,7 @@ _SYMBOLS_IN_A_PART = 250
 _BOM = "\ufeff"
 
 
-def text_of(world: World, endpoint: Endpoint, asked: Mapping[str, str]) -> str:
+def text_of(world: FakeDataset, endpoint: WireEndpoint, asked: Mapping[str, str]) -> str:
     """Return the CSV: a BOM, spaces and a last comma in the header, everything quoted, a row twice."""
     fields = list(encoding.names(endpoint.dataset, endpoint.generation))
     records = _CHOICE[endpoint.form](world, endpoint.dataset, asked)
@@ -24,7 +24,7 @@ def text_of(world: World, endpoint: Endpoint, asked: Mapping[str, str]) -> str:
     return _BOM + "\n".join([header, *rows, *rows[-1:]]) + "\n"
 
 
-def _of_period(world: World, dataset: str, asked: Mapping[str, str]) -> list[Record]:
+def _of_period(world: FakeDataset, dataset: str, asked: Mapping[str, str]) -> list[Record]:
     year, period = asked.get("year", ""), asked.get("period", "FY")
     period = "FY" if period == "annual" else period
     return [
@@ -35,14 +35,14 @@ def _of_period(world: World, dataset: str, asked: Mapping[str, str]) -> list[Rec
     ]
 
 
-def _of_part(world: World, dataset: str, asked: Mapping[str, str]) -> list[Record]:
+def _of_part(world: FakeDataset, dataset: str, asked: Mapping[str, str]) -> list[Record]:
     part = asked.get("part", "0")
     first = int(part) * _SYMBOLS_IN_A_PART if part.isdecimal() else 0
     symbols = world.symbols[first : first + _SYMBOLS_IN_A_PART]
     return [each for symbol in symbols for each in world.records(dataset, symbol)]
 
 
-def _of_day(world: World, dataset: str, asked: Mapping[str, str]) -> list[Record]:
+def _of_day(world: FakeDataset, dataset: str, asked: Mapping[str, str]) -> list[Record]:
     day = asked.get("date", world.today.isoformat())
     found: list[Record] = []
     for symbol in world.symbols:
@@ -50,7 +50,7 @@ def _of_day(world: World, dataset: str, asked: Mapping[str, str]) -> list[Record
     return found
 
 
-_CHOICE: dict[str, Callable[[World, str, Mapping[str, str]], list[Record]]] = {
+_CHOICE: dict[str, Callable[[FakeDataset, str, Mapping[str, str]], list[Record]]] = {
     "bulk_period": _of_period,
     "bulk_part": _of_part,
     "bulk_day": _of_day,

@@ -13,13 +13,13 @@ from factorlab_lake.providers.fmp.fake_server import encoding
 from factorlab_lake.providers.fmp.fake_server.encoding import Record
 from factorlab_lake.providers.fmp.fake_server.rebasing import as_traded, factor, rebased
 
-__all__ = ["Shelves", "World"]
+__all__ = ["FakeDataset", "Shelves"]
 
 Shelves = Mapping[tuple[str, str], Sequence[Record]]
 
 
 @dataclass(frozen=True)
-class World:
+class FakeDataset:
     """Records by (dataset, symbol), seen as of ``today``.
 
     Datasets are called as in the lake (``income``, ``price``, …) and fields as its columns; whether a
@@ -33,22 +33,26 @@ class World:
     basis: date
 
     @classmethod
-    def of(cls, shelves: Shelves, today: date, *, basis: date | None = None, generation: str = "v3") -> World:
+    def of(
+        cls, shelves: Shelves, today: date, *, basis: date | None = None, generation: str = "v3"
+    ) -> FakeDataset:
         """Return a world of records as one generation of the API sends them, a list per (dataset, symbol).
 
         >>> bars = [{"date": "2021-03-31", "close": 122.15}]
-        >>> world = World.of({("price", "AAPL"): bars}, date(2021, 3, 31))
+        >>> world = FakeDataset.of({("price", "AAPL"): bars}, date(2021, 3, 31))
         >>> world.records("price", "AAPL")
         [{'date': '2021-03-31', 'close_price': 122.15}]
         """
         known = {key: encoding.read(key[0], records, generation) for key, records in shelves.items()}
         return cls(known, today, basis or today)
 
-    def at(self, today: date) -> World:
+    def at(self, today: date) -> FakeDataset:
         """Return the same world on another day."""
         return replace(self, today=today)
 
-    def put(self, dataset: str, symbol: str, records: Sequence[Record], *, generation: str = "v3") -> World:
+    def put(
+        self, dataset: str, symbol: str, records: Sequence[Record], *, generation: str = "v3"
+    ) -> FakeDataset:
         """Return a world with these records in the place of what it had under the dataset and symbol."""
         more = {(dataset, symbol): encoding.read(dataset, records, generation)}
         return replace(self, shelves=ChainMap(more, self.shelves))  # type: ignore[arg-type]  # only read
@@ -90,18 +94,25 @@ class World:
     def _splits(self, symbol: str) -> Sequence[Record]:
         return self.shelves.get(("split", symbol), ())
 
-    def _as_traded(self, symbol: str) -> list[Record]:
+    def as_traded_bars(self, symbol: str) -> list[Record]:
+        """Return the bars as traded on their day, without later splits."""
         splits, today = self._splits(symbol), self.today.isoformat()
         return [as_traded(bar, splits, today) for bar in self.records("price", symbol)]
 
-    def _adjusted(self, symbol: str) -> list[Record]:
+    def adjusted_bars(self, symbol: str) -> list[Record]:
+        """Return the bars adjusted for dividends."""
         return [_adjusted(bar) for bar in self.records("price", symbol)]
 
-    def _bars(self, symbol: str) -> list[Record]:
+    def stored_bars(self, symbol: str) -> list[Record]:
+        """Return the bars as this dataset stores them."""
         return self.records("price", symbol)
 
 
-_BARS = {"price_unadjusted": World._as_traded, "price_adjusted": World._adjusted, "eod": World._bars}  # noqa: SLF001 - own methods, by dataset
+_BARS = {
+    "price_unadjusted": FakeDataset.as_traded_bars,
+    "price_adjusted": FakeDataset.adjusted_bars,
+    "eod": FakeDataset.stored_bars,
+}
 
 
 def _day(record: Record) -> str:

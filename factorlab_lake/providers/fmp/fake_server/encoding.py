@@ -12,14 +12,14 @@ from typing import Any
 
 from factorlab_lake.providers import fields
 
-__all__ = ["Endpoint", "Record", "endpoints", "names", "read", "written"]
+__all__ = ["Record", "WireEndpoint", "endpoints", "names", "read", "written"]
 
 Record = dict[str, Any]
 _FOREIGN = "\0"  # marks fields without a column, kept for the generation that sent them
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class WireEndpoint:
     """A path of the API, what it serves, and in which form.
 
     ``form``: ``list``; ``periods`` and ``range``, lists that can be narrowed; ``history``, a range inside an
@@ -38,9 +38,9 @@ class Endpoint:
 
 
 @cache
-def endpoints() -> dict[str, Endpoint]:
+def endpoints() -> dict[str, WireEndpoint]:
     """Return the paths that are served, without the symbol that ends those of v3."""
-    return {row["path"]: Endpoint(**row) for row in _rows("endpoints.csv")}
+    return {row["path"]: WireEndpoint(**row) for row in _rows("endpoints.csv")}
 
 
 @cache

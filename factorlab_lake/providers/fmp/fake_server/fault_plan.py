@@ -10,7 +10,7 @@ from typing import Literal
 
 from factorlab_lake.errors import InvalidInput
 
-__all__ = ["FOR_GOOD", "KINDS", "PASSING", "Faults", "Kind", "Rule"]
+__all__ = ["FOR_GOOD", "KINDS", "PASSING", "FaultRule", "Faults", "Kind"]
 
 Kind = Literal[
     "429_retry_after", "429", "500", "502_html", "503", "truncated", "cut_json", "slow", "dropped",
@@ -28,7 +28,7 @@ KINDS: tuple[Kind, ...] = PASSING + FOR_GOOD
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class FaultRule:
     """A fault of certain questions: those whose path holds ``path`` and that ask for ``symbol``.
 
     The first ``skip`` of them are answered well, and after ``times`` faults all are again (None: never).
@@ -62,7 +62,7 @@ class Faults:
     [True, False]
     """
 
-    rules: list[Rule] = field(default_factory=list)
+    rules: list[FaultRule] = field(default_factory=list)
     rate: float = 0.0
     seed: int = 1
     kinds: tuple[Kind, ...] = PASSING
@@ -74,7 +74,7 @@ class Faults:
     def __post_init__(self) -> None:
         _check_kinds(self.kinds)
 
-    def draw(self, path: str, symbols: tuple[str, ...], question: str) -> Rule | None:
+    def draw(self, path: str, symbols: tuple[str, ...], question: str) -> FaultRule | None:
         """Return the fault that this answer shall be, or None."""
         with self._lock:
             for rule in self.rules:
@@ -82,19 +82,19 @@ class Faults:
                     return rule
             return self._by_chance(f"{path}?{question}")
 
-    def _due(self, rule: Rule) -> bool:
+    def _due(self, rule: FaultRule) -> bool:
         self._asked[id(rule)] += 1
         seen = self._asked[id(rule)] - rule.skip
         return seen > 0 and (rule.times is None or seen <= rule.times)
 
-    def _by_chance(self, question: str) -> Rule | None:
+    def _by_chance(self, question: str) -> FaultRule | None:
         self._asked[question] += 1
         dice = random.Random(f"{self.seed} {self._asked[question]} {question}")  # noqa: S311 - reproducible on purpose
         if self._in_a_row[question] >= self.most_in_a_row or dice.random() >= self.rate:
             self._in_a_row[question] = 0
             return None
         self._in_a_row[question] += 1
-        return Rule(dice.choice(self.kinds))
+        return FaultRule(dice.choice(self.kinds))
 
 
 def _check_kinds(kinds: list[Kind] | tuple[Kind, ...]) -> None:

@@ -7,16 +7,16 @@ from datetime import date
 from typing import Any
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.providers.fmp.fake_server.dataset import World
+from factorlab_lake.providers.fmp.fake_server.dataset import FakeDataset
 from factorlab_lake.providers.fmp.fake_server.encoding import Record
-from factorlab_lake.providers.result import Fetched
+from factorlab_lake.providers.result import FetchResult
 
-__all__ = ["cached_world"]
+__all__ = ["dataset_from_cache"]
 
 
-def cached_world(
-    answers: Iterable[Fetched], splits: Sequence[Mapping[str, Any]] = (), *, generation: str = "v3"
-) -> World:
+def dataset_from_cache(
+    answers: Iterable[FetchResult], splits: Sequence[Mapping[str, Any]] = (), *, generation: str = "v3"
+) -> FakeDataset:
     """Return the world on the day of the newest of some answers, with ``splits`` of symbol, date, ratio.
 
     Answers overlap (the old cache holds a quarter once per limit): what was fetched last counts. All must
@@ -32,10 +32,10 @@ def cached_world(
         symbol = str(split["symbol"])
         shelves.setdefault(("split", symbol), {})[split["date"]] = _split(split)
     plain = {key: list(shelf.values()) for key, shelf in shelves.items()}
-    return World.of(plain, _day(read[-1]), generation=generation)
+    return FakeDataset.of(plain, _day(read[-1]), generation=generation)
 
 
-def _shelve(shelf: dict[Any, Record], answer: Fetched) -> None:
+def _shelve(shelf: dict[Any, Record], answer: FetchResult) -> None:
     if answer.records is None:
         return
     for record in answer.records.iter_rows(named=True):
@@ -52,5 +52,5 @@ def _split(split: Mapping[str, Any]) -> Record:
     }
 
 
-def _day(answer: Fetched) -> date:
+def _day(answer: FetchResult) -> date:
     return answer.fetched_at.date()

@@ -13,10 +13,10 @@ from threading import Lock, Thread
 from typing import Any, Self
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.providers.fmp.fake_server.dataset import World
+from factorlab_lake.providers.fmp.fake_server.dataset import FakeDataset
 from factorlab_lake.providers.fmp.fake_server.fault_plan import Faults
 from factorlab_lake.providers.fmp.fake_server.pages import Pages
-from factorlab_lake.providers.fmp.fake_server.request_handler import Answer, Desk, Question
+from factorlab_lake.providers.fmp.fake_server.request_handler import Answer, ApiRequest, RequestHandler
 from factorlab_lake.providers.fmp.fake_server.sending import send
 from factorlab_lake.providers.fmp.fake_server.traffic import Limit, Log, Seen
 
@@ -32,14 +32,14 @@ class FakeFmp:
     also written there, a JSON line each. All but ``port`` and ``log_file`` may be changed while it runs.
 
     >>> import httpx
-    >>> from factorlab_lake.providers.fmp.fake_server import made_world
-    >>> with FakeFmp(made_world(["ACME"])) as server:
+    >>> from factorlab_lake.providers.fmp.fake_server import synthetic_dataset
+    >>> with FakeFmp(synthetic_dataset(["ACME"])) as server:
     ...     found = httpx.get(f"{server.url}/stable/profile?symbol=ACME", headers={"apikey": "demo"})
     >>> found.json()[0]["symbol"], server.requests[0].path
     ('ACME', '/stable/profile')
     """
 
-    world: World
+    world: FakeDataset
     key: str = field(default="demo", repr=False)
     port: int = 0
     faults: Faults = field(default_factory=Faults)
@@ -99,14 +99,14 @@ class FakeFmp:
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
         """Answer one request of a connection."""
         with self._busy:
-            question = Question.of(handler.path, handler.headers.get("apikey"))
+            question = ApiRequest.of(handler.path, handler.headers.get("apikey"))
             answer = self._desk().answer(question)
             self.sleep(self.latency_s + answer.delay_s)
             self._note(handler.command, question, answer)
             send(handler, answer.reply, answer.fault)
 
-    def _desk(self) -> Desk:
-        return Desk(
+    def _desk(self) -> RequestHandler:
+        return RequestHandler(
             self._current(),
             self.key,
             self.faults,
@@ -122,7 +122,7 @@ class FakeFmp:
             self._pages = Pages(self.world)
         return self._pages
 
-    def _note(self, method: str, question: Question, answer: Answer) -> None:
+    def _note(self, method: str, question: ApiRequest, answer: Answer) -> None:
         status = answer.reply.status
         self._log.add(Seen(time.time(), method, question.path, question.parameters, status, answer.fault))
 

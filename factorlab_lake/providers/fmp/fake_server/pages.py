@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from factorlab_lake.providers.fmp.fake_server import bulk_csv, encoding
-from factorlab_lake.providers.fmp.fake_server.dataset import World
-from factorlab_lake.providers.fmp.fake_server.encoding import Endpoint, Record
+from factorlab_lake.providers.fmp.fake_server.dataset import FakeDataset
+from factorlab_lake.providers.fmp.fake_server.encoding import Record, WireEndpoint
 
 __all__ = ["Pages", "Shape"]
 
@@ -41,12 +41,12 @@ class _Row:
 class Pages:
     """The answers of one world."""
 
-    world: World
-    _rows: dict[tuple[Endpoint, str], list[_Row]] = field(default_factory=dict)
+    world: FakeDataset
+    _rows: dict[tuple[WireEndpoint, str], list[_Row]] = field(default_factory=dict)
     _bulk: dict[Any, bytes] = field(default_factory=dict)
 
     def body(
-        self, endpoint: Endpoint, symbols: Sequence[str], asked: Mapping[str, str], shape: Shape
+        self, endpoint: WireEndpoint, symbols: Sequence[str], asked: Mapping[str, str], shape: Shape
     ) -> bytes:
         """Return the body of an answer: JSON, or CSV from a bulk endpoint."""
         if endpoint.bulk:
@@ -67,7 +67,7 @@ class Pages:
             for endpoint in asked:
                 self._all(endpoint, symbol)
 
-    def _chosen(self, endpoint: Endpoint, symbol: str, asked: Mapping[str, str]) -> list[bytes]:
+    def _chosen(self, endpoint: WireEndpoint, symbol: str, asked: Mapping[str, str]) -> list[bytes]:
         rows: Iterator[_Row] = iter(self._all(endpoint, symbol))
         if endpoint.form == "periods":
             said = asked.get("period", "annual")
@@ -78,7 +78,7 @@ class Pages:
         limit = asked.get("limit", "")
         return [row.body for row in rows][: int(limit) if limit.isdecimal() else None]
 
-    def _all(self, endpoint: Endpoint, symbol: str) -> list[_Row]:
+    def _all(self, endpoint: WireEndpoint, symbol: str) -> list[_Row]:
         key = (endpoint, symbol)
         if key not in self._rows:
             records = self.world.records(endpoint.dataset, symbol)
@@ -86,7 +86,7 @@ class Pages:
             self._rows[key] = [_encoded(*pair) for pair in zip(records, sent, strict=True)]
         return self._rows[key]
 
-    def _bulk_body(self, endpoint: Endpoint, asked: Mapping[str, str]) -> bytes:
+    def _bulk_body(self, endpoint: WireEndpoint, asked: Mapping[str, str]) -> bytes:
         key = (endpoint, *sorted(asked.items()))
         if key not in self._bulk:
             self._bulk[key] = bulk_csv.text_of(self.world, endpoint, asked).encode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-__all__ = ["ERRORS", "HTML", "Reply", "csv_reply", "json_reply"]
+__all__ = ["ERRORS", "HTML", "FakeReply", "csv_reply", "json_reply"]
 
 _JSON = "application/json; charset=utf-8"
 _SITE = "https://site.financialmodelingprep.com/"
@@ -13,7 +13,7 @@ HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gate
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class FakeReply:
     """Status, type, body and further headers of an answer."""
 
     status: int
@@ -22,28 +22,28 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def json_reply(body: bytes) -> Reply:
+def json_reply(body: bytes) -> FakeReply:
     """Return an answer that succeeded."""
-    return Reply(200, body)
+    return FakeReply(200, body)
 
 
-def csv_reply(body: bytes) -> Reply:
+def csv_reply(body: bytes) -> FakeReply:
     """Return an answer of a bulk endpoint."""
-    return Reply(200, body, "text/csv; charset=utf-8")
+    return FakeReply(200, body, "text/csv; charset=utf-8")
 
 
-def _message(status: int, text: str) -> Reply:
-    return Reply(status, json.dumps({"Error Message": text}).encode())
+def _message(status: int, text: str) -> FakeReply:
+    return FakeReply(status, json.dumps({"Error Message": text}).encode())
 
 
 _LIMIT = f"Limit Reach . Please upgrade your plan or visit our documentation for more details at {_SITE}"
-ERRORS: dict[str, Reply] = {
+ERRORS: dict[str, FakeReply] = {
     "401": _message(
         401,
         "Invalid API KEY. Feel free to create a Free API Key or visit "
         f"{_SITE}faqs?search=why-is-my-api-key-invalid for more information.",
     ),
-    "402": Reply(
+    "402": FakeReply(
         402,
         b"Premium Query Parameter: 'Special Endpoint : This value set for 'symbol' is not available under "
         b"your current subscription please visit our subscription page to upgrade your plan at https://financialmo",
@@ -63,9 +63,9 @@ ERRORS: dict[str, Reply] = {
     "error_200": _message(200, _LIMIT),
     # The following were not recorded; a client should rely on their status alone.
     "400": _message(400, "Query Error: a parameter is missing - symbol"),
-    "404": Reply(404, b"Not Found", "text/plain; charset=utf-8"),
-    "500": Reply(500, b"Internal Server Error", "text/plain; charset=utf-8"),
-    "502_html": Reply(502, HTML, "text/html"),
-    "503": Reply(503, b"Service Unavailable", "text/plain; charset=utf-8"),
-    "html_200": Reply(200, HTML, "text/html"),
+    "404": FakeReply(404, b"Not Found", "text/plain; charset=utf-8"),
+    "500": FakeReply(500, b"Internal Server Error", "text/plain; charset=utf-8"),
+    "502_html": FakeReply(502, HTML, "text/html"),
+    "503": FakeReply(503, b"Service Unavailable", "text/plain; charset=utf-8"),
+    "html_200": FakeReply(200, HTML, "text/html"),
 }

@@ -11,29 +11,29 @@ from threading import Lock
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from factorlab_lake.providers.fmp.fake_server import encoding
-from factorlab_lake.providers.fmp.fake_server.encoding import Endpoint
-from factorlab_lake.providers.fmp.fake_server.fault_plan import Faults, Rule
+from factorlab_lake.providers.fmp.fake_server.encoding import WireEndpoint
+from factorlab_lake.providers.fmp.fake_server.fault_plan import FaultRule, Faults
 from factorlab_lake.providers.fmp.fake_server.pages import Pages, Shape
-from factorlab_lake.providers.fmp.fake_server.replies import ERRORS, Reply, csv_reply, json_reply
+from factorlab_lake.providers.fmp.fake_server.replies import ERRORS, FakeReply, csv_reply, json_reply
 from factorlab_lake.providers.fmp.fake_server.traffic import Limit
 
-__all__ = ["Answer", "Desk", "Question"]
+__all__ = ["Answer", "ApiRequest", "RequestHandler"]
 
 _KEY = "apikey"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ApiRequest:
     """A request taken apart: ``endpoint`` is None for a path that is not served."""
 
     path: str
     parameters: dict[str, str]
     key: str = field(repr=False)
-    endpoint: Endpoint | None
+    endpoint: WireEndpoint | None
     symbols: tuple[str, ...]
 
     @classmethod
-    def of(cls, target: str, header_key: str | None) -> Question:
+    def of(cls, target: str, header_key: str | None) -> ApiRequest:
         """Return what was asked by a request target and the header ``apikey``."""
         parts = urlsplit(target)
         asked = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -47,13 +47,13 @@ class Question:
 class Answer:
     """What is sent, the fault in it, and how long it waits."""
 
-    reply: Reply
+    reply: FakeReply
     fault: str | None = None
     delay_s: float = 0.0
 
 
 @dataclass(slots=True)
-class Desk:
+class RequestHandler:
     """Everything that decides about an answer. Its parts may be replaced while the server runs."""
 
     pages: Pages
@@ -66,7 +66,7 @@ class Desk:
     delay_s: float = 1.0
     _lock: Lock = field(default_factory=Lock)
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: ApiRequest) -> Answer:
         """Return the answer to a question."""
         if question.key != self.key:
             return Answer(ERRORS["401"])
@@ -82,7 +82,7 @@ class Desk:
             return Answer(self._reply(question, question.endpoint, Shape(self.row_cap)))
         return self._faulty(question, question.endpoint, rule)
 
-    def _faulty(self, question: Question, endpoint: Endpoint, rule: Rule) -> Answer:
+    def _faulty(self, question: ApiRequest, endpoint: WireEndpoint, rule: FaultRule) -> Answer:
         if rule.kind in ERRORS:
             wait = {"Retry-After": f"{self.retry_after_s:g}"} if rule.kind == "429_retry_after" else {}
             return Answer(replace(ERRORS[rule.kind], headers=wait), rule.kind)
@@ -94,14 +94,14 @@ class Desk:
             reply = csv_reply(_as_csv(reply.body))
         return Answer(reply, rule.kind, self.delay_s if rule.kind == "slow" else 0.0)
 
-    def _reply(self, question: Question, endpoint: Endpoint, shape: Shape) -> Reply:
+    def _reply(self, question: ApiRequest, endpoint: WireEndpoint, shape: Shape) -> FakeReply:
         if not (endpoint.bulk or question.symbols):
             return ERRORS["400"]
         body = self.pages.body(endpoint, question.symbols, question.parameters, shape)
         return csv_reply(body) if endpoint.bulk else json_reply(body)
 
 
-def _endpoint(path: str, parameters: Mapping[str, str]) -> tuple[Endpoint | None, tuple[str, ...]]:
+def _endpoint(path: str, parameters: Mapping[str, str]) -> tuple[WireEndpoint | None, tuple[str, ...]]:
     """Return what a path serves, and the symbols asked for: at the end of a path of v3, else a parameter."""
     known = encoding.endpoints()
     found = known.get(path)
@@ -115,7 +115,7 @@ def _endpoint(path: str, parameters: Mapping[str, str]) -> tuple[Endpoint | None
     return found, tuple(filter(None, unquote(last).split(",")))
 
 
-def _cut(reply: Reply) -> bytes:
+def _cut(reply: FakeReply) -> bytes:
     """Return half of a body, of CSV to the middle of a cell: nothing could tell if it ended with a row."""
     half = len(reply.body) // 2
     return reply.body[: reply.body.rfind(b',"', 0, half) + 2 if "csv" in reply.content_type else half]

@@ -7,14 +7,14 @@ import socket
 import struct
 from http.server import BaseHTTPRequestHandler
 
-from factorlab_lake.providers.fmp.fake_server.replies import Reply
+from factorlab_lake.providers.fmp.fake_server.replies import FakeReply
 
 __all__ = ["send"]
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, no time: closing resets the connection
 
 
-def send(handler: BaseHTTPRequestHandler, reply: Reply, fault: str | None) -> None:
+def send(handler: BaseHTTPRequestHandler, reply: FakeReply, fault: str | None) -> None:
     """Send an answer; the faults of the connection happen here."""
     head, body = _head(handler, reply), reply.body
     if fault == "dropped":
@@ -30,7 +30,7 @@ def send(handler: BaseHTTPRequestHandler, reply: Reply, fault: str | None) -> No
         _reset(handler)
 
 
-def _head(handler: BaseHTTPRequestHandler, reply: Reply) -> bytes:
+def _head(handler: BaseHTTPRequestHandler, reply: FakeReply) -> bytes:
     phrase = handler.responses.get(reply.status, ("", ""))[0]
     lines = [
         f"HTTP/1.1 {reply.status} {phrase}",

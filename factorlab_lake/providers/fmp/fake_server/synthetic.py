@@ -8,12 +8,12 @@ from datetime import date, timedelta
 from functools import lru_cache
 
 from factorlab_lake.providers.fmp.fake_server.companies import Company
-from factorlab_lake.providers.fmp.fake_server.dataset import World
+from factorlab_lake.providers.fmp.fake_server.dataset import FakeDataset
 from factorlab_lake.providers.fmp.fake_server.encoding import Record
 from factorlab_lake.providers.fmp.fake_server.synthetic_bars import bars_of, caps_of, dividends_of, splits_of
 from factorlab_lake.providers.fmp.fake_server.synthetic_statements import ratios_of, statements_of
 
-__all__ = ["made_world"]
+__all__ = ["synthetic_dataset"]
 
 _START, _END = date(2019, 1, 1), date(2021, 3, 31)
 _WEEKEND = (5, 6)
@@ -22,23 +22,23 @@ _SPLITS = ((2, 1), (3, 1), (4, 1), (1, 10))
 _PLACES = (("Technology", "Software"), ("Healthcare", "Biotechnology"), ("Energy", "Oil & Gas"))
 
 
-def made_world(
+def synthetic_dataset(
     symbols: int | Sequence[str], *, seed: int = 1, start: date = _START, end: date = _END
-) -> World:
+) -> FakeDataset:
     """Return a world of made-up companies, by number or name, from ``start`` to ``end``, its ``today``.
 
     Quarters, years, ratios, bars, splits, dividends, profile and market caps of a company agree with each
     other; equal arguments give equal companies, whichever others are made. Seen from an earlier day
-    (:meth:`World.at`) what came later is not there, and splits that came later are not yet counted.
+    (:meth:`FakeDataset.at`) what came later is not there, and splits that came later are not yet counted.
 
-    >>> world = made_world(2)
+    >>> world = synthetic_dataset(2)
     >>> world.symbols
     ['M000', 'M001']
     >>> world.records("income", "M000")[0]["fiscal_date"] < "2021-03-31"
     True
     """
     listed = [f"M{i:03d}" for i in range(symbols)] if isinstance(symbols, int) else list(symbols)
-    return World(_Made(listed, seed, start, end), end, end)
+    return FakeDataset(_Made(listed, seed, start, end), end, end)
 
 
 class _Made(Mapping[tuple[str, str], Sequence[Record]]):

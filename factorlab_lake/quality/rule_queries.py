@@ -17,13 +17,13 @@ from factorlab_lake.schema import STATEMENT_TABLES
 from factorlab_lake.schema.quality_rules import PENALTIES, RowRule, row_rules
 from factorlab_lake.schema.quoting import identifier, literal
 
-__all__ = ["SEVERITIES", "Rule", "rules"]
+__all__ = ["SEVERITIES", "QualityRule", "rules"]
 
 SEVERITIES = tuple(PENALTIES)  # the gravest first
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class QualityRule:
     """One rule on one table: its name, severity, meaning, and the query that gives a row per finding."""
 
     name: str
@@ -34,7 +34,7 @@ class Rule:
 
 
 @cache
-def rules() -> tuple[Rule, ...]:
+def rules() -> tuple[QualityRule, ...]:
     """Return every rule: those on statements by themselves, then the others, in the order of their tables.
 
     >>> [r.severity for r in rules() if r.name == "accounting_identity"]
@@ -43,13 +43,15 @@ def rules() -> tuple[Rule, ...]:
     own = [_of_a_row(rule) for kind in STATEMENT_TABLES for rule in row_rules(kind)]
     text = files(__package__).joinpath("set_rules.csv").read_text(encoding="utf-8")
     others = [
-        Rule(row["rule"], row["severity"], row["table"], row["meaning"], sql_text(f"rules/{row['rule']}"))
+        QualityRule(
+            row["rule"], row["severity"], row["table"], row["meaning"], sql_text(f"rules/{row['rule']}")
+        )
         for row in csv.DictReader(text.splitlines())
     ]
     return (*own, *others)
 
 
-def _of_a_row(rule: RowRule) -> Rule:
+def _of_a_row(rule: RowRule) -> QualityRule:
     """Return a statement's own rule as a query over the newest version of each period."""
     table = STATEMENT_TABLES[rule.statement_type]
     detail = rule.detail or literal(rule.meaning)
@@ -60,4 +62,4 @@ def _of_a_row(rule: RowRule) -> Rule:
         "(PARTITION BY symbol, fiscal_date, fiscal_period ORDER BY version DESC) = 1) "
         f"WHERE {rule.fault}"
     )
-    return Rule(rule.name, rule.severity, table, rule.meaning, query)
+    return QualityRule(rule.name, rule.severity, table, rule.meaning, query)

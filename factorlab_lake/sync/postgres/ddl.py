@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from factorlab_lake.schema import STATEMENT_TABLES, TABLES, Column, TableSpec, line_items
 from factorlab_lake.schema.quality_rules import quality_score
-from factorlab_lake.sync.postgres.availability import available
-from factorlab_lake.sync.postgres.quoting import identifier, identifiers, literal
+from factorlab_lake.sync.postgres.availability_sql import available
+from factorlab_lake.sync.postgres.sql_quoting import identifier, identifiers, literal
 from factorlab_lake.sync.protocol import ROW_HASH
 
 __all__ = ["column_type", "create_table", "indexes", "key_columns", "statement_columns", "tables", "views"]

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from factorlab_lake.ingest.legacy_cache.reader import CacheFile, identify, scan
-from factorlab_lake.legacy.arguments import LakeOrPlace, opened
+from factorlab_lake.legacy.provider_arguments import LakeOrPlace, opened
 
 __all__ = ["STATES", "migration_status"]
 

@@ -18,11 +18,11 @@ from factorlab_lake.errors import InvalidInput, LakeError, NotFound, TargetFaile
 from factorlab_lake.schema import TABLES
 from factorlab_lake.sync.postgres import stopping
 from factorlab_lake.sync.postgres.address import Address
-from factorlab_lake.sync.postgres.availability import LAG_SETTING
-from factorlab_lake.sync.postgres.frames import adapt, to_polars
+from factorlab_lake.sync.postgres.availability_sql import LAG_SETTING
 from factorlab_lake.sync.postgres.parameters import driver_query
-from factorlab_lake.sync.postgres.quoting import identifier, literal
+from factorlab_lake.sync.postgres.server_frames import adapt, to_polars
 from factorlab_lake.sync.postgres.server_functions import FUNCTIONS, installed
+from factorlab_lake.sync.postgres.sql_quoting import identifier, literal
 
 __all__ = ["Limits", "ServerSession"]
 
