@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+from arro3.core import DataType, Table
 from deltalake import (
     ColumnProperties,
     CommitProperties,
@@ -85,7 +86,7 @@ def _write(path: Path, spec: TableSpec, frame: pl.DataFrame, reason: str, **how:
         written = _ensure(path, spec)
         write_deltalake(
             written,
-            _conform(spec, frame),
+            _plain_text(_conform(spec, frame)),
             partition_by=[spec.partition_by] if spec.partition_by else None,
             writer_properties=_writer(spec),
             commit_properties=_why(reason),
@@ -201,6 +202,15 @@ def _conform(spec: TableSpec, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select(pl.col(name).cast(kind) for name, kind in schema.items()).sort(
         [*([spec.partition_by] if spec.partition_by else []), *spec.sort_by]
     )
+
+
+def _plain_text(frame: pl.DataFrame) -> Table:
+    """Return the frame with its text as plain ``utf8``: Daft and Sail do not read polars' ``utf8view``."""
+    table = Table.from_arrow(frame)
+    columns: dict[str, Any] = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        columns[name] = column.cast(DataType.utf8()) if column.type == DataType.string_view() else column
+    return Table.from_pydict(columns)
 
 
 def _polars_type(name: str) -> pl.DataType | type[pl.DataType]:
