@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import factorlab_lake
 from factorlab_lake.cli import display
 from factorlab_lake.cli.app import lake_path, open_lake, options
 from factorlab_lake.cli.demo_server import serve_sample
@@ -33,7 +34,10 @@ _DATES = {"start": "2020-04-30", "end": "2021-03-31", "freq": "ME"}
 
 def demo(
     ctx: typer.Context,
-    sample: Annotated[Path, typer.Option(help="Folder of the sample data.")] = Path("data/sample"),
+    sample: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the sample data; else the sample of the package.", show_default=False),
+    ] = None,
     server: Annotated[
         bool, typer.Option("--server", help="Serve the sample as the vendor would, until Ctrl-C.")
     ] = False,
@@ -47,10 +51,11 @@ def demo(
     record of the sample is in the lake and both ways give the same answers. With --server it touches no lake,
     but answers as FMP does, so that fetching can be tried without a key.
 
-    Example: factorlab-lake demo --sample data/sample
+    Example: factorlab-lake demo
     """
     output = options(ctx).output
     output.check_no_csv()
+    sample = sample or _own_sample()
     _check_sample(sample)
     if server:
         serve_sample(sample / _CACHES[-1], sample / "splits.csv", port=port or 0, output=output)
@@ -94,12 +99,19 @@ class Show:
             self.output.document(self.document, [])
 
 
+def _own_sample() -> Path:
+    """Return the sample that the wheel contains, or the repository's where the package runs from there."""
+    package = Path(factorlab_lake.__file__).parent
+    installed = package / "sample"
+    return installed if installed.is_dir() else package.parent / "data" / "sample"
+
+
 def _check_sample(sample: Path) -> None:
     for part in ("splits.csv", *_CACHES):
         if not (sample / part).exists():
             raise NotFound(
-                f"No sample data: {sample / part} is missing; run this in the root of the repository, or "
-                "give --sample DIR.",
+                f"No sample data: {sample / part} is missing; install the package again, or give "
+                "--sample DIR.",
                 path=str(sample / part),
             )
 
