@@ -153,3 +153,11 @@ def test_the_table_of_factors_is_that_of_the_formulas() -> None:
         flags=re.MULTILINE,
     )
     assert listed == [(f.name, f.meaning, f.source) for f in FACTORS.values()]
+
+
+def test_the_files_named_by_the_recipes_exist() -> None:
+    """Every path that the recipes for contributors name exists."""
+    text = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:factorlab_lake|tests)/[\w./-]*)`", text)
+    assert len(named) > 30
+    assert [path for path in named if not (ROOT / path).exists()] == []

@@ -15,7 +15,7 @@ from factorlab_lake.lake import Lake
 from factorlab_lake.legacy import DatabaseProvider
 from tests.support import LATER, ROOT, Entry, income, land
 
-GOLDEN = ROOT / "tests" / "query" / "golden"
+GOLDEN = ROOT / "tests" / "unit" / "query" / "golden"
 
 
 @pytest.fixture(scope="module")

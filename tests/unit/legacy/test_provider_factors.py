@@ -19,7 +19,7 @@ from factorlab_lake.legacy import FMPProvider
 from tests.support import ROOT, examples
 from tests.unit.query.made import YEAR_2020, Made, filing
 
-GOLDEN = ROOT / "tests" / "query" / "golden" / "factors.json"
+GOLDEN = ROOT / "tests" / "unit" / "query" / "golden" / "factors.json"
 NAMES = {"pe_ratio": "PE_ratio", "pb_ratio": "PB_ratio", "roe": "ROE", "debt_to_equity": "Debt_Equity"}
 
 

@@ -78,7 +78,7 @@ def answers(lake_both: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
         if door in PLAIN:
             plain_client.answer(file, QUESTIONS, PLANNED, place / door)
         if f"{door} by 1.5" in PLAIN:
-            script = ROOT / "tests" / "query" / "plain_client.py"
+            script = ROOT / "tests" / "unit" / "query" / "plain_client.py"
             given = json.dumps([QUESTIONS, PLANNED])
             _python(script, "1.5", file, place / f"{door} by 1.5", given=given, older=True)
     return place

@@ -255,6 +255,7 @@ def test_a_database_without_a_lake(database: str) -> None:
 def test_without_the_driver_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lake in a folder needs no driver; a server does."""
     monkeypatch.delitem(sys.modules, "factorlab_lake.sync.postgres.server_session")
+    monkeypatch.delattr("factorlab_lake.sync.postgres.server_session")
     monkeypatch.setitem(sys.modules, "psycopg_pool", None)
     with pytest.raises(MissingExtra, match=r"psycopg_pool.*factorlab-lake\[postgres\]"):
         fl.open("postgresql://me@127.0.0.1/nowhere")
