@@ -1,7 +1,7 @@
 """A day's bars of a thousand symbols brought into a lake of ten years: what a job of each night pays.
 
 Half of the year has landed before, and each turn brings the next day. Ours is the whole of ``Lake.load``:
-rows checked and merged, a commit, and ``lake.duckdb`` written anew. The peers write the rows as they are.
+rows checked and merged, a commit, and ``lake.duckdb`` rewritten. The peers write the rows as they are.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ _ONLY_ASKED = "SELECT count(*) AS n FROM market_caps($symbols::text[], $dates::d
 def run(options: Options) -> Iterator[Row]:
     """Sync the market to a server of its own, then ask both the same."""
     made = market(options)
-    made.lake.result_cache.limit_bytes = 0  # every asking is answered anew, as the server does
+    made.lake.result_cache.limit_bytes = 0  # every asking is computed again, as the server does
     with server() as running, running.database() as url:
         made.lake.sync(url)
         with open_server_lake(url, availability=CLOSE) as shared:

@@ -39,7 +39,7 @@ def repair(
 ) -> RepairReport:
     """Put right what can be put right without losing a row; return what was, and what is still wrong.
 
-    Lost or damaged file lists and ``lake.duckdb`` are derived anew. With a ``backup``, data files, log
+    Lost or damaged file lists and ``lake.duckdb`` are rebuilt. With a ``backup``, data files, log
     entries and snapshots are brought back from it: data files only when they have the checksum they were
     written with. Exported as ``factorlab_lake.repair``, and works on a lake too damaged to be opened.
 
@@ -52,12 +52,12 @@ def repair(
     source = None if backup is None else layouts.find(backup)
     report = repairs.repair(layout, from_backup=source, deep=deep)
     if report.clean and _refresh_catalog(layout):
-        report.repaired.append(("lake.duckdb", "written anew"))
+        report.repaired.append(("lake.duckdb", "rewritten"))
     return report
 
 
 def _refresh_catalog(layout: Layout) -> bool:
-    """Write the single file anew when there is one that does not show the newest snapshot from this place."""
+    """Rewrite the single file when it exists and does not show the newest snapshot from its folder."""
     from factorlab_lake.query import catalog
 
     newest = snapshots.latest(layout)

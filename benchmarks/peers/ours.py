@@ -44,7 +44,7 @@ class AskedAgain:
 
 
 class Answers(AskedAgain):
-    """Without keeping answers, so that every asking is answered anew."""
+    """Without keeping answers, so that every asking is computed again."""
 
     def __init__(self, sources: Sources) -> None:
         super().__init__(sources)

@@ -68,7 +68,7 @@ def program(
     lake: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of the lake; else FACTORLAB_LAKE, else data/lake.",
+            help="Folder of the lake. The default is FACTORLAB_LAKE, then data/lake.",
             metavar="PATH",
             show_default=False,
         ),

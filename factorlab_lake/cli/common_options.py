@@ -21,11 +21,11 @@ __all__ = [
 ]
 
 Symbols: TypeAlias = Annotated[
-    list[str], typer.Argument(help="Such as AAPL.", metavar="SYMBOL", show_default=False)
+    list[str], typer.Argument(help="The symbol, such as AAPL.", metavar="SYMBOL", show_default=False)
 ]
 Dates: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--date", help="A date, such as 2021-03-31; can be repeated.", metavar="DATE"),
+    typer.Option("--date", help="The date, such as 2021-03-31. Can be repeated.", metavar="DATE"),
 ]
 Start: TypeAlias = Annotated[str | None, typer.Option("--start", help="First date.", metavar="DATE")]
 End: TypeAlias = Annotated[str | None, typer.Option("--end", help="Last date, included.", metavar="DATE")]
@@ -38,13 +38,14 @@ Freq: TypeAlias = Annotated[
     ),
 ]
 AsOf: TypeAlias = Annotated[
-    str | None, typer.Option("--as-of", help="Only what was public at this day's close.", metavar="DATE")
+    str | None,
+    typer.Option("--as-of", help="Use only filings that were public at this day's close.", metavar="DATE"),
 ]
 Vintage: TypeAlias = Annotated[
     str,
     typer.Option(
         "--vintage",
-        help="Of restated figures: known, the newest at each date; first; or latest, by hindsight.",
+        help="Version of restated figures: known (newest at each date), first, latest (hindsight).",
         metavar="VINTAGE",
     ),
 ]
@@ -52,7 +53,7 @@ SnapshotAt: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--snapshot",
-        help="Ask the lake as it was: a snapshot's id, or a time such as 2026-01-01T00:00:00Z.",
+        help="Read an earlier snapshot: its id, or a time such as 2026-01-01T00:00:00Z.",
         metavar="ID_OR_TIME",
     ),
 ]
@@ -60,5 +61,6 @@ Cache: TypeAlias = Annotated[
     Path, typer.Argument(metavar="DIR", help="Folder of the old cache.", show_default=False)
 ]
 OnlySymbols: TypeAlias = Annotated[
-    list[str] | None, typer.Option("--symbol", help="Only this symbol; can be repeated.", metavar="SYMBOL")
+    list[str] | None,
+    typer.Option("--symbol", help="Use only this symbol. Can be repeated.", metavar="SYMBOL"),
 ]

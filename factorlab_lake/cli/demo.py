@@ -36,13 +36,18 @@ def demo(
     ctx: typer.Context,
     sample: Annotated[
         Path | None,
-        typer.Option(help="Folder of the sample data; else the sample of the package.", show_default=False),
+        typer.Option(
+            help="Folder of the sample data. The default is the sample in the package.", show_default=False
+        ),
     ] = None,
     server: Annotated[
-        bool, typer.Option("--server", help="Serve the sample as the vendor would, until Ctrl-C.")
+        bool,
+        typer.Option(
+            "--server", help="Serve the sample through a local copy of the vendor's API until Ctrl-C."
+        ),
     ] = False,
     port: Annotated[
-        int | None, typer.Option(help="Of --server; else any that is free.", show_default=False)
+        int | None, typer.Option(help="Port for --server. The default is any free port.", show_default=False)
     ] = None,
 ) -> None:
     """Load the sample data, ask it, and compare with the old way.

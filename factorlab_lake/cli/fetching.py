@@ -28,14 +28,15 @@ _HELD = "held"
 def fetch(
     ctx: typer.Context,
     symbols: Annotated[
-        list[str] | None, typer.Argument(help="Such as AAPL.", metavar="[SYMBOL]...", show_default=False)
+        list[str] | None,
+        typer.Argument(help="The symbol, such as AAPL.", metavar="[SYMBOL]...", show_default=False),
     ] = None,
     *,
     file: Annotated[
-        Path | None, typer.Option(help="More symbols: a text file with one on each line.", metavar="FILE")
+        Path | None, typer.Option(help="Read more symbols from a text file, one per line.", metavar="FILE")
     ] = None,
     universe: Annotated[
-        str | None, typer.Option(help="held: every symbol that the lake holds.", metavar="NAME")
+        str | None, typer.Option(help="held: every symbol in the lake.", metavar="NAME")
     ] = None,
     what: Annotated[
         list[str] | None,
@@ -46,16 +47,21 @@ def fetch(
         ),
     ] = None,
     since: Annotated[
-        str | None, typer.Option(help="First date; all there is unless given.", metavar="DATE")
+        str | None, typer.Option(help="First date. The default is the full history.", metavar="DATE")
     ] = None,
-    provider: Annotated[str, typer.Option(help="Whom to ask.", metavar="NAME")] = "fmp",
+    provider: Annotated[str, typer.Option(help="The data provider.", metavar="NAME")] = "fmp",
     restatement_days: Annotated[
-        int, typer.Option(help="Ask for recent quarters again after so many days.", min=1)
+        int, typer.Option(help="Fetch recent quarters again after this many days.", min=1)
     ] = DEFAULT.restatement_days,
     everything: Annotated[
-        bool, typer.Option("--everything", help="Ask for all of it, whatever the lake holds.")
+        bool, typer.Option("--everything", help="Fetch everything, including what the lake already has.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many calls, how long.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Print the number of calls and the duration, without making any call."
+        ),
+    ] = False,
 ) -> None:
     """Ask a provider for what the lake does not hold yet.
 

@@ -103,8 +103,8 @@ def explain(
     factor: Annotated[
         str, typer.Argument(help="market_cap, or a factor such as pe_ratio.", show_default=False)
     ],
-    symbol: Annotated[str, typer.Argument(help="Such as AAPL.", show_default=False)],
-    date: Annotated[str, typer.Argument(help="Such as 2021-03-31.", show_default=False)],
+    symbol: Annotated[str, typer.Argument(help="The symbol, such as AAPL.", show_default=False)],
+    date: Annotated[str, typer.Argument(help="The date, such as 2021-03-31.", show_default=False)],
     snapshot: SnapshotAt = None,
 ) -> None:
     """Show where a market cap or a factor comes from.
@@ -141,7 +141,7 @@ def lookahead(
     start: Start = None,
     end: End = None,
     freq: Freq = None,
-    by_cell: Annotated[bool, typer.Option("--by-cell", help="A row for each symbol and date.")] = False,
+    by_cell: Annotated[bool, typer.Option("--by-cell", help="Print one row per symbol and date.")] = False,
     snapshot: SnapshotAt = None,
 ) -> None:
     """Show how much hindsight would change a factor.

@@ -41,7 +41,7 @@ def migrate(
     cache_dir: Cache,
     symbol: OnlySymbols = None,
     by_symbol: Annotated[bool, typer.Option("--by-symbol", help="Commit after each symbol.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read everything, write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read all files and write nothing.")] = False,
 ) -> None:
     """Land every readable record of the old cache.
 
@@ -92,7 +92,7 @@ def rollback(
     ctx: typer.Context,
     to: Annotated[
         int | None,
-        typer.Option(help="Snapshot to go back to; else the one before the last run.", metavar="ID"),
+        typer.Option(help="Snapshot to restore. The default is the one before the last run.", metavar="ID"),
     ] = None,
 ) -> None:
     """Make an earlier snapshot's content current again.
@@ -111,7 +111,9 @@ def rollback(
 
 def load(
     ctx: typer.Context,
-    table: Annotated[str, typer.Argument(help="Such as splits or company_profiles.", show_default=False)],
+    table: Annotated[
+        str, typer.Argument(help="The table, such as splits or company_profiles.", show_default=False)
+    ],
     file: Annotated[Path, typer.Argument(help="A CSV or Parquet file.", show_default=False)],
 ) -> None:
     """Bring the rows of a file into a table.

@@ -16,7 +16,9 @@ from factorlab_lake.storage.refs import RETENTION_DAYS
 
 __all__ = ["backup", "compact", "diff", "pin", "repair", "restore", "vacuum", "verify"]
 
-_Name = Annotated[str, typer.Argument(help="Such as paper-2026.", metavar="NAME", show_default=False)]
+_Name = Annotated[
+    str, typer.Argument(help="The name, such as paper-2026.", metavar="NAME", show_default=False)
+]
 _Folder = Annotated[Path, typer.Argument(help="Folder of the backup.", metavar="PATH", show_default=False)]
 _Deep = Annotated[bool, typer.Option("--deep", help="Read every value of every kept snapshot.")]
 _MOST_FILES = 20  # that a person is shown
@@ -28,7 +30,8 @@ def diff(
         str, typer.Argument(help="Snapshot, pin or time.", metavar="BEFORE", show_default=False)
     ],
     after: Annotated[
-        str | None, typer.Argument(help="The same; else the newest snapshot.", metavar="[AFTER]")
+        str | None,
+        typer.Argument(help="Snapshot, pin or time. The default is the newest snapshot.", metavar="[AFTER]"),
     ] = None,
 ) -> None:
     """Show what changed between two snapshots.
@@ -45,7 +48,7 @@ def pin(
     ctx: typer.Context,
     name: _Name,
     snapshot: SnapshotAt = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Take the name away again.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the name.")] = False,
 ) -> None:
     """Give a snapshot a name that keeps it.
 
@@ -86,9 +89,12 @@ def compact(ctx: typer.Context) -> None:
 def vacuum(
     ctx: typer.Context,
     retention_days: Annotated[
-        float, typer.Option(help="Keep what was the newest within so many days.", metavar="DAYS")
+        float,
+        typer.Option(help="Keep every snapshot that was the newest within this many days.", metavar="DAYS"),
     ] = RETENTION_DAYS,
-    delete: Annotated[bool, typer.Option("--delete", help="Delete; without it, only say what.")] = False,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete the files. Without this option, they are only listed.")
+    ] = False,
 ) -> None:
     """Say what no kept snapshot needs; delete it with --delete.
 
@@ -137,13 +143,13 @@ def repair(
     ctx: typer.Context,
     backup: Annotated[
         Path | None,
-        typer.Option("--from", help="A backup, to bring damaged files back from.", metavar="BACKUP"),
+        typer.Option("--from", help="Restore damaged files from this backup.", metavar="BACKUP"),
     ] = None,
     deep: _Deep = False,
 ) -> None:
     """Put right what can be put right without loss.
 
-    File lists and lake.duckdb are derived anew; with --from, damaged files come back from a backup that has
+    File lists and lake.duckdb are rebuilt; with --from, damaged files come back from a backup that has
     them as they were written. Exit code 3 when something is still wrong.
 
     Example: factorlab-lake repair
@@ -181,7 +187,7 @@ def backup(ctx: typer.Context, path: _Folder) -> None:
 def restore(
     ctx: typer.Context,
     path: _Folder,
-    to: Annotated[Path, typer.Argument(help="A new folder.", metavar="TO", show_default=False)],
+    to: Annotated[Path, typer.Argument(help="The folder to create.", metavar="TO", show_default=False)],
 ) -> None:
     """Make a lake of a backup in a new folder.
 

@@ -47,7 +47,7 @@ def race(lake_path: Path, cache: Path, symbols: Sequence[str], **dates: Any) -> 
     lake = fl.open(lake_path, create=False)
     caps = lake.market_caps(symbols, **dates)
     times.append(time.perf_counter())
-    lake.result_cache.clear()  # answered anew, not from memory
+    lake.result_cache.clear()  # computed again, not from memory
     lake.market_caps(symbols, **dates)
     times.append(time.perf_counter())
     old = old_way_market_caps(cache, symbols, caps["date"].to_list())

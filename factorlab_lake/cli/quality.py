@@ -22,7 +22,7 @@ _FRESH = ("symbol", "dataset", "period", "last_date", "fetched_at", "expected_ne
 def coverage(
     ctx: typer.Context,
     *,
-    missing: Annotated[bool, typer.Option("--missing", help="Only where something is missing.")] = False,
+    missing: Annotated[bool, typer.Option("--missing", help="Print only years with missing data.")] = False,
     snapshot: SnapshotAt = None,
 ) -> None:
     """Show which years of each symbol are held.
@@ -39,7 +39,7 @@ def coverage(
 def freshness(
     ctx: typer.Context,
     *,
-    overdue: Annotated[bool, typer.Option("--overdue", help="Only what is overdue.")] = False,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Print only overdue datasets.")] = False,
     snapshot: SnapshotAt = None,
 ) -> None:
     """Show how fresh each dataset of each symbol is.
@@ -58,15 +58,18 @@ def quality(
     *,
     symbol: OnlySymbols = None,
     rule: Annotated[
-        list[str] | None, typer.Option("--rule", help="Only this rule; can be repeated.", metavar="RULE")
+        list[str] | None,
+        typer.Option("--rule", help="Check only this rule. Can be repeated.", metavar="RULE"),
     ] = None,
-    by_symbol: Annotated[bool, typer.Option("--by-symbol", help="A score for each symbol instead.")] = False,
-    rules: Annotated[bool, typer.Option("--rules", help="What the rules mean instead.")] = False,
+    by_symbol: Annotated[
+        bool, typer.Option("--by-symbol", help="Print one score per symbol instead.")
+    ] = False,
+    rules: Annotated[bool, typer.Option("--rules", help="Print the meaning of each rule instead.")] = False,
     snapshot: SnapshotAt = None,
 ) -> None:
     """Look for what is wrong, or looks wrong.
 
-    One row per finding, the gravest first. Ends with exit code 3 where there is one of severity error.
+    One row per finding, most severe first. Ends with exit code 3 where there is one of severity error.
 
     Example: factorlab-lake quality --symbol AAPL
     """

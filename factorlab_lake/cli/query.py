@@ -45,7 +45,7 @@ def status(
     snapshot: SnapshotAt = None,
     migration: Annotated[
         Path | None,
-        typer.Option(help="Instead, how many files of this old cache have landed.", metavar="DIR"),
+        typer.Option(help="Print the migration progress of this old cache instead.", metavar="DIR"),
     ] = None,
 ) -> None:
     """Show what the lake holds.
@@ -106,7 +106,7 @@ def statements(
     end: End = None,
     type: Annotated[  # noqa: A002 - the option's name
         list[str] | None,
-        typer.Option("--type", help="income, balance_sheet or cash_flow; can be repeated.", metavar="TYPE"),
+        typer.Option("--type", help="income, balance_sheet or cash_flow. Can be repeated.", metavar="TYPE"),
     ] = None,
     as_of: AsOf = None,
     snapshot: SnapshotAt = None,
@@ -129,7 +129,8 @@ def prices(
     start: Start = None,
     end: End = None,
     adjusted: Annotated[
-        bool, typer.Option("--adjusted", help="Adjust for splits, and the close for dividends too.")
+        bool,
+        typer.Option("--adjusted", help="Adjust prices for splits, and the close for dividends as well."),
     ] = False,
     snapshot: SnapshotAt = None,
 ) -> None:
@@ -177,12 +178,12 @@ def ratios(
 def sql(
     ctx: typer.Context,
     query: Annotated[
-        str, typer.Argument(help="SQL for DuckDB, or - to read it from stdin.", show_default=False)
+        str, typer.Argument(help="The SQL query for DuckDB, or - to read it from stdin.", show_default=False)
     ],
     param: Annotated[
         list[str] | None,
         typer.Option(
-            "--param", help="A value for $name in the query, as text; can be repeated.", metavar="NAME=VALUE"
+            "--param", help="Bind a text value to $name in the query. Can be repeated.", metavar="NAME=VALUE"
         ),
     ] = None,
     snapshot: SnapshotAt = None,
@@ -200,7 +201,7 @@ def sql(
 
 def export(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(help="The file to write; none may be there.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="The file to write. It must not exist.", show_default=False)],
     *,
     symbol: OnlySymbols = None,
     start: Start = None,

@@ -22,7 +22,7 @@ def sync(
         str | None,
         typer.Argument(
             metavar="URL",
-            help="Such as postgresql://user@host/database; the password is best left out of it.",
+            help="The address, such as postgresql://user@host/database. Leave the password out of it.",
             show_default=False,
         ),
     ] = None,
@@ -30,11 +30,14 @@ def sync(
         bool, typer.Option("--verify-deep", help="Compare every value, not only stored digests.")
     ] = False,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Put right what others changed in the target.")
+        bool, typer.Option("--repair", help="Repair rows that others changed in the target.")
     ] = False,
     print_sql: Annotated[
         bool,
-        typer.Option("--print-sql", help="Print what would be made on a server, and roles; connect to none."),
+        typer.Option(
+            "--print-sql",
+            help="Print the SQL for tables, functions and roles, without connecting to a server.",
+        ),
     ] = False,
 ) -> None:
     """Bring a shared PostgreSQL server to the newest snapshot.

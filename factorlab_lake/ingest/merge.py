@@ -54,7 +54,7 @@ def _land_newest(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> None:
     """Tables that keep one row per key: the one fetched last."""
     held = tx.read(spec.name, symbols=rows["symbol"])
     key = list(spec.key)
-    # What was inferred gives way to what a provider says, and is inferred anew where that leaves a gap.
+    # What was inferred gives way to what a provider says, and is inferred again where that leaves a gap.
     given = held.filter(pl.col("source") != INFERRED) if spec.name == "splits" else held
     merged = distinct_in_time(
         pl.concat([given, rows], how="diagonal_relaxed"), key, [pl.col("fetched_at")], spec.names("value")

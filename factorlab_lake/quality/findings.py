@@ -28,7 +28,7 @@ _COLUMNS = ("severity", "rule", "table_name", *_SCHEMA)
 def findings(
     session: QuerySession, *, symbols: Collection[str] | None = None, only: Iterable[str] | None = None
 ) -> pl.DataFrame:
-    """Return one row per breach of a rule, the gravest first, then by rule, symbol and date."""
+    """Return one row per breach of a rule, most severe first, then by rule, symbol and date."""
     found = [_breaches(session, rule, symbols) for rule in _chosen(only)]
     order = pl.col("severity").replace_strict({name: i for i, name in enumerate(SEVERITIES)})
     return pl.concat(found).sort(order, "rule", "table_name", "symbol", "date", "fiscal_period", "detail")

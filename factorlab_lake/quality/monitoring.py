@@ -59,7 +59,7 @@ class Monitoring:
         rules: Iterable[str] | None = None,
         by_symbol: bool = False,
     ) -> pl.DataFrame:
-        """Return what is wrong, or looks wrong: one row per finding, the gravest first, then by rule.
+        """Return what is wrong, or looks wrong: one row per finding, most severe first, then by rule.
 
         ``severity`` (error, warning, info), ``rule``, ``table_name``, ``symbol``, ``date`` (trading day, or
         the fiscal period's end), ``fiscal_period`` and ``version`` of statements, ``value``, what was

@@ -19,7 +19,7 @@ from factorlab_lake.schema.quoting import identifier, literal
 
 __all__ = ["SEVERITIES", "QualityRule", "rules"]
 
-SEVERITIES = tuple(PENALTIES)  # the gravest first
+SEVERITIES = tuple(PENALTIES)  # most severe first
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,7 +206,7 @@ def _copy_marks(source: Layout, to: Layout, taken: list[Snapshot]) -> None:
 
 
 def copy_text(path: Path, target: Path) -> None:
-    """Copy a small file that never changes, unless it is there; a list that is not kept is derived anew."""
+    """Copy a small file that never changes, unless it is there; a list that is not kept is rebuilt."""
     if target.exists() or not path.exists():
         return
     with write_faults(target):

@@ -1,6 +1,6 @@
 """Checksums of data files, taken when they are committed, and what they say about a file now.
 
-They are kept apart from the file lists: a list can be derived anew from the Delta log, a checksum cannot be
+They are kept apart from the file lists: a list can be rebuilt from the Delta log, a checksum cannot be
 derived from a file that may be damaged. Data files never change, so a checksum holds as long as its file.
 Files of a lake that was written before there were checksums have none; size and content are checked then.
 """

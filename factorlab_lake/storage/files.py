@@ -1,7 +1,7 @@
 """The data files of a snapshot, and which of them a question needs.
 
 A table version's file list is derived from its Delta log once, when the version is committed, and kept
-beside the snapshots, so that a reader starts without replaying logs. A missing list is derived anew.
+beside the snapshots, so that a reader starts without replaying logs. A missing list is rebuilt.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class RepairReport:
 
 
 def repair(layout: Layout, *, from_backup: Layout | None = None, deep: bool = False) -> RepairReport:
-    """Derive anew what can be derived, and bring back from a backup what it holds as it was written.
+    """Rebuild what can be derived, and restore from a backup what it holds as it was written.
 
     A data file is taken from the backup only when it has the checksum it was written with. What cannot be
     put right is left as it is. Raises :class:`InvalidInput` for the backup of another lake.
@@ -71,7 +71,7 @@ def _from_what_is_here(layout: Layout, finding: FileFault) -> str:
     if finding.kind == "list":
         name, _, version = Path(finding.file).stem.rpartition("-")
         files.remember(layout, name, int(version))
-        return "derived anew from the Delta log"
+        return "rebuilt from the Delta log"
     if finding.kind == "note":
         snapshots.note_newest(layout, snapshots.latest(layout))
         return "copied from the newest snapshot"

@@ -93,7 +93,7 @@ class _Check:
             try:
                 kept.append(snapshots.stored(self.layout, number))
             except (LakeDamaged, NotFound):
-                remedy = "writes it anew" if number == noted else "--from BACKUP brings it back"
+                remedy = "rewrites it" if number == noted else "--from BACKUP brings it back"
                 what = "cannot be read" if path.exists() else "is missing"
                 self.fault(path, "snapshot", f"{what}; `factorlab-lake repair` {remedy}")
         self.report.snapshots = len(kept)
@@ -104,7 +104,7 @@ class _Check:
         try:
             noted = snapshots.noted_newest(self.layout)
         except LakeDamaged:
-            self.fault(self.layout.newest, "note", "cannot be read; `factorlab-lake repair` writes it anew")
+            self.fault(self.layout.newest, "note", "cannot be read; `factorlab-lake repair` rewrites it")
             return 0
         return noted.id if noted else 0
 
@@ -141,7 +141,7 @@ class _Check:
         path = files.list_path(self.layout, name, version)
         listed = files.read_list(self.layout, name, version)
         if path.exists() and listed is None:
-            self.fault(path, "list", "cannot be read; `factorlab-lake repair` derives it anew")
+            self.fault(path, "list", "cannot be read; `factorlab-lake repair` rebuilds it")
         if not derivable or (listed is not None and not compared):
             return listed or []
         try:
@@ -167,7 +167,7 @@ class _Check:
             )
             return listed
         path = files.list_path(self.layout, name, version)
-        self.fault(path, "list", "is not what the log says; `factorlab-lake repair` derives it anew")
+        self.fault(path, "list", "is not what the log says; `factorlab-lake repair` rebuilds it")
         return logged
 
     def _bytes(self, name: str, chosen: dict[str, DataFile]) -> None:

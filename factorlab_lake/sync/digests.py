@@ -32,7 +32,7 @@ _HOW = "row-hash-1"  # another way of making digests takes another name
 class LakeSide:
     """One snapshot of a lake, as batches of files whose rows and digests can be asked for.
 
-    ``remember`` says whether digests that were made before are believed; a deep check makes them anew.
+    ``remember`` says whether digests that were made before are believed; a deep check recomputes them.
     """
 
     layout: Layout

@@ -85,7 +85,7 @@ class BatchTransaction(Protocol):
         """Whether rows of this snapshot can be copied straight in: none of their keys can be there."""
 
     def keys(self, *, from_values: bool = False) -> pl.DataFrame:
-        """Return key and digest of every row: as stored, or made anew from the values."""
+        """Return key and digest of every row: as stored, or recomputed from the values."""
 
     def copy(self, rows: Iterator[pl.DataFrame]) -> None:
         """Send rows into a batch that has none."""

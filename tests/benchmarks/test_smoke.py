@@ -212,7 +212,7 @@ def test_readme_names_every_benchmark_and_every_peer() -> None:
 
 
 def test_made_data_are_kept(tmp_path: Path) -> None:
-    """The cache to migrate is made once, and made anew when that is asked for."""
+    """The cache to migrate is made once, and recomputed when that is asked for."""
     once, count = cache_and_count(Options(SIZES["smoke"], tmp_path))
     stray = once / "stray"
     stray.touch()

@@ -32,7 +32,7 @@ import sys
 from datetime import datetime
 from factorlab_lake.providers.fmp import FmpProvider
 from factorlab_lake.providers.protocol import Offer
-from factorlab_lake.ingest import fetch_run
+from factorlab_lake.ingest import run as fetch_run
 from factorlab_lake.storage import layout
 from factorlab_lake.providers.fmp.settings import fmp_settings
 

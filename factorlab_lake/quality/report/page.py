@@ -83,12 +83,12 @@ def _quality(found: pl.DataFrame, symbols: list[str]) -> str:
     columns = ["severity", "rule", "table_name", "findings", "symbols", "meaning"]
     rules = told.sort(order, "findings", "rule", descending=[False, True, False]).select(columns)
     worst = scores(found, symbols).filter(pl.col("score") < 1).head(_MOST_ROWS)
-    gravest = found.head(_MOST_ROWS)
+    worst = found.head(_MOST_ROWS)
     return (
         figures.table(rules, empty="Every rule is kept.")
         + f"<h3>Lowest scores</h3>{figures.table(worst, empty='Every symbol has the score 1.')}"
-        + f"<h3>Findings, the gravest first{_of(gravest, found)}</h3>"
-        + figures.table(gravest, empty="There are none.")
+        + f"<h3>Findings, most severe first{_of(worst, found)}</h3>"
+        + figures.table(worst, empty="There are none.")
     )
 
 

@@ -96,7 +96,7 @@ class PostgresBatch:
         return not scalar(self.cursor, others, spec.name, snapshot)
 
     def keys(self, *, from_values: bool = False) -> pl.DataFrame:
-        """Return key and digest of every row: as stored, or made anew from the values."""
+        """Return key and digest of every row: as stored, or recomputed from the values."""
         spec = self.batch.spec
         columns = spec.names() if from_values else list(spec.key)
         parts = []

@@ -129,7 +129,7 @@ class ServerSession:
                 target=str(self.address),
             ) from None
         except PoolClosed:
-            raise InvalidInput(f"{self.address} was closed; open it anew.") from None
+            raise InvalidInput(f"{self.address} was closed; open it again.") from None
 
     def _made(self) -> ConnectionPool[_Connection]:
         return ConnectionPool(

@@ -48,7 +48,7 @@ def test_every_rule_says_what_it_means_and_how_grave_it_is() -> None:
         assert rule.table in rule.query
 
 
-def test_the_gravest_findings_come_first(findings: pl.DataFrame) -> None:
+def test_the_most_severe_findings_come_first(findings: pl.DataFrame) -> None:
     """Errors, then warnings, then what is only worth knowing."""
     order = {"error": 0, "warning": 1, "info": 2}
     given = [order[s] for s in findings["severity"]]

@@ -69,7 +69,7 @@ def test_creating_over_a_lake_is_refused(lake: Lake) -> None:
 def test_a_lake_whose_identity_is_damaged_is_reported_and_left_alone(
     lake: Lake, body: str, *, create: bool
 ) -> None:
-    """A damaged or foreign `lake.json` is an error that names the place, and is never written anew."""
+    """A damaged or foreign `lake.json` is an error that names the place, and is never rewritten."""
     identity = lake.path / "_lake" / "lake.json"
     identity.write_text(body)
     with pytest.raises(LakeDamaged) as caught:

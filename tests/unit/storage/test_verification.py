@@ -122,7 +122,7 @@ def test_repair_derives_the_single_file_anew(lake: Lake) -> None:
     lake.load("splits", SPLITS)
     assert lake.repair().repaired == []
     (lake.path / "lake.duckdb").write_bytes(b"no database")
-    assert lake.repair().repaired == [("lake.duckdb", "written anew")]
+    assert lake.repair().repaired == [("lake.duckdb", "rewritten")]
     assert lake.repair().repaired == []
 
 

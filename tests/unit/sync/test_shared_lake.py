@@ -195,7 +195,7 @@ def test_a_closed_lake_answers_nothing(url: str) -> None:
     with session(url, Limits()) as shared:
         assert shared.sql("SELECT 1 AS x").item() == 1
     shared.close()
-    with pytest.raises(InvalidInput, match="open it anew"):
+    with pytest.raises(InvalidInput, match="open it again"):
         shared.sql("SELECT 1")
 
 
