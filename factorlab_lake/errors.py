@@ -8,6 +8,7 @@
     ├── AlreadyExists (ValueError)    creating would overwrite something
     ├── LakeLocked    (TimeoutError)  another process is writing to the lake
     ├── LakeDamaged   (RuntimeError)  a file of the lake is missing or not what it should be
+    ├── SchemaMismatch (TypeError)    a table of the lake has a column of another type, or lacks a key column
     ├── WriteFailed   (OSError)       the disk is full, or the folder may not be written to
     ├── TargetFailed  (ConnectionError)  a server cannot be reached, was lost, or refuses what it is asked
     ├── UnreadableFile (ValueError)   a file of the old cache cannot be read; carries path and reason
@@ -50,6 +51,7 @@ __all__ = [
     "NotFound",
     "NotInPlan",
     "NotServed",
+    "SchemaMismatch",
     "TargetFailed",
     "Unavailable",
     "UnreadableFile",
@@ -73,6 +75,10 @@ class LakeError(Exception):
 
 class InvalidInput(LakeError, ValueError):
     """A value given by the caller is of the wrong type, form or name."""
+
+
+class SchemaMismatch(LakeError, TypeError):
+    """A table of the lake has a column of another type, or lacks a key column."""
 
 
 class NotFound(LakeError, LookupError):

@@ -23,7 +23,7 @@ from deltalake import (
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.schema import PrimitiveType
 
-from factorlab_lake.errors import LakeDamaged, LakeError, WriteFailed
+from factorlab_lake.errors import LakeDamaged, LakeError, SchemaMismatch, WriteFailed
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.storage import delta_log
 from factorlab_lake.storage.data_file import DataFile
@@ -84,6 +84,8 @@ def replace(path: Path, spec: TableSpec, frame: pl.DataFrame, partitions: list[i
 def _write(path: Path, spec: TableSpec, frame: pl.DataFrame, reason: str, **how: Any) -> int:
     with _faults(path):
         written = _ensure(path, spec)
+        if _lacks_columns(path, spec, written):
+            how["schema_mode"] = "merge"
         write_deltalake(
             written,
             _plain_text(_conform(spec, frame)),
@@ -195,6 +197,26 @@ def _ensure(path: Path, spec: TableSpec) -> DeltaTable:
         name=spec.name,
         description=spec.doc,
     )
+
+
+def _lacks_columns(path: Path, spec: TableSpec, found: DeltaTable) -> bool:
+    """Say whether a table was made before some columns were added; a column of another type is refused."""
+    kinds = {f.name: f.type for f in found.schema().fields}
+    for column in spec.columns:
+        kind, wanted = kinds.get(column.name), PrimitiveType(column.types.delta)
+        if kind != wanted and (kind is not None or column.role == "key"):
+            got = "no such column" if kind is None else str(getattr(kind, "type", kind))
+            raise SchemaMismatch(
+                f"{spec.name}.{column.name} in {path}: got {got}, expected {wanted.type}. Nothing was "
+                "changed; open the lake with the program version that wrote it (`factorlab-lake history` "
+                "lists it), or load the data into a new lake.",
+                path=str(path),
+                table=spec.name,
+                column=column.name,
+                got=got,
+                expected=wanted.type,
+            )
+    return any(c.name not in kinds for c in spec.columns)
 
 
 def _conform(spec: TableSpec, frame: pl.DataFrame) -> pl.DataFrame:
