@@ -99,20 +99,12 @@ def _upgrade(con: Connection, version: int, *, target: str, steps: Sequence[Step
 
 
 def _check_columns(con: Connection, target: str) -> None:
-    """Add columns that came to the lake later, and refuse columns of other types than the lake's.
-
-    Rows are sent as bytes, and would be garbage there.
-    """
+    """Refuse columns of other types than the lake's: rows are sent as bytes, and would be garbage there."""
     rows = con.execute(_COLUMNS, [list(TABLES)]).fetchall()
     found = {(str(table), str(column)): str(kind) for table, column, kind in rows}
     for spec in TABLES.values():
         for name, expected in _expected(spec).items():
             kind = found.get((spec.name, name))
-            if kind is None and (spec.name, ROW_HASH) in found and name not in (*spec.key, ROW_HASH):
-                con.execute(
-                    f"ALTER TABLE {identifier(spec.name)} ADD COLUMN {identifier(name)} {expected}".encode()
-                )
-                continue
             if kind != expected:
                 raise InvalidInput(
                     f"Column {name} of {spec.name} at {target} is {kind or 'missing'}; expected {expected}. "
