@@ -57,7 +57,7 @@ class Faults:
     Chance depends on ``seed``, on the question and on how often it was asked before, not on the order in
     which threads come; ``most_in_a_row`` faults are dealt to a question before it is answered well.
 
-    >>> plan = Faults(rules=[Rule("429", symbol="AAPL", times=1)])
+    >>> plan = Faults(rules=[FaultRule("429", symbol="AAPL", times=1)])
     >>> [plan.draw("/stable/profile", ("AAPL",), "symbol=AAPL") is not None for _ in range(2)]
     [True, False]
     """
