@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -164,10 +163,11 @@ class Lake(Monitoring, Maintenance, Questions):
         Raises :class:`~factorlab_lake.errors.InvalidInput` for an unknown provider, symbol or ``what``.
         """
         from factorlab_lake.ingest import run as runs
+        from factorlab_lake.providers.registry import opened
 
         self._writable("fetch")
         wanted = _wanted(symbols, what, since, policy)
-        with _provider(provider) as asked:
+        with opened(provider) as asked:
             report = runs.fetch(
                 self._layout, asked, wanted, program_version=program_version(), progress=progress
             )
@@ -185,9 +185,10 @@ class Lake(Monitoring, Maintenance, Questions):
     ) -> FetchReport:
         """Return how many calls :meth:`fetch` would make and how long they take, without making any."""
         from factorlab_lake.ingest import run as runs
+        from factorlab_lake.providers.registry import opened
 
         wanted = _wanted(symbols, what, since, policy)
-        with _provider(provider) as asked:
+        with opened(provider) as asked:
             return runs.plan(self._layout, asked, wanted)
 
     def migrate(
@@ -234,13 +235,6 @@ class Lake(Monitoring, Maintenance, Questions):
 
         wanted = None if symbols is None else list(symbols)
         return legacy.validate(self._layout, self.snapshot, cache_dir, symbols=wanted, progress=progress)
-
-    def held_symbols(self) -> list[str]:
-        """Return the symbols that the lake has bars or statements of, in order."""
-        found = self.sql(
-            "SELECT symbol FROM price_data UNION SELECT symbol FROM financial_statements ORDER BY symbol"
-        )
-        return found["symbol"].to_list()
 
     def load(self, table: str, source: Any) -> int:
         """Bring rows into a table from a CSV or Parquet file or a frame; return how many rows were given.
@@ -391,18 +385,3 @@ def _wanted(
         None if since is None else to_date(since, "since"),
         policy or DEFAULT,
     )
-
-
-@contextmanager
-def _provider(given: str | Provider) -> Iterator[Provider]:
-    """Give the provider of a name for the time of a run; one that was given stays its owner's."""
-    if not isinstance(given, str):
-        yield given
-        return
-    from factorlab_lake.providers.registry import provider
-
-    found = provider(given)
-    try:
-        yield found
-    finally:
-        found.close()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 
 from factorlab_lake.errors import InvalidInput, nearest
 from factorlab_lake.providers.protocol import Provider
 
-__all__ = ["provider", "provider_names"]
+__all__ = ["opened", "provider", "provider_names"]
 
 _GROUP = "factorlab_lake.providers"
 
@@ -50,3 +52,21 @@ def provider(name: str) -> Provider:
         "Install its package again.",
         name=name,
     )
+
+
+@contextmanager
+def opened(name_or_provider: str | Provider) -> Iterator[Provider]:
+    """Yield the provider of a name and close it afterwards; the caller of a provider object closes that.
+
+    >>> with opened("fmp") as fmp:
+    ...     fmp.name
+    'fmp'
+    """
+    if not isinstance(name_or_provider, str):
+        yield name_or_provider
+        return
+    found = provider(name_or_provider)
+    try:
+        yield found
+    finally:
+        found.close()

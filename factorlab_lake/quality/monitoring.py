@@ -30,6 +30,11 @@ class Monitoring:
         """What answers."""
         raise NotImplementedError
 
+    def held_symbols(self) -> list[str]:
+        """Return the symbols with bars or statements in the lake, in order."""
+        query = "SELECT symbol FROM price_data UNION SELECT symbol FROM financial_statements ORDER BY symbol"
+        return self.session.frame(query)["symbol"].to_list()
+
     def freshness(self, *, now: datetime | None = None) -> pl.DataFrame:
         """Return how fresh what is held is: one row per symbol, dataset and period, ordered so.
 
@@ -76,7 +81,7 @@ class Monitoring:
         found = quality.findings(self.session, symbols=wanted, only=rules)
         if not by_symbol:
             return found
-        return quality.scores(found, self._held() if wanted is None else wanted)
+        return quality.scores(found, self.held_symbols() if wanted is None else wanted)
 
     def quality_rules(self) -> pl.DataFrame:
         """Return the rules of :meth:`quality`: one row per rule and table, with severity and meaning."""
@@ -104,9 +109,3 @@ class Monitoring:
         from factorlab_lake.quality.report import page
 
         return page.write(self._layout, self.snapshot, self.session, Path(path), now=now)
-
-    def _held(self) -> list[str]:
-        found = self.session.frame(
-            "SELECT symbol FROM price_data UNION SELECT symbol FROM financial_statements"
-        )
-        return found["symbol"].to_list()

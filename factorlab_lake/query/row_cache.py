@@ -4,7 +4,7 @@ Views that every grid question reads, and a function that takes most of the time
 same rows whatever the dates asked for. A session keeps their rows in memory: of some views all
 (:data:`WHOLE`), of others those of the symbols asked so far (:data:`BY_SYMBOL`, :data:`COMPANY_YEARS`), and
 the trading days of the files asked so far (:data:`DAYS`). A question that may be about any symbol gets the
-rows of all, or the function itself. Rows as they are in the files are kept by :mod:`.kept_rows`.
+rows of all, or the function itself. Rows as they are in the files are kept by :mod:`.row_cache_files`.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class Session:
         """Run a query and return its rows.
 
         Files that hold none of the rows it needs are left out before DuckDB sees them, and rows that later
-        questions read too are kept (see :mod:`.kept`).
+        questions read too are kept (see :mod:`.row_cache`).
         """
         if needs is None:  # a question in anybody's words
             reject_write(sql)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
-
-import polars as pl
 
 from factorlab_lake.query.availability_rule import CLOSE, AvailabilityRule
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.schema.quoting import identifier, literal
-from factorlab_lake.storage.data_file import DataFile
+from factorlab_lake.storage.data_file import DataFile, missing_in_file
 
 __all__ = ["table_view"]
 
@@ -39,20 +36,10 @@ def table_view(
 
 
 def _rows(spec: TableSpec, files: list[Path], arguments: str) -> str:
-    """Return what a view reads; a column that no file has, since it was added later, is NULL of its type."""
-    wanted = frozenset(c.name for c in spec.columns if c.name != spec.partition_by)
-    lacking = [wanted - found for file in files if (found := _columns(str(file))) is not None]
-    if not any(lacking):
+    """Return what a view reads; a column that no file has, because it was added later, is a typed NULL."""
+    missing = [missing_in_file(spec, file) for file in files]
+    if not any(missing):
         return f"read_parquet({arguments})"
-    nowhere = frozenset.intersection(*lacking) if len(lacking) == len(files) else frozenset()
+    nowhere = frozenset.intersection(*missing)
     added = [f"NULL::{c.types.duckdb} AS {identifier(c.name)}" for c in spec.columns if c.name in nowhere]
     return f"(SELECT {', '.join(['*', *added])} FROM read_parquet({arguments}, union_by_name = true))"
-
-
-@lru_cache(maxsize=65_536)
-def _columns(file: str) -> frozenset[str] | None:
-    """Return the columns of a data file, which never changes; None when its footer cannot be read."""
-    try:
-        return frozenset(pl.read_parquet_schema(file))
-    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        return None

@@ -1,10 +1,17 @@
-"""The description of one data file: what a reader needs to choose files without opening them."""
+"""One data file: what a reader needs to choose it without opening it, and the columns that it lacks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
-__all__ = ["DataFile"]
+import polars as pl
+
+from factorlab_lake.schema import TableSpec
+from factorlab_lake.schema.evolution import missing_columns
+
+__all__ = ["DataFile", "missing_in_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +24,19 @@ class DataFile:
     partition: int | None
     symbols: tuple[str | None, str | None]
     dates: tuple[str | None, str | None]
+
+
+@lru_cache(maxsize=65_536)
+def missing_in_file(spec: TableSpec, file: Path) -> frozenset[str]:
+    """Return the columns that a data file lacks; the result is cached because a data file never changes.
+
+    Raises :class:`~factorlab_lake.errors.SchemaMismatch` as :func:`missing_columns` does.
+    """
+    try:
+        schema = pl.read_parquet_schema(file)
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return frozenset()  # whoever reads the rows names a missing or damaged file
+    stored = {name: kind.base_type().__name__ for name, kind in schema.items()}
+    if spec.partition_by:  # the folder's name has its value
+        stored[spec.partition_by] = spec.column(spec.partition_by).types.polars
+    return missing_columns(spec, stored, engine="polars", place=str(file))

@@ -23,8 +23,9 @@ from deltalake import (
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.schema import PrimitiveType
 
-from factorlab_lake.errors import LakeDamaged, LakeError, SchemaMismatch, WriteFailed
+from factorlab_lake.errors import LakeDamaged, LakeError, WriteFailed
 from factorlab_lake.schema import TableSpec
+from factorlab_lake.schema.evolution import missing_columns
 from factorlab_lake.storage import delta_log
 from factorlab_lake.storage.data_file import DataFile
 from factorlab_lake.storage.layout import write_atomically
@@ -84,7 +85,7 @@ def replace(path: Path, spec: TableSpec, frame: pl.DataFrame, partitions: list[i
 def _write(path: Path, spec: TableSpec, frame: pl.DataFrame, reason: str, **how: Any) -> int:
     with _faults(path):
         written = _ensure(path, spec)
-        if _lacks_columns(path, spec, written):
+        if missing_columns(spec, _stored_types(written), engine="delta", place=str(path)):
             how["schema_mode"] = "merge"
         write_deltalake(
             written,
@@ -199,24 +200,9 @@ def _ensure(path: Path, spec: TableSpec) -> DeltaTable:
     )
 
 
-def _lacks_columns(path: Path, spec: TableSpec, found: DeltaTable) -> bool:
-    """Say whether a table was made before some columns were added; a column of another type is refused."""
-    kinds = {f.name: f.type for f in found.schema().fields}
-    for column in spec.columns:
-        kind, wanted = kinds.get(column.name), PrimitiveType(column.types.delta)
-        if kind != wanted and (kind is not None or column.role == "key"):
-            got = "no such column" if kind is None else str(getattr(kind, "type", kind))
-            raise SchemaMismatch(
-                f"{spec.name}.{column.name} in {path}: got {got}, expected {wanted.type}. Nothing was "
-                "changed; open the lake with the program version that wrote it (`factorlab-lake history` "
-                "lists it), or load the data into a new lake.",
-                path=str(path),
-                table=spec.name,
-                column=column.name,
-                got=got,
-                expected=wanted.type,
-            )
-    return any(c.name not in kinds for c in spec.columns)
+def _stored_types(found: DeltaTable) -> dict[str, str]:
+    """Return the name of each stored column's type; a nested type, which no table has, by its own text."""
+    return {f.name: str(getattr(f.type, "type", f.type)) for f in found.schema().fields}
 
 
 def _conform(spec: TableSpec, frame: pl.DataFrame) -> pl.DataFrame:

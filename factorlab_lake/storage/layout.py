@@ -141,7 +141,7 @@ def find(root: str | os.PathLike[str]) -> Layout:
 def write_atomically(path: Path, text: str, *, derived: bool = False) -> None:
     """Write a small file so that it is there whole or not at all, also after a power cut.
 
-    A ``derived`` one may be lost or empty after a power cut: whoever reads it rebuilds it then.
+    With ``derived``, it does not wait for the disk: a power cut may lose the file, and readers rebuild it.
     Raises :class:`WriteFailed` when the disk is full or the folder may not be written to.
     """
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")

@@ -18,7 +18,7 @@ import polars as pl
 from factorlab_lake.errors import LakeDamaged
 from factorlab_lake.schema import TABLES, table
 from factorlab_lake.storage import checksums, delta, delta_log, files, snapshots
-from factorlab_lake.storage.data_file import DataFile
+from factorlab_lake.storage.data_file import DataFile, missing_in_file
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.lock import writing
 from factorlab_lake.storage.snapshots import Snapshot
@@ -150,6 +150,8 @@ def _collect(layout: Layout, name: str, rows: pl.LazyFrame, chosen: list[DataFil
     try:
         return rows.collect()
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
+        for file in chosen:
+            missing_in_file(table(name), layout.table(name) / file.path)  # raises where the table changed
         raise checksums.blamed(layout, {name: chosen}, str(fault).splitlines()[0]) from None
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from factorlab_lake.errors import InvalidInput, MissingExtra
 from factorlab_lake.storage.layout import Layout
@@ -32,27 +32,28 @@ def sync_to(
             f"A lake can be synced to postgresql://user@host/database; {named} is none of these.",
             target=named,
         )
+    with _extra_required():
+        from factorlab_lake.sync.postgres.target import open_target
     asked = {"ask": password} if callable(password) else {"password": password}
-    targets, _ = _postgres()
-    with targets.open_target(url, **asked) as target:
+    with open_target(url, **asked) as target:
         return sync(layout, target, deep=deep, repair=repair, progress=progress)
 
 
 def script() -> str:
     """Return the SQL that a sync to PostgreSQL runs to make its tables and functions, and the roles."""
-    _, install = _postgres()
-    made: str = install.script()
-    return made
+    with _extra_required():
+        from factorlab_lake.sync.postgres import install
+    return install.script()
 
 
-def _postgres() -> tuple[Any, Any]:
-    """Return the modules of the PostgreSQL target."""
+@contextmanager
+def _extra_required() -> Iterator[None]:
+    """Raise :class:`MissingExtra` in place of the import error of a driver."""
     try:
-        from factorlab_lake.sync.postgres import install, target
+        yield
     except ImportError as missing:
         raise MissingExtra(
             f"Syncing to PostgreSQL needs {missing.name}; install it with "
             "pip install 'factorlab-lake[postgres]'.",
             extra="postgres",
         ) from None
-    return target, install

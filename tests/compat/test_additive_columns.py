@@ -1,7 +1,9 @@
-"""A program with one more line item reads and writes the lakes of the programs before it."""
+"""A program with more columns reads and writes older lakes; a column of another type is refused."""
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import shutil
 import subprocess
@@ -9,51 +11,141 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
-LINE = "income,stock_compensation_test,flow,currency,value,a line item added for the test\n"
-SCRIPT = """
+SAMPLE = ROOT / "data" / "sample" / "taken_2021-03-31"
+ITEM = "income,income_from_tests,flow,currency,value,a line item that the test adds\n"
+FIELD = "income,v3,incomeFromTests,income_from_tests\n"
+VALUE = 7.0
+
+READ = """
 import sys
 import duckdb, polars as pl
 import factorlab_lake as fl
-folder, sample, out = sys.argv[1:]
-lake = fl.open(folder)
+folder, cache, out = sys.argv[1:]
 days = dict(start="2019-12-31", end="2020-10-31", freq="ME")
-new = "SELECT stock_compensation_test AS x FROM income_statements"
-def check(rows):
-    assert rows.height and rows["x"].null_count() == rows.height and rows["x"].dtype == pl.Float64
-def read(lake):
-    check(lake.sql(new))
-    assert lake.statements(["AAPL"]).height
-    assert lake.ttm(["AAPL"], **days).height and lake.market_caps(["AAPL"], **days).height
-read(lake)
-lake.migrate(sample)
-read(lake)
+new = "SELECT income_from_tests AS x FROM income_statements"
+def values(rows):
+    assert rows.height and rows["x"].dtype == pl.Float64, rows
+    return rows["x"].drop_nulls().to_list()
+def asked(lake):
+    caps, ttm = lake.market_caps(["GOOGL"], **days), lake.ttm(["GOOGL"], **days)
+    assert caps["market_cap"].null_count() == 0, caps
+    assert ttm["revenue"].null_count() < ttm.height and "income_from_tests" in ttm.columns, ttm
+    return values(lake.sql(new))
+lake = fl.open(folder)
+assert asked(lake) == []
+before = lake.snapshot.id
+lake.migrate(cache)
+filled = asked(lake)
+rows = lake.sql(new).height
+assert filled and set(filled) == {7.0} and len(filled) < rows, (len(filled), rows)
+assert asked(lake.at(before)) == values(lake.at("first").sql(new)) == []
+assert lake.verify(deep=True).clean
 lake.compact()
-read(lake)
-report = lake.verify(deep=True)
-assert report.clean, report.findings
-read(lake.at("first"))
+assert sorted(asked(lake)) == sorted(filled) and lake.sql(new).height == rows
+assert lake.verify(deep=True).clean
 lake.export(out)
 for file in (out, folder + "/lake.duckdb"):
     with duckdb.connect(file, read_only=True) as con:
-        check(con.sql(new).pl())
+        assert sorted(values(con.sql(new).pl())) == sorted(filled)
+lake.rollback(before)
+assert asked(lake) == []
+lake.migrate(cache)
+assert sorted(asked(lake)) == sorted(filled) and lake.verify(deep=True).clean
+"""
+
+REFUSED = """
+import sys
+import factorlab_lake as fl
+from factorlab_lake.errors import SchemaMismatch
+lake = fl.open(sys.argv[1])
+before = lake.snapshot.id
+for ask in (
+    lambda: lake.sql("SELECT * FROM splits"),
+    lambda: lake.market_caps("AAPL", "2020-10-30"),
+    lambda: lake.load("splits", sys.argv[2]),
+):
+    try:
+        ask()
+    except SchemaMismatch as error:
+        assert "splits." + sys.argv[3] in str(error) and "factorlab-lake history" in str(error), error
+        assert error.facts["column"] == sys.argv[3]
+    else:
+        raise AssertionError(f"not refused, line {ask.__code__.co_firstlineno}")
+assert fl.open(sys.argv[1]).snapshot.id == before
+assert lake.sql("SELECT count(*) AS n FROM income_statements")["n"].item() == 41
 """
 
 
-def test_one_more_line_item(tmp_path: Path) -> None:
-    """Reading, migrating, compacting, verifying and exporting work; the new column is NULL."""
-    shutil.copytree(ROOT / "factorlab_lake", tmp_path / "program" / "factorlab_lake")
-    items = tmp_path / "program" / "factorlab_lake" / "schema" / "line_items.csv"
-    items.write_text(items.read_text().rstrip("\n") + "\n" + LINE)
-    zipfile.ZipFile(Path(__file__).parent / "lake_0_1.zip").extractall(tmp_path / "lakes")
-    folder = next((tmp_path / "lakes").rglob("_lake")).parent
-    sample = ROOT / "data" / "sample" / "taken_2021-03-31"
-    ran = subprocess.run(
-        [sys.executable, "-c", SCRIPT, folder, sample, tmp_path / "out.duckdb"],
-        env={**os.environ, "PYTHONPATH": str(tmp_path / "program")},
-        cwd=tmp_path,
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the package that a test may change."""
+    return shutil.copytree(ROOT / "factorlab_lake", tmp_path / "program" / "factorlab_lake")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A lake that version 0.1.0 wrote."""
+    zipfile.ZipFile(Path(__file__).parent / "lake_0_1.zip").extractall(tmp_path / "lake")
+    return tmp_path / "lake"
+
+
+def _run(package: Path, script: str, *arguments: object) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(package.parent)},
+        cwd=package.parent,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert ran.returncode == 0, ran.stderr
+    assert done.returncode == 0, done.stderr
+
+
+def _with_values(cache: Path) -> Path:
+    """Copy one company's cached income statements with a value of the new item in each record."""
+    for file in (SAMPLE / "income_statements").glob("GOOGL_*.json.gz"):
+        entry = json.loads(gzip.decompress(file.read_bytes()))
+        records = entry["data"] if isinstance(entry, dict) else entry
+        for record in records:
+            record["incomeFromTests"] = VALUE
+        place = cache / "income_statements" / file.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(gzip.compress(json.dumps(entry).encode()))
+    return cache
+
+
+def test_a_line_item_is_added(package: Path, folder: Path, tmp_path: Path) -> None:
+    """Files without the new column read as NULL beside files with values of it, by every way of reading."""
+    for file, line in (("schema/line_items.csv", ITEM), ("providers/fmp/fields.csv", FIELD)):
+        path = package / file
+        path.write_text(path.read_text(encoding="utf-8").rstrip("\n") + "\n" + line, encoding="utf-8")
+    _run(package, READ, folder, _with_values(tmp_path / "cache"), tmp_path / "out.duckdb")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "column"),
+    [
+        ('_number("numerator", "new shares"),', 'Column("numerator", "text", "new shares"),', "numerator"),
+        (
+            'Column("date", "date", "ex-date: first day traded on the new basis", role="key"),',
+            'Column("date", "date", "ex-date", role="key"), Column("venue", "text", "where", role="key"),',
+            "venue",
+        ),
+    ],
+    ids=["a column of another type", "a key column that was not there"],
+)
+def test_what_no_reader_could_get_right_is_refused(
+    package: Path, folder: Path, before: str, after: str, column: str
+) -> None:
+    """Reading and writing the table raise one clear error and change nothing; other tables stay readable."""
+    tables = package / "schema" / "tables.py"
+    text = tables.read_text(encoding="utf-8")
+    assert text.count(before) == 1
+    tables.write_text(text.replace(before, after), encoding="utf-8")
+    rows = package.parent / "splits.csv"
+    names = dict.fromkeys(["symbol", "date", "numerator", "denominator", column])
+    rows.write_text(f"{','.join(names)}\nAAPL,2031-01-02,2,1{',XNAS' * (len(names) > 4)}\n", encoding="utf-8")
+    _run(package, REFUSED, folder, rows, column)

@@ -1,0 +1,44 @@
+"""Schema evolution: compares the columns that stored data has with the columns that a table describes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from factorlab_lake.errors import SchemaMismatch
+from factorlab_lake.schema.spec import TableSpec
+
+__all__ = ["missing_columns"]
+
+
+def missing_columns(
+    spec: TableSpec, stored: Mapping[str, str], *, engine: Literal["delta", "polars"], place: str
+) -> frozenset[str]:
+    """Return the columns that ``stored`` (type by column name) lacks: they were added to the table later.
+
+    Raises :class:`~factorlab_lake.errors.SchemaMismatch` for a column of another type and for a key column
+    that is missing: no value of it could be right.
+
+    >>> from factorlab_lake.schema import table
+    >>> stored = {c.name: c.types.polars for c in table("splits").columns if c.name != "label"}
+    >>> missing_columns(table("splits"), stored, engine="polars", place="splits/part-0.parquet")
+    frozenset({'label'})
+    """
+    missing = set()
+    for column in spec.columns:
+        expected: str = getattr(column.types, engine)
+        got = stored.get(column.name)
+        if got is None and column.role != "key":
+            missing.add(column.name)
+        elif got != expected:
+            raise SchemaMismatch(
+                f"{spec.name}.{column.name} in {place}: got {got or 'no such column'}, expected {expected}. "
+                "Nothing was changed. Use the program version that wrote the lake (`factorlab-lake history` "
+                "lists it), or load the data into a new lake.",
+                table=spec.name,
+                column=column.name,
+                got=got,
+                expected=expected,
+                path=place,
+            )
+    return frozenset(missing)
