@@ -322,9 +322,10 @@ class Lake(Monitoring, Maintenance, Questions):
 
         ``target`` is ``postgresql://user@host/database``, of a database that belongs to this lake alone; the
         password comes from the address, ``PGPASSWORD``, a service file, ``~/.pgpass``, or ``password``, which
-        may be a function that is called when the server wants one. Tables and functions are made and
-        upgraded. Can be cut off and run again. ``verify_deep`` compares values instead of stored digests;
-        what differs by other hands is reported, and put right with ``repair``.
+        may be a function that is called when the server wants one. Tables and functions are created, and
+        functions upgraded; a server table that lacks a column of this version is refused. Can be cut off and
+        run again. ``verify_deep`` compares values instead of stored digests; what differs by other hands is
+        reported, and put right with ``repair``.
 
         Raises :class:`~factorlab_lake.errors.InvalidInput` (a target of another lake, a lake older than its
         target), :class:`~factorlab_lake.errors.TargetFailed`, :class:`~factorlab_lake.errors.LakeLocked` (two

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from factorlab_lake.errors import SchemaMismatch
 from factorlab_lake.schema.spec import TableSpec
 
-__all__ = ["missing_columns"]
+__all__ = ["missing_columns", "refuse_unknown_columns"]
 
 
 def missing_columns(
@@ -42,3 +42,19 @@ def missing_columns(
                 path=place,
             )
     return frozenset(missing)
+
+
+def refuse_unknown_columns(spec: TableSpec, stored: Iterable[str], *, place: str) -> None:
+    """Raise :class:`~factorlab_lake.errors.SchemaMismatch` for a stored column that is not in the table.
+
+    A newer version added it, and a write that does not know it could lose its values.
+    """
+    unknown = [name for name in stored if name not in spec.names()]
+    if unknown:
+        raise SchemaMismatch(
+            f"{spec.name} in {place}: got the column {unknown[0]}, which a newer version added and this one "
+            "does not know. Nothing was changed, and reading works; upgrade factorlab-lake to write.",
+            table=spec.name,
+            column=unknown[0],
+            path=place,
+        )

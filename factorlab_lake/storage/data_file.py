@@ -10,8 +10,9 @@ import polars as pl
 
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.schema.evolution import missing_columns
+from factorlab_lake.schema.quoting import identifier, literal
 
-__all__ = ["DataFile", "missing_in_file"]
+__all__ = ["DataFile", "missing_in_file", "parquet_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,23 @@ class DataFile:
     partition: int | None
     symbols: tuple[str | None, str | None]
     dates: tuple[str | None, str | None]
+
+
+def parquet_rows(spec: TableSpec, folder: Path, chosen: list[DataFile]) -> str:
+    """Return the DuckDB SQL that reads some files of a table; a column that a file lacks is a typed NULL."""
+    paths = ", ".join(literal(str(folder / f.path)) for f in chosen)
+    options = "hive_partitioning = false"
+    if spec.partition_by:
+        kind = spec.column(spec.partition_by).types.duckdb
+        options = f"hive_partitioning = true, hive_types = {{{identifier(spec.partition_by)}: {kind}}}"
+    missing = [missing_in_file(spec, folder / f.path) for f in chosen]
+    if not any(missing):
+        return f"read_parquet([{paths}], {options})"
+    nowhere = frozenset.intersection(*missing)
+    added = [f"NULL::{c.types.duckdb} AS {identifier(c.name)}" for c in spec.columns if c.name in nowhere]
+    columns = ", ".join(["*", *added])
+    rows = f"read_parquet([{paths}], {options}, union_by_name = true)"
+    return f"(SELECT {columns} FROM {rows})"  # noqa: S608 - names from the schema, quoted
 
 
 @lru_cache(maxsize=65_536)

@@ -25,7 +25,7 @@ from deltalake.schema import PrimitiveType
 
 from factorlab_lake.errors import LakeDamaged, LakeError, WriteFailed
 from factorlab_lake.schema import TableSpec
-from factorlab_lake.schema.evolution import missing_columns
+from factorlab_lake.schema.evolution import missing_columns, refuse_unknown_columns
 from factorlab_lake.storage import delta_log
 from factorlab_lake.storage.data_file import DataFile
 from factorlab_lake.storage.layout import write_atomically
@@ -85,7 +85,9 @@ def replace(path: Path, spec: TableSpec, frame: pl.DataFrame, partitions: list[i
 def _write(path: Path, spec: TableSpec, frame: pl.DataFrame, reason: str, **how: Any) -> int:
     with _faults(path):
         written = _ensure(path, spec)
-        if missing_columns(spec, _stored_types(written), engine="delta", place=str(path)):
+        stored = _stored_types(written)
+        refuse_unknown_columns(spec, stored, place=str(path))
+        if missing_columns(spec, stored, engine="delta", place=str(path)):
             how["schema_mode"] = "merge"
         write_deltalake(
             written,

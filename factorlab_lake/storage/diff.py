@@ -11,7 +11,7 @@ import polars as pl
 from factorlab_lake.schema import TABLES, TableSpec
 from factorlab_lake.schema.quoting import identifier, literal
 from factorlab_lake.storage import checksums
-from factorlab_lake.storage.data_file import DataFile
+from factorlab_lake.storage.data_file import DataFile, parquet_rows
 from factorlab_lake.storage.files import files_of
 
 if TYPE_CHECKING:
@@ -82,9 +82,5 @@ def _rows(layout: Layout, spec: TableSpec, chosen: list[DataFile]) -> str:
     if not chosen:
         empty = ", ".join(f"NULL::{kind} AS {name}" for name, kind in names)
         return f"SELECT {empty} WHERE false"
-    paths = ", ".join(literal(str(layout.table(spec.name) / f.path)) for f in chosen)
-    parts = "false"
-    if spec.partition_by:
-        kind = spec.column(spec.partition_by).types.duckdb
-        parts = f"true, hive_types = {{{identifier(spec.partition_by)}: {kind}}}"
-    return f"SELECT {columns} FROM read_parquet([{paths}], hive_partitioning = {parts})"  # noqa: S608 - as above
+    rows = parquet_rows(spec, layout.table(spec.name), chosen)
+    return f"SELECT {columns} FROM {rows}"  # noqa: S608 - as above

@@ -139,7 +139,11 @@ def _scan(layout: Layout, name: str, file: DataFile) -> pl.LazyFrame:
     spec, schema = table(name), delta.polars_schema(table(name))
     in_files = {c: t for c, t in schema.items() if c != spec.partition_by}
     part = pl.scan_parquet(
-        layout.table(name) / file.path, schema=in_files, missing_columns="insert", hive_partitioning=False
+        layout.table(name) / file.path,
+        schema=in_files,
+        missing_columns="insert",
+        extra_columns="ignore",
+        hive_partitioning=False,
     )
     if spec.partition_by:
         part = part.with_columns(pl.lit(file.partition, schema[spec.partition_by]).alias(spec.partition_by))

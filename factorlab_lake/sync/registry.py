@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from factorlab_lake.errors import InvalidInput, MissingExtra
 from factorlab_lake.storage.layout import Layout
-from factorlab_lake.sync.engine import SyncProgress, sync
-from factorlab_lake.sync.sync_report import SyncReport
+
+if TYPE_CHECKING:
+    from factorlab_lake.sync.engine import SyncProgress
+    from factorlab_lake.sync.sync_report import SyncReport
 
 __all__ = ["script", "sync_to"]
 
@@ -33,6 +36,7 @@ def sync_to(
             target=named,
         )
     with _extra_required():
+        from factorlab_lake.sync.engine import sync
         from factorlab_lake.sync.postgres.target import open_target
     asked = {"ask": password} if callable(password) else {"password": password}
     with open_target(url, **asked) as target:

@@ -46,6 +46,10 @@ assert lake.verify(deep=True).clean
 lake.compact()
 assert sorted(asked(lake)) == sorted(filled) and lake.sql(new).height == rows
 assert lake.verify(deep=True).clean
+[came] = lake.diff(before).filter(table="income_statements").to_dicts()
+more = rows - lake.at(before).sql(new).height
+assert (came["symbol"], came["added"], came["removed"]) == ("GOOGL", more, 0), came
+assert lake.diff(1, before).filter(table="splits").height
 lake.export(out)
 for file in (out, folder + "/lake.duckdb"):
     with duckdb.connect(file, read_only=True) as con:
@@ -76,6 +80,25 @@ for ask in (
         raise AssertionError(f"not refused, line {ask.__code__.co_firstlineno}")
 assert fl.open(sys.argv[1]).snapshot.id == before
 assert lake.sql("SELECT count(*) AS n FROM income_statements")["n"].item() == 41
+"""
+
+
+OLDER = """
+import sys
+import factorlab_lake as fl
+from factorlab_lake.errors import SchemaMismatch
+lake = fl.open(sys.argv[1])
+before, bars = lake.snapshot.id, lake.sql("SELECT * FROM splits").height
+try:
+    lake.load("splits", sys.argv[2])
+except SchemaMismatch as error:
+    assert "venue" in str(error) and "upgrade" in str(error), error
+else:
+    raise AssertionError("not refused")
+assert fl.open(sys.argv[1]).snapshot.id == before
+assert lake.sql("SELECT * FROM splits").height == bars and bars
+assert lake.market_caps("GOOGL", "2020-10-30")["market_cap"].item() > 0
+assert lake.verify(deep=True).clean
 """
 
 
@@ -149,3 +172,17 @@ def test_what_no_reader_could_get_right_is_refused(
     names = dict.fromkeys(["symbol", "date", "numerator", "denominator", column])
     rows.write_text(f"{','.join(names)}\nAAPL,2031-01-02,2,1{',XNAS' * (len(names) > 4)}\n", encoding="utf-8")
     _run(package, REFUSED, folder, rows, column)
+
+
+def test_an_older_version_reads_and_does_not_write(package: Path, folder: Path, tmp_path: Path) -> None:
+    """A version without the new column answers and verifies, and asks to be upgraded before it writes."""
+    tables = package / "schema" / "tables.py"
+    text, line = tables.read_text(encoding="utf-8"), '_number("numerator", "new shares"),'
+    assert text.count(line) == 1
+    tables.write_text(text.replace(line, f'{line} Column("venue", "text", "where"),'), encoding="utf-8")
+    newer, older = tmp_path / "newer.csv", tmp_path / "older.csv"
+    newer.write_text("symbol,date,numerator,denominator,venue\nAAPL,2031-01-02,2,1,XNAS\n", encoding="utf-8")
+    older.write_text("symbol,date,numerator,denominator\nAAPL,2032-01-02,2,1\n", encoding="utf-8")
+    load = "import sys; import factorlab_lake as fl; fl.open(sys.argv[1]).load('splits', sys.argv[2])"
+    _run(package, load, folder, newer)
+    _run(ROOT / "factorlab_lake", OLDER, folder, older)

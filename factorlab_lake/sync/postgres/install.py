@@ -106,9 +106,14 @@ def _check_columns(con: Connection, target: str) -> None:
         for name, expected in _expected(spec).items():
             kind = found.get((spec.name, name))
             if kind != expected:
+                remedy = (
+                    "This version added it, or others dropped it: sync to a new database or schema."
+                    if kind is None
+                    else "Give it back its type, or sync to another database or schema."
+                )
                 raise InvalidInput(
                     f"Column {name} of {spec.name} at {target} is {kind or 'missing'}; expected {expected}. "
-                    "Give it back its type, or sync to another database or schema.",
+                    f"{remedy}",
                     target=target,
                 )
 

@@ -261,6 +261,26 @@ def test_without_the_driver_the_message_says_what_to_install(monkeypatch: pytest
         fl.open("postgresql://me@127.0.0.1/nowhere")
 
 
+@pytest.mark.parametrize("package", ["numpy", "psycopg"])
+def test_a_sync_without_the_extra_says_what_to_install(package: str, tmp_path: Path) -> None:
+    """Neither a sync nor its printed script shows an import error."""
+    script = (
+        f"import sys; sys.modules[{package!r}] = None\n"
+        "import factorlab_lake as fl\n"
+        "from factorlab_lake.errors import InvalidInput, MissingExtra\n"
+        "from factorlab_lake.sync.registry import script\n"
+        "lake, said = fl.open(sys.argv[1]), []\n"
+        "for ask in (lambda: lake.sync('postgresql://me@127.0.0.1/nowhere'), script):\n"
+        "    try:\n        ask()\n"
+        "    except MissingExtra as error:\n        said.append(str(error))\n"
+        "assert said and all('factorlab-lake[postgres]' in text for text in said), said\n"
+        "try:\n    lake.sync('sqlite://nowhere')\n"
+        "except InvalidInput:\n    pass\n"
+    )
+    done = run_python(script, tmp_path / "lake")
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_settings_are_those_of_the_environment(url: str, tmp_path: Path) -> None:
     """The pool's limits and the timeout come from FACTORLAB_* variables."""
     script = (
