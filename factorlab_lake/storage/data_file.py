@@ -11,6 +11,7 @@ import polars as pl
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.schema.evolution import missing_columns
 from factorlab_lake.schema.quoting import identifier, literal
+from factorlab_lake.storage.delta_log import first_types
 
 __all__ = ["DataFile", "missing_in_file", "parquet_rows"]
 
@@ -34,7 +35,7 @@ def parquet_rows(spec: TableSpec, folder: Path, chosen: list[DataFile]) -> str:
     if spec.partition_by:
         kind = spec.column(spec.partition_by).types.duckdb
         options = f"hive_partitioning = true, hive_types = {{{identifier(spec.partition_by)}: {kind}}}"
-    missing = [missing_in_file(spec, folder / f.path) for f in chosen]
+    missing = _missing_in_files(spec, folder, chosen)
     if not any(missing):
         return f"read_parquet([{paths}], {options})"
     nowhere = frozenset.intersection(*missing)
@@ -42,6 +43,14 @@ def parquet_rows(spec: TableSpec, folder: Path, chosen: list[DataFile]) -> str:
     columns = ", ".join(["*", *added])
     rows = f"read_parquet([{paths}], {options}, union_by_name = true)"
     return f"(SELECT {columns} FROM {rows})"  # noqa: S608 - names from the schema, quoted
+
+
+def _missing_in_files(spec: TableSpec, folder: Path, chosen: list[DataFile]) -> list[frozenset[str]]:
+    """Return the columns that each file lacks; files are opened only where a column was added to the table."""
+    at_first = first_types(folder / "_delta_log")
+    if at_first is not None and not missing_columns(spec, at_first, engine="delta", place=str(folder)):
+        return []
+    return [missing_in_file(spec, folder / f.path) for f in chosen]
 
 
 @lru_cache(maxsize=65_536)

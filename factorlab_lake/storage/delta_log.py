@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-__all__ = ["entries", "entry", "fault_of", "number_of", "older", "replayed"]
+__all__ = ["entries", "entry", "fault_of", "first_types", "number_of", "older", "replayed"]
 
 
 def entry(log: Path, version: int) -> Path:
@@ -45,6 +45,21 @@ def older(log: Path, versions: Iterable[int]) -> Iterator[Path]:
     """Yield the entries and checkpoints before the first by which any of some versions is read."""
     first = min(map(number_of, replayed(log, versions)), default=0)
     yield from (p for p in entries(log) if number_of(p) < first)
+
+
+def first_types(log: Path) -> dict[str, str] | None:
+    """Return the type of each column that the table had at first; None where the first entry is not there.
+
+    Columns are only ever added, so every data file has these.
+    """
+    try:
+        lines = entry(log, 0).read_text(encoding="utf-8").splitlines()
+        [schema] = [
+            action["metaData"]["schemaString"] for line in lines if "metaData" in (action := json.loads(line))
+        ]
+        return {field["name"]: str(field["type"]) for field in json.loads(schema)["fields"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def fault_of(path: Path) -> str:
