@@ -46,7 +46,7 @@ def parquet_rows(spec: TableSpec, folder: Path, chosen: list[DataFile]) -> str:
 
 
 def _missing_in_files(spec: TableSpec, folder: Path, chosen: list[DataFile]) -> list[frozenset[str]]:
-    """Return the columns that each file lacks; files are opened only where a column was added to the table."""
+    """Return the columns each file lacks; files are opened only where a column was added to the table."""
     at_first = first_types(folder / "_delta_log")
     if at_first is not None and not missing_columns(spec, at_first, engine="delta", place=str(folder)):
         return []
