@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import cast
 
-from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from factorlab_lake.query.availability_rule import CLOSE, Availability, AvailabilityRule, to_rule
 from factorlab_lake.settings import configured
@@ -36,16 +35,10 @@ def open_lake(
     :class:`~factorlab_lake.errors.NotFound` and :class:`~factorlab_lake.errors.LakeDamaged`.
     """
     rule = _rule_set() if availability is None else to_rule(availability)
-    if isinstance(path, str) and path.startswith(("postgresql://", "postgres://")):
+    if isinstance(path, str) and "://" in path:
         from factorlab_lake.server_lake import open_server_lake
 
-        return cast("Lake", open_server_lake(path, availability=rule))  # it answers the same questions
-    if isinstance(path, str) and "://" in path:
-        raise InvalidInput(
-            f"{path.split('://', 1)[0]}:// is not supported; give the path of a folder, or an address that "
-            "begins with postgresql://.",
-            scheme=path.split("://")[0],
-        )
+        return cast("Lake", open_server_lake(path, availability=rule))  # it has the same query methods
     if create and not (Path(path) / "_lake" / "lake.json").exists():
         return Lake(layouts.create(path), availability=rule)
     return Lake(layouts.find(path), availability=rule)

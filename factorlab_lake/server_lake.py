@@ -7,17 +7,17 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from factorlab_lake.errors import InvalidInput, MissingExtra
+from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from factorlab_lake.query.aio import AsyncQuestions
 from factorlab_lake.query.availability_rule import Availability, AvailabilityRule
 from factorlab_lake.query.questions import Questions
 from factorlab_lake.settings.models import settings
+from factorlab_lake.sync.protocol import SessionLimits, TargetSession
+from factorlab_lake.sync.registry import open_session
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from factorlab_lake.sync.postgres.server_session import ServerSession
 
 __all__ = ["ServerLake", "open_server_lake"]
 
@@ -32,24 +32,14 @@ def open_server_lake(url: str, *, availability: AvailabilityRule) -> ServerLake:
     :class:`~factorlab_lake.errors.NotFound`, :class:`~factorlab_lake.errors.TargetFailed` and
     :class:`~factorlab_lake.errors.MissingExtra`.
     """
-    try:
-        from factorlab_lake.sync.postgres import address as addresses
-        from factorlab_lake.sync.postgres import server_session as sessions
-    except ImportError as missing:
-        raise MissingExtra(
-            f"Opening a shared server needs {missing.name}; install it with "
-            "pip install 'factorlab-lake[postgres]'.",
-            extra="postgres",
-        ) from None
     given = settings()
-    limits = sessions.Limits(
+    limits = SessionLimits(
         pool_size=given.pool_size,
         pool_overflow=given.pool_overflow,
         pool_wait_s=given.pool_wait_s,
         statement_timeout_s=given.statement_timeout_s,
     )
-    address = addresses.Address.parse(url)
-    session = sessions.ServerSession(address, limits=limits, lag_days=availability.lag_days)
+    session = open_session(url, limits=limits, lag_days=availability.lag_days)
     return ServerLake(session, availability=availability)
 
 
@@ -60,12 +50,12 @@ class ServerLake(Questions):
     is done on the lake in its folder: such methods are here too, and say so.
     """
 
-    def __init__(self, session: ServerSession, *, availability: AvailabilityRule) -> None:
+    def __init__(self, session: TargetSession, *, availability: AvailabilityRule) -> None:
         self._session = session
         self._rule = availability
 
     def __repr__(self) -> str:
-        return f"ServerLake({str(self._session.address)!r})"
+        return f"ServerLake({self._session.name!r})"
 
     def __enter__(self) -> Self:
         return self
@@ -81,15 +71,15 @@ class ServerLake(Questions):
 
         def refuse(*_: object, **__: object) -> NoReturn:
             raise InvalidInput(
-                f"{name} is for a lake in a folder, and {self._session.address} is a shared server: do it on "
+                f"{name} is for a lake in a folder, and {self._session.name} is a shared server: do it on "
                 "the lake that is synced to it, then sync again.",
-                target=str(self._session.address),
+                target=self._session.name,
             )
 
         return refuse
 
     @property
-    def session(self) -> ServerSession:
+    def session(self) -> TargetSession:
         """The connections to the server."""
         return self._session
 
@@ -104,7 +94,8 @@ class ServerLake(Questions):
 
         Cancelling a task that awaits one ends the question on the server too.
         """
-        threads = ThreadPoolExecutor(self._session.limits.most, thread_name_prefix="factorlab-lake")
+        most = self._session.limits.max_connections
+        threads = ThreadPoolExecutor(most, thread_name_prefix="factorlab-lake")
         return AsyncQuestions(self, threads, self._session.stoppable)
 
     def status(self) -> pl.DataFrame:

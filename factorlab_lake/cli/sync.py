@@ -53,7 +53,7 @@ def sync(
     if print_sql:
         from factorlab_lake.sync.registry import script
 
-        typer.echo(script())
+        typer.echo(script(target))
         return
     if target is None:
         raise typer.BadParameter("give the URL of the target", param_hint="URL")

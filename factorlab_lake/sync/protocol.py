@@ -1,16 +1,31 @@
-"""What a target of a sync must be able to do, and the words that a lake and a target share.
+"""Define the protocol of a sync target and the types that the lake and a target share.
 
-A target holds the tables in batches, one for each partition of a table (a year, for the large ones), and
-keeps a ledger: for each batch the lake's snapshot it was last brought to, and the digest it then had.
-Snapshots of a lake only count up.
+A target stores each table in batches: one batch per partition (the year, for large tables). Its ledger
+records for each batch the snapshot of the lake that was synced last, and the digest of that state. Snapshot
+ids of a lake only increase.
+
+Each target has a folder ``sync/<target>/`` with the same file names:
+
+``connector``
+    The class of the entry point. It names the required extra and opens targets and sessions.
+``address``, ``connection``
+    Parse an address without showing its password; connect; turn driver errors into ``TargetFailed``.
+``ddl``, ``install``
+    Create the tables from :mod:`factorlab_lake.schema`; create or upgrade a whole target.
+``placeholders``, ``server_functions``
+    Fill the SQL of :mod:`factorlab_lake.functions` for the engine; install it.
+``target``, ``batch``
+    Implement :class:`Target` and :class:`BatchTransaction`.
+``server_session``
+    Implement :class:`TargetSession`, with which ``factorlab_lake.open(address)`` runs queries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import polars as pl
 
@@ -22,11 +37,14 @@ __all__ = [
     "ROW_HASH",
     "Batch",
     "BatchTransaction",
+    "Connector",
     "Digest",
     "Digests",
     "Ledger",
     "Recorded",
+    "SessionLimits",
     "Target",
+    "TargetSession",
 ]
 
 ROW_HASH = "row_hash"
@@ -135,3 +153,81 @@ class Target(Protocol):
 
     def settle(self, specs: Iterable[TableSpec]) -> None:
         """End the sending of rows; let the server take notice of tables that changed a lot."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """Limit the connections and the time that one program takes from a server.
+
+    The pool keeps ``pool_size`` connections and opens up to ``pool_overflow`` more while all are busy. A
+    query waits ``pool_wait_s`` for a connection. The server cancels a query after ``statement_timeout_s``.
+    """
+
+    pool_size: int = 1
+    pool_overflow: int = 7
+    pool_wait_s: float = 30.0
+    statement_timeout_s: float = 300.0
+
+    @property
+    def max_connections(self) -> int:
+        """Return how many queries can run at the same time."""
+        return self.pool_size + self.pool_overflow
+
+
+class TargetSession(Protocol):
+    """Runs queries on a target, from any thread."""
+
+    limits: SessionLimits
+
+    @property
+    def name(self) -> str:
+        """Return the address without secrets."""
+
+    def frame(self, sql: str, params: dict[str, Any] | None = None, *, needs: Any = None) -> pl.DataFrame:
+        """Run a query in which ``$name`` takes the value of that parameter, and return its rows.
+
+        ``needs`` describes the rows of a query to sessions over files; a server ignores it.
+        """
+
+    def sizes(self) -> pl.DataFrame:
+        """Return one row per table with its rows and bytes, indexes included."""
+
+    def stoppable(self) -> Callable[[], None]:
+        """Return a function that cancels, from any thread, the queries that this context starts later."""
+
+    def close(self) -> None:
+        """Close all connections."""
+
+
+class Connector(Protocol):
+    """Opens the targets of one kind; registered as an entry point under each of its address schemes.
+
+    ``name`` is the product's name in messages. ``requirement`` is what pip installs to get the drivers, such
+    as ``factorlab-lake[postgres]``. The module of a connector must import without the drivers: an
+    ``ImportError`` of a method is reported as a missing extra.
+    """
+
+    @property
+    def name(self) -> str:
+        """Return the name of the product, such as ``PostgreSQL``."""
+
+    @property
+    def requirement(self) -> str:
+        """Return the requirement that pip installs to get the drivers."""
+
+    def open_target(
+        self, url: str, *, password: str | Callable[[], str] | None = None
+    ) -> AbstractContextManager[Target]:
+        """Connect to a target that a sync writes to.
+
+        ``password`` may be a function, which is called if the server requires a password.
+        """
+
+    def open_session(self, url: str, *, limits: SessionLimits, lag_days: int | None) -> TargetSession:
+        """Open a session that runs queries.
+
+        ``lag_days`` is the availability rule; None stands for the rule of the lake.
+        """
+
+    def script(self) -> str:
+        """Return the SQL that creates tables, functions and roles, without connecting."""

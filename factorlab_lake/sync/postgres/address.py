@@ -17,21 +17,12 @@ from psycopg import ProgrammingError, conninfo
 
 from factorlab_lake.errors import InvalidInput
 
-__all__ = ["Address", "is_address"]
+__all__ = ["Address"]
 
-_SCHEMES = ("postgresql://", "postgres://")
 _SECRET = ("password", "sslpassword", "oauth_client_secret")
+_URL = re.compile(r"\w+://")  # the driver would also take "host=… dbname=…"
 _HIDDEN = "***"
 _LONGEST_NAME = 63  # bytes of an application's name that a server keeps
-
-
-def is_address(text: object) -> bool:
-    """Say whether a text is the address of a PostgreSQL server.
-
-    >>> is_address("postgresql://db.example/market"), is_address("data/lake")
-    (True, False)
-    """
-    return isinstance(text, str) and text.startswith(_SCHEMES)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -52,7 +43,7 @@ class Address:
             found = {k: str(v) for k, v in conninfo.conninfo_to_dict(text).items() if v is not None}
         except ProgrammingError:
             raise _unreadable() from None
-        if not is_address(text) or not _plausible(found):
+        if not _URL.match(text) or not _plausible(found):
             raise _unreadable()
         if password is not None:
             found["password"] = password

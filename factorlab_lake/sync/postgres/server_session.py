@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -23,37 +22,19 @@ from factorlab_lake.sync.postgres.parameters import driver_query
 from factorlab_lake.sync.postgres.server_frames import adapt, to_polars
 from factorlab_lake.sync.postgres.server_functions import FUNCTIONS, installed
 from factorlab_lake.sync.postgres.sql_quoting import identifier, literal
+from factorlab_lake.sync.protocol import SessionLimits
 
-__all__ = ["Limits", "ServerSession"]
+__all__ = ["ServerSession"]
 
 _Connection = psycopg.Connection[tuple[object, ...]]
 _ROWS_AT_A_TIME = 4096
 _LOST = ("08", "57P")  # the classes of errors after which a connection is of no more use
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much of a server one program takes.
-
-    ``pool_size`` connections are kept, ``pool_overflow`` more are made while all are busy, and a question
-    waits ``pool_wait_s`` for one. The server ends a question after ``statement_timeout_s``.
-    """
-
-    pool_size: int = 1
-    pool_overflow: int = 7
-    pool_wait_s: float = 30.0
-    statement_timeout_s: float = 300.0
-
-    @property
-    def most(self) -> int:
-        """How many questions can run at the same time."""
-        return self.pool_size + self.pool_overflow
-
-
 class ServerSession:
     """Answers SQL over the tables and functions of a server, from any thread, and after a fork too."""
 
-    def __init__(self, address: Address, *, limits: Limits, lag_days: int | None = None) -> None:
+    def __init__(self, address: Address, *, limits: SessionLimits, lag_days: int | None = None) -> None:
         self.address = address
         self.limits = limits
         self._lag_days = lag_days
@@ -65,6 +46,11 @@ class ServerSession:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def name(self) -> str:
+        """Return the address without secrets."""
+        return str(self.address)
 
     def frame(self, sql: str, params: dict[str, Any] | None = None, *, needs: object = None) -> pl.DataFrame:
         """Run a query, in which ``$name`` takes the value of that parameter, and return its rows.
@@ -124,8 +110,8 @@ class ServerSession:
         except PoolTimeout:
             raise TargetFailed(
                 f"{self.address}: no connection within {self.limits.pool_wait_s:g} s; the server cannot be "
-                f"reached, or all {self.limits.most} connections are busy. Raise FACTORLAB_POOL_OVERFLOW or "
-                "FACTORLAB_POOL_WAIT_S.",
+                f"reached, or all {self.limits.max_connections} connections are busy. Raise "
+                "FACTORLAB_POOL_OVERFLOW or FACTORLAB_POOL_WAIT_S.",
                 target=str(self.address),
             ) from None
         except PoolClosed:
@@ -135,7 +121,7 @@ class ServerSession:
         return ConnectionPool(
             self.address.conninfo(),
             min_size=self.limits.pool_size,
-            max_size=self.limits.most,
+            max_size=self.limits.max_connections,
             timeout=self.limits.pool_wait_s,
             kwargs={"prepare_threshold": None},  # each question has a plan of its own
             configure=self._configure,

@@ -25,7 +25,8 @@ from factorlab_lake.query.availability_rule import CLOSE
 from factorlab_lake.query.questions import Questions
 from factorlab_lake.server_lake import ServerLake, open_server_lake
 from factorlab_lake.sync.postgres.address import Address
-from factorlab_lake.sync.postgres.server_session import Limits, ServerSession
+from factorlab_lake.sync.postgres.server_session import ServerSession
+from factorlab_lake.sync.protocol import SessionLimits
 from tests.contracts.pair import assert_same_rows
 from tests.support import run_python
 from tests.unit.query.firm import firm
@@ -60,9 +61,15 @@ def shared(url: str) -> Iterator[ServerLake]:
         yield shared
 
 
-def session(url: str, limits: Limits) -> ServerLake:
+def session(url: str, limits: SessionLimits) -> ServerLake:
     """Open a lake on a server with limits of its own."""
     return ServerLake(ServerSession(Address.parse(url), limits=limits), availability=CLOSE)
+
+
+def _server_session(shared: ServerLake) -> ServerSession:
+    """Return the PostgreSQL session of a lake on a server."""
+    assert isinstance(shared.session, ServerSession)
+    return shared.session
 
 
 def test_it_says_where_it_is_without_the_password(shared: ServerLake) -> None:
@@ -72,7 +79,7 @@ def test_it_says_where_it_is_without_the_password(shared: ServerLake) -> None:
         shared.sql("SELECT nothing")
     for text in (
         repr(shared),
-        repr(shared.session.address),
+        repr(_server_session(shared).address),
         str(refused.value),
         repr(pickle.dumps(refused.value)),
     ):
@@ -131,7 +138,7 @@ def test_a_setting_made_by_a_question_ends_with_it(shared: ServerLake) -> None:
 
 def test_a_question_that_takes_too_long_is_ended(url: str) -> None:
     """The server stops working on it, and the message says what to set."""
-    with session(url, Limits(statement_timeout_s=0.1)) as shared:
+    with session(url, SessionLimits(statement_timeout_s=0.1)) as shared:
         with pytest.raises(TargetFailed, match=r"0\.1 s.*FACTORLAB_STATEMENT_TIMEOUT_S"):
             shared.sql("SELECT pg_sleep(60)")
         assert shared.sql("SELECT 1 AS x").item() == 1
@@ -139,8 +146,11 @@ def test_a_question_that_takes_too_long_is_ended(url: str) -> None:
 
 def test_a_question_waits_so_long_for_a_connection_and_no_longer(url: str) -> None:
     """With all connections taken, the message names the settings."""
-    with session(url, Limits(pool_size=1, pool_overflow=0, pool_wait_s=0.5)) as shared:
-        with shared.session._connection(), pytest.raises(TargetFailed, match="FACTORLAB_POOL_OVERFLOW"):
+    with session(url, SessionLimits(pool_size=1, pool_overflow=0, pool_wait_s=0.5)) as shared:
+        with (
+            _server_session(shared)._connection(),
+            pytest.raises(TargetFailed, match="FACTORLAB_POOL_OVERFLOW"),
+        ):
             shared.sql("SELECT 1")
         assert shared.sql("SELECT 1 AS x").item() == 1
 
@@ -170,7 +180,7 @@ def test_a_connection_lost_in_a_question_is_tried_once_more(
     shared: ServerLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second connection answers."""
-    ask, faults = shared.session._ask, [psycopg.OperationalError("the server went away")]
+    ask, faults = _server_session(shared)._ask, [psycopg.OperationalError("the server went away")]
 
     def lose_once(query: bytes, params: dict[str, object]) -> object:
         if faults:
@@ -192,7 +202,7 @@ def test_a_server_that_goes_away_each_time_is_an_error(shared: ServerLake) -> No
 
 def test_a_closed_lake_answers_nothing(url: str) -> None:
     """After the block the connections are gone, and the message says so; closing twice is fine."""
-    with session(url, Limits()) as shared:
+    with session(url, SessionLimits()) as shared:
         assert shared.sql("SELECT 1 AS x").item() == 1
     shared.close()
     with pytest.raises(InvalidInput, match="open it again"):
@@ -289,7 +299,8 @@ def test_the_settings_are_those_of_the_environment(url: str, tmp_path: Path) -> 
         "import factorlab_lake as fl\n"
         "with fl.open(sys.argv[1]) as shared:\n"
         "    limits = shared.session.limits\n"
-        "    assert (limits.pool_size, limits.most, limits.statement_timeout_s) == (2, 5, 4.5), limits\n"
+        "    assert (limits.pool_size, limits.max_connections) == (2, 5), limits\n"
+        "    assert limits.statement_timeout_s == 4.5, limits\n"
         "    assert shared.sql('SHOW statement_timeout').item() == '4500ms'\n"
     )
     done = run_python(script, url)
