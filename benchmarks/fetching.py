@@ -68,7 +68,7 @@ def fetch(url: str, path: str, symbols: int, calls_per_minute: int) -> dict[str,
         api_key="demo", base_url=url, calls_per_minute=calls_per_minute, calls_at_once=_THREADS, bulk_saves=0
     )
     with FmpProvider(settings) as fmp:
-        report = fl.open(path).fetch(fmp, _listed(symbols), what=_WHAT)
+        report = fl.open(path).fetch(fmp, _listed(symbols), kinds=_WHAT)
     assert report.clean, report.failures
     return {"calls": report.calls, "records": report.records, **report.new}
 

@@ -145,14 +145,14 @@ class Lake(Monitoring, Maintenance, Questions):
         provider: str | Provider,
         symbols: str | Iterable[str],
         *,
-        what: Iterable[str] | None = None,
+        kinds: Iterable[str] | None = None,
         since: DateLike | None = None,
         policy: FetchPolicy | None = None,
         progress: FetchProgress | None = None,
     ) -> FetchReport:
         """Ask a provider for what the lake does not hold yet of some symbols, and land it.
 
-        ``provider`` is a name, such as ``fmp``, or a provider. ``what`` is some of statements, ratios,
+        ``provider`` is a name, such as ``fmp``, or a provider. ``kinds`` are some of statements, ratios,
         prices, unadjusted_prices, splits, dividends, profiles and market_caps (the provider's own, to compare
         with); the usual ones are profiles, splits, prices, dividends and statements. Without ``since``, all
         there is of symbols that are new to the lake, and of others what is newer than what it holds.
@@ -160,16 +160,16 @@ class Lake(Monitoring, Maintenance, Questions):
 
         Can be cut off and run again: what has landed is not asked for twice. One request that fails never
         stops the others; the report lists it with the reason, as typed in :mod:`factorlab_lake.errors`.
-        Raises :class:`~factorlab_lake.errors.InvalidInput` for an unknown provider, symbol or ``what``.
+        Raises :class:`~factorlab_lake.errors.InvalidInput` for an unknown provider, symbol or kind.
         """
         from factorlab_lake.ingest import run as runs
         from factorlab_lake.providers.registry import opened
 
         self._writable("fetch")
-        wanted = _wanted(symbols, what, since, policy)
+        spec = _fetch_spec(symbols, kinds, since, policy)
         with opened(provider) as asked:
             report = runs.fetch(
-                self._layout, asked, wanted, program_version=program_version(), progress=progress
+                self._layout, asked, spec, program_version=program_version(), progress=progress
             )
         self._changed()
         return report
@@ -179,7 +179,7 @@ class Lake(Monitoring, Maintenance, Questions):
         provider: str | Provider,
         symbols: str | Iterable[str],
         *,
-        what: Iterable[str] | None = None,
+        kinds: Iterable[str] | None = None,
         since: DateLike | None = None,
         policy: FetchPolicy | None = None,
     ) -> FetchReport:
@@ -187,9 +187,9 @@ class Lake(Monitoring, Maintenance, Questions):
         from factorlab_lake.ingest import run as runs
         from factorlab_lake.providers.registry import opened
 
-        wanted = _wanted(symbols, what, since, policy)
+        spec = _fetch_spec(symbols, kinds, since, policy)
         with opened(provider) as asked:
-            return runs.plan(self._layout, asked, wanted)
+            return runs.plan(self._layout, asked, spec)
 
     def migrate(
         self,
@@ -371,9 +371,9 @@ class Lake(Monitoring, Maintenance, Questions):
             )
 
 
-def _wanted(
+def _fetch_spec(
     symbols: str | Iterable[str],
-    what: Iterable[str] | None,
+    kinds: Iterable[str] | None,
     since: DateLike | None,
     policy: FetchPolicy | None,
 ) -> FetchSpec:
@@ -382,7 +382,7 @@ def _wanted(
 
     return runs.FetchSpec(
         to_symbols(symbols),
-        runs.DEFAULT_KINDS if what is None else [what] if isinstance(what, str) else list(what),
+        runs.DEFAULT_KINDS if kinds is None else [kinds] if isinstance(kinds, str) else list(kinds),
         None if since is None else to_date(since, "since"),
         policy or DEFAULT,
     )

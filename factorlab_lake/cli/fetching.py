@@ -38,12 +38,12 @@ def fetch(
     universe: Annotated[
         str | None, typer.Option(help="held: every symbol in the lake.", metavar="NAME")
     ] = None,
-    what: Annotated[
+    kind: Annotated[
         list[str] | None,
         typer.Option(
             help="profiles, splits, prices, dividends, statements (these five unless given), ratios, "
             "unadjusted_prices, market_caps; can be repeated.",
-            metavar="WHAT",
+            metavar="KIND",
         ),
     ] = None,
     since: Annotated[
@@ -69,14 +69,14 @@ def fetch(
     is read from FMP_API_KEY. Can be cut off and run again: what has landed is not asked for twice. A request
     that fails is listed with the reason and ends the command with exit code 1; all else has landed.
 
-    Example: factorlab-lake fetch AAPL MSFT --what prices --dry-run
+    Example: factorlab-lake fetch AAPL MSFT --kind prices --dry-run
     """
     output = options(ctx).output
     output.check_no_csv()
     if universe not in (None, _HELD):
         raise InvalidInput(f"No universe is called {universe!r}; the one there is is {_HELD!r}.")
     wanted: dict[str, Any] = {
-        "what": what,
+        "kinds": kind,
         "since": since,
         "policy": FetchPolicy(restatement_days=restatement_days, everything=everything),
     }

@@ -30,10 +30,10 @@ from factorlab_lake.storage import files, snapshots
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.transaction import transaction
 
-__all__ = ["DEFAULT_KINDS", "WHAT", "FetchSpec", "fetch", "plan"]
+__all__ = ["DATA_KINDS", "DEFAULT_KINDS", "FetchSpec", "fetch", "plan"]
 
-# What can be asked for, by the names that people use.
-WHAT: dict[str, tuple[str, ...]] = {
+# The kinds of data that a user can request, and the datasets of each.
+DATA_KINDS: dict[str, tuple[str, ...]] = {
     "statements": tuple(STATEMENT_TABLES),
     "ratios": ("ratios",),
     "prices": ("price",),
@@ -51,40 +51,41 @@ _AHEAD = 12  # calls in work or done ahead of the one that is waited for, per th
 
 @dataclass(frozen=True, slots=True)
 class FetchSpec:
-    """What a run is to fetch: of which symbols, what of :data:`WHAT`, from which day on."""
+    """Specify a run: its symbols, the kinds of data (see :data:`DATA_KINDS`) and the first day."""
 
     symbols: Sequence[str]
-    what: Sequence[str] = DEFAULT_KINDS
+    kinds: Sequence[str] = DEFAULT_KINDS
     since: date | None = None
     policy: FetchPolicy = DEFAULT
 
     def offers(self, provider: Provider) -> dict[str, Offer]:
         """Return the datasets to ask for; :class:`InvalidInput` for what is unknown or not offered."""
-        for name in self.what:
-            if name not in WHAT:
+        for name in self.kinds:
+            if name not in DATA_KINDS:
+                known = ", ".join(DATA_KINDS)
                 raise InvalidInput(
-                    f"There is no {name!r} to fetch; expected some of {', '.join(WHAT)}.{nearest(name, WHAT)}"
+                    f"There is no {name!r} to fetch; expected some of {known}.{nearest(name, DATA_KINDS)}"
                 )
-        wanted = [dataset for name in self.what for dataset in WHAT[name]]
-        missing = [d for d in wanted if d not in provider.datasets]
+        datasets = [dataset for name in self.kinds for dataset in DATA_KINDS[name]]
+        missing = [d for d in datasets if d not in provider.datasets]
         if missing:
             raise InvalidInput(
                 f"{provider.name} does not offer {', '.join(missing)}; it offers "
                 f"{', '.join(provider.datasets)}.",
                 datasets=missing,
             )
-        return {dataset: provider.datasets[dataset] for dataset in dict.fromkeys(wanted)}
+        return {dataset: provider.datasets[dataset] for dataset in dict.fromkeys(datasets)}
 
 
-def plan(layout: Layout, provider: Provider, wanted: FetchSpec) -> FetchReport:
+def plan(layout: Layout, provider: Provider, spec: FetchSpec) -> FetchReport:
     """Return how many calls are due and how long they take, without making any."""
-    return _start(layout, provider, wanted, datetime.now(UTC)).report
+    return _start(layout, provider, spec, datetime.now(UTC)).report
 
 
 def fetch(
     layout: Layout,
     provider: Provider,
-    wanted: FetchSpec,
+    spec: FetchSpec,
     *,
     program_version: str,
     now: datetime | None = None,
@@ -97,7 +98,7 @@ def fetch(
     answered by then lands. ``now`` is the moment at which it is decided what is due.
     """
     started, operation = time.perf_counter(), uuid.uuid4().hex
-    run = _start(layout, provider, wanted, now or datetime.now(UTC))
+    run = _start(layout, provider, spec, now or datetime.now(UTC))
     report = run.report
     before = files.row_counts(layout, snapshots.latest(layout))
     for batch in batches(run.answers(progress), _BATCH_RECORDS, answers_at_most=_BATCH_ANSWERS):
@@ -199,11 +200,11 @@ class _Run:
                 answer.error, answer.short = None, "empty: the provider has nothing of this kind"
 
 
-def _start(layout: Layout, provider: Provider, wanted: FetchSpec, now: datetime) -> _Run:
-    offers = wanted.offers(provider)
-    symbols = list(dict.fromkeys(wanted.symbols))
+def _start(layout: Layout, provider: Provider, spec: FetchSpec, now: datetime) -> _Run:
+    offers = spec.offers(provider)
+    symbols = list(dict.fromkeys(spec.symbols))
     held = fetch_state(layout, symbols, provider.name)
-    requests = list(due(symbols, offers, held, since=wanted.since, now=now, policy=wanted.policy))
+    requests = list(due(symbols, offers, held, since=spec.since, now=now, policy=spec.policy))
     calls = provider.plan(requests)
     snapshot, count = snapshots.latest(layout).id, sum(c.calls for c in calls)
     report = FetchReport(

@@ -48,7 +48,7 @@ def _migrate(lake: Lake, number: int, place: Path) -> None:
 def _fetch(lake: Lake, number: int, place: Path) -> None:
     [symbol] = own_symbols(number)
     served: Records = {("price", symbol, None): [bar(day, float(number + 1)) for day in OWN_DAYS]}
-    lake.fetch(Scripted(served, now=START + timedelta(hours=number)), [symbol], what=["prices"])
+    lake.fetch(Scripted(served, now=START + timedelta(hours=number)), [symbol], kinds=["prices"])
 
 
 def _vacuum(lake: Lake, number: int, place: Path) -> None:

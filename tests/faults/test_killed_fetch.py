@@ -38,7 +38,7 @@ from factorlab_lake.providers.fmp.settings import fmp_settings
 
 path, url, at, symbols = sys.argv[1], sys.argv[2], datetime.fromisoformat(sys.argv[3]), sys.argv[4].split(",")
 fetch_run._BATCH_ANSWERS = 5
-fetch_run.WHAT["income"] = ("income",)
+fetch_run.DATA_KINDS["income"] = ("income",)
 settings = fmp_settings(
     api_key="demo", base_url=url, calls_per_minute=1_000_000, calls_at_once=4, bulk_saves=0
 )

@@ -43,8 +43,8 @@ def test_it_lands_what_it_is_asked_for(vendor: FakeFmp) -> None:
 def test_symbols_come_from_a_file_and_from_what_the_lake_holds(vendor: FakeFmp, tmp_path: Path) -> None:
     """A file has one symbol a line, with comments; `--universe held` takes those that are there."""
     (tmp_path / "symbols.txt").write_text("\ufeff# mine\nAAA\n\n  BBB  # the second\n", encoding="utf-8")
-    assert run("--json", "fetch", "--file", "symbols.txt", "--what", "prices").json["symbols"] == 2
-    held = run("--json", "fetch", "--universe", "held", "--what", "dividends").json
+    assert run("--json", "fetch", "--file", "symbols.txt", "--kind", "prices").json["symbols"] == 2
+    held = run("--json", "fetch", "--universe", "held", "--kind", "dividends").json
     assert (held["symbols"], held["requests"]) == (2, 2)
 
 
@@ -60,7 +60,7 @@ def test_a_dry_run_counts_calls_and_makes_none(vendor: FakeFmp) -> None:
 def test_a_failure_ends_in_exit_code_1_and_the_rest_lands(vendor: FakeFmp) -> None:
     """The failed request is named with its reason."""
     vendor.faults = Faults([FaultRule("402", symbol="BBB")])
-    done = run("fetch", "AAA", "BBB", "--what", "prices", code=1)
+    done = run("fetch", "AAA", "BBB", "--kind", "prices", code=1)
     assert "failed    BBB price: " in done.out
     assert "plan" in done.out
     assert fl.open("data/lake").held_symbols() == ["AAA"]
@@ -81,7 +81,7 @@ def test_a_wrong_key_is_said_once_and_lands_nothing(vendor: FakeFmp, monkeypatch
         ([], "name some"),
         (["--universe", "sp500"], "'held'"),
         (["AAA", "--provider", "fpm"], "Did you mean 'fmp'"),
-        (["AAA", "--what", "price"], "Did you mean 'prices'"),
+        (["AAA", "--kind", "price"], "Did you mean 'prices'"),
         (["AAA", "--since", "yesterday"], "since"),
         (["--file", "missing.txt"], "No file missing.txt"),
     ],

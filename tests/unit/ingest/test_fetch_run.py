@@ -53,7 +53,7 @@ def test_what_is_answered_lands_and_is_not_asked_for_again(tmp_path: Path) -> No
 def test_a_plan_asks_nothing(tmp_path: Path) -> None:
     """A dry run says how many calls are due and how long the provider's limit makes them take."""
     lake, provider = fl.open(tmp_path / "lake"), Scripted(records("AAPL"), calls_per_minute=30)
-    planned = lake.plan_fetch(provider, "AAPL", what="prices")
+    planned = lake.plan_fetch(provider, "AAPL", kinds="prices")
     assert (planned.calls_planned, planned.planned_s, planned.calls) == (1, 2.0, 0)
     assert provider.asked == []
     assert lake.snapshot.id == 0
@@ -133,7 +133,7 @@ def test_a_rebased_history_brings_its_split_along(tmp_path: Path) -> None:
     provider.records["split", "AAPL", None] = [{"date": "2021-03-29", "numerator": 2, "denominator": 1}]
     provider.now = datetime(2021, 3, 29, 23, tzinfo=UTC)
     provider.asked.clear()
-    report = lake.fetch(provider, "AAPL", what="prices")
+    report = lake.fetch(provider, "AAPL", kinds="prices")
     assert report.rebased == ["AAPL"]
     assert [r.dataset for r in provider.asked] == ["price", "split"]
     assert lake.sql("SELECT date::VARCHAR, numerator FROM splits").rows() == [("2021-03-29", 2.0)]
@@ -149,7 +149,7 @@ def test_a_split_that_the_bars_do_not_count_yet_is_asked_for_too(tmp_path: Path)
     provider.records["split", "AAPL", None] = [{"date": "2021-03-29", "numerator": 2, "denominator": 1}]
     provider.now = datetime(2021, 3, 29, 23, tzinfo=UTC)
     provider.asked.clear()
-    lake.fetch(provider, "AAPL", what="prices")
+    lake.fetch(provider, "AAPL", kinds="prices")
     assert [r.dataset for r in provider.asked] == ["price", "split"]
     before, after = lake.prices("AAPL", "2021-03-26", "2021-03-29", adjusted=True)["close_price"]
     assert (before, after) == (50.5, 52.0)
@@ -165,7 +165,7 @@ def test_bars_on_both_bases_tell_the_same_market_cap(tmp_path: Path) -> None:
     found["price_unadjusted", "AAPL", None] = [{k: r[v] for k, v in names.items()} for r in raw]
     adjusted, traded = fl.open(tmp_path / "adjusted"), fl.open(tmp_path / "traded")
     adjusted.fetch(Scripted(found, FIRST), "AAPL")
-    traded.fetch(Scripted(found, FIRST), "AAPL", what=["unadjusted_prices", "splits", "statements"])
+    traded.fetch(Scripted(found, FIRST), "AAPL", kinds=["unadjusted_prices", "splits", "statements"])
     days = ["2021-03-25", "2021-03-26"]
     caps = [lake.market_caps("AAPL", days)["market_cap"].to_list() for lake in (adjusted, traded)]
     assert caps[0] == caps[1]
@@ -180,7 +180,7 @@ def test_market_caps_of_the_provider_are_kept_apart(tmp_path: Path) -> None:
         ("market_cap", "AAPL", None): [{"symbol": "AAPL", "date": "2021-03-26", "marketCap": 7}]
     }
     lake = fl.open(tmp_path / "lake")
-    assert lake.fetch(Scripted(found, FIRST), "AAPL", what="market_caps").clean
+    assert lake.fetch(Scripted(found, FIRST), "AAPL", kinds="market_caps").clean
     assert lake.sql("SELECT symbol, market_cap FROM vendor_market_caps").rows() == [("AAPL", 7.0)]
     assert lake.market_caps("AAPL", "2021-03-26")["market_cap"].to_list() == [None]
 
@@ -200,23 +200,23 @@ def test_a_provider_brings_names_of_its_own(tmp_path: Path) -> None:
 
     provider.answer = renamed  # type: ignore[method-assign]
     lake = fl.open(tmp_path / "lake")
-    assert lake.fetch(provider, "AAPL", what="prices").clean
+    assert lake.fetch(provider, "AAPL", kinds="prices").clean
     assert lake.sql("SELECT close_price, source_provider FROM price_data").rows() == [(101.0, "acme")]
 
 
 def test_another_provider_is_asked_although_the_lake_holds_the_symbol(tmp_path: Path) -> None:
     """What one provider answered says nothing of what another would."""
     lake = fl.open(tmp_path / "lake")
-    lake.fetch(Scripted(records("AAPL")), "AAPL", what="prices")
+    lake.fetch(Scripted(records("AAPL")), "AAPL", kinds="prices")
     other = Scripted(records("AAPL"), name="acme")
-    lake.fetch(other, "AAPL", what="prices")
+    lake.fetch(other, "AAPL", kinds="prices")
     assert other.asked == [Request("price", "AAPL")]
 
 
 def test_the_log_tells_what_was_asked_and_what_came(tmp_path: Path) -> None:
     """One line per request, with the digest of what came, its span and the call's status."""
     lake = fl.open(tmp_path / "lake")
-    lake.fetch(Scripted(records("AAPL"), FIRST), "AAPL", what="prices", since="2021-01-01")
+    lake.fetch(Scripted(records("AAPL"), FIRST), "AAPL", kinds="prices", since="2021-01-01")
     [line] = lake.fetch_log().to_dicts()
     assert line["data_type"] == "price_data"
     assert '"start": "2021-01-01"' in line["parameters"]
@@ -229,7 +229,7 @@ def test_many_symbols_land_in_several_commits(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(run, "_BATCH_ANSWERS", 5)
     symbols = [f"A{i}" for i in range(10)]
     lake = fl.open(tmp_path / "lake")
-    report = lake.fetch(Scripted(records(*symbols)), symbols, what=["prices", "profiles"])
+    report = lake.fetch(Scripted(records(*symbols)), symbols, kinds=["prices", "profiles"])
     assert report.snapshot_after >= 3
     assert len({s.operation for s in lake.history()}) == 1
     lake.rollback()
@@ -241,7 +241,7 @@ def test_a_run_cut_off_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(run, "_BATCH_ANSWERS", 4)
     symbols = [f"A{i}" for i in range(10)]
     provider, whole = Scripted(records(*symbols)), fl.open(tmp_path / "whole")
-    whole.fetch(Scripted(records(*symbols)), symbols, what=["prices", "profiles"])
+    whole.fetch(Scripted(records(*symbols)), symbols, kinds=["prices", "profiles"])
 
     def cut(request: Request) -> None:
         if request.symbol == "A7":
@@ -250,12 +250,12 @@ def test_a_run_cut_off_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.Monke
     lake = fl.open(tmp_path / "lake")
     provider.faults = cut
     with pytest.raises(KeyboardInterrupt):
-        lake.fetch(provider, symbols, what=["prices", "profiles"])
+        lake.fetch(provider, symbols, kinds=["prices", "profiles"])
     landed = set(lake.refresh().held_symbols())
     assert landed
     provider.asked.clear()
     provider.faults = lambda _: None
-    lake.fetch(provider, symbols, what=["prices", "profiles"])
+    lake.fetch(provider, symbols, kinds=["prices", "profiles"])
     assert landed.isdisjoint({r.symbol for r in provider.asked})
     assert closes(lake) == closes(whole)
 
@@ -265,21 +265,21 @@ def test_everything_again_reports_a_rebased_history_as_rebased(tmp_path: Path) -
     days = [f"{d:%Y-%m-%d}" for d in pl.date_range(date(2020, 6, 1), date(2021, 3, 26), eager=True)]
     held: Records = {("price", "AAPL", None): [bar(d, 100.0 + i) for i, d in enumerate(days)]}
     lake, provider = fl.open(tmp_path / "lake"), Scripted(held, FIRST)
-    lake.fetch(provider, "AAPL", what=["prices", "splits"])
+    lake.fetch(provider, "AAPL", kinds=["prices", "splits"])
     provider.records = {("price", "AAPL", None): [bar(d, (100.0 + i) / 4) for i, d in enumerate(days)]}
     provider.records["split", "AAPL", None] = [{"date": "2021-03-29", "numerator": 4, "denominator": 1}]
     provider.now = datetime(2021, 3, 29, 23, tzinfo=UTC)
-    lake.fetch(provider, "AAPL", what=["prices", "splits"], policy=fl.FetchPolicy(everything=True))
+    lake.fetch(provider, "AAPL", kinds=["prices", "splits"], policy=fl.FetchPolicy(everything=True))
     kinds = lake.sql("SELECT change_kind, count(*) FROM price_revisions GROUP BY ALL").rows()
     assert kinds == [("split_rebase", len(days))]
 
 
-@pytest.mark.parametrize(("what", "said"), [("price", "prices"), ("statement", "statements")])
-def test_what_is_unknown_is_refused_with_the_nearest_name(tmp_path: Path, what: str, said: str) -> None:
+@pytest.mark.parametrize(("kind", "said"), [("price", "prices"), ("statement", "statements")])
+def test_an_unknown_kind_is_refused_with_the_nearest_name(tmp_path: Path, kind: str, said: str) -> None:
     """A typing error asks nobody for anything."""
     provider = Scripted(records("AAPL"))
     with pytest.raises(InvalidInput, match=f"Did you mean '{said}'"):
-        fl.open(tmp_path / "lake").fetch(provider, "AAPL", what=what)
+        fl.open(tmp_path / "lake").fetch(provider, "AAPL", kinds=kind)
     assert provider.asked == []
 
 
@@ -293,7 +293,7 @@ def test_what_a_provider_does_not_offer_is_refused(tmp_path: Path) -> None:
 def test_transient_faults_that_last_are_listed_by_kind(tmp_path: Path) -> None:
     """A fault that the provider could not get over in its tries is a failure of this run only."""
     provider = Scripted(records("AAPL"), faults=lambda _: Unavailable("no answer in 30 s, 6 tries"))
-    report = fl.open(tmp_path / "lake").fetch(provider, "AAPL", what="prices")
+    report = fl.open(tmp_path / "lake").fetch(provider, "AAPL", kinds="prices")
     assert [kind for *_, kind, _ in report.failures] == ["Unavailable"]
 
 

@@ -18,7 +18,7 @@ from factorlab_lake.schema import DATASETS, table
 from tests.support import CACHE_2019, CACHE_2021, EARLIER, FETCHED, SPLITS
 
 SYMBOLS = ["AAPL", "GOOGL", "GOOG"]
-WHAT = ["statements", "prices", "splits"]
+KINDS = ["statements", "prices", "splits"]
 
 
 def world_of(cache: Path) -> FakeDataset:
@@ -34,7 +34,7 @@ def fetch(lake: fl.Lake, cache: Path, generation: str) -> None:
         settings = fmp_settings(api_key="demo", base_url=server.url, api_generation=generation)
         with FmpProvider(settings, clock=lambda: at) as fmp:
             listed = [s for s in SYMBOLS if server.world.records("price", s)]
-            assert lake.fetch(fmp, listed, what=WHAT, policy=fl.FetchPolicy(everything=True)).clean
+            assert lake.fetch(fmp, listed, kinds=KINDS, policy=fl.FetchPolicy(everything=True)).clean
 
 
 def columns_of(dataset: str, generation: str) -> list[str]:

@@ -27,10 +27,10 @@ def fetched_twice(lake: fl.Lake, ratio: float, splits: list[dict[str, object]]) 
     """Fetch before and after a split of which the provider tells as much as is in ``splits``."""
     provider = Scripted({("price", "AAPL", None): HELD}, BEFORE)
     provider.records["income", "AAPL", "quarterly"] = [income()]
-    lake.fetch(provider, "AAPL", what=["prices", "splits", "statements"])
+    lake.fetch(provider, "AAPL", kinds=["prices", "splits", "statements"])
     provider.records |= {("price", "AAPL", None): rebased(ratio), ("split", "AAPL", None): splits}
     provider.now = AFTER
-    lake.fetch(provider, "AAPL", what=["prices", "splits"])
+    lake.fetch(provider, "AAPL", kinds=["prices", "splits"])
 
 
 def splits_of(lake: fl.Lake) -> list[tuple[str, float, float, str]]:
@@ -79,9 +79,9 @@ def test_corrections_by_the_vendor_are_no_split(tmp_path: Path) -> None:
     """Bars that moved by different ratios, or by little, infer nothing."""
     lake = fl.open(tmp_path / "lake")
     provider = Scripted({("price", "AAPL", None): HELD}, BEFORE)
-    lake.fetch(provider, "AAPL", what="prices")
+    lake.fetch(provider, "AAPL", kinds="prices")
     provider.records["price", "AAPL", None] = [bar(r["date"], r["close"] * 1.01) for r in HELD]
     provider.now = AFTER
-    lake.fetch(provider, "AAPL", what="prices")
+    lake.fetch(provider, "AAPL", kinds="prices")
     assert splits_of(lake) == []
     assert Request("split", "AAPL") not in provider.asked

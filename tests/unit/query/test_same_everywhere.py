@@ -70,7 +70,7 @@ def answers(lake_both: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "company_profiles": PROFILES,
     }.items():
         lake.load(table, rows)
-    lake.fetch(Scripted(VENDOR_CAPS), "AAPL", what="market_caps")
+    lake.fetch(Scripted(VENDOR_CAPS), "AAPL", kinds="market_caps")
     files = {"single file": lake.path / "lake.duckdb", "export": lake.export(place / "export.duckdb")}
     doors.answer(lake, place / "lake on this")
     _python("-m", "tests.unit.query.doors", "1.5", lake.path, place / "lake on 1.5", older=True)

@@ -40,7 +40,7 @@ def rich(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     counted = {"symbol": ["CON"], "as_of_date": ["2020-01-02"], "shares": [1e9], "source": ["cover_page"]}
     lake.load("shares_outstanding", counted | {"split_basis_date": ["2020-01-02"]})
     caps = [{"symbol": "BRK.B", "date": "2020-01-02", "marketCap": 5.5e11}]
-    lake.fetch(Scripted({("market_cap", "BRK.B", None): caps}), "BRK.B", what="market_caps")
+    lake.fetch(Scripted({("market_cap", "BRK.B", None): caps}), "BRK.B", kinds="market_caps")
     return lake
 
 
