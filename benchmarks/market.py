@@ -19,7 +19,7 @@ from benchmarks.options import Options
 from benchmarks.seeded import uniform
 from benchmarks.statements import quarters
 from factorlab_lake.ingest.availability import availability
-from factorlab_lake.ingest.merge import land
+from factorlab_lake.ingest.merge import merge_rows
 from factorlab_lake.schema import STATEMENT_TABLES, TABLES, TableSpec, line_items, table
 from factorlab_lake.storage.layout import create, find
 from factorlab_lake.storage.transaction import transaction
@@ -79,7 +79,7 @@ def _make(root: Path, tickers: list[str], days: list[date]) -> dict[str, float]:
         for name, rows in _slice(some, days, splits, facts, seed=11 + 10 * first):
             started = time.perf_counter()
             with transaction(layout, reason=f"benchmark {name}", program_version="benchmark") as tx:
-                land(tx, name, rows, datetime.now(UTC))
+                merge_rows(tx, name, rows, datetime.now(UTC))
             taken[name] += time.perf_counter() - started
     started = time.perf_counter()
     fl.open(root).compact()
@@ -148,7 +148,7 @@ def _statements(facts: pl.DataFrame, kind: str, name: str) -> pl.DataFrame:
 def land_bars(lake: Path, rows: pl.DataFrame) -> None:
     """Land bars that are ready for it."""
     with transaction(find(lake), reason="benchmark price_data", program_version="benchmark") as tx:
-        land(tx, "price_data", rows, datetime.now(UTC))
+        merge_rows(tx, "price_data", rows, datetime.now(UTC))
 
 
 def landable(rows: pl.DataFrame, name: str) -> pl.DataFrame:

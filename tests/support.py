@@ -26,7 +26,7 @@ import factorlab_lake as fl
 from factorlab_lake.ingest.legacy_cache.reader import read, scan
 from factorlab_lake.ingest.normalize import Normalized, normalize
 from factorlab_lake.ingest.pipeline import merge_batch
-from factorlab_lake.ingest.record_frames import raw_frame
+from factorlab_lake.ingest.record_frames import to_frame
 from factorlab_lake.lake import Lake
 from factorlab_lake.providers.records import frame_of
 from factorlab_lake.providers.result import FetchResult
@@ -183,20 +183,20 @@ def answer(
 
 def normalized(dataset: str, *answers: FetchResult) -> Normalized:
     """Return the typed rows and the rejects of some answers that are read together."""
-    return normalize(raw_frame(answers), dataset)
+    return normalize(to_frame(answers), dataset)
 
 
 def _changed(record: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in (record | fields).items() if value is not ...}
 
 
-def land(lake: Lake, folder: Path, *entries: Entry) -> Any:
+def migrate(lake: Lake, folder: Path, *entries: Entry) -> Any:
     """Write entries as a cache of their own below ``folder``, migrate it, and return the report."""
     return lake.migrate(_written(folder, entries))
 
 
 def arrive(lake: Lake, folder: Path, *entries: Entry) -> None:
-    """Bring entries into the lake as :func:`land` does, in less time: without report and single file."""
+    """Bring entries into the lake as :func:`migrate` does, in less time: without report and single file."""
     cache = _written(folder, entries)
     answers = [read(file) for file in scan(cache)]
     with writing(lake) as tx:

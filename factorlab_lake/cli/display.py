@@ -137,8 +137,8 @@ def fetch_lines(report: FetchReport) -> Iterator[str]:
     yield f"received  {report.records:,} records in {_duration(report.seconds)}, {report.rejected:,} rejected"
     yield f"new       {_gained(report.new)}"
     yield f"snapshot  {report.snapshot_before} → {report.snapshot_after}"
-    if report.rebased:
-        yield f"re-based  {', '.join(report.rebased)}: bars differ from those held as after a split"
+    if report.split_detected:
+        yield f"split?    {', '.join(report.split_detected)}: bars moved as after a split"
     yield from _some(f"empty     {symbol} {dataset}: {why}" for symbol, dataset, why in report.empty)
     yield from _some(f"short     {symbol} {dataset}: {why}" for symbol, dataset, why in report.short)
     yield from _some(f"failed    {symbol} {dataset}: {why}" for symbol, dataset, _, why in report.failures)

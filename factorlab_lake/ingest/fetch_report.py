@@ -21,13 +21,13 @@ class FetchProgress(Protocol):
 
 @dataclass(slots=True)
 class FetchReport:
-    """What a run of fetching planned and did. Counts are of records unless named otherwise.
+    """Report what a fetch planned and did. Counts are of records unless named otherwise.
 
-    ``calls_planned`` are the provider's calls needed when nothing goes wrong, ``planned_s`` how long that
-    takes by its limit; ``calls`` those made. ``new`` are rows gained per table. ``failures`` are (symbol,
-    dataset, error, what it said); ``short`` answers that fall short of what was asked, and ``empty`` those in
-    which the provider had nothing of the kind, as (symbol, dataset, why); ``rebased`` symbols whose bars hint
-    at a split since the last run. ``stopped`` says what ended the run before its end.
+    ``calls_planned`` counts the provider's calls if nothing fails, and ``planned_s`` is their time in seconds
+    by the provider's limit; ``calls`` counts the calls made. ``new`` has the rows added per table.
+    ``failures`` lists (symbol, dataset, error, message). ``short`` lists incomplete answers and ``empty``
+    answers without records, each as (symbol, dataset, reason). ``split_detected`` lists the symbols whose new
+    bars hint at a split since the last fetch. ``stopped`` gives the reason when the run ended early.
     """
 
     symbols: int = 0
@@ -38,7 +38,7 @@ class FetchReport:
     records: int = 0
     rejected: int = 0
     new: dict[str, int] = field(default_factory=dict)
-    rebased: list[str] = field(default_factory=list)
+    split_detected: list[str] = field(default_factory=list)
     empty: list[tuple[str, str, str]] = field(default_factory=list)
     short: list[tuple[str, str, str]] = field(default_factory=list)
     failures: list[tuple[str, str, str, str]] = field(default_factory=list)

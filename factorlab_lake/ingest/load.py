@@ -12,7 +12,7 @@ import polars as pl
 
 from factorlab_lake.errors import InvalidInput, NotFound, nearest
 from factorlab_lake.ingest.availability import availability
-from factorlab_lake.ingest.merge import land
+from factorlab_lake.ingest.merge import merge_rows
 from factorlab_lake.ingest.parse_values import NEW_YORK, Parsed, parse, typed_null
 from factorlab_lake.ingest.pipeline import log
 from factorlab_lake.providers.result import FetchResult
@@ -83,7 +83,7 @@ def load(tx: Transaction, name: str, source: Any, *, now: datetime | None = None
     if answer.fetch_id in set(tx.read("data_fetch_log")["fetch_id"]):
         return typed.height
     rows = _completed(typed, spec, answer)
-    land(tx, name, rows, moment)
+    merge_rows(tx, name, rows, moment)
     log(tx, [answer], rows, name, moment)
     return typed.height
 

@@ -9,9 +9,9 @@ import polars as pl
 from factorlab_lake.ingest.corporate_actions.inferred_splits import INFERRED, inferred_splits
 from factorlab_lake.ingest.corporate_actions.known_splits import (
     LOOKED_AT,
-    misdated,
-    settled,
-    unsettled,
+    affected_splits,
+    corrected,
+    wrong_basis,
     years_around,
 )
 from factorlab_lake.ingest.reconfirmed import confirmed
@@ -19,10 +19,10 @@ from factorlab_lake.ingest.versions import SPLIT_REBASE, distinct_in_time, numbe
 from factorlab_lake.schema import TableSpec, table
 from factorlab_lake.storage.transaction import Transaction
 
-__all__ = ["land"]
+__all__ = ["merge_rows"]
 
 
-def land(
+def merge_rows(
     tx: Transaction, name: str, rows: pl.DataFrame, now: datetime, log: pl.DataFrame | None = None
 ) -> None:
     """Merge typed rows of one table (without ``recorded_at``). Landing them twice changes nothing."""
@@ -32,25 +32,25 @@ def land(
     log = tx.read("data_fetch_log") if log is None else log
     rows = rows.with_columns(recorded_at=pl.lit(now).cast(pl.Datetime("us", "UTC")))
     if name == "price_data":
-        _land_bars(tx, rows, log)
+        _merge_bars(tx, rows, log)
     elif "version" in spec.names():
-        _land_versions(tx, spec, rows, log)
+        _merge_versions(tx, spec, rows, log)
     else:
-        _land_newest(tx, spec, rows)
+        _merge_newest(tx, spec, rows)
     if name == "price_data":
-        _settle_bases(tx, rows["symbol"], rows.group_by("symbol").agg(since=pl.col("date").min()))
+        _correct_bases(tx, rows["symbol"], rows.group_by("symbol").agg(since=pl.col("date").min()))
     elif name == "splits":
-        _settle_bases(tx, rows["symbol"])
+        _correct_bases(tx, rows["symbol"])
 
 
-def _land_versions(tx: Transaction, spec: TableSpec, rows: pl.DataFrame, log: pl.DataFrame) -> None:
+def _merge_versions(tx: Transaction, spec: TableSpec, rows: pl.DataFrame, log: pl.DataFrame) -> None:
     held = tx.read(spec.name, symbols=rows["symbol"])
     again = confirmed(held, rows, log, spec, lambda: held)
     merged = number_versions(pl.concat([held, again, rows], how="diagonal_relaxed"), spec)
     _reconcile(tx, spec, held, merged)
 
 
-def _land_newest(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> None:
+def _merge_newest(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> None:
     """Tables that keep one row per key: the one fetched last."""
     held = tx.read(spec.name, symbols=rows["symbol"])
     key = list(spec.key)
@@ -62,7 +62,7 @@ def _land_newest(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> None:
     _reconcile(tx, spec, held, merged.unique(key, keep="last", maintain_order=True))
 
 
-def _land_bars(tx: Transaction, rows: pl.DataFrame, log: pl.DataFrame) -> None:
+def _merge_bars(tx: Transaction, rows: pl.DataFrame, log: pl.DataFrame) -> None:
     """One current bar per symbol and day, the one fetched last; earlier contents go to price_revisions."""
     current, revised = table("price_data"), table("price_revisions")
     key = list(current.key)
@@ -91,37 +91,37 @@ def _land_bars(tx: Transaction, rows: pl.DataFrame, log: pl.DataFrame) -> None:
     _reconcile(tx, revised, earlier, merged.filter(~newest))
 
 
-def _settle_bases(tx: Transaction, symbols: pl.Series, since: pl.DataFrame | None = None) -> None:
+def _correct_bases(tx: Transaction, symbols: pl.Series, since: pl.DataFrame | None = None) -> None:
     """Infer splits that only the bars show, and correct the basis of bars that a split shows to be older.
 
     ``since``: the first day of each symbol from which on bars came; splits well before it stay as settled.
     """
     splits = _with_inferred(tx, symbols)
-    near = splits if since is None else unsettled(splits, since)
+    near = splits if since is None else affected_splits(splits, since)
     if near.is_empty():
         return
     looked_at = tx.read(
         "price_data", symbols=near["symbol"], partitions=years_around(near), columns=LOOKED_AT
     )
-    found = misdated(looked_at, near, splits)
+    found = wrong_basis(looked_at, near, splits)
     if not found.is_empty():
-        wrong, right = settled(tx.read("price_data", symbols=found["symbol"]), found)
+        wrong, right = corrected(tx.read("price_data", symbols=found["symbol"]), found)
         _reconcile(tx, table("price_data"), wrong, right)
 
 
 def _with_inferred(tx: Transaction, symbols: pl.Series) -> pl.DataFrame:
     """Return the splits of some symbols, with those inferred from two fetches brought up to date."""
     splits = tx.read("splits", symbols=symbols)
-    told, held = (splits.filter(s) for s in (pl.col("source") != INFERRED, pl.col("source") == INFERRED))
+    reported, held = (splits.filter(s) for s in (pl.col("source") != INFERRED, pl.col("source") == INFERRED))
     revisions = tx.read("price_revisions", symbols=symbols)
-    rebased = revisions.filter(pl.col("change_kind") == SPLIT_REBASE)["symbol"]
-    if rebased.is_empty() and held.is_empty():
+    split_symbols = revisions.filter(pl.col("change_kind") == SPLIT_REBASE)["symbol"]
+    if split_symbols.is_empty() and held.is_empty():
         return splits
-    revisions = revisions.filter(pl.col("symbol").is_in(rebased.implode()))
-    current = tx.read("price_data", symbols=rebased)
-    inferred = inferred_splits(pl.concat([revisions, current], how="diagonal_relaxed"), told)
+    revisions = revisions.filter(pl.col("symbol").is_in(split_symbols.implode()))
+    current = tx.read("price_data", symbols=split_symbols)
+    inferred = inferred_splits(pl.concat([revisions, current], how="diagonal_relaxed"), reported)
     _reconcile(tx, table("splits"), held, inferred)
-    return pl.concat([told, inferred])
+    return pl.concat([reported, inferred])
 
 
 def _rebased() -> pl.Expr:

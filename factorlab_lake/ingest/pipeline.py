@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from factorlab_lake.ingest.merge import land
+from factorlab_lake.ingest.merge import merge_rows
 from factorlab_lake.ingest.normalize import normalize
-from factorlab_lake.ingest.record_frames import alike, raw_frame
+from factorlab_lake.ingest.record_frames import group_by_shape, to_frame
 from factorlab_lake.providers.result import FetchResult
 from factorlab_lake.schema import DATASETS, table
 from factorlab_lake.storage.delta import polars_schema
@@ -39,15 +39,15 @@ def merge_batch(tx: Transaction, batch: Iterable[FetchResult]) -> MergeCounts:
     covered, rejects = [], [_broken(f) for f in answers if f.broken]
     for dataset in DATASETS:
         results = [
-            normalize(raw_frame(g), dataset, g[0].fields)
-            for g in alike([f for f in answers if f.dataset == dataset])
+            normalize(to_frame(g), dataset, g[0].fields)
+            for g in group_by_shape([f for f in answers if f.dataset == dataset])
         ]
         if not results:
             continue
         rows = pl.concat(r.rows for r in results)
         rejects += [r.rejects for r in results]
         results.clear()
-        land(tx, DATASETS[dataset], rows, now, logged)
+        merge_rows(tx, DATASETS[dataset], rows, now, logged)
         covered.append(_covered(rows, DATASETS[dataset]))
     rejected = pl.concat(rejects) if rejects else pl.DataFrame(schema=_REJECTS)
     tx.append("rejected_records", rejected.with_columns(recorded_at=pl.lit(now)))

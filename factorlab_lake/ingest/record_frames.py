@@ -8,10 +8,10 @@ import polars as pl
 
 from factorlab_lake.providers.result import FetchResult
 
-__all__ = ["alike", "raw_frame"]
+__all__ = ["group_by_shape", "to_frame"]
 
 
-def alike(answers: Sequence[FetchResult]) -> list[list[FetchResult]]:
+def group_by_shape(answers: Sequence[FetchResult]) -> list[list[FetchResult]]:
     """Group answers with records by provider, so that no field is a number in one and text in another.
 
     In one frame such a field would be text in all; what a record says must not depend on its neighbours.
@@ -33,7 +33,7 @@ def _kind(dtype: pl.DataType) -> str:
     return "" if dtype == pl.Null else "number" if dtype.is_numeric() else str(dtype)
 
 
-def raw_frame(answers: Sequence[FetchResult]) -> pl.DataFrame:
+def to_frame(answers: Sequence[FetchResult]) -> pl.DataFrame:
     """Return the records of several answers as one frame, with the columns that say where each came from."""
     frames = [a.records for a in answers if a.records is not None]
     records = pl.concat(frames, how="diagonal_relaxed")

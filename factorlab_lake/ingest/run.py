@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime
 
 from factorlab_lake.errors import EmptyAnswer, FetchFailed, InvalidInput, nearest
 from factorlab_lake.ingest.batches import batches
-from factorlab_lake.ingest.corporate_actions.rebased import hints_at_split
+from factorlab_lake.ingest.corporate_actions.rebased import detect_split
 from factorlab_lake.ingest.fetch_report import FetchProgress, FetchReport
 from factorlab_lake.ingest.fetch_state import FetchState, fetch_state
 from factorlab_lake.ingest.pipeline import merge_batch
@@ -181,16 +181,16 @@ class _Run:
         Before the batch's transaction: nobody else who writes to the lake shall wait for a provider.
         """
         asked = {a.symbol for a in batch if a.dataset == "split"}
-        hints = hints_at_split(layout, [a for a in batch if a.symbol in self.held.known])
+        suspects = detect_split(layout, [a for a in batch if a.symbol in self.held.known])
         if "split" in self.provider.datasets and not self.report.stopped:
-            more = [Request("split", s) for s in hints if s not in asked]
+            more = [Request("split", s) for s in suspects if s not in asked]
             for call in self.provider.plan(more):
                 answers = self.provider.answer(call)
                 batch += [_labelled(a, r) for a, r in zip(answers, call.requests, strict=True)]
         self._excuse_empty(batch)
         for answer in batch:
             self.report.note(answer)
-        self.report.rebased += hints
+        self.report.split_detected += suspects
 
     def _excuse_empty(self, batch: list[FetchResult]) -> None:
         """An empty answer is a failure only where the provider knows nothing at all of the symbol."""

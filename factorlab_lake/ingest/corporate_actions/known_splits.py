@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-__all__ = ["LOOKED_AT", "misdated", "settled", "unsettled", "years_around"]
+__all__ = ["LOOKED_AT", "affected_splits", "corrected", "wrong_basis", "years_around"]
 
 LOOKED_AT = ["symbol", "date", "close_price", "split_basis_date"]  # of a bar
 
@@ -21,7 +21,7 @@ _LONGEST_GAP_DAYS = 10  # over longer ones a price can move by a split's ratio b
 _GAP = pl.duration(days=_LONGEST_GAP_DAYS)
 
 
-def unsettled(splits: pl.DataFrame, since: pl.DataFrame) -> pl.DataFrame:
+def affected_splits(splits: pl.DataFrame, since: pl.DataFrame) -> pl.DataFrame:
     """Keep the splits of which the arriving bars can change what is found; ``since`` has each symbol's first.
 
     What is found depends on the bars next to the ex-date, and what is corrected lies before it.
@@ -35,7 +35,7 @@ def years_around(splits: pl.DataFrame) -> list[int]:
     return around.to_series().dt.year().unique().to_list()
 
 
-def misdated(bars: pl.DataFrame, splits: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+def wrong_basis(bars: pl.DataFrame, splits: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """Return the splits that bars before them do not count, though they claim to: symbol, ex_date, last_day.
 
     ``bars`` are at least those of :func:`years_around` the splits, with the columns :data:`LOOKED_AT`;
@@ -59,7 +59,7 @@ def misdated(bars: pl.DataFrame, splits: pl.DataFrame, known: pl.DataFrame) -> p
     )
 
 
-def settled(bars: pl.DataFrame, found: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def corrected(bars: pl.DataFrame, found: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the bars whose ``split_basis_date`` is too late by what was found, and as they should be."""
     wrong = (
         bars.join(found, on="symbol")

@@ -8,19 +8,19 @@ from collections.abc import Sequence
 import polars as pl
 
 from factorlab_lake.ingest.normalize import normalize
-from factorlab_lake.ingest.record_frames import alike, raw_frame
+from factorlab_lake.ingest.record_frames import group_by_shape, to_frame
 from factorlab_lake.providers.result import FetchResult
 from factorlab_lake.storage import files, snapshots
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.transaction import read_files
 
-__all__ = ["hints_at_split"]
+__all__ = ["detect_split"]
 
 _LEAST_RATIO = 1.2  # splits change prices by more than this; corrections hardly ever do
 _LEAST_JUMP = math.log(1.3)  # a day's move from which a split is worth a question; most are none
 
 
-def hints_at_split(layout: Layout, answers: Sequence[FetchResult]) -> list[str]:
+def detect_split(layout: Layout, answers: Sequence[FetchResult]) -> list[str]:
     """Return the symbols whose arriving bars differ from the held ones by a ratio, or jump within them.
 
     The first is how a provider's history looks after it was re-based by a split, the second how it looks
@@ -30,7 +30,7 @@ def hints_at_split(layout: Layout, answers: Sequence[FetchResult]) -> list[str]:
     prices = [a for a in answers if a.dataset == "price" and a.count]
     if not prices:
         return []
-    bars = pl.concat(normalize(raw_frame(g), "price", g[0].fields).rows for g in alike(prices))
+    bars = pl.concat(normalize(to_frame(g), "price", g[0].fields).rows for g in group_by_shape(prices))
     bars = bars.select("symbol", "date", arriving="close_price")
     held = _held(layout, bars)
     both = bars.join(held, on=["symbol", "date"])

@@ -16,7 +16,7 @@ from factorlab_lake.ingest.batches import BATCH_RECORDS, batches
 from factorlab_lake.ingest.legacy_cache.migrate import MigrationProgress, Run
 from factorlab_lake.ingest.legacy_cache.reader import scan
 from factorlab_lake.ingest.legacy_cache.record_diff import compare
-from factorlab_lake.ingest.record_frames import alike, raw_frame
+from factorlab_lake.ingest.record_frames import group_by_shape, to_frame
 from factorlab_lake.providers.result import FetchResult
 from factorlab_lake.schema import DATASETS
 from factorlab_lake.storage.files import files_of
@@ -78,7 +78,7 @@ def validate(
     for batch in batches(run.answers(), BATCH_RECORDS):
         report.faults.extend((run.seen[a.fetch_id], a.error) for a in batch if a.error)
         for dataset in DATASETS:
-            for answers in alike([a for a in batch if a.dataset == dataset]):
+            for answers in group_by_shape([a for a in batch if a.dataset == dataset]):
                 _compare(layout, snapshot, dataset, answers, report, run.seen)
             _count_broken([a for a in batch if a.dataset == dataset], report, run.seen)
     report.seconds = time.perf_counter() - started
@@ -93,7 +93,7 @@ def _compare(
     report: ValidationReport,
     paths: dict[str, str],
 ) -> None:
-    raw = raw_frame(answers)
+    raw = to_frame(answers)
     held = _held(layout, snapshot, dataset, raw)
     verdicts = compare(raw, held, dataset)
     report.records += verdicts.height

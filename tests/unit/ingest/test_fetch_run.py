@@ -126,15 +126,15 @@ def test_a_rebased_history_brings_its_split_along(tmp_path: Path) -> None:
     """New bars that show a held one at half its price make the run ask for splits at once."""
     lake, provider = fl.open(tmp_path / "lake"), Scripted(records("AAPL"), FIRST)
     lake.fetch(provider, "AAPL")
-    rebased = [
+    adjusted = [
         bar(d, c / 2) for d, c in (("2021-03-25", 100.0), ("2021-03-26", 101.0), ("2021-03-29", 104.0))
     ]
-    provider.records = _later(records("AAPL"), *rebased)
+    provider.records = _later(records("AAPL"), *adjusted)
     provider.records["split", "AAPL", None] = [{"date": "2021-03-29", "numerator": 2, "denominator": 1}]
     provider.now = datetime(2021, 3, 29, 23, tzinfo=UTC)
     provider.asked.clear()
     report = lake.fetch(provider, "AAPL", kinds="prices")
-    assert report.rebased == ["AAPL"]
+    assert report.split_detected == ["AAPL"]
     assert [r.dataset for r in provider.asked] == ["price", "split"]
     assert lake.sql("SELECT date::VARCHAR, numerator FROM splits").rows() == [("2021-03-29", 2.0)]
     kinds = lake.sql("SELECT change_kind FROM price_revisions")["change_kind"]

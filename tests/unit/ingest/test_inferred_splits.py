@@ -18,7 +18,7 @@ HELD = [bar(f"2021-03-{d}", float(100 + d)) for d in (22, 23, 24, 25, 26)]
 NEW = [bar(d, c) for d, c in (("2021-03-29", 32.0), ("2021-03-30", 31.5), ("2021-04-01", 33.0))]
 
 
-def rebased(ratio: float) -> list[dict[str, float]]:
+def adjusted(ratio: float) -> list[dict[str, float]]:
     """Return the held bars as a provider serves them after a split, and newer ones."""
     return [*(bar(r["date"], round(r["close"] / ratio, 4)) for r in HELD), *NEW]
 
@@ -28,7 +28,7 @@ def fetched_twice(lake: fl.Lake, ratio: float, splits: list[dict[str, object]]) 
     provider = Scripted({("price", "AAPL", None): HELD}, BEFORE)
     provider.records["income", "AAPL", "quarterly"] = [income()]
     lake.fetch(provider, "AAPL", kinds=["prices", "splits", "statements"])
-    provider.records |= {("price", "AAPL", None): rebased(ratio), ("split", "AAPL", None): splits}
+    provider.records |= {("price", "AAPL", None): adjusted(ratio), ("split", "AAPL", None): splits}
     provider.now = AFTER
     lake.fetch(provider, "AAPL", kinds=["prices", "splits"])
 

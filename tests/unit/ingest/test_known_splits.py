@@ -10,11 +10,12 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factorlab_lake.ingest.merge import land
+from factorlab_lake.ingest.merge import merge_rows
 from tests.support import MemoryTransaction, examples, memory_transaction, table_rows
 
 _FIRST = date(2019, 12, 2)  # so that the ex-date may lie in either year
 _FETCHED = datetime(2020, 4, 1, tzinfo=UTC)
+_NO_LOG = table_rows("data_fetch_log", [])
 _DAYS = 60
 
 
@@ -36,7 +37,9 @@ def _split(day: int) -> dict[str, Any]:
 
 
 def _land(tx: MemoryTransaction, name: str, rows: list[dict[str, Any]]) -> None:
-    land(tx, name, table_rows(name, rows).drop("recorded_at"), _FETCHED, table_rows("data_fetch_log", []))
+    merge_rows(
+        tx, name, table_rows(name, rows).drop("recorded_at"), _FETCHED, table_rows("data_fetch_log", [])
+    )
 
 
 @examples(40)

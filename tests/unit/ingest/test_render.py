@@ -9,7 +9,7 @@ import pytest
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.ingest.render import render
 from factorlab_lake.lake import Lake
-from tests.support import CACHE_2019, CACHE_2021, Entry, bar, entries_of, income, land
+from tests.support import CACHE_2019, CACHE_2021, Entry, bar, entries_of, income, migrate
 
 _TABLES = {
     "income_statements": "income",
@@ -58,7 +58,7 @@ def test_rendering_leaves_out_what_is_missing_and_brings_back_what_had_no_column
     lake: Lake, tmp_path: Path
 ) -> None:
     """NULL is no field, an unknown item is under its own name, whole numbers are ints and years are text."""
-    land(lake, tmp_path, Entry("AAPL", "income", [income(novelty="x", count=3, otherExpenses=math.nan)]))
+    migrate(lake, tmp_path, Entry("AAPL", "income", [income(novelty="x", count=3, otherExpenses=math.nan)]))
     [found] = render(lake.sql("SELECT * FROM income_statements"), "income", "v3")
     assert (found["novelty"], found["count"], found["calendarYear"]) == ("x", 3, "2020")
     assert found["acceptedDate"] == "2020-10-29 18:06:25"
@@ -70,7 +70,7 @@ def test_rendering_leaves_out_what_is_missing_and_brings_back_what_had_no_column
 
 def test_rendering_uses_the_names_of_the_generation_asked_for(lake: Lake, tmp_path: Path) -> None:
     """The same row reads as an old or as a new record."""
-    land(lake, tmp_path, Entry("AAPL", "income", [income()]))
+    migrate(lake, tmp_path, Entry("AAPL", "income", [income()]))
     rows = lake.sql("SELECT * FROM income_statements")
     [old], [new] = render(rows, "income", "v3"), render(rows, "income", "stable")
     assert old["fillingDate"] == new["filingDate"] == "2020-10-30"
@@ -81,7 +81,7 @@ def test_rendering_uses_the_names_of_the_generation_asked_for(lake: Lake, tmp_pa
 
 def test_an_odd_label_of_a_bar_comes_back(lake: Lake, tmp_path: Path) -> None:
     """A label that says something else than the date is part of the record."""
-    land(lake, tmp_path, Entry("AAPL", "price", [bar("2021-03-30", label="April 01, 21")]))
+    migrate(lake, tmp_path, Entry("AAPL", "price", [bar("2021-03-30", label="April 01, 21")]))
     [found] = render(lake.sql("SELECT * FROM price_data"), "price", "v3")
     assert found["label"] == "April 01, 21"
 

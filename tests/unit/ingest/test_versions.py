@@ -204,7 +204,7 @@ def test_three_contents_get_the_same_versions_in_any_order_of_arrival(
     lake: Lake, tmp_path: Path, order: tuple[int, ...]
 ) -> None:
     """Original, split rebase and restatement, landed in any order, end with the same numbers and kinds."""
-    rebased: dict[str, Any] = {
+    after_split: dict[str, Any] = {
         "weightedAverageShsOut": 68230496000,
         "weightedAverageShsOutDil": 69026080000,
         "eps": 0.185,
@@ -212,8 +212,8 @@ def test_three_contents_get_the_same_versions_in_any_order_of_arrival(
     }
     generations = [
         _statement(EARLIER),
-        _statement(FETCHED, **rebased),
-        _statement(LATER, **rebased, revenue=9, acceptedDate="2021-05-01 12:00:00"),
+        _statement(FETCHED, **after_split),
+        _statement(LATER, **after_split, revenue=9, acceptedDate="2021-05-01 12:00:00"),
     ]
     for i in order:
         arrive(lake, tmp_path, generations[i])

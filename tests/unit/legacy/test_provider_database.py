@@ -13,7 +13,7 @@ import pytest
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from factorlab_lake.legacy import DatabaseProvider
-from tests.support import LATER, ROOT, Entry, income, land
+from tests.support import LATER, ROOT, Entry, income, migrate
 
 GOLDEN = ROOT / "tests" / "unit" / "query" / "golden"
 
@@ -49,8 +49,8 @@ def test_all_statement_types_are_the_default(provider: DatabaseProvider) -> None
 def restated(lake: Lake, tmp_path: Path) -> DatabaseProvider:
     """A provider on one quarter, filed on 2020-10-29 after the close and restated on 2021-05-03."""
     later = income(revenue=1, acceptedDate="2021-05-03 09:00:00", fillingDate="2021-05-03")
-    land(lake, tmp_path, Entry("AAPL", "income", [income()]))
-    land(lake, tmp_path, Entry("AAPL", "income", [later], cached_at=LATER))
+    migrate(lake, tmp_path, Entry("AAPL", "income", [income()]))
+    migrate(lake, tmp_path, Entry("AAPL", "income", [later], cached_at=LATER))
     return DatabaseProvider(lake)
 
 

@@ -10,7 +10,7 @@ import pytest
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from factorlab_lake.legacy import FMPProvider
-from tests.support import CACHE_2021, LATER, Entry, entries_of, income, land
+from tests.support import CACHE_2021, LATER, Entry, entries_of, income, migrate
 from tests.unit.query.made import filing
 
 FOLDERS = {
@@ -74,8 +74,8 @@ def test_an_unknown_symbol_has_no_records(provider: FMPProvider) -> None:
 def test_a_restated_period_is_served_once_as_it_is_now(lake: Lake, tmp_path: Path) -> None:
     """Of two versions of a quarter the newest is served, as the provider would."""
     later = income(revenue=64698000001, acceptedDate="2021-05-03 17:00:00", fillingDate="2021-05-03")
-    land(lake, tmp_path, Entry("AAPL", "income", [income()]))
-    land(lake, tmp_path, Entry("AAPL", "income", [later], cached_at=LATER))
+    migrate(lake, tmp_path, Entry("AAPL", "income", [income()]))
+    migrate(lake, tmp_path, Entry("AAPL", "income", [later], cached_at=LATER))
     [record] = FMPProvider(lake).batch_fetch_statements("AAPL", "income_statement")["AAPL"][
         "income_statement"
     ]
@@ -85,7 +85,7 @@ def test_a_restated_period_is_served_once_as_it_is_now(lake: Lake, tmp_path: Pat
 def test_a_year_is_no_quarter_though_it_ends_with_one(lake: Lake, tmp_path: Path) -> None:
     """The fiscal year and its fourth quarter end on one day, and each is served when it is asked for."""
     quarter, year = filing("2020-12-31", "Q4", revenue=10), filing("2020-12-31", "FY", revenue=40)
-    land(lake, tmp_path, Entry("AAPL", "income", [r | {"symbol": "AAPL"} for r in (quarter, year)]))
+    migrate(lake, tmp_path, Entry("AAPL", "income", [r | {"symbol": "AAPL"} for r in (quarter, year)]))
     for period, revenue in (("quarterly", 10), ("annual", 40)):
         found = FMPProvider(lake).batch_fetch_statements("AAPL", "income", period)
         assert [r["revenue"] for r in found["AAPL"]["income"]] == [revenue]

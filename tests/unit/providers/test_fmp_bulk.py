@@ -9,7 +9,7 @@ import pytest
 
 from factorlab_lake.errors import KeyRefused, NotInPlan
 from factorlab_lake.ingest.normalize import normalize
-from factorlab_lake.ingest.record_frames import raw_frame
+from factorlab_lake.ingest.record_frames import to_frame
 from factorlab_lake.providers.fmp import FmpProvider
 from factorlab_lake.providers.fmp.fake_server import FakeFmp, FaultRule, Faults, synthetic_dataset
 from factorlab_lake.providers.fmp.settings import fmp_settings
@@ -38,7 +38,7 @@ def _statements(dataset: str = "income") -> list[Request]:
 
 def _rows(answers: Sequence[FetchResult], dataset: str, since: date) -> pl.DataFrame:
     """Return what would land, of the periods since a day: files hold more of them than was asked."""
-    rows = normalize(raw_frame(answers), dataset).rows.drop("fetch_id", "fetched_at", strict=False)
+    rows = normalize(to_frame(answers), dataset).rows.drop("fetch_id", "fetched_at", strict=False)
     if "fiscal_date" in rows.columns:
         rows = rows.filter(pl.col("fiscal_date") >= since)
     return rows.sort(rows.columns[:3])

@@ -11,7 +11,7 @@ from factorlab_lake.ingest.plan import due
 from factorlab_lake.lake import Lake
 from factorlab_lake.providers.protocol import Offer
 from factorlab_lake.storage import layout as layouts
-from tests.support import EARLIER, FETCHED, Entry, bar, income, land
+from tests.support import EARLIER, FETCHED, Entry, bar, income, migrate
 from tests.unit.quality.planted import QUARTERS, bars, plant, statements
 
 FRIDAY = date(2020, 3, 27)
@@ -73,13 +73,13 @@ def test_half_yearly_reports_are_waited_for_longer(lake: Lake) -> None:
 def test_the_newest_fetch_counts_also_where_it_brought_nothing_new(lake: Lake, tmp_path: Any) -> None:
     """The same statement fetched again is as fresh as that fetch."""
     for at in (EARLIER, FETCHED):
-        land(lake, tmp_path, Entry("AAPL", "income", [income("2019-09-28")], cached_at=at))
+        migrate(lake, tmp_path, Entry("AAPL", "income", [income("2019-09-28")], cached_at=at))
     assert _row(lake, FETCHED, dataset="income")["fetched_at"] == FETCHED
 
 
 def test_what_is_overdue_is_what_a_fetch_would_ask_for(lake: Lake, tmp_path: Any) -> None:
     """The rule is that of fetching: bars of the same lake and moment are asked for when overdue, else not."""
-    land(lake, tmp_path, Entry("AAPL", "price", [bar("2021-03-31")], cached_at=FETCHED))
+    migrate(lake, tmp_path, Entry("AAPL", "price", [bar("2021-03-31")], cached_at=FETCHED))
     offers = {"price": Offer(ranged=True)}
     for hours in (0, 30, 72):
         now = FETCHED + timedelta(hours=hours)

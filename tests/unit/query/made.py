@@ -12,7 +12,7 @@ import polars as pl
 
 import factorlab_lake as fl
 from factorlab_lake.lake import Lake
-from tests.support import FETCHED, Entry, bar, land
+from tests.support import FETCHED, Entry, bar, migrate
 
 __all__ = ["YEAR_2020", "Made", "filing", "one", "quarters"]
 
@@ -125,7 +125,7 @@ class Made:
         """Make the lake; every record must land."""
         lake = fl.open(place / "lake")
         if self._entries:
-            report = land(lake, place, *self._entries)
+            report = migrate(lake, place, *self._entries)
             assert (report.rejected, report.faults) == (0, []), report
         for table, rows in self._loads.items():
             columns = dict.fromkeys(name for row in rows for name in row)

@@ -11,7 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from factorlab_lake.lake import Lake
-from tests.support import CACHE_2021, Entry, bar, entries_of, land
+from tests.support import CACHE_2021, Entry, bar, entries_of, migrate
 from tests.unit.query.made import Made
 
 CASES = Made()
@@ -245,7 +245,9 @@ def test_without_dividends_or_a_provider_who_knows_them_there_is_no_adjusted_clo
 
 def test_known_dividends_come_before_the_providers_adjustment(lake: Lake, tmp_path: Any) -> None:
     """The provider's own close serves until dividends are loaded; market caps take neither."""
-    land(lake, tmp_path, Entry("AAA", "price", [bar(FRI, 20.0, adjClose=19.0), bar(THU, 10.0, adjClose=9.0)]))
+    migrate(
+        lake, tmp_path, Entry("AAA", "price", [bar(FRI, 20.0, adjClose=19.0), bar(THU, 10.0, adjClose=9.0)])
+    )
     assert _column(lake, "AAA", "adjusted_close") == [9, 19]
     assert _column(lake, "AAA", "dividend_factor") == [0.9, 0.95]
     lake.load("dividends", {"symbol": ["AAA"], "date": [FRI], "dividend": [5.0]})

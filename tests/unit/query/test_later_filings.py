@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
 from factorlab_lake.lake import Lake
-from tests.support import Entry, bar, land
+from tests.support import Entry, bar, migrate
 from tests.unit.query.made import filing
 
 QUESTIONS = ("market_caps", "ttm", "factors")
@@ -124,11 +124,11 @@ def test_what_comes_later_changes_no_earlier_answer(
     """
     place = tmp_path_factory.mktemp("later")
     lake = fl.open(place / "lake")
-    land(lake, place, *served(asked, companies, {}))
+    migrate(lake, place, *served(asked, companies, {}))
     before = answers(lake, asked)
     splits = {SPLIT: ratio, HALF_SPLIT: ratio}
     lake.load("splits", pl.concat(_split(symbol, asked + timedelta(days=1), ratio) for symbol in splits))
-    land(lake, place, *served(asked + timedelta(days=later), companies, splits))
+    migrate(lake, place, *served(asked + timedelta(days=later), companies, splits))
     for question, rows in answers(lake, asked).items():
         assert_frame_equal(_but_split(rows), _but_split(before[question]), check_exact=True)
         assert_frame_equal(_of_split(rows), _of_split(before[question]), rel_tol=1e-9, abs_tol=0)
@@ -150,7 +150,7 @@ def _split(symbol: str, day: date, ratio: int) -> pl.DataFrame:
 def test_a_split_that_is_loaded_late_puts_raw_prices_right(lake: Lake, tmp_path: Path) -> None:
     """As-traded bars beside re-based shares are wrong until the split is known, then right for every day."""
     shares = filing("2020-12-31", symbol="RAW", weightedAverageShsOut=4000, revenue=1)
-    land(lake, tmp_path, Entry("RAW", "income", [shares]))
+    migrate(lake, tmp_path, Entry("RAW", "income", [shares]))
     day = date(2021, 2, 1)
     bars = pl.DataFrame([{"symbol": "RAW", "date": day, "close_price": 8.0, "split_basis_date": day}])
     lake.load("price_data", bars)

@@ -12,7 +12,7 @@ import pytest
 from factorlab_lake.lake import Lake
 from factorlab_lake.query import session
 from factorlab_lake.query.row_cache import FEW
-from tests.support import Entry, bar, land
+from tests.support import Entry, bar, migrate
 from tests.unit.query.made import Made, filing, one
 
 CASES = Made()
@@ -355,6 +355,6 @@ def test_a_bar_without_a_close_leaves_the_last_close_in_use(
     """A day whose close is 0 or absent has none; it neither counts as free nor hides the close before."""
     bars = [{"date": "2021-02-02", "open": 3.0, "volume": 10} | close, bar("2021-02-01", 2.0)]
     shares = filing("2020-12-31", symbol="GAP", weightedAverageShsOut=1000, revenue=1)
-    land(lake, tmp_path, Entry("GAP", "price", bars), Entry("GAP", "income", [shares]))
+    migrate(lake, tmp_path, Entry("GAP", "price", bars), Entry("GAP", "income", [shares]))
     row = one(lake, "market_caps", "GAP", "2021-02-02")
     assert (row["market_cap"], row["price_date"]) == (2000, date(2021, 2, 1))

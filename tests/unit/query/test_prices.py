@@ -9,7 +9,7 @@ import pytest
 
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema import TABLES
-from tests.support import LATER, Entry, bar, land
+from tests.support import LATER, Entry, bar, migrate
 from tests.unit.query.made import Made
 
 CASES = Made()
@@ -72,6 +72,6 @@ def test_a_symbol_is_matched_whole(made: Lake) -> None:
 
 def test_a_corrected_bar_replaces_the_one_before(lake: Lake, tmp_path: Path) -> None:
     """The bar fetched last is the current one; there is no second row for the day."""
-    land(lake, tmp_path, Entry("AAA", "price", [bar("2020-01-02", 2.0), bar("2020-01-03", 3.0)]))
-    land(lake, tmp_path, Entry("AAA", "price", [bar("2020-01-03", 3.5)], cached_at=LATER))
+    migrate(lake, tmp_path, Entry("AAA", "price", [bar("2020-01-02", 2.0), bar("2020-01-03", 3.0)]))
+    migrate(lake, tmp_path, Entry("AAA", "price", [bar("2020-01-03", 3.5)], cached_at=LATER))
     assert lake.prices("AAA")["close_price"].to_list() == [2, 3.5]

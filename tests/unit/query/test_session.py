@@ -18,7 +18,7 @@ from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from factorlab_lake.query import session
 from factorlab_lake.schema import TABLES
-from tests.support import LATER, Entry, bar, copy_of, land
+from tests.support import LATER, Entry, bar, copy_of, migrate
 from tests.unit.query.made import Made, filing
 
 CASES = Made()
@@ -128,10 +128,10 @@ def test_an_empty_lake_has_every_table(lake: Lake, table: str) -> None:
 def test_a_reader_keeps_its_snapshot(lake: Lake, tmp_path: Path) -> None:
     """What another lake object lands shows after a refresh and not before, in every kind of question."""
     shares = filing("2020-12-31", symbol="ONE", weightedAverageShsOut=100, revenue=1)
-    land(lake, tmp_path, Entry("ONE", "price", [bar("2021-02-01", 2.0)]), Entry("ONE", "income", [shares]))
+    migrate(lake, tmp_path, Entry("ONE", "price", [bar("2021-02-01", 2.0)]), Entry("ONE", "income", [shares]))
     reader, untouched = fl.open(lake.path), fl.open(lake.path)  # one has asked before, the other has not
     before = reader.market_caps("ONE", "2021-02-01")
-    land(lake, tmp_path, Entry("ONE", "price", [bar("2021-02-01", 3.0)], cached_at=LATER))
+    migrate(lake, tmp_path, Entry("ONE", "price", [bar("2021-02-01", 3.0)], cached_at=LATER))
     for held in (reader, untouched):
         assert held.market_caps("ONE", "2021-02-01").equals(before)
         assert held.prices("ONE")["close_price"].to_list() == [2]
@@ -142,9 +142,9 @@ def test_a_reader_keeps_its_snapshot(lake: Lake, tmp_path: Path) -> None:
 
 def test_an_earlier_snapshot_answers_as_it_did(lake: Lake, tmp_path: Path) -> None:
     """The lake at a snapshot gives that snapshot's answers, beside the newest one's."""
-    land(lake, tmp_path, Entry("ONE", "price", [bar("2021-02-01", 2.0)]))
+    migrate(lake, tmp_path, Entry("ONE", "price", [bar("2021-02-01", 2.0)]))
     earlier = lake.snapshot
-    land(lake, tmp_path, Entry("ONE", "price", [bar("2021-02-01", 3.0)], cached_at=LATER))
+    migrate(lake, tmp_path, Entry("ONE", "price", [bar("2021-02-01", 3.0)], cached_at=LATER))
     assert lake.at(earlier.id).prices("ONE")["close_price"].to_list() == [2]
     assert lake.prices("ONE")["close_price"].to_list() == [3]
 

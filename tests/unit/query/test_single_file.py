@@ -10,7 +10,7 @@ import pytest
 import factorlab_lake as fl
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema import TABLES
-from tests.support import EARLIER, FETCHED, Entry, bar, copy_of, income, land
+from tests.support import EARLIER, FETCHED, Entry, bar, copy_of, income, migrate
 
 
 def _views(lake: Lake) -> list[tuple[str, str]]:
@@ -36,7 +36,7 @@ def test_a_file_that_is_brought_up_to_date_is_as_one_made_anew(lake: Lake, tmp_p
         Entry("AAPL", "income", [income()], cached_at=FETCHED),
     ]
     for change in changes:
-        land(lake, tmp_path, change)
+        migrate(lake, tmp_path, change)
         found = _views(lake)
         assert found == _from_scratch(lake)
     lake.rollback()
@@ -54,12 +54,12 @@ def test_a_file_that_is_brought_up_to_date_is_as_one_made_anew(lake: Lake, tmp_p
 )
 def test_a_file_with_another_origin_is_made_anew(lake: Lake, tmp_path: Path, damage: str) -> None:
     """Nothing of it is taken over: also the views of tables that did not change are this program's."""
-    land(lake, tmp_path, Entry("AAPL", "price", [bar("2019-01-02", 157.0)], cached_at=EARLIER))
+    migrate(lake, tmp_path, Entry("AAPL", "price", [bar("2019-01-02", 157.0)], cached_at=EARLIER))
     with duckdb.connect(str(lake.path / "lake.duckdb")) as con:
         con.execute("CREATE TABLE kept AS SELECT path, functions_digest FROM lake_snapshot")
         con.execute(damage.replace("$path", f"'{lake.path}'"))
         con.execute("CREATE OR REPLACE VIEW splits AS SELECT 'not this' AS symbol")
-    land(lake, tmp_path, Entry("AAPL", "price", [bar("2019-01-03", 158.0)], cached_at=EARLIER))
+    migrate(lake, tmp_path, Entry("AAPL", "price", [bar("2019-01-03", 158.0)], cached_at=EARLIER))
     found = _views(lake)
     assert not any("not this" in sql for _, sql in found)
     assert found == _from_scratch(lake)

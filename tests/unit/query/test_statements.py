@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
-from tests.support import Entry, land
+from tests.support import Entry, migrate
 from tests.unit.query.made import YEAR_2020, Made, filing, quarters
 
 CASES = Made()
@@ -168,6 +168,6 @@ def test_values_are_as_served_whatever_was_read_before(lake: Lake, tmp_path: Pat
     ]
     files = [Entry(f"A{n}", "income", [short | {"symbol": f"A{n}"}]) for n in range(8)]
     files += [Entry(f"B{n}", "income", [row | {"symbol": f"B{n}"} for row in long]) for n in range(8)]
-    land(lake, tmp_path, *files)
+    migrate(lake, tmp_path, *files)
     rows = lake.statements([f"B{n}" for n in range(8)])
     assert [json.loads(metrics)["net_income"] for metrics in rows["metrics"]] == [10.7, 10] * 8

@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 
 from factorlab_lake.lake import Lake
 from factorlab_lake.query.questions import VINTAGES
-from tests.support import LATER, ROOT, Entry, land
+from tests.support import LATER, ROOT, Entry, migrate
 from tests.unit.query.made import YEAR_2020, Made, filing, one, quarters
 
 CASES = Made()
@@ -329,9 +329,9 @@ def test_each_symbol_and_date_gets_one_row_in_order(made: Lake) -> None:
 def test_serving_the_same_again_changes_nothing(lake: Lake, tmp_path: Path) -> None:
     """A later fetch of equal statements leaves one version and the same answers."""
     records = [record | {"symbol": "AGAIN"} for record in quarters(revenue=[1, 2, 3, 4])]
-    land(lake, tmp_path, Entry("AGAIN", "income", records))
+    migrate(lake, tmp_path, Entry("AGAIN", "income", records))
     before = lake.ttm("AGAIN", KNOWN)
-    land(lake, tmp_path, Entry("AGAIN", "income", records, cached_at=LATER))
+    migrate(lake, tmp_path, Entry("AGAIN", "income", records, cached_at=LATER))
     assert lake.ttm("AGAIN", KNOWN).equals(before)
     assert len(lake.sql("FROM income_statements")) == 4
 

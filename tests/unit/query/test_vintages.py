@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
-from tests.support import LATER, Entry, land
+from tests.support import LATER, Entry, migrate
 from tests.unit.query.made import YEAR_2020, Made, filing, quarters
 
 CASES = Made()
@@ -173,10 +173,10 @@ def test_later_filings_never_change_the_first_vintage(lake: Lake, tmp_path: Path
         ]
     )
     lake.load("price_data", bars)
-    land(lake, tmp_path, Entry("LATE", "income", first))
+    migrate(lake, tmp_path, Entry("LATE", "income", first))
     days = ["2020-11-30", "2021-01-26", "2021-02-26", "2021-04-26"]
     before = _answers(lake, days)
-    land(lake, tmp_path, Entry("LATE", "income", again, cached_at=LATER))
+    migrate(lake, tmp_path, Entry("LATE", "income", again, cached_at=LATER))
     assert lake.market_caps("LATE", "2021-04-26")["shares_outstanding"].to_list() == [77]
     for now, then in zip(_answers(lake, days), before, strict=True):
         assert_frame_equal(now, then)
