@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from factorlab_lake.errors import SchemaMismatch
@@ -12,12 +12,18 @@ __all__ = ["missing_columns", "refuse_unknown_columns"]
 
 
 def missing_columns(
-    spec: TableSpec, stored: Mapping[str, str], *, engine: Literal["delta", "polars"], place: str
+    spec: TableSpec,
+    stored: Mapping[str, str],
+    *,
+    engine: Literal["delta", "polars"],
+    place: str,
+    written_by: Callable[[], str] = str,
 ) -> frozenset[str]:
     """Return the columns that ``stored`` (type by column name) lacks: they were added to the table later.
 
     Raises :class:`~factorlab_lake.errors.SchemaMismatch` for a column of another type and for a key column
-    that is missing: no value of it could be right.
+    that is missing: no value of it could be right. ``written_by`` returns, for the message, the program
+    version that wrote the table, or an empty text if that is unknown.
 
     >>> from factorlab_lake.schema import table
     >>> stored = {c.name: c.types.polars for c in table("splits").columns if c.name != "label"}
@@ -31,15 +37,17 @@ def missing_columns(
         if got is None and column.role != "key":
             missing.add(column.name)
         elif got != expected:
+            version = written_by() or "unknown"
             raise SchemaMismatch(
                 f"{spec.name}.{column.name} in {place}: got {got or 'no such column'}, expected {expected}. "
-                "Nothing was changed. Use the program version that wrote the lake (`factorlab-lake history` "
-                "lists it), or load the data into a new lake.",
+                f"Program version {version} wrote the table (`factorlab-lake history` lists all commits). "
+                "Nothing was changed. Use that version, or load the data into a new lake.",
                 table=spec.name,
                 column=column.name,
                 got=got,
                 expected=expected,
                 path=place,
+                written_by=version,
             )
     return frozenset(missing)
 

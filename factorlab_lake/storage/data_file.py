@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +12,7 @@ from factorlab_lake.schema import TableSpec
 from factorlab_lake.schema.evolution import missing_columns
 from factorlab_lake.schema.quoting import identifier, literal
 from factorlab_lake.storage.delta_log import first_types
+from factorlab_lake.storage.snapshots import written_by
 
 __all__ = ["DataFile", "missing_in_file", "parquet_rows"]
 
@@ -48,7 +49,10 @@ def parquet_rows(spec: TableSpec, folder: Path, chosen: list[DataFile]) -> str:
 def _missing_in_files(spec: TableSpec, folder: Path, chosen: list[DataFile]) -> list[frozenset[str]]:
     """Return the columns each file lacks; files are opened only where a column was added to the table."""
     at_first = first_types(folder / "_delta_log")
-    if at_first is not None and not missing_columns(spec, at_first, engine="delta", place=str(folder)):
+    writer = partial(written_by, folder)
+    if at_first is not None and not missing_columns(
+        spec, at_first, engine="delta", place=str(folder), written_by=writer
+    ):
         return []
     return [missing_in_file(spec, folder / f.path) for f in chosen]
 
@@ -66,4 +70,6 @@ def missing_in_file(spec: TableSpec, file: Path) -> frozenset[str]:
     stored = {name: kind.base_type().__name__ for name, kind in schema.items()}
     if spec.partition_by:  # the folder's name has its value
         stored[spec.partition_by] = spec.column(spec.partition_by).types.polars
-    return missing_columns(spec, stored, engine="polars", place=str(file))
+    folder = next(parent for parent in file.parents if parent.name == spec.name)
+    writer = partial(written_by, folder)
+    return missing_columns(spec, stored, engine="polars", place=str(file), written_by=writer)

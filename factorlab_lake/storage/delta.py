@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -29,6 +29,7 @@ from factorlab_lake.schema.evolution import missing_columns, refuse_unknown_colu
 from factorlab_lake.storage import delta_log
 from factorlab_lake.storage.data_file import DataFile
 from factorlab_lake.storage.layout import write_atomically
+from factorlab_lake.storage.snapshots import written_by
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +88,8 @@ def _write(path: Path, spec: TableSpec, frame: pl.DataFrame, reason: str, **how:
         written = _ensure(path, spec)
         stored = _stored_types(written)
         refuse_unknown_columns(spec, stored, place=str(path))
-        if missing_columns(spec, stored, engine="delta", place=str(path)):
+        writer = partial(written_by, path)
+        if missing_columns(spec, stored, engine="delta", place=str(path), written_by=writer):
             how["schema_mode"] = "merge"
         write_deltalake(
             written,

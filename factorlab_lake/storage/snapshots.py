@@ -30,6 +30,7 @@ __all__ = [
     "program_version",
     "save",
     "stored",
+    "written_by",
 ]
 
 
@@ -157,6 +158,17 @@ def history(layout: Layout) -> list[Snapshot]:
         )
         for i in _ids(layout)
     ]
+
+
+def written_by(table_folder: Path) -> str:
+    """Return the program version that committed the newest version of a table; empty if it is unknown."""
+    name = table_folder.name
+    try:
+        commits = [s for s in history(Layout(table_folder.parent)) if name in s.tables]
+    except (OSError, LakeDamaged, NotFound):
+        return ""
+    newest = [s for s in commits if s.tables[name] == commits[-1].tables[name]]
+    return newest[0].program_version if newest else ""
 
 
 def kept(layout: Layout) -> list[Snapshot]:

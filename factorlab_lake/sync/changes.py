@@ -18,7 +18,7 @@ from factorlab_lake.errors import LakeDamaged, NotFound
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.data_file import DataFile
 from factorlab_lake.sync.digests import LakeSide
-from factorlab_lake.sync.protocol import ROW_HASH, Batch, BatchTransaction
+from factorlab_lake.sync.protocol import ROW_HASH, UNTRUSTED, Batch, BatchTransaction
 
 __all__ = ["Sent", "bring"]
 
@@ -39,8 +39,11 @@ def bring(
 ) -> Sent:
     """Bring a batch to the lake's snapshot inside its transaction, and record it.
 
-    ``repair`` trusts nothing but what the target says it has: by its stored digests, or by its values.
+    ``repair`` compares with the rows of the target: with their stored digests, or with digests that are
+    recomputed ``from_values``. A batch that the ledger marks as untrusted is always compared by values.
     """
+    if tx.recorded is not None and tx.recorded.digest.rows == UNTRUSTED:
+        repair = from_values = True
     files = side.batches(batch.spec).get(batch.name, [])
     if not repair and tx.fresh(side.snapshot.id):
         sent = _copy(side, batch, tx, files)

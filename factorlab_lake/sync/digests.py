@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
@@ -46,6 +46,19 @@ class LakeSide:
         for file in files_of(self.layout, snapshot or self.snapshot, spec.name):
             found.setdefault(batch_name(spec, file), []).append(file)
         return dict(sorted(found.items()))
+
+    def filled(self, spec: TableSpec, columns: Collection[str]) -> list[str]:
+        """Return the names of the batches in which any of the columns is not NULL."""
+        names = sorted(columns)
+        return [
+            batch
+            for batch, files in self.batches(spec).items()
+            if any(
+                read_files(self.layout, spec.name, [f], columns=names).null_count().sum_horizontal().item()
+                < f.rows * len(names)
+                for f in files
+            )
+        ]
 
     def digest(self, spec: TableSpec, files: list[DataFile]) -> Digest:
         """Return the digest of all rows of some files."""

@@ -47,8 +47,9 @@ def sync(
 ) -> SyncReport:
     """Bring a target to the newest snapshot and verify it; see :meth:`factorlab_lake.lake.Lake.sync`."""
     started = time.perf_counter()
-    target.prepare(layout.lake_id)
-    run = _Run(LakeSide(layout, snapshots.latest(layout)), target, repair, progress)
+    side = LakeSide(layout, snapshots.latest(layout))
+    target.prepare(layout.lake_id, side.filled)
+    run = _Run(side, target, repair, progress)
     run.send()
     findings = run.verify(deep=deep)
     repaired: list[TargetDifference] = []

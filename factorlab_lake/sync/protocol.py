@@ -22,7 +22,7 @@ Each target has a folder ``sync/<target>/`` with the same file names:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -35,11 +35,13 @@ __all__ = [
     "EVERYTHING",
     "NO_YEAR",
     "ROW_HASH",
+    "UNTRUSTED",
     "Batch",
     "BatchTransaction",
     "Connector",
     "Digest",
     "Digests",
+    "FilledBatches",
     "Ledger",
     "Recorded",
     "SessionLimits",
@@ -50,6 +52,7 @@ __all__ = [
 ROW_HASH = "row_hash"
 EVERYTHING = "all"  # the one batch of a table without partitions
 NO_YEAR = "null"  # the batch of rows whose partition is not known
+UNTRUSTED = -1  # rows of a recorded digest: the stored digests of the batch do not describe its values
 _MODULUS = 2**64
 
 
@@ -90,6 +93,13 @@ class Recorded:
     digest: Digest
 
 
+class FilledBatches(Protocol):
+    """Finds the batches of the lake that have values in some columns."""
+
+    def __call__(self, spec: TableSpec, columns: Collection[str]) -> list[str]:
+        """Return the names of the batches in which any of the columns is not NULL."""
+
+
 Digests: TypeAlias = dict[str, dict[str, Digest]]  # by table and batch
 Ledger: TypeAlias = dict[str, dict[str, Recorded]]
 
@@ -125,8 +135,13 @@ class Target(Protocol):
     def name(self) -> str:
         """Where it is, without anything secret."""
 
-    def prepare(self, lake_id: str) -> None:
-        """Make or upgrade the tables; refuse a target that belongs to another lake."""
+    def prepare(self, lake_id: str, filled: FilledBatches) -> None:
+        """Create or upgrade the tables; refuse a target that belongs to another lake.
+
+        A missing column is added. Row digests ignore NULL, so they do not show that its values are missing.
+        In the same transaction, the ledger marks the batches that ``filled`` returns as :data:`UNTRUSTED`;
+        the sync, or the next one after a crash, then compares their values.
+        """
 
     def ledger(self) -> Ledger:
         """Return the newest line of every batch, by table and batch."""

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.sync.postgres_server import server
+
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "sample" / "taken_2021-03-31"
 ITEM = "income,income_from_tests,flow,currency,value,a line item that the test adds\n"
@@ -60,6 +62,27 @@ lake.migrate(cache)
 assert sorted(asked(lake)) == sorted(filled) and lake.verify(deep=True).clean
 """
 
+SYNCED = """
+import sys
+import factorlab_lake as fl
+folder, cache, url = sys.argv[1:]
+new = "SELECT symbol, fiscal_date, version, income_from_tests AS x FROM income_statements ORDER BY 1, 2, 3"
+lake = fl.open(folder)
+report = lake.sync(url)
+assert (report.clean, report.sent, report.removed) == (True, 0, 0), report
+lake.migrate(cache)
+report = lake.sync(url)
+assert report.clean and report.sent, report
+assert lake.sync(url, verify_deep=True).clean
+with fl.open(url) as shared:
+    assert shared.sql(new).equals(lake.sql(new))
+    assert shared.sql(new)["x"].drop_nulls().unique().to_list() == [7.0]
+    ttm = shared.ttm("GOOGL", "2020-10-31")
+    assert "income_from_tests" in ttm.columns and ttm["revenue"].item() > 0, ttm
+"""
+
+SYNC = "import sys; import factorlab_lake as fl; assert fl.open(sys.argv[1]).sync(sys.argv[2]).clean"
+
 REFUSED = """
 import sys
 import factorlab_lake as fl
@@ -75,6 +98,7 @@ for ask in (
         ask()
     except SchemaMismatch as error:
         assert "splits." + sys.argv[3] in str(error) and "factorlab-lake history" in str(error), error
+        assert "Program version 0.1.0 wrote" in str(error) and error.facts["written_by"] == "0.1.0", error
         assert error.facts["column"] == sys.argv[3]
     else:
         raise AssertionError(f"not refused, line {ask.__code__.co_firstlineno}")
@@ -140,12 +164,24 @@ def _with_values(cache: Path) -> Path:
     return cache
 
 
-def test_a_line_item_is_added(package: Path, folder: Path, tmp_path: Path) -> None:
-    """Files without the new column read as NULL beside files with values of it, by every way of reading."""
+def _add_line_item(package: Path) -> None:
     for file, line in (("schema/line_items.csv", ITEM), ("providers/fmp/fields.csv", FIELD)):
         path = package / file
         path.write_text(path.read_text(encoding="utf-8").rstrip("\n") + "\n" + line, encoding="utf-8")
+
+
+def test_a_line_item_is_added(package: Path, folder: Path, tmp_path: Path) -> None:
+    """Files without the new column read as NULL beside files with values of it, by every way of reading."""
+    _add_line_item(package)
     _run(package, READ, folder, _with_values(tmp_path / "cache"), tmp_path / "out.duckdb")
+
+
+def test_a_server_gets_a_line_item_that_was_added(package: Path, folder: Path, tmp_path: Path) -> None:
+    """The sync adds the column and sends nothing until the lake has values; then the server has them."""
+    with server() as running, running.database() as url:
+        _run(ROOT / "factorlab_lake", SYNC, folder, url)
+        _add_line_item(package)
+        _run(package, SYNCED, folder, _with_values(tmp_path / "cache"), url)
 
 
 @pytest.mark.parametrize(

@@ -1,35 +1,75 @@
-"""Lakes that released programs wrote open with this one, and give the answers they gave."""
+"""Lakes and servers that released programs wrote work with this one, and give the answers they gave."""
 
 from __future__ import annotations
 
 import json
+import lzma
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
+import psycopg
 import pytest
 
 import factorlab_lake as fl
+from factorlab_lake.schema import TABLES
+from tests.compat.make_fixture import answers
+from tests.unit.sync.comparing import assert_equal, by_hand
+from tests.unit.sync.postgres_server import Server, server
 
 HERE = Path(__file__).parent
-ANSWERS = json.loads((HERE / "answers_0_1.json").read_text())
+RELEASES = sorted(path.stem.removeprefix("lake_") for path in HERE.glob("lake_*.zip"))
+SERVERS = sorted(
+    path.name.removesuffix(".sql.xz").removeprefix("server_") for path in HERE.glob("server_*.xz")
+)
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Server]:
+    """Start a PostgreSQL server for the tests of this module."""
+    with server() as running:
+        yield running
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Give a lake that version 0.1.0 wrote."""
-    zipfile.ZipFile(HERE / "lake_0_1.zip").extractall(tmp_path / "lake")
-    return next((tmp_path / "lake").rglob("_lake")).parent
+def database(postgres: Server) -> Iterator[str]:
+    """Create an empty database and return its address."""
+    with postgres.database() as url:
+        yield url
 
 
-def test_answers_are_the_released_ones(folder: Path) -> None:
-    """Answers, counts and the pinned snapshot are as version 0.1.0 gave them."""
-    lake = fl.open(folder)
-    for name in ("market_caps", "ttm", "factors"):
-        answer = getattr(lake, name)(["AAPL", "GOOGL"], start="2019-12-31", end="2020-10-31", freq="ME")
-        assert json.loads(answer.write_json()) == ANSWERS[name]
-    assert {row["table"]: row["rows"] for row in lake.status().to_dicts()} == ANSWERS["counts"]
-    for table, rows in ANSWERS["at_first"].items():
+@pytest.fixture(params=RELEASES)
+def release(request: pytest.FixtureRequest) -> str:
+    """Return the name of a release whose lake is kept here."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def folder(release: str, tmp_path: Path) -> Path:
+    """Unpack the lake that a release wrote."""
+    return _unpacked(release, tmp_path)
+
+
+def _unpacked(release: str, tmp_path: Path) -> Path:
+    zipfile.ZipFile(HERE / f"lake_{release}.zip").extractall(tmp_path / "lake")
+    return tmp_path / "lake"
+
+
+def _answers(release: str) -> dict[str, Any]:
+    recorded: dict[str, Any] = json.loads((HERE / f"answers_{release}.json").read_text(encoding="utf-8"))
+    return recorded
+
+
+def test_answers_are_the_released_ones(folder: Path, release: str) -> None:
+    """Answers, counts and the pinned snapshot are as the release recorded them."""
+    lake, recorded = fl.open(folder), _answers(release)
+    for name, rows in answers(lake).items():
+        assert _columns_of(rows, recorded[name]) == recorded[name]
+    assert recorded["counts"].items() <= _counts(lake).items()
+    for table, rows in recorded["at_first"].items():
         assert lake.at("first").sql(f"SELECT count(*) AS n FROM {table}")["n"][0] == rows
 
 
@@ -43,3 +83,62 @@ def test_it_is_written_on(folder: Path, tmp_path: Path) -> None:
     lake.backup(tmp_path / "kept")
     restored = fl.restore(tmp_path / "kept", tmp_path / "restored")
     assert restored.sql("SELECT 1 FROM splits WHERE date = '2031-01-02'").height == 1
+
+
+def test_it_is_synced_to_a_server(folder: Path, release: str, database: str) -> None:
+    """A new server has equal rows and gives the recorded answers."""
+    lake = fl.open(folder)
+    assert lake.sync(database).clean
+    assert lake.sync(database, verify_deep=True).clean
+    assert_equal(lake, database)
+    _assert_answers(database, release)
+
+
+@pytest.mark.parametrize("release", SERVERS)
+def test_a_server_of_a_release_is_upgraded(release: str, tmp_path: Path, database: str) -> None:
+    """A server that a release synced gets the columns and functions of this program; its rows stay.
+
+    ``server_*.sql.xz`` is a dump of the server with rows and functions, by pg_dump.
+    """
+    by_hand(database, lzma.decompress((HERE / f"server_{release}.sql.xz").read_bytes()).decode())
+    assert _dropped(database, "vendor_market_caps", "market_cap")
+    lake = fl.open(_unpacked(release, tmp_path))
+    report = lake.sync(database)
+    assert (report.clean, report.sent, report.removed) == (True, 0, 0)
+    assert lake.sync(database, verify_deep=True).clean
+    assert_equal(lake, database)
+    _assert_answers(database, release)
+
+
+def _dropped(url: str, table: str, column: str) -> bool:
+    """Drop a column, as a release that did not have it yet; return whether the table has no rows."""
+    assert column in TABLES[table].names()
+    with psycopg.connect(url) as con:
+        con.execute(f"ALTER TABLE {table} DROP COLUMN {column} CASCADE".encode())
+    return by_hand(url, f"SELECT count(*) FROM {table}") == [(0,)]
+
+
+def _assert_answers(url: str, release: str) -> None:
+    recorded = _answers(release)
+    with fl.open(url) as shared:
+        for name, rows in answers(shared).items():
+            assert _rounded(_columns_of(rows, recorded[name])) == _rounded(recorded[name])
+        assert recorded["counts"].items() <= _counts(shared).items()
+
+
+def _columns_of(rows: list[dict[str, Any]], recorded: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows with the recorded columns; a later program may have more."""
+    return [{name: row[name] for name in recorded[0]} for row in rows]
+
+
+def _counts(lake: fl.Lake) -> dict[str, int]:
+    return {row["table"]: row["rows"] for row in lake.status().to_dicts()}
+
+
+def _rounded(rows: Any) -> Any:
+    """Round numbers to 12 digits: engines add in another order."""
+    if isinstance(rows, float):
+        return float(f"{rows:.12g}")
+    if isinstance(rows, list):
+        return [_rounded(row) for row in rows]
+    return {name: _rounded(value) for name, value in rows.items()} if isinstance(rows, dict) else rows

@@ -7,13 +7,24 @@ statements run in whatever schema is first in the ``search_path``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from factorlab_lake.schema import STATEMENT_TABLES, TABLES, Column, TableSpec, line_items
 from factorlab_lake.schema.quality_rules import quality_score
 from factorlab_lake.sync.postgres.availability_sql import available
 from factorlab_lake.sync.postgres.sql_quoting import identifier, identifiers, literal
 from factorlab_lake.sync.protocol import ROW_HASH
 
-__all__ = ["column_type", "create_table", "indexes", "key_columns", "statement_columns", "tables", "views"]
+__all__ = [
+    "add_columns",
+    "column_type",
+    "create_table",
+    "indexes",
+    "key_columns",
+    "statement_columns",
+    "tables",
+    "views",
+]
 
 _HASH_DOC = "digest of the row as sent by a sync; NULL once the row was changed by other means"
 _BARS = ("price_data", "price_revisions")
@@ -40,9 +51,22 @@ def create_table(spec: TableSpec) -> list[str]:
     return [
         f"CREATE TABLE IF NOT EXISTS {name} (\n  {body}\n)",
         f"COMMENT ON TABLE {name} IS {literal(spec.doc)}",
-        *(_comment(name, c.name, f"{c.doc} [{c.unit}]" if c.unit else c.doc) for c in spec.columns),
+        *(_column_comment(name, c) for c in spec.columns),
         _comment(name, ROW_HASH, _HASH_DOC),
     ]
+
+
+def add_columns(spec: TableSpec, names: Iterable[str]) -> list[str]:
+    """Return the statements that add columns to a table that exists, with their comments.
+
+    >>> from factorlab_lake.schema import table
+    >>> add_columns(table("splits"), ["label"])[0]
+    'ALTER TABLE "splits" ADD COLUMN "label" text COLLATE "C"'
+    """
+    table = identifier(spec.name)
+    columns = [spec.column(name) for name in names]
+    added = [f"ALTER TABLE {table} ADD COLUMN {identifier(c.name)} {column_type(c)}" for c in columns]
+    return [*added, *(_column_comment(table, c) for c in columns)]
 
 
 def key_columns(spec: TableSpec) -> str:
@@ -113,6 +137,10 @@ def _attribute(spec: TableSpec, name: str) -> str:
 
 def _not_null(spec: TableSpec, column: Column) -> str:
     return " NOT NULL" if column.name in spec.key else ""
+
+
+def _column_comment(table: str, column: Column) -> str:
+    return _comment(table, column.name, f"{column.doc} [{column.unit}]" if column.unit else column.doc)
 
 
 def _comment(table: str, column: str, doc: str) -> str:

@@ -7,27 +7,32 @@ and then finds it done.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import TypeAlias
 
-from factorlab_lake.errors import InvalidInput
-from factorlab_lake.schema import TABLES, TYPES, TableSpec
+from factorlab_lake.errors import InvalidInput, SchemaMismatch
+from factorlab_lake.schema import TABLES
+from factorlab_lake.storage.snapshots import program_version
 from factorlab_lake.sync.postgres import ddl, server_functions
 from factorlab_lake.sync.postgres.connection import Connection
+from factorlab_lake.sync.postgres.evolve import add_columns, check_keys
 from factorlab_lake.sync.postgres.sql_quoting import identifier, literal
-from factorlab_lake.sync.protocol import ROW_HASH
+from factorlab_lake.sync.protocol import ROW_HASH, FilledBatches
 
 __all__ = ["STEPS", "prepare", "script"]
 
 Step: TypeAlias = Callable[[], list[str]]
 
-_COLUMNS = """
-SELECT c.relname, a.attname, format_type(a.atttypid, NULL)
-FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY (%s)
-      AND a.attnum > 0 AND NOT a.attisdropped
+
+# The row as JSON, because the column came with version 2; only 0.1.0 wrote servers without it.
+_STATE = """
+SELECT lake_id, schema_version, to_jsonb(t) ->> 'program_version' FROM factorlab_lake_target AS t
 """
-_SPELT_OUT = {"timestamptz": "timestamp with time zone"}
+_OWNED = """
+UPDATE factorlab_lake_target SET lake_id = %(lake)s, program_version = %(version)s
+WHERE (lake_id, program_version) IS DISTINCT FROM (%(lake)s::text, %(version)s::text)
+"""
 
 
 def _first_version() -> list[str]:
@@ -35,29 +40,44 @@ def _first_version() -> list[str]:
     return [*ddl.tables(), _file("ledger"), *edited, _file("timescale")]
 
 
-# Step n brings version n-1 to n. A step is never changed once it was published; a new one is added.
-STEPS: tuple[Step, ...] = (_first_version,)
+def _second_version() -> list[str]:
+    return ["ALTER TABLE factorlab_lake_target ADD COLUMN IF NOT EXISTS program_version text"]
 
 
-def prepare(con: Connection, lake_id: str, *, target: str, steps: Sequence[Step] = STEPS) -> None:
-    """Make or upgrade the tables of a target and its functions, for one lake alone.
+@dataclass(frozen=True, slots=True)
+class _State:
+    lake_id: str | None = None
+    schema_version: int = 0
+    program_version: str = ""
 
-    Raises :class:`~factorlab_lake.errors.InvalidInput` for a target of another lake, of a newer program, or
-    with tables that are not as they should be.
+
+# Step n upgrades version n-1 to n. A published step never changes; later changes are new steps.
+STEPS: tuple[Step, ...] = (_first_version, _second_version)
+
+
+def prepare(
+    con: Connection, lake_id: str, filled: FilledBatches, *, target: str, steps: Sequence[Step] = STEPS
+) -> None:
+    """Create or upgrade the tables and functions of a target, for one lake alone.
+
+    ``filled`` finds the batches whose values a column that is added must get. Raises
+    :class:`~factorlab_lake.errors.InvalidInput` for a target of another lake, and
+    :class:`~factorlab_lake.errors.SchemaMismatch` for one of a newer program or with incompatible tables.
     """
     with con.transaction():
         con.execute("SELECT pg_advisory_xact_lock(hashtextextended('factorlab:schema', 0))")
-        found = _target(con)
-        if found is not None and found[0] not in (None, lake_id):
+        state = _state(con)
+        if state.lake_id not in (None, lake_id):
             raise InvalidInput(
-                f"{target} holds another lake ({found[0]}, this one is {lake_id}); a target belongs to one "
-                "lake: sync to a database or schema of its own.",
+                f"{target} has another lake ({state.lake_id}; this lake is {lake_id}). A target belongs to "
+                "one lake: sync to another database or schema.",
                 target=target,
             )
-        _upgrade(con, found[1] if found else 0, target=target, steps=steps)
-        con.execute("UPDATE factorlab_lake_target SET lake_id = %s WHERE lake_id IS NULL", [lake_id])
-        _check_columns(con, target)
-        server_functions.install(con)
+        _upgrade(con, state, target=target, steps=steps)
+        con.execute(_OWNED, {"lake": lake_id, "version": program_version()})
+        check_keys(con, target=target, written_by=state.program_version)
+        added = add_columns(con, filled, target=target, written_by=state.program_version)
+        server_functions.install(con, force=added)
 
 
 def script() -> str:
@@ -73,54 +93,39 @@ def _joined(statements: Iterable[str]) -> str:
 
 def _version(number: int) -> str:
     return (
-        f"INSERT INTO factorlab_lake_target (schema_version) VALUES ({number}) "
-        "ON CONFLICT (only_row) DO UPDATE SET schema_version = excluded.schema_version"
+        "INSERT INTO factorlab_lake_target (schema_version, program_version) "
+        f"VALUES ({number}, {literal(program_version())}) ON CONFLICT (only_row) DO UPDATE "
+        "SET schema_version = excluded.schema_version, program_version = excluded.program_version"
     )
 
 
-def _target(con: Connection) -> tuple[str | None, int] | None:
+def _state(con: Connection) -> _State:
     if con.execute("SELECT to_regclass('factorlab_lake_target')").fetchone() == (None,):
-        return None
-    row = con.execute("SELECT lake_id, schema_version FROM factorlab_lake_target").fetchone()
-    return None if row is None else (None if row[0] is None else str(row[0]), int(str(row[1])))
+        return _State()
+    row = con.execute(_STATE).fetchone()
+    if row is None:
+        return _State()
+    lake_id, version, program = row
+    return _State(
+        None if lake_id is None else str(lake_id),
+        int(str(version)),
+        "0.1.0" if program is None else str(program),
+    )
 
 
-def _upgrade(con: Connection, version: int, *, target: str, steps: Sequence[Step]) -> None:
+def _upgrade(con: Connection, state: _State, *, target: str, steps: Sequence[Step]) -> None:
+    version = state.schema_version
     if version > len(steps):
-        raise InvalidInput(
-            f"{target} has version {version} of the schema, made by a newer program; this one knows up to "
-            f"{len(steps)}: upgrade factorlab-lake.",
+        raise SchemaMismatch(
+            f"{target} has version {version} of the server schema; this program supports up to {len(steps)}. "
+            f"factorlab-lake {state.program_version} wrote it: upgrade factorlab-lake, then sync again.",
             target=target,
+            written_by=state.program_version,
         )
     for step in steps[version:]:
         con.execute(_joined(step()).encode())
     if version < len(steps):
         con.execute(_version(len(steps)).encode())
-
-
-def _check_columns(con: Connection, target: str) -> None:
-    """Refuse columns of other types than the lake's: rows are sent as bytes, and would be garbage there."""
-    rows = con.execute(_COLUMNS, [list(TABLES)]).fetchall()
-    found = {(str(table), str(column)): str(kind) for table, column, kind in rows}
-    for spec in TABLES.values():
-        for name, expected in _expected(spec).items():
-            kind = found.get((spec.name, name))
-            if kind != expected:
-                remedy = (
-                    "This version added it, or others dropped it: sync to a new database or schema."
-                    if kind is None
-                    else "Give it back its type, or sync to another database or schema."
-                )
-                raise InvalidInput(
-                    f"Column {name} of {spec.name} at {target} is {kind or 'missing'}; expected {expected}. "
-                    f"{remedy}",
-                    target=target,
-                )
-
-
-def _expected(spec: TableSpec) -> dict[str, str]:
-    kinds = {c.name: TYPES[c.kind].postgres for c in spec.columns} | {ROW_HASH: "bigint"}
-    return {name: _SPELT_OUT.get(kind, kind) for name, kind in kinds.items()}
 
 
 def _watched(table: str) -> list[str]:

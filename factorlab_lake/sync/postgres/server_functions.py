@@ -99,13 +99,15 @@ def installed(con: _Connection) -> str | None:
     return None if found is None else str(found[0])
 
 
-def install(con: _Connection) -> bool:
-    """Make or replace every view and function in one transaction; say whether there was anything to do.
+def install(con: _Connection, *, force: bool = False) -> bool:
+    """Create or replace every view and function in one transaction; return whether anything was done.
+
+    ``force`` is for a table that lost a column, which took views with it that the stored digest still names.
 
     They go to the schema that is first in the ``search_path``, where the tables must be. What others built on
     them stays, unless the columns of a function changed: Postgres then refuses, and says what is in the way.
     """
-    if installed(con) == digest():
+    if installed(con) == digest() and not force:
         return False
     with con.transaction():
         if not _replaced(con):

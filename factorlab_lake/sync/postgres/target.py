@@ -24,6 +24,7 @@ from factorlab_lake.sync.protocol import (
     Batch,
     Digest,
     Digests,
+    FilledBatches,
     Ledger,
     Recorded,
 )
@@ -100,9 +101,9 @@ class PostgresTarget:
         """Where it is, without anything secret."""
         return str(self.address)
 
-    def prepare(self, lake_id: str) -> None:
-        """Make or upgrade the tables; refuse a target that belongs to another lake."""
-        install.prepare(self.con, lake_id, target=self.name)
+    def prepare(self, lake_id: str, filled: FilledBatches) -> None:
+        """Create or upgrade the tables; refuse a target that belongs to another lake."""
+        install.prepare(self.con, lake_id, filled, target=self.name)
         self.lake_id = lake_id
 
     def ledger(self) -> Ledger:

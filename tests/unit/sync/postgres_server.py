@@ -21,7 +21,7 @@ from pathlib import Path
 import psycopg
 from psycopg import conninfo, sql
 
-__all__ = ["PASSWORD", "Server", "server"]
+__all__ = ["PASSWORD", "Server", "program", "server"]
 
 PASSWORD = "s3cret-of-the-tests"  # must show nowhere
 _AS = "nobody"  # who runs the server where the tests run as root, which PostgreSQL refuses
@@ -87,6 +87,11 @@ def server() -> Iterator[Server]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def program(name: str) -> str:
+    """Return the path of a program of the server's wheel."""
+    return str(_programs() / name)
+
+
 def _init(folder: Path) -> None:
     if _user() is not None:
         for place in _programs().parents:  # that user must be able to reach the programs
@@ -108,9 +113,9 @@ def _pg_ctl(folder: Path, verb: str, *more: object) -> None:
     _run("pg_ctl", "-D", folder / "data", verb, *more)
 
 
-def _run(program: str, *arguments: object) -> None:
+def _run(name: str, *arguments: object) -> None:
     # No pipes: the server keeps what it inherits, and the reader would wait for its end.
-    command = [str(_programs() / program), *map(str, arguments)]
+    command = [program(name), *map(str, arguments)]
     quiet = subprocess.DEVNULL
     subprocess.run(command, check=True, user=_user(), stdout=quiet, stderr=quiet, cwd="/", timeout=60)
 
