@@ -8,7 +8,7 @@
     ├── AlreadyExists (ValueError)    creating would overwrite something
     ├── LakeLocked    (TimeoutError)  another process is writing to the lake
     ├── LakeDamaged   (RuntimeError)  a file of the lake is missing or not what it should be
-    ├── SchemaMismatch (TypeError)    a table of the lake has a column of another type, or lacks a key column
+    ├── SchemaMismatch (TypeError)    a lake, table or server has another format, column type or key
     ├── WriteFailed   (OSError)       the disk is full, or the folder may not be written to
     ├── TargetFailed  (ConnectionError)  a server cannot be reached, was lost, or refuses what it is asked
     ├── UnreadableFile (ValueError)   a file of the old cache cannot be read; carries path and reason
@@ -78,7 +78,7 @@ class InvalidInput(LakeError, ValueError):
 
 
 class SchemaMismatch(LakeError, TypeError):
-    """A table of the lake has a column of another type, or lacks a key column."""
+    """A lake, table or server has another format, column type or key; ``written_by`` names the program."""
 
 
 class NotFound(LakeError, LookupError):

@@ -323,13 +323,14 @@ class Lake(Monitoring, Maintenance, Questions):
         ``target`` is ``postgresql://user@host/database``, of a database that belongs to this lake alone; the
         password comes from the address, ``PGPASSWORD``, a service file, ``~/.pgpass``, or ``password``, which
         may be a function that is called when the server wants one. Tables and functions are created, and
-        functions upgraded; a server table that lacks a column of this version is refused. Can be cut off and
+        functions upgraded; columns that the server lacks are added with their values. Can be cut off and
         run again. ``verify_deep`` compares values instead of stored digests; what differs by other hands is
         reported, and put right with ``repair``.
 
         Raises :class:`~factorlab_lake.errors.InvalidInput` (a target of another lake, a lake older than its
-        target), :class:`~factorlab_lake.errors.TargetFailed`, :class:`~factorlab_lake.errors.LakeLocked` (two
-        syncs of one table) and :class:`~factorlab_lake.errors.MissingExtra`.
+        target), :class:`~factorlab_lake.errors.SchemaMismatch` (other types or keys on the server),
+        :class:`~factorlab_lake.errors.TargetFailed`, :class:`~factorlab_lake.errors.LakeLocked` (two syncs of
+        one table) and :class:`~factorlab_lake.errors.MissingExtra`.
         """
         from factorlab_lake.sync.registry import sync_to
 

@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from factorlab_lake.errors import AlreadyExists, LakeDamaged, NotFound, WriteFailed
+from factorlab_lake.errors import AlreadyExists, LakeDamaged, NotFound, SchemaMismatch, WriteFailed
 
 __all__ = ["FORMAT", "Layout", "create", "find", "write_atomically", "write_faults"]
 
@@ -130,12 +130,29 @@ def find(root: str | os.PathLike[str]) -> Layout:
         raise LakeDamaged(
             f"{layout.identity} cannot be read; restore it from a backup.", path=str(layout.identity)
         ) from None
-    if found != FORMAT:
+    if not isinstance(found, int):
         raise LakeDamaged(
-            f"{layout.root} has format {found}, this program reads {FORMAT}; use a program of that format.",
+            f"{layout.identity} names no format; restore it from a backup.", path=str(layout.identity)
+        )
+    if found != FORMAT:
+        version = _written_by(layout)
+        raise SchemaMismatch(
+            f"{layout.root} has lake format {found}; this program reads format {FORMAT}. Program version "
+            f"{version} wrote it: install factorlab-lake {version} or newer. Nothing was changed.",
             path=str(layout.root),
+            got=found,
+            expected=FORMAT,
+            written_by=version,
         )
     return layout
+
+
+def _written_by(layout: Layout) -> str:
+    """Return the program version that the newest snapshot names, whatever the format of the rest."""
+    try:
+        return str(json.loads(layout.newest.read_text(encoding="utf-8"))["program_version"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return "unknown"
 
 
 def write_atomically(path: Path, text: str, *, derived: bool = False) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.errors import AlreadyExists, InvalidInput, LakeDamaged, NotFound
+from factorlab_lake.errors import AlreadyExists, InvalidInput, LakeDamaged, NotFound, SchemaMismatch
 from factorlab_lake.lake import Lake
 from factorlab_lake.storage import layout as layouts
 from tests.support import SPLITS, content
@@ -64,7 +64,7 @@ def test_creating_over_a_lake_is_refused(lake: Lake) -> None:
         layouts.create(lake.path)
 
 
-@pytest.mark.parametrize("body", ["", "{", "null", "[]", "{}", '{"format": "one"}', '{"format": 999}'])
+@pytest.mark.parametrize("body", ["", "{", "null", "[]", "{}", '{"format": "one"}'])
 @pytest.mark.parametrize("create", [True, False])
 def test_a_lake_whose_identity_is_damaged_is_reported_and_left_alone(
     lake: Lake, body: str, *, create: bool
@@ -76,6 +76,22 @@ def test_a_lake_whose_identity_is_damaged_is_reported_and_left_alone(
         fl.open(lake.path, create=create)
     assert str(lake.path) in str(caught.value)
     assert identity.read_text() == body
+
+
+def test_a_lake_of_another_format_names_the_program_that_wrote_it(lake: Lake) -> None:
+    """The lake is intact, so the error says what to install instead of what to repair."""
+    lake.load("splits", SPLITS)
+    identity, newest = (lake.path / "_lake" / name for name in ("lake.json", "newest.json"))
+    identity.write_text('{"format": 999, "lake_id": "x"}')
+    newest.write_text('{"program_version": "9.1.0"}')
+    with pytest.raises(
+        SchemaMismatch, match=r"format 999.*install factorlab-lake 9\.1\.0 or newer"
+    ) as caught:
+        fl.open(lake.path)
+    assert (caught.value.facts["got"], caught.value.facts["written_by"]) == (999, "9.1.0")
+    newest.unlink()
+    with pytest.raises(SchemaMismatch, match="Program version unknown"):
+        fl.open(lake.path)
 
 
 def test_every_lake_has_an_identity_of_its_own(tmp_path: Path) -> None:
