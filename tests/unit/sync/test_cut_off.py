@@ -92,7 +92,7 @@ def test_a_fault_of_the_lake_within_a_copy_is_told_as_it_is(small: Lake, databas
         raise LakeDamaged("a file is cut short", path="somewhere")
 
     with open_target(database) as target:
-        target.prepare("a lake")
+        target.prepare("a lake", lambda _spec, _columns: [])
         with pytest.raises(LakeDamaged, match="cut short"), target.batch(Batch(spec, "2018")) as tx:
             tx.copy(parts())
     assert by_hand(database, "SELECT count(*) FROM price_data") == [(0,)]
