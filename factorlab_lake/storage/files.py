@@ -17,11 +17,11 @@ from factorlab_lake.storage.data_file import DataFile
 from factorlab_lake.storage.layout import Layout, write_atomically
 from factorlab_lake.storage.snapshots import Snapshot
 
-__all__ = ["added_rows", "files_of", "list_path", "prune", "read_list", "remember", "row_counts"]
+__all__ = ["added_rows", "files_of", "list_path", "prune", "read_list", "row_counts", "save_list"]
 
 
-def remember(layout: Layout, name: str, version: int) -> list[DataFile]:
-    """Derive the file list of a table version from its Delta log and keep it for readers."""
+def save_list(layout: Layout, name: str, version: int) -> list[DataFile]:
+    """Derive the file list of a table version from its Delta log, save it for readers and return it."""
     # Loaded here because a reader with kept lists never needs the Delta library.
     from factorlab_lake.storage import delta
 
@@ -40,7 +40,7 @@ def files_of(layout: Layout, snapshot: Snapshot, name: str) -> list[DataFile]:
     if version is None:
         return []
     listed = read_list(layout, name, version)
-    return remember(layout, name, version) if listed is None else listed
+    return save_list(layout, name, version) if listed is None else listed
 
 
 def read_list(layout: Layout, name: str, version: int) -> list[DataFile] | None:

@@ -70,7 +70,7 @@ def _put_right(layout: Layout, source: Layout | None, finding: FileFault) -> str
 def _from_what_is_here(layout: Layout, finding: FileFault) -> str:
     if finding.kind == "list":
         name, _, version = Path(finding.file).stem.rpartition("-")
-        files.remember(layout, name, int(version))
+        files.save_list(layout, name, int(version))
         return "rebuilt from the Delta log"
     if finding.kind == "note":
         snapshots.note_newest(layout, snapshots.latest(layout))

@@ -69,7 +69,7 @@ class Transaction:
         if version is None:
             return files.files_of(self.layout, self.base, name)
         if (name, version) not in self._lists:
-            self._lists[name, version] = files.remember(self.layout, name, version)
+            self._lists[name, version] = files.save_list(self.layout, name, version)
         return self._lists[name, version]
 
     def append(self, name: str, frame: pl.DataFrame) -> None:

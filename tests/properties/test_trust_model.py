@@ -43,7 +43,7 @@ _WRITES = (
     (delta, "append"),
     (delta, "replace"),
     (delta, "restore"),
-    (files, "remember"),
+    (files, "save_list"),
     (snapshots, "save"),
     (snapshots, "note_newest"),
     (refs, "save_vacuumed"),
