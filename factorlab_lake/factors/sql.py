@@ -6,11 +6,16 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, combinations
 
 from factorlab_lake.factors.formulas import FACTORS, YEAR_BEFORE, Factor, Input, factor_inputs
-from factorlab_lake.factors.sums import figure, summed
-from factorlab_lake.schema import STATEMENT_TYPES
+from factorlab_lake.schema import STATEMENT_TYPES, Column
 from factorlab_lake.schema.quoting import identifier, literal
 
-__all__ = ["factor_placeholders"]
+__all__ = ["MATCHES_COMPONENT", "factor_placeholders", "figure", "signed_sum"]
+
+# Joins the statement ``s`` that a component ``p`` of a period names.
+MATCHES_COMPONENT = (
+    "s.symbol = p.symbol AND s.fiscal_date = p.part_date AND s.fiscal_period = p.part_period "
+    "AND s.version = p.part_version"
+)
 
 _OPTIONAL = {i.name for f in FACTORS.values() for i in f.inputs} - {
     i.name for f in FACTORS.values() for i in f.required
@@ -37,6 +42,17 @@ def factor_placeholders() -> dict[str, str]:
     }
 
 
+def figure(column: Column) -> str:
+    """Return the expression for a statement's figure: NULL where the vendor writes 0 for a missing one."""
+    name = f"s.{identifier(column.name)}"
+    return f"nullif({name}, 0)" if column.zero_is_missing else name
+
+
+def signed_sum(value: str) -> str:
+    """Return the sum of a figure over a period's components, each with its sign; NULL where one lacks it."""
+    return f"CASE WHEN count({value}) = count(*) THEN sum(p.part_sign * {value}) END"
+
+
 def _list(parts: Iterable[str]) -> str:
     return ",\n           ".join(parts)
 
@@ -50,7 +66,7 @@ def _figure(item: Input) -> str:
     if item.name in _OPTIONAL:  # in each statement that does not report it, it counts as 0
         value = f"coalesce({value}, 0)"
     if item.column.additive == "flow":
-        value = summed(value)
+        value = signed_sum(value)
     elif item.column.additive == "shares":
         value = f"max(CASE WHEN p.is_head AND p.part_reported THEN {value} * coalesce(l.level, 1) END)"
     else:

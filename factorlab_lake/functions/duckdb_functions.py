@@ -6,8 +6,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from factorlab_lake.functions.duckdb_placeholders import placeholders
-from factorlab_lake.functions.fragments import filled
+from factorlab_lake.functions.sql_placeholders import duckdb_placeholders, fill
 from factorlab_lake.schema import TABLES
 
 __all__ = ["FUNCTIONS", "mentioned", "names_in", "sql_text", "without_texts"]
@@ -50,7 +49,7 @@ _CATALOG = re.compile(r"\b(information_schema|duckdb_\w+|pg_catalog|show|describ
 def sql_text(name: str) -> str:
     """Return a function's SQL with the column lists filled in from the schema."""
     text = files(__package__).joinpath("shell", "duckdb", f"{name}.sql").read_text(encoding="utf-8")
-    return filled(text, placeholders)
+    return fill(text, duckdb_placeholders)
 
 
 def names_in(query: str) -> list[str]:

@@ -11,11 +11,9 @@ from __future__ import annotations
 import polars as pl
 
 from factorlab_lake.ingest.parse_values import NEW_YORK
+from factorlab_lake.schema.rules import ESTIMATED_LAG_DAYS, FILING_DATE_LAG_DAYS, MARKET_CLOSE
 
-__all__ = ["ESTIMATED_LAG_DAYS", "availability"]
-
-ESTIMATED_LAG_DAYS = 75
-_CLOSE = pl.time(16, 0, 0)
+__all__ = ["availability"]
 
 
 def availability(period_end: str = "fiscal_date") -> list[pl.Expr]:
@@ -23,9 +21,10 @@ def availability(period_end: str = "fiscal_date") -> list[pl.Expr]:
     local = pl.col("accepted_at").dt.convert_time_zone(NEW_YORK)
     accepted = local.dt.date()
     end = pl.col(period_end)
-    at_close = pl.when(local.dt.time() <= _CLOSE).then(accepted).otherwise(accepted.dt.offset_by("1d"))
+    at_close = pl.when(local.dt.time() <= MARKET_CLOSE).then(accepted).otherwise(accepted.dt.offset_by("1d"))
     by_acceptance = pl.when(accepted > end).then(at_close)
-    by_filing = pl.when(pl.col("filing_date") > end).then(pl.col("filing_date").dt.offset_by("1d"))
+    filed = pl.col("filing_date")
+    by_filing = pl.when(filed > end).then(filed.dt.offset_by(f"{FILING_DATE_LAG_DAYS}d"))
     return [
         accepted.alias("accepted_date"),
         pl.coalesce(by_acceptance, by_filing, end.dt.offset_by(f"{ESTIMATED_LAG_DAYS}d")).alias(

@@ -9,13 +9,14 @@ import polars as pl
 
 from factorlab_lake.providers.protocol import Period
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES
+from factorlab_lake.schema.rules import QUARTER_DAYS, YEAR_DAYS
 from factorlab_lake.storage import files, snapshots
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.transaction import read_files
 
 __all__ = ["USUAL_SPACING_DAYS", "DatasetState", "FetchState", "fetch_state", "spacings"]
 
-USUAL_SPACING_DAYS = {"quarterly": 91, "annual": 365}
+USUAL_SPACING_DAYS = {"quarterly": QUARTER_DAYS, "annual": YEAR_DAYS}
 _LAST_PERIODS = 5  # how many of the newest periods tell how far apart a company's reports are
 
 

@@ -16,6 +16,7 @@ from factorlab_lake.ingest.corporate_actions.split_basis import with_split_basis
 from factorlab_lake.ingest.parse_values import NEW_YORK, Parsed, json_object, parse, typed_null
 from factorlab_lake.providers.fields import fields
 from factorlab_lake.schema import DATASETS, PERIOD_MONTHS, STATEMENT_TABLES, TableSpec, table
+from factorlab_lake.schema.rules import EARLIEST_DATE
 
 __all__ = ["META", "Normalized", "normalize"]
 
@@ -28,7 +29,6 @@ _RATIO_FIELDS = {
     "fiscalYear": "fiscal_year",
 }
 _AS_TRADED = ("price_unadjusted",)  # datasets that count no later split
-_EARLIEST = pl.date(1900, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def _day_checks(typed: pl.DataFrame, spec: TableSpec) -> list[_Check]:
     day = pl.col(spec.time_column)
     checks = [
         _Check(day.is_null() & ~_unread(typed, "date"), pl.lit("date: missing")),
-        _Check(day < _EARLIEST, _say("date: {} is before 1900", spec.time_column)),
+        _Check(day < EARLIEST_DATE, _say(f"date: {{}} is before {EARLIEST_DATE:%Y}", spec.time_column)),
     ]
     if spec.name == "price_data" or "fiscal_date" in spec.key:
         tomorrow = pl.col("_fetched_at").dt.date().dt.offset_by("1d")

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from factorlab_lake.ingest.fetch_state import DatasetState, FetchState
 from factorlab_lake.ingest.policy import DEFAULT, FetchPolicy
 from factorlab_lake.providers.protocol import Offer, Period, Request
+from factorlab_lake.schema.rules import (
+    BARS_FINAL_AT,
+    EARLIEST_REPORT_DAYS,
+    OVERLAP_DAYS,
+    RESTATEMENT_SEARCH_DAYS,
+)
 
 __all__ = ["NEW_YORK", "due", "newest_settled", "next_report", "next_trading_day"]
 
 NEW_YORK = ZoneInfo("America/New_York")
-SETTLED = time(18)  # in New York: by then the day's bars are final
-OVERLAP_DAYS = 7  # bars asked for again with the new ones: they show whether a split re-based the history
-RECENT_DAYS = 400  # how far back restatements are looked for
-EARLIEST_REPORT_DAYS = 10  # after a period's end; hardly a company reports earlier
 _SATURDAY = 5
 
 
@@ -81,10 +83,10 @@ def newest_settled(now: datetime) -> datetime:
     '2026-11-20T18:00:00-05:00'
     """
     local = now.astimezone(NEW_YORK)
-    day = local.date() if local.time() >= SETTLED else local.date() - timedelta(days=1)
+    day = local.date() if local.time() >= BARS_FINAL_AT else local.date() - timedelta(days=1)
     while day.weekday() >= _SATURDAY:
         day -= timedelta(days=1)
-    return datetime.combine(day, SETTLED, NEW_YORK)
+    return datetime.combine(day, BARS_FINAL_AT, NEW_YORK)
 
 
 def next_trading_day(day: date) -> date:
@@ -129,7 +131,7 @@ def _reports(asking: _Asking, period: Period) -> Iterator[Request]:
     expected = next_report(past.last, asking.held.spacing(asking.base.symbol, period))
     overdue = _day(asking.now) >= expected
     if _days_ago(past, asking.now) >= (policy.polling_days if overdue else policy.restatement_days):
-        yield asking.ask(past.last - timedelta(days=RECENT_DAYS))
+        yield asking.ask(past.last - timedelta(days=RESTATEMENT_SEARCH_DAYS))
 
 
 def _whole(asking: _Asking) -> Iterator[Request]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from factorlab_lake.schema.rules import RESTATEMENT_INTERVAL_DAYS
+
 __all__ = ["DEFAULT", "FetchPolicy"]
 
 
@@ -19,7 +21,7 @@ class FetchPolicy:
     """
 
     polling_days: int = 1
-    restatement_days: int = 30
+    restatement_days: int = RESTATEMENT_INTERVAL_DAYS
     refresh_days: int = 7
     everything: bool = False
 

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import polars as pl
 
-from factorlab_lake.ingest.availability import ESTIMATED_LAG_DAYS
 from factorlab_lake.schema import TableSpec
+from factorlab_lake.schema.rules import (
+    ESTIMATED_LAG_DAYS,
+    FILING_DATE_LAG_DAYS,
+    MAX_SPLIT_SIDE,
+    RESCALED_ROUNDING,
+)
 
 __all__ = ["SPLIT_REBASE", "distinct_in_time", "number_versions", "superseded_kind"]
 
 SPLIT_REBASE = "split_rebase"  # the kind of change that a split makes to what was fetched before it
-_ROUNDING = 5.1e-5  # FMP rounds per-share figures and prices to four decimals
-_SMALL = 40  # the largest side of a split ratio that is taken for one
 
 
 def distinct_in_time(
@@ -63,7 +66,7 @@ def superseded_kind() -> pl.Expr:
     ratio = pl.col("close_price") / pl.col("close_price").shift(-1)
     prices = ["open_price", "high_price", "low_price", "close_price"]
     moved = pl.all_horizontal(_scaled(pl.col(p), pl.col(p).shift(-1), ratio) for p in prices)
-    split = (ratio != 1) & _is_split_ratio(ratio, 2 * _ROUNDING) & moved
+    split = (ratio != 1) & _is_split_ratio(ratio, 2 * RESCALED_ROUNDING) & moved
     same = pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).shift(-1)) for c in [*prices, "volume"])
     return (
         pl.when(split)
@@ -81,12 +84,13 @@ def _known_at(rows: pl.DataFrame, key: list[str]) -> pl.Expr:
         return pl.lit(0).alias("_known_at")
     utc = pl.Datetime("us", "UTC")
     of_filing = pl.col("accepted_at").min().over([*key, "filing_date"])
-    filed = pl.col("filing_date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC").dt.offset_by("1d")
-    day = key[1]
-    assumed = (
-        pl.col(day).cast(pl.Datetime("us")).dt.replace_time_zone("UTC").dt.offset_by(f"{ESTIMATED_LAG_DAYS}d")
-    )
+    filed = _midnight("filing_date").dt.offset_by(f"{FILING_DATE_LAG_DAYS}d")
+    assumed = _midnight(key[1]).dt.offset_by(f"{ESTIMATED_LAG_DAYS}d")
     return pl.coalesce("accepted_at", of_filing, filed, assumed).cast(utc).alias("_known_at")
+
+
+def _midnight(day: str) -> pl.Expr:
+    return pl.col(day).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
 def _accepted_later(rows: pl.DataFrame) -> pl.Expr:
@@ -123,7 +127,7 @@ def _scaled(larger: pl.Expr, smaller: pl.Expr, ratio: pl.Expr) -> pl.Expr:
     """``larger`` is ``smaller`` times ``ratio``, as far as four decimals on each side can tell."""
     off = (larger - smaller * ratio).abs()
     # The ratio itself may come from rounded prices, so its error scales with the price.
-    slack = _ROUNDING * (1 + ratio) + larger.abs() * 1e-5
+    slack = RESCALED_ROUNDING * (1 + ratio) + larger.abs() * 1e-5
     return (larger.is_null() & smaller.is_null()) | (off <= slack).fill_null(value=False)
 
 
@@ -135,5 +139,5 @@ def _is_split_ratio(ratio: pl.Expr, tolerance: float) -> pl.Expr:
             scaled = side * denominator
             whole = scaled.round()
             near = (scaled - whole).abs() <= tolerance * scaled
-            checks.append(near & (whole != denominator) & whole.is_between(1, _SMALL))
+            checks.append(near & (whole != denominator) & whole.is_between(1, MAX_SPLIT_SIDE))
     return pl.any_horizontal(checks)

@@ -6,6 +6,8 @@ import re
 from functools import cache
 from importlib.resources import files
 
+from factorlab_lake.functions.sql_placeholders import fill, rule_placeholders
+
 __all__ = ["sql_text"]
 
 _COMMENT = re.compile(r"--.*")
@@ -20,4 +22,4 @@ def sql_text(name: str) -> str:
     for part in _SHARED:
         if "{{" + part + "}}" in text:
             text = text.replace("{{" + part + "}}", f"{sql_text(part).removesuffix(',')}")
-    return text
+    return fill(text, rule_placeholders)

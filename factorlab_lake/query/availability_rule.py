@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from factorlab_lake.errors import InvalidInput, nearest
-from factorlab_lake.functions.fragments import lagged
+from factorlab_lake.functions.sql_placeholders import availability_with_lag
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.schema.quoting import identifier
+from factorlab_lake.schema.rules import MAX_AVAILABILITY_LAG_DAYS
 
 __all__ = ["CLOSE", "Availability", "AvailabilityRule", "to_rule"]
 
 Availability: TypeAlias = "str | int"
 
 _COLUMN = "available_date"
-_MOST_DAYS = 365
 _NAMES = ("close", "same_day")
 
 
@@ -44,7 +44,7 @@ class AvailabilityRule:
     def _column(self, spec: TableSpec, name: str) -> str:
         if name != _COLUMN or self.lag_days is None:
             return identifier(name)
-        return f"{lagged(spec, str(self.lag_days))} AS {_COLUMN}"
+        return f"{availability_with_lag(spec, str(self.lag_days))} AS {_COLUMN}"
 
 
 CLOSE = AvailabilityRule()
@@ -61,10 +61,11 @@ def to_rule(given: Availability, name: str = "availability") -> AvailabilityRule
     if given == "same_day":
         return AvailabilityRule(0)
     days = int(given) if isinstance(given, str) and given.isdecimal() else given
-    if isinstance(days, int) and not isinstance(days, bool) and 0 <= days <= _MOST_DAYS:
+    if isinstance(days, int) and not isinstance(days, bool) and 0 <= days <= MAX_AVAILABILITY_LAG_DAYS:
         return AvailabilityRule(days)
     hint = nearest(given, _NAMES) if isinstance(given, str) else ""
     raise InvalidInput(
-        f"{name} is {given!r}; expected 'close', 'same_day' or a lag of 0 to {_MOST_DAYS} whole days.{hint}",
+        f"{name} is {given!r}; expected 'close', 'same_day' or a lag of 0 to "
+        f"{MAX_AVAILABILITY_LAG_DAYS} whole days.{hint}",
         given=given,
     )

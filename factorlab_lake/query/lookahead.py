@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import polars as pl
 
+from factorlab_lake.schema.rules import SAME_VALUE_TOLERANCE
+
 __all__ = ["cells", "summary"]
 
-_SAME = 1e-12  # relative: below it two values differ by the order of their sums at most
 _OTHERS = ("first", "latest")
 
 
@@ -43,7 +44,7 @@ def summary(found: pl.DataFrame) -> pl.DataFrame:
 
 def _compared(found: pl.DataFrame, vintage: str) -> pl.DataFrame:
     size = pl.col(f"{vintage}_change").abs()
-    changed = (size > _SAME).fill_null(value=False)
+    changed = (size > SAME_VALUE_TOLERANCE).fill_null(value=False)
     appear = pl.col("known").is_null() & pl.col(vintage).is_not_null()
     vanish = pl.col("known").is_not_null() & pl.col(vintage).is_null()
     largest = size.arg_max()

@@ -17,16 +17,14 @@ from factorlab_lake.query.query_hints import QueryHints, QuerySession, RowFilter
 from factorlab_lake.query.result_frames import in_order
 from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES, table
 from factorlab_lake.schema.quoting import identifier
+from factorlab_lake.schema.rules import BEGINNING_OF_TIME, END_OF_TIME, LAST_DAY, PRICE_AGE_LIMIT_DAYS
 
 __all__ = ["VINTAGES", "Questions"]
 
 VINTAGES = ("known", "first", "latest")
-_PRICE_AGE_DAYS = 10  # the default limit of market_caps, for choosing files
 _SHORT = 10_000  # rows: up to here planning takes longer than handing the answer over twice
 _FEW_CELLS = 2_000  # up to here a plan with fewer steps is the faster one, though each takes longer
 _MANY = 12  # dates from which on it pays to keep what does not depend on them
-_ALWAYS, _NEVER = date(1, 1, 1), date(9999, 12, 31)
-_LATEST = date(9998, 12, 31)  # what stands for ever is known until the year after
 
 _BY_BYTES = 'COLLATE "C"'  # the order of texts, whatever a server's own is
 _LOGGED = ", ".join(map(identifier, table("data_fetch_log").names()))
@@ -224,7 +222,7 @@ class Questions:
             "WHERE fiscal_date BETWEEN $first AND $last",
             {
                 "symbols": to_symbols(symbols),
-                "as_of": _LATEST if as_of is None else to_date(as_of, "as_of"),
+                "as_of": LAST_DAY if as_of is None else to_date(as_of, "as_of"),
                 "first": first,
                 "last": last,
             },
@@ -292,13 +290,13 @@ class Questions:
     ) -> pl.DataFrame:
         wanted = to_symbols(symbols)
         one_of(vintage, VINTAGES, "vintage")
-        first = min(dates, default=_ALWAYS)
-        if first > _ALWAYS:
-            first -= timedelta(days=_PRICE_AGE_DAYS)
+        first = min(dates, default=BEGINNING_OF_TIME)
+        if first > BEGINNING_OF_TIME:
+            first -= timedelta(days=PRICE_AGE_LIMIT_DAYS)
         query = f"SELECT * FROM {function}($symbols::VARCHAR[], $dates::DATE[]{_hindsight(vintage)})"
         given = {"symbols": wanted, "dates": dates}
         lasting = vintage == "known" and len(dates) >= _MANY
-        bars = RowFilter(wanted, first.isoformat(), max(dates, default=_NEVER).isoformat())
+        bars = RowFilter(wanted, first.isoformat(), max(dates, default=END_OF_TIME).isoformat())
         cells = len(wanted) * len(dates)
         needs = QueryHints(
             {"price_data": bars},
@@ -332,6 +330,6 @@ def _hindsight(vintage: str) -> str:
 
 
 def _range(start: DateLike | None, end: DateLike | None) -> tuple[date, date]:
-    first = _ALWAYS if start is None else to_date(start, "start")
-    last = _NEVER if end is None else to_date(end, "end")
+    first = BEGINNING_OF_TIME if start is None else to_date(start, "start")
+    last = END_OF_TIME if end is None else to_date(end, "end")
     return in_sequence(first, last)

@@ -13,11 +13,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from factorlab_lake.schema.quoting import identifier, literal
+from factorlab_lake.schema.rules import BEGINNING_OF_TIME, END_OF_TIME, FEW_SYMBOLS
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["BY_SYMBOL", "COMPANIES", "COMPANY_YEARS", "DAYS", "FEW", "WHOLE", "SessionCache"]
+__all__ = ["BY_SYMBOL", "COMPANIES", "COMPANY_YEARS", "DAYS", "WHOLE", "SessionCache"]
 
 WHOLE = frozenset({"split_levels", "multi_class_symbols"})
 BY_SYMBOL = frozenset({"standing_share_counts", "statement_periods"})
@@ -25,8 +26,7 @@ DAYS = "market_days"
 COMPANY_YEARS = "company_years"
 COMPANIES = "kept"  # the schema of the rows kept of companies
 
-FEW = 100  # symbols of which rows are kept by symbol; for more, reading those of all is faster
-_ALWAYS = "[DATE '0001-01-01', DATE '9999-12-31']"
+_ALWAYS = f"[DATE '{BEGINNING_OF_TIME}', DATE '{END_OF_TIME}']"
 
 
 class SessionCache:
@@ -58,7 +58,7 @@ class SessionCache:
             return
         new = None if symbols is None else [symbol for symbol in symbols if symbol not in known]
         name, source = identifier(view), identifier(_source(view))
-        if new is None or len(known) + len(new) > FEW:
+        if new is None or len(known) + len(new) > FEW_SYMBOLS:
             self._con.execute(f"CREATE OR REPLACE TABLE {name} AS FROM {source}")
             self._symbols[view] = None
         elif new or not known:

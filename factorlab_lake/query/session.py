@@ -19,11 +19,12 @@ from factorlab_lake.query.availability_rule import CLOSE, AvailabilityRule
 from factorlab_lake.query.query_hints import QueryHints, RowFilter
 from factorlab_lake.query.read_only import reject_write
 from factorlab_lake.query.result_frames import to_polars
-from factorlab_lake.query.row_cache import BY_SYMBOL, COMPANIES, COMPANY_YEARS, DAYS, FEW, WHOLE, SessionCache
+from factorlab_lake.query.row_cache import BY_SYMBOL, COMPANIES, COMPANY_YEARS, DAYS, WHOLE, SessionCache
 from factorlab_lake.query.row_cache_files import FEW_CELLS, KEPT_ROWS, SOURCES, RowCache
 from factorlab_lake.query.table_views import table_view
 from factorlab_lake.schema import TABLES
 from factorlab_lake.schema.quoting import literal
+from factorlab_lake.schema.rules import FEW_SYMBOLS
 from factorlab_lake.storage import checksums, snapshots
 from factorlab_lake.storage.data_file import DataFile
 from factorlab_lake.storage.files import files_of, prune
@@ -115,7 +116,12 @@ class Session:
     ) -> set[str]:
         """Keep the rows of few symbols, where a question allows it; return what files are not needed for."""
         rows: RowCache | None = self._local.rows.get(needs.rows_of)
-        if rows is None or rows.source.name not in named or not needs.symbols or len(needs.symbols) > FEW:
+        if (
+            rows is None
+            or rows.source.name not in named
+            or not needs.symbols
+            or len(needs.symbols) > FEW_SYMBOLS
+        ):
             return set()
         tables = rows.source.tables
         files = frozenset((name, file) for name in tables for file in chosen[name])

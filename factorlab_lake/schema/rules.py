@@ -1,7 +1,243 @@
-"""Every limit, threshold and default of the rules, each written once."""
+"""Define every limit, threshold and default of the rules once, each with its unit in its name.
+
+Python imports a constant. A SQL file names it as ``{{CONSTANT}}``, also in its head.
+"""
 
 from __future__ import annotations
 
-__all__ = ["RESULT_CACHE_MB"]
+from datetime import date, time
+from typing import TypeAlias
 
-RESULT_CACHE_MB = 256  # memory for answers that are repeated, unless the setting says otherwise
+__all__ = ["rule_values"]
+
+RuleValue: TypeAlias = "int | float | date | time"
+
+# --- Time ---
+
+BEGINNING_OF_TIME = date(1, 1, 1)
+"""An interval without a start begins here: the first date that Python can represent."""
+
+END_OF_TIME = date(9999, 12, 31)
+"""An interval without an end ends here, exclusive: the last date that Python can represent."""
+
+LAST_DAY = date(9999, 12, 30)
+"""The last day that an interval up to END_OF_TIME contains. It means "as known now", and
+replaces an unknown split basis."""
+
+EARLIEST_DATE = date(1900, 1, 1)
+"""A record of an earlier day is rejected: no provider has one, so the date is a parsing or typing error."""
+
+MARKET_CLOSE = time(16)
+"""In New York. A filing accepted by then can be used at that day's close, a later one at the next day's."""
+
+BARS_FINAL_AT = time(18)
+"""In New York. Vendors correct a day's bars until about two hours after the close."""
+
+# --- Availability of filings ---
+
+FILING_DATE_LAG_DAYS = 1
+"""Without an acceptance time a filing counts from the day after its filing date: it may have come after the
+close."""
+
+ESTIMATED_LAG_DAYS = 75
+"""Without any date a statement counts from this long after its period's end: a large company's 10-K is due
+after 60 days, and after 15 more with a notice of late filing (SEC Form 12b-25)."""
+
+MAX_AVAILABILITY_LAG_DAYS = 365
+"""A lag of the availability rule may be at most a year; a longer one is a typing error."""
+
+EARLIEST_REPORT_DAYS = 10
+"""Hardly a company reports within ten days after its period's end, so fetch does not look earlier."""
+
+# --- Rhythm of reports ---
+
+QUARTER_DAYS = 91
+"""The usual distance of quarterly reports."""
+
+YEAR_DAYS = 365
+"""The usual distance of annual reports."""
+
+MIN_QUARTER_DISTANCE_DAYS = 75
+"""Ends of neighbouring quarters are at least so far apart: 12 weeks (84 days) less a changed calendar."""
+
+MAX_QUARTER_DISTANCE_DAYS = 120
+"""Ends of neighbouring quarters are at most so far apart: a quarter of 16 or 17 weeks, as Costco's fourth."""
+
+MIN_FOUR_QUARTERS_DAYS = 245
+"""The ends of the first and the last of four consecutive quarters are at least so far apart."""
+
+MAX_FOUR_QUARTERS_DAYS = 300
+"""The ends of the first and the last of four consecutive quarters are at most so far apart."""
+
+QUARTER_SEARCH_DAYS = 310
+"""Quarters older than this before the newest end cannot be one of four (MAX_FOUR_QUARTERS_DAYS and some)."""
+
+MIN_YEAR_DISTANCE_DAYS = 350
+"""The same period a year before ended at least so long ago: 52 weeks are 364 days, less a changed
+calendar."""
+
+MAX_YEAR_DISTANCE_DAYS = 380
+"""The same period a year before ended at most so long ago: 53 weeks are 371 days, and some."""
+
+STATEMENT_SEARCH_DAYS = 730
+"""A fiscal year and the year-to-date figures that its quarters are derived from take less than two years."""
+
+YEAR_BEFORE_SEARCH_DAYS = 1100
+"""With the same of the year before it takes another year: about three years."""
+
+# --- Age of figures ---
+
+QUARTER_AGE_LIMIT_DAYS = 200
+"""A quarter's figures are stale when its end is further back: one quarter, the next one's filing, and
+some."""
+
+FISCAL_YEAR_EXTRA_AGE_DAYS = YEAR_DAYS - QUARTER_DAYS
+"""A fiscal year's figures stay until the next year's are due, 274 days longer than a quarter's."""
+
+PRICE_AGE_LIMIT_DAYS = 10
+"""A price answers for at most so many calendar days: the NYSE was closed for 6 days in September 2001."""
+
+# --- Splits ---
+
+MIN_SPLIT_RATIO = 1.2
+"""A ratio nearer to 1 is not taken for a split: corrections and a day's move reach it."""
+
+MAX_SPLIT_SIDE = 40
+"""The largest side of a ratio of small numbers; any larger one is used as it was measured."""
+
+SPLIT_RATIO_SPREAD = 0.01
+"""Bars of two fetches moved by one ratio when the largest and the smallest differ by less than this share."""
+
+SPLIT_RATIO_TOLERANCE = 1e-3
+"""A measured ratio is that of two small numbers when it is this close to it, relative."""
+
+MIN_REBASED_BARS = 3
+"""Fewer bars that moved by one ratio prove no split: single bars are corrected for other reasons."""
+
+MAX_SPLIT_GAP_DAYS = 10
+"""Over a longer gap between bars a price can move by a split's ratio by itself."""
+
+MIN_APPLIED_STEP = 0.2
+"""Splits change the factor of FMP's volumes by more than this share; stock dividends may not."""
+
+MAX_DAILY_MOVE = 0.2
+"""A price that moved by less than this share in a day still distinguishes one split ratio from another."""
+
+SUSPICIOUS_DAILY_RATIO = 1.3
+"""A close that moved by more makes fetch ask the provider for new splits; most such days have none."""
+
+RESCALED_ROUNDING = 5.1e-5
+"""Half a unit of the fourth decimal, to which FMP rounds prices and per-share figures, with slack for
+floats."""
+
+# --- Prices as traded ---
+
+CLOSE_ROUNDING = 5.01e-5
+"""Half a unit of the fourth decimal, to which FMP rounds adjusted closes, with slack for floats."""
+
+CLOSE_UNITS = 1e4
+"""Units of the fourth decimal in one unit of currency."""
+
+CLOSE_UNIT_TOLERANCE = 1e-5
+"""A close has at most four decimals when it is this close to a whole number of CLOSE_UNITS."""
+
+# --- Comparisons ---
+
+SAME_VALUE_TOLERANCE = 1e-12
+"""Values that differ by less, relative, differ by the order of their sums alone."""
+
+CURRENT_REVISION = 1_000_000_000
+"""The current bar's place behind all superseded ones of its day; a bar has fewer revisions."""
+
+# --- Fetching ---
+
+OVERLAP_DAYS = 7
+"""Bars fetched again with the new ones: they show whether a split changed the basis of the history."""
+
+RESTATEMENT_SEARCH_DAYS = 400
+"""Statements whose period ended in the last so many days are fetched again: the last year's may be
+restated."""
+
+RESTATEMENT_INTERVAL_DAYS = 30
+"""Restatements are looked for once a month."""
+
+# --- Quality ---
+
+LARGE_STEP_RATIO = 1.25
+"""A close or a market cap that differs by a quarter or more, up or down, is looked at."""
+
+SPIKE_NEIGHBOUR_RATIO = 1.1
+"""The closes around a spike agree within a tenth."""
+
+RETURN_RATIO = 1.15
+"""A close that is this near to the one before the last returns from one wrong close."""
+
+SPIKE_SPLIT_DAYS = 10
+"""A split within so many days around a bar may explain a spike between two bases."""
+
+UNAPPLIED_SPLIT_GAP_DAYS = 10
+"""Over a longer gap between bars news can explain a step."""
+
+NEWS_VOLUME_FACTOR = 8
+"""After bad news ten times as many shares are traded as usually; below this factor of the median it is
+none."""
+
+USUAL_VOLUME_DAYS = 20
+"""The usual volume is the median of so many bars, about a month."""
+
+SPLIT_LABEL_TOLERANCE = 0.05
+"""A step is described as a usual split when the logarithms of the ratios differ by less."""
+
+MIN_REPEATED_BARS = 4
+"""So many bars that repeat the one before, five equal days in a row, are stale."""
+
+MIN_DUPLICATED_BARS = 20
+"""A year of fewer bars is not compared with other symbols': short runs can agree by chance."""
+
+BAR_ORDER_TOLERANCE = 1e-4
+"""Prices of a bar may contradict each other by this share: adjusted prices are rounded."""
+
+MAX_WEEKDAY_GAP_DAYS = 6
+"""In a longer break the weekdays are missing bars, also where too few symbols trade to know the market's
+days."""
+
+SCALE_NEIGHBOURS = 4
+"""A figure is compared with the median of so many reports before and after it."""
+
+MIN_SCALE_NEIGHBOURS = 3
+"""Fewer neighbours prove no error of scale."""
+
+SCALE_JUMP_RATIO = 200
+"""A figure so many times its neighbours is in units among thousands; real growth in one report is smaller."""
+
+REPORT_GAP_FACTOR = 1.5
+"""Reports further apart than this factor of the usual distance have a report missing between them."""
+
+MIN_USUAL_QUARTER_DAYS = 80
+"""The usual distance of quarterly reports is taken as at least this: labels filed twice lie days apart."""
+
+MIN_USUAL_YEAR_DAYS = 350
+"""The usual distance of annual reports is taken as at least this."""
+
+YEAR_QUARTERS_DAYS = 330
+"""The quarters of a fiscal year ended within so many days before its end; the year before's last one did
+not."""
+
+SUM_OF_QUARTERS_TOLERANCE = 0.01
+"""Quarters may miss their year by this share of its revenue: rounding, and small reclassifications."""
+
+SUM_OF_CASH_TOLERANCE = 0.05
+"""Quarters of cash flow may miss their year by this share: cash flows are reclassified more often."""
+
+# --- Session ---
+
+FEW_SYMBOLS = 100
+"""For more symbols, reading the rows of all is faster than selecting them one by one (measured)."""
+
+RESULT_CACHE_MB = 256
+"""Memory for repeated answers, unless the setting says otherwise."""
+
+
+def rule_values() -> dict[str, RuleValue]:
+    """Return every constant by its name."""
+    return {name: value for name, value in globals().items() if name.isupper()}

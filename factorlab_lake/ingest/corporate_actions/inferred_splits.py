@@ -16,14 +16,17 @@ from typing import Any
 import polars as pl
 
 from factorlab_lake.ingest.versions import SPLIT_REBASE
+from factorlab_lake.schema.rules import (
+    MAX_SPLIT_SIDE,
+    MIN_REBASED_BARS,
+    MIN_SPLIT_RATIO,
+    SPLIT_RATIO_SPREAD,
+    SPLIT_RATIO_TOLERANCE,
+)
 
 __all__ = ["INFERRED", "inferred_splits"]
 
 INFERRED = "inferred"
-_LEAST_RATIO = 1.2  # below that a re-basing cannot be told from corrections
-_FEWEST_BARS = 3
-_SAME_RATIO = 0.01
-_LARGEST_SIDE = 40  # of a split ratio
 
 
 def inferred_splits(contents: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
@@ -79,9 +82,9 @@ def _rebasings(contents: pl.DataFrame) -> pl.DataFrame:
             .last(),
         )
         .filter(
-            pl.col("bars") >= _FEWEST_BARS,
-            pl.col("spread") < _SAME_RATIO,
-            pl.max_horizontal("ratio", 1 / pl.col("ratio")) > _LEAST_RATIO,
+            pl.col("bars") >= MIN_REBASED_BARS,
+            pl.col("spread") < SPLIT_RATIO_SPREAD,
+            pl.max_horizontal("ratio", 1 / pl.col("ratio")) > MIN_SPLIT_RATIO,
         )
         .sort("symbol", pl.col("newer") - pl.col("older"), "older")
     )
@@ -118,8 +121,8 @@ def _sides(ratio: float) -> tuple[float, float]:
     >>> _sides(4.0001), _sides(1 / 10), _sides(1.5)
     ((4.0, 1.0), (1.0, 10.0), (3.0, 2.0))
     """
-    for denominator in range(1, _LARGEST_SIDE + 1):
+    for denominator in range(1, MAX_SPLIT_SIDE + 1):
         near = Fraction(round(ratio * denominator), denominator)
-        if near > 0 and math.isclose(float(near), ratio, rel_tol=1e-3):
+        if near > 0 and math.isclose(float(near), ratio, rel_tol=SPLIT_RATIO_TOLERANCE):
             return float(near.numerator), float(near.denominator)
     return ratio, 1.0

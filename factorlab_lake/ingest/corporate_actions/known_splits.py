@@ -12,13 +12,13 @@ from collections.abc import Callable
 
 import polars as pl
 
+from factorlab_lake.schema.rules import MAX_SPLIT_GAP_DAYS, MIN_SPLIT_RATIO
+
 __all__ = ["LOOKED_AT", "affected_splits", "corrected", "wrong_basis", "years_around"]
 
 LOOKED_AT = ["symbol", "date", "close_price", "split_basis_date"]  # of a bar
 
-_LEAST_RATIO = 1.2  # below that a split cannot be told from a day's move
-_LONGEST_GAP_DAYS = 10  # over longer ones a price can move by a split's ratio by itself
-_GAP = pl.duration(days=_LONGEST_GAP_DAYS)
+_GAP = pl.duration(days=MAX_SPLIT_GAP_DAYS)
 
 
 def affected_splits(splits: pl.DataFrame, since: pl.DataFrame) -> pl.DataFrame:
@@ -42,7 +42,7 @@ def wrong_basis(bars: pl.DataFrame, splits: pl.DataFrame, known: pl.DataFrame) -
     ``known`` are all splits of their symbols.
     """
     ratio = pl.col("numerator") / pl.col("denominator")
-    large = splits.filter(pl.max_horizontal(ratio, 1 / ratio) > _LEAST_RATIO)
+    large = splits.filter(pl.max_horizontal(ratio, 1 / ratio) > MIN_SPLIT_RATIO)
     claims = bars.select(LOOKED_AT).join(large.select("symbol", ex_date="date", ratio=ratio), on="symbol")
     claims = claims.filter(pl.col("split_basis_date") >= pl.col("ex_date")).sort("date")
     last = claims.filter(pl.col("date") < pl.col("ex_date")).group_by("symbol", "ex_date", "ratio")

@@ -10,14 +10,12 @@ import polars as pl
 from factorlab_lake.ingest.normalize import normalize
 from factorlab_lake.ingest.record_frames import group_by_shape, to_frame
 from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.schema.rules import MIN_SPLIT_RATIO, SUSPICIOUS_DAILY_RATIO
 from factorlab_lake.storage import files, snapshots
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.transaction import read_files
 
 __all__ = ["detect_split"]
-
-_LEAST_RATIO = 1.2  # splits change prices by more than this; corrections hardly ever do
-_LEAST_JUMP = math.log(1.3)  # a day's move from which a split is worth a question; most are none
 
 
 def detect_split(layout: Layout, answers: Sequence[FetchResult]) -> list[str]:
@@ -35,10 +33,10 @@ def detect_split(layout: Layout, answers: Sequence[FetchResult]) -> list[str]:
     held = _held(layout, bars)
     both = bars.join(held, on=["symbol", "date"])
     ratio = pl.col("arriving") / pl.col("held")
-    moved = both.filter(pl.max_horizontal(ratio, 1 / ratio) > _LEAST_RATIO)["symbol"]
+    moved = both.filter(pl.max_horizontal(ratio, 1 / ratio) > MIN_SPLIT_RATIO)["symbol"]
     known = bars.filter(pl.col("symbol").is_in(held["symbol"].implode())).sort("symbol", "date")
     step = (pl.col("arriving") / pl.col("arriving").shift(1)).log().abs().over("symbol")
-    jumped = known.filter(step > _LEAST_JUMP)["symbol"]
+    jumped = known.filter(step > math.log(SUSPICIOUS_DAILY_RATIO))["symbol"]
     return pl.concat([moved, jumped]).unique().sort().to_list()
 
 

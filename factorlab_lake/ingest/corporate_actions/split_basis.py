@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import polars as pl
 
-__all__ = ["with_split_basis"]
+from factorlab_lake.schema.rules import MAX_DAILY_MOVE, MIN_APPLIED_STEP
 
-_LEAST_STEP = 0.2  # splits change the count by more than this; stock dividends may not
-_DAILY_MOVE = 0.2  # how far a price may move in a day and still tell one split ratio from another
+__all__ = ["with_split_basis"]
 
 
 def with_split_basis(bars: pl.DataFrame) -> pl.DataFrame:
@@ -25,7 +24,7 @@ def with_split_basis(bars: pl.DataFrame) -> pl.DataFrame:
     if "unadjusted_volume" not in bars.columns:
         return bars
     applied = pl.col("volume") / pl.col("unadjusted_volume")
-    split = bars.filter(((applied - 1).abs() > _LEAST_STEP).fill_null(value=False))["fetch_id"].unique()
+    split = bars.filter(((applied - 1).abs() > MIN_APPLIED_STEP).fill_null(value=False))["fetch_id"].unique()
     if split.is_empty():
         return bars
     basis = _steps(bars.filter(pl.col("fetch_id").is_in(split.implode())), applied)
@@ -46,7 +45,7 @@ def _steps(bars: pl.DataFrame, applied: pl.Expr) -> pl.DataFrame:
     next_applied = pl.col("_applied").shift(-1).over("fetch_id")
     factor = next_applied / pl.col("_applied")
     price = pl.col("close_price") / pl.col("close_price").shift(-1).over("fetch_id")
-    step = ((factor - 1).abs() > _LEAST_STEP) & ((price / factor - 1).abs() < _DAILY_MOVE)
+    step = ((factor - 1).abs() > MIN_APPLIED_STEP) & ((price / factor - 1).abs() < MAX_DAILY_MOVE)
     return (
         one_a_day.with_columns(_older_basis=pl.when(step).then("date"))
         .with_columns(pl.col("_older_basis").backward_fill().over("fetch_id"))

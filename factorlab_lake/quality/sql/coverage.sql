@@ -17,7 +17,7 @@ steps AS (
 ),
 spaced AS (
     SELECT *, greatest(median(days) OVER (PARTITION BY symbol, dataset, period),
-                       CASE period WHEN 'annual' THEN 350 ELSE 80 END) AS usual
+                       CASE period WHEN 'annual' THEN {{MIN_USUAL_YEAR_DAYS}} ELSE {{MIN_USUAL_QUARTER_DAYS}} END) AS usual
     FROM steps
 ),
 days AS (
@@ -31,7 +31,7 @@ SELECT symbol, 'price' AS dataset, NULL AS period, year(date)::INTEGER AS year,
 FROM days GROUP BY ALL
 UNION ALL
 SELECT symbol, dataset, period, year(fiscal_date)::INTEGER, count(*),
-       coalesce(sum(CASE WHEN days > 1.5 * usual THEN round(days / usual) - 1 END), 0)::BIGINT,
+       coalesce(sum(CASE WHEN days > {{REPORT_GAP_FACTOR}} * usual THEN round(days / usual) - 1 END), 0)::BIGINT,
        min(fiscal_date), max(fiscal_date)
 FROM spaced GROUP BY ALL
 ORDER BY symbol, dataset, period NULLS LAST, year

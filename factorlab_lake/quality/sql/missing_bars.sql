@@ -19,6 +19,6 @@ expected AS (
     SELECT b.symbol, b.last_bar, d.date FROM breaks b JOIN market_days d ON d.date > b.last_bar AND d.date < b.next_bar
     UNION
     SELECT symbol, last_bar, day.d::DATE FROM breaks, unnest(range(last_bar + 1, next_bar, INTERVAL 1 DAY)) AS day (d)
-    WHERE next_bar - last_bar > 6 AND isodow(day.d) < 6
+    WHERE next_bar - last_bar > {{MAX_WEEKDAY_GAP_DAYS}} AND isodow(day.d) < 6
 ),
 missing AS (SELECT * FROM expected)

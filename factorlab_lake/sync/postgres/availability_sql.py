@@ -7,7 +7,7 @@ every view and function counts that many calendar days from a filing's date inst
 
 from __future__ import annotations
 
-from factorlab_lake.functions.fragments import lagged
+from factorlab_lake.functions.sql_placeholders import availability_with_lag
 from factorlab_lake.schema import TableSpec
 
 __all__ = ["LAG_SETTING", "available"]
@@ -19,4 +19,4 @@ _LAG = f"(SELECT nullif(current_setting('{LAG_SETTING}', true), '')::integer)"
 
 def available(spec: TableSpec) -> str:
     """Return the first day on whose close a row of a table could be used, by the session's rule."""
-    return f"CASE WHEN {_LAG} IS NULL THEN available_date ELSE {lagged(spec, _LAG)} END"
+    return f"CASE WHEN {_LAG} IS NULL THEN available_date ELSE {availability_with_lag(spec, _LAG)} END"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from factorlab_lake.factors.formulas import FACTORS, factor_inputs
-from factorlab_lake.functions.fragments import fragments, statement_periods, ttm_columns
+from factorlab_lake.functions.sql_placeholders import shared_placeholders, statement_periods, ttm_columns
 from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES, TABLES, Column, TableSpec, table
 from factorlab_lake.sync.postgres.availability_sql import available
 from factorlab_lake.sync.postgres.ddl import statement_columns
@@ -30,7 +30,7 @@ _DATED = ("shares_outstanding", *STATEMENT_TABLES.values())
 def placeholders() -> dict[str, str]:
     """Return every ``{{token}}`` of the SQL files with what stands for it."""
     return {
-        **fragments(),
+        **shared_placeholders(),
         "planned": _PLANNED,
         "statement_columns": ", ".join(map(identifier, statement_columns())),
         "ttm_types": _numbers(ttm_columns()),

@@ -9,7 +9,7 @@ from importlib.resources import files
 import psycopg
 from psycopg import errors
 
-from factorlab_lake.functions.fragments import filled
+from factorlab_lake.functions.sql_placeholders import fill
 from factorlab_lake.sync.postgres.ddl import views
 from factorlab_lake.sync.postgres.placeholders import placeholders
 from factorlab_lake.sync.postgres.sql_quoting import identifier, literal
@@ -74,7 +74,7 @@ def sql_text(name: str) -> str:
         .joinpath("shell", "postgres", f"{name}.sql")
         .read_text(encoding="utf-8")
     )
-    return filled(text, placeholders)
+    return fill(text, placeholders)
 
 
 @cache

@@ -53,7 +53,7 @@ def test_answers_do_not_depend_on_what_was_asked_before(
     one.result_cache.limit_bytes = 0
     answers = [asked(one, question) for question in questions]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(session, "FEW", 0)  # nothing is kept
+        patched.setattr(session, "FEW_SYMBOLS", 0)  # nothing is kept
         for question, answer in zip(questions, answers, strict=True):
             assert_frame_equal(answer, asked(fl.open(lake_both.path, create=False), question))
 

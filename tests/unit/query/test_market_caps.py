@@ -11,7 +11,7 @@ import pytest
 
 from factorlab_lake.lake import Lake
 from factorlab_lake.query import session
-from factorlab_lake.query.row_cache import FEW
+from factorlab_lake.schema.rules import FEW_SYMBOLS
 from tests.support import Entry, bar, migrate
 from tests.unit.query.made import Made, filing, one
 
@@ -34,11 +34,11 @@ COLUMNS = [
 ]
 
 
-@pytest.fixture(scope="module", params=[FEW, 0], ids=["rows in memory", "files"])
+@pytest.fixture(scope="module", params=[FEW_SYMBOLS, 0], ids=["rows in memory", "files"])
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     """Every case of this file, each a symbol of its own; asked as few symbols are, and as many are."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(session, "FEW", request.param)
+        patched.setattr(session, "FEW_SYMBOLS", request.param)
         yield CASES.build(tmp_path_factory.mktemp("caps"))
 
 

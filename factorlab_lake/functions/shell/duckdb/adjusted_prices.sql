@@ -28,7 +28,7 @@ bars AS MATERIALIZED (
     FROM price_data p
     LEFT JOIN split_levels s
       ON s.symbol = p.symbol AND p.split_basis_date >= s.from_date AND p.split_basis_date < s.to_date
-    WHERE p.symbol IN (SELECT symbol FROM wanted) AND p.date >= coalesce(start_date::DATE, DATE '0001-01-01')
+    WHERE p.symbol IN (SELECT symbol FROM wanted) AND p.date >= coalesce(start_date::DATE, {{BEGINNING_OF_TIME}})
 ),
 payouts AS (
     SELECT d.symbol, d.date AS ex_date, coalesce(d.adjusted_dividend, d.dividend) / coalesce(s.level, 1) AS amount,
@@ -66,7 +66,7 @@ adjusted AS (
     FROM bars b
     LEFT JOIN stretches t
       ON t.symbol = b.symbol AND t.in_year = b.in_year AND b.date >= t.from_date AND b.date < t.ex_date
-    WHERE b.date <= coalesce(end_date::DATE, DATE '9999-12-31')
+    WHERE b.date <= coalesce(end_date::DATE, {{END_OF_TIME}})
 )
 SELECT symbol, date, open_price, high_price, low_price, close_price, volume,
        CASE WHEN reason IS NULL THEN

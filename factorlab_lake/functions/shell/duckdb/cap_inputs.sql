@@ -1,11 +1,11 @@
--- cap_inputs(symbols, dates, price_age_limit := 10, vintage := 'known'): what the market caps of each date are made of
+-- cap_inputs(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, vintage := 'known'): what the market caps of each date are made of
 -- Grain: one row per requested symbol and date; figures that are not known then are NULL.
 -- Price: the last bar on or before the date, at most price_age_limit calendar days old, as stored; splits_since is by how
 -- many shares the splits between its day and its split basis multiply a share (see unrounded_close).
 -- Shares: those of shares_as_of, with the length of their period; has_count says whether any count is known. factor brings
 -- them to the split basis of the price.
 -- Point in time and vintage: as shares_as_of; no bar after the date.
-CREATE OR REPLACE MACRO cap_inputs(symbols, dates, price_age_limit := 10, vintage := 'known') AS TABLE
+CREATE OR REPLACE MACRO cap_inputs(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, vintage := 'known') AS TABLE
 -- Numbered, because joins on numbers are faster than joins on text.
 WITH wanted AS MATERIALIZED (
     SELECT symbol, row_number() OVER ()::INTEGER AS id, symbol IN (SELECT symbol FROM multi_class_symbols) AS multi_class
@@ -20,7 +20,7 @@ days AS MATERIALIZED (
 ),
 hits AS MATERIALIZED (
     SELECT w.id, d.date, p.symbol, w.multi_class, p.date AS price_date, p.close_price AS close,
-           coalesce(p.split_basis_date, DATE '9999-12-30') AS price_basis
+           coalesce(p.split_basis_date, {{LAST_DAY}}) AS price_basis
     FROM price_data p JOIN days d ON p.date = d.market_day JOIN wanted w ON w.symbol = p.symbol
 ),
 -- ... and on each earlier day within the limit only for those that did not.
@@ -32,7 +32,7 @@ missing AS MATERIALIZED (
 ),
 earlier AS (
     SELECT m.id, m.date, max(p.date) AS price_date, arg_max(p.close_price, p.date) AS close,
-           arg_max(coalesce(p.split_basis_date, DATE '9999-12-30'), p.date) AS price_basis
+           arg_max(coalesce(p.split_basis_date, {{LAST_DAY}}), p.date) AS price_basis
     FROM price_data p
     JOIN (SELECT id, symbol, date, market_day - back::INTEGER AS day
           FROM missing, range(1, price_age_limit + 1) AS r(back)) m ON p.symbol = m.symbol AND p.date = m.day

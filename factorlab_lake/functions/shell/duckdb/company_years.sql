@@ -15,7 +15,7 @@ heads AS MATERIALIZED (
 income_figures AS MATERIALIZED (
     SELECT p.id,
            {{income_figures}}
-    FROM spans p JOIN income_statements s ON {{of_part}}
+    FROM spans p JOIN income_statements s ON {{matches_component}}
     LEFT JOIN split_levels l
       ON l.symbol = s.symbol AND s.split_basis_date >= l.from_date AND s.split_basis_date < l.to_date
     WHERE p.statement_type = 'income' GROUP BY p.id
@@ -23,13 +23,13 @@ income_figures AS MATERIALIZED (
 cash_flow_figures AS MATERIALIZED (
     SELECT p.id,
            {{cash_flow_figures}}
-    FROM spans p JOIN cash_flows s ON {{of_part}}
+    FROM spans p JOIN cash_flows s ON {{matches_component}}
     WHERE p.statement_type = 'cash_flow' AND p.years_back = 0 GROUP BY p.id
 ),
 balance_sheet_figures AS MATERIALIZED (
     SELECT p.id,
            {{balance_sheet_figures}}
-    FROM spans p JOIN balance_sheets s ON {{of_part}}
+    FROM spans p JOIN balance_sheets s ON {{matches_component}}
     WHERE p.statement_type = 'balance_sheet' GROUP BY p.id
 ),
 -- The newest year beside the one before it.
@@ -62,7 +62,7 @@ balance_sheet AS (
 ),
 stretches AS (
     SELECT symbol, known_from,
-           coalesce(lead(known_from) OVER (PARTITION BY symbol ORDER BY known_from), DATE '9999-01-01') AS known_until
+           coalesce(lead(known_from) OVER (PARTITION BY symbol ORDER BY known_from), {{END_OF_TIME}}) AS known_until
     FROM (SELECT DISTINCT symbol, known_from FROM years)
 )
 SELECT s.symbol, s.known_from, s.known_until,

@@ -5,11 +5,11 @@
 -- stretch of time [known_from, known_until) that holds any of the dates, and part: a statement to add up, with its sign.
 -- `id` numbers them, `event` the stretches; exactly one row of each id has is_head, so WHERE is_head gives one row each.
 -- part_reported is false for the parts of a quarter that is derived. Without parts, `reason` says why.
--- Flows (income, cash_flow): four consecutive quarters in one currency, ends 75-120 days apart and 245-300 days from
+-- Flows (income, cash_flow): four consecutive quarters in one currency, ends {{MIN_QUARTER_DISTANCE_DAYS}}-{{MAX_QUARTER_DISTANCE_DAYS}} days apart and {{MIN_FOUR_QUARTERS_DAYS}}-{{MAX_FOUR_QUARTERS_DAYS}} days from
 -- first to last (basis 'quarters'), each reported or derived (see statement_spans); where they are not there and the period
 -- end is a fiscal year's, the year's own figures (basis 'fiscal_year'). Balance sheets: the one of the period end, a
 -- quarter's before a year's (basis 'balance').
--- A year before: the period that ended 350-380 days before the newest, as known in the same stretch of time.
+-- A year before: the period that ended {{MIN_YEAR_DISTANCE_DAYS}}-{{MAX_YEAR_DISTANCE_DAYS}} days before the newest, as known in the same stretch of time.
 -- Point in time: the newest period end first, then its newest version, so that a late amendment of an old quarter does
 -- not displace the current one. inputs_available_date is the latest of the parts' available_date.
 CREATE OR REPLACE MACRO fundamental_spans(symbols, dates, vintage := 'known', year_before := []::VARCHAR[], types := NULL) AS TABLE
@@ -17,13 +17,13 @@ WITH spans AS MATERIALIZED (
     -- A year with its derived quarters takes less than two years, the one before it another.
     SELECT row_number() OVER () AS span, *
     FROM statement_spans(symbols, vintage := vintage, dates := dates, types := types,
-                         days_back := CASE WHEN len(year_before) > 0 THEN 1100 ELSE 730 END)
+                         days_back := CASE WHEN len(year_before) > 0 THEN {{YEAR_BEFORE_SEARCH_DAYS}} ELSE {{STATEMENT_SEARCH_DAYS}} END)
 ),
 -- What is known changes only on the days when something becomes known: answer once per such day.
 events AS MATERIALIZED (
     SELECT row_number() OVER () AS event, *
     FROM (SELECT statement_type, symbol, known_from,
-                 coalesce(lead(known_from) OVER by_day, DATE '9999-01-01') AS known_until,
+                 coalesce(lead(known_from) OVER by_day, {{END_OF_TIME}}) AS known_until,
                  max(newest) OVER by_day AS newest
           FROM (SELECT statement_type, symbol, known_from, max(fiscal_date) AS newest FROM spans GROUP BY ALL)
           WINDOW by_day AS (PARTITION BY statement_type, symbol ORDER BY known_from))
@@ -37,18 +37,18 @@ ends AS MATERIALIZED (
           FROM events e JOIN spans s
             ON s.statement_type = e.statement_type AND s.symbol = e.symbol
            AND s.known_from <= e.known_from AND s.known_until > e.known_from
-           AND s.fiscal_date BETWEEN e.newest - 380 AND e.newest - 350
+           AND s.fiscal_date BETWEEN e.newest - {{MAX_YEAR_DISTANCE_DAYS}} AND e.newest - {{MIN_YEAR_DISTANCE_DAYS}}
           WHERE list_contains(year_before, e.statement_type)
           GROUP BY ALL)
 ),
--- Four quarters end within 300 days of each other: nothing older can be a leg.
+-- Four quarters end within {{MAX_FOUR_QUARTERS_DAYS}} days of each other: nothing older can be a leg.
 known AS MATERIALIZED (
     SELECT e.id, e.end_date, s.span, s.statement_type, s.fiscal_date, s.months, s.available_date,
            s.reported_currency, nullif(s.derivation, 'reported') AS derivation
     FROM ends e JOIN spans s
       ON s.statement_type = e.statement_type AND s.symbol = e.symbol
      AND s.known_from <= e.known_from AND s.known_until > e.known_from AND s.fiscal_date <= e.end_date
-     AND s.fiscal_date > e.end_date - CASE WHEN s.months = 3 AND s.statement_type <> 'balance_sheet' THEN 310 ELSE 1 END
+     AND s.fiscal_date > e.end_date - CASE WHEN s.months = 3 AND s.statement_type <> 'balance_sheet' THEN {{QUARTER_SEARCH_DAYS}} ELSE 1 END
 ),
 days AS (
     SELECT id, list_sort(list(fiscal_date)) AS ends
@@ -65,9 +65,9 @@ four AS (
            string_agg(fiscal_date::VARCHAR || ' = ' || derivation, '; ') AS derivation,
            CASE WHEN max(fiscal_date) <> any_value(end_date) THEN 'newest_period_has_no_quarter'
                 WHEN count(*) < 4 THEN 'quarter_missing'
-                WHEN any_value(ends[-1] - ends[-2] NOT BETWEEN 75 AND 120 OR ends[-2] - ends[-3] NOT BETWEEN 75 AND 120
-                               OR ends[-3] - ends[-4] NOT BETWEEN 75 AND 120)
-                  OR max(fiscal_date) - min(fiscal_date) NOT BETWEEN 245 AND 300 THEN 'quarters_not_consecutive'
+                WHEN any_value(ends[-1] - ends[-2] NOT BETWEEN {{MIN_QUARTER_DISTANCE_DAYS}} AND {{MAX_QUARTER_DISTANCE_DAYS}} OR ends[-2] - ends[-3] NOT BETWEEN {{MIN_QUARTER_DISTANCE_DAYS}} AND {{MAX_QUARTER_DISTANCE_DAYS}}
+                               OR ends[-3] - ends[-4] NOT BETWEEN {{MIN_QUARTER_DISTANCE_DAYS}} AND {{MAX_QUARTER_DISTANCE_DAYS}})
+                  OR max(fiscal_date) - min(fiscal_date) NOT BETWEEN {{MIN_FOUR_QUARTERS_DAYS}} AND {{MAX_FOUR_QUARTERS_DAYS}} THEN 'quarters_not_consecutive'
                 WHEN min(reported_currency) <> max(reported_currency) THEN 'currencies_differ' END AS reason
     FROM legs GROUP BY id
 ),

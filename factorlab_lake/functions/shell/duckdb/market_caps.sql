@@ -1,18 +1,18 @@
--- market_caps(symbols, dates, price_age_limit := 10, shares_age_limit := 200, vintage := 'known')
+-- market_caps(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, shares_age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known')
 -- Grain: one row per requested symbol and date, also where the answer is NULL; `reason` then says why.
 -- market_cap = close_price x shares_outstanding x split_factor, in the currency the symbol is quoted in.
 -- Price: the last bar on or before the date, at most price_age_limit calendar days old, on its own split basis.
--- Shares: shares_as_of; older than shares_age_limit days for a quarter's count (274 more for a year's) is stale.
+-- Shares: shares_as_of; older than shares_age_limit days for a quarter's count ({{FISCAL_YEAR_EXTRA_AGE_DAYS}} more for a year's) is stale.
 -- split_factor brings the share count to the split basis of the price.
 -- Point in time: no bar after the date, no count before its available_date.
 -- vintage: which version of the share counts. 'first' never replaces the first; 'latest' uses hindsight (shares_as_of).
-CREATE OR REPLACE MACRO market_caps(symbols, dates, price_age_limit := 10, shares_age_limit := 200, vintage := 'known') AS TABLE
+CREATE OR REPLACE MACRO market_caps(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, shares_age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known') AS TABLE
 WITH facts AS (
     SELECT *, date - fiscal_date AS shares_age_days,
            CASE WHEN close IS NULL THEN 'no_price_within_limit' END AS price_reason,
            CASE WHEN NOT has_count THEN 'no_share_count_known'
                 WHEN shares IS NULL THEN 'shares_reported_as_zero_or_missing'
-                WHEN date - fiscal_date > shares_age_limit + period_days - 91 THEN 'share_count_stale'
+                WHEN date - fiscal_date > shares_age_limit + period_days - {{QUARTER_DAYS}} THEN 'share_count_stale'
            END AS shares_reason
     FROM cap_inputs(symbols, dates, price_age_limit := price_age_limit, vintage := vintage)
 )

@@ -11,7 +11,7 @@ WITH published AS MATERIALIZED (
                                          min(known_from) FILTER (statement_type = 'balance_sheet')) AS published_on
     FROM period_spans(symbols)
     WHERE statement_type <> 'cash_flow'
-      AND fiscal_date BETWEEN coalesce(start_date::DATE, DATE '0001-01-01') AND coalesce(end_date::DATE, DATE '9999-12-31')
+      AND fiscal_date BETWEEN coalesce(start_date::DATE, {{BEGINNING_OF_TIME}}) AND coalesce(end_date::DATE, {{END_OF_TIME}})
     GROUP BY symbol, fiscal_date
 ),
 accepted AS (

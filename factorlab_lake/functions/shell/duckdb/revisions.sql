@@ -5,7 +5,7 @@ CREATE OR REPLACE VIEW revisions AS
 WITH bars AS (
     SELECT symbol, date, revision, fetch_id, recorded_at, change_kind, {{bar_texts}} FROM price_revisions
     UNION ALL
-    SELECT p.symbol, p.date, 1000000000, p.fetch_id, p.recorded_at, NULL, {{bar_texts}}
+    SELECT p.symbol, p.date, {{CURRENT_REVISION}}, p.fetch_id, p.recorded_at, NULL, {{bar_texts}}
     FROM price_data p SEMI JOIN price_revisions r ON p.symbol = r.symbol AND p.date = r.date
 ),
 pairs AS (

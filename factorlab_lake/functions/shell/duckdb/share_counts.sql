@@ -8,7 +8,7 @@
 CREATE OR REPLACE VIEW share_counts AS
 WITH counts AS (
     SELECT symbol, as_of_date AS fiscal_date, source, version, nullif(shares, 0) AS shares, available_date,
-           split_basis_date, CASE source WHEN 'cover_page' THEN 5 ELSE 4 END AS preference, 91 AS period_days,
+           split_basis_date, CASE source WHEN 'cover_page' THEN 5 ELSE 4 END AS preference, {{QUARTER_DAYS}} AS period_days,
            source AS period
     FROM shares_outstanding
     UNION ALL
@@ -16,10 +16,10 @@ WITH counts AS (
            CASE fiscal_period WHEN 'FY' THEN 'weighted_average_year_proxy' ELSE 'weighted_average_proxy' END,
            version, nullif(weighted_average_shares_outstanding, 0), available_date, split_basis_date,
            CASE WHEN fiscal_period = 'FY' THEN 1 WHEN fiscal_period IN ('H1', '9M') THEN 2 ELSE 3 END,
-           CASE fiscal_period WHEN 'FY' THEN 365 ELSE 91 END, fiscal_period
+           CASE fiscal_period WHEN 'FY' THEN {{YEAR_DAYS}} ELSE {{QUARTER_DAYS}} END, fiscal_period
     FROM income_statements
 )
 SELECT * EXCLUDE (preference),
-       (((shares IS NOT NULL)::BIGINT * 10000000 + (fiscal_date - DATE '0001-01-01')) * 10 + preference) * 100000
+       (((shares IS NOT NULL)::BIGINT * 10000000 + (fiscal_date - {{BEGINNING_OF_TIME}})) * 10 + preference) * 100000
        + version AS rank
 FROM counts;

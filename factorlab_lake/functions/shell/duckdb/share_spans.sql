@@ -12,5 +12,5 @@ SELECT * EXCLUDE (of_vintage, restated),
                     least(year(known_until), year(list_max(dates)::DATE)) + 1)) AS in_year
 FROM standing_share_counts
 WHERE (of_vintage = checked_vintage(vintage) OR NOT restated) AND symbol IN (SELECT unnest(symbols))
-  AND (len(symbols) > 100 OR list_contains(symbols, symbol))
+  AND (len(symbols) > {{FEW_SYMBOLS}} OR list_contains(symbols, symbol))
   AND known_until > list_min(dates)::DATE;

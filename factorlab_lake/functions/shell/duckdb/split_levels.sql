@@ -5,9 +5,9 @@ CREATE OR REPLACE VIEW split_levels AS
 WITH ordered AS (
     SELECT symbol, date AS ex_date,
            product(numerator / denominator) OVER (PARTITION BY symbol ORDER BY date DESC) AS level,
-           coalesce(lag(date) OVER (PARTITION BY symbol ORDER BY date), DATE '0001-01-01') AS previous
+           coalesce(lag(date) OVER (PARTITION BY symbol ORDER BY date), {{BEGINNING_OF_TIME}}) AS previous
     FROM splits
 )
 SELECT symbol, previous AS from_date, ex_date AS to_date, level FROM ordered
 UNION ALL
-SELECT symbol, max(ex_date), DATE '9999-12-31', 1.0 FROM ordered GROUP BY symbol;
+SELECT symbol, max(ex_date), {{END_OF_TIME}}, 1.0 FROM ordered GROUP BY symbol;

@@ -30,7 +30,7 @@ standing AS (
           QUALIFY rank = max(rank) OVER (PARTITION BY of_vintage, symbol ORDER BY known_from))
 )
 SELECT s.of_vintage, s.restated, s.symbol, s.shares, s.source, s.fiscal_date, s.available_date, s.known_from,
-       coalesce(s.next_from, DATE '9999-01-01') AS known_until, s.split_basis_date, coalesce(l.level, 1) AS level,
+       coalesce(s.next_from, {{END_OF_TIME}}) AS known_until, s.split_basis_date, coalesce(l.level, 1) AS level,
        s.period_days
 FROM standing s
 LEFT JOIN split_levels l ON l.symbol = s.symbol AND s.split_basis_date >= l.from_date AND s.split_basis_date < l.to_date;

@@ -1,14 +1,14 @@
--- ttm(symbols, dates, age_limit := 200, vintage := 'known'): flows of the trailing twelve months as known at each date
+-- ttm(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known'): flows of the trailing twelve months as known at each date
 -- Grain: one row per requested symbol and date, also where nothing is known; `reason` then says why.
 -- Only additive flows are summed, over the statements that fundamental_spans chooses: four consecutive quarters, or the
 -- fiscal year's own row where a quarter is missing (basis 'fiscal_year'). `derivation` names quarters that were not
 -- reported and how they follow from longer periods. An item missing in one part (or 0 where vendors write 0 for
 -- missing) is NULL, never a partial sum.
 -- Cash flow items are given only where their twelve months end on the same day as the income statement's.
--- Stale: the newest period end is more than age_limit days back (274 more for a fiscal year's row, which stands until
+-- Stale: the newest period end is more than age_limit days back ({{FISCAL_YEAR_EXTRA_AGE_DAYS}} more for a fiscal year's row, which stands until
 -- the next year's is due).
 -- Point in time and vintage: as fundamental_spans. Money in reported_currency.
-CREATE OR REPLACE MACRO ttm(symbols, dates, age_limit := 200, vintage := 'known') AS TABLE
+CREATE OR REPLACE MACRO ttm(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known') AS TABLE
 WITH grid AS MATERIALIZED (
     SELECT symbol, date
     FROM (SELECT DISTINCT unnest(symbols) AS symbol), (SELECT DISTINCT unnest(dates)::DATE AS date)
@@ -19,7 +19,7 @@ spans AS MATERIALIZED (
 asked AS MATERIALIZED (
     SELECT g.symbol, g.date, s.* EXCLUDE (symbol, in_year), g.date - s.fiscal_date AS age_days,
            s.basis IS NOT NULL
-           AND age_days <= age_limit + CASE s.basis WHEN 'fiscal_year' THEN 274 ELSE 0 END AS fresh
+           AND age_days <= age_limit + CASE s.basis WHEN 'fiscal_year' THEN {{FISCAL_YEAR_EXTRA_AGE_DAYS}} ELSE 0 END AS fresh
     FROM grid g
     -- The year keeps the join fast: by symbol alone every date would be held against every stretch of its symbol.
     JOIN (SELECT * EXCLUDE (event, years_back, months, part_date, part_period, part_version, part_sign, part_reported, is_head),
@@ -31,12 +31,12 @@ asked AS MATERIALIZED (
 parts AS MATERIALIZED (FROM spans SEMI JOIN (SELECT id FROM asked WHERE fresh) USING (id)),
 income AS (
     SELECT p.id, {{income_sums}}
-    FROM parts p JOIN income_statements s ON {{of_part}}
+    FROM parts p JOIN income_statements s ON {{matches_component}}
     WHERE p.statement_type = 'income' GROUP BY p.id
 ),
 cash_flow AS (
     SELECT p.id, {{cash_flow_sums}}
-    FROM parts p JOIN cash_flows s ON {{of_part}}
+    FROM parts p JOIN cash_flows s ON {{matches_component}}
     WHERE p.statement_type = 'cash_flow' GROUP BY p.id
 )
 SELECT g.symbol, g.date, ai.fiscal_date, ai.basis, ai.derivation, ai.reported_currency,

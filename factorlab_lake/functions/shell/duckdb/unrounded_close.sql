@@ -6,8 +6,8 @@
 CREATE OR REPLACE MACRO unrounded_close(close, splits_since) AS
 CASE
     WHEN splits_since <> 1
-     AND abs(close * 1e4 - round(close * 1e4)) < 1e-5
-     AND abs(close * splits_since - round(close * splits_since, 2)) <= 5.01e-5 * splits_since
+     AND abs(close * {{CLOSE_UNITS}} - round(close * {{CLOSE_UNITS}})) < {{CLOSE_UNIT_TOLERANCE}}
+     AND abs(close * splits_since - round(close * splits_since, 2)) <= {{CLOSE_ROUNDING}} * splits_since
     THEN round(close * splits_since, 2) / splits_since
     ELSE close
 END;

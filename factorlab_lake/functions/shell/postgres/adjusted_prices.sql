@@ -35,7 +35,7 @@ WITH bars AS MATERIALIZED (
         FROM price_data b
         LEFT JOIN split_levels s
           ON s.symbol = b.symbol AND b.split_basis_date >= s.from_date AND b.split_basis_date < s.to_date
-        WHERE b.symbol = ANY (symbols) AND b.date >= coalesce(start_date, DATE '0001-01-01')) p
+        WHERE b.symbol = ANY (symbols) AND b.date >= coalesce(start_date, {{BEGINNING_OF_TIME}})) p
 ),
 payouts AS MATERIALIZED (
     SELECT d.symbol, d.date AS ex_date, coalesce(d.adjusted_dividend, d.dividend) / coalesce(s.level, 1) AS amount,
@@ -88,7 +88,7 @@ adjusted AS (
     FROM bars b
     LEFT JOIN stretches t
       ON t.symbol = b.symbol AND t.in_year = b.in_year AND b.date >= t.from_date AND b.date < t.ex_date
-    WHERE b.date <= coalesce(end_date, DATE '9999-12-31')
+    WHERE b.date <= coalesce(end_date, {{END_OF_TIME}})
 )
 SELECT symbol, date, open_price, high_price, low_price, close_price, volume,
        CASE WHEN reason IS NULL THEN

@@ -25,7 +25,7 @@ heads AS MATERIALIZED (SELECT * FROM spans WHERE is_head),
 income_figures AS MATERIALIZED (
     SELECT p.id,
            {{income_figures}}
-    FROM spans p JOIN income_statements s ON {{of_part}}
+    FROM spans p JOIN income_statements s ON {{matches_component}}
     LEFT JOIN split_levels l
       ON l.symbol = s.symbol AND s.split_basis_date >= l.from_date AND s.split_basis_date < l.to_date
     WHERE p.statement_type = 'income' AND s.symbol = ANY (symbols) GROUP BY p.id
@@ -33,13 +33,13 @@ income_figures AS MATERIALIZED (
 cash_flow_figures AS MATERIALIZED (
     SELECT p.id,
            {{cash_flow_figures}}
-    FROM spans p JOIN cash_flows s ON {{of_part}}
+    FROM spans p JOIN cash_flows s ON {{matches_component}}
     WHERE p.statement_type = 'cash_flow' AND p.years_back = 0 AND s.symbol = ANY (symbols) GROUP BY p.id
 ),
 balance_sheet_figures AS MATERIALIZED (
     SELECT p.id,
            {{balance_sheet_figures}}
-    FROM spans p JOIN balance_sheets s ON {{of_part}}
+    FROM spans p JOIN balance_sheets s ON {{matches_component}}
     WHERE p.statement_type = 'balance_sheet' AND s.symbol = ANY (symbols) GROUP BY p.id
 ),
 -- The newest year beside the one before it.
@@ -73,7 +73,7 @@ balance_sheet AS (
 -- Each stretch, with the newest start of each statement type's stretch by then.
 stretches AS (
     SELECT symbol, known_from,
-           coalesce(lead(known_from) OVER by_day, DATE '9999-01-01') AS known_until,
+           coalesce(lead(known_from) OVER by_day, {{END_OF_TIME}}) AS known_until,
            max(income_from) OVER by_day AS income_from, max(cash_flow_from) OVER by_day AS cash_flow_from,
            max(balance_sheet_from) OVER by_day AS balance_sheet_from
     FROM (SELECT symbol, known_from,

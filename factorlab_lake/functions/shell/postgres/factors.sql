@@ -1,14 +1,14 @@
--- factors(symbols, dates, age_limit := 200, vintage := 'known', cells := NULL): valuation, profitability, leverage, growth
+-- factors(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known', cells := NULL): valuation, profitability, leverage, growth
 -- Grain: one row per requested symbol and date (or only those of an array of grid_cell); a factor that cannot be computed is NULL and `reason` says why.
 -- Formulas: factors/factors.csv, each a numerator over a denominator that must be positive. Their inputs: market_caps,
 -- flows of the trailing twelve months (as ttm), the newest balance sheet known at the date, and the same a year before
 -- (`…_year_before`, as known at the date): see company_years. Balances are those at the period end, not averages. An item that vendors
 -- write as 0 for "not reported" counts as missing when it is 0.
 -- Currency: items that meet in a factor must share one; the price's is taken from company_profiles where known.
--- Stale: a period end more than age_limit days back (274 more where a fiscal year's statement is the newest).
+-- Stale: a period end more than age_limit days back ({{FISCAL_YEAR_EXTRA_AGE_DAYS}} more where a fiscal year's statement is the newest).
 -- Point in time and vintage: as market_caps and fundamental_spans. inputs_available_date is the latest of all inputs'.
 CREATE OR REPLACE FUNCTION factors(
-    symbols text[], dates date[], age_limit integer DEFAULT 200, vintage text DEFAULT 'known',
+    symbols text[], dates date[], age_limit integer DEFAULT {{QUARTER_AGE_LIMIT_DAYS}}, vintage text DEFAULT 'known',
     cells grid_cell[] DEFAULT NULL
 ) RETURNS TABLE (
     symbol text, date date, market_cap double precision,
@@ -30,14 +30,14 @@ held AS (
     SELECT m.symbol, m.date, m.market_cap, m.reason AS market_cap_reason, m.shares_available_date,
            CASE WHEN y.symbol IS NULL THEN 'no_statement_known'
                 WHEN y.income_fault IS NOT NULL THEN y.income_fault
-                WHEN m.date - y.income_date > age_limit + CASE y.income_months WHEN 12 THEN 274 ELSE 0 END
+                WHEN m.date - y.income_date > age_limit + CASE y.income_months WHEN 12 THEN {{FISCAL_YEAR_EXTRA_AGE_DAYS}} ELSE 0 END
                 THEN 'statement_stale' END AS income_reason,
            CASE WHEN y.cash_flow_fault IS NOT NULL THEN y.cash_flow_fault
-                WHEN m.date - y.income_date > age_limit + CASE y.cash_flow_months WHEN 12 THEN 274 ELSE 0 END
+                WHEN m.date - y.income_date > age_limit + CASE y.cash_flow_months WHEN 12 THEN {{FISCAL_YEAR_EXTRA_AGE_DAYS}} ELSE 0 END
                 THEN 'statement_stale' END AS cash_flow_reason,
            CASE WHEN y.symbol IS NULL THEN 'no_balance_sheet_known'
                 WHEN y.balance_sheet_fault IS NOT NULL THEN y.balance_sheet_fault
-                WHEN m.date - y.balance_sheet_date > age_limit + CASE y.balance_sheet_months WHEN 12 THEN 274 ELSE 0 END
+                WHEN m.date - y.balance_sheet_date > age_limit + CASE y.balance_sheet_months WHEN 12 THEN {{FISCAL_YEAR_EXTRA_AGE_DAYS}} ELSE 0 END
                 THEN 'balance_sheet_stale' END AS balance_sheet_reason,
            y.income_year_before_fault AS income_year_before_reason,
            y.balance_sheet_year_before_fault AS balance_sheet_year_before_reason,

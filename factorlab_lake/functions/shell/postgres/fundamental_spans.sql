@@ -5,11 +5,11 @@
 -- stretch of time [known_from, known_until) that holds any of the dates, and part: a statement to add up, with its sign.
 -- `id` numbers them, `event` the stretches; exactly one row of each id has is_head, so WHERE is_head gives one row each.
 -- part_reported is false for the parts of a quarter that is derived. Without parts, `reason` says why.
--- Flows (income, cash_flow): four consecutive quarters in one currency, ends 75-120 days apart and 245-300 days from
+-- Flows (income, cash_flow): four consecutive quarters in one currency, ends {{MIN_QUARTER_DISTANCE_DAYS}}-{{MAX_QUARTER_DISTANCE_DAYS}} days apart and {{MIN_FOUR_QUARTERS_DAYS}}-{{MAX_FOUR_QUARTERS_DAYS}} days from
 -- first to last (basis 'quarters'), each reported or derived (see statement_spans); where they are not there and the period
 -- end is a fiscal year's, the year's own figures (basis 'fiscal_year'). Balance sheets: the one of the period end, a
 -- quarter's before a year's (basis 'balance').
--- A year before: the period that ended 350-380 days before the newest, as known in the same stretch of time.
+-- A year before: the period that ended {{MIN_YEAR_DISTANCE_DAYS}}-{{MAX_YEAR_DISTANCE_DAYS}} days before the newest, as known in the same stretch of time.
 -- Point in time: the newest period end first, then its newest version, so that a late amendment of an old quarter does
 -- not displace the current one. inputs_available_date is the latest of the parts' available_date.
 CREATE OR REPLACE FUNCTION fundamental_spans(
@@ -27,13 +27,13 @@ WITH spans AS MATERIALIZED (
     -- The year of the period's end keeps the joins fast: by symbol alone each stretch would be held against every period.
     SELECT row_number() OVER () AS span, s.*, date_part('year', s.fiscal_date)::integer AS end_year
     -- A year with its derived quarters takes less than two years, the one before it another.
-    FROM statement_spans(symbols, vintage, dates, types, CASE WHEN year_before = '{}' THEN 730 ELSE 1100 END) s
+    FROM statement_spans(symbols, vintage, dates, types, CASE WHEN year_before = '{}' THEN {{STATEMENT_SEARCH_DAYS}} ELSE {{YEAR_BEFORE_SEARCH_DAYS}} END) s
 ),
 -- What is known changes only on the days when something becomes known: answer once per such day.
 events AS MATERIALIZED (
     SELECT row_number() OVER () AS event, e.*
     FROM (SELECT statement_type, symbol, known_from,
-                 coalesce(lead(known_from) OVER by_day, DATE '9999-01-01') AS known_until,
+                 coalesce(lead(known_from) OVER by_day, {{END_OF_TIME}}) AS known_until,
                  max(newest) OVER by_day AS newest
           FROM (SELECT statement_type, symbol, known_from, max(fiscal_date) AS newest
                 FROM spans GROUP BY statement_type, symbol, known_from) d
@@ -51,11 +51,11 @@ ends AS MATERIALIZED (
           JOIN spans s
             ON s.statement_type = e.statement_type AND s.symbol = e.symbol AND s.end_year = e.end_year
            AND s.known_from <= e.known_from AND s.known_until > e.known_from
-           AND s.fiscal_date BETWEEN e.newest - 380 AND e.newest - 350
+           AND s.fiscal_date BETWEEN e.newest - {{MAX_YEAR_DISTANCE_DAYS}} AND e.newest - {{MIN_YEAR_DISTANCE_DAYS}}
           WHERE e.statement_type = ANY (year_before)
           GROUP BY e.event, e.statement_type, e.symbol, e.known_from, e.known_until, e.newest) e
 ),
--- Four quarters end within 300 days of each other: nothing older can be a leg.
+-- Four quarters end within {{MAX_FOUR_QUARTERS_DAYS}} days of each other: nothing older can be a leg.
 known AS MATERIALIZED (
     SELECT e.id, e.end_date, s.span, s.statement_type, s.fiscal_date, s.months, s.available_date,
            s.reported_currency, nullif(s.derivation, 'reported') AS derivation,
@@ -65,7 +65,7 @@ known AS MATERIALIZED (
     JOIN spans s
       ON s.statement_type = e.statement_type AND s.symbol = e.symbol AND s.end_year = e.end_year
      AND s.known_from <= e.known_from AND s.known_until > e.known_from AND s.fiscal_date <= e.end_date
-     AND s.fiscal_date > e.end_date - CASE WHEN s.months = 3 AND s.statement_type <> 'balance_sheet' THEN 310 ELSE 1 END
+     AND s.fiscal_date > e.end_date - CASE WHEN s.months = 3 AND s.statement_type <> 'balance_sheet' THEN {{QUARTER_SEARCH_DAYS}} ELSE 1 END
 ),
 -- The last four: `back` counts from the newest.
 legs AS MATERIALIZED (
@@ -84,8 +84,8 @@ four AS (
                AS derivation,
            CASE WHEN max(fiscal_date) <> max(end_date) THEN 'newest_period_has_no_quarter'
                 WHEN count(*) < 4 THEN 'quarter_missing'
-                WHEN bool_or(back < 4 AND gap_days NOT BETWEEN 75 AND 120)
-                  OR max(fiscal_date) - min(fiscal_date) NOT BETWEEN 245 AND 300 THEN 'quarters_not_consecutive'
+                WHEN bool_or(back < 4 AND gap_days NOT BETWEEN {{MIN_QUARTER_DISTANCE_DAYS}} AND {{MAX_QUARTER_DISTANCE_DAYS}})
+                  OR max(fiscal_date) - min(fiscal_date) NOT BETWEEN {{MIN_FOUR_QUARTERS_DAYS}} AND {{MAX_FOUR_QUARTERS_DAYS}} THEN 'quarters_not_consecutive'
                 WHEN min(reported_currency) <> max(reported_currency) THEN 'currencies_differ' END AS reason
     FROM legs GROUP BY id
 ),

@@ -1,14 +1,14 @@
--- market_caps(symbols, dates, price_age_limit := 10, shares_age_limit := 200, vintage := 'known', cells := NULL)
+-- market_caps(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, shares_age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known', cells := NULL)
 -- Grain: one row per requested symbol and date, also where the answer is NULL; `reason` then says why. Where cells are
 -- given, one row for each of those instead.
 -- market_cap = close_price x shares_outstanding x split_factor, in the currency the symbol is quoted in.
 -- Price: the last bar on or before the date, at most price_age_limit calendar days old, on its own split basis.
--- Shares: shares_as_of; older than shares_age_limit days for a quarter's count (274 more for a year's) is stale.
+-- Shares: shares_as_of; older than shares_age_limit days for a quarter's count ({{FISCAL_YEAR_EXTRA_AGE_DAYS}} more for a year's) is stale.
 -- split_factor brings the share count to the split basis of the price.
 -- Point in time: no bar after the date, no count before its available_date.
 -- vintage: which version of the share counts. 'first' never replaces the first; 'latest' uses hindsight (shares_as_of).
 CREATE OR REPLACE FUNCTION market_caps(
-    symbols text[], dates date[], price_age_limit integer DEFAULT 10, shares_age_limit integer DEFAULT 200,
+    symbols text[], dates date[], price_age_limit integer DEFAULT {{PRICE_AGE_LIMIT_DAYS}}, shares_age_limit integer DEFAULT {{QUARTER_AGE_LIMIT_DAYS}},
     vintage text DEFAULT 'known', cells grid_cell[] DEFAULT NULL
 ) RETURNS TABLE (
     symbol text, date date, price_date date, close_price double precision, shares_outstanding double precision,
@@ -29,7 +29,7 @@ levels AS MATERIALIZED (SELECT * FROM split_levels l WHERE l.symbol = ANY (symbo
 shared AS MATERIALIZED (SELECT m.symbol FROM multi_class_symbols m WHERE m.symbol = ANY (symbols)),
 priced AS (
     SELECT g.symbol, g.date, p.date AS price_date, p.close_price AS close,
-           coalesce(p.split_basis_date, DATE '9999-12-30') AS price_basis
+           coalesce(p.split_basis_date, {{LAST_DAY}}) AS price_basis
     FROM grid g
     -- One look into the index per cell: with its lower bound it ends where a symbol has not traded for long.
     LEFT JOIN LATERAL (
@@ -44,7 +44,7 @@ facts AS (
            CASE WHEN c.close IS NULL THEN 'no_price_within_limit' END AS price_reason,
            CASE WHEN s.symbol IS NULL THEN 'no_share_count_known'
                 WHEN s.shares IS NULL THEN 'shares_reported_as_zero_or_missing'
-                WHEN c.date - s.fiscal_date > shares_age_limit + s.period_days - 91 THEN 'share_count_stale'
+                WHEN c.date - s.fiscal_date > shares_age_limit + s.period_days - {{QUARTER_DAYS}} THEN 'share_count_stale'
            END AS shares_reason
     FROM priced c
     LEFT JOIN share_spans(symbols, dates, vintage) s

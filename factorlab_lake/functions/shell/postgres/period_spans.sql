@@ -38,7 +38,7 @@ versions AS (
 )
 SELECT statement_type, symbol, fiscal_date, fiscal_period, months, version, reported_currency, available_date,
        CASE vintage WHEN 'latest' THEN first_available ELSE available_date END,
-       CASE vintage WHEN 'known' THEN coalesce(superseded, DATE '9999-01-01') ELSE DATE '9999-01-01' END
+       CASE vintage WHEN 'known' THEN coalesce(superseded, {{END_OF_TIME}}) ELSE {{END_OF_TIME}} END
 FROM versions
 WHERE CASE (SELECT checked_vintage(vintage)) WHEN 'known' THEN superseded IS NULL OR superseded > available_date
                                     WHEN 'first' THEN place = 1

@@ -26,12 +26,12 @@ parts AS MATERIALIZED (
 ),
 income AS (
     SELECT p.id, {{income_sums}}
-    FROM parts p JOIN income_statements s ON {{of_part}}
+    FROM parts p JOIN income_statements s ON {{matches_component}}
     WHERE p.statement_type = 'income' AND s.symbol = ANY (symbols) GROUP BY p.id
 ),
 cash_flow AS (
     SELECT p.id, {{cash_flow_sums}}
-    FROM parts p JOIN cash_flows s ON {{of_part}}
+    FROM parts p JOIN cash_flows s ON {{matches_component}}
     WHERE p.statement_type = 'cash_flow' AND s.symbol = ANY (symbols) GROUP BY p.id
 )
 SELECT e.symbol, e.fiscal_date, ki.derivation, kc.derivation,

@@ -20,7 +20,7 @@ WITH published AS MATERIALIZED (
                     min(p.known_from) FILTER (WHERE p.statement_type = 'balance_sheet')) AS published_on
     FROM period_spans(symbols) p
     WHERE p.statement_type <> 'cash_flow'
-      AND p.fiscal_date BETWEEN coalesce(start_date, DATE '0001-01-01') AND coalesce(end_date, DATE '9999-12-31')
+      AND p.fiscal_date BETWEEN coalesce(start_date, {{BEGINNING_OF_TIME}}) AND coalesce(end_date, {{END_OF_TIME}})
     GROUP BY p.symbol, p.fiscal_date
 ),
 accepted AS (

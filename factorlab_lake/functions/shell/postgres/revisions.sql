@@ -6,7 +6,7 @@ WITH bars AS (
     SELECT b.symbol, b.date, b.revision, b.fetch_id, b.recorded_at, b.change_kind, v.column_name, v.value
     FROM price_revisions b CROSS JOIN LATERAL (VALUES {{bar_texts}}) AS v (column_name, value)
     UNION ALL
-    SELECT b.symbol, b.date, 1000000000, b.fetch_id, b.recorded_at, NULL, v.column_name, v.value
+    SELECT b.symbol, b.date, {{CURRENT_REVISION}}, b.fetch_id, b.recorded_at, NULL, v.column_name, v.value
     FROM price_data b CROSS JOIN LATERAL (VALUES {{bar_texts}}) AS v (column_name, value)
     WHERE EXISTS (SELECT FROM price_revisions r WHERE r.symbol = b.symbol AND r.date = b.date)
 ),

@@ -7,12 +7,12 @@
 -- Versions of one `period` (a fiscal period, or the source for a day's count) and fiscal_date replace each other.
 CREATE OR REPLACE VIEW share_counts AS
 SELECT symbol, fiscal_date, source, version, shares, available_date, split_basis_date, period_days, period,
-       (((shares IS NOT NULL)::integer::bigint * 10000000 + (fiscal_date - DATE '0001-01-01')) * 10 + preference)
+       (((shares IS NOT NULL)::integer::bigint * 10000000 + (fiscal_date - {{BEGINNING_OF_TIME}})) * 10 + preference)
        * 100000 + version AS rank
 FROM (
     SELECT symbol, as_of_date AS fiscal_date, source, version, nullif(shares, 0) AS shares,
            {{available_shares_outstanding}} AS available_date, split_basis_date,
-           CASE source WHEN 'cover_page' THEN 5 ELSE 4 END AS preference, 91 AS period_days, source AS period
+           CASE source WHEN 'cover_page' THEN 5 ELSE 4 END AS preference, {{QUARTER_DAYS}} AS period_days, source AS period
     FROM shares_outstanding
     UNION ALL
     SELECT symbol, fiscal_date,
@@ -20,6 +20,6 @@ FROM (
            version, nullif(weighted_average_shares_outstanding, 0), {{available_income_statements}},
            split_basis_date,
            CASE WHEN fiscal_period = 'FY' THEN 1 WHEN fiscal_period IN ('H1', '9M') THEN 2 ELSE 3 END,
-           CASE fiscal_period WHEN 'FY' THEN 365 ELSE 91 END, fiscal_period
+           CASE fiscal_period WHEN 'FY' THEN {{YEAR_DAYS}} ELSE {{QUARTER_DAYS}} END, fiscal_period
     FROM income_statements
 ) counts;

@@ -34,7 +34,7 @@ ranked AS (
     FROM usable u WHERE known_from IS NOT NULL
 ),
 standing AS (
-    SELECT r.*, coalesce(lead(known_from) OVER (PARTITION BY symbol ORDER BY known_from), DATE '9999-01-01')
+    SELECT r.*, coalesce(lead(known_from) OVER (PARTITION BY symbol ORDER BY known_from), {{END_OF_TIME}})
            AS known_until
     FROM ranked r WHERE rank = best
 ),

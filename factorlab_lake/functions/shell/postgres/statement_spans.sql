@@ -7,7 +7,7 @@
 -- (yet), it is what a cumulative figure (first half, nine months, fiscal year) adds to the figure three months
 -- shorter, or to the quarters before it:
 --   Q4 = FY - 9M, or FY - Q1 - Q2 - Q3;   Q3 = 9M - H1, or 9M - Q1 - Q2;   Q2 = H1 - Q1.
--- A quarter with a missing part is not derived. Period ends of neighbours are 75-120 days apart.
+-- A quarter with a missing part is not derived. Period ends of neighbours are {{MIN_QUARTER_DISTANCE_DAYS}}-{{MAX_QUARTER_DISTANCE_DAYS}} days apart.
 -- dates, types, days_back: as in period_spans.
 -- Point in time: a derived quarter is known while all its parts are, until the quarter itself is reported.
 CREATE OR REPLACE FUNCTION statement_spans(
@@ -31,7 +31,7 @@ reported AS (SELECT * FROM flows WHERE months = 3),
 cumulative AS MATERIALIZED (
     SELECT c.statement_type, c.symbol, c.fiscal_date, c.fiscal_period, c.months, c.version, c.reported_currency,
            c.available_date, c.known_from,
-           least(c.known_until, coalesce(q.reported_from, DATE '9999-01-01')) AS known_until, c.plus, c.minus,
+           least(c.known_until, coalesce(q.reported_from, {{END_OF_TIME}})) AS known_until, c.plus, c.minus,
            CASE c.months WHEN 12 THEN c.symbol END AS of_year
     FROM flows c
     LEFT JOIN (SELECT statement_type, symbol, fiscal_date, min(known_from) AS reported_from
@@ -46,7 +46,7 @@ shorter AS MATERIALIZED (
            c.fiscal_period || ' - ' || p.fiscal_period AS derivation, ARRAY[c.plus, p.minus] AS parts
     FROM cumulative c JOIN flows p
       ON p.statement_type = c.statement_type AND p.symbol = c.symbol AND p.months = c.months - 3
-     AND p.fiscal_date BETWEEN c.fiscal_date - 120 AND c.fiscal_date - 75
+     AND p.fiscal_date BETWEEN c.fiscal_date - {{MAX_QUARTER_DISTANCE_DAYS}} AND c.fiscal_date - {{MIN_QUARTER_DISTANCE_DAYS}}
      AND p.reported_currency IS NOT DISTINCT FROM c.reported_currency
 ),
 -- By single quarters only until a figure three months shorter is known.
@@ -54,7 +54,7 @@ single AS (
     SELECT c.statement_type, c.symbol, c.fiscal_date,
            greatest(c.known_from, a.known_from, b.known_from, coalesce(d.known_from, b.known_from)) AS known_from,
            least(c.known_until, a.known_until, b.known_until, coalesce(d.known_until, b.known_until),
-                 coalesce(s.shorter_from, DATE '9999-01-01')) AS known_until,
+                 coalesce(s.shorter_from, {{END_OF_TIME}})) AS known_until,
            greatest(c.available_date, a.available_date, b.available_date,
                     coalesce(d.available_date, b.available_date)) AS available_date,
            c.reported_currency,
@@ -64,15 +64,15 @@ single AS (
     FROM cumulative c
     JOIN reported a
       ON a.statement_type = c.statement_type AND a.symbol = c.symbol
-     AND a.fiscal_date BETWEEN c.fiscal_date - 120 AND c.fiscal_date - 75
+     AND a.fiscal_date BETWEEN c.fiscal_date - {{MAX_QUARTER_DISTANCE_DAYS}} AND c.fiscal_date - {{MIN_QUARTER_DISTANCE_DAYS}}
      AND a.reported_currency IS NOT DISTINCT FROM c.reported_currency
     JOIN reported b
       ON b.statement_type = c.statement_type AND b.symbol = c.symbol
-     AND b.fiscal_date BETWEEN a.fiscal_date - 120 AND a.fiscal_date - 75
+     AND b.fiscal_date BETWEEN a.fiscal_date - {{MAX_QUARTER_DISTANCE_DAYS}} AND a.fiscal_date - {{MIN_QUARTER_DISTANCE_DAYS}}
      AND b.reported_currency IS NOT DISTINCT FROM c.reported_currency
     LEFT JOIN reported d
       ON d.statement_type = c.statement_type AND d.symbol = c.of_year
-     AND d.fiscal_date BETWEEN b.fiscal_date - 120 AND b.fiscal_date - 75
+     AND d.fiscal_date BETWEEN b.fiscal_date - {{MAX_QUARTER_DISTANCE_DAYS}} AND b.fiscal_date - {{MIN_QUARTER_DISTANCE_DAYS}}
      AND d.reported_currency IS NOT DISTINCT FROM c.reported_currency
     LEFT JOIN (SELECT statement_type, symbol, fiscal_date, months, min(shorter_from) AS shorter_from
                FROM shorter GROUP BY statement_type, symbol, fiscal_date, months) s

@@ -8,8 +8,8 @@ CREATE OR REPLACE FUNCTION unrounded_close(close double precision, splits_since 
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
     WHEN splits_since <> 1
-     AND abs(close * 1e4 - round(close * 1e4)) < 1e-5
-     AND abs(close * splits_since - floor(close * splits_since * 100 + 0.5) / 100) <= 5.01e-5 * splits_since
+     AND abs(close * {{CLOSE_UNITS}} - round(close * {{CLOSE_UNITS}})) < {{CLOSE_UNIT_TOLERANCE}}
+     AND abs(close * splits_since - floor(close * splits_since * 100 + 0.5) / 100) <= {{CLOSE_ROUNDING}} * splits_since
     THEN floor(close * splits_since * 100 + 0.5) / 100 / splits_since
     ELSE close
 END;

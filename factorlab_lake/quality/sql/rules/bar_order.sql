@@ -5,8 +5,8 @@ SELECT symbol, date,
        CASE WHEN high_price < low_price THEN 'high is below low'
             WHEN close_off THEN 'close is outside high and low' ELSE 'open is outside high and low' END AS detail
 FROM (
-    SELECT *, close_price > high_price * 1.0001 OR close_price < low_price * 0.9999 AS close_off,
-           open_price > high_price * 1.0001 OR open_price < low_price * 0.9999 AS open_off
+    SELECT *, close_price > high_price * (1 + {{BAR_ORDER_TOLERANCE}}) OR close_price < low_price * (1 - {{BAR_ORDER_TOLERANCE}}) AS close_off,
+           open_price > high_price * (1 + {{BAR_ORDER_TOLERANCE}}) OR open_price < low_price * (1 - {{BAR_ORDER_TOLERANCE}}) AS open_off
     FROM price_data
 )
 WHERE high_price < low_price OR close_off OR open_off

@@ -11,8 +11,8 @@ WITH steps AS (
 )
 SELECT symbol, date, close_price AS value, (before + after) / 2 AS expected
 FROM steps
-WHERE abs(ln(after / before)) < ln(1.1)
-  AND least(abs(ln(close_price / before)), abs(ln(close_price / after))) >= ln(1.25)
+WHERE abs(ln(after / before)) < ln({{SPIKE_NEIGHBOUR_RATIO}})
+  AND least(abs(ln(close_price / before)), abs(ln(close_price / after))) >= ln({{LARGE_STEP_RATIO}})
   AND (basis_before IS NOT DISTINCT FROM split_basis_date AND basis_after IS NOT DISTINCT FROM split_basis_date
        OR NOT EXISTS (SELECT 1 FROM splits WHERE splits.symbol = steps.symbol
-                      AND splits.date BETWEEN steps.date - 10 AND steps.date + 10))
+                      AND splits.date BETWEEN steps.date - {{SPIKE_SPLIT_DAYS}} AND steps.date + {{SPIKE_SPLIT_DAYS}}))

@@ -6,7 +6,7 @@ WITH years AS (
     FROM price_data
     WHERE volume > 0
     GROUP BY symbol, year
-    HAVING count(*) >= 20
+    HAVING count(*) >= {{MIN_DUPLICATED_BARS}}
 )
 SELECT mine.symbol, mine.date, mine.bars AS value, 'the bars of ' || min(other.symbol) AS detail
 FROM years mine JOIN years other ON mine.year = other.year AND mine.digest = other.digest AND mine.bars = other.bars

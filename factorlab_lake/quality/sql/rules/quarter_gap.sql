@@ -10,4 +10,4 @@ steps AS (
 spaced AS (SELECT *, median(days) OVER (PARTITION BY symbol, yearly) AS usual FROM steps)
 SELECT symbol, fiscal_date AS date, CASE WHEN yearly THEN 'FY' END AS fiscal_period, days AS value, usual AS expected
 FROM spaced
-WHERE days > 1.5 * greatest(usual, CASE WHEN yearly THEN 350 ELSE 80 END)
+WHERE days > {{REPORT_GAP_FACTOR}} * greatest(usual, CASE WHEN yearly THEN {{MIN_USUAL_YEAR_DAYS}} ELSE {{MIN_USUAL_QUARTER_DAYS}} END)

@@ -9,8 +9,8 @@ compared AS (
     SELECT *, median(value) OVER around AS expected, count(value) OVER around AS others
     FROM newest
     WINDOW around AS (PARTITION BY symbol ORDER BY fiscal_date, fiscal_period
-                      ROWS BETWEEN 4 PRECEDING AND 4 FOLLOWING EXCLUDE CURRENT ROW)
+                      ROWS BETWEEN {{SCALE_NEIGHBOURS}} PRECEDING AND {{SCALE_NEIGHBOURS}} FOLLOWING EXCLUDE CURRENT ROW)
 )
 SELECT symbol, fiscal_date AS date, fiscal_period, version, value, expected, 'total assets' AS detail
 FROM compared
-WHERE others >= 3 AND (value > 200 * expected OR 200 * value < expected)
+WHERE others >= {{MIN_SCALE_NEIGHBOURS}} AND (value > {{SCALE_JUMP_RATIO}} * expected OR {{SCALE_JUMP_RATIO}} * value < expected)

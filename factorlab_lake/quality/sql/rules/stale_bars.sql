@@ -16,4 +16,4 @@ SELECT r.symbol, (SELECT max(date) FROM price_data b WHERE b.symbol = r.symbol A
        count(*) + 1 AS value, 'the same bar until ' || max(r.date) AS detail
 FROM runs r
 GROUP BY r.symbol, r.run
-HAVING count(*) >= 4
+HAVING count(*) >= {{MIN_REPEATED_BARS}}

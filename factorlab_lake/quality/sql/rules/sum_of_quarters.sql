@@ -12,7 +12,7 @@ years AS (
            any_value(y.revenue) AS year_revenue, any_value(y.net_income) AS year_net_income,
            count(q.revenue) AS revenues, count(q.net_income) AS net_incomes
     FROM newest y JOIN newest q ON q.symbol = y.symbol AND q.fiscal_period IN ('Q1', 'Q2', 'Q3', 'Q4')
-        AND q.fiscal_date > y.fiscal_date - 330 AND q.fiscal_date <= y.fiscal_date
+        AND q.fiscal_date > y.fiscal_date - {{YEAR_QUARTERS_DAYS}} AND q.fiscal_date <= y.fiscal_date
     WHERE y.fiscal_period = 'FY'
     GROUP BY ALL
     HAVING count(DISTINCT q.fiscal_period) = 4 AND count(*) = 4
@@ -24,4 +24,4 @@ items AS (
 )
 SELECT symbol, fiscal_date AS date, 'FY' AS fiscal_period, version, value, expected, item AS detail
 FROM items
-WHERE quarters = 4 AND abs(value - expected) > 0.01 * greatest(abs(expected), coalesce(abs(year_revenue), 0))
+WHERE quarters = 4 AND abs(value - expected) > {{SUM_OF_QUARTERS_TOLERANCE}} * greatest(abs(expected), coalesce(abs(year_revenue), 0))

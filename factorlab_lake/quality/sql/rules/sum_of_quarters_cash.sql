@@ -8,8 +8,8 @@ WITH newest AS (
 SELECT y.symbol, y.fiscal_date AS date, 'FY' AS fiscal_period, y.version, sum(q.cash) AS value,
        y.cash AS expected, 'operating cash flow' AS detail
 FROM newest y JOIN newest q ON q.symbol = y.symbol AND q.fiscal_period IN ('Q1', 'Q2', 'Q3', 'Q4')
-    AND q.fiscal_date > y.fiscal_date - 330 AND q.fiscal_date <= y.fiscal_date
+    AND q.fiscal_date > y.fiscal_date - {{YEAR_QUARTERS_DAYS}} AND q.fiscal_date <= y.fiscal_date
 WHERE y.fiscal_period = 'FY'
 GROUP BY y.symbol, y.fiscal_date, y.version, y.cash
 HAVING count(DISTINCT q.fiscal_period) = 4 AND count(*) = 4 AND count(q.cash) = 4
-   AND abs(sum(q.cash) - y.cash) > 0.05 * abs(y.cash)
+   AND abs(sum(q.cash) - y.cash) > {{SUM_OF_CASH_TOLERANCE}} * abs(y.cash)

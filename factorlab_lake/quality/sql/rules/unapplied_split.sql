@@ -8,15 +8,15 @@ WITH steps AS (
     SELECT symbol, date, close_price, coalesce(nullif(open_price, 0), close_price) AS open_price, split_basis_date,
            lag(close_price) OVER days AS before, lag(close_price, 2) OVER days AS earlier, lead(close_price) OVER days AS after,
            lag(date) OVER days AS day_before, lag(split_basis_date) OVER days AS basis_before,
-           volume, median(volume) OVER (days ROWS BETWEEN 20 PRECEDING AND 1 PRECEDING) AS usual_volume
+           volume, median(volume) OVER (days ROWS BETWEEN {{USUAL_VOLUME_DAYS}} PRECEDING AND 1 PRECEDING) AS usual_volume
     FROM price_data
     WHERE close_price > 0
     WINDOW days AS (PARTITION BY symbol ORDER BY date)
 ),
 candidates AS (
     SELECT * FROM steps
-    WHERE date - day_before <= 10 AND abs(ln(close_price / before)) >= ln(1.25)
-      AND coalesce(volume < 8 * usual_volume, true)
+    WHERE date - day_before <= {{UNAPPLIED_SPLIT_GAP_DAYS}} AND abs(ln(close_price / before)) >= ln({{LARGE_STEP_RATIO}})
+      AND coalesce(volume < {{NEWS_VOLUME_FACTOR}} * usual_volume, true)
 ),
 explained AS (
     SELECT c.*, coalesce((
@@ -30,12 +30,12 @@ SELECT symbol, date, close_price / before AS value, explained_step AS expected,
        coalesce('like a split of ' || (
            SELECT min(n || ':' || d) FROM (VALUES (2, 1), (3, 1), (4, 1), (5, 1), (7, 1), (10, 1), (20, 1), (3, 2), (1, 2), (1, 5),
                                                   (1, 10), (1, 20)) AS usual (n, d)
-           WHERE abs(ln(open_price / before / explained_step) + ln(n / d)) < 0.05),
+           WHERE abs(ln(open_price / before / explained_step) + ln(n / d)) < {{SPLIT_LABEL_TOLERANCE}}),
            CASE WHEN close_price < before * explained_step THEN 'like a distribution of ' ELSE 'a step up by ' END
            || round(abs(100 * (1 - close_price / before / explained_step)))::INTEGER || ' % of the price'
        ) AS detail
 FROM explained
-WHERE least(abs(ln(close_price / before / explained_step)), abs(ln(open_price / before / explained_step))) >= ln(1.25)
+WHERE least(abs(ln(close_price / before / explained_step)), abs(ln(open_price / before / explained_step))) >= ln({{LARGE_STEP_RATIO}})
   AND sign(ln(close_price / before / explained_step)) = sign(ln(open_price / before / explained_step))
-  AND coalesce(abs(ln(close_price / earlier)) > ln(1.15), true)
+  AND coalesce(abs(ln(close_price / earlier)) > ln({{RETURN_RATIO}}), true)
   AND coalesce(abs(ln(after / close_price)) < abs(ln(close_price / before / explained_step)) / 2, true)

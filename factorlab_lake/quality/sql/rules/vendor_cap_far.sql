@@ -8,4 +8,4 @@ WITH newest AS (
 SELECT n.symbol, n.date, n.market_cap AS value, c.market_cap AS expected, c.shares_source AS detail
 FROM newest n JOIN market_caps((SELECT list(DISTINCT symbol) FROM newest), (SELECT list(DISTINCT date) FROM newest)) c
     ON c.symbol = n.symbol AND c.date = n.date
-WHERE abs(ln(n.market_cap / c.market_cap)) > ln(1.25)
+WHERE abs(ln(n.market_cap / c.market_cap)) > ln({{LARGE_STEP_RATIO}})

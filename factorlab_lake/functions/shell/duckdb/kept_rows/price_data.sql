@@ -7,16 +7,16 @@ SELECT p.symbol, p.date, p.close_price, p.split_basis_date, coalesce(t.level / b
 FROM main.price_data p
 LEFT JOIN main.split_levels t ON t.symbol = p.symbol AND p.date >= t.from_date AND p.date < t.to_date
 LEFT JOIN main.split_levels b
-  ON b.symbol = p.symbol AND coalesce(p.split_basis_date, DATE '9999-12-30') >= b.from_date
- AND coalesce(p.split_basis_date, DATE '9999-12-30') < b.to_date;
+  ON b.symbol = p.symbol AND coalesce(p.split_basis_date, {{LAST_DAY}}) >= b.from_date
+ AND coalesce(p.split_basis_date, {{LAST_DAY}}) < b.to_date;
 
 -- kept_rows.price_data: those of the symbols asked so far
 CREATE OR REPLACE TABLE kept_rows.price_data AS FROM kept_rows.price_data_source LIMIT 0;
 
--- few_cells.cap_inputs(symbols, dates, price_age_limit := 10, vintage := 'known'): cap_inputs for few symbols and dates
+-- few_cells.cap_inputs(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, vintage := 'known'): cap_inputs for few symbols and dates
 -- Grain, point in time and vintage: as cap_inputs. Over bars that are kept, it looks on each day within the limit at
 -- once: of the time of a small question most is planning, and this plan has half the operators.
-CREATE OR REPLACE MACRO few_cells.cap_inputs(symbols, dates, price_age_limit := 10, vintage := 'known') AS TABLE
+CREATE OR REPLACE MACRO few_cells.cap_inputs(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, vintage := 'known') AS TABLE
 WITH cells AS (
     SELECT c.symbol, c.date, max(p.date) AS price_date, arg_max(p.close_price, p.date) AS close,
            coalesce(arg_max(p.splits_since, p.date), 1) AS splits_since, coalesce(arg_max(p.level, p.date), 1) AS level

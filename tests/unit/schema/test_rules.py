@@ -1,0 +1,61 @@
+"""Test that each number of the rules is written once, in ``schema/rules.py``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from factorlab_lake.functions.sql_placeholders import fill, rule_placeholders
+from factorlab_lake.schema.rules import rule_values
+from tests.support import ROOT
+
+_PACKAGE = ROOT / "factorlab_lake"
+_SQL = sorted(_PACKAGE.rglob("*.sql"))
+_PYTHON = [p for p in sorted(_PACKAGE.rglob("*.py")) if p.name != "rules.py"]
+# Counts, places and months, which are no limits.
+_PLAIN = {"0", "1", "1.0", "2", "3", "4", "6", "9", "12"}
+_ENCODED = {
+    "share_counts.sql": {"5", "10", "100000", "10000000"},  # the digits of `rank`
+    "number_text.sql": {"1e-4", "1e16"},  # where DuckDB begins to write an exponent
+    "unapplied_split.sql": {"5", "7", "10", "20", "100"},  # usual split ratios, and per cent
+    "unrounded_close.sql": {"0.5", "100"},  # half a cent, and cents in a unit of currency
+}
+
+
+def _code(path: Path) -> str:
+    """Return a SQL file's code: comments, placeholders and texts are blank, except for dates."""
+    code = re.sub(r"--.*|\{\{\w+\}\}", " ", path.read_text(encoding="utf-8"))
+    return re.sub(r"(?<!DATE )'[^']*'", "''", code)
+
+
+@pytest.mark.parametrize("path", _SQL, ids=lambda p: str(p.relative_to(_PACKAGE)))
+def test_no_sql_file_contains_a_number_of_a_rule(path: Path) -> None:
+    """A SQL file takes limits and the ends of time from placeholders, so that no two files differ in one."""
+    numbers = re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?:e-?\d+)?(?![\w.])", _code(path))
+    assert set(numbers) - _PLAIN <= _ENCODED.get(path.name, set())
+    assert re.findall(r"DATE '[^']*'", _code(path)) == []
+
+
+@pytest.mark.parametrize("name", sorted(rule_values()))
+def test_every_constant_is_used(name: str) -> None:
+    """A constant that neither Python nor SQL names is no rule."""
+    readers = (p.read_text(encoding="utf-8") for p in [*_PYTHON, *_SQL])
+    rules = (_PACKAGE / "schema" / "rules.py").read_text(encoding="utf-8")
+    derived = re.search(rf"^[A-Z_]+ = .*\b{name}\b", rules, flags=re.MULTILINE)
+    assert derived or any(re.search(rf"\b{name}\b", text) for text in readers)
+
+
+@pytest.mark.parametrize("name", sorted(rule_values()))
+def test_every_constant_has_a_reason(name: str) -> None:
+    """A docstring follows each constant and gives its reason."""
+    rules = (_PACKAGE / "schema" / "rules.py").read_text(encoding="utf-8")
+    assert re.search(rf'^{name} = .*\n"""\w[^"]+', rules, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", _SQL, ids=lambda p: str(p.relative_to(_PACKAGE)))
+def test_every_placeholder_in_capitals_is_a_constant(path: Path) -> None:
+    """A misspelt constant would stay in the text and fail only when the function runs."""
+    text = fill(path.read_text(encoding="utf-8"), rule_placeholders)
+    assert re.findall(r"\{\{[A-Z]\w*\}\}", text) == []
