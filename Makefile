@@ -10,10 +10,10 @@ PIP := -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 unexport PYTHONDONTWRITEBYTECODE  # else each of the hundreds of processes that the tests start compiles everything
-.PHONY: help venv demo test lint format bench lock clean
+.PHONY: help venv demo test lint format docs docs-reference bench lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
 venv: $(READY) $(OLDEST) ## make .venv with the package (editable) and everything the locked versions name
 
@@ -25,7 +25,7 @@ $(READY): pyproject.toml $(LOCK)
 		{ echo '$(PYTHON) cannot make virtual environments: on Debian or Ubuntu, `apt-get install python3-venv`' >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python $(PIP) install --quiet -c $(LOCK) pip
-	$(BIN)/python $(PIP) install --quiet -c $(LOCK) --build-constraint $(LOCK) -e '.[pandas,postgres]' --group dev
+	$(BIN)/python $(PIP) install --quiet -c $(LOCK) --build-constraint $(LOCK) -e '.[pandas,postgres]' --group dev --group docs
 	@touch $@
 
 # The oldest DuckDB that is supported, beside the environment's own: the tests ask it the same questions.
@@ -47,6 +47,12 @@ lint: venv ## check style, formatting, types and layers
 format: venv ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: venv ## build the documentation into build/docs; a warning is an error
+	$(BIN)/python -m sphinx -b html -n -W --keep-going -q -d build/doctrees docs build/docs
+
+docs-reference: venv ## write the reference pages of docs/ again from the code
+	$(BIN)/python -m docs.generate
 
 bench: venv ## measure against the alternatives; ARGS go to the benchmarks
 	$(BIN)/python -m benchmarks $(ARGS)

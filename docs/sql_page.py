@@ -1,0 +1,103 @@
+"""Generate the reference page of the SQL functions from the heads of their files."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import factorlab_lake as fl
+from docs.markdown import escaped, table
+from factorlab_lake.functions.duckdb_functions import FUNCTIONS, sql_text
+
+__all__ = ["PUBLIC_SQL", "sql_page"]
+
+# The functions and views that users call; the others are building blocks.
+PUBLIC_SQL = (
+    "market_caps",
+    "factors",
+    "ttm",
+    "quarters",
+    "statements_as_of",
+    "shares_as_of",
+    "ratios",
+    "adjusted_prices",
+    "financial_statements",
+    "financial_ratios",
+    "revisions",
+)
+# One value for each parameter: DESCRIBE needs a complete call.
+_ARGUMENTS = {
+    "symbols": "['AAPL']",
+    "dates": "[DATE '2021-01-01']",
+    "as_of": "DATE '2021-01-01'",
+    "start_date": "DATE '2021-01-01'",
+    "end_date": "DATE '2021-01-31'",
+}
+# A line of a head that begins a paragraph: a list item, a label, or a column with its formula.
+_BEGINS = re.compile(r"-|[A-Z][\w ]{0,24}:|[a-z_]+(, [a-z_]+)* ?[=:]")
+
+
+def sql_page() -> Iterator[str]:
+    """Yield the paragraphs of the page."""
+    yield "# SQL functions and views"
+    yield (
+        "Each text below is the head of the function's SQL file. A function is called as a table: "
+        "`SELECT * FROM market_caps(['AAPL'], ['2021-03-31'::DATE])`. "
+        "Parameters with a default are given by name: `vintage := 'first'` in DuckDB, "
+        "`vintage => 'first'` in PostgreSQL."
+    )
+    with tempfile.TemporaryDirectory() as folder, fl.open(Path(folder) / "lake") as lake:
+        for name in PUBLIC_SQL:
+            yield f"## {name}"
+            yield from _head(name)
+            yield table(("column", "type"), _columns(lake, name))
+    yield "## Building blocks"
+    yield "The functions above call these. They can be called too, but they may change between versions."
+    for name in (name for name in FUNCTIONS if name not in PUBLIC_SQL):
+        yield f"### {name}"
+        yield from _head(name)
+
+
+def _comment(name: str) -> Iterator[str]:
+    """Yield the lines of the comment at the top of a SQL file."""
+    for line in sql_text(name).splitlines():
+        if not line.startswith("--"):
+            return
+        yield line.removeprefix("--").strip()
+
+
+def _head(name: str) -> Iterator[str]:
+    """Yield the paragraphs of a SQL file's head: its signature first."""
+    first, *rest = _comment(name)
+    signature, purpose = _split(first)
+    yield f"```text\n{signature}\n```"
+    paragraphs = [purpose] if purpose else []
+    for line in filter(None, rest):
+        if not paragraphs or _BEGINS.match(line) or paragraphs == [purpose]:
+            paragraphs.append(line)
+        else:
+            paragraphs[-1] += f" {line}"
+    yield from (escaped(f"{text[0].upper()}{text[1:]}" if text is purpose else text) for text in paragraphs)
+
+
+def _split(first_line: str) -> tuple[str, str]:
+    """Return the signature and the purpose, which share the first line of a head.
+
+    >>> _split("f(symbols, limit := 10): what it does")
+    ('f(symbols, limit := 10)', 'what it does')
+    """
+    match = re.match(r"(\w+(?:\(.*?\))?): (.+)", first_line)
+    return (match[1], match[2]) if match else (first_line, "")
+
+
+def _columns(lake: fl.Lake, name: str) -> Iterator[tuple[str, str]]:
+    signature, _ = _split(next(_comment(name)))
+    parameters = [
+        p.strip() for p in signature.partition("(")[2].rstrip(")").split(",") if p and ":=" not in p
+    ]
+    call = f"{name}({', '.join(_ARGUMENTS[p] for p in parameters)})" if parameters else name
+    query = f"DESCRIBE SELECT * FROM {call}"  # noqa: S608 - the names are those of our own functions
+    described = lake.sql(query).select("column_name", "column_type")
+    yield from ((f"`{column}`", f"`{kind}`") for column, kind in described.rows())

@@ -1,0 +1,88 @@
+"""Run the code blocks of a Markdown page and compare what they print with what the page shows."""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import io
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.unit.cli.running import run
+
+__all__ = ["Block", "blocks", "run_page"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Represent a fenced block of a page: its line, its language and its text."""
+
+    line: int
+    language: str
+    text: str
+
+
+def blocks(page: str) -> list[Block]:
+    """Return the fenced blocks of a page."""
+    found = re.finditer(r"^```([\w{}]*)\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    return [Block(page[: match.start()].count("\n") + 1, match[1], match[2]) for match in found]
+
+
+def run_page(path: Path, replace: Mapping[str, str]) -> int:
+    """Run a page's blocks in order, in the working directory; return how many ran.
+
+    Python blocks share their names; the text block that follows one shows what it prints. A console block
+    shows commands with their output. ``...`` stands for anything. ``replace`` has the addresses to use
+    instead of those that the page shows.
+    """
+    names: dict[str, Any] = {}
+    page = blocks(path.read_text(encoding="utf-8"))
+    count = 0
+    for block, after in zip(page, [*page[1:], None], strict=True):
+        where = f"{path.name}:{block.line}"
+        if block.language == "python":
+            shown = after.text if after is not None and after.language == "text" else ""
+            _check(where, shown, _printed(_replaced(block.text, replace), where, names))
+        elif block.language == "console":
+            for command, shown in _commands(block.text):
+                program, *arguments = shlex.split(_replaced(command, replace))
+                assert program == "factorlab-lake", where
+                done = run(*arguments, code=None)
+                _check(where, shown, done.out + done.err)
+        else:
+            continue
+        count += 1
+    return count
+
+
+def _replaced(text: str, replace: Mapping[str, str]) -> str:
+    for shown, used in replace.items():
+        text = text.replace(shown, used)
+    return text
+
+
+def _printed(code: str, name: str, names: dict[str, Any]) -> str:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(code, name, "exec"), names)
+    return out.getvalue()
+
+
+def _commands(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each command of a console block with the output below it."""
+    before, *steps = re.split(r"^\$ ", text, flags=re.MULTILINE)
+    assert before == "", text
+    for step in steps:
+        command, _, shown = step.partition("\n")
+        yield command, shown
+
+
+def _check(where: str, shown: str, printed: str) -> None:
+    """Fail unless the two are equal, except for `...` and spaces at the ends of lines."""
+    lines = "\n".join(line.rstrip() for line in printed.splitlines())
+    if not doctest.OutputChecker().check_output(shown, f"{lines}\n" if lines else "", doctest.ELLIPSIS):
+        raise AssertionError(f"{where} shows\n{shown}\nand this was printed\n{printed}")

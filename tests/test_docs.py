@@ -1,0 +1,122 @@
+"""Test that the documentation is true: its code runs, its links work, its reference is current."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import typer
+
+import factorlab_lake as fl
+from docs import generate
+from factorlab_lake.cli import app
+from tests.code_blocks import blocks, run_page
+from tests.support import ROOT
+from tests.unit.cli.running import demo_home
+from tests.unit.providers.test_fake_fmp_processes import demo_server, ending, printed
+from tests.unit.sync.postgres_server import server
+
+DOCS = ROOT / "docs"
+PAGES = sorted(path for path in DOCS.rglob("*.md") if path.parent.name != "reference")
+GUIDES = [path for path in PAGES if path.parent.name == "howto"]
+SERVER = "postgresql://researcher@host/database"
+COMMANDS = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # it is a group
+
+
+@pytest.fixture(scope="module")
+def pristine_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder in which the demo has run. No test changes it."""
+    return demo_home(tmp_path_factory)[0]
+
+
+@pytest.fixture
+def home(pristine_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a copy of that folder as the working directory; polars and rich print as by default."""
+    for name in (
+        "FORCE_COLOR",
+        "TTY_COMPATIBLE",
+        "FACTORLAB_LAKE",
+        "POLARS_FMT_MAX_ROWS",
+        "POLARS_FMT_MAX_COLS",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    folder = Path(shutil.copytree(pristine_home, tmp_path / "home"))
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@contextmanager
+def _vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Serve the sample as FMP would, and set the address and the key as `demo --server` prints them."""
+    with ending(demo_server()) as process:
+        lines = printed(process, until="FMP_API_KEY")
+        for variable in ("FMP_BASE_URL", "FMP_API_KEY"):
+            monkeypatch.setenv(variable, re.findall(rf"{variable}=(\S+)", lines)[0])
+        yield
+
+
+@contextmanager
+def _replacements(page: str) -> Iterator[dict[str, str]]:
+    """Give the address of a synced PostgreSQL database where a page shows one."""
+    if SERVER not in page:
+        yield {}
+        return
+    with server() as running, running.database() as url:
+        fl.open("data/lake").sync(url)
+        yield {SERVER: url}
+
+
+@pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.stem)
+def test_the_code_of_a_page_prints_what_is_shown(
+    path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every Python block and every console block of a page runs and prints what the page shows."""
+    del home
+    text = path.read_text(encoding="utf-8")
+    with _replacements(text) as replace:
+        if "fetch" in path.stem or "demo --server" in text:
+            with _vendor(monkeypatch):
+                assert run_page(path, replace) > 0
+        else:
+            assert run_page(path, replace) > 0
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_only_known_kinds_of_blocks_are_left_out(path: Path) -> None:
+    """A block that does not run is output, a picture, or a shell command whose own commands exist."""
+    for block in blocks(path.read_text(encoding="utf-8")):
+        assert block.language in {"python", "console", "text", "sh", "ini", "{toctree}"}, block
+        if block.language == "sh":
+            assert set(re.findall(r"factorlab-lake(?: --lake \S+)? ([a-z]+)", block.text)) <= COMMANDS, block
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in generate.REFERENCE.iterdir()))
+def test_a_reference_page_is_current(name: str) -> None:
+    """Each generated page is as the code describes it; `make docs-reference` writes it again."""
+    assert (generate.REFERENCE / name).read_text(encoding="utf-8") == generate.pages()[name]
+
+
+def test_the_reference_has_all_its_pages() -> None:
+    """The folder of the generated pages contains these pages and no other."""
+    assert {path.name for path in generate.REFERENCE.iterdir()} == set(generate.pages())
+
+
+def test_the_reference_lists_every_public_name() -> None:
+    """The page of the Python API has each name that the package exports, and each method of a lake."""
+    page = generate.pages()["python.md"]
+    headings = set(re.findall(r"^##+ (\w+)$", page, flags=re.MULTILINE))
+    methods = {name for name in dir(fl.Lake) if not name.startswith("_")}
+    assert set(fl.__all__) - {"LakeError"} <= headings
+    assert methods - {"aio", "snapshot"} <= headings
+
+
+def test_the_files_that_pages_name_exist() -> None:
+    """Every path of the repository that a page puts in backquotes exists."""
+    text = "".join(path.read_text(encoding="utf-8") for path in PAGES)
+    named = re.findall(r"`((?:factorlab_lake|tests|docs|benchmarks|notebooks)/[\w./-]*)`", text)
+    assert len(named) > 30
+    assert [path for path in named if not (ROOT / path).exists()] == []
