@@ -10,6 +10,7 @@
     ├── LakeDamaged   (RuntimeError)  a file of the lake is missing or not what it should be
     ├── SchemaMismatch (TypeError)    a lake, table or server has another format, column type or key
     ├── WriteFailed   (OSError)       the disk is full, or the folder may not be written to
+    ├── InternalError (RuntimeError)  SQL of this package fails on a sound lake: a fault of the package
     ├── TargetFailed  (ConnectionError)  a server cannot be reached, was lost, or refuses what it is asked
     ├── UnreadableFile (ValueError)   a file of the old cache cannot be read; carries path and reason
     ├── Forked        (RuntimeError)  a process forked from one that had asked asks: it has lost its threads
@@ -23,6 +24,8 @@
         ├── LimitReached       too many calls, also after waiting as long as was asked
         ├── Unavailable        no answer in time, a dropped connection or a fault of the server
         └── BadAnswer          an answer that is cut short, no JSON, or not what the endpoint gives
+
+    PostCommitWarning (UserWarning)   a change is committed, but work that follows the commit failed
 
 A message says what was wrong, what was given, what is expected and what to do next; the facts are
 attributes too. All are picklable.
@@ -40,6 +43,7 @@ __all__ = [
     "EmptyAnswer",
     "FetchFailed",
     "Forked",
+    "InternalError",
     "InvalidInput",
     "KeyRefused",
     "LakeDamaged",
@@ -51,6 +55,7 @@ __all__ = [
     "NotFound",
     "NotInPlan",
     "NotServed",
+    "PostCommitWarning",
     "SchemaMismatch",
     "TargetFailed",
     "Unavailable",
@@ -99,6 +104,10 @@ class LakeDamaged(LakeError, RuntimeError):
 
 class WriteFailed(LakeError, OSError):
     """The disk is full, or the folder may not be written to; ``path`` says where. Nothing is lost by it."""
+
+
+class InternalError(LakeError, RuntimeError):
+    """SQL of this package fails on a sound lake, which is a fault of the package; ``sql`` is its text."""
 
 
 class TargetFailed(LakeError, ConnectionError):
@@ -167,6 +176,10 @@ class BadAnswer(FetchFailed):
     """An answer that is cut short, no JSON, or not what the endpoint gives."""
 
     retryable = True
+
+
+class PostCommitWarning(UserWarning):
+    """A change is committed, but work that follows the commit failed: the text says what and what to do."""
 
 
 def nearest(given: str, known: Iterable[str]) -> str:

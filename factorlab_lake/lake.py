@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Lake"]
 
+_CATALOG_REMEDY = "The next change writes it; lake.catalog() or `factorlab-lake repair` writes it now."
+
 
 class Lake(Monitoring, Maintenance, Questions):
     """A lake at one snapshot. After a change made through this object it is at the new one.
@@ -50,6 +52,7 @@ class Lake(Monitoring, Maintenance, Questions):
         self._layout = layout
         self._rule = availability
         self._pinned = snapshot is not None
+        self._catalog_failed = False
         self.snapshot = snapshot or snapshots.latest(layout)
 
     def __repr__(self) -> str:
@@ -340,10 +343,23 @@ class Lake(Monitoring, Maintenance, Questions):
         )
 
     def _changed(self) -> None:
-        """Follow a change made here: move to its snapshot and let the single file show it."""
+        """Move to the snapshot that a change through this object committed, and write ``lake.duckdb``.
+
+        Nothing raises: the change is committed. After a failed write the next change writes the file.
+        """
         before = self.snapshot.id
-        if self.refresh().snapshot.id != before:
-            self._write_catalog()
+        with snapshots.after_commit(
+            "this lake object still shows the snapshot before it",
+            "lake.refresh() moves it to the newest one.",
+        ):
+            self.refresh()
+        if self.snapshot.id != before or self._catalog_failed:
+            self._catalog_failed = True
+            with snapshots.after_commit(
+                f"lake.duckdb does not show snapshot {self.snapshot.id}", _CATALOG_REMEDY
+            ):
+                self._write_catalog()
+                self._catalog_failed = False
 
     def _write_catalog(self) -> Path:
         """Write the single file under the writer's lock, so that an older snapshot never replaces a newer."""

@@ -51,8 +51,10 @@ def repair(
     layout = layouts.find(path)
     source = None if backup is None else layouts.find(backup)
     report = repairs.repair(layout, from_backup=source, deep=deep)
-    if report.clean and _refresh_catalog(layout):
-        report.repaired.append(("lake.duckdb", "rewritten"))
+    if report.clean:
+        with snapshots.after_commit("lake.duckdb was not rewritten", "lake.catalog() writes it."):
+            if _refresh_catalog(layout):
+                report.repaired.append(("lake.duckdb", "rewritten"))
     return report
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import typer
 
-from factorlab_lake.errors import LakeError
+from factorlab_lake.errors import LakeError, PostCommitWarning
 
 __all__ = ["BROKEN_PIPE", "ERROR", "FAULTS", "INTERRUPTED", "errors_in_one_line"]
 
@@ -24,7 +26,8 @@ BROKEN_PIPE = 141  # 128 + SIGPIPE
 def errors_in_one_line() -> Iterator[None]:
     """Turn known errors into a line and an exit code; a fault of the program itself keeps its traceback."""
     try:
-        yield
+        with _warnings_in_one_line():
+            yield
     except LakeError as fault:
         raise _failed(str(fault)) from None
     except KeyboardInterrupt:
@@ -36,6 +39,25 @@ def errors_in_one_line() -> Iterator[None]:
         raise typer.Exit(BROKEN_PIPE) from None
     except OSError as fault:
         raise _failed(_of_the_system(fault)) from None
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Print each :class:`PostCommitWarning` as one line on stderr; the exit code stays 0."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", PostCommitWarning)
+        show = warnings.showwarning
+
+        def show_in_one_line(
+            message: Warning | str, category: type[Warning], *rest: Any, **more: Any
+        ) -> None:
+            if issubclass(category, PostCommitWarning):
+                typer.echo(f"warning: {' '.join(str(message).split())}", err=True)
+            else:
+                show(message, category, *rest, **more)
+
+        warnings.showwarning = show_in_one_line
+        yield
 
 
 def _failed(message: str) -> typer.Exit:

@@ -110,10 +110,12 @@ def fetch(
             operation=operation,
         ) as tx:
             report.rejected += merge_batch(tx, _lasting(batch)).rejected
-    after = snapshots.latest(layout)
+        report.snapshot_after = tx.result.id
     report.excuse_empty(run.known)
-    report.new = files.added_rows(before, files.row_counts(layout, after))
-    report.snapshot_after = after.id
+    with snapshots.after_commit(
+        "the new rows could not be counted", "`factorlab-lake verify` names the fault."
+    ):
+        report.new = files.added_rows(before, files.row_counts(layout, snapshots.latest(layout)))
     report.seconds = time.perf_counter() - started
     return report
 

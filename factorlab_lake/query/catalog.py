@@ -22,13 +22,13 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from factorlab_lake.errors import AlreadyExists, LakeError
+from factorlab_lake.errors import AlreadyExists, InternalError, LakeError, WriteFailed
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, sql_text
 from factorlab_lake.query.availability_rule import CLOSE, AvailabilityRule
 from factorlab_lake.query.table_views import table_view
 from factorlab_lake.schema import TABLES, TableSpec
 from factorlab_lake.schema.quoting import identifier, literal
-from factorlab_lake.storage import snapshots
+from factorlab_lake.storage import checksums, snapshots
 from factorlab_lake.storage.data_file import DataFile
 from factorlab_lake.storage.files import files_of, prune
 from factorlab_lake.storage.layout import Layout, write_faults
@@ -76,6 +76,9 @@ def write_catalog(layout: Layout, snapshot: Snapshot) -> Path:
 
     Its rule of availability is the default one: the file belongs to all who open the folder. Where this
     program wrote the file before, only the views of tables that changed since are made anew.
+
+    Raises :class:`~factorlab_lake.errors.LakeDamaged` naming a missing or damaged data file, and
+    :class:`~factorlab_lake.errors.WriteFailed`.
     """
     target = layout.root / CATALOG
 
@@ -88,8 +91,24 @@ def write_catalog(layout: Layout, snapshot: Snapshot) -> Path:
     with suppress(_OtherFile, FileNotFoundError, duckdb.Error):
         _write(target, lambda con: fill(con, _tables_shown(con, layout)), target.read_bytes())
         return target
-    _write(target, lambda con: fill(con, {}), _empty())
+    with _errors_mapped(layout, snapshot, target):
+        _write(target, lambda con: fill(con, {}), _empty())
     return target
+
+
+@contextmanager
+def _errors_mapped(layout: Layout, snapshot: Snapshot, target: Path) -> Iterator[None]:
+    """Raise errors of DuckDB as errors of this package; a view refuses a data file that is missing."""
+    try:
+        yield
+    except duckdb.Error as error:
+        damage = checksums.first_fault(layout, {name: files_of(layout, snapshot, name) for name in TABLES})
+        if damage is not None:
+            raise damage from None
+        message = f"{target} cannot be written: {error}"
+        if isinstance(error, duckdb.IOException):
+            raise WriteFailed(f"{message} Nothing that was committed is lost.", path=str(target)) from None
+        raise InternalError(message, path=str(target)) from None
 
 
 class _OtherFile(Exception):
@@ -149,7 +168,8 @@ def export(
             con.execute(f"ALTER TABLE {kept} RENAME TO {source}")
         con.execute(_origin(snapshot, availability))
 
-    _write(path, fill, _empty())
+    with _errors_mapped(layout, snapshot, path):
+        _write(path, fill, _empty())
     return path
 
 

@@ -44,6 +44,15 @@ class QuerySession(Protocol):
     """Answers SQL over the tables and functions of a lake."""
 
     def frame(
-        self, sql: str, params: dict[str, Any] | None = None, *, needs: QueryHints | None = None
+        self,
+        sql: str,
+        params: dict[str, Any] | None = None,
+        *,
+        needs: QueryHints | None = None,
+        user_sql: bool = False,
     ) -> pl.DataFrame:
-        """Run a query, in which ``$name`` takes the value of that parameter, and return its rows."""
+        """Run a query, in which ``$name`` takes the value of that parameter, and return its rows.
+
+        ``user_sql`` marks the text of a user: it may not change the lake's tables, and its errors are the
+        user's.
+        """

@@ -235,7 +235,7 @@ class Questions:
         the split), ``available_date``, ``source``, and ``note`` with the arithmetic or the reason for a NULL.
         """
         [wanted] = to_symbols([symbol])
-        return explain_market_cap(self.sql, wanted, to_date(day, "day"))
+        return explain_market_cap(self._own_sql, wanted, to_date(day, "day"))
 
     def explain_factor(self, factor: str, symbol: str, day: DateLike) -> pl.DataFrame:
         """Return where a factor comes from: each input's figures with their statements, and the formula.
@@ -246,7 +246,7 @@ class Questions:
         """
         one_of(factor, FACTORS, "factor")
         [wanted] = to_symbols([symbol])
-        return explain_factor(self.sql, factor, wanted, to_date(day, "day"))
+        return explain_factor(self._own_sql, factor, wanted, to_date(day, "day"))
 
     def lookahead(
         self, factor: str, symbols: str | Iterable[str], dates: Dates, *, by_cell: bool = False
@@ -264,14 +264,14 @@ class Questions:
 
     def fetch_log(self) -> pl.DataFrame:
         """Return the fetch log: one row per fetch or cache file, ordered by time."""
-        return self.sql(
+        return self.session.frame(
             f"SELECT {_LOGGED} FROM data_fetch_log "
             f"ORDER BY fetch_date, symbol {_BY_BYTES}, data_type {_BY_BYTES}, fetch_id {_BY_BYTES}"
         )
 
     def revisions(self) -> pl.DataFrame:
         """Return every superseded value: one row per table, key and column, with old and new."""
-        return self.sql(
+        return self.session.frame(
             f"SELECT * FROM revisions ORDER BY table_name {_BY_BYTES}, symbol {_BY_BYTES}, date, "
             f"column_name {_BY_BYTES}, fiscal_period {_BY_BYTES}, recorded_at, fetch_id {_BY_BYTES}"
         )
@@ -283,6 +283,9 @@ class Questions:
         their own. Raises :class:`~factorlab_lake.errors.InvalidInput` for what DuckDB or the server refuses,
         and for a statement that would change a table or function of the lake.
         """
+        return self.session.frame(query, params, user_sql=True)
+
+    def _own_sql(self, query: str, /, **params: Any) -> pl.DataFrame:
         return self.session.frame(query, params)
 
     def _grid(

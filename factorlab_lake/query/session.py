@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import duckdb
 import polars as pl
 
-from factorlab_lake.errors import Forked, InvalidInput, LakeError, nearest
+from factorlab_lake.errors import Forked, InternalError, InvalidInput, LakeError, WriteFailed, nearest
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, names_in, sql_text, without_texts
 from factorlab_lake.query.availability_rule import CLOSE, AvailabilityRule
 from factorlab_lake.query.query_hints import QueryHints, RowFilter
@@ -42,6 +42,9 @@ _OF_THE_QUESTION = (
     duckdb.ConversionException,
     duckdb.ParserException,
 )
+# These errors of our own SQL are no fault of it. The text decides: an error that DuckDB raises while rows are
+# handed over has lost its class.
+_NOT_INTERNAL = re.compile(r"(?:Conversion|Out of Memory|INTERRUPT) Error")
 _ANSWER = "rows_of_the_answer"
 _VERSION_1 = duckdb.__version__.startswith("1.")
 # What can stand behind CREATE TABLE AS; SHOW and DESCRIBE, which DuckDB counts among SELECT, cannot.
@@ -66,18 +69,24 @@ class Session:
         self._local = threading.local()
 
     def frame(
-        self, sql: str, params: dict[str, Any] | None = None, *, needs: QueryHints | None = None
+        self,
+        sql: str,
+        params: dict[str, Any] | None = None,
+        *,
+        needs: QueryHints | None = None,
+        user_sql: bool = False,
     ) -> pl.DataFrame:
         """Run a query and return its rows.
 
         Files that hold none of the rows it needs are left out before DuckDB sees them, and rows that later
-        questions read too are kept (see :mod:`.row_cache`).
+        questions read too are kept (see :mod:`.row_cache`). ``user_sql`` marks the text of a user: its errors
+        are :class:`InvalidInput`, those of this package's SQL :class:`InternalError`.
         """
-        if needs is None:  # a question in anybody's words
+        if user_sql:
             reject_write(sql)
-            needs = QueryHints()
+        needs = needs or QueryHints()
         chosen = {name: self._needed(name, rows) for name, rows in needs.tables.items()}
-        with self._shown(sql, chosen, needs) as con:
+        with self._errors_mapped(sql, user_sql=user_sql), self._shown(sql, chosen, needs) as con:
             answer = _answer_by_table if needs.short or _held_as_values(con, sql, params) else _answer
             return answer(con, sql, params or {})
 
@@ -91,21 +100,26 @@ class Session:
     def _shown(self, sql: str, chosen: Chosen, needs: QueryHints) -> Iterator[duckdb.DuckDBPyConnection]:
         """Give a connection that has what a query names, some tables with the chosen files alone."""
         con = self._connection()
+        named = names_in(sql)
+        in_memory = self._in_memory(con, named, chosen, needs)
+        for name in named:
+            if name not in in_memory:
+                self._prepare(con, name, chosen, needs)
+        lasting = needs.lasting and needs.symbols is not None and COMPANY_YEARS in named
+        if lasting:
+            self._local.kept.add_companies(needs.symbols)
+        first = {FEW_CELLS: in_memory and needs.few_cells, KEPT_ROWS: in_memory, COMPANIES: lasting}
+        schemas = [name for name, is_read in first.items() if is_read]
+        with _searching(con, schemas):
+            yield con
+
+    @contextmanager
+    def _errors_mapped(self, sql: str, *, user_sql: bool) -> Iterator[None]:
+        """Raise errors of DuckDB as errors of this package."""
         try:
-            named = names_in(sql)
-            in_memory = self._in_memory(con, named, chosen, needs)
-            for name in named:
-                if name not in in_memory:
-                    self._prepare(con, name, chosen, needs)
-            lasting = needs.lasting and needs.symbols is not None and COMPANY_YEARS in named
-            if lasting:
-                self._local.kept.add_companies(needs.symbols)
-            first = {FEW_CELLS: in_memory and needs.few_cells, KEPT_ROWS: in_memory, COMPANIES: lasting}
-            schemas = [name for name, is_read in first.items() if is_read]
-            with _searching(con, schemas):
-                yield con
+            yield
         except duckdb.Error as fault:
-            raise self._explained(fault, sql) from None
+            raise self._explained(fault, sql, user_sql=user_sql) from None
         except RuntimeError as fault:
             if str(fault) == "Query interrupted":  # how DuckDB passes Ctrl-C on
                 raise KeyboardInterrupt from None
@@ -142,11 +156,18 @@ class Session:
             self._install(con, name)
         self._keep(con, name, chosen, needs)
 
-    def _explained(self, fault: duckdb.Error, sql: str) -> LakeError:
-        of_files = isinstance(fault, duckdb.IOException) or ".parquet" in str(fault)
-        damage = None if isinstance(fault, _OF_THE_QUESTION) else self._damage()
-        if damage is not None or of_files:
-            return damage or checksums.blamed(self.layout, {}, str(fault))
+    def _explained(self, fault: duckdb.Error, sql: str, *, user_sql: bool) -> LakeError:
+        """Return the error by whose fault it is: damaged files, then the caller, then this package."""
+        damage = None if user_sql and isinstance(fault, _OF_THE_QUESTION) else self._damage()
+        if damage is not None:
+            return damage
+        if "No space left on device" in str(fault):
+            return WriteFailed(f"The disk is full; free some space and run the query again: {fault}")
+        if not user_sql and not _NOT_INTERNAL.match(str(fault)):
+            return InternalError(
+                f"SQL of factorlab-lake failed, which is a fault of the program; please report it: {fault}",
+                sql=sql,
+            )
         unknown = _UNKNOWN.search(str(fault))
         if unknown:
             known = [*TABLES, *FUNCTIONS]

@@ -44,12 +44,17 @@ class CountedSession(Session):
     clock: Callable[[], float] = staticmethod(time.perf_counter)
 
     def frame(
-        self, sql: str, params: dict[str, Any] | None = None, *, needs: QueryHints | None = None
+        self,
+        sql: str,
+        params: dict[str, Any] | None = None,
+        *,
+        needs: QueryHints | None = None,
+        user_sql: bool = False,
     ) -> pl.DataFrame:
         """Run a query, return its rows, and note it; one that fails is noted too."""
         started, rows = self.clock(), None
         try:
-            found = super().frame(sql, params, needs=needs)
+            found = super().frame(sql, params, needs=needs, user_sql=user_sql)
             rows = found.height
             return found
         finally:

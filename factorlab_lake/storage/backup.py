@@ -21,7 +21,7 @@ from factorlab_lake.errors import AlreadyExists, InvalidInput, LakeDamaged
 from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import checksums, delta_log, files, lock, refs, snapshots
 from factorlab_lake.storage.data_file import DataFile
-from factorlab_lake.storage.layout import Layout, find, write_atomically, write_faults
+from factorlab_lake.storage.layout import Layout, find, layout_at, write_atomically, write_faults
 from factorlab_lake.storage.snapshots import Snapshot
 
 __all__ = ["BackupReport", "backup", "copy_file", "copy_text", "restore"]
@@ -65,12 +65,12 @@ def restore(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> BackupR
     """
     source = find(path)
     report = _copied(source, to, "restore")
-    Layout(Path(to).resolve()).backup_mark.unlink()
+    layout_at(to).backup_mark.unlink()
     return report
 
 
 def _copied(source: Layout, path: str | os.PathLike[str], kind: Literal["backup", "restore"]) -> BackupReport:
-    to = Layout(Path(path).resolve())
+    to = layout_at(path)
     _claim(source, to, kind)
     with lock.copying_to(to):
         newest = snapshots.latest(source)  # stops where its file was lost

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from factorlab_lake.errors import LakeDamaged
+from factorlab_lake.errors import InternalError, LakeDamaged, LakeError
 from factorlab_lake.storage.data_file import DataFile
 from factorlab_lake.storage.layout import Layout, write_atomically
 
-__all__ = ["blamed", "fault_of", "first_fault", "known", "origin", "record", "sha256_of", "without"]
+__all__ = ["fault_of", "first_fault", "known", "origin", "read_error", "record", "sha256_of", "without"]
 
 REMEDY = "`factorlab-lake repair --from BACKUP` brings it back"
 
@@ -68,12 +68,14 @@ def fault_of(path: Path, file: DataFile, checksum: str | None) -> str:
     """Return what is wrong with a data file's bytes, or nothing."""
     try:
         size = path.stat().st_size
+        if size != file.size_bytes:
+            return f"has {size} bytes instead of {file.size_bytes}"
+        if checksum is not None and sha256_of(path) != checksum:
+            return "does not have the checksum it was written with"
     except FileNotFoundError:
         return "is missing"
-    if size != file.size_bytes:
-        return f"has {size} bytes instead of {file.size_bytes}"
-    if checksum is not None and sha256_of(path) != checksum:
-        return "does not have the checksum it was written with"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
     return ""
 
 
@@ -111,12 +113,22 @@ def first_fault(layout: Layout, chosen: dict[str, list[DataFile]]) -> LakeDamage
     return None
 
 
-def blamed(layout: Layout, chosen: dict[str, list[DataFile]], otherwise: str) -> LakeDamaged:
-    """Return the error for some data files that cannot be read, naming the one at fault.
+def read_error(
+    layout: Layout, chosen: dict[str, list[DataFile]], message: str, *, sql: str = ""
+) -> LakeError:
+    """Return the error for data files that could not be read, where the reader raised ``message``.
 
-    ``otherwise`` is what to say when each of them is as it was written.
+    :class:`LakeDamaged` names the first file whose bytes are damaged. A file without a checksum may be
+    damaged too. When every file is as it was written, the reader is at fault: :class:`InternalError`.
     """
-    return first_fault(layout, chosen) or LakeDamaged(
-        f"A data file of {layout.root} is missing or damaged; `factorlab-lake verify` names it: {otherwise}",
-        path=str(layout.root),
-    )
+    if damage := first_fault(layout, chosen):
+        return damage
+    unchecked = [(n, {f.path for f in files} - known(layout, n).keys()) for n, files in chosen.items()]
+    for name, paths in unchecked:
+        if paths:
+            folder = layout.table(name)
+            return LakeDamaged(
+                f"A data file of {folder} cannot be read; `factorlab-lake verify --deep` names it: {message}",
+                path=str(folder),
+            )
+    return InternalError(f"The data files of {layout.root} are sound but cannot be read: {message}", sql=sql)

@@ -9,7 +9,7 @@ from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import files
 from factorlab_lake.storage.data_file import DataFile
 from factorlab_lake.storage.layout import Layout
-from factorlab_lake.storage.snapshots import Snapshot
+from factorlab_lake.storage.snapshots import Snapshot, after_commit
 from factorlab_lake.storage.transaction import Transaction, transaction
 
 __all__ = ["CompactionReport", "compact"]
@@ -38,9 +38,9 @@ def compact(layout: Layout, *, program_version: str) -> CompactionReport:
         for name, partition, count in _fragmented(layout, tx.base):
             _rewrite(tx, name, partition)
             report.partitions.append((name, partition, count))
-    if report.partitions:
-        report.snapshot_after += 1
-    report.files_after = sum(len(tx.files(name)) for name in TABLES)
+    report.snapshot_after = tx.result.id
+    with after_commit("its files could not be counted", "`factorlab-lake verify` names what is damaged."):
+        report.files_after = sum(len(tx.files(name)) for name in TABLES)
     return report
 
 

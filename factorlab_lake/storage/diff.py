@@ -72,7 +72,7 @@ def _asked(layout: Layout, spec: TableSpec, query: str, chosen: list[DataFile]) 
         try:
             return con.execute(query).fetchall()
         except duckdb.Error as fault:
-            raise checksums.blamed(layout, {spec.name: chosen}, str(fault)) from None
+            raise checksums.read_error(layout, {spec.name: chosen}, str(fault), sql=query) from None
 
 
 def _rows(layout: Layout, spec: TableSpec, chosen: list[DataFile]) -> str:

@@ -20,17 +20,28 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from factorlab_lake.errors import AlreadyExists, LakeDamaged, NotFound, SchemaMismatch, WriteFailed
+from factorlab_lake.errors import (
+    AlreadyExists,
+    InvalidInput,
+    LakeDamaged,
+    NotFound,
+    SchemaMismatch,
+    WriteFailed,
+)
 
-__all__ = ["FORMAT", "Layout", "create", "find", "write_atomically", "write_faults"]
+__all__ = ["FORMAT", "Layout", "create", "find", "layout_at", "write_atomically", "write_faults"]
 
 FORMAT = 1
+# DuckDB reads the first four as patterns of names. Delta decodes %, reads a backslash as a slash, drops tabs
+# and line breaks, and panics at ^ and |. A surrogate stands for a byte that is not text: JSON refuses it.
+_REFUSED = re.compile(r"[*?\[\]%\\^|\x00-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +110,27 @@ class Layout:
         return str(json.loads(self.identity.read_text(encoding="utf-8"))["lake_id"])
 
 
+def layout_at(root: str | os.PathLike[str]) -> Layout:
+    """Return the layout of a folder, whether or not it holds a lake.
+
+    Raises :class:`InvalidInput` for a path that DuckDB or Delta would read as another one.
+    """
+    text = os.fspath(root)
+    refused = _REFUSED.search(text if os.sep == "/" else text.replace(os.sep, "/"))
+    path = Path(text) if refused else Path(text).resolve()
+    refused = refused or _REFUSED.search(path.as_posix())
+    if refused:
+        raise InvalidInput(
+            f"The path {str(path)!r} has the character {refused[0]!r}, which DuckDB or Delta would misread; "
+            r"use a folder whose whole path has none of * ? [ ] % \ ^ | and no control character.",
+            path=str(path),
+        )
+    return Layout(path)
+
+
 def create(root: str | os.PathLike[str]) -> Layout:
     """Make an empty lake at ``root``; :class:`AlreadyExists` when a lake or something else is there."""
-    layout = Layout(Path(root).resolve())
+    layout = layout_at(root)
     if layout.identity.exists():
         raise AlreadyExists(f"{layout.root} is a lake already; open it instead.", path=str(layout.root))
     if layout.root.is_file() or (layout.root.is_dir() and any(layout.root.iterdir())):
@@ -118,7 +147,7 @@ def create(root: str | os.PathLike[str]) -> Layout:
 
 def find(root: str | os.PathLike[str]) -> Layout:
     """Return the layout of an existing lake; :class:`NotFound` when there is none at ``root``."""
-    layout = Layout(Path(root).resolve())
+    layout = layout_at(root)
     try:
         found = json.loads(layout.identity.read_text(encoding="utf-8"))["format"]
     except (FileNotFoundError, NotADirectoryError):

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from factorlab_lake.errors import InvalidInput, LakeDamaged, NotFound
+from factorlab_lake.errors import InvalidInput, LakeDamaged, LakeError, NotFound, PostCommitWarning
 from factorlab_lake.storage import refs
 from factorlab_lake.storage.layout import Layout, write_atomically
 
 __all__ = [
     "Snapshot",
+    "after_commit",
     "at",
     "history",
     "kept",
@@ -69,9 +72,29 @@ _EMPTY = Snapshot(id=0, created_at="1970-01-01T00:00:00+00:00", reason="empty la
 
 
 def save(layout: Layout, snapshot: Snapshot) -> None:
-    """Write the snapshot; from this moment on readers that open the lake see it."""
+    """Write the snapshot, which commits the change: readers that open the lake from now on see it.
+
+    A failure to copy it to ``newest.json`` afterwards is a :class:`PostCommitWarning`.
+    """
     write_atomically(path_of(layout, snapshot.id), _text(snapshot))
-    note_newest(layout, snapshot)
+    with after_commit(
+        f"the copy of snapshot {snapshot.id} in {layout.newest.name} could not be written",
+        "The next change writes it; `factorlab-lake repair` writes it now.",
+    ):
+        note_newest(layout, snapshot)
+
+
+@contextmanager
+def after_commit(failure: str, remedy: str) -> Iterator[None]:
+    """Turn an error in work that follows a commit into a :class:`PostCommitWarning`.
+
+    An exception would make the caller believe that the change was not committed, and commit it again.
+    """
+    try:
+        yield
+    except (LakeError, OSError) as error:
+        message = f"The change is committed, but {failure}: {error} {remedy}"
+        warnings.warn(message, PostCommitWarning, stacklevel=3)
 
 
 def note_newest(layout: Layout, snapshot: Snapshot) -> None:

@@ -35,7 +35,8 @@ class Transaction:
 
     ``undone`` are the versions that undid what a dead writer had left; alone they are no change. ``replaced``
     are the partitions whose files are no longer all there, None standing for those of an unpartitioned table;
-    ``restored`` are tables brought back to an earlier version as a whole.
+    ``restored`` are tables brought back to an earlier version as a whole. ``result`` is the snapshot that the
+    commit wrote; before the commit, and when nothing changed, it is ``base``.
     """
 
     layout: Layout
@@ -46,6 +47,11 @@ class Transaction:
     replaced: dict[str, set[int | None]] = field(default_factory=dict)
     restored: set[str] = field(default_factory=set)
     _lists: dict[tuple[str, int], list[DataFile]] = field(default_factory=dict)
+    result: Snapshot = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start with the base as the result."""
+        self.result = self.base
 
     def read(
         self,
@@ -156,7 +162,7 @@ def _collect(layout: Layout, name: str, rows: pl.LazyFrame, chosen: list[DataFil
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
         for file in chosen:
             missing_in_file(table(name), layout.table(name) / file.path)  # raises where the table changed
-        raise checksums.blamed(layout, {name: chosen}, str(fault).splitlines()[0]) from None
+        raise checksums.read_error(layout, {name: chosen}, str(fault).splitlines()[0]) from None
 
 
 @contextmanager
@@ -197,7 +203,7 @@ def roll_back(layout: Layout, to: Snapshot, *, reason: str, program_version: str
                 current.changed[name] = delta.restore(layout.table(name), target, reason)
                 current.restored.add(name)
         _commit(current, program_version=program_version, operation="")
-        return snapshots.latest(layout)
+    return current.result
 
 
 def _partitions(current: Transaction, name: str) -> list[int]:
@@ -235,17 +241,16 @@ def _commit(current: Transaction, *, program_version: str, operation: str) -> No
         return
     for name in current.changed:
         _record(current, name)
-    snapshots.save(
-        current.layout,
-        Snapshot(
-            id=current.base.id + 1,
-            tables=current.base.tables | current.changed,
-            created_at=datetime.now(UTC).isoformat(timespec="microseconds"),
-            program_version=program_version,
-            reason=current.reason,
-            operation=operation or uuid.uuid4().hex,
-        ),
+    snapshot = Snapshot(
+        id=current.base.id + 1,
+        tables=current.base.tables | current.changed,
+        created_at=datetime.now(UTC).isoformat(timespec="microseconds"),
+        program_version=program_version,
+        reason=current.reason,
+        operation=operation or uuid.uuid4().hex,
     )
+    snapshots.save(current.layout, snapshot)
+    current.result = snapshot
 
 
 def _record(current: Transaction, name: str) -> None:

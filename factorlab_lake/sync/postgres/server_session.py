@@ -52,12 +52,19 @@ class ServerSession:
         """Return the address without secrets."""
         return str(self.address)
 
-    def frame(self, sql: str, params: dict[str, Any] | None = None, *, needs: object = None) -> pl.DataFrame:
+    def frame(
+        self,
+        sql: str,
+        params: dict[str, Any] | None = None,
+        *,
+        needs: object = None,
+        user_sql: bool = False,
+    ) -> pl.DataFrame:
         """Run a query, in which ``$name`` takes the value of that parameter, and return its rows.
 
-        A connection that was lost is replaced once. ``needs`` is for sessions over files.
+        A connection that was lost is replaced once. ``needs`` and ``user_sql`` are for sessions over files.
         """
-        del needs
+        del needs, user_sql
         given = params or {}
         query = driver_query(sql, given)
         try:

@@ -1,0 +1,78 @@
+"""A folder's name works in every part of the lake, or is refused before anything is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+import factorlab_lake as fl
+from factorlab_lake.errors import InvalidInput
+from factorlab_lake.lake import Lake
+from tests.support import SPLITS
+from tests.unit.cli.running import run
+
+# These were misread: `?` raised duckdb.TransactionException after the commit, `[1]`, `^` and `|` a panic of
+# Rust, `%`, a backslash and line breaks LakeDamaged.
+REFUSED = ["?", "*", "[1]", "]", "%", "%41", "\\", "\n", "\t", "\r", "\x7f", "\x00", "^", "|", "\udcff"]
+WORKING = ["it's", 'a"b', " a b ", "a;b", "a#b", "a:b", "year=2020", "{a,b}", "$a", "~", "a&b@c", "日本é😀"]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_name_that_would_be_misread_is_refused(tmp_path: Path, name: str) -> None:
+    """The error names the character, and no folder is made, whether the name is of the lake or above it."""
+    for path in (tmp_path / f"a{name}b", tmp_path / f"a{name}b" / "lake"):
+        with pytest.raises(InvalidInput, match="has the character") as caught:
+            fl.open(path)
+        assert "\n" not in str(caught.value)
+        assert repr(name[0])[1:-1] in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_copies_refuse_such_a_name_too(lake: Lake, tmp_path: Path) -> None:
+    """A backup and a restore check their targets, and verify and repair the lake's folder."""
+    lake.load("splits", SPLITS)
+    lake.backup(tmp_path / "backup")
+    with pytest.raises(InvalidInput, match="has the character"):
+        lake.backup(tmp_path / "a?b")
+    with pytest.raises(InvalidInput, match="has the character"):
+        fl.restore(tmp_path / "backup", tmp_path / "a?b")
+    lake.path.rename(moved := tmp_path / "lake[1]")
+    for check in (fl.open, fl.verify, fl.repair):
+        with pytest.raises(InvalidInput, match="has the character"):
+            check(moved)
+    done = run("--lake", tmp_path / "a?b", "init", code=1)
+    assert done.err.startswith("error: The path")
+    assert done.err.count("\n") == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["backup", "lake[1]"]
+
+
+def test_a_link_to_a_folder_of_such_a_name_is_refused(tmp_path: Path) -> None:
+    """The path that DuckDB and Delta see is the resolved one."""
+    (tmp_path / "a?b").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "a?b")
+    with pytest.raises(InvalidInput, match="has the character"):
+        fl.open(tmp_path / "link")
+
+
+@pytest.mark.parametrize("name", WORKING)
+def test_any_other_name_works_end_to_end(tmp_path: Path, name: str) -> None:
+    """Load, SQL, the single file, diff, compaction, verification, backup, restore and export all work."""
+    lake = fl.open(tmp_path / name / "lake")
+    lake.load("splits", SPLITS)
+    lake.load("splits", {"symbol": ["Y"], "date": ["2020-01-02"], "numerator": [2], "denominator": [1]})
+    lake.load("price_data", {"symbol": ["Y"], "date": ["2020-01-02"], "close_price": [2.0],
+                             "split_basis_date": ["2020-01-02"]})  # fmt: skip
+    assert lake.sql("SELECT count(*) FROM splits").item() == 5
+    assert lake.prices("Y")["close_price"].to_list() == [2.0]
+    assert lake.diff(1).filter(symbol="Y", table="splits")["added"].item() == 1
+    with duckdb.connect(str(lake.catalog()), read_only=True) as con:
+        assert con.execute("SELECT count(*) FROM splits").fetchone() == (5,)
+    lake.compact()
+    assert fl.verify(lake.path, deep=True).clean
+    lake.backup(tmp_path / name / "backup")
+    restored = fl.restore(tmp_path / name / "backup", tmp_path / name / "restored")
+    assert restored.sql("SELECT count(*) FROM splits").item() == 5
+    with duckdb.connect(str(lake.export(tmp_path / name / "all.duckdb")), read_only=True) as con:
+        assert con.execute("SELECT count(*) FROM splits").fetchone() == (5,)
