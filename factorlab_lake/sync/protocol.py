@@ -198,10 +198,12 @@ class TargetSession(Protocol):
     def name(self) -> str:
         """Return the address without secrets."""
 
-    def frame(self, sql: str, params: dict[str, Any] | None = None, *, needs: Any = None) -> pl.DataFrame:
+    def frame(
+        self, sql: str, params: dict[str, Any] | None = None, *, needs: Any = None, user_sql: bool = False
+    ) -> pl.DataFrame:
         """Run a query in which ``$name`` takes the value of that parameter, and return its rows.
 
-        ``needs`` describes the rows of a query to sessions over files; a server ignores it.
+        ``needs`` and ``user_sql`` are for sessions over files; a server ignores them.
         """
 
     def sizes(self) -> pl.DataFrame:

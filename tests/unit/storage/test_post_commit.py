@@ -151,7 +151,7 @@ def test_a_migration_and_a_fetch_return_their_reports(
         assert migrated.migrate(CACHE_2019, symbols=["AAPL"]).snapshot_after == migrated.snapshot.id == 1
     provider = Scripted({("price", "A", None): [bar("2021-03-25", 100.0)]})
     with pytest.warns(PostCommitWarning):
-        report = fetched.fetch(provider, ["A"], what=["prices"])
+        report = fetched.fetch(provider, ["A"], kinds=["prices"])
     assert report.snapshot_after == fetched.snapshot.id == 1
     assert fetched.held_symbols() == ["A"]
     assert migrated.held_symbols() == ["AAPL"]

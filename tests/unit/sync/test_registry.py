@@ -31,7 +31,9 @@ class MemorySession:
         self.limits = limits
         self.name = url.partition("?")[0]
 
-    def frame(self, sql: str, params: object = None, *, needs: object = None) -> pl.DataFrame:
+    def frame(
+        self, sql: str, params: object = None, *, needs: object = None, user_sql: bool = False
+    ) -> pl.DataFrame:
         """Return the text of the query."""
         return pl.DataFrame({"sql": [sql]})
 
