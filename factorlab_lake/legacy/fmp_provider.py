@@ -21,7 +21,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.ingest.render import render
+from factorlab_lake.ingest.record_frames import render
 from factorlab_lake.legacy.pandas_frames import business_days, carried, load_pandas, side_by_side
 from factorlab_lake.legacy.provider_arguments import LakeOrPlace, opened, statement_kinds, to_range
 from factorlab_lake.query.arguments import DateLike, one_of, to_dates, to_symbols

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import time
 import zlib
 from collections.abc import Iterator
@@ -19,15 +20,34 @@ from typing import Any
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput, NotFound, UnreadableFile
-from factorlab_lake.ingest.legacy_cache.cached_frames import tabulate
-from factorlab_lake.ingest.legacy_cache.names import CacheName, parse_name
 from factorlab_lake.providers.records import Shapes, check_names, decode, enclosed, frame_of, plain_frame
 from factorlab_lake.providers.result import FetchResult
 
-__all__ = ["CacheFile", "identify", "read", "scan"]
+__all__ = ["CacheFile", "CacheName", "identify", "parse_name", "read", "scan"]
 
 _LEFTOVERS = {".lock": "leftover lock", ".tmp": "leftover of an interrupted write"}
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_DATASETS = {
+    "income_statement": "income",
+    "balance_sheet": "balance_sheet",
+    "cash_flow": "cash_flow",
+    "financial_ratios": "ratios",
+    "price": "price",
+}
+_PATTERN = re.compile(
+    rf"^(?P<symbol>.+)_(?P<type>{'|'.join(_DATASETS)})_(?P<period>quarterly|annual|daily|full_history)"
+    r"(?:_(?P<rest>.+))?_v(?P<version>\d+(?:\.\d+)*)(?:\.json)?(?:\.gz)?$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CacheName:
+    """What a cache file's name, or its envelope's key, says."""
+
+    symbol: str
+    dataset: str
+    period: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +59,18 @@ class CacheFile:
     size_bytes: int
     name: CacheName | None
     skip: str = ""
+
+
+def parse_name(name: str) -> CacheName | None:
+    """Return what a name says, or None when it is no name of a cache entry.
+
+    >>> parse_name("BRK.B_income_statement_quarterly_limit20_v1.0.json.gz")
+    CacheName(symbol='BRK.B', dataset='income', period='quarterly', version='1.0')
+    """
+    match = _PATTERN.match(name)
+    if match is None:
+        return None
+    return CacheName(match["symbol"], _DATASETS[match["type"]], match["period"], match["version"])
 
 
 def scan(root: str | os.PathLike[str], symbols: list[str] | None = None) -> list[CacheFile]:
@@ -171,12 +203,28 @@ def _careful(text: bytes, answer: FetchResult) -> tuple[dict[str, Any], pl.DataF
 
 def _records(data: Any) -> list[Any]:
     if isinstance(data, dict) and data.get("_type") == "DataFrame":
-        return tabulate(data)
+        return _frame_records(data)
     if isinstance(data, dict) and "Error Message" in data:
         raise UnreadableFile(f"an error of the vendor saved as data: {str(data['Error Message'])[:80]}")
     if not isinstance(data, list):
         raise UnreadableFile(f"'data' is {type(data).__name__}, not a list of records")
     return data
+
+
+def _frame_records(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of a cached pandas frame as records; its index becomes ``date`` unless there is one."""
+    try:
+        columns, rows, index = list(data["columns"]), list(data["data"]), list(data["index"])
+        records = [dict(zip(columns, row, strict=True)) for row in rows]
+    except (KeyError, TypeError, ValueError) as fault:
+        raise UnreadableFile(f"a cached DataFrame whose parts do not fit ({fault})") from None
+    if not all(isinstance(c, str) for c in columns):
+        raise UnreadableFile("a cached DataFrame with a column whose name is no text")
+    if len(index) != len(records):
+        raise UnreadableFile(f"a cached DataFrame of {len(records)} rows with {len(index)} index entries")
+    if "date" in columns:
+        return records
+    return [{"date": str(i)[:10]} | r for i, r in zip(index, records, strict=True)]
 
 
 def _fetched_at(epoch: Any) -> datetime:

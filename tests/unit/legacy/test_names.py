@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from factorlab_lake.ingest.legacy_cache.names import CacheName, parse_name
+from factorlab_lake.ingest.legacy_cache.reader import CacheName, parse_name
 from tests.support import CACHE_2019, CACHE_2021
 
 _GOOD = [

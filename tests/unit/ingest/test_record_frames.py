@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.ingest.render import render
+from factorlab_lake.ingest.record_frames import render
 from factorlab_lake.lake import Lake
 from tests.support import CACHE_2019, CACHE_2021, Entry, bar, entries_of, income, migrate
 
