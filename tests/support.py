@@ -23,9 +23,9 @@ from hypothesis import settings
 from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
+from factorlab_lake.ingest.batches import merge_batch
 from factorlab_lake.ingest.legacy_cache.reader import read, scan
 from factorlab_lake.ingest.normalize import Normalized, normalize
-from factorlab_lake.ingest.pipeline import merge_batch
 from factorlab_lake.ingest.record_frames import to_frame
 from factorlab_lake.lake import Lake
 from factorlab_lake.providers.records import frame_of

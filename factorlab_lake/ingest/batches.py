@@ -1,14 +1,29 @@
-"""How many answers land together: enough to write few files, few enough for the memory of a laptop."""
+"""Group the results of a provider into batches, and merge a batch into a lake in one transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
+import polars as pl
+
+from factorlab_lake.ingest.fetch_log import coverage_of, log_lines
+from factorlab_lake.ingest.merge import merge_rows
+from factorlab_lake.ingest.normalize import normalize
+from factorlab_lake.ingest.record_frames import group_by_shape, to_frame
 from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.schema import DATASETS, table
+from factorlab_lake.storage.delta import polars_schema
+from factorlab_lake.storage.transaction import Transaction
 
-__all__ = ["BATCH_RECORDS", "batches"]
+__all__ = ["BATCH_RECORDS", "MergeCounts", "batches", "merge_batch"]
 
+# Enough records to write few files, and few enough for the memory of a laptop.
 BATCH_RECORDS = 160_000
+_REJECTS = pl.Schema(
+    {n: t for n, t in polars_schema(table("rejected_records")).items() if n != "recorded_at"}
+)
 
 
 def batches(
@@ -26,3 +41,52 @@ def batches(
         records += answer.count
     if batch:
         yield batch
+
+
+@dataclass(slots=True)
+class MergeCounts:
+    """What became of a batch. ``failed`` lists unreadable answers; the others count."""
+
+    answers: int = 0
+    records: int = 0
+    rejected: int = 0
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+
+def merge_batch(tx: Transaction, batch: Iterable[FetchResult]) -> MergeCounts:
+    """Land every answer that has not landed before; the transaction decides when readers see it."""
+    logged, now = tx.read("data_fetch_log"), datetime.now(UTC)
+    known = set(logged["fetch_id"])
+    answers = list({f.fetch_id: f for f in batch if f.fetch_id not in known}.values())
+    if not answers:
+        return MergeCounts()
+    covered, rejects = [], [_broken(f) for f in answers if f.broken]
+    for dataset in DATASETS:
+        results = [
+            normalize(to_frame(g), dataset, g[0].fields)
+            for g in group_by_shape([f for f in answers if f.dataset == dataset])
+        ]
+        if not results:
+            continue
+        rows = pl.concat(r.rows for r in results)
+        rejects += [r.rejects for r in results]
+        results.clear()
+        merge_rows(tx, DATASETS[dataset], rows, now, logged)
+        covered.append(coverage_of(rows, DATASETS[dataset]))
+    rejected = pl.concat(rejects) if rejects else pl.DataFrame(schema=_REJECTS)
+    tx.append("rejected_records", rejected.with_columns(recorded_at=pl.lit(now)))
+    tx.append("data_fetch_log", log_lines(answers, rejected, covered, now))
+    return MergeCounts(
+        answers=len(answers),
+        records=sum(f.count for f in answers),
+        rejected=rejected.height,
+        failed=[(f.endpoint, f.error) for f in answers if f.error],
+    )
+
+
+def _broken(fetched: FetchResult) -> pl.DataFrame:
+    rows = [
+        (fetched.fetch_id, position, fetched.symbol, DATASETS[fetched.dataset], reason, text)
+        for position, reason, text in fetched.broken
+    ]
+    return pl.DataFrame(rows, schema=_REJECTS, orient="row")

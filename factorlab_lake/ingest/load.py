@@ -12,9 +12,9 @@ import polars as pl
 
 from factorlab_lake.errors import InvalidInput, NotFound, nearest
 from factorlab_lake.ingest.availability import availability
+from factorlab_lake.ingest.fetch_log import append_log
 from factorlab_lake.ingest.merge import merge_rows
 from factorlab_lake.ingest.parse_values import NEW_YORK, Parsed, parse, typed_null
-from factorlab_lake.ingest.pipeline import log
 from factorlab_lake.providers.result import FetchResult
 from factorlab_lake.schema import DATASETS, Column, TableSpec, table
 from factorlab_lake.storage.transaction import Transaction
@@ -84,7 +84,7 @@ def load(tx: Transaction, name: str, source: Any, *, now: datetime | None = None
         return typed.height
     rows = _completed(typed, spec, answer)
     merge_rows(tx, name, rows, moment)
-    log(tx, [answer], rows, name, moment)
+    append_log(tx, [answer], rows, name, moment)
     return typed.height
 
 

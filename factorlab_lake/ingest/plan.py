@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from factorlab_lake.ingest.fetch_state import DatasetState, FetchState
+from factorlab_lake.ingest.fetch_log import DatasetState, FetchState
 from factorlab_lake.ingest.policy import DEFAULT, FetchPolicy
 from factorlab_lake.providers.protocol import Offer, Period, Request
 from factorlab_lake.schema.rules import (

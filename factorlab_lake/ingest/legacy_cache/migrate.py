@@ -13,9 +13,8 @@ from typing import Protocol
 
 import polars as pl
 
-from factorlab_lake.ingest.batches import BATCH_RECORDS, batches
+from factorlab_lake.ingest.batches import BATCH_RECORDS, batches, merge_batch
 from factorlab_lake.ingest.legacy_cache.reader import CacheFile, read, scan
-from factorlab_lake.ingest.pipeline import merge_batch
 from factorlab_lake.providers.records import Shapes
 from factorlab_lake.providers.result import FetchResult
 from factorlab_lake.storage import files, snapshots

@@ -12,7 +12,7 @@ import pytest
 import factorlab_lake as fl
 from factorlab_lake.errors import InvalidInput, KeyRefused, NotInPlan, Unavailable
 from factorlab_lake.ingest import run
-from factorlab_lake.ingest.pipeline import merge_batch
+from factorlab_lake.ingest.batches import merge_batch
 from factorlab_lake.providers.protocol import Offer, Request
 from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage.transaction import transaction

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from factorlab_lake.ingest.fetch_state import fetch_state
+from factorlab_lake.ingest.fetch_log import fetch_state
 from factorlab_lake.ingest.plan import due
 from factorlab_lake.lake import Lake
 from factorlab_lake.providers.protocol import Offer

@@ -8,16 +8,28 @@ from datetime import date, datetime
 import polars as pl
 
 from factorlab_lake.providers.protocol import Period
-from factorlab_lake.schema import DATASETS, STATEMENT_TABLES
+from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, table
 from factorlab_lake.schema.rules import QUARTER_DAYS, YEAR_DAYS
 from factorlab_lake.storage import files, snapshots
 from factorlab_lake.storage.layout import Layout
-from factorlab_lake.storage.transaction import read_files
+from factorlab_lake.storage.transaction import Transaction, read_files
 
-__all__ = ["USUAL_SPACING_DAYS", "DatasetState", "FetchState", "fetch_state", "spacings"]
+__all__ = [
+    "USUAL_SPACING_DAYS",
+    "DatasetState",
+    "FetchState",
+    "append_log",
+    "coverage_of",
+    "fetch_state",
+    "log_lines",
+    "spacings",
+]
 
 USUAL_SPACING_DAYS = {"quarterly": QUARTER_DAYS, "annual": YEAR_DAYS}
 _LAST_PERIODS = 5  # how many of the newest periods tell how far apart a company's reports are
+
+_COVERED = {"fetch_id": pl.String, "keys_landed": pl.Int32, "covered_from": pl.Date, "covered_to": pl.Date}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +67,11 @@ def fetch_state(layout: Layout, symbols: list[str], provider: str) -> FetchState
     chosen, snapshot = pl.Series("symbol", symbols, pl.String), snapshots.latest(layout)
     log = read_files(layout, "data_fetch_log", files.files_of(layout, snapshot, "data_fetch_log"), chosen)
     good = log.filter("success", pl.col("provider") == provider)
-    table = next(iter(STATEMENT_TABLES.values()))
+    statements = next(iter(STATEMENT_TABLES.values()))
     dates = read_files(
         layout,
-        table,
-        files.prune(files.files_of(layout, snapshot, table), symbols=symbols),
+        statements,
+        files.prune(files.files_of(layout, snapshot, statements), symbols=symbols),
         chosen,
         columns=["symbol", "fiscal_period", "fiscal_date"],
     )
@@ -106,3 +118,64 @@ def spacings(dates: pl.DataFrame) -> dict[tuple[str, str], float]:
         .agg(pl.col("fiscal_date").tail(_LAST_PERIODS).diff().dt.total_days().median().alias("days"))
     )
     return {(symbol, period): days for symbol, period, days in newest.drop_nulls().iter_rows()}
+
+
+def append_log(
+    tx: Transaction, answers: list[FetchResult], rows: pl.DataFrame, name: str, now: datetime
+) -> None:
+    """Log answers whose rows were merged into one table, without rejects."""
+    rejected = pl.DataFrame(schema={"fetch_id": pl.String})
+    tx.append("data_fetch_log", log_lines(answers, rejected, [coverage_of(rows, name)], now))
+
+
+def coverage_of(rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Return what each fetch brought: how many different keys, and from when to when."""
+    spec = table(name)
+    day = pl.col(spec.time_column) if spec.time_column else pl.lit(None, pl.Date)
+    keys = [k for k in spec.key if k != "version"]
+    return (
+        rows.group_by("fetch_id")
+        .agg(keys_landed=pl.struct(keys).n_unique(), covered_from=day.min(), covered_to=day.max())
+        .cast(_COVERED)  # type: ignore[arg-type]  # polars takes no dict of type classes by its stubs
+    )
+
+
+def log_lines(
+    answers: list[FetchResult], rejected: pl.DataFrame, covered: list[pl.DataFrame], now: datetime
+) -> pl.DataFrame:
+    """Return the rows of data_fetch_log for some answers: one per fetch.
+
+    ``rejected`` has one row per rejected record, ``covered`` the results of :func:`coverage_of`.
+    """
+    rows = pl.DataFrame(
+        {
+            "fetch_id": [f.fetch_id for f in answers],
+            "symbol": [f.symbol for f in answers],
+            "data_type": [DATASETS.get(f.dataset, f.dataset) for f in answers],
+            "period": [f.period for f in answers],
+            "fetch_date": [f.fetched_at for f in answers],
+            "records_fetched": [f.count for f in answers],
+            "api_calls_made": [f.api_calls for f in answers],
+            "success": [f.error is None for f in answers],
+            "error_message": [f.error or f.short for f in answers],
+            "provider": [f.provider for f in answers],
+            "endpoint": [f.endpoint for f in answers],
+            "parameters": [f.parameters for f in answers],
+            "http_status": [f.http_status for f in answers],
+            "payload_sha256": [f.payload_sha256 for f in answers],
+            "duration_ms": [f.duration_ms for f in answers],
+        },
+        schema_overrides={
+            "period": pl.String,
+            "error_message": pl.String,
+            "http_status": pl.Int32,
+            "payload_sha256": pl.String,
+        },
+    )
+    spans = pl.concat(covered) if covered else pl.DataFrame(schema=_COVERED)
+    counts = rejected.group_by("fetch_id").agg(records_rejected=pl.len())
+    return (
+        rows.join(counts, on="fetch_id", how="left")
+        .join(spans, on="fetch_id", how="left")
+        .with_columns(pl.col("records_rejected").fill_null(0), recorded_at=pl.lit(now))
+    )
