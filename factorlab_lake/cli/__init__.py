@@ -1,12 +1,52 @@
-"""The command line: a command is a method of the lake, under the same name and with the same words.
+"""Run the lake's methods from the command line: each command has the name of its method, or a short form.
 
 Exit codes: 0 done; 1 a known error, in one line; 2 wrong usage; 3 a check found faults; 130 interrupted;
-141 the reader of the output went away.
+141 the reader of the output closed the pipe.
 """
 
-from factorlab_lake.cli.commands import app
+from __future__ import annotations
+
+from factorlab_lake.cli.app import app
+from factorlab_lake.cli.demo import demo
+from factorlab_lake.cli.ingest import fetch, init, load, migrate, validate
+from factorlab_lake.cli.maintain import (
+    backup,
+    compact,
+    diff,
+    history,
+    pin,
+    repair,
+    restore,
+    rollback,
+    vacuum,
+    verify,
+)
+from factorlab_lake.cli.quality import coverage, freshness, quality, report, status
+from factorlab_lake.cli.query import (
+    caps,
+    explain,
+    export,
+    factors,
+    lookahead,
+    prices,
+    quarters,
+    ratios,
+    sql,
+    statements,
+    ttm,
+)
+from factorlab_lake.cli.sync import sync
 
 __all__ = ["app", "main"]
+
+# `--help` lists the commands in this order.
+_INGEST = (init, demo, migrate, validate, rollback, fetch, load)
+_QUERY = (status, history, statements, quarters, prices, caps, ttm, factors, ratios, explain, lookahead, sql)
+_DELIVER = (export, sync)
+_CHECK = (coverage, freshness, quality, report, diff)
+_MAINTAIN = (pin, compact, vacuum, verify, repair, backup, restore)
+for _command in (*_INGEST, *_QUERY, *_DELIVER, *_CHECK, *_MAINTAIN):
+    app.command()(_command)
 
 
 def main() -> None:

@@ -1,43 +1,129 @@
-"""The program itself: its global options and the lake it works on."""
+"""Define the program: its global options, the options that commands share, and how errors end it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import re
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 from typer.core import TyperGroup
 
 import factorlab_lake as fl
-from factorlab_lake.cli.error_handling import errors_in_one_line
 from factorlab_lake.cli.output import Output, OutputFormat
+from factorlab_lake.errors import LakeError, PostCommitWarning
 
 if TYPE_CHECKING:
     from factorlab_lake.lake import Lake
 
-__all__ = ["Options", "app", "lake_path", "open_lake", "options"]
+__all__ = [
+    "BROKEN_PIPE",
+    "ERROR",
+    "FAULTS",
+    "INTERRUPTED",
+    "AsOf",
+    "BackupFolder",
+    "Cache",
+    "Dates",
+    "Deep",
+    "End",
+    "Factor",
+    "Freq",
+    "GlobalOptions",
+    "OnlySymbols",
+    "SnapshotAt",
+    "Start",
+    "Symbols",
+    "Vintage",
+    "app",
+    "errors_in_one_line",
+    "lake_path",
+    "open_lake",
+    "options",
+]
+
+ERROR = 1
+FAULTS = 3
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+BROKEN_PIPE = 141  # 128 + SIGPIPE
+
+Symbols: TypeAlias = Annotated[
+    list[str], typer.Argument(help="The symbol, such as AAPL.", metavar="SYMBOL", show_default=False)
+]
+OnlySymbols: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--symbol", help="Use only this symbol. Can be repeated.", metavar="SYMBOL"),
+]
+Factor: TypeAlias = Annotated[
+    str, typer.Argument(help="market_cap, or a factor such as pe_ratio.", show_default=False)
+]
+Dates: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--date", help="The date, such as 2021-03-31. Can be repeated.", metavar="DATE"),
+]
+Start: TypeAlias = Annotated[str | None, typer.Option("--start", help="First date.", metavar="DATE")]
+End: TypeAlias = Annotated[str | None, typer.Option("--end", help="Last date, included.", metavar="DATE")]
+Freq: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--freq",
+        help="Dates between start and end: D days, B weekdays, W Fridays, ME, QE, YE ends of months, "
+        "quarters, years. The default is ME.",
+    ),
+]
+AsOf: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--as-of", help="Use only filings that were public at this day's close.", metavar="DATE"),
+]
+Vintage: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--vintage",
+        help="Version of restated figures: known (newest at each date), first, latest (hindsight).",
+        metavar="VINTAGE",
+    ),
+]
+SnapshotAt: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--snapshot",
+        help="Read an earlier snapshot: its id, or a time such as 2026-01-01T00:00:00Z.",
+        metavar="ID_OR_TIME",
+    ),
+]
+Cache: TypeAlias = Annotated[
+    Path, typer.Argument(metavar="DIR", help="Folder of the old cache.", show_default=False)
+]
+BackupFolder: TypeAlias = Annotated[
+    Path, typer.Argument(help="Folder of the backup.", metavar="PATH", show_default=False)
+]
+Deep: TypeAlias = Annotated[bool, typer.Option("--deep", help="Read every value of every kept snapshot.")]
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """What was said before, or beside, the command."""
+class GlobalOptions:
+    """Hold the options that every command accepts."""
 
     lake: Path | None
     output: Output
 
 
 class Program(TyperGroup):
-    """The commands, with the global options allowed anywhere and errors told in one line."""
+    """Accept the global options on either side of the command, and print errors in one line."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments."""
         for argument in args:
             if not argument.isascii() and argument != argument.encode(errors="replace").decode():
-                ctx.fail(f"{argument!r} holds bytes that are no text.")
+                ctx.fail(f"{argument!r} contains bytes that are not text.")
         return super().parse_args(ctx, _globals_first(args))
 
     def invoke(self, ctx: Any) -> Any:
@@ -56,8 +142,8 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"factorlab-lake {metadata.version('factorlab-lake')}")
         raise typer.Exit
 
@@ -79,9 +165,9 @@ def program(
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    """An embedded, point-in-time store of company fundamentals and prices.
+    """Store company fundamentals and prices, and query them as they were known at each date.
 
-    The options below may also stand after the command. `factorlab-lake COMMAND --help` tells more.
+    The options below can also follow the command. Run `factorlab-lake COMMAND --help` for its options.
 
     Exit codes: 0 done, 1 a known error, 2 wrong usage, 3 a check found faults, 130 interrupted.
 
@@ -90,27 +176,27 @@ def program(
     if json and csv:
         raise typer.BadParameter("give --json or --csv, not both")
     form = OutputFormat.JSON if json else OutputFormat.CSV if csv else OutputFormat.TABLE
-    ctx.obj = Options(lake, Output(form))
+    ctx.obj = GlobalOptions(lake, Output(form))
 
 
-def options(ctx: typer.Context) -> Options:
-    """Return what was said beside the command."""
-    found: Options = ctx.obj
-    return found
+def options(ctx: typer.Context) -> GlobalOptions:
+    """Return the global options."""
+    global_options: GlobalOptions = ctx.obj
+    return global_options
 
 
 def lake_path(ctx: typer.Context) -> Path:
-    """Return the folder of the lake: as given, else as set, else ``data/lake``."""
-    given = options(ctx).lake
-    if given is not None:
-        return given
+    """Return the folder of the lake: from ``--lake``, else from the settings, else ``data/lake``."""
+    path = options(ctx).lake
+    if path is not None:
+        return path
     from factorlab_lake.settings.models import settings
 
     return settings().lake
 
 
 def open_lake(ctx: typer.Context, *, create: bool = False, at: str | None = None) -> Lake:
-    """Open the lake, at an earlier snapshot when one is given by its id or a time."""
+    """Open the lake; ``at`` selects an earlier snapshot by its id or a time."""
     lake = fl.open(lake_path(ctx), create=create)
     if at is None:
         return lake
@@ -118,7 +204,7 @@ def open_lake(ctx: typer.Context, *, create: bool = False, at: str | None = None
 
 
 def _globals_first(arguments: Sequence[str]) -> list[str]:
-    """Bring global options before the command; what follows ``--`` is left alone.
+    """Move global options before the command; leave arguments after ``--`` unchanged.
 
     >>> _globals_first(["caps", "AAPL", "--json", "--", "--csv"])
     ['--json', 'caps', 'AAPL', '--', '--csv']
@@ -135,3 +221,54 @@ def _globals_first(arguments: Sequence[str]) -> list[str]:
         else:
             rest.append(argument)
     return [*front, *rest, *arguments[end:]]
+
+
+@contextmanager
+def errors_in_one_line() -> Iterator[None]:
+    """Turn known errors into one line on stderr and an exit code; other exceptions keep their traceback."""
+    try:
+        with _warnings_in_one_line():
+            yield
+    except LakeError as error:
+        raise _failed(str(error)) from None
+    except KeyboardInterrupt:
+        typer.echo("interrupted; committed data is kept", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        # Python flushes stdout again at exit, which would print a second BrokenPipeError.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(BROKEN_PIPE) from None
+    except OSError as error:
+        raise _failed(_system_message(error)) from None
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Print each :class:`PostCommitWarning` as one line on stderr; the exit code stays 0."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", PostCommitWarning)
+        show = warnings.showwarning
+
+        def show_in_one_line(
+            message: Warning | str, category: type[Warning], *rest: Any, **more: Any
+        ) -> None:
+            if issubclass(category, PostCommitWarning):
+                typer.echo(f"warning: {' '.join(str(message).split())}", err=True)
+            else:
+                show(message, category, *rest, **more)
+
+        warnings.showwarning = show_in_one_line
+        yield
+
+
+def _failed(message: str) -> typer.Exit:
+    """Print the message as one line, without the pointers that DuckDB draws under a query."""
+    line = " ".join(re.sub(r"^ *\^[\^~]* *$", "", message, flags=re.MULTILINE).split())
+    typer.echo(f"error: {line}", err=True)
+    return typer.Exit(ERROR)
+
+
+def _system_message(error: OSError) -> str:
+    if error.strerror is None:
+        return str(error)
+    return f"{error.strerror}: {error.filename}" if error.filename else error.strerror

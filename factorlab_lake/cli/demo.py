@@ -1,31 +1,33 @@
-"""The demo: the sample caches into a lake, a few questions, and the old way beside it."""
+"""Define the command that loads the sample data, queries it, and compares it with the old cache."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import csv
+import math
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import factorlab_lake
+import factorlab_lake as fl
 from factorlab_lake.cli import display
-from factorlab_lake.cli.app import lake_path, open_lake, options
-from factorlab_lake.cli.demo_server import serve_sample
-from factorlab_lake.cli.error_handling import FAULTS
-from factorlab_lake.cli.grids import CAPS, FACTORS
+from factorlab_lake.cli.app import FAULTS, lake_path, open_lake, options
 from factorlab_lake.cli.ingest import load_rows
-from factorlab_lake.cli.old_way_comparison import race
 from factorlab_lake.cli.output import Output, OutputFormat, document_of, records_of
+from factorlab_lake.cli.query import CAPS, FACTORS
 from factorlab_lake.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     import polars as pl
 
     from factorlab_lake.lake import Lake
+    from factorlab_lake.providers.fmp.fake_server import FakeDataset
 
-__all__ = ["demo"]
+__all__ = ["Comparison", "compare_with_old_way", "demo", "serve_sample"]
 
 _CACHES = ("taken_2019-12-31", "taken_2021-03-31")
 _SYMBOLS = ("AAPL", "GOOGL")
@@ -50,17 +52,20 @@ def demo(
         int | None, typer.Option(help="Port for --server. The default is any free port.", show_default=False)
     ] = None,
 ) -> None:
-    """Load the sample data, ask it, and compare with the old way.
+    """Load the sample data and query it.
 
-    Can be run again: the lake stays, and nothing in it is new the second time. Exit code 0 only when every
-    record of the sample is in the lake and both ways give the same answers. With --server it touches no lake,
-    but answers as FMP does, so that fetching can be tried without a key.
+    Prints market caps and factors, and compares them with files that are read for each date.
+
+    The demo can be repeated: a second run adds no rows. The exit code is 0 only if the lake contains every
+    record of the sample and both ways give the same market caps.
+
+    With --server, the demo uses no lake. It answers as FMP does, so that `fetch` works without a key.
 
     Example: factorlab-lake demo
     """
     output = options(ctx).output
     output.check_no_csv()
-    sample = sample or _own_sample()
+    sample = sample or _packaged_sample()
     _check_sample(sample)
     if server:
         serve_sample(sample / _CACHES[-1], sample / "splits.csv", port=port or 0, output=output)
@@ -68,30 +73,30 @@ def demo(
     if port is not None:
         raise typer.BadParameter("only together with --server", param_hint="--port")
     lake = open_lake(ctx, create=True)
-    _check_own(lake, sample)
-    show = Show(output)
-    clean = _fill(lake, sample, show)
-    agree = _ask(lake, lake_path(ctx), sample, show)
-    show.end()
-    if not (clean and agree):
+    _check_only_sample(lake, sample)
+    printer = DemoPrinter(output)
+    complete = _fill(lake, sample, printer)
+    agree = _query(lake, lake_path(ctx), sample, printer)
+    printer.end()
+    if not (complete and agree):
         raise typer.Exit(FAULTS)
 
 
 @dataclass(slots=True)
-class Show:
-    """Prints what the demo does as it goes on, or all of it as one JSON document at the end."""
+class DemoPrinter:
+    """Print each step of the demo at once, or all steps as one JSON document at the end."""
 
     output: Output
     document: dict[str, Any] = field(default_factory=dict)
 
     def report(self, name: str, document: Any, heading: str, lines: Iterable[str]) -> None:
-        """Take note of a report, and print it."""
+        """Add a report to the document, and print its lines."""
         self.document[name] = document
         if self.output.form is OutputFormat.TABLE:
             self.output.lines([heading, *(f"  {line}" for line in lines), ""])
 
     def table(self, name: str, frame: pl.DataFrame, heading: str, columns: Sequence[str]) -> None:
-        """Take note of rows, and print them."""
+        """Add rows to the document, and print them."""
         self.document[name] = records_of(frame)
         if self.output.form is OutputFormat.TABLE:
             self.output.lines([heading])
@@ -99,14 +104,14 @@ class Show:
             self.output.lines([""])
 
     def end(self) -> None:
-        """Print the JSON document, where that was asked for."""
+        """Print the JSON document if ``--json`` is set."""
         if self.output.form is OutputFormat.JSON:
             self.output.document(self.document, [])
 
 
-def _own_sample() -> Path:
-    """Return the sample that the wheel contains, or the repository's where the package runs from there."""
-    package = Path(factorlab_lake.__file__).parent
+def _packaged_sample() -> Path:
+    """Return the sample in the wheel, or in a checkout the repository's sample."""
+    package = Path(fl.__file__).parent
     installed = package / "sample"
     return installed if installed.is_dir() else package.parent / "data" / "sample"
 
@@ -115,52 +120,140 @@ def _check_sample(sample: Path) -> None:
     for part in ("splits.csv", *_CACHES):
         if not (sample / part).exists():
             raise NotFound(
-                f"No sample data: {sample / part} is missing; install the package again, or give "
+                f"No sample data: {sample / part} is missing; install the package again, or use "
                 "--sample DIR.",
                 path=str(sample / part),
             )
 
 
-def _check_own(lake: Lake, sample: Path) -> None:
-    """Refuse a lake with other data in it, so that the sample never mixes with somebody's own."""
+def _check_only_sample(lake: Lake, sample: Path) -> None:
+    """Refuse a lake that contains other data: the demo must not mix the sample with a user's data."""
     fetches = lake.sql(
         "SELECT fetch_id FROM data_fetch_log WHERE endpoint <> 'load:splits.csv' "
         "UNION SELECT fetch_id FROM price_data"
     )
-    held = set(fetches["fetch_id"])
+    stored = set(fetches["fetch_id"])
     from factorlab_lake.ingest.legacy_cache import reader
 
-    caches = [path for path in sample.iterdir() if path.is_dir()] if held else []
-    own = {reader.read(f, held).fetch_id for cache in caches for f in reader.scan(cache) if not f.skip}
-    if held - own:
+    caches = [path for path in sample.iterdir() if path.is_dir()] if stored else []
+    expected = {reader.read(f, stored).fetch_id for cache in caches for f in reader.scan(cache) if not f.skip}
+    if stored - expected:
         raise InvalidInput(
-            f"{lake.path} holds data that is not the sample's; give the demo a lake of its own with "
+            f"{lake.path} contains data that is not in the sample; use another lake for the demo: "
             "--lake PATH.",
             path=str(lake.path),
         )
 
 
-def _fill(lake: Lake, sample: Path, show: Show) -> bool:
-    """Load and migrate the sample, check that all of it is there, and return whether it is."""
+def _fill(lake: Lake, sample: Path, printer: DemoPrinter) -> bool:
+    """Load and migrate the sample, compare the lake with it, and return whether the lake is complete."""
     loaded = load_rows(lake, "splits", sample / "splits.csv")
-    show.report("load", loaded, f"Lake at {lake.path}", [display.load_line(loaded)])
+    printer.report("load", loaded, f"Lake at {lake.path}", [display.load_line(loaded)])
     for cache in _CACHES:
-        landed = lake.migrate(sample / cache)
-        lines = display.migration_lines(landed)
-        show.report(f"migrate_{cache}", document_of(landed), f"Migrating {sample / cache}", lines)
-    clean = True
+        migrated = lake.migrate(sample / cache)
+        lines = display.migration_lines(migrated)
+        printer.report(f"migrate_{cache}", document_of(migrated), f"Migrating {sample / cache}", lines)
+    complete = True
     for cache in _CACHES:
-        found = lake.validate(sample / cache)
-        lines, heading = display.validation_lines(found), f"Comparing {sample / cache} with the lake"
-        show.report(f"validate_{cache}", document_of(found), heading, lines)
-        clean = clean and found.clean
-    return clean
+        report = lake.validate(sample / cache)
+        lines, heading = display.validation_lines(report), f"Comparing {sample / cache} with the lake"
+        printer.report(f"validate_{cache}", document_of(report), heading, lines)
+        complete = complete and report.clean
+    return complete
 
 
-def _ask(lake: Lake, path: Path, sample: Path, show: Show) -> bool:
-    """Ask for market caps and factors, and return whether the old way gives the same market caps."""
-    caps, result = race(path, sample / _CACHES[-1], _SYMBOLS, **_DATES)
-    show.table("market_caps", caps, "Market caps at the last twelve month ends, from one query", CAPS)
-    show.table("factors", lake.factors(_SYMBOLS, **_DATES), "Factors at the same dates", FACTORS)
-    show.report("race", asdict(result), "The same market caps, the old way", result.lines())
-    return result.agree
+def _query(lake: Lake, path: Path, sample: Path, printer: DemoPrinter) -> bool:
+    """Query market caps and factors, and return whether the old way gives the same market caps."""
+    caps, comparison = compare_with_old_way(path, sample / _CACHES[-1], _SYMBOLS, **_DATES)
+    printer.table("market_caps", caps, "Market caps at the last twelve month ends, from one query", CAPS)
+    printer.table("factors", lake.factors(_SYMBOLS, **_DATES), "Factors at the same dates", FACTORS)
+    printer.report("race", asdict(comparison), "The same market caps, the old way", comparison.lines())
+    return comparison.agree
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Compare the times of the lake and of the old way; ``agree`` is true if all answers agree to 1e-9."""
+
+    answers: int
+    first_run_s: float
+    warm_run_s: float
+    old_way_s: float
+    agree: bool
+
+    def lines(self) -> Iterator[str]:
+        """Yield the times as lines of text."""
+        yield f"files read per date   {self.old_way_s:.3f} s"
+        yield f"one query, first run  {self._with_ratio(self.first_run_s)}; this opens the lake too"
+        yield f"one query, warm run   {self._with_ratio(self.warm_run_s)}"
+        yield f"the {self.answers} answers of both {'agree to 1e-9' if self.agree else 'DISAGREE'}"
+
+    def _with_ratio(self, seconds: float) -> str:
+        return f"{seconds:.3f} s, {self.old_way_s / seconds:.1f} times as fast"
+
+
+def compare_with_old_way(
+    lake_path: Path, cache: Path, symbols: Sequence[str], **dates: Any
+) -> tuple[pl.DataFrame, Comparison]:
+    """Return market caps from one query of the lake, compared with files that are read for each date."""
+    times = [time.perf_counter()]
+    from factorlab_lake.legacy.old_way import market_caps as old_way_market_caps
+
+    lake = fl.open(lake_path, create=False)
+    caps = lake.market_caps(symbols, **dates)
+    times.append(time.perf_counter())
+    lake.result_cache.clear()  # the warm run must compute the answers again
+    lake.market_caps(symbols, **dates)
+    times.append(time.perf_counter())
+    old = old_way_market_caps(cache, symbols, caps["date"].to_list())
+    times.append(time.perf_counter())
+    new = caps.select("symbol", "date", "market_cap").rows()
+    agree = len(old) == len(new) and all(map(_equal, old, new))
+    first_run, warm_run, old_way = (b - a for a, b in pairwise(times))
+    return caps, Comparison(len(new), first_run, warm_run, old_way, agree)
+
+
+def _equal(old: tuple[Any, ...], new: tuple[Any, ...]) -> bool:
+    if old[:2] != new[:2] or None in (old[2], new[2]):
+        return old == new
+    return math.isclose(old[2], new[2], rel_tol=1e-9)
+
+
+def serve_sample(cache: Path, splits: Path, *, port: int, output: Output) -> None:
+    """Print how to use the server, then serve a cache and its splits until Ctrl-C or SIGTERM."""
+    from factorlab_lake.providers.fmp import fake_server as fake_fmp
+    from factorlab_lake.providers.fmp.fake_server.process import serve
+
+    dataset = _dataset(cache, splits)
+    server = fake_fmp.FakeFmp(dataset, port=port)
+
+    def announce(url: str) -> None:
+        document = {
+            "url": url,
+            "key": server.key,
+            "symbols": dataset.symbols,
+            "today": dataset.today.isoformat(),
+        }
+        output.document(document, _server_lines(url, server.key, dataset))
+
+    serve(server, announce)
+
+
+def _dataset(cache: Path, splits: Path) -> FakeDataset:
+    from factorlab_lake.ingest.legacy_cache import reader
+    from factorlab_lake.providers.fmp.fake_server import dataset_from_cache
+
+    answers = [reader.read(file) for file in reader.scan(cache) if not file.skip]
+    with splits.open(encoding="utf-8", newline="") as rows:
+        known_splits = list(csv.DictReader(rows))
+    return dataset_from_cache(answers, known_splits)
+
+
+def _server_lines(url: str, key: str, dataset: FakeDataset) -> list[str]:
+    return [
+        f"A fake FMP server with the sample data as of {dataset.today} at {url} (/stable and /api/v3)",
+        "In another terminal:",
+        f"  export FMP_BASE_URL={url} FMP_API_KEY={key}",
+        f"  factorlab-lake --lake data/fetched fetch {' '.join(dataset.symbols)}",
+        "Press Ctrl-C to stop it.",
+    ]

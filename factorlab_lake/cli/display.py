@@ -1,4 +1,4 @@
-"""How frames and reports look to a person. Only looks: exact values are in ``--json`` and ``--csv``."""
+"""Format frames and reports for people; ``--json`` and ``--csv`` print the exact values."""
 
 from __future__ import annotations
 
@@ -35,35 +35,35 @@ __all__ = [
     "validation_lines",
 ]
 
-_LONGEST_CELL, _SHORTEST_CUT = 100, 20
-_MOST_LINES, _MOST_NAMES = 50, 8
-_IN_BILLIONS, _LARGE, _TINY = 1e11, 1e5, 0.01  # sizes from, or up to, which numbers are written otherwise
-_GROUPED = 10_000  # below it a number may be a year
+_MAX_CELL, _MIN_CELL = 100, 20
+_MAX_LINES, _MAX_NAMES = 50, 8
+_IN_BILLIONS, _LARGE, _TINY = 1e11, 1e5, 0.01  # limits between number formats
+_GROUPED = 10_000  # a smaller integer may be a year, which has no separators
 _MINUTE, _FEW_SECONDS = 60, 10
-_GAP = 3  # what a box puts between two columns
+_GAP = 3  # spaces between two columns of a rich box
 
 
 @dataclass(frozen=True, slots=True)
 class DisplayColumn:
-    """A column as it is printed: the lines of its header, its cells as text, and to which side they stand."""
+    """Hold a column as printed: the lines of its header, its values as text, and its alignment."""
 
     header: list[str]
-    cells: list[str]
+    texts: list[str]
     right: bool
 
     @property
     def width(self) -> int:
-        """How many places on a terminal the column takes."""
-        return max(map(cell_len, [*self.header, *self.cells]))
+        """Return the width of the column on a terminal."""
+        return max(map(cell_len, [*self.header, *self.texts]))
 
 
 def columns_of(
     frame: pl.DataFrame, names: Sequence[str] = (), *, width: int | None = None
 ) -> list[DisplayColumn]:
-    """Return a frame's columns as texts: those named, and of these only as many as fit into ``width``."""
-    longest = _LONGEST_CELL if width is None else max(width // 3, _SHORTEST_CUT)
-    chosen = [_column(name, frame[name].to_list(), longest) for name in names or frame.columns]
-    return chosen if width is None else chosen[: _fitting([c.width for c in chosen], width)]
+    """Return the named columns of a frame as text; ``width`` limits them to as many as fit."""
+    longest = _MAX_CELL if width is None else max(width // 3, _MIN_CELL)
+    columns = [_column(name, frame[name].to_list(), longest) for name in names or frame.columns]
+    return columns if width is None else columns[: _fitting([c.width for c in columns], width)]
 
 
 def table(columns: Sequence[DisplayColumn]) -> Table:
@@ -72,13 +72,13 @@ def table(columns: Sequence[DisplayColumn]) -> Table:
     for column in columns:
         header = Text("\n".join(column.header))
         out.add_column(header, justify="right" if column.right else "left", vertical="bottom", no_wrap=True)
-    for cells in zip(*(c.cells for c in columns), strict=True):
-        out.add_row(*map(Text, cells))
+    for texts in zip(*(c.texts for c in columns), strict=True):
+        out.add_row(*map(Text, texts))
     return out
 
 
 def plain_lines(columns: Sequence[DisplayColumn]) -> Iterator[str]:
-    """Yield the lines of a table without colours; much faster than :func:`table` where rows are many."""
+    """Yield the lines of a table without colours; much faster than :func:`table` for many rows."""
     if not columns:
         return
     widths = [c.width for c in columns]
@@ -87,36 +87,36 @@ def plain_lines(columns: Sequence[DisplayColumn]) -> Iterator[str]:
     rows = [
         *zip(*headers, strict=True),
         ["-" * w for w in widths],
-        *zip(*(c.cells for c in columns), strict=True),
+        *zip(*(c.texts for c in columns), strict=True),
     ]
     for row in rows:
         yield "   ".join(map(_padded, row, widths, (c.right for c in columns))).rstrip()
 
 
-def footer(rows: int, left_out: Sequence[str]) -> str:
-    """Say how many rows there were, and which columns only programs get."""
-    names = ", ".join(left_out) if len(left_out) <= _MOST_NAMES else f"{len(left_out)} more columns"
-    more = f"; with --json or --csv also {names}" if left_out else ""
+def footer(rows: int, hidden: Sequence[str]) -> str:
+    """Return the number of rows, and the columns that only ``--json`` and ``--csv`` print."""
+    names = ", ".join(hidden) if len(hidden) <= _MAX_NAMES else f"{len(hidden)} more columns"
+    more = f"; with --json or --csv also {names}" if hidden else ""
     return f"({rows:,} {'row' if rows == 1 else 'rows'}{more})"
 
 
 def load_line(loaded: dict[str, Any]) -> str:
-    """Say what became of the rows of a file."""
+    """Return the result of a load in one line."""
     before, after = loaded["snapshot_before"], loaded["snapshot_after"]
-    became = "all known already" if before == after else f"snapshot {before} → {after}"
-    return f"{loaded['table']}: {loaded['rows']:,} rows, {became}"
+    result = "nothing new" if before == after else f"snapshot {before} → {after}"
+    return f"{loaded['table']}: {loaded['rows']:,} rows, {result}"
 
 
 def migration_lines(report: MigrationReport, *, dry_run: bool = False) -> Iterator[str]:
-    """Say what a migration, or its plan, read, landed and could not use."""
+    """Yield the counts of a migration or of its plan, then the files and records that it could not use."""
     before = report.files_landed_before
-    known = f"; {before:,} of the files had landed before" if before else ""
+    known = f"; {before:,} of the files were already migrated" if before else ""
     yield f"read      {_reading(report.files, report.records, report.seconds)}{known}"
     if dry_run:
-        yield "landed    nothing: this was a dry run"
+        yield "written   nothing: this was a dry run"
     else:
-        yield f"new       {_gained(report.new)}"
-        yield f"equal     {report.equal:,} records said nothing that the lake did not hold"
+        yield f"new       {_counts(report.new)}"
+        yield f"equal     {report.equal:,} records were already in the lake"
         yield f"rejected  {report.rejected:,} records"
         yield f"snapshot  {report.snapshot_before} → {report.snapshot_after}"
     yield from _some(f"skipped   {file}: {why}" for file, why in report.skipped)
@@ -125,20 +125,20 @@ def migration_lines(report: MigrationReport, *, dry_run: bool = False) -> Iterat
 
 
 def fetch_plan_lines(report: FetchReport) -> Iterator[str]:
-    """Say how many calls a run of fetching would make, and how long they take."""
+    """Yield the number of calls that a fetch would make, and their duration."""
     yield f"due       {report.requests:,} requests for {report.symbols:,} symbols"
     yield f"calls     {report.calls_planned:,}, {_duration(report.planned_s)} by the provider's limit"
-    yield "landed    nothing: this was a dry run"
+    yield "written   nothing: this was a dry run"
 
 
 def fetch_lines(report: FetchReport) -> Iterator[str]:
-    """Say what a run of fetching asked, landed and could not get."""
-    yield f"asked     {report.requests:,} requests for {report.symbols:,} symbols, {report.calls:,} calls"
+    """Yield the counts of a fetch, then its empty, short and failed requests."""
+    yield f"sent      {report.requests:,} requests for {report.symbols:,} symbols, {report.calls:,} calls"
     yield f"received  {report.records:,} records in {_duration(report.seconds)}, {report.rejected:,} rejected"
-    yield f"new       {_gained(report.new)}"
+    yield f"new       {_counts(report.new)}"
     yield f"snapshot  {report.snapshot_before} → {report.snapshot_after}"
     if report.split_detected:
-        yield f"split?    {', '.join(report.split_detected)}: bars moved as after a split"
+        yield f"split?    {', '.join(report.split_detected)}: bars differ from the stored ones as after a split"
     yield from _some(f"empty     {symbol} {dataset}: {why}" for symbol, dataset, why in report.empty)
     yield from _some(f"short     {symbol} {dataset}: {why}" for symbol, dataset, why in report.short)
     yield from _some(f"failed    {symbol} {dataset}: {why}" for symbol, dataset, _, why in report.failures)
@@ -147,7 +147,7 @@ def fetch_lines(report: FetchReport) -> Iterator[str]:
 
 
 def validation_lines(report: ValidationReport) -> Iterator[str]:
-    """Say how the records of a cache compare with the lake."""
+    """Yield how the records of a cache compare with the lake."""
     yield f"compared  {_reading(report.files, report.records, report.seconds)}"
     yield f"equal     {report.equal:,} records"
     yield f"differing {report.differs:,} records"
@@ -158,7 +158,7 @@ def validation_lines(report: ValidationReport) -> Iterator[str]:
 
 
 def flag_lines(flags: Mapping[str, object]) -> Iterator[str]:
-    """Say how settings stand, in the words of the environment.
+    """Yield settings as environment variables.
 
     >>> list(flag_lines({"use_database": True, "cache_symbols": ""}))
     ['FACTORLAB_USE_DATABASE=true', 'FACTORLAB_CACHE_SYMBOLS=']
@@ -168,24 +168,24 @@ def flag_lines(flags: Mapping[str, object]) -> Iterator[str]:
 
 
 def sync_lines(report: SyncReport) -> Iterator[str]:
-    """Say what was sent to a target, what it has now, and what differs from the lake."""
+    """Yield what a sync sent to the target, what the target contains, and what differs from the lake."""
     sent = ", ".join(f"{t.table} {t.sent:,}" for t in report.tables if t.sent)
     yield f"target    {report.target}, at snapshot {report.snapshot} in {report.seconds:.1f} s"
-    yield f"sent      {sent or 'nothing: all of it was there'}"
+    yield f"sent      {sent or 'nothing: the target was current'}"
     if report.removed:
         removed = ", ".join(f"{t.table} {t.removed:,}" for t in report.tables if t.removed)
-        yield f"removed   {removed}: the lake has them no more"
-    there = ", ".join(
+        yield f"removed   {removed}: the lake no longer contains them"
+    stored = ", ".join(
         f"{t.table} {t.rows:,}{t.latest and f' to {t.latest[:10]}'}" for t in report.tables if t.rows
     )
-    yield f"there     {there or 'nothing'}"
+    yield f"contains  {stored or 'nothing'}"
     if report.ahead:
-        yield "ahead     another sync brought the target to a newer snapshot meanwhile"
+        yield "ahead     another sync has since brought the target to a newer snapshot"
     yield from _some(f"repaired  {f.table}, {f.batch}: {f.what}" for f in report.repaired)
     yield from _some(f"differs   {f.table}, {f.batch}: {f.what}" for f in report.findings)
-    how = "every value" if report.deep else "rows, latest dates and digests"
-    unlike = f"differs in {len(report.findings)} parts; --repair puts it right"
-    yield f"verified  {how}: {'equal to the lake' if report.clean else unlike}"
+    method = "every value" if report.deep else "rows, latest dates and digests"
+    faults = f"differs in {len(report.findings)} parts; use --repair"
+    yield f"verified  {method}: {'equal to the lake' if report.clean else faults}"
 
 
 def _reading(files: int, records: int, seconds: float) -> str:
@@ -193,12 +193,12 @@ def _reading(files: int, records: int, seconds: float) -> str:
     return f"{files:,} files, {records:,} records{rate}"
 
 
-def _gained(new: dict[str, int]) -> str:
+def _counts(new: dict[str, int]) -> str:
     return ", ".join(f"{name} {rows:,}" for name, rows in new.items() if rows) or "nothing"
 
 
 def _duration(seconds: float) -> str:
-    """Say how long something takes: 0.4 s, 12 s, 3 min 20 s, 1 h 5 min."""
+    """Format a duration: 0.4 s, 12 s, 3 min 20 s, 1 h 5 min."""
     if seconds < _MINUTE:
         return f"{seconds:.0f} s" if seconds >= _FEW_SECONDS else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), _MINUTE)
@@ -206,21 +206,21 @@ def _duration(seconds: float) -> str:
 
 
 def _some(lines: Iterable[str]) -> Iterator[str]:
-    every = list(lines)
-    yield from every[:_MOST_LINES]
-    if len(every) > _MOST_LINES:
-        yield f"          and {len(every) - _MOST_LINES:,} more, all of them with --json"
+    entries = list(lines)
+    yield from entries[:_MAX_LINES]
+    if len(entries) > _MAX_LINES:
+        yield f"          and {len(entries) - _MAX_LINES:,} more; --json lists all"
 
 
 def _column(name: str, values: list[Any], longest: int) -> DisplayColumn:
-    cells = [c if len(c) <= longest else f"{c[: longest - 1]}…" for c in _texts(values)]
-    widest = max(map(cell_len, cells), default=0)
+    texts = [t if len(t) <= longest else f"{t[: longest - 1]}…" for t in _texts(values)]
+    widest = max(map(cell_len, texts), default=0)
     numeric = any(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
-    return DisplayColumn(_header(name, widest), cells, numeric)
+    return DisplayColumn(_header(name, widest), texts, numeric)
 
 
 def _header(name: str, width: int) -> list[str]:
-    """Break a long name at its underscores, so that it is no wider than it must be."""
+    """Break a long name at its underscores, to keep the column narrow."""
     lines: list[str] = []
     for part in _printable(name).replace("_", "_ ").split():
         if lines and len(lines[-1]) + len(part) <= max(width, 8):
@@ -254,12 +254,12 @@ def _text(value: Any) -> str:
 
 
 def _printable(text: str) -> str:
-    """Show control characters, which a terminal would obey, by their escapes."""
+    """Escape control characters, which a terminal would execute."""
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 def _floats(values: list[float | None]) -> list[str]:
-    """Write a column of numbers alike: billions where they are that large, as few decimals as they need."""
+    """Format a column of numbers alike: large ones in billions, all with the fewest exact decimals."""
     finite = [v for v in values if v is not None and math.isfinite(v)]
     top = max(map(abs, finite), default=0.0)
     if top >= _IN_BILLIONS:

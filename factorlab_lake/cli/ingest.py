@@ -1,8 +1,7 @@
-"""Commands that change the lake, and the one that checks it against the old cache."""
+"""Define the commands that bring data into a lake: from providers, from files and from the old cache."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,23 +10,33 @@ import typer
 
 import factorlab_lake as fl
 from factorlab_lake.cli import display
-from factorlab_lake.cli.app import lake_path, open_lake, options
-from factorlab_lake.cli.common_options import Cache, OnlySymbols
-from factorlab_lake.cli.error_handling import FAULTS
-from factorlab_lake.cli.output import document_of
-from factorlab_lake.cli.progress import progress_bar
+from factorlab_lake.cli.app import (
+    ERROR,
+    FAULTS,
+    Cache,
+    OnlySymbols,
+    lake_path,
+    open_lake,
+    options,
+)
+from factorlab_lake.cli.output import call_progress, document_of, file_progress
+from factorlab_lake.errors import InvalidInput, NotFound
+from factorlab_lake.ingest.policy import DEFAULT, FetchPolicy
 
 if TYPE_CHECKING:
+    from factorlab_lake.ingest.fetch_report import FetchReport
     from factorlab_lake.ingest.legacy_cache.migrate import MigrationReport
     from factorlab_lake.lake import Lake
 
-__all__ = ["init", "load", "load_rows", "migrate", "rollback", "validate"]
+__all__ = ["fetch", "init", "load", "load_rows", "migrate", "validate"]
+
+_HELD = "held"
 
 
 def init(ctx: typer.Context) -> None:
-    """Make an empty lake.
+    """Create an empty lake.
 
-    One that is there already stays as it is.
+    An existing lake stays unchanged.
 
     Example: factorlab-lake --lake data/lake init
     """
@@ -36,77 +45,110 @@ def init(ctx: typer.Context) -> None:
     options(ctx).output.document(document, [f"lake at {lake.path}, snapshot {lake.snapshot.id}"])
 
 
-def migrate(
+def fetch(
     ctx: typer.Context,
-    cache_dir: Cache,
-    symbol: OnlySymbols = None,
-    by_symbol: Annotated[bool, typer.Option("--by-symbol", help="Commit after each symbol.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read all files and write nothing.")] = False,
-) -> None:
-    """Land every readable record of the old cache.
-
-    The cache is Factor Lab's folder of JSON files and is only read. Can be cut off and run again: what has
-    landed is not read twice. Files that cannot be read and records that are refused are listed with the
-    reason and end the command with exit code 3; all else has landed.
-
-    Example: factorlab-lake migrate data/cache/fmp --dry-run
-    """
-    output = options(ctx).output
-    output.check_no_csv()
-    if dry_run:
-        report = _plan(ctx, cache_dir, symbol)
-    else:
-        with progress_bar("migrating", output) as progress:
-            lake = open_lake(ctx, create=True)
-            report = lake.migrate(cache_dir, symbols=symbol, by_symbol=by_symbol, progress=progress)
-    output.document(document_of(report), display.migration_lines(report, dry_run=dry_run))
-    if not report.clean:
-        raise typer.Exit(FAULTS)
-
-
-def _plan(ctx: typer.Context, cache_dir: Path, symbols: list[str] | None) -> MigrationReport:
-    """Plan a migration, for a lake that need not be there yet and is not made."""
-    if (lake_path(ctx) / "_lake").exists():
-        return open_lake(ctx).migrate(cache_dir, symbols=symbols, dry_run=True)
-    with TemporaryDirectory() as folder:
-        return fl.open(folder).migrate(cache_dir, symbols=symbols, dry_run=True)
-
-
-def validate(ctx: typer.Context, cache_dir: Cache, symbol: OnlySymbols = None) -> None:
-    """Compare the old cache with the lake, value by value.
-
-    Exit code 3 when a file cannot be read or a record is missing or differs.
-
-    Example: factorlab-lake validate data/cache/fmp
-    """
-    output = options(ctx).output
-    output.check_no_csv()
-    with progress_bar("comparing", output) as progress:
-        report = open_lake(ctx).validate(cache_dir, symbols=symbol, progress=progress)
-    output.document(document_of(report), display.validation_lines(report))
-    if not report.clean:
-        raise typer.Exit(FAULTS)
-
-
-def rollback(
-    ctx: typer.Context,
-    to: Annotated[
-        int | None,
-        typer.Option(help="Snapshot to restore. The default is the one before the last run.", metavar="ID"),
+    symbols: Annotated[
+        list[str] | None,
+        typer.Argument(help="The symbol, such as AAPL.", metavar="[SYMBOL]...", show_default=False),
     ] = None,
+    *,
+    file: Annotated[
+        Path | None, typer.Option(help="Read more symbols from a text file, one per line.", metavar="FILE")
+    ] = None,
+    universe: Annotated[
+        str | None, typer.Option(help="held: every symbol in the lake.", metavar="NAME")
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="profiles, splits, prices, dividends, statements (the default is these five), ratios, "
+            "unadjusted_prices, market_caps. Can be repeated.",
+            metavar="KIND",
+        ),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="First date. The default is the full history.", metavar="DATE")
+    ] = None,
+    provider: Annotated[str, typer.Option(help="The data provider.", metavar="NAME")] = "fmp",
+    restatement_days: Annotated[
+        int, typer.Option(help="Fetch recent quarters again after this many days.", min=1)
+    ] = DEFAULT.restatement_days,
+    everything: Annotated[
+        bool, typer.Option("--everything", help="Fetch everything, including what the lake already has.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Print the number of calls and the duration, without making any call."
+        ),
+    ] = False,
 ) -> None:
-    """Make an earlier snapshot's content current again.
+    """Fetch new data from a provider.
 
-    That is a new snapshot; nothing is deleted, and a rollback can itself be rolled back.
+    For a new symbol, fetch downloads the full history. For other symbols, it downloads new bars, quarters
+    that are due, and recent quarters again for restatements. The key is read from FMP_API_KEY.
 
-    Example: factorlab-lake rollback --to 3
+    An interrupted run can be repeated: it does not download committed data again. Failed requests are listed
+    with the reason, all other data is committed, and the exit code is 1.
+
+    Example: factorlab-lake fetch AAPL MSFT --kind prices --dry-run
     """
     output = options(ctx).output
     output.check_no_csv()
-    lake = open_lake(ctx)
-    before = lake.snapshot.id
-    now = lake.rollback(to)
-    output.document(asdict(now), [f"snapshot {before} → {now.id}: {now.reason}"])
+    if universe not in (None, _HELD):
+        raise InvalidInput(f"There is no universe {universe!r}; expected {_HELD!r}.")
+    request: dict[str, Any] = {
+        "kinds": kind,
+        "since": since,
+        "policy": FetchPolicy(restatement_days=restatement_days, everything=everything),
+    }
+    names = [*(symbols or []), *(_symbols_in(file) if file else [])]
+    if dry_run:
+        plan = _plan_fetch(ctx, provider, names, universe, request)
+        output.document(document_of(plan), display.fetch_plan_lines(plan))
+        return
+    lake = open_lake(ctx, create=universe is None)
+    with call_progress("fetching", output) as progress:
+        report = lake.fetch(provider, _with_universe(lake, names, universe), **request, progress=progress)
+    output.document(document_of(report), display.fetch_lines(report))
+    if not report.clean:
+        raise typer.Exit(ERROR)
+
+
+def _plan_fetch(
+    ctx: typer.Context, provider: str, names: list[str], universe: str | None, request: dict[str, Any]
+) -> FetchReport:
+    """Plan a fetch. A lake that does not exist yet is not created."""
+    if universe is not None or (lake_path(ctx) / "_lake").exists():
+        lake = open_lake(ctx)
+        return lake.plan_fetch(provider, _with_universe(lake, names, universe), **request)
+    with TemporaryDirectory() as folder:
+        return fl.open(folder).plan_fetch(provider, _with_universe(None, names, None), **request)
+
+
+def _with_universe(lake: Lake | None, names: list[str], universe: str | None) -> list[str]:
+    stored = lake.held_symbols() if lake is not None and universe else []
+    if not names and not stored:
+        raise InvalidInput(
+            "There is no symbol to fetch; name symbols, use --file FILE, or use --universe held with a lake "
+            "that contains symbols."
+        )
+    return list(dict.fromkeys([*names, *stored]))
+
+
+def _symbols_in(file: Path) -> list[str]:
+    """Return the symbols in a file: one per line; ``#`` begins a comment."""
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise NotFound(f"No file {file}; give a text file with one symbol on each line.") from None
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{file} is not UTF-8 text; give one symbol on each line.") from None
+    symbols = [line.split("#", 1)[0].strip() for line in lines]
+    invalid = [s for s in symbols if len(s.split()) > 1 or "," in s]
+    if invalid:
+        raise InvalidInput(f"{file} has a line {invalid[0]!r}; give one symbol on each line, nothing else.")
+    return [s for s in symbols if s]
 
 
 def load(
@@ -116,11 +158,11 @@ def load(
     ],
     file: Annotated[Path, typer.Argument(help="A CSV or Parquet file.", show_default=False)],
 ) -> None:
-    """Bring the rows of a file into a table.
+    """Load a CSV or Parquet file into a table.
 
-    All of them land or none. The same rows again change nothing.
+    All rows are committed, or none. Loading the same rows again changes nothing.
 
-    Example: factorlab-lake load splits data/sample/splits.csv
+    Example: factorlab-lake load splits splits.csv
     """
     output = options(ctx).output
     output.check_no_csv()
@@ -129,7 +171,61 @@ def load(
 
 
 def load_rows(lake: Lake, table: str, file: Path) -> dict[str, Any]:
-    """Load a file and say what came of it."""
+    """Load a file, and return the number of its rows and the snapshots before and after."""
     before = lake.snapshot.id
     rows = lake.load(table, file)
     return {"table": table, "rows": rows, "snapshot_before": before, "snapshot_after": lake.snapshot.id}
+
+
+def migrate(
+    ctx: typer.Context,
+    cache_dir: Cache,
+    symbol: OnlySymbols = None,
+    by_symbol: Annotated[bool, typer.Option("--by-symbol", help="Commit after each symbol.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read all files and write nothing.")] = False,
+) -> None:
+    """Copy every readable record of the old cache into the lake.
+
+    The cache is Factor Lab's folder of JSON files. It is read and never changed. An interrupted run can be
+    repeated: it does not read committed files again.
+
+    Unreadable files and rejected records are listed with the reason, all other data is committed, and the
+    exit code is 3.
+
+    Example: factorlab-lake migrate data/cache/fmp --dry-run
+    """
+    output = options(ctx).output
+    output.check_no_csv()
+    if dry_run:
+        report = _plan_migration(ctx, cache_dir, symbol)
+    else:
+        with file_progress("migrating", output) as progress:
+            lake = open_lake(ctx, create=True)
+            report = lake.migrate(cache_dir, symbols=symbol, by_symbol=by_symbol, progress=progress)
+    output.document(document_of(report), display.migration_lines(report, dry_run=dry_run))
+    if not report.clean:
+        raise typer.Exit(FAULTS)
+
+
+def _plan_migration(ctx: typer.Context, cache_dir: Path, symbols: list[str] | None) -> MigrationReport:
+    """Plan a migration. A lake that does not exist yet is not created."""
+    if (lake_path(ctx) / "_lake").exists():
+        return open_lake(ctx).migrate(cache_dir, symbols=symbols, dry_run=True)
+    with TemporaryDirectory() as folder:
+        return fl.open(folder).migrate(cache_dir, symbols=symbols, dry_run=True)
+
+
+def validate(ctx: typer.Context, cache_dir: Cache, symbol: OnlySymbols = None) -> None:
+    """Compare the old cache with the lake, value by value.
+
+    The exit code is 3 if a file cannot be read, or if a record is missing or differs.
+
+    Example: factorlab-lake validate data/cache/fmp
+    """
+    output = options(ctx).output
+    output.check_no_csv()
+    with file_progress("comparing", output) as progress:
+        report = open_lake(ctx).validate(cache_dir, symbols=symbol, progress=progress)
+    output.document(document_of(report), display.validation_lines(report))
+    if not report.clean:
+        raise typer.Exit(FAULTS)

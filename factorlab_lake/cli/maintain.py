@@ -1,7 +1,8 @@
-"""Commands that keep a lake well."""
+"""Define the commands for snapshots, backups, checks and repair of a lake."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,19 +10,53 @@ from typing import Annotated, Any
 import typer
 
 import factorlab_lake as fl
-from factorlab_lake.cli.app import lake_path, open_lake, options
-from factorlab_lake.cli.common_options import SnapshotAt
-from factorlab_lake.cli.error_handling import FAULTS
+from factorlab_lake.cli.app import (
+    FAULTS,
+    BackupFolder,
+    Deep,
+    SnapshotAt,
+    lake_path,
+    open_lake,
+    options,
+)
 from factorlab_lake.storage.refs import RETENTION_DAYS
 
-__all__ = ["backup", "compact", "diff", "pin", "repair", "restore", "vacuum", "verify"]
-
-_Name = Annotated[
-    str, typer.Argument(help="The name, such as paper-2026.", metavar="NAME", show_default=False)
+__all__ = [
+    "backup",
+    "compact",
+    "diff",
+    "history",
+    "pin",
+    "repair",
+    "restore",
+    "rollback",
+    "vacuum",
+    "verify",
 ]
-_Folder = Annotated[Path, typer.Argument(help="Folder of the backup.", metavar="PATH", show_default=False)]
-_Deep = Annotated[bool, typer.Option("--deep", help="Read every value of every kept snapshot.")]
-_MOST_FILES = 20  # that a person is shown
+
+_SNAPSHOT = ("id", "created_at", "reason", "pins", "vacuumed", "program_version", "operation", "tables")
+_MAX_FILES = 20  # in the output for people
+
+
+def history(ctx: typer.Context) -> None:
+    """List the lake's snapshots, oldest first.
+
+    Prints one row per snapshot: its id, its time, the operation that made it, and its pins. The files of a
+    vacuumed snapshot are deleted. With --json, each row also has the table versions.
+
+    Example: factorlab-lake history
+    """
+    import polars as pl
+
+    snapshots = open_lake(ctx).history()
+    rows = [
+        asdict(s) | {"created_at": s.time, "tables": json.dumps(s.tables), "pins": " ".join(s.pins)}
+        for s in snapshots
+    ]
+    types = {"id": pl.Int64(), "created_at": pl.Datetime("us", "UTC"), "vacuumed": pl.Boolean()}
+    schema = {name: types.get(name, pl.String()) for name in _SNAPSHOT}
+    columns = [*_SNAPSHOT[:3], *(n for n in ("pins", "vacuumed") if any(row[n] for row in rows))]
+    options(ctx).output.rows(pl.DataFrame(rows, schema=schema), columns)
 
 
 def diff(
@@ -36,23 +71,25 @@ def diff(
 ) -> None:
     """Show what changed between two snapshots.
 
-    One row per table and symbol: rows that were added, superseded by another content, and removed.
+    Prints one row per table and symbol, with the number of added, superseded and removed rows.
 
     Example: factorlab-lake diff 1
     """
-    found = open_lake(ctx).diff(_when(before), None if after is None else _when(after))
-    options(ctx).output.rows(found)
+    changes = open_lake(ctx).diff(_snapshot(before), None if after is None else _snapshot(after))
+    options(ctx).output.rows(changes)
 
 
 def pin(
     ctx: typer.Context,
-    name: _Name,
+    name: Annotated[
+        str, typer.Argument(help="The name, such as paper-2026.", metavar="NAME", show_default=False)
+    ],
     snapshot: SnapshotAt = None,
     remove: Annotated[bool, typer.Option("--remove", help="Remove the name.")] = False,
 ) -> None:
-    """Give a snapshot a name that keeps it.
+    """Name a snapshot, so that vacuum keeps it.
 
-    Vacuum leaves its files, and --snapshot takes the name. The newest snapshot unless one is given.
+    The option --snapshot of other commands accepts the name. The default is the newest snapshot.
 
     Example: factorlab-lake pin paper-2026
     """
@@ -61,17 +98,38 @@ def pin(
     lake = open_lake(ctx, at=snapshot)
     if remove:
         lake.unpin(name)
-        output.document({"pin": name, "snapshot": None}, [f"{name} is no pin any more"])
+        output.document({"pin": name, "snapshot": None}, [f"removed the pin {name}"])
     else:
         lake.pin(name)
         line = f"snapshot {lake.snapshot.id} is pinned as {name}"
         output.document({"pin": name, "snapshot": lake.snapshot.id}, [line])
 
 
-def compact(ctx: typer.Context) -> None:
-    """Rewrite partitions that are spread over many files.
+def rollback(
+    ctx: typer.Context,
+    to: Annotated[
+        int | None,
+        typer.Option(help="Snapshot to restore. The default is the one before the last run.", metavar="ID"),
+    ] = None,
+) -> None:
+    """Restore the content of an earlier snapshot.
 
-    The rows stay the same; that is a new snapshot, or none when there is nothing to do.
+    The restored content is a new snapshot. Nothing is deleted, and a rollback can itself be rolled back.
+
+    Example: factorlab-lake rollback --to 3
+    """
+    output = options(ctx).output
+    output.check_no_csv()
+    lake = open_lake(ctx)
+    before = lake.snapshot.id
+    now = lake.rollback(to)
+    output.document(asdict(now), [f"snapshot {before} → {now.id}: {now.reason}"])
+
+
+def compact(ctx: typer.Context) -> None:
+    """Rewrite partitions that consist of many files.
+
+    The rows stay the same. The result is a new snapshot, or none if there is nothing to compact.
 
     Example: factorlab-lake compact
     """
@@ -83,7 +141,7 @@ def compact(ctx: typer.Context) -> None:
     line = (
         f"{len(report.partitions)} partitions rewritten: {report.files_before} → {report.files_after} files"
     )
-    output.document(document, [line if report.partitions else "nothing to do"])
+    output.document(document, [line if report.partitions else "nothing to compact"])
 
 
 def vacuum(
@@ -96,9 +154,9 @@ def vacuum(
         bool, typer.Option("--delete", help="Delete the files. Without this option, they are only listed.")
     ] = False,
 ) -> None:
-    """Say what no kept snapshot needs; delete it with --delete.
+    """List files that no kept snapshot needs, or delete them.
 
-    Kept are the newest snapshot, those with a pin, and those within the retention.
+    Vacuum keeps the newest snapshot, pinned snapshots, and snapshots within the retention.
 
     Example: factorlab-lake vacuum --retention-days 7
     """
@@ -106,34 +164,34 @@ def vacuum(
     output.check_no_csv()
     report = open_lake(ctx).vacuum(retention_days=retention_days, dry_run=not delete)
     files = [{"file": file, "size_bytes": size} for file, size in report.files]
-    verb = "deleted" if delete else "would be deleted (nothing was: give --delete)"
+    verb = "deleted" if delete else "would be deleted; use --delete to delete them"
     lines = [
         *_shortened([f"{size:>12,}  {file}" for file, size in report.files]),
         f"{len(files)} files of {report.size_bytes:,} bytes {verb}",
-        f"snapshots that go: {_ids(report.snapshots)}; kept: {_ids(report.kept)}",
+        f"snapshots removed: {_ids(report.snapshots)}; kept: {_ids(report.kept)}",
     ]
     output.document(asdict(report) | {"files": files}, lines)
 
 
-def verify(ctx: typer.Context, deep: _Deep = False) -> None:
-    """Check that every file is there, whole and right.
+def verify(ctx: typer.Context, deep: Deep = False) -> None:
+    """Check that every file exists and is undamaged.
 
-    Files of all kept snapshots are compared with their checksums, and the rows of the newest one with what
-    they should be. Exit code 3 when something is wrong, with the file at fault.
+    Compares the files of all kept snapshots with their checksums, and checks the rows of the newest one. If a
+    check fails, the exit code is 3 and the faulty file is named.
 
     Example: factorlab-lake verify --deep
     """
     output = options(ctx).output
     output.check_no_csv()
     report = fl.verify(lake_path(ctx), deep=deep)
-    counted = (
-        f"{report.snapshots} snapshots, {report.files} data files of {report.size_bytes:,} bytes, "
-        f"{report.rows:,} rows looked at"
+    counts = (
+        f"checked {report.snapshots} snapshots, {report.files} data files of {report.size_bytes:,} bytes, "
+        f"{report.rows:,} rows"
     )
-    unknown = [f"{report.without_checksum} files have no checksum"] if report.without_checksum else []
-    remedy = "`factorlab-lake repair` derives what can be derived, --from BACKUP brings the rest back"
-    verdict = "all is well" if report.clean else f"{len(report.findings)} faults; {remedy}"
-    lines = [*_faults(report.findings), counted, *unknown, verdict]
+    unchecked = [f"{report.without_checksum} files have no checksum"] if report.without_checksum else []
+    remedy = "`factorlab-lake repair` rebuilds derived files, --from BACKUP restores the others"
+    verdict = "no faults" if report.clean else f"{len(report.findings)} faults; {remedy}"
+    lines = [*_faults(report.findings), counts, *unchecked, verdict]
     output.document(asdict(report) | {"clean": report.clean}, lines)
     if not report.clean:
         raise typer.Exit(FAULTS)
@@ -145,12 +203,12 @@ def repair(
         Path | None,
         typer.Option("--from", help="Restore damaged files from this backup.", metavar="BACKUP"),
     ] = None,
-    deep: _Deep = False,
+    deep: Deep = False,
 ) -> None:
-    """Put right what can be put right without loss.
+    """Repair a lake without losing data.
 
-    File lists and lake.duckdb are rebuilt; with --from, damaged files come back from a backup that has
-    them as they were written. Exit code 3 when something is still wrong.
+    Rebuilds file lists and lake.duckdb. With --from, it restores damaged files from a backup that contains
+    them as they were written. If faults remain, the exit code is 3.
 
     Example: factorlab-lake repair
     """
@@ -160,16 +218,16 @@ def repair(
     repaired = [{"file": file, "how": how} for file, how in report.repaired]
     lines = [f"{file}: {how}" for file, how in report.repaired] + _faults(report.findings)
     document = asdict(report) | {"repaired": repaired, "clean": report.clean}
-    output.document(document, [*lines, "all is well" if report.clean else "not all could be put right"])
+    output.document(document, [*lines, "no faults" if report.clean else "not all faults could be repaired"])
     if not report.clean:
         raise typer.Exit(FAULTS)
 
 
-def backup(ctx: typer.Context, path: _Folder) -> None:
-    """Bring a backup up to date, or make one.
+def backup(ctx: typer.Context, path: BackupFolder) -> None:
+    """Create a backup, or update one.
 
-    Only what is not there yet is copied, then read back and compared. A writer may be at work. The backup
-    opens like any lake, to be read: --lake PATH.
+    Copies only new files, then reads them back and compares. Other programs can write to the lake meanwhile.
+    A backup opens like any lake, read-only: --lake PATH.
 
     Example: factorlab-lake backup data/backup
     """
@@ -178,20 +236,20 @@ def backup(ctx: typer.Context, path: _Folder) -> None:
     report = open_lake(ctx).backup(path)
     line = (
         f"{report.path}: snapshot {report.snapshot}; {report.files_copied} files of {report.bytes_copied:,} "
-        f"bytes copied and compared, {report.files_there} there already"
-        + (f"; {report.files_mended} of them were damaged there" if report.files_mended else "")
+        f"bytes copied and compared, {report.files_there} already in the backup"
+        + (f"; {report.files_mended} damaged files replaced" if report.files_mended else "")
     )
     output.document(asdict(report), [line])
 
 
 def restore(
     ctx: typer.Context,
-    path: _Folder,
+    path: BackupFolder,
     to: Annotated[Path, typer.Argument(help="The folder to create.", metavar="TO", show_default=False)],
 ) -> None:
-    """Make a lake of a backup in a new folder.
+    """Create a lake from a backup in a new folder.
 
-    Cut off, it can be run again.
+    An interrupted restore can be repeated.
 
     Example: factorlab-lake restore data/lake data/restored
     """
@@ -202,8 +260,8 @@ def restore(
     output.document(document, [f"lake at {lake.path}, snapshot {lake.snapshot.id}"])
 
 
-def _when(given: str) -> int | str:
-    return int(given) if given.isdecimal() else given
+def _snapshot(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
 
 
 def _faults(findings: list[Any]) -> list[str]:
@@ -211,9 +269,9 @@ def _faults(findings: list[Any]) -> list[str]:
 
 
 def _shortened(lines: list[str]) -> list[str]:
-    more = [f"... and {len(lines) - _MOST_FILES} more; --json lists all"] if len(lines) > _MOST_FILES else []
-    return lines[:_MOST_FILES] + more
+    more = [f"... and {len(lines) - _MAX_FILES} more; --json lists all"] if len(lines) > _MAX_FILES else []
+    return lines[:_MAX_FILES] + more
 
 
-def _ids(found: list[int]) -> str:
-    return ", ".join(map(str, found)) or "none"
+def _ids(snapshots: list[int]) -> str:
+    return ", ".join(map(str, snapshots)) or "none"

@@ -1,4 +1,4 @@
-"""What a command prints: a table for people, or JSON or CSV for programs."""
+"""Print the output of a command: a table for people, JSON or CSV for programs, progress on stderr."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import csv
 import json
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, time
 from decimal import Decimal
@@ -22,14 +23,16 @@ from factorlab_lake.schema import TABLES
 
 if TYPE_CHECKING:
     import polars as pl
+    from rich.progress import Progress, TaskID
 
-    from factorlab_lake.ingest.fetch_report import FetchReport
-    from factorlab_lake.ingest.legacy_cache.migrate import MigrationReport
+    from factorlab_lake.ingest.fetch_report import FetchProgress, FetchReport
+    from factorlab_lake.ingest.legacy_cache.migrate import MigrationProgress, MigrationReport
     from factorlab_lake.ingest.legacy_cache.validate import ValidationReport
     from factorlab_lake.sync.sync_report import SyncReport
 
-__all__ = ["Output", "OutputFormat", "document_of", "records_of"]
+__all__ = ["Output", "OutputFormat", "call_progress", "document_of", "file_progress", "records_of"]
 
+# Reports store these lists as tuples; JSON gives their parts names.
 _LISTS = {
     "skipped": ("file", "reason"),
     "faults": ("file", "reason"),
@@ -38,11 +41,11 @@ _LISTS = {
     "short": ("symbol", "dataset", "reason"),
     "empty": ("symbol", "dataset", "reason"),
 }
-_MOST_RICH_ROWS = 500  # rich takes a millisecond for each
+_MAX_RICH_ROWS = 500  # rich takes a millisecond per row
 
 
 class OutputFormat(Enum):
-    """What to print."""
+    """Name the forms of output."""
 
     TABLE = "table"
     JSON = "json"
@@ -51,12 +54,12 @@ class OutputFormat(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Standard output, in the form that was asked for."""
+    """Write to standard output, in the form that the global options select."""
 
     form: OutputFormat
 
     def rows(self, frame: pl.DataFrame, columns: Sequence[str] = ()) -> None:
-        """Print a frame; ``columns`` are those that a person sees, programs get all."""
+        """Print a frame. A table for people has ``columns``; JSON and CSV have all columns."""
         if self.form is OutputFormat.JSON:
             _write(_json_rows(records_of(frame)))
         elif self.form is OutputFormat.CSV:
@@ -65,7 +68,7 @@ class Output:
             self.table(frame, columns)
 
     def document(self, document: dict[str, Any], lines: Iterable[str]) -> None:
-        """Print a report: as JSON, or as lines for a person."""
+        """Print a report: as JSON, or as lines for people."""
         self.check_no_csv()
         if self.form is OutputFormat.JSON:
             _write(_json(_plain(document), indent=2))
@@ -73,33 +76,77 @@ class Output:
             self.lines(lines)
 
     def lines(self, lines: Iterable[str]) -> None:
-        """Print lines for a person, each whole: a terminal wraps them."""
+        """Print lines for people without wrapping them: the terminal does that."""
         _write("\n".join(lines))
 
     def table(self, frame: pl.DataFrame, columns: Sequence[str] = ()) -> None:
-        """Print a frame for a person: with rich on a terminal, as plain lines elsewhere."""
+        """Print a frame for people: with rich on a terminal, as plain lines elsewhere."""
         console = Console(highlight=False)
-        names = [n for n in columns if n in frame.columns and _says_something(frame, n)] or frame.columns
-        chosen = display.columns_of(frame, names, width=console.width if console.is_terminal else None)
-        if console.is_terminal and frame.height <= _MOST_RICH_ROWS:
-            console.print(display.table(chosen))
+        names = [n for n in columns if n in frame.columns and _has_content(frame, n)] or frame.columns
+        fitting = display.columns_of(frame, names, width=console.width if console.is_terminal else None)
+        if console.is_terminal and frame.height <= _MAX_RICH_ROWS:
+            console.print(display.table(fitting))
         else:
-            self.lines(display.plain_lines(chosen))
-        shown = names[: len(chosen)]
+            self.lines(display.plain_lines(fitting))
+        shown = names[: len(fitting)]
         self.lines([display.footer(frame.height, [n for n in frame.columns if n not in shown])])
 
     def check_no_csv(self) -> None:
-        """Refuse ``--csv`` for what is not rows."""
+        """Refuse ``--csv`` for a command that prints a report."""
         if self.form is OutputFormat.CSV:
             raise typer.BadParameter("this command prints a report, not rows; use --json", param_hint="--csv")
 
 
-def _says_something(frame: pl.DataFrame, name: str) -> bool:
+def _has_content(frame: pl.DataFrame, name: str) -> bool:
     return name != "reason" or frame[name].null_count() < frame.height
 
 
+@contextmanager
+def file_progress(task: str, output: Output) -> Iterator[MigrationProgress | None]:
+    """Show finished files, records per second and the remaining time on stderr.
+
+    Yield None with ``--json`` or without a terminal: then no progress is shown.
+    """
+    with _progress_bar(task, "files  {task.fields[rate]:,.0f} records/s", output) as (bar, task_id):
+
+        def report(*, files_done: int, files_total: int, records: int) -> None:
+            elapsed = bar.tasks[0].elapsed or 0.0
+            rate = records / elapsed if elapsed else 0.0
+            bar.update(task_id, completed=files_done, total=files_total, rate=rate)
+
+        yield None if bar.disable else report
+
+
+@contextmanager
+def call_progress(task: str, output: Output) -> Iterator[FetchProgress | None]:
+    """Show finished calls, failures and the remaining time on stderr; yield None as file_progress does."""
+    with _progress_bar(task, "calls  {task.fields[rate]:,.0f} failed", output) as (bar, task_id):
+
+        def report(*, calls_done: int, calls_total: int, records: int, failures: int) -> None:  # noqa: ARG001  # part of the protocol
+            bar.update(task_id, completed=calls_done, total=calls_total, rate=failures)
+
+        yield None if bar.disable else report
+
+
+@contextmanager
+def _progress_bar(task: str, text: str, output: Output) -> Iterator[tuple[Progress, TaskID]]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(text),
+        TimeRemainingColumn(),
+    )
+    hidden = output.form is OutputFormat.JSON or not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+        yield bar, bar.add_task(task, total=None, rate=0.0)
+
+
 def document_of(report: MigrationReport | ValidationReport | FetchReport | SyncReport) -> dict[str, Any]:
-    """Return a report as JSON can hold it, with names for what its lists hold."""
+    """Return a report as a JSON document whose lists contain objects with named parts."""
     document = asdict(report) | {"clean": report.clean}
     for part, names in _LISTS.items():
         if part in document:
@@ -108,7 +155,7 @@ def document_of(report: MigrationReport | ValidationReport | FetchReport | SyncR
 
 
 def records_of(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return a frame's rows as JSON can hold them; columns that are JSON in the lake become objects."""
+    """Return the rows of a frame as JSON values; columns with JSON text become objects."""
     parsed = _json_columns().intersection(frame.columns)
     return [
         {k: _parsed(v) if k in parsed else _plain(v) for k, v in row.items()}
@@ -123,7 +170,7 @@ def _json_columns() -> set[str]:
 def _parsed(value: Any) -> Any:
     try:
         return _plain(json.loads(value))
-    except (TypeError, ValueError):  # a query may give any column such a name
+    except (TypeError, ValueError):  # a user's query may give other columns such a name
         return _plain(value)
 
 
@@ -149,7 +196,7 @@ def _cell(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON can hold it: dates in ISO 8601, and null for what is no number."""
+    """Convert a value for JSON: dates become ISO 8601 texts, NaN and infinity become null."""
     if isinstance(value, dict):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

@@ -1,22 +1,59 @@
-"""Commands that tell how a lake is: complete, fresh, sound; and the page that shows it all."""
+"""Define the commands that check a lake: contents, coverage, freshness, quality, and a page about them."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from factorlab_lake.cli.app import open_lake, options
-from factorlab_lake.cli.common_options import OnlySymbols, SnapshotAt
-from factorlab_lake.cli.error_handling import FAULTS
+from factorlab_lake.cli import display
+from factorlab_lake.cli.app import FAULTS, OnlySymbols, SnapshotAt, open_lake, options
 
-__all__ = ["coverage", "freshness", "quality", "report"]
+__all__ = ["coverage", "freshness", "quality", "report", "status"]
 
 _FINDING = (
     "severity", "rule", "symbol", "date", "fiscal_period", "value", "expected", "detail",
 )  # fmt: skip
 _FRESH = ("symbol", "dataset", "period", "last_date", "fetched_at", "expected_next", "overdue_days")
+
+
+def status(
+    ctx: typer.Context,
+    snapshot: SnapshotAt = None,
+    migration: Annotated[
+        Path | None,
+        typer.Option(help="Print the migration progress of this old cache instead.", metavar="DIR"),
+    ] = None,
+) -> None:
+    """Show the tables of the lake.
+
+    Prints one row per table: its rows, files and bytes, and its Delta version.
+
+    With --migration, prints one row per dataset of the old cache: how many files are migrated, changed since,
+    missing or unreadable. It also prints the settings of the parallel run, such as FACTORLAB_USE_DATABASE.
+
+    Example: factorlab-lake status
+    """
+    lake, output = open_lake(ctx, at=snapshot), options(ctx).output
+    if migration is None:
+        output.rows(lake.status())
+        return
+    from factorlab_lake.legacy.migration_progress import migration_status
+
+    datasets = migration_status(lake, migration)
+    settings = _parallel_settings()
+    table = display.plain_lines(display.columns_of(datasets, datasets.columns))
+    document = {"datasets": datasets.to_dicts(), "flags": settings}
+    output.document(document, [*table, *display.flag_lines(settings)])
+
+
+def _parallel_settings() -> dict[str, Any]:
+    """Return the settings of parallel running, without the paths of the lake and the cache."""
+    from factorlab_lake.legacy.parallel.settings import parallel_settings
+
+    values: dict[str, Any] = parallel_settings().model_dump(mode="json", exclude={"lake", "cache_dir"})
+    return values
 
 
 def coverage(
@@ -25,15 +62,15 @@ def coverage(
     missing: Annotated[bool, typer.Option("--missing", help="Print only years with missing data.")] = False,
     snapshot: SnapshotAt = None,
 ) -> None:
-    """Show which years of each symbol are held.
+    """Show the years of data of each symbol.
 
-    One row per symbol, dataset and year: days or reports held, and those missing between the first and
-    the last.
+    Prints one row per symbol, dataset and year: the number of days or reports, and how many are missing
+    between the first and the last.
 
     Example: factorlab-lake coverage --missing
     """
-    found = open_lake(ctx, at=snapshot).coverage()
-    options(ctx).output.rows(found.filter(found["missing"] > 0) if missing else found)
+    years = open_lake(ctx, at=snapshot).coverage()
+    options(ctx).output.rows(years.filter(years["missing"] > 0) if missing else years)
 
 
 def freshness(
@@ -42,15 +79,15 @@ def freshness(
     overdue: Annotated[bool, typer.Option("--overdue", help="Print only overdue datasets.")] = False,
     snapshot: SnapshotAt = None,
 ) -> None:
-    """Show how fresh each dataset of each symbol is.
+    """Show the age of each symbol's data.
 
-    The last bar or report, when it was fetched, the day from which newer ones can be there, and for how
-    many days that has been so.
+    Prints one row per symbol and dataset: the last bar or report, its fetch time, the day when newer data is
+    expected, and the days since then.
 
     Example: factorlab-lake freshness --overdue
     """
-    found = open_lake(ctx, at=snapshot).freshness()
-    options(ctx).output.rows(found.filter(found["overdue"]) if overdue else found, _FRESH)
+    datasets = open_lake(ctx, at=snapshot).freshness()
+    options(ctx).output.rows(datasets.filter(datasets["overdue"]) if overdue else datasets, _FRESH)
 
 
 def quality(
@@ -67,9 +104,9 @@ def quality(
     rules: Annotated[bool, typer.Option("--rules", help="Print the meaning of each rule instead.")] = False,
     snapshot: SnapshotAt = None,
 ) -> None:
-    """Look for what is wrong, or looks wrong.
+    """Find faulty and suspicious data.
 
-    One row per finding, most severe first. Ends with exit code 3 where there is one of severity error.
+    Prints one row per finding, most severe first. If a finding has the severity error, the exit code is 3.
 
     Example: factorlab-lake quality --symbol AAPL
     """
@@ -77,22 +114,22 @@ def quality(
     if rules:
         output.rows(lake.quality_rules())
         return
-    found = lake.quality(symbol, rules=rule, by_symbol=by_symbol)
-    output.rows(found, () if by_symbol else _FINDING)
-    if (found["errors"] > 0).any() if by_symbol else (found["severity"] == "error").any():
+    rows = lake.quality(symbol, rules=rule, by_symbol=by_symbol)
+    output.rows(rows, () if by_symbol else _FINDING)
+    if (rows["errors"] > 0).any() if by_symbol else (rows["severity"] == "error").any():
         raise typer.Exit(FAULTS)
 
 
 def report(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(help="The page to write.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="The HTML file to write.", show_default=False)],
     *,
     snapshot: SnapshotAt = None,
 ) -> None:
-    """Write one HTML page about the lake.
+    """Write an HTML report about the lake.
 
-    Coverage, freshness, quality, revisions and growth. It needs nothing else: send it, or open it in any
-    browser.
+    The report shows coverage, freshness, quality, revisions and growth. It is one file without links to
+    other files, so any browser can open it.
 
     Example: factorlab-lake report lake.html
     """

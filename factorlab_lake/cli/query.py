@@ -1,29 +1,56 @@
-"""Commands that only read the lake."""
+"""Define the commands that query companies: prices, statements, market caps, factors, and SQL."""
 
 from __future__ import annotations
 
-import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from factorlab_lake.cli import display
-from factorlab_lake.cli.app import open_lake, options
-from factorlab_lake.cli.common_options import AsOf, End, OnlySymbols, SnapshotAt, Start, Symbols, Vintage
+from factorlab_lake.cli.app import (
+    AsOf,
+    Dates,
+    End,
+    Factor,
+    Freq,
+    OnlySymbols,
+    SnapshotAt,
+    Start,
+    Symbols,
+    Vintage,
+    open_lake,
+    options,
+)
+from factorlab_lake.cli.output import OutputFormat
 
-__all__ = ["export", "history", "prices", "quarters", "ratios", "sql", "statements", "status"]
+if TYPE_CHECKING:
+    import polars as pl
 
-# What a person sees of tables that are too wide to read whole.
+__all__ = [
+    "CAPS",
+    "FACTORS",
+    "caps",
+    "explain",
+    "export",
+    "factors",
+    "lookahead",
+    "prices",
+    "quarters",
+    "ratios",
+    "sql",
+    "statements",
+    "ttm",
+]
+
+# Answers are too wide for a terminal: a table for people has these columns, --json and --csv have all.
+_STATEMENTS = (
+    "symbol", "statement_type", "fiscal_date", "fiscal_period", "version", "change_kind", "available_date",
+    "availability_basis", "metrics",
+)  # fmt: skip
 _QUARTERS = (
     "symbol", "fiscal_date", "derivation", "reason", "revenue", "operating_income", "net_income",
     "operating_cash_flow", "free_cash_flow", "inputs_available_date",
-)  # fmt: skip
-_RATIOS = (
-    "symbol", "fiscal_date", "date", "reason", "market_cap", "pe_ratio", "pb_ratio", "roe", "roa",
-    "debt_to_equity", "current_ratio",
 )  # fmt: skip
 _PRICES = (
     "symbol", "date", "open_price", "high_price", "low_price", "close_price", "volume", "adjusted_close",
@@ -33,69 +60,26 @@ _ADJUSTED = (
     "symbol", "date", "reason", "open_price", "high_price", "low_price", "close_price", "volume",
     "adjusted_close", "adjusted_close_source",
 )  # fmt: skip
-_SNAPSHOT = ("id", "created_at", "reason", "pins", "vacuumed", "program_version", "operation", "tables")
-_STATEMENTS = (
-    "symbol", "statement_type", "fiscal_date", "fiscal_period", "version", "change_kind", "available_date",
-    "availability_basis", "metrics",
+CAPS = (
+    "symbol", "date", "reason", "price_date", "close_price", "shares_outstanding", "split_factor",
+    "market_cap", "shares_source",
 )  # fmt: skip
+_TTM = (
+    "symbol", "date", "reason", "fiscal_date", "basis", "revenue", "operating_income", "net_income",
+    "operating_cash_flow", "free_cash_flow",
+)  # fmt: skip
+FACTORS = (
+    "symbol", "date", "reason", "market_cap", "pe_ratio", "pb_ratio", "roe", "net_margin", "debt_to_equity",
+    "current_ratio", "fiscal_date",
+)  # fmt: skip
+_RATIOS = (
+    "symbol", "fiscal_date", "date", "reason", "market_cap", "pe_ratio", "pb_ratio", "roe", "roa",
+    "debt_to_equity", "current_ratio",
+)  # fmt: skip
+_EXPLAINED = ("step", "value", "sign", "item", "date", "period", "available_date", "note")
 
-
-def status(
-    ctx: typer.Context,
-    snapshot: SnapshotAt = None,
-    migration: Annotated[
-        Path | None,
-        typer.Option(help="Print the migration progress of this old cache instead.", metavar="DIR"),
-    ] = None,
-) -> None:
-    """Show what the lake holds.
-
-    One row per table: its rows, files and bytes, and the version of its Delta table. With --migration one
-    row per dataset of the old cache: of its files those that have landed, differ from what landed under
-    their name, are missing or cannot be read; and who answers, as set by FACTORLAB_USE_DATABASE and others.
-
-    Example: factorlab-lake status
-    """
-    lake, output = open_lake(ctx, at=snapshot), options(ctx).output
-    if migration is None:
-        output.rows(lake.status())
-        return
-    from factorlab_lake.legacy.migration_progress import migration_status
-
-    found = migration_status(lake, migration)
-    flags = _flags()
-    lines = [*display.plain_lines(display.columns_of(found, found.columns)), *display.flag_lines(flags)]
-    output.document({"datasets": found.to_dicts(), "flags": flags}, lines)
-
-
-def _flags() -> dict[str, Any]:
-    """Return who answers in parallel running, without where the lake and the cache are."""
-    from factorlab_lake.legacy.parallel.settings import parallel_settings
-
-    given = parallel_settings()
-    flags: dict[str, Any] = given.model_dump(mode="json", exclude={"lake", "cache_dir"})
-    return flags
-
-
-def history(ctx: typer.Context) -> None:
-    """List the lake's snapshots, oldest first.
-
-    One row per snapshot: what made it, when, and (with --json) which table versions it is made of.
-    Pins are the names it was given; of one that was vacuumed the files are gone.
-
-    Example: factorlab-lake history
-    """
-    import polars as pl
-
-    taken = open_lake(ctx).history()
-    rows = [
-        asdict(s) | {"created_at": s.time, "tables": json.dumps(s.tables), "pins": " ".join(s.pins)}
-        for s in taken
-    ]
-    types = {"id": pl.Int64(), "created_at": pl.Datetime("us", "UTC"), "vacuumed": pl.Boolean()}
-    schema = {name: types.get(name, pl.String()) for name in _SNAPSHOT}
-    shown = [*_SNAPSHOT[:3], *(n for n in ("pins", "vacuumed") if any(row[n] for row in rows))]
-    options(ctx).output.rows(pl.DataFrame(rows, schema=schema), shown)
+_MARKET_CAP = "market_cap"
+_WITHOUT_DECIMALS = 100_000  # from this size on, decimals only distract a reader
 
 
 def statements(
@@ -111,15 +95,37 @@ def statements(
     as_of: AsOf = None,
     snapshot: SnapshotAt = None,
 ) -> None:
-    """Show statements by the end of their fiscal period.
+    """Show statements whose fiscal period ends between two dates.
 
-    Every version of each, or with --as-of the one that was known at that day's close.
+    Prints every version of each statement. With --as-of, it prints the version that was known at that day's
+    close.
 
     Example: factorlab-lake statements AAPL --type income --as-of 2020-12-31
     """
-    given: dict[str, Any] = {"types": type} if type else {}
-    found = open_lake(ctx, at=snapshot).statements(symbols, start, end, as_of=as_of, **given)
-    options(ctx).output.rows(found, _STATEMENTS)
+    types: dict[str, Any] = {"types": type} if type else {}
+    rows = open_lake(ctx, at=snapshot).statements(symbols, start, end, as_of=as_of, **types)
+    options(ctx).output.rows(rows, _STATEMENTS)
+
+
+def quarters(
+    ctx: typer.Context,
+    symbols: Symbols,
+    *,
+    start: Start = None,
+    end: End = None,
+    as_of: AsOf = None,
+    vintage: Vintage = "known",
+    snapshot: SnapshotAt = None,
+) -> None:
+    """Show the flows of each quarter, as reported or derived.
+
+    A quarter that was not reported by itself is derived from cumulative figures. With --as-of, only figures
+    that were known at that day's close are used.
+
+    Example: factorlab-lake quarters AAPL --start 2020-01-01 --as-of 2020-12-31
+    """
+    lake = open_lake(ctx, at=snapshot)
+    options(ctx).output.rows(lake.quarters(symbols, start, end, as_of=as_of, vintage=vintage), _QUARTERS)
 
 
 def prices(
@@ -136,43 +142,147 @@ def prices(
 ) -> None:
     """Show daily bars between two dates.
 
-    As stored, or with --adjusted per share as counted after every split that the lake holds.
+    Prices are printed as stored. With --adjusted, they are per share after all splits in the lake.
 
     Example: factorlab-lake prices AAPL --start 2021-03-22 --end 2021-03-31
     """
-    found = open_lake(ctx, at=snapshot).prices(symbols, start, end, adjusted=adjusted)
-    options(ctx).output.rows(found, _ADJUSTED if adjusted else _PRICES)
+    bars = open_lake(ctx, at=snapshot).prices(symbols, start, end, adjusted=adjusted)
+    options(ctx).output.rows(bars, _ADJUSTED if adjusted else _PRICES)
 
 
-def quarters(
+def caps(
     ctx: typer.Context,
     symbols: Symbols,
     *,
+    date: Dates = None,
     start: Start = None,
     end: End = None,
-    as_of: AsOf = None,
+    freq: Freq = None,
     vintage: Vintage = "known",
     snapshot: SnapshotAt = None,
 ) -> None:
-    """Show each quarter's flows, reported or derived.
+    """Show market caps as known at each date.
 
-    A quarter that is not reported by itself follows from cumulative figures where they are known. All
-    that is known, or with --as-of what was known at that day's close.
+    Prints one row per symbol and date: close times shares times split factor. If the market cap is unknown,
+    the row gives the reason.
 
-    Example: factorlab-lake quarters AAPL --start 2020-01-01 --as-of 2020-12-31
+    Example: factorlab-lake caps AAPL GOOGL --start 2020-04-30 --end 2021-03-31
     """
     lake = open_lake(ctx, at=snapshot)
-    options(ctx).output.rows(lake.quarters(symbols, start, end, as_of=as_of, vintage=vintage), _QUARTERS)
+    rows = lake.market_caps(symbols, date, start=start, end=end, freq=freq, vintage=vintage)
+    options(ctx).output.rows(rows, CAPS)
+
+
+def ttm(
+    ctx: typer.Context,
+    symbols: Symbols,
+    *,
+    date: Dates = None,
+    start: Start = None,
+    end: End = None,
+    freq: Freq = None,
+    vintage: Vintage = "known",
+    snapshot: SnapshotAt = None,
+) -> None:
+    """Show trailing-twelve-month flows as known at each date.
+
+    Example: factorlab-lake ttm AAPL --date 2020-12-31
+    """
+    lake = open_lake(ctx, at=snapshot)
+    rows = lake.ttm(symbols, date, start=start, end=end, freq=freq, vintage=vintage)
+    options(ctx).output.rows(rows, _TTM)
+
+
+def factors(
+    ctx: typer.Context,
+    symbols: Symbols,
+    *,
+    date: Dates = None,
+    start: Start = None,
+    end: End = None,
+    freq: Freq = None,
+    vintage: Vintage = "known",
+    snapshot: SnapshotAt = None,
+) -> None:
+    """Show valuation and quality factors as known at each date.
+
+    The command `explain` shows the formula of a factor. An unknown factor is empty, and its row gives the
+    reason.
+
+    Example: factorlab-lake factors AAPL GOOGL --date 2020-12-31
+    """
+    lake = open_lake(ctx, at=snapshot)
+    rows = lake.factors(symbols, date, start=start, end=end, freq=freq, vintage=vintage)
+    options(ctx).output.rows(rows, FACTORS)
 
 
 def ratios(
     ctx: typer.Context, symbols: Symbols, *, start: Start = None, end: End = None, snapshot: SnapshotAt = None
 ) -> None:
-    """Show the factors on the day of each period's filing.
+    """Show the factors on the filing date of each period.
 
     Example: factorlab-lake ratios AAPL --start 2020-01-01
     """
     options(ctx).output.rows(open_lake(ctx, at=snapshot).ratios(symbols, start, end), _RATIOS)
+
+
+def explain(
+    ctx: typer.Context,
+    factor: Factor,
+    symbol: Annotated[str, typer.Argument(help="The symbol, such as AAPL.", show_default=False)],
+    date: Annotated[str, typer.Argument(help="The date, such as 2021-03-31.", show_default=False)],
+    snapshot: SnapshotAt = None,
+) -> None:
+    """Show how a market cap or a factor is computed.
+
+    Prints each input with its filings and dates, then the arithmetic.
+
+    Example: factorlab-lake explain pe_ratio AAPL 2020-12-31
+    """
+    lake = open_lake(ctx, at=snapshot)
+    if factor == _MARKET_CAP:
+        steps = lake.explain_market_cap(symbol, date)
+    else:
+        steps = lake.explain_factor(factor, symbol, date)
+    output = options(ctx).output
+    output.rows(_formatted_values(steps) if output.form is OutputFormat.TABLE else steps, _EXPLAINED)
+
+
+def _formatted_values(steps: pl.DataFrame) -> pl.DataFrame:
+    """Format each value by its own size: one column contains dollars, share counts and ratios."""
+    texts = [
+        None if v is None else f"{v:,.0f}" if abs(v) >= _WITHOUT_DECIMALS else f"{v:.6g}"
+        for v in steps["value"]
+    ]
+    import polars as pl
+
+    return steps.with_columns(pl.Series("value", texts, dtype=pl.String))
+
+
+def lookahead(
+    ctx: typer.Context,
+    factor: Factor,
+    symbols: Symbols,
+    *,
+    date: Dates = None,
+    start: Start = None,
+    end: End = None,
+    freq: Freq = None,
+    by_cell: Annotated[bool, typer.Option("--by-cell", help="Print one row per symbol and date.")] = False,
+    snapshot: SnapshotAt = None,
+) -> None:
+    """Show how much hindsight would change a factor.
+
+    Compares the values known at each date with first filings and with the latest figures. Prints how many
+    values differ, and by how much.
+
+    Example: factorlab-lake lookahead roe AAPL GOOGL --date 2020-12-31
+    """
+    from factorlab_lake.query.arguments import to_dates
+
+    lake = open_lake(ctx, at=snapshot)
+    dates = to_dates(date, start=start, end=end, freq=freq)
+    options(ctx).output.rows(lake.lookahead(factor, symbols, dates, by_cell=by_cell))
 
 
 def sql(
@@ -188,15 +298,22 @@ def sql(
     ] = None,
     snapshot: SnapshotAt = None,
 ) -> None:
-    """Run SQL over the lake's tables and functions.
+    """Run a SQL query on the lake's tables and functions.
 
-    Parameters are bound as text; cast them where a date or a number is meant: $d::DATE.
+    Parameters are bound as text. Cast them to a date or a number in the query: $d::DATE.
 
     Example: factorlab-lake sql 'FROM splits WHERE symbol = $s' --param s=AAPL
     """
-    given = dict(_pair(p) for p in param or [])
+    parameters = dict(_parameter(p) for p in param or [])
     text = sys.stdin.read() if query == "-" else query
-    options(ctx).output.rows(open_lake(ctx, at=snapshot).sql(text, **given))
+    options(ctx).output.rows(open_lake(ctx, at=snapshot).sql(text, **parameters))
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise typer.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--param")
+    return name, value
 
 
 def export(
@@ -208,10 +325,10 @@ def export(
     end: End = None,
     snapshot: SnapshotAt = None,
 ) -> None:
-    """Write a DuckDB file with the rows and functions in it.
+    """Write a DuckDB file that contains the rows and functions.
 
-    It needs neither the lake nor this program: any DuckDB client can open it. --start and --end limit the
-    bars.
+    Any DuckDB client can open the file, without the lake and without this program. --start and --end limit
+    the bars.
 
     Example: factorlab-lake export apple.duckdb --symbol AAPL
     """
@@ -221,10 +338,3 @@ def export(
     path = lake.export(file, symbols=symbol, start=start, end=end)
     document = {"file": str(path), "size_bytes": path.stat().st_size, "snapshot": lake.snapshot.id}
     output.document(document, [f"{path}: {document['size_bytes']:,} bytes, snapshot {lake.snapshot.id}"])
-
-
-def _pair(given: str) -> tuple[str, str]:
-    name, equals, value = given.partition("=")
-    if not equals or not name:
-        raise typer.BadParameter(f"{given!r} is not NAME=VALUE", param_hint="--param")
-    return name, value

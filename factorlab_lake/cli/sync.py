@@ -1,4 +1,4 @@
-"""The command that brings a lake to a shared server."""
+"""Define the command that copies a lake to a shared server."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from typing import Annotated
 import typer
 
 from factorlab_lake.cli import display
-from factorlab_lake.cli.app import open_lake, options
-from factorlab_lake.cli.error_handling import FAULTS
-from factorlab_lake.cli.output import document_of
-from factorlab_lake.cli.progress import progress_bar
+from factorlab_lake.cli.app import FAULTS, open_lake, options
+from factorlab_lake.cli.output import document_of, file_progress
 
 __all__ = ["sync"]
 
@@ -22,7 +20,7 @@ def sync(
         str | None,
         typer.Argument(
             metavar="URL",
-            help="The address, such as postgresql://user@host/database. Leave the password out of it.",
+            help="The address, such as postgresql://user@host/database, without the password.",
             show_default=False,
         ),
     ] = None,
@@ -40,11 +38,12 @@ def sync(
         ),
     ] = False,
 ) -> None:
-    """Bring a shared PostgreSQL server to the newest snapshot.
+    """Copy the newest snapshot to a shared PostgreSQL server.
 
-    Only what changed since the last time is sent; then both sides are compared. The password comes from
-    PGPASSWORD, a service file or ~/.pgpass, or is asked for on a terminal. Exit code 3 when the target
-    differs from the lake because others changed it, and --repair was not given.
+    Sends only what changed since the last sync, then compares both sides. The password comes from PGPASSWORD,
+    a service file or ~/.pgpass. On a terminal, the program prompts for it.
+
+    If others changed the target, it differs from the lake: the exit code is 3 unless --repair is set.
 
     Example: factorlab-lake sync --print-sql
     """
@@ -56,18 +55,18 @@ def sync(
         typer.echo(script(target))
         return
     if target is None:
-        raise typer.BadParameter("give the URL of the target", param_hint="URL")
-    ask = _ask if sys.stdin.isatty() else None
-    with progress_bar("syncing", output) as progress:
+        raise typer.BadParameter("the URL of the target is missing", param_hint="URL")
+    prompt = _prompt if sys.stdin.isatty() else None
+    with file_progress("syncing", output) as progress:
         report = open_lake(ctx).sync(
-            target, verify_deep=verify_deep, repair=repair, password=ask, progress=progress
+            target, verify_deep=verify_deep, repair=repair, password=prompt, progress=progress
         )
     output.document(document_of(report), display.sync_lines(report))
     if not report.clean:
         raise typer.Exit(FAULTS)
 
 
-def _ask() -> str:
-    """Ask for the password without showing it."""
-    answer: str = typer.prompt("Password", hide_input=True, err=True)
-    return answer
+def _prompt() -> str:
+    """Prompt for the password without showing it."""
+    password: str = typer.prompt("Password", hide_input=True, err=True)
+    return password

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from factorlab_lake.cli import app
-from tests.support import CACHE_2021, SAMPLE, made_once
+from tests.support import CACHE_2021, SAMPLE, SPLITS, made_once
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ def demo_home(factory: pytest.TempPathFactory) -> tuple[Path, Done]:
         home = place / "home"
         shutil.copytree(SAMPLE, home / "data" / "sample")
         shutil.copytree(CACHE_2021, home / "data" / "cache" / "fmp")
+        shutil.copy(SPLITS, home)  # the example of `load` reads it
         with contextlib.chdir(home):
             (place / "printed.txt").write_text(run("demo").out, encoding="utf-8")
 

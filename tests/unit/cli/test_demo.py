@@ -78,7 +78,7 @@ def test_the_demo_refuses_a_lake_with_other_data(tmp_path: Path) -> None:
     lake = ("--lake", tmp_path / "lake")
     run(*lake, "migrate", tmp_path / "cache")
     done = run(*lake, "demo", "--sample", SAMPLE, code=1)
-    assert "holds data that is not the sample's; give the demo a lake of its own with --lake PATH" in done.err
+    assert "contains data that is not in the sample; use another lake for the demo: --lake PATH" in done.err
     assert len(run(*lake, "--json", "history").json) == 1
 
 

@@ -32,7 +32,7 @@ from factorlab_lake.ingest.legacy_cache.migrate import MigrationReport
 def test_values_are_written_for_a_reader(values: list[object], texts: list[str]) -> None:
     """A column's numbers share one form; nothing in a text reaches the terminal as a command."""
     [column] = display.columns_of(pl.DataFrame({"c": values}))
-    assert column.cells == texts
+    assert column.texts == texts
 
 
 def test_numbers_stand_right_and_texts_left() -> None:
@@ -69,4 +69,4 @@ def test_a_long_list_of_faults_is_cut_and_counted() -> None:
     report = MigrationReport(files=60, faults=[(f"{n}.json.gz", "empty file") for n in range(60)])
     lines = list(display.migration_lines(report))
     assert sum(line.startswith("fault ") for line in lines) == 50
-    assert lines[-1] == "          and 10 more, all of them with --json"
+    assert lines[-1] == "          and 10 more; --json lists all"

@@ -116,7 +116,7 @@ def test_an_interrupted_change_says_that_what_was_committed_stays(
     """Ctrl-C in a migration ends it with one line and 130."""
     monkeypatch.setattr(Lake, "migrate", _raising(KeyboardInterrupt()))
     done = run("migrate", "data/sample/taken_2019-12-31", code=130)
-    assert (done.out, done.err) == ("", "interrupted; what was committed stays\n")
+    assert (done.out, done.err) == ("", "interrupted; committed data is kept\n")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a pipe with a name, to know when the query runs")
@@ -130,7 +130,7 @@ def test_a_real_interrupt_stops_a_running_query(home: Path, tmp_path: Path) -> N
         try:
             assert select.select([pipe], [], [], 60)[0]  # DuckDB writes it just before the long query
             running.send_signal(signal.SIGINT)
-            assert running.communicate(timeout=60) == ("", "interrupted; what was committed stays\n")
+            assert running.communicate(timeout=60) == ("", "interrupted; committed data is kept\n")
         finally:
             os.close(pipe)
             running.kill()

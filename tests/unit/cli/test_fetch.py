@@ -36,7 +36,7 @@ def test_it_lands_what_it_is_asked_for(vendor: FakeFmp) -> None:
     assert said["new"]["company_profiles"] == 2
     assert fl.open("data/lake").held_symbols() == ["AAA", "BBB"]
     lines = run("fetch", "AAA", "BBB").out.splitlines()
-    assert lines[0] == "asked     0 requests for 2 symbols, 0 calls"
+    assert lines[0] == "sent      0 requests for 2 symbols, 0 calls"
     assert lines[2] == "new       nothing"
 
 
@@ -78,7 +78,7 @@ def test_a_wrong_key_is_said_once_and_lands_nothing(vendor: FakeFmp, monkeypatch
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "name some"),
+        ([], "name symbols"),
         (["--universe", "sp500"], "'held'"),
         (["AAA", "--provider", "fpm"], "Did you mean 'fmp'"),
         (["AAA", "--kind", "price"], "Did you mean 'prices'"),
@@ -127,7 +127,7 @@ def test_ctrl_c_ends_it_in_one_line_and_the_next_run_goes_on(vendor: FakeFmp) ->
         running.send_signal(signal.SIGINT)
         _, err = running.communicate(timeout=60)
     assert running.returncode == 130
-    assert err == "interrupted; what was committed stays\n"
+    assert err == "interrupted; committed data is kept\n"
     vendor.latency_s = 0.0
     assert run("--json", "fetch", "AAA", "BBB", "CCC").json["clean"]
     assert fl.open("data/lake").held_symbols() == ["AAA", "BBB", "CCC"]

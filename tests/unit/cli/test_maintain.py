@@ -42,10 +42,10 @@ def test_compact_and_vacuum_say_what_they_do(place: Path) -> None:
     lake = ("--lake", place)
     done = run(*lake, "--json", "compact").json
     assert {"table": "splits", "partition": None, "files": 2} in done["partitions"]
-    assert run(*lake, "compact").out == "nothing to do\n"
+    assert run(*lake, "compact").out == "nothing to compact\n"
     planned = run(*lake, "vacuum", "--retention-days", "0").out
-    assert "would be deleted (nothing was: give --delete)" in planned
-    assert "snapshots that go: 1, 2; kept: 3" in planned
+    assert "would be deleted; use --delete to delete them" in planned
+    assert "snapshots removed: 1, 2; kept: 3" in planned
     deleted = run(*lake, "--json", "vacuum", "--retention-days", "0", "--delete").json
     assert (deleted["snapshots"], deleted["kept"], deleted["dry_run"]) == ([1, 2], [3], False)
     assert deleted["size_bytes"] == sum(f["size_bytes"] for f in deleted["files"])
@@ -57,7 +57,7 @@ def test_verify_ends_with_3_and_names_the_file_and_repair_brings_it_back(place: 
     """A flipped byte is found by name; without a backup it stays, with one it is put right."""
     lake = ("--lake", place)
     run(*lake, "backup", tmp_path / "backup")
-    assert run(*lake, "verify").out.endswith("all is well\n")
+    assert run(*lake, "verify").out.endswith("no faults\n")
     file = next((place / "splits").glob("*.parquet"))
     body = bytearray(file.read_bytes())
     body[len(body) // 2] ^= 1

@@ -35,7 +35,7 @@ def test_load_says_what_was_new(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     first = run("--lake", lake, "--json", "load", "splits", SPLITS).json
     assert first == {"table": "splits", "rows": 4, "snapshot_before": 0, "snapshot_after": 1}
-    assert run("--lake", lake, "load", "splits", SPLITS).out == "splits: 4 rows, all known already\n"
+    assert run("--lake", lake, "load", "splits", SPLITS).out == "splits: 4 rows, nothing new\n"
 
 
 def test_migrate_validate_and_roll_back(tmp_path: Path) -> None:
