@@ -138,7 +138,7 @@ def fetch_lines(report: FetchReport) -> Iterator[str]:
     yield f"new       {_counts(report.new)}"
     yield f"snapshot  {report.snapshot_before} → {report.snapshot_after}"
     if report.split_detected:
-        yield f"split?    {', '.join(report.split_detected)}: bars differ from the stored ones as after a split"
+        yield f"split?    {', '.join(report.split_detected)}: bars differ from stored bars as after a split"
     yield from _some(f"empty     {symbol} {dataset}: {why}" for symbol, dataset, why in report.empty)
     yield from _some(f"short     {symbol} {dataset}: {why}" for symbol, dataset, why in report.short)
     yield from _some(f"failed    {symbol} {dataset}: {why}" for symbol, dataset, _, why in report.failures)
