@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, combinations
 
 from factorlab_lake.factors.formulas import FACTORS, YEAR_BEFORE, Factor, Input, factor_inputs
-from factorlab_lake.schema import STATEMENT_TYPES, Column
-from factorlab_lake.schema.quoting import identifier, literal
+from factorlab_lake.schema import STATEMENT_TYPES, Column, identifier, literal
 
 __all__ = ["MATCHES_COMPONENT", "factor_placeholders", "figure", "signed_sum"]
 

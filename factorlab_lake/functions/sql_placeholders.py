@@ -13,11 +13,12 @@ from factorlab_lake.schema import (
     TABLES,
     Column,
     TableSpec,
+    identifier,
     line_items,
+    literal,
     table,
 )
 from factorlab_lake.schema.quality_rules import quality_score
-from factorlab_lake.schema.quoting import identifier, literal
 from factorlab_lake.schema.rules import RuleValue, rule_values
 
 __all__ = [

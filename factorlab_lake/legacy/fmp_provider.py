@@ -25,7 +25,7 @@ from factorlab_lake.ingest.record_frames import render
 from factorlab_lake.legacy.pandas_frames import business_days, carried, load_pandas, side_by_side
 from factorlab_lake.legacy.provider_arguments import LakeOrPlace, opened, statement_kinds, to_range
 from factorlab_lake.query.arguments import DateLike, one_of, to_dates, to_symbols
-from factorlab_lake.schema.quoting import identifier
+from factorlab_lake.schema import identifier
 from factorlab_lake.schema.tables import STATEMENT_TABLES
 
 if TYPE_CHECKING:

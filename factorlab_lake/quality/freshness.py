@@ -12,8 +12,7 @@ from factorlab_lake.ingest.plan import NEW_YORK, newest_settled, next_report, ne
 from factorlab_lake.ingest.policy import DEFAULT, FetchPolicy
 from factorlab_lake.quality.queries import sql_text
 from factorlab_lake.query.query_hints import QuerySession
-from factorlab_lake.schema import DATASETS, STATEMENT_TABLES
-from factorlab_lake.schema.quoting import identifier, literal
+from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, identifier, literal
 
 __all__ = ["freshness", "statement_dates"]
 

@@ -13,9 +13,8 @@ from functools import cache
 from importlib.resources import files
 
 from factorlab_lake.quality.queries import sql_text
-from factorlab_lake.schema import STATEMENT_TABLES
+from factorlab_lake.schema import STATEMENT_TABLES, identifier, literal
 from factorlab_lake.schema.quality_rules import PENALTIES, RowRule, row_rules
-from factorlab_lake.schema.quoting import identifier, literal
 
 __all__ = ["SEVERITIES", "QualityRule", "rules"]
 

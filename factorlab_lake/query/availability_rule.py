@@ -7,8 +7,7 @@ from typing import TypeAlias
 
 from factorlab_lake.errors import InvalidInput, nearest
 from factorlab_lake.functions.sql_placeholders import availability_with_lag
-from factorlab_lake.schema import TableSpec
-from factorlab_lake.schema.quoting import identifier
+from factorlab_lake.schema import TableSpec, identifier
 from factorlab_lake.schema.rules import MAX_AVAILABILITY_LAG_DAYS
 
 __all__ = ["CLOSE", "Availability", "AvailabilityRule", "to_rule"]

@@ -26,8 +26,7 @@ from factorlab_lake.errors import AlreadyExists, InternalError, LakeError, Write
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, sql_text
 from factorlab_lake.query.availability_rule import CLOSE, AvailabilityRule
 from factorlab_lake.query.table_views import table_view
-from factorlab_lake.schema import TABLES, TableSpec
-from factorlab_lake.schema.quoting import identifier, literal
+from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
 from factorlab_lake.storage import checksums, snapshots
 from factorlab_lake.storage.data_file import DataFile
 from factorlab_lake.storage.files import files_of, prune

@@ -15,8 +15,7 @@ from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, one_of,
 from factorlab_lake.query.explain import explain_factor, explain_market_cap
 from factorlab_lake.query.query_hints import QueryHints, QuerySession, RowFilter
 from factorlab_lake.query.result_frames import in_order
-from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES, table
-from factorlab_lake.schema.quoting import identifier
+from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES, identifier, table
 from factorlab_lake.schema.rules import BEGINNING_OF_TIME, END_OF_TIME, LAST_DAY, PRICE_AGE_LIMIT_DAYS
 
 __all__ = ["VINTAGES", "Questions"]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from factorlab_lake.schema.quoting import identifier, literal
+from factorlab_lake.schema import identifier, literal
 from factorlab_lake.schema.rules import BEGINNING_OF_TIME, END_OF_TIME, FEW_SYMBOLS
 
 if TYPE_CHECKING:

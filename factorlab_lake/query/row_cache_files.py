@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from factorlab_lake.functions.duckdb_functions import sql_text
-from factorlab_lake.schema import STATEMENT_TABLES
-from factorlab_lake.schema.quoting import identifier, literal
+from factorlab_lake.schema import STATEMENT_TABLES, identifier, literal
 from factorlab_lake.storage.data_file import DataFile
 
 if TYPE_CHECKING:

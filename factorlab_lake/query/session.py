@@ -22,8 +22,7 @@ from factorlab_lake.query.result_frames import to_polars
 from factorlab_lake.query.row_cache import BY_SYMBOL, COMPANIES, COMPANY_YEARS, DAYS, WHOLE, SessionCache
 from factorlab_lake.query.row_cache_files import FEW_CELLS, KEPT_ROWS, SOURCES, RowCache
 from factorlab_lake.query.table_views import table_view
-from factorlab_lake.schema import TABLES
-from factorlab_lake.schema.quoting import literal
+from factorlab_lake.schema import TABLES, literal
 from factorlab_lake.schema.rules import FEW_SYMBOLS
 from factorlab_lake.storage import checksums, snapshots
 from factorlab_lake.storage.data_file import DataFile

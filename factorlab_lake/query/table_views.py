@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from factorlab_lake.query.availability_rule import CLOSE, AvailabilityRule
-from factorlab_lake.schema import TableSpec
-from factorlab_lake.schema.quoting import identifier
+from factorlab_lake.schema import TableSpec, identifier
 from factorlab_lake.storage.data_file import DataFile, parquet_rows
 
 __all__ = ["table_view"]

@@ -1,7 +1,14 @@
 """The tables as data: one :class:`TableSpec` gives storage schema, views, DDL and documentation."""
 
-from factorlab_lake.schema.line_items import STATEMENT_TYPES, line_items
-from factorlab_lake.schema.spec import TYPES, Column, TableSpec
+from factorlab_lake.schema.spec import (
+    STATEMENT_TYPES,
+    TYPES,
+    Column,
+    TableSpec,
+    identifier,
+    line_items,
+    literal,
+)
 from factorlab_lake.schema.tables import DATASETS, PERIOD_MONTHS, STATEMENT_TABLES, TABLES, table
 
 __all__ = [
@@ -13,6 +20,8 @@ __all__ = [
     "TYPES",
     "Column",
     "TableSpec",
+    "identifier",
     "line_items",
+    "literal",
     "table",
 ]

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 
 from factorlab_lake.schema import line_items
-from factorlab_lake.schema.quoting import identifier, literal
+from factorlab_lake.schema.spec import identifier, literal
 
 __all__ = ["PENALTIES", "RowRule", "quality_score", "row_rules"]
 

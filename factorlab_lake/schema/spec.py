@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from importlib.resources import files
+from typing import Literal, cast
 
-__all__ = ["TYPES", "Additive", "Column", "TableSpec", "TypeNames"]
+__all__ = [
+    "STATEMENT_TYPES",
+    "TYPES",
+    "Additive",
+    "Column",
+    "TableSpec",
+    "TypeNames",
+    "identifier",
+    "line_items",
+    "literal",
+]
 
 Additive = Literal["flow", "stock", "per_share", "shares", "ratio", ""]
+STATEMENT_TYPES = ("income", "balance_sheet", "cash_flow")
 Kind = Literal["text", "json", "integer", "number", "boolean", "date", "timestamp"]
 
 
@@ -82,3 +96,48 @@ class TableSpec:
     def names(self, *roles: str) -> list[str]:
         """Column names in order, of the given roles, or all."""
         return [c.name for c in self.columns if not roles or c.role in roles]
+
+
+@cache
+def line_items(statement_type: str) -> tuple[Column, ...]:
+    """Return the line items of a statement type as columns, in the order of the vocabulary.
+
+    >>> [c.name for c in line_items("income")][:2]
+    ['revenue', 'cost_of_revenue']
+    """
+    return tuple(
+        Column(
+            row["column"],
+            "number",
+            row["description"],
+            unit=row["unit"],
+            additive=cast("Additive", row["kind"]),
+            zero_is_missing=row["zero"] == "missing",
+        )
+        for row in _item_rows()
+        if row["statement"] == statement_type
+    )
+
+
+@cache
+def _item_rows() -> list[dict[str, str]]:
+    text = files(__package__).joinpath("line_items.csv").read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+def identifier(name: str) -> str:
+    """Quote a name for SQL, as DuckDB and Postgres both read it.
+
+    >>> identifier('odd"name')
+    '"odd""name"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Quote a text for SQL, for the few places where no value can be bound (a view's file list).
+
+    >>> literal("O'Brien")
+    "'O''Brien'"
+    """
+    return "'" + text.replace("'", "''") + "'"

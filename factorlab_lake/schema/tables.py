@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from factorlab_lake.errors import InvalidInput, nearest
-from factorlab_lake.schema.line_items import STATEMENT_TYPES, line_items
-from factorlab_lake.schema.spec import Column, TableSpec
+from factorlab_lake.schema.spec import STATEMENT_TYPES, Column, TableSpec, line_items
 
 __all__ = ["DATASETS", "PERIOD_MONTHS", "STATEMENT_TABLES", "TABLES", "table"]
 

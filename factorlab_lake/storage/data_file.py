@@ -8,9 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from factorlab_lake.schema import TableSpec
+from factorlab_lake.schema import TableSpec, identifier, literal
 from factorlab_lake.schema.evolution import missing_columns
-from factorlab_lake.schema.quoting import identifier, literal
 from factorlab_lake.storage.delta_log import first_types
 from factorlab_lake.storage.snapshots import written_by
 

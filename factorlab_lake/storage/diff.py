@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import polars as pl
 
-from factorlab_lake.schema import TABLES, TableSpec
-from factorlab_lake.schema.quoting import identifier, literal
+from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
 from factorlab_lake.storage import checksums
 from factorlab_lake.storage.data_file import DataFile, parquet_rows
 from factorlab_lake.storage.files import files_of

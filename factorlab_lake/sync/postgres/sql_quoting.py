@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from factorlab_lake.schema.quoting import identifier, literal
+from factorlab_lake.schema import identifier, literal
 
 __all__ = ["identifier", "identifiers", "literal"]
 

@@ -11,7 +11,7 @@ import pytest
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.ingest.legacy_cache.reader import read, scan
 from factorlab_lake.providers.fmp.fake_server import FakeDataset, dataset_from_cache, synthetic_dataset
-from factorlab_lake.schema.line_items import STATEMENT_TYPES, line_items
+from factorlab_lake.schema import STATEMENT_TYPES, line_items
 from tests.support import CACHE_2019, CACHE_2021, answer, income
 from tests.unit.providers.fake import TODAY, bars, rows_of, serving
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from factorlab_lake.providers.fmp.fake_server.companies import Company
 from factorlab_lake.providers.fmp.fake_server.encoding import Record
-from factorlab_lake.schema.line_items import line_items
+from factorlab_lake.schema import line_items
 
 __all__ = ["ratios_of", "statements_of"]
 
