@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -14,6 +16,9 @@ import factorlab_lake as fl
 from factorlab_lake.lake import Lake
 from factorlab_lake.query.result_cache import ResultCache
 from tests.support import CACHE_2019, CACHE_2021, SPLITS, made_once
+
+if TYPE_CHECKING:
+    from tests.unit.sync.postgres_server import Server
 
 os.environ.pop("FACTORLAB_AVAILABILITY", None)  # the answers expected are those of the default
 
@@ -83,3 +88,19 @@ def lake_2021(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 def lake_both(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """Both clean samples, the older first, without splits. Not to be changed."""
     return _migrated(tmp_path_factory, "lake_both", CACHE_2019, CACHE_2021, splits=False)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """Start one PostgreSQL server per process of a test run, and stop it at the end."""
+    from tests.unit.sync.postgres_server import server
+
+    with server() as running:
+        yield running
+
+
+@pytest.fixture
+def database(postgres: Server) -> Iterator[str]:
+    """Create an empty database for one test, and return its address with the password."""
+    with postgres.database() as url:
+        yield url

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from tests.unit.sync.postgres_server import server
+from tests.compat.program import Program
+from tests.support import CACHE_2021, ROOT
 
-ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "data" / "sample" / "taken_2021-03-31"
-ITEM = "income,income_from_tests,flow,currency,value,a line item that the test adds\n"
-FIELD = "income,v3,incomeFromTests,income_from_tests\n"
+_COLUMN = "Add a column or a table"
+ITEM = "income,income_from_tests,flow,currency,value,a line item that the test adds"
+FIELD = "income,v3,incomeFromTests,income_from_tests"
 VALUE = 7.0
+UNCHANGED = Program(ROOT / "factorlab_lake", _COLUMN)
 
 READ = """
 import sys
@@ -127,33 +124,15 @@ assert lake.verify(deep=True).clean
 
 
 @pytest.fixture
-def package(tmp_path: Path) -> Path:
-    """A copy of the package that a test may change."""
-    return shutil.copytree(ROOT / "factorlab_lake", tmp_path / "program" / "factorlab_lake")
-
-
-@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A lake that version 0.1.0 wrote."""
     zipfile.ZipFile(Path(__file__).parent / "lake_0_1.zip").extractall(tmp_path / "lake")
     return tmp_path / "lake"
 
 
-def _run(package: Path, script: str, *arguments: object) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", script, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(package.parent)},
-        cwd=package.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-
-
 def _with_values(cache: Path) -> Path:
     """Copy one company's cached income statements with a value of the new item in each record."""
-    for file in (SAMPLE / "income_statements").glob("GOOGL_*.json.gz"):
+    for file in (CACHE_2021 / "income_statements").glob("GOOGL_*.json.gz"):
         entry = json.loads(gzip.decompress(file.read_bytes()))
         records = entry["data"] if isinstance(entry, dict) else entry
         for record in records:
@@ -164,24 +143,24 @@ def _with_values(cache: Path) -> Path:
     return cache
 
 
-def _add_line_item(package: Path) -> None:
-    for file, line in (("schema/line_items.csv", ITEM), ("providers/fmp/fields.csv", FIELD)):
-        path = package / file
-        path.write_text(path.read_text(encoding="utf-8").rstrip("\n") + "\n" + line, encoding="utf-8")
+def _line_item_added(folder: Path) -> Program:
+    program = Program.copy(folder, "Add a line item")
+    program.add_line("schema/line_items.csv", ITEM)
+    program.add_line("providers/fmp/fields.csv", FIELD)
+    return program
 
 
-def test_a_line_item_is_added(package: Path, folder: Path, tmp_path: Path) -> None:
+def test_a_line_item_is_added(folder: Path, tmp_path: Path) -> None:
     """Files without the new column read as NULL beside files with values of it, by every way of reading."""
-    _add_line_item(package)
-    _run(package, READ, folder, _with_values(tmp_path / "cache"), tmp_path / "out.duckdb")
+    program = _line_item_added(tmp_path / "program")
+    program.run(READ, folder, _with_values(tmp_path / "cache"), tmp_path / "out.duckdb")
 
 
-def test_a_server_gets_a_line_item_that_was_added(package: Path, folder: Path, tmp_path: Path) -> None:
+def test_a_server_gets_a_line_item_that_was_added(folder: Path, tmp_path: Path, database: str) -> None:
     """The sync adds the column and sends nothing until the lake has values; then the server has them."""
-    with server() as running, running.database() as url:
-        _run(ROOT / "factorlab_lake", SYNC, folder, url)
-        _add_line_item(package)
-        _run(package, SYNCED, folder, _with_values(tmp_path / "cache"), url)
+    UNCHANGED.run(SYNC, folder, database)
+    program = _line_item_added(tmp_path / "program")
+    program.run(SYNCED, folder, _with_values(tmp_path / "cache"), database)
 
 
 @pytest.mark.parametrize(
@@ -197,28 +176,24 @@ def test_a_server_gets_a_line_item_that_was_added(package: Path, folder: Path, t
     ids=["a column of another type", "a key column that was not there"],
 )
 def test_what_no_reader_could_get_right_is_refused(
-    package: Path, folder: Path, before: str, after: str, column: str
+    folder: Path, tmp_path: Path, before: str, after: str, column: str
 ) -> None:
     """Reading and writing the table raise one clear error and change nothing; other tables stay readable."""
-    tables = package / "schema" / "tables.py"
-    text = tables.read_text(encoding="utf-8")
-    assert text.count(before) == 1
-    tables.write_text(text.replace(before, after), encoding="utf-8")
-    rows = package.parent / "splits.csv"
+    program = Program.copy(tmp_path / "program", _COLUMN)
+    program.replace("schema/tables.py", before, after)
+    rows = tmp_path / "splits.csv"
     names = dict.fromkeys(["symbol", "date", "numerator", "denominator", column])
     rows.write_text(f"{','.join(names)}\nAAPL,2031-01-02,2,1{',XNAS' * (len(names) > 4)}\n", encoding="utf-8")
-    _run(package, REFUSED, folder, rows, column)
+    program.run(REFUSED, folder, rows, column)
 
 
-def test_an_older_version_reads_and_does_not_write(package: Path, folder: Path, tmp_path: Path) -> None:
+def test_an_older_version_reads_and_does_not_write(folder: Path, tmp_path: Path) -> None:
     """A version without the new column answers and verifies, and asks to be upgraded before it writes."""
-    tables = package / "schema" / "tables.py"
-    text, line = tables.read_text(encoding="utf-8"), '_number("numerator", "new shares"),'
-    assert text.count(line) == 1
-    tables.write_text(text.replace(line, f'{line} Column("venue", "text", "where"),'), encoding="utf-8")
+    program, line = Program.copy(tmp_path / "program", _COLUMN), '_number("numerator", "new shares"),'
+    program.replace("schema/tables.py", line, f'{line} Column("venue", "text", "where"),')
     newer, older = tmp_path / "newer.csv", tmp_path / "older.csv"
     newer.write_text("symbol,date,numerator,denominator,venue\nAAPL,2031-01-02,2,1,XNAS\n", encoding="utf-8")
     older.write_text("symbol,date,numerator,denominator\nAAPL,2032-01-02,2,1\n", encoding="utf-8")
     load = "import sys; import factorlab_lake as fl; fl.open(sys.argv[1]).load('splits', sys.argv[2])"
-    _run(package, load, folder, newer)
-    _run(ROOT / "factorlab_lake", OLDER, folder, older)
+    program.run(load, folder, newer)
+    UNCHANGED.run(OLDER, folder, older)

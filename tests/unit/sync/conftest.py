@@ -1,8 +1,7 @@
-"""What the tests of the shared server have in common: one server a run, one database a test."""
+"""Lakes to sync. The server and its databases come from the fixtures of all tests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,21 +10,6 @@ import factorlab_lake as fl
 from factorlab_lake.lake import Lake
 from tests.support import CACHE_2019, CACHE_DIRTY, SPLITS, Entry, bar, copy_of, income
 from tests.unit.ingest.scripted import Scripted
-from tests.unit.sync.postgres_server import Server, server
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
-    """A running PostgreSQL server; one for each process of a test run."""
-    with server() as running:
-        yield running
-
-
-@pytest.fixture
-def database(postgres: Server) -> Iterator[str]:
-    """The address of an empty database of the test's own, password included."""
-    with postgres.database() as url:
-        yield url
 
 
 @pytest.fixture(scope="session")
