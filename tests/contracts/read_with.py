@@ -1,11 +1,12 @@
 """Read Delta tables with another engine and write each as an Arrow file.
 
-Usage: `python read_with.py ENGINE TARGET TABLE_FOLDER…`. The test runs it with the interpreter of the engines'
-environment, in which factorlab-lake is not installed: an engine sees the folder as any other program does.
+Usage: `python read_with.py ENGINE TARGET TABLE_FOLDER…`. The test runs it in the environment of the engines,
+which lacks factorlab-lake: an engine sees the folder as any other program does.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +29,9 @@ def _sail() -> Reader:
     session.conf.set("spark.sql.session.timeZone", "UTC")
 
     def read(folder: str) -> pa.Table:
-        if not server.running:  # the reference keeps it alive: without one it stops, and the client waits forever
+        if (
+            not server.running
+        ):  # the reference keeps it alive: without one it stops, and the client waits forever
             raise RuntimeError("Sail's server stopped.")
         return session.read.format("delta").load(folder).toArrow()
 
@@ -84,3 +87,4 @@ def main(engine: str, target: str, *folders: str) -> None:
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+    os._exit(0)  # the files are closed; Sail's and pyarrow's threads can hang or abort an ordinary exit
