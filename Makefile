@@ -6,11 +6,12 @@ BIN := .venv/bin
 LOCK := .ci/constraints.txt
 READY := .venv/.ready
 OLDEST := .venv/duckdb-1.5
+ENGINES := .venv/engines
 PIP := -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 unexport PYTHONDONTWRITEBYTECODE  # else each of the hundreds of processes that the tests start compiles everything
-.PHONY: help venv demo test lint format docs docs-reference bench lock clean
+.PHONY: help venv engines demo test lint format docs docs-reference bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +32,14 @@ $(READY): pyproject.toml $(LOCK)
 # The oldest DuckDB that is supported, beside the environment's own: the tests ask it the same questions.
 $(OLDEST): | $(READY)
 	$(BIN)/python $(PIP) install --quiet --no-deps --target $@ duckdb==1.5.6
+
+engines: $(ENGINES)/.ready ## install other engines (daft, pysail, chdb; 1.6 GB), so that the tests read a lake with them
+
+# Beside the package's environment: the engines and their dependencies must not decide its versions.
+$(ENGINES)/.ready: .ci/engines.txt | $(READY)
+	$(BIN)/python -m venv $(ENGINES)
+	$(ENGINES)/bin/python $(PIP) install --quiet -r .ci/engines.txt
+	@touch $@
 
 demo: venv ## load the sample data into a lake and ask it a few questions
 	$(BIN)/factorlab-lake demo

@@ -34,7 +34,7 @@ from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.storage.layout import Layout
-from factorlab_lake.storage.snapshots import Snapshot
+from factorlab_lake.storage.snapshots import Snapshot, program_version
 from factorlab_lake.storage.transaction import Transaction, transaction
 
 ROOT = Path(__file__).parents[1]
@@ -249,7 +249,7 @@ def table_rows(name: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
 def writing(lake: Lake, *, timeout_s: float = 60.0) -> AbstractContextManager[Transaction]:
     """Open a transaction on a lake, below its public methods."""
     layout = layouts.find(lake.path)
-    return transaction(layout, reason="test", program_version="0", timeout_s=timeout_s)
+    return transaction(layout, reason="test", program_version=program_version(), timeout_s=timeout_s)
 
 
 @dataclass(slots=True)

@@ -1,7 +1,8 @@
-"""The rewriting of partitions that are spread over more files than their size needs."""
+"""Compact tables: rewrite partitions that have too many files, or files in an older form."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -9,12 +10,13 @@ from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import files
 from factorlab_lake.storage.data_file import DataFile
 from factorlab_lake.storage.layout import Layout
-from factorlab_lake.storage.snapshots import Snapshot, after_commit
+from factorlab_lake.storage.snapshots import Snapshot, after_commit, history
 from factorlab_lake.storage.transaction import Transaction, transaction
 
 __all__ = ["CompactionReport", "compact"]
 
 _FILE_BYTES = 64 * 1024 * 1024  # a partition may have a file for each of these; the writer makes larger ones
+_PLAIN_TEXT_SINCE = (0, 2)  # the first program version whose text columns are plain utf8
 
 
 @dataclass(slots=True)
@@ -31,7 +33,9 @@ class CompactionReport:
 def compact(layout: Layout, *, program_version: str) -> CompactionReport:
     """Rewrite fragmented partitions, sorted, with the same rows; when there are none, take no snapshot.
 
-    One partition at a time is in memory. Readers go on with the files they have, which stay until a vacuum.
+    A partition with a file of a program before 0.2 is rewritten too: its text columns have the Arrow type
+    ``string_view``, which daft and Sail refuse. One partition at a time is in memory. Readers go on with the
+    files they have, which stay until a vacuum.
     """
     with transaction(layout, reason="compact", program_version=program_version) as tx:
         report = CompactionReport(tx.base.id, tx.base.id, files_before=_count(layout, tx.base))
@@ -45,14 +49,32 @@ def compact(layout: Layout, *, program_version: str) -> CompactionReport:
 
 
 def _fragmented(layout: Layout, snapshot: Snapshot) -> Iterator[tuple[str, int | None, int]]:
+    """Yield the partitions to rewrite: the table, the year, and the number of files."""
+    last_with_views = _last_with_string_views(layout)
     for name, spec in TABLES.items():
-        grouped: dict[int | None, list[DataFile]] = {}
+        old_paths = {file.path for file in files.files_of(layout, last_with_views, name)}
+        partitions: dict[int | None, list[DataFile]] = {}
         for file in files.files_of(layout, snapshot, name):
-            grouped.setdefault(file.partition, []).append(file)
-        for partition, found in sorted(grouped.items(), key=lambda group: (group[0] is None, group[0])):
-            known = partition is not None or not spec.partition_by  # rows without a year are left as they are
-            if known and len(found) > 1 + sum(f.size_bytes for f in found) // _FILE_BYTES:
-                yield name, partition, len(found)
+            partitions.setdefault(file.partition, []).append(file)
+        for partition, members in sorted(partitions.items(), key=lambda group: (group[0] is None, group[0])):
+            if partition is None and spec.partition_by:
+                continue  # rows without a year stay where they are: replacing them would replace the table
+            fragmented = len(members) > 1 + sum(file.size_bytes for file in members) // _FILE_BYTES
+            if fragmented or any(file.path in old_paths for file in members):
+                yield name, partition, len(members)
+
+
+def _last_with_string_views(layout: Layout) -> Snapshot:
+    """Return the newest snapshot of a program that wrote string views; an empty one if there is none."""
+    old = (
+        taken for taken in reversed(history(layout)) if _numbers(taken.program_version) < _PLAIN_TEXT_SINCE
+    )
+    return next(old, Snapshot(id=0))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return the leading numbers of a program version; an unknown version counts as the oldest."""
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
 
 
 def _rewrite(tx: Transaction, name: str, partition: int | None) -> None:

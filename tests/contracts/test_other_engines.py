@@ -55,8 +55,8 @@ def _full_row(spec: TableSpec) -> dict[str, Any]:
 
 def _sparse_row(spec: TableSpec) -> dict[str, Any]:
     """Return a row of which only the key and the partition have values."""
-    key = {name: _value(spec.column(name)) for name in spec.key}
-    return key | {"symbol": "SPARSE"} * ("symbol" in spec.names()) | _partition(spec, 2032)
+    key = {name: "SPARSE" if name == "symbol" else _value(spec.column(name)) for name in spec.key}
+    return key | _partition(spec, 2032)
 
 
 def _partition(spec: TableSpec, year: int) -> dict[str, Any]:
