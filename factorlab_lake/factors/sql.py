@@ -12,8 +12,8 @@ __all__ = ["MATCHES_COMPONENT", "factor_placeholders", "figure", "signed_sum"]
 
 # Joins the statement ``s`` that a component ``p`` of a period names.
 MATCHES_COMPONENT = (
-    "s.symbol = p.symbol AND s.fiscal_date = p.part_date AND s.fiscal_period = p.part_period "
-    "AND s.version = p.part_version"
+    "s.symbol = p.symbol AND s.fiscal_date = p.component_date AND s.fiscal_period = p.component_period "
+    "AND s.version = p.component_version"
 )
 
 _OPTIONAL = {i.name for f in FACTORS.values() for i in f.inputs} - {
@@ -49,7 +49,7 @@ def figure(column: Column) -> str:
 
 def signed_sum(value: str) -> str:
     """Return the sum of a figure over a period's components, each with its sign; NULL where one lacks it."""
-    return f"CASE WHEN count({value}) = count(*) THEN sum(p.part_sign * {value}) END"
+    return f"CASE WHEN count({value}) = count(*) THEN sum(p.component_sign * {value}) END"
 
 
 def _list(parts: Iterable[str]) -> str:
@@ -67,7 +67,8 @@ def _figure(item: Input) -> str:
     if item.column.additive == "flow":
         value = signed_sum(value)
     elif item.column.additive == "shares":
-        value = f"max(CASE WHEN p.is_head AND p.part_reported THEN {value} * coalesce(l.level, 1) END)"
+        value = f"{value} * coalesce(l.cumulative_split_factor, 1)"
+        value = f"max(CASE WHEN p.is_first AND p.component_reported THEN {value} END)"
     else:
         value = f"max({value})"  # of the one part there is: every engine has max
     return f"{value} AS {identifier(_plain(item))}"

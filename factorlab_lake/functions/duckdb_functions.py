@@ -16,24 +16,24 @@ FUNCTIONS = (
     "financial_statements",
     "revisions",
     "share_counts",
-    "split_levels",
+    "split_factors",
     "adjusted_prices",
     "multi_class_symbols",
     "market_days",
     "unrounded_close",
     "checked_vintage",
     "statements_as_of",
-    "standing_share_counts",
-    "share_spans",
+    "share_count_validity",
+    "share_counts_by_year",
     "shares_as_of",
     "cap_inputs",
     "market_caps",
     "statement_periods",
-    "period_spans",
-    "statement_spans",
-    "fundamental_spans",
+    "statement_validity",
+    "quarter_validity",
+    "period_components",
     "ttm",
-    "company_years",
+    "fundamentals_validity",
     "factors",
     "quarters",
     "ratios",
@@ -55,8 +55,8 @@ def sql_text(name: str) -> str:
 def names_in(query: str) -> list[str]:
     """Return the tables and functions a query names, with those they build on, in the order to install them.
 
-    >>> names_in("SELECT * FROM split_levels")
-    ['splits', 'split_levels']
+    >>> names_in("SELECT * FROM split_factors")
+    ['splits', 'split_factors']
     """
     text = query.lower()
     found = {*TABLES, *FUNCTIONS} if _CATALOG.search(text) else _closure(text)

@@ -139,22 +139,22 @@ def _splits(ask: Ask, symbol: str, priced: date, counted: date) -> Iterator[_Row
 def _parts(ask: Ask, item: Input, symbol: str, day: date) -> list[_Row]:
     """Return the statements that make up one input as known on a day; a row without a date where none do."""
     query = f"""
-        SELECT p.part_sign AS sign, p.is_head, p.part_reported, p.derivation, p.reason, s.fiscal_date AS date,
-               s.fiscal_period AS period, s.version, k.available_date, s.accepted_at,
+        SELECT p.component_sign AS sign, p.is_first, p.component_reported, p.derivation, p.reason,
+               s.fiscal_date AS date, s.fiscal_period AS period, s.version, k.available_date, s.accepted_at,
                coalesce(s.final_link, s.link, s.source_provider) AS source, s."{item.column.name}" AS value,
-               coalesce(l.level, 1) AS level
-        FROM fundamental_spans({_CELL}, year_before := $kinds::VARCHAR[]) p
+               coalesce(l.cumulative_split_factor, 1) AS cumulative_split_factor
+        FROM period_components({_CELL}, year_before := $kinds::VARCHAR[]) p
         LEFT JOIN {STATEMENT_TABLES[item.statement_type]} s
-          ON s.symbol = p.symbol AND s.fiscal_date = p.part_date AND s.fiscal_period = p.part_period
-         AND s.version = p.part_version
+          ON s.symbol = p.symbol AND s.fiscal_date = p.component_date AND s.fiscal_period = p.component_period
+         AND s.version = p.component_version
         LEFT JOIN statement_periods k
-          ON k.statement_type = p.statement_type AND k.symbol = p.symbol AND k.fiscal_date = p.part_date
-         AND k.fiscal_period = p.part_period AND k.version = p.part_version
-        LEFT JOIN split_levels l
+          ON k.statement_type = p.statement_type AND k.symbol = p.symbol AND k.fiscal_date = p.component_date
+         AND k.fiscal_period = p.component_period AND k.version = p.component_version
+        LEFT JOIN split_factors l
           ON l.symbol = s.symbol AND s.split_basis_date >= l.from_date AND s.split_basis_date < l.to_date
         WHERE p.statement_type = $kind AND p.years_back = $back
-          AND p.known_from <= $day::DATE AND p.known_until > $day::DATE
-        ORDER BY s.fiscal_date, s.fiscal_period, s.version, p.part_sign DESC
+          AND p.valid_from <= $day::DATE AND p.valid_to > $day::DATE
+        ORDER BY s.fiscal_date, s.fiscal_period, s.version, p.component_sign DESC
     """
     kind = item.statement_type
     given = {"symbols": [symbol], "days": [day], "day": day, "kinds": [kind], "kind": kind}
@@ -164,7 +164,7 @@ def _parts(ask: Ask, item: Input, symbol: str, day: date) -> list[_Row]:
 def _input(item: Input, parts: list[_Row], *, optional: bool) -> list[_Row]:
     """Give a row per statement, then the input's value: their sum, or the share count on today's basis."""
     if item.column.additive != "flow":
-        parts = [p for p in parts if p["is_head"]]
+        parts = [p for p in parts if p["is_first"]]
     where = ("sign", "date", "period", "version", "available_date", "accepted_at", "source")
     rows = [
         _row(item.name, p["value"], item=item.column.name, **{name: p[name] for name in where})
@@ -182,8 +182,9 @@ def _input(item: Input, parts: list[_Row], *, optional: bool) -> list[_Row]:
         total = sum(p["sign"] * value for p, value in zip(parts, values, strict=True))
         return [*rows, _row(item.name, total, note=parts[0]["derivation"] or "sum")]
     if item.column.additive == "shares":
-        level = parts[0]["level"]
-        return [*rows, _row(item.name, values[0] * level, note=f"on today's split basis: {level!r} times")]
+        factor = parts[0]["cumulative_split_factor"]
+        note = f"on today's split basis: {factor!r} times"
+        return [*rows, _row(item.name, values[0] * factor, note=note)]
     return rows
 
 

@@ -2,7 +2,7 @@
 
 Views that every grid question reads, and a function that takes most of the time of ``factors``, give the
 same rows whatever the dates asked for. A session keeps their rows in memory: of some views all
-(:data:`WHOLE`), of others those of the symbols asked so far (:data:`BY_SYMBOL`, :data:`COMPANY_YEARS`), and
+(:data:`WHOLE`), of others those of the symbols asked so far (:data:`BY_SYMBOL`, :data:`FUNDAMENTALS`), and
 the trading days of the files asked so far (:data:`DAYS`). A question that may be about any symbol gets the
 rows of all, or the function itself. Rows as they are in the files are kept by :mod:`.row_cache_files`.
 """
@@ -18,12 +18,12 @@ from factorlab_lake.schema.rules import BEGINNING_OF_TIME, END_OF_TIME, FEW_SYMB
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["BY_SYMBOL", "COMPANIES", "COMPANY_YEARS", "DAYS", "WHOLE", "SessionCache"]
+__all__ = ["BY_SYMBOL", "COMPANIES", "DAYS", "FUNDAMENTALS", "WHOLE", "SessionCache"]
 
-WHOLE = frozenset({"split_levels", "multi_class_symbols"})
-BY_SYMBOL = frozenset({"standing_share_counts", "statement_periods"})
+WHOLE = frozenset({"split_factors", "multi_class_symbols"})
+BY_SYMBOL = frozenset({"share_count_validity", "statement_periods"})
 DAYS = "market_days"
-COMPANY_YEARS = "company_years"
+FUNDAMENTALS = "fundamentals_validity"
 COMPANIES = "kept"  # the schema of the rows kept of companies
 
 _ALWAYS = f"[DATE '{BEGINNING_OF_TIME}', DATE '{END_OF_TIME}']"
@@ -90,17 +90,17 @@ class SessionCache:
         if not new:
             return
         self._companies = set()  # interrupted, it is begun anew
-        rows = f"FROM main.{COMPANY_YEARS}($symbols::VARCHAR[], {_ALWAYS})"
+        rows = f"FROM main.{FUNDAMENTALS}($symbols::VARCHAR[], {_ALWAYS})"
         if known:
-            self._con.execute(f"INSERT INTO {COMPANIES}.{COMPANY_YEARS}_rows {rows}", {"symbols": new})
+            self._con.execute(f"INSERT INTO {COMPANIES}.{FUNDAMENTALS}_rows {rows}", {"symbols": new})
         else:
             self._con.execute(f"CREATE SCHEMA IF NOT EXISTS {COMPANIES}")
             self._con.execute(
-                f"CREATE OR REPLACE TABLE {COMPANIES}.{COMPANY_YEARS}_rows AS {rows}", {"symbols": new}
+                f"CREATE OR REPLACE TABLE {COMPANIES}.{FUNDAMENTALS}_rows AS {rows}", {"symbols": new}
             )
             self._con.execute(
-                f"CREATE OR REPLACE MACRO {COMPANIES}.{COMPANY_YEARS}(symbols, dates, vintage := 'known') "
-                f"AS TABLE FROM {COMPANIES}.{COMPANY_YEARS}_rows WHERE symbol IN (SELECT unnest(symbols))"
+                f"CREATE OR REPLACE MACRO {COMPANIES}.{FUNDAMENTALS}(symbols, dates, vintage := 'known') "
+                f"AS TABLE FROM {COMPANIES}.{FUNDAMENTALS}_rows WHERE symbol IN (SELECT unnest(symbols))"
             )
         self._companies = known.union(new)
 

@@ -19,7 +19,7 @@ from factorlab_lake.query.availability_rule import CLOSE, AvailabilityRule
 from factorlab_lake.query.query_hints import QueryHints, RowFilter
 from factorlab_lake.query.read_only import reject_write
 from factorlab_lake.query.result_frames import to_polars
-from factorlab_lake.query.row_cache import BY_SYMBOL, COMPANIES, COMPANY_YEARS, DAYS, WHOLE, SessionCache
+from factorlab_lake.query.row_cache import BY_SYMBOL, COMPANIES, DAYS, FUNDAMENTALS, WHOLE, SessionCache
 from factorlab_lake.query.row_cache_files import FEW_CELLS, KEPT_ROWS, SOURCES, RowCache
 from factorlab_lake.query.table_views import table_view
 from factorlab_lake.schema import TABLES, literal
@@ -104,7 +104,7 @@ class Session:
         for name in named:
             if name not in in_memory:
                 self._prepare(con, name, chosen, needs)
-        lasting = needs.lasting and needs.symbols is not None and COMPANY_YEARS in named
+        lasting = needs.lasting and needs.symbols is not None and FUNDAMENTALS in named
         if lasting:
             self._local.kept.add_companies(needs.symbols)
         first = {FEW_CELLS: in_memory and needs.few_cells, KEPT_ROWS: in_memory, COMPANIES: lasting}

@@ -99,7 +99,7 @@ QUESTIONS: dict[str, Question] = {
         d=DATES,
     ),
     "the view of ratios": lambda q: q.sql("SELECT * FROM financial_ratios ORDER BY symbol, fiscal_date"),
-    "split levels": lambda q: q.sql("SELECT * FROM split_levels ORDER BY symbol, from_date"),
+    "split factors": lambda q: q.sql("SELECT * FROM split_factors ORDER BY symbol, from_date"),
     "share counts": lambda q: q.sql("SELECT * FROM share_counts ORDER BY symbol, rank"),
     "companies of several symbols": lambda q: q.sql("SELECT * FROM multi_class_symbols ORDER BY symbol"),
     "what statements there are": lambda q: q.sql(

@@ -18,31 +18,41 @@ __all__ = ["FUNCTIONS", "digest", "install", "installed", "sql_text", "statement
 
 # In the order in which they build on each other.
 FUNCTIONS = (
-    "statement_part",
-    "grid_cell",
+    "statement_component",
+    "symbol_date",
     "product",
     "number_text",
     "checked_vintage",
     "unrounded_close",
-    "split_levels",
     "revisions",
     "multi_class_symbols",
     "share_counts",
-    "share_spans",
+    "statement_periods",
+    "split_factors",
+    "share_counts_by_year",
     "shares_as_of",
     "market_caps",
     "adjusted_prices",
     "statements_as_of",
-    "statement_periods",
-    "period_spans",
-    "statement_spans",
-    "fundamental_spans",
+    "statement_validity",
+    "quarter_validity",
+    "period_components",
     "ttm",
-    "company_years",
+    "fundamentals_validity",
     "factors",
     "quarters",
     "ratios",
     "financial_ratios",
+)
+# Names of the first version. An upgrade drops them: they build on functions that it replaces.
+_FORMER_TYPES = ("statement_part", "grid_cell")
+_FORMER = (
+    "split_levels",
+    "share_spans",
+    "period_spans",
+    "statement_spans",
+    "fundamental_spans",
+    "company_years",
 )
 _DIGEST = "lake_functions_digest"
 # Everything of these names in the schema the session works in, what builds on others before them.
@@ -121,10 +131,12 @@ def _replaced(con: _Connection) -> bool:
     try:
         with con.transaction():
             _execute(con)
-            if con.execute(_TWICE, {"names": [*FUNCTIONS, _DIGEST]}).fetchone() is None:
+            twice = con.execute(_TWICE, {"names": [*FUNCTIONS, _DIGEST]}).fetchone()
+            former = con.execute(_MADE, {"names": [*_FORMER_TYPES, *_FORMER]}).fetchone()
+            if twice is None and former is None:
                 return True
             raise psycopg.Rollback
-    except (errors.InvalidFunctionDefinition, errors.InvalidTableDefinition):
+    except (errors.AmbiguousFunction, errors.InvalidFunctionDefinition, errors.InvalidTableDefinition):
         pass
     return False
 
@@ -135,7 +147,15 @@ def _execute(con: _Connection) -> None:
 
 
 def _drop(con: _Connection) -> None:
-    names = ["financial_statements", *FUNCTIONS, _DIGEST]
+    place = FUNCTIONS.index("split_factors")  # the first that took the place of a former one
+    names = [
+        "financial_statements",
+        *_FORMER_TYPES,
+        *FUNCTIONS[:place],
+        *_FORMER,
+        *FUNCTIONS[place:],
+        _DIGEST,
+    ]
     for kind, name, _ in con.execute(_MADE, {"names": names}).fetchall():
         con.execute(f"DROP {kind} {name}".encode())
 

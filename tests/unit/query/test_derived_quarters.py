@@ -115,10 +115,10 @@ for _days in LIMITS:
 def test_neighbours_end_75_to_120_days_apart(made: Lake, days: int) -> None:
     """A quarter of fourteen weeks is one; what is shorter or longer is not a quarter."""
     found = made.sql(
-        "SELECT known_from FROM statement_spans([$symbol]) WHERE months = 3 AND fiscal_date = '2020-12-31'",
+        "SELECT valid_from FROM quarter_validity([$symbol]) WHERE months = 3 AND fiscal_date = '2020-12-31'",
         symbol=f"APART{days}",
     )
-    assert found["known_from"].to_list() == ([date(2021, 1, 30)] if LIMITS[days] else [])
+    assert found["valid_from"].to_list() == ([date(2021, 1, 30)] if LIMITS[days] else [])
 
 
 # --- a reported quarter wins ------------------------------------------------------------------------------
@@ -249,7 +249,7 @@ def test_currencies_are_not_subtracted_from_each_other(ttm: Asked) -> None:
 def test_a_derived_quarter_has_the_currency_of_its_parts(made: Lake) -> None:
     """What follows from euros is in euros, beside what is in dollars."""
     rows = made.sql(
-        "SELECT fiscal_date::VARCHAR, derivation, reported_currency FROM statement_spans(['EURO_THIRD']) "
+        "SELECT fiscal_date::VARCHAR, derivation, reported_currency FROM quarter_validity(['EURO_THIRD']) "
         "WHERE months = 3 ORDER BY fiscal_date"
     ).rows()
     assert rows == [
@@ -307,7 +307,7 @@ def test_shares_and_balances_are_never_derived(made: Lake) -> None:
     [row] = made.factors("SHARES", "2020-07-30").to_dicts()
     assert (row["current_ratio"], row["share_growth"]) == (5, None)
     spans = made.sql(
-        "SELECT statement_type, max(derivation) AS derivation FROM statement_spans(['SHARES']) "
+        "SELECT statement_type, max(derivation) AS derivation FROM quarter_validity(['SHARES']) "
         "WHERE derivation <> 'reported' OR statement_type = 'balance_sheet' GROUP BY ALL ORDER BY ALL"
     )
     assert spans.rows() == [("balance_sheet", "reported"), ("income", "H1 - Q1")]
@@ -317,12 +317,12 @@ def test_stretches_of_a_quarter_never_overlap(made: Lake) -> None:
     """At no time does a period have two contents, and one that is derived has all its parts known."""
     twice = made.sql(
         """
-        WITH spans AS (FROM statement_spans($symbols))
+        WITH spans AS (FROM quarter_validity($symbols))
         SELECT a.symbol, a.fiscal_date, a.derivation, b.derivation AS other
         FROM spans a JOIN spans b
           ON a.statement_type = b.statement_type AND a.symbol = b.symbol AND a.fiscal_date = b.fiscal_date
-         AND a.months = b.months AND (a.parts <> b.parts OR a.known_from <> b.known_from)
-         AND a.known_from < b.known_until AND b.known_from < a.known_until
+         AND a.months = b.months AND (a.components <> b.components OR a.valid_from <> b.valid_from)
+         AND a.valid_from < b.valid_to AND b.valid_from < a.valid_to
         """,
         symbols=made.sql("SELECT DISTINCT symbol FROM income_statements")["symbol"].to_list(),
     )

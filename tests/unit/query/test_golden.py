@@ -23,9 +23,9 @@ GOLDEN = Path(__file__).parent / "golden"
 QUESTIONS = ("market_caps", "ttm", "factors")
 LEGS = """
     SELECT d.date, statement_type || CASE years_back WHEN 1 THEN '_year_before' ELSE '' END AS part,
-           list(part_date ORDER BY part_date) FILTER (part_date IS NOT NULL) AS ends
-    FROM fundamental_spans([$symbol], $days::DATE[], year_before := ['income', 'balance_sheet']) s
-    JOIN (SELECT unnest($days::DATE[]) AS date) d ON d.date >= s.known_from AND d.date < s.known_until
+           list(component_date ORDER BY component_date) FILTER (component_date IS NOT NULL) AS ends
+    FROM period_components([$symbol], $days::DATE[], year_before := ['income', 'balance_sheet']) s
+    JOIN (SELECT unnest($days::DATE[]) AS date) d ON d.date >= s.valid_from AND d.date < s.valid_to
     GROUP BY ALL
 """
 SYMBOLS = ("AAPL", "GOOGL")

@@ -30,7 +30,9 @@ def lake(lake_both: Lake) -> Lake:
 
 def kept(lake: Lake) -> Iterator[str]:
     """Yield the symbols of which rows are kept."""
-    yield from lake.sql("SELECT DISTINCT symbol FROM kept.company_years_rows ORDER BY symbol")["symbol"]
+    yield from lake.sql("SELECT DISTINCT symbol FROM kept.fundamentals_validity_rows ORDER BY symbol")[
+        "symbol"
+    ]
 
 
 def day_by_day(lake: Lake, symbols: list[str], days: list[date]) -> pl.DataFrame:
@@ -55,7 +57,7 @@ def test_symbols_that_are_new_are_added(lake: Lake, lake_both: Lake) -> None:
     expected = fl.open(lake_both.path, create=False).factors(["AAPL", "GOOGL", "NOBODY"], **YEAR)
     assert_frame_equal(more, expected)
     twice = lake.sql(
-        "SELECT symbol, known_from FROM kept.company_years_rows GROUP BY ALL HAVING count(*) > 1"
+        "SELECT symbol, valid_from FROM kept.fundamentals_validity_rows GROUP BY ALL HAVING count(*) > 1"
     )
     assert twice.is_empty()
 
@@ -99,7 +101,7 @@ def test_sql_after_a_question_about_one_company_sees_all(lake: Lake, lake_both: 
 def test_rows_are_kept_of_the_companies_asked_for_alone(lake: Lake) -> None:
     """A question about one company does not read those of all; one about very many does."""
     session = lake.session
-    some = "SELECT DISTINCT symbol FROM standing_share_counts ORDER BY symbol"
+    some = "SELECT DISTINCT symbol FROM share_count_validity ORDER BY symbol"
     given = QueryHints(symbols=["AAPL"])
     assert session.frame(some, needs=given)["symbol"].to_list() == ["AAPL"]
     assert session.frame(some, needs=QueryHints(symbols=["GOOGL", "O'NEIL"]))["symbol"].to_list() == SYMBOLS
@@ -109,7 +111,7 @@ def test_rows_are_kept_of_the_companies_asked_for_alone(lake: Lake) -> None:
 
 def test_who_asks_about_one_company_after_the_other_gets_those_of_all(lake: Lake) -> None:
     """Reading each by itself is slow in the long run: after a hundred the rows of all are kept, each once."""
-    some = "SELECT symbol, known_from FROM standing_share_counts WHERE of_vintage = 'known'"
+    some = "SELECT symbol, valid_from FROM share_count_validity WHERE of_vintage = 'known'"
     for n in range(0, 100, 50):
         assert lake.session.frame(
             some, needs=QueryHints(symbols=[f"NOBODY{n + k}" for k in range(50)])
@@ -154,7 +156,7 @@ class _Interrupted:
 
 
 @pytest.mark.parametrize("at", ["DROP", "ALTER", "CREATE"])
-@pytest.mark.parametrize("view", ["split_levels", "statement_periods"])
+@pytest.mark.parametrize("view", ["split_factors", "statement_periods"])
 def test_an_interrupted_question_can_be_asked_again(view: str, at: str) -> None:
     """Wherever the making of a table was cut off, the next question makes it."""
     with duckdb.connect() as con:
@@ -190,7 +192,9 @@ def test_rows_of_an_interrupted_question_are_read_anew(at: str) -> None:
 def test_companies_of_an_interrupted_question_are_computed_anew(at: str) -> None:
     """The same of the rows that take long to compute."""
     with duckdb.connect() as con:
-        con.execute("CREATE MACRO company_years(symbols, dates) AS TABLE SELECT unnest(symbols) AS symbol")
+        con.execute(
+            "CREATE MACRO fundamentals_validity(symbols, dates) AS TABLE SELECT unnest(symbols) AS symbol"
+        )
         one = _Interrupted(con, at)
         kept = SessionCache(cast("duckdb.DuckDBPyConnection", one))
         asked = [["A"], ["B"]] if at.endswith("INSERT") else [["A", "B"]]
@@ -199,4 +203,4 @@ def test_companies_of_an_interrupted_question_are_computed_anew(at: str) -> None
                 with suppress(RuntimeError):
                     kept.add_companies(symbols)
         assert not one.at
-        assert sorted(con.execute("FROM kept.company_years_rows").fetchall()) == [("A",), ("B",)]
+        assert sorted(con.execute("FROM kept.fundamentals_validity_rows").fetchall()) == [("A",), ("B",)]

@@ -20,11 +20,25 @@ Con = psycopg.Connection[tuple[object, ...]]
 
 _FILES = sorted((ROOT / "factorlab_lake" / "functions" / "shell" / "postgres").glob("*.sql"))
 # What only one engine needs: rows that a session keeps, arrays of rows, and what Postgres has not.
-_ONLY_LAKE = {"cap_inputs", "standing_share_counts", "market_days", "financial_statements"}
-_ONLY_SERVER = {"statement_part", "grid_cell", "product", "number_text"}
+_ONLY_LAKE = {"cap_inputs", "share_count_validity", "market_days", "financial_statements"}
+_ONLY_SERVER = {"statement_component", "symbol_date", "product", "number_text"}
 _OLDER = """
 CREATE FUNCTION quarters(symbols text[], as_of date, vintage text) RETURNS TABLE (old integer)
 LANGUAGE sql BEGIN ATOMIC SELECT 1; END
+"""
+_FORMER = """
+CREATE TYPE grid_cell AS (symbol text, date date);
+CREATE VIEW split_levels AS SELECT symbol, date FROM splits;
+CREATE FUNCTION period_spans(vintage text) RETURNS TABLE (symbol text)
+LANGUAGE sql BEGIN ATOMIC
+SELECT symbol FROM statement_periods WHERE checked_vintage(vintage) IS NOT NULL; END;
+CREATE FUNCTION factors(cells grid_cell[]) RETURNS TABLE (symbol text)
+LANGUAGE sql BEGIN ATOMIC SELECT p.symbol FROM period_spans('known') p JOIN split_levels USING (symbol); END;
+DROP FUNCTION lake_functions_digest();
+"""
+_NAMES = """
+SELECT proname FROM pg_proc WHERE pronamespace = current_schema()::regnamespace
+UNION ALL SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace
 """
 _PARAMETERS = """
 SELECT pg_get_function_identity_arguments(oid) FROM pg_proc
@@ -107,6 +121,16 @@ def test_a_version_with_other_columns_is_replaced_too(con: Con) -> None:
     assert installed(con) == server_functions.digest()
     found = con.execute("SELECT * FROM quarters(ARRAY['A'], '2020-01-01')")
     assert [c.name for c in found.description or ()][:3] == ["symbol", "fiscal_date", "derivation"]
+
+
+def test_an_upgrade_drops_functions_of_former_names(con: Con) -> None:
+    """An upgrade drops objects of former names, also where functions of that version use them."""
+    install(con)
+    con.execute(_FORMER)
+    assert install(con)
+    names = [name for (name,) in con.execute(_NAMES).fetchall()]
+    assert not {"grid_cell", "split_levels", "period_spans"} & set(names)
+    assert names.count("factors") == 1
 
 
 def test_a_function_that_others_need_is_not_taken_from_them(con: Con) -> None:

@@ -15,28 +15,28 @@
 -- NULL with a reason before a dividend that is missing or negative ('dividend_missing') or not below the close it
 -- is measured by ('dividend_not_below_close').
 -- Point in time: none. Splits and dividends after the day are what adjusting is; never use the result for a market
--- cap, nor to choose by its level on a past day.
+-- cap, nor to choose by its cumulative_split_factor on a past day.
 CREATE OR REPLACE MACRO adjusted_prices(symbols, start_date, end_date) AS TABLE
-WITH wanted AS (SELECT DISTINCT unnest(symbols) AS symbol),
--- Bars after end_date count too: dividends until the newest of them adjust the bars asked for. The year keeps the
--- joins fast: by symbol alone every bar would be held against every dividend of its symbol.
+WITH requested AS (SELECT DISTINCT unnest(symbols) AS symbol),
+-- Bars after end_date count too: dividends until the newest of them adjust the bars requested for. The year keeps the
+-- joins fast: by symbol alone every bar would be facts against every dividend of its symbol.
 bars AS MATERIALIZED (
-    SELECT p.symbol, p.date, year(p.date) AS in_year, coalesce(s.level, 1) AS splits_since,
+    SELECT p.symbol, p.date, year(p.date) AS in_year, coalesce(s.cumulative_split_factor, 1) AS splits_since,
            p.open_price / splits_since AS open_price, p.high_price / splits_since AS high_price,
            p.low_price / splits_since AS low_price, p.close_price / splits_since AS close_price,
            p.volume * splits_since AS volume, p.adjusted_close / splits_since AS provider_close
     FROM price_data p
-    LEFT JOIN split_levels s
+    LEFT JOIN split_factors s
       ON s.symbol = p.symbol AND p.split_basis_date >= s.from_date AND p.split_basis_date < s.to_date
-    WHERE p.symbol IN (SELECT symbol FROM wanted) AND p.date >= coalesce(start_date::DATE, {{BEGINNING_OF_TIME}})
+    WHERE p.symbol IN (SELECT symbol FROM requested) AND p.date >= coalesce(start_date::DATE, {{BEGINNING_OF_TIME}})
 ),
 payouts AS (
-    SELECT d.symbol, d.date AS ex_date, coalesce(d.adjusted_dividend, d.dividend) / coalesce(s.level, 1) AS amount,
+    SELECT d.symbol, d.date AS ex_date, coalesce(d.adjusted_dividend, d.dividend) / coalesce(s.cumulative_split_factor, 1) AS amount,
            coalesce(lag(d.date) OVER (PARTITION BY d.symbol ORDER BY d.date), b.first) AS from_date
     FROM dividends d
     JOIN (SELECT symbol, min(date) AS first, max(date) AS newest FROM bars GROUP BY symbol) b
       ON b.symbol = d.symbol AND d.date > b.first AND d.date <= b.newest
-    LEFT JOIN split_levels s
+    LEFT JOIN split_factors s
       ON s.symbol = d.symbol
      AND CASE WHEN d.adjusted_dividend IS NULL THEN d.date ELSE d.split_basis_date END >= s.from_date
      AND CASE WHEN d.adjusted_dividend IS NULL THEN d.date ELSE d.split_basis_date END < s.to_date
@@ -52,7 +52,7 @@ steps AS (
     SELECT p.*, last_value(c.close IGNORE NULLS) OVER (PARTITION BY p.symbol ORDER BY p.ex_date) AS previous
     FROM payouts p LEFT JOIN closes c ON c.symbol = p.symbol AND c.ex_date = p.ex_date
 ),
-stretches AS (
+intervals AS (
     SELECT symbol, from_date, ex_date, unnest(range(year(from_date), year(ex_date) + 1)) AS in_year,
            product(1 - amount / previous) OVER later AS factor,
            max(CASE WHEN amount IS NULL OR amount < 0 THEN 'dividend_missing'
@@ -64,7 +64,7 @@ adjusted AS (
            CASE WHEN b.symbol IN (SELECT symbol FROM dividends) THEN 'dividends'
                 WHEN b.provider_close IS NOT NULL THEN 'provider' END AS source
     FROM bars b
-    LEFT JOIN stretches t
+    LEFT JOIN intervals t
       ON t.symbol = b.symbol AND t.in_year = b.in_year AND b.date >= t.from_date AND b.date < t.ex_date
     WHERE b.date <= coalesce(end_date::DATE, {{END_OF_TIME}})
 )

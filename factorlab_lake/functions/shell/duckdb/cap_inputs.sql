@@ -7,7 +7,7 @@
 -- Point in time and vintage: as shares_as_of; no bar after the date.
 CREATE OR REPLACE MACRO cap_inputs(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, vintage := 'known') AS TABLE
 -- Numbered, because joins on numbers are faster than joins on text.
-WITH wanted AS MATERIALIZED (
+WITH requested AS MATERIALIZED (
     SELECT symbol, row_number() OVER ()::INTEGER AS id, symbol IN (SELECT symbol FROM multi_class_symbols) AS multi_class
     FROM (SELECT DISTINCT unnest(symbols) AS symbol)
 ),
@@ -21,13 +21,13 @@ days AS MATERIALIZED (
 hits AS MATERIALIZED (
     SELECT w.id, d.date, p.symbol, w.multi_class, p.date AS price_date, p.close_price AS close,
            coalesce(p.split_basis_date, {{LAST_DAY}}) AS price_basis
-    FROM price_data p JOIN days d ON p.date = d.market_day JOIN wanted w ON w.symbol = p.symbol
+    FROM price_data p JOIN days d ON p.date = d.market_day JOIN requested w ON w.symbol = p.symbol
 ),
 -- ... and on each earlier day within the limit only for those that did not.
 missing AS MATERIALIZED (
     SELECT g.*
-    FROM (FROM wanted, days
-          WHERE (SELECT count(*) FROM hits) < (SELECT count(*) FROM wanted) * (SELECT count(*) FROM days)) g
+    FROM (FROM requested, days
+          WHERE (SELECT count(*) FROM hits) < (SELECT count(*) FROM requested) * (SELECT count(*) FROM days)) g
     ANTI JOIN hits h ON h.id = g.id AND h.date = g.date
 ),
 earlier AS (
@@ -39,25 +39,25 @@ earlier AS (
     WHERE m.date - p.date <= price_age_limit
     GROUP BY m.id, m.date
 ),
-cells AS (
+pairs AS (
     FROM hits
     UNION ALL
     SELECT m.id, m.date, m.symbol, m.multi_class, e.price_date, e.close, e.price_basis
     FROM missing m LEFT JOIN earlier e ON e.id = m.id AND e.date = m.date
 ),
-counts AS (SELECT w.id, s.* FROM share_spans(symbols, dates, vintage := vintage) s JOIN wanted w ON w.symbol = s.symbol),
--- Each two stretches of one symbol: the one a bar was traded in, and the one that its price counts the splits of.
-levels AS (
+counts AS (SELECT w.id, s.* FROM share_counts_by_year(symbols, dates, vintage := vintage) s JOIN requested w ON w.symbol = s.symbol),
+-- Each two intervals of one symbol: the one a bar was traded in, and the one that its price counts the splits of.
+basis_factors AS (
     SELECT w.id, t.from_date AS traded_from, t.to_date AS traded_to, b.from_date AS basis_from, b.to_date AS basis_to,
-           t.level / b.level AS splits_since, b.level
-    FROM wanted w JOIN split_levels t ON t.symbol = w.symbol JOIN split_levels b ON b.symbol = w.symbol
+           t.cumulative_split_factor / b.cumulative_split_factor AS splits_since, b.cumulative_split_factor
+    FROM requested w JOIN split_factors t ON t.symbol = w.symbol JOIN split_factors b ON b.symbol = w.symbol
 )
 SELECT c.symbol, c.date, c.multi_class, c.price_date, c.close, coalesce(l.splits_since, 1) AS splits_since,
        s.id IS NOT NULL AS has_count, s.shares, s.source, s.fiscal_date, s.available_date, s.period_days,
-       s.level / coalesce(l.level, 1) AS factor
-FROM cells c
+       s.cumulative_split_factor / coalesce(l.cumulative_split_factor, 1) AS factor
+FROM pairs c
 LEFT JOIN counts s
-  ON s.id = c.id AND s.in_year = year(c.date) AND c.date >= s.known_from AND c.date < s.known_until
-LEFT JOIN levels l
+  ON s.id = c.id AND s.in_year = year(c.date) AND c.date >= s.valid_from AND c.date < s.valid_to
+LEFT JOIN basis_factors l
   ON l.id = c.id AND c.price_date >= l.traded_from AND c.price_date < l.traded_to
  AND c.price_basis >= l.basis_from AND c.price_basis < l.basis_to;

@@ -1,24 +1,24 @@
--- factors(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known', cells := NULL): valuation, profitability, leverage, growth
+-- factors(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known', pairs := NULL): valuation, profitability, leverage, growth
 -- Grain: one row per requested symbol and date (or only those of a list of {symbol, date}); a factor that cannot be computed is NULL and `reason` says why.
 -- Formulas: factors/factors.csv, each a numerator over a denominator that must be positive. Their inputs: market_caps,
 -- flows of the trailing twelve months (as ttm), the newest balance sheet known at the date, and the same a year before
--- (`…_year_before`, as known at the date): see company_years. Balances are those at the period end, not averages. An item that vendors
+-- (`…_year_before`, as known at the date): see fundamentals_validity. Balances are those at the period end, not averages. An item that vendors
 -- write as 0 for "not reported" counts as missing when it is 0.
 -- Currency: items that meet in a factor must share one; the price's is taken from company_profiles where known.
 -- Stale: a period end more than age_limit days back ({{FISCAL_YEAR_EXTRA_AGE_DAYS}} more where a fiscal year's statement is the newest).
--- Point in time and vintage: as market_caps and fundamental_spans. inputs_available_date is the latest of all inputs'.
-CREATE OR REPLACE MACRO factors(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known', cells := NULL) AS TABLE
+-- Point in time and vintage: as market_caps and period_components. inputs_available_date is the latest of all inputs'.
+CREATE OR REPLACE MACRO factors(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known', pairs := NULL) AS TABLE
 WITH caps AS (
-    -- Only the cells asked for, before the wide rows are joined to them.
+    -- Only the pairs requested for, before the wide rows are joined to them.
     FROM market_caps(symbols, dates, vintage := vintage)
-    WHERE cells IS NULL
-       OR {'symbol': symbol, 'date': date} IN (SELECT unnest(cells::STRUCT(symbol VARCHAR, date DATE)[]))
+    WHERE pairs IS NULL
+       OR {'symbol': symbol, 'date': date} IN (SELECT unnest(pairs::STRUCT(symbol VARCHAR, date DATE)[]))
 ),
 years AS (
     -- The calendar year keeps the join to the dates fast: by symbol alone it would hold each against every stretch.
-    SELECT *, unnest(range(year(greatest(known_from, list_min(dates)::DATE)),
-                           year(least(known_until, list_max(dates)::DATE)) + 1)) AS in_year
-    FROM company_years(symbols, dates, vintage := vintage)
+    SELECT *, unnest(range(year(greatest(valid_from, list_min(dates)::DATE)),
+                           year(least(valid_to, list_max(dates)::DATE)) + 1)) AS in_year
+    FROM fundamentals_validity(symbols, dates, vintage := vintage)
 ),
 facts AS (
     SELECT m.symbol, m.date, m.market_cap, m.reason AS market_cap_reason,
@@ -43,7 +43,7 @@ facts AS (
            {{income_names}}, {{cash_flow_names}}, {{balance_sheet_names}}
     FROM caps m
     LEFT JOIN years y
-      ON y.symbol = m.symbol AND y.in_year = year(m.date) AND m.date >= y.known_from AND m.date < y.known_until
+      ON y.symbol = m.symbol AND y.in_year = year(m.date) AND m.date >= y.valid_from AND m.date < y.valid_to
     LEFT JOIN company_profiles p ON p.symbol = m.symbol
 ),
 usable AS (

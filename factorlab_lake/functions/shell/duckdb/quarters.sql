@@ -2,29 +2,29 @@
 -- Grain: one row per symbol and quarter end of which an income statement or a cash flow statement speaks, by itself or
 -- as the end of a longer period. Columns are those of ttm, here for the quarter.
 -- `derivation` (and `cash_flow_derivation`) is 'reported', or says how the quarter follows from longer periods, such as
--- 'FY - Q1 - Q2 - Q3' (see statement_spans); a reported quarter wins. Where a part is missing the flows are NULL and `reason`
+-- 'FY - Q1 - Q2 - Q3' (see quarter_validity); a reported quarter wins. Where a component is missing the flows are NULL and `reason`
 -- says so. Cash flow items are given only in the currency of the income statement.
--- Point in time and vintage: as period_spans. Money in reported_currency.
+-- Point in time and vintage: as statement_validity. Money in reported_currency.
 CREATE OR REPLACE MACRO quarters(symbols, as_of, vintage := 'known') AS TABLE
 WITH known AS MATERIALIZED (
     SELECT row_number() OVER () AS id, *
-    FROM statement_spans(symbols, vintage := vintage)
-    WHERE statement_type <> 'balance_sheet' AND known_from <= as_of::DATE AND known_until > as_of::DATE
+    FROM quarter_validity(symbols, vintage := vintage)
+    WHERE statement_type <> 'balance_sheet' AND valid_from <= as_of::DATE AND valid_to > as_of::DATE
 ),
 ends AS (SELECT DISTINCT symbol, fiscal_date FROM known),
-parts AS MATERIALIZED (
-    SELECT id, statement_type, symbol, part.fiscal_date AS part_date, part.fiscal_period AS part_period,
-           part.version AS part_version, part.sign AS part_sign
-    FROM (SELECT id, statement_type, symbol, unnest(parts) AS part FROM known WHERE months = 3)
+components AS MATERIALIZED (
+    SELECT id, statement_type, symbol, component.fiscal_date AS component_date, component.fiscal_period AS component_period,
+           component.version AS component_version, component.sign AS component_sign
+    FROM (SELECT id, statement_type, symbol, unnest(components) AS component FROM known WHERE months = 3)
 ),
 income AS (
     SELECT p.id, {{income_sums}}
-    FROM parts p JOIN income_statements s ON {{matches_component}}
+    FROM components p JOIN income_statements s ON {{matches_component}}
     WHERE p.statement_type = 'income' GROUP BY p.id
 ),
 cash_flow AS (
     SELECT p.id, {{cash_flow_sums}}
-    FROM parts p JOIN cash_flows s ON {{matches_component}}
+    FROM components p JOIN cash_flows s ON {{matches_component}}
     WHERE p.statement_type = 'cash_flow' GROUP BY p.id
 )
 SELECT e.symbol, e.fiscal_date, ki.derivation, kc.derivation AS cash_flow_derivation,

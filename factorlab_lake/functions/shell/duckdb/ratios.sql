@@ -7,9 +7,9 @@
 -- Point in time: as factors; what became known later never changes a row.
 CREATE OR REPLACE MACRO ratios(symbols, start_date, end_date) AS TABLE
 WITH published AS MATERIALIZED (
-    SELECT symbol, fiscal_date, greatest(min(known_from) FILTER (statement_type = 'income'),
-                                         min(known_from) FILTER (statement_type = 'balance_sheet')) AS published_on
-    FROM period_spans(symbols)
+    SELECT symbol, fiscal_date, greatest(min(valid_from) FILTER (statement_type = 'income'),
+                                         min(valid_from) FILTER (statement_type = 'balance_sheet')) AS published_on
+    FROM statement_validity(symbols)
     WHERE statement_type <> 'cash_flow'
       AND fiscal_date BETWEEN coalesce(start_date::DATE, {{BEGINNING_OF_TIME}}) AND coalesce(end_date::DATE, {{END_OF_TIME}})
     GROUP BY symbol, fiscal_date
@@ -31,7 +31,7 @@ SELECT p.symbol, p.fiscal_date, f.date, a.accepted_date, f.market_cap, s.shares_
        CASE WHEN f.fiscal_date > p.fiscal_date THEN 'newer_period_known' ELSE f.reason END AS reason
 FROM published p
 JOIN factors(symbols, (SELECT list(DISTINCT published_on) FROM published),
-             cells := (SELECT list({'symbol': symbol, 'date': published_on}) FROM published)) f
+             pairs := (SELECT list({'symbol': symbol, 'date': published_on}) FROM published)) f
   ON f.symbol = p.symbol AND f.date = p.published_on
 LEFT JOIN shares_as_of(symbols, (SELECT list(DISTINCT published_on) FROM published)) s
   ON s.symbol = p.symbol AND s.date = p.published_on

@@ -9,5 +9,5 @@ CREATE OR REPLACE MACRO shares_as_of(symbols, dates, vintage := 'known') AS TABL
 SELECT s.symbol, d.date, s.shares AS shares_outstanding, s.source AS shares_source,
        s.fiscal_date AS shares_fiscal_date, s.available_date AS shares_available_date,
        s.split_basis_date, d.date - s.fiscal_date AS shares_age_days
-FROM (SELECT DISTINCT unnest(dates)::DATE AS date) d JOIN share_spans(symbols, dates, vintage := vintage) s
-  ON s.in_year = year(d.date) AND d.date >= s.known_from AND d.date < s.known_until;
+FROM (SELECT DISTINCT unnest(dates)::DATE AS date) d JOIN share_counts_by_year(symbols, dates, vintage := vintage) s
+  ON s.in_year = year(d.date) AND d.date >= s.valid_from AND d.date < s.valid_to;

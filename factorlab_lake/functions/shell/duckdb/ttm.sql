@@ -1,42 +1,42 @@
 -- ttm(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known'): flows of the trailing twelve months as known at each date
 -- Grain: one row per requested symbol and date, also where nothing is known; `reason` then says why.
--- Only additive flows are summed, over the statements that fundamental_spans chooses: four consecutive quarters, or the
+-- Only additive flows are summed, over the statements that period_components chooses: four consecutive quarters, or the
 -- fiscal year's own row where a quarter is missing (basis 'fiscal_year'). `derivation` names quarters that were not
--- reported and how they follow from longer periods. An item missing in one part (or 0 where vendors write 0 for
+-- reported and how they follow from longer periods. An item missing in one component (or 0 where vendors write 0 for
 -- missing) is NULL, never a partial sum.
 -- Cash flow items are given only where their twelve months end on the same day as the income statement's.
 -- Stale: the newest period end is more than age_limit days back ({{FISCAL_YEAR_EXTRA_AGE_DAYS}} more for a fiscal year's row, which stands until
 -- the next year's is due).
--- Point in time and vintage: as fundamental_spans. Money in reported_currency.
+-- Point in time and vintage: as period_components. Money in reported_currency.
 CREATE OR REPLACE MACRO ttm(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known') AS TABLE
 WITH grid AS MATERIALIZED (
     SELECT symbol, date
     FROM (SELECT DISTINCT unnest(symbols) AS symbol), (SELECT DISTINCT unnest(dates)::DATE AS date)
 ),
-spans AS MATERIALIZED (
-    FROM fundamental_spans(symbols, dates, vintage := vintage, types := ['income', 'cash_flow'])
+periods AS MATERIALIZED (
+    FROM period_components(symbols, dates, vintage := vintage, types := ['income', 'cash_flow'])
 ),
-asked AS MATERIALIZED (
+requested AS MATERIALIZED (
     SELECT g.symbol, g.date, s.* EXCLUDE (symbol, in_year), g.date - s.fiscal_date AS age_days,
            s.basis IS NOT NULL
            AND age_days <= age_limit + CASE s.basis WHEN 'fiscal_year' THEN {{FISCAL_YEAR_EXTRA_AGE_DAYS}} ELSE 0 END AS fresh
     FROM grid g
-    -- The year keeps the join fast: by symbol alone every date would be held against every stretch of its symbol.
-    JOIN (SELECT * EXCLUDE (event, years_back, months, part_date, part_period, part_version, part_sign, part_reported, is_head),
-                 unnest(range(year(greatest(known_from, list_min(dates)::DATE)),
-                              year(least(known_until, list_max(dates)::DATE)) + 1)) AS in_year
-          FROM spans WHERE is_head) s
-      ON s.symbol = g.symbol AND s.in_year = year(g.date) AND g.date >= s.known_from AND g.date < s.known_until
+    -- The year keeps the join fast: by symbol alone every date would be facts against every stretch of its symbol.
+    JOIN (SELECT * EXCLUDE (interval_id, years_back, months, component_date, component_period, component_version, component_sign, component_reported, is_first),
+                 unnest(range(year(greatest(valid_from, list_min(dates)::DATE)),
+                              year(least(valid_to, list_max(dates)::DATE)) + 1)) AS in_year
+          FROM periods WHERE is_first) s
+      ON s.symbol = g.symbol AND s.in_year = year(g.date) AND g.date >= s.valid_from AND g.date < s.valid_to
 ),
-parts AS MATERIALIZED (FROM spans SEMI JOIN (SELECT id FROM asked WHERE fresh) USING (id)),
+components AS MATERIALIZED (FROM periods SEMI JOIN (SELECT id FROM requested WHERE fresh) USING (id)),
 income AS (
     SELECT p.id, {{income_sums}}
-    FROM parts p JOIN income_statements s ON {{matches_component}}
+    FROM components p JOIN income_statements s ON {{matches_component}}
     WHERE p.statement_type = 'income' GROUP BY p.id
 ),
 cash_flow AS (
     SELECT p.id, {{cash_flow_sums}}
-    FROM parts p JOIN cash_flows s ON {{matches_component}}
+    FROM components p JOIN cash_flows s ON {{matches_component}}
     WHERE p.statement_type = 'cash_flow' GROUP BY p.id
 )
 SELECT g.symbol, g.date, ai.fiscal_date, ai.basis, ai.derivation, ai.reported_currency,
@@ -49,8 +49,8 @@ SELECT g.symbol, g.date, ai.fiscal_date, ai.basis, ai.derivation, ai.reported_cu
             WHEN NOT ai.fresh THEN 'statement_stale' END AS reason,
        {{ttm_flows}}
 FROM grid g
-LEFT JOIN asked ai ON ai.statement_type = 'income' AND ai.symbol = g.symbol AND ai.date = g.date
-LEFT JOIN asked ac ON ac.statement_type = 'cash_flow' AND ac.symbol = g.symbol AND ac.date = g.date
+LEFT JOIN requested ai ON ai.statement_type = 'income' AND ai.symbol = g.symbol AND ai.date = g.date
+LEFT JOIN requested ac ON ac.statement_type = 'cash_flow' AND ac.symbol = g.symbol AND ac.date = g.date
 -- Conditions on one side stand in the key: beside it they would make DuckDB 1.5 compare all with all.
 LEFT JOIN income i ON i.id = CASE WHEN ai.fresh THEN ai.id END
 LEFT JOIN cash_flow c

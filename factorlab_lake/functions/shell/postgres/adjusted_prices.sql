@@ -15,7 +15,7 @@
 -- NULL with a reason before a dividend that is missing or negative ('dividend_missing') or not below the close it
 -- is measured by ('dividend_not_below_close').
 -- Point in time: none. Splits and dividends after the day are what adjusting is; never use the result for a market
--- cap, nor to choose by its level on a past day.
+-- cap, nor to choose by its cumulative_split_factor on a past day.
 CREATE OR REPLACE FUNCTION adjusted_prices(symbols text[], start_date date, end_date date)
 RETURNS TABLE (
     symbol text, date date, open_price double precision, high_price double precision, low_price double precision,
@@ -24,32 +24,32 @@ RETURNS TABLE (
 )
 {{planned}}
 BEGIN ATOMIC
--- Bars after end_date count too: dividends until the newest of them adjust the bars asked for.
+-- Bars after end_date count too: dividends until the newest of them adjust the bars requested for.
 WITH bars AS MATERIALIZED (
     SELECT p.symbol, p.date, p.in_year, p.splits_since, p.open_price / p.splits_since AS open_price,
            p.high_price / p.splits_since AS high_price, p.low_price / p.splits_since AS low_price,
            p.close_price / p.splits_since AS close_price, p.volume * p.splits_since AS volume,
            p.adjusted_close / p.splits_since AS provider_close
     FROM (
-        SELECT b.*, date_part('year', b.date)::integer AS in_year, coalesce(s.level, 1) AS splits_since
+        SELECT b.*, date_part('year', b.date)::integer AS in_year, coalesce(s.cumulative_split_factor, 1) AS splits_since
         FROM price_data b
-        LEFT JOIN split_levels s
+        LEFT JOIN split_factors s
           ON s.symbol = b.symbol AND b.split_basis_date >= s.from_date AND b.split_basis_date < s.to_date
         WHERE b.symbol = ANY (symbols) AND b.date >= coalesce(start_date, {{BEGINNING_OF_TIME}})) p
 ),
 payouts AS MATERIALIZED (
-    SELECT d.symbol, d.date AS ex_date, coalesce(d.adjusted_dividend, d.dividend) / coalesce(s.level, 1) AS amount,
+    SELECT d.symbol, d.date AS ex_date, coalesce(d.adjusted_dividend, d.dividend) / coalesce(s.cumulative_split_factor, 1) AS amount,
            coalesce(lag(d.date) OVER (PARTITION BY d.symbol ORDER BY d.date), b.first) AS from_date
     FROM dividends d
     JOIN (SELECT symbol, min(date) AS first, max(date) AS newest FROM bars GROUP BY symbol) b
       ON b.symbol = d.symbol AND d.date > b.first AND d.date <= b.newest
-    LEFT JOIN split_levels s
+    LEFT JOIN split_factors s
       ON s.symbol = d.symbol
      AND CASE WHEN d.adjusted_dividend IS NULL THEN d.date ELSE d.split_basis_date END >= s.from_date
      AND CASE WHEN d.adjusted_dividend IS NULL THEN d.date ELSE d.split_basis_date END < s.to_date
 ),
 -- Each ex-date's stretch of bars before it, a row per calendar year: the year keeps the joins fast, since by symbol
--- alone every bar would be held against every dividend of its symbol.
+-- alone every bar would be facts against every dividend of its symbol.
 before AS (
     SELECT p.*, years.in_year
     FROM payouts p CROSS JOIN LATERAL generate_series(
@@ -76,7 +76,7 @@ factors AS (
                     WHEN amount >= previous THEN 'dividend_not_below_close' END) OVER later AS reason
     FROM steps WINDOW later AS (PARTITION BY symbol ORDER BY ex_date DESC)
 ),
-stretches AS (
+intervals AS (
     SELECT f.*, years.in_year
     FROM factors f CROSS JOIN LATERAL generate_series(
         date_part('year', f.from_date)::integer, date_part('year', f.ex_date)::integer) AS years (in_year)
@@ -86,7 +86,7 @@ adjusted AS (
            CASE WHEN b.symbol IN (SELECT d.symbol FROM dividends d) THEN 'dividends'
                 WHEN b.provider_close IS NOT NULL THEN 'provider' END AS source
     FROM bars b
-    LEFT JOIN stretches t
+    LEFT JOIN intervals t
       ON t.symbol = b.symbol AND t.in_year = b.in_year AND b.date >= t.from_date AND b.date < t.ex_date
     WHERE b.date <= coalesce(end_date, {{END_OF_TIME}})
 )

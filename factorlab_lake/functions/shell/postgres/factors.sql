@@ -1,15 +1,15 @@
--- factors(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known', cells := NULL): valuation, profitability, leverage, growth
--- Grain: one row per requested symbol and date (or only those of an array of grid_cell); a factor that cannot be computed is NULL and `reason` says why.
+-- factors(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known', pairs := NULL): valuation, profitability, leverage, growth
+-- Grain: one row per requested symbol and date (or only those of an array of symbol_date); a factor that cannot be computed is NULL and `reason` says why.
 -- Formulas: factors/factors.csv, each a numerator over a denominator that must be positive. Their inputs: market_caps,
 -- flows of the trailing twelve months (as ttm), the newest balance sheet known at the date, and the same a year before
--- (`…_year_before`, as known at the date): see company_years. Balances are those at the period end, not averages. An item that vendors
+-- (`…_year_before`, as known at the date): see fundamentals_validity. Balances are those at the period end, not averages. An item that vendors
 -- write as 0 for "not reported" counts as missing when it is 0.
 -- Currency: items that meet in a factor must share one; the price's is taken from company_profiles where known.
 -- Stale: a period end more than age_limit days back ({{FISCAL_YEAR_EXTRA_AGE_DAYS}} more where a fiscal year's statement is the newest).
--- Point in time and vintage: as market_caps and fundamental_spans. inputs_available_date is the latest of all inputs'.
+-- Point in time and vintage: as market_caps and period_components. inputs_available_date is the latest of all inputs'.
 CREATE OR REPLACE FUNCTION factors(
     symbols text[], dates date[], age_limit integer DEFAULT {{QUARTER_AGE_LIMIT_DAYS}}, vintage text DEFAULT 'known',
-    cells grid_cell[] DEFAULT NULL
+    pairs symbol_date[] DEFAULT NULL
 ) RETURNS TABLE (
     symbol text, date date, market_cap double precision,
     {{factor_types}},
@@ -20,13 +20,13 @@ BEGIN ATOMIC
 WITH years AS (
     -- The calendar year keeps the join to the dates fast: by symbol alone it would hold each against every stretch.
     SELECT c.*, years.in_year
-    FROM company_years(symbols, dates, vintage) c
+    FROM fundamentals_validity(symbols, dates, vintage) c
     CROSS JOIN (SELECT min(day) AS first, max(day) AS last FROM unnest(dates) AS day) a
     CROSS JOIN LATERAL generate_series(
-        date_part('year', greatest(c.known_from, a.first))::integer,
-        date_part('year', least(c.known_until, a.last))::integer) AS years (in_year)
+        date_part('year', greatest(c.valid_from, a.first))::integer,
+        date_part('year', least(c.valid_to, a.last))::integer) AS years (in_year)
 ),
-held AS (
+facts AS (
     SELECT m.symbol, m.date, m.market_cap, m.reason AS market_cap_reason, m.shares_available_date,
            CASE WHEN y.symbol IS NULL THEN 'no_statement_known'
                 WHEN y.income_fault IS NOT NULL THEN y.income_fault
@@ -46,10 +46,10 @@ held AS (
            greatest(y.income_date, y.balance_sheet_date) AS fiscal_date,
            y.income_available_date, y.balance_sheet_available_date, y.cash_flow_available_date,
            {{income_names}}, {{cash_flow_names}}, {{balance_sheet_names}}
-    FROM market_caps(symbols, dates, vintage := vintage, cells := cells) m
+    FROM market_caps(symbols, dates, vintage := vintage, pairs := pairs) m
     LEFT JOIN years y
       ON y.symbol = m.symbol AND y.in_year = date_part('year', m.date)::integer
-     AND m.date >= y.known_from AND m.date < y.known_until
+     AND m.date >= y.valid_from AND m.date < y.valid_to
     LEFT JOIN company_profiles p ON p.symbol = m.symbol
 ),
 usable AS (
@@ -61,7 +61,7 @@ usable AS (
            {{income_usable}},
            {{cash_flow_usable}},
            {{balance_sheet_usable}}
-    FROM held
+    FROM facts
 )
 SELECT symbol, date, market_cap,
        {{factor_columns}},

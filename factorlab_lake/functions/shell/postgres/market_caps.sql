@@ -1,5 +1,5 @@
--- market_caps(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, shares_age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known', cells := NULL)
--- Grain: one row per requested symbol and date, also where the answer is NULL; `reason` then says why. Where cells are
+-- market_caps(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, shares_age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known', pairs := NULL)
+-- Grain: one row per requested symbol and date, also where the answer is NULL; `reason` then says why. Where pairs are
 -- given, one row for each of those instead.
 -- market_cap = close_price x shares_outstanding x split_factor, in the currency the symbol is quoted in.
 -- Price: the last bar on or before the date, at most price_age_limit calendar days old, on its own split basis.
@@ -9,7 +9,7 @@
 -- vintage: which version of the share counts. 'first' never replaces the first; 'latest' uses hindsight (shares_as_of).
 CREATE OR REPLACE FUNCTION market_caps(
     symbols text[], dates date[], price_age_limit integer DEFAULT {{PRICE_AGE_LIMIT_DAYS}}, shares_age_limit integer DEFAULT {{QUARTER_AGE_LIMIT_DAYS}},
-    vintage text DEFAULT 'known', cells grid_cell[] DEFAULT NULL
+    vintage text DEFAULT 'known', pairs symbol_date[] DEFAULT NULL
 ) RETURNS TABLE (
     symbol text, date date, price_date date, close_price double precision, shares_outstanding double precision,
     market_cap double precision, shares_source text, shares_fiscal_date date, shares_available_date date,
@@ -21,11 +21,11 @@ WITH grid AS (
     SELECT s.symbol, d.date
     FROM (SELECT DISTINCT symbol FROM unnest(symbols) AS symbol) s
     CROSS JOIN (SELECT DISTINCT date FROM unnest(dates) AS date) d
-    WHERE cells IS NULL
+    WHERE pairs IS NULL
     UNION ALL
-    SELECT DISTINCT c.symbol, c.date FROM unnest(cells) AS c
+    SELECT DISTINCT c.symbol, c.date FROM unnest(pairs) AS c
 ),
-levels AS MATERIALIZED (SELECT * FROM split_levels l WHERE l.symbol = ANY (symbols)),
+basis_factors AS MATERIALIZED (SELECT * FROM split_factors l WHERE l.symbol = ANY (symbols)),
 shared AS MATERIALIZED (SELECT m.symbol FROM multi_class_symbols m WHERE m.symbol = ANY (symbols)),
 priced AS (
     SELECT g.symbol, g.date, p.date AS price_date, p.close_price AS close,
@@ -39,20 +39,20 @@ priced AS (
 ),
 facts AS (
     SELECT c.symbol, c.date, c.price_date, c.close, s.shares, s.source, s.fiscal_date, s.available_date,
-           c.date - s.fiscal_date AS shares_age_days, coalesce(t.level / b.level, 1) AS splits_since,
-           s.level / coalesce(b.level, 1) AS factor, m.symbol IS NOT NULL AS multi_class,
+           c.date - s.fiscal_date AS shares_age_days, coalesce(t.cumulative_split_factor / b.cumulative_split_factor, 1) AS splits_since,
+           s.cumulative_split_factor / coalesce(b.cumulative_split_factor, 1) AS factor, m.symbol IS NOT NULL AS multi_class,
            CASE WHEN c.close IS NULL THEN 'no_price_within_limit' END AS price_reason,
            CASE WHEN s.symbol IS NULL THEN 'no_share_count_known'
                 WHEN s.shares IS NULL THEN 'shares_reported_as_zero_or_missing'
                 WHEN c.date - s.fiscal_date > shares_age_limit + s.period_days - {{QUARTER_DAYS}} THEN 'share_count_stale'
            END AS shares_reason
     FROM priced c
-    LEFT JOIN share_spans(symbols, dates, vintage) s
+    LEFT JOIN share_counts_by_year(symbols, dates, vintage) s
       ON s.symbol = c.symbol AND s.in_year = date_part('year', c.date)::integer
-     AND c.date >= s.known_from AND c.date < s.known_until
+     AND c.date >= s.valid_from AND c.date < s.valid_to
     -- The stretch a bar was traded in, and the one that its price counts the splits of.
-    LEFT JOIN levels t ON t.symbol = c.symbol AND c.price_date >= t.from_date AND c.price_date < t.to_date
-    LEFT JOIN levels b
+    LEFT JOIN basis_factors t ON t.symbol = c.symbol AND c.price_date >= t.from_date AND c.price_date < t.to_date
+    LEFT JOIN basis_factors b
       ON b.symbol = c.symbol AND c.price_basis >= b.from_date AND c.price_basis < b.to_date
      AND c.price_date IS NOT NULL
     LEFT JOIN shared m ON m.symbol = c.symbol

@@ -2,9 +2,9 @@
 -- Grain: one row per symbol and quarter end of which an income statement or a cash flow statement speaks, by itself or
 -- as the end of a longer period. Columns are those of ttm, here for the quarter.
 -- `derivation` (and `cash_flow_derivation`) is 'reported', or says how the quarter follows from longer periods, such as
--- 'FY - Q1 - Q2 - Q3' (see statement_spans); a reported quarter wins. Where a part is missing the flows are NULL and `reason`
+-- 'FY - Q1 - Q2 - Q3' (see quarter_validity); a reported quarter wins. Where a component is missing the flows are NULL and `reason`
 -- says so. Cash flow items are given only in the currency of the income statement.
--- Point in time and vintage: as period_spans. Money in reported_currency.
+-- Point in time and vintage: as statement_validity. Money in reported_currency.
 CREATE OR REPLACE FUNCTION quarters(symbols text[], as_of date, vintage text DEFAULT 'known')
 RETURNS TABLE (
     symbol text, fiscal_date date, derivation text, cash_flow_derivation text, reported_currency text,
@@ -15,23 +15,23 @@ RETURNS TABLE (
 BEGIN ATOMIC
 WITH known AS MATERIALIZED (
     SELECT row_number() OVER () AS id, s.*
-    FROM statement_spans(symbols, vintage) s
-    WHERE s.statement_type <> 'balance_sheet' AND s.known_from <= as_of AND s.known_until > as_of
+    FROM quarter_validity(symbols, vintage) s
+    WHERE s.statement_type <> 'balance_sheet' AND s.valid_from <= as_of AND s.valid_to > as_of
 ),
 ends AS (SELECT DISTINCT symbol, fiscal_date FROM known),
-parts AS MATERIALIZED (
-    SELECT k.id, k.statement_type, k.symbol, p.fiscal_date AS part_date, p.fiscal_period AS part_period,
-           p.version AS part_version, p.sign AS part_sign
-    FROM known k CROSS JOIN LATERAL unnest(k.parts) AS p WHERE k.months = 3
+components AS MATERIALIZED (
+    SELECT k.id, k.statement_type, k.symbol, p.fiscal_date AS component_date, p.fiscal_period AS component_period,
+           p.version AS component_version, p.sign AS component_sign
+    FROM known k CROSS JOIN LATERAL unnest(k.components) AS p WHERE k.months = 3
 ),
 income AS (
     SELECT p.id, {{income_sums}}
-    FROM parts p JOIN income_statements s ON {{matches_component}}
+    FROM components p JOIN income_statements s ON {{matches_component}}
     WHERE p.statement_type = 'income' AND s.symbol = ANY (symbols) GROUP BY p.id
 ),
 cash_flow AS (
     SELECT p.id, {{cash_flow_sums}}
-    FROM parts p JOIN cash_flows s ON {{matches_component}}
+    FROM components p JOIN cash_flows s ON {{matches_component}}
     WHERE p.statement_type = 'cash_flow' AND s.symbol = ANY (symbols) GROUP BY p.id
 )
 SELECT e.symbol, e.fiscal_date, ki.derivation, kc.derivation,

@@ -16,9 +16,9 @@ RETURNS TABLE (
 BEGIN ATOMIC
 WITH published AS MATERIALIZED (
     SELECT p.symbol, p.fiscal_date,
-           greatest(min(p.known_from) FILTER (WHERE p.statement_type = 'income'),
-                    min(p.known_from) FILTER (WHERE p.statement_type = 'balance_sheet')) AS published_on
-    FROM period_spans(symbols) p
+           greatest(min(p.valid_from) FILTER (WHERE p.statement_type = 'income'),
+                    min(p.valid_from) FILTER (WHERE p.statement_type = 'balance_sheet')) AS published_on
+    FROM statement_validity(symbols) p
     WHERE p.statement_type <> 'cash_flow'
       AND p.fiscal_date BETWEEN coalesce(start_date, {{BEGINNING_OF_TIME}}) AND coalesce(end_date, {{END_OF_TIME}})
     GROUP BY p.symbol, p.fiscal_date
@@ -42,11 +42,11 @@ SELECT p.symbol, p.fiscal_date, f.date, a.accepted_date, f.market_cap, s.shares,
        CASE WHEN f.fiscal_date > p.fiscal_date THEN 'newer_period_known' ELSE f.reason END
 FROM published p
 JOIN factors(symbols, (SELECT array_agg(DISTINCT published_on) FROM published),
-             cells := (SELECT coalesce(array_agg((symbol, published_on)::grid_cell), '{}') FROM published)) f
+             pairs := (SELECT coalesce(array_agg((symbol, published_on)::symbol_date), '{}') FROM published)) f
   ON f.symbol = p.symbol AND f.date = p.published_on
-LEFT JOIN share_spans(symbols, (SELECT array_agg(DISTINCT published_on) FROM published)) s
+LEFT JOIN share_counts_by_year(symbols, (SELECT array_agg(DISTINCT published_on) FROM published)) s
   ON s.symbol = p.symbol AND s.in_year = date_part('year', p.published_on)::integer
- AND p.published_on >= s.known_from AND p.published_on < s.known_until
+ AND p.published_on >= s.valid_from AND p.published_on < s.valid_to
 LEFT JOIN filings a ON a.symbol = p.symbol AND a.fiscal_date = p.fiscal_date
 ORDER BY p.symbol COLLATE "C", p.fiscal_date;
 END;

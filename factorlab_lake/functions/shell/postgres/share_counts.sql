@@ -3,7 +3,7 @@
 -- `rank` orders counts of a symbol, all of them known, by which to use: a real count before a missing one,
 -- then the latest day counted, then the preferred source (SEC cover page, balance sheet, then the weighted
 -- average of a quarter, of a half or nine months, and of a year, which are proxies for shares outstanding and are named so), then the
--- newest version. It is one number, the parts in its digits.
+-- newest version. It is one number, the components in its digits.
 -- Versions of one `period` (a fiscal period, or the source for a day's count) and fiscal_date replace each other.
 CREATE OR REPLACE VIEW share_counts AS
 SELECT symbol, fiscal_date, source, version, shares, available_date, split_basis_date, period_days, period,

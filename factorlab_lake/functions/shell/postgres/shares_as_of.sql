@@ -15,6 +15,6 @@ BEGIN ATOMIC
 SELECT s.symbol, d.date, s.shares, s.source, s.fiscal_date, s.available_date, s.split_basis_date,
        d.date - s.fiscal_date
 FROM (SELECT DISTINCT day AS date, date_part('year', day)::integer AS in_year FROM unnest(dates) AS day) d
-JOIN share_spans(symbols, dates, vintage) s
-  ON s.in_year = d.in_year AND d.date >= s.known_from AND d.date < s.known_until;
+JOIN share_counts_by_year(symbols, dates, vintage) s
+  ON s.in_year = d.in_year AND d.date >= s.valid_from AND d.date < s.valid_to;
 END;

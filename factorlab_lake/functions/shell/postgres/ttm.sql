@@ -1,13 +1,13 @@
 -- ttm(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known'): flows of the trailing twelve months as known at each date
 -- Grain: one row per requested symbol and date, also where nothing is known; `reason` then says why.
--- Only additive flows are summed, over the statements that fundamental_spans chooses: four consecutive quarters, or the
+-- Only additive flows are summed, over the statements that period_components chooses: four consecutive quarters, or the
 -- fiscal year's own row where a quarter is missing (basis 'fiscal_year'). `derivation` names quarters that were not
--- reported and how they follow from longer periods. An item missing in one part (or 0 where vendors write 0 for
+-- reported and how they follow from longer periods. An item missing in one component (or 0 where vendors write 0 for
 -- missing) is NULL, never a partial sum.
 -- Cash flow items are given only where their twelve months end on the same day as the income statement's.
 -- Stale: the newest period end is more than age_limit days back ({{FISCAL_YEAR_EXTRA_AGE_DAYS}} more for a fiscal year's row, which stands until
 -- the next year's is due).
--- Point in time and vintage: as fundamental_spans. Money in reported_currency.
+-- Point in time and vintage: as period_components. Money in reported_currency.
 CREATE OR REPLACE FUNCTION ttm(symbols text[], dates date[], age_limit integer DEFAULT {{QUARTER_AGE_LIMIT_DAYS}}, vintage text DEFAULT 'known')
 RETURNS TABLE (
     symbol text, date date, fiscal_date date, basis text, derivation text, reported_currency text,
@@ -21,33 +21,33 @@ WITH grid AS MATERIALIZED (
     FROM (SELECT DISTINCT symbol FROM unnest(symbols) AS symbol) s
     CROSS JOIN (SELECT DISTINCT date FROM unnest(dates) AS date) d
 ),
-spans AS MATERIALIZED (
-    SELECT * FROM fundamental_spans(symbols, dates, vintage, types => ARRAY['income', 'cash_flow'])
+periods AS MATERIALIZED (
+    SELECT * FROM period_components(symbols, dates, vintage, types => ARRAY['income', 'cash_flow'])
 ),
-asked AS MATERIALIZED (
+requested AS MATERIALIZED (
     SELECT g.date, s.*, g.date - s.fiscal_date AS age_days,
            s.basis IS NOT NULL
            AND g.date - s.fiscal_date <= age_limit + CASE s.basis WHEN 'fiscal_year' THEN {{FISCAL_YEAR_EXTRA_AGE_DAYS}} ELSE 0 END AS fresh
     FROM grid g
-    -- The year keeps the join fast: by symbol alone every date would be held against every stretch of its symbol.
-    JOIN (SELECT f.id, f.statement_type, f.symbol, f.known_from, f.known_until, f.fiscal_date, f.basis,
+    -- The year keeps the join fast: by symbol alone every date would be facts against every stretch of its symbol.
+    JOIN (SELECT f.id, f.statement_type, f.symbol, f.valid_from, f.valid_to, f.fiscal_date, f.basis,
                  f.derivation, f.reported_currency, f.inputs_available_date, f.reason, years.in_year
-          FROM spans f CROSS JOIN (SELECT min(day) AS first, max(day) AS last FROM unnest(dates) AS day) a
+          FROM periods f CROSS JOIN (SELECT min(day) AS first, max(day) AS last FROM unnest(dates) AS day) a
           CROSS JOIN LATERAL generate_series(
-              date_part('year', greatest(f.known_from, a.first))::integer,
-              date_part('year', least(f.known_until, a.last))::integer) AS years (in_year)
-          WHERE f.is_head) s
-      ON s.symbol = g.symbol AND s.in_year = g.in_year AND g.date >= s.known_from AND g.date < s.known_until
+              date_part('year', greatest(f.valid_from, a.first))::integer,
+              date_part('year', least(f.valid_to, a.last))::integer) AS years (in_year)
+          WHERE f.is_first) s
+      ON s.symbol = g.symbol AND s.in_year = g.in_year AND g.date >= s.valid_from AND g.date < s.valid_to
 ),
-parts AS MATERIALIZED (SELECT * FROM spans WHERE id IN (SELECT a.id FROM asked a WHERE a.fresh)),
+components AS MATERIALIZED (SELECT * FROM periods WHERE id IN (SELECT a.id FROM requested a WHERE a.fresh)),
 income AS (
     SELECT p.id, {{income_sums}}
-    FROM parts p JOIN income_statements s ON {{matches_component}}
+    FROM components p JOIN income_statements s ON {{matches_component}}
     WHERE p.statement_type = 'income' AND s.symbol = ANY (symbols) GROUP BY p.id
 ),
 cash_flow AS (
     SELECT p.id, {{cash_flow_sums}}
-    FROM parts p JOIN cash_flows s ON {{matches_component}}
+    FROM components p JOIN cash_flows s ON {{matches_component}}
     WHERE p.statement_type = 'cash_flow' AND s.symbol = ANY (symbols) GROUP BY p.id
 )
 SELECT g.symbol, g.date, ai.fiscal_date, ai.basis, ai.derivation, ai.reported_currency,
@@ -60,8 +60,8 @@ SELECT g.symbol, g.date, ai.fiscal_date, ai.basis, ai.derivation, ai.reported_cu
             WHEN NOT ai.fresh THEN 'statement_stale' END,
        {{ttm_flows}}
 FROM grid g
-LEFT JOIN asked ai ON ai.statement_type = 'income' AND ai.symbol = g.symbol AND ai.date = g.date
-LEFT JOIN asked ac ON ac.statement_type = 'cash_flow' AND ac.symbol = g.symbol AND ac.date = g.date
+LEFT JOIN requested ai ON ai.statement_type = 'income' AND ai.symbol = g.symbol AND ai.date = g.date
+LEFT JOIN requested ac ON ac.statement_type = 'cash_flow' AND ac.symbol = g.symbol AND ac.date = g.date
 LEFT JOIN income i ON i.id = CASE WHEN ai.fresh THEN ai.id END
 LEFT JOIN cash_flow c
   ON c.id = CASE WHEN ac.fresh AND ai.fresh AND ac.fiscal_date = ai.fiscal_date

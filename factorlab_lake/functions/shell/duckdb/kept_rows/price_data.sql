@@ -1,12 +1,12 @@
 -- kept_rows.price_data_source: closes as they are kept in memory, with the splits to count
 -- Grain: one row per symbol and trading day. splits_since is by how many shares the splits between the day and the bar's
--- split basis multiply a share, level that of split_levels on this basis; a symbol without a split has 1.
+-- split basis multiply a share, cumulative_split_factor that of split_factors on this basis; a symbol without a split has 1.
 CREATE OR REPLACE VIEW kept_rows.price_data_source AS
-SELECT p.symbol, p.date, p.close_price, p.split_basis_date, coalesce(t.level / b.level, 1) AS splits_since,
-       coalesce(b.level, 1) AS level
+SELECT p.symbol, p.date, p.close_price, p.split_basis_date, coalesce(t.cumulative_split_factor / b.cumulative_split_factor, 1) AS splits_since,
+       coalesce(b.cumulative_split_factor, 1) AS cumulative_split_factor
 FROM main.price_data p
-LEFT JOIN main.split_levels t ON t.symbol = p.symbol AND p.date >= t.from_date AND p.date < t.to_date
-LEFT JOIN main.split_levels b
+LEFT JOIN main.split_factors t ON t.symbol = p.symbol AND p.date >= t.from_date AND p.date < t.to_date
+LEFT JOIN main.split_factors b
   ON b.symbol = p.symbol AND coalesce(p.split_basis_date, {{LAST_DAY}}) >= b.from_date
  AND coalesce(p.split_basis_date, {{LAST_DAY}}) < b.to_date;
 
@@ -19,7 +19,7 @@ CREATE OR REPLACE TABLE kept_rows.price_data AS FROM kept_rows.price_data_source
 CREATE OR REPLACE MACRO few_cells.cap_inputs(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, vintage := 'known') AS TABLE
 WITH cells AS (
     SELECT c.symbol, c.date, max(p.date) AS price_date, arg_max(p.close_price, p.date) AS close,
-           coalesce(arg_max(p.splits_since, p.date), 1) AS splits_since, coalesce(arg_max(p.level, p.date), 1) AS level
+           coalesce(arg_max(p.splits_since, p.date), 1) AS splits_since, coalesce(arg_max(p.cumulative_split_factor, p.date), 1) AS cumulative_split_factor
     FROM (SELECT symbol, date, date - back::INTEGER AS day
           FROM (SELECT DISTINCT unnest(symbols) AS symbol), (SELECT DISTINCT unnest(dates)::DATE AS date),
                range(price_age_limit + 1) AS r(back)) c
@@ -28,7 +28,7 @@ WITH cells AS (
 )
 SELECT c.symbol, c.date, c.symbol IN (SELECT symbol FROM multi_class_symbols) AS multi_class, c.price_date, c.close,
        c.splits_since, s.symbol IS NOT NULL AS has_count, s.shares, s.source, s.fiscal_date, s.available_date,
-       s.period_days, s.level / c.level AS factor
+       s.period_days, s.cumulative_split_factor / c.cumulative_split_factor AS factor
 FROM cells c
-LEFT JOIN (FROM standing_share_counts WHERE of_vintage = checked_vintage(vintage) OR NOT restated) s
-  ON s.symbol = c.symbol AND c.date >= s.known_from AND c.date < s.known_until;
+LEFT JOIN (FROM share_count_validity WHERE of_vintage = checked_vintage(vintage) OR NOT restated) s
+  ON s.symbol = c.symbol AND c.date >= s.valid_from AND c.date < s.valid_to;

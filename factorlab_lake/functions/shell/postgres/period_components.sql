@@ -1,74 +1,74 @@
--- fundamental_spans(symbols, dates, vintage := 'known', year_before := '{}', types := NULL): what stands for a company's
+-- period_components(symbols, dates, vintage := 'known', year_before := '{}', types := NULL): what stands for a company's
 -- last year
 -- Grain: one row per symbol, statement type, years_back (0: the newest year; 1: the one before it, for the statement
 -- types listed in year_before),
--- stretch of time [known_from, known_until) that holds any of the dates, and part: a statement to add up, with its sign.
--- `id` numbers them, `event` the stretches; exactly one row of each id has is_head, so WHERE is_head gives one row each.
--- part_reported is false for the parts of a quarter that is derived. Without parts, `reason` says why.
+-- stretch of time [valid_from, valid_to) that holds any of the dates, and component: a statement to add up, with its sign.
+-- `id` numbers them, `interval_id` the intervals; exactly one row of each id has is_first, so WHERE is_first gives one row each.
+-- component_reported is false for the components of a quarter that is derived. Without components, `reason` says why.
 -- Flows (income, cash_flow): four consecutive quarters in one currency, ends {{MIN_QUARTER_DISTANCE_DAYS}}-{{MAX_QUARTER_DISTANCE_DAYS}} days apart and {{MIN_FOUR_QUARTERS_DAYS}}-{{MAX_FOUR_QUARTERS_DAYS}} days from
--- first to last (basis 'quarters'), each reported or derived (see statement_spans); where they are not there and the period
+-- first to last (basis 'quarters'), each reported or derived (see quarter_validity); where they are not there and the period
 -- end is a fiscal year's, the year's own figures (basis 'fiscal_year'). Balance sheets: the one of the period end, a
 -- quarter's before a year's (basis 'balance').
 -- A year before: the period that ended {{MIN_YEAR_DISTANCE_DAYS}}-{{MAX_YEAR_DISTANCE_DAYS}} days before the newest, as known in the same stretch of time.
 -- Point in time: the newest period end first, then its newest version, so that a late amendment of an old quarter does
--- not displace the current one. inputs_available_date is the latest of the parts' available_date.
-CREATE OR REPLACE FUNCTION fundamental_spans(
+-- not displace the current one. inputs_available_date is the latest of the components' available_date.
+CREATE OR REPLACE FUNCTION period_components(
     symbols text[], dates date[], vintage text DEFAULT 'known', year_before text[] DEFAULT '{}',
     types text[] DEFAULT NULL
 ) RETURNS TABLE (
-    id bigint, event bigint, statement_type text, symbol text, years_back integer, known_from date, known_until date,
+    id bigint, interval_id bigint, statement_type text, symbol text, years_back integer, valid_from date, valid_to date,
     fiscal_date date, basis text, derivation text, reported_currency text, inputs_available_date date, reason text,
-    months integer, part_date date, part_period text, part_version integer, part_sign integer,
-    part_reported boolean, is_head boolean
+    months integer, component_date date, component_period text, component_version integer, component_sign integer,
+    component_reported boolean, is_first boolean
 )
 {{planned}}
 BEGIN ATOMIC
-WITH spans AS MATERIALIZED (
-    -- The year of the period's end keeps the joins fast: by symbol alone each stretch would be held against every period.
-    SELECT row_number() OVER () AS span, s.*, date_part('year', s.fiscal_date)::integer AS end_year
+WITH periods AS MATERIALIZED (
+    -- The year of the period's end keeps the joins fast: by symbol alone each stretch would be facts against every period.
+    SELECT row_number() OVER () AS period_id, s.*, date_part('year', s.fiscal_date)::integer AS end_year
     -- A year with its derived quarters takes less than two years, the one before it another.
-    FROM statement_spans(symbols, vintage, dates, types, CASE WHEN year_before = '{}' THEN {{STATEMENT_SEARCH_DAYS}} ELSE {{YEAR_BEFORE_SEARCH_DAYS}} END) s
+    FROM quarter_validity(symbols, vintage, dates, types, CASE WHEN year_before = '{}' THEN {{STATEMENT_SEARCH_DAYS}} ELSE {{YEAR_BEFORE_SEARCH_DAYS}} END) s
 ),
 -- What is known changes only on the days when something becomes known: answer once per such day.
-events AS MATERIALIZED (
-    SELECT row_number() OVER () AS event, e.*
-    FROM (SELECT statement_type, symbol, known_from,
-                 coalesce(lead(known_from) OVER by_day, {{END_OF_TIME}}) AS known_until,
+intervals AS MATERIALIZED (
+    SELECT row_number() OVER () AS interval_id, e.*
+    FROM (SELECT statement_type, symbol, valid_from,
+                 coalesce(lead(valid_from) OVER by_day, {{END_OF_TIME}}) AS valid_to,
                  max(newest) OVER by_day AS newest
-          FROM (SELECT statement_type, symbol, known_from, max(fiscal_date) AS newest
-                FROM spans GROUP BY statement_type, symbol, known_from) d
-          WINDOW by_day AS (PARTITION BY statement_type, symbol ORDER BY known_from)) e
-    WHERE known_from <= (SELECT max(day) FROM unnest(dates) AS day)
-      AND known_until > (SELECT min(day) FROM unnest(dates) AS day)
+          FROM (SELECT statement_type, symbol, valid_from, max(fiscal_date) AS newest
+                FROM periods GROUP BY statement_type, symbol, valid_from) d
+          WINDOW by_day AS (PARTITION BY statement_type, symbol ORDER BY valid_from)) e
+    WHERE valid_from <= (SELECT max(day) FROM unnest(dates) AS day)
+      AND valid_to > (SELECT min(day) FROM unnest(dates) AS day)
 ),
 ends AS MATERIALIZED (
     SELECT row_number() OVER () AS id, e.*
-    FROM (SELECT e.*, 0 AS years_back, newest AS end_date FROM events e
+    FROM (SELECT e.*, 0 AS years_back, newest AS end_date FROM intervals e
           UNION ALL
-          SELECT e.event, e.statement_type, e.symbol, e.known_from, e.known_until, e.newest, 1, max(s.fiscal_date)
+          SELECT e.interval_id, e.statement_type, e.symbol, e.valid_from, e.valid_to, e.newest, 1, max(s.fiscal_date)
           FROM (SELECT e.*, date_part('year', e.newest)::integer - back AS end_year
-                FROM events e CROSS JOIN generate_series(0, 2) AS back) e
-          JOIN spans s
+                FROM intervals e CROSS JOIN generate_series(0, 2) AS back) e
+          JOIN periods s
             ON s.statement_type = e.statement_type AND s.symbol = e.symbol AND s.end_year = e.end_year
-           AND s.known_from <= e.known_from AND s.known_until > e.known_from
+           AND s.valid_from <= e.valid_from AND s.valid_to > e.valid_from
            AND s.fiscal_date BETWEEN e.newest - {{MAX_YEAR_DISTANCE_DAYS}} AND e.newest - {{MIN_YEAR_DISTANCE_DAYS}}
           WHERE e.statement_type = ANY (year_before)
-          GROUP BY e.event, e.statement_type, e.symbol, e.known_from, e.known_until, e.newest) e
+          GROUP BY e.interval_id, e.statement_type, e.symbol, e.valid_from, e.valid_to, e.newest) e
 ),
 -- Four quarters end within {{MAX_FOUR_QUARTERS_DAYS}} days of each other: nothing older can be a leg.
 known AS MATERIALIZED (
-    SELECT e.id, e.end_date, s.span, s.statement_type, s.fiscal_date, s.months, s.available_date,
+    SELECT e.id, e.end_date, s.period_id, s.statement_type, s.fiscal_date, s.months, s.available_date,
            s.reported_currency, nullif(s.derivation, 'reported') AS derivation,
            s.months = 3 AND s.statement_type <> 'balance_sheet' AS is_quarter
     FROM (SELECT e.*, date_part('year', e.end_date)::integer - back AS end_year
           FROM ends e CROSS JOIN generate_series(0, 1) AS back) e
-    JOIN spans s
+    JOIN periods s
       ON s.statement_type = e.statement_type AND s.symbol = e.symbol AND s.end_year = e.end_year
-     AND s.known_from <= e.known_from AND s.known_until > e.known_from AND s.fiscal_date <= e.end_date
+     AND s.valid_from <= e.valid_from AND s.valid_to > e.valid_from AND s.fiscal_date <= e.end_date
      AND s.fiscal_date > e.end_date - CASE WHEN s.months = 3 AND s.statement_type <> 'balance_sheet' THEN {{QUARTER_SEARCH_DAYS}} ELSE 1 END
 ),
 -- The last four: `back` counts from the newest.
-legs AS MATERIALIZED (
+last_quarters AS MATERIALIZED (
     SELECT * FROM (
         SELECT k.*, row_number() OVER newest_first AS back,
                fiscal_date - lead(fiscal_date) OVER newest_first AS gap_days
@@ -87,11 +87,11 @@ four AS (
                 WHEN bool_or(back < 4 AND gap_days NOT BETWEEN {{MIN_QUARTER_DISTANCE_DAYS}} AND {{MAX_QUARTER_DISTANCE_DAYS}})
                   OR max(fiscal_date) - min(fiscal_date) NOT BETWEEN {{MIN_FOUR_QUARTERS_DAYS}} AND {{MAX_FOUR_QUARTERS_DAYS}} THEN 'quarters_not_consecutive'
                 WHEN min(reported_currency) <> max(reported_currency) THEN 'currencies_differ' END AS reason
-    FROM legs GROUP BY id
+    FROM last_quarters GROUP BY id
 ),
 -- Statements that serve whole: a fiscal year's flows, a balance sheet (a quarter's before a year's).
 whole AS (
-    SELECT id, (array_agg(span ORDER BY months))[1] AS span,
+    SELECT id, (array_agg(period_id ORDER BY months))[1] AS period_id,
            (array_agg(available_date ORDER BY months))[1] AS available_date,
            (array_agg(reported_currency ORDER BY months) FILTER (WHERE reported_currency IS NOT NULL))[1]
                AS reported_currency
@@ -99,39 +99,39 @@ whole AS (
     GROUP BY id
 ),
 based AS (
-    SELECT e.id, e.event, e.statement_type, e.symbol, e.years_back, e.known_from, e.known_until,
+    SELECT e.id, e.interval_id, e.statement_type, e.symbol, e.years_back, e.valid_from, e.valid_to,
            e.end_date AS fiscal_date,
            CASE WHEN q.id IS NOT NULL AND q.reason IS NULL THEN 'quarters'
                 WHEN w.id IS NULL THEN NULL
                 WHEN e.statement_type = 'balance_sheet' THEN 'balance' ELSE 'fiscal_year' END AS basis,
            q.derivation, q.reported_currency AS quarters_currency, q.inputs_available_date AS quarters_available_date,
-           q.reason AS quarters_reason, w.span AS whole_span, w.reported_currency AS whole_currency,
+           q.reason AS quarters_reason, w.period_id AS whole_period_id, w.reported_currency AS whole_currency,
            w.available_date AS whole_available_date
     FROM ends e LEFT JOIN four q ON q.id = e.id LEFT JOIN whole w ON w.id = e.id
 ),
 chosen AS MATERIALIZED (
-    SELECT id, event, statement_type, symbol, years_back, known_from, known_until, fiscal_date, basis,
+    SELECT id, interval_id, statement_type, symbol, years_back, valid_from, valid_to, fiscal_date, basis,
            CASE basis WHEN 'quarters' THEN derivation END AS derivation,
            CASE basis WHEN 'quarters' THEN quarters_currency ELSE whole_currency END AS reported_currency,
            CASE basis WHEN 'quarters' THEN quarters_available_date
                 ELSE coalesce(whole_available_date, quarters_available_date) END AS inputs_available_date,
            CASE WHEN basis IS NULL THEN coalesce(quarters_reason, 'quarter_missing') END AS reason,
-           CASE basis WHEN 'quarters' THEN NULL ELSE whole_span END AS whole_span
+           CASE basis WHEN 'quarters' THEN NULL ELSE whole_period_id END AS whole_period_id
     FROM based
 ),
 used AS (
-    SELECT id, whole_span AS span, true AS is_end FROM chosen WHERE basis IS DISTINCT FROM 'quarters'
+    SELECT id, whole_period_id AS period_id, true AS is_end FROM chosen WHERE basis IS DISTINCT FROM 'quarters'
     UNION ALL
-    SELECT l.id, l.span, l.fiscal_date = l.end_date FROM legs l JOIN chosen c ON c.id = l.id AND c.basis = 'quarters'
+    SELECT l.id, l.period_id, l.fiscal_date = l.end_date FROM last_quarters l JOIN chosen c ON c.id = l.id AND c.basis = 'quarters'
 ),
-parts AS (
-    SELECT s.span, s.months, s.derivation = 'reported' AS part_reported, p.place, p.fiscal_date, p.fiscal_period,
+components AS (
+    SELECT s.period_id, s.months, s.derivation = 'reported' AS component_reported, p.place, p.fiscal_date, p.fiscal_period,
            p.version, p.sign
-    FROM spans s
-    CROSS JOIN LATERAL unnest(s.parts) WITH ORDINALITY AS p (fiscal_date, fiscal_period, version, sign, place)
+    FROM periods s
+    CROSS JOIN LATERAL unnest(s.components) WITH ORDINALITY AS p (fiscal_date, fiscal_period, version, sign, place)
 )
-SELECT c.id, c.event, c.statement_type, c.symbol, c.years_back, c.known_from, c.known_until, c.fiscal_date, c.basis,
+SELECT c.id, c.interval_id, c.statement_type, c.symbol, c.years_back, c.valid_from, c.valid_to, c.fiscal_date, c.basis,
        c.derivation, c.reported_currency, c.inputs_available_date, c.reason, p.months, p.fiscal_date,
-       p.fiscal_period, p.version, p.sign, p.part_reported, u.is_end AND coalesce(p.place, 1) = 1
-FROM chosen c JOIN used u ON u.id = c.id LEFT JOIN parts p ON p.span = u.span;
+       p.fiscal_period, p.version, p.sign, p.component_reported, u.is_end AND coalesce(p.place, 1) = 1
+FROM chosen c JOIN used u ON u.id = c.id LEFT JOIN components p ON p.period_id = u.period_id;
 END;

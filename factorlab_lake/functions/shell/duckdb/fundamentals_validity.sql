@@ -1,44 +1,44 @@
--- company_years(symbols, dates, vintage := 'known'): the inputs of factors but for the price, and from when until when
--- Grain: one row per symbol and stretch of time [known_from, known_until) that holds any of the dates, in which nothing
+-- fundamentals_validity(symbols, dates, vintage := 'known'): the inputs of factors but for the price, and from when until when
+-- Grain: one row per symbol and stretch of time [valid_from, valid_to) that holds any of the dates, in which nothing
 -- new became known of the company. Beside the figures, for each statement type: the period end, its currency, and
 -- `…_fault`, why its figures are not there, for it and for the year before.
 -- Cash flows are taken where their year ends with the income's and is in its currency. Share counts are on today's split
--- basis; a derived quarter has none, and a quarter's is not held against a year's.
--- Point in time and vintage: as fundamental_spans, which says how a year is put together.
-CREATE OR REPLACE MACRO company_years(symbols, dates, vintage := 'known') AS TABLE
-WITH spans AS MATERIALIZED (FROM fundamental_spans(symbols, dates, vintage := vintage, year_before := ['income', 'balance_sheet'])),
-heads AS MATERIALIZED (
-    SELECT id, event, statement_type, symbol, years_back, known_from, known_until, fiscal_date, basis,
+-- basis; a derived quarter has none, and a quarter's is not facts against a year's.
+-- Point in time and vintage: as period_components, which says how a year is put together.
+CREATE OR REPLACE MACRO fundamentals_validity(symbols, dates, vintage := 'known') AS TABLE
+WITH periods AS MATERIALIZED (FROM period_components(symbols, dates, vintage := vintage, year_before := ['income', 'balance_sheet'])),
+first_components AS MATERIALIZED (
+    SELECT id, interval_id, statement_type, symbol, years_back, valid_from, valid_to, fiscal_date, basis,
            reported_currency, inputs_available_date, reason, months
-    FROM spans WHERE is_head
+    FROM periods WHERE is_first
 ),
 income_figures AS MATERIALIZED (
     SELECT p.id,
            {{income_figures}}
-    FROM spans p JOIN income_statements s ON {{matches_component}}
-    LEFT JOIN split_levels l
+    FROM periods p JOIN income_statements s ON {{matches_component}}
+    LEFT JOIN split_factors l
       ON l.symbol = s.symbol AND s.split_basis_date >= l.from_date AND s.split_basis_date < l.to_date
     WHERE p.statement_type = 'income' GROUP BY p.id
 ),
 cash_flow_figures AS MATERIALIZED (
     SELECT p.id,
            {{cash_flow_figures}}
-    FROM spans p JOIN cash_flows s ON {{matches_component}}
+    FROM periods p JOIN cash_flows s ON {{matches_component}}
     WHERE p.statement_type = 'cash_flow' AND p.years_back = 0 GROUP BY p.id
 ),
 balance_sheet_figures AS MATERIALIZED (
     SELECT p.id,
            {{balance_sheet_figures}}
-    FROM spans p JOIN balance_sheets s ON {{matches_component}}
+    FROM periods p JOIN balance_sheets s ON {{matches_component}}
     WHERE p.statement_type = 'balance_sheet' GROUP BY p.id
 ),
 -- The newest year beside the one before it.
 years AS MATERIALIZED (
-    SELECT h.* EXCLUDE (event, years_back, inputs_available_date), b.id AS before_id, b.basis AS before_basis,
+    SELECT h.* EXCLUDE (interval_id, years_back, inputs_available_date), b.id AS before_id, b.basis AS before_basis,
            b.reported_currency AS before_currency,
            greatest(h.inputs_available_date, b.inputs_available_date) AS available_date,
            CASE WHEN b.id IS NULL THEN 'no_statement_known' ELSE b.reason END AS before_reason
-    FROM heads h LEFT JOIN heads b ON b.event = h.event AND b.years_back = 1
+    FROM first_components h LEFT JOIN first_components b ON b.interval_id = h.interval_id AND b.years_back = 1
     WHERE h.years_back = 0
 ),
 income AS (
@@ -60,12 +60,12 @@ balance_sheet AS (
     LEFT JOIN balance_sheet_figures w ON w.id = h.before_id
     WHERE h.statement_type = 'balance_sheet'
 ),
-stretches AS (
-    SELECT symbol, known_from,
-           coalesce(lead(known_from) OVER (PARTITION BY symbol ORDER BY known_from), {{END_OF_TIME}}) AS known_until
-    FROM (SELECT DISTINCT symbol, known_from FROM years)
+intervals AS (
+    SELECT symbol, valid_from,
+           coalesce(lead(valid_from) OVER (PARTITION BY symbol ORDER BY valid_from), {{END_OF_TIME}}) AS valid_to
+    FROM (SELECT DISTINCT symbol, valid_from FROM years)
 )
-SELECT s.symbol, s.known_from, s.known_until,
+SELECT s.symbol, s.valid_from, s.valid_to,
        i.fiscal_date AS income_date, i.months AS income_months, i.reported_currency AS income_currency,
        i.before_currency AS income_year_before_currency, i.available_date AS income_available_date,
        CASE WHEN i.id IS NULL THEN 'no_statement_known' ELSE i.reason END AS income_fault,
@@ -82,7 +82,7 @@ SELECT s.symbol, s.known_from, s.known_until,
        CASE WHEN b.id IS NULL THEN 'no_balance_sheet_known' END AS balance_sheet_fault,
        b.before_reason AS balance_sheet_year_before_fault,
        {{income_names}}, {{cash_flow_names}}, {{balance_sheet_names}}
-FROM stretches s
-LEFT JOIN income i ON i.symbol = s.symbol AND i.known_from <= s.known_from AND i.known_until > s.known_from
-LEFT JOIN cash_flow c ON c.symbol = s.symbol AND c.known_from <= s.known_from AND c.known_until > s.known_from
-LEFT JOIN balance_sheet b ON b.symbol = s.symbol AND b.known_from <= s.known_from AND b.known_until > s.known_from;
+FROM intervals s
+LEFT JOIN income i ON i.symbol = s.symbol AND i.valid_from <= s.valid_from AND i.valid_to > s.valid_from
+LEFT JOIN cash_flow c ON c.symbol = s.symbol AND c.valid_from <= s.valid_from AND c.valid_to > s.valid_from
+LEFT JOIN balance_sheet b ON b.symbol = s.symbol AND b.valid_from <= s.valid_from AND b.valid_to > s.valid_from;

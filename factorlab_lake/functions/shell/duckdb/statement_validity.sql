@@ -1,14 +1,14 @@
--- period_spans(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := NULL): from when until when each
+-- statement_validity(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := NULL): from when until when each
 -- version of a statement is the one to use
--- Grain: one row per statement type, symbol, period end, length in months and version; `known_until` is exclusive.
+-- Grain: one row per statement type, symbol, period end, length in months and version; `valid_to` is exclusive.
 -- vintage: see checked_vintage; with 'latest', available_date may lie after the dates a version is used for.
--- types: the statement types asked about; left out, all.
--- dates: only those days are asked about; what became available after the last is left out. With days_back, so are periods
+-- types: the statement types requested about; left out, all.
+-- dates: only those days are requested about; what became available after the last is left out. With days_back, so are periods
 -- that ended more days than that before the newest one known on the first of them.
 -- Labels of one period (Q3 filed again as Q4) are versions of it, in the order in which they became available.
 -- Point in time: with 'known' and 'first' no version before its available_date. A version is superseded by a later
 -- one (by acceptance, then fetch; see `version`) on the day that one becomes available.
-CREATE OR REPLACE MACRO period_spans(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := NULL) AS TABLE
+CREATE OR REPLACE MACRO statement_validity(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := NULL) AS TABLE
 WITH newest AS (
     SELECT statement_type, symbol, max(fiscal_date) AS end_date
     FROM statement_periods
@@ -16,7 +16,7 @@ WITH newest AS (
       AND available_date <= list_min(dates::DATE[])
     GROUP BY statement_type, symbol
 ),
-asked AS (
+requested AS (
     SELECT p.*
     FROM statement_periods p LEFT JOIN newest n ON n.statement_type = p.statement_type AND n.symbol = p.symbol
     WHERE p.symbol IN (SELECT unnest(symbols)) AND (types IS NULL OR list_contains(types, p.statement_type))
@@ -28,13 +28,13 @@ versions AS (
            min(available_date) OVER (by_version ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS superseded,
            min(available_date) OVER (
                PARTITION BY statement_type, symbol, fiscal_date, months) AS first_available
-    FROM asked
+    FROM requested
     WINDOW by_version AS (
         PARTITION BY statement_type, symbol, fiscal_date, months ORDER BY available_date, version, fiscal_period)
 )
 SELECT statement_type, symbol, fiscal_date, fiscal_period, months, version, reported_currency, available_date,
-       CASE vintage WHEN 'latest' THEN first_available ELSE available_date END AS known_from,
-       CASE vintage WHEN 'known' THEN coalesce(superseded, {{END_OF_TIME}}) ELSE {{END_OF_TIME}} END AS known_until
+       CASE vintage WHEN 'latest' THEN first_available ELSE available_date END AS valid_from,
+       CASE vintage WHEN 'known' THEN coalesce(superseded, {{END_OF_TIME}}) ELSE {{END_OF_TIME}} END AS valid_to
 FROM versions
 WHERE CASE checked_vintage(vintage) WHEN 'known' THEN superseded IS NULL OR superseded > available_date
                                     WHEN 'first' THEN place = 1

@@ -1,37 +1,37 @@
--- statement_spans(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := NULL): the content of each period,
+-- quarter_validity(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := NULL): the content of each period,
 -- and quarters derived from longer periods
 -- Grain: one row per statement type, symbol, period end, length in months, and stretch of time
--- [known_from, known_until) in which its content stood. `parts` are the statements that make it up, each with a
+-- [valid_from, valid_to) in which its content stood. `components` are the statements that make it up, each with a
 -- sign: the period's figures are the sum of sign x figure. `derivation` says so in words.
 -- A reported quarter is itself, as every balance sheet is. Where a quarter of income or cash flow is not reported
 -- (yet), it is what a cumulative figure (first half, nine months, fiscal year) adds to the figure three months
 -- shorter, or to the quarters before it:
 --   Q4 = FY - 9M, or FY - Q1 - Q2 - Q3;   Q3 = 9M - H1, or 9M - Q1 - Q2;   Q2 = H1 - Q1.
--- A quarter with a missing part is not derived. Period ends of neighbours are {{MIN_QUARTER_DISTANCE_DAYS}}-{{MAX_QUARTER_DISTANCE_DAYS}} days apart.
--- dates, types, days_back: as in period_spans.
--- Point in time: a derived quarter is known while all its parts are, until the quarter itself is reported.
-CREATE OR REPLACE MACRO statement_spans(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := NULL) AS TABLE
-WITH spans AS MATERIALIZED (
+-- A quarter with a missing component is not derived. Period ends of neighbours are {{MIN_QUARTER_DISTANCE_DAYS}}-{{MAX_QUARTER_DISTANCE_DAYS}} days apart.
+-- dates, types, days_back: as in statement_validity.
+-- Point in time: a derived quarter is known while all its components are, until the quarter itself is reported.
+CREATE OR REPLACE MACRO quarter_validity(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := NULL) AS TABLE
+WITH periods AS MATERIALIZED (
     SELECT *, {'fiscal_date': fiscal_date, 'fiscal_period': fiscal_period, 'version': version, 'sign': 1} AS plus,
            {'fiscal_date': fiscal_date, 'fiscal_period': fiscal_period, 'version': version, 'sign': -1} AS minus
-    FROM period_spans(symbols, vintage := vintage, dates := dates, types := types, days_back := days_back)
+    FROM statement_validity(symbols, vintage := vintage, dates := dates, types := types, days_back := days_back)
 ),
-flows AS (FROM spans WHERE statement_type <> 'balance_sheet'),
+flows AS (FROM periods WHERE statement_type <> 'balance_sheet'),
 reported AS (FROM flows WHERE months = 3),
 -- Cumulative figures, as long as the last quarter in them is not reported by itself.
 cumulative AS MATERIALIZED (
-    SELECT c.* REPLACE (least(c.known_until, coalesce(q.reported_from, {{END_OF_TIME}})) AS known_until),
+    SELECT c.* REPLACE (least(c.valid_to, coalesce(q.reported_from, {{END_OF_TIME}})) AS valid_to),
            CASE c.months WHEN 12 THEN c.symbol END AS of_year
     FROM flows c
-    LEFT JOIN (SELECT statement_type, symbol, fiscal_date, min(known_from) AS reported_from FROM reported GROUP BY ALL) q
+    LEFT JOIN (SELECT statement_type, symbol, fiscal_date, min(valid_from) AS reported_from FROM reported GROUP BY ALL) q
       ON q.statement_type = c.statement_type AND q.symbol = c.symbol AND q.fiscal_date = c.fiscal_date
-    WHERE c.months > 3 AND (q.reported_from IS NULL OR q.reported_from > c.known_from)
+    WHERE c.months > 3 AND (q.reported_from IS NULL OR q.reported_from > c.valid_from)
 ),
 shorter AS MATERIALIZED (
-    SELECT c.statement_type, c.symbol, c.fiscal_date, c.version, c.months, p.known_from AS shorter_from,
-           greatest(c.known_from, p.known_from) AS known_from, least(c.known_until, p.known_until) AS known_until,
+    SELECT c.statement_type, c.symbol, c.fiscal_date, c.version, c.months, p.valid_from AS shorter_from,
+           greatest(c.valid_from, p.valid_from) AS valid_from, least(c.valid_to, p.valid_to) AS valid_to,
            greatest(c.available_date, p.available_date) AS available_date, c.reported_currency,
-           c.fiscal_period || ' - ' || p.fiscal_period AS derivation, [c.plus, p.minus] AS parts
+           c.fiscal_period || ' - ' || p.fiscal_period AS derivation, [c.plus, p.minus] AS components
     FROM cumulative c JOIN flows p
       ON p.statement_type = c.statement_type AND p.symbol = c.symbol AND p.months = c.months - 3
      AND p.fiscal_date BETWEEN c.fiscal_date - {{MAX_QUARTER_DISTANCE_DAYS}} AND c.fiscal_date - {{MIN_QUARTER_DISTANCE_DAYS}}
@@ -40,14 +40,14 @@ shorter AS MATERIALIZED (
 -- By single quarters only until a figure three months shorter is known.
 single AS (
     SELECT c.statement_type, c.symbol, c.fiscal_date,
-           greatest(c.known_from, a.known_from, b.known_from, coalesce(d.known_from, b.known_from)) AS known_from,
-           least(c.known_until, a.known_until, b.known_until, coalesce(d.known_until, b.known_until),
-                 coalesce(s.shorter_from, {{END_OF_TIME}})) AS known_until,
+           greatest(c.valid_from, a.valid_from, b.valid_from, coalesce(d.valid_from, b.valid_from)) AS valid_from,
+           least(c.valid_to, a.valid_to, b.valid_to, coalesce(d.valid_to, b.valid_to),
+                 coalesce(s.shorter_from, {{END_OF_TIME}})) AS valid_to,
            greatest(c.available_date, a.available_date, b.available_date,
                     coalesce(d.available_date, b.available_date)) AS available_date,
            c.reported_currency,
            concat_ws(' - ', c.fiscal_period, d.fiscal_period, b.fiscal_period, a.fiscal_period) AS derivation,
-           CASE c.months WHEN 9 THEN [c.plus, b.minus, a.minus] ELSE [c.plus, d.minus, b.minus, a.minus] END AS parts
+           CASE c.months WHEN 9 THEN [c.plus, b.minus, a.minus] ELSE [c.plus, d.minus, b.minus, a.minus] END AS components
     FROM cumulative c
     JOIN reported a
       ON a.statement_type = c.statement_type AND a.symbol = c.symbol
@@ -67,10 +67,10 @@ single AS (
      AND s.months = c.months
     WHERE c.months = 9 OR (c.months = 12 AND d.symbol IS NOT NULL)
 )
-SELECT statement_type, symbol, fiscal_date, months, known_from, known_until, available_date, reported_currency,
-       'reported' AS derivation, [plus] AS parts
-FROM spans
+SELECT statement_type, symbol, fiscal_date, months, valid_from, valid_to, available_date, reported_currency,
+       'reported' AS derivation, [plus] AS components
+FROM periods
 UNION ALL BY NAME
-SELECT * EXCLUDE (version, shorter_from) REPLACE (3 AS months) FROM shorter WHERE known_from < known_until
+SELECT * EXCLUDE (version, shorter_from) REPLACE (3 AS months) FROM shorter WHERE valid_from < valid_to
 UNION ALL BY NAME
-SELECT *, 3 AS months FROM single WHERE known_from < known_until;
+SELECT *, 3 AS months FROM single WHERE valid_from < valid_to;

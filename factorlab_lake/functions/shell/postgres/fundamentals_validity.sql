@@ -1,13 +1,13 @@
--- company_years(symbols, dates, vintage := 'known'): the inputs of factors but for the price, and from when until when
--- Grain: one row per symbol and stretch of time [known_from, known_until) that holds any of the dates, in which nothing
+-- fundamentals_validity(symbols, dates, vintage := 'known'): the inputs of factors but for the price, and from when until when
+-- Grain: one row per symbol and stretch of time [valid_from, valid_to) that holds any of the dates, in which nothing
 -- new became known of the company. Beside the figures, for each statement type: the period end, its currency, and
 -- `…_fault`, why its figures are not there, for it and for the year before.
 -- Cash flows are taken where their year ends with the income's and is in its currency. Share counts are on today's split
--- basis; a derived quarter has none, and a quarter's is not held against a year's.
--- Point in time and vintage: as fundamental_spans, which says how a year is put together.
-CREATE OR REPLACE FUNCTION company_years(symbols text[], dates date[], vintage text DEFAULT 'known')
+-- basis; a derived quarter has none, and a quarter's is not facts against a year's.
+-- Point in time and vintage: as period_components, which says how a year is put together.
+CREATE OR REPLACE FUNCTION fundamentals_validity(symbols text[], dates date[], vintage text DEFAULT 'known')
 RETURNS TABLE (
-    symbol text, known_from date, known_until date, income_date date, income_months integer, income_currency text,
+    symbol text, valid_from date, valid_to date, income_date date, income_months integer, income_currency text,
     income_year_before_currency text, income_available_date date, income_fault text, income_year_before_fault text,
     cash_flow_available_date date, cash_flow_months integer, cash_flow_fault text, balance_sheet_date date,
     balance_sheet_months integer, balance_sheet_currency text, balance_sheet_year_before_currency text,
@@ -18,37 +18,37 @@ RETURNS TABLE (
 )
 {{planned}}
 BEGIN ATOMIC
-WITH spans AS MATERIALIZED (
-    SELECT * FROM fundamental_spans(symbols, dates, vintage, ARRAY['income', 'balance_sheet'])
+WITH periods AS MATERIALIZED (
+    SELECT * FROM period_components(symbols, dates, vintage, ARRAY['income', 'balance_sheet'])
 ),
-heads AS MATERIALIZED (SELECT * FROM spans WHERE is_head),
+first_components AS MATERIALIZED (SELECT * FROM periods WHERE is_first),
 income_figures AS MATERIALIZED (
     SELECT p.id,
            {{income_figures}}
-    FROM spans p JOIN income_statements s ON {{matches_component}}
-    LEFT JOIN split_levels l
+    FROM periods p JOIN income_statements s ON {{matches_component}}
+    LEFT JOIN split_factors l
       ON l.symbol = s.symbol AND s.split_basis_date >= l.from_date AND s.split_basis_date < l.to_date
     WHERE p.statement_type = 'income' AND s.symbol = ANY (symbols) GROUP BY p.id
 ),
 cash_flow_figures AS MATERIALIZED (
     SELECT p.id,
            {{cash_flow_figures}}
-    FROM spans p JOIN cash_flows s ON {{matches_component}}
+    FROM periods p JOIN cash_flows s ON {{matches_component}}
     WHERE p.statement_type = 'cash_flow' AND p.years_back = 0 AND s.symbol = ANY (symbols) GROUP BY p.id
 ),
 balance_sheet_figures AS MATERIALIZED (
     SELECT p.id,
            {{balance_sheet_figures}}
-    FROM spans p JOIN balance_sheets s ON {{matches_component}}
+    FROM periods p JOIN balance_sheets s ON {{matches_component}}
     WHERE p.statement_type = 'balance_sheet' AND s.symbol = ANY (symbols) GROUP BY p.id
 ),
 -- The newest year beside the one before it.
 years AS MATERIALIZED (
-    SELECT h.id, h.statement_type, h.symbol, h.known_from, h.known_until, h.fiscal_date, h.basis, h.reported_currency,
+    SELECT h.id, h.statement_type, h.symbol, h.valid_from, h.valid_to, h.fiscal_date, h.basis, h.reported_currency,
            h.reason, h.months, b.id AS before_id, b.basis AS before_basis, b.reported_currency AS before_currency,
            greatest(h.inputs_available_date, b.inputs_available_date) AS available_date,
            CASE WHEN b.id IS NULL THEN 'no_statement_known' ELSE b.reason END AS before_reason
-    FROM heads h LEFT JOIN heads b ON b.event = h.event AND b.years_back = 1
+    FROM first_components h LEFT JOIN first_components b ON b.interval_id = h.interval_id AND b.years_back = 1
     WHERE h.years_back = 0
 ),
 income AS (
@@ -71,19 +71,19 @@ balance_sheet AS (
     WHERE h.statement_type = 'balance_sheet'
 ),
 -- Each stretch, with the newest start of each statement type's stretch by then.
-stretches AS (
-    SELECT symbol, known_from,
-           coalesce(lead(known_from) OVER by_day, {{END_OF_TIME}}) AS known_until,
+intervals AS (
+    SELECT symbol, valid_from,
+           coalesce(lead(valid_from) OVER by_day, {{END_OF_TIME}}) AS valid_to,
            max(income_from) OVER by_day AS income_from, max(cash_flow_from) OVER by_day AS cash_flow_from,
            max(balance_sheet_from) OVER by_day AS balance_sheet_from
-    FROM (SELECT symbol, known_from,
-                 max(known_from) FILTER (WHERE statement_type = 'income') AS income_from,
-                 max(known_from) FILTER (WHERE statement_type = 'cash_flow') AS cash_flow_from,
-                 max(known_from) FILTER (WHERE statement_type = 'balance_sheet') AS balance_sheet_from
-          FROM years GROUP BY symbol, known_from) d
-    WINDOW by_day AS (PARTITION BY symbol ORDER BY known_from)
+    FROM (SELECT symbol, valid_from,
+                 max(valid_from) FILTER (WHERE statement_type = 'income') AS income_from,
+                 max(valid_from) FILTER (WHERE statement_type = 'cash_flow') AS cash_flow_from,
+                 max(valid_from) FILTER (WHERE statement_type = 'balance_sheet') AS balance_sheet_from
+          FROM years GROUP BY symbol, valid_from) d
+    WINDOW by_day AS (PARTITION BY symbol ORDER BY valid_from)
 )
-SELECT s.symbol, s.known_from, s.known_until,
+SELECT s.symbol, s.valid_from, s.valid_to,
        i.fiscal_date, i.months, i.reported_currency, i.before_currency, i.available_date,
        CASE WHEN i.id IS NULL THEN 'no_statement_known' ELSE i.reason END,
        i.before_reason,
@@ -97,9 +97,9 @@ SELECT s.symbol, s.known_from, s.known_until,
        CASE WHEN b.id IS NULL THEN 'no_balance_sheet_known' END,
        b.before_reason,
        {{income_names}}, {{cash_flow_names}}, {{balance_sheet_names}}
-FROM stretches s
-LEFT JOIN income i ON i.symbol = s.symbol AND i.known_from = s.income_from AND i.known_until > s.known_from
-LEFT JOIN cash_flow c ON c.symbol = s.symbol AND c.known_from = s.cash_flow_from AND c.known_until > s.known_from
+FROM intervals s
+LEFT JOIN income i ON i.symbol = s.symbol AND i.valid_from = s.income_from AND i.valid_to > s.valid_from
+LEFT JOIN cash_flow c ON c.symbol = s.symbol AND c.valid_from = s.cash_flow_from AND c.valid_to > s.valid_from
 LEFT JOIN balance_sheet b
-  ON b.symbol = s.symbol AND b.known_from = s.balance_sheet_from AND b.known_until > s.known_from;
+  ON b.symbol = s.symbol AND b.valid_from = s.balance_sheet_from AND b.valid_to > s.valid_from;
 END;

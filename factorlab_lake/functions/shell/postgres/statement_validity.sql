@@ -1,20 +1,20 @@
--- period_spans(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := NULL): from when until when each
+-- statement_validity(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := NULL): from when until when each
 -- version of a statement is the one to use
--- Grain: one row per statement type, symbol, period end, length in months and version; `known_until` is exclusive.
+-- Grain: one row per statement type, symbol, period end, length in months and version; `valid_to` is exclusive.
 -- vintage: see checked_vintage; with 'latest', available_date may lie after the dates a version is used for.
--- types: the statement types asked about; left out, all.
--- dates: only those days are asked about; what became available after the last is left out. With days_back, so are periods
+-- types: the statement types requested about; left out, all.
+-- dates: only those days are requested about; what became available after the last is left out. With days_back, so are periods
 -- that ended more days than that before the newest one known on the first of them.
 -- Labels of one period (Q3 filed again as Q4) are versions of it, in the order in which they became available.
 -- Point in time: with 'known' and 'first' no version before its available_date. A version is superseded by a later
 -- one (by acceptance, then fetch; see `version`) on the day that one becomes available.
-CREATE OR REPLACE FUNCTION period_spans(
+CREATE OR REPLACE FUNCTION statement_validity(
     symbols text[], vintage text DEFAULT 'known', dates date[] DEFAULT NULL,
     types text[] DEFAULT NULL, days_back integer DEFAULT NULL
 )
 RETURNS TABLE (
     statement_type text, symbol text, fiscal_date date, fiscal_period text, months integer, version integer,
-    reported_currency text, available_date date, known_from date, known_until date
+    reported_currency text, available_date date, valid_from date, valid_to date
 )
 {{planned}}
 BEGIN ATOMIC

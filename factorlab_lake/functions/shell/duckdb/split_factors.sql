@@ -1,0 +1,13 @@
+-- split_factors: how many of today's shares one share of a given day has become, by intervals of time
+-- Grain: one row per symbol and stretch [from_date, to_date) between two splits; symbols without a split have none.
+-- Use: cumulative_split_factor(a) / cumulative_split_factor(b) is the product of the split ratios with a < ex-date <= b.
+CREATE OR REPLACE VIEW split_factors AS
+WITH ordered AS (
+    SELECT symbol, date AS ex_date,
+           product(numerator / denominator) OVER (PARTITION BY symbol ORDER BY date DESC) AS cumulative_split_factor,
+           coalesce(lag(date) OVER (PARTITION BY symbol ORDER BY date), {{BEGINNING_OF_TIME}}) AS previous
+    FROM splits
+)
+SELECT symbol, previous AS from_date, ex_date AS to_date, cumulative_split_factor FROM ordered
+UNION ALL
+SELECT symbol, max(ex_date), {{END_OF_TIME}}, 1.0 FROM ordered GROUP BY symbol;

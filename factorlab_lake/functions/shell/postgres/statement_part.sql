@@ -1,8 +1,0 @@
--- statement_part: one statement that is added up to make a period's figures, with its sign
-DO $$
-BEGIN
-    IF to_regtype(quote_ident(current_schema()) || '.statement_part') IS NULL THEN
-        CREATE TYPE statement_part AS (fiscal_date date, fiscal_period text, version integer, sign integer);
-    END IF;
-END
-$$;
