@@ -19,8 +19,9 @@ from factorlab_lake.query.result_cache import ResultCache, shared_results
 from factorlab_lake.query.session import Session
 from factorlab_lake.query.statistics import session_kind
 from factorlab_lake.schema import TABLES
+from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage import snapshots
-from factorlab_lake.storage.files import files_of
+from factorlab_lake.storage.data_files import files_of
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot, program_version
 
@@ -364,9 +365,8 @@ class Lake(Monitoring, Maintenance, Questions):
     def _write_catalog(self) -> Path:
         """Write the single file under the writer's lock, so that an older snapshot never replaces a newer."""
         from factorlab_lake.query import catalog
-        from factorlab_lake.storage import lock
 
-        with lock.writing(self._layout):
+        with layouts.writer_lock(self._layout):
             return catalog.write_catalog(self._layout, snapshots.latest(self._layout))
 
     def _before_last_run(self) -> int:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from factorlab_lake.storage import layout as layouts
-from factorlab_lake.storage import lock, refs, snapshots
+from factorlab_lake.storage import refs, snapshots
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.refs import RETENTION_DAYS
 from factorlab_lake.storage.snapshots import Snapshot, program_version
@@ -65,7 +65,7 @@ def _refresh_catalog(layout: Layout) -> bool:
     newest = snapshots.latest(layout)
     if not newest.id or catalog.is_current(layout, newest):
         return False
-    with lock.writing(layout):
+    with layouts.writer_lock(layout):
         catalog.write_catalog(layout, snapshots.latest(layout))
     return True
 
@@ -90,12 +90,12 @@ class Maintenance:
         :class:`~factorlab_lake.errors.AlreadyExists` for the name of another snapshot, and
         :class:`~factorlab_lake.errors.NotFound` when the snapshot was vacuumed.
         """
-        with lock.writing(self._layout):
+        with layouts.writer_lock(self._layout):
             refs.pin(self._layout, name, self.snapshot.id)
 
     def unpin(self, name: str) -> None:
         """Take a name away; :class:`~factorlab_lake.errors.NotFound` when no snapshot has it."""
-        with lock.writing(self._layout):
+        with layouts.writer_lock(self._layout):
             refs.unpin(self._layout, name)
 
     def diff(self, before: int | str | datetime, after: int | str | datetime | None = None) -> pl.DataFrame:

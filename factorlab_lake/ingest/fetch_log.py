@@ -11,7 +11,7 @@ from factorlab_lake.providers.protocol import Period
 from factorlab_lake.providers.result import FetchResult
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, table
 from factorlab_lake.schema.rules import QUARTER_DAYS, YEAR_DAYS
-from factorlab_lake.storage import files, snapshots
+from factorlab_lake.storage import data_files, snapshots
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.transaction import Transaction, read_files
 
@@ -65,13 +65,15 @@ class FetchState:
 def fetch_state(layout: Layout, symbols: list[str], provider: str) -> FetchState:
     """Read what the newest snapshot holds of some symbols from one provider."""
     chosen, snapshot = pl.Series("symbol", symbols, pl.String), snapshots.latest(layout)
-    log = read_files(layout, "data_fetch_log", files.files_of(layout, snapshot, "data_fetch_log"), chosen)
+    log = read_files(
+        layout, "data_fetch_log", data_files.files_of(layout, snapshot, "data_fetch_log"), chosen
+    )
     good = log.filter("success", pl.col("provider") == provider)
     statements = next(iter(STATEMENT_TABLES.values()))
     dates = read_files(
         layout,
         statements,
-        files.prune(files.files_of(layout, snapshot, statements), symbols=symbols),
+        data_files.prune(data_files.files_of(layout, snapshot, statements), symbols=symbols),
         chosen,
         columns=["symbol", "fiscal_period", "fiscal_date"],
     )

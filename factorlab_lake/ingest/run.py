@@ -25,7 +25,7 @@ from factorlab_lake.ingest.policy import DEFAULT, FetchPolicy
 from factorlab_lake.providers.protocol import Call, Offer, Provider, Request
 from factorlab_lake.providers.result import FetchResult
 from factorlab_lake.schema import STATEMENT_TABLES
-from factorlab_lake.storage import files, snapshots
+from factorlab_lake.storage import data_files, snapshots
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.transaction import transaction
 
@@ -99,7 +99,7 @@ def fetch(
     started, operation = time.perf_counter(), uuid.uuid4().hex
     run = _start(layout, provider, spec, now or datetime.now(UTC))
     report = run.report
-    before = files.row_counts(layout, snapshots.latest(layout))
+    before = data_files.row_counts(layout, snapshots.latest(layout))
     for batch in batches(run.answers(progress), _BATCH_RECORDS, answers_at_most=_BATCH_ANSWERS):
         run.complete(layout, batch)
         with transaction(
@@ -114,7 +114,7 @@ def fetch(
     with snapshots.after_commit(
         "the new rows could not be counted", "`factorlab-lake verify` names the fault."
     ):
-        report.new = files.added_rows(before, files.row_counts(layout, snapshots.latest(layout)))
+        report.new = data_files.added_rows(before, data_files.row_counts(layout, snapshots.latest(layout)))
     report.seconds = time.perf_counter() - started
     return report
 

@@ -28,8 +28,7 @@ from factorlab_lake.query.availability_rule import CLOSE, AvailabilityRule
 from factorlab_lake.query.table_views import table_view
 from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
 from factorlab_lake.storage import checksums, snapshots
-from factorlab_lake.storage.data_file import DataFile
-from factorlab_lake.storage.files import files_of, prune
+from factorlab_lake.storage.data_files import DataFile, files_of, prune
 from factorlab_lake.storage.layout import Layout, write_faults
 from factorlab_lake.storage.snapshots import Snapshot
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from factorlab_lake.functions.duckdb_functions import sql_text
 from factorlab_lake.schema import STATEMENT_TABLES, identifier, literal
-from factorlab_lake.storage.data_file import DataFile
+from factorlab_lake.storage.data_files import DataFile
 
 if TYPE_CHECKING:
     import duckdb

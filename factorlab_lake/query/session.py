@@ -25,8 +25,7 @@ from factorlab_lake.query.table_views import table_view
 from factorlab_lake.schema import TABLES, literal
 from factorlab_lake.schema.rules import FEW_SYMBOLS
 from factorlab_lake.storage import checksums, snapshots
-from factorlab_lake.storage.data_file import DataFile
-from factorlab_lake.storage.files import files_of, prune
+from factorlab_lake.storage.data_files import DataFile, files_of, prune
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from factorlab_lake.query.availability_rule import CLOSE, AvailabilityRule
 from factorlab_lake.schema import TableSpec, identifier
-from factorlab_lake.storage.data_file import DataFile, parquet_rows
+from factorlab_lake.storage.data_files import DataFile, parquet_rows
 
 __all__ = ["table_view"]
 

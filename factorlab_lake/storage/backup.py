@@ -19,9 +19,9 @@ from typing import Literal
 
 from factorlab_lake.errors import AlreadyExists, InvalidInput, LakeDamaged
 from factorlab_lake.schema import TABLES
-from factorlab_lake.storage import checksums, delta_log, files, lock, refs, snapshots
-from factorlab_lake.storage.data_file import DataFile
-from factorlab_lake.storage.layout import Layout, find, layout_at, write_atomically, write_faults
+from factorlab_lake.storage import checksums, data_files, delta, refs, snapshots
+from factorlab_lake.storage.data_files import DataFile
+from factorlab_lake.storage.layout import Layout, copy_lock, find, layout_at, write_atomically, write_faults
 from factorlab_lake.storage.snapshots import Snapshot
 
 __all__ = ["BackupReport", "backup", "copy_file", "copy_text", "restore"]
@@ -72,7 +72,7 @@ def restore(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> BackupR
 def _copied(source: Layout, path: str | os.PathLike[str], kind: Literal["backup", "restore"]) -> BackupReport:
     to = layout_at(path)
     _claim(source, to, kind)
-    with lock.copying_to(to):
+    with copy_lock(to):
         newest = snapshots.latest(source)  # stops where its file was lost
         taken = [s for s in snapshots.history(source) if s.id <= newest.id]
         _same_history(source, to, taken)
@@ -134,7 +134,7 @@ def _copy_table(source: Layout, to: Layout, name: str, kept: list[Snapshot], rep
     sums = checksums.known(source, name)
     needed: dict[str, DataFile] = {}
     for snapshot in versions.values():
-        needed |= {f.path: f for f in files.files_of(source, snapshot, name)}
+        needed |= {f.path: f for f in data_files.files_of(source, snapshot, name)}
     for file in needed.values():
         target = to.table(name) / file.path
         was_there = target.exists()
@@ -145,10 +145,10 @@ def _copy_table(source: Layout, to: Layout, name: str, kept: list[Snapshot], rep
         report.files_copied += 1
         report.files_mended += was_there
         report.bytes_copied += file.size_bytes
-    for entry in delta_log.entries(source.table(name) / "_delta_log"):
-        if delta_log.number_of(entry) <= max(versions):
+    for entry in delta.log_entries(source.table(name) / "_delta_log"):
+        if delta.entry_version(entry) <= max(versions):
             _copy_entry(entry, to.table(name) / "_delta_log" / entry.name)
-    lists = [files.list_path(source, name, version) for version in versions]
+    lists = [data_files.list_path(source, name, version) for version in versions]
     for path in [*lists, *source.checksums.glob(f"{name}-*.json")]:
         copy_text(path, to.root / path.relative_to(source.root))
 
@@ -189,7 +189,7 @@ def _stream(path: Path, beside: Path) -> str:
 
 def _copy_entry(entry: Path, target: Path) -> None:
     """Copy a log entry, which never changes; one that did is damaged, or of another history."""
-    fault = delta_log.fault_of(entry)
+    fault = delta.entry_fault(entry)
     if not fault and target.exists() and target.read_bytes() != entry.read_bytes():
         fault = f"is not what the backup has in {target}: damaged, or of another history"
     if fault:

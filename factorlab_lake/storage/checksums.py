@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from factorlab_lake.errors import InternalError, LakeDamaged, LakeError
-from factorlab_lake.storage.data_file import DataFile
+from factorlab_lake.storage.data_files import DataFile
 from factorlab_lake.storage.layout import Layout, write_atomically
 
 __all__ = ["fault_of", "first_fault", "known", "origin", "read_error", "record", "sha256_of", "without"]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from factorlab_lake.schema import TABLES
-from factorlab_lake.storage import files
-from factorlab_lake.storage.data_file import DataFile
+from factorlab_lake.storage import data_files
+from factorlab_lake.storage.data_files import DataFile
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot, after_commit, history
 from factorlab_lake.storage.transaction import Transaction, transaction
@@ -52,9 +52,9 @@ def _fragmented(layout: Layout, snapshot: Snapshot) -> Iterator[tuple[str, int |
     """Yield the partitions to rewrite: the table, the year, and the number of files."""
     last_with_views = _last_with_string_views(layout)
     for name, spec in TABLES.items():
-        old_paths = {file.path for file in files.files_of(layout, last_with_views, name)}
+        old_paths = {file.path for file in data_files.files_of(layout, last_with_views, name)}
         partitions: dict[int | None, list[DataFile]] = {}
-        for file in files.files_of(layout, snapshot, name):
+        for file in data_files.files_of(layout, snapshot, name):
             partitions.setdefault(file.partition, []).append(file)
         for partition, members in sorted(partitions.items(), key=lambda group: (group[0] is None, group[0])):
             if partition is None and spec.partition_by:
@@ -86,4 +86,4 @@ def _rewrite(tx: Transaction, name: str, partition: int | None) -> None:
 
 
 def _count(layout: Layout, snapshot: Snapshot) -> int:
-    return sum(len(files.files_of(layout, snapshot, name)) for name in TABLES)
+    return sum(len(data_files.files_of(layout, snapshot, name)) for name in TABLES)

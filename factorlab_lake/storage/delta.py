@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,6 @@ from deltalake.schema import PrimitiveType
 from factorlab_lake.errors import LakeDamaged, LakeError, WriteFailed
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.schema.evolution import missing_columns, refuse_unknown_columns
-from factorlab_lake.storage import delta_log
-from factorlab_lake.storage.data_file import DataFile
 from factorlab_lake.storage.layout import write_atomically
 from factorlab_lake.storage.snapshots import written_by
 
@@ -35,9 +34,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "add_actions",
     "append",
     "current_version",
-    "list_files",
+    "entries_before",
+    "entries_replayed",
+    "entry_fault",
+    "entry_version",
+    "log_entries",
+    "log_entry",
     "open_table",
     "polars_schema",
     "replace",
@@ -111,11 +116,10 @@ def restore(path: Path, version: int, reason: str) -> int:
     return found.version()
 
 
-def list_files(path: Path, spec: TableSpec, version: int) -> list[DataFile]:
-    """Return the files of a table version with their partition and the ranges Delta keeps for each."""
+def add_actions(path: Path, version: int) -> pl.DataFrame:
+    """Return one row per file of a table version with its partition and the ranges that Delta stores."""
     with _faults(path):
-        actions = pl.DataFrame(open_table(path, version).get_add_actions(flatten=True))
-    return [_data_file(row, spec) for row in actions.iter_rows(named=True)]
+        return pl.DataFrame(open_table(path, version).get_add_actions(flatten=True))
 
 
 @contextmanager
@@ -143,10 +147,10 @@ def _named(path: Path, said: str, version: int | None) -> LakeError:
         )
     if "LocalFileSystem" in said and (full := _refusal(path)):
         return full
-    there = delta_log.entries(path / "_delta_log")
-    newest = max([*map(delta_log.number_of, there), version or 0])
-    for entry in sorted({*there, *delta_log.replayed(path / "_delta_log", [newest])}):
-        fault = delta_log.fault_of(entry)
+    there = log_entries(path / "_delta_log")
+    newest = max([*map(entry_version, there), version or 0])
+    for entry in sorted({*there, *entries_replayed(path / "_delta_log", [newest])}):
+        fault = entry_fault(entry)
         if fault:
             return LakeDamaged(
                 f"{entry} {fault}; `factorlab-lake repair --from BACKUP` puts it right.", path=str(entry)
@@ -173,21 +177,6 @@ def _writer(spec: TableSpec) -> WriterProperties:
         compression_level=1,
         max_row_group_size=_VALUES_PER_ROW_GROUP // len(spec.columns),
         column_properties=dict.fromkeys(numbers, plain),
-    )
-
-
-def _data_file(row: dict[str, Any], spec: TableSpec) -> DataFile:
-    def text(name: str) -> str | None:
-        value = row.get(name)
-        return None if value is None else str(value)
-
-    return DataFile(
-        path=row["path"],
-        rows=row["num_records"],
-        size_bytes=row["size_bytes"],
-        partition=row.get(f"partition.{spec.partition_by}"),
-        symbols=(text("min.symbol"), text("max.symbol")),
-        dates=(text(f"min.{spec.time_column}"), text(f"max.{spec.time_column}")),
     )
 
 
@@ -245,3 +234,73 @@ def _refusal(path: Path) -> WriteFailed | None:
     except WriteFailed as fault:
         return fault
     return None
+
+
+def log_entry(log: Path, version: int) -> Path:
+    """Return the entry of a version."""
+    return log / f"{version:020d}.json"
+
+
+def log_entries(log: Path) -> list[Path]:
+    """Return the entries and checkpoints that are there, oldest first."""
+    return sorted(p for p in log.glob("[0-9]*.*") if _is_json(p) or _is_checkpoint(p))
+
+
+def entry_version(path: Path) -> int:
+    """Return the version that an entry or a checkpoint belongs to."""
+    return int(path.name.partition(".")[0])
+
+
+def entries_replayed(log: Path, versions: Iterable[int]) -> set[Path]:
+    """Return the entries and checkpoints by which some versions of a table are read, also those not there."""
+    checkpoints = {entry_version(p): p for p in log_entries(log) if _is_checkpoint(p)}
+    needed: set[Path] = set()
+    for version in versions:
+        first = max((n for n in checkpoints if n <= version), default=0)
+        needed |= {log_entry(log, n) for n in range(first, version + 1)}
+        needed |= {checkpoints[first]} if first in checkpoints else set()
+    return needed
+
+
+def entries_before(log: Path, versions: Iterable[int]) -> Iterator[Path]:
+    """Yield the entries and checkpoints before the first by which any of some versions is read."""
+    first = min(map(entry_version, entries_replayed(log, versions)), default=0)
+    yield from (p for p in log_entries(log) if entry_version(p) < first)
+
+
+def entry_fault(path: Path) -> str:
+    """Return what is wrong with an entry or a checkpoint, or nothing.
+
+    An entry that was cut off between two lines still reads: whoever knows which files a version has
+    compares them.
+    """
+    try:
+        return _checkpoint_fault(path) if _is_checkpoint(path) else _entry_fault(path)
+    except FileNotFoundError:
+        return "is missing"
+
+
+def _entry_fault(path: Path) -> str:
+    try:
+        lines = path.read_bytes().decode("utf-8").splitlines()
+        for line in lines:
+            json.loads(line)
+    except ValueError:
+        return "is cut short or damaged"
+    return "" if lines else "is empty"
+
+
+def _checkpoint_fault(path: Path) -> str:
+    try:
+        pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return "is cut short or damaged"
+    return ""
+
+
+def _is_json(path: Path) -> bool:
+    return path.suffix == ".json" and path.stem.isdigit()
+
+
+def _is_checkpoint(path: Path) -> bool:
+    return path.suffix == ".parquet" and ".checkpoint" in path.name

@@ -10,8 +10,7 @@ import polars as pl
 
 from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
 from factorlab_lake.storage import checksums
-from factorlab_lake.storage.data_file import DataFile, parquet_rows
-from factorlab_lake.storage.files import files_of
+from factorlab_lake.storage.data_files import DataFile, files_of, parquet_rows
 
 if TYPE_CHECKING:
     from factorlab_lake.storage.layout import Layout

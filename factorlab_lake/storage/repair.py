@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from factorlab_lake.errors import InvalidInput, LakeDamaged, NotFound
-from factorlab_lake.storage import backup, checksums, delta_log, files, snapshots
-from factorlab_lake.storage.data_file import DataFile
-from factorlab_lake.storage.layout import Layout
-from factorlab_lake.storage.lock import writing
+from factorlab_lake.storage import backup, checksums, data_files, delta, snapshots
+from factorlab_lake.storage.data_files import DataFile
+from factorlab_lake.storage.layout import Layout, writer_lock
 from factorlab_lake.storage.verification import FileFault, verify
 
 __all__ = ["RepairReport", "repair"]
@@ -44,7 +43,7 @@ def repair(layout: Layout, *, from_backup: Layout | None = None, deep: bool = Fa
             f"{from_backup.root} is a backup of another lake than {layout.root}.", path=str(from_backup.root)
         )
     report = RepairReport(str(layout.root))
-    with writing(layout):
+    with writer_lock(layout):
         report.findings = verify(layout, deep=deep).findings
         for _ in range(_ROUNDS):
             done = [(f.file, how) for f in report.findings if (how := _put_right(layout, from_backup, f))]
@@ -70,7 +69,7 @@ def _put_right(layout: Layout, source: Layout | None, finding: FileFault) -> str
 def _from_what_is_here(layout: Layout, finding: FileFault) -> str:
     if finding.kind == "list":
         name, _, version = Path(finding.file).stem.rpartition("-")
-        files.save_list(layout, name, int(version))
+        data_files.save_list(layout, name, int(version))
         return "rebuilt from the Delta log"
     if finding.kind == "note":
         snapshots.note_newest(layout, snapshots.latest(layout))
@@ -90,7 +89,7 @@ def _from_note(layout: Layout, lost: Path) -> str:
         return ""
     # A folder copied while it was written to may have the note, and not what it is about.
     logs = {
-        delta_log.entry(layout.table(name) / "_delta_log", version) for name, version in noted.tables.items()
+        delta.log_entry(layout.table(name) / "_delta_log", version) for name, version in noted.tables.items()
     }
     if not all(entry.exists() for entry in logs):
         return ""
@@ -101,7 +100,7 @@ def _from_note(layout: Layout, lost: Path) -> str:
 def _is_torn(layout: Layout, finding: FileFault) -> bool:
     """Whether a log entry is the last one, and no snapshot names its version."""
     entry = layout.root / finding.file
-    if not entry.exists() or not entry.stem.isdigit() or not delta_log.fault_of(entry):
+    if not entry.exists() or not entry.stem.isdigit() or not delta.entry_fault(entry):
         return False
     named = [s.tables.get(Path(finding.file).parts[0], -1) for s in snapshots.history(layout)]
     later = [p for p in entry.parent.glob("*.json") if p.stem.isdigit() and int(p.stem) > int(entry.stem)]
@@ -131,7 +130,7 @@ def _data(layout: Layout, source: Layout, place: str) -> bool:
 
 
 def _listed(layout: Layout, name: str) -> dict[str, DataFile]:
-    return {f.path: f for s in snapshots.kept(layout) for f in files.files_of(layout, s, name)}
+    return {f.path: f for s in snapshots.kept(layout) for f in data_files.files_of(layout, s, name)}
 
 
 def _log(layout: Layout, source: Layout, place: str) -> bool:
@@ -139,7 +138,7 @@ def _log(layout: Layout, source: Layout, place: str) -> bool:
     mine = (layout.root / place).parent
     theirs = source.root / Path(place).parent
     done = False
-    for entry in delta_log.entries(theirs):
+    for entry in delta.log_entries(theirs):
         target = mine / entry.name
         if not target.exists() or target.read_bytes() != entry.read_bytes():
             done |= _bring(entry, target)
@@ -152,7 +151,7 @@ def _text(layout: Layout, source: Layout, place: str) -> bool:
 
 
 def _bring(entry: Path, target: Path) -> bool:
-    if delta_log.fault_of(entry):  # each line of such a file is JSON too
+    if delta.entry_fault(entry):  # each line of such a file is JSON too
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)

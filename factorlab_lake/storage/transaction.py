@@ -17,10 +17,9 @@ import polars as pl
 
 from factorlab_lake.errors import LakeDamaged
 from factorlab_lake.schema import TABLES, table
-from factorlab_lake.storage import checksums, delta, delta_log, files, snapshots
-from factorlab_lake.storage.data_file import DataFile, missing_in_file
-from factorlab_lake.storage.layout import Layout
-from factorlab_lake.storage.lock import writing
+from factorlab_lake.storage import checksums, data_files, delta, snapshots
+from factorlab_lake.storage.data_files import DataFile, missing_in_file
+from factorlab_lake.storage.layout import Layout, writer_lock
 from factorlab_lake.storage.snapshots import Snapshot
 
 __all__ = ["Transaction", "read_files", "read_slices", "roll_back", "transaction"]
@@ -66,16 +65,16 @@ class Transaction:
         if partitions is not None:
             found = [f for f in found if f.partition is None or f.partition in partitions]
         if symbols is not None:
-            found = files.prune(found, symbols=symbols.unique().to_list())
+            found = data_files.prune(found, symbols=symbols.unique().to_list())
         return read_files(self.layout, name, found, symbols, columns=columns)
 
     def files(self, name: str) -> list[DataFile]:
         """Return a table's files as this transaction sees them; of what it changed, as the log has them."""
         version = self.changed.get(name)
         if version is None:
-            return files.files_of(self.layout, self.base, name)
+            return data_files.files_of(self.layout, self.base, name)
         if (name, version) not in self._lists:
-            self._lists[name, version] = files.save_list(self.layout, name, version)
+            self._lists[name, version] = data_files.save_list(self.layout, name, version)
         return self._lists[name, version]
 
     def append(self, name: str, frame: pl.DataFrame) -> None:
@@ -97,7 +96,7 @@ class Transaction:
         )
 
     def _assert_whole(self, name: str, partitions: list[int]) -> None:
-        found = files.files_of(self.layout, self.base, name)
+        found = data_files.files_of(self.layout, self.base, name)
         going = [f for f in found if not partitions or f.partition in partitions]
         if fault := checksums.first_fault(self.layout, {name: going}):
             raise fault
@@ -178,7 +177,7 @@ def transaction(
 
     Raises :class:`~factorlab_lake.errors.LakeLocked` when another writer does not end in time.
     """
-    with writing(layout, timeout_s=timeout_s):
+    with writer_lock(layout, timeout_s=timeout_s):
         current = Transaction(layout, snapshots.latest(layout), reason)
         _undo_unfinished(current)
         try:
@@ -192,12 +191,12 @@ def transaction(
 
 def roll_back(layout: Layout, to: Snapshot, *, reason: str, program_version: str) -> Snapshot:
     """Make an earlier snapshot's content current again, as a new snapshot; history stays whole."""
-    with writing(layout):
+    with writer_lock(layout):
         current = Transaction(layout, snapshots.latest(layout), reason)
         _undo_unfinished(current)
         for name, version in current.base.tables.items():
             target = to.tables.get(name)
-            if target is None and files.files_of(layout, current.base, name):
+            if target is None and data_files.files_of(layout, current.base, name):
                 current.replace(name, current.read(name, partitions=[]).clear(), _partitions(current, name))
             elif target not in (None, version):
                 current.changed[name] = delta.restore(layout.table(name), target, reason)
@@ -207,7 +206,7 @@ def roll_back(layout: Layout, to: Snapshot, *, reason: str, program_version: str
 
 
 def _partitions(current: Transaction, name: str) -> list[int]:
-    found = files.files_of(current.layout, current.base, name)
+    found = data_files.files_of(current.layout, current.base, name)
     return sorted({f.partition for f in found if f.partition is not None})
 
 
@@ -228,7 +227,7 @@ def _undo_unfinished(current: Transaction) -> None:
             undone[name] = delta.restore(current.layout.table(name), wanted, "undo of an unfinished change")
         else:
             spec = table(name)
-            found = delta.list_files(current.layout.table(name), spec, newest)
+            found = data_files.list_files(current.layout.table(name), spec, newest)
             years = sorted({f.partition for f in found if f.partition is not None})
             if found:
                 empty = pl.DataFrame(schema=delta.polars_schema(spec))
@@ -258,7 +257,7 @@ def _record(current: Transaction, name: str) -> None:
 
     A Delta log that was cut off at the end of a line reads as if some files had never been.
     """
-    before = files.files_of(current.layout, current.base, name)
+    before = data_files.files_of(current.layout, current.base, name)
     after = current.files(name)
     held, found = {f.path for f in before}, {f.path for f in after}
     stays = current.replaced.get(name, set())
@@ -266,7 +265,7 @@ def _record(current: Transaction, name: str) -> None:
     if lost and name not in current.restored:
         came = checksums.origin(current.layout, name, lost[0].path)
         folder = current.layout.table(name) / "_delta_log"
-        entry = folder if came is None else delta_log.entry(folder, came)
+        entry = folder if came is None else delta.log_entry(folder, came)
         raise LakeDamaged(
             f"{entry} lost the file {lost[0].path}; `factorlab-lake repair --from BACKUP` puts it right. "
             "Nothing was changed.",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.schema import TABLES
-from factorlab_lake.storage import checksums, delta_log, files, refs, snapshots
+from factorlab_lake.storage import checksums, data_files, delta, refs, snapshots
 from factorlab_lake.storage.layout import Layout, write_faults
 from factorlab_lake.storage.refs import RETENTION_DAYS
 from factorlab_lake.storage.snapshots import Snapshot
@@ -97,7 +97,7 @@ def _unneeded_data(layout: Layout, keep: list[Snapshot]) -> Iterator[Path]:
     """Yield the data files that no kept snapshot has, and the files of checksums of none but such."""
     for name in TABLES:
         versions = {s.tables[name]: s for s in keep if name in s.tables}
-        needed = {f.path for s in versions.values() for f in files.files_of(layout, s, name)}
+        needed = {f.path for s in versions.values() for f in data_files.files_of(layout, s, name)}
         folder = layout.table(name)
         for path in folder.rglob("*.parquet*"):
             inside = path.relative_to(folder)
@@ -107,7 +107,7 @@ def _unneeded_data(layout: Layout, keep: list[Snapshot]) -> Iterator[Path]:
 
 
 def _unneeded_lists(layout: Layout, keep: list[Snapshot]) -> Iterator[Path]:
-    needed = {files.list_path(layout, name, version) for s in keep for name, version in s.tables.items()}
+    needed = {data_files.list_path(layout, name, version) for s in keep for name, version in s.tables.items()}
     yield from (path for path in layout.file_lists.glob("*.json") if path not in needed)
 
 
@@ -115,7 +115,7 @@ def _unneeded_logs(layout: Layout, keep: list[Snapshot]) -> Iterator[Path]:
     """Yield what lies before the checkpoint from which the oldest kept version of a table is read."""
     for name in TABLES:
         versions = {s.tables[name] for s in keep if name in s.tables}
-        yield from delta_log.older(layout.table(name) / "_delta_log", versions)
+        yield from delta.entries_before(layout.table(name) / "_delta_log", versions)
 
 
 def _leftovers(layout: Layout) -> Iterator[Path]:

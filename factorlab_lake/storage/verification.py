@@ -10,14 +10,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import polars as pl
+
 from factorlab_lake.errors import LakeDamaged, NotFound
-from factorlab_lake.schema import TABLES, table
-from factorlab_lake.storage import checksums, content_checks, delta, delta_log, files, refs, snapshots
-from factorlab_lake.storage.data_file import DataFile
+from factorlab_lake.schema import TABLES, TableSpec, table
+from factorlab_lake.storage import checksums, data_files, delta, refs, snapshots
+from factorlab_lake.storage.data_files import DataFile
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
+from factorlab_lake.storage.transaction import read_files, read_slices
 
 __all__ = ["FileFault", "VerificationReport", "verify"]
+
+_ROWS_AT_A_TIME = 65_536
+_NO_YEAR = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,26 +132,26 @@ class _Check:
 
     def _broken_entries(self, name: str, kept: list[Snapshot]) -> Iterator[Path]:
         folder = self.layout.table(name) / "_delta_log"
-        there = delta_log.entries(folder)
+        there = delta.log_entries(folder)
         versions = {s.tables[name] for s in kept if name in s.tables} | set(
-            map(delta_log.number_of, there[-1:])
+            map(delta.entry_version, there[-1:])
         )
-        for path in sorted({*there, *delta_log.replayed(folder, versions)}):
-            fault = delta_log.fault_of(path)
+        for path in sorted({*there, *delta.entries_replayed(folder, versions)}):
+            fault = delta.entry_fault(path)
             if fault:
                 self.fault(path, "log", fault)
                 yield path
 
     def _list(self, name: str, version: int, *, compared: bool, derivable: bool) -> list[DataFile]:
         """Return the files of a version as its list has them, or as the log has them where there is none."""
-        path = files.list_path(self.layout, name, version)
-        listed = files.read_list(self.layout, name, version)
+        path = data_files.list_path(self.layout, name, version)
+        listed = data_files.read_list(self.layout, name, version)
         if path.exists() and listed is None:
             self.fault(path, "list", "cannot be read; `factorlab-lake repair` rebuilds it")
         if not derivable or (listed is not None and not compared):
             return listed or []
         try:
-            logged = delta.list_files(self.layout.table(name), table(name), version)
+            logged = data_files.list_files(self.layout.table(name), table(name), version)
         except LakeDamaged as fault:
             self.fault(Path(fault.facts["path"]), "log", str(fault))
             return listed or []
@@ -161,12 +167,12 @@ class _Check:
         came = checksums.origin(self.layout, name, lost[0].path) if lost else None
         if came is not None:
             self.fault(
-                delta_log.entry(self.layout.table(name) / "_delta_log", came),
+                delta.log_entry(self.layout.table(name) / "_delta_log", came),
                 "log",
                 f"lacks the file {lost[0].path}, which came with it",
             )
             return listed
-        path = files.list_path(self.layout, name, version)
+        path = data_files.list_path(self.layout, name, version)
         self.fault(path, "list", "is not what the log says; `factorlab-lake repair` rebuilds it")
         return logged
 
@@ -190,9 +196,103 @@ class _Check:
     def _rows(self, name: str, chosen: list[DataFile]) -> None:
         sound = [f for f in chosen if self.layout.table(name) / f.path in self.sound]
         self.report.rows += sum(f.rows for f in sound)
-        for path, message in content_checks.faults(self.layout, name, sound, deep=self.report.deep):
+        for path, message in _content_faults(self.layout, name, sound, deep=self.report.deep):
             self.fault(path, "content", message)
 
 
 def _by_path(found: list[DataFile]) -> list[DataFile]:
     return sorted(found, key=lambda f: f.path)
+
+
+def _content_faults(
+    layout: Layout, name: str, chosen: list[DataFile], *, deep: bool
+) -> Iterator[tuple[Path, str]]:
+    """Yield the files of one table version whose rows are not as promised, and what is wrong.
+
+    ``deep`` reads every value; else the footers, and of the rows the keys.
+    """
+    spec, sound = table(name), []
+    for file in chosen:
+        wrong = list(_of_file(layout, spec, file, deep=deep))
+        yield from ((layout.table(name) / file.path, message) for message in wrong)
+        sound += [] if wrong else [file]
+    yield from _twice(layout, spec, sound)
+
+
+def _of_file(layout: Layout, spec: TableSpec, file: DataFile, *, deep: bool) -> Iterator[str]:
+    path = layout.table(spec.name) / file.path
+    try:
+        kinds = pl.read_parquet_schema(path)
+        yield from _wrong_columns(spec, dict(kinds))
+        keys = read_files(layout, spec.name, [file], columns=_columns(spec))
+        if deep:
+            for _ in read_slices(layout, spec.name, file, _ROWS_AT_A_TIME):
+                pass
+    except (LakeDamaged, OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
+        yield f"cannot be read: {str(fault).splitlines()[0]}"
+        return
+    if keys.height != file.rows:
+        yield f"has {keys.height} rows instead of {file.rows}"
+    yield from _wrong_ranges(spec, file, keys)
+    yield from _wrong_partition(spec, file, keys)
+
+
+def _columns(spec: TableSpec) -> list[str]:
+    return list(dict.fromkeys(n for n in ("symbol", *spec.key, spec.time_column) if n))
+
+
+def _wrong_columns(spec: TableSpec, found: dict[str, pl.DataType]) -> Iterator[str]:
+    for name, kind in delta.polars_schema(spec).items():
+        if name not in found and name in spec.key:
+            yield f"has no column {name}"
+        elif name in found and found[name] != kind:
+            yield f"has {name} as {found[name]} instead of {kind}"
+
+
+def _wrong_ranges(spec: TableSpec, file: DataFile, keys: pl.DataFrame) -> Iterator[str]:
+    """Rows outside of the ranges by which files are chosen would never be found.
+
+    Delta may cut a long maximum short, and keeps times to the millisecond, so these are compared as far.
+    """
+    ranges = {"symbol": file.symbols}
+    if spec.time_column and spec.column(spec.time_column).kind == "date":
+        ranges[spec.time_column] = file.dates
+    for name, (low, high) in ranges.items():
+        if keys[name].null_count() == keys.height:
+            continue
+        first, last = str(keys[name].min()), str(keys[name].max())
+        if low is not None and first < low:
+            yield f"holds {name} {first}, below the least value listed, {low}"
+        if high is not None and last[: len(high)] > high:
+            yield f"holds {name} {last}, above the greatest value listed, {high}"
+
+
+def _wrong_partition(spec: TableSpec, file: DataFile, keys: pl.DataFrame) -> Iterator[str]:
+    if not spec.partition_by:
+        return
+    value = _NO_YEAR if file.partition is None else str(file.partition)
+    folder = f"{spec.partition_by}={value}"
+    if Path(file.path).parts[0] != folder:
+        yield f"lies in another folder than {folder}"
+    if spec.partition_by == "year" and file.partition is not None:  # the calendar year of the row's date
+        years = keys[spec.time_column].dt.year().unique().to_list()
+        if years not in ([], [file.partition]):
+            yield f"holds rows of other years than {file.partition}: {years}"
+
+
+def _twice(layout: Layout, spec: TableSpec, chosen: list[DataFile]) -> Iterator[tuple[Path, str]]:
+    """Yield a file of each group whose rows share a key; bars share none across years."""
+    groups: dict[int | None, list[DataFile]] = {}
+    for file in chosen:
+        groups.setdefault(file.partition if spec.partition_by == "year" else None, []).append(file)
+    for group in groups.values():
+        try:
+            keys = [read_files(layout, spec.name, [f], columns=list(spec.key)) for f in group]
+        except LakeDamaged:
+            continue  # said of the file already
+        marked = pl.concat([k.with_columns(_file=pl.lit(i)) for i, k in enumerate(keys)])
+        repeated = marked.filter(marked.select(spec.key).is_duplicated())
+        if not repeated.is_empty():
+            row = repeated.sort(spec.key).row(0, named=True)
+            file = group[row.pop("_file")]
+            yield layout.table(spec.name) / file.path, f"holds a key more than once: {row}"

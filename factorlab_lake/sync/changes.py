@@ -16,7 +16,7 @@ import polars as pl
 
 from factorlab_lake.errors import LakeDamaged, NotFound
 from factorlab_lake.storage import snapshots
-from factorlab_lake.storage.data_file import DataFile
+from factorlab_lake.storage.data_files import DataFile
 from factorlab_lake.sync.digests import LakeSide
 from factorlab_lake.sync.protocol import ROW_HASH, UNTRUSTED, Batch, BatchTransaction
 

@@ -12,8 +12,7 @@ import numpy as np
 import polars as pl
 
 from factorlab_lake.schema import TableSpec
-from factorlab_lake.storage.data_file import DataFile
-from factorlab_lake.storage.files import files_of
+from factorlab_lake.storage.data_files import DataFile, files_of
 from factorlab_lake.storage.layout import Layout, write_atomically
 from factorlab_lake.storage.snapshots import Snapshot
 from factorlab_lake.storage.transaction import read_files, read_slices

@@ -22,7 +22,7 @@ from factorlab_lake.errors import NotFound
 from factorlab_lake.ingest import run
 from factorlab_lake.ingest.legacy_cache import migrate
 from factorlab_lake.lake import Lake
-from factorlab_lake.storage import backup, compaction, delta, files, refs, snapshots, vacuum
+from factorlab_lake.storage import backup, compaction, data_files, delta, refs, snapshots, vacuum
 from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage import transaction as transactions
 from tests.properties.crashes import crash_before
@@ -43,7 +43,7 @@ _WRITES = (
     (delta, "append"),
     (delta, "replace"),
     (delta, "restore"),
-    (files, "save_list"),
+    (data_files, "save_list"),
     (snapshots, "save"),
     (snapshots, "note_newest"),
     (refs, "save_vacuumed"),

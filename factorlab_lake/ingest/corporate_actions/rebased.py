@@ -11,7 +11,7 @@ from factorlab_lake.ingest.normalize import normalize
 from factorlab_lake.ingest.record_frames import group_by_shape, to_frame
 from factorlab_lake.providers.result import FetchResult
 from factorlab_lake.schema.rules import MIN_SPLIT_RATIO, SUSPICIOUS_DAILY_RATIO
-from factorlab_lake.storage import files, snapshots
+from factorlab_lake.storage import data_files, snapshots
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.transaction import read_files
 
@@ -44,8 +44,8 @@ def _held(layout: Layout, bars: pl.DataFrame) -> pl.DataFrame:
     """Return the closes that the lake holds of the symbols, in the years of the bars."""
     snapshot, symbols = snapshots.latest(layout), bars["symbol"].unique()
     first, last = (str(day) for day in (bars["date"].min(), bars["date"].max()))
-    found = files.prune(
-        files.files_of(layout, snapshot, "price_data"), symbols=symbols.to_list(), first=first, last=last
+    found = data_files.prune(
+        data_files.files_of(layout, snapshot, "price_data"), symbols=symbols.to_list(), first=first, last=last
     )
     rows = read_files(layout, "price_data", found, symbols, columns=["symbol", "date", "close_price"])
     return rows.rename({"close_price": "held"})

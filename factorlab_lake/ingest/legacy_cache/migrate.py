@@ -17,7 +17,7 @@ from factorlab_lake.ingest.batches import BATCH_RECORDS, batches, merge_batch
 from factorlab_lake.ingest.legacy_cache.reader import CacheFile, read, scan
 from factorlab_lake.providers.records import Shapes
 from factorlab_lake.providers.result import FetchResult
-from factorlab_lake.storage import files, snapshots
+from factorlab_lake.storage import data_files, snapshots
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.transaction import read_files, transaction
 
@@ -125,7 +125,7 @@ def migrate(
     """
     started, operation = time.perf_counter(), uuid.uuid4().hex
     run, report = _start(layout, cache_dir, symbols, progress)
-    before = files.row_counts(layout, snapshots.latest(layout))
+    before = data_files.row_counts(layout, snapshots.latest(layout))
     for batch in batches(run.answers(), 1 if by_symbol else BATCH_RECORDS):
         with transaction(
             layout, reason=f"migrate {_where(batch)}", program_version=program_version, operation=operation
@@ -134,7 +134,7 @@ def migrate(
         report.snapshot_after = tx.result.id
     _count_files(run, report)
     with snapshots.after_commit("its report is incomplete", "`factorlab-lake verify` names the fault."):
-        report.new = files.added_rows(before, files.row_counts(layout, snapshots.latest(layout)))
+        report.new = data_files.added_rows(before, data_files.row_counts(layout, snapshots.latest(layout)))
         _add_faults(layout, run, report)
     report.seconds = time.perf_counter() - started
     return report
@@ -148,7 +148,7 @@ def _start(
 ) -> tuple[Run, MigrationReport]:
     cache = scan(cache_dir, symbols)
     snapshot = snapshots.latest(layout)
-    log = read_files(layout, "data_fetch_log", files.files_of(layout, snapshot, "data_fetch_log"))
+    log = read_files(layout, "data_fetch_log", data_files.files_of(layout, snapshot, "data_fetch_log"))
     report = MigrationReport(
         skipped=[(f.path, f.skip) for f in cache if f.skip],
         snapshot_before=snapshot.id,
@@ -173,7 +173,7 @@ def _add_faults(layout: Layout, run: Run, report: MigrationReport) -> None:
     snapshot = snapshots.latest(layout)
 
     def mine(name: str) -> pl.DataFrame:
-        rows = read_files(layout, name, files.files_of(layout, snapshot, name))
+        rows = read_files(layout, name, data_files.files_of(layout, snapshot, name))
         return rows.filter(pl.col("fetch_id").is_in(list(run.seen)))
 
     failed = mine("data_fetch_log").filter(~pl.col("success"))

@@ -19,7 +19,7 @@ from factorlab_lake.quality.report import figures
 from factorlab_lake.query.query_hints import QuerySession
 from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import snapshots
-from factorlab_lake.storage.files import files_of, row_counts
+from factorlab_lake.storage.data_files import files_of, row_counts
 from factorlab_lake.storage.layout import Layout, write_atomically
 from factorlab_lake.storage.snapshots import Snapshot
 

@@ -17,7 +17,7 @@ import factorlab_lake as fl
 from factorlab_lake.lake import Lake
 from factorlab_lake.query import session
 from factorlab_lake.query.row_cache_files import RowCache, Source
-from factorlab_lake.storage.data_file import DataFile
+from factorlab_lake.storage.data_files import DataFile
 
 SYMBOLS = st.lists(st.sampled_from(["AAPL", "GOOGL", "NOBODY"]), min_size=1, max_size=3, unique=True)
 YEARS = st.integers(2009, 2021)

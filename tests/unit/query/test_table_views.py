@@ -12,9 +12,8 @@ import pytest
 from factorlab_lake.lake import Lake
 from factorlab_lake.query.table_views import table_view
 from factorlab_lake.schema import table
-from factorlab_lake.storage.data_file import DataFile
+from factorlab_lake.storage.data_files import DataFile, files_of
 from factorlab_lake.storage.delta import polars_schema
-from factorlab_lake.storage.files import files_of
 from factorlab_lake.storage.layout import find
 from tests.support import copy_of
 

@@ -9,7 +9,7 @@ import factorlab_lake as fl
 from factorlab_lake.errors import AlreadyExists, InvalidInput, LakeDamaged, LakeLocked, NotFound
 from factorlab_lake.lake import Lake
 from factorlab_lake.storage import layout as layouts
-from factorlab_lake.storage.lock import copying_to
+from factorlab_lake.storage.layout import copy_lock
 from tests.support import SPLITS, assert_same_content, content, copy_of, writing
 
 _MORE = {"symbol": ["X"], "date": ["2020-01-02"], "numerator": [2], "denominator": [1]}
@@ -154,7 +154,7 @@ def test_a_backup_of_another_history_is_not_overwritten(loaded: Lake, tmp_path: 
 def test_two_backups_to_one_place_do_not_mix(loaded: Lake, tmp_path: Path) -> None:
     """The second is refused while the first is at work."""
     loaded.backup(tmp_path / "backup")
-    with copying_to(layouts.find(tmp_path / "backup")), pytest.raises(LakeLocked, match="copying"):
+    with copy_lock(layouts.find(tmp_path / "backup")), pytest.raises(LakeLocked, match="copying"):
         loaded.backup(tmp_path / "backup")
 
 

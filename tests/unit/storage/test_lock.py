@@ -17,8 +17,8 @@ from tests.support import ROOT, SPLITS, content, writing
 _HOLDER = """
 import sys
 from factorlab_lake.storage import layout
-from factorlab_lake.storage.lock import writing
-with writing(layout.find(sys.argv[1])):
+from factorlab_lake.storage.layout import writer_lock
+with writer_lock(layout.find(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.readline()
 """

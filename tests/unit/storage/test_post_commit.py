@@ -13,7 +13,7 @@ import factorlab_lake as fl
 from factorlab_lake.errors import InternalError, LakeDamaged, LakeLocked, PostCommitWarning, WriteFailed
 from factorlab_lake.lake import Lake
 from factorlab_lake.query import catalog
-from factorlab_lake.storage import files, snapshots
+from factorlab_lake.storage import data_files, snapshots
 from factorlab_lake.storage import layout as layouts
 from tests.support import CACHE_2019, SPLITS, bar
 from tests.unit.cli.running import run
@@ -137,9 +137,9 @@ def test_a_migration_and_a_fetch_return_their_reports(
     tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both warn, name the snapshot they committed, and show the rows."""
-    owner = catalog if fault == "write_catalog" else files
+    owner = catalog if fault == "write_catalog" else data_files
     migrated, fetched = fl.open(tmp_path / "migrated"), fl.open(tmp_path / "fetched")
-    counts = files.row_counts
+    counts = data_files.row_counts
 
     def fail_after_commit(layout: layouts.Layout, snapshot: snapshots.Snapshot) -> Any:
         if fault == "row_counts" and snapshot.id == 0:

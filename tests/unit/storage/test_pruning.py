@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from factorlab_lake.lake import Lake
-from factorlab_lake.storage.data_file import DataFile
-from factorlab_lake.storage.files import prune
+from factorlab_lake.storage.data_files import DataFile, prune
 from tests.support import examples, table_rows, writing
 
 _LONG = ["S" * 40, "S" * 40 + "X", "S" * 60, "T" * 60 + "A", "T" * 60 + "B", "É" * 33]

@@ -13,7 +13,7 @@ import factorlab_lake as fl
 from factorlab_lake.errors import InvalidInput, NotFound
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema import table
-from factorlab_lake.storage import delta, files
+from factorlab_lake.storage import data_files, delta
 from tests.support import SPLITS, copy_of, table_rows, writing
 
 
@@ -98,7 +98,7 @@ def test_ranges_that_would_hide_rows_are_found(lake: Lake, monkeypatch: pytest.M
     kept = lake.path / "_lake" / "files" / f"price_data-{lake.snapshot.tables['price_data']}.json"
     [row] = json.loads(kept.read_text())
     kept.write_text(json.dumps([[*row[:4], ["B", "B"], ["2020-01-02", "2020-02-01"]]]))
-    narrowed = files.read_list(lake._layout, "price_data", lake.snapshot.tables["price_data"])
+    narrowed = data_files.read_list(lake._layout, "price_data", lake.snapshot.tables["price_data"])
     monkeypatch.setattr(delta, "list_files", lambda *_: narrowed)
     messages = [f.message for f in lake.verify().findings]
     assert messages == [

@@ -1,0 +1,203 @@
+"""The data files of a snapshot: file lists, the choice of files for a query, and columns that a file lacks.
+
+A table version's file list is derived from its Delta log once, at the commit, and stored beside the
+snapshots. A reader starts without the Delta log; it rebuilds a list that is missing.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import astuple, dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from factorlab_lake.errors import WriteFailed
+from factorlab_lake.schema import TABLES, TableSpec, identifier, literal, table
+from factorlab_lake.schema.evolution import missing_columns
+from factorlab_lake.storage.layout import Layout, write_atomically
+from factorlab_lake.storage.snapshots import Snapshot, written_by
+
+__all__ = [
+    "DataFile",
+    "added_rows",
+    "files_of",
+    "list_files",
+    "list_path",
+    "missing_in_file",
+    "parquet_rows",
+    "prune",
+    "read_list",
+    "row_counts",
+    "save_list",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """One Parquet file: path within its table's folder, size, and the ranges of what is inside."""
+
+    path: str
+    rows: int
+    size_bytes: int
+    partition: int | None
+    symbols: tuple[str | None, str | None]
+    dates: tuple[str | None, str | None]
+
+
+def save_list(layout: Layout, name: str, version: int) -> list[DataFile]:
+    """Derive the file list of a table version from its Delta log, save it for readers and return it."""
+    found = list_files(layout.table(name), table(name), version)
+    # A reader of a folder that cannot be written to derives the list each time.
+    with suppress(WriteFailed):
+        write_atomically(
+            list_path(layout, name, version), json.dumps([astuple(f) for f in found]), derived=True
+        )
+    return found
+
+
+def files_of(layout: Layout, snapshot: Snapshot, name: str) -> list[DataFile]:
+    """Return the files that hold a table's rows in a snapshot; none when the table has no rows yet."""
+    version = snapshot.tables.get(name)
+    if version is None:
+        return []
+    listed = read_list(layout, name, version)
+    return save_list(layout, name, version) if listed is None else listed
+
+
+def read_list(layout: Layout, name: str, version: int) -> list[DataFile] | None:
+    """Return the file list that is kept of a table version; None when there is none that can be read."""
+    try:
+        rows = json.loads(list_path(layout, name, version).read_text(encoding="utf-8"))
+        return [DataFile(p, n, size, part, tuple(s), tuple(d)) for p, n, size, part, s, d in rows]
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def row_counts(layout: Layout, snapshot: Snapshot) -> dict[str, int]:
+    """Return how many rows each table has in a snapshot."""
+    return {name: sum(f.rows for f in files_of(layout, snapshot, name)) for name in TABLES}
+
+
+def added_rows(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
+    """Return how many rows the tables of data gained, of those that did; not the records of how they came."""
+    of_data = [name for name in TABLES if name not in ("data_fetch_log", "rejected_records")]
+    return {name: after[name] - before[name] for name in of_data if after[name] != before[name]}
+
+
+def prune(
+    files: list[DataFile],
+    *,
+    symbols: list[str] | None = None,
+    first: str | None = None,
+    last: str | None = None,
+) -> list[DataFile]:
+    """Keep the files that can hold rows of the symbols between two ISO dates; unknown ranges are kept.
+
+    Delta may cut a long maximum short, so the upper end of a file's symbols is compared by its prefix.
+    """
+    return [f for f in files if _overlaps(f.dates, first, last) and _holds_any(f.symbols, symbols)]
+
+
+def _overlaps(span: tuple[str | None, str | None], first: str | None, last: str | None) -> bool:
+    low, high = span
+    return not ((last and low and low > last) or (first and high and high < first))
+
+
+def _holds_any(span: tuple[str | None, str | None], symbols: list[str] | None) -> bool:
+    low, high = span
+    if symbols is None or low is None or high is None:
+        return True
+    return any(low <= s and s[: len(high)] <= high for s in symbols)
+
+
+def list_path(layout: Layout, name: str, version: int) -> Path:
+    """Return where the file list of a table version is kept."""
+    return layout.file_lists / f"{name}-{version}.json"
+
+
+def list_files(folder: Path, spec: TableSpec, version: int) -> list[DataFile]:
+    """Return the files of a table version as its Delta log lists them."""
+    # Imported here: the Delta library is slow to import, and a reader with stored file lists never needs it.
+    from factorlab_lake.storage import delta
+
+    return [_data_file(row, spec) for row in delta.add_actions(folder, version).iter_rows(named=True)]
+
+
+def _data_file(row: dict[str, Any], spec: TableSpec) -> DataFile:
+    def text(name: str) -> str | None:
+        value = row.get(name)
+        return None if value is None else str(value)
+
+    return DataFile(
+        path=row["path"],
+        rows=row["num_records"],
+        size_bytes=row["size_bytes"],
+        partition=row.get(f"partition.{spec.partition_by}"),
+        symbols=(text("min.symbol"), text("max.symbol")),
+        dates=(text(f"min.{spec.time_column}"), text(f"max.{spec.time_column}")),
+    )
+
+
+def parquet_rows(spec: TableSpec, folder: Path, chosen: list[DataFile]) -> str:
+    """Return the DuckDB SQL that reads some files of a table; a column that a file lacks is a typed NULL."""
+    paths = ", ".join(literal(str(folder / f.path)) for f in chosen)
+    options = "hive_partitioning = false"
+    if spec.partition_by:
+        kind = spec.column(spec.partition_by).types.duckdb
+        options = f"hive_partitioning = true, hive_types = {{{identifier(spec.partition_by)}: {kind}}}"
+    missing = _missing_in_files(spec, folder, chosen)
+    if not any(missing):
+        return f"read_parquet([{paths}], {options})"
+    nowhere = frozenset.intersection(*missing)
+    added = [f"NULL::{c.types.duckdb} AS {identifier(c.name)}" for c in spec.columns if c.name in nowhere]
+    columns = ", ".join(["*", *added])
+    rows = f"read_parquet([{paths}], {options}, union_by_name = true)"
+    return f"(SELECT {columns} FROM {rows})"  # noqa: S608 - names from the schema, quoted
+
+
+def _missing_in_files(spec: TableSpec, folder: Path, chosen: list[DataFile]) -> list[frozenset[str]]:
+    """Return the columns each file lacks; files are opened only where a column was added to the table."""
+    at_first = _first_types(folder / "_delta_log")
+    writer = partial(written_by, folder)
+    if at_first is not None and not missing_columns(
+        spec, at_first, engine="delta", place=str(folder), written_by=writer
+    ):
+        return []
+    return [missing_in_file(spec, folder / f.path) for f in chosen]
+
+
+@lru_cache(maxsize=65_536)
+def missing_in_file(spec: TableSpec, file: Path) -> frozenset[str]:
+    """Return the columns that a data file lacks; the result is cached because a data file never changes.
+
+    Raises :class:`~factorlab_lake.errors.SchemaMismatch` as :func:`missing_columns` does.
+    """
+    try:
+        schema = pl.read_parquet_schema(file)
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return frozenset()  # whoever reads the rows names a missing or damaged file
+    stored = {name: kind.base_type().__name__ for name, kind in schema.items()}
+    if spec.partition_by:  # the folder's name has its value
+        stored[spec.partition_by] = spec.column(spec.partition_by).types.polars
+    folder = next(parent for parent in file.parents if parent.name == spec.name)
+    writer = partial(written_by, folder)
+    return missing_columns(spec, stored, engine="polars", place=str(file), written_by=writer)
+
+
+def _first_types(log: Path) -> dict[str, str] | None:
+    """Return the type of each column that the table had at first; None where the first entry is not there.
+
+    Columns are only ever added, so every data file has these.
+    """
+    try:
+        lines = (log / f"{0:020d}.json").read_text(encoding="utf-8").splitlines()
+        [schema] = [
+            action["metaData"]["schemaString"] for line in lines if "metaData" in (action := json.loads(line))
+        ]
+        return {field["name"]: str(field["type"]) for field in json.loads(schema)["fields"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
