@@ -9,7 +9,7 @@ from typing import Any
 import factorlab_lake as fl
 from docs.markdown import to_markdown
 from factorlab_lake import errors
-from factorlab_lake.ingest.policy import FetchPolicy
+from factorlab_lake.ingest.plan import FetchPolicy
 from factorlab_lake.legacy import DatabaseProvider, DataProvider, FMPProvider, migration_status
 from factorlab_lake.query.aio import AsyncQuestions
 from factorlab_lake.server_lake import ServerLake

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from factorlab_lake._open import open_lake as open
     from factorlab_lake._open import restore
     from factorlab_lake.errors import LakeError
-    from factorlab_lake.ingest.policy import FetchPolicy
+    from factorlab_lake.ingest.plan import FetchPolicy
     from factorlab_lake.lake import Lake
     from factorlab_lake.maintenance import repair, verify
 
@@ -24,7 +24,7 @@ def __getattr__(name: str) -> Any:  # noqa: PLR0911 - one return per public name
     # Loaded on first use: importing the package loads neither DuckDB nor polars.
     match name:
         case "FetchPolicy":
-            from factorlab_lake.ingest.policy import FetchPolicy
+            from factorlab_lake.ingest.plan import FetchPolicy
 
             return FetchPolicy
         case "Lake":

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from factorlab_lake.ingest.fetch_report import FetchProgress, FetchReport
     from factorlab_lake.ingest.legacy_cache.migrate import MigrationProgress, MigrationReport
     from factorlab_lake.ingest.legacy_cache.validate import ValidationReport
-    from factorlab_lake.ingest.policy import FetchPolicy
+    from factorlab_lake.ingest.plan import FetchPolicy
     from factorlab_lake.ingest.run import FetchSpec
     from factorlab_lake.providers.protocol import Provider
     from factorlab_lake.sync.sync_report import SyncReport
@@ -395,7 +395,7 @@ def _fetch_spec(
     policy: FetchPolicy | None,
 ) -> FetchSpec:
     from factorlab_lake.ingest import run as runs
-    from factorlab_lake.ingest.policy import DEFAULT
+    from factorlab_lake.ingest.plan import DEFAULT
 
     return runs.FetchSpec(
         to_symbols(symbols),

@@ -21,7 +21,7 @@ from factorlab_lake.cli.app import (
 )
 from factorlab_lake.cli.output import call_progress, document_of, file_progress
 from factorlab_lake.errors import InvalidInput, NotFound
-from factorlab_lake.ingest.policy import DEFAULT, FetchPolicy
+from factorlab_lake.schema.rules import RESTATEMENT_INTERVAL_DAYS
 
 if TYPE_CHECKING:
     from factorlab_lake.ingest.fetch_report import FetchReport
@@ -72,7 +72,7 @@ def fetch(
     provider: Annotated[str, typer.Option(help="The data provider.", metavar="NAME")] = "fmp",
     restatement_days: Annotated[
         int, typer.Option(help="Fetch recent quarters again after this many days.", min=1)
-    ] = DEFAULT.restatement_days,
+    ] = RESTATEMENT_INTERVAL_DAYS,
     everything: Annotated[
         bool, typer.Option("--everything", help="Fetch everything, including what the lake already has.")
     ] = False,
@@ -100,7 +100,7 @@ def fetch(
     request: dict[str, Any] = {
         "kinds": kind,
         "since": since,
-        "policy": FetchPolicy(restatement_days=restatement_days, everything=everything),
+        "policy": fl.FetchPolicy(restatement_days=restatement_days, everything=everything),
     }
     names = [*(symbols or []), *(_symbols_in(file) if file else [])]
     if dry_run:

@@ -13,7 +13,7 @@ import polars as pl
 from factorlab_lake.ingest.parse_values import NEW_YORK
 from factorlab_lake.schema.rules import ESTIMATED_LAG_DAYS, FILING_DATE_LAG_DAYS, MARKET_CLOSE
 
-__all__ = ["availability"]
+__all__ = ["availability", "public_at"]
 
 
 def availability(period_end: str = "fiscal_date") -> list[pl.Expr]:
@@ -37,3 +37,18 @@ def availability(period_end: str = "fiscal_date") -> list[pl.Expr]:
         .otherwise(pl.lit("estimated"))
         .alias("availability_basis"),
     ]
+
+
+def public_at(rows: pl.DataFrame, key: list[str]) -> pl.Expr:
+    """When a row became public, for ordering: a copy without acceptance takes that of its filing."""
+    if "accepted_at" not in rows.columns:
+        return pl.lit(0).alias("_known_at")
+    utc = pl.Datetime("us", "UTC")
+    of_filing = pl.col("accepted_at").min().over([*key, "filing_date"])
+    filed = _midnight("filing_date").dt.offset_by(f"{FILING_DATE_LAG_DAYS}d")
+    assumed = _midnight(key[1]).dt.offset_by(f"{ESTIMATED_LAG_DAYS}d")
+    return pl.coalesce("accepted_at", of_filing, filed, assumed).cast(utc).alias("_known_at")
+
+
+def _midnight(day: str) -> pl.Expr:
+    return pl.col(day).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")

@@ -7,7 +7,7 @@ from datetime import datetime
 import polars as pl
 
 from factorlab_lake.ingest.corporate_actions.inferred_splits import INFERRED, inferred_splits
-from factorlab_lake.ingest.corporate_actions.known_splits import (
+from factorlab_lake.ingest.corporate_actions.split_basis import (
     LOOKED_AT,
     affected_splits,
     corrected,

@@ -12,19 +12,42 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from factorlab_lake.ingest.fetch_log import DatasetState, FetchState
-from factorlab_lake.ingest.policy import DEFAULT, FetchPolicy
 from factorlab_lake.providers.protocol import Offer, Period, Request
 from factorlab_lake.schema.rules import (
     BARS_FINAL_AT,
     EARLIEST_REPORT_DAYS,
     OVERLAP_DAYS,
+    RESTATEMENT_INTERVAL_DAYS,
     RESTATEMENT_SEARCH_DAYS,
 )
 
-__all__ = ["NEW_YORK", "due", "newest_settled", "next_report", "next_trading_day"]
+__all__ = ["DEFAULT", "NEW_YORK", "FetchPolicy", "due", "newest_settled", "next_report", "next_trading_day"]
 
 NEW_YORK = ZoneInfo("America/New_York")
 _SATURDAY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class FetchPolicy:
+    """How often the same is asked for again.
+
+    ``polling_days``: a quarter that may be out by now. ``restatement_days``: recent quarters, though no new
+    one can be out. ``refresh_days``: splits, dividends, profiles, and statements of a symbol that had none;
+    splits are asked for at once, too, where bars hint at one. ``everything`` asks for all of it, whatever the
+    lake holds.
+    """
+
+    polling_days: int = 1
+    restatement_days: int = RESTATEMENT_INTERVAL_DAYS
+    refresh_days: int = 7
+    everything: bool = False
+
+    def refreshed(self, asked: date) -> date:
+        """Return from which day on splits, dividends and profiles asked for on a day are asked for again."""
+        return asked + timedelta(days=self.refresh_days)
+
+
+DEFAULT = FetchPolicy()
 
 
 @dataclass(frozen=True, slots=True)

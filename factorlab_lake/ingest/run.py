@@ -17,11 +17,10 @@ from datetime import UTC, date, datetime
 
 from factorlab_lake.errors import EmptyAnswer, FetchFailed, InvalidInput, nearest
 from factorlab_lake.ingest.batches import batches, merge_batch
-from factorlab_lake.ingest.corporate_actions.rebased import detect_split
+from factorlab_lake.ingest.corporate_actions.inferred_splits import detect_split
 from factorlab_lake.ingest.fetch_log import FetchState, fetch_state
 from factorlab_lake.ingest.fetch_report import FetchProgress, FetchReport
-from factorlab_lake.ingest.plan import due
-from factorlab_lake.ingest.policy import DEFAULT, FetchPolicy
+from factorlab_lake.ingest.plan import DEFAULT, FetchPolicy, due
 from factorlab_lake.providers.protocol import Call, Offer, Provider, Request
 from factorlab_lake.providers.result import FetchResult
 from factorlab_lake.schema import STATEMENT_TABLES

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from factorlab_lake.ingest.availability import public_at
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.schema.rules import (
-    ESTIMATED_LAG_DAYS,
-    FILING_DATE_LAG_DAYS,
     MAX_SPLIT_SIDE,
     RESCALED_ROUNDING,
 )
@@ -44,7 +43,7 @@ def number_versions(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
     key = [k for k in spec.key if k != "version"]
     values = spec.names("value")
     rows = distinct_in_time(
-        rows.with_columns(_known_at(rows, key)), key, [pl.col("_known_at"), pl.col("fetched_at")], values
+        rows.with_columns(public_at(rows, key)), key, [pl.col("_known_at"), pl.col("fetched_at")], values
     )
     same_key = pl.all_horizontal(pl.col(k) == pl.col(k).shift(1) for k in key).fill_null(value=False)
     first = ~same_key
@@ -76,21 +75,6 @@ def superseded_kind() -> pl.Expr:
         .otherwise(pl.lit("vendor_revision"))
         .alias("change_kind")
     )
-
-
-def _known_at(rows: pl.DataFrame, key: list[str]) -> pl.Expr:
-    """When a row became public, for ordering: a copy without acceptance takes that of its filing."""
-    if "accepted_at" not in rows.columns:
-        return pl.lit(0).alias("_known_at")
-    utc = pl.Datetime("us", "UTC")
-    of_filing = pl.col("accepted_at").min().over([*key, "filing_date"])
-    filed = _midnight("filing_date").dt.offset_by(f"{FILING_DATE_LAG_DAYS}d")
-    assumed = _midnight(key[1]).dt.offset_by(f"{ESTIMATED_LAG_DAYS}d")
-    return pl.coalesce("accepted_at", of_filing, filed, assumed).cast(utc).alias("_known_at")
-
-
-def _midnight(day: str) -> pl.Expr:
-    return pl.col(day).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
 def _accepted_later(rows: pl.DataFrame) -> pl.Expr:

@@ -8,8 +8,14 @@ from typing import Any
 import polars as pl
 
 from factorlab_lake.ingest.fetch_log import USUAL_SPACING_DAYS, spacings
-from factorlab_lake.ingest.plan import NEW_YORK, newest_settled, next_report, next_trading_day
-from factorlab_lake.ingest.policy import DEFAULT, FetchPolicy
+from factorlab_lake.ingest.plan import (
+    DEFAULT,
+    NEW_YORK,
+    FetchPolicy,
+    newest_settled,
+    next_report,
+    next_trading_day,
+)
 from factorlab_lake.quality.queries import sql_text
 from factorlab_lake.query.query_hints import QuerySession
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, identifier, literal

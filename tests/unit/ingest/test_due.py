@@ -7,8 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from factorlab_lake.ingest.fetch_log import DatasetState, FetchState
-from factorlab_lake.ingest.plan import due, newest_settled
-from factorlab_lake.ingest.policy import FetchPolicy
+from factorlab_lake.ingest.plan import FetchPolicy, due, newest_settled
 from factorlab_lake.providers.protocol import Offer, Request
 
 PRICE = {"price": Offer(ranged=True)}
