@@ -1,17 +1,21 @@
--- cap_inputs(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, vintage := 'known'): what the market caps of each date are made of
--- Grain: one row per requested symbol and date; figures that are not known then are NULL.
--- Price: the last bar on or before the date, at most price_age_limit calendar days old, as stored; splits_since is by how
--- many shares the splits between its day and its split basis multiply a share (see unrounded_close).
--- Shares: those of shares_as_of, with the length of their period; has_count says whether any count is known. factor brings
--- them to the split basis of the price.
--- Point in time and vintage: as shares_as_of; no bar after the date.
+-- cap_inputs(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, vintage := 'known'): return the inputs of market caps
+-- Grain: one row per requested symbol and date; a figure that is not known then is NULL.
+-- Parameters:
+-- - price_age_limit: calendar days that a bar may be older than the date.
+-- - vintage: see checked_vintage.
+-- Point in time: no bar after the date; share counts as in shares_as_of.
+-- Rules:
+-- - The price is the last bar on or before the date, as stored.
+-- - splits_since is the product of the splits between the bar's day and its split basis (see unrounded_close).
+-- - The share count is that of shares_as_of. has_count is true where any count is known, also a zero one.
+-- - factor converts the share count to the split basis of the price.
 CREATE OR REPLACE MACRO cap_inputs(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, vintage := 'known') AS TABLE
--- Numbered, because joins on numbers are faster than joins on text.
+-- A number per symbol, because joins on numbers are faster than joins on text.
 WITH requested AS MATERIALIZED (
     SELECT symbol, row_number() OVER ()::INTEGER AS id, symbol IN (SELECT symbol FROM multi_class_symbols) AS multi_class
     FROM (SELECT DISTINCT unnest(symbols) AS symbol)
 ),
--- Most symbols trade on the last day on which any did: look there first, ...
+-- Most symbols trade on the last market day: search there first, ...
 days AS MATERIALIZED (
     SELECT d.date, max(p.date) AS market_day
     FROM (SELECT DISTINCT unnest(dates)::DATE AS date) d LEFT JOIN market_days p
@@ -23,7 +27,7 @@ hits AS MATERIALIZED (
            coalesce(p.split_basis_date, {{LAST_DAY}}) AS price_basis
     FROM price_data p JOIN days d ON p.date = d.market_day JOIN requested w ON w.symbol = p.symbol
 ),
--- ... and on each earlier day within the limit only for those that did not.
+-- ... and on the earlier days within the limit only for the others.
 missing AS MATERIALIZED (
     SELECT g.*
     FROM (FROM requested, days
@@ -46,7 +50,7 @@ pairs AS (
     FROM missing m LEFT JOIN earlier e ON e.id = m.id AND e.date = m.date
 ),
 counts AS (SELECT w.id, s.* FROM share_counts_by_year(symbols, dates, vintage := vintage) s JOIN requested w ON w.symbol = s.symbol),
--- Each two intervals of one symbol: the one a bar was traded in, and the one that its price counts the splits of.
+-- All pairs of intervals of one symbol: that of the bar's day and that of its split basis.
 basis_factors AS (
     SELECT w.id, t.from_date AS traded_from, t.to_date AS traded_to, b.from_date AS basis_from, b.to_date AS basis_to,
            t.cumulative_split_factor / b.cumulative_split_factor AS splits_since, b.cumulative_split_factor

@@ -1,21 +1,26 @@
--- factors(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known', pairs := NULL): valuation, profitability, leverage, growth
--- Grain: one row per requested symbol and date (or only those of a list of {symbol, date}); a factor that cannot be computed is NULL and `reason` says why.
--- Formulas: factors/factors.csv, each a numerator over a denominator that must be positive. Their inputs: market_caps,
--- flows of the trailing twelve months (as ttm), the newest balance sheet known at the date, and the same a year before
--- (`…_year_before`, as known at the date): see fundamentals_validity. Balances are those at the period end, not averages. An item that vendors
--- write as 0 for "not reported" counts as missing when it is 0.
--- Currency: items that meet in a factor must share one; the price's is taken from company_profiles where known.
--- Stale: a period end more than age_limit days back ({{FISCAL_YEAR_EXTRA_AGE_DAYS}} more where a fiscal year's statement is the newest).
--- Point in time and vintage: as market_caps and period_components. inputs_available_date is the latest of all inputs'.
+-- factors(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known', pairs := NULL): return valuation, profitability, leverage and growth factors
+-- Grain: one row per requested symbol and date. A factor that cannot be computed is NULL, and `reason` gives the cause.
+-- Parameters:
+-- - age_limit: days after which a quarter is stale; a fiscal year gets {{FISCAL_YEAR_EXTRA_AGE_DAYS}} more.
+-- - vintage: see checked_vintage.
+-- - pairs: a list of {symbol, date}; with it, only these rows are returned.
+-- Point in time: as market_caps and period_components. inputs_available_date is the latest available_date of all inputs.
+-- Rules:
+-- - factors/factors.csv has the formulas. Each is a numerator over a denominator that must be positive.
+-- - The inputs are the market cap, the flows of the trailing twelve months and the newest balance sheet known at the date.
+-- - Inputs named …_year_before are the same a year earlier, as known at the date (see fundamentals_validity).
+-- - Balances are those at the period end, not averages.
+-- - Where vendors write 0 for "not reported", a 0 is missing.
+-- - Items that meet in a factor must share one currency. company_profiles gives the currency of the price.
 CREATE OR REPLACE MACRO factors(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known', pairs := NULL) AS TABLE
 WITH caps AS (
-    -- Only the pairs requested for, before the wide rows are joined to them.
+    -- Select the requested pairs before the join of the wide rows.
     FROM market_caps(symbols, dates, vintage := vintage)
     WHERE pairs IS NULL
        OR {'symbol': symbol, 'date': date} IN (SELECT unnest(pairs::STRUCT(symbol VARCHAR, date DATE)[]))
 ),
 years AS (
-    -- The calendar year keeps the join to the dates fast: by symbol alone it would hold each against every stretch.
+    -- Without the year in the join, every date is compared with every interval of its symbol.
     SELECT *, unnest(range(year(greatest(valid_from, list_min(dates)::DATE)),
                            year(least(valid_to, list_max(dates)::DATE)) + 1)) AS in_year
     FROM fundamentals_validity(symbols, dates, vintage := vintage)

@@ -1,10 +1,14 @@
--- fundamentals_validity(symbols, dates, vintage := 'known'): the inputs of factors but for the price, and from when until when
--- Grain: one row per symbol and stretch of time [valid_from, valid_to) that holds any of the dates, in which nothing
--- new became known of the company. Beside the figures, for each statement type: the period end, its currency, and
--- `…_fault`, why its figures are not there, for it and for the year before.
--- Cash flows are taken where their year ends with the income's and is in its currency. Share counts are on today's split
--- basis; a derived quarter has none, and a quarter's is not facts against a year's.
--- Point in time and vintage: as period_components, which says how a year is put together.
+-- fundamentals_validity(symbols, dates, vintage := 'known'): return the inputs of factors, except the price, by interval
+-- Grain: one row per symbol and validity interval [valid_from, valid_to) that contains any of the dates. Within an interval
+-- nothing new became known about the company.
+-- Point in time: as period_components, which selects the statements of a year.
+-- Columns:
+-- - *_date, *_currency: the period end and the currency, by statement type.
+-- - *_fault: why the figures of a statement type are missing, for the newest year and for the year before.
+-- Rules:
+-- - Cash flows are used where their year has the end and the currency of the income year.
+-- - Share counts are on today's split basis. A derived quarter has none.
+-- - A quarter's share count is not compared with a year's.
 CREATE OR REPLACE MACRO fundamentals_validity(symbols, dates, vintage := 'known') AS TABLE
 WITH periods AS MATERIALIZED (FROM period_components(symbols, dates, vintage := vintage, year_before := ['income', 'balance_sheet'])),
 first_components AS MATERIALIZED (
@@ -32,7 +36,7 @@ balance_sheet_figures AS MATERIALIZED (
     FROM periods p JOIN balance_sheets s ON {{matches_component}}
     WHERE p.statement_type = 'balance_sheet' GROUP BY p.id
 ),
--- The newest year beside the one before it.
+-- The newest year and the year before in one row.
 years AS MATERIALIZED (
     SELECT h.* EXCLUDE (interval_id, years_back, inputs_available_date), b.id AS before_id, b.basis AS before_basis,
            b.reported_currency AS before_currency,

@@ -1,11 +1,15 @@
--- market_caps(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, shares_age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known')
--- Grain: one row per requested symbol and date, also where the answer is NULL; `reason` then says why.
--- market_cap = close_price x shares_outstanding x split_factor, in the currency the symbol is quoted in.
--- Price: the last bar on or before the date, at most price_age_limit calendar days old, on its own split basis.
--- Shares: shares_as_of; older than shares_age_limit days for a quarter's count ({{FISCAL_YEAR_EXTRA_AGE_DAYS}} more for a year's) is stale.
--- split_factor brings the share count to the split basis of the price.
+-- market_caps(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, shares_age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known'): return market capitalisations
+-- Grain: one row per requested symbol and date, also where the answer is NULL; `reason` gives the cause.
+-- Parameters:
+-- - price_age_limit: calendar days that the price may be older than the date.
+-- - shares_age_limit: days after which a quarter's share count is stale; a year's gets {{FISCAL_YEAR_EXTRA_AGE_DAYS}} more.
+-- - vintage: the version of the share counts (see checked_vintage).
 -- Point in time: no bar after the date, no count before its available_date.
--- vintage: which version of the share counts. 'first' never replaces the first; 'latest' uses hindsight (shares_as_of).
+-- Rules:
+-- - market_cap = close_price x shares_outstanding x split_factor, in the currency of the quote.
+-- - The price is the last bar on or before the date, on its own split basis.
+-- - The share count is that of shares_as_of.
+-- - split_factor converts the share count to the split basis of the price.
 CREATE OR REPLACE MACRO market_caps(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, shares_age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known') AS TABLE
 WITH facts AS (
     SELECT *, date - fiscal_date AS shares_age_days,

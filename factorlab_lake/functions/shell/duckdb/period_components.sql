@@ -1,25 +1,31 @@
--- period_components(symbols, dates, vintage := 'known', year_before := [], types := NULL): what stands for a company's
--- last year
--- Grain: one row per symbol, statement type, years_back (0: the newest year; 1: the one before it, for the statement
--- types listed in year_before),
--- stretch of time [valid_from, valid_to) that holds any of the dates, and component: a statement to add up, with its sign.
--- `id` numbers them, `interval_id` the intervals; exactly one row of each id has is_first, so WHERE is_first gives one row each.
--- component_reported is false for the components of a quarter that is derived. Without components, `reason` says why.
--- Flows (income, cash_flow): four consecutive quarters in one currency, ends {{MIN_QUARTER_DISTANCE_DAYS}}-{{MAX_QUARTER_DISTANCE_DAYS}} days apart and {{MIN_FOUR_QUARTERS_DAYS}}-{{MAX_FOUR_QUARTERS_DAYS}} days from
--- first to last (basis 'quarters'), each reported or derived (see quarter_validity); where they are not there and the period
--- end is a fiscal year's, the year's own figures (basis 'fiscal_year'). Balance sheets: the one of the period end, a
--- quarter's before a year's (basis 'balance').
--- A year before: the period that ended {{MIN_YEAR_DISTANCE_DAYS}}-{{MAX_YEAR_DISTANCE_DAYS}} days before the newest, as known in the same stretch of time.
--- Point in time: the newest period end first, then its newest version, so that a late amendment of an old quarter does
--- not displace the current one. inputs_available_date is the latest of the components' available_date.
+-- period_components(symbols, dates, vintage := 'known', year_before := [], types := NULL): return the statements of a company's last year
+-- Grain: one row per symbol, statement type, years_back, validity interval [valid_from, valid_to) and component. A component
+-- is a statement to add, with its sign. Only intervals that contain any of the dates are returned.
+-- Parameters:
+-- - vintage: see checked_vintage.
+-- - year_before: statement types for which the year before is returned too, with years_back 1.
+-- - types: statement types; NULL returns all.
+-- Point in time: the newest period end first, then its newest version. So a late amendment of an old quarter does not
+-- replace the current quarter. inputs_available_date is the latest available_date of the components.
+-- Columns:
+-- - id: one number per interval and years_back; exactly one row of each id has is_first.
+-- - interval_id: one number per validity interval.
+-- - component_reported: false for the components of a derived quarter.
+-- - reason: why there are no components.
+-- Rules:
+-- - Flows (income, cash_flow) are four consecutive quarters in one currency, reported or derived (see quarter_validity).
+-- - Quarters are consecutive when their ends are {{MIN_QUARTER_DISTANCE_DAYS}}-{{MAX_QUARTER_DISTANCE_DAYS}} days apart, and {{MIN_FOUR_QUARTERS_DAYS}}-{{MAX_FOUR_QUARTERS_DAYS}} days from first to last.
+-- - Without four quarters, the fiscal year's own figures are used if the period end is a year's (basis 'fiscal_year').
+-- - A balance sheet is that of the period end, and a quarter's comes before a year's (basis 'balance').
+-- - The year before ended {{MIN_YEAR_DISTANCE_DAYS}}-{{MAX_YEAR_DISTANCE_DAYS}} days before the newest period, as known in the same interval.
 CREATE OR REPLACE MACRO period_components(symbols, dates, vintage := 'known', year_before := []::VARCHAR[], types := NULL) AS TABLE
 WITH periods AS MATERIALIZED (
-    -- A year with its derived quarters takes less than two years, the one before it another.
+    -- The statements of a year with derived quarters end within two years; the year before adds a year.
     SELECT row_number() OVER () AS period_id, *
     FROM quarter_validity(symbols, vintage := vintage, dates := dates, types := types,
                          days_back := CASE WHEN len(year_before) > 0 THEN {{YEAR_BEFORE_SEARCH_DAYS}} ELSE {{STATEMENT_SEARCH_DAYS}} END)
 ),
--- What is known changes only on the days when something becomes known: answer once per such day.
+-- Knowledge changes only on days on which a statement becomes available: compute once per interval between them.
 intervals AS MATERIALIZED (
     SELECT row_number() OVER () AS interval_id, *
     FROM (SELECT statement_type, symbol, valid_from,
@@ -41,7 +47,7 @@ ends AS MATERIALIZED (
           WHERE list_contains(year_before, e.statement_type)
           GROUP BY ALL)
 ),
--- Four quarters end within {{MAX_FOUR_QUARTERS_DAYS}} days of each other: nothing older can be a leg.
+-- Four quarters end within {{MAX_FOUR_QUARTERS_DAYS}} days of each other, so older ones cannot be among them.
 known AS MATERIALIZED (
     SELECT e.id, e.end_date, s.period_id, s.statement_type, s.fiscal_date, s.months, s.available_date,
            s.reported_currency, nullif(s.derivation, 'reported') AS derivation
@@ -54,7 +60,7 @@ days AS (
     SELECT id, list_sort(list(fiscal_date)) AS ends
     FROM known WHERE months = 3 AND statement_type <> 'balance_sheet' GROUP BY id
 ),
--- The last four.
+-- The last four quarters.
 last_quarters AS MATERIALIZED (
     SELECT k.*, d.ends
     FROM known k JOIN days d ON d.id = k.id
@@ -71,7 +77,7 @@ four AS (
                 WHEN min(reported_currency) <> max(reported_currency) THEN 'currencies_differ' END AS reason
     FROM last_quarters GROUP BY id
 ),
--- Statements that serve whole: a fiscal year's flows, a balance sheet (a quarter's before a year's).
+-- Statements used by themselves: a fiscal year's flows, and a balance sheet (a quarter's before a year's).
 whole AS (
     SELECT id, min_by(period_id, months) AS period_id, min_by(available_date, months) AS available_date,
            min_by(reported_currency, months) AS reported_currency

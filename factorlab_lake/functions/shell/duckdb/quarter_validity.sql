@@ -1,15 +1,18 @@
--- quarter_validity(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := NULL): the content of each period,
--- and quarters derived from longer periods
--- Grain: one row per statement type, symbol, period end, length in months, and stretch of time
--- [valid_from, valid_to) in which its content stood. `components` are the statements that make it up, each with a
--- sign: the period's figures are the sum of sign x figure. `derivation` says so in words.
--- A reported quarter is itself, as every balance sheet is. Where a quarter of income or cash flow is not reported
--- (yet), it is what a cumulative figure (first half, nine months, fiscal year) adds to the figure three months
--- shorter, or to the quarters before it:
---   Q4 = FY - 9M, or FY - Q1 - Q2 - Q3;   Q3 = 9M - H1, or 9M - Q1 - Q2;   Q2 = H1 - Q1.
--- A quarter with a missing component is not derived. Period ends of neighbours are {{MIN_QUARTER_DISTANCE_DAYS}}-{{MAX_QUARTER_DISTANCE_DAYS}} days apart.
--- dates, types, days_back: as in statement_validity.
--- Point in time: a derived quarter is known while all its components are, until the quarter itself is reported.
+-- quarter_validity(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := NULL): return the content of each period by interval, with derived quarters
+-- Grain: one row per statement type, symbol, period end, length in months and validity interval [valid_from, valid_to).
+-- Parameters:
+-- - vintage, dates, types, days_back: as in statement_validity.
+-- Point in time: a derived quarter is valid while all its components are, until the quarter itself is reported.
+-- Columns:
+-- - components: the statements whose figures are added, each with a sign.
+-- - derivation: the same as text, such as 'FY - 9M'; 'reported' for a statement of its own.
+-- Rules:
+-- - Every balance sheet and every reported quarter is its own single component.
+-- - A quarter of flows that is not reported is a cumulative figure less the figure three months shorter: Q4 = FY - 9M,
+--   Q3 = 9M - H1, Q2 = H1 - Q1.
+-- - Where the shorter figure is missing, the quarters before it are subtracted: Q4 = FY - Q1 - Q2 - Q3, Q3 = 9M - Q1 - Q2.
+-- - A quarter with a missing component is not derived.
+-- - Period ends of neighbours are {{MIN_QUARTER_DISTANCE_DAYS}}-{{MAX_QUARTER_DISTANCE_DAYS}} days apart.
 CREATE OR REPLACE MACRO quarter_validity(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := NULL) AS TABLE
 WITH periods AS MATERIALIZED (
     SELECT *, {'fiscal_date': fiscal_date, 'fiscal_period': fiscal_period, 'version': version, 'sign': 1} AS plus,
@@ -18,7 +21,7 @@ WITH periods AS MATERIALIZED (
 ),
 flows AS (FROM periods WHERE statement_type <> 'balance_sheet'),
 reported AS (FROM flows WHERE months = 3),
--- Cumulative figures, as long as the last quarter in them is not reported by itself.
+-- Cumulative figures, until their last quarter is reported by itself.
 cumulative AS MATERIALIZED (
     SELECT c.* REPLACE (least(c.valid_to, coalesce(q.reported_from, {{END_OF_TIME}})) AS valid_to),
            CASE c.months WHEN 12 THEN c.symbol END AS of_year
@@ -37,7 +40,7 @@ shorter AS MATERIALIZED (
      AND p.fiscal_date BETWEEN c.fiscal_date - {{MAX_QUARTER_DISTANCE_DAYS}} AND c.fiscal_date - {{MIN_QUARTER_DISTANCE_DAYS}}
      AND p.reported_currency IS NOT DISTINCT FROM c.reported_currency
 ),
--- By single quarters only until a figure three months shorter is known.
+-- Subtract single quarters only until the figure three months shorter is known.
 single AS (
     SELECT c.statement_type, c.symbol, c.fiscal_date,
            greatest(c.valid_from, a.valid_from, b.valid_from, coalesce(d.valid_from, b.valid_from)) AS valid_from,

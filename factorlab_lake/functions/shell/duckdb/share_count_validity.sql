@@ -1,10 +1,11 @@
--- share_count_validity: from when until when each share count is the one to use, for each vintage
--- Grain: one row per vintage (see checked_vintage), symbol and count that is ever in use: from valid_from on, until
--- valid_to (exclusive). A symbol of which no count was ever restated has rows of the vintage 'known' alone, since
--- all three agree. `cumulative_split_factor` is that of split_factors on the count's split basis.
--- Use: of_vintage = 'first' OR NOT restated, and the like.
--- Point in time: in the vintages 'known' and 'first' no count before its available_date; 'latest' uses hindsight. A
--- count is in use until a better one (see share_counts.rank) can be used.
+-- share_count_validity: return when each share count is valid, for each vintage
+-- Grain: one row per vintage (see checked_vintage), symbol and count that is ever used, with the interval [valid_from,
+-- valid_to). A symbol without a restated count has only rows of the vintage 'known', because all three agree.
+-- Point in time: no count before its available_date in 'known' and 'first'; 'latest' uses hindsight.
+-- Rules:
+-- - Select with of_vintage = 'first' OR NOT restated, and so on.
+-- - A count is valid until a better one (see share_counts.rank) becomes available.
+-- - cumulative_split_factor is that of split_factors on the count's split basis.
 CREATE OR REPLACE VIEW share_count_validity AS
 WITH restated_symbols AS (SELECT DISTINCT symbol FROM share_counts WHERE version > 1),
 versions AS (

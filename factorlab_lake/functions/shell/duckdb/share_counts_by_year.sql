@@ -1,11 +1,13 @@
--- share_counts_by_year(symbols, dates, vintage := 'known'): from when until when each share count was the one to use
--- Grain: one row per requested symbol, count and calendar year in which it was in use up to the last of the dates;
--- valid_to is exclusive. `cumulative_split_factor` is that of split_factors on the count's split basis.
--- Use: join on symbol, in_year = year(d) and valid_from <= d < valid_to. The year keeps the join fast: by
--- symbol alone every date would be facts against every count of its symbol.
--- The second condition on symbols does what the first does. DuckDB applies it, unlike the first, before the windows of
--- share_count_validity where that is a view; for long lists it would be the slower one.
--- Point in time and vintage: as share_count_validity; 'latest' uses hindsight.
+-- share_counts_by_year(symbols, dates, vintage := 'known'): return when each share count is valid, by calendar year
+-- Grain: one row per requested symbol, count and calendar year of its validity interval, up to the last of the dates.
+-- Parameters:
+-- - vintage: see checked_vintage.
+-- Point in time: as share_count_validity.
+-- Rules:
+-- - Join on symbol, in_year = year(d) and valid_from <= d < valid_to. Without the year, DuckDB compares every date with
+--   every count of its symbol.
+-- - The second condition on symbols repeats the first. DuckDB applies it before the windows of share_count_validity, if
+--   that is a view, but not the first. For long lists it would be slower.
 CREATE OR REPLACE MACRO share_counts_by_year(symbols, dates, vintage := 'known') AS TABLE
 SELECT * EXCLUDE (of_vintage, restated),
        unnest(range(year(greatest(valid_from, list_min(dates)::DATE)),

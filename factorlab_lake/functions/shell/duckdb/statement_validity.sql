@@ -1,13 +1,15 @@
--- statement_validity(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := NULL): from when until when each
--- version of a statement is the one to use
--- Grain: one row per statement type, symbol, period end, length in months and version; `valid_to` is exclusive.
--- vintage: see checked_vintage; with 'latest', available_date may lie after the dates a version is used for.
--- types: the statement types requested about; left out, all.
--- dates: only those days are requested about; what became available after the last is left out. With days_back, so are periods
--- that ended more days than that before the newest one known on the first of them.
--- Labels of one period (Q3 filed again as Q4) are versions of it, in the order in which they became available.
--- Point in time: with 'known' and 'first' no version before its available_date. A version is superseded by a later
--- one (by acceptance, then fetch; see `version`) on the day that one becomes available.
+-- statement_validity(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := NULL): return when each version of a statement is valid
+-- Grain: one row per statement type, symbol, period end, length in months and version, with the interval [valid_from,
+-- valid_to).
+-- Parameters:
+-- - vintage: see checked_vintage. With 'latest', available_date may lie after valid_from.
+-- - dates: with it, versions that became available after the last of the dates are left out.
+-- - types: statement types; NULL returns all.
+-- - days_back: with it, periods are left out that ended more days before the newest one known on the first of the dates.
+-- Point in time: with 'known' and 'first', no version before its available_date.
+-- Rules:
+-- - A later version (by acceptance, then fetch; see `version`) replaces an earlier one on the day it becomes available.
+-- - Different labels of one period (Q3 filed again as Q4) are versions of it, in the order of their available_date.
 CREATE OR REPLACE MACRO statement_validity(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := NULL) AS TABLE
 WITH newest AS (
     SELECT statement_type, symbol, max(fiscal_date) AS end_date

@@ -1,7 +1,8 @@
--- statements_as_of(as_of, vintage := 'known'): what was known about every fiscal period at the close of a day
--- Grain: one row per symbol, statement type and fiscal period with any version available at as_of: the newest of those.
--- vintage (see checked_vintage): 'first' gives the first version of each period instead, 'latest' the newest of all,
--- which is hindsight: its available_date may lie after as_of.
+-- statements_as_of(as_of, vintage := 'known'): return the statements of every fiscal period as known at the close of a day
+-- Grain: one row per symbol, statement type and fiscal period with a version available at as_of.
+-- Parameters:
+-- - vintage: see checked_vintage. With 'latest', available_date may lie after as_of.
+-- Point in time: the newest version with available_date <= as_of; 'first' returns the first version of each period.
 CREATE OR REPLACE MACRO statements_as_of(as_of, vintage := 'known') AS TABLE
 SELECT * EXCLUDE (first, last, newest, first_available)
 FROM (

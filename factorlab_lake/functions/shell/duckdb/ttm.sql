@@ -1,13 +1,15 @@
--- ttm(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known'): flows of the trailing twelve months as known at each date
--- Grain: one row per requested symbol and date, also where nothing is known; `reason` then says why.
--- Only additive flows are summed, over the statements that period_components chooses: four consecutive quarters, or the
--- fiscal year's own row where a quarter is missing (basis 'fiscal_year'). `derivation` names quarters that were not
--- reported and how they follow from longer periods. An item missing in one component (or 0 where vendors write 0 for
--- missing) is NULL, never a partial sum.
--- Cash flow items are given only where their twelve months end on the same day as the income statement's.
--- Stale: the newest period end is more than age_limit days back ({{FISCAL_YEAR_EXTRA_AGE_DAYS}} more for a fiscal year's row, which stands until
--- the next year's is due).
--- Point in time and vintage: as period_components. Money in reported_currency.
+-- ttm(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known'): return the flows of the trailing twelve months as known at each date
+-- Grain: one row per requested symbol and date, also where nothing is known; `reason` gives the cause.
+-- Parameters:
+-- - age_limit: days after which the newest period end is stale. A fiscal year gets {{FISCAL_YEAR_EXTRA_AGE_DAYS}} more, because the next one is due later.
+-- - vintage: see checked_vintage.
+-- Point in time: as period_components. Money is in reported_currency.
+-- Rules:
+-- - Only additive flows are summed, over the statements of period_components: four consecutive quarters, or the fiscal year
+--   where a quarter is missing (basis 'fiscal_year').
+-- - `derivation` lists the quarters that follow from longer periods.
+-- - An item that is missing in one component is NULL, never a partial sum. A 0 is missing where vendors write it so.
+-- - Cash flow items are returned only where their twelve months end with those of the income statement.
 CREATE OR REPLACE MACRO ttm(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known') AS TABLE
 WITH grid AS MATERIALIZED (
     SELECT symbol, date
@@ -21,7 +23,7 @@ requested AS MATERIALIZED (
            s.basis IS NOT NULL
            AND age_days <= age_limit + CASE s.basis WHEN 'fiscal_year' THEN {{FISCAL_YEAR_EXTRA_AGE_DAYS}} ELSE 0 END AS fresh
     FROM grid g
-    -- The year keeps the join fast: by symbol alone every date would be facts against every stretch of its symbol.
+    -- Without the year in the join, every date is compared with every interval of its symbol.
     JOIN (SELECT * EXCLUDE (interval_id, years_back, months, component_date, component_period, component_version, component_sign, component_reported, is_first),
                  unnest(range(year(greatest(valid_from, list_min(dates)::DATE)),
                               year(least(valid_to, list_max(dates)::DATE)) + 1)) AS in_year
@@ -51,7 +53,7 @@ SELECT g.symbol, g.date, ai.fiscal_date, ai.basis, ai.derivation, ai.reported_cu
 FROM grid g
 LEFT JOIN requested ai ON ai.statement_type = 'income' AND ai.symbol = g.symbol AND ai.date = g.date
 LEFT JOIN requested ac ON ac.statement_type = 'cash_flow' AND ac.symbol = g.symbol AND ac.date = g.date
--- Conditions on one side stand in the key: beside it they would make DuckDB 1.5 compare all with all.
+-- Conditions on one side are part of the key. As separate conditions they make DuckDB 1.5 compare all rows with all.
 LEFT JOIN income i ON i.id = CASE WHEN ai.fresh THEN ai.id END
 LEFT JOIN cash_flow c
   ON c.id = CASE WHEN ac.fresh AND ai.fresh AND ac.fiscal_date = ai.fiscal_date

@@ -1,21 +1,26 @@
--- adjusted_prices(symbols, start_date, end_date): daily bars on one basis, adjusted for splits and for dividends
--- Grain: one row per symbol and trading day from start_date to end_date, both included; a date that is NULL sets
--- no limit. Unknown symbols give no rows.
--- open_price, high_price, low_price, close_price, volume: adjusted for splits alone, per share as counted after
--- every split the lake holds, those after the last bar too. Bars stored on different split bases so line up.
--- split_factor: what the stored prices were multiplied by and the stored volume divided by.
--- adjusted_close = close_price x dividend_factor: adjusted for dividends too, so that its changes are returns with
--- the dividends reinvested; on the newest bar the lake holds of the symbol it is the close.
--- dividend_factor: the product over the ex-dates after the day, up to the symbol's newest bar, of
--- 1 - dividend / close of the last bar before the ex-date (the method of CRSP and of Yahoo).
--- A dividend is taken as adjusted_dividend on its split_basis_date, else as paid, per share of its ex-date.
--- adjusted_close_source: 'dividends' where the table of that name knows any of the symbol; else 'provider': the
--- adjusted_close that came with the bar, as adjusted on the day of its fetch, so bars of different fetches need
--- not line up; else NULL with reason 'no_dividends_known'. Load a row with dividend 0 for a symbol that pays none.
--- NULL with a reason before a dividend that is missing or negative ('dividend_missing') or not below the close it
--- is measured by ('dividend_not_below_close').
--- Point in time: none. Splits and dividends after the day are what adjusting is; never use the result for a market
--- cap, nor to choose by its cumulative_split_factor on a past day.
+-- adjusted_prices(symbols, start_date, end_date): return daily bars adjusted for splits and dividends
+-- Grain: one row per symbol and trading day. Unknown symbols give no rows.
+-- Parameters:
+-- - start_date, end_date: both included; NULL sets no limit.
+-- Point in time: none, because later splits and dividends adjust earlier bars. Do not compute a market cap from the
+-- result, and do not select symbols by its prices on a past day.
+-- Columns:
+-- - open_price, high_price, low_price, close_price, volume: adjusted for splits alone. They are per share as counted after
+--   every split in the lake, also after splits later than the last bar. So bars of different split bases line up.
+-- - split_factor: the stored prices times this factor, and the stored volume divided by it, are the columns above.
+-- - adjusted_close: close_price x dividend_factor. Its changes are returns with dividends reinvested. On the symbol's newest
+--   bar it equals close_price.
+-- - dividend_factor: the product of 1 - dividend / close over the ex-dates after the day, up to the symbol's newest bar.
+--   The close is that of the last bar before the ex-date (the method of CRSP and of Yahoo).
+-- - adjusted_close_source: 'dividends' where the dividends table has a row of the symbol; else 'provider', or NULL.
+-- - reason: why adjusted_close is NULL.
+-- Rules:
+-- - A dividend is adjusted_dividend on its split_basis_date; without it, the dividend as paid, per share of its ex-date.
+-- - Source 'provider' is the adjusted_close of the bar, adjusted on the day of its fetch. Bars of different fetches may
+--   therefore not line up.
+-- - Without either source the reason is 'no_dividends_known'. Load a row with dividend 0 for a symbol that pays none.
+-- - Before a missing or negative dividend the reason is 'dividend_missing'.
+-- - Before a dividend that is not below its close the reason is 'dividend_not_below_close'.
 CREATE OR REPLACE FUNCTION adjusted_prices(symbols text[], start_date date, end_date date)
 RETURNS TABLE (
     symbol text, date date, open_price double precision, high_price double precision, low_price double precision,
@@ -24,7 +29,7 @@ RETURNS TABLE (
 )
 {{planned}}
 BEGIN ATOMIC
--- Bars after end_date count too: dividends until the newest of them adjust the bars requested for.
+-- Bars after end_date are needed: later dividends adjust the requested bars.
 WITH bars AS MATERIALIZED (
     SELECT p.symbol, p.date, p.in_year, p.splits_since, p.open_price / p.splits_since AS open_price,
            p.high_price / p.splits_since AS high_price, p.low_price / p.splits_since AS low_price,
@@ -48,14 +53,15 @@ payouts AS MATERIALIZED (
      AND CASE WHEN d.adjusted_dividend IS NULL THEN d.date ELSE d.split_basis_date END >= s.from_date
      AND CASE WHEN d.adjusted_dividend IS NULL THEN d.date ELSE d.split_basis_date END < s.to_date
 ),
--- Each ex-date's stretch of bars before it, a row per calendar year: the year keeps the joins fast, since by symbol
--- alone every bar would be facts against every dividend of its symbol.
+-- The days before each ex-date, one row per calendar year. Without the year in the join, every bar is compared with
+-- every dividend of its symbol.
 before AS (
     SELECT p.*, years.in_year
     FROM payouts p CROSS JOIN LATERAL generate_series(
         date_part('year', p.from_date)::integer, date_part('year', p.ex_date)::integer) AS years (in_year)
 ),
--- The last close between two ex-dates is what the later one is measured by; without bars between them, one before.
+-- The dividend of the later ex-date is divided by the last close between two ex-dates; without bars between them, by
+-- an earlier close.
 closes AS (
     SELECT DISTINCT ON (p.symbol, p.ex_date) p.symbol, p.ex_date, b.close_price AS close
     FROM bars b JOIN before p

@@ -1,10 +1,14 @@
--- fundamentals_validity(symbols, dates, vintage := 'known'): the inputs of factors but for the price, and from when until when
--- Grain: one row per symbol and stretch of time [valid_from, valid_to) that holds any of the dates, in which nothing
--- new became known of the company. Beside the figures, for each statement type: the period end, its currency, and
--- `…_fault`, why its figures are not there, for it and for the year before.
--- Cash flows are taken where their year ends with the income's and is in its currency. Share counts are on today's split
--- basis; a derived quarter has none, and a quarter's is not facts against a year's.
--- Point in time and vintage: as period_components, which says how a year is put together.
+-- fundamentals_validity(symbols, dates, vintage := 'known'): return the inputs of factors, except the price, by interval
+-- Grain: one row per symbol and validity interval [valid_from, valid_to) that contains any of the dates. Within an interval
+-- nothing new became known about the company.
+-- Point in time: as period_components, which selects the statements of a year.
+-- Columns:
+-- - *_date, *_currency: the period end and the currency, by statement type.
+-- - *_fault: why the figures of a statement type are missing, for the newest year and for the year before.
+-- Rules:
+-- - Cash flows are used where their year has the end and the currency of the income year.
+-- - Share counts are on today's split basis. A derived quarter has none.
+-- - A quarter's share count is not compared with a year's.
 CREATE OR REPLACE FUNCTION fundamentals_validity(symbols text[], dates date[], vintage text DEFAULT 'known')
 RETURNS TABLE (
     symbol text, valid_from date, valid_to date, income_date date, income_months integer, income_currency text,
@@ -42,7 +46,7 @@ balance_sheet_figures AS MATERIALIZED (
     FROM periods p JOIN balance_sheets s ON {{matches_component}}
     WHERE p.statement_type = 'balance_sheet' AND s.symbol = ANY (symbols) GROUP BY p.id
 ),
--- The newest year beside the one before it.
+-- The newest year and the year before in one row.
 years AS MATERIALIZED (
     SELECT h.id, h.statement_type, h.symbol, h.valid_from, h.valid_to, h.fiscal_date, h.basis, h.reported_currency,
            h.reason, h.months, b.id AS before_id, b.basis AS before_basis, b.reported_currency AS before_currency,
@@ -70,7 +74,7 @@ balance_sheet AS (
     LEFT JOIN balance_sheet_figures w ON w.id = h.before_id
     WHERE h.statement_type = 'balance_sheet'
 ),
--- Each stretch, with the newest start of each statement type's stretch by then.
+-- Each interval, with the newest start of an interval of each statement type by then.
 intervals AS (
     SELECT symbol, valid_from,
            coalesce(lead(valid_from) OVER by_day, {{END_OF_TIME}}) AS valid_to,

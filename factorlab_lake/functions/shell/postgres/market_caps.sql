@@ -1,12 +1,16 @@
--- market_caps(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, shares_age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known', pairs := NULL)
--- Grain: one row per requested symbol and date, also where the answer is NULL; `reason` then says why. Where pairs are
--- given, one row for each of those instead.
--- market_cap = close_price x shares_outstanding x split_factor, in the currency the symbol is quoted in.
--- Price: the last bar on or before the date, at most price_age_limit calendar days old, on its own split basis.
--- Shares: shares_as_of; older than shares_age_limit days for a quarter's count ({{FISCAL_YEAR_EXTRA_AGE_DAYS}} more for a year's) is stale.
--- split_factor brings the share count to the split basis of the price.
+-- market_caps(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, shares_age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known', pairs := NULL): return market capitalisations
+-- Grain: one row per requested symbol and date, also where the answer is NULL; `reason` gives the cause.
+-- Parameters:
+-- - price_age_limit: calendar days that the price may be older than the date.
+-- - shares_age_limit: days after which a quarter's share count is stale; a year's gets {{FISCAL_YEAR_EXTRA_AGE_DAYS}} more.
+-- - vintage: the version of the share counts (see checked_vintage).
+-- - pairs: an array of symbol_date; with it, the answer has one row for each pair, and no other row.
 -- Point in time: no bar after the date, no count before its available_date.
--- vintage: which version of the share counts. 'first' never replaces the first; 'latest' uses hindsight (shares_as_of).
+-- Rules:
+-- - market_cap = close_price x shares_outstanding x split_factor, in the currency of the quote.
+-- - The price is the last bar on or before the date, on its own split basis.
+-- - The share count is that of shares_as_of.
+-- - split_factor converts the share count to the split basis of the price.
 CREATE OR REPLACE FUNCTION market_caps(
     symbols text[], dates date[], price_age_limit integer DEFAULT {{PRICE_AGE_LIMIT_DAYS}}, shares_age_limit integer DEFAULT {{QUARTER_AGE_LIMIT_DAYS}},
     vintage text DEFAULT 'known', pairs symbol_date[] DEFAULT NULL
@@ -31,7 +35,7 @@ priced AS (
     SELECT g.symbol, g.date, p.date AS price_date, p.close_price AS close,
            coalesce(p.split_basis_date, {{LAST_DAY}}) AS price_basis
     FROM grid g
-    -- One look into the index per cell: with its lower bound it ends where a symbol has not traded for long.
+    -- One index look-up per pair. The lower bound ends it early where a symbol has not traded for long.
     LEFT JOIN LATERAL (
         SELECT b.date, b.close_price, b.split_basis_date FROM price_data b
         WHERE b.symbol = g.symbol AND b.date <= g.date AND b.date >= g.date - price_age_limit
@@ -50,7 +54,7 @@ facts AS (
     LEFT JOIN share_counts_by_year(symbols, dates, vintage) s
       ON s.symbol = c.symbol AND s.in_year = date_part('year', c.date)::integer
      AND c.date >= s.valid_from AND c.date < s.valid_to
-    -- The stretch a bar was traded in, and the one that its price counts the splits of.
+    -- The interval of the bar's day, and that of its split basis.
     LEFT JOIN basis_factors t ON t.symbol = c.symbol AND c.price_date >= t.from_date AND c.price_date < t.to_date
     LEFT JOIN basis_factors b
       ON b.symbol = c.symbol AND c.price_basis >= b.from_date AND c.price_basis < b.to_date

@@ -1,17 +1,23 @@
--- period_components(symbols, dates, vintage := 'known', year_before := '{}', types := NULL): what stands for a company's
--- last year
--- Grain: one row per symbol, statement type, years_back (0: the newest year; 1: the one before it, for the statement
--- types listed in year_before),
--- stretch of time [valid_from, valid_to) that holds any of the dates, and component: a statement to add up, with its sign.
--- `id` numbers them, `interval_id` the intervals; exactly one row of each id has is_first, so WHERE is_first gives one row each.
--- component_reported is false for the components of a quarter that is derived. Without components, `reason` says why.
--- Flows (income, cash_flow): four consecutive quarters in one currency, ends {{MIN_QUARTER_DISTANCE_DAYS}}-{{MAX_QUARTER_DISTANCE_DAYS}} days apart and {{MIN_FOUR_QUARTERS_DAYS}}-{{MAX_FOUR_QUARTERS_DAYS}} days from
--- first to last (basis 'quarters'), each reported or derived (see quarter_validity); where they are not there and the period
--- end is a fiscal year's, the year's own figures (basis 'fiscal_year'). Balance sheets: the one of the period end, a
--- quarter's before a year's (basis 'balance').
--- A year before: the period that ended {{MIN_YEAR_DISTANCE_DAYS}}-{{MAX_YEAR_DISTANCE_DAYS}} days before the newest, as known in the same stretch of time.
--- Point in time: the newest period end first, then its newest version, so that a late amendment of an old quarter does
--- not displace the current one. inputs_available_date is the latest of the components' available_date.
+-- period_components(symbols, dates, vintage := 'known', year_before := [], types := NULL): return the statements of a company's last year
+-- Grain: one row per symbol, statement type, years_back, validity interval [valid_from, valid_to) and component. A component
+-- is a statement to add, with its sign. Only intervals that contain any of the dates are returned.
+-- Parameters:
+-- - vintage: see checked_vintage.
+-- - year_before: statement types for which the year before is returned too, with years_back 1.
+-- - types: statement types; NULL returns all.
+-- Point in time: the newest period end first, then its newest version. So a late amendment of an old quarter does not
+-- replace the current quarter. inputs_available_date is the latest available_date of the components.
+-- Columns:
+-- - id: one number per interval and years_back; exactly one row of each id has is_first.
+-- - interval_id: one number per validity interval.
+-- - component_reported: false for the components of a derived quarter.
+-- - reason: why there are no components.
+-- Rules:
+-- - Flows (income, cash_flow) are four consecutive quarters in one currency, reported or derived (see quarter_validity).
+-- - Quarters are consecutive when their ends are {{MIN_QUARTER_DISTANCE_DAYS}}-{{MAX_QUARTER_DISTANCE_DAYS}} days apart, and {{MIN_FOUR_QUARTERS_DAYS}}-{{MAX_FOUR_QUARTERS_DAYS}} days from first to last.
+-- - Without four quarters, the fiscal year's own figures are used if the period end is a year's (basis 'fiscal_year').
+-- - A balance sheet is that of the period end, and a quarter's comes before a year's (basis 'balance').
+-- - The year before ended {{MIN_YEAR_DISTANCE_DAYS}}-{{MAX_YEAR_DISTANCE_DAYS}} days before the newest period, as known in the same interval.
 CREATE OR REPLACE FUNCTION period_components(
     symbols text[], dates date[], vintage text DEFAULT 'known', year_before text[] DEFAULT '{}',
     types text[] DEFAULT NULL
@@ -24,12 +30,12 @@ CREATE OR REPLACE FUNCTION period_components(
 {{planned}}
 BEGIN ATOMIC
 WITH periods AS MATERIALIZED (
-    -- The year of the period's end keeps the joins fast: by symbol alone each stretch would be facts against every period.
+    -- Without the year of the period's end in the joins, every interval is compared with every period of its symbol.
     SELECT row_number() OVER () AS period_id, s.*, date_part('year', s.fiscal_date)::integer AS end_year
-    -- A year with its derived quarters takes less than two years, the one before it another.
+    -- The statements of a year with derived quarters end within two years; the year before adds a year.
     FROM quarter_validity(symbols, vintage, dates, types, CASE WHEN year_before = '{}' THEN {{STATEMENT_SEARCH_DAYS}} ELSE {{YEAR_BEFORE_SEARCH_DAYS}} END) s
 ),
--- What is known changes only on the days when something becomes known: answer once per such day.
+-- Knowledge changes only on days on which a statement becomes available: compute once per interval between them.
 intervals AS MATERIALIZED (
     SELECT row_number() OVER () AS interval_id, e.*
     FROM (SELECT statement_type, symbol, valid_from,
@@ -55,7 +61,7 @@ ends AS MATERIALIZED (
           WHERE e.statement_type = ANY (year_before)
           GROUP BY e.interval_id, e.statement_type, e.symbol, e.valid_from, e.valid_to, e.newest) e
 ),
--- Four quarters end within {{MAX_FOUR_QUARTERS_DAYS}} days of each other: nothing older can be a leg.
+-- Four quarters end within {{MAX_FOUR_QUARTERS_DAYS}} days of each other, so older ones cannot be among them.
 known AS MATERIALIZED (
     SELECT e.id, e.end_date, s.period_id, s.statement_type, s.fiscal_date, s.months, s.available_date,
            s.reported_currency, nullif(s.derivation, 'reported') AS derivation,
@@ -67,7 +73,7 @@ known AS MATERIALIZED (
      AND s.valid_from <= e.valid_from AND s.valid_to > e.valid_from AND s.fiscal_date <= e.end_date
      AND s.fiscal_date > e.end_date - CASE WHEN s.months = 3 AND s.statement_type <> 'balance_sheet' THEN {{QUARTER_SEARCH_DAYS}} ELSE 1 END
 ),
--- The last four: `back` counts from the newest.
+-- The last four quarters; `back` is 1 for the newest.
 last_quarters AS MATERIALIZED (
     SELECT * FROM (
         SELECT k.*, row_number() OVER newest_first AS back,
@@ -89,7 +95,7 @@ four AS (
                 WHEN min(reported_currency) <> max(reported_currency) THEN 'currencies_differ' END AS reason
     FROM last_quarters GROUP BY id
 ),
--- Statements that serve whole: a fiscal year's flows, a balance sheet (a quarter's before a year's).
+-- Statements used by themselves: a fiscal year's flows, and a balance sheet (a quarter's before a year's).
 whole AS (
     SELECT id, (array_agg(period_id ORDER BY months))[1] AS period_id,
            (array_agg(available_date ORDER BY months))[1] AS available_date,

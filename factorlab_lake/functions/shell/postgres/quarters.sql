@@ -1,10 +1,15 @@
--- quarters(symbols, as_of, vintage := 'known'): every quarter's flows as known at the close of a day, Q4 included
--- Grain: one row per symbol and quarter end of which an income statement or a cash flow statement speaks, by itself or
--- as the end of a longer period. Columns are those of ttm, here for the quarter.
--- `derivation` (and `cash_flow_derivation`) is 'reported', or says how the quarter follows from longer periods, such as
--- 'FY - Q1 - Q2 - Q3' (see quarter_validity); a reported quarter wins. Where a component is missing the flows are NULL and `reason`
--- says so. Cash flow items are given only in the currency of the income statement.
--- Point in time and vintage: as statement_validity. Money in reported_currency.
+-- quarters(symbols, as_of, vintage := 'known'): return the flows of every quarter as known at the close of a day, Q4 included
+-- Grain: one row per symbol and quarter end that an income or cash flow statement reports, or that a longer period ends on.
+-- Parameters:
+-- - vintage: see checked_vintage.
+-- Point in time: as statement_validity, at the close of as_of.
+-- Columns:
+-- - derivation, cash_flow_derivation: 'reported', or how the quarter follows from longer periods, as 'FY - Q1 - Q2 - Q3'.
+-- - reason: why flows are NULL, such as a missing component.
+-- - The other columns are those of ttm, for the quarter, in reported_currency.
+-- Rules:
+-- - A reported quarter wins over a derived one (see quarter_validity).
+-- - Cash flow items are returned only in the currency of the income statement.
 CREATE OR REPLACE FUNCTION quarters(symbols text[], as_of date, vintage text DEFAULT 'known')
 RETURNS TABLE (
     symbol text, fiscal_date date, derivation text, cash_flow_derivation text, reported_currency text,

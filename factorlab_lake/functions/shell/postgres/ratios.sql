@@ -1,10 +1,15 @@
--- ratios(symbols, start_date, end_date): the factors on the day on which each period became available
--- Grain: one row per symbol and fiscal period end between the two dates (both included; NULL is no limit) of which an income statement or
--- a balance sheet is known. `date` is the first day at whose close both were available (or the one there is).
--- accepted_date is that of the later of the two statements, shares_outstanding the count of shares_as_of. The other
--- columns are those of factors at that day. Where a later period was already known by then (old filings that came late),
--- the ratios would not be this period's: they are NULL and `reason` says 'newer_period_known'.
--- Point in time: as factors; what became known later never changes a row.
+-- ratios(symbols, start_date, end_date): return the factors of each fiscal period on the day on which it became available
+-- Grain: one row per symbol and fiscal period end with a known income statement or balance sheet.
+-- Parameters:
+-- - start_date, end_date: limits of the period end, both included; NULL sets no limit.
+-- Point in time: as factors. Facts that become known later never change a row.
+-- Columns:
+-- - date: the first day at whose close both statements were available, or the only one there is.
+-- - accepted_date: that of the later of the two statements.
+-- - shares_outstanding: the count of shares_as_of.
+-- - The other columns are those of factors on that day.
+-- Rules:
+-- - Where a later period was known by then (an old filing arrived late), the ratios are NULL with 'newer_period_known'.
 CREATE OR REPLACE FUNCTION ratios(symbols text[], start_date date, end_date date)
 RETURNS TABLE (
     symbol text, fiscal_date date, date date, accepted_date date, market_cap double precision,

@@ -1,6 +1,7 @@
--- revisions: every value that a later fetch or filing superseded
--- Grain: one row per table, key and column; `old` and `new` as text. `kind` is that of the later content.
--- Derived from the versions and bars the lake keeps, so it does not depend on the order of their arrival.
+-- revisions: return every value that a later fetch or filing replaced
+-- Grain: one row per table, key and column; `old` and `new` are text. `kind` is the kind of the later content.
+-- Rules:
+-- - The rows follow from the stored versions and bars, so they do not depend on the order in which these arrived.
 CREATE OR REPLACE VIEW revisions AS
 WITH bars AS (
     SELECT b.symbol, b.date, b.revision, b.fetch_id, b.recorded_at, b.change_kind, v.column_name, v.value

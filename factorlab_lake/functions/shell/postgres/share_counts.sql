@@ -1,10 +1,13 @@
--- share_counts: every count of shares the lake holds, one form for all sources
--- Grain: one row per symbol, day counted, source and version. Zero and missing counts have shares NULL.
--- `rank` orders counts of a symbol, all of them known, by which to use: a real count before a missing one,
--- then the latest day counted, then the preferred source (SEC cover page, balance sheet, then the weighted
--- average of a quarter, of a half or nine months, and of a year, which are proxies for shares outstanding and are named so), then the
--- newest version. It is one number, the components in its digits.
--- Versions of one `period` (a fiscal period, or the source for a day's count) and fiscal_date replace each other.
+-- share_counts: return every share count of the lake in one form for all sources
+-- Grain: one row per symbol, day counted, source and version. A zero or missing count has shares NULL.
+-- Rules:
+-- - Versions of one `period` and fiscal_date replace each other. The period of a day's count is its source.
+-- - `rank` orders the counts of a symbol; the highest known one is used. It is one number, and its digits are the criteria in this order:
+-- - a real count before a missing one;
+-- - the latest day counted;
+-- - the source: SEC cover page, balance sheet, weighted average of a quarter, of a half or nine months, of a year;
+-- - the newest version.
+-- - A weighted average is a proxy for shares outstanding, and its source says so.
 CREATE OR REPLACE VIEW share_counts AS
 SELECT symbol, fiscal_date, source, version, shares, available_date, split_basis_date, period_days, period,
        (((shares IS NOT NULL)::integer::bigint * 10000000 + (fiscal_date - {{BEGINNING_OF_TIME}})) * 10 + preference)

@@ -1,10 +1,13 @@
--- share_counts_by_year(symbols, dates, vintage := 'known'): from when until when each share count was the one to use
--- Grain: one row per requested symbol, count and calendar year in which it was in use up to the last of the dates;
--- valid_to is exclusive. `cumulative_split_factor` is that of split_factors on the count's split basis.
--- Use: join on symbol, in_year = the year of d and valid_from <= d < valid_to. The year keeps the join fast: by
--- symbol alone every date would be facts against every count of its symbol.
--- Point in time and vintage (see checked_vintage): in 'known' and 'first' no count before its available_date;
--- 'latest' uses hindsight. A count is in use until a better one (see share_counts.rank) can be used.
+-- share_counts_by_year(symbols, dates, vintage := 'known'): return when each share count is valid, by calendar year
+-- Grain: one row per requested symbol, count and calendar year of its validity interval, up to the last of the dates.
+-- Parameters:
+-- - vintage: see checked_vintage.
+-- Point in time: no count before its available_date in 'known' and 'first'; 'latest' uses hindsight.
+-- Rules:
+-- - Join on symbol, in_year = the year of d and valid_from <= d < valid_to. Without the year, DuckDB compares every date with
+--   every count of its symbol.
+-- - A count is valid until a better one (see share_counts.rank) becomes available.
+-- - cumulative_split_factor is that of split_factors on the count's split basis.
 CREATE OR REPLACE FUNCTION share_counts_by_year(symbols text[], dates date[], vintage text DEFAULT 'known')
 RETURNS TABLE (
     symbol text, shares double precision, source text, fiscal_date date, available_date date, valid_from date,

@@ -1,10 +1,11 @@
--- shares_as_of(symbols, dates, vintage := 'known'): the newest share count known at each date
--- Grain: one row per requested symbol and date for which anything was known; shares_outstanding is NULL where
--- every count known by then was zero or missing.
--- Point in time: only counts with available_date <= date. Among those the one of the latest day counted,
--- then the preferred source, then the newest version. Zero means missing and gives way to any real count.
--- vintage (see checked_vintage): 'first' keeps the first version of each count, 'latest' uses hindsight: its
--- shares_available_date may lie after the date.
+-- shares_as_of(symbols, dates, vintage := 'known'): return the newest share count known at each date
+-- Grain: one row per requested symbol and date for which any count was known.
+-- Parameters:
+-- - vintage: see checked_vintage. With 'latest', shares_available_date may lie after the date.
+-- Point in time: only counts with available_date <= date.
+-- Rules:
+-- - The count of the latest day wins, then the preferred source, then the newest version (see share_counts.rank).
+-- - Zero is missing, and any real count wins over it. shares_outstanding is NULL where all known counts are missing.
 CREATE OR REPLACE FUNCTION shares_as_of(symbols text[], dates date[], vintage text DEFAULT 'known')
 RETURNS TABLE (
     symbol text, date date, shares_outstanding double precision, shares_source text, shares_fiscal_date date,

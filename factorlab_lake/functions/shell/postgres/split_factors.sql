@@ -1,6 +1,7 @@
--- split_factors: how many of today's shares one share of a given day has become, by intervals of time
--- Grain: one row per symbol and stretch [from_date, to_date) between two splits; symbols without a split have none.
--- Use: cumulative_split_factor(a) / cumulative_split_factor(b) is the product of the split ratios with a < ex-date <= b.
+-- split_factors: return how many of today's shares one share of a given day has become
+-- Grain: one row per symbol and interval [from_date, to_date) between two splits; a symbol without a split has none.
+-- Rules:
+-- - cumulative_split_factor of day a divided by that of day b is the product of the split ratios with a < ex-date <= b.
 CREATE OR REPLACE VIEW split_factors AS
 WITH ordered AS (
     SELECT symbol, date AS ex_date,

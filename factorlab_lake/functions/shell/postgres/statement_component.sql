@@ -1,4 +1,4 @@
--- statement_component: one statement that is added up to make a period's figures, with its sign
+-- statement_component: describe one statement that is added to a period's figures, with its sign
 DO $$
 BEGIN
     IF to_regtype(quote_ident(current_schema()) || '.statement_component') IS NULL THEN

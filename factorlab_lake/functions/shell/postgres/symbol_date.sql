@@ -1,4 +1,4 @@
--- symbol_date: one symbol and date that is requested about
+-- symbol_date: represent a requested pair of symbol and date
 DO $$
 BEGIN
     IF to_regtype(quote_ident(current_schema()) || '.symbol_date') IS NULL THEN

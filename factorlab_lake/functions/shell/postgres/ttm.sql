@@ -1,13 +1,15 @@
--- ttm(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known'): flows of the trailing twelve months as known at each date
--- Grain: one row per requested symbol and date, also where nothing is known; `reason` then says why.
--- Only additive flows are summed, over the statements that period_components chooses: four consecutive quarters, or the
--- fiscal year's own row where a quarter is missing (basis 'fiscal_year'). `derivation` names quarters that were not
--- reported and how they follow from longer periods. An item missing in one component (or 0 where vendors write 0 for
--- missing) is NULL, never a partial sum.
--- Cash flow items are given only where their twelve months end on the same day as the income statement's.
--- Stale: the newest period end is more than age_limit days back ({{FISCAL_YEAR_EXTRA_AGE_DAYS}} more for a fiscal year's row, which stands until
--- the next year's is due).
--- Point in time and vintage: as period_components. Money in reported_currency.
+-- ttm(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known'): return the flows of the trailing twelve months as known at each date
+-- Grain: one row per requested symbol and date, also where nothing is known; `reason` gives the cause.
+-- Parameters:
+-- - age_limit: days after which the newest period end is stale. A fiscal year gets {{FISCAL_YEAR_EXTRA_AGE_DAYS}} more, because the next one is due later.
+-- - vintage: see checked_vintage.
+-- Point in time: as period_components. Money is in reported_currency.
+-- Rules:
+-- - Only additive flows are summed, over the statements of period_components: four consecutive quarters, or the fiscal year
+--   where a quarter is missing (basis 'fiscal_year').
+-- - `derivation` lists the quarters that follow from longer periods.
+-- - An item that is missing in one component is NULL, never a partial sum. A 0 is missing where vendors write it so.
+-- - Cash flow items are returned only where their twelve months end with those of the income statement.
 CREATE OR REPLACE FUNCTION ttm(symbols text[], dates date[], age_limit integer DEFAULT {{QUARTER_AGE_LIMIT_DAYS}}, vintage text DEFAULT 'known')
 RETURNS TABLE (
     symbol text, date date, fiscal_date date, basis text, derivation text, reported_currency text,
@@ -29,7 +31,7 @@ requested AS MATERIALIZED (
            s.basis IS NOT NULL
            AND g.date - s.fiscal_date <= age_limit + CASE s.basis WHEN 'fiscal_year' THEN {{FISCAL_YEAR_EXTRA_AGE_DAYS}} ELSE 0 END AS fresh
     FROM grid g
-    -- The year keeps the join fast: by symbol alone every date would be facts against every stretch of its symbol.
+    -- Without the year in the join, every date is compared with every interval of its symbol.
     JOIN (SELECT f.id, f.statement_type, f.symbol, f.valid_from, f.valid_to, f.fiscal_date, f.basis,
                  f.derivation, f.reported_currency, f.inputs_available_date, f.reason, years.in_year
           FROM periods f CROSS JOIN (SELECT min(day) AS first, max(day) AS last FROM unnest(dates) AS day) a

@@ -1,6 +1,7 @@
--- kept_rows.price_data_source: closes as they are kept in memory, with the splits to count
--- Grain: one row per symbol and trading day. splits_since is by how many shares the splits between the day and the bar's
--- split basis multiply a share, cumulative_split_factor that of split_factors on this basis; a symbol without a split has 1.
+-- kept_rows.price_data_source: return closes as the row cache stores them, with the factor of later splits
+-- Grain: one row per symbol and trading day; a symbol without a split has factors of 1.
+-- - splits_since: the product of the splits between the day and the bar's split basis.
+-- - cumulative_split_factor: that of split_factors on this basis.
 CREATE OR REPLACE VIEW kept_rows.price_data_source AS
 SELECT p.symbol, p.date, p.close_price, p.split_basis_date, coalesce(t.cumulative_split_factor / b.cumulative_split_factor, 1) AS splits_since,
        coalesce(b.cumulative_split_factor, 1) AS cumulative_split_factor
@@ -10,12 +11,12 @@ LEFT JOIN main.split_factors b
   ON b.symbol = p.symbol AND coalesce(p.split_basis_date, {{LAST_DAY}}) >= b.from_date
  AND coalesce(p.split_basis_date, {{LAST_DAY}}) < b.to_date;
 
--- kept_rows.price_data: those of the symbols asked so far
+-- kept_rows.price_data: store the rows of the symbols requested so far
 CREATE OR REPLACE TABLE kept_rows.price_data AS FROM kept_rows.price_data_source LIMIT 0;
 
--- few_cells.cap_inputs(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, vintage := 'known'): cap_inputs for few symbols and dates
--- Grain, point in time and vintage: as cap_inputs. Over bars that are kept, it looks on each day within the limit at
--- once: of the time of a small question most is planning, and this plan has half the operators.
+-- few_cells.cap_inputs(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, vintage := 'known'): return cap_inputs for small grids
+-- Grain, point in time and vintage: as cap_inputs. It searches all days within the limit at once. Most of the time of a
+-- small question is planning, and this plan has half the operators.
 CREATE OR REPLACE MACRO few_cells.cap_inputs(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, vintage := 'known') AS TABLE
 WITH cells AS (
     SELECT c.symbol, c.date, max(p.date) AS price_date, arg_max(p.close_price, p.date) AS close,
