@@ -95,7 +95,7 @@ def _listed(symbols: int) -> list[str]:
 def _vendor(options: Options) -> Iterator[str]:
     size = options.size
     command = [
-        sys.executable, "-m", "factorlab_lake.providers.fmp.fake_server",
+        sys.executable, "-m", "tests.fakes.fmp",
         "--symbols", str(size.fetched_symbols),
         "--start", str(size.fetched_from), "--latency-s", str(_LATENCY_S),
         "--warm", "profile", "split", "price", "dividend", "market_cap",

@@ -15,9 +15,9 @@ import factorlab_lake as fl
 from docs import generate
 from factorlab_lake.cli import app
 from tests.code_blocks import blocks, run_page
+from tests.fakes.test_fmp_processes import demo_server, ending, printed
 from tests.support import ROOT
 from tests.unit.cli.running import demo_home
-from tests.unit.providers.test_fake_fmp_processes import demo_server, ending, printed
 from tests.unit.sync.postgres_server import server
 
 DOCS = ROOT / "docs"

@@ -7,10 +7,12 @@ import pkgutil
 import pytest
 
 import factorlab_lake
+from tests.fakes import fmp
 
 _MODULES = [
     found.name
-    for found in pkgutil.walk_packages(factorlab_lake.__path__, "factorlab_lake.")
+    for package in (factorlab_lake, fmp)
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     if not found.name.endswith("__main__")
 ]
 

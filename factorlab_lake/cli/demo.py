@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from factorlab_lake.lake import Lake
-    from factorlab_lake.providers.fmp.fake_server import FakeDataset
+    from factorlab_lake.providers.fmp.sample_server import SampleDataset
 
 __all__ = ["Comparison", "compare_with_old_way", "demo", "serve_sample"]
 
@@ -221,11 +221,10 @@ def _equal(old: tuple[Any, ...], new: tuple[Any, ...]) -> bool:
 
 def serve_sample(cache: Path, splits: Path, *, port: int, output: Output) -> None:
     """Print how to use the server, then serve a cache and its splits until Ctrl-C or SIGTERM."""
-    from factorlab_lake.providers.fmp import fake_server as fake_fmp
-    from factorlab_lake.providers.fmp.fake_server.process import serve
+    from factorlab_lake.providers.fmp.sample_server import SampleServer, serve
 
     dataset = _dataset(cache, splits)
-    server = fake_fmp.FakeFmp(dataset, port=port)
+    server = SampleServer(dataset, port=port)
 
     def announce(url: str) -> None:
         document = {
@@ -239,17 +238,17 @@ def serve_sample(cache: Path, splits: Path, *, port: int, output: Output) -> Non
     serve(server, announce)
 
 
-def _dataset(cache: Path, splits: Path) -> FakeDataset:
+def _dataset(cache: Path, splits: Path) -> SampleDataset:
     from factorlab_lake.ingest.legacy_cache import reader
-    from factorlab_lake.providers.fmp.fake_server import dataset_from_cache
+    from factorlab_lake.providers.fmp.sample_server import SampleDataset
 
     answers = [reader.read(file) for file in reader.scan(cache) if not file.skip]
     with splits.open(encoding="utf-8", newline="") as rows:
         known_splits = list(csv.DictReader(rows))
-    return dataset_from_cache(answers, known_splits)
+    return SampleDataset.from_cache(answers, known_splits)
 
 
-def _server_lines(url: str, key: str, dataset: FakeDataset) -> list[str]:
+def _server_lines(url: str, key: str, dataset: SampleDataset) -> list[str]:
     return [
         f"A fake FMP server with the sample data as of {dataset.today} at {url} (/stable and /api/v3)",
         "In another terminal:",

@@ -13,7 +13,9 @@ import factorlab_lake as fl
 from factorlab_lake.ingest.fetch_report import FetchReport
 from factorlab_lake.providers.fields import fields
 from factorlab_lake.providers.fmp import FmpProvider
-from factorlab_lake.providers.fmp.fake_server import (
+from factorlab_lake.providers.fmp.settings import fmp_settings
+from factorlab_lake.schema import DATASETS, table
+from tests.fakes.fmp import (
     PASSING,
     FakeDataset,
     FakeFmp,
@@ -21,8 +23,6 @@ from factorlab_lake.providers.fmp.fake_server import (
     Faults,
     synthetic_dataset,
 )
-from factorlab_lake.providers.fmp.settings import fmp_settings
-from factorlab_lake.schema import DATASETS, table
 from tests.support import THOROUGH
 
 TODAY = datetime(2021, 3, 31, 23, tzinfo=UTC)
@@ -44,17 +44,17 @@ def fetch(server: FakeFmp, path: Path, generation: str) -> tuple[fl.Lake, FetchR
         bulk_saves=0,
     )
     with FmpProvider(settings, clock=lambda: TODAY) as fmp:
-        return lake, lake.fetch(fmp, server.world.symbols)
+        return lake, lake.fetch(fmp, server.dataset.symbols)
 
 
-def assert_holds(lake: fl.Lake, world: FakeDataset, generation: str) -> None:
-    """The lake holds every record of the world in all its numbers, once, and nothing else."""
-    for dataset in LANDING:
-        spec = table(DATASETS[dataset])
-        sent = set(fields(dataset, generation).values())
+def assert_holds(lake: fl.Lake, dataset: FakeDataset, generation: str) -> None:
+    """The lake holds every record of the dataset in all its numbers, once, and nothing else."""
+    for name in LANDING:
+        spec = table(DATASETS[name])
+        sent = set(fields(name, generation).values())
         numbers = [c.name for c in spec.columns if c.name in sent and c.kind == "number"]
         key = [k for k in spec.key if k != "version"]
-        records = [r for s in world.symbols for r in world.records(dataset, s)]
+        records = [r for s in dataset.symbols for r in dataset.records(name, s)]
         schema = dict.fromkeys(key, pl.String) | dict.fromkeys(numbers, pl.Float64)
         expected = pl.DataFrame(records, schema=schema, strict=False).sort(key)
         held = lake.sql(f"SELECT {', '.join(schema)} FROM {spec.name}")
@@ -67,28 +67,28 @@ def test_symbols_land_completely_at_twenty_per_cent_faults(
     tmp_path: Path, generation: str, symbols: int
 ) -> None:
     """Every passing kind of fault is dealt, many times; not a record is lost, changed or twice there."""
-    world = synthetic_dataset(symbols, start=START)
+    dataset = synthetic_dataset(symbols, start=START)
     faults = Faults(rate=0.2, seed=11)
-    with FakeFmp(world, faults=faults, retry_after_s=0.0, delay_s=0.01) as server:
+    with FakeFmp(dataset, faults=faults, retry_after_s=0.0, delay_s=0.01) as server:
         lake, report = fetch(server, tmp_path / "lake", generation)
         dealt, asked = server.fault_counts, len(server.requests)
     assert (report.failures, report.stopped, report.rejected) == ([], "", 0)
     assert set(dealt) == set(PASSING)
     assert dealt.total() > 0.15 * asked
     assert report.calls == asked
-    assert_holds(lake, world, generation)
+    assert_holds(lake, dataset, generation)
 
 
 def test_faults_for_good_are_listed_and_nothing_else_is_lost(tmp_path: Path) -> None:
     """A symbol outside the plan, an endpoint outside it, and a cap on rows: each is said, the rest lands."""
-    world = synthetic_dataset(8, start=START)
-    symbols = world.symbols
+    dataset = synthetic_dataset(8, start=START)
+    symbols = dataset.symbols
     rules = [
         FaultRule("402", symbol=symbols[3]),
         FaultRule("403_exclusive", path="dividends", symbol=symbols[4]),
         FaultRule("row_cap", path="price", symbol=symbols[5], rows=30),
     ]
-    with FakeFmp(world, faults=Faults(rules)) as server:
+    with FakeFmp(dataset, faults=Faults(rules)) as server:
         lake, report = fetch(server, tmp_path / "lake", "stable")
     failed = {(symbol, dataset, kind) for symbol, dataset, kind, _ in report.failures}
     assert failed == {(symbols[4], "dividend", "NotInPlan"), *((symbols[3], d, "NotInPlan") for d in LANDING)}

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.providers.fmp.fake_server import FakeFmp, synthetic_dataset
+from tests.fakes.fmp import FakeFmp, synthetic_dataset
 from tests.support import ROOT, assert_keys_unique, assert_same_content, content
 
 SYMBOLS = 14
@@ -66,7 +66,7 @@ class Vendor(FakeFmp):
 
 def start(lake: Path, vendor: FakeFmp) -> subprocess.Popen[bytes]:
     """Start a run in a process of its own."""
-    symbols = ",".join(vendor.world.symbols)
+    symbols = ",".join(vendor.dataset.symbols)
     return subprocess.Popen(
         [sys.executable, "-c", _FETCH, str(lake), vendor.url, AT.isoformat(), symbols], cwd=ROOT
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.providers.fmp.fake_server import FakeFmp, FaultRule, Faults, synthetic_dataset
+from tests.fakes.fmp import FakeFmp, FaultRule, Faults, synthetic_dataset
 from tests.unit.cli.running import run, start
 
 KEY = "k3y-that-nobody-may-see"

@@ -12,7 +12,7 @@ import factorlab_lake as fl
 from factorlab_lake.ingest.legacy_cache.reader import read, scan
 from factorlab_lake.providers.fields import fields
 from factorlab_lake.providers.fmp import FmpProvider
-from factorlab_lake.providers.fmp.fake_server import FakeDataset, FakeFmp, dataset_from_cache
+from factorlab_lake.providers.fmp.sample_server import SampleDataset, SampleServer
 from factorlab_lake.providers.fmp.settings import fmp_settings
 from factorlab_lake.schema import DATASETS, table
 from tests.support import CACHE_2019, CACHE_2021, EARLIER, FETCHED, SPLITS
@@ -21,19 +21,19 @@ SYMBOLS = ["AAPL", "GOOGL", "GOOG"]
 KINDS = ["statements", "prices", "splits"]
 
 
-def world_of(cache: Path) -> FakeDataset:
-    """Return the world that an old cache shows."""
+def sample_dataset(cache: Path) -> SampleDataset:
+    """Return the records of an old cache."""
     splits = pl.read_csv(SPLITS).to_dicts()
-    return dataset_from_cache((read(f) for f in scan(cache) if not f.skip), splits)
+    return SampleDataset.from_cache((read(f) for f in scan(cache) if not f.skip), splits)
 
 
 def fetch(lake: fl.Lake, cache: Path, generation: str) -> None:
     """Fetch what a cache holds, from a server, on the day the cache was taken."""
     at = EARLIER if cache == CACHE_2019 else FETCHED
-    with FakeFmp(world_of(cache)) as server:
+    with SampleServer(sample_dataset(cache)) as server:
         settings = fmp_settings(api_key="demo", base_url=server.url, api_generation=generation)
         with FmpProvider(settings, clock=lambda: at) as fmp:
-            listed = [s for s in SYMBOLS if server.world.records("price", s)]
+            listed = [s for s in SYMBOLS if server.dataset.records("price", s)]
             assert lake.fetch(fmp, listed, kinds=KINDS, policy=fl.FetchPolicy(everything=True)).clean
 
 

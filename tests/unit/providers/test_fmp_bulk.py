@@ -11,15 +11,15 @@ from factorlab_lake.errors import KeyRefused, NotInPlan
 from factorlab_lake.ingest.normalize import normalize
 from factorlab_lake.ingest.record_frames import to_frame
 from factorlab_lake.providers.fmp import FmpProvider
-from factorlab_lake.providers.fmp.fake_server import FakeFmp, FaultRule, Faults, synthetic_dataset
 from factorlab_lake.providers.fmp.settings import fmp_settings
 from factorlab_lake.providers.protocol import Call, Request
 from factorlab_lake.providers.result import FetchResult
-from tests.unit.providers.asking import KEY, NOW, Script, found, provider
+from tests.fakes.fmp import FakeFmp, FaultRule, Faults, synthetic_dataset
+from tests.fakes.scripted_fmp import KEY, NOW, Script, found, provider
 
 _HEADER = '\ufeff"symbol", "date", "period", "revenue",\r\n'
-_WORLD = synthetic_dataset(60)
-_NAMES = _WORLD.symbols
+_DATASET = synthetic_dataset(60)
+_NAMES = _DATASET.symbols
 _START = date(2020, 1, 1)
 
 
@@ -53,7 +53,7 @@ def test_files_give_the_rows_that_single_answers_give(dataset: str, period: obje
     """Each value lands alike, whether a company was asked for by name or found in a file."""
     start = None if dataset == "profile" else _START
     requests = [Request(dataset, name, period, start) for name in _NAMES]  # type: ignore[arg-type]
-    with FakeFmp(_WORLD, key=KEY) as server:
+    with FakeFmp(_DATASET, key=KEY) as server:
         with _over_http(server) as fmp:
             files = _all(fmp, requests)
         from_files = len(server.requests)
@@ -68,7 +68,7 @@ def test_files_give_the_rows_that_single_answers_give(dataset: str, period: obje
 
 def test_files_are_planned_only_where_they_save_calls() -> None:
     """Few symbols, no start, or ratios, of which there is no file: asked one by one."""
-    with FakeFmp(_WORLD, key=KEY) as server, _over_http(server) as fmp:
+    with FakeFmp(_DATASET, key=KEY) as server, _over_http(server) as fmp:
         many = fmp.plan(_statements())
         assert [(len(c.requests), c.calls) for c in many] == [(60, 4)]  # fiscal years 2019 to 2022
         for single in (
@@ -84,7 +84,7 @@ def test_files_are_planned_only_where_they_save_calls() -> None:
 def test_a_plan_without_files_asks_one_by_one_and_remembers() -> None:
     """A 402 or 403 of a file costs one call; every request is answered, and no file is planned again."""
     rules = [FaultRule("403_exclusive", path="-bulk")]
-    with FakeFmp(_WORLD, key=KEY, faults=Faults(rules=rules)) as server, _over_http(server) as fmp:
+    with FakeFmp(_DATASET, key=KEY, faults=Faults(rules=rules)) as server, _over_http(server) as fmp:
         answers = _all(fmp, _statements())
         assert [a.fault for a in answers] == [None] * 60
         assert [a.symbol for a in answers] == _NAMES
@@ -95,7 +95,7 @@ def test_a_plan_without_files_asks_one_by_one_and_remembers() -> None:
 def test_a_symbol_in_no_file_is_asked_for_by_name() -> None:
     """It is answered as if there were no files: with its data, or as unknown."""
     requests = [*_statements(), Request("income", "NOPE", "annual", _START)]
-    with FakeFmp(_WORLD, key=KEY) as server, _over_http(server) as fmp:
+    with FakeFmp(_DATASET, key=KEY) as server, _over_http(server) as fmp:
         answers = _all(fmp, requests)
         paths = [seen.path for seen in server.requests if seen.parameters.get("symbol") == "NOPE"]
     assert [a.symbol for a in answers if a.fault] == ["NOPE"]

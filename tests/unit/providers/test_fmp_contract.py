@@ -11,14 +11,14 @@ import pytest
 
 from factorlab_lake.errors import EmptyAnswer, FetchFailed, NotServed
 from factorlab_lake.providers.fmp import FmpProvider
-from factorlab_lake.providers.fmp.fake_server import FakeFmp, synthetic_dataset
 from factorlab_lake.providers.fmp.settings import fmp_settings
 from factorlab_lake.providers.protocol import Call, Offer, Request
 from factorlab_lake.providers.result import FetchResult
 from tests.contracts.providers import ProviderContract, Subject
-from tests.unit.providers.asking import KEY
+from tests.fakes.fmp import FakeFmp, synthetic_dataset
+from tests.fakes.scripted_fmp import KEY
 
-_WORLD = synthetic_dataset(["ACME", "BOLT"])
+_DATASET = synthetic_dataset(["ACME", "BOLT"])
 _DAYS = (date(2019, 1, 1), date(2021, 3, 31))
 
 
@@ -93,7 +93,7 @@ class TestMemory(ProviderContract):
 @pytest.fixture(scope="module")
 def server() -> Iterator[FakeFmp]:
     """Return the fake vendor, as the real one over HTTP."""
-    with FakeFmp(_WORLD, key=KEY) as fake:
+    with FakeFmp(_DATASET, key=KEY) as fake:
         yield fake
 
 

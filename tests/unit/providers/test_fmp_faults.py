@@ -19,7 +19,7 @@ from factorlab_lake.errors import (
     Unavailable,
 )
 from factorlab_lake.providers.protocol import Request
-from tests.unit.providers.asking import KEY, NOW, Script, Time, ask, found, provider, recorded
+from tests.fakes.scripted_fmp import KEY, NOW, Script, Time, ask, found, provider, recorded
 
 _INCOME = Request("income", "AAPL", "annual")
 _GOOD = found([{"date": "2020-09-26", "symbol": "AAPL", "period": "FY"}])

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from factorlab_lake.errors import Unavailable
 from factorlab_lake.providers.fmp import FmpProvider
-from factorlab_lake.providers.fmp.fake_server import FakeFmp, Limit, synthetic_dataset
 from factorlab_lake.providers.fmp.rate_limit import RateLimiter
 from factorlab_lake.providers.fmp.settings import fmp_settings
 from factorlab_lake.providers.protocol import Call, Request
 from factorlab_lake.providers.result import FetchResult
-from tests.unit.providers.asking import KEY, Script, Time, ask, found, provider
+from tests.fakes.fmp import FakeFmp, RateLimit, synthetic_dataset
+from tests.fakes.scripted_fmp import KEY, Script, Time, ask, found, provider
 
 _BAR = found([{"symbol": "AAPL", "date": "2026-11-20", "close": 1.0}])
 _PRICE = Request("price", "AAPL", start=date(2026, 11, 20))
@@ -110,8 +110,8 @@ def test_a_server_with_the_same_limit_never_refuses() -> None:
 
     The vendor's minute and the client's are shortened alike, a thousandfold.
     """
-    world = synthetic_dataset(["ACME"])
-    with FakeFmp(world, key=KEY, limit=Limit(20, window_s=0.06)) as server:
+    dataset = synthetic_dataset(["ACME"])
+    with FakeFmp(dataset, key=KEY, limit=RateLimit(20, window_s=0.06)) as server:
         given_ = fmp_settings(api_key=KEY, base_url=server.url, calls_per_minute=20)
         fmp = FmpProvider(given_, timer=_fast, sleep=lambda s: threading.Event().wait(s / 1000))
         with fmp, ThreadPoolExecutor(16) as pool:

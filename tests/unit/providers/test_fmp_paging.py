@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 
 from factorlab_lake.providers.fmp import FmpProvider
-from factorlab_lake.providers.fmp.fake_server import FakeFmp, FaultRule, Faults, synthetic_dataset
 from factorlab_lake.providers.fmp.settings import fmp_settings
 from factorlab_lake.providers.protocol import Request
 from factorlab_lake.providers.result import FetchResult
-from tests.unit.providers.asking import KEY, NOW, Script, ask, found, provider
+from tests.fakes.fmp import FakeFmp, FaultRule, Faults, synthetic_dataset
+from tests.fakes.scripted_fmp import KEY, NOW, Script, ask, found, provider
 
 _FIRST = date(2020, 1, 1)
 _DAYS = [_FIRST + timedelta(days=i) for i in range(237)]  # every day is a trading day here
@@ -195,15 +195,15 @@ def test_statements_that_fill_the_limit_before_the_start_are_asked_for_again() -
 @pytest.mark.parametrize("generation", ["stable", "v3"])
 def test_row_caps_over_the_wire(generation: str) -> None:
     """The fake vendor with a cap gives the history that it gives without one."""
-    world = synthetic_dataset(["ACME"])
-    whole, capped = [_history(world, generation, cap) for cap in (None, 100)]
+    dataset = synthetic_dataset(["ACME"])
+    whole, capped = [_history(dataset, generation, cap) for cap in (None, 100)]
     assert whole.height == capped.height > 500
     assert whole.sort("date").equals(capped.sort("date").select(whole.columns))
 
 
-def _history(world: Any, generation: str, cap: int | None) -> pl.DataFrame:
+def _history(dataset: Any, generation: str, cap: int | None) -> pl.DataFrame:
     rules = [] if cap is None else [FaultRule("row_cap", rows=cap)]
-    with FakeFmp(world, key=KEY, faults=Faults(rules=rules)) as server:
+    with FakeFmp(dataset, key=KEY, faults=Faults(rules=rules)) as server:
         given = fmp_settings(api_key=KEY, base_url=server.url, api_generation=generation)
         with FmpProvider(given) as fmp:
             answer = ask(fmp, Request("price", "ACME", None, date(2019, 1, 1)))

@@ -18,11 +18,11 @@ from factorlab_lake.errors import InvalidInput
 from factorlab_lake.providers.fmp import FmpProvider
 from factorlab_lake.providers.fmp.client import Client
 from factorlab_lake.providers.fmp.endpoints import EndpointRequest
-from factorlab_lake.providers.fmp.fake_server import KINDS, FakeFmp, FaultRule, Faults, synthetic_dataset
 from factorlab_lake.providers.fmp.settings import FmpSettings, fmp_settings
 from factorlab_lake.providers.protocol import Request
 from factorlab_lake.providers.result import FetchResult
-from tests.unit.providers.asking import KEY, Script, ask, found, provider
+from tests.fakes.fmp import KINDS, FakeFmp, FaultRule, Faults, synthetic_dataset
+from tests.fakes.scripted_fmp import KEY, Script, ask, found, provider
 
 _GENERATIONS = ("stable", "v3")
 

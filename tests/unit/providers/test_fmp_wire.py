@@ -15,10 +15,10 @@ from factorlab_lake.errors import BadAnswer
 from factorlab_lake.providers.fields import fields
 from factorlab_lake.providers.fmp import FmpProvider
 from factorlab_lake.providers.fmp.endpoints import endpoints
-from factorlab_lake.providers.fmp.fake_server import PASSING, FakeFmp, Faults, synthetic_dataset
 from factorlab_lake.providers.fmp.settings import fmp_settings
 from factorlab_lake.providers.protocol import Request
-from tests.unit.providers.asking import KEY, NOW, Script, ask, found, provider
+from tests.fakes.fmp import PASSING, FakeFmp, Faults, synthetic_dataset
+from tests.fakes.scripted_fmp import KEY, NOW, Script, ask, found, provider
 
 _ODD = ["BRK.B", "BRK/B", "0700.HK", "600519", "^GSPC", "BF-B", "A&apikey=x", "A?B#C", "A%2FB", "Ä", "A B"]
 
@@ -138,17 +138,17 @@ def _everything(fmp: FmpProvider, names: Sequence[str]) -> list[pl.DataFrame]:
 @pytest.mark.parametrize("generation", ["stable", "v3"])
 def test_a_fifth_of_all_answers_being_faults_changes_nothing(generation: str) -> None:
     """Every dataset of twenty companies, sixteen threads, every fault that passes: the same records."""
-    world = synthetic_dataset(20)
+    dataset = synthetic_dataset(20)
     found_: list[list[pl.DataFrame]] = []
     for rate in (0.0, 0.2):
         faults = Faults(rate=rate, seed=7)
-        with FakeFmp(world, key=KEY, faults=faults, retry_after_s=0.01, delay_s=0.01) as server:
+        with FakeFmp(dataset, key=KEY, faults=faults, retry_after_s=0.01, delay_s=0.01) as server:
             given = fmp_settings(
                 api_key=KEY, base_url=server.url, api_generation=generation, calls_per_minute=100_000,
                 retry_wait_s=0.001, bulk_saves=0,
             )  # fmt: skip
             with FmpProvider(given) as fmp:
-                found_.append(_everything(fmp, world.symbols))
+                found_.append(_everything(fmp, dataset.symbols))
         counts = server.fault_counts
     assert set(counts) == set(PASSING)
     assert all(a.equals(b) for a, b in zip(*found_, strict=True))

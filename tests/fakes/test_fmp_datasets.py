@@ -10,10 +10,10 @@ import pytest
 
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.ingest.legacy_cache.reader import read, scan
-from factorlab_lake.providers.fmp.fake_server import FakeDataset, dataset_from_cache, synthetic_dataset
 from factorlab_lake.schema import STATEMENT_TYPES, line_items
+from tests.fakes.fmp import FakeDataset, synthetic_dataset
+from tests.fakes.fmp_client import TODAY, bars, rows_of, serving
 from tests.support import CACHE_2019, CACHE_2021, answer, income
-from tests.unit.providers.fake import TODAY, bars, rows_of, serving
 
 INCOME = "/api/v3/income-statement/AAPL?period=quarter"
 PRICES = "/api/v3/historical-price-full/AAPL"
@@ -21,8 +21,8 @@ SPLITS = [{"symbol": "AAPL", "date": "2020-08-31", "numerator": "4", "denominato
 
 
 def sample(cache: Any) -> FakeDataset:
-    """Return the world of a clean sample, with AAPL's split."""
-    return dataset_from_cache([read(file) for file in scan(cache, ["AAPL"])], SPLITS)
+    """Return the dataset of a clean sample, with AAPL's split."""
+    return FakeDataset.from_cache([read(file) for file in scan(cache, ["AAPL"])], SPLITS)
 
 
 def test_the_newer_sample_seen_from_the_older_day_is_the_older_sample() -> None:
@@ -49,10 +49,10 @@ def _figures(client: httpx.Client) -> dict[tuple[str, str], list[float]]:
 
 def test_a_running_server_moves_forward_in_time() -> None:
     """What is filed and traded after today is not served; a day later what became known is."""
-    world = sample(CACHE_2021)
-    with serving(world.at(date(2021, 1, 26))) as (server, client):
+    dataset = sample(CACHE_2021)
+    with serving(dataset.at(date(2021, 1, 26))) as (server, client):
         before = rows_of(client.get(INCOME)), rows_of(client.get(PRICES))
-        server.world = world.at(date(2021, 1, 27))
+        server.dataset = dataset.at(date(2021, 1, 27))
         after = rows_of(client.get(INCOME)), rows_of(client.get(PRICES))
     assert [len(rows) for rows in after] == [len(rows) + 1 for rows in before]
     assert after[0][0]["acceptedDate"] == "2021-01-27 18:03:06"
@@ -67,11 +67,11 @@ def test_a_split_rebases_all_that_was_served_before_it() -> None:
         ("dividend", "AAPL"): [{"date": "2020-08-07", "adjDividend": 0.82, "dividend": 0.82}],
         ("split", "AAPL"): [{"date": "2020-08-31", "numerator": 4, "denominator": 1}],
     }  # fmt: skip
-    world = FakeDataset.of(made, date(2020, 8, 31), basis=date(2020, 8, 30))
-    with serving(world.at(date(2020, 8, 30))) as (server, client):
+    dataset = FakeDataset.of(made, date(2020, 8, 31), basis=date(2020, 8, 30))
+    with serving(dataset.at(date(2020, 8, 30))) as (server, client):
         assert [row["close"] for row in rows_of(client.get(PRICES))] == [500]
         assert rows_of(client.get("/stable/splits?symbol=AAPL")) == []
-        server.world = world
+        server.dataset = dataset
         rows = rows_of(client.get(PRICES))
         assert [(row["close"], row["volume"]) for row in rows] == [(32.25, 4000), (125, 4000)]
         [statement] = rows_of(client.get(INCOME))
@@ -95,11 +95,11 @@ def test_unadjusted_prices_do_not_depend_on_the_day_they_are_seen_from() -> None
 
 def test_adjusted_closes_know_no_dividend_to_come() -> None:
     """On every day the newest bar's adjusted close is its close; later dividends lower what came before."""
-    world = synthetic_dataset(["M000"])
+    dataset = synthetic_dataset(["M000"])
     for today in (date(2019, 6, 28), date(2020, 2, 28), TODAY):
-        newest = world.at(today).records("price", "M000")[0]
+        newest = dataset.at(today).records("price", "M000")[0]
         assert newest["adjusted_close"] == newest["close_price"]
-    earlier = world.at(date(2020, 9, 30)).records("price", "M000")
+    earlier = dataset.at(date(2020, 9, 30)).records("price", "M000")
     assert earlier[-1]["adjusted_close"] < earlier[-1]["close_price"]
 
 
@@ -107,69 +107,69 @@ def test_of_a_period_the_version_accepted_last_is_served() -> None:
     """Before the restatement the first figures are served, after it the second, under the same period."""
     first = income(acceptedDate="2020-10-29 18:06:25", revenue=100)
     second = income(acceptedDate="2021-02-01 16:30:00", revenue=90)
-    world = FakeDataset.of({("income", "AAPL"): [second, first]}, TODAY)
-    with serving(world.at(date(2021, 1, 31))) as (server, client):
+    dataset = FakeDataset.of({("income", "AAPL"): [second, first]}, TODAY)
+    with serving(dataset.at(date(2021, 1, 31))) as (server, client):
         assert [row["revenue"] for row in rows_of(client.get(INCOME))] == [100]
-        server.world = world
+        server.dataset = dataset
         assert [row["revenue"] for row in rows_of(client.get(INCOME))] == [90]
 
 
-def test_records_may_be_put_into_a_world() -> None:
-    """What is put replaces what was there for that dataset and symbol; the world it came from stays."""
-    world = synthetic_dataset(["M000"])
-    changed = world.put("price", "M000", bars(("2021-03-31", 7.0))).put(
+def test_records_may_be_put_into_a_dataset() -> None:
+    """What is put replaces what was there for that dataset and symbol; the dataset it came from stays."""
+    dataset = synthetic_dataset(["M000"])
+    changed = dataset.put("price", "M000", bars(("2021-03-31", 7.0))).put(
         "split", "NEW", [{"symbol": "NEW", "date": "2021-03-31", "numerator": 2, "denominator": 1}]
     )
     assert [bar["close_price"] for bar in changed.records("price", "M000")] == [7]
     assert changed.symbols == ["M000", "NEW"]
-    assert changed.records("income", "M000") == world.records("income", "M000")
-    assert len(world.records("price", "M000")) > 500
+    assert changed.records("income", "M000") == dataset.records("income", "M000")
+    assert len(dataset.records("price", "M000")) > 500
 
 
 def test_fields_that_have_no_column_are_sent_in_their_generation_alone() -> None:
     """A field that the lake does not know comes through as it was; the other generation does not have it."""
-    world = FakeDataset.of({("income", "AAPL"): [income(newItem=5)]}, TODAY)
-    with serving(world) as (_, client):
+    dataset = FakeDataset.of({("income", "AAPL"): [income(newItem=5)]}, TODAY)
+    with serving(dataset) as (_, client):
         assert rows_of(client.get(INCOME))[0]["newItem"] == 5
         assert "newItem" not in rows_of(client.get("/stable/income-statement?symbol=AAPL&period=quarter"))[0]
 
 
 def test_a_world_may_be_of_the_newer_generation() -> None:
     """Records in the words of stable are served in those of v3 as well."""
-    world = FakeDataset.of(
+    dataset = FakeDataset.of(
         {("income", "AAPL"): [{"date": "2020-09-26", "period": "FY", "epsDiluted": 3.28, "ebit": 1}]},
         TODAY,
         generation="stable",
     )
-    with serving(world) as (_, client):
+    with serving(dataset) as (_, client):
         expected = {"date": "2020-09-26", "period": "FY", "epsdiluted": 3.28}
         assert rows_of(client.get("/api/v3/income-statement/AAPL")) == [expected]
 
 
 def test_of_overlapping_answers_the_one_fetched_last_counts() -> None:
-    """A cache holds a quarter several times; the world has it once, as it was served last."""
+    """A cache holds a quarter several times; the dataset has it once, as it was served last."""
     later = datetime(2021, 4, 30, 20, tzinfo=UTC)
-    world = dataset_from_cache([
+    dataset = FakeDataset.from_cache([
         answer("income", [income(revenue=2)], at=later),
         answer("income", [income(revenue=1), income("2020-06-27", "Q3", acceptedDate="2020-07-30 16:30:00")]),
     ])  # fmt: skip
-    assert [(r["fiscal_date"], r["revenue"]) for r in world.records("income", "AAPL")] == [
+    assert [(r["fiscal_date"], r["revenue"]) for r in dataset.records("income", "AAPL")] == [
         ("2020-09-26", 2), ("2020-06-27", 64698000000),
     ]  # fmt: skip
-    assert world.today == date(2021, 4, 30)
+    assert dataset.today == date(2021, 4, 30)
 
 
-def test_a_cache_without_records_makes_no_world() -> None:
-    """An empty world would answer everything with nothing, and look like a vendor that knows no symbol."""
+def test_a_cache_without_records_makes_no_dataset() -> None:
+    """An empty dataset would answer everything with nothing, and look like a vendor that knows no symbol."""
     with pytest.raises(InvalidInput, match="No answer with records to serve"):
-        dataset_from_cache([])
+        FakeDataset.from_cache([])
 
 
 def test_made_companies_depend_on_seed_and_name_alone() -> None:
     """The same company whichever others are made with it; another seed makes another."""
     alone, among = synthetic_dataset(["M007"]), synthetic_dataset(20)
-    for dataset in ("income", "price", "profile", "dividend"):
-        assert alone.records(dataset, "M007") == among.records(dataset, "M007")
+    for name in ("income", "price", "profile", "dividend"):
+        assert alone.records(name, "M007") == among.records(name, "M007")
     assert synthetic_dataset(["M007"], seed=2).records("price", "M007") != alone.records("price", "M007")
 
 
@@ -177,8 +177,8 @@ def test_made_companies_depend_on_seed_and_name_alone() -> None:
 def test_years_of_made_companies_are_the_sums_of_their_quarters(statement: str) -> None:
     """Every flow of every year is the sum of the four quarters of that fiscal year, a quarter apart."""
     flows = [c.name for c in line_items(statement) if c.additive == "flow"]
-    for symbol in (world := synthetic_dataset(6)).symbols:
-        records = world.records(statement, symbol)
+    for symbol in (dataset := synthetic_dataset(6)).symbols:
+        records = dataset.records(statement, symbol)
         for year in [r for r in records if r["fiscal_period"] == "FY"]:
             quarters = [
                 r for r in records if r["fiscal_year"] == year["fiscal_year"] and r["fiscal_period"] != "FY"
@@ -194,10 +194,10 @@ def test_years_of_made_companies_are_the_sums_of_their_quarters(statement: str) 
 
 def test_the_statements_of_made_companies_agree() -> None:
     """Assets are debts and equity, net income is one figure, and cash ends where the next quarter begins."""
-    world = synthetic_dataset(6)
-    for symbol in world.symbols:
+    dataset = synthetic_dataset(6)
+    for symbol in dataset.symbols:
         sheets, flows, incomes = (
-            [r for r in world.records(s, symbol) if r["fiscal_period"] != "FY"]
+            [r for r in dataset.records(s, symbol) if r["fiscal_period"] != "FY"]
             for s in ("balance_sheet", "cash_flow", "income")
         )
         for sheet, flow, earned in zip(sheets, flows, incomes, strict=True):
@@ -213,20 +213,20 @@ def test_the_statements_of_made_companies_agree() -> None:
 
 def test_no_made_filing_is_accepted_before_its_period_ends() -> None:
     """Every statement becomes public 30 to 60 days after its period, and none is served before that."""
-    world = synthetic_dataset(10)
-    for symbol in world.symbols:
-        for record in world.records("income", symbol):
+    dataset = synthetic_dataset(10)
+    for symbol in dataset.symbols:
+        for record in dataset.records("income", symbol):
             waited = date.fromisoformat(record["filing_date"]) - date.fromisoformat(record["fiscal_date"])
             assert timedelta(30) <= waited <= timedelta(60)
-            assert record["accepted_at"][:10] == record["filing_date"] <= world.today.isoformat()
+            assert record["accepted_at"][:10] == record["filing_date"] <= dataset.today.isoformat()
 
 
 def test_market_caps_of_made_companies_are_prices_times_shares() -> None:
     """On every day, before and after splits, whatever the day they are seen from."""
-    for world in (synthetic_dataset(["M003"]), synthetic_dataset(["M003"]).at(date(2020, 3, 1))):
-        shares = world.records("income", "M003")[0]["weighted_average_shares_outstanding"]
-        closes = {bar["date"]: bar["close_price"] for bar in world.records("price", "M003")}
-        caps = world.records("market_cap", "M003")
+    for dataset in (synthetic_dataset(["M003"]), synthetic_dataset(["M003"]).at(date(2020, 3, 1))):
+        shares = dataset.records("income", "M003")[0]["weighted_average_shares_outstanding"]
+        closes = {bar["date"]: bar["close_price"] for bar in dataset.records("price", "M003")}
+        caps = dataset.records("market_cap", "M003")
         assert len(caps) == len(closes) > 300
         assert all(cap["market_cap"] == pytest.approx(closes[cap["date"]] * shares, rel=1e-4) for cap in caps)
 
@@ -241,10 +241,10 @@ def test_what_is_sent_is_strict_json() -> None:
 
 def test_numbers_are_sent_as_the_vendor_writes_them() -> None:
     """Floats that are whole lose their point, and what is no number is null: the old cache holds both."""
-    world = FakeDataset.of(
+    dataset = FakeDataset.of(
         {("income", "AAPL"): [income(revenue=5.0, eps=float("nan"), netIncome=2.5)]}, TODAY
     )
-    with serving(world) as (_, client):
+    with serving(dataset) as (_, client):
         text = client.get(INCOME).text
     assert '"revenue":5,' in text
     assert '"netIncome":2.5,' in text

@@ -11,18 +11,18 @@ import httpx
 import pytest
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.providers.fmp.fake_server import (
+from tests.fakes.fmp import (
     KINDS,
     PASSING,
     FakeFmp,
     FaultRule,
     Faults,
     Kind,
-    Limit,
+    RateLimit,
     synthetic_dataset,
 )
+from tests.fakes.fmp_client import rows_of, serving
 from tests.support import ROOT
-from tests.unit.providers.fake import rows_of, serving
 
 RECORDED = ROOT / "tests" / "data" / "fmp_errors"
 PATH = "/stable/income-statement?symbol=M000&period=quarter"
@@ -220,7 +220,7 @@ def test_no_question_fails_for_ever() -> None:
 
 def test_a_fault_that_does_not_exist_is_refused() -> None:
     """A misspelt kind would never happen, and the test that wants it would pass."""
-    with pytest.raises(InvalidInput, match=f"'404'; there are {KINDS[0]}"):
+    with pytest.raises(InvalidInput, match=f"'404'; the kinds are {KINDS[0]}"):
         FaultRule("404")  # type: ignore[arg-type]  # the mistake that is meant
     with pytest.raises(InvalidInput, match="'tea'"):
         Faults(kinds=("tea",))  # type: ignore[arg-type]  # the mistake that is meant
@@ -229,7 +229,7 @@ def test_a_fault_that_does_not_exist_is_refused() -> None:
 def test_calls_beyond_the_limit_are_refused_until_the_window_has_passed() -> None:
     """Three calls in any ten seconds: the fourth is refused, saying how long, and admitted afterwards."""
     now = [100.0]
-    with serving(limit=Limit(3, window_s=10), clock=lambda: now[0]) as (server, client):
+    with serving(limit=RateLimit(3, window_s=10), clock=lambda: now[0]) as (server, client):
         statuses = []
         for at in (100.0, 104.0, 104.0, 107.5, 110.0, 110.0):
             now[0] = at

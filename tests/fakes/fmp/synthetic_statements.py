@@ -1,4 +1,4 @@
-"""Statements and ratios of a made-up company: quarters, years that are their sums, and one set of figures."""
+"""Compute statements and ratios of a synthetic company: quarters, and years that are their sums."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
-from factorlab_lake.providers.fmp.fake_server.companies import Company
-from factorlab_lake.providers.fmp.fake_server.encoding import Record
+from factorlab_lake.providers.fmp.sample_server.records_by_symbol import Record
 from factorlab_lake.schema import line_items
+from tests.fakes.fmp.synthetic_bars import SyntheticCompany
 
 __all__ = ["ratios_of", "statements_of"]
 
 _IN_A_YEAR = 4
-_QUARTERS_BEFORE = 8  # so that trailing years are known on the first day with a bar
+_QUARTERS_BEFORE = 8  # so that the first day with a bar has trailing twelve months
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class _Quarter:
 
 
 @lru_cache(256)
-def statements_of(company: Company, statement: str) -> list[Record]:
-    """Return the quarters and years of one statement, all its line items, zero where there is nothing."""
+def statements_of(company: SyntheticCompany, statement: str) -> list[Record]:
+    """Return the quarters and years of one statement with all its line items; missing items are zero."""
     quarters = _quarters(company)
     records: list[Record] = []
     for quarter in quarters:
@@ -40,8 +40,8 @@ def statements_of(company: Company, statement: str) -> list[Record]:
 
 
 @lru_cache(64)
-def ratios_of(company: Company) -> list[Record]:
-    """Return the ratios of each quarter and year. They carry no date of filing, but are public by it."""
+def ratios_of(company: SyntheticCompany) -> list[Record]:
+    """Return the ratios of each quarter and year. FMP sends no filing date, but they become public on it."""
     sheets = {(s["fiscal_date"], s["fiscal_period"]): s for s in statements_of(company, "balance_sheet")}
     return [
         _ratios(income, sheets[income["fiscal_date"], income["fiscal_period"]])
@@ -53,8 +53,8 @@ def _ratios(income: Record, sheet: Record) -> Record:
     revenue, net = income["revenue"], income["net_income"]
     shares = income["weighted_average_shares_outstanding"]
     assets, equity, debt = sheet["total_assets"], sheet["total_stockholders_equity"], sheet["total_debt"]
-    kept = ("symbol", "fiscal_date", "fiscal_year", "fiscal_period", "reported_currency", "accepted_at")
-    return {name: income[name] for name in kept} | {
+    copied = ("symbol", "fiscal_date", "fiscal_year", "fiscal_period", "reported_currency", "accepted_at")
+    return {name: income[name] for name in copied} | {
         "gross_margin": income["gross_profit"] / revenue, "net_margin": net / revenue,
         "operating_margin": income["operating_income"] / revenue, "asset_turnover": revenue / assets,
         "roa": net / assets, "roe": net / equity,
@@ -66,20 +66,20 @@ def _ratios(income: Record, sheet: Record) -> Record:
 
 
 @lru_cache(64)
-def _quarters(company: Company) -> list[_Quarter]:
-    dice, revenue, cash = company.dice("statements"), company.revenue, company.revenue
+def _quarters(company: SyntheticCompany) -> list[_Quarter]:
+    numbers, revenue, cash = company.random_numbers("statements"), company.revenue, company.revenue
     quarters = []
     for end in _quarter_ends(company):
         months_on = (end.month - company.year_end_month - 1) % 12 + 1
-        revenue = max(1_000_000, round(revenue * dice.uniform(0.94, 1.1)))
-        figures = _figures(company, revenue, cash, dice.uniform(0.3, 0.6))
+        revenue = max(1_000_000, round(revenue * numbers.uniform(0.94, 1.1)))
+        figures = _figures(company, revenue, cash, numbers.uniform(0.3, 0.6))
         cash = figures["cash_flow"]["cash_at_end_of_period"]
         year = end.year + (end.month > company.year_end_month)
         quarters.append(_Quarter(end, months_on // 3, year, figures))
     return quarters
 
 
-def _quarter_ends(company: Company) -> Iterable[date]:
+def _quarter_ends(company: SyntheticCompany) -> Iterable[date]:
     """Yield the ends of March, June, September and December from before the first day to the last."""
     first, last = company.days[0], company.days[-1]
     month = first.year * 12 + first.month - 1 - 3 * _QUARTERS_BEFORE
@@ -89,8 +89,8 @@ def _quarter_ends(company: Company) -> Iterable[date]:
         month += 1
 
 
-def _figures(company: Company, revenue: int, cash: int, margin: float) -> dict[str, dict[str, Any]]:
-    """Return a quarter's figures, by statement; what is in several is the same in each."""
+def _figures(company: SyntheticCompany, revenue: int, cash: int, margin: float) -> dict[str, dict[str, Any]]:
+    """Return a quarter's figures by statement; an item of several statements is equal in each."""
     income = _income(revenue, margin, company.shares_today)
     flows = _flows(income, cash)
     return {
@@ -150,7 +150,7 @@ def _sheet(revenue: int, cash: int) -> dict[str, Any]:
 
 
 def _per_share(income: dict[str, Any]) -> dict[str, Any]:
-    """Add the figures that are quotients of others."""
+    """Add the ratios and per-share figures."""
     revenue, net = income["revenue"], income["net_income"]
     return income | {
         "gross_profit_ratio": income["gross_profit"] / revenue, "ebitda_ratio": income["ebitda"] / revenue,
@@ -162,7 +162,7 @@ def _per_share(income: dict[str, Any]) -> dict[str, Any]:
 
 
 def _summed(statement: str, quarters: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return a year's figures: flows added, the rest as at its end."""
+    """Return a year's figures: the sum of each flow, and the last quarter's other items."""
     flows = {c.name for c in line_items(statement) if c.additive == "flow"}
     year = {name: sum(q[name] for q in quarters) if name in flows else v for name, v in quarters[-1].items()}
     if statement == "cash_flow":
@@ -171,11 +171,13 @@ def _summed(statement: str, quarters: list[dict[str, Any]]) -> dict[str, Any]:
     return _per_share(year) if statement == "income" else year
 
 
-def _record(company: Company, quarter: _Quarter, *, statement: str, year: Sequence[_Quarter] = ()) -> Record:
-    """Return a quarter's record, or that of the year it ends."""
+def _record(
+    company: SyntheticCompany, quarter: _Quarter, *, statement: str, year: Sequence[_Quarter] = ()
+) -> Record:
+    """Return a quarter's record, or the record of the year that it ends."""
     period = "FY" if year else f"Q{quarter.number}"
     figures = _summed(statement, [q.figures[statement] for q in year or (quarter,)])
-    # An annual report takes longer.
+    # Companies file annual reports later.
     filed = quarter.end + timedelta(55 if quarter.number == _IN_A_YEAR else 30 + company.seed % 12)
     address = f"https://www.example.com/{company.cik}/{quarter.end}-{period}"
     return {

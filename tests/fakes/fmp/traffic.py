@@ -1,4 +1,4 @@
-"""What the server was asked, and its limit of calls."""
+"""Log the requests of the fake FMP and limit its calls."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Lock
 
-__all__ = ["Limit", "Log", "Seen"]
+__all__ = ["LoggedRequest", "RateLimit", "RequestLog"]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """One request and how it was answered; ``at`` in seconds since 1970. The key is never among its facts."""
+class LoggedRequest:
+    """Hold one request and its result; ``at`` is in seconds since 1970. The key is never part of it."""
 
     at: float
     method: str
@@ -25,30 +25,30 @@ class Seen:
 
 
 @dataclass(slots=True)
-class Log:
-    """Requests in the order of their answers, in memory and, where a file is given, as JSON lines in it."""
+class RequestLog:
+    """Store requests in the order of their responses: in memory, and with ``file`` as JSON lines too."""
 
     file: Path | None = None
-    seen: list[Seen] = field(default_factory=list)
+    requests: list[LoggedRequest] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
-    def add(self, seen: Seen) -> None:
-        """Note a request; once this returns, it is in the file too."""
+    def add(self, request: LoggedRequest) -> None:
+        """Log a request; once this returns, it is in the file too."""
         with self._lock:
-            self.seen.append(seen)
+            self.requests.append(request)
             if self.file is not None:
                 with self.file.open("a", encoding="utf-8") as lines:
-                    lines.write(json.dumps(asdict(seen)) + "\n")
+                    lines.write(json.dumps(asdict(request)) + "\n")
 
     def faults(self) -> Counter[str]:
-        """Return how often each kind of fault was sent."""
+        """Return the number of faults sent, by kind."""
         with self._lock:
-            return Counter(each.fault for each in self.seen if each.fault)
+            return Counter(request.fault for request in self.requests if request.fault)
 
 
 @dataclass(slots=True)
-class Limit:
-    """At most ``calls`` in any ``window_s`` seconds; calls that were refused do not count."""
+class RateLimit:
+    """Allow at most ``calls`` in any ``window_s`` seconds; refused calls do not count."""
 
     calls: int
     window_s: float = 60.0
@@ -56,7 +56,7 @@ class Limit:
     _lock: Lock = field(default_factory=Lock)
 
     def admit(self, clock: Callable[[], float]) -> float | None:
-        """Return None for a call that may go on, else in how many seconds one may."""
+        """Return None when a call may proceed, else the number of seconds until one may."""
         with self._lock:
             now = clock()
             while self._times and self._times[0] <= now - self.window_s:

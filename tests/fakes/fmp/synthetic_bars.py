@@ -1,30 +1,75 @@
-"""Bars, splits, dividends and market caps of a made-up company."""
+"""Define a synthetic company, and compute its bars, splits, dividends and market caps."""
 
 from __future__ import annotations
 
+import random
 from bisect import bisect_right
+from dataclasses import dataclass
 from datetime import date
 from functools import cache, lru_cache
+from math import prod
 from typing import Any
 
-from factorlab_lake.providers.fmp.fake_server.companies import Company
-from factorlab_lake.providers.fmp.fake_server.encoding import Record
+from factorlab_lake.providers.fmp.sample_server.records_by_symbol import Record
 
-__all__ = ["bars_of", "caps_of", "dividends_of", "splits_of"]
+__all__ = ["SyntheticCompany", "bars_of", "caps_of", "dividends_of", "splits_of"]
 
 _FIRST_EX_DAY, _DAYS_BETWEEN_DIVIDENDS = 40, 63
 _DAILY_DRIFT, _DAILY_MOVE = 0.0004, 0.02
 
 
+@dataclass(frozen=True, eq=False)
+class SyntheticCompany:
+    """Represent a company before its records: its days, its size and its splits.
+
+    ``shares`` and ``first_close`` are those of its first day, ``revenue`` that of a quarter.
+    ``dividend_yield`` is a fraction per quarter, 0 for a company that pays none.
+    """
+
+    symbol: str
+    seed: int
+    days: list[date]
+    splits: list[tuple[date, int, int]]
+    year_end_month: int
+    shares: int
+    first_close: float
+    revenue: int
+    dividend_yield: float
+
+    def random_numbers(self, purpose: str) -> random.Random:
+        """Return a generator of its own for a purpose, so that other draws do not change its numbers."""
+        return random.Random(f"{self.seed} {purpose}")
+
+    def splits_after(self) -> list[float]:
+        """Return for each day the number of shares on the last day that one share has become."""
+        if not self.splits:
+            return [1.0] * len(self.days)
+        return [
+            prod((new / old for ex_date, new, old in self.splits if ex_date > day), start=1.0)
+            for day in self.days
+        ]
+
+    @property
+    def cik(self) -> str:
+        """Return the SEC's number of the company."""
+        return f"{self.seed:010d}"
+
+    @property
+    def shares_today(self) -> int:
+        """Return the number of shares on the last day."""
+        return round(self.shares * prod((new / old for _, new, old in self.splits), start=1.0))
+
+
 @lru_cache(64)
-def bars_of(company: Company) -> list[Record]:
+def bars_of(company: SyntheticCompany) -> list[Record]:
     """Return the bars, oldest first, all on the split basis of the last day."""
-    dice, ratios, left = company.dice("bars"), company.splits_after(), _left_by_dividends(company)
+    numbers, ratios = company.random_numbers("bars"), company.splits_after()
+    remaining = _remaining_after_dividends(company)
     close = company.first_close / ratios[0]
     bars: list[Record] = []
-    for day, ratio, share in zip(company.days, ratios, left, strict=True):
-        opened, close = close, max(0.5, close * (1 + dice.gauss(_DAILY_DRIFT, _DAILY_MOVE)))
-        traded = dice.randrange(1_000, 50_000) * 100
+    for day, ratio, share in zip(company.days, ratios, remaining, strict=True):
+        opened, close = close, max(0.5, close * (1 + numbers.gauss(_DAILY_DRIFT, _DAILY_MOVE)))
+        traded = numbers.randrange(1_000, 50_000) * 100
         bars.append(
             {"symbol": company.symbol, "date": day.isoformat(), "label": _label(day)}
             | _prices(opened, close)
@@ -34,7 +79,7 @@ def bars_of(company: Company) -> list[Record]:
     return bars
 
 
-def splits_of(company: Company) -> list[Record]:
+def splits_of(company: SyntheticCompany) -> list[Record]:
     """Return the splits."""
     return [
         {
@@ -48,8 +93,8 @@ def splits_of(company: Company) -> list[Record]:
     ]
 
 
-def dividends_of(company: Company) -> list[Record]:
-    """Return a dividend a quarter, if the company pays any: as paid, and on the last day's split basis."""
+def dividends_of(company: SyntheticCompany) -> list[Record]:
+    """Return one dividend per quarter if the company pays any: as paid, and on the last day's split basis."""
     bars, ratios = bars_of(company), company.splits_after()
     return [
         {
@@ -61,8 +106,8 @@ def dividends_of(company: Company) -> list[Record]:
     ]
 
 
-def caps_of(company: Company) -> list[Record]:
-    """Return a market cap a day: the close times the shares of the last day, on one basis."""
+def caps_of(company: SyntheticCompany) -> list[Record]:
+    """Return one market cap per day: the close times the shares of the last day, on one basis."""
     shares = company.shares_today
     return [
         {"symbol": company.symbol, "date": bar["date"], "market_cap": round(bar["close_price"] * shares)}
@@ -93,7 +138,7 @@ def _dividend(bar: Record, fraction: float, ratio: float) -> dict[str, Any]:
         "adjusted_dividend": round(adjusted, 4),
         "record_date": bar["date"],
         "payment_date": bar["date"],
-        "dividend_yield": round(400 * fraction, 4),  # of a year, in per cent
+        "dividend_yield": round(400 * fraction, 4),  # FMP gives it per year, in per cent
         "frequency": "Quarterly",
     }
 
@@ -103,14 +148,14 @@ def _label(day: date) -> str:
     return day.strftime("%B %d, %y")
 
 
-def _ex_days(company: Company) -> range:
+def _ex_days(company: SyntheticCompany) -> range:
     """Return the positions of the ex-dates among the days."""
     last = len(company.days) if company.dividend_yield else 0
     return range(_FIRST_EX_DAY, last, _DAYS_BETWEEN_DIVIDENDS)
 
 
-def _left_by_dividends(company: Company) -> list[float]:
-    """Return for each day what share of its close the dividends after it leave."""
+def _remaining_after_dividends(company: SyntheticCompany) -> list[float]:
+    """Return for each day the share of its close that remains after all later dividends."""
     ex_days = _ex_days(company)
     powers = [(1 - company.dividend_yield) ** count for count in range(len(ex_days) + 1)]
     return [powers[len(ex_days) - bisect_right(ex_days, i)] for i in range(len(company.days))]

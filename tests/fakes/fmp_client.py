@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from factorlab_lake.providers.fields import fields
-from factorlab_lake.providers.fmp.fake_server import FakeDataset, FakeFmp, synthetic_dataset
+from tests.fakes.fmp import FakeDataset, FakeFmp, synthetic_dataset
 
 KEY = {"apikey": "demo"}
 TODAY = date(2021, 3, 31)
@@ -26,10 +26,10 @@ STATEMENTS = {
 
 
 @contextmanager
-def serving(world: FakeDataset | None = None, **options: Any) -> Iterator[tuple[FakeFmp, httpx.Client]]:
+def serving(dataset: FakeDataset | None = None, **options: Any) -> Iterator[tuple[FakeFmp, httpx.Client]]:
     """Start a server and a client that sends its key in the header."""
     with (
-        FakeFmp(synthetic_dataset(SYMBOLS) if world is None else world, **options) as server,
+        FakeFmp(synthetic_dataset(SYMBOLS) if dataset is None else dataset, **options) as server,
         httpx.Client(base_url=server.url, headers=KEY, timeout=10) as client,
     ):
         yield server, client

@@ -1,4 +1,4 @@
-"""Seeded companies: as many as a test or a benchmark needs, each made when it is first asked for."""
+"""Create datasets of seeded synthetic companies; each company is computed on first use."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 
-from factorlab_lake.providers.fmp.fake_server.companies import Company
-from factorlab_lake.providers.fmp.fake_server.dataset import FakeDataset
-from factorlab_lake.providers.fmp.fake_server.encoding import Record
-from factorlab_lake.providers.fmp.fake_server.synthetic_bars import bars_of, caps_of, dividends_of, splits_of
-from factorlab_lake.providers.fmp.fake_server.synthetic_statements import ratios_of, statements_of
+from factorlab_lake.providers.fmp.sample_server.records_by_symbol import Record
+from tests.fakes.fmp.dataset import FakeDataset
+from tests.fakes.fmp.synthetic_bars import SyntheticCompany, bars_of, caps_of, dividends_of, splits_of
+from tests.fakes.fmp.synthetic_statements import ratios_of, statements_of
 
 __all__ = ["synthetic_dataset"]
 
@@ -25,24 +24,23 @@ _PLACES = (("Technology", "Software"), ("Healthcare", "Biotechnology"), ("Energy
 def synthetic_dataset(
     symbols: int | Sequence[str], *, seed: int = 1, start: date = _START, end: date = _END
 ) -> FakeDataset:
-    """Return a world of made-up companies, by number or name, from ``start`` to ``end``, its ``today``.
+    """Return a dataset of companies, by number or name, from ``start`` to ``end``, its ``today``.
 
-    Quarters, years, ratios, bars, splits, dividends, profile and market caps of a company agree with each
-    other; equal arguments give equal companies, whichever others are made. Seen from an earlier day
-    (:meth:`FakeDataset.at`) what came later is not there, and splits that came later are not yet counted.
+    All records of a company agree with each other. A company depends on the seed and its name alone. On an
+    earlier day (:meth:`FakeDataset.at`), later records are absent and later splits do not count.
 
-    >>> world = synthetic_dataset(2)
-    >>> world.symbols
+    >>> dataset = synthetic_dataset(2)
+    >>> dataset.symbols
     ['M000', 'M001']
-    >>> world.records("income", "M000")[0]["fiscal_date"] < "2021-03-31"
+    >>> dataset.records("income", "M000")[0]["fiscal_date"] < "2021-03-31"
     True
     """
-    listed = [f"M{i:03d}" for i in range(symbols)] if isinstance(symbols, int) else list(symbols)
-    return FakeDataset(_Made(listed, seed, start, end), end, end)
+    names = [f"M{i:03d}" for i in range(symbols)] if isinstance(symbols, int) else list(symbols)
+    return FakeDataset(_SyntheticRecords(names, seed, start, end), end, end)
 
 
-class _Made(Mapping[tuple[str, str], Sequence[Record]]):
-    """Shelves that are filled on demand, and hold on to the companies asked for last."""
+class _SyntheticRecords(Mapping[tuple[str, str], Sequence[Record]]):
+    """Compute records on demand, and cache the companies used last."""
 
     def __init__(self, symbols: list[str], seed: int, start: date, end: date) -> None:
         self._symbols = dict.fromkeys(symbols)
@@ -61,42 +59,42 @@ class _Made(Mapping[tuple[str, str], Sequence[Record]]):
         return len(self._symbols) * len(_MAKERS)
 
 
-def _company(symbol: str, seed: int, start: date, end: date) -> Company:
-    dice = random.Random(f"{seed} {symbol}")  # noqa: S311 - reproducible on purpose
+def _company(symbol: str, seed: int, start: date, end: date) -> SyntheticCompany:
+    numbers = random.Random(f"{seed} {symbol}")
     calendar = [start + timedelta(i) for i in range((end - start).days + 1)]
     days = [day for day in calendar if day.weekday() not in _WEEKEND]
     later = days[_DAYS_BEFORE_SPLITS:]
-    ex_dates = sorted(dice.sample(later, min(len(later), dice.choice((0, 0, 1, 2)))))
-    return Company(
+    ex_dates = sorted(numbers.sample(later, min(len(later), numbers.choice((0, 0, 1, 2)))))
+    return SyntheticCompany(
         symbol=symbol,
-        seed=dice.randrange(1 << 30),
+        seed=numbers.randrange(1 << 30),
         days=days,
-        splits=[(day, *dice.choice(_SPLITS)) for day in ex_dates],
-        year_end_month=dice.choice((6, 9, 12, 12)),
-        shares=dice.randrange(20, 900) * 1_200_000,
-        first_close=dice.uniform(20, 250),
-        revenue=dice.randrange(100, 20_000) * 1_000_000,
-        dividend_yield=dice.choice((0, 0, 0.003, 0.005, 0.008)),
+        splits=[(day, *numbers.choice(_SPLITS)) for day in ex_dates],
+        year_end_month=numbers.choice((6, 9, 12, 12)),
+        shares=numbers.randrange(20, 900) * 1_200_000,
+        first_close=numbers.uniform(20, 250),
+        revenue=numbers.randrange(100, 20_000) * 1_000_000,
+        dividend_yield=numbers.choice((0, 0, 0.003, 0.005, 0.008)),
     )
 
 
-def _profile_of(company: Company) -> list[Record]:
-    dice, last = company.dice("profile"), bars_of(company)[-1]
-    sector, industry = dice.choice(_PLACES)
-    number = dice.randrange(10**9)
+def _profile_of(company: SyntheticCompany) -> list[Record]:
+    numbers, last = company.random_numbers("profile"), bars_of(company)[-1]
+    sector, industry = numbers.choice(_PLACES)
+    cusip = numbers.randrange(10**9)
     cap = caps_of(company)[-1]["market_cap"]
     return [
         {
             "symbol": company.symbol, "company_name": f"{company.symbol} Made-up Corporation",
             "cik": company.cik, "price": last["close_price"], "market_cap": cap,
-            "beta": round(dice.uniform(0.4, 2), 3), "last_dividend": 0, "change": last["change"],
+            "beta": round(numbers.uniform(0.4, 2), 3), "last_dividend": 0, "change": last["change"],
             "range": f"{last['low_price']}-{last['high_price']}",
             "change_percentage": last["change_percent"], "volume": last["volume"],
-            "average_volume": last["volume"], "currency": "USD", "isin": f"US{number:09d}0",
-            "cusip": f"{number:09d}", "exchange_name": "NASDAQ Global Select", "exchange": "NASDAQ",
+            "average_volume": last["volume"], "currency": "USD", "isin": f"US{cusip:09d}0",
+            "cusip": f"{cusip:09d}", "exchange_name": "NASDAQ Global Select", "exchange": "NASDAQ",
             "industry": industry, "sector": sector, "website": "https://example.com", "country": "US",
-            "description": "A company that does not exist, made for tests.", "ceo": "A. Nobody",
-            "full_time_employees": str(dice.randrange(100, 90_000)), "phone": "000", "zip": "00000",
+            "description": "A company that does not exist, made for tests.", "ceo": "A. Person",
+            "full_time_employees": str(numbers.randrange(100, 90_000)), "phone": "000", "zip": "00000",
             "address": "1 Nowhere Street", "city": "Nowhere", "state": "CA", "dcf_diff": 0.0,
             "dcf": last["close_price"], "image": "https://example.com/logo.png", "default_image": False,
             "ipo_date": company.days[0].isoformat(), "is_etf": False, "is_adr": False,
@@ -105,7 +103,7 @@ def _profile_of(company: Company) -> list[Record]:
     ]  # fmt: skip
 
 
-_MAKERS: dict[str, Callable[[Company], list[Record]]] = {
+_MAKERS: dict[str, Callable[[SyntheticCompany], list[Record]]] = {
     "income": lambda company: statements_of(company, "income"),
     "balance_sheet": lambda company: statements_of(company, "balance_sheet"),
     "cash_flow": lambda company: statements_of(company, "cash_flow"),

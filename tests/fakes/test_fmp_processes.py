@@ -13,9 +13,9 @@ from typing import IO
 import httpx
 import pytest
 
+from tests.fakes.fmp_client import KEY, rows_of, serving
 from tests.support import ROOT, SAMPLE
 from tests.unit.cli.running import run, start
-from tests.unit.providers.fake import KEY, rows_of, serving
 
 _URL = re.compile(r"http://127\.0\.0\.1:\d+")
 
@@ -38,7 +38,7 @@ def demo_server(*arguments: object) -> subprocess.Popen[str]:
 def fake_process(*arguments: object) -> subprocess.Popen[str]:
     """Start a fake vendor in a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "factorlab_lake.providers.fmp.fake_server", *map(str, arguments)],
+        [sys.executable, "-m", "tests.fakes.fmp", *map(str, arguments)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -95,7 +95,7 @@ def test_a_port_that_is_taken_is_a_known_error() -> None:
     with serving() as (server, _):
         done = run("demo", "--server", "--port", server.port, "--sample", SAMPLE, code=1)
     assert re.match(
-        rf"error: Cannot listen on port {server.port} \(.*\); give another, or 0 for any", done.err
+        rf"error: Cannot listen on port {server.port} \(.*\); pass another, or 0 for any", done.err
     )
     assert "Traceback" not in done.err
 

@@ -8,9 +8,9 @@ import pytest
 
 from factorlab_lake.ingest.legacy_cache.reader import read, scan
 from factorlab_lake.providers.fields import fields
-from factorlab_lake.providers.fmp.fake_server import dataset_from_cache
+from tests.fakes.fmp import FakeDataset
+from tests.fakes.fmp_client import STATEMENTS, SYMBOLS, csv_of, rows_of, sent_fields, serving
 from tests.support import CACHE_2021, ROOT, entries_of
-from tests.unit.providers.fake import STATEMENTS, SYMBOLS, csv_of, rows_of, sent_fields, serving
 
 RECORDED = ROOT / "tests" / "data" / "fmp_errors"
 UNADJUSTED = {"symbol", "date", "adjOpen", "adjHigh", "adjLow", "adjClose", "volume"}
@@ -216,14 +216,14 @@ def test_the_key_is_taken_both_ways_and_never_noted(way: str) -> None:
 
 def test_the_sample_is_served_as_it_lies_in_the_cache() -> None:
     """In v3 every record of the clean cache comes back as it is; in stable, under that generation's names."""
-    world = dataset_from_cache([read(file) for file in scan(CACHE_2021)])
+    sample = FakeDataset.from_cache([read(file) for file in scan(CACHE_2021)])
     found = {
         (dataset, symbol): records
         for path, envelope in entries_of(CACHE_2021)
         for dataset, symbol, records in [_entry(path, envelope)]
         if "limit60" in path or dataset == "price"
     }
-    with serving(world) as (_, client):
+    with serving(sample) as (_, client):
         for (dataset, symbol), records in found.items():
             old, new = _both(client, dataset, symbol)
             assert [_present(row) for row in old] == [_present(row) for row in records]
