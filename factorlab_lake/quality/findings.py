@@ -1,17 +1,29 @@
-"""What is wrong, or looks wrong, with what a lake holds: the rules put to it, and a score per symbol."""
+"""Find faulty and suspicious rows by rules, and score each symbol.
+
+``set_rules.csv`` lists the rules over several rows; ``sql/rules`` has a query of the same name for each.
+:mod:`factorlab_lake.schema.quality_rules` lists the rules over single statements, which also make
+``data_quality_score``.
+"""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput, nearest
-from factorlab_lake.quality.rule_queries import SEVERITIES, QualityRule, rules
+from factorlab_lake.quality import sql_text
 from factorlab_lake.query.query_hints import QuerySession
-from factorlab_lake.schema.quality_rules import PENALTIES
+from factorlab_lake.schema import STATEMENT_TABLES, identifier, literal
+from factorlab_lake.schema.quality_rules import PENALTIES, RowRule, row_rules
 
-__all__ = ["findings", "rule_table", "scores"]
+__all__ = ["SEVERITIES", "QualityRule", "findings", "rule_table", "rules", "scores"]
+
+SEVERITIES = tuple(PENALTIES)  # most severe first
 
 _SCHEMA = {
     "symbol": pl.String,
@@ -25,28 +37,74 @@ _SCHEMA = {
 _COLUMNS = ("severity", "rule", "table_name", *_SCHEMA)
 
 
-def findings(
-    session: QuerySession, *, symbols: Collection[str] | None = None, only: Iterable[str] | None = None
-) -> pl.DataFrame:
-    """Return one row per breach of a rule, most severe first, then by rule, symbol and date."""
-    found = [_breaches(session, rule, symbols) for rule in _chosen(only)]
-    order = pl.col("severity").replace_strict({name: i for i, name in enumerate(SEVERITIES)})
-    return pl.concat(found).sort(order, "rule", "table_name", "symbol", "date", "fiscal_period", "detail")
+@dataclass(frozen=True, slots=True)
+class QualityRule:
+    """Define one rule on one table. ``query`` returns one row per finding."""
+
+    name: str
+    severity: str
+    table: str
+    meaning: str
+    query: str
+
+
+@cache
+def rules() -> tuple[QualityRule, ...]:
+    """Return all rules: first those on single statements, then those on several rows, in file order.
+
+    >>> [r.severity for r in rules() if r.name == "accounting_identity"]
+    ['error']
+    """
+    on_rows = [_statement_rule(rule) for kind in STATEMENT_TABLES for rule in row_rules(kind)]
+    text = files(__package__).joinpath("set_rules.csv").read_text(encoding="utf-8")
+    on_sets = [
+        QualityRule(
+            row["rule"], row["severity"], row["table"], row["meaning"], sql_text(f"rules/{row['rule']}")
+        )
+        for row in csv.DictReader(text.splitlines())
+    ]
+    return (*on_rows, *on_sets)
+
+
+def _statement_rule(rule: RowRule) -> QualityRule:
+    """Return a rule on single statements as a query over the newest version of each period."""
+    table = STATEMENT_TABLES[rule.statement_type]
+    detail = rule.detail or literal(rule.meaning)
+    query = (
+        "SELECT symbol, fiscal_date AS date, fiscal_period, version, "
+        f"{rule.value or 'NULL'} AS value, {rule.expected or 'NULL'} AS expected, "
+        f"{detail} AS detail FROM (FROM {identifier(table)} QUALIFY row_number() OVER "
+        "(PARTITION BY symbol, fiscal_date, fiscal_period ORDER BY version DESC) = 1) "
+        f"WHERE {rule.fault}"
+    )
+    return QualityRule(rule.name, rule.severity, table, rule.meaning, query)
 
 
 def rule_table() -> pl.DataFrame:
-    """Return the rules: one row per rule and table, with severity and meaning."""
+    """Return one row per rule and table, with severity and meaning."""
     rows = [(r.name, r.severity, r.table, r.meaning) for r in rules()]
     return pl.DataFrame(rows, schema=["rule", "severity", "table_name", "meaning"], orient="row")
 
 
-def scores(found: pl.DataFrame, symbols: Iterable[str]) -> pl.DataFrame:
-    """Return one row per symbol: its score and how many findings of each severity it has, the worst first.
+def findings(
+    session: QuerySession, *, symbols: Collection[str] | None = None, only: Iterable[str] | None = None
+) -> pl.DataFrame:
+    """Return one row per finding, sorted by severity (most severe first), rule, table, symbol and date.
 
-    1, times 0.5 for each rule of severity error that the symbol breaks, however often, and 0.8 for each
-    warning: the penalties of ``data_quality_score``.
+    ``only`` selects rules by name. Raises :class:`~factorlab_lake.errors.InvalidInput` for an unknown rule.
     """
-    broken = found.group_by("symbol", "severity").agg(pl.len().alias("findings"), pl.col("rule").n_unique())
+    rows = pl.concat([_rule_findings(session, rule, symbols) for rule in _selected_rules(only)])
+    order = pl.col("severity").replace_strict({name: i for i, name in enumerate(SEVERITIES)})
+    return rows.sort(order, "rule", "table_name", "symbol", "date", "fiscal_period", "detail")
+
+
+def scores(rows: pl.DataFrame, symbols: Iterable[str]) -> pl.DataFrame:
+    """Return one row per symbol with its score and its findings of each severity, lowest score first.
+
+    The score is 1, times 0.5 for each broken rule of severity error and 0.8 for each of severity warning.
+    Several findings of one rule count once. These are the penalties of ``data_quality_score``.
+    """
+    broken = rows.group_by("symbol", "severity").agg(pl.len().alias("findings"), pl.col("rule").n_unique())
     score = pl.col("severity").replace_strict(PENALTIES, return_dtype=pl.Float64) ** pl.col("rule")
     counts = [
         pl.col("findings").filter(pl.col("severity") == name).sum().cast(pl.Int64).alias(f"{name}s")
@@ -58,25 +116,29 @@ def scores(found: pl.DataFrame, symbols: Iterable[str]) -> pl.DataFrame:
     return filled.with_columns(pl.exclude("symbol").fill_null(0)).sort("score", "symbol")
 
 
-def _chosen(only: Iterable[str] | None) -> list[QualityRule]:
+def _selected_rules(only: Iterable[str] | None) -> list[QualityRule]:
     if only is None:
         return list(rules())
-    wanted = [only] if isinstance(only, str) else list(only)
+    names = [only] if isinstance(only, str) else list(only)
     known = sorted({rule.name for rule in rules()})
-    for name in wanted:
+    for name in names:
         if name not in known:
-            raise InvalidInput(f"No rule is called {name!r}; the rules are {', '.join(known)}."
-                               f"{nearest(name, known)}", rule=name)  # fmt: skip
-    return [rule for rule in rules() if rule.name in wanted]
+            raise InvalidInput(
+                f"There is no rule {name!r}; expected one of {', '.join(known)}.{nearest(name, known)}",
+                rule=name,
+            )
+    return [rule for rule in rules() if rule.name in names]
 
 
-def _breaches(session: QuerySession, rule: QualityRule, symbols: Collection[str] | None) -> pl.DataFrame:
-    limit, given = "", {}
-    if symbols is not None:
-        limit, given = " WHERE list_contains($symbols::VARCHAR[], symbol)", {"symbols": list(symbols)}
-    rows = session.frame(f"SELECT * FROM ({rule.query}){limit}", given)
+def _rule_findings(session: QuerySession, rule: QualityRule, symbols: Collection[str] | None) -> pl.DataFrame:
+    query = f"SELECT * FROM ({rule.query})"
+    if symbols is None:
+        rows = session.frame(query)
+    else:
+        condition = "WHERE list_contains($symbols::VARCHAR[], symbol)"
+        rows = session.frame(f"{query} {condition}", {"symbols": list(symbols)})
     columns = [
         (pl.col(n) if n in rows.columns else pl.lit(None)).cast(kind).alias(n) for n, kind in _SCHEMA.items()
     ]
-    said = {"severity": rule.severity, "rule": rule.name, "table_name": rule.table}
-    return rows.select(columns).with_columns(**{n: pl.lit(v) for n, v in said.items()}).select(_COLUMNS)
+    constants = {"severity": rule.severity, "rule": rule.name, "table_name": rule.table}
+    return rows.select(columns).with_columns(**{n: pl.lit(v) for n, v in constants.items()}).select(_COLUMNS)

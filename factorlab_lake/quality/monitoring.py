@@ -1,4 +1,4 @@
-"""The methods by which a lake is watched over; a :class:`~factorlab_lake.lake.Lake` has them all."""
+"""Define the methods of a :class:`~factorlab_lake.lake.Lake` that check the lake."""
 
 from __future__ import annotations
 
@@ -20,38 +20,44 @@ __all__ = ["Monitoring"]
 
 
 class Monitoring:
-    """What a lake tells about itself. Each answer is of the lake's snapshot, and nothing of it is stored."""
+    """Check the lake's snapshot: coverage, freshness, quality and statistics. Nothing is stored."""
 
     _layout: Layout
     snapshot: Snapshot
 
     @property
     def session(self) -> QuerySession:
-        """What answers."""
+        """Return the session that runs the queries."""
         raise NotImplementedError
 
     def held_symbols(self) -> list[str]:
-        """Return the symbols with bars or statements in the lake, in order."""
+        """Return the symbols with bars or statements in the lake, sorted."""
         query = "SELECT symbol FROM price_data UNION SELECT symbol FROM financial_statements ORDER BY symbol"
         return self.session.frame(query)["symbol"].to_list()
 
     def freshness(self, *, now: datetime | None = None) -> pl.DataFrame:
-        """Return how fresh what is held is: one row per symbol, dataset and period, ordered so.
+        """Return the age of the data: one row per symbol, dataset and period, sorted by these columns.
 
-        ``first_date``, ``last_date`` (days of bars, ends of fiscal periods), ``fetched_at`` (UTC), and by the
-        rules of :meth:`fetch` the day from which newer rows can be there, ``expected_next``, whether that is
-        past, ``overdue``, and by how many days. No calendar of holidays is kept: weekdays all count.
+        - ``first_date``, ``last_date``: days of bars, or ends of fiscal periods
+        - ``fetched_at``: the newest fetch (UTC)
+        - ``expected_next``: the first day on which newer data can exist, by the rules of :meth:`fetch`
+        - ``overdue``, ``overdue_days``: whether that day is past, and by how many days
+
+        Trading days are weekdays: holidays are not left out.
         """
-        from factorlab_lake.quality.freshness import freshness
+        from factorlab_lake.quality.coverage import freshness
 
         return freshness(self.session, now=now)
 
     def coverage(self) -> pl.DataFrame:
-        """Return what is held of each year: one row per symbol, dataset, period and year, ordered so.
+        """Return the data of each year: one row per symbol, dataset, period and year, sorted by these.
 
-        ``held``: days with bars, or ends of fiscal periods with a statement; ``missing``: those that are not
-        there between the first and the last, judged by the days on which most symbols traded, and by the
-        company's own rhythm of reports; ``first_date`` and ``last_date`` of the year.
+        - ``held``: days with bars, or ends of fiscal periods with a statement
+        - ``missing``: days or reports that are missing between the first and the last
+        - ``first_date``, ``last_date``: the first and last of the year
+
+        A bar is missing on a day on which most symbols traded. A report is missing if two reports are further
+        apart than the company's own interval.
         """
         from factorlab_lake.quality.coverage import coverage
 
@@ -64,24 +70,27 @@ class Monitoring:
         rules: Iterable[str] | None = None,
         by_symbol: bool = False,
     ) -> pl.DataFrame:
-        """Return what is wrong, or looks wrong: one row per finding, most severe first, then by rule.
+        """Return faulty and suspicious data: one row per finding, most severe first, then by rule.
 
-        ``severity`` (error, warning, info), ``rule``, ``table_name``, ``symbol``, ``date`` (trading day, or
-        the fiscal period's end), ``fiscal_period`` and ``version`` of statements, ``value``, what was
-        ``expected``, and ``detail``. :meth:`quality_rules` tells what each rule means. ``rules`` asks for
-        some of them. ``by_symbol`` gives one row per symbol instead, the worst first: a ``score`` from 1 down
-        (halved for each rule of severity error that the symbol breaks, times 0.8 for each warning), and how
-        many ``errors``, ``warnings`` and ``infos`` there are.
+        - ``severity``: error, warning or info
+        - ``rule``, ``table_name``: the rule; :meth:`quality_rules` returns its meaning
+        - ``symbol``, ``date``: the trading day, or the end of the fiscal period
+        - ``fiscal_period``, ``version``: of a statement
+        - ``value``, ``expected``, ``detail``: the faulty value, the expected one, and an explanation
+
+        ``rules`` selects rules by name. ``by_symbol`` returns one row per symbol instead, lowest score first,
+        with the number of ``errors``, ``warnings`` and ``infos``. The ``score`` begins at 1. Each broken rule
+        of severity error multiplies it by 0.5, and each of severity warning by 0.8.
 
         Raises :class:`~factorlab_lake.errors.InvalidInput` for an unknown rule.
         """
         from factorlab_lake.quality import findings as quality
 
-        wanted = None if symbols is None else to_symbols(symbols)
-        found = quality.findings(self.session, symbols=wanted, only=rules)
+        names = None if symbols is None else to_symbols(symbols)
+        rows = quality.findings(self.session, symbols=names, only=rules)
         if not by_symbol:
-            return found
-        return quality.scores(found, self.held_symbols() if wanted is None else wanted)
+            return rows
+        return quality.scores(rows, self.held_symbols() if names is None else names)
 
     def quality_rules(self) -> pl.DataFrame:
         """Return the rules of :meth:`quality`: one row per rule and table, with severity and meaning."""
@@ -90,21 +99,22 @@ class Monitoring:
         return rule_table()
 
     def query_statistics(self) -> pl.DataFrame:
-        """Return what the lake was asked: one row per set of tables and functions, the most time first.
+        """Return how often and how long queries ran: one row per set of tables and functions, longest first.
 
-        ``questions``, how many ``failed``, ``rows``, and ``median_ms``, ``longest_ms``, ``total_ms`` of their
-        time. Noted only while the setting ``FACTORLAB_QUERY_STATISTICS`` is on, in the lake's own folder, and
-        without any value: no query's text, symbol, date or figure.
+        ``questions`` counts the queries, ``failed`` the failed ones, and ``rows`` their rows. ``median_ms``,
+        ``longest_ms`` and ``total_ms`` measure their time.
+
+        Queries are counted only while the setting ``FACTORLAB_QUERY_STATISTICS`` is on. The statistics are
+        stored in the lake's folder. They contain no query text, symbol, date or value.
         """
         from factorlab_lake.query.statistics import summary
 
         return summary(self._layout)
 
     def report(self, path: str | os.PathLike[str], *, now: datetime | None = None) -> Path:
-        """Write one HTML page about the lake, replacing what is there, and return its path.
+        """Write an HTML page about the lake, replacing an existing file, and return its path.
 
-        Coverage, freshness, quality, revisions, and how the lake grew over its snapshots. The page needs
-        nothing else: no script, style or picture from anywhere.
+        The page shows quality, coverage, freshness, revisions and growth. It loads no script, style or image.
         """
         from factorlab_lake.quality.report import page
 

@@ -1,1 +1,1 @@
-"""The HTML report: one page on coverage, freshness, quality, revisions and growth."""
+"""Write the HTML report about a lake: quality, coverage, freshness, revisions and growth."""

@@ -1,23 +1,80 @@
-"""Tables and figures as HTML and SVG, with every text escaped: a page of them needs nothing else."""
+"""Prepare tables and charts for the report's template: texts, colours and coordinates, but no HTML.
+
+The template escapes every text. So nothing here marks a text as safe.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from html import escape
 from typing import Any
 
 import polars as pl
 
-__all__ = ["growth_chart", "heat_map", "number", "table", "tiles"]
+__all__ = ["Cell", "HeatMap", "HtmlTable", "StepChart", "heat_map", "html_table", "number", "step_chart"]
 
 _SEVERITIES = ("error", "warning", "info")
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 1180, 220, 90, 24, 12
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _BOTTOM, _TOP = 1180, 220, 90, 10, 24, 12
+_FULL_COLOUR = (90, 160, 210)  # of a heat map cell with all days or reports; red, green, blue
+_PALEST = 0.12  # share of the full colour that the emptiest cell has, so that it differs from no cell
+_DARKEST = 0.80  # share of the fullest cell, so that its number stays readable
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Hold the text of a table cell and its CSS class."""
+
+    text: str
+    css: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HtmlTable:
+    """Hold the header and the rows of a table."""
+
+    header: list[Cell]
+    rows: list[list[Cell]]
+
+
+@dataclass(frozen=True, slots=True)
+class HeatCell:
+    """Hold a cell of a heat map: its text and tooltip, its colour, and whether something is missing."""
+
+    text: str
+    title: str
+    colour: str
+    incomplete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HeatMap:
+    """Hold a table of symbols by years; a year without data has None."""
+
+    years: list[int]
+    rows: list[tuple[str, list[HeatCell | None]]]
+
+
+@dataclass(frozen=True, slots=True)
+class StepChart:
+    """Hold the SVG coordinates and labels of a step line over time."""
+
+    width: int
+    height: int
+    left: int
+    right: int
+    top: int
+    base: int
+    path: str
+    points: list[tuple[float, float]]
+    largest: str
+    start: str
+    end: str
 
 
 def number(value: float | None) -> str:
-    """Return a number as people read it.
+    """Format a number with separators: integers and large values without decimals, others to 4 digits.
 
     >>> number(1234567), number(0.37402), number(None), number(2.5e11), number(float("inf"))
     ('1,234,567', '0.374', '', '250,000,000,000', 'inf')
@@ -29,99 +86,76 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004
 
 
-def tiles(figures: Sequence[tuple[str, str]]) -> str:
-    """Return large figures with what they are below."""
-    return "".join(f'<div class="tile"><b>{escape(v)}</b>{escape(name)}</div>' for name, v in figures)
+def html_table(rows: pl.DataFrame) -> HtmlTable:
+    """Return a frame as a table; underscores in the header become spaces."""
+    header = [
+        Cell(name.replace("_", " "), "number" if kind.is_numeric() else "")
+        for name, kind in zip(rows.columns, rows.dtypes, strict=True)
+    ]
+    return HtmlTable(header, [list(map(_cell, row)) for row in rows.iter_rows()])
 
 
-def table(rows: pl.DataFrame, *, empty: str) -> str:
-    """Return a frame as a table, or what to say where it has no rows."""
-    if rows.is_empty():
-        return f'<p class="soft">{escape(empty)}</p>'
-    numeric = [kind.is_numeric() for kind in rows.dtypes]
-    names = (name.replace("_", " ") for name in rows.columns)
-    head = "".join(
-        f"<th{_class('number' if n else '')}>{escape(name)}</th>"
-        for name, n in zip(names, numeric, strict=True)
-    )
-    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows.iter_rows())
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def heat_map(rows: pl.DataFrame, *, share: Callable[[dict[str, Any]], float]) -> str:
-    """Return a table of symbols by years, each cell the darker the larger the ``share`` of it that is there.
-
-    ``rows`` have symbol, year, held and missing; a cell shows how many are held, and marks what is missing.
-    """
-    cells = {(row["symbol"], row["year"]): row for row in rows.iter_rows(named=True)}
-    years = sorted({year for _, year in cells})
-    head = "".join(f"<th>{year}</th>" for year in years)
-    body = "".join(
-        f"<tr><td>{escape(symbol)}</td>{''.join(_heat(cells.get((symbol, y)), share) for y in years)}</tr>"
-        for symbol in dict.fromkeys(symbol for symbol, _ in cells)
-    )
-    return f'<div class="scroll"><table class="heat"><tr><th>symbol</th>{head}</tr>{body}</table></div>'
-
-
-def growth_chart(points: Sequence[tuple[datetime, int]]) -> str:
-    """Return a step line of rows over time; the points are in order of time."""
-    start, end = points[0][0], points[-1][0]
-    most = max(1, *(rows for _, rows in points))
-    seconds = max((end - start).total_seconds(), 1.0)
-
-    def place(moment: datetime, rows: int) -> tuple[float, float]:
-        across = (_WIDTH - _LEFT - 10) * ((moment - start).total_seconds() / seconds)
-        return _LEFT + across, _TOP + (_HEIGHT - _BOTTOM - _TOP) * (1 - rows / most)
-
-    corners = [place(*point) for point in points]
-    steps = [f"M{corners[0][0]:.1f} {corners[0][1]:.1f}"]
-    steps += [f"H{x:.1f}V{y:.1f}" for x, y in corners[1:]]
-    dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="#1769aa"/>' for x, y in corners)
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="rows over time">'
-        f"{_axes(start, end, most)}"
-        f'<path d="{"".join(steps)}" fill="none" stroke="#1769aa" stroke-width="2"/>{dots}</svg>'
-    )
-
-
-def _axes(start: datetime, end: datetime, most: int) -> str:
-    base = _HEIGHT - _BOTTOM
-    style = 'font-size="12" fill="#5b6b7b"'
-    lines = "".join(
-        f'<line x1="{_LEFT}" x2="{_WIDTH - 10}" y1="{y}" y2="{y}" stroke="#dde3e9"/>' for y in (_TOP, base)
-    )
-    return (
-        f'{lines}<text x="{_LEFT - 8}" y="{_TOP + 5}" text-anchor="end" {style}>{most:,}</text>'
-        f'<text x="{_LEFT - 8}" y="{base}" text-anchor="end" {style}>0</text>'
-        f'<text x="{_LEFT}" y="{_HEIGHT - 6}" {style}>{start:%Y-%m-%d %H:%M}</text>'
-        f'<text x="{_WIDTH - 10}" y="{_HEIGHT - 6}" text-anchor="end" {style}>{end:%Y-%m-%d %H:%M} UTC</text>'
-    )
-
-
-def _heat(row: dict[str, Any] | None, share: Callable[[dict[str, Any]], float]) -> str:
-    if row is None:
-        return "<td></td>"
-    part = min(1.0, max(0.0, share(row)))
-    red, green, blue = (round(255 - (255 - full) * (0.12 + 0.68 * part)) for full in (90, 160, 210))
-    colour = f"rgb({red},{green},{blue})"
-    gap, title = "", f"{row['symbol']} {row['year']}: {row['held']:,} held"
-    if row["missing"]:
-        gap, title = ";box-shadow:inset 0 -3px #b3261e", f"{title}, {row['missing']:,} missing"
-    return f'<td class="cell" style="background:{colour}{gap}" title="{escape(title)}">{row["held"]:,}</td>'
-
-
-def _cell(value: Any) -> str:
+def _cell(value: Any) -> Cell:
     if isinstance(value, bool):
-        return f"<td>{'yes' if value else 'no'}</td>"
+        return Cell("yes" if value else "no")
     if isinstance(value, int | float):
-        return f'<td class="number">{number(value)}</td>'
+        return Cell(number(value), "number")
     if isinstance(value, datetime):
-        return f'<td class="date">{value:%Y-%m-%d %H:%M}</td>'
+        return Cell(f"{value:%Y-%m-%d %H:%M}", "date")
     if isinstance(value, date):
-        return f'<td class="date">{value}</td>'
+        return Cell(str(value), "date")
     text = "" if value is None else str(value)
-    return f"<td{_class(text if text in _SEVERITIES else '')}>{escape(text)}</td>"
+    return Cell(text, text if text in _SEVERITIES else "")
 
 
-def _class(name: str) -> str:
-    return f' class="{name}"' if name else ""
+def heat_map(rows: pl.DataFrame, *, full: int) -> HeatMap:
+    """Return a table of symbols by years, in the order of the rows' symbols.
+
+    ``rows`` have the columns symbol, year, held and missing. A cell shows ``held`` and is the darker the
+    nearer it is to ``full``.
+    """
+    by_place = {(row["symbol"], row["year"]): row for row in rows.iter_rows(named=True)}
+    years = sorted({year for _, year in by_place})
+    symbols = dict.fromkeys(symbol for symbol, _ in by_place)
+    return HeatMap(years, [(s, [_heat_cell(by_place.get((s, y)), full) for y in years]) for s in symbols])
+
+
+def _heat_cell(row: dict[str, Any] | None, full: int) -> HeatCell | None:
+    if row is None:
+        return None
+    share = min(1.0, max(0.0, row["held"] / full))
+    strength = _PALEST + (_DARKEST - _PALEST) * share
+    red, green, blue = (round(255 - (255 - colour) * strength) for colour in _FULL_COLOUR)
+    title = f"{row['symbol']} {row['year']}: {row['held']:,} stored"
+    if row["missing"]:
+        title += f", {row['missing']:,} missing"
+    return HeatCell(f"{row['held']:,}", title, f"rgb({red},{green},{blue})", row["missing"] > 0)
+
+
+def step_chart(points: Sequence[tuple[datetime, int]]) -> StepChart:
+    """Return a step line of row counts over time; ``points`` are sorted by time and not empty."""
+    start, end = points[0][0], points[-1][0]
+    largest = max(1, *(rows for _, rows in points))
+    seconds = max((end - start).total_seconds(), 1.0)
+    base = _HEIGHT - _BOTTOM
+
+    def corner(moment: datetime, rows: int) -> tuple[float, float]:
+        across = (_WIDTH - _LEFT - _RIGHT) * ((moment - start).total_seconds() / seconds)
+        return round(_LEFT + across, 1), round(_TOP + (base - _TOP) * (1 - rows / largest), 1)
+
+    corners = [corner(*point) for point in points]
+    first, *rest = corners
+    path = f"M{first[0]} {first[1]}" + "".join(f"H{x}V{y}" for x, y in rest)
+    return StepChart(
+        width=_WIDTH,
+        height=_HEIGHT,
+        left=_LEFT,
+        right=_WIDTH - _RIGHT,
+        top=_TOP,
+        base=base,
+        path=path,
+        points=corners,
+        largest=f"{largest:,}",
+        start=f"{start:%Y-%m-%d %H:%M}",
+        end=f"{end:%Y-%m-%d %H:%M} UTC",
+    )

@@ -1,21 +1,21 @@
-"""One HTML page about a lake: coverage, freshness, quality, revisions and growth."""
+"""Write one HTML page about a lake: quality, coverage, freshness, revisions and growth.
+
+``page.html`` is a Jinja template with autoescape: symbols and messages come from files and vendors.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import polars as pl
 
-from factorlab_lake.quality.coverage import coverage
-from factorlab_lake.quality.findings import findings, rule_table, scores
-from factorlab_lake.quality.freshness import freshness
-from factorlab_lake.quality.queries import sql_text
-from factorlab_lake.quality.report import figures
+from factorlab_lake.quality import sql_text
+from factorlab_lake.quality.coverage import coverage, freshness
+from factorlab_lake.quality.findings import SEVERITIES, findings, rule_table, scores
+from factorlab_lake.quality.report.figures import HeatMap, heat_map, html_table, number, step_chart
 from factorlab_lake.query.query_hints import QuerySession
 from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import snapshots
@@ -25,9 +25,9 @@ from factorlab_lake.storage.snapshots import Snapshot
 
 __all__ = ["write"]
 
-_MOST_SYMBOLS = 60  # of a heat map: more are no picture
-_MOST_ROWS = 40
-_MOST_POINTS = 200  # of the line of growth
+_MAX_SYMBOLS = 60  # in a heat map: more rows are no longer a picture
+_MAX_ROWS = 40  # in a table
+_MAX_POINTS = 200  # in the growth chart
 _TRADING_DAYS = 250  # of a full year
 _QUARTERS = 4
 
@@ -35,97 +35,97 @@ _QUARTERS = 4
 def write(
     layout: Layout, snapshot: Snapshot, session: QuerySession, path: Path, *, now: datetime | None = None
 ) -> Path:
-    """Write the page, whole or not at all, and return its path."""
+    """Write the page atomically, and return its path."""
     moment = now or datetime.now(UTC)
-    held = coverage(session)
-    found = findings(session)
-    counts = row_counts(layout, snapshot)
+    years = coverage(session)
     parts = {
-        "title": escape(f"Lake {layout.root.name}"),
-        "subtitle": escape(
-            f"snapshot {snapshot.id} of {snapshot.time:%Y-%m-%d %H:%M} UTC; written {moment:%Y-%m-%d %H:%M}"
-        ),
-        "tiles": _tiles(layout, snapshot, held, counts),
-        "quality": _quality(found, held["symbol"].unique().to_list()),
-        "coverage": _coverage(held),
-        "freshness": _freshness(freshness(session, now=moment)),
-        "revisions": _revisions(session),
-        "growth": _growth(layout, snapshot),
+        "lake": layout.root.name,
+        "snapshot": snapshot,
+        "written_at": moment,
+        "tiles": _tiles(layout, snapshot, years),
+        **_quality(findings(session), years["symbol"].unique().to_list()),
+        **_coverage(years),
+        **_freshness(freshness(session, now=moment)),
+        **_revisions(session),
+        **_growth(layout, snapshot),
     }
-    text = files(__package__).joinpath("page.html").read_text(encoding="utf-8")
-    head, *rest = text.split("{{")  # one pass, so that nothing that was filled in is taken for a place
-    filled = [parts[name] + after for name, _, after in (piece.partition("}}") for piece in rest)]
-    write_atomically(path, head + "".join(filled))
+    write_atomically(path, _template().render(parts))
     return path
 
 
-def _tiles(layout: Layout, snapshot: Snapshot, held: pl.DataFrame, counts: dict[str, int]) -> str:
+def _template() -> jinja2.Template:
+    """Load the template. A name that it uses and ``write`` does not pass is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader(__package__, "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("page.html")
+
+
+def _tiles(layout: Layout, snapshot: Snapshot, years: pl.DataFrame) -> list[tuple[str, str]]:
+    counts = row_counts(layout, snapshot)
     size = sum(f.size_bytes for name in TABLES for f in files_of(layout, snapshot, name))
     statements = sum(n for name, n in counts.items() if TABLES[name].partition_by == "fiscal_year")
-    return figures.tiles(
-        [
-            ("symbols", figures.number(held["symbol"].n_unique())),
-            ("bars", figures.number(counts["price_data"])),
-            ("statements and ratios", figures.number(statements)),
-            ("fetches", figures.number(counts["data_fetch_log"])),
-            ("rejected records", figures.number(counts["rejected_records"])),
-            ("MB in files", figures.number(round(size / 1e6, 1))),
-        ]
-    )
+    return [
+        ("symbols", number(years["symbol"].n_unique())),
+        ("bars", number(counts["price_data"])),
+        ("statements and ratios", number(statements)),
+        ("fetches", number(counts["data_fetch_log"])),
+        ("rejected records", number(counts["rejected_records"])),
+        ("MB in files", number(round(size / 1e6, 1))),
+    ]
 
 
-def _quality(found: pl.DataFrame, symbols: list[str]) -> str:
-    by_rule = found.group_by("severity", "rule", "table_name").agg(
+def _quality(rows: pl.DataFrame, symbols: list[str]) -> dict[str, Any]:
+    by_rule = rows.group_by("severity", "rule", "table_name").agg(
         pl.len().alias("findings"), pl.col("symbol").n_unique().alias("symbols")
     )
-    told = by_rule.join(rule_table(), on=["rule", "table_name"], how="left", suffix="_of_rule")
-    order = pl.col("severity").replace_strict({"error": 0, "warning": 1, "info": 2})
+    explained = by_rule.join(rule_table(), on=["rule", "table_name"], how="left", suffix="_of_rule")
+    order = pl.col("severity").replace_strict({name: place for place, name in enumerate(SEVERITIES)})
     columns = ["severity", "rule", "table_name", "findings", "symbols", "meaning"]
-    rules = told.sort(order, "findings", "rule", descending=[False, True, False]).select(columns)
-    worst = scores(found, symbols).filter(pl.col("score") < 1).head(_MOST_ROWS)
-    worst = found.head(_MOST_ROWS)
-    return (
-        figures.table(rules, empty="Every rule is kept.")
-        + f"<h3>Lowest scores</h3>{figures.table(worst, empty='Every symbol has the score 1.')}"
-        + f"<h3>Findings, most severe first{_of(worst, found)}</h3>"
-        + figures.table(worst, empty="There are none.")
-    )
+    summary = explained.sort(order, "findings", "rule", descending=[False, True, False]).select(columns)
+    lowest = scores(rows, symbols).filter(pl.col("score") < 1).head(_MAX_ROWS)
+    return {
+        "broken_rules": html_table(summary),
+        "lowest_scores": html_table(lowest),
+        "findings": html_table(rows.head(_MAX_ROWS)),
+        "findings_part": _part(min(rows.height, _MAX_ROWS), rows.height),
+    }
 
 
-def _coverage(held: pl.DataFrame) -> str:
-    bars = held.filter(pl.col("dataset") == "price")
-    reports = held.filter(pl.col("dataset") == "income", pl.col("period") == "quarterly")
-    return (
-        '<p class="soft">How many days with bars, and quarters with an income statement, are held of each '
-        "year. A red edge marks those with something missing in between.</p>"
-        f'<div class="columns"><div><h3>Bars{_shown(bars)}</h3>{_map(bars, _TRADING_DAYS)}</div>'
-        f"<div><h3>Quarters{_shown(reports)}</h3>{_map(reports, _QUARTERS)}</div></div>"
-    )
+def _coverage(years: pl.DataFrame) -> dict[str, Any]:
+    bars = years.filter(pl.col("dataset") == "price")
+    reports = years.filter(pl.col("dataset") == "income", pl.col("period") == "quarterly")
+    return {
+        "bars": _most_incomplete(bars, _TRADING_DAYS),
+        "bars_part": _symbols_part(bars),
+        "quarters": _most_incomplete(reports, _QUARTERS),
+        "quarters_part": _symbols_part(reports),
+    }
 
 
-def _map(held: pl.DataFrame, full: int) -> str:
-    if held.is_empty():
-        return '<p class="soft">There are none.</p>'
-    missing = held.group_by("symbol").agg(pl.col("missing").sum())
-    worst = missing.sort("missing", "symbol", descending=[True, False])
-    chosen = worst["symbol"].head(_MOST_SYMBOLS).implode()
-    rows = held.filter(pl.col("symbol").is_in(chosen)).join(missing, on="symbol", suffix="_in_all")
-    rows = rows.sort("missing_in_all", "symbol", "year", descending=[True, False, False])
-    return figures.heat_map(rows, share=_share(full))
+def _most_incomplete(years: pl.DataFrame, full: int) -> HeatMap:
+    """Return the heat map of the symbols that miss most."""
+    missing = years.group_by("symbol").agg(pl.col("missing").sum())
+    sorted_symbols = missing.sort("missing", "symbol", descending=[True, False])["symbol"]
+    symbols = sorted_symbols.head(_MAX_SYMBOLS).implode()
+    rows = years.filter(pl.col("symbol").is_in(symbols)).join(missing, on="symbol", suffix="_of_symbol")
+    rows = rows.sort("missing_of_symbol", "symbol", "year", descending=[True, False, False])
+    return heat_map(rows, full=full)
 
 
-def _share(full: int) -> Callable[[dict[str, Any]], float]:
-    return lambda row: row["held"] / full
+def _symbols_part(years: pl.DataFrame) -> str:
+    count = years["symbol"].n_unique()
+    return f" ({_MAX_SYMBOLS} of {count:,} symbols, most incomplete first)" if count > _MAX_SYMBOLS else ""
 
 
-def _shown(held: pl.DataFrame) -> str:
-    count = held["symbol"].n_unique()
-    return f" ({_MOST_SYMBOLS} of {count:,} symbols: those that miss most)" if count > _MOST_SYMBOLS else ""
-
-
-def _freshness(fresh: pl.DataFrame) -> str:
+def _freshness(datasets: pl.DataFrame) -> dict[str, Any]:
     summary = (
-        fresh.group_by("dataset", "period")
+        datasets.group_by("dataset", "period")
         .agg(
             pl.len().alias("symbols"),
             pl.col("overdue").sum(),
@@ -136,40 +136,38 @@ def _freshness(fresh: pl.DataFrame) -> str:
         )
         .sort("dataset", "period", nulls_last=True)
     )
-    late = fresh.filter("overdue").sort("overdue_days", "symbol", descending=[True, False])
-    shown = late.drop("overdue").head(_MOST_ROWS)
-    return (
-        figures.table(summary, empty="Nothing is held.")
-        + f"<h3>Overdue for longest{_of(shown, late)}</h3>"
-        + figures.table(shown, empty="Nothing is overdue.")
-    )
+    late = datasets.filter("overdue").sort("overdue_days", "symbol", descending=[True, False]).drop("overdue")
+    return {
+        "datasets": html_table(summary),
+        "overdue": html_table(late.head(_MAX_ROWS)),
+        "overdue_part": _part(min(late.height, _MAX_ROWS), late.height),
+    }
 
 
-def _revisions(session: QuerySession) -> str:
-    summary = session.frame(sql_text("revision_counts"))
-    newest = session.frame(sql_text("newest_revisions"), {"most": _MOST_ROWS})
-    return (
-        figures.table(summary, empty="No value was ever superseded.")
-        + ("" if newest.is_empty() else "<h3>The newest</h3>")
-        + ("" if newest.is_empty() else figures.table(newest, empty=""))
-    )
+def _revisions(session: QuerySession) -> dict[str, Any]:
+    return {
+        "revisions": html_table(session.frame(sql_text("revision_counts"))),
+        "newest_revisions": html_table(session.frame(sql_text("newest_revisions"), {"most": _MAX_ROWS})),
+    }
 
 
-def _growth(layout: Layout, snapshot: Snapshot) -> str:
-    taken = [s for s in snapshots.history(layout) if s.id <= snapshot.id and not s.vacuumed]
-    if not taken:
-        return '<p class="soft">The lake is empty.</p>'
-    step = -(-len(taken) // _MOST_POINTS)
-    chosen = taken[::-1][::step][::-1]  # the newest is among them
-    counted = [(s, row_counts(layout, s)) for s in chosen]
-    chart = figures.growth_chart([(s.time, sum(rows.values())) for s, rows in counted])
+def _growth(layout: Layout, snapshot: Snapshot) -> dict[str, Any]:
+    history = [s for s in snapshots.history(layout) if s.id <= snapshot.id and not s.vacuumed]
+    if not history:
+        return {"growth": None, "snapshots": None, "snapshot_count": 0}
+    step = -(-len(history) // _MAX_POINTS)
+    selected = history[::-1][::step][::-1]  # from the end, so that the newest is always among them
+    counts = [(s, row_counts(layout, s)) for s in selected]
     rows = [
-        (s.id, s.time, s.reason, sum(n.values()), n["price_data"]) for s, n in counted[: -_MOST_ROWS - 1 : -1]
+        (s.id, s.time, s.reason, sum(n.values()), n["price_data"]) for s, n in counts[: -_MAX_ROWS - 1 : -1]
     ]
-    names = ["snapshot", "taken_at", "reason", "rows", "bars"]
-    table = figures.table(pl.DataFrame(rows, schema=names, orient="row"), empty="")
-    return f'<p class="soft">Rows of all tables after each of {len(taken):,} changes.</p>{chart}{table}'
+    names = ["snapshot", "time", "reason", "rows", "bars"]
+    return {
+        "growth": step_chart([(s.time, sum(n.values())) for s, n in counts]),
+        "snapshots": html_table(pl.DataFrame(rows, schema=names, orient="row")),
+        "snapshot_count": len(history),
+    }
 
 
-def _of(shown: pl.DataFrame, every: pl.DataFrame) -> str:
-    return f" ({shown.height:,} of {every.height:,})" if shown.height < every.height else ""
+def _part(shown: int, total: int) -> str:
+    return f" ({shown:,} of {total:,})" if shown < total else ""

@@ -70,11 +70,12 @@ def test_help_loads_no_heavy_library() -> None:
     script = """
 import sys
 from factorlab_lake.cli import main
+heavy = ("polars", "duckdb", "deltalake", "pydantic", "pydantic_settings", "jinja2")
 sys.argv = ["factorlab-lake", "--help"]
 try:
     main()
 except SystemExit:
-    print([m for m in ("polars", "duckdb", "deltalake", "pydantic", "pydantic_settings") if m in sys.modules])
+    print([m for m in heavy if m in sys.modules])
 """
     done = run_python(script)
     assert done.stdout.splitlines()[-1] == "[]", done.stdout + done.stderr

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import factorlab_lake as fl
@@ -15,20 +16,26 @@ from tests.unit.quality.planted import bars, plant
 
 NOW = datetime(2021, 4, 1, 12, tzinfo=UTC)
 _EMPTY = {"meta", "link", "img", "br", "circle", "line", "path"}
+_HOSTILE = "<script>alert(1)</script>{{ title }}{% raw %}"
+_QUOTED = "\"O'X\" & <b onmouseover='x'>"
 
 
 class _Checker(HTMLParser):
-    """Reads a page, and notes what it links to and whether its elements close as they should."""
+    """Read a page; collect its elements, attributes, links and texts; check that elements are closed."""
 
     def __init__(self) -> None:
         super().__init__()
         self.open: list[str] = []
         self.names: set[str] = set()
+        self.attributes: set[str] = set()
+        self.titles: list[str] = []
         self.links: list[str] = []
         self.text: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.names.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self.titles += [value or "" for name, value in attrs if name == "title"]
         self.links += [value or "" for name, value in attrs if name in ("src", "href", "data", "action")]
         if tag not in _EMPTY:
             self.open.append(tag)
@@ -49,7 +56,7 @@ def _read(path: Path) -> _Checker:
 
 @pytest.fixture(scope="module")
 def written(lake_2021: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of the sample, which took the place of what was there."""
+    """Write the page of the sample over an older file."""
     path = tmp_path_factory.mktemp("page") / "lake.html"
     path.write_text("old")
     assert lake_2021.report(path, now=NOW) == path
@@ -57,7 +64,7 @@ def written(lake_2021: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_page_shows_every_part(lake_2021: Lake, written: Path) -> None:
-    """Coverage, freshness, quality, revisions and growth of the sample, with its symbols and figures."""
+    """The page has every section, the symbols and years of the sample, and the number of its bars."""
     page = _read(written)
     text = " ".join(page.text)
     for part in ("Coverage", "Freshness", "Quality", "Revisions", "Growth", "AAPL", "GOOGL", "2015"):
@@ -66,8 +73,8 @@ def test_the_page_shows_every_part(lake_2021: Lake, written: Path) -> None:
     assert {"svg", "table"} <= page.names
 
 
-def test_the_page_needs_nothing_else(written: Path) -> None:
-    """No script, no link, no address: it is the same without a network."""
+def test_the_page_loads_nothing(written: Path) -> None:
+    """The page has no script, link or address, so it looks the same without a network."""
     page = _read(written)
     assert page.links == []
     assert page.names.isdisjoint({"script", "link", "img", "iframe", "object"})
@@ -75,37 +82,69 @@ def test_the_page_needs_nothing_else(written: Path) -> None:
 
 
 def test_findings_and_gaps_are_on_the_page(lake: Lake, tmp_path: Path) -> None:
-    """What quality finds is told with its meaning, and years with gaps are marked."""
+    """The page explains findings, and marks years with gaps."""
     plant(lake, ROWS)
     path = lake.report(tmp_path / "lake.html", now=NOW)
     text = path.read_text()
     assert "UNADJUSTED" in text
     assert "like a split of 2:1" in text
-    assert "box-shadow" in text
-    assert "<h3>Bars</h3>" in text  # few enough symbols to show them all
+    assert 'class="cell incomplete"' in text
+    assert "<h3>Bars</h3>" in text  # few enough symbols to show all of them
 
 
-def test_names_are_text_and_no_code(lake: Lake, tmp_path: Path) -> None:
-    """A symbol, like a reason, is shown as it is, whatever it spells."""
-    plant(lake, {"price_data": bars("<script>alert(1)</script>{{title}}")})
+def test_lowest_scores_are_one_row_per_symbol(lake: Lake, tmp_path: Path) -> None:
+    """The table of scores begins with the lowest score and its symbol, not with a finding."""
+    plant(lake, ROWS)
+    scores = lake.quality(by_symbol=True).filter(pl.col("score") < 1)
+    text = lake.report(tmp_path / "lake.html", now=NOW).read_text()
+    table = text.partition("<h3>Lowest scores</h3>")[2].partition("</table>")[0]
+    assert re.findall(r"<th(?: [^>]*)?>(.*?)</th>", table) == scores.columns
+    rows = re.findall(r"<tr><td>(.*?)</td><td class=\"number\">(.*?)</td>", table)
+    assert rows == [
+        (symbol, f"{score:.4g}") for symbol, score in scores.select("symbol", "score").head(40).rows()
+    ]
+
+
+@pytest.mark.parametrize("symbol", [_HOSTILE, _QUOTED])
+def test_symbols_are_escaped(lake: Lake, tmp_path: Path, symbol: str) -> None:
+    """A symbol with tags, quotes, ampersands or template syntax appears as text in cells and tooltips."""
+    plant(lake, {"price_data": bars(symbol)})
     page = _read(lake.report(tmp_path / "lake.html", now=NOW))
-    assert "script" not in page.names
-    assert any("<script>alert(1)</script>{{title}}" in text for text in page.text)
+    assert page.names.isdisjoint({"script", "b-onmouseover"})
+    assert "onmouseover" not in page.attributes
+    assert symbol in page.text
+    assert any(title.startswith(f"{symbol} 2020: ") for title in page.titles)
+
+
+@pytest.mark.parametrize("text", [_HOSTILE, _QUOTED])
+def test_messages_and_folder_names_are_escaped(tmp_path: Path, text: str) -> None:
+    """The detail of a finding and the name of the lake's folder appear as text."""
+    name = text.replace("/", "-")
+    lake = fl.open(tmp_path / re.sub(r"[%*?\[\]\\]", "-", name))
+    split = {"symbol": "A", "date": date(2020, 1, 6), "numerator": 2.0, "denominator": 1.0, "fetched_at": NOW}
+    plant(lake, {"splits": [split | {"label": text, "source": "inferred"}]})
+    path = lake.report(tmp_path / "page.html", now=NOW)
+    page = _read(path)
+    assert page.names.isdisjoint({"script"})
+    assert "onmouseover" not in page.attributes
+    assert text in page.text
+    assert page.text.count(f"Lake {lake.path.name}") == 2
+    assert text not in path.read_text()
 
 
 def test_an_empty_lake_has_a_page(lake: Lake, tmp_path: Path) -> None:
-    """It says that there is nothing."""
-    assert "Nothing is held." in " ".join(_read(lake.report(tmp_path / "lake.html")).text)
+    """The page of an empty lake states that there is no data."""
+    assert "The lake has no data." in " ".join(_read(lake.report(tmp_path / "lake.html")).text)
 
 
-def test_a_page_takes_the_place_of_the_one_before(written: Path) -> None:
-    """What was there is replaced; nothing else is left in the folder."""
+def test_a_page_replaces_an_older_file(written: Path) -> None:
+    """The older file is replaced, and no temporary file remains in the folder."""
     assert written.read_text().startswith("<!DOCTYPE html>")
     assert list(written.parent.iterdir()) == [written]
 
 
 def test_an_earlier_snapshot_has_the_page_of_its_time(lake: Lake, tmp_path: Path) -> None:
-    """The page of a lake at a snapshot tells of that snapshot, and grows no further."""
+    """The page of a lake at an earlier snapshot does not show later data."""
     plant(lake, {"price_data": bars("FIRST")})
     plant(lake, {"splits": [{"symbol": "SECOND", "date": datetime(2021, 1, 1, tzinfo=UTC).date()}]})
     text = fl.open(lake.path).at(1).report(tmp_path / "lake.html", now=NOW).read_text()
@@ -114,7 +153,7 @@ def test_an_earlier_snapshot_has_the_page_of_its_time(lake: Lake, tmp_path: Path
 
 
 def test_a_page_that_cannot_be_written_is_one_clear_error(lake: Lake, tmp_path: Path) -> None:
-    """A folder that is not there, and a folder in the file's place, are told with what to do."""
+    """A missing folder, or a folder at the file's path, raises an error with the next step."""
     with pytest.raises(WriteFailed, match="Make its folder first"):
         lake.report(tmp_path / "nowhere" / "lake.html", now=NOW)
     with pytest.raises(WriteFailed, match="give the path of a file"):

@@ -1,4 +1,4 @@
--- held_dates: the newest and the oldest of what is held
+-- stored_dates: the newest and the oldest of what is held
 -- Grain: one row per symbol, dataset and period (quarterly, annual or NULL). `row_fetched_at` is of the newest row.
 WITH statements AS (
     {{statement_dates}}

@@ -10,8 +10,8 @@ import pytest
 import factorlab_lake as fl
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
-from factorlab_lake.quality.queries import sql_text
-from factorlab_lake.quality.rule_queries import rules
+from factorlab_lake.quality import sql_text
+from factorlab_lake.quality.findings import rules
 from tests.support import ROOT
 from tests.unit.quality.cases import FOUND, ROWS
 from tests.unit.quality.planted import QUARTERS, plant, statements
