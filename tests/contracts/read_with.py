@@ -49,7 +49,7 @@ def _chdb() -> Reader:
 
     def read(folder: str) -> pa.Table:
         os.chdir(folder)  # chDB refuses files outside the working folder
-        query = "SELECT * FROM deltaLakeLocal('.') SETTINGS output_format_arrow_string_as_string=1"
+        query = f"SELECT * FROM deltaLakeLocal('{folder}') SETTINGS output_format_arrow_string_as_string=1"
         return pa.ipc.open_file(pa.py_buffer(chdb.query(query, "Arrow").bytes())).read_all()
 
     return read
