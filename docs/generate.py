@@ -23,7 +23,7 @@ from factorlab_lake.cli import app
 from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.legacy.parallel.settings import ParallelSettings
 from factorlab_lake.providers.fmp.settings import FmpSettings
-from factorlab_lake.quality.rule_queries import rules
+from factorlab_lake.quality.findings import rules
 from factorlab_lake.schema import TABLES, Column
 from factorlab_lake.settings.models import Settings
 
