@@ -1,4 +1,4 @@
-"""The tables as data: one :class:`TableSpec` gives storage schema, views, DDL and documentation."""
+"""Describe the tables as data: storage schema, views, DDL and documentation follow from a TableSpec."""
 
 from factorlab_lake.schema.spec import (
     STATEMENT_TYPES,

@@ -1,4 +1,4 @@
-"""Schema evolution: compares the columns that stored data has with the columns that a table describes."""
+"""Compare the columns of stored data with the columns that a table describes (schema evolution)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def missing_columns(
     place: str,
     written_by: Callable[[], str] = str,
 ) -> frozenset[str]:
-    """Return the columns that ``stored`` (type by column name) lacks: they were added to the table later.
+    """Return the columns that ``stored`` (type by column name) lacks because they were added later.
 
-    Raises :class:`~factorlab_lake.errors.SchemaMismatch` for a column of another type and for a key column
-    that is missing: no value of it could be right. ``written_by`` returns, for the message, the program
-    version that wrote the table, or an empty text if that is unknown.
+    Raise :class:`~factorlab_lake.errors.SchemaMismatch` for a column of another type, and for a missing key
+    column, since no default value of a key can be right. ``written_by`` returns the program version that
+    wrote the table, for the message, or an empty text if it is unknown.
 
     >>> from factorlab_lake.schema import table
     >>> stored = {c.name: c.types.polars for c in table("splits").columns if c.name != "label"}
@@ -55,13 +55,13 @@ def missing_columns(
 def refuse_unknown_columns(spec: TableSpec, stored: Iterable[str], *, place: str) -> None:
     """Raise :class:`~factorlab_lake.errors.SchemaMismatch` for a stored column that is not in the table.
 
-    A newer version added it, and a write that does not know it could lose its values.
+    A newer version added the column, and a write by this version could lose its values.
     """
     unknown = [name for name in stored if name not in spec.names()]
     if unknown:
         raise SchemaMismatch(
-            f"{spec.name} in {place}: got the column {unknown[0]}, which a newer version added and this one "
-            "does not know. Nothing was changed, and reading works; upgrade factorlab-lake to write.",
+            f"{spec.name} in {place}: got the column {unknown[0]}, which a newer version added. "
+            "Nothing was changed, and reading works; upgrade factorlab-lake to write.",
             table=spec.name,
             column=unknown[0],
             path=place,

@@ -1,7 +1,7 @@
-"""Rules that a statement keeps or breaks by itself, as data, and the score that follows from them.
+"""Read the quality rules about single statement rows, and derive the quality score from them.
 
-Read from ``quality_rules.csv``. ``fault`` is SQL that every engine reads; it is true
-where a row breaks the rule.
+The rules are in ``quality_rules.csv``. ``fault`` is an SQL expression for all engines; it is true where a row
+breaks the rule.
 """
 
 from __future__ import annotations
@@ -16,17 +16,20 @@ from factorlab_lake.schema.spec import identifier, literal
 
 __all__ = ["PENALTIES", "RowRule", "quality_score", "row_rules"]
 
-# What a broken rule leaves of a score, by its severity.
+# The factor by which a broken rule of each severity multiplies the score.
 PENALTIES = {"error": 0.5, "warning": 0.8, "info": 1.0}
 
-# How well the day of publication is known is where the score starts from.
+# The score starts from how well the day of publication is known.
 _PUBLICATION = "CASE availability_basis WHEN 'accepted' THEN 1.0 WHEN 'filing_date' THEN 0.9 ELSE 0.7 END"
 _EQUITY = "coalesce(nullif(total_equity, 0), total_stockholders_equity + coalesce(minority_interest, 0))"
 
 
 @dataclass(frozen=True, slots=True)
 class RowRule:
-    """One rule of one statement type; ``value``, ``expected`` and ``detail`` are expressions, or empty."""
+    """Represent one rule for one statement type.
+
+    ``value``, ``expected`` and ``detail`` are SQL expressions, or empty.
+    """
 
     name: str
     severity: str
@@ -40,7 +43,7 @@ class RowRule:
 
 @cache
 def row_rules(statement_type: str) -> tuple[RowRule, ...]:
-    """Return the rules of a statement type, in the order of their table.
+    """Return the rules of a statement type, in the order of ``quality_rules.csv``.
 
     >>> [r.name for r in row_rules("balance_sheet")][:2]
     ['accounting_identity', 'wrong_sign']
@@ -49,10 +52,10 @@ def row_rules(statement_type: str) -> tuple[RowRule, ...]:
 
 
 def quality_score(statement_type: str) -> str:
-    """Return the expression of ``data_quality_score``, from 1 down, of a row of a statement type.
+    """Return the SQL expression of ``data_quality_score`` for a statement type.
 
-    1 when the acceptance is known, 0.9 for the filing date alone, 0.7 for an estimate; times 0.5 for each
-    rule of severity error that the row breaks, and 0.8 for each warning.
+    The score starts at 1 for a known acceptance, 0.9 for a filing date and 0.7 for an estimated date. Each
+    broken rule of severity error multiplies it by 0.5, each warning by 0.8.
     """
     factors = [
         f"CASE WHEN {rule.fault} THEN {PENALTIES[rule.severity]} ELSE 1.0 END"
@@ -69,11 +72,11 @@ def _rule(row: dict[str, str], statement_type: str) -> RowRule:
 
 def _filled(text: str, statement_type: str) -> str:
     zeros = [c.name for c in line_items(statement_type) if c.zero_is_missing]
-    said = (f"CASE WHEN {identifier(n)} = 0 THEN {literal(n)} END" for n in zeros)
+    names = (f"CASE WHEN {identifier(n)} = 0 THEN {literal(n)} END" for n in zeros)
     for token, part in (
         ("{{equity_and_debts}}", f"nullif(total_liabilities, 0) + {_EQUITY}"),
         ("{{any_zero}}", f"0 IN ({', '.join(map(identifier, zeros))})"),
-        ("{{zero_names}}", f"concat_ws(', ', {', '.join(said)})"),
+        ("{{zero_names}}", f"concat_ws(', ', {', '.join(names)})"),
     ):
         text = text.replace(token, part)
     return text

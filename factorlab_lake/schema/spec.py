@@ -1,4 +1,4 @@
-"""The building blocks of a table's description: column types, columns, tables."""
+"""Define what describes a table: column types, columns, line items and the quoting of names in SQL."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Kind = Literal["text", "json", "integer", "number", "boolean", "date", "timestam
 
 @dataclass(frozen=True, slots=True)
 class TypeNames:
-    """How one column type is called by each engine."""
+    """Name one column type in each engine."""
 
     duckdb: str
     postgres: str
@@ -48,12 +48,12 @@ TYPES: dict[Kind, TypeNames] = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name, type, meaning and unit.
+    """Describe one column: name, type, meaning and unit.
 
-    ``role`` says what the column is for the merging of what several fetches sent:
-    ``value`` columns make the content of a row, ``derived`` ones follow from it, and ``provenance``
-    ones say where and when the row came from. ``zero_is_missing`` marks items that no going concern reports
-    as exactly zero: vendors write 0 there for "not reported". Stored as sent; computations skip them.
+    ``role`` decides how a merge treats the column. ``value`` and ``label`` columns come from the provider,
+    but only a changed ``value`` makes a new version. ``derived`` columns follow from others. ``provenance``
+    columns give the origin and the times of the row. ``zero_is_missing`` marks items that every going concern
+    reports as non-zero: vendors write 0 for a missing value. The 0 is stored, and computations skip it.
     """
 
     name: str
@@ -66,16 +66,16 @@ class Column:
 
     @property
     def types(self) -> TypeNames:
-        """The column's type in each engine."""
+        """Return the names of the column's type in each engine."""
         return TYPES[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
 class TableSpec:
-    """One table, described once: storage schema, views, DDL and documentation come from here.
+    """Describe one table; the storage schema, views, DDL and documentation follow from it.
 
-    ``key`` is unique in the table's current rows. ``time_column`` is the date a range query asks about.
-    ``partition_by`` is a column (an integer year) that becomes the folder of a row's file.
+    ``key`` is unique among the current rows. A range query selects by ``time_column``.
+    ``partition_by`` names the integer column (a year) by which files are partitioned into folders.
     """
 
     name: str
@@ -87,20 +87,20 @@ class TableSpec:
     partition_by: str = ""
 
     def column(self, name: str) -> Column:
-        """Return the column of that name; ``KeyError`` when there is none."""
+        """Return a column by name; raise :class:`KeyError` for an unknown one."""
         for column in self.columns:
             if column.name == name:
                 return column
         raise KeyError(name)
 
     def names(self, *roles: str) -> list[str]:
-        """Column names in order, of the given roles, or all."""
+        """Return the column names in order: those with one of the roles, by default all."""
         return [c.name for c in self.columns if not roles or c.role in roles]
 
 
 @cache
 def line_items(statement_type: str) -> tuple[Column, ...]:
-    """Return the line items of a statement type as columns, in the order of the vocabulary.
+    """Return the line items of a statement type as columns, in the order of ``line_items.csv``.
 
     >>> [c.name for c in line_items("income")][:2]
     ['revenue', 'cost_of_revenue']
@@ -126,7 +126,7 @@ def _item_rows() -> list[dict[str, str]]:
 
 
 def identifier(name: str) -> str:
-    """Quote a name for SQL, as DuckDB and Postgres both read it.
+    """Quote a name as an SQL identifier, for DuckDB and Postgres.
 
     >>> identifier('odd"name')
     '"odd""name"'
@@ -135,7 +135,7 @@ def identifier(name: str) -> str:
 
 
 def literal(text: str) -> str:
-    """Quote a text for SQL, for the few places where no value can be bound (a view's file list).
+    """Quote a text as an SQL literal, for places that take no bound value, such as a view's file list.
 
     >>> literal("O'Brien")
     "'O''Brien'"

@@ -1,20 +1,36 @@
-"""Every table of the lake, once. Nothing else in the package lists their columns."""
+"""Describe every table of the lake: columns, key, order and partitions.
+
+The storage schema, the views, the servers' DDL and the documentation all follow from these descriptions.
+"""
 
 from __future__ import annotations
 
 from factorlab_lake.errors import InvalidInput, nearest
+from factorlab_lake.schema.columns import (
+    AVAILABILITY,
+    DATA_TYPE,
+    EXTRA,
+    FETCHED,
+    FILING_DATE,
+    FISCAL_YEAR,
+    LOGGED_AT,
+    PERIOD,
+    SPLIT_BASIS,
+    SYMBOL,
+    VERSION,
+)
 from factorlab_lake.schema.spec import STATEMENT_TYPES, Column, TableSpec, line_items
 
 __all__ = ["DATASETS", "PERIOD_MONTHS", "STATEMENT_TABLES", "TABLES", "table"]
 
-# Fiscal periods by their length; H1 and 9M are cumulative from the start of the fiscal year, as FY is.
+# The length of each fiscal period in months. H1, 9M and FY are cumulative from the start of the fiscal year.
 PERIOD_MONTHS = {"Q1": 3, "Q2": 3, "Q3": 3, "Q4": 3, "H1": 6, "9M": 9, "FY": 12}
 
 STATEMENT_TABLES = dict(
     zip(STATEMENT_TYPES, ("income_statements", "balance_sheets", "cash_flows"), strict=True)
 )
 
-# The datasets that are fetched, and the tables they land in.
+# The table that stores the records of each dataset.
 DATASETS = {
     **STATEMENT_TABLES,
     "ratios": "vendor_ratios",
@@ -25,60 +41,33 @@ DATASETS = {
     "dividend": "dividends",
     "profile": "company_profiles",
 }
-_SYMBOL = Column("symbol", "text", "ticker as the provider writes it, any length", role="key")
-_FETCHED = (
-    Column("source_provider", "text", "who served the row", role="provenance"),
-    Column("fetch_id", "text", "the fetch it came from, see data_fetch_log", role="provenance"),
-    Column("fetched_at", "timestamp", "when the provider served it (UTC)", role="provenance"),
-    Column("recorded_at", "timestamp", "when this lake first saw it (UTC)", role="provenance"),
-)
-_SPLIT_BASIS = Column(
-    "split_basis_date", "date", "shares and prices count every split up to this day", role="derived"
-)
-_PERIOD = (
-    Column("fiscal_date", "date", "last day of the fiscal period", role="key"),
-    Column("fiscal_period", "text", "Q1 to Q4, or cumulative: H1, 9M, FY", role="key"),
-)
-_VERSION = (
-    Column("version", "integer", "1 for the first content known for the period, counting up", role="derived"),
-    Column(
-        "change_kind",
-        "text",
-        "original, restatement (accepted later), split_rebase (only share and per-share items moved, by one "
-        "factor), vendor_revision (same acceptance, other values)",
-        role="derived",
-    ),
-)
 
 
 def _statement(name: str, statement_type: str, doc: str) -> TableSpec:
     return TableSpec(
         name=name,
-        doc=f"{doc}: one row per symbol, fiscal period and version; line items in reported_currency.",
+        doc=f"{doc}: one row per symbol, fiscal period and version. Amounts are in reported_currency.",
         key=("symbol", "fiscal_date", "fiscal_period", "version"),
         sort_by=("symbol", "fiscal_date", "fiscal_period", "version"),
         time_column="fiscal_date",
         partition_by="fiscal_year",
         columns=(
-            _SYMBOL,
-            *_PERIOD,
-            *_VERSION,
-            Column("fiscal_year", "integer", "fiscal year as the provider labels it"),
-            Column("reported_currency", "text", "ISO code of the statement's currency"),
-            Column("cik", "text", "SEC's company number, ten digits"),
-            Column("filing_date", "date", "day of the filing, as given"),
-            Column("accepted_at", "timestamp", "when the filing became public (UTC)"),
-            Column("accepted_date", "date", "New York date of accepted_at", role="derived"),
-            Column(
-                "available_date", "date", "first day at whose New York close it could be used", role="derived"
-            ),
-            Column("availability_basis", "text", "accepted, filing_date or estimated", role="derived"),
-            _SPLIT_BASIS,
+            SYMBOL,
+            *PERIOD,
+            *VERSION,
+            FISCAL_YEAR,
+            Column("reported_currency", "text", "ISO code of the currency of all amounts in the row"),
+            Column("cik", "text", "SEC Central Index Key of the company, ten digits"),
+            FILING_DATE,
+            Column("accepted_at", "timestamp", "time at which the filing became public (UTC)"),
+            Column("accepted_date", "date", "date of accepted_at in New York", role="derived"),
+            *AVAILABILITY,
+            SPLIT_BASIS,
             *line_items(statement_type),
-            Column("extra", "json", "items the provider sent that have no column"),
-            Column("link", "text", "address of the filing's index page"),
-            Column("final_link", "text", "address of the filing's main document"),
-            *_FETCHED,
+            EXTRA,
+            Column("link", "text", "URL of the filing's index page"),
+            Column("final_link", "text", "URL of the filing's main document"),
+            *FETCHED,
         ),
     )
 
@@ -88,20 +77,40 @@ def _number(name: str, doc: str, unit: str = "") -> Column:
 
 
 _BAR_VALUES = (
-    _number("open_price", "first trade of the day", "currency_per_share"),
-    _number("high_price", "highest trade of the day", "currency_per_share"),
-    _number("low_price", "lowest trade of the day", "currency_per_share"),
-    _number("close_price", "last trade of the day, on the split basis given", "currency_per_share"),
-    _number("volume", "shares traded, on the split basis given", "shares"),
-    _number("adjusted_close", "close the provider adjusted for dividends too", "currency_per_share"),
-    _number("unadjusted_volume", "shares traded as counted on the day", "shares"),
-    _number("vwap", "volume-weighted average price", "currency_per_share"),
-    _number("change", "move over the day or from the day before, as given", "currency_per_share"),
-    _number("change_percent", "the same in per cent, as given", "percent"),
-    _number("change_over_time", "the same as a fraction, as given", "fraction"),
-    Column("extra", "json", "items the provider sent that have no column"),
+    _number(
+        "open_price",
+        "price of the first trade of the day, on the split basis of the row",
+        "quote_currency_per_share",
+    ),
+    _number(
+        "high_price", "highest price of the day, on the split basis of the row", "quote_currency_per_share"
+    ),
+    _number(
+        "low_price", "lowest price of the day, on the split basis of the row", "quote_currency_per_share"
+    ),
+    _number(
+        "close_price",
+        "price of the last trade of the day, on the split basis of the row",
+        "quote_currency_per_share",
+    ),
+    _number("volume", "shares traded on the day, on the split basis of the row", "shares"),
+    _number(
+        "adjusted_close",
+        "close that the provider adjusted for splits and dividends",
+        "quote_currency_per_share",
+    ),
+    _number("unadjusted_volume", "shares traded on the day, as counted on that day", "shares"),
+    _number("vwap", "volume-weighted average price of the day", "quote_currency_per_share"),
+    _number(
+        "change",
+        "price change over the day or since the day before, as the provider reports it",
+        "quote_currency_per_share",
+    ),
+    _number("change_percent", "the same change in per cent, as the provider reports it", "percent"),
+    _number("change_over_time", "the same change as a fraction, as the provider reports it", "fraction"),
+    EXTRA,
 )
-_BAR_KEY = (_SYMBOL, Column("date", "date", "trading day", role="key"))
+_BAR_KEY = (SYMBOL, Column("date", "date", "trading day", role="key"))
 _YEAR = Column("year", "integer", "calendar year of date", role="derived")
 
 
@@ -113,17 +122,18 @@ def _bars(name: str, doc: str, key: tuple[str, ...], *more: Column) -> TableSpec
         sort_by=("symbol", "date", "fetched_at"),
         time_column="date",
         partition_by="year",
-        columns=(*_BAR_KEY, *_BAR_VALUES, _SPLIT_BASIS, *more, *_FETCHED, _YEAR),
+        columns=(*_BAR_KEY, *_BAR_VALUES, SPLIT_BASIS, *more, *FETCHED, _YEAR),
     )
 
 
 _REVISION = Column(
-    "revision", "integer", "1 for the first content known for the day, counting up", role="derived"
+    "revision", "integer", "number of the content of the same day, from 1 in order of fetches", role="derived"
 )
 _CHANGE_KIND = Column(
     "change_kind",
     "text",
-    "why it was superseded: split_rebase, adjusted_close_rebase or vendor_revision",
+    "reason of the change: split_rebase (all prices changed by one split ratio), adjusted_close_rebase "
+    "(only adjusted_close and fields beside prices and volume changed) or vendor_revision (other values)",
     role="derived",
 )
 
@@ -131,173 +141,195 @@ _SPECS = (
     _statement("income_statements", "income", "Income statements"),
     _statement("balance_sheets", "balance_sheet", "Balance sheets"),
     _statement("cash_flows", "cash_flow", "Cash flow statements"),
-    _bars("price_data", "Daily bars: one current row per symbol and trading day.", ("symbol", "date")),
+    _bars(
+        "price_data",
+        "Daily bars: one current row per symbol and trading day. "
+        "Prices are in company_profiles.currency (the quote currency).",
+        ("symbol", "date"),
+    ),
     _bars(
         "price_revisions",
-        "Bars that a later fetch superseded: one row per symbol, day and earlier content.",
+        "Superseded daily bars: one row per symbol, trading day and earlier content. "
+        "Prices are in company_profiles.currency (the quote currency).",
         ("symbol", "date", "revision"),
         _REVISION,
         _CHANGE_KIND,
     ),
     TableSpec(
         name="splits",
-        doc="Stock splits: one row per symbol and ex-date; numerator new shares for denominator old ones.",
+        doc="Stock splits: one row per symbol and ex-date. Each denominator shares become numerator shares.",
         key=("symbol", "date"),
         sort_by=("symbol", "date"),
         time_column="date",
         columns=(
-            _SYMBOL,
-            Column("date", "date", "ex-date: first day traded on the new basis", role="key"),
-            _number("numerator", "new shares"),
-            _number("denominator", "for this many old ones"),
-            Column("label", "text", "the date in the provider's words"),
-            Column("source", "text", "provider, file or inferred", role="label"),
-            *_FETCHED,
+            SYMBOL,
+            Column("date", "date", "ex-date: first trading day with the new number of shares", role="key"),
+            _number("numerator", "number of shares after the split", "shares"),
+            _number("denominator", "number of shares before the split", "shares"),
+            Column("label", "text", "date as text, as the provider writes it"),
+            Column(
+                "source",
+                "text",
+                "origin of the event: provider, file, or inferred from two fetches of the same bars",
+                role="label",
+            ),
+            *FETCHED,
         ),
     ),
     TableSpec(
         name="dividends",
-        doc="Cash dividends: one row per symbol and ex-date, per share as paid and on the split basis given.",
+        doc="Cash dividends: one row per symbol and ex-date. "
+        "Amounts are per share in company_profiles.currency (the quote currency).",
         key=("symbol", "date"),
         sort_by=("symbol", "date"),
         time_column="date",
         columns=(
-            _SYMBOL,
-            Column("date", "date", "ex-date", role="key"),
-            _number("dividend", "as paid", "currency_per_share"),
-            _number("adjusted_dividend", "on the split basis given", "currency_per_share"),
-            Column("record_date", "date", "holders of this day are paid"),
-            Column("payment_date", "date", "day of payment"),
-            Column("declaration_date", "date", "day of announcement"),
-            _number("dividend_yield", "as given", "percent"),
-            Column("frequency", "text", "as given"),
-            Column("label", "text", "the date in the provider's words"),
-            _SPLIT_BASIS,
-            *_FETCHED,
+            SYMBOL,
+            Column("date", "date", "ex-date: first day traded without the dividend", role="key"),
+            _number("dividend", "amount per share as paid", "quote_currency_per_share"),
+            _number(
+                "adjusted_dividend",
+                "amount per share on the split basis of the row",
+                "quote_currency_per_share",
+            ),
+            Column("record_date", "date", "record date: holders of this day receive the dividend"),
+            Column("payment_date", "date", "payment date"),
+            Column("declaration_date", "date", "announcement date"),
+            _number("dividend_yield", "dividend yield as the provider computed it", "percent"),
+            Column("frequency", "text", "payment frequency as the provider writes it"),
+            Column("label", "text", "date as text, as the provider writes it"),
+            SPLIT_BASIS,
+            *FETCHED,
         ),
     ),
     TableSpec(
         name="company_profiles",
-        doc="Who a symbol is: one row per symbol, the profile fetched last.",
+        doc="Company profiles: one row per symbol, from the newest fetch.",
         key=("symbol",),
         sort_by=("symbol",),
         columns=(
-            _SYMBOL,
+            SYMBOL,
             Column("company_name", "text", "legal name"),
-            Column("cik", "text", "SEC's company number, ten digits"),
-            Column("isin", "text", "ISIN"),
-            Column("cusip", "text", "CUSIP"),
-            Column("exchange", "text", "short name of the listing exchange"),
+            Column("cik", "text", "SEC Central Index Key of the company, ten digits"),
+            Column("isin", "text", "International Securities Identification Number"),
+            Column("cusip", "text", "CUSIP number"),
+            Column("exchange", "text", "code of the listing exchange, such as NASDAQ"),
             Column("exchange_name", "text", "full name of the listing exchange"),
-            Column("sector", "text", "as given"),
-            Column("industry", "text", "as given"),
-            Column("country", "text", "as given"),
-            Column("currency", "text", "ISO code the symbol is quoted in"),
+            Column("sector", "text", "sector as the provider classifies it"),
+            Column("industry", "text", "industry as the provider classifies it"),
+            Column("country", "text", "country as the provider writes it"),
+            Column("currency", "text", "ISO code of the quote currency, in which the symbol trades"),
             Column("ipo_date", "date", "first day of trading"),
-            Column("is_actively_trading", "boolean", "still listed"),
-            Column("is_etf", "boolean", "exchange-traded fund"),
-            Column("is_adr", "boolean", "depositary receipt"),
-            Column("is_fund", "boolean", "mutual fund"),
-            Column("extra", "json", "items the provider sent that have no column"),
-            *_FETCHED,
+            Column("is_actively_trading", "boolean", "true if the symbol still trades"),
+            Column("is_etf", "boolean", "true for an exchange-traded fund"),
+            Column("is_adr", "boolean", "true for a depositary receipt"),
+            Column("is_fund", "boolean", "true for a mutual fund"),
+            EXTRA,
+            *FETCHED,
         ),
     ),
     TableSpec(
         name="shares_outstanding",
-        doc="Counts of shares: one row per symbol, day counted, source and version.",
+        doc="Share counts: one row per symbol, counting day, source and version.",
         key=("symbol", "as_of_date", "source", "version"),
         sort_by=("symbol", "as_of_date", "source", "version"),
         time_column="as_of_date",
         columns=(
-            _SYMBOL,
+            SYMBOL,
             Column("as_of_date", "date", "day on which the shares were counted", role="key"),
-            Column("source", "text", "cover_page (SEC dei) or balance_sheet", role="key"),
-            *_VERSION,
-            _number("shares", "shares outstanding", "shares"),
-            Column("accepted_at", "timestamp", "when the count became public (UTC)"),
             Column(
-                "available_date", "date", "first day at whose New York close it could be used", role="derived"
+                "source",
+                "text",
+                "origin of the count: cover_page (SEC dei facts) or balance_sheet",
+                role="key",
             ),
-            Column("availability_basis", "text", "accepted, filing_date or estimated", role="derived"),
-            Column("filing_date", "date", "day of the filing, as given"),
-            _SPLIT_BASIS,
-            *_FETCHED,
+            *VERSION,
+            _number("shares", "shares outstanding on the split basis of the row", "shares"),
+            Column("accepted_at", "timestamp", "time at which the count became public (UTC)"),
+            *AVAILABILITY,
+            FILING_DATE,
+            SPLIT_BASIS,
+            *FETCHED,
         ),
     ),
     TableSpec(
         name="vendor_ratios",
-        doc="Ratios as the provider computed them: one row per symbol, fiscal period and version.",
+        doc="Ratios that the provider computed: one row per symbol, fiscal period and version.",
         key=("symbol", "fiscal_date", "fiscal_period", "version"),
         sort_by=("symbol", "fiscal_date", "fiscal_period", "version"),
         time_column="fiscal_date",
         partition_by="fiscal_year",
         columns=(
-            _SYMBOL,
-            *_PERIOD,
-            *_VERSION,
-            Column("fiscal_year", "integer", "fiscal year as the provider labels it"),
-            Column("metrics", "json", "every ratio by the provider's own name"),
-            *_FETCHED,
+            SYMBOL,
+            *PERIOD,
+            *VERSION,
+            FISCAL_YEAR,
+            Column("metrics", "json", "JSON object of all ratios by the provider's field names"),
+            *FETCHED,
         ),
     ),
     TableSpec(
         name="vendor_market_caps",
-        doc="Market caps as the provider computed them, to compare with: one row per symbol and day, the one "
-        "fetched last. No answer uses them: the provider's share counts are of filings made later.",
+        doc="Market capitalisations that the provider computed, for comparison: one row per symbol and day, "
+        "from the newest fetch. No query uses them: the provider applies share counts of later filings.",
         key=("symbol", "date"),
         sort_by=("symbol", "date"),
         time_column="date",
         partition_by="year",
         columns=(
-            _SYMBOL,
+            SYMBOL,
             Column("date", "date", "trading day", role="key"),
-            _number("market_cap", "as given", "currency"),
-            *_FETCHED,
+            _number("market_cap", "market capitalisation as the provider computed it", "quote_currency"),
+            *FETCHED,
             _YEAR,
         ),
     ),
     TableSpec(
         name="data_fetch_log",
-        doc="One row per fetch, or per cache file read: what was asked, what came, what became of it.",
+        doc="Fetch log: one row per fetch, cache file read or load, with the request and its result.",
         key=("fetch_id",),
         sort_by=("symbol", "data_type", "fetch_date"),
         time_column="fetch_date",
         columns=(
-            Column("fetch_id", "text", "digest of what was fetched and from where", role="key"),
-            Column("symbol", "text", "symbol asked for"),
-            Column("data_type", "text", "dataset, as in the table names"),
-            Column("period", "text", "annual, quarterly or another period asked for"),
-            Column("fetch_date", "timestamp", "when the provider served it (UTC)"),
-            Column("records_fetched", "integer", "records in the answer"),
-            Column("records_rejected", "integer", "records that did not land, see rejected_records"),
-            Column("api_calls_made", "integer", "calls it took; 0 for a cache file"),
-            Column("success", "boolean", "false when nothing could be read"),
-            Column("error_message", "text", "why not, or how a good answer falls short of what was asked"),
-            Column("provider", "text", "who served it"),
-            Column("endpoint", "text", "address without parameters, or the cache file's place"),
-            Column("parameters", "json", "parameters without secrets"),
-            Column("http_status", "integer", "status of the last answer"),
-            Column("payload_sha256", "text", "digest of the bytes received"),
-            Column("duration_ms", "number", "time it took", "milliseconds"),
-            Column("keys_landed", "integer", "different periods or days that landed from it"),
-            Column("covered_from", "date", "earliest date in it"),
-            Column("covered_to", "date", "latest date in it"),
-            Column("recorded_at", "timestamp", "when this lake logged it (UTC)", role="provenance"),
+            Column("fetch_id", "text", "hash of the response and its origin", role="key"),
+            Column("symbol", "text", "requested symbol; empty for a load of several"),
+            DATA_TYPE,
+            Column("period", "text", "requested period: annual, quarterly, or a period of the old cache"),
+            Column("fetch_date", "timestamp", "time at which the provider served the response (UTC)"),
+            Column("records_fetched", "integer", "number of records in the response"),
+            Column("records_rejected", "integer", "number of records rejected, see rejected_records"),
+            Column("api_calls_made", "integer", "number of API calls; 0 for a cache file or a load"),
+            Column("success", "boolean", "false if the response could not be read"),
+            Column("error_message", "text", "reason of a failure, or how a valid response is incomplete"),
+            Column("provider", "text", "name of the provider"),
+            Column("endpoint", "text", "URL without parameters, or the path of the file"),
+            Column("parameters", "json", "request parameters without secrets, as a JSON object"),
+            Column("http_status", "integer", "HTTP status of the last response"),
+            Column("payload_sha256", "text", "SHA-256 of the bytes received"),
+            Column("duration_ms", "number", "duration of the request or of reading the file", "milliseconds"),
+            Column(
+                "keys_landed", "integer", "number of distinct keys (periods or days) stored from the response"
+            ),
+            Column("covered_from", "date", "earliest date in the response"),
+            Column("covered_to", "date", "latest date in the response"),
+            LOGGED_AT,
         ),
     ),
     TableSpec(
         name="rejected_records",
-        doc="Records that did not land: one row per record, with the reason and the record itself.",
+        doc="Rejected records: one row per record, with the reason and the record itself.",
         key=("fetch_id", "position"),
         sort_by=("fetch_id", "position"),
         columns=(
-            Column("fetch_id", "text", "the fetch it came in", role="key"),
-            Column("position", "integer", "its place in the answer, from 0", role="key"),
-            Column("symbol", "text", "symbol asked for"),
-            Column("data_type", "text", "dataset, as in the table names"),
-            Column("reason", "text", "what is wrong with it"),
-            Column("record", "json", "the record as it came"),
-            Column("recorded_at", "timestamp", "when this lake logged it (UTC)", role="provenance"),
+            Column(
+                "fetch_id", "text", "fetch that delivered the record, a key of data_fetch_log", role="key"
+            ),
+            Column("position", "integer", "position of the record in the response, from 0", role="key"),
+            Column("symbol", "text", "requested symbol; empty for a load of several"),
+            DATA_TYPE,
+            Column("reason", "text", "reason of the rejection"),
+            Column("record", "json", "record as received, as a JSON object"),
+            LOGGED_AT,
         ),
     ),
 )
@@ -306,11 +338,11 @@ TABLES: dict[str, TableSpec] = {spec.name: spec for spec in _SPECS}
 
 
 def table(name: str) -> TableSpec:
-    """Return a table's description; :class:`InvalidInput` names the nearest one when there is none."""
+    """Return the description of a table; raise :class:`InvalidInput` with the nearest name if unknown."""
     try:
         return TABLES[name]
     except KeyError:
         raise InvalidInput(
-            f"No table is called {name!r}; the tables are {', '.join(TABLES)}.{nearest(name, TABLES)}",
+            f"There is no table {name!r}; the tables are {', '.join(TABLES)}.{nearest(name, TABLES)}",
             table=name,
         ) from None

@@ -1,7 +1,7 @@
-"""Settings from the environment (``FACTORLAB_*``) or a ``.env`` file; an argument always wins over them.
+"""Read settings from the environment (``FACTORLAB_*``) or a ``.env`` file; an argument wins over both.
 
-The models are in :mod:`.models`, which loads pydantic. :func:`configured` avoids that cost for the many
-processes that set nothing.
+The models are in :mod:`.models`, which imports pydantic. :func:`configured` avoids that import for processes
+that set nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["configured"]
 
 
 def configured(name: str) -> Any:
-    """Return the value of a field of :class:`~factorlab_lake.settings.models.Settings`, None when unset.
+    """Return a field of :class:`~factorlab_lake.settings.models.Settings`, or None if nothing is set.
 
     >>> configured("query_statistics") is None
     True

@@ -1,4 +1,4 @@
-"""Settings from the environment (``FACTORLAB_*``) or a ``.env`` file; arguments always win."""
+"""Read settings from the environment (``FACTORLAB_*``) or a ``.env`` file; arguments win over both."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ __all__ = ["Settings", "settings", "settings_error"]
 
 
 class Settings(BaseSettings):
-    """What can be set from outside.
+    """Configure the lake by variables such as ``FACTORLAB_LAKE``.
 
-    ``lake``: folder of the lake the command line works on (``FACTORLAB_LAKE``).
-    ``availability``: from which day on filings may be used, ``close``, ``same_day`` or a lag in days, where
-    a lake is opened without saying so (``FACTORLAB_AVAILABILITY``).
-    ``query_statistics``: whether what a lake is asked is noted in its folder, without values.
-    ``result_cache_mb``: how much memory the answers to questions take that are kept for when the same comes
-    again; 0 keeps none.
-    ``pool_size``, ``pool_overflow``: connections to a shared server that are kept, and made besides while
-    those are busy. ``pool_wait_s``: how long a question waits for one. ``statement_timeout_s``: how long the
-    server works on one.
+    - ``lake``: the lake's folder for the command line.
+    - ``availability``: the first day on which a filing may be used. ``close``: the first market close after
+      the filing. ``same_day``: the day of the filing. A number: a lag in days.
+    - ``query_statistics``: whether queries are counted in the lake's folder, without their values.
+    - ``result_cache_mb``: the memory for cached results, in megabytes; 0 switches the cache off.
+    - ``pool_size``: the connections to a server that stay open.
+    - ``pool_overflow``: the additional connections while the others are busy.
+    - ``pool_wait_s``: the time that a query waits for a free connection, in seconds.
+    - ``statement_timeout_s``: the time after which the server cancels a statement, in seconds.
     """
 
     model_config = SettingsConfigDict(
@@ -44,14 +44,14 @@ class Settings(BaseSettings):
 
 @cache
 def settings() -> Settings:
-    """Return the settings of this process, read once."""
+    """Return the settings of this process; read once."""
     return Settings()
 
 
 def settings_error(fault: ValidationError, prefix: str) -> InvalidInput:
-    """Return what is wrong with which settings, without what was given."""
+    """Return an error that names the invalid settings without their values, which may be secrets."""
     wrong = [
         (str(e["loc"][0] if e["loc"] else "").upper(), e["msg"]) for e in fault.errors(include_input=False)
     ]
-    said = "; ".join(f"{prefix}{name}: {message.removeprefix('Value error, ')}" for name, message in wrong)
-    return InvalidInput(f"{said}.", settings=[f"{prefix}{name}" for name, _ in wrong])
+    text = "; ".join(f"{prefix}{name}: {message.removeprefix('Value error, ')}" for name, message in wrong)
+    return InvalidInput(f"{text}.", settings=[f"{prefix}{name}" for name, _ in wrong])

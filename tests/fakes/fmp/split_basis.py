@@ -16,7 +16,7 @@ _PER_SHARE = {
     "profile": ("price", "last_dividend", "change"),
     "ratios": ("revenue_per_share", "net_income_per_share"),
 }
-_POWERS = {"currency_per_share": -1, "shares": 1}
+_POWERS = {"reported_currency_per_share": -1, "quote_currency_per_share": -1, "shares": 1}
 
 
 def to_split_basis(dataset: str, record: Record, ratio: float) -> Record:

@@ -1,0 +1,86 @@
+"""Define the columns that several tables share, so that each is described once."""
+
+from __future__ import annotations
+
+from factorlab_lake.schema.spec import Column
+
+__all__ = [
+    "AVAILABILITY",
+    "DATA_TYPE",
+    "EXTRA",
+    "FETCHED",
+    "FILING_DATE",
+    "FISCAL_YEAR",
+    "LOGGED_AT",
+    "PERIOD",
+    "SPLIT_BASIS",
+    "SYMBOL",
+    "VERSION",
+]
+
+SYMBOL = Column("symbol", "text", "ticker as the provider writes it, of any length", role="key")
+FETCHED = (
+    Column(
+        "source_provider",
+        "text",
+        "provider of the row: fmp, file, or another provider's name",
+        role="provenance",
+    ),
+    Column("fetch_id", "text", "fetch that delivered the row, a key of data_fetch_log", role="provenance"),
+    Column("fetched_at", "timestamp", "time at which the provider served the row (UTC)", role="provenance"),
+    Column(
+        "recorded_at", "timestamp", "time at which this lake first stored the row (UTC)", role="provenance"
+    ),
+)
+SPLIT_BASIS = Column(
+    "split_basis_date",
+    "date",
+    "split basis: share counts and per-share amounts include every split up to this day",
+    role="derived",
+)
+PERIOD = (
+    Column("fiscal_date", "date", "last day of the fiscal period", role="key"),
+    Column(
+        "fiscal_period",
+        "text",
+        "Q1 to Q4 (three months), or cumulative: H1 (six), 9M (nine), FY (twelve)",
+        role="key",
+    ),
+)
+VERSION = (
+    Column(
+        "version",
+        "integer",
+        "number of the content of the same key, from 1 in order of publication",
+        role="derived",
+    ),
+    Column(
+        "change_kind",
+        "text",
+        "original; restatement: accepted later; split_rebase: only share and per-share items changed, all by "
+        "one split ratio; vendor_revision: other values under the same acceptance",
+        role="derived",
+    ),
+)
+
+FISCAL_YEAR = Column("fiscal_year", "integer", "fiscal year by the provider's label")
+FILING_DATE = Column("filing_date", "date", "filing date as the provider reports it")
+AVAILABILITY = (
+    Column(
+        "available_date",
+        "date",
+        "first day on whose market close in New York the row can be used",
+        role="derived",
+    ),
+    Column(
+        "availability_basis",
+        "text",
+        "source of available_date: accepted, filing_date or estimated",
+        role="derived",
+    ),
+)
+EXTRA = Column("extra", "json", "provider's fields that have no column, as a JSON object")
+DATA_TYPE = Column("data_type", "text", "name of the table that stores the dataset")
+LOGGED_AT = Column(
+    "recorded_at", "timestamp", "time at which this lake logged the row (UTC)", role="provenance"
+)
