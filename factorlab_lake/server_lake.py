@@ -1,4 +1,4 @@
-"""A lake on a shared server, which many read at the same time: the same questions, and no changes."""
+"""Query a lake on a shared server: the same methods as a lake in a folder, read-only."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ __all__ = ["ServerLake", "open_server_lake"]
 
 
 def open_server_lake(url: str, *, availability: AvailabilityRule) -> ServerLake:
-    """Open the lake on a server that one was synced to.
+    """Open the lake on a server to which a lake was synced.
 
-    ``url`` is such as ``postgresql://user@host/database``; the password may also come from ``PGPASSWORD``, a
-    service file or ``~/.pgpass``. How many connections it takes and how long a question may last is set by
-    ``FACTORLAB_POOL_SIZE``, ``FACTORLAB_POOL_OVERFLOW``, ``FACTORLAB_POOL_WAIT_S`` and
+    ``url`` is an address such as ``postgresql://user@host/database``. Its scheme selects one of the installed
+    targets; each target documents where it takes the password from. These settings limit the connections and
+    the time of a query: ``FACTORLAB_POOL_SIZE``, ``FACTORLAB_POOL_OVERFLOW``, ``FACTORLAB_POOL_WAIT_S`` and
     ``FACTORLAB_STATEMENT_TIMEOUT_S``. Raises :class:`~factorlab_lake.errors.InvalidInput`,
     :class:`~factorlab_lake.errors.NotFound`, :class:`~factorlab_lake.errors.TargetFailed` and
     :class:`~factorlab_lake.errors.MissingExtra`.
     """
-    given = settings()
+    configured = settings()
     limits = SessionLimits(
-        pool_size=given.pool_size,
-        pool_overflow=given.pool_overflow,
-        pool_wait_s=given.pool_wait_s,
-        statement_timeout_s=given.statement_timeout_s,
+        pool_size=configured.pool_size,
+        pool_overflow=configured.pool_overflow,
+        pool_wait_s=configured.pool_wait_s,
+        statement_timeout_s=configured.statement_timeout_s,
     )
     session = open_session(url, limits=limits, lag_days=availability.lag_days)
     return ServerLake(session, availability=availability)
 
 
 class ServerLake(Questions):
-    """A lake on a server, as it was synced last. Close it, or use it in a ``with`` block.
+    """Represents a lake on a server, as of the last sync. Close it, or use it in a ``with`` block.
 
-    Each question sees one moment of the server, and only reads. What changes a lake, or looks into its past,
-    is done on the lake in its folder: such methods are here too, and say so.
+    Each query reads one consistent state of the server. Methods that change a lake or read its past need the
+    lake in its folder; here they raise :class:`~factorlab_lake.errors.InvalidInput`.
     """
 
     def __init__(self, session: TargetSession, *, availability: AvailabilityRule) -> None:
@@ -71,8 +71,8 @@ class ServerLake(Questions):
 
         def refuse(*_: object, **__: object) -> NoReturn:
             raise InvalidInput(
-                f"{name} is for a lake in a folder, and {self._session.name} is a shared server: do it on "
-                "the lake that is synced to it, then sync again.",
+                f"{name} needs a lake in a folder, but {self._session.name} is a shared server: call it on "
+                "the lake that is synced to the server, then sync again.",
                 target=self._session.name,
             )
 
@@ -80,30 +80,30 @@ class ServerLake(Questions):
 
     @property
     def session(self) -> TargetSession:
-        """The connections to the server."""
+        """Return the session with the connections to the server."""
         return self._session
 
     @property
     def availability(self) -> Availability:
-        """From which day on filings may be used: ``close``, ``same_day`` or a lag in days."""
+        """Return the availability rule: ``close``, ``same_day`` or a lag in days."""
         return self._rule.given
 
     @cached_property
     def aio(self) -> AsyncQuestions:
-        """The same questions to be awaited; as many run at the same time as the pool has connections.
+        """Return the same methods for ``await``; as many queries run at once as the pool has connections.
 
-        Cancelling a task that awaits one ends the question on the server too.
+        Cancelling a task also cancels its query on the server.
         """
         most = self._session.limits.max_connections
         threads = ThreadPoolExecutor(most, thread_name_prefix="factorlab-lake")
         return AsyncQuestions(self, threads, self._session.stoppable)
 
     def status(self) -> pl.DataFrame:
-        """Return what the server holds: one row per table with its rows and bytes, indexes included."""
+        """Return one row per table of the server with its rows and bytes, indexes included."""
         return self._session.sizes()
 
     def close(self) -> None:
-        """Give the connections back to the server; no question can be asked afterwards."""
+        """Close the connections; later queries raise an error."""
         aio = self.__dict__.get("aio")
         if aio is not None:
             aio.threads.shutdown()

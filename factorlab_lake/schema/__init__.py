@@ -6,6 +6,7 @@ from factorlab_lake.schema.spec import (
     Column,
     TableSpec,
     identifier,
+    identifiers,
     line_items,
     literal,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "Column",
     "TableSpec",
     "identifier",
+    "identifiers",
     "line_items",
     "literal",
     "table",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -16,6 +17,7 @@ __all__ = [
     "TableSpec",
     "TypeNames",
     "identifier",
+    "identifiers",
     "line_items",
     "literal",
 ]
@@ -132,6 +134,15 @@ def identifier(name: str) -> str:
     '"odd""name"'
     """
     return '"' + name.replace('"', '""') + '"'
+
+
+def identifiers(names: Iterable[str], prefix: str = "") -> str:
+    """Quote names for a list of columns, each after a prefix such as ``"t."``.
+
+    >>> identifiers(["symbol", "date"], "t.")
+    't."symbol", t."date"'
+    """
+    return ", ".join(prefix + identifier(name) for name in names)
 
 
 def literal(text: str) -> str:

@@ -1,8 +1,8 @@
-"""What a batch of a target lacks of the lake, and the sending of it: only rows that differ go over the wire.
+"""Send the rows of one batch that differ between the lake and a target.
 
-Whether a row differs is decided by its digest, so files that were rewritten with the same rows send nothing.
-What the target has is known from the lake's own files at the snapshot the ledger names, as long as these are
-there and agree with the ledger's digest; else the target is asked for its keys and digests.
+Row hashes decide which rows differ, so files that were rewritten with the same rows send nothing. The old
+rows of the target are known from the lake's own files at the snapshot in the ledger. If these files are gone,
+or their digest is not the ledger's, the keys and hashes are read from the target.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from factorlab_lake.errors import LakeDamaged, NotFound
@@ -19,27 +18,28 @@ from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.data_files import DataFile
 from factorlab_lake.sync.digests import LakeSide
 from factorlab_lake.sync.protocol import ROW_HASH, UNTRUSTED, Batch, BatchTransaction
+from factorlab_lake.sync.row_diff import is_known, sorted_hashes
 
-__all__ = ["Sent", "bring"]
+__all__ = ["SentRows", "send_batch"]
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """What went over the wire: rows sent, and rows taken away."""
+class SentRows:
+    """Count the rows that were sent to a target, and the rows that were deleted there."""
 
     rows: int = 0
     removed: int = 0
 
-    def __add__(self, other: Sent) -> Sent:
-        return Sent(self.rows + other.rows, self.removed + other.removed)
+    def __add__(self, other: SentRows) -> SentRows:
+        return SentRows(self.rows + other.rows, self.removed + other.removed)
 
 
-def bring(
+def send_batch(
     side: LakeSide, batch: Batch, tx: BatchTransaction, *, repair: bool = False, from_values: bool = False
-) -> Sent:
-    """Bring a batch to the lake's snapshot inside its transaction, and record it.
+) -> SentRows:
+    """Update a batch to the lake's snapshot inside its transaction, and record it in the ledger.
 
-    ``repair`` compares with the rows of the target: with their stored digests, or with digests that are
+    ``repair`` compares with the rows of the target: with their stored hashes, or with hashes that are
     recomputed ``from_values``. A batch that the ledger marks as untrusted is always compared by values.
     """
     if tx.recorded is not None and tx.recorded.digest.rows == UNTRUSTED:
@@ -48,19 +48,21 @@ def bring(
     if not repair and tx.fresh(side.snapshot.id):
         sent = _copy(side, batch, tx, files)
     else:
-        difference = None if repair else _from_the_lake(side, batch, tx, files)
-        sent = difference or _from_the_target(side, batch, tx, files, from_values=from_values)
+        file_changes = None if repair else _send_file_changes(side, batch, tx, files)
+        sent = file_changes or _send_target_changes(side, batch, tx, files, from_values=from_values)
     tx.record(side.snapshot.id, side.digest(batch.spec, files), sent.rows, sent.removed)
     return sent
 
 
-def _copy(side: LakeSide, batch: Batch, tx: BatchTransaction, files: list[DataFile]) -> Sent:
+def _copy(side: LakeSide, batch: Batch, tx: BatchTransaction, files: list[DataFile]) -> SentRows:
     tx.copy(rows for file in files for rows in side.rows(batch.spec, file))
-    return Sent(sum(f.rows for f in files))
+    return SentRows(sum(f.rows for f in files))
 
 
-def _from_the_lake(side: LakeSide, batch: Batch, tx: BatchTransaction, files: list[DataFile]) -> Sent | None:
-    """Send what differs between the files of two snapshots; None when the older one is not as recorded."""
+def _send_file_changes(
+    side: LakeSide, batch: Batch, tx: BatchTransaction, files: list[DataFile]
+) -> SentRows | None:
+    """Send what differs between the files of two snapshots; None if the older files are not as recorded."""
     if tx.recorded is None:
         return None
     try:
@@ -68,65 +70,67 @@ def _from_the_lake(side: LakeSide, batch: Batch, tx: BatchTransaction, files: li
         old = before.get(batch.name, [])
         removed, added = _without(old, files), _without(files, old)
         replaced = side.replaced(batch.spec, removed, added)
-        had = _keys(side, batch, removed) if replaced is None else pl.DataFrame()
+        old_keys = _keys(side, batch, removed) if replaced is None else pl.DataFrame()
         if side.digest(batch.spec, old) != tx.recorded.digest:
             return None
     except (LakeDamaged, NotFound):
         return None
-    return _send(side, batch, tx, added, had) if replaced is None else _send_found(batch, tx, *replaced)
+    if replaced is None:
+        return _send_files(side, batch, tx, added, old_keys)
+    return _send_rows(batch, tx, *replaced)
 
 
-def _send_found(batch: Batch, tx: BatchTransaction, went: pl.DataFrame, came: pl.DataFrame) -> Sent:
-    """Send rows that came; take away those that went, where none with the same key came."""
+def _send_rows(batch: Batch, tx: BatchTransaction, old: pl.DataFrame, new: pl.DataFrame) -> SentRows:
+    """Send the new rows, and delete the old rows whose key no new row has."""
     key = list(batch.spec.key)
-    tx.upsert(iter([came] if came.height else []))
-    gone = went.select(key).join(came.select(key), on=key, how="anti")
-    tx.remove(gone)
-    return Sent(came.height, gone.height)
+    tx.upsert(iter([new] if new.height else []))
+    obsolete = old.select(key).join(new.select(key), on=key, how="anti")
+    tx.remove(obsolete)
+    return SentRows(new.height, obsolete.height)
 
 
-def _from_the_target(
+def _send_target_changes(
     side: LakeSide, batch: Batch, tx: BatchTransaction, files: list[DataFile], *, from_values: bool
-) -> Sent:
-    """Send what differs from what the target has, after what should not be there has gone."""
-    had = tx.keys(from_values=from_values)
-    wanted = _keys(side, batch, files)
-    known = _among(had[ROW_HASH], _sorted(wanted[ROW_HASH]))
-    wrong = had.filter(~known).drop(ROW_HASH)
+) -> SentRows:
+    """Delete the rows of the target that the lake does not have as they are, then send what is missing."""
+    target_keys = tx.keys(from_values=from_values)
+    lake_keys = _keys(side, batch, files)
+    right = is_known(target_keys[ROW_HASH], sorted_hashes(lake_keys[ROW_HASH]))
+    wrong = target_keys.filter(~right).drop(ROW_HASH)
     tx.remove(wrong)
-    sent = _send(side, batch, tx, files, had.filter(known))
-    return Sent(sent.rows, wrong.join(wanted, on=list(batch.spec.key), how="anti").height)
+    sent = _send_files(side, batch, tx, files, target_keys.filter(right))
+    return SentRows(sent.rows, wrong.join(lake_keys, on=list(batch.spec.key), how="anti").height)
 
 
-def _send(
-    side: LakeSide, batch: Batch, tx: BatchTransaction, files: list[DataFile], had: pl.DataFrame
-) -> Sent:
-    """Send the rows of files that the target does not have as they are; take away those that are gone."""
-    known = _sorted(had[ROW_HASH])
+def _send_files(
+    side: LakeSide, batch: Batch, tx: BatchTransaction, files: list[DataFile], old_keys: pl.DataFrame
+) -> SentRows:
+    """Send the rows of files whose hash is not in ``old_keys``, and delete old rows that are in no file."""
+    known = sorted_hashes(old_keys[ROW_HASH])
     key = list(batch.spec.key)
-    seen: list[pl.Series] = []
+    read: list[pl.Series] = []
     sent: list[pl.DataFrame] = []
 
     def changed() -> Iterator[pl.DataFrame]:
         for file in files:
             for rows in side.rows(batch.spec, file):
-                seen.append(rows[ROW_HASH])
-                new = rows.filter(~_among(rows[ROW_HASH], known))
+                read.append(rows[ROW_HASH])
+                new = rows.filter(~is_known(rows[ROW_HASH], known))
                 if new.height:
                     sent.append(new.select(key))
                     yield new
 
     tx.upsert(changed())
-    still = _sorted(pl.concat(seen)) if seen else np.zeros(0, dtype=np.int64)
-    gone = had.filter(~_among(had[ROW_HASH], still)).drop(ROW_HASH)
+    current = sorted_hashes(pl.concat(read)) if read else np.zeros(0, dtype=np.int64)
+    obsolete = old_keys.filter(~is_known(old_keys[ROW_HASH], current)).drop(ROW_HASH)
     if sent:
-        gone = gone.join(pl.concat(sent), on=key, how="anti")
-    tx.remove(gone)
-    return Sent(sum(keys.height for keys in sent), gone.height)
+        obsolete = obsolete.join(pl.concat(sent), on=key, how="anti")
+    tx.remove(obsolete)
+    return SentRows(sum(keys.height for keys in sent), obsolete.height)
 
 
 def _keys(side: LakeSide, batch: Batch, files: list[DataFile]) -> pl.DataFrame:
-    """Return key and digest of every row of some files."""
+    """Return key and hash of every row of some files."""
     columns = [*batch.spec.key, ROW_HASH]
     parts = [rows.select(columns) for file in files for rows in side.rows(batch.spec, file)]
     return pl.concat(parts) if parts else _no_keys(batch)
@@ -142,19 +146,3 @@ def _no_keys(batch: Batch) -> pl.DataFrame:
 def _without(files: list[DataFile], others: list[DataFile]) -> list[DataFile]:
     paths = {f.path for f in others}
     return [f for f in files if f.path not in paths]
-
-
-def _sorted(hashes: pl.Series) -> npt.NDArray[np.int64]:
-    return np.sort(hashes.drop_nulls().to_numpy())
-
-
-def _among(hashes: pl.Series, known: npt.NDArray[np.int64]) -> pl.Series:
-    """Say for each digest whether it is among those known; a missing one never is."""
-    if not len(known):
-        return pl.Series([False]).new_from_index(0, len(hashes))
-    values = hashes.fill_null(0).to_numpy()
-    order = np.argsort(values)  # in order, each is found near the one before
-    places = np.minimum(np.searchsorted(known, values[order]), len(known) - 1)
-    found = np.empty(len(values), dtype=np.bool_)
-    found[order] = known[places] == values[order]
-    return pl.Series(found) & hashes.is_not_null()

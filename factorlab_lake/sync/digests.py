@@ -1,4 +1,4 @@
-"""Digests of the lake's side: a file never changes, so its digest is made once and kept in the lake."""
+"""Compute the digests of the lake's data files; a file never changes, so its digest is cached in the lake."""
 
 from __future__ import annotations
 
@@ -17,117 +17,113 @@ from factorlab_lake.storage.layout import Layout, write_atomically
 from factorlab_lake.storage.snapshots import Snapshot
 from factorlab_lake.storage.transaction import read_files, read_slices
 from factorlab_lake.sync.protocol import EVERYTHING, NO_YEAR, ROW_HASH, Batch, Digest
-from factorlab_lake.sync.row_diff import difference
+from factorlab_lake.sync.row_diff import changed_rows
 from factorlab_lake.sync.row_hash import clean, hashed
 
-__all__ = ["LakeSide", "batch_name", "digest_of", "latest"]
+__all__ = ["LakeSide", "batch_name", "digest_of", "latest_time"]
 
 _ROWS_AT_A_TIME = 32_768
 _ROWS_TO_COMPARE = 600_000  # two years of a thousand symbols: about 100 MB
-_HOW = "row-hash-1"  # another way of making digests takes another name
+_METHOD = "row-hash-1"  # another way to compute digests needs another name
 
 
 @dataclass(slots=True)
 class LakeSide:
-    """One snapshot of a lake, as batches of files whose rows and digests can be asked for.
+    """Represent one snapshot of a lake as batches of files, with their rows and digests.
 
-    ``remember`` says whether digests that were made before are believed; a deep check recomputes them.
+    ``cached`` says whether cached digests are used; a deep verification recomputes them.
     """
 
     layout: Layout
     snapshot: Snapshot
-    remember: bool = True
-    _known: dict[str, dict[str, Digest]] = field(default_factory=dict)
+    cached: bool = True
+    _by_table: dict[str, dict[str, Digest]] = field(default_factory=dict)
 
     def batches(self, spec: TableSpec, snapshot: Snapshot | None = None) -> dict[str, list[DataFile]]:
-        """Return the files of a table by batch, of this snapshot or of another."""
-        found: dict[str, list[DataFile]] = {}
+        """Return the files of a table by batch, of this snapshot or of another one."""
+        batches: dict[str, list[DataFile]] = {}
         for file in files_of(self.layout, snapshot or self.snapshot, spec.name):
-            found.setdefault(batch_name(spec, file), []).append(file)
-        return dict(sorted(found.items()))
+            batches.setdefault(batch_name(spec, file), []).append(file)
+        return dict(sorted(batches.items()))
 
     def filled(self, spec: TableSpec, columns: Collection[str]) -> list[str]:
         """Return the names of the batches in which any of the columns is not NULL."""
-        names = sorted(columns)
-        return [
-            batch
-            for batch, files in self.batches(spec).items()
-            if any(
-                read_files(self.layout, spec.name, [f], columns=names).null_count().sum_horizontal().item()
-                < f.rows * len(names)
-                for f in files
-            )
-        ]
+        batches = self.batches(spec).items()
+        return [name for name, files in batches if any(self._has_values(spec, f, columns) for f in files)]
 
     def digest(self, spec: TableSpec, files: list[DataFile]) -> Digest:
         """Return the digest of all rows of some files."""
         total = Digest()
         for file in files:
-            if file.path not in self._of_table(spec):
+            if file.path not in self._digests(spec):
                 for _ in self.rows(spec, file):
                     pass
-            total += self._of_table(spec)[file.path]
+            total += self._digests(spec)[file.path]
         return total
 
-    def knows(self, batch: Batch) -> bool:
-        """Whether the digests of a batch's files were made before."""
-        known = self._of_table(batch.spec)
-        return all(f.path in known for f in self.batches(batch.spec).get(batch.name, []))
+    def is_cached(self, batch: Batch) -> bool:
+        """Return whether the digests of all files of a batch are cached."""
+        digests = self._digests(batch.spec)
+        return all(f.path in digests for f in self.batches(batch.spec).get(batch.name, []))
 
     def rows(self, spec: TableSpec, file: DataFile) -> Iterator[pl.DataFrame]:
-        """Return a file's rows with their digests, some at a time, and keep the file's digest."""
+        """Yield a file's rows with their hashes, in slices, and cache the file's digest."""
         total = Digest()
         for part in read_slices(self.layout, spec.name, file, _ROWS_AT_A_TIME):
             rows = hashed(clean(part, spec), spec)
             total += digest_of(rows, spec)
             yield rows
-        self._of_table(spec)[file.path] = total
+        self._digests(spec)[file.path] = total
 
     def replaced(
         self, spec: TableSpec, old: list[DataFile], new: list[DataFile]
     ) -> tuple[pl.DataFrame, pl.DataFrame] | None:
-        """Return rows that went and rows that came, with digests, where one file took the place of others.
+        """Return the old and the new rows that differ, with hashes, if one file replaced others.
 
-        The new file's digest follows from theirs, as all other rows are in both. None where it is not that
-        simple, or too much to hold at once.
+        All other rows are in both, so the new file's digest follows without hashing them. Return None if
+        several files are new, or if the files have too many rows for the memory.
         """
         if len(new) != 1 or not old or sum(f.rows for f in (*old, *new)) > _ROWS_TO_COMPARE:
             return None
         before, after = (read_files(self.layout, spec.name, files) for files in (old, new))
-        went, came = (hashed(clean(rows, spec), spec) for rows in difference(before, after, spec))
-        same = self.digest(spec, old).row_hashes - digest_of(went, spec).row_hashes
-        digest = Digest(after.height, latest(after, spec), (same + digest_of(came, spec).row_hashes) % 2**64)
-        self._of_table(spec)[new[0].path] = digest
-        return went, came
+        removed, added = (hashed(clean(rows, spec), spec) for rows in changed_rows(before, after, spec))
+        common = self.digest(spec, old).row_hashes - digest_of(removed, spec).row_hashes
+        row_hashes = (common + digest_of(added, spec).row_hashes) % 2**64
+        self._digests(spec)[new[0].path] = Digest(after.height, latest_time(after, spec), row_hashes)
+        return removed, added
 
-    def keep(self, spec: TableSpec) -> None:
-        """Write down the digests of this snapshot's files, for the next time."""
-        known = self._of_table(spec)
-        current = {f.path: known[f.path] for f in self._files(spec) if f.path in known}
-        if current == self._kept(spec):
+    def save(self, spec: TableSpec) -> None:
+        """Write the digests of this snapshot's files to the cache in the lake."""
+        digests = self._digests(spec)
+        current = {f.path: digests[f.path] for f in self._files(spec) if f.path in digests}
+        if current == self._load(spec):
             return
-        # A folder that cannot be written to has its digests made each time.
+        # In a folder without write permission, each sync computes the digests again.
         with suppress(OSError):
             self.layout.digests.mkdir(exist_ok=True)
-            write_atomically(self._place(spec), json.dumps({p: astuple(d) for p, d in current.items()}))
+            write_atomically(self._path(spec), json.dumps({p: astuple(d) for p, d in current.items()}))
+
+    def _has_values(self, spec: TableSpec, file: DataFile, columns: Collection[str]) -> bool:
+        rows = read_files(self.layout, spec.name, [file], columns=sorted(columns))
+        return any(nulls < rows.height for nulls in rows.null_count().row(0))
 
     def _files(self, spec: TableSpec) -> list[DataFile]:
         return files_of(self.layout, self.snapshot, spec.name)
 
-    def _of_table(self, spec: TableSpec) -> dict[str, Digest]:
-        if spec.name not in self._known:
-            self._known[spec.name] = self._kept(spec) if self.remember else {}
-        return self._known[spec.name]
+    def _digests(self, spec: TableSpec) -> dict[str, Digest]:
+        if spec.name not in self._by_table:
+            self._by_table[spec.name] = self._load(spec) if self.cached else {}
+        return self._by_table[spec.name]
 
-    def _kept(self, spec: TableSpec) -> dict[str, Digest]:
+    def _load(self, spec: TableSpec) -> dict[str, Digest]:
         try:
-            kept = json.loads(self._place(spec).read_text(encoding="utf-8"))
+            stored = json.loads(self._path(spec).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return {path: Digest(*values) for path, values in kept.items()}
+        return {path: Digest(*values) for path, values in stored.items()}
 
-    def _place(self, spec: TableSpec) -> Path:
-        return self.layout.digests / f"{spec.name}-{_HOW}.json"
+    def _path(self, spec: TableSpec) -> Path:
+        return self.layout.digests / f"{spec.name}-{_METHOD}.json"
 
 
 def batch_name(spec: TableSpec, file: DataFile) -> str:
@@ -138,13 +134,13 @@ def batch_name(spec: TableSpec, file: DataFile) -> str:
 
 
 def digest_of(rows: pl.DataFrame, spec: TableSpec) -> Digest:
-    """Return the digest of rows that have theirs."""
+    """Return the digest of rows that have a hash column."""
     hashes = rows[ROW_HASH].fill_null(0).to_numpy().view(np.uint64)
-    return Digest(rows.height, latest(rows, spec), int(hashes.sum(dtype=np.uint64)))
+    return Digest(rows.height, latest_time(rows, spec), int(hashes.sum(dtype=np.uint64)))
 
 
-def latest(rows: pl.DataFrame, spec: TableSpec) -> str:
-    """Return the latest time of rows in µs since 1970."""
+def latest_time(rows: pl.DataFrame, spec: TableSpec) -> str:
+    """Return the latest time of rows in µs since 1970; an empty text if there is none."""
     if not spec.time_column or rows[spec.time_column].null_count() == rows.height:
         return ""
     latest = rows.select(pl.col(spec.time_column).to_physical().max().cast(pl.Int64)).item()

@@ -1,11 +1,12 @@
-"""Bringing a target to a snapshot of the lake, and checking that it is there.
+"""Sync a target to a snapshot of the lake, and verify it.
 
-Each batch is a transaction of its own, so a sync that was cut off goes on where it stopped. Every sync ends
-with a verification of the whole target: rows, latest times and digests of each table and year, by the
-digests stored with the target's rows, against those of the lake's files. For a large table that nobody else
-wrote to since it was verified, less than a day ago, a target may answer from its ledger; rows of a small
-change it reads back as they are sent. A deep verification believes nothing that was stored: it reads all
-values of both sides and makes the digest of every row anew.
+Each batch is one transaction, so a sync after an interrupted one continues where that stopped. Every sync
+ends with a verification of the whole target. It compares row counts, latest times and digests of each table
+and year with those of the lake's files. The target's digests come from the hashes stored with its rows.
+
+A target may answer for a large table from its ledger, if nothing else wrote to the table since it was
+verified within the last day. A deep verification uses nothing that was stored: it reads the values of both
+sides and hashes every row again.
 """
 
 from __future__ import annotations
@@ -19,22 +20,28 @@ from factorlab_lake.errors import InvalidInput
 from factorlab_lake.schema import TABLES, TableSpec, table
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.layout import Layout
-from factorlab_lake.sync.changes import Sent, bring
+from factorlab_lake.sync.changes import SentRows, send_batch
 from factorlab_lake.sync.digests import LakeSide, digest_of
 from factorlab_lake.sync.protocol import ROW_HASH, Batch, Digest, Digests, Ledger, Recorded, Target
 from factorlab_lake.sync.row_hash import hashed
-from factorlab_lake.sync.sync_report import SyncReport, TableReport, TargetDifference, difference, moment
+from factorlab_lake.sync.sync_report import (
+    SyncReport,
+    TableReport,
+    TargetDifference,
+    digest_difference,
+    time_text,
+)
 
 __all__ = ["SyncProgress", "sync"]
 
-_MANY = 10_000  # rows sent from which on the server is told that a table changed
+_MANY = 10_000  # the server is told to update its statistics after a table received so many rows
 
 
 class SyncProgress(Protocol):
-    """Called after each part of a table that was sent."""
+    """Receives the progress after each batch."""
 
     def __call__(self, *, files_done: int, files_total: int, records: int) -> None:
-        """Take notice."""
+        """Show the progress."""
 
 
 def sync(
@@ -45,7 +52,7 @@ def sync(
     repair: bool = False,
     progress: SyncProgress | None = None,
 ) -> SyncReport:
-    """Bring a target to the newest snapshot and verify it; see :meth:`factorlab_lake.lake.Lake.sync`."""
+    """Sync a target to the newest snapshot and verify it; see :meth:`factorlab_lake.lake.Lake.sync`."""
     started = time.perf_counter()
     side = LakeSide(layout, snapshots.latest(layout))
     target.prepare(layout.lake_id, side.filled)
@@ -54,7 +61,7 @@ def sync(
     findings = run.verify(deep=deep)
     repaired: list[TargetDifference] = []
     if findings and repair:
-        run.mend(findings, deep=deep)
+        run.repair_findings(findings, deep=deep)
         repaired, findings = findings, run.verify(deep=deep)
     return run.report(findings, repaired, deep=deep, seconds=time.perf_counter() - started)
 
@@ -65,15 +72,15 @@ class _Run:
     target: Target
     repair: bool
     progress: SyncProgress | None
-    sent: dict[str, Sent] = field(default_factory=dict)
-    there: Digests = field(default_factory=dict)
+    sent: dict[str, SentRows] = field(default_factory=dict)
+    target_digests: Digests = field(default_factory=dict)
     ahead: bool = False
 
     def send(self) -> None:
         """Send every batch whose digest is not the one in the ledger."""
         ledger = self.target.ledger()
         self._check_not_newer(ledger)
-        waiting = list(self._waiting(ledger))
+        waiting = list(self._outdated(ledger))
         self.target.expect(spec for spec in TABLES.values() if spec.name not in ledger and self._large(spec))
         records = 0
         for done, batch in enumerate(waiting, start=1):
@@ -84,26 +91,27 @@ class _Run:
         self.target.settle(changed)
 
     def verify(self, *, deep: bool) -> list[TargetDifference]:
-        """Compare the target with the lake; what another sync brought further, with what it recorded."""
-        self.there, ledger = self.target.digests(TABLES.values(), every=deep)
-        side = LakeSide(self.side.layout, self.side.snapshot, remember=False) if deep else self.side
+        """Compare the target with the lake; a batch of a newer snapshot is compared with the ledger."""
+        self.target_digests, ledger = self.target.digests(TABLES.values(), every=deep)
+        side = LakeSide(self.side.layout, self.side.snapshot, cached=False) if deep else self.side
         findings = []
-        for batch in self._all(ledger, self.there):
+        for batch in self._batches(ledger, self.target_digests):
             expected = self._expected(side, batch, ledger)
-            found = self.there[batch.spec.name].get(batch.name, Digest())
-            if expected != found:
-                findings.append(TargetDifference(batch.spec.name, batch.name, difference(expected, found)))
+            actual = self.target_digests[batch.spec.name].get(batch.name, Digest())
+            if expected != actual:
+                what = digest_difference(expected, actual)
+                findings.append(TargetDifference(batch.spec.name, batch.name, what))
             elif deep:
                 findings.extend(self._verify_values(batch, expected))
         self.target.confirm(TABLES.keys() - {f.table for f in findings})
         return findings
 
-    def mend(self, findings: list[TargetDifference], *, deep: bool) -> None:
-        """Bring the batches where something was found to the lake, by what the target says it has."""
+    def repair_findings(self, findings: list[TargetDifference], *, deep: bool) -> None:
+        """Update the batches with findings, by a comparison with the rows of the target."""
         for finding in findings:
             batch = Batch(table(finding.table), finding.batch)
             with self.target.batch(batch) as tx:
-                self._count(batch, bring(self.side, batch, tx, repair=True, from_values=deep))
+                self._count(batch, send_batch(self.side, batch, tx, repair=True, from_values=deep))
 
     def report(
         self,
@@ -113,8 +121,8 @@ class _Run:
         deep: bool,
         seconds: float,
     ) -> SyncReport:
-        """Return what came of it."""
-        tables = tuple(self._of_table(spec) for spec in TABLES.values())
+        """Return the report of this sync."""
+        tables = tuple(self._table_report(spec) for spec in TABLES.values())
         return SyncReport(
             target=self.target.name,
             snapshot=self.side.snapshot.id,
@@ -128,7 +136,7 @@ class _Run:
 
     def _check_not_newer(self, ledger: Ledger) -> None:
         newest = max((r.snapshot for batches in ledger.values() for r in batches.values()), default=0)
-        # Another process may have written to the lake, and synced, since this one looked.
+        # Read again: another process may have written to the lake and synced it since this sync started.
         if newest > snapshots.latest(self.side.layout).id and not self.repair:
             raise InvalidInput(
                 f"{self.target.name} is at snapshot {newest} of this lake, which itself is at "
@@ -137,71 +145,69 @@ class _Run:
                 target=self.target.name,
             )
 
-    def _waiting(self, ledger: Ledger) -> Iterator[Batch]:
-        for batch in self._all(ledger, {}):
+    def _outdated(self, ledger: Ledger) -> Iterator[Batch]:
+        for batch in self._batches(ledger, {}):
             recorded = ledger.get(batch.spec.name, {}).get(batch.name)
             if recorded is None or not self._is_current(recorded, batch):
                 yield batch
         for spec in TABLES.values():
-            self.side.keep(spec)
+            self.side.save(spec)
 
     def _large(self, spec: TableSpec) -> bool:
         return sum(f.rows for files in self.side.batches(spec).values() for f in files) >= _MANY
 
-    def _send(self, batch: Batch) -> Sent:
+    def _send(self, batch: Batch) -> SentRows:
         with self.target.batch(batch) as tx:
             if tx.recorded is not None and self._is_current(tx.recorded, batch):
-                return Sent()
-            sent = bring(self.side, batch, tx)
-        self.side.keep(batch.spec)
+                return SentRows()
+            sent = send_batch(self.side, batch, tx)
+        self.side.save(batch.spec)
         self._count(batch, sent)
         return sent
 
     def _is_current(self, recorded: Recorded, batch: Batch) -> bool:
-        """Whether a batch needs nothing: it is as in the lake, or another sync brought it further."""
+        """Return whether a batch equals the lake, or another sync updated it to a newer snapshot."""
         if recorded.snapshot > self.side.snapshot.id:
             self.ahead = not self.repair
             return self.ahead
-        # Where files are new, sending what is new of them makes their digests too: they are read once.
-        if recorded.snapshot < self.side.snapshot.id and not self.side.knows(batch):
+        # Sending the rows of new files computes their digests too, so these files are read only once.
+        if recorded.snapshot < self.side.snapshot.id and not self.side.is_cached(batch):
             return False
-        return recorded.digest == self._wanted(self.side, batch)
+        return recorded.digest == self._lake_digest(self.side, batch)
 
-    def _count(self, batch: Batch, sent: Sent) -> None:
-        self.sent[batch.spec.name] = self.sent.get(batch.spec.name, Sent()) + sent
+    def _count(self, batch: Batch, sent: SentRows) -> None:
+        self.sent[batch.spec.name] = self.sent.get(batch.spec.name, SentRows()) + sent
 
     def _expected(self, side: LakeSide, batch: Batch, ledger: Ledger) -> Digest:
         recorded = ledger.get(batch.spec.name, {}).get(batch.name)
         if recorded is not None and recorded.snapshot > self.side.snapshot.id:
             return recorded.digest
-        return self._wanted(side, batch)
+        return self._lake_digest(side, batch)
 
     def _verify_values(self, batch: Batch, expected: Digest) -> list[TargetDifference]:
-        """Compare the digests made from the values of a batch whose stored ones are as expected."""
-        made, changed = Digest(), 0
+        """Compare the digest of the values of a batch whose stored digest is as expected."""
+        actual, changed = Digest(), 0
         for rows in self.target.values(batch):
-            anew = hashed(rows.drop(ROW_HASH), batch.spec)
-            changed += int((anew[ROW_HASH] != rows[ROW_HASH]).sum())
-            made += digest_of(anew, batch.spec)
-        if made == expected and not changed:
+            rehashed = hashed(rows.drop(ROW_HASH), batch.spec)
+            changed += int((rehashed[ROW_HASH] != rows[ROW_HASH]).sum())
+            actual += digest_of(rehashed, batch.spec)
+        if actual == expected and not changed:
             return []
-        return [
-            TargetDifference(
-                batch.spec.name, batch.name, f"values of {changed:,} rows differ from the lake's"
-            )
-        ]
+        what = f"values of {changed:,} rows differ from the lake's"
+        return [TargetDifference(batch.spec.name, batch.name, what)]
 
-    def _all(self, ledger: Ledger, there: Digests) -> Iterator[Batch]:
+    def _batches(self, ledger: Ledger, digests: Digests) -> Iterator[Batch]:
         """Yield every batch that the lake, the ledger or the target has."""
         for spec in TABLES.values():
-            names = {*self.side.batches(spec), *ledger.get(spec.name, {}), *there.get(spec.name, {})}
+            names = {*self.side.batches(spec), *ledger.get(spec.name, {}), *digests.get(spec.name, {})}
             yield from (Batch(spec, name) for name in sorted(names))
 
-    def _wanted(self, side: LakeSide, batch: Batch) -> Digest:
+    def _lake_digest(self, side: LakeSide, batch: Batch) -> Digest:
         return side.digest(batch.spec, side.batches(batch.spec).get(batch.name, []))
 
-    def _of_table(self, spec: TableSpec) -> TableReport:
-        total = sum(self.there.get(spec.name, {}).values(), Digest())
-        sent = self.sent.get(spec.name, Sent())
-        batches = sum(d.rows > 0 for d in self.there.get(spec.name, {}).values())
-        return TableReport(spec.name, total.rows, moment(total.latest), batches, sent.rows, sent.removed)
+    def _table_report(self, spec: TableSpec) -> TableReport:
+        digests = self.target_digests.get(spec.name, {}).values()
+        total = sum(digests, Digest())
+        sent = self.sent.get(spec.name, SentRows())
+        batches = sum(d.rows > 0 for d in digests)
+        return TableReport(spec.name, total.rows, time_text(total.latest), batches, sent.rows, sent.removed)

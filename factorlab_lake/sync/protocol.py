@@ -14,6 +14,8 @@ Each target has a folder ``sync/<target>/`` with the same file names:
     Create the tables from :mod:`factorlab_lake.schema`; create or upgrade a whole target.
 ``placeholders``, ``server_functions``
     Fill the SQL of :mod:`factorlab_lake.functions` for the engine; install it.
+``transfer``
+    Send and fetch rows in bulk.
 ``target``, ``batch``
     Implement :class:`Target` and :class:`BatchTransaction`.
 ``server_session``
@@ -50,15 +52,15 @@ __all__ = [
 ]
 
 ROW_HASH = "row_hash"
-EVERYTHING = "all"  # the one batch of a table without partitions
-NO_YEAR = "null"  # the batch of rows whose partition is not known
+EVERYTHING = "all"  # the only batch of a table without partitions
+NO_YEAR = "null"  # the batch of rows whose partition is NULL
 UNTRUSTED = -1  # rows of a recorded digest: the stored digests of the batch do not describe its values
 _MODULUS = 2**64
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What two sides compare: the number of rows, the latest time in µs since 1970, and the digests' sum."""
+    """Describe rows for a comparison: their number, latest time in µs since 1970, and the sum of hashes."""
 
     rows: int = 0
     latest: str = ""
@@ -74,20 +76,20 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One part of a table that is sent in one transaction: a partition, or all of it."""
+    """Represent the part of a table that is sent in one transaction: a partition, or the whole table."""
 
     spec: TableSpec
     name: str = EVERYTHING
 
     @property
     def partition(self) -> int | None:
-        """The partition's year, where there is one."""
+        """Return the year of the partition, or None."""
         return None if self.name in (EVERYTHING, NO_YEAR) else int(self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A line of the ledger: which snapshot of the lake a batch was brought to, and its digest then."""
+    """Represent a ledger line: the snapshot to which a batch was synced, and its digest at that time."""
 
     snapshot: int
     digest: Digest
@@ -105,35 +107,35 @@ Ledger: TypeAlias = dict[str, dict[str, Recorded]]
 
 
 class BatchTransaction(Protocol):
-    """One batch of a target inside one transaction that holds the table's lock."""
+    """Writes one batch of a target in one transaction, which has the lock of the table."""
 
     recorded: Recorded | None
 
     def fresh(self, snapshot: int) -> bool:
-        """Whether rows of this snapshot can be copied straight in: none of their keys can be there."""
+        """Return whether rows of this snapshot can be copied: the table has none of their keys."""
 
     def keys(self, *, from_values: bool = False) -> pl.DataFrame:
-        """Return key and digest of every row: as stored, or recomputed from the values."""
+        """Return key and hash of every row: as stored, or recomputed from the values."""
 
     def copy(self, rows: Iterator[pl.DataFrame]) -> None:
-        """Send rows into a batch that has none."""
+        """Append rows to a batch that has none."""
 
     def upsert(self, rows: Iterator[pl.DataFrame]) -> None:
-        """Send rows that are new or take the place of rows with the same key."""
+        """Insert rows; a row with an existing key replaces that row."""
 
     def remove(self, keys: pl.DataFrame) -> None:
-        """Take away the rows of these keys."""
+        """Delete the rows of these keys."""
 
     def record(self, snapshot: int, digest: Digest, sent: int, removed: int) -> None:
-        """Write the ledger; what was sent and this become visible together."""
+        """Write the ledger line; it becomes visible together with the rows."""
 
 
 class Target(Protocol):
-    """Somewhere outside the lake that holds its tables."""
+    """Stores the tables of a lake outside of it."""
 
     @property
     def name(self) -> str:
-        """Where it is, without anything secret."""
+        """Return the address without secrets."""
 
     def prepare(self, lake_id: str, filled: FilledBatches) -> None:
         """Create or upgrade the tables; refuse a target that belongs to another lake.
@@ -147,27 +149,27 @@ class Target(Protocol):
         """Return the newest line of every batch, by table and batch."""
 
     def batch(self, batch: Batch) -> AbstractContextManager[BatchTransaction]:
-        """Open a transaction on a batch; leaving the block commits it, an exception undoes it."""
+        """Open a transaction on a batch; leaving the block commits it, an exception rolls it back."""
 
     def digests(self, specs: Iterable[TableSpec], *, every: bool = False) -> tuple[Digests, Ledger]:
-        """Return the digests of what is there, from the stored ones, and the ledger at the same moment.
+        """Return the digests of the tables, from the stored row hashes, and the ledger at the same moment.
 
-        A row that was changed by other means has no digest; it counts as a row and adds nothing. A target
-        that can tell that nobody wrote to a large table since it was verified need not read it, unless
-        ``every`` table is to be read.
+        A row that another program changed has no hash: it counts as a row and adds nothing to the sum. For a
+        large table that nothing wrote to since it was verified, a target may return the ledger's digests,
+        unless ``every`` is true.
         """
 
     def confirm(self, names: Iterable[str]) -> None:
-        """Note that all of these tables was found as it should be when their digests were read."""
+        """Record that these tables were as expected when their digests were read."""
 
     def values(self, batch: Batch) -> Iterator[pl.DataFrame]:
-        """Return a batch's rows, some at a time, with the lake's columns and the stored digest."""
+        """Yield a batch's rows in slices, with the lake's columns and the stored hash."""
 
     def expect(self, specs: Iterable[TableSpec]) -> None:
-        """Prepare for the first load of tables: what is made sooner of all rows is left to ``settle``."""
+        """Prepare the first load of tables: what is built faster from all rows is left to ``settle``."""
 
     def settle(self, specs: Iterable[TableSpec]) -> None:
-        """End the sending of rows; let the server take notice of tables that changed a lot."""
+        """Finish after the last row was sent; ``specs`` are the tables that changed much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +192,7 @@ class SessionLimits:
 
 
 class TargetSession(Protocol):
-    """Runs queries on a target, from any thread."""
+    """Runs queries on a target; every method may be called from any thread."""
 
     limits: SessionLimits
 

@@ -45,8 +45,8 @@ def connector(address: str) -> Connector:
     Traceback (most recent call last):
     factorlab_lake.errors.InvalidInput: No installed target handles mysql:// addresses. ...
     """
-    found = _SCHEME.match(address)
-    scheme = found[1] if found else ""
+    match = _SCHEME.match(address)
+    scheme = match[1] if match else ""
     entries = {entry.value: entry for entry in entry_points(group=_GROUP) if entry.name == scheme}
     if not entries:
         raise _unknown(scheme)
@@ -107,8 +107,8 @@ def _load(entry: EntryPoint) -> Connector:
     except (ImportError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"
     else:
-        made: Connector = make()
-        return made
+        created: Connector = make()
+        return created
     raise InvalidInput(
         f"The target {entry.name}:// cannot be loaded from {entry.value} ({reason}). "
         "Install its package again.",

@@ -1,4 +1,4 @@
-"""What came of a sync."""
+"""Define the report of a sync."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from datetime import UTC, datetime, timedelta
 
 from factorlab_lake.sync.protocol import Digest
 
-__all__ = ["SyncReport", "TableReport", "TargetDifference", "difference", "moment"]
+__all__ = ["SyncReport", "TableReport", "TargetDifference", "digest_difference", "time_text"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class TargetDifference:
-    """A part of a table where the target is not as the sync left it: rows, latest date and digest differ.
+    """Describe a batch in which the target differs from the lake, because something else changed it.
 
-    ``batch`` is a year, or ``all``; ``what`` says in words what differs.
+    ``batch`` is a year, or ``all``; ``what`` describes the difference.
     """
 
     table: str
@@ -26,7 +26,7 @@ class TargetDifference:
 
 @dataclass(frozen=True, slots=True)
 class TableReport:
-    """One table: its rows in the target and the latest date among them, and what was sent this time."""
+    """Describe one table of the target: its rows, their latest date, and the rows that this sync sent."""
 
     table: str
     rows: int
@@ -38,10 +38,10 @@ class TableReport:
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """A sync: where to, which snapshot, what was sent, and what the verification found.
+    """Describe a sync: the target, the snapshot, the rows sent per table, and the findings.
 
-    ``repaired`` are findings that were put right; ``findings`` those that stand. ``ahead`` is true when
-    another sync brought parts of the target to a newer snapshot meanwhile; these were left as they are.
+    ``repaired`` lists the findings that the sync repaired, ``findings`` those that remain. ``ahead`` is true
+    if another sync updated parts of the target to a newer snapshot meanwhile; these parts were not changed.
     """
 
     target: str
@@ -55,33 +55,33 @@ class SyncReport:
 
     @property
     def clean(self) -> bool:
-        """Whether the target is equal to the lake as far as it was compared."""
+        """Return whether the verification found no difference."""
         return not self.findings
 
     @property
     def sent(self) -> int:
-        """Rows sent, over all tables."""
+        """Return the number of rows sent, over all tables."""
         return sum(t.sent for t in self.tables)
 
     @property
     def removed(self) -> int:
-        """Rows taken away, over all tables."""
+        """Return the number of rows deleted on the target, over all tables."""
         return sum(t.removed for t in self.tables)
 
 
-def difference(expected: Digest, found: Digest) -> str:
-    """Say in words how two digests differ."""
-    if expected.rows != found.rows:
-        return f"{found.rows:,} rows, the lake has {expected.rows:,}"
-    if expected.latest != found.latest:
-        return f"latest {moment(found.latest)}, the lake has {moment(expected.latest)}"
-    return f"values of some of the {found.rows:,} rows differ from the lake's"
+def digest_difference(expected: Digest, actual: Digest) -> str:
+    """Describe the difference between the digest of the lake and that of the target."""
+    if expected.rows != actual.rows:
+        return f"{actual.rows:,} rows, the lake has {expected.rows:,}"
+    if expected.latest != actual.latest:
+        return f"latest {time_text(actual.latest)}, the lake has {time_text(expected.latest)}"
+    return f"values of some of the {actual.rows:,} rows differ from the lake's"
 
 
-def moment(latest: str) -> str:
-    """Return a time in µs since 1970 as a date, or as a time where it is not midnight.
+def time_text(latest: str) -> str:
+    """Return a time in µs since 1970 as a date, or as a time if it is not midnight.
 
-    >>> moment("1617148800000000")
+    >>> time_text("1617148800000000")
     '2021-03-31'
     """
     try:

@@ -1,4 +1,4 @@
-"""One batch of a table inside one transaction: rows go as binary COPY, and the ledger's line with them."""
+"""Write one batch of a table in one transaction, together with its ledger line."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from factorlab_lake.errors import LakeLocked
-from factorlab_lake.schema import TableSpec
+from factorlab_lake.schema import TableSpec, identifier, identifiers
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.sync.postgres.keys import build_key
-from factorlab_lake.sync.postgres.rows import fetched, scalar, where
-from factorlab_lake.sync.postgres.sql_quoting import identifier, identifiers
-from factorlab_lake.sync.postgres.stream import send
+from factorlab_lake.sync.postgres.transfer import batch_condition, fetch_rows, scalar, send
 from factorlab_lake.sync.protocol import ROW_HASH, Batch, Digest, Recorded
 from factorlab_lake.sync.row_hash import hashed
 
@@ -26,8 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["PostgresBatch", "lock"]
 
 _STAGE = "factorlab_lake_stage"
-_GONE = "factorlab_lake_gone"
-_JSONB = "\x01"  # the version that the binary form of jsonb begins with
+_OBSOLETE = "factorlab_lake_obsolete"
+_JSONB = "\x01"  # the version byte before the text in the binary form of jsonb
 _LEDGER = """
 INSERT INTO factorlab_lake_ledger
   (table_name, batch, snapshot, row_count, latest, row_hashes, rows_sent, rows_removed)
@@ -36,14 +34,14 @@ ON CONFLICT (table_name, batch, snapshot) DO UPDATE SET
   row_count = excluded.row_count, latest = excluded.latest, row_hashes = excluded.row_hashes,
   rows_sent = excluded.rows_sent, rows_removed = excluded.rows_removed, recorded_at = now()
 """
-# Taking the line keeps the writes of others out until the transaction ends.
+# FOR UPDATE blocks the writes of others until the transaction ends: their trigger updates this row.
 _UNTOUCHED = "SELECT writes = verified FROM factorlab_lake_written WHERE table_name = $1 FOR UPDATE"
 _VERIFIED = "UPDATE factorlab_lake_written SET verified = writes WHERE table_name = $1"
-_FORGET = "DELETE FROM factorlab_lake_ledger WHERE table_name = $1 AND batch = $2 AND snapshot > $3"
-_WHO = """
+_DELETE_NEWER = "DELETE FROM factorlab_lake_ledger WHERE table_name = $1 AND batch = $2 AND snapshot > $3"
+_LOCK_OWNER = """
 SELECT a.application_name || coalesce(' as ' || a.usename, '')
        || coalesce(' from ' || host(a.client_addr), '')
-FROM pg_locks l JOIN pg_stat_activity a USING (pid), (SELECT hashtextextended($1, 0) AS key)
+FROM pg_locks l JOIN pg_stat_activity a USING (pid), (SELECT hashtextextended($1, 0) AS key) AS lock_name
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
       AND l.classid::bigint = (key >> 32) & 4294967295 AND l.objid::bigint = key & 4294967295
 """
@@ -52,13 +50,16 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
 def lock(
     cursor: Cursor, name: str, *, target: str, timeout_s: float, sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Take a lock that ends with the transaction; :class:`LakeLocked` says who holds it for too long."""
+    """Take a lock that ends with the transaction.
+
+    Raises :class:`LakeLocked`, which names the other program, after ``timeout_s``.
+    """
     end = time.monotonic() + timeout_s
     while not scalar(cursor, "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))", name):
         if time.monotonic() > end:
-            who = scalar(cursor, _WHO, name) or "somebody"
+            owner = scalar(cursor, _LOCK_OWNER, name) or "another program"
             raise LakeLocked(
-                f"{who} has been syncing to {target} for more than {timeout_s:g} s; wait for it to end and "
+                f"{owner} has been syncing to {target} for more than {timeout_s:g} s; wait for it to end and "
                 "sync again.",
                 target=target,
             )
@@ -67,7 +68,11 @@ def lock(
 
 @dataclass(slots=True)
 class PostgresBatch:
-    """See :class:`~factorlab_lake.sync.protocol.BatchTransaction`."""
+    """Writes one batch; see :class:`~factorlab_lake.sync.protocol.BatchTransaction`.
+
+    ``untouched`` is true while the whole table is known to be as verified: nothing else wrote to it since,
+    and what this batch sent was read back.
+    """
 
     cursor: Cursor
     batch: Batch
@@ -75,17 +80,16 @@ class PostgresBatch:
     target: str
     occupied: Callable[[], frozenset[str]]
     untouched: bool = False
-    """Whether the table was as verified before this; it still is if what is sent is found when read back."""
 
     def begin(self) -> None:
-        """Note whether others wrote to the table since all of it was verified, and keep them out."""
+        """Read whether the table is as verified, and block the writes of others."""
         self.untouched = bool(scalar(self.cursor, _UNTOUCHED, self.batch.spec.name))
 
     def fresh(self, snapshot: int) -> bool:
-        """Whether rows of this snapshot can be copied straight in: none of their keys can be there.
+        """Return whether rows of this snapshot can be copied: the table has none of their keys.
 
-        Where the partition does not follow from the key, a row can have moved here from another one that was
-        loaded from an earlier snapshot.
+        If the partition does not follow from the key, a row may have moved here from a batch of an earlier
+        snapshot, which still has it.
         """
         spec = self.batch.spec
         if self.recorded is not None or self.batch.name in self.occupied():
@@ -96,28 +100,28 @@ class PostgresBatch:
         return not scalar(self.cursor, others, spec.name, snapshot)
 
     def keys(self, *, from_values: bool = False) -> pl.DataFrame:
-        """Return key and digest of every row: as stored, or recomputed from the values."""
+        """Return key and hash of every row: as stored, or recomputed from the values."""
         spec = self.batch.spec
         columns = spec.names() if from_values else list(spec.key)
         parts = []
-        for rows in fetched(self.cursor, self.batch, [*columns, ROW_HASH]):
-            made = hashed(rows.drop(ROW_HASH), spec) if from_values else rows
-            # A digest that was lost makes a row count as changed, whatever its values.
-            digest = pl.when(rows[ROW_HASH].is_not_null()).then(made[ROW_HASH]).alias(ROW_HASH)
-            parts.append(made.with_columns(digest).select(*spec.key, ROW_HASH))
+        for rows in fetch_rows(self.cursor, self.batch, [*columns, ROW_HASH]):
+            rehashed = hashed(rows.drop(ROW_HASH), spec) if from_values else rows
+            # NULL stays NULL: another program changed the row, so it counts as changed whatever its values.
+            row_hash = pl.when(rows[ROW_HASH].is_not_null()).then(rehashed[ROW_HASH]).alias(ROW_HASH)
+            parts.append(rehashed.with_columns(row_hash).select(*spec.key, ROW_HASH))
         schema = polars_schema(spec)
         empty = pl.DataFrame(schema={**{name: schema[name] for name in spec.key}, ROW_HASH: pl.Int64})
         return pl.concat([empty, *parts])
 
     def copy(self, rows: Iterator[pl.DataFrame]) -> None:
-        """Send rows into a batch that has none."""
-        self.untouched = False  # to read them back is to read the table, which the verification does
-        send(self.cursor, self.batch.spec.name, (_as_sent(part, self.batch.spec) for part in rows))
+        """Append rows to a batch that has none."""
+        self.untouched = False  # reading them back costs as much as the verification that follows
+        send(self.cursor, self.batch.spec.name, (_encoded(part, self.batch.spec) for part in rows))
 
     def upsert(self, rows: Iterator[pl.DataFrame]) -> None:
-        """Send rows that are new or take the place of rows with the same key."""
+        """Insert rows; a row with an existing key replaces that row."""
         spec, names = self.batch.spec, [*self.batch.spec.names(), ROW_HASH]
-        if not self._stage(_STAGE, (_as_sent(part, spec) for part in rows), identifiers(names)):
+        if not self._stage(_STAGE, (_encoded(part, spec) for part in rows), identifiers(names)):
             return
         build_key(self.cursor, spec, target=self.target)
         key = identifiers(spec.key)
@@ -126,25 +130,26 @@ class PostgresBatch:
             f"INSERT INTO {self._table} ({identifiers(names)}) SELECT {identifiers(names)} FROM {_STAGE} "
             f"ORDER BY {key} ON CONFLICT ({key}) DO UPDATE SET {changed}"
         )
-        there = f"SELECT {identifiers(spec.key, 't.')}, t.{ROW_HASH} FROM {_STAGE} JOIN {self._table} AS t"
-        missing = f"SELECT {key}, {ROW_HASH} FROM {_STAGE} EXCEPT {there} USING ({key})"
-        missing = f"SELECT count(*) FROM ({missing}) AS lost"
+        stored = f"SELECT {identifiers(spec.key, 't.')}, t.{ROW_HASH} FROM {_STAGE} JOIN {self._table} AS t"
+        missing = f"SELECT {key}, {ROW_HASH} FROM {_STAGE} EXCEPT {stored} USING ({key})"
+        missing = f"SELECT count(*) FROM ({missing}) AS missing"
         self.untouched = self.untouched and not scalar(self.cursor, missing)
 
     def remove(self, keys: pl.DataFrame) -> None:
-        """Take away the rows of these keys, as far as they are in this batch."""
+        """Delete the rows of this batch that have these keys."""
         names = list(self.batch.spec.key)
-        if keys.is_empty() or not self._stage(_GONE, iter([keys.select(names)]), identifiers(names)):
+        if keys.is_empty() or not self._stage(_OBSOLETE, iter([keys.select(names)]), identifiers(names)):
             return
         same = " AND ".join(f"t.{identifier(n)} = g.{identifier(n)}" for n in names)
-        self._run(f"DELETE FROM {self._table} AS t USING {_GONE} AS g WHERE {same} AND {where(self.batch)}")
-        self._run(f"DROP TABLE {_GONE}")
+        condition = f"{same} AND {batch_condition(self.batch)}"
+        self._run(f"DELETE FROM {self._table} AS t USING {_OBSOLETE} AS g WHERE {condition}")
+        self._run(f"DROP TABLE {_OBSOLETE}")
 
     def record(self, snapshot: int, digest: Digest, sent: int, removed: int) -> None:
-        """Write the ledger; what was sent and this become visible together."""
+        """Write the ledger line; it becomes visible together with the rows."""
         place = (self.batch.spec.name, self.batch.name, snapshot)
-        # Lines of later snapshots are of a lake that is no more; see the repair after a restored backup.
-        self.cursor.execute(_FORGET, place)
+        # A repair after a restored backup: lines of later snapshots describe a lake that no longer exists.
+        self.cursor.execute(_DELETE_NEWER, place)
         figures = (digest.rows, digest.latest, str(digest.row_hashes), sent, removed)
         self.cursor.execute(_LEDGER, (*place, *figures))
         if self.untouched:
@@ -155,7 +160,7 @@ class PostgresBatch:
         return identifier(self.batch.spec.name)
 
     def _stage(self, name: str, rows: Iterator[pl.DataFrame], columns: str) -> bool:
-        """Bring rows into a table of this transaction's own; say whether there were any."""
+        """Copy rows to a temporary table of this transaction; return whether there were any."""
         first = next(rows, None)
         if first is None:
             return False
@@ -167,8 +172,8 @@ class PostgresBatch:
         self.cursor.execute(statement)
 
 
-def _as_sent(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
-    """Return rows in exactly the types of the target's columns, since their bytes are taken as they are."""
+def _encoded(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
+    """Return rows in exactly the types of the target's columns, because COPY does not convert their bytes."""
     schema = polars_schema(spec)
     columns = [
         (pl.lit(_JSONB) + pl.col(c.name)).alias(c.name)

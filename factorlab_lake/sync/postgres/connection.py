@@ -1,4 +1,4 @@
-"""Connections to a server, and its drivers' errors as this package's own, without secrets."""
+"""Connect to a server, and turn the drivers' errors into this package's own, without secrets."""
 
 from __future__ import annotations
 
@@ -12,51 +12,54 @@ from adbc_driver_postgresql import dbapi
 from factorlab_lake.errors import InvalidInput, LakeError, TargetFailed
 from factorlab_lake.sync.postgres.address import Address
 
-__all__ = ["Connection", "connect", "connect_bulk", "explained"]
+__all__ = ["Connection", "connect", "connect_bulk", "translate_errors"]
 
 Connection = psycopg.Connection[tuple[object, ...]]
-_OLDEST = 140_000  # PostgreSQL 14, the oldest that is still maintained
-_WANTS_PASSWORD = "no password supplied"  # noqa: S105 - the words of the driver, not a password
+_OLDEST = 140_000  # PostgreSQL 14, the oldest version that is still maintained
+_WANTS_PASSWORD = "no password supplied"  # noqa: S105 - a message of the driver, not a password
 
 
 def connect(address: Address, ask: Callable[[], str] | None = None) -> tuple[Connection, Address]:
-    """Open a connection on which each statement is a transaction of its own unless told otherwise.
+    """Open a connection in autocommit mode.
 
-    ``ask`` is called for the password when the server wants one and none is known; the address returned has
-    it. Raises :class:`~factorlab_lake.errors.TargetFailed` and :class:`~factorlab_lake.errors.InvalidInput`.
+    ``ask`` is called for the password if the server requires one and none is known. The returned address
+    includes it. Raises :class:`~factorlab_lake.errors.TargetFailed` and
+    :class:`~factorlab_lake.errors.InvalidInput`.
     """
     try:
         con = psycopg.connect(address.conninfo(), autocommit=True)
-    except psycopg.OperationalError as fault:
-        if ask is None or _WANTS_PASSWORD not in str(fault):
-            raise _failed(address, fault) from None
+    except psycopg.OperationalError as error:
+        if ask is None or _WANTS_PASSWORD not in str(error):
+            raise _failed(address, error) from None
         known = {**address.parameters, "password": ask()}
         return connect(Address(known, address.secrets | {known["password"]}))
     if con.info.server_version < _OLDEST:
-        found = con.info.parameter_status("server_version")
+        version = con.info.parameter_status("server_version")
         con.close()
-        raise InvalidInput(f"{address} is PostgreSQL {found}; 14 or newer is needed.", target=str(address))
+        raise InvalidInput(
+            f"{address} is PostgreSQL {version}; version 14 or newer is required.", target=str(address)
+        )
     return con, address
 
 
 def connect_bulk(address: Address) -> dbapi.Connection:
-    """Open a connection that sends and fetches many rows at once; its transactions are ended by hand."""
-    with explained(address):
+    """Open a connection that transfers many rows; the caller ends its transactions."""
+    with translate_errors(address):
         return dbapi.connect(address.conninfo(), autocommit=False)
 
 
 @contextmanager
-def explained(address: Address) -> Iterator[None]:
+def translate_errors(address: Address) -> Iterator[None]:
     """Turn the drivers' errors into :class:`~factorlab_lake.errors.TargetFailed`."""
     try:
         yield
-    except (psycopg.Error, BulkError) as fault:
-        raise _failed(address, fault) from None
+    except (psycopg.Error, BulkError) as error:
+        raise _failed(address, error) from None
 
 
-def _failed(address: Address, fault: Exception) -> LakeError:
-    said = address.redact(" ".join(str(fault).partition("Query was:")[0].split()))
+def _failed(address: Address, error: Exception) -> LakeError:
+    message = address.redact(" ".join(str(error).partition("Query was:")[0].split()))
     return TargetFailed(
-        f"{address}: {said or type(fault).__name__}. What was sent before stays; sync again to go on.",
+        f"{address}: {message or type(error).__name__}. Batches that were sent stay; sync again to continue.",
         target=str(address),
     )

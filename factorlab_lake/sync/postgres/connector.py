@@ -15,7 +15,7 @@ __all__ = ["PostgresConnector"]
 
 
 class PostgresConnector:
-    """Implements :class:`~factorlab_lake.sync.protocol.Connector` for PostgreSQL and TimescaleDB."""
+    """Opens PostgreSQL and TimescaleDB; see :class:`~factorlab_lake.sync.protocol.Connector`."""
 
     name = "PostgreSQL"
     requirement = "factorlab-lake[postgres]"

@@ -1,22 +1,36 @@
-"""The tables of a lake as Postgres DDL, made from their descriptions: the same names, columns and keys.
+"""Generate the Postgres DDL of the lake's tables and views from their specs.
 
-Texts are ordered by their bytes (``COLLATE "C"``), as in the lake. Each table has one column more than the
-lake's, the last: ``row_hash``, a digest of the row's values as they were sent. No name is qualified, so the
-statements run in whatever schema is first in the ``search_path``.
+Names, columns and keys are those of the lake. Texts are ordered by their bytes (``COLLATE "C"``), as in the
+lake. Each table has one more column, ``row_hash``: the hash of the row's values as they were sent. No name is
+qualified, so the statements run in the schema that is first in the ``search_path``.
+
+The tables have the lake's own availability rule, ``close``. A session that sets
+``factorlab.availability_lag_days`` gets another one: every view and function then counts that many calendar
+days from a filing's date (0 is ``same_day``): ``SET factorlab.availability_lag_days = '0'``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from factorlab_lake.schema import STATEMENT_TABLES, TABLES, Column, TableSpec, line_items
+from factorlab_lake.functions.sql_placeholders import availability_with_lag
+from factorlab_lake.schema import (
+    STATEMENT_TABLES,
+    TABLES,
+    Column,
+    TableSpec,
+    identifier,
+    identifiers,
+    line_items,
+    literal,
+)
 from factorlab_lake.schema.quality_rules import quality_score
-from factorlab_lake.sync.postgres.availability_sql import available
-from factorlab_lake.sync.postgres.sql_quoting import identifier, identifiers, literal
 from factorlab_lake.sync.protocol import ROW_HASH
 
 __all__ = [
+    "LAG_SETTING",
     "add_columns",
+    "available",
     "column_type",
     "create_table",
     "indexes",
@@ -26,24 +40,24 @@ __all__ = [
     "views",
 ]
 
-_HASH_DOC = "digest of the row as sent by a sync; NULL once the row was changed by other means"
+LAG_SETTING = "factorlab.availability_lag_days"
+# A scalar subquery, so that the setting is read once for each query and not for each row.
+_LAG = f"(SELECT nullif(current_setting('{LAG_SETTING}', true), '')::integer)"
+_HASH_DOC = "hash of the row as sent by a sync; NULL after another program changed the row"
 _BARS = ("price_data", "price_revisions")
-# Columns that the index of the key holds too: once vacuumed, a market cap needs no look into the table.
-_HELD_BY_KEY = {"price_data": ("close_price", "split_basis_date")}
-_ASKED_BY = (
-    "fiscal_date",
-    "accepted_date",
-    "available_date",
-)  # what statements are looked up by across symbols
+# Columns that the key's index includes: after a VACUUM, market caps are computed by index-only scans.
+_INCLUDED = {"price_data": ("close_price", "split_basis_date")}
+# Queries filter statements of all symbols by these columns.
+_STATEMENT_DATES = ("fiscal_date", "accepted_date", "available_date")
 
 
 def tables() -> list[str]:
-    """Return the statements that make every table and its indexes, where they are not there yet."""
+    """Return the statements that create the tables and indexes that do not exist."""
     return [text for spec in TABLES.values() for text in (*create_table(spec), *indexes(spec))]
 
 
 def create_table(spec: TableSpec) -> list[str]:
-    """Return the statements that make one table, with what its columns mean."""
+    """Return the statements that create one table, with comments on its columns."""
     name = identifier(spec.name)
     lines = [f"{identifier(c.name)} {column_type(c)}{_not_null(spec, c)}" for c in spec.columns]
     lines += [f"{identifier(ROW_HASH)} bigint", f"PRIMARY KEY {key_columns(spec)}"]
@@ -70,18 +84,18 @@ def add_columns(spec: TableSpec, names: Iterable[str]) -> list[str]:
 
 
 def key_columns(spec: TableSpec) -> str:
-    """Return the columns of a table's key as its index has them.
+    """Return the column list of a primary key, with the included columns.
 
     >>> from factorlab_lake.schema import table
     >>> key_columns(table("price_data"))
     '("symbol", "date") INCLUDE ("close_price", "split_basis_date")'
     """
-    held = identifiers(_HELD_BY_KEY.get(spec.name, ()))
-    return f"({identifiers(spec.key)})" + (f" INCLUDE ({held})" if held else "")
+    included = identifiers(_INCLUDED.get(spec.name, ()))
+    return f"({identifiers(spec.key)})" + (f" INCLUDE ({included})" if included else "")
 
 
 def column_type(column: Column) -> str:
-    """Return a column's type; texts are compared by their bytes.
+    """Return the Postgres type of a column; texts are compared by their bytes.
 
     >>> from factorlab_lake.schema import table
     >>> [column_type(table("splits").column(name)) for name in ("symbol", "date", "numerator")]
@@ -91,16 +105,16 @@ def column_type(column: Column) -> str:
 
 
 def indexes(spec: TableSpec) -> list[str]:
-    """Return the statements that make a table's indexes besides its key, which serves symbol and date."""
-    if spec.name in _BARS:  # sent year by year: a few pages say where a date can be
+    """Return the statements that create a table's indexes; its key already serves symbol and date."""
+    if spec.name in _BARS:  # sent year by year, so a BRIN index of a few pages finds a date
         return [_index(spec, ("date",), "brin")]
     if spec.name == "data_fetch_log":
         return [_index(spec, spec.sort_by), _index(spec, ("fetch_date",))]
-    return [_index(spec, (name,)) for name in _ASKED_BY if name in spec.names()]
+    return [_index(spec, (name,)) for name in _STATEMENT_DATES if name in spec.names()]
 
 
 def views() -> list[str]:
-    """Return the statements that make the views over the tables; they replace what is there."""
+    """Return the statements that create or replace the views over the tables."""
     selects = "\nUNION ALL\n".join(_statement_select(kind) for kind in STATEMENT_TABLES)
     statements = (
         "CREATE OR REPLACE VIEW financial_statements AS\n"
@@ -108,6 +122,11 @@ def views() -> list[str]:
         f"FROM (\n{selects}\n) AS s"
     )
     return [statements]
+
+
+def available(spec: TableSpec) -> str:
+    """Return the SQL of the first day on which a row could be used, by the session's availability rule."""
+    return f"CASE WHEN {_LAG} IS NULL THEN available_date ELSE {availability_with_lag(spec, _LAG)} END"
 
 
 def statement_columns() -> list[str]:
@@ -129,7 +148,7 @@ def _statement_select(kind: str) -> str:
 
 
 def _attribute(spec: TableSpec, name: str) -> str:
-    """Return a column of the view; when it may be used follows from the session's rule."""
+    """Return a column of the view; ``available_date`` follows the session's availability rule."""
     if name == "available_date":
         return f"{available(spec)} AS available_date"
     return f"t.{identifier(name)}"

@@ -18,7 +18,7 @@ FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY (%s)
       AND a.attnum > 0 AND NOT a.attisdropped
 """
-# A table without a key is one whose first load did not end.
+# A table whose first load was interrupted has no key.
 _KEYS = """
 SELECT c.relname, array_agg(a.attname::text)
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
@@ -47,11 +47,11 @@ def check_keys(con: Connection, *, target: str, written_by: str) -> None:
     """
     for table, columns in con.execute(_KEYS, [list(TABLES)]).fetchall():
         spec = TABLES[str(table)]
-        found = sorted(columns) if isinstance(columns, list) else []
-        if found != sorted(spec.key):
+        actual = sorted(columns) if isinstance(columns, list) else []
+        if actual != sorted(spec.key):
             raise _mismatch(
                 f"the primary key of {spec.name}",
-                f"({', '.join(found)})",
+                f"({', '.join(actual)})",
                 f"({', '.join(sorted(spec.key))})",
                 target,
                 written_by,
@@ -66,11 +66,11 @@ def add_columns(con: Connection, filled: FilledBatches, *, target: str, written_
     existed without it, and without it no row can be matched.
     """
     rows = con.execute(_COLUMNS, [list(TABLES)]).fetchall()
-    found: dict[str, dict[str, str]] = {name: {} for name in TABLES}
+    types: dict[str, dict[str, str]] = {name: {} for name in TABLES}
     for table, column, kind in rows:
-        found[str(table)][str(column)] = str(kind)
+        types[str(table)][str(column)] = str(kind)
     missing = {
-        name: _missing(spec, found[name], target=target, written_by=written_by)
+        name: _missing(spec, types[name], target=target, written_by=written_by)
         for name, spec in TABLES.items()
     }
     for name, columns in missing.items():
@@ -81,16 +81,16 @@ def add_columns(con: Connection, filled: FilledBatches, *, target: str, written_
     return any(missing.values())
 
 
-def _missing(spec: TableSpec, found: Mapping[str, str], *, target: str, written_by: str) -> list[str]:
-    """Return the columns that a table lacks and that can be added."""
+def _missing(spec: TableSpec, types: Mapping[str, str], *, target: str, written_by: str) -> list[str]:
+    """Return the missing columns of a table that can be added."""
     kinds = {c.name: TYPES[c.kind].postgres for c in spec.columns} | {ROW_HASH: "bigint"}
     missing = []
     for name, kind in kinds.items():
         expected = _SPELT_OUT.get(kind, kind)
-        if name not in found and name not in (*spec.key, spec.partition_by, ROW_HASH):
+        if name not in types and name not in (*spec.key, spec.partition_by, ROW_HASH):
             missing.append(name)
-        elif found.get(name) != expected:
-            got = found.get(name, "no such column")
+        elif types.get(name) != expected:
+            got = types.get(name, "no such column")
             raise _mismatch(f"{spec.name}.{name}", got, expected, target, written_by)
     return missing
 

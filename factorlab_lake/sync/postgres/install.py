@@ -1,7 +1,7 @@
-"""Making and upgrading a target: steps from one version of the schema to the next, then the functions.
+"""Create and upgrade a target: steps from one version of the schema to the next, then the functions.
 
-Everything is done in one transaction that holds a lock, so a second program that comes at the same time waits
-and then finds it done.
+Everything happens in one transaction that holds a lock. A second program that starts at the same time waits,
+and then has nothing to do.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from importlib.resources import files
 from typing import TypeAlias
 
 from factorlab_lake.errors import InvalidInput, SchemaMismatch
-from factorlab_lake.schema import TABLES
+from factorlab_lake.schema import TABLES, identifier, literal
 from factorlab_lake.storage.snapshots import program_version
 from factorlab_lake.sync.postgres import ddl, server_functions
 from factorlab_lake.sync.postgres.connection import Connection
 from factorlab_lake.sync.postgres.evolve import add_columns, check_keys
-from factorlab_lake.sync.postgres.sql_quoting import identifier, literal
 from factorlab_lake.sync.protocol import ROW_HASH, FilledBatches
 
 __all__ = ["STEPS", "prepare", "script"]
@@ -25,7 +24,7 @@ __all__ = ["STEPS", "prepare", "script"]
 Step: TypeAlias = Callable[[], list[str]]
 
 
-# The row as JSON, because the column came with version 2; only 0.1.0 wrote servers without it.
+# Read through JSON: servers of program version 0.1.0 do not have the column.
 _STATE = """
 SELECT lake_id, schema_version, to_jsonb(t) ->> 'program_version' FROM factorlab_lake_target AS t
 """
@@ -36,8 +35,8 @@ WHERE (lake_id, program_version) IS DISTINCT FROM (%(lake)s::text, %(version)s::
 
 
 def _first_version() -> list[str]:
-    edited = [text for name in TABLES for text in _watched(name)]
-    return [*ddl.tables(), _file("ledger"), *edited, _file("timescale")]
+    triggers = [text for name in TABLES for text in _triggers(name)]
+    return [*ddl.tables(), _file("ledger"), *triggers, _file("timescale")]
 
 
 def _second_version() -> list[str]:
@@ -60,9 +59,9 @@ def prepare(
 ) -> None:
     """Create or upgrade the tables and functions of a target, for one lake alone.
 
-    ``filled`` finds the batches whose values a column that is added must get. Raises
+    ``filled`` finds the batches that have values in a column that is added. Raises
     :class:`~factorlab_lake.errors.InvalidInput` for a target of another lake, and
-    :class:`~factorlab_lake.errors.SchemaMismatch` for one of a newer program or with incompatible tables.
+    :class:`~factorlab_lake.errors.SchemaMismatch` for a newer schema or incompatible tables.
     """
     with con.transaction():
         con.execute("SELECT pg_advisory_xact_lock(hashtextextended('factorlab:schema', 0))")
@@ -81,7 +80,7 @@ def prepare(
 
 
 def script() -> str:
-    """Return everything that a sync makes on a server, and the roles, as a script that runs as it is."""
+    """Return a script that creates everything that a sync creates on a server, and the roles."""
     tables = [text for step in STEPS for text in step()]
     parts = (*tables, _version(len(STEPS)), *server_functions.statements(), _file("roles"))
     return _joined(parts)
@@ -128,11 +127,11 @@ def _upgrade(con: Connection, state: _State, *, target: str, steps: Sequence[Ste
         con.execute(_version(len(steps)).encode())
 
 
-def _watched(table: str) -> list[str]:
-    """Return the statements after which whatever others do to a table's rows shows."""
-    name, digest = identifier(table), identifier(ROW_HASH)
-    rows = f"FOR EACH ROW WHEN (NEW.{digest} IS NOT DISTINCT FROM OLD.{digest})"
-    statements = "INSERT OR UPDATE OR DELETE OR TRUNCATE"  # each as a whole, which is the default
+def _triggers(table: str) -> list[str]:
+    """Return the statements that create the triggers which detect changes by other programs."""
+    name, row_hash = identifier(table), identifier(ROW_HASH)
+    rows = f"FOR EACH ROW WHEN (NEW.{row_hash} IS NOT DISTINCT FROM OLD.{row_hash})"
+    statements = "INSERT OR UPDATE OR DELETE OR TRUNCATE"  # once per statement, which is the default
     return [
         f"INSERT INTO factorlab_lake_written (table_name) VALUES ({literal(table)}) ON CONFLICT DO NOTHING",
         f"DROP TRIGGER IF EXISTS factorlab_lake_edited ON {name}",

@@ -1,7 +1,7 @@
-"""The key of a table is built after its first load, of all rows at once: in place, it is half of the work.
+"""Drop the primary key of a table before its first load, and build it afterwards.
 
-A table without its key is one whose first load did not end: the next sync goes on and builds it at its end,
-or before the first rows that are to take the place of others.
+Maintaining the key during the load is half of the work. A table without a key is one whose first load was
+interrupted. The next sync builds it at its end, or before the first upsert.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 from adbc_driver_manager import Error as BulkError
 
 from factorlab_lake.errors import TargetFailed
-from factorlab_lake.schema import TableSpec
+from factorlab_lake.schema import TableSpec, identifier
 from factorlab_lake.sync.postgres.connection import Connection
 from factorlab_lake.sync.postgres.ddl import key_columns
-from factorlab_lake.sync.postgres.rows import scalar
-from factorlab_lake.sync.postgres.sql_quoting import identifier
+from factorlab_lake.sync.postgres.transfer import scalar
 
 if TYPE_CHECKING:
     from adbc_driver_postgresql.dbapi import Cursor
@@ -28,7 +27,8 @@ _KEYLESS = f"""
 SELECT relname::text FROM pg_class c
 WHERE {_HERE} AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'p')
 """
-# Of another owner's table the key stays, and where something is built on it. A hypertable's is many indexes.
+# The key stays on a table of another owner, on a table whose key others reference, and on a hypertable, which
+# has one index per chunk.
 _DROPPABLE = f"""
 SELECT relname::text FROM pg_class c JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'p'
 WHERE {_HERE} AND pg_has_role(c.relowner, 'USAGE')
@@ -41,41 +41,41 @@ _DUPLICATED = "could not create unique index"
 
 
 def keyless(con: Connection, specs: Iterable[TableSpec]) -> list[TableSpec]:
-    """Return those of the tables that have no key."""
-    return _found(con, _KEYLESS, specs)
+    """Return the tables that have no key."""
+    return _select(con, _KEYLESS, specs)
 
 
 def droppable(con: Connection, specs: Iterable[TableSpec]) -> list[TableSpec]:
-    """Return those of the tables that have a key which can be built later."""
-    return _found(con, _DROPPABLE, specs)
+    """Return the tables whose key can be dropped and built later."""
+    return _select(con, _DROPPABLE, specs)
 
 
 def drop_key(cursor: Cursor, spec: TableSpec) -> None:
-    """Take the key from a table."""
+    """Drop the key of a table."""
     cursor.execute(f"ALTER TABLE {identifier(spec.name)} DROP CONSTRAINT {_key(spec)}")
 
 
 def build_key(cursor: Cursor, spec: TableSpec, *, target: str) -> None:
-    """Give a table its key back, unless it is there; whoever reads the table can go on meanwhile."""
+    """Build the key of a table that has none; other sessions can read the table meanwhile."""
     name = identifier(spec.name)
-    # Asked in this transaction: it may have built the key itself.
+    # Checked in this transaction, which may have built the key itself.
     if scalar(cursor, _HAS_KEY, name):
         return
     cursor.execute("SET LOCAL maintenance_work_mem = '256MB'")
     try:
         cursor.execute(f"CREATE UNIQUE INDEX {_key(spec)} ON {name} {key_columns(spec)}")
-    except BulkError as fault:
-        if _DUPLICATED not in str(fault):
+    except BulkError as error:
+        if _DUPLICATED not in str(error):
             raise
         raise TargetFailed(
-            f"{target}: somebody else wrote rows to {spec.name} while it was first loaded, and some keys are "
-            f"there twice. TRUNCATE {spec.name} there, then sync with repair.",
+            f"{target}: another program wrote rows to {spec.name} during its first load, so some keys exist "
+            f"twice. TRUNCATE {spec.name} on the server, then sync with repair.",
             target=target,
         ) from None
     cursor.execute(f"ALTER TABLE {name} ADD CONSTRAINT {_key(spec)} PRIMARY KEY USING INDEX {_key(spec)}")
 
 
-def _found(con: Connection, query: str, specs: Iterable[TableSpec]) -> list[TableSpec]:
+def _select(con: Connection, query: str, specs: Iterable[TableSpec]) -> list[TableSpec]:
     by_name = {spec.name: spec for spec in specs}
     rows = con.execute(query.encode(), {"names": [*by_name]}).fetchall()
     return [by_name[str(name)] for (name,) in rows]

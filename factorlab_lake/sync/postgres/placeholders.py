@@ -1,4 +1,4 @@
-"""The parts of the Postgres functions that are column lists, made from the schema and the formulas."""
+"""Fill the placeholders of the Postgres functions: column lists from the schema and the formulas."""
 
 from __future__ import annotations
 
@@ -7,28 +7,35 @@ from functools import cache
 
 from factorlab_lake.factors.formulas import FACTORS, factor_inputs
 from factorlab_lake.functions.sql_placeholders import shared_placeholders, statement_periods, ttm_columns
-from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES, TABLES, Column, TableSpec, table
-from factorlab_lake.sync.postgres.availability_sql import available
-from factorlab_lake.sync.postgres.ddl import statement_columns
-from factorlab_lake.sync.postgres.sql_quoting import identifier, literal
+from factorlab_lake.schema import (
+    STATEMENT_TABLES,
+    STATEMENT_TYPES,
+    TABLES,
+    Column,
+    TableSpec,
+    identifier,
+    literal,
+    table,
+)
+from factorlab_lake.sync.postgres.ddl import available, statement_columns
 
 __all__ = ["placeholders"]
 
-# How the planner is to run the large functions. It sees arrays of unknown length and steps of unknown size; a
-# nested loop over them, good for ten rows, takes minutes for a thousand symbols; hashing is as quick for
-# ten. Lookups by index that are written as such (LATERAL) stay loops. Compiling takes longer than it saves.
+# The planner estimates ten rows for an array of any length and chooses a nested loop, which takes minutes for
+# a thousand symbols. A hash join is as fast for ten. LATERAL lookups by index remain loops. JIT compilation
+# takes longer than it saves.
 _PLANNED = """LANGUAGE sql STABLE PARALLEL SAFE ROWS 10000
 SET enable_nestloop = off
 SET enable_mergejoin = off
 SET jit = off
 SET work_mem = '64MB'"""
-_MOMENT = "'YYYY-MM-DD HH24:MI:SS.US'"
+_TIME_FORMAT = "'YYYY-MM-DD HH24:MI:SS.US'"
 _DATED = ("shares_outstanding", *STATEMENT_TABLES.values())
 
 
 @cache
 def placeholders() -> dict[str, str]:
-    """Return every ``{{token}}`` of the SQL files with what stands for it."""
+    """Return the text for every ``{{token}}`` of the SQL files."""
     return {
         **shared_placeholders(),
         "planned": _PLANNED,
@@ -46,7 +53,7 @@ def placeholders() -> dict[str, str]:
 
 
 def _numbers(names: Iterable[str]) -> str:
-    """Declare numbers as columns of a function's rows."""
+    """Return the column definitions of numbers in a function's result."""
     return ", ".join(f"{identifier(name)} double precision" for name in names)
 
 
@@ -55,18 +62,18 @@ def _inputs(statement_type: str) -> list[str]:
 
 
 def _texts(spec: TableSpec, alias: str) -> str:
-    """Return a row (name, value as text) for each column that makes a row's content."""
+    """Return a row (name, value as text) for each value column."""
     values = (c for c in spec.columns if c.role == "value")
     return ", ".join(f"({literal(c.name)}, {_text(c, alias)})" for c in values)
 
 
 def _text(column: Column, alias: str) -> str:
-    """Write a value as DuckDB does, whatever the session's settings."""
+    """Return the SQL that formats a value as DuckDB does, whatever the session's settings."""
     name = f"{alias}.{identifier(column.name)}"
     written = {
         "number": f"number_text({name})",
         "date": f"to_char({name}, 'YYYY-MM-DD')",
-        "timestamp": f"rtrim(rtrim(to_char({name} AT TIME ZONE 'UTC', {_MOMENT}), '0'), '.') || '+00'",
+        "timestamp": f"rtrim(rtrim(to_char({name} AT TIME ZONE 'UTC', {_TIME_FORMAT}), '0'), '.') || '+00'",
     }
     return written.get(column.kind, f"{name}::text")
 

@@ -1,4 +1,4 @@
-"""Rows from a server as polars frames, in the types that the lake's own session gives."""
+"""Convert rows of a server to polars frames, in the types of the lake's own session."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ _PLAIN = ("bool", "int2", "int4", "int8", "float4", "float8")
 _LISTS = {registry[name].array_oid: pl.List(_KINDS[name]) for name in _PLAIN} | {
     registry[name].array_oid: pl.List(pl.String()) for name in ("text", "varchar")
 }
-_DAYS = 10_957  # from 1970 to 2000, from when on the server counts
+_DAYS = 10_957  # from 1970 to 2000, the epoch of the server
 _EPOCHS = {registry["date"].oid: _DAYS} | {
     registry[name].oid: _DAYS * 24 * 3600 * 1_000_000 for name in ("timestamp", "timestamptz")
 }
-_TEXTS = {registry[name].oid for name in ("text", "varchar", "json", "jsonb")}  # these come as str
+_TEXTS = {registry[name].oid for name in ("text", "varchar", "json", "jsonb")}  # the driver returns str
 _INTERVALS = (registry["interval"].oid, registry["interval"].array_oid)
 
 
 class _Jsonb(TextBinaryLoader):
-    """Reads JSON as its text; the binary form is the text after a byte that says the version."""
+    """Loads JSON as its text; the binary form is a version byte and the text."""
 
     def load(self, data: Any) -> str | bytes:
         return super().load(bytes(data)[1:])
 
 
 def adapt(con: psycopg.Connection[Any]) -> None:
-    """Let a connection give values as frames take them soonest: JSON as text, dates as numbers."""
+    """Register loaders whose values polars converts fastest: JSON as text, dates as numbers."""
     con.adapters.register_loader("json", TextBinaryLoader)
     con.adapters.register_loader("jsonb", _Jsonb)
     con.adapters.register_loader("date", Int4BinaryLoader)
@@ -61,41 +61,37 @@ def adapt(con: psycopg.Connection[Any]) -> None:
 
 
 def to_polars(columns: Sequence[psycopg.Column], rows: Iterable[Sequence[Sequence[Any]]]) -> pl.DataFrame:
-    """Return rows, of which some are given at a time, as a frame. Numbers of any length become Float64.
+    """Return slices of rows as one frame; a NUMERIC column becomes Float64.
 
-    Raises :class:`InvalidInput` for what frames cannot hold: INTERVAL columns, two columns of one name.
+    Raises :class:`InvalidInput` for an INTERVAL column, an infinite date, and two columns of one name.
     """
     _check(columns)
-    # Series by series, without expressions: these need polars' threads, which a forked process has not.
-    made = [_series(column, ()) for column in columns]
-    for some in rows:
-        for known, column, values in zip(made, columns, zip(*some, strict=True), strict=True):
-            known.append(_series(column, values))
-    return pl.DataFrame(
-        [_final(known, column.type_code) for known, column in zip(made, columns, strict=True)]
-    )
+    # Series by series, without expressions: those need polars' threads, which a forked process lacks.
+    series = [_series(column, ()) for column in columns]
+    for part in rows:
+        for whole, column, values in zip(series, columns, zip(*part, strict=True), strict=True):
+            whole.append(_series(column, values))
+    return pl.DataFrame([_final(whole, c.type_code) for whole, c in zip(series, columns, strict=True)])
 
 
 def _check(columns: Sequence[psycopg.Column]) -> None:
     for column in columns:
         if column.type_code in _INTERVALS:
             raise InvalidInput(
-                f"Column {column.name!r} is an INTERVAL, which frames cannot hold; cast it, such as to text."
+                f"Column {column.name!r} is an INTERVAL, which a frame cannot store; cast it, as to text."
             )
     twice = [name for name, count in Counter(c.name for c in columns).items() if count > 1]
     if twice:
-        raise InvalidInput(
-            f"Two columns are called {twice[0]!r}; give one another name with AS.", column=twice[0]
-        )
+        raise InvalidInput(f"Two columns are called {twice[0]!r}; rename one with AS.", column=twice[0])
 
 
 def _series(column: psycopg.Column, values: Sequence[Any]) -> pl.Series:
-    """Return values as they came: dates and moments as how many days or microseconds after 2000 they are."""
+    """Return values as loaded: dates and times are days or microseconds since 2000."""
     code = column.type_code
     kind = _BY_OID.get(code) or _LISTS.get(code)
     if code in _TEXTS:
         return pl.Series(column.name, values, dtype=pl.String)
-    if kind is None:  # whatever else has a text
+    if kind is None:  # any other type as its text
         return pl.Series(column.name, [v if v is None else str(v) for v in values], dtype=pl.String)
     if code in _EPOCHS:
         return pl.Series(column.name, values, dtype=pl.Int64)
@@ -105,15 +101,15 @@ def _series(column: psycopg.Column, values: Sequence[Any]) -> pl.Series:
 
 
 def _final(values: pl.Series, code: int) -> pl.Series:
-    """Return values in one piece; dates and moments as such."""
+    """Return a series in one chunk, with dates and times in their types."""
     whole = values.rechunk()
-    return _moments(whole, _BY_OID[code], _EPOCHS[code]) if code in _EPOCHS else whole
+    return _times(whole, _BY_OID[code], _EPOCHS[code]) if code in _EPOCHS else whole
 
 
-def _moments(since: pl.Series, kind: pl.DataType, epoch: int) -> pl.Series:
+def _times(since: pl.Series, kind: pl.DataType, epoch: int) -> pl.Series:
     ends = (2**31 - 1, -(2**31)) if kind == pl.Date else (2**63 - 1, -(2**63))
     if since.is_in(ends).any():
         raise InvalidInput(
-            f"Column {since.name!r} has an infinite date, which frames cannot hold; leave it out."
+            f"Column {since.name!r} has an infinite date, which a frame cannot store; filter it out."
         )
     return (since + epoch).cast(kind)

@@ -1,4 +1,4 @@
-"""The lake's SQL functions and views in Postgres: one file each in ``functions/``, installed together."""
+"""Install the lake's SQL functions and views in Postgres; each has a file in ``functions/shell/postgres``."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import psycopg
 from psycopg import errors
 
 from factorlab_lake.functions.sql_placeholders import fill
+from factorlab_lake.schema import identifier, literal
 from factorlab_lake.sync.postgres.ddl import views
 from factorlab_lake.sync.postgres.placeholders import placeholders
-from factorlab_lake.sync.postgres.sql_quoting import identifier, literal
 
 __all__ = ["FUNCTIONS", "digest", "install", "installed", "sql_text", "statements"]
 
-# In the order in which they build on each other.
+# A function comes after the functions that it calls.
 FUNCTIONS = (
     "statement_component",
     "symbol_date",
@@ -55,8 +55,8 @@ _FORMER = (
     "company_years",
 )
 _DIGEST = "lake_functions_digest"
-# Everything of these names in the schema the session works in, what builds on others before them.
-_MADE = """
+# Every object with one of these names in the current schema; an object comes before those it depends on.
+_INSTALLED = """
 SELECT CASE prokind WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END, oid::regprocedure::text,
        array_position(%(names)s::text[], proname::text) AS place
 FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND proname = ANY (%(names)s)
@@ -67,8 +67,8 @@ FROM pg_class
 WHERE relnamespace = current_schema()::regnamespace AND relname = ANY (%(names)s) AND relkind IN ('v', 'c')
 ORDER BY place DESC
 """
-# With other arguments a function would stand beside the earlier one, and calls of it would be ambiguous.
-_TWICE = """
+# CREATE OR REPLACE with other arguments adds a second function of the name, and calls become ambiguous.
+_OVERLOADED = """
 SELECT proname FROM pg_proc
 WHERE pronamespace = current_schema()::regnamespace AND proname = ANY (%(names)s)
 GROUP BY proname HAVING count(*) > 1
@@ -78,7 +78,7 @@ _Connection = psycopg.Connection[tuple[object, ...]]
 
 @cache
 def sql_text(name: str) -> str:
-    """Return a function's SQL with the column lists filled in from the schema and the formulas."""
+    """Return a function's SQL with its placeholders filled."""
     text = (
         files("factorlab_lake.functions")
         .joinpath("shell", "postgres", f"{name}.sql")
@@ -89,50 +89,50 @@ def sql_text(name: str) -> str:
 
 @cache
 def statements() -> tuple[str, ...]:
-    """Return the statements that make every view and function, over tables that are there, in order."""
-    made = [*views(), *map(sql_text, FUNCTIONS)]
+    """Return the statements that create every view and function over existing tables, in order."""
+    created = [*views(), *map(sql_text, FUNCTIONS)]
     comments = [_comment(name) for name in FUNCTIONS if _kind(name) == "FUNCTION"]
-    return (*made, *comments, _digest_function())
+    return (*created, *comments, _digest_function())
 
 
 @cache
 def digest() -> str:
-    """Return what tells this version of the functions from every other."""
+    """Return a digest of the SQL of all views and functions."""
     return hashlib.sha256("".join([*views(), *map(sql_text, FUNCTIONS)]).encode()).hexdigest()
 
 
 def installed(con: _Connection) -> str | None:
-    """Return the digest of the functions that a database has in the current schema, None without any."""
+    """Return the digest of the functions in the current schema of a database; None if it has none."""
     if con.execute("SELECT to_regprocedure(%s)", [f"{_DIGEST}()"]).fetchone() == (None,):
         return None
-    found = con.execute(f"SELECT {_DIGEST}()").fetchone()
-    return None if found is None else str(found[0])
+    row = con.execute(f"SELECT {_DIGEST}()").fetchone()
+    return None if row is None else str(row[0])
 
 
 def install(con: _Connection, *, force: bool = False) -> bool:
     """Create or replace every view and function in one transaction; return whether anything was done.
 
-    ``force`` is for a table that lost a column, which took views with it that the stored digest still names.
+    They are created in the schema that is first in the ``search_path``, where the tables must be. Views that
+    users built on them stay. If the columns of a function changed, Postgres refuses and names such a view.
 
-    They go to the schema that is first in the ``search_path``, where the tables must be. What others built on
-    them stays, unless the columns of a function changed: Postgres then refuses, and says what is in the way.
+    ``force`` installs them although the digest agrees: a column that was dropped took views with it.
     """
     if installed(con) == digest() and not force:
         return False
     with con.transaction():
-        if not _replaced(con):
+        if not _replace(con):
             _drop(con)
             _execute(con)
     return True
 
 
-def _replaced(con: _Connection) -> bool:
-    """Replace everything in place; say no, and leave all as it was, where columns or arguments differ."""
+def _replace(con: _Connection) -> bool:
+    """Replace everything in place; return False, without a change, if columns or arguments differ."""
     try:
         with con.transaction():
             _execute(con)
-            twice = con.execute(_TWICE, {"names": [*FUNCTIONS, _DIGEST]}).fetchone()
-            former = con.execute(_MADE, {"names": [*_FORMER_TYPES, *_FORMER]}).fetchone()
+            twice = con.execute(_OVERLOADED, {"names": [*FUNCTIONS, _DIGEST]}).fetchone()
+            former = con.execute(_INSTALLED, {"names": [*_FORMER_TYPES, *_FORMER]}).fetchone()
             if twice is None and former is None:
                 return True
             raise psycopg.Rollback
@@ -156,7 +156,7 @@ def _drop(con: _Connection) -> None:
         *FUNCTIONS[place:],
         _DIGEST,
     ]
-    for kind, name, _ in con.execute(_MADE, {"names": names}).fetchall():
+    for kind, name, _ in con.execute(_INSTALLED, {"names": names}).fetchall():
         con.execute(f"DROP {kind} {name}".encode())
 
 
@@ -165,7 +165,7 @@ def _kind(name: str) -> str:
 
 
 def _comment(name: str) -> str:
-    """Return the statement that gives a function the head of its file as its description."""
+    """Return the statement that sets the head of a function's file as its comment."""
     lines = sql_text(name).splitlines()
     head = [line.removeprefix("-- ") for line in lines[: _first_code(lines)]]
     return f"COMMENT ON FUNCTION {identifier(name)} IS {literal(chr(10).join(head))}"

@@ -1,9 +1,10 @@
-"""Questions to a shared server: a pool of connections that can only read."""
+"""Run queries on a shared server over a pool of read-only connections."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -14,31 +15,36 @@ from psycopg import errors
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from factorlab_lake.errors import InvalidInput, LakeError, NotFound, TargetFailed, nearest
-from factorlab_lake.schema import TABLES
-from factorlab_lake.sync.postgres import stopping
+from factorlab_lake.schema import TABLES, identifier, literal
+from factorlab_lake.sync.postgres import cancellation
 from factorlab_lake.sync.postgres.address import Address
-from factorlab_lake.sync.postgres.availability_sql import LAG_SETTING
-from factorlab_lake.sync.postgres.parameters import driver_query
+from factorlab_lake.sync.postgres.ddl import LAG_SETTING
 from factorlab_lake.sync.postgres.server_frames import adapt, to_polars
 from factorlab_lake.sync.postgres.server_functions import FUNCTIONS, installed
-from factorlab_lake.sync.postgres.sql_quoting import identifier, literal
 from factorlab_lake.sync.protocol import SessionLimits
 
-__all__ = ["ServerSession"]
+__all__ = ["ServerSession", "driver_query"]
 
+# A text, quoted name, comment or dollar quote, in which $name is no parameter; a parameter; a percent sign,
+# which the driver would read as the start of one.
+_TOKEN = re.compile(
+    r"""(?P<other>'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
+    |(?<![\w$])\$(?P<name>[A-Za-z_]\w*)|(?P<percent>%)""",
+    re.DOTALL | re.VERBOSE,
+)
 _Connection = psycopg.Connection[tuple[object, ...]]
 _ROWS_AT_A_TIME = 4096
-_LOST = ("08", "57P")  # the classes of errors after which a connection is of no more use
+_LOST = ("08", "57P")  # classes of errors after which a connection is unusable
 
 
 class ServerSession:
-    """Answers SQL over the tables and functions of a server, from any thread, and after a fork too."""
+    """Represents read access to the tables and functions of a server, from any thread and after a fork."""
 
     def __init__(self, address: Address, *, limits: SessionLimits, lag_days: int | None = None) -> None:
         self.address = address
         self.limits = limits
         self._lag_days = lag_days
-        self._pool = self._made()
+        self._pool = self._new_pool()
         self._of_process = os.getpid()
         self._abandoned: list[ConnectionPool[_Connection]] = []
         try:
@@ -62,23 +68,24 @@ class ServerSession:
     ) -> pl.DataFrame:
         """Run a query, in which ``$name`` takes the value of that parameter, and return its rows.
 
-        A connection that was lost is replaced once. ``needs`` and ``user_sql`` are for sessions over files.
+        A lost connection is replaced once. ``needs`` and ``user_sql`` matter only to sessions over files.
         """
         del needs, user_sql
-        given = params or {}
-        query = driver_query(sql, given)
+        values = params or {}
+        query = driver_query(sql, values)
         try:
-            return self._ask(query, given)
-        except psycopg.Error as fault:
-            if not _lost(fault):
-                raise self._refused(fault, sql) from None
+            return self._run(query, values)
+        except psycopg.Error as error:
+            if not _is_lost(error):
+                raise self._query_error(error, sql) from None
         try:
-            return self._ask(query, given)
-        except psycopg.Error as fault:
-            raise (self._failed(fault) if _lost(fault) else self._refused(fault, sql)) from None
+            return self._run(query, values)
+        except psycopg.Error as error:
+            lost = _is_lost(error)
+            raise (self._connection_error(error) if lost else self._query_error(error, sql)) from None
 
     def sizes(self) -> pl.DataFrame:
-        """Return one row per table of the lake with its rows and its bytes, indexes included."""
+        """Return one row per table of the lake with its rows and bytes, indexes included."""
         parts = " UNION ALL ".join(
             f"SELECT {place} AS place, {literal(name)}::text AS table, "
             f"pg_total_relation_size({literal(name)}) AS size_bytes, "
@@ -88,27 +95,27 @@ class ServerSession:
         return self.frame(f'SELECT "table", rows, size_bytes FROM ({parts}) AS sizes ORDER BY place')
 
     def stoppable(self) -> Callable[[], None]:
-        """Return what ends, from any thread, the questions asked in this context from now on."""
-        return stopping.begin(str(self.address))
+        """Return a function that cancels, from any thread, the queries that this context starts later."""
+        return cancellation.start(str(self.address))
 
     def close(self) -> None:
-        """Give all connections back to the server."""
+        """Close all connections."""
         if self._of_process == os.getpid():
             self._pool.close()
 
-    def _ask(self, query: bytes, params: dict[str, Any]) -> pl.DataFrame:
-        with self._connection() as con, stopping.asked(con), con.cursor(binary=True) as cursor:
+    def _run(self, query: bytes, params: dict[str, Any]) -> pl.DataFrame:
+        with self._connection() as con, cancellation.cancellable(con), con.cursor(binary=True) as cursor:
             cursor.execute(query, params)
-            # Some at a time: of all at once, Python's collector of garbage looks at each again and again.
+            # In slices: with all rows at once, the garbage collector scans each of them repeatedly.
             rows = iter(partial(cursor.fetchmany, _ROWS_AT_A_TIME), [])
             return to_polars(cursor.description, rows) if cursor.description else pl.DataFrame()
 
     @contextmanager
     def _connection(self) -> Iterator[_Connection]:
-        """Give a connection in a transaction that is undone afterwards: there is nothing to keep in it."""
-        if self._of_process != os.getpid():  # a fork: the connections are the parent's
+        """Yield a connection in a transaction that is rolled back afterwards."""
+        if self._of_process != os.getpid():  # after a fork the connections belong to the parent
             self._abandoned.append(self._pool)
-            self._pool, self._of_process = self._made(), os.getpid()
+            self._pool, self._of_process = self._new_pool(), os.getpid()
             self._pool.open()
         try:
             with self._pool.connection() as con:
@@ -124,13 +131,13 @@ class ServerSession:
         except PoolClosed:
             raise InvalidInput(f"{self.address} was closed; open it again.") from None
 
-    def _made(self) -> ConnectionPool[_Connection]:
+    def _new_pool(self) -> ConnectionPool[_Connection]:
         return ConnectionPool(
             self.address.conninfo(),
             min_size=self.limits.pool_size,
             max_size=self.limits.max_connections,
             timeout=self.limits.pool_wait_s,
-            kwargs={"prepare_threshold": None},  # each question has a plan of its own
+            kwargs={"prepare_threshold": None},  # each query gets its own plan
             configure=self._configure,
             check=ConnectionPool.check_connection,
             open=False,
@@ -147,47 +154,70 @@ class ServerSession:
         con.read_only = True
 
     def _check(self) -> None:
-        """See that the server is there and has been synced to, before a pool goes on trying in vain."""
+        """Check that the server can be reached and has a lake, before the pool starts to retry."""
         try:
             with psycopg.connect(self.address.conninfo(), autocommit=True) as con:
                 if installed(con) is None:
                     raise NotFound(
-                        f"{self.address} has no tables and functions of a lake; sync one to it first: "
-                        "factorlab-lake sync ADDRESS.",
+                        f"{self.address} has no tables and functions of a lake; sync one to it first, with "
+                        "`factorlab-lake sync ADDRESS`.",
                         target=str(self.address),
                     )
-        except psycopg.Error as fault:
-            raise self._failed(fault) from None
+        except psycopg.Error as error:
+            raise self._connection_error(error) from None
         self._pool.open()
 
-    def _failed(self, fault: psycopg.Error) -> TargetFailed:
-        said = self.address.redact(" ".join(str(fault).split())) or type(fault).__name__
+    def _connection_error(self, error: psycopg.Error) -> TargetFailed:
+        message = self.address.redact(" ".join(str(error).split())) or type(error).__name__
         return TargetFailed(
-            f"{self.address} cannot be reached or was lost: {said}. Try again when the server is there.",
+            f"{self.address} cannot be reached, or the connection was lost: {message}. Try again when the "
+            "server is available.",
             target=str(self.address),
         )
 
-    def _refused(self, fault: psycopg.Error, sql: str) -> LakeError:
-        if isinstance(fault, errors.QueryCanceled):
+    def _query_error(self, error: psycopg.Error, sql: str) -> LakeError:
+        if isinstance(error, errors.QueryCanceled):
             return TargetFailed(
-                f"{self.address} ended a question after {self.limits.statement_timeout_s:g} s; ask for fewer "
+                f"{self.address} cancelled a query after {self.limits.statement_timeout_s:g} s; query fewer "
                 "symbols or dates, or raise FACTORLAB_STATEMENT_TIMEOUT_S.",
                 target=str(self.address),
             )
-        if isinstance(fault, errors.ReadOnlySqlTransaction):
+        if isinstance(error, errors.ReadOnlySqlTransaction):
             return InvalidInput(
-                "A question only reads; change the lake and sync it, or use a client of your own.", sql=sql
+                "Queries of a shared server only read; change the lake and sync it, or use your own client.",
+                sql=sql,
             )
-        said = fault.diag.message_primary or str(fault)
-        if isinstance(fault, errors.UndefinedTable | errors.UndefinedFunction):
-            name = said.partition('"')[2].partition('"')[0] or said.split()[1].partition("(")[0]
+        message = error.diag.message_primary or str(error)
+        if isinstance(error, errors.UndefinedTable | errors.UndefinedFunction):
+            name = message.partition('"')[2].partition('"')[0] or message.split()[1].partition("(")[0]
             known = [*TABLES, "financial_statements", *FUNCTIONS]
-            return InvalidInput(f"Postgres refuses the query: {said}.{nearest(name, known)}", sql=sql)
-        return InvalidInput(f"Postgres refuses the query: {self.address.redact(said)}", sql=sql)
+            return InvalidInput(f"Postgres refuses the query: {message}.{nearest(name, known)}", sql=sql)
+        return InvalidInput(f"Postgres refuses the query: {self.address.redact(message)}", sql=sql)
 
 
-def _lost(fault: psycopg.Error) -> bool:
-    """Say whether the connection is gone: the server said so, or it said nothing any more."""
-    if fault.sqlstate is None:
-        return isinstance(fault, psycopg.OperationalError)
-    return fault.sqlstate.startswith(_LOST)
+def _is_lost(error: psycopg.Error) -> bool:
+    """Return whether the connection is lost: the server reported it, or it stopped answering."""
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.OperationalError)
+    return error.sqlstate.startswith(_LOST)
+
+
+def driver_query(sql: str, params: Mapping[str, Any]) -> bytes:
+    """Return a query with its ``$name`` parameters in the form of the driver.
+
+    >>> driver_query("SELECT * FROM splits WHERE symbol = $s AND label <> '5% $s'", {"s": "AAPL"})
+    b"SELECT * FROM splits WHERE symbol = %(s)s AND label <> '5%% $s'"
+    """
+
+    def replaced(token: re.Match[str]) -> str:
+        name = token["name"]
+        if name is None:
+            return token[0].replace("%", "%%")
+        if name not in params:
+            raise InvalidInput(
+                f"The query has a parameter ${name} without a value; pass {name}=….{nearest(name, params)}",
+                sql=sql,
+            )
+        return f"%({name})s"
+
+    return _TOKEN.sub(replaced, sql).encode()

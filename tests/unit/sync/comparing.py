@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema import TABLES, TableSpec
 from factorlab_lake.storage.delta import polars_schema
-from factorlab_lake.sync.json_text import sendable
+from factorlab_lake.sync.row_hash import sendable_json
 
 __all__ = ["assert_equal", "by_hand", "consistent", "rows_of"]
 
@@ -71,4 +71,4 @@ def _parsed(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
 
 
 def _spelt(text: str) -> str:
-    return json.dumps(json.loads(sendable(text)), sort_keys=True)
+    return json.dumps(json.loads(sendable_json(text)), sort_keys=True)

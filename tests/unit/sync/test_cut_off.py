@@ -58,7 +58,7 @@ def test_a_connection_lost_within_a_copy_is_survived(
     lake = copy_of(lake_2021, tmp_path / "lake")
     with way_to(database) as way:
         way.most = whole * share
-        with pytest.raises(TargetFailed, match="sync again to go on"):
+        with pytest.raises(TargetFailed, match="sync again to continue"):
             lake.sync(way.url)
     assert consistent(database)
     assert lake.sync(database, verify_deep=True).clean

@@ -118,7 +118,7 @@ def test_a_restart_of_the_server_in_the_middle_is_survived(
 ) -> None:
     """The sync ends with one clear error, what it had sent stays, and the next one goes on from there."""
     lake = copy_of(lake_2021, tmp_path / "lake")
-    with pytest.raises(TargetFailed, match="sync again to go on"):
+    with pytest.raises(TargetFailed, match="sync again to continue"):
         lake.sync(database, progress=_at_batch(3, postgres.restart))
     assert consistent(database)
     batches = len(by_hand(database, "SELECT 1 FROM factorlab_lake_ledger"))

@@ -78,7 +78,7 @@ def test_a_correction_after_a_cut_off_finds_a_key(small: Lake, database: str, tm
 def test_rows_that_others_wrote_twice_are_named_and_can_be_repaired(small: Lake, database: str) -> None:
     """Without a key the server takes a row again; the message says what to do, and that helps."""
     again = "INSERT INTO price_data SELECT * FROM price_data WHERE symbol = 'AAA'"
-    with pytest.raises(TargetFailed, match="TRUNCATE price_data there, then sync with repair"):
+    with pytest.raises(TargetFailed, match="TRUNCATE price_data on the server, then sync with repair"):
         small.sync(database, progress=_after_first_year(database, lambda: by_hand(database, again)))
     by_hand(database, "TRUNCATE price_data")
     assert small.sync(database, repair=True).clean

@@ -55,7 +55,7 @@ class MemoryConnector:
         """Return this object as the target."""
         return self._target()
 
-    def prepare(self, lake_id: str) -> None:
+    def prepare(self, lake_id: str, filled: object) -> None:
         """Refuse every lake."""
         raise InvalidInput(f"memory received the lake {lake_id}")
 

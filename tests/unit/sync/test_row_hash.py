@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from factorlab_lake.schema import TABLES
-from factorlab_lake.sync.json_text import canonical, sendable
-from factorlab_lake.sync.row_hash import clean, hashed
+from factorlab_lake.sync.row_hash import canonical_json, clean, hashed, sendable_json
 from tests.support import examples, table_rows
 
 _BARS, _REJECTS = TABLES["price_data"], TABLES["rejected_records"]
@@ -104,11 +103,11 @@ _JSON = st.recursive(
 @given(_JSON)
 def test_any_json_is_sendable_once_and_for_all(value: Any) -> None:
     """What is sent is strict JSON without NUL, and sending it again changes nothing."""
-    sent = sendable(json.dumps(value))
+    sent = sendable_json(json.dumps(value))
     json.loads(sent, parse_constant=_refuse)
     assert "\\u0000" not in sent
     sent.encode()
-    assert sendable(sent) == sent
+    assert sendable_json(sent) == sent
 
 
 def _refuse(constant: str) -> Any:
@@ -126,13 +125,13 @@ def _refuse(constant: str) -> Any:
 )
 def test_equal_documents_count_as_equal(one: str, other: str) -> None:
     """Spaces, the order of keys, other spellings of a number or a letter make no difference."""
-    assert canonical(one) == canonical(other)
+    assert canonical_json(one) == canonical_json(other)
 
 
 def test_documents_of_other_content_do_not() -> None:
     """A text is not a number, an empty list no empty object, and a number keeps its last digit."""
     texts = ["1", '"1"', "[]", "{}", "null", "1.0000000000000000000001", "[1]", '{"1": null}', '"n1"', "true"]
-    assert len({canonical(t) for t in texts}) == len(texts)
+    assert len({canonical_json(t) for t in texts}) == len(texts)
 
 
 def test_rows_are_cleaned_without_touching_the_others() -> None:

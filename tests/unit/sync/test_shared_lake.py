@@ -97,7 +97,7 @@ def test_status_counts_the_rows_of_each_table(shared: ServerLake, lake: Lake) ->
 )
 def test_a_question_cannot_change_anything(shared: ServerLake, statement: str) -> None:
     """Every connection only reads, whatever its user may do."""
-    with pytest.raises(InvalidInput, match="only reads"):
+    with pytest.raises(InvalidInput, match="only read;"):
         shared.sql(statement)
 
 
@@ -180,14 +180,14 @@ def test_a_connection_lost_in_a_question_is_tried_once_more(
     shared: ServerLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second connection answers."""
-    ask, faults = _server_session(shared)._ask, [psycopg.OperationalError("the server went away")]
+    ask, faults = _server_session(shared)._run, [psycopg.OperationalError("the server went away")]
 
     def lose_once(query: bytes, params: dict[str, object]) -> object:
         if faults:
             raise faults.pop()
         return ask(query, params)
 
-    monkeypatch.setattr(shared.session, "_ask", lose_once)
+    monkeypatch.setattr(shared.session, "_run", lose_once)
     assert shared.sql("SELECT 1 AS x").item() == 1
     assert faults == []
 
@@ -316,7 +316,7 @@ def test_the_settings_are_those_of_the_environment(url: str, tmp_path: Path) -> 
 )
 def test_what_changes_a_lake_says_where_to_do_it(shared: ServerLake, verb: str) -> None:
     """Each method of a lake in a folder is refused by its name."""
-    with pytest.raises(InvalidInput, match=rf"{verb} is for a lake in a folder.*then sync again"):
+    with pytest.raises(InvalidInput, match=rf"{verb} needs a lake in a folder.*then sync again"):
         getattr(shared, verb)("anything")
 
 
@@ -410,7 +410,7 @@ def test_a_question_that_was_stopped_while_it_waited_is_not_asked(shared: Server
     """What comes after the end is refused, in that context alone."""
     context = copy_context()
     context.run(shared.session.stoppable)()
-    with pytest.raises(TargetFailed, match="stopped before it began"):
+    with pytest.raises(TargetFailed, match="cancelled before it began"):
         context.run(shared.sql, "SELECT 1 AS x")
     assert shared.sql("SELECT 1 AS x").item() == 1
 

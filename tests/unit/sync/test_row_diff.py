@@ -12,7 +12,7 @@ from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.sync.digests import LakeSide
-from factorlab_lake.sync.row_diff import difference
+from factorlab_lake.sync.row_diff import changed_rows
 from tests.support import LATER, Entry, arrive, bar
 
 SPEC = table("splits")
@@ -47,14 +47,14 @@ def test_a_row_differs_where_the_bits_of_a_value_do(
 ) -> None:
     """As digests have it: NaN is equal to itself, NULL to NULL alone, and -0 differs from 0."""
     before, after = _rows(A=5.0, B=old), _rows(A=5.0, **({"AA": 1.0} if more else {}), B=new)
-    went, came = difference(before, after, SPEC)
+    went, came = changed_rows(before, after, SPEC)
     assert went["symbol"].to_list() == ["B"] * differ
     assert came["symbol"].to_list() == ["AA"] * more + ["B"] * differ
 
 
 def test_rows_that_went_and_rows_that_came_are_told_apart() -> None:
     """A key of one side alone is in that side's answer; the order of rows does not matter."""
-    went, came = difference(_rows(A=1.0, B=2.0, C=3.0), _rows(C=3.0, D=4.0, A=9.0), SPEC)
+    went, came = changed_rows(_rows(A=1.0, B=2.0, C=3.0), _rows(C=3.0, D=4.0, A=9.0), SPEC)
     assert went.select("symbol", "numerator").rows() == [("A", 1.0), ("B", 2.0)]
     assert came.select("symbol", "numerator").rows() == [("D", 4.0), ("A", 9.0)]
 
@@ -62,15 +62,15 @@ def test_rows_that_went_and_rows_that_came_are_told_apart() -> None:
 def test_the_digest_that_follows_from_older_files_is_that_of_the_rows(small: Lake, tmp_path: Path) -> None:
     """A correction's file gets the digest that reading all of it gives."""
     layout, spec = layouts.find(small.path), table("price_data")
-    before = LakeSide(layout, snapshots.latest(layout), remember=False).batches(spec)["2019"]
+    before = LakeSide(layout, snapshots.latest(layout), cached=False).batches(spec)["2019"]
     corrected = [bar("2019-01-03", 7.0), bar("2019-01-07", 8.0)]
     arrive(small, tmp_path, Entry("AAA", "price", corrected, cached_at=LATER))
-    side = LakeSide(layout, snapshots.latest(layout), remember=False)
+    side = LakeSide(layout, snapshots.latest(layout), cached=False)
     after = side.batches(spec)["2019"]
     found = side.replaced(spec, before, after)
     assert found is not None
     went, came = found
     assert came.filter(pl.col("close_price") == 7.0)["date"].cast(pl.String).to_list() == ["2019-01-03"]
     assert went.height < 6
-    anew = LakeSide(layout, side.snapshot, remember=False)
+    anew = LakeSide(layout, side.snapshot, cached=False)
     assert side.digest(spec, after) == anew.digest(spec, after)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.sync.postgres.parameters import driver_query
+from factorlab_lake.sync.postgres.server_session import driver_query
 
 
 @pytest.mark.parametrize(
@@ -29,5 +29,5 @@ def test_a_name_is_a_parameter_only_where_sql_reads_it(given: str, written: str)
 
 def test_a_parameter_that_is_not_given_is_named() -> None:
     """The message says what to give, and the nearest that was given."""
-    with pytest.raises(InvalidInput, match=r"\$symbol, which was not given.*Did you mean 'symbols'\?"):
+    with pytest.raises(InvalidInput, match=r"\$symbol without a value.*Did you mean 'symbols'\?"):
         driver_query("SELECT $symbol", {"symbols": ["AAPL"]})
