@@ -28,8 +28,8 @@ from factorlab_lake.ingest.legacy_cache.reader import read, scan
 from factorlab_lake.ingest.normalize import Normalized, normalize
 from factorlab_lake.ingest.record_frames import to_frame
 from factorlab_lake.lake import Lake
+from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.records import frame_of
-from factorlab_lake.providers.result import FetchResult
 from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage.delta import polars_schema

@@ -39,7 +39,7 @@ def status(
     if migration is None:
         output.rows(lake.status())
         return
-    from factorlab_lake.legacy.migration_progress import migration_status
+    from factorlab_lake.legacy.old_cache import migration_status
 
     datasets = migration_status(lake, migration)
     settings = _parallel_settings()

@@ -12,7 +12,7 @@ from factorlab_lake.ingest.fetch_log import coverage_of, log_lines
 from factorlab_lake.ingest.merge import merge_rows
 from factorlab_lake.ingest.normalize import normalize
 from factorlab_lake.ingest.record_frames import group_by_shape, to_frame
-from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.schema import DATASETS, table
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.storage.transaction import Transaction

@@ -7,8 +7,7 @@ from datetime import date, datetime
 
 import polars as pl
 
-from factorlab_lake.providers.protocol import Period
-from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.providers.protocol import FetchResult, Period
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, table
 from factorlab_lake.schema.rules import QUARTER_DAYS, YEAR_DAYS
 from factorlab_lake.storage import data_files, snapshots

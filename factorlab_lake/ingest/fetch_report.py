@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from factorlab_lake.errors import EmptyAnswer
-from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.providers.protocol import FetchResult
 
 __all__ = ["FetchProgress", "FetchReport"]
 

@@ -15,7 +15,7 @@ from factorlab_lake.ingest.availability import availability
 from factorlab_lake.ingest.fetch_log import append_log
 from factorlab_lake.ingest.merge import merge_rows
 from factorlab_lake.ingest.parse_values import NEW_YORK, Parsed, parse, typed_null
-from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.schema import DATASETS, Column, TableSpec, table
 from factorlab_lake.storage.transaction import Transaction
 

@@ -14,7 +14,7 @@ import polars as pl
 from factorlab_lake.ingest.availability import availability
 from factorlab_lake.ingest.corporate_actions.split_basis import with_split_basis
 from factorlab_lake.ingest.parse_values import NEW_YORK, Parsed, json_object, parse, typed_null
-from factorlab_lake.providers.fields import fields
+from factorlab_lake.providers.records import fields
 from factorlab_lake.schema import DATASETS, PERIOD_MONTHS, STATEMENT_TABLES, TableSpec, table
 from factorlab_lake.schema.rules import EARLIEST_DATE
 

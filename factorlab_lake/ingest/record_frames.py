@@ -12,8 +12,8 @@ import polars as pl
 
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.ingest.parse_values import NEW_YORK
-from factorlab_lake.providers.fields import fields, generations
-from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.providers.protocol import FetchResult
+from factorlab_lake.providers.records import fields, generations
 
 __all__ = ["group_by_shape", "render", "to_frame"]
 

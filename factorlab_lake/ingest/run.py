@@ -21,8 +21,7 @@ from factorlab_lake.ingest.corporate_actions.inferred_splits import detect_split
 from factorlab_lake.ingest.fetch_log import FetchState, fetch_state
 from factorlab_lake.ingest.fetch_report import FetchProgress, FetchReport
 from factorlab_lake.ingest.plan import DEFAULT, FetchPolicy, due
-from factorlab_lake.providers.protocol import Call, Offer, Provider, Request
-from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.providers.protocol import Call, FetchResult, Offer, Provider, Request
 from factorlab_lake.schema import STATEMENT_TABLES
 from factorlab_lake.storage import data_files, snapshots
 from factorlab_lake.storage.layout import Layout

@@ -1,4 +1,4 @@
-"""Factor Lab's side: its file cache read and moved into a lake, and its own classes served from one.
+"""Provide Factor Lab's own classes on top of a lake, and the state of its cache's migration.
 
 >>> from factorlab_lake.legacy import FMPProvider
 >>> provider = FMPProvider("data/lake")                                     # doctest: +SKIP
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from factorlab_lake.legacy.database_provider import DatabaseProvider
     from factorlab_lake.legacy.fmp_provider import FMPProvider
-    from factorlab_lake.legacy.migration_progress import migration_status
+    from factorlab_lake.legacy.old_cache import migration_status
     from factorlab_lake.legacy.parallel.data_provider import DataProvider
 
 __all__ = ["DataProvider", "DatabaseProvider", "FMPProvider", "migration_status"]
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded on first use: importing the package loads neither DuckDB nor pandas.
+    # Load on first use: an import of the package must load neither DuckDB nor pandas.
     match name:
         case "DataProvider":
             from factorlab_lake.legacy.parallel.data_provider import DataProvider
@@ -33,7 +33,7 @@ def __getattr__(name: str) -> Any:
 
             return FMPProvider
         case "migration_status":
-            from factorlab_lake.legacy.migration_progress import migration_status
+            from factorlab_lake.legacy.old_cache import migration_status
 
             return migration_status
         case _:

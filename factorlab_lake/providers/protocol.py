@@ -1,30 +1,31 @@
-"""What a provider of data is: what it offers, what it is asked, how it answers.
+"""Define what a provider of data offers, how it is called, and what it returns.
 
-A provider is found by its name through the entry points ``factorlab_lake.providers``; another vendor is a
-package of its own that registers one there. What every provider must do is a test suite that can be run
-against any of them.
+The entry points ``factorlab_lake.providers`` list the providers by name; a package of its own can register
+another vendor there. The suite ``tests/contracts/providers.py`` tests what every provider must do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Literal, Protocol
 
-from factorlab_lake.providers.result import FetchResult
+import polars as pl
 
-__all__ = ["Call", "Offer", "Period", "Provider", "Request"]
+from factorlab_lake.errors import FetchFailed
+
+__all__ = ["Call", "FetchResult", "Offer", "Period", "Provider", "Request"]
 
 Period = Literal["quarterly", "annual"]
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A dataset that a provider has.
+    """Describe a dataset that a provider has.
 
-    ``periods`` are those that are asked for one by one; ``ranged`` says that ``start`` and ``end`` of a
-    request are honoured, else every answer is all there is, or the newest part of it.
+    ``periods``: the periods that need a request each. ``ranged``: the provider respects ``start`` and ``end``
+    of a request; else it returns everything, or the newest part.
     """
 
     periods: tuple[Period, ...] = ()
@@ -33,9 +34,9 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One question: a dataset of a symbol, of one period, of records dated from ``start`` to ``end``.
+    """Request a dataset of a symbol: one period, and records dated from ``start`` to ``end``.
 
-    Without ``start``, as far back as the provider goes; without ``end``, to the newest.
+    Without ``start`` the provider goes back as far as it can; without ``end`` it goes to the newest record.
     """
 
     dataset: str
@@ -47,44 +48,76 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Requests that are answered together, and how many calls of the provider's that takes at least."""
+    """Combine requests that the provider answers together; ``calls`` is the least number of API calls."""
 
     requests: tuple[Request, ...]
     calls: int = 1
 
 
+@dataclass(slots=True)
+class FetchResult:
+    """Hold the raw records that a provider, or the old cache, returned for one request, and their source.
+
+    ``records`` is None when the response could not be read. ``error`` then has the message, and ``fault`` the
+    typed error of a provider. ``broken`` lists records that are no JSON objects, as ``(position, reason,
+    text)``. ``fields`` maps the provider's fields to the lake's columns; None means FMP's map. ``short`` says
+    what a successful response lacks. ``parameters`` are JSON without secrets.
+    """
+
+    fetch_id: str
+    dataset: str
+    symbol: str
+    fetched_at: datetime
+    provider: str
+    endpoint: str
+    parameters: str
+    records: pl.DataFrame | None
+    period: str | None = None
+    fields: Mapping[str, str] | None = None
+    error: str | None = None
+    fault: FetchFailed | None = None
+    short: str | None = None
+    payload_sha256: str | None = None
+    http_status: int | None = None
+    api_calls: int = 0
+    duration_ms: float = 0.0
+    broken: list[tuple[int, str, str]] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """Return the number of records, valid or not."""
+        return (0 if self.records is None else self.records.height) + len(self.broken)
+
+
 class Provider(Protocol):
-    """A vendor of data. One object is used by several threads at once."""
+    """Define a vendor of data. Several threads use one object at once."""
 
     @property
     def name(self) -> str:
-        """What the lake's tables call it in ``source_provider``."""
+        """Return the provider's name in the column ``source_provider``."""
 
     @property
     def datasets(self) -> Mapping[str, Offer]:
-        """What it offers, by the lake's names of datasets (``factorlab_lake.schema.DATASETS``)."""
+        """Return the offers by the lake's names of datasets (``factorlab_lake.schema.DATASETS``)."""
 
     @property
     def calls_per_minute(self) -> float:
-        """How many calls it makes at most in a minute, all threads together."""
+        """Return the largest number of API calls in a minute, all threads together."""
 
     @property
     def calls_at_once(self) -> int:
-        """How many threads it wants to be called by at most."""
+        """Return the largest number of threads that should call the provider."""
 
     def plan(self, requests: Sequence[Request]) -> list[Call]:
-        """Put requests together into calls, so that few are needed. Every request is in one call, once.
-
-        Makes no call itself.
-        """
+        """Combine requests into few calls; each request is in exactly one call. Makes no API call."""
 
     def answer(self, call: Call) -> list[FetchResult]:
-        """Make a call and return one answer for each of its requests, in their order.
+        """Make a call and return one result per request, in their order.
 
-        A request that fails is an answer with its ``fault``, typed, and its ``error``, the same as text: it
-        never raises for that, and no secret is in either. Waits as the limit of calls and the provider ask,
-        and tries again what may succeed later, so a fault that comes back is for good, for this run.
+        A failed request does not raise. Its result has a typed ``fault`` and the message in ``error``, both
+        without secrets. The provider respects its rate limit and retries temporary errors, so a returned
+        ``fault`` is final for this run.
         """
 
     def close(self) -> None:
-        """Give back connections. The provider is not used afterwards; calls that still wait end at once."""
+        """Close the connections; waiting calls fail at once. Nothing uses the provider afterwards."""

@@ -1,17 +1,33 @@
-"""Records of JSON to frames: a vectorised way for what is well formed, a careful one for the rest."""
+"""Decode JSON records into frames, and map a provider's fields to columns.
+
+Well-formed arrays take a vectorised reader; all others are decoded record by record.
+"""
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 from contextlib import suppress
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import polars as pl
 
-from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.providers.protocol import FetchResult
 
-__all__ = ["Shapes", "check_names", "decode", "enclosed", "frame_of", "plain_frame", "read_array"]
+__all__ = [
+    "Shapes",
+    "check_names",
+    "decode",
+    "enclosed",
+    "fields",
+    "frame_of",
+    "generations",
+    "plain_frame",
+    "read_array",
+]
 
 # Columns of the answers read last, by dataset: the next answer of a dataset almost always has the same.
 Shapes = dict[str, dict[str, pl.DataType]]
@@ -114,3 +130,32 @@ def _text(value: Any) -> str | None:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     return value if isinstance(value, str) else json.dumps(value)
+
+
+@cache
+def fields(dataset: str, generation: str | None = None) -> dict[str, str]:
+    """Return ``{wire field: column}`` of an FMP dataset, for one API generation or for both.
+
+    >>> fields("income")["fillingDate"], fields("income")["filingDate"]
+    ('filing_date', 'filing_date')
+    """
+    return {
+        row["field"]: row["column"]
+        for row in _field_map()
+        if row["dataset"] == dataset and generation in (None, row["generation"])
+    }
+
+
+def generations(dataset: str) -> list[str]:
+    """Return the API generations that offer a dataset.
+
+    >>> generations("price")
+    ['v3', 'stable']
+    """
+    return list(dict.fromkeys(row["generation"] for row in _field_map() if row["dataset"] == dataset))
+
+
+@cache
+def _field_map() -> list[dict[str, str]]:
+    text = files(__package__).joinpath("fmp", "fields.csv").read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))

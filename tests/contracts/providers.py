@@ -18,8 +18,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from factorlab_lake.errors import FetchFailed
-from factorlab_lake.providers.protocol import Call, Provider, Request
-from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.providers.protocol import Call, FetchResult, Provider, Request
 from factorlab_lake.schema import DATASETS
 
 __all__ = ["ProviderContract", "Subject", "answers_of"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from factorlab_lake.providers.fields import fields
+from factorlab_lake.providers.records import fields
 from tests.fakes.fmp import FakeDataset, FakeFmp, synthetic_dataset
 
 KEY = {"apikey": "demo"}

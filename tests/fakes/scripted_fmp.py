@@ -14,8 +14,7 @@ import httpx
 
 from factorlab_lake.providers.fmp import FmpProvider
 from factorlab_lake.providers.fmp.settings import fmp_settings
-from factorlab_lake.providers.protocol import Call, Request
-from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.providers.protocol import Call, FetchResult, Request
 
 KEY = "k3yThatNobodyMaySee"
 NOW = datetime(2026, 11, 23, 22, tzinfo=UTC)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from factorlab_lake.ingest.legacy_cache.reader import read, scan
-from factorlab_lake.providers.fields import fields
+from factorlab_lake.providers.records import fields
 from tests.fakes.fmp import FakeDataset
 from tests.fakes.fmp_client import STATEMENTS, SYMBOLS, csv_of, rows_of, sent_fields, serving
 from tests.support import CACHE_2021, ROOT, entries_of

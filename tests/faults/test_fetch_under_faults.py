@@ -11,9 +11,9 @@ from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
 from factorlab_lake.ingest.fetch_report import FetchReport
-from factorlab_lake.providers.fields import fields
 from factorlab_lake.providers.fmp import FmpProvider
 from factorlab_lake.providers.fmp.settings import fmp_settings
+from factorlab_lake.providers.records import fields
 from factorlab_lake.schema import DATASETS, table
 from tests.fakes.fmp import (
     PASSING,

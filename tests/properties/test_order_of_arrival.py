@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import factorlab_lake as fl
-from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.providers.protocol import FetchResult
 from tests.support import (
     EARLIER,
     Entry,

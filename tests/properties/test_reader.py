@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from factorlab_lake.ingest.legacy_cache.reader import CacheFile, parse_name, read
+from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.records import Shapes
-from factorlab_lake.providers.result import FetchResult
 from tests.support import Entry, bar, examples, income, normalized
 
 _JSON = st.recursive(

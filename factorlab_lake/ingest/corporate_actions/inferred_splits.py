@@ -19,7 +19,7 @@ import polars as pl
 from factorlab_lake.ingest.normalize import normalize
 from factorlab_lake.ingest.record_frames import group_by_shape, to_frame
 from factorlab_lake.ingest.versions import SPLIT_REBASE
-from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.schema.rules import (
     MAX_SPLIT_SIDE,
     MIN_REBASED_BARS,

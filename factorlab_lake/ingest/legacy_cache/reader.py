@@ -20,8 +20,8 @@ from typing import Any
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput, NotFound, UnreadableFile
+from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.records import Shapes, check_names, decode, enclosed, frame_of, plain_frame
-from factorlab_lake.providers.result import FetchResult
 
 __all__ = ["CacheFile", "CacheName", "identify", "parse_name", "read", "scan"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from factorlab_lake.ingest.normalize import META
-from factorlab_lake.providers.fields import fields
+from factorlab_lake.providers.records import fields
 from factorlab_lake.schema import DATASETS, table
 
 __all__ = ["compare"]

@@ -17,7 +17,7 @@ from factorlab_lake.ingest.legacy_cache.migrate import MigrationProgress, Run
 from factorlab_lake.ingest.legacy_cache.reader import scan
 from factorlab_lake.ingest.legacy_cache.record_diff import compare
 from factorlab_lake.ingest.record_frames import group_by_shape, to_frame
-from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.schema import DATASETS
 from factorlab_lake.storage.data_files import files_of
 from factorlab_lake.storage.layout import Layout

@@ -1,1 +1,1 @@
-"""The lake and the old cache side by side: fallback, comparison and a gradual switch."""
+"""Run a lake beside the old cache: with fallback, comparison and a gradual switch."""

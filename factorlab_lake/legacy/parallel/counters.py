@@ -1,4 +1,4 @@
-"""What parallel running has seen: counters that any number of threads may add to, and alerts."""
+"""Count the events of parallel running, from any number of threads, and describe its alerts."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import threading
 from collections import Counter
 from dataclasses import dataclass
 
-__all__ = ["Alert", "Counts", "Tally"]
+__all__ = ["Alert", "Counts", "EventCounter"]
 
-_MOST_NAMES = 5  # of symbols in a line of the log
+_MAX_NAMES = 5  # symbols in one line of the log
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something that a person may want to know of.
+    """Describe an event that may need attention.
 
-    ``kind``: ``lake_failed`` (it raised, and the cache answered), ``not_in_lake`` (the cache answered for
-    symbols that the lake does not hold), ``differs`` (two answers are not the same) or ``not_compared``
-    (the other side could not be asked). ``question``: the method that was called.
+    ``kind``: ``lake_failed`` (the lake raised, and the cache answered), ``not_in_lake`` (the cache answered
+    for symbols that the lake lacks), ``differs`` (the two answers differ) or ``not_compared`` (the other
+    source failed). ``question``: the method called.
     """
 
     kind: str
@@ -26,18 +26,18 @@ class Alert:
     message: str
 
     def __str__(self) -> str:
-        more = len(self.symbols) - _MOST_NAMES
-        names = ", ".join(self.symbols[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+        more = len(self.symbols) - _MAX_NAMES
+        names = ", ".join(self.symbols[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
         return f"{self.kind} in {self.question} about {names}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How often what has happened; a question about three symbols counts once, and as three answers.
+    """Count calls and their answers; a call for three symbols is one question and three answers.
 
-    ``from_lake``, ``from_cache``: answers by who gave them; of the latter ``not_in_lake`` for want of data
-    and ``lake_failed`` after an error. ``compared``, ``differing``, ``not_compared``: comparisons made, of
-    these unequal, and those that failed. ``alerts_failed``: calls of the alert hook that raised.
+    ``from_lake``, ``from_cache``: answers by source. Of the latter, ``not_in_lake`` counts missing data and
+    ``lake_failed`` errors. ``compared``: comparisons made; ``differing``: those with differences;
+    ``not_compared``: those that failed. ``alerts_failed``: calls of the alert hook that raised.
     """
 
     questions: int = 0
@@ -51,19 +51,19 @@ class Counts:
     alerts_failed: int = 0
 
 
-class Tally:
-    """Counters of one provider."""
+class EventCounter:
+    """Count the events of one provider; thread-safe."""
 
     def __init__(self) -> None:
-        self._one = threading.Lock()
+        self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
 
     def add(self, **counts: int) -> None:
-        """Add to some counters, together."""
-        with self._one:
+        """Add to some counts in one step."""
+        with self._lock:
             self._counts.update(counts)
 
     def now(self) -> Counts:
-        """Return all counters as they are at one moment."""
-        with self._one:
+        """Return all counts at one moment."""
+        with self._lock:
             return Counts(**self._counts)

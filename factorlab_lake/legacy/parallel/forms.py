@@ -1,4 +1,4 @@
-"""The questions of Factor Lab's classes: whom they ask, and how answers are joined and laid out as rows."""
+"""Define for each method of Factor Lab's classes how answers are joined and compared as rows."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ _BOTH = ("price_data", "financial_statements")
 
 @dataclass(frozen=True, slots=True)
 class QuestionForm:
-    """One question. ``provider`` loads the class that answers it.
+    """Describe one method. ``provider`` loads the class that has it.
 
-    ``needs``: tables that must hold something of a symbol for an answer about it.
-    ``join`` makes one answer about all symbols of several about some; ``rows`` lays an answer out with one
-    row per ``keys`` and the compared values beside them.
+    ``needs``: tables that must have rows of a symbol. ``join`` combines answers for some symbols each into
+    one. ``rows`` converts an answer to a frame with one row per ``keys`` and the compared values.
     """
 
     provider: Callable[[], type]
@@ -38,20 +37,20 @@ def _by_symbol(parts: Sequence[pl.DataFrame], _: list[str]) -> pl.DataFrame:
     return pl.concat(parts, how="vertical_relaxed").sort("symbol", maintain_order=True)
 
 
-def _as_asked(parts: Sequence[pl.DataFrame], symbols: list[str]) -> pl.DataFrame:
+def _in_symbol_order(parts: Sequence[pl.DataFrame], symbols: list[str]) -> pl.DataFrame:
     return in_order(pl.concat(parts, how="vertical_relaxed"), symbols)
 
 
-def _named(parts: Sequence[dict[str, Any]], symbols: list[str]) -> dict[str, Any]:
+def _join_by_name(parts: Sequence[dict[str, Any]], symbols: list[str]) -> dict[str, Any]:
     return {symbol: part[symbol] for symbol in symbols for part in parts if symbol in part}
 
 
-def _beside(parts: Sequence[Any], symbols: list[str]) -> Any:
+def _join_columns(parts: Sequence[Any], symbols: list[str]) -> Any:
     return load_pandas().concat(parts, axis=1).sort_index()[symbols]
 
 
 def _statement_rows(answer: pl.DataFrame) -> pl.DataFrame:
-    # As a server gives JSON, its items stand in another order, and its numbers are written otherwise.
+    # A server returns JSON with another order of items and another format of numbers.
     metrics = [None if m is None else _canonical(m) for m in answer["metrics"].cast(pl.String)]
     values = pl.Series("metrics", metrics, pl.String), pl.col("accepted_date")
     return answer.select("symbol", "statement_type", "fiscal_date", "fiscal_period", *values)
@@ -67,7 +66,7 @@ def _ratio_rows(answer: pl.DataFrame) -> pl.DataFrame:
 
 
 def _cap_rows(answer: pl.DataFrame) -> pl.DataFrame:
-    # Closes and counts of shares may stand on different split bases; their product may not.
+    # Closes and share counts may have different split bases, but the bases cancel out in their product.
     return answer.select("symbol", "date", "market_cap")
 
 
@@ -104,7 +103,7 @@ def _record_rows(answer: dict[str, dict[str, list[dict[str, Any]]]]) -> pl.DataF
 
 
 def _fmp_provider() -> type:
-    from factorlab_lake.legacy.fmp_provider import FMPProvider  # needs pandas: loaded on first use
+    from factorlab_lake.legacy.fmp_provider import FMPProvider  # needs pandas, so load it on first use
 
     return FMPProvider
 
@@ -117,10 +116,14 @@ def _database_provider() -> type:
 
 _DATED = ("symbol", "date")
 FORMS: dict[str, QuestionForm] = {
-    "get_fundamental_factors": QuestionForm(_fmp_provider, _BOTH, _DATED, _named, _factor_rows),
-    "get_prices": QuestionForm(_fmp_provider, ("price_data",), _DATED, _beside, _price_rows),
+    "get_fundamental_factors": QuestionForm(_fmp_provider, _BOTH, _DATED, _join_by_name, _factor_rows),
+    "get_prices": QuestionForm(_fmp_provider, ("price_data",), _DATED, _join_columns, _price_rows),
     "batch_fetch_statements": QuestionForm(
-        _fmp_provider, _STATEMENTS, ("symbol", "statement_type", "date", "period"), _named, _record_rows
+        _fmp_provider,
+        _STATEMENTS,
+        ("symbol", "statement_type", "date", "period"),
+        _join_by_name,
+        _record_rows,
     ),
     "get_financial_statements": QuestionForm(
         _database_provider,
@@ -132,5 +135,7 @@ FORMS: dict[str, QuestionForm] = {
     "get_financial_ratios": QuestionForm(
         _database_provider, _BOTH, ("symbol", "fiscal_date"), _by_symbol, _ratio_rows
     ),
-    "calculate_market_caps_batch": QuestionForm(_database_provider, _BOTH, _DATED, _as_asked, _cap_rows),
+    "calculate_market_caps_batch": QuestionForm(
+        _database_provider, _BOTH, _DATED, _in_symbol_order, _cap_rows
+    ),
 }

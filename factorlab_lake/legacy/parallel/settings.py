@@ -1,31 +1,33 @@
-"""Settings of parallel running, from the environment (``FACTORLAB_*``) or a ``.env`` file."""
+"""Read the settings of parallel running (``FACTORLAB_*`` or ``.env``), and route symbols by them."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from factorlab_lake.errors import InvalidInput
 from factorlab_lake.settings.models import settings_error
 
-__all__ = ["ParallelSettings", "parallel_settings"]
+__all__ = ["ParallelSettings", "SymbolRouter", "hash_percent", "parallel_settings"]
 
 
 class ParallelSettings(BaseSettings):
-    """How a lake and Factor Lab's old cache work side by side; each is ``FACTORLAB_`` and its name outside.
+    """Configure a lake and Factor Lab's old cache side by side; variables are ``FACTORLAB_`` and the name.
 
     ``lake``: path or address of the lake. ``cache_dir``: folder of the old cache. ``use_database``: the lake
-    answers; when off, the cache does. ``fallback_to_cache``: what the lake cannot answer, or does not hold,
-    the cache answers. ``migration_mode``: both are asked, and their answers compared.
+    answers; when off, the cache does. ``fallback_to_cache``: the cache answers where the lake fails or lacks
+    data. ``migration_mode``: both answer, and the answers are compared.
 
-    ``database_percent``: the share of the symbols that the lake answers for; a symbol that is among them
-    stays so as the share grows. ``database_symbols``, ``cache_symbols``: symbols, with commas between them,
-    for which the lake, or the cache, answers whatever the share is.
+    ``database_percent``: the share of symbols that use the lake; a symbol in it stays there as the share
+    grows. ``database_symbols`` and ``cache_symbols``: symbols, separated by commas, that always use the lake
+    or the cache.
     """
 
-    # A fault of a setting must not repeat what was given: the address may hold a password.
+    # An error must not repeat a value: the address may contain a password.
     model_config = SettingsConfigDict(
         env_prefix="FACTORLAB_",
         env_file=".env",
@@ -44,10 +46,10 @@ class ParallelSettings(BaseSettings):
     cache_symbols: str = ""
 
 
-def parallel_settings(**given: Any) -> ParallelSettings:
-    """Return the settings for running side by side; what is given wins over the environment and ``.env``.
+def parallel_settings(**values: Any) -> ParallelSettings:
+    """Return the settings of parallel running; arguments override the environment and ``.env``.
 
-    Raises :class:`InvalidInput` that names the setting and not its value.
+    Raises :class:`InvalidInput` that names the setting without its value.
 
     >>> parallel_settings(database_percent=25, migration_mode=True).database_percent
     25.0
@@ -55,9 +57,45 @@ def parallel_settings(**given: Any) -> ParallelSettings:
     Traceback (most recent call last):
     factorlab_lake.errors.InvalidInput: FACTORLAB_DATABASE_PERCENT: Input should be less than or equal to 100.
     """
-    if "lake" in given:
-        given["lake"] = str(given["lake"])
+    if "lake" in values:
+        values["lake"] = str(values["lake"])
     try:
-        return ParallelSettings(**given)
-    except ValidationError as fault:
-        raise settings_error(fault, "FACTORLAB_") from None
+        return ParallelSettings(**values)
+    except ValidationError as error:
+        raise settings_error(error, "FACTORLAB_") from None
+
+
+class SymbolRouter:
+    """Route symbols to the lake or the cache: equally in every process, and stable as the share grows.
+
+    Raises :class:`~factorlab_lake.errors.InvalidInput` for a symbol in both lists.
+    """
+
+    def __init__(self, settings: ParallelSettings) -> None:
+        self._settings = settings
+        self._always = _symbols(settings.database_symbols)
+        self._never = _symbols(settings.cache_symbols)
+        if both := self._always & self._never:
+            raise InvalidInput(
+                f"{', '.join(sorted(both))}: in FACTORLAB_DATABASE_SYMBOLS and in FACTORLAB_CACHE_SYMBOLS; "
+                "leave each symbol in one of them."
+            )
+
+    def uses_lake(self, symbol: str) -> bool:
+        """Return whether a symbol's queries go to the lake first."""
+        if not self._settings.use_database or symbol in self._never:
+            return False
+        return symbol in self._always or hash_percent(symbol) < self._settings.database_percent
+
+
+def hash_percent(symbol: str) -> float:
+    """Return a hash of a symbol from 0 to below 100, spread evenly and equal in every process.
+
+    >>> hash_percent("AAPL") == hash_percent("AAPL"), 0 <= hash_percent("MSFT") < 100
+    (True, True)
+    """
+    return int.from_bytes(hashlib.sha256(symbol.encode()).digest()[:6]) / 2**48 * 100
+
+
+def _symbols(text: str) -> frozenset[str]:
+    return frozenset(s.strip() for s in text.split(",") if s.strip())

@@ -12,8 +12,7 @@ from factorlab_lake.providers.fmp.endpoints import EndpointRequest
 from factorlab_lake.providers.fmp.result_builder import ResultBuilder, fail
 from factorlab_lake.providers.fmp.retry import CallTrace
 from factorlab_lake.providers.fmp.symbol_requests import SymbolRequests
-from factorlab_lake.providers.protocol import Request
-from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.providers.protocol import FetchResult, Request
 
 __all__ = ["Bulk", "kind"]
 

@@ -8,8 +8,8 @@ import polars as pl
 
 from factorlab_lake.errors import BadAnswer
 from factorlab_lake.providers.fmp.endpoints import Endpoint
+from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.records import Shapes, check_names, decode, enclosed, frame_of, plain_frame
-from factorlab_lake.providers.result import FetchResult
 
 __all__ = ["read_records"]
 

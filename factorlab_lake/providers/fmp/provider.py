@@ -19,8 +19,7 @@ from factorlab_lake.providers.fmp.result_builder import ResultBuilder
 from factorlab_lake.providers.fmp.retry import RetryingClient
 from factorlab_lake.providers.fmp.settings import FmpSettings, fmp_settings
 from factorlab_lake.providers.fmp.symbol_requests import SymbolRequests
-from factorlab_lake.providers.protocol import Call, Offer, Request
-from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.providers.protocol import Call, FetchResult, Offer, Request
 
 __all__ = ["FmpProvider"]
 

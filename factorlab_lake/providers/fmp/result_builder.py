@@ -11,8 +11,7 @@ from datetime import date, datetime
 from factorlab_lake.errors import FetchFailed, NotServed, nearest
 from factorlab_lake.providers.fmp.endpoints import Endpoint, EndpointRequest
 from factorlab_lake.providers.fmp.retry import CallTrace, RetryingClient
-from factorlab_lake.providers.protocol import Request
-from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.providers.protocol import FetchResult, Request
 
 __all__ = ["ResultBuilder", "fail"]
 

@@ -12,9 +12,8 @@ from factorlab_lake.providers.fmp.paging import FREE_ROWS, Ask, page_back, short
 from factorlab_lake.providers.fmp.parse import read_records
 from factorlab_lake.providers.fmp.result_builder import ResultBuilder, fail
 from factorlab_lake.providers.fmp.retry import CallTrace
-from factorlab_lake.providers.protocol import Request
+from factorlab_lake.providers.protocol import FetchResult, Request
 from factorlab_lake.providers.records import Shapes
-from factorlab_lake.providers.result import FetchResult
 
 __all__ = ["SymbolRequests"]
 

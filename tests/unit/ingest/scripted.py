@@ -11,9 +11,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from factorlab_lake.errors import EmptyAnswer, FetchFailed
-from factorlab_lake.providers.protocol import Call, Offer, Request
+from factorlab_lake.providers.protocol import Call, FetchResult, Offer, Request
 from factorlab_lake.providers.records import frame_of
-from factorlab_lake.providers.result import FetchResult
 
 OFFERS = {
     **dict.fromkeys(("income", "balance_sheet", "cash_flow", "ratios"), Offer(("quarterly", "annual"))),

@@ -10,10 +10,10 @@ from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
 from factorlab_lake.ingest.legacy_cache.reader import read, scan
-from factorlab_lake.providers.fields import fields
 from factorlab_lake.providers.fmp import FmpProvider
 from factorlab_lake.providers.fmp.sample_server import SampleDataset, SampleServer
 from factorlab_lake.providers.fmp.settings import fmp_settings
+from factorlab_lake.providers.records import fields
 from factorlab_lake.schema import DATASETS, table
 from tests.support import CACHE_2019, CACHE_2021, EARLIER, FETCHED, SPLITS
 

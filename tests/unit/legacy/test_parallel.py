@@ -18,10 +18,9 @@ import factorlab_lake as fl
 from factorlab_lake.errors import InvalidInput, LakeDamaged, NotFound
 from factorlab_lake.lake import Lake
 from factorlab_lake.legacy import DatabaseProvider, DataProvider, FMPProvider
-from factorlab_lake.legacy.parallel.cache_lake import CacheLake
+from factorlab_lake.legacy.old_cache import CacheLake
 from factorlab_lake.legacy.parallel.counters import Alert
-from factorlab_lake.legacy.parallel.settings import parallel_settings
-from factorlab_lake.legacy.parallel.switch import share_of
+from factorlab_lake.legacy.parallel.settings import hash_percent, parallel_settings
 from tests.support import CACHE_2021, FETCHED, LATER, Entry, bar, copy_of, income
 
 SYMBOLS = ["GOOGL", "AAPL"]
@@ -254,7 +253,7 @@ def test_symbols_switch_over_gradually_and_never_back() -> None:
         assert abs(len(now) / len(symbols) * 100 - percent) < 3
         before = now
     assert len(before) == len(symbols)
-    assert round(share_of("AAPL"), 6) == round(share_of("AAPL"), 6) != round(share_of("MSFT"), 6)
+    assert round(hash_percent("AAPL"), 6) == round(hash_percent("AAPL"), 6) != round(hash_percent("MSFT"), 6)
 
 
 def test_named_symbols_win_over_the_share_and_the_flag_over_both(make: Make, whole: Lake) -> None:

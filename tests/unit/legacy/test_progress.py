@@ -17,7 +17,7 @@ from tests.unit.cli.running import run
 
 def _states(lake: Lake, cache: Path) -> dict[str, tuple[Any, ...]]:
     rows = migration_status(lake, cache).select(
-        "dataset", "files", "landed", "differ", "missing", "unreadable"
+        "dataset", "files", "migrated", "differ", "missing", "unreadable"
     )
     return {dataset: tuple(rest) for dataset, *rest in rows.iter_rows()}
 

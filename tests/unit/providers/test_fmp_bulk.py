@@ -12,8 +12,7 @@ from factorlab_lake.ingest.normalize import normalize
 from factorlab_lake.ingest.record_frames import to_frame
 from factorlab_lake.providers.fmp import FmpProvider
 from factorlab_lake.providers.fmp.settings import fmp_settings
-from factorlab_lake.providers.protocol import Call, Request
-from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.providers.protocol import Call, FetchResult, Request
 from tests.fakes.fmp import FakeFmp, FaultRule, Faults, synthetic_dataset
 from tests.fakes.scripted_fmp import KEY, NOW, Script, found, provider
 

@@ -12,8 +12,7 @@ import pytest
 from factorlab_lake.errors import EmptyAnswer, FetchFailed, NotServed
 from factorlab_lake.providers.fmp import FmpProvider
 from factorlab_lake.providers.fmp.settings import fmp_settings
-from factorlab_lake.providers.protocol import Call, Offer, Request
-from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.providers.protocol import Call, FetchResult, Offer, Request
 from tests.contracts.providers import ProviderContract, Subject
 from tests.fakes.fmp import FakeFmp, synthetic_dataset
 from tests.fakes.scripted_fmp import KEY

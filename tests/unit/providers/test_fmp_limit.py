@@ -12,8 +12,7 @@ from factorlab_lake.errors import Unavailable
 from factorlab_lake.providers.fmp import FmpProvider
 from factorlab_lake.providers.fmp.rate_limit import RateLimiter
 from factorlab_lake.providers.fmp.settings import fmp_settings
-from factorlab_lake.providers.protocol import Call, Request
-from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.providers.protocol import Call, FetchResult, Request
 from tests.fakes.fmp import FakeFmp, RateLimit, synthetic_dataset
 from tests.fakes.scripted_fmp import KEY, Script, Time, ask, found, provider
 

@@ -11,8 +11,7 @@ import pytest
 
 from factorlab_lake.providers.fmp import FmpProvider
 from factorlab_lake.providers.fmp.settings import fmp_settings
-from factorlab_lake.providers.protocol import Request
-from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.providers.protocol import FetchResult, Request
 from tests.fakes.fmp import FakeFmp, FaultRule, Faults, synthetic_dataset
 from tests.fakes.scripted_fmp import KEY, NOW, Script, ask, found, provider
 

@@ -19,8 +19,7 @@ from factorlab_lake.providers.fmp import FmpProvider
 from factorlab_lake.providers.fmp.client import Client
 from factorlab_lake.providers.fmp.endpoints import EndpointRequest
 from factorlab_lake.providers.fmp.settings import FmpSettings, fmp_settings
-from factorlab_lake.providers.protocol import Request
-from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.providers.protocol import FetchResult, Request
 from tests.fakes.fmp import KINDS, FakeFmp, FaultRule, Faults, synthetic_dataset
 from tests.fakes.scripted_fmp import KEY, Script, ask, found, provider
 

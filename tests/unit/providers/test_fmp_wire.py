@@ -12,11 +12,11 @@ import polars as pl
 import pytest
 
 from factorlab_lake.errors import BadAnswer
-from factorlab_lake.providers.fields import fields
 from factorlab_lake.providers.fmp import FmpProvider
 from factorlab_lake.providers.fmp.endpoints import endpoints
 from factorlab_lake.providers.fmp.settings import fmp_settings
 from factorlab_lake.providers.protocol import Request
+from factorlab_lake.providers.records import fields
 from tests.fakes.fmp import PASSING, FakeFmp, Faults, synthetic_dataset
 from tests.fakes.scripted_fmp import KEY, NOW, Script, ask, found, provider
 

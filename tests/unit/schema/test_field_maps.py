@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from factorlab_lake.providers.fields import fields, generations
+from factorlab_lake.providers.records import fields, generations
 from factorlab_lake.schema import DATASETS, table
 from tests.support import CACHE_2019, CACHE_2021, ROOT, entries_of
 

@@ -13,8 +13,8 @@ from typing import Any, Self
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.providers import fields as field_map
-from factorlab_lake.providers.result import FetchResult
+from factorlab_lake.providers.protocol import FetchResult
+from factorlab_lake.providers.records import fields
 from factorlab_lake.schema import table
 
 __all__ = ["Record", "Records", "SampleDataset", "split_factor", "to_columns", "to_wire"]
@@ -41,7 +41,7 @@ class SampleDataset:
     @staticmethod
     def field_names(dataset: str, generation: str) -> Mapping[str, str]:
         """Return ``{wire field: column}`` of a dataset in one API generation."""
-        return field_map.fields(dataset, generation)
+        return fields(dataset, generation)
 
     @classmethod
     def of(cls, records: Records, today: date, *, generation: str = "v3") -> Self:
