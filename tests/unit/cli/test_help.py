@@ -58,13 +58,6 @@ def test_the_example_of_every_command_runs(command: str, request: pytest.Fixture
     assert run(*arguments).out
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_the_readme_lists_every_command(command: str) -> None:
-    """The README's table of commands has each of them."""
-    cells = [line.split("|")[1] for line in (ROOT / "README.md").read_text().splitlines() if line[:2] == "| "]
-    assert any(re.search(rf"`{command}[` ]", cell) for cell in cells)
-
-
 def test_help_loads_no_heavy_library() -> None:
     """`--help` waits for no engine: of the libraries only typer and rich are loaded."""
     script = """
