@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import inspect
 import io
@@ -9,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -25,6 +27,7 @@ from factorlab_lake.legacy.parallel.settings import ParallelSettings
 from factorlab_lake.providers.fmp.settings import FmpSettings
 from factorlab_lake.quality.findings import rules
 from factorlab_lake.schema import TABLES, Column
+from factorlab_lake.schema import rules as constants
 from factorlab_lake.settings.models import Settings
 
 __all__ = ["REFERENCE", "pages"]
@@ -43,6 +46,7 @@ def pages() -> dict[str, str]:
         "sql.md": sql_page(),
         "factors.md": _factors(),
         "quality_rules.md": _quality_rules(),
+        "rule_values.md": _rule_values(),
         "settings.md": _settings(),
         "command_line.md": _command_line(),
         "python.md": python_page(),
@@ -110,6 +114,26 @@ def _quality_rules() -> Iterator[str]:
     )
     rows = ((f"`{r.name}`", r.severity, f"`{r.table}`", escaped(r.meaning)) for r in rules())
     yield table(("rule", "severity", "table", "finds"), rows)
+
+
+def _rule_values() -> Iterator[str]:
+    """Yield the page of the constants: their reasons are the string below each in the module's text."""
+    yield "# Rule values"
+    yield "Every limit and threshold of the rules is written once, in `factorlab_lake/schema/rules.py`."
+    text = inspect.getsource(constants)
+    body = ast.parse(text).body
+    titles = {number: line for number, line in enumerate(text.splitlines(), 1) if line.startswith("# --- ")}
+    values = constants.rule_values()
+    rows: dict[str, list[tuple[str, str, str]]] = {}
+    for node, after in pairwise(body):
+        match node, after:
+            case ast.Assign(targets=[ast.Name(id=name)]), ast.Expr(value=ast.Constant(value=str() as reason)):
+                title = titles[max(number for number in titles if number < node.lineno)].strip("# -")
+                reason = escaped(" ".join(reason.split()))
+                rows.setdefault(title, []).append((f"`{name}`", f"`{values[name]}`", reason))
+    for title, section in rows.items():
+        yield f"## {title}"
+        yield table(("name", "value", "reason"), section)
 
 
 def _settings() -> Iterator[str]:

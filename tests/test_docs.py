@@ -62,12 +62,11 @@ def _vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @contextmanager
 def _replacements(page: str) -> Iterator[dict[str, str]]:
-    """Give the address of a synced PostgreSQL database where a page shows one."""
+    """Give the address of an empty PostgreSQL database where a page shows one."""
     if SERVER not in page:
         yield {}
         return
     with server() as running, running.database() as url:
-        fl.open("data/lake").sync(url)
         yield {SERVER: url}
 
 
@@ -75,7 +74,7 @@ def _replacements(page: str) -> Iterator[dict[str, str]]:
 def test_the_code_of_a_page_prints_what_is_shown(
     path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every Python block and every console block of a page runs and prints what the page shows."""
+    """Test that every Python and console block of a page runs and prints what the page shows."""
     del home
     text = path.read_text(encoding="utf-8")
     with _replacements(text) as replace, _vendor(monkeypatch) if " fetch " in text else nullcontext():
