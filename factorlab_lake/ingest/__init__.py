@@ -1,1 +1,1 @@
-"""Raw records to checked rows to the lake: typing, rejects, versions, revisions, the fetch log."""
+"""Fetch or load records, type and check them, and merge them into versioned tables with a fetch log."""

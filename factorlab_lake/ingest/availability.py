@@ -1,9 +1,9 @@
-"""When a fact could first be used.
+"""Derive the first day on which a filing can be used.
 
-A filing accepted by 16:00 New York time can be used at that day's close, a later one at the next
-calendar day's. Without an acceptance time: the day after the filing date; without that: 75 days after
-the period's end. A date on or before the period's end cannot be when its figures became known (providers
-fill unknown ones that way), so it counts as missing.
+A filing accepted by 16:00 New York time can be used at that day's close, a later one at the next calendar
+day's close. Without an acceptance time, the day after the filing date counts. Without both, the estimate is
+75 days after the period's end. A date on or before the period's end is treated as missing: providers write
+the period's end for an unknown date.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ __all__ = ["availability", "public_at"]
 
 
 def availability(period_end: str = "fiscal_date") -> list[pl.Expr]:
-    """Return accepted_date, available_date and availability_basis from accepted_at and filing_date."""
+    """Return expressions for accepted_date, available_date and availability_basis.
+
+    They follow from ``accepted_at``, ``filing_date`` and the column ``period_end``.
+    """
     local = pl.col("accepted_at").dt.convert_time_zone(NEW_YORK)
     accepted = local.dt.date()
     end = pl.col(period_end)
@@ -40,7 +43,10 @@ def availability(period_end: str = "fiscal_date") -> list[pl.Expr]:
 
 
 def public_at(rows: pl.DataFrame, key: list[str]) -> pl.Expr:
-    """When a row became public, for ordering: a copy without acceptance takes that of its filing."""
+    """Return the time at which a row became public, as ``_known_at``, to order versions.
+
+    A copy without an acceptance time takes the acceptance of the same key and filing date.
+    """
     if "accepted_at" not in rows.columns:
         return pl.lit(0).alias("_known_at")
     utc = pl.Datetime("us", "UTC")

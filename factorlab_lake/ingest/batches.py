@@ -29,7 +29,10 @@ _REJECTS = pl.Schema(
 def batches(
     answers: Iterator[FetchResult], at_least: int, *, answers_at_most: int | None = None
 ) -> Iterator[list[FetchResult]]:
-    """Group answers into batches of whole symbols with at least so many records, or so many answers."""
+    """Group answers into batches of whole symbols.
+
+    A batch is complete when it has ``at_least`` records or ``answers_at_most`` answers.
+    """
     batch: list[FetchResult] = []
     records = 0
     for answer in answers:
@@ -45,7 +48,7 @@ def batches(
 
 @dataclass(slots=True)
 class MergeCounts:
-    """What became of a batch. ``failed`` lists unreadable answers; the others count."""
+    """Count what a merged batch contained; ``failed`` lists the unreadable answers as (endpoint, error)."""
 
     answers: int = 0
     records: int = 0
@@ -54,7 +57,10 @@ class MergeCounts:
 
 
 def merge_batch(tx: Transaction, batch: Iterable[FetchResult]) -> MergeCounts:
-    """Land every answer that has not landed before; the transaction decides when readers see it."""
+    """Merge every answer that the fetch log does not list yet, and log it.
+
+    Readers see the rows when the transaction commits.
+    """
     logged, now = tx.read("data_fetch_log"), datetime.now(UTC)
     known = set(logged["fetch_id"])
     answers = list({f.fetch_id: f for f in batch if f.fetch_id not in known}.values())

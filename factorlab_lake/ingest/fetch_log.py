@@ -1,4 +1,4 @@
-"""What a lake holds of each symbol and dataset, and since when, as its fetch log tells."""
+"""Write the fetch log, and derive from it the fetch state of each symbol and dataset."""
 
 from __future__ import annotations
 
@@ -26,46 +26,50 @@ __all__ = [
 ]
 
 USUAL_SPACING_DAYS = {"quarterly": QUARTER_DAYS, "annual": YEAR_DAYS}
-_LAST_PERIODS = 5  # how many of the newest periods tell how far apart a company's reports are
+_LAST_PERIODS = 5  # the reports from which the usual distance is measured
 
 _COVERED = {"fetch_id": pl.String, "keys_landed": pl.Int32, "covered_from": pl.Date, "covered_to": pl.Date}
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetState:
-    """What earlier fetches of one dataset of one symbol brought: first and last day, and when the last was.
+    """Describe the earlier fetches of one dataset and symbol: newest fetch time, first and last date.
 
-    ``asked_from`` is the earliest start that was asked for; ``date.min`` when all there is was asked for.
+    ``requested_from`` is the earliest requested start; ``date.min`` if the full history was requested.
     """
 
     fetched_at: datetime
     first: date | None
     last: date | None
-    asked_from: date
+    requested_from: date
 
 
 @dataclass(frozen=True, slots=True)
 class FetchState:
-    """What a lake holds, by symbol, dataset and period."""
+    """Describe the fetches that a lake has from one provider.
+
+    ``past`` is keyed by (symbol, dataset, period), ``spacing_days`` by (symbol, period). ``known`` has the
+    symbols with stored rows.
+    """
 
     past: dict[tuple[str, str, str | None], DatasetState]
     spacing_days: dict[tuple[str, str], float]
     known: frozenset[str]
 
     def of(self, symbol: str, dataset: str, period: Period | None) -> DatasetState | None:
-        """Return what earlier fetches brought, or None when there was none."""
+        """Return the state of earlier fetches, or None without any."""
         return self.past.get((symbol, dataset, period))
 
     def spacing(self, symbol: str, period: Period) -> float:
-        """Return how many days lie between a company's reports of a period: 91 or 365 unless it shows."""
+        """Return the usual days between a company's reports; 91 or 365 when its reports do not show it."""
         return self.spacing_days.get((symbol, period), USUAL_SPACING_DAYS[period])
 
 
 def fetch_state(layout: Layout, symbols: list[str], provider: str) -> FetchState:
-    """Read what the newest snapshot holds of some symbols from one provider."""
-    chosen, snapshot = pl.Series("symbol", symbols, pl.String), snapshots.latest(layout)
+    """Read the fetch state of some symbols and one provider from the newest snapshot."""
+    selected, snapshot = pl.Series("symbol", symbols, pl.String), snapshots.latest(layout)
     log = read_files(
-        layout, "data_fetch_log", data_files.files_of(layout, snapshot, "data_fetch_log"), chosen
+        layout, "data_fetch_log", data_files.files_of(layout, snapshot, "data_fetch_log"), selected
     )
     good = log.filter("success", pl.col("provider") == provider)
     statements = next(iter(STATEMENT_TABLES.values()))
@@ -73,43 +77,48 @@ def fetch_state(layout: Layout, symbols: list[str], provider: str) -> FetchState
         layout,
         statements,
         data_files.prune(data_files.files_of(layout, snapshot, statements), symbols=symbols),
-        chosen,
+        selected,
         columns=["symbol", "fiscal_period", "fiscal_date"],
     )
     known = good.filter(pl.col("keys_landed") > 0)["symbol"]
-    return FetchState(_pasts(good.with_columns(_asked())), spacings(dates), frozenset(known))
+    states = _dataset_states(good.with_columns(_request_columns()))
+    return FetchState(states, spacings(dates), frozenset(known))
 
 
-def _asked() -> list[pl.Expr]:
-    """Return what a line of the log was asked for; a cache file's says only in which table it landed."""
-    said, start = (pl.col("parameters").str.json_path_match(f"$.{name}") for name in ("dataset", "start"))
-    first_of_table = {table: dataset for dataset, table in reversed(DATASETS.items())}
+def _request_columns() -> list[pl.Expr]:
+    """Return the requested dataset and start of a log row; a cache file's row has only its table name."""
+    dataset, start = (pl.col("parameters").str.json_path_match(f"$.{name}") for name in ("dataset", "start"))
+    first_of_table = {name: first for first, name in reversed(DATASETS.items())}
     return [
-        pl.coalesce(said, pl.col("data_type").replace(first_of_table)).alias("dataset"),
-        pl.when(said.is_null())
+        pl.coalesce(dataset, pl.col("data_type").replace(first_of_table)).alias("dataset"),
+        pl.when(dataset.is_null())
         .then("covered_from")
         .otherwise(pl.coalesce(start.str.to_date("%Y-%m-%d"), pl.lit(date.min)))
-        .alias("asked_from"),
+        .alias("requested_from"),
     ]
 
 
-def _pasts(good: pl.DataFrame) -> dict[tuple[str, str, str | None], DatasetState]:
+def _dataset_states(good: pl.DataFrame) -> dict[tuple[str, str, str | None], DatasetState]:
     dated = pl.col("data_type").is_in(["price_data", "vendor_market_caps"])
-    whole = pl.when(~dated).then("period")  # the old cache gave prices periods of its own
-    rows = good.group_by("symbol", "dataset", period=whole).agg(
+    # The old cache labelled prices with periods of its own, such as full_history: they count as none.
+    period = pl.when(~dated).then("period")
+    rows = good.group_by("symbol", "dataset", period=period).agg(
         pl.col("fetch_date").max(),
         pl.col("covered_from").min(),
         pl.col("covered_to").max(),
-        pl.col("asked_from").min(),
+        pl.col("requested_from").min(),
     )
     return {
-        (symbol, dataset, period): DatasetState(at, first, last, asked or date.max)
-        for symbol, dataset, period, at, first, last, asked in rows.iter_rows()
+        (symbol, dataset, period): DatasetState(at, first, last, start or date.max)
+        for symbol, dataset, period, at, first, last, start in rows.iter_rows()
     }
 
 
 def spacings(dates: pl.DataFrame) -> dict[tuple[str, str], float]:
-    """Return the median distance of each symbol's newest reports: companies report quarters or half-years."""
+    """Return the median days between each symbol's newest reports, by (symbol, period).
+
+    Some companies report half-years under a quarterly label.
+    """
     period = pl.when(pl.col("fiscal_period") == "FY").then(pl.lit("annual")).otherwise(pl.lit("quarterly"))
     newest = (
         dates.select("symbol", "fiscal_date", period=period)
@@ -130,7 +139,7 @@ def append_log(
 
 
 def coverage_of(rows: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Return what each fetch brought: how many different keys, and from when to when."""
+    """Return one row per fetch: number of distinct keys, earliest and latest date of its rows."""
     spec = table(name)
     day = pl.col(spec.time_column) if spec.time_column else pl.lit(None, pl.Date)
     keys = [k for k in spec.key if k != "version"]

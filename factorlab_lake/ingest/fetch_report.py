@@ -1,4 +1,4 @@
-"""What a run of fetching planned, did and could not do."""
+"""Report the plan, the progress and the result of a fetch."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["FetchProgress", "FetchReport"]
 
 
 class FetchProgress(Protocol):
-    """Called as a run goes on."""
+    """Define the callback that reports progress."""
 
     def __call__(self, *, calls_done: int, calls_total: int, records: int, failures: int) -> None:
-        """Take note of how far it is. Calls are those planned; tries again and further pages come on top."""
+        """Report progress. Calls are planned calls; retries and further pages are not counted."""
 
 
 @dataclass(slots=True)
@@ -49,24 +49,27 @@ class FetchReport:
 
     @property
     def clean(self) -> bool:
-        """True when every request was answered."""
+        """Return whether every request succeeded."""
         return not self.failures and not self.stopped
 
     def note(self, answer: FetchResult) -> None:
-        """Take an answer into account."""
+        """Add one result to the counts and lists."""
         self.calls += answer.api_calls
         self.records += answer.count
-        said = (answer.symbol, answer.dataset)
+        name = (answer.symbol, answer.dataset)
         if isinstance(answer.fault, EmptyAnswer) and answer.error is None:
-            self.empty.append((*said, str(answer.fault)))
+            self.empty.append((*name, str(answer.fault)))
         elif answer.error is not None:
             kind = type(answer.fault).__name__ if answer.fault else "LakeError"
-            self.failures.append((*said, kind, answer.error))
+            self.failures.append((*name, kind, answer.error))
         elif answer.short:
-            self.short.append((*said, answer.short))
+            self.short.append((*name, answer.short))
 
     def excuse_empty(self, known: Collection[str]) -> None:
-        """Count empty answers as failures only for symbols of which the provider knows nothing at all."""
+        """Move empty results of known symbols from ``failures`` to ``empty``.
+
+        An empty result is a failure only if the provider has no data at all for the symbol.
+        """
         excused = [f for f in self.failures if f[2] == EmptyAnswer.__name__ and f[0] in known]
-        self.empty += [(symbol, dataset, why) for symbol, dataset, _, why in excused]
+        self.empty += [(symbol, dataset, reason) for symbol, dataset, _, reason in excused]
         self.failures = [f for f in self.failures if f not in excused]

@@ -1,7 +1,7 @@
-"""What is worth asking a provider for, given what a lake holds.
+"""Decide which requests are due, given what the fetch log lists.
 
-New bars, quarters that can exist by now, restatements of recent ones now and then, and never what landed a
-moment ago: so a run that was cut off goes on where it was.
+Due are new bars, quarters that can be published by now, and from time to time recent quarters, for
+restatements. Fetched data is not requested again at once, so an interrupted fetch resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -29,12 +29,13 @@ _SATURDAY = 5
 
 @dataclass(frozen=True, slots=True)
 class FetchPolicy:
-    """How often the same is asked for again.
+    """Set how often the same data is requested again, in days.
 
-    ``polling_days``: a quarter that may be out by now. ``restatement_days``: recent quarters, though no new
-    one can be out. ``refresh_days``: splits, dividends, profiles, and statements of a symbol that had none;
-    splits are asked for at once, too, where bars hint at one. ``everything`` asks for all of it, whatever the
-    lake holds.
+    - ``polling_days``: a quarter that may be published by now.
+    - ``restatement_days``: recent quarters while no new one can be published, to find restatements.
+    - ``refresh_days``: splits, dividends, profiles, and statements of a symbol that had none. Splits are also
+      requested at once when new bars hint at a split.
+    - ``everything``: request the full history, whatever the lake already has.
     """
 
     polling_days: int = 1
@@ -42,64 +43,66 @@ class FetchPolicy:
     refresh_days: int = 7
     everything: bool = False
 
-    def refreshed(self, asked: date) -> date:
-        """Return from which day on splits, dividends and profiles asked for on a day are asked for again."""
-        return asked + timedelta(days=self.refresh_days)
+    def refreshed(self, fetched_on: date) -> date:
+        """Return the day from which splits, dividends and profiles are requested again."""
+        return fetched_on + timedelta(days=self.refresh_days)
 
 
 DEFAULT = FetchPolicy()
 
 
 @dataclass(frozen=True, slots=True)
-class _Asking:
-    """What decides on the requests of one dataset of one symbol."""
+class _Planner:
+    """Hold what decides on the requests for one dataset and symbol."""
 
     base: Request
-    held: FetchState
+    state: FetchState
     since: date | None
     now: datetime
     policy: FetchPolicy
 
     @property
     def past(self) -> DatasetState | None:
-        """What earlier fetches brought."""
+        """Return the state of earlier fetches; None if there is none or the policy requests everything."""
         if self.policy.everything:
             return None
-        return self.held.of(self.base.symbol, self.base.dataset, self.base.period)
+        return self.state.of(self.base.symbol, self.base.dataset, self.base.period)
 
-    def ask(self, start: date | None, end: date | None = None) -> Request:
-        """Return the request for some days."""
+    def request(self, start: date | None, end: date | None = None) -> Request:
+        """Return the request for a range of dates, both ends included; None leaves an end open."""
         return Request(self.base.dataset, self.base.symbol, self.base.period, start, end)
 
 
 def due(
     symbols: Sequence[str],
     offers: Mapping[str, Offer],
-    held: FetchState,
+    state: FetchState,
     *,
     since: date | None,
     now: datetime,
     policy: FetchPolicy = DEFAULT,
 ) -> Iterator[Request]:
-    """Yield what to ask for, symbol by symbol, of the datasets in ``offers``.
+    """Yield the requests that are due, symbol by symbol, for the datasets in ``offers``.
 
-    Without ``since``, all there is of a symbol that is new to the lake, and only what is newer of others;
-    with it, also what is missing between it and the earliest that was asked for before.
+    Without ``since``, request the full history of a new symbol and only newer data of a known one. With it,
+    also request the missing data between ``since`` and the earliest start requested before.
     """
     for symbol in symbols:
         for dataset, offer in offers.items():
             for period in offer.periods or (None,):
-                asking = _Asking(Request(dataset, symbol, period), held, since, now, policy)
+                planner = _Planner(Request(dataset, symbol, period), state, since, now, policy)
                 if offer.periods:
-                    yield from _reports(asking, period or "quarterly")
+                    yield from _reports(planner, period or "quarterly")
                 elif offer.ranged:
-                    yield from _days(asking)
+                    yield from _days(planner)
                 else:
-                    yield from _whole(asking)
+                    yield from _whole(planner)
 
 
 def newest_settled(now: datetime) -> datetime:
-    """Return when the newest trading day whose bars are final by ``now`` became so; weekdays all count.
+    """Return the time at which the newest final bars before ``now`` became final.
+
+    Every weekday counts as a trading day.
 
     >>> from datetime import UTC
     >>> newest_settled(datetime(2026, 11, 23, 22, 0, tzinfo=UTC)).isoformat()
@@ -113,7 +116,7 @@ def newest_settled(now: datetime) -> datetime:
 
 
 def next_trading_day(day: date) -> date:
-    """Return the next day that may have bars; weekdays all count."""
+    """Return the next weekday, which may have bars."""
     following = day + timedelta(days=1)
     while following.weekday() >= _SATURDAY:
         following += timedelta(days=1)
@@ -121,7 +124,7 @@ def next_trading_day(day: date) -> date:
 
 
 def next_report(last: date, spacing_days: float) -> date:
-    """Return the first day on which a report may follow that of a period, at the company's own rhythm.
+    """Return the first day on which the next report may be published, by the company's usual spacing.
 
     >>> next_report(date(2026, 9, 30), 91).isoformat()
     '2027-01-09'
@@ -129,43 +132,43 @@ def next_report(last: date, spacing_days: float) -> date:
     return last + timedelta(days=spacing_days + EARLIEST_REPORT_DAYS)
 
 
-def _days(asking: _Asking) -> Iterator[Request]:
-    """Bars and other daily figures: those before what was asked for, and those since."""
-    past, since = asking.past, asking.since
+def _days(planner: _Planner) -> Iterator[Request]:
+    """Yield requests for bars and other daily figures: earlier than the first request, and newer ones."""
+    past, since = planner.past, planner.since
     if past is None:
-        yield asking.ask(since)
+        yield planner.request(since)
         return
-    if since is not None and since < past.asked_from:
-        yield asking.ask(since, None if past.first is None else past.first - timedelta(days=1))
-    if past.fetched_at < newest_settled(asking.now):
-        yield asking.ask(since if past.last is None else past.last - timedelta(days=OVERLAP_DAYS))
+    if since is not None and since < past.requested_from:
+        yield planner.request(since, None if past.first is None else past.first - timedelta(days=1))
+    if past.fetched_at < newest_settled(planner.now):
+        yield planner.request(since if past.last is None else past.last - timedelta(days=OVERLAP_DAYS))
 
 
-def _reports(asking: _Asking, period: Period) -> Iterator[Request]:
-    """Statements and ratios: all of them at first, then the recent ones when there can be news."""
-    past, policy = asking.past, asking.policy
-    if past is None or _reaches_further(asking.since, past):
-        yield asking.ask(asking.since)
+def _reports(planner: _Planner, period: Period) -> Iterator[Request]:
+    """Yield requests for statements and ratios: the full history first, later the recent periods."""
+    past, policy = planner.past, planner.policy
+    if past is None or _reaches_further(planner.since, past):
+        yield planner.request(planner.since)
         return
     if past.last is None:
-        if _days_ago(past, asking.now) >= policy.refresh_days:  # a fund, most likely: it has none
-            yield asking.ask(asking.since)
+        if _days_ago(past, planner.now) >= policy.refresh_days:  # most likely a fund: it has no statements
+            yield planner.request(planner.since)
         return
-    expected = next_report(past.last, asking.held.spacing(asking.base.symbol, period))
-    overdue = _day(asking.now) >= expected
-    if _days_ago(past, asking.now) >= (policy.polling_days if overdue else policy.restatement_days):
-        yield asking.ask(past.last - timedelta(days=RESTATEMENT_SEARCH_DAYS))
+    expected = next_report(past.last, planner.state.spacing(planner.base.symbol, period))
+    overdue = _day(planner.now) >= expected
+    if _days_ago(past, planner.now) >= (policy.polling_days if overdue else policy.restatement_days):
+        yield planner.request(past.last - timedelta(days=RESTATEMENT_SEARCH_DAYS))
 
 
-def _whole(asking: _Asking) -> Iterator[Request]:
-    """Splits, dividends, profiles: one answer tells all."""
-    past = asking.past
-    if past is None or _day(asking.now) >= asking.policy.refreshed(_day(past.fetched_at)):
-        yield asking.ask(None)
+def _whole(planner: _Planner) -> Iterator[Request]:
+    """Yield requests for splits, dividends and profiles, whose responses are always complete."""
+    past = planner.past
+    if past is None or _day(planner.now) >= planner.policy.refreshed(_day(past.fetched_at)):
+        yield planner.request(None)
 
 
 def _reaches_further(since: date | None, past: DatasetState) -> bool:
-    return since is not None and since < past.asked_from
+    return since is not None and since < past.requested_from
 
 
 def _days_ago(past: DatasetState, now: datetime) -> int:

@@ -1,7 +1,7 @@
-"""A run of fetching: what is due is asked for by several threads, and lands batch by batch.
+"""Run a fetch: several threads request what is due, and batches are merged and committed.
 
-What has landed is in the fetch log, and what is due follows from the log: so the run after one that was cut
-off goes on from there and asks for nothing twice.
+Committed data is in the fetch log, and the log decides what is due. So a fetch after an interrupted one
+resumes there and requests nothing twice.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ DATA_KINDS: dict[str, tuple[str, ...]] = {
 DEFAULT_KINDS = ("profiles", "splits", "prices", "dividends", "statements")
 
 _BATCH_RECORDS, _BATCH_ANSWERS = 60_000, 500
-_AHEAD = 12  # calls in work or done ahead of the one that is waited for, per thread
+_AHEAD = 12  # calls in progress or finished ahead of the next one in order, per thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,12 @@ class FetchSpec:
     policy: FetchPolicy = DEFAULT
 
     def offers(self, provider: Provider) -> dict[str, Offer]:
-        """Return the datasets to ask for; :class:`InvalidInput` for what is unknown or not offered."""
+        """Return the datasets to request; raise :class:`InvalidInput` for an unknown or unavailable kind."""
         for name in self.kinds:
             if name not in DATA_KINDS:
                 known = ", ".join(DATA_KINDS)
                 raise InvalidInput(
-                    f"There is no {name!r} to fetch; expected some of {known}.{nearest(name, DATA_KINDS)}"
+                    f"There is no kind of data {name!r}; expected some of {known}.{nearest(name, DATA_KINDS)}"
                 )
         datasets = [dataset for name in self.kinds for dataset in DATA_KINDS[name]]
         missing = [d for d in datasets if d not in provider.datasets]
@@ -75,7 +75,7 @@ class FetchSpec:
 
 
 def plan(layout: Layout, provider: Provider, spec: FetchSpec) -> FetchReport:
-    """Return how many calls are due and how long they take, without making any."""
+    """Return the number and the duration of the calls that are due, without making any."""
     return _start(layout, provider, spec, datetime.now(UTC)).report
 
 
@@ -88,11 +88,11 @@ def fetch(
     now: datetime | None = None,
     progress: FetchProgress | None = None,
 ) -> FetchReport:
-    """Ask for all that is due and land it; one request that fails never stops the others.
+    """Request everything that is due and merge it; a failed request never stops the others.
 
-    Commits in batches, so a run that is cut off loses at most its last one, and memory does not grow with the
-    number of symbols. A fault that no other call would escape, such as a refused key, ends the run: what was
-    answered by then lands. ``now`` is the moment at which it is decided what is due.
+    Commit in batches: an interrupted run loses at most its last batch, and memory does not grow with the
+    number of symbols. An error that would repeat for every call, such as a refused key, ends the run; the
+    results received by then are committed. ``now`` decides what is due.
     """
     started, operation = time.perf_counter(), uuid.uuid4().hex
     run = _start(layout, provider, spec, now or datetime.now(UTC))
@@ -106,7 +106,7 @@ def fetch(
             program_version=program_version,
             operation=operation,
         ) as tx:
-            report.rejected += merge_batch(tx, _lasting(batch)).rejected
+            report.rejected += merge_batch(tx, _not_fatal(batch)).rejected
         report.snapshot_after = tx.result.id
     report.excuse_empty(run.known)
     with snapshots.after_commit(
@@ -119,10 +119,10 @@ def fetch(
 
 @dataclass(slots=True)
 class _Run:
-    """One run: the calls that are due, and what became of them so far."""
+    """Hold the state of one run: the calls that are due, and their results so far."""
 
     provider: Provider
-    held: FetchState
+    state: FetchState
     calls: list[Call]
     report: FetchReport
     known: set[str]
@@ -130,7 +130,7 @@ class _Run:
     _futures: deque[tuple[Call, Future[list[FetchResult]]]] = field(default_factory=deque)
 
     def answers(self, progress: FetchProgress | None) -> Iterator[FetchResult]:
-        """Make the calls, some ahead of the one waited for, and yield the answers in the calls' order."""
+        """Make the calls in threads, some ahead of time, and yield the results in the order of the calls."""
         workers = self.provider.calls_at_once
         pool = ThreadPoolExecutor(workers, thread_name_prefix="fetch")
         waiting = deque(self.calls)
@@ -141,7 +141,7 @@ class _Run:
                     self._futures.append((call, pool.submit(self.provider.answer, call)))
                 yield from self._take(*self._futures.popleft(), progress)
         except BaseException:
-            # Interrupted, most likely: calls under way may wait for minutes, until the provider is closed.
+            # Most likely a keyboard interrupt: a call in progress may wait for minutes until its end.
             pool.shutdown(wait=False, cancel_futures=True)
             raise
         pool.shutdown(cancel_futures=True)
@@ -165,7 +165,7 @@ class _Run:
             )
 
     def _rest(self) -> Iterator[FetchResult]:
-        """What other calls had answered by the time that one ended the run."""
+        """Yield the results of other calls that had finished when one call ended the run."""
         for call, future in self._futures:
             if future.done() and not future.cancelled():
                 yield from (
@@ -175,14 +175,14 @@ class _Run:
                 )
 
     def complete(self, layout: Layout, batch: list[FetchResult]) -> None:
-        """Add to a batch whose bars hint at a split what the provider knows of splits, and take note of it.
+        """Fetch the splits of symbols whose new bars hint at one, extend the batch, and update the report.
 
-        Before the batch's transaction: nobody else who writes to the lake shall wait for a provider.
+        Run this before the transaction, so that other writers do not wait for a provider.
         """
-        asked = {a.symbol for a in batch if a.dataset == "split"}
-        suspects = detect_split(layout, [a for a in batch if a.symbol in self.held.known])
+        fetched = {a.symbol for a in batch if a.dataset == "split"}
+        suspects = detect_split(layout, [a for a in batch if a.symbol in self.state.known])
         if "split" in self.provider.datasets and not self.report.stopped:
-            more = [Request("split", s) for s in suspects if s not in asked]
+            more = [Request("split", s) for s in suspects if s not in fetched]
             for call in self.provider.plan(more):
                 answers = self.provider.answer(call)
                 batch += [_labelled(a, r) for a, r in zip(answers, call.requests, strict=True)]
@@ -192,18 +192,18 @@ class _Run:
         self.report.split_detected += suspects
 
     def _excuse_empty(self, batch: list[FetchResult]) -> None:
-        """An empty answer is a failure only where the provider knows nothing at all of the symbol."""
+        """Clear the error of empty results for symbols of which the provider has other data."""
         self.known.update(a.symbol for a in batch if a.count)
         for answer in batch:
             if isinstance(answer.fault, EmptyAnswer) and answer.symbol in self.known:
-                answer.error, answer.short = None, "empty: the provider has nothing of this kind"
+                answer.error, answer.short = None, "empty: the provider has no data of this kind"
 
 
 def _start(layout: Layout, provider: Provider, spec: FetchSpec, now: datetime) -> _Run:
     offers = spec.offers(provider)
     symbols = list(dict.fromkeys(spec.symbols))
-    held = fetch_state(layout, symbols, provider.name)
-    requests = list(due(symbols, offers, held, since=spec.since, now=now, policy=spec.policy))
+    state = fetch_state(layout, symbols, provider.name)
+    requests = list(due(symbols, offers, state, since=spec.since, now=now, policy=spec.policy))
     calls = provider.plan(requests)
     snapshot, count = snapshots.latest(layout).id, sum(c.calls for c in calls)
     report = FetchReport(
@@ -214,19 +214,19 @@ def _start(layout: Layout, provider: Provider, spec: FetchSpec, now: datetime) -
         snapshot_before=snapshot,
         snapshot_after=snapshot,
     )
-    return _Run(provider, held, calls, report, set(held.known))
+    return _Run(provider, state, calls, report, set(state.known))
 
 
-def _lasting(batch: list[FetchResult]) -> list[FetchResult]:
-    """Return the answers that tell something of what was asked; a refused key does not."""
+def _not_fatal(batch: list[FetchResult]) -> list[FetchResult]:
+    """Return the results without a fatal error: after a refused key, for example, a request is still due."""
     return [a for a in batch if a.fault is None or not a.fault.fatal]
 
 
 def _labelled(answer: FetchResult, request: Request) -> FetchResult:
-    """Note in an answer what was asked, in the lake's words, so that the log tells what is due next."""
-    said = {"dataset": request.dataset, "start": request.start, "end": request.end}
-    mine = {name: str(value) for name, value in said.items() if value is not None}
-    answer.parameters = json.dumps(json.loads(answer.parameters or "{}") | mine)
+    """Add the request to the result's parameters, so that the fetch log decides what is due next."""
+    request_fields = {"dataset": request.dataset, "start": request.start, "end": request.end}
+    present = {name: str(value) for name, value in request_fields.items() if value is not None}
+    answer.parameters = json.dumps(json.loads(answer.parameters or "{}") | present)
     return answer
 
 

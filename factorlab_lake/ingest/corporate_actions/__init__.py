@@ -1,1 +1,1 @@
-"""Stock splits that prices reveal: inference, and the split basis of each bar."""
+"""Derive stock splits from prices, and the split basis of each bar."""

@@ -1,9 +1,9 @@
-"""Splits that nobody told of, from two fetches of the same bars that differ by one ratio.
+"""Infer splits that no source reports from two fetches of the same bars that differ by one ratio.
 
-Between the two fetches the provider re-based its history, so a split lies between their days. Which day is
-not known: the first day of trading after the bars that both have is taken, which is right when a lake is kept
-up day by day. Follows from the bars and splits held, so it is inferred again whenever either changes, the
-order in which they arrive does not matter, and a split that a provider tells of later takes its place.
+Between the two fetches the provider adjusted its history, so a split lies between their days. The inferred
+date is the first trading day after the bars of both fetches. It is right when the lake is updated daily.
+Inference depends only on the stored bars and splits, not on their order of arrival. So it runs again whenever
+either changes, and a reported split replaces an inferred one.
 """
 
 from __future__ import annotations
@@ -38,28 +38,25 @@ INFERRED = "inferred"
 
 
 def inferred_splits(contents: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
-    """Return the splits that ``contents``, every content held of some symbols' bars, show and none explains.
+    """Return the splits that ``contents`` prove and ``splits`` do not contain.
 
-    ``contents`` are the superseded bars with their ``revision``, and the current ones without; ``splits`` are
-    those told by providers and files, and give the columns of what is returned.
+    ``contents`` has every stored content of the symbols' bars: superseded bars with their ``revision``,
+    current bars without. ``splits`` has the splits of providers and files, and defines the result's columns.
     """
     days = contents.select("symbol", "date").unique().sort("symbol", "date")
-    found: list[dict[str, Any]] = []
-    for row in _rebasings(contents).iter_rows(named=True):
+    inferred: list[dict[str, Any]] = []
+    for row in _basis_changes(contents).iter_rows(named=True):
         of_symbol = splits.filter(pl.col("symbol") == row["symbol"])
-        told = [
-            *of_symbol.select("date", "numerator", "denominator").iter_rows(),
-            *((s["date"], s["numerator"], s["denominator"]) for s in found if s["symbol"] == row["symbol"]),
-        ]
-        if any(row["older"] < day <= row["newer"] for day, _, _ in told):
+        known = [*of_symbol["date"], *(s["date"] for s in inferred if s["symbol"] == row["symbol"])]
+        if any(row["older"] < day <= row["newer"] for day in known):
             continue
         traded = days.filter(pl.col("symbol") == row["symbol"], pl.col("date") > row["last_day"])["date"]
-        found.append(_split(row, _ex_date(row, traded)))
-    return pl.DataFrame(found, schema=splits.schema, orient="row")
+        inferred.append(_split(row, _ex_date(row, traded)))
+    return pl.DataFrame(inferred, schema=splits.schema, orient="row")
 
 
-def _rebasings(contents: pl.DataFrame) -> pl.DataFrame:
-    """Pairs of bases between which all bars of a symbol moved by one ratio, the closest pairs first."""
+def _basis_changes(contents: pl.DataFrame) -> pl.DataFrame:
+    """Return pairs of split bases between which a symbol's bars changed by one ratio, closest pairs first."""
     ordered = contents.sort("symbol", "date", "revision", nulls_last=True)
     following = [
         pl.col(c).shift(-1).over("symbol", "date").alias(f"next_{c}")
@@ -99,7 +96,7 @@ def _rebasings(contents: pl.DataFrame) -> pl.DataFrame:
 
 
 def _ex_date(row: dict[str, Any], traded_after: pl.Series) -> date:
-    """Return the first day of trading after the bars of both fetches, within the days between the fetches."""
+    """Return the first trading day after the bars of both fetches, limited to the days between them."""
     older: date = row["older"]
     first: date = row["newer"]
     if traded_after.len() and traded_after[0] < first:
@@ -124,7 +121,7 @@ def _split(row: dict[str, Any], ex_date: date) -> dict[str, Any]:
 
 
 def _sides(ratio: float) -> tuple[float, float]:
-    """Return a ratio as a fraction of small numbers where it is one.
+    """Return a ratio as numerator and denominator: small whole numbers if they fit, else the ratio and 1.
 
     >>> _sides(4.0001), _sides(1 / 10), _sides(1.5)
     ((4.0, 1.0), (1.0, 10.0), (3.0, 2.0))
@@ -137,33 +134,33 @@ def _sides(ratio: float) -> tuple[float, float]:
 
 
 def detect_split(layout: Layout, answers: Sequence[FetchResult]) -> list[str]:
-    """Return the symbols whose arriving bars differ from the held ones by a ratio, or jump within them.
+    """Return the symbols whose new bars hint at a split.
 
-    The first is how a provider's history looks after it was re-based by a split, the second how it looks
-    when the split has happened and nothing was re-based yet. Give only answers for symbols that the lake
-    holds already: of others, all that is known is asked for anyway.
+    Either the new bars differ from the stored ones by a ratio: the provider has adjusted its history. Or the
+    close jumps from one day to the next: the provider has not adjusted it yet. Pass only answers for symbols
+    that the lake already has; for new symbols, fetch requests all splits anyway.
     """
     prices = [a for a in answers if a.dataset == "price" and a.count]
     if not prices:
         return []
     bars = pl.concat(normalize(to_frame(g), "price", g[0].fields).rows for g in group_by_shape(prices))
-    bars = bars.select("symbol", "date", arriving="close_price")
-    held = _held(layout, bars)
-    both = bars.join(held, on=["symbol", "date"])
-    ratio = pl.col("arriving") / pl.col("held")
+    bars = bars.select("symbol", "date", new_close="close_price")
+    stored = _stored_closes(layout, bars)
+    both = bars.join(stored, on=["symbol", "date"])
+    ratio = pl.col("new_close") / pl.col("stored_close")
     moved = both.filter(pl.max_horizontal(ratio, 1 / ratio) > MIN_SPLIT_RATIO)["symbol"]
-    known = bars.filter(pl.col("symbol").is_in(held["symbol"].implode())).sort("symbol", "date")
-    step = (pl.col("arriving") / pl.col("arriving").shift(1)).log().abs().over("symbol")
+    known = bars.filter(pl.col("symbol").is_in(stored["symbol"].implode())).sort("symbol", "date")
+    step = (pl.col("new_close") / pl.col("new_close").shift(1)).log().abs().over("symbol")
     jumped = known.filter(step > math.log(SUSPICIOUS_DAILY_RATIO))["symbol"]
     return pl.concat([moved, jumped]).unique().sort().to_list()
 
 
-def _held(layout: Layout, bars: pl.DataFrame) -> pl.DataFrame:
-    """Return the closes that the lake holds of the symbols, in the years of the bars."""
+def _stored_closes(layout: Layout, bars: pl.DataFrame) -> pl.DataFrame:
+    """Return the stored closes of the symbols, from the files of the bars' years."""
     snapshot, symbols = snapshots.latest(layout), bars["symbol"].unique()
     first, last = (str(day) for day in (bars["date"].min(), bars["date"].max()))
-    found = data_files.prune(
+    pruned = data_files.prune(
         data_files.files_of(layout, snapshot, "price_data"), symbols=symbols.to_list(), first=first, last=last
     )
-    rows = read_files(layout, "price_data", found, symbols, columns=["symbol", "date", "close_price"])
-    return rows.rename({"close_price": "held"})
+    rows = read_files(layout, "price_data", pruned, symbols, columns=["symbol", "date", "close_price"])
+    return rows.rename({"close_price": "stored_close"})

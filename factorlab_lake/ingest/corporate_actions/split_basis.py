@@ -1,9 +1,7 @@
-"""Bars that claim to count a split but do not: histories extended after a split without being re-based.
+"""Find and correct bars whose split basis is older than the day of their fetch.
 
-A re-based history has no step at a split's ex-date. Where the price steps there by the split's ratio, the
-bars before it are still as they were fetched earlier. This follows from the bars and splits held, so it is
-settled again whenever either changes, and splits may arrive before or after the bars. Bars that arrive when
-those next to the ex-date were already corrected are judged by themselves.
+Two cases: with_split_basis treats histories that were updated in place within one file, wrong_basis
+histories that were extended after a split without re-adjustment.
 """
 
 from __future__ import annotations
@@ -14,36 +12,42 @@ import polars as pl
 
 from factorlab_lake.schema.rules import MAX_DAILY_MOVE, MAX_SPLIT_GAP_DAYS, MIN_APPLIED_STEP, MIN_SPLIT_RATIO
 
-__all__ = ["LOOKED_AT", "affected_splits", "corrected", "with_split_basis", "wrong_basis", "years_around"]
+__all__ = ["BASIS_COLUMNS", "affected_splits", "corrected", "with_split_basis", "wrong_basis", "years_around"]
 
-LOOKED_AT = ["symbol", "date", "close_price", "split_basis_date"]  # of a bar
+# The columns of a bar that wrong_basis needs.
+BASIS_COLUMNS = ["symbol", "date", "close_price", "split_basis_date"]
 
 _GAP = pl.duration(days=MAX_SPLIT_GAP_DAYS)
 
 
 def affected_splits(splits: pl.DataFrame, since: pl.DataFrame) -> pl.DataFrame:
-    """Keep the splits of which the arriving bars can change what is found; ``since`` has each symbol's first.
+    """Return the splits for which new bars can change the result of :func:`wrong_basis`.
 
-    What is found depends on the bars next to the ex-date, and what is corrected lies before it.
+    ``since`` has each symbol's first new day. The result depends on the bars next to the ex-date, and the
+    corrected bars are before it.
     """
     return splits.join(since, on="symbol").filter(pl.col("since") <= pl.col("date") + _GAP).drop("since")
 
 
 def years_around(splits: pl.DataFrame) -> list[int]:
-    """Return the years in which bars lie next to the splits' ex-dates."""
+    """Return the years with bars next to the splits' ex-dates."""
     around = splits.select(pl.concat_list(pl.col("date") - _GAP, pl.col("date") + _GAP).explode())
     return around.to_series().dt.year().unique().to_list()
 
 
 def wrong_basis(bars: pl.DataFrame, splits: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """Return the splits that bars before them do not count, though they claim to: symbol, ex_date, last_day.
+    """Return the splits before which bars have a split_basis_date that is too late.
 
-    ``bars`` are at least those of :func:`years_around` the splits, with the columns :data:`LOOKED_AT`;
-    ``known`` are all splits of their symbols.
+    Such a history was extended after the split without re-adjustment: its price steps at the ex-date by the
+    split's ratio, while an adjusted history has no step. The result has one row per split with the columns
+    symbol, ex_date and last_day, the last bar before the step. Splits and bars may arrive in any order.
+
+    ``bars`` has at least the years of :func:`years_around` the splits, with the columns
+    :data:`BASIS_COLUMNS`; ``known`` has all splits of the symbols.
     """
     ratio = pl.col("numerator") / pl.col("denominator")
     large = splits.filter(pl.max_horizontal(ratio, 1 / ratio) > MIN_SPLIT_RATIO)
-    claims = bars.select(LOOKED_AT).join(large.select("symbol", ex_date="date", ratio=ratio), on="symbol")
+    claims = bars.select(BASIS_COLUMNS).join(large.select("symbol", ex_date="date", ratio=ratio), on="symbol")
     claims = claims.filter(pl.col("split_basis_date") >= pl.col("ex_date")).sort("date")
     last = claims.filter(pl.col("date") < pl.col("ex_date")).group_by("symbol", "ex_date", "ratio")
     first = claims.filter(pl.col("date") >= pl.col("ex_date")).group_by("symbol", "ex_date")
@@ -53,16 +57,19 @@ def wrong_basis(bars: pl.DataFrame, splits: pl.DataFrame, known: pl.DataFrame) -
     near = pl.col("first_day") - pl.col("last_day") <= _GAP
     steps = _on_one_basis(steps.filter(near), known)
     moved = (pl.col("before") / pl.col("after")).log()
-    # Nearer to the split's ratio than to no move at all.
+    # The step is nearer to the split's ratio than to an unchanged price.
     return steps.filter((moved - pl.col("ratio").log()).abs() < moved.abs()).select(
         "symbol", "ex_date", "last_day"
     )
 
 
-def corrected(bars: pl.DataFrame, found: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the bars whose ``split_basis_date`` is too late by what was found, and as they should be."""
+def corrected(bars: pl.DataFrame, steps: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the bars whose ``split_basis_date`` is too late, and the same bars with the right one.
+
+    ``steps`` is the result of :func:`wrong_basis`.
+    """
     wrong = (
-        bars.join(found, on="symbol")
+        bars.join(steps, on="symbol")
         .filter(pl.col("date") <= pl.col("last_day"), pl.col("split_basis_date") >= pl.col("ex_date"))
         .sort("last_day")
         .unique(["symbol", "date"], keep="first", maintain_order=True)
@@ -76,7 +83,7 @@ def _at(name: str, pick: Callable[[pl.Expr], pl.Expr]) -> dict[str, pl.Expr]:
 
 
 def _on_one_basis(steps: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
-    """Keep the steps whose two closes claim to count the same splits: others cannot be compared."""
+    """Return the steps whose two closes include the same splits; other closes cannot be compared."""
     earlier = pl.min_horizontal("before_basis", "after_basis")
     later = pl.max_horizontal("before_basis", "after_basis")
     other = splits.select("symbol", other_date="date")
@@ -87,10 +94,13 @@ def _on_one_basis(steps: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_split_basis(bars: pl.DataFrame) -> pl.DataFrame:
-    """Set ``split_basis_date`` of bars on an older basis to their last day before the step; keep the others'.
+    """Set ``split_basis_date`` of bars on an older basis to their last day before the step.
 
-    That day is a lower bound of when they were fetched, and no split lies between it and the real one: a
-    split in between would show as another step.
+    A cache file that was fetched before a split and extended after it has two bases under one fetch time. In
+    FMP's v3 bars, volume / unadjustedVolume is the split factor applied to a bar. Where the factor and the
+    price step by the same ratio in opposite directions, the earlier bars were fetched before a split that the
+    later ones include. Their last day is a lower bound of their fetch time. No split is between the two: it
+    would show as another step.
     """
     if "unadjusted_volume" not in bars.columns:
         return bars
@@ -105,8 +115,8 @@ def with_split_basis(bars: pl.DataFrame) -> pl.DataFrame:
 
 
 def _steps(bars: pl.DataFrame, applied: pl.Expr) -> pl.DataFrame:
-    """Return the bars of an older basis with the day to take for it."""
-    # Of two bars of a day the one that counts more splits belongs to the newer basis.
+    """Return the bars on an older basis, with the day of that basis as ``_older_basis``."""
+    # Of two bars of one day, the bar that includes more splits is on the newer basis.
     one_a_day = (
         bars.select("fetch_id", "date", "close_price", _applied=applied)
         .drop_nulls("_applied")
