@@ -7,11 +7,12 @@ LOCK := .ci/constraints.txt
 READY := .venv/.ready
 OLDEST := .venv/duckdb-1.5
 ENGINES := .venv/engines
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 PIP := -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 unexport PYTHONDONTWRITEBYTECODE  # else each of the hundreds of processes that the tests start compiles everything
-.PHONY: help venv engines demo test lint format docs docs-reference bench lock clean
+.PHONY: help venv engines demo test test-all lint format docs docs-reference bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -44,8 +45,13 @@ $(ENGINES)/.ready: .ci/engines.txt | $(READY)
 demo: venv ## load the sample data into a lake and ask it a few questions
 	$(BIN)/factorlab-lake demo
 
-test: venv ## run the tests on all cores; ARGS='-k splits' goes to pytest
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+test: venv ## run the tests on all cores, without the slow ones; ARGS='-k splits' goes to pytest
+	$(PYTEST) -m 'not slow' $(ARGS)
+	@echo 'Left out: the tests marked slow and three quarters of the examples. `make test-all` runs everything.'
+
+test-all: export FACTORLAB_THOROUGH = 1
+test-all: venv ## run all tests, with every combination and every example
+	$(PYTEST) $(ARGS)
 
 lint: venv ## check style, formatting, types and layers
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -44,8 +44,9 @@ CACHE_2021 = SAMPLE / "taken_2021-03-31"
 CACHE_DIRTY = SAMPLE / "dirty_2021-03-31"
 SPLITS = SAMPLE / "splits.csv"
 
-# `FACTORLAB_THOROUGH=1` tries every combination where a run without it tries some that cover each part.
+# `make test-all` sets this: every combination, more kills, all examples. Without it, some cover each behaviour.
 THOROUGH = os.environ.get("FACTORLAB_THOROUGH") == "1"
+_FEWER_EXAMPLES = 4  # times fewer without THOROUGH
 
 FETCHED = datetime(2021, 3, 31, 22, tzinfo=UTC)
 EARLIER = datetime(2019, 12, 31, 22, tzinfo=UTC)
@@ -329,8 +330,20 @@ def entries_of(cache: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def examples(count: int) -> settings:
-    """Return hypothesis settings for so many examples, or as many times more as ``HYPOTHESIS_SCALE`` says."""
-    return settings(max_examples=count * int(os.environ.get("HYPOTHESIS_SCALE", "1")))
+    """Return hypothesis settings for a number of examples; a run that is not thorough tries a quarter.
+
+    ``HYPOTHESIS_SCALE`` multiplies the full number.
+    """
+    scale = os.environ.get("HYPOTHESIS_SCALE")
+    if scale is None and not THOROUGH:
+        return settings(max_examples=max(2, count // _FEWER_EXAMPLES))
+    return settings(max_examples=count * int(scale or 1))
+
+
+def slow_after(count: int, cases: Iterable[Any]) -> list[Any]:
+    """Mark all cases of a test but the first as slow: ``make test`` runs ``count``, ``make test-all`` all."""
+    every = list(cases)
+    return every[:count] + [pytest.param(case, marks=pytest.mark.slow) for case in every[count:]]
 
 
 def run_python(script: str, *arguments: object, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:

@@ -19,9 +19,9 @@ import pytest
 import factorlab_lake as fl
 from factorlab_lake.lake import Lake
 from tests.faults.jobs import KINDS, do, faults_of, kind_of
-from tests.support import ROOT, assert_same_content, content
+from tests.support import ROOT, THOROUGH, assert_same_content, content
 
-KILLS = int(os.environ.get("FACTORLAB_SOAK_KILLS", "4"))
+KILLS = int(os.environ.get("FACTORLAB_SOAK_KILLS", "4" if THOROUGH else "2"))
 _MOST_BEGUN, _LONGEST_S = 3, 0.4  # jobs begun before a kill, and how long after the last of them at most
 
 

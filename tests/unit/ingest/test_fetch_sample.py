@@ -45,7 +45,13 @@ def columns_of(dataset: str, generation: str) -> list[str]:
 
 
 @pytest.mark.parametrize("generation", ["v3", "stable"])
-@pytest.mark.parametrize("caches", [[CACHE_2021], [CACHE_2019, CACHE_2021]], ids=["one", "both"])
+@pytest.mark.parametrize(
+    "caches",
+    [
+        pytest.param([CACHE_2021], marks=pytest.mark.slow, id="one"),
+        pytest.param([CACHE_2019, CACHE_2021], id="both"),
+    ],
+)
 def test_fetching_gives_what_migrating_gives(tmp_path: Path, generation: str, caches: list[Path]) -> None:
     """Equal rows in every table, versions, bases and availability too; fetched on the day of the cache."""
     migrated, fetched = fl.open(tmp_path / "migrated"), fl.open(tmp_path / "fetched")

@@ -9,7 +9,7 @@ from typing import Any, cast
 import duckdb
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -18,6 +18,7 @@ from factorlab_lake.lake import Lake
 from factorlab_lake.query import session
 from factorlab_lake.query.row_cache_files import RowCache, Source
 from factorlab_lake.storage.data_files import DataFile
+from tests.support import examples
 
 SYMBOLS = st.lists(st.sampled_from(["AAPL", "GOOGL", "NOBODY"]), min_size=1, max_size=3, unique=True)
 YEARS = st.integers(2009, 2021)
@@ -44,7 +45,7 @@ def asked(lake: Lake, question: tuple[str, list[str], Any]) -> pl.DataFrame:
 
 
 @given(st.lists(st.one_of(CAPS, RANGES, AS_OF), min_size=1, max_size=5))
-@settings(max_examples=25)
+@examples(24)
 def test_answers_do_not_depend_on_what_was_asked_before(
     lake_both: Lake, questions: list[tuple[str, list[str], Any]]
 ) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
 from factorlab_lake.lake import Lake
-from tests.support import Entry, bar, migrate
+from tests.support import Entry, bar, examples, migrate
 from tests.unit.query.made import filing
 
 QUESTIONS = ("market_caps", "ttm", "factors")
@@ -104,7 +104,7 @@ def answers(lake: Lake, until: date) -> dict[str, pl.DataFrame]:
     return {question: getattr(lake, question)(SYMBOLS, days) for question in QUESTIONS}
 
 
-@settings(max_examples=4)
+@examples(8)
 @given(
     companies=st.lists(histories(), min_size=len(SYMBOLS), max_size=len(SYMBOLS)),
     asked=st.dates(date(2019, 1, 31), date(2020, 9, 30)),

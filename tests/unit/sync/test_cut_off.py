@@ -20,7 +20,7 @@ from factorlab_lake.sync import digests, engine
 from factorlab_lake.sync.digests import LakeSide
 from factorlab_lake.sync.postgres.target import open_target
 from factorlab_lake.sync.protocol import Batch
-from tests.support import ROOT, copy_of
+from tests.support import ROOT, copy_of, slow_after
 from tests.unit.sync.comparing import assert_equal, by_hand, consistent
 from tests.unit.sync.postgres_server import Server
 from tests.unit.sync.proxy import way_to
@@ -50,7 +50,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("parts")
-@pytest.mark.parametrize("share", _SHARES)
+@pytest.mark.parametrize("share", slow_after(2, _SHARES))
 def test_a_connection_lost_within_a_copy_is_survived(
     lake_2021: Lake, database: str, whole: int, share: float, tmp_path: Path
 ) -> None:
@@ -65,7 +65,7 @@ def test_a_connection_lost_within_a_copy_is_survived(
     assert_equal(lake, database)
 
 
-@pytest.mark.parametrize("share", _SHARES[:3])
+@pytest.mark.parametrize("share", slow_after(1, _SHARES[:3]))
 def test_killed_after_any_number_of_bytes_a_sync_ends_as_if_it_never_was(
     lake_2021: Lake, database: str, whole: int, share: float, tmp_path: Path
 ) -> None:

@@ -22,11 +22,11 @@ from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage import snapshots
 from factorlab_lake.sync.engine import sync
 from factorlab_lake.sync.postgres.target import open_target
-from tests.support import LATER, ROOT, Entry, arrive, bar, copy_of, income, run_python
+from tests.support import LATER, ROOT, THOROUGH, Entry, arrive, bar, copy_of, income, run_python
 from tests.unit.sync.comparing import assert_equal, by_hand, consistent
 from tests.unit.sync.postgres_server import Server
 
-KILLS = int(os.environ.get("FACTORLAB_SOAK_KILLS", "8"))
+KILLS = int(os.environ.get("FACTORLAB_SOAK_KILLS", "8" if THOROUGH else "3"))
 
 # Syncs again and again, each time in a process that is killed before its n-th word to the server. When one
 # comes to its end, the lake goes to the content of another snapshot, so that the next has something to do.

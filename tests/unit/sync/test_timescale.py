@@ -38,6 +38,7 @@ def test_bars_are_a_hypertable_of_years_and_take_deltas_when_compressed(
     assert_equal(small, timescale)
 
 
+@pytest.mark.slow
 def test_an_edit_by_hand_is_found_in_a_hypertable_too(small: Lake, timescale: str) -> None:
     """The trigger is there on every chunk."""
     small.sync(timescale)
@@ -47,6 +48,7 @@ def test_an_edit_by_hand_is_found_in_a_hypertable_too(small: Lake, timescale: st
     assert_equal(small, timescale)
 
 
+@pytest.mark.slow
 def test_questions_have_the_answers_of_the_lake(lake_2021: Lake, timescale: str) -> None:
     """Market caps around a split, sums and factors are the same rows from a hypertable."""
     dates = ["2019-12-31", "2020-08-28", "2020-08-31", "2021-03-31"]
