@@ -44,7 +44,7 @@ CACHE_2021 = SAMPLE / "taken_2021-03-31"
 CACHE_DIRTY = SAMPLE / "dirty_2021-03-31"
 SPLITS = SAMPLE / "splits.csv"
 
-# `make test-all` sets this: every combination, more kills, all examples. Without it, some cover each behaviour.
+# `make test-all` sets this: every combination, more kills, all examples. Without it, some cases of each.
 THOROUGH = os.environ.get("FACTORLAB_THOROUGH") == "1"
 _FEWER_EXAMPLES = 4  # times fewer without THOROUGH
 
