@@ -113,26 +113,28 @@ QUESTIONS[f"append a day of 12 bars, {_GROWN}"] = {"the same of 6,036"}
 ANSWERING = (CAPS_PEERS - {"", "bare scan"}) | {"files per date", "lake"}
 
 
+def run_benchmarks(folder: Path, *names: str) -> tuple[str, dict[str, Any]]:
+    """Run benchmarks at the smallest size, and return their table and their JSON."""
+    printed, file = io.StringIO(), folder / "results.json"
+    with contextlib.redirect_stdout(printed):
+        code = main([*names, "--size", "smoke", "--work", str(folder / "work"), "--json", str(file)])
+    assert code == 0
+    return printed.getvalue(), json.loads(file.read_text(encoding="utf-8"))
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
-    """The table and the JSON of all benchmarks at the smallest size."""
-    folder, printed = tmp_path_factory.mktemp("benchmarks"), io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        code = main(
-            [
-                *NAMES,
-                "--size",
-                "smoke",
-                "--work",
-                str(folder / "work"),
-                "--json",
-                str(folder / "results.json"),
-            ]
-        )
-    assert code == 0
-    return printed.getvalue(), json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    """Run all benchmarks, and return their table and their JSON."""
+    return run_benchmarks(tmp_path_factory.mktemp("benchmarks"), *NAMES)
 
 
+@pytest.fixture(scope="module")
+def quality(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Run the benchmark of the quality rules, the shortest one, and return its JSON."""
+    return run_benchmarks(tmp_path_factory.mktemp("quality"), "quality")[1]
+
+
+@pytest.mark.slow
 def test_table_has_a_line_for_each_question_and_each_of_its_peers(run: tuple[str, dict[str, Any]]) -> None:
     """Every question is in the printed table once, its peers below it."""
     header, _, *lines = run[0].splitlines()
@@ -154,6 +156,7 @@ def test_table_has_a_line_for_each_question_and_each_of_its_peers(run: tuple[str
     assert printed == {question: peers - {""} for question, peers in QUESTIONS.items()}
 
 
+@pytest.mark.slow
 def test_answers_were_compared(run: tuple[str, dict[str, Any]]) -> None:
     """Who answers the same question gave the same answer, and not an empty one; others say what they lack."""
     for row in run[1]["rows"]:
@@ -168,6 +171,7 @@ def test_answers_were_compared(run: tuple[str, dict[str, Any]]) -> None:
                 assert int(what.replace(",", "")) > 0
 
 
+@pytest.mark.slow
 def test_what_an_answer_takes_is_noted(run: tuple[str, dict[str, Any]]) -> None:
     """Processor time and peak memory stand beside the time of each answer, ours and the peers'."""
     asked = [
@@ -180,9 +184,9 @@ def test_what_an_answer_takes_is_noted(run: tuple[str, dict[str, Any]]) -> None:
             assert all(used["cpu_ms"] > 0 and used["peak_mb"] > 1 for used in told)
 
 
-def test_quality_finds_what_was_spoilt(run: tuple[str, dict[str, Any]]) -> None:
+def test_quality_finds_what_was_spoilt(quality: dict[str, Any]) -> None:
     """Every fault that was put into made-up bars is found, and told by its rule."""
-    found = {row["question"]: row for row in run[1]["rows"] if row["unit"] == "findings"}
+    found = {row["question"]: row for row in quality["rows"] if row["unit"] == "findings"}
     of_all = found["quality: listed faults found"]
     assert (of_all["met"], of_all["ours"]) == (True, 4)
     assert found["quality: unapplied_split"]["answers"] == "1 of 1 listed faults, 0 confirmed since, 0 others"
@@ -190,12 +194,17 @@ def test_quality_finds_what_was_spoilt(run: tuple[str, dict[str, Any]]) -> None:
     assert other[0] == "bar_order"  # the close that was halved is outside of high and low too
 
 
-def test_json_holds_figures_and_the_facts_of_the_machine(run: tuple[str, dict[str, Any]]) -> None:
-    """Figures are positive numbers, ratios follow from them, and what they depend on is noted."""
-    machine = run[1]["machine"]
+def test_json_has_the_facts_of_the_machine(quality: dict[str, Any]) -> None:
+    """The results name what figures depend on: processor, memory, versions and the time of the run."""
+    machine = quality["machine"]
     assert {"cpu", "cores", "memory_gb", "system", "python", "libraries", "date"} <= machine.keys()
     assert {"duckdb", "polars", "deltalake"} <= machine["libraries"].keys()
     assert datetime.fromisoformat(machine["date"]).tzinfo is not None
+
+
+@pytest.mark.slow
+def test_figures_are_positive_and_ratios_follow_from_them(run: tuple[str, dict[str, Any]]) -> None:
+    """Every figure is a positive number, and each ratio compares it with the peer's."""
     for row in run[1]["rows"]:
         assert row["ours"] > 0 or row["unit"] == "findings"
         if row["theirs"] is not None:

@@ -19,11 +19,11 @@ import pytest
 
 import factorlab_lake as fl
 from tests.fakes.fmp import FakeFmp, synthetic_dataset
-from tests.support import ROOT, THOROUGH, assert_keys_unique, assert_same_content, content
+from tests.support import ROOT, assert_keys_unique, assert_same_content, content
 
 SYMBOLS = 14
 CALLS = SYMBOLS * 5  # prices, splits, profiles, and income by quarters and years
-KILLS = int(os.environ.get("FACTORLAB_SOAK_KILLS", "4" if THOROUGH else "2"))
+KILLS = int(os.environ.get("FACTORLAB_SOAK_KILLS", "4"))
 AT = datetime(2021, 3, 31, 23, tzinfo=UTC)
 
 # Fetches all symbols, at a fixed moment and in small batches, so that two runs land the same to the last bit.
@@ -95,6 +95,7 @@ def killed(run: subprocess.Popen[bytes], vendor: Vendor) -> bool:
     return run.returncode != 0
 
 
+@pytest.mark.slow
 def test_a_run_killed_again_and_again_asks_for_nothing_twice_that_has_landed(
     tmp_path: Path, vendor: Vendor
 ) -> None:

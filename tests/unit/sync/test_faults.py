@@ -97,6 +97,7 @@ def test_killed_at_random_moments_a_sync_ends_as_if_it_never_was(
     )
     chance = random.Random(20_210_331)
     moments = [chance.randrange(80) for _ in range(5 * KILLS)]
+    moments.insert(1, 10_000)  # one sync that ends, so that the next has another content to send
     done = run_python(_DYING, small.path, database, json.dumps(moments), KILLS, timeout_s=120 + 15 * KILLS)
     assert done.returncode == 0, done.stderr
     killed, ended = map(int, done.stdout.split())
