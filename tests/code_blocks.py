@@ -28,8 +28,8 @@ class Block:
 
 def blocks(page: str) -> list[Block]:
     """Return the fenced blocks of a page."""
-    found = re.finditer(r"^```([\w{}]*)\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
-    return [Block(page[: match.start()].count("\n") + 1, match[1], match[2]) for match in found]
+    matches = re.finditer(r"^```([\w{}]*)\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    return [Block(page[: match.start()].count("\n") + 1, match[1], match[2]) for match in matches]
 
 
 def run_page(path: Path, replace: Mapping[str, str]) -> int:

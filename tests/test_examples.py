@@ -1,3 +1,5 @@
+"""Test the examples in docstrings with doctest."""
+
 from __future__ import annotations
 
 import doctest
@@ -6,20 +8,20 @@ import pkgutil
 
 import pytest
 
+import docs
 import factorlab_lake
-from tests.fakes import fmp
 
 _MODULES = [
-    found.name
-    for package in (factorlab_lake, fmp)
-    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
-    if not found.name.endswith("__main__")
+    module.name
+    for package in (factorlab_lake, docs)
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    if not module.name.endswith(("__main__", "conf"))
 ]
 
 
 @pytest.mark.parametrize("name", _MODULES)
 def test_the_examples_of_a_module_are_true(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a docstring shows is what happens, whatever the environment sets."""
+    """Test that each docstring's example prints what it shows, whatever the environment sets."""
     for setting in ("FMP_API_KEY", "FMP_BASE_URL", "FMP_API_GENERATION", "FMP_CALLS_PER_MINUTE"):
         monkeypatch.delenv(setting, raising=False)
     done = doctest.testmod(importlib.import_module(name))
@@ -27,7 +29,12 @@ def test_the_examples_of_a_module_are_true(name: str, monkeypatch: pytest.Monkey
 
 
 def test_there_are_examples() -> None:
-    """Doctest finds none, and fails none, where it looks in the wrong place."""
+    """Doctest finds examples; in a wrong folder it would find none and fail none."""
     finder = doctest.DocTestFinder(exclude_empty=True)
-    found = [e for name in _MODULES for t in finder.find(importlib.import_module(name)) for e in t.examples]
-    assert len(found) > 10
+    examples = [
+        example
+        for name in _MODULES
+        for test in finder.find(importlib.import_module(name))
+        for example in test.examples
+    ]
+    assert len(examples) > 10
