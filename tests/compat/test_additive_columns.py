@@ -1,4 +1,4 @@
-"""A program with more columns reads and writes older lakes; a column of another type is refused."""
+"""Test that a program with more columns reads and writes older lakes, and refuses other types."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ assert lake.verify(deep=True).clean
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A lake that version 0.1.0 wrote."""
+    """Extract a lake that version 0.1.0 wrote."""
     zipfile.ZipFile(Path(__file__).parent / "lake_0_1.zip").extractall(tmp_path / "lake")
     return tmp_path / "lake"
 
@@ -175,10 +175,10 @@ def test_a_server_gets_a_line_item_that_was_added(folder: Path, tmp_path: Path, 
     ],
     ids=["a column of another type", "a key column that was not there"],
 )
-def test_what_no_reader_could_get_right_is_refused(
+def test_a_table_that_cannot_be_read_correctly_is_refused(
     folder: Path, tmp_path: Path, before: str, after: str, column: str
 ) -> None:
-    """Reading and writing the table raise one clear error and change nothing; other tables stay readable."""
+    """Reading or writing the table is one error and changes nothing; other tables stay readable."""
     program = Program.copy(tmp_path / "program", _COLUMN)
     program.replace("schema/tables.py", before, after)
     rows = tmp_path / "splits.csv"
@@ -188,7 +188,7 @@ def test_what_no_reader_could_get_right_is_refused(
 
 
 def test_an_older_version_reads_and_does_not_write(folder: Path, tmp_path: Path) -> None:
-    """A version without the new column answers and verifies, and asks to be upgraded before it writes."""
+    """A version without the new column can query and verify; a write is refused until an upgrade."""
     program, line = Program.copy(tmp_path / "program", _COLUMN), '_number("numerator", "new shares"),'
     program.replace("schema/tables.py", line, f'{line} Column("venue", "text", "where"),')
     newer, older = tmp_path / "newer.csv", tmp_path / "older.csv"

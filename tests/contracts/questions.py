@@ -1,4 +1,4 @@
-"""The questions of the contract, by name: each is asked of the lake and of the server."""
+"""List the queries of the contract by name; each runs on the lake and on the server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tests.unit.query.doors import DATES, END, START, SYMBOLS
 
 __all__ = ["PLAIN_SQL", "QUESTIONS", "REFUSED"]
 
-# The sample's, a split between them, symbols that other programs stumble over, and one that is nowhere.
+# The sample's symbols, one with a split, names that other programs misread, and a symbol without data.
 ODD = ["BRK.B", "0700.HK", "600519", "CON", "O'X", 'A"B', "$x %s", "a b", "Ä", "NOBODY"]
 SPLIT_DAYS = ["2020-08-28", "2020-08-31", "2020-09-01", "2014-06-06", "2014-06-09", "2014-04-03"]
 
@@ -61,7 +61,7 @@ QUESTIONS: dict[str, Question] = {
     "ratios": lambda q: q.ratios(SYMBOLS),
     "ratios of a range": lambda q: q.ratios([*SYMBOLS, *ODD], START, END),
     "ratios of nobody": lambda q: q.ratios("NOBODY"),
-    # Where answers come from, and what hindsight would change.
+    # Explanations, and the effect of hindsight.
     "a cap explained": lambda q: q.explain_market_cap("AAPL", "2020-08-28"),
     "a cap of nobody explained": lambda q: q.explain_market_cap("NOBODY", "2020-08-28"),
     "a factor explained": lambda q: q.explain_factor("roic", "AAPL", "2020-10-30"),
@@ -72,7 +72,7 @@ QUESTIONS: dict[str, Question] = {
     # Logs.
     "the fetch log": lambda q: q.fetch_log(),
     "every revision": lambda q: q.revisions(),
-    # SQL that both understand.
+    # SQL that both engines run.
     "SQL with values": lambda q: q.sql(
         "SELECT symbol, date, close_price FROM price_data WHERE symbol = $s AND date >= $d ORDER BY date",
         s="AAPL",
@@ -107,7 +107,7 @@ QUESTIONS: dict[str, Question] = {
     ),
 }
 
-# Questions with a mistake in them, and what both must say.
+# Queries with a mistake, and the message of both.
 REFUSED: dict[str, tuple[Question, str]] = {
     "a number for a symbol": (lambda q: q.prices([600519]), "symbol"),  # type: ignore[list-item]  # the mistake
     "a moment for a date": (lambda q: q.ttm("AAPL", "2020-01-01T12:00"), "2020-01-01T12:00"),

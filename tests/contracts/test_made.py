@@ -1,4 +1,4 @@
-"""The contract on every case that the tests of the questions make: gaps, restatements, splits, currencies."""
+"""Compare lake and server on every synthetic case: gaps, restatements, splits, currencies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import factorlab_lake as fl
 from factorlab_lake.lake import Lake
 from factorlab_lake.query.availability_rule import Availability, to_rule
 from factorlab_lake.server_lake import open_server_lake
-from tests.contracts.pair import Pair, asked
+from tests.contracts.pair import Pair, method_call
 from tests.support import THOROUGH
 from tests.unit.query.made import Made
 from tests.unit.sync.postgres_server import Server
@@ -29,20 +29,20 @@ DAYS = ("2020-08-15", "2021-02-20", "2021-12-31")
 
 @dataclass(frozen=True)
 class Synced:
-    """A lake with the cases of all files, and the server that has the same."""
+    """Represent a lake with the cases of all files, and the server to which it was synced."""
 
     lake: Lake
     url: str
 
     def by(self, rule: Availability) -> Pair:
-        """Open both anew under a rule of availability."""
+        """Open both with an availability rule."""
         shared = open_server_lake(self.url, availability=to_rule(rule))
         return Pair(fl.open(self.lake.path, availability=rule), shared)
 
 
 @pytest.fixture(scope="module")
 def synced(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Iterator[Synced]:
-    """One lake for all, since a case is a symbol of its own; the file's name goes before it."""
+    """Yield one lake with all cases; each case is one symbol, prefixed with the name of its file."""
     made = Made()
     for name in FILES:
         made.add(import_module(f"tests.unit.query.test_{name}").CASES, prefix=f"{name}.")
@@ -54,32 +54,32 @@ def synced(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Iterat
 
 @pytest.fixture(scope="module")
 def symbols(synced: Synced) -> list[str]:
-    """Every symbol of the cases."""
-    held = synced.lake.sql("SELECT symbol FROM price_data UNION SELECT symbol FROM financial_statements")
-    assert len({symbol.partition(".")[0] for symbol in held["symbol"]}) == len(FILES)
-    return sorted(held["symbol"])
+    """Return every symbol of the cases."""
+    rows = synced.lake.sql("SELECT symbol FROM price_data UNION SELECT symbol FROM financial_statements")
+    assert len({symbol.partition(".")[0] for symbol in rows["symbol"]}) == len(FILES)
+    return sorted(rows["symbol"])
 
 
 @pytest.mark.parametrize("vintage", VINTAGES)
 @pytest.mark.parametrize("name", GRIDS)
 def test_every_month_has_the_same_rows(synced: Synced, symbols: list[str], name: str, vintage: str) -> None:
-    """Caps, trailing years and factors of each case over three years, in each vintage."""
+    """Caps, trailing years and factors are equal for each case over three years, in each vintage."""
     with synced.by("close") as pair:
-        rows = pair.ask(asked(name, symbols, **PERIOD, vintage=vintage))
+        rows = pair.ask(method_call(name, symbols, **PERIOD, vintage=vintage))
     assert rows["reason"].n_unique() > 5
 
 
 @pytest.mark.parametrize("vintage", VINTAGES)
 def test_every_day_has_the_same_statements(synced: Synced, symbols: list[str], vintage: str) -> None:
-    """What was known of each period, and each quarter's flows, reported or derived."""
+    """Statements as known at a day are equal, and so are quarters, reported or derived."""
     with synced.by("close") as pair:
         for day in DAYS:
-            assert pair.ask(asked("quarters", symbols, as_of=day, vintage=vintage)).height > 100
-            assert pair.ask(asked("statements", symbols, as_of=day, vintage=vintage)).height > 100
+            assert pair.ask(method_call("quarters", symbols, as_of=day, vintage=vintage)).height > 100
+            assert pair.ask(method_call("statements", symbols, as_of=day, vintage=vintage)).height > 100
 
 
 def test_every_range_has_the_same_rows(synced: Synced, symbols: list[str]) -> None:
-    """Ratios, bars as stored and adjusted, and what was superseded."""
+    """Ratios, stored and adjusted bars, and revisions are equal."""
     with synced.by("close") as pair:
         for rows in (
             pair.ask(lambda q: q.ratios(symbols)),
@@ -94,13 +94,13 @@ def test_every_range_has_the_same_rows(synced: Synced, symbols: list[str]) -> No
 def test_every_rule_of_availability_has_the_same_rows(
     synced: Synced, symbols: list[str], rule: str | int
 ) -> None:
-    """Grids, statements, ratios and explanations by another rule than the lake's own."""
+    """Grids, statements, ratios and explanations are equal under another rule than the lake's own."""
     with synced.by(rule) as pair, synced.by("close") as usual:
         for name in GRIDS:
-            found = pair.ask(asked(name, symbols, **PERIOD))
-            assert not found.equals(getattr(usual.lake, name)(symbols, **PERIOD))
+            rows = pair.ask(method_call(name, symbols, **PERIOD))
+            assert not rows.equals(getattr(usual.lake, name)(symbols, **PERIOD))
         pair.ask(lambda q: q.statements(symbols, as_of="2021-02-01"))
         pair.ask(lambda q: q.ratios(symbols))
         for symbol in [s for s in symbols if s.startswith("explain.")]:
-            pair.ask(asked("explain_market_cap", symbol, "2021-02-20"))
-            pair.ask(asked("explain_factor", "pe_ratio", symbol, "2021-02-20"))
+            pair.ask(method_call("explain_market_cap", symbol, "2021-02-20"))
+            pair.ask(method_call("explain_factor", "pe_ratio", symbol, "2021-02-20"))

@@ -1,4 +1,4 @@
-"""Parallel running with a shared server in the lake's place: the same answers, and the same care."""
+"""Test parallel running of cache and lake when the lake is on a server."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Provider = Callable[..., DataProvider]
 
 @dataclass(frozen=True)
 class Synced:
-    """A lake of the cache, and the server that has the same."""
+    """Represent a lake of the cache, and the server to which it was synced."""
 
     lake: Lake
     url: str
@@ -46,7 +46,7 @@ class Synced:
 
 @pytest.fixture(scope="module")
 def synced(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Iterator[Synced]:
-    """Not to be changed."""
+    """Yield a lake and its server; tests must not change them."""
     lake = fl.open(tmp_path_factory.mktemp("parallel") / "lake")
     lake.migrate(CACHE_2021, symbols=SYMBOLS)
     with postgres.database() as url:
@@ -56,27 +56,28 @@ def synced(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Iterat
 
 def _provider(url: str, alerts: list[Alert] | None = None, **settings: Any) -> DataProvider:
     """Return a provider that has the server's address from its settings."""
-    chosen = parallel_settings(**{"lake": url, "cache_dir": CACHE_2021} | settings)
-    return DataProvider(chosen, alert=None if alerts is None else alerts.append)
+    configured = parallel_settings(**{"lake": url, "cache_dir": CACHE_2021} | settings)
+    return DataProvider(configured, alert=None if alerts is None else alerts.append)
 
 
-def _assert_same(mine: Any, other: Any) -> None:
-    if isinstance(mine, pl.DataFrame):
-        ours = ("fetch_id", "recorded_at", "created_at", "updated_at", "metrics")
-        assert_frame_equal(mine.drop(ours, strict=False), other.drop(ours, strict=False), rel_tol=1e-12)
-    elif isinstance(mine, pd.DataFrame):
-        pd.testing.assert_frame_equal(mine, other, rtol=1e-12)
-    elif isinstance(mine, dict):
-        assert list(mine) == list(other)
-        for name in mine:
-            _assert_same(mine[name], other[name])
+def _assert_same(left: Any, right: Any) -> None:
+    if isinstance(left, pl.DataFrame):
+        of_the_run = ("fetch_id", "recorded_at", "created_at", "updated_at", "metrics")
+        left, right = (frame.drop(of_the_run, strict=False) for frame in (left, right))
+        assert_frame_equal(left, right, rel_tol=1e-12)
+    elif isinstance(left, pd.DataFrame):
+        pd.testing.assert_frame_equal(left, right, rtol=1e-12)
+    elif isinstance(left, dict):
+        assert list(left) == list(right)
+        for name in left:
+            _assert_same(left[name], right[name])
     else:
-        assert mine == other
+        assert left == right
 
 
 @pytest.fixture(scope="module")
 def on_server(synced: Synced) -> Iterator[DataProvider]:
-    """A provider that compares each answer of the server with the old cache."""
+    """Yield a provider that compares each result of the server with the old cache."""
     with _provider(synced.url, migration_mode=True) as provider:
         yield provider
 
@@ -85,7 +86,7 @@ def on_server(synced: Synced) -> Iterator[DataProvider]:
 def test_each_question_is_answered_as_by_the_lake_in_a_folder(
     synced: Synced, on_server: DataProvider, question: str
 ) -> None:
-    """Of all symbols, from the server, and by the comparison with the old cache nothing differs."""
+    """The results are those of the lake in a folder, and nothing differs from the cache."""
     before = on_server.counts
     answer = getattr(on_server, question)(SYMBOLS, **QUESTIONS[question])
     with _provider("", lake=str(synced.lake.path)) as in_a_folder:
@@ -97,43 +98,43 @@ def test_each_question_is_answered_as_by_the_lake_in_a_folder(
 
 
 def test_symbols_are_split_between_server_and_cache(synced: Synced) -> None:
-    """A symbol that is not switched over is the cache's, and one that the server lacks falls back to it."""
+    """The cache serves symbols that are configured for it, and symbols that the server lacks."""
     alerts: list[Alert] = []
     with _provider(synced.url, alerts, cache_symbols="AAPL") as provider:
         caps = provider.calculate_market_caps_batch(["AAPL", "GOOG", "GOOGL"], DAYS)
         assert caps.filter(pl.col("market_cap").is_null())["symbol"].unique().to_list() == ["GOOG"]
-        assert caps["close_price"].null_count() == 0  # of GOOG the cache has bars alone
+        assert caps["close_price"].null_count() == 0  # the cache has only bars of GOOG
         counts = provider.counts
     assert (counts.from_lake, counts.from_cache, counts.not_in_lake) == (1, 2, 1)
     assert [(a.kind, a.symbols) for a in alerts] == [("not_in_lake", ("GOOG",))]
 
 
-def test_a_server_that_is_gone_falls_back_and_shows_no_password(postgres: Server, synced: Synced) -> None:
-    """The cache answers, and what is told of it names the server without its password."""
+def test_an_unreachable_server_falls_back_and_hides_the_password(postgres: Server, synced: Synced) -> None:
+    """The cache returns the result, and the alert names the server without its password."""
     alerts: list[Alert] = []
     nowhere = f"postgresql://postgres:{PASSWORD}@127.0.0.1:1/nothing"
     with _provider(nowhere, alerts) as provider:
         caps = provider.calculate_market_caps_batch(SYMBOLS, DAYS)
         assert_frame_equal(caps, synced.lake.market_caps(SYMBOLS, DAYS))
         assert (provider.counts.lake_failed, provider.counts.from_cache) == (2, 2)
-        said = f"{alerts} {provider!r} {provider.settings!r}"
+        shown = f"{alerts} {provider!r} {provider.settings!r}"
     assert [a.kind for a in alerts] == ["lake_failed"]
-    assert PASSWORD not in said
+    assert PASSWORD not in shown
 
 
-def test_closing_leaves_the_server(synced: Synced) -> None:
-    """Connections that the provider opened itself are given back; asked again, it opens others."""
+def test_closing_a_provider_closes_its_connections(synced: Synced) -> None:
+    """A closed provider has no connections; its next call opens new ones."""
     provider = _provider(synced.url)
-    asked = provider._opened()
+    lake = provider._opened()
     provider.close()
     with pytest.raises(LakeError):
-        asked.sql("SELECT 1 AS one")
+        lake.sql("SELECT 1 AS one")
     assert provider.get_prices("AAPL", "2021-03-31").shape == (1, 1)
     provider.close()
 
 
 def test_a_value_changed_on_the_server_is_found_by_the_comparison(postgres: Server, tmp_path: Path) -> None:
-    """Who edits the server by hand is noticed by those who read it beside the cache."""
+    """The comparison with the cache finds a row that another program changed on the server."""
     lake = fl.open(tmp_path / "lake")
     lake.migrate(CACHE_2021, symbols=["AAPL"])
     alerts: list[Alert] = []

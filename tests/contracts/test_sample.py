@@ -1,4 +1,4 @@
-"""The contract on real data: each question has the same rows on the lake and on the server."""
+"""Compare lake and server on real data: each query returns the same rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.unit.query.made import Made
 from tests.unit.query.test_same_everywhere import COUNTS, DIVIDENDS, PROFILES
 from tests.unit.sync.postgres_server import Server
 
-ODD_FIRMS = ("BRK.B", "0700.HK", "600519", "CON", "O'X")
+ODD_COMPANIES = ("BRK.B", "0700.HK", "600519", "CON", "O'X")
 EMPTY = {
     "bars before there were any", "bars of nobody", "bars of no symbol", "statements of nobody",
     "statements before any", "caps at no date", "caps of no symbol", "trailing years of no symbol",
@@ -26,9 +26,9 @@ EMPTY = {
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Iterator[Pair]:
-    """The samples, the dirty one too, with splits, dividends, counts, profiles, and firms with odd names."""
+    """Yield a pair with the samples, splits, dividends, share counts, profiles, and unusual company names."""
     made = Made()
-    for symbol in ODD_FIRMS:
+    for symbol in ODD_COMPANIES:
         firm(made, symbol)
     lake = made.build(tmp_path_factory.mktemp("contract"))
     for cache in (CACHE_2019, CACHE_2021, CACHE_DIRTY):
@@ -43,40 +43,40 @@ def pair(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Iterator
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_a_question_has_the_same_rows_on_both(pair: Pair, name: str) -> None:
-    """Columns, types, order and values; and there are rows to compare wherever there should be."""
+    """Columns, types, order and values are equal; a query that should return rows does."""
     assert pair.ask(QUESTIONS[name]).is_empty() == (name in EMPTY)
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_mistake_is_refused_alike(pair: Pair, name: str) -> None:
-    """The same kind of error, which says what is wrong."""
-    question, said = REFUSED[name]
-    mine, theirs = pair.refuse(question)
-    assert type(theirs) is type(mine)
-    assert said in str(mine)
-    assert said in str(theirs)
+    """Lake and server have the same kind of error, and it has the expected message."""
+    question, message = REFUSED[name]
+    left, right = pair.refuse(question)
+    assert type(right) is type(left)
+    assert message in str(left)
+    assert message in str(right)
 
 
 @pytest.mark.parametrize("query", PLAIN_SQL)
 def test_a_function_is_called_alike(pair: Pair, query: str) -> None:
-    """The same name, arguments and columns: only lists are written as the engine writes them."""
+    """Name, arguments and columns are equal; only the syntax of lists differs."""
     dates = [f"DATE '{day}'" for day in DATES]
     for_duckdb = query.format(symbols=str(SYMBOLS), dates=f"[{', '.join(dates)}]")
     for_postgres = query.format(symbols=f"ARRAY{SYMBOLS}", dates=f"ARRAY[{', '.join(dates)}]")
-    mine = pair.lake.sql(for_duckdb)
-    assert_same_rows(mine, pair.shared.sql(for_postgres))
-    assert not mine.is_empty()
+    left = pair.lake.sql(for_duckdb)
+    assert_same_rows(left, pair.shared.sql(for_postgres))
+    assert not left.is_empty()
 
 
 def test_every_reason_of_the_sample_is_compared(pair: Pair) -> None:
-    """The answers that are compared are not all there, and not all missing."""
-    caps = pair.lake.market_caps([*SYMBOLS, *ODD_FIRMS], DATES)
+    """The compared results have values as well as reasons for NULL."""
+    caps = pair.lake.market_caps([*SYMBOLS, *ODD_COMPANIES], DATES)
     assert 0 < caps["market_cap"].null_count() < caps.height
     assert caps["reason"].n_unique() > 3
 
 
-def test_a_change_of_the_lake_shows_after_the_next_sync(postgres: Server, tmp_path: Path) -> None:
-    """A quote in another currency than the books' takes the same factors from both."""
+def test_a_change_of_the_lake_is_visible_after_the_next_sync(postgres: Server, tmp_path: Path) -> None:
+    """A quote in another currency than the statements' has the same effect on the factors of both."""
     made = Made()
     firm(made, "LATER")
     lake = made.build(tmp_path)

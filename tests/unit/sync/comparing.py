@@ -1,4 +1,4 @@
-"""What a target has, read by plain SQL, beside what the lake has; and changes of a target by other hands."""
+"""Compare a target with the lake by plain SQL, and change a target as another program would."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ FROM factorlab_lake_ledger ORDER BY table_name, batch, snapshot DESC
 
 
 def assert_equal(lake: Lake, url: str) -> None:
-    """Fail unless every value of every table is the same in the target and in the lake."""
+    """Fail unless every value of every table is equal in the target and in the lake."""
     for name, spec in TABLES.items():
         expected = lake.sql(f"SELECT * FROM {name} ORDER BY {', '.join(spec.key)}")
-        found = rows_of(spec, url)
-        assert_frame_equal(_parsed(expected, spec), _parsed(found, spec), check_exact=True)
+        actual = rows_of(spec, url)
+        assert_frame_equal(_parsed(expected, spec), _parsed(actual, spec), check_exact=True)
 
 
 def rows_of(spec: TableSpec, url: str) -> pl.DataFrame:
-    """Return the rows of a table of the target in the order of its key, as the lake has them."""
+    """Return the rows of a table of the target, ordered by its key, in the lake's types."""
     texts = ", ".join(f'"{c.name}"::text' if c.kind == "json" else f'"{c.name}"' for c in spec.columns)
     with psycopg.connect(url) as con:
         con.execute("SET TIME ZONE 'UTC'")
@@ -40,14 +40,14 @@ def rows_of(spec: TableSpec, url: str) -> pl.DataFrame:
 
 
 def by_hand(url: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-    """Run a statement as somebody else would."""
+    """Run a statement on a target as another program would; return its rows."""
     with psycopg.connect(url) as con:
         done = con.execute(statement.encode(), values or None)
         return done.fetchall() if done.description else []
 
 
 def consistent(url: str) -> bool:
-    """Say whether every batch has as many rows as its newest line of the ledger says."""
+    """Return whether every batch has as many rows as its newest ledger line."""
     with psycopg.connect(url) as con:
         if con.execute("SELECT to_regclass('factorlab_lake_ledger')").fetchone() == (None,):
             return True
@@ -63,12 +63,12 @@ def _count(con: psycopg.Connection[Any], spec: TableSpec, batch: str) -> int:
 
 
 def _parsed(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
-    """Return rows with JSON in one spelling."""
+    """Return rows with JSON documents in one form."""
     names = [c.name for c in spec.columns if c.kind == "json"]
     return rows.with_columns(
-        pl.Series(n, [None if v is None else _spelt(v) for v in rows[n]], dtype=pl.String) for n in names
+        pl.Series(n, [None if v is None else _canonical(v) for v in rows[n]], dtype=pl.String) for n in names
     )
 
 
-def _spelt(text: str) -> str:
+def _canonical(text: str) -> str:
     return json.dumps(json.loads(sendable_json(text)), sort_keys=True)

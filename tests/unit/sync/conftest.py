@@ -1,4 +1,4 @@
-"""Lakes to sync. The server and its databases come from the fixtures of all tests."""
+"""Provide lakes to sync; the fixtures of all tests provide the server and its databases."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.unit.ingest.scripted import Scripted
 
 @pytest.fixture(scope="session")
 def rich(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """The real samples, one after the other, with rows in every table. Not to be changed."""
+    """Return a lake of the real samples with rows in every table; tests must not change it."""
     lake = fl.open(tmp_path_factory.mktemp("rich") / "lake")
     lake.migrate(CACHE_2019)
     lake.migrate(CACHE_DIRTY)
@@ -30,7 +30,7 @@ def rich(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.fixture(scope="session")
 def few(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Two symbols with bars in two years and a statement. Not to be changed; see ``small``."""
+    """Return a lake of two symbols with bars in two years and a statement; ``small`` is a copy to change."""
     place = tmp_path_factory.mktemp("few")
     for symbol in ("AAA", "BBB"):
         days = [f"{year}-01-{day:02}" for year in (2018, 2019) for day in (2, 3, 4)]
@@ -43,5 +43,5 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.fixture
 def small(few: Lake, tmp_path: Path) -> Lake:
-    """A copy of the small lake that a test may change."""
+    """Return a copy of the small lake that a test may change."""
     return copy_of(few, tmp_path / "small")

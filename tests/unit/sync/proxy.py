@@ -1,4 +1,4 @@
-"""A way to a server that is cut after so many bytes: a connection lost, or a client that dies there."""
+"""Forward connections to a server and cut them after a number of bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PIECE = 1 << 12
 
 @dataclass(slots=True)
 class Way:
-    """Passes bytes on until ``most`` went to the server; then ``at_end`` is done, and no more pass."""
+    """Forwards bytes until ``most`` went to the server; then calls ``at_end`` and forwards no more."""
 
     url: str
     server: tuple[str, int]
@@ -28,7 +28,7 @@ class Way:
     _counting: threading.Lock = field(default_factory=threading.Lock)
 
     def accept(self, listening: socket.socket) -> None:
-        """Take connections until the listening one is closed."""
+        """Accept connections until the listening socket is closed."""
         with suppress(OSError):
             while True:
                 client, _ = listening.accept()
@@ -38,7 +38,7 @@ class Way:
                     threading.Thread(target=self._pass, args=(source, to, source is client)).start()
 
     def close(self) -> None:
-        """End every connection."""
+        """Close every connection."""
         for end in self._open:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -63,7 +63,7 @@ class Way:
 
 @contextmanager
 def way_to(url: str) -> Iterator[Way]:
-    """Give a way to the server of an address, with the address that leads over it."""
+    """Yield a proxy to the server of an address, and the address of the proxy."""
     there = urlsplit(url)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]

@@ -1,4 +1,4 @@
-"""A sync cut off in the middle of what it says to the server, after any number of bytes, loses nothing."""
+"""Test that a sync which is cut off after any number of bytes loses nothing."""
 
 from __future__ import annotations
 
@@ -31,12 +31,14 @@ from factorlab_lake.sync import digests, engine
 digests._ROWS_AT_A_TIME, engine._MANY = 100, 1
 fl.open(sys.argv[1]).sync(sys.argv[2])
 """
-_SHARES = [random.Random(20_210_331).random() for _ in range(6)]  # of the bytes that a sync of all takes
+_SHARES = [
+    random.Random(20_210_331).random() for _ in range(6)
+]  # share of the bytes that a complete sync sends
 
 
 @pytest.fixture(scope="module")
 def whole(lake_2021: Lake, postgres: Server) -> int:
-    """The bytes that a first sync sends."""
+    """Return the number of bytes that a first sync sends."""
     with postgres.database() as url, way_to(url) as way:
         lake_2021.sync(way.url)
         return way.sent
@@ -44,17 +46,17 @@ def whole(lake_2021: Lake, postgres: Server) -> int:
 
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tables go in several parts, and count as large."""
+    """Send tables in several parts, and treat every table as large."""
     monkeypatch.setattr(digests, "_ROWS_AT_A_TIME", 100)
     monkeypatch.setattr(engine, "_MANY", 1)
 
 
 @pytest.mark.usefixtures("parts")
 @pytest.mark.parametrize("share", slow_after(2, _SHARES))
-def test_a_connection_lost_within_a_copy_is_survived(
+def test_a_connection_lost_during_copy_is_survived(
     lake_2021: Lake, database: str, whole: int, share: float, tmp_path: Path
 ) -> None:
-    """One clear error; every batch is whole or not there; the next sync completes the work."""
+    """The sync raises one error, every batch is complete or absent, and the next sync completes the work."""
     lake = copy_of(lake_2021, tmp_path / "lake")
     with way_to(database) as way:
         way.most = whole * share
@@ -66,22 +68,22 @@ def test_a_connection_lost_within_a_copy_is_survived(
 
 
 @pytest.mark.parametrize("share", slow_after(1, _SHARES[:3]))
-def test_killed_after_any_number_of_bytes_a_sync_ends_as_if_it_never_was(
+def test_a_sync_killed_after_any_number_of_bytes_leaves_complete_batches(
     lake_2021: Lake, database: str, whole: int, share: float, tmp_path: Path
 ) -> None:
-    """A process that dies while the server waits for the rest of its rows leaves none of them."""
+    """A process that dies during a COPY leaves none of its rows."""
     lake = copy_of(lake_2021, tmp_path / "lake")
     with way_to(database) as way:
-        dying = subprocess.Popen([sys.executable, "-c", _SYNC, str(lake.path), way.url], cwd=ROOT)
-        way.at_end, way.most = dying.kill, whole * share
-        assert dying.wait(timeout=120) == -signal.SIGKILL
+        client = subprocess.Popen([sys.executable, "-c", _SYNC, str(lake.path), way.url], cwd=ROOT)
+        way.at_end, way.most = client.kill, whole * share
+        assert client.wait(timeout=120) == -signal.SIGKILL
     assert consistent(database)
     assert lake.sync(database, verify_deep=True).clean
     assert_equal(lake, database)
 
 
-def test_a_fault_of_the_lake_within_a_copy_is_told_as_it_is(small: Lake, database: str) -> None:
-    """The error is the lake's own, not the server's, and of the rows that were on their way none stays."""
+def test_an_error_of_the_lake_during_copy_is_raised_unchanged(small: Lake, database: str) -> None:
+    """The error is the lake's, not the server's, and no row of the COPY stays."""
     side = LakeSide(layouts.find(small.path), small.snapshot)
     spec = table("price_data")
 

@@ -15,7 +15,7 @@ from tests.unit.sync.comparing import assert_equal, by_hand
 
 
 def _sent(report: SyncReport) -> dict[str, tuple[int, int]]:
-    """Return rows sent and taken away by table, but for the log's."""
+    """Return the rows sent and deleted by table, without those of the fetch log."""
     assert report.clean, report.findings
     counts = {t.table: (t.sent, t.removed) for t in report.tables if t.sent or t.removed}
     counts.pop("data_fetch_log", None)
@@ -30,8 +30,8 @@ def _rewrite(lake: Lake, table: str, partition: int, change: pl.Expr | None = No
     lake.refresh()
 
 
-def test_new_bars_are_sent_and_no_others(small: Lake, database: str, tmp_path: Path) -> None:
-    """Of a fetch of a history whose last day is new, that day goes over the wire."""
+def test_only_new_bars_are_sent(small: Lake, database: str, tmp_path: Path) -> None:
+    """After a fetch of a history whose last day is new, the sync sends that day."""
     small.sync(database)
     days = [bar(f"2019-01-{day:02}", 101.0 + day) for day in (2, 3, 4, 7)]
     arrive(small, tmp_path, Entry("AAA", "price", days, cached_at=LATER))
@@ -39,8 +39,8 @@ def test_new_bars_are_sent_and_no_others(small: Lake, database: str, tmp_path: P
     assert_equal(small, database)
 
 
-def test_a_restated_figure_is_sent_as_a_version_more(small: Lake, database: str, tmp_path: Path) -> None:
-    """The earlier version stays as it is, the new one arrives, and nothing else does."""
+def test_a_restatement_is_sent_as_one_more_version(small: Lake, database: str, tmp_path: Path) -> None:
+    """The sync sends the new version and nothing else; the earlier version stays."""
     small.sync(database)
     restated = income("2018-12-31", "Q4", symbol="AAA", revenue=1.0, acceptedDate="2021-05-01 10:00:00")
     arrive(small, tmp_path, Entry("AAA", "income", [restated], cached_at=LATER))
@@ -48,8 +48,8 @@ def test_a_restated_figure_is_sent_as_a_version_more(small: Lake, database: str,
     assert_equal(small, database)
 
 
-def test_a_rollback_becomes_the_same_change(small: Lake, database: str, tmp_path: Path) -> None:
-    """Rows the lake no longer has are taken away by key, corrected ones get their old values, others stay."""
+def test_a_rollback_is_applied_to_the_target(small: Lake, database: str, tmp_path: Path) -> None:
+    """Rows that the lake no longer has are deleted, corrected rows get their old values, others stay."""
     small.sync(database)
     newer = [bar("2019-01-04", 55.0), bar("2019-01-07", 56.0)]
     restated = income("2018-12-31", "Q4", symbol="AAA", revenue=1.0, acceptedDate="2021-05-01 10:00:00")
@@ -69,7 +69,7 @@ def test_a_rollback_becomes_the_same_change(small: Lake, database: str, tmp_path
 
 
 def test_rewritten_files_send_nothing(small: Lake, database: str) -> None:
-    """A compaction gives new files with the same rows: the ledger moves on, no row does."""
+    """A compaction writes new files with the same rows: the ledger changes, and no row is sent."""
     small.sync(database)
     _rewrite(small, "price_data", 2018)
     _rewrite(small, "income_statements", 2020)
@@ -80,7 +80,7 @@ def test_rewritten_files_send_nothing(small: Lake, database: str) -> None:
 def test_a_correction_in_a_rewritten_year_sends_its_row(
     small: Lake, database: str, *, vacuumed: bool
 ) -> None:
-    """One bar of six changed in place is one row sent, known from the lake's files or from the target."""
+    """One changed bar of six is one row sent, whether the lake's files or the target show the difference."""
     small.sync(database)
     old = sorted((small.path / "price_data").rglob("*.parquet"))
     _rewrite(
@@ -98,8 +98,8 @@ def test_a_correction_in_a_rewritten_year_sends_its_row(
     assert_equal(small, database)
 
 
-def test_a_row_that_moves_to_another_year_is_there_once(small: Lake, database: str) -> None:
-    """A fiscal year is no part of the key: relabelled, the row leaves one part of the table for another."""
+def test_a_row_that_moves_to_another_year_exists_once(small: Lake, database: str) -> None:
+    """The fiscal year is not part of the key: a relabelled row moves from one batch to another."""
     small.sync(database)
     with writing(small) as tx:
         _relabel(tx, 2019)
@@ -125,10 +125,8 @@ def _is(symbol: str, day: int) -> pl.Expr:
     return (pl.col("symbol") == symbol) & (pl.col("date").dt.day() == day)
 
 
-def test_a_lake_that_was_rolled_back_behind_its_target_is_refused(
-    small: Lake, database: str, tmp_path: Path
-) -> None:
-    """An old copy of the lake does not take a target back by accident; asked to repair, it does."""
+def test_a_lake_that_is_older_than_its_target_is_refused(small: Lake, database: str, tmp_path: Path) -> None:
+    """An old copy of the lake changes a newer target only with `repair`."""
     backup = copy_of(small, tmp_path / "backup")
     arrive(small, tmp_path, Entry("AAA", "price", [bar("2019-01-07", 1.0)], cached_at=LATER))
     small.sync(database)
@@ -138,10 +136,10 @@ def test_a_lake_that_was_rolled_back_behind_its_target_is_refused(
     assert_equal(backup, database)
 
 
-def test_a_lake_that_went_another_way_since_a_backup_is_synced_by_what_differs(
+def test_a_lake_that_diverged_since_a_backup_is_synced_by_its_differences(
     small: Lake, database: str, tmp_path: Path
 ) -> None:
-    """Snapshots of the same number and other content are told apart by their digests."""
+    """Digests distinguish snapshots that have the same id and different content."""
     backup = copy_of(small, tmp_path / "backup")
     arrive(small, tmp_path, Entry("AAA", "price", [bar("2019-01-07", 1.0)], cached_at=LATER))
     small.sync(database)
@@ -153,13 +151,13 @@ def test_a_lake_that_went_another_way_since_a_backup_is_synced_by_what_differs(
 
 
 def test_a_lake_pinned_to_a_snapshot_is_not_synced(small: Lake, database: str) -> None:
-    """A target follows the newest snapshot; one of the past would take it back."""
+    """A target follows the newest snapshot; an older one would undo later changes."""
     with pytest.raises(InvalidInput, match="pinned to snapshot 1"):
         small.at(1).sync(database)
 
 
-def test_every_batch_has_its_line_in_the_ledger(small: Lake, database: str) -> None:
-    """Table, part, snapshot, rows and digest of what was sent are written down, a line for each change."""
+def test_every_batch_has_a_ledger_line(small: Lake, database: str) -> None:
+    """The ledger has one line per change: table, batch, snapshot, rows and digest."""
     small.sync(database)
     _rewrite(small, "price_data", 2018, pl.col("close_price") + 1)
     small.sync(database)

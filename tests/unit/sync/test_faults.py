@@ -1,6 +1,6 @@
-"""A sync cut off at any moment, from either side, leaves whole batches; the next one completes the work.
+"""Test that an interrupted sync leaves complete batches, and that the next sync completes the work.
 
-``FACTORLAB_SOAK_KILLS=100`` says how often it is killed; the default is short.
+``FACTORLAB_SOAK_KILLS=100`` sets how often the sync is killed; the default is small.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from tests.unit.sync.postgres_server import Server
 
 KILLS = int(os.environ.get("FACTORLAB_SOAK_KILLS", "8" if THOROUGH else "3"))
 
-# Syncs again and again, each time in a process that is killed before its n-th word to the server. When one
-# comes to its end, the lake goes to the content of another snapshot, so that the next has something to do.
+# Syncs repeatedly, each time in a process that is killed before its n-th message to the server. After a sync
+# that completes, the lake is rolled back to another snapshot, so that the next sync has changes to send.
 _DYING = """
 import json, os, signal, sys
 from adbc_driver_postgresql import dbapi
@@ -83,10 +83,10 @@ print(killed, ended)
 _SYNC = "import sys, factorlab_lake as fl; print(fl.open(sys.argv[1]).sync(sys.argv[2]).clean)"
 
 
-def test_killed_at_random_moments_a_sync_ends_as_if_it_never_was(
+def test_a_sync_killed_at_random_moments_leaves_complete_batches(
     small: Lake, database: str, tmp_path: Path
 ) -> None:
-    """After each kill every batch is whole; the last run ends equal to the lake, in every value."""
+    """After each kill every batch is complete; after the last sync every value equals the lake's."""
     newer = [bar(f"2019-01-{day:02}", 50.0 + day) for day in (2, 3, 4, 7)]
     restated = income("2018-12-31", "Q4", symbol="AAA", revenue=1.0, acceptedDate="2021-05-01 10:00:00")
     arrive(
@@ -114,10 +114,10 @@ def _at_batch(number: int, act: Callable[[], object]) -> Callable[..., None]:
     return progress
 
 
-def test_a_restart_of_the_server_in_the_middle_is_survived(
+def test_a_restart_of_the_server_during_a_sync_is_survived(
     lake_2021: Lake, postgres: Server, database: str, tmp_path: Path
 ) -> None:
-    """The sync ends with one clear error, what it had sent stays, and the next one goes on from there."""
+    """The sync raises one error, its committed batches stay, and the next sync continues."""
     lake = copy_of(lake_2021, tmp_path / "lake")
     with pytest.raises(TargetFailed, match="sync again to continue"):
         lake.sync(database, progress=_at_batch(3, postgres.restart))
@@ -129,7 +129,7 @@ def test_a_restart_of_the_server_in_the_middle_is_survived(
 
 
 def test_a_lost_connection_is_survived(lake_2021: Lake, database: str, tmp_path: Path) -> None:
-    """Cut off by the server between two batches, a sync says so, and the next one goes on."""
+    """A sync that loses its connection between two batches raises an error, and the next sync continues."""
     lake = copy_of(lake_2021, tmp_path / "lake")
     ours = (
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'factorlab-lake%'"
@@ -141,8 +141,8 @@ def test_a_lost_connection_is_survived(lake_2021: Lake, database: str, tmp_path:
     assert 0 < again.sent < 6735
 
 
-def test_two_syncs_at_once_end_as_one(lake_2021: Lake, database: str, tmp_path: Path) -> None:
-    """Both end well, no row is there twice, and the target is equal to the lake."""
+def test_two_syncs_at_once_have_the_result_of_one(lake_2021: Lake, database: str, tmp_path: Path) -> None:
+    """Both succeed, no row exists twice, and the target equals the lake."""
     lake = copy_of(lake_2021, tmp_path / "lake")
     running = [
         subprocess.Popen(
@@ -161,8 +161,8 @@ def test_two_syncs_at_once_end_as_one(lake_2021: Lake, database: str, tmp_path: 
     assert_equal(lake, database)
 
 
-def test_a_table_that_somebody_else_syncs_is_waited_for(small: Lake, database: str) -> None:
-    """Whoever holds a table for too long is named; nothing of it is sent meanwhile."""
+def test_a_sync_waits_for_another_sync_of_the_table(small: Lake, database: str) -> None:
+    """After the time limit the error names the other program, and no row was sent."""
     layout = layouts.find(small.path)
     with psycopg.connect(database, application_name="factorlab-lake on quants, process 7") as other:
         name = f"factorlab:{layout.lake_id}:price_data"
@@ -176,10 +176,10 @@ def test_a_table_that_somebody_else_syncs_is_waited_for(small: Lake, database: s
     assert small.sync(database).clean
 
 
-def test_a_sync_that_another_overtook_leaves_what_is_newer(
+def test_a_slow_sync_leaves_newer_batches(
     small: Lake, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A slow sync of an older snapshot does not take the target back, and says that it was overtaken."""
+    """A slow sync of an older snapshot keeps batches of a newer one, and reports that it is behind."""
     layout = layouts.find(small.path)
     with open_target(database) as target:
         older = small.snapshot
@@ -194,6 +194,6 @@ def test_a_sync_that_another_overtook_leaves_what_is_newer(
 
 
 def _once(first: object) -> Callable[..., object]:
-    """Return what gives the older snapshot the first time it is asked, and then the newest."""
-    real, asked = snapshots.latest, iter([first])
-    return lambda layout: next(asked, None) or real(layout)
+    """Return a function that returns the older snapshot on the first call, and then the newest."""
+    real, earlier = snapshots.latest, iter([first])
+    return lambda layout: next(earlier, None) or real(layout)

@@ -1,4 +1,4 @@
-"""The lake's functions on a server: which there are, how they are installed, replaced and described."""
+"""Test the lake's functions on a server: their list, installation, replacement and comments."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support import ROOT
 Con = psycopg.Connection[tuple[object, ...]]
 
 _FILES = sorted((ROOT / "factorlab_lake" / "functions" / "shell" / "postgres").glob("*.sql"))
-# What only one engine needs: rows that a session keeps, arrays of rows, and what Postgres has not.
+# Functions of one engine only: cached rows of a session, arrays of rows, and what Postgres lacks.
 _ONLY_LAKE = {"cap_inputs", "share_count_validity", "market_days", "financial_statements"}
 _ONLY_SERVER = {"statement_component", "symbol_date", "product", "number_text"}
 _OLDER = """
@@ -48,7 +48,7 @@ WHERE proname = %s AND pronamespace = current_schema()::regnamespace
 
 @pytest.fixture
 def con(database: str) -> Iterator[Con]:
-    """A connection to a database that has the tables and nothing else."""
+    """Yield a connection to a database that has the tables and nothing else."""
     with psycopg.connect(database, autocommit=True) as con:
         for statement in ddl.tables():
             con.execute(statement.encode())
@@ -56,19 +56,19 @@ def con(database: str) -> Iterator[Con]:
 
 
 def test_every_file_is_installed_and_every_function_has_a_file() -> None:
-    """A file that nobody lists would be dead, a name without a file an error at the first sync."""
+    """A file that is not in the list would be dead; a name without a file would fail at the first sync."""
     assert {file.stem for file in _FILES} == set(FUNCTIONS)
     assert len(set(FUNCTIONS)) == len(FUNCTIONS)
 
 
 def test_a_server_has_the_functions_of_the_lake() -> None:
-    """Each by the same name, but for what only one of the engines needs."""
+    """Both engines have functions of the same names, except those that only one engine needs."""
     assert set(FUNCTIONS) - _ONLY_SERVER == set(OF_THE_LAKE) - _ONLY_LAKE
 
 
 @pytest.mark.parametrize("file", _FILES, ids=lambda file: file.stem)
-def test_a_file_says_what_it_gives(file: Path) -> None:
-    """The head names the function and states the grain of its rows; all that is made is filled in."""
+def test_a_head_names_the_function_and_its_grain(file: Path) -> None:
+    """The head names the function and states the grain of its rows; no placeholder remains."""
     text = sql_text(file.stem)
     assert text.startswith(f"-- {file.stem}")
     assert "{{" not in text
@@ -76,20 +76,20 @@ def test_a_file_says_what_it_gives(file: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - _ONLY_SERVER))
-def test_a_function_takes_the_arguments_of_the_lake(con: Con, name: str) -> None:
-    """By the same names in the same order, so that a call is written alike; more may follow them."""
+def test_a_function_has_the_arguments_of_the_lake(con: Con, name: str) -> None:
+    """Arguments have the same names and order, so that a call is written alike; more may follow."""
     install(con)
     head = re.search(rf"MACRO {name}\((.*)\) AS", lake_text(name))
     rows = con.execute(_PARAMETERS, [name]).fetchall()
     assert len(rows) == (head is not None)
     for (arguments,) in rows:
         assert head is not None
-        mine = re.findall(r"(\w+)(?: :=|,|$)", re.sub(r":= [^,]*", ":=", head[1]))
-        assert re.findall(r"(?:^|, )(\w+) ", str(arguments))[: len(mine)] == mine
+        expected = re.findall(r"(\w+)(?: :=|,|$)", re.sub(r":= [^,]*", ":=", head[1]))
+        assert re.findall(r"(?:^|, )(\w+) ", str(arguments))[: len(expected)] == expected
 
 
 def test_installing_again_changes_nothing(con: Con) -> None:
-    """The digest of what is there tells that there is nothing to do."""
+    """The installed digest shows that nothing has to be done."""
     assert installed(con) is None
     assert install(con)
     assert installed(con) == server_functions.digest()
@@ -97,9 +97,9 @@ def test_installing_again_changes_nothing(con: Con) -> None:
 
 
 def test_another_version_is_replaced_in_place(con: Con, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What others built on the functions, and may read, stays."""
+    """Views and grants of users on the functions stay."""
     install(con)
-    con.execute("CREATE VIEW theirs AS SELECT * FROM market_caps(ARRAY['A'], ARRAY['2020-01-01'::date])")
+    con.execute("CREATE VIEW user_view AS SELECT * FROM market_caps(ARRAY['A'], ARRAY['2020-01-01'::date])")
     monkeypatch.setattr(server_functions, "digest", lambda: "another")
     server_functions.statements.cache_clear()
     try:
@@ -107,11 +107,11 @@ def test_another_version_is_replaced_in_place(con: Con, monkeypatch: pytest.Monk
     finally:
         server_functions.statements.cache_clear()
     assert installed(con) == "another"
-    assert con.execute("SELECT count(*) FROM theirs").fetchone() == (1,)
+    assert con.execute("SELECT count(*) FROM user_view").fetchone() == (1,)
 
 
 def test_a_version_with_other_columns_is_replaced_too(con: Con) -> None:
-    """Functions and views of an earlier version whose columns and arguments differ give way, all of them."""
+    """Functions and views of an earlier version with other columns or arguments are dropped and created."""
     install(con)
     con.execute("DROP FUNCTION quarters(text[], date, text)")
     con.execute(_OLDER)
@@ -119,12 +119,12 @@ def test_a_version_with_other_columns_is_replaced_too(con: Con) -> None:
     con.execute("DROP FUNCTION lake_functions_digest()")
     assert install(con)
     assert installed(con) == server_functions.digest()
-    found = con.execute("SELECT * FROM quarters(ARRAY['A'], '2020-01-01')")
-    assert [c.name for c in found.description or ()][:3] == ["symbol", "fiscal_date", "derivation"]
+    rows = con.execute("SELECT * FROM quarters(ARRAY['A'], '2020-01-01')")
+    assert [c.name for c in rows.description or ()][:3] == ["symbol", "fiscal_date", "derivation"]
 
 
 def test_an_upgrade_drops_functions_of_former_names(con: Con) -> None:
-    """An upgrade drops objects of former names, also where functions of that version use them."""
+    """An upgrade removes objects with former names, even if functions of that version use them."""
     install(con)
     con.execute(_FORMER)
     assert install(con)
@@ -133,29 +133,29 @@ def test_an_upgrade_drops_functions_of_former_names(con: Con) -> None:
     assert names.count("factors") == 1
 
 
-def test_a_function_that_others_need_is_not_taken_from_them(con: Con) -> None:
-    """Where replacing would break somebody else's view, nothing changes, and the server says what it is."""
+def test_a_function_that_a_user_view_needs_is_not_dropped(con: Con) -> None:
+    """If a replacement would break a user's view, nothing changes, and the error names the view."""
     install(con)
     con.execute("DROP FUNCTION lake_functions_digest()")
     con.execute("DROP FUNCTION quarters(text[], date, text)")
     con.execute(_OLDER)
-    con.execute("CREATE VIEW theirs AS SELECT * FROM quarters(ARRAY['A'], '2020-01-01', 'known')")
+    con.execute("CREATE VIEW user_view AS SELECT * FROM quarters(ARRAY['A'], '2020-01-01', 'known')")
     with pytest.raises(psycopg.errors.DependentObjectsStillExist, match="quarters"):
         install(con)
-    assert con.execute("SELECT old FROM theirs").fetchall() == [(1,)]
+    assert con.execute("SELECT old FROM user_view").fetchall() == [(1,)]
 
 
-def test_a_function_is_described_where_it_is(con: Con) -> None:
+def test_a_function_has_its_head_as_a_comment(con: Con) -> None:
     """A client's list of functions shows the head of the file."""
     install(con)
-    found = con.execute("SELECT obj_description('market_caps'::regproc)").fetchone()
-    assert found is not None
-    assert str(found[0]).startswith("market_caps(symbols, dates")
-    assert "Point in time: no bar after the date" in str(found[0])
+    row = con.execute("SELECT obj_description('market_caps'::regproc)").fetchone()
+    assert row is not None
+    assert str(row[0]).startswith("market_caps(symbols, dates")
+    assert "Point in time: no bar after the date" in str(row[0])
 
 
 def test_the_formulas_are_those_of_the_lake() -> None:
-    """One home for the formulas: each stands in the text of both engines' factors."""
+    """The text of each formula is part of the factors function of both engines."""
     for factor in FACTORS.values():
         assert factor.formula in sql_text("factors")
         assert factor.formula in lake_text("factors")
@@ -174,19 +174,19 @@ def test_the_formulas_are_those_of_the_lake() -> None:
         (0.1 + 0.2, "0.30000000000000004"),
     ],
 )
-def test_a_number_is_written_as_the_lake_writes_it(con: Con, number: float, text: str) -> None:
-    """In the fewest digits that say it exactly."""
+def test_a_number_has_the_text_of_the_lake(con: Con, number: float, text: str) -> None:
+    """The text has the fewest digits that represent the number exactly."""
     install(con)
     assert con.execute("SELECT number_text(%s)", [number]).fetchone() == (text,)
 
 
 def test_functions_work_in_a_schema_of_their_own(con: Con) -> None:
-    """They go where the tables are, and find them whatever the caller's search path is."""
+    """Functions are created where the tables are, and find them whatever the caller's search path is."""
     con.execute("CREATE SCHEMA team")
     con.execute("SET search_path = team")
     for statement in ddl.tables():
         con.execute(statement.encode())
     assert install(con)
     con.execute("SET search_path = public")
-    asked = con.execute("SELECT reason FROM team.market_caps(ARRAY['A'], ARRAY['2020-01-01'::date])")
-    assert asked.fetchone() == ("no_price_within_limit; no_share_count_known",)
+    rows = con.execute("SELECT reason FROM team.market_caps(ARRAY['A'], ARRAY['2020-01-01'::date])")
+    assert rows.fetchone() == ("no_price_within_limit; no_share_count_known",)

@@ -1,4 +1,4 @@
-"""The key of a table is built at the end of its first load, however often that is cut off."""
+"""Test that a table's key is built at the end of its first load, however often that is interrupted."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _KEYS = "SELECT count(*) FROM pg_constraint WHERE contype = 'p' AND conrelid = '
 
 @pytest.fixture(autouse=True)
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every table with rows counts as large."""
+    """Treat every table with rows as large."""
     monkeypatch.setattr(engine, "_MANY", 1)
 
 
 class _Stop(Exception):
-    """The program ends here."""
+    """Stops a sync as the end of the program would."""
 
 
 def _after_first_year(database: str, act: Callable[[], object]) -> Callable[..., None]:
-    """Return what does something once the bars of one year of two are there."""
+    """Return a progress function that acts after the bars of one of two years were sent."""
 
     def progress(**_: int) -> None:
         if by_hand(database, "SELECT count(*) FROM price_data") == [(6,)]:
@@ -45,8 +45,8 @@ def _cut_off(lake: Lake, database: str) -> None:
         lake.sync(database, progress=_after_first_year(database, stop))
 
 
-def test_a_large_table_gets_its_key_once_all_rows_are_there(small: Lake, database: str) -> None:
-    """In the middle there is none; at the end there is, under the name that a table made at once gives it."""
+def test_a_large_table_gets_its_key_after_all_rows(small: Lake, database: str) -> None:
+    """The table has no key during the load; at the end the key has its usual name."""
     seen: list[object] = []
     look = _after_first_year(database, lambda: seen.extend(by_hand(database, _KEYS)))
     assert small.sync(database, progress=look).clean
@@ -56,8 +56,8 @@ def test_a_large_table_gets_its_key_once_all_rows_are_there(small: Lake, databas
     assert_equal(small, database)
 
 
-def test_a_first_load_that_was_cut_off_is_ended_by_the_next_sync(small: Lake, database: str) -> None:
-    """What was sent stays, without a key; the next sync sends the rest and builds it."""
+def test_an_interrupted_first_load_is_completed_by_the_next_sync(small: Lake, database: str) -> None:
+    """The rows that were sent stay, without a key; the next sync sends the rest and builds the key."""
     _cut_off(small, database)
     assert by_hand(database, _KEYS) == [(0,)]
     assert small.sync(database, verify_deep=True).clean
@@ -65,8 +65,10 @@ def test_a_first_load_that_was_cut_off_is_ended_by_the_next_sync(small: Lake, da
     assert_equal(small, database)
 
 
-def test_a_correction_after_a_cut_off_finds_a_key(small: Lake, database: str, tmp_path: Path) -> None:
-    """Rows that take the place of others need it: it is built before them."""
+def test_an_upsert_after_an_interrupted_load_builds_the_key(
+    small: Lake, database: str, tmp_path: Path
+) -> None:
+    """An upsert needs the key, so the key is built before it."""
     _cut_off(small, database)
     [(year,)] = by_hand(database, "SELECT DISTINCT year FROM price_data")
     arrive(small, tmp_path, Entry("AAA", "price", [bar(f"{year}-01-03", 7.0)], cached_at=LATER))
@@ -75,8 +77,8 @@ def test_a_correction_after_a_cut_off_finds_a_key(small: Lake, database: str, tm
     assert_equal(small, database)
 
 
-def test_rows_that_others_wrote_twice_are_named_and_can_be_repaired(small: Lake, database: str) -> None:
-    """Without a key the server takes a row again; the message says what to do, and that helps."""
+def test_duplicate_rows_of_another_program_are_reported_and_repaired(small: Lake, database: str) -> None:
+    """Without a key the server accepts duplicates; the steps in the error message repair them."""
     again = "INSERT INTO price_data SELECT * FROM price_data WHERE symbol = 'AAA'"
     with pytest.raises(TargetFailed, match="TRUNCATE price_data on the server, then sync with repair"):
         small.sync(database, progress=_after_first_year(database, lambda: by_hand(database, again)))
@@ -94,8 +96,8 @@ def test_rows_that_others_wrote_twice_are_named_and_can_be_repaired(small: Lake,
     ],
     ids=["a foreign key", "a view"],
 )
-def test_a_key_that_something_is_built_on_stays(small: Lake, database: str, built: str) -> None:
-    """The load is slower then, and nothing of others goes away."""
+def test_a_key_that_a_user_object_needs_stays(small: Lake, database: str, built: str) -> None:
+    """The load is slower, and the user's object stays."""
     by_hand(database, install.script())
     by_hand(database, built)
     seen: list[object] = []

@@ -89,8 +89,8 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return a function that replaces the installed targets by (scheme, value) pairs."""
 
     def replace(*entries: tuple[str, str]) -> None:
-        found = EntryPoints([EntryPoint(scheme, value, _GROUP) for scheme, value in entries])
-        monkeypatch.setattr(registry, "entry_points", lambda group: found.select(group=group))
+        installed = EntryPoints([EntryPoint(scheme, value, _GROUP) for scheme, value in entries])
+        monkeypatch.setattr(registry, "entry_points", lambda group: installed.select(group=group))
 
     return replace
 

@@ -24,8 +24,8 @@ _ODD = (
 )
 
 
-def test_every_table_of_the_samples_arrives_as_it_is(rich: Lake, database: str) -> None:
-    """Of real data in every table each value is the same in the target; a second sync sends none."""
+def test_every_table_of_the_samples_arrives_unchanged(rich: Lake, database: str) -> None:
+    """Each value of real data in every table is equal in the target; a second sync sends nothing."""
     first = rich.sync(database)
     assert first.clean
     assert {t.table: t.sent for t in first.tables} == {n: _rows(rich, n) for n in TABLES}
@@ -37,8 +37,8 @@ def test_every_table_of_the_samples_arrives_as_it_is(rich: Lake, database: str) 
     assert by_hand(database, caps) == rich.market_caps(["AAPL"], "2020-06-30").select("market_cap").rows()
 
 
-def test_a_database_without_an_encoding_has_texts_as_they_are(rich: Lake, postgres: Server) -> None:
-    """SQL_ASCII, which a server made in the locale C has by itself, gives and takes texts of any language."""
+def test_a_database_without_an_encoding_keeps_texts(rich: Lake, postgres: Server) -> None:
+    """A database with SQL_ASCII, which is the default in the locale C, accepts texts of any language."""
     with postgres.database(encoding="SQL_ASCII") as url:
         assert rich.sync(url, verify_deep=True).clean
         names = "SELECT symbol, company_name FROM company_profiles"
@@ -54,8 +54,8 @@ def _rows(lake: Lake, table: str) -> int:
     return count
 
 
-def test_odd_symbols_and_values_arrive_as_they_are(lake: Lake, database: str) -> None:
-    """Texts of any kind, NaN, infinities, -0.0, denormals and numbers of many digits survive."""
+def test_unusual_symbols_and_values_arrive_unchanged(lake: Lake, database: str) -> None:
+    """Texts of any kind, NaN, infinities, -0.0, denormals and numbers of many digits are preserved."""
     numbers = [float("nan"), float("inf"), float("-inf"), -0.0, 5e-324, 0.1 + 0.2, 1e308, 2.0**53 + 1, None]
     rows = [
         {
@@ -76,8 +76,8 @@ def test_odd_symbols_and_values_arrive_as_they_are(lake: Lake, database: str) ->
     assert sign == [(bytes([0x80, 0, 0, 0, 0, 0, 0, 0]),)]
 
 
-def test_texts_that_no_server_keeps_arrive_with_a_sign_in_their_place(lake: Lake, database: str) -> None:
-    """NUL in a text, and in JSON, NaN, numbers beyond all bounds and half a pair of surrogates."""
+def test_texts_that_no_server_stores_arrive_with_a_replacement(lake: Lake, database: str) -> None:
+    """A server refuses NUL, and in JSON also NaN, unbounded numbers and half a surrogate pair."""
     extra = (
         r'{"a": NaN, "b": -Infinity, "c": "x\u0000y", "d": "\ud800", "e": 1e999999, "f": 1.50, "g": [1e400]}'
     )
@@ -87,14 +87,14 @@ def test_texts_that_no_server_keeps_arrive_with_a_sign_in_their_place(lake: Lake
         tx.append("rejected_records", table_rows("rejected_records", [row, other]))
     lake.refresh()
     assert lake.sync(database, verify_deep=True).clean
-    found = by_hand(database, "SELECT reason, record FROM rejected_records ORDER BY position")
-    kept = {"a": "NaN", "b": "-Infinity", "c": "x␀y", "d": "�", "e": "1e999999", "f": 1.5, "g": ["1e400"]}
-    assert found == [("a␀b", kept), ("no JSON", "<html>␀")]
+    rows = by_hand(database, "SELECT reason, record FROM rejected_records ORDER BY position")
+    cleaned = {"a": "NaN", "b": "-Infinity", "c": "x␀y", "d": "�", "e": "1e999999", "f": 1.5, "g": ["1e400"]}
+    assert rows == [("a␀b", cleaned), ("no JSON", "<html>␀")]
     assert lake.sync(database, verify_deep=True).sent == 0
 
 
-def test_a_copy_of_a_lake_is_the_same_lake(small: Lake, database: str, tmp_path: Path) -> None:
-    """The lake can be moved: what was synced from one place is known in the other, whatever is cached."""
+def test_a_copy_of_a_lake_continues_its_syncs(small: Lake, database: str, tmp_path: Path) -> None:
+    """A lake can be moved: a sync from the copy sends nothing, with or without cached digests."""
     small.sync(database)
     moved = copy_of(small, tmp_path / "moved")
     for kept in (moved.path / "_lake" / "digests").iterdir():
@@ -103,7 +103,7 @@ def test_a_copy_of_a_lake_is_the_same_lake(small: Lake, database: str, tmp_path:
 
 
 def test_syncing_loads_no_pyarrow(small: Lake, database: str) -> None:
-    """What only users of pandas have is not needed."""
+    """Pyarrow is installed only with pandas, so a sync must not need it."""
     script = """
 import sys
 for name in ("pyarrow", "pandas"):

@@ -19,13 +19,13 @@ SPEC = table("splits")
 
 
 def _rows(**numerators: float | None) -> pl.DataFrame:
-    given = {
+    values = {
         "symbol": [*numerators],
         "date": ["2020-01-02"] * len(numerators),
         "numerator": [*numerators.values()],
     }
     empty = pl.DataFrame(schema=polars_schema(SPEC))
-    some = pl.DataFrame(given, schema={"symbol": pl.String, "date": pl.String, "numerator": pl.Float64})
+    some = pl.DataFrame(values, schema={"symbol": pl.String, "date": pl.String, "numerator": pl.Float64})
     return pl.concat([empty, some.with_columns(pl.col("date").str.to_date())], how="diagonal")
 
 
@@ -45,32 +45,32 @@ def _rows(**numerators: float | None) -> pl.DataFrame:
 def test_a_row_differs_where_the_bits_of_a_value_do(
     old: float | None, new: float | None, *, differ: bool, more: bool
 ) -> None:
-    """As digests have it: NaN is equal to itself, NULL to NULL alone, and -0 differs from 0."""
+    """As in row hashes, NaN equals itself, NULL equals only NULL, and -0 differs from 0."""
     before, after = _rows(A=5.0, B=old), _rows(A=5.0, **({"AA": 1.0} if more else {}), B=new)
-    went, came = changed_rows(before, after, SPEC)
-    assert went["symbol"].to_list() == ["B"] * differ
-    assert came["symbol"].to_list() == ["AA"] * more + ["B"] * differ
+    removed, added = changed_rows(before, after, SPEC)
+    assert removed["symbol"].to_list() == ["B"] * differ
+    assert added["symbol"].to_list() == ["AA"] * more + ["B"] * differ
 
 
-def test_rows_that_went_and_rows_that_came_are_told_apart() -> None:
-    """A key of one side alone is in that side's answer; the order of rows does not matter."""
-    went, came = changed_rows(_rows(A=1.0, B=2.0, C=3.0), _rows(C=3.0, D=4.0, A=9.0), SPEC)
-    assert went.select("symbol", "numerator").rows() == [("A", 1.0), ("B", 2.0)]
-    assert came.select("symbol", "numerator").rows() == [("D", 4.0), ("A", 9.0)]
+def test_removed_rows_and_added_rows_are_separate() -> None:
+    """A key that one side has is in that side's result; the order of rows does not matter."""
+    removed, added = changed_rows(_rows(A=1.0, B=2.0, C=3.0), _rows(C=3.0, D=4.0, A=9.0), SPEC)
+    assert removed.select("symbol", "numerator").rows() == [("A", 1.0), ("B", 2.0)]
+    assert added.select("symbol", "numerator").rows() == [("D", 4.0), ("A", 9.0)]
 
 
-def test_the_digest_that_follows_from_older_files_is_that_of_the_rows(small: Lake, tmp_path: Path) -> None:
-    """A correction's file gets the digest that reading all of it gives."""
+def test_the_digest_computed_from_older_files_is_that_of_the_rows(small: Lake, tmp_path: Path) -> None:
+    """The file of a correction gets the same digest as if all its rows were hashed."""
     layout, spec = layouts.find(small.path), table("price_data")
     before = LakeSide(layout, snapshots.latest(layout), cached=False).batches(spec)["2019"]
     corrected = [bar("2019-01-03", 7.0), bar("2019-01-07", 8.0)]
     arrive(small, tmp_path, Entry("AAA", "price", corrected, cached_at=LATER))
     side = LakeSide(layout, snapshots.latest(layout), cached=False)
     after = side.batches(spec)["2019"]
-    found = side.replaced(spec, before, after)
-    assert found is not None
-    went, came = found
-    assert came.filter(pl.col("close_price") == 7.0)["date"].cast(pl.String).to_list() == ["2019-01-03"]
-    assert went.height < 6
-    anew = LakeSide(layout, side.snapshot, cached=False)
-    assert side.digest(spec, after) == anew.digest(spec, after)
+    replaced = side.replaced(spec, before, after)
+    assert replaced is not None
+    removed, added = replaced
+    assert added.filter(pl.col("close_price") == 7.0)["date"].cast(pl.String).to_list() == ["2019-01-03"]
+    assert removed.height < 6
+    recomputed = LakeSide(layout, side.snapshot, cached=False)
+    assert side.digest(spec, after) == recomputed.digest(spec, after)

@@ -27,8 +27,8 @@ def _digest(**values: Any) -> int:
     return digest
 
 
-def test_a_digest_is_the_same_for_good() -> None:
-    """Targets keep digests for years: whatever changes in how they are made must take another name."""
+def test_a_hash_never_changes() -> None:
+    """Targets keep hashes for years, so another method must have another name."""
     row = {"symbol": "BRK.B", "close_price": 1.5, "year": 2020, "extra": '{"a": 1.50}'}
     bits = {
         "symbol": _bits_of("BRK.B"),
@@ -52,7 +52,7 @@ def _spread(bits: int) -> int:
 
 
 def test_every_bit_of_a_value_counts() -> None:
-    """Zero and its negative, NULL and zero, neighbours, and equal values of two columns all differ."""
+    """Zero and -0, NULL and zero, neighbouring floats, and equal values of two columns all differ."""
     values = [
         _digest(),
         _digest(close_price=0.0),
@@ -70,15 +70,15 @@ def test_every_bit_of_a_value_counts() -> None:
     assert _digest(close_price=math.nan) == _digest(close_price=float("nan"))
 
 
-def test_values_that_change_places_change_the_sum() -> None:
-    """Two rows that swap their prices have other digests, and another sum of digests."""
+def test_swapped_values_change_the_sum() -> None:
+    """Two rows that swap their prices have other hashes and another sum."""
     one = _digests({"symbol": "A", "close_price": 1.0}, {"symbol": "B", "close_price": 2.0})
     other = _digests({"symbol": "A", "close_price": 2.0}, {"symbol": "B", "close_price": 1.0})
     assert sum(one) != sum(other)
 
 
-def test_a_column_more_without_values_changes_no_digest() -> None:
-    """A later version of the program may add a column; what was sent before keeps its digest."""
+def test_an_added_column_without_values_changes_no_hash() -> None:
+    """A later version may add a column; rows that were sent before keep their hashes."""
     row = {"symbol": "A", "date": None, "close_price": 1.0}
     frame = table_rows("price_data", [row])
     revisions = TABLES["price_revisions"]
@@ -86,8 +86,8 @@ def test_a_column_more_without_values_changes_no_digest() -> None:
     assert hashed(frame, _BARS)["row_hash"].to_list() == hashed(wider, revisions)["row_hash"].to_list()
 
 
-def test_no_rows_have_no_digests() -> None:
-    """An empty table is no special case."""
+def test_an_empty_table_has_no_hashes() -> None:
+    """An empty frame is hashed without an error."""
     assert _digests() == []
     assert clean(table_rows("price_data", []), _BARS).is_empty()
 
@@ -101,8 +101,8 @@ _JSON = st.recursive(
 
 @examples(100)
 @given(_JSON)
-def test_any_json_is_sendable_once_and_for_all(value: Any) -> None:
-    """What is sent is strict JSON without NUL, and sending it again changes nothing."""
+def test_cleaning_json_is_idempotent(value: Any) -> None:
+    """The result is strict JSON without NUL, and cleaning it again changes nothing."""
     sent = sendable_json(json.dumps(value))
     json.loads(sent, parse_constant=_refuse)
     assert "\\u0000" not in sent
@@ -123,19 +123,19 @@ def _refuse(constant: str) -> Any:
         ('{"a": 1, "a": 2}', '{"a": 2}'),
     ],
 )
-def test_equal_documents_count_as_equal(one: str, other: str) -> None:
-    """Spaces, the order of keys, other spellings of a number or a letter make no difference."""
+def test_equal_documents_have_one_canonical_form(one: str, other: str) -> None:
+    """Spaces, key order, and the spelling of a number or a letter make no difference."""
     assert canonical_json(one) == canonical_json(other)
 
 
-def test_documents_of_other_content_do_not() -> None:
-    """A text is not a number, an empty list no empty object, and a number keeps its last digit."""
+def test_different_documents_have_different_canonical_forms() -> None:
+    """A text is not a number, an empty list no empty object, and every digit of a number counts."""
     texts = ["1", '"1"', "[]", "{}", "null", "1.0000000000000000000001", "[1]", '{"1": null}', '"n1"', "true"]
     assert len({canonical_json(t) for t in texts}) == len(texts)
 
 
 def test_rows_are_cleaned_without_touching_the_others() -> None:
-    """NUL is replaced where it is; a frame without any is given back as it came."""
+    """NUL is replaced; a frame without NUL is returned unchanged."""
     rows = table_rows("rejected_records", [{"fetch_id": "a\0", "reason": None}, {"fetch_id": "b"}])
     assert clean(rows, _REJECTS)["fetch_id"].to_list() == ["a␀", "b"]
     plain = pl.concat([rows.tail(1)] * 2)

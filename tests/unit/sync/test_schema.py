@@ -18,19 +18,19 @@ def _make(con: psycopg.Connection) -> None:
 
 
 def test_the_tables_have_the_names_columns_and_types_of_the_lake(database: str) -> None:
-    """Every table of the lake is there, column by column in order, with the row's digest at the end."""
+    """Every table of the lake exists with its columns in order, and the row hash is last."""
     with psycopg.connect(database) as con:
         _make(con)
         rows = con.execute(_COLUMNS).fetchall()
     for name, spec in TABLES.items():
-        found = [(column, kind) for table, column, kind in rows if table == name]
+        columns = [(column, kind) for table, column, kind in rows if table == name]
         expected = [(c.name, TYPES[c.kind].postgres) for c in spec.columns]
-        assert found[:-1] == [(n, _SPELT_OUT.get(k, k)) for n, k in expected]
-        assert found[-1] == ("row_hash", "bigint")
+        assert columns[:-1] == [(n, _SPELT_OUT.get(k, k)) for n, k in expected]
+        assert columns[-1] == ("row_hash", "bigint")
 
 
-def test_the_tables_can_be_made_again(database: str) -> None:
-    """Making what is there already changes nothing and is no error."""
+def test_creating_the_tables_again_changes_nothing(database: str) -> None:
+    """The statements can run twice and keep the rows."""
     with psycopg.connect(database) as con:
         _make(con)
         con.execute("INSERT INTO splits (symbol, date, numerator) VALUES ('X', '2020-01-02', 2)")
@@ -39,14 +39,14 @@ def test_the_tables_can_be_made_again(database: str) -> None:
 
 
 def test_the_statements_view_has_the_items_as_json(database: str) -> None:
-    """A statement is one row with its type, its version, and the items that are known in `metrics`."""
+    """A statement is one row with its type and version; `metrics` has the items that are not NULL."""
     with psycopg.connect(database) as con:
         _make(con)
         con.execute(
             "INSERT INTO cash_flows (symbol, fiscal_date, fiscal_period, version, availability_basis, "
             "operating_cash_flow) VALUES ('0700.HK', '2020-12-31', 'FY', 2, 'filing_date', 1.5)"
         )
-        found = con.execute(
+        rows = con.execute(
             "SELECT statement_type, symbol, version, metrics, data_quality_score FROM financial_statements"
         ).fetchall()
-    assert found == [("cash_flow", "0700.HK", 2, {"operating_cash_flow": 1.5}, 0.9)]
+    assert rows == [("cash_flow", "0700.HK", 2, {"operating_cash_flow": 1.5}, 0.9)]

@@ -1,4 +1,4 @@
-"""The password of a server works from wherever it comes, and shows nowhere."""
+"""Test that a server's password works from every source and is never shown."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _shown(fault: LakeError) -> str:
     ],
 )
 def test_an_address_that_cannot_be_reached_does_not_show_its_password(small: Lake, address: str) -> None:
-    """However the address is wrong, the error speaks of it without the password."""
+    """An error about a wrong address never contains the password."""
     with pytest.raises((InvalidInput, TargetFailed)) as caught:
         small.sync(address.format("s3cret-word"))
     assert "s3cret-word" not in _shown(caught.value)
@@ -54,13 +54,13 @@ def test_an_address_that_cannot_be_reached_does_not_show_its_password(small: Lak
 
 
 def test_a_wrong_password_is_not_repeated(small: Lake, database: str) -> None:
-    """The server's refusal names the user, not what was tried."""
+    """The error names the user, not the password."""
     with pytest.raises(TargetFailed, match="password authentication failed") as caught:
         small.sync(database.replace(PASSWORD, "wr0ng-word"))
     assert "wr0ng-word" not in _shown(caught.value)
 
 
-@pytest.fixture(params=["address", "PGPASSWORD", "service file", "passfile", "argument", "asked"])
+@pytest.fixture(params=["address", "PGPASSWORD", "service file", "passfile", "argument", "prompt"])
 def known(
     request: pytest.FixtureRequest,
     postgres: Server,
@@ -68,7 +68,7 @@ def known(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> tuple[str, dict[str, Any]]:
-    """An address, and what else a sync is given, for each way in which a password can be known."""
+    """Return an address and the other arguments of a sync, for each source of a password."""
     without, name = database.replace(f":{PASSWORD}", ""), database.rpartition("/")[2]
     file = tmp_path / "secrets"
     if request.param == "PGPASSWORD":
@@ -82,17 +82,17 @@ def known(
         file.write_text(f"*:*:*:*:{PASSWORD}\n")
         file.chmod(0o600)
         monkeypatch.setenv("PGPASSFILE", str(file))
-    given: dict[str, dict[str, Any]] = {
+    arguments: dict[str, dict[str, Any]] = {
         "argument": {"password": PASSWORD},
-        "asked": {"password": lambda: PASSWORD},
+        "prompt": {"password": lambda: PASSWORD},
     }
-    return database if request.param == "address" else without, given.get(request.param, {})
+    return database if request.param == "address" else without, arguments.get(request.param, {})
 
 
-def test_a_password_works_from_wherever_it_comes_and_shows_nowhere(
+def test_a_password_works_from_every_source_and_is_never_shown(
     known: tuple[str, dict[str, Any]], small: Lake, database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """However it is known, the sync works, and the password is in no log, row, report or file."""
+    """The sync works, and the password is in no log, row, report or file."""
     caplog.set_level(logging.DEBUG)
     report = small.sync(known[0], **known[1])
     assert report.clean
@@ -102,8 +102,8 @@ def test_a_password_works_from_wherever_it_comes_and_shows_nowhere(
     assert not any(PASSWORD.encode() in body for body in kept)
 
 
-def test_a_password_of_odd_signs_works(small: Lake, database: str) -> None:
-    """Percent-encoded in the address, and as it is for the server; neither form shows."""
+def test_a_password_with_special_characters_works(small: Lake, database: str) -> None:
+    """The address has it percent-encoded, the server plain; neither form is shown."""
     user = database.rpartition("/")[2]
     by_hand(database, f"CREATE ROLE {user} SUPERUSER LOGIN PASSWORD '{_ODD_PASSWORD}'")
     place = database.rpartition("@")[2]

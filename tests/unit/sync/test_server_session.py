@@ -1,4 +1,4 @@
-"""Parameters of a query, written as the driver has them."""
+"""Test the conversion of query parameters to the form of the driver."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from factorlab_lake.sync.postgres.server_session import driver_query
 
 
 @pytest.mark.parametrize(
-    ("given", "written"),
+    ("query", "expected"),
     [
         ("SELECT $a", "SELECT %(a)s"),
         ("SELECT $a::date[], $a", "SELECT %(a)s::date[], %(a)s"),
@@ -22,12 +22,12 @@ from factorlab_lake.sync.postgres.server_session import driver_query
         ("SELECT cost$a FROM t", "SELECT cost$a FROM t"),
     ],
 )
-def test_a_name_is_a_parameter_only_where_sql_reads_it(given: str, written: str) -> None:
-    """Not in texts, quoted names, comments and dollar quotes, and not within another name."""
-    assert driver_query(given, {"a": 1}).decode() == written
+def test_a_name_is_a_parameter_only_where_sql_reads_it(query: str, expected: str) -> None:
+    """A $name in a text, quoted name, comment, dollar quote or another name is no parameter."""
+    assert driver_query(query, {"a": 1}).decode() == expected
 
 
-def test_a_parameter_that_is_not_given_is_named() -> None:
-    """The message says what to give, and the nearest that was given."""
+def test_a_parameter_without_a_value_is_named() -> None:
+    """The message names the parameter and suggests the nearest one that has a value."""
     with pytest.raises(InvalidInput, match=r"\$symbol without a value.*Did you mean 'symbols'\?"):
         driver_query("SELECT $symbol", {"symbols": ["AAPL"]})

@@ -1,4 +1,4 @@
-"""A lake on a server as Python sees it: connections, faults, what is refused, and questions to be awaited."""
+"""Test a lake on a server from Python: connections, errors, refused methods, and async queries."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ DAYS = ["2021-01-29", "2021-01-30", "2021-02-20"]
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """A company with everything, and one without a price."""
+    """Return a lake of a company with all data and a company without a price."""
     made = Made()
     firm(made, "WHOLE")
     firm(made, "PRICELESS", price=None)
@@ -48,7 +48,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.fixture(scope="module")
 def url(lake: Lake, postgres: Server) -> Iterator[str]:
-    """The address of a server that has it."""
+    """Yield the address of a server that has the lake."""
     with postgres.database() as url:
         lake.sync(url)
         yield url
@@ -56,13 +56,13 @@ def url(lake: Lake, postgres: Server) -> Iterator[str]:
 
 @pytest.fixture
 def shared(url: str) -> Iterator[ServerLake]:
-    """The lake on the server."""
+    """Yield the lake on the server."""
     with open_server_lake(url, availability=CLOSE) as shared:
         yield shared
 
 
 def session(url: str, limits: SessionLimits) -> ServerLake:
-    """Open a lake on a server with limits of its own."""
+    """Open the lake on a server with other limits."""
     return ServerLake(ServerSession(Address.parse(url), limits=limits), availability=CLOSE)
 
 
@@ -72,8 +72,8 @@ def _server_session(shared: ServerLake) -> ServerSession:
     return shared.session
 
 
-def test_it_says_where_it_is_without_the_password(shared: ServerLake) -> None:
-    """Neither its text nor an error of any kind repeats the password."""
+def test_its_text_and_errors_hide_the_password(shared: ServerLake) -> None:
+    """Neither its text nor any error contains the password."""
     assert repr(shared).startswith("ServerLake('postgresql://postgres@")
     with pytest.raises(InvalidInput) as refused:
         shared.sql("SELECT nothing")
@@ -87,7 +87,7 @@ def test_it_says_where_it_is_without_the_password(shared: ServerLake) -> None:
 
 
 def test_status_counts_the_rows_of_each_table(shared: ServerLake, lake: Lake) -> None:
-    """As many as the lake has, in the same order."""
+    """The counts and their order are those of the lake."""
     assert shared.status().select("table", "rows").equals(lake.status().select("table", "rows"))
     assert (shared.status()["size_bytes"] > 0).all()
 
@@ -96,13 +96,13 @@ def test_status_counts_the_rows_of_each_table(shared: ServerLake, lake: Lake) ->
     "statement", ["DELETE FROM splits", "DROP VIEW revisions", "CREATE TABLE t (x integer)"]
 )
 def test_a_question_cannot_change_anything(shared: ServerLake, statement: str) -> None:
-    """Every connection only reads, whatever its user may do."""
+    """Every connection is read-only, whatever the user's permissions are."""
     with pytest.raises(InvalidInput, match="only read;"):
         shared.sql(statement)
 
 
-def test_every_type_comes_as_the_lakes_own(shared: ServerLake) -> None:
-    """Numbers, texts, dates from before the server's epoch, moments in UTC, JSON as text, lists, and NULL."""
+def test_every_type_equals_that_of_the_lake(shared: ServerLake) -> None:
+    """The types are numbers, texts, dates before the server's epoch, times in UTC, JSON, lists and NULL."""
     rows = shared.sql(
         "SELECT true AS flag, 1::smallint AS small, 2 AS whole, 3::bigint AS large, 1.5::real AS short,"
         " 2.5::float8 AS number, 4.25 AS exact, 'x' AS word, date '1999-12-31' AS day,"
@@ -125,27 +125,27 @@ def test_every_type_comes_as_the_lakes_own(shared: ServerLake) -> None:
 
 @pytest.mark.parametrize("day", ["'infinity'::date", "'-infinity'::timestamptz"])
 def test_an_infinite_date_is_refused_by_name(shared: ServerLake, day: str) -> None:
-    """Frames have none."""
+    """A frame cannot store an infinite date."""
     with pytest.raises(InvalidInput, match="'day' has an infinite date"):
         shared.sql(f"SELECT {day} AS day")
 
 
-def test_a_setting_made_by_a_question_ends_with_it(shared: ServerLake) -> None:
-    """The next question, of whoever gets the connection, finds none of it."""
+def test_a_setting_of_a_query_ends_with_it(shared: ServerLake) -> None:
+    """The next query on the connection does not see the setting."""
     shared.sql("SELECT set_config('timezone', 'Asia/Tokyo', false)")
     assert shared.sql("SELECT current_setting('timezone') AS zone").item() == "UTC"
 
 
-def test_a_question_that_takes_too_long_is_ended(url: str) -> None:
-    """The server stops working on it, and the message says what to set."""
+def test_a_query_that_takes_too_long_is_cancelled(url: str) -> None:
+    """The server cancels it, and the message names the setting."""
     with session(url, SessionLimits(statement_timeout_s=0.1)) as shared:
         with pytest.raises(TargetFailed, match=r"0\.1 s.*FACTORLAB_STATEMENT_TIMEOUT_S"):
             shared.sql("SELECT pg_sleep(60)")
         assert shared.sql("SELECT 1 AS x").item() == 1
 
 
-def test_a_question_waits_so_long_for_a_connection_and_no_longer(url: str) -> None:
-    """With all connections taken, the message names the settings."""
+def test_the_wait_for_a_connection_is_limited(url: str) -> None:
+    """If all connections are busy, the message names the settings."""
     with session(url, SessionLimits(pool_size=1, pool_overflow=0, pool_wait_s=0.5)) as shared:
         with (
             _server_session(shared)._connection(),
@@ -156,7 +156,7 @@ def test_a_question_waits_so_long_for_a_connection_and_no_longer(url: str) -> No
 
 
 def test_many_threads_share_the_pool(shared: ServerLake, lake: Lake) -> None:
-    """More questions than connections at a time: each gets its answer."""
+    """With more queries than connections at once, each query returns its result."""
     expected = lake.market_caps("WHOLE", DAYS)
     with ThreadPoolExecutor(16) as threads:
         for answer in threads.map(lambda _: shared.market_caps("WHOLE", DAYS), range(32)):
@@ -164,7 +164,7 @@ def test_many_threads_share_the_pool(shared: ServerLake, lake: Lake) -> None:
 
 
 def test_connections_that_the_server_closed_are_replaced(shared: ServerLake, url: str) -> None:
-    """Nobody notices that an administrator ended every idle connection."""
+    """After an administrator terminated every idle connection, queries still have results."""
     assert shared.sql("SELECT 1 AS x").item() == 1
     with psycopg.connect(url, autocommit=True) as admin:
         ended = admin.execute(
@@ -176,10 +176,10 @@ def test_connections_that_the_server_closed_are_replaced(shared: ServerLake, url
     assert shared.sql("SELECT 1 AS x").item() == 1
 
 
-def test_a_connection_lost_in_a_question_is_tried_once_more(
+def test_a_query_on_a_lost_connection_is_retried_once(
     shared: ServerLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second connection answers."""
+    """The second connection returns the result."""
     ask, faults = _server_session(shared)._run, [psycopg.OperationalError("the server went away")]
 
     def lose_once(query: bytes, params: dict[str, object]) -> object:
@@ -193,15 +193,15 @@ def test_a_connection_lost_in_a_question_is_tried_once_more(
 
 
 def test_a_server_that_goes_away_each_time_is_an_error(shared: ServerLake) -> None:
-    """A question that ends its own connection loses the second one too; no password is in the message."""
+    """A query that terminates its own connection fails on the second one too, without the password."""
     with pytest.raises(TargetFailed, match=r"was lost.*[Tt]ry again") as lost:
         shared.sql("SELECT pg_terminate_backend(pg_backend_pid())")
     assert PASSWORD not in str(lost.value)
     assert shared.sql("SELECT 1 AS x").item() == 1
 
 
-def test_a_closed_lake_answers_nothing(url: str) -> None:
-    """After the block the connections are gone, and the message says so; closing twice is fine."""
+def test_a_closed_lake_refuses_queries(url: str) -> None:
+    """After the block the connections are closed, and the message says so; closing twice is allowed."""
     with session(url, SessionLimits()) as shared:
         assert shared.sql("SELECT 1 AS x").item() == 1
     shared.close()
@@ -225,13 +225,13 @@ shared.close()
 
 @pytest.mark.skipif(not hasattr(sys, "getdlopenflags"), reason="only there do processes fork")
 def test_a_forked_process_has_connections_of_its_own(url: str) -> None:
-    """Child and parent both get answers after a fork."""
+    """After a fork, child and parent can both run queries."""
     done = run_python(_FORKED, url)
     assert done.returncode == 0, done.stderr
 
 
-def test_the_front_door_opens_it(url: str) -> None:
-    """An address opens a lake on a server, under the rule of availability given."""
+def test_open_accepts_an_address(url: str) -> None:
+    """An address opens a lake on a server with the availability rule of the call."""
     opened: Any = fl.open(url, availability="same_day")
     with opened:
         assert type(opened) is ServerLake
@@ -241,15 +241,15 @@ def test_the_front_door_opens_it(url: str) -> None:
 # --- opening ----------------------------------------------------------------------------------------------
 
 
-def test_a_server_that_is_not_there(url: str) -> None:
-    """The message names the place without the password."""
+def test_a_server_that_cannot_be_reached(url: str) -> None:
+    """The message names the address without the password."""
     with pytest.raises(TargetFailed, match="cannot be reached") as failed:
         fl.open(f"postgresql://me:{PASSWORD}@127.0.0.1:1/nowhere")
     assert PASSWORD not in str(failed.value)
 
 
 def test_a_wrong_password_is_not_repeated(url: str) -> None:
-    """The server refuses; the message has neither the right password nor the wrong one."""
+    """The message contains neither the right password nor the wrong one."""
     with pytest.raises(TargetFailed) as failed:
         fl.open(url.replace(PASSWORD, "wr0ng-one"))
     assert PASSWORD not in str(failed.value)
@@ -262,8 +262,8 @@ def test_a_database_without_a_lake(database: str) -> None:
         fl.open(database)
 
 
-def test_without_the_driver_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lake in a folder needs no driver; a server does."""
+def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening a server needs a driver; opening a folder does not."""
     monkeypatch.delitem(sys.modules, "factorlab_lake.sync.postgres.server_session")
     monkeypatch.delattr("factorlab_lake.sync.postgres.server_session")
     monkeypatch.setitem(sys.modules, "psycopg_pool", None)
@@ -272,8 +272,8 @@ def test_without_the_driver_the_message_says_what_to_install(monkeypatch: pytest
 
 
 @pytest.mark.parametrize("package", ["numpy", "psycopg"])
-def test_a_sync_without_the_extra_says_what_to_install(package: str, tmp_path: Path) -> None:
-    """Neither a sync nor its printed script shows an import error."""
+def test_a_sync_without_the_extra_names_it(package: str, tmp_path: Path) -> None:
+    """The error of a sync, or of its printed script, is MissingExtra and not an import error."""
     script = (
         f"import sys; sys.modules[{package!r}] = None\n"
         "import factorlab_lake as fl\n"
@@ -292,7 +292,7 @@ def test_a_sync_without_the_extra_says_what_to_install(package: str, tmp_path: P
 
 
 def test_the_settings_are_those_of_the_environment(url: str, tmp_path: Path) -> None:
-    """The pool's limits and the timeout come from FACTORLAB_* variables."""
+    """The pool's limits and the timeout are those of the FACTORLAB_* variables."""
     script = (
         "import os, sys; os.environ.update(FACTORLAB_POOL_SIZE='2', FACTORLAB_POOL_OVERFLOW='3', "
         "FACTORLAB_STATEMENT_TIMEOUT_S='4.5')\n"
@@ -307,45 +307,45 @@ def test_the_settings_are_those_of_the_environment(url: str, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
 
 
-# --- what is for a folder ---------------------------------------------------------------------------------
+# --- methods of a lake in a folder --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "verb",
     ["migrate", "validate", "load", "rollback", "at", "history", "refresh", "catalog", "export", "sync"],
 )
-def test_what_changes_a_lake_says_where_to_do_it(shared: ServerLake, verb: str) -> None:
-    """Each method of a lake in a folder is refused by its name."""
+def test_a_method_that_changes_a_lake_is_refused(shared: ServerLake, verb: str) -> None:
+    """The error names the method and says to call it on the lake in its folder."""
     with pytest.raises(InvalidInput, match=rf"{verb} needs a lake in a folder.*then sync again"):
         getattr(shared, verb)("anything")
 
 
-def test_what_no_lake_has_is_no_attribute(shared: ServerLake) -> None:
-    """A misspelt method is an AttributeError, as everywhere."""
+def test_an_unknown_method_is_an_attribute_error(shared: ServerLake) -> None:
+    """A misspelt method raises AttributeError."""
     assert not hasattr(shared, "market_cap")
 
 
-def test_the_database_provider_takes_an_address(url: str, lake: Lake) -> None:
-    """Factor Lab's class answers from the server as from the lake, and does not show the password."""
-    ours, theirs = DatabaseProvider(lake), DatabaseProvider(url)
-    assert PASSWORD not in repr(theirs)
+def test_the_database_provider_accepts_an_address(url: str, lake: Lake) -> None:
+    """Factor Lab's class returns the same rows from the server as from the lake, and hides the password."""
+    ours, result = DatabaseProvider(lake), DatabaseProvider(url)
+    assert PASSWORD not in repr(result)
     assert_same_rows(
         ours.get_financial_statements("WHOLE", "2020-01-01", "2020-12-31"),
-        theirs.get_financial_statements("WHOLE", "2020-01-01", "2020-12-31"),
+        result.get_financial_statements("WHOLE", "2020-01-01", "2020-12-31"),
     )
-    assert_same_rows(ours.get_financial_ratios("WHOLE"), theirs.get_financial_ratios("WHOLE"))
+    assert_same_rows(ours.get_financial_ratios("WHOLE"), result.get_financial_ratios("WHOLE"))
     symbols = ["WHOLE", "PRICELESS", "NOBODY"]
     assert_same_rows(
-        ours.calculate_market_caps_batch(symbols, DAYS), theirs.calculate_market_caps_batch(symbols, DAYS)
+        ours.calculate_market_caps_batch(symbols, DAYS), result.calculate_market_caps_batch(symbols, DAYS)
     )
-    theirs.lake.close()  # type: ignore[attr-defined]  # a lake on a server can be closed
+    result.lake.close()  # type: ignore[attr-defined]  # a lake on a server can be closed
 
 
-# --- awaited ----------------------------------------------------------------------------------------------
+# --- async ----------------------------------------------------------------------------------------------
 
 
-def test_questions_can_be_awaited_together(shared: ServerLake, lake: Lake) -> None:
-    """Every question has its awaited form, and its answer is the same."""
+def test_queries_can_be_awaited_together(shared: ServerLake, lake: Lake) -> None:
+    """The async form of a method returns the same result."""
 
     async def ask() -> list[pl.DataFrame]:
         aio = shared.aio
@@ -366,8 +366,8 @@ def test_questions_can_be_awaited_together(shared: ServerLake, lake: Lake) -> No
     assert five.item() == 5
 
 
-def test_awaiting_does_not_hold_up_the_others(shared: ServerLake) -> None:
-    """While the server works on one question, the program goes on: a second one is answered before it."""
+def test_an_awaited_query_does_not_block_others(shared: ServerLake) -> None:
+    """A second query has its result while the server is still busy with the first."""
 
     async def ask() -> list[str]:
         order: list[str] = []
@@ -382,8 +382,8 @@ def test_awaiting_does_not_hold_up_the_others(shared: ServerLake) -> None:
     assert asyncio.run(ask()) == ["quick", "slow"]
 
 
-def test_a_question_that_nobody_awaits_any_more_ends_on_the_server(shared: ServerLake, url: str) -> None:
-    """Cancelling the task ends the question, long before its time; the next one is answered."""
+def test_cancelling_a_task_cancels_its_query_on_the_server(shared: ServerLake, url: str) -> None:
+    """The query ends long before its time, and the next query returns its result."""
     asleep = (
         "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep(90)%'"
     )
@@ -406,8 +406,8 @@ def test_a_question_that_nobody_awaits_any_more_ends_on_the_server(shared: Serve
     assert asyncio.run(ask()) == 1
 
 
-def test_a_question_that_was_stopped_while_it_waited_is_not_asked(shared: ServerLake) -> None:
-    """What comes after the end is refused, in that context alone."""
+def test_a_query_that_was_cancelled_while_it_waited_does_not_start(shared: ServerLake) -> None:
+    """Later queries of that context are refused; other contexts are not affected."""
     context = copy_context()
     context.run(shared.session.stoppable)()
     with pytest.raises(TargetFailed, match="cancelled before it began"):
@@ -415,13 +415,13 @@ def test_a_question_that_was_stopped_while_it_waited_is_not_asked(shared: Server
     assert shared.sql("SELECT 1 AS x").item() == 1
 
 
-def test_an_awaited_mistake_is_the_same_error(shared: ServerLake) -> None:
-    """Errors come through as they are."""
+def test_an_async_method_raises_the_same_error(shared: ServerLake) -> None:
+    """An error of an async method is raised unchanged."""
     with pytest.raises(InvalidInput, match="known, first, latest"):
         asyncio.run(shared.aio.ttm("WHOLE", DAYS, vintage="newest"))
 
 
-def test_every_question_has_its_awaited_form() -> None:
-    """What is added to the questions is added there too, by one line."""
-    asked = {name for name, value in vars(Questions).items() if callable(value) and name[0] != "_"}
-    assert asked == {name for name in vars(AsyncQuestions) if name[0] != "_"}
+def test_every_method_has_an_async_form() -> None:
+    """A method that is added to Questions needs one line in AsyncQuestions."""
+    methods = {name for name, value in vars(Questions).items() if callable(value) and name[0] != "_"}
+    assert methods == {name for name in vars(AsyncQuestions) if name[0] != "_"}

@@ -1,4 +1,4 @@
-"""On a server with TimescaleDB: daily bars are a hypertable, and everything else is as elsewhere."""
+"""Test a server with TimescaleDB, where daily bars are a hypertable."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from factorlab_lake.lake import Lake
 from factorlab_lake.sync import engine
-from tests.contracts.pair import asked, both
+from tests.contracts.pair import both, method_call
 from tests.support import LATER, Entry, arrive, bar
 from tests.unit.sync.comparing import assert_equal, by_hand
 from tests.unit.sync.timescale_server import timescale_database
@@ -17,15 +17,15 @@ from tests.unit.sync.timescale_server import timescale_database
 
 @pytest.fixture
 def timescale() -> Iterator[str]:
-    """The address of an empty database that has the extension."""
+    """Yield the address of an empty database that has the extension."""
     with timescale_database() as url:
         yield url
 
 
-def test_bars_are_a_hypertable_of_years_and_take_deltas_when_compressed(
+def test_bars_are_a_hypertable_of_years_and_accept_deltas_when_compressed(
     small: Lake, timescale: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Yearly chunks, compressed where the licence allows, into which corrections still go; the key stays."""
+    """Chunks are yearly, and compressed if the licence allows it; corrections work, and the key stays."""
     monkeypatch.setattr(engine, "_MANY", 1)
     assert small.sync(timescale, verify_deep=True).clean
     chunks = by_hand(timescale, "SELECT count(*) FROM show_chunks('price_data')")
@@ -39,8 +39,8 @@ def test_bars_are_a_hypertable_of_years_and_take_deltas_when_compressed(
 
 
 @pytest.mark.slow
-def test_an_edit_by_hand_is_found_in_a_hypertable_too(small: Lake, timescale: str) -> None:
-    """The trigger is there on every chunk."""
+def test_a_change_by_another_program_is_found_in_a_hypertable(small: Lake, timescale: str) -> None:
+    """Every chunk has the trigger."""
     small.sync(timescale)
     by_hand(timescale, "UPDATE price_data SET close_price = 1 WHERE symbol = 'AAA'")
     assert not small.sync(timescale).clean
@@ -49,10 +49,10 @@ def test_an_edit_by_hand_is_found_in_a_hypertable_too(small: Lake, timescale: st
 
 
 @pytest.mark.slow
-def test_questions_have_the_answers_of_the_lake(lake_2021: Lake, timescale: str) -> None:
-    """Market caps around a split, sums and factors are the same rows from a hypertable."""
+def test_queries_return_the_rows_of_the_lake(lake_2021: Lake, timescale: str) -> None:
+    """Market caps around a split, sums and factors from a hypertable are the same rows."""
     dates = ["2019-12-31", "2020-08-28", "2020-08-31", "2021-03-31"]
     with both(lake_2021, timescale) as pair:
         for method in ("market_caps", "ttm", "factors"):
-            assert pair.ask(asked(method, ["AAPL", "GOOGL", "NONE"], dates)).height == 12
-        assert pair.ask(asked("prices", "AAPL", "2020-01-01", "2020-12-31", adjusted=True)).height > 200
+            assert pair.ask(method_call(method, ["AAPL", "GOOGL", "NONE"], dates)).height == 12
+        assert pair.ask(method_call("prices", "AAPL", "2020-01-01", "2020-12-31", adjusted=True)).height > 200

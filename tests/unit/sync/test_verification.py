@@ -32,30 +32,30 @@ _EDITS = {
 
 @pytest.fixture
 def synced(small: Lake, database: str) -> str:
-    """The address of a target that has the small lake."""
+    """Return the address of a target that has the small lake."""
     small.sync(database)
     return database
 
 
 @pytest.mark.parametrize(("statement", "what"), _EDITS.values(), ids=_EDITS)
-def test_an_edit_by_hand_is_reported_and_repaired_when_asked(
+def test_a_change_by_another_program_is_reported_and_repaired_on_request(
     small: Lake, synced: str, statement: str, what: str
 ) -> None:
-    """Whatever others did to the rows is found by the next sync, stays without `repair`, and goes with it."""
+    """The next sync reports any change of the rows; only `repair` reverts it."""
     by_hand(synced, statement)
-    found = small.sync(synced)
-    assert not found.clean
-    assert {f.table for f in found.findings} == {"price_data"}
-    assert what in found.findings[0].what
+    report = small.sync(synced)
+    assert not report.clean
+    assert {f.table for f in report.findings} == {"price_data"}
+    assert what in report.findings[0].what
     assert not small.sync(synced).clean
     repaired = small.sync(synced, repair=True)
-    assert (repaired.clean, repaired.repaired) == (True, found.findings)
+    assert (repaired.clean, repaired.repaired) == (True, report.findings)
     assert_equal(small, synced)
     assert small.sync(synced, verify_deep=True).clean
 
 
-def test_an_edit_behind_the_triggers_is_found_by_a_deep_verification(small: Lake, synced: str) -> None:
-    """Values that changed while their stored digest did not are found by comparing the values themselves."""
+def test_a_change_without_triggers_is_found_by_a_deep_verification(small: Lake, synced: str) -> None:
+    """A deep verification compares values, so it finds a change that left the stored hash unchanged."""
     by_hand(
         synced,
         "SET session_replication_role = replica; "
@@ -70,19 +70,19 @@ def test_an_edit_behind_the_triggers_is_found_by_a_deep_verification(small: Lake
     assert_equal(small, synced)
 
 
-def test_rows_that_went_behind_the_triggers_are_missed_by_the_next_sync(small: Lake, synced: str) -> None:
-    """Tables that are not large are read each time, whatever the triggers counted."""
+def test_rows_deleted_without_triggers_are_missed_by_the_next_sync(small: Lake, synced: str) -> None:
+    """Small tables are read at every sync, whatever the triggers counted."""
     by_hand(synced, "SET session_replication_role = replica; DELETE FROM price_data WHERE year = 2018")
-    found = small.sync(synced)
-    assert [(f.table, f.batch, f.what) for f in found.findings] == [
+    report = small.sync(synced)
+    assert [(f.table, f.batch, f.what) for f in report.findings] == [
         ("price_data", "2018", "0 rows, the lake has 6")
     ]
 
 
-def test_a_large_table_that_nobody_wrote_to_since_it_was_verified_is_not_read_again_for_a_day(
+def test_a_large_table_that_was_verified_is_not_read_for_a_day_unless_something_wrote_to_it(
     small: Lake, synced: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A delta is read back by itself; rows that went behind the triggers are missed within the day alone."""
+    """A sync reads its own delta back; rows deleted without triggers are missed for at most a day."""
     monkeypatch.setattr(target, "_LARGE", 1)
     read = "SELECT writes = verified FROM factorlab_lake_written WHERE table_name = 'price_data'"
     assert by_hand(synced, read) == [(True,)]
@@ -93,14 +93,14 @@ def test_a_large_table_that_nobody_wrote_to_since_it_was_verified_is_not_read_ag
     assert small.sync(synced).clean
     assert not small.sync(synced, verify_deep=True).clean
     by_hand(synced, "UPDATE factorlab_lake_written SET verified_at = now() - INTERVAL '25 hours'")
-    found = small.sync(synced)
-    assert [(f.table, f.batch, f.what) for f in found.findings] == [
+    report = small.sync(synced)
+    assert [(f.table, f.batch, f.what) for f in report.findings] == [
         ("price_data", "2018", "0 rows, the lake has 6")
     ]
 
 
 def test_the_command_ends_with_3_when_the_target_was_edited(small: Lake, synced: str) -> None:
-    """The part that differs is named; `--repair` puts it right, and the command ends with 0 again."""
+    """The output names the batch; after `--repair` the command ends with 0."""
     lake = ("--lake", small.path)
     by_hand(synced, "DELETE FROM splits; DELETE FROM price_data WHERE year = 2019")
     done = run(*lake, "sync", synced, code=3)
@@ -112,22 +112,22 @@ def test_the_command_ends_with_3_when_the_target_was_edited(small: Lake, synced:
 
 
 def test_a_target_belongs_to_one_lake(lake: Lake, synced: str) -> None:
-    """Another lake is refused by name, and nothing of the target changes."""
+    """A sync of another lake is refused, and the target does not change."""
     with pytest.raises(InvalidInput, match="has another lake"):
         lake.sync(synced)
     assert by_hand(synced, "SELECT count(*) FROM price_data") == [(12,)]
 
 
 def test_a_target_of_a_newer_program_is_refused(small: Lake, synced: str) -> None:
-    """A schema this program does not know is left alone."""
+    """A newer schema is not changed."""
     by_hand(synced, "UPDATE factorlab_lake_target SET schema_version = 99")
     by_hand(synced, "UPDATE factorlab_lake_target SET program_version = '9.1.0'")
     with pytest.raises(SchemaMismatch, match=r"version 99 .* factorlab-lake 9\.1\.0 wrote it: upgrade"):
         small.sync(synced)
 
 
-def test_an_older_schema_is_brought_up_step_by_step(small: Lake, synced: str) -> None:
-    """Steps that a target has not seen run once, in order."""
+def test_an_older_schema_is_upgraded_step_by_step(small: Lake, synced: str) -> None:
+    """Each step that a target lacks runs once, in order."""
     steps = [*install.STEPS, lambda: ["CREATE TABLE a (x int)"], lambda: ["ALTER TABLE a ADD COLUMN y int"]]
     con, _ = connect(Address.parse(synced))
     with con:
@@ -138,8 +138,8 @@ def test_an_older_schema_is_brought_up_step_by_step(small: Lake, synced: str) ->
         assert con.execute("SELECT y FROM a").fetchall() == []
 
 
-def test_the_printed_script_runs_as_it_is(small: Lake, database: str) -> None:
-    """`sync --print-sql` makes all on an empty database; a writer syncs to it and a reader reads, no more."""
+def test_the_printed_script_runs_unchanged(small: Lake, database: str) -> None:
+    """`sync --print-sql` creates everything in an empty database; a writer can sync, a reader only read."""
     by_hand(database, run("sync", "--print-sql").out)
     user = database.rpartition("/")[2]
     by_hand(database, f"CREATE ROLE {user} LOGIN PASSWORD 'w' IN ROLE factorlab_writer")
@@ -152,7 +152,7 @@ def test_the_printed_script_runs_as_it_is(small: Lake, database: str) -> None:
     by_hand(database, f"DROP ROLE {user}; DROP ROLE {reader}")
 
 
-def test_the_script_makes_every_table(database: str) -> None:
-    """Nothing of the lake is missing from it."""
+def test_the_script_creates_every_table(database: str) -> None:
+    """The script has a CREATE TABLE for every table of the lake."""
     script = install.script()
     assert all(f'CREATE TABLE IF NOT EXISTS "{name}"' in script for name in TABLES)

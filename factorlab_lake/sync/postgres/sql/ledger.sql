@@ -1,14 +1,20 @@
--- What a target knows of itself.
--- Parameters: none. Grain: factorlab_lake_target one row; factorlab_lake_ledger one row per table, batch and
--- snapshot of the lake it was brought to, written in the transaction that brought it there;
--- factorlab_lake_written one row per table.
+-- Create the tables in which a target records its own state, and the triggers' functions.
+-- Grain:
+-- - factorlab_lake_target: one row.
+-- - factorlab_lake_ledger: one row per table, batch and snapshot of the lake to which the batch was synced.
+-- - factorlab_lake_written: one row per table.
+-- Parameters: none.
+-- Rules:
+-- - A ledger row is written in the transaction that writes the batch. Its digest is that of the batch afterwards.
+-- - row_count = -1 marks a batch to which a column was added: the next sync compares its values.
+-- - A table is as verified while writes = verified.
 CREATE TABLE IF NOT EXISTS factorlab_lake_target (
   only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
   lake_id text,  -- NULL until the first sync
   schema_version integer NOT NULL,
   made_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE factorlab_lake_target IS 'Which lake these tables are of, and the version of their schema.';
+COMMENT ON TABLE factorlab_lake_target IS 'The lake of these tables, and the version of their schema.';
 CREATE TABLE IF NOT EXISTS factorlab_lake_ledger (
   table_name text COLLATE "C" NOT NULL,
   batch text COLLATE "C" NOT NULL,
@@ -22,17 +28,16 @@ CREATE TABLE IF NOT EXISTS factorlab_lake_ledger (
   PRIMARY KEY (table_name, batch, snapshot)
 );
 COMMENT ON TABLE factorlab_lake_ledger IS
-  'What was sent: one row per table, batch (a year, or all) and snapshot of the lake, with the digest it then had.';
--- How many statements wrote to each table, whoever's they were, and how many had when all of it was last found to
--- be as in the ledger: while both are equal, what was verified then still is.
+  'Syncs: one row per table, batch (a year, or all) and snapshot of the lake, with the digest of the batch.';
+-- Counts the statements that wrote to each table, and that count when the table was last verified.
 CREATE TABLE IF NOT EXISTS factorlab_lake_written (
   table_name text COLLATE "C" PRIMARY KEY,
   writes bigint NOT NULL DEFAULT 0,
   verified bigint NOT NULL DEFAULT -1,
   verified_at timestamptz
 );
-COMMENT ON TABLE factorlab_lake_written IS 'Statements that wrote to a table, and of how many all was verified.';
--- Runs with the rights of its owner, so that whoever may write to a table leaves a trace of it.
+COMMENT ON TABLE factorlab_lake_written IS 'The number of statements that wrote to a table, and that number when it was last verified.';
+-- SECURITY DEFINER: a user who may write to a table need not have rights on factorlab_lake_written.
 CREATE OR REPLACE FUNCTION factorlab_lake_wrote() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $wrote$
 BEGIN
@@ -41,7 +46,7 @@ BEGIN
   RETURN NULL;
 END
 $wrote$;
--- A row that is changed by other means than a sync loses its digest; a sync always brings another one.
+-- A row that another program changes loses its hash. A sync always writes another hash, so its rows keep theirs.
 CREATE OR REPLACE FUNCTION factorlab_lake_edited() RETURNS trigger LANGUAGE plpgsql AS $edited$
 BEGIN
   NEW.row_hash := NULL;

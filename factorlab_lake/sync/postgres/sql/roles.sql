@@ -1,6 +1,8 @@
--- Two groups of users, for an administrator to run: researchers who read, and the one who syncs.
--- Parameters: none. Members are added by GRANT factorlab_reader TO somebody. What later versions of the
--- program add to the tables needs their owner.
+-- Create the roles of readers and of the user who syncs; an administrator runs this.
+-- Parameters: none.
+-- Rules:
+-- - GRANT factorlab_reader TO a_user adds a member.
+-- - A role has rights on the tables that exist now. Columns and tables of later versions need their owner.
 DO $roles$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'factorlab_reader') THEN

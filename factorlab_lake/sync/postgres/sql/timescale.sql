@@ -1,6 +1,8 @@
--- Daily bars as a hypertable, where the server has TimescaleDB; elsewhere this does nothing.
--- Parameters: none. Grain: chunks of a year, compressed by symbol once they are older than a year, unless the
--- licence of the build is the one without compression.
+-- Convert price_data to a hypertable if the server has TimescaleDB; otherwise do nothing.
+-- Grain: chunks of one year.
+-- Parameters: none.
+-- Rules:
+-- - Chunks older than a year are compressed by symbol. The Apache-licensed build has no compression.
 DO $timescale$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
