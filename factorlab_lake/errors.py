@@ -1,34 +1,34 @@
-"""Every error this package raises on purpose.
+"""Define every error that this package raises on purpose.
 
 ::
 
-    LakeError                     catch this to catch them all
-    ├── InvalidInput  (ValueError)    a value given by the caller is of the wrong type, form or name
-    ├── NotFound      (LookupError)   the thing named does not exist (lake, table, snapshot, file)
+    LakeError                     the root: catching it catches all of them
+    ├── InvalidInput  (ValueError)    a value of the caller has a wrong type, form or name
+    ├── NotFound      (LookupError)   a lake, table, snapshot or file of that name does not exist
     ├── AlreadyExists (ValueError)    creating would overwrite something
     ├── LakeLocked    (TimeoutError)  another process is writing to the lake
-    ├── LakeDamaged   (RuntimeError)  a file of the lake is missing or not what it should be
+    ├── LakeDamaged   (RuntimeError)  a file of the lake is missing or damaged
     ├── SchemaMismatch (TypeError)    a lake, table or server has another format, column type or key
     ├── WriteFailed   (OSError)       the disk is full, or the folder may not be written to
-    ├── InternalError (RuntimeError)  SQL of this package fails on a sound lake: a fault of the package
-    ├── TargetFailed  (ConnectionError)  a server cannot be reached, was lost, or refuses what it is asked
+    ├── InternalError (RuntimeError)  SQL of this package fails on a sound lake: a bug of the package
+    ├── TargetFailed  (ConnectionError)  a server is unreachable, dropped the connection or refused a request
     ├── UnreadableFile (ValueError)   a file of the old cache cannot be read; carries path and reason
-    ├── Forked        (RuntimeError)  a process forked from one that had asked asks: it has lost its threads
-    ├── MissingExtra  (ImportError)   a library that only some users need is not installed
-    └── FetchFailed   (RuntimeError)  a provider did not give what was asked
-        ├── KeyRefused         the key is missing, wrong or expired: nothing else will succeed
-        ├── LegacyEndpoint     the account may not use this generation of the API: nothing else will succeed
+    ├── Forked        (RuntimeError)  a forked process queries a lake that its parent process has queried
+    ├── MissingExtra  (ImportError)   an optional library is not installed
+    └── FetchFailed   (RuntimeError)  a provider did not return the requested data
+        ├── KeyRefused         the key is missing, wrong or expired: no other call will succeed
+        ├── LegacyEndpoint     the account may not use this API generation: no other call will succeed
         ├── NotInPlan          the account's plan does not cover the endpoint, the symbol or a parameter
-        ├── NotServed          the provider has no such endpoint, or refuses the question as it was put
-        ├── EmptyAnswer        the provider knows nothing of the symbol, or nothing of this kind
-        ├── LimitReached       too many calls, also after waiting as long as was asked
-        ├── Unavailable        no answer in time, a dropped connection or a fault of the server
-        └── BadAnswer          an answer that is cut short, no JSON, or not what the endpoint gives
+        ├── NotServed          the provider has no such endpoint, or rejects the request
+        ├── EmptyAnswer        the provider has no data of this kind, or none for the symbol
+        ├── LimitReached       too many calls, even after the requested wait
+        ├── Unavailable        a timeout, a dropped connection or an error of the provider's server
+        └── BadAnswer          the response is truncated, not JSON, or not what the endpoint documents
 
     PostCommitWarning (UserWarning)   a change is committed, but work that follows the commit failed
 
-A message says what was wrong, what was given, what is expected and what to do next; the facts are
-attributes too. All are picklable.
+A message states the problem, the value, the expected value and the next step. Attributes have the same
+facts. Every error can be pickled.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ __all__ = [
 
 
 class LakeError(Exception):
-    """Root of all errors of this package. Keyword facts become attributes."""
+    """Root of all errors of this package; keyword facts become attributes."""
 
     def __init__(self, message: str, **facts: Any) -> None:
         super().__init__(message)
@@ -79,57 +79,63 @@ class LakeError(Exception):
 
 
 class InvalidInput(LakeError, ValueError):
-    """A value given by the caller is of the wrong type, form or name."""
+    """Raised for a value of the caller that has a wrong type, form or name."""
 
 
 class SchemaMismatch(LakeError, TypeError):
-    """A lake, table or server has another format, column type or key; ``written_by`` names the program."""
+    """Raised for another format, column type or key; ``written_by`` names the program that wrote it."""
 
 
 class NotFound(LakeError, LookupError):
-    """The thing named does not exist."""
+    """Raised when a lake, table, snapshot or file does not exist."""
 
 
 class AlreadyExists(LakeError, ValueError):
-    """Creating would overwrite something."""
+    """Raised when creating would overwrite something."""
 
 
 class LakeLocked(LakeError, TimeoutError):
-    """Another process is writing to the lake."""
+    """Raised when another process is writing to the lake."""
 
 
 class LakeDamaged(LakeError, RuntimeError):
-    """A file of the lake is missing or not what it should be."""
+    """Raised when a file of the lake is missing or damaged; ``path`` names it."""
 
 
 class WriteFailed(LakeError, OSError):
-    """The disk is full, or the folder may not be written to; ``path`` says where. Nothing is lost by it."""
+    """Raised when the disk is full or the folder is read-only; ``path`` names the file.
+
+    Everything committed before stays committed.
+    """
 
 
 class InternalError(LakeError, RuntimeError):
-    """SQL of this package fails on a sound lake, which is a fault of the package; ``sql`` is its text."""
+    """Raised when SQL of this package fails on a sound lake: a bug of the package; ``sql`` is the text."""
 
 
 class TargetFailed(LakeError, ConnectionError):
-    """A server cannot be reached, was lost, or refuses what it is asked; ``target`` says which."""
+    """Raised when a server is unreachable, drops the connection or refuses a request; ``target`` names it."""
 
 
 class UnreadableFile(LakeError, ValueError):
-    """A file of the old cache cannot be read; ``path`` and ``reason`` say which and why."""
+    """Raised when a file of the old cache cannot be read; carries ``path`` and ``reason``."""
 
 
 class Forked(LakeError, RuntimeError):
-    """A process forked from one that had asked a lake cannot ask: the engines' threads are not in it."""
+    """Raised when a forked process queries a lake that its parent process has queried.
+
+    A fork does not copy the threads of DuckDB and polars, so a query would hang.
+    """
 
 
 class MissingExtra(LakeError, ImportError):
-    """A library that only some users need is not installed; ``extra`` names what to install."""
+    """Raised when an optional library is not installed; ``extra`` names what to install."""
 
 
 class FetchFailed(LakeError, RuntimeError):
-    """A provider did not give what was asked.
+    """Raised when a provider did not return the requested data.
 
-    ``retryable``: the same call may succeed a moment later. ``fatal``: no other call will succeed either.
+    ``retryable``: a retry of the same call may succeed. ``fatal``: no other call will succeed either.
     """
 
     retryable = False
@@ -137,58 +143,61 @@ class FetchFailed(LakeError, RuntimeError):
 
 
 class KeyRefused(FetchFailed):
-    """The key is missing, wrong or expired."""
+    """Raised when the key is missing, wrong or expired."""
 
     fatal = True
 
 
 class LegacyEndpoint(FetchFailed):
-    """The account may not use this generation of the provider's API."""
+    """Raised when the account may not use this generation of the provider's API."""
 
     fatal = True
 
 
 class NotInPlan(FetchFailed):
-    """The account's plan does not cover the endpoint, the symbol or a parameter."""
+    """Raised when the account's plan does not cover the endpoint, the symbol or a parameter."""
 
 
 class NotServed(FetchFailed):
-    """The provider has no such endpoint, or refuses the question as it was put."""
+    """Raised when the provider has no such endpoint, or rejects the request."""
 
 
 class EmptyAnswer(FetchFailed):
-    """The provider knows nothing of the symbol, or nothing of this kind."""
+    """Raised when the provider has no data of this kind, or none for the symbol."""
 
 
 class LimitReached(FetchFailed):
-    """Too many calls; ``retry_after_s`` is how long the provider asked to wait, or None."""
+    """Raised after too many calls; ``retry_after_s`` is the wait that the provider requests, or None."""
 
     retryable = True
 
 
 class Unavailable(FetchFailed):
-    """No answer in time, a dropped connection, or a fault of the provider's server."""
+    """Raised when a call times out, the connection drops, or the provider's server fails."""
 
     retryable = True
 
 
 class BadAnswer(FetchFailed):
-    """An answer that is cut short, no JSON, or not what the endpoint gives."""
+    """Raised for a response that is truncated, not JSON, or not what the endpoint documents."""
 
     retryable = True
 
 
 class PostCommitWarning(UserWarning):
-    """A change is committed, but work that follows the commit failed: the text says what and what to do."""
+    """Warn that a change is committed, but that work after the commit failed.
+
+    The text names the failed work and the next step.
+    """
 
 
-def nearest(given: str, known: Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the closest known name, or nothing.
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the most similar of some names, or an empty text.
 
     >>> nearest("price_dat", ["price_data", "splits"])
     " Did you mean 'price_data'?"
     """
-    match = difflib.get_close_matches(given, list(known), n=1)
+    match = difflib.get_close_matches(name, list(names), n=1)
     return f" Did you mean {match[0]!r}?" if match else ""
 
 

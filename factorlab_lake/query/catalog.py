@@ -29,7 +29,7 @@ from factorlab_lake.query.table_views import table_view
 from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
 from factorlab_lake.storage import checksums, snapshots
 from factorlab_lake.storage.data_files import DataFile, files_of, prune
-from factorlab_lake.storage.layout import Layout, write_faults
+from factorlab_lake.storage.layout import Layout, write_errors
 from factorlab_lake.storage.snapshots import Snapshot
 
 __all__ = ["CATALOG", "Selection", "export", "is_current", "write_catalog"]
@@ -100,7 +100,7 @@ def _errors_mapped(layout: Layout, snapshot: Snapshot, target: Path) -> Iterator
     try:
         yield
     except duckdb.Error as error:
-        damage = checksums.first_fault(layout, {name: files_of(layout, snapshot, name) for name in TABLES})
+        damage = checksums.first_damage(layout, {name: files_of(layout, snapshot, name) for name in TABLES})
         if damage is not None:
             raise damage from None
         message = f"{target} cannot be written: {error}"
@@ -196,7 +196,7 @@ def _no_rows(spec: TableSpec) -> str:
 def _write(target: Path, fill: Callable[[duckdb.DuckDBPyConnection], None], start: bytes) -> None:
     beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
-        with write_faults(target):
+        with write_errors(target):
             beside.write_bytes(start)
             with _opened(beside) as con:
                 fill(con)

@@ -181,7 +181,7 @@ class Session:
         try:
             if self.snapshot.id:
                 snapshots.load(self.layout, self.snapshot.id)
-            return checksums.first_fault(self.layout, self._files)
+            return checksums.first_damage(self.layout, self._files)
         except LakeError as fault:
             return fault
 

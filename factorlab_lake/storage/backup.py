@@ -21,7 +21,7 @@ from factorlab_lake.errors import AlreadyExists, InvalidInput, LakeDamaged
 from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import checksums, data_files, delta, refs, snapshots
 from factorlab_lake.storage.data_files import DataFile
-from factorlab_lake.storage.layout import Layout, copy_lock, find, layout_at, write_atomically, write_faults
+from factorlab_lake.storage.layout import Layout, copy_lock, find, layout_at, write_atomically, write_errors
 from factorlab_lake.storage.snapshots import Snapshot
 
 __all__ = ["BackupReport", "backup", "copy_file", "copy_text", "restore"]
@@ -65,7 +65,7 @@ def restore(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> BackupR
     """
     source = find(path)
     report = _copied(source, to, "restore")
-    layout_at(to).backup_mark.unlink()
+    layout_at(to).backup_marker.unlink()
     return report
 
 
@@ -84,7 +84,7 @@ def _copied(source: Layout, path: str | os.PathLike[str], kind: Literal["backup"
         _copy_marks(source, to, taken)
         for snapshot in taken:
             copy_text(snapshots.path_of(source, snapshot.id), snapshots.path_of(to, snapshot.id))
-        snapshots.note_newest(to, newest)
+        snapshots.save_newest(to, newest)
         copy_text(source.identity, to.identity)
     return report
 
@@ -97,8 +97,8 @@ def _claim(source: Layout, to: Layout, kind: str) -> None:
             path=str(to.root),
         )
     mark = {"lake_id": source.lake_id, "kind": kind}
-    if to.backup_mark.exists():
-        if to.backup_mark.read_text(encoding="utf-8") == json.dumps(mark):
+    if to.backup_marker.exists():
+        if to.backup_marker.read_text(encoding="utf-8") == json.dumps(mark):
             return
         raise AlreadyExists(
             f"{to.root} is a copy of another lake, or for another purpose; give another folder.",
@@ -109,9 +109,9 @@ def _claim(source: Layout, to: Layout, kind: str) -> None:
             f"{to.root} holds something that is no backup of this lake; give an empty or a new folder.",
             path=str(to.root),
         )
-    with write_faults(to.root):
+    with write_errors(to.root):
         to.snapshots.mkdir(parents=True, exist_ok=True)
-    write_atomically(to.backup_mark, json.dumps(mark))
+    write_atomically(to.backup_marker, json.dumps(mark))
 
 
 def _same_history(source: Layout, to: Layout, taken: list[Snapshot]) -> None:
@@ -131,14 +131,14 @@ def _copy_table(source: Layout, to: Layout, name: str, kept: list[Snapshot], rep
     versions = {s.tables[name]: s for s in kept if name in s.tables}
     if not versions:
         return
-    sums = checksums.known(source, name)
+    sums = checksums.stored(source, name)
     needed: dict[str, DataFile] = {}
     for snapshot in versions.values():
         needed |= {f.path: f for f in data_files.files_of(source, snapshot, name)}
     for file in needed.values():
         target = to.table(name) / file.path
         was_there = target.exists()
-        if was_there and not checksums.fault_of(target, file, sums.get(file.path)):
+        if was_there and not checksums.damage_of(target, file, sums.get(file.path)):
             report.files_there += 1
             continue
         copy_file(source.table(name) / file.path, target, file, sums.get(file.path))
@@ -158,10 +158,10 @@ def copy_file(path: Path, target: Path, file: DataFile, checksum: str | None) ->
 
     :class:`LakeDamaged` names the file when it is missing or not as it was written.
     """
-    fault = checksums.fault_of(path, file, None)
+    fault = checksums.damage_of(path, file, None)
     if fault:
         raise LakeDamaged(f"{path} {fault}; {checksums.REMEDY}.", path=str(path))
-    with write_faults(target):
+    with write_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
     with _beside(target) as beside:
         found = _stream(path, beside)
@@ -189,7 +189,7 @@ def _stream(path: Path, beside: Path) -> str:
 
 def _copy_entry(entry: Path, target: Path) -> None:
     """Copy a log entry, which never changes; one that did is damaged, or of another history."""
-    fault = delta.entry_fault(entry)
+    fault = delta.entry_damage(entry)
     if not fault and target.exists() and target.read_bytes() != entry.read_bytes():
         fault = f"is not what the backup has in {target}: damaged, or of another history"
     if fault:
@@ -209,7 +209,7 @@ def copy_text(path: Path, target: Path) -> None:
     """Copy a small file that never changes, unless it is there; a list that is not kept is rebuilt."""
     if target.exists() or not path.exists():
         return
-    with write_faults(target):
+    with write_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
     with _beside(target) as beside:
         _stream(path, beside)
@@ -221,7 +221,7 @@ def _beside(target: Path) -> Iterator[Path]:
     """Give a place beside a file to write it to; what is left there is taken away, and faults are told."""
     beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
-        with write_faults(target):
+        with write_errors(target):
             yield beside
     finally:
         beside.unlink(missing_ok=True)

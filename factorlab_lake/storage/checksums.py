@@ -1,8 +1,8 @@
-"""Checksums of data files, taken when they are committed, and what they say about a file now.
+"""Compute the checksums of data files at their commit, and compare files with them.
 
-They are kept apart from the file lists: a list can be rebuilt from the Delta log, a checksum cannot be
-derived from a file that may be damaged. Data files never change, so a checksum holds as long as its file.
-Files of a lake that was written before there were checksums have none; size and content are checked then.
+Checksums are stored apart from the file lists: a list can be rebuilt from the Delta log, but a checksum cannot
+be derived from a file that may be damaged. Data files never change, and so their checksums do not either.
+Early versions of the program wrote no checksums; of their files, only size and content can be checked.
 """
 
 from __future__ import annotations
@@ -17,9 +17,18 @@ from factorlab_lake.errors import InternalError, LakeDamaged, LakeError
 from factorlab_lake.storage.data_files import DataFile
 from factorlab_lake.storage.layout import Layout, write_atomically
 
-__all__ = ["fault_of", "first_fault", "known", "origin", "read_error", "record", "sha256_of", "without"]
+__all__ = [
+    "damage_of",
+    "first_damage",
+    "origin_version",
+    "read_error",
+    "record",
+    "records_without",
+    "sha256_of",
+    "stored",
+]
 
-REMEDY = "`factorlab-lake repair --from BACKUP` brings it back"
+REMEDY = "`factorlab-lake repair --from BACKUP` restores it"
 
 
 def sha256_of(path: Path) -> str:
@@ -28,50 +37,50 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def record(layout: Layout, name: str, version: int, fresh: list[DataFile]) -> None:
-    """Keep the checksums of the files that a table version brought."""
-    if not fresh:
+def record(layout: Layout, name: str, version: int, added: list[DataFile]) -> None:
+    """Write the checksums of the files that a table version added."""
+    if not added:
         return
     layout.checksums.mkdir(exist_ok=True)
-    sums = {f.path: sha256_of(layout.table(name) / f.path) for f in fresh}
+    sums = {f.path: sha256_of(layout.table(name) / f.path) for f in added}
     write_atomically(layout.checksums / f"{name}-{version}.json", json.dumps(sums))
 
 
-def known(layout: Layout, name: str) -> dict[str, str]:
-    """Return the checksums of a table's files; :class:`LakeDamaged` when they cannot be read."""
-    found: dict[str, str] = {}
+def stored(layout: Layout, name: str) -> dict[str, str]:
+    """Return the checksums of a table's files; raise :class:`LakeDamaged` when they cannot be read."""
+    sums: dict[str, str] = {}
     for path in sorted(layout.checksums.glob(f"{name}-*.json")):
-        found |= _read(path)
-    return found
+        sums |= _read(path)
+    return sums
 
 
-def _of(layout: Layout, name: str, wanted: set[str]) -> dict[str, str]:
-    """Return the checksums that are kept of some files of a table, reading no more than it takes."""
-    found: dict[str, str] = {}
+def _stored_of(layout: Layout, name: str, paths: set[str]) -> dict[str, str]:
+    """Return the stored checksums of some files of a table; read the newest first, and no more than needed."""
+    sums: dict[str, str] = {}
     for path in sorted(layout.checksums.glob(f"{name}-*.json"), key=_version, reverse=True):
-        if wanted <= found.keys():
+        if paths <= sums.keys():
             break
-        sums = _read(path)
-        found |= {inside: sums[inside] for inside in wanted & sums.keys()}
-    return found
+        recorded = _read(path)
+        sums |= {inside: recorded[inside] for inside in paths & recorded.keys()}
+    return sums
 
 
-def without(layout: Layout, name: str, needed: set[str]) -> Iterator[Path]:
-    """Yield the files of checksums that have none of the data files needed."""
+def records_without(layout: Layout, name: str, needed: set[str]) -> Iterator[Path]:
+    """Yield the checksum files that name none of the data files needed."""
     for path in sorted(layout.checksums.glob(f"{name}-*.json")):
-        with suppress(LakeDamaged):  # one that cannot be read is verify's to tell
+        with suppress(LakeDamaged):  # verify reports a file that cannot be read
             if needed.isdisjoint(_read(path)):
                 yield path
 
 
-def fault_of(path: Path, file: DataFile, checksum: str | None) -> str:
-    """Return what is wrong with a data file's bytes, or nothing."""
+def damage_of(path: Path, file: DataFile, checksum: str | None) -> str:
+    """Return how a data file's bytes are damaged, or an empty text."""
     try:
         size = path.stat().st_size
         if size != file.size_bytes:
             return f"has {size} bytes instead of {file.size_bytes}"
         if checksum is not None and sha256_of(path) != checksum:
-            return "does not have the checksum it was written with"
+            return "does not have the checksum of its commit"
     except FileNotFoundError:
         return "is missing"
     except OSError as error:
@@ -79,8 +88,8 @@ def fault_of(path: Path, file: DataFile, checksum: str | None) -> str:
     return ""
 
 
-def origin(layout: Layout, name: str, inside: str) -> int | None:
-    """Return the table version whose commit brought a data file, when its checksum was taken then."""
+def origin_version(layout: Layout, name: str, inside: str) -> int | None:
+    """Return the table version whose commit added a data file, or None if it has no checksum."""
     for path in layout.checksums.glob(f"{name}-*.json"):
         if inside in _read(path):
             return _version(path)
@@ -93,39 +102,36 @@ def _version(path: Path) -> int:
 
 def _read(path: Path) -> dict[str, str]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        sums = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
+        sums = None
+    if not isinstance(sums, dict):
         raise LakeDamaged(f"{path} cannot be read; {REMEDY}.", path=str(path))
-    return found
+    return sums
 
 
-def first_fault(layout: Layout, chosen: dict[str, list[DataFile]]) -> LakeDamaged | None:
-    """Return the error that names the first of some data files that is missing or damaged, if any is."""
-    for name, files in chosen.items():
-        sums = _of(layout, name, {f.path for f in files})
-        for file in files:
+def first_damage(layout: Layout, files: dict[str, list[DataFile]]) -> LakeDamaged | None:
+    """Return the error for the first missing or damaged file of some tables' data files, or None."""
+    for name, members in files.items():
+        sums = _stored_of(layout, name, {f.path for f in members})
+        for file in members:
             path = layout.table(name) / file.path
-            fault = fault_of(path, file, sums.get(file.path))
-            if fault:
-                return LakeDamaged(f"{path} {fault}; {REMEDY}.", path=str(path))
+            damage = damage_of(path, file, sums.get(file.path))
+            if damage:
+                return LakeDamaged(f"{path} {damage}; {REMEDY}.", path=str(path))
     return None
 
 
-def read_error(
-    layout: Layout, chosen: dict[str, list[DataFile]], message: str, *, sql: str = ""
-) -> LakeError:
+def read_error(layout: Layout, files: dict[str, list[DataFile]], message: str, *, sql: str = "") -> LakeError:
     """Return the error for data files that could not be read, where the reader raised ``message``.
 
     :class:`LakeDamaged` names the first file whose bytes are damaged. A file without a checksum may be
-    damaged too. When every file is as it was written, the reader is at fault: :class:`InternalError`.
+    damaged too. When all checksums agree, the reader failed: :class:`InternalError`.
     """
-    if damage := first_fault(layout, chosen):
+    if damage := first_damage(layout, files):
         return damage
-    unchecked = [(n, {f.path for f in files} - known(layout, n).keys()) for n, files in chosen.items()]
-    for name, paths in unchecked:
-        if paths:
+    for name, members in files.items():
+        if {f.path for f in members} - stored(layout, name).keys():
             folder = layout.table(name)
             return LakeDamaged(
                 f"A data file of {folder} cannot be read; `factorlab-lake verify --deep` names it: {message}",

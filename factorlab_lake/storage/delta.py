@@ -39,7 +39,7 @@ __all__ = [
     "current_version",
     "entries_before",
     "entries_replayed",
-    "entry_fault",
+    "entry_damage",
     "entry_version",
     "log_entries",
     "log_entry",
@@ -150,7 +150,7 @@ def _named(path: Path, said: str, version: int | None) -> LakeError:
     there = log_entries(path / "_delta_log")
     newest = max([*map(entry_version, there), version or 0])
     for entry in sorted({*there, *entries_replayed(path / "_delta_log", [newest])}):
-        fault = entry_fault(entry)
+        fault = entry_damage(entry)
         if fault:
             return LakeDamaged(
                 f"{entry} {fault}; `factorlab-lake repair --from BACKUP` puts it right.", path=str(entry)
@@ -268,7 +268,7 @@ def entries_before(log: Path, versions: Iterable[int]) -> Iterator[Path]:
     yield from (p for p in log_entries(log) if entry_version(p) < first)
 
 
-def entry_fault(path: Path) -> str:
+def entry_damage(path: Path) -> str:
     """Return what is wrong with an entry or a checkpoint, or nothing.
 
     An entry that was cut off between two lines still reads: whoever knows which files a version has

@@ -1,18 +1,18 @@
-"""Where things lie in a lake's folder.
+"""Define the paths in a lake's folder, atomic writes of small files, and the writer's lock.
 
 ::
 
     <root>/price_data/            a Delta table, and so on for each table that has rows
     <root>/_lake/lake.json        format and identity of the lake
-    <root>/_lake/write.lock       held by the one writer
+    <root>/_lake/write.lock       the file that a writer locks
     <root>/_lake/snapshots/       one small file per lake-wide snapshot
-    <root>/_lake/newest.json      a copy of the newest snapshot, by which the loss of its file shows
+    <root>/_lake/newest.json      a copy of the newest snapshot, which detects the loss of its file
     <root>/_lake/files/           file lists of table versions, derived from the Delta logs
     <root>/_lake/digests/         digests of data files, derived from their rows
-    <root>/_lake/checksums/       SHA-256 of data files, taken when they were written
-    <root>/_lake/pins.json        names given to snapshots, which vacuum keeps
-    <root>/_lake/vacuumed.json    snapshots whose files are gone
-    <root>/_lake/backup.json      says that this folder is a backup, which only a backup writes to
+    <root>/_lake/checksums/       SHA-256 of data files, computed at their commit
+    <root>/_lake/pins.json        names of snapshots that vacuum retains
+    <root>/_lake/vacuumed.json    snapshots whose files vacuum deleted
+    <root>/_lake/backup.json      marks a backup: only backup and restore write to the folder
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ __all__ = [
     "find",
     "layout_at",
     "write_atomically",
-    "write_faults",
+    "write_errors",
     "writer_lock",
 ]
 
@@ -59,67 +59,67 @@ _REFUSED = re.compile(r"[*?\[\]%\\^|\x00-\x1f\x7f\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The paths of one lake."""
+    """Represent the paths of one lake."""
 
     root: Path
 
     def table(self, name: str) -> Path:
-        """Folder of a Delta table."""
+        """Return the folder of a Delta table."""
         return self.root / name
 
     @property
     def identity(self) -> Path:
-        """The file that makes a folder a lake."""
+        """Return the file that identifies a folder as a lake."""
         return self.root / "_lake" / "lake.json"
 
     @property
     def lock(self) -> Path:
-        """The file the writer locks."""
+        """Return the file that a writer locks."""
         return self.root / "_lake" / "write.lock"
 
     @property
     def snapshots(self) -> Path:
-        """Folder of the lake-wide snapshots."""
+        """Return the folder of the lake-wide snapshots."""
         return self.root / "_lake" / "snapshots"
 
     @property
     def newest(self) -> Path:
-        """The copy of the newest snapshot."""
+        """Return the file with the copy of the newest snapshot."""
         return self.root / "_lake" / "newest.json"
 
     @property
     def file_lists(self) -> Path:
-        """Folder of the derived file lists."""
+        """Return the folder of the file lists."""
         return self.root / "_lake" / "files"
 
     @property
     def digests(self) -> Path:
-        """Folder of the derived digests of data files."""
+        """Return the folder of the digests of data files."""
         return self.root / "_lake" / "digests"
 
     @property
     def checksums(self) -> Path:
-        """Folder of the checksums of data files."""
+        """Return the folder of the checksums of data files."""
         return self.root / "_lake" / "checksums"
 
     @property
     def pins(self) -> Path:
-        """The file of the names given to snapshots."""
+        """Return the file with the names of snapshots."""
         return self.root / "_lake" / "pins.json"
 
     @property
     def vacuumed(self) -> Path:
-        """The file that lists the snapshots whose files are gone."""
+        """Return the file that lists the snapshots whose files vacuum deleted."""
         return self.root / "_lake" / "vacuumed.json"
 
     @property
-    def backup_mark(self) -> Path:
-        """The file that makes a lake a backup."""
+    def backup_marker(self) -> Path:
+        """Return the file that marks a lake as a backup."""
         return self.root / "_lake" / "backup.json"
 
     @property
     def lake_id(self) -> str:
-        """What tells this lake, and every copy of it, from others."""
+        """Return the id that this lake and all its copies share."""
         return str(json.loads(self.identity.read_text(encoding="utf-8"))["lake_id"])
 
 
@@ -142,13 +142,13 @@ def layout_at(root: str | os.PathLike[str]) -> Layout:
 
 
 def create(root: str | os.PathLike[str]) -> Layout:
-    """Make an empty lake at ``root``; :class:`AlreadyExists` when a lake or something else is there."""
+    """Create an empty lake; raise :class:`AlreadyExists` when a lake or other files are there."""
     layout = layout_at(root)
     if layout.identity.exists():
-        raise AlreadyExists(f"{layout.root} is a lake already; open it instead.", path=str(layout.root))
+        raise AlreadyExists(f"{layout.root} is already a lake; open it instead.", path=str(layout.root))
     if layout.root.is_file() or (layout.root.is_dir() and any(layout.root.iterdir())):
         raise AlreadyExists(
-            f"{layout.root} holds something that is not a lake; give an empty or a new folder.",
+            f"{layout.root} contains files that are not a lake; choose an empty or a new folder.",
             path=str(layout.root),
         )
     layout.snapshots.mkdir(parents=True, exist_ok=True)
@@ -159,30 +159,30 @@ def create(root: str | os.PathLike[str]) -> Layout:
 
 
 def find(root: str | os.PathLike[str]) -> Layout:
-    """Return the layout of an existing lake; :class:`NotFound` when there is none at ``root``."""
+    """Return the layout of an existing lake; raise :class:`NotFound` when ``root`` has none."""
     layout = layout_at(root)
     try:
-        found = json.loads(layout.identity.read_text(encoding="utf-8"))["format"]
+        stored_format = json.loads(layout.identity.read_text(encoding="utf-8"))["format"]
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound(
-            f"No lake at {layout.root}; `factorlab-lake init` or factorlab_lake.open(path) makes one.",
+            f"No lake at {layout.root}; `factorlab-lake init` or factorlab_lake.open(path) creates one.",
             path=str(layout.root),
         ) from None
     except (ValueError, KeyError, TypeError):
         raise LakeDamaged(
             f"{layout.identity} cannot be read; restore it from a backup.", path=str(layout.identity)
         ) from None
-    if not isinstance(found, int):
+    if not isinstance(stored_format, int):
         raise LakeDamaged(
             f"{layout.identity} names no format; restore it from a backup.", path=str(layout.identity)
         )
-    if found != FORMAT:
+    if stored_format != FORMAT:
         version = _written_by(layout)
         raise SchemaMismatch(
-            f"{layout.root} has lake format {found}; this program reads format {FORMAT}. Program version "
-            f"{version} wrote it: install factorlab-lake {version} or newer. Nothing was changed.",
+            f"{layout.root} has lake format {stored_format}; this program reads format {FORMAT}. Program "
+            f"version {version} wrote it: install factorlab-lake {version} or newer. Nothing was changed.",
             path=str(layout.root),
-            got=found,
+            got=stored_format,
             expected=FORMAT,
             written_by=version,
         )
@@ -190,7 +190,7 @@ def find(root: str | os.PathLike[str]) -> Layout:
 
 
 def _written_by(layout: Layout) -> str:
-    """Return the program version that the newest snapshot names, whatever the format of the rest."""
+    """Return the program version in the newest snapshot, whatever the format of its other fields."""
     try:
         return str(json.loads(layout.newest.read_text(encoding="utf-8"))["program_version"])
     except (OSError, ValueError, LookupError, TypeError):
@@ -198,48 +198,48 @@ def _written_by(layout: Layout) -> str:
 
 
 def write_atomically(path: Path, text: str, *, derived: bool = False) -> None:
-    """Write a small file so that it is there whole or not at all, also after a power cut.
+    """Write a small file atomically: after a crash or a power cut it is complete or absent.
 
-    With ``derived``, it does not wait for the disk: a power cut may lose the file, and readers rebuild it.
-    Raises :class:`WriteFailed` when the disk is full or the folder may not be written to.
+    ``derived`` skips the wait for the disk. A power cut may then lose the file, and readers rebuild it.
+    Raises :class:`WriteFailed` when the disk is full or the folder is read-only.
     """
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    with write_faults(path):
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    with write_errors(path):
         try:
-            with beside.open("w", encoding="utf-8") as handle:
+            with temporary.open("w", encoding="utf-8") as handle:
                 handle.write(text)
                 handle.flush()
-                if not derived:  # waiting for the disk is the longest part of a small change
+                if not derived:  # fsync takes most of the time of a small change
                     os.fsync(handle.fileno())
-            beside.replace(path)
+            temporary.replace(path)
         except OSError:
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
 
 
 @contextmanager
-def write_faults(path: Path) -> Iterator[None]:
-    """Tell what the system refuses to write as :class:`WriteFailed`, naming the file and the remedy."""
+def write_errors(path: Path) -> Iterator[None]:
+    """Raise an error of the system as :class:`WriteFailed` that names the file and the next step."""
     try:
         yield
-    except OSError as fault:
-        remedy = _REMEDIES.get(fault.errno or 0)
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0)
         if remedy is None:
             raise
         raise WriteFailed(
-            f"{path} cannot be written: {fault.strerror}. {remedy} Nothing that was committed is lost.",
+            f"{path} cannot be written: {error.strerror}. {remedy} No committed data is lost.",
             path=str(path),
         ) from None
 
 
-_READ_ONLY = "The lake can be read as it is; to change it, make its folder writable, or restore it elsewhere."
-_NO_FOLDER = "Make its folder first, or give another path."
+_READ_ONLY = "Reading still works; to change the lake, make its folder writable, or restore it elsewhere."
+_NO_FOLDER = "Create its folder first, or choose another path."
 _REMEDIES = {
     errno.ENOENT: _NO_FOLDER,
     errno.ENOTDIR: _NO_FOLDER,
-    errno.EISDIR: "A folder lies there: give the path of a file.",
-    errno.ENOSPC: "Free some space, then do the same again.",
-    errno.EDQUOT: "Free some of your quota, then do the same again.",
+    errno.EISDIR: "The path is a folder: choose the path of a file.",
+    errno.ENOSPC: "Free some space, then retry.",
+    errno.EDQUOT: "Free some of your quota, then retry.",
     errno.EROFS: _READ_ONLY,
     errno.EACCES: _READ_ONLY,
     errno.EPERM: _READ_ONLY,
@@ -248,37 +248,38 @@ _REMEDIES = {
 
 @contextmanager
 def writer_lock(layout: Layout, *, timeout_s: float = 60.0) -> Iterator[None]:
-    """Hold the writer's lock; :class:`LakeLocked` when another process keeps it longer than ``timeout_s``.
+    """Lock the lake for one writer; the operating system frees the lock when the process dies.
 
-    Readers take no lock at all. A backup is refused with :class:`InvalidInput`.
+    Readers take no lock. Raises :class:`LakeLocked` after ``timeout_s``, and :class:`InvalidInput` for a
+    backup.
     """
-    if layout.backup_mark.exists():
+    if layout.backup_marker.exists():
         raise InvalidInput(
-            f"{layout.root} is a backup, which is only read; `factorlab-lake restore` makes a lake "
-            "of it that can be written to.",
+            f"{layout.root} is a backup, which is read-only; `factorlab-lake restore` creates "
+            "a lake from it that can be written to.",
             path=str(layout.root),
         )
     busy = (
         f"Another process has been writing to {layout.root} for more than {timeout_s:g} s; "
-        "wait for it to end and try again. Readers are not affected."
+        "retry when it has ended. Readers are not affected."
     )
-    with _held(layout.lock, timeout_s, busy):
+    with _locked(layout.lock, timeout_s, busy):
         yield
 
 
 @contextmanager
 def copy_lock(layout: Layout) -> Iterator[None]:
-    """Hold the lock of a copy in the making; :class:`LakeLocked` when another process is copying to it."""
-    busy = f"Another process is copying to {layout.root}; wait for it to end and try again."
-    with _held(layout.identity.with_name("backup.lock"), 0, busy):
+    """Lock the target of a copy; raise :class:`LakeLocked` while another process copies to it."""
+    busy = f"Another process is copying to {layout.root}; retry when it has ended."
+    with _locked(layout.identity.with_name("backup.lock"), 0, busy):
         yield
 
 
 @contextmanager
-def _held(path: Path, timeout_s: float, busy: str) -> Iterator[None]:
+def _locked(path: Path, timeout_s: float, busy: str) -> Iterator[None]:
     lock = FileLock(path, timeout=timeout_s)
     try:
-        with write_faults(path):
+        with write_errors(path):
             lock.acquire()
     except Timeout:
         raise LakeLocked(busy, path=str(path.parent.parent)) from None

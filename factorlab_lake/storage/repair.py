@@ -72,7 +72,7 @@ def _from_what_is_here(layout: Layout, finding: FileFault) -> str:
         data_files.save_list(layout, name, int(version))
         return "rebuilt from the Delta log"
     if finding.kind == "note":
-        snapshots.note_newest(layout, snapshots.latest(layout))
+        snapshots.save_newest(layout, snapshots.latest(layout))
         return "copied from the newest snapshot"
     if finding.kind == "snapshot":
         return _from_note(layout, layout.root / finding.file)
@@ -84,7 +84,7 @@ def _from_what_is_here(layout: Layout, finding: FileFault) -> str:
 
 def _from_note(layout: Layout, lost: Path) -> str:
     """Write the newest snapshot from its copy, if it is the one that was lost."""
-    noted = snapshots.noted_newest(layout)
+    noted = snapshots.read_newest(layout)
     if noted is None or snapshots.path_of(layout, noted.id) != lost:
         return ""
     # A folder copied while it was written to may have the note, and not what it is about.
@@ -100,7 +100,7 @@ def _from_note(layout: Layout, lost: Path) -> str:
 def _is_torn(layout: Layout, finding: FileFault) -> bool:
     """Whether a log entry is the last one, and no snapshot names its version."""
     entry = layout.root / finding.file
-    if not entry.exists() or not entry.stem.isdigit() or not delta.entry_fault(entry):
+    if not entry.exists() or not entry.stem.isdigit() or not delta.entry_damage(entry):
         return False
     named = [s.tables.get(Path(finding.file).parts[0], -1) for s in snapshots.history(layout)]
     later = [p for p in entry.parent.glob("*.json") if p.stem.isdigit() and int(p.stem) > int(entry.stem)]
@@ -122,15 +122,15 @@ def _from_backup(layout: Layout, source: Layout, finding: FileFault) -> str:
 def _data(layout: Layout, source: Layout, place: str) -> bool:
     name, _, inside = place.partition("/")
     file = _listed(layout, name).get(inside)
-    sums = checksums.known(source, name) | checksums.known(layout, name)
-    if file is None or not checksums.fault_of(layout.root / place, file, sums.get(inside)):
+    sums = checksums.stored(source, name) | checksums.stored(layout, name)
+    if file is None or not checksums.damage_of(layout.root / place, file, sums.get(inside)):
         return False
     backup.copy_file(source.root / place, layout.root / place, file, sums.get(inside))
     return True
 
 
 def _listed(layout: Layout, name: str) -> dict[str, DataFile]:
-    return {f.path: f for s in snapshots.kept(layout) for f in data_files.files_of(layout, s, name)}
+    return {f.path: f for s in snapshots.retained(layout) for f in data_files.files_of(layout, s, name)}
 
 
 def _log(layout: Layout, source: Layout, place: str) -> bool:
@@ -151,7 +151,7 @@ def _text(layout: Layout, source: Layout, place: str) -> bool:
 
 
 def _bring(entry: Path, target: Path) -> bool:
-    if delta.entry_fault(entry):  # each line of such a file is JSON too
+    if delta.entry_damage(entry):  # each line of such a file is JSON too
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)

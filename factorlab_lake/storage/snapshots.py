@@ -1,7 +1,7 @@
-"""Lake-wide snapshots: which version of each table belongs together.
+"""Read and write the lake-wide snapshots, which state the table versions that belong together.
 
-Delta commits one table at a time. A change that touches several tables becomes visible all at once
-because readers follow the newest snapshot, which is written last and never changed.
+Delta commits one table at a time. A change of several tables becomes visible atomically: readers follow the
+newest snapshot, which is written last and never changes.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ __all__ = [
     "after_commit",
     "at",
     "history",
-    "kept",
     "latest",
     "load",
-    "note_newest",
-    "noted_newest",
     "path_of",
     "program_version",
+    "read",
+    "read_newest",
+    "retained",
     "save",
-    "stored",
+    "save_newest",
     "written_by",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A set of table versions, with when, by which program version and why it came to be.
+    """Represent a set of table versions with its time, program version and reason.
 
     ``operation`` groups the snapshots of one long run, such as a migration in many batches. In a history,
-    ``pins`` are the names it was given, and ``vacuumed`` says that its files are gone.
+    ``pins`` are the snapshot's names, and ``vacuumed`` is true when its files are deleted.
     """
 
     id: int
@@ -56,13 +56,13 @@ class Snapshot:
 
     @property
     def time(self) -> datetime:
-        """When it was taken (UTC)."""
+        """Return the time of the commit (UTC)."""
         return datetime.fromisoformat(self.created_at)
 
 
 def program_version() -> str:
-    """Return the version of this package, as snapshots note it."""
-    # Loaded here: what reads the metadata takes a while, and only changes need it.
+    """Return the version of this package, which snapshots record."""
+    # Imported here: importlib.metadata is slow to import, and only changes need it.
     from importlib.metadata import version
 
     return version("factorlab-lake")
@@ -81,7 +81,7 @@ def save(layout: Layout, snapshot: Snapshot) -> None:
         f"the copy of snapshot {snapshot.id} in {layout.newest.name} could not be written",
         "The next change writes it; `factorlab-lake repair` writes it now.",
     ):
-        note_newest(layout, snapshot)
+        save_newest(layout, snapshot)
 
 
 @contextmanager
@@ -97,15 +97,15 @@ def after_commit(failure: str, remedy: str) -> Iterator[None]:
         warnings.warn(message, PostCommitWarning, stacklevel=3)
 
 
-def note_newest(layout: Layout, snapshot: Snapshot) -> None:
-    """Keep a copy of the newest snapshot, so that the loss of its file is noticed and can be made good."""
+def save_newest(layout: Layout, snapshot: Snapshot) -> None:
+    """Write a copy of the newest snapshot, which detects and repairs the loss of the snapshot's file."""
     write_atomically(layout.newest, _text(snapshot))
 
 
-def noted_newest(layout: Layout) -> Snapshot | None:
-    """Return the copy of the newest snapshot; None where there is none.
+def read_newest(layout: Layout) -> Snapshot | None:
+    """Return the copy of the newest snapshot, or None if it does not exist.
 
-    A writer that died may have left the one before. Raises :class:`LakeDamaged` when it cannot be read.
+    After a writer died it may be one snapshot older. Raises :class:`LakeDamaged` when it cannot be read.
     """
     try:
         return Snapshot(**json.loads(layout.newest.read_text(encoding="utf-8")))
@@ -113,7 +113,7 @@ def noted_newest(layout: Layout) -> Snapshot | None:
         return None
     except (ValueError, TypeError):
         raise LakeDamaged(
-            f"{layout.newest} cannot be read; `factorlab-lake repair` writes it anew.",
+            f"{layout.newest} cannot be read; `factorlab-lake repair` rewrites it.",
             path=str(layout.newest),
         ) from None
 
@@ -129,18 +129,18 @@ def path_of(layout: Layout, snapshot_id: int) -> Path:
 
 
 def load(layout: Layout, snapshot_id: int) -> Snapshot:
-    """Return the snapshot of that id; :class:`NotFound` when there is none, or its files are gone."""
+    """Return the snapshot of an id; raise :class:`NotFound` if it does not exist or was vacuumed."""
     if snapshot_id in refs.vacuumed(layout):
         raise NotFound(
-            f"Snapshot {snapshot_id} was vacuumed: its files are gone. `factorlab-lake history` lists what "
-            "is kept; a pin keeps a snapshot for good.",
+            f"Snapshot {snapshot_id} was vacuumed: its files are deleted. `factorlab-lake history` lists "
+            "the retained ones; a pin retains a snapshot for good.",
             snapshot=snapshot_id,
         )
-    return stored(layout, snapshot_id)
+    return read(layout, snapshot_id)
 
 
-def stored(layout: Layout, snapshot_id: int) -> Snapshot:
-    """Return a snapshot as it was written, also when its files are gone since; raises as :func:`load`."""
+def read(layout: Layout, snapshot_id: int) -> Snapshot:
+    """Return a snapshot as it was written, even if it was vacuumed since; raises as :func:`load`."""
     if snapshot_id == 0:
         return _EMPTY
     path = path_of(layout, snapshot_id)
@@ -152,32 +152,34 @@ def stored(layout: Layout, snapshot_id: int) -> Snapshot:
         raise NotFound(f"No snapshot {snapshot_id}; there are {span}.", snapshot=snapshot_id) from None
     except (ValueError, TypeError):
         raise LakeDamaged(
-            f"{path} cannot be read; `factorlab-lake repair --from BACKUP` puts it right.", path=str(path)
+            f"{path} cannot be read; `factorlab-lake repair --from BACKUP` repairs it.", path=str(path)
         ) from None
 
 
 def latest(layout: Layout) -> Snapshot:
-    """Return the newest snapshot, or the empty one; :class:`LakeDamaged` when its file was lost.
+    """Return the newest snapshot, or the empty one; raise :class:`LakeDamaged` when its file is lost.
 
-    The one before it would be an answer too, but a wrong one, and a writer would undo what came after.
+    Falling back to the snapshot before would show old rows, and the next writer would undo the lost commit.
     """
-    noted = None
-    with suppress(LakeDamaged):  # a copy that cannot be read is told by verify, and hinders nobody
-        noted = noted_newest(layout)  # before the folder is read, since a writer may be at work
+    copy = None
+    with suppress(LakeDamaged):  # verify reports an unreadable copy; readers do not need it
+        copy = read_newest(layout)  # read before the folder: a writer may commit between the two reads
     ids = _ids(layout)
     newest = ids[-1] if ids else 0
-    if noted is not None and noted.id > newest:
-        path = path_of(layout, noted.id)
-        raise LakeDamaged(f"{path} is missing; `factorlab-lake repair` puts it right.", path=str(path))
-    return stored(layout, newest)
+    if copy is not None and copy.id > newest:
+        path = path_of(layout, copy.id)
+        raise LakeDamaged(f"{path} is missing; `factorlab-lake repair` repairs it.", path=str(path))
+    return read(layout, newest)
 
 
 def history(layout: Layout) -> list[Snapshot]:
-    """Return all snapshots, oldest first, with their pins, and with those whose files are gone."""
-    gone, pins = refs.vacuumed(layout), refs.pins(layout)
+    """Return all snapshots, oldest first, with their pins, including the vacuumed ones."""
+    vacuumed, pins = refs.vacuumed(layout), refs.pins(layout)
     return [
         replace(
-            stored(layout, i), pins=tuple(sorted(n for n, of in pins.items() if of == i)), vacuumed=i in gone
+            read(layout, i),
+            pins=tuple(sorted(n for n, of in pins.items() if of == i)),
+            vacuumed=i in vacuumed,
         )
         for i in _ids(layout)
     ]
@@ -194,16 +196,16 @@ def written_by(table_folder: Path) -> str:
     return newest[0].program_version if newest else ""
 
 
-def kept(layout: Layout) -> list[Snapshot]:
-    """Return the snapshots whose files are there, oldest first."""
+def retained(layout: Layout) -> list[Snapshot]:
+    """Return the snapshots that were not vacuumed, oldest first."""
     return [s for s in history(layout) if not s.vacuumed]
 
 
 def at(layout: Layout, when: int | str | datetime) -> Snapshot:
-    """Return a snapshot by id or the name of a pin, or the newest one taken at or before an aware time.
+    """Return a snapshot by its id, by a pin, or as the newest one at an aware time.
 
-    Raises :class:`InvalidInput` for a time without a zone, :class:`NotFound` for an unknown id and for a
-    snapshot whose files are gone.
+    Raises :class:`InvalidInput` for a time without a zone, and :class:`NotFound` for an unknown or vacuumed
+    snapshot.
     """
     if isinstance(when, int):
         return load(layout, when)
@@ -211,8 +213,8 @@ def at(layout: Layout, when: int | str | datetime) -> Snapshot:
     if isinstance(when, str) and when in pins:
         return load(layout, pins[when])
     moment = _aware(when)
-    taken = [s.id for s in history(layout) if s.time <= moment]
-    return load(layout, taken[-1]) if taken else _EMPTY
+    ids = [s.id for s in history(layout) if s.time <= moment]
+    return load(layout, ids[-1]) if ids else _EMPTY
 
 
 def _aware(when: str | datetime) -> datetime:
@@ -220,12 +222,12 @@ def _aware(when: str | datetime) -> datetime:
         moment = datetime.fromisoformat(when) if isinstance(when, str) else when
     except ValueError:
         raise InvalidInput(
-            f"{when!r} is not a time; give one such as 2026-01-01T00:00:00Z, or a snapshot id.",
+            f"{when!r} is not a time; expected one such as 2026-01-01T00:00:00Z, a snapshot id or a pin.",
             when=when,
         ) from None
     if getattr(moment, "tzinfo", None) is None:  # a plain date has none either
         raise InvalidInput(
-            f"{when!r} has no time zone; a moment needs one, such as 2026-01-01T00:00:00Z.",
+            f"{when!r} has no time zone; expected one such as 2026-01-01T00:00:00Z.",
             when=str(when),
         )
     return moment.astimezone(UTC)

@@ -98,7 +98,7 @@ class Transaction:
     def _assert_whole(self, name: str, partitions: list[int]) -> None:
         found = data_files.files_of(self.layout, self.base, name)
         going = [f for f in found if not partitions or f.partition in partitions]
-        if fault := checksums.first_fault(self.layout, {name: going}):
+        if fault := checksums.first_damage(self.layout, {name: going}):
             raise fault
 
     def compact(self) -> None:
@@ -263,7 +263,7 @@ def _record(current: Transaction, name: str) -> None:
     stays = current.replaced.get(name, set())
     lost = [f for f in before if f.partition not in stays and f.path not in found]
     if lost and name not in current.restored:
-        came = checksums.origin(current.layout, name, lost[0].path)
+        came = checksums.origin_version(current.layout, name, lost[0].path)
         folder = current.layout.table(name) / "_delta_log"
         entry = folder if came is None else delta.log_entry(folder, came)
         raise LakeDamaged(
@@ -272,5 +272,5 @@ def _record(current: Transaction, name: str) -> None:
             path=str(entry),
         )
     if name in current.restored:
-        held |= checksums.known(current.layout, name).keys()
+        held |= checksums.stored(current.layout, name).keys()
     checksums.record(current.layout, name, current.changed[name], [f for f in after if f.path not in held])

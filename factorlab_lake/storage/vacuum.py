@@ -15,7 +15,7 @@ from pathlib import Path
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import checksums, data_files, delta, refs, snapshots
-from factorlab_lake.storage.layout import Layout, write_faults
+from factorlab_lake.storage.layout import Layout, write_errors
 from factorlab_lake.storage.refs import RETENTION_DAYS
 from factorlab_lake.storage.snapshots import Snapshot
 from factorlab_lake.storage.transaction import transaction
@@ -103,7 +103,7 @@ def _unneeded_data(layout: Layout, keep: list[Snapshot]) -> Iterator[Path]:
             inside = path.relative_to(folder)
             if inside.parts[0] != "_delta_log" and inside.as_posix() not in needed:
                 yield path
-        yield from checksums.without(layout, name, needed)
+        yield from checksums.records_without(layout, name, needed)
 
 
 def _unneeded_lists(layout: Layout, keep: list[Snapshot]) -> Iterator[Path]:
@@ -131,5 +131,5 @@ def _leftovers(layout: Layout) -> Iterator[Path]:
 
 
 def _delete(path: Path) -> None:
-    with write_faults(path):
+    with write_errors(path):
         path.unlink(missing_ok=True)

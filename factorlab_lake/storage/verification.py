@@ -97,7 +97,7 @@ class _Check:
         for number in sorted(set(range(1, max(newest, noted) + 1)) - gone):
             path = snapshots.path_of(self.layout, number)
             try:
-                kept.append(snapshots.stored(self.layout, number))
+                kept.append(snapshots.read(self.layout, number))
             except (LakeDamaged, NotFound):
                 remedy = "rewrites it" if number == noted else "--from BACKUP brings it back"
                 what = "cannot be read" if path.exists() else "is missing"
@@ -108,7 +108,7 @@ class _Check:
     def _noted_newest(self) -> int:
         """Return the number of the snapshot that was noted as the newest; 0 where none is."""
         try:
-            noted = snapshots.noted_newest(self.layout)
+            noted = snapshots.read_newest(self.layout)
         except LakeDamaged:
             self.fault(self.layout.newest, "note", "cannot be read; `factorlab-lake repair` rewrites it")
             return 0
@@ -137,7 +137,7 @@ class _Check:
             map(delta.entry_version, there[-1:])
         )
         for path in sorted({*there, *delta.entries_replayed(folder, versions)}):
-            fault = delta.entry_fault(path)
+            fault = delta.entry_damage(path)
             if fault:
                 self.fault(path, "log", fault)
                 yield path
@@ -164,7 +164,7 @@ class _Check:
     ) -> list[DataFile]:
         """Blame the log that lost files, or the list, where the two differ; return what the other says."""
         lost = [f for f in listed if f.path not in {g.path for g in logged}]
-        came = checksums.origin(self.layout, name, lost[0].path) if lost else None
+        came = checksums.origin_version(self.layout, name, lost[0].path) if lost else None
         if came is not None:
             self.fault(
                 delta.log_entry(self.layout.table(name) / "_delta_log", came),
@@ -178,13 +178,13 @@ class _Check:
 
     def _bytes(self, name: str, chosen: dict[str, DataFile]) -> None:
         try:
-            sums = checksums.known(self.layout, name)
+            sums = checksums.stored(self.layout, name)
         except LakeDamaged as fault:
             self.fault(Path(fault.facts["path"]), "mark", "cannot be read")
             sums = {}
         for file in chosen.values():
             path = self.layout.table(name) / file.path
-            fault_found = checksums.fault_of(path, file, sums.get(file.path))
+            fault_found = checksums.damage_of(path, file, sums.get(file.path))
             if fault_found:
                 self.fault(path, "data", fault_found)
             else:

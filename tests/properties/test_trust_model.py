@@ -45,7 +45,7 @@ _WRITES = (
     (delta, "restore"),
     (data_files, "save_list"),
     (snapshots, "save"),
-    (snapshots, "note_newest"),
+    (snapshots, "save_newest"),
     (refs, "save_vacuumed"),
     (refs, "save_pins"),
     (vacuum, "_delete"),

@@ -101,7 +101,7 @@ def test_a_load_beside_a_missing_file_of_another_table_is_in(lake: Lake) -> None
 def test_a_change_whose_note_cannot_be_written_is_in(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a full disk after the snapshot's file the change is committed, and the lake object shows it."""
     with monkeypatch.context() as patch:
-        failing(patch, snapshots, "note_newest", WriteFailed("no room", path="newest.json"))
+        failing(patch, snapshots, "save_newest", WriteFailed("no room", path="newest.json"))
         with pytest.warns(PostCommitWarning, match=r"copy of snapshot 1 in newest\.json"):
             lake.load("splits", split("A"))
     assert lake.snapshot.id == fl.open(lake.path).snapshot.id == 1
@@ -114,7 +114,7 @@ def test_a_rollback_whose_note_cannot_be_written_is_in(lake: Lake, monkeypatch: 
     """A rollback returns its snapshot, which follows from the commit and is not read back."""
     lake.load("splits", split("A"))
     lake.load("splits", split("B"))
-    failing(monkeypatch, snapshots, "note_newest", WriteFailed("no room", path="newest.json"))
+    failing(monkeypatch, snapshots, "save_newest", WriteFailed("no room", path="newest.json"))
     with pytest.warns(PostCommitWarning):
         assert lake.rollback(1).id == 3
     assert symbols(lake) == ["A"]
