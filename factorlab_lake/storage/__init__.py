@@ -1,1 +1,1 @@
-"""Delta tables in one folder: lake-wide snapshots, one writer, readers without locks."""
+"""Store Delta tables in one folder with lake-wide snapshots, one writer, and readers without locks."""

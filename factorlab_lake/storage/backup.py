@@ -1,8 +1,13 @@
-"""Copies of a lake that are lakes themselves: backups, and what is restored from them.
+"""Copy a lake to a backup, and a backup to a new lake.
 
-Nothing that a snapshot names ever changes, so a copy takes no lock at its source and only brings what is not
-there yet. Order, safe at every step: the mark that says what the folder is to be; data files, each verified
-and then renamed into place; logs; what belongs to them; snapshots, oldest first; the lake's identity.
+The files of a snapshot never change. So a copy takes no lock at its source, and copies only missing files. A
+crash between any two steps of a copy is safe:
+
+1. Write the marker of the folder.
+2. Copy the data files; each is verified and then renamed into place.
+3. Copy the Delta logs, then the file lists and checksums.
+4. Write the snapshots, oldest first.
+5. Write the lake's identity.
 """
 
 from __future__ import annotations
@@ -31,10 +36,10 @@ _BLOCK_BYTES = 1 << 20
 
 @dataclass(slots=True)
 class BackupReport:
-    """What a copy holds, and what this run brought: data files, each read back and compared.
+    """Report a copy: its snapshots, and the data files that this run copied, read back and compared.
 
-    ``files_there`` were copied before and are as they were written; ``files_mended``, which count as copied
-    too, were not.
+    ``files_there`` were copied before and are undamaged. ``files_mended`` were damaged and are copied again;
+    they also count as copied.
     """
 
     path: str
@@ -47,42 +52,42 @@ class BackupReport:
 
 
 def backup(layout: Layout, path: str | os.PathLike[str]) -> BackupReport:
-    """Bring a folder to hold the lake as it is now, with its kept history; only what is not there is copied.
+    """Copy the lake and its retained history to a folder; copy only files that are missing there.
 
-    What is there is read and compared with its checksum; where the disk spoilt it, it is copied again.
+    Existing files are compared with their checksums, and damaged ones are copied again.
 
-    Raises :class:`AlreadyExists` for a folder that holds something else, or another history of this lake,
-    :class:`LakeDamaged` for a damaged file of the lake, before it can take a good one's place, and
-    :class:`WriteFailed`. In each case the backup stays what it was, and the next run goes on.
+    Raises :class:`AlreadyExists` for a folder with other files or with another history of this lake. Raises
+    :class:`LakeDamaged` for a damaged file of the lake before it replaces a sound one, and
+    :class:`WriteFailed`. After an error the backup is still valid, and the next run continues.
     """
-    return _copied(layout, path, "backup")
+    return _copy(layout, path, "backup")
 
 
 def restore(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> BackupReport:
-    """Make a lake of a backup in a new place; cut off, it can be run again.
+    """Copy a backup to a new lake; after an interruption, run it again.
 
-    Raises as :func:`backup`, and :class:`NotFound` where there is no backup.
+    Raises as :func:`backup`, and :class:`NotFound` if the backup does not exist.
     """
     source = find(path)
-    report = _copied(source, to, "restore")
+    report = _copy(source, to, "restore")
     layout_at(to).backup_marker.unlink()
     return report
 
 
-def _copied(source: Layout, path: str | os.PathLike[str], kind: Literal["backup", "restore"]) -> BackupReport:
+def _copy(source: Layout, path: str | os.PathLike[str], kind: Literal["backup", "restore"]) -> BackupReport:
     to = layout_at(path)
     _claim(source, to, kind)
     with copy_lock(to):
-        newest = snapshots.latest(source)  # stops where its file was lost
-        taken = [s for s in snapshots.history(source) if s.id <= newest.id]
-        _same_history(source, to, taken)
+        newest = snapshots.latest(source)  # raises if its file is lost
+        history = [s for s in snapshots.history(source) if s.id <= newest.id]
+        _assert_same_history(source, to, history)
         report = BackupReport(str(to.root), newest.id)
-        kept = [s for s in taken if not s.vacuumed]
+        kept = [s for s in history if not s.vacuumed]
         report.snapshots = len(kept)
         for name in TABLES:
             _copy_table(source, to, name, kept, report)
-        _copy_marks(source, to, taken)
-        for snapshot in taken:
+        _copy_refs(source, to, history)
+        for snapshot in history:
             copy_text(snapshots.path_of(source, snapshot.id), snapshots.path_of(to, snapshot.id))
         snapshots.save_newest(to, newest)
         copy_text(source.identity, to.identity)
@@ -90,39 +95,39 @@ def _copied(source: Layout, path: str | os.PathLike[str], kind: Literal["backup"
 
 
 def _claim(source: Layout, to: Layout, kind: str) -> None:
-    """Mark the folder as a copy of this lake, or see that it is one."""
+    """Mark the folder as a copy of this lake, or check that it is one."""
     if to.root == source.root or source.root in to.root.parents or to.root in source.root.parents:
         raise InvalidInput(
-            f"{to.root} and the lake {source.root} lie in each other; give a folder elsewhere.",
+            f"{to.root} contains the lake {source.root} or is inside it; choose another folder.",
             path=str(to.root),
         )
-    mark = {"lake_id": source.lake_id, "kind": kind}
+    marker = {"lake_id": source.lake_id, "kind": kind}
     if to.backup_marker.exists():
-        if to.backup_marker.read_text(encoding="utf-8") == json.dumps(mark):
+        if to.backup_marker.read_text(encoding="utf-8") == json.dumps(marker):
             return
         raise AlreadyExists(
-            f"{to.root} is a copy of another lake, or for another purpose; give another folder.",
+            f"{to.root} is a copy of another lake, or of another kind; choose another folder.",
             path=str(to.root),
         )
     if to.root.is_file() or any(p.is_file() and not p.match(".backup.json.*") for p in to.root.rglob("*")):
         raise AlreadyExists(
-            f"{to.root} holds something that is no backup of this lake; give an empty or a new folder.",
+            f"{to.root} contains files that are not a backup of this lake; choose an empty or a new folder.",
             path=str(to.root),
         )
     with write_errors(to.root):
         to.snapshots.mkdir(parents=True, exist_ok=True)
-    write_atomically(to.backup_marker, json.dumps(mark))
+    write_atomically(to.backup_marker, json.dumps(marker))
 
 
-def _same_history(source: Layout, to: Layout, taken: list[Snapshot]) -> None:
-    """Refuse a copy whose snapshots are not this lake's: it would lose them."""
-    newest = taken[-1].id if taken else 0
+def _assert_same_history(source: Layout, to: Layout, history: list[Snapshot]) -> None:
+    """Raise :class:`AlreadyExists` when the copy has other snapshots: this copy would delete them."""
+    newest = history[-1].id if history else 0
     for path in sorted(to.snapshots.glob("[0-9]*.json")):
-        mine = source.snapshots / path.name
-        if int(path.stem) > newest or not mine.exists() or mine.read_bytes() != path.read_bytes():
+        own = source.snapshots / path.name
+        if int(path.stem) > newest or not own.exists() or own.read_bytes() != path.read_bytes():
             raise AlreadyExists(
-                f"{to.root} holds another history of this lake: {path.name} is not the same here. Give a new "
-                "folder; the old one can still be restored.",
+                f"{to.root} has another history of this lake: {path.name} differs. Choose a new folder; the "
+                "old one can still be restored.",
                 path=str(to.root),
             )
 
@@ -137,13 +142,13 @@ def _copy_table(source: Layout, to: Layout, name: str, kept: list[Snapshot], rep
         needed |= {f.path: f for f in data_files.files_of(source, snapshot, name)}
     for file in needed.values():
         target = to.table(name) / file.path
-        was_there = target.exists()
-        if was_there and not checksums.damage_of(target, file, sums.get(file.path)):
+        is_there = target.exists()
+        if is_there and not checksums.damage_of(target, file, sums.get(file.path)):
             report.files_there += 1
             continue
         copy_file(source.table(name) / file.path, target, file, sums.get(file.path))
         report.files_copied += 1
-        report.files_mended += was_there
+        report.files_mended += is_there
         report.bytes_copied += file.size_bytes
     for entry in delta.log_entries(source.table(name) / "_delta_log"):
         if delta.entry_version(entry) <= max(versions):
@@ -154,31 +159,31 @@ def _copy_table(source: Layout, to: Layout, name: str, kept: list[Snapshot], rep
 
 
 def copy_file(path: Path, target: Path, file: DataFile, checksum: str | None) -> None:
-    """Copy a data file so that it is there whole or not at all, and read it back.
+    """Copy a data file atomically and read the copy back.
 
-    :class:`LakeDamaged` names the file when it is missing or not as it was written.
+    Raises :class:`LakeDamaged` when the source is missing or damaged.
     """
-    fault = checksums.damage_of(path, file, None)
-    if fault:
-        raise LakeDamaged(f"{path} {fault}; {checksums.REMEDY}.", path=str(path))
+    damage = checksums.damage_of(path, file, None)
+    if damage:
+        raise LakeDamaged(f"{path} {damage}; {checksums.REMEDY}.", path=str(path))
     with write_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-    with _beside(target) as beside:
-        found = _stream(path, beside)
-        if checksum not in (None, found):
+    with _temporary(target) as temporary:
+        written = _stream(path, temporary)
+        if checksum not in (None, written):
             raise LakeDamaged(
-                f"{path} does not have the checksum it was written with; {checksums.REMEDY}.", path=str(path)
+                f"{path} does not have the checksum of its commit; {checksums.REMEDY}.", path=str(path)
             )
-        if checksums.sha256_of(beside) != found:
+        if checksums.sha256_of(temporary) != written:
             raise LakeDamaged(
-                f"{beside} reads otherwise than it was written; check the disk.", path=str(target)
+                f"{temporary} differs from the bytes that were written; check the disk.", path=str(target)
             )
-        beside.replace(target)
+        temporary.replace(target)
 
 
-def _stream(path: Path, beside: Path) -> str:
+def _stream(path: Path, temporary: Path) -> str:
     total = hashlib.sha256()
-    with path.open("rb") as source, beside.open("wb") as target:
+    with path.open("rb") as source, temporary.open("wb") as target:
         while block := source.read(_BLOCK_BYTES):
             total.update(block)
             target.write(block)
@@ -188,40 +193,40 @@ def _stream(path: Path, beside: Path) -> str:
 
 
 def _copy_entry(entry: Path, target: Path) -> None:
-    """Copy a log entry, which never changes; one that did is damaged, or of another history."""
-    fault = delta.entry_damage(entry)
-    if not fault and target.exists() and target.read_bytes() != entry.read_bytes():
-        fault = f"is not what the backup has in {target}: damaged, or of another history"
-    if fault:
-        raise LakeDamaged(f"{entry} {fault}; `factorlab-lake verify` tells more.", path=str(entry))
+    """Copy a log entry; raise :class:`LakeDamaged` if it is damaged, or differs from an earlier copy."""
+    damage = delta.entry_damage(entry)
+    if not damage and target.exists() and target.read_bytes() != entry.read_bytes():
+        damage = f"differs from {target} in the backup: it is damaged, or of another history"
+    if damage:
+        raise LakeDamaged(f"{entry} {damage}; run `factorlab-lake verify`.", path=str(entry))
     copy_text(entry, target)
 
 
-def _copy_marks(source: Layout, to: Layout, taken: list[Snapshot]) -> None:
-    """A snapshot vacuumed at its source stays in a backup that has it."""
-    had = {s.id for s in taken if snapshots.path_of(to, s.id).exists()} - refs.vacuumed(to)
-    refs.save_vacuumed(to, {s.id for s in taken if s.vacuumed} - had)
-    known = {s.id for s in taken} | {0}
-    refs.save_pins(to, {name: of for name, of in refs.pins(source).items() if of in known})
+def _copy_refs(source: Layout, to: Layout, history: list[Snapshot]) -> None:
+    """Copy the pins and the vacuumed snapshots; a backup retains snapshots that its source vacuumed later."""
+    copied = {s.id for s in history if snapshots.path_of(to, s.id).exists()} - refs.vacuumed(to)
+    refs.save_vacuumed(to, {s.id for s in history if s.vacuumed} - copied)
+    ids = {s.id for s in history} | {0}
+    refs.save_pins(to, {name: pinned for name, pinned in refs.pins(source).items() if pinned in ids})
 
 
 def copy_text(path: Path, target: Path) -> None:
-    """Copy a small file that never changes, unless it is there; a list that is not kept is rebuilt."""
+    """Copy a small file that never changes, unless it exists; a missing file list is rebuilt later."""
     if target.exists() or not path.exists():
         return
     with write_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-    with _beside(target) as beside:
-        _stream(path, beside)
-        beside.replace(target)
+    with _temporary(target) as temporary:
+        _stream(path, temporary)
+        temporary.replace(target)
 
 
 @contextmanager
-def _beside(target: Path) -> Iterator[Path]:
-    """Give a place beside a file to write it to; what is left there is taken away, and faults are told."""
-    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+def _temporary(target: Path) -> Iterator[Path]:
+    """Yield the path of a temporary file beside a file, and delete the temporary file at the end."""
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
         with write_errors(target):
-            yield beside
+            yield temporary
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

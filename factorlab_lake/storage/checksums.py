@@ -1,7 +1,7 @@
 """Compute the checksums of data files at their commit, and compare files with them.
 
-Checksums are stored apart from the file lists: a list can be rebuilt from the Delta log, but a checksum cannot
-be derived from a file that may be damaged. Data files never change, and so their checksums do not either.
+Checksums are stored apart from the file lists: a list can be rebuilt from the Delta log, but a checksum
+cannot be derived from a file that may be damaged. Data files and their checksums never change.
 Early versions of the program wrote no checksums; of their files, only size and content can be checked.
 """
 
@@ -55,7 +55,7 @@ def stored(layout: Layout, name: str) -> dict[str, str]:
 
 
 def _stored_of(layout: Layout, name: str, paths: set[str]) -> dict[str, str]:
-    """Return the stored checksums of some files of a table; read the newest first, and no more than needed."""
+    """Return the stored checksums of some files of a table; read the newest first, until all are found."""
     sums: dict[str, str] = {}
     for path in sorted(layout.checksums.glob(f"{name}-*.json"), key=_version, reverse=True):
         if paths <= sums.keys():

@@ -15,13 +15,15 @@ from factorlab_lake.storage.transaction import Transaction, transaction
 
 __all__ = ["CompactionReport", "compact"]
 
-_FILE_BYTES = 64 * 1024 * 1024  # a partition may have a file for each of these; the writer makes larger ones
+_FILE_BYTES = (
+    64 * 1024 * 1024
+)  # a partition may have one file per 64 MB; the writer's own files may be larger
 _PLAIN_TEXT_SINCE = (0, 2)  # the first program version whose text columns are plain utf8
 
 
 @dataclass(slots=True)
 class CompactionReport:
-    """What was rewritten: ``partitions`` are (table, year or None, files before)."""
+    """Report a compaction; ``partitions`` are the rewritten ones as (table, year or None, files before)."""
 
     snapshot_before: int
     snapshot_after: int
@@ -31,11 +33,11 @@ class CompactionReport:
 
 
 def compact(layout: Layout, *, program_version: str) -> CompactionReport:
-    """Rewrite fragmented partitions, sorted, with the same rows; when there are none, take no snapshot.
+    """Rewrite fragmented partitions, sorted, with the same rows; without any, commit no snapshot.
 
     A partition with a file of a program before 0.2 is rewritten too: its text columns have the Arrow type
-    ``string_view``, which daft and Sail refuse. One partition at a time is in memory. Readers go on with the
-    files they have, which stay until a vacuum.
+    ``string_view``, which daft and Sail refuse. Only one partition at a time is in memory. Readers
+    continue with the old files, which vacuum deletes later.
     """
     with transaction(layout, reason="compact", program_version=program_version) as tx:
         report = CompactionReport(tx.base.id, tx.base.id, files_before=_count(layout, tx.base))
@@ -67,7 +69,9 @@ def _fragmented(layout: Layout, snapshot: Snapshot) -> Iterator[tuple[str, int |
 def _last_with_string_views(layout: Layout) -> Snapshot:
     """Return the newest snapshot of a program that wrote string views; an empty one if there is none."""
     old = (
-        taken for taken in reversed(history(layout)) if _numbers(taken.program_version) < _PLAIN_TEXT_SINCE
+        snapshot
+        for snapshot in reversed(history(layout))
+        if _numbers(snapshot.program_version) < _PLAIN_TEXT_SINCE
     )
     return next(old, Snapshot(id=0))
 
@@ -78,11 +82,11 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _rewrite(tx: Transaction, name: str, partition: int | None) -> None:
-    chosen = None if partition is None else [partition]
-    rows = tx.read(name, partitions=chosen)
-    if chosen is not None:  # reading a partition also gives the rows that have none
+    years = [] if partition is None else [partition]
+    rows = tx.read(name, partitions=years or None)
+    if years:  # read also returns the rows without a partition value
         rows = rows.filter(rows[TABLES[name].partition_by] == partition)
-    tx.replace(name, rows, chosen or [])
+    tx.replace(name, rows, years)
 
 
 def _count(layout: Layout, snapshot: Snapshot) -> int:

@@ -38,7 +38,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """One Parquet file: path within its table's folder, size, and the ranges of what is inside."""
+    """Describe one Parquet file: its path within the table's folder, its size and its value ranges."""
 
     path: str
     rows: int
@@ -49,27 +49,26 @@ class DataFile:
 
 
 def save_list(layout: Layout, name: str, version: int) -> list[DataFile]:
-    """Derive the file list of a table version from its Delta log, save it for readers and return it."""
-    found = list_files(layout.table(name), table(name), version)
-    # A reader of a folder that cannot be written to derives the list each time.
-    with suppress(WriteFailed):
+    """Derive the file list of a table version from its Delta log, write it for readers and return it."""
+    files = list_files(layout.table(name), table(name), version)
+    with suppress(WriteFailed):  # in a read-only folder, each reader derives the list
         write_atomically(
-            list_path(layout, name, version), json.dumps([astuple(f) for f in found]), derived=True
+            list_path(layout, name, version), json.dumps([astuple(f) for f in files]), derived=True
         )
-    return found
+    return files
 
 
 def files_of(layout: Layout, snapshot: Snapshot, name: str) -> list[DataFile]:
-    """Return the files that hold a table's rows in a snapshot; none when the table has no rows yet."""
+    """Return the files with a table's rows in a snapshot; empty when the table has no rows yet."""
     version = snapshot.tables.get(name)
     if version is None:
         return []
-    listed = read_list(layout, name, version)
-    return save_list(layout, name, version) if listed is None else listed
+    files = read_list(layout, name, version)
+    return save_list(layout, name, version) if files is None else files
 
 
 def read_list(layout: Layout, name: str, version: int) -> list[DataFile] | None:
-    """Return the file list that is kept of a table version; None when there is none that can be read."""
+    """Return the stored file list of a table version, or None if it is missing or unreadable."""
     try:
         rows = json.loads(list_path(layout, name, version).read_text(encoding="utf-8"))
         return [DataFile(p, n, size, part, tuple(s), tuple(d)) for p, n, size, part, s, d in rows]
@@ -78,14 +77,14 @@ def read_list(layout: Layout, name: str, version: int) -> list[DataFile] | None:
 
 
 def row_counts(layout: Layout, snapshot: Snapshot) -> dict[str, int]:
-    """Return how many rows each table has in a snapshot."""
+    """Return the number of rows of each table in a snapshot."""
     return {name: sum(f.rows for f in files_of(layout, snapshot, name)) for name in TABLES}
 
 
 def added_rows(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
-    """Return how many rows the tables of data gained, of those that did; not the records of how they came."""
-    of_data = [name for name in TABLES if name not in ("data_fetch_log", "rejected_records")]
-    return {name: after[name] - before[name] for name in of_data if after[name] != before[name]}
+    """Return the number of rows that each changed table gained, without the fetch log and the rejects."""
+    data_tables = [name for name in TABLES if name not in ("data_fetch_log", "rejected_records")]
+    return {name: after[name] - before[name] for name in data_tables if after[name] != before[name]}
 
 
 def prune(
@@ -95,11 +94,12 @@ def prune(
     first: str | None = None,
     last: str | None = None,
 ) -> list[DataFile]:
-    """Keep the files that can hold rows of the symbols between two ISO dates; unknown ranges are kept.
+    """Return the files that can contain rows of the symbols between two ISO dates.
 
-    Delta may cut a long maximum short, so the upper end of a file's symbols is compared by its prefix.
+    A file without ranges can contain any row. Delta may truncate a long maximum, so the upper end of a file's
+    symbols is compared by its prefix.
     """
-    return [f for f in files if _overlaps(f.dates, first, last) and _holds_any(f.symbols, symbols)]
+    return [f for f in files if _overlaps(f.dates, first, last) and _contains_any(f.symbols, symbols)]
 
 
 def _overlaps(span: tuple[str | None, str | None], first: str | None, last: str | None) -> bool:
@@ -107,7 +107,7 @@ def _overlaps(span: tuple[str | None, str | None], first: str | None, last: str 
     return not ((last and low and low > last) or (first and high and high < first))
 
 
-def _holds_any(span: tuple[str | None, str | None], symbols: list[str] | None) -> bool:
+def _contains_any(span: tuple[str | None, str | None], symbols: list[str] | None) -> bool:
     low, high = span
     if symbols is None or low is None or high is None:
         return True
@@ -115,7 +115,7 @@ def _holds_any(span: tuple[str | None, str | None], symbols: list[str] | None) -
 
 
 def list_path(layout: Layout, name: str, version: int) -> Path:
-    """Return where the file list of a table version is kept."""
+    """Return the path of the file list of a table version."""
     return layout.file_lists / f"{name}-{version}.json"
 
 
@@ -142,32 +142,32 @@ def _data_file(row: dict[str, Any], spec: TableSpec) -> DataFile:
     )
 
 
-def parquet_rows(spec: TableSpec, folder: Path, chosen: list[DataFile]) -> str:
+def parquet_rows(spec: TableSpec, folder: Path, files: list[DataFile]) -> str:
     """Return the DuckDB SQL that reads some files of a table; a column that a file lacks is a typed NULL."""
-    paths = ", ".join(literal(str(folder / f.path)) for f in chosen)
+    paths = ", ".join(literal(str(folder / f.path)) for f in files)
     options = "hive_partitioning = false"
     if spec.partition_by:
         kind = spec.column(spec.partition_by).types.duckdb
         options = f"hive_partitioning = true, hive_types = {{{identifier(spec.partition_by)}: {kind}}}"
-    missing = _missing_in_files(spec, folder, chosen)
+    missing = _missing_in_files(spec, folder, files)
     if not any(missing):
         return f"read_parquet([{paths}], {options})"
-    nowhere = frozenset.intersection(*missing)
-    added = [f"NULL::{c.types.duckdb} AS {identifier(c.name)}" for c in spec.columns if c.name in nowhere]
+    in_no_file = frozenset.intersection(*missing)
+    added = [f"NULL::{c.types.duckdb} AS {identifier(c.name)}" for c in spec.columns if c.name in in_no_file]
     columns = ", ".join(["*", *added])
     rows = f"read_parquet([{paths}], {options}, union_by_name = true)"
     return f"(SELECT {columns} FROM {rows})"  # noqa: S608 - names from the schema, quoted
 
 
-def _missing_in_files(spec: TableSpec, folder: Path, chosen: list[DataFile]) -> list[frozenset[str]]:
-    """Return the columns each file lacks; files are opened only where a column was added to the table."""
-    at_first = _first_types(folder / "_delta_log")
+def _missing_in_files(spec: TableSpec, folder: Path, files: list[DataFile]) -> list[frozenset[str]]:
+    """Return the columns that each file lacks; open files only if a column was added to the table."""
+    first_types = _first_types(folder / "_delta_log")
     writer = partial(written_by, folder)
-    if at_first is not None and not missing_columns(
-        spec, at_first, engine="delta", place=str(folder), written_by=writer
+    if first_types is not None and not missing_columns(
+        spec, first_types, engine="delta", place=str(folder), written_by=writer
     ):
         return []
-    return [missing_in_file(spec, folder / f.path) for f in chosen]
+    return [missing_in_file(spec, folder / f.path) for f in files]
 
 
 @lru_cache(maxsize=65_536)
@@ -179,9 +179,9 @@ def missing_in_file(spec: TableSpec, file: Path) -> frozenset[str]:
     try:
         schema = pl.read_parquet_schema(file)
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        return frozenset()  # whoever reads the rows names a missing or damaged file
+        return frozenset()  # the reader of the rows reports a missing or damaged file
     stored = {name: kind.base_type().__name__ for name, kind in schema.items()}
-    if spec.partition_by:  # the folder's name has its value
+    if spec.partition_by:  # the folder's name has the value of this column
         stored[spec.partition_by] = spec.column(spec.partition_by).types.polars
     folder = next(parent for parent in file.parents if parent.name == spec.name)
     writer = partial(written_by, folder)
@@ -189,9 +189,9 @@ def missing_in_file(spec: TableSpec, file: Path) -> frozenset[str]:
 
 
 def _first_types(log: Path) -> dict[str, str] | None:
-    """Return the type of each column that the table had at first; None where the first entry is not there.
+    """Return the column types of the table's first version, or None if its log entry is missing.
 
-    Columns are only ever added, so every data file has these.
+    Columns are only ever added, so every data file has these columns.
     """
     try:
         lines = (log / f"{0:020d}.json").read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,8 @@
-"""The Delta tables of a lake: create, append, replace, restore. The only user of the deltalake library."""
+"""Create, change and list Delta tables, and read their logs; only this module uses the deltalake library.
+
+A table version is read from the newest checkpoint at or before it, and from the log entries after that.
+Without a checkpoint it is read from the first entry on. The library writes one every hundred versions.
+"""
 
 from __future__ import annotations
 
@@ -49,13 +53,12 @@ __all__ = [
     "restore",
 ]
 
-# Old entries stay: an earlier snapshot is found by them, and rolled back to. Vacuum decides what goes.
+# Old log entries stay: reading an earlier snapshot and rolling back need them. Vacuum deletes them.
 _KEEP_LOGS = PostCommitHookProperties(cleanup_expired_logs=False)
 _PROBE_BYTES = 65_536
-_VALUES_PER_ROW_GROUP = (
-    655_360  # 32,768 bars; larger ones cost the few symbols, smaller ones the long footers
-)
-_DICTIONARIES = {"close_price"}  # the one number column that most questions read: cents decode faster so
+# These are 32,768 bars. Larger row groups slow queries of few symbols; smaller ones lengthen the footers.
+_VALUES_PER_ROW_GROUP = 655_360
+_DICTIONARIES = {"close_price"}  # most queries read this number column: cents decode faster from a dictionary
 
 
 def polars_schema(spec: TableSpec) -> pl.Schema:
@@ -64,15 +67,15 @@ def polars_schema(spec: TableSpec) -> pl.Schema:
 
 
 def open_table(path: Path, version: int | None = None) -> DeltaTable:
-    """Open a Delta table at a version; :class:`LakeDamaged` when it is not there."""
-    with _faults(path, version):
+    """Open a Delta table at a version; raise :class:`LakeDamaged` when it is missing."""
+    with _errors_mapped(path, version):
         return DeltaTable(path, version=version)
 
 
 def current_version(path: Path) -> int:
     """Return the newest committed version of a table, or -1 when it does not exist.
 
-    By the names of the log's entries, since opening a table reads its whole log.
+    The names of the log entries suffice; opening a table would read its whole log.
     """
     return max((int(e.stem) for e in (path / "_delta_log").glob("*.json") if e.stem.isdigit()), default=-1)
 
@@ -89,7 +92,7 @@ def replace(path: Path, spec: TableSpec, frame: pl.DataFrame, partitions: list[i
 
 
 def _write(path: Path, spec: TableSpec, frame: pl.DataFrame, reason: str, **how: Any) -> int:
-    with _faults(path):
+    with _errors_mapped(path):
         written = _ensure(path, spec)
         stored = _stored_types(written)
         refuse_unknown_columns(spec, stored, place=str(path))
@@ -109,66 +112,66 @@ def _write(path: Path, spec: TableSpec, frame: pl.DataFrame, reason: str, **how:
 
 
 def restore(path: Path, version: int, reason: str) -> int:
-    """Make the content of an earlier version current again, as a new version."""
-    found = open_table(path)
-    with _faults(path, version):
-        found.restore(version, commit_properties=_why(reason), post_commithook_properties=_KEEP_LOGS)
-    return found.version()
+    """Restore the content of an earlier version as a new version."""
+    opened = open_table(path)
+    with _errors_mapped(path, version):
+        opened.restore(version, commit_properties=_why(reason), post_commithook_properties=_KEEP_LOGS)
+    return opened.version()
 
 
 def add_actions(path: Path, version: int) -> pl.DataFrame:
     """Return one row per file of a table version with its partition and the ranges that Delta stores."""
-    with _faults(path):
+    with _errors_mapped(path):
         return pl.DataFrame(open_table(path, version).get_add_actions(flatten=True))
 
 
 @contextmanager
-def _faults(path: Path, version: int | None = None) -> Iterator[None]:
-    """Tell what the Delta library says as errors of this package, naming the file at fault."""
+def _errors_mapped(path: Path, version: int | None = None) -> Iterator[None]:
+    """Raise errors of the Delta library as errors of this package that name the damaged file."""
     try:
         yield
     except TableNotFoundError:
         raise LakeDamaged(
             f"The table in {path} is missing; restore the lake from a backup.", path=str(path)
         ) from None
-    except (DeltaError, OSError) as fault:
-        if isinstance(fault, LakeError):
+    except (DeltaError, OSError) as error:
+        if isinstance(error, LakeError):
             raise
-        raise _named(path, str(fault).partition("\n")[0], version) from None
+        raise _mapped(path, str(error).partition("\n")[0], version) from None
 
 
-def _named(path: Path, said: str, version: int | None) -> LakeError:
-    refused = re.search(r"([^:]*) \(os error (?:13|28|30|122)\)", said)
+def _mapped(path: Path, message: str, version: int | None) -> LakeError:
+    refused = re.search(r"([^:]*) \(os error (?:13|28|30|122)\)", message)
     if refused:
         return WriteFailed(
             f"{path} cannot be written: {refused[1].strip()}. Free some space or make the folder writable, "
-            "then do the same again. Nothing that was committed is lost.",
+            "then retry. No committed data is lost.",
             path=str(path),
         )
-    if "LocalFileSystem" in said and (full := _refusal(path)):
-        return full
-    there = log_entries(path / "_delta_log")
-    newest = max([*map(entry_version, there), version or 0])
-    for entry in sorted({*there, *entries_replayed(path / "_delta_log", [newest])}):
-        fault = entry_damage(entry)
-        if fault:
+    if "LocalFileSystem" in message and (unwritable := _write_error(path)):
+        return unwritable
+    present = log_entries(path / "_delta_log")
+    newest = max([*map(entry_version, present), version or 0])
+    for entry in sorted({*present, *entries_replayed(path / "_delta_log", [newest])}):
+        damage = entry_damage(entry)
+        if damage:
             return LakeDamaged(
-                f"{entry} {fault}; `factorlab-lake repair --from BACKUP` puts it right.", path=str(entry)
+                f"{entry} {damage}; `factorlab-lake repair --from BACKUP` restores it.", path=str(entry)
             )
     return LakeDamaged(
-        f"The Delta log in {path / '_delta_log'} is damaged; `factorlab-lake repair --from BACKUP` puts it "
-        f"right: {said}",
+        f"The Delta log in {path / '_delta_log'} is damaged; `factorlab-lake repair --from BACKUP` "
+        f"restores it: {message}",
         path=str(path / "_delta_log"),
     )
 
 
 @cache
 def _writer(spec: TableSpec) -> WriterProperties:
-    """Return how to write a table's files.
+    """Return the Parquet settings of a table.
 
-    Level 1 of zstd writes faster than higher ones and is within a few per cent of their size. Numbers rarely
-    repeat: without dictionaries they are written in two thirds of the time, and smaller. A question about a
-    few symbols reads the row groups that hold them: short ones of a table with many columns.
+    Level 1 of zstd writes faster than higher levels, and its files are only a few per cent larger. Numbers
+    rarely repeat: without dictionaries they are written in two thirds of the time, and smaller. A query of
+    few symbols reads only their row groups, so a table with many columns has short ones.
     """
     plain = ColumnProperties(dictionary_enabled=False)
     numbers = [c.name for c in spec.columns if c.kind == "number" and c.name not in _DICTIONARIES]
@@ -193,9 +196,9 @@ def _ensure(path: Path, spec: TableSpec) -> DeltaTable:
     )
 
 
-def _stored_types(found: DeltaTable) -> dict[str, str]:
-    """Return the name of each stored column's type; a nested type, which no table has, by its own text."""
-    return {f.name: str(getattr(f.type, "type", f.type)) for f in found.schema().fields}
+def _stored_types(opened: DeltaTable) -> dict[str, str]:
+    """Return the type name of each stored column; a nested type, which no table has, becomes its text."""
+    return {f.name: str(getattr(f.type, "type", f.type)) for f in opened.schema().fields}
 
 
 def _conform(spec: TableSpec, frame: pl.DataFrame) -> pl.DataFrame:
@@ -225,34 +228,34 @@ def _why(reason: str) -> CommitProperties:
     return CommitProperties(custom_metadata={"reason": reason})
 
 
-def _refusal(path: Path) -> WriteFailed | None:
-    """Return why the folder cannot be written to, if it cannot: the Delta library does not always say it."""
+def _write_error(path: Path) -> WriteFailed | None:
+    """Return the error of writing to the folder, or None: the Delta library may report another one."""
     probe = path.parent / "_lake" / "probe"
     try:
         write_atomically(probe, "x" * _PROBE_BYTES)
         probe.unlink()
-    except WriteFailed as fault:
-        return fault
+    except WriteFailed as error:
+        return error
     return None
 
 
 def log_entry(log: Path, version: int) -> Path:
-    """Return the entry of a version."""
+    """Return the path of the log entry of a version."""
     return log / f"{version:020d}.json"
 
 
 def log_entries(log: Path) -> list[Path]:
-    """Return the entries and checkpoints that are there, oldest first."""
+    """Return the existing log entries and checkpoints, oldest first."""
     return sorted(p for p in log.glob("[0-9]*.*") if _is_json(p) or _is_checkpoint(p))
 
 
 def entry_version(path: Path) -> int:
-    """Return the version that an entry or a checkpoint belongs to."""
+    """Return the version of a log entry or a checkpoint."""
     return int(path.name.partition(".")[0])
 
 
 def entries_replayed(log: Path, versions: Iterable[int]) -> set[Path]:
-    """Return the entries and checkpoints by which some versions of a table are read, also those not there."""
+    """Return the entries and checkpoints from which table versions are read, including missing ones."""
     checkpoints = {entry_version(p): p for p in log_entries(log) if _is_checkpoint(p)}
     needed: set[Path] = set()
     for version in versions:
@@ -263,38 +266,37 @@ def entries_replayed(log: Path, versions: Iterable[int]) -> set[Path]:
 
 
 def entries_before(log: Path, versions: Iterable[int]) -> Iterator[Path]:
-    """Yield the entries and checkpoints before the first by which any of some versions is read."""
+    """Yield the entries and checkpoints that are older than all that some versions need."""
     first = min(map(entry_version, entries_replayed(log, versions)), default=0)
     yield from (p for p in log_entries(log) if entry_version(p) < first)
 
 
 def entry_damage(path: Path) -> str:
-    """Return what is wrong with an entry or a checkpoint, or nothing.
+    """Return how an entry or a checkpoint is damaged, or an empty text.
 
-    An entry that was cut off between two lines still reads: whoever knows which files a version has
-    compares them.
+    An entry that was truncated between two lines is still valid JSON: only the file list detects that.
     """
     try:
-        return _checkpoint_fault(path) if _is_checkpoint(path) else _entry_fault(path)
+        return _checkpoint_damage(path) if _is_checkpoint(path) else _entry_damage(path)
     except FileNotFoundError:
         return "is missing"
 
 
-def _entry_fault(path: Path) -> str:
+def _entry_damage(path: Path) -> str:
     try:
         lines = path.read_bytes().decode("utf-8").splitlines()
         for line in lines:
             json.loads(line)
     except ValueError:
-        return "is cut short or damaged"
+        return "is truncated or damaged"
     return "" if lines else "is empty"
 
 
-def _checkpoint_fault(path: Path) -> str:
+def _checkpoint_damage(path: Path) -> str:
     try:
         pl.read_parquet(path)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        return "is cut short or damaged"
+        return "is truncated or damaged"
     return ""
 
 

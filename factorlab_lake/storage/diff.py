@@ -1,4 +1,4 @@
-"""What changed between two snapshots, found from their file lists: files that both have are never read."""
+"""Compare two snapshots by their file lists; files that both have are not read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["difference"]
 
-_MEMORY = "1GB"  # what does not fit is put on disk
+_MEMORY_LIMIT = "1GB"  # DuckDB spills larger data to disk
 _COLUMNS = {
     "table": pl.String,
     "symbol": pl.String,
@@ -29,14 +29,14 @@ _COLUMNS = {
 
 
 def difference(layout: Layout, before: Snapshot, after: Snapshot) -> pl.DataFrame:
-    """Return one row per table and symbol with how many rows were added, superseded and removed."""
-    parts = [pl.DataFrame(schema=_COLUMNS)]
+    """Return one row per table and symbol with the numbers of rows added, superseded and removed."""
+    changes = [pl.DataFrame(schema=_COLUMNS)]
     for name, spec in TABLES.items():
         old, new = files_of(layout, before, name), files_of(layout, after, name)
-        gone, come = _without(old, new), _without(new, old)
-        if gone or come:
-            parts.append(_of_table(layout, spec, gone, come))
-    return pl.concat(parts)
+        old_only, new_only = _without(old, new), _without(new, old)
+        if old_only or new_only:
+            changes.append(_table_changes(layout, spec, old_only, new_only))
+    return pl.concat(changes)
 
 
 def _without(files: list[DataFile], others: list[DataFile]) -> list[DataFile]:
@@ -44,41 +44,43 @@ def _without(files: list[DataFile], others: list[DataFile]) -> list[DataFile]:
     return [f for f in files if f.path not in paths]
 
 
-def _of_table(layout: Layout, spec: TableSpec, gone: list[DataFile], come: list[DataFile]) -> pl.DataFrame:
-    old, new = _rows(layout, spec, gone), _rows(layout, spec, come)
+def _table_changes(
+    layout: Layout, spec: TableSpec, old_only: list[DataFile], new_only: list[DataFile]
+) -> pl.DataFrame:
+    old, new = _rows(layout, spec, old_only), _rows(layout, spec, new_only)
     key = ", ".join(map(identifier, dict.fromkeys(["symbol", *spec.key])))
     query = f"""
-        WITH gone AS (SELECT {key} FROM ({old} EXCEPT ALL {new})),
-             come AS (SELECT {key} FROM ({new} EXCEPT ALL {old})),
-             same AS (FROM come INTERSECT ALL FROM gone),
-             counted AS (
-                 SELECT symbol, 1 AS came, 0 AS went, 0 AS stayed FROM come
-                 UNION ALL SELECT symbol, 0, 1, 0 FROM gone
-                 UNION ALL SELECT symbol, 0, 0, 1 FROM same)
+        WITH old_keys AS (SELECT {key} FROM ({old} EXCEPT ALL {new})),
+             new_keys AS (SELECT {key} FROM ({new} EXCEPT ALL {old})),
+             common_keys AS (FROM new_keys INTERSECT ALL FROM old_keys),
+             marked AS (
+                 SELECT symbol, 1 AS is_new, 0 AS is_old, 0 AS is_common FROM new_keys
+                 UNION ALL SELECT symbol, 0, 1, 0 FROM old_keys
+                 UNION ALL SELECT symbol, 0, 0, 1 FROM common_keys)
         SELECT {literal(spec.name)} AS "table", symbol,
-               (sum(came) - sum(stayed))::BIGINT AS added, sum(stayed)::BIGINT AS superseded,
-               (sum(went) - sum(stayed))::BIGINT AS removed
-        FROM counted GROUP BY symbol ORDER BY symbol"""  # noqa: S608 - names from the schema, quoted
-    return pl.DataFrame(_asked(layout, spec, query, gone + come), schema=_COLUMNS, orient="row")
+               (sum(is_new) - sum(is_common))::BIGINT AS added, sum(is_common)::BIGINT AS superseded,
+               (sum(is_old) - sum(is_common))::BIGINT AS removed
+        FROM marked GROUP BY symbol ORDER BY symbol"""  # noqa: S608 - names from the schema, quoted
+    return pl.DataFrame(_run(layout, spec, query, old_only + new_only), schema=_COLUMNS, orient="row")
 
 
-def _asked(layout: Layout, spec: TableSpec, query: str, chosen: list[DataFile]) -> list[tuple[Any, ...]]:
+def _run(layout: Layout, spec: TableSpec, query: str, files: list[DataFile]) -> list[tuple[Any, ...]]:
     with TemporaryDirectory() as spill, duckdb.connect(":memory:") as con:
         con.execute(f"SET temp_directory = {literal(spill)}")
-        con.execute(f"SET memory_limit = {literal(_MEMORY)}")
+        con.execute(f"SET memory_limit = {literal(_MEMORY_LIMIT)}")
         con.execute("SET TimeZone = 'UTC'")
         try:
             return con.execute(query).fetchall()
-        except duckdb.Error as fault:
-            raise checksums.read_error(layout, {spec.name: chosen}, str(fault), sql=query) from None
+        except duckdb.Error as error:
+            raise checksums.read_error(layout, {spec.name: files}, str(error), sql=query) from None
 
 
-def _rows(layout: Layout, spec: TableSpec, chosen: list[DataFile]) -> str:
-    """Return the query for the rows of some files, with the table's columns in order."""
+def _rows(layout: Layout, spec: TableSpec, files: list[DataFile]) -> str:
+    """Return the query that reads some files with the table's columns in order."""
     names = [(identifier(c.name), c.types.duckdb) for c in spec.columns]
     columns = ", ".join(f"{name}::{kind} AS {name}" for name, kind in names)
-    if not chosen:
+    if not files:
         empty = ", ".join(f"NULL::{kind} AS {name}" for name, kind in names)
         return f"SELECT {empty} WHERE false"
-    rows = parquet_rows(spec, layout.table(spec.name), chosen)
+    rows = parquet_rows(spec, layout.table(spec.name), files)
     return f"SELECT {columns} FROM {rows}"  # noqa: S608 - as above

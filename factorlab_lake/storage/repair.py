@@ -1,4 +1,4 @@
-"""Putting right what can be put right without losing a row."""
+"""Repair a lake: rebuild derived files, and restore damaged ones from a backup."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from factorlab_lake.storage.verification import FileFault, verify
 
 __all__ = ["RepairReport", "repair"]
 
-_ROUNDS = 4  # a snapshot that is back shows what else is wrong, and so may a log
+_ROUNDS = 4  # a restored snapshot or log may reveal further damage
 
 
 @dataclass(slots=True)
 class RepairReport:
-    """What was put right, as (file, how), and what is still wrong."""
+    """Report the repaired files as (file, how), and the damage that remains."""
 
     lake: str
     repaired: list[tuple[str, str]] = field(default_factory=list)
@@ -28,15 +28,15 @@ class RepairReport:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing is wrong any more."""
+        """Return whether no damage remains."""
         return not self.findings
 
 
 def repair(layout: Layout, *, from_backup: Layout | None = None, deep: bool = False) -> RepairReport:
-    """Rebuild what can be derived, and restore from a backup what it holds as it was written.
+    """Rebuild derived files, and restore damaged files from a backup.
 
-    A data file is taken from the backup only when it has the checksum it was written with. What cannot be
-    put right is left as it is. Raises :class:`InvalidInput` for the backup of another lake.
+    A data file is restored only if the backup's copy has the checksum of its commit. Nothing else is changed.
+    Raises :class:`InvalidInput` for the backup of another lake.
     """
     if from_backup is not None and from_backup.lake_id != layout.lake_id:
         raise InvalidInput(
@@ -46,8 +46,8 @@ def repair(layout: Layout, *, from_backup: Layout | None = None, deep: bool = Fa
     with writer_lock(layout):
         report.findings = verify(layout, deep=deep).findings
         for _ in range(_ROUNDS):
-            done = [(f.file, how) for f in report.findings if (how := _put_right(layout, from_backup, f))]
-            new = [each for each in done if each not in report.repaired]
+            repaired = [(f.file, how) for f in report.findings if (how := _repair(layout, from_backup, f))]
+            new = [each for each in repaired if each not in report.repaired]
             if not new:
                 break
             report.repaired += new
@@ -55,73 +55,73 @@ def repair(layout: Layout, *, from_backup: Layout | None = None, deep: bool = Fa
     return report
 
 
-def _put_right(layout: Layout, source: Layout | None, finding: FileFault) -> str:
-    """Put one fault right and return how, or nothing."""
-    done = ""
-    with suppress(LakeDamaged, NotFound):  # what it is derived from is damaged too; the next round may do it
-        done = _from_what_is_here(layout, finding)
-    if not done and source is not None:
-        with suppress(LakeDamaged, NotFound):  # the backup does not have it as it was written either
-            done = _from_backup(layout, source, finding)
-    return done
+def _repair(layout: Layout, source: Layout | None, finding: FileFault) -> str:
+    """Repair one file and return how, or an empty text."""
+    how = ""
+    with suppress(LakeDamaged, NotFound):  # its source is damaged too; the next round may succeed
+        how = _rebuild(layout, finding)
+    if not how and source is not None:
+        with suppress(LakeDamaged, NotFound):  # the backup's copy is missing or damaged too
+            how = _restore(layout, source, finding)
+    return how
 
 
-def _from_what_is_here(layout: Layout, finding: FileFault) -> str:
+def _rebuild(layout: Layout, finding: FileFault) -> str:
     if finding.kind == "list":
         name, _, version = Path(finding.file).stem.rpartition("-")
         data_files.save_list(layout, name, int(version))
         return "rebuilt from the Delta log"
-    if finding.kind == "note":
+    if finding.kind == "newest":
         snapshots.save_newest(layout, snapshots.latest(layout))
         return "copied from the newest snapshot"
     if finding.kind == "snapshot":
-        return _from_note(layout, layout.root / finding.file)
+        return _from_newest(layout, layout.root / finding.file)
     if finding.kind == "log" and _is_torn(layout, finding):
         (layout.root / finding.file).unlink()
-        return "removed: the end of a change that was never committed"
+        return "deleted: the entry of a change that was never committed"
     return ""
 
 
-def _from_note(layout: Layout, lost: Path) -> str:
-    """Write the newest snapshot from its copy, if it is the one that was lost."""
-    noted = snapshots.read_newest(layout)
-    if noted is None or snapshots.path_of(layout, noted.id) != lost:
+def _from_newest(layout: Layout, lost: Path) -> str:
+    """Write the newest snapshot from its copy, if its file is the lost one."""
+    newest = snapshots.read_newest(layout)
+    if newest is None or snapshots.path_of(layout, newest.id) != lost:
         return ""
-    # A folder copied while it was written to may have the note, and not what it is about.
+    # A folder that was copied during a write may have newest.json without the log entries of that snapshot.
     logs = {
-        delta.log_entry(layout.table(name) / "_delta_log", version) for name, version in noted.tables.items()
+        delta.log_entry(layout.table(name) / "_delta_log", version) for name, version in newest.tables.items()
     }
     if not all(entry.exists() for entry in logs):
         return ""
-    snapshots.save(layout, noted)
+    snapshots.save(layout, newest)
     return f"written from {layout.newest.name}"
 
 
 def _is_torn(layout: Layout, finding: FileFault) -> bool:
-    """Whether a log entry is the last one, and no snapshot names its version."""
+    """Return whether a damaged log entry is the last one and no snapshot names its version."""
     entry = layout.root / finding.file
     if not entry.exists() or not entry.stem.isdigit() or not delta.entry_damage(entry):
         return False
-    named = [s.tables.get(Path(finding.file).parts[0], -1) for s in snapshots.history(layout)]
+    committed = [s.tables.get(Path(finding.file).parts[0], -1) for s in snapshots.history(layout)]
     later = [p for p in entry.parent.glob("*.json") if p.stem.isdigit() and int(p.stem) > int(entry.stem)]
-    return int(entry.stem) > max(named, default=-1) and not later
+    return int(entry.stem) > max(committed, default=-1) and not later
 
 
-def _from_backup(layout: Layout, source: Layout, finding: FileFault) -> str:
-    ways: dict[str, Callable[[Layout, Layout, str], bool]] = {
-        "data": _data,
-        "content": _data,
-        "log": _log,
-        "snapshot": _text,
-        "mark": _text,
+def _restore(layout: Layout, source: Layout, finding: FileFault) -> str:
+    functions: dict[str, Callable[[Layout, Layout, str], bool]] = {
+        "data": _restore_data,
+        "content": _restore_data,
+        "log": _restore_log,
+        "snapshot": _restore_text,
+        "metadata": _restore_text,
     }
-    done = finding.kind in ways and ways[finding.kind](layout, source, finding.file)
-    return f"brought back from {source.root}" if done else ""
+    restored = finding.kind in functions and functions[finding.kind](layout, source, finding.file)
+    return f"restored from {source.root}" if restored else ""
 
 
-def _data(layout: Layout, source: Layout, place: str) -> bool:
+def _restore_data(layout: Layout, source: Layout, place: str) -> bool:
     name, _, inside = place.partition("/")
-    file = _listed(layout, name).get(inside)
+    file = _listed_files(layout, name).get(inside)
     sums = checksums.stored(source, name) | checksums.stored(layout, name)
     if file is None or not checksums.damage_of(layout.root / place, file, sums.get(inside)):
         return False
@@ -129,29 +129,28 @@ def _data(layout: Layout, source: Layout, place: str) -> bool:
     return True
 
 
-def _listed(layout: Layout, name: str) -> dict[str, DataFile]:
+def _listed_files(layout: Layout, name: str) -> dict[str, DataFile]:
     return {f.path: f for s in snapshots.retained(layout) for f in data_files.files_of(layout, s, name)}
 
 
-def _log(layout: Layout, source: Layout, place: str) -> bool:
-    """Bring back every entry of a table's log that is not as the backup has it."""
-    mine = (layout.root / place).parent
-    theirs = source.root / Path(place).parent
-    done = False
-    for entry in delta.log_entries(theirs):
-        target = mine / entry.name
+def _restore_log(layout: Layout, source: Layout, place: str) -> bool:
+    """Restore every entry of a table's log that differs from the backup."""
+    log = (layout.root / place).parent
+    restored = False
+    for entry in delta.log_entries(source.root / Path(place).parent):
+        target = log / entry.name
         if not target.exists() or target.read_bytes() != entry.read_bytes():
-            done |= _bring(entry, target)
-    return done
+            restored |= _replace(entry, target)
+    return restored
 
 
-def _text(layout: Layout, source: Layout, place: str) -> bool:
+def _restore_text(layout: Layout, source: Layout, place: str) -> bool:
     entry = source.root / place
-    return entry.exists() and _bring(entry, layout.root / place)
+    return entry.exists() and _replace(entry, layout.root / place)
 
 
-def _bring(entry: Path, target: Path) -> bool:
-    if delta.entry_damage(entry):  # each line of such a file is JSON too
+def _replace(entry: Path, target: Path) -> bool:
+    if delta.entry_damage(entry):  # other metadata files are JSON too, so the check holds for them
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)

@@ -1,13 +1,18 @@
-"""Changing a lake: everything a transaction writes becomes visible together, or never.
+"""Change a lake in transactions: all that a transaction writes becomes visible atomically, or never.
 
-Order of a change, safe at every step: take the lock; undo table commits that no snapshot names (a
-writer died between them and its snapshot); commit to the tables; derive the file lists; write the
-snapshot. Until the last step readers see nothing of it.
+A crash between any two steps of a change is safe:
+
+1. Lock the lake.
+2. Undo table commits that no snapshot names: their writer died before it wrote its snapshot.
+3. Commit to the tables.
+4. Derive the file lists.
+5. Write the snapshot. Until now readers see nothing of the change.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,18 +29,18 @@ from factorlab_lake.storage.snapshots import Snapshot
 
 __all__ = ["Transaction", "read_files", "read_slices", "roll_back", "transaction"]
 
-# More files than this in one partition, and an ingest ends with their rewrite.
+# An ingest that leaves more files than this in a partition rewrites the partition.
 MAX_FILES_PER_PARTITION = 8
 
 
 @dataclass(slots=True)
 class Transaction:
-    """The writer's view of a lake: the snapshot it started from, and the table versions it made.
+    """Represent the writer's view of a lake: its base snapshot, and the table versions that it commits.
 
-    ``undone`` are the versions that undid what a dead writer had left; alone they are no change. ``replaced``
-    are the partitions whose files are no longer all there, None standing for those of an unpartitioned table;
-    ``restored`` are tables brought back to an earlier version as a whole. ``result`` is the snapshot that the
-    commit wrote; before the commit, and when nothing changed, it is ``base``.
+    ``undone`` are the versions that undid the commits of a dead writer; alone they are no change.
+    ``replaced`` are the partitions that lost files; None stands for an unpartitioned table. ``restored`` are
+    the tables that were restored to an earlier version. ``result`` is the snapshot that the commit wrote;
+    before the commit, and when nothing changed, it is ``base``.
     """
 
     layout: Layout
@@ -49,7 +54,7 @@ class Transaction:
     result: Snapshot = field(init=False)
 
     def __post_init__(self) -> None:
-        """Start with the base as the result."""
+        """Set the result to the base."""
         self.result = self.base
 
     def read(
@@ -60,16 +65,19 @@ class Transaction:
         symbols: pl.Series | None = None,
         columns: list[str] | None = None,
     ) -> pl.DataFrame:
-        """Return a table's rows as this transaction sees them: of some partitions, some symbols, or all."""
-        found = self.files(name)
+        """Return a table's rows with the changes of this transaction, of all or some partitions and symbols.
+
+        Rows without a partition value are always among them.
+        """
+        files = self.files(name)
         if partitions is not None:
-            found = [f for f in found if f.partition is None or f.partition in partitions]
+            files = [f for f in files if f.partition is None or f.partition in partitions]
         if symbols is not None:
-            found = data_files.prune(found, symbols=symbols.unique().to_list())
-        return read_files(self.layout, name, found, symbols, columns=columns)
+            files = data_files.prune(files, symbols=symbols.unique().to_list())
+        return read_files(self.layout, name, files, symbols, columns=columns)
 
     def files(self, name: str) -> list[DataFile]:
-        """Return a table's files as this transaction sees them; of what it changed, as the log has them."""
+        """Return a table's files with the changes of this transaction; the Delta log lists changed tables."""
         version = self.changed.get(name)
         if version is None:
             return data_files.files_of(self.layout, self.base, name)
@@ -83,61 +91,57 @@ class Transaction:
             self.changed[name] = delta.append(self.layout.table(name), table(name), frame, self.reason)
 
     def replace(self, name: str, frame: pl.DataFrame, partitions: list[int]) -> None:
-        """Put ``frame`` in the place of whole partitions, or of all rows of an unpartitioned table.
+        """Replace whole partitions, or all rows of an unpartitioned table, with ``frame``.
 
-        What is replaced was read to make the frame of. A damaged file may decode to other values without an
-        error, so its bytes are compared first: :class:`LakeDamaged`, before they are written on as good ones.
+        The frame was made from the rows that it replaces. A damaged file may decode to other values without
+        an error, so its bytes are compared first. Raises :class:`LakeDamaged` for a damaged file.
         """
         if not frame.is_empty():
-            self._assert_whole(name, partitions)
+            self._assert_undamaged(name, partitions)
         self.replaced.setdefault(name, set()).update(partitions or [None])
         self.changed[name] = delta.replace(
             self.layout.table(name), table(name), frame, partitions, self.reason
         )
 
-    def _assert_whole(self, name: str, partitions: list[int]) -> None:
-        found = data_files.files_of(self.layout, self.base, name)
-        going = [f for f in found if not partitions or f.partition in partitions]
-        if fault := checksums.first_damage(self.layout, {name: going}):
-            raise fault
+    def _assert_undamaged(self, name: str, partitions: list[int]) -> None:
+        files = data_files.files_of(self.layout, self.base, name)
+        replaced = [f for f in files if not partitions or f.partition in partitions]
+        if damage := checksums.first_damage(self.layout, {name: replaced}):
+            raise damage
 
     def compact(self) -> None:
-        """Rewrite, sorted, the partitions of changed tables that hold more than a handful of files."""
+        """Rewrite the partitions of changed tables that have too many files, sorted."""
         for name in list(self.changed):
             spec = table(name)
-            found = self.files(name)
-            counts: dict[int | None, int] = {}
-            for f in found:
-                counts[f.partition] = counts.get(f.partition, 0) + 1
+            counts = Counter(f.partition for f in self.files(name))
             for partition, count in counts.items():
                 if count > MAX_FILES_PER_PARTITION:
-                    chosen = [partition] if partition is not None else []
-                    self.replace(
-                        name, self.read(name, partitions=chosen if spec.partition_by else None), chosen
-                    )
+                    years = [partition] if partition is not None else []
+                    rows = self.read(name, partitions=years if spec.partition_by else None)
+                    self.replace(name, rows, years)
 
 
 def read_files(
     layout: Layout,
     name: str,
-    chosen: list[DataFile],
+    files: list[DataFile],
     symbols: pl.Series | None = None,
     *,
     columns: list[str] | None = None,
 ) -> pl.DataFrame:
     """Read data files of one table into a frame with the table's columns, or some of them."""
-    parts = [pl.LazyFrame(schema=delta.polars_schema(table(name)))]
-    everything = pl.concat([*parts, *(_scan(layout, name, f) for f in chosen)])
+    no_rows = pl.LazyFrame(schema=delta.polars_schema(table(name)))
+    rows = pl.concat([no_rows, *(_scan(layout, name, f) for f in files)])
     if symbols is not None:
-        everything = everything.filter(pl.col("symbol").is_in(symbols.implode()))
-    return _collect(layout, name, everything if columns is None else everything.select(columns), chosen)
+        rows = rows.filter(pl.col("symbol").is_in(symbols.implode()))
+    return _collect(layout, name, rows if columns is None else rows.select(columns), files)
 
 
 def read_slices(layout: Layout, name: str, file: DataFile, rows: int) -> Iterator[pl.DataFrame]:
-    """Read a data file a number of rows at a time, in its order, so that memory is bounded."""
-    everything = _scan(layout, name, file)
+    """Yield the rows of a data file in slices of ``rows`` rows, which bounds the memory."""
+    scan = _scan(layout, name, file)
     for first in range(0, file.rows, rows):
-        yield _collect(layout, name, everything.slice(first, rows), [file])
+        yield _collect(layout, name, scan.slice(first, rows), [file])
 
 
 def _scan(layout: Layout, name: str, file: DataFile) -> pl.LazyFrame:
@@ -155,13 +159,15 @@ def _scan(layout: Layout, name: str, file: DataFile) -> pl.LazyFrame:
     return part.select(schema.names())
 
 
-def _collect(layout: Layout, name: str, rows: pl.LazyFrame, chosen: list[DataFile]) -> pl.DataFrame:
+def _collect(layout: Layout, name: str, rows: pl.LazyFrame, files: list[DataFile]) -> pl.DataFrame:
     try:
         return rows.collect()
-    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
-        for file in chosen:
-            missing_in_file(table(name), layout.table(name) / file.path)  # raises where the table changed
-        raise checksums.read_error(layout, {name: chosen}, str(fault).splitlines()[0]) from None
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        for file in files:
+            missing_in_file(
+                table(name), layout.table(name) / file.path
+            )  # raises if the table has another schema
+        raise checksums.read_error(layout, {name: files}, str(error).splitlines()[0]) from None
 
 
 @contextmanager
@@ -173,9 +179,9 @@ def transaction(
     operation: str = "",
     timeout_s: float = 60.0,
 ) -> Iterator[Transaction]:
-    """Open a transaction; leaving the block commits it as one snapshot, an exception undoes it.
+    """Open a transaction; the end of the block commits one snapshot, an exception undoes all changes.
 
-    Raises :class:`~factorlab_lake.errors.LakeLocked` when another writer does not end in time.
+    Raises :class:`~factorlab_lake.errors.LakeLocked` while another process writes for ``timeout_s``.
     """
     with writer_lock(layout, timeout_s=timeout_s):
         current = Transaction(layout, snapshots.latest(layout), reason)
@@ -190,7 +196,7 @@ def transaction(
 
 
 def roll_back(layout: Layout, to: Snapshot, *, reason: str, program_version: str) -> Snapshot:
-    """Make an earlier snapshot's content current again, as a new snapshot; history stays whole."""
+    """Restore the content of an earlier snapshot as a new snapshot, and return it."""
     with writer_lock(layout):
         current = Transaction(layout, snapshots.latest(layout), reason)
         _undo_unfinished(current)
@@ -206,30 +212,32 @@ def roll_back(layout: Layout, to: Snapshot, *, reason: str, program_version: str
 
 
 def _partitions(current: Transaction, name: str) -> list[int]:
-    found = data_files.files_of(current.layout, current.base, name)
-    return sorted({f.partition for f in found if f.partition is not None})
+    files = data_files.files_of(current.layout, current.base, name)
+    return sorted({f.partition for f in files if f.partition is not None})
 
 
 def _undo_unfinished(current: Transaction) -> None:
-    """Bring every table back to what the newest snapshot says; the restored versions go into the next one."""
+    """Restore every table to its version in the newest snapshot; the next snapshot names the new versions."""
     undone: dict[str, int] = {}
     for name in TABLES:
-        wanted = current.base.tables.get(name)
+        committed = current.base.tables.get(name)
         newest = delta.current_version(current.layout.table(name))
-        if newest == wanted or (newest == -1 and wanted is None):
+        if newest == committed or (newest == -1 and committed is None):
             continue
         if newest == -1:
             raise LakeDamaged(
                 f"The table in {current.layout.table(name)} is missing; restore the lake from a backup.",
                 path=str(current.layout.table(name)),
             )
-        if wanted is not None:
-            undone[name] = delta.restore(current.layout.table(name), wanted, "undo of an unfinished change")
+        if committed is not None:
+            undone[name] = delta.restore(
+                current.layout.table(name), committed, "undo of an unfinished change"
+            )
         else:
             spec = table(name)
-            found = data_files.list_files(current.layout.table(name), spec, newest)
-            years = sorted({f.partition for f in found if f.partition is not None})
-            if found:
+            files = data_files.list_files(current.layout.table(name), spec, newest)
+            years = sorted({f.partition for f in files if f.partition is not None})
+            if files:
                 empty = pl.DataFrame(schema=delta.polars_schema(spec))
                 delta.replace(current.layout.table(name), spec, empty, years, "undo of an unfinished change")
     current.changed, current.undone = undone, dict(undone)
@@ -253,24 +261,25 @@ def _commit(current: Transaction, *, program_version: str, operation: str) -> No
 
 
 def _record(current: Transaction, name: str) -> None:
-    """Keep a new version's file list and the checksums of its new files, and see that it lost none.
+    """Write the checksums of a new version's files; raise :class:`LakeDamaged` when it lost a file.
 
-    A Delta log that was cut off at the end of a line reads as if some files had never been.
+    A Delta log that was truncated at the end of a line is valid, but lists fewer files.
     """
     before = data_files.files_of(current.layout, current.base, name)
     after = current.files(name)
-    held, found = {f.path for f in before}, {f.path for f in after}
-    stays = current.replaced.get(name, set())
-    lost = [f for f in before if f.partition not in stays and f.path not in found]
+    paths_before, paths_after = {f.path for f in before}, {f.path for f in after}
+    replaced = current.replaced.get(name, set())
+    lost = [f for f in before if f.partition not in replaced and f.path not in paths_after]
     if lost and name not in current.restored:
-        came = checksums.origin_version(current.layout, name, lost[0].path)
+        origin = checksums.origin_version(current.layout, name, lost[0].path)
         folder = current.layout.table(name) / "_delta_log"
-        entry = folder if came is None else delta.log_entry(folder, came)
+        entry = folder if origin is None else delta.log_entry(folder, origin)
         raise LakeDamaged(
-            f"{entry} lost the file {lost[0].path}; `factorlab-lake repair --from BACKUP` puts it right. "
+            f"{entry} lost the file {lost[0].path}; `factorlab-lake repair --from BACKUP` restores it. "
             "Nothing was changed.",
             path=str(entry),
         )
     if name in current.restored:
-        held |= checksums.stored(current.layout, name).keys()
-    checksums.record(current.layout, name, current.changed[name], [f for f in after if f.path not in held])
+        paths_before |= checksums.stored(current.layout, name).keys()
+    added = [f for f in after if f.path not in paths_before]
+    checksums.record(current.layout, name, current.changed[name], added)

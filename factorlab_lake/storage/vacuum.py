@@ -1,7 +1,7 @@
-"""The deletion of what no kept snapshot needs.
+"""Delete the files that no retained snapshot needs.
 
-Order of a vacuum, safe at every step: take the writer's lock; undo what a dead writer left; write down which
-snapshots go; delete their files. A vacuum that is killed leaves files that the next one deletes.
+A crash between any two steps of a vacuum is safe: lock the lake, undo the commits of a dead writer, list the
+vacuumed snapshots, delete their files. After a crash the next vacuum deletes the rest.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from factorlab_lake.storage.transaction import transaction
 
 __all__ = ["VacuumReport", "vacuum"]
 
-_STALE_S = 3600.0  # a small file is written beside and renamed within moments, also by readers
+_STALE_S = 3600.0  # a younger temporary file may still be in use: readers write file lists too
 
 
 @dataclass(slots=True)
 class VacuumReport:
-    """What was deleted, or would be: ``files`` are (path within the lake, bytes).
+    """Report what a vacuum deleted, or would delete: ``files`` are (path within the lake, bytes).
 
-    ``snapshots`` are those whose files go, ``kept`` those that can be read afterwards.
+    ``snapshots`` are the vacuumed ones, ``kept`` those that stay readable.
     """
 
     dry_run: bool
@@ -48,55 +48,56 @@ def vacuum(
     dry_run: bool = True,
     now: datetime | None = None,
 ) -> VacuumReport:
-    """Delete the files that no kept snapshot has; by default only say which.
+    """Delete the files that no retained snapshot has; a dry run, the default, only lists them.
 
-    Kept are the newest snapshot, those with a pin, and every one that was the newest at some moment within
-    the retention. A dry run takes no lock: what a writer is writing just then is listed too.
+    Retained are the newest snapshot, those with a pin, and each that was the newest one at some moment within
+    the retention. A dry run takes no lock, so it also lists the uncommitted files of a concurrent writer.
     """
     if not retention_days >= 0:
         raise InvalidInput(
-            f"The retention is {retention_days!r}; expected a number of days from 0 on.", given=retention_days
+            f"The retention is {retention_days!r}; expected a number of days, at least 0.",
+            retention_days=retention_days,
         )
     cutoff = (now or datetime.now(UTC)) - timedelta(days=retention_days)
     if dry_run:
         return _planned(layout, VacuumReport(dry_run, retention_days), cutoff)
     with transaction(layout, reason="vacuum", program_version=program_version):
         report = _planned(layout, VacuumReport(dry_run, retention_days), cutoff)
-        places = [layout.root / path for path, _ in report.files]
-        # Lists can be derived until the data goes: taken away first, they make room for the mark.
-        for path in (p for p in places if p.parent == layout.file_lists):
+        paths = [layout.root / path for path, _ in report.files]
+        # Delete file lists first: on a full disk this makes room for vacuumed.json.
+        for path in (p for p in paths if p.parent == layout.file_lists):
             _delete(path)
         if report.snapshots:
             refs.save_vacuumed(layout, refs.vacuumed(layout) | set(report.snapshots))
-        for path in places:
+        for path in paths:
             _delete(path)
     return report
 
 
 def _planned(layout: Layout, report: VacuumReport, cutoff: datetime) -> VacuumReport:
-    taken = snapshots.history(layout)
-    keep = _to_keep(taken, cutoff)
-    report.kept = [s.id for s in keep]
-    report.snapshots = [s.id for s in taken if not s.vacuumed and s not in keep]
-    unneeded = {*_unneeded_data(layout, keep), *_unneeded_lists(layout, keep), *_unneeded_logs(layout, keep)}
-    for path in sorted({*unneeded, *_leftovers(layout)}):
+    history = snapshots.history(layout)
+    kept = _retained(history, cutoff)
+    report.kept = [s.id for s in kept]
+    report.snapshots = [s.id for s in history if not s.vacuumed and s not in kept]
+    unneeded = {*_unneeded_data(layout, kept), *_unneeded_lists(layout, kept), *_unneeded_logs(layout, kept)}
+    for path in sorted({*unneeded, *_stale_temporary_files(layout)}):
         size = path.stat().st_size if path.exists() else 0
         report.files.append((path.relative_to(layout.root).as_posix(), size))
         report.size_bytes += size
     return report
 
 
-def _to_keep(taken: list[Snapshot], cutoff: datetime) -> list[Snapshot]:
-    """Return the newest, the pinned, and those that were the newest at some moment after the cutoff."""
-    ends = [s.time for s in taken[1:]]
-    recent = [s for s, end in zip(taken, ends, strict=False) if end > cutoff or s.pins]
-    return [s for s in [*recent, *taken[-1:]] if not s.vacuumed]
+def _retained(history: list[Snapshot], cutoff: datetime) -> list[Snapshot]:
+    """Return the newest snapshot, the pinned ones, and those that were the newest one after the cutoff."""
+    ends = [s.time for s in history[1:]]
+    recent = [s for s, end in zip(history, ends, strict=False) if end > cutoff or s.pins]
+    return [s for s in [*recent, *history[-1:]] if not s.vacuumed]
 
 
-def _unneeded_data(layout: Layout, keep: list[Snapshot]) -> Iterator[Path]:
-    """Yield the data files that no kept snapshot has, and the files of checksums of none but such."""
+def _unneeded_data(layout: Layout, kept: list[Snapshot]) -> Iterator[Path]:
+    """Yield the data files that no retained snapshot has, and the checksum files of only such files."""
     for name in TABLES:
-        versions = {s.tables[name]: s for s in keep if name in s.tables}
+        versions = {s.tables[name]: s for s in kept if name in s.tables}
         needed = {f.path for s in versions.values() for f in data_files.files_of(layout, s, name)}
         folder = layout.table(name)
         for path in folder.rglob("*.parquet*"):
@@ -106,28 +107,28 @@ def _unneeded_data(layout: Layout, keep: list[Snapshot]) -> Iterator[Path]:
         yield from checksums.records_without(layout, name, needed)
 
 
-def _unneeded_lists(layout: Layout, keep: list[Snapshot]) -> Iterator[Path]:
-    needed = {data_files.list_path(layout, name, version) for s in keep for name, version in s.tables.items()}
+def _unneeded_lists(layout: Layout, kept: list[Snapshot]) -> Iterator[Path]:
+    needed = {data_files.list_path(layout, name, version) for s in kept for name, version in s.tables.items()}
     yield from (path for path in layout.file_lists.glob("*.json") if path not in needed)
 
 
-def _unneeded_logs(layout: Layout, keep: list[Snapshot]) -> Iterator[Path]:
-    """Yield what lies before the checkpoint from which the oldest kept version of a table is read."""
+def _unneeded_logs(layout: Layout, kept: list[Snapshot]) -> Iterator[Path]:
+    """Yield the log entries before the checkpoint from which the oldest retained version is read."""
     for name in TABLES:
-        versions = {s.tables[name] for s in keep if name in s.tables}
+        versions = {s.tables[name] for s in kept if name in s.tables}
         yield from delta.entries_before(layout.table(name) / "_delta_log", versions)
 
 
-def _leftovers(layout: Layout) -> Iterator[Path]:
-    """Yield what dead processes left half written."""
+def _stale_temporary_files(layout: Layout) -> Iterator[Path]:
+    """Yield the temporary files of dead processes."""
     folders = [layout.root, layout.identity.parent, layout.snapshots, layout.file_lists]
     folders += [layout.digests, layout.checksums]
-    beside = [p for folder in folders for p in folder.glob(".*.*") if len(p.suffix) == len(".") + 32]
+    temporary = [p for folder in folders for p in folder.glob(".*.*") if len(p.suffix) == len(".") + 32]
     for name in TABLES:
-        beside += (layout.table(name) / "_delta_log").rglob("*.tmp")
-        beside += (layout.table(name) / "_delta_log").rglob("*#*")
-    # The age of a file is that of the file system's clock.
-    yield from (p for p in beside if p.is_file() and time.time() - p.stat().st_mtime > _STALE_S)
+        temporary += (layout.table(name) / "_delta_log").rglob("*.tmp")
+        temporary += (layout.table(name) / "_delta_log").rglob("*#*")
+    # The file system's clock sets the age of a file, not the clock of the caller.
+    yield from (p for p in temporary if p.is_file() and time.time() - p.stat().st_mtime > _STALE_S)
 
 
 def _delete(path: Path) -> None:

@@ -93,7 +93,7 @@ def test_a_backup_is_restored(place: Path, tmp_path: Path) -> None:
     assert "0 files of 0 bytes copied" in run("--lake", place, "backup", backup).out
     assert run("--json", "restore", backup, restored).json == {"lake": str(restored), "snapshot": 2}
     assert run("--lake", restored, "--json", "verify", "--deep").json["clean"]
-    assert "give an empty or a new folder" in run("restore", backup, place, code=1).err
+    assert "choose an empty or a new folder" in run("restore", backup, place, code=1).err
 
 
 @pytest.mark.parametrize(

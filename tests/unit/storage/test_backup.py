@@ -134,7 +134,7 @@ def test_a_backup_never_spreads_over_something_else(loaded: Lake, tmp_path: Path
         with pytest.raises(AlreadyExists):
             loaded.backup(place)
     for place in (loaded.path, loaded.path / "backup", loaded.path.parent):
-        with pytest.raises(InvalidInput, match="lie in each other"):
+        with pytest.raises(InvalidInput, match="or is inside it"):
             loaded.backup(place)
     assert [p.name for p in (tmp_path / "thesis").iterdir()] == ["text"]
 

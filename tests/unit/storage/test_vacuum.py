@@ -53,7 +53,7 @@ def test_a_vacuum_deletes_just_that(rewritten: Lake) -> None:
     assert _data_files(rewritten) == 1
     assert [s.vacuumed for s in rewritten.history()] == [True, True, True, False]
     for asked in (1, 3, rewritten.history()[2].time):
-        with pytest.raises(NotFound, match=r"was vacuumed: its files are gone"):
+        with pytest.raises(NotFound, match=r"was vacuumed: its files are deleted"):
             rewritten.at(asked)
     with pytest.raises(NotFound, match="was vacuumed"):
         rewritten.rollback(2)

@@ -81,7 +81,7 @@ def _wrong_year(lake: Lake) -> None:
 
 @pytest.mark.parametrize(
     ("plant", "message"),
-    [(_twice, "holds a key more than once"), (_wrong_year, "holds rows of other years than 2019")],
+    [(_twice, "has a key more than once"), (_wrong_year, "has rows of other years than 2019")],
 )
 def test_rows_that_break_a_promise_are_found(lake: Lake, plant: Callable[[Lake], None], message: str) -> None:
     """A key that is there twice, and a bar in another year's partition, each with the file."""
@@ -102,8 +102,8 @@ def test_ranges_that_would_hide_rows_are_found(lake: Lake, monkeypatch: pytest.M
     monkeypatch.setattr(delta, "list_files", lambda *_: narrowed)
     messages = [f.message for f in lake.verify().findings]
     assert messages == [
-        "holds symbol A, below the least value listed, B",
-        "holds date 2020-03-02, above the greatest value listed, 2020-02-01",
+        "has symbol A, below the listed minimum B",
+        "has date 2020-03-02, above the listed maximum 2020-02-01",
     ]
 
 
