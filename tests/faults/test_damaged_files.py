@@ -262,7 +262,7 @@ def test_a_damaged_lake_never_spoils_its_backup(kept: Kept, tmp_path: Path) -> N
         lake.backup(tmp_path / "new")
     assert caught.value.facts == {"path": str(file)}
     _cut(lambda root: _entry(root, 2), None)(lake.path)
-    with pytest.raises(LakeDamaged, match="differs from .* in the backup"):
+    with pytest.raises(LakeDamaged, match=r"differs from .* in the backup"):
         lake.backup(kept.backup)
     assert fl.verify(kept.backup, deep=True).clean
 

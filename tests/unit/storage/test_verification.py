@@ -99,7 +99,7 @@ def test_ranges_that_would_hide_rows_are_found(lake: Lake, monkeypatch: pytest.M
     [row] = json.loads(kept.read_text())
     kept.write_text(json.dumps([[*row[:4], ["B", "B"], ["2020-01-02", "2020-02-01"]]]))
     narrowed = data_files.read_list(lake._layout, "price_data", lake.snapshot.tables["price_data"])
-    monkeypatch.setattr(delta, "list_files", lambda *_: narrowed)
+    monkeypatch.setattr(data_files, "list_files", lambda *_: narrowed)
     messages = [f.message for f in lake.verify().findings]
     assert messages == [
         "has symbol A, below the listed minimum B",
