@@ -100,7 +100,7 @@ class DemoPrinter:
         self.document[name] = records_of(frame)
         if self.output.form is OutputFormat.TABLE:
             self.output.lines([heading])
-            self.output.table(frame, columns)
+            self.output.table(display.with_visible_reasons(frame, columns), columns)
             self.output.lines([""])
 
     def end(self) -> None:

@@ -30,9 +30,12 @@ __all__ = [
     "footer",
     "load_line",
     "migration_lines",
+    "nothing_fetched",
     "plain_lines",
+    "sync_lines",
     "table",
     "validation_lines",
+    "with_visible_reasons",
 ]
 
 _MAX_CELL, _MIN_CELL = 100, 20
@@ -93,6 +96,14 @@ def plain_lines(columns: Sequence[DisplayColumn]) -> Iterator[str]:
         yield "   ".join(map(_padded, row, widths, (c.right for c in columns))).rstrip()
 
 
+def with_visible_reasons(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """Keep a row's reason only if one of the columns is empty: it may be about a column that is not shown."""
+    import polars as pl
+
+    empty = pl.any_horizontal(pl.col(c).is_null() for c in columns if c in frame.columns and c != "reason")
+    return frame.with_columns(reason=pl.when(empty).then("reason"))
+
+
 def footer(rows: int, hidden: Sequence[str]) -> str:
     """Return the number of rows, and the columns that only ``--json`` and ``--csv`` print."""
     names = ", ".join(hidden) if len(hidden) <= _MAX_NAMES else f"{len(hidden)} more columns"
@@ -103,7 +114,7 @@ def footer(rows: int, hidden: Sequence[str]) -> str:
 def load_line(loaded: dict[str, Any]) -> str:
     """Return the result of a load in one line."""
     before, after = loaded["snapshot_before"], loaded["snapshot_after"]
-    result = "nothing new" if before == after else f"snapshot {before} → {after}"
+    result = f"snapshot {before} → {after}" if before != after else "nothing new"
     return f"{loaded['table']}: {loaded['rows']:,} rows, {result}"
 
 
@@ -139,11 +150,53 @@ def fetch_lines(report: FetchReport) -> Iterator[str]:
     yield f"snapshot  {report.snapshot_before} → {report.snapshot_after}"
     if report.split_detected:
         yield f"split?    {', '.join(report.split_detected)}: bars differ from stored bars as after a split"
-    yield from _some(f"empty     {symbol} {dataset}: {why}" for symbol, dataset, why in report.empty)
-    yield from _some(f"short     {symbol} {dataset}: {why}" for symbol, dataset, why in report.short)
-    yield from _some(f"failed    {symbol} {dataset}: {why}" for symbol, dataset, _, why in report.failures)
+    yield from _by_reason("empty", report.empty)
+    yield from _by_reason("short", report.short)
+    yield from _by_reason("failed", [(symbol, dataset, why) for symbol, dataset, _, why in report.failures])
     if report.stopped:
         yield f"stopped   {report.stopped}"
+
+
+def nothing_fetched(report: FetchReport) -> str:
+    """Return why a fetch received nothing, in one line with the first reason."""
+    reasons = list(dict.fromkeys(_without_request(why, symbol) for symbol, _, _, why in report.failures))
+    if report.stopped:
+        return f"Nothing was fetched: {reasons[0]}"
+    symbols = _names(list(dict.fromkeys(symbol for symbol, *_ in report.failures)))
+    count = f"{len(report.failures):,} of {report.requests:,} requests failed"
+    more = f" There are {len(reasons) - 1} more reasons; --json lists them." if reasons[1:] else ""
+    return f"Nothing was fetched for {symbols}; {count}: {reasons[0]}{more}"
+
+
+def _by_reason(kind: str, entries: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+    """Yield one line per reason, with the (symbol, dataset) pairs that share it.
+
+    A symbol that the provider does not know fails in eight requests with one reason.
+    """
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for symbol, dataset, why in entries:
+        groups.setdefault(_without_request(why, symbol), []).append((symbol, dataset))
+    yield from _some(f"{kind:<10}{_requests(pairs)}: {why}" for why, pairs in groups.items())
+
+
+def _requests(pairs: Sequence[tuple[str, str]]) -> str:
+    symbols = list(dict.fromkeys(symbol for symbol, _ in pairs))
+    datasets = ", ".join(dict.fromkeys(dataset for _, dataset in pairs))
+    return f"{_names(symbols)}{' ' if len(symbols) == 1 else ': '}{datasets}"
+
+
+def _names(symbols: Sequence[str]) -> str:
+    more = f" and {len(symbols) - _MAX_NAMES:,} more" if len(symbols) > _MAX_NAMES else ""
+    return f"{', '.join(symbols[:_MAX_NAMES])}{more}"
+
+
+def _without_request(why: str, symbol: str) -> str:
+    """Drop the request before a reason.
+
+    >>> _without_request("quarterly income of 'AAPL': FMP cannot be reached.", "AAPL")
+    'FMP cannot be reached.'
+    """
+    return why.partition(f" of {symbol!r}: ")[2] or why
 
 
 def validation_lines(report: ValidationReport) -> Iterator[str]:

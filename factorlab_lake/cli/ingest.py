@@ -19,8 +19,8 @@ from factorlab_lake.cli.app import (
     open_lake,
     options,
 )
-from factorlab_lake.cli.output import call_progress, document_of, file_progress
-from factorlab_lake.errors import InvalidInput, NotFound
+from factorlab_lake.cli.output import OutputFormat, call_progress, document_of, file_progress
+from factorlab_lake.errors import FetchFailed, InvalidInput, NotFound
 from factorlab_lake.schema.rules import RESTATEMENT_INTERVAL_DAYS
 
 if TYPE_CHECKING:
@@ -110,6 +110,8 @@ def fetch(
     lake = open_lake(ctx, create=universe is None)
     with call_progress("fetching", output) as progress:
         report = lake.fetch(provider, _with_universe(lake, names, universe), **request, progress=progress)
+    if report.failures and not report.records and output.form is OutputFormat.TABLE:
+        raise FetchFailed(display.nothing_fetched(report))
     output.document(document_of(report), display.fetch_lines(report))
     if not report.clean:
         raise typer.Exit(ERROR)

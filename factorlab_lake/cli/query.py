@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from factorlab_lake.cli import display
 from factorlab_lake.cli.app import (
     AsOf,
     Dates,
@@ -82,6 +84,13 @@ _MARKET_CAP = "market_cap"
 _WITHOUT_DECIMALS = 100_000  # from this size on, decimals only distract a reader
 
 
+def _print(ctx: typer.Context, rows: pl.DataFrame, columns: Sequence[str]) -> None:
+    """Print answers. A table for people shows only reasons that are about its columns."""
+    output = options(ctx).output
+    is_table = output.form is OutputFormat.TABLE
+    output.rows(display.with_visible_reasons(rows, columns) if is_table else rows, columns)
+
+
 def statements(
     ctx: typer.Context,
     symbols: Symbols,
@@ -125,7 +134,7 @@ def quarters(
     Example: factorlab-lake quarters AAPL --start 2020-01-01 --as-of 2020-12-31
     """
     lake = open_lake(ctx, at=snapshot)
-    options(ctx).output.rows(lake.quarters(symbols, start, end, as_of=as_of, vintage=vintage), _QUARTERS)
+    _print(ctx, lake.quarters(symbols, start, end, as_of=as_of, vintage=vintage), _QUARTERS)
 
 
 def prices(
@@ -147,7 +156,10 @@ def prices(
     Example: factorlab-lake prices AAPL --start 2021-03-22 --end 2021-03-31
     """
     bars = open_lake(ctx, at=snapshot).prices(symbols, start, end, adjusted=adjusted)
-    options(ctx).output.rows(bars, _ADJUSTED if adjusted else _PRICES)
+    if adjusted:
+        _print(ctx, bars, _ADJUSTED)
+    else:
+        options(ctx).output.rows(bars, _PRICES)
 
 
 def caps(
@@ -170,7 +182,7 @@ def caps(
     """
     lake = open_lake(ctx, at=snapshot)
     rows = lake.market_caps(symbols, date, start=start, end=end, freq=freq, vintage=vintage)
-    options(ctx).output.rows(rows, CAPS)
+    _print(ctx, rows, CAPS)
 
 
 def ttm(
@@ -190,7 +202,7 @@ def ttm(
     """
     lake = open_lake(ctx, at=snapshot)
     rows = lake.ttm(symbols, date, start=start, end=end, freq=freq, vintage=vintage)
-    options(ctx).output.rows(rows, _TTM)
+    _print(ctx, rows, _TTM)
 
 
 def factors(
@@ -213,7 +225,7 @@ def factors(
     """
     lake = open_lake(ctx, at=snapshot)
     rows = lake.factors(symbols, date, start=start, end=end, freq=freq, vintage=vintage)
-    options(ctx).output.rows(rows, FACTORS)
+    _print(ctx, rows, FACTORS)
 
 
 def ratios(
@@ -223,7 +235,7 @@ def ratios(
 
     Example: factorlab-lake ratios AAPL --start 2020-01-01
     """
-    options(ctx).output.rows(open_lake(ctx, at=snapshot).ratios(symbols, start, end), _RATIOS)
+    _print(ctx, open_lake(ctx, at=snapshot).ratios(symbols, start, end), _RATIOS)
 
 
 def explain(

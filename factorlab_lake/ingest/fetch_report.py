@@ -9,7 +9,10 @@ from typing import Protocol
 from factorlab_lake.errors import EmptyAnswer
 from factorlab_lake.providers.protocol import FetchResult
 
-__all__ = ["FetchProgress", "FetchReport"]
+__all__ = ["NOTHING_OF_THIS_KIND", "FetchProgress", "FetchReport"]
+
+# The reason of an empty answer about a known symbol, such as a company without dividends.
+NOTHING_OF_THIS_KIND = "the provider has no data of this kind"
 
 
 class FetchProgress(Protocol):
@@ -58,7 +61,7 @@ class FetchReport:
         self.records += answer.count
         name = (answer.symbol, answer.dataset)
         if isinstance(answer.fault, EmptyAnswer) and answer.error is None:
-            self.empty.append((*name, str(answer.fault)))
+            self.empty.append((*name, NOTHING_OF_THIS_KIND))
         elif answer.error is not None:
             kind = type(answer.fault).__name__ if answer.fault else "LakeError"
             self.failures.append((*name, kind, answer.error))
@@ -71,5 +74,5 @@ class FetchReport:
         An empty result is a failure only if the provider has no data at all for the symbol.
         """
         excused = [f for f in self.failures if f[2] == EmptyAnswer.__name__ and f[0] in known]
-        self.empty += [(symbol, dataset, reason) for symbol, dataset, _, reason in excused]
+        self.empty += [(symbol, dataset, NOTHING_OF_THIS_KIND) for symbol, dataset, *_ in excused]
         self.failures = [f for f in self.failures if f not in excused]

@@ -76,9 +76,9 @@ def load(tx: Transaction, name: str, source: Any, *, now: datetime | None = None
     spec, moment = table(name), now or datetime.now(UTC)
     given = read_input(source)
     typed = _typed(given, spec)
+    _check(typed, spec)
     if typed.is_empty():
         return 0
-    _check(typed, spec)
     answer = _answer(typed, name, source, moment)
     if answer.fetch_id in set(tx.read("data_fetch_log")["fetch_id"]):
         return typed.height
@@ -146,7 +146,7 @@ def _check(typed: pl.DataFrame, spec: TableSpec) -> None:
     for name in [*key, *_REQUIRED.get(spec.name, [])]:
         if name not in typed.columns:
             hint = f" ({_BASIS_HELP})" if name == "split_basis_date" else ""
-            got = ", ".join(typed.columns)
+            got = ", ".join(typed.columns) or "no columns"
             raise InvalidInput(f"{spec.name} needs a column {name!r}{hint}; got {got}.", column=name)
         _refuse(typed[name].is_null(), spec, f"{name} is missing")
     for name in _ABOVE_ZERO:

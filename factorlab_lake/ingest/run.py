@@ -15,11 +15,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
-from factorlab_lake.errors import EmptyAnswer, FetchFailed, InvalidInput, nearest
+from factorlab_lake.errors import EmptyAnswer, FetchFailed, InvalidInput, Unavailable, nearest
 from factorlab_lake.ingest.batches import batches, merge_batch
 from factorlab_lake.ingest.corporate_actions.inferred_splits import detect_split
 from factorlab_lake.ingest.fetch_log import FetchState, fetch_state
-from factorlab_lake.ingest.fetch_report import FetchProgress, FetchReport
+from factorlab_lake.ingest.fetch_report import NOTHING_OF_THIS_KIND, FetchProgress, FetchReport
 from factorlab_lake.ingest.plan import DEFAULT, FetchPolicy, due
 from factorlab_lake.providers.protocol import Call, FetchResult, Offer, Provider, Request
 from factorlab_lake.schema import STATEMENT_TABLES
@@ -106,7 +106,7 @@ def fetch(
             program_version=program_version,
             operation=operation,
         ) as tx:
-            report.rejected += merge_batch(tx, _not_fatal(batch)).rejected
+            report.rejected += merge_batch(tx, _to_commit(batch)).rejected
         report.snapshot_after = tx.result.id
     report.excuse_empty(run.known)
     with snapshots.after_commit(
@@ -196,7 +196,7 @@ class _Run:
         self.known.update(a.symbol for a in batch if a.count)
         for answer in batch:
             if isinstance(answer.fault, EmptyAnswer) and answer.symbol in self.known:
-                answer.error, answer.short = None, "empty: the provider has no data of this kind"
+                answer.error, answer.short = None, f"empty: {NOTHING_OF_THIS_KIND}"
 
 
 def _start(layout: Layout, provider: Provider, spec: FetchSpec, now: datetime) -> _Run:
@@ -217,9 +217,14 @@ def _start(layout: Layout, provider: Provider, spec: FetchSpec, now: datetime) -
     return _Run(provider, state, calls, report, set(state.known))
 
 
-def _not_fatal(batch: list[FetchResult]) -> list[FetchResult]:
-    """Return the results without a fatal error: after a refused key, for example, a request is still due."""
-    return [a for a in batch if a.fault is None or not a.fault.fatal]
+def _to_commit(batch: list[FetchResult]) -> list[FetchResult]:
+    """Return the results without a fatal error: after a refused key, for example, a request is still due.
+
+    If the provider served none of the batch, return nothing: the snapshot would contain only failed
+    connections, and each repetition of the command would add another one.
+    """
+    results = [a for a in batch if a.fault is None or not a.fault.fatal]
+    return [] if all(isinstance(a.fault, Unavailable) for a in results) else results
 
 
 def _labelled(answer: FetchResult, request: Request) -> FetchResult:

@@ -59,7 +59,11 @@ def translate_errors(address: Address) -> Iterator[None]:
 
 def _failed(address: Address, error: Exception) -> LakeError:
     message = address.redact(" ".join(str(error).partition("Query was:")[0].split()))
+    message = message or type(error).__name__
+    end = (
+        "" if message.endswith((".", "?", "!")) else "."
+    )  # psycopg's text of a refused connection ends with "?"
     return TargetFailed(
-        f"{address}: {message or type(error).__name__}. Batches that were sent stay; sync again to continue.",
+        f"{address}: {message}{end} Batches that were sent stay; sync again to continue.",
         target=str(address),
     )

@@ -70,3 +70,11 @@ def test_a_long_list_of_faults_is_cut_and_counted() -> None:
     lines = list(display.migration_lines(report))
     assert sum(line.startswith("fault ") for line in lines) == 50
     assert lines[-1] == "          and 10 more; --json lists all"
+
+
+def test_a_reason_about_a_hidden_column_is_not_shown() -> None:
+    """A row keeps its reason only if one of the columns of the table is empty."""
+    reasons = ["hidden: missing", "roe: missing"]
+    frame = pl.DataFrame({"roe": [0.1, None], "hidden": [None, None], "reason": reasons})
+    rows = display.with_visible_reasons(frame, ("reason", "roe"))
+    assert rows["reason"].to_list() == [None, "roe: missing"]

@@ -37,6 +37,7 @@ LONG = "SELECT count(*) FROM range(100000000) a, range(1000000) b WHERE hash(a.r
         (("rollback", "--to", "99"), "No snapshot 99"),
         (("export", "data/sample/splits.csv"), "splits.csv exists"),
         (("demo", "--sample", "nowhere"), "No sample data"),
+        (("sync", "postgresql://me@127.0.0.1:1/db"), "connections? Batches that were sent stay"),
     ],
 )
 def test_a_known_error_is_one_line_and_exit_code_1(home: Path, arguments: tuple[str, ...], says: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -66,13 +67,53 @@ def test_a_failure_ends_in_exit_code_1_and_the_rest_lands(vendor: FakeFmp) -> No
     assert fl.open("data/lake").held_symbols() == ["AAA"]
 
 
-def test_a_wrong_key_is_said_once_and_lands_nothing(vendor: FakeFmp, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run stops, says what to set, and the lake stays as it was."""
-    monkeypatch.setenv("FMP_API_KEY", "wrong")
+@pytest.mark.parametrize(
+    ("key", "reason"), [("wrong", "FMP refuses the key."), (None, "FMP needs a key. Set FMP_API_KEY")]
+)
+def test_a_wrong_or_missing_key_is_one_line_and_stores_nothing(
+    vendor: FakeFmp, monkeypatch: pytest.MonkeyPatch, key: str | None, reason: str
+) -> None:
+    """The run stops with the reason and the setting to change; the lake has no snapshot."""
+    monkeypatch.delenv("FMP_API_KEY")
+    if key is not None:
+        monkeypatch.setenv("FMP_API_KEY", key)
     done = run("fetch", "AAA", "BBB", "CCC", code=1)
-    assert [line for line in done.out.splitlines() if line.startswith("stopped")]
-    assert "FMP_API_KEY" in done.out
+    assert (done.out, done.err.count("\n")) == ("", 1)
+    assert done.err.startswith(f"error: Nothing was fetched: {reason}")
+    assert "FMP_API_KEY" in done.err
     assert fl.open("data/lake").snapshot.id == 0
+
+
+def test_an_unreachable_vendor_is_one_line_and_stores_nothing(
+    vendor: FakeFmp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line counts the failed requests and gives their reason, and no snapshot is written."""
+    with socket.socket() as closed:  # bound and never listening: connections are refused
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("FMP_BASE_URL", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        done = run("fetch", "AAA", "BBB", code=1)
+        assert (done.out, done.err.count("\n")) == ("", 1)
+        assert "for AAA, BBB; 20 of 20 requests failed: FMP cannot be reached." in done.err
+        assert fl.open("data/lake").history() == []
+        failures = run("--json", "fetch", "AAA", code=1).json["failures"]
+        assert {f["error"] for f in failures} == {"Unavailable"}
+
+
+def test_an_unknown_symbol_is_one_line(vendor: FakeFmp) -> None:
+    """Requests that fail for one reason share one line, alone or beside symbols that are known."""
+    alone = run("fetch", "NOPE", code=1)
+    assert (alone.out, alone.err.count("\n")) == ("", 1)
+    assert "Nothing was fetched for NOPE; 8 of 10 requests failed: FMP has nothing." in alone.err
+    lines = run("fetch", "AAA", "NOPE", code=1).out.splitlines()
+    [failed] = [line for line in lines if line.startswith("failed")]
+    assert failed.startswith("failed    NOPE profile, price, income, balance_sheet, cash_flow: FMP has")
+
+
+def test_an_empty_answer_about_a_known_symbol_is_no_unknown_symbol(vendor: FakeFmp) -> None:
+    """A known company without a profile is reported as such, and the exit code is 0."""
+    vendor.dataset = vendor.dataset.put("profile", "AAA", [])
+    lines = run("fetch", "AAA").out.splitlines()
+    assert "empty     AAA profile: the provider has no data of this kind" in lines
 
 
 @pytest.mark.parametrize(

@@ -297,6 +297,20 @@ def test_transient_faults_that_last_are_listed_by_kind(tmp_path: Path) -> None:
     assert [kind for *_, kind, _ in report.failures] == ["Unavailable"]
 
 
+def test_a_run_without_any_answer_takes_no_snapshot(tmp_path: Path) -> None:
+    """An unreachable provider adds no snapshot of failures; with one answer, the others are in the log."""
+    lake = fl.open(tmp_path / "lake")
+    provider = Scripted(records("AAPL"), faults=lambda _: Unavailable("refused"))
+    assert lake.fetch(provider, "AAPL").snapshot_after == 0
+    assert lake.history() == []
+    provider.faults = lambda request: None if request.dataset == "price" else Unavailable("refused")
+    lake.fetch(provider, "AAPL", kinds=["prices", "profiles"])
+    assert lake.sql("SELECT data_type, success FROM data_fetch_log ORDER BY 1").rows() == [
+        ("company_profiles", False),
+        ("price_data", True),
+    ]
+
+
 def test_answers_that_have_landed_land_once(tmp_path: Path) -> None:
     """A batch of nothing but known answers changes nothing."""
     lake, provider = fl.open(tmp_path / "lake"), Scripted(records("AAPL"), FIRST)

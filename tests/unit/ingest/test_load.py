@@ -245,6 +245,13 @@ def test_a_file_without_rows_or_columns_loads_nothing(lake: Lake, tmp_path: Path
     assert lake.refresh().history() == []
 
 
+def test_a_header_without_a_required_column_is_refused(lake: Lake, tmp_path: Path) -> None:
+    """A missing column is an error, even if the file has no rows."""
+    place = tmp_path / "splits.csv"
+    place.write_text("symbol,date,numerator\n")
+    assert "splits needs a column 'denominator'" in str(_refused(lake, "splits", place))
+
+
 @pytest.mark.parametrize("name", ["splits.parquet", "splits.csv"])
 def test_a_file_that_is_not_what_its_name_says_is_refused(lake: Lake, tmp_path: Path, name: str) -> None:
     """A file that cannot be read is an error of this package, not of a library beneath."""
