@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 import factorlab_lake as fl
@@ -60,19 +61,24 @@ def _link(name: str) -> str | None:
 
 
 def _members(kind: type) -> Iterator[tuple[str, Any]]:
-    """Yield the public methods and properties of a class; a server's lake repeats none of Lake's."""
-    for name in dir(kind):
-        if not name.startswith("_") and (kind is not ServerLake or name in vars(kind)):
-            member = inspect.getattr_static(kind, name)
-            if callable(member) or isinstance(member, property) or hasattr(member, "func"):
-                yield name, member
+    """Yield the public methods and properties of a class, as defined: those of its base classes first.
+
+    A server's lake repeats none of the methods that a lake has.
+    """
+    bases = [kind] if kind is ServerLake else reversed(kind.__mro__)
+    members = {name: inspect.getattr_static(kind, name) for base in bases for name in vars(base)}
+    for name, member in members.items():
+        documented = callable(member) or isinstance(member, property | cached_property)
+        if documented and not name.startswith("_"):
+            yield name, member
 
 
 def _described(call: str, member: Any) -> Iterator[str]:
     """Yield the signature and the docstring of a function, method or property."""
-    getter: Callable[..., Any] | None = getattr(member, "fget", None) or getattr(member, "func", None)
+    getter = {property: "fget", cached_property: "func"}.get(type(member))
+    member = getattr(member, getter) if getter else member
     yield f"```text\n{call if getter else _signature(call, member)}\n```"
-    yield to_markdown(inspect.getdoc(getter or member) or "", link=_link)
+    yield to_markdown(inspect.getdoc(member) or "", link=_link)
 
 
 def _signature(call: str, function: Callable[..., Any]) -> str:

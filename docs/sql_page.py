@@ -37,6 +37,8 @@ _ARGUMENTS = {
 }
 # A line of a head that begins a paragraph: a list item, a label, or a column with its formula.
 _BEGINS = re.compile(r"-|[A-Z][\w ]{0,24}:|[a-z_]+(, [a-z_]+)* ?[=:]")
+# Names that are also words, such as "factors", are left alone.
+_FUNCTION_NAME = re.compile(rf"\b({'|'.join(name for name in FUNCTIONS if '_' in name)})\b")
 
 
 def sql_page() -> Iterator[str]:
@@ -69,17 +71,26 @@ def _comment(name: str) -> Iterator[str]:
 
 
 def _head(name: str) -> Iterator[str]:
-    """Yield the paragraphs of a SQL file's head: its signature first."""
+    """Yield the paragraphs and lists of a SQL file's head: its signature first."""
     first, *rest = _comment(name)
     signature, purpose = _split(first)
     yield f"```text\n{signature}\n```"
-    paragraphs = [purpose] if purpose else []
+    paragraphs = [f"{purpose[0].upper()}{purpose[1:].removesuffix('.')}."] if purpose else []
     for line in filter(None, rest):
-        if not paragraphs or _BEGINS.match(line) or paragraphs == [purpose]:
+        if line.startswith("- ") and paragraphs and paragraphs[-1].startswith("- "):
+            paragraphs[-1] += f"\n{line}"
+        elif _BEGINS.match(line) or len(paragraphs) < len([purpose]) + 1:
             paragraphs.append(line)
         else:
             paragraphs[-1] += f" {line}"
-    yield from (escaped(f"{text[0].upper()}{text[1:]}" if text is purpose else text) for text in paragraphs)
+    yield from map(_linked, paragraphs)
+
+
+def _linked(text: str) -> str:
+    """Return a paragraph in Markdown, with links from the names of functions to their texts."""
+    parts = escaped(text).split("`")
+    parts[::2] = [_FUNCTION_NAME.sub(r"[\g<0>](#\g<0>)", part) for part in parts[::2]]
+    return "`".join(parts)
 
 
 def _split(first_line: str) -> tuple[str, str]:
