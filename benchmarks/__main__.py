@@ -34,16 +34,16 @@ _HERE = Path(__file__).resolve().parent
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmarks named, or all; print one table and write the JSON beside it."""
-    given = _parser().parse_args(arguments)
-    options = Options(SIZES[given.size], given.work.resolve(), given.prices, given.fresh)
+    parsed = _parser().parse_args(arguments)
+    options = Options(SIZES[parsed.size], parsed.work.resolve(), parsed.prices, parsed.fresh)
     options.work.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
-    for name in given.names or [n for n in NAMES if n not in _LARGE]:
+    for name in parsed.names or [n for n in NAMES if n not in _LARGE]:
         print(f"{name} …", file=sys.stderr, flush=True)
         rows.extend(_benchmark(name)(options))
     show(rows)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    write(given.json or _HERE / "results" / f"{stamp}.json", as_json(rows, facts(), given.size))
+    write(parsed.json or _HERE / "results" / f"{stamp}.json", as_json(rows, facts(), parsed.size))
     return 0
 
 
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--work", type=Path, default=_HERE / ".cache", help="folder that keeps the data from run to run"
     )
-    parser.add_argument("--fresh", action="store_true", help="make the data anew")
+    parser.add_argument("--fresh", action="store_true", help="build the data again")
     return parser
 
 

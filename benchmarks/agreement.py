@@ -1,4 +1,4 @@
-"""Whether two answers agree: nobody is fast with the wrong answer."""
+"""Check that two answers agree: speed with a wrong answer counts for nothing."""
 
 from __future__ import annotations
 
@@ -12,52 +12,50 @@ _TOLERANCE = 1e-12  # relative: the order of summing may move the last bits
 _KEY = ["symbol", "date"]
 
 
-def answers_agree(kind: str, ours: pl.DataFrame, theirs: list[pl.DataFrame]) -> str:
+def answers_agree(kind: str, ours: pl.DataFrame, peer: list[pl.DataFrame]) -> str:
     """Compare all columns that both answers to a kind of question have; see :func:`agreement`."""
-    if kind == "statements" and len(theirs) > 1:
-        return _statements_agree(ours, theirs)
-    (other,) = theirs
+    if kind == "statements" and len(peer) > 1:
+        return _statements_agree(ours, peer)
+    (other,) = peer
     key = ["symbol", "statement_type", "fiscal_date"] if kind == "statements" else _KEY
     return agreement(ours, other, _shared(ours, other, key), key)
 
 
-def agreement(ours: pl.DataFrame, theirs: pl.DataFrame, columns: list[str], key: list[str] = _KEY) -> str:
+def agreement(ours: pl.DataFrame, peer: pl.DataFrame, columns: list[str], key: list[str] = _KEY) -> str:
     """Compare columns of two answers by their key; return how many values are equal, or raise."""
     kinds = ours.select(*key, *columns).schema
-    theirs = theirs.select(pl.col(name).cast(kind) for name, kind in kinds.items())
-    pairs = ours.select(*key, *columns).join(theirs, on=key, how="full", coalesce=True)
-    if not ours.height == theirs.height == pairs.height:
-        raise RuntimeError(
-            f"Ours has {ours.height} rows, the peer's {theirs.height}, together {pairs.height}."
-        )
+    peer = peer.select(pl.col(name).cast(kind) for name, kind in kinds.items())
+    pairs = ours.select(*key, *columns).join(peer, on=key, how="full", coalesce=True)
+    if not ours.height == peer.height == pairs.height:
+        raise RuntimeError(f"Ours has {ours.height} rows, the peer's {peer.height}, together {pairs.height}.")
     for name in columns:
         off = pairs.filter(_differs(pl.col(name), pl.col(f"{name}_right"), kinds[name]))
         if off.height:
             shown = off.select(*key, name, f"{name}_right").head(3).rows()
             raise RuntimeError(f"{off.height} values of {name} differ, such as {shown}.")
-    given = sum(pairs[name].count() for name in columns)
-    if not given:
-        raise RuntimeError(f"Nobody gave a value of {', '.join(columns)}.")
-    return f"equal: {given:,}"
+    compared = sum(pairs[name].count() for name in columns)
+    if not compared:
+        raise RuntimeError(f"No row has a value of {', '.join(columns)}.")
+    return f"equal: {compared:,}"
 
 
-def _differs(ours: pl.Expr, theirs: pl.Expr, kind: pl.DataType) -> pl.Expr:
+def _differs(ours: pl.Expr, peer: pl.Expr, kind: pl.DataType) -> pl.Expr:
     if not kind.is_float():
-        return ours.ne_missing(theirs)
-    one_is_null = ours.is_null() != theirs.is_null()
-    return one_is_null | ((ours - theirs).abs() > _TOLERANCE * theirs.abs()).fill_null(value=False)
+        return ours.ne_missing(peer)
+    one_is_null = ours.is_null() != peer.is_null()
+    return one_is_null | ((ours - peer).abs() > _TOLERANCE * peer.abs()).fill_null(value=False)
 
 
-def _shared(ours: pl.DataFrame, theirs: pl.DataFrame, key: list[str]) -> list[str]:
+def _shared(ours: pl.DataFrame, peer: pl.DataFrame, key: list[str]) -> list[str]:
     """Return the columns of numbers and days that both have."""
     compared = [n for n, kind in ours.schema.items() if kind.is_numeric() or kind == pl.Date]
-    return [n for n in compared if n in theirs.columns and n not in key]
+    return [n for n in compared if n in peer.columns and n not in key]
 
 
-def _statements_agree(ours: pl.DataFrame, theirs: list[pl.DataFrame]) -> str:
+def _statements_agree(ours: pl.DataFrame, peer: list[pl.DataFrame]) -> str:
     """Compare rows that hold line items as JSON with tables that have a column for each."""
     count, key = 0, ["symbol", "fiscal_date"]
-    for kind, table in zip(STATEMENT_TABLES, theirs, strict=True):
+    for kind, table in zip(STATEMENT_TABLES, peer, strict=True):
         rows = ours.filter(pl.col("statement_type") == kind)
         numbers = [n for n in table.columns if table[n].dtype.is_float() and table[n].count()]
         items = rows["metrics"].str.json_decode(pl.Struct(dict.fromkeys(numbers, pl.Float64))).struct.unnest()

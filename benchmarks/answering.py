@@ -1,9 +1,12 @@
-"""A process that gives one peer's answers, and says what each of them cost.
+"""Run one peer in a separate process and report the cost of each answer.
 
-Started as ``python -m benchmarks.answering MODULE`` it imports what the peer needs, and says so. Then each
-line that it reads is a list of a command and its arguments as JSON, and each line that it prints the result:
-``hold SOURCES``, ``question KIND ARGUMENTS``, ``ask`` (answers the question once more; gives the cost), and
-``save FOLDER`` (writes the last answer there, as Arrow; gives the number of files).
+``python -m benchmarks.answering MODULE`` imports what the peer needs and prints a first line. Each input line
+is a JSON list: a command and its arguments. Each output line is the result of a command:
+
+- ``hold SOURCES`` sets the data.
+- ``question KIND ARGUMENTS`` sets the question.
+- ``ask`` answers the question once more and returns the cost.
+- ``save FOLDER`` writes the last answer as Arrow files and returns their number.
 """
 
 from __future__ import annotations
@@ -58,7 +61,7 @@ class Answering:
         self._process.communicate(timeout=60)
 
     def put(self, kind: str, arguments: list[Any]) -> None:
-        """Put a question that is asked from now on."""
+        """Set the question that ``ask`` answers from now on."""
         self.costs = []
         self._say("question", kind, arguments)
 
@@ -85,7 +88,7 @@ class Answering:
 
 
 class _Asked:
-    """The commands, inside the process. The peer opens its data when it is asked for the first time."""
+    """Execute the commands inside the process. The peer opens its data at the first question."""
 
     def __init__(self, module: str) -> None:
         place, _, name = module.partition(":")
@@ -134,10 +137,10 @@ def _frames(answer: Any) -> list[pl.DataFrame]:
 
 
 def _main(module: str) -> None:
-    asked = _Asked(module)
+    commands = _Asked(module)
     for line in sys.stdin:
         command, *arguments = json.loads(line)
-        print(json.dumps(getattr(asked, command)(*arguments)), flush=True)
+        print(json.dumps(getattr(commands, command)(*arguments)), flush=True)
 
 
 if __name__ == "__main__":

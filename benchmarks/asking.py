@@ -19,13 +19,13 @@ __all__ = ["Crew", "Question", "ask", "in_turns", "used", "wall_ms"]
 _OURS = "ours"
 # One reads what an answer needs, and gives none; the other's is about other symbols.
 _NOT_ANSWERING = ("bare scan", "ours, other symbols")
-_PATIENCE_MS = 8000.0  # a peer that has taken that long in all is not asked again
-_SLOW_MS = 20_000.0  # whose first answer took that long is not asked twice
+_PATIENCE_MS = 8000.0  # a peer is dropped after this time in total
+_SLOW_MS = 20_000.0  # a peer with so slow a first answer answers once
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A method and its arguments, the limit of our time, and the limits of our ratio to some peers."""
+    """Hold a method and its arguments, the limit of our time, and the limits of our ratio to some peers."""
 
     name: str
     kind: str
@@ -67,15 +67,15 @@ class Crew:
 
 
 def ask(question: Question, crew: Crew, peers: Iterable[Peer], repeats: int) -> Iterator[Row]:
-    """Return one row per peer; peers that cannot be asked here say why in place of an answer."""
-    asked = [p for p in peers if question.kind in p.kinds and p.name not in question.left_out]
+    """Return one row per peer; a peer that cannot run here has the reason in place of an answer."""
+    able = [p for p in peers if question.kind in p.kinds and p.name not in question.left_out]
     with ExitStack() as stack:
-        answering = crew.called([p for p in asked if not p.missing()], question, stack)
+        answering = crew.called([p for p in able if not p.missing()], question, stack)
         in_turns(answering, repeats)
         same = _compared(question.kind, answering)
         costs = {name: who.costs for name, who in answering.items()}
     yield _ours(question, costs[_OURS])
-    for peer in asked:
+    for peer in able:
         if peer.name != _OURS:
             yield _row(question, costs, peer, same.get(peer.name, ""))
 
@@ -114,21 +114,21 @@ def _row(question: Question, costs: dict[str, list[Cost]], peer: Peer, same: str
     if missing:
         said = f"skipped: {', '.join(missing)} not installed"
         return replace(ours, peer=peer.name, target=limit, answers=said)
-    theirs = costs[peer.name]
+    peer_costs = costs[peer.name]
     return replace(
         ours,
         peer=peer.name,
-        theirs=wall_ms(theirs),
+        peer_figure=wall_ms(peer_costs),
         target=limit,
         answers=same,
-        details=ours.details | {"theirs": _details(theirs)},
-        their_first=theirs[0].wall_ms,
-        their_used=used(theirs),
+        details=ours.details | {"theirs": _details(peer_costs)},
+        their_first=peer_costs[0].wall_ms,
+        their_used=used(peer_costs),
     )
 
 
 def wall_ms(costs: list[Cost]) -> float:
-    """Return the median of the askings after the first; of who was asked once, that."""
+    """Return the median of the runs after the first; with one run only, that run."""
     return statistics.median(c.wall_ms for c in costs[1:] or costs)
 
 

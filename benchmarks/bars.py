@@ -1,4 +1,4 @@
-"""Daily bars of a made-up market: seeded random walks over weekdays."""
+"""Generate daily bars of a synthetic market: seeded random walks over weekdays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fresh process costs: importing the package, and getting to the first market caps."""
+"""Measure a fresh process: the import of the package, and the time to the first market caps."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run(options: Options) -> Iterator[Row]:
     """Start processes in turns; the first of each, which may have to compile, does not count."""
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
         fl.open(folder).migrate(SAMPLE)
-        told = in_turns(
+        timings = in_turns(
             {
                 "bare": lambda: wall_s("pass"),
                 "import": lambda: wall_s("import factorlab_lake"),
@@ -36,12 +36,12 @@ def run(options: Options) -> Iterator[Row]:
             },
             options.size.starts,
         )
-    yield from _rows(told, options)
+    yield from _rows(timings, options)
 
 
-def _rows(told: dict[str, Timing], options: Options) -> Iterator[Row]:
-    details = {name: t.details for name, t in told.items()}
-    of = {n: list(t.later) for n, t in told.items()}
+def _rows(timings: dict[str, Timing], options: Options) -> Iterator[Row]:
+    details = {name: t.details for name, t in timings.items()}
+    of = {n: list(t.later) for n, t in timings.items()}
     ways: list[tuple[str, Callable[[list[float]], float]]] = [("fastest", min), ("median", median)]
     for way, pick in ways:
         bare = pick(of["bare"])

@@ -1,6 +1,6 @@
-"""A day's bars of a thousand symbols brought into a lake of ten years: what a job of each night pays.
+"""Measure a nightly job: the bars of one day, of a thousand symbols, loaded into a lake of ten years.
 
-Half of the year has landed before, and each turn brings the next day. Ours is the whole of ``Lake.load``:
+The lake has half of the year already; each turn loads the next day. Ours is the whole of ``Lake.load``:
 rows checked and merged, a commit, and ``lake.duckdb`` rewritten. The peers write the rows as they are.
 """
 
@@ -40,23 +40,24 @@ _SPLIT = date(2024, 2, 1)  # of those that split after the market's end
 def run(options: Options) -> Iterator[Row]:
     """Append to copies, in turns; then look that ours has the rows, and that its single file shows them."""
     made = market(options)
-    told = append(made, options, APPENDING)
-    count, ours = options.size.asked_symbols, told["ours"]
+    costs_by_peer = append(made, options, APPENDING)
+    count, ours = options.size.asked_symbols, costs_by_peer["ours"]
     question = f"append a day of {count:,} bars"
     first, limit = ours[0].wall_ms, options.target(300)
-    mine = Row(question, "ms", wall_ms(ours), target=limit, first=first, used=used(ours))
-    yield mine
-    yield from (_beside(mine, peer, told, count) for peer in APPENDING[1:])
+    ours_row = Row(question, "ms", wall_ms(ours), target=limit, first=first, used=used(ours))
+    yield ours_row
+    yield from (_beside(ours_row, peer, costs_by_peer, count) for peer in APPENDING[1:])
     yield Row(f"{question}, the slowest turn", "ms", max(c.wall_ms for c in ours[1:] or ours))
 
 
-def _beside(mine: Row, peer: Peer, told: dict[str, list[Cost]], count: int) -> Row:
+def _beside(ours_row: Row, peer: Peer, costs_by_peer: dict[str, list[Cost]], count: int) -> Row:
     if peer.missing():
         said = f"skipped: {', '.join(peer.missing())} not installed"
-        return replace(mine, peer=peer.name, target=None, answers=said)
-    costs = told[peer.name]
+        return replace(ours_row, peer=peer.name, target=None, answers=said)
+    costs = costs_by_peer[peer.name]
     return replace(
-        mine, peer=peer.name, theirs=wall_ms(costs), target=None, answers=f"landed: {count * len(costs):,}",
+        ours_row, peer=peer.name, peer_figure=wall_ms(costs), target=None,
+        answers=f"rows: {count * len(costs):,}",
         their_first=costs[0].wall_ms, their_used=used(costs),
     )  # fmt: skip
 
@@ -73,12 +74,12 @@ def append(made: Market, options: Options, peers: tuple[Peer, ...]) -> dict[str,
         files = [_written(folder, _bars(made, symbols, [day])) for day in days[_HALF_A_YEAR:]]
         sources = _sources(made, lake, options, peers, stack)
         present = [p for p in peers if not p.missing()]
-        told = {p.name: stack.enter_context(Answering(p, sources)) for p in present}
-        for who in told.values():
+        costs_by_peer = {p.name: stack.enter_context(Answering(p, sources)) for p in present}
+        for who in costs_by_peer.values():
             who.put("append", [files])
-        in_turns(told, turns)
-        _check(lake, days[_HALF_A_YEAR], len(symbols) * len(told["ours"].costs))
-        return {name: who.costs for name, who in told.items()}
+        in_turns(costs_by_peer, turns)
+        _check(lake, days[_HALF_A_YEAR], len(symbols) * len(costs_by_peer["ours"].costs))
+        return {name: who.costs for name, who in costs_by_peer.items()}
 
 
 def _sources(
@@ -98,7 +99,7 @@ def _sources(
 
 
 def _linked(lake: Path, target: Path) -> Path:
-    """Copy a lake; its data files, which nobody ever changes, are shared."""
+    """Copy a lake by hard links: its data files are immutable."""
 
     def copy(source: str, to: str) -> str:
         if source.endswith(".parquet"):
@@ -134,6 +135,6 @@ def _written(folder: Path, bars: pl.DataFrame) -> str:
 def _check(lake: Path, first: date, count: int) -> None:
     """Raise unless the single file shows every bar that was brought."""
     with duckdb.connect(str(lake / "lake.duckdb"), read_only=True) as con:
-        found = con.execute("SELECT count(*) FROM price_data WHERE date >= $1", [first]).fetchone()
-    if found != (count,):
-        raise RuntimeError(f"lake.duckdb shows {found} of the {count} bars that were appended.")
+        count_row = con.execute("SELECT count(*) FROM price_data WHERE date >= $1", [first]).fetchone()
+    if count_row != (count,):
+        raise RuntimeError(f"lake.duckdb shows {count_row} of the {count} bars that were appended.")

@@ -1,7 +1,7 @@
-"""Fetching from a vendor on loopback that takes 50 ms to answer: against its limit of calls, and without one.
+"""Measure a fetch from a vendor on loopback that answers in 50 ms, with a limit of calls and without one.
 
 The vendor is a process of its own. Five datasets of each company, one call each: profile, splits, bars,
-dividends, market caps. The peer makes the same calls with the same library and threads, and lands nothing.
+dividends, market caps. The peer makes the same calls with the same library and threads, and stores nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["bare", "fetch", "run"]
 
 _LATENCY_S = 0.05
 _THREADS = 16
-_WHAT = ("profiles", "splits", "prices", "dividends", "market_caps")
+_KINDS = ("profiles", "splits", "prices", "dividends", "market_caps")
 _PATHS = ("profile", "splits", "historical-price-eod/full", "dividends", "historical-market-capitalization")
 _NO_LIMIT = 1_000_000
 _TASKS = __name__
@@ -37,7 +37,7 @@ _TASKS = __name__
 def run(options: Options) -> Iterator[Row]:
     """Measure a first fetch at the plan's limit, one without a limit, and the same calls alone."""
     size = options.size
-    calls = size.fetched_symbols * len(_WHAT)
+    calls = size.fetched_symbols * len(_KINDS)
     with tempfile.TemporaryDirectory(dir=options.work) as folder, _vendor(options) as url:
         at_limit = ran(
             f"{_TASKS}:fetch", url, f"{folder}/limited", size.fetched_symbols, size.calls_per_minute
@@ -49,7 +49,7 @@ def run(options: Options) -> Iterator[Row]:
             f"not the same was fetched: {at_limit.answer}, {unlimited.answer}, {alone.answer}"
         )
     allowed = 60.0 * (math.ceil(calls / size.calls_per_minute) - 1)
-    label, landed = f"fetch {size.fetched_symbols} symbols x {len(_WHAT)} datasets", f"{calls:,} calls"
+    label, landed = f"fetch {size.fetched_symbols} symbols x {len(_KINDS)} datasets", f"{calls:,} calls"
     yield Row(
         f"{label}, {size.calls_per_minute} calls a minute", "s", at_limit.call_s,
         "least the limit allows", allowed or None, options.target(1.3, "ratio"), landed,
@@ -68,7 +68,7 @@ def fetch(url: str, path: str, symbols: int, calls_per_minute: int) -> dict[str,
         api_key="demo", base_url=url, calls_per_minute=calls_per_minute, calls_at_once=_THREADS, bulk_saves=0
     )
     with FmpProvider(settings) as fmp:
-        report = fl.open(path).fetch(fmp, _listed(symbols), kinds=_WHAT)
+        report = fl.open(path).fetch(fmp, _listed(symbols), kinds=_KINDS)
     assert report.clean, report.failures
     return {"calls": report.calls, "records": report.records, **report.new}
 
@@ -80,9 +80,9 @@ def bare(url: str, symbols: int) -> int:
         httpx.Client(base_url=url, headers={"apikey": "demo"}, limits=limits, timeout=30) as client,
         ThreadPoolExecutor(_THREADS) as pool,
     ):
-        asked = [(path, symbol) for symbol in _listed(symbols) for path in _PATHS]
+        requests = [(path, symbol) for symbol in _listed(symbols) for path in _PATHS]
         answers = pool.map(
-            lambda a: client.get(f"/stable/{a[0]}", params={"symbol": a[1]}).status_code, asked
+            lambda a: client.get(f"/stable/{a[0]}", params={"symbol": a[1]}).status_code, requests
         )
         return sum(status == httpx.codes.OK for status in answers)
 

@@ -1,4 +1,4 @@
-"""Which symbols and dates are asked."""
+"""Choose the symbols and dates of each question."""
 
 from __future__ import annotations
 

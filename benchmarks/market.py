@@ -1,4 +1,4 @@
-"""A lake of a made-up market, landed by the package's own ingest and kept from run to run."""
+"""Build a lake of a synthetic market with the package's own ingest, and cache it between runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["Market", "land_bars", "landable", "market"]
 
 _LAST_YEAR = 2023
 _FORMAT = 2  # to be raised when what is made here changes
-_SLICE = 640  # symbols landed at a time, so that a large market takes no more memory than a small one
+_SLICE = 640  # symbols per merge, so that a large market takes no more memory than a small one
 _PRICES_AT = datetime(2024, 1, 2, 22, tzinfo=UTC)
 _STATEMENTS_AT = datetime(2024, 3, 1, 22, tzinfo=UTC)
 _SPLIT_EVERY = 10  # one symbol in so many split
@@ -36,7 +36,7 @@ _SPLIT_EVERY = 10  # one symbol in so many split
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """A lake, what is in it, and how long landing took when it was made."""
+    """Hold a lake, its content, and the time that its build took."""
 
     lake: fl.Lake
     symbols: list[str]
@@ -45,12 +45,12 @@ class Market:
 
     @property
     def bars(self) -> int:
-        """Daily bars in the lake."""
+        """Return the number of daily bars in the lake."""
         return len(self.symbols) * len(self.days)
 
     @property
     def statements(self) -> int:
-        """Statements of the three types in the lake."""
+        """Return the number of statements of the three types in the lake."""
         return len(self.symbols) * len({d.year for d in self.days}) * 4 * len(STATEMENT_TABLES)
 
 
@@ -135,10 +135,10 @@ def _bars(rows: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
 
 def _statements(facts: pl.DataFrame, kind: str, name: str) -> pl.DataFrame:
     """Return typed rows of one statement table; items the facts lack are made up, some left out."""
-    wanted = [c.name for c in line_items(kind)]
+    columns = [c.name for c in line_items(kind)]
     made_up = {
         n: (pl.col("revenue") * (0.01 + (i % 17) / 20)).round()
-        for i, n in enumerate(wanted)
+        for i, n in enumerate(columns)
         if n not in facts.columns and i % 4
     }
     ready = facts.with_columns(**made_up, reported_currency=pl.lit("USD")).with_columns(availability())
@@ -152,7 +152,7 @@ def land_bars(lake: Path, rows: pl.DataFrame) -> None:
 
 
 def landable(rows: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Complete rows with the columns that say where they came from, and leave out what the landing adds."""
+    """Complete rows with the columns that say where they came from, and leave out what the merge adds."""
     spec = table(name)
     fetched = _PRICES_AT if name == "price_data" else _STATEMENTS_AT
     basis = pl.col("basis") if "basis" in rows.columns else pl.lit(fetched.date())

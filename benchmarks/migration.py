@@ -1,4 +1,4 @@
-"""Moving a cache of daily bars into a lake, proving it complete, and moving it again."""
+"""Measure how a cache of daily bars migrates into a lake, validates, and migrates again."""
 
 from __future__ import annotations
 
@@ -102,9 +102,9 @@ def _check(count: int, ours: dict[str, Ran], peers: dict[str, Ran]) -> None:
         "validate": {"records": count, "equal": count, "clean": True},
         "again": {"records": 0, "landed": count, "clean": True},
     }
-    found = {name: r.answer for name, r in ours.items()}
-    if found != expected:
-        raise RuntimeError(f"Expected {expected}, got {found}.")
+    answers = {name: r.answer for name, r in ours.items()}
+    if answers != expected:
+        raise RuntimeError(f"Expected {expected}, got {answers}.")
     for name, peer in peers.items():
         if peer.answer != count:
             raise RuntimeError(f"{name} counted {peer.answer} bars, expected {count}.")

@@ -1,4 +1,4 @@
-"""What the migration benchmark runs in processes of its own: ours, the floor, and the pandas way."""
+"""Run the tasks of the migration benchmark in separate processes: ours, the floor, and the pandas way."""
 
 from __future__ import annotations
 

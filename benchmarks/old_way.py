@@ -29,37 +29,37 @@ _FETCHED_AT = datetime(_LAST_YEAR + 1, 1, 2, 22, tzinfo=UTC)
 def run(options: Options) -> Iterator[Row]:
     """Ask for twelve month ends: of the sample's two symbols, and of a made-up cache with ten years each."""
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
-        asked = (["AAPL", "GOOGL"], _months(2020))
-        caps = Question("sample cache, 2 symbols: caps at 12 month ends", "market_caps", asked)
-        yield from _asked([caps], SAMPLE, Path(folder, "sample"), options)
+        grid = (["AAPL", "GOOGL"], _months(2020))
+        caps = Question("sample cache, 2 symbols: caps at 12 month ends", "market_caps", grid)
+        yield from _answered([caps], SAMPLE, Path(folder, "sample"), options)
         cache, tickers = Path(folder, "cache"), symbols(options.size.old_way_symbols)
         _write(cache, tickers, options.size.market_years)
-        asked, origin = (tickers, _months(_LAST_YEAR)), f"made-up cache, {len(tickers)} symbols"
+        grid, origin = (tickers, _months(_LAST_YEAR)), f"made-up cache, {len(tickers)} symbols"
         questions = [
-            Question(f"{origin}: caps at 12 month ends", "market_caps", asked),
-            Question(f"{origin}: factors at 12 month ends", "factors", asked),
+            Question(f"{origin}: caps at 12 month ends", "market_caps", grid),
+            Question(f"{origin}: factors at 12 month ends", "factors", grid),
             # Factor Lab's own default: calculated once a week.
             Question(f"{origin}: factors at 52 week ends", "factors", (tickers, _weeks(_LAST_YEAR))),
         ]
-        yield from _asked(questions, cache, Path(folder, "lake"), options)
+        yield from _answered(questions, cache, Path(folder, "lake"), options)
 
 
-def _asked(questions: list[Question], cache: Path, path: Path, options: Options) -> Iterator[Row]:
+def _answered(questions: list[Question], cache: Path, path: Path, options: Options) -> Iterator[Row]:
     fl.open(path).migrate(cache)
     sources = Sources(str(path), cache=str(cache))
     with Crew(sources) as crew:
         for question in questions:
-            found = list(ask(question, crew, (PEERS["ours"], KEPT, OLD_WAY), options.size.repeats))
-            yield from found
-            yield _again(*found[1:], options=options)
-            yield _memory(found[-1], options)
+            rows = list(ask(question, crew, (PEERS["ours"], KEPT, OLD_WAY), options.size.repeats))
+            yield from rows
+            yield _again(*rows[1:], options=options)
+            yield _memory(rows[-1], options)
 
 
 def _again(kept: Row, old: Row, *, options: Options) -> Row:
-    """Return the question asked again as a row of its own: our answer is kept, the old way reads anew."""
-    assert kept.theirs is not None
+    """Return a row for the repeated question: ours from the result cache, the old way from its files."""
+    assert kept.peer_figure is not None
     limit = options.target(0.001, "ratio") if old.question.endswith("factors at 12 month ends") else None
-    return Row(f"{old.question}, asked again", "ms", kept.theirs, old.peer, old.theirs, limit)
+    return Row(f"{old.question}, asked again", "ms", kept.peer_figure, old.peer, old.peer_figure, limit)
 
 
 def _memory(row: Row, options: Options) -> Row:

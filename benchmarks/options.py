@@ -1,4 +1,4 @@
-"""What a run of the benchmarks is asked to do, and how much of it."""
+"""Describe a benchmark run: its size, its folders and its data."""
 
 from __future__ import annotations
 

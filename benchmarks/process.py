@@ -1,7 +1,7 @@
-"""Work measured in a process of its own: time from its start to its end, and its highest memory use.
+"""Measure work in a separate process: its time from start to end, and its peak memory.
 
-Started as ``python -m benchmarks.process MODULE:FUNCTION ARGUMENTS`` it calls the function with the
-arguments (a JSON list) and prints one JSON line: what the function returned, the time of the call, the peak.
+``python -m benchmarks.process MODULE:FUNCTION ARGUMENTS`` calls the function with the arguments, a JSON
+list. It prints one JSON line: the returned value, the time of the call and the peak memory.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """One process: from start to end, the call inside it, its time on all cores, its memory, its answer."""
+    """Hold the figures of one process: its duration, the call inside it, CPU time, memory and answer."""
 
     process_s: float
     call_s: float
@@ -41,8 +41,8 @@ def ran(task: str, *arguments: Any) -> Ran:
     process_s = time.perf_counter() - started
     if done.returncode:
         raise RuntimeError(f"{task} ended with {done.returncode}:\n{done.stderr}")
-    told = json.loads(done.stdout.splitlines()[-1])
-    return Ran(process_s=process_s, **told)
+    facts = json.loads(done.stdout.splitlines()[-1])
+    return Ran(process_s=process_s, **facts)
 
 
 def wall_s(code: str, *arguments: str) -> float:
@@ -59,11 +59,11 @@ def peak_mb() -> float:
     process's own high-water mark is read.
     """
     try:
-        found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
+        peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
     except OSError:
-        found = None
-    if found:
-        return int(found[1]) * 1024 / 1e6
+        peak = None
+    if peak:
+        return int(peak[1]) * 1024 / 1e6
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
@@ -73,13 +73,13 @@ def _main(task: str, arguments: str) -> None:
     function = getattr(import_module(module), name)
     started = time.perf_counter()
     answer = function(*json.loads(arguments))
-    told = {
+    facts = {
         "call_s": time.perf_counter() - started,
         "cpu_s": time.process_time(),
         "peak_mb": peak_mb(),
         "answer": answer,
     }
-    print(json.dumps(told))
+    print(json.dumps(facts))
 
 
 if __name__ == "__main__":

@@ -40,21 +40,21 @@ def run(options: Options) -> Iterator[Row]:
         started = time.perf_counter()
         lake.load("price_data", _as_loaded(rows))
         loaded = time.perf_counter()
-        found = lake.quality()
+        findings = lake.quality()
         done = time.perf_counter()
     yield Row(f"quality: load {rows.height:,} bars", "s", loaded - started)
     yield Row(f"quality: every rule on {rows.height:,} bars", "s", done - loaded)
-    yield from _compared(found, known)
+    yield from _compared(findings, known)
 
 
-def _compared(found: pl.DataFrame, known: pl.DataFrame) -> Iterator[Row]:
+def _compared(findings: pl.DataFrame, known: pl.DataFrame) -> Iterator[Row]:
     listed, confirmed = known.filter("listed"), known.filter(~pl.col("listed"))
-    hit, missed = (listed.join(found, on=_OF_A_FINDING, how=how) for how in _KEPT_OR_NOT)
-    unlisted = found.join(listed, on=_OF_A_FINDING, how="anti")
+    hit, missed = (listed.join(findings, on=_OF_A_FINDING, how=how) for how in _KEPT_OR_NOT)
+    unlisted = findings.join(listed, on=_OF_A_FINDING, how="anti")
     true, others = (unlisted.join(confirmed, on=_OF_A_FINDING, how=how) for how in _KEPT_OR_NOT)
-    for rule in sorted({*found["rule"], *known["rule"]}):
+    for rule in sorted({*findings["rule"], *known["rule"]}):
         all_, hits, faults, more, rest = (
-            f.filter(rule=rule).height for f in (found, hit, listed, true, others)
+            f.filter(rule=rule).height for f in (findings, hit, listed, true, others)
         )
         said = f"{hits} of {faults} listed faults, {more} confirmed since, {rest} others"
         yield Row(f"quality: {rule}", _UNIT, all_, answers=said)
@@ -63,10 +63,10 @@ def _compared(found: pl.DataFrame, known: pl.DataFrame) -> Iterator[Row]:
               details={"missed": missed.cast(pl.String).rows()})  # fmt: skip
     yield Row("quality: confirmed since", _UNIT, true.height)
     yield Row("quality: others, false alarms among them", _UNIT, others.height,
-              details={"others": _told(others)})  # fmt: skip
+              details={"others": _as_texts(others)})  # fmt: skip
 
 
-def _told(findings: pl.DataFrame) -> list[tuple[str, ...]]:
+def _as_texts(findings: pl.DataFrame) -> list[tuple[str, ...]]:
     return findings.select(*_OF_A_FINDING, "detail").cast(pl.String).rows()
 
 

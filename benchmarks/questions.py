@@ -1,4 +1,4 @@
-"""Questions to a lake of a thousand symbols and ten years, asked of everybody who holds the same data."""
+"""Measure questions to a lake of a thousand symbols and ten years, and to each peer with the same data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["every_day", "large", "run", "small"]
 
 _YEARS = 10  # of statements: as many whatever the lake holds
 _SLOW = ("PostgreSQL",)  # a look into the index for each cell: minutes for millions of them
-_ALL = ("ours, other symbols",)  # where all are asked there are no others
+_ALL = ("ours, other symbols",)  # a question about all symbols leaves no others
 
 
 def run(options: Options) -> Iterator[Row]:
@@ -30,8 +30,8 @@ def run(options: Options) -> Iterator[Row]:
     with ExitStack() as stack:
         sources = held(made, options, stack)
         crew = stack.enter_context(Crew(sources, kept=options.size.name == "smoke"))
-        asked = [*small(made, options), *large(made), every_day(made, options)]
-        for question in asked:
+        every = [*small(made, options), *large(made), every_day(made, options)]
+        for question in every:
             print(f"  {question.name}", file=sys.stderr, flush=True)
             yield from ask(question, crew, PEERS.values(), options.size.repeats)
 
@@ -57,9 +57,9 @@ def small(made: Market, options: Options) -> Iterator[Question]:
 
 def large(made: Market) -> Iterator[Question]:
     """Return questions about all symbols on one day."""
-    asked = (made.symbols, [made.days[-1]])
-    yield Question("market caps of all on one day", "market_caps", asked, left_out=_ALL)
-    yield Question("ttm of all on one day", "ttm", asked)
+    last_day = (made.symbols, [made.days[-1]])
+    yield Question("market caps of all on one day", "market_caps", last_day, left_out=_ALL)
+    yield Question("ttm of all on one day", "ttm", last_day)
 
 
 def every_day(made: Market, options: Options) -> Question:

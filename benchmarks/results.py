@@ -26,7 +26,7 @@ _FIGURES = _HEADER[1:7]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A limit for our figure, or for its ratio to the peer's."""
+    """Set a limit for our figure, or for its ratio to the peer's."""
 
     limit: float
     of: Literal["ours", "ratio"] = "ours"
@@ -54,7 +54,7 @@ class Row:
     unit: str
     ours: float
     peer: str = ""
-    theirs: float | None = None
+    peer_figure: float | None = None
     target: Target | None = None
     answers: str = ""
     details: dict[str, Any] = field(default_factory=dict)
@@ -66,9 +66,9 @@ class Row:
     @property
     def ratio(self) -> float | None:
         """Our time or size as a multiple of the peer's; below 1 we are the faster or the smaller."""
-        if not self.theirs:
+        if not self.peer_figure:
             return None
-        return self.theirs / self.ours if self.unit.endswith("/s") else self.ours / self.theirs
+        return self.peer_figure / self.ours if self.unit.endswith("/s") else self.ours / self.peer_figure
 
     @property
     def met(self) -> bool | None:
@@ -87,16 +87,16 @@ def show(rows: Iterable[Row]) -> None:
     widths = [max(len(line[i]) for line in lines) for i in range(len(_HEADER))]
     lines.insert(1, tuple("-" * w for w in widths))
     for line in lines:
-        cells = (
+        columns = (
             cell.rjust(width) if name in _FIGURES else cell.ljust(width)
             for cell, width, name in zip(line, widths, _HEADER, strict=True)
         )
-        print("  ".join(cells).rstrip())
+        print("  ".join(columns).rstrip())
 
 
 def as_json(rows: Iterable[Row], machine: dict[str, Any], size: str) -> str:
     """Return the rows and the machine's facts as JSON."""
-    found = [
+    records = [
         {
             "question": r.question,
             "unit": r.unit,
@@ -104,7 +104,7 @@ def as_json(rows: Iterable[Row], machine: dict[str, Any], size: str) -> str:
             "first": r.first,
             "used": None if r.used is None else asdict(r.used),
             "peer": r.peer,
-            "theirs": r.theirs,
+            "theirs": r.peer_figure,
             "their_first": r.their_first,
             "their_used": None if r.their_used is None else asdict(r.their_used),
             "ratio": r.ratio,
@@ -115,7 +115,7 @@ def as_json(rows: Iterable[Row], machine: dict[str, Any], size: str) -> str:
         }
         for r in rows
     ]
-    return json.dumps({"machine": machine, "size": size, "rows": found}, indent=1)
+    return json.dumps({"machine": machine, "size": size, "rows": records}, indent=1)
 
 
 def write(path: Path, text: str) -> None:
@@ -147,7 +147,7 @@ def _lines(group: list[Row]) -> Iterator[tuple[str, ...]]:
         if r.peer:
             limit = _verdict(r) if r.target and r.target.of == "ratio" else ("", "")
             ratio = "" if r.ratio is None else f"{r.ratio:.2f} x"
-            figures = _figures(r.unit, r.theirs, r.their_first, r.their_used)
+            figures = _figures(r.unit, r.peer_figure, r.their_first, r.their_used)
             yield f"    {r.peer}", *figures, ratio, *limit, r.answers
 
 

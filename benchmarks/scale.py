@@ -32,16 +32,16 @@ _BESIDE = ("bare scan", "lake.duckdb")
 def run(options: Options) -> Iterator[Row]:
     """Ask both markets in turns; the ratio to the smaller one is how a figure grows."""
     made, huge = market(options), market(replace(options, size=options.size.grown()))
-    asked = zip([*small(made, options), *large(made)], [*small(huge, options), *large(huge)], strict=True)
+    questions = zip([*small(made, options), *large(made)], [*small(huge, options), *large(huge)], strict=True)
     kept, bars = options.size.name == "smoke", (made.bars, huge.bars)
     with Crew(_held(made), kept=kept) as before, Crew(_held(huge), kept=kept) as after:
-        for first, then in asked:
-            told, same = _told((first, before), (then, after), options)
-            yield from _rows(then.name, bars, told=told, same=same, options=options)
+        for first, then in questions:
+            by_source, same = _measured((first, before), (then, after), options)
+            yield from _rows(then.name, bars, by_source=by_source, same=same, options=options)
     costs = {m.bars: append(m, options, APPENDING[:1])["ours"] for m in (made, huge)}
     question = f"append a day of {options.size.asked_symbols:,} bars"
-    told = {"ours": costs[huge.bars], _BEFORE: costs[made.bars]}
-    yield from _rows(question, bars, told=told, same="", options=options)
+    by_source = {"ours": costs[huge.bars], _BEFORE: costs[made.bars]}
+    yield from _rows(question, bars, by_source=by_source, same="", options=options)
 
 
 def _held(made: Market) -> Sources:
@@ -49,32 +49,34 @@ def _held(made: Market) -> Sources:
     return Sources(str(made.lake.path), files_in(made.lake.path))
 
 
-def _told(
+def _measured(
     before: tuple[Question, Crew], after: tuple[Question, Crew], options: Options
 ) -> tuple[dict[str, list[Cost]], str]:
     """Return what the answers cost, and whether the single file's is ours."""
     ours, (question, crew) = PEERS["ours"], after
     beside = [PEERS[n] for n in _BESIDE if question.kind in PEERS[n].kinds]
     with ExitStack() as stack:
-        told = crew.called([ours, *beside], question, stack)
-        told[_BEFORE] = before[1].called([ours], before[0], stack)["ours"]
-        in_turns(told, options.size.repeats)
-        file = told["lake.duckdb"].answer()
-        same = answers_agree(question.kind, told["ours"].answer()[0], file)
-        return {name: who.costs for name, who in told.items()}, same
+        by_source = crew.called([ours, *beside], question, stack)
+        by_source[_BEFORE] = before[1].called([ours], before[0], stack)["ours"]
+        in_turns(by_source, options.size.repeats)
+        file = by_source["lake.duckdb"].answer()
+        same = answers_agree(question.kind, by_source["ours"].answer()[0], file)
+        return {name: who.costs for name, who in by_source.items()}, same
 
 
 def _rows(
-    name: str, bars: tuple[int, int], *, told: dict[str, list[Cost]], same: str, options: Options
+    name: str, bars: tuple[int, int], *, by_source: dict[str, list[Cost]], same: str, options: Options
 ) -> Iterator[Row]:
-    ours = told["ours"]
-    mine = Row(f"{name}, of {bars[1]:,} bars", "ms", wall_ms(ours), first=ours[0].wall_ms, used=used(ours))
-    for peer in sorted(told.keys() - {"ours"}, key=[_BEFORE, *_BESIDE].index):
-        costs = told[peer]
+    ours = by_source["ours"]
+    ours_row = Row(
+        f"{name}, of {bars[1]:,} bars", "ms", wall_ms(ours), first=ours[0].wall_ms, used=used(ours)
+    )
+    for peer in sorted(by_source.keys() - {"ours"}, key=[_BEFORE, *_BESIDE].index):
+        costs = by_source[peer]
         yield replace(
-            mine,
+            ours_row,
             peer=f"the same of {bars[0]:,}" if peer == _BEFORE else peer,
-            theirs=wall_ms(costs),
+            peer_figure=wall_ms(costs),
             target=options.target(2, "ratio") if peer == _BEFORE and name in _SAME else None,
             answers=same if peer == "lake.duckdb" else "",
             their_first=costs[0].wall_ms,

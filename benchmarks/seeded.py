@@ -1,4 +1,4 @@
-"""Random columns from a seed: the same on every machine and with every version of polars (SplitMix64)."""
+"""Generate random columns from a seed: equal on every machine and polars version (SplitMix64)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions to a PostgreSQL server of a thousand symbols and ten years, beside the lake synced to it."""
+"""Measure questions to a PostgreSQL server of a thousand symbols and ten years, beside the synced lake."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.unit.sync.postgres_server import server
 
 __all__ = ["run"]
 
-# As one writes it by hand: the last close and the newest share count by a look into the index for each cell;
-# without splits between their bases, share counts of other sources, restatements and reasons.
+# Written by hand: index look-ups of the last close and the newest share count for each (symbol, date) pair.
+# It ignores splits between their bases, other sources of share counts, restatements and reasons.
 _BY_HAND = """
 SELECT s.symbol, d.date, p.close_price * i.weighted_average_shares_outstanding AS market_cap
 FROM unnest($symbols::text[]) AS s (symbol) CROSS JOIN unnest($dates::date[]) AS d (date)
@@ -51,45 +51,45 @@ def run(options: Options) -> Iterator[Row]:
 
 
 def _questions(
-    options: Options, lake: fl.Lake, shared: ServerLake, asked: tuple[list[str], list[date]]
+    options: Options, lake: fl.Lake, shared: ServerLake, grid: tuple[list[str], list[date]]
 ) -> Iterator[Row]:
-    symbols, months = asked
+    symbols, months = grid
     few, some = options.size.grid_symbols
     repeats = options.size.repeats
     yield from _caps(lake, shared, (symbols, months), repeats, options.target(1500))
     yield from _caps(lake, shared, (symbols[:few], months[-12:]), repeats, None)
     for name in ("ttm", "factors"):
         grid = symbols[:some], months[-60:]
-        told = in_turns({"ours": _ask(shared, name, grid), "lake": _ask(lake, name, grid)}, repeats)
+        timings = in_turns({"ours": _ask(shared, name, grid), "lake": _ask(lake, name, grid)}, repeats)
         column = {"ttm": "revenue", "factors": "pe_ratio"}[name]
-        same = agreement(told["ours"].answer, told["lake"].answer, [column])
-        yield _row(f"server: {name} {_size(grid)}", told, "lake", same=same)
+        same = agreement(timings["ours"].answer, timings["lake"].answer, [column])
+        yield _row(f"server: {name} {_size(grid)}", timings, "lake", same=same)
 
 
 def _caps(
     lake: fl.Lake, shared: ServerLake, grid: tuple[list[str], list[date]], repeats: int, limit: Target | None
 ) -> Iterator[Row]:
-    given = {"symbols": grid[0], "dates": grid[1]}
-    told = in_turns(
+    parameters = {"symbols": grid[0], "dates": grid[1]}
+    timings = in_turns(
         {
             "ours": _ask(shared, "market_caps", grid),
             "lake": _ask(lake, "market_caps", grid),
-            "by hand": lambda: shared.sql(_BY_HAND, **given),
-            "rows not sent": lambda: shared.sql(_ONLY_ASKED, **given),
+            "by hand": lambda: shared.sql(_BY_HAND, **parameters),
+            "rows not sent": lambda: shared.sql(_ONLY_ASKED, **parameters),
         },
         repeats,
     )
     name = f"server: market caps {_size(grid)}"
-    same = agreement(told["ours"].answer, told["lake"].answer, ["market_cap"])
-    yield _row(name, told, "lake", limit, same)
-    yield _row(name, told, "by hand")
-    yield _row(name, told, "rows not sent")
+    same = agreement(timings["ours"].answer, timings["lake"].answer, ["market_cap"])
+    yield _row(name, timings, "lake", limit, same)
+    yield _row(name, timings, "by hand")
+    yield _row(name, timings, "rows not sent")
 
 
 def _ask(
-    asked: fl.Lake | ServerLake, name: str, grid: tuple[list[str], list[date]]
+    store: fl.Lake | ServerLake, name: str, grid: tuple[list[str], list[date]]
 ) -> Callable[[], pl.DataFrame]:
-    question: Callable[[list[str], list[date]], pl.DataFrame] = getattr(asked, name)
+    question: Callable[[list[str], list[date]], pl.DataFrame] = getattr(store, name)
     return lambda: question(*grid)
 
 
@@ -99,10 +99,12 @@ def _settle(url: str) -> None:
         con.execute("VACUUM ANALYZE")
 
 
-def _row(name: str, told: dict[str, Timing], peer: str, target: Target | None = None, same: str = "") -> Row:
-    ours, theirs = told["ours"], told[peer]
-    details = {"ours": ours.details, "theirs": theirs.details}
-    return Row(name, "ms", ours.median, peer, theirs.median, target, same, details, first=ours.first)
+def _row(
+    name: str, timings: dict[str, Timing], peer: str, target: Target | None = None, same: str = ""
+) -> Row:
+    ours, peer_timing = timings["ours"], timings[peer]
+    details = {"ours": ours.details, "theirs": peer_timing.details}
+    return Row(name, "ms", ours.median, peer, peer_timing.median, target, same, details, first=ours.first)
 
 
 def _size(grid: tuple[list[str], list[date]]) -> str:

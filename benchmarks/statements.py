@@ -1,4 +1,4 @@
-"""Quarterly statements of a made-up market, published about 40 days after each quarter's end."""
+"""Generate quarterly statements of a synthetic market, published about 40 days after each quarter's end."""
 
 from __future__ import annotations
 

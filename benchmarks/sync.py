@@ -1,4 +1,4 @@
-"""A lake's bars to a PostgreSQL server: the first load beside a bare binary COPY, and a small change."""
+"""Measure a sync of bars to PostgreSQL: the first load beside a bare binary COPY, and a small change."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NEW, _CORRECTED = "added at the end", "corrected within a year"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A lake of bars alone, its rows in other forms, and a server."""
+    """Hold a lake of bars alone, its rows in other forms, and a server."""
 
     lake: Path
     parquet: Path
@@ -78,8 +78,8 @@ def _resync(setting: Setting, url: str) -> Iterator[Row]:
     copy = setting.work / "bars-changed"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(setting.lake, copy)
-    told = ran(f"{_TASK}:resync", copy, url, [_NEW, _CORRECTED] * times).answer
-    for how, taken in told.items():
+    times_by_change = ran(f"{_TASK}:resync", copy, url, [_NEW, _CORRECTED] * times).answer
+    for how, taken in times_by_change.items():
         yield Row(
             f"sync again, {taken['sent']:,} bars {how}",
             "s",

@@ -1,4 +1,4 @@
-"""What the benchmark of the shared server runs in processes of its own: ours, a bare copy, the pandas way."""
+"""Run the tasks of the server benchmark in separate processes: ours, a bare copy, the pandas way."""
 
 from __future__ import annotations
 

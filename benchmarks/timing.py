@@ -1,4 +1,4 @@
-"""Questions asked again and again, in turns: a busy moment of the machine falls on all who are compared."""
+"""Time questions in turns, so that a busy moment of the machine affects every peer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Timing", "in_turns"]
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Times of one question in ms: the first asking, and the later ones; and its last answer."""
+    """Hold the times of one question in ms, first and later runs, and its last answer."""
 
     first: float
     later: tuple[float, ...]
@@ -21,7 +21,7 @@ class Timing:
 
     @property
     def median(self) -> float:
-        """Median of the later askings."""
+        """Return the median of the later runs."""
         return statistics.median(self.later)
 
     @property

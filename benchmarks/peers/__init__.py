@@ -1,4 +1,4 @@
-"""Who is asked besides the lake: each as a competent user of that tool would write it."""
+"""Compare the lake with other tools; each peer is written as a competent user of that tool would."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ROWS = ("prices", "statements")
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A name in the table, the module with its ``Answers``, what these can be asked, what has to be there."""
+    """Describe a peer: its name, the module of its ``Answers``, its questions and its requirements."""
 
     name: str
     module: str

@@ -1,6 +1,6 @@
-"""A day's bars brought into what each peer has, one file of them a turn.
+"""Append a day's bars to the store of each peer, one file per turn.
 
-Ours checks them, commits, and writes ``lake.duckdb`` anew. The others take the rows as they are. Libraries
+Ours checks them, commits, and rewrites ``lake.duckdb``. The others take the rows as they are. Libraries
 are imported where they are used, as each peer is a process of its own.
 """
 
@@ -49,7 +49,7 @@ class Ours(_Turns):
 
 
 class OneMoreFile(_Turns):
-    """A Parquet file of the day beside the others, by polars."""
+    """Append a Parquet file of the day with polars."""
 
     def _open(self, sources: Sources) -> None:
         self._folder = Path(sources.parquet, "price_data")
@@ -75,7 +75,7 @@ class DuckdbTables(_Turns):
 
 
 class Arctic(_Turns):
-    """A row more to each symbol's frame, in one batch."""
+    """Append one row to each symbol's frame, in one batch."""
 
     def _open(self, sources: Sources) -> None:
         self._arctic = import_module("arcticdb")
@@ -90,9 +90,9 @@ class Arctic(_Turns):
         done = self._library.append_batch([payload(symbol, part) for symbol, part in parts])
         return len(done)
 
-    def _others(self, given: Any) -> dict[str, Any]:
+    def _others(self, columns: Any) -> dict[str, Any]:
         """Return what the frames have besides: who served the row, and when."""
-        return {n: self._held[n].iloc[-1] for n in self._held.columns if n not in given}
+        return {n: self._held[n].iloc[-1] for n in self._held.columns if n not in columns}
 
 
 class Postgres(_Turns):

@@ -30,8 +30,14 @@ class Answers:
     def market_caps(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:
         """Return one row that says how much was read."""
         start, stop = min(dates) - timedelta(days=10), max(dates)
-        given = {"files": self._files, "start": start, "stop": stop, "first": start.year, "last": stop.year}
+        parameters = {
+            "files": self._files,
+            "start": start,
+            "stop": stop,
+            "first": start.year,
+            "last": stop.year,
+        }
         named = ", ".join(f"'{s}'" for s in symbols)
         query = f"{_SCAN} AND symbol IN ({named})" if len(symbols) <= _FEW else _SCAN
-        rows = self._con.execute(query, given).fetchall()
+        rows = self._con.execute(query, parameters).fetchall()
         return pl.DataFrame(rows, schema=["bars", "total", "symbol", "date", "basis"], orient="row")

@@ -20,7 +20,7 @@ __all__ = ["Answers"]
 
 
 class Answers:
-    """One library per table, one versioned frame per symbol, indexed by day."""
+    """Keep one library per table, with one versioned frame per symbol, indexed by day."""
 
     def __init__(self, sources: Sources) -> None:
         store = arcticdb.Arctic(f"lmdb://{sources.arctic}?map_size=20GB")
@@ -58,16 +58,16 @@ class Answers:
         return [self._one(name, symbol, (first, last)) for name in STATEMENT_TABLES.values()]
 
     def _one(self, name: str, symbol: str, span: tuple[date, date]) -> pd.DataFrame:
-        found: pd.DataFrame = self._tables[name].read(symbol, date_range=_range(span)).data
-        return found.reset_index().assign(symbol=symbol)
+        rows: pd.DataFrame = self._tables[name].read(symbol, date_range=_range(span)).data
+        return rows.reset_index().assign(symbol=symbol)
 
     def _read(
         self, name: str, symbols: list[str], columns: list[str], span: tuple[date, date] | None = None
     ) -> pd.DataFrame:
         """Read many symbols at once into one frame, their days as merge_asof takes them."""
         span_ns = None if span is None else _range(span)
-        asked = [arcticdb.ReadRequest(s, date_range=span_ns, columns=columns) for s in symbols]
-        parts = self._tables[name].read_batch(asked)
+        requests = [arcticdb.ReadRequest(s, date_range=span_ns, columns=columns) for s in symbols]
+        parts = self._tables[name].read_batch(requests)
         rows: pd.DataFrame = pd.concat(
             {s: p.data for s, p in zip(symbols, parts, strict=True)}, names=["symbol"]
         )

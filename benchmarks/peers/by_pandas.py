@@ -19,7 +19,7 @@ __all__ = ["Answers"]
 
 
 class Answers:
-    """Datasets over the files; the folders' years prune them."""
+    """Answer from datasets over the files; the years of the folders prune them."""
 
     def __init__(self, sources: Sources) -> None:
         self._tables = {n: ds.dataset(Path(sources.parquet, n), partitioning="hive") for n in NEEDED}
@@ -27,8 +27,8 @@ class Answers:
     def market_caps(self, symbols: list[str], dates: list[date]) -> pd.DataFrame:
         """Return symbol, date, market_cap."""
         first, last = min(dates) - timedelta(days=10), max(dates)
-        wanted = _of(symbols) & _between("date", first, last) & _between("year", first.year, last.year)
-        bars = self._read("price_data", merge_asof.BAR_COLUMNS, wanted)
+        condition = _of(symbols) & _between("date", first, last) & _between("year", first.year, last.year)
+        bars = self._read("price_data", merge_asof.BAR_COLUMNS, condition)
         counts = self._read("income_statements", merge_asof.COUNT_COLUMNS, _of(symbols))
         splits = self._read("splits", ["symbol", "date", "numerator", "denominator"], _of(symbols))
         ratio = splits["numerator"] / splits["denominator"]
@@ -44,26 +44,26 @@ class Answers:
     def ttm(self, symbols: list[str], dates: list[date]) -> pd.DataFrame:
         """Return the sums of all flows at one date."""
         (day,) = dates
-        wanted = _of(symbols) & _between("fiscal_date", day - timedelta(days=500), day)
+        condition = _of(symbols) & _between("fiscal_date", day - timedelta(days=500), day)
         columns = ["symbol", "fiscal_date", "available_date"]
-        tables = {name: self._read(name, [*columns, *FLOWS[name]], wanted) for name in FLOWS}
+        tables = {name: self._read(name, [*columns, *FLOWS[name]], condition) for name in FLOWS}
         return merge_asof.ttm(merge_asof.grid(symbols, dates), tables)
 
     def prices(self, symbol: str, first: date, last: date) -> pd.DataFrame:
         """Return one symbol's bars."""
-        wanted = _of([symbol]) & _between("date", first, last) & _between("year", first.year, last.year)
-        return self._read("price_data", None, wanted).sort_values("date")
+        condition = _of([symbol]) & _between("date", first, last) & _between("year", first.year, last.year)
+        return self._read("price_data", None, condition).sort_values("date")
 
     def statements(self, symbol: str, first: date, last: date) -> list[pd.DataFrame]:
         """Return one symbol's statements of each type."""
-        wanted = _of([symbol]) & _between("fiscal_date", first, last)
-        return [self._read(n, None, wanted).sort_values("fiscal_date") for n in STATEMENT_TABLES.values()]
+        condition = _of([symbol]) & _between("fiscal_date", first, last)
+        return [self._read(n, None, condition).sort_values("fiscal_date") for n in STATEMENT_TABLES.values()]
 
-    def _read(self, name: str, columns: list[str] | None, wanted: Any) -> pd.DataFrame:
-        found: pd.DataFrame = (
-            self._tables[name].to_table(columns=columns, filter=wanted).to_pandas(date_as_object=False)
+    def _read(self, name: str, columns: list[str] | None, condition: Any) -> pd.DataFrame:
+        rows: pd.DataFrame = (
+            self._tables[name].to_table(columns=columns, filter=condition).to_pandas(date_as_object=False)
         )
-        return found
+        return rows
 
 
 def _of(symbols: list[str]) -> Any:

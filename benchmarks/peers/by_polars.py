@@ -1,4 +1,4 @@
-"""The same questions written by hand in polars, over the same Parquet files."""
+"""Answer the same questions with polars code, over the same Parquet files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _YEAR = (timedelta(days=245), timedelta(days=300))  # from the first to the last
 
 
 class Answers:
-    """Lazy frames over the files, collected once a question."""
+    """Answer from lazy frames over the files, collected once per question."""
 
     def __init__(self, sources: Sources) -> None:
         self._files = sources.files
@@ -52,13 +52,13 @@ class Answers:
 
     def prices(self, symbol: str, first: date, last: date) -> pl.DataFrame:
         """Return one symbol's bars between two dates."""
-        wanted = (pl.col("symbol") == symbol) & pl.col("date").is_between(first, last)
-        return _bars(self._files, first, last).filter(wanted).sort("date").collect()
+        condition = (pl.col("symbol") == symbol) & pl.col("date").is_between(first, last)
+        return _bars(self._files, first, last).filter(condition).sort("date").collect()
 
     def statements(self, symbol: str, first: date, last: date) -> list[pl.DataFrame]:
         """Return one symbol's statements of each type whose period ends between two dates."""
-        wanted = (pl.col("symbol") == symbol) & pl.col("fiscal_date").is_between(first, last)
-        scans = [pl.scan_parquet(self._files[name]).filter(wanted) for name in STATEMENT_TABLES.values()]
+        condition = (pl.col("symbol") == symbol) & pl.col("fiscal_date").is_between(first, last)
+        scans = [pl.scan_parquet(self._files[name]).filter(condition) for name in STATEMENT_TABLES.values()]
         return pl.collect_all(s.sort("fiscal_date") for s in scans)
 
 
@@ -127,10 +127,10 @@ def _grid(symbols: list[str], dates: list[date]) -> pl.LazyFrame:
 
 
 def _prices(files: Files, symbols: list[str], first: date, last: date) -> pl.LazyFrame:
-    wanted = pl.col("date").is_between(first, last) & pl.col("symbol").is_in(symbols)
+    condition = pl.col("date").is_between(first, last) & pl.col("symbol").is_in(symbols)
     return (
         _bars(files, first, last)
-        .filter(wanted)
+        .filter(condition)
         .select("symbol", price_date="date", close="close_price", price_basis="split_basis_date")
         .sort("price_date")
     )

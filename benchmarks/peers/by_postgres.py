@@ -38,13 +38,13 @@ class Answers:
         """Return one symbol's statements of each type."""
         return [self._rows(n, "fiscal_date", (symbol, first, last)) for n in STATEMENT_TABLES.values()]
 
-    def _rows(self, table: str, day: str, asked: tuple[str, date, date]) -> pl.DataFrame:
+    def _rows(self, table: str, day: str, parameters: tuple[str, date, date]) -> pl.DataFrame:
         where = f"symbol = %s AND {day} BETWEEN %s AND %s"
-        return self._frame(f"SELECT * FROM {table} WHERE {where} ORDER BY {day}", asked)
+        return self._frame(f"SELECT * FROM {table} WHERE {where} ORDER BY {day}", parameters)
 
-    def _frame(self, query: str, given: Any) -> pl.DataFrame:
+    def _frame(self, query: str, parameters: Any) -> pl.DataFrame:
         with self._con.cursor(binary=True) as cursor:
-            cursor.execute(query.encode(), given)
+            cursor.execute(query.encode(), parameters)
             assert cursor.description is not None
             names = [column.name for column in cursor.description]
             return pl.DataFrame(

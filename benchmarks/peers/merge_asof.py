@@ -27,10 +27,10 @@ def grid(symbols: list[str], dates: list[date]) -> pd.DataFrame:
     return days.merge(pd.DataFrame({"symbol": symbols}), how="cross")
 
 
-def caps(cells: pd.DataFrame, bars: pd.DataFrame, counts: pd.DataFrame, splits: pd.DataFrame) -> pd.DataFrame:
+def caps(pairs: pd.DataFrame, bars: pd.DataFrame, counts: pd.DataFrame, splits: pd.DataFrame) -> pd.DataFrame:
     """Return symbol, date, market_cap, in order of symbol and date."""
     bars = bars.rename(columns={"date": "price_date", "split_basis_date": "price_basis"})
-    facts = _as_of(cells, bars, "price_date", tolerance=_PRICE_AGE)
+    facts = _as_of(pairs, bars, "price_date", tolerance=_PRICE_AGE)
     facts = _as_of(facts, counts, "available_date").merge(splits, on="symbol", how="left")
     fresh = facts["date"] - facts["fiscal_date"] <= _STATEMENT_AGE
     cap = _exact_close(facts) * facts["weighted_average_shares_outstanding"] * _factor(facts)
@@ -38,10 +38,10 @@ def caps(cells: pd.DataFrame, bars: pd.DataFrame, counts: pd.DataFrame, splits: 
     return answer.sort_values(["symbol", "date"])
 
 
-def factors(found: pd.DataFrame, income: pd.DataFrame, sheets: pd.DataFrame) -> pd.DataFrame:
+def factors(capped: pd.DataFrame, income: pd.DataFrame, sheets: pd.DataFrame) -> pd.DataFrame:
     """Return market caps with pe_ratio, pb_ratio, roe and net_margin beside them."""
-    cells = found.sort_values("date")
-    facts = _as_of(cells, _years(income), "available_date").rename(columns={"fiscal_date": "year_end"})
+    pairs = capped.sort_values("date")
+    facts = _as_of(pairs, _years(income), "available_date").rename(columns={"fiscal_date": "year_end"})
     facts = _as_of(facts.drop(columns="available_date"), sheets, "available_date")
     fresh = facts["date"] - facts["year_end"] <= _STATEMENT_AGE
     profit, sales = facts["net_income"].where(fresh), facts["revenue"].where(fresh & (facts["revenue"] > 0))
@@ -60,12 +60,12 @@ def factors(found: pd.DataFrame, income: pd.DataFrame, sheets: pd.DataFrame) -> 
     )
 
 
-def ttm(cells: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def ttm(pairs: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Return the sums of all flows at one date; ``tables`` are the statements by the name of their table."""
-    day = cells["date"].iloc[0]
+    day = pairs["date"].iloc[0]
     income, cash = (_newest_year(tables[name], FLOWS[name], day) for name in FLOWS)
     sums = income.merge(cash, on=["symbol", "fiscal_date"], how="left")
-    return cells.merge(sums, on="symbol", how="left").sort_values("symbol")
+    return pairs.merge(sums, on="symbol", how="left").sort_values("symbol")
 
 
 def _newest_year(rows: pd.DataFrame, flows: dict[str, str], day: pd.Timestamp) -> pd.DataFrame:
@@ -100,8 +100,8 @@ def _exact_close(facts: pd.DataFrame) -> pd.Series[float]:
     later = (facts["price_date"] < facts["ex"]) & (facts["ex"] <= facts["price_basis"])
     traded = close * ratio.where(later)
     cents = traded.round(2)
-    given = (close * 1e4 - (close * 1e4).round()).abs() < 1e-5  # noqa: PLR2004 - to four decimals
-    return close.where(~(given & ((traded - cents).abs() <= 5.01e-5 * ratio) & later), cents / ratio)
+    exact = (close * 1e4 - (close * 1e4).round()).abs() < 1e-5  # noqa: PLR2004 - to four decimals
+    return close.where(~(exact & ((traded - cents).abs() <= 5.01e-5 * ratio) & later), cents / ratio)
 
 
 def _factor(facts: pd.DataFrame) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

@@ -1,4 +1,4 @@
-"""The lake itself, by its Python methods."""
+"""Answer with the lake's own Python methods."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class OtherSymbols(Answers):
 
     def __init__(self, sources: Sources) -> None:
         super().__init__(sources)
-        found = self._lake.sql("SELECT DISTINCT symbol FROM price_data ORDER BY symbol")
-        self._all: list[str] = found["symbol"].to_list()
+        symbols = self._lake.sql("SELECT DISTINCT symbol FROM price_data ORDER BY symbol")
+        self._all: list[str] = symbols["symbol"].to_list()
         self._turn = 0
 
     def market_caps(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:

@@ -18,9 +18,9 @@ __all__ = ["PlainSql", "to_polars"]
 _SQL = Path(__file__).resolve().parent / "sql"
 
 
-def to_polars(found: duckdb.DuckDBPyRelation) -> pl.DataFrame:
+def to_polars(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
     """Return an answer as a frame, without pyarrow."""
-    return pl.DataFrame(Table.from_arrow(found))
+    return pl.DataFrame(Table.from_arrow(relation))
 
 
 def _text(name: str) -> str:
@@ -67,18 +67,18 @@ class PlainSql:
     def statements(self, symbol: str, first: date, last: date) -> list[pl.DataFrame]:
         """Return one symbol's statements of each type."""
         where = "symbol = $1 AND fiscal_date BETWEEN $2 AND $3 ORDER BY fiscal_date"
-        given: list[Any] = [symbol, first, last]
+        parameters: list[Any] = [symbol, first, last]
         return [
-            to_polars(self._con.sql(f"FROM {name} WHERE {where}", params=given))
+            to_polars(self._con.sql(f"FROM {name} WHERE {where}", params=parameters))
             for name in STATEMENT_TABLES.values()
         ]
 
     def _grid(self, symbols: list[str], dates: list[date]) -> None:
         """Make the cells asked a table, so that DuckDB knows how many rows it has."""
         grid = pl.DataFrame({"symbol": symbols}).join(pl.DataFrame({"date": dates}), how="cross")
-        self._con.register("given", Table.from_arrow(grid))
-        cells = "SELECT symbol::VARCHAR AS symbol, date FROM given"
-        self._con.execute(f"CREATE OR REPLACE TEMP TABLE grid AS {cells}")
+        self._con.register("pairs", Table.from_arrow(grid))
+        pairs = "SELECT symbol::VARCHAR AS symbol, date FROM pairs"
+        self._con.execute(f"CREATE OR REPLACE TEMP TABLE grid AS {pairs}")
 
 
 def _span(dates: list[date]) -> dict[str, date]:

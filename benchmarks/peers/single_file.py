@@ -1,4 +1,4 @@
-"""The lake's single file, ``lake.duckdb``, opened by DuckDB alone."""
+"""Answer from the lake's single file, ``lake.duckdb``, opened by DuckDB alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Answers"]
 
 
 class Answers:
-    """The functions of the file, with DuckDB's default settings."""
+    """Call the functions of the file with DuckDB's default settings."""
 
     def __init__(self, sources: Sources) -> None:
         self._con = duckdb.connect(str(Path(sources.lake, "lake.duckdb")), read_only=True)
@@ -44,13 +44,13 @@ class Answers:
 
     def ratios(self, symbols: list[str], first: date, last: date) -> pl.DataFrame:
         """Return the factors of each fiscal period."""
-        asked = {"symbols": symbols, "first": first, "last": last}
-        return to_polars(self._con.sql("FROM ratios($symbols::VARCHAR[], $first, $last)", params=asked))
+        parameters = {"symbols": symbols, "first": first, "last": last}
+        return to_polars(self._con.sql("FROM ratios($symbols::VARCHAR[], $first, $last)", params=parameters))
 
     def _grid(self, function: str, symbols: list[str], dates: list[date]) -> pl.DataFrame:
         query = f"FROM {function}($symbols::VARCHAR[], $dates::DATE[]) ORDER BY symbol, date"
         return to_polars(self._con.sql(query, params={"symbols": symbols, "dates": dates}))
 
-    def _rows(self, table: str, day: str, order: str, asked: tuple[Any, ...]) -> pl.DataFrame:
+    def _rows(self, table: str, day: str, order: str, parameters: tuple[Any, ...]) -> pl.DataFrame:
         query = f"FROM {table} WHERE symbol = $1 AND {day} BETWEEN $2 AND $3 ORDER BY {order}"
-        return to_polars(self._con.sql(query, params=list(asked)))
+        return to_polars(self._con.sql(query, params=list(parameters)))
