@@ -1,4 +1,4 @@
-"""Factor Lab's ``DatabaseProvider`` on a lake: its three questions, answered as polars frames."""
+"""Provide Factor Lab's ``DatabaseProvider`` on a lake, with polars frames."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = ["DatabaseProvider"]
 
 
 class DatabaseProvider:
-    """Serves Factor Lab's code that works on a database.
+    """Serve Factor Lab's code that works on a database.
 
-    ``connection``: the path of a lake, or an open one. Asks the snapshot that the lake is at;
-    ``provider.lake`` is that lake. Frames are polars; ``frame.to_pandas()`` is one call away. Dates are
-    texts such as ``"2024-01-31"``, dates, or midnights without a zone; ``None`` leaves an end open.
-    Raises :class:`~factorlab_lake.errors.NotFound` and :class:`~factorlab_lake.errors.InvalidInput`.
+    ``connection``: the path of a lake, or an open lake. Queries use the lake's snapshot; ``provider.lake`` is
+    that lake. Frames are polars; ``frame.to_pandas()`` converts them. Dates are texts such as
+    ``"2024-01-31"``, dates, or midnights without a zone; ``None`` leaves an end open. Raises
+    :class:`~factorlab_lake.errors.NotFound` and :class:`~factorlab_lake.errors.InvalidInput`.
     """
 
     def __init__(self, connection: LakeOrPlace) -> None:
@@ -47,11 +47,11 @@ class DatabaseProvider:
     ) -> pl.DataFrame:
         """Return the statements whose fiscal period ends between two dates (both included).
 
-        One row per symbol, statement type and fiscal period, ordered so, with the columns of
-        ``financial_statements``; line items are in ``metrics`` (JSON, in ``reported_currency``). Each in its
-        newest version, which knows later restatements; with ``as_of`` as it was known at that day's close.
-        ``statement_types``: income_statement (or income), balance_sheet, cash_flow. A symbol that the lake
-        does not hold has no rows. Every version is in ``lake.statements``.
+        One row per symbol, statement type and fiscal period, in this order, with the columns of
+        ``financial_statements``; line items are in ``metrics`` (JSON, in ``reported_currency``). Each row is
+        the newest version, with later restatements; with ``as_of`` it is the newest at that day's close.
+        ``statement_types``: income_statement (or income), balance_sheet, cash_flow. An unknown symbol has no
+        rows. ``lake.statements`` returns every version.
         """
         first, last = to_range(start_date, end_date)
         known = date.max if as_of is None else to_day(as_of, "as_of")
@@ -66,17 +66,17 @@ class DatabaseProvider:
     ) -> pl.DataFrame:
         """Return the ratios of each fiscal period that ends between two dates (both included).
 
-        One row per symbol and fiscal period end, ordered so, with the columns of ``financial_ratios``: each
-        as computed on the day on which the period became available (``date``), so that no later price or
-        statement is in it. Fractions and multiples; NULL with a ``reason`` where one cannot be known. A
-        symbol that the lake does not hold has no rows.
+        One row per symbol and fiscal period end, in this order, with the columns of ``financial_ratios``. The
+        ratios are those of the day on which the period became available (``date``), so they contain no later
+        price or statement. They are fractions and multiples; a missing one is NULL with a ``reason``. An
+        unknown symbol has no rows.
         """
         return self.lake.ratios(symbols, *to_range(start_date, end_date))
 
     def calculate_market_caps_batch(self, symbols: str | Iterable[str], dates: Dates) -> pl.DataFrame:
-        """Return the market capitalisation of each symbol as it could be computed at each date.
+        """Return the point-in-time market capitalisation of each symbol at each date.
 
-        One row per symbol and date, ordered so, in one query for all; columns and units are those of
-        ``lake.market_caps``. ``market_cap`` is NULL with a ``reason`` where it cannot be known.
+        One row per symbol and date, in this order, from one query; columns and units are those of
+        ``lake.market_caps``. A missing ``market_cap`` is NULL with a ``reason``.
         """
         return self.lake.market_caps(symbols, to_days(dates))

@@ -1,8 +1,8 @@
-"""How Factor Lab computed market caps: the two files of a symbol read again for each of its dates.
+"""Compute market caps as Factor Lab did: read the two files of a symbol again for each of its dates.
 
-Kept as the baseline that the demo and the benchmarks compare with: the same answers, the same rule of
-what was known when, and its cost. It uses nothing of the lake. Answers are right only where one cache
-of one day holds everything, as its prices and share counts then share a split basis.
+The demo and the benchmarks compare with this baseline: it has the same answers and the same availability
+rule, at its own cost. It uses no code of the lake. Answers are right only for one cache of one day, because
+its prices and share counts then have one split basis.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from factorlab_lake.errors import NotFound
 
 __all__ = ["market_caps"]
 
-_CLOSE = time(16)  # of New York's exchanges; the cache's acceptance times are New York wall time
+_CLOSE = time(16)  # New York; the cache's acceptance times are New York wall time
 
 
 def market_caps(
     cache_dir: str | Path, symbols: Iterable[str], dates: Iterable[date]
 ) -> list[tuple[str, date, float | None]]:
-    """Return (symbol, date, market cap or None), ordered so: the close times the weighted average of shares.
+    """Return sorted (symbol, date, market cap or None): the close times the weighted average of shares.
 
     The close is that of the last bar on or before the date; the shares are those of the newest quarter
     whose statement was accepted by the date's close. Raises :class:`NotFound` for a symbol without files.
@@ -34,16 +34,16 @@ def market_caps(
     days = sorted(set(dates))
     answers = []
     for symbol in sorted(set(symbols)):
-        prices = _newest_file(cache_dir, "price_data", f"{_in_names(symbol)}_price_full_history_")
+        prices = _newest_file(cache_dir, "price_data", f"{_in_file_names(symbol)}_price_full_history_")
         income = _newest_file(
-            cache_dir, "income_statements", f"{_in_names(symbol)}_income_statement_quarterly_"
+            cache_dir, "income_statements", f"{_in_file_names(symbol)}_income_statement_quarterly_"
         )
         answers += [(symbol, day, _market_cap(prices, income, day)) for day in days]
     return answers
 
 
 def _market_cap(prices: Path, income: Path, day: date) -> float | None:
-    """Answer one question the old way: read both files whole, look for one bar and one quarter."""
+    """Return one market cap the old way: read both files in full to find one bar and one quarter."""
     bars = [b for b in _read(prices) if b["date"] <= day.isoformat()]
     quarters = [q for q in _read(income) if _available(q) <= day]
     if not bars or not quarters:
@@ -54,7 +54,7 @@ def _market_cap(prices: Path, income: Path, day: date) -> float | None:
 
 
 def _available(statement: dict[str, Any]) -> date:
-    """Return the first day at whose close a statement could be used."""
+    """Return the first day on whose close a statement was available."""
     end = date.fromisoformat(statement["date"])
     if statement.get("acceptedDate"):
         accepted = datetime.fromisoformat(statement["acceptedDate"])
@@ -75,11 +75,11 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 def _newest_file(cache_dir: str | Path, folder: str, start: str) -> Path:
     """Return the file with the longest history: that of the largest request limit."""
-    found = list((Path(cache_dir) / folder).glob(f"{escape(start)}*.json*"))
-    found = [p for p in found if p.suffix in (".gz", ".json")]
-    if not found:
-        raise NotFound(f"{Path(cache_dir) / folder} holds no file {start}*.", path=str(cache_dir))
-    return max(found, key=_limit)
+    paths = list((Path(cache_dir) / folder).glob(f"{escape(start)}*.json*"))
+    paths = [p for p in paths if p.suffix in (".gz", ".json")]
+    if not paths:
+        raise NotFound(f"{Path(cache_dir) / folder} has no file {start}*.", path=str(cache_dir))
+    return max(paths, key=_limit)
 
 
 def _limit(path: Path) -> int:
@@ -87,7 +87,7 @@ def _limit(path: Path) -> int:
     return int(limit[1]) if limit else 0
 
 
-def _in_names(symbol: str) -> str:
+def _in_file_names(symbol: str) -> str:
     return symbol.upper().replace("/", "-").replace(":", "-")
 
 

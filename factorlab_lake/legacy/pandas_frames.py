@@ -1,4 +1,4 @@
-"""Rows as pandas frames, dates as their index. The only home of pandas, which is loaded when first used."""
+"""Convert rows to pandas frames; only this module uses pandas, and loads it on first use."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _OFFSETS = {"daily": "B", "weekly": "W-FRI", "monthly": "BME"}
 
 
 def load_pandas() -> Any:
-    """Return pandas; :class:`MissingExtra` says how to install it."""
+    """Return pandas; raises :class:`MissingExtra` with the command that installs it."""
     try:
         import pandas as pd
 
         return pd
-    except ImportError as fault:
+    except ImportError as error:
         raise MissingExtra(
-            f"FMPProvider returns pandas frames, and pandas cannot be imported ({fault}); install it with "
-            "pip install 'factorlab-lake[pandas]', or ask the lake itself for polars frames.",
+            f"FMPProvider returns pandas frames, and pandas cannot be imported ({error}); install it with "
+            "pip install 'factorlab-lake[pandas]', or use the methods of the lake, which return polars.",
             extra="pandas",
         ) from None
 
@@ -36,8 +36,8 @@ def load_pandas() -> Any:
 def business_days(first: date, last: date, frequency: str) -> pd.DatetimeIndex:
     """Return the days from ``first`` to ``last`` (both included) as an index named ``date``.
 
-    ``daily``: Monday to Friday, holidays among them; ``weekly``: its Fridays; ``monthly``: the last of them
-    in each month. Raises :class:`InvalidInput` for another frequency.
+    ``daily``: Monday to Friday, holidays included; ``weekly``: Fridays; ``monthly``: the last business day of
+    each month. Raises :class:`InvalidInput` for another frequency.
     """
     offset = _OFFSETS[one_of(frequency, _OFFSETS, "frequency")]
     index: pd.DatetimeIndex = load_pandas().date_range(
@@ -51,9 +51,9 @@ def carried(
 ) -> pd.DataFrame:
     """Return one symbol's values, computed at ``steps``, on the days of ``index``.
 
-    ``rows`` has a row per step, in order. Each day has the values of the last step on or before it, NULL
-    (as NaN) included: only a value that was computed is carried on, and none goes back in time.
-    ``columns``: ``{column of rows: column of the frame}``. The first step is on or before the first day.
+    ``rows`` has one row per step, in order. Each day has the values of the last step on or before it; a NULL
+    of that step is NaN. ``columns``: ``{column of rows: column of the frame}``. The first step is on or
+    before the first day.
     """
     library = load_pandas()
     at = library.DatetimeIndex(steps).as_unit(index.unit).searchsorted(index, side="right") - 1
@@ -63,15 +63,17 @@ def carried(
 
 
 def side_by_side(bars: pl.DataFrame, symbols: Iterable[str]) -> pd.DataFrame:
-    """Return ``symbol, date, value`` as one column per symbol, in the order given, and one row per day.
+    """Return ``symbol, date, value`` with one row per day and one column per symbol, in their order.
 
     The days are those of any symbol, in order, as an index named ``date``; NaN where a symbol has no value.
     """
     library = load_pandas()
-    # No symbol is an empty text, so the column of the days is in the way of none.
+    # No symbol is an empty text, so the column of days cannot collide with a symbol.
     wide = bars.rename({"date": ""}).pivot(on="symbol", index="", values="value").sort("")
     values = {name: wide[name].to_numpy() if name in wide.columns else float("nan") for name in symbols}
-    unit = library.DatetimeIndex(["2000-01-03"]).unit  # as pandas has it by default, and other frames with it
+    unit = library.DatetimeIndex(
+        ["2000-01-03"]
+    ).unit  # the default of this pandas version, for equality with other frames
     days = library.DatetimeIndex(wide[""].to_list(), name="date").as_unit(unit)
     frame: pd.DataFrame = library.DataFrame(values, index=days, columns=list(symbols), dtype="float64")
     return frame

@@ -1,1 +1,1 @@
-"""The outside world: what providers send, and how their fields are called here."""
+"""Fetch data from vendors: a protocol, a registry, and one folder per vendor."""

@@ -29,14 +29,14 @@ __all__ = [
     "read_array",
 ]
 
-# Columns of the answers read last, by dataset: the next answer of a dataset almost always has the same.
+# The columns of the last response by dataset: the next response almost always has the same columns.
 Shapes = dict[str, dict[str, pl.DataType]]
 
 
 def enclosed(text: bytes, member: str) -> tuple[dict[str, Any], bytes] | None:
-    """Cut the array that is an object's ``member`` out of its text: the object without it, and the array.
+    """Split an object's text into the object without the array ``member``, and the text of that array.
 
-    None when the text is anything else, or has more than one array.
+    Returns None when the text has another form or more than one array.
 
     >>> enclosed(b'{"symbol": "AAPL", "historical": [{"date": "2024-01-02"}]}', "historical")
     ({'symbol': 'AAPL', 'historical': []}, b'[{"date": "2024-01-02"}]')
@@ -53,9 +53,9 @@ def enclosed(text: bytes, member: str) -> tuple[dict[str, Any], bytes] | None:
 
 
 def plain_frame(array: bytes, dataset: str, shapes: Shapes) -> pl.DataFrame | None:
-    """Read an array of plain records by the vectorised reader; None where only the careful way is right."""
+    """Read an array of plain records with the vectorised reader; return None where it could misread them."""
     if b"true" in array or b"false" in array:
-        return None  # it would take them for numbers where a column has both
+        return None  # it would read them as numbers in a column that has both
     records = read_array(array, shapes.get(dataset))
     if records is None or records.width == 0 or any(t.is_nested() for t in records.schema.values()):
         return None
@@ -64,33 +64,33 @@ def plain_frame(array: bytes, dataset: str, shapes: Shapes) -> pl.DataFrame | No
 
 
 def decode(text: bytes) -> Any:
-    """Decode JSON as Python does, bare NaN included; ``ValueError`` says what the text is instead."""
+    """Decode JSON as Python does, bare NaN included; raise ``ValueError`` with the reason otherwise."""
     try:
         return json.loads(text)
     except UnicodeDecodeError:
         raise ValueError("not text") from None
-    except json.JSONDecodeError as fault:
+    except json.JSONDecodeError as error:
         if text.lstrip()[:1] == b"<":
             raise ValueError("HTML or XML instead of JSON") from None
-        raise ValueError(f"not JSON, or cut short ({fault})") from None
+        raise ValueError(f"not JSON, or cut short ({error})") from None
     except RecursionError:
         raise ValueError("not JSON that can be read: nested too deeply") from None
-    except ValueError as fault:
-        raise ValueError(f"JSON with a value that cannot be read ({fault})") from None
+    except ValueError as error:
+        raise ValueError(f"JSON with a value that cannot be read ({error})") from None
 
 
 def check_names(records: pl.DataFrame) -> None:
-    """Refuse fields whose name polars takes for a pattern, with ``ValueError``."""
+    """Raise ``ValueError`` for a field whose name polars would read as a pattern."""
     for field in records.columns:
         if field == "*" or (field.startswith("^") and field.endswith("$")):
-            raise ValueError(f"a field is called {field!r}, a pattern that would stand for other fields")
+            raise ValueError(f"the field name {field!r} is a pattern that would match other fields")
 
 
 def read_array(array: bytes, shape: dict[str, pl.DataType] | None = None) -> pl.DataFrame | None:
-    """Parse a JSON array of objects: by the columns of a file like it, or else by looking at every record.
+    """Parse a JSON array of objects with the columns of an earlier one, or else by scanning all records.
 
-    The first way is twice as fast, and good only for a file with those very columns, numbers read as floats:
-    a type guessed from the first records would cut 10.7 to 10.
+    The columns of ``shape`` make it twice as fast, if they match exactly and numbers are floats. A type
+    inferred from the first records would cut 10.7 to 10.
     """
     if shape:
         with suppress(pl.exceptions.PolarsError, pl.exceptions.PanicException):
@@ -103,17 +103,17 @@ def read_array(array: bytes, shape: dict[str, pl.DataType] | None = None) -> pl.
     return None
 
 
-def frame_of(records: list[Any], answer: FetchResult) -> pl.DataFrame:
-    """Return the records that are objects as a frame; the others are noted in ``answer.broken``."""
-    good = [(i, r) for i, r in enumerate(records) if isinstance(r, dict)]
+def frame_of(records: list[Any], result: FetchResult) -> pl.DataFrame:
+    """Return the records that are objects as a frame; ``result.broken`` gets the others."""
+    objects = [(i, r) for i, r in enumerate(records) if isinstance(r, dict)]
     for i, record in enumerate(records):
         if not isinstance(record, dict):
-            answer.broken.append(
+            result.broken.append(
                 (i, f"a record is {type(record).__name__}, not an object", json.dumps(record)[:200])
             )
-    names = dict.fromkeys(name for _, record in good for name in record)
-    columns = [_column(name, [record.get(name) for _, record in good]) for name in names]
-    return pl.DataFrame([pl.Series("_position", [i for i, _ in good], pl.Int64), *columns])
+    names = dict.fromkeys(name for _, record in objects for name in record)
+    columns = [_column(name, [record.get(name) for _, record in objects]) for name in names]
+    return pl.DataFrame([pl.Series("_position", [i for i, _ in objects], pl.Int64), *columns])
 
 
 def _column(name: str, values: list[Any]) -> pl.Series:

@@ -1,4 +1,4 @@
-"""Providers by their names, found through the entry points ``factorlab_lake.providers``."""
+"""Load providers by name from the entry points ``factorlab_lake.providers``."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ _GROUP = "factorlab_lake.providers"
 
 
 def provider_names() -> list[str]:
-    """Return the names of the providers that are installed, sorted.
+    """Return the names of the installed providers, sorted.
 
     >>> "fmp" in provider_names()
     True
     """
-    return sorted({found.name for found in entry_points(group=_GROUP)})
+    return sorted({entry.name for entry in entry_points(group=_GROUP)})
 
 
 def provider(name: str) -> Provider:
-    """Return a provider of this name, set up from its own settings.
+    """Return a new provider with the settings of its environment.
 
-    Raises :class:`InvalidInput` for a name that no installed package has registered, or one whose package
-    cannot be loaded.
+    Raises :class:`InvalidInput` for a name that no installed package registers, or when its package cannot be
+    loaded.
 
     >>> provider("fnp")
     Traceback (most recent call last):
     factorlab_lake.errors.InvalidInput: No provider is called 'fnp'. Did you mean 'fmp'? Installed are: fmp.
     """
-    found = [entry for entry in entry_points(group=_GROUP) if entry.name == name]
-    if not found:
+    entries = [entry for entry in entry_points(group=_GROUP) if entry.name == name]
+    if not entries:
         known = provider_names()
         raise InvalidInput(
             f"No provider is called {name!r}.{nearest(name, known)} Installed are: {', '.join(known)}.",
             name=name,
         )
     try:
-        make = found[0].load()
+        create = entries[0].load()
     except (ImportError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"
     else:
-        made: Provider = make()
-        return made
+        created: Provider = create()
+        return created
     raise InvalidInput(
-        f"The provider {name!r} cannot be loaded from {found[0].value} ({reason}). "
+        f"The provider {name!r} cannot be loaded from {entries[0].value} ({reason}). "
         "Install its package again.",
         name=name,
     )
@@ -56,7 +56,7 @@ def provider(name: str) -> Provider:
 
 @contextmanager
 def opened(name_or_provider: str | Provider) -> Iterator[Provider]:
-    """Yield the provider of a name and close it afterwards; the caller of a provider object closes that.
+    """Yield the provider of a name and close it afterwards; the caller closes a provider object.
 
     >>> with opened("fmp") as fmp:
     ...     fmp.name
@@ -65,8 +65,8 @@ def opened(name_or_provider: str | Provider) -> Iterator[Provider]:
     if not isinstance(name_or_provider, str):
         yield name_or_provider
         return
-    found = provider(name_or_provider)
+    created = provider(name_or_provider)
     try:
-        yield found
+        yield created
     finally:
-        found.close()
+        created.close()

@@ -18,7 +18,7 @@ from factorlab_lake.providers.protocol import Call, FetchResult, Request
 
 KEY = "k3yThatNobodyMaySee"
 NOW = datetime(2026, 11, 23, 22, tzinfo=UTC)
-ERRORS = Path(__file__).parents[2] / "data" / "fmp_errors"
+ERRORS = Path(__file__).parents[1] / "data" / "fmp_errors"
 
 Handler = Callable[[httpx.Request], httpx.Response]
 

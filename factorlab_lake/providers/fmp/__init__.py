@@ -1,4 +1,4 @@
-"""Financial Modeling Prep over HTTP, in both generations of its API."""
+"""Fetch from Financial Modeling Prep over HTTP, with both generations of its API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many symbols' answers out of few bulk files."""
+"""Answer requests for many symbols from few bulk files."""
 
 from __future__ import annotations
 
@@ -7,109 +7,120 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from factorlab_lake.errors import FetchFailed, LegacyEndpoint, NotInPlan, NotServed
-from factorlab_lake.providers.fmp.bulk_files import Rows, bulk_calls, bulk_questions, frame, read_bulk
+from factorlab_lake.providers.fmp.bulk_files import (
+    BulkRecords,
+    bulk_frame,
+    bulk_requests,
+    file_count,
+    read_bulk,
+)
 from factorlab_lake.providers.fmp.endpoints import EndpointRequest
 from factorlab_lake.providers.fmp.result_builder import ResultBuilder, fail
 from factorlab_lake.providers.fmp.retry import CallTrace
 from factorlab_lake.providers.fmp.symbol_requests import SymbolRequests
 from factorlab_lake.providers.protocol import FetchResult, Request
 
-__all__ = ["Bulk", "kind"]
+__all__ = ["Bulk", "bulk_key"]
 
-_THREADS = 8  # ask one by one for what a file should have given
+_THREADS = 8  # for single requests of symbols that a file lacks
 
 
-def kind(request: Request) -> tuple[object, ...]:
-    """Return what requests must share to be answered by the same files."""
+def bulk_key(request: Request) -> tuple[object, ...]:
+    """Return the key that requests must share so that the same files can answer them."""
     return request.dataset, request.period, request.start is None
 
 
 class Bulk:
-    """Answers requests of one kind by files that hold all companies, while the plan covers them."""
+    """Answer requests with one bulk key from files of all companies, as long as the plan includes them."""
 
-    def __init__(self, desk: ResultBuilder, singles: SymbolRequests, saves: int) -> None:
-        self._desk = desk
+    def __init__(self, builder: ResultBuilder, singles: SymbolRequests, saves: int) -> None:
+        self._builder = builder
         self._singles = singles
         self._saves = saves
         self._refused: set[str] = set()
 
     def files(self, requests: Sequence[Request]) -> int:
-        """Return how many files to ask for in the place of these requests; 0 to ask one by one."""
-        endpoint = self._desk.endpoints.get(requests[0].dataset)
+        """Return the number of files that replace these requests, or 0 when single calls are better."""
+        endpoint = self._builder.endpoints.get(requests[0].dataset)
         if endpoint is None or not self._saves or endpoint.dataset in self._refused:
             return 0
         if endpoint.periods and requests[0].period is None:
             return 0
-        files = bulk_calls(endpoint, _widest(requests), self._desk.today())
+        files = file_count(endpoint, _widest(requests), self._builder.today())
         return files if files * self._saves <= len(requests) else 0
 
     def answers(self, requests: Sequence[Request]) -> list[FetchResult]:
-        """Return one answer for each request; who is in no file is asked for by name.
+        """Return one result per request; a symbol that no file has gets a request of its own.
 
-        The calls for the files are counted with the first answer.
+        The first result counts the calls for the files.
         """
-        opened = [self._desk.open(request) for request in requests]
-        trail = CallTrace(f"bulk files of {requests[0].dataset}")
+        started = [self._builder.start(request) for request in requests]
+        trace = CallTrace(f"bulk files of {requests[0].dataset}")
         try:
-            rows, question = self._read(requests, trail)
-        except FetchFailed as fault:
-            if isinstance(fault, NotInPlan | NotServed | LegacyEndpoint):
+            records, http_request = self._read(requests, trace)
+        except FetchFailed as error:
+            if isinstance(error, NotInPlan | NotServed | LegacyEndpoint):
                 self._refused.add(requests[0].dataset)
-            elif fault.fatal:
-                return [self._failed(answer, fault, trail) for answer, _ in opened]
-            rows, question = {}, None
-        absent = [request for request in requests if request.symbol not in rows]
+            elif error.fatal:
+                return [self._failed(result, error, trace) for result, _ in started]
+            records, http_request = {}, None
+        absent = [request for request in requests if request.symbol not in records]
         with ThreadPoolExecutor(_THREADS) as pool:
-            singly = dict(zip(absent, pool.map(self._singles.answer, absent), strict=True))
-        answers = [
-            singly[r] if r in singly else self._filled(answer, rows[r.symbol], question, trail)
-            for r, (answer, _) in zip(requests, opened, strict=True)
+            singles = dict(zip(absent, pool.map(self._singles.answer, absent), strict=True))
+        results = [
+            singles[r] if r in singles else self._filled(result, records[r.symbol], http_request, trace)
+            for r, (result, _) in zip(requests, started, strict=True)
         ]
-        return _counted(answers, trail)
+        return _count_once(results, trace)
 
-    def _read(self, requests: Sequence[Request], trail: CallTrace) -> tuple[Rows, EndpointRequest]:
-        endpoint = self._desk.endpoint(requests[0])
-        wanted = frozenset(request.symbol for request in requests)
-        found: Rows = {}
-        asked: list[dict[str, str]] = []
-        for question in bulk_questions(endpoint, _widest(requests), self._desk.today()):
-            asked.append(question.parameters)
-            rows, count = self._desk.caller.ask(question, lambda b: read_bulk(b, wanted, trail.asked), trail)
+    def _read(self, requests: Sequence[Request], trace: CallTrace) -> tuple[BulkRecords, EndpointRequest]:
+        endpoint = self._builder.endpoint(requests[0])
+        symbols = frozenset(request.symbol for request in requests)
+        records: BulkRecords = {}
+        parameters: list[dict[str, str]] = []
+
+        def read(body: bytes) -> tuple[BulkRecords, int]:
+            return read_bulk(body, symbols, trace.label)
+
+        for http_request in bulk_requests(endpoint, _widest(requests), self._builder.today()):
+            parameters.append(http_request.parameters)
+            in_file, count = self._builder.client.call(http_request, read, trace)
             if count == 0 and endpoint.bulk_by == "part":
                 break
-            for symbol, records in rows.items():
-                found.setdefault(symbol, []).extend(records)
-        return found, EndpointRequest(endpoint.bulk_path, _merged(asked))
+            for symbol, rows in in_file.items():
+                records.setdefault(symbol, []).extend(rows)
+        return records, EndpointRequest(endpoint.bulk_path, _merged(parameters))
 
     def _filled(
         self,
-        answer: FetchResult,
+        result: FetchResult,
         rows: list[dict[str, str | None]],
-        question: EndpointRequest | None,
-        trail: CallTrace,
+        http_request: EndpointRequest | None,
+        trace: CallTrace,
     ) -> FetchResult:
-        answer.records = frame(rows, answer.dataset)
-        return self._desk.close(answer, question, replace(trail, calls=0))
+        result.records = bulk_frame(rows, result.dataset)
+        return self._builder.finish(result, http_request, replace(trace, calls=0))
 
-    def _failed(self, answer: FetchResult, fault: FetchFailed, trail: CallTrace) -> FetchResult:
-        fail(answer, fault)
-        return self._desk.close(answer, None, replace(trail, calls=0))
+    def _failed(self, result: FetchResult, error: FetchFailed, trace: CallTrace) -> FetchResult:
+        fail(result, error)
+        return self._builder.finish(result, None, replace(trace, calls=0))
 
 
 def _widest(requests: Sequence[Request]) -> Request:
-    """Return a request whose range holds those of all."""
+    """Return a request whose range includes those of all."""
     starts = [r.start for r in requests if r.start]
     return replace(requests[0], start=min(starts, default=None))
 
 
-def _merged(asked: list[dict[str, str]]) -> dict[str, str]:
-    """Return the parameters of several files as one: the values of each, in order, without repetition."""
-    return {name: ",".join(dict.fromkeys(a[name] for a in asked)) for name in asked[0]}
+def _merged(parameters: list[dict[str, str]]) -> dict[str, str]:
+    """Return the parameters of several files as one: the distinct values of each, in order."""
+    return {name: ",".join(dict.fromkeys(each[name] for each in parameters)) for name in parameters[0]}
 
 
-def _counted(answers: list[FetchResult], trail: CallTrace) -> list[FetchResult]:
-    answers[0].api_calls += trail.calls
-    for answer in answers[1:]:
-        if not answer.api_calls:
-            answer.duration_ms = 0.0  # the time of the files is the first one's too
-    return answers
+def _count_once(results: list[FetchResult], trace: CallTrace) -> list[FetchResult]:
+    """Count the calls and the time of the files in the first result only."""
+    results[0].api_calls += trace.calls
+    for result in results[1:]:
+        if not result.api_calls:
+            result.duration_ms = 0.0
+    return results

@@ -1,4 +1,4 @@
-"""The connection to FMP: one pool for all threads, and the one place that knows the key."""
+"""Connect to FMP: one connection pool for all threads, and the only module that uses the key."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CONNECTIONS = 64
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """What came back over the wire."""
+    """Hold the status, the body and the ``Retry-After`` header of a response."""
 
     status: int
     body: bytes
@@ -31,44 +31,46 @@ class HttpReply:
 
 
 class Client:
-    """Asks questions of one server; used by several threads at once.
+    """Send requests to one server; several threads use it at once.
 
-    httpx logs the address of every call, and its errors carry the request. So the key is not part of it: it
-    is added below httpx's client, to a copy of the request that nothing else sees.
+    httpx logs the URL of every call, and its errors contain the request. So the request does not have the
+    key: a transport below httpx's client adds the key to a copy that nothing else can reach.
     """
 
     def __init__(self, settings: FmpSettings, transport: httpx.BaseTransport | None) -> None:
         self._key = settings.api_key or SecretStr("")
-        keyed = _Keyed(transport or _wire(settings.base_url), self._key, settings.api_generation)
+        keyed = _KeyTransport(
+            transport or _http_transport(settings.base_url), self._key, settings.api_generation
+        )
         self._http = httpx.Client(
             base_url=settings.base_url,
             transport=keyed,
             timeout=httpx.Timeout(settings.timeout_s, connect=min(_CONNECT_S, settings.timeout_s)),
-            trust_env=False,  # the environment's proxies are heeded below; nothing else of it is wanted
+            trust_env=False,  # only the environment's proxies apply, and _proxy reads them
         )
 
     @property
     def has_key(self) -> bool:
-        """Whether there is a key to send."""
+        """Return whether there is a key."""
         return bool(self._key.get_secret_value())
 
-    def get(self, question: EndpointRequest, asked: str) -> HttpReply:
-        """Ask once. Raises :class:`Unavailable` when no whole answer came."""
+    def get(self, http_request: EndpointRequest, label: str) -> HttpReply:
+        """Send a request once. Raises :class:`Unavailable` without a complete response."""
         try:
-            response = self._http.get(question.path, params=question.parameters)
+            response = self._http.get(http_request.path, params=http_request.parameters)
         except httpx.HTTPError as error:
-            fault = _lost(error, asked, self.redact)
+            failure = _unavailable(error, label, self.redact)
         except RuntimeError:
             if not self._http.is_closed:
                 raise
-            fault = Unavailable(f"{asked}: the provider was closed. Open a new one.", retryable=False)
+            failure = Unavailable(f"{label}: the provider was closed. Open a new one.", retryable=False)
         else:
             return HttpReply(response.status_code, response.content, response.headers.get("Retry-After"))
-        # Raised here, so that the error of httpx, whose traceback holds the request, is not its context.
-        raise fault
+        # Raise outside of `except`: httpx's error as context would expose the request in its traceback.
+        raise failure
 
     def redact(self, text: str) -> str:
-        """Return the text without the key; its letters are the same in JSON and in addresses."""
+        """Return the text without the key; JSON and URLs do not escape its characters."""
         key = self._key.get_secret_value()
         return text.replace(key, "***") if key else text
 
@@ -77,18 +79,18 @@ class Client:
         self._http.close()
 
 
-class _Keyed(httpx.BaseTransport):
-    """Sends a copy of each request that carries the key: as a header, or as v3 wants it, in the address."""
+class _KeyTransport(httpx.BaseTransport):
+    """Add the key to a copy of each request: as a header, or for v3 as a parameter."""
 
     def __init__(self, inner: httpx.BaseTransport, key: SecretStr, generation: str) -> None:
         self._inner = inner
         self._key = key
-        self._in_address = generation == "v3"
+        self._as_parameter = generation == "v3"
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Pass the request on with the key."""
+        """Send the request with the key."""
         url, headers = request.url, request.headers.copy()
-        if self._in_address:
+        if self._as_parameter:
             url = url.copy_merge_params({"apikey": self._key.get_secret_value()})
         else:
             headers["apikey"] = self._key.get_secret_value()
@@ -102,17 +104,17 @@ class _Keyed(httpx.BaseTransport):
         self._inner.close()
 
 
-def _wire(base_url: str) -> httpx.BaseTransport:
+def _http_transport(base_url: str) -> httpx.BaseTransport:
     limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
     try:
         return httpx.HTTPTransport(limits=limits, proxy=_proxy(base_url))
     except (ImportError, ValueError):
-        problem = "the proxy that the environment names cannot be used"
+        problem = "the proxy in the environment cannot be used"
     raise InvalidInput(f"FMP: {problem}. Check HTTPS_PROXY and ALL_PROXY, or name the host in NO_PROXY.")
 
 
 def _proxy(base_url: str) -> str | None:
-    """Return the proxy that the environment names for this address; httpx asks only for its own transport."""
+    """Return the environment's proxy for this URL; httpx reads it only for its own transport."""
     parts, proxies = urlsplit(base_url), getproxies()
     with suppress(OSError):
         if proxy_bypass(parts.netloc):
@@ -120,11 +122,11 @@ def _proxy(base_url: str) -> str | None:
     return proxies.get(parts.scheme) or proxies.get("all")
 
 
-def _lost(error: httpx.HTTPError, asked: str, redact: Callable[[str], str]) -> FetchFailed:
+def _unavailable(error: httpx.HTTPError, label: str, redact: Callable[[str], str]) -> FetchFailed:
     if isinstance(error, httpx.TimeoutException):
-        what = "no answer in time. Raise FMP_TIMEOUT_S, or run the same command again later"
+        reason = "no response in time. Raise FMP_TIMEOUT_S, or run the same command again later"
     elif isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.DecodingError):
-        what = "the answer broke off. Run the same command again later"
+        reason = "the response was cut off. Run the same command again later"
     else:
-        what = "FMP cannot be reached. Check the connection and FMP_BASE_URL"
-    return Unavailable(f"{asked}: {what} ({type(error).__name__}: {redact(str(error))}).", http_status=None)
+        reason = "FMP cannot be reached. Check the connection and FMP_BASE_URL"
+    return Unavailable(f"{label}: {reason} ({type(error).__name__}: {redact(str(error))}).", http_status=None)

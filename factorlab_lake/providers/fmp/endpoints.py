@@ -1,4 +1,4 @@
-"""FMP's endpoints, read from ``endpoints.csv``, and the questions that are put to them."""
+"""Read FMP's endpoints from ``endpoints.csv`` and build their requests."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from factorlab_lake.providers.protocol import Offer, Request
 
 __all__ = ["EARLIEST", "Endpoint", "EndpointRequest", "endpoints"]
 
-# Without `from`, FMP gives the last five years only; so the whole history is asked for by name.
+# Without `from`, FMP returns the last five years only, so a full history needs an explicit date.
 EARLIEST = date(1900, 1, 1)
 _PERIODS = {"quarterly": "quarter", "annual": "annual"}
 _MONTHS = {"quarterly": 3, "annual": 12}
-# Rows to ask for beyond those that the calendar allows: a changed fiscal year, an amended period twice.
+# Rows beyond the number of periods: a changed fiscal year, or an amended period that FMP sends twice.
 _MARGIN = 4
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointRequest:
-    """One GET: a path below the base URL, and its parameters without the key."""
+    """Represent one GET: a path below the base URL, and its parameters without the key."""
 
     path: str
     parameters: dict[str, str]
 
     def text(self) -> str:
-        """Return the parameters as JSON, as the fetch log keeps them."""
+        """Return the parameters as JSON for the fetch log."""
         return json.dumps(self.parameters, sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A row of ``endpoints.csv``: where a dataset is, and what may be asked there.
+    """Represent a row of ``endpoints.csv``: the path of a dataset and its parameters.
 
-    ``member``: the field of the answer that holds the records, or nothing when the answer is the list.
-    ``limit``: the largest number of rows that can be asked for, ``row_cap``: the rows an answer has at
-    most; 0 where there is none. ``may_be_empty``: when an answer without records is no fault.
-    ``bulk_by``: what one bulk file holds, a fiscal ``year`` and period or a numbered ``part``.
+    ``member``: the field of the response with the records, empty when the response is the list. ``limit``:
+    the largest value of the parameter ``limit``. ``row_cap``: the most rows in a response. Both are 0 where
+    there is none. ``may_be_empty``: when a response without records is valid. ``bulk_by``: the content of one
+    bulk file, a fiscal ``year`` and period or a numbered ``part``.
     """
 
     dataset: str
@@ -57,28 +57,28 @@ class Endpoint:
 
     @property
     def offer(self) -> Offer:
-        """What the endpoint offers, in the words of the provider protocol."""
+        """Return the offer of the provider protocol."""
         return Offer(periods=("quarterly", "annual") if self.periods else (), ranged=self.ranged)
 
-    def question(self, request: Request, today: date) -> EndpointRequest:
-        """Return the question for a request: from its start, or for all there is."""
-        asked: dict[str, str] = {}
+    def http_request(self, request: Request, today: date) -> EndpointRequest:
+        """Return the HTTP request: from the request's start, or for all records."""
+        parameters: dict[str, str] = {}
         path = self.path
         if "{symbol}" in path:
             path = path.format(symbol=quote(request.symbol, safe=""))
         else:
-            asked["symbol"] = request.symbol
+            parameters["symbol"] = request.symbol
         if self.periods and request.period:
-            asked["period"] = _PERIODS[request.period]
+            parameters["period"] = _PERIODS[request.period]
         if self.limit:
-            asked["limit"] = str(self.rows(request, today))
+            parameters["limit"] = str(self.rows(request, today))
         if self.ranged:
-            asked["from"] = (request.start or EARLIEST).isoformat()
-            asked["to"] = (request.end or today + timedelta(days=1)).isoformat()
-        return EndpointRequest(path, asked)
+            parameters["from"] = (request.start or EARLIEST).isoformat()
+            parameters["to"] = (request.end or today + timedelta(days=1)).isoformat()
+        return EndpointRequest(path, parameters)
 
     def rows(self, request: Request, today: date) -> int:
-        """Return how many rows to ask for, so that the newest ones reach back to the request's start."""
+        """Return the number of newest rows that reaches back to the request's start."""
         if request.start is None or not self.periods:
             return self.limit
         months = 12 * (today.year - request.start.year) + today.month - request.start.month

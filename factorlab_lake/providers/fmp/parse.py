@@ -1,4 +1,4 @@
-"""The bytes of an answer as a frame of records, whichever way FMP wrapped them."""
+"""Parse the body of a response into a frame of records, in any form that FMP wraps them in."""
 
 from __future__ import annotations
 
@@ -16,63 +16,63 @@ __all__ = ["read_records"]
 _SEVERAL = "historicalStockList"
 
 
-def read_records(body: bytes, endpoint: Endpoint, answer: FetchResult, shapes: Shapes) -> pl.DataFrame:
-    """Return the records of an answer, in their order; what is no object is noted in ``answer.broken``.
+def read_records(body: bytes, endpoint: Endpoint, result: FetchResult, shapes: Shapes) -> pl.DataFrame:
+    """Return the records of a body in their order; ``result.broken`` gets those that are no JSON objects.
 
-    Raises :class:`BadAnswer` for anything else than JSON of the endpoint's form.
+    Raises :class:`BadAnswer` for a body that is not JSON of the endpoint's form.
     """
     try:
-        records = _plain(body, endpoint, answer, shapes)
+        records = _plain(body, endpoint, result, shapes)
         if records is None:
-            records = frame_of(_records(decode(body), endpoint, answer), answer)
+            records = frame_of(_records(decode(body), endpoint, result), result)
         check_names(records)
     except ValueError as reason:
-        fault = BadAnswer(
-            f"{answer.dataset} of {answer.symbol!r}: FMP's answer is not what its API gives: {reason}. "
+        error = BadAnswer(
+            f"{result.dataset} of {result.symbol!r}: FMP's response has an unexpected form: {reason}. "
             "Run the same command again.",
-            http_status=answer.http_status,
+            http_status=result.http_status,
         )
     else:
         return records
-    raise fault
+    raise error
 
 
-def _plain(body: bytes, endpoint: Endpoint, answer: FetchResult, shapes: Shapes) -> pl.DataFrame | None:
-    """Read what is well formed the fast way; None for the rest."""
+def _plain(body: bytes, endpoint: Endpoint, result: FetchResult, shapes: Shapes) -> pl.DataFrame | None:
+    """Read well-formed records with the vectorised reader; return None for others."""
     array: bytes | None = body.strip()
     if endpoint.member:
-        found = enclosed(body, endpoint.member)
-        if found is None or not _same(found[0].get("symbol"), answer.symbol):
+        parts = enclosed(body, endpoint.member)
+        if parts is None or not _is_symbol(parts[0].get("symbol"), result.symbol):
             return None
-        array = found[1]
+        array = parts[1]
     if not array or array[:1] != b"[" or array[-1:] != b"]":
         return None
-    return plain_frame(array, answer.dataset, shapes)
+    return plain_frame(array, result.dataset, shapes)
 
 
-def _records(data: Any, endpoint: Endpoint, answer: FetchResult) -> list[Any]:
-    """Find the list of records in decoded JSON, or say with ``ValueError`` what is there instead."""
+def _records(data: Any, endpoint: Endpoint, result: FetchResult) -> list[Any]:
+    """Return the list of records in decoded JSON; raise ``ValueError`` for anything else."""
     if endpoint.member and isinstance(data, dict):
-        data = _member(data, endpoint.member, answer.symbol)
+        data = _member(data, endpoint.member, result.symbol)
     if not isinstance(data, list):
         raise ValueError(f"{type(data).__name__} instead of a list of records")  # noqa: TRY004
     return data
 
 
 def _member(data: dict[str, Any], member: str, symbol: str) -> Any:
-    """Take the records out of v3's wrapper of one company, or of the one among several; ``{}`` is empty."""
+    """Return the records in v3's wrapper of one company or of several; ``{}`` has none."""
     if _SEVERAL in data:
         several = data[_SEVERAL] if isinstance(data[_SEVERAL], list) else []
-        mine = [e for e in several if isinstance(e, dict) and _same(e.get("symbol"), symbol)]
-        data = mine[0] if mine else {}
+        matches = [e for e in several if isinstance(e, dict) and _is_symbol(e.get("symbol"), symbol)]
+        data = matches[0] if matches else {}
     if not data:
         return []
-    if not _same(data.get("symbol"), symbol):
-        raise ValueError(f"an answer for {str(data.get('symbol'))[:40]!r}")
+    if not _is_symbol(data.get("symbol"), symbol):
+        raise ValueError(f"a response for {str(data.get('symbol'))[:40]!r}")
     if member not in data:
         raise ValueError(f"an object without {member!r}")
     return data[member]
 
 
-def _same(said: Any, symbol: str) -> bool:
-    return said is None or str(said).upper() == symbol.upper()
+def _is_symbol(value: Any, symbol: str) -> bool:
+    return value is None or str(value).upper() == symbol.upper()

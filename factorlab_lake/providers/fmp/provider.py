@@ -1,4 +1,4 @@
-"""Financial Modeling Prep as a provider: what it offers, which calls that takes, and the answers."""
+"""Provide Financial Modeling Prep's datasets through the provider protocol."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Self
 import httpx
 
 from factorlab_lake.errors import Unavailable
-from factorlab_lake.providers.fmp.bulk import Bulk, kind
+from factorlab_lake.providers.fmp.bulk import Bulk, bulk_key
 from factorlab_lake.providers.fmp.client import Client
 from factorlab_lake.providers.fmp.endpoints import endpoints
 from factorlab_lake.providers.fmp.rate_limit import RateLimiter
@@ -29,12 +29,11 @@ def _now() -> datetime:
 
 
 class FmpProvider:
-    """Financial Modeling Prep, over HTTP. Used by several threads at once, which share one limit of calls.
+    """Fetch from Financial Modeling Prep over HTTP. Several threads use it and share its rate limit.
 
-    ``settings`` come from the environment (``FMP_API_KEY`` and others) when none are given; ``transport``
-    is what httpx sends requests through. ``clock`` gives aware times, ``timer`` seconds that only grow, and
-    ``sleep`` waits. The limit holds for this object; two processes with one key share the plan's limit and
-    know nothing of each other.
+    The default ``settings`` come from the environment (``FMP_API_KEY`` and others). ``transport`` replaces
+    httpx's own. ``clock`` returns aware times, ``timer`` monotonic seconds, and ``sleep`` waits. The rate
+    limit applies to this object; two processes with one key do not coordinate.
 
     >>> with FmpProvider(fmp_settings(api_key="secret")) as fmp:
     ...     fmp
@@ -58,15 +57,17 @@ class FmpProvider:
         self._client = Client(settings, transport)
         wait = self._closable(sleep or self._closed.wait)
         limit = RateLimiter(settings.calls_per_minute, timer=timer, sleep=wait)
-        caller = RetryingClient(self._client, limit, settings, clock=clock, sleep=wait)
-        desk = ResultBuilder(self._endpoints, caller, clock=clock, timer=timer)
-        self._singles = SymbolRequests(desk)
-        self._bulk = Bulk(desk, self._singles, settings.bulk_saves)
+        client = RetryingClient(self._client, limit, settings, clock=clock, sleep=wait)
+        builder = ResultBuilder(self._endpoints, client, clock=clock, timer=timer)
+        self._singles = SymbolRequests(builder)
+        self._bulk = Bulk(builder, self._singles, settings.bulk_saves)
 
     def __repr__(self) -> str:
-        """Show what is asked, never with which key."""
-        own = self._settings
-        return f"FmpProvider({own.base_url!r}, {own.api_generation!r}, {own.calls_per_minute} calls a minute)"
+        """Show the settings without the key."""
+        used = self._settings
+        return (
+            f"FmpProvider({used.base_url!r}, {used.api_generation!r}, {used.calls_per_minute} calls a minute)"
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -76,40 +77,39 @@ class FmpProvider:
 
     @property
     def datasets(self) -> Mapping[str, Offer]:
-        """What it offers, by the lake's names of datasets."""
+        """Return the offers by the lake's names of datasets."""
         return {dataset: endpoint.offer for dataset, endpoint in self._endpoints.items()}
 
     @property
     def calls_per_minute(self) -> float:
-        """How many calls it makes at most in a minute, all threads together."""
+        """Return the largest number of API calls in a minute, all threads together."""
         return float(self._settings.calls_per_minute)
 
     @property
     def calls_at_once(self) -> int:
-        """How many threads it wants to be called by at most."""
+        """Return the largest number of threads that should call the provider."""
         return self._settings.calls_at_once
 
     def plan(self, requests: Sequence[Request]) -> list[Call]:
-        """Put requests together where bulk files stand for many of them; the others are calls of their own.
+        """Combine requests that bulk files can answer; each other request is a call of its own.
 
-        A file holds every company there is, so it is asked for only in the place of at least
-        ``FMP_BULK_SAVES`` calls.
+        A file contains all companies, so it must replace at least ``FMP_BULK_SAVES`` calls.
         """
-        alike: dict[object, list[Request]] = {}
+        groups: dict[object, list[Request]] = {}
         for request in requests:
-            alike.setdefault(kind(request), []).append(request)
-        files = {k: n for k, group in alike.items() if (n := self._bulk.files(group))}
-        together = [Call(tuple(alike[k]), n) for k, n in files.items()]
-        return together + [Call((request,)) for request in requests if kind(request) not in files]
+            groups.setdefault(bulk_key(request), []).append(request)
+        files = {key: n for key, group in groups.items() if (n := self._bulk.files(group))}
+        combined = [Call(tuple(groups[key]), n) for key, n in files.items()]
+        return combined + [Call((request,)) for request in requests if bulk_key(request) not in files]
 
     def answer(self, call: Call) -> list[FetchResult]:
-        """Make a call and return one answer for each of its requests; what fails has its ``fault``."""
-        if len({kind(request) for request in call.requests}) == 1 and self._bulk.files(call.requests):
+        """Make a call and return one result per request; a failed one has a ``fault``."""
+        if len({bulk_key(request) for request in call.requests}) == 1 and self._bulk.files(call.requests):
             return self._bulk.answers(call.requests)
         return [self._singles.answer(request) for request in call.requests]
 
     def close(self) -> None:
-        """Give back connections; calls of other threads that wait for their turn fail at once."""
+        """Close the connections; waiting calls of other threads fail at once."""
         self._closed.set()
         self._client.close()
 

@@ -1,4 +1,4 @@
-"""How many calls go out in a minute: a sliding window that all threads share."""
+"""Limit the calls per minute with a sliding window that all threads share."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from contextlib import contextmanager
 
 __all__ = ["RateLimiter"]
 
-_SHORTEST_WAIT_S = 0.001  # a wait below the clock's resolution would turn in a circle
+_SHORTEST_WAIT_S = 0.001  # a wait below the clock's resolution would loop without end
 
 
 class RateLimiter:
-    """At most ``calls`` calls within any ``window_s`` seconds, and none during a pause.
+    """Allow at most ``calls`` calls within any ``window_s`` seconds, and none during a pause.
 
-    The server counts a call somewhere between its start and its end. A place is therefore taken from the
-    start of a call until ``window_s`` after its end: whatever the latency, the server never counts more.
+    The server counts a call at an unknown time between its start and its end. So a call occupies its slot
+    from its start until ``window_s`` after its end, and the server never counts more, at any latency.
     """
 
     def __init__(
@@ -32,13 +32,13 @@ class RateLimiter:
         self._timer = timer
         self._sleep = sleep
         self._ended: deque[float] = deque()
-        self._under_way = 0
+        self._in_progress = 0
         self._paused_until = float("-inf")
         self._changed = threading.Condition()
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Wait for a place, and hold it during the block."""
+    def slot(self) -> Iterator[None]:
+        """Wait for a slot and occupy it during the block."""
         while (wait_s := self._enter()) > 0:
             self._sleep(wait_s)
         try:
@@ -47,12 +47,12 @@ class RateLimiter:
             self._leave()
 
     def pause(self, seconds: float) -> None:
-        """Let no call start for so long; a longer pause that holds already stays."""
+        """Start no call for some seconds; a longer pause in progress stays."""
         with self._changed:
             self._paused_until = max(self._paused_until, self._timer() + seconds)
 
     def _enter(self) -> float:
-        """Take a place and return 0, or return how long to wait before asking again."""
+        """Take a slot and return 0, or return the wait before the next attempt."""
         with self._changed:
             while True:
                 now = self._timer()
@@ -60,15 +60,15 @@ class RateLimiter:
                     self._ended.popleft()
                 if self._paused_until > now:
                     return max(self._paused_until - now, _SHORTEST_WAIT_S)
-                if self._under_way + len(self._ended) < self._calls:
-                    self._under_way += 1
+                if self._in_progress + len(self._ended) < self._calls:
+                    self._in_progress += 1
                     return 0.0
                 if self._ended:
                     return max(self._ended[0] + self._window_s - now, _SHORTEST_WAIT_S)
-                self._changed.wait()  # all places are taken by calls under way
+                self._changed.wait()  # calls in progress occupy all slots
 
     def _leave(self) -> None:
         with self._changed:
-            self._under_way -= 1
+            self._in_progress -= 1
             self._ended.append(self._timer())
             self._changed.notify_all()

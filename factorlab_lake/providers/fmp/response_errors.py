@@ -1,4 +1,4 @@
-"""What a refusal of FMP's means, as a typed error that says what to do next."""
+"""Convert an error response of FMP into a typed error with advice."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from factorlab_lake.errors import (
     Unavailable,
 )
 
-__all__ = ["fault_of", "retry_after_s"]
+__all__ = ["error_of", "retry_after_s"]
 
-_SAID_CHARS = 200
-# What of a question the plan does not cover, when FMP says so: the symbol, the limit of rows or another.
+_MESSAGE_CHARS = 200
+# The parameter that the plan does not cover, when FMP names it: the symbol, the limit or another.
 _PARAMETER = re.compile(r"value set for '(\w+)'")
-# Words of FMP's own messages, as recorded; the first that occurs decides.
+# Words of FMP's recorded messages; the first match decides.
 _WORDS: dict[str, type[FetchFailed]] = {
     "legacy endpoint": LegacyEndpoint,
     "invalid api key": KeyRefused,
@@ -46,39 +46,39 @@ _ADVICE: dict[type[FetchFailed], str] = {
     KeyRefused: "FMP refuses the key. Check FMP_API_KEY, in the environment or in .env.",
     LegacyEndpoint: "This account may not use the old API. Set FMP_API_GENERATION=stable.",
     NotInPlan: "The plan of this key does not cover it. Leave it out, or choose another plan at FMP.",
-    NotServed: "FMP does not answer this question. Check the symbol, FMP_BASE_URL and FMP_API_GENERATION.",
+    NotServed: "FMP does not serve this request. Check the symbol, FMP_BASE_URL and FMP_API_GENERATION.",
     LimitReached: "FMP's limit of calls is reached. Set FMP_CALLS_PER_MINUTE to what the plan allows, and "
     "run the same command again later.",
     Unavailable: "FMP's server has a fault. Run the same command again later.",
-    BadAnswer: "FMP's answer is not what its API gives. Run the same command again later.",
+    BadAnswer: "FMP's response has an unexpected form. Run the same command again later.",
 }
 
 
-def fault_of(asked: str, status: int, said: str, retry_after: float | None = None) -> FetchFailed | None:
-    """Return the typed error for a status and what came with it, or None when there is no fault.
+def error_of(label: str, status: int, message: str, retry_after: float | None = None) -> FetchFailed | None:
+    """Return the typed error for a status and a message, or None without an error.
 
-    ``asked`` says what for, ``said`` is the vendor's text, free of the key. Under status 200 ``said`` is the
-    text of an ``Error Message``, or nothing.
+    ``label`` describes the request. ``message`` is FMP's text without the key; with status 200 it is the text
+    of an ``Error Message``, or empty.
 
-    >>> print(fault_of("income of AAPL", 404, "no such page"))
-    income of AAPL: FMP does not answer this question. Check the symbol, FMP_BASE_URL and FMP_API_GENERATION.\
+    >>> print(error_of("income of AAPL", 404, "no such page"))
+    income of AAPL: FMP does not serve this request. Check the symbol, FMP_BASE_URL and FMP_API_GENERATION.\
  (404: 'no such page')
     """
-    if status == HTTPStatus.OK and not said:
+    if status == HTTPStatus.OK and not message:
         return None
-    text = _message(said)
+    text = _error_text(message)
     kind = _kind(status, text.lower())
     facts: dict[str, object] = {"http_status": status}
     if kind is LimitReached:
         facts["retry_after_s"] = retry_after
     elif kind is NotInPlan:
-        named = _PARAMETER.search(text)
-        facts["parameter"] = named[1] if named else None
-    return kind(f"{asked}: {_ADVICE[kind]} ({status}: {text[:_SAID_CHARS]!r})", **facts)
+        match = _PARAMETER.search(text)
+        facts["parameter"] = match[1] if match else None
+    return kind(f"{label}: {_ADVICE[kind]} ({status}: {text[:_MESSAGE_CHARS]!r})", **facts)
 
 
 def retry_after_s(header: str | None, now: datetime) -> float | None:
-    """Read ``Retry-After``: seconds, or a date of HTTP; None when it is absent or neither.
+    """Return the seconds of a ``Retry-After`` header (a number or an HTTP date), or None if it has none.
 
     >>> retry_after_s("Wed, 31 Mar 2021 22:01:30 GMT", datetime(2021, 3, 31, 22, 0, tzinfo=UTC))
     90.0
@@ -97,15 +97,15 @@ def retry_after_s(header: str | None, now: datetime) -> float | None:
     return max(0.0, wait_s) if math.isfinite(wait_s) else None
 
 
-def _message(said: str) -> str:
-    """Return the text of ``{"Error Message": …}``, or the text as it stands, on one line."""
+def _error_text(message: str) -> str:
+    """Return the text of ``{"Error Message": …}``, or the message itself, on one line."""
     try:
-        decoded = json.loads(said)
+        decoded = json.loads(message)
     except (ValueError, RecursionError):
         decoded = None
     if isinstance(decoded, dict):
-        said = str(decoded.get("Error Message") or decoded.get("message") or said)
-    return " ".join(said.split())
+        message = str(decoded.get("Error Message") or decoded.get("message") or message)
+    return " ".join(message.split())
 
 
 def _kind(status: int, text: str) -> type[FetchFailed]:

@@ -1,4 +1,4 @@
-"""What every answer starts with and ends as, whichever way it is got."""
+"""Start and finish the result of a request, for single requests and bulk files alike."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ __all__ = ["ResultBuilder", "fail"]
 
 @dataclass(frozen=True, slots=True)
 class ResultBuilder:
-    """The endpoints, the caller and the clocks that the ways to an answer share."""
+    """Share the endpoints, the client and the clocks between single requests and bulk files."""
 
     endpoints: Mapping[str, Endpoint]
-    caller: RetryingClient
+    client: RetryingClient
     clock: Callable[[], datetime]
     timer: Callable[[], float]
 
     def today(self) -> date:
-        """Return the day of the clock, in UTC."""
+        """Return the day of the clock in UTC."""
         return self.clock().date()
 
     def endpoint(self, request: Request) -> Endpoint:
-        """Return where a request goes; :class:`NotServed` for what cannot be asked."""
+        """Return the endpoint of a request; raises :class:`NotServed` when FMP has none."""
         if request.dataset not in self.endpoints:
             raise NotServed(
-                f"{_asked(request)}: FMP has no such dataset in this generation of its API."
+                f"{_label(request)}: FMP has no such dataset in this generation of its API."
                 f"{nearest(request.dataset, self.endpoints)} Known are {', '.join(self.endpoints)}."
             )
         if not request.symbol.strip(". ") or not request.symbol.isprintable():
-            raise NotServed(f"{_asked(request)}: {request.symbol!r} is no symbol; give one such as AAPL.")
+            raise NotServed(f"{_label(request)}: {request.symbol!r} is no symbol; pass one such as AAPL.")
         endpoint = self.endpoints[request.dataset]
         if endpoint.periods and request.period is None:
-            raise NotServed(f"{_asked(request)}: the period is missing; ask for quarterly or annual.")
+            raise NotServed(f"{_label(request)}: the period is missing; pass quarterly or annual.")
         return endpoint
 
-    def open(self, request: Request) -> tuple[FetchResult, CallTrace]:
-        """Return an answer that is still to be filled, and the trail of the calls for it."""
-        answer = FetchResult(
+    def start(self, request: Request) -> tuple[FetchResult, CallTrace]:
+        """Return an empty result and the trace of its calls."""
+        result = FetchResult(
             fetch_id="",
             dataset=request.dataset,
             symbol=request.symbol,
@@ -57,42 +57,44 @@ class ResultBuilder:
             period=request.period,
             duration_ms=self.timer(),
         )
-        return answer, CallTrace(_asked(request))
+        return result, CallTrace(_label(request))
 
-    def close(self, answer: FetchResult, question: EndpointRequest | None, trail: CallTrace) -> FetchResult:
-        """Complete an answer with what the calls for it left behind."""
-        if question:
-            answer.endpoint, answer.parameters = f"/{question.path}", question.text()
-        answer.fetched_at = trail.first_at or self.clock()
-        answer.http_status = trail.status
-        answer.payload_sha256 = trail.payload_sha256
-        answer.api_calls = trail.calls
-        answer.duration_ms = (self.timer() - answer.duration_ms) * 1000
-        answer.fetch_id = _fetch_id(answer)
-        return answer
-
-
-def fail(answer: FetchResult, fault: FetchFailed) -> None:
-    """Note a fault as an answer's outcome, without the frames it came through: they hold requests."""
-    fault.__context__ = fault.__cause__ = None
-    answer.fault, answer.error, answer.records = fault.with_traceback(None), str(fault), None
-    answer.broken.clear()
+    def finish(
+        self, result: FetchResult, http_request: EndpointRequest | None, trace: CallTrace
+    ) -> FetchResult:
+        """Complete a result with the facts of its calls."""
+        if http_request:
+            result.endpoint, result.parameters = f"/{http_request.path}", http_request.text()
+        result.fetched_at = trace.first_at or self.clock()
+        result.http_status = trace.status
+        result.payload_sha256 = trace.payload_sha256
+        result.api_calls = trace.calls
+        result.duration_ms = (self.timer() - result.duration_ms) * 1000
+        result.fetch_id = _fetch_id(result)
+        return result
 
 
-def _asked(request: Request) -> str:
+def fail(result: FetchResult, error: FetchFailed) -> None:
+    """Store an error as the outcome of a result, without its traceback: the frames contain requests."""
+    error.__context__ = error.__cause__ = None
+    result.fault, result.error, result.records = error.with_traceback(None), str(error), None
+    result.broken.clear()
+
+
+def _label(request: Request) -> str:
     return f"{' '.join(filter(None, (request.period, request.dataset)))} of {request.symbol!r}"
 
 
-def _fetch_id(answer: FetchResult) -> str:
-    """Return the digest of what was asked, when, and what came: one fetch is one row of the log."""
+def _fetch_id(result: FetchResult) -> str:
+    """Return a hash of the request, the time and the response: one fetch is one row of the log."""
     facts = (
-        answer.provider,
-        answer.endpoint,
-        answer.parameters,
-        answer.dataset,
-        answer.symbol,
-        answer.period,
-        answer.payload_sha256,
-        answer.fetched_at.isoformat(),
+        result.provider,
+        result.endpoint,
+        result.parameters,
+        result.dataset,
+        result.symbol,
+        result.period,
+        result.payload_sha256,
+        result.fetched_at.isoformat(),
     )
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""One question to FMP until it is answered or refused for good: the limit, the tries, the waits."""
+"""Call FMP until a request succeeds or fails finally: apply the rate limit, retries and waits."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from factorlab_lake.errors import FetchFailed, KeyRefused, LimitReached
 from factorlab_lake.providers.fmp.client import Client, HttpReply
 from factorlab_lake.providers.fmp.endpoints import EndpointRequest
 from factorlab_lake.providers.fmp.rate_limit import RateLimiter
-from factorlab_lake.providers.fmp.response_errors import fault_of, retry_after_s
+from factorlab_lake.providers.fmp.response_errors import error_of, retry_after_s
 from factorlab_lake.providers.fmp.settings import FmpSettings
 
 __all__ = ["CallTrace", "RetryingClient"]
 
 _T = TypeVar("_T")
 _LONGEST_BACKOFF_S = 30.0
-# A limit counts over a minute, so a pause without a hint starts longer than that after a mere fault.
+# FMP counts its limit over a minute, so a pause without Retry-After is longer than the back-off of an error.
 _LIMIT_PAUSE = 10.0
-_SAID_CHARS = 2000
+_MESSAGE_CHARS = 2000
 _ERROR_WITHIN = 100
 
 
 @dataclass(slots=True)
 class CallTrace:
-    """What answering one request took: its calls, the last status, the digest of all bytes that were read."""
+    """Collect the facts of one request's calls: their number, the last status, and a hash of all bodies."""
 
-    asked: str
+    label: str
     calls: int = 0
     status: int | None = None
     first_at: datetime | None = None
@@ -41,12 +41,12 @@ class CallTrace:
 
     @property
     def payload_sha256(self) -> str | None:
-        """The digest of the answers' bytes, in the order they came; None when nothing was read."""
+        """Return the hash of the response bodies in their order, or None without a valid response."""
         return None if self.first_at is None else self.digest.hexdigest()
 
 
 class RetryingClient:
-    """Puts questions to the server; used by several threads at once, which share the limit and its pauses."""
+    """Call the server with retries; the threads that use it share the rate limit and its pauses."""
 
     def __init__(
         self,
@@ -68,72 +68,72 @@ class RetryingClient:
         self._served = 0
         self._count = threading.Lock()
 
-    def ask(self, question: EndpointRequest, read: Callable[[bytes], _T], trail: CallTrace) -> _T:
-        """Return what ``read`` makes of the answer; a body it cannot read is asked for again.
+    def call(self, http_request: EndpointRequest, read: Callable[[bytes], _T], trace: CallTrace) -> _T:
+        """Return the result of ``read`` on the response body; a body that it cannot read is requested again.
 
-        Raises :class:`FetchFailed`: at once what will not pass, else after the last try.
+        Raises :class:`FetchFailed`: a final error at once, a temporary one after the last attempt.
         """
         if not self._client.has_key:
             raise KeyRefused(
-                f"{trail.asked}: FMP needs a key. Set FMP_API_KEY, in the environment or in .env.",
+                f"{trace.label}: FMP needs a key. Set FMP_API_KEY, in the environment or in .env.",
                 http_status=None,
             )
         served = self._served
         retrying = Retrying(
             stop=stop_after_attempt(self._tries),
             wait=self._wait_s,
-            retry=retry_if_exception(self._may_pass),
+            retry=retry_if_exception(self._is_temporary),
             sleep=self._sleep,
             reraise=True,
         )
         try:
-            value: _T = retrying(self._attempt, question, read, trail)
-        except LimitReached as fault:
-            # Nobody was served all the while: the day's limit is reached, and no other call will be served.
-            if served == self._served or not self._may_pass(fault):
-                fault.fatal = fault.facts["fatal"] = True
+            value: _T = retrying(self._attempt, http_request, read, trace)
+        except LimitReached as error:
+            # No thread got a response meanwhile: the daily limit is reached, and further calls would fail.
+            if served == self._served or not self._is_temporary(error):
+                error.fatal = error.facts["fatal"] = True
             raise
         return value
 
-    def _attempt(self, question: EndpointRequest, read: Callable[[bytes], _T], trail: CallTrace) -> _T:
-        with self._limit.place():
-            trail.calls += 1
-            reply = self._client.get(question, trail.asked)
-        trail.status = reply.status
-        fault = self._fault(reply, trail)
-        if fault:
-            raise fault
+    def _attempt(self, http_request: EndpointRequest, read: Callable[[bytes], _T], trace: CallTrace) -> _T:
+        with self._limit.slot():
+            trace.calls += 1
+            reply = self._client.get(http_request, trace.label)
+        trace.status = reply.status
+        error = self._error(reply, trace)
+        if error:
+            raise error
         value = read(reply.body)
-        trail.digest.update(reply.body)
-        trail.first_at = trail.first_at or self._clock()
+        trace.digest.update(reply.body)
+        trace.first_at = trace.first_at or self._clock()
         with self._count:
             self._served += 1
         return value
 
-    def _fault(self, reply: HttpReply, trail: CallTrace) -> FetchFailed | None:
-        # An error may also come under 200; whole payloads are not searched for one.
-        told = reply.status != HTTPStatus.OK or b'"Error Message"' in reply.body[:_ERROR_WITHIN]
-        said = reply.body[:_SAID_CHARS].decode(errors="replace") if told else ""
+    def _error(self, reply: HttpReply, trace: CallTrace) -> FetchFailed | None:
+        # FMP also sends errors with status 200; only the start of a body is searched, as bodies are large.
+        failed = reply.status != HTTPStatus.OK or b'"Error Message"' in reply.body[:_ERROR_WITHIN]
+        message = reply.body[:_MESSAGE_CHARS].decode(errors="replace") if failed else ""
         wait_s = retry_after_s(reply.retry_after, self._clock())
-        return fault_of(trail.asked, reply.status, self._client.redact(said), wait_s)
+        return error_of(trace.label, reply.status, self._client.redact(message), wait_s)
 
-    def _may_pass(self, fault: BaseException) -> bool:
-        if not isinstance(fault, FetchFailed) or not fault.retryable:
+    def _is_temporary(self, error: BaseException) -> bool:
+        if not isinstance(error, FetchFailed) or not error.retryable:
             return False
-        return not isinstance(fault, LimitReached) or (asked_wait_s(fault) or 0.0) <= self._longest_wait_s
+        return not isinstance(error, LimitReached) or (server_wait_s(error) or 0.0) <= self._longest_wait_s
 
     def _wait_s(self, state: RetryCallState) -> float:
-        """Return how long to wait before the next try; after a 429 all threads pause, not this one alone."""
-        fault = state.outcome.exception() if state.outcome else None
-        if not isinstance(fault, LimitReached):
+        """Return the wait before the next attempt; a 429 response pauses all threads instead."""
+        error = state.outcome.exception() if state.outcome else None
+        if not isinstance(error, LimitReached):
             return self._backoff(state)
-        told_s = asked_wait_s(fault)
+        wait_s = server_wait_s(error)
         doubled_s = self._limit_pause_s * 2 ** (state.attempt_number - 1)
-        self._limit.pause(told_s if told_s is not None else min(doubled_s, self._longest_wait_s))
+        self._limit.pause(wait_s if wait_s is not None else min(doubled_s, self._longest_wait_s))
         return 0.0
 
 
-def asked_wait_s(fault: LimitReached) -> float | None:
-    """Return how long the server asked to wait, or None when it did not say."""
-    wait_s = fault.facts.get("retry_after_s")
+def server_wait_s(error: LimitReached) -> float | None:
+    """Return the wait that the server requested, or None without one."""
+    wait_s = error.facts.get("retry_after_s")
     return None if wait_s is None else float(wait_s)

@@ -1,4 +1,4 @@
-"""Settings of the Financial Modeling Prep provider, from the environment (``FMP_*``) or a ``.env`` file."""
+"""Read the settings of the FMP provider from the environment (``FMP_*``) or a ``.env`` file."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ __all__ = ["FmpSettings", "fmp_settings"]
 
 
 class FmpSettings(BaseSettings):
-    """How Financial Modeling Prep is asked; each can be set from outside as ``FMP_`` and its name.
+    """Configure the calls to Financial Modeling Prep; variables are ``FMP_`` and the name.
 
-    ``api_key``: the account's key, never shown. ``base_url``: where the API is. ``api_generation``:
-    ``stable``, or ``v3`` for accounts opened before 2025-08-31. ``calls_per_minute``: the plan's limit, kept
-    over any 60 seconds by all threads of a process together. ``calls_at_once``: calls under way at a time.
-    ``timeout_s``: how long one read from the server may take. ``tries``: how often a call is made at most
-    when it fails in a way that may pass. ``retry_wait_s``: the wait before the second try, doubled each time.
-    ``longest_wait_s``: what the server may ask to wait at most; beyond it the call fails. ``bulk_saves``: a
-    bulk file is asked for where it stands for at least so many calls; 0 for never.
+    ``api_key``: the account's key, never shown. ``base_url``: the address of the API. ``api_generation``:
+    ``stable``, or ``v3`` for accounts opened before 2025-08-31. ``calls_per_minute``: the plan's limit, for
+    any 60 seconds and all threads of a process. ``calls_at_once``: concurrent calls. ``timeout_s``: the
+    timeout of one read from the server. ``tries``: the most attempts of a call with temporary errors.
+    ``retry_wait_s``: the wait before the second attempt, doubled each time. ``longest_wait_s``: the longest
+    wait that the server may request; beyond it the call fails. ``bulk_saves``: the least number of calls that
+    a bulk file must replace; 0 means never.
     """
 
-    # A fault of a setting must not repeat what was given: it may be the key.
+    # An error must not repeat the value: it may be the key.
     model_config = SettingsConfigDict(
         env_prefix="FMP_", env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
     )
@@ -44,16 +44,16 @@ class FmpSettings(BaseSettings):
 
     @field_validator("api_key")
     @classmethod
-    def _one_word(cls, key: SecretStr | None) -> SecretStr | None:
+    def _check_key(cls, key: SecretStr | None) -> SecretStr | None:
         text = "" if key is None else key.get_secret_value().strip()
-        # Letters that JSON and addresses write as they are, so that the key is found wherever it is repeated.
+        # JSON and URLs do not escape these characters, so a search for the key finds every copy.
         if not re.fullmatch(r"[\w.~-]*", text, re.ASCII):
             raise ValueError("the key must be one word of plain letters and digits")
         return SecretStr(text) if text else None
 
     @field_validator("base_url")
     @classmethod
-    def _address(cls, url: str) -> str:
+    def _check_url(cls, url: str) -> str:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("the address must be like https://financialmodelingprep.com")
@@ -62,10 +62,10 @@ class FmpSettings(BaseSettings):
         return url.rstrip("/")
 
 
-def fmp_settings(**given: Any) -> FmpSettings:
-    """Return the settings for FMP; what is given wins over the environment and the ``.env`` file.
+def fmp_settings(**values: Any) -> FmpSettings:
+    """Return the settings for FMP; arguments override the environment and the ``.env`` file.
 
-    Raises :class:`InvalidInput` that names the setting and not its value.
+    Raises :class:`InvalidInput` that names the setting without its value.
 
     >>> fmp_settings(api_key="secret", calls_per_minute=300).api_key
     SecretStr('**********')
@@ -74,6 +74,6 @@ def fmp_settings(**given: Any) -> FmpSettings:
     factorlab_lake.errors.InvalidInput: FMP_CALLS_PER_MINUTE: Input should be greater than or equal to 1.
     """
     try:
-        return FmpSettings(**given)
-    except ValidationError as fault:
-        raise settings_error(fault, "FMP_") from None
+        return FmpSettings(**values)
+    except ValidationError as error:
+        raise settings_error(error, "FMP_") from None

@@ -1,4 +1,4 @@
-"""One dataset of one symbol, asked for by name."""
+"""Answer one request: a dataset of a symbol, with as many pages as it takes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import polars as pl
 
 from factorlab_lake.errors import EmptyAnswer, FetchFailed, NotInPlan
 from factorlab_lake.providers.fmp.endpoints import Endpoint, EndpointRequest
-from factorlab_lake.providers.fmp.paging import FREE_ROWS, Ask, page_back, short_rows
+from factorlab_lake.providers.fmp.paging import FREE_ROWS, Fetch, page_back, short_rows
 from factorlab_lake.providers.fmp.parse import read_records
 from factorlab_lake.providers.fmp.result_builder import ResultBuilder, fail
 from factorlab_lake.providers.fmp.retry import CallTrace
@@ -19,95 +19,91 @@ __all__ = ["SymbolRequests"]
 
 
 class SymbolRequests:
-    """Answers requests one at a time; used by several threads at once."""
+    """Answer requests one at a time; several threads use it at once."""
 
-    def __init__(self, desk: ResultBuilder) -> None:
-        self._desk = desk
+    def __init__(self, builder: ResultBuilder) -> None:
+        self._builder = builder
         self._shapes: Shapes = {}
-        self._few = False  # the plan refused to give more than a few rows
+        self._few_rows = False  # true after the plan refused more than a few rows
 
     def answer(self, request: Request) -> FetchResult:
-        """Return the answer to a request, with its ``fault`` when there is none."""
-        answer, trail = self._desk.open(request)
-        question = None
+        """Return the result of a request; after a failure it has a ``fault``."""
+        result, trace = self._builder.start(request)
+        http_request = None
         try:
-            endpoint = self._desk.endpoint(request)
-            question = endpoint.question(request, self._desk.today())
-            self._fill(answer, request, question, trail)
-        except FetchFailed as fault:
-            fail(answer, fault)
-        return self._desk.close(answer, question, trail)
+            endpoint = self._builder.endpoint(request)
+            http_request = endpoint.http_request(request, self._builder.today())
+            self._fill(result, request, http_request, trace)
+        except FetchFailed as error:
+            fail(result, error)
+        return self._builder.finish(result, http_request, trace)
 
     def _fill(
-        self, answer: FetchResult, request: Request, question: EndpointRequest, trail: CallTrace
+        self, result: FetchResult, request: Request, http_request: EndpointRequest, trace: CallTrace
     ) -> None:
-        endpoint = self._desk.endpoint(request)
+        endpoint = self._builder.endpoint(request)
 
-        def ask(asked: EndpointRequest) -> pl.DataFrame:
-            return self._ask(asked, endpoint, answer, trail)
+        def fetch(page: EndpointRequest) -> pl.DataFrame:
+            return self._fetch(page, endpoint, result, trace)
 
         if endpoint.ranged:
-            records, answer.short = page_back(ask(question), question, endpoint, ask)
+            records, result.short = page_back(fetch(http_request), http_request, endpoint, fetch)
         elif endpoint.limit:
-            records, answer.short = self._newest(question, endpoint, request, ask)
+            records, result.short = self._newest(http_request, endpoint, request, fetch)
         else:
-            records = ask(question)
-        if records.is_empty() and not answer.broken:
-            _check_empty(endpoint, request, trail)
-        if "_position" not in records.columns:  # of several answers, each counting from 0
-            places = enumerate(answer.broken, records.height)
-            answer.broken = [(i, reason, text) for i, (_, reason, text) in places]
-        answer.records = records
+            records = fetch(http_request)
+        if records.is_empty() and not result.broken:
+            _check_empty(endpoint, request, trace)
+        if "_position" not in records.columns:  # the positions of several pages would repeat
+            places = enumerate(result.broken, records.height)
+            result.broken = [(i, reason, text) for i, (_, reason, text) in places]
+        result.records = records
 
     def _newest(
-        self, question: EndpointRequest, endpoint: Endpoint, request: Request, ask: Ask
+        self, http_request: EndpointRequest, endpoint: Endpoint, request: Request, fetch: Fetch
     ) -> tuple[pl.DataFrame, str | None]:
-        """Ask for the newest rows; for all of them when fewer did not reach the start after all."""
-        wanted = int(question.parameters["limit"])
-        records = self._within_plan(question, ask)
-        if (
-            wanted <= records.height
-            and wanted < endpoint.limit
-            and short_rows(records, wanted, request.start)
-        ):
-            wanted = endpoint.limit
-            records = ask(_limited(question, wanted))
-        return records, short_rows(records, wanted, request.start)
+        """Fetch the newest rows, and all rows when the newest did not reach the start."""
+        limit = int(http_request.parameters["limit"])
+        records = self._within_plan(http_request, fetch)
+        if limit <= records.height and limit < endpoint.limit and short_rows(records, limit, request.start):
+            limit = endpoint.limit
+            records = fetch(_with_limit(http_request, limit))
+        return records, short_rows(records, limit, request.start)
 
-    def _within_plan(self, question: EndpointRequest, ask: Ask) -> pl.DataFrame:
-        """Ask for as many rows as the plan gives, where it refuses to be asked for more."""
-        if not self._few:
+    def _within_plan(self, http_request: EndpointRequest, fetch: Fetch) -> pl.DataFrame:
+        """Fetch with a limit that the plan accepts: plans may refuse a larger one."""
+        if not self._few_rows:
             try:
-                return ask(question)
-            except NotInPlan as fault:
-                if fault.facts.get("parameter") != "limit":
+                return fetch(http_request)
+            except NotInPlan as error:
+                if error.facts.get("parameter") != "limit":
                     raise
-            self._few = True
-        return ask(_limited(question, min(FREE_ROWS, int(question.parameters["limit"]))))
+            self._few_rows = True
+        return fetch(_with_limit(http_request, min(FREE_ROWS, int(http_request.parameters["limit"]))))
 
-    def _ask(
-        self, question: EndpointRequest, endpoint: Endpoint, answer: FetchResult, trail: CallTrace
+    def _fetch(
+        self, http_request: EndpointRequest, endpoint: Endpoint, result: FetchResult, trace: CallTrace
     ) -> pl.DataFrame:
-        before = answer.broken
+        before = result.broken
 
         def read(body: bytes) -> pl.DataFrame:
-            answer.broken = []  # without those of a try that failed
-            return read_records(body, endpoint, answer, self._shapes)
+            result.broken = []  # drop those of a failed attempt
+            return read_records(body, endpoint, result, self._shapes)
 
-        records = self._desk.caller.ask(question, read, trail)
-        answer.broken = before + answer.broken
+        records = self._builder.client.call(http_request, read, trace)
+        result.broken = before + result.broken
         return records
 
 
-def _limited(question: EndpointRequest, rows: int) -> EndpointRequest:
-    return replace(question, parameters=question.parameters | {"limit": str(rows)})
+def _with_limit(http_request: EndpointRequest, rows: int) -> EndpointRequest:
+    return replace(http_request, parameters=http_request.parameters | {"limit": str(rows)})
 
 
-def _check_empty(endpoint: Endpoint, request: Request, trail: CallTrace) -> None:
-    """An answer without records is a fault where there must be some: FMP says so of unknown symbols."""
-    fine = endpoint.may_be_empty == "always" or (endpoint.may_be_empty == "with_start" and request.start)
-    if not fine:
+def _check_empty(endpoint: Endpoint, request: Request, trace: CallTrace) -> None:
+    """Raise for a response without records where some must exist: FMP returns none for unknown symbols."""
+    valid = endpoint.may_be_empty == "always" or (endpoint.may_be_empty == "with_start" and request.start)
+    if not valid:
         raise EmptyAnswer(
-            f"{trail.asked}: FMP has nothing. Check the symbol; it may be unknown there, or spelt otherwise.",
-            http_status=trail.status,
+            f"{trace.label}: FMP has no records. Check the symbol; FMP may spell it otherwise.",
+            http_status=trace.status,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from factorlab_lake.providers.fmp.sample_server.records_by_symbol import Record
+from factorlab_lake.providers.fmp.sample_server.records_by_symbol import Record, split_power
 from factorlab_lake.schema import STATEMENT_TABLES, table
 
 __all__ = ["to_split_basis"]
@@ -29,7 +29,7 @@ def to_split_basis(dataset: str, record: Record, ratio: float) -> Record:
 def _powers(dataset: str) -> dict[str, int]:
     powers = dict.fromkeys(_PER_SHARE.get(dataset, ()), -1)
     columns = table(_TABLES[dataset]).columns if dataset in _TABLES else ()
-    return powers | {c.name: _POWERS[c.unit] for c in columns if c.unit in _POWERS and c.name not in _OWN_DAY}
+    return powers | {c.name: split_power(c.unit) for c in columns if c.name not in _OWN_DAY}
 
 
 def _scaled(value: Any, ratio: float, power: int) -> Any:

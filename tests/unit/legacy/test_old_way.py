@@ -65,5 +65,5 @@ def test_no_shares_are_no_market_cap(cache: Path) -> None:
 def test_a_symbol_without_files_is_not_found(cache: Path) -> None:
     """The error names the folder and the files looked for; a symbol that begins alike does not serve."""
     Entry("XY", "price", [bar("2020-11-02")]).write(cache)
-    with pytest.raises(NotFound, match=r"price_data holds no file X_price"):
+    with pytest.raises(NotFound, match=r"price_data has no file X_price"):
         market_caps(cache, ["X"], [DAY])

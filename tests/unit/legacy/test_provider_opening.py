@@ -54,7 +54,7 @@ def test_a_provider_makes_no_lake(kind: Any, tmp_path: Path) -> None:
 def test_what_is_no_lake_is_refused(kind: Any, given: Any) -> None:
     """The error names the type given and what is expected."""
     with pytest.raises(
-        InvalidInput, match=f"A {type(given).__name__} is no lake; give an open lake, or the path"
+        InvalidInput, match=f"A {type(given).__name__} is no lake; pass an open lake, or the path"
     ):
         kind(given)
 

@@ -34,7 +34,7 @@ def test_no_window_holds_more_calls_than_allowed(
     spans = []
     for latency, gap in zip(latencies, before, strict=False):
         time.seconds += gap
-        with limit.place():
+        with limit.slot():
             began = time.seconds
             time.seconds += latency
         spans.append((began, time.seconds))
@@ -47,10 +47,10 @@ def test_a_full_window_is_used_at_once() -> None:
     time = Time()
     limit = RateLimiter(5, timer=time.timer, sleep=time.sleep)
     for _ in range(5):
-        with limit.place():
+        with limit.slot():
             pass
     assert time.slept == []
-    with limit.place():
+    with limit.slot():
         pass
     assert time.slept == [60.0]
 
@@ -63,10 +63,10 @@ def test_calls_under_way_hold_their_places() -> None:
 
     def second() -> None:
         entered.set()
-        with limit.place():
+        with limit.slot():
             order.append("second")
 
-    with limit.place():
+    with limit.slot():
         other = threading.Thread(target=second)
         other.start()
         entered.wait()
@@ -86,7 +86,7 @@ def test_a_pause_holds_for_every_thread() -> None:
     began = []
 
     def call(_: int) -> None:
-        with limit.place():
+        with limit.slot():
             began.append(time.seconds)
 
     with ThreadPoolExecutor(4) as pool:

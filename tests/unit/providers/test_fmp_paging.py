@@ -140,7 +140,7 @@ def test_as_many_statements_are_asked_for_as_there_can_be(
 def test_statements_cut_by_the_plan_are_said_to_be_short() -> None:
     """The free plan gives five, whatever is asked."""
     answer = ask(provider(Script(found(_years(5)))), Request("income", "AAPL", "annual"))
-    assert "5 rows for the 1000 asked" in (answer.short or "")
+    assert "5 rows instead of 1000" in (answer.short or "")
     answer = ask(provider(Script(found(_years(5)))), Request("income", "AAPL", "annual", date(2021, 6, 1)))
     assert answer.short is None
 

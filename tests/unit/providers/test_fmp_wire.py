@@ -98,7 +98,7 @@ def test_a_wrapper_for_another_company_is_no_answer() -> None:
     body = {"symbol": "MSFT", "historical": [{"date": "2021-03-31", "close": 235.77}]}
     answer = ask(provider(Script(found(body)), api_generation="v3"), Request("price", "AAPL"))
     assert isinstance(answer.fault, BadAnswer)
-    assert "an answer for 'MSFT'" in (answer.error or "")
+    assert "a response for 'MSFT'" in (answer.error or "")
 
 
 def test_numbers_are_not_cut_and_mixed_kinds_are_kept() -> None:

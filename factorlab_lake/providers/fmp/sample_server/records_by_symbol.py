@@ -17,13 +17,12 @@ from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.records import fields
 from factorlab_lake.schema import table
 
-__all__ = ["Record", "Records", "SampleDataset", "split_factor", "to_columns", "to_wire"]
+__all__ = ["Record", "Records", "SampleDataset", "split_factor", "split_power", "to_columns", "to_wire"]
 
 Record = dict[str, Any]
 Records = Mapping[tuple[str, str], Sequence[Record]]
 
 _UNMAPPED = "\0"  # begins the key of fields without a column; only their own API generation sends them
-_POWERS = {"currency_per_share": -1, "shares": 1}
 
 
 @dataclass(frozen=True)
@@ -193,4 +192,14 @@ def _price_powers() -> dict[str, int]:
     """Return the power of a split's ratio by which each column of a bar changes."""
     columns = table("price_data").columns
     # FMP counts the unadjusted volume on the basis of its own day for good.
-    return {c.name: _POWERS[c.unit] for c in columns if c.unit in _POWERS and c.name != "unadjusted_volume"}
+    powers = {c.name: split_power(c.unit) for c in columns if c.name != "unadjusted_volume"}
+    return {name: power for name, power in powers.items() if power}
+
+
+def split_power(unit: str) -> int:
+    """Return the power of a split's ratio by which figures of a unit change: 0 for most units.
+
+    >>> split_power("shares"), split_power("quote_currency_per_share"), split_power("fraction")
+    (1, -1, 0)
+    """
+    return 1 if unit == "shares" else -1 if unit.endswith("_per_share") else 0
