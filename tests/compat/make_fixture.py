@@ -12,10 +12,10 @@ never written again: it stands for lakes that users have.
 
 from __future__ import annotations
 
+import gzip
 import json
 import lzma
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,6 +33,7 @@ __all__ = ["QUESTIONS", "answers"]
 HERE = Path(__file__).parent
 SAMPLE = HERE.parents[1] / "data" / "sample"
 SYMBOLS = ("AAPL", "GOOGL")
+_FIRST_DAY = "2019-01-01"  # keeps the fixtures small
 QUESTIONS = ("market_caps", "ttm", "factors")
 # Lines of a dump that other servers refuse: psql's own commands, and a setting of PostgreSQL 17.
 _NOT_SQL = re.compile(r"^(\\(un)?restrict .*|SET transaction_timeout .*)\n", re.MULTILINE)
@@ -73,12 +74,15 @@ def _lake(place: Path) -> Lake:
 
 
 def _cache(taken: str, place: Path, symbols: tuple[str, ...]) -> Path:
-    """Copy the cached responses of some symbols."""
+    """Copy the cached responses of some symbols, with the records since ``_FIRST_DAY``."""
     for symbol in symbols:
         for file in (SAMPLE / taken).glob(f"*/{symbol}_*"):
+            entry = json.loads(gzip.decompress(file.read_bytes()))
+            records = entry["data"] if isinstance(entry, dict) else entry
+            records[:] = [record for record in records if record["date"] >= _FIRST_DAY]
             copy = place / file.relative_to(SAMPLE / taken)
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, copy)
+            copy.write_bytes(gzip.compress(json.dumps(entry).encode()))
     return place
 
 
