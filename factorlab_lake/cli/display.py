@@ -120,7 +120,7 @@ def load_line(loaded: dict[str, Any]) -> str:
 
 def migration_lines(report: MigrationReport, *, dry_run: bool = False) -> Iterator[str]:
     """Yield the counts of a migration or of its plan, then the files and records that it could not use."""
-    before = report.files_landed_before
+    before = report.files_migrated_before
     known = f"; {before:,} of the files were already migrated" if before else ""
     yield f"read      {_reading(report.files, report.records, report.seconds)}{known}"
     if dry_run:
@@ -207,7 +207,7 @@ def validation_lines(report: ValidationReport) -> Iterator[str]:
     yield f"missing   {report.missing:,} records"
     yield from _some(f"skipped   {file}: {why}" for file, why in report.skipped)
     yield from _some(f"fault     {file}: {why}" for file, why in report.faults)
-    yield from _some(f"{f.kind:<9} {f.file}, record {f.position}: {f.what}" for f in report.findings)
+    yield from _some(f"{f.kind:<9} {f.file}, record {f.position}: {f.difference}" for f in report.findings)
 
 
 def flag_lines(flags: Mapping[str, object]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Rows that a user brings for a table, from a frame or a file."""
+"""Load a user's rows into a table, from a frame or a file."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ __all__ = ["LOADABLE", "load", "read_input"]
 
 LOADABLE = ("splits", "dividends", "company_profiles", "price_data", "shares_outstanding")
 _BASIS_HELP = (
-    "the day up to which splits are counted in the row: its own date for prices as traded, the day of the "
-    "download for split-adjusted ones"
+    "the day up to which the row includes splits: the row's own date for unadjusted prices, the day of the "
+    "download for split-adjusted prices"
 )
 
 
 def read_input(source: Any) -> pl.DataFrame:
-    """Return a frame from a CSV or Parquet file, or anything polars takes (pandas, Arrow)."""
+    """Return a frame from a CSV or Parquet file, or from a pandas or Arrow table."""
     if isinstance(source, pl.DataFrame):
         return source
     if not isinstance(source, str | Path):
         return pl.DataFrame(source)
     path = Path(source)
     if not path.is_file():
-        raise NotFound(f"No file {path}; give a .csv or .parquet file.", path=str(path))
+        raise NotFound(f"No file {path}; expected a .csv or .parquet file.", path=str(path))
     readers: dict[str, Callable[[Path], pl.DataFrame]] = {
         ".parquet": _read_parquet,
         ".pq": _read_parquet,
@@ -45,7 +45,8 @@ def read_input(source: Any) -> pl.DataFrame:
     }
     if path.suffix.lower() not in readers:
         raise InvalidInput(
-            f"{path.name} is neither .csv nor .parquet; convert it to one of them.", path=str(path)
+            f"{path.name}: got {path.suffix!r}, expected .csv or .parquet; convert the file.",
+            path=str(path),
         )
     try:
         return readers[path.suffix.lower()](path)
@@ -60,22 +61,23 @@ def _read_parquet(path: Path) -> pl.DataFrame:
 
 
 def _read_csv(path: Path) -> pl.DataFrame:
-    # As text, so that a symbol such as 600519 or 0700 stays what it is.
+    # Read text, so that a symbol such as 0700 keeps its zero.
     return pl.read_csv(path, infer_schema=False)
 
 
 def load(tx: Transaction, name: str, source: Any, *, now: datetime | None = None) -> int:
-    """Land the rows of ``source`` in a table and return how many there were. All of them, or none.
+    """Merge the rows of ``source`` into a table and return their number; merge all rows or none.
 
-    Columns are those of the table; ``recorded_at``, the fetch and what follows from others are filled in.
-    Raises :class:`InvalidInput` naming the first bad row, an unknown or a missing column.
+    The columns are those of the table. Provenance and derived columns are filled in. Raise
+    :class:`InvalidInput` for the first invalid row, an unknown column or a missing one.
     """
     if name not in LOADABLE:
         known = ", ".join(LOADABLE)
-        raise InvalidInput(f"{name!r} cannot be loaded; expected one of {known}.{nearest(name, LOADABLE)}")
+        raise InvalidInput(
+            f"Table {name!r} cannot be loaded; expected one of {known}.{nearest(name, LOADABLE)}"
+        )
     spec, moment = table(name), now or datetime.now(UTC)
-    given = read_input(source)
-    typed = _typed(given, spec)
+    typed = _typed(read_input(source), spec)
     _check(typed, spec)
     if typed.is_empty():
         return 0
@@ -89,7 +91,7 @@ def load(tx: Transaction, name: str, source: Any, *, now: datetime | None = None
 
 
 def _answer(typed: pl.DataFrame, name: str, source: Any, now: datetime) -> FetchResult:
-    """Describe the load as a fetch, its id a digest of the rows: the same rows again are the same load."""
+    """Return the load as a fetch result; its id is a hash of the rows, so the same rows are the same load."""
     digest = hashlib.sha256(f"{name} {sorted(typed.write_ndjson().splitlines())}".encode()).hexdigest()
     symbols = typed["symbol"].unique()
     return FetchResult(
@@ -104,33 +106,33 @@ def _answer(typed: pl.DataFrame, name: str, source: Any, now: datetime) -> Fetch
     )
 
 
-def _typed(given: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
-    for column in given.columns:
+def _typed(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
+    for column in rows.columns:
         if column not in spec.names():
             raise InvalidInput(
                 f"{spec.name} has no column {column!r}; its columns are {', '.join(spec.names())}."
                 f"{nearest(column, spec.names())}",
                 column=column,
             )
-    parsed = {c: _read(given, spec.column(c)) for c in given.columns}
-    bad = given.select(p.bad.fill_null(value=False).alias(c) for c, p in parsed.items() if p.bad is not None)
+    parsed = {c: _read(rows, spec.column(c)) for c in rows.columns}
+    bad = rows.select(p.bad.fill_null(value=False).alias(c) for c, p in parsed.items() if p.bad is not None)
     if bad.width and bad.select(pl.any_horizontal(pl.all())).to_series().any():
-        row = int(bad.select(pl.any_horizontal(pl.all())).to_series().arg_max() or 0)
-        name = next(c for c in bad.columns if bad[c][row])
-        said = f"{name} is {given[name][row]!r}, not {parsed[name].expected}"
-        raise InvalidInput(f"Row {row + 1} for {spec.name}: {said}.", row=row + 1)
-    return given.select(p.value.alias(c) for c, p in parsed.items())
+        position = int(bad.select(pl.any_horizontal(pl.all())).to_series().arg_max() or 0)
+        name = next(c for c in bad.columns if bad[c][position])
+        reason = f"{name} is {rows[name][position]!r}, expected {parsed[name].expected}"
+        raise InvalidInput(f"Row {position + 1} for {spec.name}: {reason}.", row=position + 1)
+    return rows.select(p.value.alias(c) for c, p in parsed.items())
 
 
-def _read(given: pl.DataFrame, column: Column) -> Parsed:
-    dtype = given.schema[column.name]
+def _read(rows: pl.DataFrame, column: Column) -> Parsed:
+    dtype = rows.schema[column.name]
     if column.kind == "timestamp" and isinstance(dtype, pl.Datetime):
         if dtype.time_zone is None:
-            raise InvalidInput(f"{column.name} has no time zone; give aware times.", column=column.name)
+            raise InvalidInput(f"{column.name} has times without a time zone; add it.", column=column.name)
         return Parsed(pl.col(column.name).dt.convert_time_zone("UTC"))
     if column.kind == "date" and dtype in (pl.Date, pl.Datetime):
         return Parsed(pl.col(column.name).cast(pl.Date))
-    return parse(given, column.name, column)
+    return parse(rows, column.name, column)
 
 
 _REQUIRED = {
@@ -148,26 +150,26 @@ def _check(typed: pl.DataFrame, spec: TableSpec) -> None:
             hint = f" ({_BASIS_HELP})" if name == "split_basis_date" else ""
             got = ", ".join(typed.columns) or "no columns"
             raise InvalidInput(f"{spec.name} needs a column {name!r}{hint}; got {got}.", column=name)
-        _refuse(typed[name].is_null(), spec, f"{name} is missing")
+        _reject(typed[name].is_null(), spec, f"{name} is missing")
     for name in _ABOVE_ZERO:
         if name in typed.columns and name in _REQUIRED.get(spec.name, []):
-            _refuse(typed[name] <= 0, spec, f"{name} must be above 0")
+            _reject(typed[name] <= 0, spec, f"{name} must be above 0")
     distinct = typed.unique(maintain_order=True)
-    _refuse(
+    _reject(
         ~distinct.select(pl.struct(key).is_first_distinct()).to_series(),
         spec,
-        f"it contradicts an earlier row of the same {' and '.join(key)}",
+        f"it contradicts an earlier row with the same {' and '.join(key)}",
     )
 
 
-def _refuse(bad: pl.Series, spec: TableSpec, why: str) -> None:
+def _reject(bad: pl.Series, spec: TableSpec, reason: str) -> None:
     if bad.any():
         row = int(bad.arg_max() or 0) + 1
-        raise InvalidInput(f"Row {row} for {spec.name}: {why}.", row=row)
+        raise InvalidInput(f"Row {row} for {spec.name}: {reason}.", row=row)
 
 
 def _completed(typed: pl.DataFrame, spec: TableSpec, answer: FetchResult) -> pl.DataFrame:
-    """Fill the columns that were not given: provenance, what follows from others, the rest NULL."""
+    """Fill the missing columns: provenance and derived columns by rule, the others with NULL."""
     now = pl.lit(answer.fetched_at).cast(pl.Datetime("us", "UTC"))
     rows = typed.with_columns(
         typed_null(c).alias(c.name) for c in spec.columns if c.name not in typed.columns

@@ -1,7 +1,7 @@
-"""Raw records of one dataset to typed rows of its table, and rejects with their reasons.
+"""Normalize the raw records of one dataset: typed rows of its table, and rejects with their reasons.
 
-Raw frames carry, beside the provider's fields, where each record came from: ``_symbol`` (asked for),
-``_period`` (asked for; may be null), ``_fetch_id``, ``_fetched_at``, ``_provider`` and ``_position``.
+A frame of raw records has, beside the provider's fields, the origin of each record: ``_symbol`` (requested),
+``_period`` (requested; may be null), ``_fetch_id``, ``_fetched_at``, ``_provider`` and ``_position``.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ _RATIO_FIELDS = {
     "calendarYear": "fiscal_year",
     "fiscalYear": "fiscal_year",
 }
-_AS_TRADED = ("price_unadjusted",)  # datasets that count no later split
+_AS_TRADED = ("price_unadjusted",)  # datasets whose amounts include no later split
 
 
 @dataclass(frozen=True, slots=True)
 class Normalized:
-    """Typed rows (columns of the table, without ``recorded_at``) and rejected records."""
+    """Hold typed rows (the table's columns without ``recorded_at``) and rejected records."""
 
     rows: pl.DataFrame
     rejects: pl.DataFrame
 
 
 def normalize(raw: pl.DataFrame, dataset: str, names: Mapping[str, str] | None = None) -> Normalized:
-    """Type, check and complete the raw records of one dataset; whole columns at a time.
+    """Type, check and complete the raw records of one dataset, column by column.
 
-    ``names`` are the columns by the provider's fields; FMP's unless given.
+    ``names`` maps the provider's fields to columns; by default, FMP's field map.
     """
     spec = table(DATASETS[dataset])
     readings = _readings(raw, spec, names or (_RATIO_FIELDS if dataset == "ratios" else fields(dataset)))
     typed = _with_context(_typed(raw, spec, readings))
     checks = [*_unreadable(readings), *_symbol_check(readings), *_checks(typed, spec)]
     bad = typed.select(pl.any_horizontal(c.fails.fill_null(value=False) for c in checks)).to_series()
-    # Texts are made for the failing records alone: for all of them they would cost more than the rest.
+    # Build the texts for failing records only: for all records they would take longer than everything else.
     rejects = _rejects(raw.filter(bad), typed.filter(bad), checks, dataset)
     complete = _COMPLETE.get(spec.name, _complete_plain)
     good = typed.filter(~bad) if bad.any() else typed
@@ -59,14 +59,14 @@ def normalize(raw: pl.DataFrame, dataset: str, names: Mapping[str, str] | None =
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """What a record must not be, as a condition on the typed frame, and the reason to give."""
+    """Hold the condition under which a record is rejected, and the reason for the reject."""
 
     fails: pl.Expr
     reason: pl.Expr
 
 
 def _readings(raw: pl.DataFrame, spec: TableSpec, known: Mapping[str, str]) -> dict[str, tuple[str, Parsed]]:
-    """Return ``{field: (column, how to read it)}`` for the fields that have a column."""
+    """Return ``{field: (column, parsed expression)}`` for the fields that have a column."""
     mapped = {f: known[f] for f in raw.columns if f not in META and known.get(f, "") in spec.names()}
     return {f: (name, parse(raw, f, spec.column(name))) for f, name in mapped.items()}
 
@@ -104,7 +104,7 @@ def _unreadable(readings: dict[str, tuple[str, Parsed]]) -> list[_Check]:
 
 
 def _with_context(typed: pl.DataFrame) -> pl.DataFrame:
-    """Fill what the records leave to their surroundings: symbol, period, fiscal year."""
+    """Fill missing symbols, periods and fiscal years from the request and the fiscal date."""
     out = [pl.coalesce("symbol", "_symbol").alias("symbol")]
     if "fiscal_period" in typed.columns:
         out.append(
@@ -121,11 +121,11 @@ def _with_context(typed: pl.DataFrame) -> pl.DataFrame:
 
 
 def _symbol_check(readings: dict[str, tuple[str, Parsed]]) -> list[_Check]:
-    """A record that names its symbol must name the one asked for."""
+    """Return the check that a record with a symbol has the requested one."""
     if all(column != "symbol" for column, _ in readings.values()):
         return []
-    said = _say("symbol: '{}' in an answer for '{}'", "symbol", "_symbol")
-    return [_Check(_mangled("symbol") != _mangled("_symbol"), said)]
+    reason = _format("symbol: '{}' in a response for '{}'", "symbol", "_symbol")
+    return [_Check(_cache_symbol("symbol") != _cache_symbol("_symbol"), reason)]
 
 
 def _checks(typed: pl.DataFrame, spec: TableSpec) -> list[_Check]:
@@ -136,13 +136,13 @@ def _checks(typed: pl.DataFrame, spec: TableSpec) -> list[_Check]:
         checks.append(
             _Check(
                 ~period.is_in(list(PERIOD_MONTHS)),
-                _say(f"period: '{{}}' is not one of {', '.join(PERIOD_MONTHS)}", "fiscal_period"),
+                _format(f"period: '{{}}' is not one of {', '.join(PERIOD_MONTHS)}", "fiscal_period"),
             )
         )
     if spec.name == "price_data":
         close = pl.col("close_price")
         checks.append(_Check(close.is_null() & ~_unread(typed, "close"), pl.lit("close: missing")))
-        checks.append(_Check(close <= 0, _say("close: {} is not positive", "close_price")))
+        checks.append(_Check(close <= 0, _format("close: {} is not positive", "close_price")))
     if spec.name == "splits":
         whole = (pl.col("numerator") > 0) & (pl.col("denominator") > 0)
         checks.append(
@@ -155,11 +155,11 @@ def _day_checks(typed: pl.DataFrame, spec: TableSpec) -> list[_Check]:
     day = pl.col(spec.time_column)
     checks = [
         _Check(day.is_null() & ~_unread(typed, "date"), pl.lit("date: missing")),
-        _Check(day < EARLIEST_DATE, _say(f"date: {{}} is before {EARLIEST_DATE:%Y}", spec.time_column)),
+        _Check(day < EARLIEST_DATE, _format(f"date: {{}} is before {EARLIEST_DATE:%Y}", spec.time_column)),
     ]
     if spec.name == "price_data" or "fiscal_date" in spec.key:
         tomorrow = pl.col("_fetched_at").dt.date().dt.offset_by("1d")
-        checks.append(_Check(day > tomorrow, _say("date: {} is after the fetch", spec.time_column)))
+        checks.append(_Check(day > tomorrow, _format("date: {} is after the fetch", spec.time_column)))
     return checks
 
 
@@ -168,19 +168,19 @@ def _unread(typed: pl.DataFrame, field: str) -> pl.Expr:
     return pl.col(bad).fill_null(value=False) if bad in typed.columns else pl.lit(value=False)
 
 
-def _say(text: str, *columns: str) -> pl.Expr:
+def _format(text: str, *columns: str) -> pl.Expr:
     return pl.format(text, *(pl.col(c).cast(pl.String) for c in columns))
 
 
-def _mangled(name: str) -> pl.Expr:
-    """Symbols as the old cache's file names wrote them."""
+def _cache_symbol(name: str) -> pl.Expr:
+    """Return a symbol as the old cache's file names write it."""
     return pl.col(name).str.to_uppercase().str.replace_all("[/:]", "-")
 
 
 def _rejects(raw: pl.DataFrame, typed: pl.DataFrame, checks: list[_Check], dataset: str) -> pl.DataFrame:
     names = [c for c in raw.columns if c not in META]
     both = pl.concat([typed, raw.select(pl.col(n).alias(f"_raw_{n}") for n in names)], how="horizontal")
-    both = both.rechunk()  # polars 2.1 formats no columns that lie in chunks of which one is empty
+    both = both.rechunk()  # polars 2.1 formats no column with an empty chunk
     reasons = [pl.when(c.fails).then(c.reason) for c in checks]
     return raw.select(
         fetch_id="_fetch_id",
@@ -214,13 +214,13 @@ def _complete_bar(rows: pl.DataFrame) -> pl.DataFrame:
     rows = with_split_basis(_complete_dated(rows))
     if "_label" not in rows.columns:
         return rows
-    # v3 repeats the date in words; kept only where it says something else.
+    # FMP's v3 repeats the date in words. Store the label only if it differs from the date.
     odd = pl.col("_label") != pl.col("date").dt.strftime("%B %d, %y")
-    said = pl.when(odd).then(pl.struct(label="_label").struct.json_encode().str.slice(1))
-    more = pl.when(said.is_not_null() & pl.col("extra").is_not_null()).then(
-        pl.col("extra").str.head(-1) + ", " + said
+    label = pl.when(odd).then(pl.struct(label="_label").struct.json_encode().str.slice(1))
+    more = pl.when(label.is_not_null() & pl.col("extra").is_not_null()).then(
+        pl.col("extra").str.head(-1) + ", " + label
     )
-    return rows.with_columns(extra=pl.coalesce(more, "{" + said, "extra"))
+    return rows.with_columns(extra=pl.coalesce(more, "{" + label, "extra"))
 
 
 def _complete_split(rows: pl.DataFrame) -> pl.DataFrame:

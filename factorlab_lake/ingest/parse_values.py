@@ -1,7 +1,7 @@
-"""Raw provider values to typed ones, a whole column at a time, and which of them cannot be read.
+"""Parse raw provider values into typed values, a whole column at a time.
 
-A raw column may have any type JSON can give, and several in one batch; what is a number written as
-text is read as a number, NaN and empty text are missing, anything else is a fault of its record.
+A raw column may have any JSON type, and several types in one batch. A number written as text is parsed as a
+number. NaN and empty text are missing. Any other value of a wrong type rejects its record.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ NEW_YORK = "America/New_York"
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """How to read a raw column: the typed value, where that fails, and what was expected there.
+    """Hold the expressions that parse a raw column: typed value, condition of failure, expected format.
 
-    ``bad`` is None where nothing can fail. The text of a fault is made only for records that have one.
+    ``bad`` is None if parsing cannot fail.
     """
 
     value: pl.Expr
@@ -33,7 +33,7 @@ class Parsed:
 
 
 def parse(raw: pl.DataFrame, field: str, column: Column) -> Parsed:
-    """Return how to read ``field`` of ``raw`` as ``column``."""
+    """Return the expressions that parse ``field`` of ``raw`` as ``column``."""
     dtype, source = raw.schema[field], pl.col(field)
     if dtype == pl.Null:
         return Parsed(typed_null(column))
@@ -46,9 +46,9 @@ def parse(raw: pl.DataFrame, field: str, column: Column) -> Parsed:
 
 
 def json_object(raw: pl.DataFrame, names: list[str]) -> pl.Expr:
-    """Return a JSON object of the non-missing values of some columns, keys sorted; null when all are missing.
+    """Return a JSON object of the non-missing values of some columns, by sorted key; null without any.
 
-    Whole numbers are written alike whether they came as 1 or 1.0, so that equal records give equal text.
+    The numbers 1 and 1.0 give the same text, so that equal records give equal text.
     """
     if not names:
         return _NOTHING
@@ -68,7 +68,7 @@ def _member(name: str, dtype: pl.DataType) -> pl.Expr:
 
 
 def typed_null(column: Column) -> pl.Expr:
-    """Return NULL of a column's type."""
+    """Return a NULL of the column's type."""
     if column.kind == "timestamp":
         return pl.lit(None, pl.Datetime("us", "UTC"))
     return pl.lit(None, getattr(pl, column.types.polars))
@@ -118,7 +118,7 @@ def _read_date(text: pl.Expr) -> Parsed:
 
 
 def _read_timestamp(text: pl.Expr) -> Parsed:
-    # A bare date is read as its last second: known no earlier than that for certain.
+    # A date without a time is parsed as its last second: the filing may have come at any time of the day.
     bare = text.str.len_chars() == _DATE_CHARS
     clock = pl.when(bare).then(text + " 23:59:59").otherwise(text.str.replace("T", " "))
     naive = clock.str.slice(0, _TIME_CHARS).str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False)
@@ -126,7 +126,10 @@ def _read_timestamp(text: pl.Expr) -> Parsed:
 
 
 def _new_york(naive: pl.Expr) -> pl.Expr:
-    """New York wall time to UTC; the hour that occurs twice is the later one, the one skipped is moved on."""
+    """Convert New York wall time to UTC.
+
+    An ambiguous hour counts as the later one; a skipped hour is moved an hour forward.
+    """
 
     def zoned(t: pl.Expr) -> pl.Expr:
         return t.dt.replace_time_zone(NEW_YORK, ambiguous="latest", non_existent="null")

@@ -1,8 +1,8 @@
-"""What the fetch log adds when answers arrive out of order.
+"""Restore contents that a logged fetch served again, for results that arrive out of order.
 
-A fetch that found nothing new leaves no row, only its line in the log. When an older answer arrives later
-with another content, that line matters: it says that by then the provider served the earlier content again.
-The row it confirms is put back at the time of that fetch, so the result is the same as in the right order.
+A fetch without new content adds no row, only a row of the fetch log. That row matters when an older result
+with another content arrives later: the provider served the earlier content again after it. So the confirmed
+row is copied to the time of that fetch, and the result is the same as in the right order.
 """
 
 from __future__ import annotations
@@ -18,39 +18,39 @@ __all__ = ["confirmed"]
 
 
 def confirmed(
-    held: pl.DataFrame,
+    stored: pl.DataFrame,
     rows: pl.DataFrame,
     log: pl.DataFrame,
     spec: TableSpec,
     everything: Callable[[], pl.DataFrame],
 ) -> pl.DataFrame:
-    """Return copies of held rows at the time of the first logged fetch after each arriving row of its key.
+    """Return copies of stored rows at the time of the first logged fetch after each new row of the same key.
 
-    ``everything`` reads all rows held of the symbols; it is called only when there is such a fetch.
+    ``everything`` reads all stored rows of the symbols; it is called only if there is such a fetch.
     """
     fetches = log.filter(pl.col("data_type") == spec.name, pl.col("keys_landed") > 0)
     fetches = (
         fetches.filter(pl.col("fetch_date") > rows["fetched_at"].min()) if rows.height else fetches.clear()
     )
-    if fetches.is_empty() or held.is_empty():
-        return held.clear()
+    if fetches.is_empty() or stored.is_empty():
+        return stored.clear()
     key = [k for k in spec.key if k != "version"]
     complete = _complete(fetches, everything().select(key).unique(), spec)
     later = _first_fetch_after(rows.select(*key, "fetched_at").unique(), complete, spec)
-    content = held.rename({"fetched_at": "_since", "fetch_id": "_first_id"})
+    content = stored.rename({"fetched_at": "_since", "fetch_id": "_first_id"})
     seen = later.join(content, on=key).filter(pl.col("_since") <= pl.col("_confirmed_at"))
     newest = seen.sort("_since").unique([*key, "fetched_at"], keep="last", maintain_order=True)
-    # Where the newest content by then came after the arriving row, it is in the lake already.
+    # If the newest content at that time came after the new row, the lake already has it.
     return (
         newest.filter(pl.col("_since") < pl.col("fetched_at"))
-        .with_columns(fetched_at="_confirmed_at", fetch_id="_confirmed_id", **_basis(held))
-        .select(held.columns)
+        .with_columns(fetched_at="_confirmed_at", fetch_id="_confirmed_id", **_basis(stored))
+        .select(stored.columns)
     )
 
 
-def _basis(held: pl.DataFrame) -> dict[str, pl.Expr]:
-    """A basis that was the day of the fetch is that of the confirming one; an older one stays."""
-    if "split_basis_date" not in held.columns:
+def _basis(stored: pl.DataFrame) -> dict[str, pl.Expr]:
+    """Return the split basis of a copy: a basis on the fetch's day moves to the confirming fetch's day."""
+    if "split_basis_date" not in stored.columns:
         return {}
 
     def day(moment: str) -> pl.Expr:
@@ -61,20 +61,20 @@ def _basis(held: pl.DataFrame) -> dict[str, pl.Expr]:
 
 
 def _complete(fetches: pl.DataFrame, keys: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
-    """Keep the fetches that had every key the lake holds between their first and last day.
+    """Return the fetches that had every stored key between their first and last day.
 
-    What a fetch brought is in the lake, so having as many keys as the lake is having the same ones. A fetch
-    with a gap is left out: it may have said nothing of the key in question.
+    The lake has every key of a fetch, so a fetch with as many keys as the lake has the same keys. Exclude a
+    fetch with a gap: it may not have contained the key in question.
     """
-    pairs = _covering(keys, fetches, spec).group_by("_confirmed_id").agg(_held=pl.len())
+    pairs = _covering(keys, fetches, spec).group_by("_confirmed_id").agg(_stored=pl.len())
     full = pairs.join(fetches, left_on="_confirmed_id", right_on="fetch_id").filter(
-        pl.col("_held") == pl.col("keys_landed")
+        pl.col("_stored") == pl.col("keys_landed")
     )
     return fetches.filter(pl.col("fetch_id").is_in(full["_confirmed_id"].implode()))
 
 
 def _covering(keys: pl.DataFrame, fetches: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
-    """Pair keys with the fetches in whose span they lie, and whose period is theirs."""
+    """Return pairs of a key and a fetch whose dates and period include the key."""
     spans = fetches.select(
         "symbol", "period", "covered_from", "covered_to", _confirmed_at="fetch_date", _confirmed_id="fetch_id"
     )
@@ -82,12 +82,12 @@ def _covering(keys: pl.DataFrame, fetches: pl.DataFrame, spec: TableSpec) -> pl.
     pairs = keys.join(spans, on="symbol").filter(inside)
     if "fiscal_period" not in spec.key:
         return pairs
-    asked = pl.when(pl.col("fiscal_period") == "FY").then(pl.lit("annual")).otherwise(pl.lit("quarterly"))
-    return pairs.filter(pl.col("period") == asked)
+    requested = pl.when(pl.col("fiscal_period") == "FY").then(pl.lit("annual")).otherwise(pl.lit("quarterly"))
+    return pairs.filter(pl.col("period") == requested)
 
 
 def _first_fetch_after(rows: pl.DataFrame, fetches: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
-    """Pair each arriving row with the earliest later fetch that covered its key."""
+    """Return each new row with the earliest later fetch that included its key."""
     pairs = _covering(rows, fetches, spec).filter(pl.col("_confirmed_at") > pl.col("fetched_at"))
     return pairs.sort("_confirmed_at").unique(
         [*(k for k in spec.key if k != "version"), "fetched_at"], keep="first", maintain_order=True

@@ -19,18 +19,19 @@ __all__ = ["group_by_shape", "render", "to_frame"]
 
 
 def group_by_shape(answers: Sequence[FetchResult]) -> list[list[FetchResult]]:
-    """Group answers with records by provider, so that no field is a number in one and text in another.
+    """Group results with records by provider and by the types of their fields.
 
-    In one frame such a field would be text in all; what a record says must not depend on its neighbours.
+    If a field is a number in one result and text in another, one frame would turn both into text. A record's
+    value must not depend on the other records.
     """
     kinds: dict[str, set[str]] = {}
-    given = [(a, a.records) for a in answers if a.records is not None and not a.records.is_empty()]
-    for _, records in given:
+    filled = [(a, a.records) for a in answers if a.records is not None and not a.records.is_empty()]
+    for _, records in filled:
         for name, dtype in records.schema.items():
             kinds.setdefault(name, set()).add(_kind(dtype))
-    mixed = [name for name, found in kinds.items() if len(found - {""}) > 1]
+    mixed = [name for name, types in kinds.items() if len(types - {""}) > 1]
     groups: dict[tuple[str, ...], list[FetchResult]] = {}
-    for answer, records in given:
+    for answer, records in filled:
         shape = (answer.provider, *(_kind(records.schema.get(name, pl.Null())) for name in mixed))
         groups.setdefault(shape, []).append(answer)
     return list(groups.values())
@@ -41,23 +42,23 @@ def _kind(dtype: pl.DataType) -> str:
 
 
 def to_frame(answers: Sequence[FetchResult]) -> pl.DataFrame:
-    """Return the records of several answers as one frame, with the columns that say where each came from."""
-    frames = [a.records for a in answers if a.records is not None]
+    """Return the records of several results as one frame, with columns for the origin of each record."""
+    readable = [a for a in answers if a.records is not None]
+    frames = [a.records for a in readable if a.records is not None]
     records = pl.concat(frames, how="diagonal_relaxed")
     counts = pl.Series([f.height for f in frames], dtype=pl.Int64)
-    given = [a for a in answers if a.records is not None]
     context = pl.DataFrame(
         {
-            "_symbol": pl.Series([a.symbol for a in given], dtype=pl.String),
-            "_period": pl.Series([a.period for a in given], dtype=pl.String),
-            "_fetch_id": pl.Series([a.fetch_id for a in given], dtype=pl.String),
-            "_fetched_at": pl.Series([a.fetched_at for a in given], dtype=pl.Datetime("us", "UTC")),
-            "_provider": pl.Series([a.provider for a in given], dtype=pl.String),
+            "_symbol": pl.Series([a.symbol for a in readable], dtype=pl.String),
+            "_period": pl.Series([a.period for a in readable], dtype=pl.String),
+            "_fetch_id": pl.Series([a.fetch_id for a in readable], dtype=pl.String),
+            "_fetched_at": pl.Series([a.fetched_at for a in readable], dtype=pl.Datetime("us", "UTC")),
+            "_provider": pl.Series([a.provider for a in readable], dtype=pl.String),
             "_place": pl.int_ranges(0, counts, eager=True),
         }
     ).select(pl.exclude("_place").repeat_by(counts), "_place")
     context = context.explode(context.columns)
-    # A reader that left records out says which places the others had.
+    # A reader that skipped broken records gives the original positions of the others.
     place = (
         pl.col("_position").fill_null(pl.col("_place"))
         if "_position" in records.columns
@@ -67,10 +68,10 @@ def to_frame(answers: Sequence[FetchResult]) -> pl.DataFrame:
 
 
 def render(rows: pl.DataFrame, dataset: str, generation: str = "v3") -> list[dict[str, Any]]:
-    """Return rows of a table as the provider would send them, in one of its API generations.
+    """Return the rows of a table as FMP's records of one API generation, one record per row.
 
-    One record per row. Items that are NULL are left out, those kept in ``extra`` come back under their own
-    names. Whole numbers are ints, times New York wall time, as FMP writes them.
+    NULL items are omitted; items of ``extra`` return under their own names. Whole numbers are ints, and times
+    are New York wall time, as FMP writes them.
     """
     if generation not in generations(dataset):
         known = ", ".join(generations(dataset))
@@ -80,7 +81,7 @@ def render(rows: pl.DataFrame, dataset: str, generation: str = "v3") -> list[dic
 
 
 def _record(row: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    record = {field: _wire(row[column]) for field, column in names.items() if row[column] is not None}
+    record = {field: _fmp_value(row[column]) for field, column in names.items() if row[column] is not None}
     if "calendarYear" in record or "fiscalYear" in record:
         year = "calendarYear" if "calendarYear" in record else "fiscalYear"
         record[year] = str(record[year])
@@ -88,7 +89,7 @@ def _record(row: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     return record | extra
 
 
-def _wire(value: Any) -> Any:
+def _fmp_value(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(ZoneInfo(NEW_YORK)).strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, date):

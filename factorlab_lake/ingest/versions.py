@@ -1,9 +1,8 @@
-"""What several fetches said about the same thing, put in order: versions and their kinds.
+"""Order the contents that several fetches returned for one key into versions, and classify the changes.
 
-The order is by acceptance, then by the time of the fetch, never by arrival. A row that says nothing
-beyond its predecessor (every value equal or missing) is the same content seen again, or a copy that
-lost values on its way, and makes no version. So the result depends on what was sent and when, not on
-the order in which it was read.
+The order is by acceptance, then by fetch time, never by arrival. A row whose values are all equal to its
+predecessor's or missing makes no version: it repeats the content, or lost values. So the versions depend on
+what was served and when, not on the order of reading.
 """
 
 from __future__ import annotations
@@ -19,15 +18,15 @@ from factorlab_lake.schema.rules import (
 
 __all__ = ["SPLIT_REBASE", "distinct_in_time", "number_versions", "superseded_kind"]
 
-SPLIT_REBASE = "split_rebase"  # the kind of change that a split makes to what was fetched before it
+SPLIT_REBASE = "split_rebase"  # the change that a split makes to amounts fetched before it
 
 
 def distinct_in_time(
     rows: pl.DataFrame, key: list[str], order: list[pl.Expr], values: list[str]
 ) -> pl.DataFrame:
-    """Return the rows in order by key and time, without those that only repeat their predecessor."""
+    """Return the rows ordered by key and time, without rows that only repeat their predecessor."""
     missing = pl.sum_horizontal(pl.col(v).is_null() for v in values)
-    # Within one fetch the fuller record comes first; the hash only makes the order of any others repeatable.
+    # Within one fetch the more complete record comes first. The hash makes the order of others reproducible.
     rows = rows.sort([*key, *order, missing, pl.struct(values).hash(seed=1), "fetch_id"], nulls_last=True)
     while True:
         same_key = pl.all_horizontal(pl.col(k) == pl.col(k).shift(1) for k in key)
@@ -39,7 +38,10 @@ def distinct_in_time(
 
 
 def number_versions(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
-    """Order, reduce and number the versions of statements, ratios or share counts, and name their kinds."""
+    """Order, deduplicate and number the versions of statements, ratios or share counts.
+
+    Set ``version`` and ``change_kind``.
+    """
     key = [k for k in spec.key if k != "version"]
     values = spec.names("value")
     rows = distinct_in_time(
@@ -61,7 +63,7 @@ def number_versions(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
 
 
 def superseded_kind() -> pl.Expr:
-    """Return why each bar was superseded by the next row, which must be of the same day."""
+    """Return the kind of change from each bar to the next row, which must be of the same day."""
     ratio = pl.col("close_price") / pl.col("close_price").shift(-1)
     prices = ["open_price", "high_price", "low_price", "close_price"]
     moved = pl.all_horizontal(_scaled(pl.col(p), pl.col(p).shift(-1), ratio) for p in prices)
@@ -84,7 +86,7 @@ def _accepted_later(rows: pl.DataFrame) -> pl.Expr:
 
 
 def _rescaled(spec: TableSpec) -> pl.Expr:
-    """True where, from the row before, only shares and per-share items moved, all by one split's factor."""
+    """Return whether only shares and per-share items changed from the row before, all by one split ratio."""
     counts = [c.name for c in spec.columns if c.additive == "shares"]
     per_share = [c.name for c in spec.columns if c.additive == "per_share"]
     if not counts:
@@ -108,7 +110,7 @@ def _counted(now: pl.Expr, ratio: pl.Expr) -> pl.Expr:
 
 
 def _scaled(larger: pl.Expr, smaller: pl.Expr, ratio: pl.Expr) -> pl.Expr:
-    """``larger`` is ``smaller`` times ``ratio``, as far as four decimals on each side can tell."""
+    """Return whether ``larger`` is ``smaller`` times ``ratio``, within the rounding to four decimals."""
     off = (larger - smaller * ratio).abs()
     # The ratio itself may come from rounded prices, so its error scales with the price.
     slack = RESCALED_ROUNDING * (1 + ratio) + larger.abs() * 1e-5
@@ -116,7 +118,7 @@ def _scaled(larger: pl.Expr, smaller: pl.Expr, ratio: pl.Expr) -> pl.Expr:
 
 
 def _is_split_ratio(ratio: pl.Expr, tolerance: float) -> pl.Expr:
-    """Close to a fraction with small numbers: 4, 7, 3/2, 1/10."""
+    """Return whether a ratio is close to a fraction of small numbers, such as 4, 7, 3/2 or 1/10."""
     checks = []
     for side in (ratio, 1 / ratio):
         for denominator in range(1, 6):

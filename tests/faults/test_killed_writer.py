@@ -132,7 +132,7 @@ def test_a_migration_killed_between_its_batches_keeps_what_it_committed(
     changed = found.sql("SELECT DISTINCT symbol FROM price_data WHERE split_basis_date = '2021-03-31'")
     assert changed.rows() == [("AAA",)]
     report = found.migrate(newer)
-    assert (report.files, report.files_landed_before) == (4, 2)
+    assert (report.files, report.files_migrated_before) == (4, 2)
     assert_same_content(content(found), uninterrupted)
 
 

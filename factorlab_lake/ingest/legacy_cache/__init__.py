@@ -1,1 +1,1 @@
-"""Factor Lab's old file cache as a source: read, migrated into a lake, validated record by record."""
+"""Read Factor Lab's old file cache, migrate it into a lake and validate the result record by record."""

@@ -1,4 +1,4 @@
-"""Moving the old cache into a lake. Resumable: a file that has landed is known by its digest."""
+"""Migrate the old cache into a lake; a run resumes, since the log lists each migrated file by its hash."""
 
 from __future__ import annotations
 
@@ -27,22 +27,23 @@ _READ_AHEAD = 128
 
 
 class MigrationProgress(Protocol):
-    """Called as a long run goes on."""
+    """Define the callback that reports progress."""
 
     def __call__(self, *, files_done: int, files_total: int, records: int) -> None:
-        """Take note of how far it is."""
+        """Report progress."""
 
 
 @dataclass(slots=True)
 class MigrationReport:
-    """What a migration, or its plan, found and did. Counts are of records unless named otherwise.
+    """Report a migration or its plan. Counts are of records unless named otherwise.
 
-    ``equal`` records said nothing that the lake did not hold by then. ``faults`` are files that could not
-    be read; ``rejects`` are records that did not land, as (file, position, reason).
+    ``equal`` counts the records whose content the lake already had. ``faults`` lists unreadable files as
+    (file, reason), ``rejects`` rejected records as (file, position, reason), and ``skipped`` files that are
+    no cache entries.
     """
 
     files: int = 0
-    files_landed_before: int = 0
+    files_migrated_before: int = 0
     records: int = 0
     new: dict[str, int] = field(default_factory=dict)
     rejected: int = 0
@@ -56,13 +57,13 @@ class MigrationReport:
 
     @property
     def clean(self) -> bool:
-        """True when every file could be read and every record landed."""
+        """Return whether every file was readable and no record was rejected."""
         return not self.faults and not self.rejects
 
 
 @dataclass(slots=True)
 class Run:
-    """One pass over a cache: what was asked, and what has been seen so far."""
+    """Hold the state of one pass over a cache."""
 
     layout: Layout
     cache: list[CacheFile]
@@ -74,7 +75,7 @@ class Run:
     shapes: Shapes = field(default_factory=dict)
 
     def answers(self) -> Iterator[FetchResult]:
-        """Read the entries that have not landed, some files ahead of the one asked for."""
+        """Yield the results of the entries that are not in the log, and read some files ahead."""
         entries = [f for f in self.cache if not f.skip]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             ahead = deque(pool.submit(read, f, self.known, self.shapes) for f in entries[:_READ_AHEAD])
@@ -97,9 +98,9 @@ class Run:
 def plan(
     layout: Layout, cache_dir: str | os.PathLike[str], *, symbols: list[str] | None = None
 ) -> MigrationReport:
-    """Read the whole cache without writing anything: what a migration would read, and what it cannot.
+    """Read the whole cache without writing, and report what a migration would read.
 
-    ``new`` and ``rejects`` stay empty: which records are new shows when they are merged.
+    ``new`` and ``rejects`` stay empty, because only a merge determines them.
     """
     run, report = _start(layout, cache_dir, symbols, None)
     for answer in run.answers():
@@ -118,10 +119,10 @@ def migrate(
     by_symbol: bool = False,
     progress: MigrationProgress | None = None,
 ) -> MigrationReport:
-    """Land every readable record of the cache; what has landed before is not read again.
+    """Merge every readable record of the cache; skip files that were migrated before.
 
-    Commits in batches of whole symbols (``by_symbol``: one symbol each), so a run that is cut off loses
-    at most its last batch and the next run goes on from there. The cache is only read.
+    Commit in batches of whole symbols, or one symbol each with ``by_symbol``. An interrupted run loses at
+    most its last batch, and the next run resumes there. The cache itself is never changed.
     """
     started, operation = time.perf_counter(), uuid.uuid4().hex
     run, report = _start(layout, cache_dir, symbols, progress)
@@ -164,21 +165,21 @@ def _where(batch: list[FetchResult]) -> str:
 
 def _count_files(run: Run, report: MigrationReport) -> None:
     report.files = len(run.cache)
-    report.files_landed_before = sum(1 for i in run.seen if i in run.known)
+    report.files_migrated_before = sum(1 for i in run.seen if i in run.known)
     report.records = run.records
 
 
 def _add_faults(layout: Layout, run: Run, report: MigrationReport) -> None:
-    """Take the faults of this cache from the lake's own log, so that a second run lists them again."""
+    """Read the faults of this cache from the fetch log, so that a second run lists them again."""
     snapshot = snapshots.latest(layout)
 
-    def mine(name: str) -> pl.DataFrame:
+    def rows_of_run(name: str) -> pl.DataFrame:
         rows = read_files(layout, name, data_files.files_of(layout, snapshot, name))
         return rows.filter(pl.col("fetch_id").is_in(list(run.seen)))
 
-    failed = mine("data_fetch_log").filter(~pl.col("success"))
+    failed = rows_of_run("data_fetch_log").filter(~pl.col("success"))
     report.faults = sorted((run.seen[i], e) for i, e in failed.select("fetch_id", "error_message").rows())
-    rejected = mine("rejected_records").select("fetch_id", "position", "reason")
+    rejected = rows_of_run("rejected_records").select("fetch_id", "position", "reason")
     report.rejects = sorted((run.seen[i], p, r) for i, p, r in rejected.rows())
     fresh = rejected.filter(~pl.col("fetch_id").is_in(list(run.known)))
     report.rejected = fresh.height

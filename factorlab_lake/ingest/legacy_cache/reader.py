@@ -1,4 +1,4 @@
-"""Reading the old cache, whatever state its files are in. Nothing here ever writes to it."""
+"""Read the files of the old cache, in whatever state they are; never write to it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ _PATTERN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class CacheName:
-    """What a cache file's name, or its envelope's key, says."""
+    """Describe the parts of a cache file's name, or of its envelope's key.
+
+    The format is ``{SYMBOL}_{type}_{period}[_{...}]_v{version}.json[.gz]``.
+    """
 
     symbol: str
     dataset: str
@@ -52,7 +55,10 @@ class CacheName:
 
 @dataclass(frozen=True, slots=True)
 class CacheFile:
-    """One file of the cache: ``name`` is None for what is no cache entry; ``skip`` says what it is."""
+    """Describe one file of the cache.
+
+    ``name`` is None if the file name is not that of a cache entry. ``skip`` is the reason to skip the file.
+    """
 
     root: Path
     path: str
@@ -62,7 +68,7 @@ class CacheFile:
 
 
 def parse_name(name: str) -> CacheName | None:
-    """Return what a name says, or None when it is no name of a cache entry.
+    """Return the parts of a name, or None if it is not the name of a cache entry.
 
     >>> parse_name("BRK.B_income_statement_quarterly_limit20_v1.0.json.gz")
     CacheName(symbol='BRK.B', dataset='income', period='quarterly', version='1.0')
@@ -74,28 +80,30 @@ def parse_name(name: str) -> CacheName | None:
 
 
 def scan(root: str | os.PathLike[str], symbols: list[str] | None = None) -> list[CacheFile]:
-    """List the cache's files, those of a symbol together; :class:`NotFound` when there is no such folder."""
+    """List the cache's files, ordered by symbol; raise :class:`NotFound` if the folder does not exist."""
     base = Path(root)
     if not base.is_dir():
         raise NotFound(
-            f"No cache folder at {base}; give the folder that holds price_data/ and the others.",
+            f"No cache folder at {base}; expected the folder that contains price_data/ and the others.",
             path=str(base),
         )
-    wanted = None if symbols is None else {s.upper().replace("/", "-").replace(":", "-") for s in symbols}
-    found = [
-        f for f in _walk(base) if wanted is None or (f.name is not None and f.name.symbol.upper() in wanted)
+    selected = None if symbols is None else {s.upper().replace("/", "-").replace(":", "-") for s in symbols}
+    cache = [
+        file
+        for file in _walk(base)
+        if selected is None or (file.name is not None and file.name.symbol.upper() in selected)
     ]
-    if not found:
+    if not cache:
         raise InvalidInput(
-            f"{base} holds no cache files{' of these symbols' if symbols else ''}.", path=str(base)
+            f"{base} contains no cache files{' of these symbols' if symbols else ''}.", path=str(base)
         )
-    return sorted(found, key=lambda f: (f.name.symbol if f.name else "", f.path))
+    return sorted(cache, key=lambda f: (f.name.symbol if f.name else "", f.path))
 
 
 def read(file: CacheFile, known: AbstractSet[str] = frozenset(), shapes: Shapes | None = None) -> FetchResult:
-    """Read one cache file. Faults do not raise: the answer then has an ``error`` and no records.
+    """Read one cache file; for an unreadable file, return a result with an ``error`` and no records.
 
-    A file whose id is in ``known`` is not opened further than to find that out.
+    Do not parse a file whose id is in ``known``.
     """
     started = time.perf_counter()
     body, lost = _bytes(file)
@@ -125,7 +133,7 @@ def read(file: CacheFile, known: AbstractSet[str] = frozenset(), shapes: Shapes 
 
 
 def identify(file: CacheFile) -> str:
-    """Return the ``fetch_id`` under which a cache file, as it is now, is logged once it has been read."""
+    """Return the ``fetch_id`` under which the fetch log lists the present content of a cache file."""
     return _fetch_id(file, hashlib.sha256(_bytes(file)[0]).hexdigest())
 
 
@@ -137,7 +145,7 @@ def _bytes(file: CacheFile) -> tuple[bytes, UnreadableFile | None]:
 
 
 def _fetch_id(file: CacheFile, digest: str) -> str:
-    """Return the id of a cache file's content at its place: the same file read again has the same one."""
+    """Return the id of a cache file: a hash of its path and content."""
     return hashlib.sha256(f"{file.path}\0{digest}".encode()).hexdigest()[:32]
 
 
@@ -154,7 +162,7 @@ def _walk(base: Path) -> Iterator[CacheFile]:
 
 def _open(body: bytes, name: CacheName | None, answer: FetchResult, shapes: Shapes) -> None:
     if name is None:
-        raise UnreadableFile("name is not one of a cache entry")
+        raise UnreadableFile("the name is not that of a cache entry")
     text = _decompress(body)
     envelope, records = _fast(text, name.dataset, shapes) or _careful(text, answer)
     with _unreadable():
@@ -184,14 +192,17 @@ def _decompress(body: bytes) -> bytes:
 
 
 def _fast(text: bytes, dataset: str, shapes: Shapes) -> tuple[dict[str, Any], pl.DataFrame] | None:
-    """Read a well-formed envelope by the vectorised reader; None when it is anything else."""
-    found = enclosed(text, "data")
-    records = None if found is None else plain_frame(found[1], dataset, shapes)
-    return None if found is None or records is None else (found[0], records)
+    """Read a well-formed envelope with the vectorised reader; return None for any other content."""
+    parts = enclosed(text, "data")
+    records = None if parts is None else plain_frame(parts[1], dataset, shapes)
+    return None if parts is None or records is None else (parts[0], records)
 
 
 def _careful(text: bytes, answer: FetchResult) -> tuple[dict[str, Any], pl.DataFrame]:
-    """Read what the fast reader refuses: bare NaN, mixed records, cached frames; or say what is wrong."""
+    """Read what the fast reader rejects: bare NaN, mixed records, cached frames.
+
+    Raise :class:`UnreadableFile` with the reason for anything else.
+    """
     with _unreadable():
         envelope = decode(text)
     if isinstance(envelope, dict) and "Error Message" in envelope:
@@ -212,14 +223,14 @@ def _records(data: Any) -> list[Any]:
 
 
 def _frame_records(data: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the rows of a cached pandas frame as records; its index becomes ``date`` unless there is one."""
+    """Return the rows of a cached pandas frame as records; the index replaces a missing ``date``."""
     try:
         columns, rows, index = list(data["columns"]), list(data["data"]), list(data["index"])
         records = [dict(zip(columns, row, strict=True)) for row in rows]
     except (KeyError, TypeError, ValueError) as fault:
-        raise UnreadableFile(f"a cached DataFrame whose parts do not fit ({fault})") from None
+        raise UnreadableFile(f"a cached DataFrame with inconsistent parts ({fault})") from None
     if not all(isinstance(c, str) for c in columns):
-        raise UnreadableFile("a cached DataFrame with a column whose name is no text")
+        raise UnreadableFile("a cached DataFrame with a column name that is not text")
     if len(index) != len(records):
         raise UnreadableFile(f"a cached DataFrame of {len(records)} rows with {len(index)} index entries")
     if "date" in columns:
@@ -234,17 +245,17 @@ def _fetched_at(epoch: Any) -> datetime:
         moment = None
     if moment is None or not _EARLIEST <= moment <= datetime.now(UTC) + timedelta(days=1):
         raise UnreadableFile(
-            f"_cached_at is {epoch!r}: without the day of the fetch the split basis is unknown"
+            f"_cached_at is {epoch!r}: without a valid fetch time the split basis is unknown"
         )
     return moment
 
 
 def _symbol(key: Any, name: CacheName) -> str:
-    said = parse_name(key) if isinstance(key, str) else None
-    if said is None:
+    parsed = parse_name(key) if isinstance(key, str) else None
+    if parsed is None:
         return name.symbol
-    if said.symbol.upper() != name.symbol.upper() or said.dataset != name.dataset:
+    if parsed.symbol.upper() != name.symbol.upper() or parsed.dataset != name.dataset:
         raise UnreadableFile(
-            f"its key says {said.symbol} {said.dataset}, its name {name.symbol} {name.dataset}"
+            f"its key is for {parsed.symbol} {parsed.dataset}, its name for {name.symbol} {name.dataset}"
         )
-    return said.symbol
+    return parsed.symbol

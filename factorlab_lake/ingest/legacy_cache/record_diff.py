@@ -1,8 +1,9 @@
-"""Raw records beside the lake's rows: equal, differing (in what), or missing."""
+"""Compare raw records with the lake's rows: equal, different (with the fields), or missing."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -11,17 +12,28 @@ from factorlab_lake.ingest.normalize import META
 from factorlab_lake.providers.records import fields
 from factorlab_lake.schema import DATASETS, table
 
-__all__ = ["compare"]
+__all__ = ["RecordDifference", "diff_records"]
 
 _KEY_FIELDS = {"date", "symbol", "period"}
 _NOT_SENT = {"cik": ["0000000000", "null", "0"]}
 
 
-def compare(raw: pl.DataFrame, held: pl.DataFrame, dataset: str) -> pl.DataFrame:
-    """Return one row per record: ``_fetch_id``, ``_position``, ``kind`` and ``what`` (the differing fields).
+@dataclass(frozen=True, slots=True)
+class RecordDifference:
+    """Describe one record that the lake does not have; ``difference`` lists the fields that differ."""
 
-    A record is equal when some version of its period, or some bar of its day, has every value it gives. A
-    value a record does not give (absent, null, NaN) is not compared.
+    file: str
+    position: int
+    kind: str
+    difference: str
+
+
+def diff_records(raw: pl.DataFrame, stored: pl.DataFrame, dataset: str) -> pl.DataFrame:
+    """Return one row per record: ``_fetch_id``, ``_position``, ``kind`` and ``difference``.
+
+    ``kind`` is equal, differs or missing; ``difference`` lists the fields that differ. A record is equal if
+    some version of its period, or some content of its day, has all of its values. Values that are absent,
+    null or NaN in the record are not compared.
     """
     known = (
         fields(dataset)
@@ -31,13 +43,13 @@ def compare(raw: pl.DataFrame, held: pl.DataFrame, dataset: str) -> pl.DataFrame
     checks = [_check(raw, name, known) for name in raw.columns if name not in (*META, *_KEY_FIELDS)]
     kept = [n for n in raw.columns if n not in (*META, *_KEY_FIELDS) and known.get(n) in (None, "label")]
     overflow = "lake_metrics" if dataset == "ratios" else "lake_extra"
-    judged = _with_extras(_pairs(raw, held, dataset), kept, overflow).select(
+    judged = _with_extras(_pairs(raw, stored, dataset), kept, overflow).select(
         "_row",
         "_fetch_id",
         "_position",
         matched=pl.col("lake_fetch_id").is_not_null(),
         faults=pl.sum_horizontal(c.is_not_null() for c in checks),
-        what=pl.concat_str(checks, separator="; ", ignore_nulls=True),
+        difference=pl.concat_str(checks, separator="; ", ignore_nulls=True),
     )
     best = judged.sort("_row", "faults").unique("_row", keep="first", maintain_order=True)
     equal = pl.when(pl.col("faults") == 0).then(pl.lit("equal")).otherwise(pl.lit("differs"))
@@ -45,19 +57,19 @@ def compare(raw: pl.DataFrame, held: pl.DataFrame, dataset: str) -> pl.DataFrame
         "_fetch_id",
         "_position",
         kind=pl.when(pl.col("matched")).then(equal).otherwise(pl.lit("missing")),
-        what=pl.when(pl.col("matched"))
-        .then("what")
-        .otherwise(pl.lit("no row of its symbol and date in the lake")),
+        difference=pl.when(pl.col("matched"))
+        .then("difference")
+        .otherwise(pl.lit("the lake has no row of its symbol and date")),
     )
 
 
-def _pairs(raw: pl.DataFrame, held: pl.DataFrame, dataset: str) -> pl.DataFrame:
-    """Put each record beside every row it may have become; the lake's columns get a prefix."""
+def _pairs(raw: pl.DataFrame, stored: pl.DataFrame, dataset: str) -> pl.DataFrame:
+    """Join each record with every row that may come from it; prefix the lake's columns with ``lake_``."""
     day = table(DATASETS[dataset]).time_column
     keys = {"_k_symbol": pl.col("symbol"), "_k_day": pl.col(day).cast(pl.String)}
     if dataset != "price":
         keys["_k_period"] = pl.col("fiscal_period")
-    rows = held.with_columns(**keys).rename({c: f"lake_{c}" for c in held.columns})
+    rows = stored.with_columns(**keys).rename({c: f"lake_{c}" for c in stored.columns})
     return raw.with_row_index("_row").with_columns(_keys(raw, dataset)).join(rows, on=list(keys), how="left")
 
 
@@ -79,7 +91,7 @@ def _keys(raw: pl.DataFrame, dataset: str) -> list[pl.Expr]:
 
 
 def _check(raw: pl.DataFrame, name: str, known: dict[str, str]) -> pl.Expr:
-    """Return the text of a difference in one field, or null."""
+    """Return the text of a difference in one field, or null if it is equal."""
     column = known.get(name)
     if column == "label":
         return _difference(name, pl.col(name).cast(pl.String), pl.coalesce(_extra(name), _label()))
@@ -92,24 +104,24 @@ def _check(raw: pl.DataFrame, name: str, known: dict[str, str]) -> pl.Expr:
 
 
 def _sides(raw: pl.DataFrame, name: str, column: str) -> tuple[pl.Expr, pl.Expr]:
-    mine, lakes = pl.col(name), pl.col(f"lake_{column}")
+    sent, lakes = pl.col(name), pl.col(f"lake_{column}")
     if column == "accepted_at":
         local = lakes.dt.convert_time_zone("America/New_York").dt.strftime("%Y-%m-%d %H:%M:%S")
-        return mine.cast(pl.String).str.replace("T", " ").str.slice(0, 19), local
+        return sent.cast(pl.String).str.replace("T", " ").str.slice(0, 19), local
     if column == "filing_date":
-        return mine.cast(pl.String).str.slice(0, 10), lakes.cast(pl.String)
+        return sent.cast(pl.String).str.slice(0, 10), lakes.cast(pl.String)
     if column in ("cik", "reported_currency", "link", "final_link"):
-        text = mine.cast(pl.String).str.strip_chars()
-        sent = ~text.is_in(_NOT_SENT.get(column, [])) & (text != "")
-        return pl.when(sent).then(text), lakes.cast(pl.String)
+        text = sent.cast(pl.String).str.strip_chars()
+        present = ~text.is_in(_NOT_SENT.get(column, [])) & (text != "")
+        return pl.when(present).then(text), lakes.cast(pl.String)
     lakes = lakes.cast(pl.Float64)
     if raw.schema[name].is_numeric() or raw.schema[name] == pl.Null:
         return _number(name), lakes
-    # Numbers written as text are compared as numbers; text that is none can equal nothing in the lake.
-    text = mine.cast(pl.String).str.strip_chars()
+    # Compare a number written as text as a number. Any other text equals nothing in the lake.
+    text = sent.cast(pl.String).str.strip_chars()
     number = text.cast(pl.Float64, strict=False).fill_nan(None).cast(pl.String)
-    given = ~text.str.to_lowercase().is_in(["", "nan"])
-    return pl.when(given).then(pl.coalesce(number, text)), lakes.cast(pl.String)
+    present = ~text.str.to_lowercase().is_in(["", "nan"])
+    return pl.when(present).then(pl.coalesce(number, text)), lakes.cast(pl.String)
 
 
 def _number(name: str) -> pl.Expr:
@@ -121,7 +133,7 @@ def _extra(name: str) -> pl.Expr:
 
 
 def _with_extras(pairs: pl.DataFrame, names: list[str], column: str) -> pl.DataFrame:
-    """Add the members of the lake's JSON as text columns; read by Python, whose numbers are exact."""
+    """Add the members of the lake's JSON as text columns, parsed by Python to keep numbers exact."""
     if not names:
         return pairs
     objects = [json.loads(text) if text else {} for text in pairs[column]]
@@ -138,7 +150,7 @@ def _label() -> pl.Expr:
     return pl.col("lake_date").dt.strftime("%B %d, %y")
 
 
-def _difference(name: str, mine: pl.Expr, lakes: pl.Expr) -> pl.Expr:
-    sent, held = mine.cast(pl.String), lakes.cast(pl.String).fill_null("nothing")
-    text = pl.lit(f"{name}: ") + sent + " in the file, " + held + " in the lake"
-    return pl.when(mine.is_not_null() & mine.ne_missing(lakes)).then(text)
+def _difference(name: str, sent: pl.Expr, lakes: pl.Expr) -> pl.Expr:
+    value, stored = sent.cast(pl.String), lakes.cast(pl.String).fill_null("nothing")
+    text = pl.lit(f"{name}: ") + value + " in the file, " + stored + " in the lake"
+    return pl.when(sent.is_not_null() & sent.ne_missing(lakes)).then(text)

@@ -1,7 +1,7 @@
-"""Proof that a migration lost nothing: each record of the old cache against the lake, by value.
+"""Prove that a migration lost nothing: compare each record of the old cache with the lake by value.
 
 The comparison starts from the raw records and the provider's field names. It does not use the code that
-typed the rows on their way in, so a fault there shows here.
+parsed the rows, so that a bug there shows here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import polars as pl
 from factorlab_lake.ingest.batches import BATCH_RECORDS, batches
 from factorlab_lake.ingest.legacy_cache.migrate import MigrationProgress, Run
 from factorlab_lake.ingest.legacy_cache.reader import scan
-from factorlab_lake.ingest.legacy_cache.record_diff import compare
+from factorlab_lake.ingest.legacy_cache.record_diff import RecordDifference, diff_records
 from factorlab_lake.ingest.record_frames import group_by_shape, to_frame
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.schema import DATASETS
@@ -24,26 +24,16 @@ from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
 from factorlab_lake.storage.transaction import read_files
 
-__all__ = ["RecordDifference", "ValidationReport", "validate"]
+__all__ = ["ValidationReport", "validate"]
 
 _MOST_FINDINGS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class RecordDifference:
-    """One record that is not in the lake as the cache has it; ``what`` says how it differs."""
-
-    file: str
-    position: int
-    kind: str
-    what: str
-
-
 @dataclass(slots=True)
 class ValidationReport:
-    """How the records of a cache compare with the lake. Counts are of records.
+    """Report how the records of a cache compare with the lake. Counts are of records.
 
-    ``findings`` lists the first differing and missing ones; ``faults`` are files that cannot be read at all.
+    ``findings`` lists the first differing and missing records, ``faults`` the unreadable files.
     """
 
     files: int = 0
@@ -58,7 +48,7 @@ class ValidationReport:
 
     @property
     def clean(self) -> bool:
-        """True when every file could be read and every record is in the lake."""
+        """Return whether every file was readable and every record is in the lake."""
         return not (self.differs or self.missing or self.faults)
 
 
@@ -94,15 +84,14 @@ def _compare(
     paths: dict[str, str],
 ) -> None:
     raw = to_frame(answers)
-    held = _held(layout, snapshot, dataset, raw)
-    verdicts = compare(raw, held, dataset)
+    verdicts = diff_records(raw, _stored_rows(layout, snapshot, dataset, raw), dataset)
     report.records += verdicts.height
     for kind in ("equal", "differs", "missing"):
         setattr(report, kind, getattr(report, kind) + verdicts.filter(pl.col("kind") == kind).height)
     faulty = verdicts.filter(pl.col("kind") != "equal").sort("_fetch_id", "_position")
     room = _MOST_FINDINGS - len(report.findings)
-    for fetch, position, kind, what in faulty.head(max(room, 0)).rows():
-        report.findings.append(RecordDifference(paths[fetch], position, kind, what))
+    for fetch, position, kind, difference in faulty.head(max(room, 0)).rows():
+        report.findings.append(RecordDifference(paths[fetch], position, kind, difference))
 
 
 def _count_broken(answers: list[FetchResult], report: ValidationReport, paths: dict[str, str]) -> None:
@@ -112,15 +101,15 @@ def _count_broken(answers: list[FetchResult], report: ValidationReport, paths: d
             report.findings.append(RecordDifference(paths[answer.fetch_id], position, "missing", reason))
 
 
-def _held(layout: Layout, snapshot: Snapshot, dataset: str, raw: pl.DataFrame) -> pl.DataFrame:
-    """Everything the lake holds that a record may have become, superseded bars included."""
+def _stored_rows(layout: Layout, snapshot: Snapshot, dataset: str, raw: pl.DataFrame) -> pl.DataFrame:
+    """Return all rows that may come from the records, including superseded bars."""
     symbols = (
         pl.concat([raw["_symbol"], raw["symbol"].cast(pl.String)])
         if "symbol" in raw.columns
         else raw["_symbol"]
     )
     names = [DATASETS[dataset], *(["price_revisions"] if dataset == "price" else [])]
-    found = [
+    tables = [
         read_files(layout, n, files_of(layout, snapshot, n), symbols.unique().drop_nulls()) for n in names
     ]
-    return pl.concat(found, how="diagonal")
+    return pl.concat(tables, how="diagonal")

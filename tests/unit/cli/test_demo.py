@@ -57,7 +57,7 @@ def test_the_demo_can_be_run_again(own_home: Path) -> None:
     again = run("--json", "demo").json
     assert again["load"]["snapshot_after"] == 3
     landed = again["migrate_taken_2021-03-31"]
-    assert (landed["files_landed_before"], landed["records"], landed["new"]) == (33, 0, {})
+    assert (landed["files_migrated_before"], landed["records"], landed["new"]) == (33, 0, {})
     assert again["validate_taken_2019-12-31"]["clean"]
     caps = {(r["symbol"], r["date"]): r["market_cap"] for r in again["market_caps"]}
     assert {key: caps[key] for key in CAPS} == pytest.approx(CAPS, rel=1e-9)

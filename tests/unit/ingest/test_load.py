@@ -162,7 +162,7 @@ def test_prices_need_the_day_of_their_split_basis(lake: Lake) -> None:
     """A price without its basis cannot be put beside a share count; the error says what the column means."""
     fault = _refused(lake, "price_data", {k: v for k, v in _BAR.items() if k != "split_basis_date"})
     assert "split_basis_date" in str(fault)
-    assert "its own date for prices as traded" in str(fault)
+    assert "the row's own date for unadjusted prices" in str(fault)
 
 
 @pytest.mark.parametrize(

@@ -254,7 +254,7 @@ def test_the_symbol_asked_for_stands_in_for_a_missing_one(sent: Any) -> None:
 
 def test_a_record_of_another_symbol_is_rejected() -> None:
     """An answer that mixes in another company's figures does not bring them under the wrong name."""
-    assert _reason(income(symbol="MSFT")) == "symbol: 'MSFT' in an answer for 'AAPL'"
+    assert _reason(income(symbol="MSFT")) == "symbol: 'MSFT' in a response for 'AAPL'"
 
 
 def test_several_faults_of_a_record_are_all_named() -> None:

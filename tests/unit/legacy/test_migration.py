@@ -89,7 +89,7 @@ def test_migrating_again_changes_nothing(lake: Lake, cache: Path) -> None:
     second = lake.migrate(cache)
     assert_same_content(content(lake), before)
     assert [s.id for s in lake.history()] == [1]
-    assert second.files_landed_before == first.files - len(first.skipped)
+    assert second.files_migrated_before == first.files - len(first.skipped)
     assert (second.records, second.new, second.equal, second.rejected) == (0, {}, 0, 0)
     assert (second.faults, second.rejects, second.skipped) == (first.faults, first.rejects, first.skipped)
     assert (second.snapshot_before, second.snapshot_after) == (1, 1)
@@ -134,7 +134,7 @@ def test_a_migration_that_was_cut_off_is_completed_by_the_next(
     committed = part.sql("SELECT DISTINCT symbol FROM price_data ORDER BY 1")["symbol"].to_list()
     assert committed == ["AAPL", "GOOG"][: (files - 1) // 11]
     report = part.migrate(CACHE_2021)
-    assert report.files_landed_before == 11 * len(committed)
+    assert report.files_migrated_before == 11 * len(committed)
     assert report.clean
     assert_same_content(_migrated(part), _migrated(lake_2021))
 
@@ -182,7 +182,7 @@ def test_some_symbols_alone_can_be_migrated(lake: Lake, cache: Path) -> None:
     assert lake.sql("SELECT symbol FROM price_data ORDER BY 1").rows() == [("BRK-B",), ("GOOG",)]
     assert lake.validate(cache, symbols=["GOOG"]).clean
     assert lake.validate(cache).missing == 1
-    assert lake.migrate(cache).files_landed_before == 2
+    assert lake.migrate(cache).files_migrated_before == 2
     assert lake.validate(cache).clean
 
 
@@ -201,7 +201,7 @@ def test_a_file_that_changed_since_is_read_again(lake: Lake, cache: Path) -> Non
         cache
     )
     report = lake.migrate(cache)
-    assert (report.records, report.files_landed_before) == (2, 0)
+    assert (report.records, report.files_migrated_before) == (2, 0)
     assert lake.sql("SELECT close_price FROM price_data ORDER BY date")["close_price"].to_list() == [
         301.0,
         302.0,
@@ -246,7 +246,7 @@ def test_rolling_back_a_migration_and_doing_it_again(
     after, migrated = content(lake), lake.snapshot.id
     assert lake.rollback() == lake.snapshot
     assert_same_content(content(lake), before)
-    assert lake.migrate(CACHE_2021).files_landed_before == 0
+    assert lake.migrate(CACHE_2021).files_migrated_before == 0
     assert_same_content(content(lake), after)
     assert_same_content(_migrated(lake), _migrated(lake_both))
     assert_keys_unique(lake)

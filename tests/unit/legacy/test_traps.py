@@ -249,8 +249,8 @@ def test_files_of_unknown_names_are_faults_not_silence(lake: Lake, cache: Path) 
     (cache / "price_data").mkdir()
     (cache / "price_data" / "AAPL.json.gz").write_bytes(gzip.compress(b"{}"))
     assert _faults(lake, cache) == [
-        ("notes.txt", "name is not one of a cache entry"),
-        ("price_data/AAPL.json.gz", "name is not one of a cache entry"),
+        ("notes.txt", "the name is not that of a cache entry"),
+        ("price_data/AAPL.json.gz", "the name is not that of a cache entry"),
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from factorlab_lake.ingest.legacy_cache.validate import RecordDifference
+from factorlab_lake.ingest.legacy_cache.record_diff import RecordDifference
 from factorlab_lake.lake import Lake
 from tests.support import CACHE_2019, CACHE_2021, Entry, bar, copy_of, income, writing
 
@@ -68,7 +68,7 @@ def test_a_value_changed_in_a_bar_is_found(lake_2021: Lake, tmp_path: Path, colu
     [finding] = report.findings
     assert finding.file == "price_data/AAPL_price_full_history_all_v2.0.json.gz"
     assert finding.kind == "differs"
-    assert f"{'nothing' if value is None else value} in the lake" in finding.what
+    assert f"{'nothing' if value is None else value} in the lake" in finding.difference
 
 
 def test_the_smallest_change_of_a_value_is_found(lake_2021: Lake, tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_value_changed_in_a_statement_is_found(
     report = lake.validate(CACHE_2021)
     assert (report.differs, report.missing) == (3, 0)
     assert {finding.kind for finding in report.findings} == {"differs"}
-    assert all(finding.what.startswith(f"{field}: ") for finding in report.findings)
+    assert all(finding.difference.startswith(f"{field}: ") for finding in report.findings)
     assert len({finding.file for finding in report.findings}) == 3
 
 
@@ -142,7 +142,7 @@ def test_an_item_without_a_column_is_compared_too(lake: Lake, cache: Path) -> No
     Entry("AAPL", "income", [income(novelty=1.75)]).write(cache)
     Entry("AAPL", "ratios", [{"date": "2020-09-26", "period": "FY", "currentRatio": 1.37}]).write(cache)
     report = lake.validate(cache)
-    assert sorted(finding.what for finding in report.findings) == [
+    assert sorted(finding.difference for finding in report.findings) == [
         "currentRatio: 1.37 in the file, 1.36 in the lake", "novelty: 1.75 in the file, 1.5 in the lake",
     ]  # fmt: skip
 
