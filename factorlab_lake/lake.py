@@ -85,7 +85,7 @@ class Lake(Monitoring, Maintenance, Questions):
     @property
     def availability(self) -> Availability:
         """From which day on filings may be used: ``close``, ``same_day`` or a lag in days."""
-        return self._rule.given
+        return self._rule.setting
 
     @property
     def result_cache(self) -> ResultCache:
@@ -96,9 +96,9 @@ class Lake(Monitoring, Maintenance, Questions):
         """
         return shared_results()
 
-    def _answer(self, question: tuple[Hashable, ...], make: Callable[[], pl.DataFrame]) -> pl.DataFrame:
-        of = (str(self.path), self.snapshot.id, self.snapshot.created_at, self._rule)
-        return self.result_cache.answer((*of, *question), make)
+    def _answer(self, key: tuple[Hashable, ...], compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        source = (str(self.path), self.snapshot.id, self.snapshot.created_at, self._rule)
+        return self.result_cache.answer((*source, *key), compute)
 
     @cached_property
     def session(self) -> Session:

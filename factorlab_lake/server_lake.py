@@ -86,7 +86,7 @@ class ServerLake(Questions):
     @property
     def availability(self) -> Availability:
         """Return the availability rule: ``close``, ``same_day`` or a lag in days."""
-        return self._rule.given
+        return self._rule.setting
 
     @cached_property
     def aio(self) -> AsyncQuestions:

@@ -1,1 +1,1 @@
-"""The factors as data, and the parts of the SQL that follow from them and the schema, for every engine."""
+"""Define the factors as data, and generate their parts of the SQL for every engine."""

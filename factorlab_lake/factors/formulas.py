@@ -1,4 +1,4 @@
-"""The factors as data: ``factors.csv`` holds each formula once; SQL, explanations and docs come from it."""
+"""Read the factors from ``factors.csv``, the one home of each formula for SQL, explanations and docs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHARES = "weighted_average_shares_outstanding"
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A figure that formulas use: a line item of a statement, the market capitalisation or a share count."""
+    """Represent an input of formulas: a line item of a statement, the market cap or a share count."""
 
     name: str
     statement_type: str  # "" for the market capitalisation
@@ -31,13 +31,13 @@ class Input:
 
     @property
     def has_currency(self) -> bool:
-        """False for share counts, which meet anything."""
+        """Return False for share counts: a formula can combine them with amounts in any currency."""
         return self.column.unit != "shares"
 
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """A formula: numerator over denominator, in SQL over the names of inputs; the denominator must be > 0."""
+    """Represent a formula: a numerator over a positive denominator, both SQL over the names of inputs."""
 
     name: str
     numerator: str
@@ -47,24 +47,24 @@ class Factor:
 
     @property
     def formula(self) -> str:
-        """The formula in one line."""
+        """Return the formula in one line."""
         return f"{_bracketed(self.numerator)} / {_bracketed(self.denominator)}"
 
     @property
     def inputs(self) -> tuple[Input, ...]:
-        """Every input, in the order in which the formula names them."""
+        """Return every input, in the order of the formula."""
         return tuple(factor_input(name) for name in _names(self.formula))
 
     @property
     def required(self) -> tuple[Input, ...]:
-        """The inputs without which the factor is NULL; the others count as 0 where they are not reported."""
+        """Return the inputs without which the factor is NULL; the others count as 0 if not reported."""
         optional = set(_OPTIONAL.findall(self.formula))
         return tuple(i for i in self.inputs if i.name not in optional)
 
 
 @cache
 def factor_input(name: str) -> Input:
-    """Return an input by its name: a line item, ``shares`` or ``market_cap``, perhaps of a year before."""
+    """Return an input by its name: a line item, ``shares`` or ``market_cap``, also with ``_year_before``."""
     plain = name.removesuffix(YEAR_BEFORE)
     years_back = int(plain != name)
     if plain == "market_cap":
@@ -74,7 +74,7 @@ def factor_input(name: str) -> Input:
 
 
 def _line_item(name: str) -> tuple[str, Column]:
-    """Find a line item by its name in ``ttm``: cash flow items that income has too end in _cash_flow."""
+    """Return a line item by its name in ``ttm``; ``_cash_flow`` ends names that income has too."""
     for statement_type in STATEMENT_TYPES:
         for column in line_items(statement_type):
             if column.name == name:
@@ -84,7 +84,7 @@ def _line_item(name: str) -> tuple[str, Column]:
 
 
 def factor_inputs() -> tuple[Input, ...]:
-    """Return every input of any factor, once."""
+    """Return the inputs of all factors without duplicates."""
     return tuple(dict.fromkeys(i for factor in FACTORS.values() for i in factor.inputs))
 
 

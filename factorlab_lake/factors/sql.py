@@ -1,4 +1,4 @@
-"""The parts of ``factors.sql`` that follow from the formulas."""
+"""Generate the parts of ``factors.sql`` and ``ratios.sql`` that follow from the formulas."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _OPTIONAL = {i.name for f in FACTORS.values() for i in f.inputs} - {
 
 
 def factor_placeholders() -> dict[str, str]:
-    """Return what stands for the tokens of ``factors.sql`` and ``ratios.sql``.
+    """Return the placeholders of ``factors.sql`` and ``ratios.sql`` with their values.
 
-    Per statement type: ``…_figures`` measure a stretch's parts ``p`` (statements ``s``); ``…_inputs`` take
-    them from the newest year ``n`` and the one before it ``w``; ``…_names`` list them; ``…_usable`` keep
-    them where there is no reason against it.
+    Per statement type, ``…_figures`` computes the inputs of an interval from its components ``p`` and their
+    statements ``s``. ``…_inputs`` selects them from the newest year ``n`` and the year before ``w``.
+    ``…_names`` lists them. ``…_usable`` replaces an input by NULL where there is a reason against it.
     """
     inputs = {kind: [i for i in factor_inputs() if i.statement_type == kind] for kind in STATEMENT_TYPES}
     return {
@@ -62,7 +62,7 @@ def _plain(item: Input) -> str:
 
 def _figure(item: Input) -> str:
     value = figure(item.column)
-    if item.name in _OPTIONAL:  # in each statement that does not report it, it counts as 0
+    if item.name in _OPTIONAL:  # counts as 0 in each statement without it
         value = f"coalesce({value}, 0)"
     if item.column.additive == "flow":
         value = signed_sum(value)
@@ -70,13 +70,13 @@ def _figure(item: Input) -> str:
         value = f"{value} * coalesce(l.cumulative_split_factor, 1)"
         value = f"max(CASE WHEN p.is_first AND p.component_reported THEN {value} END)"
     else:
-        value = f"max({value})"  # of the one part there is: every engine has max
+        value = f"max({value})"  # there is one component; every engine has max
     return f"{value} AS {identifier(_plain(item))}"
 
 
 def _of_year(item: Input) -> str:
     value = f"{'w' if item.years_back else 'n'}.{identifier(_plain(item))}"
-    if item.years_back and not item.has_currency:  # a quarter's average and a year's are not comparable
+    if item.years_back and not item.has_currency:  # averages of a quarter and a year differ
         value = f"CASE WHEN h.before_basis = h.basis THEN {value} END"
     return f"{value} AS {identifier(item.name)}"
 
@@ -97,7 +97,7 @@ def _no_reason(item: Input) -> str:
 
 def _value(factor: Factor) -> str:
     conditions = [f"{factor.denominator} > 0", *_same_currency(factor)]
-    if "CASE" in factor.formula:  # least and greatest would pass over an input that is missing
+    if "CASE" in factor.formula:  # least and greatest ignore a missing input
         conditions += [f"{identifier(i.name)} IS NOT NULL" for i in factor.required]
     return f"CASE WHEN {' AND '.join(conditions)} THEN {factor.formula} END"
 
@@ -113,14 +113,14 @@ def _same_currency(factor: Factor) -> Iterator[str]:
 
 
 def _currency(item: Input) -> str:
-    """Name the currency of an input; cash flows are taken only where theirs is that of the income."""
+    """Return the currency column of an input; cash flows have the currency of the income statement."""
     kind = "income" if item.statement_type == "cash_flow" else item.statement_type or "price"
     return f"{kind}{YEAR_BEFORE if item.years_back else ''}_currency"
 
 
 def _required() -> list[Input]:
-    found = dict.fromkeys(i for factor in FACTORS.values() for i in factor.required)
-    return [i for i in found if i.statement_type]
+    inputs = dict.fromkeys(i for factor in FACTORS.values() for i in factor.required)
+    return [i for i in inputs if i.statement_type]
 
 
 def _missing(item: Input) -> str:

@@ -1,1 +1,1 @@
-"""The SQL functions: their texts by engine, and the column lists that fill their placeholders."""
+"""Store the SQL functions by engine, and fill their placeholders."""

@@ -1,4 +1,4 @@
-"""The SQL functions and derived views: one file each, installed when a query first names them."""
+"""Find and read the SQL functions and views that a query needs; each has one file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from factorlab_lake.schema import TABLES
 
 __all__ = ["FUNCTIONS", "mentioned", "names_in", "sql_text", "without_texts"]
 
-# In the order in which they build on each other.
+# Each one calls only functions before it.
 FUNCTIONS = (
     "financial_statements",
     "revisions",
@@ -41,26 +41,26 @@ FUNCTIONS = (
 )
 _WORD = re.compile(r"[a-z_]+")
 _NO_CODE = re.compile(r"--.*|/\*[\s\S]*?\*/|'[^']*'")  # comments and texts
-# A query that asks for the list of tables gets all of them.
+# A query of the list of tables installs all of them.
 _CATALOG = re.compile(r"\b(information_schema|duckdb_\w+|pg_catalog|show|describe|summarize|pragma)\b")
 
 
 @cache
 def sql_text(name: str) -> str:
-    """Return a function's SQL with the column lists filled in from the schema."""
+    """Return a function's SQL with all placeholders filled."""
     text = files(__package__).joinpath("shell", "duckdb", f"{name}.sql").read_text(encoding="utf-8")
     return fill(text, duckdb_placeholders)
 
 
 def names_in(query: str) -> list[str]:
-    """Return the tables and functions a query names, with those they build on, in the order to install them.
+    """Return the tables and functions that a query needs, in the order in which to install them.
 
     >>> names_in("SELECT * FROM split_factors")
     ['splits', 'split_factors']
     """
     text = query.lower()
-    found = {*TABLES, *FUNCTIONS} if _CATALOG.search(text) else _closure(text)
-    return [n for n in (*TABLES, *FUNCTIONS) if n in found]
+    names = {*TABLES, *FUNCTIONS} if _CATALOG.search(text) else _closure(text)
+    return [n for n in (*TABLES, *FUNCTIONS) if n in names]
 
 
 def mentioned(query: str) -> list[str]:
@@ -73,9 +73,9 @@ def mentioned(query: str) -> list[str]:
 
 
 def without_texts(query: str, *, but_words: bool = False) -> str:
-    """Return a query's code alone, without comments and texts.
+    """Return a query's code without comments and string literals.
 
-    With ``but_words``, texts of one word stay, as names.
+    With ``but_words``, literals of one word stay, as quoted names.
 
     >>> without_texts("SELECT 'a' -- the first")
     'SELECT    '
@@ -85,24 +85,24 @@ def without_texts(query: str, *, but_words: bool = False) -> str:
     return _NO_CODE.sub(_as_name if but_words else " ", query)
 
 
-def _as_name(found: re.Match[str]) -> str:
-    word = found[0].strip("'")
+def _as_name(literal: re.Match[str]) -> str:
+    word = literal[0].strip("'")
     return f'"{word}"' if word.isidentifier() else " "
 
 
 def _closure(text: str) -> set[str]:
-    found: set[str] = set()
+    names: set[str] = set()
     waiting = _mentioned(text)
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting |= _builds_on(name)
-    return found
+        if name not in names:
+            names.add(name)
+            waiting |= _called_by(name)
+    return names
 
 
 @cache
-def _builds_on(name: str) -> frozenset[str]:
+def _called_by(name: str) -> frozenset[str]:
     code = without_texts(sql_text(name)) if name in FUNCTIONS else ""
     return frozenset(_mentioned(code) - {name})
 

@@ -1,1 +1,1 @@
-"""Questions: SQL functions in ``sql/``, a session on one snapshot, and how arguments may be given."""
+"""Answer queries over one snapshot of a lake, in SQL and by methods."""

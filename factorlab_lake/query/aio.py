@@ -1,4 +1,4 @@
-"""The questions for programs that wait for many things at once: ``await store.aio.market_caps(...)``."""
+"""Run queries from asynchronous programs: ``await lake.aio.market_caps(...)``."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ R = TypeVar("R")
 def _awaited(
     method: Callable[Concatenate[Any, P], R],
 ) -> Callable[Concatenate[AsyncQuestions, P], Coroutine[Any, Any, R]]:
-    """Return a method that answers as the one given does, from a thread."""
+    """Return a method that runs another one in a thread."""
 
-    async def ask(self: AsyncQuestions, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        asked = partial(getattr(self.questions, method.__name__), *args, **kwargs)
+    async def run(self: AsyncQuestions, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        query = partial(getattr(self.questions, method.__name__), *args, **kwargs)
         context = copy_context()
-        stop = context.run(self.stoppable)
+        cancel = context.run(self.prepare_cancel)
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self.threads, partial(context.run, asked))
+            return await loop.run_in_executor(self.threads, partial(context.run, query))
         except asyncio.CancelledError:
-            loop.run_in_executor(None, stop)  # not awaited: the task ends now
+            loop.run_in_executor(None, cancel)  # not awaited: the task ends now
             raise
 
-    return update_wrapper(ask, method)
+    return update_wrapper(run, method)
 
 
 class AsyncQuestions:
-    """Every question of a lake or a shared server, to be awaited; answers and errors are the same.
+    """Offer every method of a lake or a shared server as a coroutine, with the same answers and errors.
 
-    A question runs in one of the ``threads``, so as many run at a time as there are. A task that is cancelled
-    stops waiting at once, and what it asked is stopped: ``stoppable`` is called in the context in which the
-    question is then asked, and returns what stops it.
+    A query runs in one of the ``threads``, so as many run at a time as there are threads. A cancelled task
+    stops waiting at once, and its query is cancelled. For that, ``prepare_cancel`` runs in the context of the
+    query before it, and returns a function that cancels it.
     """
 
     def __init__(
-        self, questions: Questions, threads: Executor, stoppable: Callable[[], Callable[[], None]]
+        self, questions: Questions, threads: Executor, prepare_cancel: Callable[[], Callable[[], None]]
     ) -> None:
         self.questions = questions
         self.threads = threads
-        self.stoppable = stoppable
+        self.prepare_cancel = prepare_cancel
 
     prices = _awaited(Questions.prices)
     statements = _awaited(Questions.statements)

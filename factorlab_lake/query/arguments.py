@@ -1,4 +1,4 @@
-"""What callers may give as symbols and dates, checked and brought into one form."""
+"""Check the symbols and dates of callers and convert them to lists."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ __all__ = ["DateLike", "Dates", "in_sequence", "one_of", "to_date", "to_dates", 
 
 DateLike: TypeAlias = "str | date"
 Dates: TypeAlias = "DateLike | Iterable[DateLike] | None"
-_COARSE = {"datetime64[Y]", "datetime64[M]", "datetime64[W]", "datetime64"}  # of numpy, no single days
+_COARSE = {
+    "datetime64[Y]",
+    "datetime64[M]",
+    "datetime64[W]",
+    "datetime64",
+}  # numpy units other than days
 _FRIDAY, _DECEMBER = 4, 12
 _STEPS = {
     "D": "every day",
@@ -25,113 +30,114 @@ _STEPS = {
 }
 
 
-def to_symbols(given: str | Iterable[str]) -> list[str]:
-    """Return symbols as a list without repeats, in the order given; text, any length.
+def to_symbols(symbols: str | Iterable[str]) -> list[str]:
+    """Return one or several symbols as a list without duplicates, in the caller's order.
 
     >>> to_symbols("BRK.B"), to_symbols(["AAPL", "AAPL", "0700.HK"])
     (['BRK.B'], ['AAPL', '0700.HK'])
     """
-    symbols: list[Any] = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
-    for symbol in symbols:
+    single = isinstance(symbols, str) or not isinstance(symbols, Iterable)
+    values: list[Any] = [symbols] if single else list(symbols)
+    for symbol in values:
         if not isinstance(symbol, str) or not symbol.strip():
             raise InvalidInput(
-                f"A symbol is a text such as 'AAPL', but {symbol!r} ({type(symbol).__name__}) was given; "
-                "symbols made of digits need quotes.",
+                f"A symbol is a string such as 'AAPL', not {symbol!r} ({type(symbol).__name__}); "
+                "put symbols of digits in quotes.",
                 symbol=symbol,
             )
-    return list(dict.fromkeys(symbols))
+    return list(dict.fromkeys(values))
 
 
-def to_date(given: Any, name: str = "date") -> date:
-    """Return a plain date from a date, an ISO text, or a whole day of numpy or pandas; a moment is refused.
+def to_date(value: Any, name: str = "date") -> date:
+    """Return a plain date from a date, an ISO string, or a whole day of numpy or pandas.
+
+    Raises :class:`InvalidInput` for a timestamp with a time of day, and for anything else.
 
     >>> to_date("2024-01-31")
     datetime.date(2024, 1, 31)
     """
-    given = _whole_day(given)
-    if isinstance(given, datetime):
+    day = _whole_day(value)
+    if isinstance(day, datetime):
         raise InvalidInput(
-            f"{name} is the moment {given.isoformat()}; give a plain date, such as '2024-01-31'.", given=given
+            f"{name} is the moment {day.isoformat()}; pass a plain date, such as '2024-01-31'.", value=day
         )
-    if isinstance(given, date):
-        return given
+    if isinstance(day, date):
+        return day
     try:
-        return date.fromisoformat(given)
+        return date.fromisoformat(day)
     except (TypeError, ValueError):
-        raise InvalidInput(
-            f"{name} is {given!r}; expected a date such as '2024-01-31'.", given=given
-        ) from None
+        raise InvalidInput(f"{name} is {day!r}; expected a date such as '2024-01-31'.", value=day) from None
 
 
 def to_dates(
-    given: Dates, *, start: DateLike | None = None, end: DateLike | None = None, freq: str | None = None
+    dates: Dates, *, start: DateLike | None = None, end: DateLike | None = None, freq: str | None = None
 ) -> list[date]:
-    """Return dates: one, several, or every ``freq`` step from ``start`` to ``end`` (both included).
+    """Return one date, several, or every ``freq`` step from ``start`` to ``end`` (both included), as a list.
 
-    Several come in any collection, also a column or index of polars, pandas or numpy; in those a midnight
-    without a zone is that day. ``freq``: D, B (Monday to Friday), W (Fridays), ME, QE, YE (month, quarter and
-    year ends).
+    Several dates can be any collection, also a column or index of polars, pandas or numpy. In these, a
+    midnight without a time zone means its day. ``freq`` is D, B (Monday to Friday), W (Fridays), ME, QE or
+    YE (month, quarter and year ends).
 
     >>> to_dates(None, start="2024-01-15", end="2024-03-31", freq="ME")
     [datetime.date(2024, 1, 31), datetime.date(2024, 2, 29), datetime.date(2024, 3, 31)]
     """
-    if given is None:
+    if dates is None:
         if start is None or end is None:
             raise InvalidInput(
-                "No dates were given; give dates, or start, end and freq (such as 'ME' for month ends)."
+                "No dates were given; pass dates, or start, end and freq (such as 'ME' for month ends)."
             )
         return list(_steps(*in_sequence(to_date(start, "start"), to_date(end, "end")), freq or "ME"))
     if start is not None or end is not None or freq is not None:
-        raise InvalidInput("Both dates and start/end/freq were given; give one or the other.")
-    if isinstance(given, str | date) or not isinstance(given, Iterable):
-        return [to_date(given)]
-    columns = hasattr(given, "dtype")
-    return list(dict.fromkeys(to_date(_midnight(d) if columns else d) for d in given))
+        raise InvalidInput("Both dates and start/end/freq were given; pass one or the other.")
+    if isinstance(dates, str | date) or not isinstance(dates, Iterable):
+        return [to_date(dates)]
+    is_column = hasattr(dates, "dtype")
+    return list(dict.fromkeys(to_date(_midnight(d) if is_column else d) for d in dates))
 
 
 def in_sequence(start: date, end: date) -> tuple[date, date]:
-    """Return the two ends of a range; the error says so where the start lies after the end."""
+    """Return the two ends of a range; raise :class:`InvalidInput` where the start is after the end."""
     if start > end:
         raise InvalidInput(
-            f"start is {start} and end is {end}: the start lies after the end; exchange them.",
+            f"start is {start} and end is {end}: the start is after the end; swap them.",
             start=start,
             end=end,
         )
     return start, end
 
 
-def one_of(given: str, known: Iterable[str], name: str) -> str:
-    """Return ``given`` when it is known; the error names what is, and the nearest."""
-    options = list(known)
-    if given not in options:
+def one_of(value: str, options: Iterable[str], name: str) -> str:
+    """Return a value that is among the options; else raise an error with the options and the nearest one."""
+    allowed = list(options)
+    if value not in allowed:
         raise InvalidInput(
-            f"{name} is {given!r}; expected one of {', '.join(options)}.{nearest(str(given), options)}",
-            given=given,
+            f"{name} is {value!r}; expected one of {', '.join(allowed)}.{nearest(str(value), allowed)}",
+            value=value,
         )
-    return given
+    return value
 
 
-def _whole_day(given: Any) -> Any:
-    """Return the date of a numpy or pandas value that is a whole day, anything else as it is.
+def _whole_day(value: Any) -> Any:
+    """Return the date of a numpy or pandas value that is a whole day, and any other value unchanged.
 
-    Known by name, since whoever gives none of them need not have these libraries.
+    The types are compared by name, because neither library may be installed.
     """
-    kind = type(given)
+    kind = type(value)
     library, name = kind.__module__.split(".")[0], kind.__name__
-    if (library, name) == ("numpy", "datetime64") and given.dtype.name not in _COARSE:
-        day = given.astype("datetime64[D]")
-        found = day.item()
-        return found if isinstance(found, date) and day == given else str(given)
+    if (library, name) == ("numpy", "datetime64") and value.dtype.name not in _COARSE:
+        day = value.astype("datetime64[D]")
+        plain = day.item()
+        return plain if isinstance(plain, date) and day == value else str(value)
     if library == "pandas" and name in ("Timestamp", "NaTType"):
-        return str(given) if name == "NaTType" else _midnight(given)
-    return given
+        return str(value) if name == "NaTType" else _midnight(value)
+    return value
 
 
-def _midnight(given: Any) -> Any:
-    """Return the date of a midnight without a zone, which is how columns of moments write whole days."""
-    if isinstance(given, datetime) and given.tzinfo is None and given == datetime.combine(given, time()):
-        return given.date()
-    return given
+def _midnight(value: Any) -> Any:
+    """Return the date of a midnight without a time zone: timestamp columns store whole days that way."""
+    if isinstance(value, datetime) and value.tzinfo is None and value == datetime.combine(value, time()):
+        return value.date()
+    return value
 
 
 def _steps(start: date, end: date, freq: str) -> Iterator[date]:

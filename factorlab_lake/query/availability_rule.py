@@ -1,14 +1,16 @@
-"""The rule that says from which day on a filing may be used, and the column that follows from it."""
+"""Define from which day on a filing can be used, and create the table views that apply this rule."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 from factorlab_lake.errors import InvalidInput, nearest
 from factorlab_lake.functions.sql_placeholders import availability_with_lag
 from factorlab_lake.schema import TableSpec, identifier
 from factorlab_lake.schema.rules import MAX_AVAILABILITY_LAG_DAYS
+from factorlab_lake.storage.data_files import DataFile, parquet_rows
 
 __all__ = ["CLOSE", "Availability", "AvailabilityRule", "to_rule"]
 
@@ -20,21 +22,33 @@ _NAMES = ("close", "same_day")
 
 @dataclass(frozen=True, slots=True)
 class AvailabilityRule:
-    """From which day on a filing may be used.
+    """Represent the rule for the first day on which a filing can be used.
 
     ``lag_days`` counts calendar days after the New York date of its acceptance, or after its filing date
-    where no acceptance is known; 0 is Factor Lab's rule, ``same_day``. None is ``close``, the lake's own and
-    as stored: the day of acceptance when accepted by the market's close, else the next one.
+    where no acceptance is known. 0 is ``same_day``, the rule of Factor Lab. None is ``close``, the lake's
+    own rule: the day of acceptance when accepted by the market's close, else the next day.
     """
 
     lag_days: int | None = None
 
     @property
-    def given(self) -> Availability:
-        """The rule as a caller writes it."""
+    def setting(self) -> Availability:
+        """Return the rule as a caller writes it."""
         if self.lag_days is None:
             return "close"
         return self.lag_days or "same_day"
+
+    def table_view(self, spec: TableSpec, folder: Path, files: list[DataFile]) -> str:
+        """Return the statement that creates a table's view over some of its files; without files it is empty.
+
+        The rule is applied here alone: every function reads the tables through their views.
+        """
+        name = identifier(spec.name)
+        if not files:
+            columns = ", ".join(f"NULL::{c.types.duckdb} AS {identifier(c.name)}" for c in spec.columns)
+            return f"CREATE OR REPLACE VIEW {name} AS SELECT {columns} WHERE false"
+        rows = parquet_rows(spec, folder, files)
+        return f"CREATE OR REPLACE VIEW {name} AS SELECT {self.select(spec)} FROM {rows}"
 
     def select(self, spec: TableSpec) -> str:
         """Return what a view selects for a table's columns, each under its own name."""
@@ -49,22 +63,22 @@ class AvailabilityRule:
 CLOSE = AvailabilityRule()
 
 
-def to_rule(given: Availability, name: str = "availability") -> AvailabilityRule:
-    """Return the rule for ``close``, ``same_day`` or a lag in days, which may be a text of digits.
+def to_rule(setting: Availability, name: str = "availability") -> AvailabilityRule:
+    """Return the rule for ``close``, ``same_day`` or a lag in days, also as a string of digits.
 
     >>> to_rule("close").lag_days, to_rule("same_day").lag_days, to_rule(2).lag_days
     (None, 0, 2)
     """
-    if given == "close":
+    if setting == "close":
         return CLOSE
-    if given == "same_day":
+    if setting == "same_day":
         return AvailabilityRule(0)
-    days = int(given) if isinstance(given, str) and given.isdecimal() else given
+    days = int(setting) if isinstance(setting, str) and setting.isdecimal() else setting
     if isinstance(days, int) and not isinstance(days, bool) and 0 <= days <= MAX_AVAILABILITY_LAG_DAYS:
         return AvailabilityRule(days)
-    hint = nearest(given, _NAMES) if isinstance(given, str) else ""
+    hint = nearest(setting, _NAMES) if isinstance(setting, str) else ""
     raise InvalidInput(
-        f"{name} is {given!r}; expected 'close', 'same_day' or a lag of 0 to "
+        f"{name} is {setting!r}; expected 'close', 'same_day' or a lag of 0 to "
         f"{MAX_AVAILABILITY_LAG_DAYS} whole days.{hint}",
-        given=given,
+        setting=setting,
     )

@@ -1,10 +1,11 @@
-"""The single file: a DuckDB database that any client can open, with every table and function of a lake.
+"""Write a lake as one DuckDB database with every table and function, which any client can open.
 
-``lake.duckdb`` in the lake's folder holds views and macros only, over the data files of one snapshot; an
-export holds the rows themselves. Both are written beside and renamed into place, so a reader never sees half
-of one, and both are of DuckDB's oldest current storage version, so that clients from 1.0 on can open them.
-That version keeps no MATERIALIZED: clients before 1.5 plan every use of a step anew, and do not come to an
-end with ``ttm`` and what builds on it.
+``lake.duckdb`` in the lake's folder has views and macros alone, over the data files of one snapshot. An
+export has the rows themselves. Both are written to a temporary file and renamed, so a reader never sees a
+partial file. Both have DuckDB's oldest current storage version, so that clients from 1.0 on can open them.
+
+That version does not store MATERIALIZED. Clients before 1.5 plan every use of a subquery again, and never
+finish ``ttm`` and the functions that call it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ import duckdb
 from factorlab_lake.errors import AlreadyExists, InternalError, LakeError, WriteFailed
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, sql_text
 from factorlab_lake.query.availability_rule import CLOSE, AvailabilityRule
-from factorlab_lake.query.table_views import table_view
 from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
 from factorlab_lake.storage import checksums, snapshots
 from factorlab_lake.storage.data_files import DataFile, files_of, prune
@@ -42,9 +42,10 @@ _SHOWN = "SELECT id, path, functions_digest FROM lake_snapshot"
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which rows an export takes: those of some symbols, or of all, and the bars between two dates.
+    """Select the rows of an export: those of some symbols or of all, and the bars between two dates.
 
-    Statements, splits and the rest come whole, since answers within the dates need what was known before.
+    Statements, splits and the other tables are exported for all dates, because queries within the dates need
+    the facts that were known before.
     """
 
     symbols: list[str] | None = None
@@ -52,7 +53,7 @@ class Selection:
     end: date | None = None
 
     def files(self, name: str, files: list[DataFile]) -> list[DataFile]:
-        """Return the files that can hold any of a table's rows."""
+        """Return the files that can contain any of a table's rows."""
         if name not in _BARS:
             return files
         first, last = (day.isoformat() if day else None for day in (self.start, self.end))
@@ -72,10 +73,10 @@ class Selection:
 def write_catalog(layout: Layout, snapshot: Snapshot) -> Path:
     """Write ``lake.duckdb`` for a snapshot and return its path.
 
-    Its rule of availability is the default one: the file belongs to all who open the folder. Where this
-    program wrote the file before, only the views of tables that changed since are made anew.
+    It has the default availability rule, because all users of the folder share the file. If this program
+    wrote the file before, only the views of changed tables are replaced.
 
-    Raises :class:`~factorlab_lake.errors.LakeDamaged` naming a missing or damaged data file, and
+    Raises :class:`~factorlab_lake.errors.LakeDamaged` with the name of a missing or damaged data file, and
     :class:`~factorlab_lake.errors.WriteFailed`.
     """
     target = layout.root / CATALOG
@@ -83,7 +84,7 @@ def write_catalog(layout: Layout, snapshot: Snapshot) -> Path:
     def fill(con: duckdb.DuckDBPyConnection, shown: dict[str, int]) -> None:
         for name, spec in TABLES.items():
             if snapshot.tables.get(name) != shown.get(name):
-                con.execute(table_view(spec, layout.table(name), files_of(layout, snapshot, name)))
+                con.execute(CLOSE.table_view(spec, layout.table(name), files_of(layout, snapshot, name)))
         con.execute(_origin(snapshot, CLOSE, place=str(layout.root)))
 
     with suppress(_OtherFile, FileNotFoundError, duckdb.Error):
@@ -110,11 +111,11 @@ def _errors_mapped(layout: Layout, snapshot: Snapshot, target: Path) -> Iterator
 
 
 class _OtherFile(Exception):
-    """The file there shows another place, is of another program, or shows a snapshot that is gone."""
+    """Signal that the existing file is for another folder or program, or for a snapshot that is gone."""
 
 
 def _tables_shown(con: duckdb.DuckDBPyConnection, layout: Layout) -> dict[str, int]:
-    """Return the versions of the tables that an open ``lake.duckdb`` shows."""
+    """Return the table versions of an open ``lake.duckdb``."""
     shown, path, digest = con.execute(_SHOWN).fetchone() or (0, "", "")
     if (path, digest) != (str(layout.root), _functions_digest()):
         raise _OtherFile
@@ -125,19 +126,19 @@ def _tables_shown(con: duckdb.DuckDBPyConnection, layout: Layout) -> dict[str, i
 
 
 def is_current(layout: Layout, snapshot: Snapshot) -> bool:
-    """Say whether ``lake.duckdb`` shows this snapshot, from this place, with the functions of this program.
+    """Return whether ``lake.duckdb`` is for this snapshot, folder and program version.
 
-    A folder that was moved needs a new one, and so does one that an older program wrote last.
+    A moved folder needs a new file, and so does a folder that an older program wrote last.
     """
     path = layout.root / CATALOG
     if not path.exists():
         return False
     try:
         with duckdb.connect(str(path), read_only=True) as con:
-            found = con.execute(_SHOWN).fetchone()
+            shown = con.execute(_SHOWN).fetchone()
     except duckdb.Error:
         return False
-    return found == (snapshot.id, str(layout.root), _functions_digest())
+    return shown == (snapshot.id, str(layout.root), _functions_digest())
 
 
 def export(
@@ -148,18 +149,18 @@ def export(
     selection: Selection,
     availability: AvailabilityRule = CLOSE,
 ) -> Path:
-    """Write a self-contained copy: the rows selected, available by the rule, with every function.
+    """Write a self-contained copy of the selected rows under an availability rule, with every function.
 
-    :class:`AlreadyExists` when the file is there.
+    Raises :class:`AlreadyExists` if the file exists.
     """
     path = Path(target)
     if path.exists():
-        raise AlreadyExists(f"{path} exists; give another name, or remove it first.", path=str(path))
+        raise AlreadyExists(f"{path} exists; choose another name, or remove it first.", path=str(path))
 
     def fill(con: duckdb.DuckDBPyConnection) -> None:
         for name, spec in TABLES.items():
-            chosen = selection.files(name, files_of(layout, snapshot, name))
-            con.execute(table_view(spec, layout.table(name), chosen, availability=availability))
+            files = selection.files(name, files_of(layout, snapshot, name))
+            con.execute(availability.table_view(spec, layout.table(name), files))
             source, kept = identifier(name), f"main.{identifier(f'_{name}')}"
             con.execute(f"CREATE TABLE {kept} AS FROM {source}{selection.where(name)}")
             con.execute(f"DROP VIEW {source}")
@@ -172,42 +173,42 @@ def export(
 
 
 def _origin(snapshot: Snapshot, availability: AvailabilityRule, *, place: str | None = None) -> str:
-    """Return the view that says what the file shows: which snapshot, by which rule, over files where."""
+    """Return the view that describes the file: its snapshot, availability rule and folder."""
     path = "NULL::VARCHAR" if place is None else literal(place)
     return (
         f"CREATE OR REPLACE VIEW lake_snapshot AS SELECT {snapshot.id}::BIGINT AS id, "
         f"{literal(snapshot.created_at)}::TIMESTAMP AS created_at, {path} AS path, "
-        f"{literal(str(availability.given))} AS availability, "
+        f"{literal(str(availability.setting))} AS availability, "
         f"{literal(_functions_digest())} AS functions_digest"
     )
 
 
 @cache
 def _functions_digest() -> str:
-    """Return what tells files of other functions, or of tables with other columns, apart."""
+    """Return the hash of all functions and of the tables' columns, which differs between programs."""
     text = [*map(_no_rows, TABLES.values()), *map(sql_text, FUNCTIONS)]
     return hashlib.sha256("".join(text).encode()).hexdigest()
 
 
 def _no_rows(spec: TableSpec) -> str:
-    return table_view(spec, Path(spec.name), [])
+    return CLOSE.table_view(spec, Path(spec.name), [])
 
 
 def _write(target: Path, fill: Callable[[duckdb.DuckDBPyConnection], None], start: bytes) -> None:
-    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
         with write_errors(target):
-            beside.write_bytes(start)
-            with _opened(beside) as con:
+            temporary.write_bytes(start)
+            with _opened(temporary) as con:
                 fill(con)
-            beside.replace(target)
+            temporary.replace(target)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 @cache
 def _empty() -> bytes:
-    """Return a file of every function over empty tables: what takes the time is done once a process."""
+    """Return a file with every function over empty tables, created once per process, because it is slow."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / CATALOG
         with _opened(file) as con:
@@ -220,7 +221,7 @@ def _empty() -> bytes:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    name = f"single_{uuid.uuid4().hex}"  # other threads may be writing files of other lakes
+    name = f"single_{uuid.uuid4().hex}"  # unique, because other threads may write files of other lakes
     with _engine(os.getpid()).cursor() as con:
         con.execute(f"ATTACH {literal(str(file))} AS {name} (STORAGE_VERSION {literal(_STORAGE)})")
         try:
@@ -233,5 +234,5 @@ def _opened(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @cache
 def _engine(_process: int) -> duckdb.DuckDBPyConnection:
-    """Return what writes the files, since starting it takes as long; a forked process has its own."""
+    """Return the connection that writes the files, since a new one is slow; a forked process has its own."""
     return duckdb.connect(":memory:")

@@ -1,4 +1,4 @@
-"""Where an answer comes from: inputs with their filings and dates, and the arithmetic, to check by hand."""
+"""Explain an answer: list its inputs with their filings and dates, and the arithmetic to check by hand."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from factorlab_lake.schema import STATEMENT_TABLES
 
 __all__ = ["explain_factor", "explain_market_cap"]
 
-# One row per figure: `step` is the input or answer it belongs to, `sign` how it enters the step's sum.
+# One row per figure: `step` is its input or answer, `sign` its sign in the step's sum.
 _COLUMNS: dict[str, Any] = {
     "step": pl.String,
     "value": pl.Float64,
@@ -28,44 +28,44 @@ _COLUMNS: dict[str, Any] = {
     "source": pl.String,
     "note": pl.String,
 }
-_CELL = "$symbols::VARCHAR[], $days::DATE[]"
+_PAIR = "$symbols::VARCHAR[], $days::DATE[]"
 _Row = dict[str, Any]
 
 
-class Ask(Protocol):
-    """Runs a query with parameters and returns its rows."""
+class RunSql(Protocol):
+    """Run a query with parameters and return its rows."""
 
     def __call__(self, query: str, /, **params: Any) -> pl.DataFrame:
         """Return the rows of a query."""
 
 
-def explain_market_cap(ask: Ask, symbol: str, day: date) -> pl.DataFrame:
-    """Return price, share count and splits behind one market capitalisation, and their product."""
-    query = f"SELECT * FROM market_caps({_CELL})"
-    [cap] = ask(query, symbols=[symbol], days=[day]).to_dicts()
+def explain_market_cap(run: RunSql, symbol: str, day: date) -> pl.DataFrame:
+    """Return the price, share count and splits of one market capitalisation, and their product."""
+    query = f"SELECT * FROM market_caps({_PAIR})"
+    [cap] = run(query, symbols=[symbol], days=[day]).to_dicts()
     rows: list[_Row] = []
     bases: list[date] = []
     for find in (_price, _shares):
-        found, basis = find(ask, cap)
-        rows += found
+        steps, basis = find(run, cap)
+        rows += steps
         bases += [basis] if basis else []
     if len(bases) == 2:  # noqa: PLR2004 - the price's and the shares'
-        rows += _splits(ask, symbol, *bases)
+        rows += _splits(run, symbol, *bases)
     numbers = [cap["close_price"], cap["shares_outstanding"], cap["split_factor"]]
     rows.append(_row("split_factor", cap["split_factor"], note="brings the shares to the price's basis"))
     product = cap["reason"] or " * ".join(map(repr, numbers))
     return _frame([*rows, _row("market_cap", cap["market_cap"], date=day, note=product)])
 
 
-def explain_factor(ask: Ask, factor: str, symbol: str, day: date) -> pl.DataFrame:
-    """Return every figure behind one factor, by input, with the statements they stand in, and the formula."""
+def explain_factor(run: RunSql, factor: str, symbol: str, day: date) -> pl.DataFrame:
+    """Return every figure of one factor, by input, with its statement, and the formula."""
     formula = FACTORS[factor]
-    query = f'SELECT market_cap, "{factor}" AS value, reason FROM factors({_CELL})'
-    [answer] = ask(query, symbols=[symbol], days=[day]).to_dicts()
+    query = f'SELECT market_cap, "{factor}" AS value, reason FROM factors({_PAIR})'
+    [answer] = run(query, symbols=[symbol], days=[day]).to_dicts()
     rows: list[_Row] = []
     for item in formula.inputs:
         if item.statement_type:
-            rows += _input(item, _parts(ask, item, symbol, day), optional=item not in formula.required)
+            rows += _input(item, _components(run, item, symbol, day), optional=item not in formula.required)
         else:
             rows.append(_row(item.name, answer["market_cap"], date=day, note="see explain_market_cap"))
     known = {row["step"]: row["value"] for row in rows}  # the last row of a step is its value
@@ -74,14 +74,14 @@ def explain_factor(ask: Ask, factor: str, symbol: str, day: date) -> pl.DataFram
     return _frame(rows)
 
 
-def _price(ask: Ask, cap: _Row) -> tuple[list[_Row], date | None]:
+def _price(run: RunSql, cap: _Row) -> tuple[list[_Row], date | None]:
     if cap["price_date"] is None:
         return [], None
     query = (
         "SELECT close_price, split_basis_date, source_provider FROM price_data "
         "WHERE symbol = $symbol AND date = $day"
     )
-    [bar] = ask(query, symbol=cap["symbol"], day=cap["price_date"]).to_dicts()
+    [bar] = run(query, symbol=cap["symbol"], day=cap["price_date"]).to_dicts()
     where = {"item": "close_price", "date": cap["price_date"], "source": bar["source_provider"]}
     basis: date = bar["split_basis_date"]
     rows = [_row("close_price", bar["close_price"], note=f"counts the splits up to {basis}", **where)]
@@ -90,11 +90,11 @@ def _price(ask: Ask, cap: _Row) -> tuple[list[_Row], date | None]:
     return rows, basis
 
 
-def _shares(ask: Ask, cap: _Row) -> tuple[list[_Row], date | None]:
+def _shares(run: RunSql, cap: _Row) -> tuple[list[_Row], date | None]:
     if cap["shares_fiscal_date"] is None:
         return [], None
     source, counted = cap["shares_source"], cap["shares_fiscal_date"]
-    [count] = ask(
+    [count] = run(
         _COUNT, symbol=cap["symbol"], source=source, counted=counted, known=cap["shares_available_date"]
     ).to_dicts()
     basis: date = count.pop("split_basis_date")
@@ -102,7 +102,7 @@ def _shares(ask: Ask, cap: _Row) -> tuple[list[_Row], date | None]:
     return [_row("shares_outstanding", cap["shares_outstanding"], note=note, **count)], basis
 
 
-# The filing behind a share count: of a count of its own, or of the statement whose average stands in for one.
+# The filing of a share count: that of a reported count, or of the statement whose average is its proxy.
 _COUNT = """
     WITH used AS (
         SELECT symbol, fiscal_date, period, version, available_date FROM share_counts
@@ -123,27 +123,27 @@ _COUNT = """
 """
 
 
-def _splits(ask: Ask, symbol: str, priced: date, counted: date) -> Iterator[_Row]:
-    """Give each split between the two bases: those that the shares do not count yet multiply them."""
+def _splits(run: RunSql, symbol: str, priced: date, counted: date) -> Iterator[_Row]:
+    """Yield each split between the two bases; the splits after the basis of the shares multiply them."""
     query = (
         "SELECT date, numerator / denominator AS ratio, source FROM splits WHERE symbol = $symbol "
         "AND date > least($priced::DATE, $counted::DATE) AND date <= greatest($priced::DATE, $counted::DATE) "
         "ORDER BY date"
     )
     verb = "multiplies" if counted < priced else "divides"
-    for split in ask(query, symbol=symbol, priced=priced, counted=counted).to_dicts():
+    for split in run(query, symbol=symbol, priced=priced, counted=counted).to_dicts():
         where = {"item": "ratio", "date": split["date"], "source": split["source"]}
         yield _row("split", split["ratio"], note=f"{verb} the shares", **where)
 
 
-def _parts(ask: Ask, item: Input, symbol: str, day: date) -> list[_Row]:
-    """Return the statements that make up one input as known on a day; a row without a date where none do."""
+def _components(run: RunSql, item: Input, symbol: str, day: date) -> list[_Row]:
+    """Return the components of one input as known on a day; without any, one row without a date."""
     query = f"""
         SELECT p.component_sign AS sign, p.is_first, p.component_reported, p.derivation, p.reason,
                s.fiscal_date AS date, s.fiscal_period AS period, s.version, k.available_date, s.accepted_at,
                coalesce(s.final_link, s.link, s.source_provider) AS source, s."{item.column.name}" AS value,
                coalesce(l.cumulative_split_factor, 1) AS cumulative_split_factor
-        FROM period_components({_CELL}, year_before := $kinds::VARCHAR[]) p
+        FROM period_components({_PAIR}, year_before := $kinds::VARCHAR[]) p
         LEFT JOIN {STATEMENT_TABLES[item.statement_type]} s
           ON s.symbol = p.symbol AND s.fiscal_date = p.component_date AND s.fiscal_period = p.component_period
          AND s.version = p.component_version
@@ -157,39 +157,39 @@ def _parts(ask: Ask, item: Input, symbol: str, day: date) -> list[_Row]:
         ORDER BY s.fiscal_date, s.fiscal_period, s.version, p.component_sign DESC
     """
     kind = item.statement_type
-    given = {"symbols": [symbol], "days": [day], "day": day, "kinds": [kind], "kind": kind}
-    return ask(query, **given, back=item.years_back).to_dicts()
+    params = {"symbols": [symbol], "days": [day], "day": day, "kinds": [kind], "kind": kind}
+    return run(query, **params, back=item.years_back).to_dicts()
 
 
-def _input(item: Input, parts: list[_Row], *, optional: bool) -> list[_Row]:
-    """Give a row per statement, then the input's value: their sum, or the share count on today's basis."""
+def _input(item: Input, components: list[_Row], *, optional: bool) -> list[_Row]:
+    """Return a row per statement, then the input's value: their sum, or the share count on today's basis."""
     if item.column.additive != "flow":
-        parts = [p for p in parts if p["is_first"]]
+        components = [p for p in components if p["is_first"]]
     where = ("sign", "date", "period", "version", "available_date", "accepted_at", "source")
     rows = [
         _row(item.name, p["value"], item=item.column.name, **{name: p[name] for name in where})
-        for p in parts
+        for p in components
         if p["date"] is not None
     ]
     if not rows:
-        return [_row(item.name, None, note=parts[0]["reason"] if parts else "no_statement_known")]
-    values = [None if item.column.zero_is_missing and not p["value"] else p["value"] for p in parts]
+        return [_row(item.name, None, note=components[0]["reason"] if components else "no_statement_known")]
+    values = [None if item.column.zero_is_missing and not p["value"] else p["value"] for p in components]
     if optional:
         values = [value or 0.0 for value in values]
     if None in values:
         return [*rows, _row(item.name, None, note="missing")]
     if item.column.additive == "flow":
-        total = sum(p["sign"] * value for p, value in zip(parts, values, strict=True))
-        return [*rows, _row(item.name, total, note=parts[0]["derivation"] or "sum")]
+        total = sum(p["sign"] * value for p, value in zip(components, values, strict=True))
+        return [*rows, _row(item.name, total, note=components[0]["derivation"] or "sum")]
     if item.column.additive == "shares":
-        factor = parts[0]["cumulative_split_factor"]
+        factor = components[0]["cumulative_split_factor"]
         note = f"on today's split basis: {factor!r} times"
         return [*rows, _row(item.name, values[0] * factor, note=note)]
     return rows
 
 
 def _with_numbers(formula: Factor, known: dict[str, float | None]) -> str:
-    """Write the formula with the inputs' numbers; optional inputs that are not reported count as 0."""
+    """Return the formula with the inputs' numbers; optional inputs that are not reported count as 0."""
     text = formula.formula
     for item in sorted(formula.inputs, key=lambda i: -len(i.name)):
         text = re.sub(rf"\b{item.name}\b", repr(known[item.name] or 0.0), text)

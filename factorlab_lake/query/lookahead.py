@@ -1,4 +1,4 @@
-"""How much hindsight would change: a factor by what was known, by first filings, by the latest figures."""
+"""Measure how much hindsight changes a factor: as known, by first filings, and by the latest figures."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import polars as pl
 
 from factorlab_lake.schema.rules import SAME_VALUE_TOLERANCE
 
-__all__ = ["cells", "summary"]
+__all__ = ["by_pair", "summary"]
 
 _OTHERS = ("first", "latest")
 
 
-def cells(factor: str, by_vintage: Callable[[str], pl.DataFrame]) -> pl.DataFrame:
-    """Return one row per symbol and date with the factor under each vintage, ordered so.
+def by_pair(factor: str, by_vintage: Callable[[str], pl.DataFrame]) -> pl.DataFrame:
+    """Return one row per symbol and date with the factor under each vintage, in this order.
 
-    ``first_change`` and ``latest_change`` are relative to what was known: NULL where either is missing,
-    infinite where that was zero and the other is not.
+    ``first_change`` and ``latest_change`` are relative to the known value. They are NULL where a value is
+    missing, and infinite where only the known value is zero.
     """
     wide = by_vintage("known").select("symbol", "date", known=factor)
     for vintage in _OTHERS:
@@ -27,28 +27,28 @@ def cells(factor: str, by_vintage: Callable[[str], pl.DataFrame]) -> pl.DataFram
 
 
 def _change(vintage: str) -> pl.Expr:
-    """Return how far a vintage is from what was known; no change of zero is none, and not 0 / 0."""
+    """Return the relative change from the known value; equal values, also zeros, have a change of 0."""
     difference = pl.col(vintage) - pl.col("known")
     return pl.when(difference == 0).then(0.0).otherwise(difference / pl.col("known").abs())
 
 
-def summary(found: pl.DataFrame) -> pl.DataFrame:
-    """Return one row per vintage other than ``known``: how many cells differ from it, and by how much.
+def summary(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Return one row per vintage other than ``known``: how many values differ from it, and by how much.
 
-    ``appear`` are cells without a value as known that have one by that vintage, ``vanish`` the reverse;
-    ``differ`` counts both and the changed ones. Changes are relative and without their sign; ``symbol`` and
-    ``date`` are those of the largest.
+    ``cells`` counts the (symbol, date) pairs. ``appear`` counts those with a value by that vintage but none
+    as known, ``vanish`` the reverse; ``differ`` counts both and the changed ones. Changes are relative and
+    absolute; ``symbol`` and ``date`` are those of the largest.
     """
-    return pl.concat([_compared(found, vintage) for vintage in _OTHERS])
+    return pl.concat([_compared(pairs, vintage) for vintage in _OTHERS])
 
 
-def _compared(found: pl.DataFrame, vintage: str) -> pl.DataFrame:
+def _compared(pairs: pl.DataFrame, vintage: str) -> pl.DataFrame:
     size = pl.col(f"{vintage}_change").abs()
     changed = (size > SAME_VALUE_TOLERANCE).fill_null(value=False)
     appear = pl.col("known").is_null() & pl.col(vintage).is_not_null()
     vanish = pl.col("known").is_not_null() & pl.col(vintage).is_null()
     largest = size.arg_max()
-    return found.select(
+    return pairs.select(
         vintage=pl.lit(vintage),
         cells=pl.len(),
         known=pl.col("known").count(),

@@ -41,7 +41,7 @@ class QueryHints:
 
 
 class QuerySession(Protocol):
-    """Answers SQL over the tables and functions of a lake."""
+    """Run SQL over the tables and functions of a lake."""
 
     def frame(
         self,

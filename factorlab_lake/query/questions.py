@@ -1,4 +1,4 @@
-"""The questions as methods: thin calls of the SQL functions."""
+"""Define the query methods of a lake and of a shared server: thin calls of the SQL functions."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from factorlab_lake.schema.rules import BEGINNING_OF_TIME, END_OF_TIME, LAST_DAY
 __all__ = ["VINTAGES", "Questions"]
 
 VINTAGES = ("known", "first", "latest")
-_SHORT = 10_000  # rows: up to here planning takes longer than handing the answer over twice
-_FEW_CELLS = 2_000  # up to here a plan with fewer steps is the faster one, though each takes longer
-_MANY = 12  # dates from which on it pays to keep what does not depend on them
+_SHORT = 10_000  # rows up to which planning takes longer than copying the answer twice
+_SMALL_GRID = 2_000  # pairs up to which a plan with fewer, slower steps is faster
+_MANY = 12  # dates from which on caching date-independent rows pays off
 
-_BY_BYTES = 'COLLATE "C"'  # the order of texts, whatever a server's own is
+_BY_BYTES = 'COLLATE "C"'  # one order of texts on every server
 _LOGGED = ", ".join(map(identifier, table("data_fetch_log").names()))
 _STORED = (
     f"{', '.join(map(identifier, table('price_data').names()))} FROM price_data "
@@ -35,20 +35,17 @@ _ADJUSTED = "* FROM adjusted_prices($symbols::VARCHAR[], $first::DATE, $last::DA
 
 
 class Questions:
-    """What a lake can be asked. Frames are polars; ``frame.to_pandas()`` is one call away."""
+    """Offer the queries of a lake as methods that return polars frames; ``to_pandas()`` converts one."""
 
     @property
     def session(self) -> QuerySession:
-        """What answers: a DuckDB session on the snapshot, or connections to a shared server."""
+        """Return the session that runs SQL: DuckDB on the snapshot, or connections to a shared server."""
         raise NotImplementedError
 
-    def _answer(self, question: tuple[Hashable, ...], make: Callable[[], pl.DataFrame]) -> pl.DataFrame:
-        """Return the answer to a question, told by its function and arguments, by making it.
-
-        What is asked of something that never changes may be kept instead.
-        """
-        del question
-        return make()
+    def _answer(self, key: tuple[Hashable, ...], compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        """Compute the answer of the function and arguments in ``key``; a subclass can cache it."""
+        del key
+        return compute()
 
     def prices(
         self,
@@ -60,21 +57,23 @@ class Questions:
     ) -> pl.DataFrame:
         """Return daily bars between two dates (both included), as stored or adjusted.
 
-        One row per symbol and trading day with the columns of ``price_data``, ordered by symbol and date;
-        prices are per share in the symbol's currency, on the split basis of ``split_basis_date``. Unknown
-        symbols give no rows. ``adjusted`` gives those of ``adjusted_prices`` instead: prices and volume per
-        share as counted after every split the lake holds, and ``adjusted_close``, which counts dividends
-        too, with both factors, its source, and the reason where it is NULL.
+        One row per symbol and trading day with the columns of ``price_data``, ordered by symbol and date.
+        Prices are per share in the symbol's currency, on the split basis of ``split_basis_date``. Unknown
+        symbols give no rows.
+
+        With ``adjusted``, the columns are those of ``adjusted_prices``. Prices and volume are then per share
+        as counted after every split in the lake. ``adjusted_close`` includes dividends too, with both
+        factors, its source, and the reason where it is NULL.
         """
         first, last = _range(start, end)
-        wanted = to_symbols(symbols)
-        # Later dividends adjust earlier bars.
-        bars = RowFilter(wanted, first.isoformat(), None if adjusted else last.isoformat())
+        names = to_symbols(symbols)
+        # No upper limit: later dividends adjust earlier bars.
+        bars = RowFilter(names, first.isoformat(), None if adjusted else last.isoformat())
         return self._answer(
-            ("prices", tuple(wanted), first, last, adjusted),
+            ("prices", tuple(names), first, last, adjusted),
             lambda: self.session.frame(
                 f"SELECT {_ADJUSTED if adjusted else _STORED} ORDER BY symbol {_BY_BYTES}, date",
-                {"symbols": wanted, "first": first, "last": last},
+                {"symbols": names, "first": first, "last": last},
                 needs=QueryHints({"price_data": bars}),
             ),
         )
@@ -91,25 +90,28 @@ class Questions:
     ) -> pl.DataFrame:
         """Return statements whose fiscal period ends between two dates (both included).
 
-        Without ``as_of``: every version, one row per symbol, statement type, fiscal period and version.
-        With it: what was known at that day's close, one row per symbol, type and period. Columns are those
-        of ``financial_statements``; all line items are in ``metrics`` (JSON, in ``reported_currency``).
-        ``types`` are of income, balance_sheet, cash_flow. Ordered by symbol, type, period and version.
-        ``vintage`` goes with ``as_of``: ``known`` gives each period's newest version of that day, ``first``
-        its first, and ``latest`` the newest of all, by hindsight: ``available_date`` may lie after ``as_of``.
+        Without ``as_of``, the rows are all versions: one row per symbol, statement type, fiscal period and
+        version. With it, they are the statements known at that day's close: one row per symbol, type and
+        period. Columns are those of ``financial_statements``; all line items are in ``metrics`` (JSON, in
+        ``reported_currency``). ``types`` are income, balance_sheet and cash_flow. Rows are ordered by symbol,
+        type, period and version.
+
+        ``vintage`` needs ``as_of``. ``known`` returns each period's newest version of that day, ``first`` its
+        first, and ``latest`` the newest of all. ``latest`` is hindsight: ``available_date`` may be later than
+        ``as_of``.
         """
-        wanted = to_symbols(symbols)
+        names = to_symbols(symbols)
         kinds = [types] if isinstance(types, str) else list(types)
         for kind in kinds:
             one_of(kind, STATEMENT_TYPES, "statement type")
         first, last = _range(start, end)
-        params: dict[str, Any] = {"symbols": wanted, "types": kinds, "first": first, "last": last}
+        params: dict[str, Any] = {"symbols": names, "types": kinds, "first": first, "last": last}
         source = _statements_source(as_of, vintage)
         if as_of is not None:
             params["as_of"] = to_date(as_of, "as_of")
-        rows = RowFilter(wanted, first.isoformat(), last.isoformat())
+        rows = RowFilter(names, first.isoformat(), last.isoformat())
         tables = {name: rows if kind in kinds else None for kind, name in STATEMENT_TABLES.items()}
-        needs = QueryHints(tables, wanted, rows_of="financial_statements", short=True)
+        needs = QueryHints(tables, names, rows_of="financial_statements", short=True)
         query = (
             f"SELECT * FROM {source} WHERE symbol IN (SELECT unnest($symbols::VARCHAR[])) "
             "AND statement_type IN (SELECT unnest($types::VARCHAR[])) "
@@ -117,7 +119,7 @@ class Questions:
             f"ORDER BY symbol {_BY_BYTES}, statement_type, fiscal_date, fiscal_period {_BY_BYTES}, version"
         )
         return self._answer(
-            ("statements", tuple(wanted), tuple(kinds), first, last, params.get("as_of"), vintage),
+            ("statements", tuple(names), tuple(kinds), first, last, params.get("as_of"), vintage),
             lambda: self.session.frame(query, params, needs=needs),
         )
 
@@ -131,16 +133,17 @@ class Questions:
         freq: str | None = None,
         vintage: str = "known",
     ) -> pl.DataFrame:
-        """Return market capitalisations as they could be computed at each date, in one query.
+        """Return market capitalisations as known at each date, in one query.
 
-        One row per symbol and date, ordered so; ``market_cap = close_price * shares_outstanding *
-        split_factor`` in the currency of the quote, NULL with a ``reason`` where it cannot be known.
-        ``dates``: one, several, or ``start``, ``end`` and ``freq`` (D, B, W for Fridays, ME, QE, YE).
-        ``vintage`` chooses among the versions of a restated statement: ``known`` (the newest by each date),
-        ``first`` (the first for ever) or ``latest`` (the newest of all, by hindsight).
+        One row per symbol and date, in this order. ``market_cap = close_price * shares_outstanding *
+        split_factor`` in the currency of the quote, or NULL with a ``reason``. ``dates`` is one date,
+        several, or ``start``, ``end`` and ``freq`` (D, B, W for Fridays, ME, QE, YE).
+
+        ``vintage`` selects among the versions of a restated statement: ``known`` (the newest by each date),
+        ``first`` (always the first) or ``latest`` (the newest of all, by hindsight).
         """
-        asked = to_dates(dates, start=start, end=end, freq=freq)
-        return self._grid("market_caps", symbols, asked, vintage=vintage)
+        days = to_dates(dates, start=start, end=end, freq=freq)
+        return self._grid("market_caps", symbols, days, vintage=vintage)
 
     def ttm(
         self,
@@ -154,12 +157,12 @@ class Questions:
     ) -> pl.DataFrame:
         """Return trailing-twelve-month flows as known at each date, in ``reported_currency``.
 
-        One row per symbol and date, ordered so; NULL with a ``reason`` where four consecutive quarters (or
-        the fiscal year's own row) are not known. ``derivation`` names quarters that follow from cumulative
-        figures. Arguments as for :meth:`market_caps`.
+        One row per symbol and date, in this order. Flows are NULL with a ``reason`` where neither four
+        consecutive quarters nor the fiscal year are known. ``derivation`` lists the quarters that follow from
+        cumulative figures. The arguments are those of :meth:`market_caps`.
         """
-        asked = to_dates(dates, start=start, end=end, freq=freq)
-        return self._grid("ttm", symbols, asked, vintage=vintage)
+        days = to_dates(dates, start=start, end=end, freq=freq)
+        return self._grid("ttm", symbols, days, vintage=vintage)
 
     def factors(
         self,
@@ -173,12 +176,12 @@ class Questions:
     ) -> pl.DataFrame:
         """Return valuation, profitability, leverage and growth factors as known at each date.
 
-        One row per symbol and date, ordered so; a factor that cannot be computed is NULL and ``reason`` says
-        why. The formulas and their sources are in ``factors/factors.csv``, the rules in
-        ``functions/shell/duckdb/factors.sql``. Arguments as for :meth:`market_caps`.
+        One row per symbol and date, in this order. A factor that cannot be computed is NULL, and ``reason``
+        gives the cause. ``factors/factors.csv`` has the formulas with their sources,
+        ``functions/shell/duckdb/factors.sql`` the rules. The arguments are those of :meth:`market_caps`.
         """
-        asked = to_dates(dates, start=start, end=end, freq=freq)
-        return self._grid("factors", symbols, asked, vintage=vintage)
+        days = to_dates(dates, start=start, end=end, freq=freq)
+        return self._grid("factors", symbols, days, vintage=vintage)
 
     def ratios(
         self,
@@ -188,15 +191,15 @@ class Questions:
     ) -> pl.DataFrame:
         """Return the factors of each fiscal period on the day on which it became available.
 
-        One row per symbol and fiscal period end between two dates (both included), ordered so, with that
-        day's ``date``, ``accepted_date``, ``market_cap`` and ``shares_outstanding``: the rows of
-        ``financial_ratios``. Unknown symbols give no rows.
+        One row per symbol and fiscal period end between two dates (both included), in this order: the rows of
+        ``financial_ratios``. ``date``, ``accepted_date``, ``market_cap`` and ``shares_outstanding`` belong to
+        that day. Unknown symbols give no rows.
         """
         first, last = _range(start, end)
         return self.session.frame(
             "SELECT * FROM ratios($symbols::VARCHAR[], $first::DATE, $last::DATE)",
-            {"symbols": (wanted := to_symbols(symbols)), "first": first, "last": last},
-            needs=QueryHints({"price_data": RowFilter(wanted)}),
+            {"symbols": (names := to_symbols(symbols)), "first": first, "last": last},
+            needs=QueryHints({"price_data": RowFilter(names)}),
         )
 
     def quarters(
@@ -208,11 +211,11 @@ class Questions:
         as_of: DateLike | None = None,
         vintage: str = "known",
     ) -> pl.DataFrame:
-        """Return each quarter's flows as known at the close of a day (default: all that is known).
+        """Return each quarter's flows as known at the close of a day; by default, as known now.
 
-        One row per symbol and quarter end between two dates (both included), ordered so, in
-        ``reported_currency``. A quarter that is not reported by itself follows from cumulative figures
-        where their parts are there, and ``derivation`` says how; else its flows are NULL with a ``reason``.
+        One row per symbol and quarter end between two dates (both included), in this order, in
+        ``reported_currency``. A quarter that is not reported is derived from cumulative figures, and
+        ``derivation`` shows how. Where one of these is missing, its flows are NULL with a ``reason``.
         """
         first, last = _range(start, end)
         one_of(vintage, VINTAGES, "vintage")
@@ -228,38 +231,39 @@ class Questions:
         )
 
     def explain_market_cap(self, symbol: str, day: DateLike) -> pl.DataFrame:
-        """Return where a market capitalisation comes from: price, share count, splits, and their product.
+        """Return the inputs of a market capitalisation: price, share count and splits, and their product.
 
-        One row per figure, the answer last: ``step``, ``value``, ``item``, ``date`` (of the bar, the count or
-        the split), ``available_date``, ``source``, and ``note`` with the arithmetic or the reason for a NULL.
+        One row per figure, the answer last. ``step`` names it; ``date`` is that of the bar, the count or the
+        split. The other columns are ``value``, ``item``, ``available_date``, ``source``, and ``note``: the
+        arithmetic or the reason for a NULL.
         """
-        [wanted] = to_symbols([symbol])
-        return explain_market_cap(self._own_sql, wanted, to_date(day, "day"))
+        [name] = to_symbols([symbol])
+        return explain_market_cap(self._own_sql, name, to_date(day, "day"))
 
     def explain_factor(self, factor: str, symbol: str, day: DateLike) -> pl.DataFrame:
-        """Return where a factor comes from: each input's figures with their statements, and the formula.
+        """Return the inputs of a factor: each input's figures with their statements, and the formula.
 
-        One row per figure, the answer last. ``step`` names the input; its last row is the value that goes
-        into the formula, the rows before it the statements (``date``, ``period``, ``version``,
-        ``available_date``, ``accepted_at``, ``source``) that add up to it with their ``sign``.
+        One row per figure, the answer last. ``step`` names the input, and its last row is the value in the
+        formula. The rows before it are the statements whose figures add up to it with their ``sign``. They
+        have ``date``, ``period``, ``version``, ``available_date``, ``accepted_at`` and ``source``.
         """
         one_of(factor, FACTORS, "factor")
-        [wanted] = to_symbols([symbol])
-        return explain_factor(self._own_sql, factor, wanted, to_date(day, "day"))
+        [name] = to_symbols([symbol])
+        return explain_factor(self._own_sql, factor, name, to_date(day, "day"))
 
     def lookahead(
         self, factor: str, symbols: str | Iterable[str], dates: Dates, *, by_cell: bool = False
     ) -> pl.DataFrame:
-        """Return how much a factor would change by first filings, and by hindsight, against what was known.
+        """Return how much a factor changes with first filings, and with hindsight.
 
-        One row per vintage (``first``, ``latest``): how many of the cells differ from ``known`` and by how
-        much, relative to it; ``symbol`` and ``date`` of the largest change. With ``by_cell`` one row per
-        symbol and date with all three values. ``factor``: one of :meth:`factors`, or ``market_cap``.
+        One row per vintage (``first``, ``latest``): how many values differ from ``known``, by how much
+        relative to it, and ``symbol`` and ``date`` of the largest change. With ``by_cell``, one row per
+        symbol and date with all three values. ``factor`` is one of :meth:`factors`, or ``market_cap``.
         """
         one_of(factor, ["market_cap", *FACTORS], "factor")
-        wanted, asked = to_symbols(symbols), to_dates(dates)
-        found = lookahead.cells(factor, lambda v: self._grid("factors", wanted, asked, vintage=v))
-        return found if by_cell else lookahead.summary(found)
+        names, days = to_symbols(symbols), to_dates(dates)
+        pairs = lookahead.by_pair(factor, lambda v: self._grid("factors", names, days, vintage=v))
+        return pairs if by_cell else lookahead.summary(pairs)
 
     def fetch_log(self) -> pl.DataFrame:
         """Return the fetch log: one row per fetch or cache file, ordered by time."""
@@ -269,7 +273,7 @@ class Questions:
         )
 
     def revisions(self) -> pl.DataFrame:
-        """Return every superseded value: one row per table, key and column, with old and new."""
+        """Return every replaced value: one row per table, key and column, with the old and the new value."""
         return self.session.frame(
             f"SELECT * FROM revisions ORDER BY table_name {_BY_BYTES}, symbol {_BY_BYTES}, date, "
             f"column_name {_BY_BYTES}, fiscal_period {_BY_BYTES}, recorded_at, fetch_id {_BY_BYTES}"
@@ -278,9 +282,9 @@ class Questions:
     def sql(self, query: str, /, **params: Any) -> pl.DataFrame:
         """Run any SQL over the tables and functions; ``$name`` in it takes the value of that keyword.
 
-        Columns and rows are those of the query, and a later question sees tables made here under names of
-        their own. Raises :class:`~factorlab_lake.errors.InvalidInput` for what DuckDB or the server refuses,
-        and for a statement that would change a table or function of the lake.
+        Columns and rows are those of the query. A later query can use tables that were created here under
+        names of their own. Raises :class:`~factorlab_lake.errors.InvalidInput` where DuckDB or the server
+        refuses the query, and for a statement that would change a table or function of the lake.
         """
         return self.session.frame(query, params, user_sql=True)
 
@@ -290,27 +294,27 @@ class Questions:
     def _grid(
         self, function: str, symbols: str | Iterable[str], dates: list[date], *, vintage: str = "known"
     ) -> pl.DataFrame:
-        wanted = to_symbols(symbols)
+        names = to_symbols(symbols)
         one_of(vintage, VINTAGES, "vintage")
         first = min(dates, default=BEGINNING_OF_TIME)
         if first > BEGINNING_OF_TIME:
             first -= timedelta(days=PRICE_AGE_LIMIT_DAYS)
         query = f"SELECT * FROM {function}($symbols::VARCHAR[], $dates::DATE[]{_hindsight(vintage)})"
-        given = {"symbols": wanted, "dates": dates}
+        params = {"symbols": names, "dates": dates}
         lasting = vintage == "known" and len(dates) >= _MANY
-        bars = RowFilter(wanted, first.isoformat(), max(dates, default=END_OF_TIME).isoformat())
-        cells = len(wanted) * len(dates)
+        bars = RowFilter(names, first.isoformat(), max(dates, default=END_OF_TIME).isoformat())
+        size = len(names) * len(dates)
         needs = QueryHints(
             {"price_data": bars},
-            wanted,
+            names,
             rows_of="price_data",
-            few_cells=cells <= _FEW_CELLS,
+            few_cells=size <= _SMALL_GRID,
             lasting=lasting,
-            short=cells <= _SHORT,
+            short=size <= _SHORT,
         )
         return self._answer(
-            (function, tuple(wanted), tuple(dates), vintage),
-            lambda: in_order(self.session.frame(query, given, needs=needs), wanted),
+            (function, tuple(names), tuple(dates), vintage),
+            lambda: in_order(self.session.frame(query, params, needs=needs), names),
         )
 
 
@@ -321,7 +325,7 @@ def _statements_source(as_of: DateLike | None, vintage: str) -> str:
     if vintage != VINTAGES[0]:
         raise InvalidInput(
             f"vintage is {vintage!r} but as_of is missing: without as_of every version is returned; "
-            "give as_of too, such as '2024-06-30'.",
+            "pass as_of too, such as '2024-06-30'.",
             vintage=vintage,
         )
     return "financial_statements"

@@ -44,8 +44,8 @@ def reject_write(sql: str) -> None:
     """
     code = without_texts(sql, but_words=True)  # DuckDB takes a word in single quotes for a table's name
     for pattern in _CHANGE:
-        for found in pattern.finditer(code):
-            verb, name = found["verb"].upper(), found["name"].replace('"', "")
+        for match in pattern.finditer(code):
+            verb, name = match["verb"].upper(), match["name"].replace('"', "")
             if _is_ours(name.lower()):
                 raise InvalidInput(
                     f"A question only reads, but {verb} would change {name!r}, on which answers of this lake "

@@ -1,4 +1,4 @@
-"""Answers kept for when the same question comes again."""
+"""Cache the answers of repeated queries."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from factorlab_lake.settings import configured
 
 __all__ = ["ResultCache", "shared_results"]
 
-_LARGEST_SHARE = 2  # an answer of more than one part in so many would leave room for little else
+_LARGEST_SHARE = 2  # an answer larger than half the cache would evict nearly all others
 
 
 class ResultCache:
-    """Answers by their questions, in memory and up to a size; the least recently used go first.
+    """Cache answers in memory up to a size; the least recently used are evicted first.
 
-    A question is told by its snapshot, function and arguments. A snapshot never changes, so what is kept is
-    never stale. Threads may share one. ``hits`` counts the questions that were answered from here, ``misses``
-    those that were not; ``size_bytes`` is what the answers take.
+    The key of a query is its snapshot, function and arguments. A snapshot never changes, so a cached answer
+    is never stale. Threads can share a cache. ``hits`` and ``misses`` count the queries that were and were
+    not answered from it; ``size_bytes`` is the size of the answers.
 
     >>> cache = ResultCache(2**20)
     >>> first, again = (cache.answer(("ttm", "AAPL"), lambda: pl.DataFrame({"eps": [3.3]})) for _ in range(2))
@@ -36,54 +36,54 @@ class ResultCache:
         self.hits = 0
         self.misses = 0
         self.size_bytes = 0
-        self._kept: OrderedDict[tuple[Hashable, ...], pl.DataFrame] = OrderedDict()
+        self._answers: OrderedDict[tuple[Hashable, ...], pl.DataFrame] = OrderedDict()
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return (
-            f"ResultCache(answers={len(self._kept)}, hits={self.hits}, misses={self.misses}, "
+            f"ResultCache(answers={len(self._answers)}, hits={self.hits}, misses={self.misses}, "
             f"size_bytes={self.size_bytes}, limit_bytes={self.limit_bytes})"
         )
 
-    def answer(self, question: tuple[Hashable, ...], make: Callable[[], pl.DataFrame]) -> pl.DataFrame:
-        """Return the answer that is kept, or make it, and keep it where it is not too large."""
+    def answer(self, key: tuple[Hashable, ...], compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        """Return the cached answer; else compute it and cache it, unless it is too large."""
         with self._lock:
-            kept = self._kept.get(question)
-            if kept is not None:
-                self._kept.move_to_end(question)
+            cached = self._answers.get(key)
+            if cached is not None:
+                self._answers.move_to_end(key)
                 self.hits += 1
-                return kept.clone()  # the rows are shared; what the caller does to its frame is not
+                return cached.clone()  # shares the rows, but not the caller's changes to the frame
             self.misses += 1
-        made = make()
-        self._keep(question, made)
-        return made
+        answer = compute()
+        self._add(key, answer)
+        return answer
 
     def clear(self) -> None:
-        """Forget every answer; the counts stay."""
+        """Remove every answer; the counts stay."""
         with self._lock:
-            self._kept.clear()
+            self._answers.clear()
             self.size_bytes = 0
 
-    def _keep(self, question: tuple[Hashable, ...], made: pl.DataFrame) -> None:
-        size = _size_bytes(question, made)
+    def _add(self, key: tuple[Hashable, ...], answer: pl.DataFrame) -> None:
+        size = _size_bytes(key, answer)
         if size > self.limit_bytes // _LARGEST_SHARE:
             return
         with self._lock:
-            if question in self._kept:  # another thread was asked the same meanwhile
+            if key in self._answers:  # another thread computed the same meanwhile
                 return
-            self._kept[question] = made.clone()
+            self._answers[key] = answer.clone()
             self.size_bytes += size
             while self.size_bytes > self.limit_bytes:
-                self.size_bytes -= _size_bytes(*self._kept.popitem(last=False))
+                self.size_bytes -= _size_bytes(*self._answers.popitem(last=False))
 
 
-def _size_bytes(question: tuple[Hashable, ...], answer: pl.DataFrame) -> int:
-    """Return what both take; the symbols and dates of a question may be many."""
-    return int(answer.estimated_size()) + sum(map(getsizeof, question))
+def _size_bytes(key: tuple[Hashable, ...], answer: pl.DataFrame) -> int:
+    """Return the size of both; a key can have many symbols and dates."""
+    return int(answer.estimated_size()) + sum(map(getsizeof, key))
 
 
 @cache
 def shared_results() -> ResultCache:
-    """Return the answers that this process keeps, of all lakes together, as large as the setting says."""
+    """Return the cache that all lakes of this process share, of the size in the settings."""
     size_mb = configured("result_cache_mb")
     return ResultCache((RESULT_CACHE_MB if size_mb is None else size_mb) * 2**20)

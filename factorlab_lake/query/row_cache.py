@@ -1,9 +1,9 @@
 """What a session keeps for later questions; its snapshot never changes.
 
 Views that every grid question reads, and a function that takes most of the time of ``factors``, give the
-same rows whatever the dates asked for. A session keeps their rows in memory: of some views all
-(:data:`WHOLE`), of others those of the symbols asked so far (:data:`BY_SYMBOL`, :data:`FUNDAMENTALS`), and
-the trading days of the files asked so far (:data:`DAYS`). A question that may be about any symbol gets the
+same rows for all dates. A session keeps their rows in memory. Of some views it keeps all (:data:`WHOLE`), of
+others those of the symbols asked so far (:data:`BY_SYMBOL`, :data:`FUNDAMENTALS`). Of the trading days it
+keeps those of the files asked so far (:data:`DAYS`). A question that may be about any symbol gets the
 rows of all, or the function itself. Rows as they are in the files are kept by :mod:`.row_cache_files`.
 """
 
@@ -63,10 +63,10 @@ class SessionCache:
             self._symbols[view] = None
         elif new or not known:
             # Written out, they pass below the view's windows, to the parts of files that can hold them.
-            wanted = ", ".join(map(literal, new)) or "NULL"
+            names = ", ".join(map(literal, new)) or "NULL"
             how = f"INSERT INTO {name}" if known else f"CREATE OR REPLACE TABLE {name} AS"
-            self._symbols[view] = set()  # interrupted, it is begun anew
-            self._con.execute(f"{how} FROM {source} WHERE symbol IN ({wanted})")
+            self._symbols[view] = set()  # cleared first: an interrupted insert must not count as cached
+            self._con.execute(f"{how} FROM {source} WHERE symbol IN ({names})")
             self._symbols[view] = known.union(new)
 
     def add_days(self, files: Iterable[str]) -> None:
@@ -89,7 +89,7 @@ class SessionCache:
         new = [symbol for symbol in symbols if symbol not in known]
         if not new:
             return
-        self._companies = set()  # interrupted, it is begun anew
+        self._companies = set()  # cleared first: an interrupted insert must not count as cached
         rows = f"FROM main.{FUNDAMENTALS}($symbols::VARCHAR[], {_ALWAYS})"
         if known:
             self._con.execute(f"INSERT INTO {COMPANIES}.{FUNDAMENTALS}_rows {rows}", {"symbols": new})

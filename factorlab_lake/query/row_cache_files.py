@@ -1,11 +1,11 @@
 """Rows of data files that a session keeps in memory: those of the few symbols asked so far.
 
 Planning a query over files, and opening them, takes longer than reading the rows of a few symbols out of
-memory. What is kept has the name of what it is read from, in a schema of its own: while that schema is the
-first on the search path, functions read the rows kept. The files that a symbol's rows were read from are
+memory. The cached rows have the name of their source, in a schema of their own. While that schema is the
+first on the search path, functions read the cached rows. The files that a symbol's rows were read from are
 remembered, so that a question about other years adds theirs, and each row is there once.
 
-What few cells are made of is looked up by functions with shorter plans, in another schema that comes before.
+The inputs of small grids are looked up by functions with shorter plans, in another schema that comes before.
 """
 
 from __future__ import annotations
@@ -66,21 +66,21 @@ class RowCache:
         """Return which of the files are still to be read, each set of them with the symbols that lack it."""
         if self._rows > self.source.most_rows:
             self._read = {}
-        found: dict[Files, list[str]] = {}
+        missing: dict[Files, list[str]] = {}
         for symbol in symbols:
             unread = files - self._read.get(symbol, frozenset())
             if unread:
-                found.setdefault(unread, []).append(symbol)
-        return found
+                missing.setdefault(unread, []).append(symbol)
+        return missing
 
     def add(self, symbols: list[str], files: Files) -> None:
         """Keep the rows of these symbols in these files, which are all that the source shows now."""
-        read, self._read = self._read, {}  # interrupted, it is begun anew
+        read, self._read = self._read, {}  # cleared first: an interrupted insert must not count as cached
         if not read:
             self._begin()
         # Written out, they pass below the windows of views, to the parts of files that can hold them.
-        wanted = ", ".join(map(literal, symbols))
-        rows = f"FROM {self.source.view} WHERE symbol IN ({wanted})"
+        names = ", ".join(map(literal, symbols))
+        rows = f"FROM {self.source.view} WHERE symbol IN ({names})"
         added = self._con.execute(f"INSERT INTO {self._table} {rows}").fetchone()
         self._rows += int(added[0]) if added else 0
         self._read = read | {symbol: read.get(symbol, frozenset()) | files for symbol in symbols}

@@ -1,4 +1,4 @@
-"""A DuckDB session over one snapshot: in memory, so that no file is ever locked."""
+"""Run SQL questions in a DuckDB session over one snapshot; it is in memory, so it locks no file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from factorlab_lake.query.read_only import reject_write
 from factorlab_lake.query.result_frames import to_polars
 from factorlab_lake.query.row_cache import BY_SYMBOL, COMPANIES, DAYS, FUNDAMENTALS, WHOLE, SessionCache
 from factorlab_lake.query.row_cache_files import FEW_CELLS, KEPT_ROWS, SOURCES, RowCache
-from factorlab_lake.query.table_views import table_view
 from factorlab_lake.schema import TABLES, literal
 from factorlab_lake.schema.rules import FEW_SYMBOLS
 from factorlab_lake.storage import checksums, snapshots
@@ -31,7 +30,7 @@ from factorlab_lake.storage.snapshots import Snapshot
 
 __all__ = ["Session"]
 
-Chosen: TypeAlias = dict[str, list[DataFile]]  # by table: the files that can hold what a question needs
+Chosen: TypeAlias = dict[str, list[DataFile]]  # by table: the files that can contain the needed rows
 
 _UNKNOWN = re.compile(r"(?:Table|Table Function|Function|View) with name (\S+) does not exist")
 _OF_THE_QUESTION = (
@@ -40,24 +39,24 @@ _OF_THE_QUESTION = (
     duckdb.ConversionException,
     duckdb.ParserException,
 )
-# These errors of our own SQL are no fault of it. The text decides: an error that DuckDB raises while rows are
-# handed over has lost its class.
+# Our own SQL can raise these without a bug. The text decides: an error that DuckDB raises while rows are
+# fetched has lost its class.
 _NOT_INTERNAL = re.compile(r"(?:Conversion|Out of Memory|INTERRUPT) Error")
 _ANSWER = "rows_of_the_answer"
 _VERSION_1 = duckdb.__version__.startswith("1.")
-# What can stand behind CREATE TABLE AS; SHOW and DESCRIBE, which DuckDB counts among SELECT, cannot.
+# CREATE TABLE AS can take these; it cannot take SHOW and DESCRIBE, whose type is SELECT in DuckDB.
 _ROWS = re.compile(r"\s*(?:select|from|with|values|\()", re.IGNORECASE)
 _SETTINGS = {
     "TimeZone": "UTC",
     "parquet_metadata_cache": "true",  # data files never change
-    # Texts as polars holds them: nothing is converted.
+    # The text type of polars, so that nothing is converted.
     "arrow_output_version": "1.4",
     "produce_arrow_string_view": "true",
 }
 
 
 class Session:
-    """Answers SQL over the tables and functions of one snapshot. Each thread has a connection of its own."""
+    """Run SQL over the tables and functions of one snapshot. Each thread has its own connection."""
 
     def __init__(self, layout: Layout, snapshot: Snapshot, *, availability: AvailabilityRule = CLOSE) -> None:
         self.layout = layout
@@ -76,8 +75,8 @@ class Session:
     ) -> pl.DataFrame:
         """Run a query and return its rows.
 
-        Files that hold none of the rows it needs are left out before DuckDB sees them, and rows that later
-        questions read too are kept (see :mod:`.row_cache`). ``user_sql`` marks the text of a user: its errors
+        Files without needed rows are removed before DuckDB plans the query, and rows that later queries also
+        read are cached (see :mod:`.row_cache`). ``user_sql`` marks the text of a user: its errors
         are :class:`InvalidInput`, those of this package's SQL :class:`InternalError`.
         """
         if user_sql:
@@ -85,18 +84,18 @@ class Session:
         needs = needs or QueryHints()
         chosen = {name: self._needed(name, rows) for name, rows in needs.tables.items()}
         with self._errors_mapped(sql, user_sql=user_sql), self._shown(sql, chosen, needs) as con:
-            answer = _answer_by_table if needs.short or _held_as_values(con, sql, params) else _answer
+            answer = _fetch_by_table if needs.short or _returns_values(con, sql, params) else _fetch
             return answer(con, sql, params or {})
 
     def _needed(self, table: str, rows: RowFilter | None) -> list[DataFile]:
-        """Return the files of a table that can hold any of these rows."""
+        """Return the files of a table that can contain any of these rows."""
         if rows is None:
             return []
         return prune(self._files[table], symbols=rows.symbols, first=rows.first, last=rows.last)
 
     @contextmanager
     def _shown(self, sql: str, chosen: Chosen, needs: QueryHints) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Give a connection that has what a query names, some tables with the chosen files alone."""
+        """Yield a connection with all that a query names; tables in ``chosen`` have only these files."""
         con = self._connection()
         named = names_in(sql)
         in_memory = self._in_memory(con, named, chosen, needs)
@@ -119,14 +118,14 @@ class Session:
         except duckdb.Error as fault:
             raise self._explained(fault, sql, user_sql=user_sql) from None
         except RuntimeError as fault:
-            if str(fault) == "Query interrupted":  # how DuckDB passes Ctrl-C on
+            if str(fault) == "Query interrupted":  # how DuckDB reports Ctrl-C
                 raise KeyboardInterrupt from None
             raise
 
     def _in_memory(
         self, con: duckdb.DuckDBPyConnection, named: list[str], chosen: Chosen, needs: QueryHints
     ) -> set[str]:
-        """Keep the rows of few symbols, where a question allows it; return what files are not needed for."""
+        """Cache the rows of few symbols, if the hints allow it; return the names that need no files."""
         rows: RowCache | None = self._local.rows.get(needs.rows_of)
         if (
             rows is None
@@ -138,7 +137,7 @@ class Session:
         tables = rows.source.tables
         files = frozenset((name, file) for name in tables for file in chosen[name])
         missing = rows.missing(needs.symbols, files)
-        for name in named if missing else ():  # what rows are read from, and what follows from them builds on
+        for name in named if missing else ():  # the sources of the rows
             self._prepare(con, name, chosen, needs)
         for unread, symbols in missing.items():
             for name in tables:
@@ -147,7 +146,7 @@ class Session:
         return {rows.source.name, *tables} if files else set()
 
     def _prepare(self, con: duckdb.DuckDBPyConnection, name: str, chosen: Chosen, needs: QueryHints) -> None:
-        """Make a table or function ready, with what is kept for it."""
+        """Install a table or function, with its cached rows."""
         if name in chosen:
             self._show(con, name, chosen[name])
         else:
@@ -155,15 +154,15 @@ class Session:
         self._keep(con, name, chosen, needs)
 
     def _explained(self, fault: duckdb.Error, sql: str, *, user_sql: bool) -> LakeError:
-        """Return the error by whose fault it is: damaged files, then the caller, then this package."""
+        """Return the error of the cause: damaged files, then the caller, then this package."""
         damage = None if user_sql and isinstance(fault, _OF_THE_QUESTION) else self._damage()
         if damage is not None:
             return damage
         if "No space left on device" in str(fault):
-            return WriteFailed(f"The disk is full; free some space and run the query again: {fault}")
+            return WriteFailed(f"The disk is full; free some space and retry the query: {fault}")
         if not user_sql and not _NOT_INTERNAL.match(str(fault)):
             return InternalError(
-                f"SQL of factorlab-lake failed, which is a fault of the program; please report it: {fault}",
+                f"SQL of factorlab-lake failed, which is a bug in the program; please report it: {fault}",
                 sql=sql,
             )
         unknown = _UNKNOWN.search(str(fault))
@@ -177,7 +176,7 @@ class Session:
         return InvalidInput(f"DuckDB refuses the query: {fault}", sql=sql)
 
     def _damage(self) -> LakeError | None:
-        """Return the error for files that were vacuumed meanwhile, or are missing or damaged, if any are."""
+        """Return the error for files that were vacuumed, or are missing or damaged; None without any."""
         try:
             if self.snapshot.id:
                 snapshots.load(self.layout, self.snapshot.id)
@@ -186,11 +185,11 @@ class Session:
             return fault
 
     def _connection(self) -> duckdb.DuckDBPyConnection:
-        if _asks_first() != os.getpid():
+        if _first_process() != os.getpid():
             raise Forked(
-                "This process was forked from one that had asked a lake, and the threads of DuckDB and "
-                "polars do not live on in it: any answer would hang. Start workers with "
-                "multiprocessing.get_context('spawn'); a lake can be handed to them."
+                "This process was forked from one that had queried a lake. It has no threads of DuckDB and "
+                "polars, so any query would hang. Start workers with "
+                "multiprocessing.get_context('spawn'); a lake can be passed to them."
             )
         con: duckdb.DuckDBPyConnection | None = getattr(self._local, "con", None)
         if con is None:
@@ -223,17 +222,17 @@ class Session:
                 kept.add_days(paths)
 
     def _show(self, con: duckdb.DuckDBPyConnection, name: str, chosen: list[DataFile]) -> None:
-        """Make a table's view show these files; functions name the view, so they follow."""
+        """Create a table's view over these files; functions read through the view."""
         shown: dict[str, list[DataFile]] = self._local.shown
         if shown.get(name) != chosen:
             folder = self.layout.table(name)
-            con.execute(table_view(TABLES[name], folder, chosen, availability=self.availability))
+            con.execute(self.availability.table_view(TABLES[name], folder, chosen))
             shown[name] = chosen
 
 
 @contextmanager
 def _searching(con: duckdb.DuckDBPyConnection, schemas: list[str]) -> Iterator[None]:
-    """Let names mean what is in these schemas first; afterwards they mean again what every question sees."""
+    """Search names in these schemas first, and in the main schema alone afterwards."""
     try:
         if schemas:
             con.execute(f"SET search_path = {literal(','.join([*schemas, 'main']))}")
@@ -244,30 +243,30 @@ def _searching(con: duckdb.DuckDBPyConnection, schemas: list[str]) -> Iterator[N
 
 
 @cache
-def _asks_first() -> int:
-    """Return the process that asked something first; one that is forked from it later remembers that."""
+def _first_process() -> int:
+    """Return the process of the first query; a process that is forked later inherits the cached value."""
     return os.getpid()
 
 
-def _answer(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, Any]) -> pl.DataFrame:
+def _fetch(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, Any]) -> pl.DataFrame:
     return to_polars(con.sql(sql, params=params))
 
 
-def _held_as_values(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, Any] | None) -> bool:
-    """Say whether DuckDB would hold a query's rows value by value, as version 1 does where it has parameters.
+def _returns_values(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, Any] | None) -> bool:
+    """Return whether DuckDB would return a query's rows value by value, as version 1 does with parameters.
 
-    Handing millions over takes it twenty seconds then.
+    Fetching millions of rows takes twenty seconds then.
     """
     if not _VERSION_1 or not params or not _ROWS.match(without_texts(sql)):
         return False
     return [statement.type for statement in con.extract_statements(sql)] == [duckdb.StatementType.SELECT]
 
 
-def _answer_by_table(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, Any]) -> pl.DataFrame:
-    """Return the rows of a query by way of a table, which is the sooner one for few.
+def _fetch_by_table(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, Any]) -> pl.DataFrame:
+    """Run a query through a temporary table, which is faster for small results.
 
-    DuckDB plans a query to know its columns and again to run it, which takes longer than a short answer does.
-    Taken up by a table, the answer is planned once.
+    DuckDB plans a query once for its columns and again to run it, and planning takes most of the time of a
+    small query. CREATE TABLE AS plans once.
     """
     con.execute(f"CREATE OR REPLACE TEMP TABLE {_ANSWER} AS {sql}", params)
     try:

@@ -1,10 +1,9 @@
-"""What a lake was asked: opt-in, in a file of the lake's own folder, and never with a value in it.
+"""Log the queries of a lake to a file in its folder, if the user enabled it, and without their values.
 
-A line per question: when, the tables and functions it named, how many rows it gave, how long it took, and
-whether it failed. Neither the text of a query nor its parameters are kept, so no symbol, date or figure is.
+One line per query has the time, the tables and functions that it names, the number of rows, the duration and
+whether it failed. The text of a query and its parameters are not logged, so no symbol, date or figure is.
 
-A file that is full becomes the older of two, in place of the one that was: the newest questions are kept, and
-never more than two files' worth.
+A full file replaces the older of two files. So the newest queries stay, in two files at most.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from factorlab_lake.storage.layout import Layout
 
 __all__ = ["CountedSession", "recorded", "session_kind", "summary"]
 
-_FILE_BYTES = 4 * 1024 * 1024  # some 25,000 questions
+_FILE_BYTES = 4 * 1024 * 1024  # some 25,000 queries
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "at": pl.String,
     "asked": pl.List(pl.String),
@@ -39,7 +38,7 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 
 
 class CountedSession(Session):
-    """A session that notes what it is asked; it answers as any other."""
+    """Log each query of a session; the answers are the same."""
 
     clock: Callable[[], float] = staticmethod(time.perf_counter)
 
@@ -51,16 +50,16 @@ class CountedSession(Session):
         needs: QueryHints | None = None,
         user_sql: bool = False,
     ) -> pl.DataFrame:
-        """Run a query, return its rows, and note it; one that fails is noted too."""
+        """Run a query, log it, and return its rows; a failing query is logged too."""
         started, rows = self.clock(), None
         try:
-            found = super().frame(sql, params, needs=needs, user_sql=user_sql)
-            rows = found.height
-            return found
+            answer = super().frame(sql, params, needs=needs, user_sql=user_sql)
+            rows = answer.height
+            return answer
         finally:
-            self._note(sql, rows, 1000 * (self.clock() - started))
+            self._log(sql, rows, 1000 * (self.clock() - started))
 
-    def _note(self, sql: str, rows: int | None, duration_ms: float) -> None:
+    def _log(self, sql: str, rows: int | None, duration_ms: float) -> None:
         line = {
             "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "asked": mentioned(sql),
@@ -68,8 +67,8 @@ class CountedSession(Session):
             "duration_ms": round(duration_ms, 3),
             "failed": rows is None,
         }
-        # No answer fails for its note, be the folder read-only or the disk full. One write per line, so that
-        # none is cut in two.
+        # A query must not fail because the folder is read-only or the disk is full. One write per line, so
+        # that no process can write into another's line.
         with suppress(OSError), _file(self.layout).open("ab", buffering=0) as file:
             file.write(f"{json.dumps(line)}\n".encode())
             if file.tell() >= _FILE_BYTES:
@@ -77,12 +76,12 @@ class CountedSession(Session):
 
 
 def session_kind() -> type[Session]:
-    """Return the kind of session to open: one that notes its questions while the setting is on."""
+    """Return the class of session to open: one that logs its queries while the setting is on."""
     return CountedSession if configured("query_statistics") else Session
 
 
 def recorded(layout: Layout) -> pl.DataFrame:
-    """Return one row per question noted, in order of time; a line cut short by a full disk is left out."""
+    """Return one row per logged query, in order of time, without lines that a full disk cut short."""
     lines = []
     for path in (_older(layout), _file(layout)):
         with suppress(FileNotFoundError):
@@ -93,10 +92,10 @@ def recorded(layout: Layout) -> pl.DataFrame:
 
 
 def summary(layout: Layout) -> pl.DataFrame:
-    """Return one row per combination of tables and functions asked: how often, rows, failures and time."""
-    asked = recorded(layout).with_columns(pl.col("asked").list.join(", "))
+    """Return one row per combination of tables and functions, with counts, rows, failures and times."""
+    queries = recorded(layout).with_columns(pl.col("asked").list.join(", "))
     return (
-        asked.group_by("asked")
+        queries.group_by("asked")
         .agg(
             pl.len().cast(pl.Int64).alias("questions"),
             pl.col("failed").sum().cast(pl.Int64),
@@ -111,7 +110,7 @@ def summary(layout: Layout) -> pl.DataFrame:
 
 
 def _set_aside(layout: Layout, full: os.stat_result) -> None:
-    """Make a full file the older one, unless another process just did."""
+    """Rename a full file to the older one, unless another process just did."""
     if os.path.samestat(full, _file(layout).stat()):
         _file(layout).replace(_older(layout))
 

@@ -14,8 +14,7 @@ import pytest
 import factorlab_lake as fl
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
-from factorlab_lake.query.availability_rule import to_rule
-from factorlab_lake.query.table_views import table_view
+from factorlab_lake.query.availability_rule import CLOSE, to_rule
 from factorlab_lake.schema import TABLES
 from factorlab_lake.settings.models import settings
 from tests.support import copy_of, run_python
@@ -156,7 +155,7 @@ def test_the_stored_rule_costs_nothing() -> None:
     assert changed == {"income_statements", "balance_sheets", "cash_flows", "shares_outstanding"}
     for spec in TABLES.values():
         assert to_rule("close").select(spec) == ", ".join(f'"{column.name}"' for column in spec.columns)
-        assert table_view(spec, Path(), []) == table_view(spec, Path(), [], availability=to_rule(4))
+        assert CLOSE.table_view(spec, Path(), []) == to_rule(4).table_view(spec, Path(), [])
 
 
 def test_an_earlier_snapshot_keeps_the_rule(made: Lake) -> None:

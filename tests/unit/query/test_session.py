@@ -274,8 +274,8 @@ def test_rows_of_a_question_with_parameters_go_by_table_on_duckdb_1(
     """Version 1 holds them value by value otherwise; what gives no rows cannot go that way, and need not."""
     with duckdb.connect() as con:
         monkeypatch.setattr(session, "_VERSION_1", True)
-        assert session._held_as_values(con, query, {"x": "AAPL"}) == by_table
-        assert not session._held_as_values(con, query, {})
+        assert session._returns_values(con, query, {"x": "AAPL"}) == by_table
+        assert not session._returns_values(con, query, {})
 
 
 def test_sql_with_parameters_answers_on_duckdb_1(lake_2021: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from factorlab_lake.lake import Lake
-from factorlab_lake.query.table_views import table_view
+from factorlab_lake.query.availability_rule import CLOSE
 from factorlab_lake.schema import table
 from factorlab_lake.storage.data_files import DataFile, files_of
 from factorlab_lake.storage.delta import polars_schema
@@ -24,12 +24,14 @@ OLD, NEW = "old.parquet", "new.parquet"
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """One file without the column ``label``, and one with a value in it."""
+    folder = tmp_path / SPEC.name
+    folder.mkdir()
     schema = polars_schema(SPEC)
     rows = {"symbol": ["AAPL"], "date": [date(2020, 8, 31)], "label": ["August 31, 20"]}
     frame = pl.concat([pl.DataFrame(schema=schema), pl.DataFrame(rows)], how="diagonal_relaxed")
-    frame.with_columns(symbol=pl.lit("MSFT")).drop("label").write_parquet(tmp_path / OLD)
-    frame.write_parquet(tmp_path / NEW)
-    return tmp_path
+    frame.with_columns(symbol=pl.lit("MSFT")).drop("label").write_parquet(folder / OLD)
+    frame.write_parquet(folder / NEW)
+    return folder
 
 
 @pytest.mark.parametrize("order", [(OLD, NEW), (NEW, OLD)], ids=["older first", "newer first"])
@@ -37,7 +39,7 @@ def test_a_column_is_null_where_a_file_lacks_it(folder: Path, order: tuple[str, 
     """Each row has the value of its file, whichever file comes first."""
     files = [DataFile(name, 0, 1, None, (None, None), (None, None)) for name in order]
     with duckdb.connect() as con:
-        con.execute(table_view(SPEC, folder, files))
+        con.execute(CLOSE.table_view(SPEC, folder, files))
         found = con.execute("SELECT symbol, label FROM splits ORDER BY symbol").fetchall()
     assert found == [("AAPL", "August 31, 20"), ("MSFT", None)]
 
@@ -54,7 +56,7 @@ def _opened(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(pl, "read_parquet_schema", counted)
     spec = table("income_statements")
     folder = lake.path / spec.name
-    assert "union_by_name" not in table_view(
+    assert "union_by_name" not in CLOSE.table_view(
         spec, folder, files_of(find(lake.path), lake.snapshot, spec.name)
     )
     return opened
