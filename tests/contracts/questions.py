@@ -111,7 +111,7 @@ QUESTIONS: dict[str, Question] = {
 REFUSED: dict[str, tuple[Question, str]] = {
     "a number for a symbol": (lambda q: q.prices([600519]), "symbol"),  # type: ignore[list-item]  # the mistake
     "a moment for a date": (lambda q: q.ttm("AAPL", "2020-01-01T12:00"), "2020-01-01T12:00"),
-    "dates in the wrong order": (lambda q: q.prices("AAPL", "2021-01-01", "2020-01-01"), "exchange them"),
+    "dates in the wrong order": (lambda q: q.prices("AAPL", "2021-01-01", "2020-01-01"), "swap them"),
     "an unknown vintage": (lambda q: q.factors("AAPL", DATES, vintage="newest"), "known, first, latest"),
     "a vintage of no day": (lambda q: q.statements("AAPL", vintage="first"), "as_of"),
     "an unknown statement type": (lambda q: q.statements("AAPL", types=["incom"]), "'income'"),

@@ -124,7 +124,7 @@ def test_every_symbol_and_date_of_a_batch_has_a_row(provider: DatabaseProvider) 
         ("get_financial_ratios", ("AAPL", "2021-01-02", "2021-01-01"), "is after end_date 2021-01-01"),
         ("calculate_market_caps_batch", ("AAPL", ["2021-13-01"]), "date is '2021-13-01'; expected a date"),
         ("calculate_market_caps_batch", ("AAPL", None), "date is None; expected a date"),
-        ("calculate_market_caps_batch", (7, ["2021-01-01"]), "A symbol is a text such as 'AAPL'"),
+        ("calculate_market_caps_batch", (7, ["2021-01-01"]), "A symbol is a string such as 'AAPL'"),
     ],
 )
 def test_an_argument_that_cannot_be_meant_is_refused(

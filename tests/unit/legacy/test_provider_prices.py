@@ -136,7 +136,7 @@ def test_prices_are_those_of_the_file(lake_2021: Lake) -> None:
         (("BEFORE", TUE, THU), f"start_date {TUE} is after end_date {THU}"),
         (("BEFORE", THU, "then"), "end_date is 'then'; expected a date"),
         (("BEFORE", THU, TUE, "closing"), "price_type is 'closing'; expected one of open, high.*'close'"),
-        (([None], THU, TUE), "A symbol is a text such as 'AAPL'"),
+        (([None], THU, TUE), "A symbol is a string such as 'AAPL'"),
     ],
 )
 def test_an_argument_that_cannot_be_meant_is_refused(

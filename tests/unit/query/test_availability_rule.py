@@ -211,7 +211,7 @@ def test_a_rule_that_is_none_is_refused(tmp_path: Path, rule: Any, said: str) ->
     with pytest.raises(InvalidInput, match="expected 'close', 'same_day' or a lag") as refused:
         fl.open(tmp_path / "lake", availability=rule)
     assert said in str(refused.value)
-    assert pickle.loads(pickle.dumps(refused.value)).facts == {"given": rule}
+    assert pickle.loads(pickle.dumps(refused.value)).facts == {"setting": rule}
     assert not (tmp_path / "lake").exists()
 
 

@@ -184,7 +184,7 @@ def test_the_program_prints_the_warning_in_one_line(lake: Lake, monkeypatch: pyt
 def test_errors_of_own_sql_are_internal(lake: Lake) -> None:
     """Our own SQL that fails on a sound lake is a fault of the program; a user's is the user's."""
     lake.load("splits", split("A"))
-    with pytest.raises(InternalError, match="fault of the program") as caught:
+    with pytest.raises(InternalError, match="bug in the program") as caught:
         lake.session.frame("SELECT nothing FROM splits")
     assert caught.value.facts == {"sql": "SELECT nothing FROM splits"}
     with pytest.raises(fl.errors.InvalidInput, match="DuckDB refuses"):
