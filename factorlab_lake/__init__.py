@@ -1,4 +1,4 @@
-"""An embedded, point-in-time store of company fundamentals and prices.
+"""Store company fundamentals and prices in an embedded, point-in-time lake.
 
 >>> import factorlab_lake as fl
 >>> lake = fl.open("data/lake")                                      # doctest: +SKIP

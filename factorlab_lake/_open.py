@@ -1,4 +1,4 @@
-"""Opens lakes: a path gives a :class:`Lake`, the address of a server a :class:`ServerLake`."""
+"""Open a lake: a path returns a :class:`Lake`, a server's address a :class:`ServerLake`."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ def open_lake(
     create: bool = True,
     availability: Availability | None = None,
 ) -> Lake:
-    """Open the lake in a folder; make an empty one when there is none, unless ``create`` is false.
+    """Open the lake in a folder; create an empty one if it does not exist, unless ``create`` is false.
 
     An address such as ``postgresql://user@host/database`` opens the lake that was synced to that server: a
-    :class:`~factorlab_lake.server_lake.ServerLake`, which answers the same questions.
+    :class:`~factorlab_lake.server_lake.ServerLake`, which has the same query methods.
 
-    ``availability`` says from which day on a filing may be used: ``close`` (the day of its acceptance when
-    accepted by 16:00 in New York, else the next), ``same_day`` (that day whatever the hour, as Factor Lab
-    had it, which looks ahead), or a lag in whole days after the acceptance, or after the filing date where
-    that is all that is known. Without it, the setting ``FACTORLAB_AVAILABILITY``, else ``close``.
+    ``availability`` sets the first day on which a filing may be used. ``close`` is the day of its acceptance
+    if it was accepted by 16:00 in New York, otherwise the next day. ``same_day`` is that day at any hour, as
+    in Factor Lab, which looks ahead. A number is a lag in days after the acceptance, or after the filing date
+    if the acceptance is unknown. The default is the setting ``FACTORLAB_AVAILABILITY``, then ``close``.
 
     Exported as ``factorlab_lake.open``. Opening takes no lock: any number of readers and one writer work
     at the same time. Raises :class:`~factorlab_lake.errors.InvalidInput`,
     :class:`~factorlab_lake.errors.NotFound` and :class:`~factorlab_lake.errors.LakeDamaged`.
     """
-    rule = _rule_set() if availability is None else to_rule(availability)
+    rule = _rule_from_settings() if availability is None else to_rule(availability)
     if isinstance(path, str) and "://" in path:
         from factorlab_lake.server_lake import open_server_lake
 
@@ -45,10 +45,10 @@ def open_lake(
 
 
 def restore(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> Lake:
-    """Make a lake of a backup in a new folder, and open it; exported as ``factorlab_lake.restore``.
+    """Copy a backup to a new folder and open it as a lake; exported as ``factorlab_lake.restore``.
 
-    What is written is read back and compared. Cut off, it can be run again. Raises
-    :class:`~factorlab_lake.errors.NotFound` where there is no backup, and as
+    Each copy is read back and compared. After an interruption, run it again. Raises
+    :class:`~factorlab_lake.errors.NotFound` if there is no backup, and otherwise as
     :meth:`~factorlab_lake.maintenance.Maintenance.backup`.
     """
     from factorlab_lake.storage import backup
@@ -57,6 +57,6 @@ def restore(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> Lake:
     return open_lake(to, create=False)
 
 
-def _rule_set() -> AvailabilityRule:
+def _rule_from_settings() -> AvailabilityRule:
     rule = configured("availability")
     return CLOSE if rule is None else to_rule(rule, "The setting FACTORLAB_AVAILABILITY")

@@ -173,7 +173,7 @@ class LimitReached(FetchFailed):
 
 
 class Unavailable(FetchFailed):
-    """Raised when a call times out, the connection drops, or the provider's server fails."""
+    """Raised when the provider's server does not respond in time, drops the connection or fails."""
 
     retryable = True
 

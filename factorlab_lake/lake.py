@@ -1,4 +1,4 @@
-"""The lake as its users see it: one object with a method for each thing that can be asked or done."""
+"""Define the class Lake, whose methods query, change and maintain one lake."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ _CATALOG_REMEDY = "The next change writes it; lake.catalog() or `factorlab-lake 
 
 
 class Lake(Monitoring, Maintenance, Questions):
-    """A lake at one snapshot. After a change made through this object it is at the new one.
+    """Represent a lake at one snapshot; a change through this object moves it to the new snapshot.
 
-    Changes by other processes show after :meth:`refresh`; until then every answer is of one snapshot.
+    Until :meth:`refresh`, changes of other processes do not show, so all queries read one snapshot.
     """
 
     def __init__(
@@ -67,32 +67,32 @@ class Lake(Monitoring, Maintenance, Questions):
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Hand this lake to another process without its session: there a question starts a new one."""
+        """Return the state to pickle, without the session: the other process starts its own."""
         return {name: value for name, value in self.__dict__.items() if name != "session"}
 
     def close(self) -> None:
-        """Give back what the session keeps in memory; a question asked later starts a new one.
+        """Free the session's memory; a later query starts a new session.
 
-        Nothing is lost without it: a lake in a folder holds no lock and no server's connection.
+        Closing is optional: a lake in a folder has no lock and no server connection.
         """
         self.__dict__.pop("session", None)
 
     @property
     def path(self) -> Path:
-        """The lake's folder."""
+        """Return the lake's folder."""
         return self._layout.root
 
     @property
     def availability(self) -> Availability:
-        """From which day on filings may be used: ``close``, ``same_day`` or a lag in days."""
+        """Return the rule for the first day of a filing's use: ``close``, ``same_day`` or a lag in days."""
         return self._rule.setting
 
     @property
     def result_cache(self) -> ResultCache:
-        """The answers kept in memory for when a question comes again, of all lakes of this process.
+        """Return the in-memory cache of query results, which all lakes of this process share.
 
-        Of the questions that are methods, by snapshot and arguments, so that no answer is ever stale; not of
-        ``sql``. Their size is set by ``FACTORLAB_RESULT_CACHE_MB`` (256), and 0 keeps none.
+        Its key is the snapshot, the method and the arguments, so a result is never stale. Results of ``sql``
+        are not cached. ``FACTORLAB_RESULT_CACHE_MB`` (256) sets the size; 0 disables the cache.
         """
         return shared_results()
 
@@ -102,7 +102,7 @@ class Lake(Monitoring, Maintenance, Questions):
 
     @cached_property
     def session(self) -> Session:
-        """The DuckDB session on this lake's snapshot."""
+        """Return the DuckDB session on this lake's snapshot."""
         return session_kind()(self._layout, self.snapshot, availability=self._rule)
 
     def refresh(self) -> Lake:
@@ -115,34 +115,28 @@ class Lake(Monitoring, Maintenance, Questions):
         return self
 
     def at(self, when: int | str | datetime) -> Lake:
-        """Return a read-only lake as it was at a snapshot id, the name of a pin, or an aware moment.
+        """Return a read-only lake at an earlier snapshot: an id, a pin, or a time with a time zone.
 
-        What the lake held then, including what was public knowledge by then but not yet stored, or stored
-        and since corrected. For what was public knowledge at a date use ``as_of`` instead. The rule of
-        availability stays.
+        It has the rows that the lake stored then, not those stored or corrected later. For public knowledge
+        at a date, use ``as_of`` instead. The availability rule stays.
         """
         return Lake(self._layout, snapshots.at(self._layout, when), availability=self._rule)
 
     def history(self) -> list[Snapshot]:
-        """Return every snapshot, oldest first: id, time, reason, table versions, pins and if vacuumed."""
+        """Return every snapshot, oldest first, with time, reason, table versions, pins and vacuumed mark."""
         return snapshots.history(self._layout)
 
     def status(self) -> pl.DataFrame:
-        """Return what the lake holds: one row per table with its rows, files, bytes and Delta version."""
+        """Return one row per table with its numbers of rows, files and bytes, and its Delta version."""
         import polars as pl
 
         rows = []
         for name in TABLES:
-            found = files_of(self._layout, self.snapshot, name)
-            size = sum(f.size_bytes for f in found)
-            rows.append((name, sum(f.rows for f in found), len(found), size, self.snapshot.tables.get(name)))
-        columns = {
-            "table": pl.String,
-            "rows": pl.Int64,
-            "files": pl.Int64,
-            "size_bytes": pl.Int64,
-        }
-        return pl.DataFrame(rows, schema={**columns, "version": pl.Int64}, orient="row")
+            files = files_of(self._layout, self.snapshot, name)
+            size = sum(f.size_bytes for f in files)
+            rows.append((name, sum(f.rows for f in files), len(files), size, self.snapshot.tables.get(name)))
+        numbers = dict.fromkeys(("rows", "files", "size_bytes", "version"), pl.Int64)
+        return pl.DataFrame(rows, schema={"table": pl.String, **numbers}, orient="row")
 
     def fetch(
         self,
@@ -154,26 +148,26 @@ class Lake(Monitoring, Maintenance, Questions):
         policy: FetchPolicy | None = None,
         progress: FetchProgress | None = None,
     ) -> FetchReport:
-        """Ask a provider for what the lake does not hold yet of some symbols, and land it.
+        """Fetch new data of some symbols from a provider and commit it.
 
         ``provider`` is a name, such as ``fmp``, or a provider. ``kinds`` are some of statements, ratios,
-        prices, unadjusted_prices, splits, dividends, profiles and market_caps (the provider's own, to compare
-        with); the usual ones are profiles, splits, prices, dividends and statements. Without ``since``, all
-        there is of symbols that are new to the lake, and of others what is newer than what it holds.
-        ``policy`` says how often restatements are looked for.
+        prices, unadjusted_prices, splits, dividends, profiles and market_caps (the provider's own, for
+        comparison). The default is profiles, splits, prices, dividends and statements. Without ``since``,
+        fetch downloads the full history of a new symbol, and only newer data of other symbols. ``policy``
+        sets how often fetch looks for restatements.
 
-        Can be cut off and run again: what has landed is not asked for twice. One request that fails never
-        stops the others; the report lists it with the reason, as typed in :mod:`factorlab_lake.errors`.
-        Raises :class:`~factorlab_lake.errors.InvalidInput` for an unknown provider, symbol or kind.
+        After an interruption, run it again: committed data is not fetched twice. A failed request does not
+        stop the others; the report lists it with its error of :mod:`factorlab_lake.errors`. Raises
+        :class:`~factorlab_lake.errors.InvalidInput` for an unknown provider, symbol or kind.
         """
         from factorlab_lake.ingest import run as runs
         from factorlab_lake.providers.registry import opened
 
         self._writable("fetch")
         spec = _fetch_spec(symbols, kinds, since, policy)
-        with opened(provider) as asked:
+        with opened(provider) as source:
             report = runs.fetch(
-                self._layout, asked, spec, program_version=program_version(), progress=progress
+                self._layout, source, spec, program_version=program_version(), progress=progress
             )
         self._changed()
         return report
@@ -187,13 +181,13 @@ class Lake(Monitoring, Maintenance, Questions):
         since: DateLike | None = None,
         policy: FetchPolicy | None = None,
     ) -> FetchReport:
-        """Return how many calls :meth:`fetch` would make and how long they take, without making any."""
+        """Return the number of calls that :meth:`fetch` would make, and their duration, without a call."""
         from factorlab_lake.ingest import run as runs
         from factorlab_lake.providers.registry import opened
 
         spec = _fetch_spec(symbols, kinds, since, policy)
-        with opened(provider) as asked:
-            return runs.plan(self._layout, asked, spec)
+        with opened(provider) as source:
+            return runs.plan(self._layout, source, spec)
 
     def migrate(
         self,
@@ -204,23 +198,23 @@ class Lake(Monitoring, Maintenance, Questions):
         dry_run: bool = False,
         progress: MigrationProgress | None = None,
     ) -> MigrationReport:
-        """Land every readable record of Factor Lab's old cache, which is only read, never written.
+        """Copy every readable record of Factor Lab's old cache into the lake; the cache is read-only.
 
-        ``symbols`` limits it; ``by_symbol`` commits after each symbol; ``dry_run`` only reports. Can be cut
-        off and run again: what has landed is not read twice. The report lists what could not be read or
-        landed, with the reason.
+        ``symbols`` limits the migration; ``by_symbol`` commits after each symbol; ``dry_run`` only reports.
+        After an interruption, run it again: committed files are not read twice. The report lists each
+        unreadable file and each rejected record with the reason.
         """
         from factorlab_lake.ingest.legacy_cache import migrate as legacy
 
-        wanted = None if symbols is None else list(symbols)
+        only = None if symbols is None else list(symbols)
         if dry_run:
-            return legacy.plan(self._layout, cache_dir, symbols=wanted)
+            return legacy.plan(self._layout, cache_dir, symbols=only)
         self._writable("migrate")
         report = legacy.migrate(
             self._layout,
             cache_dir,
             program_version=program_version(),
-            symbols=wanted,
+            symbols=only,
             by_symbol=by_symbol,
             progress=progress,
         )
@@ -237,14 +231,14 @@ class Lake(Monitoring, Maintenance, Questions):
         """Compare each record of each readable cache file with the lake, value by value."""
         from factorlab_lake.ingest.legacy_cache import validate as legacy
 
-        wanted = None if symbols is None else list(symbols)
-        return legacy.validate(self._layout, self.snapshot, cache_dir, symbols=wanted, progress=progress)
+        only = None if symbols is None else list(symbols)
+        return legacy.validate(self._layout, self.snapshot, cache_dir, symbols=only, progress=progress)
 
     def load(self, table: str, source: Any) -> int:
-        """Bring rows into a table from a CSV or Parquet file or a frame; return how many rows were given.
+        """Load rows into a table from a CSV or Parquet file or a frame; return the number of rows.
 
-        Tables: splits, dividends, company_profiles, price_data, shares_outstanding. All rows land or none.
-        Loading the same rows again changes nothing.
+        Tables: splits, dividends, company_profiles, price_data, shares_outstanding. All rows are committed,
+        or none. Loading the same rows again changes nothing.
         """
         from factorlab_lake.ingest import load as loading
 
@@ -255,9 +249,9 @@ class Lake(Monitoring, Maintenance, Questions):
         return count
 
     def rollback(self, to: int | None = None) -> Snapshot:
-        """Make an earlier snapshot's content current again: the one before the last run, or ``to``.
+        """Restore the content of an earlier snapshot: ``to``, by default the one before the last run.
 
-        Nothing is deleted: the rollback is a new snapshot, and can itself be rolled back.
+        Nothing is deleted: the rollback is a new snapshot that can itself be rolled back.
         """
         from factorlab_lake.storage import transaction as transactions
 
@@ -273,11 +267,10 @@ class Lake(Monitoring, Maintenance, Questions):
         return result
 
     def catalog(self) -> Path:
-        """Return the path of ``lake.duckdb``, which any DuckDB client opens read-only; refresh it if need be.
+        """Return the path of ``lake.duckdb``, which any DuckDB client opens read-only; update it if needed.
 
-        It shows the newest snapshot from where the lake now lies; a lake that was moved needs this once.
-        Its availability is always ``close``, whatever this lake was opened with: the folder has one such file
-        for everybody.
+        The file shows the newest snapshot at the lake's present path, so call this once after moving a lake.
+        Its availability rule is always ``close``: all users of the folder share the file.
         """
         from factorlab_lake.query import catalog
 
@@ -296,8 +289,8 @@ class Lake(Monitoring, Maintenance, Questions):
     ) -> Path:
         """Write a self-contained DuckDB file of this snapshot: rows and functions, for all or some symbols.
 
-        ``start`` and ``end`` limit the bars. Filings are available by this lake's rule. Any DuckDB client
-        from 1.0 on opens it. Raises :class:`~factorlab_lake.errors.AlreadyExists` when the file is there.
+        ``start`` and ``end`` limit the bars. The file has this lake's availability rule. Any DuckDB client
+        from 1.0 on opens it. Raises :class:`~factorlab_lake.errors.AlreadyExists` when the file exists.
         """
         from factorlab_lake.query import catalog
 
@@ -322,19 +315,20 @@ class Lake(Monitoring, Maintenance, Questions):
         password: str | Callable[[], str] | None = None,
         progress: MigrationProgress | None = None,
     ) -> SyncReport:
-        """Bring a shared server to the newest snapshot, sending only what changed, and verify it.
+        """Update a shared server to the newest snapshot by sending only the changes, and verify it.
 
-        ``target`` is ``postgresql://user@host/database``, of a database that belongs to this lake alone; the
-        password comes from the address, ``PGPASSWORD``, a service file, ``~/.pgpass``, or ``password``, which
-        may be a function that is called when the server wants one. Tables and functions are created, and
-        functions upgraded; columns that the server lacks are added with their values. Can be cut off and
-        run again. ``verify_deep`` compares values instead of stored digests; what differs by other hands is
-        reported, and put right with ``repair``.
+        ``target`` is ``postgresql://user@host/database``; only this lake may use the database. The password
+        comes from the address, ``PGPASSWORD``, a service file, ``~/.pgpass``, or ``password``. ``password``
+        may be a function, called when the server requests a password. Sync creates tables, adds missing
+        columns with their values, and upgrades functions. After an interruption, run it again.
+        ``verify_deep`` compares values instead of stored digests. The report lists rows that others changed;
+        ``repair`` restores them.
 
-        Raises :class:`~factorlab_lake.errors.InvalidInput` (a target of another lake, a lake older than its
-        target), :class:`~factorlab_lake.errors.SchemaMismatch` (other types or keys on the server),
-        :class:`~factorlab_lake.errors.TargetFailed`, :class:`~factorlab_lake.errors.LakeLocked` (two syncs of
-        one table) and :class:`~factorlab_lake.errors.MissingExtra`.
+        Raises :class:`~factorlab_lake.errors.InvalidInput` for the target of another lake or of a newer
+        snapshot, and :class:`~factorlab_lake.errors.SchemaMismatch` for other types or keys on the server.
+        Also raises :class:`~factorlab_lake.errors.TargetFailed`,
+        :class:`~factorlab_lake.errors.MissingExtra`, and :class:`~factorlab_lake.errors.LakeLocked` for two
+        syncs of one table.
         """
         from factorlab_lake.sync.registry import sync_to
 
@@ -346,7 +340,7 @@ class Lake(Monitoring, Maintenance, Questions):
     def _changed(self) -> None:
         """Move to the snapshot that a change through this object committed, and write ``lake.duckdb``.
 
-        Nothing raises: the change is committed. After a failed write the next change writes the file.
+        Failures are warnings, because the change is committed. The next change retries a failed write.
         """
         before = self.snapshot.id
         with snapshots.after_commit(
@@ -363,18 +357,18 @@ class Lake(Monitoring, Maintenance, Questions):
                 self._catalog_failed = False
 
     def _write_catalog(self) -> Path:
-        """Write the single file under the writer's lock, so that an older snapshot never replaces a newer."""
+        """Write ``lake.duckdb`` under the lock, so that an older snapshot never replaces a newer one."""
         from factorlab_lake.query import catalog
 
         with layouts.writer_lock(self._layout):
             return catalog.write_catalog(self._layout, snapshots.latest(self._layout))
 
     def _before_last_run(self) -> int:
-        taken = snapshots.history(self._layout)
-        if not taken:
+        history = snapshots.history(self._layout)
+        if not history:
             raise InvalidInput("The lake has no snapshot to roll back.")
-        last = taken[-1].operation
-        return min(s.id for s in taken if s.operation == last) - 1
+        last = history[-1].operation
+        return min(s.id for s in history if s.operation == last) - 1
 
     def _transaction(self, reason: str) -> Any:
         from factorlab_lake.storage import transaction as transactions
@@ -384,7 +378,7 @@ class Lake(Monitoring, Maintenance, Questions):
     def _writable(self, verb: str) -> None:
         if self._pinned:
             raise InvalidInput(
-                f"This lake is pinned to snapshot {self.snapshot.id} by at(); open the lake anew to {verb}."
+                f"This lake is pinned to snapshot {self.snapshot.id} by at(); open the lake again to {verb}."
             )
 
 

@@ -1,4 +1,4 @@
-"""What keeps a lake well: pins, differences, compaction, vacuum, verification, repair, backup and restore."""
+"""Maintain a lake: pins, diff, compaction, vacuum, verification, repair and backup."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ __all__ = ["Maintenance", "repair", "verify"]
 
 
 def verify(path: str | os.PathLike[str], *, deep: bool = False) -> VerificationReport:
-    """Check the lake in a folder, also one too damaged to be opened; see :meth:`Maintenance.verify`.
+    """Check the lake in a folder, even if it is too damaged to open; see :meth:`Maintenance.verify`.
 
-    Exported as ``factorlab_lake.verify``. :class:`~factorlab_lake.errors.NotFound` where there is none.
+    Exported as ``factorlab_lake.verify``. Raises :class:`~factorlab_lake.errors.NotFound` without a lake.
     """
     from factorlab_lake.storage import verification
 
@@ -37,11 +37,11 @@ def verify(path: str | os.PathLike[str], *, deep: bool = False) -> VerificationR
 def repair(
     path: str | os.PathLike[str], *, backup: str | os.PathLike[str] | None = None, deep: bool = False
 ) -> RepairReport:
-    """Put right what can be put right without losing a row; return what was, and what is still wrong.
+    """Repair a lake without losing a row; return the repaired files and the remaining damage.
 
-    Lost or damaged file lists and ``lake.duckdb`` are rebuilt. With a ``backup``, data files, log
-    entries and snapshots are brought back from it: data files only when they have the checksum they were
-    written with. Exported as ``factorlab_lake.repair``, and works on a lake too damaged to be opened.
+    Missing or damaged file lists and ``lake.duckdb`` are rebuilt. A ``backup`` also restores data files, log
+    entries and snapshots; a data file only if its copy has the checksum of its commit. Works on a lake that
+    is too damaged to open. Exported as ``factorlab_lake.repair``.
 
     Raises :class:`~factorlab_lake.errors.InvalidInput` for the backup of another lake,
     :class:`~factorlab_lake.errors.NotFound` and :class:`~factorlab_lake.errors.LakeLocked`.
@@ -59,7 +59,7 @@ def repair(
 
 
 def _refresh_catalog(layout: Layout) -> bool:
-    """Rewrite the single file when it exists and does not show the newest snapshot from its folder."""
+    """Write ``lake.duckdb`` unless it shows the newest snapshot from this folder; return whether it wrote."""
     from factorlab_lake.query import catalog
 
     newest = snapshots.latest(layout)
@@ -71,7 +71,7 @@ def _refresh_catalog(layout: Layout) -> bool:
 
 
 class Maintenance:
-    """The methods of a lake that keep it well."""
+    """Provide the maintenance methods of a lake."""
 
     _layout: Layout
     snapshot: Snapshot
@@ -83,27 +83,27 @@ class Maintenance:
         raise NotImplementedError
 
     def pin(self, name: str) -> None:
-        """Give this lake's snapshot a name, by which ``at`` finds it and because of which vacuum keeps it.
+        """Pin this lake's snapshot under a name: ``at`` accepts the name, and vacuum retains the snapshot.
 
-        ``lake.at(3).pin("paper")`` names an earlier one. The same again changes nothing. Raises
-        :class:`~factorlab_lake.errors.InvalidInput` for what is no name,
-        :class:`~factorlab_lake.errors.AlreadyExists` for the name of another snapshot, and
+        ``lake.at(3).pin("paper")`` pins an earlier snapshot. Repeating it changes nothing. Raises
+        :class:`~factorlab_lake.errors.InvalidInput` for an invalid name,
+        :class:`~factorlab_lake.errors.AlreadyExists` for the pin of another snapshot, and
         :class:`~factorlab_lake.errors.NotFound` when the snapshot was vacuumed.
         """
         with layouts.writer_lock(self._layout):
             refs.pin(self._layout, name, self.snapshot.id)
 
     def unpin(self, name: str) -> None:
-        """Take a name away; :class:`~factorlab_lake.errors.NotFound` when no snapshot has it."""
+        """Remove a pin; raise :class:`~factorlab_lake.errors.NotFound` if it does not exist."""
         with layouts.writer_lock(self._layout):
             refs.unpin(self._layout, name)
 
     def diff(self, before: int | str | datetime, after: int | str | datetime | None = None) -> pl.DataFrame:
-        """Return what changed from one snapshot to another: one row per table and symbol that changed.
+        """Return the changes between two snapshots: one row per table and symbol that changed.
 
-        ``added`` rows have a key that was not there, ``superseded`` ones a new content under their key,
-        ``removed`` ones are gone. Snapshots are given as to :meth:`at`; without ``after`` it is this lake's.
-        Only files that one of the two has are read. Ordered by table, as in the schema, and symbol.
+        ``added`` rows have a new key, ``superseded`` rows have new content under their key, and ``removed``
+        rows no longer exist. Arguments are as for :meth:`at`; ``after`` defaults to this lake's snapshot.
+        Only files that one of the two snapshots has are read. Ordered by table, as in the schema, and symbol.
         """
         from factorlab_lake.storage.diff import difference
 
@@ -112,9 +112,9 @@ class Maintenance:
         return difference(self._layout, old, new)
 
     def compact(self) -> CompactionReport:
-        """Rewrite partitions that are spread over more files than they need, sorted, with the same rows.
+        """Rewrite partitions that have too many files, sorted, with the same rows.
 
-        That is a new snapshot; when there is nothing to do, none is taken. Readers are not disturbed.
+        This commits a new snapshot, unless no partition needs it. Readers are not affected.
         """
         from factorlab_lake.storage import compaction
 
@@ -126,11 +126,11 @@ class Maintenance:
     def vacuum(
         self, *, retention_days: float = RETENTION_DAYS, dry_run: bool = True, now: datetime | None = None
     ) -> VacuumReport:
-        """Say what no kept snapshot needs, and how many bytes that is; delete it with ``dry_run=False``.
+        """List the files that no retained snapshot needs and their bytes; ``dry_run=False`` deletes them.
 
-        Kept are the newest snapshot, those with a pin, and each that was the newest at some moment of the
-        last ``retention_days``. The others are marked in the history, and ``at`` refuses them. What dead
-        writers left goes too. ``now`` is the clock's time unless given.
+        Retained are the newest snapshot, those with a pin, and each that was the newest one at some moment of
+        the last ``retention_days``. The history marks the others as vacuumed, and ``at`` refuses them. The
+        files of dead writers are deleted too. ``now`` defaults to the current time.
         """
         from factorlab_lake.storage import vacuum as vacuums
 
@@ -146,25 +146,26 @@ class Maintenance:
         return report
 
     def verify(self, *, deep: bool = False) -> VerificationReport:
-        """Check that every file is there, whole, and holds what it should; return each fault with its file.
+        """Check that every file exists, is undamaged and has valid content; report each damaged file.
 
-        The files of all kept snapshots are compared with their checksums; of the newest one also schema,
-        keys, partitions and the ranges by which files are chosen. ``deep`` reads every value of all of them.
+        The files of all retained snapshots are compared with their checksums. For the newest snapshot,
+        schema, keys, partitions and value ranges are checked too. ``deep`` reads every value of all
+        snapshots.
         """
         return verify(self._layout.root, deep=deep)
 
     def repair(self, *, backup: str | os.PathLike[str] | None = None, deep: bool = False) -> RepairReport:
-        """Put right what can be put right without losing a row; see :func:`repair`."""
+        """Repair the lake without losing a row; see :func:`repair`."""
         self._writable("repair")
         return repair(self._layout.root, backup=backup, deep=deep)
 
     def backup(self, path: str | os.PathLike[str]) -> BackupReport:
-        """Bring a folder to hold this lake and its kept history; only what is not there yet is copied.
+        """Copy this lake and its retained history to a folder; copy only files that are missing there.
 
-        Needs no lock: a writer may be at work, and the backup has the newest snapshot of its start. What is
-        written is read back and compared. The folder opens as a lake that is only read. Raises
+        It takes no lock: with a concurrent writer, the backup has the newest snapshot of its start. Each copy
+        is read back and compared. The folder opens as a read-only lake. Raises
         :class:`~factorlab_lake.errors.AlreadyExists`, :class:`~factorlab_lake.errors.LakeDamaged` and
-        :class:`~factorlab_lake.errors.WriteFailed`; the backup then stays what it was.
+        :class:`~factorlab_lake.errors.WriteFailed`; the backup then stays valid.
         """
         from factorlab_lake.storage import backup as backups
 
