@@ -159,7 +159,8 @@ def _command_line() -> Iterator[str]:
     yield "# Command line"
     yield (
         "Each text below is what `factorlab-lake COMMAND --help` prints. "
-        "A table on the terminal shows a selection of columns, rounded; `--json` and `--csv` print every column in full precision. "
+        "A table on the terminal shows a selection of columns, rounded; "
+        "`--json` and `--csv` print every column in full precision. "
         "Besides the exit codes below, 141 means that the reader of the output closed the pipe."
     )
     program = typer.main.get_command(app)
