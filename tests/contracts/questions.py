@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.contracts.pair import Question
-from tests.unit.query.doors import DATES, END, START, SYMBOLS
+from tests.unit.query.entry_points import DATES, END, START, SYMBOLS
 
 __all__ = ["PLAIN_SQL", "QUESTIONS", "REFUSED"]
 

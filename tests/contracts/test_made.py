@@ -14,7 +14,7 @@ from factorlab_lake.query.availability_rule import Availability, to_rule
 from factorlab_lake.server_lake import open_server_lake
 from tests.contracts.pair import Pair, method_call
 from tests.support import THOROUGH
-from tests.unit.query.made import Made
+from tests.unit.query.lake_builder import LakeBuilder
 from tests.unit.sync.postgres_server import Server
 
 FILES = (
@@ -43,7 +43,7 @@ class Synced:
 @pytest.fixture(scope="module")
 def synced(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Iterator[Synced]:
     """Yield one lake with all cases; each case is one symbol, prefixed with the name of its file."""
-    made = Made()
+    made = LakeBuilder()
     for name in FILES:
         made.add(import_module(f"tests.unit.query.test_{name}").CASES, prefix=f"{name}.")
     lake = made.build(tmp_path_factory.mktemp("made"))

@@ -10,9 +10,9 @@ import pytest
 from tests.contracts.pair import Pair, assert_same_rows, both
 from tests.contracts.questions import PLAIN_SQL, QUESTIONS, REFUSED
 from tests.support import CACHE_2019, CACHE_2021, CACHE_DIRTY, SPLITS
-from tests.unit.query.doors import DATES, SYMBOLS
-from tests.unit.query.firm import firm
-from tests.unit.query.made import Made
+from tests.unit.query.entry_points import DATES, SYMBOLS
+from tests.unit.query.lake_builder import LakeBuilder
+from tests.unit.query.sample_company import sample_company
 from tests.unit.query.test_same_everywhere import COUNTS, DIVIDENDS, PROFILES
 from tests.unit.sync.postgres_server import Server
 
@@ -27,9 +27,9 @@ EMPTY = {
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Iterator[Pair]:
     """Yield a pair with the samples, splits, dividends, share counts, profiles, and unusual company names."""
-    made = Made()
+    made = LakeBuilder()
     for symbol in ODD_COMPANIES:
-        firm(made, symbol)
+        sample_company(made, symbol)
     lake = made.build(tmp_path_factory.mktemp("contract"))
     for cache in (CACHE_2019, CACHE_2021, CACHE_DIRTY):
         lake.migrate(cache)
@@ -77,8 +77,8 @@ def test_every_reason_of_the_sample_is_compared(pair: Pair) -> None:
 
 def test_a_change_of_the_lake_is_visible_after_the_next_sync(postgres: Server, tmp_path: Path) -> None:
     """A quote in another currency than the statements' has the same effect on the factors of both."""
-    made = Made()
-    firm(made, "LATER")
+    made = LakeBuilder()
+    sample_company(made, "LATER")
     lake = made.build(tmp_path)
     with postgres.database() as url, both(lake, url) as pair:
         before = pair.ask(lambda q: q.factors("LATER", "2021-01-30"))

@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from tests.unit.query.made import filing
+from tests.unit.query.lake_builder import filing
 
 __all__ = ["ENDS", "Filed", "Year", "histories", "known_at", "record", "total", "versions", "year_at"]
 
@@ -82,19 +82,19 @@ class Year:
 
 def histories(chance: Random, kinds: Iterable[str]) -> list[Filed]:
     """Return the filings of a company: each period once, or not at all, and some of them again later."""
-    found = {}
+    result = {}
     for kind in kinds:
         habit = chance.choice(["quarters", "cumulative", "both", "any"])
         for quarter in range(len(ENDS)):
             for months in (3, 3 * (quarter % 4 + 1)):
-                wanted = {"quarters": months == 3, "cumulative": months == 3 * (quarter % 4 + 1)}
-                if chance.random() < (0.93 if wanted.get(habit, True) else 0.1):
+                required = {"quarters": months == 3, "cumulative": months == 3 * (quarter % 4 + 1)}
+                if chance.random() < (0.93 if required.get(habit, True) else 0.1):
                     filed = _filed(chance, kind, quarter, months, (20, 120))
-                    found[kind, quarter, months, filed.delay_days] = filed
+                    result[kind, quarter, months, filed.delay_days] = filed
                     if chance.random() < 0.15:
                         again = _filed(chance, kind, quarter, months, (121, 500))
-                        found[kind, quarter, months, again.delay_days] = again
-    return list(found.values())
+                        result[kind, quarter, months, again.delay_days] = again
+    return list(result.values())
 
 
 def _filed(chance: Random, kind: str, quarter: int, months: int, delays: tuple[int, int]) -> Filed:
@@ -106,10 +106,10 @@ def _filed(chance: Random, kind: str, quarter: int, months: int, delays: tuple[i
 
 def versions(filed: Iterable[Filed]) -> dict[tuple[str, int, int], list[Filed]]:
     """Return the filings of each period, first to last."""
-    found: dict[tuple[str, int, int], list[Filed]] = defaultdict(list)
+    result: dict[tuple[str, int, int], list[Filed]] = defaultdict(list)
     for one in sorted(filed, key=lambda one: one.delay_days):
-        found[one.kind, one.quarter, one.months].append(one)
-    return found
+        result[one.kind, one.quarter, one.months].append(one)
+    return result
 
 
 def record(filed: Filed, shares_ratio: int = 1) -> dict[str, Any]:
@@ -128,13 +128,13 @@ def record(filed: Filed, shares_ratio: int = 1) -> dict[str, Any]:
 
 def known_at(filed: Iterable[Filed], kind: str, day: date, vintage: str = "known") -> Known:
     """Return the statement of each period that a vintage uses on a day."""
-    found: Known = {}
+    result: Known = {}
     for (of_kind, quarter, months), filings in versions(filed).items():
         public = [one for one in filings if one.day <= day]
         if of_kind == kind and public:
             chosen = {"known": public[-1], "first": filings[0], "latest": filings[-1]}[vintage]
-            found[quarter, months] = chosen
-    return found
+            result[quarter, months] = chosen
+    return result
 
 
 def _quarter_at(known: Known, quarter: int) -> tuple[str, tuple[tuple[int, Filed], ...]] | None:
@@ -155,15 +155,15 @@ def _quarter_at(known: Known, quarter: int) -> tuple[str, tuple[tuple[int, Filed
 def year_at(known: Known, quarter: int) -> Year:
     """Return the twelve months up to a quarter's end: four quarters, or the fiscal year's own row."""
     ends = [end for end in range(quarter - 3, quarter + 1) if end >= 0]
-    legs = {end: leg for end in ends if (leg := _quarter_at(known, end))}
-    if len(legs) == 4:
-        names = [f"{ENDS[end]} = {how}" for end, (how, _) in legs.items() if how != "reported"]
-        parts = tuple(part for _, parts in legs.values() for part in parts)
+    components = {end: component for end in ends if (component := _quarter_at(known, end))}
+    if len(components) == 4:
+        names = [f"{ENDS[end]} = {how}" for end, (how, _) in components.items() if how != "reported"]
+        parts = tuple(part for _, parts in components.values() for part in parts)
         return Year(quarter, "quarters", parts, "; ".join(names) or None, head=known.get((quarter, 3)))
     if (quarter, 12) in known:
         own = known[quarter, 12]
         return Year(quarter, "fiscal_year", ((1, own),), head=own)
-    lacking = legs and quarter not in legs
+    lacking = components and quarter not in components
     return Year(quarter, None, reason="newest_period_has_no_quarter" if lacking else "quarter_missing")
 
 

@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
 from tests.support import examples
-from tests.unit.query.made import Made
+from tests.unit.query.lake_builder import LakeBuilder
 
 SYMBOLS = [f"S{number}" for number in range(6)]
 DAYS = [date(2018, 11, 1) + timedelta(days=day) for day in range(800)]  # three years' files
@@ -33,9 +33,9 @@ def traded(chance: Random) -> list[date]:
     return days
 
 
-def cases_of(chance: Random) -> tuple[Made, dict[str, list[date]]]:
+def cases_of(chance: Random) -> tuple[LakeBuilder, dict[str, list[date]]]:
     """Return symbols with bars on some split basis, splits, and share counts, with the days of the bars."""
-    cases, bars = Made(), {}
+    cases, bars = LakeBuilder(), {}
     for symbol in SYMBOLS:
         bars[symbol] = traded(chance)
         for day in bars[symbol]:

@@ -139,10 +139,10 @@ def test_a_real_lake_follows_the_same_rule(tmp_path: Path, order: tuple[int, ...
         Entry("AAPL", "price", bars, cached_at=at).write(place)
         Entry("AAPL", "income", [statement], cached_at=at).write(place)
         generations.append(place)
-    found = []
+    result = []
     for name, sequence in (("in time", (0, 1, 2)), ("otherwise", order)):
         lake = fl.open(tmp_path / name)
         for i in sequence:
             lake.migrate(generations[i])
-        found.append(content(lake))
-    assert_same_content(found[0], found[1])
+        result.append(content(lake))
+    assert_same_content(result[0], result[1])

@@ -59,9 +59,9 @@ def test_no_content_of_a_file_breaks_the_reading(folder: Path, data: Any, datase
         assert answer.error is None or "a pattern" in answer.error
         assert answer.error or answer.count == len(data)
     if answer.records is not None and not answer.records.is_empty():
-        found = normalized(dataset, answer)
-        assert found.rows.height + found.rejects.height == answer.records.height
-        assert found.rejects["reason"].null_count() == 0
+        result = normalized(dataset, answer)
+        assert result.rows.height + result.rejects.height == answer.records.height
+        assert result.rejects["reason"].null_count() == 0
 
 
 @examples(60)
@@ -82,8 +82,8 @@ def test_a_file_damaged_at_any_place_is_read_or_named(folder: Path, place: int, 
     answer = _read(folder, Entry("AAPL", "income", []), text[:at] + instead + text[at + 7 :])
     assert (answer.records is None) == (answer.error is not None)
     if answer.records is not None and not answer.records.is_empty():
-        found = normalized("income", answer)
-        assert found.rows.height + found.rejects.height == answer.records.height
+        result = normalized("income", answer)
+        assert result.rows.height + result.rejects.height == answer.records.height
 
 
 @examples(100)
@@ -115,17 +115,17 @@ def test_files_read_before_leave_no_mark_on_a_file(
 def test_what_is_read_is_what_is_written(folder: Path, extras: list[dict[str, Any]]) -> None:
     """Read the fast way or the careful way, records have the fields and values that are in the file."""
     records = [bar("2020-01-02") | extra for extra in extras]
-    found = _read(folder, Entry("AAPL", "price", records))
-    assert found.records is not None
-    for sent, row in zip(records, found.records.to_dicts(), strict=True):
+    result = _read(folder, Entry("AAPL", "price", records))
+    assert result.records is not None
+    for sent, row in zip(records, result.records.to_dicts(), strict=True):
         for name, value in sent.items():
             assert _same(row[name], value), (name, value, row[name])
 
 
-def _same(found: Any, sent: Any) -> bool:
+def _same(result: Any, sent: Any) -> bool:
     """Equal in value, or its text where a column holds values of several types."""
-    if isinstance(found, str) and not isinstance(sent, str) and sent is not None:
-        return _same(json.loads(found), sent)
-    if isinstance(sent, int | float) and isinstance(found, int | float):
-        return float(found) == float(sent)
-    return bool(found == sent)
+    if isinstance(result, str) and not isinstance(sent, str) and sent is not None:
+        return _same(json.loads(result), sent)
+    if isinstance(sent, int | float) and isinstance(result, int | float):
+        return float(result) == float(sent)
+    return bool(result == sent)

@@ -41,8 +41,8 @@ def test_numbers_come_back_bit_for_bit(tmp_path_factory: Any, values: list[float
     Entry("AAPL", "income", records + junk).write(place / "cache")
     lake = fl.open(place / "lake")
     report = lake.migrate(place / "cache")
-    found = lake.sql("SELECT revenue FROM income_statements ORDER BY fiscal_date")["revenue"].to_list()
-    assert _bits(found) == _bits([float(value) for value in values])
+    result = lake.sql("SELECT revenue FROM income_statements ORDER BY fiscal_date")["revenue"].to_list()
+    assert _bits(result) == _bits([float(value) for value in values])
     assert len(report.rejects) == len(junk)
     assert lake.validate(place / "cache").equal == len(values)
 
@@ -58,8 +58,8 @@ def test_items_without_a_column_come_back_as_sent(
         Entry("AAPL", "income", [income(_day(i), "Q1") | extra], limit=i).write(place / "cache")
     lake = fl.open(place / "lake")
     assert lake.migrate(place / "cache").clean
-    found = lake.sql("SELECT extra FROM income_statements ORDER BY fiscal_date")["extra"].to_list()
-    assert [json.loads(text or "{}") for text in found] == extras
+    result = lake.sql("SELECT extra FROM income_statements ORDER BY fiscal_date")["extra"].to_list()
+    assert [json.loads(text or "{}") for text in result] == extras
     assert lake.validate(place / "cache").clean
 
 
@@ -77,8 +77,8 @@ def test_a_second_migration_changes_nothing(tmp_path_factory: Any, bars: list[tu
     """Whatever a cache holds, good or bad, repeated or contradicting itself: once is as good as twice."""
     place = tmp_path_factory.mktemp("twice")
     for symbol in {symbol for symbol, _, _ in bars}:
-        mine = [bar(_day(day), close) for s, day, close in bars if s == symbol]
-        Entry(symbol, "price", mine).write(place / "cache")
+        left = [bar(_day(day), close) for s, day, close in bars if s == symbol]
+        Entry(symbol, "price", left).write(place / "cache")
     lake = fl.open(place / "lake")
     first = lake.migrate(place / "cache")
     before = content(lake)
@@ -100,8 +100,8 @@ def test_every_type_of_column_comes_back(tmp_path: Path) -> None:
         "is_etf": [True, False, None, True, False, None],
     }
     lake.load("company_profiles", rows)
-    found = lake.sql(
+    result = lake.sql(
         "SELECT symbol, company_name, ipo_date::VARCHAR AS ipo_date, is_etf FROM company_profiles ORDER BY 1"
     )
     expected = rows | {"company_name": [n.strip() or None for n in names]}
-    assert found.to_dict(as_series=False) == expected
+    assert result.to_dict(as_series=False) == expected

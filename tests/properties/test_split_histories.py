@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import examples
-from tests.unit.query.made import Made, filing
+from tests.unit.query.lake_builder import LakeBuilder, filing
 
 COMPANIES = 25
 ENDS = (date(2019, 3, 31), date(2019, 6, 30), date(2019, 9, 30), date(2019, 12, 31))
@@ -68,7 +68,7 @@ def company(chance: Random) -> Company:
     return Company(splits, shares, prices)
 
 
-def add(cases: Made, symbol: str, of: Company, chance: Random) -> None:
+def add(cases: LakeBuilder, symbol: str, of: Company, chance: Random) -> None:
     """Add it: each count as served on some day after its filing, prices as traded or as served later."""
     for split in of.splits:
         cases.split(symbol, split.day.isoformat(), split.numerator, split.denominator)
@@ -97,7 +97,7 @@ def test_no_basis_changes_a_market_value_or_the_growth_of_shares(
     """
     chance = Random(seed)
     companies = {f"C{number}": company(chance) for number in range(COMPANIES)}
-    cases = Made()
+    cases = LakeBuilder()
     for symbol, of in companies.items():
         add(cases, symbol, of, chance)
     lake = cases.build(tmp_path_factory.mktemp("splits"))

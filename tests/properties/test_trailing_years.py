@@ -24,7 +24,7 @@ from tests.properties.companies import (
     year_at,
 )
 from tests.support import examples
-from tests.unit.query.made import Made
+from tests.unit.query.lake_builder import LakeBuilder
 
 COMPANIES = 40
 FETCHED = datetime(2022, 6, 30, tzinfo=UTC)
@@ -34,7 +34,7 @@ Row = dict[str, Any]
 
 def made_of(place: Any, companies: dict[str, list[Filed]]) -> Lake:
     """Return a lake of these companies: the versions of a period are served one after the other."""
-    cases = Made()
+    cases = LakeBuilder()
     for symbol, filed in companies.items():
         for kind in ("income", "cash_flow"):
             numbered = [

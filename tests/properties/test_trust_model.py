@@ -138,14 +138,14 @@ class TrustAgainstDictionaries(RuleBasedStateMachine):
         """What a provider served of what it was asked for lands, and nothing else."""
         served: Records = {("price", symbol, None): [bar(day, close) for day, close in sorted(bars.items())]}
         provider = Scripted(served, now=self._served())
-        wanted = run.FetchSpec([symbol], ("prices",))
+        required = run.FetchSpec([symbol], ("prices",))
         # What is asked for is decided before anything is written: planned, it is known also after a death.
-        calls = run._start(self.layout, provider, wanted, self.now).calls
+        calls = run._start(self.layout, provider, required, self.now).calls
         after = deepcopy(self.model)
         for request in (r for c in calls for r in c.requests):
             first, last = str(request.start or "0"), str(request.end or "9")
             after.bars |= {(symbol, day): close for day, close in bars.items() if first <= day <= last}
-        act = lambda: run.fetch(self.layout, provider, wanted, program_version="0", now=self.now)  # noqa: E731 - a name makes it fit
+        act = lambda: run.fetch(self.layout, provider, required, program_version="0", now=self.now)  # noqa: E731 - a name makes it fit
         self._change(step, act, after)
 
     @rule(step=_STEP)

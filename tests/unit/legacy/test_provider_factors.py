@@ -17,7 +17,7 @@ from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from factorlab_lake.legacy import FMPProvider
 from tests.support import ROOT, examples
-from tests.unit.query.made import YEAR_2020, Made, filing
+from tests.unit.query.lake_builder import YEAR_2020, LakeBuilder, filing
 
 GOLDEN = ROOT / "tests" / "unit" / "query" / "golden" / "factors.json"
 NAMES = {"pe_ratio": "PE_ratio", "pb_ratio": "PB_ratio", "roe": "ROE", "debt_to_equity": "Debt_Equity"}
@@ -184,7 +184,7 @@ def test_each_day_has_what_was_known_on_its_calculation_date(
 
 def test_what_could_not_be_computed_is_not_filled_from_before(tmp_path: Path) -> None:
     """Equity turns negative: its ratios are NaN from the next calculation on, and come back when it does."""
-    cases = Made()
+    cases = LakeBuilder()
     equity = [100, -50, 400]
     sheets = [
         filing(end, f"Q{n}", totalStockholdersEquity=e, totalDebt=200, totalAssets=900)

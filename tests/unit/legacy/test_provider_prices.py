@@ -11,9 +11,9 @@ from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from factorlab_lake.legacy import FMPProvider
 from tests.support import CACHE_2021, entries_of
-from tests.unit.query.made import Made
+from tests.unit.query.lake_builder import LakeBuilder
 
-CASES = Made()
+CASES = LakeBuilder()
 THU, FRI, MON, TUE = "2020-08-27", "2020-08-28", "2020-08-31", "2020-09-01"
 
 

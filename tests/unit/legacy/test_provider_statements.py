@@ -11,7 +11,7 @@ from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from factorlab_lake.legacy import FMPProvider
 from tests.support import CACHE_2021, LATER, Entry, entries_of, income, migrate
-from tests.unit.query.made import filing
+from tests.unit.query.lake_builder import filing
 
 FOLDERS = {
     "income_statement": "income_statements",

@@ -12,9 +12,9 @@ from polars.testing import assert_frame_equal
 
 from factorlab_lake.lake import Lake
 from tests.support import CACHE_2021, Entry, bar, entries_of, migrate
-from tests.unit.query.made import Made
+from tests.unit.query.lake_builder import LakeBuilder
 
-CASES = Made()
+CASES = LakeBuilder()
 THU, FRI, MON, TUE, WED = "2020-01-02", "2020-01-03", "2020-01-06", "2020-01-07", "2020-01-08"
 CLOSES = {THU: 100.0, FRI: 99.0, MON: 101.0, TUE: 100.0}
 
@@ -64,8 +64,8 @@ def test_bars_of_the_sample_are_those_of_its_files(lake_2021: Lake, symbol: str,
     for row, record in zip(rows, sorted(records, key=lambda r: str(r["date"])), strict=True):
         assert row["date"].isoformat() == record["date"]
         assert row["split_factor"] == 1 / later
-        for theirs, ours in columns.items():
-            assert row[ours] == record[theirs] / later
+        for right, ours in columns.items():
+            assert row[ours] == record[right] / later
         assert row["volume"] == record["volume"] * later
 
 
@@ -291,8 +291,8 @@ def test_a_history_is_what_walking_back_through_it_gives(made: Lake, symbol: str
         expected[day], later = close * factor, day
     rows = made.prices(symbol, adjusted=True)
     assert rows["date"].to_list() == sorted(expected)
-    for day, given in rows.select("date", "adjusted_close").rows():
-        assert isclose(given, expected[day], rel_tol=1e-12)
+    for day, value in rows.select("date", "adjusted_close").rows():
+        assert isclose(value, expected[day], rel_tol=1e-12)
 
 
 @pytest.mark.parametrize("symbol", HISTORIES)

@@ -153,8 +153,8 @@ def test_dates_need_neither_numpy_nor_pandas() -> None:
         "import sys; from factorlab_lake.query.arguments import to_dates; to_dates(['2021-03-31']); "
         "print({'numpy', 'pandas'} & set(sys.modules))"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "set()"
+    reported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert reported.stdout.strip() == "set()"
 
 
 def test_a_column_of_an_answer_serves_as_dates(lake_2021: Lake) -> None:

@@ -18,9 +18,9 @@ from factorlab_lake.query.availability_rule import CLOSE, to_rule
 from factorlab_lake.schema import TABLES
 from factorlab_lake.settings.models import settings
 from tests.support import copy_of, run_python
-from tests.unit.query.made import YEAR_2020, Made, filing, quarters
+from tests.unit.query.lake_builder import YEAR_2020, LakeBuilder, filing, quarters
 
-CASES = Made()
+CASES = LakeBuilder()
 
 # Wednesday 2021-01-27, 18:03 in New York: after the close. For each rule the first day of use.
 EVENING = "2021-01-27 18:03:06"
@@ -113,17 +113,17 @@ def test_an_evening_filing_is_used_from_the_day_of_the_rule_on(made: Lake, rule:
 )
 def test_without_an_acceptance_the_days_count_from_the_filing_date(made: Lake, rule: Any, first: str) -> None:
     """A filing date alone is used itself under same_day, and is where a lag starts."""
-    found = _reopened(made, rule).statements("DATED", "2020-12-01")
-    assert found["availability_basis"].unique().to_list() == ["filing_date"]
-    assert found["available_date"].cast(str).unique().to_list() == [first]
+    result = _reopened(made, rule).statements("DATED", "2020-12-01")
+    assert result["availability_basis"].unique().to_list() == ["filing_date"]
+    assert result["available_date"].cast(str).unique().to_list() == [first]
 
 
 @pytest.mark.parametrize("rule", ["close", "same_day", 5])
 def test_an_estimate_is_the_same_under_every_rule(made: Lake, rule: Any) -> None:
     """Where nothing is known of the filing there is no day to count from: the estimate stays."""
-    found = _reopened(made, rule).statements("UNKNOWN", "2020-12-01")
-    assert found["availability_basis"].unique().to_list() == ["estimated"]
-    assert found["available_date"].cast(str).unique().to_list() == ["2021-03-16"]
+    result = _reopened(made, rule).statements("UNKNOWN", "2020-12-01")
+    assert result["availability_basis"].unique().to_list() == ["estimated"]
+    assert result["available_date"].cast(str).unique().to_list() == ["2021-03-16"]
 
 
 def test_the_rule_leaves_the_versions_as_they_are(made: Lake) -> None:

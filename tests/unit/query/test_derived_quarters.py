@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from factorlab_lake.lake import Lake
-from tests.unit.query.made import Made, filing
+from tests.unit.query.lake_builder import LakeBuilder, filing
 
-CASES = Made()
+CASES = LakeBuilder()
 Row = dict[str, Any]
 Asked = Callable[[str, str], Row]
 
@@ -114,11 +114,11 @@ for _days in LIMITS:
 @pytest.mark.parametrize("days", LIMITS)
 def test_neighbours_end_75_to_120_days_apart(made: Lake, days: int) -> None:
     """A quarter of fourteen weeks is one; what is shorter or longer is not a quarter."""
-    found = made.sql(
+    result = made.sql(
         "SELECT valid_from FROM quarter_validity([$symbol]) WHERE months = 3 AND fiscal_date = '2020-12-31'",
         symbol=f"APART{days}",
     )
-    assert found["valid_from"].to_list() == ([date(2021, 1, 30)] if LIMITS[days] else [])
+    assert result["valid_from"].to_list() == ([date(2021, 1, 30)] if LIMITS[days] else [])
 
 
 # --- a reported quarter wins ------------------------------------------------------------------------------

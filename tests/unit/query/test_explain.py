@@ -11,9 +11,9 @@ import pytest
 import factorlab_lake as fl
 from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.lake import Lake
-from tests.unit.query.made import Made, filing, quarters
+from tests.unit.query.lake_builder import LakeBuilder, filing, quarters
 
-CASES = Made()
+CASES = LakeBuilder()
 KNOWN = "2021-01-30"
 
 
@@ -50,16 +50,16 @@ def test_the_arithmetic_of_a_factor_gives_its_value(
 def test_a_flow_lists_its_four_statements_with_their_filings(lake_2021: Lake) -> None:
     """Price to earnings at the end of 2020 stands on Apple's four quarters up to September."""
     rows = lake_2021.explain_factor("pe_ratio", "AAPL", "2020-12-31").to_dicts()
-    legs = [row for row in rows if row["step"] == "net_income" and row["date"]]
-    assert [(leg["date"].isoformat(), leg["period"], leg["value"]) for leg in legs] == [
+    components = [row for row in rows if row["step"] == "net_income" and row["date"]]
+    assert [(each["date"].isoformat(), each["period"], each["value"]) for each in components] == [
         ("2019-12-28", "Q1", 22_236_000_000),
         ("2020-03-28", "Q2", 11_249_000_000),
         ("2020-06-27", "Q3", 11_253_000_000),
         ("2020-09-26", "Q4", 12_673_000_000),
     ]
-    assert legs[-1]["accepted_at"].isoformat() == "2020-10-29T22:06:25+00:00"
-    assert legs[-1]["available_date"] == date(2020, 10, 30)
-    assert legs[-1]["source"].startswith("https://www.sec.gov/Archives/edgar/data/320193/")
+    assert components[-1]["accepted_at"].isoformat() == "2020-10-29T22:06:25+00:00"
+    assert components[-1]["available_date"] == date(2020, 10, 30)
+    assert components[-1]["source"].startswith("https://www.sec.gov/Archives/edgar/data/320193/")
     assert last(rows, "net_income")["value"] == 57_411_000_000
 
 

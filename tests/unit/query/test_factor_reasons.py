@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.unit.query.firm import ALL, KNOWN, YEAR_2019, firm, item_of
-from tests.unit.query.made import YEAR_2020, Made, filing, quarters
+from tests.unit.query.lake_builder import YEAR_2020, LakeBuilder, filing, quarters
+from tests.unit.query.sample_company import ALL, KNOWN, YEAR_2019, item_of, sample_company
 
-CASES = Made()
+CASES = LakeBuilder()
 Row = dict[str, Any]
 GROWTH = {"revenue_growth_yoy", "earnings_growth_yoy", "share_growth"}
 PRICED = {
@@ -98,12 +98,12 @@ OPTIONAL = {
 QUARTERS = {"income": 4, "income_before": 4, "cash_flow": 4}
 
 
-def without(made: Made, symbol: str, name: str, leg: int) -> None:
+def without(made: LakeBuilder, symbol: str, name: str, component: int) -> None:
     """Add the company with one input left out of one of the quarters of its part, the others as they are."""
     part, field, _ = REQUIRED[name]
     values = [item_of(part, field)] * QUARTERS.get(part, 1)
-    values[leg % len(values)] = ...
-    firm(made, symbol, **{part: {field: values}})
+    values[component % len(values)] = ...
+    sample_company(made, symbol, **{part: {field: values}})
 
 
 # A flow is missing when any of its four quarters lacks it: another one for each input.
@@ -112,7 +112,7 @@ for _number, _input in enumerate(REQUIRED):
 for _input in ("shares", "shares_year_before"):
     without(CASES, f"earlier_{_input}", _input, 2)
 for _input, (_part, _field) in OPTIONAL.items():
-    firm(CASES, _input, **{_part: {_field: ...}})
+    sample_company(CASES, _input, **{_part: {_field: ...}})
 
 
 @pytest.mark.parametrize("name", REQUIRED)
@@ -178,7 +178,7 @@ NOT_POSITIVE: dict[str, tuple[dict[str, Any], set[str], str]] = {
     ),
 }
 for _symbol, _case in NOT_POSITIVE.items():
-    firm(CASES, _symbol, **_case[0])
+    sample_company(CASES, _symbol, **_case[0])
 
 
 @pytest.mark.parametrize("symbol", NOT_POSITIVE)
@@ -191,30 +191,30 @@ def test_a_ratio_over_nothing_or_less_is_null_and_says_so(rows: dict[str, Row], 
 
 # --- statements that are not known ------------------------------------------------------------------------
 
-firm(CASES, "PRICELESS", price=None)
-firm(CASES, "CASHLESS", cash_flow=None)
-firm(CASES, "YOUNG", income_before=None, sheet_before=None)
-firm(CASES, "SHEETLESS", sheet=None, sheet_before=None)
-firm(CASES, "YEARLESS", income=None, income_before=None)
+sample_company(CASES, "PRICELESS", price=None)
+sample_company(CASES, "CASHLESS", cash_flow=None)
+sample_company(CASES, "YOUNG", income_before=None, sheet_before=None)
+sample_company(CASES, "SHEETLESS", sheet=None, sheet_before=None)
+sample_company(CASES, "YEARLESS", income=None, income_before=None)
 CASES.count("YEARLESS", "cover_page", "2021-01-20", 100, filed="2021-01-28")
-firm(CASES, "GAP", income=None)
+sample_company(CASES, "GAP", income=None)
 CASES.statements("GAP", "income", [r for r in quarters(revenue=[25] * 4) if r["date"] != YEAR_2020[1]])
 CASES.count("GAP", "cover_page", "2021-01-20", 100, filed="2021-01-28")
-firm(CASES, "LATE_CASH", cash_flow=None)
+sample_company(CASES, "LATE_CASH", cash_flow=None)
 CASES.statements(
     "LATE_CASH", "cash_flow", quarters(("2019-12-31", *YEAR_2020[:3]), operatingCashFlow=[8] * 4)
 )
-firm(CASES, "GAP_CASH", cash_flow=None)
+sample_company(CASES, "GAP_CASH", cash_flow=None)
 CASES.statements("GAP_CASH", "cash_flow", quarters(operatingCashFlow=[8] * 4)[1:])
-firm(CASES, "GAP_BEFORE", income_before=None)
+sample_company(CASES, "GAP_BEFORE", income_before=None)
 CASES.statements(
     "GAP_BEFORE", "income", [r for r in quarters(YEAR_2019, revenue=[5] * 4) if "06-30" not in r["date"]]
 )
-firm(CASES, "FOREIGN_CASH", cash_flow={"reportedCurrency": "EUR"})
-firm(CASES, "FOREIGN_BEFORE", income_before={"reportedCurrency": "EUR"})
-firm(CASES, "FOREIGN_SHEET_BEFORE", sheet_before={"reportedCurrency": "EUR"})
-firm(CASES, "MIXED_BEFORE", income_before={"reportedCurrency": ["EUR", "USD", "USD", "USD"]})
-firm(CASES, "YEAR_BEFORE", income_before=None)
+sample_company(CASES, "FOREIGN_CASH", cash_flow={"reportedCurrency": "EUR"})
+sample_company(CASES, "FOREIGN_BEFORE", income_before={"reportedCurrency": "EUR"})
+sample_company(CASES, "FOREIGN_SHEET_BEFORE", sheet_before={"reportedCurrency": "EUR"})
+sample_company(CASES, "MIXED_BEFORE", income_before={"reportedCurrency": ["EUR", "USD", "USD", "USD"]})
+sample_company(CASES, "YEAR_BEFORE", income_before=None)
 CASES.statements(
     "YEAR_BEFORE",
     "income",

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from factorlab_lake.lake import Lake
-from tests.unit.query.firm import ALL, KNOWN, PLAIN, YEAR_2019, firm, item_of
-from tests.unit.query.made import YEAR_2020, Made, filing, quarters
+from tests.unit.query.lake_builder import YEAR_2020, LakeBuilder, filing, quarters
+from tests.unit.query.sample_company import ALL, KNOWN, PLAIN, YEAR_2019, item_of, sample_company
 
-CASES = Made()
+CASES = LakeBuilder()
 Row = dict[str, Any]
 PRICED = {name for name in ALL if name.startswith(("p", "ev_")) or name.endswith("_yield")} | {
     "book_to_market"
@@ -39,7 +39,7 @@ def nothing(row: Row) -> set[str]:
 
 # --- formulas ---------------------------------------------------------------------------------------------
 
-firm(CASES, "PLAIN")
+sample_company(CASES, "PLAIN")
 
 
 def test_each_factor_follows_its_formula(known: dict[str, Row]) -> None:
@@ -89,7 +89,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
     ),
 }
 for _symbol, _case in VARIANTS.items():
-    firm(CASES, _symbol, **_case[0])
+    sample_company(CASES, _symbol, **_case[0])
 
 
 @pytest.mark.parametrize("symbol", VARIANTS)
@@ -103,7 +103,9 @@ def test_a_factor_follows_its_inputs(known: dict[str, Row], symbol: str) -> None
 
 for _days in (349, 350, 365, 371, 380, 381):
     _end = (END - timedelta(days=_days)).isoformat()
-    firm(CASES, f"BEFORE{_days}", income=None, income_before=None, cash_flow=None, sheet_before=None)
+    sample_company(
+        CASES, f"BEFORE{_days}", income=None, income_before=None, cash_flow=None, sheet_before=None
+    )
     CASES.statements(f"BEFORE{_days}", "balance_sheet", [filing(_end, totalAssets=800)])
 
 
@@ -118,7 +120,7 @@ def test_a_year_before_ended_350_to_380_days_before(
     assert known[f"BEFORE{days}"]["asset_growth"] == (0.25 if is_a_year else None)
 
 
-firm(CASES, "RESTATED")
+sample_company(CASES, "RESTATED")
 CASES.statements("RESTATED", "balance_sheet", [filing("2019-12-31", filed="2021-02-15", totalAssets=500)])
 CASES.statements(
     "RESTATED",
@@ -140,7 +142,7 @@ def test_the_year_before_is_as_known_at_the_date(made: Lake) -> None:
     ]
 
 
-firm(CASES, "REBASED", income_before=None)
+sample_company(CASES, "REBASED", income_before=None)
 CASES.statements(  # served before the split, in shares of that time: 125 of them are 500 today
     "REBASED",
     "income",
@@ -161,15 +163,19 @@ def test_share_growth_counts_shares_of_one_split_basis(known: dict[str, Row]) ->
 
 _TWD = {"reportedCurrency": "TWD"}
 for _symbol, _currency in (("ADR", "USD"), ("HOME", "TWD")):
-    firm(
+    sample_company(
         CASES,
         _symbol,
         **dict.fromkeys(("income", "income_before", "cash_flow", "sheet", "sheet_before"), _TWD),
     )
     CASES.row("company_profiles", symbol=_symbol, currency=_currency)
-firm(CASES, "EURO_SHEETS", sheet={"reportedCurrency": "EUR"}, sheet_before={"reportedCurrency": "EUR"})
+sample_company(
+    CASES, "EURO_SHEETS", sheet={"reportedCurrency": "EUR"}, sheet_before={"reportedCurrency": "EUR"}
+)
 CASES.row("company_profiles", symbol="EURO_SHEETS", currency="USD")
-firm(CASES, "ADR_SHEET", income=None, income_before=None, cash_flow=None, sheet=_TWD, sheet_before=_TWD)
+sample_company(
+    CASES, "ADR_SHEET", income=None, income_before=None, cash_flow=None, sheet=_TWD, sheet_before=_TWD
+)
 CASES.count("ADR_SHEET", "cover_page", "2020-12-31", 100, filed="2021-01-28")
 CASES.row("company_profiles", symbol="ADR_SHEET", currency="USD")
 
@@ -207,7 +213,7 @@ def test_amounts_of_two_currencies_have_no_ratio(
 
 # --- what was known ---------------------------------------------------------------------------------------
 
-firm(CASES, "SHEETS")
+sample_company(CASES, "SHEETS")
 CASES.statements("SHEETS", "balance_sheet", [filing("2020-09-30", "Q3", totalStockholdersEquity=50)])
 for _end, _label, _filed, _equity in (
     ("2020-09-30", "Q3", "2021-02-01", 1),

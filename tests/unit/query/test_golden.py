@@ -22,7 +22,7 @@ Row = dict[str, Any]
 GOLDEN = Path(__file__).parent / "golden"
 QUESTIONS = ("market_caps", "ttm", "factors")
 LEGS = """
-    SELECT d.date, statement_type || CASE years_back WHEN 1 THEN '_year_before' ELSE '' END AS part,
+    SELECT d.date, statement_type || CASE years_back WHEN 1 THEN '_year_before' ELSE '' END AS name,
            list(component_date ORDER BY component_date) FILTER (component_date IS NOT NULL) AS ends
     FROM period_components([$symbol], $days::DATE[], year_before := ['income', 'balance_sheet']) s
     JOIN (SELECT unnest($days::DATE[]) AS date) d ON d.date >= s.valid_from AND d.date < s.valid_to
@@ -57,18 +57,18 @@ def answers(lake: Lake, question: str, symbol: str) -> list[Row]:
     return list(getattr(lake, question)(symbol, days).iter_rows(named=True))
 
 
-def same(expected: Any, given: Any) -> bool:
+def same(expected: Any, value: Any) -> bool:
     """Say whether a cell is as expected: nothing for nothing, numbers within 1e-12, all else equal."""
-    if expected is None or given is None:
-        return expected is given
+    if expected is None or value is None:
+        return expected is value
     if isinstance(expected, int | float):
-        return math.isclose(expected, given, rel_tol=1e-12)
-    return bool(expected == (given.isoformat() if isinstance(given, date) else given))
+        return math.isclose(expected, value, rel_tol=1e-12)
+    return bool(expected == (value.isoformat() if isinstance(value, date) else value))
 
 
-def differences(expected: list[Row], given: list[Row]) -> Iterator[str]:
+def differences(expected: list[Row], value: list[Row]) -> Iterator[str]:
     """Yield each cell that is not as expected, readably; reasons are compared elsewhere."""
-    for row, answer in zip(expected, given, strict=True):
+    for row, answer in zip(expected, value, strict=True):
         for column in row.keys() - {"reason"}:
             if not same(row[column], answer[column]):
                 yield f"{row['symbol']} {row['date']} {column}: expected {row[column]}, got {answer[column]}"
@@ -89,17 +89,17 @@ def test_expected_answers_are_what_their_computation_gives() -> None:
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_market_caps_are_the_expected_ones(lake_2021: Lake, symbol: str) -> None:
     """Price, shares and market capitalisation agree on sixty days, around splits and filings too."""
-    expected, given = golden("market_caps", symbol), answers(lake_2021, "market_caps", symbol)
-    countless = [row["shares_outstanding"] is None for row in given]
-    given = blank(given, ("shares_fiscal_date", "shares_available_date"), countless)
-    assert list(differences(expected, given)) == []
+    expected, value = golden("market_caps", symbol), answers(lake_2021, "market_caps", symbol)
+    countless = [row["shares_outstanding"] is None for row in value]
+    value = blank(value, ("shares_fiscal_date", "shares_available_date"), countless)
+    assert list(differences(expected, value)) == []
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_market_caps_say_why_they_are_missing(lake_2021: Lake, symbol: str) -> None:
     """A market capitalisation has a reason exactly where it is NULL, and it is the right one."""
     expected = [
-        "; ".join(REASONS[part] for part in row["reason"].split("; ")) if row["reason"] else None
+        "; ".join(REASONS[name] for name in row["reason"].split("; ")) if row["reason"] else None
         for row in golden("market_caps", symbol)
     ]
     assert [row["reason"] for row in answers(lake_2021, "market_caps", symbol)] == expected
@@ -108,9 +108,9 @@ def test_market_caps_say_why_they_are_missing(lake_2021: Lake, symbol: str) -> N
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_trailing_twelve_months_are_the_expected_ones(lake_2021: Lake, symbol: str) -> None:
     """Flows, their basis and the day they were known agree on sixty days."""
-    expected, given = golden("ttm", symbol), answers(lake_2021, "ttm", symbol)
-    given = blank(given, ("inputs_available_date",), [row["basis"] is None for row in given])
-    assert list(differences(expected, given)) == []
+    expected, value = golden("ttm", symbol), answers(lake_2021, "ttm", symbol)
+    value = blank(value, ("inputs_available_date",), [row["basis"] is None for row in value])
+    assert list(differences(expected, value)) == []
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
@@ -123,14 +123,14 @@ def test_trailing_twelve_months_say_why_they_are_missing(lake_2021: Lake, symbol
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_factors_are_the_expected_ones(lake_2021: Lake, symbol: str) -> None:
     """All 23 ratios agree on sixty days; so do the dates wherever their main inputs are known."""
-    expected, given = golden("factors", symbol), answers(lake_2021, "factors", symbol)
+    expected, value = golden("factors", symbol), answers(lake_2021, "factors", symbol)
     assert (
         len(expected[0].keys() - {"symbol", "date", "market_cap", "fiscal_date", "inputs_available_date"})
         == 23
     )
     incomplete = [row["inputs_available_date"] is None for row in expected]
-    given = blank(given, ("fiscal_date", "inputs_available_date"), incomplete)
-    assert list(differences(expected, given)) == []
+    value = blank(value, ("fiscal_date", "inputs_available_date"), incomplete)
+    assert list(differences(expected, value)) == []
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
@@ -144,16 +144,17 @@ def test_factors_have_a_reason_exactly_where_one_is_missing(lake_2021: Lake, sym
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_the_statements_in_use_are_the_expected_ones(lake_2021: Lake, symbol: str) -> None:
     """The quarters of the year and of the one before, of cash flows and balances agree on sixty days."""
-    expected = golden("legs", symbol)
+    expected = golden("components", symbol)
     rows = lake_2021.sql(LEGS, symbol=symbol, days=[row["date"] for row in expected]).rows()
-    found = {(day.isoformat(), part): [str(end) for end in ends or []] for day, part, ends in rows}
+    result = {(day.isoformat(), name): [str(end) for end in ends or []] for day, name, ends in rows}
     parts = expected[0].keys() - {"symbol", "date"}
     assert len(parts) == 5
-    given = [
-        {"symbol": symbol, "date": row["date"]} | {part: found.get((row["date"], part), []) for part in parts}
+    value = [
+        {"symbol": symbol, "date": row["date"]}
+        | {name: result.get((row["date"], name), []) for name in parts}
         for row in expected
     ]
-    assert given == expected
+    assert value == expected
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 import factorlab_lake as fl
 from factorlab_lake.lake import Lake
 from tests.support import Entry, bar, examples, migrate
-from tests.unit.query.made import filing
+from tests.unit.query.lake_builder import filing
 
 QUESTIONS = ("market_caps", "ttm", "factors")
 SPLIT = "BBB"  # served again after its split
@@ -107,14 +107,14 @@ def answers(lake: Lake, until: date) -> dict[str, pl.DataFrame]:
 @examples(8)
 @given(
     companies=st.lists(histories(), min_size=len(SYMBOLS), max_size=len(SYMBOLS)),
-    asked=st.dates(date(2019, 1, 31), date(2020, 9, 30)),
+    request=st.dates(date(2019, 1, 31), date(2020, 9, 30)),
     later=st.integers(1, 700),
     ratio=st.sampled_from([2, 4, 20]),
 )
 def test_what_comes_later_changes_no_earlier_answer(
     tmp_path_factory: pytest.TempPathFactory,
     companies: list[list[Filed]],
-    asked: date,
+    request: date,
     later: int,
     ratio: int,
 ) -> None:
@@ -124,12 +124,12 @@ def test_what_comes_later_changes_no_earlier_answer(
     """
     place = tmp_path_factory.mktemp("later")
     lake = fl.open(place / "lake")
-    migrate(lake, place, *served(asked, companies, {}))
-    before = answers(lake, asked)
+    migrate(lake, place, *served(request, companies, {}))
+    before = answers(lake, request)
     splits = {SPLIT: ratio, HALF_SPLIT: ratio}
-    lake.load("splits", pl.concat(_split(symbol, asked + timedelta(days=1), ratio) for symbol in splits))
-    migrate(lake, place, *served(asked + timedelta(days=later), companies, splits))
-    for question, rows in answers(lake, asked).items():
+    lake.load("splits", pl.concat(_split(symbol, request + timedelta(days=1), ratio) for symbol in splits))
+    migrate(lake, place, *served(request + timedelta(days=later), companies, splits))
+    for question, rows in answers(lake, request).items():
         assert_frame_equal(_but_split(rows), _but_split(before[question]), check_exact=True)
         assert_frame_equal(_of_split(rows), _of_split(before[question]), rel_tol=1e-9, abs_tol=0)
 

@@ -11,9 +11,9 @@ import pytest
 import factorlab_lake as fl
 from factorlab_lake.lake import Lake
 from tests.support import LATER
-from tests.unit.query.made import Made, filing, quarters
+from tests.unit.query.lake_builder import LakeBuilder, filing, quarters
 
-CASES = Made()
+CASES = LakeBuilder()
 BEFORE, AFTER = "2021-02-01", "2021-03-01"
 BALANCE: dict[str, Any] = {"totalStockholdersEquity": 400}
 

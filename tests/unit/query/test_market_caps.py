@@ -13,9 +13,9 @@ from factorlab_lake.lake import Lake
 from factorlab_lake.query import session
 from factorlab_lake.schema.rules import FEW_SYMBOLS
 from tests.support import Entry, bar, migrate
-from tests.unit.query.made import Made, filing, one
+from tests.unit.query.lake_builder import LakeBuilder, filing, one
 
-CASES = Made()
+CASES = LakeBuilder()
 
 COLUMNS = [
     "symbol",
@@ -67,8 +67,8 @@ def test_columns_are_the_documented_ones(made: Lake) -> None:
 
 def test_a_symbol_or_date_asked_twice_gets_one_row(made: Lake) -> None:
     """Repeats in the request do not multiply rows."""
-    asked = made.market_caps(["GRID", "GRID"], ["2021-03-01", "2021-03-01", date(2021, 3, 1)])
-    assert asked["market_cap"].to_list() == [3000]
+    request = made.market_caps(["GRID", "GRID"], ["2021-03-01", "2021-03-01", date(2021, 3, 1)])
+    assert request["market_cap"].to_list() == [3000]
 
 
 def test_repeats_in_sql_get_one_row_too(made: Lake) -> None:

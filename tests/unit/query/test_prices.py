@@ -10,9 +10,9 @@ import pytest
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema import TABLES
 from tests.support import LATER, Entry, bar, migrate
-from tests.unit.query.made import Made
+from tests.unit.query.lake_builder import LakeBuilder
 
-CASES = Made()
+CASES = LakeBuilder()
 DAYS = ("2019-12-31", "2020-01-02", "2020-01-03", "2020-12-31", "2021-01-04")
 CASES.closes("AAA", dict(zip(DAYS, (1.0, 2.0, 3.0, 4.0, 5.0), strict=True)))
 CASES.closes("BBB", {"2020-01-03": 30.0, "2020-01-02": 20.0})

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from factorlab_lake.lake import Lake
-from tests.unit.query.made import YEAR_2020, Made, filing, quarters
+from tests.unit.query.lake_builder import YEAR_2020, LakeBuilder, filing, quarters
 
-CASES = Made()
+CASES = LakeBuilder()
 BALANCE: dict[str, Any] = {"totalStockholdersEquity": 400, "totalAssets": 1000}
 ENDS = ("2019-12-31", *YEAR_2020)
 

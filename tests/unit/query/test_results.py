@@ -75,7 +75,7 @@ def test_what_a_caller_does_to_its_frame_stays_with_it(kept: ResultCache, lake_2
     first.replace_column(0, pl.Series("symbol", ["X"] * first.height))
     again = ask(lake_2021)
     assert_frame_equal(again, whole)
-    again.insert_column(0, pl.lit(1).alias("mine"))
+    again.insert_column(0, pl.lit(1).alias("left"))
     assert_frame_equal(ask(lake_2021), whole)
     assert kept.hits == 2
 
@@ -122,12 +122,12 @@ def test_many_questions_without_an_answer_take_room_too() -> None:
     assert results.hits == 0
 
 
-@pytest.mark.parametrize(("given", "limit"), [("0", 0), ("3", 3 * 2**20), (None, 256 * 2**20)])
-def test_the_size_is_a_setting(monkeypatch: pytest.MonkeyPatch, given: Any, limit: int) -> None:
+@pytest.mark.parametrize(("value", "limit"), [("0", 0), ("3", 3 * 2**20), (None, 256 * 2**20)])
+def test_the_size_is_a_setting(monkeypatch: pytest.MonkeyPatch, value: Any, limit: int) -> None:
     """``FACTORLAB_RESULT_CACHE_MB``; 0 keeps nothing."""
     monkeypatch.delenv("FACTORLAB_RESULT_CACHE_MB", raising=False)
-    if given is not None:
-        monkeypatch.setenv("FACTORLAB_RESULT_CACHE_MB", given)
+    if value is not None:
+        monkeypatch.setenv("FACTORLAB_RESULT_CACHE_MB", value)
     settings.cache_clear()
     results = shared_results.__wrapped__()
     settings.cache_clear()

@@ -18,8 +18,8 @@ from factorlab_lake.functions.duckdb_functions import FUNCTIONS
 from factorlab_lake.lake import Lake
 from tests.support import CACHE_DIRTY, ROOT, SPLITS, THOROUGH, copy_of
 from tests.unit.ingest.scripted import Records, Scripted
-from tests.unit.query import doors, plain_client
-from tests.unit.query.doors import METHODS, questions
+from tests.unit.query import entry_points, plain_client
+from tests.unit.query.entry_points import METHODS, questions
 
 OLDER = Path(sys.prefix) / "duckdb-1.5"  # where `make venv` puts the oldest DuckDB that is supported
 QUESTIONS = questions()
@@ -46,13 +46,13 @@ VENDOR_CAPS: Records = {
 }
 
 
-def _python(*arguments: object, given: str = "", older: bool = False) -> None:
+def _python(*arguments: object, value: str = "", older: bool = False) -> None:
     """Run Python, with the older DuckDB before the installed one where that is said."""
     assert not older or (OLDER / "duckdb").is_dir(), f"{OLDER} has no duckdb: run `make venv`"
     environment = os.environ | ({"PYTHONPATH": str(OLDER)} if older else {})
     done = subprocess.run(
         [sys.executable, *map(str, arguments)],
-        cwd=ROOT, env=environment, input=given, capture_output=True, text=True, check=False, timeout=300,
+        cwd=ROOT, env=environment, input=value, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
@@ -72,15 +72,15 @@ def answers(lake_both: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
         lake.load(table, rows)
     lake.fetch(Scripted(VENDOR_CAPS), "AAPL", kinds="market_caps")
     files = {"single file": lake.path / "lake.duckdb", "export": lake.export(place / "export.duckdb")}
-    doors.answer(lake, place / "lake on this")
-    _python("-m", "tests.unit.query.doors", "1.5", lake.path, place / "lake on 1.5", older=True)
+    entry_points.answer(lake, place / "lake on this")
+    _python("-m", "tests.unit.query.entry_points", "1.5", lake.path, place / "lake on 1.5", older=True)
     for door, file in files.items():
         if door in PLAIN:
             plain_client.answer(file, QUESTIONS, PLANNED, place / door)
         if f"{door} by 1.5" in PLAIN:
             script = ROOT / "tests" / "unit" / "query" / "plain_client.py"
-            given = json.dumps([QUESTIONS, PLANNED])
-            _python(script, "1.5", file, place / f"{door} by 1.5", given=given, older=True)
+            value = json.dumps([QUESTIONS, PLANNED])
+            _python(script, "1.5", file, place / f"{door} by 1.5", value=value, older=True)
     return place
 
 
@@ -97,11 +97,11 @@ def _rows(file: Path) -> pl.DataFrame:
     return rows.sort([*exact, *(name for name in rows.columns if name not in exact)], nulls_last=True)
 
 
-def _assert_same(mine: Path, theirs: Path) -> None:
-    expected, given = _rows(mine), _rows(theirs)
-    assert given.columns == expected.columns
+def _assert_same(left: Path, right: Path) -> None:
+    expected, value = _rows(left), _rows(right)
+    assert value.columns == expected.columns
     # To the last bit: money is summed in whole units, exact in any order, and the rest has one order.
-    assert_frame_equal(given, expected, check_exact=True)
+    assert_frame_equal(value, expected, check_exact=True)
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -130,7 +130,7 @@ def test_a_method_has_the_rows_of_its_function(answers: Path, method: str) -> No
 def test_the_sample_gives_every_question_something_to_compare(answers: Path) -> None:
     """Equal rows say nothing where there are none, or where all of them say why there is no answer."""
     rows = {name: pl.read_parquet(answers / "export by 1.5" / f"{name}.parquet") for name in QUESTIONS}
-    assert [name for name, found in rows.items() if found.is_empty()] == []
+    assert [name for name, result in rows.items() if result.is_empty()] == []
     assert {name.partition("-")[0] for name in QUESTIONS} >= set(FUNCTIONS)
     for name in ("market_caps", "ttm", "factors"):
         question = name if name in rows else f"{name}-0"

@@ -16,8 +16,8 @@ from tests.support import EARLIER, FETCHED, Entry, bar, copy_of, income, migrate
 def _views(lake: Lake) -> list[tuple[str, str]]:
     """Return the definition of the views of tables in the file, and of the one that says what it shows."""
     with duckdb.connect(str(lake.path / "lake.duckdb"), read_only=True) as con:
-        found = con.execute("SELECT view_name, sql FROM duckdb_views() ORDER BY view_name").fetchall()
-    views = [(name, sql) for name, sql in found if name in {*TABLES, "lake_snapshot"}]
+        result = con.execute("SELECT view_name, sql FROM duckdb_views() ORDER BY view_name").fetchall()
+    views = [(name, sql) for name, sql in result if name in {*TABLES, "lake_snapshot"}]
     assert len(views) == len(TABLES) + 1
     return views
 
@@ -37,8 +37,8 @@ def test_a_file_that_is_brought_up_to_date_is_as_one_made_anew(lake: Lake, tmp_p
     ]
     for change in changes:
         migrate(lake, tmp_path, change)
-        found = _views(lake)
-        assert found == _from_scratch(lake)
+        result = _views(lake)
+        assert result == _from_scratch(lake)
     lake.rollback()
     assert _views(lake) == _from_scratch(lake)
 
@@ -60,9 +60,9 @@ def test_a_file_with_another_origin_is_made_anew(lake: Lake, tmp_path: Path, dam
         con.execute(damage.replace("$path", f"'{lake.path}'"))
         con.execute("CREATE OR REPLACE VIEW splits AS SELECT 'not this' AS symbol")
     migrate(lake, tmp_path, Entry("AAPL", "price", [bar("2019-01-03", 158.0)], cached_at=EARLIER))
-    found = _views(lake)
-    assert not any("not this" in sql for _, sql in found)
-    assert found == _from_scratch(lake)
+    result = _views(lake)
+    assert not any("not this" in sql for _, sql in result)
+    assert result == _from_scratch(lake)
 
 
 def test_a_lake_that_was_moved_has_its_new_place_in_every_view(lake_2021: Lake, tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 from factorlab_lake.lake import Lake
-from tests.unit.query.made import Made, one
+from tests.unit.query.lake_builder import LakeBuilder, one
 
-CASES = Made()
+CASES = LakeBuilder()
 
 
 @pytest.fixture(scope="module")
@@ -125,12 +125,12 @@ def test_caches_from_before_and_after_a_split_agree(
     request: pytest.FixtureRequest, lake_2021: Lake, other: str, start: date
 ) -> None:
     """The older cache, and both together with the split inferred, give what the newer one gives."""
-    mine, others = (
+    left, others = (
         lake.market_caps("AAPL", _weekdays(start))["market_cap"]
         for lake in (lake_2021, request.getfixturevalue(other))
     )
-    assert mine.null_count() == 0
-    assert others.to_list() == pytest.approx(mine.to_list(), rel=1e-9)
+    assert left.null_count() == 0
+    assert others.to_list() == pytest.approx(left.to_list(), rel=1e-9)
 
 
 # --- the close --------------------------------------------------------------------------------------------

@@ -34,8 +34,8 @@ def _question(name: str) -> str:
     assert head["name"] == name
     if head["kind"] == "VIEW":
         return f"SELECT * FROM {name}"
-    wanted = [a.strip() for a in head["arguments"].split(",") if ":=" not in a]
-    call = f"{name}({', '.join(_VALUES[a] for a in wanted)})"
+    required = [a.strip() for a in head["arguments"].split(",") if ":=" not in a]
+    call = f"{name}({', '.join(_VALUES[a] for a in required)})"
     return f"SELECT * FROM {call}" if head["table"] else f"SELECT {call} AS answer"
 
 
@@ -51,8 +51,8 @@ def test_every_file_is_installed_and_every_function_has_a_file() -> None:
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_prepares_and_answers_on_an_empty_lake(lake: Lake, name: str) -> None:
     """Each function can be asked before there is any data: it parses, binds and runs."""
-    found = lake.sql(_question(name))
-    assert found.columns
+    result = lake.sql(_question(name))
+    assert result.columns
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

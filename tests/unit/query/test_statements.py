@@ -13,9 +13,9 @@ from polars.testing import assert_frame_equal
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from tests.support import Entry, migrate
-from tests.unit.query.made import YEAR_2020, Made, filing, quarters
+from tests.unit.query.lake_builder import YEAR_2020, LakeBuilder, filing, quarters
 
-CASES = Made()
+CASES = LakeBuilder()
 NAMES = ("BRK.B", "0700.HK", "600519", "CON", "TRUE", "NULL", "O'NEIL", 'A"B', "BF-B", "ÆON", "X" * 60)
 
 
@@ -50,8 +50,8 @@ def test_both_ends_of_a_range_are_included(
 
 def test_types_choose_statements(made: Lake) -> None:
     """Only the types asked for come; all three do unless some are named."""
-    asked = made.statements("RANGE", types=["cash_flow", "income"])
-    assert set(asked["statement_type"]) == {"cash_flow", "income"}
+    request = made.statements("RANGE", types=["cash_flow", "income"])
+    assert set(request["statement_type"]) == {"cash_flow", "income"}
     assert set(made.statements("RANGE")["statement_type"]) == {"income", "balance_sheet", "cash_flow"}
 
 

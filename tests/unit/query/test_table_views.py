@@ -40,8 +40,8 @@ def test_a_column_is_null_where_a_file_lacks_it(folder: Path, order: tuple[str, 
     files = [DataFile(name, 0, 1, None, (None, None), (None, None)) for name in order]
     with duckdb.connect() as con:
         con.execute(CLOSE.table_view(SPEC, folder, files))
-        found = con.execute("SELECT symbol, label FROM splits ORDER BY symbol").fetchall()
-    assert found == [("AAPL", "August 31, 20"), ("MSFT", None)]
+        result = con.execute("SELECT symbol, label FROM splits ORDER BY symbol").fetchall()
+    assert result == [("AAPL", "August 31, 20"), ("MSFT", None)]
 
 
 def _opened(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -14,9 +14,9 @@ from polars.testing import assert_frame_equal
 from factorlab_lake.lake import Lake
 from factorlab_lake.query.questions import VINTAGES
 from tests.support import LATER, ROOT, Entry, migrate
-from tests.unit.query.made import YEAR_2020, Made, filing, one, quarters
+from tests.unit.query.lake_builder import YEAR_2020, LakeBuilder, filing, one, quarters
 
-CASES = Made()
+CASES = LakeBuilder()
 KNOWN = "2021-01-30"  # the day the last quarter of 2020 became known
 HEAD = {
     "symbol",

@@ -11,10 +11,10 @@ from polars.testing import assert_frame_equal
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from tests.support import LATER
-from tests.unit.query.firm import firm
-from tests.unit.query.made import YEAR_2020, Made, filing, quarters
+from tests.unit.query.lake_builder import YEAR_2020, LakeBuilder, filing, quarters
+from tests.unit.query.sample_company import sample_company
 
-CASES = Made()
+CASES = LakeBuilder()
 VINTAGES = ("known", "first", "latest")
 FIRST_KNOWN, BEFORE, ON = "2021-01-30", "2021-02-14", "2021-02-15"
 
@@ -126,13 +126,13 @@ def test_a_derived_quarter_is_made_of_parts_of_one_vintage(made: Lake) -> None:
 
 # --- factors ----------------------------------------------------------------------------------------------
 
-firm(CASES, "SHEET")
+sample_company(CASES, "SHEET")
 CASES.statements(
     "SHEET",
     "balance_sheet",
     [filing("2020-12-31", filed="2021-02-05", totalStockholdersEquity=800, totalAssets=1600)],
 )
-firm(CASES, "BEFORE")
+sample_company(CASES, "BEFORE")
 CASES.statements("BEFORE", "balance_sheet", [filing("2019-12-31", filed="2021-02-05", totalAssets=500)])
 
 

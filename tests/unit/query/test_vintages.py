@@ -14,9 +14,9 @@ from polars.testing import assert_frame_equal
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from tests.support import LATER, Entry, migrate
-from tests.unit.query.made import YEAR_2020, Made, filing, quarters
+from tests.unit.query.lake_builder import YEAR_2020, LakeBuilder, filing, quarters
 
-CASES = Made()
+CASES = LakeBuilder()
 VINTAGES = ("known", "first", "latest")
 AFTER_ALL = "2021-04-30"  # every filing of this file is public by then
 

@@ -29,8 +29,8 @@ from factorlab_lake.sync.postgres.server_session import ServerSession
 from factorlab_lake.sync.protocol import SessionLimits
 from tests.contracts.pair import assert_same_rows
 from tests.support import run_python
-from tests.unit.query.firm import firm
-from tests.unit.query.made import Made
+from tests.unit.query.lake_builder import LakeBuilder
+from tests.unit.query.sample_company import sample_company
 from tests.unit.sync.comparing import by_hand
 from tests.unit.sync.postgres_server import PASSWORD, Server
 
@@ -40,9 +40,9 @@ DAYS = ["2021-01-29", "2021-01-30", "2021-02-20"]
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """Return a lake of a company with all data and a company without a price."""
-    made = Made()
-    firm(made, "WHOLE")
-    firm(made, "PRICELESS", price=None)
+    made = LakeBuilder()
+    sample_company(made, "WHOLE")
+    sample_company(made, "PRICELESS", price=None)
     return made.build(tmp_path_factory.mktemp("shared"))
 
 

@@ -100,58 +100,67 @@ def end_at(of: Company, kind: str, day: date, years_back: int = 0) -> date | Non
     return max((end for end in ends if 350 <= (newest - end).days <= 380), default=None)
 
 
-def consecutive(legs: list[Statement]) -> bool:
+def consecutive(components: list[Statement]) -> bool:
     """Say whether these are four quarters in a row, newest first: 75-120 days apart, 245-300 end to end."""
-    ends = [leg.fiscal_date for leg in legs]
+    ends = [each.fiscal_date for each in components]
     apart = [(later - earlier).days for later, earlier in itertools.pairwise(ends)]
-    return len(legs) == 4 and all(75 <= days <= 120 for days in apart) and 245 <= sum(apart) <= 300
+    return len(components) == 4 and all(75 <= days <= 120 for days in apart) and 245 <= sum(apart) <= 300
 
 
-def legs_at(of: Company, kind: str, day: date, years_back: int = 0) -> list[Statement]:
+def components_at(of: Company, kind: str, day: date, years_back: int = 0) -> list[Statement]:
     """Return the four quarters up to a period end, newest first, or the fiscal year's own row, or nothing."""
     end = end_at(of, kind, day, years_back)
-    known = [leg for leg in of.known(kind, day) if end and leg.fiscal_date <= end]
-    quarters = [leg for leg in known if leg.period != "FY"]
-    legs = sorted(quarters, key=lambda leg: leg.fiscal_date, reverse=True)[:4]
-    if consecutive(legs) and legs[0].fiscal_date == end:
-        return legs
-    return [leg for leg in known if leg.period == "FY" and leg.fiscal_date == end]
+    known = [each for each in of.known(kind, day) if end and each.fiscal_date <= end]
+    quarters = [each for each in known if each.period != "FY"]
+    components = sorted(quarters, key=lambda each: each.fiscal_date, reverse=True)[:4]
+    if consecutive(components) and components[0].fiscal_date == end:
+        return components
+    return [each for each in known if each.period == "FY" and each.fiscal_date == end]
 
 
-def cash_legs(of: Company, day: date, income: list[Statement]) -> list[Statement]:
+def cash_components(of: Company, day: date, income: list[Statement]) -> list[Statement]:
     """Return the cash flows whose year ends on the same day as the income's, in its currency."""
-    legs = legs_at(of, "cash_flow", day)
-    fits = legs and income and legs[0].fiscal_date == income[0].fiscal_date and not is_stale(legs[0], day)
-    return legs if fits and len({leg.currency for leg in legs + income}) == 1 else []
+    components = components_at(of, "cash_flow", day)
+    fits = (
+        components
+        and income
+        and components[0].fiscal_date == income[0].fiscal_date
+        and not is_stale(components[0], day)
+    )
+    return components if fits and len({each.currency for each in components + income}) == 1 else []
 
 
-def sums(legs: list[Statement], columns: Iterable[str]) -> Row:
+def sums(components: list[Statement], columns: Iterable[str]) -> Row:
     """Return the sum of each item over the legs; an item that one of them does not report has none."""
-    whole = {column: bool(legs) and all(column in leg.items for leg in legs) for column in columns}
-    return {column: sum(leg.items[column] for leg in legs) if whole[column] else None for column in whole}
+    whole = {
+        column: bool(components) and all(column in each.items for each in components) for column in columns
+    }
+    return {
+        column: sum(each.items[column] for each in components) if whole[column] else None for column in whole
+    }
 
 
-def basis_of(legs: list[Statement]) -> str | None:
+def basis_of(components: list[Statement]) -> str | None:
     """Return what a year is made of."""
-    return {0: None, 1: "fiscal_year", 4: "quarters"}[len(legs)]
+    return {0: None, 1: "fiscal_year", 4: "quarters"}[len(components)]
 
 
 def ttm(of: Company, day: date) -> Row:
     """Return the flows of the trailing twelve months as known at a day."""
-    end, legs = end_at(of, "income", day), legs_at(of, "income", day)
-    cash = cash_legs(of, day, legs)
-    known = max((leg.available for leg in legs + cash), default=None)
-    answer: Row = {"fiscal_date": end, "basis": basis_of(legs), "inputs_available_date": known}
+    end, components = end_at(of, "income", day), components_at(of, "income", day)
+    cash = cash_components(of, day, components)
+    known = max((each.available for each in components + cash), default=None)
+    answer: Row = {"fiscal_date": end, "basis": basis_of(components), "inputs_available_date": known}
     reason = None
-    if not legs:
+    if not components:
         reason = "a quarter is missing" if end else "no statement known"
-    elif is_stale(legs[0], day):
+    elif is_stale(components[0], day):
         reason = "statement too old"
-    elif len({leg.currency for leg in legs}) > 1:
+    elif len({each.currency for each in components}) > 1:
         reason = "more than one currency"
     if reason:
-        legs, cash = [], []
-    return answer | sums(legs, INCOME_FLOWS) | sums(cash, CASH_FLOWS) | {"reason": reason}
+        components, cash = [], []
+    return answer | sums(components, INCOME_FLOWS) | sums(cash, CASH_FLOWS) | {"reason": reason}
 
 
 # --- factors --------------------------------------------------------------------------------------------
@@ -170,16 +179,16 @@ def fresh_balance_at(of: Company, day: date) -> Statement | None:
     return None if sheet is None or is_stale(sheet, day) else sheet
 
 
-def shares_of(legs: list[Statement]) -> Fraction | None:
+def shares_of(components: list[Statement]) -> Fraction | None:
     """Return the share count of a year's newest leg; every count was served on one day, so on one basis."""
-    return legs[0].items.get(SHARES) if legs else None
+    return components[0].items.get(SHARES) if components else None
 
 
 def year_before(of: Company, day: date) -> dict[str, Number]:
     """Return the figures of a year before; a quarter's share count and a year's are not compared."""
-    now, then = legs_at(of, "income", day), legs_at(of, "income", day, years_back=1)
+    now, then = components_at(of, "income", day), components_at(of, "income", day, years_back=1)
     sheet = balance_at(of, day, years_back=1) if fresh_balance_at(of, day) else None
-    if ttm(of, day)["reason"] or len({leg.currency for leg in then}) > 1:
+    if ttm(of, day)["reason"] or len({each.currency for each in then}) > 1:
         then = []
     figures = sums(then, INCOME_FLOWS) | (sheet.items if sheet else {})
     figures["shares"] = shares_of(then) if len(then) == len(now) else None
@@ -189,7 +198,7 @@ def year_before(of: Company, day: date) -> dict[str, Number]:
 def figures_at(of: Company, day: date) -> dict[str, Number]:
     """Return every input of the ratios by its name; those that are not known are not there, or nothing."""
     year, sheet = ttm(of, day), fresh_balance_at(of, day)
-    shares = None if year["reason"] else shares_of(legs_at(of, "income", day))
+    shares = None if year["reason"] else shares_of(components_at(of, "income", day))
     flows: dict[str, Number] = {column: year[column] for column in INCOME_FLOWS + CASH_FLOWS}
     held = sheet.items if sheet else {}
     return flows | held | year_before(of, day) | {"shares": shares, "market_cap": market_cap_value(of, day)}
@@ -210,7 +219,7 @@ def inputs(of: Company, day: date) -> Row:
     counted, year, sheet = shares_at(of, day), ttm(of, day), fresh_balance_at(of, day)
     if market_cap_value(of, day) is None or counted is None or sheet is None or year["reason"]:
         return {"fiscal_date": None, "inputs_available_date": None}
-    before = legs_at(of, "income", day, years_back=1)
+    before = components_at(of, "income", day, years_back=1)
     before += [old for old in [balance_at(of, day, years_back=1)] if old]
     used = [counted.available, year["inputs_available_date"], sheet.available]
     available = max(used + [statement.available for statement in before])
@@ -220,22 +229,22 @@ def inputs(of: Company, day: date) -> Row:
 # --- the statements in use ------------------------------------------------------------------------------
 
 
-def legs(of: Company, day: date) -> Row:
+def components(of: Company, day: date) -> Row:
     """Return the period ends of the statements that stand for the year and the one before, however old."""
-    found: Row = {}
+    result: Row = {}
     for years_back, suffix in enumerate(("", "_year_before")):
         for kind in ("income", "cash_flow") if not years_back else ("income",):
-            found[f"{kind}{suffix}"] = [
-                leg.fiscal_date for leg in reversed(legs_at(of, kind, day, years_back))
+            result[f"{kind}{suffix}"] = [
+                each.fiscal_date for each in reversed(components_at(of, kind, day, years_back))
             ]
         sheet = balance_at(of, day, years_back)
-        found[f"balance_sheet{suffix}"] = [sheet.fiscal_date] if sheet else []
-    return found
+        result[f"balance_sheet{suffix}"] = [sheet.fiscal_date] if sheet else []
+    return result
 
 
 # --- writing --------------------------------------------------------------------------------------------
 
-QUESTIONS = {"market_caps": market_cap, "ttm": ttm, "factors": factors, "legs": legs}
+QUESTIONS = {"market_caps": market_cap, "ttm": ttm, "factors": factors, "components": components}
 
 
 def plain(value: Any) -> Any:
@@ -264,14 +273,14 @@ def files() -> dict[Path, str]:
 
 def main(arguments: list[str]) -> str | None:
     """Write or check the files and return what is wrong, if anything."""
-    wanted = files()
+    required = files()
     if arguments not in ([], ["--check"]):
         return f"unknown arguments {arguments}; expected none or --check"
     if not arguments:
-        for path, text in wanted.items():
+        for path, text in required.items():
             path.write_text(text)
         return None
-    old = [path.name for path, text in wanted.items() if not path.exists() or path.read_text() != text]
+    old = [path.name for path, text in required.items() if not path.exists() or path.read_text() != text]
     return f"not current: {', '.join(old)}; run {Path(__file__).name} without --check" if old else None
 
 

@@ -128,14 +128,14 @@ def statement_of(kind: str, record: dict[str, Any], unreported: set[tuple[str, s
 def statements_of(symbol: str, kind: str) -> list[Statement]:
     """Return each fiscal period's statement once, although it lies in several files."""
     unreported = zero_means_missing()
-    found: dict[tuple[date, str], Statement] = {}
+    result: dict[tuple[date, str], Statement] = {}
     for envelope in envelopes(symbol, FOLDERS[kind]):
         for record in envelope["data"]:
             statement = statement_of(kind, record, unreported)
             key = (statement.fiscal_date, statement.period)
-            if found.setdefault(key, statement) != statement:
+            if result.setdefault(key, statement) != statement:
                 raise ValueError(f"{symbol} {kind} {key}: a second version, for which there is no rule")
-    statements = [found[key] for key in sorted(found)]
+    statements = [result[key] for key in sorted(result)]
     refuse_years_without_quarter(statements, f"{symbol} {kind}")
     return statements
 

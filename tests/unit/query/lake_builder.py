@@ -14,7 +14,7 @@ import factorlab_lake as fl
 from factorlab_lake.lake import Lake
 from tests.support import FETCHED, Entry, bar, migrate
 
-__all__ = ["YEAR_2020", "Made", "filing", "one", "quarters"]
+__all__ = ["YEAR_2020", "LakeBuilder", "filing", "one", "quarters"]
 
 YEAR_2020 = ("2020-03-31", "2020-06-30", "2020-09-30", "2020-12-31")
 
@@ -52,7 +52,7 @@ def one(lake: Lake, question: str, symbol: str, day: str) -> dict[str, Any]:
     return dict(row)
 
 
-class Made:
+class LakeBuilder:
     """Collects what the lake of a test file shall hold; :meth:`build` makes it."""
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ class Made:
             split_basis_date=at,
         )
 
-    def add(self, other: Made, *, prefix: str) -> None:
+    def add(self, other: LakeBuilder, *, prefix: str) -> None:
         """Add all that another collects, each symbol with something before it."""
         for entry in other._entries:
             symbol = prefix + entry.symbol

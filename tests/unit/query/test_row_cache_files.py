@@ -35,7 +35,7 @@ def lake(lake_both: Lake) -> Lake:
     return fl.open(lake_both.path, create=False)
 
 
-def asked(lake: Lake, question: tuple[str, list[str], Any]) -> pl.DataFrame:
+def request(lake: Lake, question: tuple[str, list[str], Any]) -> pl.DataFrame:
     """Return the answer to a question made up below."""
     kind, symbols, when = question
     if kind in ("market_caps", "factors"):
@@ -52,11 +52,11 @@ def test_answers_do_not_depend_on_what_was_asked_before(
     """Whatever symbols, years and kinds of questions came before: the answer is the same."""
     one = fl.open(lake_both.path, create=False)
     one.result_cache.limit_bytes = 0
-    answers = [asked(one, question) for question in questions]
+    answers = [request(one, question) for question in questions]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(session, "FEW_SYMBOLS", 0)  # nothing is kept
         for question, answer in zip(questions, answers, strict=True):
-            assert_frame_equal(answer, asked(fl.open(lake_both.path, create=False), question))
+            assert_frame_equal(answer, request(fl.open(lake_both.path, create=False), question))
 
 
 def test_each_row_is_kept_once_and_only_of_whom_was_asked_for(lake: Lake) -> None:
@@ -131,8 +131,8 @@ def test_too_many_rows_are_given_up() -> None:
         rows = RowCache(con, BARS)
         for symbol, kept in (("A", "AA"), ("B", "AABB"), ("C", "C"), ("C", "C")):
             _ask(rows, [symbol], "one")
-            found = con.execute("FROM kept_rows.bars").fetchall()
-            assert "".join(sorted(symbol for (symbol,) in found)) == kept
+            result = con.execute("FROM kept_rows.bars").fetchall()
+            assert "".join(sorted(symbol for (symbol,) in result)) == kept
 
 
 def test_a_session_that_keeps_rows_says_so_nowhere_in_its_tables(lake: Lake) -> None:

@@ -1,7 +1,7 @@
 """Every question that can be asked of a lake, with sample arguments, for asking it in several ways.
 
 Run by itself it asks by the methods of the lake, under whichever duckdb it finds:
-``python -m tests.unit.query.doors VERSION LAKE FOLDER``.
+``python -m tests.unit.query.entry_points VERSION LAKE FOLDER``.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ _COMMA = re.compile(r",\s*(?![^(\[]*[)\]])")  # between arguments, not inside th
 
 def questions() -> dict[str, str]:
     """Return a query for each table and derived view, and for each function and choice of its arguments."""
-    asked = {name: f"SELECT * FROM {name}" for name in TABLES}
+    request = {name: f"SELECT * FROM {name}" for name in TABLES}
     for name in FUNCTIONS:
         calls = _calls(name)
-        asked |= {name if len(calls) == 1 else f"{name}-{n}": call for n, call in enumerate(calls)}
-    return asked
+        request |= {name if len(calls) == 1 else f"{name}-{n}": call for n, call in enumerate(calls)}
+    return request
 
 
 def _calls(name: str) -> list[str]:

@@ -65,9 +65,9 @@ def test_symbols_that_are_new_are_added(lake: Lake, lake_both: Lake) -> None:
 def test_other_questions_do_not_see_what_is_kept(lake: Lake) -> None:
     """SQL may name any company; another vintage is computed anew; dates may lie elsewhere."""
     lake.factors("AAPL", **YEAR)
-    asked = lake.sql("SELECT symbol, roe FROM factors(['GOOGL'], [DATE '2020-12-31'])")
-    assert asked.rows() == lake.factors("GOOGL", "2020-12-31").select("symbol", "roe").rows()
-    assert asked["roe"].item() is not None
+    request = lake.sql("SELECT symbol, roe FROM factors(['GOOGL'], [DATE '2020-12-31'])")
+    assert request.rows() == lake.factors("GOOGL", "2020-12-31").select("symbol", "roe").rows()
+    assert request["roe"].item() is not None
     latest = lake.factors(SYMBOLS, **YEAR, vintage="latest")
     assert latest.height == 2 * 13
     assert latest["roe"].null_count() == 0
@@ -102,8 +102,8 @@ def test_rows_are_kept_of_the_companies_asked_for_alone(lake: Lake) -> None:
     """A question about one company does not read those of all; one about very many does."""
     session = lake.session
     some = "SELECT DISTINCT symbol FROM share_count_validity ORDER BY symbol"
-    given = QueryHints(symbols=["AAPL"])
-    assert session.frame(some, needs=given)["symbol"].to_list() == ["AAPL"]
+    value = QueryHints(symbols=["AAPL"])
+    assert session.frame(some, needs=value)["symbol"].to_list() == ["AAPL"]
     assert session.frame(some, needs=QueryHints(symbols=["GOOGL", "O'NEIL"]))["symbol"].to_list() == SYMBOLS
     many = [*SYMBOLS, *(f"NOBODY{n}" for n in range(1000))]
     assert len(session.frame(some, needs=QueryHints(symbols=many))) > 2
@@ -146,11 +146,11 @@ class _Interrupted:
     def __init__(self, con: duckdb.DuckDBPyConnection, at: str) -> None:
         self.con, self.at = con, at
 
-    def execute(self, sql: str, *given: Any) -> Any:
+    def execute(self, sql: str, *value: Any) -> Any:
         if not self.at or not sql.startswith(self.at.removeprefix("after ")):
-            return self.con.execute(sql, *given)
+            return self.con.execute(sql, *value)
         if self.at.startswith("after "):
-            self.con.execute(sql, *given)
+            self.con.execute(sql, *value)
         self.at = ""
         raise RuntimeError("Query interrupted")
 
@@ -178,10 +178,10 @@ def test_rows_of_an_interrupted_question_are_read_anew(at: str) -> None:
         one = _Interrupted(con, "")
         kept = SessionCache(cast("duckdb.DuckDBPyConnection", one))
         kept.turn("statement_periods")
-        asked = [["A"], ["B"]] if at.endswith("INSERT") else [["A", "B"]]
+        request = [["A"], ["B"]] if at.endswith("INSERT") else [["A", "B"]]
         one.at = at
         for _ in range(2):
-            for symbols in asked:
+            for symbols in request:
                 with suppress(RuntimeError):
                     kept.cover("statement_periods", symbols)
         assert not one.at
@@ -197,9 +197,9 @@ def test_companies_of_an_interrupted_question_are_computed_anew(at: str) -> None
         )
         one = _Interrupted(con, at)
         kept = SessionCache(cast("duckdb.DuckDBPyConnection", one))
-        asked = [["A"], ["B"]] if at.endswith("INSERT") else [["A", "B"]]
+        request = [["A"], ["B"]] if at.endswith("INSERT") else [["A", "B"]]
         for _ in range(2):
-            for symbols in asked:
+            for symbols in request:
                 with suppress(RuntimeError):
                     kept.add_companies(symbols)
         assert not one.at

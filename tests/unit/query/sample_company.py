@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.unit.query.made import YEAR_2020, Made, filing, quarters
+from tests.unit.query.lake_builder import YEAR_2020, LakeBuilder, filing, quarters
 
-__all__ = ["ALL", "KNOWN", "PLAIN", "YEAR_2019", "firm", "item_of"]
+__all__ = ["ALL", "KNOWN", "PLAIN", "YEAR_2019", "item_of", "sample_company"]
 
 YEAR_2019 = ("2019-03-31", "2019-06-30", "2019-09-30", "2019-12-31")
 KNOWN = "2021-01-30"  # the day the last quarter of 2020 became known
@@ -90,7 +90,7 @@ PLAIN = {
 ALL = frozenset(PLAIN)
 
 
-def firm(made: Made, symbol: str, **changes: dict[str, Any] | None) -> None:
+def sample_company(made: LakeBuilder, symbol: str, **changes: dict[str, Any] | None) -> None:
     """Add the company. ``changes`` names a part and the items that differ there; None leaves the part out.
 
     An item is one value for each quarter of the part, or a list of one per quarter, ``...`` for none.
