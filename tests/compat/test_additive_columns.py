@@ -18,6 +18,9 @@ FIELD = "income,v3,incomeFromTests,income_from_tests"
 VALUE = 7.0
 UNCHANGED = Program(ROOT / "factorlab_lake", _COLUMN)
 
+# The start of a column of splits, whatever its description is.
+NUMERATOR = '_number("numerator",'
+
 READ = """
 import sys
 import duckdb, polars as pl
@@ -164,23 +167,19 @@ def test_a_server_gets_a_line_item_that_was_added(folder: Path, tmp_path: Path, 
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "column"),
+    ("replacement", "column"),
     [
-        ('_number("numerator", "new shares"),', 'Column("numerator", "text", "new shares"),', "numerator"),
-        (
-            'Column("date", "date", "ex-date: first day traded on the new basis", role="key"),',
-            'Column("date", "date", "ex-date", role="key"), Column("venue", "text", "where", role="key"),',
-            "venue",
-        ),
+        ('(lambda name, doc, unit: Column(name, "text", doc))("numerator",', "numerator"),
+        (f'Column("venue", "text", "where", role="key"), {NUMERATOR}', "venue"),
     ],
     ids=["a column of another type", "a key column that was not there"],
 )
 def test_a_table_that_cannot_be_read_correctly_is_refused(
-    folder: Path, tmp_path: Path, before: str, after: str, column: str
+    folder: Path, tmp_path: Path, replacement: str, column: str
 ) -> None:
     """Reading or writing the table is one error and changes nothing; other tables stay readable."""
     program = Program.copy(tmp_path / "program", _COLUMN)
-    program.replace("schema/tables.py", before, after)
+    program.replace("schema/tables.py", NUMERATOR, replacement)
     rows = tmp_path / "splits.csv"
     names = dict.fromkeys(["symbol", "date", "numerator", "denominator", column])
     rows.write_text(f"{','.join(names)}\nAAPL,2031-01-02,2,1{',XNAS' * (len(names) > 4)}\n", encoding="utf-8")
@@ -189,8 +188,8 @@ def test_a_table_that_cannot_be_read_correctly_is_refused(
 
 def test_an_older_version_reads_and_does_not_write(folder: Path, tmp_path: Path) -> None:
     """A version without the new column can query and verify; a write is refused until an upgrade."""
-    program, line = Program.copy(tmp_path / "program", _COLUMN), '_number("numerator", "new shares"),'
-    program.replace("schema/tables.py", line, f'{line} Column("venue", "text", "where"),')
+    program = Program.copy(tmp_path / "program", _COLUMN)
+    program.replace("schema/tables.py", NUMERATOR, f'Column("venue", "text", "where"), {NUMERATOR}')
     newer, older = tmp_path / "newer.csv", tmp_path / "older.csv"
     newer.write_text("symbol,date,numerator,denominator,venue\nAAPL,2031-01-02,2,1,XNAS\n", encoding="utf-8")
     older.write_text("symbol,date,numerator,denominator\nAAPL,2032-01-02,2,1\n", encoding="utf-8")

@@ -60,10 +60,9 @@ def translate_errors(address: Address) -> Iterator[None]:
 def _failed(address: Address, error: Exception) -> LakeError:
     message = address.redact(" ".join(str(error).partition("Query was:")[0].split()))
     message = message or type(error).__name__
-    end = (
-        "" if message.endswith((".", "?", "!")) else "."
-    )  # psycopg's text of a refused connection ends with "?"
-    return TargetFailed(
-        f"{address}: {message}{end} Batches that were sent stay; sync again to continue.",
-        target=str(address),
-    )
+    # The driver's text of a refused connection ends with a question mark.
+    end = "" if message.endswith((".", "?", "!")) else "."
+    advice = "Batches that were sent stay; sync again to continue."
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        advice = "An upgrade needs the owner of the tables: sync once as that user."
+    return TargetFailed(f"{address}: {message}{end} {advice}", target=str(address))

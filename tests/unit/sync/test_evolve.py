@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.errors import SchemaMismatch
+from factorlab_lake.errors import SchemaMismatch, TargetFailed
 from factorlab_lake.lake import Lake
 from factorlab_lake.sync import engine
 from tests.support import LATER, Entry, arrive, bar
@@ -135,6 +135,18 @@ def test_views_and_functions_of_a_dropped_column_are_installed_again(small: Lake
     with fl.open(synced) as shared:
         assert shared.statements("AAA", as_of="2019-12-31").equals(expected)
         assert shared.prices("AAA", *days).height == small.prices("AAA", *days).height > 0
+
+
+def test_a_writer_that_is_not_the_owner_is_told_who_can_upgrade(small: Lake, synced: str) -> None:
+    """ADD COLUMN needs the owner of the table; nothing changes until the owner syncs."""
+    user = synced.rpartition("/")[2]
+    by_hand(synced, "ALTER TABLE price_data DROP COLUMN vwap CASCADE")
+    by_hand(synced, f"CREATE ROLE {user} LOGIN PASSWORD 'w0rd'; GRANT USAGE ON SCHEMA public TO {user}")
+    by_hand(synced, f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {user}")
+    with pytest.raises(TargetFailed, match=r"owner of table price_data.* sync once as that user"):
+        small.sync(f"postgresql://{user}:w0rd@{synced.rpartition('@')[2]}")
+    assert small.sync(synced).clean
+    by_hand(synced, f"DROP OWNED BY {user}; DROP ROLE {user}")
 
 
 def _interrupt(run: object) -> None:
