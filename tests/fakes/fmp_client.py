@@ -1,4 +1,4 @@
-"""What the tests of the fake vendor share: plain questions to it, over the wire."""
+"""Send plain HTTP requests to the fake FMP, and read its responses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.fakes.fmp import FakeDataset, FakeFmp, synthetic_dataset
 
 KEY = {"apikey": "demo"}
 TODAY = date(2021, 3, 31)
-# Two companies that between them have splits and dividends.
+# These companies include some with splits and some with dividends.
 SYMBOLS = ["M000", "M001", "M003", "BRK.B"]
 STATEMENTS = {
     "income": "income-statement",
@@ -36,25 +36,25 @@ def serving(dataset: FakeDataset | None = None, **options: Any) -> Iterator[tupl
 
 
 def rows_of(answer: httpx.Response) -> list[dict[str, Any]]:
-    """Return the rows of a JSON answer, out of the object that v3 may put around them."""
+    """Return the rows of a JSON response, without the object that v3 may wrap them in."""
     assert answer.status_code == 200, answer.text
-    found = answer.json()
-    rows: list[dict[str, Any]] = found["historical"] if isinstance(found, dict) else found
+    data = answer.json()
+    rows: list[dict[str, Any]] = data["historical"] if isinstance(data, dict) else data
     return rows
 
 
 def csv_of(answer: httpx.Response) -> tuple[list[str], list[list[str]]]:
-    """Return the header and the rows of a CSV answer, as a reader that knows the vendor reads them."""
+    """Return the header and the rows of a CSV response, without FMP's oddities."""
     text = answer.content.decode("utf-8-sig")
     header, *rows = csv.reader(io.StringIO(text), skipinitialspace=True)
     return header, rows
 
 
 def sent_fields(dataset: str, generation: str) -> set[str]:
-    """Return the fields of a dataset as the field maps have them."""
+    """Return the fields of a dataset in the field map."""
     return set(fields(dataset, generation))
 
 
 def bars(*days_and_closes: tuple[str, float]) -> list[dict[str, Any]]:
-    """Return v3 bars of these days and closes."""
+    """Return v3 bars with these days and closes."""
     return [{"date": day, "close": close, "volume": 1000} for day, close in days_and_closes]

@@ -1,4 +1,4 @@
-"""What the tests of asking FMP share: a provider whose time is the test's, and answers made to order."""
+"""Create FMP providers with a simulated clock and scripted responses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Handler = Callable[[httpx.Request], httpx.Response]
 
 @dataclass
 class Time:
-    """Seconds that pass only when somebody sleeps."""
+    """Simulate time that passes only while a caller sleeps."""
 
     seconds: float = 1000.0
     slept: list[float] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Time:
 
 
 def provider(handler: Handler, time: Time | None = None, **settings: Any) -> FmpProvider:
-    """Return a provider whose calls a function answers."""
+    """Return a provider whose calls go to a function."""
     time = time or Time()
     return FmpProvider(
         fmp_settings(**{"api_key": KEY, **settings}),
@@ -59,13 +59,13 @@ def provider(handler: Handler, time: Time | None = None, **settings: Any) -> Fmp
 
 
 def ask(fmp: FmpProvider, *requests: Request) -> FetchResult:
-    """Return the one answer to a call."""
+    """Return the one result of a call."""
     (answer,) = fmp.answer(Call(requests))
     return answer
 
 
 class Script:
-    """Answers calls with what it was given, in order, the last one for ever; remembers the calls."""
+    """Respond with the replies in order, then with the last one, and record the calls."""
 
     def __init__(self, *replies: httpx.Response | Exception) -> None:
         self.replies = list(replies)
@@ -80,14 +80,14 @@ class Script:
         return httpx.Response(reply.status_code, headers=reply.headers, content=reply.content)
 
 
-def found(data: Any, status: int = 200, **headers: str) -> httpx.Response:
-    """Return an answer in JSON."""
+def json_response(data: Any, status: int = 200, **headers: str) -> httpx.Response:
+    """Return a JSON response."""
     return httpx.Response(
         status, content=json.dumps(data).encode(), headers={"content-type": "application/json", **headers}
     )
 
 
 def recorded(name: str, status: int) -> httpx.Response:
-    """Return one of the vendor's own errors."""
+    """Return a recorded error of FMP."""
     body = (ERRORS / name).read_bytes()
     return httpx.Response(status, content=body, headers={"content-type": "application/json"})

@@ -38,17 +38,17 @@ def test_the_newer_sample_seen_from_the_older_day_is_the_older_sample() -> None:
 
 
 def _figures(client: httpx.Client) -> dict[tuple[str, str], list[float]]:
-    found = {}
+    figures = {}
     for row in rows_of(client.get(PRICES)):
-        found["price", row["date"]] = [row[n] for n in ("open", "high", "low", "close", "volume")]
+        figures["price", row["date"]] = [row[n] for n in ("open", "high", "low", "close", "volume")]
     for row in rows_of(client.get(INCOME)):
         shares = [row[n] for n in ("weightedAverageShsOut", "weightedAverageShsOutDil", "eps", "revenue")]
-        found["income", row["date"]] = shares
-    return found
+        figures["income", row["date"]] = shares
+    return figures
 
 
 def test_a_running_server_moves_forward_in_time() -> None:
-    """What is filed and traded after today is not served; a day later what became known is."""
+    """Records after today are absent; a day later the new ones appear."""
     dataset = sample(CACHE_2021)
     with serving(dataset.at(date(2021, 1, 26))) as (server, client):
         before = rows_of(client.get(INCOME)), rows_of(client.get(PRICES))
@@ -115,7 +115,7 @@ def test_of_a_period_the_version_accepted_last_is_served() -> None:
 
 
 def test_records_may_be_put_into_a_dataset() -> None:
-    """What is put replaces what was there for that dataset and symbol; the dataset it came from stays."""
+    """New records replace those of one dataset and symbol; the original does not change."""
     dataset = synthetic_dataset(["M000"])
     changed = dataset.put("price", "M000", bars(("2021-03-31", 7.0))).put(
         "split", "NEW", [{"symbol": "NEW", "date": "2021-03-31", "numerator": 2, "denominator": 1}]
@@ -127,7 +127,7 @@ def test_records_may_be_put_into_a_dataset() -> None:
 
 
 def test_fields_that_have_no_column_are_sent_in_their_generation_alone() -> None:
-    """A field that the lake does not know comes through as it was; the other generation does not have it."""
+    """A field without a column is served unchanged, and only by its own generation."""
     dataset = FakeDataset.of({("income", "AAPL"): [income(newItem=5)]}, TODAY)
     with serving(dataset) as (_, client):
         assert rows_of(client.get(INCOME))[0]["newItem"] == 5
@@ -135,7 +135,7 @@ def test_fields_that_have_no_column_are_sent_in_their_generation_alone() -> None
 
 
 def test_a_world_may_be_of_the_newer_generation() -> None:
-    """Records in the words of stable are served in those of v3 as well."""
+    """Records with the fields of stable are served with those of v3 too."""
     dataset = FakeDataset.of(
         {("income", "AAPL"): [{"date": "2020-09-26", "period": "FY", "epsDiluted": 3.28, "ebit": 1}]},
         TODAY,
@@ -147,7 +147,7 @@ def test_a_world_may_be_of_the_newer_generation() -> None:
 
 
 def test_of_overlapping_answers_the_one_fetched_last_counts() -> None:
-    """A cache holds a quarter several times; the dataset has it once, as it was served last."""
+    """A cache has a quarter several times; the dataset has it once, as served last."""
     later = datetime(2021, 4, 30, 20, tzinfo=UTC)
     dataset = FakeDataset.from_cache([
         answer("income", [income(revenue=2)], at=later),
@@ -160,7 +160,7 @@ def test_of_overlapping_answers_the_one_fetched_last_counts() -> None:
 
 
 def test_a_cache_without_records_makes_no_dataset() -> None:
-    """An empty dataset would answer everything with nothing, and look like a vendor that knows no symbol."""
+    """An empty dataset raises: it would look like a vendor without symbols."""
     with pytest.raises(InvalidInput, match="No answer with records to serve"):
         FakeDataset.from_cache([])
 

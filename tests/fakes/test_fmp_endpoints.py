@@ -217,14 +217,14 @@ def test_the_key_is_taken_both_ways_and_never_noted(way: str) -> None:
 def test_the_sample_is_served_as_it_lies_in_the_cache() -> None:
     """In v3 every record of the clean cache comes back as it is; in stable, under that generation's names."""
     sample = FakeDataset.from_cache([read(file) for file in scan(CACHE_2021)])
-    found = {
+    records_by_key = {
         (dataset, symbol): records
         for path, envelope in entries_of(CACHE_2021)
         for dataset, symbol, records in [_entry(path, envelope)]
         if "limit60" in path or dataset == "price"
     }
     with serving(sample) as (_, client):
-        for (dataset, symbol), records in found.items():
+        for (dataset, symbol), records in records_by_key.items():
             old, new = _both(client, dataset, symbol)
             assert [_present(row) for row in old] == [_present(row) for row in records]
             assert [_columns(row, dataset, "stable") for row in new] == [
@@ -261,8 +261,8 @@ def _present(row: dict[str, Any]) -> dict[str, Any]:
 def _columns(row: dict[str, Any], dataset: str, generation: str, kept: str = "") -> dict[str, Any]:
     """Return a row in the lake's columns, those alone that the other generation has."""
     known, also = fields(dataset, generation), set(fields(dataset, kept or generation).values())
-    found = {known[name]: value for name, value in _present(row).items() if known[name] in also}
-    return {name: value for name, value in found.items() if name != "symbol"}
+    columns = {known[name]: value for name, value in _present(row).items() if known[name] in also}
+    return {name: value for name, value in columns.items() if name != "symbol"}
 
 
 def _recorded(name: str) -> Any:

@@ -28,7 +28,7 @@ RECORDED = ROOT / "tests" / "data" / "fmp_errors"
 PATH = "/stable/income-statement?symbol=M000&period=quarter"
 JSON = "application/json; charset=utf-8"
 
-# How each fault that is an answer looks: status, type, and a word of its body.
+# Status, type and a word of the body for each fault that is a response.
 ANSWERS: dict[Kind, tuple[int, str, str]] = {
     "429": (429, JSON, "Limit Reach"),
     "429_retry_after": (429, JSON, "Limit Reach"),
@@ -52,13 +52,13 @@ BODIES = {
 
 
 def once(kind: Kind) -> Faults:
-    """Return a plan by which the first question fails, and no other."""
+    """Return a plan in which only the first request fails."""
     return Faults(rules=[FaultRule(kind, times=1)])
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
 def test_a_fault_that_is_an_answer_leaves_the_connection_in_use(kind: Kind) -> None:
-    """It has its status, type and words; the next question goes over the same connection and is answered."""
+    """It has its status, type and words; the next request succeeds on the same connection."""
     with serving(faults=once(kind)) as (server, client):
         failed, good = (_asked_in_detail(client) for _ in range(2))
         status, content_type, word = ANSWERS[kind]
@@ -71,7 +71,7 @@ def test_a_fault_that_is_an_answer_leaves_the_connection_in_use(kind: Kind) -> N
 
 @pytest.mark.parametrize("kind", BODIES)
 def test_errors_have_the_bodies_that_were_recorded(kind: Kind) -> None:
-    """JSON of equal content; of the plain text every character."""
+    """JSON bodies have equal content, and the plain text has every character."""
     with serving(faults=once(kind)) as (_, client):
         text, recorded = client.get(PATH).text, (RECORDED / BODIES[kind]).read_text()
         same = text == recorded.strip() if kind == "402" else json.loads(text) == json.loads(recorded)
@@ -79,7 +79,7 @@ def test_errors_have_the_bodies_that_were_recorded(kind: Kind) -> None:
 
 
 def test_only_one_of_the_refusals_says_how_long_to_wait() -> None:
-    """Retry-After is in seconds, and there only where it was asked for."""
+    """Retry-After is in seconds, and only the kind 429_retry_after has it."""
     with serving(faults=once("429_retry_after"), retry_after_s=0.25) as (_, client):
         assert client.get(PATH).headers["retry-after"] == "0.25"
     with serving(faults=once("429")) as (_, client):
@@ -95,7 +95,7 @@ def test_only_one_of_the_refusals_says_how_long_to_wait() -> None:
     ],
 )
 def test_broken_connections_break_on_the_wire(kind: Kind, expected: type[Exception], words: str) -> None:
-    """The client sees a fault of the transport, and its next question is answered over a new connection."""
+    """The client gets a transport error, and its next request succeeds on a new connection."""
     with serving(faults=once(kind)) as (server, client):
         with pytest.raises(expected, match=words):
             client.get(PATH)
@@ -105,7 +105,7 @@ def test_broken_connections_break_on_the_wire(kind: Kind, expected: type[Excepti
 
 @pytest.mark.parametrize("path", [PATH, "/stable/splits?symbol=M000", "/api/v3/historical-price-full/M000"])
 def test_cut_json_is_whole_to_the_transport_and_no_json(path: str) -> None:
-    """The length sent is that of the part: only the reader of the JSON can notice."""
+    """Content-Length is that of the part, so only the JSON decoder can detect the cut."""
     with serving(faults=once("cut_json")) as (_, client):
         cut, whole = client.get(path).content, client.get(path).content
         assert whole.startswith(cut)
@@ -115,7 +115,7 @@ def test_cut_json_is_whole_to_the_transport_and_no_json(path: str) -> None:
 
 
 def test_cut_csv_ends_inside_a_cell() -> None:
-    """Of CSV a part that ended with a row could not be told from the whole."""
+    """Every cut of CSV is inside a cell: a cut after a row would look like a complete file."""
     with serving(faults=Faults(rules=[FaultRule("cut_json")])) as (_, client):
         for year, quarter, statement in product((2019, 2020), (1, 2, 3, 4), ("income", "cash-flow")):
             cut = client.get(f"/stable/{statement}-statement-bulk?year={year}&period=Q{quarter}").text
@@ -123,7 +123,7 @@ def test_cut_csv_ends_inside_a_cell() -> None:
 
 
 def test_slow_answers_take_the_delay_and_latency_is_added_to_all() -> None:
-    """The server waits as long as it was told, by the sleep it was given."""
+    """The server sleeps for the delay plus the latency, with the sleep function of the test."""
     slept: list[float] = []
     with serving(faults=once("slow"), delay_s=3.5, latency_s=0.25, sleep=slept.append) as (_, client):
         assert rows_of(client.get(PATH)) == rows_of(client.get(PATH))
@@ -139,7 +139,7 @@ def test_duplicates_repeat_a_row() -> None:
 
 @pytest.mark.parametrize("path", [PATH, "/api/v3/historical-price-full/M000"])
 def test_csv_may_come_where_json_was_asked(path: str) -> None:
-    """It starts with a byte order mark and has the rows that the JSON has."""
+    """It starts with a byte order mark and has the same rows as the JSON."""
     with serving(faults=once("bom_csv")) as (_, client):
         text, rows = client.get(path).content, rows_of(client.get(path))
         assert text.startswith(b"\xef\xbb\xbf")
@@ -147,24 +147,27 @@ def test_csv_may_come_where_json_was_asked(path: str) -> None:
 
 
 def test_capped_rows_are_reached_by_paging_back() -> None:
-    """An answer has the newest rows of the range, and asking for what lies before brings the rest."""
+    """A response has the newest rows of the range, and requests for earlier rows return the rest."""
     with serving(row_cap=100) as (_, client):
         path = "/stable/historical-price-eod/full?symbol=M000&from=2019-06-03"
-        found: list[dict[str, Any]] = []
-        while page := rows_of(client.get(f"{path}&to={_day_before(found)}")):
+        rows_so_far: list[dict[str, Any]] = []
+        while page := rows_of(client.get(f"{path}&to={_day_before(rows_so_far)}")):
             assert len(page) <= 100
-            found += page
+            rows_so_far += page
     with serving() as (_, client):
-        assert found == rows_of(client.get(path))
+        assert rows_so_far == rows_of(client.get(path))
 
 
-def _day_before(found: list[dict[str, Any]]) -> str:
-    """Return an end that leaves out what was found; between two days only the later has a sign after it."""
-    return f"{found[-1]['date'][:-1]}{chr(ord(found[-1]['date'][-1]) - 1)}" if found else "9999"
+def _day_before(rows: list[dict[str, Any]]) -> str:
+    """Return a date before the oldest row: the text with its last character decremented."""
+    if not rows:
+        return "9999"
+    day = rows[-1]["date"]
+    return f"{day[:-1]}{chr(ord(day[-1]) - 1)}"
 
 
 def test_rules_are_for_a_symbol_and_a_path() -> None:
-    """What the plan does not cover is refused each time; other symbols and other paths are served."""
+    """Each rule refuses its symbol or path every time; other symbols and paths succeed."""
     rules = [
         FaultRule("402", symbol="M001"),
         FaultRule("403_exclusive", path="non-split-adjusted"),
@@ -173,25 +176,25 @@ def test_rules_are_for_a_symbol_and_a_path() -> None:
     ]
     with serving(faults=Faults(rules=rules)) as (_, client):
         prices = "/stable/historical-price-eod"
-        asked = {
+        statuses = {
             "/stable/profile?symbol=M001": 402,
             f"{prices}/full?symbol=M001": 402,
             f"{prices}/non-split-adjusted?symbol=M000": 403,
             "/api/v3/profile/M000": 403,
             f"{prices}/full?symbol=M000": 200,
         }
-        assert {path: client.get(path).status_code for path in asked for _ in range(3)} == asked
+        assert {path: client.get(path).status_code for path in statuses for _ in range(3)} == statuses
         assert len(rows_of(client.get(PATH))) == 2
 
 
 def test_rules_may_skip_and_end() -> None:
-    """The second and third question fail, those before and after do not."""
+    """A rule with skip and times fails the second and third request only."""
     with serving(faults=Faults(rules=[FaultRule("500", skip=1, times=2)])) as (_, client):
         assert [client.get(PATH).status_code for _ in range(5)] == [200, 500, 500, 200, 200]
 
 
 def test_chance_is_the_same_for_a_seed_whatever_the_order() -> None:
-    """Plans of one seed deal equal faults to equal questions, asked in any order; another seed does not."""
+    """Plans of one seed draw equal faults for equal requests in any order; another seed does not."""
     questions = [f"symbol=M{i}" for i in range(300)] * 2
 
     def dealt(order: list[str], seed: int) -> Counter[tuple[str, str]]:
@@ -202,7 +205,7 @@ def test_chance_is_the_same_for_a_seed_whatever_the_order() -> None:
 
 
 def test_chance_deals_every_passing_kind_at_its_rate() -> None:
-    """Of many answers a fifth are faults, and none of the kinds that stay for good."""
+    """A fifth of many responses are faults, all of temporary kinds."""
     plan = Faults(rate=0.2, seed=3)
     dealt = [plan.draw("/stable/splits", (), f"symbol=M{i}") for i in range(3000)]
     kinds = Counter(rule.kind for rule in dealt if rule)
@@ -211,7 +214,7 @@ def test_chance_deals_every_passing_kind_at_its_rate() -> None:
 
 
 def test_no_question_fails_for_ever() -> None:
-    """After three faults in a row a question is answered, even where everything fails."""
+    """After three faults in a row a request succeeds, even at a rate of 1."""
     plan = Faults(rate=1.0)
     assert [plan.draw("/stable/splits", (), "symbol=M000") is None for _ in range(8)] == [
         False, False, False, True, False, False, False, True,
@@ -219,7 +222,7 @@ def test_no_question_fails_for_ever() -> None:
 
 
 def test_a_fault_that_does_not_exist_is_refused() -> None:
-    """A misspelt kind would never happen, and the test that wants it would pass."""
+    """A misspelt kind raises: it would never occur, and its test would pass."""
     with pytest.raises(InvalidInput, match=f"'404'; the kinds are {KINDS[0]}"):
         FaultRule("404")  # type: ignore[arg-type]  # the mistake that is meant
     with pytest.raises(InvalidInput, match="'tea'"):
@@ -227,7 +230,7 @@ def test_a_fault_that_does_not_exist_is_refused() -> None:
 
 
 def test_calls_beyond_the_limit_are_refused_until_the_window_has_passed() -> None:
-    """Three calls in any ten seconds: the fourth is refused, saying how long, and admitted afterwards."""
+    """With three calls in any ten seconds, the fourth is refused with Retry-After and succeeds afterwards."""
     now = [100.0]
     with serving(limit=RateLimit(3, window_s=10), clock=lambda: now[0]) as (server, client):
         statuses = []
@@ -240,7 +243,7 @@ def test_calls_beyond_the_limit_are_refused_until_the_window_has_passed() -> Non
 
 
 def test_sixteen_threads_are_answered_at_once_and_rightly() -> None:
-    """No answer waits for another, and every thread gets its own, though a fifth of them fail at first."""
+    """No response waits for another, and every thread gets its own, although a fifth fail at first."""
     symbols = [f"M{i:03d}" for i in range(40)]
     arrived, all_here = count(), Barrier(16)
 
@@ -253,19 +256,19 @@ def test_sixteen_threads_are_answered_at_once_and_rightly() -> None:
         serving(synthetic_dataset(symbols), faults=plan, sleep=wait_for_all) as (server, client),
         ThreadPoolExecutor(16) as pool,
     ):
-        found = list(pool.map(lambda symbol: _until_good(client, symbol), symbols))
-        assert [{row["symbol"] for row in rows} for rows in found] == [{symbol} for symbol in symbols]
+        responses = list(pool.map(lambda symbol: _until_good(client, symbol), symbols))
+        assert [{row["symbol"] for row in rows} for rows in responses] == [{symbol} for symbol in symbols]
         assert len(server.requests) == len(symbols) + server.fault_counts.total() - _twice(server)
         assert server.most_at_once >= 16
 
 
 def _twice(server: FakeFmp) -> int:
-    """Return how many faults were good answers all the same."""
+    """Return the number of faults that were valid responses."""
     return server.fault_counts["duplicates"] + server.fault_counts["slow"]
 
 
 def test_a_server_that_ends_closes_its_connections() -> None:
-    """A client that keeps its connection alive is not left waiting, and the port is free again."""
+    """The end closes kept-alive connections and frees the port."""
     with serving() as (server, client):
         assert client.get(PATH).status_code == 200
         server.__exit__(None)
@@ -276,19 +279,19 @@ def test_a_server_that_ends_closes_its_connections() -> None:
 
 
 def _until_good(client: httpx.Client, symbol: str) -> list[dict[str, Any]]:
-    """Ask until there is a list of records; a duplicate is one too."""
+    """Repeat a request until it returns a list of records; duplicates are valid."""
     for _ in range(10):
         try:
-            found = client.get(f"/stable/income-statement?symbol={symbol}&period=quarter", timeout=60).json()
+            data = client.get(f"/stable/income-statement?symbol={symbol}&period=quarter", timeout=60).json()
         except (httpx.TransportError, ValueError):
             continue
-        if isinstance(found, list):
-            return found
+        if isinstance(data, list):
+            return data
     raise AssertionError(symbol)
 
 
 def _asked_in_detail(client: httpx.Client) -> tuple[httpx.Response, Any]:
-    """Return an answer and the address of this end of the connection it came over."""
+    """Return a response and the client's address of its connection."""
     with client.stream("GET", PATH) as answer:
         answer.read()
         return answer, answer.extensions["network_stream"].get_extra_info("client_addr")

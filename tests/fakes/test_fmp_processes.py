@@ -85,9 +85,9 @@ def test_the_demo_serves_the_sample_until_it_is_asked_to_end(number: signal.Sign
 def test_the_demo_server_announces_itself_as_json() -> None:
     """With --json it prints one document, so that a program can start it."""
     with ending(demo_server("--json")) as process:
-        found = json.loads(printed(process, until="}\n"))
-        assert (found["key"], found["symbols"]) == ("demo", ["AAPL", "GOOG", "GOOGL"])
-        assert rows_of(httpx.get(f"{found['url']}/stable/splits?symbol=AAPL", headers=KEY))
+        document = json.loads(printed(process, until="}\n"))
+        assert (document["key"], document["symbols"]) == ("demo", ["AAPL", "GOOG", "GOOGL"])
+        assert rows_of(httpx.get(f"{document['url']}/stable/splits?symbol=AAPL", headers=KEY))
 
 
 def test_a_port_that_is_taken_is_a_known_error() -> None:

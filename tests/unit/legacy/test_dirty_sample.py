@@ -1,4 +1,4 @@
-"""The dirty sample: every fault in it is named, and every good record of it landed."""
+"""Test the dirty sample: every fault in it is reported, and every good record is in the lake."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ _SOURCE = ("fetch_id",)
 
 @pytest.fixture(scope="module")
 def dirty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, MigrationReport]:
-    """A lake of the dirty sample alone, and the report of its migration. Not to be changed."""
+    """Return a read-only lake of the dirty sample alone, and the report of its migration."""
     lake = fl.open(tmp_path_factory.mktemp("dirty") / "lake")
     return lake, lake.migrate(CACHE_DIRTY)
 
 
 @pytest.fixture
 def lake_dirty(dirty: tuple[Lake, MigrationReport]) -> Lake:
-    """The lake of the dirty sample. Not to be changed."""
+    """Return the read-only lake of the dirty sample."""
     return dirty[0]
 
 
@@ -90,18 +90,18 @@ def test_every_good_record_landed(lake_dirty: Lake, lake_2021: Lake) -> None:
     """Beside its faults the dirty cache holds what the clean one does: the tables are the same."""
     dirty, clean = content(lake_dirty), content(lake_2021)
     for name in _CONTENT:
-        mine, other = dirty[name].drop(_SOURCE), clean[name].drop(_SOURCE)
-        assert mine.sort(mine.columns).equals(other.sort(other.columns)), name
+        left, right = dirty[name].drop(_SOURCE), clean[name].drop(_SOURCE)
+        assert left.sort(left.columns).equals(right.sort(right.columns)), name
     assert_keys_unique(lake_dirty)
 
 
 def test_the_ratios_of_the_dirty_sample_are_of_years(lake_dirty: Lake) -> None:
     """The one file of ratios is named quarterly and holds four fiscal years."""
-    found = lake_dirty.sql(
+    rows = lake_dirty.sql(
         "SELECT fiscal_period, fiscal_year, metrics FROM vendor_ratios ORDER BY fiscal_year"
     ).rows()
-    assert [row[:2] for row in found] == [("FY", year) for year in (2017, 2018, 2019, 2020)]
-    assert json.loads(found[-1][2]) == {
+    assert [row[:2] for row in rows] == [("FY", year) for year in (2017, 2018, 2019, 2020)]
+    assert json.loads(rows[-1][2]) == {
         "netProfitMargin": 0.2091361128,
         "operatingProfitMargin": 0.2414731435,
     }

@@ -18,8 +18,8 @@ _REVENUE = "SELECT revenue FROM income_statements ORDER BY fiscal_date, fiscal_p
 
 def _faults(lake: Lake, cache: Path) -> list[tuple[str, str]]:
     """Return the files that a migration could not read, and why."""
-    found: list[tuple[str, str]] = lake.migrate(cache, dry_run=True).faults
-    return found
+    rows: list[tuple[str, str]] = lake.migrate(cache, dry_run=True).faults
+    return rows
 
 
 def test_a_plain_json_file_is_read_like_a_compressed_one(lake: Lake, cache: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_cached_frame_whose_parts_do_not_fit_is_a_fault(
 
 
 def test_records_that_are_no_objects_are_rejected_one_by_one(lake: Lake, cache: Path) -> None:
-    """Stray values between the records cost nobody else a place, and are reported with their own."""
+    """Stray values between records do not affect other records, and are reported with their positions."""
     data = [income("2020-06-27", "Q3"), None, 7, "text", [], [income()], True, income()]
     entry = Entry("AAPL", "income", data)
     entry.write(cache)
@@ -118,8 +118,8 @@ def test_records_of_different_fields_in_one_file_are_all_read(lake: Lake, cache:
     records = [income(f"2020-0{i}-28", "Q1", **{f"only{i}": i} if i % 2 else {}) for i in range(1, 7)]
     Entry("AAPL", "income", records).write(cache)
     assert lake.migrate(cache).clean
-    found = lake.sql("SELECT extra FROM income_statements ORDER BY fiscal_date")["extra"].to_list()
-    assert [json.loads(text or "{}") for text in found] == [
+    rows = lake.sql("SELECT extra FROM income_statements ORDER BY fiscal_date")["extra"].to_list()
+    assert [json.loads(text or "{}") for text in rows] == [
         {"only1": 1},
         {},
         {"only3": 3},
@@ -140,23 +140,23 @@ def test_how_a_file_is_read_does_not_depend_on_the_files_before_it(lake: Lake, c
     ]
     Entry("ZZZ", "income", odd).write(cache)
     assert lake.migrate(cache).clean
-    found = lake.sql(
+    rows = lake.sql(
         "SELECT revenue, eps, extra FROM income_statements WHERE symbol = 'ZZZ' ORDER BY fiscal_date"
     )
-    assert found.rows() == [(10.0, 0.74, None), (10.7, 0.5, '{"novelty":"kept"}')]
+    assert rows.rows() == [(10.0, 0.74, None), (10.7, 0.5, '{"novelty":"kept"}')]
     assert lake.validate(cache).clean
 
 
 def test_a_huge_whole_number_is_the_nearest_double_or_rejected(lake: Lake, cache: Path) -> None:
-    """No whole number is too large to be read: what a double can hold lands, what it cannot is rejected."""
+    """A whole number within the range of doubles is stored; a larger one is rejected."""
     numbers = [2**53, 2**53 + 2, 2**63 - 1, 2**63, 2**64, 10**30, 10**400]
     for i, number in enumerate(numbers):
         beside = income("2020-06-27", "Q3", symbol=f"S{i}")
         Entry(f"S{i}", "income", [income(symbol=f"S{i}", revenue=number), beside]).write(cache)
     report = lake.migrate(cache)
     assert report.faults == []
-    found = lake.sql("SELECT revenue FROM income_statements WHERE fiscal_period = 'Q4' ORDER BY symbol")
-    assert found["revenue"].to_list() == [float(number) for number in numbers[:-1]]
+    rows = lake.sql("SELECT revenue FROM income_statements WHERE fiscal_period = 'Q4' ORDER BY symbol")
+    assert rows["revenue"].to_list() == [float(number) for number in numbers[:-1]]
     assert [position for _, position, _ in report.rejects] == [0]
     assert lake.sql("SELECT count(*) AS n FROM income_statements WHERE fiscal_period = 'Q3'").item() == 7
 
@@ -176,7 +176,7 @@ def test_the_key_says_how_the_symbol_is_written(lake: Lake, cache: Path) -> None
     "key", ["MSFT_price_full_history_all_v2.0", "AAPL_income_statement_quarterly_limit20_v1.0"]
 )
 def test_a_file_whose_key_contradicts_its_name_is_a_fault(lake: Lake, cache: Path, key: str) -> None:
-    """Bars carry no symbol: if name and key disagree about it, nobody knows whose they are."""
+    """Bars carry no symbol: if name and key disagree, their symbol is unknown."""
     entry = Entry("AAPL", "price", [bar("2020-01-02")], key=key)
     entry.write(cache)
     [(path, reason)] = _faults(lake, cache)
@@ -236,8 +236,8 @@ def test_the_batch_a_file_is_read_in_does_not_change_what_lands(lake: Lake, cach
     Entry("BBB", "income", [income(symbol="BBB", novelty="n/a")]).write(cache)
     Entry("CCC", "income", [income(symbol="CCC", novelty=True)]).write(cache)
     lake.migrate(cache)
-    found = [json.loads(t) for t in lake.sql("SELECT extra FROM income_statements ORDER BY symbol")["extra"]]
-    assert found == [{"novelty": 5}, {"novelty": "n/a"}, {"novelty": True}]
+    rows = [json.loads(t) for t in lake.sql("SELECT extra FROM income_statements ORDER BY symbol")["extra"]]
+    assert rows == [{"novelty": 5}, {"novelty": "n/a"}, {"novelty": True}]
     assert lake.validate(cache).clean
 
 

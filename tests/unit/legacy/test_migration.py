@@ -31,7 +31,7 @@ _Trace = dict[Path, tuple[int, int, bytes]]
 
 
 class _CutOff(BaseException):
-    """Stands for Ctrl-C at a chosen moment."""
+    """Simulate Ctrl-C at a given moment."""
 
 
 def _trace(folder: Path) -> _Trace:
@@ -44,9 +44,9 @@ def _trace(folder: Path) -> _Trace:
 
 def _migrated(lake: Lake) -> dict[str, pl.DataFrame]:
     """Return a lake's content without what was loaded into it by hand."""
-    found = content(lake)
-    log = found["data_fetch_log"].filter(pl.col("provider") == "fmp")
-    return found | {"splits": found["splits"].clear(), "data_fetch_log": log}
+    tables = content(lake)
+    log = tables["data_fetch_log"].filter(pl.col("provider") == "fmp")
+    return tables | {"splits": tables["splits"].clear(), "data_fetch_log": log}
 
 
 def _cut_off_after(lake: Lake, cache: Path, files: int) -> None:
@@ -96,7 +96,7 @@ def test_migrating_again_changes_nothing(lake: Lake, cache: Path) -> None:
 
 
 def test_a_copy_of_the_cache_at_another_place_is_the_same_cache(lake_2021: Lake, tmp_path: Path) -> None:
-    """What has landed is known by its content and place within the cache, not by where the cache lies."""
+    """Migrated files are identified by content and relative path, not by the cache's folder."""
     lake = copy_of(lake_2021, tmp_path / "lake")
     report = lake.migrate(shutil.copytree(CACHE_2021, tmp_path / "moved"))
     assert (report.records, report.snapshot_after) == (0, lake_2021.snapshot.id)
@@ -117,11 +117,11 @@ def test_every_record_of_the_samples_is_in_the_lake(lake_both: Lake) -> None:
     assert len(held) == len(bars)
     assert set(held) == bars
     for table in ("income_statements", "balance_sheets", "cash_flows"):
-        found = lake_both.sql(
+        rows = lake_both.sql(
             f"SELECT symbol, fiscal_date::VARCHAR, fiscal_period FROM {table} WHERE version = 1"
         )
-        assert {(table, *row) for row in found.rows()} == {s for s in statements if s[0] == table}
-        assert found.height == len(set(found.rows()))
+        assert {(table, *row) for row in rows.rows()} == {s for s in statements if s[0] == table}
+        assert rows.height == len(set(rows.rows()))
 
 
 @pytest.mark.parametrize("files", [9, 20], ids=lambda n: f"{n} files")
@@ -166,11 +166,11 @@ def test_progress_is_told_of_every_file(lake: Lake, cache: Path) -> None:
     """The counts start at one, rise by one to the total, and the records to their number."""
     for i in range(4):
         Entry(f"S{i}", "price", [bar("2020-01-02"), bar("2020-01-03")]).write(cache)
-    told = []
-    lake.migrate(cache, progress=lambda **state: told.append(state))
-    assert [t["files_done"] for t in told] == [1, 2, 3, 4]
-    assert {t["files_total"] for t in told} == {4}
-    assert [t["records"] for t in told] == [2, 4, 6, 8]
+    reports = []
+    lake.migrate(cache, progress=lambda **state: reports.append(state))
+    assert [t["files_done"] for t in reports] == [1, 2, 3, 4]
+    assert {t["files_total"] for t in reports} == {4}
+    assert [t["records"] for t in reports] == [2, 4, 6, 8]
 
 
 def test_some_symbols_alone_can_be_migrated(lake: Lake, cache: Path) -> None:
@@ -212,13 +212,13 @@ def test_a_file_that_changed_since_is_read_again(lake: Lake, cache: Path) -> Non
 def test_a_file_that_vanishes_during_the_run_costs_itself_only(
     lake: Lake, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A cache in use loses and replaces files: one that is gone is named, and the rest lands."""
+    """A cache in use loses and replaces files: a deleted one is reported, and the rest is migrated."""
     names = [Entry(symbol, "income", [income(symbol=symbol)]).write(cache) for symbol in ("A", "B", "C")]
 
     def list_and_lose(*arguments: Any) -> list[CacheFile]:
-        found = scan(*arguments)
+        files = scan(*arguments)
         (cache / names[1]).unlink()
-        return found
+        return files
 
     monkeypatch.setattr("factorlab_lake.ingest.legacy_cache.migrate.scan", list_and_lose)
     report = lake.migrate(cache)
@@ -278,7 +278,7 @@ def test_a_lake_that_cannot_keep_file_lists_can_still_be_read(lake_2019: Lake, t
     lake = copy_of(lake_2019, tmp_path / "lake")
     shutil.rmtree(lake.path / "_lake" / "files")
     (lake.path / "_lake" / "files").mkdir(mode=0o555)
-    found = content(fl.open(lake.path, create=False))
-    assert found.keys() == TABLES.keys()
-    assert_same_content(found, content(lake_2019))
+    tables = content(fl.open(lake.path, create=False))
+    assert tables.keys() == TABLES.keys()
+    assert_same_content(tables, content(lake_2019))
     assert os.access(lake.path, os.R_OK)

@@ -60,7 +60,7 @@ def test_every_file_of_the_clean_samples_has_a_known_name() -> None:
     files = [f for cache in (CACHE_2019, CACHE_2021) for f in cache.rglob("*.gz")]
     assert len(files) == 44
     for file in files:
-        found = parse_name(file.name)
-        assert found is not None
-        assert found.dataset == of_folder[file.parent.name]
-        assert found.symbol in ("AAPL", "GOOG", "GOOGL")
+        name = parse_name(file.name)
+        assert name is not None
+        assert name.dataset == of_folder[file.parent.name]
+        assert name.symbol in ("AAPL", "GOOG", "GOOGL")

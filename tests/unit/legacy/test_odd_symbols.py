@@ -39,7 +39,7 @@ def _write(cache: Path, factor: int = 1) -> None:
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Path]:
-    """A lake of odd symbols in two generations, and the cache of the first. Not to be changed."""
+    """Return a read-only lake of odd symbols in two generations, and the cache of the first."""
     place = tmp_path_factory.mktemp("odd")
     lake = fl.open(place / "lake")
     for name, factor in (("first", 1), ("second", 4)):
@@ -58,7 +58,7 @@ def test_odd_symbols_are_all_there_and_validate(odd: tuple[Lake, Path]) -> None:
 
 @pytest.mark.parametrize("symbol", _SYMBOLS)
 def test_an_odd_symbol_answers_every_question(odd: tuple[Lake, Path], symbol: str) -> None:
-    """Prices, statements, market caps and SQL find the symbol, and only it."""
+    """Every query returns rows of the symbol, and of no other: prices, statements, market caps and SQL."""
     lake, _ = odd
     i = _SYMBOLS.index(symbol) + 1
     prices = lake.prices(symbol, "2020-02-01", "2020-03-31")
@@ -79,7 +79,7 @@ def test_no_symbol_is_part_of_a_path(odd: tuple[Lake, Path]) -> None:
 
 
 def test_odd_symbols_can_be_migrated_one_by_one_and_rolled_back(odd: tuple[Lake, Path], lake: Lake) -> None:
-    """Committed symbol by symbol, with a selection, and undone again."""
+    """A migration commits selected symbols one by one, and a rollback removes them."""
     _, place = odd
     lake.migrate(place / "first", symbols=["O'X\"Y", "L" * 40, "600519"], by_symbol=True)
     assert sorted(lake.sql("SELECT symbol FROM income_statements")["symbol"]) == [

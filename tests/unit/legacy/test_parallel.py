@@ -1,4 +1,4 @@
-"""A lake and the old cache side by side: who answers, what happens when one cannot, and what is compared."""
+"""Test a lake and the old cache side by side: routing, fallback and comparison."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Make = Callable[..., DataProvider]
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """A lake that holds what the cache holds. Not to be changed."""
+    """Return a read-only lake with the content of the cache."""
     lake = fl.open(tmp_path_factory.mktemp("whole") / "lake")
     lake.migrate(CACHE_2021, symbols=SYMBOLS)
     return lake
@@ -47,13 +47,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """A lake that holds nothing. Not to be changed."""
+    """Return a read-only empty lake."""
     return fl.open(tmp_path_factory.mktemp("empty") / "lake")
 
 
 @pytest.fixture(scope="module")
 def read_cache() -> Iterator[CacheLake]:
-    """The sample's cache, whose files are read once for all tests."""
+    """Yield the sample's cache, whose files are read once for all tests."""
     cache = CacheLake(CACHE_2021)
     yield cache
     cache.close()
@@ -61,18 +61,18 @@ def read_cache() -> Iterator[CacheLake]:
 
 @pytest.fixture
 def make(read_cache: CacheLake) -> Iterator[Make]:
-    """Make providers, and close those at the end that have a cache of their own."""
+    """Yield a factory of providers; close those with a cache of their own at the end."""
     made: list[DataProvider] = []
 
     def provider(lake: Any, *, alert: Any = None, **settings: Any) -> DataProvider:
-        found = DataProvider(
+        created = DataProvider(
             parallel_settings(**{"cache_dir": CACHE_2021} | settings), lake=lake, alert=alert
         )
         if "cache_dir" in settings:
-            made.append(found)
+            made.append(created)
         else:
-            found._cache = read_cache
-        return found
+            created._cache = read_cache
+        return created
 
     yield provider
     for each in made:
@@ -83,25 +83,25 @@ def _ask(provider: Any, question: str) -> Any:
     return getattr(provider, question)(SYMBOLS, **QUESTIONS[question][1])
 
 
-def _assert_same(mine: Any, other: Any) -> None:
-    if isinstance(mine, pl.DataFrame):
+def _assert_same(left: Any, right: Any) -> None:
+    if isinstance(left, pl.DataFrame):
         ours = ("fetch_id", "recorded_at", "created_at", "updated_at")
-        assert_frame_equal(mine.drop(ours, strict=False), other.drop(ours, strict=False))
-    elif isinstance(mine, pd.DataFrame):
-        pd.testing.assert_frame_equal(mine, other)
-    elif isinstance(mine, dict):
-        assert list(mine) == list(other)
-        for name in mine:
-            _assert_same(mine[name], other[name])
+        assert_frame_equal(left.drop(ours, strict=False), right.drop(ours, strict=False))
+    elif isinstance(left, pd.DataFrame):
+        pd.testing.assert_frame_equal(left, right)
+    elif isinstance(left, dict):
+        assert list(left) == list(right)
+        for name in left:
+            _assert_same(left[name], right[name])
     else:
-        assert mine == other
+        assert left == right
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_answers_are_those_of_the_lake_whoever_gives_them(
     make: Make, whole: Lake, empty: Lake, question: str
 ) -> None:
-    """From the cache, and half from each side: the same answer, in the order asked, and nothing differs."""
+    """The cache alone, or half from each source, gives the same answer, and nothing differs."""
     expected = _ask(QUESTIONS[question][0](whole), question)
     of_both = make(whole, migration_mode=True, cache_symbols="AAPL")
     for provider, counted in ((of_both, (1, 1, 0, 2)), (make(empty), (0, 2, 2, 0))):
@@ -112,7 +112,7 @@ def test_answers_are_those_of_the_lake_whoever_gives_them(
 
 
 def test_with_the_flag_off_the_cache_answers_for_all(make: Make, whole: Lake) -> None:
-    """`use_database` off sends every symbol to the cache, also those that the lake holds."""
+    """With `use_database` off, every symbol goes to the cache, also those in the lake."""
     provider = make(whole, use_database=False)
     caps = provider.calculate_market_caps_batch(SYMBOLS, CAPS_ON)
     assert_frame_equal(caps, whole.market_caps(SYMBOLS, CAPS_ON))
@@ -122,7 +122,7 @@ def test_with_the_flag_off_the_cache_answers_for_all(make: Make, whole: Lake) ->
 def test_a_wrong_value_in_the_lake_is_found_and_said_and_answered(
     make: Make, whole: Lake, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Where the lake has another close than the cache, its answer stands and the difference is told."""
+    """If the lake's close differs from the cache's, its answer is returned and the difference reported."""
     lake = copy_of(whole, tmp_path / "lake")
     day = {"symbol": ["AAPL"], "date": ["2021-03-31"], "split_basis_date": ["2021-03-31"]}
     lake.load("price_data", day | {"close_price": [999.0]})
@@ -141,7 +141,7 @@ def test_a_wrong_value_in_the_lake_is_found_and_said_and_answered(
 def test_a_symbol_the_lake_does_not_hold_is_answered_from_the_cache_and_counted(
     make: Make, whole: Lake, tmp_path: Path
 ) -> None:
-    """What has not been migrated yet falls back, symbol by symbol; what nobody holds stays with the lake."""
+    """What has not been migrated yet falls back, symbol by symbol; an unknown symbol stays with the lake."""
     lake = fl.open(tmp_path / "lake")
     lake.migrate(CACHE_2021, symbols=["GOOGL"])
     alerts: list[Alert] = []
@@ -154,7 +154,7 @@ def test_a_symbol_the_lake_does_not_hold_is_answered_from_the_cache_and_counted(
 
 
 def test_without_fallback_the_lake_alone_answers(make: Make, empty: Lake) -> None:
-    """With the flag off, what the lake lacks is lacking, and the cache is never read."""
+    """With the flag off, missing data stay missing, and the cache is never read."""
     provider = make(empty, fallback_to_cache=False, cache_dir="nowhere")
     assert provider.calculate_market_caps_batch(SYMBOLS, CAPS_ON)["market_cap"].null_count() == 4
     assert provider.counts.from_cache == 0
@@ -168,7 +168,7 @@ def _damaged(whole: Lake, place: Path) -> Lake:
 
 
 def test_a_damaged_lake_falls_back_with_an_alert(make: Make, whole: Lake, tmp_path: Path) -> None:
-    """An error of the lake is counted and told, and the caller has the cache's answer."""
+    """An error of the lake is counted and reported, and the caller gets the cache's answer."""
     alerts: list[Alert] = []
     provider = make(_damaged(whole, tmp_path / "lake"), alert=alerts.append)
     prices = provider.get_prices(SYMBOLS, "2021-03-01")
@@ -186,7 +186,7 @@ def test_a_damaged_lake_is_an_error_without_fallback(make: Make, whole: Lake, tm
 
 
 def test_a_lake_that_is_not_there_falls_back_and_is_used_once_it_is(make: Make, tmp_path: Path) -> None:
-    """The provider can be made before the lake; each question looks for it again."""
+    """The provider can be created before the lake; each call tries to open it again."""
     provider = make(str(tmp_path / "lake"))
     first = provider.calculate_market_caps_batch(SYMBOLS, CAPS_ON)
     assert provider.counts.lake_failed == 2
@@ -196,7 +196,7 @@ def test_a_lake_that_is_not_there_falls_back_and_is_used_once_it_is(make: Make, 
 
 
 def test_wrong_arguments_are_raised_and_not_fallen_back_from(make: Make, whole: Lake) -> None:
-    """A caller's mistake is an error on either side, told once and by its own name."""
+    """An invalid argument raises InvalidInput without a fallback."""
     provider = make(whole, migration_mode=True)
     with pytest.raises(InvalidInput, match="price_type is 'closs'"):
         provider.get_prices(SYMBOLS, price_type="closs")
@@ -204,7 +204,7 @@ def test_wrong_arguments_are_raised_and_not_fallen_back_from(make: Make, whole: 
 
 
 def test_without_a_cache_nothing_is_compared_and_the_answer_stands(make: Make, whole: Lake) -> None:
-    """A cache folder that is gone takes nothing from the answers; asked for by itself it is an error."""
+    """Without the cache folder the lake still answers; a query of the cache alone raises."""
     provider = make(whole, migration_mode=True, cache_dir="nowhere")
     assert provider.calculate_market_caps_batch(SYMBOLS, CAPS_ON)["market_cap"].null_count() == 0
     assert provider.counts.compared == 0
@@ -216,7 +216,7 @@ def test_without_a_cache_nothing_is_compared_and_the_answer_stands(make: Make, w
 def test_a_comparison_that_fails_costs_nothing_but_a_count(
     make: Make, whole: Lake, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
-    """Whatever goes wrong on the other side, the answer is there; a stranger's message is not repeated."""
+    """Any error of the other source leaves the answer intact; a foreign error's message is not repeated."""
     alerts: list[Alert] = []
     provider = make(whole, migration_mode=True, alert=alerts.append)
 
@@ -232,7 +232,7 @@ def test_a_comparison_that_fails_costs_nothing_but_a_count(
 
 
 def test_a_failing_alert_hook_is_counted_and_costs_no_answer(make: Make, empty: Lake) -> None:
-    """The hook is the user's own code; its faults stay out of the answers."""
+    """The hook is user code; its errors do not affect the answers."""
 
     def hook(alert: Alert) -> None:
         raise OSError("no connection to the pager")
@@ -243,7 +243,7 @@ def test_a_failing_alert_hook_is_counted_and_costs_no_answer(make: Make, empty: 
 
 
 def test_symbols_switch_over_gradually_and_never_back() -> None:
-    """Of many symbols the set share is the lake's, a larger share includes a smaller, the same each time."""
+    """The lake gets the set share of many symbols; a larger share includes a smaller one."""
     symbols = [f"S{i}" for i in range(4000)]
     before: set[str] = set()
     for percent in (0, 1, 25, 60, 100):
@@ -257,7 +257,7 @@ def test_symbols_switch_over_gradually_and_never_back() -> None:
 
 
 def test_named_symbols_win_over_the_share_and_the_flag_over_both(make: Make, whole: Lake) -> None:
-    """Explicit lists decide for their symbols; `use_database` off sends all to the cache."""
+    """Explicit lists override the share; with `use_database` off, all symbols go to the cache."""
     some = make(whole, database_percent=0, database_symbols="AAPL, BRK.B", cache_symbols="GOOGL")
     assert [some.uses_database(s) for s in ("AAPL", "BRK.B", "GOOGL", "MSFT")] == [True, True, False, False]
     assert not make(whole, use_database=False, database_symbols="AAPL").uses_database("AAPL")
@@ -266,13 +266,13 @@ def test_named_symbols_win_over_the_share_and_the_flag_over_both(make: Make, who
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each flag is FACTORLAB_ and its name; a wrong one is an error that does not repeat what was given."""
+    """Each flag is FACTORLAB_ and its name; an invalid one raises without repeating the value."""
     monkeypatch.setenv("FACTORLAB_USE_DATABASE", "false")
     monkeypatch.setenv("FACTORLAB_DATABASE_PERCENT", "12.5")
     monkeypatch.setenv("FACTORLAB_LAKE", "postgresql://me:secret@host/db")
-    found = parallel_settings()
-    assert (found.use_database, found.database_percent) == (False, 12.5)
-    assert "secret" not in repr(found) + repr(DataProvider(found))
+    settings = parallel_settings()
+    assert (settings.use_database, settings.database_percent) == (False, 12.5)
+    assert "secret" not in repr(settings) + repr(DataProvider(settings))
     monkeypatch.setenv("FACTORLAB_MIGRATION_MODE", "secret")
     with pytest.raises(InvalidInput, match=r"^FACTORLAB_MIGRATION_MODE: ") as wrong:
         parallel_settings()
@@ -280,7 +280,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_cache_that_is_still_written_is_read_as_it_is_now(make: Make, empty: Lake, cache: Path) -> None:
-    """While the old program goes on fetching, its newest files are what the cache answers."""
+    """While the old program still fetches, the cache answers from its newest files."""
     Entry("AAPL", "price", [bar("2021-03-30", 10.0)], cached_at=FETCHED).write(cache)
     provider = make(empty, cache_dir=cache)
     assert provider.get_prices("AAPL")["AAPL"].tolist() == [10.0]
@@ -289,13 +289,13 @@ def test_a_cache_that_is_still_written_is_read_as_it_is_now(make: Make, empty: L
 
 
 def test_many_threads_count_every_answer_once(make: Make, whole: Lake) -> None:
-    """Questions of three threads at once, about both sides, are all answered, right and counted."""
+    """Calls of three threads to both sources get correct answers, and each is counted once."""
     provider = make(whole, cache_symbols="AAPL", migration_mode=True)
     expected = whole.market_caps(SYMBOLS, CAPS_ON)
     with ThreadPoolExecutor(3) as threads:
         answers = threads.map(lambda _: provider.calculate_market_caps_batch(SYMBOLS, CAPS_ON), range(9))
-        for found in answers:
-            assert_frame_equal(found, expected)
+        for answer in answers:
+            assert_frame_equal(answer, expected)
     counts = provider.counts
     assert (counts.questions, counts.from_lake, counts.from_cache) == (9, 9, 9)
     assert (counts.compared, counts.differing, counts.not_compared) == (18, 0, 0)
@@ -316,7 +316,7 @@ def test_the_cache_is_never_written_and_its_copy_goes_with_the_provider(empty: L
 
 
 def test_a_statement_only_in_the_cache_is_said_to_be(make: Make, lake: Lake, cache: Path) -> None:
-    """A quarter that the cache has and the lake does not shows as a row of the cache alone."""
+    """A quarter that only the cache has is reported as a row of the cache alone."""
     first = Entry("AAPL", "income", [income("2020-06-27", "Q3")], limit=1)
     second = Entry("AAPL", "income", [income("2020-09-26", "Q4")], limit=2)
     first.write(cache)
@@ -328,7 +328,7 @@ def test_a_statement_only_in_the_cache_is_said_to_be(make: Make, lake: Lake, cac
 
 
 def test_nothing_asked_is_nothing_answered(make: Make, whole: Lake) -> None:
-    """An empty list of symbols gives the lake's own empty answer."""
+    """An empty list of symbols returns the lake's own empty answer."""
     provider = make(whole, migration_mode=True)
     assert provider.calculate_market_caps_batch([], CAPS_ON).is_empty()
     assert provider.counts.questions == 1

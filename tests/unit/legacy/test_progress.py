@@ -1,4 +1,4 @@
-"""How far the move from the old cache is, file by file."""
+"""Test the migration status of the old cache, file by file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _states(lake: Lake, cache: Path) -> dict[str, tuple[Any, ...]]:
 
 @pytest.fixture
 def half(lake: Lake, cache: Path) -> Path:
-    """A cache of which one file has landed, one changed since, one cannot be read, one came after."""
+    """Return a cache with a migrated file, a changed one, an unreadable one and a new one."""
     Entry("AAA", "price", [bar("2021-03-30")]).write(cache)
     Entry("BBB", "price", [bar("2021-03-30")]).write(cache)
     Entry("CCC", "price", []).write(cache, body=b"")
@@ -36,19 +36,19 @@ def half(lake: Lake, cache: Path) -> Path:
 
 
 def test_each_file_is_in_one_state(lake: Lake, half: Path) -> None:
-    """MergeCounts, differing from what landed, missing or unreadable: the states add up to the files."""
+    """Each file is migrated, differs, is missing or is unreadable; the states add up to the files."""
     assert _states(lake, half) == {"income": (1, 0, 0, 1, 0), "price": (3, 1, 1, 0, 1)}
 
 
-def test_another_migration_lands_what_was_open(lake: Lake, half: Path) -> None:
-    """Afterwards nothing is missing or differs; before it in time, everything is."""
+def test_another_migration_completes_the_status(lake: Lake, half: Path) -> None:
+    """Afterwards no file is missing or differs; in the first snapshot every file is missing."""
     lake.migrate(half)
     assert _states(lake, half) == {"income": (1, 1, 0, 0, 0), "price": (3, 2, 0, 0, 1)}
     assert _states(lake.at(0), half) == {"income": (1, 0, 0, 1, 0), "price": (3, 0, 0, 3, 0)}
 
 
 def test_a_folder_that_is_not_there_is_an_error(lake: Lake, tmp_path: Path) -> None:
-    """The status of no cache is none."""
+    """A missing folder raises NotFound."""
     with pytest.raises(NotFound, match="No cache folder"):
         migration_status(lake, tmp_path / "nowhere")
 
@@ -56,7 +56,7 @@ def test_a_folder_that_is_not_there_is_an_error(lake: Lake, tmp_path: Path) -> N
 def test_the_command_shows_states_and_flags(
     lake: Lake, half: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """`status --migration` prints the rows and who answers, and never where the lake is."""
+    """`status --migration` prints the rows and the flags, and never the address of the lake."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FACTORLAB_DATABASE_PERCENT", "25")
     monkeypatch.setenv("FACTORLAB_LAKE", "postgresql://me:secret@host/db")

@@ -1,4 +1,4 @@
-"""Factor Lab's database class on a lake: its questions, answered as polars frames."""
+"""Test Factor Lab's database class on a lake, with polars frames."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GOLDEN = ROOT / "tests" / "unit" / "query" / "golden"
 
 @pytest.fixture(scope="module")
 def provider(lake_2021: Lake) -> DatabaseProvider:
-    """A provider on the clean sample."""
+    """Return a provider on the clean sample."""
     return DatabaseProvider(lake_2021)
 
 
@@ -47,7 +47,7 @@ def test_all_statement_types_are_the_default(provider: DatabaseProvider) -> None
 
 @pytest.fixture
 def restated(lake: Lake, tmp_path: Path) -> DatabaseProvider:
-    """A provider on one quarter, filed on 2020-10-29 after the close and restated on 2021-05-03."""
+    """Return a provider on one quarter, filed on 2020-10-29 after the close and restated on 2021-05-03."""
     later = income(revenue=1, acceptedDate="2021-05-03 09:00:00", fillingDate="2021-05-03")
     migrate(lake, tmp_path, Entry("AAPL", "income", [income()]))
     migrate(lake, tmp_path, Entry("AAPL", "income", [later], cached_at=LATER))
@@ -83,10 +83,10 @@ def test_ratios_are_those_of_the_day_a_period_became_known(
     """They agree with what plain Python computes for that day from the sample's files."""
     rows = json.loads((GOLDEN / "factors.json").read_text())
     [expected] = [row for row in rows if (row["symbol"], row["date"]) == (symbol, known)]
-    [found] = provider.get_financial_ratios(symbol, fiscal_date, fiscal_date).to_dicts()
-    assert (str(found["fiscal_date"]), str(found["date"])) == (fiscal_date, known)
+    [row] = provider.get_financial_ratios(symbol, fiscal_date, fiscal_date).to_dicts()
+    assert (str(row["fiscal_date"]), str(row["date"])) == (fiscal_date, known)
     for name in ("pe_ratio", "pb_ratio", "roe", "roa", "debt_to_equity", "current_ratio", "market_cap"):
-        assert found[name] == pytest.approx(expected[name], rel=1e-12), name
+        assert row[name] == pytest.approx(expected[name], rel=1e-12), name
 
 
 def test_ratios_are_of_the_periods_in_the_range(provider: DatabaseProvider) -> None:
@@ -101,8 +101,8 @@ def test_market_caps_are_the_expected_ones(provider: DatabaseProvider) -> None:
     golden = [row for row in json.loads((GOLDEN / "market_caps.json").read_text()) if row["symbol"] == "AAPL"]
     rows = provider.calculate_market_caps_batch(["AAPL"], [row["date"] for row in golden])
     assert [str(day) for day in rows["date"]] == [row["date"] for row in golden]
-    for expected, found in zip(golden, rows["market_cap"], strict=True):
-        assert found == (expected["market_cap"] and pytest.approx(expected["market_cap"], rel=1e-12))
+    for expected, row in zip(golden, rows["market_cap"], strict=True):
+        assert row == (expected["market_cap"] and pytest.approx(expected["market_cap"], rel=1e-12))
 
 
 def test_every_symbol_and_date_of_a_batch_has_a_row(provider: DatabaseProvider) -> None:
@@ -130,6 +130,6 @@ def test_every_symbol_and_date_of_a_batch_has_a_row(provider: DatabaseProvider) 
 def test_an_argument_that_cannot_be_meant_is_refused(
     provider: DatabaseProvider, question: str, arguments: tuple[Any, ...], message: str
 ) -> None:
-    """The error says which argument, what was given and what is expected."""
+    """The error names the argument, its value and the expected form."""
     with pytest.raises(InvalidInput, match=message):
         getattr(provider, question)(*arguments)

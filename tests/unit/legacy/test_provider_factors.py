@@ -25,7 +25,7 @@ NAMES = {"pe_ratio": "PE_ratio", "pb_ratio": "PB_ratio", "roe": "ROE", "debt_to_
 
 @pytest.fixture(scope="module")
 def provider(lake_2021: Lake) -> FMPProvider:
-    """A provider on the clean sample."""
+    """Return a provider on the clean sample."""
     return FMPProvider(lake_2021)
 
 
@@ -45,9 +45,9 @@ def _row(frame: pd.DataFrame, day: str) -> Any:
 
 def test_a_frame_has_the_four_factors_on_business_days(provider: FMPProvider) -> None:
     """Two weeks have ten rows, both ends included, indexed by business days and named as Factor Lab's."""
-    found = provider.get_fundamental_factors(["GOOGL", "AAPL"], "2020-11-02", "2020-11-13")
-    assert list(found) == ["GOOGL", "AAPL"]
-    for frame in found.values():
+    frames = provider.get_fundamental_factors(["GOOGL", "AAPL"], "2020-11-02", "2020-11-13")
+    assert list(frames) == ["GOOGL", "AAPL"]
+    for frame in frames.values():
         assert list(frame.columns) == ["PE_ratio", "PB_ratio", "ROE", "Debt_Equity"]
         assert frame.dtypes.tolist() == ["float64"] * 4
         assert isinstance(frame.index, pd.DatetimeIndex)
@@ -56,7 +56,7 @@ def test_a_frame_has_the_four_factors_on_business_days(provider: FMPProvider) ->
 
 
 def test_ends_on_a_weekend_are_no_business_days(provider: FMPProvider) -> None:
-    """From a Saturday to the Sunday of the next week: Monday to Friday."""
+    """A range from a Saturday to a Sunday has the rows of Monday to Friday."""
     frame = provider.get_fundamental_factors("AAPL", "2020-10-31", "2020-11-08")["AAPL"]
     assert [day.day for day in frame.index] == [2, 3, 4, 5, 6]
     assert frame.notna().all(axis=None)
@@ -69,15 +69,15 @@ def test_a_range_without_a_business_day_gives_an_empty_frame(provider: FMPProvid
 
 
 def test_an_unknown_symbol_has_a_frame_of_nan(provider: FMPProvider) -> None:
-    """Every symbol asked for has a frame of the same form, also one that the lake does not hold."""
-    found = provider.get_fundamental_factors(["AAPL", "NOPE"], "2020-11-02", "2020-11-13")
-    assert found["NOPE"].isna().all(axis=None)
-    assert found["NOPE"].index.equals(found["AAPL"].index)
-    assert found["NOPE"].dtypes.equals(found["AAPL"].dtypes)
+    """Every symbol has a frame of the same form, also an unknown one."""
+    frames = provider.get_fundamental_factors(["AAPL", "NOPE"], "2020-11-02", "2020-11-13")
+    assert frames["NOPE"].isna().all(axis=None)
+    assert frames["NOPE"].index.equals(frames["AAPL"].index)
+    assert frames["NOPE"].dtypes.equals(frames["AAPL"].dtypes)
 
 
 def test_no_symbols_give_no_frames(provider: FMPProvider) -> None:
-    """Nothing asked, nothing answered."""
+    """An empty list of symbols returns an empty dict."""
     assert provider.get_fundamental_factors([], "2020-11-02", "2020-11-13") == {}
 
 
@@ -129,7 +129,7 @@ def test_nothing_is_known_before_the_first_filing(provider: FMPProvider) -> None
 
 
 def test_a_filing_after_the_close_counts_from_the_next_day(provider: FMPProvider) -> None:
-    """Apple's quarter accepted on 2020-10-29 at 18:06 shows on the 30th, not on the 29th."""
+    """Apple's quarter accepted on 2020-10-29 at 18:06 appears on the 30th, and does not on the 29th."""
     frame = provider.get_fundamental_factors("AAPL", "2020-10-28", "2020-10-30", "daily", "D")["AAPL"]
     debt_equity = frame["Debt_Equity"]
     assert debt_equity["2020-10-28"] == debt_equity["2020-10-29"]
@@ -170,10 +170,10 @@ def test_each_day_has_what_was_known_on_its_calculation_date(
 ) -> None:
     """A day has the lake's factors of the last calculation date on or before it, the first days too."""
     end = start + timedelta(days=length)
-    found = FMPProvider(lake_2021).get_fundamental_factors(["AAPL", "GOOGL"], start, end, "daily", frequency)
+    frames = FMPProvider(lake_2021).get_fundamental_factors(["AAPL", "GOOGL"], start, end, "daily", frequency)
     days = [start + timedelta(days=n) for n in range(length + 1)]
     days = [day for day in days if day.weekday() < 5]
-    for symbol, frame in found.items():
+    for symbol, frame in frames.items():
         assert [day.date() for day in frame.index] == days
         steps = {day: _last_step(day, frequency) for day in days}
         rows = {row["date"]: row for row in lake_2021.factors(symbol, set(steps.values())).to_dicts()}
@@ -208,7 +208,7 @@ def test_what_could_not_be_computed_is_not_filled_from_before(tmp_path: Path) ->
 
 
 def test_dates_may_be_written_as_pandas_writes_them(provider: FMPProvider) -> None:
-    """A text, a date and a midnight mean the same day."""
+    """A text, a date and a midnight are equivalent."""
     expected = provider.get_fundamental_factors("AAPL", "2020-11-02", "2020-11-03")["AAPL"]
     for first, last in (
         (date(2020, 11, 2), date(2020, 11, 3)),
@@ -240,6 +240,6 @@ def test_dates_may_be_written_as_pandas_writes_them(provider: FMPProvider) -> No
 def test_an_argument_that_cannot_be_meant_is_refused(
     provider: FMPProvider, arguments: tuple[Any, ...], message: str
 ) -> None:
-    """The error says which argument, what was given and what is expected."""
+    """The error names the argument, its value and the expected form."""
     with pytest.raises(InvalidInput, match=message):
         provider.get_fundamental_factors(*arguments)

@@ -34,7 +34,7 @@ def test_a_provider_on_a_pinned_lake_answers_as_of_that_snapshot(lake_2021: Lake
 
 @pytest.mark.parametrize("kind", PROVIDERS)
 def test_a_key_given_in_place_of_a_lake_is_not_repeated(kind: Any) -> None:
-    """Factor Lab's class was given the provider's key first; the error must not carry it on."""
+    """The first argument of Factor Lab's class was the key; the error must not repeat it."""
     with pytest.raises(NotFound) as caught:
         kind("s3cretKeyOfTheProvider")
     assert "s3cretKeyOfTheProvider" not in f"{caught.value!r} {vars(caught.value)}"
@@ -50,13 +50,13 @@ def test_a_provider_makes_no_lake(kind: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", PROVIDERS)
-@pytest.mark.parametrize("given", [None, 7, ["data/lake"]])
-def test_what_is_no_lake_is_refused(kind: Any, given: Any) -> None:
-    """The error names the type given and what is expected."""
+@pytest.mark.parametrize("argument", [None, 7, ["data/lake"]])
+def test_what_is_no_lake_is_refused(kind: Any, argument: Any) -> None:
+    """The error names the type of the argument and the expected ones."""
     with pytest.raises(
-        InvalidInput, match=f"A {type(given).__name__} is no lake; pass an open lake, or the path"
+        InvalidInput, match=f"A {type(argument).__name__} is no lake; pass an open lake, or the path"
     ):
-        kind(given)
+        kind(argument)
 
 
 @pytest.mark.parametrize("kind", PROVIDERS)
@@ -70,7 +70,7 @@ def test_a_password_in_an_address_shows_in_no_error(kind: Any) -> None:
 def test_without_pandas_the_error_says_how_to_install_it(
     lake_2021: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only the class that returns pandas frames needs pandas."""
+    """Without pandas only the class with pandas frames raises; the other is usable."""
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MissingExtra, match=r"pip install 'factorlab-lake\[pandas\]'") as caught:
         FMPProvider(lake_2021)
@@ -80,7 +80,7 @@ def test_without_pandas_the_error_says_how_to_install_it(
 
 
 def test_importing_the_classes_loads_no_pandas() -> None:
-    """The package of the old cache loads neither pandas nor DuckDB, and its classes load no pandas."""
+    """The package of the old cache does not import pandas or DuckDB, and its classes do not import pandas."""
     done = run_python(
         "import sys, factorlab_lake.legacy as legacy\n"
         "print([m for m in ('pandas', 'duckdb', 'polars') if m in sys.modules])\n"

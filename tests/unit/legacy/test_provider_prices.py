@@ -1,4 +1,4 @@
-"""Factor Lab's price frames from a lake: one column per symbol, every price on one split basis."""
+"""Test Factor Lab's price frames: one column per symbol, with all prices on one split basis."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ THU, FRI, MON, TUE = "2020-08-27", "2020-08-28", "2020-08-31", "2020-09-01"
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> FMPProvider:
-    """A provider on every case of this file, each a symbol of its own."""
+    """Return a provider with one symbol for each case of this file."""
     return FMPProvider(CASES.build(tmp_path_factory.mktemp("prices")))
 
 
@@ -33,7 +33,7 @@ CASES.traded("date", {FRI: 30.0})
 
 
 def test_days_are_those_on_which_any_symbol_traded(made: FMPProvider) -> None:
-    """The index is the union, in order; a symbol has NaN where it did not trade; columns are as asked."""
+    """The index is the sorted union; a symbol has NaN where it did not trade; columns keep their order."""
     frame = made.get_prices(["AFTER", "NOPE", "date", "BEFORE"], THU, TUE)
     assert list(frame.columns) == ["AFTER", "NOPE", "date", "BEFORE"]
     assert isinstance(frame.index, pd.DatetimeIndex)
@@ -104,7 +104,7 @@ for day, close, shares in ((THU, 500.0, 100), (FRI, 504.0, 200), (MON, 128.0, 70
     ],
 )
 def test_a_split_is_no_jump(made: FMPProvider, price_type: str, expected: list[float]) -> None:
-    """Four for one on Monday: as-traded bars of before count in shares of after, volumes too."""
+    """A 4:1 split on Monday adjusts the as-traded bars before it, volumes too."""
     assert made.get_prices("SPLIT", THU, TUE, price_type)["SPLIT"].tolist() == expected
     assert made.get_prices("SPLIT", THU, FRI, price_type)["SPLIT"].tolist() == expected[:2]
 
@@ -126,8 +126,8 @@ def test_prices_are_those_of_the_file(lake_2021: Lake) -> None:
         e["data"] for path, e in entries_of(CACHE_2021) if path.startswith("price_data/AAPL_price_full")
     ]
     frame = FMPProvider(lake_2021).get_prices("AAPL")
-    found = dict(zip(_texts(frame.index), frame["AAPL"].tolist(), strict=True))
-    assert found == pytest.approx({bar["date"]: bar["close"] for bar in bars}, rel=1e-12)
+    closes = dict(zip(_texts(frame.index), frame["AAPL"].tolist(), strict=True))
+    assert closes == pytest.approx({bar["date"]: bar["close"] for bar in bars}, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +142,6 @@ def test_prices_are_those_of_the_file(lake_2021: Lake) -> None:
 def test_an_argument_that_cannot_be_meant_is_refused(
     made: FMPProvider, arguments: tuple[Any, ...], message: str
 ) -> None:
-    """The error says which argument, what was given and what is expected."""
+    """The error names the argument, its value and the expected form."""
     with pytest.raises(InvalidInput, match=message):
         made.get_prices(*arguments)

@@ -1,4 +1,4 @@
-"""Statements as Factor Lab fetched them: the provider's records, by symbol and statement type."""
+"""Test statements in Factor Lab's form: FMP's records by symbol and statement type."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ FOLDERS = {
 
 @pytest.fixture(scope="module")
 def provider(lake_2021: Lake) -> FMPProvider:
-    """A provider on the clean sample."""
+    """Return a provider on the clean sample."""
     return FMPProvider(lake_2021)
 
 
 def _sent(symbol: str, statement_type: str, *, annual: bool) -> list[dict[str, Any]]:
     """Return the distinct records of the sample's files, newest first, without what they left empty."""
-    found: dict[str, dict[str, Any]] = {}
+    records_by_day: dict[str, dict[str, Any]] = {}
     for path, envelope in entries_of(CACHE_2021):
         if path.startswith(f"{FOLDERS[statement_type]}/{symbol}_"):
             for record in envelope["data"]:
                 if (record["period"] == "FY") == annual:
-                    found[record["date"]] = {n: v for n, v in record.items() if v is not None}
-    return [found[day] for day in sorted(found, reverse=True)]
+                    records_by_day[record["date"]] = {n: v for n, v in record.items() if v is not None}
+    return [records_by_day[day] for day in sorted(records_by_day, reverse=True)]
 
 
 @pytest.mark.parametrize("symbol", ["AAPL", "GOOGL"])
@@ -43,9 +43,9 @@ def test_records_are_those_that_the_provider_sent(
     provider: FMPProvider, symbol: str, period: str, *, annual: bool
 ) -> None:
     """Each record comes back once, newest first, under FMP's names and in its formats."""
-    found = provider.batch_fetch_statements([symbol], period=period)
-    assert list(found[symbol]) == ["income_statement", "balance_sheet", "cash_flow"]
-    for statement_type, records in found[symbol].items():
+    answer = provider.batch_fetch_statements([symbol], period=period)
+    assert list(answer[symbol]) == ["income_statement", "balance_sheet", "cash_flow"]
+    for statement_type, records in answer[symbol].items():
         sent = _sent(symbol, statement_type, annual=annual)
         assert len(sent) >= 2
         assert [r["date"] for r in records] == [r["date"] for r in sent]
@@ -55,20 +55,20 @@ def test_records_are_those_that_the_provider_sent(
 
 def test_a_limit_takes_the_newest_of_each(provider: FMPProvider) -> None:
     """Three of each type and symbol, from the newest on; a statement type is answered under its name."""
-    found = provider.batch_fetch_statements(["GOOGL", "AAPL"], ["cash_flow", "income"], limit=3)
-    assert {s: {t: len(r) for t, r in types.items()} for s, types in found.items()} == {
+    answer = provider.batch_fetch_statements(["GOOGL", "AAPL"], ["cash_flow", "income"], limit=3)
+    assert {s: {t: len(r) for t, r in types.items()} for s, types in answer.items()} == {
         "GOOGL": {"cash_flow": 3, "income": 3},
         "AAPL": {"cash_flow": 3, "income": 3},
     }
-    assert [r["date"] for r in found["AAPL"]["income"]] == ["2020-12-26", "2020-09-26", "2020-06-27"]
-    assert {r["symbol"] for r in found["GOOGL"]["income"]} == {"GOOGL"}
+    assert [r["date"] for r in answer["AAPL"]["income"]] == ["2020-12-26", "2020-09-26", "2020-06-27"]
+    assert {r["symbol"] for r in answer["GOOGL"]["income"]} == {"GOOGL"}
 
 
 def test_an_unknown_symbol_has_no_records(provider: FMPProvider) -> None:
     """It has an empty list for each statement type, beside the symbols that are known."""
-    found = provider.batch_fetch_statements(["NOPE", "AAPL"], "income_statement")
-    assert found["NOPE"] == {"income_statement": []}
-    assert len(found["AAPL"]["income_statement"]) > 40
+    answer = provider.batch_fetch_statements(["NOPE", "AAPL"], "income_statement")
+    assert answer["NOPE"] == {"income_statement": []}
+    assert len(answer["AAPL"]["income_statement"]) > 40
 
 
 def test_a_restated_period_is_served_once_as_it_is_now(lake: Lake, tmp_path: Path) -> None:
@@ -83,12 +83,12 @@ def test_a_restated_period_is_served_once_as_it_is_now(lake: Lake, tmp_path: Pat
 
 
 def test_a_year_is_no_quarter_though_it_ends_with_one(lake: Lake, tmp_path: Path) -> None:
-    """The fiscal year and its fourth quarter end on one day, and each is served when it is asked for."""
+    """The fiscal year and its fourth quarter end on one day, and each period returns its own."""
     quarter, year = filing("2020-12-31", "Q4", revenue=10), filing("2020-12-31", "FY", revenue=40)
     migrate(lake, tmp_path, Entry("AAPL", "income", [r | {"symbol": "AAPL"} for r in (quarter, year)]))
     for period, revenue in (("quarterly", 10), ("annual", 40)):
-        found = FMPProvider(lake).batch_fetch_statements("AAPL", "income", period)
-        assert [r["revenue"] for r in found["AAPL"]["income"]] == [revenue]
+        answer = FMPProvider(lake).batch_fetch_statements("AAPL", "income", period)
+        assert [r["revenue"] for r in answer["AAPL"]["income"]] == [revenue]
 
 
 @pytest.mark.parametrize(
@@ -105,6 +105,6 @@ def test_a_year_is_no_quarter_though_it_ends_with_one(lake: Lake, tmp_path: Path
 def test_an_argument_that_cannot_be_meant_is_refused(
     provider: FMPProvider, arguments: dict[str, Any], message: str
 ) -> None:
-    """The error says which argument, what was given and what is expected."""
+    """The error names the argument, its value and the expected form."""
     with pytest.raises(InvalidInput, match=message):
         provider.batch_fetch_statements("AAPL", **arguments)

@@ -15,13 +15,13 @@ from tests.support import CACHE_2019, CACHE_2021
 
 
 def _caps(lake: Lake) -> dict[date, float | None]:
-    found = lake.market_caps("AAPL", start="2014-01-01", end="2019-12-31", freq="ME")
-    return dict(found.select("date", "market_cap").rows())
+    caps = lake.market_caps("AAPL", start="2014-01-01", end="2019-12-31", freq="ME")
+    return dict(caps.select("date", "market_cap").rows())
 
 
 def _records(cache: Path, name: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(gzip.decompress((cache / name).read_bytes()))["data"]
-    return found
+    caps: list[dict[str, Any]] = json.loads(gzip.decompress((cache / name).read_bytes()))["data"]
+    return caps
 
 
 def test_caches_of_before_and_after_a_split_give_the_same_market_caps(

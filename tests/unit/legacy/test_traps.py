@@ -20,8 +20,8 @@ _REVENUE = "SELECT revenue FROM income_statements ORDER BY fiscal_date, fiscal_p
 
 def _faults(lake: Lake, cache: Path) -> list[tuple[str, str]]:
     """Return the files that a migration could not read, and why."""
-    found: list[tuple[str, str]] = lake.migrate(cache, dry_run=True).faults
-    return found
+    rows: list[tuple[str, str]] = lake.migrate(cache, dry_run=True).faults
+    return rows
 
 
 # 1. Expired entries; the day of the fetch.
@@ -43,7 +43,7 @@ def test_an_expired_entry_is_read_like_any_other(lake: Lake, cache: Path, ttl: A
     ids=str,
 )
 def test_an_entry_without_a_time_of_fetching_is_a_fault(lake: Lake, cache: Path, at: Any) -> None:
-    """Without the day of the fetch nobody knows the split basis: the file is named, nothing is guessed."""
+    """Without the day of the fetch the split basis is unknown, so the file is reported as a fault."""
     entry = Entry("AAPL", "income", [income()], cached_at=at)
     entry.write(cache)
     [(path, reason)] = _faults(lake, cache)
@@ -59,13 +59,13 @@ def test_an_entry_fetched_in_the_future_is_a_fault(lake: Lake, cache: Path) -> N
 
 
 def test_the_time_of_fetching_may_be_written_in_several_ways(lake: Lake, cache: Path) -> None:
-    """Seconds since 1970 as a whole number, a fraction or text."""
+    """The time may be seconds since 1970 as a whole number, a fraction or text."""
     ways: dict[str, Any] = {"A": 1617228000, "B": 1617228000.0, "C": "1617228000", "D": 1617228000.25}
     for symbol, at in ways.items():
         Entry(symbol, "income", [income(symbol=symbol)], cached_at=at).write(cache)
     assert lake.migrate(cache).clean
-    found = dict(lake.sql("SELECT symbol, fetched_at FROM income_statements").rows())
-    assert found == {symbol: datetime.fromtimestamp(float(at), UTC) for symbol, at in ways.items()}
+    rows = dict(lake.sql("SELECT symbol, fetched_at FROM income_statements").rows())
+    assert rows == {symbol: datetime.fromtimestamp(float(at), UTC) for symbol, at in ways.items()}
 
 
 # 2. The same quarter in several files.
@@ -108,10 +108,10 @@ def test_ratios_filed_as_quarterly_have_the_period_of_each_record(lake: Lake, ca
     ]
     Entry("AAPL", "ratios", ratios).write(cache)
     assert lake.migrate(cache).clean
-    found = lake.sql(
+    rows = lake.sql(
         "SELECT fiscal_date::VARCHAR, fiscal_period, fiscal_year, metrics FROM vendor_ratios ORDER BY 1 DESC"
     )
-    assert [(*row[:3], json.loads(row[3])) for row in found.rows()] == [
+    assert [(*row[:3], json.loads(row[3])) for row in rows.rows()] == [
         ("2020-09-26", "FY", 2020, {"currentRatio": 1.36}),
         ("2020-06-27", "Q3", 2020, {"currentRatio": 1.47}),
     ]
@@ -146,10 +146,10 @@ def test_records_that_were_changed_on_their_way_are_the_same_content(lake: Lake,
     assert "NaN" in spoilt.text()
     spoilt.write(cache)
     assert lake.migrate(cache).clean
-    found = lake.sql(
+    rows = lake.sql(
         "SELECT revenue, link, final_link, other_expenses, accepted_at, fetched_at FROM income_statements"
     )
-    assert found.rows() == [
+    assert rows.rows() == [
         (64698000000.0, "https://example.org/i", "https://example.org/f", 11.0,
          datetime(2020, 10, 29, 22, 6, 25, tzinfo=UTC), FETCHED)
     ]  # fmt: skip
@@ -322,8 +322,8 @@ def test_a_zero_is_stored_as_sent(lake: Lake, cache: Path) -> None:
         cache
     )
     assert lake.migrate(cache).clean
-    found = lake.sql("SELECT weighted_average_shares_outstanding, eps, cik FROM income_statements")
-    assert found.rows() == [(0.0, 0.0, None)]
+    rows = lake.sql("SELECT weighted_average_shares_outstanding, eps, cik FROM income_statements")
+    assert rows.rows() == [(0.0, 0.0, None)]
     assert lake.validate(cache).clean
 
 
@@ -340,12 +340,12 @@ def test_the_label_of_the_year_is_the_fiscal_year(lake: Lake, cache: Path) -> No
 
 
 def test_an_evening_acceptance_counts_from_the_next_day(lake: Lake, cache: Path) -> None:
-    """Accepted at 18:03 on the 27th and filed on the 28th: usable at the close of the 28th."""
+    """A statement accepted at 18:03 on the 27th and filed on the 28th is available on the 28th."""
     record = income("2020-12-26", "Q1", fillingDate="2021-01-28", acceptedDate="2021-01-27 18:03:06")
     Entry("AAPL", "income", [record]).write(cache)
     lake.migrate(cache)
-    found = lake.sql("SELECT accepted_at, accepted_date, filing_date, available_date FROM income_statements")
-    assert found.rows() == [
+    rows = lake.sql("SELECT accepted_at, accepted_date, filing_date, available_date FROM income_statements")
+    assert rows.rows() == [
         (datetime(2021, 1, 27, 23, 3, 6, tzinfo=UTC), date(2021, 1, 27), date(2021, 1, 28), date(2021, 1, 28))
     ]
 
@@ -360,8 +360,8 @@ def test_fiscal_years_may_end_on_any_day_of_the_week(lake: Lake, cache: Path) ->
         cache
     )
     assert lake.migrate(cache).clean
-    found = lake.sql("SELECT fiscal_date, version FROM income_statements ORDER BY 1").rows()
-    assert found == [(date.fromisoformat(day), 1) for day in ends]
+    rows = lake.sql("SELECT fiscal_date, version FROM income_statements ORDER BY 1").rows()
+    assert rows == [(date.fromisoformat(day), 1) for day in ends]
 
 
 # 11. First filings that are years late.

@@ -21,7 +21,7 @@ _AAPL_Q = (pl.col("symbol") == "AAPL") & (pl.col("fiscal_date") == date(2020, 6,
 def _altered(
     lake: Lake, place: Path, table: str, partition: int, change: pl.Expr | None, **values: pl.Expr
 ) -> Lake:
-    """Return a copy of a lake in which rows of one partition were removed or given other values."""
+    """Return a copy of a lake in which rows of one partition were removed or changed."""
     copied = copy_of(lake, place)
     with writing(copied) as tx:
         rows = tx.read(table, partitions=[partition])
@@ -197,7 +197,7 @@ def test_a_file_of_nothing_but_junk_is_missing_too(lake: Lake, cache: Path) -> N
 
 
 def test_validation_writes_nothing(lake_2021: Lake) -> None:
-    """Looking changes neither the lake's history nor its files."""
+    """Validation does not change the lake's history or files."""
     before = {p: p.stat().st_mtime_ns for p in lake_2021.path.rglob("*")}
     lake_2021.validate(CACHE_2019)
     assert {p: p.stat().st_mtime_ns for p in lake_2021.path.rglob("*")} == before

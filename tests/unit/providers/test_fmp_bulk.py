@@ -14,7 +14,7 @@ from factorlab_lake.providers.fmp import FmpProvider
 from factorlab_lake.providers.fmp.settings import fmp_settings
 from factorlab_lake.providers.protocol import Call, FetchResult, Request
 from tests.fakes.fmp import FakeFmp, FaultRule, Faults, synthetic_dataset
-from tests.fakes.scripted_fmp import KEY, NOW, Script, found, provider
+from tests.fakes.scripted_fmp import KEY, NOW, Script, json_response, provider
 
 _HEADER = '\ufeff"symbol", "date", "period", "revenue",\r\n'
 _DATASET = synthetic_dataset(60)
@@ -23,8 +23,8 @@ _START = date(2020, 1, 1)
 
 
 def _over_http(server: FakeFmp, saves: int = 3) -> FmpProvider:
-    given = fmp_settings(api_key=KEY, base_url=server.url, bulk_saves=saves, retry_wait_s=0, tries=3)
-    return FmpProvider(given, clock=lambda: NOW.replace(year=2021, month=3, day=31))
+    settings = fmp_settings(api_key=KEY, base_url=server.url, bulk_saves=saves, retry_wait_s=0, tries=3)
+    return FmpProvider(settings, clock=lambda: NOW.replace(year=2021, month=3, day=31))
 
 
 def _all(fmp: FmpProvider, requests: Sequence[Request]) -> list[FetchResult]:
@@ -36,7 +36,7 @@ def _statements(dataset: str = "income") -> list[Request]:
 
 
 def _rows(answers: Sequence[FetchResult], dataset: str, since: date) -> pl.DataFrame:
-    """Return what would land, of the periods since a day: files hold more of them than was asked."""
+    """Return the normalised rows of the periods since a day: files contain more periods than requested."""
     rows = normalize(to_frame(answers), dataset).rows.drop("fetch_id", "fetched_at", strict=False)
     if "fiscal_date" in rows.columns:
         rows = rows.filter(pl.col("fiscal_date") >= since)
@@ -49,7 +49,7 @@ def _rows(answers: Sequence[FetchResult], dataset: str, since: date) -> pl.DataF
      ("profile", None)],
 )  # fmt: skip
 def test_files_give_the_rows_that_single_answers_give(dataset: str, period: object) -> None:
-    """Each value lands alike, whether a company was asked for by name or found in a file."""
+    """The values of a company are equal in a single response and in a bulk file."""
     start = None if dataset == "profile" else _START
     requests = [Request(dataset, name, period, start) for name in _NAMES]  # type: ignore[arg-type]
     with FakeFmp(_DATASET, key=KEY) as server:
@@ -60,13 +60,13 @@ def test_files_give_the_rows_that_single_answers_give(dataset: str, period: obje
             singly = _all(fmp, requests)
     assert sum(a.api_calls for a in files) == from_files < len(requests) / 2
     assert sum(a.api_calls for a in singly) == len(requests)
-    alike = [_rows(answers, dataset, _START) for answers in (files, singly)]
-    assert alike[0].equals(alike[1])
-    assert set(alike[0]["symbol"]) == set(_NAMES)
+    frames = [_rows(answers, dataset, _START) for answers in (files, singly)]
+    assert frames[0].equals(frames[1])
+    assert set(frames[0]["symbol"]) == set(_NAMES)
 
 
 def test_files_are_planned_only_where_they_save_calls() -> None:
-    """Few symbols, no start, or ratios, of which there is no file: asked one by one."""
+    """Few symbols, no start, or ratios (which have no file) need single requests."""
     with FakeFmp(_DATASET, key=KEY) as server, _over_http(server) as fmp:
         many = fmp.plan(_statements())
         assert [(len(c.requests), c.calls) for c in many] == [(60, 4)]  # fiscal years 2019 to 2022
@@ -103,7 +103,7 @@ def test_a_symbol_in_no_file_is_asked_for_by_name() -> None:
 
 def test_a_refused_key_is_not_tried_sixty_times() -> None:
     """Where no other call can succeed, none is made."""
-    script = Script(found({"Error Message": "Invalid API KEY."}, 401))
+    script = Script(json_response({"Error Message": "Invalid API KEY."}, 401))
     answers = _all(
         provider(script, bulk_saves=3), [Request("income", f"S{i}", "annual", NOW.date()) for i in range(60)]
     )
@@ -122,7 +122,7 @@ def _from_file(reply: httpx.Response, *symbols: str) -> list[FetchResult]:
 
     def vendor(request: httpx.Request) -> httpx.Response:
         if "symbol" in request.url.params:
-            return found({"Error Message": "Exclusive Endpoint"}, 403)
+            return json_response({"Error Message": "Exclusive Endpoint"}, 403)
         return reply if request.url.params.get("year") == "2026" else _file()
 
     fmp = provider(vendor, bulk_saves=1, tries=2, retry_wait_s=0)
@@ -131,7 +131,7 @@ def _from_file(reply: httpx.Response, *symbols: str) -> list[FetchResult]:
 
 
 def test_the_traps_of_the_files() -> None:
-    """A mark before the header, spaces and a comma too many in it, a row twice, digits as a symbol."""
+    """The reader accepts a BOM, an extra comma in the header, duplicate rows and numeric symbols."""
     row = '"600519","2025-12-31","FY","170899152276.34"'
     one, _, _ = _from_file(_file(row, row, '"0005","2025-12-31","FY",""', '"B,C","2025-12-31","FY","7"'),
                            "600519", "0005", "B,C")  # fmt: skip
@@ -159,6 +159,6 @@ def test_an_empty_text_is_no_value() -> None:
     ],
 )
 def test_a_file_that_cannot_be_read_is_replaced_by_single_questions(reply: httpx.Response) -> None:
-    """Cut or not a table: asked again, then symbol by symbol, and what came of the file is not used."""
+    """A cut or invalid file is requested again, then each symbol; no row of the file is used."""
     answers = _from_file(reply, "600519", "0005", "X")
     assert [type(a.fault) for a in answers] == [NotInPlan] * 3

@@ -23,7 +23,7 @@ _DAYS = (date(2019, 1, 1), date(2021, 3, 31))
 
 @dataclass
 class Memory:
-    """The smallest provider there can be: bars of two companies, and their splits, from memory."""
+    """Provide bars of two companies, and their splits, from memory: the smallest possible provider."""
 
     name: str = "memory"
     calls_per_minute: float = 60_000.0
@@ -31,27 +31,27 @@ class Memory:
     datasets: Mapping[str, Offer] = field(
         default_factory=lambda: {"price": Offer(ranged=True), "split": Offer()}
     )
-    asked: int = 0
+    calls: int = 0
 
     def plan(self, requests: Sequence[Request]) -> list[Call]:
-        """Put requests for one symbol together."""
-        alike: dict[str, list[Request]] = {}
+        """Combine requests for one symbol."""
+        groups: dict[str, list[Request]] = {}
         for request in requests:
-            alike.setdefault(request.symbol, []).append(request)
-        return [Call(tuple(group)) for group in alike.values()]
+            groups.setdefault(request.symbol, []).append(request)
+        return [Call(tuple(group)) for group in groups.values()]
 
     def answer(self, call: Call) -> list[FetchResult]:
         """Answer from memory."""
         return [self._one(request) for request in call.requests]
 
     def close(self) -> None:
-        """There is nothing to give back."""
+        """Do nothing: there is no connection to close."""
 
     def _one(self, request: Request) -> FetchResult:
         now = datetime.now(UTC)
-        self.asked += 1
+        self.calls += 1
         answer = FetchResult(
-            fetch_id=f"{self.asked}",
+            fetch_id=f"{self.calls}",
             dataset=request.dataset,
             symbol=request.symbol,
             fetched_at=now,
@@ -81,7 +81,7 @@ def _bars(request: Request) -> pl.DataFrame:
 
 
 class TestMemory(ProviderContract):
-    """The suite asks for nothing that only FMP has."""
+    """The suite requires nothing that only FMP has."""
 
     @pytest.fixture
     def subject(self) -> Subject:
@@ -91,7 +91,7 @@ class TestMemory(ProviderContract):
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[FakeFmp]:
-    """Return the fake vendor, as the real one over HTTP."""
+    """Yield the fake FMP over HTTP."""
     with FakeFmp(_DATASET, key=KEY) as fake:
         yield fake
 
@@ -101,10 +101,10 @@ class _OverHttp(ProviderContract):
 
     @pytest.fixture
     def subject(self, server: FakeFmp) -> Iterator[Subject]:
-        given = fmp_settings(
+        settings = fmp_settings(
             api_key=KEY, base_url=server.url, api_generation=self.generation, calls_per_minute=100_000
         )
-        with FmpProvider(given) as fmp:
+        with FmpProvider(settings) as fmp:
             yield Subject(fmp, ["ACME", "BOLT"], "NOPE", _DAYS, [KEY])
 
 

@@ -19,10 +19,10 @@ from factorlab_lake.errors import (
     Unavailable,
 )
 from factorlab_lake.providers.protocol import Request
-from tests.fakes.scripted_fmp import KEY, NOW, Script, Time, ask, found, provider, recorded
+from tests.fakes.scripted_fmp import KEY, NOW, Script, Time, ask, json_response, provider, recorded
 
 _INCOME = Request("income", "AAPL", "annual")
-_GOOD = found([{"date": "2020-09-26", "symbol": "AAPL", "period": "FY"}])
+_GOOD = json_response([{"date": "2020-09-26", "symbol": "AAPL", "period": "FY"}])
 _HTML = b"<html><body>502 Bad Gateway</body></html>"
 
 _FOR_GOOD = [
@@ -32,10 +32,10 @@ _FOR_GOOD = [
     (recorded("403_exclusive_endpoint.json", 403), NotInPlan, "plan"),
     (recorded("403_legacy_endpoint.json", 403), LegacyEndpoint, "FMP_API_GENERATION=stable"),
     (httpx.Response(403, content=_HTML), NotServed, "FMP_BASE_URL"),
-    (found({"status": 404}, 404), NotServed, "FMP_BASE_URL"),
+    (json_response({"status": 404}, 404), NotServed, "FMP_BASE_URL"),
     (httpx.Response(302, headers={"location": "https://elsewhere.test"}), NotServed, "FMP_BASE_URL"),
     (recorded("200_empty.json", 200), EmptyAnswer, "symbol"),
-    (found({}), BadAnswer, "dict instead of a list"),
+    (json_response({}), BadAnswer, "dict instead of a list"),
 ]
 _PASSING = [
     (recorded("429_limit_reach.json", 429), LimitReached),
@@ -46,7 +46,7 @@ _PASSING = [
     (httpx.Response(200, content=b'[{"date": "2020-09'), BadAnswer),
     (httpx.Response(200, content=b""), BadAnswer),
     (httpx.Response(200, content=b"\xff\xfe\x00"), BadAnswer),
-    (found({"Error Message": "Something went wrong"}), BadAnswer),
+    (json_response({"Error Message": "Something went wrong"}), BadAnswer),
     (httpx.ReadTimeout("slow"), Unavailable),
     (httpx.ConnectError("refused"), Unavailable),
     (httpx.RemoteProtocolError("peer closed connection"), Unavailable),
@@ -57,7 +57,7 @@ _PASSING = [
 def test_a_refusal_is_typed_and_says_what_to_do(
     reply: httpx.Response, kind: type[FetchFailed], hint: str
 ) -> None:
-    """Each refusal is its own type, names what was asked and the next step, and can be pickled."""
+    """Each error has its own type, names the request and the next step, and can be pickled."""
     answer = ask(provider(Script(reply)), _INCOME)
     assert type(answer.fault) is kind
     assert answer.records is None
@@ -114,7 +114,7 @@ def test_waits_grow_and_differ() -> None:
 def test_a_wait_that_is_asked_for_is_kept(said: str) -> None:
     """``Retry-After`` in seconds or as a date of HTTP: the next call goes out then and not before."""
     time = Time()
-    script = Script(found({}, 429, **{"retry-after": said}), _GOOD)
+    script = Script(json_response({}, 429, **{"retry-after": said}), _GOOD)
     assert ask(provider(script, time), _INCOME).fault is None
     assert sum(time.slept) == pytest.approx(7)
 
@@ -122,14 +122,14 @@ def test_a_wait_that_is_asked_for_is_kept(said: str) -> None:
 @pytest.mark.parametrize("said", ["soon", "nan", "inf", "-5", ""])
 def test_a_wait_that_is_no_wait_does_no_harm(said: str) -> None:
     """A nonsensical ``Retry-After`` leaves the usual pause, or none, and the call is made again."""
-    script = Script(found({}, 429, **{"retry-after": said}), _GOOD)
+    script = Script(json_response({}, 429, **{"retry-after": said}), _GOOD)
     assert ask(provider(script), _INCOME).fault is None
 
 
 def test_a_wait_too_long_to_wait_ends_the_run() -> None:
     """An hour is not waited for: the fault says so, and that no other call will be served."""
     time = Time()
-    script = Script(found({}, 429, **{"retry-after": "3600"}))
+    script = Script(json_response({}, 429, **{"retry-after": "3600"}))
     answer = ask(provider(script, time), _INCOME)
     assert isinstance(answer.fault, LimitReached)
     assert answer.fault.fatal
@@ -145,7 +145,7 @@ def test_a_limit_that_outlasts_all_tries_is_fatal_when_nobody_is_served() -> Non
 
 
 def test_without_a_key_nothing_is_asked() -> None:
-    """A missing key is told before any call, with the setting's name."""
+    """A missing key raises before any call, with the setting's name."""
     script = Script(_GOOD)
     answer = ask(provider(script, api_key=None), _INCOME)
     assert isinstance(answer.fault, KeyRefused)
@@ -155,23 +155,25 @@ def test_without_a_key_nothing_is_asked() -> None:
 
 @pytest.mark.parametrize("dataset", ["split", "dividend"])
 def test_no_splits_are_an_answer(dataset: str) -> None:
-    """Most companies never split their shares."""
+    """An empty list of splits is valid: most companies never split their shares."""
     for generation, body in (("stable", []), ("v3", {}), ("v3", {"symbol": "AAPL", "historical": []})):
-        answer = ask(provider(Script(found(body)), api_generation=generation), Request(dataset, "AAPL"))
+        answer = ask(
+            provider(Script(json_response(body)), api_generation=generation), Request(dataset, "AAPL")
+        )
         assert (answer.fault, answer.count) == (None, 0)
 
 
 @pytest.mark.parametrize("dataset", ["price", "price_unadjusted", "market_cap"])
 def test_no_new_bars_are_an_answer_and_no_bars_at_all_are_not(dataset: str) -> None:
     """After a weekend there is nothing new; a company without any bar is unknown."""
-    fmp = provider(Script(found([])))
+    fmp = provider(Script(json_response([])))
     assert ask(fmp, Request(dataset, "AAPL", start=NOW.date())).fault is None
     assert isinstance(ask(fmp, Request(dataset, "AAPL")).fault, EmptyAnswer)
 
 
 def test_a_key_that_the_vendor_repeats_is_struck_out() -> None:
     """An error message that quotes the key does not carry it on."""
-    answer = ask(provider(Script(found({"Error Message": f"Invalid API KEY {KEY}"}, 401))), _INCOME)
+    answer = ask(provider(Script(json_response({"Error Message": f"Invalid API KEY {KEY}"}, 401))), _INCOME)
     assert answer.error is not None
     assert "Invalid API KEY ***" in answer.error
     assert KEY not in repr(answer)

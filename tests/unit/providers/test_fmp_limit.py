@@ -14,9 +14,9 @@ from factorlab_lake.providers.fmp.rate_limit import RateLimiter
 from factorlab_lake.providers.fmp.settings import fmp_settings
 from factorlab_lake.providers.protocol import Call, FetchResult, Request
 from tests.fakes.fmp import FakeFmp, RateLimit, synthetic_dataset
-from tests.fakes.scripted_fmp import KEY, Script, Time, ask, found, provider
+from tests.fakes.scripted_fmp import KEY, Script, Time, ask, json_response, provider
 
-_BAR = found([{"symbol": "AAPL", "date": "2026-11-20", "close": 1.0}])
+_BAR = json_response([{"symbol": "AAPL", "date": "2026-11-20", "close": 1.0}])
 _PRICE = Request("price", "AAPL", start=date(2026, 11, 20))
 
 
@@ -152,7 +152,7 @@ def test_a_closed_provider_answers_with_a_fault() -> None:
 
 
 def test_the_provider_says_its_limit() -> None:
-    """A run foretells its time from it."""
+    """The provider returns its limit, from which a run estimates its duration."""
     fmp = provider(Script(_BAR), calls_per_minute=300)
     assert fmp.calls_per_minute == 300
     assert fmp.answer(Call((_PRICE,)))[0].count == 1

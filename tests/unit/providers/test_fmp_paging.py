@@ -13,14 +13,14 @@ from factorlab_lake.providers.fmp import FmpProvider
 from factorlab_lake.providers.fmp.settings import fmp_settings
 from factorlab_lake.providers.protocol import FetchResult, Request
 from tests.fakes.fmp import FakeFmp, FaultRule, Faults, synthetic_dataset
-from tests.fakes.scripted_fmp import KEY, NOW, Script, ask, found, provider
+from tests.fakes.scripted_fmp import KEY, NOW, Script, ask, json_response, provider
 
 _FIRST = date(2020, 1, 1)
 _DAYS = [_FIRST + timedelta(days=i) for i in range(237)]  # every day is a trading day here
 
 
 class Vendor:
-    """Has bars of some days, and gives the newest of those asked for, at most ``cap`` at a time."""
+    """Return the newest bars of the requested days, at most ``cap`` at a time."""
 
     def __init__(
         self, cap: int, days: list[date] = _DAYS, *, heeds_to: bool = True, overlap: int = 0
@@ -29,18 +29,20 @@ class Vendor:
         self.days = days
         self.heeds_to = heeds_to
         self.overlap = overlap
-        self.asked: list[dict[str, str]] = []
+        self.requested: list[dict[str, str]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Answer one call."""
-        asked = dict(request.url.params)
-        self.asked.append(asked)
-        first, last = (date.fromisoformat(asked[name]) for name in ("from", "to"))
-        if len(self.asked) > 1:
+        requested = dict(request.url.params)
+        self.requested.append(requested)
+        first, last = (date.fromisoformat(requested[name]) for name in ("from", "to"))
+        if len(self.requested) > 1:
             last += timedelta(days=self.overlap)
         rows = [d for d in self.days if first <= d and (d <= last or not self.heeds_to)]
         newest = sorted(rows, reverse=True)[: self.cap]
-        return found([{"symbol": "AAPL", "date": str(d), "close": float(d.toordinal())} for d in newest])
+        return json_response(
+            [{"symbol": "AAPL", "date": str(d), "close": float(d.toordinal())} for d in newest]
+        )
 
 
 def _days(answer: FetchResult) -> list[date]:
@@ -55,8 +57,8 @@ def test_a_capped_history_is_paged_until_its_start(cap: int) -> None:
     answer = ask(provider(vendor), Request("price", "AAPL", None, _FIRST, _DAYS[-1]))
     assert _days(answer) == _DAYS[::-1]
     assert answer.short is None
-    assert answer.api_calls == len(vendor.asked)
-    assert all(later["to"] > earlier["to"] for later, earlier in pairwise(vendor.asked))
+    assert answer.api_calls == len(vendor.requested)
+    assert all(later["to"] > earlier["to"] for later, earlier in pairwise(vendor.requested))
 
 
 def test_a_history_that_reaches_its_start_takes_one_call() -> None:
@@ -65,7 +67,7 @@ def test_a_history_that_reaches_its_start_takes_one_call() -> None:
     vendor = Vendor(5000, _DAYS[5:205])
     answer = ask(provider(vendor), Request("price", "AAPL", None, monday - timedelta(days=2)))
     assert monday.weekday() == 0
-    assert (answer.count, len(vendor.asked)) == (200, 1)
+    assert (answer.count, len(vendor.requested)) == (200, 1)
 
 
 def test_a_company_younger_than_the_start_is_not_short() -> None:
@@ -74,26 +76,26 @@ def test_a_company_younger_than_the_start_is_not_short() -> None:
     answer = ask(provider(vendor), Request("price", "AAPL", None, date(1990, 1, 1)))
     assert _days(answer) == _DAYS[:36:-1]
     assert answer.short is None
-    assert len(vendor.asked) == 5  # four full pages, and one that is empty
+    assert len(vendor.requested) == 5  # four full pages, and one that is empty
 
 
 def test_without_a_start_the_whole_history_is_asked_for() -> None:
     """FMP gives five years when no start is named."""
     vendor = Vendor(5000)
     ask(provider(vendor), Request("price", "AAPL"))
-    assert vendor.asked[0]["from"] == "1900-01-01"
+    assert vendor.requested[0]["from"] == "1900-01-01"
 
 
 def test_pages_that_overlap_give_each_bar_once() -> None:
-    """A vendor that includes the day after the one asked for repeats a bar on every page."""
+    """A vendor that includes one day too many repeats a bar on every page."""
     answer = ask(provider(Vendor(10, overlap=1)), Request("price", "AAPL", None, _FIRST, _DAYS[-1]))
     assert _days(answer) == _DAYS[::-1]
 
 
-def test_rows_repeated_within_an_answer_are_left_to_those_who_land_them() -> None:
-    """What the vendor sent twice in one answer is not hidden; it is judged where rows are landed."""
+def test_duplicate_rows_of_a_response_stay_in_the_records() -> None:
+    """Duplicate rows of one response stay in the records; the merge decides about them."""
     twice = [{"symbol": "AAPL", "date": "2026-11-20", "close": 1.0}] * 2
-    answer = ask(provider(Script(found(twice))), Request("price", "AAPL", start=date(2026, 11, 20)))
+    answer = ask(provider(Script(json_response(twice))), Request("price", "AAPL", start=date(2026, 11, 20)))
     assert answer.count == 2
 
 
@@ -101,7 +103,7 @@ def test_a_vendor_that_does_not_page_is_asked_twice_and_said_to_be_short() -> No
     """The same newest bars again and again: no circle, and the answer says how far it reaches."""
     vendor = Vendor(50, heeds_to=False)
     answer = ask(provider(vendor), Request("price", "AAPL", None, _FIRST))
-    assert len(vendor.asked) == 2
+    assert len(vendor.requested) == 2
     assert answer.count == 50
     assert str(_DAYS[-50]) in (answer.short or "")
 
@@ -131,34 +133,36 @@ def _years(count: int) -> list[dict[str, Any]]:
 def test_as_many_statements_are_asked_for_as_there_can_be(
     start: date | None, period: Any, limit: str
 ) -> None:
-    """A quarter needs one row, a year one; some more are asked for, and all of them without a start."""
-    script = Script(found(_years(3)))
+    """A quarter needs one row, a year one; a request has a margin, and without a start it requests all."""
+    script = Script(json_response(_years(3)))
     ask(provider(script), Request("income", "AAPL", period, start))
     assert script.calls[0].url.params["limit"] == limit
 
 
 def test_statements_cut_by_the_plan_are_said_to_be_short() -> None:
-    """The free plan gives five, whatever is asked."""
-    answer = ask(provider(Script(found(_years(5)))), Request("income", "AAPL", "annual"))
+    """Five rows are the most that the free plan returns, at any limit."""
+    answer = ask(provider(Script(json_response(_years(5)))), Request("income", "AAPL", "annual"))
     assert "5 rows instead of 1000" in (answer.short or "")
-    answer = ask(provider(Script(found(_years(5)))), Request("income", "AAPL", "annual", date(2021, 6, 1)))
+    answer = ask(
+        provider(Script(json_response(_years(5)))), Request("income", "AAPL", "annual", date(2021, 6, 1))
+    )
     assert answer.short is None
 
 
 def test_a_plan_that_refuses_the_limit_is_asked_for_less() -> None:
     """What the plan gives is taken, said to be short, and the larger limit is not tried again."""
-    asked = []
+    requested = []
 
     def vendor(request: httpx.Request) -> httpx.Response:
-        asked.append(request.url.params["limit"])
-        if int(asked[-1]) > 5:
+        requested.append(request.url.params["limit"])
+        if int(requested[-1]) > 5:
             said = b"Premium Query Parameter: 'Special Endpoint : This value set for 'limit' is not available"
             return httpx.Response(402, content=said)
-        return found(_years(int(asked[-1])))
+        return json_response(_years(int(requested[-1])))
 
     fmp = provider(vendor)
     answers = [ask(fmp, Request("income", "AAPL", "annual")) for _ in range(2)]
-    assert asked == ["1000", "5", "5"]
+    assert requested == ["1000", "5", "5"]
     assert [(a.count, a.fault) for a in answers] == [(5, None)] * 2
     assert all("plan" in (a.short or "") for a in answers)
 
@@ -168,9 +172,9 @@ def test_records_that_are_none_are_noted_once_and_in_their_own_places() -> None:
     bars = [{"symbol": "AAPL", "date": f"2020-01-{d:02d}", "close": 1.0} for d in range(20, 10, -1)]
     script = Script(
         httpx.Response(200, content=json.dumps([*bars[:5], 7])[:-3].encode()),
-        found([*bars[:5], 7]),
-        found([None, *bars[5:]]),
-        found([]),
+        json_response([*bars[:5], 7]),
+        json_response([None, *bars[5:]]),
+        json_response([]),
     )
     answer = ask(provider(script), Request("price", "AAPL", None, date(2019, 1, 1), date(2020, 1, 20)))
     assert (answer.count, answer.records is not None) == (12, True)
@@ -182,7 +186,7 @@ def test_statements_that_fill_the_limit_before_the_start_are_asked_for_again() -
     rows = [row for row in _years(11) for _ in range(2)]
 
     def vendor(request: httpx.Request) -> httpx.Response:
-        return found(rows[: int(request.url.params["limit"])])
+        return json_response(rows[: int(request.url.params["limit"])])
 
     answer = ask(provider(vendor), Request("income", "AAPL", "annual", date(2016, 1, 1)))
     assert answer.records is not None
@@ -203,8 +207,8 @@ def test_row_caps_over_the_wire(generation: str) -> None:
 def _history(dataset: Any, generation: str, cap: int | None) -> pl.DataFrame:
     rules = [] if cap is None else [FaultRule("row_cap", rows=cap)]
     with FakeFmp(dataset, key=KEY, faults=Faults(rules=rules)) as server:
-        given = fmp_settings(api_key=KEY, base_url=server.url, api_generation=generation)
-        with FmpProvider(given) as fmp:
+        settings = fmp_settings(api_key=KEY, base_url=server.url, api_generation=generation)
+        with FmpProvider(settings) as fmp:
             answer = ask(fmp, Request("price", "ACME", None, date(2019, 1, 1)))
     assert answer.fault is None
     assert answer.records is not None

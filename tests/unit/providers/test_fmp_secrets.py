@@ -21,7 +21,7 @@ from factorlab_lake.providers.fmp.endpoints import EndpointRequest
 from factorlab_lake.providers.fmp.settings import FmpSettings, fmp_settings
 from factorlab_lake.providers.protocol import FetchResult, Request
 from tests.fakes.fmp import KINDS, FakeFmp, FaultRule, Faults, synthetic_dataset
-from tests.fakes.scripted_fmp import KEY, Script, ask, found, provider
+from tests.fakes.scripted_fmp import KEY, Script, ask, json_response, provider
 
 _GENERATIONS = ("stable", "v3")
 
@@ -60,12 +60,12 @@ def test_the_key_is_seen_nowhere(logged: io.StringIO, generation: str, kind: str
     with FakeFmp(
         synthetic_dataset(["ACME"]), key=KEY, faults=Faults(rules=rules), retry_after_s=0, delay_s=0
     ) as server:
-        given = fmp_settings(
+        settings = fmp_settings(
             api_key=KEY, base_url=server.url, api_generation=generation, tries=2, retry_wait_s=0
         )
-        with FmpProvider(given) as fmp:
+        with FmpProvider(settings) as fmp:
             answer = ask(fmp, Request("income", "ACME", "quarterly"))
-            parts = [repr(fmp), repr(given), str(given), given.model_dump_json(), repr(vars(fmp))]
+            parts = [repr(fmp), repr(settings), str(settings), settings.model_dump_json(), repr(vars(fmp))]
     seen = [logged.getvalue(), repr(answer), str(answer.fault), _everything(answer.fault), *parts]
     assert "send_request_headers" in seen[0]  # httpcore has logged its steps, and httpx what was answered
     assert ("/income-statement" in seen[0]) == (kind != "dropped")
@@ -76,10 +76,10 @@ def test_the_key_is_seen_nowhere(logged: io.StringIO, generation: str, kind: str
 @pytest.mark.parametrize("generation", _GENERATIONS)
 def test_no_connection_shows_no_key(logged: io.StringIO, generation: str) -> None:
     """A server that is not there: the errors of httpx below ours held the request with the key."""
-    given = fmp_settings(
+    settings = fmp_settings(
         api_key=KEY, base_url="http://127.0.0.1:9", api_generation=generation, tries=2, retry_wait_s=0
     )
-    with FmpProvider(given) as fmp:
+    with FmpProvider(settings) as fmp:
         answer = ask(fmp, Request("profile", "ACME"))
     assert answer.fault is not None
     assert (answer.fault.__cause__, answer.fault.__context__) == (None, None)
@@ -88,7 +88,7 @@ def test_no_connection_shows_no_key(logged: io.StringIO, generation: str) -> Non
 
 @pytest.mark.parametrize("generation", _GENERATIONS)
 def test_an_error_below_shows_no_key_in_its_frames(generation: str) -> None:
-    """The client's own error with all its frames and their variables, as some tracebacks show them."""
+    """The key is not in the client's error, its frames or their variables, which some tracebacks print."""
     client = Client(fmp_settings(api_key=KEY, base_url="http://127.0.0.1:9", api_generation=generation), None)
     with pytest.raises(Exception, match="cannot be reached") as caught:
         client.get(EndpointRequest("stable/profile", {"symbol": "ACME"}), "profile of ACME")
@@ -99,7 +99,7 @@ def test_an_error_below_shows_no_key_in_its_frames(generation: str) -> None:
 @pytest.mark.parametrize("generation", _GENERATIONS)
 def test_the_vendor_gets_the_key_where_it_wants_it(generation: str) -> None:
     """Stable takes a header, v3 a parameter; neither is in what the fetch log keeps."""
-    script = Script(found([{"date": "2020-09-26", "period": "FY"}]))
+    script = Script(json_response([{"date": "2020-09-26", "period": "FY"}]))
     answer = ask(provider(script, api_generation=generation), Request("income", "AAPL", "annual"))
     (call,) = script.calls
     sent = call.headers.get("apikey") if generation == "stable" else call.url.params.get("apikey")
@@ -130,7 +130,7 @@ def test_a_wrong_setting_is_named_and_not_shown(wrong: dict[str, str], names: st
 
 
 def test_the_settings_class_itself_shows_no_key_either() -> None:
-    """Whoever makes the settings without the function gets pydantic's error, without what was given."""
+    """Whoever makes the settings without the function gets pydantic's error without the value."""
     with pytest.raises(ValidationError) as caught:
         FmpSettings(api_key=SecretStr("x"), base_url=f"https://{KEY}@example.test")
     assert KEY not in str(caught.value)

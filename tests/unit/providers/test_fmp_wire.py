@@ -18,7 +18,7 @@ from factorlab_lake.providers.fmp.settings import fmp_settings
 from factorlab_lake.providers.protocol import Request
 from factorlab_lake.providers.records import fields
 from tests.fakes.fmp import PASSING, FakeFmp, Faults, synthetic_dataset
-from tests.fakes.scripted_fmp import KEY, NOW, Script, ask, found, provider
+from tests.fakes.scripted_fmp import KEY, NOW, Script, ask, json_response, provider
 
 _ODD = ["BRK.B", "BRK/B", "0700.HK", "600519", "^GSPC", "BF-B", "A&apikey=x", "A?B#C", "A%2FB", "Ä", "A B"]
 
@@ -27,7 +27,7 @@ _ODD = ["BRK.B", "BRK/B", "0700.HK", "600519", "^GSPC", "BF-B", "A&apikey=x", "A
 @pytest.mark.parametrize("symbol", _ODD)
 def test_a_symbol_stays_one_word_of_the_address(generation: str, symbol: str) -> None:
     """Whatever it is made of, it is neither another path nor another parameter."""
-    script = Script(found([{"date": "2020-09-26"}]))
+    script = Script(json_response([{"date": "2020-09-26"}]))
     ask(provider(script, api_generation=generation), Request("income", symbol, "annual"))
     url = script.calls[0].url
     path = url.raw_path.decode().split("?")[0]
@@ -45,7 +45,7 @@ def test_a_symbol_stays_one_word_of_the_address(generation: str, symbol: str) ->
 @pytest.mark.parametrize("symbol", ["", " ", ".", "..", "...", "A\nB", "A\x00"])
 def test_what_is_no_symbol_is_not_asked(symbol: str) -> None:
     """Dots alone would be another folder, and nothing would be everything."""
-    script = Script(found([]))
+    script = Script(json_response([]))
     for generation in ("stable", "v3"):
         answer = ask(provider(script, api_generation=generation), Request("profile", symbol))
         assert answer.fault is not None
@@ -54,7 +54,7 @@ def test_what_is_no_symbol_is_not_asked(symbol: str) -> None:
 
 def test_the_base_url_may_have_a_path_of_its_own() -> None:
     """A proxy of a company's own is put before the vendor's paths."""
-    script = Script(found([{"symbol": "AAPL"}]))
+    script = Script(json_response([{"symbol": "AAPL"}]))
     ask(provider(script, base_url="https://proxy.test/fmp/"), Request("profile", "AAPL"))
     assert str(script.calls[0].url) == "https://proxy.test/fmp/stable/profile?symbol=AAPL"
 
@@ -85,18 +85,18 @@ def test_the_environments_proxy_is_used_and_can_be_left_out(monkeypatch: pytest.
     ids=["one", "several", "flat"],
 )  # fmt: skip
 def test_both_wrappers_of_v3_are_opened(body: Any) -> None:
-    """The bars of the company asked for, and of no other."""
+    """The records are those of the requested company only."""
     answer = ask(
-        provider(Script(found(body)), api_generation="v3"), Request("price", "AAPL", None, NOW.date())
+        provider(Script(json_response(body)), api_generation="v3"), Request("price", "AAPL", None, NOW.date())
     )
     assert answer.records is not None
     assert answer.records.select("date", "close").rows() == [("2021-03-31", 122.15)]
 
 
 def test_a_wrapper_for_another_company_is_no_answer() -> None:
-    """Its bars carry no symbol of their own, and would land as those of the one asked for."""
+    """Its bars have no symbol, and would be stored as those of the requested company."""
     body = {"symbol": "MSFT", "historical": [{"date": "2021-03-31", "close": 235.77}]}
-    answer = ask(provider(Script(found(body)), api_generation="v3"), Request("price", "AAPL"))
+    answer = ask(provider(Script(json_response(body)), api_generation="v3"), Request("price", "AAPL"))
     assert isinstance(answer.fault, BadAnswer)
     assert "a response for 'MSFT'" in (answer.error or "")
 
@@ -118,7 +118,7 @@ def test_endpoints_of_both_generations_offer_the_same_datasets() -> None:
 
 @pytest.mark.parametrize("generation", ["stable", "v3"])
 def test_every_endpoint_has_its_fields(generation: str) -> None:
-    """A dataset whose fields nobody named would land in ``extra``; ratios are kept as they come."""
+    """Every dataset has a field map, else its fields would go to ``extra``; ratios stay JSON."""
     assert [d for d in endpoints(generation) if d != "ratios" and not fields(d, generation)] == []
 
 
@@ -143,11 +143,11 @@ def test_a_fifth_of_all_answers_being_faults_changes_nothing(generation: str) ->
     for rate in (0.0, 0.2):
         faults = Faults(rate=rate, seed=7)
         with FakeFmp(dataset, key=KEY, faults=faults, retry_after_s=0.01, delay_s=0.01) as server:
-            given = fmp_settings(
+            settings = fmp_settings(
                 api_key=KEY, base_url=server.url, api_generation=generation, calls_per_minute=100_000,
                 retry_wait_s=0.001, bulk_saves=0,
             )  # fmt: skip
-            with FmpProvider(given) as fmp:
+            with FmpProvider(settings) as fmp:
                 found_.append(_everything(fmp, dataset.symbols))
         counts = server.fault_counts
     assert set(counts) == set(PASSING)

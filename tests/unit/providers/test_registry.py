@@ -27,10 +27,10 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_fmp_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
     """The package registers its own provider as any other would; its settings are those outside."""
     monkeypatch.setenv("FMP_CALLS_PER_MINUTE", "300")
-    found = registry.provider("fmp")
-    assert isinstance(found, FmpProvider)
-    assert (found.name, found.calls_per_minute) == ("fmp", 300)
-    found.close()
+    created = registry.provider("fmp")
+    assert isinstance(created, FmpProvider)
+    assert (created.name, created.calls_per_minute) == ("fmp", 300)
+    created.close()
 
 
 def test_another_vendor_needs_no_change_here(installed: None) -> None:
