@@ -58,7 +58,7 @@ def test_odd_symbols_are_all_there_and_validate(odd: tuple[Lake, Path]) -> None:
 
 @pytest.mark.parametrize("symbol", _SYMBOLS)
 def test_an_odd_symbol_answers_every_question(odd: tuple[Lake, Path], symbol: str) -> None:
-    """Every query returns rows of the symbol, and of no other: prices, statements, market caps and SQL."""
+    """Prices, statements, market caps and SQL have rows of the symbol, and of no other."""
     lake, _ = odd
     i = _SYMBOLS.index(symbol) + 1
     prices = lake.prices(symbol, "2020-02-01", "2020-03-31")
