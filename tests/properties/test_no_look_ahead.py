@@ -77,15 +77,15 @@ def test_what_is_served_later_changes_no_earlier_answer(
     """As known and as first filed: new quarters, longer figures, restatements of any year, and a split."""
     chance, place = Random(seed), tmp_path_factory.mktemp("later")
     companies = companies_of(chance)
-    request = chance.choice(DAYS[12:24])
-    split = request + timedelta(days=chance.randint(1, 200))
+    day = chance.choice(DAYS[12:24])
+    split = day + timedelta(days=chance.randint(1, 200))
     lake = fl.open(place / "lake")
-    arrive(lake, place, *served(companies, request, split))
-    before = {vintage: answers(lake, list(companies), request, vintage) for vintage in ("known", "first")}
+    arrive(lake, place, *served(companies, day, split))
+    before = {vintage: answers(lake, list(companies), day, vintage) for vintage in ("known", "first")}
     lake.load("splits", split_rows(companies, split))
     arrive(lake, place, *served(companies, split + timedelta(days=chance.randint(0, 400)), split))
     for vintage, rows in before.items():
-        for name, now in answers(lake, list(companies), request, vintage).items():
+        for name, now in answers(lake, list(companies), day, vintage).items():
             kept = pl.col("symbol").str.starts_with("K")
             assert_frame_equal(now.filter(kept), rows[name].filter(kept), check_exact=True)
             re_based = [each.filter(~kept).drop(PARTS, strict=False) for each in (now, rows[name])]

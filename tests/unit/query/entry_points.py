@@ -48,11 +48,11 @@ _COMMA = re.compile(r",\s*(?![^(\[]*[)\]])")  # between arguments, not inside th
 
 def questions() -> dict[str, str]:
     """Return a query for each table and derived view, and for each function and choice of its arguments."""
-    request = {name: f"SELECT * FROM {name}" for name in TABLES}
+    queries = {name: f"SELECT * FROM {name}" for name in TABLES}
     for name in FUNCTIONS:
         calls = _calls(name)
-        request |= {name if len(calls) == 1 else f"{name}-{n}": call for n, call in enumerate(calls)}
-    return request
+        queries |= {name if len(calls) == 1 else f"{name}-{n}": call for n, call in enumerate(calls)}
+    return queries
 
 
 def _calls(name: str) -> list[str]:

@@ -107,14 +107,14 @@ def answers(lake: Lake, until: date) -> dict[str, pl.DataFrame]:
 @examples(8)
 @given(
     companies=st.lists(histories(), min_size=len(SYMBOLS), max_size=len(SYMBOLS)),
-    request=st.dates(date(2019, 1, 31), date(2020, 9, 30)),
+    day=st.dates(date(2019, 1, 31), date(2020, 9, 30)),
     later=st.integers(1, 700),
     ratio=st.sampled_from([2, 4, 20]),
 )
 def test_what_comes_later_changes_no_earlier_answer(
     tmp_path_factory: pytest.TempPathFactory,
     companies: list[list[Filed]],
-    request: date,
+    day: date,
     later: int,
     ratio: int,
 ) -> None:
@@ -124,12 +124,12 @@ def test_what_comes_later_changes_no_earlier_answer(
     """
     place = tmp_path_factory.mktemp("later")
     lake = fl.open(place / "lake")
-    migrate(lake, place, *served(request, companies, {}))
-    before = answers(lake, request)
+    migrate(lake, place, *served(day, companies, {}))
+    before = answers(lake, day)
     splits = {SPLIT: ratio, HALF_SPLIT: ratio}
-    lake.load("splits", pl.concat(_split(symbol, request + timedelta(days=1), ratio) for symbol in splits))
-    migrate(lake, place, *served(request + timedelta(days=later), companies, splits))
-    for question, rows in answers(lake, request).items():
+    lake.load("splits", pl.concat(_split(symbol, day + timedelta(days=1), ratio) for symbol in splits))
+    migrate(lake, place, *served(day + timedelta(days=later), companies, splits))
+    for question, rows in answers(lake, day).items():
         assert_frame_equal(_but_split(rows), _but_split(before[question]), check_exact=True)
         assert_frame_equal(_of_split(rows), _of_split(before[question]), rel_tol=1e-9, abs_tol=0)
 

@@ -67,8 +67,8 @@ def test_columns_are_the_documented_ones(made: Lake) -> None:
 
 def test_a_symbol_or_date_asked_twice_gets_one_row(made: Lake) -> None:
     """Repeats in the request do not multiply rows."""
-    request = made.market_caps(["GRID", "GRID"], ["2021-03-01", "2021-03-01", date(2021, 3, 1)])
-    assert request["market_cap"].to_list() == [3000]
+    rows = made.market_caps(["GRID", "GRID"], ["2021-03-01", "2021-03-01", date(2021, 3, 1)])
+    assert rows["market_cap"].to_list() == [3000]
 
 
 def test_repeats_in_sql_get_one_row_too(made: Lake) -> None:

@@ -15,11 +15,11 @@ from tests.support import run_python
 
 def test_a_lake_can_be_handed_to_new_processes(lake_both: Lake) -> None:
     """Workers that are spawned get the lake as it is and answer as this process does."""
-    request = [(lake_both, symbol, "2020-08-31") for symbol in ("AAPL", "GOOGL")]
-    here = [Lake.market_caps(*question) for question in request]
+    questions = [(lake_both, symbol, "2020-08-31") for symbol in ("AAPL", "GOOGL")]
+    here = [Lake.market_caps(*question) for question in questions]
     assert all(cap["market_cap"][0] is not None for cap in here)
     with multiprocessing.get_context("spawn").Pool(1) as workers:
-        there = workers.starmap(Lake.market_caps, request)
+        there = workers.starmap(Lake.market_caps, questions)
     assert [cap.rows() for cap in there] == [cap.rows() for cap in here]
 
 
@@ -37,7 +37,7 @@ import multiprocessing, sys
 import factorlab_lake as fl
 
 lake = fl.open(sys.argv[1], create=False)
-asked_before = sys.argv[2] == "asked"
+asked_before = sys.argv[2] == "queried"
 if asked_before:
     lake.prices("GOOGL")  # another question, as this one would be answered from memory
 
@@ -53,9 +53,9 @@ with multiprocessing.get_context("fork").Pool(1) as workers:
 
 
 @pytest.mark.skipif(not hasattr(sys, "getdlopenflags"), reason="only there do processes fork")
-@pytest.mark.parametrize("before", ["request", "new"])
+@pytest.mark.parametrize("before", ["queried", "new"])
 def test_a_forked_process_answers_or_says_why_it_cannot(lake_both: Lake, before: str) -> None:
     """Forked from one that has asked it would wait for threads that are gone, so it says so."""
     done = run_python(FORKING, lake_both.path, before)
     bars = lake_both.prices("AAPL").height
-    assert done.stdout.strip() == str([Forked.__name__] if before == "request" else [bars]), done.stderr
+    assert done.stdout.strip() == str([Forked.__name__] if before == "queried" else [bars]), done.stderr

@@ -41,7 +41,7 @@ CHANGES = [
 
 
 @pytest.fixture
-def request(lake_both: Lake) -> Lake:
+def queried_lake(lake_both: Lake) -> Lake:
     """A lake of the sample with a session of its own, which has answered before."""
     lake = fl.open(lake_both.path, create=False)
     assert lake.market_caps("AAPL", "2020-08-31")["market_cap"][0] is not None
@@ -49,25 +49,25 @@ def request(lake_both: Lake) -> Lake:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_answers_stand_on_is_not_changed(request: Lake, change: str) -> None:
+def test_what_answers_stand_on_is_not_changed(queried_lake: Lake, change: str) -> None:
     """A change to a table or function of the lake is refused, and later answers are what they were."""
-    before = request.market_caps("AAPL", "2020-08-31").rows()
+    before = queried_lake.market_caps("AAPL", "2020-08-31").rows()
     with pytest.raises(InvalidInput, match="A question only reads, but"):
-        request.sql(change)
-    assert request.market_caps("AAPL", "2020-08-31").rows() == before
+        queried_lake.sql(change)
+    assert queried_lake.market_caps("AAPL", "2020-08-31").rows() == before
 
 
-def test_tables_of_ones_own_can_be_made_and_changed(request: Lake, tmp_path: Path) -> None:
+def test_tables_of_ones_own_can_be_made_and_changed(queried_lake: Lake, tmp_path: Path) -> None:
     """What has a name of its own may be made, filled, read and dropped, and rows may be copied to a file."""
-    request.sql("CREATE TEMP TABLE mine AS SELECT symbol, date, close_price FROM price_data")
-    request.sql("DELETE FROM mine WHERE symbol <> 'AAPL'")
-    request.sql("INSERT INTO mine SELECT 'UPDATE splits', DATE '2020-01-02', 1.0")
-    assert request.sql("SELECT DISTINCT symbol FROM mine ORDER BY 1")["symbol"].to_list() == [
+    queried_lake.sql("CREATE TEMP TABLE mine AS SELECT symbol, date, close_price FROM price_data")
+    queried_lake.sql("DELETE FROM mine WHERE symbol <> 'AAPL'")
+    queried_lake.sql("INSERT INTO mine SELECT 'UPDATE splits', DATE '2020-01-02', 1.0")
+    assert queried_lake.sql("SELECT DISTINCT symbol FROM mine ORDER BY 1")["symbol"].to_list() == [
         "AAPL",
         "UPDATE splits",
     ]
     file = tmp_path / "bars.parquet"
-    request.sql(f"COPY price_data TO '{file}'")
+    queried_lake.sql(f"COPY price_data TO '{file}'")
     count = "SELECT count(*) AS n FROM"
-    assert request.sql(f"{count} '{file}'").rows() == request.sql(f"{count} price_data").rows()
-    request.sql("DROP TABLE mine")
+    assert queried_lake.sql(f"{count} '{file}'").rows() == queried_lake.sql(f"{count} price_data").rows()
+    queried_lake.sql("DROP TABLE mine")

@@ -65,9 +65,9 @@ def test_symbols_that_are_new_are_added(lake: Lake, lake_both: Lake) -> None:
 def test_other_questions_do_not_see_what_is_kept(lake: Lake) -> None:
     """SQL may name any company; another vintage is computed anew; dates may lie elsewhere."""
     lake.factors("AAPL", **YEAR)
-    request = lake.sql("SELECT symbol, roe FROM factors(['GOOGL'], [DATE '2020-12-31'])")
-    assert request.rows() == lake.factors("GOOGL", "2020-12-31").select("symbol", "roe").rows()
-    assert request["roe"].item() is not None
+    rows = lake.sql("SELECT symbol, roe FROM factors(['GOOGL'], [DATE '2020-12-31'])")
+    assert rows.rows() == lake.factors("GOOGL", "2020-12-31").select("symbol", "roe").rows()
+    assert rows["roe"].item() is not None
     latest = lake.factors(SYMBOLS, **YEAR, vintage="latest")
     assert latest.height == 2 * 13
     assert latest["roe"].null_count() == 0
@@ -178,10 +178,10 @@ def test_rows_of_an_interrupted_question_are_read_anew(at: str) -> None:
         one = _Interrupted(con, "")
         kept = SessionCache(cast("duckdb.DuckDBPyConnection", one))
         kept.turn("statement_periods")
-        request = [["A"], ["B"]] if at.endswith("INSERT") else [["A", "B"]]
+        rows = [["A"], ["B"]] if at.endswith("INSERT") else [["A", "B"]]
         one.at = at
         for _ in range(2):
-            for symbols in request:
+            for symbols in rows:
                 with suppress(RuntimeError):
                     kept.cover("statement_periods", symbols)
         assert not one.at
@@ -197,9 +197,9 @@ def test_companies_of_an_interrupted_question_are_computed_anew(at: str) -> None
         )
         one = _Interrupted(con, at)
         kept = SessionCache(cast("duckdb.DuckDBPyConnection", one))
-        request = [["A"], ["B"]] if at.endswith("INSERT") else [["A", "B"]]
+        rows = [["A"], ["B"]] if at.endswith("INSERT") else [["A", "B"]]
         for _ in range(2):
-            for symbols in request:
+            for symbols in rows:
                 with suppress(RuntimeError):
                     kept.add_companies(symbols)
         assert not one.at

@@ -35,7 +35,7 @@ def lake(lake_both: Lake) -> Lake:
     return fl.open(lake_both.path, create=False)
 
 
-def request(lake: Lake, question: tuple[str, list[str], Any]) -> pl.DataFrame:
+def ask_question(lake: Lake, question: tuple[str, list[str], Any]) -> pl.DataFrame:
     """Return the answer to a question made up below."""
     kind, symbols, when = question
     if kind in ("market_caps", "factors"):
@@ -52,11 +52,11 @@ def test_answers_do_not_depend_on_what_was_asked_before(
     """Whatever symbols, years and kinds of questions came before: the answer is the same."""
     one = fl.open(lake_both.path, create=False)
     one.result_cache.limit_bytes = 0
-    answers = [request(one, question) for question in questions]
+    answers = [ask_question(one, question) for question in questions]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(session, "FEW_SYMBOLS", 0)  # nothing is kept
         for question, answer in zip(questions, answers, strict=True):
-            assert_frame_equal(answer, request(fl.open(lake_both.path, create=False), question))
+            assert_frame_equal(answer, ask_question(fl.open(lake_both.path, create=False), question))
 
 
 def test_each_row_is_kept_once_and_only_of_whom_was_asked_for(lake: Lake) -> None:

@@ -155,18 +155,18 @@ def test_an_earlier_snapshot_answers_as_it_did(lake: Lake, tmp_path: Path) -> No
 def test_threads_share_a_lake(lake_2021: Lake, tmp_path: Path) -> None:
     """Questions asked at the same time about different symbols and tables get the answers they get alone."""
     days = [date(year, 3, 31) for year in range(2012, 2022)]
-    request = [(question, symbol) for question in ("market_caps", "ttm") for symbol in ("AAPL", "GOOGL")]
-    alone = {key: getattr(lake_2021, key[0])(key[1], days) for key in request}
+    questions = [(question, symbol) for question in ("market_caps", "ttm") for symbol in ("AAPL", "GOOGL")]
+    alone = {key: getattr(lake_2021, key[0])(key[1], days) for key in questions}
     shared = copy_of(lake_2021, tmp_path / "lake")
-    start = Barrier(len(request))
+    start = Barrier(len(questions))
 
     def ask(key: tuple[str, str]) -> list[pl.DataFrame]:
         start.wait(timeout=60)
         return [getattr(shared, key[0])(key[1], days) for _ in range(2)]
 
-    with ThreadPoolExecutor(len(request)) as threads:
-        answers = dict(zip(request, threads.map(ask, request), strict=True))
-    for key in request:
+    with ThreadPoolExecutor(len(questions)) as threads:
+        answers = dict(zip(questions, threads.map(ask, questions), strict=True))
+    for key in questions:
         for answer in answers[key]:
             assert_frame_equal(answer, alone[key])
 

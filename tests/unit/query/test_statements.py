@@ -50,8 +50,8 @@ def test_both_ends_of_a_range_are_included(
 
 def test_types_choose_statements(made: Lake) -> None:
     """Only the types asked for come; all three do unless some are named."""
-    request = made.statements("RANGE", types=["cash_flow", "income"])
-    assert set(request["statement_type"]) == {"cash_flow", "income"}
+    rows = made.statements("RANGE", types=["cash_flow", "income"])
+    assert set(rows["statement_type"]) == {"cash_flow", "income"}
     assert set(made.statements("RANGE")["statement_type"]) == {"income", "balance_sheet", "cash_flow"}
 
 
