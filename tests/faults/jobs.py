@@ -16,7 +16,7 @@ from pathlib import Path
 import factorlab_lake as fl
 from factorlab_lake.lake import Lake
 from tests.support import Entry, bar, income
-from tests.unit.ingest.scripted import Records, Scripted
+from tests.unit.ingest.scripted_provider import Records, ScriptedProvider
 
 KINDS = ("migrate", "fetch", "migrate", "compact", "migrate", "vacuum", "fetch", "backup")
 BASE_DAYS = [f"{year}-01-{day:02}" for year in (2018, 2019, 2020) for day in (2, 3)]
@@ -48,7 +48,7 @@ def _migrate(lake: Lake, number: int, place: Path) -> None:
 def _fetch(lake: Lake, number: int, place: Path) -> None:
     [symbol] = own_symbols(number)
     served: Records = {("price", symbol, None): [bar(day, float(number + 1)) for day in OWN_DAYS]}
-    lake.fetch(Scripted(served, now=START + timedelta(hours=number)), [symbol], kinds=["prices"])
+    lake.fetch(ScriptedProvider(served, now=START + timedelta(hours=number)), [symbol], kinds=["prices"])
 
 
 def _vacuum(lake: Lake, number: int, place: Path) -> None:

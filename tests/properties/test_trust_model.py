@@ -27,7 +27,7 @@ from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage import transaction as transactions
 from tests.properties.crashes import crash_before
 from tests.support import Entry, bar, examples, income
-from tests.unit.ingest.scripted import Records, Scripted
+from tests.unit.ingest.scripted_provider import Records, ScriptedProvider
 
 SYMBOLS = ("A", "BRK.B", "CON")
 DAYS = ("2019-12-31", "2020-01-02", "2020-01-03", "2021-01-04")
@@ -137,7 +137,7 @@ class TrustAgainstDictionaries(RuleBasedStateMachine):
     def fetch(self, symbol: str, bars: dict[str, float], step: int | None) -> None:
         """What a provider served of what it was asked for lands, and nothing else."""
         served: Records = {("price", symbol, None): [bar(day, close) for day, close in sorted(bars.items())]}
-        provider = Scripted(served, now=self._served())
+        provider = ScriptedProvider(served, now=self._served())
         required = run.FetchSpec([symbol], ("prices",))
         # What is asked for is decided before anything is written: planned, it is known also after a death.
         calls = run._start(self.layout, provider, required, self.now).calls

@@ -1,4 +1,4 @@
-"""Daily bars: one current row per day, what it superseded, and the split basis of each."""
+"""Test how daily bars merge: one current row per day, its revisions, and the split basis of each."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _bars(at: Any, *bars: dict[str, Any], symbol: str = "AAPL") -> Entry:
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=str)
 def test_the_current_bar_is_the_one_fetched_last(lake: Lake, tmp_path: Path, order: tuple[int, int]) -> None:
-    """Whichever file is read first, the bar fetched last is current and the other is kept with the reason."""
+    """In either order of reading, the newest bar is current and the other is a revision with its reason."""
     files = [_bars(EARLIER, bar("2019-01-02", 157.0)), _bars(FETCHED, bar("2019-01-02", 157.5))]
     for i in order:
         arrive(lake, tmp_path, files[i])
@@ -44,7 +44,7 @@ def test_the_current_bar_is_the_one_fetched_last(lake: Lake, tmp_path: Path, ord
 
 
 def test_an_equal_bar_fetched_again_changes_nothing(lake: Lake, tmp_path: Path) -> None:
-    """A bar that says the same, or less, leaves the row as it is."""
+    """A bar with equal or missing values does not change the row."""
     arrive(lake, tmp_path, _bars(EARLIER, bar("2019-01-02", 157.0)))
     before = content(lake)["price_data"]
     arrive(lake, tmp_path, _bars(FETCHED, bar("2019-01-02", 157.0)))
@@ -54,7 +54,7 @@ def test_an_equal_bar_fetched_again_changes_nothing(lake: Lake, tmp_path: Path) 
 
 
 def test_only_the_days_that_changed_are_revised(lake: Lake, tmp_path: Path) -> None:
-    """Of a history fetched again, days with the same bar keep it and new days are added."""
+    """When a history is fetched again, equal bars stay, changed bars are revised and new days are added."""
     days = ["2018-12-31", "2019-01-02", "2019-01-03"]
     arrive(lake, tmp_path, _bars(EARLIER, *(bar(day, 10.0) for day in days)))
     arrive(
@@ -87,7 +87,7 @@ def test_only_the_days_that_changed_are_revised(lake: Lake, tmp_path: Path) -> N
 def test_a_superseded_bar_says_why(
     lake: Lake, tmp_path: Path, old: dict[str, Any], new: dict[str, Any], kind: str
 ) -> None:
-    """Splits, dividends and corrections are told apart."""
+    """change_kind distinguishes splits, dividends and corrections."""
     arrive(lake, tmp_path, _bars(EARLIER, old))
     arrive(lake, tmp_path, _bars(FETCHED, new))
     assert lake.sql("SELECT change_kind FROM price_revisions").rows() == [(kind,)]
@@ -97,7 +97,7 @@ def test_a_superseded_bar_says_why(
 def test_a_bar_that_comes_back_is_current_again_in_any_order(
     lake: Lake, tmp_path: Path, order: tuple[int, ...]
 ) -> None:
-    """X, Y, X: the current bar is the last X, and both contents before it are kept."""
+    """For contents X, Y, X the newest X is current, and both earlier contents are revisions."""
     files = [
         _bars(EARLIER, bar("2019-01-02", 1.0)),
         _bars(FETCHED, bar("2019-01-02", 2.0)),
@@ -113,20 +113,20 @@ def test_a_bar_that_comes_back_is_current_again_in_any_order(
 
 
 def test_a_fetch_that_lacked_a_day_confirms_nothing_of_it(lake: Lake, tmp_path: Path) -> None:
-    """A later history with a gap on a day says nothing about that day's bar."""
+    """A newer history without a day does not confirm the bar of that day."""
     around = [bar("2019-01-02", 5.0), bar("2019-01-04", 5.0)]
     arrive(lake, tmp_path, _bars(EARLIER, bar("2019-01-03", 1.0), *around))
     arrive(lake, tmp_path, _bars(LATER, *around))
     arrive(lake, tmp_path, _bars(FETCHED, bar("2019-01-03", 2.0)))
-    found = lake.sql("SELECT close_price FROM price_data WHERE date = '2019-01-03'")
-    assert found.item() == 2.0
+    result = lake.sql("SELECT close_price FROM price_data WHERE date = '2019-01-03'")
+    assert result.item() == 2.0
 
 
 @pytest.mark.parametrize("order", [(0, 2, 1), (2, 0, 1), (2, 1, 0)], ids=str)
 def test_three_generations_of_bars_end_the_same_in_any_order(
     lake: Lake, tmp_path: Path, order: tuple[int, ...]
 ) -> None:
-    """A correction and a split, arriving in any order, leave the same current bar and the same revisions."""
+    """The current bar and the revisions are the same for any order of arrival."""
     files = [
         _bars(EARLIER, bar("2019-01-02", 400.0)),
         _bars(EARLIER + _DAY, bar("2019-01-02", 404.0)),
@@ -142,7 +142,7 @@ def test_three_generations_of_bars_end_the_same_in_any_order(
 
 
 def test_bars_carry_the_day_of_their_fetch_as_split_basis(lake_both: Lake) -> None:
-    """Each bar says up to which day splits are counted in it, the superseded ones included."""
+    """split_basis_date is the day of the fetch, for current and superseded bars."""
     current = lake_both.sql("SELECT DISTINCT split_basis_date FROM price_data WHERE symbol = 'AAPL'")
     earlier = lake_both.sql("SELECT DISTINCT split_basis_date FROM price_revisions")
     assert current.rows() == [(date(2021, 3, 31),)]
@@ -150,25 +150,25 @@ def test_bars_carry_the_day_of_their_fetch_as_split_basis(lake_both: Lake) -> No
 
 
 def test_the_split_of_2020_superseded_every_bar_of_the_older_sample(lake_both: Lake) -> None:
-    """All bars of the older sample are kept, marked as re-based, and four times the current ones."""
-    found = lake_both.sql(
+    """Every bar of the older sample is a revision of kind split_rebase, at four times the current price."""
+    result = lake_both.sql(
         "SELECT count(*) AS n, count(DISTINCT change_kind) AS kinds, any_value(r.change_kind) AS kind, "
         "max(abs(r.close_price / 4 - p.close_price)) AS off "
         "FROM price_revisions r JOIN price_data p USING (symbol, date)"
     ).row(0, named=True)
-    assert (found["n"], found["kinds"], found["kind"]) == (2516, 1, "split_rebase")
-    assert found["off"] <= 1e-4
+    assert (result["n"], result["kinds"], result["kind"]) == (2516, 1, "split_rebase")
+    assert result["off"] <= 1e-4
     assert_keys_unique(lake_both)
 
 
-def test_bars_of_several_years_and_symbols_land_in_their_places(lake: Lake, tmp_path: Path) -> None:
-    """A correction in one year touches neither the other years of the symbol nor the other symbols."""
+def test_a_correction_changes_one_year_and_symbol_only(lake: Lake, tmp_path: Path) -> None:
+    """The correction does not change the symbol's other years or other symbols."""
     days = ["2018-12-31", "2019-01-02", "2020-01-02"]
     for symbol in ("AAA", "BBB"):
         arrive(lake, tmp_path, _bars(EARLIER, *(bar(day, 10.0) for day in days[:2]), symbol=symbol))
     arrive(lake, tmp_path, _bars(FETCHED, *(bar(day, 20.0) for day in days[1:]), symbol="BBB"))
-    found = lake.sql("SELECT symbol, date::VARCHAR, close_price, year FROM price_data ORDER BY ALL").rows()
-    assert found == [
+    result = lake.sql("SELECT symbol, date::VARCHAR, close_price, year FROM price_data ORDER BY ALL").rows()
+    assert result == [
         ("AAA", "2018-12-31", 10.0, 2018), ("AAA", "2019-01-02", 10.0, 2019),
         ("BBB", "2018-12-31", 10.0, 2018), ("BBB", "2019-01-02", 20.0, 2019),
         ("BBB", "2020-01-02", 20.0, 2020),
@@ -177,14 +177,14 @@ def test_bars_of_several_years_and_symbols_land_in_their_places(lake: Lake, tmp_
 
 
 def test_three_contents_of_a_day_in_one_file_have_keys_of_their_own(lake: Lake, tmp_path: Path) -> None:
-    """A file that holds a day three times leaves one current bar, and all contents under unique keys."""
+    """A file with three contents of one day gives one current bar, and every content has a unique key."""
     arrive(lake, tmp_path, _bars(FETCHED, *(bar("2019-01-02", close) for close in (1.0, 2.0, 3.0))))
     assert lake.sql("SELECT count(*) AS n FROM price_data").item() == 1
     assert_keys_unique(lake)
 
 
 def test_the_order_of_records_in_a_file_does_not_matter() -> None:
-    """A file updated in place lands like its sorted copy, also with repeated and conflicting days."""
+    """Any order of records gives the same tables, also with repeated and conflicting days."""
     bars = [
         bar("2019-01-02", 400.0),
         bar("2019-01-03", 404.0),
@@ -193,5 +193,5 @@ def test_the_order_of_records_in_a_file_does_not_matter() -> None:
     ]
     expected = landed([answer("price", bars)])
     for order in permutations(bars):
-        found = landed([answer("price", list(order))])
-        assert_same_content(found, expected, but=("fetch_id",))
+        result = landed([answer("price", list(order))])
+        assert_same_content(result, expected, but=("fetch_id",))

@@ -1,4 +1,4 @@
-"""The sample fetched from a vendor that serves it, beside the same sample migrated from the old cache."""
+"""Compare the sample fetched from a server with the same sample migrated from the old cache."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def sample_dataset(cache: Path) -> SampleDataset:
 
 
 def fetch(lake: fl.Lake, cache: Path, generation: str) -> None:
-    """Fetch what a cache holds, from a server, on the day the cache was taken."""
+    """Fetch a cache's content from a server, on the day of the cache."""
     at = EARLIER if cache == CACHE_2019 else FETCHED
     with SampleServer(sample_dataset(cache)) as server:
         settings = fmp_settings(api_key="demo", base_url=server.url, api_generation=generation)
@@ -38,10 +38,10 @@ def fetch(lake: fl.Lake, cache: Path, generation: str) -> None:
 
 
 def columns_of(dataset: str, generation: str) -> list[str]:
-    """Return what a generation tells of a dataset, in the lake's columns: all but where a row came from."""
+    """Return the columns that an API generation fills, without provenance."""
     spec = table(DATASETS[dataset])
-    told = set(fields(dataset, generation).values())
-    return [c.name for c in spec.columns if c.role in ("key", "derived") or c.name in told]
+    mapped = set(fields(dataset, generation).values())
+    return [c.name for c in spec.columns if c.role in ("key", "derived") or c.name in mapped]
 
 
 @pytest.mark.parametrize("generation", ["v3", "stable"])
@@ -53,15 +53,15 @@ def columns_of(dataset: str, generation: str) -> list[str]:
     ],
 )
 def test_fetching_gives_what_migrating_gives(tmp_path: Path, generation: str, caches: list[Path]) -> None:
-    """Equal rows in every table, versions, bases and availability too; fetched on the day of the cache."""
+    """Rows, versions, bases and availability are equal in every table."""
     migrated, fetched = fl.open(tmp_path / "migrated"), fl.open(tmp_path / "fetched")
     migrated.load("splits", SPLITS)
     for cache in caches:
         migrated.migrate(cache)
         fetch(fetched, cache, generation)
     for dataset in ("income", "balance_sheet", "cash_flow", "price"):
-        chosen = ", ".join(columns_of(dataset, generation))
-        query = f"SELECT {chosen} FROM {DATASETS[dataset]} ORDER BY ALL"
+        columns = ", ".join(columns_of(dataset, generation))
+        query = f"SELECT {columns} FROM {DATASETS[dataset]} ORDER BY ALL"
         assert_frame_equal(fetched.sql(query), migrated.sql(query), check_exact=True)
         assert fetched.sql(query).height > 100 or dataset == "cash_flow"
     revised = (

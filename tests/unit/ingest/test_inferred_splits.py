@@ -1,4 +1,4 @@
-"""Splits that only two fetches of the same bars show."""
+"""Test splits that are inferred from two fetches of the same bars."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import pytest
 import factorlab_lake as fl
 from factorlab_lake.providers.protocol import Request
 from tests.support import bar, income
-from tests.unit.ingest.scripted import Scripted
+from tests.unit.ingest.scripted_provider import ScriptedProvider
 
 BEFORE = datetime(2021, 3, 26, 23, tzinfo=UTC)
 AFTER = datetime(2021, 4, 1, 23, tzinfo=UTC)
-HELD = [bar(f"2021-03-{d}", float(100 + d)) for d in (22, 23, 24, 25, 26)]
-NEW = [bar(d, c) for d, c in (("2021-03-29", 32.0), ("2021-03-30", 31.5), ("2021-04-01", 33.0))]
+BARS_BEFORE = [bar(f"2021-03-{d}", float(100 + d)) for d in (22, 23, 24, 25, 26)]
+BARS_AFTER = [bar(d, c) for d, c in (("2021-03-29", 32.0), ("2021-03-30", 31.5), ("2021-04-01", 33.0))]
 
 
 def adjusted(ratio: float) -> list[dict[str, float]]:
-    """Return the held bars as a provider serves them after a split, and newer ones."""
-    return [*(bar(r["date"], round(r["close"] / ratio, 4)) for r in HELD), *NEW]
+    """Return the earlier bars as a provider serves them after a split, and newer ones."""
+    return [*(bar(r["date"], round(r["close"] / ratio, 4)) for r in BARS_BEFORE), *BARS_AFTER]
 
 
 def fetched_twice(lake: fl.Lake, ratio: float, splits: list[dict[str, object]]) -> None:
-    """Fetch before and after a split of which the provider tells as much as is in ``splits``."""
-    provider = Scripted({("price", "AAPL", None): HELD}, BEFORE)
+    """Fetch before and after a split; the provider reports ``splits``."""
+    provider = ScriptedProvider({("price", "AAPL", None): BARS_BEFORE}, BEFORE)
     provider.records["income", "AAPL", "quarterly"] = [income()]
     lake.fetch(provider, "AAPL", kinds=["prices", "splits", "statements"])
     provider.records |= {("price", "AAPL", None): adjusted(ratio), ("split", "AAPL", None): splits}
@@ -34,7 +34,7 @@ def fetched_twice(lake: fl.Lake, ratio: float, splits: list[dict[str, object]]) 
 
 
 def splits_of(lake: fl.Lake) -> list[tuple[str, float, float, str]]:
-    """Return the splits that the lake holds."""
+    """Return the splits in the lake."""
     return lake.sql("SELECT date::VARCHAR, numerator, denominator, source FROM splits ORDER BY date").rows()
 
 
@@ -42,14 +42,14 @@ def splits_of(lake: fl.Lake) -> list[tuple[str, float, float, str]]:
 def test_one_ratio_between_two_fetches_is_a_split(
     tmp_path: Path, ratio: float, sides: tuple[float, float]
 ) -> None:
-    """The provider tells of no split: it is recorded as inferred, on the first new day of trading."""
+    """If the provider reports no split, one is inferred on the first new trading day."""
     lake = fl.open(tmp_path / "lake")
     fetched_twice(lake, ratio, [])
     assert splits_of(lake) == [("2021-03-29", *sides, "inferred")]
 
 
 def test_an_inferred_split_keeps_market_caps_right(tmp_path: Path) -> None:
-    """Shares fetched before the split and prices fetched after it give the cap of before."""
+    """The market cap is right with shares fetched before the split and prices fetched after it."""
     lake = fl.open(tmp_path / "lake")
     fetched_twice(lake, 4.0, [])
     [cap] = lake.market_caps("AAPL", "2021-03-26").to_dicts()
@@ -57,31 +57,31 @@ def test_an_inferred_split_keeps_market_caps_right(tmp_path: Path) -> None:
     assert cap["split_factor"] == 4.0
 
 
-def test_a_split_that_is_told_of_is_not_inferred(tmp_path: Path) -> None:
-    """What the provider says explains the ratio."""
+def test_a_reported_split_is_not_inferred(tmp_path: Path) -> None:
+    """A split of the provider explains the ratio."""
     lake = fl.open(tmp_path / "lake")
     fetched_twice(lake, 4.0, [{"date": "2021-03-30", "numerator": 4, "denominator": 1}])
     assert splits_of(lake) == [("2021-03-30", 4.0, 1.0, "provider")]
 
 
 @pytest.mark.parametrize("day", ["2021-03-29", "2021-03-31"])
-def test_a_split_told_of_later_takes_the_place_of_the_inferred_one(tmp_path: Path, day: str) -> None:
-    """Also on the very day that was inferred."""
+def test_a_split_reported_later_replaces_the_inferred_one(tmp_path: Path, day: str) -> None:
+    """A reported split replaces the inferred one, also on the same day."""
     lake = fl.open(tmp_path / "lake")
     fetched_twice(lake, 4.0, [])
-    told = tmp_path / "splits.csv"
-    told.write_text(f"symbol,date,numerator,denominator\nAAPL,{day},4,1\n")
-    lake.load("splits", told)
+    path = tmp_path / "splits.csv"
+    path.write_text(f"symbol,date,numerator,denominator\nAAPL,{day},4,1\n")
+    lake.load("splits", path)
     assert splits_of(lake) == [(day, 4.0, 1.0, "file")]
 
 
 def test_corrections_by_the_vendor_are_no_split(tmp_path: Path) -> None:
-    """Bars that moved by different ratios, or by little, infer nothing."""
+    """Bars that changed by different or small ratios do not infer a split."""
     lake = fl.open(tmp_path / "lake")
-    provider = Scripted({("price", "AAPL", None): HELD}, BEFORE)
+    provider = ScriptedProvider({("price", "AAPL", None): BARS_BEFORE}, BEFORE)
     lake.fetch(provider, "AAPL", kinds="prices")
-    provider.records["price", "AAPL", None] = [bar(r["date"], r["close"] * 1.01) for r in HELD]
+    provider.records["price", "AAPL", None] = [bar(r["date"], r["close"] * 1.01) for r in BARS_BEFORE]
     provider.now = AFTER
     lake.fetch(provider, "AAPL", kinds="prices")
     assert splits_of(lake) == []
-    assert Request("split", "AAPL") not in provider.asked
+    assert Request("split", "AAPL") not in provider.requests

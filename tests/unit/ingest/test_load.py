@@ -1,4 +1,4 @@
-"""Rows that a user brings."""
+"""Test loading a user's rows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SHARES = {
 
 
 def _refused(lake: Lake, table: str, source: Any) -> InvalidInput:
-    """Load what must be refused; nothing may have come of it."""
+    """Load rows that must be rejected, and check that the lake did not change."""
     with pytest.raises(InvalidInput) as caught:
         lake.load(table, source)
     assert lake.refresh().history() == []
@@ -42,10 +42,12 @@ def _refused(lake: Lake, table: str, source: Any) -> InvalidInput:
 
 
 def test_splits_come_from_a_csv_file(lake: Lake) -> None:
-    """The sample's splits land with their ratios and say that they came from a file."""
+    """The sample's splits are loaded with their ratios and the source file."""
     assert lake.load("splits", SPLITS) == 4
-    found = lake.sql("SELECT symbol, date::VARCHAR, numerator / denominator, source FROM splits ORDER BY ALL")
-    assert found.rows() == [
+    result = lake.sql(
+        "SELECT symbol, date::VARCHAR, numerator / denominator, source FROM splits ORDER BY ALL"
+    )
+    assert result.rows() == [
         ("AAPL", "2014-06-09", 7.0, "file"), ("AAPL", "2020-08-31", 4.0, "file"),
         ("GOOG", "2022-07-18", 20.0, "file"), ("GOOGL", "2022-07-18", 20.0, "file"),
     ]  # fmt: skip
@@ -72,7 +74,7 @@ def test_rows_come_in_any_form_of_frame(lake: Lake, form: Callable[[Any], Any]) 
 
 
 def test_rows_come_from_a_parquet_file(lake: Lake, tmp_path: Path) -> None:
-    """A Parquet file lands like the frame in it."""
+    """A Parquet file is loaded like the frame in it."""
     pl.DataFrame(_SPLIT).write_parquet(tmp_path / "splits.parquet")
     assert lake.load("splits", str(tmp_path / "splits.parquet")) == 1
 
@@ -87,7 +89,7 @@ def test_symbols_made_of_digits_stay_text(lake: Lake, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("table", ["splits", "price_data", "shares_outstanding"])
 def test_loading_the_same_rows_again_changes_nothing(lake: Lake, table: str) -> None:
-    """A second load of the same rows takes no snapshot and adds no row."""
+    """A second load of the same rows adds no snapshot and no row."""
     rows = {"splits": _SPLIT, "price_data": _BAR, "shares_outstanding": _SHARES}[table]
     lake.load(table, rows)
     before = content(lake)
@@ -97,7 +99,7 @@ def test_loading_the_same_rows_again_changes_nothing(lake: Lake, table: str) -> 
 
 
 def test_a_corrected_row_replaces_the_earlier_one(lake: Lake) -> None:
-    """One split per symbol and day: the one loaded last."""
+    """The newest load gives the only split of a symbol and day."""
     lake.load("splits", _SPLIT | {"numerator": [5]})
     lake.load("splits", _SPLIT)
     assert lake.sql("SELECT numerator FROM splits").rows() == [(4.0,)]
@@ -105,7 +107,7 @@ def test_a_corrected_row_replaces_the_earlier_one(lake: Lake) -> None:
 
 
 def test_a_corrected_bar_keeps_the_earlier_one_as_a_revision(lake: Lake) -> None:
-    """A price loaded anew is current, and what it superseded is listed."""
+    """A price that is loaded again is current, and the earlier one is a revision."""
     lake.load("price_data", _BAR)
     lake.load("price_data", _BAR | {"close_price": [300.4]})
     assert lake.sql("SELECT close_price FROM price_data").rows() == [(300.4,)]
@@ -113,7 +115,7 @@ def test_a_corrected_bar_keeps_the_earlier_one_as_a_revision(lake: Lake) -> None
 
 
 def test_a_changed_share_count_is_a_new_version(lake: Lake) -> None:
-    """Counts of shares are never overwritten."""
+    """A share count is never overwritten."""
     lake.load("shares_outstanding", _SHARES)
     lake.load("shares_outstanding", _SHARES | {"shares": [17001802001]})
     assert lake.sql("SELECT version, shares FROM shares_outstanding ORDER BY 1").rows() == [
@@ -122,17 +124,17 @@ def test_a_changed_share_count_is_a_new_version(lake: Lake) -> None:
 
 
 def test_a_share_count_is_not_available_before_it_was_public(lake: Lake) -> None:
-    """With its acceptance a count can be used from that close on, with a filing date the day after."""
+    """An accepted count can be used from the next close, one with a filing date from the next day."""
     for symbol, more in (
         ("A", {"accepted_at": [datetime(2020, 10, 29, 22, 6, tzinfo=UTC)]}),
         ("B", {"filing_date": ["2020-10-30"]}),
         ("C", {}),
     ):
         lake.load("shares_outstanding", _SHARES | {"symbol": [symbol]} | more)
-    found = lake.sql(
+    result = lake.sql(
         "SELECT symbol, available_date::VARCHAR, availability_basis FROM shares_outstanding ORDER BY 1"
     )
-    assert found.rows() == [
+    assert result.rows() == [
         ("A", "2020-10-30", "accepted"), ("B", "2020-10-31", "filing_date"), ("C", "2020-12-30", "estimated"),
     ]  # fmt: skip
 
@@ -143,7 +145,7 @@ def test_a_share_count_is_not_available_before_it_was_public(lake: Lake) -> None
 def test_an_unknown_column_is_refused_with_the_nearest_name(
     lake: Lake, column: str, nearest: str | None
 ) -> None:
-    """A misspelt column is named, with a suggestion where there is one, and nothing is loaded."""
+    """The error names a misspelt column and suggests the nearest name; nothing is loaded."""
     fault = _refused(lake, "splits", _SPLIT | {column: [1]})
     assert column in str(fault)
     assert fault.facts["column"] == column
@@ -153,20 +155,20 @@ def test_an_unknown_column_is_refused_with_the_nearest_name(
 
 @pytest.mark.parametrize("column", ["symbol", "date", "numerator", "denominator"])
 def test_a_missing_column_is_named(lake: Lake, column: str) -> None:
-    """Each column that a split needs is asked for by its name."""
+    """The error names the missing column."""
     fault = _refused(lake, "splits", {name: value for name, value in _SPLIT.items() if name != column})
     assert f"needs a column {column!r}" in str(fault)
 
 
 def test_prices_need_the_day_of_their_split_basis(lake: Lake) -> None:
-    """A price without its basis cannot be put beside a share count; the error says what the column means."""
+    """A price without a split basis is rejected, and the error explains the column."""
     fault = _refused(lake, "price_data", {k: v for k, v in _BAR.items() if k != "split_basis_date"})
     assert "split_basis_date" in str(fault)
     assert "the row's own date for unadjusted prices" in str(fault)
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "said"),
+    ("column", "value", "reason"),
     [
         ("numerator", "four", "four"),
         ("date", "31.08.2020", "31.08.2020"),
@@ -179,57 +181,57 @@ def test_prices_need_the_day_of_their_split_basis(lake: Lake) -> None:
         ("numerator", float("inf"), "inf"),
     ],
 )
-def test_a_bad_row_is_named_and_nothing_is_loaded(lake: Lake, column: str, value: Any, said: str) -> None:
-    """All rows land or none: the error gives the row's number, the column and the value."""
-    spoilt: dict[str, list[Any]] = {
+def test_a_bad_row_is_named_and_nothing_is_loaded(lake: Lake, column: str, value: Any, reason: str) -> None:
+    """All rows are loaded or none: the error has the row's number, the column and the value."""
+    rows: dict[str, list[Any]] = {
         "symbol": ["A", "B", "C"],
         "date": ["2020-01-02"] * 3,
         "numerator": [2] * 3,
         "denominator": [1] * 3,
     }
-    spoilt[column][1] = value
-    fault = _refused(lake, "splits", pl.DataFrame(spoilt, strict=False))
+    rows[column][1] = value
+    fault = _refused(lake, "splits", pl.DataFrame(rows, strict=False))
     assert fault.facts["row"] == 2
     assert "Row 2" in str(fault)
     assert column in str(fault)
-    assert said in str(fault)
+    assert reason in str(fault)
 
 
 def test_of_several_bad_rows_the_first_is_named(lake: Lake) -> None:
-    """The first bad row is the one nearest to the top of the file, whichever column is bad in it."""
+    """The error names the first invalid row of the file, whichever column is invalid."""
     rows = {"symbol": ["A", "B", "C"], "date": ["2020-01-02", "2020-01-03", "?"],
             "numerator": ["2", "two", "2"], "denominator": ["1", "1", "1"]}  # fmt: skip
     assert _refused(lake, "splits", rows).facts["row"] == 2
 
 
 def test_rows_that_contradict_each_other_are_refused(lake: Lake) -> None:
-    """Two different splits of one symbol and day in one load: one of them would be dropped in silence."""
+    """Two different splits of one symbol and day are rejected: one would be lost silently."""
     rows = {"symbol": ["A", "A"], "date": ["2020-01-02"] * 2, "numerator": [2, 3], "denominator": [1, 1]}
     _refused(lake, "splits", rows)
 
 
 def test_a_moment_without_a_zone_is_refused(lake: Lake) -> None:
-    """A naive time of acceptance in a frame is not guessed to be of any zone."""
+    """A naive acceptance time is rejected, because its time zone is unknown."""
     rows = pl.DataFrame(_SHARES | {"accepted_at": [datetime(2020, 10, 29, 18, 6)]})  # noqa: DTZ001
     assert "time zone" in str(_refused(lake, "shares_outstanding", rows))
 
 
 @pytest.mark.parametrize("table", ["income_statements", "split", "revisions", "data_fetch_log"])
 def test_a_table_that_cannot_be_loaded_is_refused(lake: Lake, table: str) -> None:
-    """Only tables of the user's own facts can be loaded; a misspelt one gets a suggestion."""
+    """Only loadable tables are accepted; a misspelt name gets a suggestion."""
     fault = _refused(lake, table, _SPLIT)
     assert repr(table) in str(fault)
     assert ("Did you mean 'splits'" in str(fault)) == (table == "split")
 
 
 def test_a_missing_file_is_not_found(lake: Lake, tmp_path: Path) -> None:
-    """A mistyped path is an error that names it."""
+    """The error names the missing file."""
     with pytest.raises(NotFound, match=r"splits\.csv"):
         lake.load("splits", tmp_path / "splits.csv")
 
 
 def test_a_file_of_another_kind_is_refused(lake: Lake, tmp_path: Path) -> None:
-    """Only formats that are known are read."""
+    """A file with an unknown extension is rejected."""
     place = tmp_path / "splits.xlsx"
     place.write_bytes(b"PK")
     assert "splits.xlsx" in str(_refused(lake, "splits", place))
@@ -237,7 +239,7 @@ def test_a_file_of_another_kind_is_refused(lake: Lake, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("body", ["", "symbol,date,numerator,denominator\n", "\x00\x01\x02"])
 def test_a_file_without_rows_or_columns_loads_nothing(lake: Lake, tmp_path: Path, body: str) -> None:
-    """An empty or broken file is refused or adds no row; it is never an error of a library beneath."""
+    """An empty or broken file is rejected or adds no row; no library error reaches the caller."""
     place = tmp_path / "splits.csv"
     place.write_text(body)
     with suppress(InvalidInput):
@@ -254,14 +256,14 @@ def test_a_header_without_a_required_column_is_refused(lake: Lake, tmp_path: Pat
 
 @pytest.mark.parametrize("name", ["splits.parquet", "splits.csv"])
 def test_a_file_that_is_not_what_its_name_says_is_refused(lake: Lake, tmp_path: Path, name: str) -> None:
-    """A file that cannot be read is an error of this package, not of a library beneath."""
+    """An unreadable file raises InvalidInput, not a library error."""
     place = tmp_path / name
     place.write_bytes(b"\xff\xfe\x00 not what it says")
     _refused(lake, "splits", place)
 
 
 def test_profiles_keep_their_numbers_as_text(lake: Lake) -> None:
-    """A company's numbers keep their zeros, and flags their truth."""
+    """A company number keeps its zeros, and a flag stays a boolean."""
     lake.load(
         "company_profiles",
         {"symbol": ["AAPL"], "cik": ["0000320193"], "is_etf": [False], "currency": ["USD"]},
@@ -272,7 +274,7 @@ def test_profiles_keep_their_numbers_as_text(lake: Lake) -> None:
 
 
 def test_what_was_loaded_is_in_the_log(lake: Lake) -> None:
-    """The id that a loaded row carries leads to a line of the log."""
+    """The fetch_id of a loaded row is in the fetch log."""
     lake.load("splits", _SPLIT)
-    found = lake.sql("SELECT count(*) AS n FROM splits SEMI JOIN data_fetch_log USING (fetch_id)")
-    assert found.item() == 1
+    result = lake.sql("SELECT count(*) AS n FROM splits SEMI JOIN data_fetch_log USING (fetch_id)")
+    assert result.item() == 1

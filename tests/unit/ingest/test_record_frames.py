@@ -1,3 +1,5 @@
+"""Test that rows of a table convert back to the provider's records."""
+
 from __future__ import annotations
 
 import math
@@ -23,16 +25,16 @@ _Key = tuple[str, str, str | None]
 
 
 def _sent(cache: Path, folder: str) -> dict[_Key, dict[str, Any]]:
-    """Return the distinct records of a cache by symbol, day and period, with what each of them gave."""
-    found = {}
+    """Return the distinct records of a cache by symbol, day and period, without missing values."""
+    records = {}
     for path, envelope in entries_of(cache):
         if path.startswith(folder):
             for record in envelope["data"]:
                 symbol = record.get("symbol") or envelope["_cache_key"].split("_")[0]
-                given = {name: value for name, value in record.items() if value is not None}
-                given.pop("label", None)  # the date in words; nothing else is left out
-                found[symbol, record["date"], record.get("period")] = given
-    return found
+                values = {name: value for name, value in record.items() if value is not None}
+                values.pop("label", None)  # the date in words; no other field is omitted
+                records[symbol, record["date"], record.get("period")] = values
+    return records
 
 
 @pytest.mark.parametrize("folder", _TABLES)
@@ -40,36 +42,36 @@ def _sent(cache: Path, folder: str) -> dict[_Key, dict[str, Any]]:
 def test_rows_come_back_as_the_records_that_were_sent(
     request: pytest.FixtureRequest, cache: Path, fixture: str, folder: str
 ) -> None:
-    """Every record of the samples, rendered from the lake, equals the original in every value it gave."""
+    """Every record of the samples, rendered from the lake, equals the original in every value."""
     lake: Lake = request.getfixturevalue(fixture)
     rows = lake.sql(f"SELECT * FROM {folder}")
     rendered = render(rows, _TABLES[folder], "v3")
-    found = {
+    records = {
         (symbol, record["date"], record.get("period")): record
         for symbol, record in zip(rows["symbol"], rendered, strict=True)
     }
     sent = _sent(cache, folder)
-    assert found.keys() == sent.keys()
-    for key, given in sent.items():
-        assert {name: value for name, value in found[key].items() if name in given} == given
+    assert records.keys() == sent.keys()
+    for key, values in sent.items():
+        assert {name: value for name, value in records[key].items() if name in values} == values
 
 
 def test_rendering_leaves_out_what_is_missing_and_brings_back_what_had_no_column(
     lake: Lake, tmp_path: Path
 ) -> None:
-    """NULL is no field, an unknown item is under its own name, whole numbers are ints and years are text."""
+    """A NULL is omitted, an unknown item returns, whole numbers are ints and years are text."""
     migrate(lake, tmp_path, Entry("AAPL", "income", [income(novelty="x", count=3, otherExpenses=math.nan)]))
-    [found] = render(lake.sql("SELECT * FROM income_statements"), "income", "v3")
-    assert (found["novelty"], found["count"], found["calendarYear"]) == ("x", 3, "2020")
-    assert found["acceptedDate"] == "2020-10-29 18:06:25"
-    assert type(found["revenue"]) is int
-    assert type(found["eps"]) is float
-    assert "otherExpenses" not in found
-    assert "interestExpense" not in found
+    [record] = render(lake.sql("SELECT * FROM income_statements"), "income", "v3")
+    assert (record["novelty"], record["count"], record["calendarYear"]) == ("x", 3, "2020")
+    assert record["acceptedDate"] == "2020-10-29 18:06:25"
+    assert type(record["revenue"]) is int
+    assert type(record["eps"]) is float
+    assert "otherExpenses" not in record
+    assert "interestExpense" not in record
 
 
-def test_rendering_uses_the_names_of_the_generation_asked_for(lake: Lake, tmp_path: Path) -> None:
-    """The same row reads as an old or as a new record."""
+def test_rendering_uses_the_names_of_the_requested_generation(lake: Lake, tmp_path: Path) -> None:
+    """The same row renders with the field names of either API generation."""
     migrate(lake, tmp_path, Entry("AAPL", "income", [income()]))
     rows = lake.sql("SELECT * FROM income_statements")
     [old], [new] = render(rows, "income", "v3"), render(rows, "income", "stable")
@@ -80,13 +82,13 @@ def test_rendering_uses_the_names_of_the_generation_asked_for(lake: Lake, tmp_pa
 
 
 def test_an_odd_label_of_a_bar_comes_back(lake: Lake, tmp_path: Path) -> None:
-    """A label that says something else than the date is part of the record."""
+    """A label that differs from the date is part of the record."""
     migrate(lake, tmp_path, Entry("AAPL", "price", [bar("2021-03-30", label="April 01, 21")]))
-    [found] = render(lake.sql("SELECT * FROM price_data"), "price", "v3")
-    assert found["label"] == "April 01, 21"
+    [record] = render(lake.sql("SELECT * FROM price_data"), "price", "v3")
+    assert record["label"] == "April 01, 21"
 
 
 def test_an_unknown_generation_is_refused(lake_2021: Lake) -> None:
-    """A generation that the provider does not have is named beside those it has."""
+    """The error lists the generations of the provider."""
     with pytest.raises(InvalidInput, match="v3, stable"):
         render(lake_2021.sql("SELECT * FROM price_data LIMIT 1"), "price", "v4")

@@ -1,4 +1,4 @@
-"""Records that do not land, and the log of what was read."""
+"""Test rejected records, and the log of the files read."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ def _rejected(lake: Lake) -> list[dict[str, Any]]:
 
 
 def test_a_rejected_record_is_kept_with_its_reason_and_place(lake: Lake, cache: Path) -> None:
-    """Nothing that was sent is lost: the record, its position, the fetch and what is wrong with it."""
+    """A reject has the record, its position, its fetch and the reason."""
     entry = Entry(
         "AAPL", "income", [income("2020-06-27", "Q3"), income("2020-09-26", revenue="n/a", note="x")]
     )
     entry.write(cache)
     report = lake.migrate(cache)
-    [found] = _rejected(lake)
-    assert (found["position"], found["symbol"], found["data_type"]) == (1, "AAPL", "income_statements")
-    assert found["reason"] == "revenue: 'n/a' is not a number"
-    sent = json.loads(found["record"])
+    [reject] = _rejected(lake)
+    assert (reject["position"], reject["symbol"], reject["data_type"]) == (1, "AAPL", "income_statements")
+    assert reject["reason"] == "revenue: 'n/a' is not a number"
+    sent = json.loads(reject["record"])
     assert (sent["date"], sent["revenue"], sent["note"], sent["eps"]) == ("2020-09-26", "n/a", "x", 0.74)
-    assert report.rejects == [(entry.path, 1, found["reason"])]
+    assert report.rejects == [(entry.path, 1, reject["reason"])]
     assert not report.clean
     log = lake.fetch_log().row(0, named=True)
-    assert found["fetch_id"] == log["fetch_id"]
+    assert reject["fetch_id"] == log["fetch_id"]
     assert (log["records_fetched"], log["records_rejected"], log["success"]) == (2, 1, True)
 
 
-def test_the_good_records_beside_a_bad_one_land(lake: Lake, cache: Path) -> None:
-    """One bad bar costs one bar."""
+def test_the_valid_records_beside_an_invalid_one_are_merged(lake: Lake, cache: Path) -> None:
+    """One invalid bar rejects only itself."""
     bars = [
         bar("2020-01-02", 1.0),
         bar("2020-01-03", close=0),
@@ -57,7 +57,7 @@ def test_the_good_records_beside_a_bad_one_land(lake: Lake, cache: Path) -> None
 def test_positions_are_those_in_the_file_also_beside_records_that_are_no_objects(
     lake: Lake, cache: Path
 ) -> None:
-    """Reports name the place in the file, counting everything that is in it."""
+    """A position counts every element of the file, also elements that are no objects."""
     data: list[Any] = [None, bar("2020-01-02"), "text", bar("2020-01-03", close=-1), 7, [], bar("2020-01-06")]
     Entry("AAPL", "price", data).write(cache)
     report = lake.migrate(cache)
@@ -67,8 +67,8 @@ def test_positions_are_those_in_the_file_also_beside_records_that_are_no_objects
     assert_keys_unique(lake)
 
 
-def test_a_file_of_nothing_but_bad_records_lands_none_and_is_logged(lake: Lake, cache: Path) -> None:
-    """All records of a file may be rejected; the file was still read, and is not read again."""
+def test_a_file_of_invalid_records_only_is_logged_as_read(lake: Lake, cache: Path) -> None:
+    """If every record of a file is rejected, the file still counts as read."""
     entry = Entry("AAPL", "income", [income(date="?"), income(period="H3")])
     entry.write(cache)
     report = lake.migrate(cache)
@@ -78,7 +78,7 @@ def test_a_file_of_nothing_but_bad_records_lands_none_and_is_logged(lake: Lake, 
 
 
 def test_rejects_do_not_grow_when_a_cache_is_migrated_again(lake: Lake, cache: Path) -> None:
-    """A second run reports the same rejects and stores none twice."""
+    """A second migration reports the same rejects and stores none twice."""
     Entry("AAPL", "price", [bar("2020-01-02", close=0), bar("2020-01-03")]).write(cache)
     first, second = lake.migrate(cache), lake.migrate(cache)
     assert len(_rejected(lake)) == 1
@@ -87,7 +87,7 @@ def test_rejects_do_not_grow_when_a_cache_is_migrated_again(lake: Lake, cache: P
 
 
 def test_the_log_has_a_line_for_each_file_with_what_it_covered(lake: Lake, tmp_path: Path) -> None:
-    """The log says what was asked, when it had been served, how much came and which days it spans."""
+    """A log row has the request, the time of serving, the number of records and the covered days."""
     entry = Entry("BRK.B", "price", [bar("2020-01-06"), bar("2020-01-02"), bar("2020-01-03", close=0)])
     arrive(lake, tmp_path, entry, Entry("BRK.B", "income", []))
     empty, log = lake.fetch_log().sort("data_type").to_dicts()
@@ -103,7 +103,7 @@ def test_the_log_has_a_line_for_each_file_with_what_it_covered(lake: Lake, tmp_p
 
 
 def test_rows_say_when_they_were_fetched_and_when_recorded(lake: Lake, tmp_path: Path) -> None:
-    """The time of the fetch comes from the cache, the time of recording from the clock."""
+    """fetched_at comes from the cache, recorded_at from the clock."""
     before = datetime.now(UTC)
     arrive(lake, tmp_path, Entry("AAPL", "price", [bar("2020-01-02")]))
     row = lake.sql("SELECT fetched_at, recorded_at, source_provider FROM price_data").row(0, named=True)
@@ -112,8 +112,8 @@ def test_rows_say_when_they_were_fetched_and_when_recorded(lake: Lake, tmp_path:
     assert row["source_provider"] == "fmp"
 
 
-def test_files_of_bad_records_around_a_good_one_are_told_apart(lake: Lake, cache: Path) -> None:
-    """What is wrong with the first and the last of three files is said of each; the one between lands."""
+def test_rejects_name_the_file_they_come_from(lake: Lake, cache: Path) -> None:
+    """The rejects of two files name their symbols; the valid file between them is merged."""
     for symbol, day in (("AAA", "2090-01-02"), ("BBB", "2020-01-02"), ("CCC", "2090-01-03")):
         Entry(symbol, "price", [bar(day)]).write(cache)
     report = lake.migrate(cache)

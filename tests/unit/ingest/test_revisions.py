@@ -1,4 +1,4 @@
-"""The revisions view: every superseded value, old beside new."""
+"""Test the revisions view: each superseded value with the new one."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def _rows(lake: Lake) -> list[tuple[object, ...]]:
 
 
 def test_a_lake_without_changes_has_no_revisions(lake: Lake, tmp_path: Path) -> None:
-    """First contents, and equal ones fetched again, supersede nothing."""
+    """The view is empty after first contents and equal later ones."""
     for at in (EARLIER, FETCHED):
         arrive(lake, tmp_path, Entry("AAPL", "price", [bar("2019-01-02")], cached_at=at))
         arrive(lake, tmp_path, Entry("AAPL", "income", [income("2019-09-28")], cached_at=at))
     assert lake.revisions().is_empty()
 
 
-def test_a_changed_statement_shows_each_value_that_moved(lake: Lake, tmp_path: Path) -> None:
-    """One row per changed item, with the old and the new value; what stayed is not listed."""
+def test_a_changed_statement_lists_each_changed_value(lake: Lake, tmp_path: Path) -> None:
+    """Each changed item has one row with the old and the new value; unchanged items have none."""
     arrive(
         lake,
         tmp_path,
@@ -44,23 +44,23 @@ def test_a_changed_statement_shows_each_value_that_moved(lake: Lake, tmp_path: P
 
 
 def test_each_step_of_a_value_is_a_revision_of_its_own(lake: Lake, tmp_path: Path) -> None:
-    """X, Y, Z: X was superseded by Y and Y by Z, each with the fetch that brought the newer value."""
+    """The view has X to Y and Y to Z for contents X, Y, Z, each with the newer fetch."""
     for at, revenue, accepted in ((EARLIER, 1, "2020-10-29 18:06:25"), (FETCHED, 2, "2020-10-29 18:06:25"),
                                   (LATER, 3, "2021-05-03 17:00:00")):  # fmt: skip
         entry = Entry(
             "AAPL", "income", [income("2019-09-28", revenue=revenue, acceptedDate=accepted)], cached_at=at
         )
         arrive(lake, tmp_path, entry)
-    found = lake.revisions().filter(column_name="revenue")
-    assert found.select("old", "new", "kind").rows() == [
+    revisions = lake.revisions().filter(column_name="revenue")
+    assert revisions.select("old", "new", "kind").rows() == [
         ("1.0", "2.0", "vendor_revision"), ("2.0", "3.0", "restatement"),
     ]  # fmt: skip
     fetches = lake.fetch_log().sort("fetch_date")["fetch_id"].to_list()
-    assert found["fetch_id"].to_list() == fetches[1:]
+    assert revisions["fetch_id"].to_list() == fetches[1:]
 
 
-def test_a_changed_bar_shows_each_value_that_moved(lake: Lake, tmp_path: Path) -> None:
-    """Prices and volume before and after a split, in the order of their fetches, not of arrival."""
+def test_a_changed_bar_lists_each_changed_value(lake: Lake, tmp_path: Path) -> None:
+    """Prices and volume around a split are listed by the order of fetches, not of arrival."""
     arrive(
         lake,
         tmp_path,
@@ -80,11 +80,11 @@ def test_a_changed_bar_shows_each_value_that_moved(lake: Lake, tmp_path: Path) -
     ]
 
 
-@pytest.mark.parametrize("turn", [1, -1], ids=["as traded first", "re-based first"])
+@pytest.mark.parametrize("turn", [1, -1], ids=["unadjusted first", "adjusted first"])
 def test_two_contents_of_one_file_show_in_the_order_of_their_bases(
     lake: Lake, tmp_path: Path, turn: int
 ) -> None:
-    """Where one fetch holds a day before and after its re-basing, the re-based one is the new value."""
+    """If one fetch has a day before and after a split adjustment, the adjusted bar is the new value."""
     bars = [bar("2019-01-02", 100.0), bar("2019-01-02", 25.0, volume=4000)][::turn]
     arrive(lake, tmp_path, Entry("AAPL", "price", bars, cached_at=FETCHED))
     closes = lake.revisions().filter(column_name="close_price")
@@ -92,7 +92,7 @@ def test_two_contents_of_one_file_show_in_the_order_of_their_bases(
 
 
 def test_every_superseded_value_of_the_samples_is_listed(lake_both: Lake) -> None:
-    """Across the split of 2020 each re-based statement of AAPL shows its share items, each bar its prices."""
+    """Across the split of 2020 each statement of AAPL lists its share items, each bar its prices."""
     counts = dict(lake_both.revisions().group_by("column_name").len().rows())
     assert counts["eps"] == counts["eps_diluted"] == counts["weighted_average_shares_outstanding"] == 42
     assert counts["close_price"] == counts["volume"] == counts["open_price"] == 2516

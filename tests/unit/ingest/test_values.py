@@ -1,4 +1,4 @@
-"""How single values of a provider's records are read."""
+"""Test how single values of a provider's records are parsed."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def _read(*records: dict[str, Any], dataset: str = "income", period: str = "quar
 
 
 def _one(column: str, record: dict[str, Any], **options: str) -> Any:
-    found = _read(record, **options)
-    assert found.rejects.is_empty(), found.rejects["reason"].to_list()
-    return found.rows[column].item()
+    result = _read(record, **options)
+    assert result.rejects.is_empty(), result.rejects["reason"].to_list()
+    return result.rows[column].item()
 
 
 def _reason(record: dict[str, Any], **options: str) -> str:
-    found = _read(record, **options)
-    assert found.rows.is_empty()
-    reason: str = found.rejects["reason"].item()
+    result = _read(record, **options)
+    assert result.rows.is_empty()
+    reason: str = result.rejects["reason"].item()
     return reason
 
 
@@ -49,7 +49,7 @@ def _reason(record: dict[str, Any], **options: str) -> str:
     ],
 )
 def test_a_number_is_read_whatever_its_form(sent: Any, stored: float | None) -> None:
-    """Whole numbers, fractions and numbers written as text are one kind; NaN and empty text mean missing."""
+    """Integers, fractions and numbers as text give one type; NaN and empty text are missing."""
     assert _one("revenue", income(revenue=sent)) == stored
 
 
@@ -69,24 +69,24 @@ def test_a_number_is_read_whatever_its_form(sent: Any, stored: float | None) -> 
     ],
 )
 def test_what_is_no_number_rejects_its_record_with_the_field_and_the_value(sent: Any, shown: str) -> None:
-    """A value that cannot be read is never made 0 or NULL: the record is put aside, saying why."""
+    """An unreadable value never becomes 0 or NULL: its record is rejected with the field and the value."""
     reason = _reason(income(revenue=sent))
     assert reason.startswith(f"revenue: '{shown}' is not a")
     assert "number" in reason
 
 
-def test_a_spoilt_value_costs_its_own_record_only() -> None:
-    """The records before and after a bad one are read as if it were not there, to the last bit."""
+def test_an_invalid_value_rejects_only_its_own_record() -> None:
+    """The other records keep their exact values."""
     values = [0.1, "n/a", 1e22, 123456789.12345679, 5e-324, 2**53, 1 / 3, "7"]
     records = [income(f"2020-01-{i + 1:02}", revenue=value) for i, value in enumerate(values)]
-    found = _read(*records)
-    assert found.rejects.select("position", "reason").rows() == [(1, "revenue: 'n/a' is not a number")]
-    assert found.rows["revenue"].to_list() == [0.1, 1e22, 123456789.12345679, 5e-324, 2.0**53, 1 / 3, 7.0]
+    result = _read(*records)
+    assert result.rejects.select("position", "reason").rows() == [(1, "revenue: 'n/a' is not a number")]
+    assert result.rows["revenue"].to_list() == [0.1, 1e22, 123456789.12345679, 5e-324, 2.0**53, 1 / 3, 7.0]
 
 
 @pytest.mark.parametrize("sent", ["2020-09-26", "2020-09-26T00:00:00", "2020-09-26 00:00:00", " 2020-09-26 "])
 def test_a_date_may_carry_a_time(sent: str) -> None:
-    """Only the day counts for a fiscal date."""
+    """A fiscal date ignores the time of day."""
     assert _one("fiscal_date", income(date=sent)) == date(2020, 9, 26)
 
 
@@ -101,20 +101,20 @@ def test_what_is_no_date_rejects_its_record(sent: Any) -> None:
 @pytest.mark.parametrize("sent", [None, "", ...])
 @pytest.mark.parametrize("dataset", ["income", "price"])
 def test_a_record_without_a_date_is_rejected(sent: Any, dataset: str) -> None:
-    """A record of no day has no place in the lake."""
+    """A record without a date has no key."""
     record = income(date=sent) if dataset == "income" else bar(date=sent)
     assert _reason(record, dataset=dataset) == "date: missing"
 
 
 @pytest.mark.parametrize("sent", ["1899-12-31", "0001-01-01"])
 def test_a_date_before_1900_is_rejected(sent: str) -> None:
-    """Fillers such as year 1 are no fiscal dates."""
+    """A placeholder such as year 1 is not a fiscal date."""
     assert "before 1900" in _reason(income(date=sent))
 
 
 @pytest.mark.parametrize("dataset", ["income", "price"])
 def test_a_date_after_the_fetch_is_rejected(dataset: str) -> None:
-    """Nothing can be reported of a day that had not come; the day of the fetch itself is fine in any zone."""
+    """A record cannot be dated after its fetch; the day of the fetch is valid in any time zone."""
     make = income if dataset == "income" else bar
     assert "2021-04-02 is after the fetch" in _reason(make("2021-04-02"), dataset=dataset)
     assert _read(make("2021-04-01"), make("2021-03-31"), dataset=dataset).rejects.is_empty()
@@ -126,17 +126,17 @@ def test_a_date_after_the_fetch_is_rejected(dataset: str) -> None:
         ("2020-10-29 18:06:25", datetime(2020, 10, 29, 22, 6, 25, tzinfo=UTC)),  # daylight saving time
         ("2020-10-29T18:06:25", datetime(2020, 10, 29, 22, 6, 25, tzinfo=UTC)),
         ("2021-01-27 18:03:06", datetime(2021, 1, 27, 23, 3, 6, tzinfo=UTC)),  # standard time
-        ("2020-11-01 01:30:00", datetime(2020, 11, 1, 6, 30, tzinfo=UTC)),  # occurs twice: the later one
-        ("2021-03-14 02:30:00", datetime(2021, 3, 14, 7, 30, tzinfo=UTC)),  # never occurs: moved on
+        ("2020-11-01 01:30:00", datetime(2020, 11, 1, 6, 30, tzinfo=UTC)),  # ambiguous: the later one
+        ("2021-03-14 02:30:00", datetime(2021, 3, 14, 7, 30, tzinfo=UTC)),  # skipped: an hour later
         ("2021-03-14 01:59:59", datetime(2021, 3, 14, 6, 59, 59, tzinfo=UTC)),
         ("2021-03-14 03:00:00", datetime(2021, 3, 14, 7, 0, tzinfo=UTC)),
-        ("2020-10-29", datetime(2020, 10, 30, 3, 59, 59, tzinfo=UTC)),  # a bare date: its last second
+        ("2020-10-29", datetime(2020, 10, 30, 3, 59, 59, tzinfo=UTC)),  # without a time: its last second
         (None, None),
         ("", None),
     ],
 )
 def test_an_acceptance_is_new_york_wall_time(sent: str | None, moment: datetime | None) -> None:
-    """Acceptance times are read on New York's clock, over both its yearly jumps, never too early."""
+    """Acceptance times are New York wall time, over both clock changes, never too early."""
     assert _one("accepted_at", income(acceptedDate=sent)) == moment
 
 
@@ -144,7 +144,7 @@ def test_an_acceptance_is_new_york_wall_time(sent: str | None, moment: datetime 
     "sent", ["yesterday", "2020-10-29 25:00:00", "18:06:25", "2020-13-01 10:00:00", 1603994785]
 )
 def test_what_is_no_time_rejects_its_record(sent: Any) -> None:
-    """An acceptance decides when figures count as known, so one that cannot be read is not ignored."""
+    """An unreadable acceptance time rejects the record, because it decides the availability."""
     assert _reason(income(acceptedDate=sent)).startswith("acceptedDate: '")
 
 
@@ -152,41 +152,41 @@ def test_what_is_no_time_rejects_its_record(sent: Any) -> None:
     ("sent", "year"), [("2021", 2021), (2021, 2021), (2021.0, 2021), (None, 2020), (..., 2020)]
 )
 def test_a_fiscal_year_is_taken_from_the_label_else_from_the_date(sent: Any, year: int) -> None:
-    """The provider's label wins over the calendar; without it the year is that of the period's end."""
+    """The provider's label wins; without it the fiscal year is that of the period's end."""
     assert _one("fiscal_year", income("2020-12-26", "Q1", calendarYear=sent)) == year
 
 
 @pytest.mark.parametrize("sent", ["two thousand", 2020.5, "2020.5", 1e20])
 def test_what_is_no_whole_number_is_no_year(sent: Any) -> None:
-    """A year with a fraction is not cut to a year."""
+    """A year with a fraction is not truncated."""
     assert _reason(income(calendarYear=sent)).endswith("is not a whole number")
 
 
 @pytest.mark.parametrize("sent", ["0000000000", "null", "0", "", None])
 def test_fillers_of_the_company_number_mean_missing(sent: str | None) -> None:
-    """The numbers that the vendor writes for "unknown" would make strangers one company."""
+    """A placeholder CIK is missing: it would make different companies one."""
     assert _one("cik", income(cik=sent)) is None
 
 
 def test_leading_zeros_of_the_company_number_stay() -> None:
-    """A company number is a text of ten digits."""
+    """A CIK is a text of ten digits."""
     assert _one("cik", income()) == "0000320193"
 
 
 @pytest.mark.parametrize(
-    ("sent", "asked", "stored"),
+    ("sent", "requested", "stored"),
     [("Q4", "quarterly", "Q4"), ("FY", "quarterly", "FY"), ("FY", "annual", "FY"), (None, "annual", "FY")],
 )
-def test_the_period_is_that_of_the_record_else_the_one_asked_for(sent: Any, asked: str, stored: str) -> None:
-    """What the record says counts; only a yearly question makes up for a record that does not say."""
-    assert _one("fiscal_period", income(period=sent), period=asked) == stored
+def test_the_period_is_the_records_else_the_requested_one(sent: Any, requested: str, stored: str) -> None:
+    """The record's period wins; only an annual request replaces a missing one."""
+    assert _one("fiscal_period", income(period=sent), period=requested) == stored
 
 
 @pytest.mark.parametrize(
     ("sent", "shown"), [(None, "missing"), ("Q5", "'Q5'"), ("H3", "'H3'"), ("quarter", "'quarter'")]
 )
 def test_a_period_that_is_none_of_the_known_ones_is_rejected(sent: Any, shown: str) -> None:
-    """A quarter of unknown number is no key."""
+    """An unknown period is not a key."""
     assert _reason(income(period=sent)).startswith(f"period: {shown}")
 
 
@@ -194,71 +194,71 @@ def test_a_period_that_is_none_of_the_known_ones_is_rejected(sent: Any, shown: s
     ("close", "why"), [(None, "missing"), (0, "not positive"), (-1.5, "not positive"), (math.nan, "missing")]
 )
 def test_a_bar_needs_a_close_above_zero(close: Any, why: str) -> None:
-    """A bar without a price, or one of zero, would make a market cap of zero."""
+    """A bar without a positive price would give a market cap of zero."""
     assert why in _reason(bar("2020-01-02", close=close), dataset="price")
 
 
 def test_both_spellings_of_a_field_are_read_in_one_batch() -> None:
-    """Records of the old and of the new API, side by side, fill the same columns."""
+    """The columns are the same for records of both API generations in one batch."""
     old = income("2020-06-27", "Q3", fillingDate="2020-07-31")
     new = income(
         "2020-09-26", "Q4", fillingDate=..., filingDate="2020-10-30", calendarYear=..., fiscalYear="2021"
     )
-    found = _read(old, new).rows.sort("fiscal_date")
-    assert found["filing_date"].to_list() == [date(2020, 7, 31), date(2020, 10, 30)]
-    assert found["fiscal_year"].to_list() == [2020, 2021]
+    result = _read(old, new).rows.sort("fiscal_date")
+    assert result["filing_date"].to_list() == [date(2020, 7, 31), date(2020, 10, 30)]
+    assert result["fiscal_year"].to_list() == [2020, 2021]
 
 
 def test_items_without_a_column_are_kept_as_sent() -> None:
-    """What the provider sends beyond the known fields is in `extra`, numbers as numbers and text as text."""
-    found = _one("extra", income(newItem=1.5, note='He said "no"', flag=True, nothing=None, empty=math.nan))
-    assert json.loads(found) == {"newItem": 1.5, "note": 'He said "no"', "flag": True}
+    """Unknown fields go to `extra`, numbers as numbers and text as text."""
+    result = _one("extra", income(newItem=1.5, note='He said "no"', flag=True, nothing=None, empty=math.nan))
+    assert json.loads(result) == {"newItem": 1.5, "note": 'He said "no"', "flag": True}
 
 
 def test_nested_items_without_a_column_are_kept_whole() -> None:
-    """A list or an object that has no column loses none of its parts."""
-    found = json.loads(_one("extra", income(segments=[{"name": "Mac", "revenue": 9032}])))
-    segments = found["segments"]
+    """A list or an object without a column keeps all of its parts."""
+    result = json.loads(_one("extra", income(segments=[{"name": "Mac", "revenue": 9032}])))
+    segments = result["segments"]
     assert (json.loads(segments) if isinstance(segments, str) else segments) == [
         {"name": "Mac", "revenue": 9032}
     ]
 
 
 def test_a_record_without_further_items_has_no_extra() -> None:
-    """Where everything had a column, `extra` is NULL and not an empty object."""
+    """Without unknown fields, `extra` is NULL and not an empty object."""
     assert _one("extra", income()) is None
 
 
 def test_a_label_that_repeats_the_date_is_not_kept_and_an_odd_one_is() -> None:
-    """A bar's label in words is dropped where the date says the same, and kept where it does not."""
-    found = _read(
+    """A bar's label is stored only if it differs from the date."""
+    result = _read(
         bar("2021-03-31", label="March 31, 21"),
         bar("2021-03-30", label="April 01, 21"),
         bar("2021-03-29", label=None),
         dataset="price",
     ).rows
-    assert found["extra"].to_list() == [None, '{"label":"April 01, 21"}', None]
+    assert result["extra"].to_list() == [None, '{"label":"April 01, 21"}', None]
 
 
 def test_an_odd_label_does_not_displace_other_items() -> None:
-    """A bar may have both an odd label and an item without a column; both are kept."""
-    found = _one("extra", bar("2021-03-30", label="April 01, 21", auction=3), dataset="price")
-    assert json.loads(found) == {"label": "April 01, 21", "auction": 3}
+    """A bar keeps both a differing label and an unknown field."""
+    result = _one("extra", bar("2021-03-30", label="April 01, 21", auction=3), dataset="price")
+    assert json.loads(result) == {"label": "April 01, 21", "auction": 3}
 
 
 @pytest.mark.parametrize("sent", ["AAPL", "aapl", None, ...])
-def test_the_symbol_asked_for_stands_in_for_a_missing_one(sent: Any) -> None:
-    """Bars carry no symbol and records may have lost it: it is then the one that was asked for."""
+def test_the_requested_symbol_replaces_a_missing_one(sent: Any) -> None:
+    """Bars have no symbol, and records may have lost it: the requested one counts."""
     assert _one("symbol", income(symbol=sent)).upper() == "AAPL"
 
 
 def test_a_record_of_another_symbol_is_rejected() -> None:
-    """An answer that mixes in another company's figures does not bring them under the wrong name."""
+    """A record of another company is not stored under the requested symbol."""
     assert _reason(income(symbol="MSFT")) == "symbol: 'MSFT' in a response for 'AAPL'"
 
 
 def test_several_faults_of_a_record_are_all_named() -> None:
-    """A rejected record names everything that is wrong with it at once."""
+    """The reason of a reject lists every fault of the record."""
     reason = _reason(income(revenue="n/a", netIncome="?", period="Q7"))
     assert reason.split("; ") == [
         "revenue: 'n/a' is not a number",
@@ -268,6 +268,6 @@ def test_several_faults_of_a_record_are_all_named() -> None:
 
 
 def test_the_split_basis_is_new_yorks_day_of_the_fetch() -> None:
-    """What was fetched at 02:00 UTC counts the splits up to the day before, as New York's exchanges do."""
+    """The split basis of a fetch at 02:00 UTC is the day before, the date in New York."""
     night = answer("price", [bar("2021-03-30")], at=datetime(2021, 4, 1, 2, 0, tzinfo=UTC))
     assert normalized("price", night).rows["split_basis_date"].item() == date(2021, 3, 31)

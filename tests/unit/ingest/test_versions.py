@@ -1,4 +1,4 @@
-"""What several fetches say about one statement: versions, their order and their kinds."""
+"""Test the versions of a statement: their order and their kinds of change."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def _statement(at: Any, limit: int = 20, **fields: Any) -> Entry:
     return Entry("AAPL", "income", [income("2019-09-28", **fields)], cached_at=at, limit=limit)
 
 
-def _land(lake: Lake, folder: Path, *generations: dict[str, Any]) -> None:
-    """Land one statement as sent at several times, a day apart, each as a cache of its own."""
+def _arrive_daily(lake: Lake, folder: Path, *generations: dict[str, Any]) -> None:
+    """Merge one statement as served on successive days, each as its own cache."""
     for i, fields in enumerate(generations):
         arrive(lake, folder, _statement(EARLIER + i * _DAY, **fields))
 
@@ -48,22 +48,22 @@ def test_equal_records_in_several_files_are_one_row(lake: Lake, tmp_path: Path) 
 
 
 def test_a_later_acceptance_with_other_values_is_a_restatement(lake: Lake, tmp_path: Path) -> None:
-    """An amended filing makes a second version; the first stays as it was known."""
-    _land(lake, tmp_path, {}, {"revenue": 65000000000, "acceptedDate": "2020-12-01 17:00:00"})
+    """An amended filing adds a second version and leaves the first unchanged."""
+    _arrive_daily(lake, tmp_path, {}, {"revenue": 65000000000, "acceptedDate": "2020-12-01 17:00:00"})
     assert lake.sql(_KIND).rows() == [(1, "original"), (2, "restatement")]
     assert lake.sql(_REVENUE).rows() == [(1, 64698000000.0), (2, 65000000000.0)]
 
 
 def test_versions_are_in_order_of_acceptance_not_of_fetch(lake: Lake, tmp_path: Path) -> None:
-    """A vendor that serves the amended filing first and the original later does not make that newest."""
-    _land(lake, tmp_path, {"revenue": 2, "acceptedDate": "2020-12-01 17:00:00"}, {"revenue": 1})
+    """If the amended filing is served first and the original later, the amended one is still the newest."""
+    _arrive_daily(lake, tmp_path, {"revenue": 2, "acceptedDate": "2020-12-01 17:00:00"}, {"revenue": 1})
     assert lake.sql(_REVENUE).rows() == [(1, 1.0), (2, 2.0)]
     assert lake.sql(_KIND).rows() == [(1, "original"), (2, "restatement")]
 
 
 def test_other_values_under_the_same_acceptance_are_a_vendor_revision(lake: Lake, tmp_path: Path) -> None:
-    """Without a new filing it was the vendor who changed its mind."""
-    _land(lake, tmp_path, {}, {"revenue": 64698000001})
+    """Without a new filing, the vendor has changed the values."""
+    _arrive_daily(lake, tmp_path, {}, {"revenue": 64698000001})
     assert lake.sql(_KIND).rows() == [(1, "original"), (2, "vendor_revision")]
 
 
@@ -71,7 +71,7 @@ def test_other_values_under_the_same_acceptance_are_a_vendor_revision(lake: Lake
 def test_share_items_moved_by_a_split_are_a_split_rebase(
     lake: Lake, tmp_path: Path, new: int, old: int
 ) -> None:
-    """Counts of shares times the ratio, figures per share by it: forward, odd and reverse splits."""
+    """Share counts times a ratio and per-share items divided by it are a split: forward, odd or reverse."""
     before = {
         "weightedAverageShsOut": 1_000_000,
         "weightedAverageShsOutDil": 1_050_000,
@@ -84,7 +84,7 @@ def test_share_items_moved_by_a_split_are_a_split_rebase(
         "eps": round(2.1 * old / new, 4),
         "epsdiluted": round(2.0 * old / new, 4),
     }
-    _land(lake, tmp_path, before, after)
+    _arrive_daily(lake, tmp_path, before, after)
     assert lake.sql(_KIND).rows() == [(1, "original"), (2, "split_rebase")]
 
 
@@ -97,20 +97,20 @@ def test_share_items_moved_by_a_split_are_a_split_rebase(
         {"weightedAverageShsOut": 1_013_700, "eps": 1.973},
         {"weightedAverageShsOut": None, "eps": 0.5},
     ],
-    ids=["revenue moved too", "eps stayed", "shares stayed", "no split's ratio", "count gone"],
+    ids=["revenue changed too", "eps unchanged", "shares unchanged", "not a split ratio", "count missing"],
 )
 def test_what_only_resembles_a_split_is_a_vendor_revision(
     lake: Lake, tmp_path: Path, after: dict[str, Any]
 ) -> None:
-    """A change is a split's only when all that counts shares moved, by one ratio, and nothing else."""
+    """A change is a split's only if all share items changed by one ratio and nothing else changed."""
     only: dict[str, Any] = {"weightedAverageShsOutDil": ..., "epsdiluted": ...}
-    _land(lake, tmp_path, {"weightedAverageShsOut": 1_000_000, "eps": 2.0} | only, after | only)
+    _arrive_daily(lake, tmp_path, {"weightedAverageShsOut": 1_000_000, "eps": 2.0} | only, after | only)
     assert lake.sql(_KIND).rows() == [(1, "original"), (2, "vendor_revision")]
 
 
 def test_a_count_reported_as_zero_does_not_hide_a_split(lake: Lake, tmp_path: Path) -> None:
-    """Zero stands for missing: the split shows in the other count."""
-    _land(
+    """Zero means missing: the other share count shows the split."""
+    _arrive_daily(
         lake,
         tmp_path,
         {"weightedAverageShsOut": 0, "weightedAverageShsOutDil": 1_000_000, "eps": 2.0, "epsdiluted": 2.0},
@@ -120,8 +120,8 @@ def test_a_count_reported_as_zero_does_not_hide_a_split(lake: Lake, tmp_path: Pa
 
 
 def test_a_copy_that_lost_values_makes_no_version(lake: Lake, tmp_path: Path) -> None:
-    """Links nulled, an item gone or NaN, the acceptance lost: it is the same statement, less well kept."""
-    _land(
+    """A copy without links, an item or the acceptance is the same statement, less complete."""
+    _arrive_daily(
         lake,
         tmp_path,
         {"link": "https://example.org/a", "otherExpenses": 5},
@@ -133,8 +133,8 @@ def test_a_copy_that_lost_values_makes_no_version(lake: Lake, tmp_path: Path) ->
     ]
 
 
-def test_the_fuller_record_of_one_fetch_is_the_one_kept(lake: Lake, tmp_path: Path) -> None:
-    """Of two files of one moment, one complete and one with losses, only the complete content counts."""
+def test_the_more_complete_record_of_one_fetch_is_stored(lake: Lake, tmp_path: Path) -> None:
+    """The more complete of two files with one fetch time is stored."""
     arrive(
         lake,
         tmp_path,
@@ -145,7 +145,7 @@ def test_the_fuller_record_of_one_fetch_is_the_one_kept(lake: Lake, tmp_path: Pa
 
 
 def test_a_value_that_comes_back_is_a_version_of_its_own(lake: Lake, tmp_path: Path) -> None:
-    """X, then Y, then X again, within one cache: three versions, and the newest says X."""
+    """For contents X, Y, X within one cache there are three versions, and the newest has X."""
     arrive(
         lake,
         tmp_path,
@@ -160,7 +160,7 @@ def test_a_value_that_comes_back_is_a_version_of_its_own(lake: Lake, tmp_path: P
 def test_a_value_that_comes_back_is_a_version_in_any_order_of_arrival(
     lake: Lake, tmp_path: Path, order: tuple[int, ...]
 ) -> None:
-    """X, Y, X in three migrations give the same three versions, also when the Y is the last to arrive."""
+    """X, Y, X in three migrations give the same three versions, also if Y arrives last."""
     generations = [
         _statement(EARLIER, revenue=1),
         _statement(FETCHED, revenue=2),
@@ -169,41 +169,41 @@ def test_a_value_that_comes_back_is_a_version_in_any_order_of_arrival(
     for i in order:
         arrive(lake, tmp_path, generations[i])
     assert lake.sql(_REVENUE).rows() == [(1, 1.0), (2, 2.0), (3, 1.0)]
-    found = lake.sql("SELECT fetched_at, split_basis_date FROM income_statements ORDER BY version").rows()
-    assert found == [(at, at.date()) for at in (EARLIER, FETCHED, LATER)]
+    result = lake.sql("SELECT fetched_at, split_basis_date FROM income_statements ORDER BY version").rows()
+    assert result == [(at, at.date()) for at in (EARLIER, FETCHED, LATER)]
 
 
 def test_a_fetch_that_rejected_the_record_confirms_nothing(lake: Lake, tmp_path: Path) -> None:
-    """X, then Y; a third fetch whose record of that quarter was bad does not make X the newest."""
+    """After X and Y, a third fetch whose record of that quarter was rejected does not make X the newest."""
     around = [income(day, "Q1", revenue=7) for day in ("2019-06-29", "2019-12-28")]
     first = Entry("AAPL", "income", [income("2019-09-28", revenue=1), *around], cached_at=EARLIER)
     second = _statement(FETCHED, revenue=2)
     third = Entry("AAPL", "income", [income("2019-09-28", revenue="n/a"), *around], cached_at=LATER)
     for entry in (first, third, second):
         arrive(lake, tmp_path, entry)
-    found = lake.sql(
+    result = lake.sql(
         "SELECT version, revenue FROM income_statements WHERE fiscal_date = '2019-09-28' ORDER BY 1"
     )
-    assert found.rows() == [(1, 1.0), (2, 2.0)]
+    assert result.rows() == [(1, 1.0), (2, 2.0)]
 
 
 def test_a_fetch_that_lacked_the_record_confirms_nothing(lake: Lake, tmp_path: Path) -> None:
-    """X, then Y; a third fetch that has the quarters around it but not this one says nothing about it."""
+    """After X and Y, a third fetch without this quarter does not make X the newest."""
     around = [income(day, "Q1", revenue=7) for day in ("2019-06-29", "2019-12-28")]
     first = Entry("AAPL", "income", [income("2019-09-28", revenue=1), *around], cached_at=EARLIER)
     for entry in (first, Entry("AAPL", "income", around, cached_at=LATER), _statement(FETCHED, revenue=2)):
         arrive(lake, tmp_path, entry)
-    found = lake.sql(
+    result = lake.sql(
         "SELECT version, revenue FROM income_statements WHERE fiscal_date = '2019-09-28' ORDER BY 1"
     )
-    assert found.rows() == [(1, 1.0), (2, 2.0)]
+    assert result.rows() == [(1, 1.0), (2, 2.0)]
 
 
 @pytest.mark.parametrize("order", [(0, 2, 1), (2, 0, 1), (2, 1, 0)], ids=str)
 def test_three_contents_get_the_same_versions_in_any_order_of_arrival(
     lake: Lake, tmp_path: Path, order: tuple[int, ...]
 ) -> None:
-    """Original, split rebase and restatement, landed in any order, end with the same numbers and kinds."""
+    """Original, split rebase and restatement get the same numbers and kinds in any order of arrival."""
     after_split: dict[str, Any] = {
         "weightedAverageShsOut": 68230496000,
         "weightedAverageShsOutDil": 69026080000,
@@ -223,8 +223,8 @@ def test_three_contents_get_the_same_versions_in_any_order_of_arrival(
     ]  # fmt: skip
 
 
-def test_equal_records_of_one_moment_leave_the_same_trace_in_any_order(tmp_path: Path) -> None:
-    """Of two files with one record and time of fetch the same is named as the source in any order."""
+def test_equal_records_of_one_fetch_time_have_the_same_source_in_any_order(tmp_path: Path) -> None:
+    """Of two files with one record and fetch time, the same file is the source in any order."""
     files, lakes = [_statement(FETCHED, 8), _statement(FETCHED, 60)], []
     for order in ((0, 1), (1, 0)):
         lakes.append(fl.open(tmp_path / f"lake{order}"))
@@ -233,9 +233,9 @@ def test_equal_records_of_one_moment_leave_the_same_trace_in_any_order(tmp_path:
     assert_same_content(content(lakes[0]), content(lakes[1]))
 
 
-def test_a_corrected_fiscal_year_moves_no_version_away(lake: Lake, tmp_path: Path) -> None:
-    """The provider's label of the year is an attribute: versions count on over a change of it."""
-    _land(
+def test_a_corrected_fiscal_year_is_a_new_version(lake: Lake, tmp_path: Path) -> None:
+    """The fiscal year is an attribute: versions continue over a change of it."""
+    _arrive_daily(
         lake,
         tmp_path,
         {"calendarYear": "2019"},
@@ -248,7 +248,7 @@ def test_a_corrected_fiscal_year_moves_no_version_away(lake: Lake, tmp_path: Pat
 
 
 def test_quarter_and_year_of_the_same_day_are_versions_of_their_own(lake: Lake, tmp_path: Path) -> None:
-    """Q4 and FY end on one day and are two things."""
+    """Q4 and FY end on one day and have separate versions."""
     arrive(
         lake,
         tmp_path,
@@ -261,7 +261,7 @@ def test_quarter_and_year_of_the_same_day_are_versions_of_their_own(lake: Lake, 
 
 
 def test_a_late_filing_of_an_old_quarter_is_no_version_of_a_newer_one(lake: Lake, tmp_path: Path) -> None:
-    """Acceptance orders the versions of one period only; periods are told apart by their end."""
+    """Acceptance orders the versions of one period only."""
     arrive(
         lake,
         tmp_path,
@@ -274,10 +274,10 @@ def test_a_late_filing_of_an_old_quarter_is_no_version_of_a_newer_one(lake: Lake
             ],
         ),
     )
-    found = lake.sql(
+    result = lake.sql(
         "SELECT fiscal_date::VARCHAR, version, change_kind FROM income_statements ORDER BY 1"
     ).rows()
-    assert found == [("2015-06-30", 1, "original"), ("2015-09-30", 1, "original")]
+    assert result == [("2015-06-30", 1, "original"), ("2015-09-30", 1, "original")]
 
 
 def test_vendor_ratios_have_versions_like_statements(lake: Lake, tmp_path: Path) -> None:
@@ -291,14 +291,14 @@ def test_vendor_ratios_have_versions_like_statements(lake: Lake, tmp_path: Path)
     }
     for at, value in ((EARLIER + 400 * _DAY, 1.36), (FETCHED, 1.36), (LATER, 1.4)):
         arrive(lake, tmp_path, Entry("AAPL", "ratios", [ratios | {"currentRatio": value}], cached_at=at))
-    found = lake.sql("SELECT version, change_kind, metrics->>'currentRatio' FROM vendor_ratios ORDER BY 1")
-    assert found.rows() == [
+    result = lake.sql("SELECT version, change_kind, metrics->>'currentRatio' FROM vendor_ratios ORDER BY 1")
+    assert result.rows() == [
         (1, "original", "1.36"), (2, "vendor_revision", "1.4"),
     ]  # fmt: skip
 
 
 def test_the_split_of_2020_rebased_every_statement_of_the_sample_that_counts_shares(lake_both: Lake) -> None:
-    """The income statements known to both samples were re-based; no other statement changed."""
+    """The income statements of both samples have a split rebase; no other statement changed."""
     kinds = lake_both.sql(
         "SELECT statement_type, change_kind, count(*) AS n FROM financial_statements WHERE version > 1 "
         "GROUP BY ALL"
@@ -308,7 +308,7 @@ def test_the_split_of_2020_rebased_every_statement_of_the_sample_that_counts_sha
 
 
 def test_the_two_samples_give_the_same_lake_in_either_order(lake_both: Lake, lake: Lake) -> None:
-    """An older cache migrated after a newer one leads to the same lake, but for the moments of recording."""
+    """An older cache migrated after a newer one gives the same lake, except for recorded_at."""
     lake.migrate(CACHE_2021)
     lake.migrate(CACHE_2019)
     assert_same_content(content(lake), content(lake_both))

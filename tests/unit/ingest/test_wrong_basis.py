@@ -1,4 +1,4 @@
-"""Bars that do not count a split though their date says so are put on their own basis."""
+"""Test that bars with a split_basis_date that is too late get their own basis."""
 
 from __future__ import annotations
 
@@ -36,30 +36,28 @@ def _split(day: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _land(tx: MemoryTransaction, name: str, rows: list[dict[str, Any]]) -> None:
-    merge_rows(
-        tx, name, table_rows(name, rows).drop("recorded_at"), _FETCHED, table_rows("data_fetch_log", [])
-    )
+def _merge(tx: MemoryTransaction, name: str, rows: list[dict[str, Any]]) -> None:
+    merge_rows(tx, name, table_rows(name, rows).drop("recorded_at"), _FETCHED, _NO_LOG)
 
 
 @examples(40)
 @given(st.data())
 def test_a_history_that_grows_ends_as_one_fetch_does(data: st.DataObject) -> None:
-    """Day by day or in longer pieces, the split first, last or between: the bars' bases come out the same."""
-    ex, gap = data.draw(st.integers(5, _DAYS - 5), "ex"), data.draw(st.integers(0, 14), "days without trade")
+    """A history in any number of pieces, with the split at any point, gives the same bases as one fetch."""
+    ex, gap = data.draw(st.integers(5, _DAYS - 5), "ex"), data.draw(st.integers(0, 14), "days without bars")
     bars = [_bar(d, 400.0 if d < ex else 100.0) for d in range(_DAYS) if not ex - gap <= d < ex]
     whole = memory_transaction()
-    _land(whole, "splits", [_split(ex)])
-    _land(whole, "price_data", bars)
+    _merge(whole, "splits", [_split(ex)])
+    _merge(whole, "price_data", bars)
     cuts = sorted({0, len(bars), *data.draw(st.lists(st.integers(0, len(bars)), max_size=5), "cuts")})
     pieces = [("price_data", bars[a:b]) for a, b in pairwise(cuts)]
     pieces.insert(data.draw(st.integers(0, len(pieces)), "pieces before the split"), ("splits", [_split(ex)]))
     apart = memory_transaction()
     for name, rows in pieces:
-        _land(apart, name, rows)
-    wanted = ["date", "close_price", "split_basis_date"]
-    found = apart.read("price_data").select(wanted).sort("date")
-    assert found.equals(whole.read("price_data").select(wanted).sort("date"))
+        _merge(apart, name, rows)
+    columns = ["date", "close_price", "split_basis_date"]
+    merged = apart.read("price_data").select(columns).sort("date")
+    assert merged.equals(whole.read("price_data").select(columns).sort("date"))
     own = pl.col("split_basis_date") < _FETCHED.date()
-    # Over more than ten days without trade nothing can be told.
-    assert found.filter(own).height == (max(ex - gap, 0) if gap < 10 else 0)
+    # After more than ten days without bars a step proves nothing.
+    assert merged.filter(own).height == (max(ex - gap, 0) if gap < 10 else 0)

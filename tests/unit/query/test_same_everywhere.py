@@ -17,7 +17,7 @@ from polars.testing import assert_frame_equal
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS
 from factorlab_lake.lake import Lake
 from tests.support import CACHE_DIRTY, ROOT, SPLITS, THOROUGH, copy_of
-from tests.unit.ingest.scripted import Records, Scripted
+from tests.unit.ingest.scripted_provider import Records, ScriptedProvider
 from tests.unit.query import entry_points, plain_client
 from tests.unit.query.entry_points import METHODS, questions
 
@@ -70,7 +70,7 @@ def answers(lake_both: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "company_profiles": PROFILES,
     }.items():
         lake.load(table, rows)
-    lake.fetch(Scripted(VENDOR_CAPS), "AAPL", kinds="market_caps")
+    lake.fetch(ScriptedProvider(VENDOR_CAPS), "AAPL", kinds="market_caps")
     files = {"single file": lake.path / "lake.duckdb", "export": lake.export(place / "export.duckdb")}
     entry_points.answer(lake, place / "lake on this")
     _python("-m", "tests.unit.query.entry_points", "1.5", lake.path, place / "lake on 1.5", older=True)

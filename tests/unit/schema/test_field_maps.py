@@ -1,3 +1,5 @@
+"""Test the field maps of the provider."""
+
 from __future__ import annotations
 
 import csv
@@ -11,9 +13,9 @@ from tests.support import CACHE_2019, CACHE_2021, ROOT, entries_of
 
 with (ROOT / "factorlab_lake" / "providers" / "fmp" / "fields.csv").open(encoding="utf-8") as _file:
     _ROWS = list(csv.DictReader(_file))
-# Bars on another basis have the columns of bars; historical market caps are for comparison and have no table.
+# Unadjusted bars have the columns of bars.
 _TABLES = {"price_unadjusted": "price_data", **DATASETS}
-# Of a profile, only who the company is has columns; the rest changes daily and goes into `extra`.
+# Only the identity of a company has columns in its profile; the rest changes daily and goes to `extra`.
 _NO_COLUMN = {
     ("price", "label"),
     *(("profile", r["column"]) for r in _ROWS if r["dataset"] == "profile" and r["column"] not in
@@ -23,7 +25,7 @@ _NO_COLUMN = {
 
 @pytest.mark.parametrize("dataset", sorted({r["dataset"] for r in _ROWS} & set(_TABLES)))
 def test_every_field_of_the_provider_leads_to_a_column(dataset: str) -> None:
-    """A misspelt column would send an item to `extra` without a word."""
+    """A misspelt column would send an item to `extra` silently."""
     known = set(table(_TABLES[dataset]).names())
     lost = [
         r["field"]
@@ -42,13 +44,13 @@ def test_what_a_profile_keeps_in_columns_identifies_the_company() -> None:
 
 
 def test_no_field_is_mapped_twice_within_a_generation() -> None:
-    """Of two rows for one field the later would win without a word."""
+    """The second of two rows for one field would win silently."""
     places = [(r["dataset"], r["generation"], r["field"]) for r in _ROWS]
     assert len(places) == len(set(places))
 
 
 def test_no_two_fields_of_a_generation_share_a_column() -> None:
-    """Two fields of one record in one column: one of the two values would be lost."""
+    """Two fields of one record in one column would lose one of the two values."""
     taken: dict[tuple[str, str, str], list[str]] = {}
     for r in _ROWS:
         taken.setdefault((r["dataset"], r["generation"], r["column"]), []).append(r["field"])
@@ -56,14 +58,14 @@ def test_no_two_fields_of_a_generation_share_a_column() -> None:
 
 
 def test_both_generations_fill_the_same_columns_with_their_own_names() -> None:
-    """The two generations write the filing date differently; both are read."""
+    """The filing date is one column, although each generation has its own field name."""
     assert generations("income") == ["v3", "stable"]
     assert fields("income", "v3")["fillingDate"] == fields("income", "stable")["filingDate"] == "filing_date"
 
 
 @pytest.mark.parametrize("cache", [CACHE_2019, CACHE_2021], ids=lambda c: c.name)
 def test_every_field_of_the_samples_is_known(cache: Path) -> None:
-    """What real caches hold has a column; nothing of it falls into `extra`."""
+    """Every field of the samples has a column; none goes to `extra`."""
     of_table = {table: dataset for dataset, table in reversed(DATASETS.items())}
     unknown = {
         (path, name)

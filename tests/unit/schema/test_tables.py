@@ -1,3 +1,5 @@
+"""Test the descriptions of the tables."""
+
 from __future__ import annotations
 
 import pytest
@@ -14,7 +16,7 @@ from factorlab_lake.schema import (
     table,
 )
 
-# Written from the project's description of its tables, not from the code.
+# This is copied from the project's description of its tables, not from the code.
 _STATEMENT_KEY = ("symbol", "fiscal_date", "fiscal_period", "version")
 _STATEMENT_COLUMNS = """symbol fiscal_date fiscal_period version change_kind fiscal_year reported_currency cik
     filing_date accepted_at accepted_date available_date availability_basis split_basis_date extra
@@ -64,7 +66,7 @@ _EVERY_TABLE = pytest.mark.parametrize("spec", TABLES.values(), ids=TABLES.keys(
 
 @pytest.mark.parametrize("name", _STORED)
 def test_a_stored_table_has_the_promised_key_and_columns(name: str) -> None:
-    """Users write SQL against these names: none may go missing, and the key is what it is said to be."""
+    """Users write SQL with these names: no column may be missing, and the key is as documented."""
     key, columns = _STORED[name]
     spec = table(name)
     assert spec.key == key
@@ -72,7 +74,7 @@ def test_a_stored_table_has_the_promised_key_and_columns(name: str) -> None:
 
 
 def test_vendor_ratios_are_kept_as_fetched_by_period() -> None:
-    """The provider's own ratios lie in one JSON column, found by symbol and fiscal period."""
+    """The provider's ratios are one JSON column, keyed by symbol and fiscal period."""
     spec = table("vendor_ratios")
     assert spec.key[:3] == ("symbol", "fiscal_date", "fiscal_period")
     assert spec.column("metrics").kind == "json"
@@ -80,15 +82,15 @@ def test_vendor_ratios_are_kept_as_fetched_by_period() -> None:
 
 @pytest.mark.parametrize("name", _DERIVED)
 def test_a_derived_table_answers_with_the_promised_columns(lake: Lake, name: str) -> None:
-    """The tables that follow from others are there on an empty lake too, with their columns."""
-    found = lake.sql(f"SELECT * FROM {name}")
-    assert set(_DERIVED[name].split()) <= set(found.columns)
-    assert found.height == 0
+    """A derived table exists on an empty lake too, with its columns."""
+    result = lake.sql(f"SELECT * FROM {name}")
+    assert set(_DERIVED[name].split()) <= set(result.columns)
+    assert result.height == 0
 
 
 @_EVERY_TABLE
 def test_the_session_shows_a_table_with_its_described_columns_and_types(lake: Lake, spec: TableSpec) -> None:
-    """The view that DuckDB shows has the described columns in order, each with the described type."""
+    """The DuckDB view has the described columns in order, each with the described type."""
     shown = lake.sql(
         f"SELECT column_name, data_type FROM information_schema.columns WHERE table_name = '{spec.name}'"
     )
@@ -97,7 +99,7 @@ def test_the_session_shows_a_table_with_its_described_columns_and_types(lake: La
 
 @_EVERY_TABLE
 def test_column_names_are_unique_and_documented(spec: TableSpec) -> None:
-    """No column is described twice, and table and columns each say what they mean."""
+    """No column is described twice, and table and columns have a description."""
     names = spec.names()
     assert len(names) == len(set(names))
     assert [c.name for c in spec.columns if not c.doc.strip()] == []
@@ -106,7 +108,7 @@ def test_column_names_are_unique_and_documented(spec: TableSpec) -> None:
 
 @_EVERY_TABLE
 def test_what_a_description_refers_to_is_a_column_of_it(spec: TableSpec) -> None:
-    """Key, order, time and partition name columns of the table, of kinds that can serve."""
+    """Key, order, time and partition are columns of the table, of a suitable type."""
     kinds = {c.name: c.kind for c in spec.columns}
     assert {*spec.key, *spec.sort_by} <= kinds.keys()
     assert {c.name for c in spec.columns if c.role == "key"} <= set(spec.key)
@@ -116,21 +118,21 @@ def test_what_a_description_refers_to_is_a_column_of_it(spec: TableSpec) -> None
 
 @_EVERY_TABLE
 def test_every_column_has_a_type_in_every_engine(spec: TableSpec) -> None:
-    """A kind that one engine does not know would fail at its first use there."""
+    """A column type without a name in one engine would fail there at first use."""
     for column in spec.columns:
         assert column.kind in TYPES
         assert all((column.types.duckdb, column.types.postgres, column.types.delta, column.types.polars))
 
 
 def test_statements_are_partitioned_by_fiscal_year_and_bars_by_year() -> None:
-    """A year of one table is one folder, so that old years are never rewritten."""
+    """A year is one folder, so old years are never rewritten."""
     assert {table(t).partition_by for t in STATEMENT_TABLES.values()} == {"fiscal_year"}
     assert table("price_data").partition_by == "year"
 
 
 @pytest.mark.parametrize("statement_type", STATEMENT_TYPES)
 def test_line_items_are_described_and_only_flows_may_be_summed(statement_type: str) -> None:
-    """Shares and per-share items are told apart from flows, which alone make a sum over quarters."""
+    """Share counts and per-share items are not flows; only flows may be summed over quarters."""
     items = {c.name: c for c in line_items(statement_type)}
     assert len(items) == len(line_items(statement_type))
     assert all(c.additive and c.unit for c in items.values())
@@ -149,13 +151,13 @@ def test_balances_are_stocks() -> None:
 
 
 def test_an_unknown_table_is_refused_with_the_nearest_name() -> None:
-    """A misspelt table gets all names and a suggestion."""
+    """The error lists all tables and suggests the nearest name."""
     with pytest.raises(InvalidInput, match="Did you mean 'price_data'") as caught:
         table("price_dat")
     assert caught.value.facts == {"table": "price_dat"}
 
 
 def test_an_unknown_column_is_a_key_error() -> None:
-    """Asking a description for a column it does not have fails at once."""
+    """An unknown column raises KeyError."""
     with pytest.raises(KeyError, match="closing"):
         table("price_data").column("closing")

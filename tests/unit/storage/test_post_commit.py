@@ -17,7 +17,7 @@ from factorlab_lake.storage import data_files, snapshots
 from factorlab_lake.storage import layout as layouts
 from tests.support import CACHE_2019, SPLITS, bar
 from tests.unit.cli.running import run
-from tests.unit.ingest.scripted import Scripted
+from tests.unit.ingest.scripted_provider import ScriptedProvider
 
 ERRORS = {
     "a full disk": WriteFailed("no room", path="lake.duckdb"),
@@ -149,7 +149,7 @@ def test_a_migration_and_a_fetch_return_their_reports(
     monkeypatch.setattr(owner, fault, fail_after_commit)
     with pytest.warns(PostCommitWarning):
         assert migrated.migrate(CACHE_2019, symbols=["AAPL"]).snapshot_after == migrated.snapshot.id == 1
-    provider = Scripted({("price", "A", None): [bar("2021-03-25", 100.0)]})
+    provider = ScriptedProvider({("price", "A", None): [bar("2021-03-25", 100.0)]})
     with pytest.warns(PostCommitWarning):
         report = fetched.fetch(provider, ["A"], kinds=["prices"])
     assert report.snapshot_after == fetched.snapshot.id == 1

@@ -9,7 +9,7 @@ import pytest
 import factorlab_lake as fl
 from factorlab_lake.lake import Lake
 from tests.support import CACHE_2019, CACHE_DIRTY, SPLITS, Entry, bar, copy_of, income
-from tests.unit.ingest.scripted import Scripted
+from tests.unit.ingest.scripted_provider import ScriptedProvider
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +24,7 @@ def rich(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     counted = {"symbol": ["CON"], "as_of_date": ["2020-01-02"], "shares": [1e9], "source": ["cover_page"]}
     lake.load("shares_outstanding", counted | {"split_basis_date": ["2020-01-02"]})
     caps = [{"symbol": "BRK.B", "date": "2020-01-02", "marketCap": 5.5e11}]
-    lake.fetch(Scripted({("market_cap", "BRK.B", None): caps}), "BRK.B", kinds="market_caps")
+    lake.fetch(ScriptedProvider({("market_cap", "BRK.B", None): caps}), "BRK.B", kinds="market_caps")
     return lake
 
 

@@ -1,4 +1,4 @@
-"""A provider that answers from a dictionary, in memory: what a run does is tested apart from HTTP."""
+"""Provide a provider that answers from a dictionary, to test a fetch without HTTP."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ Records = dict[tuple[str, str, str | None], list[dict[str, Any]]]
 
 
 @dataclass
-class Scripted:
-    """Serves ``records`` by (dataset, symbol, period), or what ``faults`` raise; notes what it was asked."""
+class ScriptedProvider:
+    """Serve ``records`` by (dataset, symbol, period), or the errors of ``faults``; log the requests."""
 
     records: Records
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -33,32 +33,32 @@ class Scripted:
     calls_per_minute: float = 750.0
     calls_at_once: int = 8
     datasets: dict[str, Offer] = field(default_factory=lambda: dict(OFFERS))
-    asked: list[Request] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     closed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def plan(self, requests: Sequence[Request]) -> list[Call]:
-        """One call for each request."""
+        """Return one call per request."""
         return [Call((r,)) for r in requests]
 
     def answer(self, call: Call) -> list[FetchResult]:
-        """Answer from the dictionary; what is not in it is empty."""
+        """Answer from the dictionary; a missing key is an empty answer."""
         return [self._answer(r) for r in call.requests]
 
     def close(self) -> None:
-        """Note that it was closed."""
+        """Record that the provider is closed."""
         self.closed = True
 
     def _answer(self, request: Request) -> FetchResult:
         with self._lock:
-            self.asked.append(request)
-            serial = len(self.asked)
-        found = self.records.get((request.dataset, request.symbol, request.period), [])
-        found = [r for r in found if _inside(r, request)]
+            self.requests.append(request)
+            serial = len(self.requests)
+        records = self.records.get((request.dataset, request.symbol, request.period), [])
+        records = [r for r in records if _inside(r, request)]
         fault = self.faults(request)
-        if fault is None and not found and request.dataset not in ("split", "dividend"):
+        if fault is None and not records and request.dataset not in ("split", "dividend"):
             fault = EmptyAnswer(f"nothing for {request.symbol}")
-        body = json.dumps(found).encode()
+        body = json.dumps(records).encode()
         answer = FetchResult(
             fetch_id=hashlib.sha256(body + str((self.name, serial, request)).encode()).hexdigest()[:32],
             dataset=request.dataset,
@@ -76,7 +76,7 @@ class Scripted:
             api_calls=1,
         )
         if fault is None:
-            answer.records = frame_of(found, answer)
+            answer.records = frame_of(records, answer)
         return answer
 
 
