@@ -39,6 +39,22 @@ def test_bars_are_a_hypertable_of_years_and_accept_deltas_when_compressed(
 
 
 @pytest.mark.slow
+def test_a_dropped_column_comes_back_in_compressed_chunks(
+    small: Lake, timescale: str, tmp_path: Path
+) -> None:
+    """TimescaleDB can add a column to compressed chunks, and upserts send its values."""
+    bars = [{**bar("2018-01-03", 100.0), "vwap": 3.5}]
+    arrive(small, tmp_path, Entry("AAA", "price", bars, cached_at=LATER))
+    assert small.sync(timescale).clean
+    by_hand(timescale, "SELECT compress_chunk(c, true) FROM show_chunks('price_data') c")
+    by_hand(timescale, "ALTER TABLE price_data DROP COLUMN vwap CASCADE")
+    report = small.sync(timescale)
+    assert (report.clean, report.sent) == (True, 1)
+    assert small.sync(timescale, verify_deep=True).clean
+    assert_equal(small, timescale)
+
+
+@pytest.mark.slow
 def test_a_change_by_another_program_is_found_in_a_hypertable(small: Lake, timescale: str) -> None:
     """Every chunk has the trigger."""
     small.sync(timescale)
