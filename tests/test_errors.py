@@ -16,7 +16,7 @@ _KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if iss
 
 @pytest.mark.parametrize("kind", _KINDS, ids=lambda kind: kind.__name__)
 def test_an_error_survives_pickling_with_its_facts(kind: type[LakeError]) -> None:
-    """An error raised in another process arrives with kind, message and facts."""
+    """An error that was raised in another process keeps its class, message and facts."""
     fault = kind("what, got, expected", table="splits", row=7)
     back = pickle.loads(pickle.dumps(fault))
     assert type(back) is kind
@@ -39,13 +39,13 @@ def test_an_error_survives_pickling_with_its_facts(kind: type[LakeError]) -> Non
     ],
 )
 def test_an_error_is_also_the_builtin_one_expects(kind: type[LakeError], builtin: type[Exception]) -> None:
-    """Code that knows nothing of this package can catch its errors by their builtin kind."""
+    """Code without an import of this package can catch its errors by their builtin class."""
     assert issubclass(kind, builtin)
     assert issubclass(kind, LakeError)
 
 
 def test_a_password_in_an_address_shows_in_no_error() -> None:
-    """An address with a password that cannot be opened is refused without repeating the password."""
+    """The error for an invalid address does not contain its password."""
     with pytest.raises(InvalidInput) as caught:
         fl.open("mysql://me:s3cret-word@host/db?apikey=k3y-word")
     shown = f"{caught.value!s} {caught.value!r} {caught.value.facts}"
@@ -54,7 +54,7 @@ def test_a_password_in_an_address_shows_in_no_error() -> None:
 
 
 def test_a_real_error_carries_its_facts(tmp_path: Path, lake: Lake) -> None:
-    """What an error speaks of can be read from its attributes, without parsing the message."""
+    """An error has its facts as attributes, so no caller parses the message."""
     with pytest.raises(NotFound) as missing:
         fl.open(tmp_path / "nowhere", create=False)
     assert missing.value.facts == {"path": str(tmp_path / "nowhere")}
@@ -64,8 +64,8 @@ def test_a_real_error_carries_its_facts(tmp_path: Path, lake: Lake) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"), [("price_dat", " Did you mean 'price_data'?"), ("xyzzy", ""), ("", "")]
+    ("name", "expected"), [("price_dat", " Did you mean 'price_data'?"), ("xyzzy", ""), ("", "")]
 )
-def test_the_nearest_name_is_offered_only_when_it_is_near(given: str, expected: str) -> None:
-    """A slip of the pen gets a suggestion, anything else gets none."""
-    assert nearest(given, ["price_data", "splits"]) == expected
+def test_the_nearest_name_is_offered_only_when_it_is_near(name: str, expected: str) -> None:
+    """A typing error gets a suggestion; an unrelated name gets none."""
+    assert nearest(name, ["price_data", "splits"]) == expected

@@ -17,7 +17,7 @@ _MORE = {"symbol": ["X"], "date": ["2020-01-02"], "numerator": [2], "denominator
 
 @pytest.fixture
 def loaded(lake: Lake) -> Lake:
-    """A lake of two snapshots, the first one pinned."""
+    """Return a lake of two snapshots with the first one pinned."""
     lake.load("splits", SPLITS)
     lake.pin("first")
     lake.load("splits", _MORE)
@@ -25,7 +25,7 @@ def loaded(lake: Lake) -> Lake:
 
 
 def test_a_backup_is_a_lake_with_its_history(lake_both: Lake, tmp_path: Path) -> None:
-    """Real data backed up answers the same, now and in the past, and is found sound."""
+    """A backup of real data returns the same rows, at all snapshots, and verifies clean."""
     report = lake_both.backup(tmp_path / "backup")
     copy = fl.open(tmp_path / "backup", create=False)
     assert_same_content(content(copy), content(lake_both))
@@ -36,7 +36,7 @@ def test_a_backup_is_a_lake_with_its_history(lake_both: Lake, tmp_path: Path) ->
 
 
 def test_a_further_backup_copies_only_what_is_new(loaded: Lake, tmp_path: Path) -> None:
-    """Files that are there are neither copied nor touched."""
+    """A second backup does not copy or touch existing files."""
     first = loaded.backup(tmp_path / "backup")
     times = {p: p.stat().st_mtime_ns for p in (tmp_path / "backup" / "splits").rglob("*.parquet")}
     assert loaded.backup(tmp_path / "backup").files_copied == 0
@@ -49,7 +49,7 @@ def test_a_further_backup_copies_only_what_is_new(loaded: Lake, tmp_path: Path) 
 
 
 def test_a_further_backup_mends_what_the_disk_spoilt_in_it(loaded: Lake, tmp_path: Path) -> None:
-    """A file of the right size and other bytes is not taken for the one that was written."""
+    """A file of the right size with other bytes counts as damaged and is copied again."""
     first = loaded.backup(tmp_path / "backup")
     file = min((tmp_path / "backup" / "splits").rglob("*.parquet"))
     sound = file.read_bytes()
@@ -64,7 +64,7 @@ def test_a_further_backup_mends_what_the_disk_spoilt_in_it(loaded: Lake, tmp_pat
 def test_a_backup_that_lost_its_newest_snapshot_is_not_taken_for_an_older_one(
     loaded: Lake, tmp_path: Path
 ) -> None:
-    """A backup knows its newest snapshot as a lake does, and the next run brings it back."""
+    """A backup detects the loss of its newest snapshot, and the next run restores it."""
     loaded.backup(tmp_path / "backup")
     newest = tmp_path / "backup" / "_lake" / "snapshots" / f"{loaded.snapshot.id:012d}.json"
     newest.unlink()
@@ -77,7 +77,7 @@ def test_a_backup_that_lost_its_newest_snapshot_is_not_taken_for_an_older_one(
 def test_a_backup_taken_while_a_writer_is_at_work_is_of_the_snapshot_before(
     loaded: Lake, tmp_path: Path
 ) -> None:
-    """What is not committed is not in it, neither for readers of the lake nor of its Delta tables."""
+    """Uncommitted rows are not in the backup, neither through the lake nor through its Delta tables."""
     with writing(loaded) as tx:
         tx.append("splits", tx.read("splits").head(1))
         assert fl.open(loaded.path).backup(tmp_path / "backup").snapshot == 2
@@ -87,7 +87,7 @@ def test_a_backup_taken_while_a_writer_is_at_work_is_of_the_snapshot_before(
 
 
 def test_a_backup_is_only_read(loaded: Lake, tmp_path: Path) -> None:
-    """A change of it is refused and says how to get a lake that can be changed."""
+    """A change of a backup raises, and the error names the restore command."""
     loaded.backup(tmp_path / "backup")
     copy = fl.open(tmp_path / "backup", create=False)
     for change in (lambda: copy.load("splits", _MORE), lambda: copy.pin("x"), copy.compact, copy.repair):
@@ -97,7 +97,7 @@ def test_a_backup_is_only_read(loaded: Lake, tmp_path: Path) -> None:
 
 
 def test_a_restored_lake_goes_on(loaded: Lake, tmp_path: Path) -> None:
-    """It has the content, the history and the pins, can be written to, and knows its own place."""
+    """A restored lake has the content, the history and the pins; it is writable at its own path."""
     loaded.backup(tmp_path / "backup")
     restored = fl.restore(tmp_path / "backup", tmp_path / "restored")
     assert restored.path == tmp_path / "restored"
@@ -111,7 +111,7 @@ def test_a_restored_lake_goes_on(loaded: Lake, tmp_path: Path) -> None:
 
 
 def test_a_backup_outlives_a_vacuum(loaded: Lake, tmp_path: Path) -> None:
-    """What was backed up before stays in the backup; what was vacuumed before is marked there too."""
+    """A backup retains snapshots that its source vacuums later, and marks those vacuumed before."""
     loaded.compact()
     loaded.backup(tmp_path / "before")
     loaded.unpin("first")
@@ -125,7 +125,7 @@ def test_a_backup_outlives_a_vacuum(loaded: Lake, tmp_path: Path) -> None:
 
 
 def test_a_backup_never_spreads_over_something_else(loaded: Lake, tmp_path: Path) -> None:
-    """Other files, other lakes and the lake itself are refused and left as they are."""
+    """A backup refuses folders with other files, other lakes and the lake itself, and changes none."""
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "text").write_text("years of work")
     other = fl.open(tmp_path / "other")
@@ -140,7 +140,7 @@ def test_a_backup_never_spreads_over_something_else(loaded: Lake, tmp_path: Path
 
 
 def test_a_backup_of_another_history_is_not_overwritten(loaded: Lake, tmp_path: Path) -> None:
-    """Two copies of a lake that went different ways do not share a backup: one would be lost."""
+    """Two diverged copies of a lake cannot share a backup: one history would be lost."""
     twin = copy_of(loaded, tmp_path / "twin")
     loaded.load("splits", _MORE | {"symbol": ["Y"]})
     loaded.backup(tmp_path / "backup")
@@ -152,14 +152,14 @@ def test_a_backup_of_another_history_is_not_overwritten(loaded: Lake, tmp_path: 
 
 
 def test_two_backups_to_one_place_do_not_mix(loaded: Lake, tmp_path: Path) -> None:
-    """The second is refused while the first is at work."""
+    """A second backup to the same folder raises while the first one runs."""
     loaded.backup(tmp_path / "backup")
     with copy_lock(layouts.find(tmp_path / "backup")), pytest.raises(LakeLocked, match="copying"):
         loaded.backup(tmp_path / "backup")
 
 
 def test_a_lake_is_restored_from_a_backup_alone(loaded: Lake, tmp_path: Path) -> None:
-    """What is no lake is not found, and a place that is taken is refused."""
+    """Restore raises for a source that is not a lake and for a target that is not empty."""
     with pytest.raises(NotFound, match="No lake"):
         fl.restore(tmp_path / "nowhere", tmp_path / "restored")
     loaded.backup(tmp_path / "backup")
@@ -170,7 +170,7 @@ def test_a_lake_is_restored_from_a_backup_alone(loaded: Lake, tmp_path: Path) ->
 
 
 def test_a_backup_that_was_copied_elsewhere_opens_there(loaded: Lake, tmp_path: Path) -> None:
-    """Nothing in it knows where it lies."""
+    """A moved backup still works: it contains no absolute path."""
     loaded.backup(tmp_path / "backup")
     moved = Path(shutil.copytree(tmp_path / "backup", tmp_path / "else where" / "b"))
     shutil.rmtree(tmp_path / "backup")

@@ -19,7 +19,7 @@ def _append(lake: Lake, *symbols: str, year: int | None = 2020) -> None:
 
 
 def test_compaction_leaves_the_rows_and_fewer_files(lake: Lake) -> None:
-    """Fragmented partitions become one sorted file each, in one snapshot; others keep theirs."""
+    """Each fragmented partition becomes one sorted file, in one snapshot; other files stay."""
     lake.load("splits", SPLITS)
     _append(lake, "C", "A", "B")
     _append(lake, "A", year=2019)
@@ -38,7 +38,7 @@ def test_compaction_leaves_the_rows_and_fewer_files(lake: Lake) -> None:
 
 
 def test_compaction_with_nothing_to_do_takes_no_snapshot(lake: Lake) -> None:
-    """A second run, and one of an empty lake, leave the history alone."""
+    """A second compaction, and that of an empty lake, commit no snapshot."""
     assert lake.compact().partitions == []
     _append(lake, "A", "B")
     lake.compact()
@@ -47,7 +47,7 @@ def test_compaction_with_nothing_to_do_takes_no_snapshot(lake: Lake) -> None:
 
 
 def test_compaction_of_real_data_changes_no_row(lake_both: Lake, tmp_path: Path) -> None:
-    """Two migrations compacted hold the same to the last bit, and earlier snapshots answer as before."""
+    """Compaction of two migrations preserves every bit, and earlier snapshots return the same rows."""
     lake = copy_of(lake_both, tmp_path / "lake")
     before, first = content(lake), content(lake.at(1))
     assert lake.compact().partitions
@@ -57,7 +57,7 @@ def test_compaction_of_real_data_changes_no_row(lake_both: Lake, tmp_path: Path)
 
 
 def test_a_pinned_lake_is_not_compacted(lake: Lake) -> None:
-    """A lake got by `at` is only read."""
+    """A lake returned by `at` is read-only."""
     _append(lake, "A", "B")
     for change in (lake.at(1).compact, lake.at(1).vacuum, lake.at(1).repair):
         with pytest.raises(InvalidInput, match="pinned to snapshot 1"):

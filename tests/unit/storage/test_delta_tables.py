@@ -26,28 +26,28 @@ def _sorted(rows: pl.DataFrame) -> pl.DataFrame:
 
 @pytest.mark.parametrize("name", _SAMPLED)
 def test_a_table_reads_the_same_through_the_delta_library_alone(lake_both: Lake, name: str) -> None:
-    """Another program that opens the folder as a Delta table gets the rows that the lake answers with."""
-    mine = lake_both.sql(f"SELECT * FROM {name}")
-    theirs = DeltaTable(lake_both.path / name)
-    assert theirs.version() == lake_both.snapshot.tables[name]
-    arrow = theirs.to_pyarrow_table()
-    assert mine.height > 0
+    """Another program that opens the folder as a Delta table reads the same rows as the lake."""
+    rows = lake_both.sql(f"SELECT * FROM {name}")
+    opened = DeltaTable(lake_both.path / name)
+    assert opened.version() == lake_both.snapshot.tables[name]
+    arrow = opened.to_pyarrow_table()
+    assert rows.height > 0
     assert set(arrow.column_names) == set(TABLES[name].names())
     frame = pl.DataFrame(pl.from_arrow(arrow))
-    assert_frame_equal(_sorted(frame.cast(mine.schema)), _sorted(mine), check_exact=True)
+    assert_frame_equal(_sorted(frame.cast(rows.schema)), _sorted(rows), check_exact=True)
 
 
 def test_the_folder_describes_itself(lake_both: Lake) -> None:
-    """A table's name, meaning, partitions and the reason of its last change are in its own Delta log."""
-    found = DeltaTable(lake_both.path / "price_data")
-    assert found.metadata().name == "price_data"
-    assert found.metadata().description == TABLES["price_data"].doc
-    assert found.metadata().partition_columns == ["year"]
-    assert "migrate" in str(found.history(1)[0])
+    """The Delta log of a table has its name, description, partitions and the reason of the last change."""
+    opened = DeltaTable(lake_both.path / "price_data")
+    assert opened.metadata().name == "price_data"
+    assert opened.metadata().description == TABLES["price_data"].doc
+    assert opened.metadata().partition_columns == ["year"]
+    assert "migrate" in str(opened.history(1)[0])
 
 
 def test_the_place_of_the_lake_is_in_none_of_its_references(lake_both: Lake) -> None:
-    """Logs, snapshots and file lists name files relative to the lake, so that it can be moved and shared."""
+    """Logs, snapshots and file lists have relative paths, so a lake can be moved and shared."""
     for log in lake_both.path.rglob("_delta_log/*.json"):
         actions = [json.loads(line) for line in log.read_text().splitlines()]
         paths = [a[kind]["path"] for a in actions for kind in ("add", "remove") if kind in a]
@@ -58,7 +58,7 @@ def test_the_place_of_the_lake_is_in_none_of_its_references(lake_both: Lake) -> 
 
 
 def test_the_status_counts_what_is_stored(lake_both: Lake) -> None:
-    """Rows and bytes of the status are those of the rows answered and of the files on disk."""
+    """The status has the numbers of rows that queries return and of bytes on disk."""
     for name, rows, files, size, version in lake_both.status().rows():
         assert rows == lake_both.sql(f"SELECT count(*) AS n FROM {name}").item()
         assert (version is None) == (name not in lake_both.snapshot.tables)
@@ -71,7 +71,7 @@ def test_the_status_counts_what_is_stored(lake_both: Lake) -> None:
 
 
 def test_rows_lie_sorted_by_symbol_and_date(lake_2021: Lake) -> None:
-    """Within a file bars are in order of symbol and date, which is what makes reading a range cheap."""
+    """Bars are sorted by symbol and date within a file, so reading a range is cheap."""
     for file in DeltaTable(lake_2021.path / "price_data").file_uris():
         rows = pl.read_parquet(
             file.removeprefix("file://"), columns=["symbol", "date"], hive_partitioning=False

@@ -1,4 +1,4 @@
-"""A folder's name works in every part of the lake, or is refused before anything is written."""
+"""Test that a folder name works in every part of the lake, or raises before anything is written."""
 
 from __future__ import annotations
 

@@ -19,34 +19,34 @@ import sys
 from factorlab_lake.storage import layout
 from factorlab_lake.storage.layout import writer_lock
 with writer_lock(layout.find(sys.argv[1])):
-    print("held", flush=True)
+    print("locked", flush=True)
     sys.stdin.readline()
 """
 
 
 @pytest.fixture
 def locked(lake: Lake) -> Iterator[subprocess.Popen[str]]:
-    """A process that holds the lock of the lake until it gets a line, or is killed."""
+    """Start a process that locks the lake until it reads a line or is killed."""
     lake.load("splits", SPLITS)
     arguments = [sys.executable, "-c", _HOLDER, str(lake.path)]
     with subprocess.Popen(
         arguments, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
+        assert holder.stdout.readline() == "locked\n"
         yield holder
         holder.kill()
 
 
-def test_a_second_writer_is_told_that_the_lake_is_locked(lake: Lake, locked: subprocess.Popen[str]) -> None:
-    """While another process writes, a writer that will not wait gets an error that names the lake."""
+def test_a_second_writer_raises_lake_locked(lake: Lake, locked: subprocess.Popen[str]) -> None:
+    """While another process writes, a writer with a short timeout raises an error that names the lake."""
     with pytest.raises(LakeLocked, match="Another process") as caught, writing(lake, timeout_s=0.05):
         pass
     assert caught.value.facts["path"] == str(lake.path)
 
 
-def test_readers_are_not_held_up_by_a_writer(lake: Lake, locked: subprocess.Popen[str]) -> None:
-    """Opening, asking, the history and time travel all work while another process holds the lock."""
+def test_readers_do_not_wait_for_a_writer(lake: Lake, locked: subprocess.Popen[str]) -> None:
+    """Opening, queries, history and time travel work while another process has the lock."""
     reader = fl.open(lake.path)
     assert content(reader)["splits"].height == 4
     assert [s.id for s in reader.history()] == [1]
@@ -55,7 +55,7 @@ def test_readers_are_not_held_up_by_a_writer(lake: Lake, locked: subprocess.Pope
 
 
 def test_the_lock_of_a_killed_writer_is_gone(lake: Lake, locked: subprocess.Popen[str]) -> None:
-    """A writer that dies leaves no lock behind that somebody would have to remove."""
+    """The lock of a killed writer is free; no one has to remove a file."""
     locked.send_signal(signal.SIGKILL)
     locked.wait()
     with writing(lake, timeout_s=5) as tx:
@@ -63,7 +63,7 @@ def test_the_lock_of_a_killed_writer_is_gone(lake: Lake, locked: subprocess.Pope
 
 
 def test_a_waiting_writer_goes_on_when_the_other_ends(lake: Lake, locked: subprocess.Popen[str]) -> None:
-    """A writer that has to wait does its work on what the one before it left."""
+    """A writer that waits for another one changes the other's result."""
 
     def write() -> int:
         with writing(lake, timeout_s=30) as tx:
@@ -77,7 +77,7 @@ def test_a_waiting_writer_goes_on_when_the_other_ends(lake: Lake, locked: subpro
 
 
 def test_two_processes_that_write_at_once_both_land(lake: Lake, tmp_path: Path) -> None:
-    """Writers that meet take turns: nothing is lost and each has a snapshot of its own."""
+    """Concurrent writers take turns: no rows are lost, and each commits its own snapshot."""
     script = (
         "import sys, factorlab_lake as fl\n"
         "lake = fl.open(sys.argv[1])\n"

@@ -15,7 +15,7 @@ from tests.support import SPLITS, content
 
 
 def test_opening_makes_an_empty_lake_where_there_is_none(tmp_path: Path) -> None:
-    """The first `open` of a new place gives a lake with every table, all empty, at snapshot 0."""
+    """The first `open` of a new path creates a lake with empty tables at snapshot 0."""
     lake = fl.open(tmp_path / "deep" / "lake")
     assert lake.path == tmp_path / "deep" / "lake"
     assert lake.snapshot.id == 0
@@ -24,7 +24,7 @@ def test_opening_makes_an_empty_lake_where_there_is_none(tmp_path: Path) -> None
 
 
 def test_opening_again_finds_the_same_lake(lake: Lake) -> None:
-    """What was loaded through one object is there through the next."""
+    """Rows loaded through one object are visible through the next."""
     lake.load("splits", SPLITS)
     identity = (lake.path / "_lake" / "lake.json").read_bytes()
     again = fl.open(str(lake.path))
@@ -33,14 +33,14 @@ def test_opening_again_finds_the_same_lake(lake: Lake) -> None:
 
 
 def test_opening_without_create_refuses_a_place_without_a_lake(tmp_path: Path) -> None:
-    """A mistyped path is an error and leaves nothing behind."""
+    """A mistyped path raises and creates nothing."""
     with pytest.raises(NotFound, match="No lake at"):
         fl.open(tmp_path / "lake", create=False)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_with_other_things_is_not_made_a_lake(tmp_path: Path) -> None:
-    """A lake is never spread over somebody's files."""
+    """A folder with other files does not become a lake."""
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(AlreadyExists, match="not a lake"):
         fl.open(tmp_path)
@@ -48,7 +48,7 @@ def test_a_folder_with_other_things_is_not_made_a_lake(tmp_path: Path) -> None:
 
 
 def test_a_file_is_not_made_a_lake(tmp_path: Path) -> None:
-    """A path that is a file is refused, and the file stays as it is."""
+    """Opening a path that is a file raises and does not change the file."""
     place = tmp_path / "lake"
     place.write_text("not a folder")
     with pytest.raises(AlreadyExists):
@@ -59,7 +59,7 @@ def test_a_file_is_not_made_a_lake(tmp_path: Path) -> None:
 
 
 def test_creating_over_a_lake_is_refused(lake: Lake) -> None:
-    """Making a lake where one is would lose its identity."""
+    """Creating over an existing lake raises: the lake would lose its id."""
     with pytest.raises(AlreadyExists, match="already"):
         layouts.create(lake.path)
 
@@ -69,7 +69,7 @@ def test_creating_over_a_lake_is_refused(lake: Lake) -> None:
 def test_a_lake_whose_identity_is_damaged_is_reported_and_left_alone(
     lake: Lake, body: str, *, create: bool
 ) -> None:
-    """A damaged or foreign `lake.json` is an error that names the place, and is never rewritten."""
+    """A damaged or foreign `lake.json` raises an error with its path, and is not rewritten."""
     identity = lake.path / "_lake" / "lake.json"
     identity.write_text(body)
     with pytest.raises(LakeDamaged) as caught:
@@ -79,7 +79,7 @@ def test_a_lake_whose_identity_is_damaged_is_reported_and_left_alone(
 
 
 def test_a_lake_of_another_format_names_the_program_that_wrote_it(lake: Lake) -> None:
-    """The lake is intact, so the error says what to install instead of what to repair."""
+    """A lake of another format is intact, so the error names a version to install, not a repair."""
     lake.load("splits", SPLITS)
     identity, newest = (lake.path / "_lake" / name for name in ("lake.json", "newest.json"))
     identity.write_text('{"format": 999, "lake_id": "x"}')
@@ -95,7 +95,7 @@ def test_a_lake_of_another_format_names_the_program_that_wrote_it(lake: Lake) ->
 
 
 def test_every_lake_has_an_identity_of_its_own(tmp_path: Path) -> None:
-    """Two lakes can be told apart even when their content is the same."""
+    """Two lakes with the same content have different ids."""
     ids = [
         json.loads((fl.open(tmp_path / name).path / "_lake" / "lake.json").read_text())["lake_id"]
         for name in ("one", "two")
@@ -104,7 +104,7 @@ def test_every_lake_has_an_identity_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_server_address_is_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An address of a kind that is not supported is refused; no folder called `mysql:` appears."""
+    """An unsupported address scheme raises; no folder called `mysql:` is created."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InvalidInput, match="mysql"):
         fl.open("mysql://host/db")
@@ -112,7 +112,7 @@ def test_a_server_address_is_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_missing_data_file_is_named_as_damage(lake: Lake) -> None:
-    """A lake that lost a data file says so instead of answering with fewer rows."""
+    """A query over a missing data file raises instead of returning fewer rows."""
     lake.load("splits", SPLITS)
     for file in (lake.path / "splits").glob("*.parquet"):
         file.unlink()
@@ -121,7 +121,7 @@ def test_a_missing_data_file_is_named_as_damage(lake: Lake) -> None:
 
 
 def test_a_lost_table_is_named_as_damage(lake: Lake) -> None:
-    """A lake whose table folder is gone says so when that table is asked for."""
+    """A query over a missing table folder raises."""
     lake.load("splits", SPLITS)
     (lake.path / "splits").rename(lake.path.parent / "elsewhere")
     with pytest.raises(LakeDamaged):
@@ -129,7 +129,7 @@ def test_a_lost_table_is_named_as_damage(lake: Lake) -> None:
 
 
 def test_a_damaged_snapshot_is_named_as_damage(lake: Lake) -> None:
-    """A lake whose newest snapshot cannot be read does not fall back to an older one in silence."""
+    """An unreadable newest snapshot raises instead of a silent fallback to an older one."""
     lake.load("splits", SPLITS)
     [file] = (lake.path / "_lake" / "snapshots").glob("*.json")
     file.write_text(file.read_text()[:20])
@@ -138,7 +138,7 @@ def test_a_damaged_snapshot_is_named_as_damage(lake: Lake) -> None:
 
 
 def test_lost_or_damaged_file_lists_are_derived_anew(lake: Lake) -> None:
-    """The kept file lists are a convenience: without them the lake answers the same."""
+    """File lists are a cache: without them queries return the same rows."""
     lake.load("splits", SPLITS)
     before = content(lake)["splits"]
     [kept] = (lake.path / "_lake" / "files").glob("splits-*.json")
@@ -148,7 +148,7 @@ def test_lost_or_damaged_file_lists_are_derived_anew(lake: Lake) -> None:
 
 
 def test_a_lake_that_was_moved_answers_and_goes_on(lake: Lake, tmp_path: Path) -> None:
-    """Nothing in a lake's folder knows where the folder lies: reading and writing go on after a move."""
+    """Reading and writing work after the folder is moved: it contains no absolute path."""
     lake.load("splits", SPLITS)
     before = content(lake)
     (tmp_path / "some where").mkdir()
@@ -162,7 +162,7 @@ def test_a_lake_that_was_moved_answers_and_goes_on(lake: Lake, tmp_path: Path) -
 
 
 def test_a_lake_can_be_opened_for_a_block_as_one_on_a_server_can(tmp_path: Path) -> None:
-    """Code in a ``with`` block serves both; afterwards what the session kept is given back."""
+    """A ``with`` block works for both lakes, and frees the session's memory at its end."""
     with fl.open(tmp_path / "lake") as lake:
         assert lake.sql("SELECT count(*) AS n FROM price_data")["n"].to_list() == [0]
         kept = weakref.ref(lake.session)

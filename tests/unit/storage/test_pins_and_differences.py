@@ -18,7 +18,7 @@ def _bars(*rows: tuple[str, str, float]) -> list[dict[str, object]]:
 
 @pytest.fixture
 def grown(lake: Lake) -> Lake:
-    """A lake of three snapshots: two bars, one more, and one of the first two corrected and one removed."""
+    """Return a lake of three snapshots: two bars; one more; one of the first corrected and one removed."""
     with writing(lake) as tx:
         tx.append(
             "price_data", table_rows("price_data", _bars(("A", "2020-01-02", 1), ("A", "2019-01-02", 2)))
@@ -32,7 +32,7 @@ def grown(lake: Lake) -> Lake:
 
 
 def test_a_difference_counts_what_was_added_superseded_and_removed(grown: Lake) -> None:
-    """By table and symbol; a row whose key stays with another content is superseded."""
+    """The diff counts by table and symbol; a row with the same key and new content is superseded."""
     assert grown.diff(1).rows() == [("price_data", "A", 0, 1, 0), ("price_data", "C", 1, 0, 0)]
     assert grown.diff(2).rows() == [
         ("price_data", "A", 0, 1, 0),
@@ -45,7 +45,7 @@ def test_a_difference_counts_what_was_added_superseded_and_removed(grown: Lake) 
 
 
 def test_a_rewrite_of_the_same_rows_is_no_difference(grown: Lake) -> None:
-    """Files that changed while their rows did not count nothing."""
+    """The diff ignores rewritten files with unchanged rows."""
     with writing(grown) as tx:
         tx.replace("price_data", tx.read("price_data", partitions=[2020]), [2020])
     assert grown.refresh().snapshot.id == 4
@@ -54,18 +54,18 @@ def test_a_rewrite_of_the_same_rows_is_no_difference(grown: Lake) -> None:
 
 
 def test_a_difference_of_real_data_agrees_with_the_rows(lake_both: Lake) -> None:
-    """From the empty lake, the rows added are all that each table holds of each symbol."""
-    found = lake_both.diff(0)
+    """The diff from the empty lake counts all rows of each table and symbol as added."""
+    changes = lake_both.diff(0)
     for name in ("price_data", "income_statements", "data_fetch_log"):
         rows = lake_both.sql(
             f"SELECT symbol, count(*) AS n FROM {name} GROUP BY symbol ORDER BY symbol"
         ).rows()
-        assert found.filter(table=name).select("symbol", "added").rows() == rows
-    assert found["removed"].sum() == found["superseded"].sum() == 0
+        assert changes.filter(table=name).select("symbol", "added").rows() == rows
+    assert changes["removed"].sum() == changes["superseded"].sum() == 0
 
 
 def test_a_pin_names_a_snapshot(grown: Lake) -> None:
-    """`at` takes the name, the history shows it, and it goes again."""
+    """`at` accepts a pin, the history shows it, and unpin removes it."""
     grown.at(2).pin("paper-2026")
     grown.pin("now")
     assert grown.at("paper-2026").snapshot.id == 2
@@ -78,7 +78,7 @@ def test_a_pin_names_a_snapshot(grown: Lake) -> None:
 
 
 def test_a_pin_is_not_moved_by_accident(grown: Lake) -> None:
-    """The same again changes nothing; another snapshot under the name is refused."""
+    """Repeating a pin changes nothing; the same name for another snapshot raises."""
     grown.at(2).pin("paper")
     grown.at(2).pin("paper")
     with pytest.raises(AlreadyExists, match="on snapshot 2"):
@@ -88,20 +88,20 @@ def test_a_pin_is_not_moved_by_accident(grown: Lake) -> None:
 
 @pytest.mark.parametrize("name", ["", " ", "1", "2026-01-01", "a/b", "x" * 65, "a b", "é"])
 def test_what_is_no_name_of_a_pin_is_refused(grown: Lake, name: str) -> None:
-    """A name could not be told from a time or an id, or not be typed."""
+    """A name that looks like a time or an id, or is hard to type, raises."""
     with pytest.raises(InvalidInput, match="paper-2026"):
         grown.pin(name)
 
 
-def test_an_unknown_pin_is_not_found(grown: Lake) -> None:
-    """The error lists the pins and the nearest one."""
+def test_an_unknown_pin_raises_not_found(grown: Lake) -> None:
+    """The error lists the pins and suggests the most similar one."""
     grown.pin("paper")
     with pytest.raises(NotFound, match="Did you mean 'paper'"):
         grown.unpin("papr")
 
 
 def test_damaged_pins_stop_a_vacuum(grown: Lake) -> None:
-    """What cannot be read is never taken for nothing: a vacuum would delete what a pin keeps."""
+    """Unreadable pins raise instead of counting as none: a vacuum would delete pinned snapshots."""
     grown.at(1).pin("paper")
     (grown.path / "_lake" / "pins.json").write_text('{"pap')
     with pytest.raises(LakeDamaged, match=r"pins\.json"):
@@ -111,7 +111,7 @@ def test_damaged_pins_stop_a_vacuum(grown: Lake) -> None:
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"paper": "2"}'])
 def test_pins_that_cannot_be_read_are_one_clear_error(lake: Lake, text: str) -> None:
-    """Whatever stands there, the file is named with the remedy."""
+    """Any wrong content raises an error with the file and the repair command."""
     (lake.path / "_lake" / "pins.json").write_text(text)
     with pytest.raises(LakeDamaged, match="repair --from BACKUP"):
         lake.history()

@@ -1,4 +1,4 @@
-"""Text columns of data files are plain Arrow ``utf8``, which every reader of Parquet understands."""
+"""Test that data files store text as plain Arrow ``utf8``, which every Parquet reader accepts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_new_files_have_plain_text(lake_both: Lake) -> None:
 
 
 def test_rewritten_files_have_plain_text(lake_both: Lake, tmp_path: Path) -> None:
-    """A compaction writes plain text too."""
+    """A compaction writes its text as ``utf8`` too."""
     lake = copy_of(lake_both, tmp_path / "lake")
     for year in range(1990, 2002):
         rows = {"symbol": "AAPL", "date": f"{year}-01-02", "numerator": 2.0, "denominator": 1.0}

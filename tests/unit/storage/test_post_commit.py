@@ -1,4 +1,4 @@
-"""After a commit nothing raises: work that follows it warns, and a later change does the work again."""
+"""Test that nothing raises after a commit: failed work warns, and a later change retries it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, error: Excep
 def test_a_load_whose_single_file_cannot_be_written_is_in(
     lake: Lake, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The load returns its count and warns, its rows are there, and the next load writes the file."""
+    """The load returns its count and warns, its rows are visible, and the next load writes the file."""
     lake.load("splits", split("A"))
     with monkeypatch.context() as patch:
         failing(patch, catalog, "_write" if kind == "DuckDB" else "write_catalog", ERRORS[kind])

@@ -17,7 +17,7 @@ _FILES = st.lists(st.lists(st.tuples(_SYMBOLS, _DAYS), min_size=1, max_size=6), 
 
 
 def _described(place: int, rows: list[tuple[str, str]], cut: int) -> DataFile:
-    """Describe a file as a writer would that keeps only the first ``cut`` characters of an extreme."""
+    """Describe a file as a writer does that truncates a minimum or maximum to ``cut`` characters."""
     symbols, days = sorted(s for s, _ in rows), sorted(d for _, d in rows)
     low, high = symbols[0][:cut], symbols[-1][:cut]
     return DataFile(str(place), len(rows), 1, None, (low, high), (days[0], days[-1]))
@@ -38,7 +38,7 @@ def test_no_file_with_a_row_of_the_answer_is_left_out(
     first: str | None,
     last: str | None,
 ) -> None:
-    """Whatever is asked, every file with a matching row is kept, also where its extremes were cut short."""
+    """Pruning returns every file with a matching row, even if Delta truncated its minimum or maximum."""
     described = [_described(i, rows, cut) for i, rows in enumerate(files)]
     kept = {f.path for f in prune(described, symbols=symbols, first=first, last=last)}
     needed = {
@@ -51,7 +51,7 @@ def test_no_file_with_a_row_of_the_answer_is_left_out(
 
 
 def test_files_that_cannot_hold_the_answer_are_left_out() -> None:
-    """Pruning prunes: a file of other symbols or other days is not read."""
+    """Pruning removes files of other symbols or other days."""
     files = [
         _described(0, [("AAPL", "2020-01-02"), ("GOOG", "2020-01-03")], 100),
         _described(1, [("MSFT", "2020-01-02"), ("TSLA", "2020-01-03")], 100),
@@ -70,14 +70,14 @@ def test_files_that_cannot_hold_the_answer_are_left_out() -> None:
 
 
 def test_a_file_of_unknown_extent_is_always_kept() -> None:
-    """A file without statistics may hold anything."""
+    """A file without statistics may contain any row, so it is read."""
     unknown = DataFile("0", 1, 1, None, (None, None), (None, None))
     assert prune([unknown], symbols=["A"], first="2020-01-01", last="2020-01-02") == [unknown]
 
 
 @pytest.mark.parametrize("files_at_once", [1, 3])
 def test_bars_of_long_symbols_are_found_beside_short_ones(lake: Lake, files_at_once: int) -> None:
-    """Symbols of 40, 60 and 120 characters, in files of their own or not, answer with all their bars."""
+    """A read returns all bars of symbols of 40, 60 and 120 characters, in their own or shared files."""
     symbols = ["A", *_LONG, "U" * 120, "Z"]
     days = [date(2019, 12, 30) + timedelta(days=i) for i in range(4)]
     groups = [symbols[i::files_at_once] for i in range(files_at_once)]
@@ -92,5 +92,5 @@ def test_bars_of_long_symbols_are_found_beside_short_ones(lake: Lake, files_at_o
     assert lake.prices(symbols).height == len(symbols) * len(days)
     with writing(lake) as tx:
         for symbol in symbols:
-            found = tx.read("price_data", symbols=table_rows("splits", [{"symbol": symbol}])["symbol"])
-            assert found["symbol"].to_list() == [symbol] * len(days)
+            bars = tx.read("price_data", symbols=table_rows("splits", [{"symbol": symbol}])["symbol"])
+            assert bars["symbol"].to_list() == [symbol] * len(days)

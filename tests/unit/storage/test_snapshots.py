@@ -22,7 +22,7 @@ def _symbols(lake: Lake) -> list[str]:
 
 @pytest.fixture
 def grown(lake: Lake) -> Lake:
-    """A lake of three snapshots, one symbol more in each."""
+    """Return a lake of three snapshots, each with one more symbol."""
     for symbol in ("A", "B", "C"):
         _add(lake, symbol)
     return lake
@@ -42,14 +42,14 @@ def test_snapshots_are_numbered_from_one_and_say_when_and_why(grown: Lake) -> No
 @pytest.mark.parametrize(
     ("snapshot", "symbols"), [(0, []), (1, ["A"]), (2, ["A", "B"]), (3, ["A", "B", "C"])]
 )
-def test_a_lake_at_a_snapshot_shows_what_it_held_then(grown: Lake, snapshot: int, symbols: list[str]) -> None:
-    """Each id gives the content of its time, the empty lake before the first included."""
+def test_a_lake_at_a_snapshot_has_its_content(grown: Lake, snapshot: int, symbols: list[str]) -> None:
+    """`at` with an id returns that snapshot's content; id 0 is the empty lake."""
     assert _symbols(grown.at(snapshot)) == symbols
     assert _symbols(grown) == ["A", "B", "C"]
 
 
 def test_a_lake_at_a_moment_is_at_the_newest_snapshot_by_then(grown: Lake) -> None:
-    """The very moment of a snapshot belongs to it, the microsecond before to its predecessor."""
+    """The time of a snapshot selects it; one microsecond before selects its predecessor."""
     taken = grown.history()[1].time
     assert grown.at(taken).snapshot.id == 2
     assert grown.at(taken - timedelta(microseconds=1)).snapshot.id == 1
@@ -58,7 +58,7 @@ def test_a_lake_at_a_moment_is_at_the_newest_snapshot_by_then(grown: Lake) -> No
 
 
 def test_a_moment_may_be_in_any_zone_and_in_text(grown: Lake) -> None:
-    """The same moment written in another zone, or as ISO text, is the same snapshot."""
+    """The same time in another zone, or as ISO text, selects the same snapshot."""
     taken = grown.history()[1].time
     tokyo = taken.astimezone(timezone(timedelta(hours=9)))
     assert grown.at(tokyo).snapshot.id == 2
@@ -71,27 +71,27 @@ def test_a_moment_may_be_in_any_zone_and_in_text(grown: Lake) -> None:
     [datetime(2026, 1, 1), "2026-01-01T00:00:00", "2026-01-01", date(2026, 1, 1), "yesterday", ""],  # noqa: DTZ001
 )
 def test_a_moment_without_a_zone_is_refused(grown: Lake, when: datetime | str) -> None:
-    """A naive time could mean either side of a snapshot, so it is no answer."""
+    """A naive time raises: it could mean either side of a snapshot."""
     with pytest.raises(InvalidInput, match="2026-01-01T00:00:00Z"):
         grown.at(when)
 
 
 @pytest.mark.parametrize("snapshot", [4, 99, -1])
-def test_an_unknown_snapshot_is_not_found_and_the_known_ones_are_named(grown: Lake, snapshot: int) -> None:
-    """The error says which ids there are."""
+def test_an_unknown_snapshot_raises_and_the_error_names_the_others(grown: Lake, snapshot: int) -> None:
+    """The error names the existing ids."""
     with pytest.raises(NotFound, match="1 to 3") as caught:
         grown.at(snapshot)
     assert caught.value.facts == {"snapshot": snapshot}
 
 
-def test_an_unknown_snapshot_of_a_new_lake_is_not_found(lake: Lake) -> None:
-    """Also a lake without a history says so instead of failing on its emptiness."""
+def test_an_unknown_snapshot_of_a_new_lake_raises(lake: Lake) -> None:
+    """A lake without a history raises the same error."""
     with pytest.raises(NotFound, match="none yet"):
         lake.at(1)
 
 
 def test_a_pinned_lake_can_be_read_but_not_changed(grown: Lake) -> None:
-    """A lake got by `at` refuses every change and stays where it is."""
+    """A lake returned by `at` refuses every change and stays at its snapshot."""
     pinned = grown.at(1)
     for change in (
         lambda: pinned.load("splits", SPLITS),
@@ -106,14 +106,14 @@ def test_a_pinned_lake_can_be_read_but_not_changed(grown: Lake) -> None:
 
 
 def test_a_lake_is_pinned_also_to_its_newest_snapshot(grown: Lake) -> None:
-    """`at` the newest moment does not follow later writes."""
+    """A lake returned by `at` for the newest time does not follow later writes."""
     pinned = grown.at(datetime.now(UTC))
     _add(grown, "D")
     assert _symbols(pinned) == ["A", "B", "C"]
 
 
 def test_changes_by_others_show_after_a_refresh(grown: Lake) -> None:
-    """An open lake stays on its snapshot, and moves on when it is told to."""
+    """An open lake stays at its snapshot until refresh."""
     other = fl.open(grown.path)
     _add(other, "D")
     assert _symbols(grown) == ["A", "B", "C"]
@@ -122,13 +122,13 @@ def test_changes_by_others_show_after_a_refresh(grown: Lake) -> None:
 
 
 def test_rolling_back_an_empty_history_is_refused(lake: Lake) -> None:
-    """There is nothing to undo in a new lake."""
+    """A rollback of a new lake raises."""
     with pytest.raises(InvalidInput, match="no snapshot"):
         lake.rollback()
 
 
 def test_rolling_back_to_an_unknown_snapshot_changes_nothing(grown: Lake) -> None:
-    """A wrong id is an error and takes no snapshot."""
+    """An unknown id raises and commits no snapshot."""
     with pytest.raises(NotFound):
         grown.rollback(9)
     assert [s.id for s in grown.history()] == [1, 2, 3]

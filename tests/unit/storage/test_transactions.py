@@ -31,8 +31,8 @@ def _closes(lake: Lake) -> list[tuple[object, ...]]:
     return lake.sql("SELECT symbol, date::VARCHAR, close_price FROM price_data ORDER BY ALL").rows()
 
 
-def test_appended_rows_join_those_that_are_there(lake: Lake) -> None:
-    """An append adds its rows and changes none."""
+def test_an_append_leaves_existing_rows(lake: Lake) -> None:
+    """An append adds its rows and changes no others."""
     with writing(lake) as tx:
         tx.append("price_data", _bars(("A", "2020-01-02", 1.0), ("A", "2021-01-04", 2.0)))
     with writing(lake) as tx:
@@ -42,7 +42,7 @@ def test_appended_rows_join_those_that_are_there(lake: Lake) -> None:
 
 
 def test_replacing_one_partition_leaves_the_others_untouched(lake: Lake) -> None:
-    """Only the files of the named year are replaced; the others are the very same files."""
+    """Replace changes only the files of the given year."""
     with writing(lake) as tx:
         tx.append(
             "price_data", _bars(("A", "2019-01-02", 1.0), ("A", "2020-01-02", 2.0), ("B", "2020-01-02", 3.0))
@@ -64,7 +64,7 @@ def test_replacing_an_unpartitioned_table_replaces_all_its_rows(lake: Lake) -> N
 
 
 def test_a_transaction_sees_its_own_changes_and_readers_do_not(lake: Lake) -> None:
-    """Within the block reads include what was written; a lake opened meanwhile shows the old content."""
+    """Reads in the transaction include its changes; a lake opened meanwhile shows the old content."""
     with writing(lake) as tx:
         tx.append("splits", _splits("A"))
         assert tx.read("splits")["symbol"].to_list() == ["A"]
@@ -72,18 +72,18 @@ def test_a_transaction_sees_its_own_changes_and_readers_do_not(lake: Lake) -> No
     assert fl.open(lake.path).sql("SELECT symbol FROM splits").rows() == [("A",)]
 
 
-def test_reading_in_a_transaction_keeps_to_the_symbols_and_partitions_asked_for(lake: Lake) -> None:
-    """A limited read gives all of the rows asked for and no other."""
+def test_a_read_in_a_transaction_returns_only_the_given_symbols_and_partitions(lake: Lake) -> None:
+    """A read limited to symbols and partitions returns exactly their rows."""
     with writing(lake) as tx:
         tx.append(
             "price_data", _bars(("A", "2019-01-02", 1.0), ("B", "2019-01-02", 2.0), ("A", "2020-01-02", 3.0))
         )
-        found = tx.read("price_data", symbols=pl.Series(["A", "Z"]), partitions=[2019, 1999])
-        assert found.select("symbol", "close_price", "year").rows() == [("A", 1.0, 2019)]
+        rows = tx.read("price_data", symbols=pl.Series(["A", "Z"]), partitions=[2019, 1999])
+        assert rows.select("symbol", "close_price", "year").rows() == [("A", 1.0, 2019)]
 
 
 def test_a_transaction_that_raises_changes_nothing_in_any_table(lake_both: Lake, tmp_path: Path) -> None:
-    """After appends, replacements and a new table, an exception takes all back, for all who follow."""
+    """An exception undoes appends, replacements and a new table, for later readers and writers."""
     lake = copy_of(lake_both, tmp_path / "lake")
     before, snapshot = content(lake), lake.snapshot
 
@@ -107,14 +107,14 @@ def test_a_transaction_that_raises_changes_nothing_in_any_table(lake_both: Lake,
 
 
 def test_an_empty_transaction_takes_no_snapshot(lake: Lake) -> None:
-    """A block that writes nothing leaves no trace in the history."""
+    """A transaction that writes nothing commits no snapshot."""
     with writing(lake) as tx:
         tx.append("splits", _splits())
     assert fl.open(lake.path).history() == []
 
 
 def test_a_failed_transaction_leaves_no_trace_in_the_history(lake: Lake) -> None:
-    """Loading what is there already takes no snapshot, also right after a transaction that failed."""
+    """Loading existing rows commits no snapshot, even right after a failed transaction."""
 
     def fail() -> None:
         with writing(lake) as tx:
@@ -130,7 +130,7 @@ def test_a_failed_transaction_leaves_no_trace_in_the_history(lake: Lake) -> None
 
 
 def test_a_failed_transaction_is_undone_in_the_delta_tables_too(lake: Lake) -> None:
-    """A program that reads the tables without the lake's snapshots does not see rows that were taken back."""
+    """A program that reads the Delta tables directly does not see undone rows."""
 
     def fail() -> None:
         with writing(lake) as tx:
@@ -146,7 +146,7 @@ def test_a_failed_transaction_is_undone_in_the_delta_tables_too(lake: Lake) -> N
 
 
 def test_many_appends_leave_few_files_and_all_rows(lake: Lake) -> None:
-    """A partition that collected more than a handful of files is rewritten as one, sorted, with every row."""
+    """A partition with more than eight files is rewritten as one sorted file with every row."""
     rows = [
         (f"S{i % 5}", f"2020-01-{i % 28 + 1:02}", float(i)) for i in range(MAX_FILES_PER_PARTITION * 2 + 2)
     ]
@@ -162,7 +162,7 @@ def test_many_appends_leave_few_files_and_all_rows(lake: Lake) -> None:
 
 
 def test_compaction_leaves_partitions_with_few_files_alone(lake: Lake) -> None:
-    """A year that nobody added to is not rewritten because another year has many files."""
+    """A year without new rows is not rewritten when another year has many files."""
     with writing(lake) as tx:
         tx.append("price_data", _bars(("A", "2019-01-02", 1.0)))
     [old] = (lake.path / "price_data" / "year=2019").iterdir()
@@ -174,7 +174,7 @@ def test_compaction_leaves_partitions_with_few_files_alone(lake: Lake) -> None:
 
 
 def test_a_reader_keeps_its_snapshot_through_later_writes_and_compaction(lake: Lake) -> None:
-    """An open lake answers from its snapshot until it is refreshed, whatever others write meanwhile."""
+    """An open lake returns the rows of its snapshot until refresh, whatever others write meanwhile."""
     with writing(lake) as tx:
         tx.append("price_data", _bars(("A", "2020-01-01", 0.5)))
     reader, fresh_reader = fl.open(lake.path), fl.open(lake.path)
@@ -183,12 +183,12 @@ def test_a_reader_keeps_its_snapshot_through_later_writes_and_compaction(lake: L
         with writing(lake) as tx:
             tx.append("price_data", _bars(("A", f"2020-01-{i + 2:02}", 2.0)))
     assert _closes(reader) == first
-    assert _closes(fresh_reader) == first  # asked for the first time only now
+    assert _closes(fresh_reader) == first  # its first query
     assert len(_closes(reader.refresh())) == MAX_FILES_PER_PARTITION + 2
 
 
 def test_each_snapshot_can_be_rolled_back_to(lake: Lake) -> None:
-    """Rolling back to any id, in any order, gives the content of that moment; history only grows."""
+    """A rollback to any id, in any order, restores its content; the history only grows."""
     for symbol in ("A", "B", "C"):
         with writing(lake) as tx:
             tx.append("price_data", _bars((symbol, "2020-01-02", 1.0)))
@@ -200,7 +200,7 @@ def test_each_snapshot_can_be_rolled_back_to(lake: Lake) -> None:
 
 @pytest.mark.parametrize("table", ["price_data", "splits"])
 def test_rolling_back_to_the_empty_lake_twice_is_no_error(lake: Lake, table: str) -> None:
-    """A table that is empty already can be emptied again, partitioned or not."""
+    """A rollback can empty an empty table again, partitioned or not."""
     with writing(lake) as tx:
         tx.append(table, _bars(("A", "2020-01-02", 1.0)) if table == "price_data" else _splits("A"))
     lake.rollback(0)
@@ -208,8 +208,8 @@ def test_rolling_back_to_the_empty_lake_twice_is_no_error(lake: Lake, table: str
     assert lake.sql(f"SELECT * FROM {table}").is_empty()
 
 
-def test_rolling_back_what_was_rolled_back_brings_it_back(lake: Lake) -> None:
-    """A rollback is itself a run, and can be undone like any other."""
+def test_a_rollback_can_be_rolled_back(lake: Lake) -> None:
+    """A rollback is itself a run that can be rolled back."""
     lake.load("splits", SPLITS)
     before = content(lake)
     lake.rollback()

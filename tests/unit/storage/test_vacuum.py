@@ -16,7 +16,7 @@ from tests.support import assert_same_content, content, table_rows, writing
 
 @pytest.fixture
 def rewritten(lake: Lake) -> Lake:
-    """A lake of four snapshots, each of which replaced the only file of the one before."""
+    """Return a lake of four snapshots, each of which replaced the only file of the one before."""
     for symbol in ("A", "B", "C", "D"):
         row = {"symbol": symbol, "date": date(2020, 1, 2), "year": 2020}
         with writing(lake) as tx:
@@ -32,8 +32,8 @@ def _symbols(lake: Lake) -> list[str]:
     return lake.sql("SELECT symbol FROM price_data")["symbol"].to_list()
 
 
-def test_a_vacuum_only_says_what_it_would_delete(rewritten: Lake) -> None:
-    """By default nothing goes: the report names the files, their bytes and the snapshots."""
+def test_a_dry_run_lists_the_files_and_deletes_none(rewritten: Lake) -> None:
+    """By default nothing is deleted: the report lists the files, their bytes and the snapshots."""
     report = rewritten.vacuum(retention_days=0)
     assert (report.dry_run, report.snapshots, report.kept) == (True, [1, 2, 3], [4])
     data = [(file, size) for file, size in report.files if file.endswith(".parquet")]
@@ -44,27 +44,27 @@ def test_a_vacuum_only_says_what_it_would_delete(rewritten: Lake) -> None:
     assert [_symbols(rewritten.at(i)) for i in (1, 2, 3)] == [["A"], ["B"], ["C"]]
 
 
-def test_a_vacuum_deletes_just_that(rewritten: Lake) -> None:
-    """What the dry run named goes; the newest snapshot stays whole, and the others say that they went."""
+def test_a_vacuum_deletes_the_files_of_the_dry_run(rewritten: Lake) -> None:
+    """A vacuum deletes the listed files; the newest snapshot stays, and `at` raises for the others."""
     planned = rewritten.vacuum(retention_days=0)
     before = content(rewritten)
     report = rewritten.vacuum(retention_days=0, dry_run=False)
     assert (report.files, report.size_bytes) == (planned.files, planned.size_bytes)
     assert _data_files(rewritten) == 1
     assert [s.vacuumed for s in rewritten.history()] == [True, True, True, False]
-    for asked in (1, 3, rewritten.history()[2].time):
+    for when in (1, 3, rewritten.history()[2].time):
         with pytest.raises(NotFound, match=r"was vacuumed: its files are deleted"):
-            rewritten.at(asked)
+            rewritten.at(when)
     with pytest.raises(NotFound, match="was vacuumed"):
         rewritten.rollback(2)
-    found = fl.open(rewritten.path)
-    assert_same_content(content(found), before)
-    assert found.verify(deep=True).clean
-    assert found.vacuum(retention_days=0).files == []
+    reopened = fl.open(rewritten.path)
+    assert_same_content(content(reopened), before)
+    assert reopened.verify(deep=True).clean
+    assert reopened.vacuum(retention_days=0).files == []
 
 
 def test_the_retention_keeps_what_was_the_newest_within_it(rewritten: Lake) -> None:
-    """Also the snapshot taken before it that was still the newest when it began."""
+    """The retention includes the older snapshot that was still the newest one at its start."""
     taken = [s.time for s in rewritten.history()]
     begin = taken[1] + (taken[2] - taken[1]) / 2
     now = begin + timedelta(days=30)
@@ -76,7 +76,7 @@ def test_the_retention_keeps_what_was_the_newest_within_it(rewritten: Lake) -> N
 
 
 def test_a_pin_keeps_its_snapshot(rewritten: Lake) -> None:
-    """However old it is; when the pin goes, the next vacuum takes it."""
+    """Vacuum retains a pinned snapshot of any age, and deletes it after unpin."""
     rewritten.at(2).pin("paper")
     rewritten.vacuum(retention_days=0, dry_run=False)
     assert _symbols(rewritten.at("paper")) == ["B"]
@@ -88,7 +88,7 @@ def test_a_pin_keeps_its_snapshot(rewritten: Lake) -> None:
 
 
 def test_an_open_reader_of_a_kept_snapshot_goes_on(rewritten: Lake) -> None:
-    """A reader that opened a pinned snapshot before is answered after; one of a vacuumed one is told so."""
+    """A reader of a pinned snapshot continues after a vacuum; a reader of a vacuumed one gets NotFound."""
     rewritten.at(2).pin("paper")
     kept, lost, newest = rewritten.at(2), rewritten.at(3), fl.open(rewritten.path)
     assert [_symbols(reader) for reader in (kept, lost, newest)] == [["B"], ["C"], ["D"]]
@@ -98,8 +98,8 @@ def test_an_open_reader_of_a_kept_snapshot_goes_on(rewritten: Lake) -> None:
         lost.sql("SELECT symbol, date FROM price_data")
 
 
-def test_what_dead_writers_left_goes(rewritten: Lake) -> None:
-    """Data files that no log names go, and small files half written; what is a moment old may be in use."""
+def test_a_vacuum_deletes_the_files_of_dead_writers(rewritten: Lake) -> None:
+    """Vacuum deletes unlisted data files and stale temporary files, but not recent ones."""
     data = rewritten.path / "price_data" / "year=2020" / "part-00000-left.zstd.parquet"
     data.write_bytes(b"half")
     old, fresh = (rewritten.path / "_lake" / "files" / f".price_data-9.json.{c * 32}" for c in "ab")
@@ -132,28 +132,28 @@ def _grow(lake: Lake, *symbols: str) -> None:
 
 
 def _checkpoint(lake: Lake) -> None:
-    """Write what the Delta library writes by itself every hundred versions."""
+    """Write the checkpoint that the Delta library writes every hundred versions."""
     delta.open_table(lake.path / "price_data").create_checkpoint()
 
 
-def test_what_belongs_to_vacuumed_files_goes_with_them(rewritten: Lake) -> None:
-    """Checksums and lists of files that are gone, and of the log what lies before the last checkpoint."""
+def test_a_vacuum_deletes_the_metadata_of_its_files(rewritten: Lake) -> None:
+    """Vacuum also deletes checksums and lists of deleted files, and log entries before the checkpoint."""
     _checkpoint(rewritten)
     _grow(rewritten, "E", "F")
     before = content(rewritten)
     rewritten.vacuum(retention_days=0, dry_run=False)
     assert _small_files(rewritten) == {"checksums": 1, "lists": 1, "log": 3, "checkpoints": 1}
-    found = fl.open(rewritten.path)
-    assert_same_content(content(found), before)
-    assert (found.verify(deep=True).findings, found.verify().without_checksum) == ([], 0)
-    _grow(found, "G")
-    assert _symbols(found) == ["G"]
-    assert _symbols(found.at(6)) == ["F"]
-    assert found.verify(deep=True).clean
+    reopened = fl.open(rewritten.path)
+    assert_same_content(content(reopened), before)
+    assert (reopened.verify(deep=True).findings, reopened.verify().without_checksum) == ([], 0)
+    _grow(reopened, "G")
+    assert _symbols(reopened) == ["G"]
+    assert _symbols(reopened.at(6)) == ["F"]
+    assert reopened.verify(deep=True).clean
 
 
 def test_a_vacuum_leaves_the_log_that_a_pinned_snapshot_is_read_by(rewritten: Lake) -> None:
-    """Also where a later checkpoint would do for the newest one."""
+    """The entries of a pinned snapshot stay even if a later checkpoint suffices for the newest one."""
     rewritten.at(2).pin("paper")
     _checkpoint(rewritten)
     _grow(rewritten, "E")
@@ -166,7 +166,7 @@ def test_a_vacuum_leaves_the_log_that_a_pinned_snapshot_is_read_by(rewritten: La
 
 
 def test_a_backup_has_the_log_it_needs_after_a_vacuum(rewritten: Lake, tmp_path: Path) -> None:
-    """One that holds older snapshots keeps their part of the log, though the newer part does not join it."""
+    """A backup with older snapshots retains their log entries, even with a gap before the newer ones."""
     rewritten.backup(tmp_path / "backup")
     _grow(rewritten, "E")
     _checkpoint(rewritten)
@@ -181,7 +181,7 @@ def test_a_backup_has_the_log_it_needs_after_a_vacuum(rewritten: Lake, tmp_path:
 
 
 def test_a_damaged_checkpoint_is_named_and_comes_back(rewritten: Lake, tmp_path: Path) -> None:
-    """What the log is read from after a vacuum is checked, backed up and repaired like its entries."""
+    """A checkpoint is verified, backed up and repaired like the log entries."""
     _checkpoint(rewritten)
     _grow(rewritten, "E")
     rewritten.vacuum(retention_days=0, dry_run=False)
@@ -200,14 +200,14 @@ def test_a_damaged_checkpoint_is_named_and_comes_back(rewritten: Lake, tmp_path:
 
 @pytest.mark.parametrize("days", [-1, float("nan")])
 def test_a_retention_that_is_no_time_is_refused(rewritten: Lake, days: float) -> None:
-    """Nothing is deleted by a slip."""
+    """A negative or undefined retention raises and deletes nothing."""
     with pytest.raises(InvalidInput, match="number of days"):
         rewritten.vacuum(retention_days=days, dry_run=False)
     assert _data_files(rewritten) == 4
 
 
 def test_writing_goes_on_after_a_vacuum(rewritten: Lake) -> None:
-    """The next change builds on the newest snapshot, and it can be rolled back to."""
+    """After a vacuum the next change builds on the newest snapshot and can be rolled back."""
     rewritten.vacuum(retention_days=0, dry_run=False)
     with writing(rewritten) as tx:
         row = {"symbol": "E", "date": date(2021, 1, 4), "year": 2021}

@@ -33,8 +33,8 @@ def _put(lake: Lake, rows: pl.DataFrame) -> None:
     lake.refresh()
 
 
-def test_a_lake_of_real_data_is_found_sound(lake_both: Lake) -> None:
-    """Every file of both migrations has its checksum, and a deep check finds nothing."""
+def test_a_lake_of_real_data_verifies_clean(lake_both: Lake) -> None:
+    """Every file of both migrations has a checksum, and a deep check reports nothing."""
     report = lake_both.verify(deep=True)
     assert (report.findings, report.without_checksum, report.clean) == ([], 0, True)
     assert report.rows >= sum(lake_both.status()["rows"])
@@ -42,13 +42,13 @@ def test_a_lake_of_real_data_is_found_sound(lake_both: Lake) -> None:
 
 
 def test_an_empty_lake_is_sound(lake: Lake) -> None:
-    """There is nothing that could be wrong."""
+    """An empty lake verifies clean."""
     report = lake.verify(deep=True)
     assert (report.clean, report.files, report.snapshots) == (True, 0, 0)
 
 
 def test_verification_writes_nothing(lake: Lake) -> None:
-    """A check leaves every file of the folder as it is."""
+    """A check changes no file of the folder."""
     lake.load("splits", SPLITS)
     before = {p: p.stat().st_mtime_ns for p in lake.path.rglob("*")}
     assert lake.verify(deep=True).clean
@@ -56,7 +56,7 @@ def test_verification_writes_nothing(lake: Lake) -> None:
 
 
 def test_a_lake_from_before_there_were_checksums_is_read_and_checked(lake: Lake) -> None:
-    """Its files count as without; their size and rows are checked, and new files get checksums."""
+    """Files without checksums are counted; their sizes and rows are checked, and new files get checksums."""
     lake.load("splits", SPLITS)
     shutil.rmtree(lake.path / "_lake" / "checksums")
     report = lake.verify()
@@ -83,8 +83,8 @@ def _wrong_year(lake: Lake) -> None:
     ("plant", "message"),
     [(_twice, "has a key more than once"), (_wrong_year, "has rows of other years than 2019")],
 )
-def test_rows_that_break_a_promise_are_found(lake: Lake, plant: Callable[[Lake], None], message: str) -> None:
-    """A key that is there twice, and a bar in another year's partition, each with the file."""
+def test_invalid_rows_are_reported(lake: Lake, plant: Callable[[Lake], None], message: str) -> None:
+    """Verify reports a repeated key, and a bar in another year's partition, with the file."""
     plant(lake)
     [finding] = lake.verify().findings
     assert message in finding.message
@@ -92,8 +92,8 @@ def test_rows_that_break_a_promise_are_found(lake: Lake, plant: Callable[[Lake],
     assert finding.kind == "content"
 
 
-def test_ranges_that_would_hide_rows_are_found(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list whose ranges leave out rows of its file would let questions miss them."""
+def test_ranges_that_exclude_rows_are_reported(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verify reports ranges that exclude rows of their file: queries would skip such rows."""
     _put(lake, _bars(("A", "2020-01-02"), ("B", "2020-03-02")))
     kept = lake.path / "_lake" / "files" / f"price_data-{lake.snapshot.tables['price_data']}.json"
     [row] = json.loads(kept.read_text())
@@ -107,8 +107,8 @@ def test_ranges_that_would_hide_rows_are_found(lake: Lake, monkeypatch: pytest.M
     ]
 
 
-def test_columns_of_another_type_are_found(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file written under another description of its table is named with the column."""
+def test_columns_of_another_type_are_reported(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verify reports a column of another type than in the schema, with the file."""
     _put(lake, _bars(("A", "2020-01-02")))
     real = delta.polars_schema
     changed = pl.Schema(real(table("price_data")) | {"close_price": pl.String()})
@@ -117,8 +117,8 @@ def test_columns_of_another_type_are_found(lake: Lake, monkeypatch: pytest.Monke
     assert finding.message.startswith("has close_price as Float64 instead of String")
 
 
-def test_repair_derives_the_single_file_anew(lake: Lake) -> None:
-    """A `lake.duckdb` that cannot be opened is written again; what is sound is left alone."""
+def test_repair_rewrites_the_single_file(lake: Lake) -> None:
+    """Repair rewrites a `lake.duckdb` that cannot be opened, and changes no sound file."""
     lake.load("splits", SPLITS)
     assert lake.repair().repaired == []
     (lake.path / "lake.duckdb").write_bytes(b"no database")
@@ -127,7 +127,7 @@ def test_repair_derives_the_single_file_anew(lake: Lake) -> None:
 
 
 def test_repair_refuses_the_backup_of_another_lake(lake: Lake, tmp_path: Path) -> None:
-    """Files of another lake are never mixed in."""
+    """Repair raises for the backup of another lake."""
     with pytest.raises(InvalidInput, match="another lake"):
         lake.repair(backup=fl.open(tmp_path / "other").path)
     with pytest.raises(NotFound, match="No lake"):
@@ -135,7 +135,7 @@ def test_repair_refuses_the_backup_of_another_lake(lake: Lake, tmp_path: Path) -
 
 
 def test_a_backup_that_is_damaged_too_repairs_nothing(lake: Lake, tmp_path: Path) -> None:
-    """A file that is not as it was written is not brought back; the finding stays."""
+    """Repair does not restore a file whose copy is damaged too; the finding stays."""
     _put(lake, _bars(("A", "2020-01-02")))
     lake.backup(tmp_path / "backup")
     place = next((lake.path / "price_data").rglob("*.parquet")).relative_to(lake.path)
@@ -149,8 +149,8 @@ def test_a_backup_that_is_damaged_too_repairs_nothing(lake: Lake, tmp_path: Path
     assert not (lake.path / place).exists()
 
 
-def test_a_rollback_keeps_the_checksums_of_what_it_brings_back(lake_both: Lake, tmp_path: Path) -> None:
-    """Files that become current again are compared with what they were first written as."""
+def test_a_rollback_retains_the_checksums_of_restored_files(lake_both: Lake, tmp_path: Path) -> None:
+    """Files that a rollback restores are compared with their first checksums."""
     lake = copy_of(lake_both, tmp_path / "lake")
     lake.rollback(1)
     report = lake.verify()
