@@ -1,8 +1,8 @@
-"""Jobs that change a lake over and over, each leaving marks by which a half-done one shows.
+"""Run jobs that change a lake repeatedly; each writes values that reveal a half-written job.
 
-Job ``n`` writes ``n + 1`` into every bar of ``BASE``, in three years, and into its statement, and lands
-symbols of its own. So in each snapshot all of ``BASE`` says one number, and a job's own symbols are there
-with all their rows or not at all.
+Job ``n`` writes ``n + 1`` into every bar of ``BASE``, in three years, and into its statement. It also adds
+its own symbols. So in each snapshot all of ``BASE`` has one number, and a job's own symbols have all their
+rows or none.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ START = datetime(2021, 1, 1, tzinfo=UTC)
 
 
 def kind_of(number: int) -> str:
-    """Return what a job of that number does."""
+    """Return the kind of a job."""
     return KINDS[number % len(KINDS)]
 
 
 def own_symbols(number: int) -> list[str]:
-    """Return the symbols that a job of that number lands and no other does."""
+    """Return the symbols that only this job adds."""
     kind = kind_of(number)
     return [f"M{number}", f"N{number}"] if kind == "migrate" else [f"F{number}"] if kind == "fetch" else []
 
@@ -51,6 +51,10 @@ def _fetch(lake: Lake, number: int, place: Path) -> None:
     lake.fetch(ScriptedProvider(served, now=START + timedelta(hours=number)), [symbol], kinds=["prices"])
 
 
+def _compact(lake: Lake, number: int, place: Path) -> None:
+    lake.compact()
+
+
 def _vacuum(lake: Lake, number: int, place: Path) -> None:
     lake.vacuum(retention_days=0.0, dry_run=False)
 
@@ -62,58 +66,54 @@ def _backup(lake: Lake, number: int, place: Path) -> None:
 _JOBS: dict[str, Callable[[Lake, int, Path], None]] = {
     "migrate": _migrate,
     "fetch": _fetch,
-    "compact": lambda lake, number, place: _keep(lake.compact()),
+    "compact": _compact,
     "vacuum": _vacuum,
     "backup": _backup,
 }
 
 
-def _keep(_: object) -> None:
-    """Take a result that nobody asks for."""
-
-
 def do(lake: Lake, number: int, place: Path) -> None:
-    """Do the job of a number; done again, it changes nothing."""
+    """Run a job; a second run changes nothing."""
     _JOBS[kind_of(number)](lake, number, place)
 
 
 def faults_of(lake: Lake, done: int, *, own: bool = True) -> list[str]:
-    """Return what a snapshot shows that it never may: rows of ``done`` jobs lost, or a half-written job.
+    """Return the faults of a snapshot: lost rows of the jobs up to ``done``, and half-written jobs.
 
-    A job after ``done`` may be there or not, but not in part. ``own`` asks about the jobs' own symbols too.
+    The job after ``done`` may be committed or not, but not in part. ``own`` checks the jobs' own symbols too.
     """
-    closes = lake.sql("SELECT close_price::BIGINT AS said FROM price_data WHERE symbol = 'BASE'")["said"]
+    closes = lake.sql("SELECT close_price::BIGINT AS close FROM price_data WHERE symbol = 'BASE'")["close"]
     revenues = lake.sql(
         "SELECT revenue::BIGINT AS revenue FROM income_statements WHERE symbol = 'BASE' "
         "ORDER BY version DESC LIMIT 1"
     )["revenue"]
-    said = {*closes, *revenues}
-    wrong = []
-    if len(said) > 1 or len(closes) not in (0, len(BASE_DAYS)) or bool(len(closes)) != bool(len(revenues)):
-        wrong.append(f"half: BASE has {sorted(closes)} and revenue {list(revenues)}")
-    if max(said, default=0) < max((n + 1 for n in range(done + 1) if kind_of(n) == "migrate"), default=0):
-        wrong.append(f"lost: BASE says {said} after job {done}")
-    return wrong + (_faults_of_own(lake, done) if own else [])
+    values = {*closes, *revenues}
+    faults = []
+    if len(values) > 1 or len(closes) not in (0, len(BASE_DAYS)) or bool(len(closes)) != bool(len(revenues)):
+        faults.append(f"half: BASE has {sorted(closes)} and revenue {list(revenues)}")
+    if max(values, default=0) < max((n + 1 for n in range(done + 1) if kind_of(n) == "migrate"), default=0):
+        faults.append(f"lost: BASE has {values} after job {done}")
+    return faults + (_faults_of_own(lake, done) if own else [])
 
 
 def _faults_of_own(lake: Lake, done: int) -> list[str]:
     query = "SELECT symbol, count(*), min(close_price), max(close_price) FROM price_data GROUP BY symbol"
-    held = {symbol: rest for symbol, *rest in lake.sql(query).rows()}
-    wrong = []
+    stored = {symbol: rest for symbol, *rest in lake.sql(query).rows()}
+    faults = []
     for number in range(done + 2):
-        whole = [
-            held.get(symbol) == [len(OWN_DAYS), number + 1, number + 1] for symbol in own_symbols(number)
+        complete = [
+            stored.get(symbol) == [len(OWN_DAYS), number + 1, number + 1] for symbol in own_symbols(number)
         ]
-        none = [symbol not in held for symbol in own_symbols(number)]
-        if number <= done and not all(whole):
-            wrong.append(f"lost: of job {number} there is {[held.get(s) for s in own_symbols(number)]}")
-        elif not all(whole) and not all(none):
-            wrong.append(f"half: of job {number} there is {[held.get(s) for s in own_symbols(number)]}")
-    return wrong
+        absent = [symbol not in stored for symbol in own_symbols(number)]
+        if number <= done and not all(complete):
+            faults.append(f"lost: job {number} has {[stored.get(s) for s in own_symbols(number)]}")
+        elif not all(complete) and not all(absent):
+            faults.append(f"half: job {number} has {[stored.get(s) for s in own_symbols(number)]}")
+    return faults
 
 
 def work(lake_path: str, first: int, place: str) -> None:
-    """Do one job after the other until killed, saying which have begun and which are done."""
+    """Run one job after the other until killed; print which have begun and which are done."""
     lake, number = fl.open(lake_path), first
     while True:
         sys.stdout.write(f"begin {number}\n")
@@ -125,10 +125,10 @@ def work(lake_path: str, first: int, place: str) -> None:
 
 
 def write(lake_path: str, seconds: float, place: str) -> None:
-    """Do jobs, and now and then a rollback, for some seconds; say how many of each."""
+    """Run jobs, and sometimes a rollback, for some seconds; print the numbers of both."""
     lake, until, number, rollbacks = fl.open(lake_path), time.monotonic() + seconds, 1, 0
     while time.monotonic() < until:
-        if kind_of(number) == "vacuum":  # readers that opened a moment ago keep their files
+        if kind_of(number) == "vacuum":  # retain the files of readers that opened the lake recently
             lake.vacuum(retention_days=60 / 86400, dry_run=False)
         else:
             do(lake, number, Path(place))
@@ -140,17 +140,17 @@ def write(lake_path: str, seconds: float, place: str) -> None:
 
 
 def read(lake_path: str, seconds: float) -> None:
-    """Open the lake again and again for some seconds and check it; print reads, then what was wrong."""
-    until, reads, wrong = time.monotonic() + seconds, 0, []
+    """Open and check the lake repeatedly for some seconds; print the number of reads and the faults."""
+    until, reads, faults = time.monotonic() + seconds, 0, []
     while time.monotonic() < until:
         lake = fl.open(lake_path, create=False)
-        wrong += faults_of(lake, 0, own=False)
+        faults += faults_of(lake, 0, own=False)
         first = lake.sql("SELECT count(*), sum(close_price), max(recorded_at) FROM price_data").rows()
         again = lake.sql("SELECT count(*), sum(close_price), max(recorded_at) FROM price_data").rows()
         if first != again:
-            wrong.append(f"snapshot {lake.snapshot.id} changed from {first} to {again}")
+            faults.append(f"snapshot {lake.snapshot.id} changed from {first} to {again}")
         reads += 1
-    sys.stdout.write("\n".join([str(reads), *wrong]) + "\n")
+    sys.stdout.write("\n".join([str(reads), *faults]) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A file of a lake that was damaged, cut short or lost: named in one error, and nothing is lost by it."""
+"""Test a damaged, truncated or missing file of a lake: one error names it, and no rows are lost."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.support import SPLITS, assert_same_content, content, copy_of, table_r
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A sound lake, its backup and what it holds. Not to be changed."""
+class SoundLake:
+    """Represent a sound lake, its backup and its content; a test must not change them."""
 
     lake: Lake
     backup: Path
@@ -26,7 +26,7 @@ class Kept:
 
 
 def add_bars(lake: Lake, *symbols: str) -> None:
-    """Append one bar of 2020 for each symbol, each in a snapshot of its own."""
+    """Append one bar of 2020 for each symbol, each in its own snapshot."""
     for symbol in symbols:
         row = {"symbol": symbol, "date": date(2020, 1, 2), "close_price": 7.5, "year": 2020}
         with writing(lake) as tx:
@@ -35,14 +35,14 @@ def add_bars(lake: Lake, *symbols: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
-    """A lake of splits and three bars in three files, and its backup."""
-    place = tmp_path_factory.mktemp("kept")
+def sound_lake(tmp_path_factory: pytest.TempPathFactory) -> SoundLake:
+    """Return a lake of splits and three bars in three files, with its backup."""
+    place = tmp_path_factory.mktemp("sound")
     lake = fl.open(place / "lake")
     lake.load("splits", SPLITS)
     add_bars(lake, "A", "B", "C")
     lake.backup(place / "backup")
-    return Kept(lake, place / "backup", content(lake))
+    return SoundLake(lake, place / "backup", content(lake))
 
 
 def _bar_file(root: Path) -> Path:
@@ -71,7 +71,7 @@ def _entry(root: Path, version: int) -> Path:
 
 
 def _cut(place: Callable[[Path], Path], size: int | None) -> Callable[[Path], Path]:
-    """Return what cuts a file off: to so many bytes, or after its first line."""
+    """Return a function that truncates a file to some bytes, or after its first line."""
 
     def damage(root: Path) -> Path:
         file = place(root)
@@ -108,22 +108,22 @@ _DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", _DAMAGE.values(), ids=_DAMAGE)
-def test_the_file_at_fault_is_found_and_brought_back(
-    kept: Kept, tmp_path: Path, damage: Callable[[Path], Path]
+def test_the_damaged_file_is_reported_and_restored(
+    sound_lake: SoundLake, tmp_path: Path, damage: Callable[[Path], Path]
 ) -> None:
-    """`verify` names the very file; `repair` alone loses nothing; with a backup all is as it was."""
-    lake = copy_of(kept.lake, tmp_path / "lake")
+    """`verify` names the file; `repair` alone loses nothing; with a backup it restores the file."""
+    lake = copy_of(sound_lake.lake, tmp_path / "lake")
     file = damage(lake.path)
     place = file.relative_to(lake.path).as_posix()
     assert [f.file for f in fl.verify(lake.path).findings] == [place]
     alone = fl.repair(lake.path)
     assert (alone.repaired, [f.file for f in alone.findings]) == ([], [place])
-    report = fl.repair(lake.path, backup=kept.backup)
+    report = fl.repair(lake.path, backup=sound_lake.backup)
     assert report.clean
-    assert report.repaired[0] == (place, f"restored from {kept.backup}")
+    assert report.repaired[0] == (place, f"restored from {sound_lake.backup}")
     assert fl.verify(lake.path, deep=True).clean
-    assert_same_content(content(fl.open(lake.path, create=False)), kept.content)
-    assert file.read_bytes() == (kept.lake.path / place).read_bytes()
+    assert_same_content(content(fl.open(lake.path, create=False)), sound_lake.content)
+    assert file.read_bytes() == (sound_lake.lake.path / place).read_bytes()
 
 
 def _lose_snapshot(root: Path) -> Path:
@@ -140,11 +140,11 @@ _OF_THE_NEWEST = {
 
 
 @pytest.mark.parametrize("damage", _OF_THE_NEWEST.values(), ids=_OF_THE_NEWEST)
-def test_the_newest_snapshot_is_missed_and_comes_back_without_a_backup(
-    kept: Kept, tmp_path: Path, damage: Callable[[Path], Path]
+def test_a_lost_newest_snapshot_is_detected_and_restored_without_a_backup(
+    sound_lake: SoundLake, tmp_path: Path, damage: Callable[[Path], Path]
 ) -> None:
-    """Nobody takes the one before for the newest: readers and writers stop, and repair has a copy."""
-    lake = copy_of(kept.lake, tmp_path / "lake")
+    """Readers and writers raise instead of using the snapshot before; repair has a copy."""
+    lake = copy_of(sound_lake.lake, tmp_path / "lake")
     sound = _snapshot(4)(lake.path).read_bytes()
     file = damage(lake.path)
     for act in (lambda: fl.open(lake.path, create=False), lambda: add_bars(lake, "D")):
@@ -156,52 +156,56 @@ def test_the_newest_snapshot_is_missed_and_comes_back_without_a_backup(
     report = fl.repair(lake.path)
     assert (report.clean, report.repaired[0]) == (True, (place, "written from newest.json"))
     assert file.read_bytes() == sound
-    assert_same_content(content(fl.open(lake.path, create=False)), kept.content)
+    assert_same_content(content(fl.open(lake.path, create=False)), sound_lake.content)
 
 
-def test_a_newest_snapshot_whose_tables_are_gone_too_needs_the_backup(kept: Kept, tmp_path: Path) -> None:
-    """The copy alone would promise what is not there."""
-    lake = copy_of(kept.lake, tmp_path / "lake")
+def test_a_newest_snapshot_whose_tables_are_gone_too_needs_the_backup(
+    sound_lake: SoundLake, tmp_path: Path
+) -> None:
+    """Repair does not restore a snapshot from its copy when the table versions are lost."""
+    lake = copy_of(sound_lake.lake, tmp_path / "lake")
     lost = {_lose_snapshot(lake.path), _lose_entry(3)(lake.path)}
     assert not fl.repair(lake.path).clean
     assert not any(file.exists() for file in lost)
-    assert fl.repair(lake.path, backup=kept.backup).clean
-    assert_same_content(content(fl.open(lake.path, create=False)), kept.content)
+    assert fl.repair(lake.path, backup=sound_lake.backup).clean
+    assert_same_content(content(fl.open(lake.path, create=False)), sound_lake.content)
 
 
-def test_the_copy_of_the_newest_snapshot_hinders_nobody_and_is_written_anew(
-    kept: Kept, tmp_path: Path
+def test_a_damaged_copy_of_the_newest_snapshot_stops_no_reader_and_is_rewritten(
+    sound_lake: SoundLake, tmp_path: Path
 ) -> None:
-    """Spoilt, it is told and put right; of the snapshot before, as left by a dead writer, it does no harm."""
-    lake = copy_of(kept.lake, tmp_path / "lake")
-    note = lake.path / "_lake" / "newest.json"
-    note.write_text("{")
-    assert fl.open(lake.path, create=False).snapshot == kept.lake.snapshot
+    """Verify reports a damaged copy and repair rewrites it; an older copy of a dead writer is valid."""
+    lake = copy_of(sound_lake.lake, tmp_path / "lake")
+    copy = lake.path / "_lake" / "newest.json"
+    copy.write_text("{")
+    assert fl.open(lake.path, create=False).snapshot == sound_lake.lake.snapshot
     assert [(f.file, f.kind) for f in fl.verify(lake.path).findings] == [("_lake/newest.json", "newest")]
     assert fl.repair(lake.path).clean
-    assert note.read_bytes() == _snapshot(4)(lake.path).read_bytes()
-    note.write_bytes(_snapshot(3)(lake.path).read_bytes())
+    assert copy.read_bytes() == _snapshot(4)(lake.path).read_bytes()
+    copy.write_bytes(_snapshot(3)(lake.path).read_bytes())
     assert fl.verify(lake.path).clean
     add_bars(lake, "D")
-    assert note.read_bytes() == _snapshot(5)(lake.path).read_bytes()
+    assert copy.read_bytes() == _snapshot(5)(lake.path).read_bytes()
 
 
-def test_a_list_and_the_log_it_is_derived_from_come_back_together(kept: Kept, tmp_path: Path) -> None:
-    """What cannot be derived yet waits until the backup has brought back what it is derived from."""
-    lake = copy_of(kept.lake, tmp_path / "lake")
+def test_a_list_and_the_log_it_is_derived_from_come_back_together(
+    sound_lake: SoundLake, tmp_path: Path
+) -> None:
+    """Repair restores a log first and then derives the file list from it."""
+    lake = copy_of(sound_lake.lake, tmp_path / "lake")
     _lose_entry(2)(lake.path)
     (lake.path / "_lake" / "files" / "price_data-3.json").write_text("[")
     assert not fl.repair(lake.path).clean
-    assert fl.repair(lake.path, backup=kept.backup).clean
+    assert fl.repair(lake.path, backup=sound_lake.backup).clean
     assert fl.verify(lake.path, deep=True).clean
 
 
 @pytest.mark.parametrize("damage", [_lose, _flip(0.5)], ids=["lost", "flipped"])
-def test_a_question_names_the_data_file_that_cannot_be_read(
-    kept: Kept, tmp_path: Path, damage: Callable[[Path], Path]
+def test_a_query_names_the_data_file_that_cannot_be_read(
+    sound_lake: SoundLake, tmp_path: Path, damage: Callable[[Path], Path]
 ) -> None:
-    """The error says which file, and how to bring it back."""
-    lake = copy_of(kept.lake, tmp_path / "lake")
+    """The error names the file and the repair command."""
+    lake = copy_of(sound_lake.lake, tmp_path / "lake")
     file = damage(lake.path)
     with pytest.raises(LakeDamaged, match="repair --from BACKUP") as caught:
         lake.sql("SELECT * FROM price_data")
@@ -212,9 +216,11 @@ def test_a_question_names_the_data_file_that_cannot_be_read(
 
 
 @pytest.mark.parametrize("place", [0.02, 0.2, 0.4, 0.6, 0.8, 0.98])
-def test_a_damaged_file_is_never_written_on_as_a_good_one(kept: Kept, tmp_path: Path, place: float) -> None:
-    """Compaction and corrections stop also where the damage would decode to values without an error."""
-    lake = copy_of(kept.lake, tmp_path / "lake")
+def test_values_of_a_damaged_file_are_never_written_to_a_new_one(
+    sound_lake: SoundLake, tmp_path: Path, place: float
+) -> None:
+    """Compaction and corrections raise even if the damaged file decodes without an error."""
+    lake = copy_of(sound_lake.lake, tmp_path / "lake")
     file = _flip(place)(lake.path)
     row = table_rows("price_data", [{"symbol": "A", "date": date(2020, 1, 3), "year": 2020}])
     with pytest.raises(LakeDamaged, match="repair --from BACKUP") as caught:
@@ -223,53 +229,57 @@ def test_a_damaged_file_is_never_written_on_as_a_good_one(kept: Kept, tmp_path: 
     with pytest.raises(LakeDamaged, match="repair --from BACKUP") as caught, writing(lake) as tx:
         tx.replace("price_data", row, [2020])
     assert caught.value.facts == {"path": str(file)}
-    assert fl.open(lake.path, create=False).snapshot == kept.lake.snapshot
+    assert fl.open(lake.path, create=False).snapshot == sound_lake.lake.snapshot
 
 
 @pytest.mark.parametrize("name", [n for n in _DAMAGE if "log entry" in n])
-def test_a_damaged_log_stops_a_writer_before_anything_is_lost(kept: Kept, tmp_path: Path, name: str) -> None:
-    """A writer refuses to go on from such a log, names the entry, and readers still have every row."""
-    lake = copy_of(kept.lake, tmp_path / "lake")
+def test_a_damaged_log_stops_a_writer_before_anything_is_lost(
+    sound_lake: SoundLake, tmp_path: Path, name: str
+) -> None:
+    """A writer refuses a damaged log and names the entry; readers still see every row."""
+    lake = copy_of(sound_lake.lake, tmp_path / "lake")
     file = _DAMAGE[name](lake.path)
     with pytest.raises(LakeDamaged, match="repair --from BACKUP") as caught:
         add_bars(lake, "D")
     assert caught.value.facts == {"path": str(file)}
-    assert_same_content(content(fl.open(lake.path, create=False)), kept.content)
-    fl.repair(lake.path, backup=kept.backup)
+    assert_same_content(content(fl.open(lake.path, create=False)), sound_lake.content)
+    fl.repair(lake.path, backup=sound_lake.backup)
     add_bars(lake, "D")
     symbols = lake.sql("SELECT symbol FROM price_data ORDER BY symbol")["symbol"].to_list()
     assert symbols == ["A", "B", "C", "D"]
     assert fl.verify(lake.path, deep=True).clean
 
 
-def test_the_torn_end_of_a_change_that_was_never_committed_is_removed(kept: Kept, tmp_path: Path) -> None:
-    """A log entry that no snapshot names and that was cut off by a power cut goes without a backup."""
-    lake = copy_of(kept.lake, tmp_path / "lake")
+def test_repair_deletes_a_truncated_entry_that_was_never_committed(
+    sound_lake: SoundLake, tmp_path: Path
+) -> None:
+    """Repair deletes an entry that a power cut truncated and that no snapshot names, without a backup."""
+    lake = copy_of(sound_lake.lake, tmp_path / "lake")
     _entry(lake.path, 4).write_text('{"commitInfo":{"time')
     with pytest.raises(LakeDamaged, match=_entry(lake.path, 4).name):
         add_bars(lake, "D")
-    assert next(what for what, _ in fl.repair(lake.path).repaired) == f"price_data/_delta_log/{4:020d}.json"
-    assert_same_content(content(fl.open(lake.path, create=False)), kept.content)
+    assert next(file for file, _ in fl.repair(lake.path).repaired) == f"price_data/_delta_log/{4:020d}.json"
+    assert_same_content(content(fl.open(lake.path, create=False)), sound_lake.content)
     add_bars(lake, "D")
     assert fl.verify(lake.path, deep=True).clean
 
 
-def test_a_damaged_lake_never_spoils_its_backup(kept: Kept, tmp_path: Path) -> None:
-    """A new backup of a damaged lake stops at the file at fault, and an old one stays what it was."""
-    lake = copy_of(kept.lake, tmp_path / "lake")
+def test_a_damaged_lake_never_damages_its_backup(sound_lake: SoundLake, tmp_path: Path) -> None:
+    """A backup of a damaged lake raises with the file, and an older backup stays unchanged."""
+    lake = copy_of(sound_lake.lake, tmp_path / "lake")
     file = _flip(0.5)(lake.path)
     with pytest.raises(LakeDamaged, match="checksum") as caught:
         lake.backup(tmp_path / "new")
     assert caught.value.facts == {"path": str(file)}
     _cut(lambda root: _entry(root, 2), None)(lake.path)
     with pytest.raises(LakeDamaged, match=r"differs from .* in the backup"):
-        lake.backup(kept.backup)
-    assert fl.verify(kept.backup, deep=True).clean
+        lake.backup(sound_lake.backup)
+    assert fl.verify(sound_lake.backup, deep=True).clean
 
 
-def test_a_wrong_list_is_derived_anew(kept: Kept, tmp_path: Path) -> None:
-    """A file list that can be read but does not say what the log says is found, and put right alone."""
-    lake = copy_of(kept.lake, tmp_path / "lake")
+def test_a_wrong_file_list_is_derived_again(sound_lake: SoundLake, tmp_path: Path) -> None:
+    """Verify reports a valid file list that differs from the log, and repair rewrites it."""
+    lake = copy_of(sound_lake.lake, tmp_path / "lake")
     listed = lake.path / "_lake" / "files" / "price_data-3.json"
     sound = listed.read_bytes()
     listed.write_bytes(sound.replace(b'"A"', b'"X"'))

@@ -1,4 +1,4 @@
-"""Fetching from a vendor of whose answers every fifth is a fault."""
+"""Fetch from a vendor whose responses are faulty in one of five cases."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LANDING = ("income", "balance_sheet", "cash_flow", "price", "split", "dividend",
 
 
 def fetch(server: FakeFmp, path: Path, generation: str) -> tuple[fl.Lake, FetchReport]:
-    """Fetch all that the server has into a new lake, with short waits between tries."""
+    """Fetch all data of the server into a new lake, with short waits between retries."""
     lake = fl.open(path)
     settings = fmp_settings(
         api_key="demo",
@@ -63,24 +63,24 @@ def assert_holds(lake: fl.Lake, dataset: FakeDataset, generation: str) -> None:
 
 
 @pytest.mark.parametrize(("generation", "symbols"), [("stable", 200 if THOROUGH else 50), ("v3", 20)])
-def test_symbols_land_completely_at_twenty_per_cent_faults(
+def test_symbols_are_complete_at_twenty_per_cent_faults(
     tmp_path: Path, generation: str, symbols: int
 ) -> None:
-    """Every passing kind of fault is dealt, many times; not a record is lost, changed or twice there."""
+    """Under every kind of transient fault no record is lost, changed or repeated."""
     dataset = synthetic_dataset(symbols, start=START)
     faults = Faults(rate=0.2, seed=11)
     with FakeFmp(dataset, faults=faults, retry_after_s=0.0, delay_s=0.01) as server:
         lake, report = fetch(server, tmp_path / "lake", generation)
-        dealt, asked = server.fault_counts, len(server.requests)
+        faults_served, count = server.fault_counts, len(server.requests)
     assert (report.failures, report.stopped, report.rejected) == ([], "", 0)
-    assert set(dealt) == set(PASSING)
-    assert dealt.total() > 0.15 * asked
-    assert report.calls == asked
+    assert set(faults_served) == set(PASSING)
+    assert faults_served.total() > 0.15 * count
+    assert report.calls == count
     assert_holds(lake, dataset, generation)
 
 
-def test_faults_for_good_are_listed_and_nothing_else_is_lost(tmp_path: Path) -> None:
-    """A symbol outside the plan, an endpoint outside it, and a cap on rows: each is said, the rest lands."""
+def test_permanent_faults_are_listed_and_nothing_else_is_lost(tmp_path: Path) -> None:
+    """The report lists a symbol and an endpoint outside the plan and a row cap; the rest is committed."""
     dataset = synthetic_dataset(8, start=START)
     symbols = dataset.symbols
     rules = [

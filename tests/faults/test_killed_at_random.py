@@ -1,6 +1,6 @@
-"""Migrations, fetches, compactions, vacuums and backups killed with SIGKILL at random moments.
+"""Kill migrations, fetches, compactions, vacuums and backups with SIGKILL at random moments.
 
-``FACTORLAB_SOAK_KILLS=100`` says how often; the default is short. The counts go to the test's output.
+``FACTORLAB_SOAK_KILLS=100`` sets the number of kills; the default is small. The test prints the counts.
 """
 
 from __future__ import annotations
@@ -22,40 +22,43 @@ from tests.faults.jobs import KINDS, do, faults_of, kind_of
 from tests.support import ROOT, THOROUGH, assert_same_content, content
 
 KILLS = int(os.environ.get("FACTORLAB_SOAK_KILLS", "4" if THOROUGH else "2"))
-_MOST_BEGUN, _LONGEST_S = 3, 0.4  # jobs begun before a kill, and how long after the last of them at most
+_MOST_BEGUN, _LONGEST_S = (
+    3,
+    0.4,
+)  # at most this many jobs begin before a kill, which comes at most this long after the last one begins
 
 
 def _killed(lake: Path, first: int, place: Path, dice: random.Random) -> list[str]:
-    """Start the jobs from a number on and kill them at a random moment; return what they said."""
+    """Start the jobs from a number on and kill them at a random moment; return their output."""
     command = [sys.executable, "-m", "tests.faults.jobs", "work", str(lake), str(first), str(place)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as jobs:
         assert jobs.stdout is not None
-        begun, said = dice.randint(1, _MOST_BEGUN), [""]
-        while sum(line.startswith("begin") for line in said) < begun and (line := jobs.stdout.readline()):
-            said.append(line)
+        begun, lines = dice.randint(1, _MOST_BEGUN), [""]
+        while sum(line.startswith("begin") for line in lines) < begun and (line := jobs.stdout.readline()):
+            lines.append(line)
         try:
             jobs.wait(dice.uniform(0, _LONGEST_S))
         except subprocess.TimeoutExpired:
             jobs.kill()
-        said += jobs.stdout.readlines()
+        lines += jobs.stdout.readlines()
     assert jobs.returncode == -signal.SIGKILL, "the jobs ended by themselves"
-    return said
+    return lines
 
 
 def test_kills_at_random_moments_lose_nothing_and_show_no_half(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """After each kill all that was said to be done is there, and what was being done is there whole or not.
+    """After each kill every finished job is committed, and the running one as a whole or not at all.
 
-    The next process goes on by itself; at the end every check finds the lake whole, and its backup too.
+    The next process continues without a repair; at the end the lake and its backup verify clean.
     """
     path, dice, done = tmp_path / "lake", random.Random(23), -1
     counts: Counter[str] = Counter()
     during: Counter[str] = Counter()
     fl.open(path)
     for _ in range(KILLS):
-        said = _killed(path, done + 1, tmp_path, dice)
-        finished = [int(line.split()[1]) for line in said if line.startswith("done") and line.endswith("\n")]
+        lines = _killed(path, done + 1, tmp_path, dice)
+        finished = [int(line.split()[1]) for line in lines if line.startswith("done") and line.endswith("\n")]
         done = max([done, *finished])
         during[kind_of(done + 1)] += 1
         wrong = faults_of(fl.open(path, create=False), done)
@@ -63,7 +66,7 @@ def test_kills_at_random_moments_lose_nothing_and_show_no_half(
         assert not wrong
     shutil.rmtree(tmp_path / "again", ignore_errors=True)
     lake = fl.open(path, create=False)
-    lake.compact()  # a writer, which tidies up by itself
+    lake.compact()  # a writer undoes unfinished changes
     lake.backup(tmp_path / "backup")
     repairs = 0 if lake.verify(deep=True).clean else 1
     assert_same_content(content(fl.restore(tmp_path / "backup", tmp_path / "again")), content(lake))
@@ -77,7 +80,7 @@ def test_kills_at_random_moments_lose_nothing_and_show_no_half(
 
 
 def test_the_check_sees_lost_and_half_written_jobs(lake: Lake, tmp_path: Path) -> None:
-    """Where a job lands symbol by symbol, its first snapshots are half of it, and less than was done."""
+    """A job that commits symbol by symbol has snapshots with half of it, which the check reports."""
     do(lake, 0, tmp_path)
     assert faults_of(lake, 0) == []
     pieces = fl.open(tmp_path / "pieces")

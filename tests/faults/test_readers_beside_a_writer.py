@@ -1,6 +1,6 @@
-"""Readers that open the lake over and over while a writer changes, compacts, vacuums and rolls it back.
+"""Open the lake repeatedly in readers while a writer changes, compacts, vacuums and rolls it back.
 
-``FACTORLAB_SOAK_S=600`` says for how many seconds, with six readers; the default is short, with two.
+``FACTORLAB_SOAK_S=600`` sets the seconds and starts six readers; the default is short, with two.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ def _start(*arguments: object) -> subprocess.Popen[str]:
 def test_readers_see_whole_snapshots_while_a_writer_works(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every read is of one snapshot, in which all that was written together is there together."""
+    """Every read is of one snapshot, which has all rows of a transaction or none."""
     lake = fl.open(tmp_path / "lake")
     do(lake, 0, tmp_path)
     readers = [_start("read", lake.path, SECONDS) for _ in range(READERS)]
     writer = _start("write", lake.path, SECONDS, tmp_path)
-    told = [process.communicate(timeout=SECONDS * 3 + 120) for process in [writer, *readers]]
-    ended = zip([writer, *readers], told, strict=True)
+    outputs = [process.communicate(timeout=SECONDS * 3 + 120) for process in [writer, *readers]]
+    ended = zip([writer, *readers], outputs, strict=True)
     errors = [stderr for process, (_, stderr) in ended if process.returncode]
-    lines = [out.splitlines() for out, _ in told[1:] if out]
+    lines = [out.splitlines() for out, _ in outputs[1:] if out]
     reads, wrong = sum(int(each[0]) for each in lines), [fault for each in lines for fault in each[1:]]
     with capsys.disabled():
         sys.stdout.write(
             f"\n{READERS} readers for {SECONDS:.0f} s: {reads} reads, {len(errors)} errors, {len(wrong)} "
-            f"inconsistent; the writer did (jobs, rollbacks) {told[0][0].strip()}\n"
+            f"inconsistent; the writer did (jobs, rollbacks) {outputs[0][0].strip()}\n"
         )
     assert errors == []
     assert wrong == []
     assert reads >= READERS
-    assert int(told[0][0].split()[0]) >= 1
+    assert int(outputs[0][0].split()[0]) >= 1
     assert faults_of(lake.refresh(), 0, own=False) == []
     assert lake.verify(deep=True).clean

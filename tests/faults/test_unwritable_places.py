@@ -1,4 +1,4 @@
-"""A disk that is full, and a folder that cannot be written to: one clear error, and nothing is lost."""
+"""Test a full disk and a read-only folder: one clear error, and no rows are lost."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _mount(*arguments: str | Path) -> bool:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 4 MB of its own."""
+    """Create and mount a disk of 4 MB."""
     place = tmp_path / "disk"
     place.mkdir()
     if os.name != "posix" or os.geteuid() != 0 or not _mount("-t", "tmpfs", "-o", "size=4m", "tmpfs", place):
@@ -46,7 +46,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def lake(disk: Path, tmp_path: Path) -> Lake:
-    """A lake of two snapshots on the small disk."""
+    """Return a lake of two snapshots on the small disk."""
     made = fl.open(tmp_path / "made")
     made.load("splits", SPLITS)
     made.load("splits", {"symbol": ["Y"], "date": ["2020-01-02"], "numerator": [2], "denominator": [1]})
@@ -64,22 +64,22 @@ def _fill(disk: Path) -> Path:
 
 @pytest.mark.parametrize("name", [n for n in CHANGES if n not in ("repair", "vacuum")])
 def test_a_full_disk_stops_a_change_and_loses_nothing(lake: Lake, disk: Path, name: str) -> None:
-    """The error names the file and says to free space; all is there, and afterwards the change works."""
+    """The error names the file and the next step; no rows are lost, and with free space the change works."""
     before, snapshot = content(lake), lake.snapshot
     ballast = _fill(disk)
     with pytest.raises(WriteFailed, match=r"No space left on device.*Free some space") as caught:
         CHANGES[name](lake)
     assert caught.value.facts["path"].startswith(str(lake.path))
-    found = fl.open(lake.path, create=False)
-    assert found.snapshot == snapshot
-    assert_same_content(content(found), before)
+    reopened = fl.open(lake.path, create=False)
+    assert reopened.snapshot == snapshot
+    assert_same_content(content(reopened), before)
     ballast.unlink()
     CHANGES[name](fl.open(lake.path))
     assert fl.verify(lake.path, deep=True).clean
 
 
 def test_a_backup_to_a_full_disk_goes_on_when_there_is_room(lake: Lake, disk: Path, tmp_path: Path) -> None:
-    """Cut off by a full disk it is no lake yet; the next run completes it."""
+    """A backup that a full disk interrupts is completed by the next run."""
     away = copy_of(lake, tmp_path / "away")
     ballast = _fill(disk)
     with pytest.raises(WriteFailed, match="Free some space"):
@@ -91,18 +91,18 @@ def test_a_backup_to_a_full_disk_goes_on_when_there_is_room(lake: Lake, disk: Pa
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_read_only_folder_is_read_and_refuses_changes(lake: Lake, disk: Path, name: str) -> None:
-    """Every question is answered; a change is one error that says what to do."""
+    """Queries work; a change raises one error with the next step."""
     before = content(lake)
     assert _mount("-o", "remount,ro", disk)
-    found = fl.open(lake.path, create=False)
+    reopened = fl.open(lake.path, create=False)
     with pytest.raises(WriteFailed, match=r"Read-only file system.*make its folder writable"):
-        CHANGES[name](found)
-    assert_same_content(content(found), before)
+        CHANGES[name](reopened)
+    assert_same_content(content(reopened), before)
     assert fl.verify(lake.path, deep=True).clean
 
 
 def test_a_read_only_lake_can_be_backed_up_and_restored(lake: Lake, disk: Path, tmp_path: Path) -> None:
-    """What the error recommends works."""
+    """The steps that the error recommends work: backup, restore, and then the change."""
     assert _mount("-o", "remount,ro", disk)
     fl.open(lake.path).backup(tmp_path / "backup")
     restored = fl.restore(tmp_path / "backup", tmp_path / "restored")

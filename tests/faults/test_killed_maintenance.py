@@ -1,4 +1,4 @@
-"""Compaction, vacuum, backup and restore killed between any two of their steps, in a process of their own.
+"""Kill compaction, vacuum, backup and restore between any two of their steps, in their own processes.
 
 ``FACTORLAB_EVERY_STEP=1`` kills before each step instead of before some.
 """
@@ -20,24 +20,24 @@ from tests.support import SPLITS, assert_same_content, content, copy_of, run_pyt
 
 _EVERY = os.environ.get("FACTORLAB_EVERY_STEP") == "1"
 
-# Dies before its n-th step of these kinds; ends with 0 when there are fewer.
-_DYING = """
+# The script kills itself before its n-th step of these kinds, or ends with 0 if it has fewer.
+_SCRIPT = """
 import pathlib, sys
 from factorlab_lake.storage import delta
-from tests.faults.dying import die_before
+from tests.faults.crashing_writer import kill_before
 import factorlab_lake as fl
 
 changes = [(delta, name) for name in ('append', 'replace', 'restore')]
-die_before(int(sys.argv[2]), *changes, *((pathlib.Path, name) for name in ('replace', 'unlink', 'mkdir')))
+kill_before(int(sys.argv[2]), *changes, *((pathlib.Path, name) for name in ('replace', 'unlink', 'mkdir')))
 """
 _OPEN = "lake = fl.open(sys.argv[1], create=False)\n"
-_COMPACT = _DYING + _OPEN + "lake.compact()\n"
-_VACUUM = _DYING + _OPEN + "lake.vacuum(retention_days=0, dry_run=False)\n"
-_BACKUP = _DYING + _OPEN + "lake.backup(sys.argv[3])\n"
-_RESTORE = _DYING + "fl.restore(sys.argv[1], sys.argv[3])\n"
+_COMPACT = _SCRIPT + _OPEN + "lake.compact()\n"
+_VACUUM = _SCRIPT + _OPEN + "lake.vacuum(retention_days=0, dry_run=False)\n"
+_BACKUP = _SCRIPT + _OPEN + "lake.backup(sys.argv[3])\n"
+_RESTORE = _SCRIPT + "fl.restore(sys.argv[1], sys.argv[3])\n"
 
 
-# How many steps each has, counted: a run that is to die before one more comes to its end.
+# The measured numbers of steps: a run that is to be killed one step later ends normally.
 _COUNTS = {"compact": 12, "vacuum": 11, "backup": 105, "further backup": 25, "restore": 106}
 
 
@@ -46,15 +46,15 @@ def _steps(kind: str, *some: int) -> list[int]:
 
 
 def _kill(kind: str, script: str, lake: Path, step: int, *more: object) -> None:
-    """Run a script that is killed before a step, unless that is one more than it has."""
-    done = run_python(script, lake, step, *more)
+    """Run a script that is killed before a step, or ends normally if it has no such step."""
+    ended = run_python(script, lake, step, *more)
     expected = -signal.SIGKILL if step < _COUNTS[kind] else 0
-    assert done.returncode == expected, f"{kind} has not {_COUNTS[kind]} steps: {done.stderr}"
+    assert ended.returncode == expected, f"{kind} does not have {_COUNTS[kind]} steps: {ended.stderr}"
 
 
 @pytest.fixture(scope="module")
 def fragmented(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """A lake of splits and of bars in two years, three files each; its third snapshot is pinned."""
+    """Return a lake of splits and of bars in two years, three files each, with the third snapshot pinned."""
     lake = fl.open(tmp_path_factory.mktemp("fragmented") / "lake")
     lake.load("splits", SPLITS)
     for symbol in ("C", "A", "B"):
@@ -74,14 +74,14 @@ def fragmented(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 
 @pytest.fixture(scope="module")
-def held(fragmented: Lake) -> dict[str, pl.DataFrame]:
-    """What that lake holds."""
+def expected(fragmented: Lake) -> dict[str, pl.DataFrame]:
+    """Return that lake's content."""
     return content(fragmented)
 
 
-def _assert_sound(lake: Lake, held: dict[str, pl.DataFrame]) -> None:
+def _assert_sound(lake: Lake, expected: dict[str, pl.DataFrame]) -> None:
     assert fl.verify(lake.path, deep=True).findings == []
-    assert_same_content(content(fl.open(lake.path, create=False)), held)
+    assert_same_content(content(fl.open(lake.path, create=False)), expected)
     assert lake.at("third").sql("SELECT DISTINCT symbol FROM price_data ORDER BY 1").rows() == [
         ("A",),
         ("C",),
@@ -90,74 +90,74 @@ def _assert_sound(lake: Lake, held: dict[str, pl.DataFrame]) -> None:
 
 @pytest.mark.parametrize("step", _steps("compact", 1, 5))
 def test_a_killed_compaction_changes_no_row_and_the_next_one_completes_it(
-    fragmented: Lake, held: dict[str, pl.DataFrame], tmp_path: Path, step: int
+    fragmented: Lake, expected: dict[str, pl.DataFrame], tmp_path: Path, step: int
 ) -> None:
-    """Whichever step it does not come to, the rows are there, and the next run leaves one file a year."""
+    """A compaction killed before any step loses no row; the next run leaves one file per year."""
     lake = copy_of(fragmented, tmp_path / "lake")
     _kill("compact", _COMPACT, lake.path, step)
-    _assert_sound(lake, held)
-    found = fl.open(lake.path)
-    found.compact()
-    assert dict(found.status().select("table", "files").rows())["price_data"] == 2
-    _assert_sound(found, held)
+    _assert_sound(lake, expected)
+    reopened = fl.open(lake.path)
+    reopened.compact()
+    assert dict(reopened.status().select("table", "files").rows())["price_data"] == 2
+    _assert_sound(reopened, expected)
 
 
 @pytest.mark.parametrize("step", _steps("vacuum", 2, 7))
-def test_a_killed_vacuum_keeps_what_it_should_and_the_next_one_completes_it(
-    fragmented: Lake, held: dict[str, pl.DataFrame], tmp_path: Path, step: int
+def test_a_killed_vacuum_retains_snapshots_and_the_next_one_completes_it(
+    fragmented: Lake, expected: dict[str, pl.DataFrame], tmp_path: Path, step: int
 ) -> None:
-    """Kept snapshots stay whole at every step; those that go say so."""
+    """Retained snapshots stay complete at every step; `at` raises for the vacuumed ones."""
     lake = copy_of(fragmented, tmp_path / "lake")
     lake.compact()
     _kill("vacuum", _VACUUM, lake.path, step)
-    _assert_sound(lake, held)
-    found = fl.open(lake.path)
-    found.vacuum(retention_days=0, dry_run=False)
-    assert found.vacuum(retention_days=0).files == []
-    assert [s.id for s in found.history() if not s.vacuumed] == [3, 5]
+    _assert_sound(lake, expected)
+    reopened = fl.open(lake.path)
+    reopened.vacuum(retention_days=0, dry_run=False)
+    assert reopened.vacuum(retention_days=0).files == []
+    assert [s.id for s in reopened.history() if not s.vacuumed] == [3, 5]
     with pytest.raises(NotFound, match="vacuumed"):
-        found.at(4)
-    _assert_sound(found, held)
+        reopened.at(4)
+    _assert_sound(reopened, expected)
 
 
 @pytest.mark.parametrize("step", _steps("backup", 4, 20))
-def test_a_killed_backup_is_no_lake_or_a_whole_one_and_the_next_one_completes_it(
-    fragmented: Lake, held: dict[str, pl.DataFrame], tmp_path: Path, step: int
+def test_a_killed_backup_is_no_lake_or_a_complete_one_and_the_next_one_completes_it(
+    fragmented: Lake, expected: dict[str, pl.DataFrame], tmp_path: Path, step: int
 ) -> None:
-    """A first backup cut off cannot be taken for a lake; its next run brings what is missing."""
+    """An interrupted first backup does not open as a lake; the next run copies the missing files."""
     lake, place = copy_of(fragmented, tmp_path / "lake"), tmp_path / "backup"
     _kill("backup", _BACKUP, lake.path, step, place)
-    if step < _COUNTS["backup"] - 1:  # its identity is renamed into place, and then it is done
+    if step < _COUNTS["backup"] - 1:  # the last step renames lake.json into place
         with pytest.raises(NotFound):
             fl.open(place, create=False)
     lake.backup(place)
-    _assert_sound(fl.open(place, create=False), held)
+    _assert_sound(fl.open(place, create=False), expected)
 
 
 @pytest.mark.parametrize("step", _steps("further backup", 2))
 def test_a_killed_further_backup_leaves_the_one_before(
-    fragmented: Lake, held: dict[str, pl.DataFrame], tmp_path: Path, step: int
+    fragmented: Lake, expected: dict[str, pl.DataFrame], tmp_path: Path, step: int
 ) -> None:
-    """Cut off on the way to a newer snapshot, the backup still shows the older one, whole."""
+    """A backup that was killed during an update still has the older snapshot, complete."""
     lake, place = copy_of(fragmented, tmp_path / "lake"), tmp_path / "backup"
     lake.backup(place)
     lake.compact()
     _kill("further backup", _BACKUP, lake.path, step, place)
-    _assert_sound(fl.open(place, create=False), held)
+    _assert_sound(fl.open(place, create=False), expected)
     lake.backup(place)
-    found = fl.open(place, create=False)
-    assert found.snapshot == lake.snapshot
-    _assert_sound(found, held)
+    reopened = fl.open(place, create=False)
+    assert reopened.snapshot == lake.snapshot
+    _assert_sound(reopened, expected)
 
 
 @pytest.mark.parametrize("step", _steps("restore", 25))
 def test_a_killed_restore_is_completed_by_the_next_one(
-    fragmented: Lake, held: dict[str, pl.DataFrame], tmp_path: Path, step: int
+    fragmented: Lake, expected: dict[str, pl.DataFrame], tmp_path: Path, step: int
 ) -> None:
-    """The same command again ends with the whole lake, which can be written to."""
+    """A second run of a killed restore completes the lake, which is writable."""
     backup, place = tmp_path / "backup", tmp_path / "restored"
     fragmented.backup(backup)
     _kill("restore", _RESTORE, backup, step, place)
     restored = fl.restore(backup, place) if step < _COUNTS["restore"] else fl.open(place, create=False)
-    _assert_sound(restored, held)
+    _assert_sound(restored, expected)
     restored.compact()
