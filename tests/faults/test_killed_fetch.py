@@ -54,13 +54,13 @@ class Vendor(FakeFmp):
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # passed on as they are
-        self.kill_after_reached = threading.Event()
+        self.limit_reached = threading.Event()
         self.kill_after = 0
 
     def handle(self, handler: object) -> None:
         """Set the event if the number is reached, then answer."""
         if len(self.requests) >= self.kill_after:
-            self.kill_after_reached.set()
+            self.limit_reached.set()
         super().handle(handler)  # type: ignore[arg-type]  # passed on as it is
 
 
