@@ -10,8 +10,8 @@ Each target has a folder ``sync/<target>/`` with the same file names:
     The class of the entry point. It names the required extra and opens targets and sessions.
 ``address``, ``connection``
     Parse an address without showing its password; connect; turn driver errors into ``TargetFailed``.
-``ddl``, ``install``
-    Create the tables from :mod:`factorlab_lake.schema`; create or upgrade a whole target.
+``ddl``, ``install``, ``table_evolution``
+    Create the tables of :mod:`factorlab_lake.schema`; create or upgrade a target; add missing columns.
 ``placeholders``, ``server_functions``
     Fill the SQL of :mod:`factorlab_lake.functions` for the engine; install it.
 ``transfer``

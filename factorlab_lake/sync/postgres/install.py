@@ -16,7 +16,7 @@ from factorlab_lake.schema import TABLES, identifier, literal
 from factorlab_lake.storage.snapshots import program_version
 from factorlab_lake.sync.postgres import ddl, server_functions
 from factorlab_lake.sync.postgres.connection import Connection
-from factorlab_lake.sync.postgres.evolve import add_columns, check_keys
+from factorlab_lake.sync.postgres.table_evolution import add_columns, check_keys
 from factorlab_lake.sync.protocol import ROW_HASH, FilledBatches
 
 __all__ = ["STEPS", "prepare", "script"]
