@@ -41,7 +41,7 @@ class Filed:
 
     @property
     def end(self) -> date:
-        """The period's end."""
+        """Return the period's end."""
         return ENDS[self.quarter]
 
     @property
@@ -51,7 +51,7 @@ class Filed:
 
     @property
     def label(self) -> str:
-        """The fiscal period."""
+        """Return the fiscal period."""
         return LABELS[self.months][self.quarter % 4]
 
 

@@ -24,7 +24,7 @@ def crash_before(step: int | None, writes: Sequence[tuple[Any, str]]) -> Iterato
     """
     left = float("inf") if step is None else step
 
-    def dying(real: Callable[..., Any]) -> Callable[..., Any]:
+    def crashing(real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             nonlocal left
             left -= 1
@@ -42,6 +42,6 @@ def crash_before(step: int | None, writes: Sequence[tuple[Any, str]]) -> Iterato
 
     with ExitStack() as patches, suppress(_Crash):
         for module, name in writes:
-            patches.enter_context(patch.object(module, name, dying(getattr(module, name))))
+            patches.enter_context(patch.object(module, name, crashing(getattr(module, name))))
         patches.enter_context(patch.object(transactions, "_undo_unfinished", undo_unless_dead))
         yield

@@ -1,4 +1,4 @@
-"""The lake against a plain dictionary, with crashes between any two steps."""
+"""Test the lake against a plain dictionary, with crashes between any two steps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from factorlab_lake.storage import transaction as transactions
 from tests.properties.crashes import crash_before
 from tests.support import examples, writing
 
-_Rows = dict[tuple[str, str], float]
+_Closes = dict[tuple[str, str], float]
 _KEYS = st.tuples(
     st.sampled_from(["A", "B", "O'X\"Y"]), st.sampled_from(["2019-12-31", "2020-01-02", "2020-01-03"])
 )
@@ -41,10 +41,10 @@ class LakeAgainstDictionary(RuleBasedStateMachine):
         super().__init__()
         self.place = Path(tempfile.mkdtemp(prefix="lake-model-"))
         self.lake = fl.open(self.place / "lake")
-        self.prices: _Rows = {}
-        self.splits: _Rows = {}
-        self.taken: dict[int, tuple[_Rows, _Rows]] = {}
-        self.readers: list[tuple[Lake, _Rows, _Rows]] = []
+        self.prices: _Closes = {}
+        self.splits: _Closes = {}
+        self.taken: dict[int, tuple[_Closes, _Closes]] = {}
+        self.readers: list[tuple[Lake, _Closes, _Closes]] = []
 
     def teardown(self) -> None:
         """Remove the lake."""
@@ -57,14 +57,14 @@ class LakeAgainstDictionary(RuleBasedStateMachine):
 
     # Below the public methods, which would write the single file each time.
 
-    def _load_prices(self, rows: _Rows) -> None:
+    def _load_prices(self, rows: _Closes) -> None:
         frame = [
             {"symbol": s, "date": d, "close_price": c, "split_basis_date": d} for (s, d), c in rows.items()
         ]
         with writing(self.lake) as tx:
             load(tx, "price_data", frame)
 
-    def _load_splits(self, rows: _Rows) -> None:
+    def _load_splits(self, rows: _Closes) -> None:
         frame = [{"symbol": s, "date": d, "numerator": n, "denominator": 1} for (s, d), n in rows.items()]
         with writing(self.lake) as tx:
             load(tx, "splits", frame)
@@ -78,21 +78,21 @@ class LakeAgainstDictionary(RuleBasedStateMachine):
         self.taken[self.lake.refresh().snapshot.id] = (dict(self.prices), dict(self.splits))
 
     @rule(rows=_SOME_ROWS)
-    def load_prices(self, rows: _Rows) -> None:
+    def load_prices(self, rows: _Closes) -> None:
         """The bar loaded last is the current one."""
         self._load_prices(rows)
         self.prices |= rows
         self._note()
 
     @rule(rows=_SOME_ROWS)
-    def load_splits(self, rows: _Rows) -> None:
+    def load_splits(self, rows: _Closes) -> None:
         """The split loaded last is the current one."""
         self._load_splits(rows)
         self.splits |= rows
         self._note()
 
     @rule(rows=_SOME_ROWS, step=st.integers(0, 3), prices=st.booleans())
-    def crash_while_loading(self, rows: _Rows, step: int, *, prices: bool) -> None:
+    def crash_while_loading(self, rows: _Closes, step: int, *, prices: bool) -> None:
         """A crash before the snapshot leaves the old content; after the last write the load is done."""
         before = fl.open(self.lake.path).snapshot.id
         with crash_before(step, _WRITES):
@@ -149,7 +149,7 @@ class LakeAgainstDictionary(RuleBasedStateMachine):
             _compare(reader, prices, splits)
 
 
-def _compare(lake: Lake, prices: _Rows, splits: _Rows) -> None:
+def _compare(lake: Lake, prices: _Closes, splits: _Closes) -> None:
     bars = lake.sql("SELECT symbol, date::VARCHAR, close_price FROM price_data").rows()
     assert sorted(bars) == sorted((s, d, c) for (s, d), c in prices.items())
     ratios = lake.sql("SELECT symbol, date::VARCHAR, numerator FROM splits").rows()

@@ -1,6 +1,6 @@
-"""What is served later changes no earlier answer, and the order in which it arrives changes none at all.
+"""Test that later fetches change no earlier answer, and that the order of fetches changes no answer.
 
-Of companies with cumulative figures, gaps and restatements, half of which split their shares: the vendor
+The companies have cumulative figures, gaps and restatements, and half of them split their shares. The vendor
 serves each period as filed last, and past shares and prices as counted after the split.
 """
 
@@ -74,7 +74,7 @@ def answers(lake: Lake, symbols: list[str], until: date, vintage: str) -> dict[s
 def test_what_is_served_later_changes_no_earlier_answer(
     tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:
-    """As known and as first filed: new quarters, longer figures, restatements of any year, and a split."""
+    """Later filings and a split do not change an earlier answer, as known or as first filed."""
     chance, place = Random(seed), tmp_path_factory.mktemp("later")
     companies = companies_of(chance)
     day = chance.choice(DAYS[12:24])

@@ -1,8 +1,8 @@
-"""What a lake holds depends on what was sent and when, never on the order in which it arrived.
+"""Test that a lake depends on what was sent and when, never on the order in which it arrived.
 
-Also where a value comes back (X, Y, X) and the Y arrives last: that the provider served X again is known from
-the log of the later fetch, as long as that fetch had no gap between its first and its last day. Fetches here
-are without gaps for this reason.
+This includes a value that returns (X, Y, X) where the Y arrives last. The log of the later fetch shows that
+the provider served X again, if that fetch had no gap between its first and its last day. So the fetches here
+have no gaps.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def test_answers_landed_together_end_like_answers_landed_one_by_one(
 
 @pytest.mark.parametrize("order", [(2, 0, 1)], ids=str)
 def test_a_real_lake_follows_the_same_rule(tmp_path: Path, order: tuple[int, ...]) -> None:
-    """The same through files, tables and snapshots: three generations of a cache, in several orders."""
+    """Test the same with files, tables and snapshots: three cache generations arrive in several orders."""
     generations = []
     for i, (at, factor) in enumerate(zip(_FETCHES, (1, 4, 4), strict=True)):
         place = tmp_path / f"cache{i}"

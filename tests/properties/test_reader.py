@@ -1,4 +1,4 @@
-"""The reader of the old cache, given anything."""
+"""Test the reader of the old cache on arbitrary input."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def _read(folder: Path, entry: Entry, body: bytes | None = None, shapes: Shapes 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A place for one file after the other."""
+    """Return a folder for one file after the other."""
     return tmp_path_factory.mktemp("reader")
 
 
 @examples(100)
 @given(data=_RECORDS | _JSON, dataset=st.sampled_from(["income", "price", "ratios"]))
 def test_no_content_of_a_file_breaks_the_reading(folder: Path, data: Any, dataset: str) -> None:
-    """Whatever JSON a file holds, it is read or named as a fault, and each record lands or is rejected."""
+    """Whatever JSON a file holds, it is read or reported, and each record is stored or rejected."""
     answer = _read(folder, Entry("AAPL", dataset, data))
     assert (answer.records is None) == (answer.error is not None)
     if isinstance(data, list):

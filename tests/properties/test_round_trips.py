@@ -90,7 +90,7 @@ def test_a_second_migration_changes_nothing(tmp_path_factory: Any, bars: list[tu
 
 
 def test_every_type_of_column_comes_back(tmp_path: Path) -> None:
-    """Dates, moments, truth values, whole numbers and text of every kind survive being stored."""
+    """Dates, times, booleans, integers and text of every kind are equal after storing and reading."""
     lake = fl.open(tmp_path / "lake")
     names = ['O\'Brien & "Sons"', "naïve 名前 🙂", "", "NULL", "a\nb\tc", "x" * 5000]
     rows = {

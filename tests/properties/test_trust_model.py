@@ -135,7 +135,7 @@ class TrustAgainstDictionaries(RuleBasedStateMachine):
 
     @rule(symbol=_SYMBOL, bars=_BARS, step=_STEP)
     def fetch(self, symbol: str, bars: dict[str, float], step: int | None) -> None:
-        """What a provider served of what it was asked for lands, and nothing else."""
+        """Everything that a provider served for a request is stored, and nothing else."""
         served: Records = {("price", symbol, None): [bar(day, close) for day, close in sorted(bars.items())]}
         provider = ScriptedProvider(served, now=self._served())
         required = run.FetchSpec([symbol], ("prices",))

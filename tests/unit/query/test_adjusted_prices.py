@@ -1,4 +1,4 @@
-"""Adjusted prices: bars of all split bases on one, and closes that count the dividends."""
+"""Test adjusted prices: bars of all split bases are on one basis, and closes include the dividends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CLOSES = {THU: 100.0, FRI: 99.0, MON: 101.0, TUE: 100.0}
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Every case of this file, each a symbol of its own."""
+    """Build a lake with every case of this file, each under its own symbol."""
     return CASES.build(tmp_path_factory.mktemp("adjusted"))
 
 
@@ -200,7 +200,7 @@ def test_an_ex_date_without_a_bar_falls_between_the_bars_around_it(made: Lake) -
 
 
 def test_dividends_outside_the_bars_change_nothing(made: Lake) -> None:
-    """Up to the first bar nobody held a share here; after the newest none has lost it yet."""
+    """A dividend up to the first bar, or after the newest, does not adjust any bar."""
     assert _column(made, "OUTSIDE", "adjusted_close") == list(CLOSES.values())
     assert set(_column(made, "OUTSIDE", "adjusted_close_source")) == {"dividends"}
     assert _column(made, "FIRST", "dividend_factor") == pytest.approx([0.9, 1, 1, 1], rel=1e-14)
@@ -222,7 +222,7 @@ for _symbol, _amount in {"WIPED": 99.0, "UNKNOWN": None, "NEGATIVE": -1.0}.items
 def test_before_a_dividend_that_cannot_be_there_is_no_adjusted_close(
     made: Lake, symbol: str, reason: str
 ) -> None:
-    """A payment of the whole price or more, or of nobody knows what: NULL and why, up to its ex-date."""
+    """The answer is NULL before a dividend of the whole price or more, or of an unknown amount."""
     assert _column(made, symbol, "reason") == [reason, reason, None, None]
     assert _column(made, symbol, "dividend_factor") == pytest.approx([None, None, 0.99, 1])
     assert _column(made, symbol, "adjusted_close") == pytest.approx([None, None, 101 * 0.99, 100])
@@ -235,7 +235,7 @@ _paid("NEVER_PAYS", d2020_01_06=0.0)
 
 
 def test_without_dividends_or_a_provider_who_knows_them_there_is_no_adjusted_close(made: Lake) -> None:
-    """A company that paid nothing and one whose dividends nobody loaded are told apart by a dividend of 0."""
+    """A dividend of 0 distinguishes a company that paid nothing from one whose dividends are not loaded."""
     assert _column(made, "SILENT", "adjusted_close") == [None] * 4
     assert set(_column(made, "SILENT", "dividend_factor")) == {None}
     assert set(_column(made, "SILENT", "reason")) == {"no_dividends_known"}

@@ -38,7 +38,7 @@ FREQUENCIES = ("D", "B", "W", "ME", "QE", "YE")
     ids=["list", "tuple", "iterator", "keys", "polars", "pandas", "numpy"],
 )
 def test_symbols_come_in_any_collection(given_symbols: Any) -> None:
-    """Each symbol once, in the order given."""
+    """to_symbols returns each symbol once, in the caller's order."""
     assert to_symbols(given_symbols) == ["AAPL", "GOOG"]
 
 
@@ -99,7 +99,7 @@ def test_what_is_no_symbol_is_refused_by_name(symbols: Any, said: str) -> None:
     ],
 )
 def test_dates_come_alone_or_in_any_collection(dates: Any) -> None:
-    """A date, an ISO text, or several of either."""
+    """to_dates accepts a date, an ISO string, or several of either."""
     assert list(dict.fromkeys(to_dates(dates))) == [DAY]
 
 
@@ -228,7 +228,7 @@ def test_a_range_that_ends_before_it_starts_is_refused(lake_2021: Lake, question
 
 
 def test_a_grid_that_ends_before_it_starts_is_refused(lake_2021: Lake) -> None:
-    """Questions by date say so too, rather than answer with no rows."""
+    """Queries by date raise this error too, and do not return an empty frame."""
     with pytest.raises(InvalidInput, match=r"start is 2021-03-31 and end is 2020-12-31"):
         lake_2021.market_caps("AAPL", start="2021-03-31", end="2020-12-31", freq="D")
 
@@ -264,7 +264,7 @@ def test_dates_and_a_range_at_once_are_refused(lake_2021: Lake) -> None:
 
 
 def test_a_range_asks_what_its_dates_ask(lake_2021: Lake) -> None:
-    """Month-ends by name or one by one give equal frames."""
+    """The frames of month ends by frequency and one by one are equal."""
     ends = ["2021-01-31", "2021-02-28", "2021-03-31"]
     for question in (lake_2021.market_caps, lake_2021.ttm, lake_2021.factors):
         by_range = question("AAPL", start="2021-01-15", end="2021-03-31", freq="ME")

@@ -67,13 +67,13 @@ CASES.statements("TWICE", "income", [filing("2020-12-31", filed="2021-02-26 19:0
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Every case of this file, each a symbol of its own."""
+    """Build a lake with every case of this file, each under its own symbol."""
     return CASES.build(tmp_path_factory.mktemp("rule"))
 
 
 @pytest.fixture
 def unset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No settings but those that the test makes, in a folder of its own."""
+    """Remove all settings, and run in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FACTORLAB_AVAILABILITY", raising=False)
     settings.cache_clear()
@@ -87,7 +87,7 @@ def _reopened(lake: Lake, rule: Any) -> Lake:
 
 @pytest.mark.parametrize(("rule", "first"), FROM_EVENING.items())
 def test_an_evening_filing_is_used_from_the_day_of_the_rule_on(made: Lake, rule: Any, first: str) -> None:
-    """Accepted at 18:03: used that day, the next, or days later; by every question from the same day on."""
+    """Every query uses a filing accepted at 18:03 from the same day on, that of the rule."""
     lake = _reopened(made, rule)
     used = [date.fromisoformat(day) >= date.fromisoformat(first) for day in DAYS]
     ends = [date(2020, 12, 31) if late else date(2020, 9, 30) for late in used]

@@ -32,13 +32,13 @@ ITEMS = {"reason", "basis", "derivation", "inputs_available_date", "revenue", "n
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Every case of this file, each a symbol of its own."""
+    """Build a lake with every case of this file, each under its own symbol."""
     return CASES.build(tmp_path_factory.mktemp("derived"))
 
 
 @pytest.fixture(scope="module")
 def ttm(made: Lake) -> Asked:
-    """The trailing year of any case on any day of 2020 and 2021, from one question."""
+    """Return the trailing year of any case on any day of 2020 and 2021, from one query."""
     symbols = made.sql("SELECT DISTINCT symbol FROM income_statements")["symbol"].to_list()
     answers = made.ttm(symbols, start="2020-07-01", end="2021-09-30", freq="D")
     rows = {(row["symbol"], row["date"].isoformat()): row for row in answers.to_dicts()}
@@ -271,7 +271,7 @@ income(
 
 
 def test_an_item_missing_in_any_part_is_missing_alone(ttm: Asked) -> None:
-    """Absent in a quarter or in the year, or 0 where that means not reported, even in a part taken off."""
+    """An item that is absent from any component, or 0 where that means not reported, is NULL."""
     row = ttm("ITEMS", NEXT_KNOWN)
     assert (row["revenue"], row["net_income"], row["gross_profit"]) == (105, None, None)
     assert (row["income_tax_expense"], row["operating_income"]) == (13, None)  # 9 - 0 + 4; the first was 0
@@ -286,7 +286,7 @@ income(
 
 
 def test_cash_flows_are_derived_by_themselves(ttm: Asked) -> None:
-    """Companies report cash flows from the start of their year on, beside income by the quarter."""
+    """Cash flows that a company reports from the start of its year on are derived beside quarterly income."""
     days = ("2020-12-01", YEAR_KNOWN, NEXT_KNOWN)
     assert [ttm("CASH", day)["operating_cash_flow"] for day in days] == [None, 10, 10 - 1 + 2]
     assert ttm("CASH", NEXT_KNOWN)["revenue"] == 105

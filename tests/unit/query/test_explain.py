@@ -19,13 +19,13 @@ KNOWN = "2021-01-30"
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Every case of this file, each a symbol of its own."""
+    """Build a lake with every case of this file, each under its own symbol."""
     return CASES.build(tmp_path_factory.mktemp("explain"))
 
 
 @pytest.fixture(scope="module")
 def of_apple(lake_2021: Lake) -> dict[str, Any]:
-    """Every factor of Apple at the end of 2020."""
+    """Return every factor of Apple at the end of 2020."""
     [row] = lake_2021.factors("AAPL", "2020-12-31").to_dicts()
     return dict(row)
 
@@ -39,7 +39,7 @@ def last(rows: list[dict[str, Any]], step: str) -> dict[str, Any]:
 def test_the_arithmetic_of_a_factor_gives_its_value(
     lake_2021: Lake, of_apple: dict[str, Any], factor: str
 ) -> None:
-    """The note of the last row is the formula in numbers: worked out anew, it is the factor."""
+    """The note of the last row is the formula in numbers, and its value is the factor."""
     answer = lake_2021.explain_factor(factor, "AAPL", "2020-12-31").to_dicts()[-1]
     expected = of_apple[factor]
     assert (answer["step"], answer["value"]) == (factor, expected)
@@ -48,7 +48,7 @@ def test_the_arithmetic_of_a_factor_gives_its_value(
 
 
 def test_a_flow_lists_its_four_statements_with_their_filings(lake_2021: Lake) -> None:
-    """Price to earnings at the end of 2020 stands on Apple's four quarters up to September."""
+    """Price to earnings at the end of 2020 follows from Apple's four quarters up to September."""
     rows = lake_2021.explain_factor("pe_ratio", "AAPL", "2020-12-31").to_dicts()
     components = [row for row in rows if row["step"] == "net_income" and row["date"]]
     assert [(each["date"].isoformat(), each["period"], each["value"]) for each in components] == [

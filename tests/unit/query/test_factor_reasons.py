@@ -29,7 +29,7 @@ OF_SHEET = {
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
-    """The factors of every case of this file, each a symbol of its own, and of one that nobody heard of."""
+    """Return the factors of every case of this file, each under its own symbol, and of an unknown symbol."""
     lake = CASES.build(tmp_path_factory.mktemp("reasons"))
     symbols = lake.sql("SELECT DISTINCT symbol FROM financial_statements")["symbol"].to_list()
     return {row["symbol"]: row for row in lake.factors([*symbols, "NOBODY"], KNOWN).to_dicts()}

@@ -1,4 +1,4 @@
-"""Factors: 23 ratios of price, flows and balances as known at each date, by formulas worked out by hand."""
+"""Test factors: 23 ratios as known at each date equal figures that were computed by hand."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ END = date(2020, 12, 31)
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Every case of this file, each a symbol of its own."""
+    """Build a lake with every case of this file, each under its own symbol."""
     return CASES.build(tmp_path_factory.mktemp("factors"))
 
 
@@ -43,7 +43,7 @@ sample_company(CASES, "PLAIN")
 
 
 def test_each_factor_follows_its_formula(known: dict[str, Row]) -> None:
-    """Worth 800, with sales of 100, income of 20, equity of 400, and what else there is; see firm.py."""
+    """The company is worth 800, with sales of 100, income of 20 and equity of 400; see sample_company.py."""
     row = known["PLAIN"]
     about = {
         "symbol": "PLAIN",
@@ -273,7 +273,7 @@ def test_a_company_that_reports_by_the_year_has_factors_too(known: dict[str, Row
 def test_flows_and_balances_serve_until_the_next_report_is_overdue(
     made: Lake, symbol: str, last: str, known: set[str]
 ) -> None:
-    """200 days after a quarter's end and 274 more after a year's; older ones give no factor."""
+    """A quarter is used for 200 days after its end, a year for 274 more; an older one gives no factor."""
     day = date.fromisoformat(last)
     fresh, stale = made.factors(symbol, [day, day + timedelta(days=1)]).to_dicts()
     assert ALL - nothing(fresh) == known

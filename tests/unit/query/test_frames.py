@@ -1,4 +1,4 @@
-"""Results as frames: their order."""
+"""Test the order of rows in frames."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def filings(quarters: Any, delays: Any) -> st.SearchStrategy[Filed]:
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Filed]:
-    """Each quarter filed within four months, or not at all; some of them amended up to two years later."""
+    """Draw filings: each quarter within four months or never, and some amended up to two years later."""
     first = [draw(filings(st.just(number), st.integers(20, 120))) for number in range(len(ENDS))]
     kept = [filed for filed in first if draw(st.integers(0, 9)) > 0]
     later = draw(st.lists(filings(st.integers(0, len(ENDS) - 1), st.integers(121, 700)), max_size=5))

@@ -1,4 +1,4 @@
-"""The report on hindsight: known values against first filings and against the latest figures."""
+"""Test the report on hindsight: it compares known values with first filings and with the latest figures."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CASES.statements(
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Every case of this file, each a symbol of its own."""
+    """Build a lake with every case of this file, each under its own symbol."""
     return CASES.build(tmp_path_factory.mktemp("lookahead"))
 
 
@@ -101,7 +101,7 @@ def test_a_value_of_zero_that_stays_is_no_difference(made: Lake) -> None:
 
 
 def test_a_change_from_zero_is_counted_and_is_infinite(made: Lake) -> None:
-    """Hindsight makes something of a zero: that differs, and by more than any share of it."""
+    """A value that hindsight changes from zero differs, and its relative change is infinite."""
     _, latest = made.lookahead("accruals", "FROM_ZERO", [BEFORE, AFTER]).to_dicts()
     assert (latest["changed"], latest["largest_change"], latest["date"]) == (1, math.inf, date(2021, 2, 1))
 

@@ -72,7 +72,7 @@ def test_a_symbol_or_date_asked_twice_gets_one_row(made: Lake) -> None:
 
 
 def test_repeats_in_sql_get_one_row_too(made: Lake) -> None:
-    """The SQL function itself takes repeats for one question, with and without a bar on the day."""
+    """The SQL function returns one row for repeated arguments, with and without a bar on the day."""
     rows = made.sql(
         "FROM market_caps(['GRID', 'GRID', 'NOBODY', 'NOBODY'], $days::DATE[]) ORDER BY symbol, date",
         days=["2021-03-01", "2021-03-07", "2021-03-01", "2021-03-07"],
@@ -81,7 +81,7 @@ def test_repeats_in_sql_get_one_row_too(made: Lake) -> None:
 
 
 def test_an_unknown_symbol_says_what_is_not_known(made: Lake) -> None:
-    """Neither a price nor a share count is known of a symbol nobody heard of."""
+    """An unknown symbol has neither a price nor a share count."""
     row = one(made, "market_caps", "NOBODY", "2021-03-01")
     assert row["reason"] == "no_price_within_limit; no_share_count_known"
     assert {name for name, value in row.items() if value is not None} == {
@@ -118,7 +118,7 @@ CASES.closes("WEEKEND", {"2021-02-26": 2.0})  # a Friday
 def test_a_price_serves_ten_days_and_no_longer(
     made: Lake, day: str, cap: float | None, age_days: int | None, reason: str | None
 ) -> None:
-    """The last bar on or before the date counts, over weekends and up to ten calendar days."""
+    """The last bar on or before the date is used, over weekends and up to ten calendar days."""
     row = one(made, "market_caps", "WEEKEND", day)
     assert (row["market_cap"], row["price_age_days"], row["reason"]) == (cap, age_days, reason)
 
@@ -175,7 +175,7 @@ for _symbol, (_when, _) in FILED.items():
 def test_a_count_is_used_from_the_first_close_after_it_became_public(
     made: Lake, symbol: str, known: str
 ) -> None:
-    """Not the day before; that day with its date beside it."""
+    """The count is not used the day before, and is used with its date on that day."""
     before, since = (one(made, "market_caps", symbol, _days_after(known, days)) for days in (-1, 0))
     assert (before["market_cap"], before["reason"]) == (None, "no_share_count_known")
     assert (since["market_cap"], since["shares_available_date"].isoformat()) == (2000, known)
@@ -247,7 +247,7 @@ def test_goog_has_no_market_cap_and_says_why(lake_2021: Lake) -> None:
 
 
 def test_classes_of_one_company_are_flagged(lake_2021: Lake) -> None:
-    """GOOG and GOOGL share their company; AAPL and an unknown symbol share none."""
+    """GOOG and GOOGL are marked as one company; AAPL and an unknown symbol are not."""
     rows = lake_2021.market_caps(["AAPL", "GOOG", "GOOGL", "NOBODY"], "2021-03-31")
     assert rows["multi_class"].to_list() == [False, True, True, False]
 

@@ -1,4 +1,4 @@
-"""Prices: the bars of a range of days, one current row per symbol and day."""
+"""Test prices: a range of days has one current row per symbol and day."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CASES.closes("BBB", {"2020-01-03": 30.0, "2020-01-02": 20.0})
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Two symbols over three calendar years."""
+    """Build a lake with two symbols over three calendar years."""
     return CASES.build(tmp_path_factory.mktemp("prices"))
 
 
@@ -43,7 +43,7 @@ def test_both_ends_of_a_range_are_included(
 
 
 def test_bars_are_ordered_by_symbol_and_day(made: Lake) -> None:
-    """Whatever the order of the request or of the file."""
+    """The order does not depend on that of the arguments or of the file."""
     rows = made.prices(["BBB", "AAA", "BBB"], "2020-01-01", "2020-01-31")
     assert rows.select("symbol", "date", "close_price").rows() == [
         ("AAA", date(2020, 1, 2), 2),

@@ -29,7 +29,7 @@ CASES.statements("LATE", "balance_sheet", [filing(end, filed="2021-05-03", **BAL
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Every case of this file, each a symbol of its own."""
+    """Build a lake with every case of this file, each under its own symbol."""
     return CASES.build(tmp_path_factory.mktemp("ratios"))
 
 

@@ -24,7 +24,7 @@ SYMBOLS = ["AAPL", "GOOGL"]
 
 @pytest.fixture
 def lake(lake_both: Lake) -> Lake:
-    """A session of its own on both caches."""
+    """Open a lake of both caches with a session of its own."""
     return fl.open(lake_both.path, create=False)
 
 
@@ -63,7 +63,7 @@ def test_symbols_that_are_new_are_added(lake: Lake, lake_both: Lake) -> None:
 
 
 def test_other_questions_do_not_see_what_is_kept(lake: Lake) -> None:
-    """SQL may name any company; another vintage is computed anew; dates may lie elsewhere."""
+    """SQL can name any company, another vintage is computed again, and dates can be outside the cache."""
     lake.factors("AAPL", **YEAR)
     rows = lake.sql("SELECT symbol, roe FROM factors(['GOOGL'], [DATE '2020-12-31'])")
     assert rows.rows() == lake.factors("GOOGL", "2020-12-31").select("symbol", "roe").rows()
@@ -171,7 +171,7 @@ def test_an_interrupted_question_can_be_asked_again(view: str, at: str) -> None:
 
 
 @pytest.mark.parametrize("at", CUT_OFF)
-def test_rows_of_an_interrupted_question_are_read_anew(at: str) -> None:
+def test_rows_of_an_interrupted_question_are_read_again(at: str) -> None:
     """Whether the rows of a symbol got there before the end or not, the next question has them once."""
     with duckdb.connect() as con:
         con.execute("CREATE VIEW statement_periods AS SELECT unnest(['A', 'B', 'C']) AS symbol")
@@ -189,7 +189,7 @@ def test_rows_of_an_interrupted_question_are_read_anew(at: str) -> None:
 
 
 @pytest.mark.parametrize("at", CUT_OFF)
-def test_companies_of_an_interrupted_question_are_computed_anew(at: str) -> None:
+def test_companies_of_an_interrupted_question_are_computed_again(at: str) -> None:
     """The same of the rows that take long to compute."""
     with duckdb.connect() as con:
         con.execute(

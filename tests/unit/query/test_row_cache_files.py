@@ -31,7 +31,7 @@ BARS = Source("bars", ("bars",), "main.bars", 3)
 
 @pytest.fixture
 def lake(lake_both: Lake) -> Lake:
-    """A session of its own on both caches."""
+    """Open a lake of both caches with a session of its own."""
     return fl.open(lake_both.path, create=False)
 
 
@@ -114,7 +114,7 @@ def _ask(rows: RowCache, symbols: Iterable[str], *files: str) -> None:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_an_interrupted_reading_is_done_again(when: str) -> None:
-    """Nobody knows what a question that was cut off has kept, so nothing of it is relied on."""
+    """The rows that an interrupted query cached are unknown, so they are all read again."""
     with duckdb.connect() as con:
         con.execute("CREATE VIEW bars AS SELECT unnest(['A', 'B']) AS symbol")
         rows = RowCache(cast("duckdb.DuckDBPyConnection", _Interrupted(con, when)), BARS)

@@ -59,7 +59,7 @@ def _python(*arguments: object, value: str = "", older: bool = False) -> None:
 
 @pytest.fixture(scope="module")
 def answers(lake_both: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for each door, with a file for each question: the rows, and from plain clients the plan."""
+    """Return a folder per entry point with one file per query: the rows, and the plan of plain clients."""
     place = tmp_path_factory.mktemp("doors")
     lake = copy_of(lake_both, place / "lake")
     lake.migrate(CACHE_DIRTY)  # for what the clean ones do not have: ratios and refused records

@@ -1,4 +1,4 @@
-"""The session: any SQL over one snapshot, from any thread, over no more files than a question needs."""
+"""Test the session: it runs any SQL over one snapshot, from any thread, over the needed files alone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SYMBOLS = ["AAPL", "GOOG", "GOOGL", "NOBODY"]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Every case of this file, each a symbol of its own."""
+    """Build a lake with every case of this file, each under its own symbol."""
     return CASES.build(tmp_path_factory.mktemp("session"))
 
 
@@ -76,7 +76,7 @@ def test_lists_are_bound(made: Lake) -> None:
     ],
 )
 def test_a_query_that_cannot_run_says_why(made: Lake, query: str, said: str) -> None:
-    """Misspelt words, tables, columns and functions, a missing parameter, a write: one kind of error."""
+    """One kind of error is raised for misspelt names, a missing parameter and a write."""
     fresh = fl.open(made.path)  # so that the answer does not depend on what was asked before
     with pytest.raises(InvalidInput) as refused:
         fresh.sql(query)
@@ -118,7 +118,7 @@ def test_every_table_is_listed_once(made: Lake) -> None:
 
 @pytest.mark.parametrize("table", [*TABLES, "financial_statements", "revisions"])
 def test_an_empty_lake_has_every_table(lake: Lake, table: str) -> None:
-    """Before anything is landed, each can be asked and is empty."""
+    """Each table and view of an empty lake can be queried and is empty."""
     assert lake.sql(f"FROM {table}").is_empty()
 
 
@@ -126,7 +126,7 @@ def test_an_empty_lake_has_every_table(lake: Lake, table: str) -> None:
 
 
 def test_a_reader_keeps_its_snapshot(lake: Lake, tmp_path: Path) -> None:
-    """What another lake object lands shows after a refresh and not before, in every kind of question."""
+    """The commit of another lake object is visible after a refresh and not before, in every kind of query."""
     shares = filing("2020-12-31", symbol="ONE", weightedAverageShsOut=100, revenue=1)
     migrate(lake, tmp_path, Entry("ONE", "price", [bar("2021-02-01", 2.0)]), Entry("ONE", "income", [shares]))
     reader, untouched = fl.open(lake.path), fl.open(lake.path)  # one has asked before, the other has not
@@ -248,7 +248,7 @@ def test_statements_of_one_type_do_not_hide_the_others(lake_2021: Lake, tmp_path
 def test_long_and_short_answers_agree(
     lake_2021: Lake, question: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both ways of handing an answer over give equal frames."""
+    """The frames of both ways of fetching an answer are equal."""
     monkeypatch.setattr(lake_2021.result_cache, "limit_bytes", 0)
     lake_2021.result_cache.clear()
     days = [date(year, 6, 30) for year in range(2010, 2022)]
@@ -279,7 +279,7 @@ def test_rows_of_a_question_with_parameters_go_by_table_on_duckdb_1(
 
 
 def test_sql_with_parameters_answers_on_duckdb_1(lake_2021: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rows and their order are the same by way of a table."""
+    """The rows and their order are the same through a temporary table."""
     query = "SELECT date, close_price FROM price_data WHERE symbol = $symbol ORDER BY date DESC"
     expected = lake_2021.sql(query, symbol="AAPL")
     monkeypatch.setattr(session, "_VERSION_1", True)
@@ -288,7 +288,7 @@ def test_sql_with_parameters_answers_on_duckdb_1(lake_2021: Lake, monkeypatch: p
 
 
 def test_a_narrow_question_does_not_narrow_the_next(lake_2021: Lake, tmp_path: Path) -> None:
-    """After a question about one day the tables show everything again, and the other way round."""
+    """A query of one day does not limit a later query of all days, nor the other way round."""
     lake = copy_of(lake_2021, tmp_path / "lake")
     count = "SELECT count(*) AS n FROM price_data"
     everything = lake.sql(count)["n"].item()

@@ -1,4 +1,4 @@
-"""The single file follows the lake: what changed is shown anew, whoever wrote it before."""
+"""Test the single file: it follows the lake after each change, whichever program wrote it before."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _from_scratch(lake: Lake) -> list[tuple[str, str]]:
     return _views(lake)
 
 
-def test_a_file_that_is_brought_up_to_date_is_as_one_made_anew(lake: Lake, tmp_path: Path) -> None:
+def test_a_file_that_is_brought_up_to_date_equals_a_new_one(lake: Lake, tmp_path: Path) -> None:
     """After each change the views are those that a file without a past has."""
     changes = [
         Entry("AAPL", "price", [bar("2019-01-02", 157.0)], cached_at=EARLIER),
@@ -52,7 +52,7 @@ def test_a_file_that_is_brought_up_to_date_is_as_one_made_anew(lake: Lake, tmp_p
     ],
     ids=["of another program", "of no origin", "of a snapshot that is gone"],
 )
-def test_a_file_with_another_origin_is_made_anew(lake: Lake, tmp_path: Path, damage: str) -> None:
+def test_a_file_with_another_origin_is_replaced(lake: Lake, tmp_path: Path, damage: str) -> None:
     """Nothing of it is taken over: also the views of tables that did not change are this program's."""
     migrate(lake, tmp_path, Entry("AAPL", "price", [bar("2019-01-02", 157.0)], cached_at=EARLIER))
     with duckdb.connect(str(lake.path / "lake.duckdb")) as con:

@@ -40,7 +40,7 @@ def _question(name: str) -> str:
 
 
 def test_every_file_is_installed_and_every_function_has_a_file() -> None:
-    """A file that nobody lists would be dead, a name without a file an error at its first use."""
+    """A file that is not listed would be dead; a name without a file would fail at its first use."""
     assert {file.stem for file in _FILES} == set(FUNCTIONS)
     assert len(set(FUNCTIONS)) == len(FUNCTIONS)
     assert set(FUNCTIONS).isdisjoint(TABLES)

@@ -21,7 +21,7 @@ NAMES = ("BRK.B", "0700.HK", "600519", "CON", "TRUE", "NULL", "O'NEIL", 'A"B', "
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Every case of this file, each a symbol of its own."""
+    """Build a lake with every case of this file, each under its own symbol."""
     return CASES.build(tmp_path_factory.mktemp("statements"))
 
 

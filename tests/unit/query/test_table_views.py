@@ -23,7 +23,7 @@ OLD, NEW = "old.parquet", "new.parquet"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """One file without the column ``label``, and one with a value in it."""
+    """Write one file without the column ``label``, and one with a value in it."""
     folder = tmp_path / SPEC.name
     folder.mkdir()
     schema = polars_schema(SPEC)

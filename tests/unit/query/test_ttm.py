@@ -1,4 +1,4 @@
-"""Trailing twelve months: the sum of four consecutive quarters as known at each date, or a reason."""
+"""Test ttm: it returns the sum of four consecutive quarters as known at each date, or a reason."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HEAD = {
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Every case of this file, each a symbol of its own."""
+    """Build a lake with every case of this file, each under its own symbol."""
     return CASES.build(tmp_path_factory.mktemp("ttm"))
 
 
@@ -86,7 +86,7 @@ def test_only_additive_flows_are_summed(made: Lake) -> None:
     assert not columns & {"eps", "eps_diluted", "net_income_ratio", "cash_at_end_of_period"}
 
 
-# --- the legs ---------------------------------------------------------------------------------------------
+# --- the quarters ---
 
 for _missing in range(3):
     CASES.statements(
@@ -162,7 +162,7 @@ CASES.statements(
 
 
 def test_two_currencies_are_not_added(made: Lake) -> None:
-    """A year whose legs are in euros and dollars is NULL and says so."""
+    """A year with quarters in euros and dollars is NULL, with this reason."""
     row = one(made, "ttm", "CURRENCY", KNOWN)
     assert flows(row) == {}
     assert "currenc" in row["reason"]
@@ -303,7 +303,7 @@ def test_a_quarter_first_filed_late_completes_the_year_only_then(made: Lake) -> 
 def test_a_year_serves_until_the_next_report_is_overdue(
     made: Lake, symbol: str, days: int, reason: str | None
 ) -> None:
-    """200 days after its last quarter's end, 274 more for a fiscal year's own row; then NULL, and why."""
+    """A sum is stale 200 days after its last quarter's end, a fiscal year 274 days later, with a reason."""
     day = date(2020, 12, 31) + timedelta(days=days)
     row = one(made, "ttm", symbol, day.isoformat())
     assert (row["age_days"], row["reason"], bool(flows(row))) == (days, reason, reason is None)

@@ -1,4 +1,4 @@
-"""Vintages: the figures as known at each date, as filed first, and as they stand today."""
+"""Test vintages of factors: figures are as known at each date, as filed first, or as of today."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIRST_KNOWN, BEFORE, ON = "2021-01-30", "2021-02-14", "2021-02-15"
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Every case of this file, each a symbol of its own."""
+    """Build a lake with every case of this file, each under its own symbol."""
     return CASES.build(tmp_path_factory.mktemp("vintages"))
 
 
@@ -160,7 +160,7 @@ def test_factors_are_of_the_vintage(made: Lake, symbol: str, factor: str, old: f
 
 @pytest.mark.parametrize("question", ["market_caps", "ttm", "factors"])
 def test_an_unknown_vintage_is_an_error_that_names_those_there_are(made: Lake, question: str) -> None:
-    """By the method and in SQL alike."""
+    """The method and SQL agree."""
     with pytest.raises(InvalidInput, match=r"newest.*known, first"):
         getattr(made, question)("RESTATED", ON, vintage="newest")
     with pytest.raises(InvalidInput, match="'newest'; expected known, first or latest"):

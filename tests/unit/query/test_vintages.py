@@ -1,4 +1,4 @@
-"""Vintages: which version of a restated statement or share count answers for a day."""
+"""Test which version of a restated statement or share count each vintage uses on a day."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AFTER_ALL = "2021-04-30"  # every filing of this file is public by then
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Every case of this file, each a symbol of its own."""
+    """Build a lake with every case of this file, each under its own symbol."""
     return CASES.build(tmp_path_factory.mktemp("vintages"))
 
 
@@ -49,7 +49,7 @@ CASES.closes("TWICE", dict.fromkeys(["2021-01-29", "2021-01-30", "2021-02-15", "
 def test_a_restated_share_count_by_vintage(
     made: Lake, vintage: str, caps: list[float | None], available: list[str]
 ) -> None:
-    """Each in use from its day, the first for ever, or the newest from the first's day with its own date."""
+    """Each known version is used from its day; the first is always used; the newest from the first's day."""
     days = ["2021-01-29", "2021-01-30", "2021-02-15", "2021-03-01"]
     rows = made.market_caps("TWICE", days, vintage=vintage)
     assert rows["market_cap"].to_list() == caps
@@ -91,7 +91,7 @@ def _loaded(symbol: str, filed: str, **counts: float) -> pl.DataFrame:
 
 
 def test_loaded_counts_have_vintages_source_by_source(lake: Lake) -> None:
-    """A cover page's versions replace each other, not those of the balance sheet."""
+    """A version of a cover page replaces its earlier version, but none of the balance sheet."""
     lake.load("shares_outstanding", _loaded("LOADED", "2021-02-01", balance_sheet=3000.0))
     lake.load("shares_outstanding", _loaded("LOADED", "2021-02-10", cover_page=2000.0))
     lake.load("shares_outstanding", _loaded("LOADED", "2021-04-01", balance_sheet=3100.0, cover_page=2100.0))
@@ -122,7 +122,7 @@ CASES.closes("STEADY", {f"2020-{month:02}-28": 2.0 for month in range(4, 13)})
 
 
 def test_vintages_agree_where_nothing_was_restated(made: Lake) -> None:
-    """Without a second version all three give equal rows for every day."""
+    """Without a second version all three vintages are equal on every day."""
     days = [f"2020-{month:02}-28" for month in range(4, 13)]
     known = made.market_caps("STEADY", days)
     assert known["market_cap"].drop_nulls().unique().sort().to_list() == [20, 40, 60]
@@ -156,7 +156,7 @@ def _answers(lake: Lake, days: Iterable[str]) -> list[pl.DataFrame]:
 
 
 def test_later_filings_never_change_the_first_vintage(lake: Lake, tmp_path: Path) -> None:
-    """Amendments of every quarter leave the first versions in use, also for days after the amendments."""
+    """The first versions stay in use after amendments of every quarter, also for later days."""
     first = [
         row | {"symbol": "LATE"}
         for row in quarters(weightedAverageShsOut=[10, 20, 30, 40], revenue=[1, 2, 3, 4])

@@ -1,10 +1,10 @@
-"""Expected answers over the sample taken on 2021-03-31, computed from its files and from nothing else.
+"""Compute the expected answers over the sample of 2021-03-31 from its files alone.
 
-Plain Python over the JSON, in exact fractions: no table, no SQL and no import of the package, so that the two
-can only agree by both being right. Each rule is stated where it is computed.
+This is plain Python over the JSON, in exact fractions. It has no table, no SQL and no import of the package,
+so both agree only if both are right. Each rule is stated where it is computed.
 
-``python -m tests.unit.query.golden.compute`` writes the expected answers beside itself, one file per
-question and one row per line; with ``--check`` it writes nothing, and fails when a file differs from that.
+``python -m tests.unit.query.golden.compute`` writes the expected answers to its folder, one file per question
+and one row per line. With ``--check`` it writes nothing, and fails if a file differs.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def cash_components(of: Company, day: date, income: list[Statement]) -> list[Sta
 
 
 def sums(components: list[Statement], columns: Iterable[str]) -> Row:
-    """Return the sum of each item over the legs; an item that one of them does not report has none."""
+    """Return the sum of each item over the components; an item that one of them lacks is None."""
     whole = {
         column: bool(components) and all(column in each.items for each in components) for column in columns
     }
@@ -180,7 +180,7 @@ def fresh_balance_at(of: Company, day: date) -> Statement | None:
 
 
 def shares_of(components: list[Statement]) -> Fraction | None:
-    """Return the share count of a year's newest leg; every count was served on one day, so on one basis."""
+    """Return the share count of a year's newest quarter; all counts were served on one day, on one basis."""
     return components[0].items.get(SHARES) if components else None
 
 

@@ -1,4 +1,4 @@
-"""The 23 ratios from their inputs, each written out by hand, in exact fractions, without the package."""
+"""Compute the 23 ratios by hand-written formulas, in exact fractions and without the package."""
 
 from __future__ import annotations
 
