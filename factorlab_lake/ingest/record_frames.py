@@ -58,13 +58,13 @@ def to_frame(answers: Sequence[FetchResult]) -> pl.DataFrame:
         }
     ).select(pl.exclude("_place").repeat_by(counts), "_place")
     context = context.explode(context.columns)
-    # A reader that skipped broken records gives the original positions of the others.
-    place = (
+    # A reader that skipped broken records provides the original positions of the others.
+    position = (
         pl.col("_position").fill_null(pl.col("_place"))
         if "_position" in records.columns
         else pl.col("_place")
     )
-    return pl.concat([context, records], how="horizontal").with_columns(_position=place).drop("_place")
+    return pl.concat([context, records], how="horizontal").with_columns(_position=position).drop("_place")
 
 
 def render(rows: pl.DataFrame, dataset: str, generation: str = "v3") -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Literal
 from factorlab_lake.errors import SchemaMismatch
 from factorlab_lake.schema.spec import TableSpec
 
-__all__ = ["missing_columns", "refuse_unknown_columns"]
+__all__ = ["missing_columns", "reject_unknown_columns"]
 
 
 def missing_columns(
@@ -52,7 +52,7 @@ def missing_columns(
     return frozenset(missing)
 
 
-def refuse_unknown_columns(spec: TableSpec, stored: Iterable[str], *, place: str) -> None:
+def reject_unknown_columns(spec: TableSpec, stored: Iterable[str], *, place: str) -> None:
     """Raise :class:`~factorlab_lake.errors.SchemaMismatch` for a stored column that is not in the table.
 
     A newer version added the column, and a write by this version could lose its values.

@@ -45,13 +45,16 @@ class Settings(BaseSettings):
 @cache
 def settings() -> Settings:
     """Return the settings of this process; read once."""
-    return Settings()
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise settings_error(error, "FACTORLAB_") from None
 
 
-def settings_error(fault: ValidationError, prefix: str) -> InvalidInput:
+def settings_error(error: ValidationError, prefix: str) -> InvalidInput:
     """Return an error that names the invalid settings without their values, which may be secrets."""
     wrong = [
-        (str(e["loc"][0] if e["loc"] else "").upper(), e["msg"]) for e in fault.errors(include_input=False)
+        (str(e["loc"][0] if e["loc"] else "").upper(), e["msg"]) for e in error.errors(include_input=False)
     ]
     text = "; ".join(f"{prefix}{name}: {message.removeprefix('Value error, ')}" for name, message in wrong)
     return InvalidInput(f"{text}.", settings=[f"{prefix}{name}" for name, _ in wrong])

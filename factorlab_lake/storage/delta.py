@@ -30,7 +30,7 @@ from deltalake.schema import PrimitiveType
 
 from factorlab_lake.errors import LakeDamaged, LakeError, WriteFailed
 from factorlab_lake.schema import TableSpec
-from factorlab_lake.schema.evolution import missing_columns, refuse_unknown_columns
+from factorlab_lake.schema.evolution import missing_columns, reject_unknown_columns
 from factorlab_lake.storage.layout import write_atomically
 from factorlab_lake.storage.snapshots import written_by
 
@@ -95,7 +95,7 @@ def _write(path: Path, spec: TableSpec, frame: pl.DataFrame, reason: str, **how:
     with _errors_mapped(path):
         written = _ensure(path, spec)
         stored = _stored_types(written)
-        refuse_unknown_columns(spec, stored, place=str(path))
+        reject_unknown_columns(spec, stored, place=str(path))
         writer = partial(written_by, path)
         if missing_columns(spec, stored, engine="delta", place=str(path), written_by=writer):
             how["schema_mode"] = "merge"

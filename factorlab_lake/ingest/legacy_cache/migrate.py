@@ -79,10 +79,10 @@ class Run:
         entries = [f for f in self.cache if not f.skip]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             ahead = deque(pool.submit(read, f, self.known, self.shapes) for f in entries[:_READ_AHEAD])
-            for place, file in enumerate(entries):
+            for position, file in enumerate(entries):
                 answer = ahead.popleft().result()
-                if place + _READ_AHEAD < len(entries):
-                    ahead.append(pool.submit(read, entries[place + _READ_AHEAD], self.known, self.shapes))
+                if position + _READ_AHEAD < len(entries):
+                    ahead.append(pool.submit(read, entries[position + _READ_AHEAD], self.known, self.shapes))
                 yield from self._note(file, answer, len(entries))
 
     def _note(self, file: CacheFile, answer: FetchResult, total: int) -> Iterator[FetchResult]:

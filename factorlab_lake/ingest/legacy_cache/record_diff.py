@@ -41,9 +41,9 @@ def diff_records(raw: pl.DataFrame, stored: pl.DataFrame, dataset: str) -> pl.Da
         else {"calendarYear": "fiscal_year", "fiscalYear": "fiscal_year"}
     )
     checks = [_check(raw, name, known) for name in raw.columns if name not in (*META, *_KEY_FIELDS)]
-    kept = [n for n in raw.columns if n not in (*META, *_KEY_FIELDS) and known.get(n) in (None, "label")]
+    unmapped = [n for n in raw.columns if n not in (*META, *_KEY_FIELDS) and known.get(n) in (None, "label")]
     overflow = "lake_metrics" if dataset == "ratios" else "lake_extra"
-    judged = _with_extras(_pairs(raw, stored, dataset), kept, overflow).select(
+    judged = _with_extras(_pairs(raw, stored, dataset), unmapped, overflow).select(
         "_row",
         "_fetch_id",
         "_position",
@@ -96,10 +96,10 @@ def _check(raw: pl.DataFrame, name: str, known: dict[str, str]) -> pl.Expr:
     if column == "label":
         return _difference(name, pl.col(name).cast(pl.String), pl.coalesce(_extra(name), _label()))
     if column is None:
-        kept = _extra(name)
+        stored = _extra(name)
         if raw.schema[name].is_numeric():
-            return _difference(name, _number(name), kept.cast(pl.Float64, strict=False))
-        return _difference(name, pl.col(name).cast(pl.String), kept)
+            return _difference(name, _number(name), stored.cast(pl.Float64, strict=False))
+        return _difference(name, pl.col(name).cast(pl.String), stored)
     return _difference(name, *_sides(raw, name, column))
 
 

@@ -1,0 +1,52 @@
+"""Test how settings are read from the environment and a ``.env`` file."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from factorlab_lake.errors import InvalidInput
+from factorlab_lake.settings import configured
+from factorlab_lake.settings.models import settings
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Start each test in an empty folder, without cached settings."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FACTORLAB_RESULT_CACHE_MB", raising=False)
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+def test_an_unset_setting_is_none_and_imports_no_pydantic() -> None:
+    """A process without settings does not pay for the import of pydantic."""
+    code = (
+        "import sys; from factorlab_lake.settings import configured; "
+        "assert configured('result_cache_mb') is None; print('pydantic' in sys.modules)"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "False"
+
+
+def test_a_dotenv_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file sets the value, and an environment variable replaces it."""
+    Path(".env").write_text("FACTORLAB_RESULT_CACHE_MB=7\n", encoding="utf-8")
+    assert configured("result_cache_mb") == 7
+    settings.cache_clear()
+    monkeypatch.setenv("FACTORLAB_RESULT_CACHE_MB", "8")
+    assert configured("result_cache_mb") == 8
+
+
+def test_an_invalid_setting_raises_invalid_input_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the setting and the reason; the value may be a secret, so it is not in the message."""
+    monkeypatch.setenv("FACTORLAB_RESULT_CACHE_MB", "secret")
+    with pytest.raises(InvalidInput, match=r"^FACTORLAB_RESULT_CACHE_MB: .*integer") as caught:
+        configured("result_cache_mb")
+    assert caught.value.facts == {"settings": ["FACTORLAB_RESULT_CACHE_MB"]}
+    assert "secret" not in str(caught.value)
