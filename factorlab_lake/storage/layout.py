@@ -124,7 +124,7 @@ class Layout:
 
 
 def layout_at(root: str | os.PathLike[str]) -> Layout:
-    """Return the layout of a folder, whether or not it holds a lake.
+    """Return the layout of a folder, with or without a lake.
 
     Raises :class:`InvalidInput` for a path that DuckDB or Delta would read as another one.
     """

@@ -11,7 +11,7 @@ from factorlab_lake.errors import InvalidInput, LakeDamaged, NotFound
 from factorlab_lake.storage import backup, checksums, data_files, delta, snapshots
 from factorlab_lake.storage.data_files import DataFile
 from factorlab_lake.storage.layout import Layout, writer_lock
-from factorlab_lake.storage.verification import FileFault, verify
+from factorlab_lake.storage.verification import FileFinding, verify
 
 __all__ = ["RepairReport", "repair"]
 
@@ -24,7 +24,7 @@ class RepairReport:
 
     lake: str
     repaired: list[tuple[str, str]] = field(default_factory=list)
-    findings: list[FileFault] = field(default_factory=list)
+    findings: list[FileFinding] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
@@ -55,7 +55,7 @@ def repair(layout: Layout, *, from_backup: Layout | None = None, deep: bool = Fa
     return report
 
 
-def _repair(layout: Layout, source: Layout | None, finding: FileFault) -> str:
+def _repair(layout: Layout, source: Layout | None, finding: FileFinding) -> str:
     """Repair one file and return how, or an empty text."""
     how = ""
     with suppress(LakeDamaged, NotFound):  # its source is damaged too; the next round may succeed
@@ -66,7 +66,7 @@ def _repair(layout: Layout, source: Layout | None, finding: FileFault) -> str:
     return how
 
 
-def _rebuild(layout: Layout, finding: FileFault) -> str:
+def _rebuild(layout: Layout, finding: FileFinding) -> str:
     if finding.kind == "list":
         name, _, version = Path(finding.file).stem.rpartition("-")
         data_files.save_list(layout, name, int(version))
@@ -76,7 +76,7 @@ def _rebuild(layout: Layout, finding: FileFault) -> str:
         return "copied from the newest snapshot"
     if finding.kind == "snapshot":
         return _from_newest(layout, layout.root / finding.file)
-    if finding.kind == "log" and _is_torn(layout, finding):
+    if finding.kind == "log" and _is_uncommitted_end(layout, finding):
         (layout.root / finding.file).unlink()
         return "deleted: the entry of a change that was never committed"
     return ""
@@ -97,7 +97,7 @@ def _from_newest(layout: Layout, lost: Path) -> str:
     return f"written from {layout.newest.name}"
 
 
-def _is_torn(layout: Layout, finding: FileFault) -> bool:
+def _is_uncommitted_end(layout: Layout, finding: FileFinding) -> bool:
     """Return whether a damaged log entry is the last one and no snapshot names its version."""
     entry = layout.root / finding.file
     if not entry.exists() or not entry.stem.isdigit() or not delta.entry_damage(entry):
@@ -107,7 +107,7 @@ def _is_torn(layout: Layout, finding: FileFault) -> bool:
     return int(entry.stem) > max(committed, default=-1) and not later
 
 
-def _restore(layout: Layout, source: Layout, finding: FileFault) -> str:
+def _restore(layout: Layout, source: Layout, finding: FileFinding) -> str:
     functions: dict[str, Callable[[Layout, Layout, str], bool]] = {
         "data": _restore_data,
         "content": _restore_data,
@@ -150,7 +150,7 @@ def _restore_text(layout: Layout, source: Layout, place: str) -> bool:
 
 
 def _replace(entry: Path, target: Path) -> bool:
-    if delta.entry_damage(entry):  # other metadata files are JSON too, so the check holds for them
+    if delta.entry_damage(entry):  # other metadata files are JSON too, so the check is valid for them
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)

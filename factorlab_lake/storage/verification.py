@@ -20,14 +20,14 @@ from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
 from factorlab_lake.storage.transaction import read_files, read_slices
 
-__all__ = ["FileFault", "VerificationReport", "verify"]
+__all__ = ["FileFinding", "VerificationReport", "verify"]
 
 _ROWS_AT_A_TIME = 65_536
 _NO_YEAR = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True, slots=True)
-class FileFault:
+class FileFinding:
     """Describe one damaged file: its path within the lake's folder, its kind, and the damage.
 
     ``kind`` is metadata (pins, vacuumed snapshots, checksums), newest (the copy of the newest snapshot),
@@ -53,7 +53,7 @@ class VerificationReport:
     size_bytes: int = 0
     rows: int = 0
     without_checksum: int = 0
-    findings: list[FileFault] = field(default_factory=list)
+    findings: list[FileFinding] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
@@ -81,7 +81,7 @@ class _Check:
 
     def add(self, path: Path, kind: str, message: str) -> None:
         place = path.relative_to(self.layout.root).as_posix()
-        self.report.findings.append(FileFault(place, kind, message))
+        self.report.findings.append(FileFinding(place, kind, message))
 
     def snapshots(self) -> list[Snapshot]:
         """Return the readable snapshots that were not vacuumed; report missing and damaged ones."""
