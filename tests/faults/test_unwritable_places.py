@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.errors import WriteFailed
+from factorlab_lake.errors import PostCommitWarning, WriteFailed
 from factorlab_lake.lake import Lake
 from tests.support import SPLITS, assert_same_content, content, copy_of
 
@@ -25,6 +25,9 @@ CHANGES: dict[str, Callable[[Lake], object]] = {
     "vacuum": lambda lake: lake.vacuum(retention_days=0, dry_run=False),
     "repair": lambda lake: lake.repair(),
 }
+
+
+_ROOM_FOR_ROWS_BYTES = 256 * 1024  # enough for a load of one row; lake.duckdb needs more
 
 
 def _mount(*arguments: str | Path) -> bool:
@@ -75,6 +78,21 @@ def test_a_full_disk_stops_a_change_and_loses_nothing(lake: Lake, disk: Path, na
     assert_same_content(content(reopened), before)
     ballast.unlink()
     CHANGES[name](fl.open(lake.path))
+    assert fl.verify(lake.path, deep=True).clean
+
+
+def test_a_disk_that_has_no_room_for_the_single_file_has_the_rows(lake: Lake, disk: Path) -> None:
+    """A load commits its rows and warns when only ``lake.duckdb`` does not fit; the next load writes it."""
+    ballast = _fill(disk)
+    os.truncate(ballast, ballast.stat().st_size - _ROOM_FOR_ROWS_BYTES)
+    with pytest.warns(PostCommitWarning, match=r"lake\.duckdb does not show snapshot 3.*No space left"):
+        CHANGES["load more"](lake)
+    assert fl.open(lake.path, create=False).snapshot.id == 3
+    assert lake.sql("SELECT symbol FROM splits WHERE symbol = 'X'").height == 1
+    assert not (lake.path / "lake.duckdb").exists()
+    ballast.unlink()
+    CHANGES["load"](lake)
+    assert (lake.path / "lake.duckdb").exists()
     assert fl.verify(lake.path, deep=True).clean
 
 
