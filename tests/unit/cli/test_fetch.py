@@ -103,7 +103,7 @@ def test_an_unknown_symbol_is_one_line(vendor: FakeFmp) -> None:
     """Requests that fail for one reason share one line, alone or beside symbols that are known."""
     alone = run("fetch", "NOPE", code=1)
     assert (alone.out, alone.err.count("\n")) == ("", 1)
-    assert "Nothing was fetched for NOPE; 8 of 10 requests failed: FMP has nothing." in alone.err
+    assert "Nothing was fetched for NOPE; 8 of 10 requests failed: FMP has no records." in alone.err
     lines = run("fetch", "AAA", "NOPE", code=1).out.splitlines()
     [failed] = [line for line in lines if line.startswith("failed")]
     assert failed.startswith("failed    NOPE profile, price, income, balance_sheet, cash_flow: FMP has")
