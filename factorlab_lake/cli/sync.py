@@ -67,6 +67,6 @@ def sync(
 
 
 def _prompt() -> str:
-    """Prompt for the password without showing it."""
+    """Read the password from the terminal without showing it."""
     password: str = typer.prompt("Password", hide_input=True, err=True)
     return password

@@ -1,7 +1,7 @@
--- coverage: what is held of each symbol and year, and what is missing in between
+-- coverage: count the stored and missing days and reports of each symbol and year
 -- Grain: one row per symbol, dataset (price, income, balance_sheet, cash_flow), period (quarterly, annual or NULL) and
--- calendar year of the day or period end. `held` counts days or period ends, `missing` those between the first and
--- the last that are not there. Ordered by symbol, dataset, period, year.
+-- calendar year of the day or period end. Ordered by symbol, dataset, period, year.
+-- `held` counts days or period ends. `missing` counts the absent ones between the first and the last.
 {{missing_bars}},
 statements AS (
     {{statement_dates}}

@@ -1,6 +1,6 @@
--- missing_bars: which bars are missing, as steps of a query that goes on with them
--- Grain of `missing`: one row per symbol and day; `last_bar` is the bar's day before the gap. A market day is one on
--- which at least half of the symbols traded that have bars before and after it, and at least two did.
+-- missing_bars: list the missing bars, as CTEs that other queries continue
+-- Grain of `missing`: one row per symbol and day. `last_bar` is the day of the bar before the gap.
+-- A market day is a day on which two or more symbols traded, and at least half of those with bars before and after it.
 WITH spans AS (
     SELECT symbol, min(date) AS first_day, max(date) AS last_day FROM price_data GROUP BY symbol
 ),

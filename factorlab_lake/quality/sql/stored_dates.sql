@@ -1,5 +1,6 @@
--- stored_dates: the newest and the oldest of what is held
--- Grain: one row per symbol, dataset and period (quarterly, annual or NULL). `row_fetched_at` is of the newest row.
+-- stored_dates: find the oldest and newest date of each dataset
+-- Grain: one row per symbol, dataset and period (quarterly, annual or NULL).
+-- `row_fetched_at` is the fetch time of the newest row.
 WITH statements AS (
     {{statement_dates}}
 )

@@ -151,7 +151,7 @@ def _caps() -> None:
         provenance = {"fetched_at": FETCHED, "recorded_at": FETCHED}
         cap = {"symbol": symbol, "date": day, "year": day.year, "market_cap": factor * close * 1e8}
         _add("vendor_market_caps", [cap | provenance])
-    _found("vendor_cap_far", "CAP_FAR", day)
+    _found("vendor_cap_differs", "CAP_FAR", day)
 
 
 def _rows_by_themselves() -> None:

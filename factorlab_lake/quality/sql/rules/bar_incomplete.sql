@@ -1,6 +1,6 @@
--- bar_incomplete: bars without an open, a high or a low
--- Grain: one row per symbol and day. Symbols of which fewer than half of the bars have them are left alone:
--- their provider gives closes only. Point in time: bars as held.
+-- bar_incomplete: find bars without open, high or low
+-- Grain: one row per symbol and day. Point in time: stored bars.
+-- A symbol is skipped if fewer than half of its bars have them: its provider sends closes only.
 SELECT symbol, date, close_price AS value,
        'no ' || concat_ws(', ', CASE WHEN open_price IS NULL THEN 'open' END, CASE WHEN high_price IS NULL THEN 'high' END,
                           CASE WHEN low_price IS NULL THEN 'low' END) AS detail

@@ -1,5 +1,5 @@
--- bar_order: bars whose prices contradict each other
--- Grain: one row per symbol and day. A ten-thousandth is allowed for rounding of adjusted prices.
+-- bar_order: find bars whose prices contradict each other
+-- Grain: one row per symbol and day. The tolerance covers the rounding of adjusted prices.
 SELECT symbol, date,
        CASE WHEN high_price < low_price THEN high_price WHEN close_off THEN close_price ELSE open_price END AS value,
        CASE WHEN high_price < low_price THEN 'high is below low'

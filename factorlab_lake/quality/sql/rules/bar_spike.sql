@@ -1,6 +1,7 @@
--- bar_spike: a close far off its neighbours, which agree
--- Grain: one row per symbol and day. Off by a quarter or more from the closes before and after, in one direction,
--- while those two are within a tenth of each other; all three on one split basis.
+-- bar_spike: find closes that differ from both neighbours, which agree
+-- Grain: one row per symbol and day.
+-- The close differs by a quarter or more from the closes before and after, which are within a tenth of each other.
+-- All three bars are on one split basis, or no split is near.
 WITH steps AS (
     SELECT symbol, date, close_price, lag(close_price) OVER days AS before, lead(close_price) OVER days AS after,
            lag(split_basis_date) OVER days AS basis_before, split_basis_date,

@@ -1,6 +1,6 @@
--- quarter_gap: reports that are missing between others
--- Grain: one row per symbol and gap; `date` is the period end after it, `value` the days from the one before, `expected`
--- the symbol's usual distance. Quarters by themselves, and fiscal years by themselves.
+-- quarter_gap: find missing reports between two reports
+-- Grain: one row per symbol and gap. `date` is the period end after the gap, `value` the days since the previous report,
+-- `expected` the symbol's usual interval. Quarters and fiscal years are checked separately.
 WITH ends AS (
     SELECT DISTINCT symbol, fiscal_period = 'FY' AS yearly, fiscal_date FROM income_statements
 ),

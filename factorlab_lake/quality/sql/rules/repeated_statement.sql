@@ -1,5 +1,5 @@
--- repeated_statement: a report with the figures of the one before
--- Grain: one row per symbol and fiscal period, by the newest version. A fiscal year is compared with fiscal years.
+-- repeated_statement: find reports with the figures of the previous report
+-- Grain: one row per symbol and fiscal period, by the newest version. Fiscal years are compared with fiscal years.
 WITH newest AS (
     SELECT symbol, fiscal_date, fiscal_period, version, revenue, fiscal_period = 'FY' AS yearly,
            (revenue, net_income, weighted_average_shares_outstanding) AS figures

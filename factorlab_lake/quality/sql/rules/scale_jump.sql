@@ -1,6 +1,7 @@
--- scale_jump: revenue or a share count in thousands among units, or the other way round
--- Grain: one row per symbol, fiscal period and item, by the newest version. Compared with the median of the four
--- reports of the same length before and after; three are needed.
+-- scale_jump: find revenue or share counts in thousands among units, or units among thousands
+-- Grain: one row per symbol, fiscal period and item, by the newest version.
+-- Each value is compared with the median of up to four reports of the same length before and after it. At least
+-- three of them are required.
 WITH newest AS (
     SELECT symbol, fiscal_date, fiscal_period, version, revenue,
            weighted_average_shares_outstanding AS shares, fiscal_period = 'FY' AS yearly

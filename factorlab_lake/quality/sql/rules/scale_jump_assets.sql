@@ -1,5 +1,5 @@
--- scale_jump_assets: total assets in thousands among units, or the other way round
--- Grain: one row per symbol and fiscal period, by the newest version; as scale_jump.
+-- scale_jump_assets: find total assets in thousands among units, or units among thousands
+-- Grain: one row per symbol and fiscal period, by the newest version. The comparison is that of scale_jump.
 WITH newest AS (
     SELECT symbol, fiscal_date, fiscal_period, version, total_assets AS value FROM balance_sheets
     WHERE total_assets > 0

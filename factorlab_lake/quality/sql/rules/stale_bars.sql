@@ -1,5 +1,5 @@
--- stale_bars: five or more days in a row with the same prices
--- Grain: one row per symbol and run; `date` is its first day, `value` its length.
+-- stale_bars: find five or more days in a row with the same prices
+-- Grain: one row per symbol and run. `date` is its first day, `value` its length.
 WITH marked AS (
     SELECT symbol, date,
            coalesce(close_price = lag(close_price) OVER days AND open_price IS NOT DISTINCT FROM lag(open_price) OVER days

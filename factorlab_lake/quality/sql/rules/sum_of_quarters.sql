@@ -1,7 +1,7 @@
--- sum_of_quarters: fiscal years whose quarters add up to something else
--- Grain: one row per symbol, fiscal year and item, of revenue and net income, by the newest version of each report.
--- `value` is the sum, `expected` the year's own figure. A hundredth of the year's revenue is allowed.
--- A net income of zero was not reported.
+-- sum_of_quarters: find fiscal years that differ from the sum of their quarters
+-- Grain: one row per symbol, fiscal year and item (revenue, net income), by the newest version of each report.
+-- `value` is the sum, `expected` the year's own figure. The tolerance is a hundredth of the year's revenue.
+-- A net income of zero stands for a missing value.
 WITH newest AS (
     SELECT symbol, fiscal_date, fiscal_period, version, revenue, nullif(net_income, 0) AS net_income
     FROM income_statements

@@ -1,6 +1,6 @@
--- sum_of_quarters_cash: fiscal years whose quarters of operating cash flow add up to something else
--- Grain: one row per symbol and fiscal year, by the newest version of each report; as sum_of_quarters. Half a tenth of
--- the year's figure is allowed. Zero was not reported.
+-- sum_of_quarters_cash: find fiscal years whose operating cash flow differs from the sum of its quarters
+-- Grain: one row per symbol and fiscal year, by the newest version of each report.
+-- The tolerance is a twentieth of the year's figure. Zero stands for a missing value.
 WITH newest AS (
     SELECT symbol, fiscal_date, fiscal_period, version, nullif(net_cash_provided_by_operating_activities, 0) AS cash FROM cash_flows
     QUALIFY row_number() OVER (PARTITION BY symbol, fiscal_date, fiscal_period ORDER BY version DESC) = 1

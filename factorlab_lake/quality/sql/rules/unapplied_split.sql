@@ -1,9 +1,11 @@
--- unapplied_split: steps in the price that no known split explains and that look like no news
--- Grain: one row per symbol and day. Both the open and the close are a quarter or more off the close before, the next
--- close does not return (nor is this a return from one wrong close), and the volume is below eight times its median
--- of twenty days: after bad news ten times as many shares are traded as usually, on the first day after a
--- spin-off or a special dividend few more.
--- `value` is the step as a ratio, `expected` the one that splits between the two bars' split bases explain.
+-- unapplied_split: find price steps that look like a split and that no known split explains
+-- Grain: one row per symbol and day.
+-- `value` is the step as a ratio. `expected` is the ratio of the known splits between the two split bases.
+-- Rules:
+-- - Open and close differ by a quarter or more from the previous close.
+-- - The next close does not return, and the step is no return from one wrong close.
+-- - The volume is below eight times its median of twenty days. After bad news, ten times the usual volume is traded;
+--   on the first day after a spin-off or a special dividend, little more than usual.
 WITH steps AS (
     SELECT symbol, date, close_price, coalesce(nullif(open_price, 0), close_price) AS open_price, split_basis_date,
            lag(close_price) OVER days AS before, lag(close_price, 2) OVER days AS earlier, lead(close_price) OVER days AS after,

@@ -1,6 +1,6 @@
--- vendor_cap_far: the provider's newest market cap against the lake's
--- Grain: one row per symbol whose newest cap of the provider's differs by more than a quarter; `value` is the provider's,
--- `expected` the lake's of that day by what was public then. Where the lake has none there is nothing to compare.
+-- vendor_cap_differs: compare the provider's newest market cap with the lake's
+-- Grain: one row per symbol whose caps differ by more than a quarter. A symbol without a cap in the lake has no row.
+-- `value` is the provider's cap. `expected` is the lake's cap of that day, as known then.
 WITH newest AS (
     SELECT symbol, max(date) AS date, arg_max(market_cap, date) AS market_cap
     FROM vendor_market_caps WHERE market_cap > 0 GROUP BY symbol
