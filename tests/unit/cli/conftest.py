@@ -1,4 +1,4 @@
-"""What the tests of the command line share: a folder in which the demo has run."""
+"""Provide a folder in which the demo has run, for the tests of the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.unit.cli.running import Done, demo_home
 
 @pytest.fixture(autouse=True)
 def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the tests are started from, the program sees no terminal and no setting of the user's."""
+    """Hide the terminal and the user's settings from the program, however the tests are started."""
     for name in (
         "FORCE_COLOR",
         "TTY_COMPATIBLE",
@@ -27,20 +27,20 @@ def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
-    """A folder in which the demo has run once, and what it printed. Not to be changed."""
+    """Return a folder in which the demo has run once, and its output. Tests must not change the folder."""
     return demo_home(tmp_path_factory)
 
 
 @pytest.fixture
 def home(demo: tuple[Path, Done], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder in which the demo has run, as the working directory. Not to be changed."""
+    """Return the folder of the demo as working directory. Tests must not change it."""
     monkeypatch.chdir(demo[0])
     return demo[0]
 
 
 @pytest.fixture
 def own_home(demo: tuple[Path, Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of that folder that a test may change, as the working directory."""
+    """Return a copy of the demo's folder as working directory. A test may change it."""
     folder = Path(shutil.copytree(demo[0], tmp_path / "home"))
     monkeypatch.chdir(folder)
     return folder

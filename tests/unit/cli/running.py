@@ -1,4 +1,4 @@
-"""Running the program inside the tests' own process, through the same edge as on a terminal."""
+"""Run the program in the tests' own process, with the error handling of a terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support import CACHE_2021, SAMPLE, SPLITS, made_once
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended and what it printed."""
+    """Hold the exit code and the output of a command."""
 
     code: int
     out: str
@@ -29,12 +29,12 @@ class Done:
 
     @property
     def json(self) -> Any:
-        """What it printed, as strict JSON."""
+        """Return the output as strict JSON."""
         return json.loads(self.out, parse_constant=_refuse)
 
 
 def run(*arguments: object, code: int | None = 0) -> Done:
-    """Run the program; fail unless it ends with the exit code expected (``None``: any)."""
+    """Run the program, and fail if the exit code is not the expected one (``None``: any)."""
     out, err = io.StringIO(), io.StringIO()
     ended: Any = None
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -48,7 +48,7 @@ def run(*arguments: object, code: int | None = 0) -> Done:
 
 
 def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
-    """Start the program in a process of its own, with pipes to it, as its entry point does."""
+    """Start the program in its own process, with pipes to it."""
     return subprocess.Popen(
         [sys.executable, "-c", "from factorlab_lake.cli import main; main()", *map(str, arguments)],
         env={k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"} | environment,
@@ -59,9 +59,9 @@ def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
 
 
 def demo_home(factory: pytest.TempPathFactory) -> tuple[Path, Done]:
-    """Return a folder as the README's reader has it after ``make demo``, and what the demo printed.
+    """Return a folder as after ``make demo``, with an old cache in it, and the demo's output.
 
-    An old cache lies in it too. It is made once for all workers of a test run, and not to be changed.
+    All workers of a test run share the folder. Tests must not change it.
     """
 
     def make(place: Path) -> None:

@@ -20,8 +20,8 @@ CAPS = {
 }
 
 
-def test_the_demo_reads_lands_and_finds_every_record(demo: tuple[Path, Done]) -> None:
-    """The first run says what each cache held, what was new and what was equal, and finds all of it again."""
+def test_the_demo_migrates_and_validates_every_record(demo: tuple[Path, Done]) -> None:
+    """The first run prints what each cache contains, what is new and equal, and finds every record."""
     out = demo[1].out
     assert "splits: 4 rows, snapshot 0 → 1" in out
     for files, records in ((11, "2,682"), (33, "6,865")):
@@ -34,17 +34,17 @@ def test_the_demo_reads_lands_and_finds_every_record(demo: tuple[Path, Done]) ->
 
 
 def test_the_demo_prints_the_market_caps(demo: tuple[Path, Done]) -> None:
-    """Twelve month ends of two symbols, with the market caps that the filings and the closes give."""
+    """The demo prints the market caps of two symbols at twelve month ends, as filings and closes give."""
     lines = demo[1].out.partition("Market caps")[2].partition("Factors")[0].splitlines()
-    shown = {(cells[0], cells[1]): line for line in lines if (cells := line.split())[2:]}
+    shown = {(words[0], words[1]): line for line in lines if (words := line.split())[2:]}
     assert len([key for key in shown if key[0] in ("AAPL", "GOOGL")]) == 24
     for key, cap in CAPS.items():
         assert f"{cap / 1e9:,.1f} bn" in shown[key]
         assert "weighted_average_proxy" in shown[key]
 
 
-def test_the_demo_says_that_both_ways_agree_and_how_long_they_took(demo: tuple[Path, Done]) -> None:
-    """The race names its three times, the ratio, and the agreement of all 24 answers."""
+def test_the_demo_compares_both_ways(demo: tuple[Path, Done]) -> None:
+    """The comparison prints three times, their ratios, and that all 24 answers agree."""
     out = demo[1].out
     assert re.search(r"files read per date +\d+\.\d{3} s\n", out)
     assert re.search(r"one query, first run +\d+\.\d{3} s, \d+\.\d times as fast", out)
@@ -52,8 +52,8 @@ def test_the_demo_says_that_both_ways_agree_and_how_long_they_took(demo: tuple[P
     assert "the 24 answers of both agree to 1e-9" in out
 
 
-def test_the_demo_can_be_run_again(own_home: Path) -> None:
-    """A second run finds everything landed, adds no snapshot, and gives the same answers, here as JSON."""
+def test_the_demo_can_be_repeated(own_home: Path) -> None:
+    """A second run adds no snapshot and gives the same answers, here as JSON."""
     again = run("--json", "demo").json
     assert again["load"]["snapshot_after"] == 3
     landed = again["migrate_taken_2021-03-31"]
@@ -65,15 +65,15 @@ def test_the_demo_can_be_run_again(own_home: Path) -> None:
     assert again["race"]["agree"]
 
 
-def test_the_demo_uses_the_lake_and_the_sample_it_is_given(tmp_path: Path) -> None:
-    """`--lake` and `--sample` say where, from any working directory."""
+def test_the_demo_uses_the_given_lake_and_sample(tmp_path: Path) -> None:
+    """The demo uses the folders of `--lake` and `--sample` from any working directory."""
     out = run("--lake", tmp_path / "lake", "demo", "--sample", SAMPLE).out
     assert out.startswith(f"Lake at {tmp_path / 'lake'}\n")
     assert "snapshot  2 → 3" in out
 
 
 def test_the_demo_refuses_a_lake_with_other_data(tmp_path: Path) -> None:
-    """A lake that holds something else is left alone, with one line that says what to do."""
+    """A lake with other data stays unchanged, and one line names the next step."""
     Entry("AAPL", "price", [bar("2020-11-30")]).write(tmp_path / "cache")
     lake = ("--lake", tmp_path / "lake")
     run(*lake, "migrate", tmp_path / "cache")
@@ -83,11 +83,11 @@ def test_the_demo_refuses_a_lake_with_other_data(tmp_path: Path) -> None:
 
 
 def test_the_demo_fails_when_the_answers_differ(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One market cap off by a millionth, and the demo says so and ends with 3."""
+    """If one market cap differs by a millionth, the demo reports it and the exit code is 3."""
     right = old_way.market_caps
 
-    def wrong(*asked: object) -> list[tuple[str, date, float | None]]:
-        [*others, (symbol, day, cap)] = right(*asked)  # type: ignore[arg-type]  # passed on as they came
+    def wrong(*arguments: object) -> list[tuple[str, date, float | None]]:
+        [*others, (symbol, day, cap)] = right(*arguments)  # type: ignore[arg-type]  # passed on as they came
         assert cap is not None
         return [*others, (symbol, day, cap * (1 + 1e-6))]
 
@@ -98,7 +98,7 @@ def test_the_demo_fails_when_the_answers_differ(own_home: Path, monkeypatch: pyt
 def test_the_demo_fails_when_a_record_is_not_in_the_lake(
     own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bar that the lake does not have makes the comparison unclean, and the demo end with 3."""
+    """If a bar is missing in the lake, the exit code is 3."""
     run("rollback", "--to", "2")
     monkeypatch.setattr("factorlab_lake.lake.Lake.migrate", _nothing)
     assert "missing   0 records" not in run("demo", code=3).out.partition("taken_2021-03-31 with the lake")[2]

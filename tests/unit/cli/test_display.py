@@ -29,14 +29,14 @@ from factorlab_lake.ingest.legacy_cache.migrate import MigrationReport
         (["x" * 200], ["x" * 99 + "…"]),
     ],
 )
-def test_values_are_written_for_a_reader(values: list[object], texts: list[str]) -> None:
-    """A column's numbers share one form; nothing in a text reaches the terminal as a command."""
+def test_values_are_formatted_for_people(values: list[object], texts: list[str]) -> None:
+    """The numbers of a column share one format, and control characters are escaped."""
     [column] = display.columns_of(pl.DataFrame({"c": values}))
     assert column.texts == texts
 
 
-def test_numbers_stand_right_and_texts_left() -> None:
-    """Columns line up, a long name is broken at its underscores, and wide letters count for two."""
+def test_numbers_are_aligned_right_and_texts_left() -> None:
+    """Columns are aligned, long names break at underscores, and wide characters count as two."""
     frame = pl.DataFrame({"symbol": ["AAPL", "株"], "shares_outstanding": [1.5, 20.0]})
     assert list(display.plain_lines(display.columns_of(frame))) == [
         "             shares_",
@@ -48,15 +48,15 @@ def test_numbers_stand_right_and_texts_left() -> None:
 
 
 def test_only_columns_that_fit_are_shown_on_a_narrow_terminal() -> None:
-    """The first columns that fit are taken, at least one, and long texts are cut to leave room for others."""
+    """The first columns that fit are shown, at least one, and long texts are shortened."""
     frame = pl.DataFrame({"a": ["x" * 50], "b": [1], "c": ["y" * 9]})
     assert [c.width for c in display.columns_of(frame, width=24)] == [20, 1]
     assert len(display.columns_of(frame, width=5)) == 1
     assert len(display.columns_of(frame, width=200)) == 3
 
 
-def test_the_terminals_table_takes_no_markup_from_data() -> None:
-    """Square brackets in a cell or a column's name are text, not style."""
+def test_square_brackets_in_data_are_no_markup() -> None:
+    """Square brackets in a value or a column name are printed as text."""
     console = Console(width=60)
     with console.capture() as captured:
         console.print(display.table(display.columns_of(pl.DataFrame({"[red]n": ["[b]x[/b]"]}))))
@@ -64,8 +64,8 @@ def test_the_terminals_table_takes_no_markup_from_data() -> None:
     assert "[b]x[/b]" in captured.get()
 
 
-def test_a_long_list_of_faults_is_cut_and_counted() -> None:
-    """Fifty lines are printed, and how many more there are."""
+def test_a_long_list_of_faults_is_shortened() -> None:
+    """The first fifty lines are printed, then the number of the others."""
     report = MigrationReport(files=60, faults=[(f"{n}.json.gz", "empty file") for n in range(60)])
     lines = list(display.migration_lines(report))
     assert sum(line.startswith("fault ") for line in lines) == 50

@@ -15,7 +15,7 @@ LONG = "SELECT count(*) FROM range(100000000) a, range(1000000) b WHERE hash(a.r
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (("--lake", "nowhere", "status"), "No lake at"),
         (("--lake", "data/sample", "init"), "holds something that is not a lake"),
@@ -40,13 +40,15 @@ LONG = "SELECT count(*) FROM range(100000000) a, range(1000000) b WHERE hash(a.r
         (("sync", "postgresql://me@127.0.0.1:1/db"), "connections? Batches that were sent stay"),
     ],
 )
-def test_a_known_error_is_one_line_and_exit_code_1(home: Path, arguments: tuple[str, ...], says: str) -> None:
-    """What the library refuses is told in one line on stderr that begins with `error:`, and nothing else."""
+def test_a_known_error_is_one_line_and_exit_code_1(
+    home: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    """An error of the library is one line on stderr that begins with `error:`, and nothing else."""
     done = run(*arguments, code=1)
     assert done.out == ""
     assert done.err.startswith("error: ")
     assert done.err.count("\n") == 1
-    assert says in done.err
+    assert message in done.err
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,7 @@ def test_a_known_error_is_one_line_and_exit_code_1(home: Path, arguments: tuple[
     ],
 )
 def test_wrong_usage_is_exit_code_2_and_changes_nothing(home: Path, arguments: tuple[str, ...]) -> None:
-    """Arguments that do not fit a command end with 2 and the usage, before anything is done."""
+    """Arguments that do not fit a command print the usage and end with 2, before anything changes."""
     done = run(*arguments, code=2)
     assert "Usage: factorlab-lake" in done.out + done.err
     assert len(run("history", "--json").json) == 3
@@ -86,35 +88,33 @@ def test_wrong_usage_is_exit_code_2_and_changes_nothing(home: Path, arguments: t
             "Permission denied: /lake/write.lock",
         ),
         (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
-        (OSError("the disk says no"), "the disk says no"),
+        (OSError("the disk refuses"), "the disk refuses"),
     ],
 )
-def test_a_fault_of_the_system_is_one_line_too(
+def test_a_system_error_is_one_line(
     home: Path, monkeypatch: pytest.MonkeyPatch, fault: OSError, line: str
 ) -> None:
-    """No permission, a full disk: the system's words and the file, and exit code 1."""
+    """A missing permission or a full disk prints the system's message and the file, with exit code 1."""
     monkeypatch.setattr(Lake, "status", _raising(fault))
     assert run("status", code=1).err == f"error: {line}\n"
 
 
-def test_a_folder_that_cannot_be_made_is_one_line(home: Path) -> None:
-    """A path below a file is refused by the system, and told with its name."""
+def test_a_folder_that_cannot_be_created_is_one_line(home: Path) -> None:
+    """A path below a file is refused by the system, and the line names it."""
     done = run("--lake", "data/sample/splits.csv/lake", "init", code=1)
     assert done.err.startswith("error: Not a directory: ")
     assert done.err.count("\n") == 1
 
 
-def test_a_fault_of_the_program_keeps_its_traceback(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is neither a known error nor the system's is not dressed up as one."""
+def test_a_bug_keeps_its_traceback(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception that is no known error and no system error is not caught."""
     monkeypatch.setattr(Lake, "status", _raising(ZeroDivisionError("a bug")))
     with pytest.raises(ZeroDivisionError, match="a bug"):
         run("status")
 
 
-def test_an_interrupted_change_says_that_what_was_committed_stays(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Ctrl-C in a migration ends it with one line and 130."""
+def test_an_interrupted_change_keeps_committed_data(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in a migration prints one line, and the exit code is 130."""
     monkeypatch.setattr(Lake, "migrate", _raising(KeyboardInterrupt()))
     done = run("migrate", "data/sample/taken_2019-12-31", code=130)
     assert (done.out, done.err) == ("", "interrupted; committed data is kept\n")
@@ -122,7 +122,7 @@ def test_an_interrupted_change_says_that_what_was_committed_stays(
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a pipe with a name, to know when the query runs")
 def test_a_real_interrupt_stops_a_running_query(home: Path, tmp_path: Path) -> None:
-    """SIGINT while DuckDB works stops the program at once, in one line and with 130."""
+    """SIGINT stops a running DuckDB query at once, with one line and exit code 130."""
     started = tmp_path / "started"
     os.mkfifo(started)
     query = f"COPY (SELECT 1) TO '{started}' (FORMAT csv, USE_TMP_FILE false); {LONG}"
@@ -138,8 +138,8 @@ def test_a_real_interrupt_stops_a_running_query(home: Path, tmp_path: Path) -> N
     assert running.returncode == 130
 
 
-def test_a_reader_that_goes_away_ends_it_quietly(home: Path) -> None:
-    """`factorlab-lake prices AAPL --csv | head -1` prints its line and no complaint."""
+def test_a_closed_pipe_ends_the_program_quietly(home: Path) -> None:
+    """`factorlab-lake prices AAPL --csv | head -1` prints its line and no error."""
     with start("prices", "AAPL", "GOOGL", "--csv") as running:
         assert running.stdout is not None
         assert running.stderr is not None

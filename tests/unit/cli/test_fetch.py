@@ -1,4 +1,4 @@
-"""The command `fetch`, against a vendor on loopback."""
+"""Test the command `fetch` with a fake vendor on loopback."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEY = "k3y-that-nobody-may-see"
 
 @pytest.fixture
 def vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeFmp]:
-    """A vendor of three companies, set up in the environment; the working directory is empty."""
+    """Start a vendor of three companies and set it up in the environment, in an empty working directory."""
     monkeypatch.chdir(tmp_path)
     with FakeFmp(synthetic_dataset(["AAA", "BBB", "CCC"], start=date(2021, 1, 1)), key=KEY) as server:
         monkeypatch.setenv("FMP_BASE_URL", server.url)
@@ -30,19 +30,19 @@ def vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeFmp]
         yield server
 
 
-def test_it_lands_what_it_is_asked_for(vendor: FakeFmp) -> None:
-    """A lake is made, the rows are there, and the report tells what was asked and what came."""
-    said = run("--json", "fetch", "AAA", "BBB").json
-    assert (said["requests"], said["calls"], said["clean"]) == (20, len(vendor.requests), True)
-    assert said["new"]["company_profiles"] == 2
+def test_a_fetch_stores_the_requested_symbols(vendor: FakeFmp) -> None:
+    """A lake is created with the rows, and the report counts requests and records."""
+    report = run("--json", "fetch", "AAA", "BBB").json
+    assert (report["requests"], report["calls"], report["clean"]) == (20, len(vendor.requests), True)
+    assert report["new"]["company_profiles"] == 2
     assert fl.open("data/lake").held_symbols() == ["AAA", "BBB"]
     lines = run("fetch", "AAA", "BBB").out.splitlines()
     assert lines[0] == "sent      0 requests for 2 symbols, 0 calls"
     assert lines[2] == "new       nothing"
 
 
-def test_symbols_come_from_a_file_and_from_what_the_lake_holds(vendor: FakeFmp, tmp_path: Path) -> None:
-    """A file has one symbol a line, with comments; `--universe held` takes those that are there."""
+def test_symbols_come_from_a_file_and_from_the_lake(vendor: FakeFmp, tmp_path: Path) -> None:
+    """A file has one symbol per line, with comments; `--universe held` selects the symbols in the lake."""
     (tmp_path / "symbols.txt").write_text("\ufeff# mine\nAAA\n\n  BBB  # the second\n", encoding="utf-8")
     assert run("--json", "fetch", "--file", "symbols.txt", "--kind", "prices").json["symbols"] == 2
     held = run("--json", "fetch", "--universe", "held", "--kind", "dividends").json
@@ -50,7 +50,7 @@ def test_symbols_come_from_a_file_and_from_what_the_lake_holds(vendor: FakeFmp, 
 
 
 def test_a_dry_run_counts_calls_and_makes_none(vendor: FakeFmp) -> None:
-    """It says how many calls are due and how long they take, and makes no lake."""
+    """A dry run prints the number of calls and their duration, and creates no lake."""
     lines = run("fetch", "AAA", "BBB", "CCC", "--dry-run").out.splitlines()
     assert lines[0] == "due       30 requests for 3 symbols"
     assert lines[1] == "calls     30, 2.4 s by the provider's limit"
@@ -58,7 +58,7 @@ def test_a_dry_run_counts_calls_and_makes_none(vendor: FakeFmp) -> None:
     assert not Path("data/lake").exists()
 
 
-def test_a_failure_ends_in_exit_code_1_and_the_rest_lands(vendor: FakeFmp) -> None:
+def test_a_failed_request_is_exit_code_1_and_the_others_are_stored(vendor: FakeFmp) -> None:
     """The failed request is named with its reason."""
     vendor.faults = Faults([FaultRule("402", symbol="BBB")])
     done = run("fetch", "AAA", "BBB", "--kind", "prices", code=1)
@@ -117,7 +117,7 @@ def test_an_empty_answer_about_a_known_symbol_is_no_unknown_symbol(vendor: FakeF
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ([], "name symbols"),
         (["--universe", "sp500"], "'held'"),
@@ -127,14 +127,16 @@ def test_an_empty_answer_about_a_known_symbol_is_no_unknown_symbol(vendor: FakeF
         (["--file", "missing.txt"], "No file missing.txt"),
     ],
 )
-def test_bad_input_is_explained_and_asks_nobody(vendor: FakeFmp, arguments: list[str], said: str) -> None:
-    """What was given, and what is expected."""
-    assert said in run("fetch", *arguments, code=1).err
+def test_bad_input_is_explained_before_any_request(
+    vendor: FakeFmp, arguments: list[str], message: str
+) -> None:
+    """The error names the wrong value and the expected ones."""
+    assert message in run("fetch", *arguments, code=1).err
     assert vendor.requests == []
 
 
 def test_a_file_that_is_no_list_of_symbols_is_refused(vendor: FakeFmp, tmp_path: Path) -> None:
-    """A CSV with a header is not taken for symbols."""
+    """A CSV file with a header is not read as symbols."""
     (tmp_path / "universe.csv").write_text("symbol,name\nAAA,Aaa Inc\n")
     assert "one symbol on each line" in run("fetch", "--file", "universe.csv", code=1).err
 
@@ -142,25 +144,25 @@ def test_a_file_that_is_no_list_of_symbols_is_refused(vendor: FakeFmp, tmp_path:
 def test_the_key_is_in_no_output_log_or_file(
     vendor: FakeFmp, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whatever goes wrong: a refused key that the vendor repeats, faults of every kind, a v3 address."""
+    """No failure prints or stores the key: a refused key that the vendor repeats, faults, a v3 address."""
     caplog.set_level(logging.DEBUG)
     for name in ("httpx", "httpcore"):
         caplog.set_level(logging.DEBUG, logger=name)
     vendor.faults = Faults(rate=0.3, seed=3)
     vendor.retry_after_s = vendor.delay_s = 0.0
-    said = []
+    outputs = []
     for generation in ("stable", "v3"):
         done = run("fetch", "AAA", "BBB", "NOPE", "--lake", generation, code=None)
-        said += [done.out, done.err]
+        outputs += [done.out, done.err]
     assert "HTTP Request" in caplog.text
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert any(path.suffix == ".parquet" for path in written)
-    assert KEY not in "".join([*said, caplog.text])
+    assert KEY not in "".join([*outputs, caplog.text])
     assert not [path for path in written if KEY.encode() in path.read_bytes()]
 
 
-def test_ctrl_c_ends_it_in_one_line_and_the_next_run_goes_on(vendor: FakeFmp) -> None:
-    """Nothing that was committed is lost, and no traceback is shown."""
+def test_ctrl_c_is_one_line_and_the_next_run_continues(vendor: FakeFmp) -> None:
+    """No committed data is lost, and no traceback is printed."""
     vendor.latency_s = 0.05
     with start("fetch", "AAA", "BBB", "CCC", **os.environ) as running:
         while not vendor.requests:

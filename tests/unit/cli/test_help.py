@@ -28,22 +28,22 @@ READING = {
 
 
 def _example(command: str) -> str:
-    """Return the example in a command's help, on one line as a terminal of 80 columns shows it."""
-    found = re.findall(r"^  Example: (factorlab-lake .*)$", run(command, "--help").out, flags=re.MULTILINE)
-    assert len(found) == 1, f"{command} shows {len(found)} examples"
-    return str(found[0])
+    """Return the example in a command's help. It must fit in one line of 80 columns."""
+    examples = re.findall(r"^  Example: (factorlab-lake .*)$", run(command, "--help").out, flags=re.MULTILINE)
+    assert len(examples) == 1, f"{command} shows {len(examples)} examples"
+    return str(examples[0])
 
 
-def test_all_the_commands_are_there() -> None:
-    """The commands are the documented ones, no more and no fewer."""
+def test_the_commands_are_the_documented_ones() -> None:
+    """The program has exactly the documented commands."""
     assert set(COMMANDS) == EXPECTED
     listed = re.findall(r"^  ([a-z]+)  +\S", run("--help").out.partition("Commands:")[2], flags=re.MULTILINE)
     assert set(listed) == EXPECTED
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_says_in_a_line_what_it_does(command: str) -> None:
-    """The first line of a command's help stands whole in the list of commands."""
+def test_every_command_has_a_summary_of_one_line(command: str) -> None:
+    """The summary of a command begins with a capital letter and ends with a full stop."""
     summary = run(command, "--help").out.splitlines()[2].strip()
     assert re.fullmatch(r"[A-Z].{10,}\.", summary), summary
     assert summary in run("--help").out
@@ -51,7 +51,7 @@ def test_every_command_says_in_a_line_what_it_does(command: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_example_of_every_command_runs(command: str, request: pytest.FixtureRequest) -> None:
-    """Each command's help shows an example of that command, and typing it works after the demo."""
+    """Each command's help shows an example of that command, and the example runs after the demo."""
     request.getfixturevalue("home" if command in READING else "own_home")
     program, *arguments = shlex.split(_example(command))
     assert (program, command in arguments) == ("factorlab-lake", True)
@@ -59,7 +59,7 @@ def test_the_example_of_every_command_runs(command: str, request: pytest.Fixture
 
 
 def test_help_loads_no_heavy_library() -> None:
-    """`--help` waits for no engine: of the libraries only typer and rich are loaded."""
+    """`--help` loads only typer and rich, so that it is fast."""
     script = """
 import sys
 from factorlab_lake.cli import main

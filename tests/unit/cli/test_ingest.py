@@ -14,8 +14,8 @@ def _files(folder: Path) -> dict[str, int]:
     return {str(p.relative_to(folder)): p.stat().st_mtime_ns for p in folder.rglob("*")}
 
 
-def test_init_makes_a_lake_once(tmp_path: Path) -> None:
-    """`init` makes an empty lake; a second time it changes nothing and says where the lake is."""
+def test_init_creates_a_lake_once(tmp_path: Path) -> None:
+    """`init` creates an empty lake; a second time it changes nothing and prints the path."""
     place = tmp_path / "new" / "lake"
     assert run("--json", "--lake", place, "init").json == {"lake": str(place), "snapshot": 0}
     before = _files(place)
@@ -24,14 +24,14 @@ def test_init_makes_a_lake_once(tmp_path: Path) -> None:
 
 
 def test_the_lake_comes_from_the_environment(tmp_path: Path) -> None:
-    """Without `--lake` the folder is the one FACTORLAB_LAKE names."""
+    """Without `--lake`, FACTORLAB_LAKE sets the folder."""
     with start("--json", "init", FACTORLAB_LAKE=str(tmp_path / "named")) as running:
         out, err = running.communicate(timeout=60)
     assert (json.loads(out)["lake"], err) == (str(tmp_path / "named"), "")
 
 
-def test_load_says_what_was_new(tmp_path: Path) -> None:
-    """`load` counts the rows and names the snapshot; the same file again is all known."""
+def test_load_counts_rows_and_names_the_snapshot(tmp_path: Path) -> None:
+    """`load` counts the rows and names the snapshot; the same file again is nothing new."""
     lake = tmp_path / "lake"
     first = run("--lake", lake, "--json", "load", "splits", SPLITS).json
     assert first == {"table": "splits", "rows": 4, "snapshot_before": 0, "snapshot_after": 1}
@@ -39,13 +39,18 @@ def test_load_says_what_was_new(tmp_path: Path) -> None:
 
 
 def test_migrate_validate_and_roll_back(tmp_path: Path) -> None:
-    """A clean cache lands, is found whole, and is gone after a rollback; each command says so."""
+    """A clean cache is migrated, found complete, and absent after a rollback; each command reports it."""
     lake = ("--lake", tmp_path / "lake", "--json")
     report = run(*lake, "migrate", CACHE_2021).json
     assert (report["files"], report["records"], report["faults"], report["clean"]) == (33, 6865, [], True)
     assert sum(report["new"].values()) + report["equal"] == report["records"]
-    found = run(*lake, "validate", CACHE_2021).json
-    assert (found["records"], found["equal"], found["missing"], found["clean"]) == (6865, 6865, 0, True)
+    result = run(*lake, "validate", CACHE_2021).json
+    assert (result["records"], result["equal"], result["missing"], result["clean"]) == (
+        6865,
+        6865,
+        0,
+        True,
+    )
     undone = run(*lake, "rollback").json
     assert (undone["id"], undone["reason"]) == (report["snapshot_after"] + 1, "rollback to snapshot 0")
     assert run(*lake, "sql", "SELECT count(*) AS n FROM price_data").json == [{"n": 0}]
@@ -53,15 +58,15 @@ def test_migrate_validate_and_roll_back(tmp_path: Path) -> None:
     assert (lost["missing"], lost["clean"]) == (6865, False)
 
 
-def test_a_rollback_goes_back_to_the_snapshot_named(own_home: Path) -> None:
-    """`rollback --to 1` leaves what the first snapshot held: splits and nothing else."""
+def test_a_rollback_restores_the_named_snapshot(own_home: Path) -> None:
+    """`rollback --to 1` restores the first snapshot: splits and nothing else."""
     assert run("rollback", "--to", "1").out == "snapshot 3 → 4: rollback to snapshot 1\n"
     rows = {r["table"]: r["rows"] for r in run("status", "--json").json}
     assert {name for name, count in rows.items() if count} == {"splits", "data_fetch_log"}
 
 
-def test_only_the_symbols_named_are_migrated_and_validated(tmp_path: Path) -> None:
-    """`--symbol` limits both commands, and repeats."""
+def test_only_named_symbols_are_migrated_and_validated(tmp_path: Path) -> None:
+    """`--symbol` limits both commands and can be repeated."""
     lake = ("--lake", tmp_path / "lake", "--json")
     run(*lake, "migrate", CACHE_2021, "--symbol", "AAPL", "--symbol", "GOOG", "--by-symbol")
     symbols = run(*lake, "sql", "SELECT DISTINCT symbol FROM price_data ORDER BY 1").json
@@ -71,8 +76,8 @@ def test_only_the_symbols_named_are_migrated_and_validated(tmp_path: Path) -> No
     assert run(*lake, "validate", CACHE_2021, "--symbol", "GOOGL", code=3).json["missing"] > 0
 
 
-def test_faults_end_a_migration_with_3_after_all_else_has_landed(tmp_path: Path) -> None:
-    """Unreadable files and refused records are listed with place and reason; the others are in the lake."""
+def test_faults_end_a_migration_with_3_after_the_commit(tmp_path: Path) -> None:
+    """Unreadable files and rejected records are listed with place and reason; the others are in the lake."""
     lake = ("--lake", tmp_path / "lake")
     report = run(*lake, "--json", "migrate", CACHE_DIRTY, code=3).json
     faults = {f["file"].rpartition("limit")[2]: f["reason"] for f in report["faults"]}
@@ -87,7 +92,7 @@ def test_faults_end_a_migration_with_3_after_all_else_has_landed(tmp_path: Path)
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
-    """`migrate --dry-run` lists the faults and makes no lake; one that is there stays as it is."""
+    """`migrate --dry-run` lists the faults and creates no lake; an existing lake stays unchanged."""
     place = tmp_path / "lake"
     done = run("--lake", place, "migrate", CACHE_DIRTY, "--dry-run", code=3)
     assert "HTML or XML instead of JSON" in done.out
@@ -99,7 +104,7 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_validation_names_the_records_that_differ(own_home: Path) -> None:
-    """What the lake does not hold as the cache has it is named by file, place and field; exit code 3."""
+    """A record that differs is named by file, position and field, and the exit code is 3."""
     done = run("validate", "data/sample/dirty_2021-03-31", code=3)
     assert "record 4: revenue: n/a in the file, 91819000000.0 in the lake" in done.out
     [finding] = [f for f in _findings() if f["kind"] == "differs"]
@@ -107,22 +112,22 @@ def test_validation_names_the_records_that_differ(own_home: Path) -> None:
 
 
 def _findings() -> list[dict[str, str]]:
-    found: list[dict[str, str]] = run("--json", "validate", "data/sample/dirty_2021-03-31", code=3).json[
+    result: list[dict[str, str]] = run("--json", "validate", "data/sample/dirty_2021-03-31", code=3).json[
         "findings"
     ]
-    return found
+    return result
 
 
 @pytest.mark.parametrize("command", ["migrate", "validate"])
-def test_long_work_shows_its_progress_on_a_terminal_alone(
+def test_progress_is_shown_only_on_a_terminal(
     command: str, own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Files, rate and time go to stderr of a terminal; nothing goes there with `--json`, or to a file."""
-    asked = (command, "data/sample/taken_2019-12-31")
-    assert run(*asked).err == ""
+    """The progress bar goes to stderr on a terminal; with `--json` or without a terminal there is none."""
+    arguments = (command, "data/sample/taken_2019-12-31")
+    assert run(*arguments).err == ""
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
-    shown = run(*asked)
+    shown = run(*arguments)
     assert "11/11" in shown.err
     assert "records/s" in shown.err
     assert "11/11" not in shown.out
-    assert run("--json", *asked).err == ""
+    assert run("--json", *arguments).err == ""

@@ -11,7 +11,7 @@ from tests.unit.cli.running import run
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A lake of two snapshots: splits, and more of them."""
+    """Create a lake of two snapshots, both with splits."""
     lake = fl.open(tmp_path / "lake")
     lake.load("splits", SPLITS)
     lake.load("splits", {"symbol": ["X"], "date": ["2020-01-02"], "numerator": [2], "denominator": [1]})
@@ -19,14 +19,14 @@ def place(tmp_path: Path) -> Path:
 
 
 def test_diff_counts_by_table_and_symbol(place: Path) -> None:
-    """One row for what came with the second snapshot."""
+    """`diff` prints one row for the data of the second snapshot."""
     rows = run("--lake", place, "--json", "diff", "1", "2").json
     assert {"table": "splits", "symbol": "X", "added": 1, "superseded": 0, "removed": 0} in rows
     assert "No snapshot 9" in run("--lake", place, "diff", "9", code=1).err
 
 
-def test_a_pin_is_given_shown_used_and_taken_away(place: Path) -> None:
-    """`history` shows it, `--snapshot` takes it, and `--remove` ends it."""
+def test_a_pin_is_set_shown_used_and_removed(place: Path) -> None:
+    """`history` shows the pin, `--snapshot` accepts it, and `--remove` removes it."""
     lake = ("--lake", place)
     assert run(*lake, "pin", "paper", "--snapshot", "1").out == "snapshot 1 is pinned as paper\n"
     assert "paper" in run(*lake, "history").out
@@ -37,8 +37,8 @@ def test_a_pin_is_given_shown_used_and_taken_away(place: Path) -> None:
     assert "paper" not in run(*lake, "history").out
 
 
-def test_compact_and_vacuum_say_what_they_do(place: Path) -> None:
-    """Both report; a vacuum deletes nothing without `--delete`, and the history shows what it took."""
+def test_compact_and_vacuum_report_what_they_do(place: Path) -> None:
+    """A vacuum deletes nothing without `--delete`, and the history shows vacuumed snapshots."""
     lake = ("--lake", place)
     done = run(*lake, "--json", "compact").json
     assert {"table": "splits", "partition": None, "files": 2} in done["partitions"]
@@ -53,8 +53,8 @@ def test_compact_and_vacuum_say_what_they_do(place: Path) -> None:
     assert "was vacuumed" in run(*lake, "status", "--snapshot", "1", code=1).err
 
 
-def test_verify_ends_with_3_and_names_the_file_and_repair_brings_it_back(place: Path, tmp_path: Path) -> None:
-    """A flipped byte is found by name; without a backup it stays, with one it is put right."""
+def test_verify_names_a_damaged_file_and_repair_restores_it(place: Path, tmp_path: Path) -> None:
+    """A flipped byte is found by file; `repair` needs a backup to restore it."""
     lake = ("--lake", place)
     run(*lake, "backup", tmp_path / "backup")
     assert run(*lake, "verify").out.endswith("no faults\n")
@@ -72,7 +72,7 @@ def test_verify_ends_with_3_and_names_the_file_and_repair_brings_it_back(place: 
 
 
 def test_a_lake_too_damaged_to_open_is_verified_and_repaired(place: Path, tmp_path: Path) -> None:
-    """A newest snapshot cut short is one line for any other command, 3 for `verify`, and put right."""
+    """A truncated newest snapshot is one line for other commands, 3 for `verify`, and repaired."""
     lake = ("--lake", place)
     run(*lake, "backup", tmp_path / "backup")
     snapshot = place / "_lake" / "snapshots" / "000000000002.json"
@@ -86,7 +86,7 @@ def test_a_lake_too_damaged_to_open_is_verified_and_repaired(place: Path, tmp_pa
 
 
 def test_a_backup_is_restored(place: Path, tmp_path: Path) -> None:
-    """`backup` tells what it copied, `restore` where the lake is; a taken place is one line."""
+    """`backup` reports what it copied, `restore` where the lake is; an existing folder is refused."""
     backup, restored = tmp_path / "backup", tmp_path / "restored"
     first = run("--lake", place, "--json", "backup", backup).json
     assert (first["snapshot"], first["files_there"]) == (2, 0)
@@ -99,7 +99,7 @@ def test_a_backup_is_restored(place: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments", [("compact",), ("vacuum",), ("verify",), ("repair",), ("backup", "b"), ("pin", "x")]
 )
-def test_reports_are_no_csv(place: Path, arguments: tuple[str, ...]) -> None:
-    """What is not rows refuses `--csv` before anything is done."""
+def test_reports_refuse_csv(place: Path, arguments: tuple[str, ...]) -> None:
+    """A command that prints a report refuses `--csv` before it changes anything."""
     assert "--json" in run("--lake", place, "--csv", *arguments, code=2).err
     assert len(fl.open(place).history()) == 2

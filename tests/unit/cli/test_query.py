@@ -18,7 +18,7 @@ AT_YEAR_END = 132.69 * 17352119000  # AAPL's close and its newest known share co
 
 
 def test_caps_in_json_are_those_of_the_library(home: Path) -> None:
-    """`caps --json` gives every column of market_caps in full precision, dates in ISO 8601."""
+    """`caps --json` prints every column of market_caps in full precision, dates in ISO 8601."""
     rows = run("--json", "caps", *GRID).json
     expected = fl.open("data/lake").market_caps(
         ["AAPL", "GOOGL"], start="2021-01-01", end="2021-03-31", freq="ME"
@@ -27,32 +27,32 @@ def test_caps_in_json_are_those_of_the_library(home: Path) -> None:
     assert [r["date"] for r in rows[:3]] == ["2021-01-31", "2021-02-28", "2021-03-31"]
 
 
-def test_caps_on_paper_are_rounded_for_a_reader(home: Path) -> None:
-    """The table has the market cap in billions, the share count with separators, and the source."""
+def test_caps_in_a_table_are_rounded(home: Path) -> None:
+    """The table shows the market cap in billions, the share count with separators, and its source."""
     lines = run("caps", "AAPL", "--date", "2020-12-31").out.splitlines()
-    cells = lines[3].split()
-    assert cells[:2] == ["AAPL", "2020-12-31"]
-    assert {"132.69", "17,352,119,000", "weighted_average_proxy"} <= set(cells)
+    words = lines[3].split()
+    assert words[:2] == ["AAPL", "2020-12-31"]
+    assert {"132.69", "17,352,119,000", "weighted_average_proxy"} <= set(words)
     assert "2,302.5 bn" in lines[3]
     assert lines[4].startswith("(1 row; with --json or --csv also ")
 
 
 def test_several_dates_can_be_given(home: Path) -> None:
-    """`--date` repeats, and each date gives a row."""
+    """`--date` can be repeated, and each date gives a row."""
     rows = run("caps", "AAPL", "--date", "2020-12-31", "--date", "2019-12-31", "--json").json
     assert [r["date"] for r in rows] == ["2019-12-31", "2020-12-31"]
     assert rows[1]["market_cap"] == pytest.approx(AT_YEAR_END, rel=1e-12)
 
 
-def test_a_market_cap_that_cannot_be_known_comes_with_its_reason(home: Path) -> None:
-    """An unknown symbol is a row of nulls and a reason, in JSON and in the table."""
+def test_an_unknown_market_cap_has_a_reason(home: Path) -> None:
+    """An unknown symbol is a row of nulls with a reason, in JSON and in the table."""
     [row] = run("caps", "NOPE", "--date", "2020-12-31", "--json").json
     assert row["market_cap"] is None
     assert row["reason"] in run("caps", "NOPE", "--date", "2020-12-31").out
 
 
 def test_csv_reads_back_with_every_column(home: Path) -> None:
-    """`prices --csv` has the table's columns and the bars between the dates, both included."""
+    """`prices --csv` prints all columns and the bars between the dates, both included."""
     out = run("--csv", "prices", "AAPL", "--start", "2021-03-29", "--end", "2021-03-30").out
     rows = list(csv.DictReader(io.StringIO(out)))
     assert [(r["date"], float(r["close_price"])) for r in rows] == [
@@ -63,19 +63,19 @@ def test_csv_reads_back_with_every_column(home: Path) -> None:
     assert rows[0]["vwap"] == ""
 
 
-def test_prices_without_limits_are_all_of_them(home: Path) -> None:
-    """Without `--start` and `--end` every bar of the symbol comes, and the count is said."""
+def test_prices_without_dates_are_all_bars(home: Path) -> None:
+    """Without `--start` and `--end`, all bars of the symbol are printed, with their number."""
     [(_, envelope)] = [e for e in entries_of(CACHE_2021 / "price_data") if e[0].startswith("GOOGL_")]
     count = len(envelope["data"])
     assert count > 1000
     assert run("prices", "GOOGL").out.splitlines()[-1].startswith(f"({count:,} rows; ")
 
 
-def test_statements_know_only_what_was_public(home: Path) -> None:
-    """`--as-of` a day before the filing's acceptance shows the quarter before it, its items as an object."""
-    asked = ("statements", "AAPL", "--type", "income", "--start", "2020-06-01", "--json")
-    early = run(*asked, "--as-of", "2020-10-29").json
-    late = run(*asked, "--as-of", "2020-10-30").json
+def test_statements_are_those_that_were_public(home: Path) -> None:
+    """On the day before the acceptance, the previous quarter is the newest; its items are an object."""
+    arguments = ("statements", "AAPL", "--type", "income", "--start", "2020-06-01", "--json")
+    early = run(*arguments, "--as-of", "2020-10-29").json
+    late = run(*arguments, "--as-of", "2020-10-30").json
     assert [r["fiscal_date"] for r in early] == ["2020-06-27"]
     assert {r["fiscal_period"] for r in late} == {
         "Q3",
@@ -86,27 +86,27 @@ def test_statements_know_only_what_was_public(home: Path) -> None:
 
 
 def test_ttm_is_the_sum_of_the_quarters_then_known(home: Path) -> None:
-    """AAPL's trailing revenue on the day before the filing of Q4 2020 is that of the four quarters before."""
+    """Before the filing of Q4 2020, AAPL's trailing revenue is the sum of the four quarters before."""
     [row] = run("ttm", "AAPL", "--date", "2020-10-29", "--json").json
     assert row["revenue"] == 64040e6 + 91819e6 + 58313e6 + 59685e6
     assert "273.9 bn" in run("ttm", "AAPL", "--date", "2020-10-29").out
 
 
 def test_factors_follow_from_caps_and_ttm(home: Path) -> None:
-    """pe_ratio is the market cap of `caps` over the trailing income of `ttm`."""
-    asked = ("AAPL", "--date", "2020-12-31", "--json")
-    [cap], [ttm], [factor] = (run(command, *asked).json for command in ("caps", "ttm", "factors"))
+    """pe_ratio is the market cap of `caps` divided by the trailing income of `ttm`."""
+    arguments = ("AAPL", "--date", "2020-12-31", "--json")
+    [cap], [ttm], [factor] = (run(command, *arguments).json for command in ("caps", "ttm", "factors"))
     assert factor["pe_ratio"] == pytest.approx(cap["market_cap"] / ttm["net_income"], rel=1e-12)
 
 
-def test_a_snapshot_can_be_asked_by_id_and_by_time(home: Path) -> None:
-    """`--snapshot` answers from the lake as it was: before the second cache AAPL's price was unsplit."""
-    asked = ("caps", "AAPL", "--date", "2019-12-31", "--json")
-    [now] = run(*asked).json
-    [then] = run(*asked, "--snapshot", "2").json
+def test_a_snapshot_is_selected_by_id_and_by_time(home: Path) -> None:
+    """`--snapshot` reads the earlier lake: before the second cache, AAPL's price is not split-adjusted."""
+    arguments = ("caps", "AAPL", "--date", "2019-12-31", "--json")
+    [now] = run(*arguments).json
+    [then] = run(*arguments, "--snapshot", "2").json
     taken = next(s for s in run("history", "--json").json if s["id"] == 2)["created_at"]
     assert (now["close_price"], then["close_price"]) == (73.4125, 293.65)
-    assert run(*asked, "--snapshot", taken).json == [then]
+    assert run(*arguments, "--snapshot", taken).json == [then]
     assert now["market_cap"] == pytest.approx(then["market_cap"], rel=1e-12)
 
 
@@ -121,22 +121,22 @@ def test_a_snapshot_can_be_asked_by_id_and_by_time(home: Path) -> None:
         (("factors", "AAPL", "--date", "2020-12-31"), lambda rows: sum(r["roe"] is not None for r in rows)),
     ],
 )
-def test_every_reading_command_takes_a_snapshot(home: Path, command: tuple[str, ...], count: object) -> None:
-    """Before the first cache landed each of them finds nothing, and something now."""
+def test_every_query_command_accepts_a_snapshot(home: Path, command: tuple[str, ...], count: object) -> None:
+    """Before the first migration, each command finds nothing; now it finds something."""
     assert callable(count)
     assert count(run(*command, "--json").json) > 0
     assert count(run(*command, "--json", "--snapshot", "1").json) == 0
 
 
 def test_status_has_a_row_per_table(home: Path) -> None:
-    """`status` counts rows, files and bytes, empty tables included."""
-    found = {r["table"]: r for r in run("status", "--json").json}
-    assert (found["splits"]["rows"], found["dividends"]["rows"]) == (4, 0)
-    assert found["price_data"]["size_bytes"] > 0
+    """`status` shows rows, files and bytes, and includes empty tables."""
+    tables = {r["table"]: r for r in run("status", "--json").json}
+    assert (tables["splits"]["rows"], tables["dividends"]["rows"]) == (4, 0)
+    assert tables["price_data"]["size_bytes"] > 0
     assert "price_data" in run("status").out
 
 
-def test_history_tells_what_made_each_snapshot(home: Path) -> None:
+def test_history_shows_the_operation_of_each_snapshot(home: Path) -> None:
     """`history` lists the demo's three changes, with the table versions as an object."""
     taken = run("history", "--json").json
     assert [s["id"] for s in taken] == [1, 2, 3]
@@ -146,20 +146,20 @@ def test_history_tells_what_made_each_snapshot(home: Path) -> None:
 
 
 def test_sql_binds_its_parameters_as_text(home: Path) -> None:
-    """`--param` puts values in the place of `$name`, whatever is in them, an equals sign or digits alike."""
+    """`--param` binds any text to `$name`, also with an equals sign or only digits."""
     query = "SELECT $a AS a, $query AS b, typeof($a) AS kind"
     [row] = run("sql", query, "--param", "a=0700", "--param", "query=x='y' AND z", "--json").json
     assert row == {"a": "0700", "b": "x='y' AND z", "kind": "VARCHAR"}
 
 
-def test_sql_comes_from_stdin_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sql_is_read_from_stdin(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`sql -` reads the query from stdin."""
     monkeypatch.setattr("sys.stdin", io.StringIO("SELECT max(date) AS day FROM price_data"))
     assert run("sql", "-", "--json").json == [{"day": "2021-03-31"}]
 
 
-def test_json_holds_what_json_has_no_word_for(home: Path) -> None:
-    """NaN and infinity become null at any depth, times carry their zone, bytes are hexadecimal."""
+def test_values_without_a_json_type_are_converted(home: Path) -> None:
+    """NaN and infinity become null at any depth, times have their zone, bytes become hexadecimal."""
     query = """
         SELECT 'nan'::DOUBLE AS n, 'inf'::DOUBLE AS i, [1.5, 'nan'::DOUBLE] AS l, {'x': '-inf'::DOUBLE} AS s,
                TIMESTAMPTZ '2021-01-02 03:04:05+00' AS t, 1.5::DECIMAL(9, 2) AS d,
@@ -172,14 +172,14 @@ def test_json_holds_what_json_has_no_word_for(home: Path) -> None:
     }  # fmt: skip
 
 
-def test_csv_holds_nested_values_as_json(home: Path) -> None:
-    """A list is JSON in its CSV cell, NaN an empty cell, a text with quotes and commas one cell."""
+def test_csv_contains_nested_values_as_json(home: Path) -> None:
+    """A list becomes JSON in one CSV field, NaN an empty field, and quotes and commas stay in their field."""
     out = run("--csv", "sql", """SELECT [1, 2] AS l, 'nan'::DOUBLE AS n, 'a,"b' AS t, false AS no""").out
     assert list(csv.reader(io.StringIO(out))) == [["l", "n", "t", "no"], ["[1, 2]", "", 'a,"b', "false"]]
 
 
 def test_an_export_answers_without_the_lake(home: Path, tmp_path: Path) -> None:
-    """`export` writes a DuckDB file that has the rows of the symbol and the functions."""
+    """`export` writes a DuckDB file that contains the rows of the symbol and the functions."""
     file = tmp_path / "aapl.duckdb"
     done = run(
         "--json", "export", file, "--symbol", "AAPL", "--start", "2020-12-01", "--end", "2021-01-31"
@@ -195,7 +195,7 @@ def test_an_export_answers_without_the_lake(home: Path, tmp_path: Path) -> None:
 
 
 def test_no_rows_are_an_empty_document(home: Path) -> None:
-    """No rows: an empty JSON list, a CSV header alone, a table that says so."""
+    """Without rows, JSON is an empty list, CSV a header alone, and the table states that there are none."""
     query = "SELECT symbol FROM splits WHERE false"
     assert run("sql", query, "--json").json == []
     assert run("sql", query, "--csv").out == "symbol\n"
@@ -213,19 +213,19 @@ def test_no_rows_are_an_empty_document(home: Path) -> None:
 def test_global_options_stand_before_or_after_the_command(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
-    """`--lake` and `--json` mean the same on either side of the command, and win over the environment."""
+    """Global options are accepted on either side of the command, and they override the environment."""
     monkeypatch.setenv("FACTORLAB_LAKE", str(tmp_path / "elsewhere"))
     assert len(run(*arguments).json) == len(TABLES)
 
 
-def test_what_follows_two_dashes_is_a_symbol(home: Path) -> None:
-    """After `--` even `--json` is a symbol, so that no symbol is out of reach."""
+def test_arguments_after_two_dashes_are_symbols(home: Path) -> None:
+    """After `--`, even `--json` is a symbol."""
     rows = run("--json", "caps", "--date", "2020-12-31", "--", "--json").json
     assert [r["symbol"] for r in rows] == ["--json"]
 
 
 def test_explain_ends_with_the_answer(home: Path) -> None:
-    """`explain` gives the library's rows as JSON; on paper each value is written by its own size."""
+    """`explain` prints the library's rows as JSON; a table formats each value by its own size."""
     rows = run("explain", "pe_ratio", "AAPL", "2020-12-31", "--json").json
     expected = fl.open("data/lake").explain_factor("pe_ratio", "AAPL", "2020-12-31")
     assert [(r["step"], r["value"]) for r in rows] == expected.select("step", "value").rows()
@@ -236,17 +236,17 @@ def test_explain_ends_with_the_answer(home: Path) -> None:
     assert cap["value"] == pytest.approx(AT_YEAR_END, rel=1e-12)
 
 
-def test_lookahead_counts_by_vintage_or_shows_each_cell(home: Path) -> None:
-    """Two rows, one per vintage; with `--by-cell` one per symbol and date."""
+def test_lookahead_counts_by_vintage_or_by_symbol_and_date(home: Path) -> None:
+    """`lookahead` prints one row per vintage; with `--by-cell`, one per symbol and date."""
     dates = ("--start", "2020-10-31", "--end", "2020-12-31")
     rows = run("lookahead", "roe", "AAPL", *dates, "--json").json
     assert [(r["vintage"], r["cells"]) for r in rows] == [("first", 3), ("latest", 3)]
-    cells = run("lookahead", "roe", "AAPL", *dates, "--by-cell", "--json").json
-    assert [c["date"] for c in cells] == ["2020-10-31", "2020-11-30", "2020-12-31"]
+    words = run("lookahead", "roe", "AAPL", *dates, "--by-cell", "--json").json
+    assert [c["date"] for c in words] == ["2020-10-31", "2020-11-30", "2020-12-31"]
 
 
-def test_a_vintage_can_be_asked_for(home: Path) -> None:
-    """`--vintage` reaches the question: what the first filings said, and a refusal of what is none."""
+def test_a_vintage_can_be_selected(home: Path) -> None:
+    """`--vintage first` uses the first filings, and an unknown vintage is refused."""
     first = run("caps", "AAPL", "--date", "2019-12-31", "--vintage", "first", "--json").json
     assert first[0]["shares_outstanding"] == 4_617_834_000  # as counted before the split of 2020
     known = run("caps", "AAPL", "--date", "2019-12-31", "--json").json
@@ -257,7 +257,7 @@ def test_a_vintage_can_be_asked_for(home: Path) -> None:
 
 
 def test_quarters_and_ratios_are_those_of_the_library(home: Path) -> None:
-    """Rows between the dates, quarters as known on a day."""
+    """Rows are limited to the dates, and `--as-of` limits quarters to those known on a day."""
     quarters = run("quarters", "AAPL", "--start", "2020-06-01", "--as-of", "2020-10-29", "--json").json
     assert [(r["fiscal_date"], r["derivation"]) for r in quarters] == [("2020-06-27", "reported")]
     ratios = run("ratios", "AAPL", "--start", "2020-06-01", "--end", "2020-06-30", "--json").json

@@ -1,14 +1,14 @@
-"""The faults and their clean neighbours: of each rule what it finds, and what it must not."""
+"""List for each quality rule a faulty case that it finds, and a correct neighbour that it must not find."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
 from tests.support import FETCHED
-from tests.unit.quality.planted import DAYS, QUARTERS, Row, bars, scaled, statements
+from tests.unit.quality.planted_faults import DAYS, QUARTERS, Row, bars, scaled, statements
 
-# Rule, symbol, and the days on which it is found. Whatever else is in the lake must not be found.
-FOUND: dict[str, set[tuple[str, date]]] = {}
+# The expected findings: the symbols and days of each rule. No other row of the lake may be found.
+EXPECTED: dict[str, set[tuple[str, date]]] = {}
 ROWS: dict[str, list[Row]] = {}
 
 
@@ -16,15 +16,15 @@ def _add(table: str, rows: list[Row]) -> None:
     ROWS.setdefault(table, []).extend(rows)
 
 
-def _found(rule: str, symbol: str, *days: date) -> None:
-    FOUND.setdefault(rule, set()).update((symbol, day) for day in days)
+def _expect(rule: str, symbol: str, *days: date) -> None:
+    EXPECTED.setdefault(rule, set()).update((symbol, day) for day in days)
 
 
 def _bars() -> None:
     closes_only = {"open_price": None, "high_price": None, "low_price": None}
     _add("price_data", bars("NO_OPEN", lambda i, b: b | {"open_price": None} if i == 10 else b))
     _add("price_data", bars("CLOSES_ONLY", lambda _, b: b | closes_only))
-    _found("bar_incomplete", "NO_OPEN", DAYS[10])
+    _expect("bar_incomplete", "NO_OPEN", DAYS[10])
 
     _add(
         "price_data",
@@ -34,16 +34,16 @@ def _bars() -> None:
         "price_data", bars("OUTSIDE", lambda i, b: b | {"open_price": b["high_price"] + 1} if i == 11 else b)
     )
     _add("price_data", bars("ROUNDED", lambda i, b: b | {"close_price": b["high_price"] * 1.00005}))
-    _found("bar_order", "UPSIDE_DOWN", DAYS[10])
-    _found("bar_order", "OUTSIDE", DAYS[11])
+    _expect("bar_order", "UPSIDE_DOWN", DAYS[10])
+    _expect("bar_order", "OUTSIDE", DAYS[11])
 
     _add("price_data", bars("NO_VOLUME", lambda i, b: b | {"volume": 0.0} if i == 10 else b))
     _add("price_data", bars("INDEX", lambda _, b: b | {"volume": 0.0}))
-    _found("bar_without_volume", "NO_VOLUME", DAYS[10])
+    _expect("bar_without_volume", "NO_VOLUME", DAYS[10])
 
     _add("price_data", bars("GAP", lambda i, b: None if i in (20, 21) else b))
     _add("price_data", bars("LISTED_LATER", days=DAYS[20:40]))
-    _found("bar_gap", "GAP", DAYS[20])
+    _expect("bar_gap", "GAP", DAYS[20])
 
     still = bars("STALE")
     _add(
@@ -55,7 +55,7 @@ def _bars() -> None:
         "price_data",
         [row | {"date": DAYS[i]} for i, row in enumerate(calm[:20] + [calm[20]] * 4 + calm[24:])],
     )
-    _found("stale_bars", "STALE", DAYS[20])
+    _expect("stale_bars", "STALE", DAYS[20])
 
     _add("price_data", [row | {"symbol": "TWIN"} for row in bars("ORIGINAL")])
     _add("price_data", bars("ORIGINAL"))
@@ -63,18 +63,18 @@ def _bars() -> None:
         "price_data",
         [row | {"symbol": "SISTER", "volume": 5.0 + i} for i, row in enumerate(bars("ORIGINAL"))],
     )
-    _found("duplicated_bars", "TWIN", DAYS[0])
+    _expect("duplicated_bars", "TWIN", DAYS[0])
 
 
 def _steps() -> None:
     _add("price_data", bars("HALVED_A_DAY", lambda i, b: scaled(b, 0.5) if i == 30 else b))
     _add("price_data", bars("JUMPY", lambda i, b: scaled(b, 0.85) if i == 30 else b))
-    _found("bar_spike", "HALVED_A_DAY", DAYS[30])
+    _expect("bar_spike", "HALVED_A_DAY", DAYS[30])
 
     _add("price_data", bars("UNADJUSTED", lambda i, b: scaled(b, 0.5) if i >= 30 else b))
     _add("price_data", bars("SPUN_OFF", lambda i, b: scaled(b, 0.6) if i >= 31 else b))
-    _found("unapplied_split", "UNADJUSTED", DAYS[30])
-    _found("unapplied_split", "SPUN_OFF", DAYS[31])
+    _expect("unapplied_split", "UNADJUSTED", DAYS[30])
+    _expect("unapplied_split", "SPUN_OFF", DAYS[31])
 
     def crashed(i: int, bar: Row) -> Row:
         return scaled(bar, 0.5, volume=bar["volume"] * (12 if i == 30 else 1)) if i >= 30 else bar
@@ -88,14 +88,14 @@ def _steps() -> None:
     split = {"numerator": 2.0, "denominator": 1.0, "fetched_at": FETCHED, "recorded_at": FETCHED}
     _add("splits", [{"symbol": "AS_TRADED", "date": DAYS[30], "source": "provider", **split}])
     _add("splits", [{"symbol": "GUESSED_SPLIT", "date": DAYS[5], "source": "inferred", **split}])
-    _found("inferred_split", "GUESSED_SPLIT", DAYS[5])
+    _expect("inferred_split", "GUESSED_SPLIT", DAYS[5])
 
 
 def _histories() -> None:
     income = "income_statements"
     _add(income, statements("income", "LEFT_OUT", lambda i, r: None if i in (3, 4) else r))
     _add(income, statements("income", "HALF_YEARLY", lambda i, r: None if i % 2 else r))
-    _found("quarter_gap", "LEFT_OUT", QUARTERS[5])
+    _expect("quarter_gap", "LEFT_OUT", QUARTERS[5])
 
     for symbol, off in (("WRONG_YEAR", 1.05), ("ROUNDED_YEAR", 1.005)):
         quarters = statements("income", symbol, ends=QUARTERS[:4])
@@ -115,12 +115,12 @@ def _histories() -> None:
         _add(
             "cash_flows", [r | cash for r in statements("cash_flow", symbol, ends=[QUARTERS[3]], period="FY")]
         )
-    _found("sum_of_quarters", "WRONG_YEAR", QUARTERS[3])
-    _found("sum_of_quarters_cash", "WRONG_YEAR", QUARTERS[3])
+    _expect("sum_of_quarters", "WRONG_YEAR", QUARTERS[3])
+    _expect("sum_of_quarters_cash", "WRONG_YEAR", QUARTERS[3])
 
     _add(income, statements("income", "IN_THOUSANDS", lambda i, r: r | {"revenue": 1.04e6} if i == 4 else r))
     _add(income, statements("income", "GROWING", lambda i, r: r | {"revenue": 1e6 * 3**i}))
-    _found("scale_jump", "IN_THOUSANDS", QUARTERS[4])
+    _expect("scale_jump", "IN_THOUSANDS", QUARTERS[4])
     thousands = {
         "total_assets": 2e6,
         "total_liabilities": 1.2e6,
@@ -130,16 +130,16 @@ def _histories() -> None:
     sheets = "balance_sheets"
     _add(sheets, statements("balance_sheet", "SMALL_SHEET", lambda i, r: r | thousands if i == 4 else r))
     _add(sheets, statements("balance_sheet", "SOUND_SHEET"))
-    _found("scale_jump_assets", "SMALL_SHEET", QUARTERS[4])
+    _expect("scale_jump_assets", "SMALL_SHEET", QUARTERS[4])
 
     figures = ("revenue", "net_income", "eps", "weighted_average_shares_outstanding")
     whole = statements("income", "REPEATED")
     whole[5] |= {name: whole[4][name] for name in figures}
     _add(income, whole)
-    alike = statements("income", "SAME_SALES")
-    alike[5] |= {"revenue": alike[4]["revenue"]}
-    _add(income, alike)
-    _found("repeated_statement", "REPEATED", QUARTERS[5])
+    same_figures = statements("income", "SAME_SALES")
+    same_figures[5] |= {"revenue": same_figures[4]["revenue"]}
+    _add(income, same_figures)
+    _expect("repeated_statement", "REPEATED", QUARTERS[5])
 
 
 def _caps() -> None:
@@ -151,7 +151,7 @@ def _caps() -> None:
         provenance = {"fetched_at": FETCHED, "recorded_at": FETCHED}
         cap = {"symbol": symbol, "date": day, "year": day.year, "market_cap": factor * close * 1e8}
         _add("vendor_market_caps", [cap | provenance])
-    _found("vendor_cap_differs", "CAP_FAR", day)
+    _expect("vendor_cap_differs", "CAP_FAR", day)
 
 
 def _rows_by_themselves() -> None:
@@ -161,7 +161,7 @@ def _rows_by_themselves() -> None:
         ]
         _add(table, statements(kind, symbol, lambda i, r: r | wrong if i == 3 else r))
         if rule:
-            _found(rule, symbol, QUARTERS[3])
+            _expect(rule, symbol, QUARTERS[3])
 
     one("balance_sheet", "UNBALANCED", "accounting_identity", total_equity=9e8)
     one(

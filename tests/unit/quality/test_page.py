@@ -12,7 +12,7 @@ import factorlab_lake as fl
 from factorlab_lake.errors import WriteFailed
 from factorlab_lake.lake import Lake
 from tests.unit.quality.cases import ROWS
-from tests.unit.quality.planted import bars, plant
+from tests.unit.quality.planted_faults import bars, plant
 
 NOW = datetime(2021, 4, 1, 12, tzinfo=UTC)
 _EMPTY = {"meta", "link", "img", "br", "circle", "line", "path"}
@@ -107,7 +107,7 @@ def test_lowest_scores_are_one_row_per_symbol(lake: Lake, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("symbol", [_HOSTILE, _QUOTED])
 def test_symbols_are_escaped(lake: Lake, tmp_path: Path, symbol: str) -> None:
-    """A symbol with tags, quotes, ampersands or template syntax appears as text in cells and tooltips."""
+    """Tags, quotes, ampersands and template syntax in a symbol are escaped in cells and tooltips."""
     plant(lake, {"price_data": bars(symbol)})
     page = _read(lake.report(tmp_path / "lake.html", now=NOW))
     assert page.names.isdisjoint({"script", "b-onmouseover"})
@@ -118,7 +118,7 @@ def test_symbols_are_escaped(lake: Lake, tmp_path: Path, symbol: str) -> None:
 
 @pytest.mark.parametrize("text", [_HOSTILE, _QUOTED])
 def test_messages_and_folder_names_are_escaped(tmp_path: Path, text: str) -> None:
-    """The detail of a finding and the name of the lake's folder appear as text."""
+    """The detail of a finding and the name of the lake's folder are escaped."""
     name = text.replace("/", "-")
     lake = fl.open(tmp_path / re.sub(r"[%*?\[\]\\]", "-", name))
     split = {"symbol": "A", "date": date(2020, 1, 6), "numerator": 2.0, "denominator": 1.0, "fetched_at": NOW}

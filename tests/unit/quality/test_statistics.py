@@ -10,14 +10,14 @@ from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from factorlab_lake.query import statistics
 from factorlab_lake.settings.models import settings
-from tests.unit.quality.planted import bars, plant
+from tests.unit.quality.planted_faults import bars, plant
 
 _FILE = "_lake/query_statistics.jsonl"
 
 
 @pytest.fixture
 def counted(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Lake:
-    """A lake of one symbol that notes what it is asked."""
+    """Create a lake of one symbol with query statistics switched on."""
     plant(lake, {"price_data": bars("SECRETIVE")})
     monkeypatch.setenv("FACTORLAB_QUERY_STATISTICS", "true")
     settings.cache_clear()
@@ -29,29 +29,29 @@ def _fresh_settings() -> None:
     settings.cache_clear()
 
 
-def test_questions_are_noted_by_what_they_ask(counted: Lake) -> None:
-    """How often, how many rows and how long, by the tables and functions named."""
+def test_queries_are_counted_by_their_tables(counted: Lake) -> None:
+    """Queries, rows and time are counted by the tables and functions that a query names."""
     counted.prices("SECRETIVE")
     counted.prices("SECRETIVE", "2020-01-06", "2020-01-07")
     counted.sql("SELECT count(*) AS n FROM splits JOIN price_data USING (symbol)")
-    found = {row["asked"]: row for row in counted.query_statistics().iter_rows(named=True)}
-    assert {asked: (row["questions"], row["rows"]) for asked, row in found.items()} == {
+    by_tables = {row["asked"]: row for row in counted.query_statistics().iter_rows(named=True)}
+    assert {tables: (row["questions"], row["rows"]) for tables, row in by_tables.items()} == {
         "price_data": (2, 62),
         "price_data, splits": (1, 1),
     }
-    assert all(0 < row["median_ms"] <= row["longest_ms"] <= row["total_ms"] for row in found.values())
+    assert all(0 < row["median_ms"] <= row["longest_ms"] <= row["total_ms"] for row in by_tables.values())
 
 
-def test_a_question_that_fails_is_noted_as_such(counted: Lake) -> None:
-    """A failure counts, and is still raised."""
+def test_a_failed_query_is_counted_as_failed(counted: Lake) -> None:
+    """A failure is counted, and the error is still raised."""
     with pytest.raises(InvalidInput):
         counted.sql("SELECT no_such_column FROM splits")
     [row] = counted.query_statistics().rows(named=True)
     assert (row["asked"], row["questions"], row["failed"], row["rows"]) == ("splits", 1, 1, 0)
 
 
-def test_no_value_is_noted(counted: Lake) -> None:
-    """Neither symbols, dates and literals nor the names a user gives are in the file."""
+def test_no_value_is_stored(counted: Lake) -> None:
+    """The file contains no symbol, date, literal or user-defined name."""
     counted.prices("SECRETIVE", "2020-01-06", "2020-01-07")
     counted.sql(
         "SELECT 'splits of SECRETIVE' AS my_own_name, 424242 FROM dividends WHERE symbol = $s", s="SECRETIVE"
@@ -62,7 +62,7 @@ def test_no_value_is_noted(counted: Lake) -> None:
         assert value not in text
 
 
-def test_nothing_is_noted_unless_it_is_wanted(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_stored_without_the_setting(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the setting, or with it off, there is no file, and the statistics are empty."""
     lake.sql("FROM splits")
     monkeypatch.setenv("FACTORLAB_QUERY_STATISTICS", "false")
@@ -72,8 +72,8 @@ def test_nothing_is_noted_unless_it_is_wanted(lake: Lake, monkeypatch: pytest.Mo
     assert "median_ms" in lake.query_statistics().columns
 
 
-def test_a_line_cut_short_is_passed_over(counted: Lake) -> None:
-    """What a full disk cut off spoils no other line."""
+def test_a_truncated_line_is_skipped(counted: Lake) -> None:
+    """A line that a full disk truncated does not damage other lines."""
     counted.sql("FROM splits")
     with (counted.path / _FILE).open("a") as file:
         file.write('{"at": "2026-')
@@ -81,8 +81,8 @@ def test_a_line_cut_short_is_passed_over(counted: Lake) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_lake_is_asked_without_statistics(counted: Lake) -> None:
-    """Where nothing can be written, the answer comes all the same."""
+def test_a_read_only_lake_answers_without_statistics(counted: Lake) -> None:
+    """A lake that cannot be written still answers queries."""
     folder = Path(counted.path / "_lake")
     folder.chmod(0o500)
     try:
@@ -91,10 +91,10 @@ def test_a_read_only_lake_is_asked_without_statistics(counted: Lake) -> None:
         folder.chmod(0o700)
 
 
-def test_the_files_stay_small_and_the_newest_questions_are_kept(
+def test_the_files_stay_small_and_keep_the_newest_queries(
     counted: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A full file takes the place of the older one; what was noted last is always there."""
+    """A full file replaces the older one, so the newest entries are always there."""
     monkeypatch.setattr(statistics, "_FILE_BYTES", 1000)
     for _ in range(20):
         counted.sql("SELECT 1 FROM splits")
@@ -108,7 +108,7 @@ def test_the_files_stay_small_and_the_newest_questions_are_kept(
     assert noted["asked"].to_list()[-2:] == [["splits"], ["dividends"]]
 
 
-def test_an_answer_does_not_depend_on_its_note(counted: Lake) -> None:
-    """Where nothing can be noted, as on a full or read-only disk, questions are answered all the same."""
+def test_an_answer_does_not_depend_on_the_statistics(counted: Lake) -> None:
+    """If the statistics cannot be written, for example on a full disk, queries still return their answer."""
     (counted.path / _FILE).mkdir()
     assert counted.prices("SECRETIVE").height == 60

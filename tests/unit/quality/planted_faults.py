@@ -1,4 +1,4 @@
-"""A lake in which each rule of quality has a fault of its own, and a clean neighbour that looks like one."""
+"""Write rows with planted faults, and correct rows that look like them, past the checks of ingest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PROVENANCE = {"fetched_at": FETCHED, "recorded_at": FETCHED, "source_provider":
 def bars(
     symbol: str, change: Callable[[int, Row], Row | None] = lambda _, bar: bar, *, days: Iterable[date] = DAYS
 ) -> list[Row]:
-    """Return bars that rise and fall a little, each symbol's its own way; ``change`` spoils or drops some."""
+    """Return bars that rise and fall a little, different per symbol. ``change`` changes or drops some."""
     own = sum(map(ord, symbol)) % 97 / 50
     made = []
     for i, day in enumerate(days):
@@ -54,7 +54,7 @@ def statements(
     ends: Iterable[date] = QUARTERS,
     period: str = "",
 ) -> list[Row]:
-    """Return sound statements of a kind, one per period end; ``change`` spoils or drops some."""
+    """Return correct statements of a type, one per period end. ``change`` changes or drops some."""
     made = [change(i, _statement(kind, symbol, i, end, period)) for i, end in enumerate(ends)]
     return [row for row in made if row is not None]
 
@@ -100,12 +100,12 @@ def _statement(kind: str, symbol: str, i: int, end: date, period: str) -> Row:
 
 
 def plant(lake: Lake, rows: dict[str, list[Row]]) -> Lake:
-    """Bring rows into tables as they are, past every check of the ingest."""
+    """Write rows into tables unchanged, past every check of ingest."""
     with writing(lake) as tx:
         _append(tx, rows)
     return lake.refresh()
 
 
 def _append(tx: Transaction, rows: dict[str, list[Row]]) -> None:
-    for table, given in rows.items():
-        tx.append(table, table_rows(table, given))
+    for table, new_rows in rows.items():
+        tx.append(table, table_rows(table, new_rows))
