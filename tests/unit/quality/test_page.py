@@ -154,7 +154,7 @@ def test_an_earlier_snapshot_has_the_page_of_its_time(lake: Lake, tmp_path: Path
 
 def test_a_page_that_cannot_be_written_is_one_clear_error(lake: Lake, tmp_path: Path) -> None:
     """A missing folder, or a folder at the file's path, raises an error with the next step."""
-    with pytest.raises(WriteFailed, match="Make its folder first"):
+    with pytest.raises(WriteFailed, match="Create its folder first"):
         lake.report(tmp_path / "nowhere" / "lake.html", now=NOW)
     with pytest.raises(WriteFailed, match="give the path of a file"):
         lake.report(tmp_path, now=NOW)
