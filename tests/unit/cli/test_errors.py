@@ -18,7 +18,7 @@ LONG = "SELECT count(*) FROM range(100000000) a, range(1000000) b WHERE hash(a.r
     ("arguments", "message"),
     [
         (("--lake", "nowhere", "status"), "No lake at"),
-        (("--lake", "data/sample", "init"), "holds something that is not a lake"),
+        (("--lake", "data/sample", "init"), "contains files that are not a lake"),
         (("caps", "AAPL"), "No dates were given"),
         (("caps", "AAPL", "--date", "2020-13-45"), "expected a date such as"),
         (("caps", "AAPL", "--date", "2020-12-31", "--start", "2020-01-01"), "pass one or the other"),

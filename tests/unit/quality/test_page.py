@@ -156,5 +156,5 @@ def test_a_page_that_cannot_be_written_is_one_clear_error(lake: Lake, tmp_path: 
     """A missing folder, or a folder at the file's path, raises an error with the next step."""
     with pytest.raises(WriteFailed, match="Create its folder first"):
         lake.report(tmp_path / "nowhere" / "lake.html", now=NOW)
-    with pytest.raises(WriteFailed, match="give the path of a file"):
+    with pytest.raises(WriteFailed, match="choose the path of a file"):
         lake.report(tmp_path, now=NOW)
