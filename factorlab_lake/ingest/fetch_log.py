@@ -48,17 +48,17 @@ class DatasetState:
 class FetchState:
     """Describe the fetches that a lake has from one provider.
 
-    ``past`` is keyed by (symbol, dataset, period), ``spacing_days`` by (symbol, period). ``known`` has the
+    ``states`` is keyed by (symbol, dataset, period), ``spacing_days`` by (symbol, period). ``known`` has the
     symbols with stored rows.
     """
 
-    past: dict[tuple[str, str, str | None], DatasetState]
+    states: dict[tuple[str, str, str | None], DatasetState]
     spacing_days: dict[tuple[str, str], float]
     known: frozenset[str]
 
     def of(self, symbol: str, dataset: str, period: Period | None) -> DatasetState | None:
         """Return the state of earlier fetches, or None without any."""
-        return self.past.get((symbol, dataset, period))
+        return self.states.get((symbol, dataset, period))
 
     def spacing(self, symbol: str, period: Period) -> float:
         """Return the usual days between a company's reports; 91 or 365 when its reports do not show it."""

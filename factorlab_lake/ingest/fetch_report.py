@@ -68,11 +68,11 @@ class FetchReport:
         elif answer.short:
             self.short.append((*name, answer.short))
 
-    def excuse_empty(self, known: Collection[str]) -> None:
+    def accept_empty(self, known: Collection[str]) -> None:
         """Move empty results of known symbols from ``failures`` to ``empty``.
 
         An empty result is a failure only if the provider has no data at all for the symbol.
         """
-        excused = [f for f in self.failures if f[2] == EmptyAnswer.__name__ and f[0] in known]
-        self.empty += [(symbol, dataset, NOTHING_OF_THIS_KIND) for symbol, dataset, *_ in excused]
-        self.failures = [f for f in self.failures if f not in excused]
+        accepted = [f for f in self.failures if f[2] == EmptyAnswer.__name__ and f[0] in known]
+        self.empty += [(symbol, dataset, NOTHING_OF_THIS_KIND) for symbol, dataset, *_ in accepted]
+        self.failures = [f for f in self.failures if f not in accepted]

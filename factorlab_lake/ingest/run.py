@@ -108,7 +108,7 @@ def fetch(
         ) as tx:
             report.rejected += merge_batch(tx, _to_commit(batch)).rejected
         report.snapshot_after = tx.result.id
-    report.excuse_empty(run.known)
+    report.accept_empty(run.known)
     with snapshots.after_commit(
         "the new rows could not be counted", "`factorlab-lake verify` names the fault."
     ):
@@ -186,12 +186,12 @@ class _Run:
             for call in self.provider.plan(more):
                 answers = self.provider.answer(call)
                 batch += [_labelled(a, r) for a, r in zip(answers, call.requests, strict=True)]
-        self._excuse_empty(batch)
+        self._accept_empty(batch)
         for answer in batch:
             self.report.note(answer)
         self.report.split_detected += suspects
 
-    def _excuse_empty(self, batch: list[FetchResult]) -> None:
+    def _accept_empty(self, batch: list[FetchResult]) -> None:
         """Clear the error of empty results for symbols of which the provider has other data."""
         self.known.update(a.symbol for a in batch if a.count)
         for answer in batch:

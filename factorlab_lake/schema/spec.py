@@ -53,9 +53,9 @@ class Column:
     """Describe one column: name, type, meaning and unit.
 
     ``role`` decides how a merge treats the column. A changed ``value`` makes a new version or revision; a
-    changed ``label`` does not. ``derived`` columns follow from others. ``provenance``
-    columns give the origin and the times of the row. ``zero_is_missing`` marks items that every going concern
-    reports as non-zero: vendors write 0 for a missing value. The 0 is stored, and computations skip it.
+    changed ``label`` does not. ``derived`` columns follow from others. ``provenance`` columns contain the
+    origin and the times of the row. ``zero_is_missing`` marks items that every going concern reports as
+    non-zero: vendors write 0 for a missing value. The 0 is stored, and computations skip it.
     """
 
     name: str

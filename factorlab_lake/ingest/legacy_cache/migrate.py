@@ -30,7 +30,7 @@ class MigrationProgress(Protocol):
     """Define the callback that reports progress."""
 
     def __call__(self, *, files_done: int, files_total: int, records: int) -> None:
-        """Report progress."""
+        """Report the files and records read so far."""
 
 
 @dataclass(slots=True)
@@ -38,8 +38,8 @@ class MigrationReport:
     """Report a migration or its plan. Counts are of records unless named otherwise.
 
     ``equal`` counts the records whose content the lake already had. ``faults`` lists unreadable files as
-    (file, reason), ``rejects`` rejected records as (file, position, reason), and ``skipped`` files that are
-    no cache entries.
+    (file, reason), ``rejects`` rejected records as (file, position, reason), and ``skipped`` the
+    leftovers and metadata of the old cache.
     """
 
     files: int = 0
