@@ -50,7 +50,7 @@ def run(*arguments: object, code: int | None = 0) -> Done:
 def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
     """Start the program in its own process, with pipes to it."""
     return subprocess.Popen(
-        [sys.executable, "-c", "from factorlab_lake.cli import main; main()", *map(str, arguments)],
+        [sys.executable, "-m", "factorlab_lake", *map(str, arguments)],
         env={k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
