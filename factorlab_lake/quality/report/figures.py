@@ -13,7 +13,17 @@ from typing import Any
 
 import polars as pl
 
-__all__ = ["Cell", "HeatMap", "HtmlTable", "StepChart", "heat_map", "html_table", "number", "step_chart"]
+__all__ = [
+    "Cell",
+    "HeatCell",
+    "HeatMap",
+    "HtmlTable",
+    "StepChart",
+    "heat_map",
+    "html_table",
+    "number",
+    "step_chart",
+]
 
 _SEVERITIES = ("error", "warning", "info")
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _BOTTOM, _TOP = 1180, 220, 90, 10, 24, 12
