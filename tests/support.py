@@ -336,7 +336,7 @@ def examples(count: int) -> settings:
     """
     scale = os.environ.get("HYPOTHESIS_SCALE")
     if scale is None and not THOROUGH:
-        return settings(max_examples=max(2, count // _FEWER_EXAMPLES))
+        return settings(max_examples=min(count, max(2, count // _FEWER_EXAMPLES)))
     return settings(max_examples=count * int(scale or 1))
 
 

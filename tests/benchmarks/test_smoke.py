@@ -258,7 +258,7 @@ def test_other_answers_stop_the_run(theirs: list[float | None], fault: str) -> N
 
 def test_two_empty_answers_are_no_agreement() -> None:
     """Where nobody gives a value, nothing was measured."""
-    with pytest.raises(RuntimeError, match="Nobody gave a value"):
+    with pytest.raises(RuntimeError, match="No row has a value of market_cap"):
         agreement(_caps([None]), _caps([None]), ["market_cap"])
 
 

@@ -13,7 +13,7 @@ from factorlab_lake.lake import Lake
 from factorlab_lake.query.availability_rule import Availability, to_rule
 from factorlab_lake.server_lake import open_server_lake
 from tests.contracts.pair import Pair, method_call
-from tests.support import THOROUGH
+from tests.support import THOROUGH, slow_after
 from tests.unit.query.lake_builder import LakeBuilder
 from tests.unit.sync.postgres_server import Server
 
@@ -60,7 +60,7 @@ def symbols(synced: Synced) -> list[str]:
     return sorted(rows["symbol"])
 
 
-@pytest.mark.parametrize("vintage", VINTAGES)
+@pytest.mark.parametrize("vintage", slow_after(1, VINTAGES))
 @pytest.mark.parametrize("name", GRIDS)
 def test_every_month_has_the_same_rows(synced: Synced, symbols: list[str], name: str, vintage: str) -> None:
     """Caps, trailing years and factors are equal for each case over three years, in each vintage."""

@@ -16,7 +16,16 @@ import pytest
 import factorlab_lake as fl
 from factorlab_lake.errors import NotFound
 from factorlab_lake.lake import Lake
-from tests.support import SPLITS, assert_same_content, content, copy_of, run_python, table_rows, writing
+from tests.support import (
+    SPLITS,
+    assert_same_content,
+    content,
+    copy_of,
+    run_python,
+    slow_after,
+    table_rows,
+    writing,
+)
 
 _EVERY = os.environ.get("FACTORLAB_EVERY_STEP") == "1"
 
@@ -88,7 +97,7 @@ def _assert_sound(lake: Lake, expected: dict[str, pl.DataFrame]) -> None:
     ]
 
 
-@pytest.mark.parametrize("step", _steps("compact", 1, 5))
+@pytest.mark.parametrize("step", slow_after(1, _steps("compact", 1, 5)))
 def test_a_killed_compaction_changes_no_row_and_the_next_one_completes_it(
     fragmented: Lake, expected: dict[str, pl.DataFrame], tmp_path: Path, step: int
 ) -> None:
@@ -102,7 +111,7 @@ def test_a_killed_compaction_changes_no_row_and_the_next_one_completes_it(
     _assert_sound(reopened, expected)
 
 
-@pytest.mark.parametrize("step", _steps("vacuum", 2, 7))
+@pytest.mark.parametrize("step", slow_after(1, _steps("vacuum", 2, 7)))
 def test_a_killed_vacuum_retains_snapshots_and_the_next_one_completes_it(
     fragmented: Lake, expected: dict[str, pl.DataFrame], tmp_path: Path, step: int
 ) -> None:
@@ -120,7 +129,7 @@ def test_a_killed_vacuum_retains_snapshots_and_the_next_one_completes_it(
     _assert_sound(reopened, expected)
 
 
-@pytest.mark.parametrize("step", _steps("backup", 4, 20))
+@pytest.mark.parametrize("step", slow_after(1, _steps("backup", 4, 20)))
 def test_a_killed_backup_is_no_lake_or_a_complete_one_and_the_next_one_completes_it(
     fragmented: Lake, expected: dict[str, pl.DataFrame], tmp_path: Path, step: int
 ) -> None:

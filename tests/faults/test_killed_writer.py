@@ -109,6 +109,7 @@ def test_a_killed_migration_shows_nothing_and_the_next_one_completes_it(
     assert len(reopened.history()) == len(old.history()) + 1
 
 
+@pytest.mark.slow
 def test_a_real_migration_killed_before_its_snapshot_is_completed_by_the_next(
     lake_2019: Lake, lake_both: Lake, tmp_path: Path
 ) -> None:
@@ -136,6 +137,7 @@ def test_a_migration_killed_between_its_batches_keeps_what_it_committed(
     assert_same_content(content(reopened), uninterrupted)
 
 
+@pytest.mark.slow
 def test_a_lake_survives_one_kill_after_the_other(
     old: Lake, newer: Path, uninterrupted: dict[str, pl.DataFrame], tmp_path: Path
 ) -> None:

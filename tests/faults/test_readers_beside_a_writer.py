@@ -14,9 +14,9 @@ import pytest
 
 import factorlab_lake as fl
 from tests.faults.jobs import do, faults_of
-from tests.support import ROOT
+from tests.support import ROOT, THOROUGH
 
-SECONDS = float(os.environ.get("FACTORLAB_SOAK_S", "4"))
+SECONDS = float(os.environ.get("FACTORLAB_SOAK_S", "4" if THOROUGH else "2"))
 READERS = 6 if "FACTORLAB_SOAK_S" in os.environ else 2
 
 

@@ -25,6 +25,7 @@ from tests.support import (
     copy_of,
     entries_of,
     income,
+    slow_after,
 )
 
 _Trace = dict[Path, tuple[int, int, bytes]]
@@ -124,7 +125,7 @@ def test_every_record_of_the_samples_is_in_the_lake(lake_both: Lake) -> None:
         assert rows.height == len(set(rows.rows()))
 
 
-@pytest.mark.parametrize("files", [9, 20], ids=lambda n: f"{n} files")
+@pytest.mark.parametrize("files", slow_after(1, [20, 9]), ids=lambda n: f"{n} files")
 def test_a_migration_that_was_cut_off_is_completed_by_the_next(
     lake: Lake, lake_2021: Lake, files: int
 ) -> None:

@@ -19,6 +19,7 @@ from factorlab_lake.providers.protocol import Request
 from factorlab_lake.providers.records import fields
 from tests.fakes.fmp import PASSING, FakeFmp, Faults, synthetic_dataset
 from tests.fakes.scripted_fmp import KEY, NOW, Script, ask, json_response, provider
+from tests.support import slow_after
 
 _ODD = ["BRK.B", "BRK/B", "0700.HK", "600519", "^GSPC", "BF-B", "A&apikey=x", "A?B#C", "A%2FB", "Ä", "A B"]
 
@@ -135,7 +136,7 @@ def _everything(fmp: FmpProvider, names: Sequence[str]) -> list[pl.DataFrame]:
     return [a.records.unique(maintain_order=True) for a in answers if a.records is not None]
 
 
-@pytest.mark.parametrize("generation", ["stable", "v3"])
+@pytest.mark.parametrize("generation", slow_after(1, ["stable", "v3"]))
 def test_a_fifth_of_all_answers_being_faults_changes_nothing(generation: str) -> None:
     """Every dataset of twenty companies, sixteen threads, every fault that passes: the same records."""
     dataset = synthetic_dataset(20)

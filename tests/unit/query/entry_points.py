@@ -1,7 +1,7 @@
 """Every question that can be asked of a lake, with sample arguments, for asking it in several ways.
 
 Run by itself it asks by the methods of the lake, under whichever duckdb it finds:
-``python -m tests.unit.query.entry_points VERSION LAKE FOLDER``.
+``python -m tests.unit.query.entry_points VERSION LAKE FOLDER [methods]``.
 """
 
 from __future__ import annotations
@@ -87,16 +87,16 @@ METHODS: dict[str, Callable[[Lake], pl.DataFrame]] = {
 }
 
 
-def answer(lake: Lake, into: Path) -> None:
-    """Write what the methods answer, and what each query does through the lake, as Parquet files."""
+def answer(lake: Lake, into: Path, *, queries: bool = True) -> None:
+    """Write the rows of the methods, and of each query through the lake, as Parquet files."""
     into.mkdir(parents=True, exist_ok=True)
     for name, ask in METHODS.items():
         ask(lake).write_parquet(into / f"method-{name}.parquet")
-    for name, query in questions().items():
+    for name, query in questions().items() if queries else ():
         lake.sql(query).write_parquet(into / f"{name}.parquet")
 
 
 if __name__ == "__main__":
-    version, place, folder = sys.argv[1:]
+    version, place, folder, *methods = sys.argv[1:]
     assert duckdb.__version__.startswith(version), f"duckdb {duckdb.__version__} instead of {version}"
-    answer(fl.open(place, create=False), Path(folder))
+    answer(fl.open(place, create=False), Path(folder), queries=not methods)

@@ -11,10 +11,13 @@ import pytest
 import factorlab_lake as fl
 from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.lake import Lake
+from tests.support import slow_after
 from tests.unit.query.lake_builder import LakeBuilder, filing, quarters
 
 CASES = LakeBuilder()
 KNOWN = "2021-01-30"
+# One factor of each kind: price, enterprise value, tax rate, two sheets, growth of flows and of counts.
+_KINDS = ("pe_ratio", "ev_to_ebitda", "roic", "current_ratio", "revenue_growth_yoy", "share_growth")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,9 @@ def last(rows: list[dict[str, Any]], step: str) -> dict[str, Any]:
     return [row for row in rows if row["step"] == step][-1]
 
 
-@pytest.mark.parametrize("factor", FACTORS)
+@pytest.mark.parametrize(
+    "factor", slow_after(len(_KINDS), [*_KINDS, *(f for f in FACTORS if f not in _KINDS)])
+)
 def test_the_arithmetic_of_a_factor_gives_its_value(
     lake_2021: Lake, of_apple: dict[str, Any], factor: str
 ) -> None:

@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 
 from factorlab_lake.lake import Lake
 from factorlab_lake.query.questions import VINTAGES
-from tests.support import LATER, ROOT, Entry, migrate
+from tests.support import LATER, ROOT, Entry, migrate, slow_after
 from tests.unit.query.lake_builder import YEAR_2020, LakeBuilder, filing, one, quarters
 
 CASES = LakeBuilder()
@@ -337,7 +337,7 @@ def test_serving_the_same_again_changes_nothing(lake: Lake, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("function", ["ttm", "factors"])
-@pytest.mark.parametrize("vintage", VINTAGES)
+@pytest.mark.parametrize("vintage", slow_after(1, VINTAGES))
 def test_a_day_by_itself_is_answered_as_beside_earlier_ones(
     lake_both: Lake, function: str, vintage: str
 ) -> None:
