@@ -183,7 +183,7 @@ def missing_in_file(spec: TableSpec, file: Path) -> frozenset[str]:
     stored = {name: kind.base_type().__name__ for name, kind in schema.items()}
     if spec.partition_by:  # the folder's name has the value of this column
         stored[spec.partition_by] = spec.column(spec.partition_by).types.polars
-    folder = next(parent for parent in file.parents if parent.name == spec.name)
+    folder = file.parent.parent if spec.partition_by else file.parent
     writer = partial(written_by, folder)
     return missing_columns(spec, stored, engine="polars", place=str(file), written_by=writer)
 
