@@ -19,7 +19,7 @@ from factorlab_lake.sync.postgres.connection import Connection
 from factorlab_lake.sync.postgres.table_evolution import add_columns, check_keys
 from factorlab_lake.sync.protocol import ROW_HASH, FilledBatches
 
-__all__ = ["STEPS", "prepare", "script"]
+__all__ = ["STEPS", "prepare", "roles", "script"]
 
 Step: TypeAlias = Callable[[], list[str]]
 
@@ -36,11 +36,15 @@ WHERE (lake_id, program_version) IS DISTINCT FROM (%(lake)s::text, %(version)s::
 
 def _first_version() -> list[str]:
     triggers = [text for name in TABLES for text in _triggers(name)]
-    return [*ddl.tables(), _file("ledger"), *triggers, _file("timescale")]
+    return [*ddl.tables(), _file("ledger"), _file("triggers"), *triggers, _file("timescale")]
 
 
 def _second_version() -> list[str]:
     return ["ALTER TABLE factorlab_lake_target ADD COLUMN IF NOT EXISTS program_version text"]
+
+
+def _third_version() -> list[str]:
+    return [_file("triggers")]  # before, a trigger's function ran with its owner's rights
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,8 @@ class _State:
     program_version: str = ""
 
 
-# Step n upgrades version n-1 to n. A published step never changes; later changes are new steps.
-STEPS: tuple[Step, ...] = (_first_version, _second_version)
+# Step n upgrades version n-1 to n. No target runs a step twice, so a later change is a new step.
+STEPS: tuple[Step, ...] = (_first_version, _second_version, _third_version)
 
 
 def prepare(
@@ -79,11 +83,16 @@ def prepare(
         server_functions.install(con, force=added)
 
 
+def roles() -> str:
+    """Return the statements that create the roles of readers and writers, with their grants."""
+    return _file("roles")
+
+
 def script() -> str:
     """Return a script that creates everything that a sync creates on a server, and the roles."""
     tables = [text for step in STEPS for text in step()]
-    parts = (*tables, _version(len(STEPS)), *server_functions.statements(), _file("roles"))
-    return _joined(parts)
+    parts = (*tables, _version(len(STEPS)), *server_functions.statements(), roles())
+    return _joined(dict.fromkeys(parts))  # two steps may have one text
 
 
 def _joined(statements: Iterable[str]) -> str:

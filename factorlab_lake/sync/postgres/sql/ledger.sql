@@ -1,4 +1,4 @@
--- Create the tables in which a target records its own state, and the triggers' functions.
+-- Create the tables in which a target records its own state.
 -- Grain:
 -- - factorlab_lake_target: one row.
 -- - factorlab_lake_ledger: one row per table, batch and snapshot of the lake to which the batch was synced.
@@ -37,19 +37,3 @@ CREATE TABLE IF NOT EXISTS factorlab_lake_written (
   verified_at timestamptz
 );
 COMMENT ON TABLE factorlab_lake_written IS 'The number of statements that wrote to a table, and that number when it was last verified.';
--- SECURITY DEFINER: a user who may write to a table need not have rights on factorlab_lake_written.
-CREATE OR REPLACE FUNCTION factorlab_lake_wrote() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $wrote$
-BEGIN
-  EXECUTE format('UPDATE %I.factorlab_lake_written SET writes = writes + 1 WHERE table_name = $1', TG_TABLE_SCHEMA)
-    USING TG_TABLE_NAME;
-  RETURN NULL;
-END
-$wrote$;
--- A row that another program changes loses its hash. A sync always writes another hash, so its rows keep theirs.
-CREATE OR REPLACE FUNCTION factorlab_lake_edited() RETURNS trigger LANGUAGE plpgsql AS $edited$
-BEGIN
-  NEW.row_hash := NULL;
-  RETURN NEW;
-END
-$edited$;

@@ -3,6 +3,8 @@
 -- Rules:
 -- - GRANT factorlab_reader TO a_user adds a member.
 -- - A role has rights on the tables that exist now. Columns and tables of later versions need their owner.
+-- - Only the owner may create objects in the schema. Another user's function could have the name of one of the lake's
+--   functions; it would run with the rights of its caller. PostgreSQL 14 lets every user create functions in public.
 DO $roles$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'factorlab_reader') THEN
@@ -11,6 +13,7 @@ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'factorlab_writer') THEN
     CREATE ROLE factorlab_writer NOLOGIN;
   END IF;
+  EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC', current_schema());
   EXECUTE format('GRANT USAGE ON SCHEMA %I TO factorlab_reader, factorlab_writer', current_schema());
   EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO factorlab_reader', current_schema());
   EXECUTE format(
