@@ -1,4 +1,4 @@
-"""Fixtures for all tests. The sample's lakes are made once a run; a test that changes one copies it first."""
+"""Define the fixtures of all tests. A run builds each sample lake once; a test that changes one copies it."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from tests.support import CACHE_2019, CACHE_2021, SPLITS, made_once
 if TYPE_CHECKING:
     from tests.unit.sync.postgres_server import Server
 
-os.environ.pop("FACTORLAB_AVAILABILITY", None)  # the answers expected are those of the default
+os.environ.pop("FACTORLAB_AVAILABILITY", None)  # the tests expect the results of the default rule
 
-# A lake is synced to the disk at each of its steps: where memory has room, tests need not wait for that.
+# A lake flushes each step to disk. In memory, where there is room, tests do not wait for that.
 _MEMORY, _ROOM_BYTES = Path("/dev/shm"), 4 * 1024**3
 if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES:
     os.environ["TMPDIR"], tempfile.tempdir = str(_MEMORY), None
 
-# The same examples in every run, so that a red run means the change and not the dice; and it ends soon, with
-# the example as it was found. `HYPOTHESIS_SCALE=1` makes it small, `HYPOTHESIS_SCALE=50` looks longer.
+# Every run tries the same examples, so that a failure comes from the change. It reports the failing example
+# without shrinking it. `HYPOTHESIS_SCALE=1` shrinks it, `HYPOTHESIS_SCALE=50` tries 50 times as many.
 _SEARCH = "HYPOTHESIS_SCALE" in os.environ
 settings.register_profile(
     "fixed",
@@ -43,21 +43,21 @@ settings.load_profile("fixed")
 
 
 @pytest.fixture(autouse=True)
-def _answers_are_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep no answers: a test that asks twice compares two answers, not one with itself."""
+def _no_result_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turn the result cache off: a test that repeats a query must not compare a result with itself."""
     none = ResultCache(0)
     monkeypatch.setattr("factorlab_lake.lake.shared_results", lambda: none)
 
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
-    """Place for a cache made by the test."""
+    """Return the folder for a cache that the test writes."""
     return tmp_path / "cache"
 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    """An empty lake."""
+    """Create an empty lake."""
     return fl.open(tmp_path / "lake")
 
 
@@ -74,19 +74,19 @@ def _migrated(factory: pytest.TempPathFactory, name: str, *caches: Path, splits:
 
 @pytest.fixture(scope="session")
 def lake_2019(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """The clean sample taken before AAPL's split of 2020, with the splits. Not to be changed."""
+    """Return the clean sample from before AAPL's split of 2020, with the splits. Tests do not change it."""
     return _migrated(tmp_path_factory, "lake_2019", CACHE_2019)
 
 
 @pytest.fixture(scope="session")
 def lake_2021(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """The clean sample taken after AAPL's split of 2020, with the splits. Not to be changed."""
+    """Return the clean sample from after AAPL's split of 2020, with the splits. Tests do not change it."""
     return _migrated(tmp_path_factory, "lake_2021", CACHE_2021)
 
 
 @pytest.fixture(scope="session")
 def lake_both(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Both clean samples, the older first, without splits. Not to be changed."""
+    """Return a lake of both clean samples, the older first, without splits. Tests do not change it."""
     return _migrated(tmp_path_factory, "lake_both", CACHE_2019, CACHE_2021, splits=False)
 
 

@@ -52,7 +52,7 @@ FETCHED = datetime(2021, 3, 31, 22, tzinfo=UTC)
 EARLIER = datetime(2019, 12, 31, 22, tzinfo=UTC)
 LATER = datetime(2021, 6, 30, 22, tzinfo=UTC)
 
-# What differs between two runs over the same data, and nothing else may.
+# These columns differ between two runs over the same data, and no others may.
 _OF_THE_RUN = ("recorded_at", "duration_ms")
 _FOLDERS = {
     "income": ("income_statements", "income_statement"),
@@ -79,7 +79,7 @@ class Entry:
 
     @property
     def key_in_name(self) -> str:
-        """The name without its ending, as the old cache built it."""
+        """Return the file name without its extension, as the old cache built it."""
         kind = _FOLDERS[self.dataset][1]
         if self.dataset == "price":
             return f"{self.symbol}_{kind}_{self.period or 'full_history_all'}_v2.0"
@@ -213,7 +213,7 @@ def _written(folder: Path, entries: Sequence[Entry]) -> Path:
 
 
 def content(lake: Lake) -> dict[str, pl.DataFrame]:
-    """Return every row of every table, in a fixed order, but for the moments of the run itself."""
+    """Return every row of every table, in a fixed order, without the times of the run."""
     return {name: _in_order(lake.sql(f"SELECT * FROM {name}")) for name in TABLES}
 
 
@@ -223,14 +223,14 @@ def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def assert_same_content(
-    mine: dict[str, pl.DataFrame], other: dict[str, pl.DataFrame], *, but: tuple[str, ...] = ()
+    left: dict[str, pl.DataFrame], right: dict[str, pl.DataFrame], *, but: tuple[str, ...] = ()
 ) -> None:
-    """Fail unless two contents are equal to the last bit, ``but`` for some columns."""
-    assert mine.keys() == other.keys()
-    for name, rows in mine.items():
-        left, right = rows.drop(but, strict=False), other[name].drop(but, strict=False)
+    """Fail unless two contents are equal to the last bit. The check ignores the columns in ``but``."""
+    assert left.keys() == right.keys()
+    for name, frame in left.items():
+        rows = frame.drop(but, strict=False), right[name].drop(but, strict=False)
         try:
-            assert_frame_equal(left, right, check_exact=True, check_row_order=not but)
+            assert_frame_equal(*rows, check_exact=True, check_row_order=not but)
         except AssertionError as difference:
             raise AssertionError(f"{name}: {difference}") from None
 
@@ -255,7 +255,7 @@ def writing(lake: Lake, *, timeout_s: float = 60.0) -> AbstractContextManager[Tr
 
 @dataclass(slots=True)
 class MemoryTransaction(Transaction):
-    """A transaction on tables in memory: landing in it runs the same code, in a tenth of the time."""
+    """A transaction on tables in memory. A merge runs the same code in a tenth of the time."""
 
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
 
@@ -281,7 +281,7 @@ class MemoryTransaction(Transaction):
         self.tables[name] = pl.concat([self.read(name), added])
 
     def replace(self, name: str, frame: pl.DataFrame, partitions: list[int]) -> None:
-        """Put rows in the place of partitions, or of all rows."""
+        """Replace the rows of partitions, or all rows."""
         by = TABLES[name].partition_by
         self.tables[name] = (
             self.read(name).filter(~pl.col(by).is_in(partitions)) if by else table_rows(name, [])
@@ -307,7 +307,7 @@ def landed(answers: Sequence[FetchResult], *, together: bool = False) -> dict[st
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """Return a folder that all workers of a test run share; whoever comes first makes what is in it."""
+    """Return a folder that all workers of a test run share. The first worker that needs it fills it."""
     base = factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     place, done = shared / name, shared / f"{name}.done"
@@ -347,7 +347,7 @@ def slow_after(count: int, cases: Iterable[Any]) -> list[Any]:
 
 
 def run_python(script: str, *arguments: object, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
-    """Run a script in a Python of its own and return how it ended."""
+    """Run a script in a new Python process and return its exit code and output."""
     return subprocess.run(
         [sys.executable, "-c", script, *map(str, arguments)],
         cwd=ROOT,

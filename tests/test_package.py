@@ -17,10 +17,10 @@ def test_importing_the_package_loads_no_heavy_library() -> None:
 
 def test_everything_the_package_names_is_there() -> None:
     """Each name of `__all__` leads to an object of that name, or of the method it stands for."""
-    found = {name: getattr(fl, name) for name in fl.__all__}
-    assert {"Lake", "LakeError", "open"} <= found.keys()
-    assert found["Lake"].__name__ == "Lake"
-    assert issubclass(found["LakeError"], Exception)
+    public = {name: getattr(fl, name) for name in fl.__all__}
+    assert {"Lake", "LakeError", "open"} <= public.keys()
+    assert public["Lake"].__name__ == "Lake"
+    assert issubclass(public["LakeError"], Exception)
 
 
 def test_a_name_the_package_does_not_have_is_an_attribute_error() -> None:

@@ -1,4 +1,4 @@
-"""The structure of the package: no import circles, one name per module and class, and exports that exist."""
+"""Test the structure of the package: no import cycles, unique module and class names, existing exports."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _public_classes() -> Iterator[tuple[str, str]]:
 
 
 def test_no_module_imports_itself_over_others() -> None:
-    """No module imports itself through other modules, not even by an import inside a function."""
+    """Imports have no cycle, imports inside functions included."""
     graph = grimp.build_graph("factorlab_lake", cache_dir=None)
     # The package's own entry point loads each public name on first use, and nothing imports it back.
     imports = {m: graph.find_modules_directly_imported_by(m) for m in graph.modules if m != "factorlab_lake"}
@@ -48,8 +48,8 @@ def test_no_module_imports_itself_over_others() -> None:
 
 def test_no_module_is_imported_by_a_text() -> None:
     """No module of the package is imported by a string, which type checkers and linters cannot follow."""
-    found = [_module(p) for p in MODULES if "import_module(" in p.read_text(encoding="utf-8")]
-    assert found == []
+    modules = [_module(p) for p in MODULES if "import_module(" in p.read_text(encoding="utf-8")]
+    assert modules == []
 
 
 def test_no_two_modules_have_one_name() -> None:

@@ -1,4 +1,4 @@
-"""The benchmarks run, at a size at which their figures mean nothing. No time is asserted."""
+"""Run the benchmarks at a size too small for meaningful figures. No test asserts a time."""
 
 from __future__ import annotations
 
@@ -141,8 +141,8 @@ def test_table_has_a_line_for_each_question_and_each_of_its_peers(run: tuple[str
     assert re.split(r"\s{2,}", header) == [
         "question, and who answers", "figure", "first", "CPU", "memory", "ratio", "target", "met", "answers",
     ]  # fmt: skip
-    asked = sorted((q, p) for q, peers in QUESTIONS.items() for p in peers)
-    assert sorted((r["question"], r["peer"]) for r in run[1]["rows"]) == asked
+    expected = sorted((q, p) for q, peers in QUESTIONS.items() for p in peers)
+    assert sorted((r["question"], r["peer"]) for r in run[1]["rows"]) == expected
     printed: dict[str, set[str]] = {}
     question = ""
     for line in lines:
@@ -158,7 +158,7 @@ def test_table_has_a_line_for_each_question_and_each_of_its_peers(run: tuple[str
 
 @pytest.mark.slow
 def test_answers_were_compared(run: tuple[str, dict[str, Any]]) -> None:
-    """Who answers the same question gave the same answer, and not an empty one; others say what they lack."""
+    """Every peer with the same query has returned the same rows, or has named the library that is missing."""
     for row in run[1]["rows"]:
         other = row["question"].startswith("append") or row["question"].endswith("asked again")
         same_question = row["unit"] == "ms" and not other
@@ -173,24 +173,26 @@ def test_answers_were_compared(run: tuple[str, dict[str, Any]]) -> None:
 
 @pytest.mark.slow
 def test_what_an_answer_takes_is_noted(run: tuple[str, dict[str, Any]]) -> None:
-    """Processor time and peak memory stand beside the time of each answer, ours and the peers'."""
-    asked = [
+    """The results contain processor time and peak memory, ours and the peers'."""
+    measured = [
         r for r in run[1]["rows"] if r["question"].startswith(("market caps", "factors", "ttm", "append"))
     ]
-    assert asked
-    for row in asked:
-        told = [row["used"]] if row["theirs"] is None else [row["used"], row["their_used"]]
+    assert measured
+    for row in measured:
+        usages = [row["used"]] if row["theirs"] is None else [row["used"], row["their_used"]]
         if not row["question"].endswith("the slowest turn"):
-            assert all(used["cpu_ms"] > 0 and used["peak_mb"] > 1 for used in told)
+            assert all(used["cpu_ms"] > 0 and used["peak_mb"] > 1 for used in usages)
 
 
 def test_quality_finds_what_was_spoilt(quality: dict[str, Any]) -> None:
-    """Every fault that was put into made-up bars is found, and told by its rule."""
-    found = {row["question"]: row for row in quality["rows"] if row["unit"] == "findings"}
-    of_all = found["quality: listed faults found"]
+    """The rules report every fault that was planted in synthetic bars, each under its own name."""
+    findings = {row["question"]: row for row in quality["rows"] if row["unit"] == "findings"}
+    of_all = findings["quality: listed faults found"]
     assert (of_all["met"], of_all["ours"]) == (True, 4)
-    assert found["quality: unapplied_split"]["answers"] == "1 of 1 listed faults, 0 confirmed since, 0 others"
-    [other] = found["quality: others, false alarms among them"]["details"]["others"]
+    assert (
+        findings["quality: unapplied_split"]["answers"] == "1 of 1 listed faults, 0 confirmed since, 0 others"
+    )
+    [other] = findings["quality: others, false alarms among them"]["details"]["others"]
     assert other[0] == "bar_order"  # the close that was halved is outside of high and low too
 
 
@@ -221,7 +223,7 @@ def test_readme_names_every_benchmark_and_every_peer() -> None:
 
 
 def test_made_data_are_kept(tmp_path: Path) -> None:
-    """The cache to migrate is made once, and recomputed when that is asked for."""
+    """A run reuses the cache to migrate; ``fresh`` writes it again."""
     once, count = cache_and_count(Options(SIZES["smoke"], tmp_path))
     stray = once / "stray"
     stray.touch()
@@ -241,23 +243,23 @@ def test_bars_of_a_file_take_the_place_of_made_ones(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("theirs", "fault"),
+    ("peer", "fault"),
     [
         ([1.0, 2.0000001], "1 values of market_cap differ"),
         ([1.0, None], "1 values of market_cap differ"),
         ([1.0], "the peer's 1"),
     ],
 )
-def test_other_answers_stop_the_run(theirs: list[float | None], fault: str) -> None:
-    """A peer with another value, a missing value or a missing row is no peer."""
+def test_other_answers_stop_the_run(peer: list[float | None], fault: str) -> None:
+    """Another value, a missing value or a missing row of a peer stops the run."""
     ours = _caps([1.0, 2.0])
     assert agreement(ours, _caps([1.0, 2.0 + 1e-13]), ["market_cap"]) == "equal: 2"
     with pytest.raises(RuntimeError, match=fault):
-        agreement(ours, _caps(theirs), ["market_cap"])
+        agreement(ours, _caps(peer), ["market_cap"])
 
 
 def test_two_empty_answers_are_no_agreement() -> None:
-    """Where nobody gives a value, nothing was measured."""
+    """Two results without any value prove nothing and stop the run."""
     with pytest.raises(RuntimeError, match="No row has a value of market_cap"):
         agreement(_caps([None]), _caps([None]), ["market_cap"])
 
@@ -274,7 +276,7 @@ def test_seeded_numbers_are_those_of_the_published_generator() -> None:
 
 
 def test_price_cache_is_as_the_vendor_wrote_it(tmp_path: Path) -> None:
-    """Thirteen fields, newest bar first, whole numbers without a fraction, the date in words."""
+    """A bar has thirteen fields and its date in words. The newest is first; whole numbers stay whole."""
     days = trading_days(date(2021, 3, 1), last=date(2021, 3, 31))
     rows = bars(symbols(2), days, seed=1).with_columns(close=pl.lit(45.0))
     write_prices(tmp_path, rows, datetime(2021, 4, 1, tzinfo=UTC))
@@ -305,7 +307,7 @@ def test_price_cache_is_as_the_vendor_wrote_it(tmp_path: Path) -> None:
     ],
 )
 def test_ratio_and_target(row: Row, ratio: float | None, met: object) -> None:
-    """Below 1 we are the faster, in times as in rates; a target is of our figure or of the ratio."""
+    """A ratio below 1 means that we are faster. A target limits our figure or the ratio."""
     assert row.ratio == ratio
     assert row.met is met
 
