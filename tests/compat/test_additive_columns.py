@@ -126,6 +126,29 @@ assert lake.verify(deep=True).clean
 """
 
 
+COLUMN_ADDED = """
+import sys
+import duckdb
+import factorlab_lake as fl
+folder, rows, out, url = sys.argv[1:]
+new = "SELECT venue FROM splits ORDER BY date"
+lake = fl.open(folder)
+old = lake.sql(new)["venue"].to_list()
+assert old and set(old) == {None}, old
+assert lake.sync(url).clean
+lake.load("splits", rows)
+expected = [*old, "XNAS"]
+assert lake.sql(new)["venue"].to_list() == expected
+assert lake.verify(deep=True).clean
+lake.export(out)
+with duckdb.connect(out, read_only=True) as con:
+    assert [venue for venue, in con.sql(new).fetchall()] == expected
+assert lake.sync(url, verify_deep=True).clean
+with fl.open(url) as server:
+    assert server.sql(new)["venue"].to_list() == expected
+"""
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Extract a lake that version 0.1.0 wrote."""
@@ -184,6 +207,15 @@ def test_a_table_that_cannot_be_read_correctly_is_refused(
     names = dict.fromkeys(["symbol", "date", "numerator", "denominator", column])
     rows.write_text(f"{','.join(names)}\nAAPL,2031-01-02,2,1{',XNAS' * (len(names) > 4)}\n", encoding="utf-8")
     program.run(REFUSED, folder, rows, column)
+
+
+def test_a_table_column_is_added(folder: Path, tmp_path: Path, database: str) -> None:
+    """One line of the table's description is enough to load, read, export and sync the column."""
+    program = Program.copy(tmp_path / "program", _COLUMN)
+    program.replace("schema/tables.py", NUMERATOR, f'Column("venue", "text", "where"), {NUMERATOR}')
+    rows = tmp_path / "splits.csv"
+    rows.write_text("symbol,date,numerator,denominator,venue\nAAPL,2031-01-02,2,1,XNAS\n", encoding="utf-8")
+    program.run(COLUMN_ADDED, folder, rows, tmp_path / "out.duckdb", database)
 
 
 def test_an_older_version_reads_and_does_not_write(folder: Path, tmp_path: Path) -> None:
