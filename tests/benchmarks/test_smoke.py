@@ -173,7 +173,7 @@ def test_answers_were_compared(run: tuple[str, dict[str, Any]]) -> None:
 
 @pytest.mark.slow
 def test_what_an_answer_takes_is_noted(run: tuple[str, dict[str, Any]]) -> None:
-    """The results contain processor time and peak memory, ours and the peers'."""
+    """Each result has the processor time and the peak memory, ours and the peers'."""
     measured = [
         r for r in run[1]["rows"] if r["question"].startswith(("market caps", "factors", "ttm", "append"))
     ]

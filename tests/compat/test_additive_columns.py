@@ -182,6 +182,7 @@ def test_a_line_item_is_added(folder: Path, tmp_path: Path) -> None:
     program.run(READ, folder, _with_values(tmp_path / "cache"), tmp_path / "out.duckdb")
 
 
+@pytest.mark.slow
 def test_a_server_gets_a_line_item_that_was_added(folder: Path, tmp_path: Path, database: str) -> None:
     """The sync adds the column and sends nothing until the lake has values; then the server has them."""
     UNCHANGED.run(SYNC, folder, database)

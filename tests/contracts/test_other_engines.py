@@ -84,6 +84,7 @@ def test_every_table_of_a_new_lake_is_read(new_lake: Lake, engine: str, tmp_path
     _assert_equal(tables, new_lake)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", READERS)
 def test_every_table_of_a_compacted_old_lake_is_read(
     compacted_lake: Lake, engine: str, tmp_path: Path
