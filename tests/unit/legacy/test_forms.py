@@ -181,7 +181,7 @@ def test_a_file_whose_key_contradicts_its_name_is_a_fault(lake: Lake, cache: Pat
     entry.write(cache)
     [(path, reason)] = _faults(lake, cache)
     assert path == entry.path
-    assert "key says" in reason
+    assert "its key is for" in reason
     assert "AAPL price" in reason
 
 
