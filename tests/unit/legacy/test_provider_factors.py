@@ -228,7 +228,7 @@ def test_dates_may_be_written_as_pandas_writes_them(provider: FMPProvider) -> No
         (("AAPL", "2020-11-02", "9999-12-31"), "end_date is 9999-12-31; expected a date of 1678 to 2261"),
         (("AAPL", pd.Timestamp("2020-11-02 16:00"), "2020-11-03"), "is the moment 2020-11-02T16:00:00"),
         (("AAPL", pd.NaT, "2020-11-03"), "start_date is 'NaT'"),
-        ((600519, "2020-11-02", "2020-11-03"), "need quotes"),
+        ((600519, "2020-11-02", "2020-11-03"), "put symbols of digits in quotes"),
         (("AAPL", "2020-11-02", "2020-11-03", "dayly"), "frequency is 'dayly'.*Did you mean 'daily'"),
         (
             ("AAPL", "2020-11-02", "2020-11-03", "daily", "X"),
