@@ -1,48 +1,33 @@
-"""Generate the Postgres DDL of the lake's tables and views from their specs.
+"""Generate the Postgres DDL of the lake's tables from their specs.
 
 Names, columns and keys are those of the lake. Texts are ordered by their bytes (``COLLATE "C"``), as in the
 lake. Each table has one more column, ``row_hash``: the hash of the row's values as they were sent. No name is
 qualified, so the statements run in the schema that is first in the ``search_path``.
-
-The tables have the lake's own availability rule, ``close``. A session that sets
-``factorlab.availability_lag_days`` gets another one: every view and function then counts that many calendar
-days from a filing's date (0 is ``same_day``): ``SET factorlab.availability_lag_days = '0'``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from factorlab_lake.functions.sql_placeholders import availability_with_lag
 from factorlab_lake.schema import (
-    STATEMENT_TABLES,
     TABLES,
     Column,
     TableSpec,
     identifier,
     identifiers,
-    line_items,
     literal,
 )
-from factorlab_lake.schema.quality_rules import quality_score
 from factorlab_lake.sync.protocol import ROW_HASH
 
 __all__ = [
-    "LAG_SETTING",
     "add_columns",
-    "available",
     "column_type",
     "create_table",
     "indexes",
     "key_columns",
-    "statement_columns",
     "tables",
-    "views",
 ]
 
-LAG_SETTING = "factorlab.availability_lag_days"
-# A scalar subquery, so that the setting is read once for each query and not for each row.
-_LAG = f"(SELECT nullif(current_setting('{LAG_SETTING}', true), '')::integer)"
 _HASH_DOC = "hash of the row as sent by a sync; NULL after another program changed the row"
 _BARS = ("price_data", "price_revisions")
 # Columns that the key's index includes: after a VACUUM, market caps are computed by index-only scans.
@@ -111,47 +96,6 @@ def indexes(spec: TableSpec) -> list[str]:
     if spec.name == "data_fetch_log":
         return [_index(spec, spec.sort_by), _index(spec, ("fetch_date",))]
     return [_index(spec, (name,)) for name in _STATEMENT_DATES if name in spec.names()]
-
-
-def views() -> list[str]:
-    """Return the statements that create or replace the views over the tables."""
-    selects = "\nUNION ALL\n".join(_statement_select(kind) for kind in STATEMENT_TABLES)
-    statements = (
-        "CREATE OR REPLACE VIEW financial_statements AS\n"
-        "SELECT s.*, recorded_at AS created_at, recorded_at AS updated_at\n"
-        f"FROM (\n{selects}\n) AS s"
-    )
-    return [statements]
-
-
-def available(spec: TableSpec) -> str:
-    """Return the SQL of the first day on which a row could be used, by the session's availability rule."""
-    return f"CASE WHEN {_LAG} IS NULL THEN available_date ELSE {availability_with_lag(spec, _LAG)} END"
-
-
-def statement_columns() -> list[str]:
-    """Return the columns of ``financial_statements`` in order."""
-    attributes = [c.name for c in TABLES[STATEMENT_TABLES["income"]].columns if not c.additive]
-    return ["statement_type", *attributes, "metrics", "data_quality_score", "created_at", "updated_at"]
-
-
-def _statement_select(kind: str) -> str:
-    spec = TABLES[STATEMENT_TABLES[kind]]
-    items = identifiers((c.name for c in line_items(kind)), "t.")
-    attributes = ", ".join(_attribute(spec, c.name) for c in spec.columns if not c.additive)
-    return (
-        f'SELECT {literal(kind)}::text COLLATE "C" AS statement_type, {attributes},\n'
-        f"       (SELECT jsonb_strip_nulls(to_jsonb(i)) FROM (SELECT {items}) AS i) AS metrics,\n"
-        f"       {quality_score(kind)} AS data_quality_score\n"
-        f"FROM {identifier(spec.name)} AS t"
-    )
-
-
-def _attribute(spec: TableSpec, name: str) -> str:
-    """Return a column of the view; ``available_date`` follows the session's availability rule."""
-    if name == "available_date":
-        return f"{available(spec)} AS available_date"
-    return f"t.{identifier(name)}"
 
 
 def _not_null(spec: TableSpec, column: Column) -> str:

@@ -1,9 +1,13 @@
-"""Install the lake's SQL functions and views in Postgres; each has a file in ``functions/shell/postgres``."""
+"""Install the lake's SQL functions and views in Postgres; each has a file in ``functions/shell/postgres``.
+
+A view that depends on the availability rule has a function of the same name that takes the rule as argument.
+For example, ``share_counts('same_day')`` returns the rows of ``share_counts`` under another rule.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 
 import psycopg
@@ -11,13 +15,23 @@ from psycopg import errors
 
 from factorlab_lake.functions.sql_placeholders import fill
 from factorlab_lake.schema import identifier, literal
-from factorlab_lake.sync.postgres.ddl import views
 from factorlab_lake.sync.postgres.placeholders import placeholders
 
-__all__ = ["FUNCTIONS", "digest", "install", "installed", "sql_text", "statements"]
+__all__ = [
+    "FUNCTIONS",
+    "FUNCTIONS_BY_RULE",
+    "VIEWS_BY_RULE",
+    "digest",
+    "install",
+    "installed",
+    "sql_text",
+    "statements",
+]
 
 # A function comes after the functions that it calls.
 FUNCTIONS = (
+    "availability_lag_days",
+    "financial_statements",
     "statement_component",
     "symbol_date",
     "product",
@@ -44,6 +58,22 @@ FUNCTIONS = (
     "ratios",
     "financial_ratios",
 )
+# Functions with the argument ``availability``, and views that depend on this rule.
+FUNCTIONS_BY_RULE = (
+    "shares_as_of",
+    "share_counts_by_year",
+    "market_caps",
+    "statements_as_of",
+    "statement_validity",
+    "quarter_validity",
+    "period_components",
+    "ttm",
+    "fundamentals_validity",
+    "factors",
+    "quarters",
+    "ratios",
+)
+VIEWS_BY_RULE = ("financial_statements", "share_counts", "statement_periods", "financial_ratios")
 # Names of the first version. An upgrade drops them: they build on functions that it replaces.
 _FORMER_TYPES = ("statement_part", "grid_cell")
 _FORMER = (
@@ -57,7 +87,7 @@ _FORMER = (
 _DIGEST = "lake_functions_digest"
 # Every object with one of these names in the current schema; an object comes before those it depends on.
 _INSTALLED = """
-SELECT CASE prokind WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END, oid::regprocedure::text,
+SELECT CASE prokind WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END AS kind, oid::regprocedure::text,
        array_position(%(names)s::text[], proname::text) AS place
 FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND proname = ANY (%(names)s)
 UNION ALL
@@ -65,7 +95,7 @@ SELECT CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TYPE' END, oid::regclass::text,
        array_position(%(names)s::text[], relname::text)
 FROM pg_class
 WHERE relnamespace = current_schema()::regnamespace AND relname = ANY (%(names)s) AND relkind IN ('v', 'c')
-ORDER BY place DESC
+ORDER BY place DESC, kind  -- a function returns the rows of the view of its name
 """
 # CREATE OR REPLACE with other arguments adds a second function of the name, and calls become ambiguous.
 _OVERLOADED = """
@@ -78,27 +108,44 @@ _Connection = psycopg.Connection[tuple[object, ...]]
 
 @cache
 def sql_text(name: str) -> str:
-    """Return a function's SQL with its placeholders filled."""
-    text = (
-        files("factorlab_lake.functions")
-        .joinpath("shell", "postgres", f"{name}.sql")
-        .read_text(encoding="utf-8")
+    """Return the SQL that creates a function or view, and a view's function by rule."""
+    text = _filled(name, by_rule=_kind(_file(name)) != "VIEW")
+    return f"{text.rstrip()}\n{_by_rule(name)}" if name in VIEWS_BY_RULE else text
+
+
+def _by_rule(view: str) -> str:
+    """Return the statement that creates the function of a view: its query, by the rule of the argument."""
+    name = identifier(view)
+    query = _filled(view, by_rule=True).partition(f"VIEW {view} AS\n")[2].rstrip().rstrip(";")
+    return (
+        f"CREATE OR REPLACE FUNCTION {name}(availability text) RETURNS SETOF {name}\n"
+        f"LANGUAGE sql STABLE PARALLEL SAFE\nBEGIN ATOMIC\n{query};\nEND;\n"
+        f"COMMENT ON FUNCTION {name}(text) IS "
+        f"{literal(f'{view} by another availability rule, see availability_lag_days')};\n"
     )
-    return fill(text, placeholders)
+
+
+def _filled(name: str, *, by_rule: bool) -> str:
+    return fill(_file(name), partial(placeholders, by_rule=by_rule))
+
+
+@cache
+def _file(name: str) -> str:
+    place = files("factorlab_lake.functions").joinpath("shell", "postgres", f"{name}.sql")
+    return place.read_text(encoding="utf-8")
 
 
 @cache
 def statements() -> tuple[str, ...]:
     """Return the statements that create every view and function over existing tables, in order."""
-    created = [*views(), *map(sql_text, FUNCTIONS)]
-    comments = [_comment(name) for name in FUNCTIONS if _kind(name) == "FUNCTION"]
-    return (*created, *comments, _digest_function())
+    comments = [_comment(name) for name in FUNCTIONS if _kind(_file(name)) == "FUNCTION"]
+    return (*map(sql_text, FUNCTIONS), *comments, _digest_function())
 
 
 @cache
 def digest() -> str:
     """Return a digest of the SQL of all views and functions."""
-    return hashlib.sha256("".join([*views(), *map(sql_text, FUNCTIONS)]).encode()).hexdigest()
+    return hashlib.sha256("".join(map(sql_text, FUNCTIONS)).encode()).hexdigest()
 
 
 def installed(con: _Connection) -> str | None:
@@ -149,7 +196,6 @@ def _execute(con: _Connection) -> None:
 def _drop(con: _Connection) -> None:
     place = FUNCTIONS.index("split_factors")  # the first that took the place of a former one
     names = [
-        "financial_statements",
         *_FORMER_TYPES,
         *FUNCTIONS[:place],
         *_FORMER,
@@ -160,8 +206,8 @@ def _drop(con: _Connection) -> None:
         con.execute(f"DROP {kind} {name}".encode())
 
 
-def _kind(name: str) -> str:
-    return sql_text(name).partition("\nCREATE OR REPLACE ")[2].partition(" ")[0]
+def _kind(text: str) -> str:
+    return text.partition("\nCREATE OR REPLACE ")[2].partition(" ")[0]
 
 
 def _comment(name: str) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -18,20 +17,28 @@ from factorlab_lake.errors import InvalidInput, LakeError, NotFound, TargetFaile
 from factorlab_lake.schema import TABLES, identifier, literal
 from factorlab_lake.sync.postgres import cancellation
 from factorlab_lake.sync.postgres.address import Address
-from factorlab_lake.sync.postgres.ddl import LAG_SETTING
+from factorlab_lake.sync.postgres.query_text import by_availability, driver_query
 from factorlab_lake.sync.postgres.server_frames import adapt, to_polars
 from factorlab_lake.sync.postgres.server_functions import FUNCTIONS, installed
 from factorlab_lake.sync.protocol import SessionLimits
 
-__all__ = ["ServerSession", "driver_query"]
+__all__ = ["ServerSession"]
 
-# A text, quoted name, comment or dollar quote, in which $name is no parameter; a parameter; a percent sign,
-# which the driver would read as the start of one.
-_TOKEN = re.compile(
-    r"""(?P<other>'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
-    |(?<![\w$])\$(?P<name>[A-Za-z_]\w*)|(?P<percent>%)""",
-    re.DOTALL | re.VERBOSE,
-)
+# They end with the transaction. A pool would pass a setting of the session on to the next program on the same
+# connection. Temporary tables come last in the path, so they replace no table of the lake.
+_SETTINGS = """
+SELECT set_config('search_path', %(path)s, true), set_config('TimeZone', 'UTC', true),
+       set_config('statement_timeout', %(timeout_ms)s, true)
+"""
+_PATH = """
+SELECT concat_ws(', ', quote_ident(n.nspname),
+                 string_agg(quote_ident(s.name), ', ' ORDER BY s.place), 'pg_temp')
+FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace
+LEFT JOIN unnest(current_schemas(false)) WITH ORDINALITY AS s (name, place)
+  ON s.name NOT IN (n.nspname, 'pg_catalog') AND NOT starts_with(s.name, 'pg_temp')
+WHERE f.oid = to_regprocedure('lake_functions_digest()')
+GROUP BY n.nspname
+"""
 _Connection = psycopg.Connection[tuple[object, ...]]
 _ROWS_AT_A_TIME = 4096
 _LOST = ("08", "57P")  # classes of errors after which a connection is unusable
@@ -44,6 +51,8 @@ class ServerSession:
         self.address = address
         self.limits = limits
         self._lag_days = lag_days
+        self._timeout_ms = str(round(limits.statement_timeout_s * 1000))
+        self._path = ""
         self._pool = self._new_pool()
         self._of_process = os.getpid()
         self._abandoned: list[ConnectionPool[_Connection]] = []
@@ -72,7 +81,8 @@ class ServerSession:
         """
         del needs, user_sql
         values = params or {}
-        query = driver_query(sql, values)
+        by_rule = sql if self._lag_days is None else by_availability(sql, str(self._lag_days))
+        query = driver_query(by_rule, values)
         try:
             return self._run(query, values)
         except psycopg.Error as error:
@@ -105,7 +115,9 @@ class ServerSession:
 
     def _run(self, query: bytes, params: dict[str, Any]) -> pl.DataFrame:
         with self._connection() as con, cancellation.cancellable(con), con.cursor(binary=True) as cursor:
-            cursor.execute(query, params)
+            with con.pipeline():  # one round trip: BEGIN, the settings, the query
+                con.execute(_SETTINGS, {"path": self._path, "timeout_ms": self._timeout_ms})
+                cursor.execute(query, params)
             # In slices: with all rows at once, the garbage collector scans each of them repeatedly.
             rows = iter(partial(cursor.fetchmany, _ROWS_AT_A_TIME), [])
             return to_polars(cursor.description, rows) if cursor.description else pl.DataFrame()
@@ -144,13 +156,7 @@ class ServerSession:
         )
 
     def _configure(self, con: _Connection) -> None:
-        timeout_ms = round(self.limits.statement_timeout_s * 1000)
-        lag = "" if self._lag_days is None else str(self._lag_days)
-        settings = {"TimeZone": "UTC", "statement_timeout": str(timeout_ms), LAG_SETTING: lag}
-        for name, value in settings.items():
-            con.execute("SELECT set_config(%s, %s, false)", [name, value])
         adapt(con)
-        con.commit()
         con.read_only = True
 
     def _check(self) -> None:
@@ -163,6 +169,8 @@ class ServerSession:
                         "`factorlab-lake sync ADDRESS`.",
                         target=str(self.address),
                     )
+                [(path,)] = con.execute(_PATH).fetchall()
+                self._path = str(path)
         except psycopg.Error as error:
             raise self._connection_error(error) from None
         self._pool.open()
@@ -200,24 +208,3 @@ def _is_lost(error: psycopg.Error) -> bool:
     if error.sqlstate is None:
         return isinstance(error, psycopg.OperationalError)
     return error.sqlstate.startswith(_LOST)
-
-
-def driver_query(sql: str, params: Mapping[str, Any]) -> bytes:
-    """Return a query with its ``$name`` parameters in the form of the driver.
-
-    >>> driver_query("SELECT * FROM splits WHERE symbol = $s AND label <> '5% $s'", {"s": "AAPL"})
-    b"SELECT * FROM splits WHERE symbol = %(s)s AND label <> '5%% $s'"
-    """
-
-    def replaced(token: re.Match[str]) -> str:
-        name = token["name"]
-        if name is None:
-            return token[0].replace("%", "%%")
-        if name not in params:
-            raise InvalidInput(
-                f"The query has a parameter ${name} without a value; pass {name}=….{nearest(name, params)}",
-                sql=sql,
-            )
-        return f"%({name})s"
-
-    return _TOKEN.sub(replaced, sql).encode()

@@ -13,15 +13,22 @@ from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS as OF_THE_LAKE
 from factorlab_lake.functions.duckdb_functions import sql_text as lake_text
 from factorlab_lake.sync.postgres import ddl, server_functions
-from factorlab_lake.sync.postgres.server_functions import FUNCTIONS, install, installed, sql_text
+from factorlab_lake.sync.postgres.server_functions import (
+    FUNCTIONS,
+    FUNCTIONS_BY_RULE,
+    VIEWS_BY_RULE,
+    install,
+    installed,
+    sql_text,
+)
 from tests.support import ROOT
 
 Con = psycopg.Connection[tuple[object, ...]]
 
 _FILES = sorted((ROOT / "factorlab_lake" / "functions" / "shell" / "postgres").glob("*.sql"))
 # Functions of one engine only: cached rows of a session, arrays of rows, and what Postgres lacks.
-_ONLY_LAKE = {"cap_inputs", "share_count_validity", "market_days", "financial_statements"}
-_ONLY_SERVER = {"statement_component", "symbol_date", "product", "number_text"}
+_ONLY_LAKE = {"cap_inputs", "share_count_validity", "market_days"}
+_ONLY_SERVER = {"availability_lag_days", "statement_component", "symbol_date", "product", "number_text"}
 _OLDER = """
 CREATE FUNCTION quarters(symbols text[], as_of date, vintage text) RETURNS TABLE (old integer)
 LANGUAGE sql BEGIN ATOMIC SELECT 1; END
@@ -81,11 +88,25 @@ def test_a_function_has_the_arguments_of_the_lake(con: Con, name: str) -> None:
     install(con)
     head = re.search(rf"MACRO {name}\((.*)\) AS", lake_text(name))
     rows = con.execute(_PARAMETERS, [name]).fetchall()
+    if name in VIEWS_BY_RULE:
+        assert (rows, head) == ([("availability text",)], None)
+        return
     assert len(rows) == (head is not None)
     for (arguments,) in rows:
         assert head is not None
         expected = re.findall(r"(\w+)(?: :=|,|$)", re.sub(r":= [^,]*", ":=", head[1]))
         assert re.findall(r"(?:^|, )(\w+) ", str(arguments))[: len(expected)] == expected
+
+
+def test_functions_by_rule_are_those_with_the_argument(con: Con) -> None:
+    """Queries pass the availability rule to these functions; the rule is their last argument."""
+    install(con)
+    rows = con.execute(
+        "SELECT proname, proargnames[pronargs] FROM pg_proc "
+        "WHERE pronamespace = current_schema()::regnamespace AND 'availability' = ANY (proargnames)"
+    ).fetchall()
+    expected = {*FUNCTIONS_BY_RULE, *VIEWS_BY_RULE, "availability_lag_days"}
+    assert set(rows) == {(name, "availability") for name in expected}
 
 
 def test_installing_again_changes_nothing(con: Con) -> None:
@@ -113,7 +134,7 @@ def test_another_version_is_replaced_in_place(con: Con, monkeypatch: pytest.Monk
 def test_a_version_with_other_columns_is_replaced_too(con: Con) -> None:
     """Functions and views of an earlier version with other columns or arguments are dropped and created."""
     install(con)
-    con.execute("DROP FUNCTION quarters(text[], date, text)")
+    con.execute("DROP FUNCTION quarters(text[], date, text, text)")
     con.execute(_OLDER)
     con.execute("CREATE FUNCTION lake_functions_digest(older integer) RETURNS text LANGUAGE sql RETURN 'x'")
     con.execute("DROP FUNCTION lake_functions_digest()")
@@ -137,7 +158,7 @@ def test_a_function_that_a_user_view_needs_is_not_dropped(con: Con) -> None:
     """If a replacement would break a user's view, nothing changes, and the error names the view."""
     install(con)
     con.execute("DROP FUNCTION lake_functions_digest()")
-    con.execute("DROP FUNCTION quarters(text[], date, text)")
+    con.execute("DROP FUNCTION quarters(text[], date, text, text)")
     con.execute(_OLDER)
     con.execute("CREATE VIEW user_view AS SELECT * FROM quarters(ARRAY['A'], '2020-01-01', 'known')")
     with pytest.raises(psycopg.errors.DependentObjectsStillExist, match="quarters"):

@@ -4,6 +4,7 @@ import psycopg
 
 from factorlab_lake.schema import TABLES, TYPES
 from factorlab_lake.sync.postgres import ddl
+from factorlab_lake.sync.postgres.server_functions import sql_text
 
 _COLUMNS = """
 SELECT table_name, column_name, data_type FROM information_schema.columns
@@ -13,7 +14,8 @@ _SPELT_OUT = {"timestamptz": "timestamp with time zone"}
 
 
 def _make(con: psycopg.Connection) -> None:
-    for statement in (*ddl.tables(), *ddl.views()):
+    views = ("availability_lag_days", "financial_statements")
+    for statement in (*ddl.tables(), *map(sql_text, views)):
         con.execute(statement)
 
 

@@ -6,7 +6,7 @@
 -- - 'latest': the newest version of all, from the day on which any version became available. This is hindsight, and measures
 --   what restatements change. Its available_date may lie after the date.
 CREATE OR REPLACE FUNCTION checked_vintage(vintage text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF vintage IN ('known', 'first', 'latest') THEN

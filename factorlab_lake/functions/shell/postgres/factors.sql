@@ -1,9 +1,10 @@
--- factors(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known', pairs := NULL): return valuation, profitability, leverage and growth factors
+-- factors(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known', pairs := NULL, availability := 'close'): return valuation, profitability, leverage and growth factors
 -- Grain: one row per requested symbol and date. A factor that cannot be computed is NULL, and `reason` gives the cause.
 -- Parameters:
 -- - age_limit: days after which a quarter is stale; a fiscal year gets {{FISCAL_YEAR_EXTRA_AGE_DAYS}} more.
 -- - vintage: see checked_vintage.
 -- - pairs: an array of symbol_date; with it, only these rows are returned.
+-- - availability: see availability_lag_days.
 -- Point in time: as market_caps and period_components. inputs_available_date is the latest available_date of all inputs.
 -- Rules:
 -- - factors/factors.csv has the formulas. Each is a numerator over a denominator that must be positive.
@@ -14,7 +15,7 @@
 -- - Items that meet in a factor must share one currency. company_profiles gives the currency of the price.
 CREATE OR REPLACE FUNCTION factors(
     symbols text[], dates date[], age_limit integer DEFAULT {{QUARTER_AGE_LIMIT_DAYS}}, vintage text DEFAULT 'known',
-    pairs symbol_date[] DEFAULT NULL
+    pairs symbol_date[] DEFAULT NULL, availability text DEFAULT 'close'
 ) RETURNS TABLE (
     symbol text, date date, market_cap double precision,
     {{factor_types}},
@@ -25,7 +26,7 @@ BEGIN ATOMIC
 WITH years AS (
     -- Without the year in the join, every date is compared with every interval of its symbol.
     SELECT c.*, years.in_year
-    FROM fundamentals_validity(symbols, dates, vintage) c
+    FROM fundamentals_validity(symbols, dates, vintage, availability) c
     CROSS JOIN (SELECT min(day) AS first, max(day) AS last FROM unnest(dates) AS day) a
     CROSS JOIN LATERAL generate_series(
         date_part('year', greatest(c.valid_from, a.first))::integer,
@@ -51,7 +52,7 @@ facts AS (
            greatest(y.income_date, y.balance_sheet_date) AS fiscal_date,
            y.income_available_date, y.balance_sheet_available_date, y.cash_flow_available_date,
            {{income_names}}, {{cash_flow_names}}, {{balance_sheet_names}}
-    FROM market_caps(symbols, dates, vintage := vintage, pairs := pairs) m
+    FROM market_caps(symbols, dates, vintage := vintage, pairs := pairs, availability := availability) m
     LEFT JOIN years y
       ON y.symbol = m.symbol AND y.in_year = date_part('year', m.date)::integer
      AND m.date >= y.valid_from AND m.date < y.valid_to

@@ -1,4 +1,4 @@
--- fundamentals_validity(symbols, dates, vintage := 'known'): return the inputs of factors, except the price, by interval
+-- fundamentals_validity(symbols, dates, vintage := 'known', availability := 'close'): return the inputs of factors, except the price, by interval
 -- Grain: one row per symbol and validity interval [valid_from, valid_to) that contains any of the dates. Within an interval
 -- nothing new became known about the company.
 -- Point in time: as period_components, which selects the statements of a year.
@@ -9,7 +9,9 @@
 -- - Cash flows are used where their year has the end and the currency of the income year.
 -- - Share counts are on today's split basis. A derived quarter has none.
 -- - A quarter's share count is not compared with a year's.
-CREATE OR REPLACE FUNCTION fundamentals_validity(symbols text[], dates date[], vintage text DEFAULT 'known')
+CREATE OR REPLACE FUNCTION fundamentals_validity(
+    symbols text[], dates date[], vintage text DEFAULT 'known', availability text DEFAULT 'close'
+)
 RETURNS TABLE (
     symbol text, valid_from date, valid_to date, income_date date, income_months integer, income_currency text,
     income_year_before_currency text, income_available_date date, income_fault text, income_year_before_fault text,
@@ -23,7 +25,8 @@ RETURNS TABLE (
 {{planned}}
 BEGIN ATOMIC
 WITH periods AS MATERIALIZED (
-    SELECT * FROM period_components(symbols, dates, vintage, ARRAY['income', 'balance_sheet'])
+    SELECT * FROM period_components(
+        symbols, dates, vintage, ARRAY['income', 'balance_sheet'], availability := availability)
 ),
 first_components AS MATERIALIZED (SELECT * FROM periods WHERE is_first),
 income_figures AS MATERIALIZED (

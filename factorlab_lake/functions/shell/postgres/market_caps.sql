@@ -1,10 +1,11 @@
--- market_caps(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, shares_age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known', pairs := NULL): return market capitalisations
+-- market_caps(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, shares_age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known', pairs := NULL, availability := 'close'): return market capitalisations
 -- Grain: one row per requested symbol and date, also where the answer is NULL; `reason` gives the cause.
 -- Parameters:
 -- - price_age_limit: calendar days that the price may be older than the date.
 -- - shares_age_limit: days after which a quarter's share count is stale; a year's gets {{FISCAL_YEAR_EXTRA_AGE_DAYS}} more.
 -- - vintage: the version of the share counts (see checked_vintage).
 -- - pairs: an array of symbol_date; with it, the answer has one row for each pair, and no other row.
+-- - availability: see availability_lag_days.
 -- Point in time: no bar after the date, no count before its available_date.
 -- Rules:
 -- - market_cap = close_price x shares_outstanding x split_factor, in the currency of the quote.
@@ -13,7 +14,7 @@
 -- - split_factor converts the share count to the split basis of the price.
 CREATE OR REPLACE FUNCTION market_caps(
     symbols text[], dates date[], price_age_limit integer DEFAULT {{PRICE_AGE_LIMIT_DAYS}}, shares_age_limit integer DEFAULT {{QUARTER_AGE_LIMIT_DAYS}},
-    vintage text DEFAULT 'known', pairs symbol_date[] DEFAULT NULL
+    vintage text DEFAULT 'known', pairs symbol_date[] DEFAULT NULL, availability text DEFAULT 'close'
 ) RETURNS TABLE (
     symbol text, date date, price_date date, close_price double precision, shares_outstanding double precision,
     market_cap double precision, shares_source text, shares_fiscal_date date, shares_available_date date,
@@ -51,7 +52,7 @@ facts AS (
                 WHEN c.date - s.fiscal_date > shares_age_limit + s.period_days - {{QUARTER_DAYS}} THEN 'share_count_stale'
            END AS shares_reason
     FROM priced c
-    LEFT JOIN share_counts_by_year(symbols, dates, vintage) s
+    LEFT JOIN share_counts_by_year(symbols, dates, vintage, availability) s
       ON s.symbol = c.symbol AND s.in_year = date_part('year', c.date)::integer
      AND c.date >= s.valid_from AND c.date < s.valid_to
     -- The interval of the bar's day, and that of its split basis.

@@ -1,10 +1,11 @@
--- period_components(symbols, dates, vintage := 'known', year_before := [], types := NULL): return the statements of a company's last year
+-- period_components(symbols, dates, vintage := 'known', year_before := [], types := NULL, availability := 'close'): return the statements of a company's last year
 -- Grain: one row per symbol, statement type, years_back, validity interval [valid_from, valid_to) and component. A component
 -- is a statement to add, with its sign. Only intervals that contain any of the dates are returned.
 -- Parameters:
 -- - vintage: see checked_vintage.
 -- - year_before: statement types for which the year before is returned too, with years_back 1.
 -- - types: statement types; NULL returns all.
+-- - availability: see availability_lag_days.
 -- Point in time: the newest period end first, then its newest version. So a late amendment of an old quarter does not
 -- replace the current quarter. inputs_available_date is the latest available_date of the components.
 -- Columns:
@@ -20,7 +21,7 @@
 -- - The year before ended {{MIN_YEAR_DISTANCE_DAYS}}-{{MAX_YEAR_DISTANCE_DAYS}} days before the newest period, as known in the same interval.
 CREATE OR REPLACE FUNCTION period_components(
     symbols text[], dates date[], vintage text DEFAULT 'known', year_before text[] DEFAULT '{}',
-    types text[] DEFAULT NULL
+    types text[] DEFAULT NULL, availability text DEFAULT 'close'
 ) RETURNS TABLE (
     id bigint, interval_id bigint, statement_type text, symbol text, years_back integer, valid_from date, valid_to date,
     fiscal_date date, basis text, derivation text, reported_currency text, inputs_available_date date, reason text,
@@ -33,7 +34,7 @@ WITH periods AS MATERIALIZED (
     -- Without the year of the period's end in the joins, every interval is compared with every period of its symbol.
     SELECT row_number() OVER () AS period_id, s.*, date_part('year', s.fiscal_date)::integer AS end_year
     -- The statements of a year with derived quarters end within two years; the year before adds a year.
-    FROM quarter_validity(symbols, vintage, dates, types, CASE WHEN year_before = '{}' THEN {{STATEMENT_SEARCH_DAYS}} ELSE {{YEAR_BEFORE_SEARCH_DAYS}} END) s
+    FROM quarter_validity(symbols, vintage, dates, types, CASE WHEN year_before = '{}' THEN {{STATEMENT_SEARCH_DAYS}} ELSE {{YEAR_BEFORE_SEARCH_DAYS}} END, availability) s
 ),
 -- Knowledge changes only on days on which a statement becomes available: compute once per interval between them.
 intervals AS MATERIALIZED (

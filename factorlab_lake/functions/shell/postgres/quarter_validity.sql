@@ -1,7 +1,7 @@
--- quarter_validity(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := NULL): return the content of each period by interval, with derived quarters
+-- quarter_validity(symbols, vintage := 'known', dates := NULL, types := NULL, days_back := NULL, availability := 'close'): return the content of each period by interval, with derived quarters
 -- Grain: one row per statement type, symbol, period end, length in months and validity interval [valid_from, valid_to).
 -- Parameters:
--- - vintage, dates, types, days_back: as in statement_validity.
+-- - vintage, dates, types, days_back, availability: as in statement_validity.
 -- Point in time: a derived quarter is valid while all its components are, until the quarter itself is reported.
 -- Columns:
 -- - components: the statements whose figures are added, each with a sign.
@@ -15,7 +15,7 @@
 -- - Period ends of neighbours are {{MIN_QUARTER_DISTANCE_DAYS}}-{{MAX_QUARTER_DISTANCE_DAYS}} days apart.
 CREATE OR REPLACE FUNCTION quarter_validity(
     symbols text[], vintage text DEFAULT 'known', dates date[] DEFAULT NULL,
-    types text[] DEFAULT NULL, days_back integer DEFAULT NULL
+    types text[] DEFAULT NULL, days_back integer DEFAULT NULL, availability text DEFAULT 'close'
 )
 RETURNS TABLE (
     statement_type text, symbol text, fiscal_date date, months integer, valid_from date, valid_to date,
@@ -26,7 +26,7 @@ BEGIN ATOMIC
 WITH periods AS MATERIALIZED (
     SELECT p.*, (p.fiscal_date, p.fiscal_period, p.version, 1)::statement_component AS plus,
            (p.fiscal_date, p.fiscal_period, p.version, -1)::statement_component AS minus
-    FROM statement_validity(symbols, vintage, dates, types, days_back) p
+    FROM statement_validity(symbols, vintage, dates, types, days_back, availability) p
 ),
 flows AS (SELECT * FROM periods WHERE statement_type <> 'balance_sheet'),
 reported AS (SELECT * FROM flows WHERE months = 3),

@@ -1,7 +1,8 @@
--- quarters(symbols, as_of, vintage := 'known'): return the flows of every quarter as known at the close of a day, Q4 included
+-- quarters(symbols, as_of, vintage := 'known', availability := 'close'): return the flows of every quarter as known at the close of a day, Q4 included
 -- Grain: one row per symbol and quarter end that an income or cash flow statement reports, or that a longer period ends on.
 -- Parameters:
 -- - vintage: see checked_vintage.
+-- - availability: see availability_lag_days.
 -- Point in time: as statement_validity, at the close of as_of.
 -- Columns:
 -- - derivation, cash_flow_derivation: 'reported', or how the quarter follows from longer periods, as 'FY - Q1 - Q2 - Q3'.
@@ -10,7 +11,9 @@
 -- Rules:
 -- - A reported quarter wins over a derived one (see quarter_validity).
 -- - Cash flow items are returned only in the currency of the income statement.
-CREATE OR REPLACE FUNCTION quarters(symbols text[], as_of date, vintage text DEFAULT 'known')
+CREATE OR REPLACE FUNCTION quarters(
+    symbols text[], as_of date, vintage text DEFAULT 'known', availability text DEFAULT 'close'
+)
 RETURNS TABLE (
     symbol text, fiscal_date date, derivation text, cash_flow_derivation text, reported_currency text,
     inputs_available_date date, reason text,
@@ -20,7 +23,7 @@ RETURNS TABLE (
 BEGIN ATOMIC
 WITH known AS MATERIALIZED (
     SELECT row_number() OVER () AS id, s.*
-    FROM quarter_validity(symbols, vintage) s
+    FROM quarter_validity(symbols, vintage, availability := availability) s
     WHERE s.statement_type <> 'balance_sheet' AND s.valid_from <= as_of AND s.valid_to > as_of
 ),
 ends AS (SELECT DISTINCT symbol, fiscal_date FROM known),

@@ -1,21 +1,24 @@
--- share_counts_by_year(symbols, dates, vintage := 'known'): return when each share count is valid, by calendar year
+-- share_counts_by_year(symbols, dates, vintage := 'known', availability := 'close'): return when each share count is valid, by calendar year
 -- Grain: one row per requested symbol, count and calendar year of its validity interval, up to the last of the dates.
 -- Parameters:
 -- - vintage: see checked_vintage.
+-- - availability: see availability_lag_days.
 -- Point in time: no count before its available_date in 'known' and 'first'; 'latest' uses hindsight.
 -- Rules:
 -- - Join on symbol, in_year = the year of d and valid_from <= d < valid_to. Without the year, DuckDB compares every date with
 --   every count of its symbol.
 -- - A count is valid until a better one (see share_counts.rank) becomes available.
 -- - cumulative_split_factor is that of split_factors on the count's split basis.
-CREATE OR REPLACE FUNCTION share_counts_by_year(symbols text[], dates date[], vintage text DEFAULT 'known')
+CREATE OR REPLACE FUNCTION share_counts_by_year(
+    symbols text[], dates date[], vintage text DEFAULT 'known', availability text DEFAULT 'close'
+)
 RETURNS TABLE (
     symbol text, shares double precision, source text, fiscal_date date, available_date date, valid_from date,
     valid_to date, split_basis_date date, cumulative_split_factor double precision, period_days integer, in_year integer
 )
 {{planned}}
 BEGIN ATOMIC
-WITH counts AS MATERIALIZED (SELECT * FROM share_counts c WHERE c.symbol = ANY (symbols)),
+WITH counts AS MATERIALIZED (SELECT * FROM share_counts(availability) c WHERE c.symbol = ANY (symbols)),
 versions AS (
     SELECT c.*, version = min(version) OVER of_period AS is_first, rank = max(rank) OVER of_period AS is_last,
            min(c.available_date) OVER of_period AS first_available

@@ -1,8 +1,9 @@
--- ttm(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known'): return the flows of the trailing twelve months as known at each date
+-- ttm(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known', availability := 'close'): return the flows of the trailing twelve months as known at each date
 -- Grain: one row per requested symbol and date, also where nothing is known; `reason` gives the cause.
 -- Parameters:
 -- - age_limit: days after which the newest period end is stale. A fiscal year gets {{FISCAL_YEAR_EXTRA_AGE_DAYS}} more, because the next one is due later.
 -- - vintage: see checked_vintage.
+-- - availability: see availability_lag_days.
 -- Point in time: as period_components. Money is in reported_currency.
 -- Rules:
 -- - Only additive flows are summed, over the statements of period_components: four consecutive quarters, or the fiscal year
@@ -10,7 +11,10 @@
 -- - `derivation` lists the quarters that follow from longer periods.
 -- - An item that is missing in one component is NULL, never a partial sum. A 0 is missing where vendors write it so.
 -- - Cash flow items are returned only where their twelve months end with those of the income statement.
-CREATE OR REPLACE FUNCTION ttm(symbols text[], dates date[], age_limit integer DEFAULT {{QUARTER_AGE_LIMIT_DAYS}}, vintage text DEFAULT 'known')
+CREATE OR REPLACE FUNCTION ttm(
+    symbols text[], dates date[], age_limit integer DEFAULT {{QUARTER_AGE_LIMIT_DAYS}}, vintage text DEFAULT 'known',
+    availability text DEFAULT 'close'
+)
 RETURNS TABLE (
     symbol text, date date, fiscal_date date, basis text, derivation text, reported_currency text,
     inputs_available_date date, age_days bigint, reason text,
@@ -24,7 +28,8 @@ WITH grid AS MATERIALIZED (
     CROSS JOIN (SELECT DISTINCT date FROM unnest(dates) AS date) d
 ),
 periods AS MATERIALIZED (
-    SELECT * FROM period_components(symbols, dates, vintage, types => ARRAY['income', 'cash_flow'])
+    SELECT * FROM period_components(symbols, dates, vintage, types => ARRAY['income', 'cash_flow'],
+                                    availability => availability)
 ),
 requested AS MATERIALIZED (
     SELECT g.date, s.*, g.date - s.fiscal_date AS age_days,
