@@ -245,8 +245,8 @@ class Connector(Protocol):
     def open_session(self, url: str, *, limits: SessionLimits, lag_days: int | None) -> TargetSession:
         """Open a session that runs queries.
 
-        ``lag_days`` is the availability rule; None stands for the rule of the lake. The session passes it with
-        every query and stores it in no setting of the connection, which a pool may share with other programs.
+        ``lag_days`` is the availability rule; None stands for the rule of the lake. A session passes it with
+        every query. It must not be a setting of the connection, which a pool shares with other programs.
         """
 
     def script(self) -> str:
