@@ -12,13 +12,12 @@ from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, table
 from factorlab_lake.schema.rules import QUARTER_DAYS, YEAR_DAYS
 from factorlab_lake.storage import data_files, snapshots
 from factorlab_lake.storage.layout import Layout
-from factorlab_lake.storage.transaction import Transaction, read_files
+from factorlab_lake.storage.transaction import read_files
 
 __all__ = [
     "USUAL_SPACING_DAYS",
     "DatasetState",
     "FetchState",
-    "append_log",
     "coverage_of",
     "fetch_state",
     "log_lines",
@@ -128,14 +127,6 @@ def spacings(dates: pl.DataFrame) -> dict[tuple[str, str], float]:
         .agg(pl.col("fiscal_date").tail(_LAST_PERIODS).diff().dt.total_days().median().alias("days"))
     )
     return {(symbol, period): days for symbol, period, days in newest.drop_nulls().iter_rows()}
-
-
-def append_log(
-    tx: Transaction, answers: list[FetchResult], rows: pl.DataFrame, name: str, now: datetime
-) -> None:
-    """Log answers whose rows were merged into one table, without rejects."""
-    rejected = pl.DataFrame(schema={"fetch_id": pl.String})
-    tx.append("data_fetch_log", log_lines(answers, rejected, [coverage_of(rows, name)], now))
 
 
 def coverage_of(rows: pl.DataFrame, name: str) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import polars as pl
@@ -19,7 +20,7 @@ from factorlab_lake.ingest.versions import SPLIT_REBASE, distinct_in_time, numbe
 from factorlab_lake.schema import TableSpec, table
 from factorlab_lake.storage.transaction import Transaction
 
-__all__ = ["merge_rows"]
+__all__ = ["merge_bars", "merge_rows"]
 
 
 def merge_rows(
@@ -30,17 +31,50 @@ def merge_rows(
         return
     spec = table(name)
     log = tx.read("data_fetch_log") if log is None else log
-    rows = rows.with_columns(recorded_at=pl.lit(now).cast(pl.Datetime("us", "UTC")))
     if name == "price_data":
-        _merge_bars(tx, rows, log)
+        merge_bars(tx, [rows], now, log)
     elif "version" in spec.names():
-        _merge_versions(tx, spec, rows, log)
+        _merge_versions(tx, spec, _recorded(rows, now), log)
     else:
-        _merge_newest(tx, spec, rows)
-    if name == "price_data":
-        _correct_bases(tx, rows["symbol"], rows.group_by("symbol").agg(since=pl.col("date").min()))
-    elif name == "splits":
+        _merge_newest(tx, spec, _recorded(rows, now))
+    if name == "splits":
         _correct_bases(tx, rows["symbol"])
+
+
+def merge_bars(
+    tx: Transaction,
+    slices: Iterable[pl.DataFrame],
+    now: datetime,
+    log: pl.DataFrame,
+    keys: Callable[[], pl.DataFrame] | None = None,
+) -> None:
+    """Merge bars that arrive in slices; the result is that of one slice with all rows.
+
+    All rows of a key are in one slice. Consecutive slices of the same years are best for the speed: changed
+    rows of a year are replaced once. ``keys`` returns the keys of all slices; one slice needs no function.
+    """
+    first_days: list[pl.DataFrame] = []
+    contested: list[pl.DataFrame] = []
+    years: list[int] = []
+    for rows in slices:
+        first_days.append(rows.group_by("symbol").agg(since=pl.col("date").min()))
+        fresh, others = _split_fresh(tx, _recorded(rows, now))
+        tx.append("price_data", fresh)
+        if contested and rows["year"].unique().sort().to_list() != years:
+            _merge_contested(tx, pl.concat(contested), log, keys)
+            contested = []
+        if not others.is_empty():
+            contested.append(others)
+            years = rows["year"].unique().sort().to_list()
+    if contested:
+        _merge_contested(tx, pl.concat(contested), log, keys)
+    if first_days:
+        since = pl.concat(first_days).group_by("symbol").agg(pl.col("since").min())
+        _correct_bases(tx, since["symbol"], since)
+
+
+def _recorded(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    return rows.with_columns(recorded_at=pl.lit(now).cast(pl.Datetime("us", "UTC")))
 
 
 def _merge_versions(tx: Transaction, spec: TableSpec, rows: pl.DataFrame, log: pl.DataFrame) -> None:
@@ -62,23 +96,41 @@ def _merge_newest(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> None:
     _reconcile(tx, spec, stored, merged.unique(key, keep="last", maintain_order=True))
 
 
-def _merge_bars(tx: Transaction, rows: pl.DataFrame, log: pl.DataFrame) -> None:
-    """Merge bars: price_data has the newest fetch of each day, price_revisions the earlier contents."""
+def _split_fresh(tx: Transaction, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the bars that are alone on their key, and the bars that compete with other bars."""
+    key = list(table("price_data").key)
+    stored = tx.read("price_data", symbols=rows["symbol"], partitions=_years(rows), columns=key)
+    repeated = rows.select(pl.struct(key).is_duplicated()).to_series()
+    if stored.is_empty() and not repeated.any():
+        return rows, rows.clear()
+    present = rows.select(key).join(
+        stored.with_columns(_stored=pl.lit(value=True)), on=key, how="left", maintain_order="left"
+    )["_stored"]
+    alone = ~repeated & present.is_null()
+    return rows.filter(alone), rows.filter(~alone)
+
+
+def _merge_contested(
+    tx: Transaction,
+    contested: pl.DataFrame,
+    log: pl.DataFrame,
+    keys: Callable[[], pl.DataFrame] | None,
+) -> None:
+    """Merge bars of days with several bars: the newest fetch is current, the others are revisions."""
     current, revised = table("price_data"), table("price_revisions")
-    key = list(current.key)
-    years = rows["year"].unique().to_list()
-    stored = tx.read("price_data", symbols=rows["symbol"], partitions=years)
-    fresh, contested = _split_fresh(rows, stored, key)
-    tx.append("price_data", fresh)
-    if contested.is_empty():
-        return
+    key, years = list(current.key), _years(contested)
     days = contested.select(key).unique()
-    stored = stored.join(days, on=key, how="semi")
+    stored = tx.read("price_data", symbols=days["symbol"], partitions=years).join(days, on=key, how="semi")
     earlier = tx.read("price_revisions", symbols=days["symbol"], partitions=years).join(
         days, on=key, how="semi"
     )
+
+    def everything() -> pl.DataFrame:
+        present = tx.read("price_data", symbols=days["symbol"], columns=key)
+        return present if keys is None else pl.concat([present, keys()]).unique()
+
     before = pl.concat([earlier.drop("revision", "change_kind"), stored], how="diagonal_relaxed")
-    again = confirmed(before, contested, log, current, lambda: tx.read("price_data", symbols=days["symbol"]))
+    again = confirmed(before, contested, log, current, everything)
     merged = distinct_in_time(
         pl.concat([before, again, contested], how="diagonal_relaxed"),
         key,
@@ -89,6 +141,10 @@ def _merge_bars(tx: Transaction, rows: pl.DataFrame, log: pl.DataFrame) -> None:
     newest = ~pl.all_horizontal(pl.col(k) == pl.col(k).shift(-1) for k in key).fill_null(value=False)
     _reconcile(tx, current, stored, merged.filter(newest).drop("revision", "change_kind"))
     _reconcile(tx, revised, earlier, merged.filter(~newest))
+
+
+def _years(rows: pl.DataFrame) -> list[int]:
+    return rows["year"].unique().to_list()
 
 
 def _correct_bases(tx: Transaction, symbols: pl.Series, since: pl.DataFrame | None = None) -> None:
@@ -114,11 +170,11 @@ def _with_inferred(tx: Transaction, symbols: pl.Series) -> pl.DataFrame:
     splits = tx.read("splits", symbols=symbols)
     reported = splits.filter(pl.col("source") != INFERRED)
     former = splits.filter(pl.col("source") == INFERRED)
-    revisions = tx.read("price_revisions", symbols=symbols)
-    split_symbols = revisions.filter(pl.col("change_kind") == SPLIT_REBASE)["symbol"]
+    kinds = tx.read("price_revisions", symbols=symbols, columns=["symbol", "change_kind"])
+    split_symbols = kinds.filter(pl.col("change_kind") == SPLIT_REBASE)["symbol"].unique()
     if split_symbols.is_empty() and former.is_empty():
         return splits
-    revisions = revisions.filter(pl.col("symbol").is_in(split_symbols.implode()))
+    revisions = tx.read("price_revisions", symbols=split_symbols)
     current = tx.read("price_data", symbols=split_symbols)
     inferred = inferred_splits(pl.concat([revisions, current], how="diagonal_relaxed"), reported)
     _reconcile(tx, table("splits"), former, inferred)
@@ -128,19 +184,6 @@ def _with_inferred(tx: Transaction, symbols: pl.Series) -> pl.DataFrame:
 def _applied_splits() -> pl.Expr:
     """Return the split factor applied to a bar: of two bars of one fetch, the larger one is newer."""
     return pl.col("volume") / pl.col("unadjusted_volume")
-
-
-def _split_fresh(
-    rows: pl.DataFrame, stored: pl.DataFrame, key: list[str]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the rows that are alone on their key, and the rows that compete with other rows."""
-    if rows.select(key).is_duplicated().any() or not stored.is_empty():
-        counted = rows.with_columns(_n=pl.len().over(key)).join(
-            stored.select(*key, pl.lit(value=True).alias("_stored")), on=key, how="left"
-        )
-        alone = (counted["_n"] == 1) & counted["_stored"].is_null()
-        return rows.filter(alone), rows.filter(~alone)
-    return rows, rows.clear()
 
 
 def _reconcile(tx: Transaction, spec: TableSpec, stored: pl.DataFrame, target: pl.DataFrame) -> None:
