@@ -128,7 +128,7 @@ def _check_sample(sample: Path) -> None:
 
 def _check_only_sample(lake: Lake, sample: Path) -> None:
     """Refuse a lake that contains other data: the demo must not mix the sample with a user's data."""
-    fetches = lake.sql(
+    fetches = lake.session.frame(
         "SELECT fetch_id FROM data_fetch_log WHERE endpoint <> 'load:splits.csv' "
         "UNION SELECT fetch_id FROM price_data"
     )

@@ -72,22 +72,13 @@ def mentioned(query: str) -> list[str]:
     return sorted(_mentioned(without_texts(query.lower())))
 
 
-def without_texts(query: str, *, but_words: bool = False) -> str:
+def without_texts(query: str) -> str:
     """Return a query's code without comments and string literals.
-
-    With ``but_words``, literals of one word stay, as quoted names.
 
     >>> without_texts("SELECT 'a' -- the first")
     'SELECT    '
-    >>> without_texts("DELETE FROM 'splits' WHERE note = 'to be gone'", but_words=True)
-    'DELETE FROM "splits" WHERE note =  '
     """
-    return _NO_CODE.sub(_as_name if but_words else " ", query)
-
-
-def _as_name(literal: re.Match[str]) -> str:
-    word = literal[0].strip("'")
-    return f'"{word}"' if word.isidentifier() else " "
+    return _NO_CODE.sub(" ", query)
 
 
 def _closure(text: str) -> set[str]:

@@ -157,7 +157,7 @@ class FMPProvider:
         answer: dict[str, dict[str, list[dict[str, Any]]]] = {symbol: {} for symbol in names}
         for kind, dataset in kinds.items():
             query = _NEWEST.format(table=identifier(STATEMENT_TABLES[dataset]))
-            rows = self.lake.sql(query, symbols=names, annual=annual)
+            rows = self.lake.session.frame(query, {"symbols": names, "annual": annual})
             parts = {key: part for (key,), part in rows.partition_by("symbol", as_dict=True).items()}
             for symbol in names:
                 part = parts.get(symbol, rows.clear())

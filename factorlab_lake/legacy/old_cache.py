@@ -121,7 +121,7 @@ def migration_status(lake: LakeOrPlace, cache_dir: str | os.PathLike[str]) -> pl
     Reads every file once but compares no values; ``lake.validate`` does. Raises
     :class:`~factorlab_lake.errors.NotFound` without such a folder.
     """
-    logged = opened(lake).sql(_LOGGED)
+    logged = opened(lake).session.frame(_LOGGED)
     success = dict(logged.select("fetch_id", "success").iter_rows())
     endpoints = set(logged["endpoint"])
     counts: Counter[tuple[str, str]] = Counter()

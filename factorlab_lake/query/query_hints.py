@@ -44,15 +44,9 @@ class QuerySession(Protocol):
     """Run SQL over the tables and functions of a lake."""
 
     def frame(
-        self,
-        sql: str,
-        params: dict[str, Any] | None = None,
-        *,
-        needs: QueryHints | None = None,
-        user_sql: bool = False,
+        self, sql: str, params: dict[str, Any] | None = None, *, needs: QueryHints | None = None
     ) -> pl.DataFrame:
-        """Run a query, in which ``$name`` takes the value of that parameter, and return its rows.
+        """Run a query of this package, in which ``$name`` takes the value of that parameter."""
 
-        ``user_sql`` marks the text of a user: it may not change the lake's tables, and its errors are the
-        user's.
-        """
+    def sql(self, text: str, params: dict[str, Any] | None = None) -> pl.DataFrame:
+        """Run the SQL of a user; its errors are the user's, and it cannot change an answer of ``frame``."""

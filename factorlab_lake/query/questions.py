@@ -282,11 +282,12 @@ class Questions:
     def sql(self, query: str, /, **params: Any) -> pl.DataFrame:
         """Run any SQL over the tables and functions; ``$name`` in it takes the value of that keyword.
 
-        Columns and rows are those of the query. A later query can use tables that were created here under
-        names of their own. Raises :class:`~factorlab_lake.errors.InvalidInput` where DuckDB or the server
-        refuses the query, and for a statement that would change a table or function of the lake.
+        Columns and rows are those of the query. A later query of the same thread can use what this one
+        creates or sets; no other method, and no other thread, is affected. Raises
+        :class:`~factorlab_lake.errors.InvalidInput` where DuckDB or the server refuses the query, and for a
+        statement that would write into the lake's folder.
         """
-        return self.session.frame(query, params, user_sql=True)
+        return self.session.sql(query, params)
 
     def _own_sql(self, query: str, /, **params: Any) -> pl.DataFrame:
         return self.session.frame(query, params)

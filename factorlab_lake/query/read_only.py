@@ -1,60 +1,144 @@
-"""What a question may not change: the tables and functions that every other answer of the session stands on.
+"""Reject SQL of a user that would write into the lake's folder.
 
-A session is in memory and a user's own: tables and views made in it are welcome. Some of the lake's names are
-tables there too, since their rows are kept for later questions; a change to one would make later answers
-wrong without a word.
+A user's tables and views are in a database of their own, so they cannot change an answer of the lake. But any
+database can write files. DuckDB's parser and tokenizer find the statements that do, and their paths.
 """
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator, Sequence
+from itertools import dropwhile, pairwise, takewhile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+from duckdb import StatementType, token_type
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.functions.duckdb_functions import FUNCTIONS, without_texts
-from factorlab_lake.query.row_cache import COMPANIES
-from factorlab_lake.query.row_cache_files import FEW_CELLS, KEPT_ROWS
-from factorlab_lake.schema import TABLES
 
 __all__ = ["reject_write"]
 
-_NAME = r'(?P<name>"?\w+"?(?:\s*\.\s*"?\w+"?)*)'
-_KIND = r"(?:table|view|macro(?:\s+table)?|function|schema)"
-_CHANGES = (
-    rf"(?P<verb>insert)\s+(?:or\s+\w+\s+)?into\s+{_NAME}",
-    rf"(?P<verb>delete)\s+from\s+{_NAME}",
-    rf"(?P<verb>merge)\s+into\s+{_NAME}",
-    rf"(?P<verb>update|truncate)\s+(?:table\s+)?{_NAME}",
-    rf"(?P<verb>drop|alter)\s+{_KIND}\s+(?:if\s+exists\s+)?{_NAME}",
-    rf"(?P<verb>create)\s+(?:or\s+replace\s+)?(?:temp\s+|temporary\s+)?{_KIND}\s+(?:if\s+not\s+exists\s+)?{_NAME}",
-    rf"(?P<verb>copy)\s+{_NAME}\s*(?:\([^)]*\)\s*)?from\b",
-)
-_CHANGE = [re.compile(rf"\b{change}", re.IGNORECASE) for change in _CHANGES]
-_OURS = frozenset({*TABLES, *FUNCTIONS})
-_SCHEMAS = frozenset({"main", COMPANIES, KEPT_ROWS, FEW_CELLS})  # whose end would be that of all in them
+_CAN_COPY = (StatementType.COPY, StatementType.EXPLAIN, StatementType.PREPARE)
+_OPENS = (StatementType.ATTACH, StatementType.EXPORT)
+_SETS = (StatementType.SET, StatementType.CALL, StatementType.PRAGMA)
+_WORDS = (token_type.keyword, token_type.identifier)
+_ON = {")", ",", "TRUE", "1"}  # can follow READ_ONLY in the options of ATTACH
+_SCHEME = re.compile(r"^(?:duckdb:|file:(?://)?)+")
 
 
-def reject_write(sql: str) -> None:
-    """Raise :class:`InvalidInput` where a statement would change something of the lake's.
+class _Token(NamedTuple):
+    """Represents a token of DuckDB and the number of parentheses around it."""
 
-    >>> reject_write("CREATE TABLE mine AS SELECT * FROM price_data")
-    >>> reject_write("DELETE FROM splits")  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    ...
-    factorlab_lake.errors.InvalidInput: A question only reads, but DELETE would change 'splits', ...
+    text: str
+    kind: token_type
+    depth: int
+
+    @property
+    def is_text(self) -> bool:
+        return self.kind == token_type.string_const
+
+    def is_word(self, word: str) -> bool:
+        return self.kind in _WORDS and self.text.strip().upper() == word
+
+
+def reject_write(
+    con: duckdb.DuckDBPyConnection, statement: duckdb.Statement, params: dict[str, Any], lake: Path
+) -> None:
+    """Raise :class:`InvalidInput` if a statement would write a file in the lake's folder.
+
+    COPY and EXPORT write files, ATTACH opens one for writing, and some settings name a file to write.
     """
-    code = without_texts(sql, but_words=True)  # DuckDB takes a word in single quotes for a table's name
-    for pattern in _CHANGE:
-        for match in pattern.finditer(code):
-            verb, name = match["verb"].upper(), match["name"].replace('"', "")
-            if _is_ours(name.lower()):
-                raise InvalidInput(
-                    f"A question only reads, but {verb} would change {name!r}, on which answers of this lake "
-                    "stand; make a table under another name, and bring rows into the lake with load.",
-                    sql=sql,
-                )
+    root = Path(os.path.realpath(lake))
+    for path in _paths(con, statement, params):
+        # COPY can also replace a whole folder, with the lake in it.
+        if path.is_relative_to(root) or (statement.type in _CAN_COPY and root.is_relative_to(path)):
+            raise InvalidInput(
+                f"SQL cannot write to {str(path)!r}: the files of the lake in {str(root)!r} change only by "
+                "load, fetch and migrate. Choose a path outside; ATTACH can read a file with (READ_ONLY).",
+                sql=statement.query,
+            )
 
 
-def _is_ours(name: str) -> bool:
-    """Say whether a name, which may have a schema before it, is the lake's, or of what is kept beside it."""
-    last = name.replace(" ", "").split(".")[-1]
-    return last.removesuffix("_source").removesuffix("_rows") in _OURS or last in _SCHEMAS
+def _paths(
+    con: duckdb.DuckDBPyConnection, statement: duckdb.Statement, params: dict[str, Any]
+) -> Iterator[Path]:
+    """Yield the paths that a statement would write to, without symbolic links."""
+    tokens = _tokens(statement.query)
+    if statement.type in _CAN_COPY:
+        target = _after("TO", _after("COPY", tokens))
+        if target and statement.type == StatementType.PREPARE and not target[0].is_text:
+            raise InvalidInput("PREPARE of a COPY needs the path as a literal.", sql=statement.query)
+        yield from _resolved(con, target, params)
+    elif statement.type in _OPENS and not _only_reads(tokens):
+        target = list(dropwhile(lambda token: token.kind in _WORDS, tokens))
+        yield from _resolved(con, target, params)
+    elif statement.type in _SETS and not tokens[1].is_word("VARIABLE"):
+        for text in filter(lambda token: token.is_text, tokens):
+            for path in _resolved(con, [text], {}):
+                # A value such as 'Europe/Berlin' is not a path.
+                if path.exists() or ("/" in text.text and path.parent.exists()):
+                    yield path
+
+
+def _tokens(sql: str) -> list[_Token]:
+    """Return the tokens of a statement without comments."""
+    code = sql.encode()  # the tokenizer counts bytes
+    starts = [*duckdb.tokenize(sql), (len(code), token_type.comment)]
+    tokens, depth = [], 0
+    for (start, kind), (end, _) in pairwise(starts):
+        text = code[start:end].decode()
+        depth -= text.startswith(")")
+        if kind != token_type.comment:
+            tokens.append(_Token(text, kind, depth))
+        depth += text.startswith("(")
+    return tokens
+
+
+def _after(word: str, tokens: Sequence[_Token]) -> list[_Token]:
+    """Return the tokens after a word that is outside parentheses."""
+    return list(dropwhile(lambda token: token.depth or not token.is_word(word), tokens))[1:]
+
+
+def _only_reads(tokens: Sequence[_Token]) -> bool:
+    pairs = pairwise(tokens)
+    return any(option.is_word("READ_ONLY") and value.text.strip().upper() in _ON for option, value in pairs)
+
+
+def _resolved(
+    con: duckdb.DuckDBPyConnection, target: Sequence[_Token], params: dict[str, Any]
+) -> Iterator[Path]:
+    """Yield the path at the start of these tokens: a literal, a parameter, an expression or a name."""
+    if not target:
+        return
+    first = target[0]
+    if first.is_text:
+        path = _evaluated(con, first.text, params)
+    elif first.kind in _WORDS:
+        path = _name(target).replace('"', "")
+    elif first.text.strip() == "(":
+        inside = takewhile(lambda token: token.depth, target[1:])
+        path = _evaluated(con, f"({''.join(token.text for token in inside)})", params)
+    else:
+        path = _evaluated(con, "".join(token.text for token in target[:2]), params)  # $name
+    if not path.startswith(":memory:"):
+        yield Path(os.path.realpath(Path(_SCHEME.sub("", path)).expanduser()))
+
+
+def _name(tokens: Sequence[_Token]) -> str:
+    """Return the name at the start of these tokens, such as ``bars.csv``."""
+    name = tokens[0].text.strip()
+    for dot, word in zip(tokens[1::2], tokens[2::2], strict=False):
+        if dot.text.strip() != ".":
+            break
+        name += f".{word.text.strip()}"
+    return name
+
+
+def _evaluated(con: duckdb.DuckDBPyConnection, expression: str, params: dict[str, Any]) -> str:
+    query = f"SELECT {expression}"
+    [statement] = con.extract_statements(query)
+    values = {name: params[name] for name in statement.named_parameters if name in params}
+    [(value,)] = con.execute(query, values).fetchall()
+    return str(value)

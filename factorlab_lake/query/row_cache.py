@@ -32,8 +32,10 @@ _ALWAYS = f"[DATE '{BEGINNING_OF_TIME}', DATE '{END_OF_TIME}']"
 class SessionCache:
     """What one connection keeps."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, *, of_user: bool = False) -> None:
         self._con = con
+        # A user's SQL sees a view of the rows, which DuckDB refuses to change. Planning takes longer with it.
+        self._suffix = "_rows" if of_user else ""
         self._symbols: dict[str, set[str] | None] = {}  # by view; None: of all symbols
         self._companies: set[str] = set()
         self._read: set[str] = set()
@@ -49,7 +51,7 @@ class SessionCache:
         if view in BY_SYMBOL:
             self._symbols[view] = set()
         else:
-            self._con.execute(f"CREATE TABLE {name} AS FROM {source}{'' if view in WHOLE else ' LIMIT 0'}")
+            self._create(view, f"FROM {source}{'' if view in WHOLE else ' LIMIT 0'}")
 
     def cover(self, view: str, symbols: list[str] | None) -> None:
         """See to it that the table of a view has the rows of these symbols; None: of all."""
@@ -57,23 +59,38 @@ class SessionCache:
         if known is None:
             return
         new = None if symbols is None else [symbol for symbol in symbols if symbol not in known]
-        name, source = identifier(view), identifier(_source(view))
+        source = identifier(_source(view))
         if new is None or len(known) + len(new) > FEW_SYMBOLS:
-            self._con.execute(f"CREATE OR REPLACE TABLE {name} AS FROM {source}")
+            self._create(view, f"FROM {source}")
             self._symbols[view] = None
         elif new or not known:
             # Written out, they pass below the view's windows, to the parts of files that can hold them.
             names = ", ".join(map(literal, new)) or "NULL"
-            how = f"INSERT INTO {name}" if known else f"CREATE OR REPLACE TABLE {name} AS"
+            rows = f"FROM {source} WHERE symbol IN ({names})"
             self._symbols[view] = set()  # cleared first: an interrupted insert must not count as cached
-            self._con.execute(f"{how} FROM {source} WHERE symbol IN ({names})")
+            if known:
+                self._con.execute(f"INSERT INTO {self._rows_of(view)} {rows}")
+            else:
+                self._create(view, rows)
             self._symbols[view] = known.union(new)
+
+    def _create(self, view: str, rows: str) -> None:
+        """Create the table of a view's cached rows."""
+        table = self._rows_of(view)
+        self._con.execute(f"CREATE OR REPLACE TABLE {table} AS {rows}")
+        if self._suffix:
+            self._con.execute(f"CREATE OR REPLACE VIEW {identifier(view)} AS FROM {table}")
+
+    def _rows_of(self, view: str) -> str:
+        return identifier(f"{view}{self._suffix}")
 
     def add_days(self, files: Iterable[str]) -> None:
         """Add the trading days of the bars that are shown, which lie in these files."""
         new = set(files) - self._read
         if new:
-            self._con.execute(f"INSERT INTO {DAYS} FROM {_source(DAYS)} ANTI JOIN {DAYS} USING (date)")
+            self._con.execute(
+                f"INSERT INTO {self._rows_of(DAYS)} FROM {_source(DAYS)} ANTI JOIN {DAYS} USING (date)"
+            )
             self._read |= new
 
     def unread(self, files: Iterable[str]) -> bool:

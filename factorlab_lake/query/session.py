@@ -1,4 +1,4 @@
-"""Run SQL questions in a DuckDB session over one snapshot; it is in memory, so it locks no file."""
+"""Run SQL in DuckDB sessions over one snapshot, the queries of this package apart from those of a user."""
 
 from __future__ import annotations
 
@@ -8,29 +8,25 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import duckdb
 import polars as pl
 
 from factorlab_lake.errors import Forked, InternalError, InvalidInput, LakeError, WriteFailed, nearest
-from factorlab_lake.functions.duckdb_functions import FUNCTIONS, names_in, sql_text, without_texts
+from factorlab_lake.functions.duckdb_functions import FUNCTIONS, without_texts
 from factorlab_lake.query.availability_rule import CLOSE, AvailabilityRule
-from factorlab_lake.query.query_hints import QueryHints, RowFilter
+from factorlab_lake.query.lake_database import LakeDatabase
+from factorlab_lake.query.query_hints import QueryHints
 from factorlab_lake.query.read_only import reject_write
 from factorlab_lake.query.result_frames import to_polars
-from factorlab_lake.query.row_cache import BY_SYMBOL, COMPANIES, DAYS, FUNDAMENTALS, WHOLE, SessionCache
-from factorlab_lake.query.row_cache_files import FEW_CELLS, KEPT_ROWS, SOURCES, RowCache
-from factorlab_lake.schema import TABLES, literal
-from factorlab_lake.schema.rules import FEW_SYMBOLS
+from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import checksums, snapshots
-from factorlab_lake.storage.data_files import DataFile, files_of, prune
+from factorlab_lake.storage.data_files import files_of
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
 
 __all__ = ["Session"]
-
-Chosen: TypeAlias = dict[str, list[DataFile]]  # by table: the files that can contain the needed rows
 
 _UNKNOWN = re.compile(r"(?:Table|Table Function|Function|View) with name (\S+) does not exist")
 _OF_THE_QUESTION = (
@@ -46,17 +42,15 @@ _ANSWER = "rows_of_the_answer"
 _VERSION_1 = duckdb.__version__.startswith("1.")
 # CREATE TABLE AS can take these; it cannot take SHOW and DESCRIBE, whose type is SELECT in DuckDB.
 _ROWS = re.compile(r"\s*(?:select|from|with|values|\()", re.IGNORECASE)
-_SETTINGS = {
-    "TimeZone": "UTC",
-    "parquet_metadata_cache": "true",  # data files never change
-    # The text type of polars, so that nothing is converted.
-    "arrow_output_version": "1.4",
-    "produce_arrow_string_view": "true",
-}
 
 
 class Session:
-    """Run SQL over the tables and functions of one snapshot. Each thread has its own connection."""
+    """Run SQL over the tables and functions of one snapshot, from any thread.
+
+    Each thread has two DuckDB instances, created when they are first needed: one for the queries of this
+    package, one for the SQL of the user. So no setting, transaction, view or table of a user can change an
+    answer of :meth:`frame`, or anything in another thread.
+    """
 
     def __init__(self, layout: Layout, snapshot: Snapshot, *, availability: AvailabilityRule = CLOSE) -> None:
         self.layout = layout
@@ -66,49 +60,48 @@ class Session:
         self._local = threading.local()
 
     def frame(
-        self,
-        sql: str,
-        params: dict[str, Any] | None = None,
-        *,
-        needs: QueryHints | None = None,
-        user_sql: bool = False,
+        self, sql: str, params: dict[str, Any] | None = None, *, needs: QueryHints | None = None
     ) -> pl.DataFrame:
-        """Run a query and return its rows.
+        """Run a query of this package and return its rows; its errors are :class:`InternalError`.
 
         Files without needed rows are removed before DuckDB plans the query, and rows that later queries also
-        read are cached (see :mod:`.row_cache`). ``user_sql`` marks the text of a user: its errors
-        are :class:`InvalidInput`, those of this package's SQL :class:`InternalError`.
+        read are cached (see :mod:`.row_cache`).
         """
-        if user_sql:
-            reject_write(sql)
-        needs = needs or QueryHints()
-        chosen = {name: self._needed(name, rows) for name, rows in needs.tables.items()}
-        with self._errors_mapped(sql, user_sql=user_sql), self._shown(sql, chosen, needs) as con:
-            answer = _fetch_by_table if needs.short or _returns_values(con, sql, params) else _fetch
-            return answer(con, sql, params or {})
+        hints = needs or QueryHints()
+        with (
+            self._errors_mapped(sql, user_sql=False),
+            self._database(of_user=False).prepared(sql, hints) as con,
+        ):
+            by_table = hints.short or _returns_values(con, sql, params)
+            return (_fetch_by_table if by_table else _fetch)(con, sql, params or {})
 
-    def _needed(self, table: str, rows: RowFilter | None) -> list[DataFile]:
-        """Return the files of a table that can contain any of these rows."""
-        if rows is None:
-            return []
-        return prune(self._files[table], symbols=rows.symbols, first=rows.first, last=rows.last)
+    def sql(self, text: str, params: dict[str, Any] | None = None) -> pl.DataFrame:
+        """Run the SQL of a user and return the rows of its last statement.
 
-    @contextmanager
-    def _shown(self, sql: str, chosen: Chosen, needs: QueryHints) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Yield a connection with all that a query names; tables in ``chosen`` have only these files."""
-        con = self._connection()
-        named = names_in(sql)
-        in_memory = self._in_memory(con, named, chosen, needs)
-        for name in named:
-            if name not in in_memory:
-                self._prepare(con, name, chosen, needs)
-        lasting = needs.lasting and needs.symbols is not None and FUNDAMENTALS in named
-        if lasting:
-            self._local.kept.add_companies(needs.symbols)
-        first = {FEW_CELLS: in_memory and needs.few_cells, KEPT_ROWS: in_memory, COMPANIES: lasting}
-        schemas = [name for name, is_read in first.items() if is_read]
-        with _searching(con, schemas):
-            yield con
+        Its errors are :class:`InvalidInput`, also for a statement that would write into the lake's folder.
+        """
+        with self._errors_mapped(text, user_sql=True):
+            database = self._database(of_user=True)
+            con = database.user_connection
+            statements = con.extract_statements(text)
+            if any(statement.type == duckdb.StatementType.TRANSACTION for statement in statements):
+                database.install_all()  # the transaction does not see what is created after its start
+            else:
+                database.install(text)
+            return self._run(con, statements, params or {})
+
+    def _run(
+        self, con: duckdb.DuckDBPyConnection, statements: list[duckdb.Statement], params: dict[str, Any]
+    ) -> pl.DataFrame:
+        """Run statements in order and return the rows of the last one, which takes the parameters."""
+        for place, statement in enumerate(statements, start=1):
+            is_last = place == len(statements)
+            reject_write(con, statement, params if is_last else {}, self.layout.root)
+            if is_last:
+                sql = statement.query
+                return (_fetch_by_table if _returns_values(con, sql, params) else _fetch)(con, sql, params)
+            con.execute(statement)
+        return pl.DataFrame()
 
     @contextmanager
     def _errors_mapped(self, sql: str, *, user_sql: bool) -> Iterator[None]:
@@ -121,37 +114,6 @@ class Session:
             if str(fault) == "Query interrupted":  # how DuckDB reports Ctrl-C
                 raise KeyboardInterrupt from None
             raise
-
-    def _in_memory(
-        self, con: duckdb.DuckDBPyConnection, named: list[str], chosen: Chosen, needs: QueryHints
-    ) -> set[str]:
-        """Cache the rows of few symbols, if the hints allow it; return the names that need no files."""
-        rows: RowCache | None = self._local.rows.get(needs.rows_of)
-        if (
-            rows is None
-            or rows.source.name not in named
-            or not needs.symbols
-            or len(needs.symbols) > FEW_SYMBOLS
-        ):
-            return set()
-        tables = rows.source.tables
-        files = frozenset((name, file) for name in tables for file in chosen[name])
-        missing = rows.missing(needs.symbols, files)
-        for name in named if missing else ():  # the sources of the rows
-            self._prepare(con, name, chosen, needs)
-        for unread, symbols in missing.items():
-            for name in tables:
-                self._show(con, name, [file for file in chosen[name] if (name, file) in unread])
-            rows.add(symbols, unread)
-        return {rows.source.name, *tables} if files else set()
-
-    def _prepare(self, con: duckdb.DuckDBPyConnection, name: str, chosen: Chosen, needs: QueryHints) -> None:
-        """Install a table or function, with its cached rows."""
-        if name in chosen:
-            self._show(con, name, chosen[name])
-        else:
-            self._install(con, name)
-        self._keep(con, name, chosen, needs)
 
     def _explained(self, fault: duckdb.Error, sql: str, *, user_sql: bool) -> LakeError:
         """Return the error of the cause: damaged files, then the caller, then this package."""
@@ -184,62 +146,19 @@ class Session:
         except LakeError as fault:
             return fault
 
-    def _connection(self) -> duckdb.DuckDBPyConnection:
+    def _database(self, *, of_user: bool) -> LakeDatabase:
+        """Return the thread's database for the SQL of a user or of this package."""
         if _first_process() != os.getpid():
             raise Forked(
                 "This process was forked from one that had queried a lake. It has no threads of DuckDB and "
                 "polars, so any query would hang. Start workers with "
                 "multiprocessing.get_context('spawn'); a lake can be passed to them."
             )
-        con: duckdb.DuckDBPyConnection | None = getattr(self._local, "con", None)
-        if con is None:
-            con = duckdb.connect(":memory:")
-            for setting, value in _SETTINGS.items():
-                con.execute(f"SET {setting} = {literal(value)}")
-            self._local.con, self._local.shown, self._local.installed = con, {}, set()
-            self._local.kept = SessionCache(con)
-            self._local.rows = {source.name: RowCache(con, source) for source in SOURCES}
-        return con
-
-    def _install(self, con: duckdb.DuckDBPyConnection, name: str) -> None:
-        if name in TABLES:
-            self._show(con, name, self._files[name])
-        elif name not in self._local.installed:
-            con.execute(sql_text(name))
-            if name in {*WHOLE, *BY_SYMBOL, DAYS}:
-                self._local.kept.turn(name)
-            self._local.installed.add(name)
-
-    def _keep(self, con: duckdb.DuckDBPyConnection, name: str, chosen: Chosen, needs: QueryHints) -> None:
-        kept: SessionCache = self._local.kept
-        if name in BY_SYMBOL:
-            kept.cover(name, needs.symbols)
-        elif name == DAYS:
-            bars = chosen.get("price_data", self._files["price_data"])
-            paths = [file.path for file in bars]
-            if kept.unread(paths):
-                self._show(con, "price_data", bars)
-                kept.add_days(paths)
-
-    def _show(self, con: duckdb.DuckDBPyConnection, name: str, chosen: list[DataFile]) -> None:
-        """Create a table's view over these files; functions read through the view."""
-        shown: dict[str, list[DataFile]] = self._local.shown
-        if shown.get(name) != chosen:
-            folder = self.layout.table(name)
-            con.execute(self.availability.table_view(TABLES[name], folder, chosen))
-            shown[name] = chosen
-
-
-@contextmanager
-def _searching(con: duckdb.DuckDBPyConnection, schemas: list[str]) -> Iterator[None]:
-    """Search names in these schemas first, and in the main schema alone afterwards."""
-    try:
-        if schemas:
-            con.execute(f"SET search_path = {literal(','.join([*schemas, 'main']))}")
-        yield
-    finally:
-        if schemas:
-            con.execute("SET search_path = 'main'")
+        databases: dict[str, LakeDatabase] = vars(self._local)
+        owner = "user" if of_user else "package"
+        if owner not in databases:
+            databases[owner] = LakeDatabase(self.layout, self._files, self.availability, of_user=of_user)
+        return databases[owner]
 
 
 @cache

@@ -43,17 +43,19 @@ class CountedSession(Session):
     clock: Callable[[], float] = staticmethod(time.perf_counter)
 
     def frame(
-        self,
-        sql: str,
-        params: dict[str, Any] | None = None,
-        *,
-        needs: QueryHints | None = None,
-        user_sql: bool = False,
+        self, sql: str, params: dict[str, Any] | None = None, *, needs: QueryHints | None = None
     ) -> pl.DataFrame:
-        """Run a query, log it, and return its rows; a failing query is logged too."""
+        """Run a query of this package, log it, and return its rows; a failing query is logged too."""
+        return self._counted(sql, lambda: super(CountedSession, self).frame(sql, params, needs=needs))
+
+    def sql(self, text: str, params: dict[str, Any] | None = None) -> pl.DataFrame:
+        """Run the SQL of a user, log it, and return its rows; failing SQL is logged too."""
+        return self._counted(text, lambda: super(CountedSession, self).sql(text, params))
+
+    def _counted(self, sql: str, run: Callable[[], pl.DataFrame]) -> pl.DataFrame:
         started, rows = self.clock(), None
         try:
-            answer = super().frame(sql, params, needs=needs, user_sql=user_sql)
+            answer = run()
             rows = answer.height
             return answer
         finally:

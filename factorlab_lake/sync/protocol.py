@@ -200,13 +200,14 @@ class TargetSession(Protocol):
     def name(self) -> str:
         """Return the address without secrets."""
 
-    def frame(
-        self, sql: str, params: dict[str, Any] | None = None, *, needs: Any = None, user_sql: bool = False
-    ) -> pl.DataFrame:
+    def frame(self, sql: str, params: dict[str, Any] | None = None, *, needs: Any = None) -> pl.DataFrame:
         """Run a query in which ``$name`` takes the value of that parameter, and return its rows.
 
-        ``needs`` and ``user_sql`` are for sessions over files; a server ignores them.
+        ``needs`` is for sessions over files; a server ignores it.
         """
+
+    def sql(self, text: str, params: dict[str, Any] | None = None) -> pl.DataFrame:
+        """Run the SQL of a user and return its rows."""
 
     def sizes(self) -> pl.DataFrame:
         """Return one row per table with its rows and bytes, indexes included."""

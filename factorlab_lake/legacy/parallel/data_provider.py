@@ -284,10 +284,10 @@ def _lacking(lake: Questions, form: QuestionForm, symbols: list[str]) -> list[st
     """Return the symbols without rows in a table that the method needs."""
     lacking: set[str] = set()
     for table in form.needs:
-        rows = lake.sql(
+        rows = lake.session.frame(
             f"SELECT DISTINCT symbol FROM {table} "  # noqa: S608 - a table name of FORMS
             "WHERE symbol IN (SELECT unnest($symbols::VARCHAR[]))",
-            symbols=symbols,
+            {"symbols": symbols},
         )
         lacking |= set(symbols) - set(rows["symbol"])
     return [s for s in symbols if s in lacking]

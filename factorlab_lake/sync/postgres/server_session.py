@@ -73,13 +73,12 @@ class ServerSession:
         params: dict[str, Any] | None = None,
         *,
         needs: object = None,
-        user_sql: bool = False,
     ) -> pl.DataFrame:
         """Run a query, in which ``$name`` takes the value of that parameter, and return its rows.
 
-        A lost connection is replaced once. ``needs`` and ``user_sql`` matter only to sessions over files.
+        A lost connection is replaced once. ``needs`` matters only to sessions over files.
         """
-        del needs, user_sql
+        del needs
         values = params or {}
         by_rule = sql if self._lag_days is None else by_availability(sql, str(self._lag_days))
         query = driver_query(by_rule, values)
@@ -93,6 +92,10 @@ class ServerSession:
         except psycopg.Error as error:
             lost = _is_lost(error)
             raise (self._connection_error(error) if lost else self._query_error(error, sql)) from None
+
+    def sql(self, text: str, params: dict[str, Any] | None = None) -> pl.DataFrame:
+        """Run the SQL of a user; the server refuses all changes."""
+        return self.frame(text, params)
 
     def sizes(self) -> pl.DataFrame:
         """Return one row per table of the lake with its rows and bytes, indexes included."""

@@ -1,64 +1,189 @@
-"""SQL of one's own: what is made beside the lake's tables is welcome, what would change those is refused."""
+"""Test SQL of a user: it changes no answer of the lake, and it cannot write into the lake's folder."""
 
 from __future__ import annotations
 
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
+from tests.support import copy_of
 
-CHANGES = [
+SYMBOLS = ["AAPL", "GOOGL", "NOBODY"]
+DAYS = [f"{year}-12-31" for year in range(2012, 2021)]
+
+# Each one is a list of statements that would change answers on a connection that questions share.
+MISCHIEF = {
+    "settings": [
+        "SET threads = 1; SET memory_limit = '300MB'",
+        "SET TimeZone = 'Asia/Tokyo'",
+        "SET GLOBAL TimeZone = 'Asia/Tokyo'",
+        "SET default_order = 'desc'",
+        "SET default_null_order = 'nulls_first'",
+        "SET integer_division = true",
+        "SET disabled_optimizers = 'filter_pushdown'",
+    ],
+    "search path": ["CREATE SCHEMA mine", "SET search_path = 'mine'", "CREATE TABLE splits (symbol TEXT)"],
+    "views": [
+        "CREATE OR REPLACE VIEW price_data AS SELECT 'AAPL' AS symbol",
+        "CREATE OR REPLACE VIEW split_factors AS SELECT 'AAPL' AS symbol",
+        "CREATE OR REPLACE VIEW financial_statements AS SELECT 1 AS one",
+    ],
+    "macros": [
+        "CREATE OR REPLACE MACRO market_caps(symbols, dates, vintage := 'known') AS TABLE SELECT 1 AS one",
+        "CREATE OR REPLACE MACRO checked_vintage(vintage) AS 'latest'",
+        "CREATE OR REPLACE MACRO arg_max(a, b) AS NULL",
+        "CREATE OR REPLACE MACRO coalesce_all(a) AS NULL",
+    ],
+    "temporary tables": [
+        "CREATE TEMP TABLE splits AS SELECT 'AAPL' AS symbol",
+        "CREATE TEMP TABLE market_days AS SELECT DATE '1999-01-01' AS date",
+        "CREATE TEMP VIEW price_data AS SELECT 'AAPL' AS symbol",
+        "CREATE TEMP TABLE rows_of_the_answer AS SELECT 1 AS one",
+        "CREATE TEMP MACRO shares_as_of(symbols, dates) AS TABLE SELECT 1 AS one",
+    ],
+    "an open transaction": ["BEGIN", "CREATE OR REPLACE VIEW dividends AS SELECT 1 AS one"],
+    "drops": [
+        "FROM market_caps(['AAPL'], [DATE '2020-08-31'])",
+        "DROP VIEW price_data",
+        "DROP VIEW split_factors",
+        "DROP MACRO TABLE market_caps",
+        "DROP TABLE split_factors_rows",
+        "ALTER VIEW share_count_validity RENAME TO gone",
+    ],
+    "another database": [
+        "ATTACH ':memory:' AS other",
+        "USE other",
+        "CREATE TABLE price_data AS SELECT 'AAPL' AS symbol",
+        "CREATE TABLE splits AS SELECT 'AAPL' AS symbol",
+    ],
+    "prepared statements": [
+        "CREATE TABLE mine AS SELECT 1 AS a",
+        "PREPARE market_caps AS INSERT INTO mine VALUES (2)",
+        "EXECUTE market_caps",
+    ],
+}
+
+REFUSED_BY_DUCKDB = [
     "DELETE FROM split_factors",
     "delete from main.split_factors where symbol = 'AAPL'",
     'INSERT INTO "share_count_validity" FROM share_count_validity',
     "INSERT OR REPLACE INTO split_factors FROM split_factors",
     "UPDATE share_count_validity SET shares = shares * 2",
     "TRUNCATE split_factors",
-    "DROP TABLE IF EXISTS split_factors",
-    "DROP VIEW price_data",
-    "DROP MACRO TABLE market_caps",
-    "DROP SCHEMA kept CASCADE",
-    "DROP SCHEMA kept_rows CASCADE",
-    "DELETE FROM kept_rows.price_data",
-    "DROP SCHEMA few_cells CASCADE",
-    "CREATE OR REPLACE VIEW kept_rows.price_data_source AS SELECT 1",
-    "DELETE FROM 'split_factors'",
-    "INSERT INTO 'split_factors' FROM split_factors",
-    "CREATE OR REPLACE TABLE 'split_factors' AS SELECT 1 AS symbol",
-    "ALTER TABLE split_factors RENAME TO gone",
-    "CREATE OR REPLACE VIEW price_data AS SELECT 1 AS symbol",
-    "CREATE TEMP TABLE splits AS SELECT 1 AS symbol",
-    "CREATE MACRO factors(symbols, dates) AS TABLE SELECT 1",
+    "DELETE FROM market_days",
+    "DELETE FROM price_data",
+    "DROP TABLE split_factors",
+    "CREATE OR REPLACE TABLE split_factors AS SELECT 1 AS symbol",
     "COPY share_count_validity FROM 'counts.csv'",
     "MERGE INTO split_factors USING splits ON true WHEN MATCHED THEN DELETE",
-    "SELECT 1; DELETE FROM split_factors",
     "/* of mine */ DELETE -- all\n FROM split_factors",
-    "DELETE/* all */FROM split_factors",
+    "DROP SCHEMA main CASCADE",
+    "DETACH memory",
 ]
 
 
 @pytest.fixture
 def queried_lake(lake_both: Lake) -> Lake:
-    """A lake of the sample with a session of its own, which has answered before."""
+    """Return a lake of the sample with a session of its own, which has run SQL and caches no answers."""
     lake = fl.open(lake_both.path, create=False)
-    assert lake.market_caps("AAPL", "2020-08-31")["market_cap"][0] is not None
+    lake.result_cache.clear()
+    assert lake.sql("FROM market_caps(['AAPL'], [DATE '2020-08-31'])")["market_cap"].item() is not None
     return lake
 
 
-@pytest.mark.parametrize("change", CHANGES)
-def test_what_answers_stand_on_is_not_changed(queried_lake: Lake, change: str) -> None:
-    """A change to a table or function of the lake is refused, and later answers are what they were."""
-    before = queried_lake.market_caps("AAPL", "2020-08-31").rows()
-    with pytest.raises(InvalidInput, match="A question only reads, but"):
+@pytest.fixture(scope="module")
+def expected(lake_both: Lake) -> dict[str, pl.DataFrame]:
+    """Return the answers of a session that ran no SQL of a user."""
+    lake_both.result_cache.clear()
+    return answers(fl.open(lake_both.path, create=False))
+
+
+def answers(lake: Lake) -> dict[str, pl.DataFrame]:
+    """Return the answer to a question of each kind, computed and not cached."""
+    lake.result_cache.clear()
+    return {
+        "market_caps": lake.market_caps(SYMBOLS, DAYS),
+        "market_caps of one day": lake.market_caps("AAPL", "2020-08-31"),
+        "ttm": lake.ttm(SYMBOLS, DAYS, vintage="first"),
+        "factors": lake.factors(SYMBOLS, start="2019-12-31", end="2020-12-31", freq="ME"),
+        "prices": lake.prices("AAPL", "2020-06-01", "2020-12-31"),
+        "adjusted prices": lake.prices("AAPL", "2020-06-01", "2020-12-31", adjusted=True),
+        "statements": lake.statements("AAPL", "2019-01-01", as_of="2020-06-30"),
+        "quarters": lake.quarters("AAPL", "2019-01-01"),
+        "ratios": lake.ratios("AAPL", "2019-01-01"),
+        "explanation": lake.explain_market_cap("AAPL", "2020-08-31"),
+        "fetch log": lake.fetch_log(),
+        "revisions": lake.revisions(),
+        "coverage": lake.coverage(),
+    }
+
+
+def compare(lake: Lake, expected: dict[str, pl.DataFrame]) -> None:
+    """Raise where an answer differs from the expected one."""
+    for name, answer in answers(lake).items():
+        assert_frame_equal(answer, expected[name])
+
+
+@pytest.mark.parametrize("kind", MISCHIEF)
+def test_sql_of_a_user_changes_no_answer(
+    queried_lake: Lake, expected: dict[str, pl.DataFrame], kind: str
+) -> None:
+    """Whatever SQL sets, creates, drops or leaves open, methods answer as before, in each thread."""
+    for statement in MISCHIEF[kind]:
+        queried_lake.sql(statement)
+    compare(queried_lake, expected)
+    with ThreadPoolExecutor(1) as other:
+        other.submit(compare, queried_lake, expected).result()
+        query = "FROM market_caps($symbols, [DATE '2020-08-31']) ORDER BY symbol"
+        rows = other.submit(lambda: queried_lake.sql(query, symbols=["AAPL"])).result()
+    assert_frame_equal(rows, expected["market_caps of one day"])
+
+
+def test_a_mischief_of_each_kind_changes_what_the_users_own_sql_reads(queried_lake: Lake) -> None:
+    """The statements above are effective: a user's later SQL in the same thread sees what they created."""
+    queried_lake.sql("CREATE OR REPLACE VIEW price_data AS SELECT 'MINE' AS symbol")
+    assert queried_lake.sql("FROM price_data").rows() == [("MINE",)]
+    queried_lake.sql("SET TimeZone = 'Asia/Tokyo'")
+    assert queried_lake.sql("SELECT current_setting('TimeZone') AS zone").item() == "Asia/Tokyo"
+
+
+@pytest.mark.parametrize("ending", ["ROLLBACK", "COMMIT"])
+def test_a_users_transaction_sees_every_table_and_its_end_removes_none(
+    queried_lake: Lake, ending: str
+) -> None:
+    """Tables and functions that are named first within a transaction exist, and still do after it."""
+    queried_lake.sql("BEGIN")
+    queried_lake.sql("CREATE TABLE mine AS FROM splits")
+    for query in ("FROM dividends", "FROM ttm(['AAPL'], [DATE '2020-12-31'])"):
+        inside = queried_lake.sql(query)
+        with pytest.raises(InvalidInput):
+            queried_lake.sql("SELECT nothing")
+        queried_lake.sql(ending if ending == "ROLLBACK" else "ROLLBACK")
+        assert_frame_equal(queried_lake.sql(query), inside)
+        queried_lake.sql("BEGIN")
+    queried_lake.sql(ending)
+    assert queried_lake.sql("FROM splits").height >= 0
+
+
+@pytest.mark.parametrize("change", REFUSED_BY_DUCKDB)
+def test_rows_of_the_lakes_names_are_not_changed(queried_lake: Lake, change: str) -> None:
+    """The names of the lake are views for a user's SQL, so DuckDB refuses to change their rows."""
+    query = "FROM market_caps(['AAPL', 'GOOGL'], [DATE '2020-08-31']) ORDER BY symbol"
+    before = queried_lake.sql(query)
+    with pytest.raises(InvalidInput):
         queried_lake.sql(change)
-    assert queried_lake.market_caps("AAPL", "2020-08-31").rows() == before
+    assert_frame_equal(queried_lake.sql(query), before)
 
 
-def test_tables_of_ones_own_can_be_made_and_changed(queried_lake: Lake, tmp_path: Path) -> None:
-    """What has a name of its own may be made, filled, read and dropped, and rows may be copied to a file."""
+def test_tables_of_a_user_can_be_made_and_changed(queried_lake: Lake, tmp_path: Path) -> None:
+    """A user can create, fill, read and drop tables, and copy rows to a file outside the lake."""
     queried_lake.sql("CREATE TEMP TABLE mine AS SELECT symbol, date, close_price FROM price_data")
     queried_lake.sql("DELETE FROM mine WHERE symbol <> 'AAPL'")
     queried_lake.sql("INSERT INTO mine SELECT 'UPDATE splits', DATE '2020-01-02', 1.0")
@@ -71,3 +196,95 @@ def test_tables_of_ones_own_can_be_made_and_changed(queried_lake: Lake, tmp_path
     count = "SELECT count(*) AS n FROM"
     assert queried_lake.sql(f"{count} '{file}'").rows() == queried_lake.sql(f"{count} price_data").rows()
     queried_lake.sql("DROP TABLE mine")
+
+
+def test_statements_of_one_text_run_in_order(queried_lake: Lake) -> None:
+    """The rows and the parameters are those of the last statement; a text without one has no rows."""
+    rows = queried_lake.sql(
+        "CREATE TABLE one AS SELECT 1 AS a; INSERT INTO one VALUES (2); FROM one WHERE a > $a", a=1
+    )
+    assert rows.rows() == [(2,)]
+    assert queried_lake.sql("-- a comment").is_empty()
+
+
+# --- files of the lake ------------------------------------------------------------------------------------
+
+WRITES = {
+    "copy": "COPY splits TO '{lake}/mine.parquet'",
+    "copy over a file": "COPY (SELECT 1 AS a) TO '{lake}/lake.duckdb' (FORMAT csv)",
+    "copy by a dollar quote": "COPY splits TO $${lake}/mine.csv$$",
+    "copy by escapes": "COPY splits TO E'{lake}\\x2fmine.csv'",
+    "copy behind a comment": "COPY /* TO 'x' */ splits TO -- 'x'\n '{lake}/mine.csv'",
+    "copy of non-ASCII text": "COPY (SELECT 'é; TO' AS é) TO '{lake}/é.csv' (FORMAT csv)",
+    "copy by dots": "COPY splits TO '{outside}/../{name}/mine.csv'",
+    "copy by a link": "COPY splits TO '{outside}/link/mine.csv'",
+    "copy by a scheme": "COPY splits TO 'file://{lake}/mine.csv'",
+    "copy by an expression": "COPY splits TO ('{lake}' || '/mine.csv') (FORMAT csv)",
+    "copy by a variable": "SET VARIABLE place = '{lake}/mine.csv'; COPY splits TO (getvariable('place'))",
+    "copy by a parameter": "COPY splits TO $place",
+    "copy of a folder": "COPY (SELECT 1 AS a, 2 AS b) TO '{lake}/..' (PARTITION_BY (a), OVERWRITE)",
+    "copy while explained": "EXPLAIN ANALYZE COPY splits TO '{lake}/mine.csv'",
+    "copy when prepared": "PREPARE p AS COPY splits TO '{lake}/mine.csv'",
+    "copy to a prepared parameter": "PREPARE p AS COPY splits TO $1",
+    "second statement": "SELECT 1; COPY splits TO '{lake}/mine.csv'; SELECT 2",
+    "export": "EXPORT DATABASE '{lake}/price_data'",
+    "export of a name": "EXPORT DATABASE memory TO '{lake}/mine' (FORMAT parquet)",
+    "attach": "ATTACH '{lake}/lake.duckdb' AS mine",
+    "attach of a new file": "ATTACH IF NOT EXISTS DATABASE '{lake}/mine.duckdb' AS mine",
+    "attach that writes": "ATTACH '{lake}/lake.duckdb' AS mine (READ_ONLY false)",
+    "profile": "SET profiling_output = '{lake}/profile.json'",
+    "profile over a file": "PRAGMA profiling_output = '{lake}/lake.duckdb'",
+    "temporary files": "SET temp_directory = '{lake}/temporary'",
+}
+
+
+@pytest.fixture(scope="module")
+def writable(lake_both: Lake, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Return a copy of a lake with a folder beside it that has a symbolic link to it."""
+    folder = tmp_path_factory.mktemp("writes")
+    lake = copy_of(lake_both, folder / "lake")
+    lake.catalog()
+    (folder / "outside").mkdir()
+    (folder / "outside" / "link").symlink_to(lake.path)
+    return lake
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Return the hash of each file of a folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.mark.parametrize("kind", WRITES)
+def test_sql_cannot_write_into_the_lakes_folder(writable: Lake, kind: str) -> None:
+    """Each statement that would write there is refused, however it names the path."""
+    before = contents(writable.path)
+    place = {"lake": writable.path, "outside": writable.path.parent / "outside", "name": writable.path.name}
+    params = {"place": f"{writable.path}/mine.csv"} if kind == "copy by a parameter" else {}
+    with pytest.raises(InvalidInput, match=r"cannot write to|needs the path as a literal"):
+        writable.sql(WRITES[kind].format(**place), **params)
+    assert contents(writable.path) == before
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "COPY splits TO '{outside}/mine.csv'",
+        'COPY splits TO "{outside}/mine2.csv"',
+        "COPY (FROM read_parquet('{lake}/splits/**/*.parquet')) TO ('{outside}' || '/own.csv') (FORMAT csv)",
+        "CREATE TABLE read AS FROM read_parquet('{lake}/splits/**/*.parquet')",
+        "ATTACH '{lake}/lake.duckdb' AS reading (READ_ONLY)",
+        "ATTACH '{outside}/mine.duckdb' AS writing",
+        "EXPORT DATABASE spare TO '{outside}/exported'",
+        "SET VARIABLE files = '{lake}/splits/**/*.parquet'",
+        "SET TimeZone = 'Europe/Berlin'",
+        "EXPLAIN SELECT * FROM splits",
+    ],
+)
+def test_sql_can_read_the_lakes_files_and_write_elsewhere(
+    writable: Lake, statement: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the path that a statement writes to counts, also if the lake's folder is the current one."""
+    monkeypatch.chdir(writable.path)
+    writable.sql("ATTACH IF NOT EXISTS ':memory:' AS spare")
+    writable.sql(statement.format(lake=writable.path, outside=writable.path.parent / "outside"))

@@ -30,9 +30,9 @@ def lake(lake_both: Lake) -> Lake:
 
 def kept(lake: Lake) -> Iterator[str]:
     """Yield the symbols of which rows are kept."""
-    yield from lake.sql("SELECT DISTINCT symbol FROM kept.fundamentals_validity_rows ORDER BY symbol")[
-        "symbol"
-    ]
+    yield from lake.session.frame(
+        "SELECT DISTINCT symbol FROM kept.fundamentals_validity_rows ORDER BY symbol"
+    )["symbol"]
 
 
 def day_by_day(lake: Lake, symbols: list[str], days: list[date]) -> pl.DataFrame:
@@ -56,7 +56,7 @@ def test_symbols_that_are_new_are_added(lake: Lake, lake_both: Lake) -> None:
     more = lake.factors(["GOOGL", "NOBODY", "AAPL"], **YEAR)
     expected = fl.open(lake_both.path, create=False).factors(["AAPL", "GOOGL", "NOBODY"], **YEAR)
     assert_frame_equal(more, expected)
-    twice = lake.sql(
+    twice = lake.session.frame(
         "SELECT symbol, valid_from FROM kept.fundamentals_validity_rows GROUP BY ALL HAVING count(*) > 1"
     )
     assert twice.is_empty()
@@ -83,7 +83,10 @@ def test_a_question_that_fails_leaves_the_session_as_it_was(lake: Lake) -> None:
             "SELECT nothing FROM factors(['AAPL'], [today()])",
             needs=QueryHints(symbols=["AAPL"], lasting=True),
         )
-    assert lake.sql("SELECT current_setting('search_path') AS path")["path"].item() in ("main", "main,main")
+    assert lake.session.frame("SELECT current_setting('search_path') AS path")["path"].item() in (
+        "main",
+        "main,main",
+    )
     assert lake.factors("GOOGL", "2020-12-31")["roe"].item() is not None
 
 

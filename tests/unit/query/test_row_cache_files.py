@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
 from factorlab_lake.lake import Lake
-from factorlab_lake.query import session
+from factorlab_lake.query import lake_database
 from factorlab_lake.query.row_cache_files import RowCache, Source
 from factorlab_lake.storage.data_files import DataFile
 from tests.support import examples
@@ -54,7 +54,7 @@ def test_answers_do_not_depend_on_what_was_asked_before(
     one.result_cache.limit_bytes = 0
     answers = [ask_question(one, question) for question in questions]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(session, "FEW_SYMBOLS", 0)  # nothing is kept
+        patched.setattr(lake_database, "FEW_SYMBOLS", 0)  # nothing is kept
         for question, answer in zip(questions, answers, strict=True):
             assert_frame_equal(answer, ask_question(fl.open(lake_both.path, create=False), question))
 
@@ -63,7 +63,9 @@ def test_each_row_is_kept_once_and_only_of_whom_was_asked_for(lake: Lake) -> Non
     """Years are added as they are asked for; the bars of a symbol are then those of the lake."""
     for symbols, year in ((["AAPL"], 2015), (["AAPL"], 2014), (["NOBODY", "AAPL"], 2015), (["AAPL"], 2016)):
         lake.market_caps(symbols, date(year, 6, 30))
-    kept = lake.sql("SELECT symbol, date, close_price FROM kept_rows.price_data ORDER BY symbol, date")
+    kept = lake.session.frame(
+        "SELECT symbol, date, close_price FROM kept_rows.price_data ORDER BY symbol, date"
+    )
     assert kept["date"].dt.year().unique().sort().to_list() == [2014, 2015, 2016]
     in_lake = lake.prices("AAPL", "2014-01-01", "2016-12-31").select("symbol", "date", "close_price")
     assert_frame_equal(kept, in_lake)
@@ -73,9 +75,9 @@ def test_statements_kept_are_those_of_the_files_that_can_hold_them(lake: Lake) -
     """A question about one year reads no others; the next asks for those alone."""
     lake.statements("AAPL", "2015-01-01", "2015-12-31")
     count = "SELECT count(*) FROM kept_rows.financial_statements"
-    some = lake.sql(count).item()
+    some = lake.session.frame(count).item()
     assert 0 < some < len(lake.statements("AAPL"))
-    assert lake.sql(count).item() == len(lake.statements("AAPL"))
+    assert lake.session.frame(count).item() == len(lake.statements("AAPL"))
 
 
 def test_sql_sees_all_rows_after_a_question_about_few(lake: Lake, lake_both: Lake) -> None:

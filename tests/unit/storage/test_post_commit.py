@@ -188,7 +188,7 @@ def test_errors_of_own_sql_are_internal(lake: Lake) -> None:
         lake.session.frame("SELECT nothing FROM splits")
     assert caught.value.facts == {"sql": "SELECT nothing FROM splits"}
     with pytest.raises(fl.errors.InvalidInput, match="DuckDB refuses"):
-        lake.session.frame("SELECT nothing FROM splits", user_sql=True)
+        lake.session.sql("SELECT nothing FROM splits")
     with pytest.raises(fl.errors.InvalidInput, match="Conversion Error"):
         lake.session.frame("SELECT $day::DATE", {"day": "no day"})
 

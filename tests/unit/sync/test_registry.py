@@ -31,11 +31,13 @@ class MemorySession:
         self.limits = limits
         self.name = url.partition("?")[0]
 
-    def frame(
-        self, sql: str, params: object = None, *, needs: object = None, user_sql: bool = False
-    ) -> pl.DataFrame:
+    def frame(self, sql: str, params: object = None, *, needs: object = None) -> pl.DataFrame:
         """Return the text of the query."""
         return pl.DataFrame({"sql": [sql]})
+
+    def sql(self, text: str, params: object = None) -> pl.DataFrame:
+        """Return the text of the query."""
+        return self.frame(text, params)
 
     def close(self) -> None:
         """Close nothing."""
