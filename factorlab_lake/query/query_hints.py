@@ -1,4 +1,4 @@
-"""What a question says beside its SQL, and what answers it: a session, on a lake or on a shared server."""
+"""Define the hints of a query beside its SQL, and the protocol of sessions on a lake or a shared server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["QueryHints", "QuerySession", "RowFilter"]
 
 @dataclass(frozen=True, slots=True)
 class RowFilter:
-    """Which rows of a table a question can need at most: of these symbols, between two ISO dates."""
+    """Limit the rows of a table that a query can need: of these symbols, between two ISO dates."""
 
     symbols: list[str] | None = None
     first: str | None = None
@@ -22,14 +22,14 @@ class RowFilter:
 
 @dataclass(frozen=True, slots=True)
 class QueryHints:
-    """What a session may make use of to answer sooner; the answer is the same without.
+    """Describe a query to a session, which can then run it faster; the answer is the same without hints.
 
-    ``tables``: the rows needed at most, None for none at all; of tables that are not named, all.
-    ``symbols``: the only symbols the question is about; None for any.
-    ``rows_of``: the table or view of which the rows of few symbols may be kept in memory.
-    ``few_cells``: it is about so few symbols and dates that a function with a short plan is the faster one.
-    ``lasting``: rows of functions may be kept for them, as further dates are likely to be asked.
-    ``short``: the answer has few rows, so that planning the query takes longer than handing them over.
+    ``tables``: the rows that the query can need; None for none. A table without an entry shows all rows.
+    ``symbols``: the only symbols of the query; None for any.
+    ``rows_of``: the table or view whose rows of few symbols the session may cache.
+    ``few_cells``: the grid of symbols and dates is so small that a function with a short plan is faster.
+    ``lasting``: the session may cache rows of functions, because queries of further dates are likely.
+    ``short``: the answer has few rows, so planning takes longer than copying them.
     """
 
     tables: Mapping[str, RowFilter | None] = field(default_factory=dict)

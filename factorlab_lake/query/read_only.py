@@ -74,7 +74,7 @@ def _paths(
     elif statement.type in _OPENS and not _only_reads(tokens):
         target = list(dropwhile(lambda token: token.kind in _WORDS, tokens))
         yield from _resolved(con, target, params)
-    elif statement.type in _SETS and not tokens[1].is_word("VARIABLE"):
+    elif statement.type in _SETS and not any(token.is_word("VARIABLE") for token in tokens[1:2]):
         for text in filter(lambda token: token.is_text, tokens):
             for path in _resolved(con, [text], {}):
                 # A value such as 'Europe/Berlin' is not a path.

@@ -1,10 +1,10 @@
-"""What a session keeps for later questions; its snapshot never changes.
+"""Cache rows of views and functions in a session; its snapshot never changes, so no row becomes stale.
 
-Views that every grid question reads, and a function that takes most of the time of ``factors``, give the
-same rows for all dates. A session keeps their rows in memory. Of some views it keeps all (:data:`WHOLE`), of
-others those of the symbols asked so far (:data:`BY_SYMBOL`, :data:`FUNDAMENTALS`). Of the trading days it
-keeps those of the files asked so far (:data:`DAYS`). A question that may be about any symbol gets the
-rows of all, or the function itself. Rows as they are in the files are kept by :mod:`.row_cache_files`.
+Views that every query of many dates reads, and a function that takes most of the time of ``factors``, give
+the same rows for all dates. Of the views in :data:`WHOLE`, the cache has all rows. Of those in
+:data:`BY_SYMBOL`, and of :data:`FUNDAMENTALS`, it has the rows of the symbols queried so far. Of
+:data:`DAYS`, it has the days of the files read so far. A query that can name any symbol gets the rows of all,
+or the function itself. :mod:`.row_cache_files` caches rows as they are in the files.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ WHOLE = frozenset({"split_factors", "multi_class_symbols"})
 BY_SYMBOL = frozenset({"share_count_validity", "statement_periods"})
 DAYS = "market_days"
 FUNDAMENTALS = "fundamentals_validity"
-COMPANIES = "kept"  # the schema of the rows kept of companies
+COMPANIES = "kept"  # the schema of cached rows of companies
 
 _ALWAYS = f"[DATE '{BEGINNING_OF_TIME}', DATE '{END_OF_TIME}']"
 
 
 class SessionCache:
-    """What one connection keeps."""
+    """Cache the rows of one DuckDB instance."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection, *, of_user: bool = False) -> None:
         self._con = con
@@ -41,9 +41,9 @@ class SessionCache:
         self._read: set[str] = set()
 
     def turn(self, view: str) -> None:
-        """See to it that the rows of a view that was just created are kept: all, or those asked for later.
+        """Replace a view that was just created by a table of its rows: of all, or of those queried later.
 
-        Interrupted, it can be done again.
+        After an interruption, it can run again.
         """
         name, source = identifier(view), identifier(_source(view))
         self._con.execute(f"DROP VIEW IF EXISTS {source}")
@@ -54,7 +54,7 @@ class SessionCache:
             self._create(view, f"FROM {source}{'' if view in WHOLE else ' LIMIT 0'}")
 
     def cover(self, view: str, symbols: list[str] | None) -> None:
-        """See to it that the table of a view has the rows of these symbols; None: of all."""
+        """Add the missing rows of these symbols to the table of a view; None stands for all symbols."""
         known = self._symbols[view]
         if known is None:
             return
@@ -64,7 +64,7 @@ class SessionCache:
             self._create(view, f"FROM {source}")
             self._symbols[view] = None
         elif new or not known:
-            # Written out, they pass below the view's windows, to the parts of files that can hold them.
+            # DuckDB applies a list of literals before the view's windows, and so reads fewer parts of files.
             names = ", ".join(map(literal, new)) or "NULL"
             rows = f"FROM {source} WHERE symbol IN ({names})"
             self._symbols[view] = set()  # cleared first: an interrupted insert must not count as cached
@@ -85,7 +85,7 @@ class SessionCache:
         return identifier(f"{view}{self._suffix}")
 
     def add_days(self, files: Iterable[str]) -> None:
-        """Add the trading days of the bars that are shown, which lie in these files."""
+        """Add the trading days of the bars in these files, which the view ``price_data`` shows."""
         new = set(files) - self._read
         if new:
             self._con.execute(
@@ -94,13 +94,13 @@ class SessionCache:
             self._read |= new
 
     def unread(self, files: Iterable[str]) -> bool:
-        """Say whether any of these files is one whose trading days are not kept yet."""
+        """Return whether the trading days of any of these files are not cached yet."""
         return not self._read.issuperset(files)
 
     def add_companies(self, symbols: list[str]) -> None:
-        """See to it that the rows of these companies are kept.
+        """Compute and cache the missing rows of these companies.
 
-        They are read by the macro of the same name in the schema :data:`COMPANIES`.
+        The macro of the same name in the schema :data:`COMPANIES` reads them.
         """
         known = self._companies
         new = [symbol for symbol in symbols if symbol not in known]

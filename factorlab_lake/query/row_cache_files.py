@@ -1,11 +1,11 @@
-"""Rows of data files that a session keeps in memory: those of the few symbols asked so far.
+"""Cache rows of data files in memory: those of the few symbols that a session has queried.
 
-Planning a query over files, and opening them, takes longer than reading the rows of a few symbols out of
-memory. The cached rows have the name of their source, in a schema of their own. While that schema is the
-first on the search path, functions read the cached rows. The files that a symbol's rows were read from are
-remembered, so that a question about other years adds theirs, and each row is there once.
+To plan a query over files and to open them takes longer than to read the rows of a few symbols from memory.
+The cached rows have the name of their source, in a schema of their own. While that schema is the first on
+the search path, functions read the cached rows. The cache knows from which files it read a symbol's rows, so
+a query of other years adds theirs, and each row is there once.
 
-The inputs of small grids are looked up by functions with shorter plans, in another schema that comes before.
+Functions in another schema, which comes before that one, have shorter plans for small grids.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FEW_CELLS", "KEPT_ROWS", "SOURCES", "Files", "RowCache", "Source"]
 
-KEPT_ROWS = "kept_rows"  # the schema of the rows
+KEPT_ROWS = "kept_rows"  # the schema of the cached rows
 FEW_CELLS = "few_cells"  # the schema of functions over them
 
 Files: TypeAlias = frozenset[tuple[str, DataFile]]  # each with its table
@@ -31,10 +31,10 @@ Files: TypeAlias = frozenset[tuple[str, DataFile]]  # each with its table
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A table or view of which rows are kept, the tables it reads, and the view that the rows are read from.
+    """Name a table or view with cached rows, the tables that it reads, and the view that has the rows.
 
-    Once there are more than ``most_rows``, they are given up, and the next question keeps those of its own.
-    ``file`` is the SQL file of the view, the empty table and functions over it, where there are any.
+    After more than ``most_rows`` rows, the next query clears the cache first. ``file`` is the SQL file of the
+    view, the empty table and functions over it, if there is one.
     """
 
     name: str
@@ -53,7 +53,7 @@ SOURCES = (
 
 
 class RowCache:
-    """The rows that one connection keeps of one source."""
+    """Cache the rows of one source in one DuckDB instance."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection, source: Source) -> None:
         self.source = source
@@ -63,7 +63,7 @@ class RowCache:
         self._rows = 0
 
     def missing(self, symbols: Iterable[str], files: Files) -> dict[Files, list[str]]:
-        """Return which of the files are still to be read, each set of them with the symbols that lack it."""
+        """Return the sets of files that are not read yet, each with the symbols that lack them."""
         if self._rows > self.source.most_rows:
             self._read = {}
         missing: dict[Files, list[str]] = {}
@@ -74,11 +74,11 @@ class RowCache:
         return missing
 
     def add(self, symbols: list[str], files: Files) -> None:
-        """Keep the rows of these symbols in these files, which are all that the source shows now."""
+        """Cache the rows of these symbols in these files, which are the only ones that the source shows."""
         read, self._read = self._read, {}  # cleared first: an interrupted insert must not count as cached
         if not read:
             self._begin()
-        # Written out, they pass below the windows of views, to the parts of files that can hold them.
+        # DuckDB applies a list of literals before a view's windows, and so reads fewer parts of files.
         names = ", ".join(map(literal, symbols))
         rows = f"FROM {self.source.view} WHERE symbol IN ({names})"
         added = self._con.execute(f"INSERT INTO {self._table} {rows}").fetchone()

@@ -39,6 +39,7 @@ _OF_THE_QUESTION = (
 # fetched has lost its class.
 _NOT_INTERNAL = re.compile(r"(?:Conversion|Out of Memory|INTERRUPT) Error")
 _ANSWER = "rows_of_the_answer"
+_DISCARDED_ROWS = 10_000  # at a time
 _VERSION_1 = duckdb.__version__.startswith("1.")
 # CREATE TABLE AS can take these; it cannot take SHOW and DESCRIBE, whose type is SELECT in DuckDB.
 _ROWS = re.compile(r"\s*(?:select|from|with|values|\()", re.IGNORECASE)
@@ -97,10 +98,13 @@ class Session:
         for place, statement in enumerate(statements, start=1):
             is_last = place == len(statements)
             reject_write(con, statement, params if is_last else {}, self.layout.root)
+            if is_last and _returns_values(con, statement.query, params):
+                return _fetch_by_table(con, statement.query, params)
             if is_last:
-                sql = statement.query
-                return (_fetch_by_table if _returns_values(con, sql, params) else _fetch)(con, sql, params)
+                return to_polars(con.sql(statement, params=params))
             con.execute(statement)
+            while con.fetchmany(_DISCARDED_ROWS):  # an open result blocks the connection
+                pass
         return pl.DataFrame()
 
     @contextmanager

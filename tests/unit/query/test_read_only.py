@@ -204,6 +204,8 @@ def test_statements_of_one_text_run_in_order(queried_lake: Lake) -> None:
         "CREATE TABLE one AS SELECT 1 AS a; INSERT INTO one VALUES (2); FROM one WHERE a > $a", a=1
     )
     assert rows.rows() == [(2,)]
+    assert queried_lake.sql("SELECT 1; PIVOT one ON a USING count(*)").columns == ["1", "2"]
+    assert queried_lake.sql("FROM range(1000000); SELECT 3 AS a").item() == 3
     assert queried_lake.sql("-- a comment").is_empty()
 
 
