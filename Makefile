@@ -47,7 +47,7 @@ demo: venv ## load the sample data into a lake and ask it a few questions
 
 test: venv ## run the tests on all cores, without the slow ones; ARGS='-k splits' goes to pytest
 	$(PYTEST) -m 'not slow' $(ARGS)
-	@echo 'Left out: the tests marked slow and three quarters of the examples. `make test-all` runs everything.'
+	@echo 'Left out: the slow tests, further cases of some tests and three quarters of the examples. `make test-all` runs everything.'
 
 test-all: export FACTORLAB_THOROUGH = 1
 test-all: venv ## run all tests, with every combination and every example

@@ -70,6 +70,7 @@ def _replacements(page: str) -> Iterator[dict[str, str]]:
         yield {SERVER: url}
 
 
+@pytest.mark.first_cases(3)
 @pytest.mark.parametrize("path", [README, *GUIDES], ids=lambda path: path.stem)
 def test_the_code_of_a_page_prints_what_is_shown(
     path: Path, home: Path, monkeypatch: pytest.MonkeyPatch

@@ -210,6 +210,7 @@ def test_a_table_that_cannot_be_read_correctly_is_refused(
     program.run(REFUSED, folder, rows, column)
 
 
+@pytest.mark.slow
 def test_a_table_column_is_added(folder: Path, tmp_path: Path, database: str) -> None:
     """One line of the table's description is enough to load, read, export and sync the column."""
     program = Program.copy(tmp_path / "program", _COLUMN)

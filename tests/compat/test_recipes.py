@@ -91,6 +91,7 @@ def test_one_line_adds_a_factor(folder: Path, tmp_path: Path, database: str) -> 
     program.run(CHECK_FACTOR, folder, CACHE_2021, tmp_path / "out.duckdb", database)
 
 
+@pytest.mark.slow
 def test_one_line_and_a_query_add_quality_rules(folder: Path, tmp_path: Path, database: str) -> None:
     """A row rule also lowers the score in file and server; a set rule reports the rows of its query."""
     program = Program.copy(tmp_path / "program", "Add a quality rule")

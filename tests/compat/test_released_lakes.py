@@ -69,6 +69,7 @@ def test_it_can_be_changed(folder: Path, tmp_path: Path) -> None:
     assert restored.sql("SELECT 1 FROM splits WHERE date = '2031-01-02'").height == 1
 
 
+@pytest.mark.first_cases(1)
 def test_it_is_synced_to_a_server(folder: Path, release: str, database: str) -> None:
     """A new server has equal rows and gives the recorded answers."""
     lake = fl.open(folder)

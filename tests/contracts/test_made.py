@@ -60,6 +60,7 @@ def symbols(synced: Synced) -> list[str]:
     return sorted(rows["symbol"])
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("vintage", slow_after(1, VINTAGES))
 @pytest.mark.parametrize("name", GRIDS)
 def test_every_month_has_the_same_rows(synced: Synced, symbols: list[str], name: str, vintage: str) -> None:
@@ -69,6 +70,7 @@ def test_every_month_has_the_same_rows(synced: Synced, symbols: list[str], name:
     assert rows["reason"].n_unique() > 5
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("vintage", VINTAGES)
 def test_every_day_has_the_same_statements(synced: Synced, symbols: list[str], vintage: str) -> None:
     """Statements as known at a day are equal, and so are quarters, reported or derived."""

@@ -82,6 +82,7 @@ def on_server(synced: Synced) -> Iterator[DataProvider]:
         yield provider
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_each_question_is_answered_as_by_the_lake_in_a_folder(
     synced: Synced, on_server: DataProvider, question: str

@@ -41,6 +41,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Iterator
         yield pair
 
 
+@pytest.mark.first_cases(17)
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_a_question_has_the_same_rows_on_both(pair: Pair, name: str) -> None:
     """Columns, types, order and values are equal; a query that should return rows does."""
@@ -57,6 +58,7 @@ def test_a_mistake_is_refused_alike(pair: Pair, name: str) -> None:
     assert message in str(right)
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("query", PLAIN_SQL)
 def test_a_function_is_called_alike(pair: Pair, query: str) -> None:
     """Name, arguments and columns are equal; only the syntax of lists differs."""

@@ -107,6 +107,7 @@ _DAMAGE = {
 }
 
 
+@pytest.mark.first_cases(3)
 @pytest.mark.parametrize("damage", _DAMAGE.values(), ids=_DAMAGE)
 def test_the_damaged_file_is_reported_and_restored(
     sound_lake: SoundLake, tmp_path: Path, damage: Callable[[Path], Path]
@@ -232,6 +233,7 @@ def test_values_of_a_damaged_file_are_never_written_to_a_new_one(
     assert fl.open(lake.path, create=False).snapshot == sound_lake.lake.snapshot
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("name", [n for n in _DAMAGE if "log entry" in n])
 def test_a_damaged_log_stops_a_writer_before_anything_is_lost(
     sound_lake: SoundLake, tmp_path: Path, name: str

@@ -94,6 +94,7 @@ _MORE = {"third commit": (_AT_A_COMMIT, 2), "last commit": (_AT_A_COMMIT, 3)}
 _STEPS = _SOME | _MORE if THOROUGH else _SOME
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize(("script", "step"), _STEPS.values(), ids=_STEPS)
 def test_a_killed_migration_shows_nothing_and_the_next_one_completes_it(
     old: Lake, newer: Path, uninterrupted: dict[str, pl.DataFrame], tmp_path: Path, script: str, step: int

@@ -65,6 +65,7 @@ def _fill(disk: Path) -> Path:
     return ballast
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("name", [n for n in CHANGES if n not in ("repair", "vacuum")])
 def test_a_full_disk_stops_a_change_and_loses_nothing(lake: Lake, disk: Path, name: str) -> None:
     """The error names the file and the next step; no rows are lost, and with free space the change works."""
@@ -107,6 +108,7 @@ def test_a_backup_to_a_full_disk_goes_on_when_there_is_room(lake: Lake, disk: Pa
     assert_same_content(content(fl.open(disk / "backup", create=False)), content(away))
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_read_only_folder_is_read_and_refuses_changes(lake: Lake, disk: Path, name: str) -> None:
     """Queries work; a change raises one error with the next step."""

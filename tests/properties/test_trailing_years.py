@@ -101,6 +101,7 @@ def expected_growth(filed: list[Filed], day: date, vintage: str) -> Row:
     return row
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("vintage", ["known", "first", "latest"])
 @examples(1)
 @given(seed=st.integers(0, 2**32))

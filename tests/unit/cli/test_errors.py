@@ -51,6 +51,7 @@ def test_a_known_error_is_one_line_and_exit_code_1(
     assert message in done.err
 
 
+@pytest.mark.first_cases(5)
 @pytest.mark.parametrize(
     "arguments",
     [

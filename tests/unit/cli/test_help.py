@@ -41,6 +41,7 @@ def test_the_commands_are_the_documented_ones() -> None:
     assert set(listed) == EXPECTED
 
 
+@pytest.mark.first_cases(9)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_a_summary_of_one_line(command: str) -> None:
     """The summary of a command begins with a capital letter and ends with a full stop."""
@@ -49,6 +50,7 @@ def test_every_command_has_a_summary_of_one_line(command: str) -> None:
     assert summary in run("--help").out
 
 
+@pytest.mark.first_cases(9)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_example_of_every_command_runs(command: str, request: pytest.FixtureRequest) -> None:
     """Each command's help shows an example of that command, and the example runs after the demo."""

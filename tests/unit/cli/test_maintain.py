@@ -96,6 +96,7 @@ def test_a_backup_is_restored(place: Path, tmp_path: Path) -> None:
     assert "choose an empty or a new folder" in run("restore", backup, place, code=1).err
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize(
     "arguments", [("compact",), ("vacuum",), ("verify",), ("repair",), ("backup", "b"), ("pin", "x")]
 )

@@ -37,6 +37,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "lake"
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("command", ["caps", "ttm", "factors"])
 def test_odd_symbols_work_in_commands_by_date(odd: Path, command: str) -> None:
     """Each symbol on the command line has its own row under that exact name."""
@@ -57,6 +58,7 @@ def test_odd_symbols_work_in_commands_by_range(odd: Path, command: str) -> None:
     assert [r["symbol"] for r in csv.DictReader(io.StringIO(out))] == ["O'X\"Y"]
 
 
+@pytest.mark.first_cases(3)
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_an_odd_symbol_can_be_bound_and_is_printed_unchanged(odd: Path, symbol: str) -> None:
     """A query parameter finds the symbol, and the table prints it."""

@@ -69,6 +69,7 @@ def test_only_the_days_that_changed_are_revised(lake: Lake, tmp_path: Path) -> N
     assert lake.sql(_REVISED).rows() == [(days[1], 10.0, EARLIER, "vendor_revision")]
 
 
+@pytest.mark.first_cases(3)
 @pytest.mark.parametrize(
     ("old", "new", "kind"),
     [
@@ -93,6 +94,7 @@ def test_a_superseded_bar_says_why(
     assert lake.sql("SELECT change_kind FROM price_revisions").rows() == [(kind,)]
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("order", [(0, 2, 1), (2, 0, 1), (2, 1, 0)], ids=str)
 def test_a_bar_that_comes_back_is_current_again_in_any_order(
     lake: Lake, tmp_path: Path, order: tuple[int, ...]
@@ -122,6 +124,7 @@ def test_a_fetch_that_lacked_a_day_confirms_nothing_of_it(lake: Lake, tmp_path: 
     assert result.item() == 2.0
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("order", [(0, 2, 1), (2, 0, 1), (2, 1, 0)], ids=str)
 def test_three_generations_of_bars_end_the_same_in_any_order(
     lake: Lake, tmp_path: Path, order: tuple[int, ...]

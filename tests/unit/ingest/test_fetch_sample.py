@@ -44,6 +44,7 @@ def columns_of(dataset: str, generation: str) -> list[str]:
     return [c.name for c in spec.columns if c.role in ("key", "derived") or c.name in mapped]
 
 
+@pytest.mark.first_cases(1)
 @pytest.mark.parametrize("generation", ["v3", "stable"])
 @pytest.mark.parametrize(
     "caches",

@@ -38,6 +38,7 @@ def splits_of(lake: fl.Lake) -> list[tuple[str, float, float, str]]:
     return lake.sql("SELECT date::VARCHAR, numerator, denominator, source FROM splits ORDER BY date").rows()
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize(("ratio", "sides"), [(4.0, (4.0, 1.0)), (1.5, (3.0, 2.0)), (0.1, (1.0, 10.0))])
 def test_one_ratio_between_two_fetches_is_a_split(
     tmp_path: Path, ratio: float, sides: tuple[float, float]

@@ -37,6 +37,7 @@ def _sent(cache: Path, folder: str) -> dict[_Key, dict[str, Any]]:
     return records
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("folder", _TABLES)
 @pytest.mark.parametrize(("cache", "fixture"), [(CACHE_2019, "lake_2019"), (CACHE_2021, "lake_2021")])
 def test_rows_come_back_as_the_records_that_were_sent(

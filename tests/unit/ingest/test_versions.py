@@ -67,6 +67,7 @@ def test_other_values_under_the_same_acceptance_are_a_vendor_revision(lake: Lake
     assert lake.sql(_KIND).rows() == [(1, "original"), (2, "vendor_revision")]
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize(("new", "old"), [(4, 1), (3, 2), (1, 10), (7, 1), (20, 1)], ids=str)
 def test_share_items_moved_by_a_split_are_a_split_rebase(
     lake: Lake, tmp_path: Path, new: int, old: int
@@ -88,6 +89,7 @@ def test_share_items_moved_by_a_split_are_a_split_rebase(
     assert lake.sql(_KIND).rows() == [(1, "original"), (2, "split_rebase")]
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize(
     "after",
     [
@@ -156,6 +158,7 @@ def test_a_value_that_comes_back_is_a_version_of_its_own(lake: Lake, tmp_path: P
     assert lake.sql(_REVENUE).rows() == [(1, 1.0), (2, 2.0), (3, 1.0)]
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("order", [(0, 2, 1), (2, 0, 1), (2, 1, 0)], ids=str)
 def test_a_value_that_comes_back_is_a_version_in_any_order_of_arrival(
     lake: Lake, tmp_path: Path, order: tuple[int, ...]
@@ -199,6 +202,7 @@ def test_a_fetch_that_lacked_the_record_confirms_nothing(lake: Lake, tmp_path: P
     assert result.rows() == [(1, 1.0), (2, 2.0)]
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("order", [(0, 2, 1), (2, 0, 1), (2, 1, 0)], ids=str)
 def test_three_contents_get_the_same_versions_in_any_order_of_arrival(
     lake: Lake, tmp_path: Path, order: tuple[int, ...]

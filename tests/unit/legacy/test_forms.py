@@ -204,6 +204,7 @@ def test_a_symbol_with_a_slash_is_known_from_its_records(lake: Lake, cache: Path
     assert lake.validate(cache).clean
 
 
+@pytest.mark.first_cases(3)
 @pytest.mark.parametrize(
     "name",
     ["Shareholder's equity", 'a "b" c', "a.b[0]", "$", "naïve 名", "", "back\\slash", "{}", "a}b", "^", "a*"],

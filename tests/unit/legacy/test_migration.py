@@ -78,6 +78,7 @@ def test_the_old_cache_is_only_read(lake: Lake, tmp_path: Path) -> None:
             path.chmod(0o755)
 
 
+@pytest.mark.first_cases(1)
 @pytest.mark.parametrize("cache", [CACHE_2021, CACHE_DIRTY], ids=lambda c: c.name)
 def test_migrating_again_changes_nothing(lake: Lake, cache: Path) -> None:
     """A second run reads no file again, adds no row and takes no snapshot, and still lists the faults."""

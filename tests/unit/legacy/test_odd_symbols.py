@@ -56,6 +56,7 @@ def test_odd_symbols_are_all_there_and_validate(odd: tuple[Lake, Path]) -> None:
         assert lake.validate(place / name).clean
 
 
+@pytest.mark.first_cases(4)
 @pytest.mark.parametrize("symbol", _SYMBOLS)
 def test_an_odd_symbol_answers_every_question(odd: tuple[Lake, Path], symbol: str) -> None:
     """Prices, statements, market caps and SQL have rows of the symbol, and of no other."""

@@ -97,6 +97,7 @@ def _assert_same(left: Any, right: Any) -> None:
         assert left == right
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_answers_are_those_of_the_lake_whoever_gives_them(
     make: Make, whole: Lake, empty: Lake, question: str

@@ -54,6 +54,7 @@ def restated(lake: Lake, tmp_path: Path) -> DatabaseProvider:
     return DatabaseProvider(lake)
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize(
     ("as_of", "revenues"),
     [

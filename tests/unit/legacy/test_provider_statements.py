@@ -37,6 +37,7 @@ def _sent(symbol: str, statement_type: str, *, annual: bool) -> list[dict[str, A
     return [records_by_day[day] for day in sorted(records_by_day, reverse=True)]
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("symbol", ["AAPL", "GOOGL"])
 @pytest.mark.parametrize(("period", "annual"), [("quarterly", False), ("quarter", False), ("annual", True)])
 def test_records_are_those_that_the_provider_sent(

@@ -286,6 +286,7 @@ _LAST_REBASED = [bar("2020-08-27", 102.0, volume=4000), bar("2020-08-28", 103.0,
 _AFTER = [bar("2020-08-31", 104.0), bar("2020-09-01", 105.0)]
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize(
     "bars",
     [

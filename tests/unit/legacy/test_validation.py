@@ -48,6 +48,7 @@ def test_both_generations_validate_clean_in_one_lake(lake_both: Lake) -> None:
         assert report.equal == report.records
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize(
     ("column", "value"),
     [
@@ -78,6 +79,7 @@ def test_the_smallest_change_of_a_value_is_found(lake_2021: Lake, tmp_path: Path
     assert lake.validate(CACHE_2021).differs == 1
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize(
     ("column", "value", "field"),
     [

@@ -43,6 +43,7 @@ def _rows(answers: Sequence[FetchResult], dataset: str, since: date) -> pl.DataF
     return rows.sort(rows.columns[:3])
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize(
     ("dataset", "period"),
     [("income", "annual"), ("income", "quarterly"), ("balance_sheet", "annual"), ("cash_flow", "annual"),

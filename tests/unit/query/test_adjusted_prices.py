@@ -295,6 +295,7 @@ def test_a_history_is_what_walking_back_through_it_gives(made: Lake, symbol: str
         assert isclose(value, expected[day], rel_tol=1e-12)
 
 
+@pytest.mark.first_cases(3)
 @pytest.mark.parametrize("symbol", HISTORIES)
 def test_a_part_of_a_history_is_that_part_of_the_whole(made: Lake, symbol: str) -> None:
     """Asked for one year, the dividends and bars of later years count as they do in the whole."""

@@ -85,6 +85,7 @@ def _reopened(lake: Lake, rule: Any) -> Lake:
     return fl.open(lake.path, create=False, availability=rule)
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize(("rule", "first"), FROM_EVENING.items())
 def test_an_evening_filing_is_used_from_the_day_of_the_rule_on(made: Lake, rule: Any, first: str) -> None:
     """Every query uses a filing accepted at 18:03 from the same day on, that of the rule."""

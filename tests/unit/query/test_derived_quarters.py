@@ -81,6 +81,7 @@ FOLLOWS: dict[str, tuple[int, str]] = {
 }
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("symbol", FOLLOWS)
 def test_a_quarter_that_is_not_reported_follows_from_longer_figures(ttm: Asked, symbol: str) -> None:
     """Once the next quarter is known, the year is three quarters of the old one, derived or not, and it."""

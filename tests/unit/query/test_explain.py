@@ -38,6 +38,7 @@ def last(rows: list[dict[str, Any]], step: str) -> dict[str, Any]:
     return [row for row in rows if row["step"] == step][-1]
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize(
     "factor", slow_after(len(_KINDS), [*_KINDS, *(f for f in FACTORS if f not in _KINDS)])
 )

@@ -115,6 +115,7 @@ for _input, (_part, _field) in OPTIONAL.items():
     sample_company(CASES, _input, **{_part: {_field: ...}})
 
 
+@pytest.mark.first_cases(6)
 @pytest.mark.parametrize("name", REQUIRED)
 def test_a_missing_input_takes_its_own_factors_and_is_named(rows: dict[str, Row], name: str) -> None:
     """In one quarter it is missing: the factors that use it are NULL, all others are there."""

@@ -348,6 +348,7 @@ def test_the_dividend_adjusted_close_is_not_used(made: Lake) -> None:
     assert one(made, "market_caps", "DIVIDEND", "2021-02-01")["market_cap"] == 2000
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("close", [{"close": 0}, {"close": None}, {}], ids=["zero", "null", "absent"])
 def test_a_bar_without_a_close_leaves_the_last_close_in_use(
     lake: Lake, tmp_path: Path, close: dict[str, Any]

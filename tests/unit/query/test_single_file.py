@@ -43,6 +43,7 @@ def test_a_file_that_is_brought_up_to_date_equals_a_new_one(lake: Lake, tmp_path
     assert _views(lake) == _from_scratch(lake)
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize(
     "damage",
     [

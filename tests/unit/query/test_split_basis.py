@@ -42,6 +42,7 @@ for _name, _new, _old in SPLITS:
                 CASES.shares(_symbol, "2020-12-31", 1200 * _ratio)
 
 
+@pytest.mark.first_cases(3)
 @pytest.mark.parametrize("shares", ["THEN", "NOW"])
 @pytest.mark.parametrize("way", ["RAW", "ADJUSTED"])
 @pytest.mark.parametrize(("name", "new", "old"), SPLITS)

@@ -132,6 +132,7 @@ for _apart in SPACINGS:
     )
 
 
+@pytest.mark.first_cases(4)
 @pytest.mark.parametrize(("apart", "is_a_year"), SPACINGS.items())
 def test_quarters_follow_each_other_within_limits(
     made: Lake, apart: tuple[int, ...], *, is_a_year: bool
@@ -336,6 +337,7 @@ def test_serving_the_same_again_changes_nothing(lake: Lake, tmp_path: Path) -> N
     assert len(lake.sql("FROM income_statements")) == 4
 
 
+@pytest.mark.first_cases(1)
 @pytest.mark.parametrize("function", ["ttm", "factors"])
 @pytest.mark.parametrize("vintage", slow_after(1, VINTAGES))
 def test_a_day_by_itself_is_answered_as_beside_earlier_ones(

@@ -136,6 +136,7 @@ sample_company(CASES, "BEFORE")
 CASES.statements("BEFORE", "balance_sheet", [filing("2019-12-31", filed="2021-02-05", totalAssets=500)])
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize(
     ("symbol", "factor", "old", "new"),
     [
@@ -167,6 +168,7 @@ def test_an_unknown_vintage_is_an_error_that_names_those_there_are(made: Lake, q
         made.sql(f"FROM {question}(['RESTATED'], ['2021-02-15'::DATE], vintage := 'newest')")
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("question", ["market_caps", "ttm", "factors"])
 def test_the_vintage_in_sql_is_that_of_the_method(made: Lake, question: str) -> None:
     """Known is what is taken when nothing is said."""
@@ -181,6 +183,7 @@ def test_the_vintage_in_sql_is_that_of_the_method(made: Lake, question: str) -> 
 # --- what was never restated ------------------------------------------------------------------------------
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("question", ["ttm", "factors"])
 @pytest.mark.parametrize("vintage", ["first", "latest"])
 def test_without_restatements_all_vintages_agree(lake_2021: Lake, question: str, vintage: str) -> None:

@@ -24,6 +24,7 @@ def _sorted(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(sorted(rows.columns)).sort(sorted(rows.columns), nulls_last=True)
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("name", _SAMPLED)
 def test_a_table_reads_the_same_through_the_delta_library_alone(lake_both: Lake, name: str) -> None:
     """Another program that opens the folder as a Delta table reads the same rows as the lake."""

@@ -56,6 +56,7 @@ def test_a_link_to_a_folder_of_such_a_name_is_refused(tmp_path: Path) -> None:
         fl.open(tmp_path / "link")
 
 
+@pytest.mark.first_cases(3)
 @pytest.mark.parametrize("name", WORKING)
 def test_any_other_name_works_end_to_end(tmp_path: Path, name: str) -> None:
     """Load, SQL, the single file, diff, compaction, verification, backup, restore and export all work."""

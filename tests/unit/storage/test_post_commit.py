@@ -53,6 +53,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, error: Excep
     monkeypatch.setattr(owner, name, fail)
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("kind", ERRORS)
 def test_a_load_whose_single_file_cannot_be_written_is_in(
     lake: Lake, kind: str, monkeypatch: pytest.MonkeyPatch

@@ -51,6 +51,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_MANY", 1)
 
 
+@pytest.mark.first_cases(1)
 @pytest.mark.usefixtures("parts")
 @pytest.mark.parametrize("share", slow_after(2, _SHARES))
 def test_a_connection_lost_during_copy_is_survived(

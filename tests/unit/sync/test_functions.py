@@ -82,6 +82,7 @@ def test_a_head_names_the_function_and_its_grain(file: Path) -> None:
     assert ("-- Grain: " in text) == ("RETURNS TABLE" in text or "SETOF" in text or "VIEW" in text)
 
 
+@pytest.mark.first_cases(6)
 @pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - _ONLY_SERVER))
 def test_a_function_has_the_arguments_of_the_lake(con: Con, name: str) -> None:
     """Arguments have the same names and order, so that a call is written alike; more may follow."""

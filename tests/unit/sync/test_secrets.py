@@ -28,6 +28,7 @@ def _shown(fault: LakeError) -> str:
     return " ".join([str(fault), repr(fault), repr(fault.facts), *chain])
 
 
+@pytest.mark.first_cases(3)
 @pytest.mark.parametrize(
     "address",
     [
@@ -89,6 +90,7 @@ def known(
     return database if request.param == "address" else without, arguments.get(request.param, {})
 
 
+@pytest.mark.first_cases(2)
 def test_a_password_works_from_every_source_and_is_never_shown(
     known: tuple[str, dict[str, Any]], small: Lake, database: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -47,6 +47,7 @@ def synced(small: Lake, database: str) -> str:
     return database
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize(("statement", "message"), _MISMATCHES.values(), ids=_MISMATCHES)
 def test_what_cannot_be_added_is_refused(small: Lake, synced: str, statement: str, message: str) -> None:
     """The error names the column, both types and the program version; the server stays as it was."""

@@ -37,6 +37,7 @@ def synced(small: Lake, database: str) -> str:
     return database
 
 
+@pytest.mark.first_cases(2)
 @pytest.mark.parametrize(("statement", "what"), _EDITS.values(), ids=_EDITS)
 def test_a_change_by_another_program_is_reported_and_repaired_on_request(
     small: Lake, synced: str, statement: str, what: str
