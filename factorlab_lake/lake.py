@@ -47,6 +47,8 @@ class Lake(Monitoring, Maintenance, Questions):
     Until :meth:`refresh`, changes of other processes do not show, so all queries read one snapshot.
     """
 
+    snapshot: Snapshot
+
     def __init__(
         self, layout: Layout, snapshot: Snapshot | None = None, *, availability: AvailabilityRule = CLOSE
     ) -> None:

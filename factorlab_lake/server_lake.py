@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ServerLake", "open_server_lake"]
 
+_SYNC_AFTER = ("fetch", "load", "migrate", "rollback")  # the methods whose changes a sync sends to the server
+
 
 def open_server_lake(url: str, *, availability: AvailabilityRule) -> ServerLake:
     """Open the lake on a server to which a lake was synced.
@@ -43,11 +45,16 @@ def open_server_lake(url: str, *, availability: AvailabilityRule) -> ServerLake:
     return ServerLake(session, availability=availability)
 
 
+class _NeedsFolder(InvalidInput, AttributeError):
+    """Report a member that only a lake in a folder has; ``hasattr`` then returns False for a property."""
+
+
 class ServerLake(Questions):
     """Represents a lake on a server, as of the last sync. Close it, or use it in a ``with`` block.
 
-    Each query reads one consistent state of the server. Methods that change a lake or read its past need the
-    lake in its folder; here they raise :class:`~factorlab_lake.errors.InvalidInput`.
+    Each query reads one consistent state of the server. It has the query methods of a lake, from ``prices``
+    to ``sql``, in ``aio`` too, and ``status``. ``sql`` takes PostgreSQL's dialect. All other members of a lake
+    need its folder; here they raise :class:`~factorlab_lake.errors.InvalidInput`.
     """
 
     def __init__(self, session: TargetSession, *, availability: AvailabilityRule) -> None:
@@ -66,17 +73,18 @@ class ServerLake(Questions):
         self.close()
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or not hasattr(Lake, name):
+        if name.startswith("_") or not (hasattr(Lake, name) or name in Lake.__annotations__):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
         def refuse(*_: object, **__: object) -> NoReturn:
-            raise InvalidInput(
-                f"{name} needs a lake in a folder, but {self._session.name} is a shared server: call it on "
-                "the lake that is synced to the server, then sync again.",
+            sync = ", then sync again" if name in _SYNC_AFTER else ""
+            raise _NeedsFolder(
+                f"{name} needs a lake in a folder, but {self._session.name} is a shared server: open the "
+                f"lake's folder for this{sync}.",
                 target=self._session.name,
             )
 
-        return refuse
+        return refuse if callable(getattr(Lake, name, None)) else refuse()
 
     @property
     def session(self) -> TargetSession:

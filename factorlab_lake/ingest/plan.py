@@ -53,7 +53,7 @@ DEFAULT = FetchPolicy()
 
 @dataclass(frozen=True, slots=True)
 class _Planner:
-    """Hold what decides on the requests for one dataset and symbol."""
+    """Hold the inputs that decide which requests to make for one dataset and symbol."""
 
     base: Request
     state: FetchState

@@ -1,7 +1,7 @@
 """Order the contents that several fetches returned for one key into versions, and classify the changes.
 
-The order is by acceptance, then by fetch time, never by arrival. A row whose values are all equal to its
-predecessor's or missing makes no version: it repeats the content, or lost values. So the versions depend on
+The order is by acceptance, then by fetch time, never by arrival. A row is no new version if each value
+equals its predecessor's or is missing: it repeats the content, or lost values. So the versions depend on
 what was served and when, not on the order of reading.
 """
 

@@ -215,7 +215,8 @@ class Questions:
 
         One row per symbol and quarter end between two dates (both included), in this order, in
         ``reported_currency``. A quarter that is not reported is derived from cumulative figures, and
-        ``derivation`` shows how. Where one of these is missing, its flows are NULL with a ``reason``.
+        ``derivation`` shows how. If a needed cumulative figure is missing, the quarter's flows are NULL and
+        ``reason`` says why.
         """
         first, last = _range(start, end)
         one_of(vintage, VINTAGES, "vintage")

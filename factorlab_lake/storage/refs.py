@@ -65,7 +65,7 @@ def unpin(layout: Layout, name: str) -> None:
     snapshots = pins(layout)
     if name not in snapshots:
         raise NotFound(
-            f"No pin is called {name!r}; the pins are {', '.join(sorted(snapshots)) or 'none yet'}."
+            f"No pin is called {name!r}; {'the pins are ' + ', '.join(sorted(snapshots)) if snapshots else 'there are no pins'}."
             f"{nearest(str(name), snapshots)}",
             name=name,
         )

@@ -281,7 +281,7 @@ def _wrong_partition(spec: TableSpec, file: DataFile, keys: pl.DataFrame) -> Ite
 
 
 def _repeated_keys(layout: Layout, spec: TableSpec, files: list[DataFile]) -> Iterator[tuple[Path, str]]:
-    """Yield a file of each group of files in which two rows have one key; bars share no keys across years."""
+    """For each group of files with a duplicate key, yield one of them; bars share no keys across years."""
     groups: dict[int | None, list[DataFile]] = {}
     for file in files:
         groups.setdefault(file.partition if spec.partition_by == "year" else None, []).append(file)

@@ -162,7 +162,7 @@ def _walk(base: Path) -> Iterator[CacheFile]:
 
 def _open(body: bytes, name: CacheName | None, answer: FetchResult, shapes: Shapes) -> None:
     if name is None:
-        raise UnreadableFile("the name is not that of a cache entry")
+        raise UnreadableFile("not named like a cache file (SYMBOL_income_statement_…json)")
     text = _decompress(body)
     envelope, records = _fast(text, name.dataset, shapes) or _careful(text, answer)
     with _unreadable():

@@ -22,8 +22,8 @@ _BOTH = ("price_data", "financial_statements")
 class QuestionForm:
     """Describe one method. ``provider`` loads the class that has it.
 
-    ``needs``: tables that must have rows of a symbol. ``join`` combines answers for some symbols each into
-    one. ``rows`` converts an answer to a frame with one row per ``keys`` and the compared values.
+    ``needs``: tables that must have rows of a symbol. ``join`` merges answers, each for part of the symbols.
+    ``rows`` converts an answer to a frame with one row per ``keys`` and the compared values.
     """
 
     provider: Callable[[], type]

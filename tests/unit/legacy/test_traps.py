@@ -249,8 +249,8 @@ def test_files_of_unknown_names_are_faults_not_silence(lake: Lake, cache: Path) 
     (cache / "price_data").mkdir()
     (cache / "price_data" / "AAPL.json.gz").write_bytes(gzip.compress(b"{}"))
     assert _faults(lake, cache) == [
-        ("notes.txt", "the name is not that of a cache entry"),
-        ("price_data/AAPL.json.gz", "the name is not that of a cache entry"),
+        ("notes.txt", "not named like a cache file (SYMBOL_income_statement_…json)"),
+        ("price_data/AAPL.json.gz", "not named like a cache file (SYMBOL_income_statement_…json)"),
     ]
 
 

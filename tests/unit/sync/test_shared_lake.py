@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import re
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,7 @@ from factorlab_lake.sync.postgres.address import Address
 from factorlab_lake.sync.postgres.server_session import ServerSession
 from factorlab_lake.sync.protocol import SessionLimits
 from tests.contracts.pair import assert_same_rows
-from tests.support import run_python
+from tests.support import ROOT, run_python
 from tests.unit.query.lake_builder import LakeBuilder
 from tests.unit.query.sample_company import sample_company
 from tests.unit.sync.comparing import by_hand
@@ -310,14 +311,44 @@ def test_the_settings_are_those_of_the_environment(url: str, tmp_path: Path) -> 
 # --- methods of a lake in a folder --------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("verb", ["fetch", "load", "migrate", "rollback"])
+def test_a_method_that_changes_the_rows_is_refused(shared: ServerLake, verb: str) -> None:
+    """The error names the method and says to call it on the folder's lake, and to sync the change."""
+    with pytest.raises(InvalidInput, match=rf"^{verb} needs a lake .*: open the lake's folder .* sync again"):
+        getattr(shared, verb)("anything")
+
+
 @pytest.mark.parametrize(
     "verb",
-    ["migrate", "validate", "load", "rollback", "at", "history", "refresh", "catalog", "export", "sync"],
-)
-def test_a_method_that_changes_a_lake_is_refused(shared: ServerLake, verb: str) -> None:
-    """The error names the method and says to call it on the lake in its folder."""
-    with pytest.raises(InvalidInput, match=rf"{verb} needs a lake in a folder.*then sync again"):
+    [
+        "at", "backup", "catalog", "compact", "coverage", "diff", "export", "freshness", "history", "quality",
+        "refresh", "repair", "report", "sync", "vacuum", "validate", "verify",
+    ],
+)  # fmt: skip
+def test_a_method_that_needs_the_folder_is_refused(shared: ServerLake, verb: str) -> None:
+    """The error says to open the folder. It names no sync, which would not help."""
+    with pytest.raises(InvalidInput, match=rf"^{verb} needs a lake .*: open the lake's folder for this\.$"):
         getattr(shared, verb)("anything")
+
+
+@pytest.mark.parametrize("name", ["path", "result_cache", "snapshot"])
+def test_a_property_that_needs_the_folder_is_refused(shared: ServerLake, name: str) -> None:
+    """Reading it raises the same error, and ``hasattr`` returns False."""
+    assert not hasattr(shared, name)
+    with pytest.raises(
+        InvalidInput, match=rf"^{name} needs a lake .*: open the lake's folder for this\.$"
+    ) as refused:
+        getattr(shared, name)
+    assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
+
+
+def test_the_guide_lists_every_method_that_a_server_answers(shared: ServerLake) -> None:
+    """The guide for teams names the query methods, ``status`` and no method that the server refuses."""
+    guide = (ROOT / "docs" / "howto" / "share_with_a_team.md").read_text(encoding="utf-8")
+    paragraph = guide.partition("A server answers")[2].partition("\n\n")[0].partition("Every other")[0]
+    queries = {name for name, member in vars(Questions).items() if callable(member) and name[0] != "_"}
+    assert set(re.findall(r"`(\w+)`", paragraph)) == queries | {"status"}
+    assert all(hasattr(shared, name) for name in queries)
 
 
 def test_an_unknown_method_is_an_attribute_error(shared: ServerLake) -> None:

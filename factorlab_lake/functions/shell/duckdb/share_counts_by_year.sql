@@ -6,8 +6,8 @@
 -- Rules:
 -- - Join on symbol, in_year = year(d) and valid_from <= d < valid_to. Without the year, DuckDB compares every date with
 --   every count of its symbol.
--- - The second condition on symbols repeats the first. DuckDB applies it before the windows of share_count_validity, if
---   that is a view, but not the first. For long lists it would be slower.
+-- - The symbol filter is written twice on purpose: DuckDB pushes only the second below the windows of share_count_validity,
+--   if that is a view. For long lists the second would be slower.
 CREATE OR REPLACE MACRO share_counts_by_year(symbols, dates, vintage := 'known') AS TABLE
 SELECT * EXCLUDE (of_vintage, restated),
        unnest(range(year(greatest(valid_from, list_min(dates)::DATE)),
