@@ -53,8 +53,8 @@ class ServerLake(Questions):
     """Represents a lake on a server, as of the last sync. Close it, or use it in a ``with`` block.
 
     Each query reads one consistent state of the server. It has the query methods of a lake, from ``prices``
-    to ``sql``, in ``aio`` too, and ``status``. ``sql`` takes PostgreSQL's dialect. All other members of a lake
-    need its folder; here they raise :class:`~factorlab_lake.errors.InvalidInput`.
+    to ``sql``, in ``aio`` too, and ``status``. ``sql`` takes PostgreSQL's dialect. All other members of a
+    lake need its folder; here they raise :class:`~factorlab_lake.errors.InvalidInput`.
     """
 
     def __init__(self, session: TargetSession, *, availability: AvailabilityRule) -> None:

@@ -64,9 +64,9 @@ def unpin(layout: Layout, name: str) -> None:
     """Remove a pin; raise :class:`NotFound` if it does not exist. The caller has the writer's lock."""
     snapshots = pins(layout)
     if name not in snapshots:
+        known = f"the pins are {', '.join(sorted(snapshots))}" if snapshots else "there are no pins"
         raise NotFound(
-            f"No pin is called {name!r}; {'the pins are ' + ', '.join(sorted(snapshots)) if snapshots else 'there are no pins'}."
-            f"{nearest(str(name), snapshots)}",
+            f"No pin is called {name!r}; {known}.{nearest(str(name), snapshots)}",
             name=name,
         )
     save_pins(layout, {other: snapshot for other, snapshot in snapshots.items() if other != name})
