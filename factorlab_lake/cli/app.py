@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 
 import factorlab_lake as fl
 from factorlab_lake.cli.output import Output, OutputFormat
-from factorlab_lake.errors import LakeError, PostCommitWarning
+from factorlab_lake.errors import InvalidInput, LakeError, PostCommitWarning
 
 if TYPE_CHECKING:
     from factorlab_lake.lake import Lake
@@ -46,6 +46,7 @@ __all__ = [
     "app",
     "errors_in_one_line",
     "lake_path",
+    "open_for_queries",
     "open_lake",
     "options",
 ]
@@ -112,7 +113,7 @@ Deep: TypeAlias = Annotated[bool, typer.Option("--deep", help="Read every value 
 class GlobalOptions:
     """Hold the options that every command accepts."""
 
-    lake: Path | None
+    lake: str | None
     output: Output
 
 
@@ -152,9 +153,10 @@ def _version(requested: bool) -> None:
 def program(
     ctx: typer.Context,
     lake: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="Folder of the lake. The default is FACTORLAB_LAKE, then data/lake.",
+            help="Folder of the lake, or for queries the address of a server. "
+            "The default is FACTORLAB_LAKE, then data/lake.",
             metavar="PATH",
             show_default=False,
         ),
@@ -186,13 +188,12 @@ def options(ctx: typer.Context) -> GlobalOptions:
 
 
 def lake_path(ctx: typer.Context) -> Path:
-    """Return the folder of the lake: from ``--lake``, else from the settings, else ``data/lake``."""
-    path = options(ctx).lake
-    if path is not None:
-        return path
-    from factorlab_lake.settings.models import settings
+    """Return the folder of the lake; raise :class:`InvalidInput` for the address of a server."""
+    from factorlab_lake.storage.layout import layout_at
 
-    return settings().lake
+    place = _lake_place(ctx)
+    layout_at(place)
+    return Path(place)
 
 
 def open_lake(ctx: typer.Context, *, create: bool = False, at: str | None = None) -> Lake:
@@ -201,6 +202,33 @@ def open_lake(ctx: typer.Context, *, create: bool = False, at: str | None = None
     if at is None:
         return lake
     return lake.at(int(at) if at.isdecimal() else at)
+
+
+def open_for_queries(ctx: typer.Context, *, at: str | None = None) -> Lake:
+    """Open the lake in a folder or on a server; a server has only the snapshot of its last sync."""
+    from factorlab_lake.storage.layout import is_address
+
+    place = _lake_place(ctx)
+    if not is_address(place):
+        return open_lake(ctx, at=at)
+    if at is not None:
+        raise InvalidInput(
+            "--snapshot needs a lake in a folder, but --lake or FACTORLAB_LAKE is the address of a server, "
+            "which has only the snapshot of its last sync."
+        )
+    lake = fl.open(place)
+    ctx.call_on_close(lake.close)
+    return lake
+
+
+def _lake_place(ctx: typer.Context) -> str:
+    """Return the folder or address of the lake: ``--lake``, else the setting, else ``data/lake``."""
+    place = options(ctx).lake
+    if place is not None:
+        return place
+    from factorlab_lake.settings.models import settings
+
+    return settings().lake
 
 
 def _globals_first(arguments: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from factorlab_lake.cli import display
-from factorlab_lake.cli.app import FAULTS, OnlySymbols, SnapshotAt, open_lake, options
+from factorlab_lake.cli.app import FAULTS, OnlySymbols, SnapshotAt, open_for_queries, open_lake, options
 
 __all__ = ["coverage", "freshness", "quality", "report", "status"]
 
@@ -35,10 +35,11 @@ def status(
 
     Example: factorlab-lake status
     """
-    lake, output = open_lake(ctx, at=snapshot), options(ctx).output
+    output = options(ctx).output
     if migration is None:
-        output.rows(lake.status())
+        output.rows(open_for_queries(ctx, at=snapshot).status())
         return
+    lake = open_lake(ctx, at=snapshot)
     from factorlab_lake.legacy.old_cache import migration_status
 
     datasets = migration_status(lake, migration)

@@ -21,6 +21,7 @@ from factorlab_lake.cli.app import (
     Start,
     Symbols,
     Vintage,
+    open_for_queries,
     open_lake,
     options,
 )
@@ -112,7 +113,7 @@ def statements(
     Example: factorlab-lake statements AAPL --type income --as-of 2020-12-31
     """
     types: dict[str, Any] = {"types": type} if type else {}
-    rows = open_lake(ctx, at=snapshot).statements(symbols, start, end, as_of=as_of, **types)
+    rows = open_for_queries(ctx, at=snapshot).statements(symbols, start, end, as_of=as_of, **types)
     options(ctx).output.rows(rows, _STATEMENTS)
 
 
@@ -133,7 +134,7 @@ def quarters(
 
     Example: factorlab-lake quarters AAPL --start 2020-01-01 --as-of 2020-12-31
     """
-    lake = open_lake(ctx, at=snapshot)
+    lake = open_for_queries(ctx, at=snapshot)
     _print(ctx, lake.quarters(symbols, start, end, as_of=as_of, vintage=vintage), _QUARTERS)
 
 
@@ -155,7 +156,7 @@ def prices(
 
     Example: factorlab-lake prices AAPL --start 2021-03-22 --end 2021-03-31
     """
-    bars = open_lake(ctx, at=snapshot).prices(symbols, start, end, adjusted=adjusted)
+    bars = open_for_queries(ctx, at=snapshot).prices(symbols, start, end, adjusted=adjusted)
     if adjusted:
         _print(ctx, bars, _ADJUSTED)
     else:
@@ -180,7 +181,7 @@ def caps(
 
     Example: factorlab-lake caps AAPL GOOGL --start 2020-04-30 --end 2021-03-31
     """
-    lake = open_lake(ctx, at=snapshot)
+    lake = open_for_queries(ctx, at=snapshot)
     rows = lake.market_caps(symbols, date, start=start, end=end, freq=freq, vintage=vintage)
     _print(ctx, rows, CAPS)
 
@@ -200,7 +201,7 @@ def ttm(
 
     Example: factorlab-lake ttm AAPL --date 2020-12-31
     """
-    lake = open_lake(ctx, at=snapshot)
+    lake = open_for_queries(ctx, at=snapshot)
     rows = lake.ttm(symbols, date, start=start, end=end, freq=freq, vintage=vintage)
     _print(ctx, rows, _TTM)
 
@@ -223,7 +224,7 @@ def factors(
 
     Example: factorlab-lake factors AAPL GOOGL --date 2020-12-31
     """
-    lake = open_lake(ctx, at=snapshot)
+    lake = open_for_queries(ctx, at=snapshot)
     rows = lake.factors(symbols, date, start=start, end=end, freq=freq, vintage=vintage)
     _print(ctx, rows, FACTORS)
 
@@ -235,7 +236,7 @@ def ratios(
 
     Example: factorlab-lake ratios AAPL --start 2020-01-01
     """
-    _print(ctx, open_lake(ctx, at=snapshot).ratios(symbols, start, end), _RATIOS)
+    _print(ctx, open_for_queries(ctx, at=snapshot).ratios(symbols, start, end), _RATIOS)
 
 
 def explain(
@@ -251,7 +252,7 @@ def explain(
 
     Example: factorlab-lake explain pe_ratio AAPL 2020-12-31
     """
-    lake = open_lake(ctx, at=snapshot)
+    lake = open_for_queries(ctx, at=snapshot)
     if factor == _MARKET_CAP:
         steps = lake.explain_market_cap(symbol, date)
     else:
@@ -292,7 +293,7 @@ def lookahead(
     """
     from factorlab_lake.query.arguments import to_dates
 
-    lake = open_lake(ctx, at=snapshot)
+    lake = open_for_queries(ctx, at=snapshot)
     dates = to_dates(date, start=start, end=end, freq=freq)
     options(ctx).output.rows(lake.lookahead(factor, symbols, dates, by_cell=by_cell))
 
@@ -318,7 +319,7 @@ def sql(
     """
     parameters = dict(_parameter(p) for p in param or [])
     text = sys.stdin.read() if query == "-" else query
-    options(ctx).output.rows(open_lake(ctx, at=snapshot).sql(text, **parameters))
+    options(ctx).output.rows(open_for_queries(ctx, at=snapshot).sql(text, **parameters))
 
 
 def _parameter(text: str) -> tuple[str, str]:

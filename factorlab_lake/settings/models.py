@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -17,7 +16,7 @@ __all__ = ["Settings", "settings", "settings_error"]
 class Settings(BaseSettings):
     """Configure the lake by variables such as ``FACTORLAB_LAKE``.
 
-    - ``lake``: the lake's folder for the command line.
+    - ``lake``: the lake's folder for the command line, or for queries the address of a server.
     - ``availability``: the first day on which a filing may be used. ``close``: the first market close after
       the filing. ``same_day``: the day of the filing. A number: a lag in days.
     - ``query_statistics``: whether queries are counted in the lake's folder, without their values.
@@ -32,7 +31,7 @@ class Settings(BaseSettings):
         env_prefix="FACTORLAB_", env_file=".env", env_ignore_empty=True, extra="ignore"
     )
 
-    lake: Path = Path("data/lake")
+    lake: str = Field("data/lake", repr=False)  # an address may contain a password
     availability: str = "close"
     query_statistics: bool = False
     result_cache_mb: int = Field(RESULT_CACHE_MB, ge=0)

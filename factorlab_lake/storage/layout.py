@@ -45,6 +45,7 @@ __all__ = [
     "copy_lock",
     "create",
     "find",
+    "is_address",
     "layout_at",
     "write_atomically",
     "write_errors",
@@ -54,6 +55,7 @@ __all__ = [
 FORMAT = 1
 # DuckDB reads the first four as patterns of names. Delta decodes %, reads a backslash as a slash, drops tabs
 # and line breaks, and panics at ^ and |. A surrogate stands for a byte that is not text: JSON refuses it.
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")  # one slash: pathlib.Path drops the second
 _REFUSED = re.compile(r"[*?\[\]%\\^|\x00-\x1f\x7f\ud800-\udfff]")
 
 
@@ -123,12 +125,28 @@ class Layout:
         return str(json.loads(self.identity.read_text(encoding="utf-8"))["lake_id"])
 
 
+def is_address(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path is the address of a server.
+
+    >>> is_address("postgresql://host/database"), is_address("C:/lake"), is_address("data/lake")
+    (True, False, False)
+    """
+    return _ADDRESS.match(os.fspath(path)) is not None
+
+
 def layout_at(root: str | os.PathLike[str]) -> Layout:
     """Return the layout of a folder, with or without a lake.
 
-    Raises :class:`InvalidInput` for a path that DuckDB or Delta would read as another one.
+    Raises :class:`InvalidInput` for the address of a server, and for a path that DuckDB or Delta would read
+    as another one.
     """
     text = os.fspath(root)
+    if address := _ADDRESS.match(text):  # the message omits the rest: it may contain a password
+        raise InvalidInput(
+            f"{address[1]}://... is the address of a server, but this needs a folder; pass the path of a "
+            "folder. Only queries and sync accept an address.",
+            scheme=address[1],
+        )
     refused = _REFUSED.search(text if os.sep == "/" else text.replace(os.sep, "/"))
     path = Path(text) if refused else Path(text).resolve()
     refused = refused or _REFUSED.search(path.as_posix())

@@ -82,6 +82,40 @@ def test_wrong_usage_is_exit_code_2_and_changes_nothing(home: Path, arguments: t
 
 
 @pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("init",), "this needs a folder"),
+        (("history",), "this needs a folder"),
+        (("fetch", "AAPL", "--dry-run"), "this needs a folder"),
+        (("migrate", "taken"), "this needs a folder"),
+        (("verify",), "this needs a folder"),
+        (("demo",), "this needs a folder"),
+        (("status", "--migration", "cache"), "this needs a folder"),
+        (("caps", "AAPL", "--date", "2021-03-31", "--snapshot", "1"), "--snapshot needs a lake in a folder"),
+        (("caps", "AAPL", "--date", "2021-03-31"), "cannot be reached"),
+    ],
+)
+@pytest.mark.parametrize("place", ["option", "variable"])
+def test_an_address_is_never_a_folder_and_its_password_is_not_printed(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    message: str,
+    place: str,
+) -> None:
+    """Queries connect to a server; other commands refuse its address and write nothing."""
+    monkeypatch.chdir(tmp_path)
+    address = "postgresql://user:secret@127.0.0.1:1/database"
+    if place == "variable":
+        monkeypatch.setenv("FACTORLAB_LAKE", address)
+    done = run(*(("--lake", address) if place == "option" else ()), *arguments, code=1)
+    assert message in done.err
+    assert done.err.count("\n") == 1
+    assert "secret" not in done.err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
     ("fault", "line"),
     [
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -77,3 +78,27 @@ def test_any_other_name_works_end_to_end(tmp_path: Path, name: str) -> None:
     assert restored.sql("SELECT count(*) FROM splits").item() == 5
     with duckdb.connect(str(lake.export(tmp_path / name / "all.duckdb")), read_only=True) as con:
         assert con.execute("SELECT count(*) FROM splits").fetchone() == (5,)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+@pytest.mark.parametrize("scheme", ["postgresqlx", "x+y"])
+def test_no_folder_is_named_after_an_address(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str, kind: type
+) -> None:
+    """An address in the place of a folder raises without its password, and creates nothing."""
+    address = kind(f"{scheme}://user:secret@host/database")
+    monkeypatch.chdir(tmp_path)
+    before = list(tmp_path.iterdir())
+    calls = {
+        "open": lambda: fl.open(address),
+        "backup": lambda: lake.backup(address),
+        "restore from": lambda: fl.restore(address, tmp_path / "restored"),
+        "restore to": lambda: fl.restore(lake.path, address),
+        "verify": lambda: fl.verify(address),
+        "repair": lambda: fl.repair(address),
+    }
+    for name, call in calls.items():
+        with pytest.raises(InvalidInput, match=re.escape(f"{scheme}://")) as caught:
+            call()
+        assert "secret" not in str(caught.value), name
+    assert list(tmp_path.iterdir()) == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import pickle
 import re
 import sys
@@ -30,6 +31,7 @@ from factorlab_lake.sync.postgres.server_session import ServerSession
 from factorlab_lake.sync.protocol import SessionLimits
 from tests.contracts.pair import assert_same_rows
 from tests.support import ROOT, run_python
+from tests.unit.cli.running import run
 from tests.unit.query.lake_builder import LakeBuilder
 from tests.unit.query.sample_company import sample_company
 from tests.unit.sync.comparing import by_hand
@@ -456,3 +458,10 @@ def test_every_method_has_an_async_form() -> None:
     """A method that is added to Questions needs one line in AsyncQuestions."""
     methods = {name for name, value in vars(Questions).items() if callable(value) and name[0] != "_"}
     assert methods == {name for name in vars(AsyncQuestions) if name[0] != "_"}
+
+
+def test_commands_that_query_read_the_server(url: str, shared: ServerLake) -> None:
+    """`caps --lake ADDRESS --json` prints the rows of the server, and `status` its tables."""
+    rows = run("--lake", url, "--json", "caps", "WHOLE", "--date", DAYS[0]).json
+    assert rows == json.loads(json.dumps(shared.market_caps("WHOLE", DAYS[0]).to_dicts(), default=str))
+    assert run("--lake", url, "--json", "status").json == shared.status().to_dicts()
