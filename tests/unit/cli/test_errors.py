@@ -103,7 +103,7 @@ def test_an_address_is_never_a_folder_and_its_password_is_not_printed(
     message: str,
     place: str,
 ) -> None:
-    """Queries connect to a server; other commands refuse its address and write nothing."""
+    """A query connects to a server; another command raises an error and creates nothing."""
     monkeypatch.chdir(tmp_path)
     address = "postgresql://user:secret@127.0.0.1:1/database"
     if place == "variable":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -83,13 +84,13 @@ def test_any_other_name_works_end_to_end(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("kind", [str, Path])
 @pytest.mark.parametrize("scheme", ["postgresqlx", "x+y"])
 def test_no_folder_is_named_after_an_address(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str, kind: type
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str, kind: type[str | Path]
 ) -> None:
     """An address in the place of a folder raises without its password, and creates nothing."""
     address = kind(f"{scheme}://user:secret@host/database")
     monkeypatch.chdir(tmp_path)
     before = list(tmp_path.iterdir())
-    calls = {
+    calls: dict[str, Callable[[], object]] = {
         "open": lambda: fl.open(address),
         "backup": lambda: lake.backup(address),
         "restore from": lambda: fl.restore(address, tmp_path / "restored"),
