@@ -25,6 +25,7 @@ _OPENS = (StatementType.ATTACH, StatementType.EXPORT)
 _SETS = (StatementType.SET, StatementType.CALL, StatementType.PRAGMA)
 _WORDS = (token_type.keyword, token_type.identifier)
 _ON = {")", ",", "TRUE", "1"}  # can follow READ_ONLY in the options of ATTACH
+_CODE = re.compile(r'"[^"]*"|\w+|.')
 _SCHEME = re.compile(r"^(?:duckdb:|file:(?://)?)+")
 
 
@@ -40,7 +41,13 @@ class _Token(NamedTuple):
         return self.kind == token_type.string_const
 
     def is_word(self, word: str) -> bool:
-        return self.kind in _WORDS and self.text.strip().upper() == word
+        return self.kind in _WORDS and self.code.upper() == word
+
+    @property
+    def code(self) -> str:
+        """Return a word or operator without the comment after it, which DuckDB 1 does not report."""
+        match = _CODE.match(self.text)
+        return match[0] if match else ""
 
 
 def reject_write(
@@ -103,7 +110,7 @@ def _after(word: str, tokens: Sequence[_Token]) -> list[_Token]:
 
 def _only_reads(tokens: Sequence[_Token]) -> bool:
     pairs = pairwise(tokens)
-    return any(option.is_word("READ_ONLY") and value.text.strip().upper() in _ON for option, value in pairs)
+    return any(option.is_word("READ_ONLY") and value.code.upper() in _ON for option, value in pairs)
 
 
 def _resolved(
@@ -117,7 +124,7 @@ def _resolved(
         path = _evaluated(con, first.text, params)
     elif first.kind in _WORDS:
         path = _name(target).replace('"', "")
-    elif first.text.strip() == "(":
+    elif first.code == "(":
         inside = takewhile(lambda token: token.depth, target[1:])
         path = _evaluated(con, f"({''.join(token.text for token in inside)})", params)
     else:
@@ -128,11 +135,11 @@ def _resolved(
 
 def _name(tokens: Sequence[_Token]) -> str:
     """Return the name at the start of these tokens, such as ``bars.csv``."""
-    name = tokens[0].text.strip()
+    name = tokens[0].code
     for dot, word in zip(tokens[1::2], tokens[2::2], strict=False):
-        if dot.text.strip() != ".":
+        if dot.code != ".":
             break
-        name += f".{word.text.strip()}"
+        name += f".{word.code}"
     return name
 
 
