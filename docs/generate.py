@@ -8,7 +8,7 @@ import inspect
 import io
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +23,8 @@ from docs.python_page import python_page
 from docs.sql_page import sql_page
 from factorlab_lake.cli import app
 from factorlab_lake.factors.formulas import FACTORS
+from factorlab_lake.ingest.load import LOADABLE
+from factorlab_lake.ingest.load_checks import required_columns
 from factorlab_lake.legacy.parallel.settings import ParallelSettings
 from factorlab_lake.providers.fmp.settings import FmpSettings
 from factorlab_lake.quality.findings import rules
@@ -65,15 +67,17 @@ def _tables() -> Iterator[str]:
         "Names and columns are the same in the lake's folder, in DuckDB and on a server. "
         "The type is DuckDB's; where PostgreSQL's differs, it follows. "
         "A *key* column is part of the table's key, a *derived* column follows from others, and *provenance* "
-        "says where and when a row came from. A *flow* belongs to a period, a *stock* to a day."
+        "says where and when a row came from. A *flow* belongs to a period, a *stock* to a day. "
+        "A file or frame for `load` must have the columns marked *required by load*; it may lack all others."
     )
     for spec in TABLES.values():
         yield f"## {spec.name}"
         yield escaped(spec.doc)
         partition = f" Partitions: `{spec.partition_by}`." if spec.partition_by else ""
         yield f"Key: {', '.join(f'`{name}`' for name in spec.key)}.{partition}"
+        required = required_columns(spec) if spec.name in LOADABLE else []
         rows = (
-            (f"`{c.name}`", _type(c), _role(c), c.unit.replace("_", " "), escaped(c.doc))
+            (f"`{c.name}`", _type(c), _role(c, required), c.unit.replace("_", " "), escaped(c.doc))
             for c in spec.columns
         )
         yield table(("column", "type", "role", "unit", "meaning"), rows)
@@ -85,10 +89,11 @@ def _type(column: Column) -> str:
     return f"`{duckdb}`" if same else f"`{duckdb}`, `{postgres}`"
 
 
-def _role(column: Column) -> str:
+def _role(column: Column, required: Collection[str]) -> str:
     role = "" if column.role == "value" else column.role
     zero = "0 means missing" if column.zero_is_missing else ""
-    return ", ".join(filter(None, (role, column.additive.replace("_", " "), zero)))
+    load = "required by load" if column.name in required else ""
+    return ", ".join(filter(None, (role, column.additive.replace("_", " "), zero, load)))
 
 
 def _factors() -> Iterator[str]:

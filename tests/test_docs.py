@@ -23,20 +23,22 @@ from tests.unit.sync.postgres_server import server
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if path.parent.name != "reference")
-GUIDES = [path for path in PAGES if path.parent.name == "howto"]
+INDEX = (DOCS / "index.md").read_text(encoding="utf-8")
+GUIDES = [DOCS / f"{name}.md" for name in re.findall(r"^howto/\w+$", INDEX, flags=re.MULTILINE)]
 SERVER = "postgresql://researcher@host/database"
 COMMANDS = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # it is a group
 
 
 @pytest.fixture(scope="module")
-def pristine_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder in which the demo has run. No test changes it."""
-    return demo_home(tmp_path_factory)[0]
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which the demo has run. All pages run in it, as a reader follows them."""
+    folder = tmp_path_factory.mktemp("pages") / "home"
+    return Path(shutil.copytree(demo_home(tmp_path_factory)[0], folder))
 
 
 @pytest.fixture
-def home(pristine_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a copy of that folder as the working directory; polars and rich print as by default."""
+def home(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make that folder the working directory; polars and rich print as by default."""
     for name in (
         "FORCE_COLOR",
         "TTY_COMPATIBLE",
@@ -45,9 +47,8 @@ def home(pristine_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         "POLARS_FMT_MAX_COLS",
     ):
         monkeypatch.delenv(name, raising=False)
-    folder = Path(shutil.copytree(pristine_home, tmp_path / "home"))
-    monkeypatch.chdir(folder)
-    return folder
+    monkeypatch.chdir(shared_home)
+    return shared_home
 
 
 @contextmanager
@@ -75,11 +76,19 @@ def _replacements(page: str) -> Iterator[dict[str, str]]:
 def test_the_code_of_a_page_prints_what_is_shown(
     path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Test that every Python and console block of a page runs and prints what the page shows."""
+    """Every Python and console block of a page runs and prints what the page shows.
+
+    The pages run in the order of the index on one lake, so a page fails if an earlier one spoils its figures.
+    """
     del home
     text = path.read_text(encoding="utf-8")
     with _replacements(text) as replace, _vendor(monkeypatch) if " fetch " in text else nullcontext():
         assert run_page(path, replace) > 0
+
+
+def test_the_index_lists_every_guide() -> None:
+    """A guide that the index leaves out would not run."""
+    assert sorted(GUIDES) == [path for path in PAGES if path.parent.name == "howto"]
 
 
 @pytest.mark.parametrize("path", [README, *PAGES], ids=lambda path: path.stem)

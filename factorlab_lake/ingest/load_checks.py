@@ -10,7 +10,7 @@ from factorlab_lake.errors import InvalidInput, nearest
 from factorlab_lake.ingest.parse_values import Parsed, parse
 from factorlab_lake.schema import Column, TableSpec
 
-__all__ = ["RowChecks", "contradiction"]
+__all__ = ["RowChecks", "contradiction", "required_columns"]
 
 _BASIS_HELP = (
     "the day up to which the row includes splits: the row's own date for unadjusted prices, the day of the "
@@ -61,11 +61,16 @@ class RowChecks:
         return invalid_row(self.spec, self.rows + int(bad.arg_max() or 0) + 1, reason) if bad.any() else None
 
 
+def required_columns(spec: TableSpec) -> list[str]:
+    """Return the columns that a load of the table must have: its key and those that no rule can fill in."""
+    return [*(k for k in spec.key if k != "version"), *_REQUIRED.get(spec.name, [])]
+
+
 def _checks(typed: pl.DataFrame, spec: TableSpec) -> list[tuple[pl.Series | InvalidInput, str]]:
     """Return the checks in the order of their reports: the bad rows, or the error of a missing column."""
-    required = _REQUIRED.get(spec.name, [])
+    required = required_columns(spec)
     checks: list[tuple[pl.Series | InvalidInput, str]] = []
-    for name in [*(k for k in spec.key if k != "version"), *required]:
+    for name in required:
         missing = typed[name].is_null() if name in typed.columns else _missing_column(typed, spec, name)
         checks.append((missing, f"{name} is missing"))
     checks += [

@@ -240,7 +240,8 @@ _SPECS = (
             Column(
                 "source",
                 "text",
-                "origin of the count: cover_page (SEC dei facts) or balance_sheet",
+                "origin of the count: cover_page (SEC dei facts) or balance_sheet; any other text ranks as "
+                "balance_sheet",
                 role="key",
             ),
             *VERSION,
