@@ -18,8 +18,11 @@ NOTHING_OF_THIS_KIND = "the provider has no data of this kind"
 class FetchProgress(Protocol):
     """Define the callback that reports progress."""
 
-    def __call__(self, *, calls_done: int, calls_total: int, records: int, failures: int) -> None:
-        """Report progress. Calls are planned calls; retries and further pages are not counted."""
+    def __call__(self, *, calls_done: int, calls_total: int, records: int, failures: int, step: str) -> None:
+        """Report progress. Calls are planned calls; retries and further pages are not counted.
+
+        ``step`` is fetching, or merging and then committing for each batch.
+        """
 
 
 @dataclass(slots=True)

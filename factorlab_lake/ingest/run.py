@@ -106,7 +106,9 @@ def fetch(
             program_version=program_version,
             operation=operation,
         ) as tx:
+            run.show(progress, "merging")
             report.rejected += merge_batch(tx, _to_commit(batch)).rejected
+            run.show(progress, "committing")
         report.snapshot_after = tx.result.id
     report.accept_empty(run.known)
     with snapshots.after_commit(
@@ -156,12 +158,17 @@ class _Run:
             if isinstance(answer.fault, FetchFailed) and answer.fault.fatal:
                 self.report.stopped = str(answer.fault)
             yield answer
+        self.show(progress, "fetching")
+
+    def show(self, progress: FetchProgress | None, step: str) -> None:
+        """Report the calls and records so far, and the present step."""
         if progress:
             progress(
                 calls_done=self.done,
                 calls_total=self.report.calls_planned,
                 records=self.report.records,
                 failures=len(self.report.failures),
+                step=step,
             )
 
     def _rest(self) -> Iterator[FetchResult]:

@@ -29,8 +29,11 @@ _READ_AHEAD = 128
 class MigrationProgress(Protocol):
     """Define the callback that reports progress."""
 
-    def __call__(self, *, files_done: int, files_total: int, records: int) -> None:
-        """Report the files and records read so far."""
+    def __call__(self, *, files_done: int, files_total: int, records: int, step: str = ...) -> None:
+        """Report the files and records read so far.
+
+        Only a migration reports its ``step``: reading, or merging and then committing for each batch.
+        """
 
 
 @dataclass(slots=True)
@@ -70,6 +73,7 @@ class Run:
     known: set[str]
     progress: Callable[..., None] | None
     done: int = 0
+    total: int = 0
     records: int = 0
     seen: dict[str, str] = field(default_factory=dict)
     shapes: Shapes = field(default_factory=dict)
@@ -91,8 +95,13 @@ class Run:
         if answer.fetch_id not in self.known:
             self.records += answer.count
             yield answer
+        self.total = total
+        self.show("reading")
+
+    def show(self, step: str) -> None:
+        """Report the files and records so far, and the present step."""
         if self.progress:
-            self.progress(files_done=self.done, files_total=total, records=self.records)
+            self.progress(files_done=self.done, files_total=self.total, records=self.records, step=step)
 
 
 def plan(
@@ -131,7 +140,9 @@ def migrate(
         with transaction(
             layout, reason=f"migrate {_where(batch)}", program_version=program_version, operation=operation
         ) as tx:
+            run.show("merging")
             merge_batch(tx, batch)
+            run.show("committing")
         report.snapshot_after = tx.result.id
     _count_files(run, report)
     with snapshots.after_commit("its report is incomplete", "`factorlab-lake verify` names the fault."):
