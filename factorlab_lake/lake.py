@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from factorlab_lake.ingest.fetch_report import FetchProgress, FetchReport
     from factorlab_lake.ingest.legacy_cache.migrate import MigrationProgress, MigrationReport
     from factorlab_lake.ingest.legacy_cache.validate import ValidationReport
+    from factorlab_lake.ingest.load import LoadProgress
     from factorlab_lake.ingest.plan import FetchPolicy
     from factorlab_lake.ingest.run import FetchSpec
     from factorlab_lake.providers.protocol import Provider
@@ -236,17 +237,19 @@ class Lake(Monitoring, Maintenance, Questions):
         only = None if symbols is None else list(symbols)
         return legacy.validate(self._layout, self.snapshot, cache_dir, symbols=only, progress=progress)
 
-    def load(self, table: str, source: Any) -> int:
+    def load(self, table: str, source: Any, *, progress: LoadProgress | None = None) -> int:
         """Load rows into a table from a CSV or Parquet file or a frame; return the number of rows.
 
         Tables: splits, dividends, company_profiles, price_data, shares_outstanding. All rows are committed,
-        or none. Loading the same rows again changes nothing.
+        or none. Loading the same rows again changes nothing. The source is read and merged in slices, so the
+        memory of a large load is bounded. ``progress`` receives the rows done and the step: checking, merging
+        or committing.
         """
         from factorlab_lake.ingest import load as loading
 
         self._writable("load")
         with self._transaction(f"load {table}") as tx:
-            count = loading.load(tx, table, source)
+            count = loading.load(tx, table, source, progress=progress)
         self._changed()
         return count
 

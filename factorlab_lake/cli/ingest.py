@@ -19,13 +19,14 @@ from factorlab_lake.cli.app import (
     open_lake,
     options,
 )
-from factorlab_lake.cli.output import OutputFormat, call_progress, document_of, file_progress
+from factorlab_lake.cli.output import OutputFormat, call_progress, document_of, file_progress, row_progress
 from factorlab_lake.errors import FetchFailed, InvalidInput, NotFound
 from factorlab_lake.schema.rules import RESTATEMENT_INTERVAL_DAYS
 
 if TYPE_CHECKING:
     from factorlab_lake.ingest.fetch_report import FetchReport
     from factorlab_lake.ingest.legacy_cache.migrate import MigrationReport
+    from factorlab_lake.ingest.load import LoadProgress
     from factorlab_lake.lake import Lake
 
 __all__ = ["fetch", "init", "load", "load_rows", "migrate", "validate"]
@@ -168,14 +169,15 @@ def load(
     """
     output = options(ctx).output
     output.check_no_csv()
-    document = load_rows(open_lake(ctx, create=True), table, file)
+    with row_progress("loading", output) as progress:
+        document = load_rows(open_lake(ctx, create=True), table, file, progress)
     output.document(document, [display.load_line(document)])
 
 
-def load_rows(lake: Lake, table: str, file: Path) -> dict[str, Any]:
+def load_rows(lake: Lake, table: str, file: Path, progress: LoadProgress | None = None) -> dict[str, Any]:
     """Load a file, and return the number of its rows and the snapshots before and after."""
     before = lake.snapshot.id
-    rows = lake.load(table, file)
+    rows = lake.load(table, file, progress=progress)
     return {"table": table, "rows": rows, "snapshot_before": before, "snapshot_after": lake.snapshot.id}
 
 

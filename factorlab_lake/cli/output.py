@@ -28,9 +28,18 @@ if TYPE_CHECKING:
     from factorlab_lake.ingest.fetch_report import FetchProgress, FetchReport
     from factorlab_lake.ingest.legacy_cache.migrate import MigrationProgress, MigrationReport
     from factorlab_lake.ingest.legacy_cache.validate import ValidationReport
+    from factorlab_lake.ingest.load import LoadProgress
     from factorlab_lake.sync.sync_report import SyncReport
 
-__all__ = ["Output", "OutputFormat", "call_progress", "document_of", "file_progress", "records_of"]
+__all__ = [
+    "Output",
+    "OutputFormat",
+    "call_progress",
+    "document_of",
+    "file_progress",
+    "records_of",
+    "row_progress",
+]
 
 # Reports store these lists as tuples; JSON gives their parts names.
 _LISTS = {
@@ -109,10 +118,10 @@ def file_progress(task: str, output: Output) -> Iterator[MigrationProgress | Non
     """
     with _progress_bar(task, "files  {task.fields[rate]:,.0f} records/s", output) as (bar, task_id):
 
-        def report(*, files_done: int, files_total: int, records: int) -> None:
+        def report(*, files_done: int, files_total: int, records: int, step: str = task) -> None:
             elapsed = bar.tasks[0].elapsed or 0.0
             rate = records / elapsed if elapsed else 0.0
-            bar.update(task_id, completed=files_done, total=files_total, rate=rate)
+            bar.update(task_id, completed=files_done, total=files_total, rate=rate, description=step)
 
         yield None if bar.disable else report
 
@@ -122,8 +131,19 @@ def call_progress(task: str, output: Output) -> Iterator[FetchProgress | None]:
     """Show finished calls, failures and the remaining time on stderr; yield None as file_progress does."""
     with _progress_bar(task, "calls  {task.fields[rate]:,.0f} failed", output) as (bar, task_id):
 
-        def report(*, calls_done: int, calls_total: int, records: int, failures: int) -> None:  # noqa: ARG001  # part of the protocol
-            bar.update(task_id, completed=calls_done, total=calls_total, rate=failures)
+        def report(*, calls_done: int, calls_total: int, records: int, failures: int, step: str) -> None:  # noqa: ARG001  # part of the protocol
+            bar.update(task_id, completed=calls_done, total=calls_total, rate=failures, description=step)
+
+        yield None if bar.disable else report
+
+
+@contextmanager
+def row_progress(task: str, output: Output) -> Iterator[LoadProgress | None]:
+    """Show the step of a load and its rows on stderr; yield None as file_progress does."""
+    with _progress_bar(task, "rows", output) as (bar, task_id):
+
+        def report(*, rows_done: int, rows_total: int | None, step: str) -> None:
+            bar.update(task_id, completed=rows_done, total=rows_total, description=step)
 
         yield None if bar.disable else report
 

@@ -125,3 +125,15 @@ def test_progress_is_shown_only_on_a_terminal(
     assert "records/s" in shown.err
     assert "11/11" not in shown.out
     assert run("--json", *arguments).err == ""
+
+
+def test_load_shows_its_progress_only_on_a_terminal(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bar of `load` ends with the step that commits; without a terminal there is none."""
+    arguments = ("load", "splits", "data/sample/splits.csv")
+    assert run(*arguments).err == ""
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    shown = run(*arguments)
+    assert "committing" in shown.err
+    assert "4/4" in shown.err
+    assert "committing" not in shown.out
+    assert run("--json", *arguments).err == ""

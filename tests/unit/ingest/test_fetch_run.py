@@ -50,6 +50,20 @@ def test_a_fetch_merges_the_answers_and_requests_nothing_twice(tmp_path: Path) -
     assert (again.requests, again.snapshot_after) == (0, report.snapshot_after)
 
 
+def test_progress_reports_the_calls_and_then_the_commit(tmp_path: Path) -> None:
+    """After the last call, the batch is merged and committed; readers see it after the last step."""
+    lake, reports = fl.open(tmp_path / "lake"), list[dict[str, Any]]()
+
+    def progress(**state: Any) -> None:
+        reports.append(state | {"snapshot": lake.refresh().snapshot.id})
+
+    lake.fetch(ScriptedProvider(records("AAPL")), "AAPL", kinds="prices", progress=progress)
+    assert [r["step"] for r in reports] == ["fetching", "merging", "committing"]
+    assert {(r["calls_done"], r["calls_total"], r["snapshot"]) for r in reports} == {(1, 1, 0)}
+    assert [r["records"] for r in reports] == [0, 2, 2]  # a result is counted with its batch
+    assert lake.snapshot.id == 1
+
+
 def test_a_plan_makes_no_call(tmp_path: Path) -> None:
     """A dry run returns the number of due calls and their duration by the provider's limit."""
     lake, provider = fl.open(tmp_path / "lake"), ScriptedProvider(records("AAPL"), calls_per_minute=30)

@@ -278,3 +278,27 @@ def test_what_was_loaded_is_in_the_log(lake: Lake) -> None:
     lake.load("splits", _SPLIT)
     result = lake.sql("SELECT count(*) AS n FROM splits SEMI JOIN data_fetch_log USING (fetch_id)")
     assert result.item() == 1
+
+
+def test_progress_reports_each_step_with_its_rows(lake: Lake) -> None:
+    """The rows are checked, merged and committed; readers see them after the last step."""
+    reports: list[dict[str, Any]] = []
+
+    def progress(**state: Any) -> None:
+        reports.append(state | {"snapshot": lake.refresh().snapshot.id})
+
+    rows = pl.concat(pl.DataFrame(_BAR | {"symbol": [symbol]}) for symbol in ("A", "B"))
+    lake.load("price_data", rows, progress=progress)
+    assert [(r["step"], r["rows_done"], r["rows_total"]) for r in reports] == [
+        ("checking", 2, 2), ("merging", 0, 2), ("committing", 2, 2),
+    ]  # fmt: skip
+    assert {r["snapshot"] for r in reports} == {0}
+    assert lake.snapshot.id == 1
+
+
+def test_a_contradiction_is_reported_with_its_row_of_the_file(lake: Lake) -> None:
+    """A repeated row is no contradiction, but counts as a row of the file."""
+    rows = pl.concat(pl.DataFrame(_SPLIT | {"numerator": [numerator]}) for numerator in (4, 4, 4, 7))
+    fault = _refused(lake, "splits", rows)
+    assert fault.facts["row"] == 4
+    assert "contradicts an earlier row with the same symbol and date" in str(fault)

@@ -53,7 +53,7 @@ def _migrated(lake: Lake) -> dict[str, pl.DataFrame]:
 def _cut_off_after(lake: Lake, cache: Path, files: int) -> None:
     """Migrate by symbol and interrupt the run once so many files are done."""
 
-    def progress(*, files_done: int, files_total: int, records: int) -> None:
+    def progress(*, files_done: int, files_total: int, records: int, step: str = "") -> None:
         if files_done == files:
             raise _CutOff
 
@@ -144,7 +144,7 @@ def test_a_migration_that_was_cut_off_is_completed_by_the_next(
 def test_a_migration_without_batches_commits_all_or_nothing(lake: Lake) -> None:
     """One batch that is cut off shows nothing of itself."""
 
-    def progress(*, files_done: int, files_total: int, records: int) -> None:
+    def progress(*, files_done: int, files_total: int, records: int, step: str = "") -> None:
         if files_done == files_total:
             raise _CutOff
 
@@ -164,15 +164,21 @@ def test_committing_by_symbol_gives_the_same_lake(lake: Lake, lake_2021: Lake) -
     assert all(rows.is_empty() for rows in content(lake).values())
 
 
-def test_progress_is_told_of_every_file(lake: Lake, cache: Path) -> None:
-    """The counts start at one, rise by one to the total, and the records to their number."""
+def test_progress_reports_every_file_and_the_commit(lake: Lake, cache: Path) -> None:
+    """The counts rise by one to the total and the records to their number; then the batch is committed."""
     for i in range(4):
         Entry(f"S{i}", "price", [bar("2020-01-02"), bar("2020-01-03")]).write(cache)
-    reports = []
-    lake.migrate(cache, progress=lambda **state: reports.append(state))
-    assert [t["files_done"] for t in reports] == [1, 2, 3, 4]
+    reports: list[dict[str, Any]] = []
+
+    def progress(**state: Any) -> None:
+        reports.append(state | {"snapshot": lake.refresh().snapshot.id})
+
+    lake.migrate(cache, progress=progress)
+    assert [t["files_done"] for t in reports] == [1, 2, 3, 4, 4, 4]
     assert {t["files_total"] for t in reports} == {4}
-    assert [t["records"] for t in reports] == [2, 4, 6, 8]
+    assert [t["records"] for t in reports] == [2, 4, 6, 8, 8, 8]
+    assert [t["step"] for t in reports] == ["reading"] * 4 + ["merging", "committing"]
+    assert {t["snapshot"] for t in reports} == {0}  # readers see the batch after its last step
 
 
 def test_some_symbols_alone_can_be_migrated(lake: Lake, cache: Path) -> None:
