@@ -194,11 +194,16 @@ class PostCommitWarning(UserWarning):
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the most similar of some names, or an empty text.
 
+    Without a similar name it takes the first one that begins with ``name``.
+
     >>> nearest("price_dat", ["price_data", "splits"])
     " Did you mean 'price_data'?"
+    >>> nearest("pe", ["market_cap", "pe_ratio"])
+    " Did you mean 'pe_ratio'?"
     """
-    match = difflib.get_close_matches(name, list(names), n=1)
-    return f" Did you mean {match[0]!r}?" if match else ""
+    known = list(names)
+    matches = difflib.get_close_matches(name, known, n=1) or [n for n in known if name and n.startswith(name)]
+    return f" Did you mean {matches[0]!r}?" if matches else ""
 
 
 def _rebuild(kind: type[LakeError], message: str, facts: dict[str, Any]) -> LakeError:

@@ -96,8 +96,8 @@ SnapshotAt: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--snapshot",
-        help="Read an earlier snapshot: its id, or a time such as 2026-01-01T00:00:00Z.",
-        metavar="ID_OR_TIME",
+        help="Read an earlier snapshot: its id, its pin, or a time such as 2026-01-01T00:00:00Z.",
+        metavar="SNAPSHOT",
     ),
 ]
 Cache: TypeAlias = Annotated[

@@ -40,7 +40,7 @@ __all__ = [
 
 _MAX_CELL, _MIN_CELL = 100, 20
 _MAX_LINES, _MAX_NAMES = 50, 8
-_IN_BILLIONS, _LARGE, _TINY = 1e11, 1e5, 0.01  # limits between number formats
+_IN_BILLIONS, _BILLION, _LARGE, _TINY = 1e11, 1e9, 1e5, 0.01  # limits between number formats
 _GROUPED = 10_000  # a smaller integer may be a year, which has no separators
 _MINUTE, _FEW_SECONDS = 60, 10
 _GAP = 3  # spaces between two columns of a rich box
@@ -65,7 +65,9 @@ def columns_of(
 ) -> list[DisplayColumn]:
     """Return the named columns of a frame as text; ``width`` limits them to as many as fit."""
     longest = _MAX_CELL if width is None else max(width // 3, _MIN_CELL)
-    columns = [_column(name, frame[name].to_list(), longest) for name in names or frame.columns]
+    values = {name: frame[name].to_list() for name in names or frame.columns}
+    limit = _billions_limit(values)
+    columns = [_column(name, of_name, longest, limit) for name, of_name in values.items()]
     return columns if width is None else columns[: _fitting([c.width for c in columns], width)]
 
 
@@ -124,6 +126,7 @@ def migration_lines(report: MigrationReport, *, dry_run: bool = False) -> Iterat
     known = f"; {before:,} of the files were already migrated" if before else ""
     yield f"read      {_reading(report.files, report.records, report.seconds)}{known}"
     if dry_run:
+        yield f"rejects   {report.rejected:,} records would be rejected"
         yield "written   nothing: this was a dry run"
     else:
         yield f"new       {_counts(report.new)}"
@@ -138,7 +141,8 @@ def migration_lines(report: MigrationReport, *, dry_run: bool = False) -> Iterat
 def fetch_plan_lines(report: FetchReport) -> Iterator[str]:
     """Yield the number of calls that a fetch would make, and their duration."""
     yield f"due       {report.requests:,} requests for {report.symbols:,} symbols"
-    yield f"calls     {report.calls_planned:,}, {_duration(report.planned_s)} by the provider's limit"
+    duration = _duration(report.planned_s)
+    yield f"calls     at least {report.calls_planned:,}, {duration} by the provider's limit"
     yield "written   nothing: this was a dry run"
 
 
@@ -265,8 +269,27 @@ def _some(lines: Iterable[str]) -> Iterator[str]:
         yield f"          and {len(entries) - _MAX_LINES:,} more; --json lists all"
 
 
-def _column(name: str, values: list[Any], longest: int) -> DisplayColumn:
-    texts = [t if len(t) <= longest else f"{t[: longest - 1]}…" for t in _texts(values)]
+def _billions_limit(columns: Mapping[str, list[Any]]) -> float:
+    """Return the amount from which columns are in billions: one of them makes all large amounts so.
+
+    Otherwise a row prints a revenue of "294.1 bn" beside an income of "74,253,000,000".
+    """
+    tops = (_top(values) for name, values in columns.items() if _is_amount(name))
+    return _BILLION if any(top >= _IN_BILLIONS for top in tops) else _IN_BILLIONS
+
+
+def _is_amount(name: str) -> bool:
+    return "shares" not in name and "volume" not in name
+
+
+def _top(values: list[Any]) -> float:
+    """Return the largest size of the finite decimal numbers of a column."""
+    return max((abs(v) for v in values if isinstance(v, float) and math.isfinite(v)), default=0.0)
+
+
+def _column(name: str, values: list[Any], longest: int, limit: float) -> DisplayColumn:
+    limit = limit if _is_amount(name) else _IN_BILLIONS
+    texts = [t if len(t) <= longest else f"{t[: longest - 1]}…" for t in _texts(values, limit)]
     widest = max(map(cell_len, texts), default=0)
     numeric = any(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
     return DisplayColumn(_header(name, widest), texts, numeric)
@@ -288,9 +311,9 @@ def _padded(text: str, width: int, right: bool) -> str:
     return space + text if right else text + space
 
 
-def _texts(values: list[Any]) -> list[str]:
+def _texts(values: list[Any], limit: float) -> list[str]:
     if any(isinstance(v, float) for v in values):
-        return _floats(values)
+        return _floats(values, limit)
     return [_text(v) for v in values]
 
 
@@ -311,11 +334,11 @@ def _printable(text: str) -> str:
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
-def _floats(values: list[float | None]) -> list[str]:
-    """Format a column of numbers alike: large ones in billions, all with the fewest exact decimals."""
+def _floats(values: list[float | None], limit: float) -> list[str]:
+    """Format a column of numbers alike: from the limit on in billions, else with the fewest decimals."""
     finite = [v for v in values if v is not None and math.isfinite(v)]
-    top = max(map(abs, finite), default=0.0)
-    if top >= _IN_BILLIONS:
+    top = _top(values)
+    if top >= limit:
         return [_or_text(v, lambda x: f"{x / 1e9:,.1f} bn") for v in values]
     if 0 < top < _TINY:
         return [_or_text(v, lambda x: f"{x:.4g}") for v in values]

@@ -14,7 +14,6 @@ from factorlab_lake.cli.app import (
     FAULTS,
     BackupFolder,
     Deep,
-    SnapshotAt,
     lake_path,
     open_lake,
     options,
@@ -84,12 +83,18 @@ def pin(
     name: Annotated[
         str, typer.Argument(help="The name, such as paper-2026.", metavar="NAME", show_default=False)
     ],
-    snapshot: SnapshotAt = None,
+    snapshot: Annotated[
+        str | None,
+        typer.Option(
+            help="The snapshot to name: its id, another pin, or a time. The default is the newest snapshot.",
+            metavar="SNAPSHOT",
+        ),
+    ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Remove the name.")] = False,
 ) -> None:
     """Name a snapshot, so that vacuum keeps it.
 
-    The option --snapshot of other commands accepts the name. The default is the newest snapshot.
+    The option --snapshot of other commands accepts the name.
 
     Example: factorlab-lake pin paper-2026
     """
@@ -251,7 +256,7 @@ def restore(
 
     An interrupted restore can be repeated.
 
-    Example: factorlab-lake restore data/lake data/restored
+    Example: factorlab-lake restore data/backup data/restored
     """
     output = options(ctx).output
     output.check_no_csv()

@@ -26,8 +26,11 @@ from factorlab_lake.cli.app import (
     options,
 )
 from factorlab_lake.cli.output import OutputFormat
+from factorlab_lake.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from datetime import date as date_type
+
     import polars as pl
 
 __all__ = [
@@ -90,6 +93,15 @@ def _print(ctx: typer.Context, rows: pl.DataFrame, columns: Sequence[str]) -> No
     output = options(ctx).output
     is_table = output.form is OutputFormat.TABLE
     output.rows(display.with_visible_reasons(rows, columns) if is_table else rows, columns)
+
+
+def _dates(dates: list[str] | None, start: str | None, end: str | None, freq: str | None) -> list[date_type]:
+    """Return the dates of the options; without any, the error names the options to use."""
+    from factorlab_lake.query.arguments import to_dates
+
+    if not dates and (start is None or end is None):
+        raise InvalidInput("No dates were given; use --date, or --start and --end.")
+    return to_dates(dates or None, start=start, end=end, freq=freq)
 
 
 def statements(
@@ -182,7 +194,7 @@ def caps(
     Example: factorlab-lake caps AAPL GOOGL --start 2020-04-30 --end 2021-03-31
     """
     lake = open_for_queries(ctx, at=snapshot)
-    rows = lake.market_caps(symbols, date, start=start, end=end, freq=freq, vintage=vintage)
+    rows = lake.market_caps(symbols, _dates(date, start, end, freq), vintage=vintage)
     _print(ctx, rows, CAPS)
 
 
@@ -202,7 +214,7 @@ def ttm(
     Example: factorlab-lake ttm AAPL --date 2020-12-31
     """
     lake = open_for_queries(ctx, at=snapshot)
-    rows = lake.ttm(symbols, date, start=start, end=end, freq=freq, vintage=vintage)
+    rows = lake.ttm(symbols, _dates(date, start, end, freq), vintage=vintage)
     _print(ctx, rows, _TTM)
 
 
@@ -225,7 +237,7 @@ def factors(
     Example: factorlab-lake factors AAPL GOOGL --date 2020-12-31
     """
     lake = open_for_queries(ctx, at=snapshot)
-    rows = lake.factors(symbols, date, start=start, end=end, freq=freq, vintage=vintage)
+    rows = lake.factors(symbols, _dates(date, start, end, freq), vintage=vintage)
     _print(ctx, rows, FACTORS)
 
 
@@ -252,6 +264,10 @@ def explain(
 
     Example: factorlab-lake explain pe_ratio AAPL 2020-12-31
     """
+    from factorlab_lake.factors.formulas import FACTORS as FORMULAS
+    from factorlab_lake.query.arguments import one_of
+
+    one_of(factor, [_MARKET_CAP, *FORMULAS], "factor")
     lake = open_for_queries(ctx, at=snapshot)
     if factor == _MARKET_CAP:
         steps = lake.explain_market_cap(symbol, date)
@@ -291,10 +307,8 @@ def lookahead(
 
     Example: factorlab-lake lookahead roe AAPL GOOGL --date 2020-12-31
     """
-    from factorlab_lake.query.arguments import to_dates
-
     lake = open_for_queries(ctx, at=snapshot)
-    dates = to_dates(date, start=start, end=end, freq=freq)
+    dates = _dates(date, start, end, freq)
     options(ctx).output.rows(lake.lookahead(factor, symbols, dates, by_cell=by_cell))
 
 

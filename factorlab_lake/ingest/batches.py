@@ -10,14 +10,14 @@ import polars as pl
 
 from factorlab_lake.ingest.fetch_log import coverage_of, log_lines
 from factorlab_lake.ingest.merge import merge_rows
-from factorlab_lake.ingest.normalize import normalize
+from factorlab_lake.ingest.normalize import Normalized, normalize
 from factorlab_lake.ingest.record_frames import group_by_shape, to_frame
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.schema import DATASETS, table
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.storage.transaction import Transaction
 
-__all__ = ["BATCH_RECORDS", "MergeCounts", "batches", "merge_batch"]
+__all__ = ["BATCH_RECORDS", "MergeCounts", "batches", "merge_batch", "rejects_of"]
 
 # Enough records to write few files, and few enough for the memory of a laptop.
 BATCH_RECORDS = 160_000
@@ -67,13 +67,7 @@ def merge_batch(tx: Transaction, batch: Iterable[FetchResult]) -> MergeCounts:
     if not answers:
         return MergeCounts()
     covered, rejects = [], [_broken(f) for f in answers if f.broken]
-    for dataset in DATASETS:
-        results = [
-            normalize(to_frame(g), dataset, g[0].fields)
-            for g in group_by_shape([f for f in answers if f.dataset == dataset])
-        ]
-        if not results:
-            continue
+    for dataset, results in _normalized(answers):
         rows = pl.concat(r.rows for r in results)
         rejects += [r.rejects for r in results]
         results.clear()
@@ -88,6 +82,24 @@ def merge_batch(tx: Transaction, batch: Iterable[FetchResult]) -> MergeCounts:
         rejected=rejected.height,
         failed=[(f.endpoint, f.error) for f in answers if f.error],
     )
+
+
+def rejects_of(answers: list[FetchResult]) -> list[tuple[str, int, str]]:
+    """Return the records that a merge would reject, as (fetch id, position, reason); write nothing."""
+    rejects = [_broken(f) for f in answers if f.broken]
+    rejects += [r.rejects for _, results in _normalized(answers) for r in results]
+    return [row for frame in rejects for row in frame.select("fetch_id", "position", "reason").rows()]
+
+
+def _normalized(answers: list[FetchResult]) -> Iterator[tuple[str, list[Normalized]]]:
+    """Yield the typed rows and the rejects of each dataset that the answers contain."""
+    for dataset in DATASETS:
+        results = [
+            normalize(to_frame(g), dataset, g[0].fields)
+            for g in group_by_shape([f for f in answers if f.dataset == dataset])
+        ]
+        if results:
+            yield dataset, results
 
 
 def _broken(fetched: FetchResult) -> pl.DataFrame:

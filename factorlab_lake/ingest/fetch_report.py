@@ -29,11 +29,12 @@ class FetchProgress(Protocol):
 class FetchReport:
     """Report what a fetch planned and did. Counts are of records unless named otherwise.
 
-    ``calls_planned`` counts the provider's calls if nothing fails, and ``planned_s`` is their time in seconds
-    by the provider's limit; ``calls`` counts the calls made. ``new`` has the rows added per table.
-    ``failures`` lists (symbol, dataset, error, message). ``short`` lists incomplete answers and ``empty``
-    answers without records, each as (symbol, dataset, reason). ``split_detected`` lists the symbols whose new
-    bars hint at a split since the last fetch. ``stopped`` gives the reason when the run ended early.
+    ``calls_planned`` counts the provider's calls if nothing fails and each response is complete.
+    ``planned_s`` is their time in seconds by the provider's limit; ``calls`` counts the calls made.
+    ``new`` has the rows added per table. ``failures`` lists (symbol, dataset, error, message). ``short``
+    lists incomplete answers and ``empty`` answers without records, each as (symbol, dataset, reason).
+    ``split_detected`` lists the symbols whose new bars hint at a split since the last fetch. ``stopped``
+    gives the reason when the run ended early.
     """
 
     symbols: int = 0

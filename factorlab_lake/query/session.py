@@ -38,6 +38,7 @@ _OF_THE_QUESTION = (
 # Our own SQL can raise these without a bug. The text decides: an error that DuckDB raises while rows are
 # fetched has lost its class.
 _NOT_INTERNAL = re.compile(r"(?:Conversion|Out of Memory|INTERRUPT) Error")
+_LISTS_NEEDED = ". The functions of a lake take lists: ['AAPL'] for symbols, [DATE '2021-03-31'] for dates."
 _ANSWER = "rows_of_the_answer"
 _DISCARDED_ROWS = 10_000  # at a time
 _VERSION_1 = duckdb.__version__.startswith("1.")
@@ -139,7 +140,8 @@ class Session:
                 f"No table or function is called {name!r}; SHOW TABLES lists them.{nearest(name, known)}",
                 sql=sql,
             )
-        return InvalidInput(f"DuckDB refuses the query: {fault}", sql=sql)
+        lists = _LISTS_NEEDED if "UNNEST() can only be applied to lists" in str(fault) else ""
+        return InvalidInput(f"DuckDB refuses the query: {fault}{lists}", sql=sql)
 
     def _damage(self) -> LakeError | None:
         """Return the error for files that were vacuumed, or are missing or damaged; None without any."""

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import polars as pl
 
-from factorlab_lake.ingest.batches import BATCH_RECORDS, batches, merge_batch
+from factorlab_lake.ingest.batches import BATCH_RECORDS, batches, merge_batch, rejects_of
 from factorlab_lake.ingest.legacy_cache.reader import CacheFile, read, scan
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.records import Shapes
@@ -107,14 +107,18 @@ class Run:
 def plan(
     layout: Layout, cache_dir: str | os.PathLike[str], *, symbols: list[str] | None = None
 ) -> MigrationReport:
-    """Read the whole cache without writing, and report what a migration would read.
+    """Read the whole cache without writing, and report what a migration would read and reject.
 
-    ``new`` and ``rejects`` stay empty, because only a merge determines them.
+    ``new`` and ``equal`` stay empty, because only a merge determines them.
     """
     run, report = _start(layout, cache_dir, symbols, None)
-    for answer in run.answers():
-        if answer.error:
-            report.faults.append((run.seen[answer.fetch_id], answer.error))
+    for batch in batches(run.answers(), BATCH_RECORDS):
+        answers = list({a.fetch_id: a for a in batch}.values())
+        report.faults += [(run.seen[a.fetch_id], a.error) for a in answers if a.error]
+        report.rejects += [(run.seen[i], position, why) for i, position, why in rejects_of(answers)]
+    report.faults.sort()
+    report.rejects.sort()
+    report.rejected = len(report.rejects)
     _count_files(run, report)
     return report
 

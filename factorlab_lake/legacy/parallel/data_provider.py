@@ -65,6 +65,11 @@ class DataProvider:
         lake: LakeOrPlace | None = None,
         alert: Callable[[Alert], object] | None = None,
     ) -> None:
+        if not isinstance(settings, ParallelSettings | None):
+            raise InvalidInput(
+                f"settings is {type(settings).__name__}, not ParallelSettings; pass a lake or its path by "
+                "name: DataProvider(lake=...)."
+            )
         self.settings = settings or parallel_settings()
         self._place = self.settings.lake if lake is None else lake
         self._lake = self._place if isinstance(self._place, Questions) else None

@@ -16,6 +16,8 @@ __all__ = ["Connection", "connect", "connect_bulk", "translate_errors"]
 
 Connection = psycopg.Connection[tuple[object, ...]]
 _OLDEST = 140_000  # PostgreSQL 14, the oldest version that is still maintained
+_CONTINUE = "Batches that were sent stay; sync again to continue."
+_NOT_CONNECTED = "Nothing was sent; check the server, the address and the password, then sync again."
 _WANTS_PASSWORD = "no password supplied"  # noqa: S105 - a message of the driver, not a password
 
 
@@ -30,7 +32,7 @@ def connect(address: Address, ask: Callable[[], str] | None = None) -> tuple[Con
         con = psycopg.connect(address.conninfo(), autocommit=True)
     except psycopg.OperationalError as error:
         if ask is None or _WANTS_PASSWORD not in str(error):
-            raise _failed(address, error) from None
+            raise _failed(address, error, _NOT_CONNECTED) from None
         known = {**address.parameters, "password": ask()}
         return connect(Address(known, address.secrets | {known["password"]}))
     if con.info.server_version < _OLDEST:
@@ -57,12 +59,11 @@ def translate_errors(address: Address) -> Iterator[None]:
         raise _failed(address, error) from None
 
 
-def _failed(address: Address, error: Exception) -> LakeError:
+def _failed(address: Address, error: Exception, advice: str = _CONTINUE) -> LakeError:
     message = address.redact(" ".join(str(error).partition("Query was:")[0].split()))
     message = message or type(error).__name__
     # The driver's text of a refused connection ends with a question mark.
     end = "" if message.endswith((".", "?", "!")) else "."
-    advice = "Batches that were sent stay; sync again to continue."
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         advice = "An upgrade needs the owner of the tables: sync once as that user."
     return TargetFailed(f"{address}: {message}{end} {advice}", target=str(address))

@@ -35,6 +35,13 @@ def test_values_are_formatted_for_people(values: list[object], texts: list[str])
     assert column.texts == texts
 
 
+def test_the_amounts_of_a_row_share_one_unit() -> None:
+    """One column in billions puts other large amounts in billions, but neither shares nor small amounts."""
+    row = {"revenue": [294.135e9], "income": [74.253e9], "cost": [5e8], "shares": [17352119000.0]}
+    columns = display.columns_of(pl.DataFrame(row))
+    assert [c.texts for c in columns] == [["294.1 bn"], ["74.3 bn"], ["500,000,000"], ["17,352,119,000"]]
+
+
 def test_numbers_are_aligned_right_and_texts_left() -> None:
     """Columns are aligned, long names break at underscores, and wide characters count as two."""
     frame = pl.DataFrame({"symbol": ["AAPL", "株"], "shares_outstanding": [1.5, 20.0]})

@@ -19,7 +19,11 @@ LONG = "SELECT count(*) FROM range(100000000) a, range(1000000) b WHERE hash(a.r
     [
         (("--lake", "nowhere", "status"), "No lake at"),
         (("--lake", "data/sample", "init"), "contains files that are not a lake"),
-        (("caps", "AAPL"), "No dates were given"),
+        (("caps", "AAPL"), "No dates were given; use --date, or --start and --end."),
+        (("lookahead", "roe", "AAPL", "--start", "2020-01-01"), "use --date, or --start and --end."),
+        (("explain", "pe", "AAPL", "2020-12-31"), "market_cap, pe_ratio, "),
+        (("explain", "pe", "AAPL", "2020-12-31"), "Did you mean 'pe_ratio'?"),
+        (("sql", "FROM market_caps('AAPL', ['2021-03-31'::DATE])"), "take lists: ['AAPL'] for symbols"),
         (("caps", "AAPL", "--date", "2020-13-45"), "expected a date such as"),
         (("caps", "AAPL", "--date", "2020-12-31", "--start", "2020-01-01"), "pass one or the other"),
         (("caps", "AAPL", "--start", "2020-01-01", "--end", "2020-12-31", "--freq", "M"), "freq is 'M'"),
@@ -37,7 +41,7 @@ LONG = "SELECT count(*) FROM range(100000000) a, range(1000000) b WHERE hash(a.r
         (("rollback", "--to", "99"), "No snapshot 99"),
         (("export", "data/sample/splits.csv"), "splits.csv exists"),
         (("demo", "--sample", "nowhere"), "No sample data"),
-        (("sync", "postgresql://me@127.0.0.1:1/db"), "connections? Batches that were sent stay"),
+        (("sync", "postgresql://me@127.0.0.1:1/db"), "Nothing was sent; check the server"),
     ],
 )
 def test_a_known_error_is_one_line_and_exit_code_1(

@@ -53,7 +53,7 @@ def test_a_dry_run_counts_calls_and_makes_none(vendor: FakeFmp) -> None:
     """A dry run prints the number of calls and their duration, and creates no lake."""
     lines = run("fetch", "AAA", "BBB", "CCC", "--dry-run").out.splitlines()
     assert lines[0] == "due       30 requests for 3 symbols"
-    assert lines[1] == "calls     30, 2.4 s by the provider's limit"
+    assert lines[1] == "calls     at least 30, 2.4 s by the provider's limit"
     assert vendor.requests == []
     assert not Path("data/lake").exists()
 

@@ -92,10 +92,12 @@ def test_faults_end_a_migration_with_3_after_the_commit(tmp_path: Path) -> None:
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
-    """`migrate --dry-run` lists the faults and creates no lake; an existing lake stays unchanged."""
+    """`migrate --dry-run` lists faults and rejects and creates no lake; an existing lake stays unchanged."""
     place = tmp_path / "lake"
     done = run("--lake", place, "migrate", CACHE_DIRTY, "--dry-run", code=3)
     assert "HTML or XML instead of JSON" in done.out
+    assert "rejects   3 records would be rejected" in done.out
+    assert "record 4: revenue: 'n/a' is not a number" in done.out
     assert not place.exists()
     fl.open(place)
     before = _files(place)

@@ -61,14 +61,15 @@ def test_every_fault_is_listed_and_nothing_else(dirty: tuple[Lake, MigrationRepo
     assert report.files == sum(1 for f in CACHE_DIRTY.rglob("*") if f.is_file())
 
 
-def test_a_plan_lists_the_same_faults_and_writes_nothing(
+def test_a_plan_lists_the_same_faults_and_rejects_and_writes_nothing(
     lake: Lake, dirty: tuple[Lake, MigrationReport]
 ) -> None:
     """A dry run reads everything, names what cannot be read, and leaves a lake without a table."""
     _, done = dirty
     plan = lake.migrate(CACHE_DIRTY, dry_run=True)
     assert (plan.files, plan.records, plan.skipped) == (done.files, done.records, done.skipped)
-    assert sorted(plan.faults) == done.faults
+    assert plan.faults == done.faults
+    assert (plan.rejects, plan.rejected) == (done.rejects, done.rejected)
     assert (plan.snapshot_before, plan.snapshot_after) == (0, 0)
     assert [p.name for p in lake.path.iterdir()] == ["_lake"]
     assert fl.open(lake.path).history() == []

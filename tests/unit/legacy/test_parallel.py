@@ -333,3 +333,10 @@ def test_nothing_asked_is_nothing_answered(make: Make, whole: Lake) -> None:
     provider = make(whole, migration_mode=True)
     assert provider.calculate_market_caps_batch([], CAPS_ON).is_empty()
     assert provider.counts.questions == 1
+
+
+def test_a_lake_in_the_place_of_the_settings_is_refused() -> None:
+    """`DataProvider("data/lake")` raises an error that shows the name of the argument."""
+    place: Any = "data/lake"
+    with pytest.raises(InvalidInput, match=r"settings is str.*DataProvider\(lake=\.\.\.\)"):
+        DataProvider(place)
