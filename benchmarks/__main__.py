@@ -23,6 +23,7 @@ NAMES = (
     "old_way",
     "questions",
     "daily",
+    "load",
     "fetching",
     "shared",
     "sync",

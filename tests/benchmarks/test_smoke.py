@@ -27,6 +27,7 @@ from benchmarks.seeded import uniform
 
 PARSING, PANDAS, IMPORTS = "gunzip and parse alone", "pandas to Parquet", "import duckdb, polars"
 BARE = "bare httpx"
+WRITING = {"polars write_parquet", "deltalake write"}
 OLD_WAY, SERVER_PEERS = {"", "ours, kept", "files per date"}, {"lake", "by hand", "rows not sent"}
 PEERS = {"", "ours, kept", "polars", "pandas", "DuckDB, Parquet", "DuckDB, tables", "lake.duckdb", "ArcticDB"}
 ROWS_PEERS = PEERS | {"PostgreSQL"}
@@ -78,6 +79,12 @@ QUESTIONS = {
     "ttm of all on one day": PEERS,
     "append a day of 12 bars": APPENDING,
     "append a day of 12 bars, the slowest turn": {""},
+    "load 6,036 bars from a frame": WRITING,
+    "load 6,036 bars from a frame, CPU time": WRITING,
+    "load 6,036 bars from a frame, peak memory": WRITING,
+    "load 6,036 bars from a Parquet file": WRITING,
+    "load 6,036 bars from a Parquet file, CPU time": WRITING,
+    "load 6,036 bars from a Parquet file, peak memory": WRITING,
     "fetch 6 symbols x 5 datasets, 750 calls a minute": {"least the limit allows"},
     "fetch 6 symbols x 5 datasets, no limit": {BARE},
     "fetch 6 symbols x 5 datasets, CPU time": {BARE},
