@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -145,3 +146,28 @@ def test_other_tables_are_read_in_slices_too(tmp_path: Path, table: str) -> None
     assert whole[table].height >= 6
     for slice_rows in (1, 2, 5):
         _assert_equal(_loaded(tmp_path, table, frames, slice_rows), whole)
+
+
+@pytest.mark.parametrize("stop_at", [1, 2])
+def test_an_interruption_between_slices_commits_nothing(tmp_path: Path, stop_at: int) -> None:
+    """A load that stops after some slices were merged leaves the lake as it was, and can be repeated."""
+    layout = create(tmp_path / "lake")
+    frame = _bars([(symbol, day, 100.0, None) for symbol in ("AAA", "BBB") for day in range(10)], 0)
+    merged: list[int] = []
+
+    def stop(*, rows_done: int, step: str, **_: Any) -> None:
+        if step == "merging":
+            merged.append(rows_done)
+            if len(merged) > stop_at:
+                raise KeyboardInterrupt
+
+    for progress in (stop, None):
+        before = _tables(layout)
+        assert all(rows.is_empty() for rows in before.values())
+        with (
+            pytest.raises(KeyboardInterrupt) if progress else nullcontext(),
+            transaction(layout, reason="load", program_version="test") as tx,
+        ):
+            load(tx, "price_data", frame, now=_NOW, slice_rows=5, progress=progress)
+    assert merged[-1] == merged[stop_at] > 0
+    assert _tables(layout)["price_data"].height == 20

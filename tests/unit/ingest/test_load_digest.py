@@ -48,7 +48,7 @@ def test_digest_is_that_of_the_documented_form() -> None:
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
 def test_digest_does_not_depend_on_slices_or_the_order_of_columns(rows: int) -> None:
-    """Slices of every size and another order of the columns give the same digest."""
+    """The digest is the same for slices of every size and for another order of the columns."""
     assert _digest(*_ROWS.iter_slices(rows)) == _digest(_ROWS.select(sorted(_ROWS.columns)))
 
 
@@ -64,5 +64,5 @@ def test_digest_does_not_depend_on_slices_or_the_order_of_columns(rows: int) -> 
     ],
 )
 def test_another_value_is_another_digest(change: pl.Expr) -> None:
-    """A changed, moved or missing value and a further column change the digest."""
+    """The digest is another one for a changed, moved or missing value and for a further column."""
     assert _digest(_ROWS.with_columns(change)) != _digest(_ROWS)
