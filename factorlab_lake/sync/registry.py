@@ -145,7 +145,7 @@ def _extra_required(target_type: Connector) -> Iterator[None]:
         raise
     except ImportError as missing:
         raise MissingExtra(
-            f"A connection to {target_type.name} needs {missing.name}; install it with "
+            f"To use {target_type.name}, this program needs {missing.name}; install it with "
             f"pip install '{target_type.requirement}'.",
             extra=target_type.requirement,
         ) from None

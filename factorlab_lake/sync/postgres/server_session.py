@@ -180,9 +180,11 @@ class ServerSession:
 
     def _connection_error(self, error: psycopg.Error) -> TargetFailed:
         message = self.address.redact(" ".join(str(error).split())) or type(error).__name__
+        # The driver's text of a refused connection ends with a question mark.
+        end = "" if message.endswith((".", "?", "!")) else "."
         return TargetFailed(
-            f"{self.address} cannot be reached, or the connection was lost: {message}. Try again when the "
-            "server is available.",
+            f"{self.address} cannot be reached, or the connection was lost: {message}{end} Try again when "
+            "the server is available.",
             target=str(self.address),
         )
 

@@ -96,7 +96,10 @@ def test_wrong_usage_is_exit_code_2_and_changes_nothing(home: Path, arguments: t
         (("demo",), "this needs a folder"),
         (("status", "--migration", "cache"), "this needs a folder"),
         (("caps", "AAPL", "--date", "2021-03-31", "--snapshot", "1"), "--snapshot needs a lake in a folder"),
-        (("caps", "AAPL", "--date", "2021-03-31"), "cannot be reached"),
+        (
+            ("caps", "AAPL", "--date", "2021-03-31"),
+            "TCP/IP connections? Try again when the server is available.",
+        ),
     ],
 )
 @pytest.mark.parametrize("place", ["option", "variable"])

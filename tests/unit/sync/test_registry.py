@@ -159,7 +159,9 @@ def test_a_missing_driver_names_the_extra(install: Callable[..., None], lake: La
     """Sync, open and script raise one line with the requirement that pip installs."""
     install(("memory", f"{_HERE}:DriverlessConnector"))
     for use in (lake.sync, fl.open, registry.script):
-        with pytest.raises(MissingExtra, match=r"Memory .* needs memory_driver; .* 'memory-lake'"):
+        with pytest.raises(
+            MissingExtra, match=r"To use Memory, this program needs memory_driver; .* 'memory-lake'"
+        ):
             use("memory://box")
 
 
