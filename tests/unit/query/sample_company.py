@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from fractions import Fraction
 from typing import Any
 
+from tests.unit.query.golden.ratios import ratios
 from tests.unit.query.lake_builder import YEAR_2020, LakeBuilder, filing, quarters
 
-__all__ = ["ALL", "KNOWN", "PLAIN", "YEAR_2019", "item_of", "sample_company"]
+__all__ = [
+    "ALL",
+    "INPUTS",
+    "KNOWN",
+    "PLAIN",
+    "YEAR_2019",
+    "figures",
+    "item_of",
+    "missing_factors",
+    "missing_without",
+    "sample_company",
+]
 
 YEAR_2019 = ("2019-03-31", "2019-06-30", "2019-09-30", "2019-12-31")
 KNOWN = "2021-01-30"  # the day the last quarter of 2020 became known
@@ -59,6 +73,34 @@ PARTS: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
     ),
     "sheet_before": ("balance_sheet", YEAR_2019[-1:], {"totalAssets": 800}),
 }
+# By the name of an input of the formulas: its part and the vendor's name.
+INPUTS = {
+    "revenue": ("income", "revenue"),
+    "gross_profit": ("income", "grossProfit"),
+    "operating_income": ("income", "operatingIncome"),
+    "income_before_tax": ("income", "incomeBeforeTax"),
+    "income_tax_expense": ("income", "incomeTaxExpense"),
+    "net_income": ("income", "netIncome"),
+    "shares": ("income", "weightedAverageShsOut"),
+    "operating_cash_flow": ("cash_flow", "operatingCashFlow"),
+    "free_cash_flow": ("cash_flow", "freeCashFlow"),
+    "depreciation_and_amortization_cash_flow": ("cash_flow", "depreciationAndAmortization"),
+    "dividends_paid": ("cash_flow", "dividendsPaid"),
+    "preferred_dividends_paid": ("cash_flow", "preferredDividendsPaid"),
+    "total_stockholders_equity": ("sheet", "totalStockholdersEquity"),
+    "total_assets": ("sheet", "totalAssets"),
+    "total_debt": ("sheet", "totalDebt"),
+    "cash_and_cash_equivalents": ("sheet", "cashAndCashEquivalents"),
+    "short_term_investments": ("sheet", "shortTermInvestments"),
+    "preferred_stock": ("sheet", "preferredStock"),
+    "minority_interest": ("sheet", "minorityInterest"),
+    "total_current_assets": ("sheet", "totalCurrentAssets"),
+    "total_current_liabilities": ("sheet", "totalCurrentLiabilities"),
+    "revenue_year_before": ("income_before", "revenue"),
+    "net_income_year_before": ("income_before", "netIncome"),
+    "shares_year_before": ("income_before", "weightedAverageShsOut"),
+    "total_assets_year_before": ("sheet_before", "totalAssets"),
+}
 # What follows at a price of 8, worked out by hand. A market value of 800; a year of sales 100, gross profit
 # 60, operating income 40, tax 10 on 40, income 20; cash from operations 32, depreciation 10, free cash flow
 # 24, dividends of 12 with 4 to preferred shares. A year before: sales 50, income 40, 125 shares, assets 800.
@@ -88,6 +130,32 @@ PLAIN = {
     "share_growth": -0.2,  # (100 - 125) / 125
 }
 ALL = frozenset(PLAIN)
+
+
+def figures(**changes: dict[str, Any] | None) -> dict[str, Fraction | None]:
+    """Return the inputs of the formulas for the company with the changes of :func:`sample_company`.
+
+    A changed item has one value for all quarters, and ``...`` for none.
+    """
+    values = {"market_cap": None if changes.get("price", {}) is None else Fraction(800)}
+    for name, (part, field) in INPUTS.items():
+        _, ends, items = PARTS[part]
+        changed = changes.get(part, {})
+        value = ... if changed is None else (items | changed)[field]
+        summed = 1 if name.startswith("shares") else len(ends)
+        values[name] = None if value is ... else Fraction(str(value)) * summed
+    return values
+
+
+def missing_factors(**changes: dict[str, Any] | None) -> set[str]:
+    """Return the factors that the golden's own formulas cannot compute for the company with changes."""
+    return {name for name, value in ratios(figures(**changes)).items() if value is None}
+
+
+def missing_without(inputs: Iterable[str]) -> set[str]:
+    """Return the factors that the golden's own formulas cannot compute without some inputs."""
+    values = ratios(figures() | dict.fromkeys(inputs))
+    return {name for name, value in values.items() if value is None}
 
 
 def sample_company(made: LakeBuilder, symbol: str, **changes: dict[str, Any] | None) -> None:

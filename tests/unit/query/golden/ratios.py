@@ -1,4 +1,4 @@
-"""Compute the 23 ratios by hand-written formulas, in exact fractions and without the package."""
+"""Compute the ratios by hand-written formulas, in exact fractions and without the package."""
 
 from __future__ import annotations
 
