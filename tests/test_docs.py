@@ -76,7 +76,7 @@ def _replacements(page: str) -> Iterator[dict[str, str]]:
 def test_the_code_of_a_page_prints_what_is_shown(
     path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every Python and console block of a page runs and prints what the page shows.
+    """Test that every Python and console block of a page runs and prints what the page shows.
 
     The pages run in the order of the index on one lake, so a page fails if an earlier one spoils its figures.
     """

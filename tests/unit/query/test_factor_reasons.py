@@ -80,7 +80,7 @@ def test_only_the_newest_quarters_share_count_matters(rows: dict[str, Row]) -> N
 
 
 def test_every_factor_has_a_required_input() -> None:
-    """The inputs leave no factor out."""
+    """Test that each factor is NULL without one of the required inputs."""
     assert set().union(*(missing_without([name]) for name in REQUIRED)) == ALL
 
 
