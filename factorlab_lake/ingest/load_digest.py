@@ -51,7 +51,7 @@ class _ColumnDigest:
         if column.dtype == pl.String:
             texts = column.fill_null("")
             self._lengths.update(_buffer(texts.str.len_bytes()))
-            self._values.update("".join(texts).encode())
+            self._values.update(texts.str.join("").item().encode())
         else:
             self._values.update(_buffer(_fixed_width(column)))
 
