@@ -21,6 +21,7 @@ from factorlab_lake.ingest.load_checks import contradiction
 from factorlab_lake.ingest.load_digest import RowsDigest
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.storage.layout import write_errors
+from factorlab_lake.storage.transaction import MAX_FILES_PER_PARTITION
 
 __all__ = ["LoadRows"]
 
@@ -114,7 +115,10 @@ class LoadRows:
 
     def _by_symbol(self, parts: list[_Part], counts: pl.DataFrame) -> Iterator[list[_Part]]:
         """Yield a part's rows in ranges of symbols."""
-        ranges = counts.select("symbol", _range=(pl.col("len").cum_sum() - 1) // self._slice_rows)
+        # Each slice becomes a file. With more files the end of the transaction would rewrite the partition:
+        # 2.5 million bars of one year then took 2 GB of memory.
+        rows_at_once = max(self._slice_rows, -(-counts["len"].sum() // MAX_FILES_PER_PARTITION))
+        ranges = counts.select("symbol", _range=(pl.col("len").cum_sum() - 1) // rows_at_once)
         divided: dict[int, list[_Part]] = {}
         for part in parts:
             rows = part().join(ranges, on="symbol", maintain_order="left")

@@ -27,7 +27,7 @@ from factorlab_lake.storage.data_files import DataFile, missing_in_file
 from factorlab_lake.storage.layout import Layout, writer_lock
 from factorlab_lake.storage.snapshots import Snapshot
 
-__all__ = ["Transaction", "read_files", "read_slices", "roll_back", "transaction"]
+__all__ = ["MAX_FILES_PER_PARTITION", "Transaction", "read_files", "read_slices", "roll_back", "transaction"]
 
 # An ingest that leaves more files than this in a partition rewrites the partition.
 MAX_FILES_PER_PARTITION = 8
