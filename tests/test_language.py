@@ -11,6 +11,21 @@ from tests import language
 _PLACE = Path("factorlab_lake/example.py")
 
 
+def test_no_text_uses_a_replaced_word_and_every_docstring_has_a_verb() -> None:
+    """Every tracked text is free of old words and names, and each docstring has a verb."""
+    findings = [str(finding) for path in language.files() for finding in language.check(path)]
+    assert findings == []
+
+
+def test_nineteen_of_twenty_sentences_have_at_most_thirty_words() -> None:
+    """At most 5 % of the sentences of a kind of file are longer than the limit."""
+    for suffix in (".py", ".sql", ".md", ".csv"):
+        paths = [path for path in language.files() if path.suffix == suffix]
+        long, total = language.long_sentences(paths)
+        assert total > 0
+        assert len(long) <= 0.05 * total, [str(finding) for finding in long]
+
+
 @pytest.mark.parametrize(
     ("docstring", "verb"),
     [

@@ -87,7 +87,7 @@ def write_catalog(layout: Layout, snapshot: Snapshot) -> Path:
                 con.execute(CLOSE.table_view(spec, layout.table(name), files_of(layout, snapshot, name)))
         con.execute(_origin(snapshot, CLOSE, place=str(layout.root)))
 
-    with suppress(_OtherFile, FileNotFoundError, duckdb.Error):
+    with suppress(_OtherFile, FileNotFoundError, IsADirectoryError, duckdb.Error):
         _write(target, lambda con: fill(con, _tables_shown(con, layout)), target.read_bytes())
         return target
     with _errors_mapped(layout, snapshot, target):

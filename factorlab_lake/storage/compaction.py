@@ -52,9 +52,10 @@ def compact(layout: Layout, *, program_version: str) -> CompactionReport:
 
 def _fragmented(layout: Layout, snapshot: Snapshot) -> Iterator[tuple[str, int | None, int]]:
     """Yield the partitions to rewrite: the table, the year, and the number of files."""
-    last_with_views = _last_with_string_views(layout)
+    old_snapshots = _with_string_views(layout)
     for name, spec in TABLES.items():
-        old_paths = {file.path for file in data_files.files_of(layout, last_with_views, name)}
+        versions = {old.tables[name]: old for old in old_snapshots if name in old.tables}
+        old_paths = {f.path for old in versions.values() for f in data_files.files_of(layout, old, name)}
         partitions: dict[int | None, list[DataFile]] = {}
         for file in data_files.files_of(layout, snapshot, name):
             partitions.setdefault(file.partition, []).append(file)
@@ -66,14 +67,13 @@ def _fragmented(layout: Layout, snapshot: Snapshot) -> Iterator[tuple[str, int |
                 yield name, partition, len(members)
 
 
-def _last_with_string_views(layout: Layout) -> Snapshot:
-    """Return the newest snapshot of a program that wrote string views; an empty one if there is none."""
-    old = (
-        snapshot
-        for snapshot in reversed(history(layout))
-        if _numbers(snapshot.program_version) < _PLAIN_TEXT_SINCE
-    )
-    return next(old, Snapshot(id=0))
+def _with_string_views(layout: Layout) -> list[Snapshot]:
+    """Return the snapshots of programs that wrote string views.
+
+    All of them count: after a rollback, a file can be in an early snapshot and in the current one, but not in
+    the last old one.
+    """
+    return [old for old in history(layout) if _numbers(old.program_version) < _PLAIN_TEXT_SINCE]
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -148,7 +148,10 @@ def layout_at(root: str | os.PathLike[str]) -> Layout:
             scheme=address[1],
         )
     refused = _REFUSED.search(text if os.sep == "/" else text.replace(os.sep, "/"))
-    path = Path(text) if refused else Path(text).resolve()
+    try:
+        path = Path(text) if refused else Path(text).resolve()
+    except (OSError, RuntimeError) as error:  # a loop of symbolic links is a RuntimeError before Python 3.13
+        raise InvalidInput(f"{text!r} is no usable path: {error}.", path=text) from None
     refused = refused or _REFUSED.search(path.as_posix())
     if refused:
         raise InvalidInput(
@@ -169,11 +172,27 @@ def create(root: str | os.PathLike[str]) -> Layout:
             f"{layout.root} contains files that are not a lake; choose an empty or a new folder.",
             path=str(layout.root),
         )
+    _reject_inside_a_lake(layout.root)
     layout.snapshots.mkdir(parents=True, exist_ok=True)
     layout.file_lists.mkdir(exist_ok=True)
     body = {"format": FORMAT, "lake_id": str(uuid.uuid4())}
     write_atomically(layout.identity, json.dumps(body))
     return layout
+
+
+def _reject_inside_a_lake(root: Path) -> None:
+    """Refuse a place where the files of the new lake would count as those of another table.
+
+    A vacuum of the outer lake deletes every data file below its table folders that no snapshot names.
+    """
+    outer = next((parent for parent in root.parents if Layout(parent).identity.exists()), None)
+    if outer is not None:
+        raise InvalidInput(f"{root} is inside the lake {outer}; choose a folder outside it.", path=str(root))
+    if "_delta_log" in root.parts:
+        raise InvalidInput(
+            f"{root} is below a folder named _delta_log, the name of a Delta log; choose another folder.",
+            path=str(root),
+        )
 
 
 def find(root: str | os.PathLike[str]) -> Layout:
@@ -257,6 +276,7 @@ _REMEDIES = {
     errno.ENOTDIR: _NO_FOLDER,
     errno.EISDIR: "The path is a folder: choose the path of a file.",
     errno.ENOSPC: "Free some space, then retry.",
+    errno.EFBIG: "Raise the limit of file sizes, then retry.",
     errno.EDQUOT: "Free some of your quota, then retry.",
     errno.EROFS: _READ_ONLY,
     errno.EACCES: _READ_ONLY,

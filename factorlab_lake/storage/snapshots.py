@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from factorlab_lake.errors import InvalidInput, LakeDamaged, LakeError, NotFound, PostCommitWarning
+from factorlab_lake.errors import InvalidInput, LakeDamaged, NotFound, PostCommitWarning
 from factorlab_lake.storage import refs
 from factorlab_lake.storage.layout import Layout, write_atomically
 
@@ -88,11 +88,12 @@ def save(layout: Layout, snapshot: Snapshot) -> None:
 def after_commit(failure: str, remedy: str) -> Iterator[None]:
     """Turn an error in work that follows a commit into a :class:`PostCommitWarning`.
 
-    An exception would make the caller believe that the change was not committed, and commit it again.
+    An exception would make the caller believe that the change was not committed, and commit it again. That
+    holds for every kind of error, so this catches all but an interruption.
     """
     try:
         yield
-    except (LakeError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - the change is in whatever fails afterwards
         message = f"The change is committed, but {failure}: {error} {remedy}"
         warnings.warn(message, PostCommitWarning, stacklevel=3)
 

@@ -58,7 +58,7 @@ def vacuum(
             f"The retention is {retention_days!r}; expected a number of days, at least 0.",
             retention_days=retention_days,
         )
-    cutoff = (now or datetime.now(UTC)) - timedelta(days=retention_days)
+    cutoff = _cutoff(now or datetime.now(UTC), retention_days)
     if dry_run:
         return _planned(layout, VacuumReport(dry_run, retention_days), cutoff)
     with transaction(layout, reason="vacuum", program_version=program_version):
@@ -72,6 +72,14 @@ def vacuum(
         for path in paths:
             _delete(path)
     return report
+
+
+def _cutoff(now: datetime, retention_days: float) -> datetime:
+    """Return the time of the oldest snapshot to retain; a retention before the year 1 retains all."""
+    try:
+        return now - timedelta(days=retention_days)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _planned(layout: Layout, report: VacuumReport, cutoff: datetime) -> VacuumReport:

@@ -103,3 +103,25 @@ def test_no_folder_is_named_after_an_address(
             call()
         assert "secret" not in str(caught.value), name
     assert list(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("inside", ["splits/inner", "inner", "_lake/inner"])
+def test_no_lake_is_created_inside_another(lake: Lake, inside: str) -> None:
+    """A vacuum of the outer lake would delete the files of the inner one."""
+    with pytest.raises(InvalidInput, match="is inside the lake"):
+        fl.open(lake.path / inside)
+    assert not (lake.path / inside).exists()
+
+
+def test_a_folder_below_a_delta_log_is_refused(tmp_path: Path) -> None:
+    """Delta takes a folder of this name for the log of a table."""
+    with pytest.raises(InvalidInput, match="_delta_log"):
+        fl.open(tmp_path / "_delta_log" / "lake")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_loop_of_links_is_one_clear_error(tmp_path: Path) -> None:
+    """A link that leads to itself names no folder."""
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(InvalidInput, match="no usable path"):
+        fl.open(tmp_path / "loop", create=False)

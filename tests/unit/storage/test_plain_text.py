@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+import factorlab_lake as fl
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema import TABLES
-from tests.support import copy_of
+from factorlab_lake.storage import layout as layouts
+from factorlab_lake.storage.data_files import files_of
+from tests.support import ROOT, copy_of
 
 
 def _text_types(path: Path) -> set[pa.DataType]:
@@ -45,3 +49,18 @@ def test_rewritten_files_have_plain_text(lake_both: Lake, tmp_path: Path) -> Non
     fresh = set(_files(lake)) - appended
     assert fresh
     assert {kind for file in fresh for kind in _text_types(file)} == {pa.string()}
+
+
+def test_a_compaction_rewrites_the_string_views_of_old_programs(tmp_path: Path) -> None:
+    """After it, also after a rollback, no current file of a lake of version 0.1.0 has string views."""
+    zipfile.ZipFile(ROOT / "tests" / "compat" / "lake_0_1.zip").extractall(tmp_path)
+    lake = fl.open(tmp_path, create=False)
+    assert pa.string_view() in {kind for file in _files(lake) for kind in _text_types(file)}
+    lake.rollback(to=1)
+    lake.compact()
+    layout = layouts.find(lake.path)
+    current = [
+        lake.path / name / file.path for name in TABLES for file in files_of(layout, lake.snapshot, name)
+    ]
+    assert current
+    assert {kind for file in current for kind in _text_types(file)} == {pa.string()}

@@ -24,6 +24,7 @@ ERRORS = {
     "another writer": LakeLocked("busy"),
     "the system": OSError(errno.ENOSPC, "No space left on device"),
     "DuckDB": duckdb.IOException("IO Error: Could not write file"),
+    "a bug": ValueError("not in the list"),
 }
 
 

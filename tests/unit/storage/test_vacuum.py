@@ -11,7 +11,7 @@ import factorlab_lake as fl
 from factorlab_lake.errors import InvalidInput, LakeDamaged, NotFound
 from factorlab_lake.lake import Lake
 from factorlab_lake.storage import delta
-from tests.support import assert_same_content, content, table_rows, writing
+from tests.support import SPLITS, assert_same_content, content, table_rows, writing
 
 
 @pytest.fixture
@@ -215,3 +215,10 @@ def test_writing_goes_on_after_a_vacuum(rewritten: Lake) -> None:
     assert sorted(_symbols(rewritten.refresh())) == ["D", "E"]
     rewritten.rollback()
     assert _symbols(rewritten) == ["D"]
+
+
+@pytest.mark.parametrize("days", [1_000_000, 1e308])
+def test_a_retention_before_all_history_retains_everything(lake: Lake, days: float) -> None:
+    """A number of days that no calendar has deletes nothing."""
+    lake.load("splits", SPLITS)
+    assert lake.vacuum(retention_days=days).files == []

@@ -145,7 +145,7 @@ def test_what_another_program_leaves_on_a_connection_changes_no_answer(
     path: Path,
     name: str,
 ) -> None:
-    """Settings, temporary tables and functions of another program replace neither rule nor rows."""
+    """Settings, temporary tables and functions of another program do not change rule or rows."""
     question = _QUESTIONS[name]
     con.read_only = False
     con.execute(_LEFT_BEHIND)
