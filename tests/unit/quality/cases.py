@@ -71,13 +71,24 @@ def _steps() -> None:
     _add("price_data", bars("JUMPY", lambda i, b: scaled(b, 0.85) if i == 30 else b))
     _expect("bar_spike", "HALVED_A_DAY", DAYS[30])
 
+    def fell_and_rose(i: int, bar: Row) -> Row:
+        return scaled(bar, 0.5 if i == 30 else 1.12) if i >= 30 else bar
+
+    _add("price_data", bars("FELL_AND_ROSE", fell_and_rose))  # the neighbours differ by more than a tenth
+
     _add("price_data", bars("UNADJUSTED", lambda i, b: scaled(b, 0.5) if i >= 30 else b))
     _add("price_data", bars("SPUN_OFF", lambda i, b: scaled(b, 0.6) if i >= 31 else b))
     _expect("unapplied_split", "UNADJUSTED", DAYS[30])
     _expect("unapplied_split", "SPUN_OFF", DAYS[31])
 
-    def crashed(i: int, bar: Row) -> Row:
-        return scaled(bar, 0.5, volume=bar["volume"] * (12 if i == 30 else 1)) if i >= 30 else bar
+    def crashed(i: int, bar: Row, factor: int = 12) -> Row:
+        return scaled(bar, 0.5, volume=bar["volume"] * (factor if i == 30 else 1)) if i >= 30 else bar
+
+    _add(
+        "price_data", bars("BUSY_DAY", lambda i, b: crashed(i, b, 7))
+    )  # less than eight times the usual volume
+    _add("price_data", bars("BAD_NEWS", lambda i, b: crashed(i, b, 9)))
+    _expect("unapplied_split", "BUSY_DAY", DAYS[30])
 
     def as_traded(i: int, bar: Row) -> Row:
         return scaled(bar, 0.5 if i >= 30 else 1, split_basis_date=bar["date"])
@@ -97,6 +108,23 @@ def _histories() -> None:
     _add(income, statements("income", "HALF_YEARLY", lambda i, r: None if i % 2 else r))
     _expect("quarter_gap", "LEFT_OUT", QUARTERS[5])
 
+    # The usual interval is 92 days, so that the limit of one and a half is 138.
+    late = [end + timedelta(days=50) for end in QUARTERS[3:]]
+    _add(income, statements("income", "LATE_QUARTER", ends=QUARTERS[:3] + late))
+    _expect("quarter_gap", "LATE_QUARTER", late[0])
+    shifted = [end + timedelta(days=35) for end in QUARTERS[3:]]
+    _add(income, statements("income", "SHIFTED_QUARTER", ends=QUARTERS[:3] + shifted))
+
+    name = "net_cash_provided_by_operating_activities"
+    for symbol, off in (("CASH_SIX_PER_CENT_OFF", 1.06), ("CASH_FOUR_PER_CENT_OFF", 1.04)):
+        flows = statements("cash_flow", symbol, ends=QUARTERS[:4])
+        year = {name: off * sum(r[name] for r in flows)}
+        _add("cash_flows", flows)
+        _add(
+            "cash_flows", [r | year for r in statements("cash_flow", symbol, ends=[QUARTERS[3]], period="FY")]
+        )
+    _expect("sum_of_quarters_cash", "CASH_SIX_PER_CENT_OFF", QUARTERS[3])
+
     for symbol, off in (("WRONG_YEAR", 1.05), ("ROUNDED_YEAR", 1.005)):
         quarters = statements("income", symbol, ends=QUARTERS[:4])
         total = sum(r["revenue"] for r in quarters)
@@ -105,7 +133,6 @@ def _histories() -> None:
         _add(income, quarters)
         _add(income, [r | year for r in statements("income", symbol, ends=[QUARTERS[3]], period="FY")])
         flows = statements("cash_flow", symbol, ends=QUARTERS[:4])
-        name = "net_cash_provided_by_operating_activities"
         cash = {
             name: (1 + 10 * (off - 1)) * sum(r[name] for r in flows)
             if off > 1.01
