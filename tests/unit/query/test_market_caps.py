@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from factorlab_lake.lake import Lake
-from factorlab_lake.query import session
+from factorlab_lake.query import lake_database
 from factorlab_lake.schema.rules import FEW_SYMBOLS
 from tests.support import Entry, bar, migrate
 from tests.unit.query.lake_builder import LakeBuilder, filing, one
@@ -38,7 +38,7 @@ COLUMNS = [
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     """Every case of this file, each a symbol of its own; asked as few symbols are, and as many are."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(session, "FEW_SYMBOLS", request.param)
+        patched.setattr(lake_database, "FEW_SYMBOLS", request.param)
         yield CASES.build(tmp_path_factory.mktemp("caps"))
 
 
