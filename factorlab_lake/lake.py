@@ -261,7 +261,7 @@ class Lake(Monitoring, Maintenance, Questions):
         from factorlab_lake.storage import transaction as transactions
 
         self._writable("rollback")
-        target = snapshots.load(self._layout, self._before_last_run() if to is None else to)
+        target = snapshots.load(self._layout, snapshots.before_last_run(self._layout) if to is None else to)
         result = transactions.roll_back(
             self._layout,
             target,
@@ -367,13 +367,6 @@ class Lake(Monitoring, Maintenance, Questions):
 
         with layouts.writer_lock(self._layout):
             return catalog.write_catalog(self._layout, snapshots.latest(self._layout))
-
-    def _before_last_run(self) -> int:
-        history = snapshots.history(self._layout)
-        if not history:
-            raise InvalidInput("The lake has no snapshot to roll back.")
-        last = history[-1].operation
-        return min(s.id for s in history if s.operation == last) - 1
 
     def _transaction(self, reason: str) -> Any:
         from factorlab_lake.storage import transaction as transactions

@@ -23,6 +23,7 @@ __all__ = [
     "Snapshot",
     "after_commit",
     "at",
+    "before_last_run",
     "history",
     "latest",
     "load",
@@ -149,7 +150,7 @@ def read(layout: Layout, snapshot_id: int) -> Snapshot:
         return Snapshot(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         ids = _ids(layout)
-        span = f"{ids[0]} to {ids[-1]}" if ids else "none yet"
+        span = f"{ids[0]} to {ids[-1]}" if ids else "none"
         raise NotFound(f"No snapshot {snapshot_id}; there are {span}.", snapshot=snapshot_id) from None
     except (ValueError, TypeError):
         raise LakeDamaged(
@@ -184,6 +185,14 @@ def history(layout: Layout) -> list[Snapshot]:
         )
         for i in _ids(layout)
     ]
+
+
+def before_last_run(layout: Layout) -> int:
+    """Return the id of the snapshot before the last run; a run can commit several snapshots."""
+    taken = history(layout)
+    if not taken:
+        raise InvalidInput("The lake has no snapshot to roll back.")
+    return min(s.id for s in taken if s.operation == taken[-1].operation) - 1
 
 
 def written_by(table_folder: Path) -> str:

@@ -34,7 +34,9 @@ from factorlab_lake.sync.sync_report import (
 
 __all__ = ["SyncProgress", "sync"]
 
-_MANY = 10_000  # the server is told to update its statistics after a table received so many rows
+_ANALYZE_ROWS = (
+    10_000  # a table that received so many rows is analyzed: its old statistics mislead the planner
+)
 
 
 class SyncProgress(Protocol):
@@ -87,7 +89,7 @@ class _Run:
             records += self._send(batch).rows
             if self.progress is not None:
                 self.progress(files_done=done, files_total=len(waiting), records=records)
-        changed = [table(name) for name, sent in self.sent.items() if sent.rows >= _MANY]
+        changed = [table(name) for name, sent in self.sent.items() if sent.rows >= _ANALYZE_ROWS]
         self.target.settle(changed)
 
     def verify(self, *, deep: bool) -> list[TargetDifference]:
@@ -154,7 +156,7 @@ class _Run:
             self.side.save(spec)
 
     def _large(self, spec: TableSpec) -> bool:
-        return sum(f.rows for files in self.side.batches(spec).values() for f in files) >= _MANY
+        return sum(f.rows for files in self.side.batches(spec).values() for f in files) >= _ANALYZE_ROWS
 
     def _send(self, batch: Batch) -> SentRows:
         with self.target.batch(batch) as tx:

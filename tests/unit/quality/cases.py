@@ -10,6 +10,7 @@ from tests.unit.quality.planted_faults import DAYS, QUARTERS, Row, bars, scaled,
 # The expected findings: the symbols and days of each rule. No other row of the lake may be found.
 EXPECTED: dict[str, set[tuple[str, date]]] = {}
 ROWS: dict[str, list[Row]] = {}
+_CASH = "net_cash_provided_by_operating_activities"
 
 
 def _add(table: str, rows: list[Row]) -> None:
@@ -102,12 +103,9 @@ def _steps() -> None:
     _expect("inferred_split", "GUESSED_SPLIT", DAYS[5])
 
 
-def _histories() -> None:
-    income = "income_statements"
-    _add(income, statements("income", "LEFT_OUT", lambda i, r: None if i in (3, 4) else r))
-    _add(income, statements("income", "HALF_YEARLY", lambda i, r: None if i % 2 else r))
-    _expect("quarter_gap", "LEFT_OUT", QUARTERS[5])
-
+def _near_the_limits() -> None:
+    """Add cases on both sides of a limit, so that a changed limit is found."""
+    income, name = "income_statements", _CASH
     # The usual interval is 92 days, so that the limit of one and a half is 138.
     late = [end + timedelta(days=50) for end in QUARTERS[3:]]
     _add(income, statements("income", "LATE_QUARTER", ends=QUARTERS[:3] + late))
@@ -115,7 +113,6 @@ def _histories() -> None:
     shifted = [end + timedelta(days=35) for end in QUARTERS[3:]]
     _add(income, statements("income", "SHIFTED_QUARTER", ends=QUARTERS[:3] + shifted))
 
-    name = "net_cash_provided_by_operating_activities"
     for symbol, off in (("CASH_SIX_PER_CENT_OFF", 1.06), ("CASH_FOUR_PER_CENT_OFF", 1.04)):
         flows = statements("cash_flow", symbol, ends=QUARTERS[:4])
         year = {name: off * sum(r[name] for r in flows)}
@@ -124,6 +121,13 @@ def _histories() -> None:
             "cash_flows", [r | year for r in statements("cash_flow", symbol, ends=[QUARTERS[3]], period="FY")]
         )
     _expect("sum_of_quarters_cash", "CASH_SIX_PER_CENT_OFF", QUARTERS[3])
+
+
+def _histories() -> None:
+    income = "income_statements"
+    _add(income, statements("income", "LEFT_OUT", lambda i, r: None if i in (3, 4) else r))
+    _add(income, statements("income", "HALF_YEARLY", lambda i, r: None if i % 2 else r))
+    _expect("quarter_gap", "LEFT_OUT", QUARTERS[5])
 
     for symbol, off in (("WRONG_YEAR", 1.05), ("ROUNDED_YEAR", 1.005)):
         quarters = statements("income", symbol, ends=QUARTERS[:4])
@@ -134,9 +138,9 @@ def _histories() -> None:
         _add(income, [r | year for r in statements("income", symbol, ends=[QUARTERS[3]], period="FY")])
         flows = statements("cash_flow", symbol, ends=QUARTERS[:4])
         cash = {
-            name: (1 + 10 * (off - 1)) * sum(r[name] for r in flows)
+            _CASH: (1 + 10 * (off - 1)) * sum(r[_CASH] for r in flows)
             if off > 1.01
-            else sum(r[name] for r in flows)
+            else sum(r[_CASH] for r in flows)
         }
         _add("cash_flows", flows)
         _add(
@@ -218,5 +222,6 @@ def _rows_by_themselves() -> None:
 _bars()
 _steps()
 _histories()
+_near_the_limits()
 _caps()
 _rows_by_themselves()
