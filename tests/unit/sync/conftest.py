@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import factorlab_lake as fl
 from factorlab_lake.lake import Lake
+from factorlab_lake.query.availability_rule import CLOSE
+from factorlab_lake.server_lake import ServerLake, open_server_lake
 from tests.support import CACHE_2019, CACHE_DIRTY, SPLITS, Entry, bar, copy_of, income
 from tests.unit.ingest.scripted_provider import ScriptedProvider
+from tests.unit.query.lake_builder import LakeBuilder
+from tests.unit.query.sample_company import sample_company
+from tests.unit.sync.postgres_server import Server
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +51,27 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 def small(few: Lake, tmp_path: Path) -> Lake:
     """Return a copy of the small lake that a test may change."""
     return copy_of(few, tmp_path / "small")
+
+
+@pytest.fixture(scope="module")
+def company_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Return a lake of a company with all data and a company without a price."""
+    made = LakeBuilder()
+    sample_company(made, "WHOLE")
+    sample_company(made, "PRICELESS", price=None)
+    return made.build(tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture(scope="module")
+def company_url(company_lake: Lake, postgres: Server) -> Iterator[str]:
+    """Yield the address of a server that has the lake."""
+    with postgres.database() as url:
+        company_lake.sync(url)
+        yield url
+
+
+@pytest.fixture
+def company_server(company_url: str) -> Iterator[ServerLake]:
+    """Yield the lake on the server."""
+    with open_server_lake(company_url, availability=CLOSE) as shared:
+        yield shared

@@ -1,15 +1,12 @@
-"""Test a lake on a server from Python: connections, errors, refused methods, and async queries."""
+"""Test a lake on a server from Python: connections, errors and refused methods."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import pickle
 import re
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -22,46 +19,18 @@ import factorlab_lake as fl
 from factorlab_lake.errors import InvalidInput, MissingExtra, NotFound, TargetFailed
 from factorlab_lake.lake import Lake
 from factorlab_lake.legacy import DatabaseProvider
-from factorlab_lake.query.aio import AsyncQuestions
 from factorlab_lake.query.availability_rule import CLOSE
 from factorlab_lake.query.questions import Questions
-from factorlab_lake.server_lake import ServerLake, open_server_lake
+from factorlab_lake.server_lake import ServerLake
 from factorlab_lake.sync.postgres.address import Address
 from factorlab_lake.sync.postgres.server_session import ServerSession
 from factorlab_lake.sync.protocol import SessionLimits
 from tests.contracts.pair import assert_same_rows
 from tests.support import ROOT, run_python
 from tests.unit.cli.running import run
-from tests.unit.query.lake_builder import LakeBuilder
-from tests.unit.query.sample_company import sample_company
-from tests.unit.sync.comparing import by_hand
-from tests.unit.sync.postgres_server import PASSWORD, Server
+from tests.unit.sync.postgres_server import PASSWORD
 
 DAYS = ["2021-01-29", "2021-01-30", "2021-02-20"]
-
-
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Return a lake of a company with all data and a company without a price."""
-    made = LakeBuilder()
-    sample_company(made, "WHOLE")
-    sample_company(made, "PRICELESS", price=None)
-    return made.build(tmp_path_factory.mktemp("shared"))
-
-
-@pytest.fixture(scope="module")
-def url(lake: Lake, postgres: Server) -> Iterator[str]:
-    """Yield the address of a server that has the lake."""
-    with postgres.database() as url:
-        lake.sync(url)
-        yield url
-
-
-@pytest.fixture
-def shared(url: str) -> Iterator[ServerLake]:
-    """Yield the lake on the server."""
-    with open_server_lake(url, availability=CLOSE) as shared:
-        yield shared
 
 
 def session(url: str, limits: SessionLimits) -> ServerLake:
@@ -75,38 +44,40 @@ def _server_session(shared: ServerLake) -> ServerSession:
     return shared.session
 
 
-def test_its_text_and_errors_hide_the_password(shared: ServerLake) -> None:
+def test_its_text_and_errors_hide_the_password(company_server: ServerLake) -> None:
     """Neither its text nor any error contains the password."""
-    assert repr(shared).startswith("ServerLake('postgresql://postgres@")
+    assert repr(company_server).startswith("ServerLake('postgresql://postgres@")
     with pytest.raises(InvalidInput) as refused:
-        shared.sql("SELECT nothing")
+        company_server.sql("SELECT nothing")
     for text in (
-        repr(shared),
-        repr(_server_session(shared).address),
+        repr(company_server),
+        repr(_server_session(company_server).address),
         str(refused.value),
         repr(pickle.dumps(refused.value)),
     ):
         assert PASSWORD not in text
 
 
-def test_status_counts_the_rows_of_each_table(shared: ServerLake, lake: Lake) -> None:
+def test_status_counts_the_rows_of_each_table(company_server: ServerLake, company_lake: Lake) -> None:
     """The counts and their order are those of the lake."""
-    assert shared.status().select("table", "rows").equals(lake.status().select("table", "rows"))
-    assert (shared.status()["size_bytes"] > 0).all()
+    assert (
+        company_server.status().select("table", "rows").equals(company_lake.status().select("table", "rows"))
+    )
+    assert (company_server.status()["size_bytes"] > 0).all()
 
 
 @pytest.mark.parametrize(
     "statement", ["DELETE FROM splits", "DROP VIEW revisions", "CREATE TABLE t (x integer)"]
 )
-def test_a_question_cannot_change_anything(shared: ServerLake, statement: str) -> None:
+def test_a_question_cannot_change_anything(company_server: ServerLake, statement: str) -> None:
     """Every connection is read-only, whatever the user's permissions are."""
     with pytest.raises(InvalidInput, match="only read;"):
-        shared.sql(statement)
+        company_server.sql(statement)
 
 
-def test_every_type_equals_that_of_the_lake(shared: ServerLake) -> None:
+def test_every_type_equals_that_of_the_lake(company_server: ServerLake) -> None:
     """The types are numbers, texts, dates before the server's epoch, times in UTC, JSON, lists and NULL."""
-    rows = shared.sql(
+    rows = company_server.sql(
         "SELECT true AS flag, 1::smallint AS small, 2 AS whole, 3::bigint AS large, 1.5::real AS short,"
         " 2.5::float8 AS number, 4.25 AS exact, 'x' AS word, date '1999-12-31' AS day,"
         " timestamp '1969-07-20 20:17:40.5' AS moment, timestamptz '2020-01-31 12:00:00-05' AS instant,"
@@ -123,33 +94,33 @@ def test_every_type_equals_that_of_the_lake(shared: ServerLake) -> None:
         pl.Datetime("us"), pl.Datetime("us", "UTC"), pl.String, pl.List(pl.Int32), pl.List(pl.String),
         pl.Date,
     ]  # fmt: skip
-    assert shared.sql("SELECT date '2020-01-01' AS day WHERE false").schema == {"day": pl.Date}
+    assert company_server.sql("SELECT date '2020-01-01' AS day WHERE false").schema == {"day": pl.Date}
 
 
 @pytest.mark.parametrize("day", ["'infinity'::date", "'-infinity'::timestamptz"])
-def test_an_infinite_date_is_refused_by_name(shared: ServerLake, day: str) -> None:
+def test_an_infinite_date_is_refused_by_name(company_server: ServerLake, day: str) -> None:
     """A frame cannot store an infinite date."""
     with pytest.raises(InvalidInput, match="'day' has an infinite date"):
-        shared.sql(f"SELECT {day} AS day")
+        company_server.sql(f"SELECT {day} AS day")
 
 
-def test_a_setting_of_a_query_ends_with_it(shared: ServerLake) -> None:
+def test_a_setting_of_a_query_ends_with_it(company_server: ServerLake) -> None:
     """The next query on the connection does not see the setting."""
-    shared.sql("SELECT set_config('timezone', 'Asia/Tokyo', false)")
-    assert shared.sql("SELECT current_setting('timezone') AS zone").item() == "UTC"
+    company_server.sql("SELECT set_config('timezone', 'Asia/Tokyo', false)")
+    assert company_server.sql("SELECT current_setting('timezone') AS zone").item() == "UTC"
 
 
-def test_a_query_that_takes_too_long_is_cancelled(url: str) -> None:
+def test_a_query_that_takes_too_long_is_cancelled(company_url: str) -> None:
     """The server cancels it, and the message names the setting."""
-    with session(url, SessionLimits(statement_timeout_s=0.1)) as shared:
+    with session(company_url, SessionLimits(statement_timeout_s=0.1)) as shared:
         with pytest.raises(TargetFailed, match=r"0\.1 s.*FACTORLAB_STATEMENT_TIMEOUT_S"):
             shared.sql("SELECT pg_sleep(60)")
         assert shared.sql("SELECT 1 AS x").item() == 1
 
 
-def test_the_wait_for_a_connection_is_limited(url: str) -> None:
+def test_the_wait_for_a_connection_is_limited(company_url: str) -> None:
     """If all connections are busy, the message names the settings."""
-    with session(url, SessionLimits(pool_size=1, pool_overflow=0, pool_wait_s=0.5)) as shared:
+    with session(company_url, SessionLimits(pool_size=1, pool_overflow=0, pool_wait_s=0.5)) as shared:
         with (
             _server_session(shared)._connection(),
             pytest.raises(TargetFailed, match="FACTORLAB_POOL_OVERFLOW"),
@@ -158,54 +129,56 @@ def test_the_wait_for_a_connection_is_limited(url: str) -> None:
         assert shared.sql("SELECT 1 AS x").item() == 1
 
 
-def test_many_threads_share_the_pool(shared: ServerLake, lake: Lake) -> None:
+def test_many_threads_share_the_pool(company_server: ServerLake, company_lake: Lake) -> None:
     """With more queries than connections at once, each query returns its result."""
-    expected = lake.market_caps("WHOLE", DAYS)
+    expected = company_lake.market_caps("WHOLE", DAYS)
     with ThreadPoolExecutor(16) as threads:
-        for answer in threads.map(lambda _: shared.market_caps("WHOLE", DAYS), range(32)):
+        for answer in threads.map(lambda _: company_server.market_caps("WHOLE", DAYS), range(32)):
             assert_same_rows(expected, answer)
 
 
-def test_connections_that_the_server_closed_are_replaced(shared: ServerLake, url: str) -> None:
+def test_connections_that_the_server_closed_are_replaced(
+    company_server: ServerLake, company_url: str
+) -> None:
     """After an administrator terminated every idle connection, queries still have results."""
-    assert shared.sql("SELECT 1 AS x").item() == 1
-    with psycopg.connect(url, autocommit=True) as admin:
+    assert company_server.sql("SELECT 1 AS x").item() == 1
+    with psycopg.connect(company_url, autocommit=True) as admin:
         ended = admin.execute(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         ).fetchone()
     assert ended is not None
     assert ended[0]
-    assert shared.sql("SELECT 1 AS x").item() == 1
+    assert company_server.sql("SELECT 1 AS x").item() == 1
 
 
 def test_a_query_on_a_lost_connection_is_retried_once(
-    shared: ServerLake, monkeypatch: pytest.MonkeyPatch
+    company_server: ServerLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second connection returns the result."""
-    ask, faults = _server_session(shared)._run, [psycopg.OperationalError("the server went away")]
+    ask, faults = _server_session(company_server)._run, [psycopg.OperationalError("the server went away")]
 
     def lose_once(query: bytes, params: dict[str, object]) -> object:
         if faults:
             raise faults.pop()
         return ask(query, params)
 
-    monkeypatch.setattr(shared.session, "_run", lose_once)
-    assert shared.sql("SELECT 1 AS x").item() == 1
+    monkeypatch.setattr(company_server.session, "_run", lose_once)
+    assert company_server.sql("SELECT 1 AS x").item() == 1
     assert faults == []
 
 
-def test_a_server_that_goes_away_each_time_is_an_error(shared: ServerLake) -> None:
+def test_a_server_that_goes_away_each_time_is_an_error(company_server: ServerLake) -> None:
     """A query that terminates its own connection fails on the second one too, without the password."""
     with pytest.raises(TargetFailed, match=r"was lost.*[Tt]ry again") as lost:
-        shared.sql("SELECT pg_terminate_backend(pg_backend_pid())")
+        company_server.sql("SELECT pg_terminate_backend(pg_backend_pid())")
     assert PASSWORD not in str(lost.value)
-    assert shared.sql("SELECT 1 AS x").item() == 1
+    assert company_server.sql("SELECT 1 AS x").item() == 1
 
 
-def test_a_closed_lake_refuses_queries(url: str) -> None:
+def test_a_closed_lake_refuses_queries(company_url: str) -> None:
     """After the block the connections are closed, and the message says so; closing twice is allowed."""
-    with session(url, SessionLimits()) as shared:
+    with session(company_url, SessionLimits()) as shared:
         assert shared.sql("SELECT 1 AS x").item() == 1
     shared.close()
     with pytest.raises(InvalidInput, match="open it again"):
@@ -227,15 +200,15 @@ shared.close()
 
 
 @pytest.mark.skipif(not hasattr(sys, "getdlopenflags"), reason="only there do processes fork")
-def test_a_forked_process_has_connections_of_its_own(url: str) -> None:
+def test_a_forked_process_has_connections_of_its_own(company_url: str) -> None:
     """After a fork, child and parent can both run queries."""
-    done = run_python(_FORKED, url)
+    done = run_python(_FORKED, company_url)
     assert done.returncode == 0, done.stderr
 
 
-def test_open_accepts_an_address(url: str) -> None:
+def test_open_accepts_an_address(company_url: str) -> None:
     """An address opens a lake on a server with the availability rule of the call."""
-    opened: Any = fl.open(url, availability="same_day")
+    opened: Any = fl.open(company_url, availability="same_day")
     with opened:
         assert type(opened) is ServerLake
         assert opened.availability == "same_day"
@@ -244,17 +217,17 @@ def test_open_accepts_an_address(url: str) -> None:
 # --- opening ----------------------------------------------------------------------------------------------
 
 
-def test_a_server_that_cannot_be_reached(url: str) -> None:
+def test_a_server_that_cannot_be_reached(company_url: str) -> None:
     """The message names the address without the password."""
     with pytest.raises(TargetFailed, match="cannot be reached") as failed:
         fl.open(f"postgresql://me:{PASSWORD}@127.0.0.1:1/nowhere")
     assert PASSWORD not in str(failed.value)
 
 
-def test_a_wrong_password_is_not_repeated(url: str) -> None:
+def test_a_wrong_password_is_not_repeated(company_url: str) -> None:
     """The message contains neither the right password nor the wrong one."""
     with pytest.raises(TargetFailed) as failed:
-        fl.open(url.replace(PASSWORD, "wr0ng-one"))
+        fl.open(company_url.replace(PASSWORD, "wr0ng-one"))
     assert PASSWORD not in str(failed.value)
     assert "wr0ng-one" not in str(failed.value)
 
@@ -294,7 +267,7 @@ def test_a_sync_without_the_extra_names_it(package: str, tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
 
 
-def test_the_settings_are_those_of_the_environment(url: str, tmp_path: Path) -> None:
+def test_the_settings_are_those_of_the_environment(company_url: str, tmp_path: Path) -> None:
     """The pool's limits and the timeout are those of the FACTORLAB_* variables."""
     script = (
         "import os, sys; os.environ.update(FACTORLAB_POOL_SIZE='2', FACTORLAB_POOL_OVERFLOW='3', "
@@ -306,7 +279,7 @@ def test_the_settings_are_those_of_the_environment(url: str, tmp_path: Path) -> 
         "    assert limits.statement_timeout_s == 4.5, limits\n"
         "    assert shared.sql('SHOW statement_timeout').item() == '4500ms'\n"
     )
-    done = run_python(script, url)
+    done = run_python(script, company_url)
     assert done.returncode == 0, done.stderr
 
 
@@ -314,10 +287,10 @@ def test_the_settings_are_those_of_the_environment(url: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("verb", ["fetch", "load", "migrate", "rollback"])
-def test_a_method_that_changes_the_rows_is_refused(shared: ServerLake, verb: str) -> None:
+def test_a_method_that_changes_the_rows_is_refused(company_server: ServerLake, verb: str) -> None:
     """The error names the method and says to call it on the folder's lake, and to sync the change."""
     with pytest.raises(InvalidInput, match=rf"^{verb} needs a lake .*: open the lake's folder .* sync again"):
-        getattr(shared, verb)("anything")
+        getattr(company_server, verb)("anything")
 
 
 @pytest.mark.parametrize(
@@ -327,40 +300,40 @@ def test_a_method_that_changes_the_rows_is_refused(shared: ServerLake, verb: str
         "refresh", "repair", "report", "sync", "vacuum", "validate", "verify",
     ],
 )  # fmt: skip
-def test_a_method_that_needs_the_folder_is_refused(shared: ServerLake, verb: str) -> None:
+def test_a_method_that_needs_the_folder_is_refused(company_server: ServerLake, verb: str) -> None:
     """The error says to open the folder. It names no sync, which would not help."""
     with pytest.raises(InvalidInput, match=rf"^{verb} needs a lake .*: open the lake's folder for this\.$"):
-        getattr(shared, verb)("anything")
+        getattr(company_server, verb)("anything")
 
 
 @pytest.mark.parametrize("name", ["path", "result_cache", "snapshot"])
-def test_a_property_that_needs_the_folder_is_refused(shared: ServerLake, name: str) -> None:
+def test_a_property_that_needs_the_folder_is_refused(company_server: ServerLake, name: str) -> None:
     """Reading it raises the same error, and ``hasattr`` returns False."""
-    assert not hasattr(shared, name)
+    assert not hasattr(company_server, name)
     with pytest.raises(
         InvalidInput, match=rf"^{name} needs a lake .*: open the lake's folder for this\.$"
     ) as refused:
-        getattr(shared, name)
+        getattr(company_server, name)
     assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
 
 
-def test_the_guide_lists_every_method_that_a_server_answers(shared: ServerLake) -> None:
+def test_the_guide_lists_every_method_that_a_server_answers(company_server: ServerLake) -> None:
     """The guide for teams names the query methods, ``status`` and no method that the server refuses."""
     guide = (ROOT / "docs" / "howto" / "share_with_a_team.md").read_text(encoding="utf-8")
     paragraph = guide.partition("A server answers")[2].partition("\n\n")[0].partition("Every other")[0]
     queries = {name for name, member in vars(Questions).items() if callable(member) and name[0] != "_"}
     assert set(re.findall(r"`(\w+)`", paragraph)) == queries | {"status"}
-    assert all(hasattr(shared, name) for name in queries)
+    assert all(hasattr(company_server, name) for name in queries)
 
 
-def test_an_unknown_method_is_an_attribute_error(shared: ServerLake) -> None:
+def test_an_unknown_method_is_an_attribute_error(company_server: ServerLake) -> None:
     """A misspelt method raises AttributeError."""
-    assert not hasattr(shared, "market_cap")
+    assert not hasattr(company_server, "market_cap")
 
 
-def test_the_database_provider_accepts_an_address(url: str, lake: Lake) -> None:
+def test_the_database_provider_accepts_an_address(company_url: str, company_lake: Lake) -> None:
     """Factor Lab's class returns the same rows from the server as from the lake, and hides the password."""
-    ours, result = DatabaseProvider(lake), DatabaseProvider(url)
+    ours, result = DatabaseProvider(company_lake), DatabaseProvider(company_url)
     assert PASSWORD not in repr(result)
     assert_same_rows(
         ours.get_financial_statements("WHOLE", "2020-01-01", "2020-12-31"),
@@ -374,94 +347,10 @@ def test_the_database_provider_accepts_an_address(url: str, lake: Lake) -> None:
     result.lake.close()  # type: ignore[attr-defined]  # a lake on a server can be closed
 
 
-# --- async ----------------------------------------------------------------------------------------------
-
-
-def test_queries_can_be_awaited_together(shared: ServerLake, lake: Lake) -> None:
-    """The async form of a method returns the same result."""
-
-    async def ask() -> list[pl.DataFrame]:
-        aio = shared.aio
-        return list(
-            await asyncio.gather(
-                aio.market_caps(["WHOLE"], DAYS),
-                aio.ttm(["WHOLE"], DAYS, vintage="first"),
-                aio.factors(["WHOLE"], start="2021-01-01", end="2021-02-28", freq="W"),
-                aio.sql("SELECT $x::integer AS x", x=5),
-            )
-        )
-
-    caps, years, factors, five = asyncio.run(ask())
-    assert_same_rows(lake.market_caps(["WHOLE"], DAYS), caps)
-    assert_same_rows(lake.ttm(["WHOLE"], DAYS, vintage="first"), years)
-    weekly = lake.factors(["WHOLE"], start="2021-01-01", end="2021-02-28", freq="W")
-    assert_same_rows(weekly, factors)
-    assert five.item() == 5
-
-
-def test_an_awaited_query_does_not_block_others(shared: ServerLake) -> None:
-    """A second query has its result while the server is still busy with the first."""
-
-    async def ask() -> list[str]:
-        order: list[str] = []
-
-        async def one(name: str, query: str) -> None:
-            await shared.aio.sql(query)
-            order.append(name)
-
-        await asyncio.gather(one("slow", "SELECT pg_sleep(1)"), one("quick", "SELECT 1 AS x"))
-        return order
-
-    assert asyncio.run(ask()) == ["quick", "slow"]
-
-
-def test_cancelling_a_task_cancels_its_query_on_the_server(shared: ServerLake, url: str) -> None:
-    """The query ends long before its time, and the next query returns its result."""
-    asleep = (
-        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep(90)%'"
-    )
-
-    async def asking(count: int) -> None:
-        while await asyncio.to_thread(by_hand, url, asleep) != [(count,)]:
-            pass
-
-    async def ask() -> int:
-        async with asyncio.timeout(45):
-            task = asyncio.create_task(shared.aio.sql("SELECT pg_sleep(90)"))
-            await asking(1)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-            await asking(0)
-            answer: int = (await shared.aio.sql("SELECT 1 AS x")).item()
-            return answer
-
-    assert asyncio.run(ask()) == 1
-
-
-def test_a_query_that_was_cancelled_while_it_waited_does_not_start(shared: ServerLake) -> None:
-    """Later queries of that context are refused; other contexts are not affected."""
-    context = copy_context()
-    context.run(shared.session.stoppable)()
-    with pytest.raises(TargetFailed, match="cancelled before it began"):
-        context.run(shared.sql, "SELECT 1 AS x")
-    assert shared.sql("SELECT 1 AS x").item() == 1
-
-
-def test_an_async_method_raises_the_same_error(shared: ServerLake) -> None:
-    """An error of an async method is raised unchanged."""
-    with pytest.raises(InvalidInput, match="known, first, latest"):
-        asyncio.run(shared.aio.ttm("WHOLE", DAYS, vintage="newest"))
-
-
-def test_every_method_has_an_async_form() -> None:
-    """A method that is added to Questions needs one line in AsyncQuestions."""
-    methods = {name for name, value in vars(Questions).items() if callable(value) and name[0] != "_"}
-    assert methods == {name for name in vars(AsyncQuestions) if name[0] != "_"}
-
-
-def test_commands_that_query_read_the_server(url: str, shared: ServerLake) -> None:
+def test_commands_that_query_read_the_server(company_url: str, company_server: ServerLake) -> None:
     """`caps --lake ADDRESS --json` prints the rows of the server, and `status` its tables."""
-    rows = run("--lake", url, "--json", "caps", "WHOLE", "--date", DAYS[0]).json
-    assert rows == json.loads(json.dumps(shared.market_caps("WHOLE", DAYS[0]).to_dicts(), default=str))
-    assert run("--lake", url, "--json", "status").json == shared.status().to_dicts()
+    rows = run("--lake", company_url, "--json", "caps", "WHOLE", "--date", DAYS[0]).json
+    assert rows == json.loads(
+        json.dumps(company_server.market_caps("WHOLE", DAYS[0]).to_dicts(), default=str)
+    )
+    assert run("--lake", company_url, "--json", "status").json == company_server.status().to_dicts()
