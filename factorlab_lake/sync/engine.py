@@ -34,9 +34,8 @@ from factorlab_lake.sync.sync_report import (
 
 __all__ = ["SyncProgress", "sync"]
 
-_ANALYZE_ROWS = (
-    10_000  # a table that received so many rows is analyzed: its old statistics mislead the planner
-)
+# From so many rows on, a first load builds its key at the end, and a table that received them is analyzed.
+_LARGE_ROWS = 10_000
 
 
 class SyncProgress(Protocol):
@@ -89,7 +88,7 @@ class _Run:
             records += self._send(batch).rows
             if self.progress is not None:
                 self.progress(files_done=done, files_total=len(waiting), records=records)
-        changed = [table(name) for name, sent in self.sent.items() if sent.rows >= _ANALYZE_ROWS]
+        changed = [table(name) for name, sent in self.sent.items() if sent.rows >= _LARGE_ROWS]
         self.target.settle(changed)
 
     def verify(self, *, deep: bool) -> list[TargetDifference]:
@@ -156,7 +155,7 @@ class _Run:
             self.side.save(spec)
 
     def _large(self, spec: TableSpec) -> bool:
-        return sum(f.rows for files in self.side.batches(spec).values() for f in files) >= _ANALYZE_ROWS
+        return sum(f.rows for files in self.side.batches(spec).values() for f in files) >= _LARGE_ROWS
 
     def _send(self, batch: Batch) -> SentRows:
         with self.target.batch(batch) as tx:

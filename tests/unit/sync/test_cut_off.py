@@ -28,7 +28,7 @@ from tests.unit.sync.proxy import way_to
 _SYNC = """
 import sys, factorlab_lake as fl
 from factorlab_lake.sync import digests, engine
-digests._ROWS_AT_A_TIME, engine._MANY = 100, 1
+digests._ROWS_AT_A_TIME, engine._LARGE_ROWS = 100, 1
 fl.open(sys.argv[1]).sync(sys.argv[2])
 """
 _SHARES = [
@@ -48,7 +48,7 @@ def whole(lake_2021: Lake, postgres: Server) -> int:
 def parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Send tables in several parts, and treat every table as large."""
     monkeypatch.setattr(digests, "_ROWS_AT_A_TIME", 100)
-    monkeypatch.setattr(engine, "_MANY", 1)
+    monkeypatch.setattr(engine, "_LARGE_ROWS", 1)
 
 
 @pytest.mark.first_cases(1)

@@ -38,7 +38,7 @@ import factorlab_lake as fl
 from factorlab_lake.sync import engine
 from tests.unit.sync.comparing import consistent
 
-engine._MANY = 1  # also while tables are without their keys
+engine._LARGE_ROWS = 1  # also while tables are without their keys
 lake, url, moments, kills = sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), int(sys.argv[4])
 
 def in_a_process_of_its_own(work):

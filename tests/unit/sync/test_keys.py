@@ -20,7 +20,7 @@ _KEYS = "SELECT count(*) FROM pg_constraint WHERE contype = 'p' AND conrelid = '
 @pytest.fixture(autouse=True)
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Treat every table with rows as large."""
-    monkeypatch.setattr(engine, "_MANY", 1)
+    monkeypatch.setattr(engine, "_LARGE_ROWS", 1)
 
 
 class _Stop(Exception):

@@ -26,7 +26,7 @@ def test_bars_are_a_hypertable_of_years_and_accept_deltas_when_compressed(
     small: Lake, timescale: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Chunks are yearly, and compressed if the licence allows it; corrections work, and the key stays."""
-    monkeypatch.setattr(engine, "_MANY", 1)
+    monkeypatch.setattr(engine, "_LARGE_ROWS", 1)
     assert small.sync(timescale, verify_deep=True).clean
     chunks = by_hand(timescale, "SELECT count(*) FROM show_chunks('price_data')")
     assert chunks == [(2,)]
