@@ -77,7 +77,9 @@ class TableSpec:
     """Describe one table; the storage schema, views, DDL and documentation follow from it.
 
     ``key`` is unique among the current rows. A range query selects by ``time_column``.
-    ``partition_by`` names the integer column (a year) by which files are partitioned into folders.
+    ``partition_by`` names the integer column (a year, or a bucket) by which files are partitioned into
+    folders. A ``derived`` table follows from the others, and is computed at each commit;
+    its rows are divided into ``buckets`` by symbol.
     """
 
     name: str
@@ -87,6 +89,8 @@ class TableSpec:
     sort_by: tuple[str, ...]
     time_column: str = ""
     partition_by: str = ""
+    derived: bool = False
+    buckets: int = 0
 
     def column(self, name: str) -> Column:
         """Return a column by name; raise :class:`KeyError` for an unknown one."""

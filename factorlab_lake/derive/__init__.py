@@ -1,0 +1,1 @@
+"""Compute the derived tables: what was known when."""

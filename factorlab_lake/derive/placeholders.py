@@ -1,0 +1,137 @@
+"""Generate the parts of the computation's SQL that follow from the columns and the formulas."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from factorlab_lake.factors.sql import figure, signed_sum
+from factorlab_lake.functions.sql_placeholders import rule_placeholders
+from factorlab_lake.schema import (
+    PERIOD_MONTHS,
+    STATEMENT_TABLES,
+    Column,
+    identifier,
+    identifiers,
+    line_items,
+    literal,
+    table,
+)
+from factorlab_lake.schema.derived_tables import (
+    REPORTED_ONLY,
+    YEAR_BEFORE_ITEMS,
+    cash_flow_names,
+    flow_names,
+)
+
+__all__ = ["build_placeholders"]
+
+_SHARES = "weighted_average_shares_outstanding"
+_ATTRIBUTES = ("symbol", "source_provider", "fiscal_date", "fiscal_period", "version", "available_date", "accepted_date", "reported_currency")
+_MORE = {"income": ("split_basis_date", "cik", _SHARES), "balance_sheet": (), "cash_flow": ()}
+_NUMBERED = 4  # statement_id = place x 4 + number of the statement type
+
+
+@cache
+def build_placeholders() -> dict[str, str]:
+    """Return the placeholders of the SQL files of this part with their values."""
+    return {
+        **rule_placeholders(),
+        "statement_rows": "\n".join(map(_statement_rows, STATEMENT_TABLES)),
+        "statement_providers": "\nUNION ALL\n".join(map(_providers, STATEMENT_TABLES)),
+        "other_providers": "\n".join(map(_without_other_providers, STATEMENT_TABLES)),
+        "statement_versions": "\nUNION ALL\n".join(map(_statement_versions, STATEMENT_TABLES)),
+        "income_sums": _list(_sum(c) for c in _flows("income")),
+        "cash_flow_sums": _list(_sum(c) for c in _flows("cash_flow")),
+        "income_figures": _list([*map(_sum, _flows("income")), _shares()]),
+        "cash_flow_figures": _list([*map(_sum, _flows("cash_flow")), *map(_reported_sum, REPORTED_ONLY)]),
+        "balance_sheet_figures": _list(map(_balance, _balances())),
+        "ttm_flows": _list(_flow_columns()),
+        "fundamentals": _list(_fundamentals()),
+    }
+
+
+def _list(parts: object) -> str:
+    return ",\n       ".join(parts)  # type: ignore[call-overload]
+
+
+def _flows(statement_type: str) -> list[Column]:
+    return [c for c in line_items(statement_type) if c.additive == "flow"]
+
+
+def _balances() -> list[Column]:
+    return [c for c in line_items("balance_sheet") if c.additive == "stock"]
+
+
+def _statement_rows(statement_type: str) -> str:
+    items = [c.name for c in line_items(statement_type) if c.additive in ("flow", "stock")]
+    names = identifiers([*_ATTRIBUTES, *_MORE[statement_type], *items])
+    number = list(STATEMENT_TABLES).index(statement_type)
+    source = table(STATEMENT_TABLES[statement_type]).name
+    return (
+        f"CREATE OR REPLACE TEMP TABLE {statement_type}_rows AS\n"
+        f"SELECT (row_number() OVER () * {_NUMBERED} + {number})::INTEGER AS statement_id, {names}\n"
+        f"FROM {source} WHERE symbol IN ({{{{symbols}}}});\n"
+    )
+
+
+def _providers(statement_type: str) -> str:
+    cik = "cik" if statement_type == "income" else "NULL AS cik"
+    return f"    SELECT symbol, source_provider, fiscal_date, {cik} FROM {statement_type}_rows"
+
+
+def _without_other_providers(statement_type: str) -> str:
+    return (
+        f"DELETE FROM {statement_type}_rows s USING symbol_companies m\n"
+        "WHERE m.symbol = s.symbol AND m.statement_provider <> s.source_provider;\n"
+    )
+
+
+def _statement_versions(statement_type: str) -> str:
+    months = " ".join(f"WHEN {literal(p)} THEN {m}" for p, m in PERIOD_MONTHS.items())
+    return (
+        f"SELECT statement_id, {literal(statement_type)} AS statement_type, {identifiers(_ATTRIBUTES)},\n"
+        f"       CASE fiscal_period {months} END AS months\n"
+        f"FROM {statement_type}_rows"
+    )
+
+
+def _sum(column: Column) -> str:
+    return f"{signed_sum(figure(column))} AS {identifier(column.name)}"
+
+
+def _reported_sum(name: str) -> str:
+    [column] = [c for c in _flows("cash_flow") if c.name == name]
+    return f"{signed_sum(f'coalesce({figure(column)}, 0)')} AS {identifier(f'{name}_reported')}"
+
+
+def _shares() -> str:
+    [column] = [c for c in line_items("income") if c.name == _SHARES]
+    value = f"{figure(column)} * coalesce(l.cumulative_split_factor, 1)"
+    return f"max(CASE WHEN p.is_end AND p.is_reported THEN {value} END) AS shares"
+
+
+def _balance(column: Column) -> str:
+    return f"max({figure(column)}) AS {identifier(column.name)}"  # there is one statement
+
+
+def _flow_columns() -> list[str]:
+    return [
+        *(f"i.{identifier(n)}" for n in flow_names("income")),
+        *(f"c.{identifier(n)} AS {identifier(out)}" for n, out in cash_flow_names().items()),
+    ]
+
+
+def _fundamentals() -> list[str]:
+    names = cash_flow_names()
+    balances = {c.name for c in _balances()}
+    return [
+        *_flow_columns(),
+        *(f"c.{identifier(f'{n}_reported')} AS {identifier(f'{names[n]}_reported')}" for n in REPORTED_ONLY),
+        *(f"b.{identifier(c.name)}" for c in _balances()),
+        *(
+            f"{'bb' if n in balances else 'ib'}.{identifier(n)} AS {identifier(f'{n}_year_before')}"
+            for n in YEAR_BEFORE_ITEMS
+        ),
+        "i.shares",
+        "CASE WHEN p.is_same_basis THEN ib.shares END AS shares_year_before",
+    ]

@@ -1,0 +1,56 @@
+-- quarter_history: compute the flows of every quarter by interval, Q4 included
+-- Grain: one row per subject, quarter end and validity interval [valid_from, valid_to). A quarter end is one that an income or
+-- cash flow statement reports, or that a longer period ends on.
+-- Point in time: as quarter_validity.
+-- Columns:
+-- - derivation, cash_flow_derivation: 'reported', or how the quarter follows from longer periods, as 'FY - Q1 - Q2 - Q3'.
+-- - reason: why flows are NULL, such as a missing component.
+-- Rules:
+-- - A reported quarter wins over a derived one.
+-- - Cash flow items are stored only in the currency of the income statement.
+CREATE OR REPLACE TEMP TABLE income_quarters AS
+SELECT q.period_id, {{income_sums}}
+FROM quarter_validity q JOIN period_statements p ON p.period_id = q.period_id JOIN income_rows s ON s.statement_id = p.statement_id
+WHERE q.months = 3 GROUP BY q.period_id;
+
+CREATE OR REPLACE TEMP TABLE cash_flow_quarters AS
+SELECT q.period_id, {{cash_flow_sums}}
+FROM quarter_validity q JOIN period_statements p ON p.period_id = q.period_id JOIN cash_flow_rows s ON s.statement_id = p.statement_id
+WHERE q.months = 3 GROUP BY q.period_id;
+
+CREATE OR REPLACE TEMP TABLE quarter_history AS
+WITH flows AS (FROM quarter_validity WHERE statement_type <> 'balance_sheet'),
+changes AS (
+    SELECT subject, fiscal_date, valid_from AS valid_from FROM flows
+    UNION
+    SELECT subject, fiscal_date, valid_to FROM flows
+),
+intervals AS (
+    SELECT *, lead(valid_from) OVER (PARTITION BY subject, fiscal_date ORDER BY valid_from) AS valid_to FROM changes
+),
+quarters AS (
+    SELECT e.*, ki.period_id AS income_id, kc.period_id AS cash_flow_id, ki.derivation, kc.derivation AS cash_flow_derivation,
+           coalesce(ki.reported_currency, kc.reported_currency) AS reported_currency,
+           greatest(ki.available_date, kc.available_date) AS inputs_available_date,
+           nullif(concat_ws('; ',
+               CASE WHEN ki.period_id IS NULL THEN 'income: no_quarter_known' END,
+               CASE WHEN kc.period_id IS NULL THEN 'cash_flow: no_quarter_known'
+                    WHEN ki.reported_currency <> kc.reported_currency THEN 'currencies_differ' END), '') AS reason,
+           coalesce(ki.reported_currency = kc.reported_currency, true) AS is_one_currency
+    FROM (FROM intervals i WHERE valid_to IS NOT NULL) e
+    SEMI JOIN flows f ON f.subject = e.subject AND f.fiscal_date = e.fiscal_date
+                     AND f.valid_from <= e.valid_from AND f.valid_to > e.valid_from
+    LEFT JOIN flows ki
+      ON ki.subject = e.subject AND ki.fiscal_date = e.fiscal_date AND ki.statement_type = 'income' AND ki.months = 3
+     AND ki.valid_from <= e.valid_from AND ki.valid_to > e.valid_from
+    LEFT JOIN flows kc
+      ON kc.subject = e.subject AND kc.fiscal_date = e.fiscal_date AND kc.statement_type = 'cash_flow' AND kc.months = 3
+     AND kc.valid_from <= e.valid_from AND kc.valid_to > e.valid_from
+)
+SELECT s.symbol, s.vintage, s.restated, q.fiscal_date, q.valid_from, q.valid_to, q.derivation, q.cash_flow_derivation,
+       q.reported_currency, q.inputs_available_date, q.reason,
+       m.company_id, m.statement_provider,
+       {{ttm_flows}}
+FROM quarters q JOIN subjects s ON s.subject = q.subject JOIN symbol_companies m ON m.symbol = s.symbol
+LEFT JOIN income_quarters i ON i.period_id = q.income_id
+LEFT JOIN cash_flow_quarters c ON c.period_id = CASE WHEN q.is_one_currency THEN q.cash_flow_id END;

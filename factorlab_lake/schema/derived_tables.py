@@ -1,0 +1,252 @@
+"""Describe the derived tables: what was known when, computed from the other tables at each commit.
+
+Each can be computed again from the rows of its symbols. So a new column needs no migration: another digest of the
+SQL makes readers compute the rows, and the next commit stores them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from factorlab_lake.schema.columns import SPLIT_BASIS, SYMBOL
+from factorlab_lake.schema.spec import Column, TableSpec, line_items
+
+__all__ = ["DERIVED_TABLES", "REPORTED_ONLY", "YEAR_BEFORE_ITEMS", "cash_flow_names", "flow_names"]
+
+YEAR_BEFORE_ITEMS = ("revenue", "net_income", "total_assets")
+"""The line items that fundamentals_history has of the year before too."""
+
+REPORTED_ONLY = ("preferred_dividends_paid",)
+"""The flows that fundamentals_history also has as the sum of the reported components: formulas count a missing one
+as 0."""
+
+
+def flow_names(statement_type: str) -> list[str]:
+    """Return the additive line items of a statement type: only these may be summed over quarters."""
+    return [c.name for c in line_items(statement_type) if c.additive == "flow"]
+
+
+def cash_flow_names() -> dict[str, str]:
+    """Return the names in ``ttm`` of cash flow items; one that the income statement has too gets a suffix."""
+    taken = set(flow_names("income"))
+    return {n: f"{n}_cash_flow" if n in taken else n for n in flow_names("cash_flow")}
+
+
+def _derived(name: str, doc: str, *, end: str = "", suffix: str = "") -> Column:
+    return Column(f"{name}{suffix}", "number", f"{doc}{end}", unit="reported_currency", role="derived")
+
+
+def _flows() -> tuple[Column, ...]:
+    names = cash_flow_names()
+    income = [c for c in line_items("income") if c.additive == "flow"]
+    cash_flow = [replace(c, name=names[c.name]) for c in line_items("cash_flow") if c.additive == "flow"]
+    return tuple(replace(c, role="derived", zero_is_missing=False) for c in (*income, *cash_flow))
+
+
+_KEY = replace(SYMBOL, role="key")
+_VINTAGE = Column(
+    "vintage",
+    "text",
+    "version of restated facts: known (the newest by each day), first or latest (hindsight)",
+    role="key",
+)
+_RESTATED = Column(
+    "restated",
+    "boolean",
+    "true if the vintages of the symbol can differ; otherwise it has only rows of the vintage known",
+    role="derived",
+)
+_VALID_FROM = Column("valid_from", "date", "first day of the interval in which the row is valid", role="key")
+_VALID_TO = Column("valid_to", "date", "first day after the interval", role="derived")
+_BUCKET = Column("bucket", "integer", "number of the group of files that has the symbol's rows", role="derived")
+
+
+def _text(name: str, doc: str) -> Column:
+    return Column(name, "text", doc, role="derived")
+
+
+def _day(name: str, doc: str) -> Column:
+    return Column(name, "date", doc, role="derived")
+
+
+def _months(name: str, doc: str) -> Column:
+    return Column(name, "integer", doc, unit="months", role="derived")
+
+
+_COMPANY = (
+    _text("company_id", "company: cik: and its Central Index Key; the symbol if that is unknown"),
+    _text("statement_provider", "provider of the company's statements"),
+)
+_FUNDAMENTALS = (
+    *_COMPANY,
+    _day("income_date", "end of the newest income period"),
+    _months("income_months", "length of the newest income period"),
+    _text("income_basis", "quarters (the sum of four) or fiscal_year; NULL without a sum"),
+    _text("income_derivation", "quarters of the sum that follow from longer periods, such as 2020-12-31 = FY - 9M"),
+    _text("income_currency", "ISO code of the currency of the income statements"),
+    _day("income_available_date", "latest available_date of the income statements of the sum"),
+    _day("income_years_available_date", "the same, with the statements of the year before"),
+    _text("income_reason", "reason why the income flows are NULL"),
+    _months("cash_flow_months", "length of the newest cash flow period"),
+    _day("cash_flow_available_date", "latest available_date of the cash flow statements of the sum"),
+    _text("cash_flow_reason", "reason why the cash flows are NULL"),
+    _day("balance_sheet_date", "end of the newest balance sheet's period"),
+    _months("balance_sheet_months", "length of the newest balance sheet's period"),
+    _text("balance_sheet_currency", "ISO code of the currency of the balance sheet"),
+    _day("balance_sheet_years_available_date", "latest available_date of that balance sheet and that of a year before"),
+    _text("balance_sheet_reason", "reason why the balances are NULL"),
+    _text("income_year_before_currency", "ISO code of the currency of the income statements a year before"),
+    _text("income_year_before_reason", "reason why the income flows of the year before are NULL"),
+    _text("balance_sheet_year_before_currency", "ISO code of the currency of the balance sheet a year before"),
+    _text("balance_sheet_year_before_reason", "reason why the balances of the year before are NULL"),
+)
+
+
+def _inputs() -> tuple[Column, ...]:
+    items = {c.name: c for kind in ("income", "balance_sheet", "cash_flow") for c in line_items(kind)}
+    names = cash_flow_names()
+    shares = items["weighted_average_shares_outstanding"].doc
+    return (
+        *(
+            _derived(names[n], items[n].doc, suffix="_reported", end=" (sum of the components that report it)")
+            for n in REPORTED_ONLY
+        ),
+        *(
+            replace(c, role="derived", zero_is_missing=False)
+            for c in line_items("balance_sheet")
+            if c.additive == "stock"
+        ),
+        *(_derived(n, items[n].doc, suffix="_year_before", end=" (a year before)") for n in YEAR_BEFORE_ITEMS),
+        Column("shares", "number", f"{shares}; on today's split basis", unit="shares", role="derived"),
+        Column(
+            "shares_year_before",
+            "number",
+            f"{shares}; a year before, on today's split basis",
+            unit="shares",
+            role="derived",
+        ),
+    )
+
+
+def _spec(
+    name: str,
+    doc: str,
+    key: tuple[str, ...],
+    columns: tuple[Column, ...],
+    *,
+    time: str = "",
+    buckets: int = 0,
+) -> TableSpec:
+    return TableSpec(
+        name=name,
+        doc=doc,
+        columns=(*columns, _BUCKET) if buckets else columns,
+        key=key,
+        sort_by=key,
+        time_column=time,
+        partition_by="bucket" if buckets else "",
+        derived=True,
+        buckets=buckets,
+    )
+
+
+# A changed symbol rewrites its bucket. Each reader of all symbols opens every bucket.
+_MANY, _FEW = 64, 8
+
+_SPECS = (
+    _spec(
+        "fundamentals_history",
+        "What was known of each company's last year: one row per symbol, vintage and validity interval. "
+        "Flows are sums of the trailing twelve months.",
+        ("symbol", "vintage", "valid_from"),
+        (_KEY, _VINTAGE, _RESTATED, _VALID_FROM, _VALID_TO, *_FUNDAMENTALS, *_flows(), *_inputs()),
+        buckets=_MANY,
+    ),
+    _spec(
+        "quarter_history",
+        "What was known of each quarter's flows: one row per symbol, vintage, quarter end and validity interval.",
+        ("symbol", "vintage", "fiscal_date", "valid_from"),
+        (
+            _KEY,
+            _VINTAGE,
+            _RESTATED,
+            Column("fiscal_date", "date", "last day of the quarter", role="key"),
+            _VALID_FROM,
+            _VALID_TO,
+            _text("derivation", "reported, or how the quarter's income follows from longer periods"),
+            _text("cash_flow_derivation", "the same of the cash flows"),
+            _text("reported_currency", "ISO code of the currency of all amounts in the row"),
+            _day("inputs_available_date", "latest available_date of the statements that the row follows from"),
+            _text("reason", "reason why flows are NULL"),
+            *_COMPANY,
+            *_flows(),
+        ),
+        time="fiscal_date",
+        buckets=_MANY,
+    ),
+    _spec(
+        "share_count_history",
+        "When each share count is the best known one: one row per symbol, vintage and validity interval.",
+        ("symbol", "vintage", "valid_from"),
+        (
+            _KEY,
+            _VINTAGE,
+            _RESTATED,
+            _VALID_FROM,
+            _VALID_TO,
+            Column("shares", "number", "share count on the split basis of the row", unit="shares", role="derived"),
+            _text("source", "cover_page, balance_sheet, weighted_average_proxy or weighted_average_year_proxy"),
+            _day("fiscal_date", "day on which the shares were counted, or end of the period of the average"),
+            _day("available_date", "first day on whose market close in New York the count can be used"),
+            Column("period_days", "integer", "usual distance of such counts", unit="days", role="derived"),
+            SPLIT_BASIS,
+            Column(
+                "cumulative_split_factor",
+                "number",
+                "number of today's shares that one share on the split basis has become",
+                role="derived",
+            ),
+            *_COMPANY,
+        ),
+        buckets=_FEW,
+    ),
+    _spec(
+        "split_history",
+        "How many of today's shares one share of a day has become: one row per symbol and interval between splits.",
+        ("symbol", "from_date"),
+        (
+            _KEY,
+            Column("from_date", "date", "first day of the interval", role="key"),
+            _day("to_date", "first day after the interval"),
+            Column(
+                "cumulative_split_factor",
+                "number",
+                "number of today's shares that one share of the interval has become",
+                role="derived",
+            ),
+        ),
+    ),
+    _spec(
+        "period_publications",
+        "When each fiscal period became available: one row per symbol and period end.",
+        ("symbol", "fiscal_date"),
+        (
+            _KEY,
+            Column("fiscal_date", "date", "last day of the fiscal period", role="key"),
+            _day(
+                "published_on",
+                "first day on whose market close income statement and balance sheet were available",
+            ),
+            _day("accepted_date", "New York date of the acceptance of the later of the two"),
+        ),
+        time="fiscal_date",
+    ),
+    _spec(
+        "company_symbols",
+        "Companies of the symbols: one row per symbol and CIK under which it filed.",
+        ("symbol", "cik"),
+        (_KEY, Column("cik", "text", "SEC Central Index Key of the company, ten digits", role="key")),
+    ),
+)
+
+DERIVED_TABLES: dict[str, TableSpec] = {spec.name: spec for spec in _SPECS}
