@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from factorlab_lake.derive.placeholders import build_placeholders
-from factorlab_lake.functions.sql_placeholders import fill
-from factorlab_lake.schema import TableSpec, identifiers, literal
+from factorlab_lake.functions.rule_placeholders import fill
+from factorlab_lake.schema import TableSpec, identifier, literal
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["INPUT_TABLES", "bucket_of", "derive", "digest", "scripts"]
+__all__ = ["INPUT_TABLES", "buckets_of", "compute", "computed_rows", "digest", "in_parts"]
 
 # The derived tables follow from the rows of these alone.
 INPUT_TABLES = ("income_statements", "balance_sheets", "cash_flows", "shares_outstanding", "splits")
@@ -37,56 +34,63 @@ _SCRIPTS = (
     "period_publications",
     "company_symbols",
 )
+# A symbol's statements are those of the first of these providers that has any; other providers come last.
+_PROVIDER_ORDER = ("file", "fmp")
 _SYMBOLS_AT_A_TIME = 500  # bounds the memory: statements of 500 symbols take some 100 MB
 
 
-def derive(con: duckdb.DuckDBPyConnection, symbols: Sequence[str]) -> Iterator[dict[str, pl.DataFrame]]:
-    """Yield the derived tables of some symbols, in parts of at most 500 symbols.
-
-    ``con`` shows the tables :data:`INPUT_TABLES`. The temporary tables of the computation stay on the connection.
-    """
+def in_parts(symbols: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the symbols in sorted parts that are small enough for :func:`compute`."""
     ordered = sorted(set(symbols))
     for first in range(0, len(ordered), _SYMBOLS_AT_A_TIME):
-        part = ordered[first : first + _SYMBOLS_AT_A_TIME]
-        names = ", ".join(map(literal, part))
-        con.execute(
-            f"CREATE OR REPLACE TEMP TABLE derived_symbols AS SELECT unnest([{names}]::VARCHAR[]) AS symbol"
-        )
-        for script in scripts():
-            con.execute(script.replace("{{symbols}}", names).replace("{{provider_order}}", "['file', 'fmp']"))
-        yield {name: _rows(con, spec) for name, spec in DERIVED_TABLES.items()}
+        yield ordered[first : first + _SYMBOLS_AT_A_TIME]
 
 
-@cache
-def scripts() -> tuple[str, ...]:
-    """Return the SQL of the computation; ``{{symbols}}`` stands for the list of symbols as literals."""
-    folder = files(__package__).joinpath("sql")
-    return tuple(
-        fill(folder.joinpath(f"{name}.sql").read_text(encoding="utf-8"), build_placeholders) for name in _SCRIPTS
+def compute(con: duckdb.DuckDBPyConnection, symbols: Sequence[str]) -> None:
+    """Create the derived tables of some symbols as temporary tables of a connection.
+
+    ``con`` shows the tables :data:`INPUT_TABLES`. Tables of an earlier call are replaced. The tables between,
+    such as ``trailing_statements``, show which statements each figure is computed from.
+    """
+    names = ", ".join(map(literal, symbols))
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE derived_symbols AS SELECT unnest([{names}]::VARCHAR[]) AS symbol"
     )
+    for script in _scripts():
+        con.execute(script.replace("{{symbols}}", names))
+
+
+def computed_rows(spec: TableSpec) -> str:
+    """Return the query of a derived table's rows after :func:`compute`, with the columns of the table."""
+    columns = [_bucket(spec) if n == "bucket" else identifier(n) for n in spec.names()]
+    return f"SELECT {', '.join(columns)} FROM temp.{spec.name}"  # noqa: S608 - names from the schema, quoted
 
 
 @cache
 def digest() -> str:
     """Return the hash of the SQL and of the columns: rows of another digest are computed again."""
-    columns = [f"{spec.name}{spec.buckets}{spec.names()}" for spec in DERIVED_TABLES.values()]
-    return hashlib.sha256("".join([*scripts(), *columns]).encode()).hexdigest()
+    columns = [computed_rows(spec) for spec in DERIVED_TABLES.values()]
+    return hashlib.sha256("".join([*_scripts(), *columns]).encode()).hexdigest()
 
 
-def bucket_of(symbol: str, buckets: int) -> int:
-    """Return the bucket with a symbol's rows.
+def buckets_of(symbols: Iterable[str], spec: TableSpec) -> set[int]:
+    """Return the buckets of a derived table that have the rows of some symbols.
 
-    >>> bucket_of("AAPL", 64)
-    8
+    >>> from factorlab_lake.schema.derived_tables import DERIVED_TABLES
+    >>> buckets_of(["AAPL"], DERIVED_TABLES["fundamentals_history"])
+    {16}
     """
-    return zlib.crc32(symbol.encode()) % buckets
+    # The same as _bucket in SQL.
+    return {int(hashlib.md5(s.encode()).hexdigest()[:4], 16) % spec.buckets for s in symbols}  # noqa: S324
 
 
-def _rows(con: duckdb.DuckDBPyConnection, spec: TableSpec) -> pl.DataFrame:
-    names = [n for n in spec.names() if n != "bucket"]
-    query = f"SELECT {identifiers(names)} FROM {spec.name}"  # noqa: S608 - names from the schema, quoted
-    rows = con.sql(query).pl()
-    if not spec.buckets:
-        return rows
-    known = {s: bucket_of(s, spec.buckets) for s in rows["symbol"].unique().to_list()}
-    return rows.with_columns(bucket=pl.col("symbol").replace_strict(known, return_dtype=pl.Int32))
+def _bucket(spec: TableSpec) -> str:
+    return f"('0x' || substr(md5(symbol), 1, 4))::INTEGER % {spec.buckets} AS bucket"
+
+
+@cache
+def _scripts() -> tuple[str, ...]:
+    folder = files(__package__).joinpath("sql")
+    texts = [folder.joinpath(f"{name}.sql").read_text(encoding="utf-8") for name in _SCRIPTS]
+    order = f"[{', '.join(map(literal, _PROVIDER_ORDER))}]"
+    return tuple(fill(text, build_placeholders).replace("{{provider_order}}", order) for text in texts)

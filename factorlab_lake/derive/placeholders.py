@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from factorlab_lake.factors.sql import figure, signed_sum
-from factorlab_lake.functions.sql_placeholders import rule_placeholders
+from factorlab_lake.functions.rule_placeholders import rule_placeholders
 from factorlab_lake.schema import (
     PERIOD_MONTHS,
     STATEMENT_TABLES,
@@ -26,7 +26,16 @@ from factorlab_lake.schema.derived_tables import (
 __all__ = ["build_placeholders"]
 
 _SHARES = "weighted_average_shares_outstanding"
-_ATTRIBUTES = ("symbol", "source_provider", "fiscal_date", "fiscal_period", "version", "available_date", "accepted_date", "reported_currency")
+_ATTRIBUTES = (
+    "symbol",
+    "source_provider",
+    "fiscal_date",
+    "fiscal_period",
+    "version",
+    "available_date",
+    "accepted_date",
+    "reported_currency",
+)
 _MORE = {"income": ("split_basis_date", "cik", _SHARES), "balance_sheet": (), "cash_flow": ()}
 _NUMBERED = 4  # statement_id = place x 4 + number of the statement type
 

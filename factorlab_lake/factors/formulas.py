@@ -15,7 +15,7 @@ __all__ = ["FACTORS", "YEAR_BEFORE", "Factor", "Input", "factor_inputs"]
 YEAR_BEFORE = "_year_before"
 _NAME = re.compile(r"\b[a-z_]+\b")
 _OPTIONAL = re.compile(r"coalesce\((\w+), 0\)")
-_FUNCTIONS = {"coalesce", "least", "greatest"}
+_FUNCTIONS = {"coalesce", "least", "greatest", "nullif"}
 _MARKET_CAP = Column("market_cap", "number", "see market_caps", unit="currency")
 _SHARES = "weighted_average_shares_outstanding"
 

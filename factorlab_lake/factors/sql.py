@@ -1,44 +1,52 @@
-"""Generate the parts of ``factors.sql`` and ``ratios.sql`` that follow from the formulas."""
+"""Generate the parts of the SQL of factors that follow from the formulas."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import chain, combinations
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
 
-from factorlab_lake.factors.formulas import FACTORS, YEAR_BEFORE, Factor, Input, factor_inputs
-from factorlab_lake.schema import STATEMENT_TYPES, Column, identifier, literal
+from factorlab_lake.factors.formulas import FACTORS, YEAR_BEFORE, Factor, Input
+from factorlab_lake.schema import Column, identifier, literal
 
-__all__ = ["MATCHES_COMPONENT", "factor_placeholders", "figure", "signed_sum"]
+__all__ = ["factor_parts", "factor_placeholders", "figure", "signed_sum"]
 
-# Joins the statement ``s`` that a component ``p`` of a period names.
-MATCHES_COMPONENT = (
-    "s.symbol = p.symbol AND s.fiscal_date = p.component_date AND s.fiscal_period = p.component_period "
-    "AND s.version = p.component_version"
-)
-
-_OPTIONAL = {i.name for f in FACTORS.values() for i in f.inputs} - {
-    i.name for f in FACTORS.values() for i in f.required
+# The reasons of a row, by the input's part, in the order in which they are written.
+_PARTS = {
+    "market_cap": "market_cap_reason",
+    "ttm": "income_reason",
+    "cash_flow": "cash_flow_reason",
+    "balance_sheet": "balance_sheet_reason",
+    "ttm_year_before": f"income{YEAR_BEFORE}_reason",
+    "balance_sheet_year_before": f"balance_sheet{YEAR_BEFORE}_reason",
 }
+
+_FOLLOWS = {"cash_flow": "ttm", "ttm_year_before": "ttm", "balance_sheet_year_before": "balance_sheet"}
 
 
 def factor_placeholders() -> dict[str, str]:
-    """Return the placeholders of ``factors.sql`` and ``ratios.sql`` with their values.
+    """Return the placeholders of ``factors.sql`` for all factors of ``factors.csv``."""
+    return factor_parts(list(FACTORS.values()))
 
-    Per statement type, ``…_figures`` computes the inputs of an interval from its components ``p`` and their
-    statements ``s``. ``…_inputs`` selects them from the newest year ``n`` and the year before ``w``.
-    ``…_names`` lists them. ``…_usable`` replaces an input by NULL where there is a reason against it.
-    """
-    inputs = {kind: [i for i in factor_inputs() if i.statement_type == kind] for kind in STATEMENT_TYPES}
+
+def factor_parts(factors: Sequence[Factor]) -> dict[str, str]:
+    """Return the placeholders of ``factors.sql`` for some factors, with their values."""
+    names = [identifier(f.name) for f in factors]
     return {
-        **{f"{kind}_figures": _list(dict.fromkeys(map(_figure, inputs[kind]))) for kind in STATEMENT_TYPES},
-        **{f"{kind}_inputs": _list(map(_of_year, inputs[kind])) for kind in STATEMENT_TYPES},
-        **{f"{kind}_names": ", ".join(identifier(i.name) for i in inputs[kind]) for kind in STATEMENT_TYPES},
-        **{f"{kind}_usable": _list(map(_usable, inputs[kind])) for kind in STATEMENT_TYPES},
-        "factor_columns": _list(f"{_value(f)} AS {identifier(f.name)}" for f in FACTORS.values()),
-        "factors_of_period": _list(map(_of_period, FACTORS)),
-        "factor_reasons": _list([*map(_missing, _required()), *dict.fromkeys(_not_positive())]),
-        "same_currencies": " AND ".join(dict.fromkeys(chain(*map(_same_currency, FACTORS.values())))),
+        "factor_values": _list(f"{_value(f)} AS {identifier(f.name)}" for f in factors),
+        "factor_names": ", ".join(names),
+        "any_factor_missing": " OR ".join(f"{name} IS NULL" for name in names),
+        "every_factor_missing": " AND ".join(f"{name} IS NULL" for name in names),
+        "factor_reasons": "\n                           || ".join(map(_entry, factors)),
+        "row_reasons": " || ".join(map(_row_reason, _PARTS)),
     }
+
+
+def _row_reason(part: str) -> str:
+    """Return the reason of a part of a row, unless the part that it follows from has the same reason."""
+    value = f"'; {part}: ' || {_PARTS[part]}"
+    if part in _FOLLOWS:
+        value = f"CASE WHEN {_PARTS[_FOLLOWS[part]]} IS NULL THEN {value} END"
+    return f"COALESCE({value}, '')"
 
 
 def figure(column: Column) -> str:
@@ -56,79 +64,48 @@ def _list(parts: Iterable[str]) -> str:
     return ",\n           ".join(parts)
 
 
-def _plain(item: Input) -> str:
-    return item.name.removesuffix(YEAR_BEFORE)
-
-
-def _figure(item: Input) -> str:
-    value = figure(item.column)
-    if item.name in _OPTIONAL:  # counts as 0 in each statement without it
-        value = f"coalesce({value}, 0)"
-    if item.column.additive == "flow":
-        value = signed_sum(value)
-    elif item.column.additive == "shares":
-        value = f"{value} * coalesce(l.cumulative_split_factor, 1)"
-        value = f"max(CASE WHEN p.is_first AND p.component_reported THEN {value} END)"
-    else:
-        value = f"max({value})"  # there is one component; every engine has max
-    return f"{value} AS {identifier(_plain(item))}"
-
-
-def _of_year(item: Input) -> str:
-    value = f"{'w' if item.years_back else 'n'}.{identifier(_plain(item))}"
-    if item.years_back and not item.has_currency:  # averages of a quarter and a year differ
-        value = f"CASE WHEN h.before_basis = h.basis THEN {value} END"
-    return f"{value} AS {identifier(item.name)}"
-
-
-def _usable(item: Input) -> str:
-    name = identifier(item.name)
-    return f"CASE WHEN {_no_reason(item)} THEN {name} END AS {name}"
-
-
-def _no_reason(item: Input) -> str:
-    reasons = [f"{item.statement_type}_reason"]
-    if item.statement_type == "cash_flow":
-        reasons.append("income_reason")
-    if item.years_back:
-        reasons.append(f"{item.statement_type}{YEAR_BEFORE}_reason")
-    return " AND ".join(f"{reason} IS NULL" for reason in reasons)
-
-
 def _value(factor: Factor) -> str:
-    conditions = [f"{factor.denominator} > 0", *_same_currency(factor)]
+    conditions = [f"{factor.denominator} > 0", *(same for same, _ in _currencies(factor))]
     if "CASE" in factor.formula:  # least and greatest ignore a missing input
         conditions += [f"{identifier(i.name)} IS NOT NULL" for i in factor.required]
-    return f"CASE WHEN {' AND '.join(conditions)} THEN {factor.formula} END"
+    quotient = f"({factor.numerator}) / NULLIF({factor.denominator}, 0)"
+    return f"CASE WHEN {' AND '.join(conditions)} THEN {quotient} END"
 
 
-def _of_period(name: str) -> str:
-    return f"CASE WHEN f.fiscal_date = p.fiscal_date THEN f.{identifier(name)} END AS {identifier(name)}"
+def _entry(factor: Factor) -> str:
+    """Return the factor's part of the JSON object, which begins with a comma; empty if it has a value."""
+    start = literal(f',"{factor.name}":"')
+    return f"COALESCE({start} || CASE WHEN {identifier(factor.name)} IS NULL THEN {_reason(factor)} END || '\"', '')"
 
 
-def _same_currency(factor: Factor) -> Iterator[str]:
+def _reason(factor: Factor) -> str:
+    """Return the expression for the first reason against a factor."""
+    parts = dict.fromkeys(_part(i) for i in factor.inputs if i in factor.required)
+    cases = [f"WHEN {_PARTS[p]} IS NOT NULL THEN '{p}: ' || {_PARTS[p]}" for p in parts]
+    cases += [f"WHEN NOT ({same}) THEN 'currencies_differ'" for same, _ in _currencies(factor)]
+    for item in factor.required:
+        cases.append(f"WHEN {identifier(item.name)} IS NULL THEN {literal(f'{item.name}: missing')}")
+    return f"CASE {' '.join(cases)} ELSE {literal(f'{factor.denominator}: not positive')} END"
+
+
+def _part(item: Input) -> str:
+    if not item.statement_type:
+        return "market_cap"
+    if item.statement_type == "cash_flow":
+        return "cash_flow"
+    part = "ttm" if item.statement_type == "income" else "balance_sheet"
+    return f"{part}{YEAR_BEFORE}" if item.years_back else part
+
+
+def _currencies(factor: Factor) -> Iterator[tuple[str, str]]:
     currencies = dict.fromkeys(_currency(i) for i in factor.inputs if i.has_currency)
     for one, other in combinations(currencies, 2):
-        yield f"coalesce({one} = {other}, true)"
+        yield f"COALESCE({one} = {other}, TRUE)", f"{one} and {other}"
 
 
 def _currency(item: Input) -> str:
     """Return the currency column of an input; cash flows have the currency of the income statement."""
-    kind = "income" if item.statement_type == "cash_flow" else item.statement_type or "price"
+    if not item.statement_type:
+        return "currency"
+    kind = "income" if item.statement_type == "cash_flow" else item.statement_type
     return f"{kind}{YEAR_BEFORE if item.years_back else ''}_currency"
-
-
-def _required() -> list[Input]:
-    inputs = dict.fromkeys(i for factor in FACTORS.values() for i in factor.required)
-    return [i for i in inputs if i.statement_type]
-
-
-def _missing(item: Input) -> str:
-    name = identifier(item.name)
-    return f"CASE WHEN {name} IS NULL AND {_no_reason(item)} THEN {literal(f'{item.name}: missing')} END"
-
-
-def _not_positive() -> Iterator[str]:
-    for factor in FACTORS.values():
-        text = literal(f"{factor.denominator}: not positive")
-        yield f"CASE WHEN {factor.denominator} <= 0 THEN {text} END"

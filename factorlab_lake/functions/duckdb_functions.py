@@ -6,7 +6,9 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from factorlab_lake.functions.sql_placeholders import duckdb_placeholders, fill
+from factorlab_lake.functions.questions import QUESTIONS, question_text
+from factorlab_lake.functions.rule_placeholders import fill
+from factorlab_lake.functions.sql_placeholders import duckdb_placeholders
 from factorlab_lake.schema import TABLES
 
 __all__ = ["FUNCTIONS", "mentioned", "names_in", "sql_text", "without_texts"]
@@ -15,30 +17,29 @@ __all__ = ["FUNCTIONS", "mentioned", "names_in", "sql_text", "without_texts"]
 FUNCTIONS = (
     "financial_statements",
     "revisions",
-    "share_counts",
-    "split_factors",
     "adjusted_prices",
     "multi_class_symbols",
-    "market_days",
     "unrounded_close",
     "checked_vintage",
     "statements_as_of",
-    "share_count_validity",
-    "share_counts_by_year",
     "shares_as_of",
-    "cap_inputs",
     "market_caps",
-    "statement_periods",
-    "statement_validity",
-    "quarter_validity",
-    "period_components",
     "ttm",
-    "fundamentals_validity",
+    "factor_inputs",
     "factors",
     "quarters",
     "ratios",
     "financial_ratios",
 )
+# The rows that a function's question reads, looked up in DuckDB's way; a later part reads those before it.
+_PARTS = ("grid", "cap_facts", "fundamentals", "factor_facts")
+_CONSTANT = {"price_age_limit": "{{PRICE_AGE_LIMIT_DAYS}}", "shares_age_limit": "{{QUARTER_AGE_LIMIT_DAYS}}"}
+# What stands in the parts for an argument that a function has or has not.
+_ARGUMENTS = {
+    "market_caps": {n: n for n in ("price_age_limit", "shares_age_limit", "vintage")},
+    "ratios": {**_CONSTANT, "age_limit": "{{QUARTER_AGE_LIMIT_DAYS}}", "vintage": "'known'"},
+}
+_DEFAULT_ARGUMENTS = {**_CONSTANT, "age_limit": "age_limit", "vintage": "vintage"}
 _WORD = re.compile(r"[a-z_]+")
 _NO_CODE = re.compile(r"--.*|/\*[\s\S]*?\*/|'[^']*'")  # comments and texts
 # A query of the list of tables installs all of them.
@@ -48,8 +49,19 @@ _CATALOG = re.compile(r"\b(information_schema|duckdb_\w+|pg_catalog|show|describ
 @cache
 def sql_text(name: str) -> str:
     """Return a function's SQL with all placeholders filled."""
-    text = files(__package__).joinpath("shell", "duckdb", f"{name}.sql").read_text(encoding="utf-8")
+    text = fill(_file(f"{name}.sql"), lambda: {part: _file(f"parts/{part}.sql").strip() for part in _PARTS})
+    text = fill(text, _questions)
+    text = fill(text, lambda: _ARGUMENTS.get(name, _DEFAULT_ARGUMENTS))
     return fill(text, duckdb_placeholders)
+
+
+def _file(path: str) -> str:
+    return files(__package__).joinpath("shell", "duckdb", path).read_text(encoding="utf-8")
+
+
+@cache
+def _questions() -> dict[str, str]:
+    return {name: question_text(name).strip() for name in QUESTIONS}
 
 
 def names_in(query: str) -> list[str]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date
 from functools import cache
 
-from factorlab_lake.factors.sql import MATCHES_COMPONENT, factor_placeholders, figure, signed_sum
+from factorlab_lake.factors.formulas import FACTORS
+from factorlab_lake.functions.questions import output_columns, question_text
+from factorlab_lake.schema.derived_tables import cash_flow_names, flow_names
+from factorlab_lake.functions.rule_placeholders import rule_placeholders
 from factorlab_lake.schema import (
-    PERIOD_MONTHS,
     STATEMENT_TABLES,
     TABLES,
-    Column,
     TableSpec,
     identifier,
     line_items,
@@ -19,73 +18,23 @@ from factorlab_lake.schema import (
     table,
 )
 from factorlab_lake.schema.quality_rules import quality_score
-from factorlab_lake.schema.rules import RuleValue, rule_values
 
 __all__ = [
     "availability_with_lag",
     "duckdb_placeholders",
-    "fill",
-    "flow_columns",
-    "rule_placeholders",
-    "shared_placeholders",
-    "statement_periods",
     "ttm_columns",
 ]
-
-
-def fill(text: str, values: Callable[[], dict[str, str]]) -> str:
-    """Return a file's text with every ``{{name}}`` replaced by its value.
-
-    ``values`` is called only for a text with a placeholder, because most files have none.
-
-    >>> fill("date < {{END}}", lambda: {"END": "DATE '9999-12-31'"})
-    "date < DATE '9999-12-31'"
-    """
-    if "{{" not in text:
-        return text
-    for name, value in values().items():
-        text = text.replace("{{" + name + "}}", value)
-    return text
-
-
-@cache
-def rule_placeholders() -> dict[str, str]:
-    """Return each constant of :mod:`factorlab_lake.schema.rules` as a SQL literal, by its name."""
-    return {name: _rule_literal(value) for name, value in rule_values().items()}
-
-
-def _rule_literal(value: RuleValue) -> str:
-    """Return a constant in SQL; the exponent makes a number a double, not a decimal.
-
-    >>> _rule_literal(200), _rule_literal(1.5), _rule_literal(date(9999, 12, 31))
-    ('200', '1.5e0', "DATE '9999-12-31'")
-    """
-    if isinstance(value, float):
-        return repr(value) if "e" in repr(value) else f"{value!r}e0"
-    return f"DATE '{value}'" if isinstance(value, date) else str(value)
-
-
-def shared_placeholders() -> dict[str, str]:
-    """Return the placeholders that have the same text in every engine's files."""
-    return {
-        **rule_placeholders(),
-        **factor_placeholders(),
-        "matches_component": MATCHES_COMPONENT,
-        "income_sums": _sums("income"),
-        "cash_flow_sums": _sums("cash_flow"),
-        "ttm_flows": ",\n       ".join(
-            [f"i.{identifier(n)}" for n in flow_columns("income")]
-            + [f"c.{identifier(n)} AS {identifier(out)}" for n, out in _cash_flow_names().items()]
-        ),
-    }
 
 
 @cache
 def duckdb_placeholders() -> dict[str, str]:
     """Return the placeholders of DuckDB's files."""
     return {
-        **shared_placeholders(),
-        "statement_periods": statement_periods(dict.fromkeys(STATEMENT_TABLES, "available_date")),
+        **rule_placeholders(),
+        "factors_with_dates": _with_date("factors"),
+        "factor_inputs_with_dates": _with_date("factor_inputs"),
+        "factors_of_period": ",\n       ".join(map(_of_period, FACTORS)),
+        "flow_names": ", ".join(map(identifier, ttm_columns())),
         "statement_union": "\nUNION ALL\n".join(_statement_select(t) for t in STATEMENT_TABLES),
         "revision_pairs": "\nUNION ALL\n".join(_revision_pairs(TABLES[t]) for t in STATEMENT_TABLES.values()),
         "bar_texts": _texts(table("price_data")),
@@ -93,22 +42,24 @@ def duckdb_placeholders() -> dict[str, str]:
     }
 
 
-def flow_columns(statement_type: str) -> list[str]:
-    """Return the additive line items of a statement type: only these may be summed over quarters."""
-    return [c.name for c in _flows(statement_type)]
-
-
 def ttm_columns() -> list[str]:
     """Return the flows in the order of ``ttm`` and ``quarters``, by the names they have there."""
-    return [*flow_columns("income"), *_cash_flow_names().values()]
+    return [*flow_names("income"), *cash_flow_names().values()]
 
 
-def statement_periods(available: dict[str, str]) -> str:
-    """Return a query for all versions of statements, without their figures.
+def _with_date(name: str) -> str:
+    """Return a question over ``inputs`` or ``facts`` whose day of availability is a date."""
+    columns = [
+        "DATE '1970-01-01' + inputs_available_day::INTEGER AS inputs_available_date"
+        if column == "inputs_available_day"
+        else identifier(column)
+        for column in output_columns(name)
+    ]
+    return f"SELECT {', '.join(columns)}\nFROM ({question_text(name).strip()})"
 
-    ``available`` gives, by statement type, the expression for the day on which a version could be used.
-    """
-    return "\nUNION ALL\n".join(_period_select(t, available[t]) for t in STATEMENT_TABLES)
+
+def _of_period(name: str) -> str:
+    return f"CASE WHEN f.fiscal_date = p.fiscal_date THEN f.{identifier(name)} END AS {identifier(name)}"
 
 
 def availability_with_lag(spec: TableSpec, lag: str) -> str:
@@ -123,33 +74,6 @@ def availability_with_lag(spec: TableSpec, lag: str) -> str:
     return (
         f"coalesce(CASE availability_basis WHEN 'accepted' THEN {accepted} + {lag} "
         f"WHEN 'filing_date' THEN filing_date + {lag} END, available_date)"
-    )
-
-
-def _flows(statement_type: str) -> list[Column]:
-    return [c for c in line_items(statement_type) if c.additive == "flow"]
-
-
-def _cash_flow_names() -> dict[str, str]:
-    """Return the names in ``ttm`` of cash flow items; one that the income statement has too gets a suffix."""
-    taken = set(flow_columns("income"))
-    return {n: f"{n}_cash_flow" if n in taken else n for n in flow_columns("cash_flow")}
-
-
-def _sums(statement_type: str) -> str:
-    """Return the sum of each flow over the components ``p``."""
-    return ",\n       ".join(
-        f"{signed_sum(figure(c))} AS {identifier(c.name)}" for c in _flows(statement_type)
-    )
-
-
-def _period_select(statement_type: str, available: str) -> str:
-    months = " ".join(f"WHEN {literal(p)} THEN {m}" for p, m in PERIOD_MONTHS.items())
-    return (
-        f"SELECT {literal(statement_type)} AS statement_type, symbol, fiscal_date, fiscal_period, version,\n"
-        f"       {available} AS available_date, reported_currency,\n"
-        f"       CASE fiscal_period {months} END AS months\n"
-        f"FROM {identifier(STATEMENT_TABLES[statement_type])}"
     )
 
 

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from factorlab_lake.functions.sql_placeholders import fill, rule_placeholders
+from factorlab_lake.functions.rule_placeholders import fill, rule_placeholders
 
 __all__ = ["sql_text"]
 

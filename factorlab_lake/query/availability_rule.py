@@ -43,19 +43,21 @@ class AvailabilityRule:
 
         The rule is applied here alone: every function reads the tables through their views.
         """
-        name = identifier(spec.name)
+        return f"CREATE OR REPLACE VIEW {identifier(spec.name)} AS {self.select_from(spec, folder, files)}"
+
+    def select_from(self, spec: TableSpec, folder: Path, files: list[DataFile]) -> str:
+        """Return the query of a table's rows in some of its files; without files it has no rows."""
         if not files:
             columns = ", ".join(f"NULL::{c.types.duckdb} AS {identifier(c.name)}" for c in spec.columns)
-            return f"CREATE OR REPLACE VIEW {name} AS SELECT {columns} WHERE false"
-        rows = parquet_rows(spec, folder, files)
-        return f"CREATE OR REPLACE VIEW {name} AS SELECT {self.select(spec)} FROM {rows}"
+            return f"SELECT {columns} WHERE false"
+        return f"SELECT {self.select(spec)} FROM {parquet_rows(spec, folder, files)}"
 
     def select(self, spec: TableSpec) -> str:
         """Return what a view selects for a table's columns, each under its own name."""
         return ", ".join(self._column(spec, name) for name in spec.names())
 
     def _column(self, spec: TableSpec, name: str) -> str:
-        if name != _COLUMN or self.lag_days is None:
+        if name != _COLUMN or self.lag_days is None or spec.derived:
             return identifier(name)
         return f"{availability_with_lag(spec, str(self.lag_days))} AS {_COLUMN}"
 

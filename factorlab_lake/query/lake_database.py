@@ -1,4 +1,4 @@
-"""Show the tables and functions of one snapshot in an in-memory DuckDB database, with cached rows."""
+"""Show the tables and functions of one snapshot in an in-memory DuckDB database."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import TypeAlias
 
 import duckdb
 
+from factorlab_lake.derive.build import INPUT_TABLES, buckets_of, compute, computed_rows, in_parts
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, names_in, sql_text
 from factorlab_lake.query.availability_rule import AvailabilityRule
 from factorlab_lake.query.query_hints import QueryHints, RowFilter
-from factorlab_lake.query.row_cache import BY_SYMBOL, COMPANIES, DAYS, FUNDAMENTALS, WHOLE, SessionCache
-from factorlab_lake.query.row_cache_files import FEW_CELLS, KEPT_ROWS, SOURCES, RowCache
-from factorlab_lake.schema import TABLES, literal
-from factorlab_lake.schema.rules import FEW_SYMBOLS
+from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
+from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from factorlab_lake.storage.data_files import DataFile, prune
 from factorlab_lake.storage.layout import Layout
 
@@ -32,28 +31,32 @@ _SETTINGS = {
     "produce_arrow_string_view": "true",
     "python_enable_replacements": "false",  # a name in a query is no variable of this program
 }
+_COMPUTED = "computed"  # the schema of derived rows that are computed here
 
 
 class LakeDatabase:
-    """Hold views, functions and cached rows in a DuckDB instance of its own; it locks no file.
+    """Hold views and functions in a DuckDB instance of its own; it locks no file.
 
-    A table or function is created when a query names it first. One thread may use a database.
+    A table or function is created when a query names it first. The rows of derived tables come from their
+    files, and those of ``stale`` symbols (None: of all) are computed when a query needs them. One thread may
+    use a database.
     """
 
     def __init__(
-        self, layout: Layout, files: Files, availability: AvailabilityRule, *, of_user: bool
+        self, layout: Layout, files: Files, availability: AvailabilityRule, stale: frozenset[str] | None
     ) -> None:
         self._layout = layout
         self._files = files
         self._availability = availability
+        self._stale = stale
         self._con = duckdb.connect(":memory:")
         for setting, value in _SETTINGS.items():
             self._con.execute(f"SET {setting} = {literal(value)}")
         self._con.execute(_OF_A_CONNECTION)
         self._shown: Files = {}
         self._installed: set[str] = set()
-        self._cache = SessionCache(self._con, of_user=of_user)
-        self._rows = {source.name: RowCache(self._con, source) for source in SOURCES}
+        self._computed: set[str] = set()
+        self._has_computed_tables = False
 
     @cached_property
     def user_connection(self) -> duckdb.DuckDBPyConnection:
@@ -67,91 +70,102 @@ class LakeDatabase:
 
     def install(self, sql: str) -> None:
         """Create all tables and functions that a query names, over all files."""
-        self._prepare(names_in(sql), {}, QueryHints())
+        self._prepare(names_in(sql), QueryHints())
 
     def install_all(self) -> None:
         """Create every table and function."""
-        self._prepare([*TABLES, *FUNCTIONS], {}, QueryHints())
+        self._prepare([*TABLES, *FUNCTIONS], QueryHints())
 
     @contextmanager
     def prepared(self, sql: str, hints: QueryHints) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield a connection with all that a query names; tables in the hints show only the needed files."""
-        chosen = {name: self._needed(name, rows) for name, rows in hints.tables.items()}
-        named = names_in(sql)
-        cached = self._cache_rows(named, chosen, hints)
-        self._prepare([name for name in named if name not in cached], chosen, hints)
-        lasting = hints.lasting and hints.symbols is not None and FUNDAMENTALS in named
-        if lasting:
-            self._cache.add_companies(hints.symbols or [])
-        first = {FEW_CELLS: cached and hints.few_cells, KEPT_ROWS: cached, COMPANIES: lasting}
-        with self._searching([name for name, is_read in first.items() if is_read]):
-            yield self._con
+        self._prepare(names_in(sql), hints)
+        yield self._con
 
-    def _needed(self, table: str, rows: RowFilter | None) -> list[DataFile]:
-        """Return the files of a table that can contain any of these rows."""
-        if rows is None:
-            return []
-        return prune(self._files[table], symbols=rows.symbols, first=rows.first, last=rows.last)
-
-    def _cache_rows(self, named: list[str], chosen: Files, hints: QueryHints) -> set[str]:
-        """Cache the rows of few symbols, if the hints allow it; return the names that need no files."""
-        rows = self._rows.get(hints.rows_of or "")
-        if (
-            rows is None
-            or rows.source.name not in named
-            or not hints.symbols
-            or len(hints.symbols) > FEW_SYMBOLS
-        ):
-            return set()
-        tables = rows.source.tables
-        files = frozenset((name, file) for name in tables for file in chosen[name])
-        missing = rows.missing(hints.symbols, files)
-        if missing:
-            self._prepare(named, chosen, hints)  # the sources of the rows
-        for unread, symbols in missing.items():
-            for name in tables:
-                self._show(name, [file for file in chosen[name] if (name, file) in unread])
-            rows.add(symbols, unread)
-        return {rows.source.name, *tables} if files else set()
-
-    def _prepare(self, names: list[str], chosen: Files, hints: QueryHints) -> None:
-        """Create tables and functions, with their cached rows."""
+    def _prepare(self, names: list[str], hints: QueryHints) -> None:
+        derived = [name for name in names if name in DERIVED_TABLES]
+        if derived and self._stale != frozenset():
+            self._compute(hints.symbols)
         for name in names:
-            if name in TABLES:
-                self._show(name, chosen.get(name, self._files[name]))
+            if name in DERIVED_TABLES:
+                self._show_derived(TABLES[name], hints.symbols)
+            elif name in TABLES:
+                self._show(name, self._needed(name, hints))
             elif name not in self._installed:
                 self._con.execute(sql_text(name))
-                if name in {*WHOLE, *BY_SYMBOL, DAYS}:
-                    self._cache.turn(name)
                 self._installed.add(name)
-            if name in BY_SYMBOL:
-                self._cache.cover(name, hints.symbols)
-            elif name == DAYS:
-                self._add_days(chosen.get("price_data", self._files["price_data"]))
 
-    def _add_days(self, bars: list[DataFile]) -> None:
-        paths = [file.path for file in bars]
-        if self._cache.unread(paths):
-            self._show("price_data", bars)
-            self._cache.add_days(paths)
+    def _needed(self, name: str, hints: QueryHints) -> list[DataFile]:
+        """Return the files of a table that can contain any row that a query needs."""
+        if name not in hints.tables:
+            return self._files[name]
+        rows = hints.tables[name]
+        return [] if rows is None else self._pruned(name, rows)
 
-    def _show(self, name: str, chosen: list[DataFile]) -> None:
+    def _pruned(self, name: str, rows: RowFilter) -> list[DataFile]:
+        return prune(self._files[name], symbols=rows.symbols, first=rows.first, last=rows.last)
+
+    def _show(self, name: str, files: list[DataFile]) -> None:
         """Create a table's view over these files; functions read through the view."""
-        if self._shown.get(name) != chosen:
+        if self._shown.get(name) != files:
             folder = self._layout.table(name)
-            self._con.execute(self._availability.table_view(TABLES[name], folder, chosen))
-            self._shown[name] = chosen
+            self._con.execute(self._availability.table_view(TABLES[name], folder, files))
+            self._shown[name] = files
 
-    @contextmanager
-    def _searching(self, schemas: list[str]) -> Iterator[None]:
-        """Search names in these schemas first, and in the main schema alone afterwards.
+    def _show_derived(self, spec: TableSpec, symbols: list[str] | None) -> None:
+        """Create the view of a derived table: stored rows, and those computed here."""
+        files = [] if self._stale is None else self._files[spec.name]
+        if symbols is not None and spec.buckets:
+            buckets = buckets_of(symbols, spec)
+            files = [file for file in files if file.partition in buckets]
+        if not self._has_computed_tables:
+            self._show(spec.name, files)
+        elif self._shown.get(spec.name) != files:
+            rows = self._availability.select_from(spec, self._layout.table(spec.name), files)
+            names = ", ".join(map(literal, sorted(self._stale or ()))) or "NULL"
+            self._con.execute(
+                f"CREATE OR REPLACE VIEW {identifier(spec.name)} AS "
+                f"SELECT * FROM ({rows}) WHERE symbol NOT IN ({names}) "  # noqa: S608 - quoted
+                f"UNION ALL SELECT * FROM {_COMPUTED}.{identifier(spec.name)}"
+            )
+            self._shown[spec.name] = files
 
-        A function then reads cached rows, or has a plan for few rows, without another text of its own.
-        """
-        try:
-            if schemas:
-                self._con.execute(f"SET search_path = {literal(','.join([*schemas, 'main']))}")
-            yield
-        finally:
-            if schemas:
-                self._con.execute("SET search_path = 'main'")
+    def _compute(self, symbols: list[str] | None) -> None:
+        """Compute the derived rows of those symbols whose stored rows cannot be used; None: of all symbols."""
+        if not self._has_computed_tables:
+            self._con.execute(f"CREATE SCHEMA IF NOT EXISTS {_COMPUTED}")
+            for spec in DERIVED_TABLES.values():
+                columns = ", ".join(f"{identifier(c.name)} {c.types.duckdb}" for c in spec.columns)
+                self._con.execute(f"CREATE OR REPLACE TABLE {_COMPUTED}.{identifier(spec.name)} ({columns})")
+            self._has_computed_tables = True
+            self._shown = {n: files for n, files in self._shown.items() if n not in DERIVED_TABLES}
+        needed = self._needed_symbols(symbols) - self._computed
+        if not needed:
+            return
+        # The temporary tables of the computation must not hide a view of this connection.
+        with self._con.cursor() as con:
+            con.execute(_OF_A_CONNECTION)
+            for part in in_parts(needed):
+                for name in INPUT_TABLES:
+                    self._show(name, self._pruned(name, RowFilter(part)))
+                compute(con, part)
+                self._add_computed(con, part)
+
+    def _add_computed(self, con: duckdb.DuckDBPyConnection, symbols: list[str]) -> None:
+        """Copy computed rows to the tables that the views show: of all symbols, or of none."""
+        con.execute("BEGIN")
+        for spec in DERIVED_TABLES.values():
+            con.execute(f"INSERT INTO {_COMPUTED}.{identifier(spec.name)} {computed_rows(spec)}")
+        con.execute("COMMIT")
+        self._computed.update(symbols)
+
+    def _needed_symbols(self, symbols: list[str] | None) -> set[str]:
+        if self._stale is not None:
+            return set(self._stale) if symbols is None else self._stale.intersection(symbols)
+        return self._all_symbols() if symbols is None else set(symbols)
+
+    def _all_symbols(self) -> set[str]:
+        for name in INPUT_TABLES:
+            self._show(name, self._files[name])
+        query = " UNION ".join(f"SELECT symbol FROM {name}" for name in INPUT_TABLES)  # noqa: S608
+        return {row[0] for row in self._con.execute(query).fetchall()}

@@ -22,21 +22,15 @@ class RowFilter:
 
 @dataclass(frozen=True, slots=True)
 class QueryHints:
-    """Describe a query to a session, which can then run it faster; the answer is the same without hints.
+    """Describe a query to a session, which then opens fewer files; the answer is the same without hints.
 
     ``tables``: the rows that the query can need; None for none. A table without an entry shows all rows.
     ``symbols``: the only symbols of the query; None for any.
-    ``rows_of``: the table or view whose rows of few symbols the session may cache.
-    ``few_cells``: the grid of symbols and dates is so small that a function with a short plan is faster.
-    ``lasting``: the session may cache rows of functions, because queries of further dates are likely.
     ``short``: the answer has few rows, so planning takes longer than copying them.
     """
 
     tables: Mapping[str, RowFilter | None] = field(default_factory=dict)
     symbols: list[str] | None = None
-    rows_of: str | None = None
-    few_cells: bool = False
-    lasting: bool = False
     short: bool = False
 
 

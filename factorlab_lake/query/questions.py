@@ -22,8 +22,6 @@ __all__ = ["VINTAGES", "Questions"]
 
 VINTAGES = ("known", "first", "latest")
 _SHORT = 10_000  # rows up to which planning takes longer than copying the answer twice
-_SMALL_GRID = 2_000  # pairs up to which a plan with fewer, slower steps is faster
-_MANY = 12  # dates from which on caching date-independent rows pays off
 
 _BY_BYTES = 'COLLATE "C"'  # one order of texts on every server
 _LOGGED = ", ".join(map(identifier, table("data_fetch_log").names()))
@@ -111,7 +109,7 @@ class Questions:
             params["as_of"] = to_date(as_of, "as_of")
         rows = RowFilter(names, first.isoformat(), last.isoformat())
         tables = {name: rows if kind in kinds else None for kind, name in STATEMENT_TABLES.items()}
-        needs = QueryHints(tables, names, rows_of="financial_statements", short=True)
+        needs = QueryHints(tables, names, short=True)
         query = (
             f"SELECT * FROM {source} WHERE symbol IN (SELECT unnest($symbols::VARCHAR[])) "
             "AND statement_type IN (SELECT unnest($types::VARCHAR[])) "
@@ -199,7 +197,7 @@ class Questions:
         return self.session.frame(
             "SELECT * FROM ratios($symbols::VARCHAR[], $first::DATE, $last::DATE)",
             {"symbols": (names := to_symbols(symbols)), "first": first, "last": last},
-            needs=QueryHints({"price_data": RowFilter(names)}),
+            needs=QueryHints({"price_data": RowFilter(names)}, names),
         )
 
     def quarters(
@@ -224,11 +222,12 @@ class Questions:
             f"SELECT * FROM quarters($symbols::VARCHAR[], $as_of::DATE, vintage := '{vintage}') "
             "WHERE fiscal_date BETWEEN $first AND $last",
             {
-                "symbols": to_symbols(symbols),
+                "symbols": (names := to_symbols(symbols)),
                 "as_of": LAST_DAY if as_of is None else to_date(as_of, "as_of"),
                 "first": first,
                 "last": last,
             },
+            needs=QueryHints(symbols=names),
         )
 
     def explain_market_cap(self, symbol: str, day: DateLike) -> pl.DataFrame:
@@ -303,17 +302,8 @@ class Questions:
             first -= timedelta(days=PRICE_AGE_LIMIT_DAYS)
         query = f"SELECT * FROM {function}($symbols::VARCHAR[], $dates::DATE[]{_hindsight(vintage)})"
         params = {"symbols": names, "dates": dates}
-        lasting = vintage == "known" and len(dates) >= _MANY
         bars = RowFilter(names, first.isoformat(), max(dates, default=END_OF_TIME).isoformat())
-        size = len(names) * len(dates)
-        needs = QueryHints(
-            {"price_data": bars},
-            names,
-            rows_of="price_data",
-            few_cells=size <= _SMALL_GRID,
-            lasting=lasting,
-            short=size <= _SHORT,
-        )
+        needs = QueryHints({"price_data": bars}, names, short=len(names) * len(dates) <= _SHORT)
         return self._answer(
             (function, tuple(names), tuple(dates), vintage),
             lambda: in_order(self.session.frame(query, params, needs=needs), names),

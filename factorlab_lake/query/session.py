@@ -66,8 +66,7 @@ class Session:
     ) -> pl.DataFrame:
         """Run a query of this package and return its rows; its errors are :class:`InternalError`.
 
-        Files without needed rows are removed before DuckDB plans the query, and rows that later queries also
-        read are cached (see :mod:`.row_cache`).
+        Files without needed rows are removed before DuckDB plans the query.
         """
         hints = needs or QueryHints()
         with (
@@ -163,7 +162,7 @@ class Session:
         databases: dict[str, LakeDatabase] = vars(self._local)
         owner = "user" if of_user else "package"
         if owner not in databases:
-            databases[owner] = LakeDatabase(self.layout, self._files, self.availability, of_user=of_user)
+            databases[owner] = LakeDatabase(self.layout, self._files, self.availability, None)
         return databases[owner]
 
 

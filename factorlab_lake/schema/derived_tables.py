@@ -58,7 +58,9 @@ _RESTATED = Column(
 )
 _VALID_FROM = Column("valid_from", "date", "first day of the interval in which the row is valid", role="key")
 _VALID_TO = Column("valid_to", "date", "first day after the interval", role="derived")
-_BUCKET = Column("bucket", "integer", "number of the group of files that has the symbol's rows", role="derived")
+_BUCKET = Column(
+    "bucket", "integer", "number of the group of files that has the symbol's rows", role="derived"
+)
 
 
 def _text(name: str, doc: str) -> Column:
@@ -82,7 +84,10 @@ _FUNDAMENTALS = (
     _day("income_date", "end of the newest income period"),
     _months("income_months", "length of the newest income period"),
     _text("income_basis", "quarters (the sum of four) or fiscal_year; NULL without a sum"),
-    _text("income_derivation", "quarters of the sum that follow from longer periods, such as 2020-12-31 = FY - 9M"),
+    _text(
+        "income_derivation",
+        "quarters of the sum that follow from longer periods, such as 2020-12-31 = FY - 9M",
+    ),
     _text("income_currency", "ISO code of the currency of the income statements"),
     _day("income_available_date", "latest available_date of the income statements of the sum"),
     _day("income_years_available_date", "the same, with the statements of the year before"),
@@ -93,11 +98,16 @@ _FUNDAMENTALS = (
     _day("balance_sheet_date", "end of the newest balance sheet's period"),
     _months("balance_sheet_months", "length of the newest balance sheet's period"),
     _text("balance_sheet_currency", "ISO code of the currency of the balance sheet"),
-    _day("balance_sheet_years_available_date", "latest available_date of that balance sheet and that of a year before"),
+    _day(
+        "balance_sheet_years_available_date",
+        "latest available_date of that balance sheet and that of a year before",
+    ),
     _text("balance_sheet_reason", "reason why the balances are NULL"),
     _text("income_year_before_currency", "ISO code of the currency of the income statements a year before"),
     _text("income_year_before_reason", "reason why the income flows of the year before are NULL"),
-    _text("balance_sheet_year_before_currency", "ISO code of the currency of the balance sheet a year before"),
+    _text(
+        "balance_sheet_year_before_currency", "ISO code of the currency of the balance sheet a year before"
+    ),
     _text("balance_sheet_year_before_reason", "reason why the balances of the year before are NULL"),
 )
 
@@ -108,7 +118,9 @@ def _inputs() -> tuple[Column, ...]:
     shares = items["weighted_average_shares_outstanding"].doc
     return (
         *(
-            _derived(names[n], items[n].doc, suffix="_reported", end=" (sum of the components that report it)")
+            _derived(
+                names[n], items[n].doc, suffix="_reported", end=" (sum of the components that report it)"
+            )
             for n in REPORTED_ONLY
         ),
         *(
@@ -116,7 +128,10 @@ def _inputs() -> tuple[Column, ...]:
             for c in line_items("balance_sheet")
             if c.additive == "stock"
         ),
-        *(_derived(n, items[n].doc, suffix="_year_before", end=" (a year before)") for n in YEAR_BEFORE_ITEMS),
+        *(
+            _derived(n, items[n].doc, suffix="_year_before", end=" (a year before)")
+            for n in YEAR_BEFORE_ITEMS
+        ),
         Column("shares", "number", f"{shares}; on today's split basis", unit="shares", role="derived"),
         Column(
             "shares_year_before",
@@ -176,7 +191,9 @@ _SPECS = (
             _text("derivation", "reported, or how the quarter's income follows from longer periods"),
             _text("cash_flow_derivation", "the same of the cash flows"),
             _text("reported_currency", "ISO code of the currency of all amounts in the row"),
-            _day("inputs_available_date", "latest available_date of the statements that the row follows from"),
+            _day(
+                "inputs_available_date", "latest available_date of the statements that the row follows from"
+            ),
             _text("reason", "reason why flows are NULL"),
             *_COMPANY,
             *_flows(),
@@ -194,8 +211,12 @@ _SPECS = (
             _RESTATED,
             _VALID_FROM,
             _VALID_TO,
-            Column("shares", "number", "share count on the split basis of the row", unit="shares", role="derived"),
-            _text("source", "cover_page, balance_sheet, weighted_average_proxy or weighted_average_year_proxy"),
+            Column(
+                "shares", "number", "share count on the split basis of the row", unit="shares", role="derived"
+            ),
+            _text(
+                "source", "cover_page, balance_sheet, weighted_average_proxy or weighted_average_year_proxy"
+            ),
             _day("fiscal_date", "day on which the shares were counted, or end of the period of the average"),
             _day("available_date", "first day on whose market close in New York the count can be used"),
             Column("period_days", "integer", "usual distance of such counts", unit="days", role="derived"),

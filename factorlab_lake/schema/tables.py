@@ -19,6 +19,7 @@ from factorlab_lake.schema.columns import (
     SYMBOL,
     VERSION,
 )
+from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from factorlab_lake.schema.spec import STATEMENT_TYPES, Column, TableSpec, line_items
 
 __all__ = ["DATASETS", "PERIOD_MONTHS", "STATEMENT_TABLES", "TABLES", "table"]
@@ -335,7 +336,7 @@ _SPECS = (
     ),
 )
 
-TABLES: dict[str, TableSpec] = {spec.name: spec for spec in _SPECS}
+TABLES: dict[str, TableSpec] = {spec.name: spec for spec in _SPECS} | DERIVED_TABLES
 
 
 def table(name: str) -> TableSpec:

@@ -31,7 +31,7 @@ bars AS MATERIALIZED (
            p.low_price / splits_since AS low_price, p.close_price / splits_since AS close_price,
            p.volume * splits_since AS volume, p.adjusted_close / splits_since AS provider_close
     FROM price_data p
-    LEFT JOIN split_factors s
+    LEFT JOIN split_history s
       ON s.symbol = p.symbol AND p.split_basis_date >= s.from_date AND p.split_basis_date < s.to_date
     WHERE p.symbol IN (SELECT symbol FROM requested) AND p.date >= coalesce(start_date::DATE, {{BEGINNING_OF_TIME}})
 ),
@@ -41,7 +41,7 @@ payouts AS (
     FROM dividends d
     JOIN (SELECT symbol, min(date) AS first, max(date) AS newest FROM bars GROUP BY symbol) b
       ON b.symbol = d.symbol AND d.date > b.first AND d.date <= b.newest
-    LEFT JOIN split_factors s
+    LEFT JOIN split_history s
       ON s.symbol = d.symbol
      AND CASE WHEN d.adjusted_dividend IS NULL THEN d.date ELSE d.split_basis_date END >= s.from_date
      AND CASE WHEN d.adjusted_dividend IS NULL THEN d.date ELSE d.split_basis_date END < s.to_date

@@ -2,5 +2,5 @@
 -- Grain: one row per symbol. A share count of such a symbol may be the company's total over all classes.
 CREATE OR REPLACE VIEW multi_class_symbols AS
 SELECT symbol
-FROM (SELECT DISTINCT symbol, cik FROM income_statements WHERE cik IS NOT NULL)
+FROM company_symbols
 QUALIFY count(*) OVER (PARTITION BY cik) > 1;

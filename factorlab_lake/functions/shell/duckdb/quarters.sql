@@ -2,49 +2,16 @@
 -- Grain: one row per symbol and quarter end that an income or cash flow statement reports, or that a longer period ends on.
 -- Parameters:
 -- - vintage: see checked_vintage.
--- Point in time: as statement_validity, at the close of as_of.
+-- Point in time: as quarter_history, at the close of as_of.
 -- Columns:
 -- - derivation, cash_flow_derivation: 'reported', or how the quarter follows from longer periods, as 'FY - Q1 - Q2 - Q3'.
 -- - reason: why flows are NULL, such as a missing component.
 -- - The other columns are those of ttm, for the quarter, in reported_currency.
--- Rules:
--- - A reported quarter wins over a derived one (see quarter_validity).
--- - Cash flow items are returned only in the currency of the income statement.
 CREATE OR REPLACE MACRO quarters(symbols, as_of, vintage := 'known') AS TABLE
-WITH known AS MATERIALIZED (
-    SELECT row_number() OVER () AS id, *
-    FROM quarter_validity(symbols, vintage := vintage)
-    WHERE statement_type <> 'balance_sheet' AND valid_from <= as_of::DATE AND valid_to > as_of::DATE
-),
-ends AS (SELECT DISTINCT symbol, fiscal_date FROM known),
-components AS MATERIALIZED (
-    SELECT id, statement_type, symbol, component.fiscal_date AS component_date, component.fiscal_period AS component_period,
-           component.version AS component_version, component.sign AS component_sign
-    FROM (SELECT id, statement_type, symbol, unnest(components) AS component FROM known WHERE months = 3)
-),
-income AS (
-    SELECT p.id, {{income_sums}}
-    FROM components p JOIN income_statements s ON {{matches_component}}
-    WHERE p.statement_type = 'income' GROUP BY p.id
-),
-cash_flow AS (
-    SELECT p.id, {{cash_flow_sums}}
-    FROM components p JOIN cash_flows s ON {{matches_component}}
-    WHERE p.statement_type = 'cash_flow' GROUP BY p.id
-)
-SELECT e.symbol, e.fiscal_date, ki.derivation, kc.derivation AS cash_flow_derivation,
-       coalesce(ki.reported_currency, kc.reported_currency) AS reported_currency,
-       greatest(ki.available_date, kc.available_date) AS inputs_available_date,
-       nullif(concat_ws('; ',
-           CASE WHEN ki.id IS NULL THEN 'income: no_quarter_known' END,
-           CASE WHEN kc.id IS NULL THEN 'cash_flow: no_quarter_known'
-                WHEN ki.reported_currency <> kc.reported_currency THEN 'currencies_differ' END), '') AS reason,
-       {{ttm_flows}}
-FROM ends e
-LEFT JOIN known ki
-  ON ki.symbol = e.symbol AND ki.fiscal_date = e.fiscal_date AND ki.statement_type = 'income' AND ki.months = 3
-LEFT JOIN known kc
-  ON kc.symbol = e.symbol AND kc.fiscal_date = e.fiscal_date AND kc.statement_type = 'cash_flow' AND kc.months = 3
-LEFT JOIN income i ON i.id = ki.id
-LEFT JOIN cash_flow c ON c.id = CASE WHEN coalesce(ki.reported_currency = kc.reported_currency, true) THEN kc.id END
-ORDER BY e.symbol, e.fiscal_date;
+SELECT symbol, fiscal_date, derivation, cash_flow_derivation, reported_currency, inputs_available_date,
+       {{flow_names}},
+       company_id, statement_provider, reason
+FROM quarter_history h
+WHERE symbol IN (SELECT unnest(symbols)) AND (h.vintage = checked_vintage(vintage) OR NOT restated)
+  AND valid_from <= as_of::DATE AND valid_to > as_of::DATE
+ORDER BY symbol, fiscal_date;

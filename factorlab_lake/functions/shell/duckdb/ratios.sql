@@ -11,34 +11,27 @@
 -- Rules:
 -- - Where a later period was known by then (an old filing arrived late), the ratios are NULL with 'newer_period_known'.
 CREATE OR REPLACE MACRO ratios(symbols, start_date, end_date) AS TABLE
-WITH published AS MATERIALIZED (
-    SELECT symbol, fiscal_date, greatest(min(valid_from) FILTER (statement_type = 'income'),
-                                         min(valid_from) FILTER (statement_type = 'balance_sheet')) AS published_on
-    FROM statement_validity(symbols)
-    WHERE statement_type <> 'cash_flow'
+WITH published AS (
+    SELECT *
+    FROM period_publications
+    WHERE symbol IN (SELECT unnest(symbols))
       AND fiscal_date BETWEEN coalesce(start_date::DATE, {{BEGINNING_OF_TIME}}) AND coalesce(end_date::DATE, {{END_OF_TIME}})
-    GROUP BY symbol, fiscal_date
 ),
-accepted AS (
-    SELECT symbol, fiscal_date, available_date, accepted_date FROM income_statements
-    UNION ALL
-    SELECT symbol, fiscal_date, available_date, accepted_date FROM balance_sheets
+requested AS MATERIALIZED (
+    SELECT symbol, date, (date - DATE '1970-01-01')::INTEGER AS day, year(date) AS in_year
+    FROM (SELECT DISTINCT symbol, published_on AS date FROM published)
 ),
-filings AS (
-    SELECT p.symbol, p.fiscal_date, max(a.accepted_date) AS accepted_date
-    FROM published p JOIN accepted a
-      ON a.symbol = p.symbol AND a.fiscal_date = p.fiscal_date AND a.available_date <= p.published_on
-    GROUP BY p.symbol, p.fiscal_date
-)
-SELECT p.symbol, p.fiscal_date, f.date, a.accepted_date, f.market_cap, s.shares_outstanding,
+{{cap_facts}},
+{{fundamentals}},
+{{factor_facts}},
+inputs AS (SELECT * FROM ({{factor_inputs}})),
+computed_factors AS ({{factors_with_dates}})
+SELECT p.symbol, p.fiscal_date, f.date, p.accepted_date, f.market_cap, s.shares AS shares_outstanding,
        {{factors_of_period}},
-       f.inputs_available_date, f.age_days,
+       f.inputs_available_date, f.age_days, f.company_id, f.statement_provider,
+       CASE WHEN f.fiscal_date = p.fiscal_date THEN f.reasons END AS reasons,
        CASE WHEN f.fiscal_date > p.fiscal_date THEN 'newer_period_known' ELSE f.reason END AS reason
 FROM published p
-JOIN factors(symbols, (SELECT list(DISTINCT published_on) FROM published),
-             pairs := (SELECT list({'symbol': symbol, 'date': published_on}) FROM published)) f
-  ON f.symbol = p.symbol AND f.date = p.published_on
-LEFT JOIN shares_as_of(symbols, (SELECT list(DISTINCT published_on) FROM published)) s
-  ON s.symbol = p.symbol AND s.date = p.published_on
-LEFT JOIN filings a ON a.symbol = p.symbol AND a.fiscal_date = p.fiscal_date
+JOIN computed_factors f ON f.symbol = p.symbol AND f.date = p.published_on
+LEFT JOIN cap_facts s ON s.symbol = p.symbol AND s.date = p.published_on
 ORDER BY p.symbol, p.fiscal_date;

@@ -1,0 +1,152 @@
+"""Fill the one SQL text of each question; every engine runs the same one over the rows that it looks up.
+
+The texts use a subset of SQL that DuckDB, PostgreSQL, Snowflake, Spark and polars read alike: no date arithmetic, no
+casts, no lists, no aliases of the same SELECT. Days are integers (since 1970-01-01), and numbers are doubles.
+``market_caps``, ``ttm`` and ``factor_inputs`` read a relation ``facts``, ``factors`` reads ``inputs``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.resources import files
+
+from factorlab_lake.factors.formulas import FACTORS, Factor
+from factorlab_lake.factors.sql import factor_parts
+from factorlab_lake.functions.rule_placeholders import fill, rule_placeholders
+from factorlab_lake.schema import identifier, line_items
+from factorlab_lake.schema.derived_tables import (
+    REPORTED_ONLY,
+    YEAR_BEFORE_ITEMS,
+    cash_flow_names,
+    flow_names,
+)
+
+__all__ = ["INPUTS", "QUESTIONS", "factors_text", "input_columns", "inputs_of", "inputs_text", "output_columns", "question_text"]
+
+QUESTIONS = ("market_caps", "ttm", "factor_inputs", "factors")
+
+
+_INPUTS_START = (
+    "symbol",
+    "date",
+    "market_cap",
+    "currency",
+    "income_currency",
+    "income_year_before_currency",
+    "balance_sheet_currency",
+    "balance_sheet_year_before_currency",
+    "fiscal_date",
+    "age_days",
+    "company_id",
+    "statement_provider",
+    "market_cap_reason",
+    "income_reason",
+    "cash_flow_reason",
+    "balance_sheet_reason",
+    "income_year_before_reason",
+    "balance_sheet_year_before_reason",
+    "inputs_available_day",
+)
+_FACTORS_END = (
+    "fiscal_date",
+    "inputs_available_day",
+    "age_days",
+    "company_id",
+    "statement_provider",
+    "reasons",
+    "reason",
+)
+
+
+def _inputs() -> dict[str, tuple[str, str]]:
+    """Return each input of factors with its column in fundamentals_history and the reason against it."""
+    names = cash_flow_names()
+    reported = {names[n] for n in REPORTED_ONLY}
+    balances = [c.name for c in line_items("balance_sheet") if c.additive == "stock"]
+    return {
+        **{n: (n, "income_reason") for n in flow_names("income")},
+        **{n: (f"{n}_reported" if n in reported else n, "cash_flow_reason") for n in names.values()},
+        **{n: (n, "balance_sheet_reason") for n in balances},
+        "shares": ("shares", "income_reason"),
+        **{
+            f"{n}_year_before": (
+                f"{n}_year_before",
+                f"{'balance_sheet' if n in balances else 'income'}_year_before_reason",
+            )
+            for n in (*YEAR_BEFORE_ITEMS, "shares")
+        },
+    }
+
+
+INPUTS = _inputs()
+
+
+def output_columns(name: str) -> list[str]:
+    """Return the columns of ``factor_inputs`` or ``factors``, in order."""
+    if name == "factor_inputs":
+        return [*_INPUTS_START, *INPUTS]
+    return ["symbol", "date", "market_cap", *FACTORS, *_FACTORS_END]
+
+
+def input_columns(names: Iterable[str]) -> list[str]:
+    """Return the columns of fundamentals_history that some inputs read."""
+    return list(dict.fromkeys(INPUTS[n][0] for n in names))
+
+
+@cache
+def question_text(name: str) -> str:
+    """Return the SQL of a question over all columns."""
+    if name == "factor_inputs":
+        return inputs_text(tuple(INPUTS))
+    if name == "factors":
+        return factors_text(tuple(FACTORS.values()))
+    return fill(_text(name), lambda: {**rule_placeholders(), "ttm_columns": _ttm_columns()})
+
+
+@cache
+def inputs_text(names: tuple[str, ...]) -> str:
+    """Return the SQL of ``factor_inputs`` with some of the inputs alone."""
+    parts = {
+        "input_columns": ", ".join(map(identifier, input_columns(names))),
+        "usable_inputs": ",\n       ".join(map(_usable, names)),
+    }
+    return fill(_text("factor_inputs"), lambda: {**rule_placeholders(), **parts})
+
+
+@cache
+def factors_text(factors: tuple[Factor, ...]) -> str:
+    """Return the SQL of ``factors`` for some factors."""
+    return fill(_text("factors"), lambda: {**rule_placeholders(), **factor_parts(factors)})
+
+
+def inputs_of(factors: Sequence[Factor]) -> tuple[str, ...]:
+    """Return the names of the inputs that some factors read, in the order of :data:`INPUTS`."""
+    needed = {i.name for f in factors for i in f.inputs}
+    return tuple(n for n in INPUTS if n in needed)
+
+
+@cache
+def _text(name: str) -> str:
+    return files(__package__).joinpath(f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _ttm_columns() -> str:
+    income = [
+        f"CASE WHEN reason IS NULL THEN {identifier(n)} END AS {identifier(n)}" for n in flow_names("income")
+    ]
+    cash_flow = [
+        f"CASE WHEN reason IS NULL AND has_cash_flow = 1 THEN {identifier(n)} END AS {identifier(n)}"
+        for n in cash_flow_names().values()
+    ]
+    return ",\n       ".join([*income, *cash_flow])
+
+
+def _usable(name: str) -> str:
+    column, reason = INPUTS[name]
+    conditions = [f"{reason} IS NULL"]
+    if reason == "cash_flow_reason":
+        conditions.append("income_reason IS NULL")
+    elif reason.endswith("year_before_reason"):
+        conditions.append(f"{reason.replace('_year_before', '')} IS NULL")
+    return f"CASE WHEN {' AND '.join(conditions)} THEN {identifier(column)} END AS {identifier(name)}"

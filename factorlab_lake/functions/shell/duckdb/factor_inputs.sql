@@ -1,0 +1,18 @@
+-- factor_inputs(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known'): return the market cap, the flows and the balances from which factors are computed
+-- Grain: one row per requested symbol and date. An input that cannot be used is NULL, and the reason of its part gives the
+-- cause.
+-- Parameters:
+-- - age_limit: days after which a quarter is stale; a fiscal year gets {{FISCAL_YEAR_EXTRA_AGE_DAYS}} more.
+-- - vintage: see checked_vintage.
+-- Point in time: as market_caps and fundamentals_history. inputs_available_date is the latest available_date of all inputs.
+-- Rules:
+-- - The inputs are the market cap, the flows of the trailing twelve months and the newest balance sheet known at the date.
+-- - Inputs named …_year_before are the same a year earlier, as known at the date.
+-- - Balances are those at the period end, not averages.
+-- - Where vendors write 0 for "not reported", a 0 is missing.
+CREATE OR REPLACE MACRO factor_inputs(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known') AS TABLE
+WITH {{grid}},
+{{cap_facts}},
+{{fundamentals}},
+{{factor_facts}}
+{{factor_inputs_with_dates}};
