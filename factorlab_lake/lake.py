@@ -369,9 +369,9 @@ class Lake(Monitoring, Maintenance, Questions):
             return catalog.write_catalog(self._layout, snapshots.latest(self._layout))
 
     def _transaction(self, reason: str) -> Any:
-        from factorlab_lake.storage import transaction as transactions
+        from factorlab_lake.derive import stored
 
-        return transactions.transaction(self._layout, reason=reason, program_version=program_version())
+        return stored.transaction(self._layout, reason=reason, program_version=program_version())
 
     def _writable(self, verb: str) -> None:
         if self._pinned:

@@ -16,10 +16,7 @@ from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["INPUT_TABLES", "buckets_of", "compute", "computed_rows", "digest", "in_parts"]
-
-# The derived tables follow from the rows of these alone.
-INPUT_TABLES = ("income_statements", "balance_sheets", "cash_flows", "shares_outstanding", "splits")
+__all__ = ["buckets_of", "compute", "computed_rows", "digest", "in_parts"]
 
 # Each script creates temporary tables from those of the scripts before it.
 _SCRIPTS = (
@@ -49,7 +46,7 @@ def in_parts(symbols: Iterable[str]) -> Iterator[list[str]]:
 def compute(con: duckdb.DuckDBPyConnection, symbols: Sequence[str]) -> None:
     """Create the derived tables of some symbols as temporary tables of a connection.
 
-    ``con`` shows the tables :data:`INPUT_TABLES`. Tables of an earlier call are replaced. The tables between,
+    ``con`` shows the tables :data:`DERIVED_FROM`. Tables of an earlier call are replaced. The tables between,
     such as ``trailing_statements``, show which statements each figure is computed from.
     """
     names = ", ".join(map(literal, symbols))
@@ -76,7 +73,7 @@ def digest() -> str:
 def buckets_of(symbols: Iterable[str], spec: TableSpec) -> set[int]:
     """Return the buckets of a derived table that have the rows of some symbols.
 
-    >>> from factorlab_lake.schema.derived_tables import DERIVED_TABLES
+    >>> from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES
     >>> buckets_of(["AAPL"], DERIVED_TABLES["fundamentals_history"])
     {16}
     """

@@ -22,7 +22,16 @@ from factorlab_lake.schema.derived_tables import (
     flow_names,
 )
 
-__all__ = ["INPUTS", "QUESTIONS", "factors_text", "input_columns", "inputs_of", "inputs_text", "output_columns", "question_text"]
+__all__ = [
+    "INPUTS",
+    "QUESTIONS",
+    "factors_text",
+    "input_columns",
+    "inputs_of",
+    "inputs_text",
+    "output_columns",
+    "question_text",
+]
 
 QUESTIONS = ("market_caps", "ttm", "factor_inputs", "factors")
 

@@ -6,7 +6,6 @@ from functools import cache
 
 from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.functions.questions import output_columns, question_text
-from factorlab_lake.schema.derived_tables import cash_flow_names, flow_names
 from factorlab_lake.functions.rule_placeholders import rule_placeholders
 from factorlab_lake.schema import (
     STATEMENT_TABLES,
@@ -17,6 +16,7 @@ from factorlab_lake.schema import (
     literal,
     table,
 )
+from factorlab_lake.schema.derived_tables import cash_flow_names, flow_names
 from factorlab_lake.schema.quality_rules import quality_score
 
 __all__ = [

@@ -18,6 +18,7 @@ from factorlab_lake.ingest.corporate_actions.split_basis import (
 from factorlab_lake.ingest.reconfirmed import confirmed
 from factorlab_lake.ingest.versions import SPLIT_REBASE, distinct_in_time, number_versions, superseded_kind
 from factorlab_lake.schema import TableSpec, table
+from factorlab_lake.schema.derived_tables import DERIVED_FROM
 from factorlab_lake.storage.transaction import Transaction
 
 __all__ = ["merge_bars", "merge_rows"]
@@ -192,6 +193,8 @@ def _reconcile(tx: Transaction, spec: TableSpec, stored: pl.DataFrame, target: p
     stored, target = _fingerprint(stored, names), _fingerprint(target.select(spec.names()), names)
     added = target.join(stored, on="_print", how="anti").drop("_print")
     removed = stored.join(target, on="_print", how="anti")
+    if spec.name in DERIVED_FROM:
+        tx.touched.update(added["symbol"].to_list(), removed["symbol"].to_list())
     if removed.is_empty():
         tx.append(spec.name, added)
         return

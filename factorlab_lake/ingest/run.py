@@ -15,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
+from factorlab_lake.derive.stored import transaction
 from factorlab_lake.errors import EmptyAnswer, FetchFailed, InvalidInput, Unavailable, nearest
 from factorlab_lake.ingest.batches import batches, merge_batch
 from factorlab_lake.ingest.corporate_actions.inferred_splits import detect_split
@@ -25,7 +26,6 @@ from factorlab_lake.providers.protocol import Call, FetchResult, Offer, Provider
 from factorlab_lake.schema import STATEMENT_TABLES
 from factorlab_lake.storage import data_files, snapshots
 from factorlab_lake.storage.layout import Layout
-from factorlab_lake.storage.transaction import transaction
 
 __all__ = ["DATA_KINDS", "DEFAULT_KINDS", "FetchSpec", "fetch", "plan"]
 

@@ -9,12 +9,12 @@ from typing import TypeAlias
 
 import duckdb
 
-from factorlab_lake.derive.build import INPUT_TABLES, buckets_of, compute, computed_rows, in_parts
+from factorlab_lake.derive.build import buckets_of, compute, computed_rows, in_parts
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, names_in, sql_text
 from factorlab_lake.query.availability_rule import AvailabilityRule
 from factorlab_lake.query.query_hints import QueryHints, RowFilter
 from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
-from factorlab_lake.schema.derived_tables import DERIVED_TABLES
+from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES
 from factorlab_lake.storage.data_files import DataFile, prune
 from factorlab_lake.storage.layout import Layout
 
@@ -125,7 +125,7 @@ class LakeDatabase:
             names = ", ".join(map(literal, sorted(self._stale or ()))) or "NULL"
             self._con.execute(
                 f"CREATE OR REPLACE VIEW {identifier(spec.name)} AS "
-                f"SELECT * FROM ({rows}) WHERE symbol NOT IN ({names}) "  # noqa: S608 - quoted
+                f"SELECT * FROM ({rows}) WHERE symbol NOT IN ({names}) "
                 f"UNION ALL SELECT * FROM {_COMPUTED}.{identifier(spec.name)}"
             )
             self._shown[spec.name] = files
@@ -146,7 +146,7 @@ class LakeDatabase:
         with self._con.cursor() as con:
             con.execute(_OF_A_CONNECTION)
             for part in in_parts(needed):
-                for name in INPUT_TABLES:
+                for name in DERIVED_FROM:
                     self._show(name, self._pruned(name, RowFilter(part)))
                 compute(con, part)
                 self._add_computed(con, part)
@@ -165,7 +165,7 @@ class LakeDatabase:
         return self._all_symbols() if symbols is None else set(symbols)
 
     def _all_symbols(self) -> set[str]:
-        for name in INPUT_TABLES:
+        for name in DERIVED_FROM:
             self._show(name, self._files[name])
-        query = " UNION ".join(f"SELECT symbol FROM {name}" for name in INPUT_TABLES)  # noqa: S608
+        query = " UNION ".join(f"SELECT symbol FROM {name}" for name in DERIVED_FROM)
         return {row[0] for row in self._con.execute(query).fetchall()}

@@ -14,9 +14,9 @@ from factorlab_lake.query import lookahead
 from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, one_of, to_date, to_dates, to_symbols
 from factorlab_lake.query.explain import explain_factor, explain_market_cap
 from factorlab_lake.query.query_hints import QueryHints, QuerySession, RowFilter
-from factorlab_lake.query.result_frames import in_order
 from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES, identifier, table
 from factorlab_lake.schema.rules import BEGINNING_OF_TIME, END_OF_TIME, LAST_DAY, PRICE_AGE_LIMIT_DAYS
+from factorlab_lake.storage.duckdb_frames import in_order
 
 __all__ = ["VINTAGES", "Questions"]
 

@@ -13,16 +13,17 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from factorlab_lake.derive.stored import stale_symbols
 from factorlab_lake.errors import Forked, InternalError, InvalidInput, LakeError, WriteFailed, nearest
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, without_texts
 from factorlab_lake.query.availability_rule import CLOSE, AvailabilityRule
 from factorlab_lake.query.lake_database import LakeDatabase
 from factorlab_lake.query.query_hints import QueryHints
 from factorlab_lake.query.read_only import reject_write
-from factorlab_lake.query.result_frames import to_polars
 from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import checksums, snapshots
 from factorlab_lake.storage.data_files import files_of
+from factorlab_lake.storage.duckdb_frames import to_polars
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
 
@@ -59,6 +60,7 @@ class Session:
         self.snapshot = snapshot
         self.availability = availability
         self._files = {name: files_of(layout, snapshot, name) for name in TABLES}
+        self._stale = stale_symbols(snapshot) if availability == CLOSE else None
         self._local = threading.local()
 
     def frame(
@@ -162,7 +164,7 @@ class Session:
         databases: dict[str, LakeDatabase] = vars(self._local)
         owner = "user" if of_user else "package"
         if owner not in databases:
-            databases[owner] = LakeDatabase(self.layout, self._files, self.availability, None)
+            databases[owner] = LakeDatabase(self.layout, self._files, self.availability, self._stale)
         return databases[owner]
 
 

@@ -11,7 +11,17 @@ from dataclasses import replace
 from factorlab_lake.schema.columns import SPLIT_BASIS, SYMBOL
 from factorlab_lake.schema.spec import Column, TableSpec, line_items
 
-__all__ = ["DERIVED_TABLES", "REPORTED_ONLY", "YEAR_BEFORE_ITEMS", "cash_flow_names", "flow_names"]
+__all__ = [
+    "DERIVED_FROM",
+    "DERIVED_TABLES",
+    "REPORTED_ONLY",
+    "YEAR_BEFORE_ITEMS",
+    "cash_flow_names",
+    "flow_names",
+]
+
+DERIVED_FROM = ("income_statements", "balance_sheets", "cash_flows", "shares_outstanding", "splits")
+"""The derived tables follow from the rows of these tables alone."""
 
 YEAR_BEFORE_ITEMS = ("revenue", "net_income", "total_assets")
 """The line items that fundamentals_history has of the year before too."""
@@ -45,7 +55,7 @@ def _flows() -> tuple[Column, ...]:
 
 _KEY = replace(SYMBOL, role="key")
 _VINTAGE = Column(
-    "vintage",
+    "of_vintage",  # another name than the functions' parameter: DuckDB confuses the two
     "text",
     "version of restated facts: known (the newest by each day), first or latest (hindsight)",
     role="key",
@@ -173,14 +183,14 @@ _SPECS = (
         "fundamentals_history",
         "What was known of each company's last year: one row per symbol, vintage and validity interval. "
         "Flows are sums of the trailing twelve months.",
-        ("symbol", "vintage", "valid_from"),
+        ("symbol", "of_vintage", "valid_from"),
         (_KEY, _VINTAGE, _RESTATED, _VALID_FROM, _VALID_TO, *_FUNDAMENTALS, *_flows(), *_inputs()),
         buckets=_MANY,
     ),
     _spec(
         "quarter_history",
         "What was known of each quarter's flows: one row per symbol, vintage, quarter end and validity interval.",
-        ("symbol", "vintage", "fiscal_date", "valid_from"),
+        ("symbol", "of_vintage", "fiscal_date", "valid_from"),
         (
             _KEY,
             _VINTAGE,
@@ -204,7 +214,7 @@ _SPECS = (
     _spec(
         "share_count_history",
         "When each share count is the best known one: one row per symbol, vintage and validity interval.",
-        ("symbol", "vintage", "valid_from"),
+        ("symbol", "of_vintage", "valid_from"),
         (
             _KEY,
             _VINTAGE,

@@ -20,6 +20,7 @@ from factorlab_lake.storage import refs
 from factorlab_lake.storage.layout import Layout, write_atomically
 
 __all__ = [
+    "Derived",
     "Snapshot",
     "after_commit",
     "at",
@@ -39,6 +40,18 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
+class Derived:
+    """Describe the stored rows of the derived tables: what computed them, and from which table versions.
+
+    ``digest`` is the hash of the computing SQL. ``pending`` are the symbols whose rows are not stored yet.
+    """
+
+    digest: str = ""
+    pending: list[str] = field(default_factory=list)
+    inputs: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Represent a set of table versions with its time, program version and reason.
 
@@ -52,6 +65,7 @@ class Snapshot:
     program_version: str = ""
     reason: str = ""
     operation: str = ""
+    derived: Derived | None = None
     pins: tuple[str, ...] = field(default=(), compare=False)
     vacuumed: bool = field(default=False, compare=False)
 
@@ -110,7 +124,7 @@ def read_newest(layout: Layout) -> Snapshot | None:
     After a writer died it may be one snapshot older. Raises :class:`LakeDamaged` when it cannot be read.
     """
     try:
-        return Snapshot(**json.loads(layout.newest.read_text(encoding="utf-8")))
+        return _parsed(layout.newest.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (ValueError, TypeError):
@@ -123,6 +137,12 @@ def read_newest(layout: Layout) -> Snapshot | None:
 def _text(snapshot: Snapshot) -> str:
     body = {name: value for name, value in asdict(snapshot).items() if name not in ("pins", "vacuumed")}
     return json.dumps(body)
+
+
+def _parsed(text: str) -> Snapshot:
+    body = json.loads(text)
+    derived = body.pop("derived", None)
+    return Snapshot(**body, derived=None if derived is None else Derived(**derived))
 
 
 def path_of(layout: Layout, snapshot_id: int) -> Path:
@@ -147,7 +167,7 @@ def read(layout: Layout, snapshot_id: int) -> Snapshot:
         return _EMPTY
     path = path_of(layout, snapshot_id)
     try:
-        return Snapshot(**json.loads(path.read_text(encoding="utf-8")))
+        return _parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         ids = _ids(layout)
         span = f"{ids[0]} to {ids[-1]}" if ids else "none"

@@ -15,17 +15,18 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import polars as pl
 
 from factorlab_lake.errors import LakeDamaged
 from factorlab_lake.schema import TABLES, table
+from factorlab_lake.schema.derived_tables import DERIVED_FROM
 from factorlab_lake.storage import checksums, data_files, delta, snapshots
 from factorlab_lake.storage.data_files import DataFile, missing_in_file
 from factorlab_lake.storage.layout import Layout, writer_lock
-from factorlab_lake.storage.snapshots import Snapshot
+from factorlab_lake.storage.snapshots import Derived, Snapshot
 
 __all__ = ["MAX_FILES_PER_PARTITION", "Transaction", "read_files", "read_slices", "roll_back", "transaction"]
 
@@ -38,7 +39,8 @@ class Transaction:
     """Represent the writer's view of a lake: its base snapshot, and the table versions that it commits.
 
     ``undone`` are the versions that undid the commits of a dead writer; alone they are no change.
-    ``replaced`` are the partitions that lost files; None stands for an unpartitioned table. ``restored`` are
+    ``touched`` are the symbols of which rows were added or removed. ``derived`` describes the derived rows that
+    the commit stores; None leaves those of the base. ``replaced`` are the partitions that lost files; None stands for an unpartitioned table. ``restored`` are
     the tables that were restored to an earlier version. ``result`` is the snapshot that the commit wrote;
     before the commit, and when nothing changed, it is ``base``.
     """
@@ -50,6 +52,8 @@ class Transaction:
     undone: dict[str, int] = field(default_factory=dict)
     replaced: dict[str, set[int | None]] = field(default_factory=dict)
     restored: set[str] = field(default_factory=set)
+    touched: set[str] = field(default_factory=set)
+    derived: Derived | None = None
     _lists: dict[tuple[str, int], list[DataFile]] = field(default_factory=dict)
     result: Snapshot = field(init=False)
 
@@ -207,6 +211,7 @@ def roll_back(layout: Layout, to: Snapshot, *, reason: str, program_version: str
             elif target not in (None, version):
                 current.changed[name] = delta.restore(layout.table(name), target, reason)
                 current.restored.add(name)
+        current.derived = to.derived or Derived()
         _commit(current, program_version=program_version, operation="")
     return current.result
 
@@ -255,9 +260,19 @@ def _commit(current: Transaction, *, program_version: str, operation: str) -> No
         program_version=program_version,
         reason=current.reason,
         operation=operation or uuid.uuid4().hex,
+        derived=_derived(current),
     )
     snapshots.save(current.layout, snapshot)
     current.result = snapshot
+
+
+def _derived(current: Transaction) -> Derived | None:
+    """Return the description of the derived rows, with the versions of their inputs in this commit."""
+    derived = current.derived or current.base.derived
+    if derived is None:
+        return None
+    tables = current.base.tables | current.changed
+    return replace(derived, inputs={name: tables[name] for name in DERIVED_FROM if name in tables})
 
 
 def _record(current: Transaction, name: str) -> None:

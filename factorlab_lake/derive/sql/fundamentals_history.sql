@@ -69,7 +69,7 @@ parts AS (
     LEFT JOIN cash_flow c ON c.subject = s.subject AND c.valid_from <= s.valid_from AND c.valid_to > s.valid_from
     LEFT JOIN balance_sheet b ON b.subject = s.subject AND b.valid_from <= s.valid_from AND b.valid_to > s.valid_from
 )
-SELECT s.symbol, s.vintage, s.restated, m.company_id, m.statement_provider,
+SELECT s.symbol, s.vintage AS of_vintage, s.restated, m.company_id, m.statement_provider,
        p.* EXCLUDE (subject, income_id, income_before_id, is_same_basis, cash_flow_id, balance_sheet_id, balance_sheet_before_id),
        {{fundamentals}}
 FROM parts p JOIN subjects s ON s.subject = p.subject JOIN symbol_companies m ON m.symbol = s.symbol

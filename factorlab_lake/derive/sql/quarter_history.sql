@@ -47,7 +47,7 @@ quarters AS (
       ON kc.subject = e.subject AND kc.fiscal_date = e.fiscal_date AND kc.statement_type = 'cash_flow' AND kc.months = 3
      AND kc.valid_from <= e.valid_from AND kc.valid_to > e.valid_from
 )
-SELECT s.symbol, s.vintage, s.restated, q.fiscal_date, q.valid_from, q.valid_to, q.derivation, q.cash_flow_derivation,
+SELECT s.symbol, s.vintage AS of_vintage, s.restated, q.fiscal_date, q.valid_from, q.valid_to, q.derivation, q.cash_flow_derivation,
        q.reported_currency, q.inputs_available_date, q.reason,
        m.company_id, m.statement_provider,
        {{ttm_flows}}

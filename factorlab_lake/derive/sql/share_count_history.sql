@@ -44,22 +44,22 @@ versions AS (
     WINDOW of_period AS (PARTITION BY symbol, fiscal_date, source, period)
 ),
 usable AS (
-    SELECT *, 'known' AS vintage, false AS restated, available_date AS valid_from
+    SELECT *, 'known' AS of_vintage, false AS restated, available_date AS valid_from
     FROM share_counts ANTI JOIN restated_symbols USING (symbol)
     UNION ALL BY NAME
-    SELECT * EXCLUDE (is_first, is_last, first_available), unnest(['known', 'first', 'latest']) AS vintage,
+    SELECT * EXCLUDE (is_first, is_last, first_available), unnest(['known', 'first', 'latest']) AS of_vintage,
            true AS restated,
-           CASE vintage WHEN 'known' THEN available_date
+           CASE of_vintage WHEN 'known' THEN available_date
                         WHEN 'first' THEN CASE WHEN is_first THEN available_date END
                         WHEN 'latest' THEN CASE WHEN is_last THEN first_available END END AS valid_from
     FROM versions
 ),
 current_counts AS (
-    SELECT *, lead(valid_from) OVER (PARTITION BY vintage, symbol ORDER BY valid_from) AS next_from
+    SELECT *, lead(valid_from) OVER (PARTITION BY of_vintage, symbol ORDER BY valid_from) AS next_from
     FROM (FROM usable WHERE valid_from IS NOT NULL
-          QUALIFY rank = max(rank) OVER (PARTITION BY vintage, symbol ORDER BY valid_from))
+          QUALIFY rank = max(rank) OVER (PARTITION BY of_vintage, symbol ORDER BY valid_from))
 )
-SELECT s.symbol, s.vintage, s.restated, s.valid_from, coalesce(s.next_from, {{END_OF_TIME}}) AS valid_to, s.shares, s.source,
+SELECT s.symbol, s.of_vintage, s.restated, s.valid_from, coalesce(s.next_from, {{END_OF_TIME}}) AS valid_to, s.shares, s.source,
        s.fiscal_date, s.available_date, s.period_days, s.split_basis_date,
        coalesce(l.cumulative_split_factor, 1) AS cumulative_split_factor,
        coalesce(m.company_id, s.symbol) AS company_id, m.statement_provider

@@ -13,13 +13,14 @@ from typing import Protocol
 
 import polars as pl
 
+from factorlab_lake.derive.stored import transaction
 from factorlab_lake.ingest.batches import BATCH_RECORDS, batches, merge_batch, rejects_of
 from factorlab_lake.ingest.legacy_cache.reader import CacheFile, read, scan
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.records import Shapes
 from factorlab_lake.storage import data_files, snapshots
 from factorlab_lake.storage.layout import Layout
-from factorlab_lake.storage.transaction import read_files, transaction
+from factorlab_lake.storage.transaction import read_files
 
 __all__ = ["MigrationProgress", "MigrationReport", "Run", "migrate", "plan"]
 

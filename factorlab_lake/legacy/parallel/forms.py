@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from factorlab_lake.legacy.pandas_frames import load_pandas
-from factorlab_lake.query.result_frames import in_order
+from factorlab_lake.storage.duckdb_frames import in_order
 
 __all__ = ["FORMS", "QuestionForm"]
 

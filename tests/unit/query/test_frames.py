@@ -8,7 +8,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factorlab_lake.query.result_frames import in_order
+from factorlab_lake.storage.duckdb_frames import in_order
 from tests.support import examples
 
 _SYMBOLS = st.sampled_from(

@@ -11,7 +11,7 @@ CREATE OR REPLACE MACRO quarters(symbols, as_of, vintage := 'known') AS TABLE
 SELECT symbol, fiscal_date, derivation, cash_flow_derivation, reported_currency, inputs_available_date,
        {{flow_names}},
        company_id, statement_provider, reason
-FROM quarter_history h
-WHERE symbol IN (SELECT unnest(symbols)) AND (h.vintage = checked_vintage(vintage) OR NOT restated)
+FROM quarter_history
+WHERE symbol IN (SELECT unnest(symbols)) AND (of_vintage = checked_vintage(vintage) OR NOT restated)
   AND valid_from <= as_of::DATE AND valid_to > as_of::DATE
 ORDER BY symbol, fiscal_date;

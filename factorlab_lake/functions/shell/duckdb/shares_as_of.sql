@@ -7,9 +7,13 @@
 -- - The count of the latest day wins, then the preferred source, then the newest version.
 -- - Zero is missing, and any real count wins over it. shares_outstanding is NULL where all known counts are missing.
 CREATE OR REPLACE MACRO shares_as_of(symbols, dates, vintage := 'known') AS TABLE
+WITH days AS (SELECT DISTINCT unnest(dates)::DATE AS date),
+counts AS (
+    SELECT *
+    FROM share_count_history
+    WHERE (of_vintage = checked_vintage(vintage) OR NOT restated) AND symbol IN (SELECT unnest(symbols))
+)
 SELECT s.symbol, d.date, s.shares AS shares_outstanding, s.source AS shares_source,
        s.fiscal_date AS shares_fiscal_date, s.available_date AS shares_available_date,
        s.split_basis_date, d.date - s.fiscal_date AS shares_age_days
-FROM (SELECT DISTINCT unnest(dates)::DATE AS date) d
-JOIN share_count_history s ON d.date >= s.valid_from AND d.date < s.valid_to
-WHERE (s.vintage = checked_vintage(vintage) OR NOT s.restated) AND s.symbol IN (SELECT unnest(symbols));
+FROM days d JOIN counts s ON d.date >= s.valid_from AND d.date < s.valid_to;

@@ -20,8 +20,8 @@ bars AS (FROM hits UNION ALL FROM earlier),
 counts AS (
     SELECT *, unnest(range(year(greatest(valid_from, (SELECT min(date) FROM requested))),
                            year(least(valid_to, (SELECT max(date) FROM requested))) + 1)) AS in_year
-    FROM share_count_history h
-    WHERE (h.vintage = checked_vintage({{vintage}}) OR NOT restated) AND symbol IN (SELECT symbol FROM requested)
+    FROM share_count_history
+    WHERE (of_vintage = checked_vintage({{vintage}}) OR NOT restated) AND symbol IN (SELECT symbol FROM requested)
 ),
 cap_facts AS (
     SELECT r.symbol, r.date, r.day,
