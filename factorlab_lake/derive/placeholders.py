@@ -85,14 +85,12 @@ def _statement_rows(statement_type: str) -> str:
 
 def _providers(statement_type: str) -> str:
     cik = "cik" if statement_type == "income" else "NULL AS cik"
-    return f"    SELECT symbol, source_provider, fiscal_date, {cik} FROM {statement_type}_rows"
+    return f"    SELECT symbol, source_provider, fiscal_date, {cik} FROM {statement_type}_rows"  # noqa: S608
 
 
 def _without_other_providers(statement_type: str) -> str:
-    return (
-        f"DELETE FROM {statement_type}_rows s USING symbol_companies m\n"
-        "WHERE m.symbol = s.symbol AND m.statement_provider <> s.source_provider;\n"
-    )
+    condition = "m.symbol = s.symbol AND m.statement_provider <> s.source_provider"
+    return f"DELETE FROM {statement_type}_rows s USING symbol_companies m\nWHERE {condition};\n"  # noqa: S608
 
 
 def _statement_versions(statement_type: str) -> str:

@@ -1,8 +1,8 @@
 """Store the derived tables at each commit, and decide which of their rows a reader may use.
 
-A transaction computes the rows of the symbols that it touched, and commits them with the rows that they follow
-from. The snapshot names the digest of the SQL that computed them and the versions of their inputs. A reader uses
-the stored rows only if both agree; otherwise it computes the rows of the symbols it needs.
+A transaction computes the rows of the symbols that it touched, and commits them with the rows that they
+follow from. The snapshot names the digest of the SQL that computed them and the versions of their inputs. A
+reader uses the stored rows only if both agree; otherwise it computes the rows of the symbols it needs.
 """
 
 from __future__ import annotations

@@ -75,7 +75,8 @@ def _value(factor: Factor) -> str:
 def _entry(factor: Factor) -> str:
     """Return the factor's part of the JSON object, which begins with a comma; empty if it has a value."""
     start = literal(f',"{factor.name}":"')
-    return f"COALESCE({start} || CASE WHEN {identifier(factor.name)} IS NULL THEN {_reason(factor)} END || '\"', '')"
+    reason = f"CASE WHEN {identifier(factor.name)} IS NULL THEN {_reason(factor)} END"
+    return f"COALESCE({start} || {reason} || '\"', '')"
 
 
 def _reason(factor: Factor) -> str:

@@ -1,8 +1,9 @@
 """Fill the one SQL text of each question; every engine runs the same one over the rows that it looks up.
 
-The texts use a subset of SQL that DuckDB, PostgreSQL, Snowflake, Spark and polars read alike: no date arithmetic, no
-casts, no lists, no aliases of the same SELECT. Days are integers (since 1970-01-01), and numbers are doubles.
-``market_caps``, ``ttm`` and ``factor_inputs`` read a relation ``facts``, ``factors`` reads ``inputs``.
+The texts use a subset of SQL that DuckDB, PostgreSQL, Snowflake, Spark and polars read alike: no date
+arithmetic, no casts, no lists, no aliases of the same SELECT. Days are integers (since 1970-01-01), and
+numbers are doubles. ``market_caps``, ``ttm`` and ``factor_inputs`` read a relation ``facts``, ``factors`` reads
+``inputs``.
 """
 
 from __future__ import annotations

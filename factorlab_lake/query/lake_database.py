@@ -131,7 +131,7 @@ class LakeDatabase:
             self._shown[spec.name] = files
 
     def _compute(self, symbols: list[str] | None) -> None:
-        """Compute the derived rows of those symbols whose stored rows cannot be used; None: of all symbols."""
+        """Compute the derived rows of stale symbols among these; None stands for all symbols."""
         if not self._has_computed_tables:
             self._con.execute(f"CREATE SCHEMA IF NOT EXISTS {_COMPUTED}")
             for spec in DERIVED_TABLES.values():

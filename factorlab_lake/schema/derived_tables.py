@@ -1,7 +1,7 @@
 """Describe the derived tables: what was known when, computed from the other tables at each commit.
 
-Each can be computed again from the rows of its symbols. So a new column needs no migration: another digest of the
-SQL makes readers compute the rows, and the next commit stores them.
+Each can be computed again from the rows of its symbols. So a new column needs no migration: another digest of
+the SQL makes readers compute the rows, and the next commit stores them.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ YEAR_BEFORE_ITEMS = ("revenue", "net_income", "total_assets")
 """The line items that fundamentals_history has of the year before too."""
 
 REPORTED_ONLY = ("preferred_dividends_paid",)
-"""The flows that fundamentals_history also has as the sum of the reported components: formulas count a missing one
-as 0."""
+"""The flows that fundamentals_history also has as the sum of the reported components: formulas count a
+missing one as 0."""
 
 
 def flow_names(statement_type: str) -> list[str]:
@@ -189,7 +189,7 @@ _SPECS = (
     ),
     _spec(
         "quarter_history",
-        "What was known of each quarter's flows: one row per symbol, vintage, quarter end and validity interval.",
+        "What was known of each quarter's flows: one row per symbol, vintage, quarter end and interval.",
         ("symbol", "of_vintage", "fiscal_date", "valid_from"),
         (
             _KEY,
@@ -243,7 +243,7 @@ _SPECS = (
     ),
     _spec(
         "split_history",
-        "How many of today's shares one share of a day has become: one row per symbol and interval between splits.",
+        "How many of today's shares one share has become: one row per symbol and interval between splits.",
         ("symbol", "from_date"),
         (
             _KEY,

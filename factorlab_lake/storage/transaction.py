@@ -39,10 +39,11 @@ class Transaction:
     """Represent the writer's view of a lake: its base snapshot, and the table versions that it commits.
 
     ``undone`` are the versions that undid the commits of a dead writer; alone they are no change.
-    ``touched`` are the symbols of which rows were added or removed. ``derived`` describes the derived rows that
-    the commit stores; None leaves those of the base. ``replaced`` are the partitions that lost files; None stands for an unpartitioned table. ``restored`` are
-    the tables that were restored to an earlier version. ``result`` is the snapshot that the commit wrote;
-    before the commit, and when nothing changed, it is ``base``.
+    ``touched`` are the symbols of which rows were added or removed. ``derived`` describes the derived rows
+    that the commit stores; None leaves those of the base. ``replaced`` are the partitions that lost files;
+    None stands for an unpartitioned table. ``restored`` are the tables that were restored to an earlier
+    version. ``result`` is the snapshot that the commit wrote; before the commit, and when nothing changed, it
+    is ``base``.
     """
 
     layout: Layout
