@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 from factorlab_lake.factors.sql import figure, signed_sum
@@ -59,8 +60,8 @@ def build_placeholders() -> dict[str, str]:
     }
 
 
-def _list(parts: object) -> str:
-    return ",\n       ".join(parts)  # type: ignore[call-overload]
+def _list(parts: Iterable[str]) -> str:
+    return ",\n       ".join(parts)
 
 
 def _flows(statement_type: str) -> list[Column]:

@@ -118,7 +118,7 @@ def _replace(tx: Transaction, spec: TableSpec, symbols: Sequence[str], rows: pl.
     partitions = sorted(buckets_of(symbols, spec)) if spec.buckets else None
     stored = tx.read(spec.name, partitions=partitions)
     touched = pl.col("symbol").is_in(list(symbols))
-    rows = rows.cast(dict(polars_schema(spec))).sort(spec.sort_by)
+    rows = rows.cast(polars_schema(spec)).sort(spec.sort_by)
     if stored.filter(touched).sort(spec.sort_by).equals(rows):
         return
     merged = pl.concat([stored.filter(~touched), rows]).sort(spec.sort_by)

@@ -2,8 +2,8 @@
 
 The texts use a subset of SQL that DuckDB, PostgreSQL, Snowflake, Spark and polars read alike: no date
 arithmetic, no casts, no lists, no aliases of the same SELECT. Days are integers (since 1970-01-01), and
-numbers are doubles. ``market_caps``, ``ttm`` and ``factor_inputs`` read a relation ``facts``, ``factors`` reads
-``inputs``.
+numbers are doubles. ``market_caps``, ``ttm`` and ``factor_inputs`` read a relation ``facts``; ``factors``
+reads a relation ``inputs``.
 """
 
 from __future__ import annotations

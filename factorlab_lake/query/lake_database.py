@@ -161,7 +161,7 @@ class LakeDatabase:
 
     def _needed_symbols(self, symbols: list[str] | None) -> set[str]:
         if self._stale is not None:
-            return set(self._stale) if symbols is None else self._stale.intersection(symbols)
+            return set(self._stale if symbols is None else self._stale.intersection(symbols))
         return self._all_symbols() if symbols is None else set(symbols)
 
     def _all_symbols(self) -> set[str]:
