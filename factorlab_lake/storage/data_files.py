@@ -82,8 +82,9 @@ def row_counts(layout: Layout, snapshot: Snapshot) -> dict[str, int]:
 
 
 def added_rows(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
-    """Return the number of rows that each changed table gained, without the fetch log and the rejects."""
-    data_tables = [name for name in TABLES if name not in ("data_fetch_log", "rejected_records")]
+    """Return the number of rows that each changed table gained, without derived tables, log and rejects."""
+    others = ("data_fetch_log", "rejected_records")
+    data_tables = [name for name, spec in TABLES.items() if name not in others and not spec.derived]
     return {name: after[name] - before[name] for name in data_tables if after[name] != before[name]}
 
 

@@ -32,6 +32,8 @@ def difference(layout: Layout, before: Snapshot, after: Snapshot) -> pl.DataFram
     """Return one row per table and symbol with the numbers of rows added, superseded and removed."""
     changes = [pl.DataFrame(schema=_COLUMNS)]
     for name, spec in TABLES.items():
+        if spec.derived:  # these follow from the tables that are compared
+            continue
         old, new = files_of(layout, before, name), files_of(layout, after, name)
         old_only, new_only = _without(old, new), _without(new, old)
         if old_only or new_only:

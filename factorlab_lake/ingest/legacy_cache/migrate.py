@@ -141,9 +141,15 @@ def migrate(
     started, operation = time.perf_counter(), uuid.uuid4().hex
     run, report = _start(layout, cache_dir, symbols, progress)
     before = data_files.row_counts(layout, snapshots.latest(layout))
-    for batch in batches(run.answers(), 1 if by_symbol else BATCH_RECORDS):
+    # With one symbol per commit, the last commit computes the derived rows of all.
+    parts = batches(run.answers(), 1 if by_symbol else BATCH_RECORDS)
+    for batch, is_last in _with_end(parts) if by_symbol else ((batch, True) for batch in parts):
         with transaction(
-            layout, reason=f"migrate {_where(batch)}", program_version=program_version, operation=operation
+            layout,
+            reason=f"migrate {_where(batch)}",
+            program_version=program_version,
+            operation=operation,
+            later=by_symbol and not is_last,
         ) as tx:
             run.show("merging")
             merge_batch(tx, batch)
@@ -155,6 +161,15 @@ def migrate(
         _add_faults(layout, run, report)
     report.seconds = time.perf_counter() - started
     return report
+
+
+def _with_end(parts: Iterator[list[FetchResult]]) -> Iterator[tuple[list[FetchResult], bool]]:
+    """Yield each batch and whether it is the last one."""
+    current = next(parts, None)
+    while current is not None:
+        following = next(parts, None)
+        yield current, following is None
+        current = following
 
 
 def _start(
