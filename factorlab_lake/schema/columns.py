@@ -13,6 +13,7 @@ __all__ = [
     "FISCAL_YEAR",
     "LOGGED_AT",
     "PERIOD",
+    "PERIOD_START",
     "SPLIT_BASIS",
     "SYMBOL",
     "VERSION",
@@ -63,6 +64,10 @@ VERSION = (
     ),
 )
 
+# A label: a provider that starts to send it, or another form of it, makes no new version.
+PERIOD_START = Column(
+    "period_start", "date", "first day of the fiscal period where the provider gives one", role="label"
+)
 FISCAL_YEAR = Column("fiscal_year", "integer", "fiscal year by the provider's label")
 FILING_DATE = Column("filing_date", "date", "filing date as the provider reports it")
 AVAILABILITY = (

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 import factorlab_lake as fl
 from factorlab_lake.lake import Lake
+from factorlab_lake.providers import records
 from tests.support import (
     CACHE_2019,
     CACHE_2021,
@@ -17,11 +19,13 @@ from tests.support import (
     FETCHED,
     LATER,
     Entry,
+    answer,
     arrive,
     assert_keys_unique,
     assert_same_content,
     content,
     income,
+    landed,
 )
 
 _KIND = "SELECT version, change_kind FROM income_statements ORDER BY version"
@@ -249,6 +253,26 @@ def test_a_corrected_fiscal_year_is_a_new_version(lake: Lake, tmp_path: Path) ->
     assert lake.sql("SELECT version, fiscal_year, revenue FROM income_statements ORDER BY 1").rows() == [
         (1, 2019, 64698000000.0), (2, 2020, 64698000000.0), (3, 2020, 3.0),
     ]  # fmt: skip
+
+
+def test_a_period_start_that_is_added_makes_no_version() -> None:
+    """A provider may map its period start; a later fetch that adds it to equal values changes nothing."""
+    fields = {**records.fields("income"), "startDate": "period_start"}
+    contents: list[dict[str, Any]] = [{"startDate": "2019-06-30"}, {"startDate": "2019-07-01"}, {}]
+    answers = [
+        replace(answer("income", [income("2019-09-28", **more)], at=EARLIER + i * _DAY), fields=fields)
+        for i, more in enumerate([*contents, {"revenue": 3, "startDate": "2019-06-30"}])
+    ]
+    rows = landed(answers)["income_statements"].sort("version")
+    assert rows["period_start"].to_list() == [date(2019, 6, 30)] * 2
+    assert rows["change_kind"].to_list() == ["original", "vendor_revision"]
+
+
+def test_a_period_start_is_null_where_the_provider_gives_none(lake: Lake, tmp_path: Path) -> None:
+    """FMP sends no period start, so the column is NULL, also in financial_statements."""
+    arrive(lake, tmp_path, _statement(FETCHED))
+    assert lake.sql("SELECT period_start FROM income_statements").rows() == [(None,)]
+    assert lake.sql("SELECT period_start FROM financial_statements").rows() == [(None,)]
 
 
 def test_quarter_and_year_of_the_same_day_are_versions_of_their_own(lake: Lake, tmp_path: Path) -> None:
