@@ -9,6 +9,7 @@ __all__ = [
     "DATA_TYPE",
     "EXTRA",
     "FETCHED",
+    "FILE_PROVIDER",
     "FILING_DATE",
     "FISCAL_YEAR",
     "LOGGED_AT",
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 SYMBOL = Column("symbol", "text", "ticker as the provider writes it, of any length", role="key")
+FILE_PROVIDER = "file"  # the source_provider of rows that a user loads
 FETCHED = (
     Column(
         "source_provider",
@@ -52,14 +54,15 @@ VERSION = (
     Column(
         "version",
         "integer",
-        "number of the content of the same key, from 1 in order of publication",
+        "number of the content of the same key, over all providers, from 1 in order of publication",
         role="derived",
     ),
     Column(
         "change_kind",
         "text",
-        "original; restatement: accepted later; split_rebase: only share and per-share items changed, all by "
-        "one split ratio; vendor_revision: other values under the same acceptance",
+        "change from the same provider's content before: original (none before); restatement (accepted "
+        "later); split_rebase (only share and per-share items changed, all by one split ratio); "
+        "vendor_revision (other values under the same acceptance)",
         role="derived",
     ),
 )
