@@ -175,6 +175,20 @@ _SPECS = (
                 "origin of the event: provider, file, or inferred from two fetches of the same bars",
                 role="label",
             ),
+            Column(
+                "earliest_date",
+                "date",
+                "first possible ex-date of an inferred split, the day after the split basis of the earlier "
+                "fetch; NULL for a reported split, whose date is certain",
+                role="label",
+            ),
+            Column(
+                "latest_date",
+                "date",
+                "last possible ex-date of an inferred split, the split basis of the later fetch; NULL for a "
+                "reported split",
+                role="label",
+            ),
             *FETCHED,
         ),
     ),
