@@ -28,7 +28,7 @@ from factorlab_lake.storage.transaction import Transaction
 
 __all__ = ["LOADABLE", "LoadProgress", "load"]
 
-LOADABLE = ("splits", "dividends", "company_profiles", "price_data", "shares_outstanding")
+LOADABLE = ("splits", "dividends", "company_profiles", "price_data", "shares_outstanding", "symbol_history")
 # The rows that are read at once, and those that are merged at once: a year of a thousand symbols.
 _READ_ROWS, _SLICE_ROWS = 100_000, 260_000
 

@@ -20,6 +20,7 @@ from factorlab_lake.schema.columns import (
     SYMBOL,
     VERSION,
 )
+from factorlab_lake.schema.company_tables import COMPANY_TABLES
 from factorlab_lake.schema.spec import STATEMENT_TYPES, Column, TableSpec, line_items
 
 __all__ = ["DATASETS", "PERIOD_MONTHS", "STATEMENT_TABLES", "TABLES", "table"]
@@ -218,32 +219,7 @@ _SPECS = (
             *FETCHED,
         ),
     ),
-    TableSpec(
-        name="company_profiles",
-        doc="Company profiles: one row per symbol, from the newest fetch.",
-        key=("symbol",),
-        sort_by=("symbol",),
-        columns=(
-            SYMBOL,
-            Column("company_name", "text", "legal name"),
-            Column("cik", "text", "SEC Central Index Key of the company, ten digits"),
-            Column("isin", "text", "International Securities Identification Number"),
-            Column("cusip", "text", "CUSIP number"),
-            Column("exchange", "text", "code of the listing exchange, such as NASDAQ"),
-            Column("exchange_name", "text", "full name of the listing exchange"),
-            Column("sector", "text", "sector as the provider classifies it"),
-            Column("industry", "text", "industry as the provider classifies it"),
-            Column("country", "text", "country as the provider writes it"),
-            Column("currency", "text", "ISO code of the quote currency, in which the symbol trades"),
-            Column("ipo_date", "date", "first day of trading"),
-            Column("is_actively_trading", "boolean", "true if the symbol still trades"),
-            Column("is_etf", "boolean", "true for an exchange-traded fund"),
-            Column("is_adr", "boolean", "true for a depositary receipt"),
-            Column("is_fund", "boolean", "true for a mutual fund"),
-            EXTRA,
-            *FETCHED,
-        ),
-    ),
+    *COMPANY_TABLES,
     TableSpec(
         name="shares_outstanding",
         doc="Share counts: one row per symbol, counting day, source and version.",
