@@ -240,10 +240,10 @@ class Lake(Monitoring, Maintenance, Questions):
     def load(self, table: str, source: Any, *, progress: LoadProgress | None = None) -> int:
         """Load rows into a table from a CSV or Parquet file or a frame; return the number of rows.
 
-        Tables: splits, dividends, company_profiles, price_data, shares_outstanding. All rows are committed,
-        or none. Loading the same rows again changes nothing. The source is read and merged in slices, so the
-        memory of a large load is bounded. ``progress`` receives the rows done and the step: checking, merging
-        or committing.
+        Tables: splits, dividends, company_profiles, price_data, shares_outstanding, symbol_history. All rows
+        are committed, or none. Loading the same rows again changes nothing. The source is read and merged in
+        slices, so the memory of a large load is bounded. ``progress`` receives the rows done and the step:
+        checking, merging or committing.
         """
         from factorlab_lake.ingest import load as loading
 

@@ -164,15 +164,16 @@ def answer(
     at: datetime = FETCHED,
     period: str = "",
     endpoint: str = "made/for/a/test",
+    provider: str = "fmp",
 ) -> FetchResult:
     """Return what a provider answered about AAPL. Its id follows from what is in it."""
-    body = json.dumps([dataset, at.isoformat(), period, endpoint, records], sort_keys=True)
+    body = json.dumps([dataset, at.isoformat(), period, endpoint, provider, records], sort_keys=True)
     fetched = FetchResult(
         fetch_id=hashlib.sha256(body.encode()).hexdigest()[:32],
         dataset=dataset,
         symbol="AAPL",
         fetched_at=at,
-        provider="fmp",
+        provider=provider,
         endpoint=endpoint,
         parameters="{}",
         records=None,

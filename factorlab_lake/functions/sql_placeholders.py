@@ -100,12 +100,13 @@ def _texts(spec: TableSpec) -> str:
 def _revision_pairs(spec: TableSpec) -> str:
     names = ", ".join(_value_names(spec))
     order = f"{spec.name}_order"  # DuckDB 1.5 requires another window name in each branch of a union
-    place = "symbol, fiscal_date, fiscal_period, version, change_kind, recorded_at, fetch_id"
+    place = "symbol, fiscal_date, fiscal_period, source_provider, version, change_kind, recorded_at, fetch_id"
     return (
         f"SELECT {literal(spec.name)} AS table_name, symbol, fiscal_date AS date, fiscal_period,\n"
         f"       column_name, lag(value) OVER {order} AS old, value AS new, change_kind AS kind,\n"
-        "       recorded_at, fetch_id, version > 1 AS later\n"
+        f"       recorded_at, fetch_id, lag(version) OVER {order} IS NOT NULL AS later\n"
         f"FROM (SELECT {place}, {_texts(spec)} FROM {identifier(spec.name)})\n"
         f"     UNPIVOT INCLUDE NULLS (value FOR column_name IN ({names}))\n"
-        f"WINDOW {order} AS (PARTITION BY symbol, fiscal_date, fiscal_period, column_name ORDER BY version)"
+        f"WINDOW {order} AS (PARTITION BY symbol, fiscal_date, fiscal_period, source_provider, column_name\n"
+        "                    ORDER BY version)"
     )

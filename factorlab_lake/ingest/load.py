@@ -23,11 +23,12 @@ from factorlab_lake.ingest.merge import merge_bars, merge_rows
 from factorlab_lake.ingest.parse_values import NEW_YORK, typed_null
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.schema import DATASETS, TableSpec, table
+from factorlab_lake.schema.columns import FILE_PROVIDER
 from factorlab_lake.storage.transaction import Transaction
 
 __all__ = ["LOADABLE", "LoadProgress", "load"]
 
-LOADABLE = ("splits", "dividends", "company_profiles", "price_data", "shares_outstanding")
+LOADABLE = ("splits", "dividends", "company_profiles", "price_data", "shares_outstanding", "symbol_history")
 # The rows that are read at once, and those that are merged at once: a year of a thousand symbols.
 _READ_ROWS, _SLICE_ROWS = 100_000, 260_000
 
@@ -126,7 +127,7 @@ def _answer(rows: LoadRows, name: str, source: LoadSource, now: datetime) -> Fet
         dataset=next(d for d, t in DATASETS.items() if t == name) if name in DATASETS.values() else name,
         symbol=symbols.item() if symbols.len() == 1 else "",
         fetched_at=now,
-        provider="file",
+        provider=FILE_PROVIDER,
         endpoint=f"load:{source.name}",
         parameters="{}",
         records=None,
@@ -140,7 +141,7 @@ def _completed(typed: pl.DataFrame, spec: TableSpec, answer: FetchResult) -> pl.
         typed_null(c).alias(c.name) for c in spec.columns if c.name not in typed.columns
     )
     filled: dict[str, pl.Expr] = {
-        "source_provider": pl.lit("file"),
+        "source_provider": pl.lit(FILE_PROVIDER),
         "source": pl.lit("file"),
         "fetch_id": pl.lit(answer.fetch_id),
         "fetched_at": now,

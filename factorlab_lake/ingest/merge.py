@@ -36,6 +36,8 @@ def merge_rows(
         merge_bars(tx, [rows], now, log)
     elif "version" in spec.names():
         _merge_versions(tx, spec, _recorded(rows, now), log)
+    elif spec.has_intervals:
+        _merge_intervals(tx, spec, _recorded(rows, now))
     else:
         _merge_newest(tx, spec, _recorded(rows, now))
     if name == "splits":
@@ -95,6 +97,21 @@ def _merge_newest(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> None:
         pl.concat([reported, rows], how="diagonal_relaxed"), key, [pl.col("fetched_at")], spec.names("value")
     )
     _reconcile(tx, spec, stored, merged.unique(key, keep="last", maintain_order=True))
+
+
+def _merge_intervals(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> None:
+    """Merge the complete intervals of some symbols: the newest list of a symbol replaces its older one.
+
+    Without this, an interval with a corrected start would overlap the wrong one for ever.
+    """
+    stored = tx.read(spec.name, symbols=rows["symbol"])
+    lists = pl.concat([stored.with_columns(_new=False), rows.with_columns(_new=True)], how="diagonal_relaxed")
+    age = (
+        lists.group_by("symbol", "_new").agg(pl.col("fetched_at").max()).sort("symbol", "fetched_at", "_new")
+    )
+    newest = age.unique("symbol", keep="last", maintain_order=True).select("symbol", "_new")
+    target = lists.join(newest, on=["symbol", "_new"], how="semi").drop("_new")
+    _reconcile(tx, spec, stored, target)
 
 
 def _split_fresh(tx: Transaction, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import polars as pl
 
 from factorlab_lake.ingest.parse_values import NEW_YORK
+from factorlab_lake.ingest.versions import content_key
 from factorlab_lake.schema import TableSpec
 
 __all__ = ["confirmed"]
@@ -34,7 +35,7 @@ def confirmed(
     )
     if fetches.is_empty() or stored.is_empty():
         return stored.clear()
-    key = [k for k in spec.key if k != "version"]
+    key = content_key(spec)
     complete = _complete(fetches, everything().select(key).unique(), spec)
     later = _first_fetch_after(rows.select(*key, "fetched_at").unique(), complete, spec)
     content = stored.rename({"fetched_at": "_since", "fetch_id": "_first_id"})
@@ -74,12 +75,16 @@ def _complete(fetches: pl.DataFrame, keys: pl.DataFrame, spec: TableSpec) -> pl.
 
 
 def _covering(keys: pl.DataFrame, fetches: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
-    """Return pairs of a key and a fetch whose dates and period include the key."""
-    spans = fetches.select(
-        "symbol", "period", "covered_from", "covered_to", _confirmed_at="fetch_date", _confirmed_id="fetch_id"
+    """Return pairs of a key and a fetch whose dates and period include the key.
+
+    Where the key has a provider, the fetch is one of this provider: no other fetch can confirm its content.
+    """
+    by = [k for k in ("symbol", "source_provider") if k in content_key(spec)]
+    spans = fetches.rename({"provider": "source_provider"}).select(
+        *by, "period", "covered_from", "covered_to", _confirmed_at="fetch_date", _confirmed_id="fetch_id"
     )
     inside = pl.col(spec.time_column).is_between("covered_from", "covered_to")
-    pairs = keys.join(spans, on="symbol").filter(inside)
+    pairs = keys.join(spans, on=by).filter(inside)
     if "fiscal_period" not in spec.key:
         return pairs
     requested = pl.when(pl.col("fiscal_period") == "FY").then(pl.lit("annual")).otherwise(pl.lit("quarterly"))
@@ -90,5 +95,5 @@ def _first_fetch_after(rows: pl.DataFrame, fetches: pl.DataFrame, spec: TableSpe
     """Return each new row with the earliest later fetch that included its key."""
     pairs = _covering(rows, fetches, spec).filter(pl.col("_confirmed_at") > pl.col("fetched_at"))
     return pairs.sort("_confirmed_at").unique(
-        [*(k for k in spec.key if k != "version"), "fetched_at"], keep="first", maintain_order=True
+        [*content_key(spec), "fetched_at"], keep="first", maintain_order=True
     )

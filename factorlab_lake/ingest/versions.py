@@ -1,8 +1,10 @@
 """Order the contents that several fetches returned for one key into versions, and classify the changes.
 
-The order is by acceptance, then by fetch time, never by arrival. A row is no new version if each value
-equals its predecessor's or is missing: it repeats the content, or lost values. So the versions depend on
-what was served and when, not on the order of reading.
+The versions of a key have contents of one or several providers. Changes are classified among the rows of one
+provider: its content follows its own former content, whatever another provider served between the two. The
+order is by acceptance, then by fetch time, never by arrival. A row is no new version if each value equals
+its predecessor's or is missing: it repeats the content, or lost values. So the versions depend on what was
+served and when, not on the order of reading.
 """
 
 from __future__ import annotations
@@ -11,14 +13,29 @@ import polars as pl
 
 from factorlab_lake.ingest.availability import public_at
 from factorlab_lake.schema import TableSpec
+from factorlab_lake.schema.columns import FILE_PROVIDER
 from factorlab_lake.schema.rules import (
     MAX_SPLIT_SIDE,
     RESCALED_ROUNDING,
 )
 
-__all__ = ["SPLIT_REBASE", "distinct_in_time", "number_versions", "superseded_kind"]
+__all__ = ["SPLIT_REBASE", "content_key", "distinct_in_time", "number_versions", "superseded_kind"]
 
 SPLIT_REBASE = "split_rebase"  # the change that a split makes to amounts fetched before it
+
+
+def content_key(spec: TableSpec) -> list[str]:
+    """Return the columns that the contents of one row have in common: they supersede each other.
+
+    In a table with versions this includes the provider.
+
+    >>> from factorlab_lake.schema import table
+    >>> content_key(table("splits")), content_key(table("vendor_ratios"))
+    (['symbol', 'date'], ['symbol', 'fiscal_date', 'fiscal_period', 'source_provider'])
+    """
+    if "version" not in spec.key:
+        return list(spec.key)
+    return [*(k for k in spec.key if k != "version"), "source_provider"]
 
 
 def distinct_in_time(
@@ -40,26 +57,35 @@ def distinct_in_time(
 def number_versions(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
     """Order, deduplicate and number the versions of statements, ratios or share counts.
 
-    Set ``version`` and ``change_kind``.
+    Set ``change_kind`` by the provider's content before. Set ``version`` over the contents of all providers,
+    so that the table's key needs no provider.
     """
-    key = [k for k in spec.key if k != "version"]
-    values = spec.names("value")
+    key, values = content_key(spec), spec.names("value")
     rows = distinct_in_time(
         rows.with_columns(public_at(rows, key)), key, [pl.col("_known_at"), pl.col("fetched_at")], values
     )
     same_key = pl.all_horizontal(pl.col(k) == pl.col(k).shift(1) for k in key).fill_null(value=False)
-    first = ~same_key
-    run = first.cast(pl.Int32).cum_sum()
-    return rows.with_columns(
-        version=pl.int_range(pl.len(), dtype=pl.Int32).over(run) + 1,
-        change_kind=pl.when(first)
+    rows = rows.with_columns(
+        change_kind=pl.when(~same_key)
         .then(pl.lit("original"))
         .when(_accepted_later(rows))
         .then(pl.lit("restatement"))
         .when(_rescaled(spec))
         .then(pl.lit(SPLIT_REBASE))
-        .otherwise(pl.lit("vendor_revision")),
-    ).drop("_known_at")
+        .otherwise(pl.lit("vendor_revision"))
+    )
+    return _numbered(rows, [k for k in spec.key if k != "version"]).drop("_known_at")
+
+
+def _numbered(rows: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+    """Number the contents of each key; those of one provider keep their order."""
+    # A user corrects what a provider served, so a later fetch of the same filing must not supersede it.
+    corrects = pl.col("source_provider") == FILE_PROVIDER
+    order = [pl.col("_known_at"), corrects, pl.col("fetched_at")]
+    rows = rows.sort([*key, *order], nulls_last=True, maintain_order=True)
+    first = ~pl.all_horizontal(pl.col(k) == pl.col(k).shift(1) for k in key).fill_null(value=False)
+    run = first.cast(pl.Int32).cum_sum()
+    return rows.with_columns(version=pl.int_range(pl.len(), dtype=pl.Int32).over(run) + 1)
 
 
 def superseded_kind() -> pl.Expr:

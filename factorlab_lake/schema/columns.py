@@ -9,16 +9,19 @@ __all__ = [
     "DATA_TYPE",
     "EXTRA",
     "FETCHED",
+    "FILE_PROVIDER",
     "FILING_DATE",
     "FISCAL_YEAR",
     "LOGGED_AT",
     "PERIOD",
+    "PERIOD_START",
     "SPLIT_BASIS",
     "SYMBOL",
     "VERSION",
 ]
 
 SYMBOL = Column("symbol", "text", "ticker as the provider writes it, of any length", role="key")
+FILE_PROVIDER = "file"  # the source_provider of rows that a user loads
 FETCHED = (
     Column(
         "source_provider",
@@ -51,18 +54,23 @@ VERSION = (
     Column(
         "version",
         "integer",
-        "number of the content of the same key, from 1 in order of publication",
+        "number of the content of the same key, over all providers, from 1 in order of publication",
         role="derived",
     ),
     Column(
         "change_kind",
         "text",
-        "original; restatement: accepted later; split_rebase: only share and per-share items changed, all by "
-        "one split ratio; vendor_revision: other values under the same acceptance",
+        "change from the same provider's content before: original (none before); restatement (accepted "
+        "later); split_rebase (only share and per-share items changed, all by one split ratio); "
+        "vendor_revision (other values under the same acceptance)",
         role="derived",
     ),
 )
 
+# A label: a provider that starts to send it, or another form of it, makes no new version.
+PERIOD_START = Column(
+    "period_start", "date", "first day of the fiscal period where the provider gives one", role="label"
+)
 FISCAL_YEAR = Column("fiscal_year", "integer", "fiscal year by the provider's label")
 FILING_DATE = Column("filing_date", "date", "filing date as the provider reports it")
 AVAILABILITY = (

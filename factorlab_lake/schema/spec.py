@@ -92,6 +92,11 @@ class TableSpec:
     derived: bool = False
     buckets: int = 0
 
+    @property
+    def has_intervals(self) -> bool:
+        """Return whether each row is valid from ``valid_from`` until the day before ``valid_to``."""
+        return "valid_from" in self.key and "valid_to" in self.names()
+
     def column(self, name: str) -> Column:
         """Return a column by name; raise :class:`KeyError` for an unknown one."""
         for column in self.columns:

@@ -15,10 +15,12 @@ from factorlab_lake.schema.columns import (
     FISCAL_YEAR,
     LOGGED_AT,
     PERIOD,
+    PERIOD_START,
     SPLIT_BASIS,
     SYMBOL,
     VERSION,
 )
+from factorlab_lake.schema.company_tables import COMPANY_TABLES
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from factorlab_lake.schema.spec import STATEMENT_TYPES, Column, TableSpec, line_items
 
@@ -56,6 +58,7 @@ def _statement(name: str, statement_type: str, doc: str) -> TableSpec:
             SYMBOL,
             *PERIOD,
             *VERSION,
+            PERIOD_START,
             FISCAL_YEAR,
             Column("reported_currency", "text", "ISO code of the currency of all amounts in the row"),
             Column("cik", "text", "SEC Central Index Key of the company, ten digits"),
@@ -174,6 +177,20 @@ _SPECS = (
                 "origin of the event: provider, file, or inferred from two fetches of the same bars",
                 role="label",
             ),
+            Column(
+                "earliest_date",
+                "date",
+                "first possible ex-date of an inferred split, the day after the split basis of the earlier "
+                "fetch; NULL for a reported split, whose date is certain",
+                role="label",
+            ),
+            Column(
+                "latest_date",
+                "date",
+                "last possible ex-date of an inferred split, the split basis of the later fetch; NULL for a "
+                "reported split",
+                role="label",
+            ),
             *FETCHED,
         ),
     ),
@@ -203,32 +220,7 @@ _SPECS = (
             *FETCHED,
         ),
     ),
-    TableSpec(
-        name="company_profiles",
-        doc="Company profiles: one row per symbol, from the newest fetch.",
-        key=("symbol",),
-        sort_by=("symbol",),
-        columns=(
-            SYMBOL,
-            Column("company_name", "text", "legal name"),
-            Column("cik", "text", "SEC Central Index Key of the company, ten digits"),
-            Column("isin", "text", "International Securities Identification Number"),
-            Column("cusip", "text", "CUSIP number"),
-            Column("exchange", "text", "code of the listing exchange, such as NASDAQ"),
-            Column("exchange_name", "text", "full name of the listing exchange"),
-            Column("sector", "text", "sector as the provider classifies it"),
-            Column("industry", "text", "industry as the provider classifies it"),
-            Column("country", "text", "country as the provider writes it"),
-            Column("currency", "text", "ISO code of the quote currency, in which the symbol trades"),
-            Column("ipo_date", "date", "first day of trading"),
-            Column("is_actively_trading", "boolean", "true if the symbol still trades"),
-            Column("is_etf", "boolean", "true for an exchange-traded fund"),
-            Column("is_adr", "boolean", "true for a depositary receipt"),
-            Column("is_fund", "boolean", "true for a mutual fund"),
-            EXTRA,
-            *FETCHED,
-        ),
-    ),
+    *COMPANY_TABLES,
     TableSpec(
         name="shares_outstanding",
         doc="Share counts: one row per symbol, counting day, source and version.",

@@ -1,7 +1,8 @@
 """Infer splits that no source reports from two fetches of the same bars that differ by one ratio.
 
-Between the two fetches the provider adjusted its history, so a split lies between their days. The inferred
-date is the first trading day after the bars of both fetches. It is right when the lake is updated daily.
+Between the two fetches the provider adjusted its history, so a split lies between their days. These days are
+stored as ``earliest_date`` and ``latest_date``. The inferred date is the first trading day after the bars of
+both fetches. It is right when the lake is updated daily.
 Inference depends only on the stored bars and splits, not on their order of arrival. So it runs again whenever
 either changes, and a reported split replaces an inferred one.
 """
@@ -35,6 +36,7 @@ from factorlab_lake.storage.transaction import read_files
 __all__ = ["INFERRED", "detect_split", "inferred_splits"]
 
 INFERRED = "inferred"
+_DAY = timedelta(days=1)
 
 
 def inferred_splits(contents: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
@@ -101,7 +103,7 @@ def _ex_date(row: dict[str, Any], traded_after: pl.Series) -> date:
     first: date = row["newer"]
     if traded_after.len() and traded_after[0] < first:
         first = traded_after[0]
-    return max(first, older + timedelta(days=1))
+    return max(first, older + _DAY)
 
 
 def _split(row: dict[str, Any], ex_date: date) -> dict[str, Any]:
@@ -113,6 +115,8 @@ def _split(row: dict[str, Any], ex_date: date) -> dict[str, Any]:
         "denominator": denominator,
         "label": f"between {row['older']} and {row['newer']}",
         "source": INFERRED,
+        "earliest_date": row["older"] + _DAY,  # the older basis includes the splits of its own day
+        "latest_date": row["newer"],
         "source_provider": row["next_source_provider"],
         "fetch_id": row["next_fetch_id"],
         "fetched_at": row["next_fetched_at"],

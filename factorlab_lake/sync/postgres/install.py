@@ -77,10 +77,11 @@ def prepare(
                 target=target,
             )
         _upgrade(con, state, target=target, steps=steps)
+        created = _create_new_tables(con)
         con.execute(_OWNED, {"lake": lake_id, "version": program_version()})
         check_keys(con, target=target, written_by=state.program_version)
         added = add_columns(con, filled, target=target, written_by=state.program_version)
-        server_functions.install(con, force=added)
+        server_functions.install(con, force=added or created)
 
 
 def roles() -> str:
@@ -134,6 +135,19 @@ def _upgrade(con: Connection, state: _State, *, target: str, steps: Sequence[Ste
         con.execute(_joined(step()).encode())
     if version < len(steps):
         con.execute(_version(len(steps)).encode())
+
+
+def _create_new_tables(con: Connection) -> bool:
+    """Create the tables that a later program version added, and return whether there were any.
+
+    A table that a sync created and that is gone is no new one: its columns are reported as missing.
+    """
+    known = {name for (name,) in con.execute("SELECT table_name FROM factorlab_lake_written").fetchall()}
+    new = [spec for spec in TABLES.values() if spec.name not in known]
+    for spec in new:
+        for text in (*ddl.create_table(spec), *ddl.indexes(spec), *_triggers(spec.name)):
+            con.execute(text.encode())
+    return bool(new)
 
 
 def _triggers(table: str) -> list[str]:

@@ -132,9 +132,9 @@ def _revision_pairs(spec: TableSpec) -> str:
     return (
         f"SELECT {literal(spec.name)}, t.symbol, t.fiscal_date, t.fiscal_period, v.column_name,\n"
         "       lag(v.value) OVER by_version, v.value, t.change_kind, t.recorded_at, t.fetch_id,\n"
-        "       t.version > 1\n"
+        "       lag(t.version) OVER by_version IS NOT NULL\n"
         f"FROM {identifier(spec.name)} t\n"
         f"CROSS JOIN LATERAL (VALUES {_texts(spec, 't')}) AS v (column_name, value)\n"
-        "WINDOW by_version AS (PARTITION BY t.symbol, t.fiscal_date, t.fiscal_period, v.column_name\n"
-        "                      ORDER BY t.version)"
+        "WINDOW by_version AS (PARTITION BY t.symbol, t.fiscal_date, t.fiscal_period, t.source_provider,\n"
+        "                      v.column_name ORDER BY t.version)"
     )

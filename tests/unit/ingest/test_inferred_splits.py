@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 import factorlab_lake as fl
+from factorlab_lake.ingest.batches import merge_batch
 from factorlab_lake.providers.protocol import Request
-from tests.support import bar, income
+from tests.support import answer, bar, income, writing
 from tests.unit.ingest.scripted_provider import ScriptedProvider
 
 BEFORE = datetime(2021, 3, 26, 23, tzinfo=UTC)
@@ -47,6 +48,42 @@ def test_one_ratio_between_two_fetches_is_a_split(
     lake = fl.open(tmp_path / "lake")
     fetched_twice(lake, ratio, [])
     assert splits_of(lake) == [("2021-03-29", *sides, "inferred")]
+
+
+def windows_of(lake: fl.Lake) -> list[tuple[str, str | None, str | None]]:
+    """Return the splits' dates and the days between which they can lie."""
+    days = "date::VARCHAR, earliest_date::VARCHAR, latest_date::VARCHAR"
+    return lake.sql(f"SELECT {days} FROM splits ORDER BY date").rows()
+
+
+def test_the_window_of_an_inferred_split_is_stored(tmp_path: Path) -> None:
+    """The split lies after the day of the first fetch and at the latest on the day of the second."""
+    lake = fl.open(tmp_path / "lake")
+    fetched_twice(lake, 4.0, [])
+    assert windows_of(lake) == [("2021-03-29", "2021-03-27", "2021-04-01")]
+
+
+def test_the_closest_fetches_give_the_window_in_any_order(tmp_path: Path) -> None:
+    """Bars of an older fetch, or served again by a newer one, leave the window of the closest fetches."""
+    older = [bar(f"2021-03-{d}", float(100 + d)) for d in (15, 16, 17)]
+    rebased = [bar(r["date"], r["close"] / 4) for r in older] + adjusted(4.0)
+    days = [BEFORE - timedelta(days=2), BEFORE, AFTER, AFTER + timedelta(days=5)]
+    bars = [older, older + BARS_BEFORE, rebased, rebased]
+    for name, order in (("in time", (0, 1, 2, 3)), ("otherwise", (3, 0, 2, 1))):
+        lake = fl.open(tmp_path / name)
+        with writing(lake) as tx:
+            for i in order:
+                merge_batch(tx, [answer("price", bars[i], at=days[i])])
+        lake.refresh()
+        assert windows_of(lake) == [("2021-03-29", "2021-03-27", "2021-04-01")], name
+
+
+def test_a_reported_split_has_no_window(tmp_path: Path) -> None:
+    """The date of a split of a provider or a file is certain."""
+    lake = fl.open(tmp_path / "lake")
+    fetched_twice(lake, 4.0, [{"date": "2021-03-30", "numerator": 4, "denominator": 1}])
+    lake.load("splits", {"symbol": ["MSFT"], "date": ["2003-02-18"], "numerator": [2], "denominator": [1]})
+    assert windows_of(lake) == [("2003-02-18", None, None), ("2021-03-30", None, None)]
 
 
 def test_an_inferred_split_keeps_market_caps_right(tmp_path: Path) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import factorlab_lake as fl
+from factorlab_lake.ingest.batches import merge_batch
 from factorlab_lake.lake import Lake
+from factorlab_lake.providers import records
+from factorlab_lake.providers.protocol import FetchResult
 from tests.support import (
     CACHE_2019,
     CACHE_2021,
@@ -17,11 +21,14 @@ from tests.support import (
     FETCHED,
     LATER,
     Entry,
+    answer,
     arrive,
     assert_keys_unique,
     assert_same_content,
     content,
     income,
+    landed,
+    writing,
 )
 
 _KIND = "SELECT version, change_kind FROM income_statements ORDER BY version"
@@ -249,6 +256,93 @@ def test_a_corrected_fiscal_year_is_a_new_version(lake: Lake, tmp_path: Path) ->
     assert lake.sql("SELECT version, fiscal_year, revenue FROM income_statements ORDER BY 1").rows() == [
         (1, 2019, 64698000000.0), (2, 2020, 64698000000.0), (3, 2020, 3.0),
     ]  # fmt: skip
+
+
+def test_a_period_start_that_is_added_makes_no_version() -> None:
+    """A provider may map its period start; a later fetch that adds it to equal values changes nothing."""
+    fields = {**records.fields("income"), "startDate": "period_start"}
+    contents: list[dict[str, Any]] = [{"startDate": "2019-06-30"}, {"startDate": "2019-07-01"}, {}]
+    answers = [
+        replace(answer("income", [income("2019-09-28", **more)], at=EARLIER + i * _DAY), fields=fields)
+        for i, more in enumerate([*contents, {"revenue": 3, "startDate": "2019-06-30"}])
+    ]
+    rows = landed(answers)["income_statements"].sort("version")
+    assert rows["period_start"].to_list() == [date(2019, 6, 30)] * 2
+    assert rows["change_kind"].to_list() == ["original", "vendor_revision"]
+
+
+def test_a_period_start_is_null_where_the_provider_gives_none(lake: Lake, tmp_path: Path) -> None:
+    """FMP sends no period start, so the column is NULL, also in financial_statements."""
+    arrive(lake, tmp_path, _statement(FETCHED))
+    assert lake.sql("SELECT period_start FROM income_statements").rows() == [(None,)]
+    assert lake.sql("SELECT period_start FROM financial_statements").rows() == [(None,)]
+
+
+def _served(*fetches: tuple[str, dict[str, Any]]) -> list[FetchResult]:
+    """Return answers with one statement each, served by (provider, fields) on successive days."""
+    return [
+        answer("income", [income("2019-09-28", **fields)], at=EARLIER + day * _DAY, provider=provider)
+        for day, (provider, fields) in enumerate(fetches)
+    ]
+
+
+def _versions(*fetches: tuple[str, dict[str, Any]]) -> list[tuple[Any, ...]]:
+    rows = landed(_served(*fetches))["income_statements"].sort("version")
+    return rows.select("version", "source_provider", "change_kind", "revenue").rows()
+
+
+def test_another_provider_changes_nothing_of_the_first() -> None:
+    """Values of another provider are its own original, and the first provider's content did not return."""
+    first, second = ("fmp", {"revenue": 1}), ("other", {"revenue": 2})
+    assert _versions(first, second, first, second, ("other", {"revenue": 3})) == [
+        (1, "fmp", "original", 1.0),
+        (2, "other", "original", 2.0),
+        (3, "other", "vendor_revision", 3.0),
+    ]
+
+
+def test_a_provider_that_repeats_the_figures_of_another_has_a_row_of_its_own() -> None:
+    """Two providers with equal values have one row each."""
+    assert _versions(("fmp", {"revenue": 1}), ("other", {"revenue": 1})) == [
+        (1, "fmp", "original", 1.0),
+        (2, "other", "original", 1.0),
+    ]
+
+
+def test_a_users_row_stays_the_newest_of_its_filing() -> None:
+    """A later fetch of the same filing does not supersede a user's correction; a later filing does."""
+    amended: dict[str, Any] = {"revenue": 4, "acceptedDate": "2020-12-01 17:00:00"}
+    fetches: list[tuple[str, dict[str, Any]]] = [
+        ("fmp", {"revenue": 1}),
+        ("file", {"revenue": 2}),
+        ("fmp", {"revenue": 3}),
+        ("fmp", amended),
+    ]
+    assert _versions(*fetches) == [
+        (1, "fmp", "original", 1.0),
+        (2, "fmp", "vendor_revision", 3.0),
+        (3, "file", "original", 2.0),
+        (4, "fmp", "restatement", 4.0),
+    ]
+
+
+def test_a_fetch_of_another_provider_confirms_nothing() -> None:
+    """X of one provider, X of another, then the first provider's Y between the two: Y is its newest."""
+    first, second, third = _served(
+        ("fmp", {"revenue": 1}), ("fmp", {"revenue": 2}), ("other", {"revenue": 1})
+    )
+    rows = landed([first, third, second])["income_statements"].sort("version")
+    assert rows["source_provider"].to_list() == ["fmp", "fmp", "other"]
+    assert rows["revenue"].to_list() == [1.0, 2.0, 1.0]
+
+
+def test_revisions_compare_the_versions_of_one_provider(lake: Lake) -> None:
+    """The view lists what a provider changed, not how two providers differ."""
+    with writing(lake) as tx:
+        merge_batch(tx, _served(("fmp", {"revenue": 1}), ("other", {"revenue": 2}), ("fmp", {"revenue": 3})))
+    lake.refresh()
+    rows = lake.sql("SELECT column_name, old, new, kind FROM revisions")
+    assert rows.rows() == [("revenue", "1.0", "3.0", "vendor_revision")]
 
 
 def test_quarter_and_year_of_the_same_day_are_versions_of_their_own(lake: Lake, tmp_path: Path) -> None:

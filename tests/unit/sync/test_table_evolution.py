@@ -69,6 +69,28 @@ def test_a_column_that_is_null_in_the_lake_is_added_without_sending_rows(small: 
     assert_equal(small, synced)
 
 
+def test_a_table_that_a_newer_version_added_is_created(small: Lake, synced: str) -> None:
+    """A server of an older version gets the table with its triggers, and then its rows."""
+    by_hand(synced, "DROP TABLE symbol_history")
+    by_hand(synced, "DELETE FROM factorlab_lake_written WHERE table_name = 'symbol_history'")
+    small.load("symbol_history", {"symbol": ["AAA"], "company_id": ["1"], "valid_from": ["2018-01-02"]})
+    report = small.sync(synced)
+    assert (report.clean, {t.table for t in report.tables if t.sent}) == (
+        True,
+        {"symbol_history", "data_fetch_log"},
+    )
+    assert_equal(small, synced)
+    by_hand(synced, "UPDATE symbol_history SET company_id = '2'")
+    assert not small.sync(synced).clean
+
+
+def test_a_table_that_was_dropped_is_refused(small: Lake, synced: str) -> None:
+    """A dropped table is damage: the sync says so, because its ledger still lists the rows."""
+    by_hand(synced, "DROP TABLE dividends CASCADE")
+    with pytest.raises(SchemaMismatch, match=r"dividends\.symbol at .*: got no such column, expected text"):
+        small.sync(synced)
+
+
 def test_a_dropped_column_comes_back_with_its_values(small: Lake, synced: str) -> None:
     """Row digests ignore NULL and agree, so the values are compared and the rows that lack one are sent."""
     before = by_hand(synced, "SELECT symbol, date, close_price FROM price_data ORDER BY 1, 2")

@@ -1,0 +1,68 @@
+"""Describe the tables about companies and their symbols."""
+
+from __future__ import annotations
+
+from factorlab_lake.schema.columns import EXTRA, FETCHED, SYMBOL
+from factorlab_lake.schema.spec import Column, TableSpec
+
+__all__ = ["COMPANY_TABLES", "SYMBOL_CHANGES"]
+
+# The values of symbol_history.kind.
+SYMBOL_CHANGES = ("reuse", "successor")
+
+COMPANY_TABLES = (
+    TableSpec(
+        name="company_profiles",
+        doc="Company profiles: one row per symbol, from the newest fetch.",
+        key=("symbol",),
+        sort_by=("symbol",),
+        columns=(
+            SYMBOL,
+            Column("company_name", "text", "legal name"),
+            Column("cik", "text", "SEC Central Index Key of the company, ten digits"),
+            Column("isin", "text", "International Securities Identification Number"),
+            Column("cusip", "text", "CUSIP number"),
+            Column("exchange", "text", "code of the listing exchange, such as NASDAQ"),
+            Column("exchange_name", "text", "full name of the listing exchange"),
+            Column("sector", "text", "sector as the provider classifies it"),
+            Column("industry", "text", "industry as the provider classifies it"),
+            Column("country", "text", "country as the provider writes it"),
+            Column("currency", "text", "ISO code of the quote currency, in which the symbol trades"),
+            Column("ipo_date", "date", "first day of trading"),
+            Column("is_actively_trading", "boolean", "true if the symbol still trades"),
+            Column("is_etf", "boolean", "true for an exchange-traded fund"),
+            Column("is_adr", "boolean", "true for a depositary receipt"),
+            Column("is_fund", "boolean", "true for a mutual fund"),
+            EXTRA,
+            *FETCHED,
+        ),
+    ),
+    TableSpec(
+        name="symbol_history",
+        doc="Companies of each symbol: one row per symbol and interval in which one company uses it. The "
+        "intervals of a symbol do not overlap.",
+        key=("symbol", "valid_from"),
+        sort_by=("symbol", "valid_from"),
+        time_column="valid_from",
+        columns=(
+            SYMBOL,
+            Column(
+                "company_id", "text", "identifier of the company, such as its ten-digit Central Index Key"
+            ),
+            Column("valid_from", "date", "first day on which the company uses the symbol", role="key"),
+            Column(
+                "valid_to",
+                "date",
+                "first day on which it no longer uses the symbol; NULL while it does",
+            ),
+            Column("source", "text", "origin of the interval: file or provider", role="label"),
+            Column(
+                "kind",
+                "text",
+                "relation to the company that used the symbol before: reuse (another company) or successor "
+                "(continues it); NULL without one",
+            ),
+            *FETCHED,
+        ),
+    ),
+)
