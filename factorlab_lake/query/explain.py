@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any
 
+import duckdb
 import polars as pl
+from arro3.core import Table
 
+from factorlab_lake.derive.build import INPUT_TABLES, compute
 from factorlab_lake.factors.formulas import FACTORS, Factor, Input
-from factorlab_lake.schema import STATEMENT_TABLES
+from factorlab_lake.query.query_hints import QueryHints, QuerySession, RowFilter
+from factorlab_lake.query.result_frames import to_polars
+from factorlab_lake.schema import STATEMENT_TABLES, identifier, identifiers, table
 
 __all__ = ["explain_factor", "explain_market_cap"]
 
@@ -32,56 +40,89 @@ _PAIR = "$symbols::VARCHAR[], $days::DATE[]"
 _Row = dict[str, Any]
 
 
-class RunSql(Protocol):
-    """Run a query with parameters and return its rows."""
+@dataclass(frozen=True)
+class _Evidence:
+    """Read the rows of one symbol: from the lake or server, and from the steps of the derived tables."""
 
-    def __call__(self, query: str, /, **params: Any) -> pl.DataFrame:
-        """Return the rows of a query."""
+    session: QuerySession
+    symbol: str
+
+    def lake_rows(self, query: str, **params: Any) -> list[_Row]:
+        """Run a query of the lake or server."""
+        return self.session.frame(query, params, needs=self._hints).to_dicts()
+
+    def step_rows(self, query: str, **params: Any) -> list[_Row]:
+        """Run a query of the base rows and of the temporary tables that :func:`compute` creates from them."""
+        return to_polars(self._steps.sql(query, params=params)).to_dicts()
+
+    @cached_property
+    def _hints(self) -> QueryHints:
+        rows = RowFilter([self.symbol])
+        return QueryHints(dict.fromkeys((*INPUT_TABLES, "price_data"), rows), [self.symbol], short=True)
+
+    @cached_property
+    def _steps(self) -> duckdb.DuckDBPyConnection:
+        """Compute the symbol's derived tables here: a server stores the tables, but not their steps."""
+        con = duckdb.connect(":memory:")
+        con.execute("SET TimeZone = 'UTC'")
+        for name in INPUT_TABLES:
+            spec = table(name)
+            names = identifiers(spec.names())
+            query = f"SELECT {names} FROM {identifier(name)} WHERE symbol = $symbol"
+            rows = self.session.frame(query, {"symbol": self.symbol}, needs=self._hints)
+            columns = ", ".join(f"{identifier(c.name)} {c.types.duckdb}" for c in spec.columns)
+            con.execute(f"CREATE TABLE {identifier(name)} ({columns})")
+            con.register("base_rows", Table.from_arrow(rows))  # a polars frame itself would need pyarrow
+            con.execute(f"INSERT INTO {identifier(name)} SELECT {names} FROM base_rows")
+        compute(con, [self.symbol])
+        return con
 
 
-def explain_market_cap(run: RunSql, symbol: str, day: date) -> pl.DataFrame:
+def explain_market_cap(session: QuerySession, symbol: str, day: date) -> pl.DataFrame:
     """Return the price, share count and splits of one market capitalisation, and their product."""
-    query = f"SELECT * FROM market_caps({_PAIR})"
-    [cap] = run(query, symbols=[symbol], days=[day]).to_dicts()
+    evidence = _Evidence(session, symbol)
+    [cap] = evidence.lake_rows(f"SELECT * FROM market_caps({_PAIR})", symbols=[symbol], days=[day])
     rows: list[_Row] = []
     bases: list[date] = []
     for find in (_price, _shares):
-        steps, basis = find(run, cap)
+        steps, basis = find(evidence, cap)
         rows += steps
         bases += [basis] if basis else []
     if len(bases) == 2:  # noqa: PLR2004 - the price's and the shares'
-        rows += _splits(run, symbol, *bases)
+        rows += _splits(evidence, *bases)
     numbers = [cap["close_price"], cap["shares_outstanding"], cap["split_factor"]]
     rows.append(_row("split_factor", cap["split_factor"], note="brings the shares to the price's basis"))
     product = cap["reason"] or " * ".join(map(repr, numbers))
     return _frame([*rows, _row("market_cap", cap["market_cap"], date=day, note=product)])
 
 
-def explain_factor(run: RunSql, factor: str, symbol: str, day: date) -> pl.DataFrame:
+def explain_factor(session: QuerySession, factor: str, symbol: str, day: date) -> pl.DataFrame:
     """Return every figure of one factor, by input, with its statement, and the formula."""
     formula = FACTORS[factor]
-    query = f'SELECT market_cap, "{factor}" AS value, reason FROM factors({_PAIR})'
-    [answer] = run(query, symbols=[symbol], days=[day]).to_dicts()
+    evidence = _Evidence(session, symbol)
+    query = f"SELECT market_cap, {identifier(factor)} AS value, reasons FROM factors({_PAIR})"
+    [answer] = evidence.lake_rows(query, symbols=[symbol], days=[day])
     rows: list[_Row] = []
     for item in formula.inputs:
         if item.statement_type:
-            rows += _input(item, _components(run, item, symbol, day), optional=item not in formula.required)
+            rows += _input(item, _components(evidence, item, day), optional=item not in formula.required)
         else:
             rows.append(_row(item.name, answer["market_cap"], date=day, note="see explain_market_cap"))
     known = {row["step"]: row["value"] for row in rows}  # the last row of a step is its value
-    note = _with_numbers(formula, known) if answer["value"] is not None else answer["reason"]
+    has_value = answer["value"] is not None
+    note = _with_numbers(formula, known) if has_value else json.loads(answer["reasons"])[factor]
     rows.append(_row(factor, answer["value"], date=day, item=formula.formula, note=note))
     return _frame(rows)
 
 
-def _price(run: RunSql, cap: _Row) -> tuple[list[_Row], date | None]:
+def _price(evidence: _Evidence, cap: _Row) -> tuple[list[_Row], date | None]:
     if cap["price_date"] is None:
         return [], None
     query = (
         "SELECT close_price, split_basis_date, source_provider FROM price_data "
         "WHERE symbol = $symbol AND date = $day"
     )
-    [bar] = run(query, symbol=cap["symbol"], day=cap["price_date"]).to_dicts()
+    [bar] = evidence.lake_rows(query, symbol=cap["symbol"], day=cap["price_date"])
     where = {"item": "close_price", "date": cap["price_date"], "source": bar["source_provider"]}
     basis: date = bar["split_basis_date"]
     rows = [_row("close_price", bar["close_price"], note=f"counts the splits up to {basis}", **where)]
@@ -90,13 +131,11 @@ def _price(run: RunSql, cap: _Row) -> tuple[list[_Row], date | None]:
     return rows, basis
 
 
-def _shares(run: RunSql, cap: _Row) -> tuple[list[_Row], date | None]:
+def _shares(evidence: _Evidence, cap: _Row) -> tuple[list[_Row], date | None]:
     if cap["shares_fiscal_date"] is None:
         return [], None
     source, counted = cap["shares_source"], cap["shares_fiscal_date"]
-    [count] = run(
-        _COUNT, symbol=cap["symbol"], source=source, counted=counted, known=cap["shares_available_date"]
-    ).to_dicts()
+    [count] = evidence.step_rows(_COUNT, source=source, counted=counted, known=cap["shares_available_date"])
     basis: date = count.pop("split_basis_date")
     note = f"{source}, counts the splits up to {basis}"
     return [_row("shares_outstanding", cap["shares_outstanding"], note=note, **count)], basis
@@ -106,7 +145,7 @@ def _shares(run: RunSql, cap: _Row) -> tuple[list[_Row], date | None]:
 _COUNT = """
     WITH used AS (
         SELECT symbol, fiscal_date, period, version, available_date FROM share_counts
-        WHERE symbol = $symbol AND source = $source AND fiscal_date = $counted AND available_date = $known
+        WHERE source = $source AND fiscal_date = $counted AND available_date = $known
         ORDER BY version DESC LIMIT 1
     )
     SELECT 'shares' AS item, u.fiscal_date AS date, NULL AS period, u.version, u.available_date,
@@ -123,7 +162,7 @@ _COUNT = """
 """
 
 
-def _splits(run: RunSql, symbol: str, priced: date, counted: date) -> Iterator[_Row]:
+def _splits(evidence: _Evidence, priced: date, counted: date) -> Iterator[_Row]:
     """Yield each split between the two bases; the splits after the basis of the shares multiply them."""
     query = (
         "SELECT date, numerator / denominator AS ratio, source FROM splits WHERE symbol = $symbol "
@@ -131,40 +170,38 @@ def _splits(run: RunSql, symbol: str, priced: date, counted: date) -> Iterator[_
         "ORDER BY date"
     )
     verb = "multiplies" if counted < priced else "divides"
-    for split in run(query, symbol=symbol, priced=priced, counted=counted).to_dicts():
+    for split in evidence.lake_rows(query, symbol=evidence.symbol, priced=priced, counted=counted):
         where = {"item": "ratio", "date": split["date"], "source": split["source"]}
         yield _row("split", split["ratio"], note=f"{verb} the shares", **where)
 
 
-def _components(run: RunSql, item: Input, symbol: str, day: date) -> list[_Row]:
+def _components(evidence: _Evidence, item: Input, day: date) -> list[_Row]:
     """Return the components of one input as known on a day; without any, one row without a date."""
     query = f"""
-        SELECT p.component_sign AS sign, p.is_first, p.component_reported, p.derivation, p.reason,
-               s.fiscal_date AS date, s.fiscal_period AS period, s.version, k.available_date, s.accepted_at,
-               coalesce(s.final_link, s.link, s.source_provider) AS source, s."{item.column.name}" AS value,
+        SELECT t.component_sign AS sign, t.is_end, t.is_reported, p.derivation, p.reason,
+               s.fiscal_date AS date, s.fiscal_period AS period, s.version, s.available_date, s.accepted_at,
+               coalesce(s.final_link, s.link, s.source_provider) AS source,
+               s.{identifier(item.column.name)} AS value,
                coalesce(l.cumulative_split_factor, 1) AS cumulative_split_factor
-        FROM period_components({_PAIR}, year_before := $kinds::VARCHAR[]) p
+        FROM trailing_periods p
+        JOIN subjects u ON u.subject = p.subject AND u.vintage = 'known'
+        LEFT JOIN trailing_statements t ON t.trailing_id = p.trailing_id
+        LEFT JOIN statement_versions v ON v.statement_id = t.statement_id
         LEFT JOIN {STATEMENT_TABLES[item.statement_type]} s
-          ON s.symbol = p.symbol AND s.fiscal_date = p.component_date AND s.fiscal_period = p.component_period
-         AND s.version = p.component_version
-        LEFT JOIN statement_periods k
-          ON k.statement_type = p.statement_type AND k.symbol = p.symbol AND k.fiscal_date = p.component_date
-         AND k.fiscal_period = p.component_period AND k.version = p.component_version
-        LEFT JOIN split_factors l
+          ON s.symbol = v.symbol AND s.fiscal_date = v.fiscal_date AND s.fiscal_period = v.fiscal_period
+         AND s.version = v.version
+        LEFT JOIN split_history l
           ON l.symbol = s.symbol AND s.split_basis_date >= l.from_date AND s.split_basis_date < l.to_date
-        WHERE p.statement_type = $kind AND p.years_back = $back
-          AND p.valid_from <= $day::DATE AND p.valid_to > $day::DATE
-        ORDER BY s.fiscal_date, s.fiscal_period, s.version, p.component_sign DESC
+        WHERE p.statement_type = $kind AND p.years_back = $back AND p.valid_from <= $day AND p.valid_to > $day
+        ORDER BY s.fiscal_date, s.fiscal_period, s.version, t.component_sign DESC
     """
-    kind = item.statement_type
-    params = {"symbols": [symbol], "days": [day], "day": day, "kinds": [kind], "kind": kind}
-    return run(query, **params, back=item.years_back).to_dicts()
+    return evidence.step_rows(query, kind=item.statement_type, back=item.years_back, day=day)
 
 
 def _input(item: Input, components: list[_Row], *, optional: bool) -> list[_Row]:
     """Return a row per statement, then the input's value: their sum, or the share count on today's basis."""
     if item.column.additive != "flow":
-        components = [p for p in components if p["is_first"]]
+        components = [p for p in components if p["is_end"]] or components[:1]
     where = ("sign", "date", "period", "version", "available_date", "accepted_at", "source")
     rows = [
         _row(item.name, p["value"], item=item.column.name, **{name: p[name] for name in where})
@@ -173,7 +210,7 @@ def _input(item: Input, components: list[_Row], *, optional: bool) -> list[_Row]
     ]
     if not rows:
         return [_row(item.name, None, note=components[0]["reason"] if components else "no_statement_known")]
-    values = [None if item.column.zero_is_missing and not p["value"] else p["value"] for p in components]
+    values = [_usable(item, p) for p in components]
     if optional:
         values = [value or 0.0 for value in values]
     if None in values:
@@ -186,6 +223,14 @@ def _input(item: Input, components: list[_Row], *, optional: bool) -> list[_Row]
         note = f"on today's split basis: {factor!r} times"
         return [*rows, _row(item.name, values[0] * factor, note=note)]
     return rows
+
+
+def _usable(item: Input, component: _Row) -> float | None:
+    """Return a figure; None for a 0 that means missing, and for the count of a derived quarter."""
+    value: float | None = component["value"]
+    if item.column.additive == "shares" and not component["is_reported"]:
+        return None
+    return None if item.column.zero_is_missing and not value else value
 
 
 def _with_numbers(formula: Factor, known: dict[str, float | None]) -> str:

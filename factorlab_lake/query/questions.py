@@ -238,7 +238,7 @@ class Questions:
         arithmetic or the reason for a NULL.
         """
         [name] = to_symbols([symbol])
-        return explain_market_cap(self._own_sql, name, to_date(day, "day"))
+        return explain_market_cap(self.session, name, to_date(day, "day"))
 
     def explain_factor(self, factor: str, symbol: str, day: DateLike) -> pl.DataFrame:
         """Return the inputs of a factor: each input's figures with their statements, and the formula.
@@ -249,7 +249,7 @@ class Questions:
         """
         one_of(factor, FACTORS, "factor")
         [name] = to_symbols([symbol])
-        return explain_factor(self._own_sql, factor, name, to_date(day, "day"))
+        return explain_factor(self.session, factor, name, to_date(day, "day"))
 
     def lookahead(
         self, factor: str, symbols: str | Iterable[str], dates: Dates, *, by_cell: bool = False
@@ -288,9 +288,6 @@ class Questions:
         statement that would write into the lake's folder.
         """
         return self.session.sql(query, params)
-
-    def _own_sql(self, query: str, /, **params: Any) -> pl.DataFrame:
-        return self.session.frame(query, params)
 
     def _grid(
         self, function: str, symbols: str | Iterable[str], dates: list[date], *, vintage: str = "known"

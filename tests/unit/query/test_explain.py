@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import date
 from typing import Any
@@ -126,14 +127,32 @@ def test_the_count_of_a_market_cap_names_its_filing(lake_2021: Lake) -> None:
 
 @pytest.mark.parametrize("symbol", ["NOBODY", "YEARS"])
 def test_what_is_not_known_is_explained_too(made: Lake, symbol: str) -> None:
-    """The last row has no value, and the reason of the answer itself."""
+    """The last row has no value, and the reason that the answer gives for it."""
     cap = made.explain_market_cap(symbol, KNOWN).to_dicts()[-1]
     assert (cap["value"], cap["note"]) == (None, made.market_caps(symbol, KNOWN)["reason"].item())
     factor = made.explain_factor("pe_ratio", symbol, KNOWN).to_dicts()[-1]
-    assert (factor["value"], factor["note"]) == (None, made.factors(symbol, KNOWN)["reason"].item())
+    reasons = json.loads(made.factors(symbol, KNOWN)["reasons"].item())
+    assert (factor["value"], factor["note"]) == (None, reasons["pe_ratio"])
 
 
 def test_an_unknown_factor_is_refused_with_the_nearest(lake_2021: Lake) -> None:
     """A misspelt factor is named, with those there are and the one that was meant."""
     with pytest.raises(fl.LakeError, match=r"'pe_ration'.*Did you mean 'pe_ratio'"):
         lake_2021.explain_factor("pe_ration", "AAPL", "2020-12-31")
+
+
+CASES.statements("UNCOUNTED", "income", quarters(netIncome=[1] * 4, weightedAverageShsOut=[10] * 4)[:3])
+CASES.statements("UNCOUNTED", "income", [filing("2020-12-31", "FY", netIncome=4, weightedAverageShsOut=10)])
+
+
+def test_a_derived_quarter_has_no_share_count(made: Lake) -> None:
+    """A count cannot be derived from cumulative figures: the explanation has the statements and no value."""
+    rows = made.explain_factor("share_growth", "UNCOUNTED", "2021-05-01").to_dicts()
+    assert last(rows, "shares")["value"] is None
+    assert last(rows, "shares")["note"] == "missing"
+    assert {row["period"] for row in rows if row["step"] == "shares" and row["date"]} == {
+        "FY",
+        "Q1",
+        "Q2",
+        "Q3",
+    }
