@@ -50,7 +50,7 @@ def ttm_columns() -> list[str]:
 def _with_date(name: str) -> str:
     """Return a question over ``inputs`` or ``facts`` whose day of availability is a date."""
     columns = [
-        "DATE '1970-01-01' + inputs_available_day::INTEGER AS inputs_available_date"
+        f"{rule_placeholders()['EPOCH']} + inputs_available_day::INTEGER AS inputs_available_date"
         if column == "inputs_available_day"
         else identifier(column)
         for column in output_columns(name)

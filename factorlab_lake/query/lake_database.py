@@ -108,9 +108,12 @@ class LakeDatabase:
     def _show(self, name: str, files: list[DataFile]) -> None:
         """Create a table's view over these files; functions read through the view."""
         if self._shown.get(name) != files:
-            folder = self._layout.table(name)
-            self._con.execute(self._availability.table_view(TABLES[name], folder, files))
+            view = f"CREATE OR REPLACE VIEW {identifier(name)} AS {self._rows(TABLES[name], files)}"
+            self._con.execute(view)
             self._shown[name] = files
+
+    def _rows(self, spec: TableSpec, files: list[DataFile]) -> str:
+        return self._availability.select_from(spec, self._layout.table(spec.name), files)
 
     def _show_derived(self, spec: TableSpec, symbols: list[str] | None) -> None:
         """Create the view of a derived table: stored rows, and those computed here."""
@@ -121,7 +124,7 @@ class LakeDatabase:
         if not self._has_computed_tables:
             self._show(spec.name, files)
         elif self._shown.get(spec.name) != files:
-            rows = self._availability.select_from(spec, self._layout.table(spec.name), files)
+            rows = self._rows(spec, files)
             names = ", ".join(map(literal, sorted(self._stale or ()))) or "NULL"
             self._con.execute(
                 f"CREATE OR REPLACE VIEW {identifier(spec.name)} AS "
@@ -132,30 +135,39 @@ class LakeDatabase:
 
     def _compute(self, symbols: list[str] | None) -> None:
         """Compute the derived rows of stale symbols among these; None stands for all symbols."""
-        if not self._has_computed_tables:
-            self._con.execute(f"CREATE SCHEMA IF NOT EXISTS {_COMPUTED}")
-            for spec in DERIVED_TABLES.values():
-                columns = ", ".join(f"{identifier(c.name)} {c.types.duckdb}" for c in spec.columns)
-                self._con.execute(f"CREATE OR REPLACE TABLE {_COMPUTED}.{identifier(spec.name)} ({columns})")
-            self._has_computed_tables = True
-            self._shown = {n: files for n, files in self._shown.items() if n not in DERIVED_TABLES}
+        self._create_computed_tables()
         needed = self._needed_symbols(symbols) - self._computed
         if not needed:
             return
-        # The temporary tables of the computation must not hide a view of this connection.
+        # The temporary tables of the computation must not hide a view of this connection, nor may a view that
+        # shows few files replace one that a user's own view reads.
         with self._con.cursor() as con:
             con.execute(_OF_A_CONNECTION)
             for part in in_parts(needed):
                 for name in DERIVED_FROM:
-                    self._show(name, self._pruned(name, RowFilter(part)))
+                    rows = self._rows(TABLES[name], self._pruned(name, RowFilter(part)))
+                    con.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS {rows}")
                 compute(con, part)
                 self._add_computed(con, part)
+
+    def _create_computed_tables(self) -> None:
+        if self._has_computed_tables:
+            return
+        self._con.execute(f"CREATE SCHEMA IF NOT EXISTS {_COMPUTED}")
+        for spec in DERIVED_TABLES.values():
+            columns = ", ".join(f"{identifier(c.name)} {c.types.duckdb}" for c in spec.columns)
+            self._con.execute(f"CREATE OR REPLACE TABLE {_COMPUTED}.{identifier(spec.name)} ({columns})")
+        self._shown = {n: files for n, files in self._shown.items() if n not in DERIVED_TABLES}
+        self._has_computed_tables = True
 
     def _add_computed(self, con: duckdb.DuckDBPyConnection, symbols: list[str]) -> None:
         """Copy computed rows to the tables that the views show: of all symbols, or of none."""
         con.execute("BEGIN")
         for spec in DERIVED_TABLES.values():
-            con.execute(f"INSERT INTO {_COMPUTED}.{identifier(spec.name)} {computed_rows(spec)}")
+            place = f"{_COMPUTED}.{identifier(spec.name)}"
+            # Delete first: an interrupt after COMMIT leaves rows that do not count as computed.
+            con.execute(f"DELETE FROM {place} WHERE symbol IN (SELECT symbol FROM derived_symbols)")
+            con.execute(f"INSERT INTO {place} {computed_rows(spec)}")
         con.execute("COMMIT")
         self._computed.update(symbols)
 

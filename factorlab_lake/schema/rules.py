@@ -24,8 +24,11 @@ LAST_DAY = date(9999, 12, 30)
 """The last day that an interval up to END_OF_TIME contains. It means "as known now", and
 replaces an unknown split basis."""
 
+EPOCH = date(1970, 1, 1)
+"""Day 0 where days are integers: Arrow, polars and Parquet count from it too."""
+
 NO_DAY = -1_000_000
-"""Replaces a missing day where days since 1970-01-01 are compared: it is before every date."""
+"""Replaces a missing day where days since EPOCH are compared: it is before every date."""
 
 EARLIEST_DATE = date(1900, 1, 1)
 """A record of an earlier day is rejected: no provider has one, so the date is a parsing or typing error."""

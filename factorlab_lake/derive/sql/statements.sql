@@ -10,7 +10,7 @@ CREATE OR REPLACE TEMP TABLE symbol_companies AS
 WITH providers AS (
 {{statement_providers}}
 )
-SELECT symbol, min_by(source_provider, coalesce(list_position({{provider_order}}, source_provider), 1000)) AS statement_provider,
+SELECT symbol, min_by(source_provider, coalesce(list_position({{provider_order}}, source_provider), len({{provider_order}}) + 1)) AS statement_provider,
        coalesce('cik:' || max_by(cik, fiscal_date), symbol) AS company_id
 FROM (SELECT * FROM providers ORDER BY source_provider) GROUP BY symbol;
 

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from factorlab_lake.derive import build
+from factorlab_lake.functions import duckdb_functions
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, sql_text
+from factorlab_lake.functions.questions import QUESTIONS
 from factorlab_lake.lake import Lake
-from factorlab_lake.query.row_cache_files import SOURCES
 from factorlab_lake.schema import TABLES
 from tests.support import ROOT
 
-_FILES = sorted((ROOT / "factorlab_lake" / "functions" / "shell" / "duckdb").glob("*.sql"))
+_FUNCTIONS = ROOT / "factorlab_lake" / "functions"
+_SHELL = _FUNCTIONS / "shell" / "duckdb"
 _VALUES = {
     "symbols": "['AAPL', 'O''X']",
     "dates": "['2024-01-31'::DATE]",
@@ -41,11 +45,23 @@ def _question(name: str) -> str:
 
 def test_every_file_is_installed_and_every_function_has_a_file() -> None:
     """A file that is not listed would be dead; a name without a file would fail at its first use."""
-    assert {file.stem for file in _FILES} == set(FUNCTIONS)
+    assert _names(_SHELL) == set(FUNCTIONS)
     assert len(set(FUNCTIONS)) == len(FUNCTIONS)
     assert set(FUNCTIONS).isdisjoint(TABLES)
-    others = {str(file.relative_to(_FILES[0].parent)) for file in _FILES[0].parent.glob("*/*.sql")}
-    assert others == {f"{source.file}.sql" for source in SOURCES if source.file}
+
+
+def test_every_part_of_a_text_is_used() -> None:
+    """The shell's parts, the questions' texts and the scripts of derived tables are all listed."""
+    assert _names(_SHELL / "parts") == set(duckdb_functions._PARTS)
+    assert _names(_FUNCTIONS) == set(QUESTIONS)
+    assert _names(ROOT / "factorlab_lake" / "derive" / "sql") == set(build._SCRIPTS)
+    known = {*duckdb_functions._PARTS, *QUESTIONS}
+    texts = "".join(path.read_text(encoding="utf-8") for path in _SHELL.rglob("*.sql"))
+    assert {name for name in known if f"{{{{{name}}}}}" not in texts} == {"factors"}  # see factors_with_dates
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.stem for path in folder.glob("*.sql")}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from factorlab_lake.functions.sql_placeholders import fill, rule_placeholders
+from factorlab_lake.functions.rule_placeholders import fill, rule_placeholders
 from factorlab_lake.schema.rules import rule_values
 from tests.support import ROOT
 
@@ -17,7 +17,7 @@ _PYTHON = [p for p in sorted(_PACKAGE.rglob("*.py")) if p.name != "rules.py"]
 # Counts, places and months, which are no limits.
 _PLAIN = {"0", "1", "1.0", "2", "3", "4", "6", "9", "12"}
 _ENCODED = {
-    "share_counts.sql": {"5", "10", "100000", "10000000"},  # the digits of `rank`
+    "share_count_history.sql": {"5", "10", "100000", "10000000"},  # the digits of `rank`
     "number_text.sql": {"1e-4", "1e16"},  # where DuckDB begins to write an exponent
     "unapplied_split.sql": {"5", "7", "10", "20", "100"},  # usual split ratios, and per cent
     "unrounded_close.sql": {"0.5", "100"},  # half a cent, and cents in a unit of currency

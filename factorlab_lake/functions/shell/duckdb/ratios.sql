@@ -18,7 +18,7 @@ WITH published AS (
       AND fiscal_date BETWEEN coalesce(start_date::DATE, {{BEGINNING_OF_TIME}}) AND coalesce(end_date::DATE, {{END_OF_TIME}})
 ),
 requested AS MATERIALIZED (
-    SELECT symbol, date, (date - DATE '1970-01-01')::INTEGER AS day, year(date) AS in_year
+    SELECT symbol, date, (date - {{EPOCH}})::INTEGER AS day, year(date) AS in_year
     FROM (SELECT DISTINCT symbol, published_on AS date FROM published)
 ),
 {{cap_facts}},

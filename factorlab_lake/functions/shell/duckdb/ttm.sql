@@ -12,7 +12,7 @@ CREATE OR REPLACE MACRO ttm(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAY
 WITH {{grid}},
 {{fundamentals}},
 facts AS (
-    SELECT r.symbol, r.date, r.day, age_limit AS age_limit, (i.income_date - DATE '1970-01-01')::INTEGER AS income_day,
+    SELECT r.symbol, r.date, r.day, age_limit AS age_limit, (i.income_date - {{EPOCH}})::INTEGER AS income_day,
            i.* EXCLUDE (symbol, in_year)
     FROM requested r
     LEFT JOIN intervals i ON i.symbol = r.symbol AND i.in_year = r.in_year AND r.date >= i.valid_from AND r.date < i.valid_to

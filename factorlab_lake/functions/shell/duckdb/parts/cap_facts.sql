@@ -26,9 +26,9 @@ counts AS (
 cap_facts AS (
     SELECT r.symbol, r.date, r.day,
            unrounded_close(b.close, coalesce(t.cumulative_split_factor / s.cumulative_split_factor, 1)) AS close_price,
-           b.price_date, (b.price_date - DATE '1970-01-01')::INTEGER AS price_day,
+           b.price_date, (b.price_date - {{EPOCH}})::INTEGER AS price_day,
            c.shares, c.source AS shares_source, c.fiscal_date AS shares_fiscal_date,
-           (c.fiscal_date - DATE '1970-01-01')::INTEGER AS shares_fiscal_day, c.available_date AS shares_available_date,
+           (c.fiscal_date - {{EPOCH}})::INTEGER AS shares_fiscal_day, c.available_date AS shares_available_date,
            c.period_days, c.cumulative_split_factor / coalesce(s.cumulative_split_factor, 1) AS split_factor,
            f.currency, r.symbol IN (SELECT symbol FROM multi_class_symbols) AS multi_class,
            c.company_id, c.statement_provider, {{shares_age_limit}} AS shares_age_limit

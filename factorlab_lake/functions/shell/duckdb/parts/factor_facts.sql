@@ -1,13 +1,13 @@
 caps AS (WITH facts AS (FROM cap_facts) SELECT * FROM ({{market_caps}})),
 facts AS (
-    SELECT m.symbol, m.date, (m.date - DATE '1970-01-01')::INTEGER AS day, {{age_limit}} AS age_limit, m.market_cap,
+    SELECT m.symbol, m.date, (m.date - {{EPOCH}})::INTEGER AS day, {{age_limit}} AS age_limit, m.market_cap,
            m.reason AS market_cap_reason, m.currency,
-           (m.shares_available_date - DATE '1970-01-01')::INTEGER AS shares_available_day,
-           (i.income_date - DATE '1970-01-01')::INTEGER AS income_day,
-           (i.balance_sheet_date - DATE '1970-01-01')::INTEGER AS balance_sheet_day,
-           (i.income_years_available_date - DATE '1970-01-01')::INTEGER AS income_years_available_day,
-           (i.balance_sheet_years_available_date - DATE '1970-01-01')::INTEGER AS balance_sheet_years_available_day,
-           (i.cash_flow_available_date - DATE '1970-01-01')::INTEGER AS cash_flow_available_day,
+           (m.shares_available_date - {{EPOCH}})::INTEGER AS shares_available_day,
+           (i.income_date - {{EPOCH}})::INTEGER AS income_day,
+           (i.balance_sheet_date - {{EPOCH}})::INTEGER AS balance_sheet_day,
+           (i.income_years_available_date - {{EPOCH}})::INTEGER AS income_years_available_day,
+           (i.balance_sheet_years_available_date - {{EPOCH}})::INTEGER AS balance_sheet_years_available_day,
+           (i.cash_flow_available_date - {{EPOCH}})::INTEGER AS cash_flow_available_day,
            coalesce(i.company_id, m.company_id) AS company_id, coalesce(i.statement_provider, m.statement_provider) AS statement_provider,
            i.* EXCLUDE (symbol, in_year, company_id, statement_provider)
     FROM caps m
