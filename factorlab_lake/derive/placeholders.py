@@ -8,6 +8,7 @@ from functools import cache
 from factorlab_lake.factors.sql import figure, signed_sum
 from factorlab_lake.functions.rule_placeholders import rule_placeholders
 from factorlab_lake.schema import (
+    PERIOD_DAYS,
     PERIOD_MONTHS,
     STATEMENT_TABLES,
     Column,
@@ -36,6 +37,7 @@ _ATTRIBUTES = (
     "available_date",
     "accepted_date",
     "reported_currency",
+    "period_start",
 )
 _MORE = {"income": ("split_basis_date", "cik", _SHARES), "balance_sheet": (), "cash_flow": ()}
 _NUMBERED = 4  # statement_id = place x 4 + number of the statement type
@@ -95,12 +97,22 @@ def _without_other_providers(statement_type: str) -> str:
 
 
 def _statement_versions(statement_type: str) -> str:
-    months = " ".join(f"WHEN {literal(p)} THEN {m}" for p, m in PERIOD_MONTHS.items())
     return (
         f"SELECT statement_id, {literal(statement_type)} AS statement_type, {identifiers(_ATTRIBUTES)},\n"
-        f"       CASE fiscal_period {months} END AS months\n"
+        f"       {_months()} AS months\n"
         f"FROM {statement_type}_rows"
     )
+
+
+def _months() -> str:
+    """Return the length of a period: from its first day where a provider gives one, else from its label."""
+    days = "(fiscal_date - period_start + 1)"
+    by_days = " ".join(
+        f"WHEN {days} BETWEEN {first} AND {last} THEN {months}"
+        for months, (first, last) in PERIOD_DAYS.items()
+    )
+    by_label = " ".join(f"WHEN {literal(p)} THEN {m}" for p, m in PERIOD_MONTHS.items())
+    return f"CASE WHEN period_start IS NULL THEN CASE fiscal_period {by_label} END {by_days} END"
 
 
 def _sum(column: Column) -> str:

@@ -23,10 +23,15 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
+from factorlab_lake.derive.build import digest
+from factorlab_lake.derive.stored import stale_symbols
 from factorlab_lake.errors import AlreadyExists, InternalError, LakeError, WriteFailed
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, sql_text
 from factorlab_lake.query.availability_rule import CLOSE, AvailabilityRule
+from factorlab_lake.query.lake_database import LakeDatabase
+from factorlab_lake.query.query_hints import QueryHints
 from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
+from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from factorlab_lake.storage import checksums, snapshots
 from factorlab_lake.storage.data_files import DataFile, files_of, prune
 from factorlab_lake.storage.layout import Layout, write_errors
@@ -81,10 +86,15 @@ def write_catalog(layout: Layout, snapshot: Snapshot) -> Path:
     """
     target = layout.root / CATALOG
 
+    files = {name: files_of(layout, snapshot, name) for name in TABLES}
+    stale = stale_symbols(snapshot)
+
     def fill(con: duckdb.DuckDBPyConnection, shown: dict[str, int]) -> None:
         for name, spec in TABLES.items():
             if snapshot.tables.get(name) != shown.get(name):
-                con.execute(CLOSE.table_view(spec, layout.table(name), files_of(layout, snapshot, name)))
+                con.execute(CLOSE.table_view(spec, layout.table(name), files[name]))
+        if stale != frozenset():
+            _copy_derived(con, LakeDatabase(layout, files, CLOSE, stale), None)
         con.execute(_origin(snapshot, CLOSE, place=str(layout.root)))
 
     with suppress(_OtherFile, FileNotFoundError, IsADirectoryError, duckdb.Error):
@@ -157,19 +167,48 @@ def export(
     if path.exists():
         raise AlreadyExists(f"{path} exists; choose another name, or remove it first.", path=str(path))
 
+    files = {name: files_of(layout, snapshot, name) for name in TABLES}
+    stale = stale_symbols(snapshot) if availability == CLOSE else None
+
     def fill(con: duckdb.DuckDBPyConnection) -> None:
         for name, spec in TABLES.items():
-            files = selection.files(name, files_of(layout, snapshot, name))
-            con.execute(availability.table_view(spec, layout.table(name), files))
+            chosen = selection.files(name, files[name])
+            con.execute(availability.table_view(spec, layout.table(name), chosen))
             source, kept = identifier(name), f"main.{identifier(f'_{name}')}"
             con.execute(f"CREATE TABLE {kept} AS FROM {source}{selection.where(name)}")
             con.execute(f"DROP VIEW {source}")
             con.execute(f"ALTER TABLE {kept} RENAME TO {source}")
+        if stale != frozenset():
+            _copy_derived(con, LakeDatabase(layout, files, availability, stale), selection.symbols)
         con.execute(_origin(snapshot, availability))
 
     with _errors_mapped(layout, snapshot, path):
         _write(path, fill, _empty())
     return path
+
+
+def _copy_derived(con: duckdb.DuckDBPyConnection, database: LakeDatabase, symbols: list[str] | None) -> None:
+    """Replace the derived tables of an open file by copies: some rows are not stored in the lake."""
+    with TemporaryDirectory() as folder:
+        for name in DERIVED_TABLES:
+            rows = Path(folder) / f"{name}.parquet"
+            with database.prepared(name, QueryHints(symbols=symbols)) as source:
+                source.execute(f"COPY {name} TO {literal(str(rows))}")
+            table = f"main.{identifier(name)}"
+            kind = "VIEW" if _is_view(con, name) else "TABLE"
+            con.execute(f"DROP {kind} IF EXISTS {table}")
+            condition = (
+                "" if symbols is None else f" WHERE symbol IN ({', '.join(map(literal, symbols)) or 'NULL'})"
+            )
+            con.execute(f"CREATE TABLE {table} AS FROM read_parquet({literal(str(rows))}){condition}")
+
+
+def _is_view(con: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Return whether the open file has a view of this name."""
+    query = (
+        "SELECT count(*) FROM duckdb_views() WHERE view_name = $name AND database_name = current_database()"
+    )
+    return con.execute(query, {"name": name}).fetchone() != (0,)
 
 
 def _origin(snapshot: Snapshot, availability: AvailabilityRule, *, place: str | None = None) -> str:
@@ -186,7 +225,7 @@ def _origin(snapshot: Snapshot, availability: AvailabilityRule, *, place: str | 
 @cache
 def _functions_digest() -> str:
     """Return the hash of all functions and of the tables' columns, which differs between programs."""
-    text = [*map(_no_rows, TABLES.values()), *map(sql_text, FUNCTIONS)]
+    text = [*map(_no_rows, TABLES.values()), *map(sql_text, FUNCTIONS), digest()]
     return hashlib.sha256("".join(text).encode()).hexdigest()
 
 

@@ -10,10 +10,11 @@ from factorlab_lake.schema.spec import (
     line_items,
     literal,
 )
-from factorlab_lake.schema.tables import DATASETS, PERIOD_MONTHS, STATEMENT_TABLES, TABLES, table
+from factorlab_lake.schema.tables import DATASETS, PERIOD_DAYS, PERIOD_MONTHS, STATEMENT_TABLES, TABLES, table
 
 __all__ = [
     "DATASETS",
+    "PERIOD_DAYS",
     "PERIOD_MONTHS",
     "STATEMENT_TABLES",
     "STATEMENT_TYPES",

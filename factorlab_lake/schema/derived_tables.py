@@ -20,7 +20,14 @@ __all__ = [
     "flow_names",
 ]
 
-DERIVED_FROM = ("income_statements", "balance_sheets", "cash_flows", "shares_outstanding", "splits")
+DERIVED_FROM = (
+    "income_statements",
+    "balance_sheets",
+    "cash_flows",
+    "shares_outstanding",
+    "splits",
+    "symbol_history",
+)
 """The derived tables follow from the rows of these tables alone."""
 
 YEAR_BEFORE_ITEMS = ("revenue", "net_income", "total_assets")

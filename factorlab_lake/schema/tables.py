@@ -24,10 +24,14 @@ from factorlab_lake.schema.company_tables import COMPANY_TABLES
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from factorlab_lake.schema.spec import STATEMENT_TYPES, Column, TableSpec, line_items
 
-__all__ = ["DATASETS", "PERIOD_MONTHS", "STATEMENT_TABLES", "TABLES", "table"]
+__all__ = ["DATASETS", "PERIOD_DAYS", "PERIOD_MONTHS", "STATEMENT_TABLES", "TABLES", "table"]
 
 # The length of each fiscal period in months. H1, 9M and FY are cumulative from the start of the fiscal year.
 PERIOD_MONTHS = {"Q1": 3, "Q2": 3, "Q3": 3, "Q4": 3, "H1": 6, "9M": 9, "FY": 12}
+
+# Days from the first to the last day of a period of so many months: 13 weeks a quarter, and some for a change
+# of the calendar.
+PERIOD_DAYS = {3: (75, 125), 6: (160, 210), 9: (245, 300), 12: (340, 390)}
 
 STATEMENT_TABLES = dict(
     zip(STATEMENT_TYPES, ("income_statements", "balance_sheets", "cash_flows"), strict=True)

@@ -5,7 +5,7 @@
 -- Grain: one row per symbol with a statement.
 -- Rules:
 -- - All statements of a symbol are those of one provider: the first in the lake's order that has any.
--- - The company is the CIK of the newest statement. Without a CIK, it is the symbol.
+-- - The company is the CIK of the newest statement. Without a CIK, it is the symbol. symbol_history overrules both.
 CREATE OR REPLACE TEMP TABLE symbol_companies AS
 WITH providers AS (
 {{statement_providers}}
