@@ -30,7 +30,8 @@ def open_server_lake(url: str, *, availability: AvailabilityRule) -> ServerLake:
     ``url`` is an address such as ``postgresql://user@host/database``. Its scheme selects one of the installed
     targets; each target documents where it takes the password from. These settings limit the connections and
     the time of a query: ``FACTORLAB_POOL_SIZE``, ``FACTORLAB_POOL_OVERFLOW``, ``FACTORLAB_POOL_WAIT_S`` and
-    ``FACTORLAB_STATEMENT_TIMEOUT_S``. Raises :class:`~factorlab_lake.errors.InvalidInput`,
+    ``FACTORLAB_STATEMENT_TIMEOUT_S``. ``availability`` is the rule by which the lake was synced; any other is
+    :class:`~factorlab_lake.errors.InvalidInput`. Raises that,
     :class:`~factorlab_lake.errors.NotFound`, :class:`~factorlab_lake.errors.TargetFailed` and
     :class:`~factorlab_lake.errors.MissingExtra`.
     """
@@ -41,7 +42,16 @@ def open_server_lake(url: str, *, availability: AvailabilityRule) -> ServerLake:
         pool_wait_s=configured.pool_wait_s,
         statement_timeout_s=configured.statement_timeout_s,
     )
-    session = open_session(url, limits=limits, lag_days=availability.lag_days)
+    session = open_session(url, limits=limits)
+    if session.availability != str(availability.setting):
+        session.close()
+        raise InvalidInput(
+            f"availability is {availability.setting!r}, but {session.name} has the rows of the rule "
+            f"{session.availability!r}, by which the lake was synced. Open the server with "
+            f"availability={session.availability!r}, or open the lake's folder for another rule.",
+            got=availability.setting,
+            expected=session.availability,
+        )
     return ServerLake(session, availability=availability)
 
 

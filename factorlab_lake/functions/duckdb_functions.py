@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib.resources import files
+from itertools import takewhile
 
 from factorlab_lake.functions.questions import QUESTIONS, question_text
 from factorlab_lake.functions.rule_placeholders import fill
 from factorlab_lake.functions.sql_placeholders import duckdb_placeholders
 from factorlab_lake.schema import TABLES
 
-__all__ = ["FUNCTIONS", "mentioned", "names_in", "sql_text", "without_texts"]
+__all__ = ["FUNCTIONS", "head_of", "mentioned", "names_in", "sql_text", "without_texts"]
 
 # Each one calls only functions before it.
 FUNCTIONS = (
@@ -53,6 +54,11 @@ def sql_text(name: str) -> str:
     text = fill(text, _questions)
     text = fill(text, lambda: _ARGUMENTS.get(name, _DEFAULT_ARGUMENTS))
     return fill(text, duckdb_placeholders)
+
+
+def head_of(text: str) -> str:
+    """Return the comment at the start of a function's SQL, which describes the function."""
+    return "\n".join(takewhile(lambda line: line.startswith("--"), text.splitlines()))
 
 
 def _file(path: str) -> str:

@@ -22,19 +22,28 @@ from factorlab_lake.schema.quality_rules import quality_score
 __all__ = [
     "availability_with_lag",
     "duckdb_placeholders",
+    "shared_placeholders",
     "ttm_columns",
 ]
 
 
 @cache
-def duckdb_placeholders() -> dict[str, str]:
-    """Return the placeholders of DuckDB's files."""
+def shared_placeholders() -> dict[str, str]:
+    """Return the placeholders that have the same value for every engine."""
     return {
         **rule_placeholders(),
         "factors_with_dates": _with_date("factors"),
         "factor_inputs_with_dates": _with_date("factor_inputs"),
         "factors_of_period": ",\n       ".join(map(_of_period, FACTORS)),
         "flow_names": ", ".join(map(identifier, ttm_columns())),
+    }
+
+
+@cache
+def duckdb_placeholders() -> dict[str, str]:
+    """Return the placeholders of DuckDB's files."""
+    return {
+        **shared_placeholders(),
         "statement_union": "\nUNION ALL\n".join(_statement_select(t) for t in STATEMENT_TABLES),
         "revision_pairs": "\nUNION ALL\n".join(_revision_pairs(TABLES[t]) for t in STATEMENT_TABLES.values()),
         "bar_texts": _texts(table("price_data")),
@@ -55,7 +64,7 @@ def _with_date(name: str) -> str:
         else identifier(column)
         for column in output_columns(name)
     ]
-    return f"SELECT {', '.join(columns)}\nFROM ({question_text(name).strip()})"
+    return f"SELECT {', '.join(columns)}\nFROM ({question_text(name).strip()}) AS answer"
 
 
 def _of_period(name: str) -> str:

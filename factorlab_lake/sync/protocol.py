@@ -35,6 +35,7 @@ from factorlab_lake.schema import TableSpec
 
 __all__ = [
     "EVERYTHING",
+    "LAKE_AVAILABILITY",
     "NO_YEAR",
     "ROW_HASH",
     "UNTRUSTED",
@@ -53,6 +54,7 @@ __all__ = [
 
 ROW_HASH = "row_hash"
 EVERYTHING = "all"  # the only batch of a table without partitions
+LAKE_AVAILABILITY = "close"  # the rule of the stored available_date, and of the derived tables
 NO_YEAR = "null"  # the batch of rows whose partition is NULL
 UNTRUSTED = -1  # rows of a recorded digest: the stored digests of the batch do not describe its values
 _MODULUS = 2**64
@@ -192,9 +194,13 @@ class SessionLimits:
 
 
 class TargetSession(Protocol):
-    """Runs queries on a target; every method may be called from any thread."""
+    """Runs queries on a target; every method may be called from any thread.
+
+    ``availability`` is the availability rule by which the rows were synced, such as ``close``.
+    """
 
     limits: SessionLimits
+    availability: str
 
     @property
     def name(self) -> str:
@@ -243,11 +249,10 @@ class Connector(Protocol):
         ``password`` may be a function, which is called if the server requires a password.
         """
 
-    def open_session(self, url: str, *, limits: SessionLimits, lag_days: int | None) -> TargetSession:
+    def open_session(self, url: str, *, limits: SessionLimits) -> TargetSession:
         """Open a session that runs queries.
 
-        ``lag_days`` is the availability rule; None stands for the rule of the lake. A session passes it with
-        every query. It must not be a setting of the connection, which a pool shares with other programs.
+        It must set nothing on a connection that a pool would pass on to another program.
         """
 
     def script(self) -> str:

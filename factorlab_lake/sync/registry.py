@@ -78,11 +78,11 @@ def sync_to(
         return sync(layout, target, deep=deep, repair=repair, progress=progress)
 
 
-def open_session(url: str, *, limits: SessionLimits, lag_days: int | None) -> TargetSession:
+def open_session(url: str, *, limits: SessionLimits) -> TargetSession:
     """Open a session that runs queries on the target at an address."""
     target_type = connector(url)
     with _extra_required(target_type):
-        return target_type.open_session(url, limits=limits, lag_days=lag_days)
+        return target_type.open_session(url, limits=limits)
 
 
 def script(url: str | None = None) -> str:

@@ -30,12 +30,12 @@ class PostgresConnector:
             return open_target(url, ask=password)
         return open_target(url, password=password)
 
-    def open_session(self, url: str, *, limits: SessionLimits, lag_days: int | None) -> ServerSession:
+    def open_session(self, url: str, *, limits: SessionLimits) -> ServerSession:
         """Open a pool of read-only connections to a database that has a lake."""
         from factorlab_lake.sync.postgres.address import Address
         from factorlab_lake.sync.postgres.server_session import ServerSession
 
-        return ServerSession(Address.parse(url), limits=limits, lag_days=lag_days)
+        return ServerSession(Address.parse(url), limits=limits)
 
     def script(self) -> str:
         """Return the SQL that creates the tables, functions and roles."""

@@ -95,6 +95,8 @@ def indexes(spec: TableSpec) -> list[str]:
         return [_index(spec, ("date",), "brin")]
     if spec.name == "data_fetch_log":
         return [_index(spec, spec.sort_by), _index(spec, ("fetch_date",))]
+    if spec.derived:  # found by symbol and day, in the order of the key
+        return []
     return [_index(spec, (name,)) for name in _STATEMENT_DATES if name in spec.names()]
 
 

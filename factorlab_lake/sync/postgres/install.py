@@ -12,14 +12,14 @@ from importlib.resources import files
 from typing import TypeAlias
 
 from factorlab_lake.errors import InvalidInput, SchemaMismatch
-from factorlab_lake.schema import TABLES, identifier, literal
+from factorlab_lake.schema import TABLES, identifier, identifiers, literal
 from factorlab_lake.storage.snapshots import program_version
 from factorlab_lake.sync.postgres import ddl, server_functions
 from factorlab_lake.sync.postgres.connection import Connection
 from factorlab_lake.sync.postgres.table_evolution import add_columns, check_keys
-from factorlab_lake.sync.protocol import ROW_HASH, FilledBatches
+from factorlab_lake.sync.protocol import LAKE_AVAILABILITY, ROW_HASH, FilledBatches
 
-__all__ = ["STEPS", "prepare", "roles", "script"]
+__all__ = ["STEPS", "availability", "prepare", "roles", "script"]
 
 Step: TypeAlias = Callable[[], list[str]]
 
@@ -29,9 +29,12 @@ _STATE = """
 SELECT lake_id, schema_version, to_jsonb(t) ->> 'program_version' FROM factorlab_lake_target AS t
 """
 _OWNED = """
-UPDATE factorlab_lake_target SET lake_id = %(lake)s, program_version = %(version)s
-WHERE (lake_id, program_version) IS DISTINCT FROM (%(lake)s::text, %(version)s::text)
+UPDATE factorlab_lake_target SET lake_id = %(lake)s, program_version = %(version)s, availability = %(rule)s
+WHERE (lake_id, program_version, availability)
+      IS DISTINCT FROM (%(lake)s::text, %(version)s::text, %(rule)s::text)
 """
+# Read through JSON: servers of earlier versions do not have the column, and their rows have the lake's rule.
+_AVAILABILITY = "SELECT to_jsonb(t) ->> 'availability' FROM factorlab_lake_target AS t"
 
 
 def _first_version() -> list[str]:
@@ -47,6 +50,10 @@ def _third_version() -> list[str]:
     return [_file("triggers")]  # before, a trigger's function ran with its owner's rights
 
 
+def _fourth_version() -> list[str]:
+    return ["ALTER TABLE factorlab_lake_target ADD COLUMN IF NOT EXISTS availability text"]
+
+
 @dataclass(frozen=True, slots=True)
 class _State:
     lake_id: str | None = None
@@ -55,7 +62,7 @@ class _State:
 
 
 # Step n upgrades version n-1 to n. No target runs a step twice, so a later change is a new step.
-STEPS: tuple[Step, ...] = (_first_version, _second_version, _third_version)
+STEPS: tuple[Step, ...] = (_first_version, _second_version, _third_version, _fourth_version)
 
 
 def prepare(
@@ -78,10 +85,16 @@ def prepare(
             )
         _upgrade(con, state, target=target, steps=steps)
         created = _create_new_tables(con)
-        con.execute(_OWNED, {"lake": lake_id, "version": program_version()})
+        con.execute(_OWNED, {"lake": lake_id, "version": program_version(), "rule": LAKE_AVAILABILITY})
         check_keys(con, target=target, written_by=state.program_version)
         added = add_columns(con, filled, target=target, written_by=state.program_version)
         server_functions.install(con, force=added or created)
+
+
+def availability(con: Connection) -> str:
+    """Return the availability rule by which the rows of a target were synced."""
+    row = con.execute(_AVAILABILITY).fetchone()
+    return LAKE_AVAILABILITY if row is None or row[0] is None else str(row[0])
 
 
 def roles() -> str:
@@ -147,6 +160,9 @@ def _create_new_tables(con: Connection) -> bool:
     for spec in new:
         for text in (*ddl.create_table(spec), *ddl.indexes(spec), *_triggers(spec.name)):
             con.execute(text.encode())
+    if new:
+        names = identifiers(spec.name for spec in new)
+        con.execute(_file("new_table_rights").replace("{{new_tables}}", names).encode())
     return bool(new)
 
 

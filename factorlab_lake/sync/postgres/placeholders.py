@@ -1,36 +1,29 @@
-"""Fill the placeholders of the Postgres functions: column lists from the schema and the formulas.
-
-A view has the lake's own availability rule, ``close``. A function takes the rule as its last argument,
-``availability``.
-"""
+"""Fill the placeholders of the Postgres functions: the shared questions, and column lists from the schema."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
+from importlib.resources import files
 
-from factorlab_lake.factors.formulas import FACTORS, factor_inputs
-from factorlab_lake.functions.sql_placeholders import (
-    availability_with_lag,
-    shared_placeholders,
-    statement_periods,
-    ttm_columns,
-)
+from factorlab_lake.factors.formulas import FACTORS
+from factorlab_lake.functions import duckdb_functions
+from factorlab_lake.functions.questions import INPUTS, QUESTIONS, question_text
+from factorlab_lake.functions.rule_placeholders import fill
+from factorlab_lake.functions.sql_placeholders import shared_placeholders, ttm_columns
 from factorlab_lake.schema import (
     STATEMENT_TABLES,
-    STATEMENT_TYPES,
     TABLES,
     Column,
     TableSpec,
     identifier,
-    identifiers,
     line_items,
     literal,
     table,
 )
 from factorlab_lake.schema.quality_rules import quality_score
 
-__all__ = ["placeholders"]
+__all__ = ["sql_text"]
 
 # The planner estimates ten rows for an array of any length and chooses a nested loop, which takes minutes for
 # a thousand symbols. A hash join is as fast for ten. LATERAL lookups by index remain loops. JIT compilation
@@ -40,43 +33,71 @@ SET enable_nestloop = off
 SET enable_mergejoin = off
 SET jit = off
 SET work_mem = '64MB'"""
-_STORED = "available_date"  # the column has the lake's own rule
-# A scalar subquery, so that the argument is read once for each query and not for each row.
-_LAG = "(SELECT availability_lag_days(availability))"
 _TIME_FORMAT = "'YYYY-MM-DD HH24:MI:SS.US'"
-_DATED = ("shares_outstanding", *STATEMENT_TABLES.values())
+# The rows that a function's question reads, looked up in Postgres' way; a part comes after those that use it.
+_PARTS = ("grid", "cap_facts", "count_vintages", "factor_facts", "fundamentals")
+# What stands in the parts for an argument that a function has or has not.
+_CONSTANTS = {"price_age_limit": "{{PRICE_AGE_LIMIT_DAYS}}", "shares_age_limit": "{{QUARTER_AGE_LIMIT_DAYS}}"}
+_ARGUMENTS = {
+    "market_caps": ("price_age_limit", "shares_age_limit", "vintage"),
+    "shares_as_of": ("vintage",),
+    "ttm": ("age_limit", "vintage"),
+    "factor_inputs": ("age_limit", "vintage"),
+    "factors": ("age_limit", "vintage"),
+}
+_OF_PERIODS = {"age_limit": "{{QUARTER_AGE_LIMIT_DAYS}}", "vintage": "'known'"}
+# Columns of fundamentals_history by which its rows are found, or which another table has too.
+_NOT_FACTS = (
+    "symbol",
+    "vintage",
+    "restated",
+    "valid_from",
+    "valid_to",
+    "company_id",
+    "statement_provider",
+    "bucket",
+)
 
 
 @cache
-def placeholders(*, by_rule: bool) -> dict[str, str]:
-    """Return the text for every ``{{token}}`` of the SQL files.
+def sql_text(name: str) -> str:
+    """Return the SQL that creates a function or view, with all placeholders filled."""
+    text = fill(_file(f"{name}.sql"), lambda: {p: _file(f"parts/{p}.sql").strip() for p in _PARTS})
+    text = fill(text, _questions)
+    text = fill(text, lambda: _arguments(name))
+    text = fill(text, _columns)
+    return fill(text, lambda: {"head": duckdb_functions.head_of(duckdb_functions.sql_text(name))})
 
-    ``by_rule`` is true for a function, which applies the rule of its argument ``availability``.
-    """
-    available = {name: _available(TABLES[name], by_rule=by_rule) for name in _DATED}
+
+def _file(path: str) -> str:
+    place = files("factorlab_lake.functions").joinpath("shell", "postgres", path)
+    return place.read_text(encoding="utf-8")
+
+
+def _questions() -> dict[str, str]:
+    return {name: question_text(name).strip() for name in QUESTIONS}
+
+
+def _arguments(function: str) -> dict[str, str]:
+    own = {name: name for name in _ARGUMENTS.get(function, ())}
+    return _CONSTANTS | _OF_PERIODS | own
+
+
+@cache
+def _columns() -> dict[str, str]:
+    facts = [n for n in table("fundamentals_history").names() if n not in _NOT_FACTS]
     return {
         **shared_placeholders(),
         "planned": _PLANNED,
-        "passed_availability": ", availability" if by_rule else "",
-        "statement_columns": ", ".join(map(identifier, _statement_columns())),
-        "ttm_types": _numbers(ttm_columns()),
+        "fundamentals_columns": ", ".join(f"i.{identifier(n)}" for n in facts),
+        "flow_types": _numbers(ttm_columns()),
         "factor_types": _numbers(FACTORS),
-        **{f"{kind}_types": _numbers(_inputs(kind)) for kind in STATEMENT_TYPES},
-        **{f"available_{name}": text for name, text in available.items()},
-        "statement_periods": statement_periods({t: available[n] for t, n in STATEMENT_TABLES.items()}),
-        "statement_union": "\nUNION ALL\n".join(
-            _statement_select(t, available[n]) for t, n in STATEMENT_TABLES.items()
-        ),
+        "input_types": _numbers(INPUTS),
+        "statement_columns": ", ".join(map(identifier, _statement_columns())),
+        "statement_union": "\nUNION ALL\n".join(map(_statement_select, STATEMENT_TABLES)),
         "bar_texts": _texts(table("price_data"), "b"),
         "revision_pairs": "\nUNION ALL\n".join(_revision_pairs(TABLES[t]) for t in STATEMENT_TABLES.values()),
     }
-
-
-def _available(spec: TableSpec, *, by_rule: bool) -> str:
-    """Return the SQL of the first day on which a row could be used: as stored, or by the argument's rule."""
-    if not by_rule:
-        return _STORED
-    return f"CASE WHEN {_LAG} IS NULL THEN {_STORED} ELSE {availability_with_lag(spec, _LAG)} END"
 
 
 def _statement_columns() -> list[str]:
@@ -85,30 +106,29 @@ def _statement_columns() -> list[str]:
     return ["statement_type", *attributes, "metrics", "data_quality_score", "created_at", "updated_at"]
 
 
-def _statement_select(kind: str, available: str) -> str:
+def _statement_select(kind: str) -> str:
     """Return the rows of one statement type for ``financial_statements``."""
     spec = TABLES[STATEMENT_TABLES[kind]]
-    items = identifiers((c.name for c in line_items(kind)), "t.")
-    attributes = ", ".join(
-        f"{available} AS {_STORED}" if c.name == _STORED else f"t.{identifier(c.name)}"
-        for c in spec.columns
-        if not c.additive
-    )
+    attributes = ", ".join(f"t.{identifier(c.name)}" for c in spec.columns if not c.additive)
+    # The type json preserves the text: its items have the order and the numbers of DuckDB's.
+    items = "\n       || ".join(_json_item(c.name) for c in line_items(kind))
     return (
         f'SELECT {literal(kind)}::text COLLATE "C" AS statement_type, {attributes},\n'
-        f"       (SELECT jsonb_strip_nulls(to_jsonb(i)) FROM (SELECT {items}) AS i) AS metrics,\n"
+        f"       ('{{' || substr({items}, 2) || '}}')::json AS metrics,\n"
         f"       {quality_score(kind)} AS data_quality_score\n"
         f"FROM {identifier(spec.name)} AS t"
     )
 
 
+def _json_item(name: str) -> str:
+    """Return a line item's part of the JSON object, which begins with a comma; empty if it is NULL."""
+    key = literal(f',"{name}":')
+    return f"coalesce({key} || json_number_text(t.{identifier(name)}), '')"
+
+
 def _numbers(names: Iterable[str]) -> str:
     """Return the column definitions of numbers in a function's result."""
     return ", ".join(f"{identifier(name)} double precision" for name in names)
-
-
-def _inputs(statement_type: str) -> list[str]:
-    return [i.name for i in factor_inputs() if i.statement_type == statement_type]
 
 
 def _texts(spec: TableSpec, alias: str) -> str:

@@ -1,91 +1,66 @@
-"""Install the lake's SQL functions and views in Postgres; each has a file in ``functions/shell/postgres``.
-
-A view that depends on the availability rule has a function of the same name that takes the rule as argument.
-For example, ``share_counts('same_day')`` returns the rows of ``share_counts`` under another rule.
-"""
+"""Install the lake's SQL functions and views in Postgres; each has a file in ``functions/shell/postgres``."""
 
 from __future__ import annotations
 
 import hashlib
-from functools import cache, partial
-from importlib.resources import files
+from functools import cache
 
 import psycopg
 from psycopg import errors
 
-from factorlab_lake.functions.sql_placeholders import fill
+from factorlab_lake.functions.duckdb_functions import head_of
 from factorlab_lake.schema import identifier, literal
-from factorlab_lake.sync.postgres.placeholders import placeholders
+from factorlab_lake.sync.postgres.placeholders import sql_text
 
-__all__ = [
-    "FUNCTIONS",
-    "FUNCTIONS_BY_RULE",
-    "VIEWS_BY_RULE",
-    "digest",
-    "install",
-    "installed",
-    "sql_text",
-    "statements",
-]
+__all__ = ["FUNCTIONS", "digest", "install", "installed", "statements"]
 
 # A function comes after the functions that it calls.
 FUNCTIONS = (
-    "availability_lag_days",
+    "json_number_text",
     "financial_statements",
-    "statement_component",
-    "symbol_date",
     "product",
     "number_text",
     "checked_vintage",
     "unrounded_close",
     "revisions",
     "multi_class_symbols",
-    "share_counts",
-    "statement_periods",
-    "split_factors",
-    "share_counts_by_year",
     "shares_as_of",
     "market_caps",
     "adjusted_prices",
     "statements_as_of",
-    "statement_validity",
-    "quarter_validity",
-    "period_components",
     "ttm",
-    "fundamentals_validity",
+    "factor_inputs",
     "factors",
     "quarters",
     "ratios",
     "financial_ratios",
 )
-# Functions with the argument ``availability``, and views that depend on this rule.
-FUNCTIONS_BY_RULE = (
-    "shares_as_of",
-    "share_counts_by_year",
-    "market_caps",
-    "statements_as_of",
-    "statement_validity",
-    "quarter_validity",
-    "period_components",
-    "ttm",
-    "fundamentals_validity",
-    "factors",
-    "quarters",
-    "ratios",
-)
-VIEWS_BY_RULE = ("financial_statements", "share_counts", "statement_periods", "financial_ratios")
-# Names of the first version. An upgrade drops them: they build on functions that it replaces.
-_FORMER_TYPES = ("statement_part", "grid_cell")
+# Functions, views and types of earlier versions. An upgrade drops them.
 _FORMER = (
+    # 0.1
+    "statement_part",
+    "grid_cell",
     "split_levels",
     "share_spans",
     "period_spans",
     "statement_spans",
     "fundamental_spans",
     "company_years",
+    # 0.2
+    "availability_lag_days",
+    "statement_component",
+    "symbol_date",
+    "share_counts",
+    "statement_periods",
+    "split_factors",
+    "share_counts_by_year",
+    "statement_validity",
+    "quarter_validity",
+    "period_components",
+    "fundamentals_validity",
 )
 _DIGEST = "lake_functions_digest"
-# Every object with one of these names in the current schema; an object comes before those it depends on.
+# Every object with one of these names in the current schema; a function comes before those that it calls.
 _INSTALLED = """
 SELECT CASE prokind WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END AS kind, oid::regprocedure::text,
        array_position(%(names)s::text[], proname::text) AS place
@@ -107,38 +82,9 @@ _Connection = psycopg.Connection[tuple[object, ...]]
 
 
 @cache
-def sql_text(name: str) -> str:
-    """Return the SQL that creates a function or view, and a view's function by rule."""
-    text = _filled(name, by_rule=_kind(_file(name)) != "VIEW")
-    return f"{text.rstrip()}\n{_by_rule(name)}" if name in VIEWS_BY_RULE else text
-
-
-def _by_rule(view: str) -> str:
-    """Return the statement that creates the function of a view: its query, by the rule of the argument."""
-    name = identifier(view)
-    query = _filled(view, by_rule=True).partition(f"VIEW {view} AS\n")[2].rstrip().rstrip(";")
-    return (
-        f"CREATE OR REPLACE FUNCTION {name}(availability text) RETURNS SETOF {name}\n"
-        f"LANGUAGE sql STABLE PARALLEL SAFE\nBEGIN ATOMIC\n{query};\nEND;\n"
-        f"COMMENT ON FUNCTION {name}(text) IS "
-        f"{literal(f'{view} by another availability rule, see availability_lag_days')};\n"
-    )
-
-
-def _filled(name: str, *, by_rule: bool) -> str:
-    return fill(_file(name), partial(placeholders, by_rule=by_rule))
-
-
-@cache
-def _file(name: str) -> str:
-    place = files("factorlab_lake.functions").joinpath("shell", "postgres", f"{name}.sql")
-    return place.read_text(encoding="utf-8")
-
-
-@cache
 def statements() -> tuple[str, ...]:
     """Return the statements that create every view and function over existing tables, in order."""
-    comments = [_comment(name) for name in FUNCTIONS if _kind(_file(name)) == "FUNCTION"]
+    comments = [_comment(name) for name in FUNCTIONS if _kind(sql_text(name)) == "FUNCTION"]
     return (*map(sql_text, FUNCTIONS), *comments, _digest_function())
 
 
@@ -179,7 +125,7 @@ def _replace(con: _Connection) -> bool:
         with con.transaction():
             _execute(con)
             twice = con.execute(_OVERLOADED, {"names": [*FUNCTIONS, _DIGEST]}).fetchone()
-            former = con.execute(_INSTALLED, {"names": [*_FORMER_TYPES, *_FORMER]}).fetchone()
+            former = con.execute(_INSTALLED, {"names": list(_FORMER)}).fetchone()
             if twice is None and former is None:
                 return True
             raise psycopg.Rollback
@@ -194,16 +140,27 @@ def _execute(con: _Connection) -> None:
 
 
 def _drop(con: _Connection) -> None:
-    place = FUNCTIONS.index("split_factors")  # the first that took the place of a former one
-    names = [
-        *_FORMER_TYPES,
-        *FUNCTIONS[:place],
-        *_FORMER,
-        *FUNCTIONS[place:],
-        _DIGEST,
-    ]
-    for kind, name, _ in con.execute(_INSTALLED, {"names": names}).fetchall():
-        con.execute(f"DROP {kind} {name}".encode())
+    """Drop every function, view and type of this and earlier versions, each after those that depend on it.
+
+    Raises :class:`psycopg.errors.DependentObjectsStillExist` if an object of a user depends on one of them.
+    """
+    rows = con.execute(_INSTALLED, {"names": [*_FORMER, *FUNCTIONS, _DIGEST]}).fetchall()
+    waiting = [f"DROP {kind} {name}".encode() for kind, name, _ in rows]
+    while waiting:
+        blocked = [statement for statement in waiting if not _dropped(con, statement)]
+        if len(blocked) == len(waiting):
+            con.execute(blocked[0])
+        waiting = blocked
+
+
+def _dropped(con: _Connection, statement: bytes) -> bool:
+    """Run a DROP statement, and return whether nothing depends on the object."""
+    try:
+        with con.transaction():
+            con.execute(statement)
+    except errors.DependentObjectsStillExist:
+        return False
+    return True
 
 
 def _kind(text: str) -> str:
@@ -212,13 +169,8 @@ def _kind(text: str) -> str:
 
 def _comment(name: str) -> str:
     """Return the statement that sets the head of a function's file as its comment."""
-    lines = sql_text(name).splitlines()
-    head = [line.removeprefix("-- ") for line in lines[: _first_code(lines)]]
-    return f"COMMENT ON FUNCTION {identifier(name)} IS {literal(chr(10).join(head))}"
-
-
-def _first_code(lines: list[str]) -> int:
-    return next(number for number, line in enumerate(lines) if not line.startswith("--"))
+    head = "\n".join(line.removeprefix("-- ") for line in head_of(sql_text(name)).splitlines())
+    return f"COMMENT ON FUNCTION {identifier(name)} IS {literal(head)}"
 
 
 def _digest_function() -> str:

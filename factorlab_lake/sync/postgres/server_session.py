@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -15,14 +16,13 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from factorlab_lake.errors import InvalidInput, LakeError, NotFound, TargetFailed, nearest
 from factorlab_lake.schema import TABLES, identifier, literal
-from factorlab_lake.sync.postgres import cancellation
+from factorlab_lake.sync.postgres import cancellation, install
 from factorlab_lake.sync.postgres.address import Address
-from factorlab_lake.sync.postgres.query_text import by_availability, driver_query
 from factorlab_lake.sync.postgres.server_frames import adapt, to_polars
 from factorlab_lake.sync.postgres.server_functions import FUNCTIONS, installed
 from factorlab_lake.sync.protocol import SessionLimits
 
-__all__ = ["ServerSession"]
+__all__ = ["ServerSession", "driver_query"]
 
 # They end with the transaction. A pool would pass a setting of the session on to the next program on the same
 # connection. Temporary tables come last in the path, so they replace no table of the lake.
@@ -39,6 +39,12 @@ LEFT JOIN unnest(current_schemas(false)) WITH ORDINALITY AS s (name, place)
 WHERE f.oid = to_regprocedure('lake_functions_digest()')
 GROUP BY n.nspname
 """
+# A text, quoted name, comment or dollar quote, in which nothing is a parameter; a parameter; a percent sign.
+_TOKEN = re.compile(
+    r"""(?<![\w$])[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/
+    |\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|(?<![\w$])\$(?P<parameter>[A-Za-z_]\w*)|%""",
+    re.DOTALL | re.VERBOSE,
+)
 _Connection = psycopg.Connection[tuple[object, ...]]
 _ROWS_AT_A_TIME = 4096
 _LOST = ("08", "57P")  # classes of errors after which a connection is unusable
@@ -47,10 +53,10 @@ _LOST = ("08", "57P")  # classes of errors after which a connection is unusable
 class ServerSession:
     """Represents read access to the tables and functions of a server, from any thread and after a fork."""
 
-    def __init__(self, address: Address, *, limits: SessionLimits, lag_days: int | None = None) -> None:
+    def __init__(self, address: Address, *, limits: SessionLimits) -> None:
         self.address = address
         self.limits = limits
-        self._lag_days = lag_days
+        self.availability = ""
         self._timeout_ms = str(round(limits.statement_timeout_s * 1000))
         self._path = ""
         self._pool = self._new_pool()
@@ -80,8 +86,7 @@ class ServerSession:
         """
         del needs
         values = params or {}
-        by_rule = sql if self._lag_days is None else by_availability(sql, str(self._lag_days))
-        query = driver_query(by_rule, values)
+        query = driver_query(sql, values)
         try:
             return self._run(query, values)
         except psycopg.Error as error:
@@ -174,6 +179,8 @@ class ServerSession:
                     )
                 [(path,)] = con.execute(_PATH).fetchall()
                 self._path = str(path)
+                con.execute("SELECT set_config('search_path', %s, false)", [self._path])
+                self.availability = install.availability(con)
         except psycopg.Error as error:
             raise self._connection_error(error) from None
         self._pool.open()
@@ -206,6 +213,27 @@ class ServerSession:
             known = [*TABLES, "financial_statements", *FUNCTIONS]
             return InvalidInput(f"Postgres refuses the query: {message}.{nearest(name, known)}", sql=sql)
         return InvalidInput(f"Postgres refuses the query: {self.address.redact(message)}", sql=sql)
+
+
+def driver_query(sql: str, params: Mapping[str, Any]) -> bytes:
+    """Return a query with its ``$name`` parameters in the form of the driver.
+
+    >>> driver_query("SELECT * FROM splits WHERE symbol = $s AND label <> '5% $s'", {"s": "AAPL"})
+    b"SELECT * FROM splits WHERE symbol = %(s)s AND label <> '5%% $s'"
+    """
+
+    def replaced(token: re.Match[str]) -> str:
+        name = token["parameter"]
+        if name is None:
+            return token[0].replace("%", "%%")
+        if name not in params:
+            raise InvalidInput(
+                f"The query has a parameter ${name} without a value; pass {name}=….{nearest(name, params)}",
+                sql=sql,
+            )
+        return f"%({name})s"
+
+    return _TOKEN.sub(replaced, sql).encode()
 
 
 def _is_lost(error: psycopg.Error) -> bool:

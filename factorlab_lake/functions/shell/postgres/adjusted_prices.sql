@@ -1,26 +1,4 @@
--- adjusted_prices(symbols, start_date, end_date): return daily bars adjusted for splits and dividends
--- Grain: one row per symbol and trading day. Unknown symbols give no rows.
--- Parameters:
--- - start_date, end_date: both included; NULL sets no limit.
--- Point in time: none, because later splits and dividends adjust earlier bars. Do not compute a market cap from the
--- result, and do not select symbols by its prices on a past day.
--- Columns:
--- - open_price, high_price, low_price, close_price, volume: adjusted for splits alone. They are per share as counted after
---   every split in the lake, also after splits later than the last bar. So bars of different split bases line up.
--- - split_factor: the stored prices times this factor, and the stored volume divided by it, are the columns above.
--- - adjusted_close: close_price x dividend_factor. Its changes are returns with dividends reinvested. On the symbol's newest
---   bar it equals close_price.
--- - dividend_factor: the product of 1 - dividend / close over the ex-dates after the day, up to the symbol's newest bar.
---   The close is that of the last bar before the ex-date (the method of CRSP and of Yahoo).
--- - adjusted_close_source: 'dividends' where the dividends table has a row of the symbol; else 'provider', or NULL.
--- - reason: why adjusted_close is NULL.
--- Rules:
--- - A dividend is adjusted_dividend on its split_basis_date; without it, the dividend as paid, per share of its ex-date.
--- - Source 'provider' is the adjusted_close of the bar, adjusted on the day of its fetch. Bars of different fetches may
---   therefore not line up.
--- - Without either source the reason is 'no_dividends_known'. Load a row with dividend 0 for a symbol that pays none.
--- - Before a missing or negative dividend the reason is 'dividend_missing'.
--- - Before a dividend that is not below its close the reason is 'dividend_not_below_close'.
+{{head}}
 CREATE OR REPLACE FUNCTION adjusted_prices(symbols text[], start_date date, end_date date)
 RETURNS TABLE (
     symbol text, date date, open_price double precision, high_price double precision, low_price double precision,
@@ -38,7 +16,7 @@ WITH bars AS MATERIALIZED (
     FROM (
         SELECT b.*, date_part('year', b.date)::integer AS in_year, coalesce(s.cumulative_split_factor, 1) AS splits_since
         FROM price_data b
-        LEFT JOIN split_factors s
+        LEFT JOIN split_history s
           ON s.symbol = b.symbol AND b.split_basis_date >= s.from_date AND b.split_basis_date < s.to_date
         WHERE b.symbol = ANY (symbols) AND b.date >= coalesce(start_date, {{BEGINNING_OF_TIME}})) p
 ),
@@ -48,7 +26,7 @@ payouts AS MATERIALIZED (
     FROM dividends d
     JOIN (SELECT symbol, min(date) AS first, max(date) AS newest FROM bars GROUP BY symbol) b
       ON b.symbol = d.symbol AND d.date > b.first AND d.date <= b.newest
-    LEFT JOIN split_factors s
+    LEFT JOIN split_history s
       ON s.symbol = d.symbol
      AND CASE WHEN d.adjusted_dividend IS NULL THEN d.date ELSE d.split_basis_date END >= s.from_date
      AND CASE WHEN d.adjusted_dividend IS NULL THEN d.date ELSE d.split_basis_date END < s.to_date

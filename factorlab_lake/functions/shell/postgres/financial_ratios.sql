@@ -1,4 +1,3 @@
--- financial_ratios: return the ratios of all symbols, as of the day on which each period became available
--- Grain: one row per symbol and fiscal period end; columns and rules as in ratios, which is faster for some symbols.
+{{head}}
 CREATE OR REPLACE VIEW financial_ratios AS
-SELECT * FROM ratios((SELECT array_agg(DISTINCT symbol) FROM statement_periods), NULL, NULL{{passed_availability}});
+SELECT * FROM ratios((SELECT array_agg(DISTINCT symbol) FROM period_publications), NULL, NULL);

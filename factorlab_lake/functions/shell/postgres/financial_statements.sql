@@ -1,5 +1,4 @@
--- financial_statements: return all versions of all statements in one form, with the line items as JSON in `metrics`
--- Grain: one row per statement type, symbol, fiscal period and version.
+{{head}}
 CREATE OR REPLACE VIEW financial_statements AS
 SELECT s.*, recorded_at AS created_at, recorded_at AS updated_at
 FROM (

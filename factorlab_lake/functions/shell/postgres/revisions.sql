@@ -1,8 +1,4 @@
--- revisions: return every value that a later fetch or filing replaced
--- Grain: one row per table, key and column; `old` and `new` are text. `kind` is the kind of the later content.
--- Rules:
--- - A version of a statement replaces the version before it of the same provider.
--- - The rows follow from the stored versions and bars, so they do not depend on the order in which these arrived.
+{{head}}
 CREATE OR REPLACE VIEW revisions AS
 WITH bars AS (
     SELECT b.symbol, b.date, b.revision, b.fetch_id, b.recorded_at, b.change_kind, v.column_name, v.value

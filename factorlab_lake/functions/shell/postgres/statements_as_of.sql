@@ -1,10 +1,5 @@
--- statements_as_of(as_of, vintage := 'known', availability := 'close'): return the statements of every fiscal period as known at the close of a day
--- Grain: one row per symbol, statement type and fiscal period with a version available at as_of.
--- Parameters:
--- - vintage: see checked_vintage. With 'latest', available_date may lie after as_of.
--- - availability: see availability_lag_days.
--- Point in time: the newest version with available_date <= as_of; 'first' returns the first version of each period.
-CREATE OR REPLACE FUNCTION statements_as_of(as_of date, vintage text DEFAULT 'known', availability text DEFAULT 'close')
+{{head}}
+CREATE OR REPLACE FUNCTION statements_as_of(as_of date, vintage text DEFAULT 'known')
 RETURNS SETOF financial_statements
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -13,7 +8,7 @@ FROM (
     SELECT s.*, min(version) OVER period AS first, max(version) OVER period AS last,
            max(version) FILTER (WHERE available_date <= as_of) OVER period AS newest,
            min(available_date) OVER period AS first_available
-    FROM financial_statements(availability) s
+    FROM financial_statements s
     WINDOW period AS (PARTITION BY symbol, statement_type, fiscal_date, fiscal_period)
 ) v
 WHERE CASE (SELECT checked_vintage(vintage))

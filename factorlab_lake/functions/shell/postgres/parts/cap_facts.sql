@@ -1,0 +1,28 @@
+{{count_vintages}},
+basis_factors AS MATERIALIZED (SELECT * FROM split_history h WHERE h.symbol = ANY (symbols)),
+shared AS MATERIALIZED (SELECT m.symbol FROM multi_class_symbols m WHERE m.symbol = ANY (symbols)),
+cap_facts AS (
+    SELECT r.symbol, r.date, r.day,
+           unrounded_close(b.close, coalesce(t.cumulative_split_factor / nullif(s.cumulative_split_factor, 0), 1)) AS close_price,
+           b.price_date, b.price_date - DATE '1970-01-01' AS price_day,
+           c.shares, c.source AS shares_source, c.fiscal_date AS shares_fiscal_date,
+           c.fiscal_date - DATE '1970-01-01' AS shares_fiscal_day, c.available_date AS shares_available_date,
+           c.period_days, c.cumulative_split_factor / coalesce(nullif(s.cumulative_split_factor, 0), 1) AS split_factor,
+           f.currency, r.symbol IN (SELECT m.symbol FROM shared m) AS multi_class,
+           c.company_id, c.statement_provider, {{shares_age_limit}} AS shares_age_limit
+    FROM requested r
+    JOIN count_vintages v ON v.symbol = r.symbol
+    -- One index look-up per row. The lower bound ends it early where a symbol has not traded for long.
+    LEFT JOIN LATERAL (
+        SELECT p.date AS price_date, p.close_price AS close, coalesce(p.split_basis_date, {{LAST_DAY}}) AS price_basis
+        FROM price_data p
+        WHERE p.symbol = r.symbol AND p.date <= r.date AND p.date >= r.date - {{price_age_limit}} AND p.close_price IS NOT NULL
+        ORDER BY p.date DESC LIMIT 1) b ON true
+    LEFT JOIN LATERAL (
+        SELECT * FROM share_count_history h
+        WHERE h.symbol = r.symbol AND h.of_vintage = v.vintage AND h.valid_from <= r.date
+        ORDER BY h.valid_from DESC LIMIT 1) c ON c.valid_to > r.date
+    LEFT JOIN basis_factors t ON t.symbol = r.symbol AND b.price_date >= t.from_date AND b.price_date < t.to_date
+    LEFT JOIN basis_factors s ON s.symbol = r.symbol AND b.price_basis >= s.from_date AND b.price_basis < s.to_date
+    LEFT JOIN company_profiles f ON f.symbol = r.symbol
+)
