@@ -6,29 +6,28 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import psycopg
 import pytest
 
-from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS as OF_THE_LAKE
 from factorlab_lake.functions.duckdb_functions import sql_text as lake_text
+from factorlab_lake.functions.questions import QUESTIONS, question_text
 from factorlab_lake.sync.postgres import ddl, server_functions
-from factorlab_lake.sync.postgres.server_functions import (
-    FUNCTIONS,
-    FUNCTIONS_BY_RULE,
-    VIEWS_BY_RULE,
-    install,
-    installed,
-    sql_text,
-)
+from factorlab_lake.sync.postgres.placeholders import sql_text
+from factorlab_lake.sync.postgres.server_functions import FUNCTIONS, install, installed
 from tests.support import ROOT
 
 Con = psycopg.Connection[tuple[object, ...]]
 
 _FILES = sorted((ROOT / "factorlab_lake" / "functions" / "shell" / "postgres").glob("*.sql"))
-# Functions of one engine only: cached rows of a session, arrays of rows, and what Postgres lacks.
-_ONLY_LAKE = {"cap_inputs", "share_count_validity", "market_days"}
-_ONLY_SERVER = {"availability_lag_days", "statement_component", "symbol_date", "product", "number_text"}
+_ONLY_SERVER = {"product", "number_text", "json_number_text"}  # what Postgres lacks
+_BUILT_ON = {
+    "market_caps": (),
+    "ttm": (),
+    "factor_inputs": ("market_caps",),
+    "factors": ("market_caps", "factor_inputs"),
+}
 _OLDER = """
 CREATE FUNCTION quarters(symbols text[], as_of date, vintage text) RETURNS TABLE (old integer)
 LANGUAGE sql BEGIN ATOMIC SELECT 1; END
@@ -38,7 +37,7 @@ CREATE TYPE grid_cell AS (symbol text, date date);
 CREATE VIEW split_levels AS SELECT symbol, date FROM splits;
 CREATE FUNCTION period_spans(vintage text) RETURNS TABLE (symbol text)
 LANGUAGE sql BEGIN ATOMIC
-SELECT symbol FROM statement_periods WHERE checked_vintage(vintage) IS NOT NULL; END;
+SELECT symbol FROM financial_statements WHERE checked_vintage(vintage) IS NOT NULL; END;
 CREATE FUNCTION factors(cells grid_cell[]) RETURNS TABLE (symbol text)
 LANGUAGE sql BEGIN ATOMIC SELECT p.symbol FROM period_spans('known') p JOIN split_levels USING (symbol); END;
 DROP FUNCTION lake_functions_digest();
@@ -69,8 +68,8 @@ def test_every_file_is_installed_and_every_function_has_a_file() -> None:
 
 
 def test_a_server_has_the_functions_of_the_lake() -> None:
-    """Both engines have functions of the same names, except those that only one engine needs."""
-    assert set(FUNCTIONS) - _ONLY_SERVER == set(OF_THE_LAKE) - _ONLY_LAKE
+    """Both engines have functions of the same names, except those that only Postgres needs."""
+    assert set(FUNCTIONS) - _ONLY_SERVER == set(OF_THE_LAKE)
 
 
 @pytest.mark.parametrize("file", _FILES, ids=lambda file: file.stem)
@@ -85,29 +84,25 @@ def test_a_head_names_the_function_and_its_grain(file: Path) -> None:
 @pytest.mark.first_cases(6)
 @pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - _ONLY_SERVER))
 def test_a_function_has_the_arguments_of_the_lake(con: Con, name: str) -> None:
-    """Arguments have the same names and order, so that a call is written alike; more may follow."""
+    """Arguments have the same names and order, so that a call is written alike."""
     install(con)
     head = re.search(rf"MACRO {name}\((.*)\) AS", lake_text(name))
     rows = con.execute(_PARAMETERS, [name]).fetchall()
-    if name in VIEWS_BY_RULE:
-        assert (rows, head) == ([("availability text",)], None)
-        return
     assert len(rows) == (head is not None)
     for (arguments,) in rows:
         assert head is not None
         expected = re.findall(r"(\w+)(?: :=|,|$)", re.sub(r":= [^,]*", ":=", head[1]))
-        assert re.findall(r"(?:^|, )(\w+) ", str(arguments))[: len(expected)] == expected
+        assert re.findall(r"(?:^|, )(\w+) ", str(arguments)) == expected
 
 
-def test_functions_by_rule_are_those_with_the_argument(con: Con) -> None:
-    """Queries pass the availability rule to these functions; the rule is their last argument."""
+def test_no_function_takes_an_availability_rule(con: Con) -> None:
+    """A server has the rows of the rule that was synced, so no argument could select another."""
     install(con)
     rows = con.execute(
-        "SELECT proname, proargnames[pronargs] FROM pg_proc "
+        "SELECT proname FROM pg_proc "
         "WHERE pronamespace = current_schema()::regnamespace AND 'availability' = ANY (proargnames)"
-    ).fetchall()
-    expected = {*FUNCTIONS_BY_RULE, *VIEWS_BY_RULE, "availability_lag_days"}
-    assert set(rows) == {(name, "availability") for name in expected}
+    )
+    assert rows.fetchall() == []
 
 
 def test_installing_again_changes_nothing(con: Con) -> None:
@@ -135,7 +130,7 @@ def test_another_version_is_replaced_in_place(con: Con, monkeypatch: pytest.Monk
 def test_a_version_with_other_columns_is_replaced_too(con: Con) -> None:
     """Functions and views of an earlier version with other columns or arguments are dropped and created."""
     install(con)
-    con.execute("DROP FUNCTION quarters(text[], date, text, text)")
+    con.execute("DROP FUNCTION quarters(text[], date, text)")
     con.execute(_OLDER)
     con.execute("CREATE FUNCTION lake_functions_digest(older integer) RETURNS text LANGUAGE sql RETURN 'x'")
     con.execute("DROP FUNCTION lake_functions_digest()")
@@ -159,7 +154,7 @@ def test_a_function_that_a_user_view_needs_is_not_dropped(con: Con) -> None:
     """If a replacement would break a user's view, nothing changes, and the error names the view."""
     install(con)
     con.execute("DROP FUNCTION lake_functions_digest()")
-    con.execute("DROP FUNCTION quarters(text[], date, text, text)")
+    con.execute("DROP FUNCTION quarters(text[], date, text)")
     con.execute(_OLDER)
     con.execute("CREATE VIEW user_view AS SELECT * FROM quarters(ARRAY['A'], '2020-01-01', 'known')")
     with pytest.raises(psycopg.errors.DependentObjectsStillExist, match="quarters"):
@@ -176,17 +171,20 @@ def test_a_function_has_its_head_as_a_comment(con: Con) -> None:
     assert "Point in time: no bar after the date" in str(row[0])
 
 
-def test_the_formulas_are_those_of_the_lake() -> None:
-    """The text of each formula is part of the factors function of both engines."""
-    for factor in FACTORS.values():
-        assert factor.formula in sql_text("factors")
-        assert factor.formula in lake_text("factors")
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_both_engines_run_the_same_text_of_a_question(question: str) -> None:
+    """The function of each engine embeds the one text, and so do the functions that build on it."""
+    for function in QUESTIONS[QUESTIONS.index(question) :]:
+        if question in (function, *_BUILT_ON[function]):
+            assert question_text(question).strip() in sql_text(function)
+            assert question_text(question).strip() in lake_text(function)
 
 
 @pytest.mark.parametrize(
     ("number", "text"),
     [
         (0.0, "0.0"),
+        (-0.0, "-0.0"),
         (-3.0, "-3.0"),
         (57536000000.0, "57536000000.0"),
         (1e15, "1000000000000000.0"),
@@ -200,6 +198,16 @@ def test_a_number_has_the_text_of_the_lake(con: Con, number: float, text: str) -
     """The text has the fewest digits that represent the number exactly."""
     install(con)
     assert con.execute("SELECT number_text(%s)", [number]).fetchone() == (text,)
+
+
+@pytest.mark.parametrize(
+    "number", [0.0, -0.0, -3.0, 57536000000.0, 0.1 + 0.2, 9.9e20, 1e21, 1e-6, 9.9e-7, -1.5e-12, 5e-324]
+)
+def test_a_number_in_json_has_the_text_of_the_lake(con: Con, number: float) -> None:
+    """The text equals that of DuckDB's JSON, on both sides of the limits from which it has an exponent."""
+    install(con)
+    row = duckdb.execute("SELECT to_json($1::DOUBLE)::VARCHAR", [number]).fetchone()
+    assert con.execute("SELECT json_number_text(%s)", [number]).fetchone() == row
 
 
 def test_functions_work_in_a_schema_of_their_own(con: Con) -> None:

@@ -12,11 +12,11 @@ import psycopg
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.lake import Lake
-from factorlab_lake.query.availability_rule import Availability, to_rule
+from factorlab_lake.query.availability_rule import CLOSE
 from factorlab_lake.server_lake import ServerLake
 from factorlab_lake.sync.postgres.address import Address
-from factorlab_lake.sync.postgres.server_functions import FUNCTIONS, sql_text
+from factorlab_lake.sync.postgres.placeholders import sql_text
+from factorlab_lake.sync.postgres.server_functions import FUNCTIONS
 from factorlab_lake.sync.postgres.server_session import ServerSession
 from factorlab_lake.sync.protocol import SessionLimits
 from tests.contracts.pair import Question, assert_same_rows
@@ -25,7 +25,6 @@ from tests.unit.query.sample_company import sample_company
 from tests.unit.sync.comparing import by_hand
 from tests.unit.sync.postgres_server import Server
 
-_RULES: tuple[Availability, ...] = ("close", "same_day", 3)
 _DAYS: dict[str, Any] = {"start": "2020-12-01", "end": "2021-04-30", "freq": "D"}
 _QUESTIONS: dict[str, Question] = {
     "market_caps": lambda lake: lake.market_caps("WHOLE", **_DAYS),
@@ -33,9 +32,7 @@ _QUESTIONS: dict[str, Question] = {
     "factors": lambda lake: lake.factors("WHOLE", **_DAYS),
     "statements": lambda lake: lake.statements("WHOLE"),
     "ratios": lambda lake: lake.ratios("WHOLE"),
-    "a view": lambda lake: lake.sql(
-        "SELECT symbol, source, fiscal_date, available_date FROM share_counts ORDER BY 1, 2, 3, 4"
-    ),
+    "quarters": lambda lake: lake.quarters("WHOLE"),
     "a view after WITH": lambda lake: lake.sql(
         "WITH days AS (SELECT DATE '2021-02-20' AS day) SELECT statement_type, fiscal_date, available_date "
         "FROM days JOIN financial_statements s ON s.available_date <= day ORDER BY 1, 2, 3"
@@ -47,7 +44,8 @@ SET factorlab.availability_lag_days = '0';
 SET search_path = another, public;
 SET TimeZone = 'Asia/Tokyo';
 CREATE TEMP TABLE price_data AS SELECT * FROM public.price_data LIMIT 0;
-CREATE TEMP VIEW share_counts AS SELECT * FROM public.share_counts LIMIT 0;
+CREATE TEMP TABLE fundamentals_history AS SELECT * FROM public.fundamentals_history LIMIT 0;
+CREATE TEMP VIEW multi_class_symbols AS SELECT * FROM public.multi_class_symbols LIMIT 0;
 CREATE TEMP TABLE income_statements AS SELECT * FROM public.income_statements LIMIT 0;
 """
 _OTHERS_FUNCTION = """
@@ -55,7 +53,9 @@ CREATE SCHEMA another;
 CREATE FUNCTION another.market_caps(text[], date[]) RETURNS TABLE (symbol text)
 LANGUAGE sql BEGIN ATOMIC SELECT 'another'; END;
 CREATE FUNCTION another.checked_vintage(text) RETURNS text LANGUAGE sql RETURN 'latest';
-CREATE FUNCTION another.availability_lag_days(text) RETURNS integer LANGUAGE sql RETURN 0;
+CREATE FUNCTION another.unrounded_close(double precision, double precision) RETURNS double precision
+LANGUAGE sql RETURN 0;
+CREATE TABLE another.factorlab_lake_target AS SELECT 'same_day' AS availability;
 """
 _INSTALLED = """
 SELECT prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace
@@ -111,60 +111,59 @@ def con(url: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
 
 
 @pytest.fixture
-def programs(url: str, con: psycopg.Connection[tuple[object, ...]]) -> dict[Availability, ServerLake]:
-    """Return one program per availability rule; their transactions share a connection."""
-    return {rule: _program(url, con, rule) for rule in _RULES}
+def programs(url: str, con: psycopg.Connection[tuple[object, ...]]) -> list[ServerLake]:
+    """Return two programs whose transactions share a connection."""
+    return [_program(url, con), _program(url, con)]
 
 
-def _program(url: str, con: psycopg.Connection[tuple[object, ...]], rule: Availability) -> ServerLake:
-    session = ServerSession(Address.parse(url), limits=SessionLimits(), lag_days=to_rule(rule).lag_days)
+def _program(url: str, con: psycopg.Connection[tuple[object, ...]]) -> ServerLake:
+    session = ServerSession(Address.parse(url), limits=SessionLimits())
     session.close()
     session._configure(con)
     session._pool = Pooler(con)  # type: ignore[assignment]  # it has the methods that a session calls
-    return ServerLake(session, availability=to_rule(rule))
-
-
-def _local(path: Path) -> dict[Availability, Lake]:
-    return {rule: fl.open(path, availability=rule) for rule in _RULES}
+    return ServerLake(session, availability=CLOSE)
 
 
 @pytest.mark.parametrize("name", _QUESTIONS)
-def test_each_program_keeps_its_rule(programs: dict[Availability, ServerLake], path: Path, name: str) -> None:
-    """Queries under three rules alternate on one connection; each returns the rows of its own rule."""
+def test_two_programs_on_one_connection_have_the_rows_of_the_lake(
+    programs: list[ServerLake], path: Path, name: str
+) -> None:
+    """Queries of two programs alternate on one connection."""
     question = _QUESTIONS[name]
-    expected = {rule: question(lake) for rule, lake in _local(path).items()}
-    assert not expected["close"].equals(expected[3])
-    for rule in (*_RULES, *reversed(_RULES), *_RULES):
-        assert_same_rows(expected[rule], question(programs[rule]))
+    expected = question(fl.open(path))
+    assert not expected.is_empty()
+    for program in (*programs, *programs):
+        assert_same_rows(expected, question(program))
 
 
 @pytest.mark.parametrize("name", _QUESTIONS)
 def test_what_another_program_leaves_on_a_connection_changes_no_answer(
-    programs: dict[Availability, ServerLake],
+    programs: list[ServerLake],
     con: psycopg.Connection[tuple[object, ...]],
     path: Path,
     name: str,
 ) -> None:
-    """Settings, temporary tables and functions of another program do not change rule or rows."""
+    """Settings, temporary tables and functions of another program change no row."""
     question = _QUESTIONS[name]
     con.read_only = False
     con.execute(_LEFT_BEHIND)
     con.commit()
     con.read_only = True
-    for rule, lake in _local(path).items():
-        assert_same_rows(question(lake), question(programs[rule]))
+    expected = question(fl.open(path))
+    for program in programs:
+        assert_same_rows(expected, question(program))
 
 
 def test_a_query_leaves_no_setting_behind(
-    programs: dict[Availability, ServerLake], con: psycopg.Connection[tuple[object, ...]]
+    programs: list[ServerLake], con: psycopg.Connection[tuple[object, ...]]
 ) -> None:
     """After queries of each program, every setting of the connection is as before."""
     con.execute("DO 'BEGIN END'")  # loads the settings of PL/pgSQL
     before = con.execute(_STATE).fetchall()
     con.rollback()
-    for lake in programs.values():
+    for program in programs:
         for question in _QUESTIONS.values():
-            question(lake)
+            question(program)
     assert con.execute(_STATE).fetchall() == before
     assert con.execute("SELECT current_setting('factorlab.availability_lag_days', true)").fetchone() == (
         None,
@@ -195,23 +194,16 @@ def test_a_temporary_table_changes_no_answer_of_psql(url: str, path: Path) -> No
     call = "SELECT * FROM {}market_caps(ARRAY['WHOLE'], ARRAY['2021-01-29'::date])"
     with psycopg.connect(url) as con:
         expected = con.execute(call.format("").encode()).fetchall()
-        assert expected[0][5] is not None
+        assert expected[0][2] is not None
         con.execute(_LEFT_BEHIND)
         assert con.execute(call.format("public.").encode()).fetchall() == expected
         assert con.execute("SELECT count(*) FROM price_data").fetchone() == (0,)
 
 
-@pytest.mark.parametrize("rule", ["same-day", "-1", "366", "99999999999", "", None])
-def test_an_unknown_rule_is_refused(url: str, rule: str | None) -> None:
-    """A rule that does not exist is an error, never the default."""
-    with pytest.raises(psycopg.errors.InvalidParameterValue, match="expected close, same_day or a lag"):
-        by_hand(url, "SELECT * FROM ttm(ARRAY['WHOLE'], ARRAY['2021-02-20'::date], availability => %s)", rule)
-
-
-def test_a_rule_is_an_argument_of_psql(url: str, path: Path) -> None:
-    """The function of a view takes the rule of its call; the view itself has the rule of the lake."""
-    count = "SELECT count(*), max(available_date) FROM financial_statements{}"
-    expected = {rule: fl.open(path, availability=rule).sql(count.format("")).row(0) for rule in ("close", 3)}
-    assert by_hand(url, count.format("('3')")) == [expected[3]]
-    assert by_hand(url, count.format("('close')")) == by_hand(url, count.format("")) == [expected["close"]]
-    assert expected[3] != expected["close"]
+def test_a_table_of_another_schema_is_not_taken_for_the_rule(url: str, path: Path) -> None:
+    """The rule is read from the schema of the lake's functions, even if the path names another first."""
+    session = ServerSession(
+        Address.parse(f"{url}?options=-csearch_path%3Danother,public"), limits=SessionLimits()
+    )
+    session.close()
+    assert session.availability == "close"

@@ -27,6 +27,8 @@ _SECRET = "s3cret-word"
 class MemorySession:
     """Answers every query with its own text."""
 
+    availability = "close"
+
     def __init__(self, url: str, limits: SessionLimits) -> None:
         self.limits = limits
         self.name = url.partition("?")[0]
@@ -61,7 +63,7 @@ class MemoryConnector:
         """Refuse every lake."""
         raise InvalidInput(f"memory received the lake {lake_id}")
 
-    def open_session(self, url: str, *, limits: SessionLimits, lag_days: int | None) -> MemorySession:
+    def open_session(self, url: str, *, limits: SessionLimits) -> MemorySession:
         """Return a session without a server."""
         return MemorySession(url, limits)
 
@@ -77,7 +79,7 @@ class DriverlessConnector(MemoryConnector):
         """Fail as a missing driver does."""
         raise ImportError("No module named 'memory_driver'", name="memory_driver")
 
-    def open_session(self, url: str, *, limits: SessionLimits, lag_days: int | None) -> MemorySession:
+    def open_session(self, url: str, *, limits: SessionLimits) -> MemorySession:
         """Fail as a missing driver does."""
         raise ImportError("No module named 'memory_driver'", name="memory_driver")
 

@@ -4,7 +4,7 @@ import psycopg
 
 from factorlab_lake.schema import TABLES, TYPES
 from factorlab_lake.sync.postgres import ddl
-from factorlab_lake.sync.postgres.server_functions import sql_text
+from factorlab_lake.sync.postgres.placeholders import sql_text
 
 _COLUMNS = """
 SELECT table_name, column_name, data_type FROM information_schema.columns
@@ -14,7 +14,7 @@ _SPELT_OUT = {"timestamptz": "timestamp with time zone"}
 
 
 def _make(con: psycopg.Connection) -> None:
-    views = ("availability_lag_days", "financial_statements")
+    views = ("json_number_text", "financial_statements")
     for statement in (*ddl.tables(), *map(sql_text, views)):
         con.execute(statement)
 

@@ -21,13 +21,14 @@ from factorlab_lake.lake import Lake
 from factorlab_lake.legacy import DatabaseProvider
 from factorlab_lake.query.availability_rule import CLOSE
 from factorlab_lake.query.questions import Questions
-from factorlab_lake.server_lake import ServerLake
+from factorlab_lake.server_lake import ServerLake, open_server_lake
 from factorlab_lake.sync.postgres.address import Address
 from factorlab_lake.sync.postgres.server_session import ServerSession
 from factorlab_lake.sync.protocol import SessionLimits
 from tests.contracts.pair import assert_same_rows
 from tests.support import ROOT, run_python
 from tests.unit.cli.running import run
+from tests.unit.sync.comparing import by_hand
 from tests.unit.sync.postgres_server import PASSWORD
 
 DAYS = ["2021-01-29", "2021-01-30", "2021-02-20"]
@@ -207,11 +208,31 @@ def test_a_forked_process_has_connections_of_its_own(company_url: str) -> None:
 
 
 def test_open_accepts_an_address(company_url: str) -> None:
-    """An address opens a lake on a server with the availability rule of the call."""
-    opened: Any = fl.open(company_url, availability="same_day")
+    """An address opens a lake on a server, with the availability rule by which the lake was synced."""
+    opened: Any = fl.open(company_url)
     with opened:
         assert type(opened) is ServerLake
-        assert opened.availability == "same_day"
+        assert opened.availability == opened.session.availability == "close"
+
+
+@pytest.mark.parametrize("rule", ["same_day", 3])
+def test_another_availability_rule_than_the_synced_one_is_refused(company_url: str, rule: str | int) -> None:
+    """The error has both rules and says what to open instead; no connection stays open."""
+    with pytest.raises(InvalidInput, match=r"synced\. Open the server with availability='close'") as refused:
+        fl.open(company_url, availability=rule)
+    assert (refused.value.facts["got"], refused.value.facts["expected"]) == (rule, "close")
+    assert PASSWORD not in str(refused.value)
+
+
+def test_the_rule_of_a_server_is_the_recorded_one(small: Lake, database: str) -> None:
+    """A server of an earlier version has no record; its rows have the rule of the lake."""
+    small.sync(database)
+    by_hand(database, "UPDATE factorlab_lake_target SET availability = '3'")
+    with pytest.raises(InvalidInput, match=r"availability is 'close', but .* the rule '3'"):
+        fl.open(database)
+    by_hand(database, "ALTER TABLE factorlab_lake_target DROP COLUMN availability")
+    with open_server_lake(database, availability=CLOSE) as shared:
+        assert shared.session.availability == "close"
 
 
 # --- opening ----------------------------------------------------------------------------------------------
