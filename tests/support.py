@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 from filelock import FileLock
@@ -23,6 +24,7 @@ from hypothesis import settings
 from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
+from factorlab_lake.derive.build import compute
 from factorlab_lake.ingest.batches import merge_batch
 from factorlab_lake.ingest.legacy_cache.reader import read, scan
 from factorlab_lake.ingest.normalize import Normalized, normalize
@@ -31,6 +33,7 @@ from factorlab_lake.lake import Lake
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.records import frame_of
 from factorlab_lake.schema import TABLES
+from factorlab_lake.schema.derived_tables import DERIVED_FROM
 from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.storage.layout import Layout
@@ -305,6 +308,16 @@ def landed(answers: Sequence[FetchResult], *, together: bool = False) -> dict[st
     for batch in [answers] if together else [[each] for each in answers]:
         merge_batch(tx, batch)
     return tx.content()
+
+
+def derived_steps(lake: Lake, symbols: Sequence[str]) -> duckdb.DuckDBPyConnection:
+    """Compute the derived tables of some symbols of a lake, and return a connection that shows each step."""
+    con = duckdb.connect()
+    for name in DERIVED_FROM:
+        rows = lake.sql(f"SELECT * FROM {name} WHERE symbol IN (SELECT unnest($symbols))", symbols=symbols)
+        con.register(name, rows)
+    compute(con, symbols)
+    return con
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:

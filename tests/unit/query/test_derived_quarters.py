@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from factorlab_lake.lake import Lake
+from tests.support import derived_steps
 from tests.unit.query.lake_builder import LakeBuilder, filing
 
 CASES = LakeBuilder()
@@ -116,7 +117,8 @@ for _days in LIMITS:
 def test_neighbours_end_75_to_120_days_apart(made: Lake, days: int) -> None:
     """A quarter of fourteen weeks is one; what is shorter or longer is not a quarter."""
     result = made.sql(
-        "SELECT valid_from FROM quarter_validity([$symbol]) WHERE months = 3 AND fiscal_date = '2020-12-31'",
+        "SELECT valid_from FROM quarter_history "
+        "WHERE symbol = $symbol AND fiscal_date = '2020-12-31' AND derivation IS NOT NULL",
         symbol=f"APART{days}",
     )
     assert result["valid_from"].to_list() == ([date(2021, 1, 30)] if LIMITS[days] else [])
@@ -250,8 +252,8 @@ def test_currencies_are_not_subtracted_from_each_other(ttm: Asked) -> None:
 def test_a_derived_quarter_has_the_currency_of_its_parts(made: Lake) -> None:
     """What follows from euros is in euros, beside what is in dollars."""
     rows = made.sql(
-        "SELECT fiscal_date::VARCHAR, derivation, reported_currency FROM quarter_validity(['EURO_THIRD']) "
-        "WHERE months = 3 ORDER BY fiscal_date"
+        "SELECT fiscal_date::VARCHAR, derivation, reported_currency FROM quarter_history "
+        "WHERE symbol = 'EURO_THIRD' AND derivation IS NOT NULL ORDER BY fiscal_date"
     ).rows()
     assert rows == [
         (Q1, "reported", "USD"),
@@ -307,24 +309,23 @@ def test_shares_and_balances_are_never_derived(made: Lake) -> None:
     """The balance of the half year's end is the statement's own; an average share count is not subtracted."""
     [row] = made.factors("SHARES", "2020-07-30").to_dicts()
     assert (row["current_ratio"], row["share_growth"]) == (5, None)
-    spans = made.sql(
-        "SELECT statement_type, max(derivation) AS derivation FROM quarter_validity(['SHARES']) "
+    rows = derived_steps(made, ["SHARES"]).execute(
+        "SELECT statement_type, max(derivation) AS derivation FROM quarter_validity "
         "WHERE derivation <> 'reported' OR statement_type = 'balance_sheet' GROUP BY ALL ORDER BY ALL"
     )
-    assert spans.rows() == [("balance_sheet", "reported"), ("income", "H1 - Q1")]
+    assert rows.fetchall() == [("balance_sheet", "reported"), ("income", "H1 - Q1")]
 
 
 def test_stretches_of_a_quarter_never_overlap(made: Lake) -> None:
     """At no time does a period have two contents, and one that is derived has all its parts known."""
-    twice = made.sql(
+    symbols = made.sql("SELECT DISTINCT symbol FROM income_statements")["symbol"].to_list()
+    twice = derived_steps(made, symbols).execute(
         """
-        WITH spans AS (FROM quarter_validity($symbols))
-        SELECT a.symbol, a.fiscal_date, a.derivation, b.derivation AS other
-        FROM spans a JOIN spans b
-          ON a.statement_type = b.statement_type AND a.symbol = b.symbol AND a.fiscal_date = b.fiscal_date
+        SELECT a.subject, a.fiscal_date, a.derivation, b.derivation AS other
+        FROM quarter_validity a JOIN quarter_validity b
+          ON a.statement_type = b.statement_type AND a.subject = b.subject AND a.fiscal_date = b.fiscal_date
          AND a.months = b.months AND (a.components <> b.components OR a.valid_from <> b.valid_from)
          AND a.valid_from < b.valid_to AND b.valid_from < a.valid_to
-        """,
-        symbols=made.sql("SELECT DISTINCT symbol FROM income_statements")["symbol"].to_list(),
+        """
     )
-    assert twice.rows() == []
+    assert twice.fetchall() == []

@@ -15,21 +15,25 @@ from typing import Any
 import pytest
 
 from factorlab_lake.lake import Lake
-from tests.support import ROOT
+from tests.support import ROOT, derived_steps
 from tests.unit.query.sample_company import ALL
 
 Row = dict[str, Any]
 
 GOLDEN = Path(__file__).parent / "golden"
 QUESTIONS = ("market_caps", "ttm", "factors")
-LEGS = """
-    SELECT d.date, statement_type || CASE years_back WHEN 1 THEN '_year_before' ELSE '' END AS name,
-           list(component_date ORDER BY component_date) FILTER (component_date IS NOT NULL) AS ends
-    FROM period_components([$symbol], $days::DATE[], year_before := ['income', 'balance_sheet']) s
-    JOIN (SELECT unnest($days::DATE[]) AS date) d ON d.date >= s.valid_from AND d.date < s.valid_to
+# The statements of the sum at each day: the end of each is that of its period.
+STATEMENTS = """
+    SELECT d.date, p.statement_type || CASE years_back WHEN 1 THEN '_year_before' ELSE '' END AS name,
+           list(v.fiscal_date ORDER BY v.fiscal_date) FILTER (v.fiscal_date IS NOT NULL) AS ends
+    FROM trailing_periods p JOIN subjects s ON s.subject = p.subject AND s.vintage = 'known'
+    JOIN (SELECT unnest($days::DATE[]) AS date) d ON d.date >= p.valid_from AND d.date < p.valid_to
+    LEFT JOIN trailing_statements t ON t.trailing_id = p.trailing_id
+    LEFT JOIN statement_versions v ON v.statement_id = t.statement_id
     GROUP BY ALL
 """
 SYMBOLS = ("AAPL", "GOOGL")
+ABOUT_FACTORS = {"age_days", "company_id", "statement_provider", "reasons", "reason"}
 
 # The reasons in plain words, as the lake words them.
 REASONS = {
@@ -126,25 +130,32 @@ def test_factors_are_the_expected_ones(lake_2021: Lake, symbol: str) -> None:
     """All ratios agree on sixty days; so do the dates wherever their main inputs are known."""
     expected, value = golden("factors", symbol), answers(lake_2021, "factors", symbol)
     dates = {"symbol", "date", "market_cap", "fiscal_date", "inputs_available_date"}
-    assert expected[0].keys() - dates == value[0].keys() - dates - {"age_days", "reason"} == ALL
+    assert expected[0].keys() - dates == value[0].keys() - dates - ABOUT_FACTORS == ALL
     incomplete = [row["inputs_available_date"] is None for row in expected]
     value = blank(value, ("fiscal_date", "inputs_available_date"), incomplete)
     assert list(differences(expected, value)) == []
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
-def test_factors_have_a_reason_exactly_where_one_is_missing(lake_2021: Lake, symbol: str) -> None:
-    """A row with a NULL ratio says why, and a complete one has nothing to explain."""
+def test_each_missing_factor_has_a_reason_and_no_other_has_one(lake_2021: Lake, symbol: str) -> None:
+    """``reasons`` names exactly the NULL factors; ``reason`` speaks only when nothing could be computed."""
+    causes = 0
     for row in answers(lake_2021, "factors", symbol):
-        ratios = {name: row[name] for name in golden("factors", symbol)[0] if name not in ("symbol", "date")}
-        assert (row["reason"] is None) == (None not in ratios.values()), row
+        missing = {name for name in ALL if row[name] is None}
+        reasons = json.loads(row["reasons"]) if row["reasons"] else {}
+        assert reasons.keys() == missing, row
+        assert all(reasons.values()), row
+        assert (row["reason"] is not None) == (missing == ALL and row["market_cap"] is None), row
+        causes += len(reasons)
+    assert causes
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_the_statements_in_use_are_the_expected_ones(lake_2021: Lake, symbol: str) -> None:
     """The quarters of the year and of the one before, of cash flows and balances agree on sixty days."""
     expected = golden("components", symbol)
-    rows = lake_2021.sql(LEGS, symbol=symbol, days=[row["date"] for row in expected]).rows()
+    steps = derived_steps(lake_2021, [symbol])
+    rows = steps.execute(STATEMENTS, {"days": [row["date"] for row in expected]}).fetchall()
     result = {(day.isoformat(), name): [str(end) for end in ends or []] for day, name, ends in rows}
     parts = expected[0].keys() - {"symbol", "date"}
     assert len(parts) == 5
