@@ -15,7 +15,7 @@ from benchmarks.market import market
 from benchmarks.options import Options
 from benchmarks.results import Row, Target
 from benchmarks.timing import Timing, in_turns
-from factorlab_lake.query.availability_rule import CLOSE
+from factorlab_lake.derive.availability_rule import CLOSE
 from factorlab_lake.server_lake import ServerLake, open_server_lake
 from tests.unit.sync.postgres_server import server
 

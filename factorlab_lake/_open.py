@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import cast
 
+from factorlab_lake.derive.availability_rule import CLOSE, Availability, AvailabilityRule, to_rule
 from factorlab_lake.lake import Lake
-from factorlab_lake.query.availability_rule import CLOSE, Availability, AvailabilityRule, to_rule
 from factorlab_lake.settings import configured
 from factorlab_lake.storage import layout as layouts
 

@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from factorlab_lake.derive.availability_rule import CLOSE, Availability, AvailabilityRule
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.maintenance import Maintenance
 from factorlab_lake.quality.monitoring import Monitoring
 from factorlab_lake.query.arguments import DateLike, to_date, to_symbols
-from factorlab_lake.query.availability_rule import CLOSE, Availability, AvailabilityRule
 from factorlab_lake.query.questions import Questions
 from factorlab_lake.query.result_cache import ResultCache, shared_results
 from factorlab_lake.query.session import Session

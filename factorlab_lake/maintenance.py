@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage import refs, snapshots
 from factorlab_lake.storage.layout import Layout
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from factorlab_lake.storage.compaction import CompactionReport
     from factorlab_lake.storage.repair import RepairReport
     from factorlab_lake.storage.vacuum import VacuumReport
-    from factorlab_lake.storage.verification import VerificationReport
+    from factorlab_lake.storage.verification import FileFinding, VerificationReport
 
 __all__ = ["Maintenance", "repair", "verify"]
 
@@ -31,7 +33,11 @@ def verify(path: str | os.PathLike[str], *, deep: bool = False) -> VerificationR
     """
     from factorlab_lake.storage import verification
 
-    return verification.verify(layouts.find(path), deep=deep)
+    layout = layouts.find(path)
+    report = verification.verify(layout, deep=deep)
+    if deep and report.clean:
+        report.findings += _derived_findings(layout)
+    return report
 
 
 def repair(
@@ -51,11 +57,43 @@ def repair(
     layout = layouts.find(path)
     source = None if backup is None else layouts.find(backup)
     report = repairs.repair(layout, from_backup=source, deep=deep)
+    _repair_derived(layout, report, deep=deep)
     if report.clean:
         with snapshots.after_commit("lake.duckdb was not rewritten", "lake.catalog() writes it."):
             if _refresh_catalog(layout):
                 report.repaired.append(("lake.duckdb", "rewritten"))
     return report
+
+
+def _derived_findings(layout: Layout) -> list[FileFinding]:
+    """Return a finding for each derived table whose stored rows differ from those computed again."""
+    from factorlab_lake.derive import stored
+    from factorlab_lake.storage.verification import FileFinding
+
+    differing = stored.differing_symbols(layout, snapshots.latest(layout))
+    return [
+        FileFinding(name, "derived", f"stored rows differ for {len(found)} symbols, such as {found[0]}")
+        for name, found in differing.items()
+    ]
+
+
+def _repair_derived(layout: Layout, report: RepairReport, *, deep: bool) -> None:
+    """Compute the derived tables again if one of them, and no other table, is damaged."""
+    from factorlab_lake.derive import stored
+    from factorlab_lake.storage.transaction import transaction
+
+    tables = {Path(finding.file).parts[0] for finding in report.findings}
+    if report.findings and not tables <= DERIVED_TABLES.keys():
+        return
+    found = report.findings or (_derived_findings(layout) if deep else [])
+    if not found:
+        return
+    with transaction(
+        layout, reason="repair of the derived tables", program_version=snapshots.program_version()
+    ) as tx:
+        stored.rebuild(tx)
+    report.repaired += [(finding.file, "computed from the other tables") for finding in found]
+    report.findings = verify(layout.root, deep=deep).findings  # earlier snapshots may have damaged files
 
 
 def _refresh_catalog(layout: Layout) -> bool:

@@ -8,23 +8,24 @@ reader uses the stored rows only if both agree; otherwise it computes the rows o
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import duckdb
 import polars as pl
 
+from factorlab_lake.derive.availability_rule import CLOSE
 from factorlab_lake.derive.build import buckets_of, compute, computed_rows, digest, in_parts
-from factorlab_lake.schema import TableSpec, identifier, identifiers, table
+from factorlab_lake.schema import TABLES, TableSpec, table
 from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES
 from factorlab_lake.storage import transaction as transactions
-from factorlab_lake.storage.data_files import parquet_rows, prune
+from factorlab_lake.storage.data_files import DataFile, files_of, prune
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.storage.duckdb_frames import to_polars
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Derived, Snapshot
-from factorlab_lake.storage.transaction import Transaction
+from factorlab_lake.storage.transaction import Transaction, read_files
 
-__all__ = ["rebuild", "stale_symbols", "transaction", "update"]
+__all__ = ["differing_symbols", "rebuild", "stale_symbols", "transaction", "update"]
 
 
 @contextmanager
@@ -79,38 +80,68 @@ def update(tx: Transaction, *, later: bool = False) -> None:
 
 
 def rebuild(tx: Transaction) -> None:
-    """Compute the derived rows of all symbols again."""
-    tx.touched.update(_all_symbols(tx))
-    update(tx)
+    """Compute and write the derived rows of all symbols again, also where their files are damaged."""
+    parts: dict[str, list[pl.DataFrame]] = {name: [] for name in DERIVED_TABLES}
+    files = {name: tx.files(name) for name in DERIVED_FROM}
+    for part in in_parts(_all_symbols(tx)):
+        for name, rows in _computed(tx.layout, files, part).items():
+            parts[name].append(rows)
+    for name, spec in DERIVED_TABLES.items():
+        empty = pl.DataFrame(schema=polars_schema(spec))
+        tx.rewrite(name, pl.concat([empty, *parts[name]]).sort(spec.sort_by))
+    tx.derived = Derived(digest())
+
+
+def differing_symbols(layout: Layout, snapshot: Snapshot) -> dict[str, list[str]]:
+    """Compute the derived rows of a snapshot again; return by table the symbols whose stored rows differ."""
+    stale = stale_symbols(snapshot)
+    if stale is None:
+        return {}
+    files = {name: files_of(layout, snapshot, name) for name in TABLES}
+    differing: dict[str, list[str]] = {}
+    symbols = read_symbols(layout, files) - stale
+    for part in in_parts(symbols):
+        for name, rows in _computed(layout, files, part).items():
+            stored = read_files(layout, name, files[name], pl.Series(part))
+            keys = list(stored.columns)
+            other = [
+                one.join(two, on=keys, how="anti", nulls_equal=True)["symbol"]
+                for one, two in ((stored, rows), (rows, stored))
+            ]
+            found = pl.concat(other).unique().sort().to_list()
+            differing |= {name: differing.get(name, []) + found} if found else {}
+    return differing
 
 
 def _store(tx: Transaction, symbols: Sequence[str]) -> list[str]:
     """Replace the stored rows of some symbols, and return the symbols that failed."""
-    with duckdb.connect(":memory:") as con:
-        con.execute("SET TimeZone = 'UTC'")
-        _show_inputs(con, tx, symbols)
-        try:
-            compute(con, symbols)
-        except duckdb.Error:
-            if len(symbols) == 1:
-                return list(symbols)
-            return [s for symbol in symbols for s in _store(tx, [symbol])]
-        for spec in DERIVED_TABLES.values():
-            _replace(tx, spec, symbols, to_polars(con.sql(computed_rows(spec))))
+    files = {name: tx.files(name) for name in DERIVED_FROM}
+    try:
+        tables = _computed(tx.layout, files, symbols)
+    except duckdb.Error:
+        if len(symbols) == 1:
+            return list(symbols)
+        return [s for symbol in symbols for s in _store(tx, [symbol])]
+    for name, rows in tables.items():
+        _replace(tx, DERIVED_TABLES[name], symbols, rows)
     return []
 
 
-def _show_inputs(con: duckdb.DuckDBPyConnection, tx: Transaction, symbols: Sequence[str]) -> None:
-    for name in DERIVED_FROM:
-        spec = table(name)
-        files = prune(tx.files(name), symbols=list(symbols))
-        if files:
-            columns = identifiers(spec.names())
-            rows = f"SELECT {columns} FROM {parquet_rows(spec, tx.layout.table(name), files)}"  # noqa: S608
-        else:
-            empty = ", ".join(f"NULL::{c.types.duckdb} AS {identifier(c.name)}" for c in spec.columns)
-            rows = f"SELECT {empty} WHERE false"
-        con.execute(f"CREATE OR REPLACE VIEW {identifier(name)} AS {rows}")
+def _computed(
+    layout: Layout, files: dict[str, list[DataFile]], symbols: Sequence[str]
+) -> dict[str, pl.DataFrame]:
+    """Compute the derived tables of some symbols from the files of the other tables."""
+    with duckdb.connect(":memory:") as con:
+        con.execute("SET TimeZone = 'UTC'")
+        for name in DERIVED_FROM:
+            spec = table(name)
+            rows = CLOSE.table_view(spec, layout.table(name), prune(files[name], symbols=list(symbols)))
+            con.execute(rows)
+        compute(con, symbols)
+        return {
+            name: to_polars(con.sql(computed_rows(spec))).cast(polars_schema(spec)).sort(spec.sort_by)
+            for name, spec in DERIVED_TABLES.items()
+        }
 
 
 def _replace(tx: Transaction, spec: TableSpec, symbols: Sequence[str], rows: pl.DataFrame) -> None:
@@ -118,7 +149,6 @@ def _replace(tx: Transaction, spec: TableSpec, symbols: Sequence[str], rows: pl.
     partitions = sorted(buckets_of(symbols, spec)) if spec.buckets else None
     stored = tx.read(spec.name, partitions=partitions)
     touched = pl.col("symbol").is_in(list(symbols))
-    rows = rows.cast(polars_schema(spec)).sort(spec.sort_by)
     if stored.filter(touched).sort(spec.sort_by).equals(rows):
         return
     merged = pl.concat([stored.filter(~touched), rows]).sort(spec.sort_by)
@@ -126,8 +156,10 @@ def _replace(tx: Transaction, spec: TableSpec, symbols: Sequence[str], rows: pl.
 
 
 def _all_symbols(tx: Transaction) -> set[str]:
-    symbols: set[str] = set()
-    for name in DERIVED_FROM:
-        with suppress(KeyError):
-            symbols.update(tx.read(name, columns=["symbol"])["symbol"].unique().to_list())
-    return symbols
+    return read_symbols(tx.layout, {name: tx.files(name) for name in DERIVED_FROM})
+
+
+def read_symbols(layout: Layout, files: dict[str, list[DataFile]]) -> set[str]:
+    """Return all symbols that derived rows can have, from the files of the other tables."""
+    columns = [read_files(layout, name, files[name], columns=["symbol"]) for name in DERIVED_FROM]
+    return set(pl.concat(columns)["symbol"].unique().to_list())

@@ -23,11 +23,11 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
+from factorlab_lake.derive.availability_rule import CLOSE, AvailabilityRule
 from factorlab_lake.derive.build import digest
 from factorlab_lake.derive.stored import stale_symbols
 from factorlab_lake.errors import AlreadyExists, InternalError, LakeError, WriteFailed
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, sql_text
-from factorlab_lake.query.availability_rule import CLOSE, AvailabilityRule
 from factorlab_lake.query.lake_database import LakeDatabase
 from factorlab_lake.query.query_hints import QueryHints
 from factorlab_lake.schema import TABLES, TableSpec, identifier, literal

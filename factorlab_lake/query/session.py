@@ -13,10 +13,10 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from factorlab_lake.derive.availability_rule import CLOSE, AvailabilityRule
 from factorlab_lake.derive.stored import stale_symbols
 from factorlab_lake.errors import Forked, InternalError, InvalidInput, LakeError, WriteFailed, nearest
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, without_texts
-from factorlab_lake.query.availability_rule import CLOSE, AvailabilityRule
 from factorlab_lake.query.lake_database import LakeDatabase
 from factorlab_lake.query.query_hints import QueryHints
 from factorlab_lake.query.read_only import reject_write

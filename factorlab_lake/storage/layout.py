@@ -47,12 +47,14 @@ __all__ = [
     "find",
     "is_address",
     "layout_at",
+    "raise_format",
     "write_atomically",
     "write_errors",
     "writer_lock",
 ]
 
-FORMAT = 1
+FORMAT = 2
+_READABLE = (1, FORMAT)  # 1: snapshots without derived tables; the next commit makes it 2
 # DuckDB reads the first four as patterns of names. Delta decodes %, reads a backslash as a slash, drops tabs
 # and line breaks, and panics at ^ and |. A surrogate stands for a byte that is not text: JSON refuses it.
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")  # one slash: pathlib.Path drops the second
@@ -213,7 +215,7 @@ def find(root: str | os.PathLike[str]) -> Layout:
         raise LakeDamaged(
             f"{layout.identity} names no format; restore it from a backup.", path=str(layout.identity)
         )
-    if stored_format != FORMAT:
+    if stored_format not in _READABLE:
         version = _written_by(layout)
         raise SchemaMismatch(
             f"{layout.root} has lake format {stored_format}; this program reads format {FORMAT}. Program "
@@ -224,6 +226,13 @@ def find(root: str | os.PathLike[str]) -> Layout:
             written_by=version,
         )
     return layout
+
+
+def raise_format(layout: Layout) -> None:
+    """Mark a lake as written by this program, so that programs that would misread its snapshots refuse it."""
+    body = json.loads(layout.identity.read_text(encoding="utf-8"))
+    if body["format"] != FORMAT:
+        write_atomically(layout.identity, json.dumps(body | {"format": FORMAT}))
 
 
 def _written_by(layout: Layout) -> str:

@@ -25,7 +25,7 @@ from factorlab_lake.schema import TABLES, table
 from factorlab_lake.schema.derived_tables import DERIVED_FROM
 from factorlab_lake.storage import checksums, data_files, delta, snapshots
 from factorlab_lake.storage.data_files import DataFile, missing_in_file
-from factorlab_lake.storage.layout import Layout, writer_lock
+from factorlab_lake.storage.layout import Layout, raise_format, writer_lock
 from factorlab_lake.storage.snapshots import Derived, Snapshot
 
 __all__ = ["MAX_FILES_PER_PARTITION", "Transaction", "read_files", "read_slices", "roll_back", "transaction"]
@@ -107,6 +107,16 @@ class Transaction:
         self.changed[name] = delta.replace(
             self.layout.table(name), table(name), frame, partitions, self.reason
         )
+
+    def rewrite(self, name: str, frame: pl.DataFrame) -> None:
+        """Replace all rows of a derived table with ``frame``, also where its files are damaged."""
+        spec = table(name)
+        partitions = {f.partition for f in self.files(name)}
+        self.replaced.setdefault(name, set()).update(partitions or {None})
+        if spec.partition_by:
+            partitions |= set(frame[spec.partition_by].unique().to_list())
+        known = sorted(p for p in partitions if p is not None)
+        self.changed[name] = delta.replace(self.layout.table(name), spec, frame, known, self.reason)
 
     def _assert_undamaged(self, name: str, partitions: list[int]) -> None:
         files = data_files.files_of(self.layout, self.base, name)
@@ -263,6 +273,7 @@ def _commit(current: Transaction, *, program_version: str, operation: str) -> No
         operation=operation or uuid.uuid4().hex,
         derived=_derived(current),
     )
+    raise_format(current.layout)
     snapshots.save(current.layout, snapshot)
     current.result = snapshot
 

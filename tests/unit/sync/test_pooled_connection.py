@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.query.availability_rule import CLOSE
+from factorlab_lake.derive.availability_rule import CLOSE
 from factorlab_lake.server_lake import ServerLake
 from factorlab_lake.sync.postgres.address import Address
 from factorlab_lake.sync.postgres.placeholders import sql_text

@@ -12,9 +12,9 @@ import duckdb
 import pytest
 
 import factorlab_lake as fl
+from factorlab_lake.derive.availability_rule import CLOSE, to_rule
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
-from factorlab_lake.query.availability_rule import CLOSE, to_rule
 from factorlab_lake.schema import TABLES
 from factorlab_lake.settings.models import settings
 from tests.support import copy_of, run_python

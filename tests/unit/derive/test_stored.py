@@ -1,0 +1,163 @@
+"""Tests of the derived tables that commits store: which rows readers use, and how they are repaired."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import factorlab_lake as fl
+from factorlab_lake.derive import build, stored
+from factorlab_lake.lake import Lake
+from factorlab_lake.schema.derived_tables import DERIVED_TABLES
+from factorlab_lake.storage import snapshots
+from tests.unit.query.lake_builder import LakeBuilder, filing, quarters
+
+DAYS = ["2020-06-30", "2021-02-15", "2021-03-31"]
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """Return a lake with two companies; a quarter of A was restated."""
+    builder = LakeBuilder()
+    for symbol in ("A", "B"):
+        items = {"revenue": [100, 110, 120, 130], "weightedAverageShsOut": [10, 10, 10, 10]}
+        builder.statements(symbol, "income", quarters(**items))
+        builder.closes(symbol, dict.fromkeys(DAYS, 5.0))
+    builder.statements("A", "income", [filing("2020-12-31", "Q4", filed="2021-03-03", revenue=140)])
+    return builder.build(tmp_path)
+
+
+def _answers(lake: Lake) -> pl.DataFrame:
+    return lake.ttm(["A", "B"], DAYS).select("symbol", "date", "revenue", "reason")
+
+
+def _digest_of_another_program(lake: Lake) -> None:
+    path = snapshots.path_of(lake._layout, lake.snapshot.id)
+    body = json.loads(path.read_text())
+    body["derived"]["digest"] = "another"
+    path.write_text(json.dumps(body))
+
+
+def test_a_commit_stores_the_derived_rows(lake: Lake) -> None:
+    """Nothing is left for readers to compute, and a deep verification computes the same rows again."""
+    assert stored.stale_symbols(lake.snapshot) == frozenset()
+    assert lake.sql("SELECT count(*) AS n FROM fundamentals_history")["n"][0] > 0
+    assert lake.verify(deep=True).clean
+
+
+def test_rows_of_another_program_are_computed_and_stored_by_the_next_commit(lake: Lake) -> None:
+    """A changed digest makes all rows stale; the answers stay, and the next commit stores the rows."""
+    before = _answers(lake)
+    _digest_of_another_program(lake)
+    again = fl.open(lake.path)
+    assert stored.stale_symbols(again.snapshot) is None
+    assert_frame_equal(_answers(again), before)
+    again.load(
+        "splits",
+        pl.DataFrame({"symbol": ["A"], "date": ["2019-01-02"], "numerator": [2.0], "denominator": [1.0]}),
+    )
+    assert stored.stale_symbols(again.snapshot) == frozenset()
+    assert_frame_equal(_answers(again), before)
+
+
+def test_a_symbol_that_cannot_be_computed_is_pending(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The base rows are committed, and the symbol's derived rows are computed by readers."""
+
+    def failing(con: duckdb.DuckDBPyConnection, symbols: list[str]) -> None:
+        if "A" in symbols:
+            raise duckdb.InternalException("no")
+        build.compute(con, symbols)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stored, "compute", failing)
+        splits = {
+            "symbol": ["A", "B"],
+            "date": ["2020-12-01"] * 2,
+            "numerator": [2.0] * 2,
+            "denominator": [1.0] * 2,
+        }
+        lake.load("splits", pl.DataFrame(splits))
+    assert stored.stale_symbols(lake.snapshot) == frozenset({"A"})
+    shown = lake.sql("SELECT symbol, count(*) AS n FROM split_history GROUP BY symbol ORDER BY symbol")
+    assert shown.rows() == [("A", 2), ("B", 2)]
+    lake.load(
+        "splits",
+        pl.DataFrame({"symbol": ["B"], "date": ["2018-01-02"], "numerator": [3.0], "denominator": [1.0]}),
+    )
+    assert stored.stale_symbols(lake.snapshot) == frozenset()
+
+
+def test_a_deep_verification_finds_wrong_rows_and_repair_rebuilds_them(lake: Lake) -> None:
+    """Rows that differ from the computed ones are named by table, and computed again by repair."""
+    with stored.transactions.transaction(lake._layout, reason="test", program_version="0") as tx:
+        rows = tx.read("split_history")
+        wrong = pl.DataFrame(
+            {
+                "symbol": ["B"],
+                "from_date": [date(2020, 1, 1)],
+                "to_date": [date(2021, 1, 1)],
+                "cumulative_split_factor": [7.0],
+            }
+        ).cast(rows.schema)
+        tx.append("split_history", wrong)
+    [finding] = fl.verify(lake.path, deep=True).findings
+    assert (finding.file, finding.kind) == ("split_history", "derived")
+    assert fl.repair(lake.path, deep=True).clean
+    assert fl.verify(lake.path, deep=True).clean
+
+
+@pytest.mark.parametrize("damage", ["delete", "flip"])
+def test_a_damaged_derived_file_is_rebuilt_without_a_backup(lake: Lake, damage: str) -> None:
+    """The rows follow from the other tables, so no backup is needed."""
+    before = _answers(lake)
+    file = min((lake.path / "fundamentals_history").rglob("*.parquet"))
+    if damage == "delete":
+        file.unlink()
+    else:
+        body = bytearray(file.read_bytes())
+        body[len(body) // 2] ^= 0xFF
+        file.write_bytes(bytes(body))
+    assert not fl.verify(lake.path).clean
+    report = fl.repair(lake.path)
+    assert any(place.startswith("fundamentals_history") for place, _ in report.repaired)
+    assert_frame_equal(_answers(fl.open(lake.path)), before)
+
+
+def test_a_rollback_restores_the_derived_rows(lake: Lake) -> None:
+    """The rows of the earlier snapshot are used again, not computed."""
+    first, before = lake.snapshot.id, _answers(lake)
+    lake.load(
+        "splits",
+        pl.DataFrame({"symbol": ["A"], "date": ["2020-12-01"], "numerator": [2.0], "denominator": [1.0]}),
+    )
+    lake.rollback(first)
+    assert stored.stale_symbols(lake.snapshot) == frozenset()
+    assert_frame_equal(_answers(lake), before)
+    assert lake.verify(deep=True).clean
+
+
+def test_compaction_leaves_the_derived_rows_usable(lake: Lake) -> None:
+    """A compaction changes table versions but no rows, so nothing is computed again."""
+    for number in range(10):
+        splits = {
+            "symbol": ["A"],
+            "date": [f"20{number + 5:02}-12-01"],
+            "numerator": [2.0],
+            "denominator": [1.0],
+        }
+        lake.load("splits", pl.DataFrame(splits))
+    lake.compact()
+    assert stored.stale_symbols(lake.snapshot) == frozenset()
+
+
+def test_every_derived_table_has_a_unique_key(lake: Lake) -> None:
+    """The key of each derived table identifies one row."""
+    for name, spec in DERIVED_TABLES.items():
+        rows = lake.sql(f"SELECT * FROM {name}")
+        assert not rows.select(spec.key).is_duplicated().any(), name
