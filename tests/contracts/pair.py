@@ -12,9 +12,9 @@ import polars as pl
 from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
+from factorlab_lake.derive.availability_rule import CLOSE
 from factorlab_lake.errors import LakeError
 from factorlab_lake.lake import Lake
-from factorlab_lake.derive.availability_rule import CLOSE
 from factorlab_lake.query.questions import Questions
 from factorlab_lake.schema import TABLES
 from factorlab_lake.server_lake import ServerLake, open_server_lake

@@ -9,8 +9,8 @@ import duckdb
 import polars as pl
 import pytest
 
-from factorlab_lake.lake import Lake
 from factorlab_lake.derive.availability_rule import CLOSE
+from factorlab_lake.lake import Lake
 from factorlab_lake.schema import table
 from factorlab_lake.storage.data_files import DataFile, files_of
 from factorlab_lake.storage.delta import polars_schema

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.lake import Lake
 from factorlab_lake.derive.availability_rule import CLOSE
+from factorlab_lake.lake import Lake
 from factorlab_lake.server_lake import ServerLake, open_server_lake
 from tests.support import CACHE_2019, CACHE_DIRTY, SPLITS, Entry, bar, copy_of, income
 from tests.unit.ingest.scripted_provider import ScriptedProvider

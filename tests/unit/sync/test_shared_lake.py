@@ -16,10 +16,10 @@ import psycopg
 import pytest
 
 import factorlab_lake as fl
+from factorlab_lake.derive.availability_rule import CLOSE
 from factorlab_lake.errors import InvalidInput, MissingExtra, NotFound, TargetFailed
 from factorlab_lake.lake import Lake
 from factorlab_lake.legacy import DatabaseProvider
-from factorlab_lake.derive.availability_rule import CLOSE
 from factorlab_lake.query.questions import Questions
 from factorlab_lake.server_lake import ServerLake, open_server_lake
 from factorlab_lake.sync.postgres.address import Address
