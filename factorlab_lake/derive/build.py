@@ -75,7 +75,7 @@ def buckets_of(symbols: Iterable[str], spec: TableSpec) -> set[int]:
 
     >>> from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES
     >>> buckets_of(["AAPL"], DERIVED_TABLES["fundamentals_history"])
-    {16}
+    {0}
     """
     # The same as _bucket in SQL.
     return {int(hashlib.md5(s.encode()).hexdigest()[:4], 16) % spec.buckets for s in symbols}  # noqa: S324

@@ -7,10 +7,11 @@ from functools import cache
 from importlib.resources import files
 from itertools import takewhile
 
-from factorlab_lake.functions.questions import QUESTIONS, question_text
+from factorlab_lake.factors.formulas import FACTORS
+from factorlab_lake.functions.questions import INPUTS, QUESTIONS, input_columns, inputs_of, question_text
 from factorlab_lake.functions.rule_placeholders import fill
 from factorlab_lake.functions.sql_placeholders import duckdb_placeholders
-from factorlab_lake.schema import TABLES
+from factorlab_lake.schema import STATEMENT_TYPES, TABLES, identifier, line_items
 
 __all__ = ["FUNCTIONS", "head_of", "mentioned", "names_in", "sql_text", "without_texts"]
 
@@ -33,14 +34,21 @@ FUNCTIONS = (
     "financial_ratios",
 )
 # The rows that a function's question reads, looked up in DuckDB's way; a later part reads those before it.
-_PARTS = ("grid", "cap_facts", "fundamentals", "factor_facts")
+_PARTS = ("grid", "bars_of_grid", "bars_of_pairs", "cap_facts", "fundamentals", "factor_facts")
 _CONSTANT = {"price_age_limit": "{{PRICE_AGE_LIMIT_DAYS}}", "shares_age_limit": "{{QUARTER_AGE_LIMIT_DAYS}}"}
+_LIMITS = {"first_date": "list_min(dates)::DATE", "last_date": "list_max(dates)::DATE"}
 # What stands in the parts for an argument that a function has or has not.
 _ARGUMENTS = {
-    "market_caps": {n: n for n in ("price_age_limit", "shares_age_limit", "vintage")},
-    "ratios": {**_CONSTANT, "age_limit": "{{QUARTER_AGE_LIMIT_DAYS}}", "vintage": "'known'"},
+    "market_caps": {n: n for n in ("price_age_limit", "shares_age_limit", "vintage")} | _LIMITS,
+    "ratios": {
+        **_CONSTANT,
+        "age_limit": "{{QUARTER_AGE_LIMIT_DAYS}}",
+        "vintage": "'known'",
+        "first_date": "(SELECT min(published_on) FROM published)",
+        "last_date": "(SELECT max(published_on) FROM published)",
+    },
 }
-_DEFAULT_ARGUMENTS = {**_CONSTANT, "age_limit": "age_limit", "vintage": "vintage"}
+_DEFAULT_ARGUMENTS = {**_CONSTANT, **_LIMITS, "age_limit": "age_limit", "vintage": "vintage"}
 _WORD = re.compile(r"[a-z_]+")
 _NO_CODE = re.compile(r"--.*|/\*[\s\S]*?\*/|'[^']*'")  # comments and texts
 # A query of the list of tables installs all of them.
@@ -52,13 +60,24 @@ def sql_text(name: str) -> str:
     """Return a function's SQL with all placeholders filled."""
     text = fill(_file(f"{name}.sql"), lambda: {part: _file(f"parts/{part}.sql").strip() for part in _PARTS})
     text = fill(text, _questions)
-    text = fill(text, lambda: _ARGUMENTS.get(name, _DEFAULT_ARGUMENTS))
+    text = fill(text, lambda: {**_ARGUMENTS.get(name, _DEFAULT_ARGUMENTS), **_columns(name)})
     return fill(text, duckdb_placeholders)
 
 
 def head_of(text: str) -> str:
     """Return the comment at the start of a function's SQL, which describes the function."""
     return "\n".join(takewhile(lambda line: line.startswith("--"), text.splitlines()))
+
+
+def _columns(name: str) -> dict[str, str]:
+    """Return the columns of fundamentals_history that a function reads: fewer are planned faster."""
+    if name not in ("factors", "ratios"):
+        return {"fundamentals_columns": "*"}
+    inputs = input_columns(inputs_of(tuple(FACTORS.values())))
+    items = {c.name for kind in STATEMENT_TYPES for c in line_items(kind)}
+    spec = TABLES["fundamentals_history"]
+    others = [n for n in spec.names() if n not in INPUTS.keys() | items and not n.endswith("_reported")]
+    return {"fundamentals_columns": ", ".join(map(identifier, dict.fromkeys([*others, *inputs])))}
 
 
 def _file(path: str) -> str:

@@ -34,7 +34,7 @@ __all__ = [
     "question_text",
 ]
 
-QUESTIONS = ("market_caps", "ttm", "factor_inputs", "factors")
+QUESTIONS = ("market_caps", "ttm", "factor_inputs", "inputs_of_factors", "factors")
 
 
 _INPUTS_START = (
@@ -106,7 +106,13 @@ def input_columns(names: Iterable[str]) -> list[str]:
 
 @cache
 def question_text(name: str) -> str:
-    """Return the SQL of a question over all columns."""
+    """Return the SQL of a question over all columns.
+
+    ``inputs_of_factors`` is ``factor_inputs`` with the inputs alone that the factors of ``factors.csv`` read:
+    a shorter text, which is planned faster.
+    """
+    if name == "inputs_of_factors":
+        return inputs_text(inputs_of(tuple(FACTORS.values())))
     if name == "factor_inputs":
         return inputs_text(tuple(INPUTS))
     if name == "factors":

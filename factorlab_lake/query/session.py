@@ -16,7 +16,7 @@ import polars as pl
 from factorlab_lake.derive.availability_rule import CLOSE, AvailabilityRule
 from factorlab_lake.derive.stored import stale_symbols
 from factorlab_lake.errors import Forked, InternalError, InvalidInput, LakeError, WriteFailed, nearest
-from factorlab_lake.functions.duckdb_functions import FUNCTIONS, without_texts
+from factorlab_lake.functions.duckdb_functions import FUNCTIONS, mentioned, without_texts
 from factorlab_lake.query.lake_database import LakeDatabase
 from factorlab_lake.query.query_hints import QueryHints
 from factorlab_lake.query.read_only import reject_write
@@ -43,6 +43,7 @@ _LISTS_NEEDED = ". The functions of a lake take lists: ['AAPL'] for symbols, [DA
 _ANSWER = "rows_of_the_answer"
 _DISCARDED_ROWS = 10_000  # at a time
 _VERSION_1 = duckdb.__version__.startswith("1.")
+_LONG_PLANS = {"market_caps", "ttm", "factor_inputs", "factors", "ratios", "financial_ratios"}
 # CREATE TABLE AS can take these; it cannot take SHOW and DESCRIBE, whose type is SELECT in DuckDB.
 _ROWS = re.compile(r"\s*(?:select|from|with|values|\()", re.IGNORECASE)
 
@@ -100,7 +101,7 @@ class Session:
         for place, statement in enumerate(statements, start=1):
             is_last = place == len(statements)
             reject_write(con, statement, params if is_last else {}, self.layout.root)
-            if is_last and _returns_values(con, statement.query, params):
+            if is_last and (_is_planned_long(statement) or _returns_values(con, statement.query, params)):
                 return _fetch_by_table(con, statement.query, params)
             if is_last:
                 return to_polars(con.sql(statement, params=params))
@@ -176,6 +177,13 @@ def _first_process() -> int:
 
 def _fetch(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, Any]) -> pl.DataFrame:
     return to_polars(con.sql(sql, params=params))
+
+
+def _is_planned_long(statement: duckdb.Statement) -> bool:
+    """Return whether planning a query takes longer than copying its rows: then it is planned once."""
+    if statement.type != duckdb.StatementType.SELECT or not _ROWS.match(without_texts(statement.query)):
+        return False
+    return not _LONG_PLANS.isdisjoint(mentioned(statement.query))
 
 
 def _returns_values(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, Any] | None) -> bool:

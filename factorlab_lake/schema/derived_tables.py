@@ -183,7 +183,7 @@ def _spec(
 
 
 # A changed symbol rewrites its bucket. Each reader of all symbols opens every bucket.
-_MANY, _FEW = 64, 8
+_MANY, _FEW = 16, 4
 
 _SPECS = (
     _spec(

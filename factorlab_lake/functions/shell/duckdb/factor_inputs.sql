@@ -12,6 +12,7 @@
 -- - Where vendors write 0 for "not reported", a 0 is missing.
 CREATE OR REPLACE MACRO factor_inputs(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known') AS TABLE
 WITH {{grid}},
+{{bars_of_grid}},
 {{cap_facts}},
 {{fundamentals}},
 {{factor_facts}}

@@ -9,8 +9,9 @@
 -- - Items that meet in a factor must share one currency. company_profiles gives the currency of the price.
 CREATE OR REPLACE MACRO factors(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known') AS TABLE
 WITH {{grid}},
+{{bars_of_grid}},
 {{cap_facts}},
 {{fundamentals}},
 {{factor_facts}},
-inputs AS (SELECT * FROM ({{factor_inputs}}))
+inputs AS (SELECT * FROM ({{inputs_of_factors}}))
 {{factors_with_dates}};

@@ -11,6 +11,7 @@
 -- - functions/market_caps.sql has the arithmetic and the reasons.
 CREATE OR REPLACE MACRO market_caps(symbols, dates, price_age_limit := {{PRICE_AGE_LIMIT_DAYS}}, shares_age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known') AS TABLE
 WITH {{grid}},
+{{bars_of_grid}},
 {{cap_facts}},
 facts AS (FROM cap_facts)
 SELECT * FROM ({{market_caps}});

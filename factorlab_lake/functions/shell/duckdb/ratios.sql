@@ -21,10 +21,11 @@ requested AS MATERIALIZED (
     SELECT symbol, date, (date - {{EPOCH}})::INTEGER AS day, year(date) AS in_year
     FROM (SELECT DISTINCT symbol, published_on AS date FROM published)
 ),
+{{bars_of_pairs}},
 {{cap_facts}},
 {{fundamentals}},
 {{factor_facts}},
-inputs AS (SELECT * FROM ({{factor_inputs}})),
+inputs AS (SELECT * FROM ({{inputs_of_factors}})),
 computed_factors AS ({{factors_with_dates}})
 SELECT p.symbol, p.fiscal_date, f.date, p.accepted_date, f.market_cap, s.shares AS shares_outstanding,
        {{factors_of_period}},
