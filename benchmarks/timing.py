@@ -6,9 +6,11 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-__all__ = ["Timing", "in_turns"]
+__all__ = ["Questions", "Timing", "in_turns"]
+
+Questions: TypeAlias = Mapping[str, Callable[[int], Any]]  # each answers the question of one turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +28,17 @@ class Timing:
 
     @property
     def details(self) -> dict[str, Any]:
-        """What goes into the JSON."""
+        """Return the single runs for the JSON."""
         return {"first": self.first, "later": self.later, "fastest": min(self.later)}
 
 
-def in_turns(questions: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, Timing]:
-    """Ask each question once, then ``repeats`` times more in turns."""
+def in_turns(questions: Questions, turns: list[int]) -> dict[str, Timing]:
+    """Answer the question of each turn, each of the peers once per turn."""
     times: dict[str, list[float]] = {name: [] for name in questions}
     answers: dict[str, Any] = {}
-    for _ in range(1 + repeats):
-        for name, ask in questions.items():
+    for turn in turns:
+        for name, answer in questions.items():
             started = time.perf_counter()
-            answers[name] = ask()
+            answers[name] = answer(turn)
             times[name].append((time.perf_counter() - started) * 1000)
     return {n: Timing(t[0], tuple(t[1:]), answers[n]) for n, t in times.items()}
