@@ -36,10 +36,10 @@ def targets() -> list[Target]:
         return [_target(record) for record in csv.DictReader(file)]
 
 
-def with_limits(rows: Iterable[Row], wanted: Iterable[Target]) -> list[Row]:
+def with_limits(rows: Iterable[Row], limited_by: Iterable[Target]) -> list[Row]:
     """Return the rows with their limits; raise where a limit has another unit than its row."""
     limits: dict[tuple[str, str, str], list[Limit]] = {}
-    for target in wanted:
+    for target in limited_by:
         limits.setdefault((target.question, target.mode, target.peer), []).append(target.limit)
     return list(_limited(rows, limits))
 
