@@ -50,8 +50,8 @@ def full_market(tmp_path: Path) -> Market:
 
 def test_questions_of_the_full_size(tmp_path: Path) -> None:
     """The full size has the questions that the targets name."""
-    asked = questions(full_market(tmp_path), Options(SIZES["full"], tmp_path))
-    assert {question.name for question in asked} == FULL_QUESTIONS
+    full = questions(full_market(tmp_path), Options(SIZES["full"], tmp_path))
+    assert {question.name for question in full} == FULL_QUESTIONS
 
 
 def test_each_run_asks_about_new_symbols_or_dates(tmp_path: Path) -> None:
