@@ -10,8 +10,7 @@ from pathlib import Path
 import psycopg
 
 import factorlab_lake as fl
-from benchmarks.files import files_in
-from benchmarks.market import Market
+from benchmarks.market import Market, files_in
 from benchmarks.options import Options
 from benchmarks.peers import PEERS
 from benchmarks.process import ran

@@ -12,11 +12,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
+from deltalake import DeltaTable
 
 import factorlab_lake as fl
 from benchmarks.bars import bars, symbols, trading_days
 from benchmarks.options import Options
 from benchmarks.seeded import uniform
+from benchmarks.sources import Files
 from benchmarks.statements import quarters
 from factorlab_lake.ingest.availability import availability
 from factorlab_lake.ingest.merge import merge_rows
@@ -24,7 +26,7 @@ from factorlab_lake.schema import STATEMENT_TABLES, TABLES, TableSpec, line_item
 from factorlab_lake.storage.layout import create, find
 from factorlab_lake.storage.transaction import transaction
 
-__all__ = ["Market", "complete", "market", "merge_bars"]
+__all__ = ["Market", "complete", "files_in", "market", "merge_bars"]
 
 _LAST_YEAR = 2023
 _FORMAT = 2  # raise it when the content changes
@@ -52,6 +54,11 @@ class Market:
     def statements(self) -> int:
         """Return the number of statements of the three types in the lake."""
         return len(self.symbols) * len({d.year for d in self.days}) * 4 * len(STATEMENT_TABLES)
+
+
+def files_in(lake: Path) -> Files:
+    """Return the paths of the current Parquet files by table, as any reader of Delta tables finds them."""
+    return {p.parent.name: sorted(DeltaTable(p.parent).file_uris()) for p in lake.glob("*/_delta_log")}
 
 
 def market(options: Options) -> Market:

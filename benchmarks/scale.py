@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from benchmarks.agreement import answers_agree
 from benchmarks.comparison import Processes, Question, run_new, used, wall_ms
 from benchmarks.daily import append
-from benchmarks.files import files_in
-from benchmarks.market import Market, market
+from benchmarks.market import Market, files_in, market
 from benchmarks.options import Options
 from benchmarks.peer_process import Cost
 from benchmarks.peers import APPENDING, OURS, PEERS, with_index_sides

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, TypeAlias
 
 import polars as pl
 import psycopg
@@ -16,7 +18,6 @@ from benchmarks.grids import month_ends, moved, spread
 from benchmarks.market import Market, market
 from benchmarks.options import Options
 from benchmarks.results import Mode, Row
-from benchmarks.timing import Questions, Timing, in_turns
 from factorlab_lake.query.availability_rule import CLOSE
 from factorlab_lake.server_lake import ServerLake, open_server_lake
 from tests.unit.sync.postgres_server import server
@@ -41,6 +42,8 @@ LEFT JOIN LATERAL (
 _COUNT = "SELECT count(*) AS n FROM market_caps($symbols::text[], $dates::date[])"
 _COMPARED = {"market_caps": "market_cap", "ttm": "revenue", "factors": "pe_ratio"}
 
+_Peers: TypeAlias = Mapping[str, Callable[[int], Any]]  # each answers the question of one turn
+
 
 @dataclass(frozen=True, slots=True)
 class Grid:
@@ -54,6 +57,25 @@ class Grid:
         """Return the name of the question."""
         symbols, dates = self.pairs[0]
         return f"server: {self.function.replace('_', ' ')} {len(symbols)} x {len(dates)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Timing:
+    """Hold the times of one question in ms, first and later runs, and its last answer."""
+
+    first: float
+    later: tuple[float, ...]
+    answer: Any
+
+    @property
+    def median(self) -> float:
+        """Return the median of the later runs."""
+        return statistics.median(self.later)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Return the single runs for the JSON."""
+        return {"first": self.first, "later": self.later, "fastest": min(self.later)}
 
 
 def run(options: Options) -> Iterator[Row]:
@@ -85,7 +107,7 @@ def grids(made: Market, options: Options) -> list[Grid]:
     ]
 
 
-def _peers(grid: Grid, lake: fl.Lake, shared: ServerLake) -> Questions:
+def _peers(grid: Grid, lake: fl.Lake, shared: ServerLake) -> _Peers:
     def method(store: fl.Lake | ServerLake) -> Callable[[int], pl.DataFrame]:
         function: Callable[[list[str], list[date]], pl.DataFrame] = getattr(store, grid.function)
         return lambda turn: function(*grid.pairs[turn])
@@ -99,14 +121,14 @@ def _peers(grid: Grid, lake: fl.Lake, shared: ServerLake) -> Questions:
     return peers
 
 
-def _measured(grid: Grid, peers: Questions, repeats: int) -> Iterator[Row]:
-    new = in_turns(peers, list(range(1 + repeats)))
+def _measured(grid: Grid, peers: _Peers, repeats: int) -> Iterator[Row]:
+    new = _in_turns(peers, list(range(1 + repeats)))
     same = agreement(new["ours"].answer, new["lake"].answer, [_COMPARED[grid.function]])
     yield from _rows(grid.name, new, "new", same)
-    yield from _rows(grid.name, in_turns(peers, [repeats] * (1 + repeats)), "again", "")
+    yield from _rows(grid.name, _in_turns(peers, [repeats] * (1 + repeats)), "again", "")
 
 
-def _rows(question: str, timings: dict[str, Timing], mode: Mode, same: str) -> Iterator[Row]:
+def _rows(question: str, timings: dict[str, _Timing], mode: Mode, same: str) -> Iterator[Row]:
     ours = timings["ours"]
     own = Row(question, "ms", ours.median, details={"ours": ours.details}, first=ours.first, mode=mode)
     yield own
@@ -116,6 +138,18 @@ def _rows(question: str, timings: dict[str, Timing], mode: Mode, same: str) -> I
                 own, peer=name, peer_figure=timing.median, their_first=timing.first,
                 answers=same if name == "lake" else "", details=own.details | {"theirs": timing.details},
             )  # fmt: skip
+
+
+def _in_turns(peers: _Peers, turns: list[int]) -> dict[str, _Timing]:
+    """Answer the question of each turn, each of the peers once per turn."""
+    times: dict[str, list[float]] = {name: [] for name in peers}
+    answers: dict[str, Any] = {}
+    for turn in turns:
+        for name, answer in peers.items():
+            started = time.perf_counter()
+            answers[name] = answer(turn)
+            times[name].append((time.perf_counter() - started) * 1000)
+    return {n: _Timing(t[0], tuple(t[1:]), answers[n]) for n, t in times.items()}
 
 
 def _settle(url: str) -> None:
