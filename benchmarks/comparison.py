@@ -14,7 +14,17 @@ from benchmarks.peers import OURS, Peer
 from benchmarks.results import Mode, Row, Used
 from benchmarks.sources import Sources
 
-__all__ = ["Processes", "Question", "measure", "run_again", "run_new", "skipped", "used", "wall_ms"]
+__all__ = [
+    "Processes",
+    "Question",
+    "compared",
+    "measure",
+    "run_again",
+    "run_new",
+    "skipped",
+    "used",
+    "wall_ms",
+]
 
 _WITHOUT_ANSWER = ("bare scan",)  # reads what an answer needs and returns none
 _PATIENCE_MS = 8000.0  # a peer stops after this time in total
@@ -69,7 +79,7 @@ def measure(question: Question, processes: Processes, peers: Iterable[Peer], rep
     with ExitStack() as stack:
         running = processes.started([p for p in able if not p.missing()], question, stack)
         run_new(running, repeats)
-        same = _compared(question.kind, running)
+        same = compared(question.kind, running)
         run_again(running, repeats)
         yield from _rows(question.name, running, same)
     ours = _row(question.name, running[OURS].new, mode="new")
@@ -99,7 +109,7 @@ def skipped(ours: Row, peer: Peer) -> Row:
     return replace(ours, peer=peer.name, answers=f"skipped: {', '.join(peer.missing())} not installed")
 
 
-def _compared(kind: str, running: Mapping[str, PeerProcess]) -> dict[str, str]:
+def compared(kind: str, running: Mapping[str, PeerProcess]) -> dict[str, str]:
     """Compare the last answer of each peer with ours in the same turn."""
     ours, last = running[OURS], len(running[OURS].new) - 1
     by_turn = {last: ours.answered()[0]}

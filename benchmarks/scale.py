@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from benchmarks.agreement import answers_agree
-from benchmarks.comparison import Processes, Question, run_new, used, wall_ms
+from benchmarks.comparison import Processes, Question, compared, run_new, used, wall_ms
 from benchmarks.daily import append
 from benchmarks.market import Market, files_in, market
 from benchmarks.options import Options
@@ -29,11 +28,11 @@ _BESIDE = ("bare scan", "lake.duckdb")
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """Hold the costs of one question by peer, the private memory of ours, and the comparison of answers."""
+    """Hold the costs of one question by peer, the private memory of ours, and the comparisons of answers."""
 
     costs: dict[str, list[Cost]]
     private_mb: float
-    same: str
+    same: dict[str, str]
 
 
 def run(options: Options) -> Iterator[Row]:
@@ -66,9 +65,7 @@ def _measured(
         running = processes.started([*ours, *beside], question, stack)
         running[SMALLER] = before[1].started(ours[:1], before[0], stack)[OURS]
         run_new(running, options.size.repeats)
-        turn = len(running["lake.duckdb"].new) - 1
-        file, own = running["lake.duckdb"].answered(), running[OURS].answered(turn)
-        same = answers_agree(question.kind, own[0], file)
+        same = compared(question.kind, {name: p for name, p in running.items() if name != SMALLER})
         costs = {name: process.new for name, process in running.items()}
         return _Measured(costs, running[OURS].private_peak_mb(), same)
 
@@ -78,7 +75,7 @@ def _rows(name: str, measured: _Measured) -> Iterator[Row]:
     yield own
     for peer, costs in measured.costs.items():
         if peer != OURS:
-            yield _beside(own, peer, costs, measured.same if peer == "lake.duckdb" else "")
+            yield _beside(own, peer, costs, measured.same.get(peer, ""))
     yield Row(f"{own.question}, private memory", "MB", measured.private_mb)
 
 
