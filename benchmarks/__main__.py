@@ -11,8 +11,9 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.machine import facts
-from benchmarks.options import SIZES, Options
+from benchmarks.options import FULL, SIZES, Options
 from benchmarks.results import Row, as_json, show, write
+from benchmarks.targets import targets, with_limits
 
 __all__ = ["NAMES", "main"]
 
@@ -36,12 +37,15 @@ _HERE = Path(__file__).resolve().parent
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmarks named, or all; print one table and write the JSON beside it."""
     parsed = _parser().parse_args(arguments)
-    options = Options(SIZES[parsed.size], parsed.work.resolve(), parsed.prices, parsed.fresh)
+    size = SIZES[parsed.size]
+    options = Options(size, parsed.work.resolve(), parsed.prices, parsed.fresh, parsed.index, parsed.only)
     options.work.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
     for name in parsed.names or [n for n in NAMES if n not in _LARGE]:
         print(f"{name} …", file=sys.stderr, flush=True)
         rows.extend(_benchmark(name)(options))
+    if size == FULL:
+        rows = with_limits(rows, targets())
     show(rows)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     write(parsed.json or _HERE / "results" / f"{stamp}.json", as_json(rows, facts(), parsed.size))
@@ -59,6 +63,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("names", nargs="*", choices=[[], *NAMES], metavar="name", help=", ".join(NAMES))
     parser.add_argument("--size", choices=SIZES, default="full", help="how much data (default: %(default)s)")
+    parser.add_argument(
+        "--index",
+        choices=("on", "off", "both"),
+        default="both",
+        help="ours with the read index, without it, or both in one run (default: %(default)s)",
+    )
+    parser.add_argument("--only", default="", help="a part of the names of the questions to measure")
     parser.add_argument("--json", type=Path, help="where to write the results as JSON")
     prices = os.environ.get("BENCHMARK_PRICES")
     parser.add_argument(
@@ -69,9 +80,12 @@ def _parser() -> argparse.ArgumentParser:
         "quality; also BENCHMARK_PRICES",
     )
     parser.add_argument(
-        "--work", type=Path, default=_HERE / ".cache", help="folder that keeps the data from run to run"
+        "--work",
+        type=Path,
+        default=_HERE / ".cache",
+        help="folder that caches the generated data",
     )
-    parser.add_argument("--fresh", action="store_true", help="build the data again")
+    parser.add_argument("--fresh", action="store_true", help="generate the data again")
     return parser
 
 

@@ -10,6 +10,11 @@ __all__ = ["agreement", "answers_agree"]
 
 _TOLERANCE = 1e-12  # relative: the order of summing may move the last bits
 _KEY = ["symbol", "date"]
+_KEYS = {
+    "statements": ["symbol", "statement_type", "fiscal_date"],
+    "quarters": ["symbol", "fiscal_date"],
+    "append": ["bars"],
+}
 
 
 def answers_agree(kind: str, ours: pl.DataFrame, peer: list[pl.DataFrame]) -> str:
@@ -17,7 +22,7 @@ def answers_agree(kind: str, ours: pl.DataFrame, peer: list[pl.DataFrame]) -> st
     if kind == "statements" and len(peer) > 1:
         return _statements_agree(ours, peer)
     (other,) = peer
-    key = ["symbol", "statement_type", "fiscal_date"] if kind == "statements" else _KEY
+    key = _KEYS.get(kind, _KEY)
     return agreement(ours, other, _shared(ours, other, key), key)
 
 

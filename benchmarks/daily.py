@@ -1,7 +1,8 @@
-"""Measure a nightly job: the bars of one day, of a thousand symbols, loaded into a lake of ten years.
+"""Measure a nightly job: load the bars of one day, of a thousand symbols, into a lake of ten years.
 
-The lake has half of the year already; each turn loads the next day. Ours is the whole of ``Lake.load``:
-rows checked and merged, a commit, and ``lake.duckdb`` rewritten. The peers write the rows as they are.
+The lake has half of the year already; each turn loads the next day. Ours is the whole of ``Lake.load``: it
+checks and merges the rows, commits, and rewrites all that follows from them, such as ``lake.duckdb``. The
+peers write the rows as they are.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date
@@ -19,14 +20,14 @@ from tempfile import TemporaryDirectory
 import duckdb
 import polars as pl
 
-from benchmarks.answering import Answering, Cost
-from benchmarks.asking import in_turns, used, wall_ms
 from benchmarks.bars import trading_days
+from benchmarks.comparison import run_new, skipped, used, wall_ms
+from benchmarks.copies import copies, serving
 from benchmarks.grids import spread
-from benchmarks.holding import copies, serving
-from benchmarks.market import Market, land_bars, landable, market
+from benchmarks.market import Market, complete, market, merge_bars
 from benchmarks.options import Options
-from benchmarks.peers import APPENDING, Peer
+from benchmarks.peer_process import Cost, PeerProcess
+from benchmarks.peers import APPENDING, OURS, Peer, with_index_sides
 from benchmarks.results import Row
 from benchmarks.seeded import uniform
 from benchmarks.sources import Sources
@@ -34,71 +35,71 @@ from benchmarks.sources import Sources
 __all__ = ["append", "run"]
 
 _HALF_A_YEAR = 125
-_SPLIT = date(2024, 2, 1)  # of those that split after the market's end
+_SPLIT = date(2024, 2, 1)  # the day of the splits after the market's end
 
 
 def run(options: Options) -> Iterator[Row]:
-    """Append to copies, in turns; then look that ours has the rows, and that its single file shows them."""
-    made = market(options)
-    costs_by_peer = append(made, options, APPENDING)
-    count, ours = options.size.asked_symbols, costs_by_peer["ours"]
-    question = f"append a day of {count:,} bars"
-    first, limit = ours[0].wall_ms, options.target(300)
-    ours_row = Row(question, "ms", wall_ms(ours), target=limit, first=first, used=used(ours))
-    yield ours_row
-    yield from (_beside(ours_row, peer, costs_by_peer, count) for peer in APPENDING[1:])
+    """Append to copies of the lake in turns; then check that ours and its single file have the rows."""
+    made, peers = market(options), with_index_sides(APPENDING, options)
+    costs_by_peer = append(made, options, peers)
+    count, ours = options.size.asked_symbols, costs_by_peer[OURS]
+    question = f"append a day of {count} bars"
+    own = Row(question, "ms", wall_ms(ours), first=ours[0].wall_ms, used=used(ours))
+    yield own
+    yield from (_beside(own, p, costs_by_peer, count) for p in peers if p.name != OURS)
     yield Row(f"{question}, the slowest turn", "ms", max(c.wall_ms for c in ours[1:] or ours))
 
 
-def _beside(ours_row: Row, peer: Peer, costs_by_peer: dict[str, list[Cost]], count: int) -> Row:
+def _beside(own: Row, peer: Peer, costs_by_peer: dict[str, list[Cost]], count: int) -> Row:
     if peer.missing():
-        said = f"skipped: {', '.join(peer.missing())} not installed"
-        return replace(ours_row, peer=peer.name, target=None, answers=said)
+        return skipped(own, peer)
     costs = costs_by_peer[peer.name]
     return replace(
-        ours_row, peer=peer.name, peer_figure=wall_ms(costs), target=None,
-        answers=f"rows: {count * len(costs):,}",
+        own, peer=peer.name, peer_figure=wall_ms(costs), answers=f"rows: {count * len(costs):,}",
         their_first=costs[0].wall_ms, their_used=used(costs),
     )  # fmt: skip
 
 
-def append(made: Market, options: Options, peers: tuple[Peer, ...]) -> dict[str, list[Cost]]:
-    """Return what each turn took, by peer; the market itself stays what it is."""
+def append(made: Market, options: Options, peers: Sequence[Peer]) -> dict[str, list[Cost]]:
+    """Return the cost of each turn by peer; the market itself stays as it is."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(dir=options.work)))
-        lake = _linked(made.lake.path, folder / "lake")
-        # So many turns that one of them finds more files than a handful, and puts them together.
-        turns, symbols = 2 * options.size.repeats, spread(made.symbols, options.size.asked_symbols)
-        days = trading_days(date(made.days[-1].year + 1, 1, 2), count=_HALF_A_YEAR + 1 + turns)
-        land_bars(lake, landable(_bars(made, symbols, days[:_HALF_A_YEAR]), "price_data"))
-        files = [_written(folder, _bars(made, symbols, [day])) for day in days[_HALF_A_YEAR:]]
-        sources = _sources(made, lake, options, peers, stack)
+        # More turns than for a question: one of them finds enough small files to merge them.
+        turns, symbols = 2 * options.turns - 1, spread(made.symbols, options.size.asked_symbols)
+        days = trading_days(date(made.days[-1].year + 1, 1, 2), count=_HALF_A_YEAR + turns)
         present = [p for p in peers if not p.missing()]
-        costs_by_peer = {p.name: stack.enter_context(Answering(p, sources)) for p in present}
-        for who in costs_by_peer.values():
-            who.put("append", [files])
-        in_turns(costs_by_peer, turns)
-        _check(lake, days[_HALF_A_YEAR], len(symbols) * len(costs_by_peer["ours"].costs))
-        return {name: who.costs for name, who in costs_by_peer.items()}
+        lakes = {p.name: folder / f"lake{i}" for i, p in enumerate(present) if p.module == peers[0].module}
+        for lake in lakes.values():
+            _copy(made.lake.path, lake)
+            merge_bars(lake, complete(_bars(made, symbols, days[:_HALF_A_YEAR]), "price_data"))
+        files = [_written(folder, _bars(made, symbols, [day])) for day in days[_HALF_A_YEAR:]]
+        sources = _sources(made, lakes[OURS], options, present, stack)
+        running: dict[str, PeerProcess] = {}
+        for peer in present:
+            own = replace(sources, lake=str(lakes.get(peer.name, lakes[OURS])))
+            running[peer.name] = stack.enter_context(PeerProcess(peer, own))
+            running[peer.name].set_question("append", [[file] for file in files])
+        run_new(running, turns - 1)
+        for name, lake in lakes.items():
+            _check(lake, days[_HALF_A_YEAR], len(symbols) * len(running[name].new))
+        return {name: process.new for name, process in running.items()}
 
 
-def _sources(
-    made: Market, lake: Path, options: Options, peers: tuple[Peer, ...], stack: ExitStack
-) -> Sources:
+def _sources(made: Market, lake: Path, options: Options, peers: list[Peer], stack: ExitStack) -> Sources:
     """Return copies that may be written to."""
-    names = {p.name for p in peers if not p.missing()}
-    if names == {"ours"}:
+    names = {p.name for p in peers}
+    if all(p.module == peers[0].module for p in peers):
         return Sources(str(lake))
     copied: dict[str, str] = {}
     for of, place in copies(made.lake.path, options).items():
         copied[of] = str(lake.with_name(of))
-        if of != "parquet":  # a folder for new files is enough
+        if of != "parquet":  # an empty folder for new files is enough
             subprocess.run(["cp", "-r", "--sparse=always", place, copied[of]], check=True)
     url = stack.enter_context(serving(made.lake)) if "PostgreSQL" in names else ""
     return Sources(str(lake), {}, url=url, **copied)
 
 
-def _linked(lake: Path, target: Path) -> Path:
+def _copy(lake: Path, target: Path) -> None:
     """Copy a lake by hard links: its data files are immutable."""
 
     def copy(source: str, to: str) -> str:
@@ -107,11 +108,11 @@ def _linked(lake: Path, target: Path) -> Path:
             return to
         return str(shutil.copy2(source, to))
 
-    return Path(shutil.copytree(lake, target, copy_function=copy))
+    shutil.copytree(lake, target, copy_function=copy)
 
 
 def _bars(made: Market, symbols: list[str], days: list[date]) -> pl.DataFrame:
-    """Return bars as traded, that go on where the market ended."""
+    """Return bars as traded that continue the market."""
     last = made.lake.prices(symbols, made.days[-1], made.days[-1]).select("symbol", level="close_price")
     splits = made.lake.sql("SELECT symbol, numerator FROM splits WHERE date = $day", day=_SPLIT)
     rows = last.join(splits, on="symbol", how="left").join(pl.DataFrame({"date": days}), how="cross")
@@ -125,7 +126,7 @@ def _bars(made: Market, symbols: list[str], days: list[date]) -> pl.DataFrame:
 
 
 def _written(folder: Path, bars: pl.DataFrame) -> str:
-    """Write a day's bars as a vendor hands them over, and return the file."""
+    """Write a day's bars in a vendor's form and return the path."""
     rows = bars.rename({"basis": "split_basis_date"}).drop("year", "unadjusted_volume")
     path = folder / f"{rows.item(0, 'date')}.parquet"
     rows.write_parquet(path)
@@ -133,7 +134,7 @@ def _written(folder: Path, bars: pl.DataFrame) -> str:
 
 
 def _check(lake: Path, first: date, count: int) -> None:
-    """Raise unless the single file shows every bar that was brought."""
+    """Raise unless the single file shows every appended bar."""
     with duckdb.connect(str(lake / "lake.duckdb"), read_only=True) as con:
         count_row = con.execute("SELECT count(*) FROM price_data WHERE date >= $1", [first]).fetchone()
     if count_row != (count,):

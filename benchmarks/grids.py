@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import calendar
-from datetime import date
+from datetime import date, timedelta
 
-__all__ = ["month_ends", "spread"]
+__all__ = ["month_ends", "moved", "spread"]
 
 
 def month_ends(days: list[date]) -> list[date]:
@@ -14,7 +14,15 @@ def month_ends(days: list[date]) -> list[date]:
     return [date(y, m, calendar.monthrange(y, m)[1]) for y, m in months]
 
 
-def spread(symbols: list[str], count: int) -> list[str]:
-    """Return so many symbols from all over the alphabet, as those of a portfolio are."""
+def moved(dates: list[date], turn: int) -> list[date]:
+    """Return the dates of one run: each lies one day earlier than in the run before."""
+    return [day - timedelta(days=turn) for day in dates]
+
+
+def spread(symbols: list[str], count: int, turn: int = 0, turns: int = 1) -> list[str]:
+    """Return symbols from all over the alphabet, as those of a portfolio are; each turn has others.
+
+    No two turns share a symbol where there are at least ``count`` times ``turns`` symbols.
+    """
     step = len(symbols) / count
-    return [symbols[int((i + 0.5) * step)] for i in range(count)]
+    return [symbols[int((i + (turn + 0.5) / turns) * step)] for i in range(count)]

@@ -19,12 +19,13 @@ __all__ = ["file", "frame", "write_delta", "write_parquet"]
 
 def frame(bars: str, target: str) -> dict[str, Any]:
     """Load a frame."""
-    return _loaded(pl.read_parquet(bars), target)
+    rows = pl.read_parquet(bars)
+    return _loaded(rows, target) | {"frame_mb": rows.estimated_size() / 1e6}
 
 
 def file(bars: str, target: str) -> dict[str, Any]:
     """Load a Parquet file."""
-    return _loaded(bars, target)
+    return _loaded(bars, target) | {"frame_mb": 0}
 
 
 def write_parquet(bars: str, target: str) -> dict[str, Any]:

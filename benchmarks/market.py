@@ -12,11 +12,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
+from deltalake import DeltaTable
 
 import factorlab_lake as fl
 from benchmarks.bars import bars, symbols, trading_days
 from benchmarks.options import Options
 from benchmarks.seeded import uniform
+from benchmarks.sources import Files
 from benchmarks.statements import quarters
 from factorlab_lake.ingest.availability import availability
 from factorlab_lake.ingest.merge import merge_rows
@@ -24,10 +26,10 @@ from factorlab_lake.schema import STATEMENT_TABLES, TABLES, TableSpec, line_item
 from factorlab_lake.storage.layout import create, find
 from factorlab_lake.storage.transaction import transaction
 
-__all__ = ["Market", "land_bars", "landable", "market"]
+__all__ = ["Market", "complete", "files_in", "market", "merge_bars"]
 
 _LAST_YEAR = 2023
-_FORMAT = 2  # to be raised when what is made here changes
+_FORMAT = 2  # raise it when the content changes
 _SLICE = 640  # symbols per merge, so that a large market takes no more memory than a small one
 _PRICES_AT = datetime(2024, 1, 2, 22, tzinfo=UTC)
 _STATEMENTS_AT = datetime(2024, 3, 1, 22, tzinfo=UTC)
@@ -36,12 +38,12 @@ _SPLIT_EVERY = 10  # one symbol in so many split
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """Hold a lake, its content, and the time that its build took."""
+    """Hold a lake, its content, and the duration of its build."""
 
     lake: fl.Lake
     symbols: list[str]
     days: list[date]
-    landing_s: dict[str, float]  # by table; "compaction" is what came after
+    building_s: dict[str, float]  # by table, and "compaction"
 
     @property
     def bars(self) -> int:
@@ -54,8 +56,13 @@ class Market:
         return len(self.symbols) * len({d.year for d in self.days}) * 4 * len(STATEMENT_TABLES)
 
 
+def files_in(lake: Path) -> Files:
+    """Return the paths of the current Parquet files by table, as any reader of Delta tables finds them."""
+    return {p.parent.name: sorted(DeltaTable(p.parent).file_uris()) for p in lake.glob("*/_delta_log")}
+
+
 def market(options: Options) -> Market:
-    """Return the market of the size asked for; it is made on the first run."""
+    """Return the market of a size; the first run builds it."""
     size = options.size
     # Another shape of the tables makes another lake.
     shape = hashlib.sha256(repr(TABLES).encode()).hexdigest()[:8]
@@ -89,16 +96,16 @@ def _make(root: Path, tickers: list[str], days: list[date]) -> dict[str, float]:
 def _slice(
     tickers: list[str], days: list[date], splits: pl.DataFrame, facts: pl.DataFrame, *, seed: int
 ) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Return what there is of some symbols, table by table, each made when it is its turn."""
+    """Return the rows of some symbols, table by table; each is made when it is needed."""
     splits, facts = (f.filter(pl.col("symbol").is_in(tickers)) for f in (splits, facts))
     yield "price_data", _bars(bars(tickers, days, seed=seed), splits)
-    yield "splits", landable(splits, "splits")
+    yield "splits", complete(splits, "splits")
     for kind, name in STATEMENT_TABLES.items():
         yield name, _statements(facts, kind, name)
 
 
 def _splits(tickers: list[str]) -> pl.DataFrame:
-    """Every tenth symbol split once; half of them after the prices were fetched and before the statements."""
+    """Return one split for every tenth symbol; half lie between both fetches."""
     some = tickers[::_SPLIT_EVERY]
     years = [2024 if i % 2 else 2016 + i // 2 % 7 for i in range(len(some))]
     return pl.DataFrame(
@@ -130,11 +137,11 @@ def _bars(rows: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
         change_percent=((pl.col("close_price") / pl.col("open_price") - 1) * 100).round(4),
         change_over_time=(pl.col("close_price") / pl.col("open_price") - 1).round(8),
     )
-    return landable(ready, "price_data")
+    return complete(ready, "price_data")
 
 
 def _statements(facts: pl.DataFrame, kind: str, name: str) -> pl.DataFrame:
-    """Return typed rows of one statement table; items the facts lack are made up, some left out."""
+    """Return typed rows of one statement table; items that the facts lack are generated, some left out."""
     columns = [c.name for c in line_items(kind)]
     made_up = {
         n: (pl.col("revenue") * (0.01 + (i % 17) / 20)).round()
@@ -142,17 +149,17 @@ def _statements(facts: pl.DataFrame, kind: str, name: str) -> pl.DataFrame:
         if n not in facts.columns and i % 4
     }
     ready = facts.with_columns(**made_up, reported_currency=pl.lit("USD")).with_columns(availability())
-    return landable(ready, name)
+    return complete(ready, name)
 
 
-def land_bars(lake: Path, rows: pl.DataFrame) -> None:
-    """Land bars that are ready for it."""
+def merge_bars(lake: Path, rows: pl.DataFrame) -> None:
+    """Merge complete rows of bars into a lake."""
     with transaction(find(lake), reason="benchmark price_data", program_version="benchmark") as tx:
         merge_rows(tx, "price_data", rows, datetime.now(UTC))
 
 
-def landable(rows: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Complete rows with the columns that say where they came from, and leave out what the merge adds."""
+def complete(rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Add the provenance columns, and leave out those that the merge adds."""
     spec = table(name)
     fetched = _PRICES_AT if name == "price_data" else _STATEMENTS_AT
     basis = pl.col("basis") if "basis" in rows.columns else pl.lit(fetched.date())

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -16,72 +17,62 @@ from benchmarks.bars import bars, symbols, trading_days
 from benchmarks.old_cache import write_prices
 from benchmarks.options import Options
 from benchmarks.process import Ran, ran
-from benchmarks.results import Row, Target
+from benchmarks.results import Row
 
 __all__ = ["cache_and_count", "run"]
 
 _TASKS = "benchmarks.migration_tasks"
+_PEERS = {"floor": "gunzip and parse alone", "pandas": "pandas to Parquet"}  # by task
+_OF = {"migrate": ("floor", "pandas"), "validate": ("floor",), "again": ("floor",)}  # the peers of each task
 _FIRST = date(2013, 2, 8)
 _FETCHED_AT = datetime(2018, 2, 8, 21, tzinfo=UTC)
 _LATE_PART = 15  # one symbol in so many was listed during the five years
-_FORMAT = 1  # to be raised when what is written here changes
+_FORMAT = 1  # raise it when the content changes
 
 
 def run(options: Options) -> Iterator[Row]:
     """Measure ``migrate``, ``validate`` and a second ``migrate``, each in processes of their own."""
     cache, count = cache_and_count(options)
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
-        ours = _ours(cache, Path(folder), options.size.processes)
-        peers = {name: _best(name, options.size.processes, cache, folder) for name in ("floor", "pandas")}
+        ours = _ours(cache, Path(folder), options)
+        peers = {name: _best(name, options.size.processes, cache, folder) for name in _PEERS}
     _check(count, ours, peers)
-    yield from _speed(count, ours, peers, options.target(200_000, at_least=True))
-    yield from _cpu(ours, peers)
-    yield from _memory(ours, peers, options.target(600))
+    yield from _speed(count, ours, peers)
+    yield from _use(ours, peers)
 
 
-def _speed(count: int, ours: dict[str, Ran], peers: dict[str, Ran], limit: Target | None) -> Iterator[Row]:
-    rate = "bars/s"
-    landed, floor, pandas = ours["migrate"], peers["floor"], peers["pandas"]
+def _speed(count: int, ours: dict[str, Ran], peers: dict[str, Ran]) -> Iterator[Row]:
     equal = f"equal: {count:,}"
-    yield Row(
-        f"migrate {count:,} bars, whole process", rate, count / landed.process_s,
-        "gunzip and parse alone", count / floor.process_s, limit, equal,
-    )  # fmt: skip
-    yield Row("migrate, the call alone", rate, count / landed.call_s,
-              "gunzip and parse alone", count / floor.call_s, None, equal)  # fmt: skip
-    yield Row("migrate, whole process", rate, count / landed.process_s,
-              "pandas to Parquet", count / pandas.process_s, None, equal)  # fmt: skip
-    yield Row("validate, whole process", rate, count / ours["validate"].process_s,
-              "gunzip and parse alone", count / floor.process_s, None, equal)  # fmt: skip
-    yield Row("migrate again, nothing new", "s", ours["again"].process_s,
-              "gunzip and parse alone", floor.process_s)  # fmt: skip
+    for name in ("migrate", "validate"):
+        own = Row(f"{name}, whole process", "bars/s", count / ours[name].process_s, answers=equal)
+        yield own
+        for peer in _OF[name]:
+            yield replace(own, peer=_PEERS[peer], peer_figure=count / peers[peer].process_s)
+    call = Row("migrate, the call alone", "bars/s", count / ours["migrate"].call_s, answers=equal)
+    yield from (call, replace(call, peer=_PEERS["floor"], peer_figure=count / peers["floor"].call_s))
+    again = Row("migrate again, nothing new", "s", ours["again"].process_s)
+    yield from (again, replace(again, peer=_PEERS["floor"], peer_figure=peers["floor"].process_s))
 
 
-def _cpu(ours: dict[str, Ran], peers: dict[str, Ran]) -> Iterator[Row]:
-    """Time on all cores: what a busy machine changes least."""
-    for name, peer in (("gunzip and parse alone", "floor"), ("pandas to Parquet", "pandas")):
-        yield Row("migrate, CPU time", "s", ours["migrate"].cpu_s, name, peers[peer].cpu_s)
-    yield Row(
-        "validate, CPU time", "s", ours["validate"].cpu_s, "gunzip and parse alone", peers["floor"].cpu_s
-    )
-
-
-def _memory(ours: dict[str, Ran], peers: dict[str, Ran], limit: Target | None) -> Iterator[Row]:
+def _use(ours: dict[str, Ran], peers: dict[str, Ran]) -> Iterator[Row]:
+    """Return CPU time, which a busy machine changes least, and peak memory."""
     for task, name in (("migrate", "migrate"), ("validate", "validate"), ("again", "migrate again")):
-        yield Row(f"{name}, peak memory", "MB", ours[task].peak_mb,
-                  "gunzip and parse alone", peers["floor"].peak_mb, limit)  # fmt: skip
-    yield Row(
-        "migrate, peak memory", "MB", ours["migrate"].peak_mb, "pandas to Parquet", peers["pandas"].peak_mb
-    )
+        cpu = Row(f"{name}, CPU time", "s", ours[task].cpu_s)
+        memory = Row(f"{name}, peak memory", "MB", ours[task].peak_mb)
+        yield from (cpu, memory)
+        for peer in _OF[task]:
+            yield replace(cpu, peer=_PEERS[peer], peer_figure=peers[peer].cpu_s)
+            yield replace(memory, peer=_PEERS[peer], peer_figure=peers[peer].peak_mb)
 
 
-def _ours(cache: Path, folder: Path, processes: int) -> dict[str, Ran]:
-    """Return the fastest run of each; every migration goes into a lake of its own."""
-    lakes = [folder / f"lake{i}" for i in range(processes)]
+def _ours(cache: Path, folder: Path, options: Options) -> dict[str, Ran]:
+    """Return the fastest run of each task; every migration writes into a lake of its own."""
+    lakes = [folder / f"lake{i}" for i in range(options.size.processes)]
+    run_task = partial(ran, environment=options.environment)
     return {
-        "migrate": _fastest([ran(f"{_TASKS}:migrate", cache, lake) for lake in lakes]),
-        "validate": _fastest([ran(f"{_TASKS}:validate", cache, lakes[0]) for _ in lakes]),
-        "again": _fastest([ran(f"{_TASKS}:migrate", cache, lakes[0]) for _ in lakes]),
+        "migrate": _fastest([run_task(f"{_TASKS}:migrate", cache, lake) for lake in lakes]),
+        "validate": _fastest([run_task(f"{_TASKS}:validate", cache, lakes[0]) for _ in lakes]),
+        "again": _fastest([run_task(f"{_TASKS}:migrate", cache, lakes[0]) for _ in lakes]),
     }
 
 
@@ -96,7 +87,7 @@ def _fastest(runs: list[Ran]) -> Ran:
 
 
 def _check(count: int, ours: dict[str, Ran], peers: dict[str, Ran]) -> None:
-    """Stop when anyone did not do the whole of the work."""
+    """Raise where a task did not do the whole work."""
     expected = {
         "migrate": {"records": count, "landed": count, "clean": True},
         "validate": {"records": count, "equal": count, "clean": True},
@@ -111,7 +102,7 @@ def _check(count: int, ours: dict[str, Ran], peers: dict[str, Ran]) -> None:
 
 
 def cache_and_count(options: Options) -> tuple[Path, int]:
-    """Return the cache's folder and its bars, made on the first run and kept."""
+    """Return the cache's folder and its number of bars; the first run writes it."""
     size = options.size
     name = f"cache-{_FORMAT}-{size.cache_symbols}x{size.cache_days}"
     if options.prices:

@@ -1,78 +1,86 @@
-"""One query against the way it was: the files of a symbol read again for each date."""
+"""Compare with Factor Lab's old way, which reads the files of a symbol again for each date."""
 
 from __future__ import annotations
 
 import calendar
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
 import factorlab_lake as fl
-from benchmarks.asking import Crew, Question, ask
 from benchmarks.bars import bars, symbols, trading_days
+from benchmarks.comparison import Processes, Question, measure
+from benchmarks.grids import moved, spread
 from benchmarks.old_cache import write_balance, write_income, write_prices
 from benchmarks.options import SAMPLE, Options
-from benchmarks.peers import KEPT, OLD_WAY, PEERS
+from benchmarks.peers import OLD_WAY, OURS, PEERS, with_index_sides
 from benchmarks.results import Row
 from benchmarks.sources import Sources
 from benchmarks.statements import quarters
 
 __all__ = ["run"]
 
-_LAST_YEAR = 2023
-_FETCHED_AT = datetime(_LAST_YEAR + 1, 1, 2, 22, tzinfo=UTC)
+_SAMPLED = ["AAPL", "GOOGL"]
+_YEAR = 2023
+_FETCHED_AT = datetime(_YEAR + 1, 1, 2, 22, tzinfo=UTC)
 
 
 def run(options: Options) -> Iterator[Row]:
-    """Ask for twelve month ends: of the sample's two symbols, and of a made-up cache with ten years each."""
+    """Measure the sample's two symbols, and those of a generated cache with ten years each."""
+    turns = range(options.turns)
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
-        grid = (["AAPL", "GOOGL"], _months(2020))
-        caps = Question("sample cache, 2 symbols: caps at 12 month ends", "market_caps", grid)
-        yield from _answered([caps], SAMPLE, Path(folder, "sample"), options)
-        cache, tickers = Path(folder, "cache"), symbols(options.size.old_way_symbols)
+        dates = [moved(_months(2020), turn) for turn in turns]
+        caps = Question(
+            "old way, the sample: caps 2 x 12", "market_caps", _pairs([_SAMPLED] * len(dates), dates)
+        )
+        yield from _measured([caps], SAMPLE, Path(folder, "sample"), options)
+        cache, count = Path(folder, "cache"), options.size.old_way_symbols
+        tickers = symbols(count * options.turns)
         _write(cache, tickers, options.size.market_years)
-        grid, origin = (tickers, _months(_LAST_YEAR)), f"made-up cache, {len(tickers)} symbols"
+        some = [spread(tickers, count, turn, options.turns) for turn in turns]
+        months, weeks = ([moved(days, turn) for turn in turns] for days in (_months(_YEAR), _weeks(_YEAR)))
         questions = [
-            Question(f"{origin}: caps at 12 month ends", "market_caps", grid),
-            Question(f"{origin}: factors at 12 month ends", "factors", grid),
-            # Factor Lab's own default: calculated once a week.
-            Question(f"{origin}: factors at 52 week ends", "factors", (tickers, _weeks(_LAST_YEAR))),
+            Question(f"old way: caps {count} x 12", "market_caps", _pairs(some, months)),
+            Question(f"old way: factors {count} x 12", "factors", _pairs(some, months)),
+            # Factor Lab calculates once a week by default.
+            Question(f"old way: factors {count} x 52", "factors", _pairs(some, weeks)),
         ]
-        yield from _answered(questions, cache, Path(folder, "lake"), options)
+        yield from _measured(questions, cache, Path(folder, "lake"), options)
 
 
-def _answered(questions: list[Question], cache: Path, path: Path, options: Options) -> Iterator[Row]:
+def _pairs(
+    symbols_by_turn: list[list[str]], dates_by_turn: list[list[date]]
+) -> tuple[tuple[list[str], list[date]], ...]:
+    return tuple(zip(symbols_by_turn, dates_by_turn, strict=True))
+
+
+def _measured(questions: list[Question], cache: Path, path: Path, options: Options) -> Iterator[Row]:
     fl.open(path).migrate(cache)
     sources = Sources(str(path), cache=str(cache))
-    with Crew(sources) as crew:
+    peers = with_index_sides((PEERS[OURS], OLD_WAY), options)
+    with Processes(sources) as processes:
         for question in questions:
-            rows = list(ask(question, crew, (PEERS["ours"], KEPT, OLD_WAY), options.size.repeats))
+            rows = list(measure(question, processes, peers, options.size.repeats))
             yield from rows
-            yield _again(*rows[1:], options=options)
-            yield _memory(rows[-1], options)
+            yield from _memory(rows)
 
 
-def _again(kept: Row, old: Row, *, options: Options) -> Row:
-    """Return a row for the repeated question: ours from the result cache, the old way from its files."""
-    assert kept.peer_figure is not None
-    limit = options.target(0.001, "ratio") if old.question.endswith("factors at 12 month ends") else None
-    return Row(f"{old.question}, asked again", "ms", kept.peer_figure, old.peer, old.peer_figure, limit)
-
-
-def _memory(row: Row, options: Options) -> Row:
-    """Return the peak memory of both as a row of its own, as there is a target for it."""
+def _memory(rows: list[Row]) -> Iterator[Row]:
+    """Return the peak memory of both as rows of its own, as there is a target for it."""
+    row = next(r for r in rows if r.peer == OLD_WAY.name)
     assert row.used is not None
     assert row.their_used is not None
-    limit, name = options.target(0.5, "ratio"), f"{row.question}, peak memory"
-    return Row(name, "MB", row.used.peak_mb, row.peer, row.their_used.peak_mb, limit)
+    own = Row(f"{row.question}, peak memory", "MB", row.used.peak_mb)
+    yield from (own, replace(own, peer=row.peer, peer_figure=row.their_used.peak_mb))
 
 
 def _write(cache: Path, tickers: list[str], years: int) -> None:
-    first = _LAST_YEAR + 1 - years
-    days = trading_days(date(first, 1, 2), last=date(_LAST_YEAR, 12, 31))
+    first = _YEAR + 1 - years
+    days = trading_days(date(first, 1, 2), last=date(_YEAR, 12, 31))
     write_prices(cache, bars(tickers, days, seed=41), _FETCHED_AT)
     facts = quarters(tickers, first, years, seed=51)
     known = facts.filter(pl.col("filing_date") < _FETCHED_AT.date())

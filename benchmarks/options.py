@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
-from benchmarks.results import Target
+__all__ = ["FULL", "INDEX_OFF", "SAMPLE", "SIZES", "Index", "Options", "Size"]
 
-__all__ = ["FULL", "SAMPLE", "SIZES", "Options", "Size"]
+Index: TypeAlias = Literal["on", "off", "both"]
+
+INDEX_OFF = {"FACTORLAB_READ_INDEX": "0"}  # the environment of a process that answers without the read index
 
 SAMPLE = Path(__file__).resolve().parent.parent / "data" / "sample" / "taken_2021-03-31"
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much data the benchmarks make and how often they repeat a question."""
+    """Set how much data the benchmarks generate and how often they repeat a question."""
 
     name: str
     cache_symbols: int
@@ -61,7 +63,7 @@ _SMALL = Size(
     market_symbols=100,
     market_years=10,
     asked_symbols=100,
-    grid_symbols=(16, 50),
+    grid_symbols=(16, 25),
     old_way_symbols=4,
     fetched_symbols=100,
     fetched_from=date(2019, 1, 1),
@@ -92,15 +94,26 @@ SIZES = {s.name: s for s in (FULL, _SMALL, _SMOKE)}
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """``work`` keeps generated data from run to run; ``prices`` is a Parquet file of bars to use instead."""
+    """Describe a run.
+
+    ``work`` caches the generated data between runs. ``prices`` is a Parquet file of bars to use instead of
+    generated ones. ``index`` says whether ours answers with the read index, without it, or both in turns.
+    ``only`` is a part of the names of the questions to measure, for a quick look.
+    """
 
     size: Size
     work: Path
     prices: Path | None = None
     fresh: bool = False
+    index: Index = "both"
+    only: str = ""
 
-    def target(
-        self, limit: float, of: Literal["ours", "ratio"] = "ours", *, at_least: bool = False
-    ) -> Target | None:
-        """Return a target; the targets are for the full size, so there is none at another."""
-        return Target(limit, of, at_least) if self.size == FULL else None
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the environment variables of our own processes."""
+        return INDEX_OFF if self.index == "off" else {}
+
+    @property
+    def turns(self) -> int:
+        """Return how often a question is asked: a first run and its repeats, each with other arguments."""
+        return 1 + self.size.repeats

@@ -1,111 +1,133 @@
-"""Measure questions to a lake of a thousand symbols and ten years, and to each peer with the same data."""
+"""Measure questions to a lake of a thousand symbols and ten years, and to each peer with the same data.
+
+Each run of a question is about symbols and dates that its process has not answered before, with the result
+cache off. Then the last question is repeated with the result cache on.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import date
+from functools import partial
+from typing import Any
 
-from benchmarks.asking import Crew, Question, ask
-from benchmarks.grids import month_ends, spread
-from benchmarks.holding import held
+from benchmarks.comparison import Processes, Question, measure
+from benchmarks.copies import all_sources
+from benchmarks.grids import month_ends, moved, spread
 from benchmarks.market import Market, market
 from benchmarks.options import Options
-from benchmarks.peers import PEERS
-from benchmarks.results import Row, Target
+from benchmarks.peers import PEERS, with_index_sides
+from benchmarks.results import Row
 from factorlab_lake.schema import STATEMENT_TABLES
 
-__all__ = ["every_day", "large", "run", "small"]
+__all__ = ["every_day", "large", "questions", "run", "small"]
 
-_YEARS = 10  # of statements: as many whatever the lake holds
-_SLOW = ("PostgreSQL",)  # a look into the index for each cell: minutes for millions of them
-_ALL = ("ours, other symbols",)  # a question about all symbols leaves no others
+_YEARS = 10  # of statements: the same number in a longer market
+_FIRST_YEAR_KNOWN = 15  # months: before them ours names the newest quarter, and the peers return no row
+_SLOW = ("PostgreSQL",)  # a look-up in the index for each pair: minutes for millions of pairs
 
 
 def run(options: Options) -> Iterator[Row]:
-    """Give the data to each peer that is installed, then ask everybody the same, in turns."""
+    """Measure the questions with each peer that is installed, in turns."""
     made = market(options)
-    yield from _landing(made)
+    yield from _building(made)
+    peers = with_index_sides(PEERS.values(), options)
     with ExitStack() as stack:
-        sources = held(made, options, stack)
-        crew = stack.enter_context(Crew(sources, kept=options.size.name == "smoke"))
-        every = [*small(made, options), *large(made), every_day(made, options)]
-        for question in every:
+        sources = all_sources(made, options, stack)
+        processes = stack.enter_context(Processes(sources, reused=options.size.name == "smoke"))
+        for question in (q for q in questions(made, options) if options.only in q.name):
             print(f"  {question.name}", file=sys.stderr, flush=True)
-            yield from ask(question, crew, PEERS.values(), options.size.repeats)
+            yield from measure(question, processes, peers, options.size.repeats)
+
+
+def questions(made: Market, options: Options) -> list[Question]:
+    """Return all questions."""
+    return [*small(made, options), *large(made, options), every_day(made, options)]
 
 
 def small(made: Market, options: Options) -> Iterator[Question]:
-    """Return questions whose answers have as many rows whatever the lake holds."""
-    yield from _one_symbol(made, options)
-    few, some = (spread(made.symbols, count) for count in options.size.grid_symbols)
-    many = spread(made.symbols, options.size.asked_symbols)
+    """Return questions whose answers have the same number of rows in a larger lake."""
+    few, some = options.size.grid_symbols
+    many = options.size.asked_symbols
     months = month_ends(made.days)[-12 * options.size.market_years :]
-    at_most = options.target
-    yield _caps(few, months[-12:], at_most(15))
-    yield _caps(some, months[-60:])
-    peers = {"bare scan": 4, "polars": 0.4, "DuckDB, Parquet": 0.25}
-    ratios = {name: at_most(limit, "ratio") for name, limit in peers.items()}
-    yield _caps(many, months, ratios=ratios, left_out=_ALL)
-    yield _factors(few, months[-12:])
-    yield _factors(some, months[-60:], at_most(150))
-    yield _factors(many, months, at_most(1500), left_out=_ALL)
-    decade = (some, _first_day(made), made.days[-1])
-    yield Question(f"ratios of {len(some):,} symbols, ten years", "ratios", decade)
+    grid = partial(_grid, made, options)
+    yield from _one_symbol(made, options)
+    yield grid("market_caps", few, months[-12:])
+    yield grid("market_caps", some, months[-60:])
+    yield grid("market_caps", many, months)
+    yield grid("ttm", 1, made.days[-1:])
+    yield grid("ttm", some, months[_FIRST_YEAR_KNOWN:][-60:])
+    yield grid("factors", few, months[-12:])
+    yield grid("factors", some, months[-60:])
+    yield grid("factors", many, months)
+    for kind, count in (("ratios", some), ("quarters", min(10, few))):
+        yield _question(f"{kind} of {count} symbols", kind, options, partial(_decade, made, options, count))
 
 
-def large(made: Market) -> Iterator[Question]:
+def large(made: Market, options: Options) -> Iterator[Question]:
     """Return questions about all symbols on one day."""
-    last_day = (made.symbols, [made.days[-1]])
-    yield Question("market caps of all on one day", "market_caps", last_day, left_out=_ALL)
-    yield Question("ttm of all on one day", "ttm", last_day)
+    for kind in ("market_caps", "ttm", "factors"):
+        yield _grid(made, options, kind, len(made.symbols), made.days[-1:])
 
 
 def every_day(made: Market, options: Options) -> Question:
-    """Return the question about every cell there is."""
-    return _caps(made.symbols, made.days, options.target(700), left_out=(*_SLOW, *_ALL))
+    """Return the question about all symbols on all days.
+
+    No other days exist, so each run moves all of them by one day: most answers fall on days asked before.
+    """
+    return _grid(made, options, "market_caps", len(made.symbols), made.days, left_out=_SLOW)
 
 
-def _landing(made: Market) -> Iterator[Row]:
-    taken = made.landing_s
-    yield Row("land bars, 640 symbols at a time", "rows/s", made.bars / taken["price_data"], details=taken)
+def _building(made: Market) -> Iterator[Row]:
+    taken = made.building_s
+    yield Row("merge bars, 640 symbols at a time", "rows/s", made.bars / taken["price_data"], details=taken)
     rows = made.statements / sum(taken[name] for name in STATEMENT_TABLES.values())
-    yield Row("land statements, a table at a time", "rows/s", rows, details=taken)
+    yield Row("merge statements, a table at a time", "rows/s", rows, details=taken)
     yield Row("compact", "rows/s", (made.bars + made.statements) / taken["compaction"], details=taken)
 
 
 def _one_symbol(made: Market, options: Options) -> Iterator[Question]:
-    symbol, last = made.symbols[len(made.symbols) // 2], made.days[-1]
-    year = (symbol, date(last.year, 1, 1), last)
-    decade = (symbol, _first_day(made), last)
-    yield Question("one symbol's year of prices", "prices", year)
-    yield Question("one symbol's year of statements", "statements", year, options.target(10))
-    yield Question("one symbol's ten years of statements", "statements", decade)
+    for kind, years, label in (
+        ("prices", 1, "one symbol's year of prices"),
+        ("statements", 1, "one symbol's year of statements"),
+        ("statements", 10, "one symbol's ten years of statements"),
+    ):
+        last = made.days[-1]
+        span = (date(last.year + 1 - years, 1, 1), last)
+        symbols = [spread(made.symbols, 1, turn, options.turns)[0] for turn in range(options.turns)]
+        yield Question(label, kind, tuple((symbol, *span) for symbol in symbols))
 
 
-def _first_day(made: Market) -> date:
-    return date(made.days[-1].year + 1 - _YEARS, 1, 1)
-
-
-def _caps(
-    symbols: list[str],
+def _grid(
+    made: Market,
+    options: Options,
+    kind: str,
+    count: int,
     dates: list[date],
-    limit: Target | None = None,
-    *,
-    ratios: dict[str, Target | None] | None = None,
-    left_out: tuple[str, ...] = (),
-) -> Question:
-    name = f"market caps {len(symbols):,} x {len(dates):,}"
-    return Question(name, "market_caps", (symbols, dates), limit, ratios or {}, left_out)
-
-
-def _factors(
-    symbols: list[str],
-    dates: list[date],
-    limit: Target | None = None,
     *,
     left_out: tuple[str, ...] = (),
 ) -> Question:
-    name = f"factors {len(symbols):,} x {len(dates):,}"
-    return Question(name, "factors", (symbols, dates), limit, left_out=left_out)
+    """Return a question about so many symbols at each of the dates."""
+    name = f"{kind.replace('_', ' ')} {count} x {len(dates)}"
+
+    def arguments(turn: int) -> tuple[Any, ...]:
+        return spread(made.symbols, count, turn, options.turns), moved(dates, turn)
+
+    return _question(name, kind, options, arguments, left_out)
+
+
+def _decade(made: Market, options: Options, count: int, turn: int) -> tuple[Any, ...]:
+    last = made.days[-1]
+    return spread(made.symbols, count, turn, options.turns), date(last.year + 1 - _YEARS, 1, 1), last
+
+
+def _question(
+    name: str,
+    kind: str,
+    options: Options,
+    arguments: Callable[[int], tuple[Any, ...]],
+    left_out: tuple[str, ...] = (),
+) -> Question:
+    return Question(name, kind, tuple(arguments(turn) for turn in range(options.turns)), left_out)

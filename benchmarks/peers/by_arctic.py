@@ -1,6 +1,6 @@
 """ArcticDB on its embedded store: a frame per symbol and table, read in batches, then ``merge_asof``.
 
-It is not installed by the project, for its licence (BSL); where it is installed it is asked.
+The project does not install it, because of its licence (BSL); it takes part where it is installed.
 """
 
 from __future__ import annotations
@@ -43,9 +43,8 @@ class Answers:
         return merge_asof.factors(self.market_caps(symbols, dates), income, sheets)
 
     def ttm(self, symbols: list[str], dates: list[date]) -> pd.DataFrame:
-        """Return the sums of all flows at one date."""
-        (day,) = dates
-        span = (day - timedelta(days=500), day)
+        """Return the sums of all flows."""
+        span = (min(dates) - timedelta(days=500), max(dates))
         tables = {n: self._read(n, symbols, ["available_date", *FLOWS[n]], span) for n in FLOWS}
         return merge_asof.ttm(merge_asof.grid(symbols, dates), tables)
 

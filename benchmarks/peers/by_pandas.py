@@ -42,9 +42,9 @@ class Answers:
         return merge_asof.factors(self.market_caps(symbols, dates), income, sheets)
 
     def ttm(self, symbols: list[str], dates: list[date]) -> pd.DataFrame:
-        """Return the sums of all flows at one date."""
-        (day,) = dates
-        condition = _of(symbols) & _between("fiscal_date", day - timedelta(days=500), day)
+        """Return the sums of all flows."""
+        first = min(dates) - timedelta(days=500)
+        condition = _of(symbols) & _between("fiscal_date", first, max(dates))
         columns = ["symbol", "fiscal_date", "available_date"]
         tables = {name: self._read(name, [*columns, *FLOWS[name]], condition) for name in FLOWS}
         return merge_asof.ttm(merge_asof.grid(symbols, dates), tables)

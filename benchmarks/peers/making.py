@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from benchmarks.files import files_in
+from benchmarks.market import files_in
 from benchmarks.peers.flows import NEEDED
 from factorlab_lake.schema import TABLES
 

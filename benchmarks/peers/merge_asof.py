@@ -22,7 +22,7 @@ _SHORTEST, _LONGEST = pd.Timedelta(days=245), pd.Timedelta(days=300)
 
 
 def grid(symbols: list[str], dates: list[date]) -> pd.DataFrame:
-    """Return the cells asked, in order of date."""
+    """Return each pair of symbol and date, in order of date."""
     days = pd.DataFrame({"date": pd.to_datetime(sorted(dates)).as_unit("ms")})
     return days.merge(pd.DataFrame({"symbol": symbols}), how="cross")
 
@@ -41,7 +41,9 @@ def caps(pairs: pd.DataFrame, bars: pd.DataFrame, counts: pd.DataFrame, splits: 
 def factors(capped: pd.DataFrame, income: pd.DataFrame, sheets: pd.DataFrame) -> pd.DataFrame:
     """Return market caps with pe_ratio, pb_ratio, roe and net_margin beside them."""
     pairs = capped.sort_values("date")
-    facts = _as_of(pairs, _years(income), "available_date").rename(columns={"fiscal_date": "year_end"})
+    facts = _as_of(pairs, _years(income, SUM_COLUMNS[3:]), "available_date").rename(
+        columns={"fiscal_date": "year_end"}
+    )
     facts = _as_of(facts.drop(columns="available_date"), sheets, "available_date")
     fresh = facts["date"] - facts["year_end"] <= _STATEMENT_AGE
     profit, sales = facts["net_income"].where(fresh), facts["revenue"].where(fresh & (facts["revenue"] > 0))
@@ -61,21 +63,15 @@ def factors(capped: pd.DataFrame, income: pd.DataFrame, sheets: pd.DataFrame) ->
 
 
 def ttm(pairs: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the sums of all flows at one date; ``tables`` are the statements by the name of their table."""
-    day = pairs["date"].iloc[0]
-    income, cash = (_newest_year(tables[name], FLOWS[name], day) for name in FLOWS)
-    sums = income.merge(cash, on=["symbol", "fiscal_date"], how="left")
-    return pairs.merge(sums, on="symbol", how="left").sort_values("symbol")
-
-
-def _newest_year(rows: pd.DataFrame, flows: dict[str, str], day: pd.Timestamp) -> pd.DataFrame:
-    known = rows[rows["available_date"] <= day].sort_values(["symbol", "fiscal_date"])
-    groups = known.groupby("symbol").tail(4).groupby("symbol")
-    ends = groups["fiscal_date"].agg(["count", "min", "max"])
-    whole = (ends["count"] == 4) & (ends["max"] - ends["min"]).between(_SHORTEST, _LONGEST)  # noqa: PLR2004
-    sums = groups[list(flows)].sum(min_count=4).rename(columns=flows)
-    sums.insert(0, "fiscal_date", ends["max"])
-    return sums[whole & (day - ends["max"] <= _STATEMENT_AGE)].reset_index()
+    """Return the sums of all flows; ``tables`` are the statements by the name of their table."""
+    income, cash = (_years(tables[name], list(FLOWS[name])).rename(columns=FLOWS[name]) for name in FLOWS)
+    keys = ["symbol", "fiscal_date"]
+    sums = income.merge(cash.drop(columns="available_date"), on=keys, how="left")
+    facts = _as_of(pairs, sums, "available_date").drop(columns="available_date")
+    figures = facts.columns.difference(["symbol", "date"])
+    fresh = facts["date"] - facts["fiscal_date"] <= _STATEMENT_AGE
+    facts[figures] = facts[figures].where(fresh)
+    return facts.sort_values(["symbol", "date"])
 
 
 def _as_of(
@@ -85,11 +81,11 @@ def _as_of(
     return pd.merge_asof(left, right, left_on="date", right_on=known, by="symbol", tolerance=tolerance)
 
 
-def _years(income: pd.DataFrame) -> pd.DataFrame:
+def _years(statements: pd.DataFrame, items: list[str]) -> pd.DataFrame:
     """Return the sums of four consecutive quarters."""
-    rows = income.sort_values(["symbol", "fiscal_date"], ignore_index=True)
+    rows = statements.sort_values(["symbol", "fiscal_date"], ignore_index=True)
     by_symbol = rows.groupby("symbol")
-    sums = by_symbol[["revenue", "net_income"]].rolling(4).sum().reset_index(drop=True)
+    sums = by_symbol[items].rolling(4).sum().reset_index(drop=True)
     span = rows["fiscal_date"] - by_symbol["fiscal_date"].shift(3)
     return rows[["symbol", "fiscal_date", "available_date"]].join(sums)[span.between(_SHORTEST, _LONGEST)]
 

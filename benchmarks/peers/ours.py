@@ -1,4 +1,4 @@
-"""Answer with the lake's own Python methods."""
+"""Answer with the lake's own Python methods, or with its SQL functions."""
 
 from __future__ import annotations
 
@@ -9,17 +9,24 @@ import polars as pl
 import factorlab_lake as fl
 from benchmarks.sources import Sources
 
-__all__ = ["Answers", "AskedAgain", "OtherSymbols"]
+__all__ = ["Answers", "Sql"]
 
 
-class AskedAgain:
-    """The methods as they are, which keep their answers; opening the lake is part of the first one."""
+class Answers:
+    """Call the methods; the result cache is off until the benchmark measures repeated questions."""
 
     def __init__(self, sources: Sources) -> None:
         self._lake = fl.open(sources.lake, create=False)
+        self._cache_bytes = self._lake.result_cache.limit_bytes
+        self.cache_answers(on=False)
+
+    def cache_answers(self, *, on: bool) -> None:
+        """Turn the result cache on or off."""
+        self._lake.result_cache.clear()
+        self._lake.result_cache.limit_bytes = self._cache_bytes if on else 0
 
     def market_caps(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:
-        """Return market caps with all that explains them."""
+        """Return market caps with all figures that explain them."""
         return self._lake.market_caps(symbols, dates)
 
     def factors(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:
@@ -42,38 +49,26 @@ class AskedAgain:
         """Return the factors of each fiscal period."""
         return self._lake.ratios(symbols, first, last)
 
-
-class Answers(AskedAgain):
-    """Without keeping answers, so that every asking is computed again."""
-
-    def __init__(self, sources: Sources) -> None:
-        super().__init__(sources)
-        self._lake.result_cache.limit_bytes = 0
+    def quarters(self, symbols: list[str], first: date, last: date) -> pl.DataFrame:
+        """Return the flows of each quarter."""
+        return self._lake.quarters(symbols, first, last)
 
 
-class OtherSymbols(Answers):
-    """About the next symbols of the alphabet each time: a session keeps the rows of those asked before."""
-
-    def __init__(self, sources: Sources) -> None:
-        super().__init__(sources)
-        symbols = self._lake.sql("SELECT DISTINCT symbol FROM price_data ORDER BY symbol")
-        self._all: list[str] = symbols["symbol"].to_list()
-        self._turn = 0
+class Sql(Answers):
+    """Call the same functions in SQL, through ``lake.sql``."""
 
     def market_caps(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:
-        """Return market caps of as many others."""
-        return super().market_caps(self._others(symbols), dates)
+        """Return market caps with all figures that explain them."""
+        return self._sql("market_caps", symbols, dates)
 
     def factors(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:
-        """Return the factors of as many others."""
-        return super().factors(self._others(symbols), dates)
+        """Return all factors."""
+        return self._sql("factors", symbols, dates)
 
-    def statements(self, symbol: str, first: date, last: date) -> pl.DataFrame:
-        """Return another symbol's statements."""
-        [other] = self._others([symbol])
-        return super().statements(other, first, last)
+    def ttm(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:
+        """Return the sums of all flows."""
+        return self._sql("ttm", symbols, dates)
 
-    def _others(self, symbols: list[str]) -> list[str]:
-        self._turn += 1
-        at = [self._all.index(symbol) + self._turn for symbol in symbols]
-        return [self._all[place % len(self._all)] for place in at]
+    def _sql(self, function: str, symbols: list[str], dates: list[date]) -> pl.DataFrame:
+        query = f"FROM {function}($symbols::VARCHAR[], $dates::DATE[]) ORDER BY symbol, date"
+        return self._lake.sql(query, symbols=symbols, dates=dates)

@@ -16,6 +16,7 @@ from factorlab_lake.schema import STATEMENT_TABLES
 __all__ = ["PlainSql", "to_polars"]
 
 _SQL = Path(__file__).resolve().parent / "sql"
+_SUMS = [name for flows in FLOWS.values() for name in flows.values()]
 
 
 def to_polars(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
@@ -46,13 +47,14 @@ class PlainSql:
         return to_polars(self._con.sql(_text("factors")))
 
     def ttm(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:
-        """Return the sums of all flows at one date."""
-        (day,) = dates
+        """Return the sums of all flows."""
         self._grid(symbols, dates)
+        if len(dates) > 1:
+            return to_polars(self._con.sql(_ttm_of_many_dates()))
+        (day,) = dates
         income, cash = (_sums(name) for name in FLOWS)
-        names = ", ".join(n for flows in FLOWS.values() for n in flows.values())
         query = (
-            f"SELECT g.symbol, g.date, i.fiscal_date, {names} FROM grid g "
+            f"SELECT g.symbol, g.date, i.fiscal_date, {', '.join(_SUMS)} FROM grid g "
             f"LEFT JOIN ({income}) i USING (symbol) "
             f"LEFT JOIN ({cash}) c ON c.symbol = i.symbol AND c.fiscal_date = i.fiscal_date ORDER BY ALL"
         )
@@ -97,4 +99,34 @@ def _sums(table: str) -> str:
         f"SELECT symbol, max(fiscal_date) AS fiscal_date, {sums} FROM ({known}) GROUP BY symbol "
         "HAVING count(*) = 4 AND max(fiscal_date) - min(fiscal_date) BETWEEN 245 AND 300 "
         "AND $day::DATE - max(fiscal_date) <= 200"
+    )
+
+
+def _ttm_of_many_dates() -> str:
+    """Return the query that joins the sums of four quarters as of each date."""
+    income, cash = (_rolling(name) for name in FLOWS)
+    fresh = ", ".join(
+        f"CASE WHEN g.date - s.fiscal_date <= 200 THEN s.{n} END AS {n}" for n in ("fiscal_date", *_SUMS)
+    )
+    return (
+        f"WITH income AS ({income}), cash AS ({cash}), "
+        f"sums AS (SELECT i.symbol, i.fiscal_date, i.available_date, {', '.join(_SUMS)} "
+        "FROM income i LEFT JOIN cash c ON c.symbol = i.symbol AND c.fiscal_date = i.fiscal_date) "
+        f"SELECT g.symbol, g.date, {fresh} FROM grid g "
+        "ASOF LEFT JOIN sums s ON g.symbol = s.symbol AND g.date >= s.available_date "
+        "ORDER BY g.symbol, g.date"
+    )
+
+
+def _rolling(table: str) -> str:
+    """Return the sums of each four consecutive quarters, by symbol and fiscal date."""
+    sums = ", ".join(
+        f"CASE WHEN count({n}) OVER four = 4 THEN sum({n}) OVER four END AS {to}"
+        for n, to in FLOWS[table].items()
+    )
+    return (
+        f"SELECT symbol, fiscal_date, available_date, {sums} FROM {table} "
+        "SEMI JOIN grid USING (symbol) WINDOW four AS "
+        "(PARTITION BY symbol ORDER BY fiscal_date ROWS 3 PRECEDING) "
+        "QUALIFY fiscal_date - min(fiscal_date) OVER four BETWEEN 245 AND 300 AND count(*) OVER four = 4"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,16 @@ class Answers:
         """Return the factors of each fiscal period."""
         parameters = {"symbols": symbols, "first": first, "last": last}
         return to_polars(self._con.sql("FROM ratios($symbols::VARCHAR[], $first, $last)", params=parameters))
+
+    def quarters(self, symbols: list[str], first: date, last: date) -> pl.DataFrame:
+        """Return the flows of each quarter, as known a year after the last day."""
+        as_of = last + timedelta(days=365)
+        parameters = {"symbols": symbols, "as_of": as_of, "first": first, "last": last}
+        query = (
+            "FROM quarters($symbols::VARCHAR[], $as_of) WHERE fiscal_date BETWEEN $first AND $last "
+            "ORDER BY symbol, fiscal_date"
+        )
+        return to_polars(self._con.sql(query, params=parameters))
 
     def _grid(self, function: str, symbols: list[str], dates: list[date]) -> pl.DataFrame:
         query = f"FROM {function}($symbols::VARCHAR[], $dates::DATE[]) ORDER BY symbol, date"

@@ -1,4 +1,4 @@
-"""The same market held by each peer in its own way; what takes long to make is kept from run to run."""
+"""Copy a market into the store of each peer; a copy that takes long to write is cached between runs."""
 
 from __future__ import annotations
 
@@ -10,29 +10,28 @@ from pathlib import Path
 import psycopg
 
 import factorlab_lake as fl
-from benchmarks.files import files_in
-from benchmarks.market import Market
+from benchmarks.market import Market, files_in
 from benchmarks.options import Options
 from benchmarks.peers import PEERS
 from benchmarks.process import ran
 from benchmarks.sources import Sources
 from tests.unit.sync.postgres_server import server
 
-__all__ = ["copies", "held", "serving"]
+__all__ = ["all_sources", "copies", "serving"]
 
-_COPIES = {"pandas": "parquet", "DuckDB, tables": "tables", "ArcticDB": "arctic"}  # by what makes them
+_COPIES = {"pandas over Parquet": "parquet", "DuckDB ASOF, own tables": "tables", "ArcticDB": "arctic"}
 
 
-def held(made: Market, options: Options, stack: ExitStack) -> Sources:
-    """Return where everybody finds the market; the server stops when the stack is left."""
+def all_sources(made: Market, options: Options, stack: ExitStack) -> Sources:
+    """Return where each peer finds the market; the server stops when the stack is closed."""
     lake = made.lake.path
     made.lake.catalog()
-    served = "" if PEERS["PostgreSQL"].missing() else stack.enter_context(serving(made.lake))
-    return Sources(str(lake), files_in(lake), url=served, **copies(lake, options))
+    url = "" if PEERS["PostgreSQL"].missing() else stack.enter_context(serving(made.lake))
+    return Sources(str(lake), files_in(lake), url=url, **copies(lake, options))
 
 
 def copies(lake: Path, options: Options) -> dict[str, str]:
-    """Return where the copies of a lake are that peers need, made on the first run."""
+    """Return the paths of the copies that peers need; the first run writes them."""
     return {of: _copy(of, lake, options) for peer, of in _COPIES.items() if not PEERS[peer].missing()}
 
 
@@ -50,7 +49,7 @@ def _copy(of: str, lake: Path, options: Options) -> str:
 
 @contextmanager
 def serving(lake: fl.Lake) -> Iterator[str]:
-    """Start a server, sync the lake to it, and do what a server does by itself within minutes of a load."""
+    """Start a server, sync the lake to it and vacuum it, as a server does by itself within minutes."""
     with server() as running, running.database() as url:
         lake.sync(url)
         with psycopg.connect(url, autocommit=True) as con:
