@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -16,6 +17,7 @@ from factorlab_lake.derive import build, stored
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from factorlab_lake.storage import snapshots
+from factorlab_lake.storage.transaction import transaction
 from tests.unit.query.lake_builder import LakeBuilder, filing, quarters
 
 DAYS = ["2020-06-30", "2021-02-15", "2021-03-31"]
@@ -26,7 +28,7 @@ def lake(tmp_path: Path) -> Lake:
     """Return a lake with two companies; a quarter of A was restated."""
     builder = LakeBuilder()
     for symbol in ("A", "B"):
-        items = {"revenue": [100, 110, 120, 130], "weightedAverageShsOut": [10, 10, 10, 10]}
+        items: dict[str, Any] = {"revenue": [100, 110, 120, 130], "weightedAverageShsOut": [10, 10, 10, 10]}
         builder.statements(symbol, "income", quarters(**items))
         builder.closes(symbol, dict.fromkeys(DAYS, 5.0))
     builder.statements("A", "income", [filing("2020-12-31", "Q4", filed="2021-03-03", revenue=140)])
@@ -95,7 +97,7 @@ def test_a_symbol_that_cannot_be_computed_is_pending(lake: Lake, monkeypatch: py
 
 def test_a_deep_verification_finds_wrong_rows_and_repair_rebuilds_them(lake: Lake) -> None:
     """Rows that differ from the computed ones are named by table, and computed again by repair."""
-    with stored.transactions.transaction(lake._layout, reason="test", program_version="0") as tx:
+    with transaction(lake._layout, reason="test", program_version="0") as tx:
         rows = tx.read("split_history")
         wrong = pl.DataFrame(
             {
