@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
@@ -15,6 +16,7 @@ __all__ = [
     "KNOWN",
     "PLAIN",
     "YEAR_2019",
+    "causes",
     "figures",
     "item_of",
     "missing_factors",
@@ -145,6 +147,14 @@ def figures(**changes: dict[str, Any] | None) -> dict[str, Fraction | None]:
         summed = 1 if name.startswith("shares") else len(ends)
         values[name] = None if value is ... else Fraction(str(value)) * summed
     return values
+
+
+def causes(row: dict[str, Any]) -> dict[str, str]:
+    """Return the reason of each factor that a row has none of; exactly the NULL factors have one."""
+    reasons: dict[str, str] = json.loads(row["reasons"] or "{}")
+    assert reasons.keys() == {name for name in ALL if row[name] is None}, row
+    assert reasons or row["reasons"] is None, row
+    return reasons
 
 
 def missing_factors(**changes: dict[str, Any] | None) -> set[str]:

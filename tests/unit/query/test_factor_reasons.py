@@ -12,6 +12,7 @@ from tests.unit.query.sample_company import (
     INPUTS,
     KNOWN,
     YEAR_2019,
+    causes,
     item_of,
     missing_factors,
     missing_without,
@@ -26,6 +27,8 @@ PRICED = missing_factors(price=None)
 OF_CASH_FLOW = missing_factors(cash_flow=None)
 OF_INCOME = missing_factors(income=None, income_before=None, cash_flow=None)
 OF_SHEET = missing_factors(sheet=None, sheet_before=None)
+# Of these, income stands before any other part in the formula.
+FIRST_OF_INCOME = OF_INCOME - {"pcf_ratio", "fcf_yield", "dividend_yield"}
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +39,9 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
     return {row["symbol"]: row for row in lake.factors([*symbols, "NOBODY"], KNOWN).to_dicts()}
 
 
-def nothing(row: Row) -> set[str]:
-    """Return the factors that are NULL."""
-    return {name for name in ALL if row[name] is None}
+def of_income(reason: str) -> dict[str, set[str]]:
+    """Return the factors by their reason where the income statements are unusable for this one."""
+    return {f"ttm: {reason}": FIRST_OF_INCOME, f"cash_flow: {reason}": OF_INCOME - FIRST_OF_INCOME}
 
 
 # --- one input that is not reported -----------------------------------------------------------------------
@@ -69,14 +72,14 @@ for _input in OPTIONAL:
 @pytest.mark.parametrize("name", REQUIRED)
 def test_a_missing_input_takes_its_own_factors_and_is_named(rows: dict[str, Row], name: str) -> None:
     """In one quarter it is missing: the factors that use it are NULL, all others are there."""
-    row = rows[name]
-    assert (nothing(row), row["reason"]) == (missing_without([name]), f"{name}: missing")
+    assert causes(rows[name]) == dict.fromkeys(missing_without([name]), f"{name}: missing")
 
 
 def test_only_the_newest_quarters_share_count_matters(rows: dict[str, Row]) -> None:
     """Counts are not summed: one missing from an earlier quarter of the year is of no concern."""
     for name in ("earlier_shares", "earlier_shares_year_before"):
-        assert (rows[name]["share_growth"], rows[name]["reason"]) == (pytest.approx(-0.2, rel=1e-12), None)
+        assert rows[name]["share_growth"] == pytest.approx(-0.2, rel=1e-12)
+        assert causes(rows[name]) == {}
 
 
 def test_every_factor_has_a_required_input() -> None:
@@ -87,8 +90,7 @@ def test_every_factor_has_a_required_input() -> None:
 @pytest.mark.parametrize("name", sorted(OPTIONAL))
 def test_an_optional_input_takes_no_factor(rows: dict[str, Row], name: str) -> None:
     """Where claims of others, securities or preferred dividends are not reported they count as none."""
-    row = rows[name]
-    assert (nothing(row), row["reason"]) == (set(), None)
+    assert causes(rows[name]) == {}
 
 
 # --- denominators -----------------------------------------------------------------------------------------
@@ -118,9 +120,9 @@ for _symbol, _case in NOT_POSITIVE.items():
 def test_a_ratio_over_nothing_or_less_is_null_and_says_so(rows: dict[str, Row], symbol: str) -> None:
     """Losses have no price to earnings and no growth; the reason names what is not positive."""
     changes, named = NOT_POSITIVE[symbol]
-    row, factors = rows[symbol], missing_factors(**changes)
+    factors = missing_factors(**changes)
     assert factors
-    assert (nothing(row), row["reason"]) == (factors, f"{named}: not positive")
+    assert causes(rows[symbol]) == dict.fromkeys(factors, f"{named}: not positive")
 
 
 # --- statements that are not known ------------------------------------------------------------------------
@@ -155,39 +157,38 @@ CASES.statements(
     [filing("2019-12-31", "FY", revenue=50, netIncome=40, weightedAverageShsOut=125)],
 )
 
-UNKNOWN: dict[str, tuple[set[str], str]] = {
-    "PRICELESS": (PRICED, "market_cap: no_price_within_limit"),
-    "CASHLESS": (OF_CASH_FLOW, "cash_flow: no_statement_known"),
-    "LATE_CASH": (OF_CASH_FLOW, "cash_flow: of_another_period"),
-    "GAP_CASH": (OF_CASH_FLOW, "cash_flow: quarter_missing"),
-    "FOREIGN_CASH": (OF_CASH_FLOW, "cash_flow: currencies_differ"),
-    "YOUNG": (
-        GROWTH | {"asset_growth"},
-        "ttm_year_before: no_statement_known; balance_sheet_year_before: no_statement_known",
-    ),
-    "SHEETLESS": (OF_SHEET, "balance_sheet: no_balance_sheet_known"),
-    "YEARLESS": (OF_INCOME, "ttm: no_statement_known"),
-    "GAP": (OF_INCOME, "ttm: quarter_missing"),  # cash flows are given beside the income of their year
-    "GAP_BEFORE": (GROWTH, "ttm_year_before: quarter_missing"),
-    "MIXED_BEFORE": (GROWTH, "ttm_year_before: currencies_differ"),
-    "FOREIGN_BEFORE": (GROWTH - {"share_growth"}, "currencies_differ"),
-    "FOREIGN_SHEET_BEFORE": ({"asset_growth"}, "currencies_differ"),
-    "YEAR_BEFORE": ({"share_growth"}, "shares_year_before: missing"),
-    "NOBODY": (
-        set(ALL),
-        (
-            "market_cap: no_price_within_limit; no_share_count_known; ttm: no_statement_known; "
-            "balance_sheet: no_balance_sheet_known"
-        ),
-    ),
+NO_PRICE = "market_cap: no_price_within_limit"
+NO_YEAR_BEFORE = "ttm_year_before: no_statement_known"
+# By symbol: the factors without each reason.
+UNKNOWN: dict[str, dict[str, set[str]]] = {
+    "PRICELESS": {NO_PRICE: PRICED},
+    "CASHLESS": {"cash_flow: no_statement_known": OF_CASH_FLOW},
+    "LATE_CASH": {"cash_flow: of_another_period": OF_CASH_FLOW},
+    "GAP_CASH": {"cash_flow: quarter_missing": OF_CASH_FLOW},
+    "FOREIGN_CASH": {"cash_flow: currencies_differ": OF_CASH_FLOW},
+    "YOUNG": {NO_YEAR_BEFORE: GROWTH, "balance_sheet_year_before: no_statement_known": {"asset_growth"}},
+    "SHEETLESS": {"balance_sheet: no_balance_sheet_known": OF_SHEET},
+    "YEARLESS": of_income("no_statement_known"),
+    "GAP": of_income("quarter_missing"),  # cash flows are given beside the income of their year
+    "GAP_BEFORE": {"ttm_year_before: quarter_missing": GROWTH},
+    "MIXED_BEFORE": {"ttm_year_before: currencies_differ": GROWTH},
+    "FOREIGN_BEFORE": {"currencies_differ": GROWTH - {"share_growth"}},
+    "FOREIGN_SHEET_BEFORE": {"currencies_differ": {"asset_growth"}},
+    "YEAR_BEFORE": {"shares_year_before: missing": {"share_growth"}},
 }
 
 
 @pytest.mark.parametrize("symbol", UNKNOWN)
-def test_a_part_that_is_not_known_takes_its_factors_with_one_reason(
-    rows: dict[str, Row], symbol: str
-) -> None:
-    """Cash flows, balances and the year before are each said once, not again for every item in them."""
-    factors, reason = UNKNOWN[symbol]
-    row = rows[symbol]
-    assert (nothing(row), row["reason"]) == (factors, reason)
+def test_a_part_that_is_not_known_is_the_reason_of_its_factors(rows: dict[str, Row], symbol: str) -> None:
+    """Each factor names the first of its parts that is not known, and why it is not."""
+    expected = {factor: reason for reason, factors in UNKNOWN[symbol].items() for factor in factors}
+    assert causes(rows[symbol]) == expected
+
+
+def test_a_row_has_a_reason_only_if_nothing_could_be_computed(rows: dict[str, Row]) -> None:
+    """The reason of the unknown symbol names each part once; other rows explain their factors alone."""
+    assert rows["NOBODY"]["reason"] == (
+        "market_cap: no_price_within_limit; no_share_count_known; ttm: no_statement_known; "
+        "balance_sheet: no_balance_sheet_known"
+    )
+    assert {row["reason"] for symbol, row in rows.items() if symbol != "NOBODY"} == {None}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.lake import Lake
 from tests.unit.query.golden.ratios import ratios
 from tests.unit.query.lake_builder import YEAR_2020, LakeBuilder, filing, quarters
@@ -16,6 +17,7 @@ from tests.unit.query.sample_company import (
     KNOWN,
     PLAIN,
     YEAR_2019,
+    causes,
     figures,
     item_of,
     missing_factors,
@@ -65,9 +67,14 @@ def test_each_factor_follows_its_formula(known: dict[str, Row]) -> None:
         "fiscal_date": END,
         "inputs_available_date": date(2021, 1, 30),
         "age_days": 30,
+        "company_id": "PLAIN",
+        "statement_provider": "fmp",
+        "reasons": None,
         "reason": None,
     }
-    assert row.keys() == about.keys() | PLAIN.keys()
+    answer, about_it = list(about)[:3], list(about)[3:]
+    assert list(row) == [*answer, *FACTORS, *about_it]
+    assert FACTORS.keys() == PLAIN.keys()
     assert {name: row[name] for name in about} == about
     assert {name: row[name] for name in PLAIN} == pytest.approx(PLAIN, rel=1e-12)
 
@@ -213,7 +220,7 @@ def test_amounts_of_two_currencies_have_no_ratio(
     """A dollar price is not divided by earnings in another currency; ratios within one currency stay."""
     row = known[symbol]
     assert nothing(row) == without
-    assert ("currencies_differ" in (row["reason"] or "").split("; ")) == bool(without)
+    assert ("currencies_differ" in causes(row).values()) == bool(without)
 
 
 # --- what was known ---------------------------------------------------------------------------------------
@@ -313,7 +320,7 @@ def test_quarters_of_cash_flows_serve_200_days_beside_a_years_income(made: Lake)
     fresh, stale = made.factors("YEAR_AND_QUARTERS", days).to_dicts()
     assert (fresh["accruals"], fresh["roa"]) == (-0.012, 0.02)
     assert (stale["accruals"], stale["roa"]) == (None, 0.02)
-    assert "cash_flow: statement_stale" in stale["reason"].split("; ")
+    assert causes(stale)["accruals"] == "cash_flow: statement_stale"
     assert made.ttm("YEAR_AND_QUARTERS", days)["operating_cash_flow"].to_list() == [32, None]
 
 
@@ -339,13 +346,15 @@ def test_each_symbol_and_date_gets_one_row_in_order(made: Lake) -> None:
 # --- reasons ----------------------------------------------------------------------------------------------
 
 
-def test_a_row_has_a_reason_exactly_where_a_factor_is_missing(made: Lake) -> None:
-    """On many days of every case: each part of a reason says something, once, and nothing is left between."""
+def test_each_missing_factor_has_a_reason_on_many_days(made: Lake) -> None:
+    """On many days of every case: exactly the missing factors have a reason, and it names no part twice."""
     symbols = made.sql("SELECT DISTINCT symbol FROM balance_sheets")["symbol"].to_list()
     rows = made.factors([*symbols, "NOBODY"], start="2018-12-31", end="2022-06-30", freq="QE")
     assert len(rows) == 15 * (len(symbols) + 1)
     for row in [*rows.to_dicts(), *made.factors(symbols, KNOWN).to_dicts()]:
-        assert (row["reason"] is None) == (nothing(row) == set()), row
-        parts = (row["reason"] or "none").split("; ")
-        assert len(set(parts)) == len(parts), row["reason"]
-        assert all(part and part == part.strip(" ;:") for part in parts), row["reason"]
+        reasons = causes(row)
+        assert (row["reason"] is not None) == (reasons.keys() == ALL and row["market_cap"] is None), row
+        for reason in [*reasons.values(), row["reason"] or "none"]:
+            parts = reason.split("; ")
+            assert len(set(parts)) == len(parts), reason
+            assert all(part and part == part.strip(" ;:") for part in parts), reason
