@@ -172,9 +172,21 @@ class LakeDatabase:
         self._computed.update(symbols)
 
     def _needed_symbols(self, symbols: list[str] | None) -> set[str]:
-        if self._stale is not None:
-            return set(self._stale if symbols is None else self._stale.intersection(symbols))
-        return self._all_symbols() if symbols is None else set(symbols)
+        """Return the stale symbols among these, and all of the same companies: a cap counts their classes."""
+        if symbols is None:
+            return self._all_symbols() if self._stale is None else set(self._stale)
+        needed = set(symbols) if self._stale is None else self._stale.intersection(symbols)
+        if needed <= self._computed:
+            return set()
+        classes = needed.union(*(c for c in self._classes if not needed.isdisjoint(c)))
+        return classes if self._stale is None else classes & self._stale
+
+    @cached_property
+    def _classes(self) -> list[frozenset[str]]:
+        """Return the symbols of each company that has several."""
+        rows = self._rows(TABLES["income_statements"], self._files["income_statements"])
+        query = f"SELECT list(DISTINCT symbol) FROM ({rows}) WHERE cik IS NOT NULL GROUP BY cik"
+        return [frozenset(c) for (c,) in self._con.execute(query).fetchall() if len(c) > 1]
 
     def _all_symbols(self) -> set[str]:
         for name in DERIVED_FROM:

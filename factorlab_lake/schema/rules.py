@@ -237,9 +237,6 @@ SUM_OF_CASH_TOLERANCE = 0.05
 
 # --- Session ---
 
-FEW_SYMBOLS = 100
-"""For more symbols, reading the rows of all is faster than selecting them one by one (measured)."""
-
 RESULT_CACHE_MB = 256
 """Memory for repeated answers, unless the setting says otherwise."""
 

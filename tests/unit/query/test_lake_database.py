@@ -100,13 +100,22 @@ def test_a_table_has_each_row_once_after_queries_of_some_symbols(
     assert not expected.is_empty()
 
 
-def test_only_the_symbols_of_a_query_are_computed(lake_both: Lake) -> None:
-    """A question about one symbol does not compute the rows of all."""
+def test_only_the_symbols_of_a_query_and_of_their_companies_are_computed(lake_both: Lake) -> None:
+    """A question about one symbol does not compute the rows of all, but those of its other classes too."""
     lake = opened(lake_both, None)
     query = "SELECT DISTINCT symbol FROM fundamentals_history ORDER BY symbol"
     assert lake.session.frame(query, needs=QueryHints(symbols=["AAPL"]))["symbol"].to_list() == ["AAPL"]
     more = lake.session.frame(query, needs=QueryHints(symbols=["GOOGL", "O'NEIL"]))
-    assert more["symbol"].to_list() == ["AAPL", "GOOGL"]
+    assert more["symbol"].to_list() == ["AAPL", "GOOG", "GOOGL"]
+
+
+@pytest.mark.parametrize("stale", STALE, ids=str)
+def test_a_company_of_several_classes_is_known_from_one_of_them(
+    lake_both: Lake, stale: frozenset[str] | None
+) -> None:
+    """A query of GOOGL alone tells that Alphabet has other listed shares."""
+    caps = opened(lake_both, stale).market_caps(["GOOGL"], "2020-12-31")
+    assert caps["multi_class"].to_list() == [True]
 
 
 def test_the_computation_hides_no_row_from_a_users_view(lake_both: Lake) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,6 @@ from typing import Any
 import pytest
 
 from factorlab_lake.lake import Lake
-from factorlab_lake.query import lake_database
-from factorlab_lake.schema.rules import FEW_SYMBOLS
 from tests.support import Entry, bar, migrate
 from tests.unit.query.lake_builder import LakeBuilder, filing, one
 
@@ -20,26 +17,32 @@ CASES = LakeBuilder()
 COLUMNS = [
     "symbol",
     "date",
-    "price_date",
-    "close_price",
-    "shares_outstanding",
     "market_cap",
+    "currency",
+    "close_price",
+    "price_date",
+    "shares_outstanding",
     "shares_source",
+    "split_factor",
     "shares_fiscal_date",
     "shares_available_date",
-    "split_factor",
     "price_age_days",
     "shares_age_days",
+    "multi_class",
+    "company_id",
+    "statement_provider",
     "reason",
 ]
 
 
-@pytest.fixture(scope="module", params=[FEW_SYMBOLS, 0], ids=["rows in memory", "files"])
-def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    """Every case of this file, each a symbol of its own; asked as few symbols are, and as many are."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(lake_database, "FEW_SYMBOLS", request.param)
-        yield CASES.build(tmp_path_factory.mktemp("caps"))
+@pytest.fixture(scope="module", params=["stored", "computed"])
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Build a lake with every case of this file; its counts are stored, or computed by the session."""
+    lake = CASES.build(tmp_path_factory.mktemp("caps"))
+    assert lake.session._stale == frozenset()
+    if request.param == "computed":
+        lake.session._stale = None
+    return lake
 
 
 # --- the grid ---------------------------------------------------------------------------------------------
@@ -61,8 +64,8 @@ def test_each_symbol_and_date_gets_one_row_in_order(made: Lake) -> None:
 
 
 def test_columns_are_the_documented_ones(made: Lake) -> None:
-    """The columns come in the documented order, with the flag for companies of several classes after them."""
-    assert made.market_caps("GRID", "2021-03-01").columns == [*COLUMNS, "multi_class"]
+    """The columns come in the documented order: the answer first, the reason last."""
+    assert made.market_caps("GRID", "2021-03-01").columns == COLUMNS
 
 
 def test_a_symbol_or_date_asked_twice_gets_one_row(made: Lake) -> None:

@@ -32,7 +32,7 @@ MISCHIEF = {
     "search path": ["CREATE SCHEMA mine", "SET search_path = 'mine'", "CREATE TABLE splits (symbol TEXT)"],
     "views": [
         "CREATE OR REPLACE VIEW price_data AS SELECT 'AAPL' AS symbol",
-        "CREATE OR REPLACE VIEW split_factors AS SELECT 'AAPL' AS symbol",
+        "CREATE OR REPLACE VIEW split_history AS SELECT 'AAPL' AS symbol",
         "CREATE OR REPLACE VIEW financial_statements AS SELECT 1 AS one",
     ],
     "macros": [
@@ -43,7 +43,7 @@ MISCHIEF = {
     ],
     "temporary tables": [
         "CREATE TEMP TABLE splits AS SELECT 'AAPL' AS symbol",
-        "CREATE TEMP TABLE market_days AS SELECT DATE '1999-01-01' AS date",
+        "CREATE TEMP TABLE derived_symbols AS SELECT 'AAPL' AS symbol",
         "CREATE TEMP VIEW price_data AS SELECT 'AAPL' AS symbol",
         "CREATE TEMP TABLE rows_of_the_answer AS SELECT 1 AS one",
         "CREATE TEMP MACRO shares_as_of(symbols, dates) AS TABLE SELECT 1 AS one",
@@ -52,10 +52,9 @@ MISCHIEF = {
     "drops": [
         "FROM market_caps(['AAPL'], [DATE '2020-08-31'])",
         "DROP VIEW price_data",
-        "DROP VIEW split_factors",
+        "DROP VIEW split_history",
         "DROP MACRO TABLE market_caps",
-        "DROP TABLE split_factors_rows",
-        "ALTER VIEW share_count_validity RENAME TO gone",
+        "ALTER VIEW share_count_history RENAME TO gone",
     ],
     "another database": [
         "ATTACH ':memory:' AS other",
@@ -71,19 +70,19 @@ MISCHIEF = {
 }
 
 REFUSED_BY_DUCKDB = [
-    "DELETE FROM split_factors",
-    "delete from main.split_factors where symbol = 'AAPL'",
-    'INSERT INTO "share_count_validity" FROM share_count_validity',
-    "INSERT OR REPLACE INTO split_factors FROM split_factors",
-    "UPDATE share_count_validity SET shares = shares * 2",
-    "TRUNCATE split_factors",
-    "DELETE FROM market_days",
+    "DELETE FROM split_history",
+    "delete from main.split_history where symbol = 'AAPL'",
+    'INSERT INTO "share_count_history" FROM share_count_history',
+    "INSERT OR REPLACE INTO split_history FROM split_history",
+    "UPDATE share_count_history SET shares = shares * 2",
+    "TRUNCATE split_history",
+    "DELETE FROM period_publications",
     "DELETE FROM price_data",
-    "DROP TABLE split_factors",
-    "CREATE OR REPLACE TABLE split_factors AS SELECT 1 AS symbol",
-    "COPY share_count_validity FROM 'counts.csv'",
-    "MERGE INTO split_factors USING splits ON true WHEN MATCHED THEN DELETE",
-    "/* of mine */ DELETE -- all\n FROM split_factors",
+    "DROP TABLE split_history",
+    "CREATE OR REPLACE TABLE split_history AS SELECT 1 AS symbol",
+    "COPY share_count_history FROM 'counts.csv'",
+    "MERGE INTO split_history USING splits ON true WHEN MATCHED THEN DELETE",
+    "/* of mine */ DELETE -- all\n FROM split_history",
     "DROP SCHEMA main CASCADE",
     "DETACH memory",
 ]
@@ -144,6 +143,20 @@ def test_sql_of_a_user_changes_no_answer(
         query = "FROM market_caps($symbols, [DATE '2020-08-31']) ORDER BY symbol"
         rows = other.submit(lambda: queried_lake.sql(query, symbols=["AAPL"])).result()
     assert_frame_equal(rows, expected["market_caps of one day"])
+
+
+@pytest.mark.first_cases(2)
+@pytest.mark.parametrize("kind", ["drops", "views", "temporary tables", "an open transaction"])
+def test_sql_of_a_user_changes_no_answer_from_computed_rows(
+    lake_both: Lake, expected: dict[str, pl.DataFrame], kind: str
+) -> None:
+    """The rows that a session computes for its methods are out of reach too."""
+    lake = fl.open(lake_both.path, create=False)
+    lake.session._stale = None  # no stored derived row may be used
+    changes = ["FROM fundamentals_history", "DELETE FROM computed.fundamentals_history", *MISCHIEF[kind]]
+    for statement in changes:
+        lake.sql(statement)
+    compare(lake, expected)
 
 
 def test_a_mischief_of_each_kind_changes_what_the_users_own_sql_reads(queried_lake: Lake) -> None:

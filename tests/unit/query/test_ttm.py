@@ -27,6 +27,8 @@ HEAD = {
     "reported_currency",
     "inputs_available_date",
     "age_days",
+    "company_id",
+    "statement_provider",
     "reason",
 }
 
@@ -68,6 +70,8 @@ def test_each_flow_is_the_sum_of_its_four_quarters(made: Lake) -> None:
         "reported_currency": "USD",
         "inputs_available_date": date(2021, 1, 30),
         "age_days": 30,
+        "company_id": "WHOLE",
+        "statement_provider": "fmp",
         "reason": None,
     }
 
