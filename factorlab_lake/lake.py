@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Hashable, Iterable
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from factorlab_lake.derive.availability_rule import CLOSE, Availability, AvailabilityRule
 from factorlab_lake.errors import InvalidInput
+from factorlab_lake.index.read_index import ReadIndex
 from factorlab_lake.maintenance import Maintenance
 from factorlab_lake.quality.monitoring import Monitoring
 from factorlab_lake.query.arguments import DateLike, to_date, to_symbols
+from factorlab_lake.query.query_hints import reject_forked_process
 from factorlab_lake.query.questions import Questions
 from factorlab_lake.query.result_cache import ResultCache, shared_results
-from factorlab_lake.query.session import Session
-from factorlab_lake.query.statistics import session_kind
 from factorlab_lake.schema import TABLES
+from factorlab_lake.settings import configured
 from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.data_files import files_of
@@ -35,10 +36,12 @@ if TYPE_CHECKING:
     from factorlab_lake.ingest.plan import FetchPolicy
     from factorlab_lake.ingest.run import FetchSpec
     from factorlab_lake.providers.protocol import Provider
+    from factorlab_lake.query.session import Session
     from factorlab_lake.sync.sync_report import SyncReport
 
 __all__ = ["Lake"]
 
+_OF_THE_SNAPSHOT = ("session", "_read_index")  # what a process opens for its queries
 _CATALOG_REMEDY = "The next change writes it; lake.catalog() or `factorlab-lake repair` writes it now."
 
 
@@ -71,14 +74,15 @@ class Lake(Monitoring, Maintenance, Questions):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state to pickle, without the session: the other process starts its own."""
-        return {name: value for name, value in self.__dict__.items() if name != "session"}
+        return {name: value for name, value in self.__dict__.items() if name not in _OF_THE_SNAPSHOT}
 
     def close(self) -> None:
         """Free the session's memory; a later query starts a new session.
 
         Closing is optional: a lake in a folder has no lock and no server connection.
         """
-        self.__dict__.pop("session", None)
+        for name in _OF_THE_SNAPSHOT:
+            self.__dict__.pop(name, None)
 
     @property
     def path(self) -> Path:
@@ -106,7 +110,24 @@ class Lake(Monitoring, Maintenance, Questions):
     @cached_property
     def session(self) -> Session:
         """Return the DuckDB session on this lake's snapshot."""
+        # Imported here: DuckDB is slow to import, and answers of the read index do not need it.
+        from factorlab_lake.query.statistics import session_kind
+
         return session_kind()(self._layout, self.snapshot, availability=self._rule)
+
+    @cached_property
+    def _read_index(self) -> ReadIndex | None:
+        """Return the read index of this snapshot, which has the lake's own availability rule alone."""
+        if self._rule != CLOSE or configured("read_index") is False or configured("query_statistics"):
+            return None
+        return ReadIndex.open(self._layout, self.snapshot)
+
+    def _indexed(
+        self, function: str, symbols: list[str], dates: list[date], vintage: str
+    ) -> pl.DataFrame | None:
+        reject_forked_process()
+        index = self._read_index
+        return None if index is None else index.answer(function, symbols, dates, vintage)
 
     def refresh(self) -> Lake:
         """Move to the newest snapshot and return this lake."""
@@ -360,6 +381,12 @@ class Lake(Monitoring, Maintenance, Questions):
             ):
                 self._write_catalog()
                 self._catalog_failed = False
+        if self.snapshot.id != before:
+            with snapshots.after_commit(
+                f"the read index of snapshot {self.snapshot.id} was not written",
+                "Queries are slower until the next change writes one.",
+            ):
+                self._write_index()
 
     def _write_catalog(self) -> Path:
         """Write ``lake.duckdb`` under the lock, so that an older snapshot never replaces a newer one."""
@@ -367,6 +394,13 @@ class Lake(Monitoring, Maintenance, Questions):
 
         with layouts.writer_lock(self._layout):
             return catalog.write_catalog(self._layout, snapshots.latest(self._layout))
+
+    def _write_index(self) -> None:
+        from factorlab_lake.index.build import build
+
+        if configured("read_index") is not False:
+            lake = self if self._rule == CLOSE else Lake(self._layout, self.snapshot)
+            build(self._layout, self.snapshot, lake.session.frame)
 
     def _transaction(self, reason: str) -> Any:
         from factorlab_lake.derive import stored

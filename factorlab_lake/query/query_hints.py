@@ -1,14 +1,18 @@
-"""Define the hints of a query beside its SQL, and the protocol of sessions on a lake or a shared server."""
+"""Define the hints of a query beside its SQL, the protocol of sessions, and the processes that may query."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol
 
 import polars as pl
 
-__all__ = ["QueryHints", "QuerySession", "RowFilter"]
+from factorlab_lake.errors import Forked
+
+__all__ = ["QueryHints", "QuerySession", "RowFilter", "reject_forked_process"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +48,19 @@ class QuerySession(Protocol):
 
     def sql(self, text: str, params: dict[str, Any] | None = None) -> pl.DataFrame:
         """Run the SQL of a user; its errors are the user's, and it cannot change an answer of ``frame``."""
+
+
+def reject_forked_process() -> None:
+    """Raise :class:`Forked` in a process that was forked from one that had queried a lake."""
+    if _first_process() != os.getpid():
+        raise Forked(
+            "This process was forked from one that had queried a lake. It has no threads of DuckDB and "
+            "polars, so any query would hang. Start workers with "
+            "multiprocessing.get_context('spawn'); a lake can be passed to them."
+        )
+
+
+@cache
+def _first_process() -> int:
+    """Return the process of the first query; a process that is forked later inherits the cached value."""
+    return os.getpid()

@@ -15,12 +15,12 @@ from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, one_of,
 from factorlab_lake.query.explain import explain_factor, explain_market_cap
 from factorlab_lake.query.query_hints import QueryHints, QuerySession, RowFilter
 from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES, identifier, table
+from factorlab_lake.schema.derived_tables import VINTAGES
 from factorlab_lake.schema.rules import BEGINNING_OF_TIME, END_OF_TIME, LAST_DAY, PRICE_AGE_LIMIT_DAYS
 from factorlab_lake.storage.duckdb_frames import in_order
 
-__all__ = ["VINTAGES", "Questions"]
+__all__ = ["Questions"]
 
-VINTAGES = ("known", "first", "latest")
 _SHORT = 10_000  # rows up to which planning takes longer than copying the answer twice
 
 _BY_BYTES = 'COLLATE "C"'  # one order of texts on every server
@@ -44,6 +44,13 @@ class Questions:
         """Compute the answer of the function and arguments in ``key``; a subclass can cache it."""
         del key
         return compute()
+
+    def _indexed(
+        self, function: str, symbols: list[str], dates: list[date], vintage: str
+    ) -> pl.DataFrame | None:
+        """Return the answer of a function from a read index; None without one. A subclass can have one."""
+        del function, symbols, dates, vintage
+        return None
 
     def prices(
         self,
@@ -301,10 +308,12 @@ class Questions:
         params = {"symbols": names, "dates": dates}
         bars = RowFilter(names, first.isoformat(), max(dates, default=END_OF_TIME).isoformat())
         needs = QueryHints({"price_data": bars}, names, short=len(names) * len(dates) <= _SHORT)
-        return self._answer(
-            (function, tuple(names), tuple(dates), vintage),
-            lambda: in_order(self.session.frame(query, params, needs=needs), names),
-        )
+
+        def compute() -> pl.DataFrame:
+            rows = self._indexed(function, names, dates, vintage)
+            return in_order(self.session.frame(query, params, needs=needs), names) if rows is None else rows
+
+        return self._answer((function, tuple(names), tuple(dates), vintage), compute)
 
 
 def _statements_source(as_of: DateLike | None, vintage: str) -> str:

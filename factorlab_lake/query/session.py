@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 import duckdb
@@ -15,10 +13,10 @@ import polars as pl
 
 from factorlab_lake.derive.availability_rule import CLOSE, AvailabilityRule
 from factorlab_lake.derive.stored import stale_symbols
-from factorlab_lake.errors import Forked, InternalError, InvalidInput, LakeError, WriteFailed, nearest
+from factorlab_lake.errors import InternalError, InvalidInput, LakeError, WriteFailed, nearest
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, mentioned, without_texts
 from factorlab_lake.query.lake_database import LakeDatabase
-from factorlab_lake.query.query_hints import QueryHints
+from factorlab_lake.query.query_hints import QueryHints, reject_forked_process
 from factorlab_lake.query.read_only import reject_write
 from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import checksums, snapshots
@@ -156,23 +154,12 @@ class Session:
 
     def _database(self, *, of_user: bool) -> LakeDatabase:
         """Return the thread's database for the SQL of a user or of this package."""
-        if _first_process() != os.getpid():
-            raise Forked(
-                "This process was forked from one that had queried a lake. It has no threads of DuckDB and "
-                "polars, so any query would hang. Start workers with "
-                "multiprocessing.get_context('spawn'); a lake can be passed to them."
-            )
+        reject_forked_process()
         databases: dict[str, LakeDatabase] = vars(self._local)
         owner = "user" if of_user else "package"
         if owner not in databases:
             databases[owner] = LakeDatabase(self.layout, self._files, self.availability, self._stale)
         return databases[owner]
-
-
-@cache
-def _first_process() -> int:
-    """Return the process of the first query; a process that is forked later inherits the cached value."""
-    return os.getpid()
 
 
 def _fetch(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, Any]) -> pl.DataFrame:

@@ -15,6 +15,7 @@ __all__ = [
     "DERIVED_FROM",
     "DERIVED_TABLES",
     "REPORTED_ONLY",
+    "VINTAGES",
     "YEAR_BEFORE_ITEMS",
     "cash_flow_names",
     "flow_names",
@@ -29,6 +30,9 @@ DERIVED_FROM = (
     "symbol_history",
 )
 """The derived tables follow from the rows of these tables alone."""
+
+VINTAGES = ("known", "first", "latest")
+"""The versions of restated facts."""
 
 YEAR_BEFORE_ITEMS = ("revenue", "net_income", "total_assets")
 """The line items that fundamentals_history has of the year before too."""

@@ -20,6 +20,7 @@ class Settings(BaseSettings):
     - ``availability``: the first day on which a filing may be used. ``close``: the first market close after
       the filing. ``same_day``: the day of the filing. A number: a lag in days.
     - ``query_statistics``: whether queries are counted in the lake's folder, without their values.
+    - ``read_index``: whether queries are answered from the read index; without it, SQL answers equally.
     - ``result_cache_mb``: the memory for cached results, in megabytes; 0 switches the cache off.
     - ``pool_size``: the connections to a server that stay open.
     - ``pool_overflow``: the additional connections while the others are busy.
@@ -34,6 +35,7 @@ class Settings(BaseSettings):
     lake: str = Field("data/lake", repr=False)  # an address may contain a password
     availability: str = "close"
     query_statistics: bool = False
+    read_index: bool = True
     result_cache_mb: int = Field(RESULT_CACHE_MB, ge=0)
     pool_size: int = Field(1, ge=0)
     pool_overflow: int = Field(7, ge=0)

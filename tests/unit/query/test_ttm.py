@@ -12,7 +12,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from factorlab_lake.lake import Lake
-from factorlab_lake.query.questions import VINTAGES
+from factorlab_lake.schema.derived_tables import VINTAGES
 from tests.support import LATER, ROOT, Entry, migrate, slow_after
 from tests.unit.query.lake_builder import YEAR_2020, LakeBuilder, filing, one, quarters
 

@@ -1,0 +1,141 @@
+"""Find what changed since the newest earlier index: symbols, years of bars, and rows of derived tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import polars as pl
+
+from factorlab_lake.derive.build import buckets_of
+from factorlab_lake.errors import LakeDamaged, NotFound
+from factorlab_lake.index import manifest as manifests
+from factorlab_lake.index.manifest import INTERVAL_TABLES
+from factorlab_lake.index.tiles import Tile, TileDamaged, TileFile
+from factorlab_lake.schema import table
+from factorlab_lake.storage import snapshots
+from factorlab_lake.storage.data_files import DataFile, files_of
+from factorlab_lake.storage.layout import Layout
+from factorlab_lake.storage.snapshots import Snapshot
+
+__all__ = ["Changes", "Previous", "changes_since", "previous_index"]
+
+Query: TypeAlias = Callable[[str, dict[str, Any]], pl.DataFrame]
+Digests: TypeAlias = dict[str, dict[str, int]]  # by table and symbol
+
+_DIGESTED = ("split_history", *INTERVAL_TABLES)
+_LATE_IN_YEAR = "-12-15"  # a bar from then on may be the last one on a day of the next year
+_BARS = "SELECT DISTINCT symbol FROM price_data WHERE year(date) IN (SELECT unnest($years::INTEGER[]))"
+_OTHERS = "SELECT symbol FROM company_profiles UNION SELECT symbol FROM company_symbols"
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """Hold an earlier index: its snapshot, its tiles and what it was built from."""
+
+    snapshot: Snapshot | None = None
+    symbols: list[str] = field(default_factory=list)
+    closes: dict[int, list[TileFile | None]] = field(default_factory=dict)
+    intervals: dict[str, list[TileFile | None]] = field(default_factory=dict)
+    excluded: dict[str, list[str]] = field(default_factory=dict)
+    digests: Digests = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Describe the new content: all symbols in the order of their places, and what differs from before.
+
+    ``years`` are the years whose closes may differ. ``digests`` have the hash of each symbol's rows.
+    """
+
+    symbols: list[str]
+    years: set[int]
+    digests: Digests
+    before: Digests
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Return the place of each symbol."""
+        return {symbol: place for place, symbol in enumerate(self.symbols)}
+
+    def symbols_of(self, name: str) -> set[str]:
+        """Return the symbols whose rows of a table differ."""
+        old, new = self.before.get(name, {}), self.digests[name]
+        return {s for s in old.keys() | new.keys() if old.get(s) != new.get(s)}
+
+
+def previous_index(layout: Layout, snapshot: Snapshot) -> Previous | None:
+    """Return the newest earlier index that this program can use."""
+    folder = manifests.index_folder(layout)
+    ids = sorted((int(p.stem) for p in folder.glob("[0-9]*.json") if int(p.stem) < snapshot.id), reverse=True)
+    for number in ids:
+        try:
+            earlier = snapshots.read(layout, number)
+            manifest = manifests.read(layout, earlier)
+            if manifest is None:
+                continue
+            tile = Tile(folder / manifest.symbols.name, manifest.symbols.size_bytes)
+            names = tile.attributes["symbol"]
+            digests = {name: _known(names, tile.array(name).tolist()) for name in _DIGESTED}
+        except (NotFound, LakeDamaged, TileDamaged):
+            continue
+        excluded = tile.attributes["excluded"]
+        return Previous(earlier, names, manifest.closes, manifest.intervals, excluded, digests)
+    return None
+
+
+def _known(symbols: list[str], digests: list[int]) -> dict[str, int]:
+    return {s: digest for s, digest in zip(symbols, digests, strict=True) if digest}
+
+
+def changes_since(layout: Layout, snapshot: Snapshot, previous: Previous | None, query: Query) -> Changes:
+    """Return the content of a snapshot as far as an index needs it, compared with an earlier one."""
+    before = previous or Previous()
+    files = _changed_files(layout, before.snapshot, snapshot, "price_data")
+    years = {f.partition for f in files if f.partition is not None}
+    digests = {name: _digests(layout, snapshot, before, name, query) for name in _DIGESTED}
+    symbols = {s for by_symbol in digests.values() for s in by_symbol}
+    symbols.update(query(_OTHERS, {})["symbol"])
+    if years:
+        symbols.update(query(_BARS, {"years": sorted(years)})["symbol"])
+    new = sorted(symbols.difference(before.symbols))
+    late = {f.partition + 1 for f in files if f.partition is not None and _is_late(f)}
+    return Changes([*before.symbols, *new], years | late, digests, before.digests)
+
+
+def _is_late(file: DataFile) -> bool:
+    return file.dates[1] is None or file.dates[1][4:] >= _LATE_IN_YEAR
+
+
+def _changed_files(layout: Layout, before: Snapshot | None, after: Snapshot, name: str) -> list[DataFile]:
+    """Return the files that only one of two snapshots has."""
+    new = {f.path: f for f in files_of(layout, after, name)}
+    old = {} if before is None else {f.path: f for f in files_of(layout, before, name)}
+    return [f for path, f in (old | new).items() if path not in old or path not in new]
+
+
+def _digests(layout: Layout, snapshot: Snapshot, before: Previous, name: str, query: Query) -> dict[str, int]:
+    """Return the hash of each symbol's rows of a derived table; only changed buckets are read."""
+    old = before.digests.get(name, {})
+    sql = f"SELECT symbol, bit_xor(hash(t)) AS digest FROM {name} t"  # noqa: S608 - a table of the schema
+    if before.snapshot is None or _has_computed_rows(before.snapshot) or _has_computed_rows(snapshot):
+        return _by_symbol(query(f"{sql} GROUP BY symbol", {}))
+    buckets = {f.partition for f in _changed_files(layout, before.snapshot, snapshot, name)}
+    if not buckets:
+        return old
+    if None in buckets:
+        return _by_symbol(query(f"{sql} GROUP BY symbol", {}))
+    changed = f"bucket IN ({', '.join(map(str, sorted(buckets)))})"  # type: ignore[type-var]
+    kept = {s: digest for s, digest in old.items() if buckets.isdisjoint(buckets_of([s], table(name)))}
+    return kept | _by_symbol(query(f"{sql} WHERE {changed} GROUP BY symbol", {}))
+
+
+def _has_computed_rows(snapshot: Snapshot) -> bool:
+    """Return whether readers compute derived rows, which are in no file."""
+    return snapshot.derived is None or bool(snapshot.derived.pending)
+
+
+def _by_symbol(rows: pl.DataFrame) -> dict[str, int]:
+    return dict(rows.iter_rows())

@@ -1,0 +1,120 @@
+"""Build and look up tiles of closes: one row per calendar day, with the last bar of up to 64 symbols.
+
+A cell has the close as market_caps uses it, the age of its bar in days, and the split level of the bar. So a
+look-up is an index by day and symbol, without a search.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from factorlab_lake.index.tiles import Array, Tile, TileFile, write_tile
+from factorlab_lake.schema.rules import PRICE_AGE_LIMIT_DAYS
+
+__all__ = [
+    "NO_BAR",
+    "SYMBOLS_PER_TILE",
+    "Closes",
+    "days_of_year",
+    "empty_closes",
+    "read_closes",
+    "write_closes",
+]
+
+SYMBOLS_PER_TILE = 64
+NO_BAR = 255  # the age where no bar is recent enough
+_EPOCH = date(1970, 1, 1)
+# The words of a row: the closes, the ages (one byte each), the codes of the levels (two bytes each).
+_CLOSES = SYMBOLS_PER_TILE
+_AGES = _CLOSES + SYMBOLS_PER_TILE // 8
+_WIDTH = _AGES + SYMBOLS_PER_TILE // 4
+
+
+class Closes(NamedTuple):
+    """Hold the last closes of some symbols (rows) and days (columns); ``age`` is 255 where there is none."""
+
+    close: Array
+    age: Array
+    level: Array
+
+
+def days_of_year(year: int) -> tuple[int, int]:
+    """Return the first day of a year and the first day after it, in days since 1970-01-01.
+
+    >>> days_of_year(1971)
+    (365, 730)
+    """
+    first = (date(year, 1, 1) - _EPOCH).days
+    return first, (date(year, 12, 31) - _EPOCH).days + 1
+
+
+def write_closes(folder: Path, year: int, bars: pl.DataFrame) -> TileFile | None:
+    """Write the tile of a year from its bars and those of the days before it; None without any.
+
+    ``bars``: slot, day, close, level; one row per bar. Days without a recent bar at both ends are left out.
+    """
+    first, end = days_of_year(year)
+    lead = first - PRICE_AGE_LIMIT_DAYS
+    slots, days = bars["slot"].to_numpy(), bars["day"].to_numpy() - lead
+    bar = np.full((end - lead, SYMBOLS_PER_TILE), -1)
+    bar[days, slots] = np.arange(bars.height)
+    day = np.arange(end - lead)[:, None]
+    last = np.maximum.accumulate(np.where(bar >= 0, day, -NO_BAR), axis=0)
+    age = day - last
+    age = np.where((last >= 0) & (age <= PRICE_AGE_LIMIT_DAYS), age, NO_BAR)[PRICE_AGE_LIMIT_DAYS:]
+    used = np.flatnonzero((age != NO_BAR).any(axis=1))
+    if not used.size:
+        return None
+    kept = slice(int(used[0]), int(used[-1]) + 1)
+    place = np.take_along_axis(bar, np.maximum(last, 0), axis=0)[PRICE_AGE_LIMIT_DAYS:][kept]
+    return _write(folder, first + kept.start, age[kept], place, bars)
+
+
+def _write(folder: Path, first_day: int, age: Array, place: Array, bars: pl.DataFrame) -> TileFile:
+    known = age != NO_BAR
+    close = np.where(known, bars["close"].to_numpy()[place], 0.0)
+    levels, codes = np.unique(bars["level"].to_numpy(), return_inverse=True)
+    rows = np.empty((len(age), _WIDTH), "<u8")
+    rows[:, :_CLOSES] = close.astype("<f8").view("<u8")
+    rows[:, _CLOSES:_AGES] = age.astype("u1").view("<u8")
+    rows[:, _AGES:] = np.where(known, codes[place], 0).astype("<u2").view("<u8")
+    return write_tile(folder, rows, {"levels": levels.astype("<f8")}, {"first_day": first_day})
+
+
+def empty_closes(symbols: int, days: int) -> Closes:
+    """Return closes of which none is known."""
+    shape = (symbols, days)
+    return Closes(np.zeros(shape), np.full(shape, NO_BAR, "u1"), np.ones(shape))
+
+
+def read_closes(tile: Tile, slots: Array, days: Array, into: Closes, at: tuple[Array, int]) -> None:
+    """Copy the closes of some symbols and sorted days of the tile's year.
+
+    ``at``: the rows of the symbols in ``into``, and the column of the first day.
+    """
+    places = days - tile.attributes["first_day"]
+    start, end = np.searchsorted(places, (0, tile.row_count))
+    if start == end:
+        return
+    places = places[start:end]
+    whole = int(places[-1]) - int(places[0]) + 1 == len(places)
+    rows = tile.rows(slice(int(places[0]), int(places[-1]) + 1) if whole else places)
+    rows = np.ascontiguousarray(rows)
+    symbols, first = at
+    columns = slice(first + int(start), first + int(end))
+    every = len(slots) == SYMBOLS_PER_TILE and bool((slots == np.arange(SYMBOLS_PER_TILE)).all())
+    part = slice(None) if every else slots
+    into.close[symbols, columns] = rows[:, :_CLOSES].view("<f8")[:, part].T
+    into.age[symbols, columns] = _bytes(rows, _CLOSES, _AGES, "u1")[:, part].T
+    levels = tile.array("levels")
+    if len(levels) > 1 or levels[0] != 1.0:
+        into.level[symbols, columns] = levels[_bytes(rows, _AGES, _WIDTH, "<u2")[:, part].T]
+
+
+def _bytes(rows: Array, start: int, end: int, kind: str) -> Array:
+    return np.ascontiguousarray(rows[:, start:end]).view(kind)

@@ -1,0 +1,222 @@
+"""Answer queries of a snapshot from its tiles; what the tiles cannot answer is left to SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from factorlab_lake.factors.formulas import FACTORS
+from factorlab_lake.functions.questions import (
+    factors_text,
+    input_columns,
+    inputs_of,
+    inputs_text,
+    output_columns,
+    question_text,
+)
+from factorlab_lake.index import manifest as manifests
+from factorlab_lake.index.closes import NO_BAR, Closes, empty_closes, read_closes
+from factorlab_lake.index.grid import Grid
+from factorlab_lake.index.intervals import Reading, read_intervals
+from factorlab_lake.index.manifest import Manifest
+from factorlab_lake.index.tiles import Array, Tile, TileDamaged, TileFile
+from factorlab_lake.schema import table
+from factorlab_lake.schema.derived_tables import cash_flow_names, flow_names
+from factorlab_lake.schema.rules import QUARTER_AGE_LIMIT_DAYS
+from factorlab_lake.storage.layout import Layout
+from factorlab_lake.storage.snapshots import Snapshot
+
+__all__ = ["ReadIndex"]
+
+_COUNTS = Reading(table("share_count_history"))
+_FUNDAMENTALS = table("fundamentals_history")
+_ATTRIBUTES = [c.name for c in _FUNDAMENTALS.columns if c.kind != "number"]
+_TTM = Reading(_FUNDAMENTALS, [*_ATTRIBUTES, *flow_names("income"), *cash_flow_names().values()])
+_INPUTS = inputs_of(list(FACTORS.values()))
+_FACTORS = Reading(_FUNDAMENTALS, [*_ATTRIBUTES, *input_columns(_INPUTS)])
+_DAYS = {
+    "income_day": "income_date",
+    "balance_sheet_day": "balance_sheet_date",
+    "income_years_available_day": "income_years_available_date",
+    "balance_sheet_years_available_day": "balance_sheet_years_available_date",
+    "cash_flow_available_day": "cash_flow_available_date",
+}
+_REASONS = ("reasons", "reason")
+
+
+class ReadIndex:
+    """Answer queries of one snapshot from tiles.
+
+    A method returns None where the caller has to use SQL: a tile is missing or damaged, or the index has no
+    rows of a symbol because a tile cannot represent one of its values.
+    """
+
+    def __init__(self, layout: Layout, manifest: Manifest) -> None:
+        self._folder = manifests.index_folder(layout)
+        self._manifest = manifest
+        self._tiles: dict[str, Tile] = {}
+
+    @classmethod
+    def open(cls, layout: Layout, snapshot: Snapshot) -> ReadIndex | None:
+        """Return the index of a snapshot, or None without a manifest that this program can use."""
+        manifest = manifests.read(layout, snapshot)
+        return None if manifest is None else cls(layout, manifest)
+
+    def answer(
+        self, question: str, symbols: Iterable[str], dates: Iterable[date], vintage: str
+    ) -> pl.DataFrame | None:
+        """Return the rows of ``market_caps``, ``ttm`` or ``factors``, ordered by symbol and date, or None."""
+        compute = {"market_caps": self._market_caps, "ttm": self._ttm, "factors": self._factors}[question]
+        try:
+            grid = Grid(symbols, dates, self._places)
+            return compute(grid, vintage) if self._excluded.isdisjoint(grid.symbols) else None
+        except TileDamaged:
+            return None
+
+    def _market_caps(self, grid: Grid, vintage: str) -> pl.DataFrame:
+        closes = self._closes(grid)
+        counts = self._valid_rows(grid, vintage, _COUNTS)
+        parts = [grid.keys, self._prices(grid, closes), self._profiles(grid), counts]
+        facts = (
+            pl.concat(parts, how="horizontal")
+            .lazy()
+            .with_columns(
+                price_date=pl.col("price_day").cast(pl.Date),
+                split_factor=pl.col("cumulative_split_factor") / pl.col("level"),
+                shares_source=pl.col("source"),
+                shares_fiscal_date=pl.col("fiscal_date"),
+                shares_fiscal_day=pl.col("fiscal_date").to_physical(),
+                shares_available_date=pl.col("available_date"),
+                shares_age_limit=pl.lit(QUARTER_AGE_LIMIT_DAYS, pl.Int32),
+            )
+        )
+        return _run(question_text("market_caps"), facts=facts).collect()
+
+    def _ttm(self, grid: Grid, vintage: str) -> pl.DataFrame:
+        parts = [grid.keys, self._valid_rows(grid, vintage, _TTM)]
+        facts = (
+            pl.concat(parts, how="horizontal")
+            .lazy()
+            .with_columns(
+                age_limit=pl.lit(QUARTER_AGE_LIMIT_DAYS, pl.Int32),
+                income_day=pl.col("income_date").to_physical(),
+            )
+        )
+        return _run(question_text("ttm"), facts=facts).collect()
+
+    def _factors(self, grid: Grid, vintage: str) -> pl.DataFrame:
+        caps = self._market_caps(grid, vintage).select(
+            "market_cap",
+            "currency",
+            pl.col("reason").alias("market_cap_reason"),
+            pl.col("shares_available_date").to_physical().alias("shares_available_day"),
+            pl.col("company_id").alias("shares_company_id"),
+            pl.col("statement_provider").alias("shares_statement_provider"),
+        )
+        parts = [grid.keys, caps, self._valid_rows(grid, vintage, _FACTORS)]
+        facts = (
+            pl.concat(parts, how="horizontal")
+            .lazy()
+            .with_columns(
+                pl.coalesce("company_id", "shares_company_id"),
+                pl.coalesce("statement_provider", "shares_statement_provider"),
+                *(pl.col(date_).to_physical().alias(day) for day, date_ in _DAYS.items()),
+                age_limit=pl.lit(QUARTER_AGE_LIMIT_DAYS, pl.Int32),
+            )
+        )
+        inputs = _run(inputs_text(_INPUTS), facts=facts).collect()
+        return _with_reasons(inputs)
+
+    @cached_property
+    def _symbols(self) -> dict[str, Any]:
+        return self._tile(self._manifest.symbols).attributes
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {symbol: place for place, symbol in enumerate(self._symbols["symbol"])}
+
+    @cached_property
+    def _excluded(self) -> frozenset[str]:
+        return frozenset(s for names in self._symbols["excluded"].values() for s in names)
+
+    def _tile(self, file: TileFile) -> Tile:
+        tile = self._tiles.get(file.name)
+        if tile is None:
+            tile = self._tiles[file.name] = Tile(self._folder / file.name, file.size_bytes)
+        return tile
+
+    def _closes(self, grid: Grid) -> Closes:
+        closes = empty_closes(*grid.shape)
+        for year, start, end in grid.years:
+            files = self._manifest.closes.get(year, [])
+            for group, rows, slots in grid.groups:
+                file = files[group] if group < len(files) else None
+                if file is not None:
+                    read_closes(self._tile(file), slots, grid.days[start:end], closes, (rows, start))
+        return closes
+
+    def _prices(self, grid: Grid, closes: Closes) -> pl.DataFrame:
+        age = pl.Series("age", closes.age.reshape(-1))
+        known = pl.col("age") != NO_BAR
+        rows = pl.DataFrame(
+            [
+                age,
+                pl.Series("close_price", closes.close.reshape(-1)),
+                pl.Series("level", closes.level.reshape(-1)),
+                grid.keys["day"],
+            ]
+        )
+        return rows.select(
+            "level",
+            close_price=pl.when(known).then("close_price"),
+            price_day=pl.when(known).then(pl.col("day") - pl.col("age").cast(pl.Int32)),
+        )
+
+    def _profiles(self, grid: Grid) -> pl.DataFrame:
+        """Return what is known of each symbol whatever the day, one row per symbol and day."""
+        currencies, flags = self._symbols["currency"], self._symbols["multi_class"]
+        rows = pl.DataFrame(
+            {
+                "currency": [currencies[p] if p >= 0 else None for p in grid.places.tolist()],
+                "multi_class": [p >= 0 and flags[p] for p in grid.places.tolist()],
+            },
+            schema={"currency": pl.String, "multi_class": pl.Boolean},
+        )
+        return rows[np.repeat(np.arange(rows.height, dtype=np.uint32), len(grid.days))]
+
+    def _valid_rows(self, grid: Grid, vintage: str, reading: Reading) -> pl.DataFrame:
+        """Return the row of a derived table that is valid on each day; NULLs where there is none."""
+        files = self._manifest.intervals[reading.table]
+        parts = [
+            (self._tile(file), slots, rows)
+            for group, rows, slots in grid.groups
+            if (file := files[group] if group < len(files) else None) is not None
+        ]
+        found = read_intervals(parts, vintage, grid.days, grid.shape, reading)
+        return found.rows.select(pl.all().gather(_nullable(found.place)))
+
+
+def _nullable(place: Array) -> pl.Series:
+    places = pl.Series(place.reshape(-1))
+    return places.set(places < 0, None)
+
+
+def _run(text: str, **relations: pl.LazyFrame) -> pl.LazyFrame:
+    return pl.SQLContext(relations).execute(text)
+
+
+def _with_reasons(inputs: pl.DataFrame) -> pl.DataFrame:
+    """Return the factors of some inputs; the costly texts of reasons only of rows that lack a factor."""
+    text = factors_text(tuple(FACTORS.values()))
+    values = _run(text, inputs=inputs.lazy()).drop(_REASONS).collect()
+    lacking = values.select(pl.any_horizontal(pl.col(*FACTORS).is_null())).to_series()
+    reasons = _run(text, inputs=inputs.filter(lacking).lazy()).select(_REASONS).collect()
+    place = pl.Series(np.cumsum(lacking.to_numpy()) - 1).set(~lacking, None)
+    answer = values.hstack(reasons.select(pl.all().gather(place)))
+    day = pl.col("inputs_available_day").cast(pl.Int32).cast(pl.Date).alias("inputs_available_date")
+    return answer.select(day if n == "inputs_available_day" else n for n in output_columns("factors"))

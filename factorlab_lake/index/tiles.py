@@ -1,0 +1,175 @@
+"""Write and map tiles: immutable files of numeric arrays, named by the hash of their content.
+
+A tile is a cache of rows of the lake. A reader maps it only if its size is right, because reading a truncated
+map ends the process (SIGBUS). It compares the checksum of each array, and of each row of the matrix, when it
+reads them. So a flipped bit is found before it reaches an answer.
+
+File: 8 bytes of magic, length and CRC-32 of the header, the header (JSON), then the arrays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import os
+import uuid
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Array", "Tile", "TileDamaged", "TileFile", "tile_hash", "write_tile"]
+
+Array: TypeAlias = npt.NDArray[Any]
+
+_MAGIC = b"FLTILE1\n"
+_ALIGNMENT = 64
+_PREFIX = len(_MAGIC) + 8
+_ROWS = "rows"
+_WORD = np.dtype("<u8")
+
+
+class TileDamaged(Exception):
+    """Report a tile that is missing, truncated or changed; the caller then answers by SQL."""
+
+
+@dataclass(frozen=True, slots=True)
+class TileFile:
+    """Name a tile by the hash of its content, with its size."""
+
+    name: str
+    size_bytes: int
+
+
+class Tile:
+    """Map one tile; a checksum is compared when an array or a row is read."""
+
+    def __init__(self, path: Path, size_bytes: int) -> None:
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                if os.fstat(descriptor).st_size != size_bytes or size_bytes < _PREFIX:
+                    raise TileDamaged(path)
+                self._map = mmap.mmap(descriptor, size_bytes, access=mmap.ACCESS_READ)
+            finally:
+                os.close(descriptor)
+        except (OSError, ValueError) as error:
+            raise TileDamaged(path) from error
+        self._path = path
+        self._arrays: dict[str, Array] = {}
+        self._header = self._checked_header()
+
+    def _checked_header(self) -> dict[str, Any]:
+        length, checksum = (int(n) for n in np.frombuffer(self._map, "<u4", 2, len(_MAGIC)))
+        text = self._map[_PREFIX : _PREFIX + length]
+        if self._map[: len(_MAGIC)] != _MAGIC or zlib.crc32(text) != checksum:
+            raise TileDamaged(self._path)
+        header: dict[str, Any] = json.loads(text)
+        return header
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Return what the tile's builder stored beside the arrays."""
+        attributes: dict[str, Any] = self._header["attributes"]
+        return attributes
+
+    def array(self, name: str) -> Array:
+        """Return an array; its checksum is compared the first time."""
+        if name not in self._arrays:
+            kind, shape, offset, checksum = self._header["arrays"][name]
+            array = np.frombuffer(self._map, kind, int(np.prod(shape)), offset).reshape(shape)
+            if zlib.crc32(array.data) != checksum:
+                raise TileDamaged(self._path)
+            self._arrays[name] = array
+        return self._arrays[name]
+
+    @cached_property
+    def _matrix(self) -> Array:
+        _, shape, offset, _ = self._header["arrays"][_ROWS]
+        return np.frombuffer(self._map, _WORD, int(np.prod(shape)), offset).reshape(shape)
+
+    @property
+    def row_count(self) -> int:
+        """Return the number of rows of the matrix."""
+        return int(self._matrix.shape[0])
+
+    def rows(self, places: Array | slice) -> Array:
+        """Return some rows of the matrix as 64-bit words, without their checksums."""
+        rows: Array = self._matrix[places]
+        if not np.array_equal(_row_checksums(rows[:, :-1]), rows[:, -1]):
+            raise TileDamaged(self._path)
+        return rows[:, :-1]
+
+
+def write_tile(
+    folder: Path, rows: Array, arrays: Mapping[str, Array], attributes: Mapping[str, Any]
+) -> TileFile:
+    """Write a tile atomically unless it exists, and return its name and size.
+
+    ``rows`` is a matrix of 64-bit words, of which readers take some rows; ``arrays`` are read as a whole.
+    """
+    words = np.ascontiguousarray(rows).view(_WORD)
+    checked = np.column_stack([words, _row_checksums(words)])
+    content = _content({**arrays, _ROWS: checked}, attributes)
+    file = TileFile(tile_hash(content), len(content))
+    path = folder / file.name
+    if not path.exists() or path.stat().st_size != file.size_bytes:
+        temporary = folder / f".{file.name}.{uuid.uuid4().hex}"
+        try:
+            temporary.write_bytes(content)
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+    return file
+
+
+def tile_hash(content: bytes) -> str:
+    """Return the name of a tile with this content."""
+    return hashlib.sha1(content, usedforsecurity=False).hexdigest()
+
+
+def _content(arrays: Mapping[str, Array], attributes: Mapping[str, Any]) -> bytes:
+    parts = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+
+    # The header contains the offsets, and its own length moves them: reserve room for it first.
+    def header(start: int) -> bytes:
+        offset, placed = start, {}
+        for name, part in parts.items():
+            placed[name] = (part.dtype.str, part.shape, offset, zlib.crc32(part.data) if part.size else 0)
+            offset += _aligned(part.nbytes)
+        return json.dumps({"attributes": dict(attributes), "arrays": placed}).encode()
+
+    start = _aligned(_PREFIX + len(header(2**40)))
+    text = header(start)
+    lead = _MAGIC + np.array([len(text), zlib.crc32(text)], "<u4").tobytes() + text
+    blocks = [lead.ljust(start, b"\0")]
+    blocks += [part.tobytes().ljust(_aligned(part.nbytes), b"\0") for part in parts.values()]
+    return b"".join(blocks)
+
+
+def _aligned(size: int) -> int:
+    return -(-size // _ALIGNMENT) * _ALIGNMENT
+
+
+def _row_checksums(words: Array) -> Array:
+    """Return the sum of each row's words, each times an odd weight: any change of one word changes it."""
+    weights = _weights(words.shape[1])
+    sums: Array = np.einsum("ij,j->i", words, weights) + weights[-1]
+    return sums
+
+
+def _weights(width: int) -> Array:
+    if width not in _WEIGHTS:
+        steps = np.arange(1, width + 1, dtype=_WORD) * _WORD.type(0x9E3779B97F4A7C15)
+        _WEIGHTS[width] = (steps ^ (steps >> _WORD.type(29))) | _WORD.type(1)
+    return _WEIGHTS[width]
+
+
+_WEIGHTS: dict[int, Array] = {}

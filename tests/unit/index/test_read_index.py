@@ -1,0 +1,179 @@
+"""Test that the read index answers as SQL does, and that damage to it changes no answer."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import factorlab_lake as fl
+from factorlab_lake.index import manifest as manifests
+from factorlab_lake.index.build import build
+from factorlab_lake.index.tiles import TileFile
+from factorlab_lake.lake import Lake
+from factorlab_lake.query.arguments import to_dates
+from tests.unit.index.worlds import GRIDS, assert_equal, by_index, by_sql, every_case, symbols_of
+from tests.unit.query.lake_builder import LakeBuilder, filing
+
+MONTHS = to_dates(None, start="2018-12-01", end="2022-06-30", freq="ME")
+DAY = date(2021, 2, 19)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Return a lake with the cases of all query tests."""
+    return every_case().build(tmp_path_factory.mktemp("world"))
+
+
+def small() -> LakeBuilder:
+    """Return two symbols, one with a split and a restatement."""
+    cases = LakeBuilder()
+    for symbol in ("AAA", "BBB"):
+        cases.shares(symbol, "2020-09-30", 1000)
+        cases.closes(symbol, {"2020-12-30": 10.0, "2021-02-18": 12.5})
+    cases.statements("AAA", "income", [filing("2020-09-30", weightedAverageShsOut=1100, filed="2021-01-15")])
+    cases.split("AAA", "2021-02-01", 2, 1)
+    return cases
+
+
+def tiles(lake: Lake) -> set[TileFile]:
+    """Return the tiles of a lake's snapshot."""
+    manifest = manifests.read(lake._layout, lake.snapshot)
+    assert manifest is not None
+    return set(manifest.tiles())
+
+
+def bar(symbol: str, day: date, close: float) -> pl.DataFrame:
+    """Return one bar as traded."""
+    return pl.DataFrame(
+        {"symbol": [symbol], "date": [day], "close_price": [close], "split_basis_date": [day]}
+    )
+
+
+def test_answers_of_all_cases_are_equal(world: Lake) -> None:
+    """Every symbol of the cases has the same rows in each vintage, over three years of month ends."""
+    assert_equal(world.path, symbols_of(world), MONTHS)
+
+
+def test_answers_of_days_are_equal(world: Lake) -> None:
+    """Days of a year's border, of no bar, and before and after all data have the same rows."""
+    days = [date(2020, 12, 20) + timedelta(days=n) for n in range(30)]
+    days += [date(1, 1, 1), date(1901, 5, 5), date(2035, 1, 1), date(9999, 12, 31)]
+    assert_equal(world.path, symbols_of(world), days, ["known"])
+
+
+def test_a_lake_answers_from_its_index(world: Lake) -> None:
+    """A lake takes the rows of its index, and the answer has the requested order and no duplicates."""
+    symbols = symbols_of(world)
+    lake = fl.open(world.path)
+    lake.result_cache.clear()
+    rows = lake.market_caps([*reversed(symbols), symbols[0]], [DAY, DAY])
+    assert "session" not in vars(lake)
+    assert rows["symbol"].to_list() == sorted(symbols)
+
+
+def test_empty_requests_are_equal(world: Lake) -> None:
+    """No symbols or no dates give no rows, with the same columns."""
+    for symbols, days in (([], [DAY]), (["AAA"], []), ([], [])):
+        assert_equal(world.path, symbols, days, ["known"])
+
+
+def test_a_change_of_one_symbol_reuses_the_tiles_of_others(tmp_path: Path) -> None:
+    """After each of several commits the index is current, and a tile without changes is the same file."""
+    lake = small().build(tmp_path)
+    days = [DAY, date(2020, 12, 31), date(2021, 1, 9), date(2021, 1, 10)]
+    before = tiles(lake)
+    lake.load("price_data", bar("BBB", DAY, 13.0))
+    after = tiles(lake)
+    assert len(before & after) >= 2
+    assert_equal(lake.path, ["AAA", "BBB"], days)
+    lake.load(
+        "splits", pl.DataFrame({"symbol": ["BBB"], "date": [DAY], "numerator": [3.0], "denominator": [1.0]})
+    )
+    assert_equal(lake.path, ["AAA", "BBB"], days)
+    lake.load("company_profiles", pl.DataFrame({"symbol": ["CCC", "AAA"], "currency": ["EUR", "GBP"]}))
+    assert_equal(lake.path, ["AAA", "BBB", "CCC"], days)
+    lake.rollback(1)
+    assert_equal(lake.path, ["AAA", "BBB", "CCC"], days)
+
+
+def _delete(path: Path) -> None:
+    path.unlink()
+
+
+def _truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-64])
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _flip_all(path: Path) -> None:
+    path.write_bytes(bytes(byte ^ 0x10 for byte in path.read_bytes()))
+
+
+def _flip_last_word(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [_delete, _truncate, _empty, _flip_all, _flip_last_word])
+def test_damage_changes_no_answer(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    """Whichever file of the index is damaged, each question has the answer of SQL."""
+    lake = small().build(tmp_path)
+    days = [DAY, date(2020, 12, 31)]
+    expected = {name: by_sql(lake.path, name, ["AAA", "BBB"], days, "known") for name in GRIDS}
+    folder = manifests.index_folder(lake._layout)
+    used = [folder / t.name for t in tiles(lake)]
+    refused = 0
+    for path in [*used, manifests.manifest_path(lake._layout, lake.snapshot.id)]:
+        content = path.read_bytes()
+        damage(path)
+        for name in GRIDS:
+            refused += by_index(lake.path, name, ["AAA", "BBB"], days, "known") is None
+            lake.result_cache.clear()
+            answer = getattr(fl.open(lake.path), name)(["AAA", "BBB"], days)
+            assert_frame_equal(answer, expected[name], check_exact=True)
+        path.write_bytes(content)
+    assert refused >= len(GRIDS)
+
+
+def test_a_manifest_of_another_content_is_not_used(tmp_path: Path) -> None:
+    """A manifest that was copied to another snapshot, or is of another program, is not used."""
+    lake = small().build(tmp_path)
+    first = manifests.manifest_path(lake._layout, lake.snapshot.id)
+    lake.load("price_data", bar("BBB", DAY, 13.0))
+    shutil.copy(first, manifests.manifest_path(lake._layout, lake.snapshot.id))
+    assert manifests.read(lake._layout, lake.snapshot) is None
+
+
+def test_another_availability_rule_does_not_use_the_index(tmp_path: Path) -> None:
+    """The tiles have the lake's own rule, so another rule asks SQL."""
+    lake = fl.open(small().build(tmp_path).path, availability="same_day")
+    lake.result_cache.clear()
+    lake.market_caps("AAA", DAY)
+    assert "session" in vars(lake)
+
+
+def test_a_symbol_that_a_tile_cannot_represent_is_left_to_sql(tmp_path: Path) -> None:
+    """An infinite number cannot be told from a missing one in a tile; SQL answers about its symbol."""
+    lake = small().build(tmp_path)
+
+    def query(sql: str, params: dict[str, Any]) -> pl.DataFrame:
+        rows = lake.session.frame(sql, params)
+        if "FROM share_count_history" not in sql or "shares" not in rows.columns:
+            return rows
+        infinite = pl.when(pl.col("symbol") == "BBB").then(float("inf")).otherwise("shares")
+        return rows.with_columns(shares=infinite)
+
+    build(lake._layout, lake.snapshot, query, reuse=False)
+    assert by_index(lake.path, "market_caps", ["AAA", "BBB"], [DAY], "known") is None
+    assert_equal(lake.path, ["AAA"], [DAY])
