@@ -12,7 +12,6 @@ from factorlab_lake.errors import InvalidInput
 from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.query import lookahead
 from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, one_of, to_date, to_dates, to_symbols
-from factorlab_lake.query.explain import explain_factor, explain_market_cap
 from factorlab_lake.query.query_hints import QueryHints, QuerySession, RowFilter
 from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES, identifier, table
 from factorlab_lake.schema.derived_tables import VINTAGES
@@ -244,6 +243,8 @@ class Questions:
         split. The other columns are ``value``, ``item``, ``available_date``, ``source``, and ``note``: the
         arithmetic or the reason for a NULL.
         """
+        from factorlab_lake.query.explain import explain_market_cap  # DuckDB is slow to import
+
         [name] = to_symbols([symbol])
         return explain_market_cap(self.session, name, to_date(day, "day"))
 
@@ -254,6 +255,8 @@ class Questions:
         formula. The rows before it are the statements whose figures add up to it with their ``sign``. They
         have ``date``, ``period``, ``version``, ``available_date``, ``accepted_at`` and ``source``.
         """
+        from factorlab_lake.query.explain import explain_factor  # DuckDB is slow to import
+
         one_of(factor, FACTORS, "factor")
         [name] = to_symbols([symbol])
         return explain_factor(self.session, factor, name, to_date(day, "day"))

@@ -21,7 +21,6 @@ __all__ = ["GRIDS", "assert_equal", "by_index", "by_sql", "every_case", "symbols
 GRIDS = ("market_caps", "ttm", "factors")
 _FILES = (
     "adjusted_prices",
-    "availability_rule",
     "derived_quarters",
     "explain",
     "factor_reasons",
