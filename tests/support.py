@@ -33,7 +33,7 @@ from factorlab_lake.lake import Lake
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.records import frame_of
 from factorlab_lake.schema import TABLES
-from factorlab_lake.schema.derived_tables import DERIVED_FROM
+from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES
 from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.storage.layout import Layout
@@ -237,6 +237,15 @@ def assert_same_content(
             assert_frame_equal(*rows, check_exact=True, check_row_order=not but)
         except AssertionError as difference:
             raise AssertionError(f"{name}: {difference}") from None
+
+
+def assert_derived_rows_are_current(lake: Lake) -> None:
+    """Fail unless the stored derived rows may be used and equal those that a session computes anew."""
+    stored, computing = fl.open(lake.path, create=False), fl.open(lake.path, create=False)
+    assert stored.session._stale == frozenset()
+    computing.session._stale = None
+    for name in DERIVED_TABLES:
+        assert_frame_equal(*(_in_order(each.sql(f"FROM {name}")) for each in (stored, computing)))
 
 
 def assert_keys_unique(lake: Lake) -> None:

@@ -85,12 +85,6 @@ calendar."""
 MAX_YEAR_DISTANCE_DAYS = 380
 """The same period a year before ended at most so long ago: 53 weeks are 371 days, and some."""
 
-STATEMENT_SEARCH_DAYS = 730
-"""A fiscal year and the year-to-date figures that its quarters are derived from take less than two years."""
-
-YEAR_BEFORE_SEARCH_DAYS = 1100
-"""With the same of the year before it takes another year: about three years."""
-
 # --- Age of figures ---
 
 QUARTER_AGE_LIMIT_DAYS = 200

@@ -13,11 +13,13 @@ from factorlab_lake.errors import InvalidInput
 from factorlab_lake.ingest.legacy_cache.reader import CacheFile, scan
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema import TABLES
+from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from tests.support import (
     CACHE_2019,
     CACHE_2021,
     CACHE_DIRTY,
     Entry,
+    assert_derived_rows_are_current,
     assert_keys_unique,
     assert_same_content,
     bar,
@@ -44,8 +46,9 @@ def _trace(folder: Path) -> _Trace:
 
 
 def _migrated(lake: Lake) -> dict[str, pl.DataFrame]:
-    """Return a lake's content without what was loaded into it by hand."""
-    tables = content(lake)
+    """Return a lake's content without what was loaded into it by hand, and check what is derived from all."""
+    assert_derived_rows_are_current(lake)
+    tables = {name: rows for name, rows in content(lake).items() if name not in DERIVED_TABLES}
     log = tables["data_fetch_log"].filter(pl.col("provider") == "fmp")
     return tables | {"splits": tables["splits"].clear(), "data_fetch_log": log}
 

@@ -15,7 +15,7 @@ WITH published AS MATERIALIZED (
       AND p.fiscal_date BETWEEN coalesce(start_date, {{BEGINNING_OF_TIME}}) AND coalesce(end_date, {{END_OF_TIME}})
 ),
 requested AS MATERIALIZED (
-    SELECT DISTINCT p.symbol, p.published_on AS date, p.published_on - DATE '1970-01-01' AS day FROM published p
+    SELECT DISTINCT p.symbol, p.published_on AS date, p.published_on - {{EPOCH}} AS day FROM published p
 ),
 {{cap_facts}},
 {{factor_facts}},

@@ -11,7 +11,7 @@ BEGIN ATOMIC
 WITH {{grid}},
 {{fundamentals}},
 facts AS (
-    SELECT r.symbol, r.date, r.day, age_limit AS age_limit, i.income_date - DATE '1970-01-01' AS income_day,
+    SELECT r.symbol, r.date, r.day, age_limit AS age_limit, i.income_date - {{EPOCH}} AS income_day,
            i.company_id, i.statement_provider, {{fundamentals_columns}}
     FROM requested r
     JOIN fundamentals_vintages v ON v.symbol = r.symbol

@@ -13,9 +13,9 @@ counts AS (
 ),
 cap_facts AS (
     SELECT r.symbol, r.date, r.day, unrounded_close(p.close, p.splits_since) AS close_price,
-           p.price_date, (p.price_date - DATE '1970-01-01')::INTEGER AS price_day,
+           p.price_date, (p.price_date - {{EPOCH}})::INTEGER AS price_day,
            c.shares, c.source AS shares_source, c.fiscal_date AS shares_fiscal_date,
-           (c.fiscal_date - DATE '1970-01-01')::INTEGER AS shares_fiscal_day, c.available_date AS shares_available_date,
+           (c.fiscal_date - {{EPOCH}})::INTEGER AS shares_fiscal_day, c.available_date AS shares_available_date,
            c.period_days, c.cumulative_split_factor / coalesce(p.basis_factor, 1) AS split_factor,
            f.currency, r.symbol IN (SELECT symbol FROM multi_class_symbols) AS multi_class,
            c.company_id, c.statement_provider, {{shares_age_limit}} AS shares_age_limit

@@ -4,9 +4,9 @@ shared AS MATERIALIZED (SELECT m.symbol FROM multi_class_symbols m WHERE m.symbo
 cap_facts AS (
     SELECT r.symbol, r.date, r.day,
            unrounded_close(b.close, coalesce(t.cumulative_split_factor / nullif(s.cumulative_split_factor, 0), 1)) AS close_price,
-           b.price_date, b.price_date - DATE '1970-01-01' AS price_day,
+           b.price_date, b.price_date - {{EPOCH}} AS price_day,
            c.shares, c.source AS shares_source, c.fiscal_date AS shares_fiscal_date,
-           c.fiscal_date - DATE '1970-01-01' AS shares_fiscal_day, c.available_date AS shares_available_date,
+           c.fiscal_date - {{EPOCH}} AS shares_fiscal_day, c.available_date AS shares_available_date,
            c.period_days, c.cumulative_split_factor / coalesce(nullif(s.cumulative_split_factor, 0), 1) AS split_factor,
            f.currency, r.symbol IN (SELECT m.symbol FROM shared m) AS multi_class,
            c.company_id, c.statement_provider, {{shares_age_limit}} AS shares_age_limit

@@ -1,14 +1,14 @@
 {{fundamentals}},
 caps AS (WITH facts AS (SELECT * FROM cap_facts) SELECT * FROM ({{market_caps}}) AS answer),
 facts AS (
-    SELECT m.symbol, m.date, m.date - DATE '1970-01-01' AS day, {{age_limit}} AS age_limit, m.market_cap,
+    SELECT m.symbol, m.date, m.date - {{EPOCH}} AS day, {{age_limit}} AS age_limit, m.market_cap,
            m.reason AS market_cap_reason, m.currency,
-           m.shares_available_date - DATE '1970-01-01' AS shares_available_day,
-           i.income_date - DATE '1970-01-01' AS income_day,
-           i.balance_sheet_date - DATE '1970-01-01' AS balance_sheet_day,
-           i.income_years_available_date - DATE '1970-01-01' AS income_years_available_day,
-           i.balance_sheet_years_available_date - DATE '1970-01-01' AS balance_sheet_years_available_day,
-           i.cash_flow_available_date - DATE '1970-01-01' AS cash_flow_available_day,
+           m.shares_available_date - {{EPOCH}} AS shares_available_day,
+           i.income_date - {{EPOCH}} AS income_day,
+           i.balance_sheet_date - {{EPOCH}} AS balance_sheet_day,
+           i.income_years_available_date - {{EPOCH}} AS income_years_available_day,
+           i.balance_sheet_years_available_date - {{EPOCH}} AS balance_sheet_years_available_day,
+           i.cash_flow_available_date - {{EPOCH}} AS cash_flow_available_day,
            coalesce(i.company_id, m.company_id) AS company_id, coalesce(i.statement_provider, m.statement_provider) AS statement_provider,
            {{fundamentals_columns}}
     FROM caps m
