@@ -76,6 +76,7 @@ class Run:
     done: int = 0
     total: int = 0
     records: int = 0
+    all_read: bool = False
     seen: dict[str, str] = field(default_factory=dict)
     shapes: Shapes = field(default_factory=dict)
 
@@ -89,6 +90,7 @@ class Run:
                 if position + _READ_AHEAD < len(entries):
                     ahead.append(pool.submit(read, entries[position + _READ_AHEAD], self.known, self.shapes))
                 yield from self._note(file, answer, len(entries))
+        self.all_read = True
 
     def _note(self, file: CacheFile, answer: FetchResult, total: int) -> Iterator[FetchResult]:
         self.seen[answer.fetch_id] = file.path
@@ -141,15 +143,14 @@ def migrate(
     started, operation = time.perf_counter(), uuid.uuid4().hex
     run, report = _start(layout, cache_dir, symbols, progress)
     before = data_files.row_counts(layout, snapshots.latest(layout))
-    # With one symbol per commit, the last commit computes the derived rows of all.
-    parts = batches(run.answers(), 1 if by_symbol else BATCH_RECORDS)
-    for batch, is_last in _with_end(parts) if by_symbol else ((batch, True) for batch in parts):
+    for batch in batches(run.answers(), 1 if by_symbol else BATCH_RECORDS):
         with transaction(
             layout,
             reason=f"migrate {_where(batch)}",
             program_version=program_version,
             operation=operation,
-            later=by_symbol and not is_last,
+            # With one symbol per commit, the last commit computes the derived rows of all.
+            later=by_symbol and not run.all_read,
         ) as tx:
             run.show("merging")
             merge_batch(tx, batch)
@@ -161,15 +162,6 @@ def migrate(
         _add_faults(layout, run, report)
     report.seconds = time.perf_counter() - started
     return report
-
-
-def _with_end(parts: Iterator[list[FetchResult]]) -> Iterator[tuple[list[FetchResult], bool]]:
-    """Yield each batch and whether it is the last one."""
-    current = next(parts, None)
-    while current is not None:
-        following = next(parts, None)
-        yield current, following is None
-        current = following
 
 
 def _start(

@@ -44,6 +44,7 @@ PROFILES = {
     "currency": ["USD"] * 3,
     "cik": ["320193", "1652044", "1652044"],
 }
+SYMBOL_HISTORY = {"symbol": ["AAPL"], "company_id": ["cik:0000320193"], "valid_from": ["1980-12-12"]}
 VENDOR_CAPS: Records = {
     ("market_cap", "AAPL", None): [{"symbol": "AAPL", "date": "2021-03-31", "marketCap": 2050000000000}]
 }
@@ -71,6 +72,7 @@ def answers(lake_both: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "dividends": DIVIDENDS,
         "shares_outstanding": COUNTS,
         "company_profiles": PROFILES,
+        "symbol_history": SYMBOL_HISTORY,
     }.items():
         lake.load(table, rows)
     lake.fetch(ScriptedProvider(VENDOR_CAPS), "AAPL", kinds="market_caps")
@@ -138,7 +140,8 @@ def test_the_sample_gives_every_question_something_to_compare(answers: Path) -> 
     assert {name.partition("-")[0] for name in QUESTIONS} >= set(FUNCTIONS)
     for name in ("market_caps", "ttm", "factors"):
         question = name if name in rows else f"{name}-0"
-        assert 0 < rows[question]["reason"].null_count() < len(rows[question])
+        reasons = rows[question]["reasons" if name == "factors" else "reason"]
+        assert 0 < reasons.null_count() < len(reasons)
 
 
 def _steps(plan: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
