@@ -75,7 +75,7 @@ def large(made: Market, options: Options) -> Iterator[Question]:
 def every_day(made: Market, options: Options) -> Question:
     """Return the question about all symbols on all days.
 
-    No other days exist, so each run moves all of them by one day: most answers fall on days of the run before.
+    No other days exist, so each run moves all of them by one day. Most days are those of the run before.
     """
     return _grid(made, options, "market_caps", len(made.symbols), made.days, left_out=_SLOW)
 
