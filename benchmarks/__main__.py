@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.machine import facts
-from benchmarks.options import FULL, SIZES, Options
+from benchmarks.options import FULL, SIZES, Options, Size
 from benchmarks.results import Row, as_json, show, write
 from benchmarks.targets import targets, with_limits
 
@@ -41,15 +41,21 @@ def main(arguments: list[str] | None = None) -> int:
     options = Options(size, parsed.work.resolve(), parsed.prices, parsed.fresh, parsed.index, parsed.only)
     options.work.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
-    for name in parsed.names or [n for n in NAMES if n not in _LARGE]:
-        print(f"{name} …", file=sys.stderr, flush=True)
-        rows.extend(_benchmark(name)(options))
+    try:
+        for name in parsed.names or [n for n in NAMES if n not in _LARGE]:
+            print(f"{name} …", file=sys.stderr, flush=True)
+            rows.extend(_benchmark(name)(options))
+    finally:  # an interrupted run shows what it has measured
+        _report(rows, size, parsed.json)
+    return 0
+
+
+def _report(rows: list[Row], size: Size, path: Path | None) -> None:
     if size == FULL:
         rows = with_limits(rows, targets())
     show(rows)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    write(parsed.json or _HERE / "results" / f"{stamp}.json", as_json(rows, facts(), parsed.size))
-    return 0
+    write(path or _HERE / "results" / f"{stamp}.json", as_json(rows, facts(), size.name))
 
 
 def _benchmark(name: str) -> Callable[[Options], Iterator[Row]]:

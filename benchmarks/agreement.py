@@ -1,4 +1,4 @@
-"""Check that two answers agree: speed with a wrong answer counts for nothing."""
+"""Compare two answers; a different one stops the run, because its speed means nothing."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _differs(ours: pl.Expr, peer: pl.Expr, kind: pl.DataType) -> pl.Expr:
 
 
 def _shared(ours: pl.DataFrame, peer: pl.DataFrame, key: list[str]) -> list[str]:
-    """Return the columns of numbers and days that both have."""
+    """Return the columns of numbers and days that both answers have."""
     compared = [n for n, kind in ours.schema.items() if kind.is_numeric() or kind == pl.Date]
     return [n for n in compared if n in peer.columns and n not in key]
 

@@ -33,7 +33,7 @@ _SLOW_MS = 20_000.0  # a peer with so slow a first answer answers once
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Name a method and its arguments in each turn; ``left_out`` names the peers that are not asked."""
+    """Name a method and its arguments in each turn; ``left_out`` names the peers that do not take part."""
 
     name: str
     kind: str

@@ -42,7 +42,7 @@ def run(options: Options) -> Iterator[Row]:
     """Append to copies of the lake in turns; then check that ours and its single file have the rows."""
     made, peers = market(options), with_index_sides(APPENDING, options)
     costs_by_peer = append(made, options, peers)
-    count, ours = options.size.asked_symbols, costs_by_peer[OURS]
+    count, ours = options.size.many_symbols, costs_by_peer[OURS]
     question = f"append a day of {count} bars"
     own = Row(question, "ms", wall_ms(ours), first=ours[0].wall_ms, used=used(ours))
     yield own
@@ -65,7 +65,7 @@ def append(made: Market, options: Options, peers: Sequence[Peer]) -> dict[str, l
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(dir=options.work)))
         # More turns than for a question: one of them finds enough small files to merge them.
-        turns, symbols = 2 * options.turns - 1, spread(made.symbols, options.size.asked_symbols)
+        turns, symbols = 2 * options.turns - 1, spread(made.symbols, options.size.many_symbols)
         days = trading_days(date(made.days[-1].year + 1, 1, 2), count=_HALF_A_YEAR + turns)
         present = [p for p in peers if not p.missing()]
         lakes = {p.name: folder / f"lake{i}" for i, p in enumerate(present) if p.module == peers[0].module}

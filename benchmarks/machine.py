@@ -1,4 +1,4 @@
-"""The facts of the machine and the libraries that figures depend on."""
+"""Collect the facts of the machine and the libraries that figures depend on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Build a lake of a synthetic market with the package's own ingest, and cache it between runs."""
+"""Build a lake of a synthetic market with the package's own ingest; later runs reuse it."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Size:
     cache_days: int
     market_symbols: int
     market_years: int
-    asked_symbols: int
+    many_symbols: int
     grid_symbols: tuple[int, int]
     old_way_symbols: int
     fetched_symbols: int
@@ -46,7 +46,7 @@ FULL = Size(
     cache_days=1259,
     market_symbols=1000,
     market_years=10,
-    asked_symbols=1000,
+    many_symbols=1000,
     grid_symbols=(16, 100),
     old_way_symbols=16,
     fetched_symbols=500,
@@ -62,7 +62,7 @@ _SMALL = Size(
     cache_days=1259,
     market_symbols=100,
     market_years=10,
-    asked_symbols=100,
+    many_symbols=100,
     grid_symbols=(16, 25),
     old_way_symbols=4,
     fetched_symbols=100,
@@ -79,7 +79,7 @@ _SMOKE = Size(
     cache_days=40,
     market_symbols=12,
     market_years=2,
-    asked_symbols=12,
+    many_symbols=12,
     grid_symbols=(2, 5),
     old_way_symbols=2,
     fetched_symbols=6,
@@ -115,5 +115,5 @@ class Options:
 
     @property
     def turns(self) -> int:
-        """Return how often a question is asked: a first run and its repeats, each with other arguments."""
+        """Return the number of runs of a question: a first one and its repeats, each with other arguments."""
         return 1 + self.size.repeats

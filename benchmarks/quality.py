@@ -1,9 +1,9 @@
-"""What ``quality`` finds in daily bars whose faults are known, and what else it finds.
+"""Measure how many known faults of daily bars ``quality`` finds, and what else it reports.
 
 With ``--prices`` the known faults are those of ``known_faults.csv``, about the S&P 500's bars of 2013 to 2018
-(CC0). ``listed`` are those that plain comparisons find in that file, without the rules; the others were found
-by a rule first and then looked up: days without bars, spin-offs, a day at another's prices. Without
-``--prices`` some bars of a made-up market are spoilt.
+(CC0). ``listed`` are those that plain comparisons find in that file, without the rules. A rule found the
+others first, and a second source confirmed them: days without bars, spin-offs, a day at another symbol's
+prices. Without ``--prices`` the bars are generated, and some of them are faulty.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _bars(options: Options) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def _spoilt(rows: pl.DataFrame, days: list[date]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Take an open away, put a volume to zero, halve a close for a day, and all prices from a day on."""
+    """Remove an open, zero a volume, halve one close, and halve all prices of a symbol from a day on."""
     first, second, third = symbols(3)
     of = {name: pl.col("symbol") == name for name in (first, second, third)}
     quarter, half = days[len(days) // 4], days[len(days) // 2]

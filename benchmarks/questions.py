@@ -50,7 +50,7 @@ def questions(made: Market, options: Options) -> list[Question]:
 def small(made: Market, options: Options) -> Iterator[Question]:
     """Return questions whose answers have the same number of rows in a larger lake."""
     few, some = options.size.grid_symbols
-    many = options.size.asked_symbols
+    many = options.size.many_symbols
     months = month_ends(made.days)[-12 * options.size.market_years :]
     grid = partial(_grid, made, options)
     yield from _one_symbol(made, options)
@@ -75,7 +75,7 @@ def large(made: Market, options: Options) -> Iterator[Question]:
 def every_day(made: Market, options: Options) -> Question:
     """Return the question about all symbols on all days.
 
-    No other days exist, so each run moves all of them by one day: most answers fall on days asked before.
+    No other days exist, so each run moves all of them by one day. Most days are those of the run before.
     """
     return _grid(made, options, "market_caps", len(made.symbols), made.days, left_out=_SLOW)
 

@@ -46,7 +46,7 @@ def run(options: Options) -> Iterator[Row]:
             yield from _rows(larger.name, measured)
     ours = with_index_sides(APPENDING[:1], options)[:1]
     costs = {m.bars: append(m, options, ours)[OURS] for m in (made, huge)}
-    own = _row(f"append a day of {options.size.asked_symbols} bars", costs[huge.bars])
+    own = _row(f"append a day of {options.size.many_symbols} bars", costs[huge.bars])
     yield from (own, _beside(own, SMALLER, costs[made.bars]))
 
 

@@ -1,4 +1,4 @@
-"""Where the answers of a question may come from: one market, held in as many ways as there are peers."""
+"""Name the places of one market: the lake, and its copy in the store of each peer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Files: TypeAlias = dict[str, list[str]]  # the paths of Parquet files by table
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The lake, its Parquet files by table, and the copies made for others, empty where there are none."""
+    """Hold the path of the lake, its Parquet files by table, and the copies; missing ones are empty."""
 
     lake: str
     files: Files = field(default_factory=dict)

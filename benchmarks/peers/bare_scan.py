@@ -1,4 +1,4 @@
-"""The bare scan of the price columns that market caps need: the floor under any answer from these files."""
+"""Scan the price columns that market caps need: the floor of any answer from these files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.sources import Sources
 
 __all__ = ["Answers"]
 
-_FEW = 100  # symbols up to which files are searched for them instead of being read through
+_FEW = 100  # symbols; with more of them a filter costs more than it saves
 _SCAN = """
     SELECT count(*) AS bars, sum(close_price) AS total, max(symbol) AS symbol, max(date) AS date,
            max(split_basis_date) AS basis
@@ -21,7 +21,7 @@ _SCAN = """
 
 
 class Answers:
-    """Reads the bars from ten days before the first date on, and does nothing with them."""
+    """Read the bars from ten days before the first date on, and compute nothing."""
 
     def __init__(self, sources: Sources) -> None:
         self._files = sources.files["price_data"]

@@ -1,4 +1,4 @@
-"""ArcticDB on its embedded store: a frame per symbol and table, read in batches, then ``merge_asof``.
+"""Answer with ArcticDB's embedded store: a frame per symbol and table, batched reads, ``merge_asof``.
 
 The project does not install it, because of its licence (BSL); it takes part where it is installed.
 """

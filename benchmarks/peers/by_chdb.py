@@ -1,4 +1,4 @@
-"""chDB, the embedded ClickHouse, over the lake's Parquet files: ``ASOF JOIN`` as in its manual.
+"""Answer with chDB, the embedded ClickHouse, over the lake's Parquet files: ``ASOF JOIN`` as in its manual.
 
 The project does not install it, because of its size (500 MB); it takes part where it is installed.
 """

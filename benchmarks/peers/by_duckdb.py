@@ -1,4 +1,4 @@
-"""Plain DuckDB over the lake's Parquet files: ASOF JOIN as its manual shows it."""
+"""Answer with plain DuckDB over the lake's Parquet files: ASOF JOIN as in its manual."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Answers"]
 
 
 class Answers(PlainSql):
-    """Views over the files; what is in a file's footer is read once."""
+    """Query views over the files; the footer of a file is read once."""
 
     def __init__(self, sources: Sources) -> None:
         con = duckdb.connect()

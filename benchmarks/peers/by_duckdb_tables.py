@@ -1,4 +1,4 @@
-"""DuckDB with tables of its own, in its own file: what one gets by loading the data once."""
+"""Answer with DuckDB over tables of its own, loaded once into its own file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Answers"]
 
 
 class Answers(PlainSql):
-    """The tables in a file opened to read."""
+    """Query the tables of a file opened read-only."""
 
     def __init__(self, sources: Sources) -> None:
         super().__init__(duckdb.connect(sources.tables, read_only=True))

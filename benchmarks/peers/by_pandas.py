@@ -1,4 +1,4 @@
-"""pandas over Parquet files as the lake's, read by pyarrow: only the columns and rows that are needed."""
+"""Answer with pandas over Parquet files; pyarrow reads only the columns and rows that are needed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""PostgreSQL with the lake's tables in it, asked by hand over the loopback: bounded LATERAL look-ups.
+"""Answer from PostgreSQL with the lake's tables, over loopback: hand-written SQL with LATERAL look-ups.
 
-The time of a processor and the memory are those of the client alone; the server has its own.
+CPU time and memory are those of the client alone; the server has its own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CAPS = Path(__file__).resolve().parent / "sql" / "market_caps_postgres.sql"
 
 
 class Answers:
-    """One connection; rows come in PostgreSQL's binary format."""
+    """Use one connection; rows arrive in PostgreSQL's binary format."""
 
     def __init__(self, sources: Sources) -> None:
         self._con = psycopg.connect(sources.url, autocommit=True)

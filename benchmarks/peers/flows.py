@@ -1,4 +1,4 @@
-"""The tables that are needed, and the flows summed over twelve months under the names that the sums have."""
+"""Name the tables that the peers need, and the flows of twelve months with the names of their sums."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _KINDS = ("income", "cash_flow")
 
 
 def _flows(kind: str) -> dict[str, str]:
-    """Return item: name of its sum. What both statements have keeps its name in the income's."""
+    """Return the name of each item's sum; an item of both statements has its plain name in the income's."""
     taken = {c.name for c in line_items("income")} if kind != "income" else set()
     names = [c.name for c in line_items(kind) if c.additive == "flow"]
     return {n: f"{n}_{kind}" if n in taken else n for n in names}

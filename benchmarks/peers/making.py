@@ -1,6 +1,6 @@
-"""The copies of a market that peers need, each made once, in a process of its own.
+"""Write the copies of a market that peers need, each once and in a process of its own.
 
-Libraries are imported where they are used, as not all of them need be installed.
+Libraries are imported where they are used, because some are optional.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def arctic(lake: str, target: str) -> None:
 
 
 def _frame(rows: pl.DataFrame, index: str = "") -> Any:
-    """Return rows as ArcticDB takes them: days as times, texts as Python's own."""
-    # It stores no column of texts that are all missing.
+    """Return rows in the types of ArcticDB: days as timestamps, texts as Python objects."""
+    # ArcticDB cannot store a text column without any value.
     empty = [c for c, kind in rows.schema.items() if kind == pl.String and not rows[c].count()]
     frame = rows.drop(empty).with_columns(pl.col(pl.Date).cast(pl.Datetime("ns"))).to_pandas()
     texts = [c for c in frame.columns if frame[c].dtype == "str"]

@@ -1,4 +1,4 @@
-"""The questions in pandas over frames already read: ``merge_asof`` and what goes with it."""
+"""Answer the questions in pandas over frames in memory, with ``merge_asof``."""
 
 from __future__ import annotations
 

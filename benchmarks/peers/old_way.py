@@ -1,7 +1,7 @@
-"""How Factor Lab computed factors: for each cell the files of the symbol read again, one for each look-up.
+"""Compute factors as Factor Lab did: read the files of a symbol again for each date.
 
-A close, a count of shares, the sums of four quarters and a balance sheet: four files read, unzipped and
-parsed for one symbol on one date. Caps are the package's own baseline. Nothing but Python is loaded.
+One symbol on one date takes four files: a close, a share count, four quarters and a balance sheet. Each is
+read, unzipped and parsed. Caps are the package's own baseline. Only Python itself is imported.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _Found = dict[str, list[Any]]
 
 
 class Answers:
-    """The cache's folder; nothing is kept from question to question."""
+    """Read the cache's folder; no question reuses what another has read."""
 
     def __init__(self, sources: Sources) -> None:
         self._cache = Path(sources.cache)

@@ -1,4 +1,4 @@
-"""The questions in DuckDB's SQL over tables named as the lake's, wherever these come from."""
+"""Answer the questions in DuckDB's SQL, over any tables with the lake's names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _text(name: str) -> str:
 
 
 class PlainSql:
-    """A connection that has the tables."""
+    """Query a connection that has the tables."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
         self._con = con
@@ -76,7 +76,7 @@ class PlainSql:
         ]
 
     def _grid(self, symbols: list[str], dates: list[date]) -> None:
-        """Make the cells asked a table, so that DuckDB knows how many rows it has."""
+        """Write the (symbol, date) pairs into a table, so that DuckDB knows their number."""
         grid = pl.DataFrame({"symbol": symbols}).join(pl.DataFrame({"date": dates}), how="cross")
         self._con.register("pairs", Table.from_arrow(grid))
         pairs = "SELECT symbol::VARCHAR AS symbol, date FROM pairs"

@@ -22,7 +22,7 @@ class Answers:
         self._con = duckdb.connect(str(Path(sources.lake, "lake.duckdb")), read_only=True)
 
     def market_caps(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:
-        """Return market caps with all that explains them."""
+        """Return market caps with all figures that explain them."""
         return self._grid("market_caps", symbols, dates)
 
     def factors(self, symbols: list[str], dates: list[date]) -> pl.DataFrame:

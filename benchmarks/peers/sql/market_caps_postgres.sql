@@ -1,4 +1,4 @@
--- Market caps on a server: for each cell the last close and the newest share count by a bounded look into the index.
+-- Market caps on a server: for each pair the last close and the newest share count by a bounded index look-up.
 -- Parameters: %(symbols)s text[], %(dates)s date[].
 -- Grain: one row per symbol and date, ordered so. Point in time: available_date <= date.
 -- Simpler than the lake's: no amended statements, one split a symbol at most, no other share counts, no reasons.
