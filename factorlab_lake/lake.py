@@ -13,7 +13,7 @@ from factorlab_lake.errors import InvalidInput
 from factorlab_lake.maintenance import Maintenance
 from factorlab_lake.quality.monitoring import Monitoring
 from factorlab_lake.query.arguments import DateLike, to_date, to_symbols
-from factorlab_lake.query.availability_rule import CLOSE, Availability, AvailabilityRule
+from factorlab_lake.query.availability_rule import CLOSE, AvailabilityRule, to_rule
 from factorlab_lake.query.questions import Questions
 from factorlab_lake.query.result_cache import ResultCache, shared_results
 from factorlab_lake.query.session import Session
@@ -22,6 +22,7 @@ from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.data_files import files_of
+from factorlab_lake.storage.lake_settings import Availability
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot, program_version
 
@@ -51,10 +52,16 @@ class Lake(Monitoring, Maintenance, Questions):
     snapshot: Snapshot
 
     def __init__(
-        self, layout: Layout, snapshot: Snapshot | None = None, *, availability: AvailabilityRule = CLOSE
+        self,
+        layout: Layout,
+        snapshot: Snapshot | None = None,
+        *,
+        availability: AvailabilityRule | None = None,
     ) -> None:
+        """Open the lake; without ``availability`` it has the rule of the lake's settings."""
         self._layout = layout
-        self._rule = availability
+        self._own_rule = availability is None
+        self._rule = to_rule(self.settings.availability) if availability is None else availability
         self._pinned = snapshot is not None
         self._catalog_failed = False
         self.snapshot = snapshot or snapshots.latest(layout)
@@ -109,11 +116,12 @@ class Lake(Monitoring, Maintenance, Questions):
         return session_kind()(self._layout, self.snapshot, availability=self._rule)
 
     def refresh(self) -> Lake:
-        """Move to the newest snapshot and return this lake."""
+        """Move to the newest snapshot and to the lake's present settings, and return this lake."""
         self._writable("refresh")
         newest = snapshots.latest(self._layout)
-        if newest.id != self.snapshot.id:
-            self.snapshot = newest
+        rule = to_rule(self.settings.availability) if self._own_rule else self._rule
+        if (newest.id, rule) != (self.snapshot.id, self._rule):
+            self.snapshot, self._rule = newest, rule
             self.close()
         return self
 
@@ -275,7 +283,7 @@ class Lake(Monitoring, Maintenance, Questions):
         """Return the path of ``lake.duckdb``, which any DuckDB client opens read-only; update it if needed.
 
         The file shows the newest snapshot at the lake's present path, so call this once after moving a lake.
-        Its availability rule is always ``close``: all users of the folder share the file.
+        Its availability rule is that of the lake's settings: all users of the folder share the file.
         """
         from factorlab_lake.query import catalog
 

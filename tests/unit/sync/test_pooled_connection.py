@@ -13,8 +13,9 @@ import pytest
 
 import factorlab_lake as fl
 from factorlab_lake.lake import Lake
-from factorlab_lake.query.availability_rule import Availability, to_rule
+from factorlab_lake.query.availability_rule import to_rule
 from factorlab_lake.server_lake import ServerLake
+from factorlab_lake.storage.lake_settings import Availability
 from factorlab_lake.sync.postgres.address import Address
 from factorlab_lake.sync.postgres.server_functions import FUNCTIONS, sql_text
 from factorlab_lake.sync.postgres.server_session import ServerSession
