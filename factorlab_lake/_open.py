@@ -44,8 +44,8 @@ def open_lake(
         server = open_server_lake(path, availability=CLOSE if rule is None else rule)
         return cast("Lake", server)  # it has the same query methods
     if create and not (Path(path) / "_lake" / "lake.json").exists():
-        return Lake(layouts.create(path), availability=rule)
-    return Lake(layouts.find(path), availability=rule)
+        return Lake(layouts.create(path), rule=rule)
+    return Lake(layouts.find(path), rule=rule)
 
 
 def restore(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> Lake:

@@ -52,16 +52,10 @@ class Lake(Monitoring, Maintenance, Questions):
     snapshot: Snapshot
 
     def __init__(
-        self,
-        layout: Layout,
-        snapshot: Snapshot | None = None,
-        *,
-        availability: AvailabilityRule | None = None,
+        self, layout: Layout, snapshot: Snapshot | None = None, *, rule: AvailabilityRule | None = None
     ) -> None:
-        """Open the lake; without ``availability`` it has the rule of the lake's settings."""
-        self._layout = layout
-        self._own_rule = availability is None
-        self._rule = to_rule(self.settings.availability) if availability is None else availability
+        self._layout, self._own_rule = layout, rule is None
+        self._rule = to_rule(self.settings.availability) if rule is None else rule
         self._pinned = snapshot is not None
         self._catalog_failed = False
         self.snapshot = snapshot or snapshots.latest(layout)
@@ -131,7 +125,7 @@ class Lake(Monitoring, Maintenance, Questions):
         It has the rows that the lake stored then, not those stored or corrected later. For public knowledge
         at a date, use ``as_of`` instead. The availability rule stays.
         """
-        return Lake(self._layout, snapshots.at(self._layout, when), availability=self._rule)
+        return Lake(self._layout, snapshots.at(self._layout, when), rule=self._rule)
 
     def history(self) -> list[Snapshot]:
         """Return every snapshot, oldest first, with time, reason, table versions, pins and vacuumed mark."""
@@ -363,9 +357,8 @@ class Lake(Monitoring, Maintenance, Questions):
             self.refresh()
         if self.snapshot.id != before or self._catalog_failed:
             self._catalog_failed = True
-            with snapshots.after_commit(
-                f"lake.duckdb does not show snapshot {self.snapshot.id}", _CATALOG_REMEDY
-            ):
+            failure = f"lake.duckdb does not show snapshot {self.snapshot.id}"
+            with snapshots.after_commit(failure, _CATALOG_REMEDY):
                 self._write_catalog()
                 self._catalog_failed = False
 
