@@ -101,7 +101,7 @@ def test_invalid_settings_in_the_file_are_damage(lake: Lake, setting: dict[str, 
 
 
 def test_a_lake_opens_with_its_own_rule(filed: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment overrides the lake's rule, and an argument overrides both."""
+    """Test that the environment wins over the lake's rule, and an argument wins over both."""
     filed.configure(availability="same_day")
     assert (fl.open(filed.path).availability, _available(fl.open(filed.path))) == ("same_day", _SAME_DAY)
     assert _available(fl.open(filed.path, availability="close")) == _CLOSE
