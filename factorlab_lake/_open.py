@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 from typing import cast
 
-from factorlab_lake.derive.availability_rule import CLOSE, Availability, AvailabilityRule, to_rule
+from factorlab_lake.derive.availability_rule import CLOSE, AvailabilityRule, to_rule
 from factorlab_lake.lake import Lake
 from factorlab_lake.settings import configured
 from factorlab_lake.storage import layout as layouts
+from factorlab_lake.storage.lake_settings import Availability
 
 __all__ = ["open_lake", "restore"]
 
@@ -28,7 +29,9 @@ def open_lake(
     ``availability`` sets the first day on which a filing may be used. ``close`` is the day of its acceptance
     if it was accepted by 16:00 in New York, otherwise the next day. ``same_day`` is that day at any hour, as
     in Factor Lab, which looks ahead. A number is a lag in days after the acceptance, or after the filing date
-    if the acceptance is unknown. The default is the setting ``FACTORLAB_AVAILABILITY``, then ``close``.
+    if the acceptance is unknown. The default is the setting ``FACTORLAB_AVAILABILITY``, then the lake's own
+    rule (:meth:`~factorlab_lake.maintenance.Maintenance.configure`), which is ``close`` in a new lake. On a
+    server the default is ``close``.
 
     Exported as ``factorlab_lake.open``. Opening takes no lock: any number of readers and one writer work
     at the same time. Raises :class:`~factorlab_lake.errors.InvalidInput`,
@@ -38,10 +41,11 @@ def open_lake(
     if isinstance(path, str) and "://" in path:
         from factorlab_lake.server_lake import open_server_lake
 
-        return cast("Lake", open_server_lake(path, availability=rule))  # it has the same query methods
+        server = open_server_lake(path, availability=CLOSE if rule is None else rule)
+        return cast("Lake", server)  # it has the same query methods
     if create and not (Path(path) / "_lake" / "lake.json").exists():
-        return Lake(layouts.create(path), availability=rule)
-    return Lake(layouts.find(path), availability=rule)
+        return Lake(layouts.create(path), rule=rule)
+    return Lake(layouts.find(path), rule=rule)
 
 
 def restore(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> Lake:
@@ -57,6 +61,6 @@ def restore(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> Lake:
     return open_lake(to, create=False)
 
 
-def _rule_from_settings() -> AvailabilityRule:
+def _rule_from_settings() -> AvailabilityRule | None:
     rule = configured("availability")
-    return CLOSE if rule is None else to_rule(rule, "The setting FACTORLAB_AVAILABILITY")
+    return None if rule is None else to_rule(rule, "The setting FACTORLAB_AVAILABILITY")

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from factorlab_lake.derive.availability_rule import CLOSE, Availability, AvailabilityRule
+from factorlab_lake.derive.availability_rule import CLOSE, AvailabilityRule, to_rule
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.index.read_index import ReadIndex
 from factorlab_lake.maintenance import Maintenance
@@ -23,6 +23,7 @@ from factorlab_lake.settings import configured
 from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.data_files import files_of
+from factorlab_lake.storage.lake_settings import Availability
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot, program_version
 
@@ -54,10 +55,10 @@ class Lake(Monitoring, Maintenance, Questions):
     snapshot: Snapshot
 
     def __init__(
-        self, layout: Layout, snapshot: Snapshot | None = None, *, availability: AvailabilityRule = CLOSE
+        self, layout: Layout, snapshot: Snapshot | None = None, *, rule: AvailabilityRule | None = None
     ) -> None:
-        self._layout = layout
-        self._rule = availability
+        self._layout, self._own_rule = layout, rule is None
+        self._rule = to_rule(self.settings.availability) if rule is None else rule
         self._pinned = snapshot is not None
         self._catalog_failed = False
         self.snapshot = snapshot or snapshots.latest(layout)
@@ -118,7 +119,8 @@ class Lake(Monitoring, Maintenance, Questions):
     @cached_property
     def _read_index(self) -> ReadIndex | None:
         """Return the read index of this snapshot, which has the lake's own availability rule alone."""
-        if self._rule != CLOSE or configured("read_index") is False or configured("query_statistics"):
+        own = to_rule(self.settings.availability)
+        if self._rule != own or configured("read_index") is False or configured("query_statistics"):
             return None
         return ReadIndex.open(self._layout, self.snapshot)
 
@@ -130,11 +132,12 @@ class Lake(Monitoring, Maintenance, Questions):
         return None if index is None else index.answer(function, symbols, dates, vintage)
 
     def refresh(self) -> Lake:
-        """Move to the newest snapshot and return this lake."""
+        """Move to the newest snapshot and to the lake's present settings, and return this lake."""
         self._writable("refresh")
         newest = snapshots.latest(self._layout)
-        if newest.id != self.snapshot.id:
-            self.snapshot = newest
+        rule = to_rule(self.settings.availability) if self._own_rule else self._rule
+        if (newest.id, rule) != (self.snapshot.id, self._rule):
+            self.snapshot, self._rule = newest, rule
             self.close()
         return self
 
@@ -144,7 +147,7 @@ class Lake(Monitoring, Maintenance, Questions):
         It has the rows that the lake stored then, not those stored or corrected later. For public knowledge
         at a date, use ``as_of`` instead. The availability rule stays.
         """
-        return Lake(self._layout, snapshots.at(self._layout, when), availability=self._rule)
+        return Lake(self._layout, snapshots.at(self._layout, when), rule=self._rule)
 
     def history(self) -> list[Snapshot]:
         """Return every snapshot, oldest first, with time, reason, table versions, pins and vacuumed mark."""
@@ -296,7 +299,7 @@ class Lake(Monitoring, Maintenance, Questions):
         """Return the path of ``lake.duckdb``, which any DuckDB client opens read-only; update it if needed.
 
         The file shows the newest snapshot at the lake's present path, so call this once after moving a lake.
-        Its availability rule is always ``close``: all users of the folder share the file.
+        Its availability rule is that of the lake's settings: all users of the folder share the file.
         """
         from factorlab_lake.query import catalog
 
@@ -376,9 +379,8 @@ class Lake(Monitoring, Maintenance, Questions):
             self.refresh()
         if self.snapshot.id != before or self._catalog_failed:
             self._catalog_failed = True
-            with snapshots.after_commit(
-                f"lake.duckdb does not show snapshot {self.snapshot.id}", _CATALOG_REMEDY
-            ):
+            failure = f"lake.duckdb does not show snapshot {self.snapshot.id}"
+            with snapshots.after_commit(failure, _CATALOG_REMEDY):
                 self._write_catalog()
                 self._catalog_failed = False
         if self.snapshot.id != before:
@@ -399,7 +401,8 @@ class Lake(Monitoring, Maintenance, Questions):
         from factorlab_lake.index.build import build
 
         if configured("read_index") is not False:
-            lake = self if self._rule == CLOSE else Lake(self._layout, self.snapshot)
+            own = self._rule == to_rule(self.settings.availability)
+            lake = self if own else Lake(self._layout, self.snapshot)
             build(self._layout, self.snapshot, lake.session.frame)
 
     def _transaction(self, reason: str) -> Any:

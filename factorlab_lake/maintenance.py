@@ -1,15 +1,17 @@
-"""Maintain a lake: pins, diff, compaction, vacuum, verification, repair and backup."""
+"""Maintain a lake: settings, pins, diff, compaction, vacuum, verification, repair and backup."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES
+from factorlab_lake.storage import lake_settings, refs, snapshots
 from factorlab_lake.storage import layout as layouts
-from factorlab_lake.storage import refs, snapshots
+from factorlab_lake.storage.lake_settings import Availability, LakeSettings
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.refs import RETENTION_DAYS
 from factorlab_lake.storage.snapshots import Snapshot, program_version
@@ -119,6 +121,32 @@ class Maintenance:
 
     def _writable(self, verb: str) -> None:
         raise NotImplementedError
+
+    @property
+    def settings(self) -> LakeSettings:
+        """Return the settings of the lake, which all users of the folder share."""
+        return lake_settings.read_settings(self._layout)
+
+    def configure(
+        self, *, availability: Availability | None = None, provider_order: Iterable[str] | None = None
+    ) -> LakeSettings:
+        """Change settings of the lake, and return all of them; an argument that is None changes nothing.
+
+        ``availability`` is the default rule of :func:`factorlab_lake.open`, and the rule of ``lake.duckdb``.
+        ``provider_order`` names the providers of statements, the most trusted one first; no answer uses it
+        yet. A lake that is open elsewhere sees a change after :meth:`refresh`.
+
+        Raises :class:`~factorlab_lake.errors.InvalidInput` for an invalid value, and
+        :class:`~factorlab_lake.errors.LakeLocked`.
+        """
+        self._writable("configure")
+        values = {"availability": availability, "provider_order": provider_order}
+        changes = {name: value for name, value in values.items() if value is not None}
+        after = lake_settings.change_settings(self._layout, changes)
+        self._changed()
+        with snapshots.after_commit("lake.duckdb has the former settings", "lake.catalog() writes it."):
+            _refresh_catalog(self._layout)
+        return after
 
     def pin(self, name: str) -> None:
         """Pin this lake's snapshot under a name: ``at`` accepts the name, and vacuum retains the snapshot.

@@ -7,12 +7,13 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from factorlab_lake.derive.availability_rule import Availability, AvailabilityRule
+from factorlab_lake.derive.availability_rule import AvailabilityRule
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from factorlab_lake.query.aio import AsyncQuestions
 from factorlab_lake.query.questions import Questions
 from factorlab_lake.settings.models import settings
+from factorlab_lake.storage.lake_settings import Availability
 from factorlab_lake.sync.protocol import SessionLimits, TargetSession
 from factorlab_lake.sync.registry import open_session
 

@@ -325,7 +325,7 @@ def derived_steps(lake: Lake, symbols: Sequence[str]) -> duckdb.DuckDBPyConnecti
     for name in DERIVED_FROM:
         rows = lake.sql(f"SELECT * FROM {name} WHERE symbol IN (SELECT unnest($symbols))", symbols=symbols)
         con.register(name, rows)
-    compute(con, symbols)
+    compute(con, symbols, lake.settings.provider_order)
     return con
 
 

@@ -12,6 +12,7 @@ from factorlab_lake.cli.ingest import fetch, init, load, migrate, validate
 from factorlab_lake.cli.maintain import (
     backup,
     compact,
+    configure,
     diff,
     history,
     pin,
@@ -44,7 +45,7 @@ _INGEST = (init, demo, migrate, validate, rollback, fetch, load)
 _QUERY = (status, history, statements, quarters, prices, caps, ttm, factors, ratios, explain, lookahead, sql)
 _DELIVER = (export, sync)
 _CHECK = (coverage, freshness, quality, report, diff)
-_MAINTAIN = (pin, compact, vacuum, verify, repair, backup, restore)
+_MAINTAIN = (configure, pin, compact, vacuum, verify, repair, backup, restore)
 for _command in (*_INGEST, *_QUERY, *_DELIVER, *_CHECK, *_MAINTAIN):
     app.command()(_command)
 

@@ -23,6 +23,7 @@ from factorlab_lake.storage.refs import RETENTION_DAYS
 __all__ = [
     "backup",
     "compact",
+    "configure",
     "diff",
     "history",
     "pin",
@@ -76,6 +77,43 @@ def diff(
     """
     changes = open_lake(ctx).diff(_snapshot(before), None if after is None else _snapshot(after))
     options(ctx).output.rows(changes)
+
+
+def configure(
+    ctx: typer.Context,
+    *,
+    availability: Annotated[
+        str | None,
+        typer.Option(help="First day of a filing's use: close, same_day, or a lag in days.", metavar="RULE"),
+    ] = None,
+    provider_order: Annotated[
+        str | None,
+        typer.Option(
+            help="Providers of statements, the most trusted one first, with commas between them.",
+            metavar="NAMES",
+        ),
+    ] = None,
+) -> None:
+    """Change settings of the lake, or print them.
+
+    All users of the lake share its settings. Without an option, nothing changes. A user can select another
+    availability rule with FACTORLAB_AVAILABILITY. No query uses the order of providers yet.
+
+    Example: factorlab-lake configure --provider-order file,fmp
+    """
+    output = options(ctx).output
+    output.check_no_csv()
+    names = None if provider_order is None else [name.strip() for name in provider_order.split(",")]
+    lake = open_lake(ctx)
+    if availability is None and names is None:
+        settings = lake.settings  # a backup can be read, not configured
+    else:
+        settings = lake.configure(availability=availability, provider_order=names)
+    lines = [
+        f"availability: {settings.availability}",
+        f"provider_order: {', '.join(settings.provider_order)}",
+    ]
+    output.document(asdict(settings), lines)
 
 
 def pin(

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
-from factorlab_lake.errors import InvalidInput, nearest
 from factorlab_lake.functions.sql_placeholders import availability_with_lag
 from factorlab_lake.schema import TableSpec, identifier
-from factorlab_lake.schema.rules import MAX_AVAILABILITY_LAG_DAYS
 from factorlab_lake.storage.data_files import DataFile, parquet_rows
+from factorlab_lake.storage.lake_settings import Availability, rule_setting, to_lag_days
 
-__all__ = ["CLOSE", "Availability", "AvailabilityRule", "to_rule"]
-
-Availability: TypeAlias = "str | int"
+__all__ = ["CLOSE", "AvailabilityRule", "to_rule"]
 
 _COLUMN = "available_date"
-_NAMES = ("close", "same_day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +20,8 @@ class AvailabilityRule:
     """Represent the rule for the first day on which a filing can be used.
 
     ``lag_days`` counts calendar days after the New York date of its acceptance, or after its filing date
-    where no acceptance is known. 0 is ``same_day``, the rule of Factor Lab. None is ``close``, the lake's
-    own rule: the day of acceptance when accepted by the market's close, else the next day.
+    where no acceptance is known. 0 is ``same_day``, the rule of Factor Lab. None is ``close``, the rule of
+    the stored column: the day of acceptance when accepted by the market's close, else the next day.
     """
 
     lag_days: int | None = None
@@ -34,9 +29,7 @@ class AvailabilityRule:
     @property
     def setting(self) -> Availability:
         """Return the rule as a caller writes it."""
-        if self.lag_days is None:
-            return "close"
-        return self.lag_days or "same_day"
+        return rule_setting(self.lag_days)
 
     def table_view(self, spec: TableSpec, folder: Path, files: list[DataFile]) -> str:
         """Return the statement that creates a table's view over some of its files; without files it is empty.
@@ -72,16 +65,4 @@ def to_rule(setting: Availability, name: str = "availability") -> AvailabilityRu
     >>> to_rule("close").lag_days, to_rule("same_day").lag_days, to_rule(2).lag_days
     (None, 0, 2)
     """
-    if setting == "close":
-        return CLOSE
-    if setting == "same_day":
-        return AvailabilityRule(0)
-    days = int(setting) if isinstance(setting, str) and setting.isdecimal() else setting
-    if isinstance(days, int) and not isinstance(days, bool) and 0 <= days <= MAX_AVAILABILITY_LAG_DAYS:
-        return AvailabilityRule(days)
-    hint = nearest(setting, _NAMES) if isinstance(setting, str) else ""
-    raise InvalidInput(
-        f"{name} is {setting!r}; expected 'close', 'same_day' or a lag of 0 to "
-        f"{MAX_AVAILABILITY_LAG_DAYS} whole days.{hint}",
-        setting=setting,
-    )
+    return AvailabilityRule(to_lag_days(setting, name))

@@ -8,6 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from factorlab_lake.derive.availability_rule import AvailabilityRule
 from factorlab_lake.derive.placeholders import build_placeholders
 from factorlab_lake.functions.rule_placeholders import fill
 from factorlab_lake.schema import TableSpec, identifier, literal
@@ -16,7 +17,7 @@ from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["buckets_of", "compute", "computed_rows", "digest", "in_parts"]
+__all__ = ["buckets_of", "compute", "computed_rows", "digest", "in_parts", "scripts_digest"]
 
 # Each script creates temporary tables from those of the scripts before it.
 _SCRIPTS = (
@@ -31,8 +32,6 @@ _SCRIPTS = (
     "period_publications",
     "company_symbols",
 )
-# A symbol's statements are those of the first of these providers that has any; other providers come last.
-_PROVIDER_ORDER = ("file", "fmp")
 _SYMBOLS_AT_A_TIME = 500  # bounds the memory: statements of 500 symbols take some 100 MB
 
 
@@ -43,18 +42,20 @@ def in_parts(symbols: Iterable[str]) -> Iterator[list[str]]:
         yield ordered[first : first + _SYMBOLS_AT_A_TIME]
 
 
-def compute(con: duckdb.DuckDBPyConnection, symbols: Sequence[str]) -> None:
+def compute(con: duckdb.DuckDBPyConnection, symbols: Sequence[str], providers: Sequence[str]) -> None:
     """Create the derived tables of some symbols as temporary tables of a connection.
 
+    A symbol's statements are those of the first of the ``providers`` that has any; other providers come last.
     ``con`` shows the tables :data:`DERIVED_FROM`. Tables of an earlier call are replaced. The tables between,
     such as ``trailing_statements``, show which statements each figure is computed from.
     """
     names = ", ".join(map(literal, symbols))
+    order = f"[{', '.join(map(literal, providers))}]::VARCHAR[]"
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE derived_symbols AS SELECT unnest([{names}]::VARCHAR[]) AS symbol"
     )
     for script in _scripts():
-        con.execute(script.replace("{{symbols}}", names))
+        con.execute(script.replace("{{symbols}}", names).replace("{{provider_order}}", order))
 
 
 def computed_rows(spec: TableSpec) -> str:
@@ -63,9 +64,14 @@ def computed_rows(spec: TableSpec) -> str:
     return f"SELECT {', '.join(columns)} FROM temp.{spec.name}"  # noqa: S608 - names from the schema, quoted
 
 
+def digest(rule: AvailabilityRule, providers: Sequence[str]) -> str:
+    """Return the hash of what the rows follow from besides the tables: the SQL, and settings of the lake."""
+    return hashlib.sha256(f"{scripts_digest()} {rule.setting} {list(providers)}".encode()).hexdigest()
+
+
 @cache
-def digest() -> str:
-    """Return the hash of the SQL and of the columns: rows of another digest are computed again."""
+def scripts_digest() -> str:
+    """Return the hash of the SQL and of the columns."""
     columns = [computed_rows(spec) for spec in DERIVED_TABLES.values()]
     return hashlib.sha256("".join([*_scripts(), *columns]).encode()).hexdigest()
 
@@ -89,5 +95,4 @@ def _bucket(spec: TableSpec) -> str:
 def _scripts() -> tuple[str, ...]:
     folder = files(__package__).joinpath("sql")
     texts = [folder.joinpath(f"{name}.sql").read_text(encoding="utf-8") for name in _SCRIPTS]
-    order = f"[{', '.join(map(literal, _PROVIDER_ORDER))}]"
-    return tuple(fill(text, build_placeholders).replace("{{provider_order}}", order) for text in texts)
+    return tuple(fill(text, build_placeholders) for text in texts)

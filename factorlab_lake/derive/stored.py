@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import duckdb
 import polars as pl
 
-from factorlab_lake.derive.availability_rule import CLOSE
+from factorlab_lake.derive.availability_rule import AvailabilityRule, to_rule
 from factorlab_lake.derive.build import buckets_of, compute, computed_rows, digest, in_parts
 from factorlab_lake.schema import TABLES, TableSpec, table
 from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES
@@ -21,6 +21,7 @@ from factorlab_lake.storage import transaction as transactions
 from factorlab_lake.storage.data_files import DataFile, files_of, prune
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.storage.duckdb_frames import to_polars
+from factorlab_lake.storage.lake_settings import read_settings
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Derived, Snapshot
 from factorlab_lake.storage.transaction import Transaction, read_files
@@ -50,10 +51,15 @@ def transaction(
         update(tx, later=later)
 
 
-def stale_symbols(snapshot: Snapshot) -> frozenset[str] | None:
-    """Return the symbols whose stored derived rows must not be used; None stands for all symbols."""
+def stale_symbols(
+    layout: Layout, snapshot: Snapshot, rule: AvailabilityRule | None = None
+) -> frozenset[str] | None:
+    """Return the symbols whose stored derived rows must not be used; None stands for all symbols.
+
+    ``rule`` is the availability rule of the reader, by default the lake's own.
+    """
     derived = snapshot.derived
-    if derived is None or derived.digest != digest():
+    if derived is None or derived.digest != _digest(layout, rule):
         # Without a row, nothing is stale.
         return None if any(name in snapshot.tables for name in DERIVED_FROM) else frozenset()
     if derived.inputs != {name: v for name, v in snapshot.tables.items() if name in DERIVED_FROM}:
@@ -66,17 +72,17 @@ def update(tx: Transaction, *, later: bool = False) -> None:
 
     A symbol whose rows cannot be computed is pending: the change is committed, and readers compute its rows.
     """
-    stale = stale_symbols(tx.base)
+    stale = stale_symbols(tx.layout, tx.base)
     symbols = set(tx.touched) | (_all_symbols(tx) if stale is None else stale)
     if not symbols and stale is not None:
         return
     if later:
-        tx.derived = Derived(digest(), sorted(symbols))
+        tx.derived = Derived(_digest(tx.layout), sorted(symbols))
         return
     failed: list[str] = []
     for part in in_parts(symbols):
         failed += _store(tx, part)
-    tx.derived = Derived(digest(), sorted(failed))
+    tx.derived = Derived(_digest(tx.layout), sorted(failed))
 
 
 def rebuild(tx: Transaction) -> None:
@@ -89,12 +95,12 @@ def rebuild(tx: Transaction) -> None:
     for name, spec in DERIVED_TABLES.items():
         empty = pl.DataFrame(schema=polars_schema(spec))
         tx.rewrite(name, pl.concat([empty, *parts[name]]).sort(spec.sort_by))
-    tx.derived = Derived(digest())
+    tx.derived = Derived(_digest(tx.layout))
 
 
 def differing_symbols(layout: Layout, snapshot: Snapshot) -> dict[str, list[str]]:
     """Compute the derived rows of a snapshot again; return by table the symbols whose stored rows differ."""
-    stale = stale_symbols(snapshot)
+    stale = stale_symbols(layout, snapshot)
     if stale is None:
         return {}
     files = {name: files_of(layout, snapshot, name) for name in TABLES}
@@ -111,6 +117,11 @@ def differing_symbols(layout: Layout, snapshot: Snapshot) -> dict[str, list[str]
             found = pl.concat(other).unique().sort().to_list()
             differing |= {name: differing.get(name, []) + found} if found else {}
     return differing
+
+
+def _digest(layout: Layout, rule: AvailabilityRule | None = None) -> str:
+    settings = read_settings(layout)
+    return digest(to_rule(settings.availability) if rule is None else rule, settings.provider_order)
 
 
 def _store(tx: Transaction, symbols: Sequence[str]) -> list[str]:
@@ -133,11 +144,13 @@ def _computed(
     """Compute the derived tables of some symbols from the files of the other tables."""
     with duckdb.connect(":memory:") as con:
         con.execute("SET TimeZone = 'UTC'")
+        settings = read_settings(layout)
+        rule = to_rule(settings.availability)
         for name in DERIVED_FROM:
             spec = table(name)
-            rows = CLOSE.table_view(spec, layout.table(name), prune(files[name], symbols=list(symbols)))
+            rows = rule.table_view(spec, layout.table(name), prune(files[name], symbols=list(symbols)))
             con.execute(rows)
-        compute(con, symbols)
+        compute(con, symbols, settings.provider_order)
         return {
             name: to_polars(con.sql(computed_rows(spec))).cast(polars_schema(spec)).sort(spec.sort_by)
             for name, spec in DERIVED_TABLES.items()

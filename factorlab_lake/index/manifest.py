@@ -11,10 +11,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from factorlab_lake.derive.build import digest
+from factorlab_lake.derive.build import scripts_digest
 from factorlab_lake.functions.rule_placeholders import fill, rule_placeholders
 from factorlab_lake.index.tiles import TileFile
 from factorlab_lake.schema.rules import rule_values
+from factorlab_lake.storage.lake_settings import read_settings
 from factorlab_lake.storage.layout import Layout, write_atomically
 from factorlab_lake.storage.snapshots import Snapshot
 
@@ -75,7 +76,7 @@ def build_digest() -> str:
     """Return the hash of all that computes the tiles: tiles of another digest are not used."""
     shell = files("factorlab_lake.functions").joinpath("shell", "duckdb")
     rounding = shell.joinpath("unrounded_close.sql").read_text(encoding="utf-8")
-    parts = (_FORMAT, digest(), closes_sql(), rounding, rule_values())
+    parts = (_FORMAT, scripts_digest(), closes_sql(), rounding, rule_values())
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
@@ -88,7 +89,9 @@ def save(layout: Layout, snapshot: Snapshot, manifest: Manifest) -> None:
             "intervals": {name: list(map(_row, group)) for name, group in manifest.intervals.items()},
         }
     )
-    head = json.dumps({"of": _identity(snapshot), "sha256": hashlib.sha256(body.encode()).hexdigest()})
+    head = json.dumps(
+        {"of": _identity(layout, snapshot), "sha256": hashlib.sha256(body.encode()).hexdigest()}
+    )
     write_atomically(manifest_path(layout, snapshot.id), f"{head}\n{body}\n", derived=True)
 
 
@@ -97,7 +100,7 @@ def read(layout: Layout, snapshot: Snapshot) -> Manifest | None:
     try:
         lines = manifest_path(layout, snapshot.id).read_text(encoding="utf-8").splitlines()
         head, body = json.loads(lines[0]), lines[1]
-        if head != {"of": _identity(snapshot), "sha256": hashlib.sha256(body.encode()).hexdigest()}:
+        if head != {"of": _identity(layout, snapshot), "sha256": hashlib.sha256(body.encode()).hexdigest()}:
             return None
         parts = json.loads(body)
         return Manifest(
@@ -109,9 +112,14 @@ def read(layout: Layout, snapshot: Snapshot) -> Manifest | None:
         return None
 
 
-def _identity(snapshot: Snapshot) -> list[Any]:
-    """Return what a manifest must agree with: a rolled back or restored lake can have another content."""
-    return [snapshot.id, snapshot.created_at, snapshot.tables, build_digest()]
+def _identity(layout: Layout, snapshot: Snapshot) -> list[Any]:
+    """Return what a manifest must agree with.
+
+    A rolled back or restored lake can have another content, and changed settings give other answers.
+    """
+    settings = read_settings(layout)
+    chosen = [settings.availability, list(settings.provider_order)]
+    return [snapshot.id, snapshot.created_at, snapshot.tables, build_digest(), chosen]
 
 
 def _row(tile: TileFile | None) -> tuple[str, int] | None:

@@ -23,8 +23,8 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from factorlab_lake.derive.availability_rule import CLOSE, AvailabilityRule
-from factorlab_lake.derive.build import digest
+from factorlab_lake.derive.availability_rule import CLOSE, AvailabilityRule, to_rule
+from factorlab_lake.derive.build import scripts_digest
 from factorlab_lake.derive.stored import stale_symbols
 from factorlab_lake.errors import AlreadyExists, InternalError, LakeError, WriteFailed
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, sql_text
@@ -34,6 +34,7 @@ from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from factorlab_lake.storage import checksums, snapshots
 from factorlab_lake.storage.data_files import DataFile, files_of, prune
+from factorlab_lake.storage.lake_settings import read_settings
 from factorlab_lake.storage.layout import Layout, write_errors
 from factorlab_lake.storage.snapshots import Snapshot
 
@@ -42,7 +43,7 @@ __all__ = ["CATALOG", "Selection", "export", "is_current", "write_catalog"]
 CATALOG = "lake.duckdb"
 _STORAGE = "v1.0.0"
 _BARS = ("price_data", "price_revisions")
-_SHOWN = "SELECT id, path, functions_digest FROM lake_snapshot"
+_SHOWN = "SELECT id, path, functions_digest, availability FROM lake_snapshot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +79,24 @@ class Selection:
 def write_catalog(layout: Layout, snapshot: Snapshot) -> Path:
     """Write ``lake.duckdb`` for a snapshot and return its path.
 
-    It has the default availability rule, because all users of the folder share the file. If this program
-    wrote the file before, only the views of changed tables are replaced.
+    It has the availability rule of the lake's settings, because all users of the folder share the file. If
+    this program wrote the file before with this rule, only the views of changed tables are replaced.
 
     Raises :class:`~factorlab_lake.errors.LakeDamaged` with the name of a missing or damaged data file, and
     :class:`~factorlab_lake.errors.WriteFailed`.
     """
-    target = layout.root / CATALOG
+    target, rule = layout.root / CATALOG, _rule(layout)
 
     files = {name: files_of(layout, snapshot, name) for name in TABLES}
-    stale = stale_symbols(snapshot)
+    stale = stale_symbols(layout, snapshot, rule)
 
     def fill(con: duckdb.DuckDBPyConnection, shown: dict[str, int]) -> None:
         for name, spec in TABLES.items():
             if snapshot.tables.get(name) != shown.get(name):
-                con.execute(CLOSE.table_view(spec, layout.table(name), files[name]))
+                con.execute(rule.table_view(spec, layout.table(name), files[name]))
         if stale != frozenset():
-            _copy_derived(con, LakeDatabase(layout, files, CLOSE, stale), None)
-        con.execute(_origin(snapshot, CLOSE, place=str(layout.root)))
+            _copy_derived(con, LakeDatabase(layout, files, rule, stale), None)
+        con.execute(_origin(snapshot, rule, place=str(layout.root)))
 
     with suppress(_OtherFile, FileNotFoundError, IsADirectoryError, duckdb.Error):
         _write(target, lambda con: fill(con, _tables_shown(con, layout)), target.read_bytes())
@@ -121,13 +122,13 @@ def _errors_mapped(layout: Layout, snapshot: Snapshot, target: Path) -> Iterator
 
 
 class _OtherFile(Exception):
-    """Signal that the existing file is for another folder or program, or for a snapshot that is gone."""
+    """Signal that the existing file is for another folder, program or rule, or a snapshot that is gone."""
 
 
 def _tables_shown(con: duckdb.DuckDBPyConnection, layout: Layout) -> dict[str, int]:
     """Return the table versions of an open ``lake.duckdb``."""
-    shown, path, digest = con.execute(_SHOWN).fetchone() or (0, "", "")
-    if (path, digest) != (str(layout.root), _functions_digest()):
+    shown, *made_for = con.execute(_SHOWN).fetchone() or (0,)
+    if made_for != _made_for(layout):
         raise _OtherFile
     try:
         return snapshots.load(layout, shown).tables if shown else {}
@@ -136,7 +137,7 @@ def _tables_shown(con: duckdb.DuckDBPyConnection, layout: Layout) -> dict[str, i
 
 
 def is_current(layout: Layout, snapshot: Snapshot) -> bool:
-    """Return whether ``lake.duckdb`` is for this snapshot, folder and program version.
+    """Return whether ``lake.duckdb`` is for this snapshot, folder, program version and availability rule.
 
     A moved folder needs a new file, and so does a folder that an older program wrote last.
     """
@@ -148,7 +149,16 @@ def is_current(layout: Layout, snapshot: Snapshot) -> bool:
             shown = con.execute(_SHOWN).fetchone()
     except duckdb.Error:
         return False
-    return shown == (snapshot.id, str(layout.root), _functions_digest())
+    return shown == (snapshot.id, *_made_for(layout))
+
+
+def _made_for(layout: Layout) -> list[str]:
+    """Return what ``lake.duckdb`` depends on beside the snapshot: folder, functions and availability rule."""
+    return [str(layout.root), _functions_digest(), str(_rule(layout).setting)]
+
+
+def _rule(layout: Layout) -> AvailabilityRule:
+    return to_rule(read_settings(layout).availability)
 
 
 def export(
@@ -168,7 +178,7 @@ def export(
         raise AlreadyExists(f"{path} exists; choose another name, or remove it first.", path=str(path))
 
     files = {name: files_of(layout, snapshot, name) for name in TABLES}
-    stale = stale_symbols(snapshot) if availability == CLOSE else None
+    stale = stale_symbols(layout, snapshot, availability)
 
     def fill(con: duckdb.DuckDBPyConnection) -> None:
         for name, spec in TABLES.items():
@@ -225,7 +235,7 @@ def _origin(snapshot: Snapshot, availability: AvailabilityRule, *, place: str | 
 @cache
 def _functions_digest() -> str:
     """Return the hash of all functions and of the tables' columns, which differs between programs."""
-    text = [*map(_no_rows, TABLES.values()), *map(sql_text, FUNCTIONS), digest()]
+    text = [*map(_no_rows, TABLES.values()), *map(sql_text, FUNCTIONS), scripts_digest()]
     return hashlib.sha256("".join(text).encode()).hexdigest()
 
 

@@ -75,7 +75,9 @@ class _Evidence:
             con.execute(f"CREATE TABLE {identifier(name)} ({columns})")
             con.register("base_rows", Table.from_arrow(rows))  # a polars frame itself would need pyarrow
             con.execute(f"INSERT INTO {identifier(name)} SELECT {names} FROM base_rows")
-        compute(con, [self.symbol])
+        counts = "SELECT DISTINCT statement_provider FROM share_count_history WHERE symbol = $symbol"
+        providers = [row["statement_provider"] for row in self.lake_rows(counts, symbol=self.symbol)]
+        compute(con, [self.symbol], [name for name in providers if name])
         return con
 
 

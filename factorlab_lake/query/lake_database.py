@@ -16,6 +16,7 @@ from factorlab_lake.query.query_hints import QueryHints, RowFilter
 from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
 from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES
 from factorlab_lake.storage.data_files import DataFile, prune
+from factorlab_lake.storage.lake_settings import read_settings
 from factorlab_lake.storage.layout import Layout
 
 __all__ = ["Files", "LakeDatabase"]
@@ -147,7 +148,7 @@ class LakeDatabase:
                 for name in DERIVED_FROM:
                     rows = self._rows(TABLES[name], self._pruned(name, RowFilter(part)))
                     con.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS {rows}")
-                compute(con, part)
+                compute(con, part, read_settings(self._layout).provider_order)
                 self._add_computed(con, part)
 
     def _create_computed_tables(self) -> None:

@@ -59,7 +59,7 @@ class Session:
         self.snapshot = snapshot
         self.availability = availability
         self._files = {name: files_of(layout, snapshot, name) for name in TABLES}
-        self._stale = stale_symbols(snapshot) if availability == CLOSE else None
+        self._stale = stale_symbols(layout, snapshot, availability)
         self._local = threading.local()
 
     def frame(

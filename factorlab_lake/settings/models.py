@@ -18,7 +18,7 @@ class Settings(BaseSettings):
 
     - ``lake``: the lake's folder for the command line, or for queries the address of a server.
     - ``availability``: the first day on which a filing may be used. ``close``: the first market close after
-      the filing. ``same_day``: the day of the filing. A number: a lag in days.
+      the filing. ``same_day``: the day of the filing. A number: a lag in days. The default is the lake's own.
     - ``query_statistics``: whether queries are counted in the lake's folder, without their values.
     - ``read_index``: whether queries are answered from the read index; without it, SQL answers equally.
     - ``result_cache_mb``: the memory for cached results, in megabytes; 0 switches the cache off.
@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     )
 
     lake: str = Field("data/lake", repr=False)  # an address may contain a password
-    availability: str = "close"
+    availability: str | None = None
     query_statistics: bool = False
     read_index: bool = True
     result_cache_mb: int = Field(RESULT_CACHE_MB, ge=0)

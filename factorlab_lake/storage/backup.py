@@ -7,7 +7,7 @@ crash between any two steps of a copy is safe:
 2. Copy the data files; each is verified and then renamed into place.
 3. Copy the Delta logs, then the file lists and checksums.
 4. Write the snapshots, oldest first.
-5. Write the lake's identity.
+5. Write the lake's identity and settings.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _copy(source: Layout, path: str | os.PathLike[str], kind: Literal["backup", 
         for snapshot in history:
             copy_text(snapshots.path_of(source, snapshot.id), snapshots.path_of(to, snapshot.id))
         snapshots.save_newest(to, newest)
-        copy_text(source.identity, to.identity)
+        _copy_identity(source, to)
     return report
 
 
@@ -208,6 +208,13 @@ def _copy_refs(source: Layout, to: Layout, history: list[Snapshot]) -> None:
     refs.save_vacuumed(to, {s.id for s in history if s.vacuumed} - copied)
     ids = {s.id for s in history} | {0}
     refs.save_pins(to, {name: pinned for name, pinned in refs.pins(source).items() if pinned in ids})
+
+
+def _copy_identity(source: Layout, to: Layout) -> None:
+    """Write the lake's identity and its present settings, which may have changed since the last copy."""
+    text = source.identity.read_text(encoding="utf-8")
+    if not to.identity.exists() or to.identity.read_text(encoding="utf-8") != text:
+        write_atomically(to.identity, text)
 
 
 def copy_text(path: Path, target: Path) -> None:

@@ -3,7 +3,7 @@
 ::
 
     <root>/price_data/            a Delta table, and so on for each table that has rows
-    <root>/_lake/lake.json        format and identity of the lake
+    <root>/_lake/lake.json        format, identity and settings of the lake
     <root>/_lake/write.lock       the file that a writer locks
     <root>/_lake/snapshots/       one small file per lake-wide snapshot
     <root>/_lake/newest.json      a copy of the newest snapshot, which detects the loss of its file
@@ -73,7 +73,7 @@ class Layout:
 
     @property
     def identity(self) -> Path:
-        """Return the file that identifies a folder as a lake."""
+        """Return the file that identifies a folder as a lake, and stores its settings."""
         return self.root / "_lake" / "lake.json"
 
     @property

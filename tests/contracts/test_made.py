@@ -9,9 +9,10 @@ from importlib import import_module
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.derive.availability_rule import Availability, to_rule
+from factorlab_lake.derive.availability_rule import to_rule
 from factorlab_lake.lake import Lake
 from factorlab_lake.server_lake import open_server_lake
+from factorlab_lake.storage.lake_settings import Availability
 from tests.contracts.pair import Pair, method_call
 from tests.support import THOROUGH, slow_after
 from tests.unit.query.lake_builder import LakeBuilder

@@ -13,9 +13,9 @@ from tests.unit.cli.running import run
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # it is a group
 
 EXPECTED = {
-    "backup", "caps", "compact", "demo", "diff", "explain", "export", "factors", "fetch", "history", "init",
-    "load", "lookahead", "migrate", "pin", "prices", "quarters", "ratios", "repair", "restore", "rollback",
-    "sql", "statements", "status", "sync", "ttm", "vacuum", "validate", "verify",
+    "backup", "caps", "compact", "configure", "demo", "diff", "explain", "export", "factors", "fetch",
+    "history", "init", "load", "lookahead", "migrate", "pin", "prices", "quarters", "ratios", "repair",
+    "restore", "rollback", "sql", "statements", "status", "sync", "ttm", "vacuum", "validate", "verify",
     "coverage", "freshness", "quality", "report",
 }  # fmt: skip
 

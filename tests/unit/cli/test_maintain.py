@@ -25,6 +25,17 @@ def test_diff_counts_by_table_and_symbol(place: Path) -> None:
     assert "No snapshot 9" in run("--lake", place, "diff", "9", code=1).err
 
 
+def test_settings_are_changed_and_shown(place: Path) -> None:
+    """`configure` prints all settings after the change; a wrong value is one line."""
+    lake = ("--lake", place)
+    assert run(*lake, "configure").out == "availability: close\nprovider_order: file, fmp\n"
+    changed = run(*lake, "--json", "configure", "--availability", "3", "--provider-order", "sec, file").json
+    assert changed == {"availability": 3, "provider_order": ["sec", "file"]}
+    assert run(*lake, "configure").out == "availability: 3\nprovider_order: sec, file\n"
+    assert fl.open(place).availability == 3
+    assert "availability is 'closed'" in run(*lake, "configure", "--availability", "closed", code=1).err
+
+
 def test_a_pin_is_set_shown_used_and_removed(place: Path) -> None:
     """`history` shows the pin, `--snapshot` accepts it, and `--remove` removes it."""
     lake = ("--lake", place)

@@ -48,7 +48,7 @@ def _digest_of_another_program(lake: Lake) -> None:
 
 def test_a_commit_stores_the_derived_rows(lake: Lake) -> None:
     """Nothing is left for readers to compute, and a deep verification computes the same rows again."""
-    assert stored.stale_symbols(lake.snapshot) == frozenset()
+    assert stored.stale_symbols(lake._layout, lake.snapshot) == frozenset()
     assert lake.sql("SELECT count(*) AS n FROM fundamentals_history")["n"][0] > 0
     assert lake.verify(deep=True).clean
 
@@ -58,23 +58,23 @@ def test_rows_of_another_program_are_computed_and_stored_by_the_next_commit(lake
     before = _answers(lake)
     _digest_of_another_program(lake)
     again = fl.open(lake.path)
-    assert stored.stale_symbols(again.snapshot) is None
+    assert stored.stale_symbols(again._layout, again.snapshot) is None
     assert_frame_equal(_answers(again), before)
     again.load(
         "splits",
         pl.DataFrame({"symbol": ["A"], "date": ["2019-01-02"], "numerator": [2.0], "denominator": [1.0]}),
     )
-    assert stored.stale_symbols(again.snapshot) == frozenset()
+    assert stored.stale_symbols(again._layout, again.snapshot) == frozenset()
     assert_frame_equal(_answers(again), before)
 
 
 def test_a_symbol_that_cannot_be_computed_is_pending(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """The base rows are committed, and the symbol's derived rows are computed by readers."""
 
-    def failing(con: duckdb.DuckDBPyConnection, symbols: list[str]) -> None:
+    def failing(con: duckdb.DuckDBPyConnection, symbols: list[str], providers: list[str]) -> None:
         if "A" in symbols:
             raise duckdb.InternalException("no")
-        build.compute(con, symbols)
+        build.compute(con, symbols, providers)
 
     with monkeypatch.context() as patch:
         patch.setattr(stored, "compute", failing)
@@ -85,14 +85,14 @@ def test_a_symbol_that_cannot_be_computed_is_pending(lake: Lake, monkeypatch: py
             "denominator": [1.0] * 2,
         }
         lake.load("splits", pl.DataFrame(splits))
-    assert stored.stale_symbols(lake.snapshot) == frozenset({"A"})
+    assert stored.stale_symbols(lake._layout, lake.snapshot) == frozenset({"A"})
     shown = lake.sql("SELECT symbol, count(*) AS n FROM split_history GROUP BY symbol ORDER BY symbol")
     assert shown.rows() == [("A", 2), ("B", 2)]
     lake.load(
         "splits",
         pl.DataFrame({"symbol": ["B"], "date": ["2018-01-02"], "numerator": [3.0], "denominator": [1.0]}),
     )
-    assert stored.stale_symbols(lake.snapshot) == frozenset()
+    assert stored.stale_symbols(lake._layout, lake.snapshot) == frozenset()
 
 
 def test_a_deep_verification_finds_wrong_rows_and_repair_rebuilds_them(lake: Lake) -> None:
@@ -139,7 +139,7 @@ def test_a_rollback_restores_the_derived_rows(lake: Lake) -> None:
         pl.DataFrame({"symbol": ["A"], "date": ["2020-12-01"], "numerator": [2.0], "denominator": [1.0]}),
     )
     lake.rollback(first)
-    assert stored.stale_symbols(lake.snapshot) == frozenset()
+    assert stored.stale_symbols(lake._layout, lake.snapshot) == frozenset()
     assert_frame_equal(_answers(lake), before)
     assert lake.verify(deep=True).clean
 
@@ -155,7 +155,7 @@ def test_compaction_leaves_the_derived_rows_usable(lake: Lake) -> None:
         }
         lake.load("splits", pl.DataFrame(splits))
     lake.compact()
-    assert stored.stale_symbols(lake.snapshot) == frozenset()
+    assert stored.stale_symbols(lake._layout, lake.snapshot) == frozenset()
 
 
 def test_every_derived_table_has_a_unique_key(lake: Lake) -> None:

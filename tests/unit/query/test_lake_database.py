@@ -204,7 +204,7 @@ def interrupted_at(place: str, when: str) -> Iterator[dict[str, bool]]:
         self._con = _InterruptedConnection(self._con, place, when, state)  # type: ignore[assignment]
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(session.LakeDatabase, "__init__", patched_init)
+        patched.setattr(LakeDatabase, "__init__", patched_init)
         yield state
 
 
