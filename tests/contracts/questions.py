@@ -99,11 +99,23 @@ QUESTIONS: dict[str, Question] = {
         d=DATES,
     ),
     "the view of ratios": lambda q: q.sql("SELECT * FROM financial_ratios ORDER BY symbol, fiscal_date"),
-    "split factors": lambda q: q.sql("SELECT * FROM split_factors ORDER BY symbol, from_date"),
-    "share counts": lambda q: q.sql("SELECT * FROM share_counts ORDER BY symbol, rank"),
+    "the inputs of factors": lambda q: q.sql(
+        "SELECT * FROM factor_inputs($s::VARCHAR[], $d::DATE[], age_limit := 60) ORDER BY symbol, date",
+        s=SYMBOLS,
+        d=DATES,
+    ),
+    "inputs as first filed": lambda q: q.sql(
+        "SELECT * FROM factor_inputs($s::VARCHAR[], $d::DATE[], vintage := 'first') ORDER BY symbol, date",
+        s=SYMBOLS,
+        d=DATES,
+    ),
+    "split history": lambda q: q.sql("SELECT * FROM split_history ORDER BY symbol, from_date"),
+    "share counts": lambda q: q.sql(
+        "SELECT * FROM share_count_history ORDER BY symbol, of_vintage, valid_from"
+    ),
     "companies of several symbols": lambda q: q.sql("SELECT * FROM multi_class_symbols ORDER BY symbol"),
-    "what statements there are": lambda q: q.sql(
-        "SELECT * FROM statement_periods ORDER BY statement_type, symbol, fiscal_date, fiscal_period, version"
+    "when periods became available": lambda q: q.sql(
+        "SELECT * FROM period_publications ORDER BY symbol, fiscal_date"
     ),
 }
 
@@ -135,6 +147,7 @@ REFUSED: dict[str, tuple[Question, str]] = {
 PLAIN_SQL = (
     "SELECT * FROM market_caps({symbols}, {dates}) ORDER BY symbol, date",
     "SELECT * FROM ttm({symbols}, {dates}) ORDER BY symbol, date",
+    "SELECT * FROM factor_inputs({symbols}, {dates}) ORDER BY symbol, date",
     "SELECT * FROM factors({symbols}, {dates}) ORDER BY symbol, date",
     "SELECT * FROM shares_as_of({symbols}, {dates}) ORDER BY symbol, date",
     "SELECT * FROM adjusted_prices({symbols}, DATE '2020-01-01', NULL) ORDER BY symbol, date",

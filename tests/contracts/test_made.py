@@ -9,12 +9,10 @@ from importlib import import_module
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.derive.availability_rule import to_rule
 from factorlab_lake.lake import Lake
 from factorlab_lake.server_lake import open_server_lake
-from factorlab_lake.storage.lake_settings import Availability
 from tests.contracts.pair import Pair, method_call
-from tests.support import THOROUGH, slow_after
+from tests.support import slow_after
 from tests.unit.query.lake_builder import LakeBuilder
 from tests.unit.sync.postgres_server import Server
 
@@ -35,10 +33,9 @@ class Synced:
     lake: Lake
     url: str
 
-    def by(self, rule: Availability) -> Pair:
-        """Open both with an availability rule."""
-        shared = open_server_lake(self.url, availability=to_rule(rule))
-        return Pair(fl.open(self.lake.path, availability=rule), shared)
+    def both(self) -> Pair:
+        """Open both."""
+        return Pair(fl.open(self.lake.path), open_server_lake(self.url, availability=CLOSE))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +63,7 @@ def symbols(synced: Synced) -> list[str]:
 @pytest.mark.parametrize("name", GRIDS)
 def test_every_month_has_the_same_rows(synced: Synced, symbols: list[str], name: str, vintage: str) -> None:
     """Caps, trailing years and factors are equal for each case over three years, in each vintage."""
-    with synced.by("close") as pair:
+    with synced.both() as pair:
         rows = pair.ask(method_call(name, symbols, **PERIOD, vintage=vintage))
     assert rows["reason"].n_unique() > 5
 
@@ -75,7 +72,7 @@ def test_every_month_has_the_same_rows(synced: Synced, symbols: list[str], name:
 @pytest.mark.parametrize("vintage", VINTAGES)
 def test_every_day_has_the_same_statements(synced: Synced, symbols: list[str], vintage: str) -> None:
     """Statements as known at a day are equal, and so are quarters, reported or derived."""
-    with synced.by("close") as pair:
+    with synced.both() as pair:
         for day in DAYS:
             assert pair.ask(method_call("quarters", symbols, as_of=day, vintage=vintage)).height > 100
             assert pair.ask(method_call("statements", symbols, as_of=day, vintage=vintage)).height > 100
@@ -83,7 +80,7 @@ def test_every_day_has_the_same_statements(synced: Synced, symbols: list[str], v
 
 def test_every_range_has_the_same_rows(synced: Synced, symbols: list[str]) -> None:
     """Ratios, stored and adjusted bars, and revisions are equal."""
-    with synced.by("close") as pair:
+    with synced.both() as pair:
         for rows in (
             pair.ask(lambda q: q.ratios(symbols)),
             pair.ask(lambda q: q.prices(symbols)),
@@ -93,17 +90,16 @@ def test_every_range_has_the_same_rows(synced: Synced, symbols: list[str]) -> No
             assert not rows.is_empty()
 
 
-@pytest.mark.parametrize("rule", ["same_day", 3] if THOROUGH else [3])
-def test_every_rule_of_availability_has_the_same_rows(
-    synced: Synced, symbols: list[str], rule: str | int
-) -> None:
-    """Grids, statements, ratios and explanations are equal under another rule than the lake's own."""
-    with synced.by(rule) as pair, synced.by("close") as usual:
-        for name in GRIDS:
-            rows = pair.ask(method_call(name, symbols, **PERIOD))
-            assert not rows.equals(getattr(usual.lake, name)(symbols, **PERIOD))
-        pair.ask(lambda q: q.statements(symbols, as_of="2021-02-01"))
-        pair.ask(lambda q: q.ratios(symbols))
+def test_explanations_have_the_same_rows(synced: Synced, symbols: list[str]) -> None:
+    """Each figure behind a market cap and a factor is equal."""
+    with synced.both() as pair:
         for symbol in [s for s in symbols if s.startswith("explain.")]:
             pair.ask(method_call("explain_market_cap", symbol, "2021-02-20"))
             pair.ask(method_call("explain_factor", "pe_ratio", symbol, "2021-02-20"))
+
+
+@pytest.mark.parametrize("rule", ["same_day", 3])
+def test_a_server_refuses_another_availability_rule(synced: Synced, rule: str | int) -> None:
+    """The lake computes the rows of another rule; the server has only those that were synced, and says so."""
+    with pytest.raises(InvalidInput, match=f"availability is {rule!r}, but .* of the rule 'close'"):
+        fl.open(synced.url, availability=rule)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.pair import Pair, assert_same_rows, both
+from tests.contracts.pair import Pair, assert_same_rows, both, method_call
 from tests.contracts.questions import PLAIN_SQL, QUESTIONS, REFUSED
 from tests.support import CACHE_2019, CACHE_2021, CACHE_DIRTY, SPLITS
 from tests.unit.query.entry_points import DATES, SYMBOLS
@@ -68,6 +68,14 @@ def test_a_function_is_called_alike(pair: Pair, query: str) -> None:
     left = pair.lake.sql(for_duckdb)
     assert_same_rows(left, pair.shared.sql(for_postgres))
     assert not left.is_empty()
+
+
+def test_the_line_items_of_a_statement_have_the_same_text(pair: Pair) -> None:
+    """The JSON of `metrics` has the same order of items and the same form of numbers on both."""
+    question = method_call("statements", [*SYMBOLS, *ODD_COMPANIES])
+    left, right = question(pair.lake), question(pair.shared)
+    assert right["metrics"].to_list() == left["metrics"].to_list()
+    assert left["metrics"].str.contains('"revenue":[0-9]+[.]0,').any()
 
 
 def test_every_reason_of_the_sample_is_compared(pair: Pair) -> None:

@@ -138,7 +138,12 @@ def test_a_lost_connection_is_survived(lake_2021: Lake, database: str, tmp_path:
         lake.sync(database, progress=_at_batch(5, lambda: by_hand(database, ours)))
     again = lake.sync(database, verify_deep=True)
     assert again.clean
-    assert 0 < again.sent < 6735
+    assert 0 < again.sent < _rows(lake)
+
+
+def _rows(lake: Lake) -> int:
+    count: int = lake.status()["rows"].sum()
+    return count
 
 
 def test_two_syncs_at_once_have_the_result_of_one(lake_2021: Lake, database: str, tmp_path: Path) -> None:
@@ -156,7 +161,7 @@ def test_two_syncs_at_once_have_the_result_of_one(lake_2021: Lake, database: str
     ]
     ends = [process.communicate(timeout=120) for process in running]
     assert [out for out, _ in ends] == ["True\n", "True\n"], ends
-    assert by_hand(database, "SELECT sum(rows_sent) FROM factorlab_lake_ledger") == [(6735,)]
+    assert by_hand(database, "SELECT sum(rows_sent) FROM factorlab_lake_ledger") == [(_rows(lake),)]
     assert lake.sync(database, verify_deep=True).sent == 0
     assert_equal(lake, database)
 
