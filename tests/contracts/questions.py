@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from factorlab_lake.schema import identifiers, table
 from tests.contracts.pair import Question
 from tests.unit.query.entry_points import DATES, END, START, SYMBOLS
 
@@ -10,6 +11,13 @@ __all__ = ["PLAIN_SQL", "QUESTIONS", "REFUSED"]
 # The sample's symbols, one with a split, names that other programs misread, and a symbol without data.
 ODD = ["BRK.B", "0700.HK", "600519", "CON", "O'X", 'A"B', "$x %s", "a b", "Ä", "NOBODY"]
 SPLIT_DAYS = ["2020-08-28", "2020-08-31", "2020-09-01", "2014-06-06", "2014-06-09", "2014-04-03"]
+
+
+def _all_columns(name: str) -> str:
+    """Return the query of a table's rows, without the hashes that a server has too."""
+    spec = table(name)
+    return f"SELECT {identifiers(spec.names())} FROM {name} ORDER BY {identifiers(spec.key)}"
+
 
 QUESTIONS: dict[str, Question] = {
     # Ranges.
@@ -109,14 +117,10 @@ QUESTIONS: dict[str, Question] = {
         s=SYMBOLS,
         d=DATES,
     ),
-    "split history": lambda q: q.sql("SELECT * FROM split_history ORDER BY symbol, from_date"),
-    "share counts": lambda q: q.sql(
-        "SELECT * FROM share_count_history ORDER BY symbol, of_vintage, valid_from"
-    ),
+    "split history": lambda q: q.sql(_all_columns("split_history")),
+    "share counts": lambda q: q.sql(_all_columns("share_count_history")),
     "companies of several symbols": lambda q: q.sql("SELECT * FROM multi_class_symbols ORDER BY symbol"),
-    "when periods became available": lambda q: q.sql(
-        "SELECT * FROM period_publications ORDER BY symbol, fiscal_date"
-    ),
+    "when periods became available": lambda q: q.sql(_all_columns("period_publications")),
 }
 
 # Queries with a mistake, and the message of both.

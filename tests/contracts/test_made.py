@@ -9,6 +9,8 @@ from importlib import import_module
 import pytest
 
 import factorlab_lake as fl
+from factorlab_lake.derive.availability_rule import CLOSE
+from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from factorlab_lake.server_lake import open_server_lake
 from tests.contracts.pair import Pair, method_call
