@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 import factorlab_lake as fl
+from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.schema import TABLES
 from tests.compat.make_fixture import answers
 from tests.unit.sync.comparing import assert_equal, by_hand
@@ -51,7 +52,7 @@ def test_answers_are_the_released_ones(folder: Path, release: str) -> None:
     """Answers, counts and the pinned snapshot are as the release recorded them."""
     lake, recorded = fl.open(folder), _answers(release)
     for name, rows in answers(lake).items():
-        assert _columns_of(rows, recorded[name]) == recorded[name]
+        assert _as_recorded(rows, recorded[name]) == recorded[name]
     assert recorded["counts"].items() <= _counts(lake).items()
     for table, rows in recorded["at_first"].items():
         assert lake.at("first").sql(f"SELECT count(*) AS n FROM {table}")["n"][0] == rows
@@ -107,13 +108,23 @@ def _assert_answers(url: str, release: str) -> None:
     recorded = _answers(release)
     with fl.open(url) as shared:
         for name, rows in answers(shared).items():
-            assert _rounded(_columns_of(rows, recorded[name])) == _rounded(recorded[name])
+            assert _rounded(_as_recorded(rows, recorded[name])) == _rounded(recorded[name])
         assert recorded["counts"].items() <= _counts(shared).items()
 
 
-def _columns_of(rows: list[dict[str, Any]], recorded: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows with the recorded columns; a later program may have more."""
-    return [{name: row[name] for name in recorded[0]} for row in rows]
+def _as_recorded(rows: list[dict[str, Any]], recorded: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows with the recorded columns; a later program may have more.
+
+    Programs up to 0.2 wrote the reasons of all missing factors into ``reason``; now each factor has its own.
+    """
+    result = [{name: row[name] for name in recorded[0]} for row in rows]
+    for one, row, old in zip(result, rows, recorded, strict=True):
+        if "reasons" in row and "reasons" not in old:
+            missing = {name for name, value in old.items() if value is None} - {"reason", "market_cap"}
+            assert json.loads(row["reasons"] or "{}").keys() == missing & FACTORS.keys()
+            assert (row["reasons"] is None) == (old["reason"] is None)
+            one["reason"] = old["reason"]
+    return result
 
 
 def _counts(lake: fl.Lake) -> dict[str, int]:
