@@ -45,7 +45,8 @@ def synced(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Iterat
     """Yield one lake with all cases; each case is one symbol, prefixed with the name of its file."""
     made = LakeBuilder()
     for name in FILES:
-        made.add(import_module(f"tests.unit.query.test_{name}").CASES, prefix=f"{name}.")
+        part = "derive" if name == "availability_rule" else "query"
+        made.add(import_module(f"tests.unit.{part}.test_{name}").CASES, prefix=f"{name}.")
     lake = made.build(tmp_path_factory.mktemp("made"))
     with postgres.database() as url:
         lake.sync(url)

@@ -128,7 +128,7 @@ def _program(url: str, con: psycopg.Connection[tuple[object, ...]]) -> ServerLak
 def test_two_programs_on_one_connection_have_the_rows_of_the_lake(
     programs: list[ServerLake], path: Path, name: str
 ) -> None:
-    """Queries of two programs alternate on one connection."""
+    """Two programs that run queries in turn on one connection get the rows of the lake."""
     question = _QUESTIONS[name]
     expected = question(fl.open(path))
     assert not expected.is_empty()
@@ -143,7 +143,7 @@ def test_what_another_program_leaves_on_a_connection_changes_no_answer(
     path: Path,
     name: str,
 ) -> None:
-    """Settings, temporary tables and functions of another program change no row."""
+    """Test that settings, temporary tables and functions of another program change no row."""
     question = _QUESTIONS[name]
     con.read_only = False
     con.execute(_LEFT_BEHIND)
