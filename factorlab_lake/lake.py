@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from factorlab_lake.derive.availability_rule import CLOSE, AvailabilityRule, to_rule
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.index.read_index import ReadIndex
+from factorlab_lake.lake_files import LakeFiles
 from factorlab_lake.maintenance import Maintenance
 from factorlab_lake.quality.monitoring import Monitoring
 from factorlab_lake.query.arguments import DateLike, to_date, to_symbols
@@ -20,7 +21,6 @@ from factorlab_lake.query.questions import Questions
 from factorlab_lake.query.result_cache import ResultCache, shared_results
 from factorlab_lake.schema import TABLES
 from factorlab_lake.settings import configured
-from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.data_files import files_of
 from factorlab_lake.storage.lake_settings import Availability
@@ -43,10 +43,9 @@ if TYPE_CHECKING:
 __all__ = ["Lake"]
 
 _OF_THE_SNAPSHOT = ("session", "_read_index")  # what a process opens for its queries
-_CATALOG_REMEDY = "The next change writes it; lake.catalog() or `factorlab-lake repair` writes it now."
 
 
-class Lake(Monitoring, Maintenance, Questions):
+class Lake(LakeFiles, Monitoring, Maintenance, Questions):
     """Represent a lake at one snapshot; a change through this object moves it to the new snapshot.
 
     Until :meth:`refresh`, changes of other processes do not show, so all queries read one snapshot.
@@ -295,46 +294,6 @@ class Lake(Monitoring, Maintenance, Questions):
         self._changed()
         return result
 
-    def catalog(self) -> Path:
-        """Return the path of ``lake.duckdb``, which any DuckDB client opens read-only; update it if needed.
-
-        The file shows the newest snapshot at the lake's present path, so call this once after moving a lake.
-        Its availability rule is that of the lake's settings: all users of the folder share the file.
-        """
-        from factorlab_lake.query import catalog
-
-        newest = snapshots.latest(self._layout)
-        if catalog.is_current(self._layout, newest):
-            return self._layout.root / catalog.CATALOG
-        return self._write_catalog()
-
-    def export(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        symbols: Iterable[str] | None = None,
-        start: DateLike | None = None,
-        end: DateLike | None = None,
-    ) -> Path:
-        """Write a self-contained DuckDB file of this snapshot: rows and functions, for all or some symbols.
-
-        ``start`` and ``end`` limit the bars. The file has this lake's availability rule. Any DuckDB client
-        from 1.0 on opens it. Raises :class:`~factorlab_lake.errors.AlreadyExists` when the file exists.
-        """
-        from factorlab_lake.query import catalog
-
-        return catalog.export(
-            self._layout,
-            self.snapshot,
-            path,
-            selection=catalog.Selection(
-                symbols=None if symbols is None else to_symbols(symbols),
-                start=None if start is None else to_date(start, "start"),
-                end=None if end is None else to_date(end, "end"),
-            ),
-            availability=self._rule,
-        )
-
     def sync(
         self,
         target: str,
@@ -362,48 +321,11 @@ class Lake(Monitoring, Maintenance, Questions):
         from factorlab_lake.sync.registry import sync_to
 
         self._writable("sync")
-        return sync_to(
+        report = sync_to(
             self._layout, target, deep=verify_deep, repair=repair, password=password, progress=progress
         )
-
-    def _changed(self) -> None:
-        """Move to the snapshot that a change through this object committed, and write ``lake.duckdb``.
-
-        Failures are warnings, because the change is committed. The next change retries a failed write.
-        """
-        before = self.snapshot.id
-        with snapshots.after_commit(
-            "this lake object still shows the snapshot before it",
-            "lake.refresh() moves it to the newest one.",
-        ):
-            self.refresh()
-        if self.snapshot.id != before or self._catalog_failed:
-            self._catalog_failed = True
-            failure = f"lake.duckdb does not show snapshot {self.snapshot.id}"
-            with snapshots.after_commit(failure, _CATALOG_REMEDY):
-                self._write_catalog()
-                self._catalog_failed = False
-        if self.snapshot.id != before:
-            with snapshots.after_commit(
-                f"the read index of snapshot {self.snapshot.id} was not written",
-                "Queries are slower until the next change writes one.",
-            ):
-                self._write_index()
-
-    def _write_catalog(self) -> Path:
-        """Write ``lake.duckdb`` under the lock, so that an older snapshot never replaces a newer one."""
-        from factorlab_lake.query import catalog
-
-        with layouts.writer_lock(self._layout):
-            return catalog.write_catalog(self._layout, snapshots.latest(self._layout))
-
-    def _write_index(self) -> None:
-        from factorlab_lake.index.build import build
-
-        if configured("read_index") is not False:
-            own = self._rule == to_rule(self.settings.availability)
-            lake = self if own else Lake(self._layout, self.snapshot)
-            build(self._layout, self.snapshot, lake.session.frame)
+        self._changed()
+        return report
 
     def _transaction(self, reason: str) -> Any:
         from factorlab_lake.derive import stored

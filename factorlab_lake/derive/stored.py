@@ -17,6 +17,7 @@ from factorlab_lake.derive.availability_rule import AvailabilityRule, to_rule
 from factorlab_lake.derive.build import buckets_of, compute, computed_rows, digest, in_parts
 from factorlab_lake.schema import TABLES, TableSpec, table
 from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES
+from factorlab_lake.storage import snapshots
 from factorlab_lake.storage import transaction as transactions
 from factorlab_lake.storage.data_files import DataFile, files_of, prune
 from factorlab_lake.storage.delta import polars_schema
@@ -26,7 +27,7 @@ from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Derived, Snapshot
 from factorlab_lake.storage.transaction import Transaction, read_files
 
-__all__ = ["differing_symbols", "rebuild", "stale_symbols", "transaction", "update"]
+__all__ = ["differing_symbols", "rebuild", "stale_symbols", "store_stale", "transaction", "update"]
 
 
 @contextmanager
@@ -83,6 +84,13 @@ def update(tx: Transaction, *, later: bool = False) -> None:
     for part in in_parts(symbols):
         failed += _store(tx, part)
     tx.derived = Derived(_digest(tx.layout), sorted(failed))
+
+
+def store_stale(layout: Layout, *, program_version: str) -> None:
+    """Compute and commit the derived rows that are not stored yet; without any, nothing is written."""
+    if stale_symbols(layout, snapshots.latest(layout)) != frozenset():
+        with transaction(layout, reason="derived tables", program_version=program_version):
+            pass
 
 
 def rebuild(tx: Transaction) -> None:

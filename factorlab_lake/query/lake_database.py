@@ -176,7 +176,7 @@ class LakeDatabase:
         """Return the stale symbols among these, and all of the same companies: a cap counts their classes."""
         if symbols is None:
             return self._all_symbols() if self._stale is None else set(self._stale)
-        needed = set(symbols) if self._stale is None else self._stale.intersection(symbols)
+        needed = set(symbols if self._stale is None else self._stale.intersection(symbols))
         if needed <= self._computed:
             return set()
         classes = needed.union(*(c for c in self._classes if not needed.isdisjoint(c)))

@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
+from factorlab_lake.derive.stored import store_stale
 from factorlab_lake.errors import InvalidInput, MissingExtra, nearest
 from factorlab_lake.storage.layout import Layout
+from factorlab_lake.storage.snapshots import program_version
 
 if TYPE_CHECKING:
     from factorlab_lake.sync.engine import SyncProgress
@@ -75,6 +77,7 @@ def sync_to(
 
         opened = target_type.open_target(url, password=password)
     with opened as target:
+        store_stale(layout, program_version=program_version())  # a server answers from the derived tables
         return sync(layout, target, deep=deep, repair=repair, progress=progress)
 
 
