@@ -27,6 +27,7 @@ __all__ = [
     "INPUTS",
     "QUESTIONS",
     "factors_text",
+    "factors_text_with",
     "input_columns",
     "inputs_of",
     "inputs_text",
@@ -134,6 +135,20 @@ def inputs_text(names: tuple[str, ...]) -> str:
 def factors_text(factors: tuple[Factor, ...]) -> str:
     """Return the SQL of ``factors`` for some factors."""
     return fill(_text("factors"), lambda: {**rule_placeholders(), **factor_parts(factors)})
+
+
+@cache
+def factors_text_with(factors: tuple[Factor, ...], lacking: tuple[Factor, ...], *, row_reason: bool) -> str:
+    """Return the SQL of ``factors`` for rows in which no other factor than those ``lacking`` is NULL.
+
+    The texts of reasons take most of the time to plan, so an engine that plans each query leaves out those
+    that no row needs. Without ``row_reason``, some factor or the market cap has a value in each row.
+    """
+    entries = factor_parts(lacking)["factor_reasons"] if lacking else "''"
+    parts = {**factor_parts(factors), "factor_reasons": entries}
+    if not row_reason:
+        parts["row_reasons"] = "''"
+    return fill(_text("factors"), lambda: {**rule_placeholders(), **parts})
 
 
 def inputs_of(factors: Sequence[Factor]) -> tuple[str, ...]:

@@ -64,7 +64,6 @@ class Grid:
         """Return symbol, date and day (since 1970-01-01) of each row."""
         symbols, days = self.shape
         day = pl.Series("day", np.tile(self.days, symbols))
-        symbol = pl.Series("symbol", self.symbols, dtype=pl.String).gather(
-            np.repeat(np.arange(symbols, dtype=np.uint32), days)
-        )
-        return pl.DataFrame([symbol, day.cast(pl.Date).alias("date"), day])
+        symbol = pl.DataFrame({"symbol": self.symbols}, schema={"symbol": pl.String})
+        rows = symbol[np.repeat(np.arange(symbols, dtype=np.uint32), days)]
+        return rows.hstack([day.cast(pl.Date).alias("date"), day])

@@ -80,7 +80,10 @@ def _ranges(rows: pl.DataFrame) -> Array:
 
 @dataclass(slots=True)
 class Intervals:
-    """Hold the rows that are valid on some day, and for each symbol and day the place of its row or -1."""
+    """Hold the rows that are valid on some day, and for each symbol and day the place of its row.
+
+    The last row is empty: its place stands where no row is valid.
+    """
 
     rows: pl.DataFrame
     place: Array
@@ -97,20 +100,21 @@ def read_intervals(
 
     ``parts``: a tile, the slots of symbols in it, and their rows in ``place``.
     """
-    place = np.full(shape, -1, np.int32)
-    flat = place.reshape(-1)
-    matrices: list[Array] = [np.empty((0, len(reading.columns)))]
+    place = np.full(shape[0] * shape[1], -1, np.int32)
+    matrices: list[Array] = []
     texts: list[str] = []
     count = 0
     for tile, slots, symbols in parts:
         rows, cells, lengths = _valid_rows(tile, VINTAGES.index(vintage), slots, symbols, days)
-        flat[cells] = np.repeat(np.arange(count, count + len(rows), dtype=np.int32), lengths)
+        place[cells] = np.repeat(np.arange(count, count + len(rows), dtype=np.int32), lengths)
         values = tile.rows(rows).view("<f8")[:, reading.places]
         values[:, reading.texts] += len(texts)
         matrices.append(values)
         texts += tile.attributes["texts"]
         count += len(rows)
-    return Intervals(_frame(np.concatenate(matrices), reading.columns, texts), place)
+    place[place < 0] = count
+    matrices.append(np.full((1, len(reading.columns)), np.nan))
+    return Intervals(_frame(np.concatenate(matrices), reading, texts), place.astype(np.uint32))
 
 
 class Reading:
@@ -148,19 +152,23 @@ def _spread(starts: Array, sizes: Array) -> Array:
     return np.repeat(starts - before, sizes) + np.arange(int(sizes.sum()))
 
 
-def _frame(matrix: Array, columns: tuple[Column, ...], texts: list[str]) -> pl.DataFrame:
+def _frame(matrix: Array, reading: Reading, texts: list[str]) -> pl.DataFrame:
     """Return rows of numbers as typed columns."""
-    known = pl.Series(texts, dtype=pl.String)
     values = np.ascontiguousarray(matrix.T)
-    return pl.DataFrame(
-        [_typed(pl.Series(c.name, values[i], nan_to_null=True), c.kind, known) for i, c in enumerate(columns)]
-    )
+    known = pl.DataFrame({"text": [*texts, None]}, schema={"text": pl.String})
+    codes = np.nan_to_num(values[reading.texts], nan=len(texts)).astype(np.uint32)
+    columns = {reading.columns[i].name: known[codes[n]].to_series() for n, i in enumerate(reading.texts)}
+    series = [
+        columns[c.name].alias(c.name)
+        if c.kind == "text"
+        else _typed(pl.Series(c.name, values[i], nan_to_null=True), c.kind)
+        for i, c in enumerate(reading.columns)
+    ]
+    return pl.DataFrame(series)
 
 
-def _typed(values: pl.Series, kind: str, texts: pl.Series) -> pl.Series:
+def _typed(values: pl.Series, kind: str) -> pl.Series:
     if kind == "number":
         return values
-    if kind == "text":
-        return texts.gather(values.cast(pl.UInt32)).alias(values.name)
     whole = values.cast(pl.Int32)
     return whole.cast(pl.Date) if kind == "date" else whole

@@ -12,19 +12,18 @@ import polars as pl
 
 from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.functions.questions import (
-    factors_text,
     input_columns,
     inputs_of,
     inputs_text,
-    output_columns,
     question_text,
 )
 from factorlab_lake.index import manifest as manifests
 from factorlab_lake.index.closes import NO_BAR, Closes, empty_closes, read_closes
+from factorlab_lake.index.factors import factors_of, run_text
 from factorlab_lake.index.grid import Grid
 from factorlab_lake.index.intervals import Reading, read_intervals
 from factorlab_lake.index.manifest import Manifest
-from factorlab_lake.index.tiles import Array, Tile, TileDamaged, TileFile
+from factorlab_lake.index.tiles import Tile, TileDamaged, TileFile
 from factorlab_lake.schema import table
 from factorlab_lake.schema.derived_tables import cash_flow_names, flow_names
 from factorlab_lake.schema.rules import QUARTER_AGE_LIMIT_DAYS
@@ -46,7 +45,6 @@ _DAYS = {
     "balance_sheet_years_available_day": "balance_sheet_years_available_date",
     "cash_flow_available_day": "cash_flow_available_date",
 }
-_REASONS = ("reasons", "reason")
 
 
 class ReadIndex:
@@ -79,14 +77,17 @@ class ReadIndex:
             return None
 
     def _market_caps(self, grid: Grid, vintage: str) -> pl.DataFrame:
-        closes = self._closes(grid)
         counts = self._valid_rows(grid, vintage, _COUNTS)
-        parts = [grid.keys, self._prices(grid, closes), self._profiles(grid), counts]
+        parts = [grid.keys, self._prices(grid), self._profiles(grid), counts]
+        known = pl.col("age") != NO_BAR
+        price_day = pl.when(known).then(pl.col("day") - pl.col("age").cast(pl.Int32))
         facts = (
             pl.concat(parts, how="horizontal")
             .lazy()
             .with_columns(
-                price_date=pl.col("price_day").cast(pl.Date),
+                close_price=pl.when(known).then("close"),
+                price_day=price_day,
+                price_date=price_day.cast(pl.Date),
                 split_factor=pl.col("cumulative_split_factor") / pl.col("level"),
                 shares_source=pl.col("source"),
                 shares_fiscal_date=pl.col("fiscal_date"),
@@ -95,7 +96,7 @@ class ReadIndex:
                 shares_age_limit=pl.lit(QUARTER_AGE_LIMIT_DAYS, pl.Int32),
             )
         )
-        return _run(question_text("market_caps"), facts=facts).collect()
+        return run_text(question_text("market_caps"), facts=facts).collect()
 
     def _ttm(self, grid: Grid, vintage: str) -> pl.DataFrame:
         parts = [grid.keys, self._valid_rows(grid, vintage, _TTM)]
@@ -107,7 +108,7 @@ class ReadIndex:
                 income_day=pl.col("income_date").to_physical(),
             )
         )
-        return _run(question_text("ttm"), facts=facts).collect()
+        return run_text(question_text("ttm"), facts=facts).collect()
 
     def _factors(self, grid: Grid, vintage: str) -> pl.DataFrame:
         caps = self._market_caps(grid, vintage).select(
@@ -129,8 +130,7 @@ class ReadIndex:
                 age_limit=pl.lit(QUARTER_AGE_LIMIT_DAYS, pl.Int32),
             )
         )
-        inputs = _run(inputs_text(_INPUTS), facts=facts).collect()
-        return _with_reasons(inputs)
+        return factors_of(run_text(inputs_text(_INPUTS), facts=facts).collect())
 
     @cached_property
     def _symbols(self) -> dict[str, Any]:
@@ -160,22 +160,10 @@ class ReadIndex:
                     read_closes(self._tile(file), slots, grid.days[start:end], closes, (rows, start))
         return closes
 
-    def _prices(self, grid: Grid, closes: Closes) -> pl.DataFrame:
-        age = pl.Series("age", closes.age.reshape(-1))
-        known = pl.col("age") != NO_BAR
-        rows = pl.DataFrame(
-            [
-                age,
-                pl.Series("close_price", closes.close.reshape(-1)),
-                pl.Series("level", closes.level.reshape(-1)),
-                grid.keys["day"],
-            ]
-        )
-        return rows.select(
-            "level",
-            close_price=pl.when(known).then("close_price"),
-            price_day=pl.when(known).then(pl.col("day") - pl.col("age").cast(pl.Int32)),
-        )
+    def _prices(self, grid: Grid) -> pl.DataFrame:
+        """Return the last close, its age and its split level, one row per symbol and day."""
+        closes = self._closes(grid)
+        return pl.DataFrame([pl.Series(name, part.reshape(-1)) for name, part in closes._asdict().items()])
 
     def _profiles(self, grid: Grid) -> pl.DataFrame:
         """Return what is known of each symbol whatever the day, one row per symbol and day."""
@@ -198,25 +186,4 @@ class ReadIndex:
             if (file := files[group] if group < len(files) else None) is not None
         ]
         found = read_intervals(parts, vintage, grid.days, grid.shape, reading)
-        return found.rows.select(pl.all().gather(_nullable(found.place)))
-
-
-def _nullable(place: Array) -> pl.Series:
-    places = pl.Series(place.reshape(-1))
-    return places.set(places < 0, None)
-
-
-def _run(text: str, **relations: pl.LazyFrame) -> pl.LazyFrame:
-    return pl.SQLContext(relations).execute(text)
-
-
-def _with_reasons(inputs: pl.DataFrame) -> pl.DataFrame:
-    """Return the factors of some inputs; the costly texts of reasons only of rows that lack a factor."""
-    text = factors_text(tuple(FACTORS.values()))
-    values = _run(text, inputs=inputs.lazy()).drop(_REASONS).collect()
-    lacking = values.select(pl.any_horizontal(pl.col(*FACTORS).is_null())).to_series()
-    reasons = _run(text, inputs=inputs.filter(lacking).lazy()).select(_REASONS).collect()
-    place = pl.Series(np.cumsum(lacking.to_numpy()) - 1).set(~lacking, None)
-    answer = values.hstack(reasons.select(pl.all().gather(place)))
-    day = pl.col("inputs_available_day").cast(pl.Int32).cast(pl.Date).alias("inputs_available_date")
-    return answer.select(day if n == "inputs_available_day" else n for n in output_columns("factors"))
+        return found.rows[found.place]
