@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -13,16 +12,11 @@ import factorlab_lake as fl
 from factorlab_lake.lake import Lake
 from tests.support import (
     CACHE_2021,
-    EARLIER,
-    FETCHED,
     SPLITS,
     THOROUGH,
-    Entry,
     assert_same_content,
-    bar,
     content,
     copy_of,
-    income,
     run_python,
 )
 
@@ -49,33 +43,6 @@ def _kill(script: str, lake: Lake, step: int, *more: object) -> None:
     assert ended.returncode == -signal.SIGKILL, ended.stderr
 
 
-def _write_cache(root: Path, at: datetime, rebased: int) -> Path:
-    """Write a cache of two symbols, with bars in two years and a statement, on a split basis."""
-    for symbol in ("AAA", "BBB"):
-        days = [f"{year}-01-{day:02}" for year in (2018, 2019) for day in (2, 3, 4)]
-        bars = [bar(day, 100.0 / rebased, volume=1000 * rebased) for day in days]
-        shares = 1_000_000 * rebased
-        statement = income("2018-12-31", "Q4", symbol=symbol, weightedAverageShsOut=shares)
-        Entry(symbol, "price", bars, cached_at=at).write(root)
-        Entry(symbol, "income", [statement], cached_at=at).write(root)
-    return root
-
-
-@pytest.fixture(scope="session")
-def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a cache that supersedes every row of the lake ``old``."""
-    return _write_cache(tmp_path_factory.mktemp("newer"), FETCHED, 4)
-
-
-@pytest.fixture(scope="session")
-def old(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Return a lake of one migration; a test must not change it."""
-    place = tmp_path_factory.mktemp("old")
-    lake = fl.open(place / "lake")
-    lake.migrate(_write_cache(place / "cache", EARLIER, 1))
-    return lake
-
-
 @pytest.fixture(scope="session")
 def uninterrupted(
     old: Lake, newer: Path, tmp_path_factory: pytest.TempPathFactory
@@ -90,7 +57,11 @@ def uninterrupted(
 
 
 _SOME = {"first commit": (_AT_A_COMMIT, 0), "last rename": (_AT_A_RENAME, 4), "snapshot": (_AT_A_SNAPSHOT, 0)}
-_MORE = {"third commit": (_AT_A_COMMIT, 2), "last commit": (_AT_A_COMMIT, 3)}
+_MORE = {
+    "third commit": (_AT_A_COMMIT, 2),
+    "first derived table": (_AT_A_COMMIT, 5),
+    "last derived table": (_AT_A_COMMIT, 8),
+}
 _STEPS = _SOME | _MORE if THOROUGH else _SOME
 
 
