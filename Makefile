@@ -7,6 +7,7 @@ LOCK := .ci/constraints.txt
 READY := .venv/.ready
 OLDEST := .venv/duckdb-1.5
 ENGINES := .venv/engines
+CLIENTS := $(addprefix $(ENGINES)/duckdb-,$(shell sed '/^\#/d' .ci/duckdb_clients.txt))
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 PIP := -m pip --disable-pip-version-check
 
@@ -34,13 +35,19 @@ $(READY): pyproject.toml $(LOCK)
 $(OLDEST): | $(READY)
 	$(BIN)/python $(PIP) install --quiet --no-deps --target $@ duckdb==1.5.6
 
-engines: $(ENGINES)/.ready ## install other engines (daft, pysail, chdb; 1.6 GB), so that the tests read a lake with them
+engines: $(ENGINES)/.ready $(CLIENTS) ## install other engines (daft, pysail, chdb, old DuckDBs; 1.7 GB), so that the tests read a lake with them
 
 # Beside the package's environment: the engines and their dependencies must not decide its versions.
 $(ENGINES)/.ready: .ci/engines.txt | $(READY)
 	$(BIN)/python -m venv $(ENGINES)
 	$(ENGINES)/bin/python $(PIP) install --quiet -r .ci/engines.txt
 	@touch $@
+
+# Each in a folder of its own: a client has no other package than DuckDB. An interrupted install leaves no folder.
+$(CLIENTS): | $(ENGINES)/.ready
+	@rm -rf $@.part
+	$(BIN)/python $(PIP) install --quiet --no-deps --target $@.part $(subst duckdb-,duckdb==,$(notdir $@))
+	@mv $@.part $@
 
 demo: venv ## load the sample data into a lake and ask it a few questions
 	$(BIN)/factorlab-lake demo

@@ -4,8 +4,9 @@
 export has the rows themselves. Both are written to a temporary file and renamed, so a reader never sees a
 partial file. Both have DuckDB's oldest current storage version, so that clients from 1.0 on can open them.
 
-That version does not store MATERIALIZED. Clients before 1.5 plan every use of a subquery again, and never
-finish ``ttm`` and the functions that call it.
+That version does not store MATERIALIZED, so clients before 1.5 plan and run each use of a subquery again. The
+functions therefore use only cheap subqueries, such as the requested days, more than once.
+``tests/contracts/test_duckdb_clients.py`` compares the answers of DuckDB 1.1, 1.4, 1.5 and 2.0.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def write_catalog(layout: Layout, snapshot: Snapshot) -> Path:
             if snapshot.tables.get(name) != shown.get(name):
                 con.execute(rule.table_view(spec, layout.table(name), files[name]))
         if stale != frozenset():
-            _copy_derived(con, LakeDatabase(layout, files, rule, stale), None)
+            _copy_derived(con, LakeDatabase(layout, files, rule, stale), Selection())
         con.execute(_origin(snapshot, rule, place=str(layout.root)))
 
     with suppress(_OtherFile, FileNotFoundError, IsADirectoryError, duckdb.Error):
@@ -189,7 +190,7 @@ def export(
             con.execute(f"DROP VIEW {source}")
             con.execute(f"ALTER TABLE {kept} RENAME TO {source}")
         if stale != frozenset():
-            _copy_derived(con, LakeDatabase(layout, files, availability, stale), selection.symbols)
+            _copy_derived(con, LakeDatabase(layout, files, availability, stale), selection)
         con.execute(_origin(snapshot, availability))
 
     with _errors_mapped(layout, snapshot, path):
@@ -197,20 +198,18 @@ def export(
     return path
 
 
-def _copy_derived(con: duckdb.DuckDBPyConnection, database: LakeDatabase, symbols: list[str] | None) -> None:
+def _copy_derived(con: duckdb.DuckDBPyConnection, database: LakeDatabase, selection: Selection) -> None:
     """Replace the derived tables of an open file by copies: some rows are not stored in the lake."""
     with TemporaryDirectory() as folder:
         for name in DERIVED_TABLES:
             rows = Path(folder) / f"{name}.parquet"
-            with database.prepared(name, QueryHints(symbols=symbols)) as source:
+            with database.prepared(name, QueryHints(symbols=selection.symbols)) as source:
                 source.execute(f"COPY {name} TO {literal(str(rows))}")
             table = f"main.{identifier(name)}"
             kind = "VIEW" if _is_view(con, name) else "TABLE"
             con.execute(f"DROP {kind} IF EXISTS {table}")
-            condition = (
-                "" if symbols is None else f" WHERE symbol IN ({', '.join(map(literal, symbols)) or 'NULL'})"
-            )
-            con.execute(f"CREATE TABLE {table} AS FROM read_parquet({literal(str(rows))}){condition}")
+            query = f"FROM read_parquet({literal(str(rows))}){selection.where(name)}"
+            con.execute(f"CREATE TABLE {table} AS {query}")
 
 
 def _is_view(con: duckdb.DuckDBPyConnection, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Test the single file: it follows the lake after each change, whichever program wrote it before."""
+"""Test that the single file shows the newest snapshot, whichever program wrote it before."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ from factorlab_lake.schema import TABLES
 from tests.support import EARLIER, FETCHED, Entry, bar, copy_of, income, migrate
 
 
-def _views(lake: Lake) -> list[tuple[str, str]]:
-    """Return the definition of the views of tables in the file, and of the one that says what it shows."""
+def _shown(lake: Lake) -> list[tuple[str, str]]:
+    """Return the views of the lake's tables and of its snapshot, and the rows of derived tables it copied."""
     with duckdb.connect(str(lake.path / "lake.duckdb"), read_only=True) as con:
-        result = con.execute("SELECT view_name, sql FROM duckdb_views() ORDER BY view_name").fetchall()
-    views = [(name, sql) for name, sql in result if name in {*TABLES, "lake_snapshot"}]
-    assert len(views) == len(TABLES) + 1
-    return views
+        views = con.execute("SELECT view_name, sql FROM duckdb_views()").fetchall()
+        copies = con.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+        rows = [(name, str(con.execute(f"FROM {name} ORDER BY ALL").fetchall())) for (name,) in copies]
+    result = sorted([(name, sql) for name, sql in views if name in {*TABLES, "lake_snapshot"}] + rows)
+    assert [name for name, _ in result] == sorted([*TABLES, "lake_snapshot"])
+    return result
 
 
 def _from_scratch(lake: Lake) -> list[tuple[str, str]]:
     (lake.path / "lake.duckdb").unlink()
     lake.catalog()
-    return _views(lake)
+    return _shown(lake)
 
 
 def test_a_file_that_is_brought_up_to_date_equals_a_new_one(lake: Lake, tmp_path: Path) -> None:
-    """After each change the views are those that a file without a past has."""
+    """Test that each change leaves the same views as writing the file from scratch, also a rollback."""
     changes = [
         Entry("AAPL", "price", [bar("2019-01-02", 157.0)], cached_at=EARLIER),
         Entry("AAPL", "price", [bar("2020-01-02", 300.0)], cached_at=FETCHED),
@@ -37,10 +39,10 @@ def test_a_file_that_is_brought_up_to_date_equals_a_new_one(lake: Lake, tmp_path
     ]
     for change in changes:
         migrate(lake, tmp_path, change)
-        result = _views(lake)
+        result = _shown(lake)
         assert result == _from_scratch(lake)
     lake.rollback()
-    assert _views(lake) == _from_scratch(lake)
+    assert _shown(lake) == _from_scratch(lake)
 
 
 @pytest.mark.first_cases(2)
@@ -54,21 +56,21 @@ def test_a_file_that_is_brought_up_to_date_equals_a_new_one(lake: Lake, tmp_path
     ids=["of another program", "of no origin", "of a snapshot that is gone"],
 )
 def test_a_file_with_another_origin_is_replaced(lake: Lake, tmp_path: Path, damage: str) -> None:
-    """Nothing of it is taken over: also the views of tables that did not change are this program's."""
+    """Test that this program replaces all views, also those of tables that did not change."""
     migrate(lake, tmp_path, Entry("AAPL", "price", [bar("2019-01-02", 157.0)], cached_at=EARLIER))
     with duckdb.connect(str(lake.path / "lake.duckdb")) as con:
         con.execute("CREATE TABLE kept AS SELECT path, functions_digest FROM lake_snapshot")
         con.execute(damage.replace("$path", f"'{lake.path}'"))
         con.execute("CREATE OR REPLACE VIEW splits AS SELECT 'not this' AS symbol")
     migrate(lake, tmp_path, Entry("AAPL", "price", [bar("2019-01-03", 158.0)], cached_at=EARLIER))
-    result = _views(lake)
+    result = _shown(lake)
     assert not any("not this" in sql for _, sql in result)
     assert result == _from_scratch(lake)
 
 
 def test_a_lake_that_was_moved_has_its_new_place_in_every_view(lake_2021: Lake, tmp_path: Path) -> None:
-    """The old place is nowhere in the file once it was asked for, though no table changed."""
+    """Test that `catalog` writes the new path into every view, although no table changed."""
     moved = copy_of(lake_2021, tmp_path / "moved")
     moved.catalog()
-    assert not any(str(lake_2021.path) in sql for _, sql in _views(moved))
+    assert not any(str(lake_2021.path) in sql for _, sql in _shown(moved))
     assert fl.open(moved.path).market_caps("AAPL", "2021-01-29")["market_cap"].item() is not None
