@@ -279,8 +279,14 @@ def _commit(current: Transaction, *, program_version: str, operation: str) -> No
 
 
 def _derived(current: Transaction) -> Derived | None:
-    """Return the description of the derived rows, with the versions of their inputs in this commit."""
-    derived = current.derived or current.base.derived
+    """Return the description of the derived rows, with the versions of their inputs in this commit.
+
+    Without a computation, the rows of the touched symbols are those of before, so the symbols are pending.
+    """
+    derived = current.derived
+    if derived is None and current.base.derived is not None:
+        pending = sorted({*current.base.derived.pending, *current.touched})
+        derived = replace(current.base.derived, pending=pending)
     if derived is None:
         return None
     tables = current.base.tables | current.changed

@@ -163,3 +163,20 @@ def test_every_derived_table_has_a_unique_key(lake: Lake) -> None:
     for name, spec in DERIVED_TABLES.items():
         rows = lake.sql(f"SELECT * FROM {name}")
         assert not rows.select(spec.key).is_duplicated().any(), name
+
+
+def test_symbols_of_a_commit_that_computes_nothing_are_pending(lake: Lake) -> None:
+    """A transaction of the storage alone changes rows of A: readers compute those of A, and no others."""
+    with transaction(lake._layout, reason="storage alone", program_version="0") as tx:
+        rows = tx.read("income_statements")
+        changed = rows.with_columns(
+            revenue=pl.when(pl.col("symbol") == "A").then(pl.col("revenue") * 2).otherwise(pl.col("revenue"))
+        )
+        years = changed["fiscal_year"].unique().to_list()
+        tx.replace("income_statements", changed, years)
+        tx.touched.add("A")
+    after = fl.open(lake.path)
+    assert stored.stale_symbols(after._layout, after.snapshot) == frozenset({"A"})
+    before, now = (_answers(each).filter(pl.col("date") == date(2021, 2, 15)) for each in (lake, after))
+    doubled = pl.when(pl.col("symbol") == "A").then(pl.col("revenue") * 2).otherwise(pl.col("revenue"))
+    assert_frame_equal(now, before.with_columns(revenue=doubled))
