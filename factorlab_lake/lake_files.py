@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from factorlab_lake.derive.availability_rule import AvailabilityRule, to_rule
+from factorlab_lake.derive.availability_rule import AvailabilityRule
+from factorlab_lake.index import manifest
+from factorlab_lake.maintenance import write_index
 from factorlab_lake.query.arguments import DateLike, to_date, to_symbols
-from factorlab_lake.settings import configured
 from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage import snapshots
-from factorlab_lake.storage.lake_settings import read_settings
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
 
@@ -98,12 +98,12 @@ class LakeFiles:
             with snapshots.after_commit(failure, _CATALOG_REMEDY):
                 self._write_catalog()
                 self._catalog_failed = False
-        if self.snapshot.id != before:
+        if self.snapshot.id and manifest.read(self._layout, self.snapshot) is None:
             with snapshots.after_commit(
                 f"the read index of snapshot {self.snapshot.id} was not written",
                 "Queries are slower until the next change writes one.",
             ):
-                self._write_index()
+                write_index(self._layout, self.snapshot)
 
     def _write_catalog(self) -> Path:
         """Write ``lake.duckdb`` under the lock, so that an older snapshot never replaces a newer one."""
@@ -111,16 +111,3 @@ class LakeFiles:
 
         with layouts.writer_lock(self._layout):
             return catalog.write_catalog(self._layout, snapshots.latest(self._layout))
-
-    def _write_index(self) -> None:
-        from factorlab_lake.index.build import build
-        from factorlab_lake.query.session import Session
-
-        if configured("read_index") is not False:
-            rule = to_rule(read_settings(self._layout).availability)
-            session = (
-                self.session
-                if self._rule == rule
-                else Session(self._layout, self.snapshot, availability=rule)
-            )
-            build(self._layout, self.snapshot, session.frame)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES
+from factorlab_lake.settings import configured
 from factorlab_lake.storage import lake_settings, refs, snapshots
 from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage.lake_settings import Availability, LakeSettings
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from factorlab_lake.storage.vacuum import VacuumReport
     from factorlab_lake.storage.verification import FileFinding, VerificationReport
 
-__all__ = ["Maintenance", "repair", "verify"]
+__all__ = ["Maintenance", "repair", "verify", "write_index"]
 
 
 def verify(path: str | os.PathLike[str], *, deep: bool = False) -> VerificationReport:
@@ -39,6 +40,8 @@ def verify(path: str | os.PathLike[str], *, deep: bool = False) -> VerificationR
     report = verification.verify(layout, deep=deep)
     if deep and report.clean:
         report.findings += _derived_findings(layout)
+    if report.clean:
+        report.findings += [finding for finding, _ in _index_findings(layout)]
     return report
 
 
@@ -61,6 +64,8 @@ def repair(
     report = repairs.repair(layout, from_backup=source, deep=deep)
     _repair_derived(layout, report, deep=deep)
     if report.clean:
+        with snapshots.after_commit("the read index was not rebuilt", "The next change writes it."):
+            report.repaired += _repair_index(layout)
         with snapshots.after_commit("lake.duckdb was not rewritten", "lake.catalog() writes it."):
             if _refresh_catalog(layout):
                 report.repaired.append(("lake.duckdb", "rewritten"))
@@ -96,6 +101,43 @@ def _repair_derived(layout: Layout, report: RepairReport, *, deep: bool) -> None
         stored.rebuild(tx)
     report.repaired += [(finding.file, "computed from the other tables") for finding in found]
     report.findings = verify(layout.root, deep=deep).findings  # earlier snapshots may have damaged files
+
+
+def _index_findings(layout: Layout) -> list[tuple[FileFinding, Snapshot]]:
+    """Return a finding for each damaged file of the read index, with a snapshot that needs the file."""
+    from factorlab_lake.index.files import damaged_files
+    from factorlab_lake.storage.verification import FileFinding
+
+    damaged = damaged_files(layout, snapshots.retained(layout))
+    remedy = "SQL answers instead; `factorlab-lake repair` rebuilds it"
+    return [
+        (FileFinding(path.relative_to(layout.root).as_posix(), "index", f"{damage}; {remedy}"), snapshot)
+        for path, damage, snapshot in damaged
+    ]
+
+
+def _repair_index(layout: Layout) -> list[tuple[str, str]]:
+    """Delete the damaged files of the read index, and build the index of the newest snapshot without them."""
+    from factorlab_lake.index import manifest
+
+    found = _index_findings(layout)
+    for finding, snapshot in found:
+        (layout.root / finding.file).unlink(missing_ok=True)
+        manifest.manifest_path(layout, snapshot.id).unlink(missing_ok=True)
+    if found:
+        write_index(layout, snapshots.latest(layout), reuse=False)
+    return [(finding.file, "deleted, and the index of the newest snapshot rebuilt") for finding, _ in found]
+
+
+def write_index(layout: Layout, snapshot: Snapshot, *, reuse: bool = True) -> None:
+    """Write the read index of a snapshot, unless the settings of this process disable it."""
+    from factorlab_lake.derive.availability_rule import to_rule
+    from factorlab_lake.index.build import build
+    from factorlab_lake.query.session import Session
+
+    if configured("read_index") is not False:
+        rule = to_rule(lake_settings.read_settings(layout).availability)
+        build(layout, snapshot, Session(layout, snapshot, availability=rule).frame, reuse=reuse)
 
 
 def _refresh_catalog(layout: Layout) -> bool:
@@ -208,8 +250,21 @@ class Maintenance:
             dry_run=dry_run,
             now=now,
         )
+        self._vacuum_index(report)
         self._changed()
         return report
+
+    def _vacuum_index(self, report: VacuumReport) -> None:
+        """Add the files of the read index that no retained snapshot needs; delete them unless a dry run."""
+        from factorlab_lake.index.files import unneeded_files
+
+        kept = [snapshots.read(self._layout, number) for number in report.kept]
+        for path in list(unneeded_files(self._layout, kept)):
+            size = path.stat().st_size
+            report.files.append((path.relative_to(self._layout.root).as_posix(), size))
+            report.size_bytes += size
+            if not report.dry_run:
+                path.unlink(missing_ok=True)
 
     def verify(self, *, deep: bool = False) -> VerificationReport:
         """Check that every file exists, is undamaged and has valid content; report each damaged file.

@@ -25,6 +25,7 @@ __all__ = [
     "build_digest",
     "closes_sql",
     "index_folder",
+    "is_damaged",
     "manifest_path",
     "read",
     "save",
@@ -89,18 +90,15 @@ def save(layout: Layout, snapshot: Snapshot, manifest: Manifest) -> None:
             "intervals": {name: list(map(_row, group)) for name, group in manifest.intervals.items()},
         }
     )
-    head = json.dumps(
-        {"of": _identity(layout, snapshot), "sha256": hashlib.sha256(body.encode()).hexdigest()}
-    )
+    head = json.dumps({"of": _identity(layout, snapshot), "sha256": _sha256(body)})
     write_atomically(manifest_path(layout, snapshot.id), f"{head}\n{body}\n", derived=True)
 
 
 def read(layout: Layout, snapshot: Snapshot) -> Manifest | None:
     """Return the manifest of a snapshot; None if it is missing, damaged or of another program."""
     try:
-        lines = manifest_path(layout, snapshot.id).read_text(encoding="utf-8").splitlines()
-        head, body = json.loads(lines[0]), lines[1]
-        if head != {"of": _identity(layout, snapshot), "sha256": hashlib.sha256(body.encode()).hexdigest()}:
+        head, body = _lines(manifest_path(layout, snapshot.id))
+        if head != {"of": _identity(layout, snapshot), "sha256": _sha256(body)}:
             return None
         parts = json.loads(body)
         return Manifest(
@@ -110,6 +108,24 @@ def read(layout: Layout, snapshot: Snapshot) -> Manifest | None:
         )
     except (OSError, ValueError, LookupError, TypeError):
         return None
+
+
+def is_damaged(path: Path) -> bool:
+    """Return whether a manifest's own checksum is wrong; that of another program or setting is not damage."""
+    try:
+        head, body = _lines(path)
+        return bool(head["sha256"] != _sha256(body))
+    except (OSError, ValueError, LookupError, TypeError):
+        return True
+
+
+def _lines(path: Path) -> tuple[Any, str]:
+    head, body = path.read_text(encoding="utf-8").splitlines()
+    return json.loads(head), body
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _identity(layout: Layout, snapshot: Snapshot) -> list[Any]:
