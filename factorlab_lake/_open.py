@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import cast
 
-from factorlab_lake.derive.availability_rule import CLOSE, AvailabilityRule, to_rule
+from factorlab_lake.derive.availability_rule import AvailabilityRule, to_rule
 from factorlab_lake.lake import Lake
 from factorlab_lake.settings import configured
 from factorlab_lake.storage import layout as layouts
@@ -30,8 +30,8 @@ def open_lake(
     if it was accepted by 16:00 in New York, otherwise the next day. ``same_day`` is that day at any hour, as
     in Factor Lab, which looks ahead. A number is a lag in days after the acceptance, or after the filing date
     if the acceptance is unknown. The default is the setting ``FACTORLAB_AVAILABILITY``, then the lake's own
-    rule (:meth:`~factorlab_lake.maintenance.Maintenance.configure`), which is ``close`` in a new lake. On a
-    server the default is ``close``.
+    rule (:meth:`~factorlab_lake.maintenance.Maintenance.configure`), which is ``close`` in a new lake. A
+    server has only the rule by which the lake was synced.
 
     Exported as ``factorlab_lake.open``. Opening takes no lock: any number of readers and one writer work
     at the same time. Raises :class:`~factorlab_lake.errors.InvalidInput`,
@@ -41,7 +41,7 @@ def open_lake(
     if isinstance(path, str) and "://" in path:
         from factorlab_lake.server_lake import open_server_lake
 
-        server = open_server_lake(path, availability=CLOSE if rule is None else rule)
+        server = open_server_lake(path, availability=rule)
         return cast("Lake", server)  # it has the same query methods
     if create and not (Path(path) / "_lake" / "lake.json").exists():
         return Lake(layouts.create(path), rule=rule)

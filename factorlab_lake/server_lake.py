@@ -25,14 +25,14 @@ __all__ = ["ServerLake", "open_server_lake"]
 _SYNC_AFTER = ("fetch", "load", "migrate", "rollback")  # the methods whose changes a sync sends to the server
 
 
-def open_server_lake(url: str, *, availability: AvailabilityRule) -> ServerLake:
+def open_server_lake(url: str, *, availability: AvailabilityRule | None = None) -> ServerLake:
     """Open the lake on a server to which a lake was synced.
 
     ``url`` is an address such as ``postgresql://user@host/database``. Its scheme selects one of the installed
     targets; each target documents where it takes the password from. These settings limit the connections and
     the time of a query: ``FACTORLAB_POOL_SIZE``, ``FACTORLAB_POOL_OVERFLOW``, ``FACTORLAB_POOL_WAIT_S`` and
-    ``FACTORLAB_STATEMENT_TIMEOUT_S``. ``availability`` is the rule by which the lake was synced; any other is
-    :class:`~factorlab_lake.errors.InvalidInput`. Raises that,
+    ``FACTORLAB_STATEMENT_TIMEOUT_S``. The availability rule is the one by which the lake was
+    synced; another ``availability`` is refused. Raises :class:`~factorlab_lake.errors.InvalidInput`,
     :class:`~factorlab_lake.errors.NotFound`, :class:`~factorlab_lake.errors.TargetFailed` and
     :class:`~factorlab_lake.errors.MissingExtra`.
     """
@@ -44,16 +44,18 @@ def open_server_lake(url: str, *, availability: AvailabilityRule) -> ServerLake:
         statement_timeout_s=configured.statement_timeout_s,
     )
     session = open_session(url, limits=limits)
-    if session.availability != str(availability.setting):
+    synced = AvailabilityRule(session.lag_days)
+    if availability not in (None, synced):
         session.close()
+        got, expected = availability.setting, synced.setting
         raise InvalidInput(
-            f"availability is {availability.setting!r}, but {session.name} has the rows of the rule "
-            f"{session.availability!r}, by which the lake was synced. Open the server with "
-            f"availability={session.availability!r}, or open the lake's folder for another rule.",
-            got=availability.setting,
-            expected=session.availability,
+            f"availability is {got!r}, but {session.name} has the rows of the rule {expected!r}, the lake's "
+            "own at the last sync. Open the server without an availability rule. For another rule, open the "
+            "lake's folder, or change the rule of the lake and sync again.",
+            got=got,
+            expected=expected,
         )
-    return ServerLake(session, availability=availability)
+    return ServerLake(session, availability=synced)
 
 
 class _NeedsFolder(InvalidInput, AttributeError):

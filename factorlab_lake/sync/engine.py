@@ -19,6 +19,7 @@ from typing import Protocol
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.schema import TABLES, TableSpec, table
 from factorlab_lake.storage import snapshots
+from factorlab_lake.storage.lake_settings import read_settings, to_lag_days
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.sync.changes import SentRows, send_batch
 from factorlab_lake.sync.digests import LakeSide, digest_of
@@ -56,7 +57,8 @@ def sync(
     """Sync a target to the newest snapshot and verify it; see :meth:`factorlab_lake.lake.Lake.sync`."""
     started = time.perf_counter()
     side = LakeSide(layout, snapshots.latest(layout))
-    target.prepare(layout.lake_id, side.filled)
+    lag_days = to_lag_days(read_settings(layout).availability)
+    target.prepare(layout.lake_id, side.filled, lag_days=lag_days)
     run = _Run(side, target, repair, progress)
     run.send()
     findings = run.verify(deep=deep)

@@ -35,7 +35,6 @@ from factorlab_lake.schema import TableSpec
 
 __all__ = [
     "EVERYTHING",
-    "LAKE_AVAILABILITY",
     "NO_YEAR",
     "ROW_HASH",
     "UNTRUSTED",
@@ -54,7 +53,6 @@ __all__ = [
 
 ROW_HASH = "row_hash"
 EVERYTHING = "all"  # the only batch of a table without partitions
-LAKE_AVAILABILITY = "close"  # the rule of the stored available_date, and of the derived tables
 NO_YEAR = "null"  # the batch of rows whose partition is NULL
 UNTRUSTED = -1  # rows of a recorded digest: the stored digests of the batch do not describe its values
 _MODULUS = 2**64
@@ -139,8 +137,10 @@ class Target(Protocol):
     def name(self) -> str:
         """Return the address without secrets."""
 
-    def prepare(self, lake_id: str, filled: FilledBatches) -> None:
+    def prepare(self, lake_id: str, filled: FilledBatches, *, lag_days: int | None = None) -> None:
         """Create or upgrade the tables; refuse a target that belongs to another lake.
+
+        The target records ``lag_days``, the availability rule of the lake; None stands for ``close``.
 
         A missing column is added. Row digests ignore NULL, so they do not show that its values are missing.
         In the same transaction, the ledger marks the batches that ``filled`` returns as :data:`UNTRUSTED`;
@@ -196,11 +196,11 @@ class SessionLimits:
 class TargetSession(Protocol):
     """Runs queries on a target; every method may be called from any thread.
 
-    ``availability`` is the availability rule by which the rows were synced, such as ``close``.
+    ``lag_days`` is the availability rule by which the derived tables were synced; None stands for ``close``.
     """
 
     limits: SessionLimits
-    availability: str
+    lag_days: int | None
 
     @property
     def name(self) -> str:

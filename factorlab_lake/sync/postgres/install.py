@@ -17,9 +17,9 @@ from factorlab_lake.storage.snapshots import program_version
 from factorlab_lake.sync.postgres import ddl, server_functions
 from factorlab_lake.sync.postgres.connection import Connection
 from factorlab_lake.sync.postgres.table_evolution import add_columns, check_keys
-from factorlab_lake.sync.protocol import LAKE_AVAILABILITY, ROW_HASH, FilledBatches
+from factorlab_lake.sync.protocol import ROW_HASH, FilledBatches
 
-__all__ = ["STEPS", "availability", "prepare", "roles", "script"]
+__all__ = ["STEPS", "lag_days", "prepare", "roles", "script"]
 
 Step: TypeAlias = Callable[[], list[str]]
 
@@ -29,12 +29,13 @@ _STATE = """
 SELECT lake_id, schema_version, to_jsonb(t) ->> 'program_version' FROM factorlab_lake_target AS t
 """
 _OWNED = """
-UPDATE factorlab_lake_target SET lake_id = %(lake)s, program_version = %(version)s, availability = %(rule)s
-WHERE (lake_id, program_version, availability)
-      IS DISTINCT FROM (%(lake)s::text, %(version)s::text, %(rule)s::text)
+UPDATE factorlab_lake_target
+SET lake_id = %(lake)s, program_version = %(version)s, availability_lag_days = %(lag_days)s
+WHERE (lake_id, program_version, availability_lag_days)
+      IS DISTINCT FROM (%(lake)s::text, %(version)s::text, %(lag_days)s::integer)
 """
-# Read through JSON: servers of earlier versions do not have the column, and their rows have the lake's rule.
-_AVAILABILITY = "SELECT to_jsonb(t) ->> 'availability' FROM factorlab_lake_target AS t"
+# Read through JSON: servers of earlier versions do not have the column, and their rows have the rule close.
+_LAG_DAYS = "SELECT (to_jsonb(t) ->> 'availability_lag_days')::integer FROM factorlab_lake_target AS t"
 
 
 def _first_version() -> list[str]:
@@ -51,7 +52,7 @@ def _third_version() -> list[str]:
 
 
 def _fourth_version() -> list[str]:
-    return ["ALTER TABLE factorlab_lake_target ADD COLUMN IF NOT EXISTS availability text"]
+    return ["ALTER TABLE factorlab_lake_target ADD COLUMN IF NOT EXISTS availability_lag_days integer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,18 @@ STEPS: tuple[Step, ...] = (_first_version, _second_version, _third_version, _fou
 
 
 def prepare(
-    con: Connection, lake_id: str, filled: FilledBatches, *, target: str, steps: Sequence[Step] = STEPS
+    con: Connection,
+    lake_id: str,
+    filled: FilledBatches,
+    *,
+    target: str,
+    lag_days: int | None = None,
+    steps: Sequence[Step] = STEPS,
 ) -> None:
     """Create or upgrade the tables and functions of a target, for one lake alone.
 
-    ``filled`` finds the batches that have values in a column that is added. Raises
+    ``filled`` finds the batches that have values in a column that is added. ``lag_days`` is the availability
+    rule of the lake; None stands for ``close``. Raises
     :class:`~factorlab_lake.errors.InvalidInput` for a target of another lake, and
     :class:`~factorlab_lake.errors.SchemaMismatch` for a newer schema or incompatible tables.
     """
@@ -85,16 +93,16 @@ def prepare(
             )
         _upgrade(con, state, target=target, steps=steps)
         created = _create_new_tables(con)
-        con.execute(_OWNED, {"lake": lake_id, "version": program_version(), "rule": LAKE_AVAILABILITY})
+        con.execute(_OWNED, {"lake": lake_id, "version": program_version(), "lag_days": lag_days})
         check_keys(con, target=target, written_by=state.program_version)
         added = add_columns(con, filled, target=target, written_by=state.program_version)
         server_functions.install(con, force=added or created)
 
 
-def availability(con: Connection) -> str:
-    """Return the availability rule by which the rows of a target were synced."""
-    row = con.execute(_AVAILABILITY).fetchone()
-    return LAKE_AVAILABILITY if row is None or row[0] is None else str(row[0])
+def lag_days(con: Connection) -> int | None:
+    """Return the availability rule by which a target was synced: a lag, or None for ``close``."""
+    row = con.execute(_LAG_DAYS).fetchone()
+    return None if row is None or row[0] is None else int(str(row[0]))
 
 
 def roles() -> str:

@@ -10,7 +10,7 @@ from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.functions import duckdb_functions
 from factorlab_lake.functions.questions import INPUTS, QUESTIONS, question_text
 from factorlab_lake.functions.rule_placeholders import fill
-from factorlab_lake.functions.sql_placeholders import shared_placeholders, ttm_columns
+from factorlab_lake.functions.sql_placeholders import availability_with_lag, shared_placeholders, ttm_columns
 from factorlab_lake.schema import (
     STATEMENT_TABLES,
     TABLES,
@@ -33,6 +33,7 @@ SET enable_nestloop = off
 SET enable_mergejoin = off
 SET jit = off
 SET work_mem = '64MB'"""
+_LAG = "(SELECT r.availability_lag_days FROM factorlab_lake_target AS r)"  # read once for each query
 _TIME_FORMAT = "'YYYY-MM-DD HH24:MI:SS.US'"
 # The rows that a function's question reads, looked up in Postgres' way; a part comes after those that use it.
 _PARTS = ("grid", "cap_facts", "count_vintages", "factor_facts", "fundamentals")
@@ -106,10 +107,22 @@ def _statement_columns() -> list[str]:
     return ["statement_type", *attributes, "metrics", "data_quality_score", "created_at", "updated_at"]
 
 
+def _available(spec: TableSpec) -> str:
+    """Return the SQL of the first day on which a statement could be used, by the rule of the sync."""
+    return (
+        f"CASE WHEN {_LAG} IS NULL THEN available_date "
+        f"ELSE {availability_with_lag(spec, _LAG)} END AS available_date"
+    )
+
+
 def _statement_select(kind: str) -> str:
     """Return the rows of one statement type for ``financial_statements``."""
     spec = TABLES[STATEMENT_TABLES[kind]]
-    attributes = ", ".join(f"t.{identifier(c.name)}" for c in spec.columns if not c.additive)
+    attributes = ", ".join(
+        _available(spec) if c.name == "available_date" else f"t.{identifier(c.name)}"
+        for c in spec.columns
+        if not c.additive
+    )
     # The type json preserves the text: its items have the order and the numbers of DuckDB's.
     items = "\n       || ".join(_json_item(c.name) for c in line_items(kind))
     return (

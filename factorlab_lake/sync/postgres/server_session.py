@@ -56,7 +56,7 @@ class ServerSession:
     def __init__(self, address: Address, *, limits: SessionLimits) -> None:
         self.address = address
         self.limits = limits
-        self.availability = ""
+        self.lag_days: int | None = None
         self._timeout_ms = str(round(limits.statement_timeout_s * 1000))
         self._path = ""
         self._pool = self._new_pool()
@@ -180,7 +180,7 @@ class ServerSession:
                 [(path,)] = con.execute(_PATH).fetchall()
                 self._path = str(path)
                 con.execute("SELECT set_config('search_path', %s, false)", [self._path])
-                self.availability = install.availability(con)
+                self.lag_days = install.lag_days(con)
         except psycopg.Error as error:
             raise self._connection_error(error) from None
         self._pool.open()

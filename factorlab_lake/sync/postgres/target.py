@@ -104,9 +104,9 @@ class PostgresTarget:
         """Return the address without secrets."""
         return str(self.address)
 
-    def prepare(self, lake_id: str, filled: FilledBatches) -> None:
+    def prepare(self, lake_id: str, filled: FilledBatches, *, lag_days: int | None = None) -> None:
         """Create or upgrade the tables; refuse a target that belongs to another lake."""
-        install.prepare(self.con, lake_id, filled, target=self.name)
+        install.prepare(self.con, lake_id, filled, target=self.name, lag_days=lag_days)
         self.lake_id = lake_id
 
     def ledger(self) -> Ledger:

@@ -55,7 +55,7 @@ LANGUAGE sql BEGIN ATOMIC SELECT 'another'; END;
 CREATE FUNCTION another.checked_vintage(text) RETURNS text LANGUAGE sql RETURN 'latest';
 CREATE FUNCTION another.unrounded_close(double precision, double precision) RETURNS double precision
 LANGUAGE sql RETURN 0;
-CREATE TABLE another.factorlab_lake_target AS SELECT 'same_day' AS availability;
+CREATE TABLE another.factorlab_lake_target AS SELECT 3 AS availability_lag_days;
 """
 _INSTALLED = """
 SELECT prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace
@@ -206,4 +206,4 @@ def test_a_table_of_another_schema_is_not_taken_for_the_rule(url: str, path: Pat
         Address.parse(f"{url}?options=-csearch_path%3Danother,public"), limits=SessionLimits()
     )
     session.close()
-    assert session.availability == "close"
+    assert session.lag_days is None

@@ -27,7 +27,7 @@ _SECRET = "s3cret-word"
 class MemorySession:
     """Answers every query with its own text."""
 
-    availability = "close"
+    lag_days = None
 
     def __init__(self, url: str, limits: SessionLimits) -> None:
         self.limits = limits
@@ -59,7 +59,7 @@ class MemoryConnector:
         """Return this object as the target."""
         return self._target()
 
-    def prepare(self, lake_id: str, filled: object) -> None:
+    def prepare(self, lake_id: str, filled: object, *, lag_days: int | None) -> None:
         """Refuse every lake."""
         raise InvalidInput(f"memory received the lake {lake_id}")
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import psycopg
 
 from factorlab_lake.schema import TABLES, TYPES
-from factorlab_lake.sync.postgres import ddl
+from factorlab_lake.sync.postgres.install import STEPS
 from factorlab_lake.sync.postgres.placeholders import sql_text
 
 _COLUMNS = """
@@ -15,7 +15,8 @@ _SPELT_OUT = {"timestamptz": "timestamp with time zone"}
 
 def _make(con: psycopg.Connection) -> None:
     views = ("json_number_text", "financial_statements")
-    for statement in (*ddl.tables(), *map(sql_text, views)):
+    tables = [statement for step in STEPS for statement in step()]
+    for statement in (*tables, *map(sql_text, views)):
         con.execute(statement)
 
 

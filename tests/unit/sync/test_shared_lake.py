@@ -212,27 +212,32 @@ def test_open_accepts_an_address(company_url: str) -> None:
     opened: Any = fl.open(company_url)
     with opened:
         assert type(opened) is ServerLake
-        assert opened.availability == opened.session.availability == "close"
+        assert opened.availability == "close"
 
 
 @pytest.mark.parametrize("rule", ["same_day", 3])
 def test_another_availability_rule_than_the_synced_one_is_refused(company_url: str, rule: str | int) -> None:
     """The error has both rules and says what to open instead; no connection stays open."""
-    with pytest.raises(InvalidInput, match=r"synced\. Open the server with availability='close'") as refused:
+    with pytest.raises(InvalidInput, match=r"of the rule 'close'.*For another rule, open") as refused:
         fl.open(company_url, availability=rule)
     assert (refused.value.facts["got"], refused.value.facts["expected"]) == (rule, "close")
     assert PASSWORD not in str(refused.value)
 
 
-def test_the_rule_of_a_server_is_the_recorded_one(small: Lake, database: str) -> None:
-    """A server of an earlier version has no record; its rows have the rule of the lake."""
+def test_a_server_has_the_rule_of_the_lake(small: Lake, database: str) -> None:
+    """A sync records the lake's rule and sends its rows; a server of an earlier version has ``close``."""
+    small.configure(availability=3)
+    small.refresh()
     small.sync(database)
-    by_hand(database, "UPDATE factorlab_lake_target SET availability = '3'")
-    with pytest.raises(InvalidInput, match=r"availability is 'close', but .* the rule '3'"):
-        fl.open(database)
-    by_hand(database, "ALTER TABLE factorlab_lake_target DROP COLUMN availability")
-    with open_server_lake(database, availability=CLOSE) as shared:
-        assert shared.session.availability == "close"
+    with open_server_lake(database) as shared:
+        assert shared.availability == 3
+        for question in (lambda q: q.statements("AAA"), lambda q: q.ttm("AAA", "2019-06-28")):
+            assert_same_rows(question(small), question(shared))
+    with pytest.raises(InvalidInput, match=r"availability is 'close', but .* of the rule 3"):
+        open_server_lake(database, availability=CLOSE)
+    by_hand(database, "ALTER TABLE factorlab_lake_target DROP COLUMN availability_lag_days CASCADE")
+    with open_server_lake(database) as shared:
+        assert shared.availability == "close"
 
 
 # --- opening ----------------------------------------------------------------------------------------------
