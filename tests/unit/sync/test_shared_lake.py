@@ -273,7 +273,7 @@ def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> No
         fl.open("postgresql://me@127.0.0.1/nowhere")
 
 
-@pytest.mark.parametrize("package", ["numpy", "psycopg"])
+@pytest.mark.parametrize("package", ["adbc_driver_manager", "psycopg"])
 def test_a_sync_without_the_extra_names_it(package: str, tmp_path: Path) -> None:
     """The error of a sync, or of its printed script, is MissingExtra and not an import error."""
     script = (
