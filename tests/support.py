@@ -240,7 +240,7 @@ def assert_same_content(
 
 
 def assert_derived_rows_are_current(lake: Lake) -> None:
-    """Fail unless the stored derived rows may be used and equal those that a session computes anew."""
+    """Fail unless the stored derived rows may be used and equal those that a session computes again."""
     stored, computing = fl.open(lake.path, create=False), fl.open(lake.path, create=False)
     assert stored.session._stale == frozenset()
     computing.session._stale = None

@@ -27,7 +27,7 @@ from tests.properties.companies import ENDS, FIELDS, histories, record, versions
 from tests.support import CACHE_2021, CACHE_DIRTY, SPLITS, assert_derived_rows_are_current, examples
 from tests.unit.query.lake_builder import LakeBuilder
 
-World: TypeAlias = dict[str, pl.DataFrame]  # rows by table
+Tables: TypeAlias = dict[str, pl.DataFrame]  # rows by table
 
 COMPANIES = 6
 # The tables whose rows are valid from a day on.
@@ -68,18 +68,18 @@ def lake(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return lake
 
 
-def base_rows(lake: Lake) -> World:
+def base_rows(lake: Lake) -> Tables:
     """Return the rows that the derived tables follow from."""
     return {name: lake.sql(f"FROM {name}") for name in DERIVED_FROM}
 
 
-def symbols_of(world: World) -> list[str]:
+def symbols_of(world: Tables) -> list[str]:
     """Return every symbol with a row, in order."""
     return sorted(set().union(*(rows["symbol"].to_list() for rows in world.values())))
 
 
-def derived(world: World, symbols: Sequence[str]) -> World:
-    """Compute the derived tables of some symbols anew."""
+def derived(world: Tables, symbols: Sequence[str]) -> Tables:
+    """Compute the derived tables of some symbols again."""
     with duckdb.connect() as con:
         for name, rows in world.items():
             con.register(name, rows)
@@ -90,7 +90,7 @@ def derived(world: World, symbols: Sequence[str]) -> World:
         }
 
 
-def assert_same(left: World, right: World) -> None:
+def assert_same(left: Tables, right: Tables) -> None:
     """Fail unless all tables have the same rows."""
     for name, rows in left.items():
         assert_frame_equal(rows, right[name], check_exact=True)

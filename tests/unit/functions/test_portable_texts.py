@@ -64,14 +64,14 @@ def _lateral_aliases(tree: exp.Expr) -> list[str]:
 
     An alias whose own expression reads a column of its name is none: engines prefer the source's column.
     """
-    found = []
+    aliases = []
     for select in tree.find_all(exp.Select):
         reads = {id(e): {c.name for c in e.find_all(exp.Column)} for e in select.expressions}
         for alias in (e for e in select.expressions if isinstance(e, exp.Alias)):
             others = (names for place, names in reads.items() if place != id(alias))
             if alias.alias not in reads[id(alias)] and any(alias.alias in names for names in others):
-                found.append(f"lateral alias {alias.alias}")
-    return found
+                aliases.append(f"lateral alias {alias.alias}")
+    return aliases
 
 
 def _unguarded_divisions(tree: exp.Expr) -> list[str]:
@@ -117,5 +117,5 @@ def test_a_text_has_no_construct_of_some_engines_alone(name: str) -> None:
     ],
 )
 def test_the_scan_finds_a_construct(text: str, construct: str) -> None:
-    """Each forbidden construct is found in an example of it."""
+    """Each forbidden construct is recognized in an example of it."""
     assert construct in constructs(text)

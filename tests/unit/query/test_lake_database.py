@@ -18,7 +18,7 @@ from polars.testing import assert_frame_equal
 import factorlab_lake as fl
 from factorlab_lake.functions.duckdb_functions import names_in
 from factorlab_lake.lake import Lake
-from factorlab_lake.query import lake_database, session
+from factorlab_lake.query import lake_database
 from factorlab_lake.query.lake_database import LakeDatabase
 from factorlab_lake.query.query_hints import QueryHints
 from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES
@@ -87,7 +87,7 @@ def test_answers_depend_neither_on_earlier_questions_nor_on_stale_symbols(
 def test_a_table_has_each_row_once_after_queries_of_some_symbols(
     lake_both: Lake, name: str, stale: frozenset[str] | None
 ) -> None:
-    """Queries of one symbol and of more add rows; a query of the table then shows those of all symbols."""
+    """Test that a table shows each row of all symbols once after queries that computed some of them."""
     lake = opened(lake_both, stale)
     own = f"SELECT * FROM {name} ORDER BY ALL"
     expected = opened(lake_both, frozenset()).session.frame(own)
