@@ -23,6 +23,7 @@ from factorlab_lake.lake import Lake
 from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES
 from factorlab_lake.schema.rules import BEGINNING_OF_TIME, END_OF_TIME
 from factorlab_lake.storage.duckdb_frames import to_polars
+from factorlab_lake.storage.lake_settings import LakeSettings
 from tests.properties.companies import ENDS, FIELDS, histories, record, versions
 from tests.support import CACHE_2021, CACHE_DIRTY, SPLITS, assert_derived_rows_are_current, examples
 from tests.unit.query.lake_builder import LakeBuilder
@@ -83,7 +84,7 @@ def derived(world: Tables, symbols: Sequence[str]) -> Tables:
     with duckdb.connect() as con:
         for name, rows in world.items():
             con.register(name, rows)
-        compute(con, symbols)
+        compute(con, symbols, LakeSettings().provider_order)
         return {
             name: to_polars(con.sql(computed_rows(spec))).sort(spec.key)
             for name, spec in DERIVED_TABLES.items()
@@ -124,7 +125,7 @@ def test_computing_again_changes_nothing(lake: Lake) -> None:
         for name, rows in world.items():
             con.register(name, rows)
         for part in (symbols[:2], symbols):
-            compute(con, part)
+            compute(con, part, LakeSettings().provider_order)
         for name, spec in DERIVED_TABLES.items():
             again = to_polars(con.sql(computed_rows(spec))).sort(spec.key)
             assert again.select(spec.key).is_unique().all()

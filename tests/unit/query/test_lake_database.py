@@ -41,6 +41,11 @@ PERIODS = st.tuples(st.sampled_from(["ratios", "quarters", "statements", "as_of"
 SQL = st.tuples(st.just("sql"), SYMBOLS, st.sampled_from(sorted(DERIVED_TABLES)))
 
 
+def _label(stale: frozenset[str] | None) -> str:
+    """Return a case's name; the order of a set differs between processes."""
+    return "all" if stale is None else "-".join(sorted(stale)) or "none"
+
+
 def opened(lake: Lake, stale: frozenset[str] | None) -> Lake:
     """Open a lake again, with symbols whose stored derived rows must not be used; None: of none."""
     again = fl.open(lake.path, create=False)
@@ -83,7 +88,7 @@ def test_answers_depend_neither_on_earlier_questions_nor_on_stale_symbols(
 
 @pytest.mark.first_cases(6)
 @pytest.mark.parametrize("name", sorted(DERIVED_TABLES))
-@pytest.mark.parametrize("stale", STALE, ids=str)
+@pytest.mark.parametrize("stale", STALE, ids=_label)
 def test_a_table_has_each_row_once_after_queries_of_some_symbols(
     lake_both: Lake, name: str, stale: frozenset[str] | None
 ) -> None:
@@ -109,7 +114,7 @@ def test_only_the_symbols_of_a_query_and_of_their_companies_are_computed(lake_bo
     assert more["symbol"].to_list() == ["AAPL", "GOOG", "GOOGL"]
 
 
-@pytest.mark.parametrize("stale", STALE, ids=str)
+@pytest.mark.parametrize("stale", STALE, ids=_label)
 def test_a_company_of_several_classes_is_known_from_one_of_them(
     lake_both: Lake, stale: frozenset[str] | None
 ) -> None:

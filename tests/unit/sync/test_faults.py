@@ -142,8 +142,7 @@ def test_a_lost_connection_is_survived(lake_2021: Lake, database: str, tmp_path:
 
 
 def _rows(lake: Lake) -> int:
-    count: int = lake.status()["rows"].sum()
-    return count
+    return int(lake.status()["rows"].sum())
 
 
 def test_two_syncs_at_once_have_the_result_of_one(lake_2021: Lake, database: str, tmp_path: Path) -> None:

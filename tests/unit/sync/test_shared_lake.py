@@ -231,8 +231,8 @@ def test_a_server_has_the_rule_of_the_lake(small: Lake, database: str) -> None:
     small.sync(database)
     with open_server_lake(database) as shared:
         assert shared.availability == 3
-        for question in (lambda q: q.statements("AAA"), lambda q: q.ttm("AAA", "2019-06-28")):
-            assert_same_rows(question(small), question(shared))
+        assert_same_rows(small.statements("AAA"), shared.statements("AAA"))
+        assert_same_rows(small.ttm("AAA", "2019-06-28"), shared.ttm("AAA", "2019-06-28"))
     with pytest.raises(InvalidInput, match=r"availability is 'close', but .* of the rule 3"):
         open_server_lake(database, availability=CLOSE)
     by_hand(database, "ALTER TABLE factorlab_lake_target DROP COLUMN availability_lag_days CASCADE")
