@@ -7,11 +7,10 @@ from functools import cache
 from importlib.resources import files
 from itertools import takewhile
 
-from factorlab_lake.factors.formulas import FACTORS
-from factorlab_lake.functions.questions import INPUTS, QUESTIONS, input_columns, inputs_of, question_text
+from factorlab_lake.functions.questions import QUESTIONS, question_steps
 from factorlab_lake.functions.rule_placeholders import fill
 from factorlab_lake.functions.sql_placeholders import duckdb_placeholders
-from factorlab_lake.schema import STATEMENT_TYPES, TABLES, identifier, line_items
+from factorlab_lake.schema import TABLES, identifier
 
 __all__ = ["FUNCTIONS", "head_of", "mentioned", "names_in", "sql_text", "without_texts"]
 
@@ -60,8 +59,8 @@ def sql_text(name: str) -> str:
     """Return a function's SQL with all placeholders filled."""
     text = fill(_file(f"{name}.sql"), lambda: {part: _file(f"parts/{part}.sql").strip() for part in _PARTS})
     text = fill(text, _questions)
-    text = fill(text, lambda: {**_ARGUMENTS.get(name, _DEFAULT_ARGUMENTS), **_columns(name)})
-    return fill(text, duckdb_placeholders)
+    text = fill(fill(text, lambda: _ARGUMENTS.get(name, _DEFAULT_ARGUMENTS)), duckdb_placeholders)
+    return fill(text, lambda: _columns(text))
 
 
 def head_of(text: str) -> str:
@@ -69,15 +68,11 @@ def head_of(text: str) -> str:
     return "\n".join(takewhile(lambda line: line.startswith("--"), text.splitlines()))
 
 
-def _columns(name: str) -> dict[str, str]:
-    """Return the columns of fundamentals_history that a function reads: fewer are planned faster."""
-    if name not in ("factors", "ratios"):
-        return {"fundamentals_columns": "*"}
-    inputs = input_columns(inputs_of(tuple(FACTORS.values())))
-    items = {c.name for kind in STATEMENT_TYPES for c in line_items(kind)}
-    spec = TABLES["fundamentals_history"]
-    others = [n for n in spec.names() if n not in INPUTS.keys() | items and not n.endswith("_reported")]
-    return {"fundamentals_columns": ", ".join(map(identifier, dict.fromkeys([*others, *inputs])))}
+def _columns(text: str) -> dict[str, str]:
+    """Return the columns of fundamentals_history that a function names: fewer are planned faster."""
+    words = set(re.findall(r"\w+", without_texts(text)))
+    names = [n for n in TABLES["fundamentals_history"].names() if n in words]
+    return {"fundamentals_columns": ", ".join(map(identifier, names))}
 
 
 def _file(path: str) -> str:
@@ -86,7 +81,7 @@ def _file(path: str) -> str:
 
 @cache
 def _questions() -> dict[str, str]:
-    return {name: question_text(name).strip() for name in QUESTIONS}
+    return {name: question_steps(name) for name in QUESTIONS}
 
 
 def names_in(query: str) -> list[str]:

@@ -32,6 +32,7 @@ __all__ = [
     "inputs_of",
     "inputs_text",
     "output_columns",
+    "question_steps",
     "question_text",
 ]
 
@@ -119,6 +120,15 @@ def question_text(name: str) -> str:
     if name == "factors":
         return factors_text(tuple(FACTORS.values()))
     return fill(_text(name), lambda: {**rule_placeholders(), "ttm_columns": _ttm_columns()})
+
+
+@cache
+def question_steps(name: str) -> str:
+    """Return a question's SQL from its first CTE on, for a query that has other CTEs before it.
+
+    DuckDB plans ``WITH facts AS (…), steps`` a tenth faster than ``SELECT * FROM (WITH steps)``.
+    """
+    return question_text(name).partition("\nWITH ")[2].strip()
 
 
 @cache

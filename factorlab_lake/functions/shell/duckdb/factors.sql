@@ -13,5 +13,5 @@ WITH {{grid}},
 {{cap_facts}},
 {{fundamentals}},
 {{factor_facts}},
-inputs AS (SELECT * FROM ({{inputs_of_factors}}))
+inputs AS (WITH {{inputs_of_factors}})
 {{factors_with_dates}};

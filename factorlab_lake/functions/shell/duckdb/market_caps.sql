@@ -13,5 +13,5 @@ CREATE OR REPLACE MACRO market_caps(symbols, dates, price_age_limit := {{PRICE_A
 WITH {{grid}},
 {{bars_of_grid}},
 {{cap_facts}},
-facts AS (FROM cap_facts)
-SELECT * FROM ({{market_caps}});
+facts AS (FROM cap_facts),
+{{market_caps}};

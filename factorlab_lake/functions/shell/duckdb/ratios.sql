@@ -25,7 +25,7 @@ requested AS MATERIALIZED (
 {{cap_facts}},
 {{fundamentals}},
 {{factor_facts}},
-inputs AS (SELECT * FROM ({{inputs_of_factors}})),
+inputs AS (WITH {{inputs_of_factors}}),
 computed_factors AS ({{factors_with_dates}})
 SELECT p.symbol, p.fiscal_date, f.date, p.accepted_date, f.market_cap, s.shares AS shares_outstanding,
        {{factors_of_period}},

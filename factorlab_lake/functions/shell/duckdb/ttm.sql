@@ -16,5 +16,5 @@ facts AS (
            i.* EXCLUDE (symbol, in_year)
     FROM requested r
     LEFT JOIN intervals i ON i.symbol = r.symbol AND i.in_year = r.in_year AND r.date >= i.valid_from AND r.date < i.valid_to
-)
-SELECT * FROM ({{ttm}});
+),
+{{ttm}};

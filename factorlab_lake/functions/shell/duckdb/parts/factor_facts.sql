@@ -1,4 +1,4 @@
-caps AS (WITH facts AS (FROM cap_facts) SELECT * FROM ({{market_caps}})),
+caps AS (WITH facts AS (FROM cap_facts), {{market_caps}}),
 facts AS (
     SELECT m.symbol, m.date, (m.date - {{EPOCH}})::INTEGER AS day, {{age_limit}} AS age_limit, m.market_cap,
            m.reason AS market_cap_reason, m.currency,
