@@ -98,14 +98,16 @@ def read_closes(tile: Tile, slots: Array, days: Array, into: Closes, at: tuple[A
     ``at``: the rows of the symbols in ``into``, and the column of the first day.
     """
     places = days - tile.attributes["first_day"]
-    start, end = np.searchsorted(places, (0, tile.row_count))
-    if start == end:
-        return
-    places = places[start:end]
+    start, end = 0, len(places)
+    if places[0] < 0 or places[-1] >= tile.row_count:
+        start, end = np.searchsorted(places, (0, tile.row_count)).tolist()
+        if start == end:
+            return
+        places = places[start:end]
     whole = int(places[-1]) - int(places[0]) + 1 == len(places)
     rows = tile.rows(slice(int(places[0]), int(places[-1]) + 1) if whole else places)
     symbols, first = _as_slice(at[0]), at[1]
-    columns = slice(first + int(start), first + int(end))
+    columns = slice(first + start, first + end)
     part = _as_slice(slots)
     into.close[symbols, columns] = rows[:, :_CLOSES].view("<f8")[:, part].T
     into.age[symbols, columns] = rows[:, _CLOSES:_AGES].view("u1")[:, part].T

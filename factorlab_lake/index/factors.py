@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 
 import numpy as np
 import polars as pl
 
-from factorlab_lake.factors.formulas import FACTORS
+from factorlab_lake.factors.formulas import FACTORS, Factor
 from factorlab_lake.functions.questions import factors_text_with, output_columns
 from factorlab_lake.index.tiles import Array
 
@@ -36,32 +36,32 @@ def factors_of(inputs: pl.DataFrame) -> pl.DataFrame:
     answer = values.drop(_REASONS).collect()
     lacking = tuple(f for f in _ALL if answer[f.name].null_count())
     if lacking:
-        answer = answer.hstack(_reasons(inputs, answer.select(f.name for f in lacking)))
+        answer = answer.hstack(_reasons(inputs, answer.select(list(FACTORS)), lacking))
     else:
         answer = answer.with_columns(pl.lit(None, pl.String).alias(name) for name in _REASONS)
     day = pl.col("inputs_available_day").cast(pl.Int32).cast(pl.Date).alias("inputs_available_date")
     return answer.select(day if n == "inputs_available_day" else n for n in output_columns("factors"))
 
 
-def _reasons(inputs: pl.DataFrame, lacking: pl.DataFrame) -> pl.DataFrame:
+def _reasons(inputs: pl.DataFrame, values: pl.DataFrame, lacking: tuple[Factor, ...]) -> pl.DataFrame:
     """Return the reasons of each row.
 
     A reason follows from which inputs and factors are NULL, from their own reasons and from the currencies:
     never from a number. So one row stands for all rows that agree in these, also in later questions: to plan
     the texts takes longer than all else.
     """
-    rows, place = _distinct([*inputs.iter_columns(), *lacking.iter_columns()])
+    content = inputs.drop(_WITHOUT_EFFECT).hstack(values)
+    rows, place = _distinct(content)
     some = inputs[rows]
-    content = some.drop(_WITHOUT_EFFECT).hstack(lacking[rows].select(pl.all().name.suffix("_value")))
     patterns = [
-        (*lacking.columns, *(value if isinstance(value, str) else value is None for value in row))
-        for row in content.iter_rows()
+        tuple(value if isinstance(value, str) else value is None for value in row)
+        for row in content[rows].iter_rows()
     ]
     known: dict[tuple[Hashable, ...], tuple[str | None, str | None]]
     known = {pattern: _KNOWN[pattern] for pattern in patterns if pattern in _KNOWN}
     new = {pattern: i for i, pattern in enumerate(patterns) if pattern not in known}
     if new:
-        reasons = _computed(some[list(new.values())], lacking.columns)
+        reasons = _computed(some[list(new.values())], lacking)
         known.update(zip(new, reasons, strict=True))
         if len(_KNOWN) < _MOST_KNOWN:
             _KNOWN.update(known)
@@ -69,22 +69,16 @@ def _reasons(inputs: pl.DataFrame, lacking: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame([known[p] for p in patterns], schema=schema, orient="row")[place]
 
 
-def _computed(inputs: pl.DataFrame, lacking: list[str]) -> list[tuple[str | None, str | None]]:
-    text = factors_text_with(
-        _ALL, tuple(FACTORS[name] for name in lacking), row_reason=len(lacking) == len(_ALL)
-    )
+def _computed(inputs: pl.DataFrame, lacking: tuple[Factor, ...]) -> list[tuple[str | None, str | None]]:
+    text = factors_text_with(_ALL, lacking, row_reason=lacking == _ALL)
     return run_text(text, inputs=inputs.lazy()).select(_REASONS).collect().rows()
 
 
-def _distinct(columns: Iterable[pl.Series]) -> tuple[Array, Array]:
+def _distinct(rows: pl.DataFrame) -> tuple[Array, Array]:
     """Return a row for each combination of missing values and of texts, and the combination of each row."""
-    codes: dict[bytes, Array] = {}  # many columns are missing in the same rows
-    height = 0
-    for column in columns:
-        height = len(column)
-        if (code := _code(column)) is not None:
-            codes[code.tobytes()] = code
-    word, used = np.zeros(height, np.uint64), 0
+    # Many columns are missing in the same rows.
+    codes = {code.tobytes(): code for code in map(pl.Series.to_numpy, _codes(rows).iter_columns())}
+    word, used = np.zeros(rows.height, np.uint64), 0
     for code in codes.values():
         bits = int(code.max()).bit_length()
         if used + bits > _BITS:
@@ -92,20 +86,15 @@ def _distinct(columns: Iterable[pl.Series]) -> tuple[Array, Array]:
             used = int(word.max()).bit_length()
         word |= code.astype(np.uint64) << np.uint64(used)
         used += bits
-    _, rows, place = np.unique(word, return_index=True, return_inverse=True)
-    return rows.astype(np.uint32), place.astype(np.uint32)
+    _, first, place = np.unique(word, return_index=True, return_inverse=True)
+    return first.astype(np.uint32), place.astype(np.uint32)
 
 
-def _code(column: pl.Series) -> Array | None:
-    """Return what distinguishes the rows of a column; None where all rows agree."""
-    if column.name in _WITHOUT_EFFECT:
-        return None
-    if column.dtype == pl.String:
-        texts = column.unique()
-        if len(texts) <= 1:
-            return None
-        codes = column.cast(pl.Enum(texts.drop_nulls())).to_physical().cast(pl.UInt32)
-        return codes.fill_null(len(texts)).to_numpy()
-    if column.null_count() in (0, len(column)):
-        return None
-    return column.is_null().to_numpy()
+def _codes(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return small numbers that distinguish missing values, and texts, in each column."""
+    texts = [c.name for c in rows.iter_columns() if c.dtype == pl.String]
+    partly_missing = [
+        c.name for c in rows.iter_columns() if c.name not in texts and c.null_count() not in (0, rows.height)
+    ]
+    code = pl.col(texts).cast(pl.Categorical).to_physical().cast(pl.UInt32) + 1
+    return rows.select(pl.col(partly_missing).is_null(), code.fill_null(0))
