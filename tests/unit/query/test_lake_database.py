@@ -22,7 +22,7 @@ from factorlab_lake.query import lake_database
 from factorlab_lake.query.lake_database import LakeDatabase
 from factorlab_lake.query.query_hints import QueryHints
 from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES
-from tests.support import examples
+from tests.support import examples, without_index
 
 Question = tuple[str, list[str], Any]
 
@@ -44,13 +44,6 @@ SQL = st.tuples(st.just("sql"), SYMBOLS, st.sampled_from(sorted(DERIVED_TABLES))
 def _label(stale: frozenset[str] | None) -> str:
     """Return a case's name; the order of a set differs between processes."""
     return "all" if stale is None else "-".join(sorted(stale)) or "none"
-
-
-def opened(lake: Lake, stale: frozenset[str] | None) -> Lake:
-    """Open a lake again, with symbols whose stored derived rows must not be used; None: of none."""
-    again = fl.open(lake.path, create=False)
-    again.session._stale = stale
-    return again
 
 
 def answer(lake: Lake, question: Question) -> pl.DataFrame:
@@ -81,9 +74,9 @@ def test_answers_depend_neither_on_earlier_questions_nor_on_stale_symbols(
     lake_both: Lake, stale: frozenset[str] | None, questions: list[Question]
 ) -> None:
     """Whatever symbols, dates and kinds of questions came before, the answer is that of the stored rows."""
-    one = opened(lake_both, stale)
+    one = without_index(lake_both, stale)
     for question in questions:
-        assert_frame_equal(answer(one, question), answer(opened(lake_both, frozenset()), question))
+        assert_frame_equal(answer(one, question), answer(without_index(lake_both, frozenset()), question))
 
 
 @pytest.mark.first_cases(6)
@@ -93,9 +86,9 @@ def test_a_table_has_each_row_once_after_queries_of_some_symbols(
     lake_both: Lake, name: str, stale: frozenset[str] | None
 ) -> None:
     """Test that a table shows each row of all symbols once after queries that computed some of them."""
-    lake = opened(lake_both, stale)
+    lake = without_index(lake_both, stale)
     own = f"SELECT * FROM {name} ORDER BY ALL"
-    expected = opened(lake_both, frozenset()).session.frame(own)
+    expected = without_index(lake_both, frozenset()).session.frame(own)
     for symbols in (["AAPL"], ["GOOGL", "AAPL", "NOBODY"]):
         lake.factors(symbols, "2020-12-31")
         some = lake.session.frame(own, needs=QueryHints(symbols=symbols))
@@ -107,7 +100,7 @@ def test_a_table_has_each_row_once_after_queries_of_some_symbols(
 
 def test_only_the_symbols_of_a_query_and_of_their_companies_are_computed(lake_both: Lake) -> None:
     """A question about one symbol does not compute the rows of all, but those of its other classes too."""
-    lake = opened(lake_both, None)
+    lake = without_index(lake_both, None)
     query = "SELECT DISTINCT symbol FROM fundamentals_history ORDER BY symbol"
     assert lake.session.frame(query, needs=QueryHints(symbols=["AAPL"]))["symbol"].to_list() == ["AAPL"]
     more = lake.session.frame(query, needs=QueryHints(symbols=["GOOGL", "O'NEIL"]))
@@ -119,13 +112,13 @@ def test_a_company_of_several_classes_is_known_from_one_of_them(
     lake_both: Lake, stale: frozenset[str] | None
 ) -> None:
     """A query of GOOGL alone tells that Alphabet has other listed shares."""
-    caps = opened(lake_both, stale).market_caps(["GOOGL"], "2020-12-31")
+    caps = without_index(lake_both, stale).market_caps(["GOOGL"], "2020-12-31")
     assert caps["multi_class"].to_list() == [True]
 
 
 def test_the_computation_hides_no_row_from_a_users_view(lake_both: Lake) -> None:
     """A user's own view reads all rows of a table, also after a computation that read few of its files."""
-    lake = opened(lake_both, None)
+    lake = without_index(lake_both, None)
     lake.sql("CREATE VIEW mine AS SELECT symbol, fiscal_date FROM income_statements")
     before = lake.sql("FROM mine ORDER BY ALL")
     with pytest.MonkeyPatch.context() as patched:
@@ -136,12 +129,12 @@ def test_the_computation_hides_no_row_from_a_users_view(lake_both: Lake) -> None
 
 def test_a_query_that_fails_leaves_the_session_usable(lake_both: Lake) -> None:
     """An error inside a query of computed rows does not change a later answer."""
-    lake = opened(lake_both, None)
+    lake = without_index(lake_both, None)
     with pytest.raises(fl.LakeError):
         lake.session.frame(
             "SELECT nothing FROM factors(['AAPL'], [DATE '2020-12-31'])", needs=QueryHints(symbols=["AAPL"])
         )
-    expected = opened(lake_both, frozenset()).factors(["AAPL", "GOOGL"], "2020-12-31")
+    expected = without_index(lake_both, frozenset()).factors(["AAPL", "GOOGL"], "2020-12-31")
     assert_frame_equal(lake.factors(["AAPL", "GOOGL"], "2020-12-31"), expected)
 
 
@@ -153,7 +146,7 @@ def test_derived_rows_do_not_follow_from_bars(name: str) -> None:
 
 def test_threads_compute_for_themselves(lake_both: Lake) -> None:
     """Threads that query stale symbols of one lake at a time get the answers of the stored rows."""
-    lake, stored = opened(lake_both, None), opened(lake_both, frozenset())
+    lake, stored = without_index(lake_both, None), without_index(lake_both, frozenset())
     start = Barrier(3)
 
     def ask(symbol: str) -> list[pl.DataFrame]:
@@ -234,12 +227,12 @@ def test_an_interrupted_computation_leaves_all_rows_of_a_symbol_or_none(
     lake_both: Lake, place: str, when: str
 ) -> None:
     """Wherever Ctrl-C ends a question about stale symbols, the next question has each row once."""
-    lake = opened(lake_both, frozenset({"AAPL", "GOOGL"}))
+    lake = without_index(lake_both, frozenset({"AAPL", "GOOGL"}))
     with interrupted_at(place, when) as state:
         with pytest.raises(KeyboardInterrupt):
             lake.factors("AAPL", "2020-12-31")
         assert state["interrupted"]
-        stored = opened(lake_both, frozenset())
+        stored = without_index(lake_both, frozenset())
         for symbols in (["GOOGL"], ["AAPL", "GOOGL"]):
             expected = stored.factors(symbols, "2020-12-31")
             assert_frame_equal(lake.factors(symbols, "2020-12-31"), expected)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from factorlab_lake.lake import Lake
-from tests.support import Entry, bar, migrate
+from tests.support import Entry, bar, migrate, without_index
 from tests.unit.query.lake_builder import LakeBuilder, filing, one
 
 CASES = LakeBuilder()
@@ -40,9 +40,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """Build a lake with every case of this file; its counts are stored, or computed by the session."""
     lake = CASES.build(tmp_path_factory.mktemp("caps"))
     assert lake.session._stale == frozenset()
-    if request.param == "computed":
-        lake.session._stale = None
-    return lake
+    return lake if request.param == "stored" else without_index(lake, None)
 
 
 # --- the grid ---------------------------------------------------------------------------------------------
