@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
@@ -33,6 +34,9 @@ SET enable_nestloop = off
 SET enable_mergejoin = off
 SET jit = off
 SET work_mem = '64MB'"""
+# Without it, Postgres puts the expressions of a subquery into every place that uses its columns: factors of
+# 100 symbols and 120 days took 650 instead of 270 to 500 ms, ttm of 25 and 60 took 27 instead of 13.
+_FENCE = "OFFSET 0"
 _LAG = "(SELECT r.availability_lag_days FROM factorlab_lake_target AS r)"  # read once for each query
 _TIME_FORMAT = "'YYYY-MM-DD HH24:MI:SS.US'"
 # The rows that a function's question reads, looked up in Postgres' way; a part comes after those that use it.
@@ -76,7 +80,12 @@ def _file(path: str) -> str:
 
 
 def _questions() -> dict[str, str]:
-    return {name: question_text(name).strip() for name in QUESTIONS}
+    return {name: _fenced(question_text(name).strip()) for name in QUESTIONS}
+
+
+def _fenced(question: str) -> str:
+    """Add a fence to the first subquery of a question; its main query uses that one's columns often."""
+    return re.sub(r"\n( +FROM (?:facts|inputs))\n\)", rf"\n\1 {_FENCE}\n)", question)
 
 
 def _arguments(function: str) -> dict[str, str]:
@@ -88,8 +97,9 @@ def _arguments(function: str) -> dict[str, str]:
 def _columns() -> dict[str, str]:
     facts = [n for n in table("fundamentals_history").names() if n not in _NOT_FACTS]
     return {
-        **shared_placeholders(),
+        **{name: _fenced(text) for name, text in shared_placeholders().items()},
         "planned": _PLANNED,
+        "fence": _FENCE,
         "fundamentals_columns": ", ".join(f"i.{identifier(n)}" for n in facts),
         "flow_types": _numbers(ttm_columns()),
         "factor_types": _numbers(FACTORS),

@@ -78,6 +78,14 @@ SELECT proname FROM pg_proc
 WHERE pronamespace = current_schema()::regnamespace AND proname = ANY (%(names)s)
 GROUP BY proname HAVING count(*) > 1
 """
+# The rights of users on the views, as statements.
+_VIEW_GRANTS = """
+SELECT format('GRANT %%s ON %%I TO %%s', a.privilege_type, c.relname,
+              CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
+FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) AS a
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'v' AND c.relname = ANY (%(names)s)
+  AND a.grantee <> c.relowner
+"""
 _Connection = psycopg.Connection[tuple[object, ...]]
 
 
@@ -114,8 +122,11 @@ def install(con: _Connection, *, force: bool = False) -> bool:
         return False
     with con.transaction():
         if not _replace(con):
+            grants = con.execute(_VIEW_GRANTS, {"names": list(FUNCTIONS)}).fetchall()
             _drop(con)
             _execute(con)
+            for (grant,) in grants:  # a view that is dropped takes the rights of its users with it
+                con.execute(str(grant).encode())
     return True
 
 

@@ -180,9 +180,13 @@ def test_a_function_has_its_head_as_a_comment(con: Con) -> None:
 
 @pytest.mark.parametrize(("function", "questions"), _EMBEDDED.items())
 def test_both_engines_run_the_same_text_of_a_question(function: str, questions: tuple[str, ...]) -> None:
-    """The function of each engine embeds the one text of each question that it answers or builds on."""
+    """The function of each engine embeds the one text of each question that it answers or builds on.
+
+    OFFSET 0 changes no row; it makes Postgres compute a subquery once.
+    """
+    without_fences = sql_text(function).replace(" OFFSET 0", "")
     for question in questions:
-        assert question_text(question).strip() in sql_text(function)
+        assert question_text(question).strip() in without_fences
         assert question_steps(question) in lake_text(function)
 
 

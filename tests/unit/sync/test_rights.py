@@ -14,6 +14,7 @@ from psycopg import errors
 import factorlab_lake as fl
 from factorlab_lake.lake import Lake
 from factorlab_lake.sync.postgres import install
+from tests.contracts.pair import assert_same_rows, method_call
 from tests.support import ROOT
 from tests.unit.sync.comparing import by_hand
 
@@ -83,16 +84,26 @@ def test_no_function_runs_with_the_rights_of_its_owner(synced: str) -> None:
 
 @pytest.mark.parametrize("release", ["0_1", "0_2"])
 def test_the_next_sync_mends_a_server_of_a_release(release: str, tmp_path: Path, database: str) -> None:
-    """An upgrade removes the owner's rights from the trigger function; users who may write still can."""
+    """An upgrade removes the owner's rights from the trigger function; all users keep their rights."""
     compat = ROOT / "tests" / "compat"
     by_hand(database, lzma.decompress((compat / f"server_{release}.sql.xz").read_bytes()).decode())
     assert by_hand(database, _DEFINERS) == [("factorlab_lake_wrote()",)]
     writer = database.rpartition("/")[2] + "_w"
-    by_hand(database, f"CREATE ROLE {writer} LOGIN PASSWORD 'w'; GRANT SELECT, DELETE ON splits TO {writer}")
+    by_hand(
+        database,
+        f"CREATE ROLE {writer} LOGIN PASSWORD 'w'; GRANT SELECT, DELETE ON splits TO {writer}; "
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {writer}",
+    )
     zipfile.ZipFile(compat / f"lake_{release}.zip").extractall(tmp_path / "lake")
     lake = fl.open(tmp_path / "lake")
     assert lake.sync(database).clean
     assert by_hand(database, _DEFINERS) == []
+    with fl.open(f"postgresql://{writer}:w@{database.rpartition('@')[2]}") as shared:
+        symbols = lake.sql("SELECT DISTINCT symbol FROM income_statements")["symbol"].to_list()
+        for method in ("ratios", "statements", "quarters"):
+            question = method_call(method, symbols)
+            assert not question(lake).is_empty()
+            assert_same_rows(question(lake), question(shared))
     before = by_hand(database, _WRITES)
     by_hand(f"postgresql://{writer}:w@{database.rpartition('@')[2]}", "DELETE FROM splits")
     assert by_hand(database, _WRITES) == [(before[0][0] + 1,)]

@@ -12,6 +12,6 @@ BEGIN ATOMIC
 WITH {{grid}},
 {{cap_facts}},
 {{factor_facts}},
-inputs AS (SELECT * FROM ({{inputs_of_factors}}) AS answer)
+inputs AS (SELECT * FROM ({{inputs_of_factors}}) AS answer {{fence}})
 {{factors_with_dates}};
 END;

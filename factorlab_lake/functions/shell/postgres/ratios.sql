@@ -19,7 +19,7 @@ requested AS MATERIALIZED (
 ),
 {{cap_facts}},
 {{factor_facts}},
-inputs AS (SELECT * FROM ({{inputs_of_factors}}) AS answer),
+inputs AS (SELECT * FROM ({{inputs_of_factors}}) AS answer {{fence}}),
 computed_factors AS ({{factors_with_dates}})
 SELECT p.symbol, p.fiscal_date, f.date, p.accepted_date, f.market_cap, s.shares,
        {{factors_of_period}},
