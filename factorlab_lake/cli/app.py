@@ -34,8 +34,10 @@ __all__ = [
     "Cache",
     "Dates",
     "Deep",
+    "Define",
     "End",
     "Factor",
+    "Factors",
     "Freq",
     "GlobalOptions",
     "OnlySymbols",
@@ -83,6 +85,18 @@ Freq: TypeAlias = Annotated[
 AsOf: TypeAlias = Annotated[
     str | None,
     typer.Option("--as-of", help="Use only filings that were public at this day's close.", metavar="DATE"),
+]
+Factors: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--factor", help="Show only this factor; repeat for more.", metavar="FACTOR"),
+]
+Define: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--define",
+        help="Add a factor of your own, such as ev_to_sales=enterprise_value/revenue; repeat for more.",
+        metavar="NAME=EXPRESSION",
+    ),
 ]
 Vintage: TypeAlias = Annotated[
     str,

@@ -31,7 +31,7 @@ __all__ = ["Comparison", "compare_with_old_way", "demo", "serve_sample"]
 
 _CACHES = ("taken_2019-12-31", "taken_2021-03-31")
 _SYMBOLS = ("AAPL", "GOOGL")
-_DATES = {"start": "2020-04-30", "end": "2021-03-31", "freq": "ME"}
+_DATES: dict[str, Any] = {"start": "2020-04-30", "end": "2021-03-31", "freq": "ME"}
 
 
 def demo(

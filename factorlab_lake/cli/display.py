@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -99,11 +100,24 @@ def plain_lines(columns: Sequence[DisplayColumn]) -> Iterator[str]:
 
 
 def with_visible_reasons(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
-    """Keep a row's reason only if one of the columns is empty: it may be about a column that is not shown."""
+    """Keep a row's reason only if one of the columns is empty: it may be about a column that is not shown.
+
+    Where each factor has a reason of its own, the row's reason lists those of the empty columns.
+    """
     import polars as pl
 
+    if "reasons" in frame.columns:
+        pairs = zip(frame["reason"].to_list(), frame["reasons"].to_list(), strict=True)
+        texts = [reason or _causes(reasons, columns) for reason, reasons in pairs]
+        return frame.with_columns(reason=pl.Series(texts, dtype=pl.String))
     empty = pl.any_horizontal(pl.col(c).is_null() for c in columns if c in frame.columns and c != "reason")
     return frame.with_columns(reason=pl.when(empty).then("reason"))
+
+
+def _causes(reasons: str | None, columns: Sequence[str]) -> str | None:
+    """Return the causes of the empty columns, each once."""
+    by_factor: dict[str, str] = json.loads(reasons or "{}")
+    return "; ".join(dict.fromkeys(by_factor[c] for c in columns if c in by_factor)) or None
 
 
 def footer(rows: int, hidden: Sequence[str]) -> str:

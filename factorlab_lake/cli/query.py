@@ -13,8 +13,10 @@ from factorlab_lake.cli import display
 from factorlab_lake.cli.app import (
     AsOf,
     Dates,
+    Define,
     End,
     Factor,
+    Factors,
     Freq,
     OnlySymbols,
     SnapshotAt,
@@ -227,18 +229,37 @@ def factors(
     end: End = None,
     freq: Freq = None,
     vintage: Vintage = "known",
+    factor: Factors = None,
+    define: Define = None,
     snapshot: SnapshotAt = None,
 ) -> None:
     """Show valuation and quality factors as known at each date.
 
-    The command `explain` shows the formula of a factor. An unknown factor is empty, and its row gives the
-    reason.
+    The command `explain` shows the formula of a factor. An unknown factor is empty, and the column `reasons`
+    gives the cause.
 
     Example: factorlab-lake factors AAPL GOOGL --date 2020-12-31
     """
     lake = open_for_queries(ctx, at=snapshot)
-    rows = lake.factors(symbols, _dates(date, start, end, freq), vintage=vintage)
-    _print(ctx, rows, FACTORS)
+    own = _definitions(define)
+    chosen = None if factor is None else [*factor, *own]
+    days = _dates(date, start, end, freq)
+    rows = lake.factors(symbols, days, vintage=vintage, factors=chosen, define=own)
+    _print(ctx, rows, [name for name in (*FACTORS, *own) if name in rows.columns])
+
+
+def _definitions(texts: list[str] | None) -> dict[str, str]:
+    """Return the user's factors by name; raise :class:`InvalidInput` for a text without a name."""
+    definitions = {}
+    for text in texts or []:
+        name, separator, expression = text.partition("=")
+        if not separator:
+            raise InvalidInput(
+                f"--define is {text!r}; expected NAME=EXPRESSION, such as "
+                "ev_to_sales=enterprise_value/revenue."
+            )
+        definitions[name.strip()] = expression.strip()
+    return definitions
 
 
 def ratios(

@@ -37,7 +37,10 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """Represent a formula: a numerator over a positive denominator, both SQL over the names of inputs."""
+    """Represent a formula: a numerator over a positive denominator, both SQL over the names of inputs.
+
+    A factor that a user defines has no denominator: its divisions are part of the numerator.
+    """
 
     name: str
     numerator: str
@@ -48,6 +51,8 @@ class Factor:
     @property
     def formula(self) -> str:
         """Return the formula in one line."""
+        if not self.denominator:
+            return self.numerator
         return f"{_bracketed(self.numerator)} / {_bracketed(self.denominator)}"
 
     @property

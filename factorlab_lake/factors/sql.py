@@ -65,11 +65,15 @@ def _list(parts: Iterable[str]) -> str:
 
 
 def _value(factor: Factor) -> str:
-    conditions = [f"{factor.denominator} > 0", *(same for same, _ in _currencies(factor))]
+    conditions = [same for same, _ in _currencies(factor)]
+    if factor.denominator:
+        conditions.insert(0, f"{factor.denominator} > 0")
     if "CASE" in factor.formula:  # least and greatest ignore a missing input
         conditions += [f"{identifier(i.name)} IS NOT NULL" for i in factor.required]
-    quotient = f"({factor.numerator}) / NULLIF({factor.denominator}, 0)"
-    return f"CASE WHEN {' AND '.join(conditions)} THEN {quotient} END"
+    quotient = f"({factor.numerator})"
+    if factor.denominator:
+        quotient += f" / NULLIF({factor.denominator}, 0)"
+    return f"CASE WHEN {' AND '.join(conditions) or 'TRUE'} THEN {quotient} END"
 
 
 def _entry(factor: Factor) -> str:
@@ -86,7 +90,8 @@ def _reason(factor: Factor) -> str:
     cases += [f"WHEN NOT ({same}) THEN 'currencies_differ'" for same, _ in _currencies(factor)]
     for item in factor.required:
         cases.append(f"WHEN {identifier(item.name)} IS NULL THEN {literal(f'{item.name}: missing')}")
-    return f"CASE {' '.join(cases)} ELSE {literal(f'{factor.denominator}: not positive')} END"
+    last = f"{factor.denominator}: not positive" if factor.denominator else "division by zero"
+    return f"CASE {' '.join(cases)} ELSE {literal(last)} END"
 
 
 def _part(item: Input) -> str:

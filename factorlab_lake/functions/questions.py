@@ -161,6 +161,22 @@ def factors_text_with(factors: tuple[Factor, ...], lacking: tuple[Factor, ...], 
     return fill(_text("factors"), lambda: {**rule_placeholders(), **parts})
 
 
+def factors_of_inputs(factors: tuple[Factor, ...], inputs: str) -> str:
+    """Return the query of some factors over a query of ``factor_inputs``, for DuckDB and PostgreSQL."""
+    names = ["symbol", "date", "market_cap", *(f.name for f in factors), *_FACTORS_END]
+    columns = [
+        "DATE '1970-01-01' + inputs_available_day::INTEGER AS inputs_available_date"
+        if name == "inputs_available_day"
+        else identifier(name)
+        for name in names
+    ]
+    return (
+        f"WITH known_inputs AS ({inputs}), inputs AS (SELECT *, "
+        "(inputs_available_date - DATE '1970-01-01')::INTEGER AS inputs_available_day FROM known_inputs) "
+        f"SELECT {', '.join(columns)} FROM ({factors_text(factors).strip()}) AS answer"
+    )
+
+
 def inputs_of(factors: Sequence[Factor]) -> tuple[str, ...]:
     """Return the names of the inputs that some factors read, in the order of :data:`INPUTS`."""
     needed = {i.name for f in factors for i in f.inputs}

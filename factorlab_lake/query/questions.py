@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.factors.formulas import FACTORS
+from factorlab_lake.factors.formulas import FACTORS, Factor
+from factorlab_lake.functions.definitions import chosen_factors
+from factorlab_lake.functions.questions import factors_of_inputs
 from factorlab_lake.query import lookahead
 from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, one_of, to_date, to_dates, to_symbols
 from factorlab_lake.query.query_hints import QueryHints, QuerySession, RowFilter
@@ -168,7 +170,7 @@ class Questions:
         days = to_dates(dates, start=start, end=end, freq=freq)
         return self._grid("ttm", symbols, days, vintage=vintage)
 
-    def factors(
+    def factors(  # noqa: PLR0913 - all but two by name only
         self,
         symbols: str | Iterable[str],
         dates: Dates = None,
@@ -177,15 +179,27 @@ class Questions:
         end: DateLike | None = None,
         freq: str | None = None,
         vintage: str = "known",
+        factors: Iterable[str] | None = None,
+        define: Mapping[str, str] | None = None,
     ) -> pl.DataFrame:
         """Return valuation, profitability, leverage and growth factors as known at each date.
 
-        One row per symbol and date, in this order. A factor that cannot be computed is NULL, and ``reason``
-        gives the cause. ``factors/factors.csv`` has the formulas with their sources,
-        ``functions/shell/duckdb/factors.sql`` the rules. The arguments are those of :meth:`market_caps`.
+        One row per symbol and date, in this order. A factor that cannot be computed is NULL, and ``reasons``
+        has the cause of each, as a JSON object; ``reason`` says why nothing could be computed.
+        ``factors/factors.csv`` has the formulas with their sources. The other arguments are those of
+        :meth:`market_caps`.
+
+        ``factors`` chooses among them. ``define`` adds your own: arithmetic over ``market_cap``,
+        ``enterprise_value`` and the inputs that ``factor_inputs`` returns, such as
+        ``define={"ev_to_sales": "enterprise_value / revenue"}``. A division by zero gives NULL. Raises
+        :class:`~factorlab_lake.errors.InvalidInput` for an unknown name or another expression.
         """
         days = to_dates(dates, start=start, end=end, freq=freq)
-        return self._grid("factors", symbols, days, vintage=vintage)
+        if factors is None and not define:
+            return self._grid("factors", symbols, days, vintage=vintage)
+        return self._grid(
+            "factor_inputs", symbols, days, vintage=vintage, chosen=chosen_factors(factors, define)
+        )
 
     def ratios(
         self,
@@ -300,7 +314,13 @@ class Questions:
         return self.session.sql(query, params)
 
     def _grid(
-        self, function: str, symbols: str | Iterable[str], dates: list[date], *, vintage: str = "known"
+        self,
+        function: str,
+        symbols: str | Iterable[str],
+        dates: list[date],
+        *,
+        vintage: str = "known",
+        chosen: tuple[Factor, ...] = (),
     ) -> pl.DataFrame:
         names = to_symbols(symbols)
         one_of(vintage, VINTAGES, "vintage")
@@ -308,15 +328,17 @@ class Questions:
         if first > BEGINNING_OF_TIME:
             first -= timedelta(days=PRICE_AGE_LIMIT_DAYS)
         query = f"SELECT * FROM {function}($symbols::VARCHAR[], $dates::DATE[]{_hindsight(vintage)})"
+        if chosen:
+            query = factors_of_inputs(chosen, query)
         params = {"symbols": names, "dates": dates}
         bars = RowFilter(names, first.isoformat(), max(dates, default=END_OF_TIME).isoformat())
         needs = QueryHints({"price_data": bars}, names, short=len(names) * len(dates) <= _SHORT)
 
         def compute() -> pl.DataFrame:
-            rows = self._indexed(function, names, dates, vintage)
+            rows = None if chosen else self._indexed(function, names, dates, vintage)
             return in_order(self.session.frame(query, params, needs=needs), names) if rows is None else rows
 
-        return self._answer((function, tuple(names), tuple(dates), vintage), compute)
+        return self._answer((function, tuple(names), tuple(dates), vintage, chosen), compute)
 
 
 def _statements_source(as_of: DateLike | None, vintage: str) -> str:

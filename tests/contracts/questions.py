@@ -63,6 +63,9 @@ QUESTIONS: dict[str, Question] = {
     "quarters of a range": lambda q: q.quarters(SYMBOLS, "2019-01-01", "2020-12-31", vintage="first"),
     "quarters of nobody": lambda q: q.quarters("NOBODY"),
     "factors": lambda q: q.factors(SYMBOLS, DATES),
+    "chosen and defined factors": lambda q: q.factors(
+        SYMBOLS, DATES, factors=["roe", "ev_to_sales"], define={"ev_to_sales": "enterprise_value / revenue"}
+    ),
     "factors as first filed": lambda q: q.factors(SYMBOLS, DATES, vintage="first"),
     "factors by hindsight": lambda q: q.factors(SYMBOLS, DATES, vintage="latest"),
     "factors of odd symbols": lambda q: q.factors(ODD, ["2020-12-31", "2021-01-29"]),

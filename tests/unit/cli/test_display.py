@@ -85,3 +85,11 @@ def test_a_reason_about_a_hidden_column_is_not_shown() -> None:
     frame = pl.DataFrame({"roe": [0.1, None], "hidden": [None, None], "reason": reasons})
     rows = display.with_visible_reasons(frame, ("reason", "roe"))
     assert rows["reason"].to_list() == [None, "roe: missing"]
+
+
+def test_causes_of_the_shown_factors_are_listed_once() -> None:
+    """A row lists the causes of its empty factors that are shown, and of no others."""
+    reasons = '{"roe":"ttm: quarter_missing","roa":"ttm: quarter_missing","pe_ratio":"market_cap: none"}'
+    frame = pl.DataFrame({"roe": [None, 0.1], "reason": [None, None], "reasons": [reasons, None]})
+    rows = display.with_visible_reasons(frame, ("reason", "roe", "roa"))
+    assert rows["reason"].to_list() == ["ttm: quarter_missing", None]

@@ -1,0 +1,97 @@
+"""Read a user's own ratios: arithmetic over the documented inputs of factors."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+
+from factorlab_lake.errors import InvalidInput, nearest
+from factorlab_lake.factors.formulas import FACTORS, Factor
+from factorlab_lake.functions.questions import INPUTS, output_columns
+
+__all__ = ["DEFINABLE", "chosen_factors"]
+
+# The numerator of ev_to_ebitda is the one home of this sum.
+_SHORTHANDS = {"enterprise_value": FACTORS["ev_to_ebitda"].numerator}
+DEFINABLE = ("market_cap", *_SHORTHANDS, *INPUTS)
+"""The names that a definition can use."""
+
+_SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
+
+
+def chosen_factors(names: Iterable[str] | None, define: Mapping[str, str] | None) -> tuple[Factor, ...]:
+    """Return the chosen factors, with a user's own definitions; without names, all of both.
+
+    >>> [f.formula for f in chosen_factors(["payout"], {"payout": "-dividends_paid / net_income"})]
+    ['((-dividends_paid) / NULLIF(net_income, 0))']
+
+    Raises :class:`InvalidInput` for an unknown name, or an expression that is no such arithmetic.
+    """
+    own = {name: _defined(name, text) for name, text in (define or {}).items()}
+    known = {**FACTORS, **own}
+    if names is None:
+        return tuple(known.values())
+    listed = [names] if isinstance(names, str) else list(names)
+    for name in listed:
+        if name not in known:
+            raise InvalidInput(
+                f"There is no factor {name!r}; expected some of {', '.join(known)}."
+                f"{nearest(str(name), known)}",
+                factor=name,
+            )
+    return tuple(known[name] for name in dict.fromkeys(listed))
+
+
+def _defined(name: str, expression: str) -> Factor:
+    taken = {*output_columns("factor_inputs"), *output_columns("factors"), *_SHORTHANDS}
+    if not name.isidentifier() or not name.isascii() or name.lower() != name:
+        raise InvalidInput(
+            f"The factor {name!r} cannot have this name; use lower-case letters, digits and underscores.",
+            factor=name,
+        )
+    if name in taken:
+        raise InvalidInput(
+            f"A factor cannot be called {name!r}, which is the name of another column; choose another name.",
+            factor=name,
+        )
+    try:
+        tree = ast.parse(expression.strip(), mode="eval")
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        raise _no_arithmetic(name, expression, "it cannot be read") from None
+    return Factor(name, _sql(tree.body, name, expression), "", f"defined as {expression}", "the caller")
+
+
+def _sql(node: ast.expr, name: str, expression: str) -> str:
+    """Return the SQL of one part of an expression."""
+    if isinstance(node, ast.Name):
+        return _input(node.id, name)
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        if not isinstance(node.value, bool):
+            return f"{float(node.value)!r}"
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return f"(-{_sql(node.operand, name, expression)})"
+    if isinstance(node, ast.BinOp):
+        left, right = _sql(node.left, name, expression), _sql(node.right, name, expression)
+        if isinstance(node.op, ast.Div):
+            return f"({left} / NULLIF({right}, 0))"
+        if type(node.op) in _SIGNS:
+            return f"({left} {_SIGNS[type(node.op)]} {right})"
+    raise _no_arithmetic(name, expression, f"{ast.unparse(node)!r} is not allowed")
+
+
+def _input(used: str, name: str) -> str:
+    if used not in DEFINABLE:
+        raise InvalidInput(
+            f"The definition of {name!r} uses {used!r}, which is no input; the columns of factor_inputs are."
+            f"{nearest(used, DEFINABLE)}",
+            factor=name,
+        )
+    return f"({_SHORTHANDS[used]})" if used in _SHORTHANDS else used
+
+
+def _no_arithmetic(name: str, expression: str, fault: str) -> InvalidInput:
+    return InvalidInput(
+        f"The definition of {name!r} is {expression!r}, but {fault}; expected inputs and numbers with "
+        "+ - * / and parentheses, such as 'enterprise_value / revenue'.",
+        factor=name,
+    )
