@@ -65,9 +65,8 @@ def _sql(node: ast.expr, name: str, expression: str) -> str:
     """Return the SQL of one part of an expression."""
     if isinstance(node, ast.Name):
         return _input(node.id, name)
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        if not isinstance(node.value, bool):
-            return f"{float(node.value)!r}"
+    if isinstance(node, ast.Constant) and _is_number(node.value):
+        return f"{float(str(node.value))!r}"
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return f"(-{_sql(node.operand, name, expression)})"
     if isinstance(node, ast.BinOp):
@@ -77,6 +76,10 @@ def _sql(node: ast.expr, name: str, expression: str) -> str:
         if type(node.op) in _SIGNS:
             return f"({left} {_SIGNS[type(node.op)]} {right})"
     raise _no_arithmetic(name, expression, f"{ast.unparse(node)!r} is not allowed")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _input(used: str, name: str) -> str:
