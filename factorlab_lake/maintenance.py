@@ -79,8 +79,8 @@ def _derived_findings(layout: Layout) -> list[FileFinding]:
 
     differing = stored.differing_symbols(layout, snapshots.latest(layout))
     return [
-        FileFinding(name, "derived", f"stored rows differ for {len(found)} symbols, such as {found[0]}")
-        for name, found in differing.items()
+        FileFinding(name, "derived", f"stored rows differ for {len(symbols)} symbols, such as {symbols[0]}")
+        for name, symbols in differing.items()
     ]
 
 
@@ -92,14 +92,14 @@ def _repair_derived(layout: Layout, report: RepairReport, *, deep: bool) -> None
     tables = {Path(finding.file).parts[0] for finding in report.findings}
     if report.findings and not tables <= DERIVED_TABLES.keys():
         return
-    found = report.findings or (_derived_findings(layout) if deep else [])
-    if not found:
+    damage = report.findings or (_derived_findings(layout) if deep else [])
+    if not damage:
         return
     with transaction(
         layout, reason="repair of the derived tables", program_version=snapshots.program_version()
     ) as tx:
         stored.rebuild(tx)
-    report.repaired += [(finding.file, "computed from the other tables") for finding in found]
+    report.repaired += [(finding.file, "computed from the other tables") for finding in damage]
     report.findings = verify(layout.root, deep=deep).findings  # earlier snapshots may have damaged files
 
 
@@ -120,13 +120,13 @@ def _repair_index(layout: Layout) -> list[tuple[str, str]]:
     """Delete the damaged files of the read index, and build the index of the newest snapshot without them."""
     from factorlab_lake.index import manifest
 
-    found = _index_findings(layout)
-    for finding, snapshot in found:
+    damage = _index_findings(layout)
+    for finding, snapshot in damage:
         (layout.root / finding.file).unlink(missing_ok=True)
         manifest.manifest_path(layout, snapshot.id).unlink(missing_ok=True)
-    if found:
+    if damage:
         write_index(layout, snapshots.latest(layout), reuse=False)
-    return [(finding.file, "deleted, and the index of the newest snapshot rebuilt") for finding, _ in found]
+    return [(finding.file, "deleted, and the index of the newest snapshot rebuilt") for finding, _ in damage]
 
 
 def write_index(layout: Layout, snapshot: Snapshot, *, reuse: bool = True) -> None:

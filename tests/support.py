@@ -24,7 +24,7 @@ from hypothesis import settings
 from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
-from factorlab_lake.derive.build import compute
+from factorlab_lake.derive.computation import compute
 from factorlab_lake.ingest.batches import merge_batch
 from factorlab_lake.ingest.legacy_cache.reader import read, scan
 from factorlab_lake.ingest.normalize import Normalized, normalize

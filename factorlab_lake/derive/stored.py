@@ -14,7 +14,7 @@ import duckdb
 import polars as pl
 
 from factorlab_lake.derive.availability_rule import AvailabilityRule, to_rule
-from factorlab_lake.derive.build import buckets_of, compute, computed_rows, digest, in_parts
+from factorlab_lake.derive.computation import buckets_of, compute, computed_rows, digest, in_parts
 from factorlab_lake.schema import TABLES, TableSpec, table
 from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES
 from factorlab_lake.storage import snapshots
@@ -122,8 +122,8 @@ def differing_symbols(layout: Layout, snapshot: Snapshot) -> dict[str, list[str]
                 one.join(two, on=keys, how="anti", nulls_equal=True)["symbol"]
                 for one, two in ((stored, rows), (rows, stored))
             ]
-            found = pl.concat(other).unique().sort().to_list()
-            differing |= {name: differing.get(name, []) + found} if found else {}
+            names = pl.concat(other).unique().sort().to_list()
+            differing |= {name: differing.get(name, []) + names} if names else {}
     return differing
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from factorlab_lake.errors import InvalidInput, nearest
 from factorlab_lake.factors.formulas import FACTORS, Factor
-from factorlab_lake.functions.questions import INPUTS, output_columns
+from factorlab_lake.functions.question_texts import INPUTS, output_columns
 
 __all__ = ["DEFINABLE", "chosen_factors"]
 

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from itertools import takewhile
 
-from factorlab_lake.functions.questions import QUESTIONS, question_steps
+from factorlab_lake.functions.question_texts import QUESTIONS, question_steps
 from factorlab_lake.functions.rule_placeholders import fill
 from factorlab_lake.functions.sql_placeholders import duckdb_placeholders
 from factorlab_lake.schema import TABLES, identifier

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from factorlab_lake.factors.formulas import FACTORS
-from factorlab_lake.functions.questions import output_columns, question_text
+from factorlab_lake.functions.question_texts import output_columns, question_text
 from factorlab_lake.functions.rule_placeholders import rule_placeholders
 from factorlab_lake.schema import (
     STATEMENT_TABLES,

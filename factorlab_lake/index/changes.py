@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
-from factorlab_lake.derive.build import buckets_of
+from factorlab_lake.derive.computation import buckets_of
 from factorlab_lake.errors import LakeDamaged, NotFound
 from factorlab_lake.index import manifest as manifests
 from factorlab_lake.index.manifest import INTERVAL_TABLES

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from factorlab_lake.factors.formulas import FACTORS, Factor
-from factorlab_lake.functions.questions import factors_text_with, output_columns
+from factorlab_lake.functions.question_texts import factors_text_with, output_columns
 from factorlab_lake.index.tiles import Array
 
 __all__ = ["factors_of", "run_text"]

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from factorlab_lake.derive.build import scripts_digest
+from factorlab_lake.derive.computation import scripts_digest
 from factorlab_lake.functions.rule_placeholders import fill, rule_placeholders
 from factorlab_lake.index.tiles import TileFile
 from factorlab_lake.schema.rules import rule_values

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from factorlab_lake.factors.formulas import FACTORS
-from factorlab_lake.functions.questions import (
+from factorlab_lake.functions.question_texts import (
     input_columns,
     inputs_of,
     inputs_text,

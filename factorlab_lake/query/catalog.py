@@ -25,7 +25,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from factorlab_lake.derive.availability_rule import CLOSE, AvailabilityRule, to_rule
-from factorlab_lake.derive.build import scripts_digest
+from factorlab_lake.derive.computation import scripts_digest
 from factorlab_lake.derive.stored import stale_symbols
 from factorlab_lake.errors import AlreadyExists, InternalError, LakeError, WriteFailed
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, sql_text

@@ -14,7 +14,7 @@ import duckdb
 import polars as pl
 from arro3.core import Table
 
-from factorlab_lake.derive.build import compute
+from factorlab_lake.derive.computation import compute
 from factorlab_lake.factors.formulas import FACTORS, Factor, Input
 from factorlab_lake.query.query_hints import QueryHints, QuerySession, RowFilter
 from factorlab_lake.schema import STATEMENT_TABLES, identifier, identifiers, table

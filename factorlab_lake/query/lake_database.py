@@ -10,7 +10,7 @@ from typing import TypeAlias
 import duckdb
 
 from factorlab_lake.derive.availability_rule import AvailabilityRule
-from factorlab_lake.derive.build import buckets_of, compute, computed_rows, in_parts
+from factorlab_lake.derive.computation import buckets_of, compute, computed_rows, in_parts
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, names_in, sql_text
 from factorlab_lake.query.query_hints import QueryHints, RowFilter
 from factorlab_lake.schema import TABLES, TableSpec, identifier, literal

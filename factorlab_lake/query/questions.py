@@ -11,7 +11,7 @@ import polars as pl
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.factors.formulas import FACTORS, Factor
 from factorlab_lake.functions.definitions import chosen_factors
-from factorlab_lake.functions.questions import factors_of_inputs
+from factorlab_lake.functions.question_texts import factors_of_inputs
 from factorlab_lake.query import lookahead
 from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, one_of, to_date, to_dates, to_symbols
 from factorlab_lake.query.query_hints import QueryHints, QuerySession, RowFilter

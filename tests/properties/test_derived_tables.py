@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
-from factorlab_lake.derive.build import compute, computed_rows
+from factorlab_lake.derive.computation import compute, computed_rows
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES
 from factorlab_lake.schema.rules import BEGINNING_OF_TIME, END_OF_TIME

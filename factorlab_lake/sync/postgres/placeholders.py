@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.functions import duckdb_functions
-from factorlab_lake.functions.questions import INPUTS, QUESTIONS, question_text
+from factorlab_lake.functions.question_texts import INPUTS, QUESTIONS, question_text
 from factorlab_lake.functions.rule_placeholders import fill
 from factorlab_lake.functions.sql_placeholders import availability_with_lag, shared_placeholders, ttm_columns
 from factorlab_lake.schema import (

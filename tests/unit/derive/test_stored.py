@@ -13,7 +13,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
-from factorlab_lake.derive import build, stored
+from factorlab_lake.derive import computation, stored
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from factorlab_lake.storage import snapshots
@@ -74,7 +74,7 @@ def test_a_symbol_that_cannot_be_computed_is_pending(lake: Lake, monkeypatch: py
     def failing(con: duckdb.DuckDBPyConnection, symbols: list[str], providers: list[str]) -> None:
         if "A" in symbols:
             raise duckdb.InternalException("no")
-        build.compute(con, symbols, providers)
+        computation.compute(con, symbols, providers)
 
     with monkeypatch.context() as patch:
         patch.setattr(stored, "compute", failing)
@@ -166,7 +166,7 @@ def test_every_derived_table_has_a_unique_key(lake: Lake) -> None:
 
 
 def test_symbols_of_a_commit_that_computes_nothing_are_pending(lake: Lake) -> None:
-    """A transaction of the storage alone changes rows of A: readers compute those of A, and no others."""
+    """Readers compute the rows of A alone, which a transaction of the storage changed."""
     with transaction(lake._layout, reason="storage alone", program_version="0") as tx:
         rows = tx.read("income_statements")
         changed = rows.with_columns(

@@ -64,7 +64,7 @@ def test_a_defined_factor_has_its_reason(lake_2021: Lake) -> None:
     ],
 )
 def test_another_expression_or_name_is_refused(define: dict[str, str], message: str) -> None:
-    """Only names of inputs, numbers and arithmetic reach the SQL."""
+    """Test that only names of inputs, numbers and arithmetic are allowed."""
     with pytest.raises(InvalidInput, match=message):
         chosen_factors(None, define)
 

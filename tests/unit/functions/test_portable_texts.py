@@ -9,7 +9,7 @@ import sqlglot
 from sqlglot import exp
 
 from factorlab_lake.factors.formulas import FACTORS
-from factorlab_lake.functions.questions import (
+from factorlab_lake.functions.question_texts import (
     INPUTS,
     QUESTIONS,
     factors_text,

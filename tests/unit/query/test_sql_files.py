@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from factorlab_lake.derive import build
 from factorlab_lake.functions import duckdb_functions
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, sql_text
-from factorlab_lake.functions.questions import QUESTIONS
+from factorlab_lake.functions.question_texts import QUESTIONS
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema import TABLES
 from tests.support import ROOT
@@ -54,7 +53,7 @@ def test_every_part_of_a_text_is_used() -> None:
     """The shell's parts, the questions' texts and the scripts of derived tables are all listed."""
     assert _names(_SHELL / "parts") == set(duckdb_functions._PARTS)
     assert _names(_FUNCTIONS) == set(QUESTIONS) - {"inputs_of_factors"}  # a text of factor_inputs.sql
-    assert _names(ROOT / "factorlab_lake" / "derive" / "sql") == set(build._SCRIPTS)
+    assert _names(ROOT / "factorlab_lake" / "derive" / "sql") == set(computation._SCRIPTS)
     known = {*duckdb_functions._PARTS, *QUESTIONS}
     texts = "".join(path.read_text(encoding="utf-8") for path in _SHELL.rglob("*.sql"))
     unused = [n for n in known if not re.search(rf"\{{\{{{n}(_with_dates)?\}}\}}", texts)]

@@ -12,7 +12,7 @@ import pytest
 
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS as OF_THE_LAKE
 from factorlab_lake.functions.duckdb_functions import sql_text as lake_text
-from factorlab_lake.functions.questions import QUESTIONS, question_steps, question_text
+from factorlab_lake.functions.question_texts import QUESTIONS, question_steps, question_text
 from factorlab_lake.sync.postgres import server_functions
 from factorlab_lake.sync.postgres.install import STEPS
 from factorlab_lake.sync.postgres.placeholders import sql_text

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from factorlab_lake.derive.availability_rule import AvailabilityRule
-from factorlab_lake.derive.placeholders import build_placeholders
+from factorlab_lake.derive.column_lists import build_placeholders
 from factorlab_lake.functions.rule_placeholders import fill
 from factorlab_lake.schema import TableSpec, identifier, literal
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES
