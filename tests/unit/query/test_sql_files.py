@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from factorlab_lake.derive import computation
 from factorlab_lake.functions import duckdb_functions
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, sql_text
 from factorlab_lake.functions.question_texts import QUESTIONS
