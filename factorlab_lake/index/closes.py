@@ -1,7 +1,7 @@
 """Build and look up tiles of closes: one row per calendar day, with the last bar of up to 64 symbols.
 
-A cell has the close as market_caps uses it, the age of its bar in days, and the split level of the bar. So a
-look-up is an index by day and symbol, without a search.
+It has the close as market_caps uses it, the age of its bar in days, and the cumulative split factor on the
+bar's split basis (the level). So a look-up is an index by day and symbol, without a search.
 """
 
 from __future__ import annotations

@@ -105,8 +105,8 @@ def read_intervals(
     texts: list[str] = []
     count = 0
     for tile, slots, symbols in parts:
-        rows, cells, lengths = _valid_rows(tile, VINTAGES.index(vintage), slots, symbols, days)
-        place[cells] = np.repeat(np.arange(count, count + len(rows), dtype=np.int32), lengths)
+        rows, pairs, lengths = _valid_rows(tile, VINTAGES.index(vintage), slots, symbols, days)
+        place[pairs] = np.repeat(np.arange(count, count + len(rows), dtype=np.int32), lengths)
         values = tile.rows(rows).view("<f8")[:, reading.places]
         values[:, reading.texts] += len(texts)
         matrices.append(values)
@@ -131,7 +131,7 @@ class Reading:
 def _valid_rows(
     tile: Tile, vintage: int, slots: Array, symbols: Array, days: Array
 ) -> tuple[Array, Array, Array]:
-    """Return the rows that are valid on some day, the cells (symbol x days) of all, and the cells per row."""
+    """Return the rows that are valid on some day, their places, and the number of days of each."""
     ranges = tile.array("ranges")[slots, vintage]
     sizes = ranges[:, 1] - ranges[:, 0]
     rows = _spread(ranges[:, 0], sizes)
@@ -158,8 +158,8 @@ def _frame(matrix: Array, reading: Reading, texts: list[str]) -> pl.DataFrame:
     known = pl.DataFrame({"text": [*texts, None]}, schema={"text": pl.String})
     codes = np.nan_to_num(values[reading.texts], nan=len(texts)).astype(np.uint32)
     # One look-up for the texts of all columns: each call takes longer than the texts of a small answer.
-    found, height = known[codes.reshape(-1)].to_series(), len(matrix)
-    columns = {reading.columns[i].name: found.slice(n * height, height) for n, i in enumerate(reading.texts)}
+    column, height = known[codes.reshape(-1)].to_series(), len(matrix)
+    columns = {reading.columns[i].name: column.slice(n * height, height) for n, i in enumerate(reading.texts)}
     series = [
         columns[c.name].alias(c.name)
         if c.kind == "text"

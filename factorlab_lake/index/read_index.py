@@ -50,8 +50,8 @@ _DAYS = {
 class ReadIndex:
     """Answer queries of one snapshot from tiles.
 
-    A method returns None where the caller has to use SQL: a tile is missing or damaged, or the index has no
-    rows of a symbol because a tile cannot represent one of its values.
+    A method returns None where the caller has to use SQL. Then a tile is missing or damaged, or a tile cannot
+    represent a value of a symbol, so the index has no rows of it.
     """
 
     def __init__(self, layout: Layout, manifest: Manifest) -> None:
@@ -161,7 +161,7 @@ class ReadIndex:
         return closes
 
     def _prices(self, grid: Grid) -> pl.DataFrame:
-        """Return the last close, its age and its split level, one row per symbol and day."""
+        """Return the last close, its age and its cumulative split factor, one row per symbol and day."""
         closes = self._closes(grid)
         return pl.DataFrame([pl.Series(name, part.reshape(-1)) for name, part in closes._asdict().items()])
 
@@ -185,5 +185,5 @@ class ReadIndex:
             for group, rows, slots in grid.groups
             if (file := files[group] if group < len(files) else None) is not None
         ]
-        found = read_intervals(parts, vintage, grid.days, grid.shape, reading)
-        return found.rows[found.place]
+        valid = read_intervals(parts, vintage, grid.days, grid.shape, reading)
+        return valid.rows[valid.place]

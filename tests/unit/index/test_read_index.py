@@ -79,7 +79,7 @@ def test_a_lake_answers_from_its_index(world: Lake) -> None:
 
 
 def test_empty_requests_are_equal(world: Lake) -> None:
-    """No symbols or no dates give no rows, with the same columns."""
+    """A request without symbols or dates returns no rows, with the same columns."""
     for symbols, days in (([], [DAY]), (["AAA"], []), ([], [])):
         assert_equal(world.path, symbols, days, ["known"])
 
