@@ -6,7 +6,6 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import polars as pl
-from arro3.core import Table
 
 from factorlab_lake.errors import InvalidInput
 
@@ -25,6 +24,8 @@ def to_polars(relation: duckdb.DuckDBPyRelation | None) -> pl.DataFrame:
 
     Raises :class:`InvalidInput` for INTERVAL columns and for two columns of one name, which polars refuses.
     """
+    from arro3.core import Table  # answers of the read index do not need it
+
     if relation is None:
         return pl.DataFrame()
     for name, kind in zip(relation.columns, relation.types, strict=True):

@@ -27,8 +27,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from factorlab_lake.errors import (
     AlreadyExists,
     InvalidInput,
@@ -324,6 +322,8 @@ def copy_lock(layout: Layout) -> Iterator[None]:
 
 @contextmanager
 def _locked(path: Path, timeout_s: float, busy: str) -> Iterator[None]:
+    from filelock import FileLock, Timeout  # only writers lock
+
     lock = FileLock(path, timeout=timeout_s)
     try:
         with write_errors(path):
