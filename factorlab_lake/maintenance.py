@@ -132,7 +132,7 @@ def _repair_index(layout: Layout) -> list[tuple[str, str]]:
 def write_index(layout: Layout, snapshot: Snapshot, *, reuse: bool = True) -> None:
     """Write the read index of a snapshot, unless the settings of this process disable it."""
     from factorlab_lake.derive.availability_rule import to_rule
-    from factorlab_lake.index.build import build
+    from factorlab_lake.index.tile_builder import build
     from factorlab_lake.query.session import Session
 
     if configured("read_index") is not False:

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from factorlab_lake.index.tiles import Array, Tile, TileFile, write_tile
-from factorlab_lake.schema.rules import PRICE_AGE_LIMIT_DAYS
+from factorlab_lake.schema.rules import EPOCH, PRICE_AGE_LIMIT_DAYS
 
 __all__ = [
     "NO_BAR",
@@ -28,7 +28,7 @@ __all__ = [
 
 SYMBOLS_PER_TILE = 64
 NO_BAR = 255  # the age where no bar is recent enough
-_EPOCH = date(1970, 1, 1)
+
 # The words of a row: the closes, the ages (one byte each), the codes of the levels (two bytes each).
 _CLOSES = SYMBOLS_PER_TILE
 _AGES = _CLOSES + SYMBOLS_PER_TILE // 8
@@ -49,8 +49,8 @@ def days_of_year(year: int) -> tuple[int, int]:
     >>> days_of_year(1971)
     (365, 730)
     """
-    first = (date(year, 1, 1) - _EPOCH).days
-    return first, (date(year, 12, 31) - _EPOCH).days + 1
+    first = (date(year, 1, 1) - EPOCH).days
+    return first, (date(year, 12, 31) - EPOCH).days + 1
 
 
 def write_closes(folder: Path, year: int, bars: pl.DataFrame) -> TileFile | None:

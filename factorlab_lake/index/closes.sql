@@ -7,7 +7,7 @@
 -- - day: days since 1970-01-01.
 -- - close: the close without the rounding of a split adjustment.
 -- - level: the number of today's shares that one share of the bar's split basis has become.
-SELECT p.symbol, (p.date - DATE '1970-01-01')::INTEGER AS day,
+SELECT p.symbol, (p.date - {{EPOCH}})::INTEGER AS day,
        unrounded_close(p.close_price, coalesce(t.cumulative_split_factor / s.cumulative_split_factor, 1)) AS close,
        coalesce(s.cumulative_split_factor, 1) AS level
 FROM price_data p

@@ -7,6 +7,7 @@
     <root>/_lake/write.lock       the file that a writer locks
     <root>/_lake/snapshots/       one small file per lake-wide snapshot
     <root>/_lake/newest.json      a copy of the newest snapshot, which detects the loss of its file
+    <root>/_lake/index/           the read index, derived from the rows
     <root>/_lake/files/           file lists of table versions, derived from the Delta logs
     <root>/_lake/digests/         digests of data files, derived from their rows
     <root>/_lake/checksums/       SHA-256 of data files, computed at their commit

@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
 from factorlab_lake.index import manifest as manifests
-from factorlab_lake.index.build import build
+from factorlab_lake.index.tile_builder import build
 from factorlab_lake.index.tiles import TileFile
 from factorlab_lake.lake import Lake
 from factorlab_lake.query.arguments import to_dates

@@ -12,13 +12,13 @@ import numpy as np
 import polars as pl
 
 from factorlab_lake.index import manifest as manifests
-from factorlab_lake.index.changes import Changes, Previous, changes_since, previous_index
 from factorlab_lake.index.closes import SYMBOLS_PER_TILE, days_of_year, write_closes
 from factorlab_lake.index.intervals import odd_symbols, write_intervals
 from factorlab_lake.index.manifest import INTERVAL_TABLES, Manifest
 from factorlab_lake.index.tiles import TileFile, write_tile
+from factorlab_lake.index.touched import Changes, Previous, changes_since, previous_index
 from factorlab_lake.schema import table
-from factorlab_lake.schema.rules import PRICE_AGE_LIMIT_DAYS
+from factorlab_lake.schema.rules import BEGINNING_OF_TIME, EPOCH, PRICE_AGE_LIMIT_DAYS
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
 
@@ -137,5 +137,4 @@ class _Build:
 
 
 def _day(number: int) -> date:
-    earliest = date.min.toordinal() - date(1970, 1, 1).toordinal()
-    return date(1970, 1, 1) + timedelta(days=max(number, earliest))
+    return EPOCH + timedelta(days=max(number, (BEGINNING_OF_TIME - EPOCH).days))
