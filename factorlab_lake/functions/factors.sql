@@ -5,7 +5,7 @@
 -- - reason: why nothing could be computed; NULL where any factor was.
 WITH computed AS (
     SELECT *,
-           {{factor_values}}
+           {{factor_values}}{{reason_texts}}
     FROM inputs
 )
 SELECT symbol, date, market_cap,
@@ -13,6 +13,6 @@ SELECT symbol, date, market_cap,
        fiscal_date, inputs_available_day, age_days, company_id, statement_provider,
        CASE WHEN {{any_factor_missing}}
             THEN '{' || SUBSTR({{factor_reasons}}, 2) || '}' END AS reasons,
-       CASE WHEN market_cap IS NULL AND {{every_factor_missing}}
+       CASE WHEN COALESCE(market_cap, {{factor_names}}) IS NULL
             THEN COALESCE(NULLIF(SUBSTR({{row_reasons}}, 3), ''), 'inputs_missing') END AS reason
 FROM computed

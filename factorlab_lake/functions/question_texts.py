@@ -154,8 +154,9 @@ def factors_text_with(factors: tuple[Factor, ...], lacking: tuple[Factor, ...], 
     The texts of reasons take most of the time to plan, so an engine that plans each query leaves out those
     that no row needs. Without ``row_reason``, some factor or the market cap has a value in each row.
     """
-    entries = factor_parts(lacking)["factor_reasons"] if lacking else "''"
-    parts = {**factor_parts(factors), "factor_reasons": entries}
+    texts = factor_parts(lacking)
+    parts = {**factor_parts(factors), "reason_texts": texts["reason_texts"]}
+    parts["factor_reasons"] = texts["factor_reasons"] or "''"
     if not row_reason:
         parts["row_reasons"] = "''"
     return fill(_text("factors"), lambda: {**rule_placeholders(), **parts})

@@ -119,3 +119,9 @@ def test_a_text_has_no_construct_of_some_engines_alone(name: str) -> None:
 def test_the_scan_finds_a_construct(text: str, construct: str) -> None:
     """Each forbidden construct is recognized in an example of it."""
     assert construct in constructs(text)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_no_name_is_too_long_for_postgresql(name: str) -> None:
+    """PostgreSQL cuts names after 63 bytes, so two longer names could become one."""
+    assert [word for word in re.findall(r"\w+", code_of(TEXTS[name])) if len(word) > 63] == []
