@@ -13,6 +13,8 @@ from factorlab_lake.sync.sync_report import SyncReport
 from tests.support import LATER, Entry, arrive, bar, copy_of, income, writing
 from tests.unit.sync.comparing import assert_equal, by_hand
 
+_HISTORIES = ("fundamentals_history", "quarter_history", "share_count_history")
+
 
 def _sent(report: SyncReport) -> dict[str, tuple[int, int]]:
     """Return the rows sent and deleted by table, without those of the fetch log."""
@@ -40,11 +42,11 @@ def test_only_new_bars_are_sent(small: Lake, database: str, tmp_path: Path) -> N
 
 
 def test_a_restatement_is_sent_as_one_more_version(small: Lake, database: str, tmp_path: Path) -> None:
-    """The sync sends the new version and nothing else; the earlier version stays."""
+    """The sync sends the new version and the symbol's derived rows, by vintage; the earlier version stays."""
     small.sync(database)
     restated = income("2018-12-31", "Q4", symbol="AAA", revenue=1.0, acceptedDate="2021-05-01 10:00:00")
     arrive(small, tmp_path, Entry("AAA", "income", [restated], cached_at=LATER))
-    assert _sent(small.sync(database)) == {"income_statements": (1, 0)}
+    assert _sent(small.sync(database)) == {"income_statements": (1, 0), **dict.fromkeys(_HISTORIES, (4, 0))}
     assert_equal(small, database)
 
 
@@ -64,7 +66,8 @@ def test_a_rollback_is_applied_to_the_target(small: Lake, database: str, tmp_pat
     assert_equal(small, database)
     small.rollback(small_before)
     sent = _sent(small.sync(database, verify_deep=True))
-    assert sent == {"price_data": (1, 1), "income_statements": (0, 1), "price_revisions": (0, 1)}
+    expected = {"price_data": (1, 1), "income_statements": (0, 1), "price_revisions": (0, 1)}
+    assert sent == expected | dict.fromkeys(_HISTORIES, (1, 3))
     assert_equal(small, database)
 
 
