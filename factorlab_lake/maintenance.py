@@ -105,7 +105,7 @@ def _repair_derived(layout: Layout, report: RepairReport, *, deep: bool) -> None
 
 def _index_findings(layout: Layout) -> list[tuple[FileFinding, Snapshot]]:
     """Return a finding for each damaged file of the read index, with a snapshot that needs the file."""
-    from factorlab_lake.index.files import damaged_files
+    from factorlab_lake.index.manifest import damaged_files
     from factorlab_lake.storage.verification import FileFinding
 
     damaged = damaged_files(layout, snapshots.retained(layout))
@@ -256,7 +256,7 @@ class Maintenance:
 
     def _vacuum_index(self, report: VacuumReport) -> None:
         """Add the files of the read index that no retained snapshot needs; delete them unless a dry run."""
-        from factorlab_lake.index.files import unneeded_files
+        from factorlab_lake.index.manifest import unneeded_files
 
         kept = [snapshots.read(self._layout, number) for number in report.kept]
         for path in list(unneeded_files(self._layout, kept)):

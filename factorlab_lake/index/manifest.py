@@ -1,10 +1,11 @@
-"""Read and write the manifest of a snapshot: the tiles that have its rows, and what they were built from."""
+"""Read and write the manifest of a snapshot, which lists its tiles; find damaged and unneeded files."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -13,7 +14,7 @@ from typing import Any
 
 from factorlab_lake.derive.computation import scripts_digest
 from factorlab_lake.functions.rule_placeholders import fill, rule_placeholders
-from factorlab_lake.index.tiles import TileFile
+from factorlab_lake.index.tiles import TileFile, tile_hash
 from factorlab_lake.schema.rules import rule_values
 from factorlab_lake.storage.lake_settings import read_settings
 from factorlab_lake.storage.layout import Layout, write_atomically
@@ -24,15 +25,18 @@ __all__ = [
     "Manifest",
     "build_digest",
     "closes_sql",
+    "damaged_files",
     "index_folder",
     "is_damaged",
     "manifest_path",
     "read",
     "save",
+    "unneeded_files",
 ]
 
 INTERVAL_TABLES = ("share_count_history", "fundamentals_history")
 
+_UNFINISHED_S = 3600.0  # a younger file may be of a build that has not written its manifest yet
 _FORMAT = 1  # rises with every change of the tiles that the SQL does not show
 
 
@@ -144,3 +148,46 @@ def _row(tile: TileFile | None) -> tuple[str, int] | None:
 
 def _tile(row: list[Any] | None) -> TileFile | None:
     return None if row is None else TileFile(*row)
+
+
+def unneeded_files(layout: Layout, kept: Iterable[Snapshot]) -> Iterator[Path]:
+    """Yield the manifests and tiles that no retained snapshot needs."""
+    needed: set[Path] = set()
+    folder = index_folder(layout)
+    for snapshot in kept:
+        manifest = read(layout, snapshot)
+        if manifest is not None:
+            needed.add(manifest_path(layout, snapshot.id))
+            needed.update(folder / tile.name for tile in manifest.tiles())
+    for path in sorted(folder.glob("*")) if folder.is_dir() else []:
+        if path not in needed and _is_old(path):
+            yield path
+
+
+def _is_old(path: Path) -> bool:
+    return time.time() - path.stat().st_mtime > _UNFINISHED_S
+
+
+def damaged_files(layout: Layout, kept: Iterable[Snapshot]) -> Iterator[tuple[Path, str, Snapshot]]:
+    """Yield each damaged file of the index, what is wrong, and a snapshot that needs it."""
+    folder = index_folder(layout)
+    checked: set[TileFile] = set()
+    for snapshot in kept:
+        path = manifest_path(layout, snapshot.id)
+        manifest = read(layout, snapshot)
+        if manifest is None and path.exists() and is_damaged(path):
+            yield path, "cannot be read", snapshot
+        for tile in manifest.tiles() if manifest is not None else ():
+            if tile not in checked and (damage := _damage(folder / tile.name, tile)):
+                yield folder / tile.name, damage, snapshot
+            checked.add(tile)
+
+
+def _damage(path: Path, tile: TileFile) -> str:
+    """Return what is wrong with a tile, or an empty text."""
+    if not path.is_file():
+        return "is missing"
+    content = path.read_bytes()
+    if len(content) != tile.size_bytes:
+        return f"has {len(content)} bytes instead of {tile.size_bytes}"
+    return "" if tile_hash(content) == tile.name else "does not have the checksum in its name"

@@ -19,7 +19,7 @@ from factorlab_lake.functions.question_texts import (
 )
 from factorlab_lake.index import manifest as manifests
 from factorlab_lake.index.closes import NO_BAR, Closes, empty_closes, read_closes
-from factorlab_lake.index.factors import factors_of, run_text
+from factorlab_lake.index.factor_rows import factors_of, run_text
 from factorlab_lake.index.grid import Grid
 from factorlab_lake.index.intervals import Reading, read_intervals
 from factorlab_lake.index.manifest import Manifest

@@ -11,7 +11,7 @@ import polars as pl
 
 import factorlab_lake as fl
 from factorlab_lake.index import manifest as manifests
-from factorlab_lake.index.files import unneeded_files
+from factorlab_lake.index.manifest import unneeded_files
 from factorlab_lake.lake import Lake
 from factorlab_lake.storage import snapshots
 from tests.unit.index.worlds import assert_equal
