@@ -166,7 +166,7 @@ def test_every_derived_table_has_a_unique_key(lake: Lake) -> None:
 
 
 def test_symbols_of_a_commit_that_computes_nothing_are_pending(lake: Lake) -> None:
-    """Readers compute the rows of A alone, which a transaction of the storage changed."""
+    """Test that readers compute the rows of A alone, which a transaction of the storage changed."""
     with transaction(lake._layout, reason="storage alone", program_version="0") as tx:
         rows = tx.read("income_statements")
         changed = rows.with_columns(
