@@ -87,8 +87,7 @@ def _statement_rows(statement_type: str) -> str:
 
 
 def _providers(statement_type: str) -> str:
-    cik = "cik" if statement_type == "income" else "NULL AS cik"
-    return f"    SELECT symbol, source_provider, fiscal_date, {cik} FROM {statement_type}_rows"  # noqa: S608
+    return f"    SELECT symbol, source_provider FROM {statement_type}_rows"  # noqa: S608
 
 
 def _without_other_providers(statement_type: str) -> str:

@@ -33,9 +33,8 @@ Tables: TypeAlias = dict[str, pl.DataFrame]  # rows by table
 COMPANIES = 6
 # The tables whose rows are valid from a day on.
 HISTORIES = ("fundamentals_history", "quarter_history", "share_count_history")
-# The end of an interval and `restated` become known later. A symbol has one company and one provider for all
-# days.
-KNOWN_LATER = ["valid_to", "restated", "of_vintage", "company_id", "statement_provider"]
+# The end of an interval and `restated` become known later. A symbol has one provider for all days.
+KNOWN_LATER = ["valid_to", "restated", "of_vintage", "statement_provider"]
 
 
 def random_lake(place: Any, chance: Random) -> Lake:
