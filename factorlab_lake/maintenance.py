@@ -222,11 +222,14 @@ class Maintenance:
     def compact(self) -> CompactionReport:
         """Rewrite partitions that have too many files, sorted, with the same rows.
 
-        This commits a new snapshot, unless no partition needs it. Readers are not affected.
+        This commits a new snapshot, unless no partition needs it. Readers are not affected. Derived rows that
+        an older program did not store are stored first, in a snapshot of their own.
         """
+        from factorlab_lake.derive import stored
         from factorlab_lake.storage import compaction
 
         self._writable("compact")
+        stored.store_stale(self._layout, program_version=program_version())
         report = compaction.compact(self._layout, program_version=program_version())
         self._changed()
         return report

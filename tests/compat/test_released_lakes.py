@@ -90,7 +90,8 @@ def test_a_server_of_a_release_is_upgraded(release: str, tmp_path: Path, databas
     assert _dropped(database, "vendor_market_caps", "market_cap")
     lake = fl.open(_unpacked(release, tmp_path))
     report = lake.sync(database)
-    assert (report.clean, report.sent, report.removed) == (True, 0, 0)
+    sent = sum(t.sent for t in report.tables if not TABLES[t.table].derived)
+    assert (report.clean, sent, report.removed) == (True, 0, 0)
     assert lake.sync(database, verify_deep=True).clean
     assert_equal(lake, database)
     _assert_answers(database, release)
