@@ -190,7 +190,8 @@ def test_answers_were_compared(run: tuple[str, dict[str, Any]]) -> None:
     """Every peer with the same query has returned the same rows, or has named the library that is missing."""
     for row in run[1]["rows"]:
         same_question = row["unit"] == "ms" and row["mode"] == "new" and "append" not in row["question"]
-        if row["peer"] in ANSWERING and same_question:
+        is_process = row["question"].startswith("process to first")  # it ends after its answer, unseen
+        if row["peer"] in ANSWERING and same_question and not is_process:
             verdict, what = row["answers"].split(": ")
             if row["peer_figure"] is None:
                 assert verdict == "skipped"
