@@ -138,13 +138,3 @@ def test_other_ways_to_the_table(lake: Lake, tmp_path: Path) -> None:
     lake.backup(tmp_path / "backup")
     restored = fl.restore(tmp_path / "backup", tmp_path / "restored")
     assert restored.sql(_ROWS).equals(lake.sql(_ROWS))
-
-
-def test_a_server_has_the_table(lake: Lake, database: str) -> None:
-    """A sync sends the intervals, and those that a later load replaced are removed."""
-    lake.load("symbol_history", _INTERVALS)
-    assert lake.sync(database).clean
-    lake.load("symbol_history", {"symbol": ["META"], "company_id": [_META], "valid_from": ["2022-06-08"]})
-    assert lake.sync(database, verify_deep=True).clean
-    with fl.open(database) as server:
-        assert server.sql(_ROWS).rows() == lake.sql(_ROWS).rows()
