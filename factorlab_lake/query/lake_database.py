@@ -176,10 +176,11 @@ class LakeDatabase:
         """Return the stale symbols among these, and all of the same companies: a cap counts their classes."""
         if symbols is None:
             return self._all_symbols() if self._stale is None else set(self._stale)
-        needed = set(symbols if self._stale is None else self._stale.intersection(symbols))
-        if needed <= self._computed:
+        requested = set(symbols)
+        if self._stale is None and requested <= self._computed:
             return set()
-        classes = needed.union(*(c for c in self._classes if not needed.isdisjoint(c)))
+        # A stored symbol counts its stale classes too.
+        classes = requested.union(*(c for c in self._classes if not requested.isdisjoint(c)))
         return classes if self._stale is None else classes & self._stale
 
     @cached_property

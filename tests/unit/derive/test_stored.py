@@ -180,3 +180,22 @@ def test_symbols_of_a_commit_that_computes_nothing_are_pending(lake: Lake) -> No
     before, now = (_answers(each).filter(pl.col("date") == date(2021, 2, 15)) for each in (lake, after))
     doubled = pl.when(pl.col("symbol") == "A").then(pl.col("revenue") * 2).otherwise(pl.col("revenue"))
     assert_frame_equal(now, before.with_columns(revenue=doubled))
+
+
+def test_a_stored_symbol_counts_the_pending_classes_of_its_company(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A symbol shares its company with a pending one, also while only the stored symbol is requested."""
+    monkeypatch.setenv("FACTORLAB_READ_INDEX", "0")
+    builder = LakeBuilder()
+    for symbol in ("A", "B"):
+        items: dict[str, Any] = {"weightedAverageShsOut": [10.0] * 4, "cik": ["0000000001"] * 4}
+        builder.statements(symbol, "income", quarters(**items))
+    lake = builder.build(tmp_path)
+    with transaction(lake._layout, reason="test", program_version="0") as tx:
+        rows = tx.read("income_statements")
+        tx.replace("income_statements", rows, rows["fiscal_year"].unique().to_list())
+        tx.touched.add("B")
+    pending = fl.open(lake.path)
+    assert stored.stale_symbols(pending._layout, pending.snapshot) == frozenset({"B"})
+    assert pending.market_caps("A", DAYS)["multi_class"].all()
