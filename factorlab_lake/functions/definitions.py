@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterable, Mapping
 
 from factorlab_lake.errors import InvalidInput, nearest
@@ -55,10 +56,12 @@ def _defined(name: str, expression: str) -> Factor:
             factor=name,
         )
     try:
-        tree = ast.parse(expression.strip(), mode="eval")
+        formula = _sql(ast.parse(expression.strip(), mode="eval").body, name, expression)
+    except InvalidInput:
+        raise
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise _no_arithmetic(name, expression, "it cannot be read") from None
-    return Factor(name, _sql(tree.body, name, expression), "", f"defined as {expression}", "the caller")
+    return Factor(name, formula, "", f"defined as {expression}", "the caller")
 
 
 def _sql(node: ast.expr, name: str, expression: str) -> str:
@@ -79,7 +82,7 @@ def _sql(node: ast.expr, name: str, expression: str) -> str:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _input(used: str, name: str) -> str:

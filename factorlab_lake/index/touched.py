@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import polars as pl
 
 from factorlab_lake.derive.computation import buckets_of
+from factorlab_lake.derive.stored import stale_symbols
 from factorlab_lake.errors import LakeDamaged, NotFound
 from factorlab_lake.index import manifest as manifests
 from factorlab_lake.index.manifest import INTERVAL_TABLES
@@ -26,6 +27,7 @@ Query: TypeAlias = Callable[[str, dict[str, Any]], pl.DataFrame]
 Digests: TypeAlias = dict[str, dict[str, int]]  # by table and symbol
 
 _DIGESTED = ("split_history", *INTERVAL_TABLES)
+_NONE: frozenset[str] = frozenset()
 _LATE_IN_YEAR = "-12-15"  # a bar from then on may be the last one on a day of the next year
 _BARS = "SELECT DISTINCT symbol FROM price_data WHERE year(date) IN (SELECT unnest($years::INTEGER[]))"
 _OTHERS = "SELECT symbol FROM company_profiles UNION SELECT symbol FROM company_symbols"
@@ -120,7 +122,10 @@ def _digests(layout: Layout, snapshot: Snapshot, before: Previous, name: str, qu
     """Return the hash of each symbol's rows of a derived table; only changed buckets are read."""
     old = before.digests.get(name, {})
     sql = f"SELECT symbol, bit_xor(hash(t)) AS digest FROM {name} t"  # noqa: S608 - a table of the schema
-    if before.snapshot is None or _has_computed_rows(before.snapshot) or _has_computed_rows(snapshot):
+    # Rows that readers compute are in no file.
+    if before.snapshot is None or not all(
+        stale_symbols(layout, s) == frozenset() for s in (before.snapshot, snapshot)
+    ):
         return _by_symbol(query(f"{sql} GROUP BY symbol", {}))
     buckets = {f.partition for f in _changed_files(layout, before.snapshot, snapshot, name)}
     if not buckets:
@@ -130,11 +135,6 @@ def _digests(layout: Layout, snapshot: Snapshot, before: Previous, name: str, qu
     changed = f"bucket IN ({', '.join(map(str, sorted(buckets)))})"  # type: ignore[type-var]
     kept = {s: digest for s, digest in old.items() if buckets.isdisjoint(buckets_of([s], table(name)))}
     return kept | _by_symbol(query(f"{sql} WHERE {changed} GROUP BY symbol", {}))
-
-
-def _has_computed_rows(snapshot: Snapshot) -> bool:
-    """Return whether readers compute derived rows, which are in no file."""
-    return snapshot.derived is None or bool(snapshot.derived.pending)
 
 
 def _by_symbol(rows: pl.DataFrame) -> dict[str, int]:

@@ -58,6 +58,8 @@ def test_a_defined_factor_has_its_reason(lake_2021: Lake) -> None:
         ({"x": "("}, "cannot be read"),
         ({"x": "revenue; DROP TABLE x"}, "cannot be read"),
         ({"x": "True"}, "is not allowed"),
+        ({"x": "revenue * 1e999"}, "is not allowed"),
+        ({"x": "-" * 5000 + "revenue"}, "cannot be read"),
         ({"pe_ratio": "revenue"}, "the name of another column"),
         ({"revenue": "revenue"}, "the name of another column"),
         ({'x"y': "revenue"}, "cannot have this name"),
