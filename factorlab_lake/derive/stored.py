@@ -74,7 +74,8 @@ def update(tx: Transaction, *, later: bool = False) -> None:
     A symbol whose rows cannot be computed is pending: the change is committed, and readers compute its rows.
     """
     stale = stale_symbols(tx.layout, tx.base)
-    symbols = set(tx.touched) | (_all_symbols(tx) if stale is None else stale)
+    # Symbols that lost all other rows may still have derived ones.
+    symbols = set(tx.touched) | (_all_symbols(tx) | _stored_symbols(tx) if stale is None else stale)
     if not symbols and stale is not None:
         return
     if later:
@@ -178,6 +179,11 @@ def _replace(tx: Transaction, spec: TableSpec, symbols: Sequence[str], rows: pl.
 
 def _all_symbols(tx: Transaction) -> set[str]:
     return read_symbols(tx.layout, {name: tx.files(name) for name in DERIVED_FROM})
+
+
+def _stored_symbols(tx: Transaction) -> set[str]:
+    columns = [tx.read(name, columns=["symbol"]) for name in DERIVED_TABLES]
+    return set(pl.concat(columns)["symbol"].unique().to_list())
 
 
 def read_symbols(layout: Layout, files: dict[str, list[DataFile]]) -> set[str]:

@@ -89,14 +89,14 @@ def write_catalog(layout: Layout, snapshot: Snapshot) -> Path:
     target, rule = layout.root / CATALOG, _rule(layout)
 
     files = {name: files_of(layout, snapshot, name) for name in TABLES}
-    stale = stale_symbols(layout, snapshot, rule)
+    stale, providers = stale_symbols(layout, snapshot, rule), read_settings(layout).provider_order
 
     def fill(con: duckdb.DuckDBPyConnection, shown: dict[str, int]) -> None:
         for name, spec in TABLES.items():
             if snapshot.tables.get(name) != shown.get(name):
                 con.execute(rule.table_view(spec, layout.table(name), files[name]))
         if stale != frozenset():
-            _copy_derived(con, LakeDatabase(layout, files, rule, stale), Selection())
+            _copy_derived(con, LakeDatabase(layout, files, rule, stale, providers), Selection())
         con.execute(_origin(snapshot, rule, place=str(layout.root)))
 
     with suppress(_OtherFile, FileNotFoundError, IsADirectoryError, duckdb.Error):
@@ -179,7 +179,7 @@ def export(
         raise AlreadyExists(f"{path} exists; choose another name, or remove it first.", path=str(path))
 
     files = {name: files_of(layout, snapshot, name) for name in TABLES}
-    stale = stale_symbols(layout, snapshot, availability)
+    stale, providers = stale_symbols(layout, snapshot, availability), read_settings(layout).provider_order
 
     def fill(con: duckdb.DuckDBPyConnection) -> None:
         for name, spec in TABLES.items():
@@ -190,7 +190,7 @@ def export(
             con.execute(f"DROP VIEW {source}")
             con.execute(f"ALTER TABLE {kept} RENAME TO {source}")
         if stale != frozenset():
-            _copy_derived(con, LakeDatabase(layout, files, availability, stale), selection)
+            _copy_derived(con, LakeDatabase(layout, files, availability, stale, providers), selection)
         con.execute(_origin(snapshot, availability))
 
     with _errors_mapped(layout, snapshot, path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TypeAlias
@@ -16,7 +16,6 @@ from factorlab_lake.query.query_hints import QueryHints, RowFilter
 from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
 from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES
 from factorlab_lake.storage.data_files import DataFile, prune
-from factorlab_lake.storage.lake_settings import read_settings
 from factorlab_lake.storage.layout import Layout
 
 __all__ = ["Files", "LakeDatabase"]
@@ -39,14 +38,20 @@ class LakeDatabase:
     """Hold views and functions in a DuckDB instance of its own; it locks no file.
 
     A table or function is created when a query names it first. The rows of derived tables come from their
-    files, and those of ``stale`` symbols (None: of all) are computed when a query needs them. One thread may
-    use a database.
+    files, and those of ``stale`` symbols (None: of all) are computed when a query needs them, from the
+    first of the ``providers`` that has any. One thread may use a database.
     """
 
     def __init__(
-        self, layout: Layout, files: Files, availability: AvailabilityRule, stale: frozenset[str] | None
+        self,
+        layout: Layout,
+        files: Files,
+        availability: AvailabilityRule,
+        stale: frozenset[str] | None,
+        providers: Sequence[str],
     ) -> None:
         self._layout = layout
+        self._providers = providers
         self._files = files
         self._availability = availability
         self._stale = stale
@@ -148,7 +153,7 @@ class LakeDatabase:
                 for name in DERIVED_FROM:
                     rows = self._rows(TABLES[name], self._pruned(name, RowFilter(part)))
                     con.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS {rows}")
-                compute(con, part, read_settings(self._layout).provider_order)
+                compute(con, part, self._providers)
                 self._add_computed(con, part)
 
     def _create_computed_tables(self) -> None:

@@ -22,6 +22,7 @@ from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import checksums, snapshots
 from factorlab_lake.storage.data_files import files_of
 from factorlab_lake.storage.duckdb_frames import to_polars
+from factorlab_lake.storage.lake_settings import read_settings
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
 
@@ -60,6 +61,7 @@ class Session:
         self.availability = availability
         self._files = {name: files_of(layout, snapshot, name) for name in TABLES}
         self._stale = stale_symbols(layout, snapshot, availability)
+        self._providers = read_settings(layout).provider_order
         self._local = threading.local()
 
     def frame(
@@ -158,7 +160,9 @@ class Session:
         databases: dict[str, LakeDatabase] = vars(self._local)
         owner = "user" if of_user else "package"
         if owner not in databases:
-            databases[owner] = LakeDatabase(self.layout, self._files, self.availability, self._stale)
+            databases[owner] = LakeDatabase(
+                self.layout, self._files, self.availability, self._stale, self._providers
+            )
         return databases[owner]
 
 

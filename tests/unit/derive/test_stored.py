@@ -199,3 +199,15 @@ def test_a_stored_symbol_counts_the_pending_classes_of_its_company(
     pending = fl.open(lake.path)
     assert stored.stale_symbols(pending._layout, pending.snapshot) == frozenset({"B"})
     assert pending.market_caps("A", DAYS)["multi_class"].all()
+
+
+def test_a_symbol_without_other_rows_loses_its_derived_rows(lake: Lake) -> None:
+    """A computation of all rows removes those of a symbol whose statements are gone."""
+    with transaction(lake._layout, reason="test", program_version="0") as tx:
+        rows = tx.read("income_statements").filter(pl.col("symbol") != "A")
+        tx.replace("income_statements", rows, rows["fiscal_year"].unique().to_list())
+    _digest_of_another_program(fl.open(lake.path))
+    stored.store_stale(lake._layout, program_version="0")
+    shown = fl.open(lake.path)
+    assert shown.sql("SELECT DISTINCT symbol FROM fundamentals_history").rows() == [("B",)]
+    assert shown.verify(deep=True).clean
