@@ -260,7 +260,8 @@ def _undo_unfinished(current: Transaction) -> None:
 
 
 def _commit(current: Transaction, *, program_version: str, operation: str) -> None:
-    if current.changed == current.undone:
+    derived = _derived(current)
+    if current.changed == current.undone and _content(derived) == _content(current.base.derived):
         return
     for name in current.changed:
         _record(current, name)
@@ -271,7 +272,7 @@ def _commit(current: Transaction, *, program_version: str, operation: str) -> No
         program_version=program_version,
         reason=current.reason,
         operation=operation or uuid.uuid4().hex,
-        derived=_derived(current),
+        derived=derived,
     )
     raise_format(current.layout)
     snapshots.save(current.layout, snapshot)
@@ -291,6 +292,11 @@ def _derived(current: Transaction) -> Derived | None:
         return None
     tables = current.base.tables | current.changed
     return replace(derived, inputs={name: tables[name] for name in DERIVED_FROM if name in tables})
+
+
+def _content(derived: Derived | None) -> Derived | None:
+    """Return a description without table versions, which an undo changes too."""
+    return None if derived is None else replace(derived, inputs={})
 
 
 def _record(current: Transaction, name: str) -> None:

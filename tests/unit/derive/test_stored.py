@@ -209,5 +209,6 @@ def test_a_symbol_without_other_rows_loses_its_derived_rows(lake: Lake) -> None:
     _digest_of_another_program(fl.open(lake.path))
     stored.store_stale(lake._layout, program_version="0")
     shown = fl.open(lake.path)
+    assert stored.stale_symbols(shown._layout, shown.snapshot) == frozenset()
     assert shown.sql("SELECT DISTINCT symbol FROM fundamentals_history").rows() == [("B",)]
     assert shown.verify(deep=True).clean
