@@ -130,6 +130,13 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
         index = self._read_index
         return None if index is None else index.answer(function, symbols, dates, vintage)
 
+    def _indexed_statements(
+        self, symbols: list[str], types: list[str], first: date, last: date
+    ) -> pl.DataFrame | None:
+        reject_forked_process()
+        index = self._read_index
+        return None if index is None else index.statements(symbols, types, first, last)
+
     def refresh(self) -> Lake:
         """Move to the newest snapshot and to the lake's present settings, and return this lake."""
         self._writable("refresh")

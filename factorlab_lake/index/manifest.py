@@ -14,6 +14,7 @@ from typing import Any
 
 from factorlab_lake.derive.computation import scripts_digest
 from factorlab_lake.functions.rule_placeholders import fill, rule_placeholders
+from factorlab_lake.index.statement_blocks import view_text
 from factorlab_lake.index.tiles import TileFile, tile_hash
 from factorlab_lake.schema.rules import rule_values
 from factorlab_lake.storage.lake_settings import read_settings
@@ -37,7 +38,7 @@ __all__ = [
 INTERVAL_TABLES = ("share_count_history", "fundamentals_history")
 
 _UNFINISHED_S = 3600.0  # a younger file may be of a build that has not written its manifest yet
-_FORMAT = 1  # rises with every change of the tiles that the SQL does not show
+_FORMAT = 2  # rises with every change of the tiles that the SQL does not show
 
 
 @dataclass(slots=True)
@@ -45,18 +46,19 @@ class Manifest:
     """List the tiles of one snapshot.
 
     ``symbols``: the tile with all symbols; a symbol's place in it tells its group and its slot there.
-    ``closes``: by year, one tile per group. ``intervals``: by derived table, one tile per group. None stands
-    for a tile without rows.
+    ``closes``: by year, one tile per group. ``intervals``: by derived table, one tile per group.
+    ``statements``: one tile per group. None stands for a tile without rows.
     """
 
     symbols: TileFile
     closes: dict[int, list[TileFile | None]] = field(default_factory=dict)
     intervals: dict[str, list[TileFile | None]] = field(default_factory=dict)
+    statements: list[TileFile | None] = field(default_factory=list)
 
     def tiles(self) -> Iterator[TileFile]:
         """Yield every tile."""
         yield self.symbols
-        for group in (*self.closes.values(), *self.intervals.values()):
+        for group in (*self.closes.values(), *self.intervals.values(), self.statements):
             yield from (tile for tile in group if tile is not None)
 
 
@@ -81,7 +83,7 @@ def build_digest() -> str:
     """Return the hash of all that computes the tiles: tiles of another digest are not used."""
     shell = files("factorlab_lake.functions").joinpath("shell", "duckdb")
     rounding = shell.joinpath("unrounded_close.sql").read_text(encoding="utf-8")
-    parts = (_FORMAT, scripts_digest(), closes_sql(), rounding, rule_values())
+    parts = (_FORMAT, scripts_digest(), closes_sql(), rounding, view_text(), rule_values())
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
@@ -92,6 +94,7 @@ def save(layout: Layout, snapshot: Snapshot, manifest: Manifest) -> None:
             "symbols": _row(manifest.symbols),
             "closes": {str(year): list(map(_row, group)) for year, group in manifest.closes.items()},
             "intervals": {name: list(map(_row, group)) for name, group in manifest.intervals.items()},
+            "statements": list(map(_row, manifest.statements)),
         }
     )
     head = json.dumps({"of": _identity(layout, snapshot), "sha256": _sha256(body)})
@@ -109,6 +112,7 @@ def read(layout: Layout, snapshot: Snapshot) -> Manifest | None:
             symbols=TileFile(*parts["symbols"]),
             closes={int(year): list(map(_tile, group)) for year, group in parts["closes"].items()},
             intervals={name: list(map(_tile, group)) for name, group in parts["intervals"].items()},
+            statements=list(map(_tile, parts["statements"])),
         )
     except (OSError, ValueError, LookupError, TypeError):
         return None

@@ -15,6 +15,7 @@ from factorlab_lake.index import manifest as manifests
 from factorlab_lake.index.closes import SYMBOLS_PER_TILE, days_of_year, write_closes
 from factorlab_lake.index.intervals import odd_symbols, write_intervals
 from factorlab_lake.index.manifest import INTERVAL_TABLES, Manifest
+from factorlab_lake.index.statement_blocks import STATEMENTS, encode, is_present, stored_blocks, write_blocks
 from factorlab_lake.index.tiles import TileFile, write_tile
 from factorlab_lake.index.touched import Changes, Previous, changes_since, previous_index
 from factorlab_lake.schema import table
@@ -27,6 +28,7 @@ __all__ = ["Query", "build"]
 Query: TypeAlias = Callable[[str, dict[str, Any]], pl.DataFrame]
 
 _GROUPS_AT_A_TIME = 8  # bounds the memory
+_STATEMENT_GROUPS_AT_A_TIME = 4  # their rows take more memory: 50 MB for ten years of 256 symbols
 _PROFILES = """
 SELECT s.symbol, p.currency, s.symbol IN (SELECT symbol FROM multi_class_symbols) AS multi_class
 FROM (SELECT unnest($symbols::VARCHAR[]) AS symbol) s LEFT JOIN company_profiles p ON p.symbol = s.symbol
@@ -63,7 +65,7 @@ class _Build:
         years = {*self.previous.closes, *self.changes.years}
         closes = {year: tiles for year in sorted(years) if any(tiles := self._closes(year))}
         intervals = {name: self._intervals(name) for name in INTERVAL_TABLES}
-        return Manifest(self._symbols(), closes, intervals)
+        return Manifest(self._symbols(), closes, intervals, self._statements())
 
     def _symbols(self) -> TileFile:
         """Write the tile that lists the symbols, in the order of their places."""
@@ -103,6 +105,33 @@ class _Build:
             tiles[group] = None if kept.is_empty() else write_intervals(self.folder, spec, kept)
         self.excluded[name] = sorted(excluded)
         return tiles
+
+    def _statements(self) -> list[TileFile | None]:
+        """Return the tiles of statements, with the missing and truncated ones written again."""
+        tiles = self._padded(self.previous.statements)
+        lost = {group for group, tile in enumerate(tiles) if not is_present(self.folder, tile)}
+        groups = sorted(lost.union(self._groups_of(self.changes.statements)))
+        for start in range(0, len(groups), _STATEMENT_GROUPS_AT_A_TIME):
+            self._write_statements(tiles, groups[start : start + _STATEMENT_GROUPS_AT_A_TIME])
+        return tiles
+
+    def _write_statements(self, tiles: list[TileFile | None], groups: list[int]) -> None:
+        """Write the tiles of some groups; a symbol without changes keeps its block if the tile is intact."""
+        changed = self.changes.statements
+        stored = {group: stored_blocks(self.folder, tiles[group]) for group in groups}
+        outdated = {
+            symbol
+            for group, blocks in stored.items()
+            for symbol in self._in_group(group)
+            if blocks is None or symbol in changed
+        }
+        new = encode(self.query(STATEMENTS, {"symbols": sorted(outdated)}))
+        for group, blocks in stored.items():
+            places = enumerate(self._in_group(group))
+            kept = blocks or {}
+            chosen = {slot: new.get(s) if s in outdated else kept.get(slot) for slot, s in places}
+            present = {slot: block for slot, block in chosen.items() if block is not None}
+            tiles[group] = write_blocks(self.folder, present)
 
     def _grouped(
         self, sql: str, params: Mapping[str, Any], groups: list[int]

@@ -75,6 +75,11 @@ class Tile:
         return header
 
     @property
+    def array_names(self) -> list[str]:
+        """Return the names of the arrays, and that of the matrix."""
+        return list(self._header["arrays"])
+
+    @property
     def attributes(self) -> dict[str, Any]:
         """Return what the tile's builder stored beside the arrays."""
         attributes: dict[str, Any] = self._header["attributes"]
@@ -123,7 +128,8 @@ def write_tile(
     content = _content({**arrays, _ROWS: checked}, attributes)
     file = TileFile(tile_hash(content), len(content))
     path = folder / file.name
-    if not path.exists() or path.stat().st_size != file.size_bytes:
+    # Compare the content: a file with a flipped bit has the same name and size.
+    if not path.exists() or path.read_bytes() != content:
         temporary = folder / f".{file.name}.{uuid.uuid4().hex}"
         try:
             temporary.write_bytes(content)

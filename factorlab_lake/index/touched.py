@@ -15,11 +15,12 @@ from factorlab_lake.errors import LakeDamaged, NotFound
 from factorlab_lake.index import manifest as manifests
 from factorlab_lake.index.manifest import INTERVAL_TABLES
 from factorlab_lake.index.tiles import Tile, TileDamaged, TileFile
-from factorlab_lake.schema import table
+from factorlab_lake.schema import STATEMENT_TABLES, table
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.data_files import DataFile, files_of
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
+from factorlab_lake.storage.transaction import read_files
 
 __all__ = ["Changes", "Previous", "changes_since", "previous_index"]
 
@@ -31,6 +32,7 @@ _NONE: frozenset[str] = frozenset()
 _LATE_IN_YEAR = "-12-15"  # a bar from then on may be the last one on a day of the next year
 _BARS = "SELECT DISTINCT symbol FROM price_data WHERE year(date) IN (SELECT unnest($years::INTEGER[]))"
 _OTHERS = "SELECT symbol FROM company_profiles UNION SELECT symbol FROM company_symbols"
+_REPORTERS = " UNION ".join(f"SELECT symbol FROM {name}" for name in STATEMENT_TABLES.values())  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Previous:
     symbols: list[str] = field(default_factory=list)
     closes: dict[int, list[TileFile | None]] = field(default_factory=dict)
     intervals: dict[str, list[TileFile | None]] = field(default_factory=dict)
+    statements: list[TileFile | None] = field(default_factory=list)
     excluded: dict[str, list[str]] = field(default_factory=dict)
     digests: Digests = field(default_factory=dict)
 
@@ -50,10 +53,12 @@ class Changes:
     """Describe the new content: all symbols in the order of their places, and what differs from before.
 
     ``years`` are the years whose closes may differ. ``digests`` have the hash of each symbol's rows.
+    ``statements`` are the symbols whose statements may differ.
     """
 
     symbols: list[str]
     years: set[int]
+    statements: set[str]
     digests: Digests
     before: Digests
 
@@ -84,7 +89,8 @@ def previous_index(layout: Layout, snapshot: Snapshot) -> Previous | None:
         except (NotFound, LakeDamaged, TileDamaged):
             continue
         excluded = tile.attributes["excluded"]
-        return Previous(earlier, names, manifest.closes, manifest.intervals, excluded, digests)
+        tiles = (manifest.closes, manifest.intervals, manifest.statements)
+        return Previous(earlier, names, *tiles, excluded, digests)
     return None
 
 
@@ -99,12 +105,13 @@ def changes_since(layout: Layout, snapshot: Snapshot, previous: Previous | None,
     years = {f.partition for f in files if f.partition is not None}
     digests = {name: _digests(layout, snapshot, before, name, query) for name in _DIGESTED}
     symbols = {s for by_symbol in digests.values() for s in by_symbol}
-    symbols.update(query(_OTHERS, {})["symbol"])
+    statements = _changed_statements(layout, before.snapshot, snapshot, query)
+    symbols.update(statements, query(_OTHERS, {})["symbol"])
     if years:
         symbols.update(query(_BARS, {"years": sorted(years)})["symbol"])
     new = sorted(symbols.difference(before.symbols))
     late = {f.partition + 1 for f in files if f.partition is not None and _is_late(f)}
-    return Changes([*before.symbols, *new], years | late, digests, before.digests)
+    return Changes([*before.symbols, *new], years | late, statements, digests, before.digests)
 
 
 def _is_late(file: DataFile) -> bool:
@@ -113,9 +120,39 @@ def _is_late(file: DataFile) -> bool:
 
 def _changed_files(layout: Layout, before: Snapshot | None, after: Snapshot, name: str) -> list[DataFile]:
     """Return the files that only one of two snapshots has."""
+    removed, added = _file_changes(layout, before, after, name)
+    return [*removed, *added]
+
+
+def _file_changes(
+    layout: Layout, before: Snapshot | None, after: Snapshot, name: str
+) -> tuple[list[DataFile], list[DataFile]]:
+    """Return the files that only the earlier, and those that only the later snapshot has."""
     new = {f.path: f for f in files_of(layout, after, name)}
     old = {} if before is None else {f.path: f for f in files_of(layout, before, name)}
-    return [f for path, f in (old | new).items() if path not in old or path not in new]
+    return [old[path] for path in old.keys() - new.keys()], [new[path] for path in new.keys() - old.keys()]
+
+
+def _changed_statements(layout: Layout, before: Snapshot | None, after: Snapshot, query: Query) -> set[str]:
+    """Return the symbols whose statements differ between two snapshots; only changed files are read."""
+    if before is None:
+        return set(query(_REPORTERS, {})["symbol"])
+    changed: set[str] = set()
+    for name in STATEMENT_TABLES.values():
+        removed, added = _file_changes(layout, before, after, name)
+        for year in {f.partition for f in (*removed, *added)}:  # one year at a time bounds the memory
+            old = _row_digests(layout, name, [f for f in removed if f.partition == year])
+            new = _row_digests(layout, name, [f for f in added if f.partition == year])
+            changed.update(symbol for symbol, _ in old.items() ^ new.items())
+    return changed
+
+
+def _row_digests(layout: Layout, name: str, files: list[DataFile]) -> dict[str, tuple[int, int]]:
+    """Return the hash and the number of each symbol's rows in some files of a table."""
+    rows = read_files(layout, name, files)
+    hashes = rows.select("symbol", digest=rows.hash_rows())
+    by_symbol = hashes.group_by("symbol").agg(pl.col("digest").bitwise_xor(), count=pl.len())
+    return {symbol: (digest, count) for symbol, digest, count in by_symbol.iter_rows()}
 
 
 def _digests(layout: Layout, snapshot: Snapshot, before: Previous, name: str, query: Query) -> dict[str, int]:

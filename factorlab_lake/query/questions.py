@@ -53,6 +53,13 @@ class Questions:
         del function, symbols, dates, vintage
         return None
 
+    def _indexed_statements(
+        self, symbols: list[str], types: list[str], first: date, last: date
+    ) -> pl.DataFrame | None:
+        """Return all versions of statements from a read index; None without one."""
+        del symbols, types, first, last
+        return None
+
     def prices(
         self,
         symbols: str | Iterable[str],
@@ -124,10 +131,13 @@ class Questions:
             "AND fiscal_date BETWEEN $first AND $last "
             f"ORDER BY symbol {_BY_BYTES}, statement_type, fiscal_date, fiscal_period {_BY_BYTES}, version"
         )
-        return self._answer(
-            ("statements", tuple(names), tuple(kinds), first, last, params.get("as_of"), vintage),
-            lambda: self.session.frame(query, params, needs=needs),
-        )
+
+        def compute() -> pl.DataFrame:
+            stored = self._indexed_statements(names, kinds, first, last) if as_of is None else None
+            return self.session.frame(query, params, needs=needs) if stored is None else stored
+
+        key = ("statements", tuple(names), tuple(kinds), first, last, params.get("as_of"), vintage)
+        return self._answer(key, compute)
 
     def market_caps(
         self,
