@@ -105,7 +105,7 @@ def changes_since(layout: Layout, snapshot: Snapshot, previous: Previous | None,
     years = {f.partition for f in files if f.partition is not None}
     digests = {name: _digests(layout, snapshot, before, name, query) for name in _DIGESTED}
     symbols = {s for by_symbol in digests.values() for s in by_symbol}
-    statements = _changed_statements(layout, before.snapshot, snapshot, query)
+    statements = _changed_statements(layout, before, snapshot, query)
     symbols.update(statements, query(_OTHERS, {})["symbol"])
     if years:
         symbols.update(query(_BARS, {"years": sorted(years)})["symbol"])
@@ -133,18 +133,25 @@ def _file_changes(
     return [old[path] for path in old.keys() - new.keys()], [new[path] for path in new.keys() - old.keys()]
 
 
-def _changed_statements(layout: Layout, before: Snapshot | None, after: Snapshot, query: Query) -> set[str]:
+def _changed_statements(layout: Layout, before: Previous, after: Snapshot, query: Query) -> set[str]:
     """Return the symbols whose statements differ between two snapshots; only changed files are read."""
-    if before is None:
-        return set(query(_REPORTERS, {})["symbol"])
-    changed: set[str] = set()
+    if before.snapshot is not None:
+        try:
+            return _differing_statements(layout, before.snapshot, after)
+        except LakeDamaged:
+            pass  # a vacuum deleted the files of the earlier snapshot, so what changed is unknown
+    return {*before.symbols, *query(_REPORTERS, {})["symbol"]}
+
+
+def _differing_statements(layout: Layout, before: Snapshot, after: Snapshot) -> set[str]:
+    differing: set[str] = set()
     for name in STATEMENT_TABLES.values():
         removed, added = _file_changes(layout, before, after, name)
         for year in {f.partition for f in (*removed, *added)}:  # one year at a time bounds the memory
             old = _row_digests(layout, name, [f for f in removed if f.partition == year])
             new = _row_digests(layout, name, [f for f in added if f.partition == year])
-            changed.update(symbol for symbol, _ in old.items() ^ new.items())
-    return changed
+            differing.update(symbol for symbol, _ in old.items() ^ new.items())
+    return differing
 
 
 def _row_digests(layout: Layout, name: str, files: list[DataFile]) -> dict[str, tuple[int, int]]:

@@ -13,10 +13,21 @@ from polars.testing import assert_frame_equal
 import factorlab_lake as fl
 from factorlab_lake.index.read_index import ReadIndex
 from factorlab_lake.lake import Lake
+from factorlab_lake.schema import STATEMENT_TYPES
 from factorlab_lake.schema.derived_tables import VINTAGES
 from tests.unit.query.lake_builder import LakeBuilder
 
-__all__ = ["GRIDS", "assert_equal", "by_index", "by_sql", "every_case", "symbols_of"]
+__all__ = [
+    "GRIDS",
+    "assert_equal",
+    "assert_statements_equal",
+    "by_index",
+    "by_sql",
+    "every_case",
+    "statements_by_index",
+    "statements_by_sql",
+    "symbols_of",
+]
 
 GRIDS = ("market_caps", "ttm", "factors")
 _FILES = (
@@ -77,3 +88,42 @@ def assert_equal(
             rows = by_index(path, question, symbols, days, vintage)
             assert rows is not None, question
             assert_frame_equal(rows, by_sql(path, question, symbols, days, vintage), check_exact=True)
+
+
+def statements_by_index(
+    path: Path,
+    symbols: Iterable[str],
+    types: Iterable[str] = STATEMENT_TYPES,
+    span: tuple[date, date] = (date.min, date.max),
+) -> pl.DataFrame | None:
+    """Return the statements of the index alone; None where it leaves the question to SQL."""
+    lake = fl.open(path)
+    index = ReadIndex.open(lake._layout, lake.snapshot)
+    return None if index is None else index.statements(symbols, list(types), *span)
+
+
+def statements_by_sql(
+    path: Path,
+    symbols: Iterable[str],
+    types: Iterable[str] = STATEMENT_TYPES,
+    span: tuple[date, date] = (date.min, date.max),
+) -> pl.DataFrame:
+    """Return the statements of SQL alone."""
+    lake = fl.open(path)
+    lake.__dict__["_read_index"] = None
+    lake.result_cache.clear()
+    rows = lake.statements(symbols, *span, types=types)
+    lake.result_cache.clear()
+    return rows
+
+
+def assert_statements_equal(path: Path, symbols: list[str]) -> None:
+    """Assert that index and SQL give the same statements: all of them, and those of one type and year."""
+    for types, span in (
+        (STATEMENT_TYPES, (date.min, date.max)),
+        (["cash_flow", "income"], (date(2020, 1, 1), date(2020, 12, 31))),
+        ([], (date.min, date.max)),
+    ):
+        rows = statements_by_index(path, symbols, types, span)
+        assert rows is not None
+        assert_frame_equal(rows, statements_by_sql(path, symbols, types, span), check_exact=True)
