@@ -126,7 +126,7 @@ class LakeBuilder:
         return self.add_to(fl.open(place / "lake"), place)
 
     def add_to(self, lake: Lake, place: Path) -> Lake:
-        """Add everything to a lake by way of files below ``place``; every record must land."""
+        """Add everything to a lake from files written below ``place``; every record must land."""
         if self._entries:
             report = migrate(lake, place, *self._entries)
             assert (report.rejected, report.faults) == (0, []), report
