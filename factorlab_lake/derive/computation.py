@@ -12,7 +12,7 @@ from factorlab_lake.derive.availability_rule import AvailabilityRule
 from factorlab_lake.derive.column_lists import build_placeholders
 from factorlab_lake.functions.rule_placeholders import fill
 from factorlab_lake.schema import TableSpec, identifier, literal
-from factorlab_lake.schema.derived_tables import DERIVED_TABLES
+from factorlab_lake.schema.derived_tables import DERIVED_TABLES, bucket_number
 
 if TYPE_CHECKING:
     import duckdb
@@ -83,12 +83,12 @@ def buckets_of(symbols: Iterable[str], spec: TableSpec) -> set[int]:
     >>> buckets_of(["AAPL"], DERIVED_TABLES["fundamentals_history"])
     {0}
     """
-    # The same as _bucket in SQL.
+    # The same as bucket_number in SQL.
     return {int(hashlib.md5(s.encode()).hexdigest()[:4], 16) % spec.buckets for s in symbols}  # noqa: S324
 
 
 def _bucket(spec: TableSpec) -> str:
-    return f"('0x' || substr(md5(symbol), 1, 4))::INTEGER % {spec.buckets} AS bucket"
+    return f"{bucket_number('symbol', spec.buckets)} AS bucket"
 
 
 @cache

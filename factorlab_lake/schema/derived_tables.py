@@ -17,6 +17,7 @@ __all__ = [
     "REPORTED_ONLY",
     "VINTAGES",
     "YEAR_BEFORE_ITEMS",
+    "bucket_number",
     "cash_flow_names",
     "flow_names",
 ]
@@ -162,6 +163,15 @@ def _inputs() -> tuple[Column, ...]:
             role="derived",
         ),
     )
+
+
+def bucket_number(symbol: str, buckets: int) -> str:
+    """Return the DuckDB SQL of the bucket that has a symbol's rows; ``symbol`` is an expression.
+
+    >>> bucket_number("symbol", 16)
+    "('0x' || substr(md5(symbol), 1, 4))::INTEGER % 16"
+    """
+    return f"('0x' || substr(md5({symbol}), 1, 4))::INTEGER % {buckets}"
 
 
 def _spec(

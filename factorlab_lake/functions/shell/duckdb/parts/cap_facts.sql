@@ -9,7 +9,8 @@ prices AS (
 counts AS (
     SELECT *, unnest(range(year(greatest(valid_from, {{first_date}})), year(least(valid_to, {{last_date}})) + 1)) AS in_year
     FROM share_count_history
-    WHERE (of_vintage = checked_vintage({{vintage}}) OR NOT restated) AND symbol IN (SELECT symbol FROM requested)
+    WHERE list_contains({{share_count_history_buckets}}, bucket)
+      AND (of_vintage = checked_vintage({{vintage}}) OR NOT restated) AND symbol IN (SELECT symbol FROM requested)
 ),
 cap_facts AS (
     SELECT r.symbol, r.date, r.day, unrounded_close(p.close, p.splits_since) AS close_price,
