@@ -117,6 +117,15 @@ def read_closes(tile: Tile, slots: Array, days: Array, into: Closes, at: tuple[A
 
 
 def _as_slice(places: Array) -> Array | slice:
-    """Return consecutive places as a slice, which numpy copies several times faster."""
-    first, last = int(places[0]), int(places[-1])
-    return slice(first, last + 1) if last - first + 1 == len(places) else places
+    """Return consecutive places as a slice, which numpy copies several times faster.
+
+    Rows of symbols come in the order of the index, so 0, 2, 1, 3 are possible and not consecutive.
+
+    >>> _as_slice(np.array([4, 5, 6]))
+    slice(4, 7, None)
+    >>> _as_slice(np.array([0, 2, 1, 3])).tolist()
+    [0, 2, 1, 3]
+    """
+    first = int(places[0])
+    consecutive = np.array_equal(places, np.arange(first, first + len(places)))
+    return slice(first, first + len(places)) if consecutive else places

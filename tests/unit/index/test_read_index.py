@@ -78,6 +78,18 @@ def test_a_lake_answers_from_its_index(world: Lake) -> None:
     assert rows["symbol"].to_list() == sorted(symbols)
 
 
+def test_symbols_of_a_later_commit_between_others_keep_their_closes(tmp_path: Path) -> None:
+    """BBB comes after CCC in the index and before it in an answer: the two must not exchange their closes."""
+    lake = fl.open(tmp_path / "lake")
+    for some in (["AAA", "CCC"], ["BBB", "DDD"]):
+        lake.load("price_data", pl.concat([bar(symbol, DAY, 10.0 + ord(symbol[0])) for symbol in some]))
+    symbols = ["AAA", "BBB", "CCC", "DDD"]
+    assert_equal(lake.path, symbols, [DAY, DAY + timedelta(days=3)], ["known"])
+    rows = by_index(lake.path, "market_caps", symbols, [DAY], "known")
+    assert rows is not None
+    assert rows["close_price"].to_list() == [75.0, 76.0, 77.0, 78.0]
+
+
 def test_empty_requests_are_equal(world: Lake) -> None:
     """A request without symbols or dates returns no rows, with the same columns."""
     for symbols, days in (([], [DAY]), (["AAA"], []), ([], [])):
