@@ -7,11 +7,13 @@ Without a checkpoint it is read from the first entry on. The library writes one 
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import polars as pl
 from arro3.core import DataType, Table
@@ -33,9 +35,6 @@ from factorlab_lake.schema import TableSpec
 from factorlab_lake.schema.evolution import missing_columns, reject_unknown_columns
 from factorlab_lake.storage.layout import write_atomically
 from factorlab_lake.storage.snapshots import written_by
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = [
     "add_actions",
@@ -59,6 +58,12 @@ _PROBE_BYTES = 65_536
 # These are 32,768 bars. Larger row groups slow queries of few symbols; smaller ones lengthen the footers.
 _VALUES_PER_ROW_GROUP = 655_360
 _DICTIONARIES = {"close_price"}  # most queries read this number column: cents decode faster from a dictionary
+
+_LogState: TypeAlias = frozenset[tuple[str, int, int, int]]
+# The tables as this process committed them last, with the state of their logs then. Each log entry that is
+# not in a checkpoint takes half a millisecond to read, so an open takes up to 50 ms.
+_COMMITTED: dict[Path, tuple[DeltaTable, _LogState]] = {}
+_MOST_COMMITTED = 64
 
 
 def polars_schema(spec: TableSpec) -> pl.Schema:
@@ -108,7 +113,9 @@ def _write(path: Path, spec: TableSpec, frame: pl.DataFrame, reason: str, **how:
             post_commithook_properties=_KEEP_LOGS,
             **how,
         )
-    return written.version()
+        version = written.version()
+        _keep_committed(path, written)
+    return version
 
 
 def restore(path: Path, version: int, reason: str) -> int:
@@ -122,7 +129,36 @@ def restore(path: Path, version: int, reason: str) -> int:
 def add_actions(path: Path, version: int) -> pl.DataFrame:
     """Return one row per file of a table version with its partition and the ranges that Delta stores."""
     with _errors_mapped(path):
-        return pl.DataFrame(open_table(path, version).get_add_actions(flatten=True))
+        committed = _committed(path, version)
+        actions = pl.DataFrame((committed or open_table(path, version)).get_add_actions(flatten=True))
+        if committed:
+            _keep_committed(path, committed)
+    return actions
+
+
+def _committed(path: Path, version: int) -> DeltaTable | None:
+    """Take the table that this process committed last, or None if that was another version.
+
+    None also if any file of the log differs since then: another process committed, or the log was damaged.
+    The caller keeps it again after its use, so two threads never use one table.
+    """
+    opened, log = _COMMITTED.pop(path, (None, frozenset()))
+    if opened is None or opened.version() != version or log != _log_state(path):
+        return None
+    return opened
+
+
+def _keep_committed(path: Path, opened: DeltaTable) -> None:
+    if len(_COMMITTED) >= _MOST_COMMITTED:
+        _COMMITTED.clear()
+    _COMMITTED[path] = (opened, _log_state(path))
+
+
+def _log_state(path: Path) -> _LogState:
+    """Return name, size, time and identity of each file of a table's log."""
+    with os.scandir(path / "_delta_log") as entries:
+        states = ((e.name, e.stat()) for e in entries)
+        return frozenset((name, s.st_size, s.st_mtime_ns, s.st_ino) for name, s in states)
 
 
 @contextmanager
@@ -184,6 +220,8 @@ def _writer(spec: TableSpec) -> WriterProperties:
 
 
 def _ensure(path: Path, spec: TableSpec) -> DeltaTable:
+    if opened := _committed(path, current_version(path)):
+        return opened
     if DeltaTable.is_deltatable(str(path)):
         return DeltaTable(path)
     fields = [Field(c.name, PrimitiveType(c.types.delta), nullable=c.role != "key") for c in spec.columns]
