@@ -1,14 +1,21 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
 
 import polars as pl
 import pytest
 from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
+import factorlab_lake as fl
+from factorlab_lake.errors import LakeDamaged
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema import TABLES
+from factorlab_lake.storage import delta
 
 _SAMPLED = [
     "income_statements",
@@ -78,3 +85,52 @@ def test_rows_lie_sorted_by_symbol_and_date(lake_2021: Lake) -> None:
             file.removeprefix("file://"), columns=["symbol", "date"], hive_partitioning=False
         )
         assert rows.rows() == sorted(rows.rows())
+
+
+def _bar(day: int) -> pl.DataFrame:
+    row = {"symbol": ["AAA"], "date": [date(2021, 1, day)], "close_price": [10.0]}
+    return pl.DataFrame(row).with_columns(split_basis_date="date")
+
+
+def _append_by_another_process(lake: Lake, day: int) -> None:
+    """Load a bar in a process of its own."""
+    code = (
+        "import sys, polars, factorlab_lake as fl; "
+        "fl.open(sys.argv[1]).load('price_data', polars.read_json(sys.argv[2]).with_columns("
+        "polars.col('date', 'split_basis_date').str.to_date()))"
+    )
+    rows = lake.path.parent / "bar.json"
+    _bar(day).write_json(rows)
+    subprocess.run([sys.executable, "-c", code, str(lake.path), str(rows)], check=True)
+
+
+def test_a_second_commit_opens_no_delta_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process reads a table's log once, however often it commits; other programs see each version."""
+    lake = fl.open(tmp_path / "lake")
+    lake.load("price_data", _bar(4))
+    with monkeypatch.context() as patched:
+        patched.setattr(delta, "DeltaTable", None)
+        lake.load("price_data", _bar(5))
+    assert lake.status().filter(table="price_data")["rows"].item() == 2
+    assert DeltaTable(lake.path / "price_data").version() == lake.snapshot.tables["price_data"]
+
+
+def test_a_commit_of_another_process_is_read_from_the_log(tmp_path: Path) -> None:
+    """Processes that commit in turns build on each other's commits."""
+    lake = fl.open(tmp_path / "lake")
+    lake.load("price_data", _bar(4))
+    _append_by_another_process(lake, 5)
+    lake.load("price_data", _bar(6))
+    days = lake.sql("SELECT day(date) AS day FROM price_data ORDER BY date")["day"].to_list()
+    assert days == [4, 5, 6]
+
+
+def test_a_log_that_changed_since_the_last_commit_is_read_again(tmp_path: Path) -> None:
+    """A log entry that lost a line after a commit of this process stops the next commit."""
+    lake = fl.open(tmp_path / "lake")
+    lake.load("price_data", _bar(4))
+    entry = lake.path / "price_data" / "_delta_log" / f"{lake.snapshot.tables['price_data']:020d}.json"
+    lines = entry.read_text().splitlines(keepends=True)
+    entry.write_text("".join(line for line in lines if '"add"' not in line))
+    with pytest.raises(LakeDamaged, match="lost the file"):
+        lake.load("price_data", _bar(5))
