@@ -116,7 +116,7 @@ def test_a_second_commit_opens_no_delta_table(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_commit_of_another_process_is_read_from_the_log(tmp_path: Path) -> None:
-    """Processes that commit in turns build on each other's commits."""
+    """A process that commits after another one adds to its rows."""
     lake = fl.open(tmp_path / "lake")
     lake.load("price_data", _bar(4))
     _append_by_another_process(lake, 5)
