@@ -22,6 +22,7 @@ __all__ = [
     "Closes",
     "days_of_year",
     "empty_closes",
+    "read_bars",
     "read_closes",
     "write_closes",
 ]
@@ -78,12 +79,36 @@ def write_closes(folder: Path, year: int, bars: pl.DataFrame) -> TileFile | None
 def _write(folder: Path, first_day: int, age: Array, place: Array, bars: pl.DataFrame) -> TileFile:
     known = age != NO_BAR
     close = np.where(known, bars["close"].to_numpy()[place], 0.0)
-    levels, codes = np.unique(bars["level"].to_numpy(), return_inverse=True)
+    used = np.zeros(bars.height, bool)
+    used[place[known]] = True
+    level = bars["level"].to_numpy()
+    levels = np.unique(level[used])
+    codes = np.searchsorted(levels, level)
     rows = np.empty((len(age), _WIDTH), "<u8")
     rows[:, :_CLOSES] = close.astype("<f8").view("<u8")
     rows[:, _CLOSES:_AGES] = age.astype("u1").view("<u8")
     rows[:, _AGES:] = np.where(known, codes[place], 0).astype("<u2").view("<u8")
     return write_tile(folder, rows, {"levels": levels.astype("<f8")}, {"first_day": first_day})
+
+
+def read_bars(tile: Tile) -> pl.DataFrame:
+    """Return the bars from which :func:`write_closes` writes the same tile again.
+
+    Before the first day these are the last bar of each symbol; earlier ones are on no day of the tile.
+    """
+    rows = tile.rows(slice(None))
+    age = rows[:, _CLOSES:_AGES].view("u1")
+    bar = age == 0
+    bar[0] = age[0] != NO_BAR
+    row, slot = np.nonzero(bar)
+    codes = rows[:, _AGES:].view("<u2")[row, slot]
+    columns = {
+        "slot": slot.astype(np.int32),
+        "day": (row + tile.attributes["first_day"] - age[row, slot]).astype(np.int32),
+        "close": rows[:, :_CLOSES].view("<f8")[row, slot],
+        "level": tile.array("levels")[codes],
+    }
+    return pl.DataFrame(columns)
 
 
 def empty_closes(symbols: int, days: int) -> Closes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,11 +13,12 @@ import numpy as np
 import polars as pl
 
 from factorlab_lake.index import manifest as manifests
-from factorlab_lake.index.closes import SYMBOLS_PER_TILE, days_of_year, write_closes
+from factorlab_lake.index.closes import SYMBOLS_PER_TILE, days_of_year, read_bars, write_closes
 from factorlab_lake.index.intervals import odd_symbols, write_intervals
 from factorlab_lake.index.manifest import INTERVAL_TABLES, Manifest
+from factorlab_lake.index.recent_bars import recent_bars
 from factorlab_lake.index.statement_blocks import STATEMENTS, encode, is_present, stored_blocks, write_blocks
-from factorlab_lake.index.tiles import TileFile, write_tile
+from factorlab_lake.index.tiles import Tile, TileDamaged, TileFile, write_tile
 from factorlab_lake.index.touched import Changes, Previous, changes_since, previous_index
 from factorlab_lake.schema import table
 from factorlab_lake.schema.rules import BEGINNING_OF_TIME, EPOCH, PRICE_AGE_LIMIT_DAYS
@@ -29,6 +31,7 @@ Query: TypeAlias = Callable[[str, dict[str, Any]], pl.DataFrame]
 
 _GROUPS_AT_A_TIME = 8  # bounds the memory
 _STATEMENT_GROUPS_AT_A_TIME = 4  # their rows take more memory: 50 MB for ten years of 256 symbols
+_GROUP_DAYS_AT_A_TIME = 3000  # a year of eight groups: of a day, more groups are read at once
 _PROFILES = """
 SELECT s.symbol, p.currency, s.symbol IN (SELECT symbol FROM multi_class_symbols) AS multi_class
 FROM (SELECT unnest($symbols::VARCHAR[]) AS symbol) s LEFT JOIN company_profiles p ON p.symbol = s.symbol
@@ -45,7 +48,8 @@ def build(layout: Layout, snapshot: Snapshot, query: Query, *, reuse: bool = Tru
     folder.mkdir(exist_ok=True)
     previous = previous_index(layout, snapshot) if reuse else None
     changes = changes_since(layout, snapshot, previous, query)
-    manifest = _Build(folder, query, previous or Previous(), changes).manifest()
+    recent = partial(recent_bars, layout, snapshot) if changes.stored else _no_bars
+    manifest = _Build(folder, query, recent, previous or Previous(), changes).manifest()
     manifests.save(layout, snapshot, manifest)
     return manifest
 
@@ -56,20 +60,25 @@ class _Build:
 
     folder: Path
     query: Query
+    recent: Callable[[tuple[int, int]], pl.DataFrame | None]
     previous: Previous
     changes: Changes
     excluded: dict[str, list[str]] = field(default_factory=dict)
 
     def manifest(self) -> Manifest:
         """Write all changed tiles and return the manifest of all."""
-        years = {*self.previous.closes, *self.changes.years}
-        closes = {year: tiles for year in sorted(years) if any(tiles := self._closes(year))}
+        years = {*self.previous.closes, *self.changes.days}
+        splits = self._groups_of(self.changes.symbols_of("split_history"))
+        closes = {year: tiles for year in sorted(years) if any(tiles := self._closes(year, splits))}
         intervals = {name: self._intervals(name) for name in INTERVAL_TABLES}
         return Manifest(self._symbols(), closes, intervals, self._statements())
 
     def _symbols(self) -> TileFile:
         """Write the tile that lists the symbols, in the order of their places."""
-        symbols = self.changes.symbols
+        symbols, before = self.changes.symbols, self.previous
+        same = self.changes.same_profiles and self.changes.digests == before.digests
+        if before.symbols_tile and same and (symbols, self.excluded) == (before.symbols, before.excluded):
+            return before.symbols_tile
         profiles = pl.DataFrame({"symbol": symbols}, schema={"symbol": pl.String}).join(
             self.query(_PROFILES, {"symbols": symbols}), on="symbol", how="left", maintain_order="left"
         )
@@ -80,16 +89,40 @@ class _Build:
         }
         return write_tile(self.folder, np.zeros((1, 1)), digests, attributes)
 
-    def _closes(self, year: int) -> list[TileFile | None]:
-        """Return the tiles of closes of a year."""
+    def _closes(self, year: int, with_splits: list[int]) -> list[TileFile | None]:
+        """Return the tiles of closes of a year; all bars of the groups with other splits are read."""
         first, end = days_of_year(year)
-        params = {"first": _day(first - PRICE_AGE_LIMIT_DAYS), "last": _day(end - 1)}
-        every = year in self.changes.years
-        groups = self._groups() if every else self._groups_of(self.changes.symbols_of("split_history"))
         tiles = self._padded(self.previous.closes.get(year, []))
-        for group, bars in self._grouped(manifests.closes_sql(), params, groups):
-            tiles[group] = None if bars.is_empty() else write_closes(self.folder, year, bars)
+        changed = self.changes.days.get(year)
+        groups = with_splits
+        if changed:
+            others = sorted({*self._groups()}.difference(with_splits))
+            groups = [*with_splits, *self._change_days(year, tiles, others, changed)]
+        for group, bars in self._grouped(*_bars_of(first - PRICE_AGE_LIMIT_DAYS, end - 1), groups):
+            tiles[group] = self._written(year, bars)
         return tiles
+
+    def _change_days(
+        self, year: int, tiles: list[TileFile | None], groups: list[int], days: tuple[int, int]
+    ) -> Iterator[int]:
+        """Replace the bars of some days in the tiles of a year; yield the groups whose tile is damaged."""
+        groups_at_a_time = max(_GROUPS_AT_A_TIME, _GROUP_DAYS_AT_A_TIME // (days[1] - days[0] + 1))
+        recent = self.recent(days) if groups else None
+        grouped = self._grouped(*_bars_of(*days), groups, groups_at_a_time)
+        for group, bars in grouped if recent is None else self._by_group(recent, groups):
+            tile = tiles[group]
+            try:
+                before = None if tile is None else read_bars(Tile(self.folder / tile.name, tile.size_bytes))
+            except TileDamaged:
+                yield group
+                continue
+            if before is not None:
+                unchanged = before.filter(~pl.col("day").is_between(*days))
+                bars = pl.concat([unchanged, bars.select(unchanged.columns)])  # noqa: PLW2901 - the complete bars
+            tiles[group] = self._written(year, bars)
+
+    def _written(self, year: int, bars: pl.DataFrame) -> TileFile | None:
+        return None if bars.is_empty() else write_closes(self.folder, year, bars)
 
     def _intervals(self, name: str) -> list[TileFile | None]:
         """Return the tiles of a derived table, without the symbols that a tile cannot represent."""
@@ -134,16 +167,21 @@ class _Build:
             tiles[group] = write_blocks(self.folder, present)
 
     def _grouped(
-        self, sql: str, params: Mapping[str, Any], groups: list[int]
+        self, sql: str, params: Mapping[str, Any], groups: list[int], at_a_time: int = _GROUPS_AT_A_TIME
     ) -> Iterator[tuple[int, pl.DataFrame]]:
         """Yield some groups with the rows of their symbols and the slot of each row."""
-        for start in range(0, len(groups), _GROUPS_AT_A_TIME):
-            some = groups[start : start + _GROUPS_AT_A_TIME]
+        for start in range(0, len(groups), at_a_time):
+            some = groups[start : start + at_a_time]
             places = pl.concat([self._placed(group) for group in some])
             rows = self.query(sql, {**params, "symbols": places["symbol"].to_list()})
-            rows = rows.join(places, on="symbol")
-            for group in some:
-                yield group, rows.filter(pl.col("group") == group)
+            yield from self._by_group(rows, some)
+
+    def _by_group(self, rows: pl.DataFrame, groups: list[int]) -> Iterator[tuple[int, pl.DataFrame]]:
+        """Yield some groups with the rows of their symbols and the slot of each row."""
+        placed = rows.join(pl.concat([self._placed(group) for group in groups]), on="symbol")
+        by_group = placed.partition_by("group", as_dict=True)
+        for group in groups:
+            yield group, by_group.get((group,), placed.clear())
 
     def _placed(self, group: int) -> pl.DataFrame:
         names = self._in_group(group)
@@ -163,6 +201,15 @@ class _Build:
 
     def _padded(self, tiles: list[TileFile | None]) -> list[TileFile | None]:
         return [*tiles, *[None] * (len(self._groups()) - len(tiles))]
+
+
+def _no_bars(_days: tuple[int, int]) -> None:
+    """Return None: only SQL computes the rows of a snapshot that are not stored."""
+
+
+def _bars_of(first_day: int, last_day: int) -> tuple[str, dict[str, Any]]:
+    """Return the query of the bars of some days, and its parameters without the symbols."""
+    return manifests.closes_sql(), {"first": _day(first_day), "last": _day(last_day)}
 
 
 def _day(number: int) -> date:

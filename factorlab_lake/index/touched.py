@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -13,9 +14,11 @@ from factorlab_lake.derive.computation import buckets_of
 from factorlab_lake.derive.stored import stale_symbols
 from factorlab_lake.errors import LakeDamaged, NotFound
 from factorlab_lake.index import manifest as manifests
+from factorlab_lake.index.closes import days_of_year
 from factorlab_lake.index.manifest import INTERVAL_TABLES
 from factorlab_lake.index.tiles import Tile, TileDamaged, TileFile
 from factorlab_lake.schema import STATEMENT_TABLES, table
+from factorlab_lake.schema.rules import EPOCH, PRICE_AGE_LIMIT_DAYS
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.data_files import DataFile, files_of
 from factorlab_lake.storage.layout import Layout
@@ -29,10 +32,9 @@ Digests: TypeAlias = dict[str, dict[str, int]]  # by table and symbol
 
 _DIGESTED = ("split_history", *INTERVAL_TABLES)
 _NONE: frozenset[str] = frozenset()
-_LATE_IN_YEAR = "-12-15"  # a bar from then on may be the last one on a day of the next year
-_BARS = "SELECT DISTINCT symbol FROM price_data WHERE year(date) IN (SELECT unnest($years::INTEGER[]))"
-_OTHERS = "SELECT symbol FROM company_profiles UNION SELECT symbol FROM company_symbols"
 _REPORTERS = " UNION ".join(f"SELECT symbol FROM {name}" for name in STATEMENT_TABLES.values())  # noqa: S608
+_NAMED_BY = ("price_data", "company_profiles", "company_symbols")  # the tables whose symbols have a place
+_SYMBOLS = " UNION ".join(f"SELECT symbol FROM {name}" for name in _NAMED_BY)  # noqa: S608 - tables of the schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +48,26 @@ class Previous:
     statements: list[TileFile | None] = field(default_factory=list)
     excluded: dict[str, list[str]] = field(default_factory=dict)
     digests: Digests = field(default_factory=dict)
+    symbols_tile: TileFile | None = None
 
 
 @dataclass(frozen=True)
 class Changes:
     """Describe the new content: all symbols in the order of their places, and what differs from before.
 
-    ``years`` are the years whose closes may differ. ``digests`` have the hash of each symbol's rows.
+    ``days`` are the first and last day of bars that may differ, by year, in days since 1970-01-01.
+    ``digests`` have the hash of each symbol's rows. ``stored``: all derived rows are in files, now as before.
     ``statements`` are the symbols whose statements may differ.
+    ``same_profiles``: so are the companies and profiles, and none differs.
     """
 
     symbols: list[str]
-    years: set[int]
+    days: dict[int, tuple[int, int]]
     statements: set[str]
     digests: Digests
     before: Digests
+    stored: bool
+    same_profiles: bool
 
     @cached_property
     def places(self) -> dict[str, int]:
@@ -90,7 +97,7 @@ def previous_index(layout: Layout, snapshot: Snapshot) -> Previous | None:
             continue
         excluded = tile.attributes["excluded"]
         tiles = (manifest.closes, manifest.intervals, manifest.statements)
-        return Previous(earlier, names, *tiles, excluded, digests)
+        return Previous(earlier, names, *tiles, excluded, digests, manifest.symbols)
     return None
 
 
@@ -101,21 +108,56 @@ def _known(symbols: list[str], digests: list[int]) -> dict[str, int]:
 def changes_since(layout: Layout, snapshot: Snapshot, previous: Previous | None, query: Query) -> Changes:
     """Return the content of a snapshot as far as an index needs it, compared with an earlier one."""
     before = previous or Previous()
-    files = _changed_files(layout, before.snapshot, snapshot, "price_data")
-    years = {f.partition for f in files if f.partition is not None}
-    digests = {name: _digests(layout, snapshot, before, name, query) for name in _DIGESTED}
+    stored = _are_stored(layout, before.snapshot, snapshot)
+    digests = {name: _digests(layout, snapshot, before, name, query, stored=stored) for name in _DIGESTED}
     symbols = {s for by_symbol in digests.values() for s in by_symbol}
     statements = _changed_statements(layout, before, snapshot, query)
-    symbols.update(statements, query(_OTHERS, {})["symbol"])
-    if years:
-        symbols.update(query(_BARS, {"years": sorted(years)})["symbol"])
+    symbols.update(statements)
+    symbols.update(
+        _new_symbols(layout, before.snapshot, snapshot) if stored else query(_SYMBOLS, {})["symbol"]
+    )
     new = sorted(symbols.difference(before.symbols))
-    late = {f.partition + 1 for f in files if f.partition is not None and _is_late(f)}
-    return Changes([*before.symbols, *new], years | late, statements, digests, before.digests)
+    files = _changed_files(layout, before.snapshot, snapshot, "price_data")
+    same = stored and not any(_changed_files(layout, before.snapshot, snapshot, n) for n in _NAMED_BY[1:])
+    return Changes(
+        [*before.symbols, *new], _days_by_year(files), statements, digests, before.digests, stored, same
+    )
 
 
-def _is_late(file: DataFile) -> bool:
-    return file.dates[1] is None or file.dates[1][4:] >= _LATE_IN_YEAR
+def _are_stored(layout: Layout, before: Snapshot | None, after: Snapshot) -> bool:
+    """Return whether the derived rows of both snapshots are in files: those that readers compute are not."""
+    return before is not None and all(stale_symbols(layout, s) == frozenset() for s in (before, after))
+
+
+def _new_symbols(layout: Layout, before: Snapshot | None, after: Snapshot) -> set[str]:
+    """Return the symbols in the files that an earlier snapshot does not have."""
+    symbols: set[str] = set()
+    for name in _NAMED_BY:
+        _, added = _file_changes(layout, before, after, name)
+        for file in added:
+            symbols.update(read_files(layout, name, [file], columns=["symbol"])["symbol"].unique())
+    return symbols
+
+
+def _days_by_year(files: list[DataFile]) -> dict[int, tuple[int, int]]:
+    """Return the first and last day of bars in some files by year: a year counts the days before it too."""
+    spans: dict[int, tuple[int, int]] = {}
+    for file, own_year in ((f, f.partition) for f in files if f.partition is not None):
+        for year in (own_year, own_year + 1):
+            first, end = days_of_year(year)
+            low, high = _span(file, own_year)
+            low, high = max(low, first - PRICE_AGE_LIMIT_DAYS), min(high, end - 1)
+            if low <= high:
+                known = spans.get(year, (low, high))
+                spans[year] = min(low, known[0]), max(high, known[1])
+    return spans
+
+
+def _span(file: DataFile, year: int) -> tuple[int, int]:
+    """Return the first and the last day in a file of bars; a file without ranges can have any of the year."""
+    first, end = days_of_year(year)
+    low, high = ((date.fromisoformat(d) - EPOCH).days if d else None for d in file.dates)
+    return first if low is None else low, end - 1 if high is None else high
 
 
 def _changed_files(layout: Layout, before: Snapshot | None, after: Snapshot, name: str) -> list[DataFile]:
@@ -162,14 +204,13 @@ def _row_digests(layout: Layout, name: str, files: list[DataFile]) -> dict[str, 
     return {symbol: (digest, count) for symbol, digest, count in by_symbol.iter_rows()}
 
 
-def _digests(layout: Layout, snapshot: Snapshot, before: Previous, name: str, query: Query) -> dict[str, int]:
+def _digests(
+    layout: Layout, snapshot: Snapshot, before: Previous, name: str, query: Query, *, stored: bool
+) -> dict[str, int]:
     """Return the hash of each symbol's rows of a derived table; only changed buckets are read."""
     old = before.digests.get(name, {})
     sql = f"SELECT symbol, bit_xor(hash(t)) AS digest FROM {name} t"  # noqa: S608 - a table of the schema
-    # Rows that readers compute are in no file.
-    if before.snapshot is None or not all(
-        stale_symbols(layout, s) == frozenset() for s in (before.snapshot, snapshot)
-    ):
+    if not stored:
         return _by_symbol(query(f"{sql} GROUP BY symbol", {}))
     buckets = {f.partition for f in _changed_files(layout, before.snapshot, snapshot, name)}
     if not buckets:

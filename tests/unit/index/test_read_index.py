@@ -18,6 +18,7 @@ from factorlab_lake.index.tile_builder import build
 from factorlab_lake.index.tiles import TileFile
 from factorlab_lake.lake import Lake
 from factorlab_lake.query.arguments import to_dates
+from factorlab_lake.query.session import Session
 from tests.unit.index.worlds import GRIDS, assert_equal, by_index, by_sql, every_case, symbols_of
 from tests.unit.query.lake_builder import LakeBuilder, filing
 
@@ -113,6 +114,56 @@ def test_a_change_of_one_symbol_reuses_the_tiles_of_others(tmp_path: Path) -> No
     assert_equal(lake.path, ["AAA", "BBB", "CCC"], days)
     lake.rollback(1)
     assert_equal(lake.path, ["AAA", "BBB", "CCC"], days)
+
+
+def loaded(symbol: str, bars: dict[date, float], basis: date | None = None) -> pl.DataFrame:
+    """Return bars of one symbol, each on its own day's basis or on the basis of a later day."""
+    rows = pl.DataFrame({"symbol": symbol, "date": list(bars), "close_price": list(bars.values())})
+    return rows.with_columns(split_basis_date=pl.col("date") if basis is None else pl.lit(basis))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        loaded("AAA", {date(2021, 2, 20): 13.0}),
+        loaded("AAA", {date(2021, 1, 4): 13.0}),
+        loaded("AAA", {date(2021, 1, 4): 71.5143}, date(2021, 2, 19)),
+        loaded("BBB", {date(2021, 2, 18): 14.0, date(2021, 3, 1): 15.0}),
+        loaded("BBB", {date(2020, 12, 15): 14.0, date(2020, 12, 31): 15.0}),
+        loaded("BBB", {date(2020, 6, 1): 14.0, date(2022, 12, 30): 15.0}),
+    ],
+    ids=["after a split", "before a split", "rounded", "correction", "year's end", "both ends"],
+)
+def test_changed_days_give_the_tiles_of_a_full_build(tmp_path: Path, rows: pl.DataFrame) -> None:
+    """The tiles that a commit changes are those that a build of all tiles writes."""
+    lake = small().build(tmp_path)
+    lake.load("price_data", rows)
+    changed = manifests.read(lake._layout, lake.snapshot)
+    rebuilt = build(lake._layout, lake.snapshot, lake.session.frame, reuse=False)
+    assert changed == rebuilt
+
+
+def test_a_damaged_tile_of_closes_is_built_from_all_bars(tmp_path: Path) -> None:
+    """A commit does not take bars from a damaged tile."""
+    lake = small().build(tmp_path)
+    manifest = manifests.read(lake._layout, lake.snapshot)
+    assert manifest is not None
+    [tile] = manifest.closes[2021]
+    assert tile is not None
+    _flip_all(lake.path / "_lake" / "index" / tile.name)
+    lake.load("price_data", bar("BBB", date(2021, 3, 1), 13.0))
+    assert manifests.read(lake._layout, lake.snapshot) == build(
+        lake._layout, lake.snapshot, lake.session.frame, reuse=False
+    )
+
+
+def test_an_append_needs_no_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The index of a day's new bars is built without DuckDB, whose start takes longer than the rest."""
+    lake = small().build(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(Session, "frame", None)
+        lake.load("price_data", bar("AAA", date(2021, 2, 20), 13.0))
+    assert_equal(lake.path, ["AAA", "BBB"], [date(2021, 2, 20), date(2021, 2, 23)])
 
 
 def _delete(path: Path) -> None:
