@@ -56,8 +56,8 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
     def __init__(
         self, layout: Layout, snapshot: Snapshot | None = None, *, rule: AvailabilityRule | None = None
     ) -> None:
-        self._layout, self._own_rule = layout, rule is None
-        self._rule = to_rule(self.settings.availability) if rule is None else rule
+        self._layout, self._explicit_rule = layout, rule
+        self._rule, self._providers = self._chosen()
         self._pinned = snapshot is not None
         self._catalog_failed = False
         self.snapshot = snapshot or snapshots.latest(layout)
@@ -98,13 +98,13 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
     def result_cache(self) -> ResultCache:
         """Return the in-memory cache of query results, which all lakes of this process share.
 
-        Its key is the snapshot, the method and the arguments, so a result is never stale. Results of ``sql``
-        are not cached. ``FACTORLAB_RESULT_CACHE_MB`` (256) sets the size; 0 disables the cache.
+        Its key is the snapshot, the settings, the method and the arguments, so a result is never stale.
+        Results of ``sql`` are not cached. ``FACTORLAB_RESULT_CACHE_MB`` (256) sets the size; 0 disables it.
         """
         return shared_results()
 
     def _answer(self, key: tuple[Hashable, ...], compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
-        source = (str(self.path), self.snapshot.id, self.snapshot.created_at, self._rule)
+        source = (str(self.path), self.snapshot.id, self.snapshot.created_at, self._rule, self._providers)
         return self.result_cache.answer((*source, *key), compute)
 
     @cached_property
@@ -140,12 +140,17 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
     def refresh(self) -> Lake:
         """Move to the newest snapshot and to the lake's present settings, and return this lake."""
         self._writable("refresh")
-        newest = snapshots.latest(self._layout)
-        rule = to_rule(self.settings.availability) if self._own_rule else self._rule
-        if (newest.id, rule) != (self.snapshot.id, self._rule):
-            self.snapshot, self._rule = newest, rule
+        newest, chosen = snapshots.latest(self._layout), self._chosen()
+        if (newest.id, *chosen) != (self.snapshot.id, self._rule, self._providers):
+            self.snapshot, (self._rule, self._providers) = newest, chosen
             self.close()
         return self
+
+    def _chosen(self) -> tuple[AvailabilityRule, tuple[str, ...]]:
+        """Return the availability rule and the order of providers that the answers follow."""
+        settings = self.settings
+        rule = self._explicit_rule
+        return to_rule(settings.availability) if rule is None else rule, settings.provider_order
 
     def at(self, when: int | str | datetime) -> Lake:
         """Return a read-only lake at an earlier snapshot: an id, a pin, or a time with a time zone.

@@ -12,10 +12,12 @@ import pytest
 
 import factorlab_lake as fl
 from factorlab_lake.errors import InvalidInput, LakeDamaged
+from factorlab_lake.ingest.batches import merge_batch
 from factorlab_lake.lake import Lake
+from factorlab_lake.query.result_cache import ResultCache
 from factorlab_lake.settings.models import settings as process_settings
 from factorlab_lake.storage.lake_settings import LakeSettings
-from tests.support import Entry, arrive, income
+from tests.support import Entry, answer, arrive, income, writing
 
 # Accepted at 18:06 in New York on 2020-10-29: after the close.
 _CLOSE, _SAME_DAY = "2020-10-30", "2020-10-29"
@@ -128,6 +130,27 @@ def test_open_lakes_follow_a_change(filed: Lake) -> None:
     assert explicit.refresh().availability == 1
     explicit.configure(availability=5)
     assert (explicit.availability, filed.refresh().availability) == (1, 5)
+
+
+def test_open_lakes_follow_a_change_of_the_order(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new order of providers changes what a session and the result cache answer, as a new rule does."""
+    results = ResultCache(10**6)
+    monkeypatch.setattr("factorlab_lake.lake.shared_results", lambda: results)
+    with writing(lake) as tx:
+        answers = [answer("income", [income("2020-09-26")], provider=name) for name in ("fmp", "other")]
+        merge_batch(tx, answers)
+    lakes = lake.refresh(), fl.open(lake.path)
+
+    def providers(of: Lake) -> set[str]:
+        frames = of.ttm("AAPL", "2020-12-31"), of.quarters("AAPL"), of.sql("FROM quarter_history")
+        return {frame["statement_provider"][0] for frame in frames}
+
+    assert [providers(each) for each in lakes] == [{"fmp"}, {"fmp"}]
+    lake.configure(provider_order=["other"])
+    assert [providers(each) for each in lakes] == [{"other"}, {"fmp"}]
+    assert providers(lakes[1].refresh()) == {"other"}
+    assert providers(fl.open(lake.path)) == {"other"}
+    assert results.hits
 
 
 def test_the_single_file_has_the_rule_of_the_lake(filed: Lake) -> None:
