@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from factorlab_lake.derive.availability_rule import CLOSE, AvailabilityRule, to_rule
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.index.read_index import ReadIndex
+from factorlab_lake.index.statement_blocks import StatementRequest
 from factorlab_lake.lake_files import LakeFiles
 from factorlab_lake.maintenance import Maintenance
 from factorlab_lake.quality.monitoring import Monitoring
@@ -130,12 +131,10 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
         index = self._read_index
         return None if index is None else index.answer(function, symbols, dates, vintage)
 
-    def _indexed_statements(
-        self, symbols: list[str], types: list[str], first: date, last: date
-    ) -> pl.DataFrame | None:
+    def _indexed_statements(self, symbols: list[str], request: StatementRequest) -> pl.DataFrame | None:
         reject_forked_process()
         index = self._read_index
-        return None if index is None else index.statements(symbols, types, first, last)
+        return None if index is None else index.statements(symbols, request)
 
     def refresh(self) -> Lake:
         """Move to the newest snapshot and to the lake's present settings, and return this lake."""

@@ -3,7 +3,7 @@
 The texts use a subset of SQL that DuckDB, PostgreSQL, Snowflake, Spark and polars read alike: no date
 arithmetic, no casts, no lists, no aliases of the same SELECT. Days are integers (since 1970-01-01), and
 numbers are doubles. ``market_caps``, ``ttm`` and ``factor_inputs`` read a relation ``facts``; ``factors``
-reads a relation ``inputs``.
+reads a relation ``inputs``, and ``statements_as_of`` the versions in a relation ``statements``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from importlib.resources import files
 from factorlab_lake.factors.formulas import FACTORS, Factor
 from factorlab_lake.factors.sql import factor_parts
 from factorlab_lake.functions.rule_placeholders import fill, rule_placeholders
-from factorlab_lake.schema import identifier, line_items
+from factorlab_lake.schema import STATEMENT_TABLES, identifier, line_items, table
 from factorlab_lake.schema.derived_tables import (
     REPORTED_ONLY,
     YEAR_BEFORE_ITEMS,
@@ -36,7 +36,7 @@ __all__ = [
     "question_text",
 ]
 
-QUESTIONS = ("market_caps", "ttm", "factor_inputs", "inputs_of_factors", "factors")
+QUESTIONS = ("market_caps", "ttm", "factor_inputs", "inputs_of_factors", "factors", "statements_as_of")
 
 
 _INPUTS_START = (
@@ -119,7 +119,8 @@ def question_text(name: str) -> str:
         return inputs_text(tuple(INPUTS))
     if name == "factors":
         return factors_text(tuple(FACTORS.values()))
-    return fill(_text(name), lambda: {**rule_placeholders(), "ttm_columns": _ttm_columns()})
+    columns = {"ttm_columns": _ttm_columns(), "statement_columns": _statement_columns()}
+    return fill(_text(name), lambda: {**rule_placeholders(), **columns})
 
 
 @cache
@@ -187,6 +188,13 @@ def inputs_of(factors: Sequence[Factor]) -> tuple[str, ...]:
 @cache
 def _text(name: str) -> str:
     return files(__package__).joinpath(f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _statement_columns() -> str:
+    """Return the columns of ``financial_statements`` in order."""
+    attributes = [c.name for c in table(STATEMENT_TABLES["income"]).columns if not c.additive]
+    names = ["statement_type", *attributes, "metrics", "data_quality_score", "created_at", "updated_at"]
+    return ", ".join(map(identifier, names))
 
 
 def _ttm_columns() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -23,7 +23,7 @@ from factorlab_lake.index.factor_rows import factors_of, run_text
 from factorlab_lake.index.grid import Grid
 from factorlab_lake.index.intervals import Reading, read_intervals
 from factorlab_lake.index.manifest import Manifest
-from factorlab_lake.index.statement_blocks import delete_damaged, read_statements
+from factorlab_lake.index.statement_blocks import StatementRequest, delete_damaged, read_statements
 from factorlab_lake.index.tiles import Tile, TileDamaged, TileFile
 from factorlab_lake.schema import table
 from factorlab_lake.schema.derived_tables import cash_flow_names, flow_names
@@ -77,20 +77,15 @@ class ReadIndex:
         except TileDamaged:
             return None
 
-    def statements(
-        self, symbols: Iterable[str], types: Sequence[str], first: date, last: date
-    ) -> pl.DataFrame | None:
-        """Return all versions of the statements whose period ends between two dates, or None.
-
-        Rows are ordered by symbol, type, period and version.
-        """
+    def statements(self, symbols: Iterable[str], request: StatementRequest) -> pl.DataFrame | None:
+        """Return the requested statements, ordered by symbol, type, period and version, or None."""
         files = self._manifest.statements
         some = [file for file in files if file is not None][:1]  # has the columns of an empty answer
         try:
             groups = Grid(symbols, (), self._places).groups
             requested = [(files[group], slots.tolist()) for group, _, slots in groups]
             parts = [(self._tile(file), slots) for file, slots in requested if file is not None]
-            return read_statements(parts or [(self._tile(file), []) for file in some], types, first, last)
+            return read_statements(parts or [(self._tile(file), []) for file in some], request)
         except TileDamaged as error:
             delete_damaged(error)
             return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -16,11 +17,13 @@ import numpy as np
 import polars as pl
 
 from factorlab_lake.functions.duckdb_functions import sql_text
+from factorlab_lake.functions.question_texts import question_text
 from factorlab_lake.index.tiles import Array, Tile, TileDamaged, TileFile, write_tile
 from factorlab_lake.schema import STATEMENT_TABLES, table
 
 __all__ = [
     "STATEMENTS",
+    "StatementRequest",
     "delete_damaged",
     "encode",
     "is_present",
@@ -34,6 +37,20 @@ STATEMENTS = "SELECT * FROM financial_statements WHERE symbol IN (SELECT unnest(
 
 _VIEW = "financial_statements"
 _ORDER = ["statement_type", *(n for n in table(STATEMENT_TABLES["income"]).sort_by if n != "symbol")]
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRequest:
+    """Select statements: of some types, of periods that end between two dates, and some of their versions.
+
+    Without ``as_of`` these are all versions; with it, those of the vintage as of that day.
+    """
+
+    types: Sequence[str]
+    first: date
+    last: date
+    as_of: date | None = None
+    vintage: str = "known"
 
 
 def view_text() -> str:
@@ -82,13 +99,14 @@ def _slots(tile: Tile) -> list[int]:
 
 
 def read_statements(
-    parts: Sequence[tuple[Tile, list[int]]], types: Sequence[str], first: date, last: date
+    parts: Sequence[tuple[Tile, list[int]]], request: StatementRequest
 ) -> pl.DataFrame | None:
-    """Return the rows of some slots of tiles: of some types, and of periods that end between two dates.
+    """Return the requested rows of some slots of tiles, ordered by symbol, type, period and version.
 
-    Rows are ordered by symbol, type, period and version. Without a tile, the columns are unknown: None.
+    Without a tile, the columns are unknown: None.
     """
-    requested = pl.col("statement_type").is_in(types) & pl.col("fiscal_date").is_between(first, last)
+    is_in_range = pl.col("fiscal_date").is_between(request.first, request.last)
+    requested = pl.col("statement_type").is_in(request.types) & is_in_range
     # Filter tile by tile: the decoded rows of all tiles at once would exceed the memory of a large lake.
     frames = [
         pl.concat(blocks).filter(requested)
@@ -98,7 +116,14 @@ def read_statements(
     if not frames:
         return _rows(parts[0][0], _slots(parts[0][0])[0]).clear() if parts else None
     # A symbol that a later commit added stands after all others.
-    return pl.concat(frames).sort("symbol", maintain_order=True)
+    rows = pl.concat(frames).sort("symbol", maintain_order=True)
+    return rows if request.as_of is None else _as_of(rows, request.as_of, request.vintage)
+
+
+def _as_of(rows: pl.DataFrame, day: date, vintage: str) -> pl.DataFrame:
+    """Return the versions of a vintage as of a day, by the SQL text of all engines."""
+    statements = rows.lazy().with_columns(as_of_date=pl.lit(day), of_vintage=pl.lit(vintage))
+    return pl.SQLContext(statements=statements).execute(question_text("statements_as_of")).collect()
 
 
 def _rows(tile: Tile, slot: int) -> pl.DataFrame:

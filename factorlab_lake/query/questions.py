@@ -12,6 +12,7 @@ from factorlab_lake.errors import InvalidInput
 from factorlab_lake.factors.formulas import FACTORS, Factor
 from factorlab_lake.functions.definitions import chosen_factors
 from factorlab_lake.functions.question_texts import factors_of_inputs
+from factorlab_lake.index.statement_blocks import StatementRequest
 from factorlab_lake.query import lookahead
 from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, one_of, to_date, to_dates, to_symbols
 from factorlab_lake.query.query_hints import QueryHints, QuerySession, RowFilter
@@ -53,11 +54,9 @@ class Questions:
         del function, symbols, dates, vintage
         return None
 
-    def _indexed_statements(
-        self, symbols: list[str], types: list[str], first: date, last: date
-    ) -> pl.DataFrame | None:
-        """Return all versions of statements from a read index; None without one."""
-        del symbols, types, first, last
+    def _indexed_statements(self, symbols: list[str], request: StatementRequest) -> pl.DataFrame | None:
+        """Return statements from a read index; None without one."""
+        del symbols, request
         return None
 
     def prices(
@@ -132,12 +131,13 @@ class Questions:
             f"ORDER BY symbol {_BY_BYTES}, statement_type, fiscal_date, fiscal_period {_BY_BYTES}, version"
         )
 
+        request = StatementRequest(tuple(kinds), first, last, params.get("as_of"), vintage)
+
         def compute() -> pl.DataFrame:
-            stored = self._indexed_statements(names, kinds, first, last) if as_of is None else None
+            stored = self._indexed_statements(names, request)
             return self.session.frame(query, params, needs=needs) if stored is None else stored
 
-        key = ("statements", tuple(names), tuple(kinds), first, last, params.get("as_of"), vintage)
-        return self._answer(key, compute)
+        return self._answer(("statements", tuple(names), request), compute)
 
     def market_caps(
         self,

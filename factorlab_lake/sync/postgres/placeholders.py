@@ -104,17 +104,10 @@ def _columns() -> dict[str, str]:
         "flow_types": _numbers(ttm_columns()),
         "factor_types": _numbers(FACTORS),
         "input_types": _numbers(INPUTS),
-        "statement_columns": ", ".join(map(identifier, _statement_columns())),
         "statement_union": "\nUNION ALL\n".join(map(_statement_select, STATEMENT_TABLES)),
         "bar_texts": _texts(table("price_data"), "b"),
         "revision_pairs": "\nUNION ALL\n".join(_revision_pairs(TABLES[t]) for t in STATEMENT_TABLES.values()),
     }
-
-
-def _statement_columns() -> list[str]:
-    """Return the columns of ``financial_statements`` in order."""
-    attributes = [c.name for c in TABLES[STATEMENT_TABLES["income"]].columns if not c.additive]
-    return ["statement_type", *attributes, "metrics", "data_quality_score", "created_at", "updated_at"]
 
 
 def _available(spec: TableSpec) -> str:

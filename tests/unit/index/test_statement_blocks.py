@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,10 @@ from factorlab_lake.index import touched
 from factorlab_lake.index.manifest import Manifest
 from factorlab_lake.index.tiles import TileFile, tile_hash
 from factorlab_lake.lake import Lake
+from factorlab_lake.schema.derived_tables import VINTAGES
 from tests.support import CACHE_2019, CACHE_2021, CACHE_DIRTY
 from tests.unit.index.worlds import (
+    ALL_STATEMENTS,
     assert_statements_equal,
     every_case,
     statements_by_index,
@@ -102,12 +105,25 @@ def test_a_lake_answers_from_its_index(tmp_path: Path) -> None:
     assert_statements_equal(lake.path, ["UNKNOWN"])
 
 
-@pytest.mark.parametrize(("rule", "as_of"), [("same_day", None), ("close", DAY)])
-def test_another_question_is_answered_by_sql(tmp_path: Path, rule: str, as_of: date | None) -> None:
-    """The blocks have all versions under the lake's own rule; another rule and a day as of need SQL."""
-    lake = fl.open(reporters(FEW).build(tmp_path).path, availability=rule)
+def test_days_as_of_are_answered_from_the_index(tmp_path: Path) -> None:
+    """Each day between two versions and each vintage has the rows of SQL; so has a day before all."""
+    lake = every_case().build(tmp_path)
+    symbols = [s for s in symbols_of(lake) if s.startswith(("vintage", "statements."))]
+    days = [date(2020, 12, 31), date(2021, 2, 14), date(2021, 2, 20), date(2021, 7, 1), date.max]
+    requests = [replace(ALL_STATEMENTS, as_of=day, vintage=vintage) for day in days for vintage in VINTAGES]
+    assert_statements_equal(lake.path, symbols, requests)
+    answers = [statements_by_index(lake.path, symbols, request) for request in requests]
+    assert len({rows.write_json() for rows in answers if rows is not None}) > len(days)
+    lake = fl.open(lake.path)
+    lake.statements(symbols, as_of="2021-02-14")
+    assert "session" not in vars(lake)
+
+
+def test_another_availability_rule_is_answered_by_sql(tmp_path: Path) -> None:
+    """The blocks have the days of availability by the lake's own rule."""
+    lake = fl.open(reporters(FEW).build(tmp_path).path, availability="same_day")
     lake.result_cache.clear()
-    assert lake.statements("AAA", as_of=as_of).height == 2
+    assert lake.statements("AAA").height == 2
     assert "session" in vars(lake)
 
 

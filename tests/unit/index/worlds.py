@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from importlib import import_module
 from pathlib import Path
@@ -12,12 +13,14 @@ from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
 from factorlab_lake.index.read_index import ReadIndex
+from factorlab_lake.index.statement_blocks import StatementRequest
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema import STATEMENT_TYPES
 from factorlab_lake.schema.derived_tables import VINTAGES
 from tests.unit.query.lake_builder import LakeBuilder
 
 __all__ = [
+    "ALL_STATEMENTS",
     "GRIDS",
     "assert_equal",
     "assert_statements_equal",
@@ -29,6 +32,14 @@ __all__ = [
     "symbols_of",
 ]
 
+ALL_STATEMENTS = StatementRequest(STATEMENT_TYPES, date.min, date.max)
+_REQUESTS = (
+    ALL_STATEMENTS,
+    StatementRequest(("cash_flow", "income"), date(2020, 1, 1), date(2020, 12, 31)),
+    StatementRequest((), date.min, date.max),
+    *(replace(ALL_STATEMENTS, as_of=date(2021, 2, 14), vintage=vintage) for vintage in VINTAGES),
+    StatementRequest(("income",), date.min, date.max, as_of=date.min),
+)
 GRIDS = ("market_caps", "ttm", "factors")
 _FILES = (
     "adjusted_prices",
@@ -91,39 +102,49 @@ def assert_equal(
 
 
 def statements_by_index(
-    path: Path,
-    symbols: Iterable[str],
-    types: Iterable[str] = STATEMENT_TYPES,
-    span: tuple[date, date] = (date.min, date.max),
+    path: Path, symbols: Iterable[str], request: StatementRequest = ALL_STATEMENTS
 ) -> pl.DataFrame | None:
     """Return the statements of the index alone; None where it leaves the question to SQL."""
     lake = fl.open(path)
     index = ReadIndex.open(lake._layout, lake.snapshot)
-    return None if index is None else index.statements(symbols, list(types), *span)
+    return None if index is None else index.statements(symbols, request)
 
 
 def statements_by_sql(
-    path: Path,
-    symbols: Iterable[str],
-    types: Iterable[str] = STATEMENT_TYPES,
-    span: tuple[date, date] = (date.min, date.max),
+    path: Path, symbols: Iterable[str], request: StatementRequest = ALL_STATEMENTS
 ) -> pl.DataFrame:
     """Return the statements of SQL alone."""
+    return _by_sql(_without_index(path), symbols, request)
+
+
+def assert_statements_equal(
+    path: Path, symbols: list[str], requests: Iterable[StatementRequest] = _REQUESTS
+) -> None:
+    """Assert that index and SQL give the same statements, in columns, types and order too."""
+    lake = _without_index(path)
+    index = ReadIndex.open(lake._layout, lake.snapshot)
+    assert index is not None
+    for request in requests:
+        rows = index.statements(symbols, request)
+        assert rows is not None
+        assert_frame_equal(rows, _by_sql(lake, symbols, request), check_exact=True)
+
+
+def _without_index(path: Path) -> Lake:
     lake = fl.open(path)
     lake.__dict__["_read_index"] = None
+    return lake
+
+
+def _by_sql(lake: Lake, symbols: Iterable[str], request: StatementRequest) -> pl.DataFrame:
     lake.result_cache.clear()
-    rows = lake.statements(symbols, *span, types=types)
+    rows = lake.statements(
+        symbols,
+        request.first,
+        request.last,
+        types=request.types,
+        as_of=request.as_of,
+        vintage=request.vintage,
+    )
     lake.result_cache.clear()
     return rows
-
-
-def assert_statements_equal(path: Path, symbols: list[str]) -> None:
-    """Assert that index and SQL give the same statements: all of them, and those of one type and year."""
-    for types, span in (
-        (STATEMENT_TYPES, (date.min, date.max)),
-        (["cash_flow", "income"], (date(2020, 1, 1), date(2020, 12, 31))),
-        ([], (date.min, date.max)),
-    ):
-        rows = statements_by_index(path, symbols, types, span)
-        assert rows is not None
-        assert_frame_equal(rows, statements_by_sql(path, symbols, types, span), check_exact=True)

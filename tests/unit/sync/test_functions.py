@@ -29,6 +29,7 @@ _EMBEDDED = {
     "factor_inputs": ("market_caps", "factor_inputs"),
     "factors": ("market_caps", "inputs_of_factors", "factors"),
     "ratios": ("market_caps", "inputs_of_factors", "factors"),
+    "statements_as_of": ("statements_as_of",),
 }
 _OLDER = """
 CREATE FUNCTION quarters(symbols text[], as_of date, vintage text) RETURNS TABLE (old integer)

@@ -4,16 +4,8 @@
 -- - vintage: see checked_vintage. With 'latest', available_date may lie after as_of.
 -- Point in time: the newest version with available_date <= as_of; 'first' returns the first version of each period.
 CREATE OR REPLACE MACRO statements_as_of(as_of, vintage := 'known') AS TABLE
-SELECT * EXCLUDE (first, last, newest, first_available)
-FROM (
-    SELECT *, min(version) OVER period AS first, max(version) OVER period AS last,
-           max(version) FILTER (available_date <= as_of::DATE) OVER period AS newest,
-           min(available_date) OVER period AS first_available
-    FROM financial_statements
-    WINDOW period AS (PARTITION BY symbol, statement_type, fiscal_date, fiscal_period)
-)
-WHERE CASE checked_vintage(vintage)
-          WHEN 'known' THEN version = newest
-          WHEN 'first' THEN version = first AND available_date <= as_of::DATE
-          WHEN 'latest' THEN version = last AND first_available <= as_of::DATE END
+WITH statements AS (
+    SELECT *, as_of::DATE AS as_of_date, checked_vintage(vintage) AS of_vintage FROM financial_statements
+),
+{{statements_as_of}}
 ORDER BY symbol, statement_type, fiscal_date, fiscal_period;

@@ -3,17 +3,9 @@ CREATE OR REPLACE FUNCTION statements_as_of(as_of date, vintage text DEFAULT 'kn
 RETURNS SETOF financial_statements
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-SELECT {{statement_columns}}
-FROM (
-    SELECT s.*, min(version) OVER period AS first, max(version) OVER period AS last,
-           max(version) FILTER (WHERE available_date <= as_of) OVER period AS newest,
-           min(available_date) OVER period AS first_available
-    FROM financial_statements s
-    WINDOW period AS (PARTITION BY symbol, statement_type, fiscal_date, fiscal_period)
-) v
-WHERE CASE (SELECT checked_vintage(vintage))
-          WHEN 'known' THEN version = newest
-          WHEN 'first' THEN version = first AND available_date <= as_of
-          WHEN 'latest' THEN version = last AND first_available <= as_of END
+WITH statements AS (
+    SELECT s.*, as_of AS as_of_date, (SELECT checked_vintage(vintage)) AS of_vintage FROM financial_statements s
+)
+SELECT * FROM ({{statements_as_of}}) AS answer
 ORDER BY symbol COLLATE "C", statement_type, fiscal_date, fiscal_period COLLATE "C";
 END;
