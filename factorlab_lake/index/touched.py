@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import MAXYEAR, date
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -140,17 +140,24 @@ def _new_symbols(layout: Layout, before: Snapshot | None, after: Snapshot) -> se
 
 
 def _days_by_year(files: list[DataFile]) -> dict[int, tuple[int, int]]:
-    """Return the first and last day of bars in some files by year: a year counts the days before it too."""
+    """Return the first and last day of bars in some files by year: a year counts the days before it too.
+
+    A tile has only the last of the bars before its year. If that one is removed, an earlier one takes its
+    place, so all days before the year are read again.
+    """
     spans: dict[int, tuple[int, int]] = {}
-    for file, own_year in ((f, f.partition) for f in files if f.partition is not None):
-        for year in (own_year, own_year + 1):
-            first, end = days_of_year(year)
-            low, high = _span(file, own_year)
-            low, high = max(low, first - PRICE_AGE_LIMIT_DAYS), min(high, end - 1)
-            if low <= high:
-                known = spans.get(year, (low, high))
-                spans[year] = min(low, known[0]), max(high, known[1])
+    for file, year in ((f, f.partition) for f in files if f.partition is not None):
+        low, high = _span(file, year)
+        _widen(spans, year, low, high)
+        first_after = days_of_year(year)[1]
+        if year < MAXYEAR and high >= first_after - PRICE_AGE_LIMIT_DAYS:
+            _widen(spans, year + 1, first_after - PRICE_AGE_LIMIT_DAYS, high)
     return spans
+
+
+def _widen(spans: dict[int, tuple[int, int]], year: int, low: int, high: int) -> None:
+    known = spans.get(year, (low, high))
+    spans[year] = min(low, known[0]), max(high, known[1])
 
 
 def _span(file: DataFile, year: int) -> tuple[int, int]:

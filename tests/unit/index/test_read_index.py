@@ -91,6 +91,27 @@ def test_symbols_of_a_later_commit_between_others_keep_their_closes(tmp_path: Pa
     assert rows["close_price"].to_list() == [75.0, 76.0, 77.0, 78.0]
 
 
+def test_a_removed_bar_of_december_gives_its_days_to_the_one_before(tmp_path: Path) -> None:
+    """On the first days of 2020 the last close is again that of 25 December, which the tile did not have."""
+    lake = fl.open(tmp_path / "lake")
+    for number in (25, 30):
+        lake.load("price_data", bar("AAA", date(2019, 12, number), float(number)))
+    lake.rollback(1)
+    days = [date(2020, 1, number) for number in (1, 4, 5)]
+    assert_equal(lake.path, ["AAA"], days, ["known"])
+    rows = by_index(lake.path, "market_caps", ["AAA"], days, "known")
+    assert rows is not None
+    assert rows["close_price"].to_list() == [25.0, 25.0, None]
+
+
+def test_bars_of_the_first_and_the_last_day_are_equal(tmp_path: Path) -> None:
+    """No year follows 9999: the index is written without a tile for the days after its last bar."""
+    days = [date(1, 1, 1), DAY, date(9999, 12, 31)]
+    lake = small().build(tmp_path)
+    lake.load("price_data", pl.concat([bar("CCC", day, 5.0) for day in days]))
+    assert_equal(lake.path, ["AAA", "CCC"], [*days, date(1, 1, 12), date(9999, 12, 30)], ["known"])
+
+
 def test_empty_requests_are_equal(world: Lake) -> None:
     """A request without symbols or dates returns no rows, with the same columns."""
     for symbols, days in (([], [DAY]), (["AAA"], []), ([], [])):
