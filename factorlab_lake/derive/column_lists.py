@@ -48,6 +48,10 @@ def build_placeholders() -> dict[str, str]:
     """Return the placeholders of the SQL files of this part with their values."""
     return {
         **rule_placeholders(),
+        "company_id": "coalesce(n.company_id, k.company_id, s.symbol) AS company_id",
+        "companies_of_quarters": _companies("q"),
+        "companies_of_counts": _companies("s"),
+        "companies_of_parts": _companies("p"),
         "statement_rows": "\n".join(map(_statement_rows, STATEMENT_TABLES)),
         "statement_providers": "\nUNION ALL\n".join(map(_providers, STATEMENT_TABLES)),
         "other_providers": "\n".join(map(_without_other_providers, STATEMENT_TABLES)),
@@ -60,6 +64,17 @@ def build_placeholders() -> dict[str, str]:
         "ttm_flows": _list(_flow_columns()),
         "fundamentals": _list(_fundamentals()),
     }
+
+
+def _companies(alias: str) -> str:
+    """Return the joins that find the company of symbol ``s`` on the day from which a row is valid."""
+    day = f"{alias}.valid_from"
+    return (
+        f"LEFT JOIN company_intervals k ON k.symbol = s.symbol AND {day} >= k.valid_from AND {day} < k.valid_to\n"
+        "LEFT JOIN symbol_history n\n"
+        f"  ON n.symbol = s.symbol AND {day} >= n.valid_from "
+        f"AND {day} < coalesce(n.valid_to, {rule_placeholders()['END_OF_TIME']})"
+    )
 
 
 def _list(parts: Iterable[str]) -> str:

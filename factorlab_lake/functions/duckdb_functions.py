@@ -34,7 +34,7 @@ FUNCTIONS = (
     "financial_ratios",
 )
 # The rows that a function's question reads, looked up in DuckDB's way; a later part reads those before it.
-_PARTS = ("grid", "bars_of_grid", "bars_of_pairs", "cap_facts", "fundamentals", "factor_facts")
+_PARTS = ("grid", "bars_of_grid", "bars_of_pairs", "cap_facts", "prices", "fundamentals", "factor_facts")
 _CONSTANT = {"price_age_limit": "{{PRICE_AGE_LIMIT_DAYS}}", "shares_age_limit": "{{QUARTER_AGE_LIMIT_DAYS}}"}
 _LIMITS = {"first_date": "list_min(dates)::DATE", "last_date": "list_max(dates)::DATE"}
 # What stands in the parts for an argument that a function has or has not.

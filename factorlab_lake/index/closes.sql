@@ -7,12 +7,11 @@
 -- - day: days since 1970-01-01.
 -- - close: the close without the rounding of a split adjustment.
 -- - level: the number of today's shares that one share of the bar's split basis has become.
-SELECT p.symbol, (p.date - {{EPOCH}})::INTEGER AS day,
-       unrounded_close(p.close_price, coalesce(t.cumulative_split_factor / s.cumulative_split_factor, 1)) AS close,
-       coalesce(s.cumulative_split_factor, 1) AS level
-FROM price_data p
-LEFT JOIN split_history t ON t.symbol = p.symbol AND p.date >= t.from_date AND p.date < t.to_date
-LEFT JOIN split_history s ON s.symbol = p.symbol AND coalesce(p.split_basis_date, {{LAST_DAY}}) >= s.from_date
-                         AND coalesce(p.split_basis_date, {{LAST_DAY}}) < s.to_date
-WHERE p.close_price IS NOT NULL AND p.date BETWEEN $first AND $last
-  AND p.symbol IN (SELECT unnest($symbols::VARCHAR[]))
+WITH bars AS (
+    SELECT symbol, date, date AS price_date, close_price AS close, coalesce(split_basis_date, {{LAST_DAY}}) AS price_basis
+    FROM price_data
+    WHERE close_price IS NOT NULL AND date BETWEEN $first AND $last AND symbol IN (SELECT unnest($symbols::VARCHAR[]))
+),
+{{prices}}
+SELECT symbol, (date - {{EPOCH}})::INTEGER AS day, unrounded_close(close, splits_since) AS close, basis_factor AS level
+FROM prices

@@ -75,16 +75,21 @@ def manifest_path(layout: Layout, snapshot_id: int) -> Path:
 def closes_sql() -> str:
     """Return the query of the bars for the tiles of closes."""
     text = files(__package__).joinpath("closes.sql").read_text(encoding="utf-8")
-    return fill(text, rule_placeholders)
+    return fill(text, lambda: {**rule_placeholders(), "prices": _shell("parts/prices.sql").strip()})
 
 
 @cache
 def build_digest() -> str:
     """Return the hash of all that computes the tiles: tiles of another digest are not used."""
-    shell = files("factorlab_lake.functions").joinpath("shell", "duckdb")
-    rounding = shell.joinpath("unrounded_close.sql").read_text(encoding="utf-8")
+    rounding = _shell("unrounded_close.sql")
     parts = (_FORMAT, scripts_digest(), closes_sql(), rounding, view_text(), rule_values())
     return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _shell(path: str) -> str:
+    """Return a file of the functions' SQL for DuckDB."""
+    place = files("factorlab_lake.functions").joinpath("shell", "duckdb", path)
+    return place.read_text(encoding="utf-8")
 
 
 def save(layout: Layout, snapshot: Snapshot, manifest: Manifest) -> None:

@@ -69,13 +69,11 @@ parts AS (
     LEFT JOIN cash_flow c ON c.subject = s.subject AND c.valid_from <= s.valid_from AND c.valid_to > s.valid_from
     LEFT JOIN balance_sheet b ON b.subject = s.subject AND b.valid_from <= s.valid_from AND b.valid_to > s.valid_from
 )
-SELECT s.symbol, s.vintage AS of_vintage, s.restated, coalesce(n.company_id, k.company_id, s.symbol) AS company_id, m.statement_provider,
+SELECT s.symbol, s.vintage AS of_vintage, s.restated, {{company_id}}, m.statement_provider,
        p.* EXCLUDE (subject, income_id, income_before_id, is_same_basis, cash_flow_id, balance_sheet_id, balance_sheet_before_id),
        {{fundamentals}}
 FROM parts p JOIN subjects s ON s.subject = p.subject JOIN symbol_companies m ON m.symbol = s.symbol
-LEFT JOIN company_intervals k ON k.symbol = s.symbol AND p.valid_from >= k.valid_from AND p.valid_from < k.valid_to
-LEFT JOIN symbol_history n
-  ON n.symbol = s.symbol AND p.valid_from >= n.valid_from AND p.valid_from < coalesce(n.valid_to, {{END_OF_TIME}})
+{{companies_of_parts}}
 LEFT JOIN income_figures i ON i.trailing_id = p.income_id
 LEFT JOIN income_figures ib ON ib.trailing_id = p.income_before_id
 LEFT JOIN cash_flow_figures c ON c.trailing_id = p.cash_flow_id

@@ -49,11 +49,9 @@ quarters AS (
 )
 SELECT s.symbol, s.vintage AS of_vintage, s.restated, q.fiscal_date, q.valid_from, q.valid_to, q.derivation, q.cash_flow_derivation,
        q.reported_currency, q.inputs_available_date, q.reason,
-       coalesce(n.company_id, k.company_id, s.symbol) AS company_id, m.statement_provider,
+       {{company_id}}, m.statement_provider,
        {{ttm_flows}}
 FROM quarters q JOIN subjects s ON s.subject = q.subject JOIN symbol_companies m ON m.symbol = s.symbol
-LEFT JOIN company_intervals k ON k.symbol = s.symbol AND q.valid_from >= k.valid_from AND q.valid_from < k.valid_to
-LEFT JOIN symbol_history n
-  ON n.symbol = s.symbol AND q.valid_from >= n.valid_from AND q.valid_from < coalesce(n.valid_to, {{END_OF_TIME}})
+{{companies_of_quarters}}
 LEFT JOIN income_quarters i ON i.period_id = q.income_id
 LEFT JOIN cash_flow_quarters c ON c.period_id = CASE WHEN q.is_one_currency THEN q.cash_flow_id END;

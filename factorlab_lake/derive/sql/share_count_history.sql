@@ -62,9 +62,7 @@ current_counts AS (
 SELECT s.symbol, s.of_vintage, s.restated, s.valid_from, coalesce(s.next_from, {{END_OF_TIME}}) AS valid_to, s.shares, s.source,
        s.fiscal_date, s.available_date, s.period_days, s.split_basis_date,
        coalesce(l.cumulative_split_factor, 1) AS cumulative_split_factor,
-       coalesce(n.company_id, k.company_id, s.symbol) AS company_id, m.statement_provider
+       {{company_id}}, m.statement_provider
 FROM current_counts s LEFT JOIN symbol_companies m ON m.symbol = s.symbol
-LEFT JOIN company_intervals k ON k.symbol = s.symbol AND s.valid_from >= k.valid_from AND s.valid_from < k.valid_to
-LEFT JOIN symbol_history n
-  ON n.symbol = s.symbol AND s.valid_from >= n.valid_from AND s.valid_from < coalesce(n.valid_to, {{END_OF_TIME}})
+{{companies_of_counts}}
 LEFT JOIN split_history l ON l.symbol = s.symbol AND s.split_basis_date >= l.from_date AND s.split_basis_date < l.to_date;

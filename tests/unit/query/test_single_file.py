@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -74,3 +75,21 @@ def test_a_lake_that_was_moved_has_its_new_place_in_every_view(lake_2021: Lake, 
     moved.catalog()
     assert not any(str(lake_2021.path) in sql for _, sql in _shown(moved))
     assert fl.open(moved.path).market_caps("AAPL", "2021-01-29")["market_cap"].item() is not None
+
+
+def _files_read(lake: Lake, call: str) -> set[str]:
+    """Return the partitions whose files a function of the single file opens."""
+    with duckdb.connect(str(lake.path / "lake.duckdb"), read_only=True) as con:
+        [(_, plan)] = con.execute(f"EXPLAIN (ANALYZE, FORMAT json) FROM {call}").fetchall()
+    return set(re.findall(r"(\w+/(?:bucket|year)=\d+)/", plan))
+
+
+def test_a_function_opens_only_the_files_of_the_symbols_and_years(lake_2021: Lake) -> None:
+    """Test that files of other symbols and years stay closed: opening them took most of a short question."""
+    arguments = "(['AAPL'], [DATE '2020-12-31'])"
+    bucket = "fundamentals_history/bucket=0"
+    assert _files_read(lake_2021, "fundamentals_history") > {bucket}
+    assert _files_read(lake_2021, f"ttm{arguments}") == {bucket}
+    read = _files_read(lake_2021, f"factors{arguments}")
+    assert {name for name in read if name.startswith("price_data")} == {"price_data/year=2020"}
+    assert bucket in read

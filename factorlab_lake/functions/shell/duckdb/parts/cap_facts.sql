@@ -1,10 +1,4 @@
-prices AS (
-    SELECT b.symbol, b.date, b.price_date, b.close, coalesce(t.cumulative_split_factor / s.cumulative_split_factor, 1) AS splits_since,
-           coalesce(s.cumulative_split_factor, 1) AS basis_factor
-    FROM bars b
-    LEFT JOIN split_history t ON t.symbol = b.symbol AND b.price_date >= t.from_date AND b.price_date < t.to_date
-    LEFT JOIN split_history s ON s.symbol = b.symbol AND b.price_basis >= s.from_date AND b.price_basis < s.to_date
-),
+{{prices}},
 -- Without the year in the join, every date is compared with every interval of its symbol.
 counts AS (
     SELECT *, unnest(range(year(greatest(valid_from, {{first_date}})), year(least(valid_to, {{last_date}})) + 1)) AS in_year
