@@ -70,7 +70,8 @@ def _companies(alias: str) -> str:
     """Return the joins that find the company of symbol ``s`` on the day from which a row is valid."""
     day = f"{alias}.valid_from"
     return (
-        f"LEFT JOIN company_intervals k ON k.symbol = s.symbol AND {day} >= k.valid_from AND {day} < k.valid_to\n"
+        "LEFT JOIN company_intervals k ON k.symbol = s.symbol "
+        f"AND {day} >= k.valid_from AND {day} < k.valid_to\n"
         "LEFT JOIN symbol_history n\n"
         f"  ON n.symbol = s.symbol AND {day} >= n.valid_from "
         f"AND {day} < coalesce(n.valid_to, {rule_placeholders()['END_OF_TIME']})"
