@@ -20,7 +20,10 @@ from factorlab_lake.index import touched
 from factorlab_lake.index.manifest import Manifest
 from factorlab_lake.index.tiles import TileFile, tile_hash
 from factorlab_lake.lake import Lake
+from factorlab_lake.schema import STATEMENT_TABLES
 from factorlab_lake.schema.derived_tables import VINTAGES
+from factorlab_lake.storage.layout import Layout
+from factorlab_lake.storage.transaction import read_files
 from tests.support import CACHE_2019, CACHE_2021, CACHE_DIRTY
 from tests.unit.index.worlds import (
     ALL_STATEMENTS,
@@ -179,13 +182,18 @@ def test_an_append_of_bars_reads_no_statement(tmp_path: Path, monkeypatch: pytes
     lake = reporters(FEW).build(tmp_path)
     computed = _recorded(monkeypatch)
 
-    def refuse(*_: Any) -> pl.DataFrame:
-        raise AssertionError
+    read: list[str] = []
 
-    monkeypatch.setattr(touched, "read_files", refuse)
+    def recorded(layout: Layout, name: str, *arguments: Any, **options: Any) -> pl.DataFrame:
+        read.append(name)
+        return read_files(layout, name, *arguments, **options)
+
+    monkeypatch.setattr(touched, "read_files", recorded)
     before = tiles_of(lake)
     lake.load("price_data", bar("AAA", 13.0))
     assert (computed, tiles_of(lake)) == ([], before)
+    assert read
+    assert set(read).isdisjoint(STATEMENT_TABLES.values())
     assert_statements_equal(lake.path, FEW)
 
 
