@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import polars as pl
 
+from factorlab_lake.derive.stored import stale_symbols
 from factorlab_lake.index import manifest as manifests
 from factorlab_lake.index.closes import SYMBOLS_PER_TILE, days_of_year, read_bars, write_closes
 from factorlab_lake.index.intervals import odd_symbols, write_intervals
@@ -48,7 +49,8 @@ def build(layout: Layout, snapshot: Snapshot, query: Query, *, reuse: bool = Tru
     folder.mkdir(exist_ok=True)
     previous = previous_index(layout, snapshot) if reuse else None
     changes = changes_since(layout, snapshot, previous, query)
-    recent = partial(recent_bars, layout, snapshot) if changes.stored else _no_bars
+    stored = stale_symbols(layout, snapshot) == frozenset()
+    recent = partial(recent_bars, layout, snapshot) if stored else _no_bars
     manifest = _Build(folder, query, recent, previous or Previous(), changes).manifest()
     manifests.save(layout, snapshot, manifest)
     return manifest

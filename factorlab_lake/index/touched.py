@@ -56,9 +56,8 @@ class Changes:
     """Describe the new content: all symbols in the order of their places, and what differs from before.
 
     ``days`` are the first and last day of bars that may differ, by year, in days since 1970-01-01.
-    ``digests`` have the hash of each symbol's rows. ``stored``: all derived rows are in files, now as before.
-    ``statements`` are the symbols whose statements may differ.
-    ``same_profiles``: so are the companies and profiles, and none differs.
+    ``digests`` have the hash of each symbol's rows. ``statements`` are the symbols whose statements may
+    differ. ``same_profiles``: no company and no profile differs.
     """
 
     symbols: list[str]
@@ -66,7 +65,6 @@ class Changes:
     statements: set[str]
     digests: Digests
     before: Digests
-    stored: bool
     same_profiles: bool
 
     @cached_property
@@ -119,9 +117,7 @@ def changes_since(layout: Layout, snapshot: Snapshot, previous: Previous | None,
     new = sorted(symbols.difference(before.symbols))
     files = _changed_files(layout, before.snapshot, snapshot, "price_data")
     same = stored and not any(_changed_files(layout, before.snapshot, snapshot, n) for n in _NAMED_BY[1:])
-    return Changes(
-        [*before.symbols, *new], _days_by_year(files), statements, digests, before.digests, stored, same
-    )
+    return Changes([*before.symbols, *new], _days_by_year(files), statements, digests, before.digests, same)
 
 
 def _are_stored(layout: Layout, before: Snapshot | None, after: Snapshot) -> bool:

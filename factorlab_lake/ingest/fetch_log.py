@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 import polars as pl
 
+from factorlab_lake.ingest.versions import are_distinct
 from factorlab_lake.providers.protocol import FetchResult, Period
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, table
 from factorlab_lake.schema.rules import QUARTER_DAYS, YEAR_DAYS
@@ -134,9 +135,10 @@ def coverage_of(rows: pl.DataFrame, name: str) -> pl.DataFrame:
     spec = table(name)
     day = pl.col(spec.time_column) if spec.time_column else pl.lit(None, pl.Date)
     keys = [k for k in spec.key if k != "version"]
+    distinct = pl.len() if are_distinct(rows, ["fetch_id", *keys]) else pl.struct(keys).n_unique()
     return (
         rows.group_by("fetch_id")
-        .agg(keys_landed=pl.struct(keys).n_unique(), covered_from=day.min(), covered_to=day.max())
+        .agg(keys_landed=distinct, covered_from=day.min(), covered_to=day.max())
         .cast(_COVERED)  # type: ignore[arg-type]  # polars takes no dict of type classes by its stubs
     )
 

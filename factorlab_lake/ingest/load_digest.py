@@ -9,8 +9,8 @@ slices in which the rows arrive.
 from __future__ import annotations
 
 import hashlib
-from io import BytesIO
 
+import numpy as np
 import polars as pl
 
 __all__ = ["RowsDigest"]
@@ -70,17 +70,6 @@ def _fixed_width(column: pl.Series) -> pl.Series:
 
 
 def _buffer(column: pl.Series) -> memoryview:
-    """Return the values of a column as little-endian bytes, with 0 for NULL, from its Arrow IPC stream.
-
-    The stream has a schema message and one record batch. Each message is 4 bytes of marker, 4 bytes of
-    length and the metadata. The body of the batch follows: an empty validity buffer, then the values.
-    """
-    # A column that had NULLs may have a validity buffer. Filling a NULL removes it, so one is appended.
-    filled = column.extend_constant(None, 1).fill_null(0).slice(0, column.len())
-    stream = BytesIO()
-    filled.rechunk().to_frame().write_ipc_stream(stream)
-    content, position = stream.getbuffer(), 0
-    for _ in ("schema", "record batch"):
-        position += 8 + int.from_bytes(content[position + 4 : position + 8], "little")
-    width = int(pl.Series([0], dtype=filled.dtype).estimated_size())
-    return content[position : position + filled.len() * width]
+    """Return the values of a column as little-endian bytes, with 0 for NULL."""
+    values = column.fill_null(0).to_numpy()
+    return np.ascontiguousarray(values, values.dtype.newbyteorder("<")).data.cast("B")

@@ -16,7 +16,13 @@ from factorlab_lake.ingest.corporate_actions.split_basis import (
     years_around,
 )
 from factorlab_lake.ingest.reconfirmed import confirmed
-from factorlab_lake.ingest.versions import SPLIT_REBASE, distinct_in_time, number_versions, superseded_kind
+from factorlab_lake.ingest.versions import (
+    SPLIT_REBASE,
+    are_distinct,
+    distinct_in_time,
+    number_versions,
+    superseded_kind,
+)
 from factorlab_lake.schema import TableSpec, table
 from factorlab_lake.schema.derived_tables import DERIVED_FROM
 from factorlab_lake.storage.transaction import Transaction
@@ -118,13 +124,15 @@ def _split_fresh(tx: Transaction, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.
     """Return the bars that are alone on their key, and the bars that compete with other bars."""
     key = list(table("price_data").key)
     stored = tx.read("price_data", symbols=rows["symbol"], partitions=_years(rows), columns=key)
-    repeated = rows.select(pl.struct(key).is_duplicated()).to_series()
-    if stored.is_empty() and not repeated.any():
+    distinct = are_distinct(rows, key)
+    if stored.is_empty() and distinct:
         return rows, rows.clear()
     present = rows.select(key).join(
         stored.with_columns(_stored=pl.lit(value=True)), on=key, how="left", maintain_order="left"
     )["_stored"]
-    alone = ~repeated & present.is_null()
+    alone = present.is_null()
+    if not distinct:
+        alone &= ~rows.select(pl.struct(key).is_duplicated()).to_series()
     return rows.filter(alone), rows.filter(~alone)
 
 

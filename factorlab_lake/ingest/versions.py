@@ -19,7 +19,14 @@ from factorlab_lake.schema.rules import (
     RESCALED_ROUNDING,
 )
 
-__all__ = ["SPLIT_REBASE", "content_key", "distinct_in_time", "number_versions", "superseded_kind"]
+__all__ = [
+    "SPLIT_REBASE",
+    "are_distinct",
+    "content_key",
+    "distinct_in_time",
+    "number_versions",
+    "superseded_kind",
+]
 
 SPLIT_REBASE = "split_rebase"  # the change that a split makes to amounts fetched before it
 
@@ -36,6 +43,14 @@ def content_key(spec: TableSpec) -> list[str]:
     if "version" not in spec.key:
         return list(spec.key)
     return [*(k for k in spec.key if k != "version"), "source_provider"]
+
+
+def are_distinct(rows: pl.DataFrame, key: list[str]) -> bool:
+    """Return whether no two rows have the same key; False also if two keys have the same hash.
+
+    Polars counts distinct hashes three times as fast as distinct keys of several columns.
+    """
+    return rows.select(key).hash_rows().n_unique() == rows.height
 
 
 def distinct_in_time(
