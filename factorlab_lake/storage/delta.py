@@ -240,10 +240,19 @@ def _stored_types(opened: DeltaTable) -> dict[str, str]:
 
 
 def _conform(spec: TableSpec, frame: pl.DataFrame) -> pl.DataFrame:
-    schema = polars_schema(spec)
-    return frame.select(pl.col(name).cast(kind) for name, kind in schema.items()).sort(
-        [*([spec.partition_by] if spec.partition_by else []), *spec.sort_by]
-    )
+    """Return the rows with the table's types in its order; the rows of a load have it and are not copied."""
+    rows = frame.select(pl.col(name).cast(kind) for name, kind in polars_schema(spec).items())
+    order = [*([spec.partition_by] if spec.partition_by else []), *spec.sort_by]
+    return rows if _is_sorted(rows, order) else rows.sort(order)
+
+
+def _is_sorted(rows: pl.DataFrame, columns: list[str]) -> bool:
+    """Return whether rows are in the order of some columns; False also if a value is missing."""
+    in_order = pl.lit(value=True)
+    for column in map(pl.col, reversed(columns)):
+        before = column.shift(1)
+        in_order = (before < column) | ((before == column) & in_order)
+    return bool(rows.select(in_order.slice(1).fill_null(value=False).all()).item())
 
 
 def _plain_text(frame: pl.DataFrame) -> Table:
