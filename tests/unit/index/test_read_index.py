@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -110,6 +112,19 @@ def test_bars_of_the_first_and_the_last_day_are_equal(tmp_path: Path) -> None:
     lake = small().build(tmp_path)
     lake.load("price_data", pl.concat([bar("CCC", day, 5.0) for day in days]))
     assert_equal(lake.path, ["AAA", "CCC"], [*days, date(1, 1, 12), date(9999, 12, 30)], ["known"])
+
+
+def test_an_answer_of_the_index_imports_no_engine(world: Lake) -> None:
+    """A process that asks the index imports neither DuckDB nor the Delta library, nor what else SQL needs."""
+    heavy = {"arro3", "asyncio", "deltalake", "duckdb", "jinja2", "multiprocessing", "pydantic", "typer"}
+    code = (
+        "import sys, factorlab_lake as fl\n"
+        "lake = fl.open(sys.argv[1], create=False)\n"
+        "rows = lake.market_caps(sys.argv[2], '2021-02-19').height\n"
+        f"print(rows, sorted({heavy!r}.intersection(sys.modules)))"
+    )
+    command = [sys.executable, "-c", code, str(world.path), symbols_of(world)[0]]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "1 []\n"
 
 
 def test_empty_requests_are_equal(world: Lake) -> None:
