@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from factorlab_lake.derive.availability_rule import CLOSE, AvailabilityRule, to_rule
 from factorlab_lake.errors import InvalidInput
+from factorlab_lake.factors.formulas import Factor
 from factorlab_lake.index.read_index import ReadIndex
 from factorlab_lake.index.statement_blocks import StatementRequest
 from factorlab_lake.lake_files import LakeFiles
@@ -125,11 +126,11 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
         return ReadIndex.open(self._layout, self.snapshot)
 
     def _indexed(
-        self, function: str, symbols: list[str], dates: list[date], vintage: str
+        self, function: str, symbols: list[str], dates: list[date], vintage: str, factors: tuple[Factor, ...]
     ) -> pl.DataFrame | None:
         reject_forked_process()
         index = self._read_index
-        return None if index is None else index.answer(function, symbols, dates, vintage)
+        return None if index is None else index.answer(function, symbols, dates, vintage, factors)
 
     def _indexed_statements(self, symbols: list[str], request: StatementRequest) -> pl.DataFrame | None:
         reject_forked_process()

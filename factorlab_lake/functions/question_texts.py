@@ -27,7 +27,7 @@ __all__ = [
     "INPUTS",
     "QUESTIONS",
     "factors_text",
-    "factors_text_with",
+    "facts_text",
     "input_columns",
     "inputs_of",
     "inputs_text",
@@ -124,6 +124,12 @@ def question_text(name: str) -> str:
 
 
 @cache
+def facts_text(name: str) -> str:
+    """Return the SQL with which the read index makes the facts of a question from looked-up rows."""
+    return fill(_text(f"shell/index/{name}"), rule_placeholders)
+
+
+@cache
 def question_steps(name: str) -> str:
     """Return a question's SQL from its first CTE on, for a query that has other CTEs before it.
 
@@ -146,21 +152,6 @@ def inputs_text(names: tuple[str, ...]) -> str:
 def factors_text(factors: tuple[Factor, ...]) -> str:
     """Return the SQL of ``factors`` for some factors."""
     return fill(_text("factors"), lambda: {**rule_placeholders(), **factor_parts(factors)})
-
-
-@cache
-def factors_text_with(factors: tuple[Factor, ...], lacking: tuple[Factor, ...], *, row_reason: bool) -> str:
-    """Return the SQL of ``factors`` for rows in which no other factor than those ``lacking`` is NULL.
-
-    The texts of reasons take most of the time to plan, so an engine that plans each query leaves out those
-    that no row needs. Without ``row_reason``, some factor or the market cap has a value in each row.
-    """
-    texts = factor_parts(lacking)
-    parts = {**factor_parts(factors), "reason_texts": texts["reason_texts"]}
-    parts["factor_reasons"] = texts["factor_reasons"] or "''"
-    if not row_reason:
-        parts["row_reasons"] = "''"
-    return fill(_text("factors"), lambda: {**rule_placeholders(), **parts})
 
 
 def factors_of_inputs(factors: tuple[Factor, ...], inputs: str) -> str:

@@ -1,100 +1,92 @@
-"""Compute factors from their inputs by polars' SQL, which reads the same text as the other engines."""
+"""Compute factors from their inputs; the texts of reasons are joined once for all rows that lack the same."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from functools import partial
 
 import numpy as np
-import polars as pl
 
-from factorlab_lake.factors.formulas import FACTORS, Factor
-from factorlab_lake.functions.question_texts import factors_text_with, output_columns
+from factorlab_lake.factors.formulas import Factor
+from factorlab_lake.functions.question_texts import factors_text
+from factorlab_lake.index.columns import Column, Texts
+from factorlab_lake.index.evaluation import Relation, run
 from factorlab_lake.index.tiles import Array
 
-__all__ = ["factors_of", "run_text"]
+__all__ = ["factors_of"]
 
-_ALL = tuple(FACTORS.values())
 _REASONS = ("reasons", "reason")
-_BITS = 64
+_DATES = {"inputs_available_day": "inputs_available_date"}
+_FEW_ROWS = 5_000  # below it, Python's own dictionary is faster than numpy
+_TABLE_SHARE = 8  # a table of combinations has at most so many entries per row
 # Attributes of a row that no reason depends on.
 _WITHOUT_EFFECT = ("symbol", "date", "company_id", "statement_provider", "fiscal_date", "age_days")
-_KNOWN: dict[tuple[Hashable, ...], tuple[str | None, str | None]] = {}  # reasons by what they follow from
-_MOST_KNOWN = 10_000
 
 
-def run_text(text: str, **relations: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the plan of a question's SQL over some relations."""
-    return pl.SQLContext(relations).execute(text)
-
-
-def factors_of(inputs: pl.DataFrame) -> pl.DataFrame:
-    """Return the factors of some inputs, with a reason for each that is NULL.
-
-    The texts of the reasons are costly, so they are computed once for all rows that lack the same.
-    """
-    values = run_text(factors_text_with(_ALL, (), row_reason=False), inputs=inputs.lazy())
-    answer = values.drop(_REASONS).collect()
-    lacking = tuple(f for f in _ALL if answer[f.name].null_count())
-    if lacking:
-        answer = answer.hstack(_reasons(inputs, answer.select(list(FACTORS)), lacking))
-    else:
-        answer = answer.with_columns(pl.lit(None, pl.String).alias(name) for name in _REASONS)
-    day = pl.col("inputs_available_day").cast(pl.Int32).cast(pl.Date).alias("inputs_available_date")
-    return answer.select(day if n == "inputs_available_day" else n for n in output_columns("factors"))
-
-
-def _reasons(inputs: pl.DataFrame, values: pl.DataFrame, lacking: tuple[Factor, ...]) -> pl.DataFrame:
-    """Return the reasons of each row.
+def factors_of(inputs: Relation, factors: tuple[Factor, ...]) -> Relation:
+    """Return some factors of the inputs, with a reason for each that is NULL.
 
     A reason follows from which inputs and factors are NULL, from their own reasons and from the currencies:
-    never from a number. So one row stands for all rows that agree in these, also in later questions: to plan
-    the texts takes longer than all else.
+    never from a number. So one row stands for all rows that agree in these.
     """
-    content = inputs.drop(_WITHOUT_EFFECT).hstack(values)
-    rows, place = _distinct(content)
-    some = inputs[rows]
-    patterns = [
-        tuple(value if isinstance(value, str) else value is None for value in row)
-        for row in content[rows].iter_rows()
-    ]
-    known: dict[tuple[Hashable, ...], tuple[str | None, str | None]]
-    known = {pattern: _KNOWN[pattern] for pattern in patterns if pattern in _KNOWN}
-    new = {pattern: i for i, pattern in enumerate(patterns) if pattern not in known}
-    if new:
-        reasons = _computed(some[list(new.values())], lacking)
-        known.update(zip(new, reasons, strict=True))
-        if len(_KNOWN) < _MOST_KNOWN:
-            _KNOWN.update(known)
-    schema = dict.fromkeys(_REASONS, pl.String)
-    return pl.DataFrame([known[p] for p in patterns], schema=schema, orient="row")[place]
+    text = factors_text(factors)
+    answer = run(text, inputs=inputs)
+    first, place = _distinct(inputs, answer, factors)
+    some = run(text, inputs=inputs.take(first))
+    columns = {_DATES.get(name, name): partial(answer.column, name) for name in answer.names}
+    columns |= {name: partial(_repeated, some, name, place) for name in _REASONS}
+    return Relation(inputs.height, inputs.vocabulary, columns)
 
 
-def _computed(inputs: pl.DataFrame, lacking: tuple[Factor, ...]) -> list[tuple[str | None, str | None]]:
-    text = factors_text_with(_ALL, lacking, row_reason=lacking == _ALL)
-    return run_text(text, inputs=inputs.lazy()).select(_REASONS).collect().rows()
+def _repeated(some: Relation, name: str, place: Array) -> Column:
+    texts = some.column(name)
+    assert isinstance(texts, Texts)  # noqa: S101 - for the type checker
+    return Texts(np.broadcast_to(texts.codes, some.height)[place])
 
 
-def _distinct(rows: pl.DataFrame) -> tuple[Array, Array]:
+def _distinct(inputs: Relation, answer: Relation, factors: tuple[Factor, ...]) -> tuple[Array, Array]:
     """Return a row for each combination of missing values and of texts, and the combination of each row."""
-    # Many columns are missing in the same rows.
-    codes = {code.tobytes(): code for code in map(pl.Series.to_numpy, _codes(rows).iter_columns())}
-    word, used = np.zeros(rows.height, np.uint64), 0
-    for code in codes.values():
-        bits = int(code.max()).bit_length()
-        if used + bits > _BITS:
-            word = np.unique(word, return_inverse=True)[1].astype(np.uint64)
-            used = int(word.max()).bit_length()
-        word |= code.astype(np.uint64) << np.uint64(used)
+    columns = [inputs.column(name) for name in inputs.names if name not in _WITHOUT_EFFECT]
+    columns += [answer.column(factor.name) for factor in factors]
+    codes = [c.codes if isinstance(c, Texts) else c.mask for c in columns]
+    several = list({_content(code): code for code in codes if np.ndim(code)}.values())
+    if inputs.height >= _FEW_ROWS:
+        return _combined(several, len(inputs.vocabulary.texts) + 1, inputs.height)
+    rows = list(zip(*(code.tolist() for code in several), strict=True)) or [()] * inputs.height
+    first = {row: i for i, row in reversed(list(enumerate(rows)))}
+    numbers = {row: n for n, row in enumerate(first)}
+    return np.array(list(first.values()), int), np.array([numbers[row] for row in rows], int)
+
+
+def _content(code: Array) -> bytes:
+    """Return bytes that are equal for equal columns: many inputs lack the same rows."""
+    return np.packbits(code).tobytes() if code.dtype == np.bool_ else code.tobytes()
+
+
+def _combined(columns: list[Array], texts: int, height: int) -> tuple[Array, Array]:
+    """Return a row for each combination of values, and the combination of each row."""
+    most = (height * _TABLE_SHARE).bit_length() - 1
+    word, used = np.zeros(height, np.int64), 0
+    for column in columns:
+        _, code, count = _numbered(column.astype(np.int64) + 1, texts + 2)
+        bits = (count - 1).bit_length()
+        if used + bits > most:
+            _, word, count = _numbered(word, 1 << used)
+            used = (count - 1).bit_length()
+        word |= code << used
         used += bits
-    _, first, place = np.unique(word, return_index=True, return_inverse=True)
-    return first.astype(np.uint32), place.astype(np.uint32)
+    first, place, _ = _numbered(word, 1 << used)
+    return first, place
 
 
-def _codes(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return small numbers that distinguish missing values, and texts, in each column."""
-    texts = [c.name for c in rows.iter_columns() if c.dtype == pl.String]
-    partly_missing = [
-        c.name for c in rows.iter_columns() if c.name not in texts and c.null_count() not in (0, rows.height)
-    ]
-    code = pl.col(texts).cast(pl.Categorical).to_physical().cast(pl.UInt32) + 1
-    return rows.select(pl.col(partly_missing).is_null(), code.fill_null(0))
+def _numbered(values: Array, size: int) -> tuple[Array, Array, int]:
+    """Number the distinct values below a size: return a row of each, the number in each row, and their count.
+
+    >>> _numbered(np.array([7, 3, 7]), 8)
+    (array([1, 2]), array([1, 0, 1]), 2)
+    """
+    rows = np.full(size, -1, np.int64)  # a table is faster than a sort
+    rows[values] = np.arange(len(values))
+    used = np.flatnonzero(rows >= 0)
+    numbers = np.empty(size, np.int64)
+    numbers[used] = np.arange(len(used))
+    return rows[used], numbers[values], len(used)

@@ -7,9 +7,9 @@ from datetime import date
 from functools import cached_property
 
 import numpy as np
-import polars as pl
 
 from factorlab_lake.index.closes import SYMBOLS_PER_TILE
+from factorlab_lake.index.columns import Column, Numbers, Texts, Vocabulary
 from factorlab_lake.index.tiles import Array
 
 __all__ = ["Grid"]
@@ -59,11 +59,9 @@ class Grid:
         numbers, starts = np.unique(years, return_index=True)
         return list(zip(numbers.tolist(), starts.tolist(), [*starts[1:].tolist(), len(years)], strict=True))
 
-    @cached_property
-    def keys(self) -> pl.DataFrame:
+    def keys(self, vocabulary: Vocabulary) -> dict[str, Column]:
         """Return symbol, date and day (since 1970-01-01) of each row."""
         symbols, days = self.shape
-        day = pl.Series("day", np.tile(self.days, symbols))
-        symbol = pl.DataFrame({"symbol": self.symbols}, schema={"symbol": pl.String})
-        rows = symbol[np.repeat(np.arange(symbols, dtype=np.uint32), days)]
-        return rows.hstack([day.cast(pl.Date).alias("date"), day])
+        codes = np.array([vocabulary.place(s) for s in self.symbols], np.int32)
+        day = Numbers(np.tile(self.days, symbols))
+        return {"symbol": Texts(np.repeat(codes, days)), "date": day, "day": day}

@@ -7,17 +7,20 @@ value that is not finite is left out of the index.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from factorlab_lake.index.columns import Column as Evaluated
+from factorlab_lake.index.columns import Numbers, Texts, Vocabulary
 from factorlab_lake.index.tiles import Array, Tile, TileFile, write_tile
-from factorlab_lake.schema import Column, TableSpec
+from factorlab_lake.schema import Column, TableSpec, table
 from factorlab_lake.schema.derived_tables import VINTAGES
 
-__all__ = ["Intervals", "Reading", "interval_columns", "odd_symbols", "read_intervals", "write_intervals"]
+__all__ = ["Intervals", "find_rows", "interval_columns", "odd_symbols", "write_intervals"]
 
 _KEYS = ("symbol", "of_vintage", "restated", "valid_from", "valid_to", "bucket")
 
@@ -78,61 +81,77 @@ def _ranges(rows: pl.DataFrame) -> Array:
     return ranges
 
 
-@dataclass(slots=True)
 class Intervals:
-    """Hold the rows that are valid on some day, and for each symbol and day the place of its row.
+    """Hold the rows that are valid on some day, and for each row of an answer the place of its row.
 
-    The last row is empty: its place stands where no row is valid.
+    It has the columns with some names. The place after the last row stands for no valid row.
     """
 
-    rows: pl.DataFrame
-    place: Array
+    def __init__(self, spec: TableSpec, names: frozenset[str], vocabulary: Vocabulary, size: int) -> None:
+        self._columns, self._places = _chosen_columns(spec.name, names)
+        self._vocabulary = vocabulary
+        self._matrices: list[Array] = []
+        self._starts: list[Array] = []
+        self._texts: list[str] = []
+        self._count = 0
+        self._complete = False
+        self._place = np.full(size, -1, np.intp)
+
+    def add(self, tile: Tile, rows: Array, pairs: Array, lengths: Array) -> None:
+        """Add rows of a tile; each is valid in so many of the pairs, which stand in the order of the rows."""
+        self._place[pairs] = np.repeat(np.arange(self._count, self._count + len(rows)), lengths)
+        # Contiguous columns: to read each from the rows misses the processor's cache at each row.
+        self._matrices.append(np.ascontiguousarray(tile.rows(rows).view("<f8")[:, self._places].T))
+        self._starts.append(np.full(len(rows), len(self._texts)))
+        self._texts += tile.attributes["texts"]
+        self._count += len(rows)
+
+    def columns(self) -> dict[str, Callable[[], Evaluated]]:
+        """Return a function for each column of the table that reads it."""
+        if not self._count:
+            return {c.name: partial(_missing, c) for c in self._columns}
+        self._matrices.append(np.full((len(self._columns), 1), np.nan))
+        self._starts.append(np.zeros(1, int))
+        without = self._place < 0
+        self._complete = not without.any()
+        self._place[without] = self._count
+        return {c.name: partial(self._column, i) for i, c in enumerate(self._columns)}
+
+    def _column(self, place: int) -> Evaluated:
+        values = np.concatenate([matrix[place] for matrix in self._matrices])
+        kind = self._columns[place].kind
+        known = values == values  # noqa: PLR0124 - NaN stands for NULL
+        values[~known] = 0.0
+        if kind == "text":
+            codes = np.where(known, values.astype(np.int64) + np.concatenate(self._starts), -1)
+            return Texts(self._vocabulary.places(self._texts, codes)[self._place])
+        if kind != "number":
+            values = values.astype(np.int32)
+        every = self._complete and bool(known[:-1].all())
+        return Numbers(values[self._place], None if every else known[self._place])
 
 
-def read_intervals(
-    parts: list[tuple[Tile, Array, Array]],
-    vintage: str,
-    days: Array,
-    shape: tuple[int, int],
-    reading: Reading,
-) -> Intervals:
-    """Return the rows of some symbols that are valid on some sorted days, from all tiles that have them.
-
-    ``parts``: a tile, the slots of symbols in it, and their rows in ``place``.
-    """
-    place = np.full(shape[0] * shape[1], -1, np.int32)
-    matrices: list[Array] = []
-    texts: list[str] = []
-    count = 0
-    for tile, slots, symbols in parts:
-        rows, pairs, lengths = _valid_rows(tile, VINTAGES.index(vintage), slots, symbols, days)
-        place[pairs] = np.repeat(np.arange(count, count + len(rows), dtype=np.int32), lengths)
-        values = tile.rows(rows).view("<f8")[:, reading.places]
-        values[:, reading.texts] += len(texts)
-        matrices.append(values)
-        texts += tile.attributes["texts"]
-        count += len(rows)
-    place[place < 0] = count
-    matrices.append(np.full((1, len(reading.columns)), np.nan))
-    return Intervals(_frame(np.concatenate(matrices), reading, texts), place.astype(np.uint32))
+@lru_cache(maxsize=256)
+def _chosen_columns(table_name: str, names: frozenset[str]) -> tuple[tuple[Column, ...], Array]:
+    """Return some columns of a table's tiles, and their places there."""
+    chosen = [(i, c) for i, c in enumerate(interval_columns(table(table_name))) if c.name in names]
+    return tuple(c for _, c in chosen), np.array([i for i, _ in chosen], int)
 
 
-class Reading:
-    """Select the columns of a table's tiles that a question reads."""
-
-    def __init__(self, spec: TableSpec, names: list[str] | None = None) -> None:
-        stored = interval_columns(spec)
-        self.table = spec.name
-        self.columns = tuple(c for c in stored if names is None or c.name in names)
-        self.places = np.array([stored.index(c) for c in self.columns])
-        self.texts = np.array([i for i, c in enumerate(self.columns) if c.kind == "text"], dtype=int)
+def _missing(column: Column) -> Evaluated:
+    if column.kind == "text":
+        return Texts(np.int32(-1))
+    return Numbers(np.int32(0) if column.kind != "number" else 0.0, np.False_)
 
 
-def _valid_rows(
-    tile: Tile, vintage: int, slots: Array, symbols: Array, days: Array
+def find_rows(
+    tile: Tile, vintage: str, slots: Array, symbols: Array, days: Array
 ) -> tuple[Array, Array, Array]:
-    """Return the rows that are valid on some day, their places, and the number of days of each."""
-    ranges = tile.array("ranges")[slots, vintage]
+    """Return the rows that are valid on some of the sorted days, their pairs, and the number of days of each.
+
+    ``symbols`` are the places of the symbols in an answer, which has a cell for each symbol and day.
+    """
+    ranges = tile.array("ranges")[slots, VINTAGES.index(vintage)]
     sizes = ranges[:, 1] - ranges[:, 0]
     rows = _spread(ranges[:, 0], sizes)
     first = np.searchsorted(days, tile.array("valid_from")[rows])
@@ -150,27 +169,3 @@ def _spread(starts: Array, sizes: Array) -> Array:
     """
     before = np.cumsum(sizes) - sizes
     return np.repeat(starts - before, sizes) + np.arange(int(sizes.sum()))
-
-
-def _frame(matrix: Array, reading: Reading, texts: list[str]) -> pl.DataFrame:
-    """Return rows of numbers as typed columns."""
-    values = np.ascontiguousarray(matrix.T)
-    known = pl.DataFrame({"text": [*texts, None]}, schema={"text": pl.String})
-    codes = np.nan_to_num(values[reading.texts], nan=len(texts)).astype(np.uint32)
-    # One look-up for the texts of all columns: each call takes longer than the texts of a small answer.
-    column, height = known[codes.reshape(-1)].to_series(), len(matrix)
-    columns = {reading.columns[i].name: column.slice(n * height, height) for n, i in enumerate(reading.texts)}
-    series = [
-        columns[c.name].alias(c.name)
-        if c.kind == "text"
-        else _typed(pl.Series(c.name, values[i], nan_to_null=True), c.kind)
-        for i, c in enumerate(reading.columns)
-    ]
-    return pl.DataFrame(series)
-
-
-def _typed(values: pl.Series, kind: str) -> pl.Series:
-    if kind == "number":
-        return values
-    whole = values.cast(pl.Int32)
-    return whole.cast(pl.Date) if kind == "date" else whole

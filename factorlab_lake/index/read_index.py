@@ -4,48 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from factorlab_lake.factors.formulas import FACTORS
-from factorlab_lake.functions.question_texts import (
-    input_columns,
-    inputs_of,
-    inputs_text,
-    question_text,
-)
+from factorlab_lake.factors.formulas import FACTORS, Factor
+from factorlab_lake.functions.question_texts import facts_text, inputs_of, inputs_text, question_text
 from factorlab_lake.index import manifest as manifests
+from factorlab_lake.index.answer_frames import to_frame
 from factorlab_lake.index.closes import NO_BAR, Closes, empty_closes, read_closes
-from factorlab_lake.index.factor_rows import factors_of, run_text
+from factorlab_lake.index.columns import Column, Numbers, Texts, Vocabulary
+from factorlab_lake.index.evaluation import Columns, Relation, run
+from factorlab_lake.index.factor_rows import factors_of
 from factorlab_lake.index.grid import Grid
-from factorlab_lake.index.intervals import Reading, read_intervals
+from factorlab_lake.index.intervals import Intervals, find_rows
 from factorlab_lake.index.manifest import Manifest
+from factorlab_lake.index.portable_sql import names_in
 from factorlab_lake.index.statement_blocks import StatementRequest, delete_damaged, read_statements
 from factorlab_lake.index.tiles import Tile, TileDamaged, TileFile
-from factorlab_lake.schema import table
-from factorlab_lake.schema.derived_tables import cash_flow_names, flow_names
-from factorlab_lake.schema.rules import QUARTER_AGE_LIMIT_DAYS
+from factorlab_lake.schema import TableSpec, table
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
 
 __all__ = ["ReadIndex"]
 
-_COUNTS = Reading(table("share_count_history"))
+_COUNTS = table("share_count_history")
 _FUNDAMENTALS = table("fundamentals_history")
-_ATTRIBUTES = [c.name for c in _FUNDAMENTALS.columns if c.kind != "number"]
-_TTM = Reading(_FUNDAMENTALS, [*_ATTRIBUTES, *flow_names("income"), *cash_flow_names().values()])
-_INPUTS = inputs_of(list(FACTORS.values()))
-_FACTORS = Reading(_FUNDAMENTALS, [*_ATTRIBUTES, *input_columns(_INPUTS)])
-_DAYS = {
-    "income_day": "income_date",
-    "balance_sheet_day": "balance_sheet_date",
-    "income_years_available_day": "income_years_available_date",
-    "balance_sheet_years_available_day": "balance_sheet_years_available_date",
-    "cash_flow_available_day": "cash_flow_available_date",
+# Columns of market_caps that the facts of factors have, with their names there.
+_OF_CAPS = {
+    "symbol": "symbol",
+    "date": "date",
+    "day": "date",
+    "market_cap": "market_cap",
+    "currency": "currency",
+    "market_cap_reason": "reason",
+    "shares_available_day": "shares_available_date",
+    "shares_company_id": "company_id",
+    "shares_statement_provider": "statement_provider",
 }
+_ALL = tuple(FACTORS.values())
+
+
+class LookUp:
+    """Hold what all look-ups of one question share: its cells, vintage and texts."""
+
+    def __init__(self, grid: Grid, vintage: str) -> None:
+        self.grid = grid
+        self.vintage = vintage
+        self.vocabulary = Vocabulary()
+        self.keys = grid.keys(self.vocabulary)
+
+    def relation(self, columns: Columns) -> Relation:
+        """Return a relation with a row for each cell."""
+        return Relation(self.grid.shape[0] * self.grid.shape[1], self.vocabulary, columns)
 
 
 class ReadIndex:
@@ -67,13 +80,24 @@ class ReadIndex:
         return None if manifest is None else cls(layout, manifest)
 
     def answer(
-        self, question: str, symbols: Iterable[str], dates: Iterable[date], vintage: str
+        self,
+        question: str,
+        symbols: Iterable[str],
+        dates: Iterable[date],
+        vintage: str,
+        factors: tuple[Factor, ...] = (),
     ) -> pl.DataFrame | None:
-        """Return the rows of ``market_caps``, ``ttm`` or ``factors``, ordered by symbol and date, or None."""
-        compute = {"market_caps": self._market_caps, "ttm": self._ttm, "factors": self._factors}[question]
+        """Return the rows of ``market_caps``, ``ttm`` or ``factors``, ordered by symbol and date, or None.
+
+        With ``factors``, they are the rows of these factors.
+        """
         try:
             grid = Grid(symbols, dates, self._places)
-            return compute(grid, vintage) if self._excluded.isdisjoint(grid.symbols) else None
+            if not self._excluded.isdisjoint(grid.symbols):
+                return None
+            look = LookUp(grid, vintage)
+            with np.errstate(all="ignore"):  # values in rows that are NULL have no meaning
+                return to_frame(self._rows(question, look, factors))
         except TileDamaged:
             return None
 
@@ -90,61 +114,34 @@ class ReadIndex:
             delete_damaged(error)
             return None
 
-    def _market_caps(self, grid: Grid, vintage: str) -> pl.DataFrame:
-        counts = self._valid_rows(grid, vintage, _COUNTS)
-        parts = [grid.keys, self._prices(grid), self._profiles(grid), counts]
-        known = pl.col("age") != NO_BAR
-        price_day = pl.when(known).then(pl.col("day") - pl.col("age").cast(pl.Int32))
-        facts = (
-            pl.concat(parts, how="horizontal")
-            .lazy()
-            .with_columns(
-                close_price=pl.when(known).then("close"),
-                price_day=price_day,
-                price_date=price_day.cast(pl.Date),
-                split_factor=pl.col("cumulative_split_factor") / pl.col("level"),
-                shares_source=pl.col("source"),
-                shares_fiscal_date=pl.col("fiscal_date"),
-                shares_fiscal_day=pl.col("fiscal_date").to_physical(),
-                shares_available_date=pl.col("available_date"),
-                shares_age_limit=pl.lit(QUARTER_AGE_LIMIT_DAYS, pl.Int32),
-            )
-        )
-        return run_text(question_text("market_caps"), facts=facts).collect()
+    def _rows(self, question: str, look: LookUp, factors: tuple[Factor, ...]) -> Relation:
+        if factors or question == "factors":
+            return self._factors(look, factors or _ALL)
+        return {"market_caps": self._market_caps, "ttm": self._ttm}[question](look)
 
-    def _ttm(self, grid: Grid, vintage: str) -> pl.DataFrame:
-        parts = [grid.keys, self._valid_rows(grid, vintage, _TTM)]
-        facts = (
-            pl.concat(parts, how="horizontal")
-            .lazy()
-            .with_columns(
-                age_limit=pl.lit(QUARTER_AGE_LIMIT_DAYS, pl.Int32),
-                income_day=pl.col("income_date").to_physical(),
-            )
-        )
-        return run_text(question_text("ttm"), facts=facts).collect()
+    def _market_caps(self, look: LookUp) -> Relation:
+        facts, text = facts_text("market_caps"), question_text("market_caps")
+        looked_up = {
+            **self._valid_rows(look, _COUNTS, names_in(facts) | names_in(text)),
+            **look.keys,
+            **self._prices(look.grid),
+            **self._profiles(look),
+        }
+        return run(text, facts=run(facts, looked_up=look.relation(looked_up)))
 
-    def _factors(self, grid: Grid, vintage: str) -> pl.DataFrame:
-        caps = self._market_caps(grid, vintage).select(
-            "market_cap",
-            "currency",
-            pl.col("reason").alias("market_cap_reason"),
-            pl.col("shares_available_date").to_physical().alias("shares_available_day"),
-            pl.col("company_id").alias("shares_company_id"),
-            pl.col("statement_provider").alias("shares_statement_provider"),
-        )
-        parts = [grid.keys, caps, self._valid_rows(grid, vintage, _FACTORS)]
-        facts = (
-            pl.concat(parts, how="horizontal")
-            .lazy()
-            .with_columns(
-                pl.coalesce("company_id", "shares_company_id"),
-                pl.coalesce("statement_provider", "shares_statement_provider"),
-                *(pl.col(date_).to_physical().alias(day) for day, date_ in _DAYS.items()),
-                age_limit=pl.lit(QUARTER_AGE_LIMIT_DAYS, pl.Int32),
-            )
-        )
-        return factors_of(run_text(inputs_text(_INPUTS), facts=facts).collect())
+    def _ttm(self, look: LookUp) -> Relation:
+        facts, text = facts_text("ttm"), question_text("ttm")
+        looked_up = {**self._valid_rows(look, _FUNDAMENTALS, names_in(facts) | names_in(text)), **look.keys}
+        return run(text, facts=run(facts, looked_up=look.relation(looked_up)))
+
+    def _factors(self, look: LookUp, factors: tuple[Factor, ...]) -> Relation:
+        facts, text = facts_text("factor_inputs"), inputs_text(inputs_of(factors))
+        caps = self._market_caps(look)
+        looked_up: Columns = {
+            **self._valid_rows(look, _FUNDAMENTALS, names_in(facts) | names_in(text)),
+            **{name: partial(caps.column, column) for name, column in _OF_CAPS.items()},
+        }
+        return factors_of(run(text, facts=run(facts, looked_up=look.relation(looked_up))), factors)
 
     @cached_property
     def _symbols(self) -> dict[str, Any]:
@@ -174,30 +171,30 @@ class ReadIndex:
                     read_closes(self._tile(file), slots, grid.days[start:end], closes, (rows, start))
         return closes
 
-    def _prices(self, grid: Grid) -> pl.DataFrame:
+    def _prices(self, grid: Grid) -> dict[str, Column]:
         """Return the last close, its age and its cumulative split factor, one row per symbol and day."""
         closes = self._closes(grid)
-        return pl.DataFrame([pl.Series(name, part.reshape(-1)) for name, part in closes._asdict().items()])
+        known = (closes.age != NO_BAR).reshape(-1)
+        return {name: Numbers(part.reshape(-1), known) for name, part in closes._asdict().items()}
 
-    def _profiles(self, grid: Grid) -> pl.DataFrame:
+    def _profiles(self, look: LookUp) -> dict[str, Column]:
         """Return what is known of each symbol whatever the day, one row per symbol and day."""
+        grid, days = look.grid, len(look.grid.days)
         currencies, flags = self._symbols["currency"], self._symbols["multi_class"]
-        rows = pl.DataFrame(
-            {
-                "currency": [currencies[p] if p >= 0 else None for p in grid.places.tolist()],
-                "multi_class": [p >= 0 and flags[p] for p in grid.places.tolist()],
-            },
-            schema={"currency": pl.String, "multi_class": pl.Boolean},
-        )
-        return rows[np.repeat(np.arange(rows.height, dtype=np.uint32), len(grid.days))]
+        known = [p for p in grid.places.tolist() if p >= 0]
+        codes, several = np.full(len(grid.places), -1, np.int32), np.zeros(len(grid.places), np.bool_)
+        of_symbol = [currencies[p] for p in known]
+        codes[grid.places >= 0] = [-1 if c is None else look.vocabulary.place(c) for c in of_symbol]
+        several[grid.places >= 0] = [flags[p] for p in known]
+        return {"currency": Texts(np.repeat(codes, days)), "multi_class": Numbers(np.repeat(several, days))}
 
-    def _valid_rows(self, grid: Grid, vintage: str, reading: Reading) -> pl.DataFrame:
-        """Return the row of a derived table that is valid on each day; NULLs where there is none."""
-        files = self._manifest.intervals[reading.table]
-        parts = [
-            (self._tile(file), slots, rows)
-            for group, rows, slots in grid.groups
-            if (file := files[group] if group < len(files) else None) is not None
-        ]
-        valid = read_intervals(parts, vintage, grid.days, grid.shape, reading)
-        return valid.rows[valid.place]
+    def _valid_rows(self, look: LookUp, spec: TableSpec, names: frozenset[str]) -> Columns:
+        """Return some columns of a derived table: the row that is valid on each day, or NULLs."""
+        grid, files = look.grid, self._manifest.intervals[spec.name]
+        valid = Intervals(spec, names, look.vocabulary, grid.shape[0] * grid.shape[1])
+        for group, rows, slots in grid.groups:
+            file = files[group] if group < len(files) else None
+            if file is not None:
+                tile = self._tile(file)
+                valid.add(tile, *find_rows(tile, look.vintage, slots, rows, grid.days))
+        return valid.columns()

@@ -48,10 +48,10 @@ class Questions:
         return compute()
 
     def _indexed(
-        self, function: str, symbols: list[str], dates: list[date], vintage: str
+        self, function: str, symbols: list[str], dates: list[date], vintage: str, factors: tuple[Factor, ...]
     ) -> pl.DataFrame | None:
         """Return the answer of a function from a read index; None without one. A subclass can have one."""
-        del function, symbols, dates, vintage
+        del function, symbols, dates, vintage, factors
         return None
 
     def _indexed_statements(self, symbols: list[str], request: StatementRequest) -> pl.DataFrame | None:
@@ -345,7 +345,7 @@ class Questions:
         needs = QueryHints({"price_data": bars}, names, short=len(names) * len(dates) <= _SHORT)
 
         def compute() -> pl.DataFrame:
-            rows = None if chosen else self._indexed(function, names, dates, vintage)
+            rows = self._indexed(function, names, dates, vintage, chosen)
             return in_order(self.session.frame(query, params, needs=needs), names) if rows is None else rows
 
         return self._answer((function, tuple(names), tuple(dates), vintage, chosen), compute)
