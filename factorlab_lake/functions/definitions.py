@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Iterable, Mapping
+from operator import add, mul, sub, truediv
 
 from factorlab_lake.errors import InvalidInput, nearest
 from factorlab_lake.factors.formulas import FACTORS, Factor
@@ -18,6 +19,7 @@ DEFINABLE = ("market_cap", *_SHORTHANDS, *INPUTS)
 """The names that a definition can use."""
 
 _SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
+_ARITHMETIC = {ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.Div: truediv}
 
 
 def chosen_factors(names: Iterable[str] | None, define: Mapping[str, str] | None) -> tuple[Factor, ...]:
@@ -66,10 +68,10 @@ def _defined(name: str, expression: str) -> Factor:
 
 def _sql(node: ast.expr, name: str, expression: str) -> str:
     """Return the SQL of one part of an expression."""
+    if (constant := _constant(node)) is not None:
+        return _double(constant)
     if isinstance(node, ast.Name):
         return _input(node.id, name)
-    if isinstance(node, ast.Constant) and _is_number(node.value):
-        return f"{float(str(node.value))!r}"
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return f"(-{_sql(node.operand, name, expression)})"
     if isinstance(node, ast.BinOp):
@@ -79,6 +81,29 @@ def _sql(node: ast.expr, name: str, expression: str) -> str:
         if type(node.op) in _SIGNS:
             return f"({left} {_SIGNS[type(node.op)]} {right})"
     raise _no_arithmetic(name, expression, f"{ast.unparse(node)!r} is not allowed")
+
+
+def _constant(node: ast.expr) -> float | None:
+    """Return the value of numbers alone: engines compute 0.1 + 0.2 as decimals or as doubles.
+
+    A division by zero is left to the engine, and a result that is not finite is none.
+    """
+    value: float | None = None
+    if isinstance(node, ast.Constant) and _is_number(node.value):
+        value = float(str(node.value))
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        value = None if (inner := _constant(node.operand)) is None else -inner
+    elif isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
+        left, right = _constant(node.left), _constant(node.right)
+        if left is not None and right is not None and (right or not isinstance(node.op, ast.Div)):
+            value = _ARITHMETIC[type(node.op)](left, right)
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _double(value: float) -> str:
+    """Return the literal of a double: without an exponent, DuckDB reads a decimal."""
+    text = repr(value)
+    return text if "e" in text else f"{text}e0"
 
 
 def _is_number(value: object) -> bool:

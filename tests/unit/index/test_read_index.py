@@ -71,6 +71,30 @@ def test_answers_of_days_are_equal(world: Lake) -> None:
     assert_equal(world.path, symbols_of(world), days, ["known"])
 
 
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"factors": ["roe"]},
+        {"factors": ["roic", "pe_ratio"]},
+        {"define": {"ev_to_sales": "enterprise_value / revenue", "nothing": "1 / (revenue - revenue)"}},
+        {
+            "factors": ["x"],
+            "define": {"x": "-capital_expenditure * (0.1 + 0.2) / shares_year_before - 3 / 7"},
+        },
+    ],
+)
+def test_chosen_and_defined_factors_are_equal(world: Lake, chosen: dict[str, Any]) -> None:
+    """A choice of factors and a user's own have the values and reasons of SQL; 0.1 + 0.2 is no decimal."""
+    symbols = symbols_of(world)
+    world.result_cache.clear()
+    rows = fl.open(world.path).factors(symbols, MONTHS, **chosen)
+    world.result_cache.clear()
+    by_engine = fl.open(world.path)
+    by_engine.__dict__["_read_index"] = None
+    assert_frame_equal(rows, by_engine.factors(symbols, MONTHS, **chosen), check_exact=True)
+    world.result_cache.clear()
+
+
 def test_a_lake_answers_from_its_index(world: Lake) -> None:
     """A lake takes the rows of its index, and the answer has the requested order and no duplicates."""
     symbols = symbols_of(world)
