@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from factorlab_lake.index.columns import Texts
+from factorlab_lake.index.answer_columns import Texts
 from factorlab_lake.index.evaluation import Relation
 from factorlab_lake.index.tiles import Array
 

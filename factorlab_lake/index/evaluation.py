@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from factorlab_lake.index.columns import Column, Mask, Numbers, Texts, Vocabulary
+from factorlab_lake.index.answer_columns import Column, Mask, Numbers, Texts, Vocabulary
 from factorlab_lake.index.portable_sql import Case, Expression, Literal, Name, Operation, Select, parse
 from factorlab_lake.index.tiles import Array
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from factorlab_lake.factors.formulas import Factor
 from factorlab_lake.functions.question_texts import factors_text
-from factorlab_lake.index.columns import Column, Texts
+from factorlab_lake.index.answer_columns import Column, Texts
 from factorlab_lake.index.evaluation import Relation, run
 from factorlab_lake.index.tiles import Array
 

@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
+from factorlab_lake.index.answer_columns import Column, Numbers, Texts, Vocabulary
 from factorlab_lake.index.closes import SYMBOLS_PER_TILE
-from factorlab_lake.index.columns import Column, Numbers, Texts, Vocabulary
 from factorlab_lake.index.tiles import Array
 
 __all__ = ["Grid"]

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from factorlab_lake.index.columns import Column as Evaluated
-from factorlab_lake.index.columns import Numbers, Texts, Vocabulary
+from factorlab_lake.index.answer_columns import Column as Evaluated
+from factorlab_lake.index.answer_columns import Numbers, Texts, Vocabulary
 from factorlab_lake.index.tiles import Array, Tile, TileFile, write_tile
 from factorlab_lake.schema import Column, TableSpec, table
 from factorlab_lake.schema.derived_tables import VINTAGES

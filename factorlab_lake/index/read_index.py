@@ -13,9 +13,9 @@ import polars as pl
 from factorlab_lake.factors.formulas import FACTORS, Factor
 from factorlab_lake.functions.question_texts import facts_text, inputs_of, inputs_text, question_text
 from factorlab_lake.index import manifest as manifests
+from factorlab_lake.index.answer_columns import Column, Numbers, Texts, Vocabulary
 from factorlab_lake.index.answer_frames import to_frame
 from factorlab_lake.index.closes import NO_BAR, Closes, empty_closes, read_closes
-from factorlab_lake.index.columns import Column, Numbers, Texts, Vocabulary
 from factorlab_lake.index.evaluation import Columns, Relation, run
 from factorlab_lake.index.factor_rows import factors_of
 from factorlab_lake.index.grid import Grid

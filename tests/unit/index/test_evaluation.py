@@ -21,8 +21,8 @@ from factorlab_lake.functions.question_texts import (
     inputs_text,
     question_text,
 )
+from factorlab_lake.index.answer_columns import Column, Numbers, Texts, Vocabulary
 from factorlab_lake.index.answer_frames import to_frame
-from factorlab_lake.index.columns import Column, Numbers, Texts, Vocabulary
 from factorlab_lake.index.evaluation import Relation, run
 from factorlab_lake.index.factor_rows import factors_of
 from factorlab_lake.index.portable_sql import names_in
