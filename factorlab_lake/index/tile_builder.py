@@ -120,6 +120,8 @@ class _Build:
                 continue
             if before is not None:
                 unchanged = before.filter(~pl.col("day").is_between(*days))
+                if bars.is_empty() and unchanged.height == before.height:
+                    continue
                 bars = pl.concat([unchanged, bars.select(unchanged.columns)])  # noqa: PLW2901 - the complete bars
             tiles[group] = self._written(year, bars)
 
