@@ -20,7 +20,7 @@ from factorlab_lake.functions.duckdb_functions import FUNCTIONS, sql_text
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema import TABLES
 
-__all__ = ["METHODS", "SAMPLES", "answer", "questions"]
+__all__ = ["METHODS", "SAMPLES", "SYMBOLS", "answer", "questions"]
 
 SYMBOLS = ["AAPL", "GOOG", "GOOGL", "NOBODY"]
 DATES = [

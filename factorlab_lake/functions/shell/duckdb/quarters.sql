@@ -12,7 +12,7 @@ SELECT symbol, fiscal_date, derivation, cash_flow_derivation, reported_currency,
        {{flow_names}},
        company_id, statement_provider, reason
 FROM quarter_history
-WHERE list_contains({{quarter_history_buckets}}, bucket)
-  AND symbol IN (SELECT unnest(symbols)) AND (of_vintage = checked_vintage(vintage) OR NOT restated)
+WHERE symbol IN (SELECT unnest(symbols)) AND bucket IN ({{buckets_of_quarter_history}})
+  AND (of_vintage = checked_vintage(vintage) OR NOT restated)
   AND valid_from <= as_of::DATE AND valid_to > as_of::DATE
 ORDER BY symbol, fiscal_date;

@@ -11,8 +11,8 @@ WITH days AS (SELECT DISTINCT unnest(dates)::DATE AS date),
 counts AS (
     SELECT *
     FROM share_count_history
-    WHERE list_contains({{share_count_history_buckets}}, bucket)
-      AND (of_vintage = checked_vintage(vintage) OR NOT restated) AND symbol IN (SELECT unnest(symbols))
+    WHERE symbol IN (SELECT unnest(symbols)) AND bucket IN ({{buckets_of_share_count_history}})
+      AND (of_vintage = checked_vintage(vintage) OR NOT restated)
 )
 SELECT s.symbol, d.date, s.shares AS shares_outstanding, s.source AS shares_source,
        s.fiscal_date AS shares_fiscal_date, s.available_date AS shares_available_date,
