@@ -137,6 +137,11 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
         index = self._read_index
         return None if index is None else index.statements(symbols, request)
 
+    def _indexed_ratios(self, symbols: list[str], first: date, last: date) -> pl.DataFrame | None:
+        reject_forked_process()
+        index = self._read_index
+        return None if index is None else index.ratios(symbols, first, last)
+
     def refresh(self) -> Lake:
         """Move to the newest snapshot and to the lake's present settings, and return this lake."""
         self._writable("refresh")

@@ -36,7 +36,15 @@ __all__ = [
     "question_text",
 ]
 
-QUESTIONS = ("market_caps", "ttm", "factor_inputs", "inputs_of_factors", "factors", "statements_as_of")
+QUESTIONS = (
+    "market_caps",
+    "ttm",
+    "factor_inputs",
+    "inputs_of_factors",
+    "factors",
+    "ratios",
+    "statements_as_of",
+)
 
 
 _INPUTS_START = (
@@ -119,7 +127,11 @@ def question_text(name: str) -> str:
         return inputs_text(tuple(INPUTS))
     if name == "factors":
         return factors_text(tuple(FACTORS.values()))
-    columns = {"ttm_columns": _ttm_columns(), "statement_columns": _statement_columns()}
+    columns = {
+        "ttm_columns": _ttm_columns(),
+        "statement_columns": _statement_columns(),
+        "factors_of_newest": _factors_of_newest(),
+    }
     return fill(_text(name), lambda: {**rule_placeholders(), **columns})
 
 
@@ -197,6 +209,11 @@ def _ttm_columns() -> str:
         for n in cash_flow_names().values()
     ]
     return ",\n       ".join([*income, *cash_flow])
+
+
+def _factors_of_newest() -> str:
+    names = map(identifier, FACTORS)
+    return ",\n       ".join(f"CASE WHEN is_newest = 1 THEN {n} END AS {n}" for n in names)
 
 
 def _usable(name: str) -> str:

@@ -34,7 +34,7 @@ def shared_placeholders() -> dict[str, str]:
         **rule_placeholders(),
         "factors_with_dates": _with_date("factors"),
         "factor_inputs_with_dates": _with_date("factor_inputs"),
-        "factors_of_period": ",\n       ".join(map(_of_period, FACTORS)),
+        "factor_columns": ", ".join(f"f.{identifier(name)}" for name in FACTORS),
         "flow_names": ", ".join(map(identifier, ttm_columns())),
     }
 
@@ -65,10 +65,6 @@ def _with_date(name: str) -> str:
         for column in output_columns(name)
     ]
     return f"SELECT {', '.join(columns)}\nFROM ({question_text(name).strip()}) AS answer"
-
-
-def _of_period(name: str) -> str:
-    return f"CASE WHEN f.fiscal_date = p.fiscal_date THEN f.{identifier(name)} END AS {identifier(name)}"
 
 
 def availability_with_lag(spec: TableSpec, lag: str) -> str:

@@ -24,6 +24,7 @@ __all__ = [
     "empty_closes",
     "read_bars",
     "read_closes",
+    "read_closes_of_pairs",
     "write_closes",
 ]
 
@@ -111,9 +112,8 @@ def read_bars(tile: Tile) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def empty_closes(symbols: int, days: int) -> Closes:
+def empty_closes(*shape: int) -> Closes:
     """Return closes of which none is known."""
-    shape = (symbols, days)
     return Closes(np.zeros(shape), np.full(shape, NO_BAR, "u1"), np.ones(shape))
 
 
@@ -139,6 +139,19 @@ def read_closes(tile: Tile, slots: Array, days: Array, into: Closes, at: tuple[A
     levels = tile.array("levels")
     if len(levels) > 1 or levels[0] != 1.0:
         into.level[symbols, columns] = levels[rows[:, _AGES:].view("<u2")[:, part].T]
+
+
+def read_closes_of_pairs(tile: Tile, slots: Array, days: Array, into: Closes, at: Array) -> None:
+    """Copy the closes of pairs of a symbol and a day of the tile's year to their places in ``into``."""
+    places = days - tile.attributes["first_day"]
+    inside = np.flatnonzero((places >= 0) & (places < tile.row_count))
+    if not inside.size:
+        return
+    rows, part, to = tile.rows(places[inside]), slots[inside], at[inside]
+    each = np.arange(len(inside))
+    into.close[to] = rows[:, :_CLOSES].view("<f8")[each, part]
+    into.age[to] = rows[:, _CLOSES:_AGES].view("u1")[each, part]
+    into.level[to] = tile.array("levels")[rows[:, _AGES:].view("<u2")[each, part]]
 
 
 def _as_slice(places: Array) -> Array | slice:

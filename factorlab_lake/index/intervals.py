@@ -20,8 +20,18 @@ from factorlab_lake.index.tiles import Array, Tile, TileFile, write_tile
 from factorlab_lake.schema import Column, TableSpec, table
 from factorlab_lake.schema.derived_tables import VINTAGES
 
-__all__ = ["Intervals", "find_rows", "interval_columns", "odd_symbols", "write_intervals"]
+__all__ = [
+    "Intervals",
+    "find_rows",
+    "find_rows_of_pairs",
+    "interval_columns",
+    "odd_symbols",
+    "rows_between",
+    "with_validity",
+    "write_intervals",
+]
 
+_DAY_BITS = 32
 _KEYS = ("symbol", "of_vintage", "restated", "valid_from", "valid_to", "bucket")
 
 
@@ -30,10 +40,23 @@ def interval_columns(spec: TableSpec) -> tuple[Column, ...]:
     return tuple(c for c in spec.columns if c.name not in _KEYS)
 
 
+def with_validity(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
+    """Return rows with an interval: a fiscal period, which has none, is found by its end."""
+    if "valid_from" in spec.names():
+        return rows
+    end = pl.col("fiscal_date")
+    return rows.with_columns(
+        of_vintage=pl.lit(VINTAGES[0]),
+        restated=pl.lit(value=False),
+        valid_from=end,
+        valid_to=end.dt.offset_by("1d"),
+    )
+
+
 def odd_symbols(rows: pl.DataFrame, spec: TableSpec) -> list[str]:
     """Return the symbols whose rows a tile cannot represent: answers about them come from SQL."""
     numbers = [c.name for c in interval_columns(spec) if c.kind == "number"]
-    odd = pl.any_horizontal(pl.col(numbers).is_finite().not_())
+    odd = pl.any_horizontal(pl.col(numbers).is_finite().not_()) if numbers else pl.lit(value=False)
     by_vintage = pl.col("valid_from").sort().shift(-1).over("symbol", "of_vintage", order_by="valid_from")
     overlapping = by_vintage < pl.col("valid_to")
     mixed = pl.col("restated").n_unique().over("symbol") > 1
@@ -47,7 +70,8 @@ def write_intervals(folder: Path, spec: TableSpec, rows: pl.DataFrame) -> TileFi
     order = pl.col("of_vintage").replace_strict(VINTAGES, range(len(VINTAGES)), return_dtype=pl.Int32)
     rows = rows.with_columns(order=order).sort("slot", "order", "valid_from")
     columns = interval_columns(spec)
-    texts = pl.concat([rows[c.name] for c in columns if c.kind == "text"]).drop_nulls().unique().sort()
+    named = [rows[c.name] for c in columns if c.kind == "text"]
+    texts = pl.concat([*named, pl.Series(dtype=pl.String)]).drop_nulls().unique().sort()
     places = dict(zip(texts.to_list(), range(len(texts)), strict=True))
     numeric = rows.select(_number(c, places) for c in columns)
     matrix = np.ascontiguousarray(numeric.fill_null(float("nan")).to_numpy().astype("<f8"))
@@ -159,6 +183,28 @@ def find_rows(
     used = lengths > 0
     starts = (np.repeat(symbols, sizes) * len(days) + first)[used]
     return rows[used], _spread(starts, lengths[used]), lengths[used]
+
+
+def find_rows_of_pairs(
+    tile: Tile, vintage: str, slots: Array, pairs: Array, days: Array
+) -> tuple[Array, Array, Array]:
+    """Return the row that is valid for each pair of a slot and a day, as :func:`find_rows` returns them."""
+    rows, owners = rows_between(tile, vintage, np.unique(slots))
+    # A slot and a day in one number; the rows are in this order.
+    starts = (owners.astype(np.int64) << _DAY_BITS) + tile.array("valid_from")[rows]
+    last = np.searchsorted(starts, (slots.astype(np.int64) << _DAY_BITS) + days, side="right") - 1
+    valid = last >= 0
+    row = rows[np.maximum(last, 0)] if rows.size else np.zeros(len(days), int)
+    if rows.size:
+        valid &= (owners[np.maximum(last, 0)] == slots) & (days < tile.array("valid_to")[row])
+    return row[valid], pairs[valid], np.ones(int(valid.sum()), int)
+
+
+def rows_between(tile: Tile, vintage: str, slots: Array) -> tuple[Array, Array]:
+    """Return all rows of some slots and the slot of each."""
+    ranges = tile.array("ranges")[slots, VINTAGES.index(vintage)]
+    sizes = ranges[:, 1] - ranges[:, 0]
+    return _spread(ranges[:, 0], sizes), np.repeat(slots, sizes)
 
 
 def _spread(starts: Array, sizes: Array) -> Array:

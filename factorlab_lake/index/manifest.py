@@ -35,10 +35,10 @@ __all__ = [
     "unneeded_files",
 ]
 
-INTERVAL_TABLES = ("share_count_history", "fundamentals_history")
+INTERVAL_TABLES = ("share_count_history", "fundamentals_history", "period_publications")
 
 _UNFINISHED_S = 3600.0  # a younger file may be of a build that has not written its manifest yet
-_FORMAT = 2  # rises with every change of the tiles that the SQL does not show
+_FORMAT = 3  # rises with every change of the tiles that the SQL does not show
 
 
 @dataclass(slots=True)

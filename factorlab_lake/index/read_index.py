@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import cached_property, partial
 from typing import Any
@@ -15,16 +15,17 @@ from factorlab_lake.functions.question_texts import facts_text, inputs_of, input
 from factorlab_lake.index import manifest as manifests
 from factorlab_lake.index.answer_columns import Column, Numbers, Texts, Vocabulary
 from factorlab_lake.index.answer_frames import to_frame
-from factorlab_lake.index.closes import NO_BAR, Closes, empty_closes, read_closes
+from factorlab_lake.index.closes import NO_BAR, Closes, empty_closes, read_closes, read_closes_of_pairs
 from factorlab_lake.index.evaluation import Columns, Relation, run
 from factorlab_lake.index.factor_rows import factors_of
-from factorlab_lake.index.grid import Grid
-from factorlab_lake.index.intervals import Intervals, find_rows
+from factorlab_lake.index.grid import Grid, Pairs
+from factorlab_lake.index.intervals import Intervals, interval_columns, rows_between
 from factorlab_lake.index.manifest import Manifest
 from factorlab_lake.index.portable_sql import names_in
 from factorlab_lake.index.statement_blocks import StatementRequest, delete_damaged, read_statements
-from factorlab_lake.index.tiles import Tile, TileDamaged, TileFile
+from factorlab_lake.index.tiles import Array, Tile, TileDamaged, TileFile
 from factorlab_lake.schema import TableSpec, table
+from factorlab_lake.schema.derived_tables import VINTAGES
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
 
@@ -32,6 +33,7 @@ __all__ = ["ReadIndex"]
 
 _COUNTS = table("share_count_history")
 _FUNDAMENTALS = table("fundamentals_history")
+_PERIODS = table("period_publications")
 # Columns of market_caps that the facts of factors have, with their names there.
 _OF_CAPS = {
     "symbol": "symbol",
@@ -48,17 +50,17 @@ _ALL = tuple(FACTORS.values())
 
 
 class LookUp:
-    """Hold what all look-ups of one question share: its cells, vintage and texts."""
+    """Hold what all look-ups of one question share: its rows, vintage and texts."""
 
-    def __init__(self, grid: Grid, vintage: str) -> None:
-        self.grid = grid
+    def __init__(self, rows: Grid | Pairs, vintage: str) -> None:
+        self.rows = rows
         self.vintage = vintage
         self.vocabulary = Vocabulary()
-        self.keys = grid.keys(self.vocabulary)
+        self.keys = rows.keys(self.vocabulary)
 
     def relation(self, columns: Columns) -> Relation:
-        """Return a relation with a row for each cell."""
-        return Relation(self.grid.shape[0] * self.grid.shape[1], self.vocabulary, columns)
+        """Return a relation with these rows."""
+        return Relation(self.rows.size, self.vocabulary, columns)
 
 
 class ReadIndex:
@@ -114,9 +116,46 @@ class ReadIndex:
             delete_damaged(error)
             return None
 
+    def ratios(self, symbols: Iterable[str], first: date, last: date) -> pl.DataFrame | None:
+        """Return the rows of ``ratios`` whose fiscal period ends between two dates, or None."""
+        try:
+            grid = Grid(symbols, (first, last), self._places)
+            if not self._excluded.isdisjoint(grid.symbols):
+                return None
+            with np.errstate(all="ignore"):  # values in rows that are NULL have no meaning
+                return to_frame(self._ratios(grid))
+        except TileDamaged:
+            return None
+
+    def _ratios(self, grid: Grid) -> Relation:
+        columns, periods = [c.name for c in interval_columns(_PERIODS)], []
+        for tile, positions, slots in self._parts(grid, _PERIODS):
+            rows, owners = rows_between(tile, VINTAGES[0], slots)
+            values = tile.rows(rows).view("<f8")
+            symbol = dict(zip(slots.tolist(), positions.tolist(), strict=True))
+            periods.append(np.column_stack([[symbol[s] for s in owners.tolist()], values]))
+        table_ = np.concatenate([*periods, np.empty((0, len(columns) + 1))])
+        end = table_[:, 1 + columns.index("fiscal_date")]
+        table_ = table_[(end >= grid.days[0]) & (end <= grid.days[-1])]
+        table_ = table_[np.lexsort((table_[:, 1 + columns.index("fiscal_date")], table_[:, 0]))]
+        dates = {n: table_[:, 1 + i] for i, n in enumerate(columns)}
+        days = dates["published_on"].astype(np.int32)
+        look = LookUp(Pairs([grid.symbols[int(i)] for i in table_[:, 0]], days, self._places), VINTAGES[0])
+        caps = self._market_caps(look)
+        factors = self._factors(look, _ALL, caps)
+        accepted = dates["accepted_date"]
+        rows_: Columns = {
+            **{name: partial(factors.column, name) for name in factors.names},
+            "known_fiscal_date": partial(factors.column, "fiscal_date"),
+            "shares_outstanding": partial(caps.column, "shares_outstanding"),
+            "fiscal_date": Numbers(dates["fiscal_date"].astype(np.int32)),
+            "accepted_date": Numbers(np.nan_to_num(accepted).astype(np.int32), ~np.isnan(accepted)),
+        }
+        return run(question_text("ratios"), periods=look.relation(rows_))
+
     def _rows(self, question: str, look: LookUp, factors: tuple[Factor, ...]) -> Relation:
         if factors or question == "factors":
-            return self._factors(look, factors or _ALL)
+            return self._factors(look, factors or _ALL, self._market_caps(look))
         return {"market_caps": self._market_caps, "ttm": self._ttm}[question](look)
 
     def _market_caps(self, look: LookUp) -> Relation:
@@ -124,7 +163,7 @@ class ReadIndex:
         looked_up = {
             **self._valid_rows(look, _COUNTS, names_in(facts) | names_in(text)),
             **look.keys,
-            **self._prices(look.grid),
+            **self._prices(look.rows),
             **self._profiles(look),
         }
         return run(text, facts=run(facts, looked_up=look.relation(looked_up)))
@@ -134,9 +173,8 @@ class ReadIndex:
         looked_up = {**self._valid_rows(look, _FUNDAMENTALS, names_in(facts) | names_in(text)), **look.keys}
         return run(text, facts=run(facts, looked_up=look.relation(looked_up)))
 
-    def _factors(self, look: LookUp, factors: tuple[Factor, ...]) -> Relation:
+    def _factors(self, look: LookUp, factors: tuple[Factor, ...], caps: Relation) -> Relation:
         facts, text = facts_text("factor_inputs"), inputs_text(inputs_of(factors))
-        caps = self._market_caps(look)
         looked_up: Columns = {
             **self._valid_rows(look, _FUNDAMENTALS, names_in(facts) | names_in(text)),
             **{name: partial(caps.column, column) for name, column in _OF_CAPS.items()},
@@ -171,30 +209,48 @@ class ReadIndex:
                     read_closes(self._tile(file), slots, grid.days[start:end], closes, (rows, start))
         return closes
 
-    def _prices(self, grid: Grid) -> dict[str, Column]:
-        """Return the last close, its age and its cumulative split factor, one row per symbol and day."""
-        closes = self._closes(grid)
+    def _closes_of_pairs(self, pairs: Pairs) -> Closes:
+        closes = empty_closes(pairs.size)
+        for group, rows, slots in pairs.groups:
+            years = pairs.years[rows]
+            for year in np.unique(years).tolist():
+                files = self._manifest.closes.get(year, [])
+                file = files[group] if group < len(files) else None
+                if file is not None:
+                    of_year = years == year
+                    days = pairs.days[rows[of_year]]
+                    read_closes_of_pairs(self._tile(file), slots[of_year], days, closes, rows[of_year])
+        return closes
+
+    def _prices(self, rows: Grid | Pairs) -> dict[str, Column]:
+        """Return the last close, its age and its cumulative split factor of each row."""
+        closes = self._closes(rows) if isinstance(rows, Grid) else self._closes_of_pairs(rows)
         known = (closes.age != NO_BAR).reshape(-1)
         return {name: Numbers(part.reshape(-1), known) for name, part in closes._asdict().items()}
 
     def _profiles(self, look: LookUp) -> dict[str, Column]:
-        """Return what is known of each symbol whatever the day, one row per symbol and day."""
-        grid, days = look.grid, len(look.grid.days)
+        """Return what is known of the symbol of each row, whatever the day."""
+        places = look.rows.places
         currencies, flags = self._symbols["currency"], self._symbols["multi_class"]
-        known = [p for p in grid.places.tolist() if p >= 0]
-        codes, several = np.full(len(grid.places), -1, np.int32), np.zeros(len(grid.places), np.bool_)
+        known = [p for p in places.tolist() if p >= 0]
+        codes, several = np.full(len(places), -1, np.int32), np.zeros(len(places), np.bool_)
         of_symbol = [currencies[p] for p in known]
-        codes[grid.places >= 0] = [-1 if c is None else look.vocabulary.place(c) for c in of_symbol]
-        several[grid.places >= 0] = [flags[p] for p in known]
-        return {"currency": Texts(np.repeat(codes, days)), "multi_class": Numbers(np.repeat(several, days))}
+        codes[places >= 0] = [-1 if c is None else look.vocabulary.place(c) for c in of_symbol]
+        several[places >= 0] = [flags[p] for p in known]
+        spread = look.rows.spread
+        return {"currency": Texts(spread(codes)), "multi_class": Numbers(spread(several))}
 
     def _valid_rows(self, look: LookUp, spec: TableSpec, names: frozenset[str]) -> Columns:
         """Return some columns of a derived table: the row that is valid on each day, or NULLs."""
-        grid, files = look.grid, self._manifest.intervals[spec.name]
-        valid = Intervals(spec, names, look.vocabulary, grid.shape[0] * grid.shape[1])
-        for group, rows, slots in grid.groups:
+        valid = Intervals(spec, names, look.vocabulary, look.rows.size)
+        for tile, *part in self._parts(look.rows, spec):
+            valid.add(tile, *look.rows.rows_in(tile, look.vintage, (part[0], part[1])))
+        return valid.columns()
+
+    def _parts(self, rows: Grid | Pairs, spec: TableSpec) -> Iterator[tuple[Tile, Array, Array]]:
+        """Yield the tiles of a derived table with their part of the rows."""
+        files = self._manifest.intervals[spec.name]
+        for group, part, slots in rows.groups:
             file = files[group] if group < len(files) else None
             if file is not None:
-                tile = self._tile(file)
-                valid.add(tile, *find_rows(tile, look.vintage, slots, rows, grid.days))
-        return valid.columns()
+                yield self._tile(file), part, slots

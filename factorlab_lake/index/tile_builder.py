@@ -15,7 +15,7 @@ import polars as pl
 from factorlab_lake.derive.stored import stale_symbols
 from factorlab_lake.index import manifest as manifests
 from factorlab_lake.index.closes import SYMBOLS_PER_TILE, days_of_year, read_bars, write_closes
-from factorlab_lake.index.intervals import odd_symbols, write_intervals
+from factorlab_lake.index.intervals import odd_symbols, with_validity, write_intervals
 from factorlab_lake.index.manifest import INTERVAL_TABLES, Manifest
 from factorlab_lake.index.recent_bars import recent_bars
 from factorlab_lake.index.statement_blocks import STATEMENTS, encode, is_present, stored_blocks, write_blocks
@@ -135,7 +135,8 @@ class _Build:
         tiles = self._padded(self.previous.intervals.get(name, []))
         excluded = set(self.previous.excluded.get(name, []))
         sql = f"SELECT * FROM {name} WHERE symbol IN (SELECT unnest($symbols::VARCHAR[]))"  # noqa: S608
-        for group, rows in self._grouped(sql, {}, groups):
+        for group, table_rows in self._grouped(sql, {}, groups):
+            rows = with_validity(table_rows, spec)
             odd = odd_symbols(rows, spec)
             excluded = excluded.difference(self._in_group(group)).union(odd)
             kept = rows.filter(~pl.col("symbol").is_in(odd))

@@ -59,6 +59,11 @@ class Questions:
         del symbols, request
         return None
 
+    def _indexed_ratios(self, symbols: list[str], first: date, last: date) -> pl.DataFrame | None:
+        """Return the rows of ``ratios`` from a read index; None without one."""
+        del symbols, first, last
+        return None
+
     def prices(
         self,
         symbols: str | Iterable[str],
@@ -224,9 +229,13 @@ class Questions:
         that day. Unknown symbols give no rows.
         """
         first, last = _range(start, end)
+        names = to_symbols(symbols)
+        rows = self._indexed_ratios(names, first, last)
+        if rows is not None:
+            return rows
         return self.session.frame(
             "SELECT * FROM ratios($symbols::VARCHAR[], $first::DATE, $last::DATE)",
-            {"symbols": (names := to_symbols(symbols)), "first": first, "last": last},
+            {"symbols": names, "first": first, "last": last},
             needs=QueryHints({"price_data": RowFilter(names)}, names),
         )
 

@@ -9,7 +9,7 @@
 -- - shares_outstanding: the count of shares_as_of.
 -- - The other columns are those of factors on that day.
 -- Rules:
--- - Where a later period was known by then (an old filing arrived late), the ratios are NULL with 'newer_period_known'.
+-- - functions/ratios.sql says when the ratios of a period are NULL.
 CREATE OR REPLACE MACRO ratios(symbols, start_date, end_date) AS TABLE
 WITH published AS (
     SELECT *
@@ -26,13 +26,14 @@ requested AS MATERIALIZED (
 {{fundamentals}},
 {{factor_facts}},
 inputs AS (WITH {{inputs_of_factors}}),
-computed_factors AS ({{factors_with_dates}})
-SELECT p.symbol, p.fiscal_date, f.date, p.accepted_date, f.market_cap, s.shares AS shares_outstanding,
-       {{factors_of_period}},
-       f.inputs_available_date, f.age_days, f.company_id, f.statement_provider,
-       CASE WHEN f.fiscal_date = p.fiscal_date THEN f.reasons END AS reasons,
-       CASE WHEN f.fiscal_date > p.fiscal_date THEN 'newer_period_known' ELSE f.reason END AS reason
-FROM published p
-JOIN computed_factors f ON f.symbol = p.symbol AND f.date = p.published_on
-LEFT JOIN cap_facts s ON s.symbol = p.symbol AND s.date = p.published_on
-ORDER BY p.symbol, p.fiscal_date;
+computed_factors AS ({{factors_with_dates}}),
+periods AS (
+    SELECT p.symbol, p.fiscal_date, f.date, p.accepted_date, f.market_cap, s.shares AS shares_outstanding,
+           f.fiscal_date AS known_fiscal_date, {{factor_columns}},
+           f.inputs_available_date, f.age_days, f.company_id, f.statement_provider, f.reasons, f.reason
+    FROM published p
+    JOIN computed_factors f ON f.symbol = p.symbol AND f.date = p.published_on
+    LEFT JOIN cap_facts s ON s.symbol = p.symbol AND s.date = p.published_on
+),
+{{ratios}}
+ORDER BY symbol, fiscal_date;
