@@ -34,13 +34,15 @@ TEXTS = {
     "factor_inputs": inputs_text(tuple(INPUTS)),
     "some inputs": inputs_text(inputs_of(_ALL)),
     "factors": factors_text(_ALL),
+    "ratios": question_text("ratios"),
     # Without the columns that pass through, of which DuckDB keeps two of one name.
     **{
         f"facts of {name}": facts_text(name).replace("SELECT *,", "SELECT symbol,")
         for name in ("market_caps", "ttm", "factor_inputs")
     },
 }
-_TEXT_ENDS = ("reason", "currency", "source", "company_id", "provider", "basis", "derivation", "symbol")
+_RELATIONS = ("facts", "inputs", "looked_up", "periods")
+_TEXT_ENDS = ("reasons", "reason", "currency", "source", "company_id", "provider", "basis", "derivation", "symbol")
 _WHOLE_ENDS = ("day", "date", "_months", "_limit", "_days", "age")
 _NUMBERS = [None, 0.0, -1.0, 1.0, 2.5, 1e6, -7e9, 1e-300, 1e308, -1e308]
 _WHOLE = [None, 0, 1, 3, 12, 90, 200, 201, 320, 365, 366, 500, 18_000, 18_200]
@@ -88,7 +90,7 @@ def relation_of(frame: pl.DataFrame) -> Relation:
 def by_duckdb(text: str, frame: pl.DataFrame) -> pl.DataFrame:
     """Return the answer of DuckDB, with days as days."""
     with duckdb.connect() as connection:
-        for name in ("facts", "inputs", "looked_up"):
+        for name in _RELATIONS:
             connection.register(name, frame)
         rows: pl.DataFrame = connection.sql(text).pl()
         return rows
@@ -97,7 +99,7 @@ def by_duckdb(text: str, frame: pl.DataFrame) -> pl.DataFrame:
 def assert_same(text: str, frame: pl.DataFrame) -> None:
     """Assert that the index and DuckDB give the same columns and values."""
     with np.errstate(all="ignore"):
-        rows = to_frame(run(text, **dict.fromkeys(("facts", "inputs", "looked_up"), relation_of(frame))))
+        rows = to_frame(run(text, **dict.fromkeys(_RELATIONS, relation_of(frame))))
     expected = by_duckdb(text, frame)
     dates = [n for n in rows.columns if rows[n].dtype == pl.Date]
     rows = rows.with_columns(pl.col(dates).cast(pl.Int32))

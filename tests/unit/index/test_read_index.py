@@ -95,6 +95,17 @@ def test_chosen_and_defined_factors_are_equal(world: Lake, chosen: dict[str, Any
     world.result_cache.clear()
 
 
+@pytest.mark.parametrize("limits", [(None, None), ("2019-12-31", "2020-12-31"), ("1980-01-01", "1980-12-31")])
+def test_ratios_are_equal(world: Lake, limits: tuple[str | None, str | None]) -> None:
+    """Every period of every case has the ratios of SQL, without a session; unknown symbols have no rows."""
+    lake, by_engine = fl.open(world.path), fl.open(world.path)
+    by_engine.__dict__["_read_index"] = None
+    for symbols in (symbols_of(world), symbols_of(world)[3:4], ["UNKNOWN"], []):
+        rows = lake.ratios(symbols, *limits)
+        assert_frame_equal(rows, by_engine.ratios(symbols, *limits), check_exact=True)
+    assert "session" not in vars(lake)
+
+
 def test_a_lake_answers_from_its_index(world: Lake) -> None:
     """A lake takes the rows of its index, and the answer has the requested order and no duplicates."""
     symbols = symbols_of(world)

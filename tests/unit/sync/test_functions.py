@@ -28,7 +28,7 @@ _EMBEDDED = {
     "ttm": ("ttm",),
     "factor_inputs": ("market_caps", "factor_inputs"),
     "factors": ("market_caps", "inputs_of_factors", "factors"),
-    "ratios": ("market_caps", "inputs_of_factors", "factors"),
+    "ratios": ("market_caps", "inputs_of_factors", "factors", "ratios"),
     "statements_as_of": ("statements_as_of",),
 }
 _OLDER = """
