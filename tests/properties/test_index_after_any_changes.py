@@ -258,6 +258,7 @@ CHANGES: dict[Callable[[ChangingLake], None], int] = {
 def answers(lake: Lake, symbols: list[str], days: list[date], vintage: str) -> Answers:
     """Return what a lake answers to each question."""
     frames = {name: getattr(lake, name)(symbols, days, vintage=vintage) for name in GRIDS}
+    frames["ratios"] = lake.ratios(symbols)
     frames["statements"] = lake.statements(symbols, as_of=days[len(days) // 2], vintage=vintage)
     return frames
 
