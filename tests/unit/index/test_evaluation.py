@@ -42,7 +42,10 @@ TEXTS = {
     },
 }
 _RELATIONS = ("facts", "inputs", "looked_up", "periods")
-_TEXT_ENDS = ("reasons", "reason", "currency", "source", "company_id", "provider", "basis", "derivation", "symbol")
+_TEXT_ENDS = (
+    *("reasons", "reason", "currency", "source", "company_id"),
+    *("provider", "basis", "derivation", "symbol"),
+)
 _WHOLE_ENDS = ("day", "date", "_months", "_limit", "_days", "age")
 _NUMBERS = [None, 0.0, -1.0, 1.0, 2.5, 1e6, -7e9, 1e-300, 1e308, -1e308]
 _WHOLE = [None, 0, 1, 3, 12, 90, 200, 201, 320, 365, 366, 500, 18_000, 18_200]
