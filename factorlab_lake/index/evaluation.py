@@ -28,41 +28,61 @@ _NO_TEXT = Texts(np.int32(-1))
 class Relation:
     """Represent rows with columns that are computed when they are read.
 
-    ``columns`` has them as values or as functions without arguments.
+    ``columns`` has them as values or as functions without arguments. Other columns are those of ``source``,
+    or some ``rows`` of them.
     """
 
-    def __init__(self, height: int, vocabulary: Vocabulary, columns: Columns) -> None:
+    def __init__(
+        self,
+        height: int,
+        vocabulary: Vocabulary,
+        columns: Columns,
+        *,
+        source: Relation | None = None,
+        rows: Array | None = None,
+    ) -> None:
         self.height = height
         self.vocabulary = vocabulary
         self._columns = dict(columns)
+        self._source = source
+        self._rows = rows
         # By the identity of expressions, which the entries keep alive.
         self._values: dict[int, tuple[Expression, Column]] = {}
         self._masks: dict[tuple[int, bool], tuple[Expression, Mask]] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Return the names of the columns."""
-        return tuple(self._columns)
+        """Return the names of the columns, those of the source first."""
+        passed = () if self._source is None else self._source.names
+        return tuple(dict.fromkeys([*passed, *self._columns]))
 
     def column(self, name: str) -> Column:
         """Return a column."""
-        column = self._columns[name]
-        if not isinstance(column, Numbers | Texts):
+        column = self._columns.get(name)
+        if column is None:
+            if self._source is None:
+                raise ValueError(f"portable SQL reads the column {name}, which does not exist")
+            column = self._source.column(name)
+            if self._rows is not None:
+                column = column.take(self._rows)
+            self._columns[name] = column
+        elif callable(column):
             column = self._columns[name] = column()
         return column
 
     def take(self, rows: Array) -> Relation:
         """Return some rows as a relation."""
-        columns = {name: _Taken(self, name, rows) for name in self._columns}
-        return Relation(len(rows), self.vocabulary, columns)
+        return Relation(len(rows), self.vocabulary, {}, source=self, rows=rows)
+
+    def replaced(self, columns: Columns) -> Relation:
+        """Return the relation with some columns replaced."""
+        return Relation(self.height, self.vocabulary, columns, source=self)
 
     def select(self, step: Select) -> Relation:
         """Return the relation of a SELECT over this one."""
-        columns: dict[str, Any] = dict(self._columns) if step.passes_on else {}
-        if step.passes_on:
-            columns = {name: _Passed(self, name) for name in self._columns}
-        columns |= {name: _Computed(self, value) for name, value in step.columns.items()}
-        return Relation(self.height, self.vocabulary, columns)
+        columns = {name: _Computed(self, value) for name, value in step.columns.items()}
+        source = self if step.passes_on else None
+        return Relation(self.height, self.vocabulary, columns, source=source)
 
     def value(self, expression: Expression) -> Column:
         """Return the value of an expression."""
@@ -118,17 +138,6 @@ class Relation:
 
 
 @dataclass(slots=True)
-class _Passed:
-    """Read a column of another relation."""
-
-    source: Relation
-    name: str
-
-    def __call__(self) -> Column:
-        return self.source.column(self.name)
-
-
-@dataclass(slots=True)
 class _Computed:
     """Compute an expression over another relation."""
 
@@ -137,18 +146,6 @@ class _Computed:
 
     def __call__(self) -> Column:
         return self.source.value(self.value)
-
-
-@dataclass(slots=True)
-class _Taken:
-    """Read some rows of a column of another relation."""
-
-    source: Relation
-    name: str
-    rows: Array
-
-    def __call__(self) -> Column:
-        return self.source.column(self.name).take(self.rows)
 
 
 def run(text: str, **relations: Relation) -> Relation:

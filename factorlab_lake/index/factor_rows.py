@@ -9,7 +9,8 @@ import numpy as np
 from factorlab_lake.factors.formulas import Factor
 from factorlab_lake.functions.question_texts import factors_text
 from factorlab_lake.index.answer_columns import Column, Texts
-from factorlab_lake.index.evaluation import Relation, run
+from factorlab_lake.index.evaluation import Relation
+from factorlab_lake.index.portable_sql import parse
 from factorlab_lake.index.tiles import Array
 
 __all__ = ["factors_of"]
@@ -28,10 +29,12 @@ def factors_of(inputs: Relation, factors: tuple[Factor, ...]) -> Relation:
     A reason follows from which inputs and factors are NULL, from their own reasons and from the currencies:
     never from a number. So one row stands for all rows that agree in these.
     """
-    text = factors_text(factors)
-    answer = run(text, inputs=inputs)
+    computed, answered = parse(factors_text(factors))
+    values = inputs.select(computed)
+    answer = values.select(answered)
     first, place = _distinct(inputs, answer, factors)
-    some = run(text, inputs=inputs.take(first))
+    known = {factor.name: values.column(factor.name).take(first) for factor in factors}
+    some = inputs.take(first).select(computed).replaced(known).select(answered)
     columns = {_DATES.get(name, name): partial(answer.column, name) for name in answer.names}
     columns |= {name: partial(_repeated, some, name, place) for name in _REASONS}
     return Relation(inputs.height, inputs.vocabulary, columns)

@@ -38,8 +38,8 @@ class LakeDatabase:
     """Hold views and functions in a DuckDB instance of its own; it locks no file.
 
     A table or function is created when a query names it first. The rows of derived tables come from their
-    files, and those of ``stale`` symbols (None: of all) are computed when a query needs them, from the
-    first of the ``providers`` that has any. One thread may use a database.
+    files. Those of ``stale`` symbols (None: of all) are computed when a query needs them, from the first of
+    the ``providers`` that has any. One thread may use a database.
     """
 
     def __init__(
