@@ -115,13 +115,16 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
         # Imported here: DuckDB is slow to import, and answers of the read index do not need it.
         from factorlab_lake.query.statistics import session_kind
 
-        return session_kind()(self._layout, self.snapshot, availability=self._rule)
+        open_session = session_kind()
+        return open_session(self._layout, self.snapshot, availability=self._rule, providers=self._providers)
 
     @cached_property
     def _read_index(self) -> ReadIndex | None:
-        """Return the read index of this snapshot, which has the lake's own availability rule alone."""
-        own = to_rule(self.settings.availability)
-        if self._rule != own or configured("read_index") is False or configured("query_statistics"):
+        """Return the read index of this snapshot, which has the settings of the lake alone."""
+        own = to_rule(self.settings.availability), self.settings.provider_order
+        if (self._rule, self._providers) != own:
+            return None
+        if configured("read_index") is False or configured("query_statistics"):
             return None
         return ReadIndex.open(self._layout, self.snapshot)
 

@@ -53,14 +53,17 @@ def transaction(
 
 
 def stale_symbols(
-    layout: Layout, snapshot: Snapshot, rule: AvailabilityRule | None = None
+    layout: Layout,
+    snapshot: Snapshot,
+    rule: AvailabilityRule | None = None,
+    providers: tuple[str, ...] | None = None,
 ) -> frozenset[str] | None:
     """Return the symbols whose stored derived rows must not be used; None stands for all symbols.
 
-    ``rule`` is the availability rule of the reader, by default the lake's own.
+    ``rule`` and ``providers`` are those of the reader, by default the lake's own.
     """
     derived = snapshot.derived
-    if derived is None or derived.digest != _digest(layout, rule):
+    if derived is None or derived.digest != _digest(layout, rule, providers):
         # Without a row, nothing is stale.
         return None if any(name in snapshot.tables for name in DERIVED_FROM) else frozenset()
     if derived.inputs != {name: v for name, v in snapshot.tables.items() if name in DERIVED_FROM}:
@@ -128,9 +131,12 @@ def differing_symbols(layout: Layout, snapshot: Snapshot) -> dict[str, list[str]
     return differing
 
 
-def _digest(layout: Layout, rule: AvailabilityRule | None = None) -> str:
+def _digest(
+    layout: Layout, rule: AvailabilityRule | None = None, providers: tuple[str, ...] | None = None
+) -> str:
     settings = read_settings(layout)
-    return digest(to_rule(settings.availability) if rule is None else rule, settings.provider_order)
+    own = to_rule(settings.availability) if rule is None else rule
+    return digest(own, settings.provider_order if providers is None else providers)
 
 
 def _store(tx: Transaction, symbols: Sequence[str]) -> list[str]:

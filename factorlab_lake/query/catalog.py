@@ -44,7 +44,7 @@ __all__ = ["CATALOG", "Selection", "export", "is_current", "write_catalog"]
 CATALOG = "lake.duckdb"
 _STORAGE = "v1.0.0"
 _BARS = ("price_data", "price_revisions")
-_SHOWN = "SELECT id, path, functions_digest, availability FROM lake_snapshot"
+_SHOWN = "SELECT id, path, functions_digest, availability, provider_order FROM lake_snapshot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ class Selection:
 def write_catalog(layout: Layout, snapshot: Snapshot) -> Path:
     """Write ``lake.duckdb`` for a snapshot and return its path.
 
-    It has the availability rule of the lake's settings, because all users of the folder share the file. If
-    this program wrote the file before with this rule, only the views of changed tables are replaced.
+    It has the lake's settings, because all users of the folder share the file. If this program wrote the
+    file before with the same settings, only the views of changed tables are replaced.
 
     Raises :class:`~factorlab_lake.errors.LakeDamaged` with the name of a missing or damaged data file, and
     :class:`~factorlab_lake.errors.WriteFailed`.
@@ -97,7 +97,7 @@ def write_catalog(layout: Layout, snapshot: Snapshot) -> Path:
                 con.execute(rule.table_view(spec, layout.table(name), files[name]))
         if stale != frozenset():
             _copy_derived(con, LakeDatabase(layout, files, rule, stale, providers), Selection())
-        con.execute(_origin(snapshot, rule, place=str(layout.root)))
+        con.execute(_origin(snapshot, rule, providers, place=str(layout.root)))
 
     with suppress(_OtherFile, FileNotFoundError, IsADirectoryError, duckdb.Error):
         _write(target, lambda con: fill(con, _tables_shown(con, layout)), target.read_bytes())
@@ -138,7 +138,7 @@ def _tables_shown(con: duckdb.DuckDBPyConnection, layout: Layout) -> dict[str, i
 
 
 def is_current(layout: Layout, snapshot: Snapshot) -> bool:
-    """Return whether ``lake.duckdb`` is for this snapshot, folder, program version and availability rule.
+    """Return whether ``lake.duckdb`` is for this snapshot, folder, program version and these settings.
 
     A moved folder needs a new file, and so does a folder that an older program wrote last.
     """
@@ -154,8 +154,9 @@ def is_current(layout: Layout, snapshot: Snapshot) -> bool:
 
 
 def _made_for(layout: Layout) -> list[str]:
-    """Return what ``lake.duckdb`` depends on beside the snapshot: folder, functions and availability rule."""
-    return [str(layout.root), _functions_digest(), str(_rule(layout).setting)]
+    """Return what ``lake.duckdb`` depends on beside the snapshot: folder, functions and settings."""
+    order = ", ".join(read_settings(layout).provider_order)
+    return [str(layout.root), _functions_digest(), str(_rule(layout).setting), order]
 
 
 def _rule(layout: Layout) -> AvailabilityRule:
@@ -191,7 +192,7 @@ def export(
             con.execute(f"ALTER TABLE {kept} RENAME TO {source}")
         if stale != frozenset():
             _copy_derived(con, LakeDatabase(layout, files, availability, stale, providers), selection)
-        con.execute(_origin(snapshot, availability))
+        con.execute(_origin(snapshot, availability, providers))
 
     with _errors_mapped(layout, snapshot, path):
         _write(path, fill, _empty())
@@ -220,13 +221,20 @@ def _is_view(con: duckdb.DuckDBPyConnection, name: str) -> bool:
     return con.execute(query, {"name": name}).fetchone() != (0,)
 
 
-def _origin(snapshot: Snapshot, availability: AvailabilityRule, *, place: str | None = None) -> str:
-    """Return the view that describes the file: its snapshot, availability rule and folder."""
+def _origin(
+    snapshot: Snapshot,
+    availability: AvailabilityRule,
+    providers: tuple[str, ...],
+    *,
+    place: str | None = None,
+) -> str:
+    """Return the view that describes the file: its snapshot, availability rule, providers and folder."""
     path = "NULL::VARCHAR" if place is None else literal(place)
     return (
         f"CREATE OR REPLACE VIEW lake_snapshot AS SELECT {snapshot.id}::BIGINT AS id, "
         f"{literal(snapshot.created_at)}::TIMESTAMP AS created_at, {path} AS path, "
         f"{literal(str(availability.setting))} AS availability, "
+        f"{literal(', '.join(providers))} AS provider_order, "
         f"{literal(_functions_digest())} AS functions_digest"
     )
 

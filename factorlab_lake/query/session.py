@@ -55,13 +55,21 @@ class Session:
     answer of :meth:`frame`, or anything in another thread.
     """
 
-    def __init__(self, layout: Layout, snapshot: Snapshot, *, availability: AvailabilityRule = CLOSE) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        snapshot: Snapshot,
+        *,
+        availability: AvailabilityRule = CLOSE,
+        providers: tuple[str, ...] | None = None,
+    ) -> None:
         self.layout = layout
         self.snapshot = snapshot
         self.availability = availability
         self._files = {name: files_of(layout, snapshot, name) for name in TABLES}
-        self._stale = stale_symbols(layout, snapshot, availability)
-        self._providers = read_settings(layout).provider_order
+        # Those of a lake that is open stay until it is refreshed, also where another program changes them.
+        self._providers = read_settings(layout).provider_order if providers is None else providers
+        self._stale = stale_symbols(layout, snapshot, availability, self._providers)
         self._local = threading.local()
 
     def frame(

@@ -140,6 +140,7 @@ def test_open_lakes_follow_a_change_of_the_order(lake: Lake, monkeypatch: pytest
         answers = [answer("income", [income("2020-09-26")], provider=name) for name in ("fmp", "other")]
         merge_batch(tx, answers)
     lakes = lake.refresh(), fl.open(lake.path)
+    without_session = fl.open(lake.path)
 
     def providers(of: Lake) -> set[str]:
         frames = of.ttm("AAPL", "2020-12-31"), of.quarters("AAPL"), of.sql("FROM quarter_history")
@@ -149,8 +150,26 @@ def test_open_lakes_follow_a_change_of_the_order(lake: Lake, monkeypatch: pytest
     lake.configure(provider_order=["other"])
     assert [providers(each) for each in lakes] == [{"other"}, {"fmp"}]
     assert providers(lakes[1].refresh()) == {"other"}
+    lake.repair()  # now the files have the rows of the new order
+    results.clear()
+    assert providers(without_session) == {"fmp"}
     assert providers(fl.open(lake.path)) == {"other"}
     assert results.hits
+
+
+def test_the_single_file_has_the_order_of_the_lake(lake: Lake) -> None:
+    """``lake.duckdb`` follows each change of the order, also back to one whose rows the files have."""
+    with writing(lake) as tx:
+        answers = [answer("income", [income("2020-09-26")], provider=name) for name in ("fmp", "other")]
+        merge_batch(tx, answers)
+    lake.refresh().catalog()
+    for order, provider in ((["other"], "other"), (["file", "fmp"], "fmp"), (["other", "fmp"], "other")):
+        lake.configure(provider_order=order)
+        with duckdb.connect(str(lake.path / "lake.duckdb"), read_only=True) as con:
+            shown = con.sql(
+                "SELECT DISTINCT statement_provider, provider_order FROM quarter_history, lake_snapshot"
+            )
+            assert shown.fetchall() == [(provider, ", ".join(order))]
 
 
 def test_the_single_file_has_the_rule_of_the_lake(filed: Lake) -> None:
