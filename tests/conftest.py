@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, Phase, settings
 import factorlab_lake as fl
 from factorlab_lake.lake import Lake
 from factorlab_lake.query.result_cache import ResultCache
+from factorlab_lake.settings.models import settings as process_settings
 from tests.support import CACHE_2019, CACHE_2021, SPLITS, made_once
 
 if TYPE_CHECKING:
@@ -61,6 +62,12 @@ def _no_result_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     """Turn the result cache off: a test that repeats a query must not compare a result with itself."""
     none = ResultCache(0)
     monkeypatch.setattr("factorlab_lake.lake.shared_results", lambda: none)
+
+
+@pytest.fixture(autouse=True)
+def _read_settings_again() -> None:
+    """Forget the settings that an earlier test read: a test that sets a variable must see it."""
+    process_settings.cache_clear()
 
 
 @pytest.fixture
