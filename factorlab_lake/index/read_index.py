@@ -128,30 +128,38 @@ class ReadIndex:
             return None
 
     def _ratios(self, grid: Grid) -> Relation:
-        columns, periods = [c.name for c in interval_columns(_PERIODS)], []
-        for tile, positions, slots in self._parts(grid, _PERIODS):
-            rows, owners = rows_between(tile, VINTAGES[0], slots)
-            values = tile.rows(rows).view("<f8")
-            symbol = dict(zip(slots.tolist(), positions.tolist(), strict=True))
-            periods.append(np.column_stack([[symbol[s] for s in owners.tolist()], values]))
-        table_ = np.concatenate([*periods, np.empty((0, len(columns) + 1))])
-        end = table_[:, 1 + columns.index("fiscal_date")]
-        table_ = table_[(end >= grid.days[0]) & (end <= grid.days[-1])]
-        table_ = table_[np.lexsort((table_[:, 1 + columns.index("fiscal_date")], table_[:, 0]))]
-        dates = {n: table_[:, 1 + i] for i, n in enumerate(columns)}
-        days = dates["published_on"].astype(np.int32)
-        look = LookUp(Pairs([grid.symbols[int(i)] for i in table_[:, 0]], days, self._places), VINTAGES[0])
+        symbols, dates = self._periods(grid)
+        look = LookUp(Pairs(symbols, dates["published_on"].astype(np.int32), self._places), VINTAGES[0])
         caps = self._market_caps(look)
         factors = self._factors(look, _ALL, caps)
         accepted = dates["accepted_date"]
-        rows_: Columns = {
+        periods: Columns = {
             **{name: partial(factors.column, name) for name in factors.names},
             "known_fiscal_date": partial(factors.column, "fiscal_date"),
             "shares_outstanding": partial(caps.column, "shares_outstanding"),
             "fiscal_date": Numbers(dates["fiscal_date"].astype(np.int32)),
             "accepted_date": Numbers(np.nan_to_num(accepted).astype(np.int32), ~np.isnan(accepted)),
         }
-        return run(question_text("ratios"), periods=look.relation(rows_))
+        return run(question_text("ratios"), periods=look.relation(periods))
+
+    def _periods(self, grid: Grid) -> tuple[list[str], dict[str, Array]]:
+        """Return the symbol and the dates of each fiscal period that ends between the days of a grid.
+
+        Rows are ordered by symbol and end. A date is in days since 1970-01-01, NaN where it is missing.
+        """
+        names = [c.name for c in interval_columns(_PERIODS)]
+        places, parts = [np.empty(0, int)], [np.empty((0, len(names)))]
+        for tile, positions, slots in self._parts(grid, _PERIODS):
+            rows, owners = rows_between(tile, VINTAGES[0], slots)
+            of_slot = dict(zip(slots.tolist(), positions.tolist(), strict=True))
+            places.append(np.array([of_slot[slot] for slot in owners.tolist()], int))
+            parts.append(tile.rows(rows).view("<f8"))
+        place, values = np.concatenate(places), np.concatenate(parts)
+        end = values[:, names.index("fiscal_date")]
+        order = np.lexsort((end, place))
+        order = order[(end[order] >= grid.days[0]) & (end[order] <= grid.days[-1])]
+        symbols = [grid.symbols[i] for i in place[order].tolist()]
+        return symbols, {name: values[order, i] for i, name in enumerate(names)}
 
     def _rows(self, question: str, look: LookUp, factors: tuple[Factor, ...]) -> Relation:
         if factors or question == "factors":
