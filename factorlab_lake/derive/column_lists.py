@@ -55,6 +55,7 @@ def build_placeholders() -> dict[str, str]:
         "statement_rows": "\n".join(map(_statement_rows, STATEMENT_TABLES)),
         "statement_providers": "\nUNION ALL\n".join(map(_providers, STATEMENT_TABLES)),
         "other_providers": "\n".join(map(_without_other_providers, STATEMENT_TABLES)),
+        "statement_lengths": "\nUNION ALL\n".join(map(_statement_lengths, STATEMENT_TABLES)),
         "statement_versions": "\nUNION ALL\n".join(map(_statement_versions, STATEMENT_TABLES)),
         "income_sums": _list(_sum(c) for c in _flows("income")),
         "cash_flow_sums": _list(_sum(c) for c in _flows("cash_flow")),
@@ -111,11 +112,14 @@ def _without_other_providers(statement_type: str) -> str:
     return f"DELETE FROM {statement_type}_rows s USING symbol_companies m\nWHERE {condition};\n"  # noqa: S608
 
 
+def _statement_lengths(statement_type: str) -> str:
+    return f"SELECT statement_id, {_months()} AS months FROM {statement_type}_rows"  # noqa: S608
+
+
 def _statement_versions(statement_type: str) -> str:
     return (
         f"SELECT statement_id, {literal(statement_type)} AS statement_type, {identifiers(_ATTRIBUTES)},\n"
-        f"       {_months()} AS months\n"
-        f"FROM {statement_type}_rows"
+        f"       months\nFROM {statement_type}_rows JOIN statement_lengths USING (statement_id)"
     )
 
 

@@ -22,6 +22,9 @@ __all__ = ["buckets_of", "compute", "computed_rows", "digest", "in_parts", "scri
 # Each script creates temporary tables from those of the scripts before it.
 _SCRIPTS = (
     "statements",
+    "companies",
+    "statement_lengths",
+    "statement_versions",
     "split_history",
     "share_count_history",
     "statement_validity",
