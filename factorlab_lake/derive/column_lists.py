@@ -38,8 +38,9 @@ _ATTRIBUTES = (
     "accepted_date",
     "reported_currency",
     "period_start",
+    "cik",
 )
-_MORE = {"income": ("split_basis_date", "cik", _SHARES), "balance_sheet": (), "cash_flow": ()}
+_MORE = {"income": ("split_basis_date", _SHARES), "balance_sheet": (), "cash_flow": ()}
 _NUMBERED = 4  # statement_id = place x 4 + number of the statement type
 
 
@@ -71,7 +72,7 @@ def _companies(alias: str) -> str:
     """Return the joins that find the company of symbol ``s`` on the day from which a row is valid."""
     day = f"{alias}.valid_from"
     return (
-        "LEFT JOIN company_intervals k ON k.symbol = s.symbol "
+        "LEFT JOIN companies k ON k.symbol = s.symbol "
         f"AND {day} >= k.valid_from AND {day} < k.valid_to\n"
         "LEFT JOIN symbol_history n\n"
         f"  ON n.symbol = s.symbol AND {day} >= n.valid_from "
