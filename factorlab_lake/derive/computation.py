@@ -25,6 +25,7 @@ _SCRIPTS = (
     "companies",
     "statement_lengths",
     "statement_versions",
+    "reporting_rhythm",
     "split_history",
     "share_count_history",
     "statement_validity",

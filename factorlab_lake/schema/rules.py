@@ -60,8 +60,17 @@ EARLIEST_REPORT_DAYS = 10
 QUARTER_DAYS = 91
 """The usual distance of quarterly reports."""
 
+HALF_YEAR_DAYS = 182
+"""The usual distance of half-yearly reports."""
+
 YEAR_DAYS = 365
 """The usual distance of annual reports."""
+
+MAX_QUARTERLY_RHYTHM_DAYS = 120
+"""A company whose last reports ended at most so far apart reports by the quarter, of up to 17 weeks."""
+
+MAX_HALF_YEARLY_RHYTHM_DAYS = 230
+"""A company whose last reports ended at most so far apart reports by the half year: 26 weeks, and some."""
 
 MIN_QUARTER_DISTANCE_DAYS = 75
 """Ends of neighbouring quarters are at least so far apart: 12 weeks (84 days) less a changed calendar."""
@@ -90,6 +99,14 @@ MAX_YEAR_DISTANCE_DAYS = 380
 QUARTER_AGE_LIMIT_DAYS = 200
 """A quarter's figures are stale when its end is further back: one quarter, the next one's filing, and
 some."""
+
+HALF_YEAR_AGE_LIMIT_DAYS = 320
+"""A half-yearly reporter's figures are stale when their end is further back: half a year, the next report's
+filing after up to four months, and some."""
+
+YEAR_AGE_LIMIT_DAYS = 500
+"""A yearly reporter's figures are stale when their end is further back: a year, the next report's filing
+after four months, and some."""
 
 FISCAL_YEAR_EXTRA_AGE_DAYS = YEAR_DAYS - QUARTER_DAYS
 """A fiscal year's figures stay until the next year's are due, 274 days longer than a quarter's."""
