@@ -18,6 +18,7 @@ from factorlab_lake.schema import (
     literal,
     table,
 )
+from factorlab_lake.schema.columns import STAND_INS
 from factorlab_lake.schema.derived_tables import (
     REPORTED_ONLY,
     YEAR_BEFORE_ITEMS,
@@ -34,6 +35,7 @@ _ATTRIBUTES = (
     "fiscal_date",
     "fiscal_period",
     "version",
+    "change_kind",
     "available_date",
     "accepted_date",
     "reported_currency",
@@ -49,6 +51,7 @@ def build_placeholders() -> dict[str, str]:
     """Return the placeholders of the SQL files of this part with their values."""
     return {
         **rule_placeholders(),
+        "stand_ins": ", ".join(map(literal, STAND_INS)),
         "company_id": "coalesce(n.company_id, k.company_id, s.symbol) AS company_id",
         "companies_of_quarters": _companies("q"),
         "companies_of_counts": _companies("s"),
@@ -120,7 +123,8 @@ def _statement_lengths(statement_type: str) -> str:
 def _statement_versions(statement_type: str) -> str:
     return (
         f"SELECT statement_id, {literal(statement_type)} AS statement_type, {identifiers(_ATTRIBUTES)},\n"
-        f"       months\nFROM {statement_type}_rows JOIN statement_lengths USING (statement_id)"
+        f"       chain_id, months\nFROM {statement_type}_rows JOIN statement_lengths USING (statement_id)\n"
+        "JOIN statement_companies USING (statement_id)"
     )
 
 

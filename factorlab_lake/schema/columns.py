@@ -16,6 +16,7 @@ __all__ = [
     "PERIOD",
     "PERIOD_START",
     "SPLIT_BASIS",
+    "STAND_INS",
     "SYMBOL",
     "VERSION",
 ]
@@ -41,6 +42,8 @@ SPLIT_BASIS = Column(
     "split basis: share counts and per-share amounts include every split up to this day",
     role="derived",
 )
+STAND_INS = ("completion", "remap", "correction")
+"""The kinds of change whose content replaces the content before it in every vintage."""
 PERIOD = (
     Column("fiscal_date", "date", "last day of the fiscal period", role="key"),
     Column(

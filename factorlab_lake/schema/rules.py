@@ -55,6 +55,12 @@ MAX_AVAILABILITY_LAG_DAYS = 365
 EARLIEST_REPORT_DAYS = 10
 """Hardly a company reports within ten days after its period's end, so fetch does not look earlier."""
 
+# --- Versions ---
+
+SAME_PERIOD_DAYS = 7
+"""Two ends of periods of one length are one period when they differ by at most a week: 52-week years, and
+vendors that move an end to the month's last day."""
+
 # --- Rhythm of reports ---
 
 QUARTER_DAYS = 91

@@ -13,6 +13,6 @@ WITH published AS (
 )
 SELECT p.symbol, p.fiscal_date, p.published_on, max(v.accepted_date) AS accepted_date
 FROM published p LEFT JOIN statement_versions v
-  ON v.symbol = p.symbol AND v.fiscal_date = p.fiscal_date AND v.statement_type <> 'cash_flow'
- AND v.available_date <= p.published_on
+  ON v.symbol = p.symbol AND v.period_end = p.fiscal_date AND v.statement_type <> 'cash_flow'
+ AND v.known_from <= p.published_on
 GROUP BY p.symbol, p.fiscal_date, p.published_on;

@@ -1,16 +1,61 @@
--- statement_versions: collect all versions of the statements, without their figures
--- Grain: one row per statement version. `months` is the length of the period.
+-- statement_versions: order all versions of each period, without their figures
+-- Grain: one row per statement version.
+-- Columns:
+-- - chain_id, months: company and length of the period.
+-- - period_end: the end that the first statement of that end gave, of any type: all types of one end agree.
+-- - version_place: place of the version in its period, from 1; the newest comes last.
+-- - head_place: place of the version that this one completes or corrects; for other versions their own.
+-- - known_from: first day on which the content counts, which is that of the head.
+-- Rules:
+-- - Versions of one period have the same company and length, and end within {{SAME_PERIOD_DAYS}} days of period_end.
+-- - The order is that of `version`: by acceptance, then by fetch. Two rows with one number (from labels whose lengths differ)
+--   are ordered by acceptance.
 CREATE OR REPLACE TEMP TABLE statement_versions AS
-{{statement_versions}};
+WITH collected AS (
+{{statement_versions}}
+),
+distances AS (
+    SELECT *, coalesce(fiscal_date - lag(fiscal_date) OVER by_end > {{SAME_PERIOD_DAYS}}, true) AS is_apart
+    FROM collected WINDOW by_end AS (PARTITION BY symbol, chain_id ORDER BY fiscal_date)
+),
+near AS (
+    SELECT * EXCLUDE (is_apart),
+           count(*) FILTER (is_apart) OVER (PARTITION BY symbol, chain_id ORDER BY fiscal_date) AS place
+    FROM distances
+),
+periods AS (
+    SELECT * EXCLUDE (place, first_end),
+           CASE WHEN abs(fiscal_date - first_end) <= {{SAME_PERIOD_DAYS}} THEN first_end ELSE fiscal_date END AS period_end
+    FROM (SELECT *, first_value(fiscal_date) OVER (
+                        PARTITION BY symbol, chain_id, place
+                        ORDER BY coalesce(accepted_date, available_date), version, fiscal_date) AS first_end
+          FROM near)
+),
+counted AS (
+    SELECT *, count(*) OVER of_period > count(DISTINCT version) OVER of_period AS is_ambiguous
+    FROM periods WINDOW of_period AS (PARTITION BY statement_type, symbol, chain_id, months, period_end)
+),
+ordered AS (
+    SELECT * EXCLUDE (is_ambiguous), row_number() OVER by_version AS version_place
+    FROM counted
+    WINDOW by_version AS (
+        PARTITION BY statement_type, symbol, chain_id, months, period_end
+        ORDER BY CASE WHEN is_ambiguous THEN coalesce(accepted_date, available_date) END, version, fiscal_period, fiscal_date)
+),
+headed AS (
+    SELECT *, max(CASE WHEN version_place = 1 OR change_kind NOT IN ({{stand_ins}}) THEN version_place END) OVER by_place AS head_place
+    FROM ordered
+    WINDOW by_place AS (PARTITION BY statement_type, symbol, chain_id, months, period_end ORDER BY version_place)
+)
+SELECT *, first_value(available_date) OVER (
+              PARTITION BY statement_type, symbol, chain_id, months, period_end, head_place ORDER BY version_place) AS known_from
+FROM headed;
 
 -- subjects: number each symbol and vintage whose history is computed
 -- Grain: one row per symbol and vintage. A symbol without a restated period has only the vintage 'known', because all
 -- three agree.
 CREATE OR REPLACE TEMP TABLE subjects AS
-WITH versions AS (
-    SELECT symbol, count(*) > 1 AS repeated FROM statement_versions GROUP BY statement_type, symbol, fiscal_date, months
-),
-companies AS (SELECT symbol, bool_or(repeated) AS restated FROM versions GROUP BY symbol)
+WITH companies AS (SELECT symbol, bool_or(head_place > 1) AS restated FROM statement_versions GROUP BY symbol)
 SELECT row_number() OVER (ORDER BY symbol)::INTEGER AS subject, *
 FROM (SELECT symbol, restated, unnest(CASE WHEN restated THEN ['known', 'first', 'latest'] ELSE ['known'] END) AS vintage
       FROM companies);
