@@ -3,11 +3,13 @@
 -- Rules:
 -- - market_cap = close_price x shares_outstanding x split_factor, in the currency of the quote.
 -- - split_factor converts the share count to the split basis of the price.
+-- - count_reason is the cause for which no count is usable at the date, whatever the price.
 -- - A count is stale after shares_age_limit days, if such counts are a quarter apart; a yearly count has the rest of a year more.
 WITH reasons AS (
     SELECT *, day - price_day AS price_age_days, day - shares_fiscal_day AS shares_age_days,
            CASE WHEN close_price IS NULL THEN 'no_price_within_limit' END AS price_reason,
-           CASE WHEN shares_source IS NULL THEN 'no_share_count_known'
+           CASE WHEN count_reason IS NOT NULL THEN count_reason
+                WHEN shares_source IS NULL THEN 'no_share_count_known'
                 WHEN shares IS NULL THEN 'shares_reported_as_zero_or_missing'
                 WHEN day - shares_fiscal_day > shares_age_limit + period_days - {{QUARTER_DAYS}} THEN 'share_count_stale'
            END AS shares_reason

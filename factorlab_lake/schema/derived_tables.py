@@ -258,6 +258,7 @@ _SPECS = (
                 "number of today's shares that one share on the split basis has become",
                 role="derived",
             ),
+            _text("reason", "reason why no share count is usable in the interval; shares is NULL then"),
             *_COMPANY,
         ),
         buckets=_FEW,

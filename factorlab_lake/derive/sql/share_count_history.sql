@@ -35,6 +35,7 @@ FROM counts;
 -- Rules:
 -- - A count is valid until a better one (see share_counts.rank) becomes available.
 -- - cumulative_split_factor is that of split_history on the count's split basis.
+-- - In an interval without a usable count, shares is NULL and `reason` gives the cause.
 CREATE OR REPLACE TEMP TABLE share_count_history AS
 WITH restated_symbols AS (SELECT DISTINCT symbol FROM share_counts WHERE version > 1),
 versions AS (
@@ -62,7 +63,7 @@ current_counts AS (
 SELECT s.symbol, s.of_vintage, s.restated, s.valid_from, coalesce(s.next_from, {{END_OF_TIME}}) AS valid_to, s.shares, s.source,
        s.fiscal_date, s.available_date, s.period_days, s.split_basis_date,
        coalesce(l.cumulative_split_factor, 1) AS cumulative_split_factor,
-       {{company_id}}, m.statement_provider
+       NULL::VARCHAR AS reason, {{company_id}}, m.statement_provider
 FROM current_counts s LEFT JOIN symbol_companies m ON m.symbol = s.symbol
 {{companies_of_counts}}
 LEFT JOIN split_history l ON l.symbol = s.symbol AND s.split_basis_date >= l.from_date AND s.split_basis_date < l.to_date;

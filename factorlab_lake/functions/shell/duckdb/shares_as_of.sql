@@ -5,6 +5,7 @@
 -- Point in time: only counts with available_date <= date.
 -- Rules:
 -- - The count of the latest day wins, then the preferred source, then the newest version.
+-- - Where no known count is usable, shares_outstanding is NULL and `reason` gives the cause.
 -- - Zero is missing, and any real count wins over it. shares_outstanding is NULL where all known counts are missing.
 CREATE OR REPLACE MACRO shares_as_of(symbols, dates, vintage := 'known') AS TABLE
 WITH days AS (SELECT DISTINCT unnest(dates)::DATE AS date),
@@ -16,5 +17,5 @@ counts AS (
 )
 SELECT s.symbol, d.date, s.shares AS shares_outstanding, s.source AS shares_source,
        s.fiscal_date AS shares_fiscal_date, s.available_date AS shares_available_date,
-       s.split_basis_date, d.date - s.fiscal_date AS shares_age_days
+       s.split_basis_date, d.date - s.fiscal_date AS shares_age_days, s.reason
 FROM days d JOIN counts s ON d.date >= s.valid_from AND d.date < s.valid_to;

@@ -5,5 +5,5 @@
 SELECT *, close AS close_price, day - age AS price_day, day - age AS price_date,
        cumulative_split_factor / NULLIF(level, 0) AS split_factor,
        source AS shares_source, fiscal_date AS shares_fiscal_date, fiscal_date AS shares_fiscal_day,
-       available_date AS shares_available_date, {{QUARTER_AGE_LIMIT_DAYS}} AS shares_age_limit
+       available_date AS shares_available_date, reason AS count_reason, {{QUARTER_AGE_LIMIT_DAYS}} AS shares_age_limit
 FROM looked_up

@@ -11,7 +11,7 @@ cap_facts AS (
            p.price_date, (p.price_date - {{EPOCH}})::INTEGER AS price_day,
            c.shares, c.source AS shares_source, c.fiscal_date AS shares_fiscal_date,
            (c.fiscal_date - {{EPOCH}})::INTEGER AS shares_fiscal_day, c.available_date AS shares_available_date,
-           c.period_days, c.cumulative_split_factor / coalesce(p.basis_factor, 1) AS split_factor,
+           c.period_days, c.reason AS count_reason, c.cumulative_split_factor / coalesce(p.basis_factor, 1) AS split_factor,
            f.currency, r.symbol IN (SELECT symbol FROM multi_class_symbols) AS multi_class,
            c.company_id, c.statement_provider, {{shares_age_limit}} AS shares_age_limit
     FROM requested r
