@@ -33,7 +33,7 @@ from factorlab_lake.lake import Lake
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.records import frame_of
 from factorlab_lake.schema import TABLES
-from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES
+from factorlab_lake.schema.derived_tables import DERIVED_TABLES, READ_FOR_DERIVATION
 from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.storage.layout import Layout
@@ -329,7 +329,7 @@ def landed(answers: Sequence[FetchResult], *, together: bool = False) -> dict[st
 def derived_steps(lake: Lake, symbols: Sequence[str]) -> duckdb.DuckDBPyConnection:
     """Compute the derived tables of some symbols of a lake, and return a connection that shows each step."""
     con = duckdb.connect()
-    for name in DERIVED_FROM:
+    for name in READ_FOR_DERIVATION:
         rows = lake.sql(f"SELECT * FROM {name} WHERE symbol IN (SELECT unnest($symbols))", symbols=symbols)
         con.register(name, rows)
     compute(con, symbols, lake.settings.provider_order)

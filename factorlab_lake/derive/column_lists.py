@@ -52,10 +52,9 @@ def build_placeholders() -> dict[str, str]:
     return {
         **rule_placeholders(),
         "stand_ins": ", ".join(map(literal, STAND_INS)),
-        "company_id": "coalesce(n.company_id, k.company_id, s.symbol) AS company_id",
+        "company_id": "coalesce(k.company_id, s.symbol) AS company_id",
         "companies_of_quarters": _companies("q"),
         "companies_of_counts": _companies("s"),
-        "companies_of_parts": _companies("p"),
         "statement_rows": "\n".join(map(_statement_rows, STATEMENT_TABLES)),
         "statement_providers": "\nUNION ALL\n".join(map(_providers, STATEMENT_TABLES)),
         "other_providers": "\n".join(map(_without_other_providers, STATEMENT_TABLES)),
@@ -74,13 +73,7 @@ def build_placeholders() -> dict[str, str]:
 def _companies(alias: str) -> str:
     """Return the joins that find the company of symbol ``s`` on the day from which a row is valid."""
     day = f"{alias}.valid_from"
-    return (
-        "LEFT JOIN companies k ON k.symbol = s.symbol "
-        f"AND {day} >= k.valid_from AND {day} < k.valid_to\n"
-        "LEFT JOIN symbol_history n\n"
-        f"  ON n.symbol = s.symbol AND {day} >= n.valid_from "
-        f"AND {day} < coalesce(n.valid_to, {rule_placeholders()['END_OF_TIME']})"
-    )
+    return f"LEFT JOIN companies k ON k.symbol = s.symbol AND {day} >= k.valid_from AND {day} < k.valid_to"
 
 
 def _list(parts: Iterable[str]) -> str:

@@ -29,6 +29,7 @@ _SCRIPTS = (
     "split_history",
     "share_count_history",
     "statement_validity",
+    "company_subjects",
     "quarter_validity",
     "trailing_periods",
     "fundamentals_history",
@@ -50,8 +51,8 @@ def compute(con: duckdb.DuckDBPyConnection, symbols: Sequence[str], providers: S
     """Create the derived tables of some symbols as temporary tables of a connection.
 
     A symbol's statements are those of the first of the ``providers`` that has any; other providers come last.
-    ``con`` shows the tables :data:`DERIVED_FROM`. Tables of an earlier call are replaced. The tables between,
-    such as ``trailing_statements``, show which statements each figure is computed from.
+    ``con`` shows the tables :data:`READ_FOR_DERIVATION`. Tables of an earlier call are replaced. The tables
+    between, such as ``trailing_statements``, show which statements each figure is computed from.
     """
     names = ", ".join(map(literal, symbols))
     order = f"[{', '.join(map(literal, providers))}]::VARCHAR[]"

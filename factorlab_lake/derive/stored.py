@@ -16,7 +16,7 @@ import polars as pl
 from factorlab_lake.derive.availability_rule import AvailabilityRule, to_rule
 from factorlab_lake.derive.computation import buckets_of, compute, computed_rows, digest, in_parts
 from factorlab_lake.schema import TABLES, TableSpec, table
-from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES
+from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES, READ_FOR_DERIVATION
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage import transaction as transactions
 from factorlab_lake.storage.data_files import DataFile, files_of, prune
@@ -78,7 +78,11 @@ def update(tx: Transaction, *, later: bool = False) -> None:
     """
     stale = stale_symbols(tx.layout, tx.base)
     # Symbols that lost all other rows may still have derived ones.
-    symbols = set(tx.touched) | (_all_symbols(tx) | _stored_symbols(tx) if stale is None else stale)
+    symbols = (
+        tx.touched
+        | _decided_by_bars(tx)
+        | (_all_symbols(tx) | _stored_symbols(tx) if stale is None else stale)
+    )
     if not symbols and stale is not None:
         return
     if later:
@@ -100,7 +104,7 @@ def store_stale(layout: Layout, *, program_version: str) -> None:
 def rebuild(tx: Transaction) -> None:
     """Compute and write the derived rows of all symbols again, also where their files are damaged."""
     parts: dict[str, list[pl.DataFrame]] = {name: [] for name in DERIVED_TABLES}
-    files = {name: tx.files(name) for name in DERIVED_FROM}
+    files = {name: tx.files(name) for name in READ_FOR_DERIVATION}
     for part in in_parts(_all_symbols(tx)):
         for name, rows in _computed(tx.layout, files, part).items():
             parts[name].append(rows)
@@ -141,7 +145,7 @@ def _digest(
 
 def _store(tx: Transaction, symbols: Sequence[str]) -> list[str]:
     """Replace the stored rows of some symbols, and return the symbols that failed."""
-    files = {name: tx.files(name) for name in DERIVED_FROM}
+    files = {name: tx.files(name) for name in READ_FOR_DERIVATION}
     try:
         tables = _computed(tx.layout, files, symbols)
     except duckdb.Error:
@@ -161,7 +165,7 @@ def _computed(
         con.execute("SET TimeZone = 'UTC'")
         settings = read_settings(layout)
         rule = to_rule(settings.availability)
-        for name in DERIVED_FROM:
+        for name in READ_FOR_DERIVATION:
             spec = table(name)
             rows = rule.table_view(spec, layout.table(name), prune(files[name], symbols=list(symbols)))
             con.execute(rows)
@@ -181,6 +185,14 @@ def _replace(tx: Transaction, spec: TableSpec, symbols: Sequence[str], rows: pl.
         return
     merged = pl.concat([stored.filter(~touched), rows]).sort(spec.sort_by)
     tx.replace(spec.name, merged, partitions or [])
+
+
+def _decided_by_bars(tx: Transaction) -> set[str]:
+    """Return the symbols with new bars whose companies follow from bars; few symbols are among them."""
+    if not tx.with_new_bars:
+        return set()
+    stored = tx.read("company_symbols", columns=["symbol", "bars_decide"])
+    return tx.with_new_bars & set(stored.filter(pl.col("bars_decide"))["symbol"].to_list())
 
 
 def _all_symbols(tx: Transaction) -> set[str]:

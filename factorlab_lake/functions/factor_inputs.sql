@@ -14,15 +14,15 @@ WITH reasons AS (
            COALESCE(balance_sheet_years_available_day, {{NO_DAY}}) AS balance_sheet_known_day,
            COALESCE(cash_flow_available_day, {{NO_DAY}}) AS cash_flow_known_day,
            income_year_before_reason, balance_sheet_year_before_reason, market_cap_reason,
-           CASE WHEN income_day IS NULL THEN 'no_statement_known'
-                WHEN income_reason IS NOT NULL THEN income_reason
+           CASE WHEN income_reason IS NOT NULL THEN income_reason
+                WHEN income_day IS NULL THEN 'no_statement_known'
                 WHEN day - income_day > age_limit + CASE WHEN income_months = 12 THEN {{FISCAL_YEAR_EXTRA_AGE_DAYS}} ELSE 0 END
                 THEN 'statement_stale' END AS income_reason,
            CASE WHEN cash_flow_reason IS NOT NULL THEN cash_flow_reason
                 WHEN day - income_day > age_limit + CASE WHEN cash_flow_months = 12 THEN {{FISCAL_YEAR_EXTRA_AGE_DAYS}} ELSE 0 END
                 THEN 'statement_stale' END AS cash_flow_reason,
-           CASE WHEN balance_sheet_day IS NULL THEN 'no_balance_sheet_known'
-                WHEN balance_sheet_reason IS NOT NULL THEN balance_sheet_reason
+           CASE WHEN balance_sheet_reason IS NOT NULL THEN balance_sheet_reason
+                WHEN balance_sheet_day IS NULL THEN 'no_balance_sheet_known'
                 WHEN day - balance_sheet_day > age_limit + CASE WHEN balance_sheet_months = 12 THEN {{FISCAL_YEAR_EXTRA_AGE_DAYS}} ELSE 0 END
                 THEN 'balance_sheet_stale' END AS balance_sheet_reason
     FROM facts

@@ -5,8 +5,8 @@
 -- - Cash flow items are returned only where their twelve months end with those of the income statement, in its currency.
 WITH ages AS (
     SELECT *, day - income_day AS age_days,
-           CASE WHEN income_day IS NULL THEN 'no_statement_known'
-                WHEN income_reason IS NOT NULL THEN income_reason
+           CASE WHEN income_reason IS NOT NULL THEN income_reason
+                WHEN income_day IS NULL THEN 'no_statement_known'
                 WHEN day - income_day > age_limit + CASE WHEN income_months = 12 THEN {{FISCAL_YEAR_EXTRA_AGE_DAYS}} ELSE 0 END
                 THEN 'statement_stale' END AS reason,
            CASE WHEN cash_flow_reason IS NULL

@@ -79,6 +79,7 @@ def merge_bars(
         _merge_contested(tx, pl.concat(contested), log, keys)
     if first_days:
         since = pl.concat(first_days).group_by("symbol").agg(pl.col("since").min())
+        tx.with_new_bars.update(since["symbol"].to_list())
         _correct_bases(tx, since["symbol"], since)
 
 

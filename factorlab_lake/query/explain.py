@@ -18,7 +18,7 @@ from factorlab_lake.derive.computation import compute
 from factorlab_lake.factors.formulas import FACTORS, Factor, Input
 from factorlab_lake.query.query_hints import QueryHints, QuerySession, RowFilter
 from factorlab_lake.schema import STATEMENT_TABLES, identifier, identifiers, table
-from factorlab_lake.schema.derived_tables import DERIVED_FROM
+from factorlab_lake.schema.derived_tables import READ_FOR_DERIVATION
 from factorlab_lake.storage.duckdb_frames import to_polars
 
 __all__ = ["explain_factor", "explain_market_cap"]
@@ -59,14 +59,14 @@ class _Evidence:
     @cached_property
     def _hints(self) -> QueryHints:
         rows = RowFilter([self.symbol])
-        return QueryHints(dict.fromkeys((*DERIVED_FROM, "price_data"), rows), [self.symbol], short=True)
+        return QueryHints(dict.fromkeys(READ_FOR_DERIVATION, rows), [self.symbol], short=True)
 
     @cached_property
     def _steps(self) -> duckdb.DuckDBPyConnection:
         """Compute the symbol's derived tables here: a server stores the tables, but not their steps."""
         con = duckdb.connect(":memory:")
         con.execute("SET TimeZone = 'UTC'")
-        for name in DERIVED_FROM:
+        for name in READ_FOR_DERIVATION:
             spec = table(name)
             names = identifiers(spec.names())
             query = f"SELECT {names} FROM {identifier(name)} WHERE symbol = $symbol"

@@ -14,7 +14,7 @@ from factorlab_lake.derive.computation import buckets_of, compute, computed_rows
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, names_in, sql_text
 from factorlab_lake.query.query_hints import QueryHints, RowFilter
 from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
-from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES
+from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES, READ_FOR_DERIVATION
 from factorlab_lake.storage.data_files import DataFile, prune
 from factorlab_lake.storage.layout import Layout
 
@@ -150,7 +150,7 @@ class LakeDatabase:
         with self._con.cursor() as con:
             con.execute(_OF_A_CONNECTION)
             for part in in_parts(needed):
-                for name in DERIVED_FROM:
+                for name in READ_FOR_DERIVATION:
                     rows = self._rows(TABLES[name], self._pruned(name, RowFilter(part)))
                     con.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS {rows}")
                 compute(con, part, self._providers)

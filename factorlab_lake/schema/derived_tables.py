@@ -14,6 +14,7 @@ from factorlab_lake.schema.spec import Column, TableSpec, line_items
 __all__ = [
     "DERIVED_FROM",
     "DERIVED_TABLES",
+    "READ_FOR_DERIVATION",
     "REPORTED_ONLY",
     "VINTAGES",
     "YEAR_BEFORE_ITEMS",
@@ -30,7 +31,11 @@ DERIVED_FROM = (
     "splits",
     "symbol_history",
 )
-"""The derived tables follow from the rows of these tables alone."""
+"""A change of a symbol's rows in these tables changes its derived rows."""
+
+READ_FOR_DERIVATION = (*DERIVED_FROM, "price_data")
+"""The derived tables follow from the rows of these tables alone. Bars matter for few symbols: those that
+``company_symbols`` marks with ``bars_decide``."""
 
 VINTAGES = ("known", "first", "latest")
 """The versions of restated facts."""
@@ -298,7 +303,38 @@ _SPECS = (
         "company_symbols",
         "Companies of the symbols: one row per symbol and CIK under which it filed.",
         ("symbol", "cik"),
-        (_KEY, Column("cik", "text", "SEC Central Index Key of the company, ten digits", role="key")),
+        (
+            _KEY,
+            Column("cik", "text", "SEC Central Index Key of the company, ten digits", role="key"),
+            Column(
+                "bars_decide",
+                "boolean",
+                "true if bars tell whether the companies of the symbol are one: new bars change its rows",
+                role="derived",
+            ),
+        ),
+    ),
+    _spec(
+        "company_history",
+        "Companies of each symbol: one row per symbol and interval in which one company used it, as "
+        "symbol_history tells it or as it follows from statements and bars.",
+        ("symbol", "valid_from"),
+        (
+            _KEY,
+            _text(
+                "company_id",
+                "company: as symbol_history names it; else cik: and its Central Index Key, or the symbol",
+            ),
+            _VALID_FROM,
+            _VALID_TO,
+            _text("source", "file or provider of symbol_history; inferred from statements and bars"),
+            _text(
+                "kind",
+                "relation to the company that used the symbol before: reuse (another company) or successor "
+                "(continues it); NULL without one",
+            ),
+        ),
+        time="valid_from",
     ),
 )
 

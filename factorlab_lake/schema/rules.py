@@ -120,6 +120,14 @@ FISCAL_YEAR_EXTRA_AGE_DAYS = YEAR_DAYS - QUARTER_DAYS
 PRICE_AGE_LIMIT_DAYS = 10
 """A price answers for at most so many calendar days: the NYSE was closed for 6 days in September 2001."""
 
+# --- Companies ---
+
+COMPANY_GAP_DAYS = 30
+"""A symbol without a bar for longer, at a change of its CIK, passed to another company."""
+
+COMPANY_GAP_WITHOUT_BARS_DAYS = 200
+"""Without bars, period ends of two CIKs further apart are of two companies: two missing quarters."""
+
 # --- Splits ---
 
 MIN_SPLIT_RATIO = 1.2

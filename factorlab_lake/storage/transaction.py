@@ -39,7 +39,8 @@ class Transaction:
     """Represent the writer's view of a lake: its base snapshot, and the table versions that it commits.
 
     ``undone`` are the versions that undid the commits of a dead writer; alone they are no change.
-    ``touched`` are the symbols of which rows were added or removed. ``derived`` describes the derived rows
+    ``touched`` are the symbols of which rows were added or removed, other than bars; ``with_new_bars`` are
+    those of which bars were. ``derived`` describes the derived rows
     that the commit stores; None leaves those of the base. ``replaced`` are the partitions that lost files;
     None stands for an unpartitioned table. ``restored`` are the tables that were restored to an earlier
     version. ``result`` is the snapshot that the commit wrote; before the commit, and when nothing changed, it
@@ -54,6 +55,7 @@ class Transaction:
     replaced: dict[str, set[int | None]] = field(default_factory=dict)
     restored: set[str] = field(default_factory=set)
     touched: set[str] = field(default_factory=set)
+    with_new_bars: set[str] = field(default_factory=set)
     derived: Derived | None = None
     _lists: dict[tuple[str, int], list[DataFile]] = field(default_factory=dict)
     result: Snapshot = field(init=False)

@@ -20,7 +20,7 @@ from polars.testing import assert_frame_equal
 import factorlab_lake as fl
 from factorlab_lake.derive.computation import compute, computed_rows
 from factorlab_lake.lake import Lake
-from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES
+from factorlab_lake.schema.derived_tables import DERIVED_TABLES, READ_FOR_DERIVATION
 from factorlab_lake.schema.rules import BEGINNING_OF_TIME, END_OF_TIME
 from factorlab_lake.storage.duckdb_frames import to_polars
 from factorlab_lake.storage.lake_settings import LakeSettings
@@ -70,7 +70,7 @@ def lake(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def base_rows(lake: Lake) -> Tables:
     """Return the rows that the derived tables follow from."""
-    return {name: lake.sql(f"FROM {name}") for name in DERIVED_FROM}
+    return {name: lake.sql(f"FROM {name}") for name in READ_FOR_DERIVATION}
 
 
 def symbols_of(world: Tables) -> list[str]:

@@ -1,4 +1,22 @@
 -- company_symbols: collect the CIKs under which each symbol files
 -- Grain: one row per symbol and CIK.
+-- Columns:
+-- - bars_decide: true for a symbol of several eras (see company_eras).
 CREATE OR REPLACE TEMP TABLE company_symbols AS
-SELECT DISTINCT symbol, cik FROM income_rows WHERE cik IS NOT NULL;
+SELECT DISTINCT symbol, cik, symbol IN (SELECT symbol FROM symbols_of_several) AS bars_decide
+FROM statement_ciks WHERE cik IS NOT NULL;
+
+-- company_history: list the companies that used each symbol
+-- Grain: one row per symbol and interval of a company. No interval has the days between two companies, or those before the
+-- first statement that tells the company.
+CREATE OR REPLACE TEMP TABLE company_history AS
+SELECT symbol, company_id, valid_from, valid_to, source, kind FROM companies
+WHERE company_id IS NOT NULL AND NOT (company_id = symbol AND valid_from = {{BEGINNING_OF_TIME}} AND valid_to < {{END_OF_TIME}});
+
+-- Between two companies of a symbol nothing is known of the new one yet, and the old one's figures are not its own.
+INSERT INTO fundamentals_history BY NAME
+SELECT s.symbol, s.vintage AS of_vintage, s.restated, c.valid_from, c.valid_to, m.statement_provider,
+       'company_changed' AS income_reason, 'company_changed' AS cash_flow_reason, 'company_changed' AS balance_sheet_reason
+FROM companies c JOIN (SELECT DISTINCT symbol, vintage, restated FROM subjects) s ON s.symbol = c.symbol
+LEFT JOIN symbol_companies m ON m.symbol = c.symbol
+WHERE c.company_id IS NULL;

@@ -70,10 +70,13 @@ parts AS (
     LEFT JOIN balance_sheet b ON b.subject = s.subject AND b.valid_from <= s.valid_from AND b.valid_to > s.valid_from
 )
 SELECT s.symbol, s.vintage AS of_vintage, s.restated, {{company_id}}, m.statement_provider,
-       p.* EXCLUDE (subject, income_id, income_before_id, is_same_basis, cash_flow_id, balance_sheet_id, balance_sheet_before_id),
+       p.* EXCLUDE (subject, income_id, income_before_id, is_same_basis, cash_flow_id, balance_sheet_id, balance_sheet_before_id)
+           REPLACE (greatest(p.valid_from, o.valid_from) AS valid_from, least(p.valid_to, o.valid_to) AS valid_to),
        {{fundamentals}}
 FROM parts p JOIN subjects s ON s.subject = p.subject JOIN symbol_companies m ON m.symbol = s.symbol
-{{companies_of_parts}}
+JOIN subject_intervals o ON o.subject = p.subject AND o.valid_from < p.valid_to AND o.valid_to > p.valid_from
+LEFT JOIN companies k
+  ON k.symbol = s.symbol AND greatest(p.valid_from, o.valid_from) >= k.valid_from AND greatest(p.valid_from, o.valid_from) < k.valid_to
 LEFT JOIN income_figures i ON i.trailing_id = p.income_id
 LEFT JOIN income_figures ib ON ib.trailing_id = p.income_before_id
 LEFT JOIN cash_flow_figures c ON c.trailing_id = p.cash_flow_id

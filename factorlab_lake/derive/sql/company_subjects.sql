@@ -1,0 +1,37 @@
+-- company_subjects: give each further company of a symbol a subject of its own
+-- Grain: one row per subject and chain of companies, for the symbols of several chains.
+-- Rules:
+-- - What follows is computed by subject, so no sum or difference mixes two companies.
+CREATE OR REPLACE TEMP TABLE company_subjects AS
+WITH several AS (SELECT symbol FROM companies WHERE chain_id IS NOT NULL GROUP BY symbol HAVING count(DISTINCT chain_id) > 1),
+chains AS (
+    SELECT DISTINCT s.subject, c.chain_id
+    FROM statement_validity v JOIN subjects s ON s.subject = v.subject JOIN several o ON o.symbol = s.symbol
+    JOIN statement_companies c ON c.statement_id = v.statement_id
+)
+SELECT subject AS of_symbol, chain_id,
+       ((SELECT max(subject) FROM subjects) + row_number() OVER (ORDER BY subject, chain_id))::INTEGER AS subject
+FROM chains;
+
+INSERT INTO subjects
+SELECT s.* REPLACE (c.subject AS subject) FROM subjects s JOIN company_subjects c ON c.of_symbol = s.subject;
+
+UPDATE statement_validity v SET subject = n.subject
+FROM company_subjects n, statement_companies c
+WHERE n.of_symbol = v.subject AND c.statement_id = v.statement_id AND n.chain_id = c.chain_id;
+
+DELETE FROM subjects WHERE subject IN (SELECT of_symbol FROM company_subjects);
+
+-- subject_intervals: tell on which days a subject speaks for its symbol
+-- Grain: one row per subject.
+CREATE OR REPLACE TEMP TABLE subject_intervals AS
+WITH chains AS (
+    SELECT chain_id, min(valid_from) AS valid_from, max(valid_to) AS valid_to FROM companies WHERE chain_id IS NOT NULL GROUP BY chain_id
+),
+single AS (
+    SELECT s.subject, c.chain_id FROM subjects s JOIN companies c ON c.symbol = s.symbol
+    WHERE c.chain_id IS NOT NULL AND s.subject NOT IN (SELECT subject FROM company_subjects)
+    GROUP BY s.subject, c.chain_id
+)
+SELECT o.subject, c.valid_from, c.valid_to
+FROM (SELECT subject, chain_id FROM company_subjects UNION ALL FROM single) o JOIN chains c ON c.chain_id = o.chain_id;
