@@ -1,6 +1,8 @@
 """Find faulty and suspicious rows by rules, and score each symbol.
 
-``set_rules.csv`` lists the rules over several rows; ``sql/rules`` has a query of the same name for each.
+``set_rules.csv`` lists the rules over several rows and the tables to which each applies. ``sql/rules`` has a
+query of the same name for each, in which ``{{table}}`` and ``{{date}}`` stand for the table and its time
+column.
 :mod:`factorlab_lake.schema.quality_rules` lists the rules over single statements, which also make
 ``data_quality_score``.
 """
@@ -18,7 +20,7 @@ import polars as pl
 from factorlab_lake.errors import InvalidInput, nearest
 from factorlab_lake.quality import sql_text
 from factorlab_lake.query.query_hints import QuerySession
-from factorlab_lake.schema import STATEMENT_TABLES, identifier, literal
+from factorlab_lake.schema import STATEMENT_TABLES, identifier, literal, table
 from factorlab_lake.schema.quality_rules import PENALTIES, RowRule, row_rules
 
 __all__ = ["SEVERITIES", "QualityRule", "findings", "rule_table", "rules", "scores"]
@@ -34,7 +36,6 @@ _SCHEMA = {
     "expected": pl.Float64,
     "detail": pl.String,
 }
-_COLUMNS = ("severity", "rule", "table_name", *_SCHEMA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +59,31 @@ def rules() -> tuple[QualityRule, ...]:
     on_rows = [_statement_rule(rule) for kind in STATEMENT_TABLES for rule in row_rules(kind)]
     text = files(__package__).joinpath("set_rules.csv").read_text(encoding="utf-8")
     on_sets = [
-        QualityRule(
-            row["rule"], row["severity"], row["table"], row["meaning"], sql_text(f"rules/{row['rule']}")
-        )
-        for row in csv.DictReader(text.splitlines())
+        _set_rule(row, name) for row in csv.DictReader(text.splitlines()) for name in row["tables"].split()
     ]
     return (*on_rows, *on_sets)
 
 
+def _set_rule(row: dict[str, str], table_name: str) -> QualityRule:
+    """Return a rule over several rows as its query over one of its tables."""
+    spec = table(table_name)
+    query = sql_text(f"rules/{row['rule']}").replace("{{table}}", identifier(spec.name))
+    query = query.replace("{{date}}", identifier(spec.time_column) if spec.time_column else "NULL::DATE")
+    return QualityRule(row["rule"], row["severity"], spec.name, row["meaning"], query)
+
+
 def _statement_rule(rule: RowRule) -> QualityRule:
     """Return a rule on single statements as a query over the newest version of each period."""
-    table = STATEMENT_TABLES[rule.statement_type]
+    name = STATEMENT_TABLES[rule.statement_type]
     detail = rule.detail or literal(rule.meaning)
     query = (
         "SELECT symbol, fiscal_date AS date, fiscal_period, version, "
         f"{rule.value or 'NULL'} AS value, {rule.expected or 'NULL'} AS expected, "
-        f"{detail} AS detail FROM (FROM {identifier(table)} QUALIFY row_number() OVER "
+        f"{detail} AS detail FROM (FROM {identifier(name)} QUALIFY row_number() OVER "
         "(PARTITION BY symbol, fiscal_date, fiscal_period ORDER BY version DESC) = 1) "
         f"WHERE {rule.fault}"
     )
-    return QualityRule(rule.name, rule.severity, table, rule.meaning, query)
+    return QualityRule(rule.name, rule.severity, name, rule.meaning, query)
 
 
 def rule_table() -> pl.DataFrame:
@@ -140,5 +146,6 @@ def _rule_findings(session: QuerySession, rule: QualityRule, symbols: Collection
     columns = [
         (pl.col(n) if n in rows.columns else pl.lit(None)).cast(kind).alias(n) for n, kind in _SCHEMA.items()
     ]
-    constants = {"severity": rule.severity, "rule": rule.name, "table_name": rule.table}
-    return rows.select(columns).with_columns(**{n: pl.lit(v) for n, v in constants.items()}).select(_COLUMNS)
+    table_name = pl.col("table_name") if "table_name" in rows.columns else pl.lit(rule.table)
+    constants = [pl.lit(rule.severity).alias("severity"), pl.lit(rule.name).alias("rule")]
+    return rows.select(*constants, table_name.cast(pl.String).alias("table_name"), *columns)

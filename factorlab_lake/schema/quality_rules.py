@@ -7,11 +7,13 @@ breaks the rule.
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from factorlab_lake.schema import line_items
+from factorlab_lake.schema.rules import rule_values
 from factorlab_lake.schema.spec import identifier, literal
 
 __all__ = ["PENALTIES", "RowRule", "quality_score", "row_rules"]
@@ -22,6 +24,14 @@ PENALTIES = {"error": 0.5, "warning": 0.8, "info": 1.0}
 # The score starts from how well the day of publication is known.
 _PUBLICATION = "CASE availability_basis WHEN 'accepted' THEN 1.0 WHEN 'filing_date' THEN 0.9 ELSE 0.7 END"
 _EQUITY = "coalesce(nullif(total_equity, 0), total_stockholders_equity + coalesce(minority_interest, 0))"
+
+# Temporary equity has no column: it is what the sheet's own total has beyond liabilities and equity.
+_TEMPORARY_EQUITY = (
+    "coalesce(total_assets > {{equity_and_debts}} AND abs(total_assets - coalesce("
+    "nullif(total_liabilities_and_total_equity, 0), total_liabilities_and_stockholders_equity)) "
+    "<= {{IDENTITY_TOLERANCE}} * abs(total_assets), false)"
+)
+_CONSTANT = re.compile(r"\{\{([A-Z_]+)\}\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +84,13 @@ def _filled(text: str, statement_type: str) -> str:
     zeros = [c.name for c in line_items(statement_type) if c.zero_is_missing]
     names = (f"CASE WHEN {identifier(n)} = 0 THEN {literal(n)} END" for n in zeros)
     for token, part in (
+        ("{{temporary_equity}}", f"({_TEMPORARY_EQUITY})"),
         ("{{equity_and_debts}}", f"nullif(total_liabilities, 0) + {_EQUITY}"),
         ("{{any_zero}}", f"0 IN ({', '.join(map(identifier, zeros))})"),
         ("{{zero_names}}", f"concat_ws(', ', {', '.join(names)})"),
     ):
         text = text.replace(token, part)
-    return text
+    return _CONSTANT.sub(lambda match: str(rule_values()[match[1]]), text)
 
 
 @cache

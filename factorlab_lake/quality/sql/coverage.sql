@@ -1,15 +1,27 @@
 -- coverage: count the stored and missing days and reports of each symbol and year
 -- Grain: one row per symbol, dataset (price, income, balance_sheet, cash_flow), period (quarterly, annual or NULL) and
 -- calendar year of the day or period end. Ordered by symbol, dataset, period, year.
--- `held` counts days or period ends. `missing` counts the absent ones between the first and the last.
+-- `held` counts days or period ends. `missing` counts the absent ones between the first and the last. A quarter that follows
+-- from longer periods is not missing, nor is the balance sheet at the end of a fiscal year.
 {{missing_bars}},
 statements AS (
     {{statement_dates}}
 ),
-ends AS (
-    SELECT DISTINCT symbol, dataset, CASE WHEN fiscal_period = 'FY' THEN 'annual' ELSE 'quarterly' END AS period,
-           fiscal_date
+reports AS (
+    SELECT symbol, dataset, CASE WHEN fiscal_period = 'FY' THEN 'annual' ELSE 'quarterly' END AS period, fiscal_date, true AS held
     FROM statements
+    UNION ALL
+    SELECT symbol, dataset, 'quarterly', fiscal_date, false FROM statements WHERE dataset = 'balance_sheet' AND fiscal_period = 'FY'
+    UNION ALL
+    SELECT symbol, 'income', 'quarterly', fiscal_date, false FROM quarter_history
+    WHERE of_vintage = 'known' AND derivation <> 'reported' AND revenue IS NOT NULL
+    UNION ALL
+    SELECT symbol, 'cash_flow', 'quarterly', fiscal_date, false FROM quarter_history
+    WHERE of_vintage = 'known' AND cash_flow_derivation <> 'reported' AND net_cash_provided_by_operating_activities IS NOT NULL
+),
+ends AS (
+    SELECT symbol, dataset, period, fiscal_date, bool_or(held) AS held FROM reports
+    GROUP BY symbol, dataset, period, fiscal_date
 ),
 steps AS (
     SELECT *, fiscal_date - lag(fiscal_date) OVER reports AS days
@@ -30,8 +42,8 @@ SELECT symbol, 'price' AS dataset, NULL AS period, year(date)::INTEGER AS year,
        min(date) FILTER (there) AS first_date, max(date) FILTER (there) AS last_date
 FROM days GROUP BY ALL
 UNION ALL
-SELECT symbol, dataset, period, year(fiscal_date)::INTEGER, count(*),
+SELECT symbol, dataset, period, year(fiscal_date)::INTEGER, count(*) FILTER (held),
        coalesce(sum(CASE WHEN days > {{REPORT_GAP_FACTOR}} * usual THEN round(days / usual) - 1 END), 0)::BIGINT,
-       min(fiscal_date), max(fiscal_date)
-FROM spaced GROUP BY ALL
+       min(fiscal_date) FILTER (held), max(fiscal_date) FILTER (held)
+FROM spaced GROUP BY ALL HAVING bool_or(held)
 ORDER BY symbol, dataset, period NULLS LAST, year

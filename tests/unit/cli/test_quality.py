@@ -4,7 +4,7 @@ from pathlib import Path
 
 import factorlab_lake as fl
 from tests.unit.cli.running import run
-from tests.unit.quality.cases import EXPECTED, ROWS
+from tests.unit.quality.all_cases import EXPECTED, ROWS
 from tests.unit.quality.planted_faults import plant
 
 

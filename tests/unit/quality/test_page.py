@@ -11,7 +11,7 @@ import pytest
 import factorlab_lake as fl
 from factorlab_lake.errors import WriteFailed
 from factorlab_lake.lake import Lake
-from tests.unit.quality.cases import ROWS
+from tests.unit.quality.all_cases import ROWS
 from tests.unit.quality.planted_faults import bars, plant
 
 NOW = datetime(2021, 4, 1, 12, tzinfo=UTC)

@@ -1,8 +1,12 @@
 -- quarter_gap: find missing reports between two reports
 -- Grain: one row per symbol and gap. `date` is the period end after the gap, `value` the days since the previous report,
 -- `expected` the symbol's usual interval. Quarters and fiscal years are checked separately.
+-- A quarter that follows from longer periods, as Q4 does from the year and nine months, is not missing.
 WITH ends AS (
-    SELECT DISTINCT symbol, fiscal_period = 'FY' AS yearly, fiscal_date FROM income_statements
+    SELECT symbol, fiscal_period = 'FY' AS yearly, fiscal_date FROM income_statements
+    UNION
+    SELECT symbol, false, fiscal_date FROM quarter_history
+    WHERE of_vintage = 'known' AND derivation <> 'reported' AND revenue IS NOT NULL
 ),
 steps AS (
     SELECT *, fiscal_date - lag(fiscal_date) OVER (PARTITION BY symbol, yearly ORDER BY fiscal_date) AS days FROM ends

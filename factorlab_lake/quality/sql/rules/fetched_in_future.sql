@@ -1,0 +1,7 @@
+-- fetched_in_future: find rows whose fetch is later than the moment at which the lake stored them
+-- Grain: one row per symbol. `date` is the newest such row, `value` their number. No later fetch replaces such a row before
+-- the claimed time.
+SELECT symbol, max({{date}}) AS date, count(*) AS value, 'fetched at ' || strftime(max(fetched_at), '%Y-%m-%d %H:%M') || ' UTC' AS detail
+FROM {{table}}
+WHERE fetched_at > recorded_at + INTERVAL 1 DAY
+GROUP BY symbol

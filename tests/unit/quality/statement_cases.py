@@ -1,0 +1,112 @@
+"""Plant faults of statements' periods, dates and versions, with correct neighbours."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+from tests.unit.quality.expected import add, expect
+from tests.unit.quality.planted_faults import QUARTERS, Row, statements
+
+_INCOME = "income_statements"
+_YEAR_ENDS = [date(year, 12, 31) for year in (2015, 2016, 2017)]
+
+
+def plant_cases() -> None:
+    """Add the rows of every case, and what the rules must find in them."""
+    _publication()
+    _figures()
+    _lengths()
+    _years()
+    _versions()
+
+
+def _publication() -> None:
+    def accepted(hour: int) -> Row:
+        day = QUARTERS[3] + timedelta(days=40)
+        return {"accepted_at": datetime(day.year, day.month, day.day, hour, tzinfo=UTC)}
+
+    # Midnight in New York is 5:00 UTC in winter.
+    add(_INCOME, statements("income", "MIDNIGHT", lambda i, r: r | accepted(5) if i == 3 else r))
+    add(_INCOME, statements("income", "ONE_O_CLOCK", lambda i, r: r | accepted(6) if i == 3 else r))
+    expect("date_without_time", "MIDNIGHT", QUARTERS[3])
+
+    revised = {"version": 2, "change_kind": "vendor_revision", "revenue": 1.2e9}
+    restated = revised | {"change_kind": "restatement"}
+    for symbol, second in (("REVISED", revised), ("RESTATED", restated)):
+        rows = statements("income", symbol)
+        add(_INCOME, [*rows, rows[3] | second])
+    expect("vendor_revision", "REVISED", QUARTERS[3])
+
+
+def _figures() -> None:
+    def one(symbol: str, **wrong: object) -> None:
+        add(_INCOME, statements("income", symbol, lambda i, r: r | wrong if i == 3 else r))
+
+    one("NO_GROSS_PROFIT", gross_profit=0.0, cost_of_revenue=0.0)
+    one("ALL_COST", gross_profit=0.0, cost_of_revenue=1.03e9)
+    expect("zero_gross_profit", "NO_GROSS_PROFIT", QUARTERS[3])
+
+    redeemable = {"total_liabilities": 3e8, "total_equity": 2e8, "total_liabilities_and_total_equity": 2.03e9}
+    for symbol, sheet in (("REDEEMABLE", redeemable), ("TOO_MUCH", redeemable | {"total_equity": 1.9e9})):
+        rows = statements("balance_sheet", symbol)
+        add("balance_sheets", [*rows[:3], rows[3] | sheet, *rows[4:]])
+    expect("temporary_equity", "REDEEMABLE", QUARTERS[3])
+    expect("accounting_identity", "TOO_MUCH", QUARTERS[3])
+
+    one("AVERAGE_5_TIMES", eps=5.2)
+    one("AVERAGE_4_TIMES", eps=4.0)
+    expect("share_scale", "AVERAGE_5_TIMES", QUARTERS[3])
+
+
+def _lengths() -> None:
+    moved = [*_YEAR_ENDS, date(2018, 6, 30)]
+    add(_INCOME, statements("income", "TRANSITION", ends=moved, period="FY"))
+    add(_INCOME, statements("income", "FULL_YEARS", ends=[*_YEAR_ENDS, date(2018, 12, 29)], period="FY"))
+    expect("transition_period", "TRANSITION", date(2018, 6, 30))
+    expect("unchecked_period", "TRANSITION", date(2018, 6, 30))
+
+    for symbol, factor in (("HALVES", 1.0), ("TWO_QUARTERS", 2.0)):
+        parts = statements("income", symbol, ends=[date(2017, 6, 30), date(2017, 12, 31)])
+        total = {"revenue": factor * sum(r["revenue"] for r in parts)}
+        year = statements("income", symbol, ends=_YEAR_ENDS, period="FY")
+        add(_INCOME, [*parts, *year[:2], year[2] | total])
+        expect("unchecked_period", symbol, date(2017, 6, 30), date(2017, 12, 31))
+    expect("half_year_labels", "HALVES", date(2017, 12, 31))
+
+    hole = [date(2018, 3, 31), date(2018, 6, 30), date(2019, 3, 31)]
+    add(_INCOME, statements("income", "AFTER_A_HOLE", ends=hole))
+    dated = {"period_start": date(2019, 1, 1)}
+    add(_INCOME, statements("income", "DATED", lambda i, r: r | dated if i == 2 else r, ends=hole))
+    expect("unchecked_period", "AFTER_A_HOLE", hole[2])
+    expect("quarter_gap", "AFTER_A_HOLE", hole[2])
+    expect("quarter_gap", "DATED", hole[2])
+
+    # Cases of other rules: neighbouring reports are too far apart to confirm a quarter.
+    expect("unchecked_period", "HALF_YEARLY", date(2018, 9, 30), date(2019, 3, 31), date(2019, 9, 30))
+    expect("unchecked_period", "LEFT_OUT", date(2019, 6, 30))
+    expect("unchecked_period", "LATE_QUARTER", date(2019, 2, 19))
+    expect("unchecked_period", "SHIFTED_QUARTER", date(2019, 2, 4))
+
+    near = [*QUARTERS[:4], date(2019, 1, 3)]
+    add(
+        _INCOME,
+        statements("income", "MOVED_END", lambda i, r: r | {"revenue": 1.5e9} if i == 4 else r, ends=near),
+    )
+    expect("period_end_moved", "MOVED_END", date(2019, 1, 3))
+
+
+def _years() -> None:
+    add(_INCOME, statements("income", "WRONG_LABEL", lambda i, r: r | {"fiscal_year": 2021} if i == 3 else r))
+    add(_INCOME, statements("income", "NEXT_YEAR", lambda i, r: r | {"fiscal_year": 2019} if i == 3 else r))
+    expect("wrong_fiscal_year", "WRONG_LABEL", QUARTERS[3])
+
+
+def _versions() -> None:
+    """Restate a year alone, and a year with its quarter."""
+    again = {"version": 2, "change_kind": "restatement", "available_date": date(2019, 11, 1)}
+    for symbol, with_quarter in (("YEAR_ALONE", False), ("YEAR_AND_QUARTER", True)):
+        quarters = statements("income", symbol, ends=QUARTERS[:3])
+        [year] = statements("income", symbol, ends=QUARTERS[3:4], period="FY")
+        rows = [*quarters, year | {"revenue": 4.1e9}, year | {"revenue": 4.5e9} | again]
+        add(_INCOME, [*rows, quarters[2] | {"revenue": 1.5e9} | again] if with_quarter else rows)
+    expect("restated_year", "YEAR_ALONE", QUARTERS[3])
