@@ -153,7 +153,8 @@ def _statements(facts: pl.DataFrame, kind: str, name: str) -> pl.DataFrame:
         for i, n in enumerate(columns)
         if n not in facts.columns and i % 4
     }
-    ready = facts.with_columns(**made_up, reported_currency=pl.lit("USD")).with_columns(availability())
+    dated = facts.with_columns(**made_up, reported_currency=pl.lit("USD"))
+    ready = dated.with_columns(availability(table(name)))
     return complete(ready, name)
 
 

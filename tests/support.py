@@ -121,15 +121,19 @@ class Entry:
 
 
 def income(fiscal_date: str = "2020-09-26", period: str = "Q4", **fields: Any) -> dict[str, Any]:
-    """Return an income statement under v3 names; ``fields`` change or add some, ``...`` takes one away."""
+    """Return an income statement under v3 names; ``fields`` change or add some, ``...`` takes one away.
+
+    A statement that may be fetched at :data:`EARLIER` is accepted before that.
+    """
+    accepted = "2019-10-30" if "2019-07-01" < fiscal_date < "2019-10-25" else "2020-10-29"
     return _changed(
         {
             "date": fiscal_date,
             "symbol": "AAPL",
             "reportedCurrency": "USD",
             "cik": "0000320193",
-            "fillingDate": "2020-10-30",
-            "acceptedDate": "2020-10-29 18:06:25",
+            "fillingDate": f"{accepted[:8]}31" if accepted[:4] == "2019" else "2020-10-30",
+            "acceptedDate": f"{accepted} 18:06:25",
             "calendarYear": "2020",
             "period": period,
             "revenue": 64698000000,

@@ -70,9 +70,10 @@ def merge_batch(tx: Transaction, batch: Iterable[FetchResult]) -> MergeCounts:
     for dataset, results in _normalized(answers):
         rows = pl.concat(r.rows for r in results)
         rejects += [r.rejects for r in results]
+        incomplete = pl.concat(r.incomplete for r in results)
         results.clear()
         merge_rows(tx, DATASETS[dataset], rows, now, logged)
-        covered.append(coverage_of(rows, DATASETS[dataset]))
+        covered.append(coverage_of(rows, DATASETS[dataset], incomplete))
     rejected = pl.concat(rejects) if rejects else pl.DataFrame(schema=_REJECTS)
     tx.append("rejected_records", rejected.with_columns(recorded_at=pl.lit(now)))
     tx.append("data_fetch_log", log_lines(answers, rejected, covered, now))

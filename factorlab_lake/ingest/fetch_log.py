@@ -130,15 +130,24 @@ def spacings(dates: pl.DataFrame) -> dict[tuple[str, str], float]:
     return {(symbol, period): days for symbol, period, days in newest.drop_nulls().iter_rows()}
 
 
-def coverage_of(rows: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Return one row per fetch: number of distinct keys, earliest and latest date of its rows."""
+def coverage_of(rows: pl.DataFrame, name: str, incomplete: pl.Series | None = None) -> pl.DataFrame:
+    """Return one row per fetch: number of distinct keys, earliest and latest date of its rows.
+
+    ``incomplete`` has the fetch of each row with an unreadable value. Such a row confirms no earlier content,
+    so its key does not count.
+    """
     spec = table(name)
     day = pl.col(spec.time_column) if spec.time_column else pl.lit(None, pl.Date)
     keys = [k for k in spec.key if k != "version"]
     distinct = pl.len() if are_distinct(rows, ["fetch_id", *keys]) else pl.struct(keys).n_unique()
+    lost = pl.Series("fetch_id", [], pl.String) if incomplete is None else incomplete.alias("fetch_id")
     return (
         rows.group_by("fetch_id")
         .agg(keys_landed=distinct, covered_from=day.min(), covered_to=day.max())
+        .join(lost.to_frame().group_by("fetch_id").agg(_lost=pl.len()), on="fetch_id", how="left")
+        .with_columns(keys_landed=pl.col("keys_landed").cast(pl.Int64) - pl.col("_lost").fill_null(0))
+        .drop("_lost")
+        .with_columns(pl.col("keys_landed").clip(lower_bound=0))
         .cast(_COVERED)  # type: ignore[arg-type]  # polars takes no dict of type classes by its stubs
     )
 

@@ -149,7 +149,7 @@ def _completed(typed: pl.DataFrame, spec: TableSpec, answer: FetchResult) -> pl.
         "year": pl.col(spec.time_column).dt.year() if spec.time_column else pl.lit(None),
     }
     if "available_date" in spec.names():
-        filled |= {e.meta.output_name(): e for e in availability(spec.time_column)}
+        filled |= {e.meta.output_name(): e for e in availability(spec)}
     rows = rows.with_columns(
         pl.coalesce(n, e.cast(rows.schema[n])).alias(n) for n, e in filled.items() if n in rows.columns
     )

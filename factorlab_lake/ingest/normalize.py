@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from factorlab_lake.ingest.availability import availability
+from factorlab_lake.ingest.contradictions import contradicted
 from factorlab_lake.ingest.corporate_actions.split_basis import with_split_basis
 from factorlab_lake.ingest.parse_values import NEW_YORK, Parsed, json_object, parse, typed_null
+from factorlab_lake.ingest.row_checks import RowFault, impossible_values, needed_columns, row_faults
 from factorlab_lake.providers.records import fields
-from factorlab_lake.schema import DATASETS, PERIOD_MONTHS, STATEMENT_TABLES, TableSpec, table
-from factorlab_lake.schema.rules import EARLIEST_DATE
+from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, TableSpec, table
 
 __all__ = ["META", "Normalized", "normalize"]
 
@@ -33,36 +34,40 @@ _AS_TRADED = ("price_unadjusted",)  # datasets whose amounts include no later sp
 
 @dataclass(frozen=True, slots=True)
 class Normalized:
-    """Hold typed rows (the table's columns without ``recorded_at``) and rejected records."""
+    """Hold typed rows (the table's columns without ``recorded_at``) and rejected records.
+
+    ``incomplete`` has the fetch of each row that lacks a value because it could not be read or is impossible.
+    """
 
     rows: pl.DataFrame
     rejects: pl.DataFrame
+    incomplete: pl.Series
 
 
 def normalize(raw: pl.DataFrame, dataset: str, names: Mapping[str, str] | None = None) -> Normalized:
     """Type, check and complete the raw records of one dataset, column by column.
 
-    ``names`` maps the provider's fields to columns; by default, FMP's field map.
+    ``names`` maps the provider's fields to columns; by default, FMP's field map. A record that lacks its key
+    is rejected. Any other value that cannot be read, or is impossible, is NULL, and its text goes to
+    ``extra``.
     """
     spec = table(DATASETS[dataset])
-    readings = _readings(raw, spec, names or (_RATIO_FIELDS if dataset == "ratios" else fields(dataset)))
-    typed = _with_context(_typed(raw, spec, readings))
-    checks = [*_unreadable(readings), *_symbol_check(readings), *_checks(typed, spec)]
-    bad = typed.select(pl.any_horizontal(c.fails.fill_null(value=False) for c in checks)).to_series()
+    known = names or (_RATIO_FIELDS if dataset == "ratios" else fields(dataset))
+    readings = _readings(raw, spec, known)
+    typed = _with_believable(raw, _with_context(_typed(raw, spec, readings)), spec, readings)
+    faults = [*_unreadable(readings, spec), *_symbol_faults(readings), *_row_faults(typed, spec, readings)]
+    bad = typed.select(pl.any_horizontal(f.fails.fill_null(value=False) for f in faults)).to_series()
     # Build the texts for failing records only: for all records they would take longer than everything else.
-    rejects = _rejects(raw.filter(bad), typed.filter(bad), checks, dataset)
+    rejects = [_rejects(raw.filter(bad), typed.filter(bad), _named(faults, known), dataset)]
+    if bad.any():
+        raw, typed = raw.filter(~bad), typed.filter(~bad)
+    if (losing := contradicted(typed, spec)).any():
+        rejects.append(_rejects(raw.filter(losing), typed.filter(losing), [_contradiction(spec)], dataset))
+        typed = typed.filter(~losing)
     complete = _COMPLETE.get(spec.name, _complete_plain)
-    good = typed.filter(~bad) if bad.any() else typed
-    rows = complete(good.with_columns(_provenance(as_traded=dataset in _AS_TRADED)))
-    return Normalized(rows.select(_final(spec)), rejects)
-
-
-@dataclass(frozen=True, slots=True)
-class _Check:
-    """Hold the condition under which a record is rejected, and the reason for the reject."""
-
-    fails: pl.Expr
-    reason: pl.Expr
+    rows = complete(typed.with_columns(_provenance(as_traded=dataset in _AS_TRADED)), spec)
+    incomplete = rows.filter(pl.col("_is_incomplete"))["fetch_id"]
+    return Normalized(rows.select(_final(spec)), pl.concat(rejects), incomplete)
 
 
 def _readings(raw: pl.DataFrame, spec: TableSpec, known: Mapping[str, str]) -> dict[str, tuple[str, Parsed]]:
@@ -78,41 +83,19 @@ def _typed(raw: pl.DataFrame, spec: TableSpec, readings: dict[str, tuple[str, Pa
     out = [pl.col(name) for name in META]
     out += [pl.coalesce(several).alias(name) for name, several in values.items()]
     out += [p.bad.alias(f"_bad_{field}") for field, (_, p) in readings.items() if p.bad is not None]
-    rest = [f for f in raw.columns if f not in META and f not in readings]
-    if spec.name == "price_data" and "label" in rest:
-        rest.remove("label")
+    if spec.name == "price_data" and "label" in raw.columns:
         out.append(pl.col("label").cast(pl.String).alias("_label"))
-    overflow = "metrics" if "metrics" in spec.names() else "extra"
-    if overflow in spec.names():
-        out.append(json_object(raw, rest).alias(overflow))
-    frame = raw.select(out)
+    frame = raw.select(out).with_columns(fetched_at="_fetched_at")
     absent = [c for c in spec.columns if c.name not in frame.columns and c.role != "derived"]
     return frame.with_columns(typed_null(c).alias(c.name) for c in absent)
 
 
-def _unreadable(readings: dict[str, tuple[str, Parsed]]) -> list[_Check]:
-    return [
-        _Check(
-            pl.col(f"_bad_{field}"),
-            pl.lit(f"{field}: '")
-            + pl.col(f"_raw_{field}").cast(pl.String).str.slice(0, 60)
-            + f"' is not {parsed.expected}",
-        )
-        for field, (_, parsed) in readings.items()
-        if parsed.bad is not None
-    ]
-
-
 def _with_context(typed: pl.DataFrame) -> pl.DataFrame:
-    """Fill missing symbols, periods and fiscal years from the request and the fiscal date."""
-    out = [pl.coalesce("symbol", "_symbol").alias("symbol")]
+    """Fill missing symbols and periods from the request; a symbol has one spelling, in capitals."""
+    out = [pl.coalesce("symbol", "_symbol").str.to_uppercase().alias("symbol")]
     if "fiscal_period" in typed.columns:
-        out.append(
-            pl.coalesce("fiscal_period", pl.when(pl.col("_period") == "annual").then(pl.lit("FY"))).alias(
-                "fiscal_period"
-            )
-        )
-        out.append(pl.coalesce("fiscal_year", pl.col("fiscal_date").dt.year()).alias("fiscal_year"))
+        annual = pl.when(pl.col("_period") == "annual").then(pl.lit("FY"))
+        out.append(pl.coalesce("fiscal_period", annual).alias("fiscal_period"))
     if "cik" in typed.columns:
         out.append(
             pl.when(~pl.col("cik").is_in(["0000000000", "null", "0"])).then(pl.col("cik")).alias("cik")
@@ -120,56 +103,91 @@ def _with_context(typed: pl.DataFrame) -> pl.DataFrame:
     return typed.with_columns(out)
 
 
-def _symbol_check(readings: dict[str, tuple[str, Parsed]]) -> list[_Check]:
+def _with_believable(
+    raw: pl.DataFrame, typed: pl.DataFrame, spec: TableSpec, readings: dict[str, tuple[str, Parsed]]
+) -> pl.DataFrame:
+    """Replace impossible values by NULL, and put the text of these and of unreadable ones into ``extra``."""
+    impossible = impossible_values(spec, [name for name, _ in readings.values()])
+    doubts = _doubts(readings, impossible, needed_columns(spec))
+    marks = typed.select(condition.alias(field) for field, condition in doubts.items())
+    doubtful = [field for field in marks.columns if marks[field].any()]
+    names = {readings[field][0] for field in doubtful} & impossible.keys()
+    typed = typed.with_columns(pl.when(~impossible[n]).then(pl.col(n)).alias(n) for n in sorted(names))
+    incomplete = pl.any_horizontal(marks[field] for field in doubtful) if doubtful else pl.lit(value=False)
+    typed = typed.with_columns(incomplete.alias("_is_incomplete"))
+    if "fiscal_year" in typed.columns:
+        typed = typed.with_columns(pl.coalesce("fiscal_year", pl.col("fiscal_date").dt.year()))
+    overflow = "metrics" if "metrics" in spec.names() else "extra"
+    if overflow not in spec.names():
+        return typed
+    rest = [f for f in raw.columns if f not in META and f not in readings]
+    if spec.name == "price_data" and "label" in rest:
+        rest.remove("label")
+    sent = raw.with_columns(pl.when(marks[field]).then(pl.col(field)).alias(field) for field in doubtful)
+    members = sent.with_columns(json_object(sent, [*rest, *doubtful]).alias("_members"))["_members"]
+    return typed.with_columns(members.alias(overflow))
+
+
+def _doubts(
+    readings: dict[str, tuple[str, Parsed]], impossible: dict[str, pl.Expr], needed: list[str]
+) -> dict[str, pl.Expr]:
+    """Return the condition under which a field's value is not stored, by field; its record is stored."""
+    doubts: dict[str, pl.Expr] = {}
+    for field, (name, parsed) in readings.items():
+        unread = [pl.col(f"_bad_{field}")] if parsed.bad is not None else []
+        conditions = unread + ([impossible[name]] if name in impossible else [])
+        if conditions and name not in needed:
+            doubts[field] = pl.any_horizontal(c.fill_null(value=False) for c in conditions)
+    return doubts
+
+
+def _unreadable(readings: dict[str, tuple[str, Parsed]], spec: TableSpec) -> list[RowFault]:
+    """Return the faults of the fields without which a record is rejected."""
+    return [
+        RowFault(
+            name,
+            pl.col(f"_bad_{field}"),
+            pl.lit("'")
+            + pl.col(f"_raw_{field}").cast(pl.String).str.slice(0, 60)
+            + f"' is not {parsed.expected}",
+        )
+        for field, (name, parsed) in readings.items()
+        if parsed.bad is not None and name in needed_columns(spec)
+    ]
+
+
+def _symbol_faults(readings: dict[str, tuple[str, Parsed]]) -> list[RowFault]:
     """Return the check that a record with a symbol has the requested one."""
     if all(column != "symbol" for column, _ in readings.values()):
         return []
-    reason = _format("symbol: '{}' in a response for '{}'", "symbol", "_symbol")
-    return [_Check(_cache_symbol("symbol") != _cache_symbol("_symbol"), reason)]
+    problem = pl.format("'{}' in a response for '{}'", "symbol", "_symbol")
+    return [RowFault("symbol", _cache_symbol("symbol") != _cache_symbol("_symbol"), problem)]
 
 
-def _checks(typed: pl.DataFrame, spec: TableSpec) -> list[_Check]:
-    checks = _day_checks(typed, spec) if spec.time_column else []
-    if "fiscal_period" in spec.key:
-        period = pl.col("fiscal_period")
-        checks.append(_Check(period.is_null(), pl.lit("period: missing")))
-        checks.append(
-            _Check(
-                ~period.is_in(list(PERIOD_MONTHS)),
-                _format(f"period: '{{}}' is not one of {', '.join(PERIOD_MONTHS)}", "fiscal_period"),
-            )
-        )
-    if spec.name == "price_data":
-        close = pl.col("close_price")
-        checks.append(_Check(close.is_null() & ~_unread(typed, "close"), pl.lit("close: missing")))
-        checks.append(_Check(close <= 0, _format("close: {} is not positive", "close_price")))
-    if spec.name == "splits":
-        whole = (pl.col("numerator") > 0) & (pl.col("denominator") > 0)
-        checks.append(
-            _Check(~whole.fill_null(value=False), pl.lit("numerator, denominator: both must be above 0"))
-        )
-    return checks
+def _row_faults(
+    typed: pl.DataFrame, spec: TableSpec, readings: dict[str, tuple[str, Parsed]]
+) -> list[RowFault]:
+    unread = {
+        name: pl.col(f"_bad_{field}") for field, (name, parsed) in readings.items() if parsed.bad is not None
+    }
+    return list(row_faults(spec, typed.columns, unread))
 
 
-def _day_checks(typed: pl.DataFrame, spec: TableSpec) -> list[_Check]:
-    day = pl.col(spec.time_column)
-    checks = [
-        _Check(day.is_null() & ~_unread(typed, "date"), pl.lit("date: missing")),
-        _Check(day < EARLIEST_DATE, _format(f"date: {{}} is before {EARLIEST_DATE:%Y}", spec.time_column)),
+def _named(faults: list[RowFault], known: Mapping[str, str]) -> list[RowFault]:
+    """Return the faults under the names of the provider's fields."""
+    field_of = {column: field for field, column in reversed(list(known.items()))}
+    return [
+        RowFault(", ".join(field_of.get(c, c) for c in f.column.split(", ")), f.fails, f.problem)
+        for f in faults
     ]
-    if spec.name == "price_data" or "fiscal_date" in spec.key:
-        tomorrow = pl.col("_fetched_at").dt.date().dt.offset_by("1d")
-        checks.append(_Check(day > tomorrow, _format("date: {} is after the fetch", spec.time_column)))
-    return checks
 
 
-def _unread(typed: pl.DataFrame, field: str) -> pl.Expr:
-    bad = f"_bad_{field}"
-    return pl.col(bad).fill_null(value=False) if bad in typed.columns else pl.lit(value=False)
-
-
-def _format(text: str, *columns: str) -> pl.Expr:
-    return pl.format(text, *(pl.col(c).cast(pl.String) for c in columns))
+def _contradiction(spec: TableSpec) -> RowFault:
+    key = " and ".join(k for k in spec.key if k != "version")
+    text = (
+        f"another record of the response has the same {key} and is more complete, or was chosen by its values"
+    )
+    return RowFault("contradiction", pl.lit(value=True), pl.lit(text))
 
 
 def _cache_symbol(name: str) -> pl.Expr:
@@ -177,17 +195,19 @@ def _cache_symbol(name: str) -> pl.Expr:
     return pl.col(name).str.to_uppercase().str.replace_all("[/:]", "-")
 
 
-def _rejects(raw: pl.DataFrame, typed: pl.DataFrame, checks: list[_Check], dataset: str) -> pl.DataFrame:
+def _rejects(raw: pl.DataFrame, typed: pl.DataFrame, faults: list[RowFault], dataset: str) -> pl.DataFrame:
     names = [c for c in raw.columns if c not in META]
     both = pl.concat([typed, raw.select(pl.col(n).alias(f"_raw_{n}") for n in names)], how="horizontal")
     both = both.rechunk()  # polars 2.1 formats no column with an empty chunk
-    reasons = [pl.when(c.fails).then(c.reason) for c in checks]
+    reasons = [pl.when(f.fails).then(pl.lit(f"{f.column}: ") + f.problem) for f in faults]
     return raw.select(
         fetch_id="_fetch_id",
         position=pl.col("_position").cast(pl.Int32),
         symbol="_symbol",
         data_type=pl.lit(DATASETS[dataset]),
-        reason=both.select(pl.concat_str(reasons, separator="; ", ignore_nulls=True)).to_series(),
+        reason=both.with_columns(_reason=pl.concat_str(reasons, separator="; ", ignore_nulls=True))[
+            "_reason"
+        ],
         record=json_object(raw, names),
     )
 
@@ -202,16 +222,16 @@ def _provenance(*, as_traded: bool) -> list[pl.Expr]:
     ]
 
 
-def _complete_statement(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.with_columns(availability())
+def _complete_statement(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
+    return rows.with_columns(availability(spec))
 
 
-def _complete_dated(rows: pl.DataFrame) -> pl.DataFrame:
+def _complete_dated(rows: pl.DataFrame, _spec: TableSpec) -> pl.DataFrame:
     return rows.with_columns(year=pl.col("date").dt.year())
 
 
-def _complete_bar(rows: pl.DataFrame) -> pl.DataFrame:
-    rows = with_split_basis(_complete_dated(rows))
+def _complete_bar(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
+    rows = with_split_basis(_complete_dated(rows, spec))
     if "_label" not in rows.columns:
         return rows
     # FMP's v3 repeats the date in words. Store the label only if it differs from the date.
@@ -223,15 +243,15 @@ def _complete_bar(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(extra=pl.coalesce(more, "{" + label, "extra"))
 
 
-def _complete_split(rows: pl.DataFrame) -> pl.DataFrame:
+def _complete_split(rows: pl.DataFrame, _spec: TableSpec) -> pl.DataFrame:
     return rows.with_columns(source=pl.lit("provider"))
 
 
-def _complete_plain(rows: pl.DataFrame) -> pl.DataFrame:
+def _complete_plain(rows: pl.DataFrame, _spec: TableSpec) -> pl.DataFrame:
     return rows
 
 
-_COMPLETE: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
+_COMPLETE: dict[str, Callable[[pl.DataFrame, TableSpec], pl.DataFrame]] = {
     **dict.fromkeys(STATEMENT_TABLES.values(), _complete_statement),
     "price_data": _complete_bar,
     "vendor_market_caps": _complete_dated,

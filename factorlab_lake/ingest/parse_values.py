@@ -1,11 +1,13 @@
 """Parse raw provider values into typed values, a whole column at a time.
 
 A raw column may have any JSON type, and several types in one batch. A number written as text is parsed as a
-number. NaN and empty text are missing. Any other value of a wrong type rejects its record.
+number, also one with separators of thousands. NaN and empty text are missing. Any other value of a wrong type
+is named as unreadable.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import polars as pl
@@ -16,7 +18,12 @@ __all__ = ["NEW_YORK", "Parsed", "json_object", "parse", "typed_null"]
 
 _NOTHING = pl.lit(None, pl.String)
 _DATE_CHARS = len("2024-12-31")
-_TIME_CHARS = len("2024-12-31 16:30:00")
+_CLOCK_CHARS = len("16:30:00")
+_TIMESTAMP = (
+    r"^(\d{4}-\d\d-\d\d)"  # the day
+    r"(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.\d+)?)?"  # the time
+    r"\s?([Zz]|UTC|GMT|[+-]\d\d(?::?\d\d)?)?$"  # the offset
+)
 NEW_YORK = "America/New_York"
 
 
@@ -64,7 +71,20 @@ def _member(name: str, dtype: pl.DataType) -> pl.Expr:
     if dtype.is_numeric():
         value = value.cast(pl.Float64).fill_nan(None)
     one = pl.struct(value.alias(name)).struct.json_encode()
-    return pl.when(value.is_not_null()).then(one.str.slice(1, one.str.len_chars() - 2))
+    member = one.str.slice(1, one.str.len_chars() - 2)
+    if dtype.is_numeric():  # JSON has no infinity; Python writes this word for it
+        sign = pl.when(value < 0).then(pl.lit("-")).otherwise(pl.lit(""))
+        member = (
+            pl.when(value.is_infinite())
+            .then(pl.lit(_json_name(name)) + sign + pl.lit('Infinity"'))
+            .otherwise(member)
+        )
+    return pl.when(value.is_not_null()).then(member)
+
+
+def _json_name(name: str) -> str:
+    """Return the start of a JSON member with a text."""
+    return json.dumps(name) + ':"'
 
 
 def typed_null(column: Column) -> pl.Expr:
@@ -86,7 +106,7 @@ def _from_number(column: Column, source: pl.Expr) -> Parsed:
     value = source.cast(pl.Float64).fill_nan(None)
     if column.kind == "integer":
         return _whole(value)
-    return Parsed(value, value.is_infinite(), "a finite number")
+    return Parsed(pl.when(value.is_finite()).then(value), value.is_infinite(), "a finite number")
 
 
 def _whole(number: pl.Expr) -> Parsed:
@@ -95,12 +115,19 @@ def _whole(number: pl.Expr) -> Parsed:
 
 
 def _read_number(text: pl.Expr) -> Parsed:
-    number = text.cast(pl.Float64, strict=False)
-    return Parsed(number.fill_nan(None), _unread(text, number) | number.is_infinite(), "a number")
+    number = _plain_number(text).cast(pl.Float64, strict=False)
+    value = pl.when(number.is_finite()).then(number)
+    return Parsed(value, _unread(text, number) | number.is_infinite(), "a number")
+
+
+def _plain_number(text: pl.Expr) -> pl.Expr:
+    """Return the text of a number without separators of thousands, as in 3,000,000.50."""
+    grouped = text.str.contains(r"^[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?$")
+    return pl.when(grouped).then(text.str.replace_all(",", "", literal=True)).otherwise(text)
 
 
 def _read_integer(text: pl.Expr) -> Parsed:
-    number = text.cast(pl.Float64, strict=False)
+    number = _plain_number(text).cast(pl.Float64, strict=False)
     read = _whole(number)
     unread = _unread(text, number)
     return Parsed(read.value, unread if read.bad is None else read.bad | unread, read.expected)
@@ -118,11 +145,24 @@ def _read_date(text: pl.Expr) -> Parsed:
 
 
 def _read_timestamp(text: pl.Expr) -> Parsed:
-    # A date without a time is parsed as its last second: the filing may have come at any time of the day.
-    bare = text.str.len_chars() == _DATE_CHARS
-    clock = pl.when(bare).then(text + " 23:59:59").otherwise(text.str.replace("T", " "))
-    naive = clock.str.slice(0, _TIME_CHARS).str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False)
-    return Parsed(_new_york(naive), _unread(text, naive), "a time such as 2024-12-31 16:30:00")
+    """Parse a time: an explicit offset counts, any other time is New York's wall time."""
+    day, clock, zone = (text.str.extract(_TIMESTAMP, group) for group in (1, 2, 3))
+    # Without a time, or at exactly midnight, the filing may have come at any time of the day: take its last
+    # second.
+    timed = clock.is_not_null() & (zone.is_not_null() | ~clock.is_in(["00:00:00", "00:00"]))
+    seconds = pl.when(clock.str.len_chars() == _CLOCK_CHARS).then(clock).otherwise(clock + ":00")
+    wall = day + " " + pl.when(timed).then(seconds).otherwise(pl.lit("23:59:59"))
+    naive = wall.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+    moment = pl.when(timed & zone.is_not_null()).then(_with_offset(naive, zone)).otherwise(_new_york(naive))
+    return Parsed(moment, _unread(text, moment), "a time such as 2024-12-31 16:30:00")
+
+
+def _with_offset(naive: pl.Expr, zone: pl.Expr) -> pl.Expr:
+    """Convert wall time with an offset such as -08:00 to UTC; a letter or name means UTC."""
+    hours, minutes = (zone.str.extract(r"(\d\d):?(\d\d)?$", group).cast(pl.Int32) for group in (1, 2))
+    distance = hours.fill_null(0) * 60 + minutes.fill_null(0)
+    east = pl.when(zone.str.starts_with("-")).then(-distance).otherwise(distance)
+    return (naive - pl.duration(minutes=east)).dt.replace_time_zone("UTC")
 
 
 def _new_york(naive: pl.Expr) -> pl.Expr:

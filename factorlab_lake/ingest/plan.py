@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from factorlab_lake.ingest.fetch_log import DatasetState, FetchState
+from factorlab_lake.ingest.market_calendar import is_trading_day
 from factorlab_lake.providers.protocol import Offer, Period, Request
 from factorlab_lake.schema.rules import (
     BARS_FINAL_AT,
@@ -21,10 +22,9 @@ from factorlab_lake.schema.rules import (
     RESTATEMENT_SEARCH_DAYS,
 )
 
-__all__ = ["DEFAULT", "NEW_YORK", "FetchPolicy", "due", "newest_settled", "next_report", "next_trading_day"]
+__all__ = ["DEFAULT", "NEW_YORK", "FetchPolicy", "due", "newest_settled", "next_report"]
 
 NEW_YORK = ZoneInfo("America/New_York")
-_SATURDAY = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,28 +99,20 @@ def due(
                     yield from _whole(planner)
 
 
-def newest_settled(now: datetime) -> datetime:
+def newest_settled(now: datetime, symbol: str = "") -> datetime:
     """Return the time at which the newest final bars before ``now`` became final.
 
-    Every weekday counts as a trading day.
+    The trading days are New York's; for a symbol of an exchange abroad every weekday counts.
 
     >>> from datetime import UTC
-    >>> newest_settled(datetime(2026, 11, 23, 22, 0, tzinfo=UTC)).isoformat()
-    '2026-11-20T18:00:00-05:00'
+    >>> newest_settled(datetime(2026, 11, 26, 23, 30, tzinfo=UTC)).isoformat()  # Thanksgiving
+    '2026-11-25T18:00:00-05:00'
     """
     local = now.astimezone(NEW_YORK)
     day = local.date() if local.time() >= BARS_FINAL_AT else local.date() - timedelta(days=1)
-    while day.weekday() >= _SATURDAY:
+    while not is_trading_day(day, symbol):
         day -= timedelta(days=1)
     return datetime.combine(day, BARS_FINAL_AT, NEW_YORK)
-
-
-def next_trading_day(day: date) -> date:
-    """Return the next weekday, which may have bars."""
-    following = day + timedelta(days=1)
-    while following.weekday() >= _SATURDAY:
-        following += timedelta(days=1)
-    return following
 
 
 def next_report(last: date, spacing_days: float) -> date:
@@ -140,7 +132,7 @@ def _days(planner: _Planner) -> Iterator[Request]:
         return
     if since is not None and since < past.requested_from:
         yield planner.request(since, None if past.first is None else past.first - timedelta(days=1))
-    if past.fetched_at < newest_settled(planner.now):
+    if past.fetched_at < newest_settled(planner.now, planner.base.symbol):
         yield planner.request(since if past.last is None else past.last - timedelta(days=OVERLAP_DAYS))
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "superseded_kind",
 ]
 
+_OVERFLOW = ("extra", "metrics")  # the columns of what has no column, as JSON
 SPLIT_REBASE = "split_rebase"  # the change that a split makes to amounts fetched before it
 
 
@@ -62,11 +63,26 @@ def distinct_in_time(
     rows = rows.sort([*key, *order, missing, pl.struct(values).hash(seed=1), "fetch_id"], nulls_last=True)
     while True:
         same_key = pl.all_horizontal(pl.col(k) == pl.col(k).shift(1) for k in key)
-        repeats = pl.all_horizontal(pl.col(v).is_null() | (pl.col(v) == pl.col(v).shift(1)) for v in values)
-        again = rows.select((same_key & repeats).fill_null(value=False)).to_series()
+        again = rows.select((same_key & _repeats(values)).fill_null(value=False)).to_series()
         if not again.any():
             return rows
         rows = rows.filter(~again)
+
+
+def _repeats(values: list[str]) -> pl.Expr:
+    """Return whether each row equals its predecessor or has lost some of its values.
+
+    A lost value may have been unreadable. Its text is then in ``extra``, which is no content of its own.
+    """
+    overflow = [v for v in values if v in _OVERFLOW]
+    others = [v for v in values if v not in _OVERFLOW]
+    lost = pl.any_horizontal(pl.col(v).is_null() & pl.col(v).shift(1).is_not_null() for v in others)
+    same = [pl.col(v).is_null() | (pl.col(v) == pl.col(v).shift(1)) for v in others]
+    same += [
+        pl.col(v).is_null() | (pl.col(v) == pl.col(v).shift(1)).fill_null(value=False) | lost
+        for v in overflow
+    ]
+    return pl.all_horizontal(same)
 
 
 def number_versions(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
@@ -77,7 +93,10 @@ def number_versions(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
     """
     key, values = content_key(spec), spec.names("value")
     rows = distinct_in_time(
-        rows.with_columns(public_at(rows, key)), key, [pl.col("_known_at"), pl.col("fetched_at")], values
+        rows.with_columns(public_at(rows, spec, key)),
+        key,
+        [pl.col("_known_at"), pl.col("fetched_at")],
+        values,
     )
     same_key = pl.all_horizontal(pl.col(k) == pl.col(k).shift(1) for k in key).fill_null(value=False)
     rows = rows.with_columns(

@@ -8,13 +8,13 @@ from typing import Any
 import polars as pl
 
 from factorlab_lake.ingest.fetch_log import USUAL_SPACING_DAYS, spacings
+from factorlab_lake.ingest.market_calendar import next_trading_day
 from factorlab_lake.ingest.plan import (
     DEFAULT,
     NEW_YORK,
     FetchPolicy,
     newest_settled,
     next_report,
-    next_trading_day,
 )
 from factorlab_lake.quality import sql_text
 from factorlab_lake.query.query_hints import QuerySession
@@ -47,7 +47,7 @@ def freshness(
 
     ``expected_next`` is the first day on which newer data can exist:
 
-    - bars: the next weekday; its bar is final at 18:00 in New York
+    - bars: the next trading day of New York, abroad the next weekday; its bar is final at 18:00 in New York
     - reports: ten days after the next period's end, by the company's own interval between reports
     - other data: the day on which the fetch policy fetches it again
 
@@ -97,7 +97,7 @@ def _freshness_row(
     symbol, dataset, period, last = (row[n] for n in ("symbol", "dataset", "period", "last_date"))
     today = now.astimezone(NEW_YORK).date()
     if dataset == "price":
-        expected, newest = next_trading_day(last), newest_settled(now).date()
+        expected, newest = next_trading_day(last, symbol), newest_settled(now, symbol).date()
     elif period:
         days = spacing_days.get((symbol, period), USUAL_SPACING_DAYS[period])
         expected, newest = next_report(last, days), today

@@ -43,7 +43,8 @@ class Monitoring:
         - ``expected_next``: the first day on which newer data can exist, by the rules of :meth:`fetch`
         - ``overdue``, ``overdue_days``: whether that day is past, and by how many days
 
-        Trading days are weekdays: holidays are not left out.
+        Trading days are those of the New York Stock Exchange. For a symbol of an exchange abroad, such as
+        BARC.L, every weekday counts.
         """
         from factorlab_lake.quality.coverage import freshness
 

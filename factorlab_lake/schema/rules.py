@@ -33,8 +33,19 @@ NO_DAY = -1_000_000
 EARLIEST_DATE = date(1900, 1, 1)
 """A record of an earlier day is rejected: no provider has one, so the date is a parsing or typing error."""
 
+MAX_ANNOUNCED_DAYS = 1100
+"""Splits, dividends and other events are announced at most three years ahead; a later date is a typing
+error."""
+
+MAX_CLOCK_ERROR_S = 300
+"""A fetch may be so far ahead of this computer's clock. Later ones are refused: a fetch in the future would
+win over every correction."""
+
 MARKET_CLOSE = time(16)
 """In New York. A filing accepted by then can be used at that day's close, a later one at the next day's."""
+
+HALF_DAY_CLOSE = time(13)
+"""In New York, on half days such as the day after Thanksgiving."""
 
 BARS_FINAL_AT = time(18)
 """In New York. Vendors correct a day's bars until about two hours after the close."""
@@ -45,9 +56,24 @@ FILING_DATE_LAG_DAYS = 1
 """Without an acceptance time a filing counts from the day after its filing date: it may have come after the
 close."""
 
-ESTIMATED_LAG_DAYS = 75
-"""Without any date a statement counts from this long after its period's end: a large company's 10-K is due
-after 60 days, and after 15 more with a notice of late filing (SEC Form 12b-25)."""
+MIN_REPORT_DAYS = 5
+"""A statement accepted sooner after its period's end is impossible: hardly a company files within a week, and
+vendors write the period's end for an unknown acceptance."""
+
+MAX_HOURS_AFTER_FETCH = 24
+"""An acceptance later than this after the fetch that brought it is impossible; the day covers time zones."""
+
+ESTIMATED_QUARTER_LAG_DAYS = 75
+"""Without any date a quarter counts from this long after its period's end: the slowest filers have 45 days,
+and the estimate must not be early."""
+
+ESTIMATED_HALF_YEAR_LAG_DAYS = 100
+"""The same for periods of six and nine months: half-yearly reports are due three months after the period's
+end."""
+
+ESTIMATED_YEAR_LAG_DAYS = 120
+"""The same for a year: a 10-K is due after 60 to 90 days, and after 15 more with a notice of late filing (SEC
+Form 12b-25); annual reports elsewhere are due after four months."""
 
 MAX_AVAILABILITY_LAG_DAYS = 365
 """A lag of the availability rule may be at most a year; a longer one is a typing error."""
@@ -127,6 +153,21 @@ COMPANY_GAP_DAYS = 30
 
 COMPANY_GAP_WITHOUT_BARS_DAYS = 200
 """Without bars, period ends of two CIKs further apart are of two companies: two missing quarters."""
+
+# --- Size of values ---
+
+MAX_NUMBER = 1e24
+"""No amount, count or price is larger: products of such values stay finite, and no currency has larger
+amounts."""
+
+MAX_PRICE = 1e15
+"""Prices adjusted for several reverse splits have reached 1e12."""
+
+MIN_PRICE = 1e-9
+"""Prices adjusted for many splits begin at about 1e-4; a ratio to a price below this has no meaning."""
+
+MAX_SPLIT_RATIO = 1_000_000
+"""No split is larger, in either direction: reverse splits that end a listing reach some 100,000."""
 
 # --- Splits ---
 

@@ -306,7 +306,9 @@ _SPECS = (
             Column("payload_sha256", "text", "SHA-256 of the bytes received"),
             Column("duration_ms", "number", "duration of the request or of reading the file", "milliseconds"),
             Column(
-                "keys_landed", "integer", "number of distinct keys (periods or days) stored from the response"
+                "keys_landed",
+                "integer",
+                "number of distinct keys (periods or days) stored from the response with all values",
             ),
             Column("covered_from", "date", "earliest date in the response"),
             Column("covered_to", "date", "latest date in the response"),

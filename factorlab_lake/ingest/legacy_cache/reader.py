@@ -22,6 +22,7 @@ import polars as pl
 from factorlab_lake.errors import InvalidInput, NotFound, UnreadableFile
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.records import Shapes, check_names, decode, enclosed, frame_of, plain_frame
+from factorlab_lake.schema.rules import MAX_CLOCK_ERROR_S
 
 __all__ = ["CacheFile", "CacheName", "identify", "parse_name", "read", "scan"]
 
@@ -111,7 +112,7 @@ def read(file: CacheFile, known: AbstractSet[str] = frozenset(), shapes: Shapes 
     answer = FetchResult(
         fetch_id=_fetch_id(file, digest),
         dataset=file.name.dataset if file.name else "price",
-        symbol=file.name.symbol if file.name else "",
+        symbol=file.name.symbol.upper() if file.name else "",
         fetched_at=datetime.fromtimestamp(0, UTC),
         provider="fmp",
         endpoint=f"cache:{file.path}",
@@ -168,7 +169,7 @@ def _open(body: bytes, name: CacheName | None, answer: FetchResult, shapes: Shap
     with _unreadable():
         check_names(records)
     answer.fetched_at = _fetched_at(envelope.get("_cached_at"))
-    answer.symbol = _symbol(envelope.get("_cache_key"), name)
+    answer.symbol = _symbol(envelope.get("_cache_key"), name).upper()
     answer.records = records
 
 
@@ -243,7 +244,7 @@ def _fetched_at(epoch: Any) -> datetime:
         moment = datetime.fromtimestamp(float(epoch), UTC)
     except (TypeError, ValueError, OverflowError, OSError):
         moment = None
-    if moment is None or not _EARLIEST <= moment <= datetime.now(UTC) + timedelta(days=1):
+    if moment is None or not _EARLIEST <= moment <= datetime.now(UTC) + timedelta(seconds=MAX_CLOCK_ERROR_S):
         raise UnreadableFile(
             f"_cached_at is {epoch!r}: without a valid fetch time the split basis is unknown"
         )

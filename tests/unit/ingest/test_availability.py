@@ -28,7 +28,24 @@ _CASES = [
     ("1970-01-01 00:00:00", None, "2020-12-10", "estimated"),
     ("2020-09-26 00:00:00", "2020-09-26", "2020-12-10", "estimated"),
     (None, "2020-09-26", "2020-12-10", "estimated"),
-    ("2020-09-27 09:00:00", "2020-09-27", "2020-09-27", "accepted"),
+    # An acceptance within five days of the period's end is impossible.
+    ("2020-09-30 09:00:00", "2020-10-30", "2020-10-31", "filing_date"),
+    ("2020-10-01 09:00:00", "2020-10-30", "2020-10-01", "accepted"),
+    # More than a day after the fetch of 2021-03-31, 22:00 UTC.
+    ("2021-04-01 18:00:00", "2021-03-31", "2021-04-02", "accepted"),
+    ("2021-04-01 18:00:01", "2021-03-31", "2021-04-01", "filing_date"),
+    ("2024-01-02 09:00:00", None, "2020-12-10", "estimated"),
+    # The day after Thanksgiving is a half day, until 13:00; the Friday before is none.
+    ("2020-11-27 13:00:00", "2020-11-27", "2020-11-27", "accepted"),
+    ("2020-11-27 13:00:01", "2020-11-27", "2020-11-28", "accepted"),
+    ("2020-11-20 15:00:00", "2020-11-20", "2020-11-20", "accepted"),
+    ("2020-12-24 15:30:00", "2020-12-24", "2020-12-25", "accepted"),
+    # Midnight without an offset is no time.
+    ("2020-10-29 00:00:00", "2020-10-30", "2020-10-30", "accepted"),
+    # An offset counts: 15:30 in New York, 17:30 in New York.
+    ("2020-10-29T19:30:00Z", "2020-10-29", "2020-10-29", "accepted"),
+    ("2020-10-29T14:30:00-07:00", "2020-10-29", "2020-10-30", "accepted"),
+    ("0000-00-00 00:00:00", "0000-00-00", "2020-12-10", "estimated"),
 ]
 
 
@@ -41,6 +58,41 @@ def test_the_first_day_of_use(accepted: str | None, filed: str | None, available
     """A filing can be used from the first New York close at which it was public; the basis is named."""
     row = _row(acceptedDate=accepted, fillingDate=filed)
     assert (row["available_date"].isoformat(), row["availability_basis"]) == (available, basis)
+
+
+@pytest.mark.parametrize(
+    ("period", "day"),
+    [
+        ("Q1", "2020-12-10"),
+        ("Q4", "2020-12-10"),
+        ("H1", "2021-01-04"),
+        ("9M", "2021-01-04"),
+        ("FY", "2021-01-24"),
+    ],
+)
+def test_an_estimate_follows_the_length_of_the_period(period: str, day: str) -> None:
+    """Without any date a quarter is available after 75 days, a half year after 100, a year after 120."""
+    row = _row(period=period, acceptedDate=None, fillingDate=None)
+    assert (row["available_date"].isoformat(), row["availability_basis"]) == (day, "estimated")
+
+
+@pytest.mark.parametrize(
+    ("symbol", "day"),
+    [("BARC.L", "2020-10-30"), ("7203.T", "2020-10-30"), ("0700.hk", "2020-10-30"), ("BRK.B", "2020-10-29")],
+)
+def test_a_symbol_listed_abroad_waits_for_the_next_day(symbol: str, day: str) -> None:
+    """An exchange abroad has closed when New York closes; a class of shares is no exchange."""
+    sent = answer("income", [income(symbol=symbol, acceptedDate="2020-10-29 09:30:00")])
+    sent.symbol = symbol
+    assert normalized("income", sent).rows["available_date"].item().isoformat() == day
+
+
+@pytest.mark.parametrize("accepted", ["2020-09-26 17:00:00", "2025-01-01 09:00:00"])
+def test_an_impossible_acceptance_is_unknown_and_its_text_stays(accepted: str) -> None:
+    """An acceptance before the report can exist, or after its fetch, is in `extra` alone."""
+    row = _row(acceptedDate=accepted)
+    assert (row["accepted_at"], row["accepted_date"]) == (None, None)
+    assert row["extra"] == f'{{"acceptedDate":"{accepted}"}}'
 
 
 def test_fields_that_are_absent_are_like_missing_ones() -> None:

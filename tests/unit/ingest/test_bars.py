@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -180,10 +180,42 @@ def test_a_correction_changes_one_year_and_symbol_only(lake: Lake, tmp_path: Pat
 
 
 def test_three_contents_of_a_day_in_one_file_have_keys_of_their_own(lake: Lake, tmp_path: Path) -> None:
-    """A file with three contents of one day gives one current bar, and every content has a unique key."""
+    """A file with three contents of one day gives one bar; the other two are rejected with the reason."""
     arrive(lake, tmp_path, _bars(FETCHED, *(bar("2019-01-02", close) for close in (1.0, 2.0, 3.0))))
-    assert lake.sql("SELECT count(*) AS n FROM price_data").item() == 1
+    assert lake.sql("SELECT close_price FROM price_data").rows() == [(3.0,)]
+    assert lake.sql("SELECT position FROM rejected_records ORDER BY 1").rows() == [(0,), (1,)]
     assert_keys_unique(lake)
+
+
+def test_a_stub_beside_the_real_bar_is_rejected(lake: Lake, tmp_path: Path) -> None:
+    """A bar with zeros and the close of the day before loses to the real one, whatever their order."""
+    real = bar("2024-08-13", 221.27), bar("2024-08-14", 224.4)
+    stub = bar("2024-08-14", 227.06, open=0, high=0, low=0, volume=0)
+    at = datetime(2024, 8, 15, 12, tzinfo=UTC)
+    for symbol, bars in (("AAPL", [stub, *real]), ("MSFT", [*real, stub])):
+        arrive(lake, tmp_path, Entry(symbol, "price", bars, at))
+    closes = lake.sql("SELECT close_price FROM price_data WHERE date = DATE '2024-08-14'")
+    assert closes["close_price"].to_list() == [224.4, 224.4]
+    assert lake.sql("SELECT symbol, position FROM rejected_records ORDER BY 1").rows() == [
+        ("AAPL", 0),
+        ("MSFT", 2),
+    ]
+    assert lake.sql("SELECT * FROM price_revisions").is_empty()
+
+
+def test_a_bar_without_trades_beside_none_is_stored(lake: Lake, tmp_path: Path) -> None:
+    """A stub that is the only bar of its day contradicts nothing."""
+    arrive(lake, tmp_path, _bars(FETCHED, bar("2019-01-02", 1.0, open=0, high=0, low=0, volume=0)))
+    assert lake.sql("SELECT count(*) AS n FROM price_data").item() == 1
+    assert lake.sql("SELECT * FROM rejected_records").is_empty()
+
+
+def test_a_repeated_bar_with_fewer_values_is_no_contradiction(lake: Lake, tmp_path: Path) -> None:
+    """The same bar once more, or without its volume, loses nothing when it is dropped."""
+    again = bar("2019-01-02", 1.0, volume=None)
+    arrive(lake, tmp_path, _bars(FETCHED, again, bar("2019-01-02", 1.0), bar("2019-01-02", 1.0)))
+    assert lake.sql("SELECT volume FROM price_data").item() > 0
+    assert lake.sql("SELECT * FROM rejected_records").is_empty()
 
 
 def test_the_order_of_records_in_a_file_does_not_matter() -> None:
@@ -197,4 +229,4 @@ def test_the_order_of_records_in_a_file_does_not_matter() -> None:
     expected = landed([answer("price", bars)])
     for order in permutations(bars):
         result = landed([answer("price", list(order))])
-        assert_same_content(result, expected, but=("fetch_id",))
+        assert_same_content(result, expected, but=("fetch_id", "position"))

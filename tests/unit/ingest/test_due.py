@@ -150,3 +150,26 @@ def test_statements_of_a_fund_are_due_weekly() -> None:
     assert requests(INCOME, state, MONDAY_NIGHT) == []
     state = past(MONDAY_NIGHT - timedelta(days=7), None, None)
     assert requests(INCOME, state, MONDAY_NIGHT) == [Request("income", "AAPL", "quarterly")]
+
+
+@pytest.mark.parametrize(
+    ("now", "symbol", "day"),
+    [
+        (datetime(2020, 11, 26, 23, 30, tzinfo=UTC), "AAPL", "2020-11-25"),  # Thanksgiving
+        (datetime(2020, 11, 26, 23, 30, tzinfo=UTC), "BARC.L", "2020-11-26"),  # London trades
+        (datetime(2020, 11, 27, 23, 30, tzinfo=UTC), "AAPL", "2020-11-27"),  # a half day has bars
+        (datetime(2012, 10, 30, 23, 30, tzinfo=UTC), "AAPL", "2012-10-26"),  # closed for a hurricane
+        (datetime(2021, 5, 31, 23, 30, tzinfo=UTC), "AAPL", "2021-05-28"),  # Memorial Day after a weekend
+    ],
+)
+def test_the_newest_settled_day_is_no_holiday(now: datetime, symbol: str, day: str) -> None:
+    """On a holiday of New York no bar is expected of a symbol that trades there."""
+    assert newest_settled(now, symbol).date() == date.fromisoformat(day)
+
+
+def test_no_bars_are_due_on_a_holiday() -> None:
+    """After Wednesday's bars nothing is due on Thanksgiving, but on Friday the half day's bar is."""
+    wednesday = datetime(2020, 11, 25, 23, 30, tzinfo=UTC)
+    state = past(wednesday, "2010-01-04", "2020-11-25")
+    assert requests(PRICE, state, wednesday + timedelta(days=1)) == []
+    assert len(requests(PRICE, state, wednesday + timedelta(days=2))) == 1

@@ -81,14 +81,16 @@ def test_a_changed_bar_lists_each_changed_value(lake: Lake, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("turn", [1, -1], ids=["unadjusted first", "adjusted first"])
-def test_two_contents_of_one_file_show_in_the_order_of_their_bases(
+def test_of_two_contents_of_one_file_the_one_with_more_splits_is_stored(
     lake: Lake, tmp_path: Path, turn: int
 ) -> None:
-    """If one fetch has a day before and after a split adjustment, the adjusted bar is the new value."""
+    """If one fetch has a day before and after a split adjustment, the adjusted bar is the right one."""
     bars = [bar("2019-01-02", 100.0), bar("2019-01-02", 25.0, volume=4000)][::turn]
     arrive(lake, tmp_path, Entry("AAPL", "price", bars, cached_at=FETCHED))
-    closes = lake.revisions().filter(column_name="close_price")
-    assert closes.select("old", "new", "kind").rows() == [("100.0", "25.0", "split_rebase")]
+    assert lake.sql("SELECT close_price FROM price_data").rows() == [(25.0,)]
+    assert lake.revisions().is_empty()
+    [reason] = lake.sql("SELECT reason FROM rejected_records")["reason"]
+    assert "the same symbol and date" in reason
 
 
 def test_every_superseded_value_of_the_samples_is_listed(lake_both: Lake) -> None:

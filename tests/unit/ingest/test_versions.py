@@ -53,14 +53,14 @@ def test_equal_records_in_several_files_are_one_row(lake: Lake, tmp_path: Path) 
 
 def test_a_later_acceptance_with_other_values_is_a_restatement(lake: Lake, tmp_path: Path) -> None:
     """An amended filing adds a second version and leaves the first unchanged."""
-    _arrive_daily(lake, tmp_path, {}, {"revenue": 65000000000, "acceptedDate": "2020-12-01 17:00:00"})
+    _arrive_daily(lake, tmp_path, {}, {"revenue": 65000000000, "acceptedDate": "2019-12-01 17:00:00"})
     assert lake.sql(_KIND).rows() == [(1, "original"), (2, "restatement")]
     assert lake.sql(_REVENUE).rows() == [(1, 64698000000.0), (2, 65000000000.0)]
 
 
 def test_versions_are_in_order_of_acceptance_not_of_fetch(lake: Lake, tmp_path: Path) -> None:
     """If the amended filing is served first and the original later, the amended one is still the newest."""
-    _arrive_daily(lake, tmp_path, {"revenue": 2, "acceptedDate": "2020-12-01 17:00:00"}, {"revenue": 1})
+    _arrive_daily(lake, tmp_path, {"revenue": 2, "acceptedDate": "2019-12-01 17:00:00"}, {"revenue": 1})
     assert lake.sql(_REVENUE).rows() == [(1, 1.0), (2, 2.0)]
     assert lake.sql(_KIND).rows() == [(1, "original"), (2, "restatement")]
 
@@ -180,8 +180,8 @@ def test_a_value_that_comes_back_is_a_version_in_any_order_of_arrival(
     assert result == [(at, at.date()) for at in (EARLIER, FETCHED, LATER)]
 
 
-def test_a_fetch_that_rejected_the_record_confirms_nothing(lake: Lake, tmp_path: Path) -> None:
-    """After X and Y, a third fetch whose record of that quarter was rejected does not make X the newest."""
+def test_a_fetch_with_an_unreadable_value_confirms_nothing(lake: Lake, tmp_path: Path) -> None:
+    """After X and Y, a third fetch with an unreadable revenue does not make X the newest."""
     around = [income(day, "Q1", revenue=7) for day in ("2019-06-29", "2019-12-28")]
     first = Entry("AAPL", "income", [income("2019-09-28", revenue=1), *around], cached_at=EARLIER)
     second = _statement(FETCHED, revenue=2)

@@ -54,7 +54,7 @@ def test_a_provider_that_repeats_the_figures_of_another_has_a_row_of_its_own() -
 
 def test_a_users_row_stays_the_newest_of_its_filing() -> None:
     """A later fetch of the same filing does not supersede a user's correction; a later filing does."""
-    amended: dict[str, Any] = {"revenue": 4, "acceptedDate": "2020-12-01 17:00:00"}
+    amended: dict[str, Any] = {"revenue": 4, "acceptedDate": "2019-12-01 17:00:00"}
     fetches: list[tuple[str, dict[str, Any]]] = [
         ("fmp", {"revenue": 1}),
         ("file", {"revenue": 2}),

@@ -1,0 +1,53 @@
+"""Choose among records of one response that contradict each other: the more complete one is stored."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from factorlab_lake.schema import TableSpec
+
+__all__ = ["contradicted"]
+
+# A company can pay several dividends on one day, so different ones do not contradict each other.
+_SEVERAL = ("dividends",)
+_TRADES = ("open_price", "high_price", "low_price", "volume")
+
+
+def contradicted(rows: pl.DataFrame, spec: TableSpec) -> pl.Series:
+    """Return for each row whether another row of its response with the same key is stored instead.
+
+    Rows of several filings of a period do not contradict each other. A row that only repeats another one, or
+    lacks some of its values, does not either.
+    """
+    key = _key(rows, spec)
+    several = rows.select(pl.struct(key).hash().is_duplicated()).to_series()
+    if spec.name in _SEVERAL or not several.any():
+        return several & False
+    values = [v for v in spec.names("value") if v in rows.columns and v not in key]
+    ordered = rows.with_row_index("_row").filter(several).sort([*key, *_rank(spec, values)], nulls_last=True)
+    first = (pl.col(v).first().over(key) for v in values)
+    repeats = pl.all_horizontal(
+        pl.col(v).is_null() | (pl.col(v) == one) for v, one in zip(values, first, strict=True)
+    )
+    losing = ordered.filter(~repeats.fill_null(value=False))["_row"]
+    return rows.select(pl.int_range(pl.len(), dtype=pl.UInt32).is_in(losing.implode())).to_series()
+
+
+def _key(rows: pl.DataFrame, spec: TableSpec) -> list[str]:
+    """Return the columns that contradicting records share: those of the response, the key and the filing."""
+    filing = [c for c in ("filing_date", "accepted_at") if c in rows.columns]
+    return ["_fetch_id", *(k for k in spec.key if k != "version"), *filing]
+
+
+def _rank(spec: TableSpec, values: list[str]) -> list[pl.Expr]:
+    """Return the order of contradicting rows, the best one first. It depends on their content alone."""
+    order = [-pl.sum_horizontal(pl.col(v).is_not_null().cast(pl.Int32) for v in values)]
+    if spec.name == "price_data":
+        # A stub repeats the last close with zeros for what it lacks. Of two bars of one fetch, the one with
+        # the larger volume, compared with that of the day, includes more splits and is newer.
+        order.insert(
+            0, -pl.sum_horizontal((pl.col(v) > 0).fill_null(value=False).cast(pl.Int32) for v in _TRADES)
+        )
+        order.insert(1, -(pl.col("volume") / pl.col("unadjusted_volume")))
+    numbers = [v for v in values if spec.column(v).kind == "number"]
+    return [*order, *(-pl.col(v) for v in numbers), *(pl.col(v) for v in values if v not in numbers)]

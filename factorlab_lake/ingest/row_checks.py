@@ -1,0 +1,155 @@
+"""Check the rows of all tables, for load, migrate and fetch alike.
+
+A row needs its key and the values without which it says nothing, such as a bar's close: a fault in these
+refuses the row. Any other value that is impossible is missing; its text remains in ``extra``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from factorlab_lake.ingest.availability import impossible_acceptance
+from factorlab_lake.schema import PERIOD_MONTHS, Column, TableSpec
+from factorlab_lake.schema.rules import (
+    EARLIEST_DATE,
+    MAX_ANNOUNCED_DAYS,
+    MAX_NUMBER,
+    MAX_PRICE,
+    MAX_SPLIT_RATIO,
+    MIN_PRICE,
+)
+
+__all__ = ["RowFault", "impossible_values", "needed_columns", "no_symbol", "row_faults"]
+
+_NEEDED = {
+    "splits": ("numerator", "denominator"),
+    "price_data": ("close_price",),
+    "shares_outstanding": ("shares",),
+    "vendor_market_caps": ("market_cap",),
+    "symbol_history": ("company_id",),
+}
+_POSITIVE = ("numerator", "denominator", "close_price", "shares")
+_NOT_NEGATIVE = (
+    "open_price", "high_price", "low_price", "volume", "unadjusted_volume", "vwap", "dividend",
+    "adjusted_dividend",
+)  # fmt: skip
+_CURRENCIES = ("currency", "reported_currency")
+# Days on which something has happened: none is after the fetch that returned the row.
+_PAST = ("fiscal_date", "as_of_date", "filing_date", "split_basis_date", "period_start")
+_HEADINGS = ("SYMBOL", "SYMBOLS", "TICKER", "TICKERS")
+# A list of symbols, a line break or another control character: no exchange has such a symbol.
+_NO_SYMBOL = r"[,;|\x00-\x1f\x7f]"
+
+
+@dataclass(frozen=True, slots=True)
+class RowFault:
+    """Hold the condition under which a row is refused, its column, and the text of the problem.
+
+    ``column`` may list several columns, such as ``numerator, denominator``.
+    """
+
+    column: str
+    fails: pl.Expr
+    problem: pl.Expr
+
+
+def needed_columns(spec: TableSpec) -> list[str]:
+    """Return the columns whose values a row needs: its key, and those without which it says nothing."""
+    return [*(k for k in spec.key if k not in ("version", "revision")), *_NEEDED.get(spec.name, ())]
+
+
+def no_symbol(symbol: str | pl.Expr = "symbol") -> pl.Expr:
+    """Return whether a text is no symbol: a list of symbols, a heading, or a text with control characters."""
+    text = pl.col(symbol) if isinstance(symbol, str) else symbol
+    return text.str.contains(_NO_SYMBOL) | text.str.to_uppercase().is_in(_HEADINGS)
+
+
+def row_faults(spec: TableSpec, columns: list[str], unread: dict[str, pl.Expr]) -> Iterator[RowFault]:
+    """Yield the faults that refuse a row; ``columns`` are the row's, with ``fetched_at``.
+
+    ``unread`` has the condition under which a value could not be read, by column: it is not missing as well.
+    """
+    for name in needed_columns(spec):
+        if name in columns:
+            missing = pl.col(name).is_null() & ~unread.get(name, pl.lit(value=False)).fill_null(value=False)
+            yield RowFault(name, missing, pl.lit("missing"))
+    yield RowFault("symbol", no_symbol(), _shown("{} is no symbol", pl.col("symbol").str.slice(0, 60)))
+    for name in (n for n in _POSITIVE if n in columns and n in needed_columns(spec)):
+        yield RowFault(name, pl.col(name) <= 0, _shown("{} is not positive", pl.col(name)))
+    yield from _date_faults(spec, columns)
+    if "fiscal_period" in spec.key:
+        known = ", ".join(PERIOD_MONTHS)
+        strange = ~pl.col("fiscal_period").is_in(list(PERIOD_MONTHS))
+        yield RowFault(
+            "fiscal_period", strange, _shown(f"'{{}}' is not one of {known}", pl.col("fiscal_period"))
+        )
+    yield from _size_faults(spec, columns)
+
+
+def impossible_values(spec: TableSpec, columns: list[str]) -> dict[str, pl.Expr]:
+    """Return the condition under which a value that a row does not need is impossible, by column.
+
+    The rows have ``fetched_at``.
+    """
+    needed = needed_columns(spec)
+    others = [c for c in spec.columns if c.name in columns and c.name not in needed]
+    conditions = {c.name: condition for c in others if (condition := _impossible(c)) is not None}
+    if "accepted_at" in conditions:
+        conditions["accepted_at"] = impossible_acceptance(spec)
+    if "fiscal_year" in columns and "fiscal_date" in columns:
+        conditions["fiscal_year"] = (pl.col("fiscal_year") - pl.col("fiscal_date").dt.year()).abs() > 1
+    return {name: condition.fill_null(value=False) for name, condition in conditions.items()}
+
+
+def _impossible(column: Column) -> pl.Expr | None:
+    value = pl.col(column.name)
+    if column.kind == "number":
+        low = 0.0 if column.name in _NOT_NEGATIVE else -MAX_NUMBER
+        return (value < low) | (value > MAX_NUMBER)
+    if column.kind == "date" and column.name not in ("valid_from", "valid_to"):
+        return (value < EARLIEST_DATE) | (value > _last_day(column.name))
+    if column.kind == "timestamp" and column.name == "accepted_at":
+        return value.is_null()  # a table's rule replaces it
+    if column.name in _CURRENCIES:
+        return ~value.str.contains(r"^[A-Za-z]{3}$")
+    if column.name == "cik":
+        return ~value.str.contains(r"^\d{1,10}$")
+    return None
+
+
+def _date_faults(spec: TableSpec, columns: list[str]) -> Iterator[RowFault]:
+    for name in [n for n in spec.key if spec.column(n).kind == "date" and n in columns and n != "valid_from"]:
+        day = pl.col(name)
+        yield RowFault(name, day < EARLIEST_DATE, _shown(f"{{}} is before {EARLIEST_DATE:%Y}", day))
+        last = _last_day("fiscal_date" if spec.name == "price_data" else name)
+        far = "after the fetch" if spec.name == "price_data" or name in _PAST else "too far after the fetch"
+        yield RowFault(name, day > last, _shown(f"{{}} is {far}", day))
+
+
+def _last_day(name: str) -> pl.Expr:
+    """Return the last day that a column can have: a day of a zone ahead of UTC, or of an announced event."""
+    ahead = 1 if name in _PAST else MAX_ANNOUNCED_DAYS
+    return pl.col("fetched_at").dt.date().dt.offset_by(f"{ahead}d")
+
+
+def _size_faults(spec: TableSpec, columns: list[str]) -> Iterator[RowFault]:
+    if spec.name == "price_data" and "close_price" in columns:
+        close = pl.col("close_price")
+        odd = (close > 0) & ~close.is_between(MIN_PRICE, MAX_PRICE)
+        yield RowFault("close_price", odd, _shown(f"{{}} is not between {MIN_PRICE} and {MAX_PRICE}", close))
+    if spec.name == "splits" and {"numerator", "denominator"} <= set(columns):
+        ratio = pl.col("numerator") / pl.col("denominator")
+        odd = (ratio > 0) & ~ratio.is_between(1 / MAX_SPLIT_RATIO, MAX_SPLIT_RATIO)
+        text = _shown("the ratio {}:{} is beyond " + f"{MAX_SPLIT_RATIO}:1", "numerator", "denominator")
+        yield RowFault("numerator, denominator", odd, text)
+    for name in (n for n in ("shares", "market_cap") if n in needed_columns(spec) and n in columns):
+        yield RowFault(
+            name, pl.col(name).abs() > MAX_NUMBER, _shown(f"{{}} is above {MAX_NUMBER}", pl.col(name))
+        )
+
+
+def _shown(text: str, *values: pl.Expr | str) -> pl.Expr:
+    return pl.format(text, *((pl.col(v) if isinstance(v, str) else v).cast(pl.String) for v in values))
