@@ -21,6 +21,7 @@ FUNCTIONS = (
     "revisions",
     "adjusted_prices",
     "multi_class_symbols",
+    "instruments",
     "unrounded_close",
     "checked_vintage",
     "statements_as_of",

@@ -6,7 +6,7 @@ from functools import cache
 
 from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.functions.question_texts import output_columns, question_text
-from factorlab_lake.functions.rule_placeholders import rule_placeholders
+from factorlab_lake.functions.rule_placeholders import fill, rule_placeholders
 from factorlab_lake.schema import (
     STATEMENT_TABLES,
     TABLES,
@@ -18,6 +18,7 @@ from factorlab_lake.schema import (
 )
 from factorlab_lake.schema.derived_tables import cash_flow_names, flow_names
 from factorlab_lake.schema.quality_rules import quality_score
+from factorlab_lake.schema.quote_units import major_currency, quotes_in_minor_units, units_per_major
 
 __all__ = [
     "availability_with_lag",
@@ -32,6 +33,9 @@ def shared_placeholders() -> dict[str, str]:
     """Return the placeholders that have the same value for every engine."""
     return {
         **rule_placeholders(),
+        "major_currency": major_currency("currency"),
+        "units_per_major": fill(units_per_major("currency"), rule_placeholders),
+        "quotes_in_minor_units": quotes_in_minor_units("r.symbol"),
         "factors_with_dates": _with_date("factors"),
         "factor_inputs_with_dates": _with_date("factor_inputs"),
         "factor_columns": ", ".join(f"f.{identifier(name)}" for name in FACTORS),

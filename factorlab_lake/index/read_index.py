@@ -47,6 +47,9 @@ _OF_CAPS = {
     "shares_statement_provider": "statement_provider",
 }
 _ALL = tuple(FACTORS.values())
+# What is known of a symbol whatever the day, with the value where there is none.
+_PROFILE_TEXTS = ("currency", "quote_reason", "receipt_reason")
+_PROFILE_NUMBERS = {"multi_class": False, "quoted_units": 1.0, "shares_per_receipt": 1.0}
 
 
 class LookUp:
@@ -238,15 +241,22 @@ class ReadIndex:
 
     def _profiles(self, look: LookUp) -> dict[str, Column]:
         """Return what is known of the symbol of each row, whatever the day."""
-        places = look.rows.places
-        currencies, flags = self._symbols["currency"], self._symbols["multi_class"]
-        known = [p for p in places.tolist() if p >= 0]
-        codes, several = np.full(len(places), -1, np.int32), np.zeros(len(places), np.bool_)
-        of_symbol = [currencies[p] for p in known]
-        codes[places >= 0] = [-1 if c is None else look.vocabulary.place(c) for c in of_symbol]
-        several[places >= 0] = [flags[p] for p in known]
-        spread = look.rows.spread
-        return {"currency": Texts(spread(codes)), "multi_class": Numbers(spread(several))}
+        places, spread = look.rows.places, look.rows.spread
+        has_place = places >= 0
+
+        def of_symbols(name: str) -> list[Any]:
+            return [self._symbols[name][p] for p in places[has_place].tolist()]
+
+        columns: dict[str, Column] = {}
+        for name in _PROFILE_TEXTS:
+            codes = np.full(len(places), -1, np.int32)
+            codes[has_place] = [-1 if t is None else look.vocabulary.place(t) for t in of_symbols(name)]
+            columns[name] = Texts(spread(codes))
+        for name, other in _PROFILE_NUMBERS.items():
+            values = np.full(len(places), other)
+            values[has_place] = [other if v is None else v for v in of_symbols(name)]
+            columns[name] = Numbers(spread(values))
+        return columns
 
     def _valid_rows(self, look: LookUp, spec: TableSpec, names: frozenset[str]) -> Columns:
         """Return some columns of a derived table: the row that is valid on each day, or NULLs."""

@@ -22,6 +22,7 @@ from factorlab_lake.index.statement_blocks import STATEMENTS, encode, is_present
 from factorlab_lake.index.tiles import Tile, TileDamaged, TileFile, write_tile
 from factorlab_lake.index.touched import Changes, Previous, changes_since, previous_index
 from factorlab_lake.schema import table
+from factorlab_lake.schema.quote_units import quotes_in_minor_units
 from factorlab_lake.schema.rules import BEGINNING_OF_TIME, EPOCH, PRICE_AGE_LIMIT_DAYS
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
@@ -33,10 +34,13 @@ Query: TypeAlias = Callable[[str, dict[str, Any]], pl.DataFrame]
 _GROUPS_AT_A_TIME = 8  # bounds the memory
 _STATEMENT_GROUPS_AT_A_TIME = 4  # their rows take more memory: 50 MB for ten years of 256 symbols
 _GROUP_DAYS_AT_A_TIME = 3000  # a year of eight groups: of a day, more groups are read at once
-_PROFILES = """
-SELECT s.symbol, p.currency, s.symbol IN (SELECT symbol FROM multi_class_symbols) AS multi_class
-FROM (SELECT unnest($symbols::VARCHAR[]) AS symbol) s LEFT JOIN company_profiles p ON p.symbol = s.symbol
-"""
+_PROFILES = (
+    "SELECT r.symbol, f.currency, coalesce(f.quoted_units, 1) AS quoted_units, f.shares_per_receipt, "  # noqa: S608
+    f"f.receipt_reason, CASE WHEN f.currency IS NULL AND {quotes_in_minor_units('r.symbol')} "
+    "THEN 'quote_unit_unknown' END AS quote_reason, "
+    "r.symbol IN (SELECT symbol FROM multi_class_symbols) AS multi_class "
+    "FROM (SELECT unnest($symbols::VARCHAR[]) AS symbol) r LEFT JOIN instruments f ON f.symbol = r.symbol"
+)
 
 
 def build(layout: Layout, snapshot: Snapshot, query: Query, *, reuse: bool = True) -> Manifest:

@@ -57,6 +57,13 @@ class _Evidence:
         return to_polars(self._steps.sql(query, params=params)).to_dicts()
 
     @cached_property
+    def instrument(self) -> _Row:
+        """Return how the symbol is quoted; without a profile every value is None."""
+        names = ("currency", "quoted_units", "shares_per_receipt")
+        query = f"SELECT {', '.join(names)} FROM instruments WHERE symbol = $symbol"
+        return next(iter(self.lake_rows(query, symbol=self.symbol)), dict.fromkeys(names))
+
+    @cached_property
     def _hints(self) -> QueryHints:
         rows = RowFilter([self.symbol])
         return QueryHints(dict.fromkeys(READ_FOR_DERIVATION, rows), [self.symbol], short=True)
@@ -96,6 +103,9 @@ def explain_market_cap(session: QuerySession, symbol: str, day: date) -> pl.Data
     numbers = [cap["close_price"], cap["shares_outstanding"], cap["split_factor"]]
     rows.append(_row("split_factor", cap["split_factor"], note="brings the shares to the price's basis"))
     product = cap["reason"] or " * ".join(map(repr, numbers))
+    if receipt := evidence.instrument["shares_per_receipt"]:
+        rows.append(_row("shares_per_receipt", receipt, note="of which one unit of the symbol stands for"))
+        product = cap["reason"] or f"{product} / {receipt!r}"
     return _frame([*rows, _row("market_cap", cap["market_cap"], date=day, note=product)])
 
 
@@ -129,7 +139,11 @@ def _price(evidence: _Evidence, cap: _Row) -> tuple[list[_Row], date | None]:
     where = {"item": "close_price", "date": cap["price_date"], "source": bar["source_provider"]}
     basis: date = bar["split_basis_date"]
     rows = [_row("close_price", bar["close_price"], note=f"counts the splits up to {basis}", **where)]
-    if cap["close_price"] != bar["close_price"]:
+    units = evidence.instrument["quoted_units"] or 1
+    if cap["close_price"] is not None and units != 1:
+        note = f"in {evidence.instrument['currency']}, of which the quote has {units} units"
+        rows.append(_row("close_price", cap["close_price"], note=note, **where))
+    elif cap["close_price"] not in (None, bar["close_price"]):
         rows.append(_row("close_price", cap["close_price"], note="without the vendor's rounding", **where))
     return rows, basis
 

@@ -28,7 +28,9 @@ _SHORT = 10_000  # rows up to which planning takes longer than copying the answe
 _BY_BYTES = 'COLLATE "C"'  # one order of texts on every server
 _LOGGED = ", ".join(map(identifier, table("data_fetch_log").names()))
 _STORED = (
-    f"{', '.join(map(identifier, table('price_data').names()))} FROM price_data "
+    f"{', '.join(map(identifier, table('price_data').names()))}, "
+    "(SELECT currency FROM company_profiles f WHERE f.symbol = price_data.symbol) AS currency "
+    "FROM price_data "
     "WHERE symbol IN (SELECT unnest($symbols::VARCHAR[])) AND date BETWEEN $first AND $last"
 )
 _ADJUSTED = "* FROM adjusted_prices($symbols::VARCHAR[], $first::DATE, $last::DATE)"
@@ -75,8 +77,8 @@ class Questions:
         """Return daily bars between two dates (both included), as stored or adjusted.
 
         One row per symbol and trading day with the columns of ``price_data``, ordered by symbol and date.
-        Prices are per share in the symbol's currency, on the split basis of ``split_basis_date``. Unknown
-        symbols give no rows.
+        Prices are per share, on the split basis of ``split_basis_date``. They are in the unit that
+        ``currency`` names, which may be a minor one, such as GBp (pence). Unknown symbols give no rows.
 
         With ``adjusted``, the columns are those of ``adjusted_prices``. Prices and volume are then per share
         as counted after every split in the lake. ``adjusted_close`` includes dividends too, with both

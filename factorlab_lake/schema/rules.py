@@ -213,6 +213,9 @@ CLOSE_UNITS = 1e4
 CLOSE_UNIT_TOLERANCE = 1e-5
 """A close has at most four decimals when it is this close to a whole number of CLOSE_UNITS."""
 
+MINOR_UNITS_PER_MAJOR = 100
+"""Pence in a pound, cents in a rand, agorot in a shekel."""
+
 # --- Comparisons ---
 
 SAME_VALUE_TOLERANCE = 1e-12

@@ -24,6 +24,7 @@ FUNCTIONS = (
     "unrounded_close",
     "revisions",
     "multi_class_symbols",
+    "instruments",
     "shares_as_of",
     "market_caps",
     "adjusted_prices",

@@ -55,7 +55,7 @@ def test_bars_are_ordered_by_symbol_and_day(made: Lake) -> None:
 
 def test_columns_are_those_of_the_table(made: Lake) -> None:
     """The frame has the table's columns in the table's order."""
-    assert made.prices("AAA").columns == [column.name for column in TABLES["price_data"].columns]
+    assert made.prices("AAA").columns == [*TABLES["price_data"].names(), "currency"]
 
 
 def test_an_unknown_symbol_has_no_rows(made: Lake) -> None:

@@ -7,15 +7,17 @@ counts AS (
       AND (of_vintage = checked_vintage({{vintage}}) OR NOT restated)
 ),
 cap_facts AS (
-    SELECT r.symbol, r.date, r.day, unrounded_close(p.close, p.splits_since) AS close_price,
+    SELECT r.symbol, r.date, r.day, unrounded_close(p.close, p.splits_since) / coalesce(f.quoted_units, 1) AS quoted_close,
            p.price_date, (p.price_date - {{EPOCH}})::INTEGER AS price_day,
            c.shares, c.source AS shares_source, c.fiscal_date AS shares_fiscal_date,
            (c.fiscal_date - {{EPOCH}})::INTEGER AS shares_fiscal_day, c.available_date AS shares_available_date,
            c.period_days, c.reason AS count_reason, c.cumulative_split_factor / coalesce(p.basis_factor, 1) AS split_factor,
-           f.currency, r.symbol IN (SELECT symbol FROM multi_class_symbols) AS multi_class,
+           f.currency, f.shares_per_receipt, f.receipt_reason,
+           CASE WHEN f.currency IS NULL AND {{quotes_in_minor_units}} THEN 'quote_unit_unknown' END AS quote_reason,
+           r.symbol IN (SELECT symbol FROM multi_class_symbols) AS multi_class,
            c.company_id, c.statement_provider, {{shares_age_limit}} AS shares_age_limit
     FROM requested r
     LEFT JOIN prices p ON p.symbol = r.symbol AND p.date = r.date
     LEFT JOIN counts c ON c.symbol = r.symbol AND c.in_year = r.in_year AND r.date >= c.valid_from AND r.date < c.valid_to
-    LEFT JOIN company_profiles f ON f.symbol = r.symbol
+    LEFT JOIN instruments f ON f.symbol = r.symbol
 )

@@ -3,12 +3,15 @@ basis_factors AS MATERIALIZED (SELECT * FROM split_history h WHERE h.symbol = AN
 shared AS MATERIALIZED (SELECT m.symbol FROM multi_class_symbols m WHERE m.symbol = ANY (symbols)),
 cap_facts AS (
     SELECT r.symbol, r.date, r.day,
-           unrounded_close(b.close, coalesce(t.cumulative_split_factor / nullif(s.cumulative_split_factor, 0), 1)) AS close_price,
+           unrounded_close(b.close, coalesce(t.cumulative_split_factor / nullif(s.cumulative_split_factor, 0), 1))
+               / coalesce(f.quoted_units, 1) AS quoted_close,
            b.price_date, b.price_date - {{EPOCH}} AS price_day,
            c.shares, c.source AS shares_source, c.fiscal_date AS shares_fiscal_date,
            c.fiscal_date - {{EPOCH}} AS shares_fiscal_day, c.available_date AS shares_available_date,
            c.period_days, c.reason AS count_reason, c.cumulative_split_factor / coalesce(nullif(s.cumulative_split_factor, 0), 1) AS split_factor,
-           f.currency, r.symbol IN (SELECT m.symbol FROM shared m) AS multi_class,
+           f.currency, f.shares_per_receipt, f.receipt_reason,
+           CASE WHEN f.currency IS NULL AND {{quotes_in_minor_units}} THEN 'quote_unit_unknown' END AS quote_reason,
+           r.symbol IN (SELECT m.symbol FROM shared m) AS multi_class,
            c.company_id, c.statement_provider, {{shares_age_limit}} AS shares_age_limit
     FROM requested r
     JOIN count_vintages v ON v.symbol = r.symbol
@@ -24,5 +27,5 @@ cap_facts AS (
         ORDER BY h.valid_from DESC LIMIT 1) c ON c.valid_to > r.date
     LEFT JOIN basis_factors t ON t.symbol = r.symbol AND b.price_date >= t.from_date AND b.price_date < t.to_date
     LEFT JOIN basis_factors s ON s.symbol = r.symbol AND b.price_basis >= s.from_date AND b.price_basis < s.to_date
-    LEFT JOIN company_profiles f ON f.symbol = r.symbol
+    LEFT JOIN instruments f ON f.symbol = r.symbol
 )

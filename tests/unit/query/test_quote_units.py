@@ -1,0 +1,118 @@
+"""Test quotes in hundredths of a currency, and symbols that stand for several shares.
+
+Every company has 1,000 shares. Its quarters earn 100 each, so a year earns 400.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from factorlab_lake.lake import Lake
+from tests.unit.query.lake_builder import LakeBuilder, one, quarters
+
+DAY = "2021-03-31"
+# Symbol: quote, currency of the quote, of the statements, is_adr, shares_per_receipt.
+QUOTED: dict[str, tuple[float, str | None, str, bool | None, float | None]] = {
+    "PENCE.L": (210, "GBp", "GBP", False, None),
+    "PENCEX.L": (210, "GBX", "GBP", None, None),
+    "RAND.JO": (5000, "ZAc", "ZAR", False, None),
+    "SHEKEL.TA": (1234, "ILA", "ILS", False, None),
+    "DOLLAR.L": (21, "USD", "USD", False, None),
+    "POUND": (2.1, "GBP", "GBP", False, None),
+    "FIVE": (150, "USD", "TWD", True, 5),
+    "HALF": (10, "USD", "USD", True, 0.5),
+    "PREFERRED": (10, "USD", "USD", False, 0.25),
+    "RATIOLESS": (150, "USD", "TWD", True, None),
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Return a lake with these symbols, one of London without a profile, and one without a currency."""
+    builder = LakeBuilder()
+    for symbol in (*QUOTED, "BARE.L", "NAMED.L", "BARE"):
+        quote, _, reported, _, _ = QUOTED.get(symbol, (210.0, None, "GBP", None, None))
+        rows = quarters(
+            reportedCurrency=[reported] * 4,
+            netIncome=[100] * 4,
+            revenue=[200] * 4,
+            weightedAverageShsOut=[1000] * 4,
+        )
+        builder.statements(symbol, "income", rows)
+        builder.closes(symbol, {DAY: quote})
+    for symbol, (_, currency, _, is_adr, ratio) in QUOTED.items():
+        builder.row(
+            "company_profiles", symbol=symbol, currency=currency, is_adr=is_adr, shares_per_receipt=ratio
+        )
+    builder.row("company_profiles", symbol="NAMED.L", company_name="Without a currency")
+    return builder.build(tmp_path_factory.mktemp("units"))
+
+
+def _cap(made: Lake, symbol: str) -> tuple[Any, ...]:
+    cap = one(made, "market_caps", symbol, DAY)
+    return cap["market_cap"], cap["currency"], cap["close_price"], cap["reason"]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "expected"),
+    [
+        ("PENCE.L", (2_100, "GBP", 2.1, None)),
+        ("PENCEX.L", (2_100, "GBP", 2.1, None)),
+        ("RAND.JO", (50_000, "ZAR", 50, None)),
+        ("SHEKEL.TA", (12_340, "ILS", 12.34, None)),
+        ("DOLLAR.L", (21_000, "USD", 21, None)),
+        ("POUND", (2_100, "GBP", 2.1, None)),
+        ("FIVE", (30_000, "USD", 150, None)),
+        ("HALF", (20_000, "USD", 10, None)),
+        ("PREFERRED", (40_000, "USD", 10, None)),
+        ("RATIOLESS", (None, "USD", 150, "receipt_ratio_unknown")),
+        ("BARE.L", (None, None, None, "quote_unit_unknown")),
+        ("NAMED.L", (None, None, None, "quote_unit_unknown")),
+        ("BARE", (210_000, None, 210, None)),
+    ],
+)
+def test_a_cap_is_in_the_main_unit_of_its_currency(
+    made: Lake, symbol: str, expected: tuple[Any, ...]
+) -> None:
+    """The close is divided by a hundred where it is quoted so, and the cap by the shares of a receipt."""
+    assert _cap(made, symbol) == expected
+    by_sql = (
+        f"SELECT market_cap, currency, close_price, reason FROM market_caps(['{symbol}'], [DATE '{DAY}'])"
+    )
+    assert made.sql(by_sql).row(0) == expected
+
+
+def test_price_factors_use_the_main_unit(made: Lake) -> None:
+    """Barclays earns pounds and trades in pence: 2,100 / 400. A rand and a cent do not differ either."""
+    assert one(made, "factors", "PENCE.L", DAY)["pe_ratio"] == 5.25
+    assert one(made, "factors", "RAND.JO", DAY)["pe_ratio"] == 125
+    assert one(made, "factors", "FIVE", DAY)["pe_ratio"] is None  # dollars over Taiwanese dollars
+
+
+def test_prices_are_as_stored_with_their_unit(made: Lake) -> None:
+    """The quote stays as it is: a market cap alone converts it."""
+    assert made.prices("PENCE.L").select("close_price", "currency").rows() == [(210, "GBp")]
+    assert made.prices("BARE.L").select("close_price", "currency").rows() == [(210, None)]
+
+
+def test_an_explanation_shows_the_conversion(made: Lake) -> None:
+    """The steps have the quoted and the converted close, and the shares of a receipt."""
+    steps = made.explain_market_cap("PENCE.L", DAY)
+    assert steps.filter(step="close_price")["value"].to_list() == [210, 2.1]
+    steps = made.explain_market_cap("FIVE", DAY)
+    assert steps.filter(step="shares_per_receipt")["value"].to_list() == [5]
+    assert steps.filter(step="market_cap")["note"].to_list() == ["150.0 * 1000.0 * 1.0 / 5.0"]
+
+
+def test_the_unit_is_known_from_the_day_of_a_loaded_profile_on_and_before(tmp_path: Path) -> None:
+    """A profile that is loaded after the bars answers for them too."""
+    builder = LakeBuilder()
+    builder.shares("LATE.L", "2020-12-31", 1000, reportedCurrency="GBP")
+    builder.closes("LATE.L", {DAY: 210})
+    lake = builder.build(tmp_path)
+    assert _cap(lake, "LATE.L") == (None, None, None, "quote_unit_unknown")
+    lake.load("company_profiles", {"symbol": ["LATE.L"], "currency": ["GBp"]})
+    assert _cap(lake, "LATE.L") == (2_100, "GBP", 2.1, None)
