@@ -18,9 +18,10 @@ from importlib.resources import files
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput, nearest
+from factorlab_lake.providers.records import fields
 from factorlab_lake.quality import sql_text
 from factorlab_lake.query.query_hints import QuerySession
-from factorlab_lake.schema import STATEMENT_TABLES, identifier, literal, table
+from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, identifier, literal, table
 from factorlab_lake.schema.quality_rules import PENALTIES, RowRule, row_rules
 
 __all__ = ["SEVERITIES", "QualityRule", "findings", "rule_table", "rules", "scores"]
@@ -69,7 +70,15 @@ def _set_rule(row: dict[str, str], table_name: str) -> QualityRule:
     spec = table(table_name)
     query = sql_text(f"rules/{row['rule']}").replace("{{table}}", identifier(spec.name))
     query = query.replace("{{date}}", identifier(spec.time_column) if spec.time_column else "NULL::DATE")
+    if "{{fields}}" in query:
+        query = query.replace("{{fields}}", ", ".join(map(literal, _mapped_fields(spec.name))))
     return QualityRule(row["rule"], row["severity"], spec.name, row["meaning"], query)
+
+
+def _mapped_fields(table_name: str) -> list[str]:
+    """Return the fields that have a column of a table: ``extra`` has one only where its value is unread."""
+    datasets = [dataset for dataset, name in DATASETS.items() if name == table_name]
+    return sorted({field for dataset in datasets for field in fields(dataset)})
 
 
 def _statement_rule(rule: RowRule) -> QualityRule:
@@ -93,13 +102,19 @@ def rule_table() -> pl.DataFrame:
 
 
 def findings(
-    session: QuerySession, *, symbols: Collection[str] | None = None, only: Iterable[str] | None = None
+    session: QuerySession,
+    *,
+    symbols: Collection[str] | None = None,
+    only: Iterable[str] | None = None,
+    pending: Collection[str] = (),
 ) -> pl.DataFrame:
     """Return one row per finding, sorted by severity (most severe first), rule, table, symbol and date.
 
-    ``only`` selects rules by name. Raises :class:`~factorlab_lake.errors.InvalidInput` for an unknown rule.
+    ``only`` selects rules by name. ``pending`` are the symbols whose derived tables are not stored.
+    Raises :class:`~factorlab_lake.errors.InvalidInput` for an unknown rule.
     """
-    rows = pl.concat([_rule_findings(session, rule, symbols) for rule in _selected_rules(only)])
+    params = {"symbols": None if symbols is None else list(symbols), "pending": list(pending)}
+    rows = pl.concat([_rule_findings(session, rule, params) for rule in _selected_rules(only)])
     order = pl.col("severity").replace_strict({name: i for i, name in enumerate(SEVERITIES)})
     return rows.sort(order, "rule", "table_name", "symbol", "date", "fiscal_period", "detail")
 
@@ -136,13 +151,13 @@ def _selected_rules(only: Iterable[str] | None) -> list[QualityRule]:
     return [rule for rule in rules() if rule.name in names]
 
 
-def _rule_findings(session: QuerySession, rule: QualityRule, symbols: Collection[str] | None) -> pl.DataFrame:
+def _rule_findings(
+    session: QuerySession, rule: QualityRule, params: dict[str, list[str] | None]
+) -> pl.DataFrame:
     query = f"SELECT * FROM ({rule.query})"
-    if symbols is None:
-        rows = session.frame(query)
-    else:
-        condition = "WHERE list_contains($symbols::VARCHAR[], symbol)"
-        rows = session.frame(f"{query} {condition}", {"symbols": list(symbols)})
+    if params["symbols"] is not None:
+        query += " WHERE list_contains($symbols::VARCHAR[], symbol)"
+    rows = session.frame(query, {name: value for name, value in params.items() if f"${name}" in query})
     columns = [
         (pl.col(n) if n in rows.columns else pl.lit(None)).cast(kind).alias(n) for n, kind in _SCHEMA.items()
     ]

@@ -88,7 +88,8 @@ class Monitoring:
         from factorlab_lake.quality import findings as quality
 
         names = None if symbols is None else to_symbols(symbols)
-        rows = quality.findings(self.session, symbols=names, only=rules)
+        pending = self.snapshot.derived.pending if self.snapshot.derived else ()
+        rows = quality.findings(self.session, symbols=names, only=rules, pending=pending)
         if not by_symbol:
             return rows
         return quality.scores(rows, self.held_symbols() if names is None else names)

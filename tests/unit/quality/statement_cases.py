@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
+from tests.support import FETCHED
 from tests.unit.quality.expected import add, expect
 from tests.unit.quality.planted_faults import QUARTERS, Row, statements
 
 _INCOME = "income_statements"
+Change = Callable[[int, Row], Row]
 _YEAR_ENDS = [date(year, 12, 31) for year in (2015, 2016, 2017)]
 
 
@@ -18,6 +21,8 @@ def plant_cases() -> None:
     _lengths()
     _years()
     _versions()
+    _companies()
+    _rejects()
 
 
 def _publication() -> None:
@@ -52,6 +57,10 @@ def _figures() -> None:
         add("balance_sheets", [*rows[:3], rows[3] | sheet, *rows[4:]])
     expect("temporary_equity", "REDEEMABLE", QUARTERS[3])
     expect("accounting_identity", "TOO_MUCH", QUARTERS[3])
+
+    one("UNREAD_FIELD", extra='{"otherExpenses": "n.m.", "other": "1"}')
+    one("UNMAPPED_FIELD", extra='{"other": "n.m."}')
+    expect("unread_field", "UNREAD_FIELD", QUARTERS[3])
 
     one("AVERAGE_5_TIMES", eps=5.2)
     one("AVERAGE_4_TIMES", eps=4.0)
@@ -110,3 +119,31 @@ def _versions() -> None:
         rows = [*quarters, year | {"revenue": 4.1e9}, year | {"revenue": 4.5e9} | again]
         add(_INCOME, [*rows, quarters[2] | {"revenue": 1.5e9} | again] if with_quarter else rows)
     expect("restated_year", "YEAR_ALONE", QUARTERS[3])
+
+
+def _companies() -> None:
+    """Change the CIK of a symbol after a gap of a year, and without a gap."""
+
+    def of(cik: str) -> Change:
+        return lambda _, row: row | {"cik": cik.zfill(10)}
+
+    late = [end + timedelta(days=400) for end in QUARTERS[4:]]
+    for symbol, later in (("REUSED", late), ("CONTINUED", QUARTERS[4:])):
+        first = statements("income", symbol, of("1"), ends=QUARTERS[:4])
+        add(_INCOME, [*first, *statements("income", symbol, of("2"), ends=later)])
+    expect("symbol_reused", "REUSED", late[0] + timedelta(days=40))
+    expect("successor_company", "CONTINUED", QUARTERS[4] + timedelta(days=40))
+    expect("quarter_gap", "REUSED", late[0])
+    expect("unchecked_period", "REUSED", late[0])
+
+
+def _rejects() -> None:
+    """Reject a record because of another one, and one by itself."""
+    for position, symbol, reason in (
+        (0, "TWO_ROWS", "contradiction: another record of the response has the same symbol and date"),
+        (1, "BAD_DATE", "date: '2020-13-01' is not a date"),
+    ):
+        reject = {"fetch_id": "made", "position": position, "symbol": symbol, "data_type": "splits"}
+        add("rejected_records", [reject | {"reason": reason, "record": "{}", "recorded_at": FETCHED}])
+    expect("contradictory_records", "TWO_ROWS", None)
+    expect("refused_records", "BAD_DATE", None)

@@ -4,16 +4,19 @@ import re
 from datetime import date
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 
 import factorlab_lake as fl
+from factorlab_lake.derive import stored
+from factorlab_lake.derive.computation import compute
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from factorlab_lake.quality.findings import rules
 from tests.support import ROOT
 from tests.unit.quality.all_cases import EXPECTED, ROWS
-from tests.unit.quality.planted_faults import QUARTERS, plant, statements
+from tests.unit.quality.planted_faults import QUARTERS, bars, plant, statements
 
 _NAMES = sorted({rule.name for rule in rules()})
 _FILES = sorted((ROOT / "factorlab_lake" / "quality" / "sql").rglob("*.sql"))
@@ -31,7 +34,7 @@ def findings(faulty_lake: Lake) -> pl.DataFrame:
     return faulty_lake.quality()
 
 
-@pytest.mark.parametrize("rule", _NAMES)
+@pytest.mark.parametrize("rule", sorted({*_NAMES} - {"pending_symbol"}))
 def test_a_rule_finds_its_fault_and_no_neighbour(findings: pl.DataFrame, rule: str) -> None:
     """The findings of a rule are exactly the symbols with its fault, on the right day."""
     rows = findings.filter(pl.col("rule") == rule)
@@ -60,6 +63,30 @@ def test_findings_have_the_value_and_the_expected_value(faulty_lake: Lake) -> No
     [row] = faulty_lake.quality("WRONG_YEAR", rules=["sum_of_quarters"]).rows(named=True)
     assert (row["value"], row["detail"], row["version"]) == (4.06e9, "revenue", 1)
     assert row["expected"] == pytest.approx(1.05 * 4.06e9)
+
+
+@pytest.mark.parametrize(("next_day", "missing"), [(15, None), (16, 4.0)])
+def test_weekdays_are_missing_after_six_days(lake: Lake, next_day: int, missing: float | None) -> None:
+    """One symbol alone tells no market days: its weekdays are missing where two bars are seven days apart."""
+    days = [date(2020, 1, 8), date(2020, 1, 9), date(2020, 1, next_day)]
+    plant(lake, {"price_data": bars("ALONE", days=days)})
+    assert lake.quality(rules=["bar_gap"])["value"].to_list() == ([] if missing is None else [missing])
+
+
+def test_a_symbol_without_stored_derived_rows_is_named(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A symbol whose derived rows cannot be computed is listed, and its neighbour is not."""
+
+    def failing(con: duckdb.DuckDBPyConnection, symbols: list[str], providers: list[str]) -> None:
+        if "FAILING" in symbols:
+            raise duckdb.InternalException("no")
+        compute(con, symbols, providers)
+
+    splits = {"symbol": ["FAILING", "SOUND"], "date": ["2020-12-01"] * 2}
+    with monkeypatch.context() as patch:
+        patch.setattr(stored, "compute", failing)
+        lake.load("splits", pl.DataFrame(splits | {"numerator": [2.0] * 2, "denominator": [1.0] * 2}))
+    assert lake.quality(rules=["pending_symbol"])["symbol"].to_list() == ["FAILING"]
+    assert lake.quality("SOUND", rules=["pending_symbol"]).is_empty()
 
 
 def test_steps_are_described_as_splits_or_distributions(faulty_lake: Lake) -> None:
