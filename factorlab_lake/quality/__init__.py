@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, date, datetime
 from functools import cache
 from importlib.resources import files
 
 from factorlab_lake.functions.rule_placeholders import fill, rule_placeholders
+from factorlab_lake.ingest.market_calendar import closed_days
+from factorlab_lake.schema.exchanges import SUFFIXES_ABROAD
 
-__all__ = ["sql_text"]
+__all__ = ["calendar_params", "sql_text"]
 
 _COMMENT = re.compile(r"--.*")
 _SHARED = ("missing_bars",)
+_FIRST_HOLIDAY_YEAR = 1990  # EDGAR begins in 1993; no vendor's bars of older years are complete
 
 
 @cache
@@ -26,3 +30,10 @@ def sql_text(name: str) -> str:
         if "{{" + part + "}}" in text:
             text = text.replace("{{" + part + "}}", f"{sql_text(part).removesuffix(',')}")
     return fill(text, rule_placeholders)
+
+
+def calendar_params() -> dict[str, list[date] | list[str]]:
+    """Return the parameters of ``missing_bars``: New York's holidays, and the suffixes of other exchanges."""
+    years = range(_FIRST_HOLIDAY_YEAR, datetime.now(UTC).year + 1)
+    holidays = sorted(day for year in years for day in closed_days(year))
+    return {"closed_days": holidays, "suffixes_abroad": sorted(SUFFIXES_ABROAD)}

@@ -16,7 +16,7 @@ from factorlab_lake.ingest.plan import (
     newest_settled,
     next_report,
 )
-from factorlab_lake.quality import sql_text
+from factorlab_lake.quality import calendar_params, sql_text
 from factorlab_lake.query.query_hints import QuerySession
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, identifier, literal
 
@@ -37,7 +37,8 @@ _FRESHNESS_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 
 def coverage(session: QuerySession) -> pl.DataFrame:
     """Return one row per symbol, dataset, period and year; ``sql/coverage.sql`` describes the columns."""
-    return session.frame(sql_text("coverage").replace("{{statement_dates}}", _statement_dates()))
+    query = sql_text("coverage").replace("{{statement_dates}}", _statement_dates())
+    return session.frame(query, calendar_params())
 
 
 def freshness(

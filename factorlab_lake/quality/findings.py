@@ -14,12 +14,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput, nearest
 from factorlab_lake.providers.records import fields
-from factorlab_lake.quality import sql_text
+from factorlab_lake.quality import calendar_params, sql_text
 from factorlab_lake.query.query_hints import QuerySession
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, identifier, literal, table
 from factorlab_lake.schema.quality_rules import PENALTIES, RowRule, row_rules
@@ -113,7 +114,8 @@ def findings(
     ``only`` selects rules by name. ``pending`` are the symbols whose derived tables are not stored.
     Raises :class:`~factorlab_lake.errors.InvalidInput` for an unknown rule.
     """
-    params = {"symbols": None if symbols is None else list(symbols), "pending": list(pending)}
+    params: dict[str, Any] = {"symbols": None if symbols is None else list(symbols), "pending": list(pending)}
+    params |= calendar_params()
     rows = pl.concat([_rule_findings(session, rule, params) for rule in _selected_rules(only)])
     order = pl.col("severity").replace_strict({name: i for i, name in enumerate(SEVERITIES)})
     return rows.sort(order, "rule", "table_name", "symbol", "date", "fiscal_period", "detail")
@@ -151,9 +153,7 @@ def _selected_rules(only: Iterable[str] | None) -> list[QualityRule]:
     return [rule for rule in rules() if rule.name in names]
 
 
-def _rule_findings(
-    session: QuerySession, rule: QualityRule, params: dict[str, list[str] | None]
-) -> pl.DataFrame:
+def _rule_findings(session: QuerySession, rule: QualityRule, params: dict[str, Any]) -> pl.DataFrame:
     query = f"SELECT * FROM ({rule.query})"
     if params["symbols"] is not None:
         query += " WHERE list_contains($symbols::VARCHAR[], symbol)"

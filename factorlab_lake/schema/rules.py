@@ -319,9 +319,6 @@ COUNT_SCALE_RATIO = 30
 SPLIT_EVIDENCE_FACTOR = 4
 """A step from one count to the next is of a split or of none when it is nearer to the one by this factor."""
 
-PLAUSIBLE_SPLIT_RATIO = 10_000
-"""A larger ratio, in either direction, is a typing error: real ones reach 1:1000 and a little more."""
-
 SAME_SPLIT_DAYS = 7
 """Splits of one ratio on days within a week are one split whose day was moved."""
 

@@ -202,6 +202,13 @@ def _rows_by_themselves() -> None:
     stamp = datetime(early.year, early.month, early.day, 12, tzinfo=UTC)
     one("income", "TOO_EARLY", "impossible_dates", accepted_at=stamp, accepted_date=early)
     one("income", "SAME_DAY", "", filing_date=QUARTERS[3])
+    for days, rule in ((4, "impossible_dates"), (5, "")):
+        day = QUARTERS[3] + timedelta(days=days)
+        stamp = datetime(day.year, day.month, day.day, 18, tzinfo=UTC)
+        one("income", f"ACCEPTED_AFTER_{days}_DAYS", rule, accepted_at=stamp, accepted_date=day)
+    for hours, rule in ((25, "impossible_dates"), (23, "")):
+        stamp = FETCHED + timedelta(hours=hours)
+        one("income", f"{hours}_HOURS_AFTER_FETCH", rule, accepted_at=stamp, accepted_date=stamp.date())
     one("balance_sheet", "ZERO", "zero_for_missing", total_current_assets=0.0)
     one("balance_sheet", "NULL", "", total_current_assets=None)
     one("cash_flow", "UNDATED", "missing_acceptance", accepted_at=None, accepted_date=None)

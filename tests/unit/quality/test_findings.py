@@ -73,6 +73,14 @@ def test_weekdays_are_missing_after_six_days(lake: Lake, next_day: int, missing:
     assert lake.quality(rules=["bar_gap"])["value"].to_list() == ([] if missing is None else [missing])
 
 
+@pytest.mark.parametrize(("symbol", "missing"), [("ALONE", 4.0), ("ALONE.B", 4.0), ("ALONE.L", 6.0)])
+def test_holidays_of_new_york_are_not_missing(lake: Lake, symbol: str, missing: float) -> None:
+    """Christmas and New Year have no bars in New York; a symbol of another exchange may have some."""
+    plant(lake, {"price_data": bars(symbol, days=[date(2019, 12, 24), date(2020, 1, 2)])})
+    assert lake.quality(rules=["bar_gap"])["value"].to_list() == [missing]
+    assert lake.coverage()["missing"].sum() == missing
+
+
 def test_a_symbol_without_stored_derived_rows_is_named(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """A symbol whose derived rows cannot be computed is listed, and its neighbour is not."""
 

@@ -3,5 +3,5 @@
 -- the claimed time.
 SELECT symbol, max({{date}}) AS date, count(*) AS value, 'fetched at ' || strftime(max(fetched_at), '%Y-%m-%d %H:%M') || ' UTC' AS detail
 FROM {{table}}
-WHERE fetched_at > recorded_at + INTERVAL 1 DAY
+WHERE fetched_at > recorded_at + to_seconds({{MAX_CLOCK_ERROR_S}})
 GROUP BY symbol
