@@ -24,6 +24,7 @@ from factorlab_lake.quality import calendar_params, sql_text
 from factorlab_lake.query.query_hints import QuerySession
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, identifier, literal, table
 from factorlab_lake.schema.quality_rules import PENALTIES, RowRule, row_rules
+from factorlab_lake.schema.quote_units import quotes_in_minor_units
 
 __all__ = ["SEVERITIES", "QualityRule", "findings", "rule_table", "rules", "scores"]
 
@@ -69,10 +70,14 @@ def rules() -> tuple[QualityRule, ...]:
 def _set_rule(row: dict[str, str], table_name: str) -> QualityRule:
     """Return a rule over several rows as its query over one of its tables."""
     spec = table(table_name)
-    query = sql_text(f"rules/{row['rule']}").replace("{{table}}", identifier(spec.name))
-    query = query.replace("{{date}}", identifier(spec.time_column) if spec.time_column else "NULL::DATE")
-    if "{{fields}}" in query:
-        query = query.replace("{{fields}}", ", ".join(map(literal, _mapped_fields(spec.name))))
+    query = sql_text(f"rules/{row['rule']}")
+    for name, text in {
+        "table": identifier(spec.name),
+        "date": identifier(spec.time_column) if spec.time_column else "NULL::DATE",
+        "fields": ", ".join(map(literal, _mapped_fields(spec.name))),
+        "quotes_in_minor_units": quotes_in_minor_units("symbol"),
+    }.items():
+        query = query.replace("{{" + name + "}}", text)
     return QualityRule(row["rule"], row["severity"], spec.name, row["meaning"], query)
 
 

@@ -52,6 +52,7 @@ def plant_cases() -> None:
     _counts()
     _counts_across_a_split()
     _silence()
+    _units()
     _rows_of_older_lakes()
 
 
@@ -142,6 +143,21 @@ def _counts_across_a_split() -> None:
         add("splits", [split(symbol, ex_date, 4)])
         add("shares_outstanding", [count(symbol, before, 1e8, before), count(symbol, after, later, after)])
     expect("uncounted_split", "NOT_COUNTED", after)
+
+
+def _units() -> None:
+    """Quote one symbol of London without a profile, and profile a receipt without its number of shares."""
+    for symbol in ("UNKNOWN.L", "PENCE.L", "OF_CLASS.B"):
+        add("price_data", bars(symbol))
+    expect("quote_unit_unknown", "UNKNOWN.L", DAYS[-1])
+    profiles: dict[str, Row] = {
+        "PENCE.L": {"currency": "GBp"},
+        "RECEIPT": {"is_adr": True},
+        "RECEIPT_OF_5": {"is_adr": True, "shares_per_receipt": 5.0},
+    }
+    for symbol, facts in profiles.items():
+        add("company_profiles", [{"symbol": symbol, **facts, **_PROVENANCE}])
+    expect("receipt_ratio_unknown", "RECEIPT", None)
 
 
 def _silence() -> None:
