@@ -25,7 +25,8 @@
         ├── Unavailable        a timeout, a dropped connection or an error of the provider's server
         └── BadAnswer          the response is truncated, not JSON, or not what the endpoint documents
 
-    PostCommitWarning (UserWarning)   a change is committed, but work that follows the commit failed
+    LakeWarning (UserWarning)         data is stored in another way than it was written, or replaces other
+    data └── PostCommitWarning             a change is committed, but work that follows the commit failed
 
 A message states the problem, the value, the expected value and the next step. Attributes have the same
 facts. Every error can be pickled.
@@ -49,6 +50,7 @@ __all__ = [
     "LakeDamaged",
     "LakeError",
     "LakeLocked",
+    "LakeWarning",
     "LegacyEndpoint",
     "LimitReached",
     "MissingExtra",
@@ -184,7 +186,11 @@ class BadAnswer(FetchFailed):
     retryable = True
 
 
-class PostCommitWarning(UserWarning):
+class LakeWarning(UserWarning):
+    """Warn that data is accepted in another way than it was written, or replaces other data."""
+
+
+class PostCommitWarning(LakeWarning):
     """Warn that a change is committed, but that work after the commit failed.
 
     The text names the failed work and the next step.

@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 
 import factorlab_lake as fl
 from factorlab_lake.cli.output import Output, OutputFormat
-from factorlab_lake.errors import InvalidInput, LakeError, PostCommitWarning
+from factorlab_lake.errors import InvalidInput, LakeError, LakeWarning
 
 if TYPE_CHECKING:
     from factorlab_lake.lake import Lake
@@ -286,15 +286,15 @@ def errors_in_one_line() -> Iterator[None]:
 
 @contextmanager
 def _warnings_in_one_line() -> Iterator[None]:
-    """Print each :class:`PostCommitWarning` as one line on stderr; the exit code stays 0."""
+    """Print each :class:`LakeWarning` as one line on stderr; the exit code stays 0."""
     with warnings.catch_warnings():
-        warnings.simplefilter("always", PostCommitWarning)
+        warnings.simplefilter("always", LakeWarning)
         show = warnings.showwarning
 
         def show_in_one_line(
             message: Warning | str, category: type[Warning], *rest: Any, **more: Any
         ) -> None:
-            if issubclass(category, PostCommitWarning):
+            if issubclass(category, LakeWarning):
                 typer.echo(f"warning: {' '.join(str(message).split())}", err=True)
             else:
                 show(message, category, *rest, **more)

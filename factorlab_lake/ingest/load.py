@@ -6,6 +6,8 @@ slices. So the memory depends on the slices and on the largest partition that ha
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -13,7 +15,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from factorlab_lake.errors import InvalidInput, nearest
+from factorlab_lake.errors import InvalidInput, LakeWarning, nearest
 from factorlab_lake.ingest.availability import availability
 from factorlab_lake.ingest.fetch_log import coverage_of, log_lines
 from factorlab_lake.ingest.load_checks import RowChecks
@@ -55,21 +57,22 @@ def load(
     """Merge the rows of ``source`` into a table and return their number; merge all rows or none.
 
     The columns are those of the table. Provenance and derived columns are filled in. Raise
-    :class:`InvalidInput` for the first invalid row, an unknown column or a missing one.
+    :class:`InvalidInput` for invalid rows, an unknown column or a missing one. A :class:`LakeWarning` says
+    what is stored in another way than it was written, and which values of a provider are replaced.
     """
     if name not in LOADABLE:
         known = ", ".join(LOADABLE)
         raise InvalidInput(
             f"Table {name!r} cannot be loaded; expected one of {known}.{nearest(name, LOADABLE)}"
         )
-    opened, report = LoadSource(source), progress or _no_progress
+    opened, report, now = LoadSource(source), progress or _no_progress, now or datetime.now(UTC)
     with closing(LoadRows(table(name), tx.layout.identity.parent, slice_rows)) as rows:
-        _read(opened, rows, table(name), min(slice_rows, _READ_ROWS), report)
+        _read(opened, rows, RowChecks(table(name), now), min(slice_rows, _READ_ROWS), report)
         if rows.height == 0:
             return 0
         rows.order()
-        answer = _answer(rows, name, opened, now or datetime.now(UTC))
-        if answer.fetch_id not in set(tx.read("data_fetch_log")["fetch_id"]):
+        answer = _answer(rows, name, opened, now)
+        if _is_new(answer, tx.read("data_fetch_log"), name):
             _merge(tx, table(name), rows, answer, report)
         report(rows_done=rows.height, rows_total=rows.height, step="committing")
         return rows.height
@@ -79,26 +82,43 @@ def _no_progress(*, rows_done: int, rows_total: int | None, step: str) -> None:
     """Report nothing."""
 
 
-def _read(source: LoadSource, rows: LoadRows, spec: TableSpec, at_once: int, report: LoadProgress) -> None:
-    checks = RowChecks(spec)
+def _read(source: LoadSource, rows: LoadRows, checks: RowChecks, at_once: int, report: LoadProgress) -> None:
     for raw in source.slices(at_once):
         typed = checks.typed(raw)
         if checks.passed:
-            rows.add(typed)
+            rows.add(typed, [c for c in typed.columns if c not in raw.columns])
         report(rows_done=checks.rows, rows_total=source.height, step="checking")
-    checks.raise_first()
+    checks.raise_faults()
+    for note, count in checks.notes.items():
+        warnings.warn(f"{checks.spec.name}: {note} ({count} rows).", LakeWarning, stacklevel=4)
+
+
+def _is_new(answer: FetchResult, log: pl.DataFrame, name: str) -> bool:
+    """Return whether the rows differ from the newest ones of their table.
+
+    After A and B, a load of A must bring A back, so it gets an id of its own.
+    """
+    rows_id = answer.fetch_id
+    of_table = log.filter(pl.col("data_type") == name).sort("fetch_date")
+    same = of_table.filter(pl.col("fetch_id").str.starts_with(rows_id))
+    if same.is_empty():
+        return True
+    answer.fetch_id = f"{rows_id}-{same.height + 1}"
+    return not of_table["fetch_id"][-1].startswith(rows_id)
 
 
 def _merge(
     tx: Transaction, spec: TableSpec, rows: LoadRows, answer: FetchResult, report: LoadProgress
 ) -> None:
     covered: list[pl.DataFrame] = []
+    replaced: Counter[str] = Counter()
 
     def completed() -> Iterator[pl.DataFrame]:
         done = 0
         for typed in rows.slices():
             report(rows_done=done, rows_total=rows.height, step="merging")
             complete = _completed(typed, spec, answer)
+            replaced.update(_replaced(tx, spec, complete))
             covered.append(coverage_of(complete, spec.name))
             yield complete
             done += typed.height
@@ -117,6 +137,26 @@ def _merge(
     rejected = pl.DataFrame(schema={"fetch_id": pl.String})
     line = log_lines([answer], rejected, [coverage], answer.fetched_at)
     tx.append("data_fetch_log", line.with_columns(records_fetched=rows.height))
+    for provider, count in sorted(replaced.items()):
+        text = f"{spec.name}: {count} rows of {provider} have other values; the loaded rows replace them."
+        warnings.warn(text, LakeWarning, stacklevel=4)
+
+
+def _replaced(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> dict[str, int]:
+    """Return how many current rows of each provider have other values than the loaded rows of their key."""
+    if "version" in spec.key:
+        return {}  # the rows of each provider are versions of their own
+    values, key = [v for v in spec.names("value") if v not in spec.key], list(spec.key)
+    parts = rows[spec.partition_by].unique().to_list() if spec.partition_by else None
+    names = [*key, "source_provider", *values]
+    stored = tx.read(spec.name, symbols=rows["symbol"], partitions=parts, columns=names)
+    if stored.is_empty():
+        return {}
+    pairs = stored.filter(pl.col("source_provider") != FILE_PROVIDER).join(rows, on=key, suffix="_loaded")
+    other = pl.any_horizontal(
+        pl.col(f"{v}_loaded").is_not_null() & pl.col(f"{v}_loaded").ne_missing(pl.col(v)) for v in values
+    )
+    return dict(pairs.filter(other).group_by("source_provider").len().iter_rows())
 
 
 def _answer(rows: LoadRows, name: str, source: LoadSource, now: datetime) -> FetchResult:

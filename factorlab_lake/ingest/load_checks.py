@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
 
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput, nearest
-from factorlab_lake.ingest.parse_values import Parsed, parse
+from factorlab_lake.ingest.parse_values import Parsed, json_object, parse
+from factorlab_lake.ingest.row_checks import RowFault, impossible_values, needed_columns, row_faults
 from factorlab_lake.schema import Column, TableSpec
 from factorlab_lake.schema.company_tables import SYMBOL_CHANGES
-from factorlab_lake.schema.rules import END_OF_TIME
+from factorlab_lake.schema.rules import END_OF_TIME, MAX_CLOCK_ERROR_S
 
 __all__ = ["RowChecks", "contradiction", "required_columns"]
 
@@ -18,85 +22,180 @@ _BASIS_HELP = (
     "the day up to which the row includes splits: the row's own date for unadjusted prices, the day of the "
     "download for split-adjusted prices"
 )
-_REQUIRED = {
-    "splits": ["numerator", "denominator"],
-    "price_data": ["close_price", "split_basis_date"],
-    "shares_outstanding": ["shares", "split_basis_date"],
-    "symbol_history": ["company_id"],
-}
-_ABOVE_ZERO = ("numerator", "denominator", "close_price")
+_SPLIT_BASIS = ("price_data", "shares_outstanding")  # the tables whose rows need a split basis
+_FAULTS_SHOWN = 10
+_UNKNOWN = ("accepted_at",)  # an impossible acceptance is unknown, as in a provider's record
+_SHARE_SOURCES = ("cover_page", "balance_sheet")
 
 
 @dataclass(slots=True)
 class RowChecks:
-    """Check slices of a table's rows as if they were one frame.
+    """Check slices of a table's rows as if they were one frame; ``now`` is the time of the load.
 
-    A value of a wrong type raises at once. Other faults are reported by column over all rows, so the checks
-    hold the first one of each and :meth:`raise_first` raises at the end. Overlapping intervals come last.
+    All faults of rows are reported in one error, by :meth:`raise_faults`. Overlapping intervals come last.
+    ``notes`` counts what was read in another way than it was written, by the text that says so.
     """
 
     spec: TableSpec
+    now: datetime
     rows: int = 0
-    _faults: dict[int, InvalidInput] = field(default_factory=dict)
+    notes: Counter[str] = field(default_factory=Counter)
+    _faults: list[tuple[int, str]] = field(default_factory=list)
+    _refused: int = 0
     _intervals: list[pl.DataFrame] = field(default_factory=list)
 
     def typed(self, raw: pl.DataFrame) -> pl.DataFrame:
-        """Return the typed rows of the next slice; raise :class:`InvalidInput` for a wrong type."""
-        typed = _typed(raw, self.spec, self.rows)
-        for rank, check in enumerate(_checks(typed, self.spec)):
-            if rank not in self._faults and (fault := self._fault(*check)):
-                self._faults[rank] = fault
+        """Return the typed rows of the next slice; raise :class:`InvalidInput` for a wrong column."""
+        _check_columns(raw, self.spec)
+        parsed = {c: _read(raw, self.spec.column(c)) for c in raw.columns}
+        rows = raw.select(
+            *(p.value.alias(c) for c, p in parsed.items()),
+            *(
+                p.bad.fill_null(value=False).alias(f"_bad_{c}")
+                for c, p in parsed.items()
+                if p.bad is not None
+            ),
+        )
+        rows = self._with_capitals(rows).with_columns(_fetched_at(rows, self.now))
+        self._collect(raw, rows, [*_unreadable(raw, parsed, self.spec), *_faults(rows, self.spec, self.now)])
+        kept = self._kept(raw, rows, [c for c, p in parsed.items() if p.bad is not None])
         if self.spec.has_intervals and self.passed:
-            self._intervals.append(_intervals(typed, self.rows))
+            self._intervals.append(_intervals(kept, self.rows))
         self.rows += raw.height
-        return typed
+        return kept
 
     @property
     def passed(self) -> bool:
         """Return whether no slice has a fault so far."""
-        return not self._faults
+        return not self._refused
 
-    def raise_first(self) -> None:
-        """Raise the fault of the first check that failed."""
-        if self._faults:
-            raise self._faults[min(self._faults)]
+    def raise_faults(self) -> None:
+        """Raise one error that names the first rows with a fault, in the order of the source."""
+        if self._refused:
+            raise _refusal(self.spec, self._faults, self._refused)
         if self._intervals:
             _reject_overlap(self.spec, pl.concat(self._intervals))
 
-    def _fault(self, bad: pl.Series | InvalidInput, reason: str) -> InvalidInput | None:
-        if isinstance(bad, InvalidInput):
-            return bad
-        return invalid_row(self.spec, self.rows + int(bad.arg_max() or 0) + 1, reason) if bad.any() else None
+    def _with_capitals(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Write symbols in capitals, as fetch and migrate do, and note it."""
+        capitals = rows["symbol"].str.to_uppercase()
+        for symbol in rows["symbol"].filter(rows["symbol"] != capitals).to_list():
+            self.notes[f"symbols are stored in capitals, such as {symbol.upper()} for {symbol}"] += 1
+            break
+        return rows.with_columns(symbol=capitals)
+
+    def _collect(self, raw: pl.DataFrame, rows: pl.DataFrame, faults: list[RowFault]) -> None:
+        """Count the rows with a fault, and hold the texts of the first ones."""
+        marks = rows.select(f.fails.fill_null(value=False).alias(str(i)) for i, f in enumerate(faults))
+        bad = marks.select(pl.any_horizontal(pl.all())).to_series()
+        if not bad.any():
+            return
+        self._refused += int(bad.sum())
+        few = bad.arg_true().head(_FAULTS_SHOWN - len(self._faults))
+        shown = pl.concat([rows, raw.select(pl.all().name.prefix("_raw_"))], how="horizontal")[few]
+        texts = [f.reason(" is missing") for f in faults]
+        reason = pl.concat_str(texts, separator="; ", ignore_nulls=True)
+        reasons = shown.rechunk().with_columns(_reason=reason)["_reason"]
+        self._faults += [(self.rows + i + 1, text) for i, text in zip(few, reasons, strict=True)]
+
+    def _kept(self, raw: pl.DataFrame, rows: pl.DataFrame, doubtful: list[str]) -> pl.DataFrame:
+        """Return the columns of the source, with ``extra`` for the values that are not stored."""
+        needed = required_columns(self.spec)
+        marks = {c: rows[f"_bad_{c}"] for c in doubtful if c not in needed and rows[f"_bad_{c}"].any()}
+        for name, condition in impossible_values(self.spec, raw.columns).items():
+            if name in _UNKNOWN and (odd := rows.select(condition).to_series()).any():
+                marks[name] = marks.get(name, odd) | odd
+                rows = rows.with_columns(pl.when(~odd).then(pl.col(name)).alias(name))
+        for name, mark in marks.items():
+            self.notes[f"{name} cannot be read or is impossible, and is stored as missing"] += int(mark.sum())
+        sent = raw.with_columns(pl.when(mark).then(pl.col(name)).alias(name) for name, mark in marks.items())
+        texts = sent.with_columns(json_object(sent, list(marks)).alias("_members"))["_members"]
+        if "extra" in raw.columns:
+            return rows.select(raw.columns).with_columns(extra=pl.coalesce(texts, "extra"))
+        return rows.select(raw.columns).with_columns(extra=texts)
 
 
 def required_columns(spec: TableSpec) -> list[str]:
     """Return the columns that a load of the table must have: its key and those that no rule can fill in."""
-    return [*(k for k in spec.key if k != "version"), *_REQUIRED.get(spec.name, [])]
+    return [*needed_columns(spec), *(["split_basis_date"] if spec.name in _SPLIT_BASIS else [])]
 
 
-def _checks(typed: pl.DataFrame, spec: TableSpec) -> list[tuple[pl.Series | InvalidInput, str]]:
-    """Return the checks in the order of their reports: the bad rows, or the error of a missing column."""
-    required = required_columns(spec)
-    checks: list[tuple[pl.Series | InvalidInput, str]] = []
-    for name in required:
-        missing = typed[name].is_null() if name in typed.columns else _missing_column(typed, spec, name)
-        checks.append((missing, f"{name} is missing"))
-    checks += [
-        (typed[name] <= 0, f"{name} must be above 0")
-        for name in _ABOVE_ZERO
-        if name in typed.columns and name in required
-    ]
-    if spec.has_intervals and {"valid_from", "valid_to"} <= set(typed.columns):
-        checks.append((typed["valid_to"] <= typed["valid_from"], "valid_to must be after valid_from"))
-    if spec.name == "symbol_history" and "kind" in typed.columns:
-        expected = f"kind must be {' or '.join(SYMBOL_CHANGES)}, or empty"
-        checks.append((~typed["kind"].is_in(SYMBOL_CHANGES), expected))
-    return checks
+def _check_columns(raw: pl.DataFrame, spec: TableSpec) -> None:
+    """Raise :class:`InvalidInput` for a column that the table lacks, and for a missing one that it needs."""
+    for column in raw.columns:
+        if column not in spec.names():
+            raise InvalidInput(
+                f"{spec.name} has no column {column!r}; its columns are {', '.join(spec.names())}."
+                f"{nearest(column, spec.names())}",
+                column=column,
+            )
+    for name in required_columns(spec):
+        if name not in raw.columns:
+            raise _missing_column(raw, spec, name)
 
 
-def _missing_column(typed: pl.DataFrame, spec: TableSpec, name: str) -> InvalidInput:
+def _fetched_at(rows: pl.DataFrame, now: datetime) -> pl.Expr:
+    moment = pl.lit(now).cast(pl.Datetime("us", "UTC"))
+    return (pl.coalesce("fetched_at", moment) if "fetched_at" in rows.columns else moment).alias("fetched_at")
+
+
+def _unreadable(raw: pl.DataFrame, parsed: dict[str, Parsed], spec: TableSpec) -> Iterator[RowFault]:
+    """Yield the faults of the values that a row needs and that cannot be read."""
+    for name in required_columns(spec):
+        if (p := parsed[name]).bad is not None:
+            shown = pl.col(f"_raw_{name}").cast(pl.String).str.slice(0, 60)
+            quote = "'" if raw.schema[name] == pl.String else ""
+            text = pl.lit(quote) + shown + f"{quote} is not {p.expected}"
+            yield RowFault(name, pl.col(f"_bad_{name}"), text)
+
+
+def _faults(rows: pl.DataFrame, spec: TableSpec, now: datetime) -> Iterator[RowFault]:
+    """Yield the faults that a provider's records can have too, and then those of a load alone."""
+    unread = {c: pl.col(f"_bad_{c}") for c in rows.columns if f"_bad_{c}" in rows.columns}
+    yield from row_faults(spec, rows.columns, unread)
+    for name, fails in impossible_values(spec, rows.columns).items():
+        if name not in _UNKNOWN:
+            yield RowFault(name, fails, pl.format("{} is impossible", pl.col(name).cast(pl.String)))
+    late = pl.col("fetched_at") > now + timedelta(seconds=MAX_CLOCK_ERROR_S)
+    yield RowFault("fetched_at", late, pl.format("{} is in the future", pl.col("fetched_at").cast(pl.String)))
+    for name in set(required_columns(spec)) - set(needed_columns(spec)):
+        missing = pl.col(name).is_null() & ~unread.get(name, pl.lit(value=False))
+        yield RowFault(name, missing, pl.lit("missing"))
+    yield from _table_faults(spec, rows.columns)
+
+
+def _table_faults(spec: TableSpec, columns: list[str]) -> Iterator[RowFault]:
+    if spec.has_intervals and {"valid_from", "valid_to"} <= set(columns):
+        ends = pl.col("valid_to") <= pl.col("valid_from")
+        yield RowFault("valid_to", ends, pl.lit("valid_to must be after valid_from"))
+    if spec.name == "symbol_history" and "kind" in columns:
+        text = f"kind must be {' or '.join(SYMBOL_CHANGES)}, or empty"
+        yield RowFault("kind", ~pl.col("kind").is_in(SYMBOL_CHANGES), pl.lit(text))
+    if spec.name == "shares_outstanding":
+        problem = pl.format(f"'{{}}' is not one of {', '.join(_SHARE_SOURCES)}", "source")
+        yield RowFault("source", ~pl.col("source").is_in(_SHARE_SOURCES), problem)
+    if spec.name == "company_profiles" and "currency" in columns:
+        yield RowFault("currency", pl.col("currency").is_null(), pl.lit("missing; expected one as USD"))
+    if {"year", "date"} <= set(columns):
+        problem = pl.format("{} is not the year of {}", "year", pl.col("date").cast(pl.String))
+        yield RowFault("year", pl.col("year") != pl.col("date").dt.year(), problem)
+
+
+def _refusal(spec: TableSpec, faults: list[tuple[int, str]], count: int) -> InvalidInput:
+    """Return one error for the rows with a fault; ``row`` is the first one's number."""
+    faults = sorted(faults)
+    if count == 1:
+        return invalid_row(spec, *faults[0])
+    listed = "; ".join(f"row {row}: {text}" for row, text in faults)
+    more = f"; and {count - len(faults)} more" if count > len(faults) else ""
+    return InvalidInput(
+        f"{count} rows for {spec.name} cannot be loaded: {listed}{more}.", row=faults[0][0], rows=count
+    )
+
+
+def _missing_column(raw: pl.DataFrame, spec: TableSpec, name: str) -> InvalidInput:
     hint = f" ({_BASIS_HELP})" if name == "split_basis_date" else ""
-    got = ", ".join(typed.columns) or "no columns"
+    got = ", ".join(raw.columns) or "no columns"
     return InvalidInput(f"{spec.name} needs a column {name!r}{hint}; got {got}.", column=name)
 
 
@@ -142,30 +241,27 @@ def _reject_overlap(spec: TableSpec, intervals: pl.DataFrame) -> None:
         )
 
 
-def _typed(rows: pl.DataFrame, spec: TableSpec, rows_before: int) -> pl.DataFrame:
-    for column in rows.columns:
-        if column not in spec.names():
-            raise InvalidInput(
-                f"{spec.name} has no column {column!r}; its columns are {', '.join(spec.names())}."
-                f"{nearest(column, spec.names())}",
-                column=column,
-            )
-    parsed = {c: _read(rows, spec.column(c)) for c in rows.columns}
-    bad = rows.select(p.bad.fill_null(value=False).alias(c) for c, p in parsed.items() if p.bad is not None)
-    if bad.width and (any_bad := bad.select(pl.any_horizontal(pl.all())).to_series()).any():
-        position = int(any_bad.arg_max() or 0)
-        name = next(c for c in bad.columns if bad[c][position])
-        reason = f"{name} is {rows[name][position]!r}, expected {parsed[name].expected}"
-        raise invalid_row(spec, rows_before + position + 1, reason)
-    return rows.select(p.value.alias(c) for c, p in parsed.items())
-
-
 def _read(rows: pl.DataFrame, column: Column) -> Parsed:
     dtype = rows.schema[column.name]
     if column.kind == "timestamp" and isinstance(dtype, pl.Datetime):
         if dtype.time_zone is None:
             raise InvalidInput(f"{column.name} has times without a time zone; add it.", column=column.name)
-        return Parsed(pl.col(column.name).dt.convert_time_zone("UTC"))
-    if column.kind == "date" and dtype in (pl.Date, pl.Datetime):
-        return Parsed(pl.col(column.name).cast(pl.Date))
+        return Parsed(pl.col(column.name).dt.convert_time_zone("UTC").dt.cast_time_unit("us"))
+    if column.kind == "date" and isinstance(dtype, pl.Datetime):
+        return _local_day(column.name, dtype)
+    if column.kind == "date" and dtype == pl.Date:
+        return Parsed(pl.col(column.name))
     return parse(rows, column.name, column)
+
+
+def _local_day(name: str, dtype: pl.Datetime) -> Parsed:
+    """Return the day of moments in their own time zone.
+
+    yfinance dates a bar of Tokyo by midnight in Tokyo, which is the day before in UTC. A time of day without
+    a zone, or in UTC, does not tell the day of an exchange.
+    """
+    moment = pl.col(name)
+    day = moment.dt.replace_time_zone(None).dt.date()
+    if dtype.time_zone not in (None, "UTC", "Etc/UTC"):
+        return Parsed(day)
+    return Parsed(day, moment.dt.time() != time(), "a date, or midnight of a date")

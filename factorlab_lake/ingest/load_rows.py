@@ -38,6 +38,7 @@ class LoadRows:
 
     def __init__(self, spec: TableSpec, folder: Path, slice_rows: int) -> None:
         """Create an empty load whose temporary files are in ``folder``."""
+        self._added: list[str] = []
         self.height = 0
         self.digest = RowsDigest(spec.name)
         self._spec, self._slice_rows = spec, slice_rows
@@ -52,8 +53,9 @@ class LoadRows:
         self._source_rows.close()
         self._ordered_rows.close()
 
-    def add(self, typed: pl.DataFrame) -> None:
-        """Add the next typed rows of the source."""
+    def add(self, typed: pl.DataFrame, added: list[str]) -> None:
+        """Add the next typed rows of the source; ``added`` are columns that the source does not have."""
+        self._added = added
         day = pl.col(self._spec.time_column) if self._spec.partition_by else pl.lit(None, pl.Date)
         rows = typed.with_row_index(_POSITION, self.height).with_columns(_part=day.dt.year().fill_null(0))
         for (part,), some in rows.partition_by("_part", as_dict=True).items():
@@ -77,7 +79,9 @@ class LoadRows:
                 other = rows.select(pl.any_horizontal(values.ne_missing(values.shift(1)))).to_series() & again
                 contradicting += [int(rows.filter(other)[_POSITION].min())] if other.any() else []  # type: ignore[arg-type]  # an integer column
             rows = rows.drop(_POSITION, "_part")
-            self.digest.update(rows)
+            # `extra` follows from the other columns, unless the source has it; older loads have no such
+            # column.
+            self.digest.update(rows.drop(self._added, strict=False))
             self._slices.append(self._ordered_rows.store(rows.filter(~again) if again.any() else rows))
         self._parts.clear()
         self._source_rows.close()

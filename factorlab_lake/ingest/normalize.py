@@ -199,7 +199,7 @@ def _rejects(raw: pl.DataFrame, typed: pl.DataFrame, faults: list[RowFault], dat
     names = [c for c in raw.columns if c not in META]
     both = pl.concat([typed, raw.select(pl.col(n).alias(f"_raw_{n}") for n in names)], how="horizontal")
     both = both.rechunk()  # polars 2.1 formats no column with an empty chunk
-    reasons = [pl.when(f.fails).then(pl.lit(f"{f.column}: ") + f.problem) for f in faults]
+    reasons = [f.reason() for f in faults]
     return raw.select(
         fetch_id="_fetch_id",
         position=pl.col("_position").cast(pl.Int32),

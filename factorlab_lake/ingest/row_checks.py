@@ -55,6 +55,11 @@ class RowFault:
     fails: pl.Expr
     problem: pl.Expr
 
+    def reason(self, missing: str = ": missing") -> pl.Expr:
+        """Return the text of the fault, with the wording for a missing value."""
+        text = pl.lit(f"{self.column}: ") + self.problem
+        return pl.when(self.fails).then(text.str.replace(": missing", missing, literal=True))
+
 
 def needed_columns(spec: TableSpec) -> list[str]:
     """Return the columns whose values a row needs: its key, and those without which it says nothing."""
@@ -78,7 +83,9 @@ def row_faults(spec: TableSpec, columns: list[str], unread: dict[str, pl.Expr]) 
             yield RowFault(name, missing, pl.lit("missing"))
     yield RowFault("symbol", no_symbol(), _shown("{} is no symbol", pl.col("symbol").str.slice(0, 60)))
     for name in (n for n in _POSITIVE if n in columns and n in needed_columns(spec)):
-        yield RowFault(name, pl.col(name) <= 0, _shown("{} is not positive", pl.col(name)))
+        yield RowFault(
+            name, pl.col(name) <= 0, _shown("{} is not positive; it must be above 0", pl.col(name))
+        )
     yield from _date_faults(spec, columns)
     if "fiscal_period" in spec.key:
         known = ", ".join(PERIOD_MONTHS)
@@ -142,7 +149,8 @@ def _size_faults(spec: TableSpec, columns: list[str]) -> Iterator[RowFault]:
         yield RowFault("close_price", odd, _shown(f"{{}} is not between {MIN_PRICE} and {MAX_PRICE}", close))
     if spec.name == "splits" and {"numerator", "denominator"} <= set(columns):
         ratio = pl.col("numerator") / pl.col("denominator")
-        odd = (ratio > 0) & ~ratio.is_between(1 / MAX_SPLIT_RATIO, MAX_SPLIT_RATIO)
+        whole = (pl.col("numerator") > 0) & (pl.col("denominator") > 0)
+        odd = whole & ~ratio.is_between(1 / MAX_SPLIT_RATIO, MAX_SPLIT_RATIO)
         text = _shown("the ratio {}:{} is beyond " + f"{MAX_SPLIT_RATIO}:1", "numerator", "denominator")
         yield RowFault("numerator, denominator", odd, text)
     for name in (n for n in ("shares", "market_cap") if n in needed_columns(spec) and n in columns):

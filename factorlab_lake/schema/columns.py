@@ -90,7 +90,12 @@ AVAILABILITY = (
         role="derived",
     ),
 )
-EXTRA = Column("extra", "json", "provider's fields that have no column, as a JSON object")
+EXTRA = Column(
+    "extra",
+    "json",
+    "provider's fields that have no column, and values that cannot be read or are impossible, "
+    "as a JSON object",
+)
 DATA_TYPE = Column("data_type", "text", "name of the table that stores the dataset")
 LOGGED_AT = Column(
     "recorded_at", "timestamp", "time at which this lake logged the row (UTC)", role="provenance"

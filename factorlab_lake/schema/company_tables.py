@@ -72,6 +72,7 @@ COMPANY_TABLES = (
                 "relation to the company that used the symbol before: reuse (another company) or successor "
                 "(continues it); NULL without one",
             ),
+            EXTRA,
             *FETCHED,
         ),
     ),

@@ -175,6 +175,7 @@ _SPECS = (
             _number("numerator", "number of shares after the split", "shares"),
             _number("denominator", "number of shares before the split", "shares"),
             Column("label", "text", "date as text, as the provider writes it"),
+            EXTRA,
             Column(
                 "source",
                 "text",
@@ -220,6 +221,7 @@ _SPECS = (
             _number("dividend_yield", "dividend yield as the provider computed it", "percent"),
             Column("frequency", "text", "payment frequency as the provider writes it"),
             Column("label", "text", "date as text, as the provider writes it"),
+            EXTRA,
             SPLIT_BASIS,
             *FETCHED,
         ),
@@ -237,8 +239,7 @@ _SPECS = (
             Column(
                 "source",
                 "text",
-                "origin of the count: cover_page (SEC dei facts) or balance_sheet; any other text ranks as "
-                "balance_sheet",
+                "origin of the count: cover_page (SEC dei facts) or balance_sheet",
                 role="key",
             ),
             *VERSION,
@@ -246,6 +247,7 @@ _SPECS = (
             Column("accepted_at", "timestamp", "time at which the count became public (UTC)"),
             *AVAILABILITY,
             FILING_DATE,
+            EXTRA,
             SPLIT_BASIS,
             *FETCHED,
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime
@@ -13,9 +14,9 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from factorlab_lake.errors import InvalidInput, NotFound
+from factorlab_lake.errors import InvalidInput, LakeWarning, NotFound
 from factorlab_lake.lake import Lake
-from tests.support import SPLITS, assert_keys_unique, assert_same_content, content
+from tests.support import SPLITS, Entry, arrive, assert_keys_unique, assert_same_content, bar, content
 
 _SPLIT = {"symbol": ["AAPL"], "date": ["2020-08-31"], "numerator": [4], "denominator": [1]}
 _BAR = {
@@ -302,3 +303,152 @@ def test_a_contradiction_is_reported_with_its_row_of_the_file(lake: Lake) -> Non
     fault = _refused(lake, "splits", rows)
     assert fault.facts["row"] == 4
     assert "contradicts an earlier row with the same symbol and date" in str(fault)
+
+
+_PLAIN_BAR: dict[str, list[Any]] = {
+    "symbol": ["A"],
+    "date": ["2024-05-07"],
+    "close_price": [10.0],
+    "split_basis_date": ["2024-05-13"],
+}
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("price_data", {"date": ["2204-05-15"]}),
+        ("price_data", {"date": ["1024-05-15"]}),
+        ("price_data", {"date": ["0001-01-01"]}),
+        ("price_data", {"date": ["9999-12-31"]}),
+        ("price_data", {"open_price": [-3]}),
+        ("price_data", {"volume": [-5]}),
+        ("price_data", {"close_price": [1e300]}),
+        ("price_data", {"year": [2023]}),
+        ("price_data", {"split_basis_date": ["2204-05-15"]}),
+        ("price_data", {"fetched_at": [datetime(2100, 1, 1, tzinfo=UTC)]}),
+        ("price_data", {"symbol": ["AAPL,MSFT"]}),
+        ("price_data", {"symbol": ["Symbol"]}),
+        ("price_data", {"symbol": ["A\nB"]}),
+        ("dividends", {"dividend": [-1]}),
+        ("dividends", {"date": ["2204-05-15"]}),
+        ("splits", {"numerator": [4_000_000]}),
+        ("splits", {"numerator": [1e-308]}),
+        ("splits", {"date": ["1024-05-15"]}),
+        ("shares_outstanding", {"as_of_date": ["2099-01-01"]}),
+        ("shares_outstanding", {"source": ["Cover Page"]}),
+        ("shares_outstanding", {"shares": [-60e9]}),
+        ("shares_outstanding", {"shares": [0]}),
+        ("shares_outstanding", {"shares": [1e30]}),
+        ("company_profiles", {"currency": [""]}),
+        ("company_profiles", {"currency": ["dollars"]}),
+    ],
+)
+def test_impossible_rows_are_refused(lake: Lake, table: str, change: dict[str, list[Any]]) -> None:
+    """A row that a provider's answer could not bring is refused, and the message names its column."""
+    tables: dict[str, dict[str, Any]] = {
+        "price_data": _PLAIN_BAR,
+        "dividends": {"symbol": ["A"], "date": ["2024-05-07"], "dividend": [0.2]},
+        "splits": _SPLIT | {"date": ["2024-05-07"]},
+        "shares_outstanding": _SHARES,
+        "company_profiles": {"symbol": ["A"], "currency": ["USD"]},
+    }
+    rows = tables[table]
+    assert next(iter(change)) in str(_refused(lake, table, rows | change))
+    assert lake.load(table, rows) == 1
+
+
+def test_all_faults_of_a_file_are_in_one_message(lake: Lake) -> None:
+    """A user corrects a file once: the message lists each row with its problem."""
+    rows = {name: values * 14 for name, values in _PLAIN_BAR.items()}
+    rows["date"] = ["2024-05-07", "2204-05-15", "1024-05-15", *(["?"] * 11)]
+    fault = _refused(lake, "price_data", rows)
+    assert (fault.facts["row"], fault.facts["rows"]) == (2, 13)
+    assert "row 2: date: 2204-05-15 is after the fetch; row 3: date: 1024-05-15 is before 1900" in str(fault)
+    assert "row 4: date: '?' is not a date" in str(fault)
+    assert str(fault).endswith("and 3 more.")
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York", "Pacific/Auckland"])
+def test_dates_with_a_time_zone_keep_their_own_day(lake: Lake, zone: str) -> None:
+    """Frames of yfinance date bars by midnight of the exchange, which is the day before in UTC for Tokyo."""
+    days = [datetime(2024, 5, day) for day in (7, 8, 9, 10, 13)]  # noqa: DTZ001  # the zone follows
+    frame = pl.DataFrame({"date": days}).with_columns(
+        pl.col("date").dt.replace_time_zone(zone), symbol=pl.lit("7203.T"), close_price=pl.lit(100.0),
+        split_basis_date=pl.lit("2024-05-14"),
+    )  # fmt: skip
+    lake.load("price_data", frame)
+    loaded = lake.sql("SELECT date FROM price_data ORDER BY date")["date"]
+    assert loaded.to_list() == [day.date() for day in days]
+
+
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_a_time_of_day_that_tells_no_day_is_refused(lake: Lake, zone: str | None) -> None:
+    """15:00 in UTC is the next day in Tokyo: without an exchange's zone a time of day tells no date."""
+    at = pl.Series([datetime(2024, 5, 6, 15)]).dt.replace_time_zone(zone)  # noqa: DTZ001
+    fault = _refused(lake, "price_data", pl.DataFrame(_PLAIN_BAR | {"date": at}))
+    assert "expected" in str(fault) or "not a date" in str(fault)
+
+
+def test_naive_midnights_are_dates(lake: Lake) -> None:
+    """A pandas index of days has midnights without a zone."""
+    at = pl.Series([datetime(2024, 5, 6)])  # noqa: DTZ001
+    lake.load("price_data", pl.DataFrame(_PLAIN_BAR | {"date": at}))
+    assert lake.sql("SELECT date FROM price_data").item() == date(2024, 5, 6)
+
+
+def test_a_value_that_cannot_be_read_is_missing_and_said(lake: Lake) -> None:
+    """A word in a side column costs no row: it is NULL, its text is in `extra`, and a warning counts it."""
+    with pytest.warns(LakeWarning, match=r"volume cannot be read .* \(1 rows\)"):
+        lake.load("price_data", _PLAIN_BAR | {"volume": ["N/A"], "open_price": ["1,234.5"]})
+    row = lake.sql("SELECT volume, open_price, extra FROM price_data").row(0)
+    assert row == (None, 1234.5, '{"volume":"N/A"}')
+
+
+def test_symbols_are_stored_in_capitals(lake: Lake) -> None:
+    """One symbol has one spelling; a warning says that the file has another one."""
+    with pytest.warns(LakeWarning, match="AAPL for aapl"):
+        lake.load("splits", _SPLIT | {"symbol": ["aapl"]})
+    assert lake.sql("SELECT symbol FROM splits").item() == "AAPL"
+
+
+def test_a_row_that_was_replaced_can_be_loaded_again(lake: Lake) -> None:
+    """After A and B a load of A brings A back; once more, it changes nothing."""
+    for numerator in (4, 5, 4, 4):
+        lake.load("splits", _SPLIT | {"numerator": [numerator]})
+    assert lake.sql("SELECT numerator FROM splits").item() == 4
+    assert len(lake.history()) == 3
+    for close in (10.0, 11.0, 10.0):
+        lake.load("price_data", _PLAIN_BAR | {"close_price": [close]})
+    assert lake.sql("SELECT close_price FROM price_data").item() == 10
+
+
+def test_replacing_the_value_of_a_provider_is_said(lake: Lake, tmp_path: Path) -> None:
+    """A load that changes what a provider served warns; equal values, and other days, do not."""
+    at = datetime(2024, 5, 13, 12, tzinfo=UTC)
+    arrive(lake, tmp_path, Entry("A", "price", [bar("2024-05-07", 9.0)], at))
+    with pytest.warns(LakeWarning, match="1 rows of fmp have other values"):
+        lake.load("price_data", _PLAIN_BAR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", LakeWarning)
+        lake.load("price_data", _PLAIN_BAR | {"date": ["2024-05-08"]})
+
+
+def test_offsets_of_acceptances_count(lake: Lake, tmp_path: Path) -> None:
+    """SEC writes acceptances with Z: 15:30Z is 11:30 in New York, 14:30-07:00 is after the close."""
+    path = tmp_path / "shares.csv"
+    path.write_text(
+        "symbol,as_of_date,source,shares,split_basis_date,accepted_at\n"
+        "A,2023-07-21,cover_page,1000000,2023-07-21,2023-08-03T15:30:00.000Z\n"
+        "B,2023-07-21,cover_page,1000000,2023-07-21,2023-08-03T14:30:00-07:00\n"
+        "D,2023-07-21,cover_page,1000000,2023-07-21,2023-08-03T16:10:00Z\n"
+        "E,2023-07-21,cover_page,1000000,2023-07-21,2023-07-20T16:10:00Z\n"
+    )
+    with pytest.warns(LakeWarning, match="accepted_at"):
+        lake.load("shares_outstanding", path)
+    days = lake.sql("SELECT symbol, available_date::VARCHAR, accepted_at FROM shares_outstanding ORDER BY 1")
+    assert days.rows() == [
+        ("A", "2023-08-03", datetime(2023, 8, 3, 15, 30, tzinfo=UTC)),
+        ("B", "2023-08-04", datetime(2023, 8, 3, 21, 30, tzinfo=UTC)),
+        ("D", "2023-08-03", datetime(2023, 8, 3, 16, 10, tzinfo=UTC)),
+        ("E", "2023-10-04", None),  # accepted before the count: unknown, so estimated
+    ]
