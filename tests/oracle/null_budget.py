@@ -1,0 +1,127 @@
+"""Print the share of answers that are NULL, by reason, on samples, filings, prices and random companies.
+
+NULL is not the easy way to be never wrong: compare two commits before a rule takes answers away. Run it as
+``python -m tests.oracle.null_budget [--prices FILE] [--lake FOLDER]``. ``FILE`` is Parquet with symbol, date
+and close, of many symbols; ``FOLDER`` is a lake, of which a copy is upgraded and asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+
+import factorlab_lake as fl
+from factorlab_lake.lake import Lake
+from tests.oracle.worlds import companies, show
+from tests.sec_rows import land_sec
+from tests.support import CACHE_2019, CACHE_2021, SPLITS
+
+__all__ = ["null_shares"]
+
+_QUESTIONS = {"market_caps": "market_cap", "ttm": "revenue", "factors": "pe_ratio"}
+_COUNTED = 1_000_000_000.0  # the count of each company of a file of prices
+
+
+def null_shares(lake: Lake, symbols: list[str], days: list[date]) -> Iterator[tuple[str, str, int, int]]:
+    """Yield question, reason, number of NULL answers and number of answers."""
+    for question, column in _QUESTIONS.items():
+        rows = getattr(lake, question)(symbols, days)
+        nulls = rows.filter(pl.col(column).is_null())
+        reasons = nulls["reason"]
+        if "reasons" in nulls.columns:
+            own = nulls["reasons"].str.json_path_match(f"$.{column}")
+            reasons = pl.Series([a or b for a, b in zip(reasons, own, strict=True)], dtype=pl.String)
+        yield question, "(value)", rows.height - nulls.height, rows.height
+        counts = reasons.fill_null("(no reason)").value_counts(sort=True)
+        for reason, count in counts.rows():
+            yield question, reason, count, rows.height
+
+
+def _lakes(folder: Path, prices: Path | None, seeded: Path | None) -> Iterator[tuple[str, Lake, list[date]]]:
+    yield "both samples", _sample(folder / "sample", splits=True), _every(7, 2014, 2021)
+    yield "both samples, no splits file", _sample(folder / "unlisted", splits=False), _every(7, 2014, 2021)
+    filings = fl.open(folder / "sec")
+    filings.migrate(_only_prices(folder / "cache"))
+    land_sec(filings)
+    yield "Apple's filings", filings, _every(7, 2010, 2021)
+    made = fl.open(folder / "made")
+    show(made, companies(seed=7, of_each_kind=3))
+    yield "random companies", made, _every(11, 2018, 2021)
+    if prices is not None:
+        yield "prices of many symbols", _priced(folder / "priced", prices), _every(30, 2013, 2017)
+    if seeded is not None:
+        yield (
+            "seeded lake",
+            fl.open(shutil.copytree(seeded, folder / "seeded"), create=False),
+            _every(60, 2012, 2020),
+        )
+
+
+def _every(step: int, first: int, last: int) -> list[date]:
+    days = (date(last, 12, 31) - date(first, 1, 1)).days
+    return [date(first, 1, 1) + timedelta(days=number) for number in range(0, days, step)]
+
+
+def _sample(place: Path, *, splits: bool) -> Lake:
+    lake = fl.open(place)
+    for cache in (CACHE_2019, CACHE_2021):
+        lake.migrate(cache)
+    if splits:
+        lake.load("splits", SPLITS)
+    return lake
+
+
+def _only_prices(place: Path) -> Path:
+    folder = place / "price_data"
+    folder.mkdir(parents=True)
+    for file in (CACHE_2021 / "price_data").glob("AAPL_*"):
+        shutil.copy(file, folder)
+    return place
+
+
+def _priced(place: Path, prices: Path) -> Lake:
+    """Return a lake of real bars and one count of each symbol and year: an invented split empties caps."""
+    bars = pl.read_parquet(prices).select("symbol", "date", close_price="close")
+    bars = bars.drop_nulls().with_columns(split_basis_date=pl.lit(date(2018, 2, 28)))
+    lake = fl.open(place)
+    lake.load("price_data", bars)
+    counts = bars.group_by("symbol").agg().join(pl.DataFrame({"year": range(2013, 2018)}), how="cross")
+    day = pl.date(pl.col("year"), 1, 15)
+    counted = counts.select(
+        "symbol", as_of_date=day, source=pl.lit("cover_page"), shares=pl.lit(_COUNTED),
+        split_basis_date=pl.lit(date(2018, 2, 28)), filing_date=day,
+    )  # fmt: skip
+    lake.load("shares_outstanding", counted)
+    return lake
+
+
+def _symbols(lake: Lake) -> list[str]:
+    rows = lake.sql(
+        "SELECT symbol FROM income_statements UNION SELECT symbol FROM price_data ORDER BY symbol"
+    )
+    return rows["symbol"].to_list()
+
+
+def main(arguments: Iterable[str]) -> None:
+    """Print one line for each lake, question and reason."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--prices", type=Path)
+    parser.add_argument("--lake", type=Path)
+    chosen = parser.parse_args(list(arguments))
+    with tempfile.TemporaryDirectory() as folder:
+        for name, lake, days in _lakes(Path(folder), chosen.prices, chosen.lake):
+            for question, reason, count, total in null_shares(lake, _symbols(lake), days):
+                line = f"{name:30} {question:12} {reason:40} {count:8} {100 * count / total:7.2f} %"
+                sys.stdout.write(line + "\n")
+                sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
