@@ -140,8 +140,13 @@ WITH told AS (
     FROM symbol_history WHERE symbol IN (SELECT symbol FROM derived_symbols)
     WINDOW by_day AS (PARTITION BY symbol ORDER BY valid_from)
 ),
-ends AS (SELECT symbol, min(valid_from) AS first_from, max_by(valid_to, valid_from) AS last_to FROM told GROUP BY symbol),
-ciks_before AS (SELECT DISTINCT s.symbol, s.cik FROM statement_ciks s JOIN ends e ON e.symbol = s.symbol AND s.available_date < e.last_to),
+ends AS (
+    SELECT symbol, min(valid_from) AS first_from, max(CASE WHEN next_from IS NULL THEN valid_to END) AS last_to
+    FROM told GROUP BY symbol
+),
+ciks_before AS (
+    SELECT DISTINCT s.symbol, s.cik FROM statement_ciks s JOIN ends e ON e.symbol = s.symbol AND s.available_date < e.last_to
+),
 later AS (
     SELECT s.symbol, min(s.available_date) AS valid_from, min_by(s.cik, s.available_date) AS cik
     FROM statement_ciks s JOIN ends e ON e.symbol = s.symbol AND s.available_date >= e.last_to
