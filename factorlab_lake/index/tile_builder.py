@@ -35,9 +35,10 @@ _GROUPS_AT_A_TIME = 8  # bounds the memory
 _STATEMENT_GROUPS_AT_A_TIME = 4  # their rows take more memory: 50 MB for ten years of 256 symbols
 _GROUP_DAYS_AT_A_TIME = 3000  # a year of eight groups: of a day, more groups are read at once
 _PROFILES = (
-    "SELECT r.symbol, f.currency, coalesce(f.quoted_units, 1) AS quoted_units, f.shares_per_receipt, "  # noqa: S608
-    f"f.receipt_reason, CASE WHEN f.currency IS NULL AND {quotes_in_minor_units('r.symbol')} "
-    "THEN 'quote_unit_unknown' END AS quote_reason, "
+    "SELECT DISTINCT r.symbol, f.currency, coalesce(f.quoted_units, 1) AS quoted_units, "  # noqa: S608
+    "f.shares_per_receipt, f.receipt_reason, "
+    f"CASE WHEN f.currency IS NULL AND {quotes_in_minor_units('r.symbol')} THEN 'quote_unit_unknown' END "
+    "AS quote_reason, "
     "r.symbol IN (SELECT symbol FROM multi_class_symbols) AS multi_class "
     "FROM (SELECT unnest($symbols::VARCHAR[]) AS symbol) r LEFT JOIN instruments f ON f.symbol = r.symbol"
 )
@@ -82,11 +83,15 @@ class _Build:
     def _symbols(self) -> TileFile:
         """Write the tile that lists the symbols, in the order of their places."""
         symbols, before = self.changes.symbols, self.previous
+        self.excluded["instruments"] = before.excluded.get("instruments", [])
         same = self.changes.same_profiles and self.changes.digests == before.digests
         if before.symbols_tile and same and (symbols, self.excluded) == (before.symbols, before.excluded):
             return before.symbols_tile
+        rows = self.query(_PROFILES, {"symbols": symbols})
+        several = rows.filter(pl.col("symbol").is_duplicated())["symbol"].unique().sort().to_list()
+        self.excluded["instruments"] = several  # quoted in one unit, later in another: a place has only one
         profiles = pl.DataFrame({"symbol": symbols}, schema={"symbol": pl.String}).join(
-            self.query(_PROFILES, {"symbols": symbols}), on="symbol", how="left", maintain_order="left"
+            rows.unique("symbol"), on="symbol", how="left", maintain_order="left"
         )
         attributes = {**profiles.to_dict(as_series=False), "excluded": self.excluded}
         digests = {

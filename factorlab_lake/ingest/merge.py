@@ -15,6 +15,7 @@ from factorlab_lake.ingest.corporate_actions.split_basis import (
     wrong_basis,
     years_around,
 )
+from factorlab_lake.ingest.profile_history import profile_contents
 from factorlab_lake.ingest.reconfirmed import confirmed
 from factorlab_lake.ingest.versions import (
     SPLIT_REBASE,
@@ -42,6 +43,8 @@ def merge_rows(
         merge_bars(tx, [rows], now, log)
     elif "version" in spec.names():
         _merge_versions(tx, spec, _recorded(rows, now), log)
+    elif name == "company_profiles":
+        _merge_profiles(tx, _recorded(rows, now))
     elif spec.has_intervals:
         _merge_intervals(tx, spec, _recorded(rows, now))
     else:
@@ -104,6 +107,15 @@ def _merge_newest(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> None:
         pl.concat([reported, rows], how="diagonal_relaxed"), key, [pl.col("fetched_at")], spec.names("value")
     )
     _reconcile(tx, spec, stored, merged.unique(key, keep="last", maintain_order=True))
+
+
+def _merge_profiles(tx: Transaction, rows: pl.DataFrame) -> None:
+    """Merge profiles: one table has the newest of each symbol, another all its contents."""
+    names = ("company_profiles", "profile_history")
+    stored, earlier = (tx.read(name, symbols=rows["symbol"]) for name in names)
+    newest, contents = profile_contents(earlier, stored, rows)
+    _reconcile(tx, table(names[0]), stored, newest)
+    _reconcile(tx, table(names[1]), earlier, contents)
 
 
 def _merge_intervals(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> None:

@@ -56,12 +56,12 @@ class _Evidence:
         """Run a query of the base rows and of the temporary tables that :func:`compute` creates from them."""
         return to_polars(self._steps.sql(query, params=params)).to_dicts()
 
-    @cached_property
-    def instrument(self) -> _Row:
-        """Return how the symbol is quoted; without a profile every value is None."""
+    def instrument(self, day: date) -> _Row:
+        """Return how the symbol is quoted on a day; without a profile every value is None."""
         names = ("currency", "quoted_units", "shares_per_receipt")
-        query = f"SELECT {', '.join(names)} FROM instruments WHERE symbol = $symbol"
-        return next(iter(self.lake_rows(query, symbol=self.symbol)), dict.fromkeys(names))
+        query = f"SELECT {', '.join(names)} FROM instruments WHERE symbol = $symbol "
+        query += "AND valid_from <= $day::DATE AND valid_to > $day::DATE"
+        return next(iter(self.lake_rows(query, symbol=self.symbol, day=day)), dict.fromkeys(names))
 
     @cached_property
     def _hints(self) -> QueryHints:
@@ -103,7 +103,7 @@ def explain_market_cap(session: QuerySession, symbol: str, day: date) -> pl.Data
     numbers = [cap["close_price"], cap["shares_outstanding"], cap["split_factor"]]
     rows.append(_row("split_factor", cap["split_factor"], note="brings the shares to the price's basis"))
     product = cap["reason"] or " * ".join(map(repr, numbers))
-    if receipt := evidence.instrument["shares_per_receipt"]:
+    if receipt := evidence.instrument(day)["shares_per_receipt"]:
         rows.append(_row("shares_per_receipt", receipt, note="of which one unit of the symbol stands for"))
         product = cap["reason"] or f"{product} / {receipt!r}"
     return _frame([*rows, _row("market_cap", cap["market_cap"], date=day, note=product)])
@@ -139,9 +139,10 @@ def _price(evidence: _Evidence, cap: _Row) -> tuple[list[_Row], date | None]:
     where = {"item": "close_price", "date": cap["price_date"], "source": bar["source_provider"]}
     basis: date = bar["split_basis_date"]
     rows = [_row("close_price", bar["close_price"], note=f"counts the splits up to {basis}", **where)]
-    units = evidence.instrument["quoted_units"] or 1
+    instrument = evidence.instrument(cap["date"])
+    units = instrument["quoted_units"] or 1
     if cap["close_price"] is not None and units != 1:
-        note = f"in {evidence.instrument['currency']}, of which the quote has {units} units"
+        note = f"in {instrument['currency']}, of which the quote has {units} units"
         rows.append(_row("close_price", cap["close_price"], note=note, **where))
     elif cap["close_price"] not in (None, bar["close_price"]):
         rows.append(_row("close_price", cap["close_price"], note="without the vendor's rounding", **where))

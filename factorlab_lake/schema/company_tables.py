@@ -10,6 +10,34 @@ __all__ = ["COMPANY_TABLES", "SYMBOL_CHANGES"]
 # The values of symbol_history.kind.
 SYMBOL_CHANGES = ("reuse", "successor")
 
+_PROFILE = (
+    Column("company_name", "text", "legal name"),
+    Column("cik", "text", "SEC Central Index Key of the company, ten digits"),
+    Column("isin", "text", "International Securities Identification Number"),
+    Column("cusip", "text", "CUSIP number"),
+    Column("exchange", "text", "code of the listing exchange, such as NASDAQ"),
+    Column("exchange_name", "text", "full name of the listing exchange"),
+    Column("sector", "text", "sector as the provider classifies it"),
+    Column("industry", "text", "industry as the provider classifies it"),
+    Column("country", "text", "country as the provider writes it"),
+    Column(
+        "currency",
+        "text",
+        "code of the currency in which the symbol is quoted; GBp, GBX, ZAc and ILA are hundredths",
+    ),
+    Column("ipo_date", "date", "first day of trading"),
+    Column("is_actively_trading", "boolean", "true if the symbol still trades"),
+    Column("is_etf", "boolean", "true for an exchange-traded fund"),
+    Column("is_adr", "boolean", "true for a depositary receipt"),
+    Column("is_fund", "boolean", "true for a mutual fund"),
+    Column(
+        "shares_per_receipt",
+        "number",
+        "number of shares that one unit of the symbol stands for, such as 5 for a depositary receipt",
+        unit="shares",
+    ),
+)
+
 COMPANY_TABLES = (
     TableSpec(
         name="company_profiles",
@@ -18,32 +46,23 @@ COMPANY_TABLES = (
         sort_by=("symbol",),
         columns=(
             SYMBOL,
-            Column("company_name", "text", "legal name"),
-            Column("cik", "text", "SEC Central Index Key of the company, ten digits"),
-            Column("isin", "text", "International Securities Identification Number"),
-            Column("cusip", "text", "CUSIP number"),
-            Column("exchange", "text", "code of the listing exchange, such as NASDAQ"),
-            Column("exchange_name", "text", "full name of the listing exchange"),
-            Column("sector", "text", "sector as the provider classifies it"),
-            Column("industry", "text", "industry as the provider classifies it"),
-            Column("country", "text", "country as the provider writes it"),
-            Column(
-                "currency",
-                "text",
-                "code of the currency in which the symbol is quoted; GBp, GBX, ZAc and ILA are hundredths",
-            ),
-            Column("ipo_date", "date", "first day of trading"),
-            Column("is_actively_trading", "boolean", "true if the symbol still trades"),
-            Column("is_etf", "boolean", "true for an exchange-traded fund"),
-            Column("is_adr", "boolean", "true for a depositary receipt"),
-            Column("is_fund", "boolean", "true for a mutual fund"),
-            Column(
-                "shares_per_receipt",
-                "number",
-                "number of shares that one unit of the symbol stands for, such as 5 for a depositary receipt",
-                unit="shares",
-            ),
+            *_PROFILE,
             EXTRA,
+            *FETCHED,
+        ),
+    ),
+    TableSpec(
+        name="profile_history",
+        doc="Contents of company profiles: one row per symbol and day on which a fetch or a load brought "
+        "another content. The unit of quotation and the ratio of receipts of the first row hold before it "
+        "too.",
+        key=("symbol", "valid_from"),
+        sort_by=("symbol", "valid_from"),
+        time_column="valid_from",
+        columns=(
+            SYMBOL,
+            Column("valid_from", "date", "day of the fetch that first brought the content (UTC)", role="key"),
+            *_PROFILE,
             *FETCHED,
         ),
     ),

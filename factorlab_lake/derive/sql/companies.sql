@@ -131,6 +131,7 @@ FROM starts QUALIFY row_number() OVER (PARTITION BY symbol, valid_from ORDER BY 
 -- Rules:
 -- - Kind 'reuse' begins another company, and so does a row without a kind after one of another company_id.
 -- - Days before the first row are of the same company, unless that row says 'reuse'.
+-- - A row without a company_id only tells when the symbol's company left it: statements and bars tell the company.
 -- - After the last row ends, another company begins with its first statement: of another CIK, or without one, of a later period.
 CREATE OR REPLACE TEMP TABLE told_starts AS
 WITH told AS (
@@ -141,7 +142,9 @@ WITH told AS (
     WINDOW by_day AS (PARTITION BY symbol ORDER BY valid_from)
 ),
 ends AS (
-    SELECT symbol, min(valid_from) AS first_from, max(CASE WHEN next_from IS NULL THEN valid_to END) AS last_to
+    SELECT symbol, max(CASE WHEN next_from IS NULL THEN valid_to END) AS last_to,
+           coalesce(min(CASE WHEN company_id IS NOT NULL THEN valid_from END),
+                    max(CASE WHEN next_from IS NULL THEN valid_to END), {{END_OF_TIME}}) AS first_from
     FROM told GROUP BY symbol
 ),
 ciks_before AS (
@@ -157,15 +160,15 @@ later AS (
 starts AS (
     SELECT symbol, {{BEGINNING_OF_TIME}} AS valid_from, symbol AS company_id, false AS is_new, 0 AS place FROM ends
     UNION ALL
-    SELECT i.symbol, i.valid_from, i.company_id, false, 1
+    SELECT i.symbol, i.valid_from, i.company_id,
+           i.chain > 0 AND row_number() OVER (PARTITION BY i.symbol, i.chain ORDER BY i.valid_from) = 1, 1
     FROM inferred_starts i JOIN ends e ON e.symbol = i.symbol AND i.valid_from < e.first_from
-    WHERE i.company_id IS NOT NULL
     UNION ALL
     SELECT symbol, valid_to, NULL, false, 2 FROM told WHERE valid_to < coalesce(next_from, {{END_OF_TIME}})
     UNION ALL
     SELECT symbol, valid_from, coalesce('cik:' || cik, symbol), true, 3 FROM later
     UNION ALL
-    SELECT symbol, valid_from, company_id, is_new, 4 FROM told
+    SELECT symbol, valid_from, company_id, is_new, 4 FROM told WHERE company_id IS NOT NULL
 ),
 days AS (
     SELECT symbol, valid_from, company_id, bool_or(is_new) OVER (PARTITION BY symbol, valid_from) AS is_new

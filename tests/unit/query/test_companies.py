@@ -11,7 +11,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
 from factorlab_lake.lake import Lake
@@ -22,12 +21,11 @@ ENDS = [f"{year}-{day}" for year in (2016, 2017, 2018, 2019) for day in ("03-31"
 
 
 def _reports(ends: Iterable[str], cik: Any, *, is_new: bool) -> list[dict[str, Any]]:
-    figures = (
-        {"revenue": 7, "weightedAverageShsOut": 10}
-        if is_new
-        else {"revenue": 100, "weightedAverageShsOut": 1000}
-    )
-    return [filing(end, f"Q{int(end[5:7]) // 3}", cik=cik, **figures) for end in ends]
+    revenue, shares = (7, 10) if is_new else (100, 1000)
+    return [
+        filing(end, f"Q{int(end[5:7]) // 3}", cik=cik, revenue=revenue, weightedAverageShsOut=shares)
+        for end in ends
+    ]
 
 
 def _days(first: str, last: str) -> dict[str, float]:
@@ -92,11 +90,8 @@ def test_a_gap_between_bars_separates_two_companies(made: Lake, symbol: str) -> 
     assert _ttm(made, symbol, "2018-04-29") == (None, "company_changed")
     assert _ttm(made, symbol, "2018-12-15") == (None, "quarter_missing")
     assert _ttm(made, symbol, "2019-02-15") == (28, None)
-    caps = made.market_caps(symbol, ["2018-02-05", "2018-04-15", "2018-04-30"])
-    assert caps["market_cap"].to_list() == [5000, None, 50]
-    assert caps["reason"].to_list() == [None, "company_changed", None]
     factors = one(made, "factors", symbol, "2018-04-15")
-    assert "company_changed" in factors["reason"]
+    assert "company_changed" in factors["reasons"]
 
 
 def test_the_companies_of_a_symbol_are_listed(made: Lake) -> None:
@@ -132,24 +127,8 @@ def test_one_company_stays_one(made: Lake, symbol: str) -> None:
     assert _kinds(made, symbol) == [None]
 
 
-def test_later_facts_turn_an_answer_into_null_and_into_nothing_else(tmp_path: Path) -> None:
-    """The answers before the new company's first statement stay, or become NULL with company_changed."""
-    days = pl.date_range(date(2017, 1, 2), date(2018, 4, 29), "7d", eager=True).to_list()
-    builder = LakeBuilder()
-    _two(builder, "X", OLD, NEW, ("2017-01-02", "2018-02-05"), ("2018-03-11", "2018-04-29"), ends=(8, 16))
-    lake = builder.build(tmp_path)
-    before = lake.market_caps("X", days)
-    later = LakeBuilder()
-    later.statements("X", "income", _reports(ENDS[8:], NEW, is_new=True))
-    later.add_to(lake, tmp_path / "later")
-    after = lake.market_caps("X", days)
-    changed = after.filter(before["market_cap"].ne_missing(after["market_cap"]))
-    assert changed["market_cap"].null_count() == changed.height > 0
-    assert set(changed["reason"]) == {"company_changed"}
-
-
 def test_new_bars_decide_about_the_companies(tmp_path: Path) -> None:
-    """Bars that arrive after the statements show the gap; the stored rows follow them."""
+    """Bars come after the statements and show the gap, and the stored rows follow."""
     builder = LakeBuilder()
     _two(builder, "X", OLD, NEW)
     _two(builder, "OTHER", OLD, OLD)
@@ -164,7 +143,7 @@ def test_new_bars_decide_about_the_companies(tmp_path: Path) -> None:
     assert lake.verify(deep=True).clean
 
 
-def _told(lake: Lake, **rows: list[Any]) -> None:
+def _history(lake: Lake, **rows: list[Any]) -> None:
     lake.load("symbol_history", rows)
 
 
@@ -174,7 +153,7 @@ def test_a_loaded_history_overrules_the_inference(tmp_path: Path) -> None:
     _two(builder, "ONE", OLD, NEW, ("2017-01-02", "2018-02-05"), ("2018-03-11", "2019-12-29"))
     _two(builder, "TWO", OLD, NEW, ("2017-01-02", "2019-12-29"))
     lake = builder.build(tmp_path)
-    _told(
+    _history(
         lake,
         symbol=["ONE", "TWO", "TWO"],
         company_id=["one", "old", "new"],
@@ -194,7 +173,9 @@ def test_a_symbol_that_its_company_left_belongs_to_nobody_until_another_reports(
     builder = LakeBuilder()
     _two(builder, "FB", OLD, NEW, ("2017-01-02", "2019-12-29"))
     lake = builder.build(tmp_path)
-    _told(lake, symbol=["FB"], company_id=[f"cik:{OLD}"], valid_from=["2012-05-18"], valid_to=["2018-02-20"])
+    _history(
+        lake, symbol=["FB"], company_id=[f"cik:{OLD}"], valid_from=["2012-05-18"], valid_to=["2018-02-20"]
+    )
     assert _ttm(lake, "FB", "2018-02-19") == (400, None)
-    assert one(lake, "market_caps", "FB", "2018-03-15")["reason"] == "company_changed"
+    assert _ttm(lake, "FB", "2018-03-15") == (None, "company_changed")
     assert _ttm(lake, "FB", "2018-05-15") == (None, "quarter_missing")

@@ -116,3 +116,52 @@ def test_the_unit_is_known_from_the_day_of_a_loaded_profile_on_and_before(tmp_pa
     assert _cap(lake, "LATE.L") == (None, None, None, "quote_unit_unknown")
     lake.load("company_profiles", {"symbol": ["LATE.L"], "currency": ["GBp"]})
     assert _cap(lake, "LATE.L") == (2_100, "GBP", 2.1, None)
+
+
+def test_a_later_profile_changes_no_earlier_cap(tmp_path: Path) -> None:
+    """A symbol in pounds from 2021-02-01 on was in pence before, and before any profile."""
+    builder = LakeBuilder()
+    builder.shares("MOVED.L", "2020-09-30", 1000, reportedCurrency="GBP")
+    days = {"2020-12-01": 210.0, "2021-01-15": 220.0, DAY: 2.3}
+    builder.closes("MOVED.L", days)
+    lake = builder.build(tmp_path)
+
+    def profile(day: str, **fields: Any) -> None:
+        columns = {name: [value] for name, value in fields.items()}
+        lake.load("company_profiles", {"symbol": ["MOVED.L"], "fetched_at": [f"{day}T12:00:00Z"], **columns})
+
+    profile("2021-01-01", currency="GBp", company_name="Moved")
+    before = lake.market_caps("MOVED.L", ["2020-12-01", "2021-01-15"])["market_cap"].to_list()
+    assert before == [2_100, 2_200]
+    profile("2021-02-01", currency="GBP", is_adr=False)
+    profile("2021-03-01", company_name="Moved PLC")
+    caps = lake.market_caps("MOVED.L", list(days))
+    assert caps["market_cap"].to_list() == [2_100, 2_200, 2_300]
+    assert caps["currency"].to_list() == ["GBP"] * 3
+    by_sql = "SELECT market_cap FROM market_caps(['MOVED.L'], $days::DATE[]) ORDER BY date"
+    assert lake.sql(by_sql, days=list(days))["market_cap"].to_list() == [2_100, 2_200, 2_300]
+    [newest] = lake.sql("FROM company_profiles").to_dicts()
+    assert (newest["company_name"], newest["currency"]) == ("Moved PLC", "GBP")
+    history = "SELECT valid_from::VARCHAR, company_name, currency FROM profile_history ORDER BY valid_from"
+    assert lake.sql(history).rows() == [
+        ("2021-01-01", "Moved", "GBp"),
+        ("2021-02-01", "Moved", "GBP"),
+        ("2021-03-01", "Moved PLC", "GBP"),
+    ]
+
+
+def test_a_loaded_ratio_holds_before_it_and_survives_a_fetch_without_it(tmp_path: Path) -> None:
+    """A vendor's profile has no ratio of receipts, so it cannot take a user's away."""
+    builder = LakeBuilder()
+    builder.shares("ADR", "2020-12-31", 1000)
+    builder.closes("ADR", {DAY: 150})
+    lake = builder.build(tmp_path)
+    steps: list[tuple[str, dict[str, Any], tuple[Any, ...]]] = [
+        ("2021-02-01", {"currency": "USD", "is_adr": True}, (None, "USD", 150, "receipt_ratio_unknown")),
+        ("2022-01-01", {"shares_per_receipt": 5}, (30_000, "USD", 150, None)),
+        ("2022-06-01", {"is_adr": True}, (30_000, "USD", 150, None)),
+    ]
+    for day, fields, expected in steps:
+        columns = {"symbol": "ADR", "fetched_at": f"{day}T12:00:00Z", **fields}
+        lake.load("company_profiles", {name: [value] for name, value in columns.items()})
+        assert _cap(lake, "ADR") == expected

@@ -1,9 +1,19 @@
 -- instruments: tell in which unit each symbol is quoted, and how many shares one unit of it stands for
--- Grain: one row per symbol with a profile.
+-- Grain: one row per symbol with a profile and interval [valid_from, valid_to); intervals of a symbol cover all days.
 -- Columns:
 -- - currency: that of the main unit, such as GBP for quotes in pence. quoted_units: quoted units in one main unit.
 -- - receipt_reason: why the number of shares of a depositary receipt is unknown.
+-- Rules:
+-- - The first profile holds for the days before it too.
 CREATE OR REPLACE VIEW instruments AS
-SELECT symbol, {{major_currency}} AS currency, {{units_per_major}} AS quoted_units, nullif(shares_per_receipt, 0) AS shares_per_receipt,
-       CASE WHEN is_adr AND nullif(shares_per_receipt, 0) IS NULL THEN 'receipt_ratio_unknown' END AS receipt_reason
-FROM company_profiles;
+WITH contents AS (
+    SELECT symbol, valid_from, currency, is_adr, nullif(shares_per_receipt, 0) AS shares_per_receipt FROM profile_history
+    UNION ALL
+    SELECT symbol, {{BEGINNING_OF_TIME}}, currency, is_adr, nullif(shares_per_receipt, 0)
+    FROM company_profiles WHERE symbol NOT IN (SELECT symbol FROM profile_history)
+)
+SELECT symbol, CASE WHEN row_number() OVER by_day = 1 THEN {{BEGINNING_OF_TIME}} ELSE valid_from END AS valid_from,
+       coalesce(lead(valid_from) OVER by_day, {{END_OF_TIME}}) AS valid_to,
+       {{major_currency}} AS currency, {{units_per_major}} AS quoted_units, shares_per_receipt,
+       CASE WHEN is_adr AND shares_per_receipt IS NULL THEN 'receipt_ratio_unknown' END AS receipt_reason
+FROM contents WINDOW by_day AS (PARTITION BY symbol ORDER BY valid_from);

@@ -19,5 +19,5 @@ cap_facts AS (
     FROM requested r
     LEFT JOIN prices p ON p.symbol = r.symbol AND p.date = r.date
     LEFT JOIN counts c ON c.symbol = r.symbol AND c.in_year = r.in_year AND r.date >= c.valid_from AND r.date < c.valid_to
-    LEFT JOIN instruments f ON f.symbol = r.symbol
+    LEFT JOIN instruments f ON f.symbol = r.symbol AND r.date >= f.valid_from AND r.date < f.valid_to
 )

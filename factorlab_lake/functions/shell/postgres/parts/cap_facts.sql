@@ -1,5 +1,6 @@
 {{count_vintages}},
 basis_factors AS MATERIALIZED (SELECT * FROM split_history h WHERE h.symbol = ANY (symbols)),
+quoted AS MATERIALIZED (SELECT * FROM instruments i WHERE i.symbol = ANY (symbols)),
 shared AS MATERIALIZED (SELECT m.symbol FROM multi_class_symbols m WHERE m.symbol = ANY (symbols)),
 cap_facts AS (
     SELECT r.symbol, r.date, r.day,
@@ -27,5 +28,5 @@ cap_facts AS (
         ORDER BY h.valid_from DESC LIMIT 1) c ON c.valid_to > r.date
     LEFT JOIN basis_factors t ON t.symbol = r.symbol AND b.price_date >= t.from_date AND b.price_date < t.to_date
     LEFT JOIN basis_factors s ON s.symbol = r.symbol AND b.price_basis >= s.from_date AND b.price_basis < s.to_date
-    LEFT JOIN instruments f ON f.symbol = r.symbol
+    LEFT JOIN quoted f ON f.symbol = r.symbol AND r.date >= f.valid_from AND r.date < f.valid_to
 )
