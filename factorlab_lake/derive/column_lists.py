@@ -25,6 +25,7 @@ from factorlab_lake.schema.derived_tables import (
     cash_flow_names,
     flow_names,
 )
+from factorlab_lake.schema.rules import YEAR_DAYS
 
 __all__ = ["build_placeholders"]
 
@@ -43,6 +44,8 @@ _ATTRIBUTES = (
     "cik",
 )
 _MORE = {"income": ("split_basis_date", _SHARES), "balance_sheet": (), "cash_flow": ()}
+# The figure of each flow statement that tells whether two halves are a year.
+_COMPARED = {"income": "coalesce(nullif(revenue, 0), net_income)", "cash_flow": "operating_cash_flow"}
 _NUMBERED = 4  # statement_id = place x 4 + number of the statement type
 
 
@@ -59,6 +62,8 @@ def build_placeholders() -> dict[str, str]:
         "statement_providers": "\nUNION ALL\n".join(map(_providers, STATEMENT_TABLES)),
         "other_providers": "\n".join(map(_without_other_providers, STATEMENT_TABLES)),
         "statement_lengths": "\nUNION ALL\n".join(map(_statement_lengths, STATEMENT_TABLES)),
+        "flow_claims": "\nUNION ALL\n".join(_flow_claims(*each) for each in _COMPARED.items()),
+        "half_days": "{} AND {}".format(*PERIOD_DAYS[6]),
         "statement_versions": "\nUNION ALL\n".join(map(_statement_versions, STATEMENT_TABLES)),
         "income_sums": _list(_sum(c) for c in _flows("income")),
         "cash_flow_sums": _list(_sum(c) for c in _flows("cash_flow")),
@@ -110,7 +115,16 @@ def _without_other_providers(statement_type: str) -> str:
 
 
 def _statement_lengths(statement_type: str) -> str:
-    return f"SELECT statement_id, {_months()} AS months FROM {statement_type}_rows"  # noqa: S608
+    has_start = "period_start IS NOT NULL AS has_start"
+    return f"SELECT statement_id, {_months()} AS months, {has_start} FROM {statement_type}_rows"  # noqa: S608
+
+
+def _flow_claims(statement_type: str, amount: str) -> str:
+    return (
+        f"SELECT statement_id, {literal(statement_type)} AS statement_type, symbol, chain_id, fiscal_date,\n"  # noqa: S608
+        f"       fiscal_period, available_date, {amount} AS amount\n"
+        f"FROM {statement_type}_rows JOIN statement_companies USING (statement_id)"
+    )
 
 
 def _statement_versions(statement_type: str) -> str:
@@ -129,7 +143,8 @@ def _months() -> str:
         for months, (first, last) in PERIOD_DAYS.items()
     )
     by_label = " ".join(f"WHEN {literal(p)} THEN {m}" for p, m in PERIOD_MONTHS.items())
-    return f"CASE WHEN period_start IS NULL THEN CASE fiscal_period {by_label} END {by_days} END"
+    other = f"round({days} * 12.0 / {YEAR_DAYS})::INTEGER"
+    return f"CASE WHEN period_start IS NULL THEN CASE fiscal_period {by_label} END {by_days} ELSE {other} END"
 
 
 def _sum(column: Column) -> str:

@@ -126,6 +126,14 @@ calendar."""
 MAX_YEAR_DISTANCE_DAYS = 380
 """The same period a year before ended at most so long ago: 53 weeks are 371 days, and some."""
 
+MIN_TRANSITION_DAYS = 80
+"""An annual statement that ends at least so long after the one before is of a transition period: three months are
+the shortest that companies report by themselves."""
+
+MAX_TRANSITION_DAYS = 330
+"""An annual statement that ends at most so long after the one before is of a transition period: 11 months, less a
+year of 52 weeks."""
+
 # --- Age of figures ---
 
 QUARTER_AGE_LIMIT_DAYS = 200
