@@ -25,7 +25,7 @@ from factorlab_lake.schema.derived_tables import (
     cash_flow_names,
     flow_names,
 )
-from factorlab_lake.schema.rules import YEAR_DAYS
+from factorlab_lake.schema.rules import MAX_QUARTER_DISTANCE_DAYS, MIN_QUARTER_DISTANCE_DAYS, YEAR_DAYS
 
 __all__ = ["build_placeholders"]
 
@@ -63,6 +63,7 @@ def build_placeholders() -> dict[str, str]:
         "other_providers": "\n".join(map(_without_other_providers, STATEMENT_TABLES)),
         "statement_lengths": "\nUNION ALL\n".join(map(_statement_lengths, STATEMENT_TABLES)),
         "flow_claims": "\nUNION ALL\n".join(_flow_claims(*each) for each in _COMPARED.items()),
+        "period_days": _period_days(),
         "half_days": "{} AND {}".format(*PERIOD_DAYS[6]),
         "statement_versions": "\nUNION ALL\n".join(map(_statement_versions, STATEMENT_TABLES)),
         "income_sums": _list(_sum(c) for c in _flows("income")),
@@ -147,6 +148,13 @@ def _months() -> str:
     return f"CASE WHEN period_start IS NULL THEN CASE fiscal_period {by_label} END {by_days} ELSE {other} END"
 
 
+def _period_days() -> str:
+    """Return a table of the days between the ends of two periods whose lengths differ by some months."""
+    days = PERIOD_DAYS | {3: (MIN_QUARTER_DISTANCE_DAYS, MAX_QUARTER_DISTANCE_DAYS)}
+    rows = ", ".join(f"({months}, {first}, {last})" for months, (first, last) in days.items())
+    return f"(SELECT * FROM (VALUES {rows}) AS d(months, first_days, last_days))"
+
+
 def _sum(column: Column) -> str:
     return f"{signed_sum(figure(column))} AS {identifier(column.name)}"
 
@@ -185,5 +193,5 @@ def _fundamentals() -> list[str]:
             for n in YEAR_BEFORE_ITEMS
         ),
         "i.shares",
-        "CASE WHEN p.is_same_basis THEN ib.shares END AS shares_year_before",
+        "CASE WHEN p.is_same_length THEN ib.shares END AS shares_year_before",
     ]

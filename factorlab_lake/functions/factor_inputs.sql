@@ -1,7 +1,8 @@
 -- factor_inputs: return the inputs of factors that each row can use, with the reasons for those it cannot
 -- Grain: one row per row of facts.
 -- Rules:
--- - Flows and balances are stale age_limit days after the end of their period; a fiscal year gets {{FISCAL_YEAR_EXTRA_AGE_DAYS}} more.
+-- - Flows and balances are stale age_limit days after the end of their period. Half-yearly and yearly reporters get
+--   extra_age_days more.
 -- - An input is NULL where there is a reason against its statement.
 -- - inputs_available_day is the latest day on which an input became available, in days since 1970-01-01.
 WITH reasons AS (
@@ -16,14 +17,14 @@ WITH reasons AS (
            income_year_before_reason, balance_sheet_year_before_reason, market_cap_reason,
            CASE WHEN income_reason IS NOT NULL THEN income_reason
                 WHEN income_day IS NULL THEN 'no_statement_known'
-                WHEN day - income_day > age_limit + CASE WHEN income_months = 12 THEN {{FISCAL_YEAR_EXTRA_AGE_DAYS}} ELSE 0 END
+                WHEN day - income_day > age_limit + extra_age_days
                 THEN 'statement_stale' END AS income_reason,
            CASE WHEN cash_flow_reason IS NOT NULL THEN cash_flow_reason
-                WHEN day - income_day > age_limit + CASE WHEN cash_flow_months = 12 THEN {{FISCAL_YEAR_EXTRA_AGE_DAYS}} ELSE 0 END
+                WHEN day - income_day > age_limit + extra_age_days
                 THEN 'statement_stale' END AS cash_flow_reason,
            CASE WHEN balance_sheet_reason IS NOT NULL THEN balance_sheet_reason
                 WHEN balance_sheet_day IS NULL THEN 'no_balance_sheet_known'
-                WHEN day - balance_sheet_day > age_limit + CASE WHEN balance_sheet_months = 12 THEN {{FISCAL_YEAR_EXTRA_AGE_DAYS}} ELSE 0 END
+                WHEN day - balance_sheet_day > age_limit + extra_age_days
                 THEN 'balance_sheet_stale' END AS balance_sheet_reason
     FROM facts
 )

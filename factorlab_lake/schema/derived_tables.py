@@ -110,10 +110,14 @@ _FUNDAMENTALS = (
     *_COMPANY,
     _day("income_date", "end of the newest income period"),
     _months("income_months", "length of the newest income period"),
-    _text("income_basis", "quarters (the sum of four) or fiscal_year; NULL without a sum"),
+    _text(
+        "income_basis",
+        "fiscal_year, year_to_date (the last year less its first months, and the same months of the next) or "
+        "quarters (the sum of four); NULL without a sum",
+    ),
     _text(
         "income_derivation",
-        "quarters of the sum that follow from longer periods, such as 2020-12-31 = FY - 9M",
+        "parts of the sum that follow from longer periods, such as 2020-12-31 = FY - 9M",
     ),
     _text("income_currency", "ISO code of the currency of the income statements"),
     _day("income_available_date", "latest available_date of the income statements of the sum"),
@@ -130,6 +134,13 @@ _FUNDAMENTALS = (
         "latest available_date of that balance sheet and that of a year before",
     ),
     _text("balance_sheet_reason", "reason why the balances are NULL"),
+    Column(
+        "extra_age_days",
+        "integer",
+        "days that the figures stay fresh longer than those of a quarterly reporter",
+        unit="days",
+        role="derived",
+    ),
     _text("income_year_before_currency", "ISO code of the currency of the income statements a year before"),
     _text("income_year_before_reason", "reason why the income flows of the year before are NULL"),
     _text(

@@ -5,8 +5,9 @@
 -- - Only additive flows are summed. An item that is missing in one component is NULL, never a partial sum. A 0 is missing
 --   where vendors write it so.
 -- - Cash flows are used where their year has the end and the currency of the income year.
+-- - extra_age_days follows the rhythm of the income statements, whichever row has the figures; without any, the balance sheet's label.
 -- - Share counts are on today's split basis. A derived quarter has none.
--- - A quarter's share count is not compared with a year's.
+-- - The average share counts of two periods are compared only if the periods have one length.
 CREATE OR REPLACE TEMP TABLE income_figures AS
 SELECT p.trailing_id,
        {{income_figures}}
@@ -29,7 +30,7 @@ GROUP BY p.trailing_id;
 
 CREATE OR REPLACE TEMP TABLE fundamentals_history AS
 WITH trailing_years AS MATERIALIZED (
-    SELECT h.* EXCLUDE (interval_id, years_back, whole_period_id, inputs_available_date), b.trailing_id AS before_id, b.basis AS before_basis,
+    SELECT h.* EXCLUDE (interval_id, years_back, whole_period_id, remainder_id, inputs_available_date), b.trailing_id AS before_id, b.months AS before_months,
            b.reported_currency AS before_currency, h.inputs_available_date AS available_date,
            greatest(h.inputs_available_date, b.inputs_available_date) AS with_year_before,
            CASE WHEN b.trailing_id IS NULL THEN 'no_statement_known' ELSE b.reason END AS before_reason
@@ -61,7 +62,7 @@ parts AS (
            CASE WHEN b.trailing_id IS NULL THEN 'no_balance_sheet_known' END AS balance_sheet_reason,
            i.before_currency AS income_year_before_currency, i.before_reason AS income_year_before_reason,
            b.before_currency AS balance_sheet_year_before_currency, b.before_reason AS balance_sheet_year_before_reason,
-           i.trailing_id AS income_id, i.before_id AS income_before_id, i.before_basis = i.basis AS is_same_basis,
+           i.trailing_id AS income_id, i.before_id AS income_before_id, i.before_months = i.months AS is_same_length,
            CASE WHEN cash_flow_reason IS NULL THEN c.trailing_id END AS cash_flow_id,
            b.trailing_id AS balance_sheet_id, b.before_id AS balance_sheet_before_id
     FROM intervals s
@@ -70,13 +71,16 @@ parts AS (
     LEFT JOIN balance_sheet b ON b.subject = s.subject AND b.valid_from <= s.valid_from AND b.valid_to > s.valid_from
 )
 SELECT s.symbol, s.vintage AS of_vintage, s.restated, {{company_id}}, m.statement_provider,
-       p.* EXCLUDE (subject, income_id, income_before_id, is_same_basis, cash_flow_id, balance_sheet_id, balance_sheet_before_id)
+       p.* EXCLUDE (subject, income_id, income_before_id, is_same_length, cash_flow_id, balance_sheet_id, balance_sheet_before_id)
            REPLACE (greatest(p.valid_from, o.valid_from) AS valid_from, least(p.valid_to, o.valid_to) AS valid_to),
+       coalesce(r.extra_age_days, CASE p.balance_sheet_months WHEN 12 THEN {{YEAR_AGE_LIMIT_DAYS}} - {{QUARTER_AGE_LIMIT_DAYS}} ELSE 0 END) AS extra_age_days,
        {{fundamentals}}
 FROM parts p JOIN subjects s ON s.subject = p.subject JOIN symbol_companies m ON m.symbol = s.symbol
 JOIN subject_intervals o ON o.subject = p.subject AND o.valid_from < p.valid_to AND o.valid_to > p.valid_from
 LEFT JOIN companies k
   ON k.symbol = s.symbol AND greatest(p.valid_from, o.valid_from) >= k.valid_from AND greatest(p.valid_from, o.valid_from) < k.valid_to
+LEFT JOIN reporting_rhythm r
+  ON r.symbol = s.symbol AND greatest(p.valid_from, o.valid_from) >= r.valid_from AND greatest(p.valid_from, o.valid_from) < r.valid_to
 LEFT JOIN income_figures i ON i.trailing_id = p.income_id
 LEFT JOIN income_figures ib ON ib.trailing_id = p.income_before_id
 LEFT JOIN cash_flow_figures c ON c.trailing_id = p.cash_flow_id

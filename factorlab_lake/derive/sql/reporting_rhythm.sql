@@ -11,14 +11,12 @@
 -- - Only the company of the newest period end counts.
 CREATE OR REPLACE TEMP TABLE reporting_rhythm AS
 WITH period_ends AS (
-    SELECT v.symbol, c.chain_id, v.fiscal_date, min(v.available_date) AS known_from,
-           min_by(v.months, (v.available_date, v.months)) AS months
-    FROM statement_versions v JOIN statement_companies c ON c.statement_id = v.statement_id
-    WHERE v.statement_type = 'income'
-    GROUP BY v.symbol, c.chain_id, v.fiscal_date
+    SELECT symbol, chain_id, period_end, min(known_from) AS known_from, min_by(months, (known_from, months)) AS months
+    FROM statement_versions WHERE statement_type = 'income'
+    GROUP BY symbol, chain_id, period_end
 ),
 last_ends AS (
-    SELECT DISTINCT symbol, known_from, max(fiscal_date, 3) OVER by_day AS ends, max_by(months, fiscal_date) OVER by_day AS months
+    SELECT DISTINCT symbol, known_from, max(period_end, 3) OVER by_day AS ends, max_by(months, period_end) OVER by_day AS months
     FROM period_ends WINDOW by_day AS (PARTITION BY symbol, chain_id ORDER BY known_from)
 ),
 distances AS (

@@ -2,7 +2,8 @@
 -- Grain: one row per requested symbol and date. An input that cannot be used is NULL, and the reason of its part gives the
 -- cause.
 -- Parameters:
--- - age_limit: days after which a quarter is stale; a fiscal year gets {{FISCAL_YEAR_EXTRA_AGE_DAYS}} more.
+-- - age_limit: days after which a quarterly reporter's figures are stale. A half-yearly reporter's limit is
+--   {{HALF_YEAR_AGE_LIMIT_DAYS}} days, a yearly reporter's {{YEAR_AGE_LIMIT_DAYS}}; another age_limit moves both by as much.
 -- - vintage: see checked_vintage.
 -- Point in time: as market_caps and fundamentals_history. inputs_available_date is the latest available_date of all inputs.
 -- Rules:

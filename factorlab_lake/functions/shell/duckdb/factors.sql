@@ -1,7 +1,8 @@
 -- factors(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known'): return valuation, profitability, leverage and growth factors
 -- Grain: one row per requested symbol and date. `reasons` has the cause of each factor that is NULL.
 -- Parameters:
--- - age_limit: days after which a quarter is stale; a fiscal year gets {{FISCAL_YEAR_EXTRA_AGE_DAYS}} more.
+-- - age_limit: days after which a quarterly reporter's figures are stale. A half-yearly reporter's limit is
+--   {{HALF_YEAR_AGE_LIMIT_DAYS}} days, a yearly reporter's {{YEAR_AGE_LIMIT_DAYS}}; another age_limit moves both by as much.
 -- - vintage: see checked_vintage.
 -- Point in time: as factor_inputs.
 -- Rules:
