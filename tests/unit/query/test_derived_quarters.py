@@ -15,6 +15,7 @@ from tests.unit.query.lake_builder import LakeBuilder, filing
 CASES = LakeBuilder()
 Row = dict[str, Any]
 Asked = Callable[[str, str], Row]
+Quarter = Callable[[str, str, str], tuple[float, str] | None]
 
 Q1, Q2, Q3, Q4, NEXT, SECOND = (
     "2020-03-31",
@@ -35,6 +36,30 @@ ITEMS = {"reason", "basis", "derivation", "inputs_available_date", "revenue", "n
 def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """Build a lake with every case of this file, each under its own symbol."""
     return CASES.build(tmp_path_factory.mktemp("derived"))
+
+
+@pytest.fixture(scope="module")
+def quarter(made: Lake) -> Quarter:
+    """Return the revenue and derivation of a case's quarter as known on a day; nothing where it has none."""
+    query = (
+        "SELECT * FROM quarter_history WHERE of_vintage = 'known' AND derivation IS NOT NULL "
+        "ORDER BY symbol, fiscal_date, valid_from"
+    )
+    rows = made.sql(query).to_dicts()
+
+    def answer(symbol: str, end: str, day: str) -> tuple[float, str] | None:
+        at = date.fromisoformat(day)
+        valid = [
+            (row["revenue"], row["derivation"])
+            for row in rows
+            if row["symbol"] == symbol
+            and row["fiscal_date"].isoformat() == end
+            and row["valid_from"] <= at < row["valid_to"]
+        ]
+        assert len(valid) < 2
+        return valid[0] if valid else None
+
+    return answer
 
 
 @pytest.fixture(scope="module")
@@ -71,39 +96,43 @@ income("YEAR_LESS_NINE", *THREE[:2], (NINE, "9M", 60), (Q4, "FY", 100), (NEXT, "
 # Quarters and nine months that do not tell the same: the figure three months shorter is preferred.
 income("TWO_WAYS", *THREE, (NINE, "9M", 63), (Q4, "FY", 100), (NEXT, "Q1", 15))
 
-YEAR = "2020-12-31 = FY - 9M"
 THIRD = "2020-09-30 = 9M - Q1 - Q2"
-FOLLOWS: dict[str, tuple[int, str]] = {
-    "YEAR_LESS_QUARTERS": (105, "2020-12-31 = FY - Q1 - Q2 - Q3"),
-    "ALL_CUMULATIVE": (105, f"2020-06-30 = H1 - Q1; 2020-09-30 = 9M - H1; {YEAR}"),
-    "NINE_LESS_QUARTERS": (105, THIRD),
-    "YEAR_LESS_NINE": (105, f"{THIRD}; {YEAR}"),
-    "TWO_WAYS": (20 + 30 + 37 + 15, YEAR),
+FOLLOWS: dict[str, dict[str, tuple[int, str]]] = {
+    "YEAR_LESS_QUARTERS": {Q4: (40, "FY - Q1 - Q2 - Q3")},
+    "ALL_CUMULATIVE": {Q2: (20, "H1 - Q1"), Q3: (30, "9M - H1"), Q4: (40, "FY - 9M")},
+    "NINE_LESS_QUARTERS": {Q3: (30, "9M - Q1 - Q2"), Q4: (40, "reported")},
+    "YEAR_LESS_NINE": {Q3: (30, "9M - Q1 - Q2"), Q4: (40, "FY - 9M")},
+    "TWO_WAYS": {Q3: (30, "reported"), Q4: (37, "FY - 9M")},
 }
 
 
-@pytest.mark.first_cases(2)
 @pytest.mark.parametrize("symbol", FOLLOWS)
-def test_a_quarter_that_is_not_reported_follows_from_longer_figures(ttm: Asked, symbol: str) -> None:
-    """Once the next quarter is known, the year is three quarters of the old one, derived or not, and it."""
-    revenue, derivation = FOLLOWS[symbol]
+def test_a_quarter_that_is_not_reported_follows_from_longer_figures(quarter: Quarter, symbol: str) -> None:
+    """Each is the figure up to its end less the one up to its start, or less the single quarters."""
+    assert {end: quarter(symbol, end, NEXT_KNOWN) for end in FOLLOWS[symbol]} == FOLLOWS[symbol]
+
+
+@pytest.mark.parametrize("symbol", FOLLOWS)
+def test_the_next_quarter_joins_the_last_year_less_its_first_quarter(ttm: Asked, symbol: str) -> None:
+    """Where the year is not known, the trailing twelve months are four quarters, reported or derived."""
+    by_quarters = symbol == "NINE_LESS_QUARTERS"
     row = ttm(symbol, NEXT_KNOWN)
     assert {name: row[name] for name in ITEMS} == {
-        "revenue": revenue,
+        "revenue": 105,
         "net_income": None,
-        "basis": "quarters",
-        "derivation": derivation,
+        "basis": "quarters" if by_quarters else "year_to_date",
+        "derivation": THIRD if by_quarters else "2020-12-31 = FY - Q1; 2021-03-31 = Q1",
         "inputs_available_date": date(2021, 4, 30),
         "reason": None,
     }
 
 
 @pytest.mark.parametrize("symbol", FOLLOWS)
-def test_at_the_years_end_the_quarters_add_up_to_the_year(ttm: Asked, symbol: str) -> None:
-    """With the last quarter derived from the year, their sum is the year's own figure."""
+def test_at_the_years_end_the_year_answers(ttm: Asked, symbol: str) -> None:
+    """Its own figure answers, also where nine months and the quarters contradict each other."""
     row = ttm(symbol, YEAR_KNOWN)
-    assert row["revenue"] == (97 if symbol == "TWO_WAYS" else 100)  # 10 + 20 + 30 + 37
-    assert (row["basis"], row["derivation"]) == ("quarters", FOLLOWS[symbol][1])
+    assert row["revenue"] == 100
+    assert row["basis"] == ("quarters" if symbol == "NINE_LESS_QUARTERS" else "fiscal_year")
 
 
 LIMITS = {74: False, 75: True, 98: True, 120: True, 121: False}
@@ -140,25 +169,31 @@ income(
 
 
 @pytest.mark.parametrize(
-    ("symbol", "day", "revenue", "derivation"),
+    ("symbol", "end", "day", "revenue", "derivation"),
     [
-        ("BOTH", YEAR_KNOWN, 101, None),
-        ("BOTH", NEXT_KNOWN, 106, None),
-        ("QUARTER_LATER", YEAR_KNOWN, 100, "2020-12-31 = FY - Q1 - Q2 - Q3"),
-        ("QUARTER_LATER", "2021-02-19", 100, "2020-12-31 = FY - Q1 - Q2 - Q3"),
-        ("QUARTER_LATER", "2021-02-20", 105, None),
-        ("QUARTER_FIRST", "2021-01-20", 105, None),
-        ("QUARTER_FIRST", YEAR_KNOWN, 105, None),
-        ("THIRD_LATER", "2021-02-19", 100, f"{THIRD}; {YEAR}"),
-        ("THIRD_LATER", "2021-02-20", 103, YEAR),  # 10 + 20 + 33, and 100 - 60
+        ("BOTH", Q4, YEAR_KNOWN, 41, "reported"),
+        ("QUARTER_LATER", Q4, YEAR_KNOWN, 40, "FY - Q1 - Q2 - Q3"),
+        ("QUARTER_LATER", Q4, "2021-02-19", 40, "FY - Q1 - Q2 - Q3"),
+        ("QUARTER_LATER", Q4, "2021-02-20", 45, "reported"),
+        ("QUARTER_FIRST", Q4, "2021-01-20", 45, "reported"),
+        ("QUARTER_FIRST", Q4, YEAR_KNOWN, 45, "reported"),
+        ("THIRD_LATER", Q3, "2021-02-19", 30, "9M - Q1 - Q2"),
+        ("THIRD_LATER", Q3, "2021-02-20", 33, "reported"),
+        ("THIRD_LATER", Q4, "2021-02-20", 40, "FY - 9M"),
     ],
 )
 def test_a_reported_quarter_wins_from_its_day_on(
-    ttm: Asked, symbol: str, day: str, revenue: int, derivation: str | None
+    quarter: Quarter, symbol: str, end: str, day: str, revenue: int, derivation: str
 ) -> None:
     """Whether it comes with the longer figure, before it or after it, what is reported is not derived."""
-    row = ttm(symbol, day)
-    assert (row["revenue"], row["derivation"], row["basis"]) == (revenue, derivation, "quarters")
+    assert quarter(symbol, end, day) == (revenue, derivation)
+
+
+def test_quarters_stand_for_the_year_until_it_is_known(ttm: Asked) -> None:
+    """A last quarter that is public before its year completes four quarters; then the year answers."""
+    before, after = ttm("QUARTER_FIRST", "2021-01-20"), ttm("QUARTER_FIRST", YEAR_KNOWN)
+    assert (before["revenue"], before["basis"]) == (105, "quarters")
+    assert (after["revenue"], after["basis"]) == (100, "fiscal_year")
 
 
 # --- what was known ---------------------------------------------------------------------------------------
@@ -179,51 +214,88 @@ def test_a_quarter_is_derived_from_the_day_its_longer_figure_is_known(ttm: Asked
     ]  # fmt: skip
 
 
-income("RESTATED_PART", *THREE, (Q4, "FY", 100), (NEXT, "Q1", 15), (SECOND, "Q2", 25))
-income("RESTATED_PART", (Q2, "Q2", 26, "2021-08-10"))
-income("RESTATED_YEAR", *THREE, (Q4, "FY", 100), (NEXT, "Q1", 15), (SECOND, "Q2", 25))
-income("RESTATED_YEAR", (Q4, "FY", 90, "2021-08-10"))
+# --- differences on one basis ---
+
+RESTATED = "2021-08-10"
+for _symbol, _again in {
+    "RESTATED_PART": [(Q2, "Q2", 26, RESTATED)],
+    "RESTATED_YEAR": [(Q4, "FY", 90, RESTATED)],
+    "RESTATED_BOTH": [(Q2, "Q2", 26, RESTATED), (Q4, "FY", 107, RESTATED)],
+    "PART_THEN_YEAR": [(Q2, "Q2", 26, RESTATED), (Q4, "FY", 107, "2021-08-20")],
+    "YEAR_THEN_PART": [(Q4, "FY", 107, RESTATED), (Q2, "Q2", 26, "2021-08-20")],
+}.items():
+    income(_symbol, *THREE, (Q4, "FY", 100), (NEXT, "Q1", 15), (SECOND, "Q2", 25), *_again)
+# Nine months that were restated before the year was known, and a year that is restated twice.
+income("PART_BEFORE", *THREE[:2], (NINE, "9M", 60), (NINE, "9M", 64, "2021-01-10"), (Q4, "FY", 100))
+income(
+    "YEAR_TWICE", (NINE, "9M", 60), (Q4, "FY", 100), (Q4, "FY", 90, "2021-03-01"), (Q4, "FY", 95, RESTATED)
+)
+# Nine months that a company files for the first time as those of the year before, when it restates them too.
+income("LATE_PART", (Q4, "FY", 100), (NINE, "9M", 60, "2021-03-01"), (NINE, "9M", 66, RESTATED))
+BASES: dict[str, list[tuple[str, int]]] = {  # the fourth quarter of 2020 by day
+    "RESTATED_PART": [("2021-08-09", 40), (RESTATED, 40)],
+    "RESTATED_YEAR": [("2021-08-09", 40), (RESTATED, 40)],
+    "RESTATED_BOTH": [("2021-08-09", 40), (RESTATED, 107 - 10 - 26 - 30)],
+    "PART_THEN_YEAR": [(RESTATED, 40), ("2021-08-19", 40), ("2021-08-20", 41)],
+    "YEAR_THEN_PART": [(RESTATED, 40), ("2021-08-19", 40), ("2021-08-20", 41)],
+    "PART_BEFORE": [(YEAR_KNOWN, 100 - 64)],
+    "YEAR_TWICE": [("2021-02-28", 40), ("2021-03-01", 40), (RESTATED, 40)],
+    "LATE_PART": [("2021-03-01", 40), (RESTATED, 40)],
+}
 
 
-@pytest.mark.parametrize(("symbol", "change"), [("RESTATED_PART", -6), ("RESTATED_YEAR", -10)])
-def test_a_restated_part_changes_the_quarter_from_its_day_on(ttm: Asked, symbol: str, change: int) -> None:
-    """Also where the part itself is no longer in the trailing year: the derived quarter is."""
-    before, after = ttm(symbol, "2021-08-09"), ttm(symbol, "2021-08-10")
-    assert (before["revenue"], before["inputs_available_date"]) == (30 + 40 + 15 + 25, date(2021, 7, 30))
-    assert (after["revenue"], after["inputs_available_date"]) == (110 + change, date(2021, 8, 10))
+@pytest.mark.parametrize("symbol", BASES)
+def test_a_difference_is_of_figures_on_one_basis(quarter: Quarter, symbol: str) -> None:
+    """A restatement of one figure changes no difference before the other is restated too."""
+    values = []
+    for day, _ in BASES[symbol]:
+        row = quarter(symbol, Q4, day)
+        values.append((day, row and row[0]))
+    assert values == BASES[symbol]
+
+
+def test_a_restated_quarter_counts_by_itself_beside_a_difference_as_it_was(ttm: Asked) -> None:
+    """The trailing year of 2021-06-30 has the third and the fourth quarter of 2020; the second is in none."""
+    for symbol, revenue in {"RESTATED_PART": 110, "RESTATED_YEAR": 110, "RESTATED_BOTH": 111}.items():
+        before, after = ttm(symbol, "2021-08-09"), ttm(symbol, RESTATED)
+        assert (before["revenue"], before["inputs_available_date"]) == (30 + 40 + 15 + 25, date(2021, 7, 30))
+        assert (after["revenue"], after["basis"]) == (revenue, "quarters")
 
 
 income("SHORTER_LATER", *THREE, (Q4, "FY", 100), (NINE, "9M", 63, "2021-02-10"))
-income("PART_LATER", THREE[0], THREE[2], (Q4, "FY", 100), (NEXT, "Q1", 15), (Q2, "Q2", 20, "2021-05-20"))
+income("PART_LATER", THREE[0], THREE[2], (Q4, "FY", 100), (NEXT, "Q1", 15), (Q2, "Q2", 20, "2021-08-20"))
+income("PART_LATER", (SECOND, "Q2", 25))
 
 
-def test_a_shorter_figure_takes_over_from_its_day_on(ttm: Asked) -> None:
+def test_a_shorter_figure_takes_over_from_its_day_on(quarter: Quarter) -> None:
     """What the year adds to nine months is preferred to what it adds to single quarters, once known."""
-    rows = [ttm("SHORTER_LATER", day) for day in ("2021-02-09", "2021-02-10")]
-    assert [row["derivation"] for row in rows] == ["2020-12-31 = FY - Q1 - Q2 - Q3", YEAR]
-    assert [row["revenue"] for row in rows] == [100, 97]
+    assert quarter("SHORTER_LATER", Q4, "2021-02-09") == (40, "FY - Q1 - Q2 - Q3")
+    assert quarter("SHORTER_LATER", Q4, "2021-02-10") == (37, "FY - 9M")
 
 
-def test_a_missing_part_gives_the_year_or_a_reason(ttm: Asked) -> None:
-    """The year's own row serves at its end; after it there is a gap until the part is known."""
+def test_a_missing_quarter_leaves_the_year_and_what_follows_from_it(ttm: Asked) -> None:
+    """The year serves at its end and with the next first quarter; four quarters need the missing one."""
     assert (ttm("PART_LATER", YEAR_KNOWN)["basis"], ttm("PART_LATER", YEAR_KNOWN)["revenue"]) == (
         "fiscal_year",
         100,
     )
-    gap, filled = ttm("PART_LATER", "2021-05-19"), ttm("PART_LATER", "2021-05-20")
+    assert ttm("PART_LATER", NEXT_KNOWN)["revenue"] == 105
+    gap, filled = ttm("PART_LATER", "2021-08-19"), ttm("PART_LATER", "2021-08-20")
     assert (gap["revenue"], gap["basis"], gap["reason"]) == (None, None, "quarter_missing")
-    assert (filled["revenue"], filled["reason"]) == (105, None)
-    assert filled["inputs_available_date"] == date(2021, 5, 20)
+    assert (filled["revenue"], filled["reason"]) == (30 + 40 + 15 + 25, None)
+    assert filled["inputs_available_date"] == date(2021, 8, 20)
 
 
 income("HALF_YEARLY", ("2019-12-31", "FY", 90), (HALF, "H1", 40), (Q4, "FY", 100), (SECOND, "H1", 45))
 
 
-def test_halves_alone_are_no_quarters(ttm: Asked) -> None:
-    """A company that reports by the half year has a trailing year at the end of its fiscal year only."""
+def test_halves_are_no_quarters_but_make_a_year(ttm: Asked, quarter: Quarter) -> None:
+    """The first half of a year joins the year before less its first half; without that, nothing follows."""
     rows = [ttm("HALF_YEARLY", day) for day in ("2020-07-30", YEAR_KNOWN, SECOND_KNOWN)]
-    assert [row["revenue"] for row in rows] == [None, 100, None]
-    assert [row["reason"] for row in rows] == ["quarter_missing", None, "quarter_missing"]
+    assert [row["revenue"] for row in rows] == [None, 100, 105]
+    assert [row["reason"] for row in rows] == ["quarter_missing", None, None]
+    assert rows[-1]["derivation"] == "2020-12-31 = FY - H1; 2021-06-30 = H1"
+    assert quarter("HALF_YEARLY", Q4, SECOND_KNOWN) is None
 
 
 # --- currencies and items ---------------------------------------------------------------------------------
@@ -241,12 +313,12 @@ income(
 )
 
 
-def test_currencies_are_not_subtracted_from_each_other(ttm: Asked) -> None:
+def test_currencies_are_not_subtracted_from_each_other(ttm: Asked, quarter: Quarter) -> None:
     """A year in euros less quarters in dollars is nothing; by parts in its own currency it follows."""
     row = ttm("EURO_YEAR", NEXT_KNOWN)
     assert (row["revenue"], row["reason"]) == (None, "quarter_missing")
-    row = ttm("EURO_NINE", NEXT_KNOWN)
-    assert (row["revenue"], row["derivation"]) == (105, "2020-12-31 = FY - Q1 - Q2 - Q3")
+    assert quarter("EURO_YEAR", Q4, NEXT_KNOWN) is None
+    assert quarter("EURO_NINE", Q4, NEXT_KNOWN) == (40, "FY - Q1 - Q2 - Q3")
 
 
 def test_a_derived_quarter_has_the_currency_of_its_parts(made: Lake) -> None:
@@ -273,11 +345,13 @@ income(
 )
 
 
-def test_an_item_missing_in_any_part_is_missing_alone(ttm: Asked) -> None:
+def test_an_item_missing_in_any_part_is_missing_alone(made: Lake, ttm: Asked) -> None:
     """An item that is absent from any component, or 0 where that means not reported, is NULL."""
     row = ttm("ITEMS", NEXT_KNOWN)
-    assert (row["revenue"], row["net_income"], row["gross_profit"]) == (105, None, None)
+    assert (row["revenue"], row["net_income"], row["gross_profit"]) == (105, 12, None)
     assert (row["income_tax_expense"], row["operating_income"]) == (13, None)  # 9 - 0 + 4; the first was 0
+    [last] = made.quarters("ITEMS", start=Q4, end=Q4).to_dicts()
+    assert (last["revenue"], last["net_income"], last["income_tax_expense"]) == (40, None, 4)  # 9 - 0 - 2 - 3
 
 
 # --- statements of other kinds ----------------------------------------------------------------------------

@@ -24,8 +24,9 @@ from tests.unit.query.golden.sample import FIELDS, HERE, SHARES, Company, Statem
 SYMBOLS = ("AAPL", "GOOGL")
 
 PRICE_AGE_LIMIT_DAYS = 10
-AGE_LIMIT_DAYS = 200
+COUNT_AGE_LIMIT_DAYS = 200
 MORE_DAYS_FOR_A_YEAR = 274
+AGE_LIMITS_DAYS = {120: 200, 230: 320, 10_000: 500}  # by the distance of reports: quarters, half years, years
 
 INCOME_FLOWS = tuple(column for column in FIELDS["income"] if column != SHARES)
 CASH_FLOWS = tuple(FIELDS["cash_flow"])
@@ -33,9 +34,20 @@ CASH_FLOWS = tuple(FIELDS["cash_flow"])
 Row = dict[str, Any]
 
 
-def is_stale(statement: Statement, day: date) -> bool:
-    """Say whether a statement is too old to use: 200 days after a quarter's end, 274 later for a year's."""
-    limit_days = AGE_LIMIT_DAYS + (MORE_DAYS_FOR_A_YEAR if statement.period == "FY" else 0)
+def is_count_stale(statement: Statement, day: date) -> bool:
+    """Say whether a share count is too old to use: 200 days after a quarter's end, 274 later for a year's."""
+    limit_days = COUNT_AGE_LIMIT_DAYS + (MORE_DAYS_FOR_A_YEAR if statement.period == "FY" else 0)
+    return (day - statement.fiscal_date).days > limit_days
+
+
+def is_stale(of: Company, statement: Statement, day: date) -> bool:
+    """Say whether a statement is too old to use, by the shortest distance of the last three income ends."""
+    known = of.known("income", day)
+    ends = sorted({each.fiscal_date for each in known})[-3:]
+    apart = [(later - earlier).days for earlier, later in itertools.pairwise(ends)]
+    one = 365 if {each.period for each in known} == {"FY"} else 91
+    rhythm = min(apart, default=one)
+    limit_days = next(limit for longest, limit in AGE_LIMITS_DAYS.items() if rhythm <= longest)
     return (day - statement.fiscal_date).days > limit_days
 
 
@@ -61,7 +73,7 @@ def share_count_fault(of: Company, day: date) -> str | None:
     counted = shares_at(of, day)
     if counted is None:
         return "shares not reported" if of.known("income", day) else "no statement known"
-    return "share count too old" if is_stale(counted, day) else None
+    return "share count too old" if is_count_stale(counted, day) else None
 
 
 def market_cap_value(of: Company, day: date) -> Fraction | None:
@@ -107,56 +119,85 @@ def consecutive(components: list[Statement]) -> bool:
     return len(components) == 4 and all(75 <= days <= 120 for days in apart) and 245 <= sum(apart) <= 300
 
 
-def components_at(of: Company, kind: str, day: date, years_back: int = 0) -> list[Statement]:
-    """Return the four quarters up to a period end, newest first, or the fiscal year's own row, or nothing."""
+Part = tuple[int, Statement]  # with its sign
+
+
+def components_at(of: Company, kind: str, day: date, years_back: int = 0) -> list[Part]:
+    """Return what makes the twelve months up to a period end, the newest period first; or nothing.
+
+    At a fiscal year's end that is the year's own row. After a first quarter it is that quarter and the last
+    year less the year's first quarter, where all three are there. Else it is four quarters. The sample has
+    no statement of a half year or nine months, and no second version of any statement.
+    """
     end = end_at(of, kind, day, years_back)
     known = [each for each in of.known(kind, day) if end and each.fiscal_date <= end]
+    own = [(1, each) for each in known if each.period == "FY" and each.fiscal_date == end]
+    return own or year_to_date(known, end) or four_quarters(known, end)
+
+
+def year_to_date(known: list[Statement], end: date | None) -> list[Part]:
+    """Return a first quarter, the year before it, and that year's first quarter with a minus; or nothing."""
+    [newest] = [each for each in known if each.fiscal_date == end and each.period != "FY"] or [None]
+    if newest is None:
+        return []
+    years = [e for e in known if e.period == "FY" and 75 <= (newest.fiscal_date - e.fiscal_date).days <= 120]
+    before = [
+        each
+        for each in known
+        if each.period != "FY" and 350 <= (newest.fiscal_date - each.fiscal_date).days <= 380
+    ]
+    if not years or not before:
+        return []
+    return [(1, newest), (1, years[-1]), (-1, before[-1])]
+
+
+def four_quarters(known: list[Statement], end: date | None) -> list[Part]:
+    """Return the last four quarters, newest first, if they are in a row up to the end; or nothing."""
     quarters = [each for each in known if each.period != "FY"]
-    components = sorted(quarters, key=lambda each: each.fiscal_date, reverse=True)[:4]
-    if consecutive(components) and components[0].fiscal_date == end:
-        return components
-    return [each for each in known if each.period == "FY" and each.fiscal_date == end]
+    last = sorted(quarters, key=lambda each: each.fiscal_date, reverse=True)[:4]
+    return [(1, each) for each in last] if consecutive(last) and last[0].fiscal_date == end else []
 
 
-def cash_components(of: Company, day: date, income: list[Statement]) -> list[Statement]:
+def cash_components(of: Company, day: date, income: list[Part]) -> list[Part]:
     """Return the cash flows whose year ends on the same day as the income's, in its currency."""
     components = components_at(of, "cash_flow", day)
     fits = (
         components
         and income
-        and components[0].fiscal_date == income[0].fiscal_date
-        and not is_stale(components[0], day)
+        and components[0][1].fiscal_date == income[0][1].fiscal_date
+        and not is_stale(of, components[0][1], day)
     )
-    return components if fits and len({each.currency for each in components + income}) == 1 else []
+    return components if fits and len({each.currency for _, each in components + income}) == 1 else []
 
 
-def sums(components: list[Statement], columns: Iterable[str]) -> Row:
+def sums(components: list[Part], columns: Iterable[str]) -> Row:
     """Return the sum of each item over the components; an item that one of them lacks is None."""
     whole = {
-        column: bool(components) and all(column in each.items for each in components) for column in columns
+        column: bool(components) and all(column in each.items for _, each in components) for column in columns
     }
     return {
-        column: sum(each.items[column] for each in components) if whole[column] else None for column in whole
+        column: sum(sign * each.items[column] for sign, each in components) if whole[column] else None
+        for column in whole
     }
 
 
-def basis_of(components: list[Statement]) -> str | None:
+def basis_of(components: list[Part]) -> str | None:
     """Return what a year is made of."""
-    return {0: None, 1: "fiscal_year", 4: "quarters"}[len(components)]
+    return {0: None, 1: "fiscal_year", 3: "year_to_date", 4: "quarters"}[len(components)]
 
 
 def ttm(of: Company, day: date) -> Row:
     """Return the flows of the trailing twelve months as known at a day."""
     end, components = end_at(of, "income", day), components_at(of, "income", day)
     cash = cash_components(of, day, components)
-    known = max((each.available for each in components + cash), default=None)
+    known = max((each.available for _, each in components + cash), default=None)
     answer: Row = {"fiscal_date": end, "basis": basis_of(components), "inputs_available_date": known}
     reason = None
     if not components:
         reason = "a quarter is missing" if end else "no statement known"
-    elif is_stale(components[0], day):
+    elif is_stale(of, components[0][1], day):
         reason = "statement too old"
-    elif len({each.currency for each in components}) > 1:
+    elif len({each.currency for _, each in components}) > 1:
         reason = "more than one currency"
     if reason:
         components, cash = [], []
@@ -176,22 +217,27 @@ def balance_at(of: Company, day: date, years_back: int = 0) -> Statement | None:
 def fresh_balance_at(of: Company, day: date) -> Statement | None:
     """Return the newest balance sheet unless it is too old."""
     sheet = balance_at(of, day)
-    return None if sheet is None or is_stale(sheet, day) else sheet
+    return None if sheet is None or is_stale(of, sheet, day) else sheet
 
 
-def shares_of(components: list[Statement]) -> Fraction | None:
-    """Return the share count of a year's newest quarter; all counts were served on one day, on one basis."""
-    return components[0].items.get(SHARES) if components else None
+def shares_of(components: list[Part]) -> Fraction | None:
+    """Return the share count of a year's newest period; all counts were served on one day, on one basis."""
+    return components[0][1].items.get(SHARES) if components else None
+
+
+def are_of_one_length(now: list[Part], then: list[Part]) -> bool:
+    """Say whether the newest periods of two years are both quarters or both fiscal years."""
+    return bool(now and then) and (now[0][1].period == "FY") == (then[0][1].period == "FY")
 
 
 def year_before(of: Company, day: date) -> dict[str, Number]:
-    """Return the figures of a year before; a quarter's share count and a year's are not compared."""
+    """Return the figures of a year before; the share counts of two lengths are not compared."""
     now, then = components_at(of, "income", day), components_at(of, "income", day, years_back=1)
     sheet = balance_at(of, day, years_back=1) if fresh_balance_at(of, day) else None
-    if ttm(of, day)["reason"] or len({each.currency for each in then}) > 1:
+    if ttm(of, day)["reason"] or len({each.currency for _, each in then}) > 1:
         then = []
     figures = sums(then, INCOME_FLOWS) | (sheet.items if sheet else {})
-    figures["shares"] = shares_of(then) if len(then) == len(now) else None
+    figures["shares"] = shares_of(then) if are_of_one_length(now, then) else None
     return {f"{name}_year_before": value for name, value in figures.items()}
 
 
@@ -219,7 +265,7 @@ def inputs(of: Company, day: date) -> Row:
     counted, year, sheet = shares_at(of, day), ttm(of, day), fresh_balance_at(of, day)
     if market_cap_value(of, day) is None or counted is None or sheet is None or year["reason"]:
         return {"fiscal_date": None, "inputs_available_date": None}
-    before = components_at(of, "income", day, years_back=1)
+    before = [each for _, each in components_at(of, "income", day, years_back=1)]
     before += [old for old in [balance_at(of, day, years_back=1)] if old]
     used = [counted.available, year["inputs_available_date"], sheet.available]
     available = max(used + [statement.available for statement in before])
@@ -234,9 +280,8 @@ def components(of: Company, day: date) -> Row:
     result: Row = {}
     for years_back, suffix in enumerate(("", "_year_before")):
         for kind in ("income", "cash_flow") if not years_back else ("income",):
-            result[f"{kind}{suffix}"] = [
-                each.fiscal_date for each in reversed(components_at(of, kind, day, years_back))
-            ]
+            parts = components_at(of, kind, day, years_back)
+            result[f"{kind}{suffix}"] = sorted(each.fiscal_date for _, each in parts)
         sheet = balance_at(of, day, years_back)
         result[f"balance_sheet{suffix}"] = [sheet.fiscal_date] if sheet else []
     return result
