@@ -127,12 +127,12 @@ MAX_YEAR_DISTANCE_DAYS = 380
 """The same period a year before ended at most so long ago: 53 weeks are 371 days, and some."""
 
 MIN_TRANSITION_DAYS = 80
-"""An annual statement that ends at least so long after the one before is of a transition period: three months are
-the shortest that companies report by themselves."""
+"""An annual statement that ends at least so long after the one before is of a transition period: companies
+report no shorter one than three months by itself."""
 
 MAX_TRANSITION_DAYS = 330
-"""An annual statement that ends at most so long after the one before is of a transition period: 11 months, less a
-year of 52 weeks."""
+"""An annual statement that ends at most so long after the one before is of a transition period: eleven
+months are about 335 days, and a year of 52 weeks 364."""
 
 # --- Age of figures ---
 

@@ -93,7 +93,7 @@ WITH by_label AS (
 ),
 checked AS (
     SELECT c.statement_id, bool_or(t.days > {{MAX_TRANSITION_DAYS}} OR q.symbol IS NOT NULL) AS is_checked,
-           max(CASE WHEN t.days <= {{MAX_TRANSITION_DAYS}} THEN (t.days * 12.0 / {{YEAR_DAYS}})::INTEGER END) AS transition_months,
+           max(CASE WHEN t.days <= {{MAX_TRANSITION_DAYS}} THEN (t.days * 12 / {{YEAR_DAYS}})::INTEGER END) AS transition_months,
            max(CASE WHEN t.days <= {{MAX_TRANSITION_DAYS}} AND t.before_known > c.available_date THEN t.before_known END) AS transition_proved_from
     FROM claims c
     LEFT JOIN transitions t ON t.statement_type = c.statement_type AND t.symbol = c.symbol AND t.chain_id = c.chain_id

@@ -129,7 +129,7 @@ def test_the_next_quarter_joins_the_last_year_less_its_first_quarter(ttm: Asked,
 
 @pytest.mark.parametrize("symbol", FOLLOWS)
 def test_at_the_years_end_the_year_answers(ttm: Asked, symbol: str) -> None:
-    """Its own figure answers, also where nine months and the quarters contradict each other."""
+    """The sum is its own figure, also where nine months and the quarters contradict each other."""
     row = ttm(symbol, YEAR_KNOWN)
     assert row["revenue"] == 100
     assert row["basis"] == ("quarters" if symbol == "NINE_LESS_QUARTERS" else "fiscal_year")

@@ -201,7 +201,7 @@ CASES.statements("FILLED", "income", [filing("2020-12-31", "FY", revenue=11)])
 CASES.statements("COMPLETE", "income", quarters(revenue=[1, 2, 3, 4]))
 CASES.statements("COMPLETE", "income", [filing("2020-12-31", "FY", revenue=11)])
 CASES.statements("MOVED_ON", "income", [filing("2020-12-31", "FY", revenue=11)])
-CASES.statements("MOVED_ON", "income", [filing("2021-03-31", "Q1", revenue=1)])
+CASES.statements("MOVED_ON", "income", [filing("2021-03-31", "Q1", revenue=1)], fetched=LATER)
 
 
 @pytest.mark.parametrize(

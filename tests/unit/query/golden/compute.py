@@ -137,9 +137,10 @@ def components_at(of: Company, kind: str, day: date, years_back: int = 0) -> lis
 
 def year_to_date(known: list[Statement], end: date | None) -> list[Part]:
     """Return a first quarter, the year before it, and that year's first quarter with a minus; or nothing."""
-    [newest] = [each for each in known if each.fiscal_date == end and each.period != "FY"] or [None]
-    if newest is None:
+    quarters = [each for each in known if each.fiscal_date == end and each.period != "FY"]
+    if not quarters:
         return []
+    newest = quarters[0]
     years = [e for e in known if e.period == "FY" and 75 <= (newest.fiscal_date - e.fiscal_date).days <= 120]
     before = [
         each
