@@ -1,9 +1,9 @@
 -- scale_jump: find revenue or share counts in thousands among units, or units among thousands
 -- Grain: one row per symbol, fiscal period and item, by the newest version.
--- Each value is compared with the median of up to four reports of the same length before and after it. At least
+-- Each value is compared with the median of up to four reports of the same company and length before and after it. At least
 -- three of them are required.
 WITH newest AS (
-    SELECT symbol, fiscal_date, fiscal_period, version, revenue,
+    SELECT symbol, cik, fiscal_date, fiscal_period, version, revenue,
            weighted_average_shares_outstanding AS shares, fiscal_period = 'FY' AS yearly
     FROM income_statements
     QUALIFY row_number() OVER (PARTITION BY symbol, fiscal_date, fiscal_period ORDER BY version DESC) = 1
@@ -16,7 +16,7 @@ items AS (
 compared AS (
     SELECT *, median(value) OVER around AS expected, count(value) OVER around AS others
     FROM items
-    WINDOW around AS (PARTITION BY symbol, yearly, item ORDER BY fiscal_date
+    WINDOW around AS (PARTITION BY symbol, cik, yearly, item ORDER BY fiscal_date
                       ROWS BETWEEN {{SCALE_NEIGHBOURS}} PRECEDING AND {{SCALE_NEIGHBOURS}} FOLLOWING EXCLUDE CURRENT ROW)
 )
 SELECT symbol, fiscal_date AS date, fiscal_period, version, value, expected, item AS detail
