@@ -43,7 +43,7 @@ _ATTRIBUTES = (
     "period_start",
     "cik",
 )
-_MORE = {"income": ("split_basis_date", _SHARES), "balance_sheet": (), "cash_flow": ()}
+_MORE = {"income": ("split_basis_date", "eps", _SHARES), "balance_sheet": (), "cash_flow": ()}
 # The figure of each flow statement that tells whether two halves are a year.
 _COMPARED = {"income": "coalesce(nullif(revenue, 0), net_income)", "cash_flow": "operating_cash_flow"}
 _NUMBERED = 4  # statement_id = place x 4 + number of the statement type

@@ -5,7 +5,8 @@
 -- - close_price is the quoted close in the main unit of its currency: 2.10 GBP for 210 pence. In an unknown unit it is NULL.
 -- - split_factor converts the share count to the split basis of the price.
 -- - count_reason is the cause for which no count is usable at the date, whatever the price.
--- - A count is stale after shares_age_limit days, if such counts are a quarter apart; a yearly count has the rest of a year more.
+-- - A count is stale shares_age_limit days after the day counted; a company that reports half-yearly or yearly has extra_age_days
+--   more.
 WITH reasons AS (
     SELECT *, day - price_day AS price_age_days, day - shares_fiscal_day AS shares_age_days,
            CASE WHEN quote_reason IS NULL THEN quoted_close END AS close_price,
@@ -13,7 +14,7 @@ WITH reasons AS (
            CASE WHEN count_reason IS NOT NULL THEN count_reason
                 WHEN shares_source IS NULL THEN 'no_share_count_known'
                 WHEN shares IS NULL THEN 'shares_reported_as_zero_or_missing'
-                WHEN day - shares_fiscal_day > shares_age_limit + period_days - {{QUARTER_DAYS}} THEN 'share_count_stale'
+                WHEN day - shares_fiscal_day > shares_age_limit + extra_age_days THEN 'share_count_stale'
            END AS shares_reason
     FROM facts
 )

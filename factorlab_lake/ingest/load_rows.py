@@ -26,6 +26,8 @@ from factorlab_lake.storage.transaction import MAX_FILES_PER_PARTITION
 __all__ = ["LoadRows"]
 
 _POSITION = "_row"  # the row's position in the source, from 0
+# Several filings can count the shares of one day: their rows contradict each other only within a filing.
+_FILING = ("accepted_at", "filing_date", "available_date")
 _Part = Callable[[], pl.DataFrame]
 
 
@@ -70,9 +72,12 @@ class LoadRows:
         """
         contradicting: list[int] = []
         for parts in self._groups():
-            rows = pl.concat([part() for part in parts]).sort(["_part", *self._key, _POSITION])
+            rows = pl.concat([part() for part in parts])
+            key = self._key_in(rows)
+            rows = rows.sort(["_part", *key, _POSITION])
             again = rows.select(
-                pl.all_horizontal(pl.col(k) == pl.col(k).shift(1) for k in self._key).fill_null(value=False)
+                pl.all_horizontal(pl.col(k).eq_missing(pl.col(k).shift(1)) for k in key)
+                & (pl.row_index() > 0)
             ).to_series()
             if again.any():
                 values = pl.all().exclude(_POSITION)
@@ -98,6 +103,11 @@ class LoadRows:
     def symbols(self) -> pl.Series:
         """Return the distinct symbols, in order."""
         return pl.concat(self._counts)["symbol"].unique().sort()
+
+    def _key_in(self, rows: pl.DataFrame) -> list[str]:
+        """Return the columns that rows of one key share."""
+        filing = _FILING if "version" in self._spec.key else ()
+        return [*self._key, *(name for name in filing if name in rows.columns)]
 
     def _groups(self) -> Iterator[list[_Part]]:
         """Yield the parts of each slice."""

@@ -163,7 +163,8 @@ class Questions:
         several, or ``start``, ``end`` and ``freq`` (D, B, W for Fridays, ME, QE, YE).
 
         ``vintage`` selects among the versions of a restated statement: ``known`` (the newest by each date),
-        ``first`` (always the first) or ``latest`` (the newest of all, by hindsight).
+        ``first`` (always the first) or ``latest`` (the newest of all, by hindsight). With ``latest`` a share
+        count of a day is used from that day on, so ``shares_available_date`` may lie after the date.
         """
         days = to_dates(dates, start=start, end=end, freq=freq)
         return self._grid("market_caps", symbols, days, vintage=vintage)

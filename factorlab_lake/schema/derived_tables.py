@@ -266,7 +266,13 @@ _SPECS = (
             ),
             _day("fiscal_date", "day on which the shares were counted, or end of the period of the average"),
             _day("available_date", "first day on whose market close in New York the count can be used"),
-            Column("period_days", "integer", "usual distance of such counts", unit="days", role="derived"),
+            Column(
+                "extra_age_days",
+                "integer",
+                "how much longer the count stays fresh than that of a quarterly reporter",
+                unit="days",
+                role="derived",
+            ),
             SPLIT_BASIS,
             Column(
                 "cumulative_split_factor",

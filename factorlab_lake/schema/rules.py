@@ -148,9 +148,6 @@ YEAR_AGE_LIMIT_DAYS = 500
 """A yearly reporter's figures are stale when their end is further back: a year, the next report's filing
 after four months, and some."""
 
-FISCAL_YEAR_EXTRA_AGE_DAYS = YEAR_DAYS - QUARTER_DAYS
-"""A fiscal year's figures stay until the next year's are due, 274 days longer than a quarter's."""
-
 PRICE_AGE_LIMIT_DAYS = 10
 """A price answers for at most so many calendar days: the NYSE was closed for 6 days in September 2001."""
 
@@ -161,6 +158,26 @@ COMPANY_GAP_DAYS = 30
 
 COMPANY_GAP_WITHOUT_BARS_DAYS = 200
 """Without bars, period ends of two CIKs further apart are of two companies: two missing quarters."""
+# --- Share counts ---
+
+COUNT_PREFERENCE_DAYS = 45
+"""A better source of share counts is used although its newest count is one period and so many days older: a
+cover page follows its period's end by up to a month, and the next average is public a few days before it."""
+
+COUNT_ROUNDING = 1e-3
+"""A later filing that gives a day's count within a tenth of a per cent has rounded it; a larger difference is
+another version."""
+
+MAX_AVERAGE_RATIO = 5
+"""A weighted average differs from net income / EPS by less: preferred dividends, other shareholders and
+roundings reach a factor of two or three."""
+
+MIN_CHECKED_EPS = 0.02
+"""A smaller EPS checks no weighted average: it is rounded to cents, so half a cent is a quarter of it."""
+
+MAX_COUNT_RATIO = 30
+"""Two counts of one company at one time differ by less, even in the year of an initial offering; thousands
+taken for units differ by more."""
 
 # --- Size of values ---
 

@@ -127,7 +127,7 @@ def test_a_price_serves_ten_days_and_no_longer(
 CASES.shares("QUARTER", "2020-06-30", 1000, "Q2")
 CASES.closes("QUARTER", {"2021-01-16": 2.0, "2021-01-17": 2.0})
 CASES.shares("YEAR", "2019-09-30", 1000, "FY")
-CASES.closes("YEAR", {"2021-01-16": 2.0, "2021-01-17": 2.0})
+CASES.closes("YEAR", {"2021-02-11": 2.0, "2021-02-12": 2.0})
 
 
 def _days_after(end: str, days: int) -> str:
@@ -135,10 +135,10 @@ def _days_after(end: str, days: int) -> str:
 
 
 @pytest.mark.parametrize(
-    ("symbol", "end", "limit"), [("QUARTER", "2020-06-30", 200), ("YEAR", "2019-09-30", 474)]
+    ("symbol", "end", "limit"), [("QUARTER", "2020-06-30", 200), ("YEAR", "2019-09-30", 500)]
 )
 def test_a_share_count_serves_until_its_limit(made: Lake, symbol: str, end: str, limit: int) -> None:
-    """A quarter's count serves 200 days from the day counted, a year's 274 more; then it is stale."""
+    """A quarterly reporter's count serves 200 days after it, a yearly one's 500."""
     last, after = (one(made, "market_caps", symbol, _days_after(end, limit + more)) for more in (0, 1))
     assert (last["market_cap"], last["shares_age_days"], last["reason"]) == (2000, limit, None)
     assert (after["market_cap"], after["shares_age_days"], after["reason"]) == (
@@ -297,10 +297,11 @@ CASES.count("NEWER", "cover_page", "2021-01-15", 1100, filed="2021-02-01")
 CASES.closes("NEWER", {"2021-01-29": 2.0, "2021-02-01": 2.0})
 
 
-def test_the_latest_day_counted_goes_before_the_better_source(made: Lake) -> None:
-    """An old cover page gives way to a newer quarter's average, and that to a newer cover page."""
-    days = ["2021-01-29", "2021-01-30", "2021-02-01"]
-    assert made.market_caps("NEWER", days)["market_cap"].to_list() == [1800, 2000, 2200]
+def test_a_newer_average_does_not_displace_the_last_cover_page(made: Lake) -> None:
+    """The average of 12-31 is public two days before the next cover page, and the last one is in reach."""
+    rows = made.market_caps("NEWER", ["2021-01-29", "2021-01-30", "2021-02-01"])
+    assert rows["market_cap"].to_list() == [1800, 1800, 2200]
+    assert rows["shares_source"].to_list() == ["cover_page"] * 3
 
 
 CASES.shares("NO_COVER", "2020-12-31", 1000)

@@ -2,7 +2,8 @@
 -- Grain: one row per requested symbol and date, also where the answer is NULL; `reason` gives the cause.
 -- Parameters:
 -- - price_age_limit: calendar days that the price may be older than the date.
--- - shares_age_limit: days after which a quarter's share count is stale; a year's gets {{FISCAL_YEAR_EXTRA_AGE_DAYS}} more.
+-- - shares_age_limit: days after the day counted from which a share count is stale. The limit of companies that report
+--   half-yearly or yearly is longer, {{HALF_YEAR_AGE_LIMIT_DAYS}} or {{YEAR_AGE_LIMIT_DAYS}} days by default.
 -- - vintage: the version of the share counts (see checked_vintage).
 -- Point in time: no bar after the date, no count before its available_date.
 -- Rules:

@@ -1,10 +1,12 @@
--- shares_as_of(symbols, dates, vintage := 'known'): return the newest share count known at each date
+-- shares_as_of(symbols, dates, vintage := 'known'): return the best share count known at each date
 -- Grain: one row per requested symbol and date for which any count was known.
 -- Parameters:
 -- - vintage: see checked_vintage. With 'latest', shares_available_date may lie after the date.
--- Point in time: only counts with available_date <= date.
+-- Point in time: only counts with available_date <= date, except with 'latest'.
 -- Rules:
--- - The count of the latest day wins, then the preferred source, then the newest version.
+-- - The cover page's count wins, then the balance sheet's, then a weighted average. A source is passed over when its newest
+--   count is more than a reporting period and {{COUNT_PREFERENCE_DAYS}} days older than the newest of all.
+-- - A count that others contradict is not used (see docs/concepts/companies.md).
 -- - Where no known count is usable, shares_outstanding is NULL and `reason` gives the cause.
 -- - Zero is missing, and any real count wins over it. shares_outstanding is NULL where all known counts are missing.
 CREATE OR REPLACE MACRO shares_as_of(symbols, dates, vintage := 'known') AS TABLE

@@ -11,7 +11,7 @@ cap_facts AS (
            p.price_date, (p.price_date - {{EPOCH}})::INTEGER AS price_day,
            c.shares, c.source AS shares_source, c.fiscal_date AS shares_fiscal_date,
            (c.fiscal_date - {{EPOCH}})::INTEGER AS shares_fiscal_day, c.available_date AS shares_available_date,
-           c.period_days, c.reason AS count_reason, c.cumulative_split_factor / coalesce(p.basis_factor, 1) AS split_factor,
+           c.extra_age_days, c.reason AS count_reason, c.cumulative_split_factor / coalesce(p.basis_factor, 1) AS split_factor,
            f.currency, f.shares_per_receipt, f.receipt_reason,
            CASE WHEN f.currency IS NULL AND {{quotes_in_minor_units}} THEN 'quote_unit_unknown' END AS quote_reason,
            r.symbol IN (SELECT symbol FROM multi_class_symbols) AS multi_class,

@@ -9,7 +9,7 @@ cap_facts AS (
            b.price_date, b.price_date - {{EPOCH}} AS price_day,
            c.shares, c.source AS shares_source, c.fiscal_date AS shares_fiscal_date,
            c.fiscal_date - {{EPOCH}} AS shares_fiscal_day, c.available_date AS shares_available_date,
-           c.period_days, c.reason AS count_reason, c.cumulative_split_factor / coalesce(nullif(s.cumulative_split_factor, 0), 1) AS split_factor,
+           c.extra_age_days, c.reason AS count_reason, c.cumulative_split_factor / coalesce(nullif(s.cumulative_split_factor, 0), 1) AS split_factor,
            f.currency, f.shares_per_receipt, f.receipt_reason,
            CASE WHEN f.currency IS NULL AND {{quotes_in_minor_units}} THEN 'quote_unit_unknown' END AS quote_reason,
            r.symbol IN (SELECT m.symbol FROM shared m) AS multi_class,
