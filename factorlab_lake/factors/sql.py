@@ -52,6 +52,10 @@ def _row_reason(part: str) -> str:
 def figure(column: Column) -> str:
     """Return the expression for a statement's figure: NULL where the vendor writes 0 for a missing one."""
     name = f"s.{identifier(column.name)}"
+    if column.zero_unless:
+        total, other = (f"s.{identifier(each)}" for each in column.zero_unless)
+        kept = f"{name} <> 0 OR {other} <> 0 OR {other} IS NULL OR coalesce({total}, 0) = 0"
+        return f"CASE WHEN {kept} THEN {name} END"
     return f"nullif({name}, 0)" if column.zero_is_missing else name
 
 

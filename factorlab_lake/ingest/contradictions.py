@@ -41,7 +41,8 @@ def _key(rows: pl.DataFrame, spec: TableSpec) -> list[str]:
 
 def _rank(spec: TableSpec, values: list[str]) -> list[pl.Expr]:
     """Return the order of contradicting rows, the best one first. It depends on their content alone."""
-    order = [-pl.sum_horizontal(pl.col(v).is_not_null().cast(pl.Int32) for v in values)]
+    items = [v for v in values if v not in ("extra", "metrics")]
+    order = [-pl.sum_horizontal(pl.col(v).is_not_null().cast(pl.Int32) for v in items or values)]
     if spec.name == "price_data":
         # A stub repeats the last close with zeros for what it lacks. Of two bars of one fetch, the one with
         # the larger volume, compared with that of the day, includes more splits and is newer.

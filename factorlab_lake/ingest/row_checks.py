@@ -6,11 +6,13 @@ refuses the row. Any other value that is impossible is missing; its text remains
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
+from factorlab_lake.errors import InvalidInput
 from factorlab_lake.ingest.availability import impossible_acceptance
 from factorlab_lake.schema import PERIOD_MONTHS, Column, TableSpec
 from factorlab_lake.schema.rules import (
@@ -22,7 +24,7 @@ from factorlab_lake.schema.rules import (
     MIN_PRICE,
 )
 
-__all__ = ["RowFault", "impossible_values", "needed_columns", "no_symbol", "row_faults"]
+__all__ = ["RowFault", "checked_symbols", "impossible_values", "needed_columns", "no_symbol", "row_faults"]
 
 _NEEDED = {
     "splits": ("numerator", "denominator"),
@@ -64,6 +66,20 @@ class RowFault:
 def needed_columns(spec: TableSpec) -> list[str]:
     """Return the columns whose values a row needs: its key, and those without which it says nothing."""
     return [*(k for k in spec.key if k not in ("version", "revision")), *_NEEDED.get(spec.name, ())]
+
+
+def checked_symbols(symbols: Sequence[str]) -> list[str]:
+    """Return requested symbols in capitals, each once; raise :class:`InvalidInput` for a text that is none.
+
+    >>> checked_symbols(["aapl", "BRK.B", "AAPL"])
+    ['AAPL', 'BRK.B']
+    """
+    for symbol in symbols:
+        if re.search(_NO_SYMBOL, symbol) or symbol.upper() in _HEADINGS:
+            raise InvalidInput(
+                f"{symbol!r} is no symbol; pass each symbol by itself, such as AAPL.", symbol=symbol
+            )
+    return list(dict.fromkeys(symbol.upper() for symbol in symbols))
 
 
 def no_symbol(symbol: str | pl.Expr = "symbol") -> pl.Expr:

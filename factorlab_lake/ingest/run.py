@@ -22,6 +22,7 @@ from factorlab_lake.ingest.corporate_actions.inferred_splits import detect_split
 from factorlab_lake.ingest.fetch_log import FetchState, fetch_state
 from factorlab_lake.ingest.fetch_report import NOTHING_OF_THIS_KIND, FetchProgress, FetchReport
 from factorlab_lake.ingest.plan import DEFAULT, FetchPolicy, due
+from factorlab_lake.ingest.row_checks import checked_symbols
 from factorlab_lake.providers.protocol import Call, FetchResult, Offer, Provider, Request
 from factorlab_lake.schema import STATEMENT_TABLES
 from factorlab_lake.storage import data_files, snapshots
@@ -208,7 +209,7 @@ class _Run:
 
 def _start(layout: Layout, provider: Provider, spec: FetchSpec, now: datetime) -> _Run:
     offers = spec.offers(provider)
-    symbols = list(dict.fromkeys(spec.symbols))
+    symbols = checked_symbols(spec.symbols)
     state = fetch_state(layout, symbols, provider.name)
     requests = list(due(symbols, offers, state, since=spec.since, now=now, policy=spec.policy))
     calls = provider.plan(requests)

@@ -58,7 +58,7 @@ def distinct_in_time(
     rows: pl.DataFrame, key: list[str], order: list[pl.Expr], values: list[str]
 ) -> pl.DataFrame:
     """Return the rows ordered by key and time, without rows that only repeat their predecessor."""
-    missing = pl.sum_horizontal(pl.col(v).is_null() for v in values)
+    missing = pl.sum_horizontal(pl.col(v).is_null() for v in values if v not in _OVERFLOW)
     # Within one fetch the more complete record comes first. The hash makes the order of others reproducible.
     rows = rows.sort([*key, *order, missing, pl.struct(values).hash(seed=1), "fetch_id"], nulls_last=True)
     while True:

@@ -49,12 +49,13 @@ def to_symbols(symbols: str | Iterable[str]) -> list[str]:
 
 
 def to_date(value: Any, name: str = "date") -> date:
-    """Return a plain date from a date, an ISO string, or a whole day of numpy or pandas.
+    """Return a plain date from a date, an ISO string, or a midnight, which means its day.
 
-    Raises :class:`InvalidInput` for a timestamp with a time of day, and for anything else.
+    A midnight with a time zone means the day in that zone. Raises :class:`InvalidInput` for a timestamp with
+    a time of day, and for anything else.
 
-    >>> to_date("2024-01-31")
-    datetime.date(2024, 1, 31)
+    >>> to_date("2024-01-31"), to_date(datetime(2024, 1, 31))
+    (datetime.date(2024, 1, 31), datetime.date(2024, 1, 31))
     """
     day = _whole_day(value)
     if isinstance(day, datetime):
@@ -74,8 +75,8 @@ def to_dates(
 ) -> list[date]:
     """Return one date, several, or every ``freq`` step from ``start`` to ``end`` (both included), as a list.
 
-    Several dates can be any collection, also a column or index of polars, pandas or numpy. In these, a
-    midnight without a time zone means its day. ``freq`` is D, B (Monday to Friday), W (Fridays), ME, QE or
+    Several dates can be any collection, also a column or index of polars, pandas or numpy. A midnight means
+    its day, in its own time zone. ``freq`` is D, B (Monday to Friday), W (Fridays), ME, QE or
     YE (month, quarter and year ends).
 
     >>> to_dates(None, start="2024-01-15", end="2024-03-31", freq="ME")
@@ -91,8 +92,7 @@ def to_dates(
         raise InvalidInput("Both dates and start/end/freq were given; pass one or the other.")
     if isinstance(dates, str | date) or not isinstance(dates, Iterable):
         return [to_date(dates)]
-    is_column = hasattr(dates, "dtype")
-    return list(dict.fromkeys(to_date(_midnight(d) if is_column else d) for d in dates))
+    return list(dict.fromkeys(map(to_date, dates)))
 
 
 def in_sequence(start: date, end: date) -> tuple[date, date]:
@@ -130,14 +130,25 @@ def _whole_day(value: Any) -> Any:
         return plain if isinstance(plain, date) and day == value else str(value)
     if library == "pandas" and name in ("Timestamp", "NaTType"):
         return str(value) if name == "NaTType" else _midnight(value)
-    return value
+    if isinstance(value, str):
+        return _midnight_text(value)
+    return _midnight(value)
 
 
 def _midnight(value: Any) -> Any:
-    """Return the date of a midnight without a time zone: timestamp columns store whole days that way."""
-    if isinstance(value, datetime) and value.tzinfo is None and value == datetime.combine(value, time()):
+    """Return the date of a midnight in its own time zone: columns of timestamps store whole days that way."""
+    if isinstance(value, datetime) and value.time() == time() and not getattr(value, "nanosecond", 0):
         return value.date()
     return value
+
+
+def _midnight_text(text: str) -> Any:
+    """Return the date of a text such as 2024-01-31 00:00:00, and any other text unchanged."""
+    for separator in (" ", "T"):
+        day, found, clock = text.partition(separator)
+        if found and clock in ("00:00", "00:00:00"):
+            return day
+    return text
 
 
 def _steps(start: date, end: date, freq: str) -> Iterator[date]:

@@ -55,7 +55,8 @@ class Column:
     ``role`` decides how a merge treats the column. A changed ``value`` makes a new version or revision; a
     changed ``label`` does not. ``derived`` columns follow from others. ``provenance`` columns contain the
     origin and the times of the row. ``zero_is_missing`` marks items that every going concern reports as
-    non-zero: vendors write 0 for a missing value. The 0 is stored, and computations skip it.
+    non-zero: vendors write 0 for a missing value. The 0 is stored, and computations skip it. ``zero_unless``
+    has a total and its other part: where the total is not 0, both parts cannot be 0, so none was reported.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Column:
     role: Literal["key", "value", "label", "derived", "provenance"] = "value"
     additive: Additive = ""
     zero_is_missing: bool = False
+    zero_unless: tuple[str, ...] = ()
 
     @property
     def types(self) -> TypeNames:
@@ -124,6 +126,7 @@ def line_items(statement_type: str) -> tuple[Column, ...]:
             unit=row["unit"],
             additive=cast("Additive", row["kind"]),
             zero_is_missing=row["zero"] == "missing",
+            zero_unless=tuple(row["zero"].split(" less ")) if " less " in row["zero"] else (),
         )
         for row in _item_rows()
         if row["statement"] == statement_type

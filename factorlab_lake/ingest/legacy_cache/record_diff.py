@@ -41,9 +41,9 @@ def diff_records(raw: pl.DataFrame, stored: pl.DataFrame, dataset: str) -> pl.Da
         else {"calendarYear": "fiscal_year", "fiscalYear": "fiscal_year"}
     )
     checks = [_check(raw, name, known) for name in raw.columns if name not in (*META, *_KEY_FIELDS)]
-    unmapped = [n for n in raw.columns if n not in (*META, *_KEY_FIELDS) and known.get(n) in (None, "label")]
+    compared = [n for n in raw.columns if n not in (*META, *_KEY_FIELDS)]
     overflow = "lake_metrics" if dataset == "ratios" else "lake_extra"
-    judged = _with_extras(_pairs(raw, stored, dataset), unmapped, overflow).select(
+    judged = _with_extras(_pairs(raw, stored, dataset), compared, overflow).select(
         "_row",
         "_fetch_id",
         "_position",
@@ -100,7 +100,18 @@ def _check(raw: pl.DataFrame, name: str, known: dict[str, str]) -> pl.Expr:
         if raw.schema[name].is_numeric():
             return _difference(name, _number(name), stored.cast(pl.Float64, strict=False))
         return _difference(name, pl.col(name).cast(pl.String), stored)
-    return _difference(name, *_sides(raw, name, column))
+    differs = _difference(name, *_sides(raw, name, column))
+    # A value that cannot be read or is impossible has its text in `extra`.
+    return pl.when(~_kept_as_sent(raw, name)).then(differs)
+
+
+def _kept_as_sent(raw: pl.DataFrame, name: str) -> pl.Expr:
+    """Return whether the lake has a field's value, as it was sent, among the values without a column."""
+    if raw.schema[name].is_numeric():
+        same = _extra(name).cast(pl.Float64, strict=False) == pl.col(name).cast(pl.Float64)
+    else:
+        same = _extra(name) == pl.col(name).cast(pl.String)
+    return same.fill_null(value=False)
 
 
 def _sides(raw: pl.DataFrame, name: str, column: str) -> tuple[pl.Expr, pl.Expr]:
@@ -136,6 +147,8 @@ def _with_extras(pairs: pl.DataFrame, names: list[str], column: str) -> pl.DataF
     """Add the members of the lake's JSON as text columns, parsed by Python to keep numbers exact."""
     if not names:
         return pairs
+    if column not in pairs.columns or pairs[column].null_count() == pairs.height:
+        return pairs.with_columns(pl.lit(None, pl.String).alias(f"lake_extra:{name}") for name in names)
     objects = [json.loads(text) if text else {} for text in pairs[column]]
     return pairs.with_columns(
         pl.Series(f"lake_extra:{name}", [_member(o.get(name)) for o in objects], pl.String) for name in names

@@ -22,7 +22,7 @@ _SYMBOLS = [
     "NULL",
     "A B",
     "ÄÖ",
-    "NaN",
+    "NAN",
     "-1",
 ]
 _DAYS = [f"2020-{month:02}-15" for month in range(1, 9)]

@@ -29,13 +29,13 @@ def _texts(index: pd.Index) -> list[str]:
 
 CASES.traded("BEFORE", {THU: 10.0, FRI: 11.0})
 CASES.traded("AFTER", {MON: 20.0, TUE: 21.0})
-CASES.traded("date", {FRI: 30.0})
+CASES.traded("DATE", {FRI: 30.0})
 
 
 def test_days_are_those_on_which_any_symbol_traded(made: FMPProvider) -> None:
     """The index is the sorted union; a symbol has NaN where it did not trade; columns keep their order."""
-    frame = made.get_prices(["AFTER", "NOPE", "date", "BEFORE"], THU, TUE)
-    assert list(frame.columns) == ["AFTER", "NOPE", "date", "BEFORE"]
+    frame = made.get_prices(["AFTER", "NOPE", "DATE", "BEFORE"], THU, TUE)
+    assert list(frame.columns) == ["AFTER", "NOPE", "DATE", "BEFORE"]
     assert isinstance(frame.index, pd.DatetimeIndex)
     assert (frame.index.name, _texts(frame.index)) == ("date", [THU, FRI, MON, TUE])
     assert frame.dtypes.tolist() == ["float64"] * 4

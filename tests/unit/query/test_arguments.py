@@ -115,12 +115,18 @@ def test_dates_come_alone_or_in_any_collection(dates: Any) -> None:
         pd.DatetimeIndex(["2021-03-31"]),
         pd.DataFrame({"date": pd.to_datetime(["2021-03-31"])})["date"],
         pl.Series([DAY]).cast(pl.Datetime("us")),
+        pl.Series([DAY]).cast(pl.Datetime("us")).dt.replace_time_zone("Asia/Tokyo"),
+        pd.Timestamp("2021-03-31", tz="Asia/Tokyo"),
+        pd.date_range("2021-03-31", periods=1, tz="America/New_York"),
+        datetime(2021, 3, 31),  # noqa: DTZ001 - a day as a moment
+        datetime(2021, 3, 31, tzinfo=UTC),
+        "2021-03-31 00:00:00",
         [pd.Timestamp("2021-03-31"), np.datetime64("2021-03-31")],
     ],
     ids=str,
 )
 def test_whole_days_of_numpy_pandas_and_polars_are_dates(day: Any) -> None:
-    """These libraries write days as moments at midnight; where they are just that, they are taken as days."""
+    """These libraries write days as moments at midnight; each is its day, in its own time zone."""
     assert to_dates(day) == [DAY]
 
 
@@ -134,15 +140,15 @@ def test_whole_days_of_numpy_pandas_and_polars_are_dates(day: Any) -> None:
         np.datetime64("200000-03-31"),
         pd.NaT,
         pd.Timestamp("2021-03-31 09:30"),
-        pd.Timestamp("2021-03-31", tz="America/New_York"),
         pd.Series(pd.to_datetime(["2021-03-31 16:00"])),
-        pd.date_range("2021-03-31", periods=1, tz="UTC"),
+        pd.Timestamp("2021-03-31 09:30", tz="America/New_York"),
+        pd.date_range("2021-03-31 15:00", periods=1, tz="UTC"),
         pl.Series([datetime(2021, 3, 31, 16)]),  # noqa: DTZ001 - what is refused
     ],
     ids=str,
 )
 def test_moments_of_numpy_pandas_and_polars_are_refused(moment: Any) -> None:
-    """A time of day, a zone, a month or nothing at all is not a day."""
+    """A time of day, a month or nothing at all is not a day."""
     with pytest.raises(InvalidInput, match="such as '2024-01-31'"):
         to_dates(moment)
 
@@ -168,7 +174,6 @@ def test_a_column_of_an_answer_serves_as_dates(lake_2021: Lake) -> None:
 @pytest.mark.parametrize(
     "moment",
     [
-        datetime(2021, 3, 31),  # noqa: DTZ001 - what is refused
         datetime(2021, 3, 31, 9, 30),  # noqa: DTZ001 - what is refused
         datetime(2021, 3, 31, 9, 30, tzinfo=UTC),
         "2021-03-31T09:30:00",
