@@ -145,8 +145,8 @@ def _midnight(value: Any) -> Any:
 def _midnight_text(text: str) -> Any:
     """Return the date of a text such as 2024-01-31 00:00:00, and any other text unchanged."""
     for separator in (" ", "T"):
-        day, found, clock = text.partition(separator)
-        if found and clock in ("00:00", "00:00:00"):
+        day, _, clock = text.partition(separator)
+        if clock in ("00:00", "00:00:00"):
             return day
     return text
 

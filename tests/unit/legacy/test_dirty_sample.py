@@ -124,12 +124,14 @@ def test_the_log_names_the_files_that_failed(lake_dirty: Lake) -> None:
 
 
 def test_validation_finds_the_rejected_records_and_no_other(lake_dirty: Lake) -> None:
-    """Every good record of the dirty cache is in the lake by value; the two bad ones are named."""
+    """Every good record of the dirty cache is in the lake by value; the bad ones are named."""
     report = lake_dirty.validate(CACHE_DIRTY)
     assert report.records == 6923
-    assert (report.equal, report.differs + report.missing) == (6921, 2)
+    assert (report.equal, report.differs, report.missing) == (6920, 1, 2)
+    # The revenue of the record at 4 cannot be read, and a better copy of its statement is in the lake.
     assert [(f.file, f.position) for f in report.findings] == [
-        (path, position) for path, position, _ in _REJECTS
+        *((path, position) for path, position, _ in _REJECTS),
+        (f"{_INCOME}_limit15_v1.0.json", 4),
     ]
     assert {path for path, _ in report.faults} == _FAULTS.keys()
     assert dict(report.skipped) == _SKIPPED
