@@ -58,7 +58,7 @@ def test_one_bad_field_costs_no_record(dataset: str, data: st.DataObject) -> Non
     assert field in json.loads(text)
 
 
-_CELLS: dict[str, st.SearchStrategy[Any]] = {
+_SENT: dict[str, st.SearchStrategy[Any]] = {
     "date": st.sampled_from(["2020-01-02", "1024-01-01", "2204-01-01", "0001-01-01", "?"]),
     "close": st.sampled_from([10.0, 0.0, -1.0, 1e300, 1e-300, "n/a", None]),
     "open": st.sampled_from([10.0, 0.0, -3.0, 1e300]),
@@ -67,12 +67,12 @@ _CELLS: dict[str, st.SearchStrategy[Any]] = {
 _COLUMNS = {"date": "date", "close": "close_price", "open": "open_price", "volume": "volume"}
 
 
-@given(st.fixed_dictionaries(_CELLS))
-def test_load_accepts_the_bars_that_a_fetch_stores_whole(cells: dict[str, Any]) -> None:
+@given(st.fixed_dictionaries(_SENT))
+def test_load_accepts_the_bars_that_a_fetch_stores_whole(fields_sent: dict[str, Any]) -> None:
     """One checker decides for both: load accepts a row if a fetch stores its record with all values."""
-    result = normalized("price", answer("price", [bar("2020-01-02") | cells], at=FETCHED))
+    result = normalized("price", answer("price", [bar("2020-01-02") | fields_sent], at=FETCHED))
     whole = not result.rows.is_empty() and result.rows["extra"].item() is None
-    row = {_COLUMNS[name]: [value] for name, value in cells.items()}
+    row = {_COLUMNS[name]: [value] for name, value in fields_sent.items()}
     checks = RowChecks(table("price_data"), FETCHED)
     checks.typed(pl.DataFrame(row | {"symbol": ["AAPL"], "split_basis_date": ["2021-03-31"]}))
     try:
