@@ -67,8 +67,8 @@ def quarter(contents: Iterable[Content], item: str, end: date, day: date) -> flo
 def difference(longer: Versions, shorter: Versions, item: str) -> float | None:
     """Return the longer figure less the shorter one, both on one basis."""
     m, s = longer[-1], shorter[-1]
-    m_again = len(longer) > 1 and m.known >= shorter[0].known and m is not longer[0]
-    s_again = len(shorter) > 1 and s.known >= longer[0].known and s is not shorter[0]
+    m_again = m.known > max(longer[0].known, shorter[0].known)
+    s_again = s.known > max(longer[0].known, shorter[0].known)
     if m_again and not s_again:
         m = [each for each in longer if each.known < m.known][-1]
     if s_again and not m_again:
