@@ -96,6 +96,19 @@ def _lengths() -> None:
     expect("unchecked_period", "LATE_QUARTER", date(2019, 2, 19))
     expect("unchecked_period", "SHIFTED_QUARTER", date(2019, 2, 4))
 
+    # The fourth quarter follows from the year and nine months; without the year it is missing.
+    ends = (QUARTERS[0], QUARTERS[1], QUARTERS[2], QUARTERS[4], QUARTERS[5])
+    labels = dict(zip(ends, ("Q1", "H1", "9M", "Q1", "H1"), strict=True))
+
+    def labelled(_: int, row: Row) -> Row:
+        return row | {"fiscal_period": labels[row["fiscal_date"]]}
+
+    for symbol in ("DERIVED_Q4", "NO_YEAR"):
+        add(_INCOME, statements("income", symbol, labelled, ends=ends))
+    add(_INCOME, statements("income", "DERIVED_Q4", ends=[QUARTERS[3]], period="FY"))
+    expect("quarter_gap", "NO_YEAR", QUARTERS[4])
+    expect("unchecked_period", "NO_YEAR", QUARTERS[4])
+
     near = [*QUARTERS[:4], date(2019, 1, 3)]
     add(
         _INCOME,
