@@ -36,7 +36,7 @@ WITH counts AS (
                         r.weighted_average_shares_outstanding / nullif(abs(r.bottom_line_net_income / r.eps), 0))) END
     FROM income_rows r JOIN statement_versions v ON v.statement_id = r.statement_id
 )
-SELECT c.*, c.shares * coalesce(l.cumulative_split_factor, 1) AS shares_now,
+SELECT c.*, dense_rank() OVER (ORDER BY c.symbol, c.chain_id, c.counted)::INTEGER AS counted_id, c.shares * coalesce(l.cumulative_split_factor, 1) AS shares_now,
        CASE WHEN c.shares IS NULL THEN 0 WHEN c.shares < 0 OR coalesce(c.ratio >= {{MAX_AVERAGE_RATIO}}, false) THEN 1 ELSE 2 END AS grade,
        coalesce(c.shares > 0 AND c.ratio < {{MAX_AVERAGE_RATIO}}, false) AS is_checked
 FROM counts c
@@ -54,17 +54,20 @@ versions AS (
            min(available_date) OVER of_count AS first_available
     FROM share_counts SEMI JOIN restated_symbols USING (symbol)
     WINDOW of_count AS (PARTITION BY symbol, chain_id, counted)
+),
+of_vintages AS (
+    SELECT *, 'known' AS of_vintage, false AS restated, available_date AS known_from
+    FROM share_counts ANTI JOIN restated_symbols USING (symbol)
+    UNION ALL BY NAME
+    SELECT *, 'known' AS of_vintage, true AS restated, available_date AS known_from FROM versions
+    UNION ALL BY NAME
+    SELECT *, 'first' AS of_vintage, true AS restated, available_date AS known_from FROM versions WHERE is_first
+    UNION ALL BY NAME
+    SELECT *, 'latest' AS of_vintage, true AS restated,
+           CASE WHEN kind > 1 THEN least(fiscal_date, first_available) ELSE first_available END AS known_from
+    FROM versions WHERE is_last
 )
-SELECT *, 'known' AS of_vintage, false AS restated, available_date AS known_from
-FROM share_counts ANTI JOIN restated_symbols USING (symbol)
-UNION ALL BY NAME
-SELECT *, 'known' AS of_vintage, true AS restated, available_date AS known_from FROM versions
-UNION ALL BY NAME
-SELECT *, 'first' AS of_vintage, true AS restated, available_date AS known_from FROM versions WHERE is_first
-UNION ALL BY NAME
-SELECT *, 'latest' AS of_vintage, true AS restated,
-       CASE WHEN kind > 1 THEN least(fiscal_date, first_available) ELSE first_available END AS known_from
-FROM versions WHERE is_last;
+SELECT row_number() OVER ()::INTEGER AS count_id, * FROM of_vintages;
 
 -- count_events: list the days on which another count may become the best one
 -- Grain: one row per vintage, symbol and day on which a count, another rhythm of reports or another company begins.
@@ -106,14 +109,16 @@ WITH in_years AS (
     FROM count_events WHERE newest IS NOT NULL
 ),
 compared AS (
-    SELECT e.event_id, e.newest, e.reach_days, c.*
+    SELECT e.event_id, e.reach_days, c.count_id, c.of_vintage, c.kind, c.fiscal_date, c.months, c.place, c.grade, c.is_checked,
+           c.available_date, c.shares_now
     FROM in_years e JOIN known_counts c
       ON c.of_vintage = e.of_vintage AND c.symbol = e.symbol AND c.chain_id = e.chain_id AND year(c.fiscal_date) = e.in_year
      AND c.known_from <= e.day AND c.fiscal_date > e.newest - 2 * e.reach_days AND c.grade = 2
-    QUALIFY row_number() OVER (PARTITION BY e.event_id, c.counted ORDER BY c.place DESC) = 1
+    QUALIFY row_number() OVER (PARTITION BY e.event_id, c.counted_id ORDER BY c.place DESC) = 1
 ),
 unusable AS (
-    SELECT e.event_id, e.newest, e.reach_days, c.*
+    SELECT e.event_id, e.reach_days, c.count_id, c.of_vintage, c.kind, c.fiscal_date, c.months, c.place, c.grade, c.is_checked,
+           c.available_date, c.shares_now
     FROM count_events e JOIN known_counts c
       ON c.of_vintage = e.of_vintage AND c.symbol = e.symbol AND c.chain_id = e.chain_id AND c.known_from <= e.day
     WHERE e.newest IS NULL
@@ -187,11 +192,13 @@ best_counts AS (
         ORDER BY is_plausible DESC, CASE WHEN of_vintage = 'latest' THEN (kind > 1)::INTEGER ELSE kind END DESC, fiscal_date DESC, kind DESC) = 1
 ),
 chosen AS (
-    SELECT e.symbol, e.of_vintage, e.restated, e.day, e.extra_age_days, c.* EXCLUDE (symbol, of_vintage, restated, shares),
-           CASE WHEN c.is_plausible THEN c.shares END AS shares,
+    SELECT e.symbol, e.of_vintage, e.restated, e.day, e.extra_age_days,
+           k.source, k.fiscal_date, k.available_date, k.split_basis_date, k.counted, k.place,
+           CASE WHEN c.is_plausible THEN k.shares END AS shares,
            CASE WHEN c.is_plausible THEN NULL WHEN c.grade > 0 THEN 'share_count_implausible'
                 WHEN c.event_id IS NULL THEN 'company_changed' END AS reason
     FROM count_events e LEFT JOIN best_counts c ON c.event_id = e.event_id
+    LEFT JOIN known_counts k ON k.count_id = c.count_id
 ),
 intervals AS (
     SELECT *, day AS valid_from, lead(day) OVER (PARTITION BY of_vintage, symbol ORDER BY day) AS next_from
