@@ -15,6 +15,7 @@ from factorlab_lake.ingest.corporate_actions.split_basis import (
     wrong_basis,
     years_around,
 )
+from factorlab_lake.ingest.foreign_listings import symbols_abroad, with_listing
 from factorlab_lake.ingest.profile_history import profile_contents
 from factorlab_lake.ingest.reconfirmed import confirmed
 from factorlab_lake.ingest.versions import (
@@ -24,7 +25,7 @@ from factorlab_lake.ingest.versions import (
     number_versions,
     superseded_kind,
 )
-from factorlab_lake.schema import TableSpec, table
+from factorlab_lake.schema import TABLES, TableSpec, table
 from factorlab_lake.schema.derived_tables import DERIVED_FROM
 from factorlab_lake.storage.transaction import Transaction
 
@@ -51,6 +52,18 @@ def merge_rows(
         _merge_newest(tx, spec, _recorded(rows, now))
     if name == "splits":
         _correct_bases(tx, rows["symbol"])
+    if name == "company_profiles":
+        _apply_listings(tx, rows["symbol"])
+
+
+def _apply_listings(tx: Transaction, symbols: pl.Series) -> None:
+    """Correct the available dates of stored rows whose symbol a profile lists abroad."""
+    abroad = pl.Series(symbols_abroad(tx, symbols), dtype=pl.String)
+    if abroad.is_empty():
+        return
+    for spec in (s for s in TABLES.values() if "available_date" in s.names() and not s.derived):
+        stored = tx.read(spec.name, symbols=abroad)
+        _reconcile(tx, spec, stored, with_listing(tx, spec, stored))
 
 
 def merge_bars(
@@ -94,7 +107,7 @@ def _merge_versions(tx: Transaction, spec: TableSpec, rows: pl.DataFrame, log: p
     stored = tx.read(spec.name, symbols=rows["symbol"])
     again = confirmed(stored, rows, log, spec, lambda: stored)
     merged = number_versions(pl.concat([stored, again, rows], how="diagonal_relaxed"), spec)
-    _reconcile(tx, spec, stored, merged)
+    _reconcile(tx, spec, stored, with_listing(tx, spec, merged))
 
 
 def _merge_newest(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> None:
