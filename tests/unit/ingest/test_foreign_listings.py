@@ -20,11 +20,10 @@ def test_the_exchange_of_the_profile_decides(
     lake: Lake, tmp_path: Path, exchange: str, day: str, *, profile_first: bool
 ) -> None:
     """A company of London waits for the next day, whether its profile or its statement arrives first."""
-    steps = [
-        lambda: lake.load("company_profiles", {"symbol": ["AAPL"], "exchange": [exchange]}),
-        lambda: arrive(lake, tmp_path, Entry("AAPL", "income", [_FILING])),
-    ]
-    for step in steps if profile_first else reversed(steps):
-        step()
+    for is_profile in (profile_first, not profile_first):
+        if is_profile:
+            lake.load("company_profiles", {"symbol": ["AAPL"], "exchange": [exchange]})
+        else:
+            arrive(lake, tmp_path, Entry("AAPL", "income", [_FILING]))
     lake.refresh()
     assert lake.sql("SELECT available_date::VARCHAR FROM income_statements").rows() == [(day,)]
