@@ -24,7 +24,8 @@ from factorlab_lake.ingest.fetch_report import NOTHING_OF_THIS_KIND, FetchProgre
 from factorlab_lake.ingest.plan import DEFAULT, FetchPolicy, due
 from factorlab_lake.ingest.row_checks import checked_symbols
 from factorlab_lake.providers.protocol import Call, FetchResult, Offer, Provider, Request
-from factorlab_lake.schema import STATEMENT_TABLES
+from factorlab_lake.schema import DATASETS, STATEMENT_TABLES
+from factorlab_lake.schema.quote_units import MINOR_UNIT_EXCHANGES
 from factorlab_lake.storage import data_files, snapshots
 from factorlab_lake.storage.layout import Layout
 
@@ -212,6 +213,7 @@ def _start(layout: Layout, provider: Provider, spec: FetchSpec, now: datetime) -
     symbols = checked_symbols(spec.symbols)
     state = fetch_state(layout, symbols, provider.name)
     requests = list(due(symbols, offers, state, since=spec.since, now=now, policy=spec.policy))
+    requests += _profiles_of_quotes(requests, provider, state, spec.policy, now)
     calls = provider.plan(requests)
     snapshot, count = snapshots.latest(layout).id, sum(c.calls for c in calls)
     report = FetchReport(
@@ -223,6 +225,19 @@ def _start(layout: Layout, provider: Provider, spec: FetchSpec, now: datetime) -
         snapshot_after=snapshot,
     )
     return _Run(provider, state, calls, report, set(state.known))
+
+
+def _profiles_of_quotes(
+    requests: list[Request], provider: Provider, state: FetchState, policy: FetchPolicy, now: datetime
+) -> list[Request]:
+    """Return requests for the profiles that tell whether new prices are in hundredths of a currency."""
+    if "profile" not in provider.datasets:
+        return []
+    with_profile = {r.symbol for r in requests if r.dataset == "profile"}
+    priced = dict.fromkeys(r.symbol for r in requests if DATASETS[r.dataset] == "price_data")
+    unknown = [s for s in priced if s.endswith(MINOR_UNIT_EXCHANGES) and s not in with_profile]
+    offers = {"profile": provider.datasets["profile"]}
+    return list(due(unknown, offers, state, since=None, now=now, policy=policy))
 
 
 def _to_commit(batch: list[FetchResult]) -> list[FetchResult]:

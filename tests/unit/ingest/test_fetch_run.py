@@ -43,7 +43,12 @@ def test_a_fetch_merges_the_answers_and_requests_nothing_twice(tmp_path: Path) -
     lake, provider = fl.open(tmp_path / "lake"), ScriptedProvider(records("AAPL", "MSFT"))
     report = lake.fetch(provider, ["AAPL", "MSFT"])
     assert report.clean
-    assert report.new == {"income_statements": 2, "price_data": 4, "company_profiles": 2}
+    assert report.new == {
+        "income_statements": 2,
+        "price_data": 4,
+        "company_profiles": 2,
+        "profile_history": 2,
+    }
     assert (report.calls, report.calls_planned, report.requests) == (20, 20, 20)
     assert closes(lake)["MSFT", "2021-03-26"] == 101.0
     again = lake.fetch(provider, ["AAPL", "MSFT"])
@@ -335,3 +340,14 @@ def test_a_known_answer_is_merged_once(tmp_path: Path) -> None:
             landed = merge_batch(tx, answers)
     assert landed.answers == 0
     assert lake.refresh().snapshot.id == 1
+
+
+def test_prices_in_unknown_units_bring_the_profile(lake: fl.Lake) -> None:
+    """London quotes in pence, so a fetch of prices alone requests the profile; it is not requested again."""
+    provider = ScriptedProvider(records("BARC.L") | records("AAPL"))
+    lake.fetch(provider, ["BARC.L", "AAPL"], kinds="prices")
+    sent = {(r.symbol, r.dataset) for r in provider.requests}
+    assert sent == {("BARC.L", "price"), ("BARC.L", "profile"), ("AAPL", "price")}
+    provider.requests.clear()
+    lake.fetch(provider, ["BARC.L"], kinds="prices")
+    assert ("BARC.L", "profile") not in {(r.symbol, r.dataset) for r in provider.requests}
