@@ -13,7 +13,7 @@ REUSED = ["2023-05-10", "2023-05-16", "2023-09-15", "2023-09-21", "2023-12-01"]
 
 
 def test_answers_about_companies_and_units_are_the_same_on_a_server(tmp_path: Path, postgres: Server) -> None:
-    """The index, the lake's SQL and the server return the same caps, years and factors."""
+    """The server has the caps, years and factors of the index and of the SQL."""
     lake = fl.open(tmp_path / "lake")
     for name in ("09_ticker_reused", "19_pence_and_adr"):
         lake.migrate(INPUTS / name)

@@ -11,6 +11,8 @@ def test_09_a_reused_symbol_mixes_no_two_companies(lake: Lake) -> None:
     """The old company has 5 bn shares at 40, the new one 20 m at 10; no year has quarters of both."""
     lake.migrate(INPUTS / "09_ticker_reused")
     assert one(lake, "market_caps", "SNDK", "2023-05-15")["market_cap"] == 200e9
+    between = one(lake, "market_caps", "SNDK", "2023-09-15")
+    assert (between["market_cap"], between["reason"]) == (None, "company_changed")
     assert one(lake, "market_caps", "SNDK", "2023-09-21")["market_cap"] == 200e6
     assert one(lake, "ttm", "SNDK", "2023-09-15")["reason"] == "company_changed"
     later = one(lake, "ttm", "SNDK", "2023-12-01")

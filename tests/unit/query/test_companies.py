@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from factorlab_lake.lake import Lake
@@ -178,4 +179,29 @@ def test_a_symbol_that_its_company_left_belongs_to_nobody_until_another_reports(
     )
     assert _ttm(lake, "FB", "2018-02-19") == (400, None)
     assert _ttm(lake, "FB", "2018-03-15") == (None, "company_changed")
+    assert one(lake, "market_caps", "FB", "2018-03-15")["reason"] == "company_changed"
     assert _ttm(lake, "FB", "2018-05-15") == (None, "quarter_missing")
+
+
+@pytest.mark.parametrize("symbol", ["REUSED", "NULL_BEFORE", "ZERO_BEFORE", "NULL_AFTER"])
+def test_no_cap_has_the_shares_of_another_company(made: Lake, symbol: str) -> None:
+    """The new company's price never meets the old one's shares."""
+    caps = made.market_caps(symbol, ["2018-02-05", "2018-04-15", "2018-04-30"])
+    assert caps["market_cap"].to_list() == [5000, None, 50]
+    assert caps["reason"].to_list() == [None, "company_changed", None]
+
+
+def test_later_facts_turn_an_answer_into_null_and_into_nothing_else(tmp_path: Path) -> None:
+    """The answers before the new company's first statement stay, or become NULL with company_changed."""
+    days = pl.date_range(date(2017, 1, 2), date(2018, 4, 29), "7d", eager=True).to_list()
+    builder = LakeBuilder()
+    _two(builder, "X", OLD, NEW, ("2017-01-02", "2018-02-05"), ("2018-03-11", "2018-04-29"), ends=(8, 16))
+    lake = builder.build(tmp_path)
+    before = lake.market_caps("X", days)
+    later = LakeBuilder()
+    later.statements("X", "income", _reports(ENDS[8:], NEW, is_new=True))
+    later.add_to(lake, tmp_path / "later")
+    after = lake.market_caps("X", days)
+    changed = after.filter(before["market_cap"].ne_missing(after["market_cap"]))
+    assert changed["market_cap"].null_count() == changed.height > 0
+    assert set(changed["reason"]) == {"company_changed"}
