@@ -332,15 +332,6 @@ SUM_OF_CASH_TOLERANCE = 0.05
 IDENTITY_TOLERANCE = 0.005
 """Total assets may miss liabilities plus equity by this share: vendors leave out small items."""
 
-MIN_CHECKED_EPS = 0.02
-"""Net income is divided by earnings per share only from here on: below, the rounding to cents decides."""
-
-AVERAGE_SHARES_RATIO = 5
-"""A weighted average is wrong when net income per share implies so many times more or fewer shares."""
-
-COUNT_SCALE_RATIO = 30
-"""A share count is wrong when it is so many times a checked weighted average, or such a part of it."""
-
 SPLIT_EVIDENCE_FACTOR = 4
 """A step from one count to the next is of a split or of none when it is nearer to the one by this factor."""
 
@@ -349,12 +340,6 @@ SAME_SPLIT_DAYS = 7
 
 MAX_SILENCE_DAYS = 180
 """After so long without bars and statements the symbol may be another company's."""
-
-MIN_TRANSITION_DAYS = 80
-"""A fiscal year that ends sooner after the one before is the same year with another end."""
-
-MAX_TRANSITION_DAYS = 330
-"""A fiscal year that ends later after the one before is a full year."""
 
 # --- Session ---
 

@@ -50,6 +50,7 @@ def plant_cases() -> None:
     _splits()
     _splits_against_bars()
     _counts()
+    _counts_against_each_other()
     _counts_across_a_split()
     _silence()
     _units()
@@ -135,6 +136,16 @@ def _counts() -> None:
     add("shares_outstanding", [count("COUNTED", day, 1e8)])
     expect("weighted_average_only", "CAP_FAR", QUARTERS[-1])
     expect("weighted_average_only", "CAP_NEAR", QUARTERS[-1])
+
+
+def _counts_against_each_other() -> None:
+    """Let two counts contradict each other where no average can judge them, and let two agree."""
+    day = date(2019, 12, 10)
+    for symbol, other in (("COUNTS_CONTRADICT", 1e3), ("COUNTS_AGREE", 1.1e8)):
+        add("price_data", bars(symbol))
+        cover = count(symbol, day, 1e8, date(2020, 1, 9))
+        add("shares_outstanding", [cover, count(symbol, day, other, date(2020, 1, 9), "balance_sheet")])
+    expect("no_usable_count", "COUNTS_CONTRADICT", date(2020, 1, 9))
 
 
 def _counts_across_a_split() -> None:

@@ -7,7 +7,7 @@ WITH averages AS (
     FROM income_statements
     WHERE weighted_average_shares_outstanding > 0
       AND NOT coalesce(abs(eps) >= {{MIN_CHECKED_EPS}} AND net_income <> 0
-                       AND abs(ln(abs(net_income / eps) / weighted_average_shares_outstanding)) >= ln({{AVERAGE_SHARES_RATIO}}), false)
+                       AND abs(ln(abs(net_income / eps) / weighted_average_shares_outstanding)) >= ln({{MAX_AVERAGE_RATIO}}), false)
     QUALIFY row_number() OVER (PARTITION BY symbol, fiscal_date ORDER BY (fiscal_period = 'FY')::INTEGER, version DESC) = 1
 ),
 nearest AS (
@@ -24,4 +24,4 @@ compared AS (
 SELECT symbol, as_of_date AS date, version, shares AS value, expected, source || CASE WHEN shares > 0 THEN ', average of ' || fiscal_date
        ELSE '' END AS detail
 FROM compared
-WHERE shares <= 0 OR (as_of_date - fiscal_date <= {{YEAR_DAYS}} AND abs(ln(shares / expected)) >= ln({{COUNT_SCALE_RATIO}}))
+WHERE shares <= 0 OR (as_of_date - fiscal_date <= {{YEAR_DAYS}} AND abs(ln(shares / expected)) >= ln({{MAX_COUNT_RATIO}}))
