@@ -8,33 +8,39 @@
 -- - Until the length of a statement is proved, its months are NULL.
 -- - A restatement and a vendor's revision change the basis of a period. A split changes none of its flows.
 CREATE OR REPLACE TEMP TABLE periods AS
-WITH contents AS (
-    SELECT v.*, u.symbol, u.vintage, n.change_kind <> 'split_rebase' AS is_change, l.proved_from > v.valid_from AS is_unproved, l.proved_from
-    FROM statement_validity v JOIN subjects u ON u.subject = v.subject
+WITH known AS (
+    SELECT v.*, u.symbol,
+           n.change_kind <> 'split_rebase' AND row_number() OVER (
+               PARTITION BY v.statement_type, u.symbol, v.chain_id, v.fiscal_date, v.months ORDER BY v.available_date) > 1 AS is_restated
+    FROM statement_validity v JOIN subjects u ON u.subject = v.subject AND u.restated AND u.vintage = 'known'
     JOIN statement_versions n ON n.statement_id = v.statement_id
-    JOIN statement_lengths l ON l.statement_id = v.statement_id
-),
-known AS (
-    SELECT *, is_change AND row_number() OVER by_version > 1 AS is_restated
-    FROM contents WHERE vintage = 'known'
-    WINDOW by_version AS (PARTITION BY statement_type, symbol, chain_id, fiscal_date, months ORDER BY available_date)
 ),
 histories AS (
     SELECT statement_type, symbol, chain_id, fiscal_date, months, min(available_date) AS first_known,
            list({'statement_id': statement_id, 'known_from': available_date, 'is_restated': is_restated} ORDER BY available_date) AS versions
     FROM known GROUP BY ALL HAVING count(*) > 1
+),
+restated AS (
+    SELECT v.subject, v.statement_id, h.first_known, h.versions,
+           list_max([x.known_from FOR x IN h.versions IF x.is_restated AND x.known_from <= v.available_date]) AS changed_from
+    FROM statement_validity v JOIN subjects u ON u.subject = v.subject
+    JOIN histories h ON h.statement_type = v.statement_type AND h.symbol = u.symbol AND h.chain_id = v.chain_id
+                    AND h.fiscal_date = v.fiscal_date AND h.months = v.months
+),
+unproved AS (SELECT statement_id, proved_from FROM statement_lengths WHERE proved_from IS NOT NULL),
+lengths AS (
+    SELECT v.subject, v.statement_id, v.statement_type, v.fiscal_date, v.fiscal_period, v.available_date, v.reported_currency,
+           v.months, greatest(v.valid_from, u.proved_from) AS valid_from, v.valid_to
+    FROM statement_validity v LEFT JOIN unproved u ON u.statement_id = v.statement_id
+    WHERE u.proved_from IS NULL OR u.proved_from < v.valid_to
+    UNION ALL
+    SELECT v.subject, v.statement_id, v.statement_type, v.fiscal_date, v.fiscal_period, v.available_date, v.reported_currency,
+           NULL, v.valid_from, least(v.valid_to, u.proved_from)
+    FROM statement_validity v JOIN unproved u ON u.statement_id = v.statement_id WHERE u.proved_from > v.valid_from
 )
-SELECT c.subject, c.statement_type, c.statement_id, c.fiscal_date, c.fiscal_period,
-       unnest(CASE WHEN c.is_unproved AND c.proved_from < c.valid_to THEN [NULL, c.months] WHEN c.is_unproved THEN [NULL] ELSE [c.months] END) AS months,
-       unnest(CASE WHEN c.is_unproved AND c.proved_from < c.valid_to THEN [c.valid_from, c.proved_from] ELSE [c.valid_from] END) AS valid_from,
-       unnest(CASE WHEN c.is_unproved AND c.proved_from < c.valid_to THEN [c.proved_from, c.valid_to] ELSE [c.valid_to] END) AS valid_to,
-       c.available_date, c.reported_currency, coalesce(h.first_known, c.available_date) AS first_known,
-       CASE WHEN h.versions IS NOT NULL
-            THEN list_max([x.known_from FOR x IN h.versions IF x.is_restated AND x.known_from <= c.available_date]) END AS changed_from,
-       {'statement_id': c.statement_id, 'known_from': c.available_date, 'is_restated': false} AS version, h.versions
-FROM contents c LEFT JOIN histories h
-  ON h.statement_type = c.statement_type AND h.symbol = c.symbol AND h.chain_id = c.chain_id AND h.fiscal_date = c.fiscal_date
- AND h.months = c.months;
+SELECT l.*, coalesce(r.first_known, l.available_date) AS first_known, r.changed_from, r.versions,
+       {'statement_id': l.statement_id, 'known_from': l.available_date, 'is_restated': false} AS version
+FROM lengths l LEFT JOIN restated r ON r.subject = l.subject AND r.statement_id = l.statement_id;
 
 -- Return the version of a period that was known on a day, or its first one.
 CREATE OR REPLACE TEMP MACRO version_on(versions, day) AS

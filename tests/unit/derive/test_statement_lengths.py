@@ -113,7 +113,7 @@ case("LATE_PROOF", ("2021-12-31", "FY", 20), ("2021-06-30", "FY", 40, "2022-06-0
 
 
 def test_before_its_proof_a_length_is_unknown(made: Lake) -> None:
-    """A late proof turns earlier answers into NULL with a reason, and never into another value."""
+    """An earlier answer becomes NULL with a reason when a proof comes late, and never another value."""
     row = one(made, "ttm", "LATE_PROOF", "2022-03-01")
     assert (row["revenue"], row["reason"]) == (None, "period_length_unknown")
     row = one(made, "ttm", "LATE_PROOF", "2022-06-01")
