@@ -95,6 +95,15 @@ def test_18_a_folder_name_works_or_is_refused_in_one_line(tmp_path: Path) -> Non
             assert not lake.exists()
 
 
+def test_28_a_gross_profit_of_zero_without_costs_is_none(lake: Lake) -> None:
+    """A company that reports no cost of revenue has no gross margin; 0 of 5 bn would be a wrong one."""
+    lake.migrate(INPUTS / "28_gross_profit_zero")
+    factors = one(lake.factors("ACME", "2024-05-31"))
+    assert factors["gross_margin"] is None
+    assert "gross_margin" in factors["reasons"]
+    assert one(lake.ttm("ACME", "2024-05-31"))["gross_profit"] is None
+
+
 _REFUSED = {
     "price_data": (INPUTS / "26_load_unchecked.csv").read_text(encoding="utf-8"),
     "dividends": "symbol,date,dividend\nA,2024-05-15,-1\n",
