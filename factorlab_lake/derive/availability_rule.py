@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from factorlab_lake.functions.sql_placeholders import availability_with_lag
+from factorlab_lake.functions.sql_placeholders import effective_basis, effective_date
 from factorlab_lake.schema import TableSpec, identifier
 from factorlab_lake.storage.data_files import DataFile, parquet_rows
 from factorlab_lake.storage.lake_settings import Availability, rule_setting, to_lag_days
 
 __all__ = ["CLOSE", "AvailabilityRule", "to_rule"]
 
-_COLUMN = "available_date"
+_COLUMN, _BASIS = "available_date", "availability_basis"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class AvailabilityRule:
 
     ``lag_days`` counts calendar days after the New York date of its acceptance, or after its filing date
     where no acceptance is known. 0 is ``same_day``, the rule of Factor Lab. None is ``close``, the rule of
-    the stored column: the day of acceptance when accepted by the market's close, else the next day.
+    the stored column: the day of acceptance when accepted by the market's close, else the next day. Content
+    that contradicts an earlier fetch counts from the day on which it was first seen, by every rule.
     """
 
     lag_days: int | None = None
@@ -51,9 +52,11 @@ class AvailabilityRule:
         return ", ".join(self._column(spec, name) for name in spec.names())
 
     def _column(self, spec: TableSpec, name: str) -> str:
-        if name != _COLUMN or self.lag_days is None or spec.derived:
+        if name not in (_COLUMN, _BASIS) or spec.derived:
             return identifier(name)
-        return f"{availability_with_lag(spec, str(self.lag_days))} AS {_COLUMN}"
+        lag = None if self.lag_days is None else str(self.lag_days)
+        effective = effective_date if name == _COLUMN else effective_basis
+        return f"{effective(spec, lag)} AS {name}"
 
 
 CLOSE = AvailabilityRule()

@@ -66,6 +66,7 @@ def build_placeholders() -> dict[str, str]:
         "period_days": _period_days(),
         "half_days": "{} AND {}".format(*PERIOD_DAYS[6]),
         "statement_versions": "\nUNION ALL\n".join(map(_statement_versions, STATEMENT_TABLES)),
+        "completed_rows": "\n".join(map(_completed_rows, STATEMENT_TABLES)),
         "income_sums": _list(_sum(c) for c in _flows("income")),
         "cash_flow_sums": _list(_sum(c) for c in _flows("cash_flow")),
         "income_figures": _list([*map(_sum, _flows("income")), _shares()]),
@@ -107,11 +108,15 @@ def _statement_rows(statement_type: str) -> str:
 
 
 def _providers(statement_type: str) -> str:
-    return f"    SELECT symbol, source_provider FROM {statement_type}_rows"  # noqa: S608
+    condition = "change_kind IS DISTINCT FROM 'correction'"
+    return f"    SELECT symbol, source_provider FROM {statement_type}_rows WHERE {condition}"  # noqa: S608
 
 
 def _without_other_providers(statement_type: str) -> str:
-    condition = "m.symbol = s.symbol AND m.statement_provider <> s.source_provider"
+    condition = (
+        "m.symbol = s.symbol AND m.statement_provider <> s.source_provider "
+        "AND s.change_kind IS DISTINCT FROM 'correction'"
+    )
     return f"DELETE FROM {statement_type}_rows s USING symbol_companies m\nWHERE {condition};\n"  # noqa: S608
 
 
@@ -133,6 +138,25 @@ def _statement_versions(statement_type: str) -> str:
         f"SELECT statement_id, {literal(statement_type)} AS statement_type, {identifiers(_ATTRIBUTES)},\n"
         f"       chain_id, months\nFROM {statement_type}_rows JOIN statement_lengths USING (statement_id)\n"
         "JOIN statement_companies USING (statement_id)"
+    )
+
+
+def _completed_rows(statement_type: str) -> str:
+    """Return the statements that fill the missing items of completions, remaps and corrections."""
+    items = [c for c in line_items(statement_type) if c.additive in ("flow", "stock")]
+    names = [identifier(c.name) for c in items]
+    figures = [f"nullif({n}, 0)" if c.zero_is_missing else n for c, n in zip(items, names, strict=True)]
+    filled = ", ".join(
+        f"last_value({figure} IGNORE NULLS) OVER by_place AS {name}"
+        for figure, name in zip(figures, names, strict=True)
+    )
+    rows = f"{statement_type}_rows"
+    return (
+        f"UPDATE {rows} SET {', '.join(f'{n} = coalesce({rows}.{n}, f.{n})' for n in names)}\n"  # noqa: S608
+        f"FROM (SELECT statement_id, {filled}\n"
+        f"      FROM {rows} JOIN completed USING (statement_id)\n"
+        "      WINDOW by_place AS (PARTITION BY completed_id ORDER BY version_place)) f\n"
+        f"WHERE f.statement_id = {rows}.statement_id;"
     )
 
 

@@ -15,7 +15,8 @@ from importlib.resources import files
 from factorlab_lake.factors.formulas import FACTORS, Factor
 from factorlab_lake.factors.sql import factor_parts
 from factorlab_lake.functions.rule_placeholders import fill, rule_placeholders
-from factorlab_lake.schema import STATEMENT_TABLES, identifier, line_items, table
+from factorlab_lake.schema import PERIOD_MONTHS, STATEMENT_TABLES, identifier, line_items, literal, table
+from factorlab_lake.schema.columns import FILE_PROVIDER, STAND_INS
 from factorlab_lake.schema.derived_tables import (
     REPORTED_ONLY,
     YEAR_BEFORE_ITEMS,
@@ -130,6 +131,9 @@ def question_text(name: str) -> str:
     columns = {
         "ttm_columns": _ttm_columns(),
         "statement_columns": _statement_columns(),
+        "period_months": _period_months(),
+        "stand_ins": ", ".join(map(literal, STAND_INS)),
+        "file_provider": literal(FILE_PROVIDER),
         "factors_of_newest": _factors_of_newest(),
     }
     return fill(_text(name), lambda: {**rule_placeholders(), **columns})
@@ -198,6 +202,12 @@ def _statement_columns() -> str:
     attributes = [c.name for c in table(STATEMENT_TABLES["income"]).columns if not c.additive]
     names = ["statement_type", *attributes, "metrics", "data_quality_score", "created_at", "updated_at"]
     return ", ".join(map(identifier, names))
+
+
+def _period_months() -> str:
+    """Return the length of a period by its label."""
+    cases = " ".join(f"WHEN {literal(label)} THEN {months}" for label, months in PERIOD_MONTHS.items())
+    return f"CASE fiscal_period {cases} END"
 
 
 def _ttm_columns() -> str:

@@ -21,8 +21,9 @@ from factorlab_lake.schema.quality_rules import quality_score
 from factorlab_lake.schema.quote_units import major_currency, quotes_in_minor_units, units_per_major
 
 __all__ = [
-    "availability_with_lag",
     "duckdb_placeholders",
+    "effective_basis",
+    "effective_date",
     "shared_placeholders",
     "ttm_columns",
 ]
@@ -71,11 +72,28 @@ def _with_date(name: str) -> str:
     return f"SELECT {', '.join(columns)}\nFROM ({question_text(name).strip()}) AS answer"
 
 
-def availability_with_lag(spec: TableSpec, lag: str) -> str:
-    """Return the expression for a filing's ``available_date``: ``lag`` calendar days after the filing.
+def effective_date(spec: TableSpec, lag: str | None) -> str:
+    """Return the expression for the first day on which a row counts.
 
-    The filing's date is New York's date of its acceptance, or ``filing_date`` where no acceptance is known.
+    ``lag`` is a number of calendar days after the filing; None stands for the stored date. The filing's date
+    is New York's date of its acceptance, or ``filing_date`` where no acceptance is known. The first fetch
+    with the content is a floor where ``first_seen_date`` has its day.
     """
+    ruled, seen = _ruled_date(spec, lag), _first_seen(spec)
+    return f"CASE WHEN {seen} > {ruled} THEN {seen} ELSE {ruled} END"
+
+
+def effective_basis(spec: TableSpec, lag: str | None) -> str:
+    """Return the expression for ``availability_basis`` of :func:`effective_date`."""
+    return (
+        f"CASE WHEN {_first_seen(spec)} > {_ruled_date(spec, lag)} THEN 'first_seen' "
+        "ELSE availability_basis END"
+    )
+
+
+def _ruled_date(spec: TableSpec, lag: str | None) -> str:
+    if lag is None:
+        return "available_date"
     accepted = "accepted_date"
     if accepted not in spec.names():
         accepted = "(accepted_at AT TIME ZONE 'America/New_York')::DATE"
@@ -84,6 +102,18 @@ def availability_with_lag(spec: TableSpec, lag: str) -> str:
         f"coalesce(CASE availability_basis WHEN 'accepted' THEN {accepted} + {lag} "
         f"WHEN 'filing_date' THEN filing_date + {lag} END, available_date)"
     )
+
+
+def _first_seen(spec: TableSpec) -> str:
+    """Return the expression for the day of the first fetch with a content that contradicts earlier ones.
+
+    Rows of a lake that an older program wrote have no such day and no ``period_end``: the split basis of a
+    statement is New York's day of its fetch.
+    """
+    if "period_end" not in spec.names():
+        return "first_seen_date"
+    old = "period_end IS NULL AND change_kind = 'vendor_revision'"
+    return f"coalesce(first_seen_date, CASE WHEN {old} THEN split_basis_date END)"
 
 
 def _statement_select(statement_type: str) -> str:

@@ -10,7 +10,7 @@ import io
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from factorlab_lake.functions.duckdb_functions import sql_text
 from factorlab_lake.functions.question_texts import question_text
 from factorlab_lake.index.tiles import Array, Tile, TileDamaged, TileFile, write_tile
 from factorlab_lake.schema import STATEMENT_TABLES, table
+from factorlab_lake.schema.rules import SAME_PERIOD_DAYS
 
 __all__ = [
     "STATEMENTS",
@@ -28,6 +29,7 @@ __all__ = [
     "encode",
     "is_present",
     "read_statements",
+    "saturated",
     "stored_blocks",
     "view_text",
     "write_blocks",
@@ -105,8 +107,11 @@ def read_statements(
 
     Without a tile, the columns are unknown: None.
     """
-    is_in_range = pl.col("fiscal_date").is_between(request.first, request.last)
-    requested = pl.col("statement_type").is_in(request.types) & is_in_range
+    # Versions of one period can end some days apart, and the newest may lie on the other side of a border.
+    around = timedelta(days=0 if request.as_of is None else SAME_PERIOD_DAYS)
+    first, last = saturated(request.first, -around), saturated(request.last, around)
+    near = pl.col("fiscal_date").is_between(first, last)
+    requested = pl.col("statement_type").is_in(request.types) & near
     # Filter tile by tile: the decoded rows of all tiles at once would exceed the memory of a large lake.
     frames = [
         pl.concat(blocks).filter(requested)
@@ -117,7 +122,22 @@ def read_statements(
         return _rows(parts[0][0], _slots(parts[0][0])[0]).clear() if parts else None
     # A symbol that a later commit added stands after all others.
     rows = pl.concat(frames).sort("symbol", maintain_order=True)
-    return rows if request.as_of is None else _as_of(rows, request.as_of, request.vintage)
+    if request.as_of is None:
+        return rows
+    is_in_range = pl.col("fiscal_date").is_between(request.first, request.last)
+    return _as_of(rows, request.as_of, request.vintage).filter(is_in_range)
+
+
+def saturated(day: date, distance: timedelta) -> date:
+    """Return a day some days earlier or later, within the dates that Python has.
+
+    >>> saturated(date(9999, 12, 30), timedelta(days=7))
+    datetime.date(9999, 12, 31)
+    """
+    try:
+        return day + distance
+    except OverflowError:
+        return date.max if distance > timedelta() else date.min
 
 
 def _as_of(rows: pl.DataFrame, day: date, vintage: str) -> pl.DataFrame:

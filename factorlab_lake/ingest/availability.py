@@ -84,19 +84,10 @@ def has_foreign_suffix() -> pl.Expr:
     return suffix.is_in(sorted(SUFFIXES_ABROAD)).fill_null(value=False)
 
 
-def public_at(rows: pl.DataFrame, spec: TableSpec, key: list[str]) -> pl.Expr:
-    """Return the time at which a row became public, as ``_known_at``, to order versions.
-
-    A copy without an acceptance time takes the acceptance of the same key and filing date.
-    """
-    if "accepted_at" not in rows.columns:
-        return pl.lit(0).alias("_known_at")
-    utc = pl.Datetime("us", "UTC")
-    of_filing = pl.col("accepted_at").min().over([*key, "filing_date"])
-    filed = _midnight(pl.col("filing_date")).dt.offset_by(f"{FILING_DATE_LAG_DAYS}d")
-    return (
-        pl.coalesce("accepted_at", of_filing, filed, _midnight(_estimated(spec))).cast(utc).alias("_known_at")
-    )
+def public_at(spec: TableSpec, accepted: pl.Expr, filed: pl.Expr) -> pl.Expr:
+    """Return the time from which a filing counts in the order of versions, from what is known of it."""
+    by_filing = _midnight(filed).dt.offset_by(f"{FILING_DATE_LAG_DAYS}d")
+    return pl.coalesce(accepted, by_filing, _midnight(_estimated(spec))).cast(pl.Datetime("us", "UTC"))
 
 
 def _has_periods(spec: TableSpec) -> bool:

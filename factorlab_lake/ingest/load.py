@@ -24,13 +24,21 @@ from factorlab_lake.ingest.load_source import LoadSource
 from factorlab_lake.ingest.merge import merge_bars, merge_rows
 from factorlab_lake.ingest.parse_values import NEW_YORK, typed_null
 from factorlab_lake.providers.protocol import FetchResult
-from factorlab_lake.schema import DATASETS, TableSpec, table
-from factorlab_lake.schema.columns import FILE_PROVIDER
+from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, TableSpec, table
+from factorlab_lake.schema.columns import FILE_PROVIDER, MERGED
 from factorlab_lake.storage.transaction import Transaction
 
 __all__ = ["LOADABLE", "LoadProgress", "load"]
 
-LOADABLE = ("splits", "dividends", "company_profiles", "price_data", "shares_outstanding", "symbol_history")
+LOADABLE = (
+    "splits",
+    "dividends",
+    "company_profiles",
+    "price_data",
+    "shares_outstanding",
+    "symbol_history",
+    *STATEMENT_TABLES.values(),
+)
 # The rows that are read at once, and those that are merged at once: a year of a thousand symbols.
 _READ_ROWS, _SLICE_ROWS = 100_000, 260_000
 
@@ -187,10 +195,11 @@ def _completed(typed: pl.DataFrame, spec: TableSpec, answer: FetchResult) -> pl.
         "fetched_at": now,
         "split_basis_date": now.dt.convert_time_zone(NEW_YORK).dt.date(),
         "year": pl.col(spec.time_column).dt.year() if spec.time_column else pl.lit(None),
+        "fiscal_year": pl.col(spec.time_column).dt.year() if spec.time_column else pl.lit(None),
     }
     if "available_date" in spec.names():
         filled |= {e.meta.output_name(): e for e in availability(spec)}
     rows = rows.with_columns(
         pl.coalesce(n, e.cast(rows.schema[n])).alias(n) for n, e in filled.items() if n in rows.columns
     )
-    return rows.select([n for n in spec.names() if n not in ("version", "change_kind", "recorded_at")])
+    return rows.select([n for n in spec.names() if n not in MERGED])

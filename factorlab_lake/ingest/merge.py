@@ -17,7 +17,7 @@ from factorlab_lake.ingest.corporate_actions.split_basis import (
 )
 from factorlab_lake.ingest.foreign_listings import symbols_abroad, with_listing
 from factorlab_lake.ingest.profile_history import profile_contents
-from factorlab_lake.ingest.reconfirmed import confirmed
+from factorlab_lake.ingest.reconfirmed import confirmed, logged_fetches
 from factorlab_lake.ingest.versions import (
     SPLIT_REBASE,
     are_distinct,
@@ -106,7 +106,8 @@ def _recorded(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
 def _merge_versions(tx: Transaction, spec: TableSpec, rows: pl.DataFrame, log: pl.DataFrame) -> None:
     stored = tx.read(spec.name, symbols=rows["symbol"])
     again = confirmed(stored, rows, log, spec, lambda: stored)
-    merged = number_versions(pl.concat([stored, again, rows], how="diagonal_relaxed"), spec)
+    every = pl.concat([stored, again, rows], how="diagonal_relaxed")
+    merged = number_versions(every, spec, lambda some: logged_fetches(some, log, spec))
     _reconcile(tx, spec, stored, with_listing(tx, spec, merged))
 
 

@@ -16,12 +16,13 @@ from factorlab_lake.ingest.contradictions import contradicted
 from factorlab_lake.ingest.corporate_actions.split_basis import with_split_basis
 from factorlab_lake.ingest.parse_values import NEW_YORK, Parsed, json_object, parse, typed_null
 from factorlab_lake.ingest.row_checks import RowFault, impossible_values, needed_columns, row_faults
-from factorlab_lake.providers.records import fields
+from factorlab_lake.providers.records import fields, generations
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, TableSpec, table
+from factorlab_lake.schema.columns import MERGED
 
 __all__ = ["META", "Normalized", "normalize"]
 
-META = ("_symbol", "_period", "_fetch_id", "_fetched_at", "_provider", "_position")
+META = ("_symbol", "_period", "_fetch_id", "_fetched_at", "_provider", "_mapping", "_position")
 _RATIO_FIELDS = {
     "symbol": "symbol",
     "date": "fiscal_date",
@@ -52,6 +53,8 @@ def normalize(raw: pl.DataFrame, dataset: str, names: Mapping[str, str] | None =
     ``extra``.
     """
     spec = table(DATASETS[dataset])
+    if names is None and "mapping" in spec.names():
+        raw = raw.with_columns(_mapping=pl.coalesce("_mapping", _generation(raw, dataset)))
     known = names or (_RATIO_FIELDS if dataset == "ratios" else fields(dataset))
     readings = _readings(raw, spec, known)
     typed = _with_believable(raw, _with_context(_typed(raw, spec, readings)), spec, readings)
@@ -85,9 +88,23 @@ def _typed(raw: pl.DataFrame, spec: TableSpec, readings: dict[str, tuple[str, Pa
     out += [p.bad.alias(f"_bad_{field}") for field, (_, p) in readings.items() if p.bad is not None]
     if spec.name == "price_data" and "label" in raw.columns:
         out.append(pl.col("label").cast(pl.String).alias("_label"))
+    if "mapping" in spec.names():
+        out.append(pl.col("_mapping").alias("mapping"))
     frame = raw.select(out).with_columns(fetched_at="_fetched_at")
     absent = [c for c in spec.columns if c.name not in frame.columns and c.role != "derived"]
     return frame.with_columns(typed_null(c).alias(c.name) for c in absent)
+
+
+def _generation(raw: pl.DataFrame, dataset: str) -> pl.Expr:
+    """Return the FMP generation of each record: the one that alone has some of its fields."""
+    own = {g: set(fields(dataset, g)) for g in generations(dataset)}
+    detected: list[pl.Expr] = [pl.lit(None, pl.String)]
+    for generation, names in own.items():
+        others = set().union(*(o for g, o in own.items() if g != generation))
+        alone = [pl.col(f).is_not_null() for f in raw.columns if f in names - others]
+        if alone:
+            detected.append(pl.when(pl.any_horizontal(alone)).then(pl.lit(generation)))
+    return pl.coalesce(detected)
 
 
 def _with_context(typed: pl.DataFrame) -> pl.DataFrame:
@@ -260,4 +277,4 @@ _COMPLETE: dict[str, Callable[[pl.DataFrame, TableSpec], pl.DataFrame]] = {
 
 
 def _final(spec: TableSpec) -> list[str]:
-    return [n for n in spec.names() if n not in ("version", "change_kind", "recorded_at")]
+    return [n for n in spec.names() if n not in MERGED]

@@ -15,7 +15,19 @@ from factorlab_lake.ingest.parse_values import NEW_YORK
 from factorlab_lake.ingest.versions import content_key
 from factorlab_lake.schema import TableSpec
 
-__all__ = ["confirmed"]
+__all__ = ["confirmed", "logged_fetches"]
+
+
+def logged_fetches(rows: pl.DataFrame, log: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
+    """Return the content keys of rows with the times, as ``_served_at``, of the logged fetches that had them.
+
+    ``rows`` are all rows of their symbols: a fetch that lacks one of the keys between its dates is left out.
+    """
+    fetches = log.filter(pl.col("data_type") == spec.name, pl.col("keys_landed") > 0)
+    fetches = fetches.filter(pl.col("symbol").is_in(rows["symbol"].unique().implode()))
+    keys = rows.select(content_key(spec)).unique()
+    pairs = _covering(keys, _complete(fetches, keys, spec), spec)
+    return pairs.select(*content_key(spec), _served_at="_confirmed_at")
 
 
 def confirmed(

@@ -54,6 +54,7 @@ def to_frame(answers: Sequence[FetchResult]) -> pl.DataFrame:
             "_fetch_id": pl.Series([a.fetch_id for a in readable], dtype=pl.String),
             "_fetched_at": pl.Series([a.fetched_at for a in readable], dtype=pl.Datetime("us", "UTC")),
             "_provider": pl.Series([a.provider for a in readable], dtype=pl.String),
+            "_mapping": pl.Series([a.mapping for a in readable], dtype=pl.String),
             "_place": pl.int_ranges(0, counts, eager=True),
         }
     ).select(pl.exclude("_place").repeat_by(counts), "_place")

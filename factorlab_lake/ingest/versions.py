@@ -2,22 +2,30 @@
 
 The versions of a key have contents of one or several providers. Changes are classified among the rows of one
 provider: its content follows its own former content, whatever another provider served between the two. The
-order is by acceptance, then by fetch time, never by arrival. A row is no new version if each value equals
-its predecessor's or is missing: it repeats the content, or lost values. So the versions depend on what was
-served and when, not on the order of reading.
+order is by acceptance of the filing, then by fetch time, never by arrival. A row is no new version if each
+value equals its predecessor's or is missing: it repeats the content, or lost values. So the versions depend
+on what was served and when, not on the order of reading.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import polars as pl
 
-from factorlab_lake.ingest.availability import public_at
+from factorlab_lake.ingest.change_kinds import (
+    SPLIT_REBASE,
+    change_kind,
+    first_seen_date,
+    is_split_ratio,
+    scaled,
+    units,
+)
+from factorlab_lake.ingest.filings import period_key, with_filings, with_period_ends
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.schema.columns import FILE_PROVIDER
-from factorlab_lake.schema.rules import (
-    MAX_SPLIT_SIDE,
-    RESCALED_ROUNDING,
-)
+from factorlab_lake.schema.rules import RESCALED_ROUNDING
 
 __all__ = [
     "SPLIT_REBASE",
@@ -29,7 +37,10 @@ __all__ = [
 ]
 
 _OVERFLOW = ("extra", "metrics")  # the columns of what has no column, as JSON
-SPLIT_REBASE = "split_rebase"  # the change that a split makes to amounts fetched before it
+LoggedFetches: TypeAlias = Callable[[pl.DataFrame], pl.DataFrame]
+# Attributes of a filing, which its rows have in common: another form of one is no new content.
+_OF_FILING = ("accepted_at", "filing_date", "link", "final_link")
+_HELPERS = ("_filing", "_known_at", "_unit", "_is_correction", "_months")
 
 
 def content_key(spec: TableSpec) -> list[str]:
@@ -58,67 +69,106 @@ def distinct_in_time(
     rows: pl.DataFrame, key: list[str], order: list[pl.Expr], values: list[str]
 ) -> pl.DataFrame:
     """Return the rows ordered by key and time, without rows that only repeat their predecessor."""
+    return _without_repeats(_in_time(rows, key, order, values), key, _repeats(values))
+
+
+def _in_time(rows: pl.DataFrame, key: list[str], order: list[pl.Expr], values: list[str]) -> pl.DataFrame:
     missing = pl.sum_horizontal(pl.col(v).is_null() for v in values if v not in _OVERFLOW)
     # Within one fetch the more complete record comes first. The hash makes the order of others reproducible.
-    rows = rows.sort([*key, *order, missing, pl.struct(values).hash(seed=1), "fetch_id"], nulls_last=True)
+    return rows.sort([*key, *order, missing, pl.struct(values).hash(seed=1), "fetch_id"], nulls_last=True)
+
+
+def _without_repeats(rows: pl.DataFrame, key: list[str], repeats: pl.Expr) -> pl.DataFrame:
     while True:
-        same_key = pl.all_horizontal(pl.col(k) == pl.col(k).shift(1) for k in key)
-        again = rows.select((same_key & _repeats(values)).fill_null(value=False)).to_series()
+        again = rows.select((_same(key) & repeats).fill_null(value=False)).to_series()
         if not again.any():
             return rows
         rows = rows.filter(~again)
 
 
-def _repeats(values: list[str]) -> pl.Expr:
+def _same(key: list[str]) -> pl.Expr:
+    """Return whether a row has the key of the row before it."""
+    return pl.all_horizontal(pl.col(k) == pl.col(k).shift(1) for k in key).fill_null(value=False)
+
+
+def _repeats(values: list[str], same_filing: pl.Expr | None = None) -> pl.Expr:
     """Return whether each row equals its predecessor or has lost some of its values.
 
-    A lost value may have been unreadable. Its text is then in ``extra``, which is no content of its own.
+    A lost value may have been unreadable. Its text is then in ``extra``, which is no content of its own. In
+    one filing (``same_filing``), another form of an attribute of the filing is none either.
     """
-    overflow = [v for v in values if v in _OVERFLOW]
-    others = [v for v in values if v not in _OVERFLOW]
-    lost = pl.any_horizontal(pl.col(v).is_null() & pl.col(v).shift(1).is_not_null() for v in others)
-    same = [pl.col(v).is_null() | (pl.col(v) == pl.col(v).shift(1)) for v in others]
-    same += [
-        pl.col(v).is_null() | (pl.col(v) == pl.col(v).shift(1)).fill_null(value=False) | lost
-        for v in overflow
-    ]
-    return pl.all_horizontal(same)
+    lost = pl.any_horizontal(
+        pl.col(v).is_null() & pl.col(v).shift(1).is_not_null() for v in values if v not in _OVERFLOW
+    )
+    return pl.all_horizontal(_repeated(v, lost, same_filing) for v in values)
 
 
-def number_versions(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
+def _repeated(name: str, lost: pl.Expr, same_filing: pl.Expr | None) -> pl.Expr:
+    now, before = pl.col(name), pl.col(name).shift(1)
+    if name in _OVERFLOW:
+        return now.is_null() | (now == before).fill_null(value=False) | lost
+    if same_filing is None or name not in _OF_FILING:
+        return now.is_null() | (now == before)
+    return now.is_null() | (now == before) | (same_filing & before.is_not_null())
+
+
+def number_versions(rows: pl.DataFrame, spec: TableSpec, logged: LoggedFetches | None = None) -> pl.DataFrame:
     """Order, deduplicate and number the versions of statements, ratios or share counts.
 
-    Set ``change_kind`` by the provider's content before. Set ``version`` over the contents of all providers,
-    so that the table's key needs no provider.
+    Set ``change_kind`` by the provider's content before, and the other columns of a merge. Set ``version``
+    over the contents of all providers, so that the table's key needs no provider. ``logged`` returns, for
+    some rows, the times of the logged fetches that had their keys (see :func:`_served`).
     """
-    key, values = content_key(spec), spec.names("value")
-    rows = distinct_in_time(
-        rows.with_columns(public_at(rows, spec, key)),
-        key,
-        [pl.col("_known_at"), pl.col("fetched_at")],
-        values,
-    )
-    same_key = pl.all_horizontal(pl.col(k) == pl.col(k).shift(1) for k in key).fill_null(value=False)
-    rows = rows.with_columns(
-        change_kind=pl.when(~same_key)
-        .then(pl.lit("original"))
-        .when(_accepted_later(rows))
-        .then(pl.lit("restatement"))
-        .when(_rescaled(spec))
-        .then(pl.lit(SPLIT_REBASE))
-        .otherwise(pl.lit("vendor_revision"))
-    )
-    return _numbered(rows, [k for k in spec.key if k != "version"]).drop("_known_at")
+    rows = with_period_ends(rows, spec)
+    if "accepted_at" in spec.names():
+        rows = with_filings(rows, spec)
+    else:
+        rows = rows.with_columns(_filing=pl.lit(0), _known_at=pl.lit(0))
+    every = rows
+    key, values = [*period_key(spec), "source_provider"], spec.names("value")
+    order = [pl.col("_known_at"), pl.col("_filing"), pl.col("fetched_at")]
+    same_filing = _same([*key, "_filing"])
+    rows = _without_repeats(_in_time(rows, key, order, values), key, _repeats(values, same_filing))
+    rows = rows.with_columns(units(spec), _corrections(spec))
+    rows = rows.with_columns(change_kind(spec, _same(key), same_filing).alias("change_kind"))
+    if "first_seen_date" in spec.names():
+        restated = rows.filter(pl.col("change_kind") == "restatement")["symbol"].unique()
+        every = every.filter(pl.col("symbol").is_in(restated.implode()))
+        rows = first_seen_date(rows, spec, _served(every, spec, logged))
+    return _numbered(rows, period_key(spec)).drop(_HELPERS, strict=False)
+
+
+def _served(rows: pl.DataFrame, spec: TableSpec, logged: LoggedFetches | None) -> pl.DataFrame:
+    """Return the times at which fetches served contents of each period: all rows, and the log's fetches."""
+    key = [*period_key(spec), "source_provider"]
+    times = {"_served_at": pl.col("fetched_at"), "_served_known_at": pl.col("_known_at")}
+    # What a user loads is no answer to a request, so it proves nothing about what there was.
+    own = rows.filter(pl.col("source_provider") != FILE_PROVIDER).select(*key, "_filing", **times).unique()
+    if logged is None or rows.is_empty():
+        return own
+    named = rows.select(*content_key(spec), *(k for k in key if k not in content_key(spec)))
+    fetches = logged(rows).join(named.unique(content_key(spec)), on=content_key(spec))
+    # A fetch that the log alone tells of served what its period had then, so an earlier row must be there.
+    since = own.group_by(key).agg(_since=pl.col("_served_at").min())
+    fetches = fetches.join(since, on=key).filter(pl.col("_served_at") > pl.col("_since"))
+    return pl.concat([own, fetches.select(*key, "_served_at").unique()], how="diagonal_relaxed")
+
+
+def _corrections(spec: TableSpec) -> pl.Expr:
+    """Return whether a user's row speaks of a filing that a provider served."""
+    is_file = pl.col("source_provider") == FILE_PROVIDER
+    return (is_file & (~is_file).any().over([*period_key(spec), "_filing"])).alias("_is_correction")
 
 
 def _numbered(rows: pl.DataFrame, key: list[str]) -> pl.DataFrame:
     """Number the contents of each key; those of one provider keep their order."""
     # A user corrects what a provider served, so a later fetch of the same filing must not supersede it.
     corrects = pl.col("source_provider") == FILE_PROVIDER
-    order = [pl.col("_known_at"), corrects, pl.col("fetched_at")]
+    last = pl.col("_known_at").max().over([*key, "_filing"])
+    rows = rows.with_columns(_known_at=pl.when(corrects).then(last).otherwise("_known_at"))
+    order = [pl.col("_known_at"), pl.col("_filing"), corrects, pl.col("fetched_at")]
     rows = rows.sort([*key, *order], nulls_last=True, maintain_order=True)
-    first = ~pl.all_horizontal(pl.col(k) == pl.col(k).shift(1) for k in key).fill_null(value=False)
-    run = first.cast(pl.Int32).cum_sum()
+    run = (~_same(key)).cast(pl.Int32).cum_sum()
     return rows.with_columns(version=pl.int_range(pl.len(), dtype=pl.Int32).over(run) + 1)
 
 
@@ -126,8 +176,8 @@ def superseded_kind() -> pl.Expr:
     """Return the kind of change from each bar to the next row, which must be of the same day."""
     ratio = pl.col("close_price") / pl.col("close_price").shift(-1)
     prices = ["open_price", "high_price", "low_price", "close_price"]
-    moved = pl.all_horizontal(_scaled(pl.col(p), pl.col(p).shift(-1), ratio) for p in prices)
-    split = (ratio != 1) & _is_split_ratio(ratio, 2 * RESCALED_ROUNDING) & moved
+    moved = pl.all_horizontal(scaled(pl.col(p), pl.col(p).shift(-1), ratio) for p in prices)
+    split = (ratio != 1) & is_split_ratio(ratio, 2 * RESCALED_ROUNDING) & moved
     same = pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).shift(-1)) for c in [*prices, "volume"])
     return (
         pl.when(split)
@@ -137,53 +187,3 @@ def superseded_kind() -> pl.Expr:
         .otherwise(pl.lit("vendor_revision"))
         .alias("change_kind")
     )
-
-
-def _accepted_later(rows: pl.DataFrame) -> pl.Expr:
-    if "accepted_at" not in rows.columns:
-        return pl.lit(value=False)
-    return (pl.col("accepted_at") > pl.col("accepted_at").shift(1)).fill_null(value=False)
-
-
-def _rescaled(spec: TableSpec) -> pl.Expr:
-    """Return whether only shares and per-share items changed from the row before, all by one split ratio."""
-    counts = [c.name for c in spec.columns if c.additive == "shares"]
-    per_share = [c.name for c in spec.columns if c.additive == "per_share"]
-    if not counts:
-        return pl.lit(value=False)
-    reported = {c: pl.when(pl.col(c) > 0).then(pl.col(c)) for c in counts}  # vendors write 0 for missing
-    ratio = pl.coalesce(r / r.shift(1) for r in reported.values())
-    moving = {*counts, *per_share}
-    still = [n for n in spec.names("value") if n not in moving]
-    return (
-        (ratio != 1)
-        & _is_split_ratio(ratio, 1e-6)
-        & pl.all_horizontal(_counted(r, ratio) for r in reported.values())
-        & pl.all_horizontal(_scaled(pl.col(c).shift(1), pl.col(c), ratio) for c in per_share)
-        & pl.all_horizontal(pl.col(c).is_null() | (pl.col(c) == pl.col(c).shift(1)) for c in still)
-    ).fill_null(value=False)
-
-
-def _counted(now: pl.Expr, ratio: pl.Expr) -> pl.Expr:
-    before = now.shift(1)
-    return (now.is_null() & before.is_null()) | ((now - before * ratio).abs() <= 1 + 1e-6 * now.abs())
-
-
-def _scaled(larger: pl.Expr, smaller: pl.Expr, ratio: pl.Expr) -> pl.Expr:
-    """Return whether ``larger`` is ``smaller`` times ``ratio``, within the rounding to four decimals."""
-    off = (larger - smaller * ratio).abs()
-    # The ratio itself may come from rounded prices, so its error scales with the price.
-    slack = RESCALED_ROUNDING * (1 + ratio) + larger.abs() * 1e-5
-    return (larger.is_null() & smaller.is_null()) | (off <= slack).fill_null(value=False)
-
-
-def _is_split_ratio(ratio: pl.Expr, tolerance: float) -> pl.Expr:
-    """Return whether a ratio is close to a fraction of small numbers, such as 4, 7, 3/2 or 1/10."""
-    checks = []
-    for side in (ratio, 1 / ratio):
-        for denominator in range(1, 6):
-            scaled = side * denominator
-            whole = scaled.round()
-            near = (scaled - whole).abs() <= tolerance * scaled
-            checks.append(near & (whole != denominator) & whole.is_between(1, MAX_SPLIT_SIDE))
-    return pl.any_horizontal(checks)

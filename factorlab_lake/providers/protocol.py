@@ -60,8 +60,9 @@ class FetchResult:
 
     ``records`` is None when the response could not be read. ``error`` then has the message, and ``fault`` the
     typed error of a provider. ``broken`` lists records that are no JSON objects, as ``(position, reason,
-    text)``. ``fields`` maps the provider's fields to the lake's columns; None means FMP's map. ``short`` says
-    what a successful response lacks. ``parameters`` are JSON without secrets.
+    text)``. ``fields`` maps the provider's fields to the lake's columns; None means FMP's map. ``mapping``
+    names the version of that map where the provider has one. ``short`` says what a successful response lacks.
+    ``parameters`` are JSON without secrets.
     """
 
     fetch_id: str
@@ -74,6 +75,7 @@ class FetchResult:
     records: pl.DataFrame | None
     period: str | None = None
     fields: Mapping[str, str] | None = None
+    mapping: str | None = None
     error: str | None = None
     fault: FetchFailed | None = None
     short: str | None = None

@@ -12,13 +12,19 @@ from factorlab_lake.errors import InvalidInput
 from factorlab_lake.factors.formulas import FACTORS, Factor
 from factorlab_lake.functions.definitions import chosen_factors
 from factorlab_lake.functions.question_texts import factors_of_inputs
-from factorlab_lake.index.statement_blocks import StatementRequest
+from factorlab_lake.index.statement_blocks import StatementRequest, saturated
 from factorlab_lake.query import lookahead
 from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, one_of, to_date, to_dates, to_symbols
 from factorlab_lake.query.query_hints import QueryHints, QuerySession, RowFilter
 from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES, identifier, table
 from factorlab_lake.schema.derived_tables import VINTAGES
-from factorlab_lake.schema.rules import BEGINNING_OF_TIME, END_OF_TIME, LAST_DAY, PRICE_AGE_LIMIT_DAYS
+from factorlab_lake.schema.rules import (
+    BEGINNING_OF_TIME,
+    END_OF_TIME,
+    LAST_DAY,
+    PRICE_AGE_LIMIT_DAYS,
+    SAME_PERIOD_DAYS,
+)
 from factorlab_lake.storage.duckdb_frames import in_order
 
 __all__ = ["Questions"]
@@ -110,10 +116,10 @@ class Questions:
         """Return statements whose fiscal period ends between two dates (both included).
 
         Without ``as_of``, the rows are all versions: one row per symbol, statement type, fiscal period and
-        version. With it, they are the statements known at that day's close: one row per symbol, type and
-        period. Columns are those of ``financial_statements``; all line items are in ``metrics`` (JSON, in
-        ``reported_currency``). ``types`` are income, balance_sheet and cash_flow. Rows are ordered by symbol,
-        type, period and version.
+        version. With it, they are the statements known at that day's close: one row per symbol, provider,
+        type and period. Columns are those of ``financial_statements``; all line items are in ``metrics``
+        (JSON, in ``reported_currency``). ``types`` are income, balance_sheet and cash_flow. Rows are ordered
+        by symbol, type, period and version.
 
         ``vintage`` needs ``as_of``. ``known`` returns each period's newest version of that day, ``first`` its
         first, and ``latest`` the newest of all. ``latest`` is hindsight: ``available_date`` may be later than
@@ -128,7 +134,10 @@ class Questions:
         source = _statements_source(as_of, vintage)
         if as_of is not None:
             params["as_of"] = to_date(as_of, "as_of")
-        rows = RowFilter(names, first.isoformat(), last.isoformat())
+        # Versions of one period can end some days apart.
+        around = timedelta(days=0 if as_of is None else SAME_PERIOD_DAYS)
+        earliest, latest = saturated(first, -around), saturated(last, around)
+        rows = RowFilter(names, earliest.isoformat(), latest.isoformat())
         tables = {name: rows if kind in kinds else None for kind, name in STATEMENT_TABLES.items()}
         needs = QueryHints(tables, names, short=True)
         query = (

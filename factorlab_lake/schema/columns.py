@@ -13,7 +13,10 @@ __all__ = [
     "FILING_DATE",
     "FISCAL_YEAR",
     "LOGGED_AT",
+    "MAPPING",
+    "MERGED",
     "PERIOD",
+    "PERIOD_END",
     "PERIOD_START",
     "SPLIT_BASIS",
     "STAND_INS",
@@ -63,13 +66,26 @@ VERSION = (
     Column(
         "change_kind",
         "text",
-        "change from the same provider's content before: original (none before); restatement (accepted "
-        "later); split_rebase (only share and per-share items changed, all by one split ratio); "
-        "vendor_revision (other values under the same acceptance)",
+        "change from the same provider's content before: original (none before); restatement (another "
+        "filing); and within one filing split_rebase (only share and per-share items moved, by one ratio), "
+        "completion (values where there were none), remap (another mapping or API generation, no core item "
+        "moved), correction (loaded by a user) or vendor_revision (other values)",
         role="derived",
     ),
 )
 
+PERIOD_END = Column(
+    "period_end",
+    "date",
+    "end of the period as its first row gave it: the rows of one period can end some days apart",
+    role="derived",
+)
+MAPPING = Column(
+    "mapping",
+    "text",
+    "API generation of the vendor or version of the mapping by which fields became columns, such as v3",
+    role="label",
+)
 # A label: a provider that starts to send it, or another form of it, makes no new version.
 PERIOD_START = Column(
     "period_start", "date", "first day of the fiscal period where the provider gives one", role="label"
@@ -86,10 +102,19 @@ AVAILABILITY = (
     Column(
         "availability_basis",
         "text",
-        "source of available_date: accepted, filing_date or estimated",
+        "source of available_date: accepted, filing_date, estimated or first_seen",
+        role="derived",
+    ),
+    Column(
+        "first_seen_date",
+        "date",
+        "New York date of the first fetch with this content, where an earlier fetch served other content "
+        "of the filing: the content counts from that day at the earliest; NULL elsewhere",
         role="derived",
     ),
 )
+MERGED = ("version", "change_kind", "period_end", "first_seen_date", "recorded_at")
+"""The columns that the merge computes from all rows of a period."""
 EXTRA = Column(
     "extra",
     "json",

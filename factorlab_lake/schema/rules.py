@@ -87,6 +87,28 @@ SAME_PERIOD_DAYS = 7
 """Two ends of periods of one length are one period when they differ by at most a week: 52-week years, and
 vendors that move an end to the month's last day."""
 
+SAME_FILING_DAYS = 3
+"""Filing dates of one filing differ by some days between vendors: an evening's acceptance is filed the next
+business day."""
+
+MIN_ROUNDED_ITEMS = 5
+"""The unit to which a statement is rounded shows only in several amounts."""
+
+ROUNDED_SHARE = 0.9
+"""A statement is rounded to the largest unit of which this share of its amounts are multiples."""
+
+LARGEST_UNIT = 1_000_000
+"""Statements are in single units, thousands or millions."""
+
+PER_SHARE_ROUNDING = 5.01e-3
+"""Per-share amounts of one filing agree to half a cent, with slack for floats."""
+
+COUNT_ROUNDING = 1e-3
+"""A rounded share count differs from the exact one by at most this share."""
+
+RATIO_ROUNDING = 1e-4
+"""Ratios of one filing agree to four decimals."""
+
 # --- Rhythm of reports ---
 
 QUARTER_DAYS = 91

@@ -57,6 +57,7 @@ class Column:
     origin and the times of the row. ``zero_is_missing`` marks items that every going concern reports as
     non-zero: vendors write 0 for a missing value. The 0 is stored, and computations skip it. ``zero_unless``
     has a total and its other part: where the total is not 0, both parts cannot be 0, so none was reported.
+    ``core`` marks line items that do not move unless company or vendor says something else of the period.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Column:
     additive: Additive = ""
     zero_is_missing: bool = False
     zero_unless: tuple[str, ...] = ()
+    core: bool = False
 
     @property
     def types(self) -> TypeNames:
@@ -127,6 +129,7 @@ def line_items(statement_type: str) -> tuple[Column, ...]:
             additive=cast("Additive", row["kind"]),
             zero_is_missing=row["zero"] == "missing",
             zero_unless=tuple(row["zero"].split(" less ")) if " less " in row["zero"] else (),
+            core=row["core"] == "core",
         )
         for row in _item_rows()
         if row["statement"] == statement_type

@@ -7,10 +7,11 @@
 -- - version_place: see statement_versions. A larger place of the same period is newer.
 -- Rules:
 -- - A later version replaces an earlier one on the day from which it is known.
--- - A completion, remap or correction stands in for the version before it in every vintage, from the day of that version.
+-- - A completion or remap stands in for the version before it in every vintage, from the day of that version. A user's
+--   correction stands in for all versions of its filing.
 CREATE OR REPLACE TEMP TABLE statement_validity AS
 WITH contents AS (
-    SELECT * FROM statement_versions
+    SELECT * FROM statement_versions WHERE version_place >= corrected_by OR corrected_by IS NULL
     QUALIFY version_place = max(version_place) OVER (
         PARTITION BY statement_type, symbol, chain_id, months, period_end, head_place)
 ),

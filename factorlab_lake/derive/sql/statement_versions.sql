@@ -4,7 +4,8 @@
 -- - chain_id, months: company and length of the period.
 -- - period_end: the end that the first statement of that end gave, of any type: all types of one end agree.
 -- - version_place: place of the version in its period, from 1; the newest comes last.
--- - head_place: place of the version that this one completes or corrects; for other versions their own.
+-- - filing_place: place of the first version of the filing. corrected_by: place of a user's last correction of it.
+-- - head_place: place of the version that this one completes; for a correction that of its filing; for others their own.
 -- - known_from: first day on which the content counts, which is that of the head.
 -- Rules:
 -- - Versions of one period have the same company and length, and end within {{SAME_PERIOD_DAYS}} days of period_end.
@@ -42,14 +43,38 @@ ordered AS (
         PARTITION BY statement_type, symbol, chain_id, months, period_end
         ORDER BY CASE WHEN is_ambiguous THEN coalesce(accepted_date, available_date) END, version, fiscal_period, fiscal_date)
 ),
-headed AS (
-    SELECT *, max(CASE WHEN version_place = 1 OR change_kind NOT IN ({{stand_ins}}) THEN version_place END) OVER by_place AS head_place
+filings AS (
+    SELECT *, max(CASE WHEN version_place = 1 OR change_kind IN ('original', 'restatement') THEN version_place END) OVER by_place AS filing_place
     FROM ordered
     WINDOW by_place AS (PARTITION BY statement_type, symbol, chain_id, months, period_end ORDER BY version_place)
+),
+headed AS (
+    SELECT *, max(CASE WHEN change_kind = 'correction' THEN version_place END) OVER (
+                  PARTITION BY statement_type, symbol, chain_id, months, period_end, filing_place) AS corrected_by,
+           CASE WHEN change_kind = 'correction' THEN filing_place
+                ELSE max(CASE WHEN version_place = 1 OR change_kind NOT IN ({{stand_ins}}) THEN version_place END) OVER by_place
+           END AS head_place
+    FROM filings
+    WINDOW by_place AS (PARTITION BY statement_type, symbol, chain_id, months, period_end ORDER BY version_place)
 )
-SELECT *, first_value(available_date) OVER (
-              PARTITION BY statement_type, symbol, chain_id, months, period_end, head_place ORDER BY version_place) AS known_from
-FROM headed;
+SELECT * REPLACE (coalesce(reported_currency, last_value(reported_currency IGNORE NULLS) OVER of_head) AS reported_currency),
+       first_value(available_date) OVER of_head AS known_from
+FROM headed
+WINDOW of_head AS (PARTITION BY statement_type, symbol, chain_id, months, period_end, head_place ORDER BY version_place);
+
+-- completed: list the versions of which one completes or corrects another, with a number for those that belong together
+-- Grain: one row per version.
+-- Rules:
+-- - An item that a completion, a remap or a correction lacks is that of the version before it: it says nothing of this item.
+CREATE OR REPLACE TEMP TABLE completed AS
+SELECT statement_id, version_place,
+       dense_rank() OVER (ORDER BY statement_type, symbol, chain_id, months, period_end,
+                                   CASE WHEN corrected_by IS NULL THEN head_place ELSE filing_place END) AS completed_id
+FROM statement_versions
+QUALIFY count_if(change_kind IN ({{stand_ins}})) OVER (
+    PARTITION BY statement_type, symbol, chain_id, months, period_end, filing_place) > 0;
+
+{{completed_rows}}
 
 -- subjects: number each symbol and vintage whose history is computed
 -- Grain: one row per symbol and vintage. A symbol without a restated period has only the vintage 'known', because all

@@ -11,7 +11,12 @@ from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.functions import duckdb_functions
 from factorlab_lake.functions.question_texts import INPUTS, QUESTIONS, question_text
 from factorlab_lake.functions.rule_placeholders import fill
-from factorlab_lake.functions.sql_placeholders import availability_with_lag, shared_placeholders, ttm_columns
+from factorlab_lake.functions.sql_placeholders import (
+    effective_basis,
+    effective_date,
+    shared_placeholders,
+    ttm_columns,
+)
 from factorlab_lake.schema import (
     STATEMENT_TABLES,
     TABLES,
@@ -110,19 +115,19 @@ def _columns() -> dict[str, str]:
     }
 
 
-def _available(spec: TableSpec) -> str:
-    """Return the SQL of the first day on which a statement could be used, by the rule of the sync."""
-    return (
-        f"CASE WHEN {_LAG} IS NULL THEN available_date "
-        f"ELSE {availability_with_lag(spec, _LAG)} END AS available_date"
-    )
+def _available(spec: TableSpec, name: str) -> str:
+    """Return the SQL of the first day on which a statement counts, or its basis, by the rule of the sync."""
+    effective = effective_date if name == "available_date" else effective_basis
+    return f"CASE WHEN {_LAG} IS NULL THEN {effective(spec, None)} ELSE {effective(spec, _LAG)} END AS {name}"
 
 
 def _statement_select(kind: str) -> str:
     """Return the rows of one statement type for ``financial_statements``."""
     spec = TABLES[STATEMENT_TABLES[kind]]
     attributes = ", ".join(
-        _available(spec) if c.name == "available_date" else f"t.{identifier(c.name)}"
+        _available(spec, c.name)
+        if c.name in ("available_date", "availability_basis")
+        else f"t.{identifier(c.name)}"
         for c in spec.columns
         if not c.additive
     )

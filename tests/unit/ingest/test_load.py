@@ -217,7 +217,7 @@ def test_a_moment_without_a_zone_is_refused(lake: Lake) -> None:
     assert "time zone" in str(_refused(lake, "shares_outstanding", rows))
 
 
-@pytest.mark.parametrize("table", ["income_statements", "split", "revisions", "data_fetch_log"])
+@pytest.mark.parametrize("table", ["vendor_ratios", "split", "revisions", "data_fetch_log"])
 def test_a_table_that_cannot_be_loaded_is_refused(lake: Lake, table: str) -> None:
     """Only loadable tables are accepted; a misspelt name gets a suggestion."""
     fault = _refused(lake, table, _SPLIT)

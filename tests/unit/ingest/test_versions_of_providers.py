@@ -64,7 +64,7 @@ def test_a_users_row_stays_the_newest_of_its_filing() -> None:
     assert _versions(*fetches) == [
         (1, "fmp", "original", 1.0),
         (2, "fmp", "vendor_revision", 3.0),
-        (3, "file", "original", 2.0),
+        (3, "file", "correction", 2.0),
         (4, "fmp", "restatement", 4.0),
     ]
 

@@ -79,12 +79,12 @@ CASES.statements("OVERWRITTEN", "income", quarters(revenue=[1, 2, 3, 4]))
 CASES.statements("OVERWRITTEN", "income", quarters(revenue=[1, 2, 3, 6]), fetched=LATER)
 
 
-def test_what_the_vendor_changed_without_a_filing_is_known_from_the_filing_on(made: Lake) -> None:
-    """Both versions have one day of publication: the newer is what is known, the older what was first."""
-    assert by_vintage(made, "ttm", "OVERWRITTEN", [FIRST_KNOWN], "revenue") == {
-        "known": [12],
-        "first": [10],
-        "latest": [12],
+def test_what_the_vendor_changed_without_a_filing_is_known_from_the_day_it_was_first_seen(made: Lake) -> None:
+    """An earlier fetch of the same filing shows that the other figures were not served before."""
+    assert by_vintage(made, "ttm", "OVERWRITTEN", [FIRST_KNOWN, "2021-06-29", "2021-06-30"], "revenue") == {
+        "known": [10, 10, 12],
+        "first": [10, 10, 10],
+        "latest": [12, 12, 12],
     }
 
 

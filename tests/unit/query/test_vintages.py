@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -173,7 +173,8 @@ def test_later_filings_never_change_the_first_vintage(lake: Lake, tmp_path: Path
         ]
     )
     lake.load("price_data", bars)
-    migrate(lake, tmp_path, Entry("LATE", "income", first))
+    at = datetime(2021, 2, 14, 22, tzinfo=UTC)
+    migrate(lake, tmp_path, Entry("LATE", "income", first, cached_at=at))
     days = ["2020-11-30", "2021-01-26", "2021-02-26", "2021-04-26"]
     before = _answers(lake, days)
     migrate(lake, tmp_path, Entry("LATE", "income", again, cached_at=LATER))
