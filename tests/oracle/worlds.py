@@ -24,9 +24,9 @@ __all__ = ["FETCHES", "KINDS", "SECOND_COMPANY", "Company", "Report", "companies
 
 FETCHES = [datetime(year, 12, 31, 22, tzinfo=UTC) for year in (2019, 2020, 2021)]
 KINDS = (
-    "plain", "cumulative", "without_q4", "yearly", "missing_acceptance", "filing_date_only",
+    "plain", "cumulative", "without_q4", "half_yearly", "yearly", "missing_acceptance", "filing_date_only",
     "restated", "split_listed", "split_moved", "split_unlisted",
-    "reverse_split", "small_split", "transition",
+    "reverse_split", "small_split", "transition", "reuse",
 )  # fmt: skip
 
 _SHAPES: dict[str, tuple[str, ...]] = {
