@@ -52,6 +52,8 @@ class AvailabilityRule:
         return ", ".join(self._column(spec, name) for name in spec.names())
 
     def _column(self, spec: TableSpec, name: str) -> str:
+        if (default := spec.column(name).default) is not None:
+            return f"coalesce({identifier(name)}, {default}) AS {identifier(name)}"
         if name not in (_COLUMN, _BASIS) or spec.derived:
             return identifier(name)
         lag = None if self.lag_days is None else str(self.lag_days)

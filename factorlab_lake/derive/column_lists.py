@@ -190,7 +190,7 @@ def _reported_sum(name: str) -> str:
 
 def _shares() -> str:
     [column] = [c for c in line_items("income") if c.name == _SHARES]
-    value = f"{figure(column)} * coalesce(l.cumulative_split_factor, 1)"
+    value = f"{figure(column)} * CASE WHEN l.symbol IS NULL THEN 1 ELSE l.cumulative_split_factor END"
     return f"max(CASE WHEN p.is_end AND p.is_reported THEN {value} END) AS shares"
 
 

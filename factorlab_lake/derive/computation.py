@@ -26,6 +26,7 @@ _SCRIPTS = (
     "statement_lengths",
     "statement_versions",
     "reporting_rhythm",
+    "split_events",
     "split_history",
     "share_count_history",
     "statement_validity",

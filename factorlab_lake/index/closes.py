@@ -1,7 +1,8 @@
 """Build and look up tiles of closes: one row per calendar day, with the last bar of up to 64 symbols.
 
-It has the close as market_caps uses it, the age of its bar in days, and the cumulative split factor on the
-bar's split basis (the level). So a look-up is an index by day and symbol, without a search.
+It has the close as market_caps uses it, and the age of its bar in days. It also has the bar's split basis and
+its level, the number of today's shares that stand for one share of its price. So a look-up is an index by day
+and symbol, without a search.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ __all__ = [
 SYMBOLS_PER_TILE = 64
 NO_BAR = 255  # the age where no bar is recent enough
 
-# The words of a row: the closes, the ages (one byte each), the codes of the levels (two bytes each).
+# The words of a row: the closes, the ages (one byte each), the codes of basis and level (two bytes each).
 _CLOSES = SYMBOLS_PER_TILE
 _AGES = _CLOSES + SYMBOLS_PER_TILE // 8
 _WIDTH = _AGES + SYMBOLS_PER_TILE // 4
@@ -43,6 +44,7 @@ class Closes(NamedTuple):
     close: Array
     age: Array
     level: Array
+    basis: Array
 
 
 def days_of_year(year: int) -> tuple[int, int]:
@@ -58,7 +60,8 @@ def days_of_year(year: int) -> tuple[int, int]:
 def write_closes(folder: Path, year: int, bars: pl.DataFrame) -> TileFile | None:
     """Write the tile of a year from its bars and those of the days before it; None without any.
 
-    ``bars``: slot, day, close, level; one row per bar. Days without a recent bar at both ends are left out.
+    ``bars``: slot, day, close, basis, level; one row per bar. Days without a recent bar at both ends are left
+    out.
     """
     first, end = days_of_year(year)
     lead = first - PRICE_AGE_LIMIT_DAYS
@@ -82,14 +85,23 @@ def _write(folder: Path, first_day: int, age: Array, place: Array, bars: pl.Data
     close = np.where(known, bars["close"].to_numpy()[place], 0.0)
     used = np.zeros(bars.height, bool)
     used[place[known]] = True
-    level = bars["level"].to_numpy()
-    levels = np.unique(level[used])
-    codes = np.searchsorted(levels, level)
+    kinds, codes = _kinds(bars, used)
     rows = np.empty((len(age), _WIDTH), "<u8")
     rows[:, :_CLOSES] = close.astype("<f8").view("<u8")
     rows[:, _CLOSES:_AGES] = age.astype("u1").view("<u8")
     rows[:, _AGES:] = np.where(known, codes[place], 0).astype("<u2").view("<u8")
-    return write_tile(folder, rows, {"levels": levels.astype("<f8")}, {"first_day": first_day})
+    return write_tile(folder, rows, kinds, {"first_day": first_day})
+
+
+def _kinds(bars: pl.DataFrame, used: Array) -> tuple[dict[str, Array], Array]:
+    """Return the distinct pairs of split basis and level as arrays of a tile, and the code of each bar."""
+    levels, of_level = np.unique(bars["level"].to_numpy()[used], return_inverse=True)
+    bases, of_basis = np.unique(bars["basis"].to_numpy()[used], return_inverse=True)
+    pairs, code = np.unique(of_level * len(bases) + of_basis, return_inverse=True)
+    codes = np.zeros(bars.height, int)
+    codes[used] = code
+    level, basis = np.divmod(pairs, len(bases))
+    return {"bases": bases[basis].astype("<f8"), "levels": levels[level].astype("<f8")}, codes
 
 
 def read_bars(tile: Tile) -> pl.DataFrame:
@@ -107,6 +119,7 @@ def read_bars(tile: Tile) -> pl.DataFrame:
         "slot": slot.astype(np.int32),
         "day": (row + tile.attributes["first_day"] - age[row, slot]).astype(np.int32),
         "close": rows[:, :_CLOSES].view("<f8")[row, slot],
+        "basis": tile.array("bases")[codes].astype(np.int32),
         "level": tile.array("levels")[codes],
     }
     return pl.DataFrame(columns)
@@ -114,7 +127,7 @@ def read_bars(tile: Tile) -> pl.DataFrame:
 
 def empty_closes(*shape: int) -> Closes:
     """Return closes of which none is known."""
-    return Closes(np.zeros(shape), np.full(shape, NO_BAR, "u1"), np.ones(shape))
+    return Closes(np.zeros(shape), np.full(shape, NO_BAR, "u1"), np.ones(shape), np.zeros(shape, "i4"))
 
 
 def read_closes(tile: Tile, slots: Array, days: Array, into: Closes, at: tuple[Array, int]) -> None:
@@ -136,9 +149,13 @@ def read_closes(tile: Tile, slots: Array, days: Array, into: Closes, at: tuple[A
     part = _as_slice(slots)
     into.close[symbols, columns] = rows[:, :_CLOSES].view("<f8")[:, part].T
     into.age[symbols, columns] = rows[:, _CLOSES:_AGES].view("u1")[:, part].T
-    levels = tile.array("levels")
-    if len(levels) > 1 or levels[0] != 1.0:
-        into.level[symbols, columns] = levels[rows[:, _AGES:].view("<u2")[:, part].T]
+    levels, bases = tile.array("levels"), tile.array("bases")
+    if len(levels) == 1:
+        into.level[symbols, columns], into.basis[symbols, columns] = levels[0], bases[0]
+        return
+    codes = rows[:, _AGES:].view("<u2")[:, part].T
+    into.level[symbols, columns] = levels[codes]
+    into.basis[symbols, columns] = bases[codes]
 
 
 def read_closes_of_pairs(tile: Tile, slots: Array, days: Array, into: Closes, at: Array) -> None:
@@ -151,7 +168,8 @@ def read_closes_of_pairs(tile: Tile, slots: Array, days: Array, into: Closes, at
     each = np.arange(len(inside))
     into.close[to] = rows[:, :_CLOSES].view("<f8")[each, part]
     into.age[to] = rows[:, _CLOSES:_AGES].view("u1")[each, part]
-    into.level[to] = tile.array("levels")[rows[:, _AGES:].view("<u2")[each, part]]
+    codes = rows[:, _AGES:].view("<u2")[each, part]
+    into.level[to], into.basis[to] = tile.array("levels")[codes], tile.array("bases")[codes]
 
 
 def _as_slice(places: Array) -> Array | slice:

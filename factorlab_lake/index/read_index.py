@@ -26,6 +26,7 @@ from factorlab_lake.index.statement_blocks import StatementRequest, delete_damag
 from factorlab_lake.index.tiles import Array, Tile, TileDamaged, TileFile
 from factorlab_lake.schema import TableSpec, table
 from factorlab_lake.schema.derived_tables import VINTAGES
+from factorlab_lake.schema.rules import NO_DAY
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
 
@@ -49,7 +50,12 @@ _OF_CAPS = {
 _ALL = tuple(FACTORS.values())
 # What is known of a symbol whatever the day, with the value where there is none.
 _PROFILE_TEXTS = ("currency", "quote_reason", "receipt_reason")
-_PROFILE_NUMBERS = {"multi_class": False, "quoted_units": 1.0, "shares_per_receipt": 1.0}
+_PROFILE_NUMBERS = {
+    "multi_class": False,
+    "quoted_units": 1.0,
+    "shares_per_receipt": 1.0,
+    "told_day": NO_DAY,
+}
 
 
 class LookUp:
@@ -234,7 +240,7 @@ class ReadIndex:
         return closes
 
     def _prices(self, rows: Grid | Pairs) -> dict[str, Column]:
-        """Return the last close, its age and its cumulative split factor of each row."""
+        """Return the last close, its age, its split basis and its level of each row."""
         closes = self._closes(rows) if isinstance(rows, Grid) else self._closes_of_pairs(rows)
         known = (closes.age != NO_BAR).reshape(-1)
         return {name: Numbers(part.reshape(-1), known) for name, part in closes._asdict().items()}

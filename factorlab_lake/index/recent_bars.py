@@ -22,7 +22,7 @@ def recent_bars(layout: Layout, snapshot: Snapshot, days: tuple[int, int]) -> pl
     """Return what ``closes.sql`` returns for the bars of some days, of all symbols; None if only SQL can.
 
     ``days`` are the first and the last one, in days since 1970-01-01. The snapshot's derived rows are stored.
-    A bar without a split between its date and its basis has its own close, and the level of its interval.
+    A bar without a split between its date and its basis has its own close, and the factor of its interval.
     Any other bar needs the SQL, whose connection takes longer to start than all of this.
     """
     first, last = (EPOCH + timedelta(days=day) for day in days)
@@ -48,7 +48,10 @@ def recent_bars(layout: Layout, snapshot: Snapshot, days: tuple[int, int]) -> pl
         "symbol",
         day=pl.col("date").cast(pl.Int32),
         close="close_price",
-        level=pl.col("cumulative_split_factor").fill_null(1.0),
+        basis=basis.cast(pl.Int32),
+        level=pl.when(pl.col("from_date").is_null())
+        .then(1.0)
+        .otherwise(pl.col("cumulative_split_factor").fill_null(0)),
     )
 
 

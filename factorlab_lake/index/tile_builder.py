@@ -39,8 +39,10 @@ _PROFILES = (
     "f.shares_per_receipt, f.receipt_reason, "
     f"CASE WHEN f.currency IS NULL AND {quotes_in_minor_units('r.symbol')} THEN 'quote_unit_unknown' END "
     "AS quote_reason, "
-    "r.symbol IN (SELECT symbol FROM multi_class_symbols) AS multi_class "
-    "FROM (SELECT unnest($symbols::VARCHAR[]) AS symbol) r LEFT JOIN instruments f ON f.symbol = r.symbol"
+    "r.symbol IN (SELECT symbol FROM multi_class_symbols) AS multi_class, "
+    "(k.told_to - DATE '1970-01-01')::INTEGER AS told_day "
+    "FROM (SELECT unnest($symbols::VARCHAR[]) AS symbol) r LEFT JOIN instruments f ON f.symbol = r.symbol "
+    "LEFT JOIN split_lists k ON k.symbol = r.symbol"
 )
 
 

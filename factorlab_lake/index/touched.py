@@ -33,7 +33,12 @@ Digests: TypeAlias = dict[str, dict[str, int]]  # by table and symbol
 _DIGESTED = ("split_history", *INTERVAL_TABLES)
 _NONE: frozenset[str] = frozenset()
 _REPORTERS = " UNION ".join(f"SELECT symbol FROM {name}" for name in STATEMENT_TABLES.values())  # noqa: S608
-_NAMED_BY = ("price_data", "company_profiles", "company_symbols")  # the tables whose symbols have a place
+_NAMED_BY = (
+    "price_data",
+    "company_profiles",
+    "company_symbols",
+    "split_lists",
+)  # the tables whose symbols have a place
 _SYMBOLS = " UNION ".join(f"SELECT symbol FROM {name}" for name in _NAMED_BY)  # noqa: S608 - tables of the schema
 
 
@@ -57,7 +62,8 @@ class Changes:
 
     ``days`` are the first and last day of bars that may differ, by year, in days since 1970-01-01.
     ``digests`` have the hash of each symbol's rows. ``statements`` are the symbols whose statements may
-    differ. ``same_profiles``: no company and no profile differs.
+    differ. ``same_profiles``: no company, no profile and no list of splits
+    differs.
     """
 
     symbols: list[str]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from factorlab_lake.ingest.fetch_log import coverage_of, log_lines
-from factorlab_lake.ingest.merge import merge_rows
+from factorlab_lake.ingest.merge import merge_events, merge_rows
 from factorlab_lake.ingest.normalize import Normalized, normalize
 from factorlab_lake.ingest.record_frames import group_by_shape, to_frame
 from factorlab_lake.providers.protocol import FetchResult
@@ -21,6 +21,7 @@ __all__ = ["BATCH_RECORDS", "MergeCounts", "batches", "merge_batch", "rejects_of
 
 # Enough records to write few files, and few enough for the memory of a laptop.
 BATCH_RECORDS = 160_000
+_LISTED = tuple(name for name in DATASETS.values() if table(name).has_events)
 _REJECTS = pl.Schema(
     {n: t for n, t in polars_schema(table("rejected_records")).items() if n != "recorded_at"}
 )
@@ -67,16 +68,23 @@ def merge_batch(tx: Transaction, batch: Iterable[FetchResult]) -> MergeCounts:
     if not answers:
         return MergeCounts()
     covered, rejects = [], [_broken(f) for f in answers if f.broken]
+    events = {n: pl.DataFrame(schema=polars_schema(table(n))) for n in _LISTED}  # a list may have no event
     for dataset, results in _normalized(answers):
         rows = pl.concat(r.rows for r in results)
         rejects += [r.rejects for r in results]
         incomplete = pl.concat(r.incomplete for r in results)
         results.clear()
-        merge_rows(tx, DATASETS[dataset], rows, now, logged)
         covered.append(coverage_of(rows, DATASETS[dataset], incomplete))
+        if table(DATASETS[dataset]).has_events:
+            events[DATASETS[dataset]] = rows
+        else:
+            merge_rows(tx, DATASETS[dataset], rows, now, logged)
     rejected = pl.concat(rejects) if rejects else pl.DataFrame(schema=_REJECTS)
+    lines = log_lines(answers, rejected, covered, now)
+    for name, rows in events.items():
+        merge_events(tx, table(name), rows, now, logged, lines)
     tx.append("rejected_records", rejected.with_columns(recorded_at=pl.lit(now)))
-    tx.append("data_fetch_log", log_lines(answers, rejected, covered, now))
+    tx.append("data_fetch_log", lines)
     return MergeCounts(
         answers=len(answers),
         records=sum(f.count for f in answers),

@@ -8,8 +8,6 @@ from factorlab_lake.schema import TableSpec
 
 __all__ = ["contradicted"]
 
-# A company can pay several dividends on one day, so different ones do not contradict each other.
-_SEVERAL = ("dividends",)
 _TRADES = ("open_price", "high_price", "low_price", "volume")
 
 
@@ -17,11 +15,14 @@ def contradicted(rows: pl.DataFrame, spec: TableSpec) -> pl.Series:
     """Return for each row whether another row of its response with the same key is stored instead.
 
     Rows of several filings of a period do not contradict each other. A row that only repeats another one, or
-    lacks some of its values, does not either.
+    lacks some of its values, does not either. A company can pay several dividends on one day, and all splits
+    of a day are kept: the derivation chooses.
     """
+    if spec.has_events:
+        return pl.Series([False] * rows.height, dtype=pl.Boolean)
     key = _key(rows, spec)
     several = rows.select(pl.struct(key).hash().is_duplicated()).to_series()
-    if spec.name in _SEVERAL or not several.any():
+    if not several.any():
         return several & False
     values = [v for v in spec.names("value") if v in rows.columns and v not in key]
     ordered = rows.with_row_index("_row").filter(several).sort([*key, *_rank(spec, values)], nulls_last=True)
@@ -36,7 +37,7 @@ def contradicted(rows: pl.DataFrame, spec: TableSpec) -> pl.Series:
 def _key(rows: pl.DataFrame, spec: TableSpec) -> list[str]:
     """Return the columns that contradicting records share: those of the response, the key and the filing."""
     filing = [c for c in ("filing_date", "accepted_at") if c in rows.columns]
-    return ["_fetch_id", *(k for k in spec.key if k != "version"), *filing]
+    return ["_fetch_id", *spec.told_key, *filing]
 
 
 def _rank(spec: TableSpec, values: list[str]) -> list[pl.Expr]:

@@ -138,7 +138,7 @@ def coverage_of(rows: pl.DataFrame, name: str, incomplete: pl.Series | None = No
     """
     spec = table(name)
     day = pl.col(spec.time_column) if spec.time_column else pl.lit(None, pl.Date)
-    keys = [k for k in spec.key if k != "version"]
+    keys = spec.told_key
     distinct = pl.len() if are_distinct(rows, ["fetch_id", *keys]) else pl.struct(keys).n_unique()
     lost = pl.Series("fetch_id", [], pl.String) if incomplete is None else incomplete.alias("fetch_id")
     return (

@@ -154,10 +154,12 @@ def _replaced(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> dict[str,
     """Return how many current rows of each provider have other values than the loaded rows of their key."""
     if "version" in spec.key:
         return {}  # the rows of each provider are versions of their own
-    values, key = [v for v in spec.names("value") if v not in spec.key], list(spec.key)
+    values, key = [v for v in spec.names("value") if v not in spec.key], spec.told_key
     parts = rows[spec.partition_by].unique().to_list() if spec.partition_by else None
-    names = [*key, "source_provider", *values]
+    names = [*key, "source_provider", *values, *(["retracted_at"] if spec.has_events else [])]
     stored = tx.read(spec.name, symbols=rows["symbol"], partitions=parts, columns=names)
+    if spec.has_events:
+        stored = stored.filter(pl.col("retracted_at").is_null()).drop("retracted_at")
     if stored.is_empty():
         return {}
     pairs = stored.filter(pl.col("source_provider") != FILE_PROVIDER).join(rows, on=key, suffix="_loaded")

@@ -13,6 +13,7 @@ from factorlab_lake.errors import InvalidInput, nearest
 from factorlab_lake.ingest.parse_values import Parsed, json_object, parse
 from factorlab_lake.ingest.row_checks import RowFault, impossible_values, needed_columns, row_faults
 from factorlab_lake.schema import Column, TableSpec
+from factorlab_lake.schema.columns import EVENT_KINDS
 from factorlab_lake.schema.company_tables import SYMBOL_CHANGES
 from factorlab_lake.schema.rules import END_OF_TIME, MAX_CLOCK_ERROR_S
 
@@ -171,6 +172,9 @@ def _table_faults(spec: TableSpec, columns: list[str]) -> Iterator[RowFault]:
     if spec.name == "symbol_history" and "kind" in columns:
         text = f"kind must be {' or '.join(SYMBOL_CHANGES)}, or empty"
         yield RowFault("kind", ~pl.col("kind").is_in(SYMBOL_CHANGES), pl.lit(text))
+    if spec.name == "splits" and "kind" in columns:
+        text = f"kind must be {', '.join(EVENT_KINDS)}, or empty"
+        yield RowFault("kind", ~pl.col("kind").is_in(EVENT_KINDS), pl.lit(text))
     if spec.name == "shares_outstanding":
         problem = pl.format(f"'{{}}' is not one of {', '.join(_SHARE_SOURCES)}", "source")
         yield RowFault("source", ~pl.col("source").is_in(_SHARE_SOURCES), problem)
@@ -206,7 +210,7 @@ def invalid_row(spec: TableSpec, row: int, reason: str) -> InvalidInput:
 
 def contradiction(spec: TableSpec, row: int) -> InvalidInput:
     """Return the error of a row that differs from an earlier row with the same key."""
-    key = " and ".join(k for k in spec.key if k != "version")
+    key = " and ".join(spec.told_key)
     return invalid_row(spec, row, f"it contradicts an earlier row with the same {key}")
 
 

@@ -44,7 +44,6 @@ class LoadRows:
         self.height = 0
         self.digest = RowsDigest(spec.name)
         self._spec, self._slice_rows = spec, slice_rows
-        self._key = [k for k in spec.key if k != "version"]
         self._source_rows, self._ordered_rows = _Parts(folder, slice_rows), _Parts(folder, slice_rows)
         self._parts: dict[int, list[_Part]] = {}
         self._counts: list[pl.DataFrame] = []
@@ -105,9 +104,11 @@ class LoadRows:
         return pl.concat(self._counts)["symbol"].unique().sort()
 
     def _key_in(self, rows: pl.DataFrame) -> list[str]:
-        """Return the columns that rows of one key share."""
-        filing = _FILING if "version" in self._spec.key else ()
-        return [*self._key, *(name for name in filing if name in rows.columns)]
+        """Return the columns that rows of one key share: of several dividends of a day, also the values."""
+        more: tuple[str, ...] = _FILING if "version" in self._spec.key else ()
+        if self._spec.name == "dividends":
+            more = tuple(self._spec.names("value"))
+        return [*self._spec.told_key, *(name for name in more if name in rows.columns)]
 
     def _groups(self) -> Iterator[list[_Part]]:
         """Yield the parts of each slice."""

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import polars as pl
 
+from factorlab_lake.ingest.corporate_actions.events import logged_lists, merged_events
 from factorlab_lake.ingest.corporate_actions.inferred_splits import INFERRED, inferred_splits
 from factorlab_lake.ingest.corporate_actions.split_basis import (
     BASIS_COLUMNS,
@@ -19,7 +20,7 @@ from factorlab_lake.ingest.foreign_listings import symbols_abroad, with_listing
 from factorlab_lake.ingest.profile_history import profile_contents
 from factorlab_lake.ingest.reconfirmed import confirmed, logged_fetches
 from factorlab_lake.ingest.versions import (
-    SPLIT_REBASE,
+    SAME_PRICES,
     are_distinct,
     distinct_in_time,
     number_versions,
@@ -27,19 +28,23 @@ from factorlab_lake.ingest.versions import (
 )
 from factorlab_lake.schema import TABLES, TableSpec, table
 from factorlab_lake.schema.derived_tables import DERIVED_FROM
+from factorlab_lake.schema.rules import MIN_REBASED_BARS
 from factorlab_lake.storage.transaction import Transaction
 
-__all__ = ["merge_bars", "merge_rows"]
+__all__ = ["merge_bars", "merge_events", "merge_rows"]
 
 
 def merge_rows(
     tx: Transaction, name: str, rows: pl.DataFrame, now: datetime, log: pl.DataFrame | None = None
 ) -> None:
     """Merge typed rows (without ``recorded_at``) into one table; merging them again changes nothing."""
-    if rows.is_empty():
-        return
     spec = table(name)
     log = tx.read("data_fetch_log") if log is None else log
+    if spec.has_events:
+        merge_events(tx, spec, rows, now, log)
+        return
+    if rows.is_empty():
+        return
     if name == "price_data":
         merge_bars(tx, [rows], now, log)
     elif "version" in spec.names():
@@ -50,8 +55,6 @@ def merge_rows(
         _merge_intervals(tx, spec, _recorded(rows, now))
     else:
         _merge_newest(tx, spec, _recorded(rows, now))
-    if name == "splits":
-        _correct_bases(tx, rows["symbol"])
     if name == "company_profiles":
         _apply_listings(tx, rows["symbol"])
 
@@ -64,6 +67,32 @@ def _apply_listings(tx: Transaction, symbols: pl.Series) -> None:
     for spec in (s for s in TABLES.values() if "available_date" in s.names() and not s.derived):
         stored = tx.read(spec.name, symbols=abroad)
         _reconcile(tx, spec, stored, with_listing(tx, spec, stored))
+
+
+def merge_events(
+    tx: Transaction,
+    spec: TableSpec,
+    rows: pl.DataFrame,
+    now: datetime,
+    log: pl.DataFrame,
+    new_log: pl.DataFrame | None = None,
+) -> None:
+    """Merge events that lists told; ``new_log`` has the lines of the fetch log of the answers with the rows.
+
+    A complete list without an event retracts it, so an empty list counts too.
+    """
+    lists = logged_lists(log.clear() if new_log is None else new_log, spec)
+    symbols = pl.concat([rows["symbol"], lists["symbol"]]).unique()
+    if symbols.is_empty():
+        return
+    kept = tx.read(spec.name, symbols=symbols)
+    stored = kept.filter(pl.col("source") != INFERRED) if spec.name == "splits" else kept
+    before = logged_lists(log, spec).filter(pl.col("symbol").is_in(symbols.implode()))
+    target = merged_events(spec, stored, _recorded(rows, now), before, lists)
+    changed = _reconcile(tx, spec, stored, target)
+    if spec.name == "splits":
+        tx.touched.update(symbols.to_list())  # the days up to which their splits are known
+        _correct_bases(tx, changed)
 
 
 def merge_bars(
@@ -115,10 +144,8 @@ def _merge_newest(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> None:
     """Merge a table that has one row per key, from the newest fetch."""
     stored = tx.read(spec.name, symbols=rows["symbol"])
     key = list(spec.key)
-    # A reported split replaces an inferred one, so inference starts again from the reported splits.
-    reported = stored.filter(pl.col("source") != INFERRED) if spec.name == "splits" else stored
     merged = distinct_in_time(
-        pl.concat([reported, rows], how="diagonal_relaxed"), key, [pl.col("fetched_at")], spec.names("value")
+        pl.concat([stored, rows], how="diagonal_relaxed"), key, [pl.col("fetched_at")], spec.names("value")
     )
     _reconcile(tx, spec, stored, merged.unique(key, keep="last", maintain_order=True))
 
@@ -221,17 +248,28 @@ def _correct_bases(tx: Transaction, symbols: pl.Series, since: pl.DataFrame | No
 def _with_inferred(tx: Transaction, symbols: pl.Series) -> pl.DataFrame:
     """Update the inferred splits of some symbols, and return all their splits."""
     splits = tx.read("splits", symbols=symbols)
-    reported = splits.filter(pl.col("source") != INFERRED)
+    every = splits.filter(pl.col("source") != INFERRED)
+    reported = every.filter(pl.col("retracted_at").is_null())
     former = splits.filter(pl.col("source") == INFERRED)
-    kinds = tx.read("price_revisions", symbols=symbols, columns=["symbol", "change_kind"])
-    split_symbols = kinds.filter(pl.col("change_kind") == SPLIT_REBASE)["symbol"].unique()
+    kinds = tx.read("price_revisions", symbols=symbols, columns=["symbol", "split_basis_date", "change_kind"])
+    several = kinds.filter(pl.col("change_kind") != SAME_PRICES).group_by("symbol", "split_basis_date").len()
+    split_symbols = several.filter(pl.col("len") >= MIN_REBASED_BARS)["symbol"].unique()
     if split_symbols.is_empty() and former.is_empty():
-        return splits
+        return reported
     revisions = tx.read("price_revisions", symbols=split_symbols)
     current = tx.read("price_data", symbols=split_symbols)
     inferred = inferred_splits(pl.concat([revisions, current], how="diagonal_relaxed"), reported)
+    inferred = inferred.with_columns(event=_next_event(inferred, every))
     _reconcile(tx, table("splits"), former, inferred)
     return pl.concat([reported, inferred])
+
+
+def _next_event(inferred: pl.DataFrame, reported: pl.DataFrame) -> pl.Series:
+    """Return the numbers of inferred events, which follow those of the same day that are reported."""
+    highest = reported.group_by("symbol", "date").agg(_last=pl.col("event").max())
+    joined = inferred.join(highest, on=["symbol", "date"], how="left", maintain_order="left")
+    place = pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("symbol", "date")
+    return joined.select(pl.col("_last").fill_null(0) + place).to_series().cast(pl.Int32)
 
 
 def _applied_splits() -> pl.Expr:
@@ -239,27 +277,29 @@ def _applied_splits() -> pl.Expr:
     return pl.col("volume") / pl.col("unadjusted_volume")
 
 
-def _reconcile(tx: Transaction, spec: TableSpec, stored: pl.DataFrame, target: pl.DataFrame) -> None:
-    """Replace the stored rows by the target rows, with as few writes as possible."""
+def _reconcile(tx: Transaction, spec: TableSpec, stored: pl.DataFrame, target: pl.DataFrame) -> pl.Series:
+    """Replace the stored rows by the target rows with few writes, and return the changed symbols."""
     names = [n for n in spec.names() if n != "recorded_at"]
     stored, target = _fingerprint(stored, names), _fingerprint(target.select(spec.names()), names)
     added = target.join(stored, on="_print", how="anti").drop("_print")
     removed = stored.join(target, on="_print", how="anti")
+    changed = pl.concat([added["symbol"], removed["symbol"]]).unique()
     if spec.name in DERIVED_FROM:
-        tx.touched.update(added["symbol"].to_list(), removed["symbol"].to_list())
+        tx.touched.update(changed.to_list())
     if removed.is_empty():
         tx.append(spec.name, added)
-        return
+        return changed
     if not spec.partition_by:
         rest = _fingerprint(tx.read(spec.name), names).join(removed, on="_print", how="anti").drop("_print")
         tx.replace(spec.name, pl.concat([rest, added]), [])
-        return
+        return changed
     part = pl.col(spec.partition_by)
     touched = removed[spec.partition_by].unique().to_list()
     rest = _fingerprint(tx.read(spec.name, partitions=touched), names).join(removed, on="_print", how="anti")
     inside = added.filter(part.is_in(touched))
     tx.replace(spec.name, pl.concat([rest.drop("_print"), inside]), touched)
     tx.append(spec.name, added.filter(~part.is_in(touched)))
+    return changed
 
 
 def _fingerprint(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:

@@ -200,7 +200,7 @@ def _named(faults: list[RowFault], known: Mapping[str, str]) -> list[RowFault]:
 
 
 def _contradiction(spec: TableSpec) -> RowFault:
-    key = " and ".join(k for k in spec.key if k != "version")
+    key = " and ".join(spec.told_key)
     text = (
         f"another record of the response has the same {key} and is more complete, or was chosen by its values"
     )
@@ -248,7 +248,7 @@ def _complete_dated(rows: pl.DataFrame, _spec: TableSpec) -> pl.DataFrame:
 
 
 def _complete_bar(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
-    rows = with_split_basis(_complete_dated(rows, spec))
+    rows = with_split_basis(_complete_dated(rows, spec)).with_columns(stated_basis_date=pl.lit(None, pl.Date))
     if "_label" not in rows.columns:
         return rows
     # FMP's v3 repeats the date in words. Store the label only if it differs from the date.

@@ -65,7 +65,7 @@ class RowFault:
 
 def needed_columns(spec: TableSpec) -> list[str]:
     """Return the columns whose values a row needs: its key, and those without which it says nothing."""
-    return [*(k for k in spec.key if k not in ("version", "revision")), *_NEEDED.get(spec.name, ())]
+    return [*(k for k in spec.key if k not in ("version", "revision", "event")), *_NEEDED.get(spec.name, ())]
 
 
 def checked_symbols(symbols: Sequence[str]) -> list[str]:

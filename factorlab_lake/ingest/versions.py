@@ -28,6 +28,7 @@ from factorlab_lake.schema.columns import FILE_PROVIDER
 from factorlab_lake.schema.rules import RESCALED_ROUNDING
 
 __all__ = [
+    "SAME_PRICES",
     "SPLIT_REBASE",
     "are_distinct",
     "content_key",
@@ -38,6 +39,7 @@ __all__ = [
 
 _OVERFLOW = ("extra", "metrics")  # the columns of what has no column, as JSON
 LoggedFetches: TypeAlias = Callable[[pl.DataFrame], pl.DataFrame]
+SAME_PRICES = "adjusted_close_rebase"  # the change of a bar whose prices and volume stay
 # Attributes of a filing, which its rows have in common: another form of one is no new content.
 _OF_FILING = ("accepted_at", "filing_date", "link", "final_link")
 _HELPERS = ("_filing", "_known_at", "_unit", "_is_correction", "_months")
@@ -49,8 +51,8 @@ def content_key(spec: TableSpec) -> list[str]:
     In a table with versions this includes the provider.
 
     >>> from factorlab_lake.schema import table
-    >>> content_key(table("splits")), content_key(table("vendor_ratios"))
-    (['symbol', 'date'], ['symbol', 'fiscal_date', 'fiscal_period', 'source_provider'])
+    >>> content_key(table("company_profiles")), content_key(table("vendor_ratios"))
+    (['symbol'], ['symbol', 'fiscal_date', 'fiscal_period', 'source_provider'])
     """
     if "version" not in spec.key:
         return list(spec.key)
@@ -183,7 +185,7 @@ def superseded_kind() -> pl.Expr:
         pl.when(split)
         .then(pl.lit(SPLIT_REBASE))
         .when(same)
-        .then(pl.lit("adjusted_close_rebase"))
+        .then(pl.lit(SAME_PRICES))
         .otherwise(pl.lit("vendor_revision"))
         .alias("change_kind")
     )

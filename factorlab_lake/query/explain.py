@@ -183,9 +183,9 @@ _COUNT = """
 def _splits(evidence: _Evidence, priced: date, counted: date) -> Iterator[_Row]:
     """Yield each split between the two bases; the splits after the basis of the shares multiply them."""
     query = (
-        "SELECT date, numerator / denominator AS ratio, source FROM splits WHERE symbol = $symbol "
-        "AND date > least($priced::DATE, $counted::DATE) AND date <= greatest($priced::DATE, $counted::DATE) "
-        "ORDER BY date"
+        "SELECT shares_from AS date, ratio, source FROM split_events WHERE symbol = $symbol "
+        "AND shares_from > least($priced::DATE, $counted::DATE) "
+        "AND shares_from <= greatest($priced::DATE, $counted::DATE) ORDER BY shares_from"
     )
     verb = "multiplies" if counted < priced else "divides"
     for split in evidence.lake_rows(query, symbol=evidence.symbol, priced=priced, counted=counted):
@@ -200,7 +200,7 @@ def _components(evidence: _Evidence, item: Input, day: date) -> list[_Row]:
                s.fiscal_date AS date, s.fiscal_period AS period, s.version, s.available_date, s.accepted_at,
                coalesce(s.final_link, s.link, s.source_provider) AS source,
                s.{identifier(item.column.name)} AS value,
-               coalesce(l.cumulative_split_factor, 1) AS cumulative_split_factor
+               CASE WHEN l.symbol IS NULL THEN 1 ELSE l.cumulative_split_factor END AS cumulative_split_factor
         FROM trailing_periods p
         JOIN subjects u ON u.subject = p.subject AND u.vintage = 'known'
         LEFT JOIN trailing_statements t ON t.trailing_id = p.trailing_id

@@ -7,6 +7,8 @@ from factorlab_lake.schema.spec import Column
 __all__ = [
     "AVAILABILITY",
     "DATA_TYPE",
+    "EVENT",
+    "EVENT_KINDS",
     "EXTRA",
     "FETCHED",
     "FILE_PROVIDER",
@@ -18,6 +20,7 @@ __all__ = [
     "PERIOD",
     "PERIOD_END",
     "PERIOD_START",
+    "RETRACTED_AT",
     "SPLIT_BASIS",
     "STAND_INS",
     "SYMBOL",
@@ -47,6 +50,20 @@ SPLIT_BASIS = Column(
 )
 STAND_INS = ("completion", "remap", "correction")
 """The kinds of change whose content replaces the content before it in every vintage."""
+EVENT_KINDS = ("split", "stock_dividend", "spin_off")
+EVENT = Column(
+    "event",
+    "integer",
+    "number of the event among those of the symbol and day, from 1 in order of fetches",
+    role="key",
+    default=1,
+)
+RETRACTED_AT = Column(
+    "retracted_at",
+    "timestamp",
+    "fetch time of the first newer complete list of the source without this event; NULL while it is listed",
+    role="derived",
+)
 PERIOD = (
     Column("fiscal_date", "date", "last day of the fiscal period", role="key"),
     Column(
@@ -113,8 +130,16 @@ AVAILABILITY = (
         role="derived",
     ),
 )
-MERGED = ("version", "change_kind", "period_end", "first_seen_date", "recorded_at")
-"""The columns that the merge computes from all rows of a period."""
+MERGED = (
+    "version",
+    "change_kind",
+    "period_end",
+    "first_seen_date",
+    "event",
+    "retracted_at",
+    "recorded_at",
+)
+"""The columns that the merge computes from all rows of a period or an event."""
 EXTRA = Column(
     "extra",
     "json",

@@ -33,9 +33,9 @@ DERIVED_FROM = (
 )
 """A change of a symbol's rows in these tables changes its derived rows."""
 
-READ_FOR_DERIVATION = (*DERIVED_FROM, "price_data")
+READ_FOR_DERIVATION = (*DERIVED_FROM, "price_data", "data_fetch_log")
 """The derived tables follow from the rows of these tables alone. Bars matter for few symbols: those that
-``company_symbols`` marks with ``bars_decide``."""
+``company_symbols`` marks with ``bars_decide``. Of the fetch log, the lists of splits matter."""
 
 VINTAGES = ("known", "first", "latest")
 """The versions of restated facts."""
@@ -87,6 +87,17 @@ _VALID_FROM = Column("valid_from", "date", "first day of the interval in which t
 _VALID_TO = Column("valid_to", "date", "first day after the interval", role="derived")
 _BUCKET = Column(
     "bucket", "integer", "number of the group of files that has the symbol's rows", role="derived"
+)
+
+
+_SAME_SPLITS = (
+    Column(
+        "same_from",
+        "date",
+        "first day around the split basis without an inferred split between the two; NULL without a limit",
+        role="derived",
+    ),
+    Column("same_to", "date", "first day after the days that begin with same_from", role="derived"),
 )
 
 
@@ -277,9 +288,10 @@ _SPECS = (
             Column(
                 "cumulative_split_factor",
                 "number",
-                "number of today's shares that one share on the split basis has become",
+                "number of today's shares that one share on the split basis has become; NULL if unknown",
                 role="derived",
             ),
+            *_SAME_SPLITS,
             _text("reason", "reason why no share count is usable in the interval; shares is NULL then"),
             *_COMPANY,
         ),
@@ -287,7 +299,8 @@ _SPECS = (
     ),
     _spec(
         "split_history",
-        "How many of today's shares one share has become: one row per symbol and interval between splits.",
+        "How many of today's shares one share has become, and how its price is adjusted: one row per symbol "
+        "and interval between splits.",
         ("symbol", "from_date"),
         (
             _KEY,
@@ -296,10 +309,58 @@ _SPECS = (
             Column(
                 "cumulative_split_factor",
                 "number",
-                "number of today's shares that one share of the interval has become",
+                "number of today's shares that one share of the interval has become; NULL if it is unknown",
                 role="derived",
             ),
+            Column(
+                "distribution_factor",
+                "number",
+                "what a price on the split basis of the interval is divided by on today's, besides the split "
+                "factor, for distributions such as spin-offs",
+                role="derived",
+            ),
+            *_SAME_SPLITS,
         ),
+    ),
+    _spec(
+        "split_events",
+        "What became of each split that was told or observed: one row per symbol, ex-date and event.",
+        ("symbol", "date", "event"),
+        (
+            _KEY,
+            Column("date", "date", "ex-date as told, or the likely one of an observed split", role="key"),
+            Column(
+                "event",
+                "integer",
+                "number of the event as in splits; observed ones have higher numbers",
+                role="key",
+            ),
+            Column("numerator", "number", "number of shares after the split", unit="shares", role="derived"),
+            Column("denominator", "number", "number of shares before it", unit="shares", role="derived"),
+            Column("ratio", "number", "numerator / denominator", role="derived"),
+            _text("source", "provider, file, or inferred from bars or share counts"),
+            _text("source_provider", "provider of a told split"),
+            Column("fetched_at", "timestamp", "time at which it was told first (UTC)", role="derived"),
+            _text(
+                "status",
+                "applied; unproven (applies to prices, to share counts from the next count on); duplicate "
+                "(the same split was told on another day, or by a better source); overruled (another ratio "
+                "of the day applies); rejected (bars or counts of two fetches contradict it); retracted",
+            ),
+            _day(
+                "prices_from", "first day on whose split basis prices include it; NULL if it does not apply"
+            ),
+            _day("shares_from", "first day on whose split basis share counts include it; NULL for none"),
+            _day("earliest_date", "first day on which a split that no source told can have happened"),
+            _day("latest_date", "last day on which it can have happened"),
+        ),
+        time="date",
+    ),
+    _spec(
+        "split_lists",
+        "The last day on which the splits of each symbol were told, also where there are none.",
+        ("symbol",),
+        (_KEY, _day("told_to", "day of the newest list of splits: all splits up to this day are known")),
     ),
     _spec(
         "period_publications",

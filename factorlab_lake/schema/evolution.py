@@ -22,7 +22,7 @@ def missing_columns(
     """Return the columns that ``stored`` (type by column name) lacks because they were added later.
 
     Raise :class:`~factorlab_lake.errors.SchemaMismatch` for a column of another type, and for a missing key
-    column, since no default value of a key can be right. ``written_by`` returns the program version that
+    column without a default value. ``written_by`` returns the program version that
     wrote the table, for the message, or an empty text if it is unknown.
 
     >>> from factorlab_lake.schema import table
@@ -34,7 +34,7 @@ def missing_columns(
     for column in spec.columns:
         expected: str = getattr(column.types, engine)
         got = stored.get(column.name)
-        if got is None and column.role != "key":
+        if got is None and (column.role != "key" or column.default is not None):
             missing.add(column.name)
         elif got != expected:
             version = written_by() or "unknown"

@@ -242,6 +242,36 @@ MIN_APPLIED_STEP = 0.2
 MAX_DAILY_MOVE = 0.2
 """A price that moved by less than this share in a day still distinguishes one split ratio from another."""
 
+SAME_SPLIT_DAYS = 7
+"""Splits of one ratio within so many days are one split, told on several days: vendors correct ex-dates."""
+
+PLAIN_SPLIT_RATIO = 1.5
+"""A told ratio of at least this, or at most its inverse, is a split; a smaller one may be a distribution."""
+
+MIN_NEIGHBOUR_RATIO = 1.1
+"""Counts of neighbouring filings differ by less without a split, so a smaller ratio does not show in them."""
+
+MAX_NEIGHBOUR_DAYS = 400
+"""Counts further from an ex-date say nothing of it: a company issues and buys back shares meanwhile."""
+
+MIN_COUNTED_RATIO = 1.02
+"""A count that moved by a smaller ratio was corrected: the smallest usual stock dividend is 41:40."""
+
+MAX_COUNTED_RATIO = 1500
+"""A count that moved by more is in another unit; the largest real split in SEC's data is 1:1,000 or so."""
+
+MAX_FRACTION_CHANCE = 0.02
+"""A ratio counts as n:m if this bounds the chance that any ratio is as near to a fraction with such sides."""
+
+MIN_COMPARED_EPS = 0.02
+"""Smaller earnings per share are too coarse to compare."""
+
+EPS_ROUNDING = 0.0051
+"""Half a cent, to which earnings per share are rounded, with slack for floats."""
+
+FIRST_INFERRED_EVENT = 1000
+"""Observed splits are numbered after the told ones of the same day."""
+
 SUSPICIOUS_DAILY_RATIO = 1.3
 """A close that moved by more makes fetch ask the provider for new splits; most such days have none."""
 
@@ -253,6 +283,9 @@ floats."""
 
 CLOSE_ROUNDING = 5.01e-5
 """Half a unit of the fourth decimal, to which FMP rounds adjusted closes, with slack for floats."""
+
+CENT_ROUNDING = 0.00501
+"""Half a cent, to which prices as traded are rounded, with slack for floats."""
 
 CLOSE_UNITS = 1e4
 """Units of the fourth decimal in one unit of currency."""

@@ -58,6 +58,7 @@ class Column:
     non-zero: vendors write 0 for a missing value. The 0 is stored, and computations skip it. ``zero_unless``
     has a total and its other part: where the total is not 0, both parts cannot be 0, so none was reported.
     ``core`` marks line items that do not move unless company or vendor says something else of the period.
+    ``default`` is the value of rows that were stored before the column was added; a key column needs one.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Column:
     zero_is_missing: bool = False
     zero_unless: tuple[str, ...] = ()
     core: bool = False
+    default: int | None = None
 
     @property
     def types(self) -> TypeNames:
@@ -95,6 +97,16 @@ class TableSpec:
     partition_by: str = ""
     derived: bool = False
     buckets: int = 0
+
+    @property
+    def told_key(self) -> list[str]:
+        """Return the key columns that a source gives: the lake itself numbers versions and events."""
+        return [name for name in self.key if name not in ("version", "event")]
+
+    @property
+    def has_events(self) -> bool:
+        """Return whether rows are events as lists told them, several of one day possible."""
+        return "event" in self.key
 
     @property
     def has_intervals(self) -> bool:

@@ -9,6 +9,7 @@ from factorlab_lake.errors import InvalidInput, nearest
 from factorlab_lake.schema.columns import (
     AVAILABILITY,
     DATA_TYPE,
+    EVENT,
     EXTRA,
     FETCHED,
     FILING_DATE,
@@ -18,6 +19,7 @@ from factorlab_lake.schema.columns import (
     PERIOD,
     PERIOD_END,
     PERIOD_START,
+    RETRACTED_AT,
     SPLIT_BASIS,
     SYMBOL,
     VERSION,
@@ -123,6 +125,13 @@ _BAR_VALUES = (
     EXTRA,
 )
 _BAR_KEY = (SYMBOL, Column("date", "date", "trading day", role="key"))
+_STATED_BASIS = Column(
+    "stated_basis_date",
+    "date",
+    "split basis as the row was served, where a split on whose ex-date the price steps proves that it is too "
+    "late; NULL where it is split_basis_date",
+    role="derived",
+)
 _YEAR = Column("year", "integer", "calendar year of date", role="derived")
 
 
@@ -134,7 +143,7 @@ def _bars(name: str, doc: str, key: tuple[str, ...], *more: Column) -> TableSpec
         sort_by=("symbol", "date", "fetched_at"),
         time_column="date",
         partition_by="year",
-        columns=(*_BAR_KEY, *_BAR_VALUES, SPLIT_BASIS, *more, *FETCHED, _YEAR),
+        columns=(*_BAR_KEY, *_BAR_VALUES, SPLIT_BASIS, _STATED_BASIS, *more, *FETCHED, _YEAR),
     )
 
 
@@ -169,16 +178,24 @@ _SPECS = (
     ),
     TableSpec(
         name="splits",
-        doc="Stock splits: one row per symbol and ex-date. Each denominator shares become numerator shares.",
-        key=("symbol", "date"),
-        sort_by=("symbol", "date"),
+        doc="Stock splits and other events that change prices or numbers of shares, as told: one row per "
+        "symbol, ex-date and event. Each denominator shares become numerator shares. split_events says which "
+        "of them apply.",
+        key=("symbol", "date", "event"),
+        sort_by=("symbol", "date", "event"),
         time_column="date",
         columns=(
             SYMBOL,
             Column("date", "date", "ex-date: first trading day with the new number of shares", role="key"),
+            EVENT,
             _number("numerator", "number of shares after the split", "shares"),
             _number("denominator", "number of shares before the split", "shares"),
-            Column("label", "text", "date as text, as the provider writes it"),
+            Column(
+                "kind",
+                "text",
+                "split, stock_dividend or spin_off, where the source says it; a spin-off moves prices alone",
+            ),
+            Column("label", "text", "date as text, as the provider writes it", role="label"),
             EXTRA,
             Column(
                 "source",
@@ -200,19 +217,21 @@ _SPECS = (
                 "reported split",
                 role="label",
             ),
+            RETRACTED_AT,
             *FETCHED,
         ),
     ),
     TableSpec(
         name="dividends",
-        doc="Cash dividends: one row per symbol and ex-date. "
+        doc="Cash dividends as told: one row per symbol, ex-date and event. "
         "Amounts are per share in company_profiles.currency (the quote currency).",
-        key=("symbol", "date"),
-        sort_by=("symbol", "date"),
+        key=("symbol", "date", "event"),
+        sort_by=("symbol", "date", "event"),
         time_column="date",
         columns=(
             SYMBOL,
             Column("date", "date", "ex-date: first day traded without the dividend", role="key"),
+            EVENT,
             _number("dividend", "amount per share as paid", "quote_currency_per_share"),
             _number(
                 "adjusted_dividend",
@@ -222,11 +241,18 @@ _SPECS = (
             Column("record_date", "date", "record date: holders of this day receive the dividend"),
             Column("payment_date", "date", "payment date"),
             Column("declaration_date", "date", "announcement date"),
-            _number("dividend_yield", "dividend yield as the provider computed it", "percent"),
-            Column("frequency", "text", "payment frequency as the provider writes it"),
-            Column("label", "text", "date as text, as the provider writes it"),
+            Column(
+                "dividend_yield",
+                "number",
+                "dividend yield as the provider computed it",
+                unit="percent",
+                role="label",
+            ),
+            Column("frequency", "text", "payment frequency as the provider writes it", role="label"),
+            Column("label", "text", "date as text, as the provider writes it", role="label"),
             EXTRA,
             SPLIT_BASIS,
+            RETRACTED_AT,
             *FETCHED,
         ),
     ),

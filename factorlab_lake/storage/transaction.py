@@ -173,7 +173,8 @@ def _scan(layout: Layout, name: str, file: DataFile) -> pl.LazyFrame:
     )
     if spec.partition_by:
         part = part.with_columns(pl.lit(file.partition, schema[spec.partition_by]).alias(spec.partition_by))
-    return part.select(schema.names())
+    defaults = [pl.col(c.name).fill_null(c.default) for c in spec.columns if c.default is not None]
+    return part.select(schema.names()).with_columns(defaults)
 
 
 def _collect(layout: Layout, name: str, rows: pl.LazyFrame, files: list[DataFile]) -> pl.DataFrame:

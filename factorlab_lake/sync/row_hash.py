@@ -1,8 +1,8 @@
 r"""Compute a 64-bit hash of every row from the bits of its values; it is stable over machines and versions.
 
-Each value is mixed with a seed from its column's name. The sum over the row is mixed once more. NULL adds
-nothing, so a column that is added later changes no hash. Numbers count by their IEEE bits, never as text: NaN
-equals itself and -0 differs from 0.
+Each value is mixed with a seed from its column's name. The sum over the row is mixed once more. NULL and a
+column's default value add nothing, so a column that is added later changes no hash. Numbers count by their
+IEEE bits, never as text: NaN equals itself and -0 differs from 0.
 
 JSON counts by its meaning: a server may return a document with other spaces, key order and spelling of
 numbers. Servers refuse some documents that Python and DuckDB write: NaN, infinities, ``\u0000``, half a
@@ -57,13 +57,18 @@ def hashed(frame: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
     """Return clean rows with their hash as one more column."""
     total = np.zeros(frame.height, dtype=np.uint64)
     columns = _filled(frame, spec)
-    nulls = frame.select(pl.col(c.name).is_null() for c in columns)
+    nulls = frame.select(_adds_nothing(c) for c in columns)
     for name, bits in _bits(frame, columns):
         mixed = _mix(bits ^ np.uint64(_text_bits(name)))
         empty = nulls[name].to_numpy()
         total += np.where(empty, np.uint64(0), mixed) if empty.any() else mixed
     hashes = pl.Series(ROW_HASH, _mix(total).view(np.int64))
     return frame.with_columns(hashes)
+
+
+def _adds_nothing(column: Column) -> pl.Expr:
+    value = pl.col(column.name)
+    return value.is_null() if column.default is None else value.is_null() | (value == column.default)
 
 
 def sendable_json(text: str) -> str:

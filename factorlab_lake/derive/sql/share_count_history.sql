@@ -209,7 +209,8 @@ intervals AS (
 )
 SELECT s.symbol, s.of_vintage, s.restated, s.valid_from, coalesce(s.next_from, {{END_OF_TIME}}) AS valid_to, s.shares, s.source,
        s.fiscal_date, s.available_date, s.extra_age_days, s.split_basis_date,
-       coalesce(l.cumulative_split_factor, 1) AS cumulative_split_factor, s.reason, {{company_id}}, m.statement_provider
+       CASE WHEN l.symbol IS NULL THEN 1 ELSE l.cumulative_split_factor END AS cumulative_split_factor, l.same_from, l.same_to,
+       s.reason, {{company_id}}, m.statement_provider
 FROM intervals s LEFT JOIN symbol_companies m ON m.symbol = s.symbol
 {{companies_of_counts}}
 LEFT JOIN split_history l ON l.symbol = s.symbol AND s.split_basis_date >= l.from_date AND s.split_basis_date < l.to_date;

@@ -4,7 +4,8 @@ Between the two fetches the provider adjusted its history, so a split lies betwe
 stored as ``earliest_date`` and ``latest_date``. The inferred date is the first trading day after the bars of
 both fetches. It is right when the lake is updated daily.
 Inference depends only on the stored bars and splits, not on their order of arrival. So it runs again whenever
-either changes, and a reported split replaces an inferred one.
+either changes, and a reported split of the ratio replaces an inferred one. Share counts are compared in
+``derive/sql/split_events.sql``, which decides on all splits.
 """
 
 from __future__ import annotations
@@ -19,12 +20,17 @@ import polars as pl
 
 from factorlab_lake.ingest.normalize import normalize
 from factorlab_lake.ingest.record_frames import group_by_shape, to_frame
-from factorlab_lake.ingest.versions import SPLIT_REBASE
+from factorlab_lake.ingest.versions import SAME_PRICES
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.schema.rules import (
+    CENT_ROUNDING,
+    CLOSE_UNIT_TOLERANCE,
+    MAX_FRACTION_CHANCE,
     MAX_SPLIT_SIDE,
+    MIN_COUNTED_RATIO,
     MIN_REBASED_BARS,
     MIN_SPLIT_RATIO,
+    RESCALED_ROUNDING,
     SPLIT_RATIO_SPREAD,
     SPLIT_RATIO_TOLERANCE,
     SUSPICIOUS_DAILY_RATIO,
@@ -37,50 +43,60 @@ __all__ = ["INFERRED", "detect_split", "inferred_splits"]
 
 INFERRED = "inferred"
 _DAY = timedelta(days=1)
+_LARGEST_SIDE = 10**6  # the denominator of a ratio as it was measured is far larger
 
 
 def inferred_splits(contents: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
-    """Return the splits that ``contents`` prove and ``splits`` do not contain.
+    """Return the splits that ``contents`` prove and ``splits`` do not explain.
 
     ``contents`` has every stored content of the symbols' bars: superseded bars with their ``revision``,
     current bars without. ``splits`` has the splits of providers and files, and defines the result's columns.
+    A told split of another ratio does not explain the bars: both are stored, and the derivation decides.
     """
     days = contents.select("symbol", "date").unique().sort("symbol", "date")
     inferred: list[dict[str, Any]] = []
     for row in _basis_changes(contents).iter_rows(named=True):
-        of_symbol = splits.filter(pl.col("symbol") == row["symbol"])
-        known = [*of_symbol["date"], *(s["date"] for s in inferred if s["symbol"] == row["symbol"])]
-        if any(row["older"] < day <= row["newer"] for day in known):
+        ratio = _ratio(row)
+        inside = pl.col("date").is_between(row["older"] + _DAY, row["newer"])
+        reported = splits.filter(pl.col("symbol") == row["symbol"], inside)
+        before = [
+            s for s in inferred if s["symbol"] == row["symbol"] and row["older"] < s["date"] <= row["newer"]
+        ]
+        known = [
+            *(reported["numerator"] / reported["denominator"]),
+            *(s["numerator"] / s["denominator"] for s in before),
+        ]
+        if ratio is None or _explained(float(ratio), known):
             continue
         traded = days.filter(pl.col("symbol") == row["symbol"], pl.col("date") > row["last_day"])["date"]
-        inferred.append(_split(row, _ex_date(row, traded)))
+        inferred.append(_split(row, ratio, _ex_date(row, traded)))
     return pl.DataFrame(inferred, schema=splits.schema, orient="row")
+
+
+def _explained(ratio: float, known: list[float]) -> bool:
+    """Return whether known splits between two bases explain a ratio: one of them, or all together."""
+    return any(math.isclose(one, ratio, rel_tol=SPLIT_RATIO_SPREAD) for one in (*known, math.prod(known)))
 
 
 def _basis_changes(contents: pl.DataFrame) -> pl.DataFrame:
     """Return pairs of split bases between which a symbol's bars changed by one ratio, closest pairs first."""
-    ordered = contents.sort("symbol", "date", "revision", nulls_last=True)
-    following = [
-        pl.col(c).shift(-1).over("symbol", "date").alias(f"next_{c}")
-        for c in (
-            "close_price",
-            "split_basis_date",
-            "fetched_at",
-            "fetch_id",
-            "source_provider",
-            "recorded_at",
-        )
-    ]
+    stated = pl.coalesce("stated_basis_date", "split_basis_date")
+    ordered = contents.with_columns(split_basis_date=stated).sort(
+        "symbol", "date", "revision", nulls_last=True
+    )
+    names = ("close_price", "split_basis_date", "fetched_at", "fetch_id", "source_provider", "recorded_at")
+    following = [pl.col(c).shift(-1).over("symbol", "date").alias(f"next_{c}") for c in names]
     ratio = pl.col("close_price") / pl.col("next_close_price")
     return (
         ordered.with_columns(following)
         .filter(
-            pl.col("change_kind") == SPLIT_REBASE,
-            pl.col("next_split_basis_date") > pl.col("split_basis_date"),
+            pl.col("change_kind") != SAME_PRICES, pl.col("next_split_basis_date") > pl.col("split_basis_date")
         )
         .group_by("symbol", older="split_basis_date", newer="next_split_basis_date")
         .agg(
             pl.len().alias("bars"),
+            pl.col("close_price"),
+            pl.col("next_close_price"),
             ratio.median().alias("ratio"),
             (ratio.max() / ratio.min() - 1).alias("spread"),
             pl.col("date").max().alias("last_day"),
@@ -91,10 +107,29 @@ def _basis_changes(contents: pl.DataFrame) -> pl.DataFrame:
         .filter(
             pl.col("bars") >= MIN_REBASED_BARS,
             pl.col("spread") < SPLIT_RATIO_SPREAD,
-            pl.max_horizontal("ratio", 1 / pl.col("ratio")) > MIN_SPLIT_RATIO,
+            pl.max_horizontal("ratio", 1 / pl.col("ratio")) > MIN_COUNTED_RATIO,
         )
         .sort("symbol", pl.col("newer") - pl.col("older"), "older")
     )
+
+
+def _ratio(row: dict[str, Any]) -> Fraction | None:
+    """Return the ratio of a change of basis; None for a small one that is not exactly that of whole numbers.
+
+    Corrections and dividends move prices by small ratios too.
+    """
+    ratio = _sides(row["ratio"])
+    if max(ratio, 1 / ratio) > MIN_SPLIT_RATIO:
+        return ratio
+    pairs = list(zip(row["close_price"], row["next_close_price"], strict=True))
+    cents = all(
+        math.isclose(100 * p, round(100 * p), abs_tol=CLOSE_UNIT_TOLERANCE) for pair in pairs for p in pair
+    )
+    rounding = (CENT_ROUNDING if cents else RESCALED_ROUNDING) * (1 + float(ratio))
+    precision = rounding / min(before for before, _ in pairs) / math.sqrt(len(pairs))
+    side = min(ratio.numerator, ratio.denominator)
+    exact = all(abs(before - after * float(ratio)) <= rounding for before, after in pairs)
+    return ratio if exact and side**2 * precision <= MAX_FRACTION_CHANCE else None
 
 
 def _ex_date(row: dict[str, Any], traded_after: pl.Series) -> date:
@@ -106,13 +141,12 @@ def _ex_date(row: dict[str, Any], traded_after: pl.Series) -> date:
     return max(first, older + _DAY)
 
 
-def _split(row: dict[str, Any], ex_date: date) -> dict[str, Any]:
-    numerator, denominator = _sides(row["ratio"])
+def _split(row: dict[str, Any], ratio: Fraction, ex_date: date) -> dict[str, Any]:
     return {
         "symbol": row["symbol"],
         "date": ex_date,
-        "numerator": numerator,
-        "denominator": denominator,
+        "numerator": float(ratio.numerator) if ratio.denominator <= _LARGEST_SIDE else float(ratio),
+        "denominator": float(ratio.denominator) if ratio.denominator <= _LARGEST_SIDE else 1.0,
         "label": f"between {row['older']} and {row['newer']}",
         "source": INFERRED,
         "earliest_date": row["older"] + _DAY,  # the older basis includes the splits of its own day
@@ -124,17 +158,18 @@ def _split(row: dict[str, Any], ex_date: date) -> dict[str, Any]:
     }
 
 
-def _sides(ratio: float) -> tuple[float, float]:
-    """Return a ratio as numerator and denominator: small whole numbers if they fit, else the ratio and 1.
+def _sides(ratio: float) -> Fraction:
+    """Return a ratio as one of whole numbers with a small side if that fits, else as it was measured.
 
-    >>> _sides(4.0001), _sides(1 / 10), _sides(1.5)
-    ((4.0, 1.0), (1.0, 10.0), (3.0, 2.0))
+    >>> [str(_sides(ratio)) for ratio in (4.0001, 1 / 10, 1.5, 1 / 50, 21 / 20)]
+    ['4', '1/10', '3/2', '1/50', '21/20']
     """
-    for denominator in range(1, MAX_SPLIT_SIDE + 1):
-        near = Fraction(round(ratio * denominator), denominator)
-        if near > 0 and math.isclose(float(near), ratio, rel_tol=SPLIT_RATIO_TOLERANCE):
-            return float(near.numerator), float(near.denominator)
-    return ratio, 1.0
+    larger = max(ratio, 1 / ratio)
+    for side in range(1, MAX_SPLIT_SIDE + 1):
+        near = Fraction(round(larger * side), side)
+        if math.isclose(float(near), larger, rel_tol=SPLIT_RATIO_TOLERANCE):
+            return near if ratio > 1 else 1 / near
+    return Fraction(ratio)
 
 
 def detect_split(layout: Layout, answers: Sequence[FetchResult]) -> list[str]:

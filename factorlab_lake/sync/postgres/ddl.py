@@ -64,8 +64,24 @@ def add_columns(spec: TableSpec, names: Iterable[str]) -> list[str]:
     """
     table = identifier(spec.name)
     columns = [spec.column(name) for name in names]
-    added = [f"ALTER TABLE {table} ADD COLUMN {identifier(c.name)} {column_type(c)}" for c in columns]
+    added = [
+        f"ALTER TABLE {table} ADD COLUMN {identifier(c.name)} {column_type(c)}{_filled(spec, c)}"
+        for c in columns
+    ]
+    keys = [c for c in columns if c.name in spec.key]
+    added += [f"ALTER TABLE {table} ALTER COLUMN {identifier(c.name)} DROP DEFAULT" for c in keys]
+    if keys:
+        constraint = identifier(f"{spec.name}_pkey")
+        added += [
+            f"ALTER TABLE {table} DROP CONSTRAINT {constraint}",
+            f"ALTER TABLE {table} ADD CONSTRAINT {constraint} PRIMARY KEY {key_columns(spec)}",
+        ]
     return [*added, *(_column_comment(table, c) for c in columns)]
+
+
+def _filled(spec: TableSpec, column: Column) -> str:
+    """Return the part of an added key column that gives it to the rows that exist."""
+    return f" NOT NULL DEFAULT {column.default}" if column.name in spec.key else ""
 
 
 def key_columns(spec: TableSpec) -> str:

@@ -43,12 +43,14 @@ _SPELT_OUT = {"timestamptz": "timestamp with time zone"}
 def check_keys(con: Connection, *, target: str, written_by: str) -> None:
     """Raise :class:`SchemaMismatch` for a table whose primary key has other columns than the lake's.
 
-    With one column more, rows that replace others would be stored beside them.
+    With one column more, rows that replace others would be stored beside them. A key without a column that
+    was added later, with a default value, is replaced by :func:`add_columns`.
     """
     for table, columns in con.execute(_KEYS, [list(TABLES)]).fetchall():
         spec = TABLES[str(table)]
         actual = sorted(columns) if isinstance(columns, list) else []
-        if actual != sorted(spec.key):
+        former = sorted(name for name in spec.key if spec.column(name).default is None)
+        if actual not in (sorted(spec.key), former):
             raise _mismatch(
                 f"the primary key of {spec.name}",
                 f"({', '.join(actual)})",
@@ -63,7 +65,8 @@ def add_columns(con: Connection, filled: FilledBatches, *, target: str, written_
 
     Raises :class:`SchemaMismatch` for a column of another type: rows are sent as bytes, which would be read
     as other values. A missing column of the key, the partition or the digest is refused too: a table never
-    existed without it, and without it no row can be matched.
+    existed without it, and without it no row can be matched. A key column with a default value was added
+    later: rows get the value, and the table gets the new key.
     """
     rows = con.execute(_COLUMNS, [list(TABLES)]).fetchall()
     types: dict[str, dict[str, str]] = {name: {} for name in TABLES}
@@ -87,7 +90,8 @@ def _missing(spec: TableSpec, types: Mapping[str, str], *, target: str, written_
     missing = []
     for name, kind in kinds.items():
         expected = _SPELT_OUT.get(kind, kind)
-        if name not in types and name not in (*spec.key, spec.partition_by, ROW_HASH):
+        required = [key for key in spec.key if spec.column(key).default is None]
+        if name not in types and name not in (*required, spec.partition_by, ROW_HASH):
             missing.append(name)
         elif types.get(name) != expected:
             got = types.get(name, "no such column")

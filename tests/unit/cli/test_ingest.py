@@ -62,7 +62,13 @@ def test_a_rollback_restores_the_named_snapshot(own_home: Path) -> None:
     """`rollback --to 1` restores the first snapshot: splits, what follows from them, and nothing else."""
     assert run("rollback", "--to", "1").out == "snapshot 3 → 4: rollback to snapshot 1\n"
     rows = {r["table"]: r["rows"] for r in run("status", "--json").json}
-    assert {name for name, count in rows.items() if count} == {"splits", "split_history", "data_fetch_log"}
+    assert {name for name, count in rows.items() if count} == {
+        "splits",
+        "split_history",
+        "split_events",
+        "split_lists",
+        "data_fetch_log",
+    }
 
 
 def test_only_named_symbols_are_migrated_and_validated(tmp_path: Path) -> None:

@@ -141,7 +141,13 @@ def test_history_shows_the_operation_of_each_snapshot(home: Path) -> None:
     taken = run("history", "--json").json
     assert [s["id"] for s in taken] == [1, 2, 3]
     assert taken[0]["reason"] == "load splits"
-    assert taken[0]["tables"] == {"splits": 1, "split_history": 1, "data_fetch_log": 1}
+    assert taken[0]["tables"] == {
+        "splits": 1,
+        "split_history": 1,
+        "split_events": 1,
+        "split_lists": 1,
+        "data_fetch_log": 1,
+    }
     assert "migrate AAPL to GOOGL" in run("history").out
 
 

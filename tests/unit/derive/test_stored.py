@@ -99,14 +99,13 @@ def test_a_deep_verification_finds_wrong_rows_and_repair_rebuilds_them(lake: Lak
     """Rows that differ from the computed ones are named by table, and computed again by repair."""
     with transaction(lake._layout, reason="test", program_version="0") as tx:
         rows = tx.read("split_history")
-        wrong = pl.DataFrame(
-            {
-                "symbol": ["B"],
-                "from_date": [date(2020, 1, 1)],
-                "to_date": [date(2021, 1, 1)],
-                "cumulative_split_factor": [7.0],
-            }
-        ).cast(rows.schema)
+        row = {
+            "symbol": ["B"],
+            "from_date": [date(2020, 1, 1)],
+            "to_date": [date(2021, 1, 1)],
+            "cumulative_split_factor": [7.0],
+        }
+        wrong = pl.concat([rows.clear(), pl.DataFrame(row)], how="diagonal_relaxed").cast(rows.schema)
         tx.append("split_history", wrong)
     [finding] = fl.verify(lake.path, deep=True).findings
     assert (finding.file, finding.kind) == ("split_history", "derived")

@@ -24,6 +24,7 @@ COLUMNS = [
     "shares_outstanding",
     "shares_source",
     "split_factor",
+    "split_evidence",
     "shares_fiscal_date",
     "shares_available_date",
     "price_age_days",

@@ -32,7 +32,7 @@ _MISMATCHES = {
     "an unknown key column": (
         (
             "ALTER TABLE splits DROP CONSTRAINT splits_pkey, ADD COLUMN venue text DEFAULT 'XNAS', "
-            "ADD PRIMARY KEY (symbol, date, venue)"
+            "ADD PRIMARY KEY (symbol, date, event, venue)"
         ),
         r"the primary key of splits at .*venue\), expected \(",
     ),
@@ -88,6 +88,21 @@ def test_a_table_that_was_dropped_is_refused(small: Lake, synced: str) -> None:
     by_hand(synced, "DROP TABLE dividends CASCADE")
     with pytest.raises(SchemaMismatch, match=r"dividends\.symbol at .*: got no such column, expected text"):
         small.sync(synced)
+
+
+def test_a_key_that_has_more_columns_now_is_upgraded(small: Lake, synced: str) -> None:
+    """A server from before events gets their number and the new key; its rows are not sent again."""
+    rows = {"symbol": ["AAA"] * 2, "date": ["2019-06-10"] * 2, "dividend": [0.5, 0.7]}
+    for table in ("splits", "dividends"):
+        by_hand(synced, f"ALTER TABLE {table} DROP COLUMN event CASCADE, DROP COLUMN retracted_at CASCADE")
+        by_hand(synced, f"ALTER TABLE {table} ADD CONSTRAINT {table}_pkey PRIMARY KEY (symbol, date)")
+    report = small.sync(synced)
+    assert (report.clean, report.sent, report.removed) == (True, 0, 0)
+    small.load("dividends", rows)
+    assert small.sync(synced).clean
+    query = "SELECT event, dividend FROM dividends WHERE symbol = 'AAA' AND date = '2019-06-10' ORDER BY 1"
+    assert by_hand(synced, query) == [(1, 0.5), (2, 0.7)]
+    assert_equal(small, synced)
 
 
 def test_a_dropped_column_comes_back_with_its_values(small: Lake, synced: str) -> None:

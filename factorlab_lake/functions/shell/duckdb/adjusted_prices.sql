@@ -7,14 +7,17 @@
 -- Columns:
 -- - open_price, high_price, low_price, close_price, volume: adjusted for splits alone. They are per share as counted after
 --   every split in the lake, also after splits later than the last bar. So bars of different split bases line up.
--- - split_factor: the stored prices times this factor, and the stored volume divided by it, are the columns above.
+-- - split_factor: the stored prices times this factor are the columns above. The stored volume is divided by it, but not by
+--   the part of a distribution, such as a spin-off.
 -- - adjusted_close: close_price x dividend_factor. Its changes are returns with dividends reinvested. On the symbol's newest
 --   bar it equals close_price.
 -- - dividend_factor: the product of 1 - dividend / close over the ex-dates after the day, up to the symbol's newest bar.
 --   The close is that of the last bar before the ex-date (the method of CRSP and of Yahoo).
 -- - adjusted_close_source: 'dividends' where the dividends table has a row of the symbol; else 'provider', or NULL.
--- - reason: why adjusted_close is NULL.
+-- - reason: why adjusted_close is NULL; all prices are NULL for the reason 'split_unknown'.
 -- Rules:
+-- - Several dividends of one ex-date count together. Those of a file are before a provider's on the same day. One amount told by
+--   several sources within {{SAME_SPLIT_DAYS}} days is one dividend: that of the file, else of the newer list, else of the later day.
 -- - A dividend is adjusted_dividend on its split_basis_date; without it, the dividend as paid, per share of its ex-date.
 -- - Source 'provider' is the adjusted_close of the bar, adjusted on the day of its fetch. Bars of different fetches may
 --   therefore not line up.
@@ -26,25 +29,47 @@ WITH requested AS (SELECT DISTINCT unnest(symbols) AS symbol),
 -- Bars after end_date are needed: later dividends adjust the requested bars. Without the year in the join, DuckDB
 -- compares every bar with every dividend of its symbol.
 bars AS MATERIALIZED (
-    SELECT p.symbol, p.date, year(p.date) AS in_year, coalesce(s.cumulative_split_factor, 1) AS splits_since,
+    SELECT p.symbol, p.date, year(p.date) AS in_year, s.symbol IS NOT NULL AND s.cumulative_split_factor IS NULL AS is_unknown,
+           CASE WHEN s.symbol IS NULL THEN 1 ELSE s.cumulative_split_factor * s.distribution_factor END AS splits_since,
            p.open_price / splits_since AS open_price, p.high_price / splits_since AS high_price,
            p.low_price / splits_since AS low_price, p.close_price / splits_since AS close_price,
-           p.volume * splits_since AS volume, p.adjusted_close / splits_since AS provider_close
+           p.volume * splits_since / coalesce(s.distribution_factor, 1) AS volume, p.adjusted_close / splits_since AS provider_close
     FROM price_data p
     LEFT JOIN split_history s
       ON s.symbol = p.symbol AND p.split_basis_date >= s.from_date AND p.split_basis_date < s.to_date
     WHERE p.symbol IN (SELECT symbol FROM requested) AND p.date >= coalesce(start_date::DATE, {{BEGINNING_OF_TIME}})
 ),
-payouts AS (
-    SELECT d.symbol, d.date AS ex_date, coalesce(d.adjusted_dividend, d.dividend) / coalesce(s.cumulative_split_factor, 1) AS amount,
-           coalesce(lag(d.date) OVER (PARTITION BY d.symbol ORDER BY d.date), b.first) AS from_date
+told AS MATERIALIZED (
+    SELECT d.symbol, d.date, d.source_provider, d.fetched_at,
+           coalesce(d.adjusted_dividend, d.dividend) / CASE WHEN s.symbol IS NULL THEN 1
+               ELSE s.cumulative_split_factor * s.distribution_factor END AS amount,
+           CASE WHEN d.source_provider = 'file' THEN 1 ELSE 0 END AS precedence
     FROM dividends d
-    JOIN (SELECT symbol, min(date) AS first, max(date) AS newest FROM bars GROUP BY symbol) b
-      ON b.symbol = d.symbol AND d.date > b.first AND d.date <= b.newest
     LEFT JOIN split_history s
       ON s.symbol = d.symbol
      AND CASE WHEN d.adjusted_dividend IS NULL THEN d.date ELSE d.split_basis_date END >= s.from_date
      AND CASE WHEN d.adjusted_dividend IS NULL THEN d.date ELSE d.split_basis_date END < s.to_date
+    WHERE d.symbol IN (SELECT symbol FROM requested) AND d.retracted_at IS NULL
+),
+-- Both of two equal dividends in one list are paid; one dividend that two sources told is paid once.
+paid AS (
+    SELECT t.* FROM told t
+    WHERE NOT EXISTS (
+        SELECT 1 FROM told o
+        WHERE o.symbol = t.symbol AND o.source_provider <> t.source_provider
+          AND (o.precedence > t.precedence OR o.precedence = t.precedence
+               AND (o.fetched_at > t.fetched_at OR o.fetched_at = t.fetched_at AND o.source_provider > t.source_provider))
+          AND (o.date = t.date
+               OR o.date BETWEEN t.date - {{SAME_SPLIT_DAYS}} AND t.date + {{SAME_SPLIT_DAYS}}
+                  AND abs(o.amount - t.amount) <= {{RESCALED_ROUNDING}}))
+),
+payouts AS (
+    SELECT d.symbol, d.date AS ex_date, CASE WHEN count(*) = count(d.amount) THEN sum(d.amount) END AS amount,
+           min(d.amount) AS smallest, coalesce(lag(d.date) OVER (PARTITION BY d.symbol ORDER BY d.date), any_value(b.first)) AS from_date
+    FROM paid d
+    JOIN (SELECT symbol, min(date) AS first, max(date) AS newest FROM bars GROUP BY symbol) b
+      ON b.symbol = d.symbol AND d.date > b.first AND d.date <= b.newest
+    GROUP BY d.symbol, d.date
 ),
 -- The dividend of the later ex-date is divided by the last close between two ex-dates; without bars between them, by
 -- an earlier close.
@@ -61,13 +86,13 @@ steps AS (
 intervals AS (
     SELECT symbol, from_date, ex_date, unnest(range(year(from_date), year(ex_date) + 1)) AS in_year,
            product(1 - amount / previous) OVER later AS factor,
-           max(CASE WHEN amount IS NULL OR amount < 0 THEN 'dividend_missing'
+           max(CASE WHEN amount IS NULL OR smallest < 0 THEN 'dividend_missing'
                     WHEN amount >= previous THEN 'dividend_not_below_close' END) OVER later AS reason
     FROM steps WINDOW later AS (PARTITION BY symbol ORDER BY ex_date DESC)
 ),
 adjusted AS (
     SELECT b.*, t.reason, coalesce(t.factor, 1) AS factor,
-           CASE WHEN b.symbol IN (SELECT symbol FROM dividends) THEN 'dividends'
+           CASE WHEN b.symbol IN (SELECT symbol FROM told) THEN 'dividends'
                 WHEN b.provider_close IS NOT NULL THEN 'provider' END AS source
     FROM bars b
     LEFT JOIN intervals t
@@ -82,5 +107,5 @@ SELECT symbol, date, open_price, high_price, low_price, close_price, volume,
        CASE WHEN reason IS NULL THEN
            CASE source WHEN 'dividends' THEN factor WHEN 'provider' THEN provider_close / close_price END
        END AS dividend_factor,
-       CASE WHEN source IS NULL THEN 'no_dividends_known' ELSE reason END AS reason
+       CASE WHEN is_unknown THEN 'split_unknown' WHEN source IS NULL THEN 'no_dividends_known' ELSE reason END AS reason
 FROM adjusted;

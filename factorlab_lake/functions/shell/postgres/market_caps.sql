@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION market_caps(
     vintage text DEFAULT 'known'
 ) RETURNS TABLE (
     symbol text, date date, market_cap double precision, currency text, close_price double precision, price_date date,
-    shares_outstanding double precision, shares_source text, split_factor double precision, shares_fiscal_date date,
+    shares_outstanding double precision, shares_source text, split_factor double precision, split_evidence text, shares_fiscal_date date,
     shares_available_date date, price_age_days integer, shares_age_days integer, multi_class boolean,
     company_id text, statement_provider text, reason text
 )

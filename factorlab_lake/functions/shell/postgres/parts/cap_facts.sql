@@ -4,12 +4,17 @@ quoted AS MATERIALIZED (SELECT * FROM instruments i WHERE i.symbol = ANY (symbol
 shared AS MATERIALIZED (SELECT m.symbol FROM multi_class_symbols m WHERE m.symbol = ANY (symbols)),
 cap_facts AS (
     SELECT r.symbol, r.date, r.day,
-           unrounded_close(b.close, coalesce(t.cumulative_split_factor / nullif(s.cumulative_split_factor, 0), 1))
+           unrounded_close(b.close, coalesce(t.cumulative_split_factor * t.distribution_factor
+                                         / nullif(s.cumulative_split_factor * s.distribution_factor, 0), 1))
                / coalesce(f.quoted_units, 1) AS quoted_close,
            b.price_date, b.price_date - {{EPOCH}} AS price_day,
            c.shares, c.source AS shares_source, c.fiscal_date AS shares_fiscal_date,
            c.fiscal_date - {{EPOCH}} AS shares_fiscal_day, c.available_date AS shares_available_date,
-           c.extra_age_days, c.reason AS count_reason, c.cumulative_split_factor / coalesce(nullif(s.cumulative_split_factor, 0), 1) AS split_factor,
+           c.extra_age_days, c.reason AS count_reason,
+           c.cumulative_split_factor / CASE WHEN s.symbol IS NULL THEN 1
+               ELSE nullif(s.cumulative_split_factor * (s.distribution_factor / nullif(t.distribution_factor, 0)), 0) END AS split_factor,
+           c.split_basis_date - {{EPOCH}} AS shares_basis_day, b.price_basis - {{EPOCH}} AS price_basis_day,
+           c.same_from - {{EPOCH}} AS same_from_day, c.same_to - {{EPOCH}} AS same_to_day, k.told_to - {{EPOCH}} AS told_day,
            f.currency, f.shares_per_receipt, f.receipt_reason,
            CASE WHEN f.currency IS NULL AND {{quotes_in_minor_units}} THEN 'quote_unit_unknown' END AS quote_reason,
            r.symbol IN (SELECT m.symbol FROM shared m) AS multi_class,
@@ -28,5 +33,6 @@ cap_facts AS (
         ORDER BY h.valid_from DESC LIMIT 1) c ON c.valid_to > r.date
     LEFT JOIN basis_factors t ON t.symbol = r.symbol AND b.price_date >= t.from_date AND b.price_date < t.to_date
     LEFT JOIN basis_factors s ON s.symbol = r.symbol AND b.price_basis >= s.from_date AND b.price_basis < s.to_date
+    LEFT JOIN split_lists k ON k.symbol = r.symbol
     LEFT JOIN quoted f ON f.symbol = r.symbol AND r.date >= f.valid_from AND r.date < f.valid_to
 )

@@ -1,0 +1,266 @@
+-- told_splits: choose among the splits that sources told
+-- Grain: one row per row of splits that a provider or a file told.
+-- Columns:
+-- - precedence: a file's split is before a provider's. listed_at: the newest list of the source with the split.
+-- - status: retracted, duplicate, overruled, or NULL for a split that applies so far.
+-- Rules:
+-- - One ratio on days within {{SAME_SPLIT_DAYS}} days is one split: that of the file, else of the newer list, else of the later day.
+-- - Of several ratios on one day, that of the file applies, else of the newer list, else the first.
+CREATE OR REPLACE TEMP TABLE told_splits AS
+WITH lists AS (
+    SELECT symbol, provider, max(fetch_date) AS listed_at FROM data_fetch_log
+    WHERE data_type = 'splits' AND success AND symbol IN (SELECT symbol FROM derived_symbols)
+    GROUP BY symbol, provider
+),
+told AS (
+    SELECT s.symbol, s.date, s.event, s.numerator, s.denominator, s.numerator / s.denominator AS ratio, s.kind, s.source,
+           s.source_provider, s.fetched_at, s.retracted_at, (s.source = 'file')::INTEGER AS precedence,
+           CASE WHEN s.source = 'file' THEN s.fetched_at ELSE greatest(s.fetched_at, l.listed_at) END AS listed_at
+    FROM splits s LEFT JOIN lists l ON l.symbol = s.symbol AND l.provider = s.source_provider
+    WHERE s.source <> 'inferred' AND s.symbol IN (SELECT symbol FROM derived_symbols)
+),
+better AS (
+    SELECT a.symbol, a.date, a.event,
+           bool_or(abs(b.ratio / a.ratio - 1) < {{SPLIT_RATIO_TOLERANCE}}) AS is_repeated,
+           bool_or(abs(b.ratio / a.ratio - 1) >= {{SPLIT_RATIO_TOLERANCE}} AND b.date = a.date) AS is_overruled
+    FROM told a JOIN told b
+      ON b.symbol = a.symbol AND b.date BETWEEN a.date - {{SAME_SPLIT_DAYS}} AND a.date + {{SAME_SPLIT_DAYS}}
+     AND (b.precedence, b.listed_at, b.date, -b.event) > (a.precedence, a.listed_at, a.date, -a.event)
+    WHERE a.retracted_at IS NULL AND b.retracted_at IS NULL
+    GROUP BY a.symbol, a.date, a.event
+)
+SELECT t.*, CASE WHEN t.retracted_at IS NOT NULL THEN 'retracted'
+                 WHEN b.is_repeated THEN 'duplicate'
+                 WHEN b.is_overruled THEN 'overruled' END AS status
+FROM told t LEFT JOIN better b ON b.symbol = t.symbol AND b.date = t.date AND b.event = t.event;
+
+-- counted_twice: find counts of one day or period that are known on two split bases
+-- Grain: one row per count and pair of bases that follow each other. A split between them moves the count by its ratio.
+-- Columns:
+-- - rounding: how far the ratio of the counts can differ from that of a split, relative, because counts are rounded.
+-- - is_refuted: earnings per share did not move by the ratio.
+CREATE OR REPLACE TEMP TABLE counted_twice AS
+WITH counts AS (
+    SELECT symbol, source_provider, source AS series, as_of_date AS day, shares, NULL::DOUBLE AS eps, split_basis_date AS basis, version
+    FROM shares_outstanding WHERE symbol IN (SELECT symbol FROM derived_symbols)
+    UNION ALL
+    SELECT symbol, source_provider, fiscal_period, fiscal_date, weighted_average_shares_outstanding, eps, split_basis_date, version
+    FROM income_statements WHERE symbol IN (SELECT symbol FROM derived_symbols)
+),
+pairs AS (
+    SELECT symbol, day, basis, shares, eps, lag(basis) OVER versions AS basis_before, lag(shares) OVER versions AS shares_before,
+           lag(eps) OVER versions AS eps_before
+    FROM counts WHERE shares > 0
+    WINDOW versions AS (PARTITION BY symbol, source_provider, series, day ORDER BY basis, version)
+)
+SELECT symbol, day, basis_before, basis, shares / shares_before AS ratio,
+       (CASE WHEN shares % 1e6 = 0 THEN 1e6 WHEN shares % 1e3 = 0 THEN 1e3 ELSE 1 END / shares + CASE WHEN shares_before % 1e6 = 0 THEN 1e6 WHEN shares_before % 1e3 = 0 THEN 1e3 ELSE 1 END / shares_before) / 2 + {{SAME_VALUE_TOLERANCE}} AS rounding,
+       abs(eps_before) >= {{MIN_COMPARED_EPS}} AND abs(eps) >= {{MIN_COMPARED_EPS}}
+       AND abs(eps_before - eps * shares / shares_before) > {{EPS_ROUNDING}} * (1 + shares / shares_before) AS is_refuted
+FROM pairs WHERE basis > basis_before;
+
+-- observed_splits: collect what bars and counts prove: the ratio between two split bases
+-- Grain: one row per pair of bases and ratio; the split lies in [earliest, latest].
+-- Rules:
+-- - The same count moved by a ratio of whole numbers n:m, within its rounding. The coarser the rounding, the smaller m is: with
+--   larger ones any ratio would be near some n:m.
+-- - A ratio of a thousand or a million is an error of the unit.
+-- - Bars are compared at ingest (rows of splits with the source inferred).
+CREATE OR REPLACE TEMP TABLE observed_splits AS
+WITH sides AS (
+    SELECT *, greatest(ratio, 1 / ratio) AS larger FROM counted_twice
+    WHERE NOT coalesce(is_refuted, false) AND greatest(ratio, 1 / ratio) BETWEEN {{MIN_COUNTED_RATIO}} AND {{MAX_COUNTED_RATIO}}
+),
+fractions AS (
+    SELECT s.*, m AS smaller_side, round(larger * m) AS larger_side
+    FROM sides s JOIN (SELECT unnest(range(1, {{MAX_SPLIT_SIDE}} + 1)) AS m) ON m * m * s.rounding <= {{MAX_FRACTION_CHANCE}}
+    WHERE abs(larger * m - round(larger * m)) <= larger * m * s.rounding AND round(larger * m) > m
+    QUALIFY row_number() OVER (PARTITION BY symbol, day, basis_before, basis, ratio ORDER BY m) = 1
+)
+SELECT DISTINCT symbol, basis_before + 1 AS earliest, basis AS latest,
+       CASE WHEN ratio > 1 THEN larger_side ELSE smaller_side END::DOUBLE AS numerator,
+       CASE WHEN ratio > 1 THEN smaller_side ELSE larger_side END::DOUBLE AS denominator,
+       NULL::DATE AS traded_from
+FROM fractions WHERE NOT (smaller_side = 1 AND larger_side IN (1000, 1000000))
+UNION ALL
+SELECT symbol, earliest_date, latest_date, numerator, denominator, date FROM splits
+WHERE source = 'inferred' AND symbol IN (SELECT symbol FROM derived_symbols);
+
+-- counts_by_basis: the newest count of each series of filings on each split basis, to compare neighbours
+-- Grain: one row per symbol, series and split basis.
+CREATE OR REPLACE TEMP TABLE counts_by_basis AS
+SELECT symbol, source_provider || ' ' || source AS series, split_basis_date AS basis, max_by(shares, as_of_date) AS shares,
+       max(as_of_date) AS day
+FROM shares_outstanding WHERE shares > 0 AND symbol IN (SELECT symbol FROM derived_symbols) GROUP BY ALL
+UNION ALL
+SELECT symbol, source_provider || ' ' || fiscal_period, split_basis_date, max_by(weighted_average_shares_outstanding, fiscal_date),
+       max(fiscal_date)
+FROM income_statements
+WHERE weighted_average_shares_outstanding > 0 AND symbol IN (SELECT symbol FROM derived_symbols) GROUP BY ALL;
+
+-- placed_splits: narrow the window of each observed split by the counts of the filings within it
+-- Grain: one row per row of observed_splits. [earliest, latest] is the narrowed window.
+-- Rules:
+-- - A count within the window is compared with the last one before and the first one after it. It is on the side that it is nearer
+--   to, by a factor of two.
+CREATE OR REPLACE TEMP TABLE placed_splits AS
+WITH observed AS (SELECT row_number() OVER () AS observation, *, ln(numerator / denominator) AS step FROM observed_splits),
+outside AS (
+    SELECT o.observation, c.series, max_by(c.shares, c.basis) FILTER (WHERE c.basis < o.earliest) AS before,
+           min_by(c.shares, c.basis) FILTER (WHERE c.basis >= o.latest) AS after
+    FROM observed o JOIN counts_by_basis c ON c.symbol = o.symbol WHERE abs(o.step) >= ln({{MIN_NEIGHBOUR_RATIO}})
+    GROUP BY o.observation, c.series
+),
+inside AS (
+    SELECT o.observation, c.basis,
+           coalesce(2 * abs(ln(c.shares / x.before)) < abs(ln(c.shares / x.before) - o.step), false)
+           OR coalesce(2 * abs(ln(x.after / c.shares) - o.step) < abs(ln(x.after / c.shares)), false) AS is_before,
+           coalesce(2 * abs(ln(c.shares / x.before) - o.step) < abs(ln(c.shares / x.before)), false)
+           OR coalesce(2 * abs(ln(x.after / c.shares)) < abs(ln(x.after / c.shares) - o.step), false) AS is_after
+    FROM observed o JOIN outside x ON x.observation = o.observation
+    JOIN counts_by_basis c ON c.symbol = o.symbol AND c.series = x.series AND c.basis >= o.earliest AND c.basis < o.latest
+),
+sides AS (
+    SELECT observation, max(basis) FILTER (WHERE is_before AND NOT is_after) + 1 AS earliest,
+           min(basis) FILTER (WHERE is_after AND NOT is_before) AS latest
+    FROM inside GROUP BY observation
+)
+SELECT o.* EXCLUDE (earliest, latest),
+       CASE WHEN coalesce(s.earliest <= s.latest, true) THEN coalesce(s.earliest, o.earliest) ELSE o.earliest END AS earliest,
+       CASE WHEN coalesce(s.earliest <= s.latest, true) THEN coalesce(s.latest, o.latest) ELSE o.latest END AS latest
+FROM observed o LEFT JOIN sides s ON s.observation = o.observation;
+
+-- told_in_windows: compare each observed split with the told ones in its window
+-- Grain: one row per observation.
+-- Columns:
+-- - told_step, large_step: the logarithm of the product of the told ratios, of all and of those that bars always show.
+-- - matching: how many of them have the ratio.
+-- Rules:
+-- - A told split of the same ratio within {{SAME_SPLIT_DAYS}} days of the window is the observed one.
+CREATE OR REPLACE TEMP TABLE told_in_windows AS
+SELECT o.observation, coalesce(sum(ln(t.ratio)) FILTER (WHERE is_inside), 0) AS told_step,
+       coalesce(sum(ln(t.ratio)) FILTER (WHERE is_inside AND abs(ln(t.ratio)) >= ln({{MIN_NEIGHBOUR_RATIO}})), 0) AS large_step,
+       count(*) FILTER (WHERE abs(ln(t.ratio) - o.step) < {{SPLIT_RATIO_SPREAD}}) AS matching
+FROM placed_splits o
+LEFT JOIN (SELECT *, true AS listed FROM told_splits WHERE status IS NULL) t
+  ON t.symbol = o.symbol AND t.date BETWEEN o.earliest - {{SAME_SPLIT_DAYS}} AND o.latest + {{SAME_SPLIT_DAYS}}
+CROSS JOIN LATERAL (SELECT coalesce(t.date BETWEEN o.earliest AND o.latest, false) AS is_inside)
+GROUP BY o.observation;
+
+-- inferred_splits: the observed splits that no source told
+-- Grain: one row per split. The window is that of all observations of one ratio whose windows share a day.
+CREATE OR REPLACE TEMP TABLE inferred_splits AS
+WITH unexplained AS (
+    SELECT o.* FROM placed_splits o JOIN told_in_windows t ON t.observation = o.observation
+    WHERE t.matching = 0 AND abs(t.told_step - o.step) >= {{SPLIT_RATIO_SPREAD}} AND abs(t.large_step - o.step) >= {{SPLIT_RATIO_SPREAD}}
+),
+leaders AS (
+    SELECT a.* FROM unexplained a
+    WHERE NOT EXISTS (SELECT 1 FROM unexplained b
+                      WHERE b.symbol = a.symbol AND abs(b.step - a.step) < {{SPLIT_RATIO_SPREAD}}
+                        AND (b.latest, b.observation) < (a.latest, a.observation) AND b.latest >= a.earliest)
+),
+windows AS (
+    SELECT l.observation, any_value(l.symbol) AS symbol, any_value(l.numerator) AS numerator, any_value(l.denominator) AS denominator,
+           max(o.earliest) AS earliest, any_value(l.latest) AS latest, min(o.traded_from) AS traded_from
+    FROM leaders l JOIN unexplained o
+      ON o.symbol = l.symbol AND abs(o.step - l.step) < {{SPLIT_RATIO_SPREAD}} AND l.latest BETWEEN o.earliest AND o.latest
+    GROUP BY l.observation
+)
+SELECT symbol, CASE WHEN traded_from BETWEEN earliest AND latest THEN traded_from ELSE latest END AS date, numerator, denominator,
+       numerator / denominator AS ratio, earliest, latest
+FROM windows;
+
+-- share_changes: how the counts around each told split moved
+-- Grain: one row per told split that has such counts.
+-- Rules:
+-- - The same count before and after decides. Else, from a ratio of {{MIN_NEIGHBOUR_RATIO}} on, the counts around do: nearer to the ratio
+--   by a factor of four is a split, nearer to 1 is a distribution.
+CREATE OR REPLACE TEMP TABLE share_changes AS
+WITH same AS (
+    SELECT t.symbol, t.date, t.event,
+           bool_or(abs(ln(p.ratio) - ln(t.ratio)) < abs(ln(p.ratio))) AS is_split
+    FROM told_splits t JOIN counted_twice p ON p.symbol = t.symbol AND p.basis_before < t.date AND p.basis >= t.date
+    WHERE t.status IS NULL AND t.ratio <> 1
+      AND NOT EXISTS (SELECT 1 FROM told_splits o WHERE o.symbol = t.symbol AND o.status IS NULL AND o.event || o.date::VARCHAR <> t.event || t.date::VARCHAR
+                      AND o.date > p.basis_before AND o.date <= p.basis)
+    GROUP BY t.symbol, t.date, t.event
+),
+around AS (
+    SELECT t.symbol, t.date, t.event, any_value(ln(t.ratio)) AS step, c.series,
+           max(c.basis) FILTER (WHERE c.basis < t.date) AS basis_before, min(c.basis) FILTER (WHERE c.basis >= t.date) AS basis_after,
+           ln(min_by(c.shares, c.basis) FILTER (WHERE c.basis >= t.date AND c.day >= t.date - {{MAX_NEIGHBOUR_DAYS}})
+              / max_by(c.shares, c.basis) FILTER (WHERE c.basis < t.date)) AS moved
+    FROM told_splits t JOIN counts_by_basis c ON c.symbol = t.symbol
+    WHERE t.status IS NULL AND abs(ln(t.ratio)) >= ln({{MIN_NEIGHBOUR_RATIO}})
+      AND c.basis BETWEEN t.date - {{MAX_NEIGHBOUR_DAYS}} AND t.date + {{MAX_NEIGHBOUR_DAYS}}
+    GROUP BY t.symbol, t.date, t.event, c.series
+),
+neighbours AS (
+    SELECT symbol, date, event, bool_or(4 * abs(moved - step) <= abs(moved)) AS is_split,
+           bool_or(abs(moved) < abs(moved - step)) AS is_distribution
+    FROM around a
+    WHERE moved IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM told_splits o WHERE o.symbol = a.symbol AND o.status IS NULL AND o.event || o.date::VARCHAR <> a.event || a.date::VARCHAR
+                      AND o.date > a.basis_before AND o.date <= a.basis_after)
+    GROUP BY symbol, date, event
+)
+SELECT symbol, date, event,
+       coalesce(s.is_split, CASE WHEN n.is_split THEN true WHEN n.is_distribution THEN false END) AS is_split
+FROM same s FULL JOIN neighbours n USING (symbol, date, event);
+
+-- split_events: decide on every split that was told or observed
+-- Grain: one row per symbol, ex-date and event.
+-- Columns:
+-- - shares_from: the first day on whose split basis the number of shares has changed; NULL if it does not change.
+-- - earliest_date, latest_date: the window of a split that no source told.
+-- Rules:
+-- - A split is rejected where what two fetches show contradicts it.
+-- - The ex-date of a told split that was observed is moved into the window.
+-- - Without a kind and without counts, a ratio of at least {{PLAIN_SPLIT_RATIO}} changes the number of shares. A smaller one changes the price,
+--   and the shares from the next count on (status unproven).
+CREATE OR REPLACE TEMP TABLE split_events AS
+WITH seen AS (
+    SELECT t.symbol, t.date, t.event,
+           max(CASE WHEN abs(ln(t.ratio) - o.step) < {{SPLIT_RATIO_SPREAD}} THEN least(greatest(t.date, o.earliest), o.latest) END) AS moved_to,
+           bool_or(t.date BETWEEN o.earliest AND o.latest AND abs(ln(t.ratio) - o.step) >= {{SPLIT_RATIO_SPREAD}}
+                   AND abs(w.told_step - o.step) >= {{SPLIT_RATIO_SPREAD}} AND abs(w.large_step - o.step) >= {{SPLIT_RATIO_SPREAD}}
+                   AND abs(ln(t.ratio)) >= ln({{MIN_NEIGHBOUR_RATIO}})) AS is_contradicted
+    FROM told_splits t
+    JOIN placed_splits o ON o.symbol = t.symbol AND t.date BETWEEN o.earliest - {{SAME_SPLIT_DAYS}} AND o.latest + {{SAME_SPLIT_DAYS}}
+    JOIN told_in_windows w ON w.observation = o.observation
+    WHERE t.status IS NULL GROUP BY t.symbol, t.date, t.event
+),
+next_counts AS (
+    SELECT t.symbol, t.date, t.event, min(c.basis) AS next_basis
+    FROM told_splits t JOIN counts_by_basis c ON c.symbol = t.symbol AND c.basis >= t.date AND c.day >= t.date
+    GROUP BY t.symbol, t.date, t.event
+),
+told AS (
+    SELECT t.*, coalesce(s.moved_to, t.date) AS ex_date, coalesce(s.is_contradicted, false) AS is_contradicted, s.moved_to IS NOT NULL AS is_observed,
+           CASE WHEN t.kind = 'spin_off' THEN false WHEN t.kind IS NOT NULL THEN true
+                WHEN s.moved_to IS NOT NULL AND c.is_split IS NULL AND abs(ln(t.ratio)) >= ln({{PLAIN_SPLIT_RATIO}}) - {{SAME_VALUE_TOLERANCE}} THEN true
+                WHEN c.is_split IS NOT NULL THEN c.is_split
+                WHEN abs(ln(t.ratio)) >= ln({{PLAIN_SPLIT_RATIO}}) - {{SAME_VALUE_TOLERANCE}} THEN true END AS is_split,
+           n.next_basis
+    FROM told_splits t
+    LEFT JOIN seen s ON s.symbol = t.symbol AND s.date = t.date AND s.event = t.event
+    LEFT JOIN share_changes c ON c.symbol = t.symbol AND c.date = t.date AND c.event = t.event
+    LEFT JOIN next_counts n ON n.symbol = t.symbol AND n.date = t.date AND n.event = t.event
+),
+decided AS (
+    SELECT symbol, date, event, numerator, denominator, ratio, source, source_provider, fetched_at, ex_date,
+           CASE WHEN status IS NOT NULL THEN status WHEN is_contradicted THEN 'rejected' WHEN is_split IS NULL THEN 'unproven'
+                ELSE 'applied' END AS status,
+           CASE WHEN is_split THEN ex_date WHEN is_split IS NULL THEN next_basis END AS shares_from,
+           NULL::DATE AS earliest_date, NULL::DATE AS latest_date
+    FROM told
+    UNION ALL
+    SELECT symbol, date, {{FIRST_INFERRED_EVENT}} + row_number() OVER (PARTITION BY symbol, date ORDER BY ratio), numerator, denominator,
+           ratio, 'inferred', NULL, NULL, date, 'applied', date, earliest, latest
+    FROM inferred_splits
+)
+SELECT symbol, date, event::INTEGER AS event, numerator, denominator, ratio, source, source_provider, fetched_at, status,
+       CASE WHEN status IN ('applied', 'unproven') THEN ex_date END AS prices_from,
+       CASE WHEN status IN ('applied', 'unproven') THEN shares_from END AS shares_from, earliest_date, latest_date
+FROM decided;
