@@ -61,7 +61,10 @@ def test_each_provider_has_the_versions_that_it_has_alone(
     assert_same_content(landed([*answers, *answers]), together)
     for provider in PROVIDERS:
         alone = landed([a for a in answers if a.provider == provider])
-        assert _sequence(together, provider).equals(_sequence(alone, provider)), provider
+        one, other = _sequence(together, provider), _sequence(alone, provider)
+        if provider == "file":  # a user's row corrects those of the other providers, in the order of theirs
+            one, other = (rows.drop("version", "change_kind").sort(pl.all()) for rows in (one, other))
+        assert one.equals(other), provider
     versions = together[_TABLE].group_by(_KEY).agg(pl.col("version").sort(), n=pl.len())
     for numbers, n in versions.select("version", "n").rows():
         assert numbers == list(range(1, n + 1))
