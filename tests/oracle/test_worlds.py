@@ -12,7 +12,7 @@ import pytest
 import factorlab_lake as fl
 from factorlab_lake.lake import Lake
 from tests.oracle.expected import right_cap, right_revenue
-from tests.oracle.worlds import KINDS, Company, companies, show
+from tests.oracle.worlds import FETCHES, KINDS, Company, companies, show
 from tests.support import THOROUGH, made_once
 
 _MADE = companies(seed=1, of_each_kind=4 if THOROUGH else 1)
@@ -53,6 +53,33 @@ def test_answers_equal_the_plain_computation(lake: Lake, kind: str, question: st
         if not _is_right(kind, row, row[column], value)
     ]
     assert wrong == []
+
+
+# Later facts may take an answer away for these reasons alone.
+_TAKEN_AWAY = {"split_unknown", "company_changed", "period_length_unknown"}
+
+
+def test_later_fetches_change_no_earlier_answer(tmp_path: Path) -> None:
+    """An answer about a day before the first fetch stays as it is when the second and third fetch arrive."""
+    lake = fl.open(tmp_path / "lake")
+    made = companies(seed=2)
+    symbols, days = [each.symbol for each in made], [day for day in _DAYS if day < FETCHES[0].date()]
+    show(lake, made, [0])
+    before = {question: getattr(lake, question)(symbols, days).to_dicts() for question in _QUESTIONS}
+    for number in range(1, len(FETCHES)):
+        show(lake, made, [number])
+        for question, (column, _) in _QUESTIONS.items():
+            after = getattr(lake, question)(symbols, days).to_dicts()
+            moved = [
+                (old["symbol"], old["date"], old[column], new[column], new["reason"])
+                for old, new in zip(before[question], after, strict=True)
+                if old[column] is not None and not _stays(old[column], new[column], new["reason"])
+            ]
+            assert moved == []
+
+
+def _stays(old: float, new: float | None, reason: str | None) -> bool:
+    return reason in _TAKEN_AWAY if new is None else new == pytest.approx(old, rel=1e-6)
 
 
 def _is_right(kind: str, row: dict[str, Any], value: float | None, right: float | None) -> bool:

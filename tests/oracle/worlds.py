@@ -6,7 +6,7 @@ Each company has one kind of trouble. The oracle knows the truth; a lake only se
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from random import Random
@@ -25,7 +25,7 @@ __all__ = ["FETCHES", "KINDS", "SECOND_COMPANY", "Company", "Report", "companies
 FETCHES = [datetime(year, 12, 31, 22, tzinfo=UTC) for year in (2019, 2020, 2021)]
 KINDS = (
     "plain", "cumulative", "without_q4", "half_yearly", "yearly", "missing_acceptance", "filing_date_only",
-    "restated", "split_listed", "split_moved", "split_unlisted",
+    "vendor_revision", "restated", "late_restatement", "split_listed", "split_moved", "split_unlisted",
     "reverse_split", "small_split", "transition", "reuse",
 )  # fmt: skip
 
@@ -84,9 +84,9 @@ def companies(seed: int, of_each_kind: int = 1) -> list[Company]:
     ]
 
 
-def show(lake: Lake, made: list[Company]) -> None:
+def show(lake: Lake, made: list[Company], fetches: Iterable[int] = range(len(FETCHES))) -> None:
     """Bring into a lake what the vendor shows in each fetch, one fetch after the other."""
-    for number in range(len(FETCHES)):
+    for number in fetches:
         with writing(lake) as tx:
             merge_batch(tx, [each for company in made for each in _shown(company, number)])
     lake.refresh()
