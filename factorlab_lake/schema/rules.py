@@ -390,9 +390,6 @@ IDENTITY_TOLERANCE = 0.005
 SPLIT_EVIDENCE_FACTOR = 4
 """A step from one count to the next is of a split or of none when it is nearer to the one by this factor."""
 
-SAME_SPLIT_DAYS = 7
-"""Splits of one ratio on days within a week are one split whose day was moved."""
-
 MAX_SILENCE_DAYS = 180
 """After so long without bars and statements the symbol may be another company's."""
 

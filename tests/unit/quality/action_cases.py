@@ -17,13 +17,13 @@ def split(
 ) -> Row:
     """Return a split."""
     ratio = {"numerator": numerator, "denominator": denominator}
-    return {"symbol": symbol, "date": day, "source": source, **ratio, **_PROVENANCE}
+    return {"symbol": symbol, "date": day, "event": 1, "source": source, **ratio, **_PROVENANCE}
 
 
 def dividend(symbol: str, day: date, amount: float) -> Row:
     """Return a dividend on the split basis of the planted bars."""
     amounts = {"dividend": amount, "adjusted_dividend": amount, "split_basis_date": _BASIS}
-    return {"symbol": symbol, "date": day, **amounts, **_PROVENANCE}
+    return {"symbol": symbol, "date": day, "event": 1, **amounts, **_PROVENANCE}
 
 
 def count(symbol: str, day: date, shares: float, basis: date = _BASIS, source: str = "cover_page") -> Row:
@@ -49,6 +49,8 @@ def plant_cases() -> None:
     _dividends()
     _splits()
     _splits_against_bars()
+    _events()
+    _lists()
     _counts()
     _counts_against_each_other()
     _counts_across_a_split()
@@ -69,7 +71,10 @@ def _dividends() -> None:
     add("dividends", [dividend("PAYS_BEFORE_SPLIT", DAYS[5], 250.0)])
     add("splits", [split("PAYS_BEFORE_SPLIT", date(2021, 1, 4), 4)])
 
-    add("dividends", [dividend("PAYS_TWICE", DAYS[5], 0.5), dividend("PAYS_TWICE", DAYS[5], 0.3)])
+    add(
+        "dividends",
+        [dividend("PAYS_TWICE", DAYS[5], 0.5), dividend("PAYS_TWICE", DAYS[5], 0.3) | {"event": 2}],
+    )
     add("dividends", [dividend("PAYS_MONTHLY", DAYS[5], 0.5), dividend("PAYS_MONTHLY", DAYS[26], 0.5)])
     expect("several_dividends", "PAYS_TWICE", DAYS[5])
 
@@ -85,7 +90,7 @@ def _splits() -> None:
     add("splits", [split("RATIO_OF_1000_31", DAYS[5], 1000, 31), split("RATIO_OF_1_112", DAYS[5], 1, 112)])
 
     add("splits", [split("TOLD_TWICE", DAYS[5], 3), split("TOLD_TWICE", DAYS[8], 6, 2)])
-    expect("split_told_twice", "TOLD_TWICE", DAYS[8])
+    expect("split_told_twice", "TOLD_TWICE", DAYS[5])
     add("splits", [split("TWO_RATIOS", DAYS[5], 3), split("TWO_RATIOS", DAYS[8], 2)])
     add("splits", [split("EVERY_MONTH", DAYS[5], 3), split("EVERY_MONTH", DAYS[25], 3)])
 
@@ -100,6 +105,40 @@ def _splits_against_bars() -> None:
         add("price_revisions", [scaled(b, 10, **before) for b in now])
         add("splits", [split(symbol, ex_date, *ratio)])
     expect("split_contradicted", "UPSIDE_DOWN_SPLIT", ex_date)
+
+
+def _events() -> None:
+    """Report splits that do not count, or count for prices alone."""
+    add("splits", [split("TWO_ON_A_DAY", DAYS[5], 3), split("TWO_ON_A_DAY", DAYS[5], 2) | {"event": 2}])
+    add("splits", [split("ONE_ON_A_DAY", DAYS[5], 3)])
+    expect("split_overruled", "TWO_ON_A_DAY", DAYS[5])
+
+    add("splits", [split("RETRACTED", DAYS[5], 3) | {"retracted_at": FETCHED}, split("LISTED", DAYS[5], 3)])
+    expect("split_retracted", "RETRACTED", DAYS[5])
+
+    add("splits", [split("FIVE_TO_FOUR", DAYS[5], 5, 4), split("THREE_TO_TWO", DAYS[5], 3, 2)])
+    expect("split_unproven", "FIVE_TO_FOUR", DAYS[5])
+
+    spin_off = split("REPORTED_SPIN_OFF", DAYS[5], 5, 4) | {"kind": "spin_off"}
+    add("splits", [spin_off])
+
+    window = {"earliest_date": DAYS[4], "latest_date": DAYS[8]}
+    shown = {"source": "inferred", **window}
+    for symbol, ratio in (("REJECTED_RATIO", (1.0, 10.0)), ("SAME_RATIO", (10.0, 1.0))):
+        add("splits", [split(symbol, DAYS[6], *ratio), split(symbol, DAYS[5], 10) | shown])
+    expect("split_rejected", "REJECTED_RATIO", DAYS[6])
+    expect("inferred_split", "REJECTED_RATIO", DAYS[5])
+
+
+def _lists() -> None:
+    """Count shares long before the bars were fetched, with and without a list of splits up to then."""
+    for symbol in ("LIST_IS_MISSING", "LIST_IS_NEW"):
+        add("price_data", bars(symbol))
+        add("shares_outstanding", [count(symbol, date(2019, 1, 20), 1e8, date(2019, 2, 19))])
+    log = {"data_type": "splits", "success": True, "fetch_date": FETCHED, "recorded_at": FETCHED}
+    add("data_fetch_log", [{"fetch_id": "list", "symbol": "LIST_IS_NEW", "provider": "made", **log}])
+    expect("splits_not_told", "LIST_IS_MISSING", None)
+    expect("splits_not_told", "COUNTS_AGREE", None)
 
 
 def _counts() -> None:
@@ -154,6 +193,8 @@ def _counts_across_a_split() -> None:
         add("splits", [split(symbol, ex_date, 4)])
         add("shares_outstanding", [count(symbol, before, 1e8, before), count(symbol, after, later, after)])
     expect("uncounted_split", "NOT_COUNTED", after)
+    expect("distribution_told_as_split", "NOT_COUNTED", ex_date)
+    expect("distribution_told_as_split", "NEITHER", ex_date)
 
 
 def _units() -> None:

@@ -86,8 +86,10 @@ def _steps() -> None:
     add("price_data", bars("AS_TRADED", as_traded))
     add("price_data", bars("SLID", lambda i, b: scaled(b, 0.98**i)))
     split = {"numerator": 2.0, "denominator": 1.0, "fetched_at": FETCHED, "recorded_at": FETCHED}
-    add("splits", [{"symbol": "AS_TRADED", "date": DAYS[30], "source": "provider", **split}])
-    add("splits", [{"symbol": "GUESSED_SPLIT", "date": DAYS[5], "source": "inferred", **split}])
+    add("splits", [{"symbol": "AS_TRADED", "date": DAYS[30], "source": "provider", "event": 1, **split}])
+    window = {"earliest_date": DAYS[4], "latest_date": DAYS[6]}
+    inferred = {"date": DAYS[5], "source": "inferred", "event": 1, **window, **split}
+    add("splits", [{"symbol": "GUESSED_SPLIT", **inferred}])
     expect("inferred_split", "GUESSED_SPLIT", DAYS[5])
 
 

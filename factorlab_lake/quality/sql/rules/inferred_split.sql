@@ -1,3 +1,5 @@
--- inferred_split: list splits that were inferred from two fetches of the same bars
--- Grain: one row per symbol and ex-date.
-SELECT symbol, date, numerator / denominator AS value, label AS detail FROM splits WHERE source = 'inferred'
+-- inferred_split: list splits that no source reports
+-- Grain: one row per symbol and split. Two fetches of the same bars, or of the same share count, differ by its ratio.
+SELECT symbol, date, ratio AS value, 'between ' || earliest_date || ' and ' || latest_date AS detail
+FROM split_events
+WHERE source = 'inferred' AND status = 'applied'

@@ -1,7 +1,7 @@
 -- split_contradicted: find splits that contradict what two fetches of the same bars show
 -- Grain: one row per symbol and ex-date. `value` is the reported ratio, `expected` the ratio of the closes of both fetches.
 -- The same day's close is compared before and after the split was counted. No other reported split lies between.
-WITH told AS (SELECT symbol, date, numerator / denominator AS ratio FROM splits WHERE source <> 'inferred' AND numerator > 0 AND denominator > 0),
+WITH told AS (SELECT symbol, date, numerator / denominator AS ratio FROM splits WHERE source <> 'inferred' AND retracted_at IS NULL AND numerator > 0 AND denominator > 0),
 pairs AS (
     SELECT r.symbol, r.date, r.close_price / b.close_price AS moved, least(r.split_basis_date, b.split_basis_date) AS early,
            greatest(r.split_basis_date, b.split_basis_date) AS late, r.split_basis_date < b.split_basis_date AS forwards

@@ -1,8 +1,7 @@
--- split_told_twice: find one split that is reported on two days
--- Grain: one row per symbol and later day. Both days are within a week and have one ratio; only one of them counts.
-SELECT symbol, date, numerator / denominator AS value, 'also reported on ' || lag(date) OVER reports AS detail
-FROM splits
-WHERE source <> 'inferred' AND numerator > 0 AND denominator > 0
-WINDOW reports AS (PARTITION BY symbol ORDER BY date)
-QUALIFY date - lag(date) OVER reports <= {{SAME_SPLIT_DAYS}}
-    AND abs(ln(numerator / denominator) - ln(lag(numerator) OVER reports / lag(denominator) OVER reports)) < {{SPLIT_RATIO_TOLERANCE}}
+-- split_told_twice: find one split that is reported on two days, or by two sources
+-- Grain: one row per symbol, day and event that does not count. `value` is its ratio; `detail` names the one that counts.
+SELECT e.symbol, e.date, e.ratio AS value, any_value(e.source) || '; the split of ' || min(o.date) || ' counts' AS detail
+FROM split_events e JOIN split_events o ON o.symbol = e.symbol AND o.status IN ('applied', 'unproven', 'rejected')
+    AND abs(o.date - e.date) <= {{SAME_SPLIT_DAYS}} AND abs(o.ratio / e.ratio - 1) < {{SPLIT_RATIO_TOLERANCE}}
+WHERE e.status = 'duplicate'
+GROUP BY e.symbol, e.date, e.event, e.ratio
