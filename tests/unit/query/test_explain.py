@@ -54,15 +54,12 @@ def test_the_arithmetic_of_a_factor_gives_its_value(
     assert math.isclose(again, expected, rel_tol=1e-12)
 
 
-def test_a_flow_lists_its_four_statements_with_their_filings(lake_2021: Lake) -> None:
-    """Price to earnings at the end of 2020 follows from Apple's four quarters up to September."""
+def test_a_flow_lists_its_statements_with_their_filings(lake_2021: Lake) -> None:
+    """Price to earnings at the end of 2020 follows from Apple's fiscal year up to September."""
     rows = lake_2021.explain_factor("pe_ratio", "AAPL", "2020-12-31").to_dicts()
     components = [row for row in rows if row["step"] == "net_income" and row["date"]]
     assert [(each["date"].isoformat(), each["period"], each["value"]) for each in components] == [
-        ("2019-12-28", "Q1", 22_236_000_000),
-        ("2020-03-28", "Q2", 11_249_000_000),
-        ("2020-06-27", "Q3", 11_253_000_000),
-        ("2020-09-26", "Q4", 12_673_000_000),
+        ("2020-09-26", "FY", 57_411_000_000),
     ]
     assert components[-1]["accepted_at"].isoformat() == "2020-10-29T22:06:25+00:00"
     assert components[-1]["available_date"] == date(2020, 10, 30)
@@ -75,25 +72,21 @@ CASES.statements("YEARS", "income", [filing("2020-12-31", "FY", netIncome=100, r
 CASES.statements("YEARS", "income", [filing("2021-03-31", "Q1", netIncome=5, revenue=90)])
 
 
-def test_a_derived_quarter_shows_what_it_is_made_of(made: Lake) -> None:
-    """The fourth quarter is the year less three quarters: parts with their signs, and the words for it."""
-    rows = made.explain_factor("net_margin", "YEARS", "2021-05-01").to_dicts()
+def test_a_year_to_date_shows_what_it_is_made_of(made: Lake) -> None:
+    """The sum is the year less its first quarter, and the next one: parts with their signs, and the words."""
+    rows = made.explain_factor("net_margin", "YEARS", "2021-07-01").to_dicts()
     parts = [
         (row["date"].isoformat(), row["period"], row["sign"]) for row in rows if row["item"] == "revenue"
     ]
     assert sorted(parts) == sorted(
         [
-            ("2020-06-30", "Q2", 1),
-            ("2020-09-30", "Q3", 1),
             ("2021-03-31", "Q1", 1),
             ("2020-12-31", "FY", 1),
             ("2020-03-31", "Q1", -1),
-            ("2020-06-30", "Q2", -1),
-            ("2020-09-30", "Q3", -1),
         ]
     )
     assert last(rows, "revenue")["value"] == 400 + 90 - 100
-    assert last(rows, "revenue")["note"] == "2020-12-31 = FY - Q1 - Q2 - Q3"
+    assert last(rows, "revenue")["note"] == "2020-12-31 = FY - Q1; 2021-03-31 = Q1"
     assert last(rows, "net_margin")["value"] == pytest.approx((100 + 5 - 10) / 390, rel=1e-15)
 
 
