@@ -12,6 +12,7 @@ from factorlab_lake.ingest.corporate_actions.inferred_splits import INFERRED, in
 from factorlab_lake.ingest.corporate_actions.split_basis import (
     BASIS_COLUMNS,
     affected_splits,
+    as_stated,
     corrected,
     wrong_basis,
     years_around,
@@ -209,7 +210,7 @@ def _merge_contested(
         present = tx.read("price_data", symbols=days["symbol"], columns=key)
         return present if keys is None else pl.concat([present, keys()]).unique()
 
-    before = pl.concat([earlier.drop("revision", "change_kind"), stored], how="diagonal_relaxed")
+    before = pl.concat([earlier.drop("revision", "change_kind"), as_stated(stored)], how="diagonal_relaxed")
     again = confirmed(before, contested, log, current, everything)
     merged = distinct_in_time(
         pl.concat([before, again, contested], how="diagonal_relaxed"),
@@ -230,8 +231,13 @@ def _years(rows: pl.DataFrame) -> list[int]:
 def _correct_bases(tx: Transaction, symbols: pl.Series, since: pl.DataFrame | None = None) -> None:
     """Infer splits from the bars, and correct the basis of bars that a split proves to be on an older one.
 
-    ``since`` has each symbol's first new bar; splits well before it need no second check.
+    ``since`` has each symbol's first new bar; splits well before it need no second check. Without it the
+    splits changed, so corrections that a former split caused are undone first.
     """
+    if since is None:
+        bars = tx.read("price_data", symbols=symbols).filter(pl.col("stated_basis_date").is_not_null())
+        if not bars.is_empty():
+            _reconcile(tx, table("price_data"), bars, as_stated(bars))
     splits = _with_inferred(tx, symbols)
     near = splits if since is None else affected_splits(splits, since)
     if near.is_empty():

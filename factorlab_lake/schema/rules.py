@@ -221,6 +221,10 @@ MAX_SPLIT_RATIO = 1_000_000
 MIN_SPLIT_RATIO = 1.2
 """A ratio nearer to 1 is not taken for a split: corrections and a day's move reach it."""
 
+MIN_STEP_RATIO = 2
+"""From one fetch, a price step on an ex-date shows an unadjusted history only for splits of at least this
+ratio, or at most its inverse: real moves reach smaller ones."""
+
 MAX_SPLIT_SIDE = 40
 """The largest side of a ratio of small numbers; any larger one is used as it was measured."""
 

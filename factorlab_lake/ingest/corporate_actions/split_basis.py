@@ -6,13 +6,22 @@ histories that were extended after a split without re-adjustment.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import polars as pl
 
-from factorlab_lake.schema.rules import MAX_DAILY_MOVE, MAX_SPLIT_GAP_DAYS, MIN_APPLIED_STEP, MIN_SPLIT_RATIO
+from factorlab_lake.schema.rules import MAX_DAILY_MOVE, MAX_SPLIT_GAP_DAYS, MIN_APPLIED_STEP, MIN_STEP_RATIO
 
-__all__ = ["BASIS_COLUMNS", "affected_splits", "corrected", "with_split_basis", "wrong_basis", "years_around"]
+__all__ = [
+    "BASIS_COLUMNS",
+    "affected_splits",
+    "as_stated",
+    "corrected",
+    "with_split_basis",
+    "wrong_basis",
+    "years_around",
+]
 
 # The columns of a bar that wrong_basis needs.
 BASIS_COLUMNS = ["symbol", "date", "close_price", "split_basis_date"]
@@ -46,7 +55,7 @@ def wrong_basis(bars: pl.DataFrame, splits: pl.DataFrame, known: pl.DataFrame) -
     :data:`BASIS_COLUMNS`; ``known`` has all splits of the symbols.
     """
     ratio = pl.col("numerator") / pl.col("denominator")
-    large = splits.filter(pl.max_horizontal(ratio, 1 / ratio) > MIN_SPLIT_RATIO)
+    large = splits.filter(pl.max_horizontal(ratio, 1 / ratio) >= MIN_STEP_RATIO)
     claims = bars.select(BASIS_COLUMNS).join(large.select("symbol", ex_date="date", ratio=ratio), on="symbol")
     claims = claims.filter(pl.col("split_basis_date") >= pl.col("ex_date")).sort("date")
     last = claims.filter(pl.col("date") < pl.col("ex_date")).group_by("symbol", "ex_date", "ratio")
@@ -57,10 +66,9 @@ def wrong_basis(bars: pl.DataFrame, splits: pl.DataFrame, known: pl.DataFrame) -
     near = pl.col("first_day") - pl.col("last_day") <= _GAP
     steps = _on_one_basis(steps.filter(near), known)
     moved = (pl.col("before") / pl.col("after")).log()
-    # The step is nearer to the split's ratio than to an unchanged price.
-    return steps.filter((moved - pl.col("ratio").log()).abs() < moved.abs()).select(
-        "symbol", "ex_date", "last_day"
-    )
+    # A real move on the ex-date of an adjusted history can look like a small split, but not like a large one.
+    near_ratio = (moved - pl.col("ratio").log()).abs() <= math.log(1 + MAX_DAILY_MOVE)
+    return steps.filter(near_ratio).select("symbol", "ex_date", "last_day")
 
 
 def corrected(bars: pl.DataFrame, steps: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -74,8 +82,17 @@ def corrected(bars: pl.DataFrame, steps: pl.DataFrame) -> tuple[pl.DataFrame, pl
         .sort("last_day")
         .unique(["symbol", "date"], keep="first", maintain_order=True)
     )
-    right = wrong.with_columns(split_basis_date="last_day")
+    stated = pl.coalesce("stated_basis_date", "split_basis_date")
+    right = wrong.with_columns(split_basis_date="last_day", stated_basis_date=stated)
     return wrong.select(bars.columns), right.select(bars.columns)
+
+
+def as_stated(bars: pl.DataFrame) -> pl.DataFrame:
+    """Return bars on the split basis with which they were served, uncorrected."""
+    return bars.with_columns(
+        split_basis_date=pl.coalesce("stated_basis_date", "split_basis_date"),
+        stated_basis_date=pl.lit(None, pl.Date),
+    )
 
 
 def _at(name: str, pick: Callable[[pl.Expr], pl.Expr]) -> dict[str, pl.Expr]:

@@ -15,7 +15,8 @@ import factorlab_lake as fl
 from factorlab_lake.errors import LakeWarning
 from factorlab_lake.ingest.batches import merge_batch
 from factorlab_lake.lake import Lake
-from tests.support import answer, bar, landed, writing
+from tests.sec_rows import land_sec
+from tests.support import CACHE_2019, CACHE_2021, answer, bar, landed, writing
 
 T1, T2, T3 = (datetime(2024, month, 1, 23, tzinfo=UTC) for month in (6, 7, 8))
 
@@ -25,7 +26,7 @@ def split(day: str, numerator: float, denominator: float) -> dict[str, Any]:
     return {"date": day, "numerator": numerator, "denominator": denominator}
 
 
-def bars(lake: Lake, symbol: str, *rows: tuple[str, float, str]) -> None:
+def load_bars(lake: Lake, symbol: str, *rows: tuple[str, float, str]) -> None:
     """Load bars given as day, close and split basis."""
     days, closes, bases = zip(*rows, strict=True)
     columns = {"date": days, "close_price": closes, "split_basis_date": bases}
@@ -78,7 +79,7 @@ def test_one_split_told_on_two_days_applies_once(lake: Lake, days: tuple[str, st
     """The split counts once, so the cap is 1.0445 x 3 x 300 = 940.05 bn."""
     load_splits(lake, "TSLA", *((day, 3, 1) for day in days))
     count(lake, "TSLA", "2022-07-19", 1.0445e9, "2022-07-25")
-    bars(lake, "TSLA", ("2022-08-10", 300.0, "2022-09-30"))
+    load_bars(lake, "TSLA", ("2022-08-10", 300.0, "2022-09-30"))
     assert cap(lake, "TSLA", "2022-08-10") == (940.05, "told", None)
     assert statuses(lake) == [(days[0], 3, "duplicate"), (days[1], 3, "applied")]
 
@@ -87,14 +88,14 @@ def test_two_splits_of_one_ratio_further_apart_both_apply(lake: Lake) -> None:
     """1:2 in March and 1:2 in June is 1:4: 100 m shares at 8 are 0.2 bn."""
     load_splits(lake, "XX", ("2022-03-01", 1, 2), ("2022-06-01", 1, 2))
     count(lake, "XX", "2022-02-10", 1e8, "2022-02-15")
-    bars(lake, "XX", ("2022-06-10", 8.0, "2022-06-10"))
+    load_bars(lake, "XX", ("2022-06-10", 8.0, "2022-06-10"))
     assert cap(lake, "XX", "2022-06-10") == (0.2, "told", None)
 
 
 def test_a_split_that_a_newer_list_moves_counts_on_its_new_day(lake: Lake) -> None:
     """The vendor moves 3:1 by a day: a bar of the 24th still is before it, and nothing is told twice."""
     count(lake, "AAPL", "2022-07-19", 1.0445e9, "2022-07-25")
-    bars(lake, "AAPL", ("2022-08-24", 891.3, "2022-08-24"), ("2022-08-25", 296.0, "2022-08-25"))
+    load_bars(lake, "AAPL", ("2022-08-24", 891.3, "2022-08-24"), ("2022-08-25", 296.0, "2022-08-25"))
     serve(lake, answer("split", [split("2022-08-24", 3, 1)], at=T1))
     serve(lake, answer("split", [split("2022-08-25", 3, 1)], at=T2))
     assert cap(lake, "AAPL", "2022-08-24")[0] == round(1.0445 * 891.3, 3)
@@ -107,14 +108,14 @@ def test_a_split_that_two_sources_date_apart_is_that_of_the_file(lake: Lake) -> 
     serve(lake, answer("split", [split("2022-08-26", 3, 1)], at=T1))
     load_splits(lake, "AAPL", ("2022-08-24", 3, 1))
     count(lake, "AAPL", "2022-07-19", 1.0445e9, "2022-07-25")
-    bars(lake, "AAPL", ("2022-08-25", 300.0, "2022-08-25"))
+    load_bars(lake, "AAPL", ("2022-08-25", 300.0, "2022-08-25"))
     assert cap(lake, "AAPL", "2022-08-25") == (940.05, "told", None)
 
 
 def test_an_empty_list_retracts_a_split(lake: Lake) -> None:
     """A split that never happened: 10 m shares at 5 are 0.05 bn, once the vendor takes it back."""
     count(lake, "AAPL", "2024-01-19", 1e7, "2024-01-25")
-    bars(lake, "AAPL", ("2024-03-08", 5.0, "2024-03-08"))
+    load_bars(lake, "AAPL", ("2024-03-08", 5.0, "2024-03-08"))
     serve(lake, answer("split", [split("2024-03-01", 1, 10)], at=T1))
     assert cap(lake, "AAPL", "2024-03-08")[0] == 0.005
     serve(lake, answer("split", [], at=T2))
@@ -126,7 +127,7 @@ def test_an_empty_list_retracts_a_split(lake: Lake) -> None:
 def test_a_users_correction_stays_after_the_next_fetch(lake: Lake) -> None:
     """The vendor says 1:12, the user 1:20, the vendor 1:12 again: 400 m shares at 5 are 0.1 bn."""
     count(lake, "AAPL", "2019-04-30", 4e8, "2019-05-08")
-    bars(lake, "AAPL", ("2019-05-13", 5.0, "2019-05-13"))
+    load_bars(lake, "AAPL", ("2019-05-13", 5.0, "2019-05-13"))
     serve(lake, answer("split", [split("2019-05-10", 1, 12)], at=T1))
     with pytest.warns(LakeWarning, match="1 rows of fmp"):
         load_splits(lake, "AAPL", ("2019-05-10", 1, 20))
@@ -139,7 +140,7 @@ def test_a_users_correction_stays_after_the_next_fetch(lake: Lake) -> None:
 def test_a_user_can_say_that_nothing_happened(lake: Lake) -> None:
     """A ratio of 1:1 on the day overrules the vendor's split, also after the next fetch."""
     count(lake, "AAPL", "2019-04-30", 4e8, "2019-05-08")
-    bars(lake, "AAPL", ("2019-05-13", 5.0, "2019-05-13"))
+    load_bars(lake, "AAPL", ("2019-05-13", 5.0, "2019-05-13"))
     load_splits(lake, "AAPL", ("2019-05-10", 1, 1))
     serve(lake, answer("split", [split("2019-05-10", 1, 12)], at=datetime.now(UTC)))
     assert cap(lake, "AAPL", "2019-05-13") == (2.0, "told", None)
@@ -156,7 +157,7 @@ def test_a_spin_off_told_as_a_split_changes_no_number_of_shares(lake: Lake) -> N
     """1,089.3 m GE shares before and after: at 67.50 they are 73.528 bn, at 83.79 91.272 bn."""
     load_splits(lake, "GE", ("2023-01-04", 1281, 1000))
     count(lake, "GE", "2022-09-30", 1.0893e9, "2022-10-25")
-    bars(lake, "GE", ("2023-01-03", 83.79, "2023-01-03"), ("2023-01-10", 67.5, "2023-01-10"))
+    load_bars(lake, "GE", ("2023-01-03", 83.79, "2023-01-03"), ("2023-01-10", 67.5, "2023-01-10"))
     assert cap(lake, "GE", "2023-01-03")[0] == 91.272
     assert cap(lake, "GE", "2023-01-10") == (73.528, "told", None)
     assert statuses(lake) == [("2023-01-04", 1.281, "unproven")]
@@ -167,7 +168,7 @@ def test_the_next_count_proves_a_spin_off_and_its_adjusted_prices(lake: Lake) ->
     load_splits(lake, "GE", ("2023-01-04", 1281, 1000))
     count(lake, "GE", "2022-09-30", 1.0893e9, "2022-10-25")
     count(lake, "GE", "2023-01-31", 1.088e9, "2023-02-10")
-    bars(lake, "GE", ("2023-01-03", 83.79 / 1.281, "2023-03-01"), ("2023-01-10", 67.5, "2023-03-01"))
+    load_bars(lake, "GE", ("2023-01-03", 83.79 / 1.281, "2023-03-01"), ("2023-01-10", 67.5, "2023-03-01"))
     assert cap(lake, "GE", "2023-01-03")[0] == 91.272
     assert cap(lake, "GE", "2023-01-10")[0] == 73.528
     assert statuses(lake) == [("2023-01-04", 1.281, "applied")]
@@ -180,7 +181,7 @@ def test_the_next_count_proves_a_small_split(lake: Lake) -> None:
     load_splits(lake, "XX", ("2023-01-04", 5, 4))
     count(lake, "XX", "2022-09-30", 1e8, "2022-10-25")
     count(lake, "XX", "2023-01-31", 1.26e8, "2023-02-10")
-    bars(lake, "XX", ("2023-01-10", 80.0, "2023-01-10"))
+    load_bars(lake, "XX", ("2023-01-10", 80.0, "2023-01-10"))
     assert cap(lake, "XX", "2023-01-10") == (10.0, "told", None)
 
 
@@ -188,7 +189,7 @@ def test_a_kind_decides_over_all(lake: Lake) -> None:
     """A spin-off of 2:1 in price halves the price alone: 100 m shares at 50 are 5 bn."""
     load_splits(lake, "XX", ("2023-01-04", 2, 1), kind="spin_off")
     count(lake, "XX", "2022-09-30", 1e8, "2022-10-25")
-    bars(lake, "XX", ("2023-01-10", 50.0, "2023-01-10"))
+    load_bars(lake, "XX", ("2023-01-10", 50.0, "2023-01-10"))
     assert cap(lake, "XX", "2023-01-10") == (5.0, "told", None)
 
 
@@ -245,7 +246,7 @@ def test_counts_show_a_split_that_no_source_told(lake: Lake) -> None:
     """The count of one day is filed as 1 m, then as 4 m: the split lies between the filings."""
     count(lake, "XX", "2023-12-31", 1e6 + 1, "2024-02-01")
     count(lake, "XX", "2023-12-31", 4e6 + 4, "2024-08-01")
-    bars(lake, "XX", ("2024-03-01", 25.0, "2024-09-01"))
+    load_bars(lake, "XX", ("2024-03-01", 25.0, "2024-09-01"))
     assert cap(lake, "XX", "2024-03-01")[:2] == (round(25 * 4.000004e6 / 1e9, 3), "inferred")
 
 
@@ -260,7 +261,7 @@ def test_a_corrected_count_is_no_split(lake: Lake, later: float) -> None:
 def test_without_any_evidence_no_split_is_assumed(lake: Lake) -> None:
     """The cap is not NULL and says that no source told the splits."""
     count(lake, "XX", "2023-12-31", 1e6, "2024-02-01")
-    bars(lake, "XX", ("2024-03-01", 25.0, "2024-09-01"), ("2024-03-04", 26.0, "2024-02-01"))
+    load_bars(lake, "XX", ("2024-03-01", 25.0, "2024-09-01"), ("2024-03-04", 26.0, "2024-02-01"))
     assert cap(lake, "XX", "2024-03-01") == (0.025, "assumed", None)
     assert cap(lake, "XX", "2024-03-04") == (0.026, "observed", None)
 
@@ -272,3 +273,47 @@ def test_lists_end_the_same_in_any_order() -> None:
     expected = landed(answers)["splits"]
     for order in ((1, 2, 0), (2, 0, 1), (2, 1, 0), (0, 2, 1)):
         assert landed([answers[i] for i in order])["splits"].equals(expected), order
+
+
+def test_two_dividends_of_one_day_both_count(lake: Lake) -> None:
+    """The factor of 0.15 and 0.65 after a close of 13.00 is 1 - 0.80 / 13 = 0.938462."""
+    records = [{"date": "2023-02-10", "dividend": each, "adjDividend": each} for each in (0.15, 0.65)]
+    serve(lake, answer("dividend", records, at=T1))
+    load_bars(lake, "AAPL", ("2023-02-09", 13.0, "2024-06-01"), ("2023-02-10", 12.4, "2024-06-01"))
+    adjusted = lake.prices("AAPL", "2023-02-09", "2023-02-09", adjusted=True)
+    assert adjusted["dividend_factor"].item() == pytest.approx(1 - 0.80 / 13)
+    assert lake.sql("SELECT event, dividend FROM dividends ORDER BY 1").rows() == [(1, 0.15), (2, 0.65)]
+
+
+@pytest.mark.parametrize(("ratio", "after"), [((5, 4), 89.4), ((2, 1), 70.0), ((2, 1), 49.0)], ids=str)
+def test_a_real_move_on_an_ex_date_moves_no_basis(lake: Lake, ratio: tuple[int, int], after: float) -> None:
+    """A history that falls by 10.6 % or 30 % on the ex-date keeps its basis, but not if it falls by half."""
+    load_bars(lake, "XX", ("2023-05-31", 100.0, "2024-06-01"), ("2023-06-01", after, "2024-06-01"))
+    load_splits(lake, "XX", ("2023-06-01", *ratio))
+    [basis, _] = (
+        lake.sql("SELECT split_basis_date::VARCHAR FROM price_data ORDER BY date").to_series().to_list()
+    )
+    assert basis == ("2023-05-31" if after < 50 else "2024-06-01")
+
+
+def test_without_a_list_of_splits_counts_place_apples(lake: Lake) -> None:
+    """SEC's counts prove 7:1 and 4:1, so the cap is 77.3775 x 4 x 4,375.48 m = 1,354.27 bn."""
+    for cache in (CACHE_2019, CACHE_2021):
+        lake.migrate(cache, symbols=["AAPL"])
+    land_sec(lake, statements=False)
+    assert [(ratio, status) for _, ratio, status in statuses(lake)] == [(7, "applied"), (4, "applied")]
+    assert cap(lake, "AAPL", "2020-01-31") == (round(77.3775 * 4 * 4.37548, 3), "inferred", None)
+    caps = lake.market_caps("AAPL", start="2014-01-31", end="2021-03-31", freq="ME")
+    assert caps["market_cap"].null_count() == 0
+    steps = (caps["market_cap"] / caps["market_cap"].shift(1)).drop_nulls().to_list()
+    assert all(0.75 < step < 1.3 for step in steps)  # a split on the wrong side would be a step of 4 or 7
+
+
+def test_a_basis_that_a_split_corrected_returns_with_its_retraction(lake: Lake) -> None:
+    """The bars before a 2:1 step are as traded, until the list without the split says that the price fell."""
+    load_bars(lake, "AAPL", ("2023-05-31", 100.0, "2024-06-01"), ("2023-06-01", 49.0, "2024-06-01"))
+    bases = "SELECT split_basis_date::VARCHAR, stated_basis_date::VARCHAR FROM price_data ORDER BY date"
+    serve(lake, answer("split", [split("2023-06-01", 2, 1)], at=T1))
+    assert lake.sql(bases).rows() == [("2023-05-31", "2024-06-01"), ("2024-06-01", None)]
+    serve(lake, answer("split", [], at=T2))
+    assert lake.sql(bases).rows() == [("2024-06-01", None), ("2024-06-01", None)]
