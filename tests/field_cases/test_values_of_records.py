@@ -11,7 +11,7 @@ import pytest
 
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
-from tests.field_cases.given import INPUTS, one, records, text_file
+from tests.field_cases.given import INPUTS, index_lines, one, records, text_file
 from tests.unit.cli.running import run
 
 _STATEMENT_FILE = "income_statements/ACME_income_statement_quarterly_limit20_v1.0.json"
@@ -136,3 +136,10 @@ def test_26_a_source_of_other_case_is_the_cover_page_or_refused(lake: Lake, tmp_
     except InvalidInput:
         return
     assert lake.sql("SELECT source FROM shares_outstanding")["source"].to_list() == ["cover_page"]
+
+
+def test_every_line_of_the_index_has_a_test() -> None:
+    """Each input is named by a test of this folder."""
+    texts = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    for name in index_lines():
+        assert f"def test_{name[:2]}_" in texts, name

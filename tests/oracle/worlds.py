@@ -26,7 +26,7 @@ FETCHES = [datetime(year, 12, 31, 22, tzinfo=UTC) for year in (2019, 2020, 2021)
 KINDS = (
     "plain", "cumulative", "without_q4", "half_yearly", "yearly", "missing_acceptance", "filing_date_only",
     "vendor_revision", "restated", "late_restatement", "split_listed", "split_moved", "split_unlisted",
-    "reverse_split", "small_split", "transition", "reuse",
+    "split_retracted", "reverse_split", "small_split", "transition", "reuse",
 )  # fmt: skip
 
 _SHAPES: dict[str, tuple[str, ...]] = {
