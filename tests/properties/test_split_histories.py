@@ -62,7 +62,8 @@ def company(chance: Random) -> Company:
     """Return a company with up to three splits, its own counts and its own prices."""
     days = {day_between(chance, FIRST, LAST) for _ in range(chance.randint(0, 3))}
     splits = [Split(day, *chance.choice(RATIOS)) for day in sorted(days)]
-    shares = {end: 840 * chance.randint(1000, 100_000) for end in ENDS + LATER_ENDS}
+    usual = chance.randint(1000, 100_000)  # counts stay near it: others are implausible, or look like splits
+    shares = {end: 84 * usual * chance.randint(99, 102) for end in ENDS + LATER_ENDS}
     cents = chance.randint(100, 50_000)  # prices stay near it: a fall by half would look like a split
     prices = {day: Fraction(cents * chance.randint(95, 105), 10_000) for day in ASKED}
     return Company(splits, shares, prices)
