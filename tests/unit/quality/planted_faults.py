@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from factorlab_lake.lake import Lake
+from factorlab_lake.schema import TABLES
 from factorlab_lake.storage.transaction import Transaction
 from tests.support import FETCHED, table_rows, writing
 
@@ -108,4 +109,5 @@ def plant(lake: Lake, rows: dict[str, list[Row]]) -> Lake:
 
 def _append(tx: Transaction, rows: dict[str, list[Row]]) -> None:
     for table, new_rows in rows.items():
-        tx.append(table, table_rows(table, new_rows))
+        defaults = {c.name: c.default for c in TABLES[table].columns if c.default is not None}
+        tx.append(table, table_rows(table, [defaults | row for row in new_rows]))
