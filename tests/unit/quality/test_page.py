@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
@@ -12,7 +13,7 @@ import factorlab_lake as fl
 from factorlab_lake.errors import WriteFailed
 from factorlab_lake.lake import Lake
 from tests.unit.quality.all_cases import ROWS
-from tests.unit.quality.planted_faults import bars, plant
+from tests.unit.quality.planted_faults import bars, plant, statements
 
 NOW = datetime(2021, 4, 1, 12, tzinfo=UTC)
 _EMPTY = {"meta", "link", "img", "br", "circle", "line", "path"}
@@ -121,13 +122,13 @@ def test_messages_and_folder_names_are_escaped(tmp_path: Path, text: str) -> Non
     """The detail of a finding and the name of the lake's folder are escaped."""
     name = text.replace("/", "-")
     lake = fl.open(tmp_path / re.sub(r"[%*?\[\]\\]", "-", name))
-    split = {"symbol": "A", "date": date(2020, 1, 6), "numerator": 2.0, "denominator": 1.0, "fetched_at": NOW}
-    plant(lake, {"splits": [split | {"label": text, "source": "inferred"}]})
+    [row] = statements("income", "A", ends=[date(2020, 3, 31)])
+    plant(lake, {"income_statements": [row | {"extra": json.dumps({"otherExpenses": text})}]})
     path = lake.report(tmp_path / "page.html", now=NOW)
     page = _read(path)
     assert page.names.isdisjoint({"script"})
     assert "onmouseover" not in page.attributes
-    assert text in page.text
+    assert f"otherExpenses: {text}" in page.text
     assert page.text.count(f"Lake {lake.path.name}") == 2
     assert text not in path.read_text()
 
