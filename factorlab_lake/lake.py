@@ -197,10 +197,11 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
         """Fetch new data of some symbols from a provider and commit it.
 
         ``provider`` is a name, such as ``fmp``, or a provider. ``kinds`` are some of statements, ratios,
-        prices, unadjusted_prices, splits, dividends, profiles and market_caps (the provider's own, for
-        comparison). The default is profiles, splits, prices, dividends and statements. Without ``since``,
-        fetch downloads the full history of a new symbol, and only newer data of other symbols. ``policy``
-        sets how often fetch looks for restatements.
+        prices, unadjusted_prices, splits, dividends, profiles, symbol_changes and market_caps (the
+        provider's own, for comparison). The default is profiles, splits, prices, dividends, statements and,
+        where the provider has them, symbol_changes of all symbols of the lake. Without ``since``, fetch
+        downloads the full history of a new symbol, and only newer data of other symbols. ``policy`` sets how
+        often fetch looks for restatements.
 
         After an interruption, run it again: committed data is not fetched twice. A failed request does not
         stop the others; the report lists it with its error of :mod:`factorlab_lake.errors`. Raises

@@ -62,8 +62,8 @@ def fetch(
     kind: Annotated[
         list[str] | None,
         typer.Option(
-            help="profiles, splits, prices, dividends, statements (the default is these five), ratios, "
-            "unadjusted_prices, market_caps. Can be repeated.",
+            help="profiles, splits, prices, dividends, statements, symbol_changes (the default is these), "
+            "ratios, unadjusted_prices, market_caps. Can be repeated.",
             metavar="KIND",
         ),
     ] = None,

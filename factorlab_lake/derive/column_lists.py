@@ -55,7 +55,7 @@ def build_placeholders() -> dict[str, str]:
     return {
         **rule_placeholders(),
         "stand_ins": ", ".join(map(literal, STAND_INS)),
-        "company_id": "coalesce(k.company_id, s.symbol) AS company_id",
+        "company_id": "CASE WHEN k.symbol IS NULL THEN s.symbol ELSE k.company_id END AS company_id",
         "companies_of_quarters": _companies("q"),
         "companies_of_counts": _companies("s"),
         "statement_rows": "\n".join(map(_statement_rows, STATEMENT_TABLES)),

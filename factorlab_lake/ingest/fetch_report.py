@@ -6,7 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from factorlab_lake.errors import EmptyAnswer
+from factorlab_lake.errors import EmptyAnswer, NotInPlan
+from factorlab_lake.ingest.changes_of_held import SYMBOL_CHANGE
 from factorlab_lake.providers.protocol import FetchResult
 
 __all__ = ["NOTHING_OF_THIS_KIND", "FetchProgress", "FetchReport"]
@@ -66,6 +67,8 @@ class FetchReport:
         name = (answer.symbol, answer.dataset)
         if isinstance(answer.fault, EmptyAnswer) and answer.error is None:
             self.empty.append((*name, NOTHING_OF_THIS_KIND))
+        elif answer.dataset == SYMBOL_CHANGE and isinstance(answer.fault, NotInPlan) and answer.error:
+            self.short.append((*name, answer.error))
         elif answer.error is not None:
             kind = type(answer.fault).__name__ if answer.fault else "LakeError"
             self.failures.append((*name, kind, answer.error))

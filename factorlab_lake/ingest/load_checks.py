@@ -118,7 +118,10 @@ class RowChecks:
 
 def required_columns(spec: TableSpec) -> list[str]:
     """Return the columns that a load of the table must have: its key and those that no rule can fill in."""
-    return [*needed_columns(spec), *(["split_basis_date"] if spec.name in _SPLIT_BASIS else [])]
+    basis = ["split_basis_date"] if spec.name in _SPLIT_BASIS else []
+    # A provider may tell only when a symbol changed; a user tells whose it was.
+    company = ["company_id"] if spec.name == "symbol_history" else []
+    return [*needed_columns(spec), *basis, *company]
 
 
 def _check_columns(raw: pl.DataFrame, spec: TableSpec) -> None:

@@ -260,7 +260,7 @@ def _complete_bar(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
     return rows.with_columns(extra=pl.coalesce(more, "{" + label, "extra"))
 
 
-def _complete_split(rows: pl.DataFrame, _spec: TableSpec) -> pl.DataFrame:
+def _complete_sourced(rows: pl.DataFrame, _spec: TableSpec) -> pl.DataFrame:
     return rows.with_columns(source=pl.lit("provider"))
 
 
@@ -272,7 +272,8 @@ _COMPLETE: dict[str, Callable[[pl.DataFrame, TableSpec], pl.DataFrame]] = {
     **dict.fromkeys(STATEMENT_TABLES.values(), _complete_statement),
     "price_data": _complete_bar,
     "vendor_market_caps": _complete_dated,
-    "splits": _complete_split,
+    "splits": _complete_sourced,
+    "symbol_history": _complete_sourced,
 }
 
 

@@ -31,7 +31,6 @@ _NEEDED = {
     "price_data": ("close_price",),
     "shares_outstanding": ("shares",),
     "vendor_market_caps": ("market_cap",),
-    "symbol_history": ("company_id",),
 }
 _POSITIVE = ("numerator", "denominator", "close_price", "shares")
 _NOT_NEGATIVE = (

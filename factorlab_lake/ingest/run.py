@@ -18,6 +18,7 @@ from datetime import UTC, date, datetime
 from factorlab_lake.derive.stored import transaction
 from factorlab_lake.errors import EmptyAnswer, FetchFailed, InvalidInput, Unavailable, nearest
 from factorlab_lake.ingest.batches import batches, merge_batch
+from factorlab_lake.ingest.changes_of_held import SYMBOL_CHANGE, relevant, with_held
 from factorlab_lake.ingest.corporate_actions.inferred_splits import detect_split
 from factorlab_lake.ingest.fetch_log import FetchState, fetch_state
 from factorlab_lake.ingest.fetch_report import NOTHING_OF_THIS_KIND, FetchProgress, FetchReport
@@ -41,8 +42,9 @@ DATA_KINDS: dict[str, tuple[str, ...]] = {
     "dividends": ("dividend",),
     "profiles": ("profile",),
     "market_caps": ("market_cap",),
+    "symbol_changes": (SYMBOL_CHANGE,),
 }
-DEFAULT_KINDS = ("profiles", "splits", "prices", "dividends", "statements")
+DEFAULT_KINDS = ("profiles", "splits", "prices", "dividends", "statements", "symbol_changes")
 
 _BATCH_RECORDS, _BATCH_ANSWERS = 60_000, 500
 _AHEAD = 12  # calls in progress or finished ahead of the next one in order, per thread
@@ -66,6 +68,8 @@ class FetchSpec:
                     f"There is no kind of data {name!r}; expected some of {known}.{nearest(name, DATA_KINDS)}"
                 )
         datasets = [dataset for name in self.kinds for dataset in DATA_KINDS[name]]
+        if tuple(self.kinds) == DEFAULT_KINDS and SYMBOL_CHANGE not in provider.datasets:
+            datasets.remove(SYMBOL_CHANGE)  # few vendors have it, and the request does not name it
         missing = [d for d in datasets if d not in provider.datasets]
         if missing:
             raise InvalidInput(
@@ -130,6 +134,7 @@ class _Run:
     calls: list[Call]
     report: FetchReport
     known: set[str]
+    requested: frozenset[str]
     done: int = 0
     _futures: deque[tuple[Call, Future[list[FetchResult]]]] = field(default_factory=deque)
 
@@ -155,6 +160,7 @@ class _Run:
         self, call: Call, future: Future[list[FetchResult]], progress: FetchProgress | None
     ) -> Iterator[FetchResult]:
         answers = [_labelled(a, r) for a, r in zip(future.result(), call.requests, strict=True)]
+        answers = relevant(answers, self.requested)
         self.done += call.calls
         for answer in answers:
             if isinstance(answer.fault, FetchFailed) and answer.fault.fatal:
@@ -214,7 +220,7 @@ def _start(layout: Layout, provider: Provider, spec: FetchSpec, now: datetime) -
     state = fetch_state(layout, symbols, provider.name)
     requests = list(due(symbols, offers, state, since=spec.since, now=now, policy=spec.policy))
     requests += _profiles_of_quotes(requests, provider, state, spec.policy, now)
-    calls = provider.plan(requests)
+    calls = with_held(layout, provider, requests)
     snapshot, count = snapshots.latest(layout).id, sum(c.calls for c in calls)
     report = FetchReport(
         symbols=len(symbols),
@@ -224,7 +230,7 @@ def _start(layout: Layout, provider: Provider, spec: FetchSpec, now: datetime) -
         snapshot_before=snapshot,
         snapshot_after=snapshot,
     )
-    return _Run(provider, state, calls, report, set(state.known))
+    return _Run(provider, state, calls, report, set(state.known), frozenset(symbols))
 
 
 def _profiles_of_quotes(

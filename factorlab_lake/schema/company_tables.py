@@ -8,7 +8,7 @@ from factorlab_lake.schema.spec import Column, TableSpec
 __all__ = ["COMPANY_TABLES", "SYMBOL_CHANGES"]
 
 # The values of symbol_history.kind.
-SYMBOL_CHANGES = ("reuse", "successor")
+SYMBOL_CHANGES = ("reuse", "successor", "rename")
 
 _PROFILE = (
     Column("company_name", "text", "legal name"),
@@ -76,9 +76,17 @@ COMPANY_TABLES = (
         columns=(
             SYMBOL,
             Column(
-                "company_id", "text", "identifier of the company, such as its ten-digit Central Index Key"
+                "company_id",
+                "text",
+                "identifier of the company, such as its ten-digit Central Index Key; NULL where a provider "
+                "tells only when a company took or left the symbol",
             ),
-            Column("valid_from", "date", "first day on which the company uses the symbol", role="key"),
+            Column(
+                "valid_from",
+                "date",
+                "first day on which the company uses the symbol; of year 1 where unknown",
+                role="key",
+            ),
             Column(
                 "valid_to",
                 "date",
@@ -89,7 +97,7 @@ COMPANY_TABLES = (
                 "kind",
                 "text",
                 "relation to the company that used the symbol before: reuse (another company) or successor "
-                "(continues it); NULL without one",
+                "(continues it); rename where a change of symbol limits the interval; NULL without one",
             ),
             EXTRA,
             *FETCHED,

@@ -390,6 +390,10 @@ _SPECS = (
                 "true if bars tell whether the companies of the symbol are one: new bars change its rows",
                 role="derived",
             ),
+            _day(
+                "used_from", "first day on which the company may use the symbol, as symbol_history tells it"
+            ),
+            _day("used_to", "first day on which it no longer uses it, as symbol_history tells it"),
         ),
     ),
     _spec(

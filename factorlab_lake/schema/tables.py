@@ -51,6 +51,7 @@ DATASETS = {
     "split": "splits",
     "dividend": "dividends",
     "profile": "company_profiles",
+    "symbol_change": "symbol_history",
 }
 
 

@@ -126,36 +126,46 @@ starts AS (
 SELECT symbol, valid_from, company_id, chain
 FROM starts QUALIFY row_number() OVER (PARTITION BY symbol, valid_from ORDER BY place DESC, chain DESC) = 1;
 
--- told_starts: the same from symbol_history, for the symbols that have any row there
+-- told_starts: the same from symbol_history, for the symbols of which it tells a company or the end of one's use
 -- Grain: one row per symbol and day.
 -- Rules:
 -- - Kind 'reuse' begins another company, and so does a row without a kind after one of another company_id.
 -- - Days before the first row are of the same company, unless that row says 'reuse'.
 -- - A row without a company_id only tells when the symbol's company left it: statements and bars tell the company.
--- - After the last row ends, another company begins with its first statement: of another CIK, or without one, of a later period.
+-- - After a company left, another one begins with its first statement: of another CIK, or without one, of a later period.
+-- - The company that left returns with its first statement after a later row has begun.
 CREATE OR REPLACE TEMP TABLE told_starts AS
 WITH told AS (
     SELECT symbol, company_id, valid_from, valid_to,
            coalesce(kind = 'reuse', lag(company_id) OVER by_day <> company_id, false) AS is_new,
-           lead(valid_from) OVER by_day AS next_from
+           lead(valid_from) OVER by_day AS next_from, lead(company_id) OVER by_day AS next_company
     FROM symbol_history WHERE symbol IN (SELECT symbol FROM derived_symbols)
     WINDOW by_day AS (PARTITION BY symbol ORDER BY valid_from)
+    QUALIFY bool_or(company_id IS NOT NULL OR valid_to IS NOT NULL) OVER (PARTITION BY symbol)
+),
+leaves AS (
+    SELECT symbol, valid_to AS left_on, next_from, next_company, lead(valid_to) OVER (PARTITION BY symbol ORDER BY valid_to) AS next_left,
+           row_number() OVER (PARTITION BY symbol ORDER BY valid_to) AS leave
+    FROM told
+    WHERE valid_to < coalesce(next_from, {{END_OF_TIME}}) OR (valid_to = next_from AND company_id IS NULL AND next_company IS NULL)
 ),
 ends AS (
-    SELECT symbol, max(CASE WHEN next_from IS NULL THEN valid_to END) AS last_to,
-           coalesce(min(CASE WHEN company_id IS NOT NULL THEN valid_from END),
-                    max(CASE WHEN next_from IS NULL THEN valid_to END), {{END_OF_TIME}}) AS first_from
-    FROM told GROUP BY symbol
+    SELECT t.symbol, coalesce(min(CASE WHEN t.company_id IS NOT NULL THEN t.valid_from END), min(l.left_on), {{END_OF_TIME}}) AS first_from
+    FROM told t LEFT JOIN leaves l ON l.symbol = t.symbol GROUP BY t.symbol
 ),
 ciks_before AS (
-    SELECT DISTINCT s.symbol, s.cik FROM statement_ciks s JOIN ends e ON e.symbol = s.symbol AND s.available_date < e.last_to
+    SELECT l.symbol, l.leave, s.cik, max(s.available_date) = max(max(s.available_date)) OVER (PARTITION BY l.symbol, l.leave) AS is_last
+    FROM statement_ciks s JOIN leaves l ON l.symbol = s.symbol AND s.available_date < l.left_on
+    GROUP BY l.symbol, l.leave, s.cik
 ),
 later AS (
-    SELECT s.symbol, min(s.available_date) AS valid_from, min_by(s.cik, s.available_date) AS cik
-    FROM statement_ciks s JOIN ends e ON e.symbol = s.symbol AND s.available_date >= e.last_to
-    LEFT JOIN ciks_before b ON b.symbol = s.symbol AND b.cik = s.cik
-    WHERE b.symbol IS NULL AND (s.cik IS NOT NULL OR s.fiscal_date >= e.last_to)
-    GROUP BY s.symbol
+    SELECT s.symbol, l.leave, s.available_date AS valid_from, s.cik, NOT coalesce(b.is_last, false) AS is_new
+    FROM statement_ciks s
+    JOIN leaves l ON l.symbol = s.symbol AND s.available_date >= l.left_on AND s.available_date < coalesce(l.next_left, {{END_OF_TIME}})
+    LEFT JOIN ciks_before b ON b.symbol = s.symbol AND b.leave = l.leave AND b.cik = s.cik
+    WHERE l.next_company IS NULL AND CASE WHEN b.symbol IS NULL THEN s.cik IS NOT NULL OR s.fiscal_date >= l.left_on
+               ELSE s.available_date >= l.next_from AND l.next_from > l.left_on END
+    QUALIFY row_number() OVER (PARTITION BY s.symbol, l.leave ORDER BY s.available_date, s.fiscal_date DESC) = 1
 ),
 starts AS (
     SELECT symbol, {{BEGINNING_OF_TIME}} AS valid_from, symbol AS company_id, false AS is_new, 0 AS place FROM ends
@@ -164,9 +174,9 @@ starts AS (
            i.chain > 0 AND row_number() OVER (PARTITION BY i.symbol, i.chain ORDER BY i.valid_from) = 1, 1
     FROM inferred_starts i JOIN ends e ON e.symbol = i.symbol AND i.valid_from < e.first_from
     UNION ALL
-    SELECT symbol, valid_to, NULL, false, 2 FROM told WHERE valid_to < coalesce(next_from, {{END_OF_TIME}})
+    SELECT symbol, left_on, NULL, false, 2 FROM leaves
     UNION ALL
-    SELECT symbol, valid_from, coalesce('cik:' || cik, symbol), true, 3 FROM later
+    SELECT symbol, valid_from, coalesce('cik:' || cik, symbol), is_new, 3 FROM later
     UNION ALL
     SELECT symbol, valid_from, company_id, is_new, 4 FROM told WHERE company_id IS NOT NULL
 ),

@@ -23,10 +23,16 @@ WHERE n.of_symbol = v.subject AND c.statement_id = v.statement_id AND n.chain_id
 DELETE FROM subjects WHERE subject IN (SELECT of_symbol FROM company_subjects);
 
 -- subject_intervals: tell on which days a subject speaks for its symbol
--- Grain: one row per subject.
+-- Grain: one row per subject and run of days: a company may leave a symbol and take it again.
 CREATE OR REPLACE TEMP TABLE subject_intervals AS
-WITH chains AS (
-    SELECT chain_id, min(valid_from) AS valid_from, max(valid_to) AS valid_to FROM companies WHERE chain_id IS NOT NULL GROUP BY chain_id
+WITH changes AS (
+    SELECT symbol, chain_id, valid_from, valid_to, chain_id IS DISTINCT FROM lag(chain_id) OVER (PARTITION BY symbol ORDER BY valid_from) AS is_change
+    FROM companies
+),
+runs AS (SELECT *, sum(is_change::INTEGER) OVER (PARTITION BY symbol ORDER BY valid_from) AS run FROM changes),
+chains AS (
+    SELECT chain_id, min(valid_from) AS valid_from, max(valid_to) AS valid_to
+    FROM runs WHERE chain_id IS NOT NULL GROUP BY symbol, run, chain_id
 ),
 single AS (
     SELECT s.subject, c.chain_id FROM subjects s JOIN companies c ON c.symbol = s.symbol

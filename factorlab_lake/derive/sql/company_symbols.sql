@@ -2,9 +2,22 @@
 -- Grain: one row per symbol and CIK.
 -- Columns:
 -- - bars_decide: true for a symbol of several eras (see company_eras).
+-- - used_from, used_to: the days on which the company may use the symbol, from symbol_history: FB until Meta's change of symbol.
 CREATE OR REPLACE TEMP TABLE company_symbols AS
-SELECT DISTINCT symbol, cik, symbol IN (SELECT symbol FROM symbols_of_several) AS bars_decide
-FROM statement_ciks WHERE cik IS NOT NULL;
+WITH filers AS (SELECT DISTINCT symbol, cik FROM statement_ciks WHERE cik IS NOT NULL),
+-- A row that names the CIK tells more than one that names no company, or names it otherwise.
+uses AS (
+    SELECT f.symbol, f.cik, h.valid_from, coalesce(h.valid_to, {{END_OF_TIME}}) AS valid_to,
+           coalesce(right('000000000' || replace(h.company_id, 'cik:', ''), 10) = f.cik, false) AS is_named
+    FROM filers f JOIN symbol_history h ON h.symbol = f.symbol
+),
+spans AS (
+    SELECT symbol, cik, min(valid_from) AS used_from, max(valid_to) AS used_to
+    FROM (FROM uses QUALIFY is_named = bool_or(is_named) OVER (PARTITION BY symbol, cik)) GROUP BY symbol, cik
+)
+SELECT f.symbol, f.cik, f.symbol IN (SELECT symbol FROM symbols_of_several) AS bars_decide,
+       coalesce(s.used_from, {{BEGINNING_OF_TIME}}) AS used_from, coalesce(s.used_to, {{END_OF_TIME}}) AS used_to
+FROM filers f LEFT JOIN spans s ON s.symbol = f.symbol AND s.cik = f.cik;
 
 -- company_history: list the companies that used each symbol
 -- Grain: one row per symbol and interval of a company. No interval has the days between two companies, or those before the

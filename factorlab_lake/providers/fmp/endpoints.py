@@ -41,7 +41,8 @@ class Endpoint:
     ``member``: the field of the response with the records, empty when the response is the list. ``limit``:
     the largest value of the parameter ``limit``. ``row_cap``: the most rows in a response. Both are 0 where
     there is none. ``may_be_empty``: when a response without records is valid. ``bulk_by``: the content of one
-    bulk file, a fiscal ``year`` and period or a numbered ``part``.
+    bulk file, a fiscal ``year`` and period or a numbered ``part``; ``list`` if each response is about all
+    symbols.
     """
 
     dataset: str
@@ -60,13 +61,18 @@ class Endpoint:
         """Return the offer of the provider protocol."""
         return Offer(periods=("quarterly", "annual") if self.periods else (), ranged=self.ranged)
 
+    @property
+    def lists_all(self) -> bool:
+        """Return whether each response has the records of all symbols."""
+        return self.bulk_by == "list"
+
     def http_request(self, request: Request, today: date) -> EndpointRequest:
         """Return the HTTP request: from the request's start, or for all records."""
         parameters: dict[str, str] = {}
         path = self.path
         if "{symbol}" in path:
             path = path.format(symbol=quote(request.symbol, safe=""))
-        else:
+        elif not self.lists_all:
             parameters["symbol"] = request.symbol
         if self.periods and request.period:
             parameters["period"] = _PERIODS[request.period]

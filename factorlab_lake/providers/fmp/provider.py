@@ -18,6 +18,7 @@ from factorlab_lake.providers.fmp.rate_limit import RateLimiter
 from factorlab_lake.providers.fmp.result_builder import ResultBuilder
 from factorlab_lake.providers.fmp.retry import RetryingClient
 from factorlab_lake.providers.fmp.settings import FmpSettings, fmp_settings
+from factorlab_lake.providers.fmp.symbol_changes import SymbolChanges
 from factorlab_lake.providers.fmp.symbol_requests import SymbolRequests
 from factorlab_lake.providers.protocol import Call, FetchResult, Offer, Request
 
@@ -60,6 +61,7 @@ class FmpProvider:
         client = RetryingClient(self._client, limit, settings, clock=clock, sleep=wait)
         builder = ResultBuilder(self._endpoints, client, clock=clock, timer=timer)
         self._singles = SymbolRequests(builder)
+        self._changes = SymbolChanges(builder)
         self._bulk = Bulk(builder, self._singles, settings.bulk_saves)
 
     def __repr__(self) -> str:
@@ -91,10 +93,16 @@ class FmpProvider:
         return self._settings.calls_at_once
 
     def plan(self, requests: Sequence[Request]) -> list[Call]:
-        """Combine requests that bulk files can answer; each other request is a call of its own.
+        """Combine requests that bulk files or one list can answer; each other request is a call of its own.
 
-        A file contains all companies, so it must replace at least ``FMP_BULK_SAVES`` calls.
+        A file contains all companies, so it must replace at least ``FMP_BULK_SAVES`` calls. The list of
+        changed symbols is always one call: FMP has no request for a single symbol.
         """
+        lists = [r for r in requests if self._lists_all(r)]
+        singles = [r for r in requests if not self._lists_all(r)]
+        return ([Call(tuple(lists))] if lists else []) + self._plan_singles(singles)
+
+    def _plan_singles(self, requests: Sequence[Request]) -> list[Call]:
         groups: dict[object, list[Request]] = {}
         for request in requests:
             groups.setdefault(bulk_key(request), []).append(request)
@@ -104,9 +112,15 @@ class FmpProvider:
 
     def answer(self, call: Call) -> list[FetchResult]:
         """Make a call and return one result per request; a failed one has a ``fault``."""
+        if self._lists_all(call.requests[0]):
+            return self._changes.answers(call.requests)
         if len({bulk_key(request) for request in call.requests}) == 1 and self._bulk.files(call.requests):
             return self._bulk.answers(call.requests)
         return [self._singles.answer(request) for request in call.requests]
+
+    def _lists_all(self, request: Request) -> bool:
+        endpoint = self._endpoints.get(request.dataset)
+        return endpoint is not None and endpoint.lists_all
 
     def close(self) -> None:
         """Close the connections; waiting calls of other threads fail at once."""

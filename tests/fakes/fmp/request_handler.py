@@ -69,7 +69,7 @@ class RequestHandler:
         return FakeAnswer(response, rule.kind, self.delay_s if rule.kind == "slow" else 0.0)
 
     def _response(self, request: ApiRequest, endpoint: ServedEndpoint, fault: RowFault) -> ServerResponse:
-        if not (is_bulk(endpoint) or request.symbols):
+        if not (is_bulk(endpoint) or request.symbols or endpoint.form == "all"):
             return ERRORS["400"]
         body = self.responses.body(request, endpoint, fault)
         return csv_response(body) if is_bulk(endpoint) else ServerResponse(200, body)

@@ -57,6 +57,8 @@ class FakeResponses:
         """Return the body of a response: JSON, or CSV from a bulk endpoint."""
         if is_bulk(endpoint):
             return self._bulk_body(endpoint, request.parameters)
+        if endpoint.form == "all":
+            return self._json.of_all(endpoint, request.parameters)
         known = [symbol for symbol in request.symbols if self.dataset.knows(symbol)]
         rows = {s: fault.apply(self._json.rows(endpoint, s, request.parameters)) for s in known}
         return self._json.join(endpoint, rows, many=len(request.symbols) > 1)

@@ -91,7 +91,7 @@ def test_the_newer_list_of_a_symbol_is_kept_in_any_order(order: tuple[int, ...])
         ({"company_id": [_META, None, _FUND]}, 2, "company_id is missing"),
         ({"valid_from": [None, "2012-05-18", "2021-06-30"]}, 1, "valid_from is missing"),
         ({"valid_to": [None, "2012-05-18", None]}, 2, "valid_to must be after valid_from"),
-        ({"kind": ["reused", None, None]}, 1, "kind must be reuse or successor, or empty"),
+        ({"kind": ["reused", None, None]}, 1, "kind must be reuse or successor or rename, or empty"),
         ({"valid_to": [None, None, "2022-06-10"]}, 1, "META from 2022-06-09 overlaps row 3"),
         ({"valid_to": [None, None, None]}, 1, "begins 2021-06-30 and has no valid_to"),
         (

@@ -112,8 +112,8 @@ def test_numbers_are_not_cut_and_mixed_kinds_are_kept() -> None:
 
 
 def test_endpoints_of_both_generations_offer_the_same_datasets() -> None:
-    """But for bars as traded, which the old generation never had."""
-    assert set(endpoints("stable")) - set(endpoints("v3")) == {"price_unadjusted"}
+    """But for bars as traded and changes of symbols, which the old generation does not have."""
+    assert set(endpoints("stable")) - set(endpoints("v3")) == {"price_unadjusted", "symbol_change"}
     assert set(endpoints("v3")) <= set(endpoints("stable"))
 
 

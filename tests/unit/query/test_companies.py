@@ -21,7 +21,8 @@ OLD, NEW = "0000000111", "0000000222"
 ENDS = [f"{year}-{day}" for year in (2016, 2017, 2018, 2019) for day in ("03-31", "06-30", "09-30", "12-31")]
 
 
-def _reports(ends: Iterable[str], cik: Any, *, is_new: bool) -> list[dict[str, Any]]:
+def reports(ends: Iterable[str], cik: Any, *, is_new: bool) -> list[dict[str, Any]]:
+    """Return the statements of the old company or of the new one."""
     revenue, shares = (7, 10) if is_new else (100, 1000)
     return [
         filing(end, f"Q{int(end[5:7]) // 3}", cik=cik, revenue=revenue, weightedAverageShsOut=shares)
@@ -38,7 +39,7 @@ def _days(first: str, last: str) -> dict[str, float]:
     return closes
 
 
-def _two(
+def add_two(
     builder: LakeBuilder,
     symbol: str,
     old: Any,
@@ -47,8 +48,8 @@ def _two(
     ends: tuple[int, int] = (8, 8),
 ) -> None:
     """Add an old and a new company: statements of both, the new one's from another fetch, and bars."""
-    builder.statements(symbol, "income", _reports(ENDS[: ends[0]], old, is_new=False))
-    builder.statements(symbol, "income", _reports(ENDS[ends[1] :], new, is_new=True))
+    builder.statements(symbol, "income", reports(ENDS[: ends[0]], old, is_new=False))
+    builder.statements(symbol, "income", reports(ENDS[ends[1] :], new, is_new=True))
     if bars:
         builder.closes(symbol, {day: close for span in bars for day, close in _days(*span).items()})
 
@@ -58,16 +59,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """Return a lake with a symbol for each way in which a company can change."""
     builder = LakeBuilder()
     # The old one's last statement is known on 2018-01-30, the new one's first on 2018-04-30.
-    _two(builder, "REUSED", OLD, NEW, ("2017-01-02", "2018-02-05"), ("2018-03-11", "2019-12-29"))
-    _two(builder, "NULL_BEFORE", None, NEW, ("2017-01-02", "2018-02-05"), ("2018-03-11", "2019-12-29"))
-    _two(builder, "ZERO_BEFORE", "0", NEW, ("2017-01-02", "2018-02-05"), ("2018-03-11", "2019-12-29"))
-    _two(builder, "NULL_AFTER", OLD, None, ("2017-01-02", "2018-02-05"), ("2018-03-11", "2019-12-29"))
-    _two(builder, "SUCCESSOR", OLD, NEW, ("2017-01-02", "2019-12-29"))
-    _two(builder, "PADDED", "111", OLD, ("2017-01-02", "2018-02-05"), ("2018-03-11", "2019-12-29"))
-    _two(builder, "HALTED", OLD, OLD, ("2017-01-02", "2018-02-05"), ("2018-03-11", "2019-12-29"))
-    _two(builder, "CLOSE", OLD, NEW)  # without bars, periods a quarter apart
-    _two(builder, "APART", OLD, NEW, ends=(8, 11))  # without bars, period ends 366 days apart
-    _two(
+    add_two(builder, "REUSED", OLD, NEW, ("2017-01-02", "2018-02-05"), ("2018-03-11", "2019-12-29"))
+    add_two(builder, "NULL_BEFORE", None, NEW, ("2017-01-02", "2018-02-05"), ("2018-03-11", "2019-12-29"))
+    add_two(builder, "ZERO_BEFORE", "0", NEW, ("2017-01-02", "2018-02-05"), ("2018-03-11", "2019-12-29"))
+    add_two(builder, "NULL_AFTER", OLD, None, ("2017-01-02", "2018-02-05"), ("2018-03-11", "2019-12-29"))
+    add_two(builder, "SUCCESSOR", OLD, NEW, ("2017-01-02", "2019-12-29"))
+    add_two(builder, "PADDED", "111", OLD, ("2017-01-02", "2018-02-05"), ("2018-03-11", "2019-12-29"))
+    add_two(builder, "HALTED", OLD, OLD, ("2017-01-02", "2018-02-05"), ("2018-03-11", "2019-12-29"))
+    add_two(builder, "CLOSE", OLD, NEW)  # without bars, periods a quarter apart
+    add_two(builder, "APART", OLD, NEW, ends=(8, 11))  # without bars, period ends 366 days apart
+    add_two(
         builder, "LATER_BARS", OLD, NEW, ("2018-09-02", "2019-12-29")
     )  # bars of the new company's time alone
     return builder.build(tmp_path_factory.mktemp("companies"))
@@ -131,8 +132,8 @@ def test_one_company_stays_one(made: Lake, symbol: str) -> None:
 def test_new_bars_decide_about_the_companies(tmp_path: Path) -> None:
     """Bars come after the statements and show the gap, and the stored rows follow."""
     builder = LakeBuilder()
-    _two(builder, "X", OLD, NEW)
-    _two(builder, "OTHER", OLD, OLD)
+    add_two(builder, "X", OLD, NEW)
+    add_two(builder, "OTHER", OLD, OLD)
     lake = builder.build(tmp_path)
     assert _kinds(lake, "X") == [None, "successor"]
     bars = LakeBuilder()
@@ -151,8 +152,8 @@ def _history(lake: Lake, **rows: list[Any]) -> None:
 def test_a_loaded_history_overrules_the_inference(tmp_path: Path) -> None:
     """A user tells that one company continued over the gap, and of another symbol that two did not."""
     builder = LakeBuilder()
-    _two(builder, "ONE", OLD, NEW, ("2017-01-02", "2018-02-05"), ("2018-03-11", "2019-12-29"))
-    _two(builder, "TWO", OLD, NEW, ("2017-01-02", "2019-12-29"))
+    add_two(builder, "ONE", OLD, NEW, ("2017-01-02", "2018-02-05"), ("2018-03-11", "2019-12-29"))
+    add_two(builder, "TWO", OLD, NEW, ("2017-01-02", "2019-12-29"))
     lake = builder.build(tmp_path)
     _history(
         lake,
@@ -172,7 +173,7 @@ def test_a_loaded_history_overrules_the_inference(tmp_path: Path) -> None:
 def test_a_symbol_that_its_company_left_belongs_to_nobody_until_another_reports(tmp_path: Path) -> None:
     """After a rename the old symbol has no company; the next one begins with its first statement."""
     builder = LakeBuilder()
-    _two(builder, "FB", OLD, NEW, ("2017-01-02", "2019-12-29"))
+    add_two(builder, "FB", OLD, NEW, ("2017-01-02", "2019-12-29"))
     lake = builder.build(tmp_path)
     _history(
         lake, symbol=["FB"], company_id=[f"cik:{OLD}"], valid_from=["2012-05-18"], valid_to=["2018-02-20"]
@@ -195,11 +196,11 @@ def test_later_facts_turn_an_answer_into_null_and_into_nothing_else(tmp_path: Pa
     """The answers before the new company's first statement stay, or become NULL with company_changed."""
     days = pl.date_range(date(2017, 1, 2), date(2018, 4, 29), "7d", eager=True).to_list()
     builder = LakeBuilder()
-    _two(builder, "X", OLD, NEW, ("2017-01-02", "2018-02-05"), ("2018-03-11", "2018-04-29"), ends=(8, 16))
+    add_two(builder, "X", OLD, NEW, ("2017-01-02", "2018-02-05"), ("2018-03-11", "2018-04-29"), ends=(8, 16))
     lake = builder.build(tmp_path)
     before = lake.market_caps("X", days)
     later = LakeBuilder()
-    later.statements("X", "income", _reports(ENDS[8:], NEW, is_new=True))
+    later.statements("X", "income", reports(ENDS[8:], NEW, is_new=True))
     later.add_to(lake, tmp_path / "later")
     after = lake.market_caps("X", days)
     changed = after.filter(before["market_cap"].ne_missing(after["market_cap"]))

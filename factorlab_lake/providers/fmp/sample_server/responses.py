@@ -25,7 +25,7 @@ class ServedEndpoint:
     """Describe a path of the API, the dataset that it serves, and the form of its response.
 
     ``form`` is ``list``; ``periods`` or ``range``, lists that parameters narrow; or ``history``, a range
-    inside an object. ``path`` omits the symbol that ends the paths of v3.
+    inside an object; or ``all``, a list of all symbols. ``path`` omits the symbol that ends the paths of v3.
     """
 
     path: str
@@ -71,6 +71,8 @@ def served_endpoints() -> dict[str, ServedEndpoint]:
 
 
 def _form(endpoint: Endpoint) -> str:
+    if endpoint.lists_all:
+        return "all"
     if endpoint.member:
         return "history"
     if endpoint.ranged:
@@ -132,10 +134,18 @@ class Responses:
 
     def body(self, endpoint: ServedEndpoint, symbols: Sequence[str], parameters: Mapping[str, str]) -> bytes:
         """Return the JSON body for some symbols; unknown symbols are left out."""
+        if endpoint.form == "all":
+            return self.of_all(endpoint, parameters)
         known = [symbol for symbol in symbols if self.dataset.knows(symbol)]
         return self.join(
             endpoint, {s: self.rows(endpoint, s, parameters) for s in known}, many=len(symbols) > 1
         )
+
+    def of_all(self, endpoint: ServedEndpoint, parameters: Mapping[str, str]) -> bytes:
+        """Return the JSON body with the records of all symbols that the parameters select, newest first."""
+        rows = [row for symbol in self.dataset.symbols for row in self.encode(endpoint, symbol)]
+        bodies = [row.body for row in sorted(rows, key=lambda row: row.day, reverse=True)]
+        return b"[" + b",".join(bodies[: _limit(parameters)]) + b"]"
 
     def rows(self, endpoint: ServedEndpoint, symbol: str, parameters: Mapping[str, str]) -> list[bytes]:
         """Return the encoded records of one symbol that the parameters select, newest first."""
@@ -146,8 +156,7 @@ class Responses:
         if endpoint.form in ("range", "history"):
             first, last = parameters.get("from", ""), parameters.get("to", "9999")
             rows = (row for row in rows if first <= row.day <= last)
-        limit = parameters.get("limit", "")
-        return [row.body for row in rows][: int(limit) if limit.isdecimal() else None]
+        return [row.body for row in rows][: _limit(parameters)]
 
     def encode(self, endpoint: ServedEndpoint, symbol: str) -> list[_Row]:
         """Return all records of one symbol in the endpoint's form, newest first."""
@@ -171,6 +180,11 @@ class Responses:
         return b'{"historicalStockList":[%s]}' % b",".join(histories) if many else histories[0]
 
 
+def _limit(parameters: Mapping[str, str]) -> int | None:
+    limit = parameters.get("limit", "")
+    return int(limit) if limit.isdecimal() else None
+
+
 def _encoded(record: Record, sent: Record) -> _Row:
     day: Any = record.get("fiscal_date") or record.get("date") or ""
     return _Row(str(day), str(record.get("fiscal_period") or ""), _COMPACT(sent).encode())
@@ -182,6 +196,6 @@ def response_to(request: ApiRequest, key: str, responses: Responses) -> ServerRe
         return ERRORS["401"]
     if request.endpoint is None:
         return ERRORS["404"]
-    if not request.symbols:
+    if not (request.symbols or request.endpoint.form == "all"):
         return ERRORS["400"]
     return ServerResponse(200, responses.body(request.endpoint, request.symbols, request.parameters))
