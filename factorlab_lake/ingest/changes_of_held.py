@@ -12,7 +12,7 @@ from factorlab_lake.storage import data_files, snapshots
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.transaction import read_files
 
-__all__ = ["SYMBOL_CHANGE", "relevant", "with_held"]
+__all__ = ["SYMBOL_CHANGE", "relevant", "request_count", "with_held"]
 
 SYMBOL_CHANGE = "symbol_change"
 
@@ -28,6 +28,12 @@ def with_held(layout: Layout, provider: Provider, requests: Sequence[Request]) -
         return calls
     more = provider.plan([*requests, *_of_held(layout, requested)])
     return more if sum(c.calls for c in more) == sum(c.calls for c in calls) else calls
+
+
+def request_count(requests: Sequence[Request]) -> int:
+    """Return the number of requests; those for changes of symbols count once, as they fail together."""
+    changes = sum(r.dataset == SYMBOL_CHANGE for r in requests)
+    return len(requests) - changes + min(changes, 1)
 
 
 def _of_held(layout: Layout, requested: Collection[str]) -> list[Request]:

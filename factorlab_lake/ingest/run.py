@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime
 from factorlab_lake.derive.stored import transaction
 from factorlab_lake.errors import EmptyAnswer, FetchFailed, InvalidInput, Unavailable, nearest
 from factorlab_lake.ingest.batches import batches, merge_batch
-from factorlab_lake.ingest.changes_of_held import SYMBOL_CHANGE, relevant, with_held
+from factorlab_lake.ingest.changes_of_held import SYMBOL_CHANGE, relevant, request_count, with_held
 from factorlab_lake.ingest.corporate_actions.inferred_splits import detect_split
 from factorlab_lake.ingest.fetch_log import FetchState, fetch_state
 from factorlab_lake.ingest.fetch_report import NOTHING_OF_THIS_KIND, FetchProgress, FetchReport
@@ -224,7 +224,7 @@ def _start(layout: Layout, provider: Provider, spec: FetchSpec, now: datetime) -
     snapshot, count = snapshots.latest(layout).id, sum(c.calls for c in calls)
     report = FetchReport(
         symbols=len(symbols),
-        requests=len(requests),
+        requests=request_count(requests),
         calls_planned=count,
         planned_s=60 * count / provider.calls_per_minute,
         snapshot_before=snapshot,

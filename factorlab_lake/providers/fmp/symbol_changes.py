@@ -42,7 +42,7 @@ class SymbolChanges:
 
     def answers(self, requests: Sequence[Request]) -> list[FetchResult]:
         """Return one result per request; the first one counts the call."""
-        trace = CallTrace("symbol_change of all symbols")
+        trace = CallTrace(f"symbol_change of {requests[0].symbol!r}")
         http_request, error = None, None
         changes: dict[str, list[dict[str, Any]]] = {}
         short = None

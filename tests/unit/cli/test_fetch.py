@@ -33,7 +33,7 @@ def vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeFmp]
 def test_a_fetch_stores_the_requested_symbols(vendor: FakeFmp) -> None:
     """A lake is created with the rows, and the report counts requests and records."""
     report = run("--json", "fetch", "AAA", "BBB").json
-    assert (report["requests"], report["calls"], report["clean"]) == (20, len(vendor.requests), True)
+    assert (report["requests"], report["calls"], report["clean"]) == (21, len(vendor.requests), True)
     assert report["new"]["company_profiles"] == 2
     assert fl.open("data/lake").held_symbols() == ["AAA", "BBB"]
     lines = run("fetch", "AAA", "BBB").out.splitlines()
@@ -52,8 +52,8 @@ def test_symbols_come_from_a_file_and_from_the_lake(vendor: FakeFmp, tmp_path: P
 def test_a_dry_run_counts_calls_and_makes_none(vendor: FakeFmp) -> None:
     """A dry run prints the number of calls and their duration, and creates no lake."""
     lines = run("fetch", "AAA", "BBB", "CCC", "--dry-run").out.splitlines()
-    assert lines[0] == "due       30 requests for 3 symbols"
-    assert lines[1] == "calls     at least 30, 2.4 s by the provider's limit"
+    assert lines[0] == "due       31 requests for 3 symbols"
+    assert lines[1] == "calls     at least 31, 2.5 s by the provider's limit"
     assert vendor.requests == []
     assert not Path("data/lake").exists()
 
@@ -93,7 +93,7 @@ def test_an_unreachable_vendor_is_one_line_and_stores_nothing(
         monkeypatch.setenv("FMP_BASE_URL", f"http://127.0.0.1:{closed.getsockname()[1]}")
         done = run("fetch", "AAA", "BBB", code=1)
         assert (done.out, done.err.count("\n")) == ("", 1)
-        assert "for AAA, BBB; 20 of 20 requests failed: FMP cannot be reached." in done.err
+        assert "for AAA, BBB; 21 of 21 requests failed: FMP cannot be reached." in done.err
         assert fl.open("data/lake").history() == []
         failures = run("--json", "fetch", "AAA", code=1).json["failures"]
         assert {f["error"] for f in failures} == {"Unavailable"}
@@ -103,7 +103,7 @@ def test_an_unknown_symbol_is_one_line(vendor: FakeFmp) -> None:
     """Requests that fail for one reason share one line, alone or beside symbols that are known."""
     alone = run("fetch", "NOPE", code=1)
     assert (alone.out, alone.err.count("\n")) == ("", 1)
-    assert "Nothing was fetched for NOPE; 8 of 10 requests failed: FMP has no records." in alone.err
+    assert "Nothing was fetched for NOPE; 8 of 11 requests failed: FMP has no records." in alone.err
     lines = run("fetch", "AAA", "NOPE", code=1).out.splitlines()
     [failed] = [line for line in lines if line.startswith("failed")]
     assert failed.startswith("failed    NOPE profile, price, income, balance_sheet, cash_flow: FMP has")
