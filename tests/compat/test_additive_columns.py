@@ -206,7 +206,7 @@ def test_a_table_that_cannot_be_read_correctly_is_refused(
     program.replace("schema/tables.py", NUMERATOR, replacement)
     rows = tmp_path / "splits.csv"
     names = dict.fromkeys(["symbol", "date", "numerator", "denominator", column])
-    rows.write_text(f"{','.join(names)}\nAAPL,2031-01-02,2,1{',XNAS' * (len(names) > 4)}\n", encoding="utf-8")
+    rows.write_text(f"{','.join(names)}\nAAPL,2022-01-03,2,1{',XNAS' * (len(names) > 4)}\n", encoding="utf-8")
     program.run(REFUSED, folder, rows, column)
 
 
@@ -216,7 +216,7 @@ def test_a_table_column_is_added(folder: Path, tmp_path: Path, database: str) ->
     program = Program.copy(tmp_path / "program", _COLUMN)
     program.replace("schema/tables.py", NUMERATOR, f'Column("venue", "text", "where"), {NUMERATOR}')
     rows = tmp_path / "splits.csv"
-    rows.write_text("symbol,date,numerator,denominator,venue\nAAPL,2031-01-02,2,1,XNAS\n", encoding="utf-8")
+    rows.write_text("symbol,date,numerator,denominator,venue\nAAPL,2022-01-03,2,1,XNAS\n", encoding="utf-8")
     program.run(COLUMN_ADDED, folder, rows, tmp_path / "out.duckdb", database)
 
 
@@ -225,8 +225,8 @@ def test_an_older_version_reads_and_does_not_write(folder: Path, tmp_path: Path)
     program = Program.copy(tmp_path / "program", _COLUMN)
     program.replace("schema/tables.py", NUMERATOR, f'Column("venue", "text", "where"), {NUMERATOR}')
     newer, older = tmp_path / "newer.csv", tmp_path / "older.csv"
-    newer.write_text("symbol,date,numerator,denominator,venue\nAAPL,2031-01-02,2,1,XNAS\n", encoding="utf-8")
-    older.write_text("symbol,date,numerator,denominator\nAAPL,2032-01-02,2,1\n", encoding="utf-8")
+    newer.write_text("symbol,date,numerator,denominator,venue\nAAPL,2022-01-03,2,1,XNAS\n", encoding="utf-8")
+    older.write_text("symbol,date,numerator,denominator\nAAPL,2023-01-03,2,1\n", encoding="utf-8")
     load = "import sys; import factorlab_lake as fl; fl.open(sys.argv[1]).load('splits', sys.argv[2])"
     program.run(load, folder, newer)
     UNCHANGED.run(OLDER, folder, older)

@@ -61,13 +61,13 @@ def test_answers_are_the_released_ones(folder: Path, release: str) -> None:
 def test_it_can_be_changed(folder: Path, tmp_path: Path) -> None:
     """It can be appended to, compacted, verified, backed up and restored."""
     lake = fl.open(folder)
-    split = {"symbol": ["AAPL"], "date": ["2031-01-02"], "numerator": [2.0], "denominator": [1.0]}
+    split = {"symbol": ["AAPL"], "date": ["2022-01-03"], "numerator": [2.0], "denominator": [1.0]}
     lake.load("splits", pl.DataFrame(split).with_columns(pl.col("date").str.to_date()))
     lake.compact()
     assert lake.verify(deep=True).clean
     lake.backup(tmp_path / "kept")
     restored = fl.restore(tmp_path / "kept", tmp_path / "restored")
-    assert restored.sql("SELECT 1 FROM splits WHERE date = '2031-01-02'").height == 1
+    assert restored.sql("SELECT 1 FROM splits WHERE date = '2022-01-03'").height == 1
 
 
 @pytest.mark.first_cases(1)

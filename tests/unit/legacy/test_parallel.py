@@ -15,7 +15,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
-from factorlab_lake.errors import InvalidInput, LakeDamaged, NotFound
+from factorlab_lake.errors import InvalidInput, LakeDamaged, LakeWarning, NotFound
 from factorlab_lake.lake import Lake
 from factorlab_lake.legacy import DatabaseProvider, DataProvider, FMPProvider
 from factorlab_lake.legacy.old_cache import CacheLake
@@ -126,7 +126,8 @@ def test_a_wrong_value_in_the_lake_is_found_and_said_and_answered(
     """If the lake's close differs from the cache's, its answer is returned and the difference reported."""
     lake = copy_of(whole, tmp_path / "lake")
     day = {"symbol": ["AAPL"], "date": ["2021-03-31"], "split_basis_date": ["2021-03-31"]}
-    lake.load("price_data", day | {"close_price": [999.0]})
+    with pytest.warns(LakeWarning, match="1 rows of fmp have other values"):
+        lake.load("price_data", day | {"close_price": [999.0]})
     alerts: list[Alert] = []
     provider = make(lake, migration_mode=True, alert=alerts.append)
     with caplog.at_level(logging.WARNING):

@@ -108,14 +108,14 @@ class LakeBuilder:
         )
 
     def add(self, other: LakeBuilder, *, prefix: str) -> None:
-        """Add all that another collects, each symbol with something before it."""
+        """Add all that another collects, each symbol with something before it, in capitals as every symbol."""
         for entry in other._entries:
-            symbol = prefix + entry.symbol
+            symbol = prefix.upper() + entry.symbol
             data = [row | {"symbol": symbol} if "symbol" in row else row for row in entry.data]
             self._entries.append(replace(entry, symbol=symbol, data=data))
         for table, rows in other._loads.items():
             for row in rows:
-                self.row(table, **row | {"symbol": prefix + row["symbol"]})
+                self.row(table, **row | {"symbol": prefix.upper() + row["symbol"]})
 
     def row(self, table: str, **values: Any) -> None:
         """Add a row of a table that can be loaded."""

@@ -206,7 +206,7 @@ def test_dividends_outside_the_bars_change_nothing(made: Lake) -> None:
     assert _column(made, "FIRST", "dividend_factor") == pytest.approx([0.9, 1, 1, 1], rel=1e-14)
 
 
-for _symbol, _amount in {"WIPED": 99.0, "UNKNOWN": None, "NEGATIVE": -1.0}.items():
+for _symbol, _amount in {"WIPED": 99.0, "UNKNOWN": None}.items():
     CASES.traded(_symbol, CLOSES)
     _paid(_symbol, d2020_01_06=_amount, d2020_01_07=1.01)
 
@@ -216,7 +216,6 @@ for _symbol, _amount in {"WIPED": 99.0, "UNKNOWN": None, "NEGATIVE": -1.0}.items
     [
         ("WIPED", "dividend_not_below_close"),
         ("UNKNOWN", "dividend_missing"),
-        ("NEGATIVE", "dividend_missing"),
     ],
 )
 def test_before_a_dividend_that_cannot_be_there_is_no_adjusted_close(

@@ -138,14 +138,10 @@ CASES.statements("UNCOUNTED", "income", quarters(netIncome=[1] * 4, weightedAver
 CASES.statements("UNCOUNTED", "income", [filing("2020-12-31", "FY", netIncome=4, weightedAverageShsOut=10)])
 
 
-def test_a_derived_quarter_has_no_share_count(made: Lake) -> None:
-    """A count cannot be derived from cumulative figures: the explanation has the statements and no value."""
+def test_a_count_is_the_years_own_where_its_last_quarter_is_derived(made: Lake) -> None:
+    """A count cannot be derived from cumulative figures: at the year's end its own row has one."""
     rows = made.explain_factor("share_growth", "UNCOUNTED", "2021-05-01").to_dicts()
-    assert last(rows, "shares")["value"] is None
-    assert last(rows, "shares")["note"] == "missing"
-    assert {row["period"] for row in rows if row["step"] == "shares" and row["date"]} == {
-        "FY",
-        "Q1",
-        "Q2",
-        "Q3",
-    }
+    assert last(rows, "shares")["value"] == 10
+    assert {row["period"] for row in rows if row["step"] == "shares" and row["date"]} == {"FY"}
+    derived = made.quarters("UNCOUNTED", "2020-12-31", "2020-12-31")
+    assert derived.select("net_income", "derivation").rows() == [(1, "fiscal_year_less_three_quarters")]

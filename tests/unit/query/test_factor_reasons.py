@@ -72,14 +72,14 @@ for _input in OPTIONAL:
 @pytest.mark.parametrize("name", REQUIRED)
 def test_a_missing_input_takes_its_own_factors_and_is_named(rows: dict[str, Row], name: str) -> None:
     """In one quarter it is missing: the factors that use it are NULL, all others are there."""
-    assert causes(rows[name]) == dict.fromkeys(missing_without([name]), f"{name}: missing")
+    assert causes(rows[name.upper()]) == dict.fromkeys(missing_without([name]), f"{name}: missing")
 
 
 def test_only_the_newest_quarters_share_count_matters(rows: dict[str, Row]) -> None:
     """Counts are not summed: one missing from an earlier quarter of the year is of no concern."""
     for name in ("earlier_shares", "earlier_shares_year_before"):
-        assert rows[name]["share_growth"] == pytest.approx(-0.2, rel=1e-12)
-        assert causes(rows[name]) == {}
+        assert rows[name.upper()]["share_growth"] == pytest.approx(-0.2, rel=1e-12)
+        assert causes(rows[name.upper()]) == {}
 
 
 def test_every_factor_has_a_required_input() -> None:
@@ -90,7 +90,7 @@ def test_every_factor_has_a_required_input() -> None:
 @pytest.mark.parametrize("name", sorted(OPTIONAL))
 def test_an_optional_input_takes_no_factor(rows: dict[str, Row], name: str) -> None:
     """Where claims of others, securities or preferred dividends are not reported they count as none."""
-    assert causes(rows[name]) == {}
+    assert causes(rows[name.upper()]) == {}
 
 
 # --- denominators -----------------------------------------------------------------------------------------

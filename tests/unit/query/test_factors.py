@@ -166,7 +166,7 @@ def test_the_year_before_is_as_known_at_the_date(made: Lake) -> None:
     ]
 
 
-sample_company(CASES, "REBASED", income_before=None)
+sample_company(CASES, "REBASED", income={"weightedAverageShsOut": 400}, income_before=None)
 CASES.statements(  # served before the split, in shares of that time: 125 of them are 500 today
     "REBASED",
     "income",
@@ -179,8 +179,11 @@ CASES.split("REBASED", "2020-08-31", 4, 1)
 
 
 def test_share_growth_counts_shares_of_one_split_basis(known: dict[str, Row]) -> None:
-    """125 shares from before a split of four for one were 500 of today's: 100 are a fifth of them."""
-    assert known["REBASED"]["share_growth"] == pytest.approx(-0.8, rel=1e-12)
+    """125 shares from before a split of four for one were 500 of today's: 400 are a fifth fewer.
+
+    Counts near 125 on both sides of it would say that the event changed no number of shares.
+    """
+    assert known["REBASED"]["share_growth"] == pytest.approx(-0.2, rel=1e-12)
 
 
 # --- currency ---------------------------------------------------------------------------------------------
@@ -229,7 +232,7 @@ sample_company(CASES, "SHEETS")
 CASES.statements("SHEETS", "balance_sheet", [filing("2020-09-30", "Q3", totalStockholdersEquity=50)])
 for _end, _label, _filed, _equity in (
     ("2020-09-30", "Q3", "2021-02-01", 1),
-    ("2020-12-31", "Q4", "2021-02-02", 800),
+    ("2020-12-31", "Q4", "2021-02-03", 800),  # four days after the first: another filing
 ):
     CASES.statements(
         "SHEETS", "balance_sheet", [filing(_end, _label, filed=_filed, totalStockholdersEquity=_equity)]
@@ -238,9 +241,9 @@ for _end, _label, _filed, _equity in (
 
 def test_the_newest_period_ends_balance_sheet_is_used_as_known(made: Lake) -> None:
     """A late amendment of an old one changes nothing; a restatement of the newest counts from its day."""
-    rows = made.factors("SHEETS", [KNOWN, "2021-02-01", "2021-02-02"])
+    rows = made.factors("SHEETS", [KNOWN, "2021-02-01", "2021-02-03"])
     assert rows["roe"].to_list() == [0.05, 0.05, 0.025]
-    assert rows["inputs_available_date"].to_list() == [date(2021, 1, 30), date(2021, 1, 30), date(2021, 2, 2)]
+    assert rows["inputs_available_date"].to_list() == [date(2021, 1, 30), date(2021, 1, 30), date(2021, 2, 3)]
 
 
 CASES.statements("LATE_SHEET", "income", quarters(("2019-12-31", *YEAR_2020), netIncome=[1, 5, 5, 5, 5]))
@@ -289,13 +292,13 @@ def test_a_company_that_reports_by_the_year_has_factors_too(known: dict[str, Row
     ("symbol", "last", "known"),
     [
         ("PLAIN", "2021-07-19", ALL - PRICED),  # 200 days after its end
-        ("ANNUAL", "2022-04-19", ALL - missing_without({"market_cap", *INPUTS} - ANNUAL)),  # 474 days
+        ("ANNUAL", "2022-05-15", ALL - missing_without({"market_cap", *INPUTS} - ANNUAL)),  # 500 days
     ],
 )
 def test_flows_and_balances_serve_until_the_next_report_is_overdue(
     made: Lake, symbol: str, last: str, known: set[str]
 ) -> None:
-    """A quarter is used for 200 days after its end, a year for 274 more; an older one gives no factor."""
+    """A quarter is used for 200 days after its end, a year for 500; an older one gives no factor."""
     day = date.fromisoformat(last)
     fresh, stale = made.factors(symbol, [day, day + timedelta(days=1)]).to_dicts()
     assert ALL - nothing(fresh) == known
@@ -314,14 +317,14 @@ CASES.count("QUARTERS_AND_YEAR", "cover_page", "2021-07-10", 100, filed="2021-07
 CASES.traded("QUARTERS_AND_YEAR", {"2021-07-16": 8.0})
 
 
-def test_quarters_of_cash_flows_serve_200_days_beside_a_years_income(made: Lake) -> None:
-    """As in the trailing year: each statement is stale by its own limit, and the reason says which."""
-    days = ["2021-07-19", "2021-07-20"]
-    fresh, stale = made.factors("YEAR_AND_QUARTERS", days).to_dicts()
-    assert (fresh["accruals"], fresh["roa"]) == (-0.012, 0.02)
-    assert (stale["accruals"], stale["roa"]) == (None, 0.02)
-    assert causes(stale)["accruals"] == "cash_flow: statement_stale"
-    assert made.ttm("YEAR_AND_QUARTERS", days)["operating_cash_flow"].to_list() == [32, None]
+def test_quarters_of_cash_flows_serve_as_long_as_the_years_income_beside_them(made: Lake) -> None:
+    """Income statements set the rhythm of a reporter: one of a year lets all parts serve 500 days."""
+    days = ["2021-07-20", "2022-05-15", "2022-05-16"]
+    middle, fresh, stale = made.factors("YEAR_AND_QUARTERS", days).to_dicts()
+    assert (middle["accruals"], middle["roa"]) == (fresh["accruals"], fresh["roa"]) == (-0.012, 0.02)
+    assert (stale["accruals"], stale["roa"]) == (None, None)
+    assert causes(stale)["accruals"] == "ttm: statement_stale"
+    assert made.ttm("YEAR_AND_QUARTERS", days)["operating_cash_flow"].to_list() == [32, 32, None]
 
 
 def test_a_years_cash_flows_serve_no_longer_than_the_quarters_of_income_beside_them(made: Lake) -> None:

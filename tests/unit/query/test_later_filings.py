@@ -120,7 +120,8 @@ def test_what_comes_later_changes_no_earlier_answer(
 ) -> None:
     """A second fetch brings quarters, amendments, bars and a split; earlier days keep their answers.
 
-    What split is served on another basis: price, shares and factor may move, their product may not.
+    What split is served on another basis: price, shares, factor and its evidence may move,
+    their product may not.
     """
     place = tmp_path_factory.mktemp("later")
     lake = fl.open(place / "lake")
@@ -139,7 +140,7 @@ def _but_split(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _of_split(rows: pl.DataFrame) -> pl.DataFrame:
-    parts = ["close_price", "shares_outstanding", "split_factor"]
+    parts = ["close_price", "shares_outstanding", "split_factor", "split_evidence"]
     return rows.filter(pl.col("symbol").is_in([SPLIT, HALF_SPLIT])).drop(parts, strict=False)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -15,18 +15,22 @@ from tests.unit.query.lake_builder import LakeBuilder, filing, quarters
 
 CASES = LakeBuilder()
 BEFORE, AFTER = "2021-02-01", "2021-03-01"
+# Before the restatement: a fetch that still served the old figure later would date the new one by its own day.
+FIRST = datetime(2021, 2, 10, tzinfo=UTC)
 BALANCE: dict[str, Any] = {"totalStockholdersEquity": 400}
 
 for name in ("RESTATED", "STEADY", "FILLED"):
-    CASES.statements(name, "income", quarters(netIncome=[10, 10, 10, 10], revenue=[100] * 4))
+    CASES.statements(name, "income", quarters(netIncome=[10] * 4, revenue=[100] * 4), fetched=FIRST)
 for name in ("ZERO", "FROM_ZERO"):
     # All of the income came in as cash: accruals of zero.
-    CASES.statements(name, "income", quarters(netIncome=[10, 10, 10, 10], revenue=[100] * 4))
-    CASES.statements(name, "cash_flow", quarters(operatingCashFlow=[10, 10, 10, 10]))
-    CASES.statements(name, "balance_sheet", [filing("2020-12-31", totalAssets=400)])
-CASES.statements("RESTATED", "balance_sheet", [filing("2020-12-31", **BALANCE)])
-CASES.statements("STEADY", "balance_sheet", [filing("2020-12-31", **BALANCE)])
-CASES.statements("FILLED", "balance_sheet", [filing("2020-12-31", totalStockholdersEquity=0)])
+    CASES.statements(name, "income", quarters(netIncome=[10] * 4, revenue=[100] * 4), fetched=FIRST)
+    CASES.statements(name, "cash_flow", quarters(operatingCashFlow=[10] * 4), fetched=FIRST)
+    CASES.statements(name, "balance_sheet", [filing("2020-12-31", totalAssets=400)], fetched=FIRST)
+CASES.statements("RESTATED", "balance_sheet", [filing("2020-12-31", **BALANCE)], fetched=FIRST)
+CASES.statements("STEADY", "balance_sheet", [filing("2020-12-31", **BALANCE)], fetched=FIRST)
+CASES.statements(
+    "FILLED", "balance_sheet", [filing("2020-12-31", totalStockholdersEquity=0)], fetched=FIRST
+)
 # Restated on 2021-02-20: a fourth quarter of 2 instead of 10; FILLED says its equity for the first time.
 for name in ("RESTATED", "FROM_ZERO"):
     CASES.statements(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from tests.support import Entry, bar, migrate, without_index
 from tests.unit.query.lake_builder import LakeBuilder, filing, one
@@ -305,14 +306,18 @@ def test_a_newer_average_does_not_displace_the_last_cover_page(made: Lake) -> No
     assert rows["shares_source"].to_list() == ["cover_page"] * 3
 
 
-CASES.shares("NO_COVER", "2020-12-31", 1000)
-CASES.count("NO_COVER", "cover_page", "2020-12-31", 0, filed="2021-01-30")
-CASES.closes("NO_COVER", {"2021-02-01": 2.0})
-
-
-def test_a_zero_of_the_better_source_gives_way(made: Lake) -> None:
-    """A cover page without a count does not hide the weighted average of the same day."""
-    assert one(made, "market_caps", "NO_COVER", "2021-02-01")["market_cap"] == 2000
+@pytest.mark.parametrize("shares", [0, -1000])
+def test_a_zero_of_the_better_source_gives_way(tmp_path: Path, shares: float) -> None:
+    """A cover page without a count is refused, and does not hide the weighted average of the same day."""
+    builder = LakeBuilder()
+    builder.shares("NO_COVER", "2020-12-31", 1000)
+    builder.closes("NO_COVER", {"2021-02-01": 2.0})
+    lake = builder.build(tmp_path / "made")
+    cover = LakeBuilder()
+    cover.count("NO_COVER", "cover_page", "2020-12-31", shares, filed="2021-01-30")
+    with pytest.raises(InvalidInput, match="is not positive"):
+        cover.add_to(lake, tmp_path)
+    assert one(lake, "market_caps", "NO_COVER", "2021-02-01")["market_cap"] == 2000
 
 
 CASES.row(

@@ -47,8 +47,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
         builder.row(
             "company_profiles", symbol=symbol, currency=currency, is_adr=is_adr, shares_per_receipt=ratio
         )
-    builder.row("company_profiles", symbol="NAMED.L", company_name="Without a currency")
-    return builder.build(tmp_path_factory.mktemp("units"))
+    lake = builder.build(tmp_path_factory.mktemp("units"))
+    # A file that has the column must fill it; a file without one says nothing of the unit.
+    lake.load("company_profiles", {"symbol": ["NAMED.L"], "company_name": ["Without a currency"]})
+    return lake
 
 
 def _cap(made: Lake, symbol: str) -> tuple[Any, ...]:

@@ -22,9 +22,9 @@ CASES.closes("PLAIN", {"2020-10-30": 8.0, "2021-01-29": 9.0})
 # The balance sheet of the year's end comes two weeks after the income statement.
 CASES.statements("SLOW", "income", quarters(netIncome=[10] * 4))
 CASES.statements("SLOW", "balance_sheet", [filing("2020-12-31", filed="2021-02-15", **BALANCE)])
-# Filed in one go, years late: on that day only the newest period speaks for the company.
-CASES.statements("LATE", "income", [filing(end, "Q4", filed="2021-05-03", netIncome=10) for end in ENDS])
-CASES.statements("LATE", "balance_sheet", [filing(end, filed="2021-05-03", **BALANCE) for end in ENDS])
+# Filed in one go, a year late: on that day only the newest period speaks for the company.
+CASES.statements("LATE", "income", [filing(end, "Q4", filed="2021-03-03", netIncome=10) for end in ENDS])
+CASES.statements("LATE", "balance_sheet", [filing(end, filed="2021-03-03", **BALANCE) for end in ENDS])
 
 
 @pytest.fixture(scope="module")
