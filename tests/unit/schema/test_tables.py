@@ -43,8 +43,8 @@ _STORED = {
         """symbol date open_price high_price low_price close_price volume adjusted_close split_basis_date
         source_provider recorded_at""",
     ),
-    "splits": (("symbol", "date"), "symbol date numerator denominator"),
-    "dividends": (("symbol", "date"), "symbol date dividend adjusted_dividend"),
+    "splits": (("symbol", "date", "event"), "symbol date event numerator denominator"),
+    "dividends": (("symbol", "date", "event"), "symbol date event dividend adjusted_dividend"),
     "company_profiles": (("symbol",), "symbol cik sector industry exchange currency is_actively_trading"),
     "shares_outstanding": (
         ("symbol", "as_of_date", "source", "version"),
