@@ -108,7 +108,7 @@ class LakeBuilder:
         )
 
     def add(self, other: LakeBuilder, *, prefix: str) -> None:
-        """Add all that another collects, each symbol with something before it, in capitals like all symbols."""
+        """Add all that another collects, each symbol with something before it, in capitals."""
         for entry in other._entries:
             symbol = prefix.upper() + entry.symbol
             data = [row | {"symbol": symbol} if "symbol" in row else row for row in entry.data]
