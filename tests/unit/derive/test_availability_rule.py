@@ -150,7 +150,7 @@ def test_the_rule_leaves_the_versions_as_they_are(made: Lake) -> None:
 
 
 def test_the_stored_rule_costs_nothing() -> None:
-    """Under ``close`` a view reads stored columns alone; other rules touch the tables with a date alone."""
+    """Under ``close`` a view adds only the floor of the first fetch; other rules touch no other table."""
     changed = {
         name
         for name, spec in TABLES.items()
