@@ -67,6 +67,7 @@ def test_a_rollback_restores_the_named_snapshot(own_home: Path) -> None:
         "split_history",
         "split_events",
         "split_lists",
+        "company_history",
         "data_fetch_log",
     }
 
@@ -102,8 +103,10 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     place = tmp_path / "lake"
     done = run("--lake", place, "migrate", CACHE_DIRTY, "--dry-run", code=3)
     assert "HTML or XML instead of JSON" in done.out
-    assert "rejects   3 records would be rejected" in done.out
-    assert "record 4: revenue: 'n/a' is not a number" in done.out
+    assert "rejects   2 records would be rejected" in done.out
+    assert "record 1: date: missing" in done.out
+    assert "record 3: date: '2020-13-45' is not a date" in done.out
+    assert "record 4" not in done.out  # a revenue of 'n/a' is NULL; key fields alone decide on a record
     assert not place.exists()
     fl.open(place)
     before = _files(place)
