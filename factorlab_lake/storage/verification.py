@@ -243,7 +243,7 @@ def _key_columns(spec: TableSpec) -> list[str]:
 
 def _wrong_columns(spec: TableSpec, stored: dict[str, pl.DataType]) -> Iterator[str]:
     for name, kind in delta.polars_schema(spec).items():
-        if name not in stored and name in spec.key:
+        if name not in stored and name in spec.key and spec.column(name).default is None:
             yield f"has no column {name}"
         elif name in stored and stored[name] != kind:
             yield f"has {name} as {stored[name]} instead of {kind}"

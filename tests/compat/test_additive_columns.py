@@ -131,7 +131,7 @@ import sys
 import duckdb
 import factorlab_lake as fl
 folder, rows, out, url = sys.argv[1:]
-new = "SELECT venue FROM splits ORDER BY date"
+new = "SELECT venue FROM splits ORDER BY venue NULLS FIRST"
 lake = fl.open(folder)
 old = lake.sql(new)["venue"].to_list()
 assert old and set(old) == {None}, old
@@ -193,7 +193,7 @@ def test_a_server_gets_a_line_item_that_was_added(folder: Path, tmp_path: Path, 
 @pytest.mark.parametrize(
     ("replacement", "column"),
     [
-        ('(lambda name, doc, unit: Column(name, "text", doc))("numerator",', "numerator"),
+        ('(lambda name, doc, unit: Column(name, "integer", doc))("numerator",', "numerator"),
         (f'Column("venue", "text", "where", role="key"), {NUMERATOR}', "venue"),
     ],
     ids=["a column of another type", "a key column that was not there"],

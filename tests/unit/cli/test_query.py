@@ -146,6 +146,7 @@ def test_history_shows_the_operation_of_each_snapshot(home: Path) -> None:
         "split_history": 1,
         "split_events": 1,
         "split_lists": 1,
+        "company_history": 1,
         "data_fetch_log": 1,
     }
     assert "migrate AAPL to GOOGL" in run("history").out
