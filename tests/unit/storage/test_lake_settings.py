@@ -179,7 +179,7 @@ def test_the_single_file_has_the_rule_of_the_lake(filed: Lake) -> None:
     day = "(SELECT available_date::VARCHAR FROM income_statements)"
     for rule, expected in (("same_day", _SAME_DAY), ("close", _CLOSE), (2, "2020-10-31")):
         explicit.configure(availability=rule)
-        for symbol in (None, f"X{rule}"):
+        for symbol in (None, f"X{rule}".upper()):
             if symbol is not None:
                 explicit.load("splits", {"symbol": [symbol]} | split)
             with duckdb.connect(str(filed.path / "lake.duckdb"), read_only=True) as con:

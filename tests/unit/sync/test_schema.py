@@ -36,7 +36,7 @@ def test_creating_the_tables_again_changes_nothing(database: str) -> None:
     """The statements can run twice and keep the rows."""
     with psycopg.connect(database) as con:
         _make(con)
-        con.execute("INSERT INTO splits (symbol, date, numerator) VALUES ('X', '2020-01-02', 2)")
+        con.execute("INSERT INTO splits (symbol, date, event, numerator) VALUES ('X', '2020-01-02', 1, 2)")
         _make(con)
         assert con.execute("SELECT count(*) FROM splits").fetchone() == (1,)
 
