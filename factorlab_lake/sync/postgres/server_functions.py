@@ -87,6 +87,18 @@ FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) AS a
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'v' AND c.relname = ANY (%(names)s)
   AND a.grantee <> c.relowner
 """
+_VIEWS = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'v'"
+# The right of the readers of income_statements to read the views that an upgrade added, as statements. The
+# functions run with the rights of their caller: a reader of an older server lost those that read such a view.
+_NEW_VIEW_GRANTS = """
+SELECT format('GRANT SELECT ON %%I TO %%s', c.relname,
+              CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
+FROM pg_class c JOIN pg_class t ON t.relnamespace = c.relnamespace
+CROSS JOIN LATERAL aclexplode(t.relacl) AS a
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'v' AND c.relname = ANY (%(names)s)
+  AND c.relname <> ALL (%(before)s) AND t.relname = 'income_statements' AND a.grantee <> t.relowner
+  AND a.privilege_type = 'SELECT'
+"""
 _Connection = psycopg.Connection[tuple[object, ...]]
 
 
@@ -122,12 +134,14 @@ def install(con: _Connection, *, force: bool = False) -> bool:
     if installed(con) == digest() and not force:
         return False
     with con.transaction():
+        before, grants = [name for (name,) in con.execute(_VIEWS).fetchall()], []
         if not _replace(con):
             grants = con.execute(_VIEW_GRANTS, {"names": list(FUNCTIONS)}).fetchall()
-            _drop(con)
+            _drop(con)  # a view that is dropped takes the rights of its users with it
             _execute(con)
-            for (grant,) in grants:  # a view that is dropped takes the rights of its users with it
-                con.execute(str(grant).encode())
+        grants += con.execute(_NEW_VIEW_GRANTS, {"names": list(FUNCTIONS), "before": before}).fetchall()
+        for (grant,) in grants:
+            con.execute(str(grant).encode())
     return True
 
 
