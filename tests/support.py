@@ -267,8 +267,11 @@ def assert_keys_unique(lake: Lake) -> None:
 
 
 def table_rows(name: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
-    """Return rows of a table as the lake stores them; columns that are not given are NULL."""
-    return pl.DataFrame(rows or None, schema=polars_schema(TABLES[name]))
+    """Return rows of a table as the lake stores them; a column that is not given has its default, or NULL."""
+    frame = pl.DataFrame(rows or None, schema=polars_schema(TABLES[name]))
+    return frame.with_columns(
+        pl.col(c.name).fill_null(c.default) for c in TABLES[name].columns if c.default is not None
+    )
 
 
 def writing(lake: Lake, *, timeout_s: float = 60.0) -> AbstractContextManager[Transaction]:
