@@ -24,5 +24,5 @@ cap_facts AS (
     LEFT JOIN prices p ON p.symbol = r.symbol AND p.date = r.date
     LEFT JOIN counts c ON c.symbol = r.symbol AND c.in_year = r.in_year AND r.date >= c.valid_from AND r.date < c.valid_to
     LEFT JOIN split_lists k ON k.symbol = r.symbol
-    LEFT JOIN instruments f ON f.symbol = r.symbol AND r.date >= f.valid_from AND r.date < f.valid_to
+    LEFT JOIN instruments f ON f.symbol = r.symbol AND r.date >= f.valid_from AND least(r.date, {{LAST_DAY}}) < f.valid_to
 )

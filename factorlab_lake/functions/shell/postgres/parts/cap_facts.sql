@@ -34,5 +34,5 @@ cap_facts AS (
     LEFT JOIN basis_factors t ON t.symbol = r.symbol AND b.price_date >= t.from_date AND b.price_date < t.to_date
     LEFT JOIN basis_factors s ON s.symbol = r.symbol AND b.price_basis >= s.from_date AND b.price_basis < s.to_date
     LEFT JOIN split_lists k ON k.symbol = r.symbol
-    LEFT JOIN quoted f ON f.symbol = r.symbol AND r.date >= f.valid_from AND r.date < f.valid_to
+    LEFT JOIN quoted f ON f.symbol = r.symbol AND r.date >= f.valid_from AND least(r.date, {{LAST_DAY}}) < f.valid_to
 )
