@@ -100,6 +100,9 @@ ROUNDED_SHARE = 0.9
 LARGEST_UNIT = 1_000_000
 """Statements are in single units, thousands or millions."""
 
+MIDDLE_UNIT = 1_000
+"""The unit between single units and LARGEST_UNIT."""
+
 PER_SHARE_ROUNDING = 5.01e-3
 """Per-share amounts of one filing agree to half a cent, with slack for floats."""
 

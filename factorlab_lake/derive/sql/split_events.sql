@@ -54,7 +54,9 @@ pairs AS (
     WINDOW versions AS (PARTITION BY symbol, source_provider, series, day ORDER BY basis, version)
 )
 SELECT symbol, day, basis_before, basis, shares / shares_before AS ratio,
-       (CASE WHEN shares % 1e6 = 0 THEN 1e6 WHEN shares % 1e3 = 0 THEN 1e3 ELSE 1 END / shares + CASE WHEN shares_before % 1e6 = 0 THEN 1e6 WHEN shares_before % 1e3 = 0 THEN 1e3 ELSE 1 END / shares_before) / 2 + {{SAME_VALUE_TOLERANCE}} AS rounding,
+       (CASE WHEN shares % {{LARGEST_UNIT}} = 0 THEN {{LARGEST_UNIT}} WHEN shares % {{MIDDLE_UNIT}} = 0 THEN {{MIDDLE_UNIT}} ELSE 1 END / shares
+        + CASE WHEN shares_before % {{LARGEST_UNIT}} = 0 THEN {{LARGEST_UNIT}} WHEN shares_before % {{MIDDLE_UNIT}} = 0 THEN {{MIDDLE_UNIT}} ELSE 1 END
+          / shares_before) / 2 + {{SAME_VALUE_TOLERANCE}} AS rounding,
        abs(eps_before) >= {{MIN_COMPARED_EPS}} AND abs(eps) >= {{MIN_COMPARED_EPS}}
        AND abs(eps_before - eps * shares / shares_before) > {{EPS_ROUNDING}} * (1 + shares / shares_before) AS is_refuted
 FROM pairs WHERE basis > basis_before;
@@ -81,7 +83,7 @@ SELECT DISTINCT symbol, basis_before + 1 AS earliest, basis AS latest,
        CASE WHEN ratio > 1 THEN larger_side ELSE smaller_side END::DOUBLE AS numerator,
        CASE WHEN ratio > 1 THEN smaller_side ELSE larger_side END::DOUBLE AS denominator,
        NULL::DATE AS traded_from
-FROM fractions WHERE NOT (smaller_side = 1 AND larger_side IN (1000, 1000000))
+FROM fractions WHERE NOT (smaller_side = 1 AND larger_side IN ({{MIDDLE_UNIT}}, {{LARGEST_UNIT}}))
 UNION ALL
 SELECT symbol, earliest_date, latest_date, numerator, denominator, date FROM splits
 WHERE source = 'inferred' AND symbol IN (SELECT symbol FROM derived_symbols);

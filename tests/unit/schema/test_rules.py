@@ -18,6 +18,7 @@ _PYTHON = [p for p in sorted(_PACKAGE.rglob("*.py")) if p.name != "rules.py"]
 _PLAIN = {"0", "1", "1.0", "2", "3", "4", "6", "9", "12"}
 _ENCODED = {
     "companies.sql": {"10"},  # the digits of a CIK
+    "company_symbols.sql": {"10"},  # the same
     "number_text.sql": {"1e-4", "1e16"},  # where DuckDB begins to write an exponent
     "json_number_text.sql": {"1e-6", "1e21"},  # the same in JSON
     "unapplied_split.sql": {"5", "7", "10", "20", "100"},  # usual split ratios, and per cent
