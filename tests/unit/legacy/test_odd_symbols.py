@@ -32,8 +32,11 @@ def _write(cache: Path, factor: int = 1) -> None:
     for i, symbol in enumerate(_SYMBOLS, start=1):
         at = FETCHED if factor == 1 else LATER
         bars = [bar(day, float(i * 100) / factor, volume=1000 * factor) for day in _DAYS]
-        statement = income("2020-06-27", "Q3", symbol=symbol, acceptedDate="2020-07-15 12:00:00", revenue=i,
-                           weightedAverageShsOut=1_000_000 * i * factor)  # fmt: skip
+        statement = income("2020-06-27", "Q3", symbol=symbol, acceptedDate="2020-07-15 12:00:00",
+                           fillingDate="2020-07-15", revenue=i, netIncome=4_000_000 * i,
+                           eps=4 / factor, epsdiluted=4 / factor,
+                           weightedAverageShsOut=1_000_000 * i * factor,
+                           weightedAverageShsOutDil=1_000_000 * i * factor)  # fmt: skip
         Entry(symbol, "price", bars, cached_at=at).write(cache)
         Entry(symbol, "income", [statement], cached_at=at).write(cache)
 
@@ -65,9 +68,10 @@ def test_an_odd_symbol_answers_every_question(odd: tuple[Lake, Path], symbol: st
     i = _SYMBOLS.index(symbol) + 1
     prices = lake.prices(symbol, "2020-02-01", "2020-03-31")
     assert prices.select("symbol", "close_price").rows() == [(symbol, i * 25.0)] * 2
-    statements = lake.statements(symbol, as_of="2020-07-15", types=["income"])
+    # Abroad, as for 0700.HK, a filing counts from the next day.
+    statements = lake.statements(symbol, as_of="2020-07-16", types=["income"])
     assert statements.select("symbol", "version").rows() == [(symbol, 2)]
-    caps = lake.market_caps(symbol, "2020-07-15")
+    caps = lake.market_caps(symbol, "2020-08-15")
     assert caps.select("symbol", "market_cap").rows() == [(symbol, i * 25.0 * 4_000_000 * i)]
     assert lake.sql("SELECT count(*) AS n FROM price_data WHERE symbol = $s", s=symbol).item() == len(_DAYS)
 
