@@ -15,8 +15,8 @@ with (ROOT / "factorlab_lake" / "providers" / "fmp" / "fields.csv").open(encodin
     _ROWS = list(csv.DictReader(_file))
 # Unadjusted bars have the columns of bars.
 _TABLES = {"price_unadjusted": "price_data", **DATASETS}
-# Only the identity of a company has columns in its profile; the rest changes daily and goes to `extra`. A change of
-# symbols makes two intervals of symbol_history: of the old symbol and of the new one.
+# Only the identity of a company has columns in its profile; the rest changes daily and goes to `extra`.
+# A change of symbols makes intervals of symbol_history: of the old symbol and of the new one.
 _NO_COLUMN = {
     ("price", "label"),
     *(("symbol_change", name) for name in ("date", "company_name", "old_symbol", "new_symbol")),
