@@ -102,7 +102,8 @@ def served(company: Company, fetched: datetime) -> Iterator[FetchResult]:
 
 def _statements(company: Company, day: date) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the quarterly and the annual statements that the vendor has on a day."""
-    quarterly, annual = [], []
+    quarterly: list[dict[str, Any]] = []
+    annual: list[dict[str, Any]] = []
     for number, end in enumerate(_ENDS):
         for label, months in _labels(company, number):
             record = _statement(company, day, number, label, months)
