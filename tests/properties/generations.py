@@ -165,14 +165,14 @@ def _bars(company: Company, day: date) -> list[dict[str, Any]]:
 
 
 def _splits(company: Company, day: date) -> list[dict[str, Any]]:
-    told = company.split_day
-    listed = company.has_split and day >= told
-    if company.kind == "split_moved" and (day - told).days < _DAYS_BETWEEN_FETCHES:
-        told += timedelta(days=3)  # corrected in the next fetch
+    listed_day = company.split_day
+    listed = company.has_split and day >= listed_day
+    if company.kind == "split_moved" and (day - listed_day).days < _DAYS_BETWEEN_FETCHES:
+        listed_day += timedelta(days=3)  # corrected in the next fetch
     listed = listed or company.has_false_split(day)
     numerator, denominator = company.ratio
     row = {
-        "date": told.isoformat(),
+        "date": listed_day.isoformat(),
         "symbol": company.symbol,
         "numerator": numerator,
         "denominator": denominator,
