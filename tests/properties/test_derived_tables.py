@@ -50,7 +50,7 @@ def random_lake(place: Any, chance: Random) -> Lake:
         for end in chance.sample(ENDS, 4):
             public = (end + timedelta(days=chance.randint(5, 90))).isoformat()
             source = chance.choice(["cover_page", "balance_sheet"])
-            cases.count(symbol, source, end.isoformat(), chance.randint(0, 3) * 1000, filed=public)
+            cases.count(symbol, source, end.isoformat(), chance.randint(1, 3) * 1000, filed=public)
         for end in chance.sample(ENDS, chance.randint(0, 2)):
             cases.split(symbol, (end + timedelta(days=9)).isoformat(), chance.randint(2, 4), 1)
     return cases.build(place)

@@ -111,7 +111,7 @@ def test_a_lake_answers_from_its_index(tmp_path: Path) -> None:
 def test_days_as_of_are_answered_from_the_index(tmp_path: Path) -> None:
     """Each day between two versions and each vintage has the rows of SQL; so has a day before all."""
     lake = every_case().build(tmp_path)
-    symbols = [s for s in symbols_of(lake) if s.startswith(("vintage", "statements."))]
+    symbols = [s for s in symbols_of(lake) if s.startswith(("VINTAGE", "STATEMENTS."))]
     days = [date(2020, 12, 31), date(2021, 2, 14), date(2021, 2, 20), date(2021, 7, 1), date.max]
     requests = [replace(ALL_STATEMENTS, as_of=day, vintage=vintage) for day in days for vintage in VINTAGES]
     assert_statements_equal(lake.path, symbols, requests)
