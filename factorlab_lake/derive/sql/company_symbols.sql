@@ -21,10 +21,12 @@ FROM filers f LEFT JOIN spans s ON s.symbol = f.symbol AND s.cik = f.cik;
 
 -- company_history: list the companies that used each symbol
 -- Grain: one row per symbol and interval of a company. No interval has the days between two companies, or those before the
--- first statement that tells the company.
+-- first statement that tells the company. A symbol that the lake does not hold has no row, though it is computed when asked for.
 CREATE OR REPLACE TEMP TABLE company_history AS
 SELECT symbol, company_id, valid_from, valid_to, source, kind FROM companies
-WHERE company_id IS NOT NULL AND NOT (company_id = symbol AND valid_from = {{BEGINNING_OF_TIME}} AND valid_to < {{END_OF_TIME}});
+WHERE company_id IS NOT NULL AND NOT (company_id = symbol AND valid_from = {{BEGINNING_OF_TIME}} AND valid_to < {{END_OF_TIME}})
+  AND symbol IN (SELECT symbol FROM statement_ciks UNION SELECT symbol FROM shares_outstanding
+                 UNION SELECT symbol FROM splits UNION SELECT symbol FROM symbol_history UNION SELECT symbol FROM split_lists);
 
 -- Between two companies of a symbol nothing is known of the new one yet, and the old one's figures are not its own.
 INSERT INTO fundamentals_history BY NAME
