@@ -23,6 +23,7 @@ from tests.support import Entry, arrive, bar, examples
 
 QUESTIONS = ("market_caps", "ttm", "factors")
 PARTS = ("close_price", "shares_outstanding", "split_factor")  # may move with a split; their product may not
+EVIDENCE = "split_evidence"  # a list of splits brings price and count to a proven basis
 COMPANIES = 8
 DAYS: list[date] = pl.date_range(date(2018, 6, 30), date(2021, 6, 30), "41d", eager=True).to_list()
 RATIO = 4
@@ -88,8 +89,11 @@ def test_what_is_served_later_changes_no_earlier_answer(
         for name, now in answers(lake, list(companies), day, vintage).items():
             kept = pl.col("symbol").str.starts_with("K")
             assert_frame_equal(now.filter(kept), rows[name].filter(kept), check_exact=True)
-            re_based = [each.filter(~kept).drop(PARTS, strict=False) for each in (now, rows[name])]
+            re_based = [each.filter(~kept).drop(*PARTS, EVIDENCE, strict=False) for each in (now, rows[name])]
             assert_frame_equal(*re_based, rel_tol=1e-9, abs_tol=1e-12)
+            if EVIDENCE in now.columns:
+                answered = now.filter(~kept).drop_nulls(EVIDENCE)
+                assert set(answered[EVIDENCE]) == {"told"}
 
 
 @examples(1)
