@@ -98,7 +98,7 @@ def bars(world: ChangingLake) -> None:
     rows = []
     for _ in range(chance.randint(1, 6)):
         day = world.day()
-        close = chance.choice([1e300, 1e-300, 0.1, round(chance.uniform(1, 500), 2)])
+        close = chance.choice([1e15, 1e-9, 0.1, round(chance.uniform(1, 500), 2)])
         basis = chance.choice([day, day, date(2022, 1, 1), date(2020, 6, 1)])
         rows.append({"symbol": world.symbol(), "date": day, "close_price": close, "split_basis_date": basis})
     world.load("price_data", rows, "symbol", "date")
@@ -122,7 +122,7 @@ def share_counts(world: ChangingLake) -> None:
                 "symbol": world.symbol(),
                 "source": world.chance.choice(["cover_page", "balance_sheet"]),
                 "as_of_date": day,
-                "shares": world.chance.choice([1e3, 1e9, 5e-324, 1e300, 0.0]),
+                "shares": world.chance.choice([1e3, 1e9, 1e-9, 1e15, 0.5]),
                 "accepted_at": f"{filed}T15:00:00Z",
                 "split_basis_date": filed,
             }

@@ -43,6 +43,7 @@ SET work_mem = '64MB'"""
 # symbols and 60 days took 27 instead of 13 ms, factors of 100 and 120 took 650 instead of 270 to 500.
 _FENCE = "OFFSET 0"
 _LAG = "(SELECT r.availability_lag_days FROM factorlab_lake_target AS r)"  # read once for each query
+_AVAILABILITY = ("available_date", "availability_basis")  # as the rule of the sync has them, not as stored
 _TIME_FORMAT = "'YYYY-MM-DD HH24:MI:SS.US'"
 # The rows that a function's question reads, looked up in Postgres' way; a part comes after those that use it.
 _PARTS = ("grid", "cap_facts", "count_vintages", "factor_facts", "fundamentals")
@@ -124,12 +125,9 @@ def _available(spec: TableSpec, name: str) -> str:
 def _statement_select(kind: str) -> str:
     """Return the rows of one statement type for ``financial_statements``."""
     spec = TABLES[STATEMENT_TABLES[kind]]
-    attributes = ", ".join(
-        _available(spec, c.name)
-        if c.name in ("available_date", "availability_basis")
-        else f"t.{identifier(c.name)}"
-        for c in spec.columns
-        if not c.additive
+    attributes = ", ".join(f"t.{identifier(c.name)}" for c in spec.columns if not c.additive)
+    effective = ", ".join(
+        _available(spec, name) if name in _AVAILABILITY else identifier(name) for name in spec.names()
     )
     # The type json preserves the text: its items have the order and the numbers of DuckDB's.
     items = "\n       || ".join(_json_item(c.name) for c in line_items(kind))
@@ -137,7 +135,7 @@ def _statement_select(kind: str) -> str:
         f'SELECT {literal(kind)}::text COLLATE "C" AS statement_type, {attributes},\n'
         f"       ('{{' || substr({items}, 2) || '}}')::json AS metrics,\n"
         f"       {quality_score(kind)} AS data_quality_score\n"
-        f"FROM {identifier(spec.name)} AS t"
+        f"FROM (SELECT {effective} FROM {identifier(spec.name)}) AS t"
     )
 
 
