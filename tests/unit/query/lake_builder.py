@@ -83,14 +83,17 @@ class LakeBuilder:
             at = date.fromisoformat(day)
             self.row("price_data", symbol=symbol, date=at, close_price=close, split_basis_date=at)
 
-    def split(self, symbol: str, ex_date: str, numerator: int, denominator: int) -> None:
-        """Add a split."""
+    def split(
+        self, symbol: str, ex_date: str, numerator: int, denominator: int, kind: str | None = None
+    ) -> None:
+        """Add a split; without a kind the share counts decide what it changes."""
         self.row(
             "splits",
             symbol=symbol,
             date=date.fromisoformat(ex_date),
             numerator=numerator,
             denominator=denominator,
+            kind=kind,
         )
 
     def count(self, symbol: str, source: str, counted: str, shares: float, *, filed: str) -> None:
