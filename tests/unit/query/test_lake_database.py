@@ -83,12 +83,12 @@ def test_answers_depend_neither_on_earlier_questions_nor_on_stale_symbols(
 @pytest.mark.parametrize("name", sorted(DERIVED_TABLES))
 @pytest.mark.parametrize("stale", STALE, ids=_label)
 def test_a_table_has_each_row_once_after_queries_of_some_symbols(
-    lake_both: Lake, name: str, stale: frozenset[str] | None
+    lake_2021: Lake, name: str, stale: frozenset[str] | None
 ) -> None:
     """Test that a table shows each row of all symbols once after queries that computed some of them."""
-    lake = without_index(lake_both, stale)
+    lake = without_index(lake_2021, stale)
     own = f"SELECT * FROM {name} ORDER BY ALL"
-    expected = without_index(lake_both, frozenset()).session.frame(own)
+    expected = without_index(lake_2021, frozenset()).session.frame(own)
     for symbols in (["AAPL"], ["GOOGL", "AAPL", "NOBODY"]):
         lake.factors(symbols, "2020-12-31")
         some = lake.session.frame(own, needs=QueryHints(symbols=symbols))
