@@ -52,7 +52,7 @@ def random_lake(place: Any, chance: Random) -> Lake:
             source = chance.choice(["cover_page", "balance_sheet"])
             cases.count(symbol, source, end.isoformat(), chance.randint(1, 3) * 1000, filed=public)
         for end in chance.sample(ENDS, chance.randint(0, 2)):
-            # The counts above are random. Without a kind, a later one could show that a split is a distribution.
+            # The counts above are random. Without a kind, a later one could tell that it is a distribution.
             cases.split(symbol, (end + timedelta(days=9)).isoformat(), chance.randint(2, 4), 1, "split")
     return cases.build(place)
 
