@@ -109,7 +109,12 @@ limits AS (
 labels AS (
     SELECT s.symbol, l.chain, greatest(s.available_date, l.chain_from) AS valid_from, s.available_date,
            max_by(s.cik, s.fiscal_date::VARCHAR || s.cik) OVER (PARTITION BY s.symbol, l.chain ORDER BY s.available_date) AS cik
-    FROM statement_ciks s JOIN limits l ON l.symbol = s.symbol AND l.era = s.era WHERE s.cik IS NOT NULL
+    FROM statement_ciks s JOIN limits l ON l.symbol = s.symbol AND l.era = s.era
+    WHERE s.cik IS NOT NULL AND s.symbol IN (SELECT symbol FROM symbols_of_several)
+    UNION ALL
+    -- One CIK has one label, which begins with its first statement.
+    SELECT symbol, 0, min(available_date), min(available_date), min(cik) FROM statement_ciks
+    WHERE cik IS NOT NULL AND symbol NOT IN (SELECT symbol FROM symbols_of_several) GROUP BY symbol
 ),
 starts AS (
     SELECT symbol, {{BEGINNING_OF_TIME}} AS valid_from, symbol AS company_id, 0 AS chain, 0 AS place FROM derived_symbols

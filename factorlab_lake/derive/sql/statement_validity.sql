@@ -10,8 +10,12 @@
 -- - A completion or remap stands in for the version before it in every vintage, from the day of that version. A user's
 --   correction stands in for all versions of its filing.
 CREATE OR REPLACE TEMP TABLE statement_validity AS
-WITH contents AS (
-    SELECT * FROM statement_versions WHERE version_place >= corrected_by OR corrected_by IS NULL
+WITH sized AS (
+    SELECT *, count(*) OVER (PARTITION BY statement_type, symbol, chain_id, months, period_end) AS period_versions
+    FROM statement_versions WHERE version_place >= corrected_by OR corrected_by IS NULL
+),
+contents AS (
+    SELECT * FROM sized WHERE period_versions > 1
     QUALIFY version_place = max(version_place) OVER (
         PARTITION BY statement_type, symbol, chain_id, months, period_end, head_place)
 ),
@@ -19,6 +23,8 @@ versions AS (
     SELECT *, head_place = min(head_place) OVER of_period AS is_first, min(known_from) OVER of_period AS first_known,
            min(known_from) OVER (of_period ORDER BY head_place ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS superseded
     FROM contents WINDOW of_period AS (PARTITION BY statement_type, symbol, chain_id, months, period_end)
+    UNION ALL
+    SELECT *, true, known_from, NULL FROM sized WHERE period_versions = 1
 )
 SELECT s.subject, v.statement_id, v.statement_type, v.chain_id, v.period_end AS fiscal_date, v.fiscal_period, v.months,
        v.reported_currency, v.known_from AS available_date, v.version_place, v.accepted_date,

@@ -32,9 +32,18 @@ periods AS (
                         ORDER BY coalesce(accepted_date, available_date), version, fiscal_date) AS first_end
           FROM near)
 ),
+sized AS (
+    SELECT *, count(*) OVER (PARTITION BY statement_type, symbol, chain_id, months, period_end) AS period_versions FROM periods
+),
+-- Most periods have one version, and there is nothing to order.
+single AS (
+    SELECT * EXCLUDE (period_versions), 1 AS version_place, 1 AS filing_place,
+           CASE WHEN change_kind = 'correction' THEN 1 END AS corrected_by, 1 AS head_place, available_date AS known_from
+    FROM sized WHERE period_versions = 1
+),
 counted AS (
-    SELECT *, count(*) OVER of_period > count(DISTINCT version) OVER of_period AS is_ambiguous
-    FROM periods WINDOW of_period AS (PARTITION BY statement_type, symbol, chain_id, months, period_end)
+    SELECT * EXCLUDE (period_versions), period_versions > count(DISTINCT version) OVER of_period AS is_ambiguous
+    FROM sized WHERE period_versions > 1 WINDOW of_period AS (PARTITION BY statement_type, symbol, chain_id, months, period_end)
 ),
 ordered AS (
     SELECT * EXCLUDE (is_ambiguous), row_number() OVER by_version AS version_place
@@ -60,7 +69,9 @@ headed AS (
 SELECT * REPLACE (coalesce(reported_currency, last_value(reported_currency IGNORE NULLS) OVER of_head) AS reported_currency),
        first_value(available_date) OVER of_head AS known_from
 FROM headed
-WINDOW of_head AS (PARTITION BY statement_type, symbol, chain_id, months, period_end, head_place ORDER BY version_place);
+WINDOW of_head AS (PARTITION BY statement_type, symbol, chain_id, months, period_end, head_place ORDER BY version_place)
+UNION ALL BY NAME
+FROM single;
 
 -- completed: list the versions of which one completes or corrects another, with a number for those that belong together
 -- Grain: one row per version.
@@ -70,7 +81,7 @@ CREATE OR REPLACE TEMP TABLE completed AS
 SELECT statement_id, version_place,
        dense_rank() OVER (ORDER BY statement_type, symbol, chain_id, months, period_end,
                                    CASE WHEN corrected_by IS NULL THEN head_place ELSE filing_place END) AS completed_id
-FROM statement_versions
+FROM statement_versions WHERE symbol IN (SELECT symbol FROM statement_versions WHERE change_kind IN ({{stand_ins}}))
 QUALIFY count_if(change_kind IN ({{stand_ins}})) OVER (
     PARTITION BY statement_type, symbol, chain_id, months, period_end, filing_place) > 0;
 
