@@ -134,15 +134,17 @@ def _quarter(known: list[Content], item: str, end: date) -> float | None:
         shorter = _versions(known, months_before(end, 3), months - 3, starts_year=True)
         if longer and shorter:
             return difference(longer, shorter, item)
-    return _year_less_quarters(known, end, item)
+    values = [_less_quarters(known, end, item, months) for months in (12, 9, 6)]
+    return next((value for value in values if value is not None), None)
 
 
-def _year_less_quarters(known: list[Content], end: date, item: str) -> float | None:
-    year = _versions(known, end, 12)
-    others = [_versions(known, months_before(end, back), 3) for back in (3, 6, 9)]
-    if not year or not all(others):
+def _less_quarters(known: list[Content], end: date, item: str, months: int) -> float | None:
+    """Return a year, or a shorter fiscal year, less its earlier quarters."""
+    longer = _versions(known, end, months, starts_year=True)
+    others = [_versions(known, months_before(end, back), 3) for back in range(3, months, 3)]
+    if not longer or not all(others):
         return None
-    value = year[-1].items.get(item)
+    value = longer[-1].items.get(item)
     for each in others:
         value = _less(value, each[-1].items.get(item))
     return value
