@@ -200,7 +200,9 @@ _MARGINS = [
     ),
 ]
 
-TOLD = {told.symbol: told for told in (*_PERIODS, *_HALF_YEARLY, *_COMPANIES, *_COUNTS, *_UNITS, *_MARGINS)}
+TOLD = {
+    facts.symbol: facts for facts in (*_PERIODS, *_HALF_YEARLY, *_COMPANIES, *_COUNTS, *_UNITS, *_MARGINS)
+}
 
 
 def _questions(kind: str, symbol: str, question: str, *days: str) -> list[tuple[str, str, str, str]]:

@@ -25,19 +25,21 @@ RIGHT = {
 def _make(place: Path) -> None:
     lake = fl.open(place)
     entries = []
-    for told in TOLD.values():
+    for facts in TOLD.values():
         for period in ("annual", "quarterly"):
-            rows = [row for row in told.statements if (row["period"] == "FY") == (period == "annual")]
-            entries += [Entry(told.symbol, "income", rows, cached_at=FETCHED, period=period)] if rows else []
+            rows = [row for row in facts.statements if (row["period"] == "FY") == (period == "annual")]
+            entries += [Entry(facts.symbol, "income", rows, cached_at=FETCHED, period=period)] if rows else []
     migrate(lake, place.parent / f"{place.name}_given", *entries)
     closes = [
-        {"symbol": told.symbol, "date": day, "close_price": close, "split_basis_date": day}
-        for told in TOLD.values()
-        for day, close in told.closes.items()
+        {"symbol": facts.symbol, "date": day, "close_price": close, "split_basis_date": day}
+        for facts in TOLD.values()
+        for day, close in facts.closes.items()
     ]
     lake.load("price_data", _columns(closes))
     lake.load("shares_outstanding", _columns(_counts()))
-    profiles = [{"symbol": told.symbol, "shares_per_receipt": None} | told.profile for told in TOLD.values()]
+    profiles = [
+        {"symbol": facts.symbol, "shares_per_receipt": None} | facts.profile for facts in TOLD.values()
+    ]
     lake.load("company_profiles", _columns([row for row in profiles if "currency" in row]))
 
 
@@ -45,15 +47,15 @@ def _counts() -> list[dict[str, Any]]:
     """Return all counts: the oracle names the day from which one is usable, after that of its filing."""
     return [
         {
-            "symbol": told.symbol,
+            "symbol": facts.symbol,
             "source": source,
             "as_of_date": counted,
             "shares": shares,
             "split_basis_date": counted,
             "filing_date": (date.fromisoformat(known) - timedelta(days=1)).isoformat(),
         }
-        for told in TOLD.values()
-        for source, counted, shares, known in told.counts
+        for facts in TOLD.values()
+        for source, counted, shares, known in facts.counts
     ]
 
 

@@ -36,41 +36,41 @@ class Told:
     profile: dict[str, Any] = field(default_factory=dict)
 
 
-def right_value(told: Told, question: str, day: date) -> float | None:
+def right_value(facts: Told, question: str, day: date) -> float | None:
     """Return the cap, the trailing revenue or the gross margin of a day; nothing where it cannot be known."""
     if question == "ttm":
-        return _sum(told, "revenue", day)
-    return _cap(told, day) if question == "market_caps" else _margin(told, day)
+        return _sum(facts, "revenue", day)
+    return _cap(facts, day) if question == "market_caps" else _margin(facts, day)
 
 
-def _cap(told: Told, day: date) -> float | None:
-    rows = _company_of(told, day)
-    known = [each for each in _contents(told, rows) if each.known <= day]
-    price = max((each for each in told.closes if each <= day), default=None)
+def _cap(facts: Told, day: date) -> float | None:
+    rows = _company_of(facts, day)
+    known = [each for each in _contents(facts, rows) if each.known <= day]
+    price = max((each for each in facts.closes if each <= day), default=None)
     if not known or price is None or (day - price).days > _PRICE_DAYS or not is_fresh(known, day):
         return None
-    count = chosen(_plausible(told, rows, day), day, rhythm_days(known)[1])
+    count = chosen(_plausible(facts, rows, day), day, rhythm_days(known)[1])
     if count is None:
         return None
-    unit: float = _MINOR_UNITS.get(told.profile.get("currency", ""), 1)
-    receipt: float = told.profile.get("shares_per_receipt", 1)
-    return told.closes[price] / unit * count.shares * factor(told.splits, count.basis, price) / receipt
+    unit: float = _MINOR_UNITS.get(facts.profile.get("currency", ""), 1)
+    receipt: float = facts.profile.get("shares_per_receipt", 1)
+    return facts.closes[price] / unit * count.shares * factor(facts.splits, count.basis, price) / receipt
 
 
-def _sum(told: Told, item: str, day: date) -> float | None:
-    return trailing(_contents(told, _company_of(told, day)), item, day).value
+def _sum(facts: Told, item: str, day: date) -> float | None:
+    return trailing(_contents(facts, _company_of(facts, day)), item, day).value
 
 
-def _margin(told: Told, day: date) -> float | None:
+def _margin(facts: Told, day: date) -> float | None:
     """Return gross profit by revenue; a zero beside costs of zero was never reported."""
-    if any(not row["grossProfit"] and not row["costOfRevenue"] for row in told.statements):
+    if any(not row["grossProfit"] and not row["costOfRevenue"] for row in facts.statements):
         return None
-    profit, revenue = (_sum(told, item, day) for item in ("grossProfit", "revenue"))
+    profit, revenue = (_sum(facts, item, day) for item in ("grossProfit", "revenue"))
     return None if profit is None or not revenue else profit / revenue
 
 
-def _contents(told: Told, rows: Iterable[Mapping[str, Any]]) -> list[Content]:
-    months = _lengths(told.statements)
+def _contents(facts: Told, rows: Iterable[Mapping[str, Any]]) -> list[Content]:
+    months = _lengths(facts.statements)
     result = []
     for order, row in enumerate(rows):
         end, label = date.fromisoformat(row["date"]), row["period"]
@@ -99,24 +99,24 @@ def _lengths(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[date, str], int]:
     return result
 
 
-def _company_of(told: Told, day: date) -> list[dict[str, Any]]:
+def _company_of(facts: Told, day: date) -> list[dict[str, Any]]:
     """Return the statements of the company that has the symbol on a day: a hole in bars parts two CIKs."""
-    named = sorted((row["date"], row["cik"]) for row in told.statements if row.get("cik"))
+    named = sorted((row["date"], row["cik"]) for row in facts.statements if row.get("cik"))
     for (_, old), (first, new) in pairwise(named):
-        bars = sorted(each for each in told.closes if each <= date.fromisoformat(first) + timedelta(days=60))
+        bars = sorted(each for each in facts.closes if each <= date.fromisoformat(first) + timedelta(days=60))
         holes = [(a, b) for a, b in pairwise(bars) if (b - a).days > _GAP_DAYS]
         if old != new and holes:
             last, start = holes[-1]
             if last < day < start:
                 return []
             later = day >= start
-            return [row for row in told.statements if (row["date"] > last.isoformat()) == later]
-    return told.statements
+            return [row for row in facts.statements if (row["date"] > last.isoformat()) == later]
+    return facts.statements
 
 
-def _plausible(told: Told, rows: Iterable[Mapping[str, Any]], day: date) -> list[Count]:
+def _plausible(facts: Told, rows: Iterable[Mapping[str, Any]], day: date) -> list[Count]:
     """Return the counts known at a day that earnings, or a checked weighted average, do not contradict."""
-    known = [each for each in _contents(told, rows) if each.known <= day]
+    known = [each for each in _contents(facts, rows) if each.known <= day]
     averages = [
         Count("weighted_average", each.end, each.known, each.order, shares, each.end)
         for each in known
@@ -126,7 +126,7 @@ def _plausible(told: Told, rows: Iterable[Mapping[str, Any]], day: date) -> list
     checked = max(averages, key=lambda each: (each.as_of, each.known), default=None)
     others = [
         Count(source, day_of := date.fromisoformat(counted), date.fromisoformat(filed), 0, shares, day_of)
-        for source, counted, shares, filed in told.counts
+        for source, counted, shares, filed in facts.counts
     ]
     return averages + [
         each for each in others if checked is None or _is_within(each.shares, checked.shares, _FAR_OFF)
