@@ -223,6 +223,7 @@ def validation_lines(report: ValidationReport) -> Iterator[str]:
     yield f"equal     {report.equal:,} records"
     yield f"differing {report.differs:,} records"
     yield f"missing   {report.missing:,} records"
+    yield f"rejected  {report.rejected:,} records"
     yield from _some(f"skipped   {file}: {why}" for file, why in report.skipped)
     yield from _some(f"fault     {file}: {why}" for file, why in report.faults)
     yield from _some(f"{f.kind:<9} {f.file}, record {f.position}: {f.difference}" for f in report.findings)

@@ -222,7 +222,8 @@ def _plan_migration(ctx: typer.Context, cache_dir: Path, symbols: list[str] | No
 def validate(ctx: typer.Context, cache_dir: Cache, symbol: OnlySymbols = None) -> None:
     """Compare the old cache with the lake, value by value.
 
-    The exit code is 3 if a file cannot be read, or if a record is missing or differs.
+    A record is equal, differs, is missing, or was rejected: then rejected_records has it with the reason.
+    The exit code is 3 if a file cannot be read, or if a record is not equal.
 
     Example: factorlab-lake validate data/cache/fmp
     """

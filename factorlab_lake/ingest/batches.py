@@ -13,7 +13,7 @@ from factorlab_lake.ingest.merge import merge_events, merge_rows
 from factorlab_lake.ingest.normalize import Normalized, normalize
 from factorlab_lake.ingest.record_frames import group_by_shape, to_frame
 from factorlab_lake.providers.protocol import FetchResult
-from factorlab_lake.schema import DATASETS, table
+from factorlab_lake.schema import DATASETS, TableSpec, table
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.storage.transaction import Transaction
 
@@ -72,13 +72,14 @@ def merge_batch(tx: Transaction, batch: Iterable[FetchResult]) -> MergeCounts:
     for dataset, results in _normalized(answers):
         rows = pl.concat(r.rows for r in results)
         rejects += [r.rejects for r in results]
-        incomplete = pl.concat(r.incomplete for r in results)
+        unread = pl.concat(r.unread for r in results)
         results.clear()
-        covered.append(coverage_of(rows, DATASETS[dataset], incomplete))
+        covered.append(coverage_of(rows, DATASETS[dataset], unread["fetch_id"]))
         if table(DATASETS[dataset]).has_events:
             events[DATASETS[dataset]] = rows
         else:
             merge_rows(tx, DATASETS[dataset], rows, now, logged)
+            rejects.append(_superseded(tx, table(DATASETS[dataset]), unread))
     rejected = pl.concat(rejects) if rejects else pl.DataFrame(schema=_REJECTS)
     lines = log_lines(answers, rejected, covered, now)
     for name, rows in events.items():
@@ -94,7 +95,10 @@ def merge_batch(tx: Transaction, batch: Iterable[FetchResult]) -> MergeCounts:
 
 
 def rejects_of(answers: list[FetchResult]) -> list[tuple[str, int, str]]:
-    """Return the records that a merge would reject, as (fetch id, position, reason); write nothing."""
+    """Return the records that a merge would reject, as (fetch id, position, reason); write nothing.
+
+    Unreadable copies that lose to a copy of another answer are not among them: only the merge finds these.
+    """
     rejects = [_broken(f) for f in answers if f.broken]
     rejects += [r.rejects for _, results in _normalized(answers) for r in results]
     return [row for frame in rejects for row in frame.select("fetch_id", "position", "reason").rows()]
@@ -109,6 +113,22 @@ def _normalized(answers: list[FetchResult]) -> Iterator[tuple[str, list[Normaliz
         ]
         if results:
             yield dataset, results
+
+
+def _superseded(tx: Transaction, spec: TableSpec, unread: pl.DataFrame) -> pl.DataFrame:
+    """Return the records with an unreadable value of which the merge stored another copy.
+
+    A stored row has the text of such a value in its ``extra``, so without the row the text is nowhere else.
+    """
+    if unread.is_empty() or spec.name == "vendor_market_caps":
+        return unread.select(_REJECTS.names()).clear()
+    overflow = "metrics" if "metrics" in spec.names() else "extra"
+    names = [*spec.told_key, overflow]
+    tables = [spec.name, *(["price_revisions"] if spec.name == "price_data" else [])]
+    stored = pl.concat(tx.read(name, symbols=unread["_row_symbol"], columns=names) for name in tables)
+    by = [f"_row_{name}" for name in spec.told_key]
+    kept = stored.select(**dict(zip(by, spec.told_key, strict=True)), _row_text=overflow)
+    return unread.join(kept, on=[*by, "_row_text"], how="anti").select(_REJECTS.names())
 
 
 def _broken(fetched: FetchResult) -> pl.DataFrame:

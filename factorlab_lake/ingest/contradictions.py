@@ -1,4 +1,4 @@
-"""Choose among records of one response that contradict each other: the more complete one is stored."""
+"""Choose among records of one time that contradict each other: the more complete one counts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import polars as pl
 
 from factorlab_lake.schema import TableSpec
 
-__all__ = ["contradicted"]
+__all__ = ["content_rank", "contradicted"]
 
 _TRADES = ("open_price", "high_price", "low_price", "volume")
 
@@ -25,7 +25,9 @@ def contradicted(rows: pl.DataFrame, spec: TableSpec) -> pl.Series:
     if not several.any():
         return several & False
     values = [v for v in spec.names("value") if v in rows.columns and v not in key]
-    ordered = rows.with_row_index("_row").filter(several).sort([*key, *_rank(spec, values)], nulls_last=True)
+    ordered = (
+        rows.with_row_index("_row").filter(several).sort([*key, *content_rank(spec, values)], nulls_last=True)
+    )
     first = (pl.col(v).first().over(key) for v in values)
     repeats = pl.all_horizontal(
         pl.col(v).is_null() | (pl.col(v) == one) for v, one in zip(values, first, strict=True)
@@ -40,8 +42,11 @@ def _key(rows: pl.DataFrame, spec: TableSpec) -> list[str]:
     return ["_fetch_id", *spec.told_key, *filing]
 
 
-def _rank(spec: TableSpec, values: list[str]) -> list[pl.Expr]:
-    """Return the order of contradicting rows, the best one first. It depends on their content alone."""
+def content_rank(spec: TableSpec, values: list[str]) -> list[pl.Expr]:
+    """Return the order of contradicting rows, the best one first, for a sort with the nulls last.
+
+    It depends on their content alone, so a lake does not depend on ids, or on the order of reading.
+    """
     items = [v for v in values if v not in ("extra", "metrics")]
     order = [-pl.sum_horizontal(pl.col(v).is_not_null().cast(pl.Int32) for v in items or values)]
     if spec.name == "price_data":

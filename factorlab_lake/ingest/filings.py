@@ -62,7 +62,9 @@ def with_filings(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
     copy that lost its acceptance became public no later than its filing.
     """
     key = period_key(spec)
-    rows = rows.sort("fetched_at", "source_provider", "fetch_id", maintain_order=True)
+    rows = rows.sort(
+        "fetched_at", "source_provider", "accepted_at", "filing_date", "fetch_id", nulls_last=True
+    )
     rows = _numbered(rows.with_columns(**_evidence(rows, spec)), key)
     provider = [*key, "source_provider", "_filing"]
     rows = rows.with_columns(
@@ -109,9 +111,9 @@ def _numbered(rows: pl.DataFrame, key: list[str]) -> pl.DataFrame:
     named = pl.when(pl.col("_near").is_not_null()).then(first)
     alone = pl.when(pl.col("_near").is_null()).then("_identity")
     rows = rows.with_columns(_name=pl.coalesce("_accession", named, alone))
-    by_name = pl.struct("_name", pl.when(pl.col("_name").is_null()).then("_near"))
-    known = pl.any_horizontal(pl.col("_name", "_near").is_not_null())
-    rows = rows.with_columns(_filing=pl.when(known).then(by_name.hash(seed=1)))
+    # The number orders filings that nothing else orders, so it follows from their names.
+    unnamed = pl.lit(" ") + pl.col("_near").cast(pl.String).str.zfill(9)
+    rows = rows.with_columns(_filing=pl.coalesce("_name", unnamed).rank("dense").cast(pl.Int64))
     joined = pl.when(pl.col("_identity").is_not_null()).then(
         pl.col("_filing").drop_nulls().first().over([*key, "_identity"])
     )

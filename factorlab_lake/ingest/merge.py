@@ -18,6 +18,7 @@ from factorlab_lake.ingest.corporate_actions.split_basis import (
     years_around,
 )
 from factorlab_lake.ingest.foreign_listings import symbols_abroad, with_listing
+from factorlab_lake.ingest.lost_texts import keep_lost_texts
 from factorlab_lake.ingest.profile_history import profile_contents
 from factorlab_lake.ingest.reconfirmed import confirmed, logged_fetches
 from factorlab_lake.ingest.versions import (
@@ -139,15 +140,14 @@ def _merge_versions(tx: Transaction, spec: TableSpec, rows: pl.DataFrame, log: p
     every = pl.concat([stored, again, rows], how="diagonal_relaxed")
     merged = number_versions(every, spec, lambda some: logged_fetches(some, log, spec))
     _reconcile(tx, spec, stored, with_listing(tx, spec, merged))
+    keep_lost_texts(tx, spec, stored, merged)
 
 
 def _merge_newest(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> None:
     """Merge a table that has one row per key, from the newest fetch."""
     stored = tx.read(spec.name, symbols=rows["symbol"])
     key = list(spec.key)
-    merged = distinct_in_time(
-        pl.concat([stored, rows], how="diagonal_relaxed"), key, [pl.col("fetched_at")], spec.names("value")
-    )
+    merged = distinct_in_time(pl.concat([stored, rows], how="diagonal_relaxed"), key, spec)
     _reconcile(tx, spec, stored, merged.unique(key, keep="last", maintain_order=True))
 
 
@@ -219,13 +219,13 @@ def _merge_contested(
     merged = distinct_in_time(
         pl.concat([before, again, contested], how="diagonal_relaxed"),
         key,
-        [pl.col("fetched_at"), _applied_splits()],
-        current.names("value"),
+        current,
     ).with_columns(superseded_kind())
     merged = merged.with_columns(revision=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over(key))
     newest = ~pl.all_horizontal(pl.col(k) == pl.col(k).shift(-1) for k in key).fill_null(value=False)
     _reconcile(tx, current, stored, merged.filter(newest).drop("revision", "change_kind"))
     _reconcile(tx, revised, earlier, merged.filter(~newest))
+    keep_lost_texts(tx, current, before, merged)
 
 
 def _years(rows: pl.DataFrame) -> list[int]:
@@ -280,11 +280,6 @@ def _next_event(inferred: pl.DataFrame, reported: pl.DataFrame) -> pl.Series:
     joined = inferred.join(highest, on=["symbol", "date"], how="left", maintain_order="left")
     place = pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("symbol", "date")
     return joined.select(pl.col("_last").fill_null(0) + place).to_series().cast(pl.Int32)
-
-
-def _applied_splits() -> pl.Expr:
-    """Return the split factor applied to a bar: of two bars of one fetch, the larger one is newer."""
-    return pl.col("volume") / pl.col("unadjusted_volume")
 
 
 def _reconcile(tx: Transaction, spec: TableSpec, stored: pl.DataFrame, target: pl.DataFrame) -> pl.Series:

@@ -37,12 +37,14 @@ _AS_TRADED = ("price_unadjusted",)  # datasets whose amounts include no later sp
 class Normalized:
     """Hold typed rows (the table's columns without ``recorded_at``) and rejected records.
 
-    ``incomplete`` has the fetch of each row that lacks a value because it could not be read or is impossible.
+    ``unread`` has the records of rows that lack a value because it could not be read or is impossible. Its
+    columns are those of the rejects, in case that another copy is stored instead; then the row's key, each
+    name after ``_row_``, and ``_row_text``, what the row has of values without a column.
     """
 
     rows: pl.DataFrame
     rejects: pl.DataFrame
-    incomplete: pl.Series
+    unread: pl.DataFrame
 
 
 def normalize(raw: pl.DataFrame, dataset: str, names: Mapping[str, str] | None = None) -> Normalized:
@@ -66,11 +68,11 @@ def normalize(raw: pl.DataFrame, dataset: str, names: Mapping[str, str] | None =
         raw, typed = raw.filter(~bad), typed.filter(~bad)
     if (losing := contradicted(typed, spec)).any():
         rejects.append(_rejects(raw.filter(losing), typed.filter(losing), [_contradiction(spec)], dataset))
-        typed = typed.filter(~losing)
+        raw, typed = raw.filter(~losing), typed.filter(~losing)
     complete = _COMPLETE.get(spec.name, _complete_plain)
     rows = complete(typed.with_columns(_provenance(as_traded=dataset in _AS_TRADED)), spec)
-    incomplete = rows.filter(pl.col("_is_incomplete"))["fetch_id"]
-    return Normalized(rows.select(_final(spec)), pl.concat(rejects), incomplete)
+    unread = _unread_records(raw.filter(typed["_unread"].is_not_null()), rows, spec, dataset)
+    return Normalized(rows.select(_final(spec)), pl.concat(rejects), unread)
 
 
 def _readings(raw: pl.DataFrame, spec: TableSpec, known: Mapping[str, str]) -> dict[str, tuple[str, Parsed]]:
@@ -130,8 +132,8 @@ def _with_believable(
     doubtful = [field for field in marks.columns if marks[field].any()]
     names = {readings[field][0] for field in doubtful} & impossible.keys()
     typed = typed.with_columns(pl.when(~impossible[n]).then(pl.col(n)).alias(n) for n in sorted(names))
-    incomplete = pl.any_horizontal(marks[field] for field in doubtful) if doubtful else pl.lit(value=False)
-    typed = typed.with_columns(incomplete.alias("_is_incomplete"))
+    sent = raw.with_columns(pl.when(marks[field]).then(pl.col(field)).alias(field) for field in doubtful)
+    typed = typed.with_columns(sent.with_columns(_unread=json_object(sent, doubtful))["_unread"])
     if "fiscal_year" in typed.columns:
         typed = typed.with_columns(pl.coalesce("fiscal_year", pl.col("fiscal_date").dt.year()))
     overflow = "metrics" if "metrics" in spec.names() else "extra"
@@ -140,7 +142,6 @@ def _with_believable(
     rest = [f for f in raw.columns if f not in META and f not in readings]
     if spec.name == "price_data" and "label" in rest:
         rest.remove("label")
-    sent = raw.with_columns(pl.when(marks[field]).then(pl.col(field)).alias(field) for field in doubtful)
     members = sent.with_columns(json_object(sent, [*rest, *doubtful]).alias("_members"))["_members"]
     return typed.with_columns(members.alias(overflow))
 
@@ -205,6 +206,19 @@ def _contradiction(spec: TableSpec) -> RowFault:
         f"another record of the response has the same {key} and is more complete, or was chosen by its values"
     )
     return RowFault("contradiction", pl.lit(value=True), pl.lit(text))
+
+
+def _unread_records(raw: pl.DataFrame, rows: pl.DataFrame, spec: TableSpec, dataset: str) -> pl.DataFrame:
+    """Return the records with a value that is not stored, as ``Normalized.unread``."""
+    rows = rows.filter(pl.col("_unread").is_not_null())
+    text = (
+        pl.col("_unread").str.strip_chars("{}") + " cannot be read or is impossible; another copy is stored"
+    )
+    overflow = next((n for n in ("extra", "metrics") if n in spec.names()), None)
+    key = {f"_row_{name}": rows[name] for name in spec.told_key}
+    return _rejects(raw, rows, [RowFault("unread", pl.lit(value=True), text)], dataset).with_columns(
+        **key, _row_text=rows[overflow] if overflow else pl.lit(None, pl.String)
+    )
 
 
 def _cache_symbol(name: str) -> pl.Expr:

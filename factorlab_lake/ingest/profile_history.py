@@ -25,9 +25,7 @@ def profile_contents(
     values = spec.names("value")
     named = [name for name in values if name != "extra"]
     parts = [earlier.drop("valid_from"), stored, rows]
-    ordered = distinct_in_time(
-        pl.concat(parts, how="diagonal_relaxed"), ["symbol"], [pl.col("fetched_at")], values
-    )
+    ordered = distinct_in_time(pl.concat(parts, how="diagonal_relaxed"), ["symbol"], spec)
     filled = ordered.with_columns(pl.col(named).forward_fill().over("symbol"))
     newest = filled.unique("symbol", keep="last", maintain_order=True)
     by_day = filled.with_columns(

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import polars as pl
 
+from factorlab_lake.ingest.contradictions import content_rank
 from factorlab_lake.ingest.parse_values import NEW_YORK
 from factorlab_lake.ingest.versions import content_key
 from factorlab_lake.schema import TableSpec
@@ -52,7 +53,9 @@ def confirmed(
     later = _first_fetch_after(rows.select(*key, "fetched_at").unique(), complete, spec)
     content = stored.rename({"fetched_at": "_since", "fetch_id": "_first_id"})
     seen = later.join(content, on=key).filter(pl.col("_since") <= pl.col("_confirmed_at"))
-    newest = seen.sort("_since").unique([*key, "fetched_at"], keep="last", maintain_order=True)
+    rank = content_rank(spec, [v for v in spec.names("value", "label") if v in seen.columns])
+    ordered = seen.sort(-pl.col("_since").dt.epoch("us"), *rank, nulls_last=True)
+    newest = ordered.unique([*key, "fetched_at"], keep="first", maintain_order=True)
     # If the newest content at that time came after the new row, the lake already has it.
     return (
         newest.filter(pl.col("_since") < pl.col("fetched_at"))
@@ -106,6 +109,6 @@ def _covering(keys: pl.DataFrame, fetches: pl.DataFrame, spec: TableSpec) -> pl.
 def _first_fetch_after(rows: pl.DataFrame, fetches: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
     """Return each new row with the earliest later fetch that included its key."""
     pairs = _covering(rows, fetches, spec).filter(pl.col("_confirmed_at") > pl.col("fetched_at"))
-    return pairs.sort("_confirmed_at").unique(
+    return pairs.sort("_confirmed_at", "_confirmed_id").unique(
         [*content_key(spec), "fetched_at"], keep="first", maintain_order=True
     )

@@ -22,6 +22,7 @@ from factorlab_lake.ingest.change_kinds import (
     scaled,
     units,
 )
+from factorlab_lake.ingest.contradictions import content_rank
 from factorlab_lake.ingest.filings import period_key, with_filings, with_period_ends
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.schema.columns import FILE_PROVIDER
@@ -67,17 +68,30 @@ def are_distinct(rows: pl.DataFrame, key: list[str]) -> bool:
     return rows.select(key).hash_rows().n_unique() == rows.height
 
 
-def distinct_in_time(
-    rows: pl.DataFrame, key: list[str], order: list[pl.Expr], values: list[str]
-) -> pl.DataFrame:
-    """Return the rows ordered by key and time, without rows that only repeat their predecessor."""
-    return _without_repeats(_in_time(rows, key, order, values), key, _repeats(values))
+def distinct_in_time(rows: pl.DataFrame, key: list[str], spec: TableSpec) -> pl.DataFrame:
+    """Return the rows of a table ordered by key and fetch time, without those that repeat the one before."""
+    ordered = _in_time(rows, key, [pl.col("fetched_at")], spec)
+    return _without_repeats(ordered, key, _repeats(spec.names("value")))
 
 
-def _in_time(rows: pl.DataFrame, key: list[str], order: list[pl.Expr], values: list[str]) -> pl.DataFrame:
-    missing = pl.sum_horizontal(pl.col(v).is_null() for v in values if v not in _OVERFLOW)
-    # Within one fetch the more complete record comes first. The hash makes the order of others reproducible.
-    return rows.sort([*key, *order, missing, pl.struct(values).hash(seed=1), "fetch_id"], nulls_last=True)
+def _in_time(rows: pl.DataFrame, key: list[str], times: list[pl.Expr], spec: TableSpec) -> pl.DataFrame:
+    """Return the rows ordered by key and time; of rows of one time, the best content comes last.
+
+    Two fetches of one time can contradict each other, and the last row counts. A row that repeats a better
+    one of its time is left out, so that it does not count as the content before.
+    """
+    rank = content_rank(spec, [v for v in spec.names("value", "label") if v in rows.columns])
+    moments = [time.alias(f"_time_{i}") for i, time in enumerate(times)]
+    names = [moment.meta.output_name() for moment in moments]
+    rows = rows.with_columns(moments).sort([*key, *names, *rank, "fetch_id"], nulls_last=True)
+    same = pl.all_horizontal(_same(key), *(pl.col(n).eq_missing(pl.col(n).shift(1)) for n in names))
+    same = same.fill_null(value=False)
+    if rows.select(same.any()).item():
+        values = [v for v in spec.names("value") if v in rows.columns]
+        rows = _without_repeats(rows, key, same & _repeats(values))
+        rows = rows.with_columns(_place=pl.int_range(pl.len(), 0, -1))
+        rows = rows.sort([*key, *names, "_place"], nulls_last=True).drop("_place")
+    return rows.drop(names)
 
 
 def _without_repeats(rows: pl.DataFrame, key: list[str], repeats: pl.Expr) -> pl.DataFrame:
@@ -128,9 +142,9 @@ def number_versions(rows: pl.DataFrame, spec: TableSpec, logged: LoggedFetches |
         rows = rows.with_columns(_filing=pl.lit(0), _known_at=pl.lit(0))
     every = rows
     key, values = [*period_key(spec), "source_provider"], spec.names("value")
-    order = [pl.col("_known_at"), pl.col("_filing"), pl.col("fetched_at")]
     same_filing = _same([*key, "_filing"])
-    rows = _without_repeats(_in_time(rows, key, order, values), key, _repeats(values, same_filing))
+    ordered = _in_time(rows, key, [*_filing_order(key), pl.col("fetched_at")], spec)
+    rows = _without_repeats(ordered, key, _repeats(values, same_filing))
     rows = rows.with_columns(units(spec), _corrections(spec))
     rows = rows.with_columns(change_kind(spec, _same(key), same_filing).alias("change_kind"))
     if "first_seen_date" in spec.names():
@@ -168,10 +182,16 @@ def _numbered(rows: pl.DataFrame, key: list[str]) -> pl.DataFrame:
     corrects = pl.col("source_provider") == FILE_PROVIDER
     last = pl.col("_known_at").max().over([*key, "_filing"])
     rows = rows.with_columns(_known_at=pl.when(corrects).then(last).otherwise("_known_at"))
-    order = [pl.col("_known_at"), pl.col("_filing"), corrects, pl.col("fetched_at")]
+    order = [*_filing_order(key), corrects, pl.col("fetched_at")]
     rows = rows.sort([*key, *order], nulls_last=True, maintain_order=True)
     run = (~_same(key)).cast(pl.Int32).cum_sum()
     return rows.with_columns(version=pl.int_range(pl.len(), dtype=pl.Int32).over(run) + 1)
+
+
+def _filing_order(key: list[str]) -> list[pl.Expr]:
+    """Return the order of filings; of filings that became public together, the one first fetched is older."""
+    since = pl.col("fetched_at").min().over([*key, "_filing"])
+    return [pl.col("_known_at"), since, pl.col("_filing")]
 
 
 def superseded_kind() -> pl.Expr:

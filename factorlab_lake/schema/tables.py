@@ -357,7 +357,12 @@ _SPECS = (
             Column(
                 "fetch_id", "text", "fetch that delivered the record, a key of data_fetch_log", role="key"
             ),
-            Column("position", "integer", "position of the record in the response, from 0", role="key"),
+            Column(
+                "position",
+                "integer",
+                "position of the record in the response, from 0; negative for a record that was stored first",
+                role="key",
+            ),
             Column("symbol", "text", "requested symbol; empty for a load of several"),
             DATA_TYPE,
             Column("reason", "text", "reason of the rejection"),

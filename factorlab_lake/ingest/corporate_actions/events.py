@@ -119,9 +119,9 @@ def _tellings(reports: pl.DataFrame, points: pl.DataFrame) -> pl.DataFrame:
     )
     both = pl.concat([first.select(sorted(first.columns)), later.select(sorted(first.columns))])
     own = pl.col("at") != pl.col("fetched_at")
-    return both.sort("_content", "at", own, "fetched_at", "fetch_id").unique(
-        ["_content", "at"], keep="first", maintain_order=True
-    )
+    others = [c for c in ("extra",) if c in both.columns]  # differs between rows of one content
+    ordered = both.sort("_content", "at", own, "fetched_at", *others, "fetch_id", nulls_last=True)
+    return ordered.unique(["_content", "at"], keep="first", maintain_order=True)
 
 
 def _runs(tellings: pl.DataFrame, points: pl.DataFrame) -> pl.DataFrame:

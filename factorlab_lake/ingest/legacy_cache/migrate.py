@@ -112,7 +112,8 @@ def plan(
 ) -> MigrationReport:
     """Read the whole cache without writing, and report what a migration would read and reject.
 
-    ``new`` and ``equal`` stay empty, because only a merge determines them.
+    ``new`` and ``equal`` stay empty, because only a merge determines them. It also rejects copies with an
+    unreadable value that lose to a better copy; these are not in the plan.
     """
     run, report = _start(layout, cache_dir, symbols, None)
     for batch in batches(run.answers(), BATCH_RECORDS):

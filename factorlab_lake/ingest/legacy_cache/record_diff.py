@@ -20,7 +20,10 @@ _NOT_SENT = {"cik": ["0000000000", "null", "0"]}
 
 @dataclass(frozen=True, slots=True)
 class RecordDifference:
-    """Describe one record that the lake does not have; ``difference`` lists the fields that differ."""
+    """Describe one record that the lake does not have.
+
+    ``kind`` is differs, missing or rejected. ``difference`` lists the fields that differ, or has the reason.
+    """
 
     file: str
     position: int

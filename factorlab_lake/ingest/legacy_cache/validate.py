@@ -33,7 +33,8 @@ _MOST_FINDINGS = 1000
 class ValidationReport:
     """Report how the records of a cache compare with the lake. Counts are of records.
 
-    ``findings`` lists the first differing and missing records, ``faults`` the unreadable files.
+    ``rejected`` counts the records that are in ``rejected_records``, whose reason is the finding's text.
+    ``findings`` lists the first differing, missing and rejected records, ``faults`` the unreadable files.
     """
 
     files: int = 0
@@ -41,6 +42,7 @@ class ValidationReport:
     equal: int = 0
     differs: int = 0
     missing: int = 0
+    rejected: int = 0
     findings: list[RecordDifference] = field(default_factory=list)
     faults: list[tuple[str, str]] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
@@ -48,8 +50,8 @@ class ValidationReport:
 
     @property
     def clean(self) -> bool:
-        """Return whether every file was readable and every record is in the lake."""
-        return not (self.differs or self.missing or self.faults)
+        """Return whether every file was readable and every record is in its table."""
+        return not (self.differs or self.missing or self.rejected or self.faults)
 
 
 def validate(
@@ -64,41 +66,56 @@ def validate(
     started = time.perf_counter()
     cache = scan(cache_dir, symbols)
     run = Run(layout, cache, set(), progress)
+    rejects = _rejected_records(layout, snapshot)
     report = ValidationReport(files=len(cache), skipped=[(f.path, f.skip) for f in cache if f.skip])
     for batch in batches(run.answers(), BATCH_RECORDS):
         report.faults.extend((run.seen[a.fetch_id], a.error) for a in batch if a.error)
         for dataset in DATASETS:
             for answers in group_by_shape([a for a in batch if a.dataset == dataset]):
-                _compare(layout, snapshot, dataset, answers, report, run.seen)
-            _count_broken([a for a in batch if a.dataset == dataset], report, run.seen)
+                raw = to_frame(answers)
+                verdicts = diff_records(raw, _stored_rows(layout, snapshot, dataset, raw), dataset)
+                _count(verdicts, rejects, report, run.seen)
+        _count(_broken_records(batch), rejects, report, run.seen)
     report.seconds = time.perf_counter() - started
     return report
 
 
-def _compare(
-    layout: Layout,
-    snapshot: Snapshot,
-    dataset: str,
-    answers: list[FetchResult],
-    report: ValidationReport,
-    paths: dict[str, str],
+def _rejected_records(layout: Layout, snapshot: Snapshot) -> pl.DataFrame:
+    rows = read_files(layout, "rejected_records", files_of(layout, snapshot, "rejected_records"))
+    return rows.select(_fetch_id="fetch_id", _position=pl.col("position").cast(pl.Int64), _reason="reason")
+
+
+def _broken_records(batch: list[FetchResult]) -> pl.DataFrame:
+    """Return the elements that are no records, as ``diff_records`` returns records."""
+    rows = [(a.fetch_id, position, "missing", why) for a in batch for position, why, _ in a.broken]
+    columns = ["_fetch_id", "_position", "kind", "difference"]
+    return pl.DataFrame(
+        rows, schema=dict.fromkeys(columns, pl.String) | {"_position": pl.Int64}, orient="row"
+    )
+
+
+def _count(
+    verdicts: pl.DataFrame, rejects: pl.DataFrame, report: ValidationReport, paths: dict[str, str]
 ) -> None:
-    raw = to_frame(answers)
-    verdicts = diff_records(raw, _stored_rows(layout, snapshot, dataset, raw), dataset)
+    """Add verdicts to the report; a record that is not stored, but rejected, has the reason of that."""
+    is_rejected = (pl.col("kind") != "equal") & pl.col("_reason").is_not_null()
+    verdicts = (
+        verdicts.with_columns(pl.col("_position").cast(pl.Int64))
+        .join(rejects, on=["_fetch_id", "_position"], how="left")
+        .select(
+            "_fetch_id",
+            "_position",
+            kind=pl.when(is_rejected).then(pl.lit("rejected")).otherwise("kind"),
+            difference=pl.when(is_rejected).then("_reason").otherwise("difference"),
+        )
+    )
     report.records += verdicts.height
-    for kind in ("equal", "differs", "missing"):
+    for kind in ("equal", "differs", "missing", "rejected"):
         setattr(report, kind, getattr(report, kind) + verdicts.filter(pl.col("kind") == kind).height)
     faulty = verdicts.filter(pl.col("kind") != "equal").sort("_fetch_id", "_position")
     room = _MOST_FINDINGS - len(report.findings)
     for fetch, position, kind, difference in faulty.head(max(room, 0)).rows():
         report.findings.append(RecordDifference(paths[fetch], position, kind, difference))
-
-
-def _count_broken(answers: list[FetchResult], report: ValidationReport, paths: dict[str, str]) -> None:
-    for answer in answers:
-        for position, reason, _ in answer.broken:
-            report.records, report.missing = report.records + 1, report.missing + 1
-            report.findings.append(RecordDifference(paths[answer.fetch_id], position, "missing", reason))
 
 
 def _stored_rows(layout: Layout, snapshot: Snapshot, dataset: str, raw: pl.DataFrame) -> pl.DataFrame:

@@ -45,7 +45,7 @@ def test_a_changed_statement_lists_each_changed_value(lake: Lake, tmp_path: Path
 
 def test_each_step_of_a_value_is_a_revision_of_its_own(lake: Lake, tmp_path: Path) -> None:
     """The view has X to Y and Y to Z for contents X, Y, Z, each with the newer fetch."""
-    for at, revenue, accepted in ((EARLIER, 1, "2020-10-29 18:06:25"), (FETCHED, 2, "2020-10-29 18:06:25"),
+    for at, revenue, accepted in ((EARLIER, 1, "2019-10-30 18:06:25"), (FETCHED, 2, "2019-10-30 18:06:25"),
                                   (LATER, 3, "2021-05-03 17:00:00")):  # fmt: skip
         entry = Entry(
             "AAPL", "income", [income("2019-09-28", revenue=revenue, acceptedDate=accepted)], cached_at=at

@@ -180,22 +180,38 @@ def test_a_cache_that_was_never_migrated_is_all_missing(lake: Lake) -> None:
     assert isinstance(report.findings[0], RecordDifference)
 
 
-def test_a_record_that_is_no_object_is_missing(lake: Lake, cache: Path) -> None:
-    """What could not land is not in the lake, and validation does not call the cache clean."""
+def test_a_record_that_is_no_object_was_rejected(lake: Lake, cache: Path) -> None:
+    """What could not land is in rejected_records, and validation does not call the cache clean."""
     entry = Entry("AAPL", "income", [7, income()])
     entry.write(cache)
     lake.migrate(cache)
     report = lake.validate(cache)
-    assert (report.records, report.equal, report.missing) == (2, 1, 1)
-    assert [(f.file, f.position, f.kind) for f in report.findings] == [(entry.path, 0, "missing")]
+    assert (report.records, report.equal, report.missing, report.rejected) == (2, 1, 0, 1)
+    assert [(f.file, f.position, f.kind) for f in report.findings] == [(entry.path, 0, "rejected")]
+    assert not report.clean
 
 
-def test_a_file_of_nothing_but_junk_is_missing_too(lake: Lake, cache: Path) -> None:
+def test_a_rejected_record_has_its_reason(lake: Lake, cache: Path) -> None:
+    """A period that is none is the provider's fault: validation repeats why the record was rejected."""
+    entry = Entry("AAPL", "income", [income("2020-06-27", "Q3"), income(period="Q5")])
+    entry.write(cache)
+    assert lake.validate(cache).missing == 2  # before the migration nothing was rejected
+    lake.migrate(cache)
+    report = lake.validate(cache)
+    assert (report.equal, report.differs, report.missing, report.rejected) == (1, 0, 0, 1)
+    [finding] = report.findings
+    [reason] = lake.sql("SELECT reason FROM rejected_records")["reason"]
+    assert (finding.file, finding.position, finding.kind) == (entry.path, 1, "rejected")
+    assert finding.difference == reason
+    assert reason.startswith("period: 'Q5' is not one of")
+
+
+def test_a_file_of_nothing_but_junk_was_rejected_too(lake: Lake, cache: Path) -> None:
     """Records that are no objects are counted also where there is no other record in the batch."""
     Entry("AAPL", "income", [7, "x"]).write(cache)
     report = lake.migrate(cache)
     assert (report.records, report.rejected) == (2, 2)
-    assert lake.validate(cache).missing == 2
+    assert lake.validate(cache).rejected == 2
 
 
 def test_validation_writes_nothing(lake_2021: Lake) -> None:
