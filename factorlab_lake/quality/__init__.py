@@ -14,7 +14,7 @@ from factorlab_lake.schema.exchanges import SUFFIXES_ABROAD
 __all__ = ["calendar_params", "sql_text"]
 
 _COMMENT = re.compile(r"--.*")
-_SHARED = ("missing_bars",)
+_SHARED = ("missing_bars", "years_on_one_basis")
 _FIRST_HOLIDAY_YEAR = 1990  # EDGAR begins in 1993; no vendor's bars of older years are complete
 
 

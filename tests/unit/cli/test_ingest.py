@@ -114,17 +114,24 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     assert _files(place) == before
 
 
-def test_validation_names_the_records_that_were_rejected(own_home: Path) -> None:
-    """A rejected record is named by file and position, with the reason, and the exit code is 3."""
+def test_validation_names_the_records_that_differ(own_home: Path) -> None:
+    """A record that differs is named by file, position and field, and the exit code is 3."""
     done = run("validate", "data/sample/dirty_2021-03-31", code=3)
+    assert "record 4: revenue: n/a in the file, 91819000000.0 in the lake" in done.out
+    findings = run("--json", "validate", "data/sample/dirty_2021-03-31", code=3).json["findings"]
+    [finding] = [f for f in findings if f["kind"] == "differs"]
+    assert finding["difference"] == "revenue: n/a in the file, 91819000000.0 in the lake"
+
+
+def test_validation_names_the_records_that_were_rejected(tmp_path: Path) -> None:
+    """A rejected record is named by file and position, with the reason, and the exit code is 3."""
+    lake = ("--lake", tmp_path / "lake")
+    run(*lake, "migrate", CACHE_DIRTY, code=3)
+    done = run(*lake, "validate", CACHE_DIRTY, code=3)
     assert "rejected  3 records" in done.out
     assert 'record 4: unread: "revenue":"n/a" cannot be read' in done.out
-    findings = run("--json", "validate", "data/sample/dirty_2021-03-31", code=3).json["findings"]
-    assert [(f["kind"], f["position"]) for f in findings] == [
-        ("rejected", 1),
-        ("rejected", 3),
-        ("rejected", 4),
-    ]
+    findings = run(*lake, "--json", "validate", CACHE_DIRTY, code=3).json["findings"]
+    assert [(f["kind"], f["position"]) for f in findings] == [("rejected", n) for n in (1, 3, 4)]
 
 
 @pytest.mark.parametrize("command", ["migrate", "validate"])

@@ -132,6 +132,53 @@ def _versions() -> None:
         rows = [*quarters, year | {"revenue": 4.1e9}, year | {"revenue": 4.5e9} | again]
         add(_INCOME, [*rows, quarters[2] | {"revenue": 1.5e9} | again] if with_quarter else rows)
     expect("restated_year", "YEAR_ALONE", QUARTERS[3])
+    _sums()
+
+
+# How much the year and its quarters exceed the sum of the quarters as first filed: first filings, then
+# restatements where there are some, and whether the rule must find the year.
+_SUMS: dict[str, tuple[float, float | None, dict[int, float], bool]] = {
+    "YEAR_RESTATED_ALONE": (1.0, 1.2, {}, False),
+    "YEAR_WRONG_AND_RESTATED": (1.2, 1.3, {}, True),
+    "YEAR_RESTATED_TO_THE_SUM": (1.2, 1.0, {}, False),
+    "ALL_RESTATED": (1.0, 1.2, dict.fromkeys(range(4), 1.2), False),
+    "ALL_RESTATED_YEAR_WRONG": (1.0, 1.5, dict.fromkeys(range(4), 1.2), True),
+    "ONE_QUARTER_RESTATED": (1.0, 1.2, {1: 1.5}, False),
+    "QUARTERS_RESTATED_ALONE": (1.0, None, {1: 1.5, 2: 1.5}, False),
+}
+
+
+def _sums() -> None:
+    """Restate years and quarters at once, and a quarter before its year was filed."""
+    again: Row = {"version": 2, "change_kind": "restatement", "available_date": date(2020, 11, 1)}
+    for table, kind, item in (
+        (_INCOME, "income", "revenue"),
+        ("cash_flows", "cash_flow", "net_cash_provided_by_operating_activities"),
+    ):
+        rule = {"income": "sum_of_quarters", "cash_flow": "sum_of_quarters_cash"}[kind]
+        for symbol, (first, last, moved, is_wrong) in _SUMS.items():
+            quarters, year = _year(kind, symbol, item)
+            add(table, [*quarters, year | {item: first * year[item]}])
+            add(table, [quarters[i] | {item: off * quarters[i][item]} | again for i, off in moved.items()])
+            if last is not None:
+                add(table, [year | {item: last * year[item]} | again])
+            if is_wrong:
+                expect(rule, symbol, QUARTERS[3])
+            if kind == "income" and last is not None and not moved:
+                expect("restated_year", symbol, QUARTERS[3])
+        quarters, year = _year(kind, "RESTATED_BEFORE_THE_YEAR", item)
+        early = {"available_date": date(2018, 12, 1)}
+        add(table, [*quarters, quarters[0] | {item: 2 * quarters[0][item]} | again | early])
+        add(table, [year | {item: year[item] + quarters[0][item]}])
+
+
+def _year(kind: str, symbol: str, item: str) -> tuple[list[Row], Row]:
+    """Return four quarters, and the year that is their sum in an item."""
+    days = {"available_date": date(2018, 11, 1)}
+    quarters = statements(kind, symbol, lambda _, r: r | days, ends=QUARTERS[:4])
+    [year] = statements(kind, symbol, ends=QUARTERS[3:4], period="FY")
+    total = {name: sum(r[name] for r in quarters) for name in {item, *({"net_income"} & year.keys())}}
+    return quarters, year | total | {"available_date": date(2019, 3, 1)}
 
 
 def _companies() -> None:
