@@ -38,8 +38,8 @@ class Normalized:
     """Hold typed rows (the table's columns without ``recorded_at``) and rejected records.
 
     ``unread`` has the records of rows that lack a value because it could not be read or is impossible. Its
-    columns are those of the rejects, in case that another copy is stored instead; then the row's key, each
-    name after ``_row_``, and ``_row_text``, what the row has of values without a column.
+    columns are those of the rejects, for the case that another copy is stored. The row's key follows, each
+    name after ``_row_``; ``_row_text`` is the text of what has no column.
     """
 
     rows: pl.DataFrame

@@ -5,7 +5,7 @@
 -- - A filing's content is its newest version: a vendor's revision replaces what was wrong.
 -- - If the year and all four quarters were restated, or none, the newest filings are on one basis.
 -- - Otherwise a year is wrong only if the first filings contradict each other too: a restated year says nothing of quarters
---   that nobody restated. `bases` is then 2. What a quarter restated before the year was filed is in the year.
+--   without a restatement. `bases` is then 2. What a quarter restated before the year was filed is in the year.
 filed AS (
     SELECT symbol, fiscal_date, fiscal_period, version, available_date,
            count(*) FILTER (change_kind = 'restatement') OVER (PARTITION BY symbol, fiscal_date, fiscal_period ORDER BY version) AS filing

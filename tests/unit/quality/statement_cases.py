@@ -135,8 +135,8 @@ def _versions() -> None:
     _sums()
 
 
-# How much the year and its quarters exceed the sum of the quarters as first filed: first filings, then
-# restatements where there are some, and whether the rule must find the year.
+# The year as first filed and as restated, as a multiple of the sum of its first quarters; the multiples of
+# restated quarters, by place; and whether the rule must find the year.
 _SUMS: dict[str, tuple[float, float | None, dict[int, float], bool]] = {
     "YEAR_RESTATED_ALONE": (1.0, 1.2, {}, False),
     "YEAR_WRONG_AND_RESTATED": (1.2, 1.3, {}, True),
