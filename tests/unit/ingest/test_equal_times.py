@@ -34,7 +34,7 @@ def test_the_more_complete_of_two_fetches_of_one_time_counts(
 def test_the_order_of_arrival_of_two_fetches_of_one_time_does_not_matter(
     lake: Lake, tmp_path: Path, limits: tuple[int, int]
 ) -> None:
-    """The same two files arrive in caches of their own."""
+    """The result is the same with each file in a cache of its own."""
     full, poor = _statement(limits[0], revenue=11), _statement(limits[1], revenue=99, netIncome=...)
     for entry in (full, poor):
         arrive(lake, tmp_path, entry)
