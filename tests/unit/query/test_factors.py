@@ -246,6 +246,31 @@ def test_the_newest_period_ends_balance_sheet_is_used_as_known(made: Lake) -> No
     assert rows["inputs_available_date"].to_list() == [date(2021, 1, 30), date(2021, 1, 30), date(2021, 2, 3)]
 
 
+# The first fetch was on 2021-01-31. The second serves another equity, under a filing date so many days later.
+for _symbol, _filed in (("THREE_DAYS", "2021-02-02"), ("FOUR_DAYS", "2021-02-03")):
+    sample_company(CASES, _symbol, sheet=None)
+    for _day, _accepted, _equity in (
+        (datetime(2021, 1, 31, 22, tzinfo=UTC), "2021-01-30", 400),
+        (datetime(2021, 3, 1, 22, tzinfo=UTC), _filed, 800),
+    ):
+        CASES.statements(
+            _symbol,
+            "balance_sheet",
+            [filing("2020-12-31", filed=_accepted, totalStockholdersEquity=_equity)],
+            fetched=_day,
+        )
+
+
+@pytest.mark.parametrize(
+    ("symbol", "changed_on"), [("THREE_DAYS", "2021-03-01"), ("FOUR_DAYS", "2021-02-03")]
+)
+def test_filing_dates_within_three_days_are_of_one_filing(made: Lake, symbol: str, changed_on: str) -> None:
+    """One filing's other equity counts from the fetch that showed it, another filing's from its day."""
+    day = date.fromisoformat(changed_on)
+    rows = made.factors(symbol, [KNOWN, day - timedelta(days=1), day])
+    assert rows["roe"].to_list() == [0.05, 0.05, 0.025]
+
+
 CASES.statements("LATE_SHEET", "income", quarters(("2019-12-31", *YEAR_2020), netIncome=[1, 5, 5, 5, 5]))
 CASES.statements("LATE_SHEET", "balance_sheet", [filing("2020-09-30", "Q3", totalStockholdersEquity=400)])
 CASES.statements(

@@ -29,6 +29,8 @@ MONTHS: list[date] = (
     pl.date_range(date(2018, 4, 30), date(2020, 12, 31), "1mo", eager=True).dt.month_end().to_list()
 )
 
+_PROVED_LATER = {(evidence, "told") for evidence in ("assumed", "inferred", "observed")}
+
 
 @dataclass(frozen=True)
 class Filed:
@@ -120,8 +122,8 @@ def test_what_comes_later_changes_no_earlier_answer(
 ) -> None:
     """A second fetch brings quarters, amendments, bars and a split; earlier days keep their answers.
 
-    What split is served on another basis: price, shares, factor and its evidence may move,
-    their product may not.
+    What split is served on another basis: price, shares and factor may move, their product may not. The
+    evidence of the factor may only move to what a list tells.
     """
     place = tmp_path_factory.mktemp("later")
     lake = fl.open(place / "lake")
@@ -133,6 +135,9 @@ def test_what_comes_later_changes_no_earlier_answer(
     for question, rows in answers(lake, day).items():
         assert_frame_equal(_but_split(rows), _but_split(before[question]), check_exact=True)
         assert_frame_equal(_of_split(rows), _of_split(before[question]), rel_tol=1e-9, abs_tol=0)
+        if "split_evidence" in rows.columns:
+            evidence = zip(before[question]["split_evidence"], rows["split_evidence"], strict=True)
+            assert {(old, new) for old, new in evidence if old != new} <= _PROVED_LATER
 
 
 def _but_split(rows: pl.DataFrame) -> pl.DataFrame:
