@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from factorlab_lake.ingest.fetch_log import coverage_of, log_lines
-from factorlab_lake.ingest.merge import merge_events, merge_rows
+from factorlab_lake.ingest.merge import merge_events, merge_rows, observe_unmoved
 from factorlab_lake.ingest.normalize import Normalized, normalize
 from factorlab_lake.ingest.record_frames import group_by_shape, to_frame
 from factorlab_lake.providers.protocol import FetchResult
@@ -84,6 +84,10 @@ def merge_batch(tx: Transaction, batch: Iterable[FetchResult]) -> MergeCounts:
     lines = log_lines(answers, rejected, covered, now)
     for name, rows in events.items():
         merge_events(tx, table(name), rows, now, logged, lines)
+    moved = {f.symbol for f in answers if DATASETS[f.dataset] in ("price_data", "splits")}
+    if moved:
+        symbols = pl.Series(sorted(moved), dtype=pl.String)
+        observe_unmoved(tx, symbols, pl.concat([logged, lines], how="diagonal_relaxed"))
     tx.append("rejected_records", rejected.with_columns(recorded_at=pl.lit(now)))
     tx.append("data_fetch_log", lines)
     return MergeCounts(

@@ -21,7 +21,7 @@ from factorlab_lake.ingest.fetch_log import coverage_of, log_lines
 from factorlab_lake.ingest.load_checks import RowChecks
 from factorlab_lake.ingest.load_rows import LoadRows
 from factorlab_lake.ingest.load_source import LoadSource
-from factorlab_lake.ingest.merge import merge_bars, merge_rows
+from factorlab_lake.ingest.merge import merge_bars, merge_rows, observe_unmoved
 from factorlab_lake.ingest.parse_values import NEW_YORK, typed_null
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, TableSpec, table
@@ -137,6 +137,8 @@ def _merge(
         merge_bars(tx, completed(), answer.fetched_at, log, lambda: pl.concat(rows.slices(key)))
     else:  # a table without partitions is rewritten as a whole
         merge_rows(tx, spec.name, pl.concat(completed()), answer.fetched_at, log)
+    if spec.name in ("price_data", "splits"):
+        observe_unmoved(tx, rows.symbols, log)  # the load itself is no fetch
     coverage = (
         pl.concat(covered)
         .group_by("fetch_id")

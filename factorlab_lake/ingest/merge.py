@@ -17,6 +17,13 @@ from factorlab_lake.ingest.corporate_actions.split_basis import (
     wrong_basis,
     years_around,
 )
+from factorlab_lake.ingest.corporate_actions.unmoved_bars import (
+    UNMOVED_COLUMNS,
+    bar_fetches,
+    is_unmoved,
+    told_between,
+    unmoved_splits,
+)
 from factorlab_lake.ingest.foreign_listings import symbols_abroad, with_listing
 from factorlab_lake.ingest.lost_texts import keep_lost_texts
 from factorlab_lake.ingest.profile_history import profile_contents
@@ -33,7 +40,7 @@ from factorlab_lake.schema.derived_tables import DERIVED_FROM
 from factorlab_lake.schema.rules import MIN_REBASED_BARS
 from factorlab_lake.storage.transaction import Transaction
 
-__all__ = ["merge_bars", "merge_events", "merge_rows"]
+__all__ = ["merge_bars", "merge_events", "merge_rows", "observe_unmoved"]
 
 
 def merge_rows(
@@ -260,7 +267,7 @@ def _with_inferred(tx: Transaction, symbols: pl.Series) -> pl.DataFrame:
     splits = tx.read("splits", symbols=symbols)
     every = splits.filter(pl.col("source") != INFERRED)
     reported = every.filter(pl.col("retracted_at").is_null())
-    former = splits.filter(pl.col("source") == INFERRED)
+    former = splits.filter(pl.col("source") == INFERRED, ~is_unmoved())
     kinds = tx.read("price_revisions", symbols=symbols, columns=["symbol", "split_basis_date", "change_kind"])
     several = kinds.filter(pl.col("change_kind") != SAME_PRICES).group_by("symbol", "split_basis_date").len()
     split_symbols = several.filter(pl.col("len") >= MIN_REBASED_BARS)["symbol"].unique()
@@ -272,6 +279,23 @@ def _with_inferred(tx: Transaction, symbols: pl.Series) -> pl.DataFrame:
     inferred = inferred.with_columns(event=_next_event(inferred, every))
     _reconcile(tx, table("splits"), former, inferred)
     return pl.concat([reported, inferred])
+
+
+def observe_unmoved(tx: Transaction, symbols: pl.Series, log: pl.DataFrame) -> None:
+    """Update which told splits of some symbols a later fetch of the same bars contradicts.
+
+    Run this after a merge of bars or splits; ``log`` has the lines of the merged fetches too.
+    """
+    splits = tx.read("splits", symbols=symbols)
+    former, others = splits.filter(is_unmoved()), splits.filter(~is_unmoved())
+    reported = others.filter(pl.col("source") != INFERRED, pl.col("retracted_at").is_null())
+    fetches = bar_fetches(log.filter(pl.col("symbol").is_in(reported["symbol"].unique().implode())))
+    candidates = told_between(reported, fetches)
+    if candidates.is_empty() and former.is_empty():
+        return
+    bars = tx.read("price_data", symbols=candidates["symbol"].unique(), columns=UNMOVED_COLUMNS)
+    unmoved = unmoved_splits(candidates, bars, fetches)
+    _reconcile(tx, table("splits"), former, unmoved.with_columns(event=_next_event(unmoved, others)))
 
 
 def _next_event(inferred: pl.DataFrame, reported: pl.DataFrame) -> pl.Series:

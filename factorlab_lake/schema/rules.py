@@ -252,6 +252,9 @@ MAX_DAILY_MOVE = 0.2
 SAME_SPLIT_DAYS = 7
 """Splits of one ratio within so many days are one split, told on several days: vendors correct ex-dates."""
 
+MAX_REBASE_LAG_DAYS = 10
+"""Vendors adjust old bars some days after an ex-date; bars served unchanged later contradict the split."""
+
 PLAIN_SPLIT_RATIO = 1.5
 """A told ratio of at least this, or at most its inverse, is a split; a smaller one may be a distribution."""
 

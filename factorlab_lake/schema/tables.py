@@ -201,7 +201,8 @@ _SPECS = (
             Column(
                 "source",
                 "text",
-                "origin of the event: provider, file, or inferred from two fetches of the same bars",
+                "origin of the event: provider, file, or inferred from two fetches of the same bars; an "
+                "inferred 1:1 says that they did not move, against the split that was told for the day",
                 role="label",
             ),
             Column(

@@ -67,7 +67,7 @@ FROM pairs WHERE basis > basis_before;
 -- - The same count moved by a ratio of whole numbers n:m, within its rounding. The coarser the rounding, the smaller m is: with
 --   larger ones any ratio would be near some n:m.
 -- - A ratio of a thousand or a million is an error of the unit.
--- - Bars are compared at ingest (rows of splits with the source inferred).
+-- - Bars are compared at ingest (rows of splits with the source inferred). A ratio of 1 says that they did not move (unmoved).
 CREATE OR REPLACE TEMP TABLE observed_splits AS
 WITH sides AS (
     SELECT *, greatest(ratio, 1 / ratio) AS larger FROM counted_twice
@@ -86,7 +86,7 @@ SELECT DISTINCT symbol, basis_before + 1 AS earliest, basis AS latest,
 FROM fractions WHERE NOT (smaller_side = 1 AND larger_side IN ({{MIDDLE_UNIT}}, {{LARGEST_UNIT}}))
 UNION ALL
 SELECT symbol, earliest_date, latest_date, numerator, denominator, date FROM splits
-WHERE source = 'inferred' AND symbol IN (SELECT symbol FROM derived_symbols);
+WHERE source = 'inferred' AND numerator <> denominator AND symbol IN (SELECT symbol FROM derived_symbols);
 
 -- counts_by_basis: the newest count of each series of filings on each split basis, to compare neighbours
 -- Grain: one row per symbol, series and split basis.
@@ -217,7 +217,7 @@ FROM same s FULL JOIN neighbours n USING (symbol, date, event);
 -- - shares_from: the first day on whose split basis the number of shares has changed; NULL if it does not change.
 -- - earliest_date, latest_date: the window of a split that no source told.
 -- Rules:
--- - A split is rejected where what two fetches show contradicts it.
+-- - A split is rejected where what two fetches show contradicts it: another ratio, or bars that did not move while no count did.
 -- - The ex-date of a told split that was observed is moved into the window.
 -- - Without a kind and without counts, a ratio of at least {{PLAIN_SPLIT_RATIO}} changes the number of shares. A smaller one changes the price,
 --   and the shares from the next count on (status unproven).
@@ -233,13 +233,18 @@ WITH seen AS (
     JOIN told_in_windows w ON w.observation = o.observation
     WHERE t.status IS NULL GROUP BY t.symbol, t.date, t.event
 ),
+unmoved AS (  -- a later fetch served the bars before the day unchanged
+    SELECT DISTINCT symbol, date FROM splits WHERE source = 'inferred' AND numerator = denominator
+),
 next_counts AS (
     SELECT t.symbol, t.date, t.event, min(c.basis) AS next_basis
     FROM told_splits t JOIN counts_by_basis c ON c.symbol = t.symbol AND c.basis >= t.date AND c.day >= t.date
     GROUP BY t.symbol, t.date, t.event
 ),
 told AS (
-    SELECT t.*, coalesce(s.moved_to, t.date) AS ex_date, coalesce(s.is_contradicted, false) AS is_contradicted, s.moved_to IS NOT NULL AS is_observed,
+    SELECT t.*, coalesce(s.moved_to, t.date) AS ex_date, s.moved_to IS NOT NULL AS is_observed,
+           coalesce(s.is_contradicted, false)
+           OR (u.symbol IS NOT NULL AND t.ratio <> 1 AND s.moved_to IS NULL AND NOT coalesce(c.is_split, false)) AS is_contradicted,
            CASE WHEN t.kind = 'spin_off' THEN false WHEN t.kind IS NOT NULL THEN true
                 WHEN s.moved_to IS NOT NULL AND c.is_split IS NULL AND abs(ln(t.ratio)) >= ln({{PLAIN_SPLIT_RATIO}}) - {{SAME_VALUE_TOLERANCE}} THEN true
                 WHEN c.is_split IS NOT NULL THEN c.is_split
@@ -248,6 +253,7 @@ told AS (
     FROM told_splits t
     LEFT JOIN seen s ON s.symbol = t.symbol AND s.date = t.date AND s.event = t.event
     LEFT JOIN share_changes c ON c.symbol = t.symbol AND c.date = t.date AND c.event = t.event
+    LEFT JOIN unmoved u ON u.symbol = t.symbol AND u.date = t.date
     LEFT JOIN next_counts n ON n.symbol = t.symbol AND n.date = t.date AND n.event = t.event
 ),
 decided AS (
