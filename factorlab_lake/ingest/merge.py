@@ -8,7 +8,12 @@ from datetime import datetime
 import polars as pl
 
 from factorlab_lake.ingest.corporate_actions.events import logged_lists, merged_events
-from factorlab_lake.ingest.corporate_actions.inferred_splits import INFERRED, inferred_splits
+from factorlab_lake.ingest.corporate_actions.inferred_splits import (
+    INFERRED,
+    in_hundredths,
+    inferred_splits,
+    is_hundredfold,
+)
 from factorlab_lake.ingest.corporate_actions.split_basis import (
     BASIS_COLUMNS,
     affected_splits,
@@ -21,7 +26,7 @@ from factorlab_lake.ingest.corporate_actions.unmoved_bars import (
     UNMOVED_COLUMNS,
     bar_fetches,
     is_unmoved,
-    told_between,
+    listed_between,
     unmoved_splits,
 )
 from factorlab_lake.ingest.foreign_listings import symbols_abroad, with_listing
@@ -165,6 +170,9 @@ def _merge_profiles(tx: Transaction, rows: pl.DataFrame) -> None:
     newest, contents = profile_contents(earlier, stored, rows)
     _reconcile(tx, table(names[0]), stored, newest)
     _reconcile(tx, table(names[1]), earlier, contents)
+    inferred = tx.read("splits", symbols=rows["symbol"]).filter(pl.col("source") == INFERRED)
+    if not inferred.is_empty():
+        _with_inferred(tx, inferred["symbol"].unique())
 
 
 def _merge_intervals(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> None:
@@ -276,7 +284,8 @@ def _with_inferred(tx: Transaction, symbols: pl.Series) -> pl.DataFrame:
     revisions = tx.read("price_revisions", symbols=split_symbols)
     current = tx.read("price_data", symbols=split_symbols)
     inferred = inferred_splits(pl.concat([revisions, current], how="diagonal_relaxed"), reported)
-    inferred = inferred.with_columns(event=_next_event(inferred, every))
+    profiles = tx.read("profile_history", symbols=inferred.filter(is_hundredfold())["symbol"])
+    inferred = in_hundredths(inferred, profiles).with_columns(event=_next_event(inferred, every))
     _reconcile(tx, table("splits"), former, inferred)
     return pl.concat([reported, inferred])
 
@@ -290,7 +299,7 @@ def observe_unmoved(tx: Transaction, symbols: pl.Series, log: pl.DataFrame) -> N
     former, others = splits.filter(is_unmoved()), splits.filter(~is_unmoved())
     reported = others.filter(pl.col("source") != INFERRED, pl.col("retracted_at").is_null())
     fetches = bar_fetches(log.filter(pl.col("symbol").is_in(reported["symbol"].unique().implode())))
-    candidates = told_between(reported, fetches)
+    candidates = listed_between(reported, fetches)
     if candidates.is_empty() and former.is_empty():
         return
     bars = tx.read("price_data", symbols=candidates["symbol"].unique(), columns=UNMOVED_COLUMNS)

@@ -194,7 +194,8 @@ _SPECS = (
             Column(
                 "kind",
                 "text",
-                "split, stock_dividend or spin_off, where the source says it; a spin-off moves prices alone",
+                "split, stock_dividend or spin_off, where the source says it; a spin-off moves prices alone; "
+                "quote_unit for an inferred 100:1 or 1:100 of a symbol that may be quoted in hundredths",
             ),
             Column("label", "text", "date as text, as the provider writes it", role="label"),
             EXTRA,

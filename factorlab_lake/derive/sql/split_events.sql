@@ -82,10 +82,10 @@ fractions AS (
 SELECT DISTINCT symbol, basis_before + 1 AS earliest, basis AS latest,
        CASE WHEN ratio > 1 THEN larger_side ELSE smaller_side END::DOUBLE AS numerator,
        CASE WHEN ratio > 1 THEN smaller_side ELSE larger_side END::DOUBLE AS denominator,
-       NULL::DATE AS traded_from
+       NULL::DATE AS traded_from, false AS in_hundredths
 FROM fractions WHERE NOT (smaller_side = 1 AND larger_side IN ({{MIDDLE_UNIT}}, {{LARGEST_UNIT}}))
 UNION ALL
-SELECT symbol, earliest_date, latest_date, numerator, denominator, date FROM splits
+SELECT symbol, earliest_date, latest_date, numerator, denominator, date, coalesce(kind = 'quote_unit', false) FROM splits
 WHERE source = 'inferred' AND numerator <> denominator AND symbol IN (SELECT symbol FROM derived_symbols);
 
 -- counts_by_basis: the newest count of each series of filings on each split basis, to compare neighbours
@@ -151,6 +151,11 @@ GROUP BY o.observation;
 
 -- inferred_splits: the observed splits that no source told
 -- Grain: one row per split. The window is that of all observations of one ratio whose windows share a day.
+-- Columns:
+-- - is_still: bars alone moved. The counts around the window tell: nearer to 1 than to the ratio by a factor of four, so it is a
+--   distribution. is_unit: bars moved by {{MINOR_UNITS_PER_MAJOR}}, as from pence to pounds.
+-- Rules:
+-- - A ratio of {{MINOR_UNITS_PER_MAJOR}} is a change of unit if counts are still, or without counts for a symbol quoted in hundredths.
 CREATE OR REPLACE TEMP TABLE inferred_splits AS
 WITH unexplained AS (
     SELECT o.* FROM placed_splits o JOIN told_in_windows t ON t.observation = o.observation
@@ -164,14 +169,33 @@ leaders AS (
 ),
 windows AS (
     SELECT l.observation, any_value(l.symbol) AS symbol, any_value(l.numerator) AS numerator, any_value(l.denominator) AS denominator,
-           max(o.earliest) AS earliest, any_value(l.latest) AS latest, min(o.traded_from) AS traded_from
+           any_value(l.step) AS step, max(o.earliest) AS earliest, any_value(l.latest) AS latest, min(o.traded_from) AS traded_from,
+           bool_and(o.traded_from IS NOT NULL) AS of_bars, bool_and(o.traded_from IS NOT NULL)
+           AND abs(abs(any_value(l.step)) - ln({{MINOR_UNITS_PER_MAJOR}})) < {{SPLIT_RATIO_TOLERANCE}} AS is_hundred,
+           bool_or(o.in_hundredths) AS in_hundredths
     FROM leaders l JOIN unexplained o
       ON o.symbol = l.symbol AND abs(o.step - l.step) < {{SPLIT_RATIO_SPREAD}} AND l.latest BETWEEN o.earliest AND o.latest
     GROUP BY l.observation
+),
+moves AS (
+    SELECT w.observation, any_value(w.step) AS step,
+           ln(min_by(c.shares, c.basis) FILTER (WHERE c.basis >= w.latest AND c.day >= w.latest)
+              / max_by(c.shares, c.basis) FILTER (WHERE c.basis < w.earliest)) AS moved
+    FROM windows w JOIN counts_by_basis c ON c.symbol = w.symbol
+    WHERE w.of_bars AND abs(w.step) >= ln({{MIN_NEIGHBOUR_RATIO}})
+      AND c.basis BETWEEN w.earliest - {{MAX_NEIGHBOUR_DAYS}} AND w.latest + {{MAX_NEIGHBOUR_DAYS}}
+    GROUP BY w.observation, c.series
+),
+counted AS (
+    SELECT observation, bool_or(4 * abs(moved - step) <= abs(moved)) AS is_split,
+           NOT is_split AND bool_or(4 * abs(moved) <= abs(moved - step)) AS is_still
+    FROM moves WHERE moved IS NOT NULL GROUP BY observation
 )
-SELECT symbol, CASE WHEN traded_from BETWEEN earliest AND latest THEN traded_from ELSE latest END AS date, numerator, denominator,
-       numerator / denominator AS ratio, earliest, latest
-FROM windows;
+SELECT w.symbol, CASE WHEN w.traded_from BETWEEN w.earliest AND w.latest THEN w.traded_from ELSE w.latest END AS date,
+       w.numerator, w.denominator, w.numerator / w.denominator AS ratio, w.earliest, w.latest,
+       coalesce(c.is_still, false) AS is_still,
+       w.is_hundred AND NOT coalesce(c.is_split, false) AND (coalesce(c.is_still, false) OR w.in_hundredths) AS is_unit
+FROM windows w LEFT JOIN counted c ON c.observation = w.observation;
 
 -- share_changes: how the counts around each told split moved
 -- Grain: one row per told split that has such counts.
@@ -265,7 +289,8 @@ decided AS (
     FROM told
     UNION ALL
     SELECT symbol, date, {{FIRST_INFERRED_EVENT}} + row_number() OVER (PARTITION BY symbol, date ORDER BY ratio), numerator, denominator,
-           ratio, 'inferred', NULL, NULL, date, 'applied', date, earliest, latest
+           ratio, 'inferred', NULL, NULL, date, CASE WHEN is_unit THEN 'rejected' ELSE 'applied' END, CASE WHEN NOT is_still THEN date END, earliest,
+           latest
     FROM inferred_splits
 )
 SELECT symbol, date, event::INTEGER AS event, numerator, denominator, ratio, source, source_provider, fetched_at, status,

@@ -21,7 +21,7 @@ factors AS (
     SELECT i.symbol, i.from_date, i.to_date, count(e.symbol) > 0 AS has_events,
            coalesce(product(e.ratio) FILTER (WHERE e.shares_from >= i.to_date), 1) AS shares_factor,
            coalesce(product(e.ratio) FILTER (WHERE e.prices_from >= i.to_date), 1) AS price_factor,
-           coalesce(bool_or(i.from_date >= e.earliest_date AND i.from_date < e.latest_date), false) AS is_unknown,
+           coalesce(bool_or(i.from_date >= e.earliest_date AND i.from_date < e.latest_date AND e.shares_from IS NOT NULL), false) AS is_unknown,
            max(e.latest_date) FILTER (WHERE e.latest_date <= i.from_date) AS same_from,
            min(e.latest_date) FILTER (WHERE e.latest_date > i.from_date) AS same_to
     FROM intervals i LEFT JOIN (FROM split_events WHERE status IN ('applied', 'unproven')) e ON e.symbol = i.symbol

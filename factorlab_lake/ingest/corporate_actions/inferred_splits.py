@@ -22,6 +22,7 @@ from factorlab_lake.ingest.normalize import normalize
 from factorlab_lake.ingest.record_frames import group_by_shape, to_frame
 from factorlab_lake.ingest.versions import SAME_PRICES
 from factorlab_lake.providers.protocol import FetchResult
+from factorlab_lake.schema.quote_units import MINOR_UNIT_EXCHANGES, MINOR_UNITS
 from factorlab_lake.schema.rules import (
     CENT_ROUNDING,
     CLOSE_UNIT_TOLERANCE,
@@ -30,6 +31,7 @@ from factorlab_lake.schema.rules import (
     MIN_COUNTED_RATIO,
     MIN_REBASED_BARS,
     MIN_SPLIT_RATIO,
+    MINOR_UNITS_PER_MAJOR,
     RESCALED_ROUNDING,
     SPLIT_RATIO_SPREAD,
     SPLIT_RATIO_TOLERANCE,
@@ -39,7 +41,7 @@ from factorlab_lake.storage import data_files, snapshots
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.transaction import read_files
 
-__all__ = ["INFERRED", "detect_split", "inferred_splits"]
+__all__ = ["INFERRED", "detect_split", "in_hundredths", "inferred_splits", "is_hundredfold"]
 
 INFERRED = "inferred"
 _DAY = timedelta(days=1)
@@ -71,6 +73,26 @@ def inferred_splits(contents: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFram
         traded = days.filter(pl.col("symbol") == row["symbol"], pl.col("date") > row["last_day"])["date"]
         inferred.append(_split(row, ratio, _ex_date(row, traded)))
     return pl.DataFrame(inferred, schema=splits.schema, orient="row")
+
+
+def is_hundredfold() -> pl.Expr:
+    """Return whether a split has the ratio of a main unit to its hundredths, in either direction."""
+    sides = pl.max_horizontal("numerator", "denominator") / pl.min_horizontal("numerator", "denominator")
+    return sides == MINOR_UNITS_PER_MAJOR
+
+
+def in_hundredths(inferred: pl.DataFrame, profiles: pl.DataFrame) -> pl.DataFrame:
+    """Give inferred splits of 100:1 and 1:100 the kind ``quote_unit`` where quotes may be in hundredths.
+
+    ``profiles`` has all profiles of the symbols. Without a currency, the exchange of the symbol tells.
+    """
+    known = profiles.drop_nulls("currency")
+    minor = known.filter(pl.col("currency").is_in([*MINOR_UNITS, *MINOR_UNITS.values()]))["symbol"].implode()
+    abroad = pl.any_horizontal(pl.col("symbol").str.ends_with(end) for end in MINOR_UNIT_EXCHANGES)
+    silent = ~pl.col("symbol").is_in(known["symbol"].implode())
+    quoted = pl.col("symbol").is_in(minor) | (silent & abroad)
+    kind = pl.when(is_hundredfold() & quoted).then(pl.lit("quote_unit")).otherwise("kind")
+    return inferred.with_columns(kind=kind)
 
 
 def _explained(ratio: float, known: list[float]) -> bool:

@@ -26,7 +26,7 @@ from factorlab_lake.schema.rules import (
     SPLIT_EVIDENCE_FACTOR,
 )
 
-__all__ = ["UNMOVED_COLUMNS", "bar_fetches", "is_unmoved", "told_between", "unmoved_splits"]
+__all__ = ["UNMOVED_COLUMNS", "bar_fetches", "is_unmoved", "listed_between", "unmoved_splits"]
 
 # The columns of a bar that unmoved_splits needs.
 UNMOVED_COLUMNS = [
@@ -58,31 +58,31 @@ def bar_fetches(log: pl.DataFrame) -> pl.DataFrame:
     return fetches.with_columns(day=_day("fetch_date"))
 
 
-def told_between(told: pl.DataFrame, fetches: pl.DataFrame) -> pl.DataFrame:
+def listed_between(listed: pl.DataFrame, fetches: pl.DataFrame) -> pl.DataFrame:
     """Return the told splits that lie between the first fetch and one that could contradict them."""
     spans = fetches.group_by("symbol").agg(first=pl.col("day").min())
-    inside = told.join(spans, on="symbol").filter(
+    inside = listed.join(spans, on="symbol").filter(
         pl.col("first") < pl.col("date") - _MARGIN, pl.col("numerator") != pl.col("denominator")
     )
     later = fetches.select("symbol", "day", "covered_from").join(inside, on="symbol")
     later = later.filter(pl.col("day") >= pl.col("date") + _LAG, pl.col("covered_from") < pl.col("date"))
-    return told.join(later, on=["symbol", "date", "event"], how="semi")
+    return listed.join(later, on=["symbol", "date", "event"], how="semi")
 
 
-def unmoved_splits(told: pl.DataFrame, bars: pl.DataFrame, fetches: pl.DataFrame) -> pl.DataFrame:
-    """Return one observation per told split that ``bars`` contradict, with the columns of ``told``.
+def unmoved_splits(listed: pl.DataFrame, bars: pl.DataFrame, fetches: pl.DataFrame) -> pl.DataFrame:
+    """Return one observation per told split that ``bars`` contradict, with the columns of ``listed``.
 
     ``bars`` has all current bars of the symbols, with the columns :data:`UNMOVED_COLUMNS`.
     """
     basis = pl.coalesce("stated_basis_date", "split_basis_date")
     bars = bars.with_columns(basis=basis, fetched_day=_day("fetched_at")).sort("symbol", "date")
     rows = []
-    for (symbol, day), ratios in told.group_by("symbol", "date", maintain_order=True):
+    for (symbol, day), ratios in listed.group_by("symbol", "date", maintain_order=True):
         own = bars.filter(pl.col("symbol") == symbol)
         fetch = _newest_fetch(day, own, fetches.filter(pl.col("symbol") == symbol))
         if fetch and not _steps(day, own, (ratios["numerator"] / ratios["denominator"]).to_list()):
             rows.append(_observation(symbol, day, fetch))
-    return pl.DataFrame(rows, schema=told.schema, orient="row")
+    return pl.DataFrame(rows, schema=listed.schema, orient="row")
 
 
 def _day(moment: str) -> pl.Expr:
