@@ -4,9 +4,7 @@
 -- - market_cap = close_price x shares_outstanding x split_factor / shares_per_receipt, in the currency of the quote.
 -- - close_price is the quoted close in the main unit of its currency: 2.10 GBP for 210 pence. In an unknown unit it is NULL.
 -- - split_factor converts the share count to the split basis of the price. On one basis an unknown split does not matter.
--- - split_evidence says how the splits between the bases of price and count are known. It is 'inferred' if one of them was told
---   by no source, and 'told' if a list of splits is as new as both bases. It is 'observed' if both are on one basis, and 'assumed'
---   if nothing shows that there was no split.
+-- - split_evidence says how the splits between the bases of price and count are known; docs/concepts/splits.md has its values.
 -- - count_reason is the cause for which no count is usable at the date, whatever the price.
 -- - A count is stale shares_age_limit days after the day counted; a company that reports half-yearly or yearly has extra_age_days
 --   more.

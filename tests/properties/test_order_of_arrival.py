@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 import factorlab_lake as fl
 from factorlab_lake.providers.protocol import FetchResult
+from tests.properties.generations import FETCHES, companies, served
 from tests.support import (
     EARLIER,
     Entry,
@@ -125,6 +127,17 @@ def test_answers_landed_together_end_like_answers_landed_one_by_one(
     answers = [_income(at, g) for at, g in zip(_FETCHES, statements, strict=False)]
     answers += [_bars(at, g) for at, g in zip(_FETCHES, bars, strict=False)]
     assert_same_content(landed(answers), landed(answers, together=True))
+
+
+@examples(3)
+@given(seed=st.integers(0, 2**32))
+def test_companies_of_every_kind_end_the_same_in_any_order(seed: int) -> None:
+    """Four fetches, their answers shuffled: moved, retracted and unknown splits, lost acceptance times."""
+    chance = Random(seed)
+    world = chance.sample(companies(chance), 4)
+    answers = [result for at in FETCHES for company in world for result in served(company, at)]
+    shuffled = chance.sample(answers, len(answers))
+    assert_same_content(landed(shuffled), landed(answers, together=True))
 
 
 @pytest.mark.parametrize("order", [(2, 0, 1)], ids=str)

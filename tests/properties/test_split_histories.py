@@ -1,4 +1,8 @@
-"""Random split histories: market values and share growth are the same on whatever basis a figure is."""
+"""Random split histories: market values and share growth are the same on whatever basis a figure is.
+
+Companies whose vendor lists a split late, on a wrong day, not at all or wrongly, and loses acceptance times,
+are fetched several times in any order: each split ends with the right status, and caps are true.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support import examples
+import factorlab_lake as fl
+from factorlab_lake.ingest.batches import merge_batch
+from tests.properties import generations
+from tests.properties.generations import FETCHES
+from tests.support import examples, writing
 from tests.unit.query.lake_builder import LakeBuilder, filing
 
 COMPANIES = 25
@@ -116,3 +124,49 @@ def test_no_basis_changes_a_market_value_or_the_growth_of_shares(
         of = companies[row["symbol"]]
         now, then = of.shares[LATER_ENDS[-1]], of.shares[ENDS[-1]]
         assert row["share_growth"] == pytest.approx((now - then) / then, rel=1e-9, abs=1e-12), row
+
+
+def events_after(company: generations.Company, last: date) -> list[tuple[str, str, date | None]]:
+    """Return status, source and listed day of the split events of a company after the fetch of a day."""
+    day = company.split_day
+    if last < day or not company.kind.startswith("split"):
+        return []
+    is_first = last == min(fetch.date() for fetch in FETCHES if fetch.date() >= day)
+    wrong = day + timedelta(days=3)
+    events: dict[str, list[tuple[str, str, date | None]]] = {
+        "split_told": [("applied", "provider", day)],
+        "split_moved": [("applied", "provider", day), ("retracted", "provider", wrong)],
+        "split_not_told": [("applied", "inferred", None)],
+        "split_retracted": [("retracted", "provider", day)],
+    }
+    if is_first:
+        events["split_moved"] = [("applied", "provider", wrong)]
+        events["split_retracted"] = [("rejected", "provider", day)]
+    return events[company.kind]
+
+
+@examples(3)
+@given(seed=st.integers(0, 2**32), fetches=st.integers(2, len(FETCHES)))
+def test_each_split_has_its_status_after_fetches_in_any_order(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, fetches: int
+) -> None:
+    """Two to four fetches that arrive in any order: the events are right, and so are all caps."""
+    chance = Random(seed)
+    world = [c for c in generations.companies(chance) if c.kind.startswith(("split", "acceptance"))]
+    lake = fl.open(tmp_path_factory.mktemp("events") / "lake")
+    for number in chance.sample(range(fetches), fetches):
+        with writing(lake) as tx:
+            merge_batch(tx, [r for c in world for r in generations.served(c, FETCHES[number])])
+    lake.refresh()
+    last = FETCHES[fetches - 1].date()
+    query = "SELECT status, source, date, ratio FROM split_events WHERE symbol = $one ORDER BY date, event"
+    days = [day for day in generations.DAYS if day <= last]
+    caps = lake.market_caps([c.symbol for c in world], days)
+    for company in world:
+        rows = lake.sql(query, one=company.symbol).rows()
+        known = [(status, source, None if source == "inferred" else day) for status, source, day, _ in rows]
+        assert known == events_after(company, last), (company, rows)
+        assert all(ratio == company.ratio[0] / company.ratio[1] for *_, ratio in rows)
+        for row in caps.filter(symbol=company.symbol).drop_nulls("market_cap").iter_rows(named=True):
+            right = generations.true_caps(company, row["date"])
+            assert any(abs(row["market_cap"] - each) <= 1e-9 * each for each in right), (company, row)

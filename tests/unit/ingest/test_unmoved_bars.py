@@ -30,7 +30,7 @@ def bars(closes: dict[str, float], at: datetime, **named: Any) -> FetchResult:
     return answer("price", [bar(d, c) for d, c in closes.items() if d <= until], at=at, **named)
 
 
-def told(at: datetime, *ratio: float, day: date = TOLD) -> FetchResult:
+def listed(at: datetime, *ratio: float, day: date = TOLD) -> FetchResult:
     """Return a list with one split, or an empty one."""
     row = {"date": day.isoformat(), "numerator": ratio[0], "denominator": ratio[1]} if ratio else None
     return answer("split", [row] if row else [], at=at)
@@ -82,7 +82,7 @@ def observations(lake: fl.Lake) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize("ratio", [(4, 1), (1, 10), (3, 2)], ids=str)
 def test_bars_served_again_unchanged_reject_a_told_split(lake: fl.Lake, ratio: tuple[int, int]) -> None:
     """1 m shares at 1,075 are 1,075 m: no split happened, whatever the list says."""
-    serve(lake, bars(OLD, FIRST), told(SECOND, *ratio), bars(OLD | STILL, SECOND))
+    serve(lake, bars(OLD, FIRST), listed(SECOND, *ratio), bars(OLD | STILL, SECOND))
     assert outcome(lake) == ([(ratio[0] / ratio[1], "rejected")], 1075.0)
     assert observations(lake) == [("2024-06-10", "2024-06-02", "2024-07-01")]
     [finding] = lake.quality(rules=["split_rejected"]).to_dicts()
@@ -98,7 +98,7 @@ def test_a_file_is_contradicted_as_a_provider_is(lake: fl.Lake) -> None:
 
 def test_any_order_of_arrival_ends_the_same() -> None:
     """The list may come first, last or between; the fetches may come in the wrong order."""
-    answers = [bars(OLD, FIRST), told(DAY_AFTER, 4, 1), bars(OLD | STILL, SECOND)]
+    answers = [bars(OLD, FIRST), listed(DAY_AFTER, 4, 1), bars(OLD | STILL, SECOND)]
     expected = landed(answers)
     assert expected["splits"].height == 2
     for order in itertools.permutations(answers):
@@ -107,8 +107,8 @@ def test_any_order_of_arrival_ends_the_same() -> None:
 
 
 def test_a_second_landing_changes_nothing(lake: fl.Lake) -> None:
-    """The same answers again leave the same snapshot."""
-    answers = [bars(OLD, FIRST), told(SECOND, 4, 1), bars(OLD | STILL, SECOND)]
+    """To merge the same answers again changes nothing."""
+    answers = [bars(OLD, FIRST), listed(SECOND, 4, 1), bars(OLD | STILL, SECOND)]
     serve(lake, *answers)
     before = lake.sql("FROM splits ORDER BY ALL").rows()
     serve(lake, *answers)
@@ -117,19 +117,19 @@ def test_a_second_landing_changes_nothing(lake: fl.Lake) -> None:
 
 def test_without_a_told_split_nothing_is_stored(lake: fl.Lake) -> None:
     """Unchanged bars add no row, and a list that retracts the split removes the observation."""
-    serve(lake, bars(OLD, FIRST), told(SECOND), bars(OLD | STILL, SECOND))
+    serve(lake, bars(OLD, FIRST), listed(SECOND), bars(OLD | STILL, SECOND))
     assert lake.sql("SELECT count(*) FROM splits").item() == 0
-    serve(lake, told(SECOND + timedelta(days=1), 4, 1))
+    serve(lake, listed(SECOND + timedelta(days=1), 4, 1))
     assert len(observations(lake)) == 1
-    serve(lake, told(THIRD))
+    serve(lake, listed(THIRD))
     assert observations(lake) == []
     assert outcome(lake) == ([(4.0, "retracted")], 1075.0)
 
 
 def test_a_moved_split_has_its_observation_on_the_new_day(lake: fl.Lake) -> None:
     """A newer list says another day: the bars contradict it there."""
-    serve(lake, bars(OLD, FIRST), told(DAY_AFTER, 4, 1), bars(OLD | STILL, SECOND))
-    serve(lake, told(SECOND, 4, 1, day=TOLD + timedelta(days=2)))
+    serve(lake, bars(OLD, FIRST), listed(DAY_AFTER, 4, 1), bars(OLD | STILL, SECOND))
+    serve(lake, listed(SECOND, 4, 1, day=TOLD + timedelta(days=2)))
     assert observations(lake) == [("2024-06-12", "2024-06-02", "2024-07-01")]
     assert outcome(lake) == ([(4.0, "retracted"), (4.0, "rejected")], 1075.0)
 
@@ -137,7 +137,7 @@ def test_a_moved_split_has_its_observation_on_the_new_day(lake: fl.Lake) -> None
 def test_a_provider_that_adjusts_late_contradicts_nothing(lake: fl.Lake) -> None:
     """The day after the split the old bars are not adjusted yet, three weeks later they are."""
     new = divided(STILL, 4)
-    serve(lake, bars(OLD, FIRST), told(DAY_AFTER, 4, 1), bars(OLD | new, DAY_AFTER))
+    serve(lake, bars(OLD, FIRST), listed(DAY_AFTER, 4, 1), bars(OLD | new, DAY_AFTER))
     assert outcome(lake, "2024-06-11") == ([(4.0, "applied")], 1075.0)
     serve(lake, bars(divided(OLD, 4) | new, SECOND))
     assert outcome(lake) == ([(4.0, "applied")], 1075.0)
@@ -146,7 +146,7 @@ def test_a_provider_that_adjusts_late_contradicts_nothing(lake: fl.Lake) -> None
 
 def test_a_provider_that_adjusts_very_late_is_believed_then(lake: fl.Lake) -> None:
     """Unadjusted bars, the newer ones missing, contradict the split until a fetch has adjusted them."""
-    serve(lake, bars(OLD, FIRST), told(SECOND, 4, 1), bars(OLD, SECOND))
+    serve(lake, bars(OLD, FIRST), listed(SECOND, 4, 1), bars(OLD, SECOND))
     assert outcome(lake)[0] == [(4.0, "rejected")]
     serve(lake, bars(divided(OLD | STILL, 4), THIRD))
     assert outcome(lake) == ([(4.0, "applied")], 1075.0)
@@ -155,7 +155,7 @@ def test_a_provider_that_adjusts_very_late_is_believed_then(lake: fl.Lake) -> No
 
 def test_a_newer_fetch_of_few_days_can_show_the_adjusted_bars(lake: fl.Lake) -> None:
     """The last bars alone are fetched again and adjusted: the older ones, served before, decide no more."""
-    serve(lake, bars(OLD, FIRST), told(SECOND, 4, 1), bars(OLD, SECOND))
+    serve(lake, bars(OLD, FIRST), listed(SECOND, 4, 1), bars(OLD, SECOND))
     few = dict(list(OLD.items())[-4:])
     serve(lake, bars(divided(few, 4), THIRD))
     assert outcome(lake)[0] == [(4.0, "applied")]
@@ -165,7 +165,7 @@ def test_a_newer_fetch_of_few_days_can_show_the_adjusted_bars(lake: fl.Lake) -> 
 def test_prices_as_traded_contradict_nothing(lake: fl.Lake, ratio: tuple[int, int]) -> None:
     """A provider that never adjusts serves the same old bars for ever, but its price steps."""
     step = ratio[0] / ratio[1]
-    serve(lake, bars(OLD, FIRST), told(SECOND, *ratio), bars(OLD | divided(STILL, step), SECOND))
+    serve(lake, bars(OLD, FIRST), listed(SECOND, *ratio), bars(OLD | divided(STILL, step), SECOND))
     events, value = outcome(lake)
     assert events == [(step, "applied")]
     assert value == pytest.approx(1075.0, rel=1e-6)
@@ -173,7 +173,7 @@ def test_prices_as_traded_contradict_nothing(lake: fl.Lake, ratio: tuple[int, in
 
 def test_a_count_that_follows_the_split_outweighs_the_bars(lake: fl.Lake) -> None:
     """4.01 m shares after 1 m: the split is real, whatever a stale feed serves."""
-    serve(lake, bars(OLD, FIRST), told(SECOND, 4, 1), bars(OLD, SECOND))
+    serve(lake, bars(OLD, FIRST), listed(SECOND, 4, 1), bars(OLD, SECOND))
     count(lake, 4.01e6, "2024-06-30", "2024-07-05")
     assert outcome(lake)[0] == [(4.0, "applied")]
 
@@ -181,7 +181,7 @@ def test_a_count_that_follows_the_split_outweighs_the_bars(lake: fl.Lake) -> Non
 @pytest.mark.parametrize("first", [datetime(2024, 6, 5, 23, tzinfo=UTC), DAY_AFTER], ids=["near", "after"])
 def test_fetches_on_one_side_of_the_split_contradict_nothing(lake: fl.Lake, first: datetime) -> None:
     """Both fetches may be adjusted: dates of lists are wrong by some days, and one fetch may be after it."""
-    serve(lake, bars(OLD, first), told(SECOND, 4, 1), bars(OLD | STILL, SECOND))
+    serve(lake, bars(OLD, first), listed(SECOND, 4, 1), bars(OLD | STILL, SECOND))
     assert outcome(lake)[0] == [(4.0, "applied")]
 
 
@@ -193,12 +193,12 @@ def test_what_a_user_loads_is_no_fetch(lake: fl.Lake) -> None:
         "split_basis_date": ["2024-06-01"] * len(OLD),
     }
     lake.load("price_data", {"symbol": ["AAPL"] * len(OLD), **rows})
-    serve(lake, told(SECOND, 4, 1), bars(OLD | STILL, SECOND))
+    serve(lake, listed(SECOND, 4, 1), bars(OLD | STILL, SECOND))
     assert outcome(lake)[0] == [(4.0, "applied")]
 
 
 def test_two_bars_are_too_few(lake: fl.Lake) -> None:
     """Single bars stay for other reasons."""
     few = dict(list(OLD.items())[:2])
-    serve(lake, bars(few, FIRST), told(SECOND, 4, 1), bars(few | STILL, SECOND))
+    serve(lake, bars(few, FIRST), listed(SECOND, 4, 1), bars(few | STILL, SECOND))
     assert outcome(lake)[0] == [(4.0, "applied")]
