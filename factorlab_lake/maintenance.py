@@ -175,9 +175,9 @@ class Maintenance:
         """Change settings of the lake, and return all of them; an argument that is None changes nothing.
 
         ``availability`` is the default rule of :func:`factorlab_lake.open`, and the rule of ``lake.duckdb``.
-        ``provider_order`` names the providers of statements, the most trusted one first: a symbol has the
-        statements of the first one that has any. A lake that is open elsewhere sees a change after
-        :meth:`refresh`.
+        ``provider_order`` names the providers of statements, the most trusted one first. At each date the
+        first one answers whose newest statement is not stale. A lake that is open elsewhere sees a change
+        after :meth:`refresh`.
 
         Raises :class:`~factorlab_lake.errors.InvalidInput` for an invalid value, and
         :class:`~factorlab_lake.errors.LakeLocked`.

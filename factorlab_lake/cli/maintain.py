@@ -97,7 +97,8 @@ def configure(
     """Change settings of the lake, or print them.
 
     All users of the lake share its settings. Without an option, nothing changes. A user can select another
-    availability rule with FACTORLAB_AVAILABILITY. No query uses the order of providers yet.
+    availability rule with FACTORLAB_AVAILABILITY. At each date the first provider in the order answers whose
+    newest statement is not stale.
 
     Example: factorlab-lake configure --provider-order file,fmp
     """

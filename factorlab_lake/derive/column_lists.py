@@ -25,7 +25,12 @@ from factorlab_lake.schema.derived_tables import (
     cash_flow_names,
     flow_names,
 )
-from factorlab_lake.schema.rules import MAX_QUARTER_DISTANCE_DAYS, MIN_QUARTER_DISTANCE_DAYS, YEAR_DAYS
+from factorlab_lake.schema.rules import (
+    MAX_QUARTER_DISTANCE_DAYS,
+    MIN_QUARTER_DISTANCE_DAYS,
+    SAME_PERIOD_DAYS,
+    YEAR_DAYS,
+)
 
 __all__ = ["build_placeholders"]
 
@@ -60,7 +65,7 @@ def build_placeholders() -> dict[str, str]:
         "companies_of_counts": _companies("s"),
         "statement_rows": "\n".join(map(_statement_rows, STATEMENT_TABLES)),
         "statement_providers": "\nUNION ALL\n".join(map(_providers, STATEMENT_TABLES)),
-        "other_providers": "\n".join(map(_without_other_providers, STATEMENT_TABLES)),
+        "corrections_by_provider": "\n".join(map(_corrections_by_provider, STATEMENT_TABLES)),
         "statement_lengths": "\nUNION ALL\n".join(map(_statement_lengths, STATEMENT_TABLES)),
         "flow_claims": "\nUNION ALL\n".join(_flow_claims(*each) for each in _COMPARED.items()),
         "period_days": _period_days(),
@@ -112,12 +117,26 @@ def _providers(statement_type: str) -> str:
     return f"    SELECT symbol, source_provider FROM {statement_type}_rows WHERE {condition}"  # noqa: S608
 
 
-def _without_other_providers(statement_type: str) -> str:
-    condition = (
-        "m.symbol = s.symbol AND m.statement_provider <> s.source_provider "
-        "AND s.change_kind IS DISTINCT FROM 'correction'"
-    )
-    return f"DELETE FROM {statement_type}_rows s USING symbol_companies m\nWHERE {condition};\n"  # noqa: S608
+def _corrections_by_provider(statement_type: str) -> str:
+    """Return the SQL that gives a user's correction to each provider of its period, else to the first."""
+    rows, number = f"{statement_type}_rows", list(STATEMENT_TABLES).index(statement_type)
+    last = f"(SELECT max(statement_id) // {_NUMBERED} FROM {rows})"  # noqa: S608
+    new_id = f"((row_number() OVER () + {last}) * {_NUMBERED} + {number})::INTEGER AS statement_id"
+    of_several = "symbol IN (SELECT symbol FROM symbol_providers WHERE is_of_several)"
+    periods = f"(SELECT statement_id, symbol, source_provider, fiscal_date, {_months()} AS months FROM"
+    return f"""
+CREATE OR REPLACE TEMP TABLE corrections AS FROM {rows} WHERE change_kind = 'correction' AND {of_several};
+DELETE FROM {rows} WHERE statement_id IN (SELECT statement_id FROM corrections);
+INSERT INTO {rows}
+WITH of_providers AS (
+    SELECT DISTINCT c.statement_id, coalesce(r.source_provider, p.source_provider) AS source_provider
+    FROM {periods} corrections) c JOIN symbol_providers p ON p.symbol = c.symbol AND p.place = 1
+    LEFT JOIN {periods} {rows}) r
+      ON r.symbol = c.symbol AND r.months IS NOT DISTINCT FROM c.months
+     AND abs(r.fiscal_date - c.fiscal_date) <= {SAME_PERIOD_DAYS}
+)
+SELECT c.* REPLACE ({new_id}, o.source_provider AS source_provider)
+FROM corrections c JOIN of_providers o ON o.statement_id = c.statement_id;"""  # noqa: S608 - names from the schema
 
 
 def _statement_lengths(statement_type: str) -> str:

@@ -23,6 +23,7 @@ __all__ = ["buckets_of", "compute", "computed_rows", "digest", "in_parts", "scri
 _SCRIPTS = (
     "statements",
     "companies",
+    "provider_chains",
     "statement_lengths",
     "statement_versions",
     "reporting_rhythm",
@@ -51,7 +52,7 @@ def in_parts(symbols: Iterable[str]) -> Iterator[list[str]]:
 def compute(con: duckdb.DuckDBPyConnection, symbols: Sequence[str], providers: Sequence[str]) -> None:
     """Create the derived tables of some symbols as temporary tables of a connection.
 
-    A symbol's statements are those of the first of the ``providers`` that has any; other providers come last.
+    ``providers`` is the order in which providers speak for a symbol of several; other providers come last.
     ``con`` shows the tables :data:`READ_FOR_DERIVATION`. Tables of an earlier call are replaced. The tables
     between, such as ``trailing_statements``, show which statements each figure is computed from.
     """

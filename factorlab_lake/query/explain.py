@@ -47,6 +47,7 @@ class _Evidence:
 
     session: QuerySession
     symbol: str
+    day: date
 
     def lake_rows(self, query: str, **params: Any) -> list[_Row]:
         """Run a query of the lake or server."""
@@ -56,12 +57,12 @@ class _Evidence:
         """Run a query of the base rows and of the temporary tables that :func:`compute` creates from them."""
         return to_polars(self._steps.sql(query, params=params)).to_dicts()
 
-    def instrument(self, day: date) -> _Row:
-        """Return how the symbol is quoted on a day; without a profile every value is None."""
+    def instrument(self) -> _Row:
+        """Return how the symbol is quoted on the day; without a profile every value is None."""
         names = ("currency", "quoted_units", "shares_per_receipt")
         query = f"SELECT {', '.join(names)} FROM instruments WHERE symbol = $symbol "
         query += "AND valid_from <= $day::DATE AND valid_to > $day::DATE"
-        return next(iter(self.lake_rows(query, symbol=self.symbol, day=day)), dict.fromkeys(names))
+        return next(iter(self.lake_rows(query, symbol=self.symbol, day=self.day)), dict.fromkeys(names))
 
     @cached_property
     def _hints(self) -> QueryHints:
@@ -82,15 +83,21 @@ class _Evidence:
             con.execute(f"CREATE TABLE {identifier(name)} ({columns})")
             con.register("base_rows", Table.from_arrow(rows))  # a polars frame itself would need pyarrow
             con.execute(f"INSERT INTO {identifier(name)} SELECT {names} FROM base_rows")
-        counts = "SELECT DISTINCT statement_provider FROM share_count_history WHERE symbol = $symbol"
-        providers = [row["statement_provider"] for row in self.lake_rows(counts, symbol=self.symbol)]
-        compute(con, [self.symbol], [name for name in providers if name])
+        compute(con, [self.symbol], self._speakers())
         return con
+
+    def _speakers(self) -> list[str]:
+        """Return the provider that speaks on the day: first in the order, it does so here too."""
+        of_day = "WHERE symbol = $symbol AND valid_from <= $day::DATE AND valid_to > $day::DATE"
+        tables = ("fundamentals_history", "share_count_history")
+        query = " UNION ".join(f"SELECT statement_provider FROM {name} {of_day}" for name in tables)
+        rows = self.lake_rows(query, symbol=self.symbol, day=self.day)
+        return [row["statement_provider"] for row in rows if row["statement_provider"]]
 
 
 def explain_market_cap(session: QuerySession, symbol: str, day: date) -> pl.DataFrame:
     """Return the price, share count and splits of one market capitalisation, and their product."""
-    evidence = _Evidence(session, symbol)
+    evidence = _Evidence(session, symbol, day)
     [cap] = evidence.lake_rows(f"SELECT * FROM market_caps({_PAIR})", symbols=[symbol], days=[day])
     rows: list[_Row] = []
     bases: list[date] = []
@@ -103,7 +110,7 @@ def explain_market_cap(session: QuerySession, symbol: str, day: date) -> pl.Data
     numbers = [cap["close_price"], cap["shares_outstanding"], cap["split_factor"]]
     rows.append(_row("split_factor", cap["split_factor"], note="brings the shares to the price's basis"))
     product = cap["reason"] or " * ".join(map(repr, numbers))
-    if receipt := evidence.instrument(day)["shares_per_receipt"]:
+    if receipt := evidence.instrument()["shares_per_receipt"]:
         rows.append(_row("shares_per_receipt", receipt, note="of which one unit of the symbol stands for"))
         product = cap["reason"] or f"{product} / {receipt!r}"
     return _frame([*rows, _row("market_cap", cap["market_cap"], date=day, note=product)])
@@ -112,7 +119,7 @@ def explain_market_cap(session: QuerySession, symbol: str, day: date) -> pl.Data
 def explain_factor(session: QuerySession, factor: str, symbol: str, day: date) -> pl.DataFrame:
     """Return every figure of one factor, by input, with its statement, and the formula."""
     formula = FACTORS[factor]
-    evidence = _Evidence(session, symbol)
+    evidence = _Evidence(session, symbol, day)
     query = f"SELECT market_cap, {identifier(factor)} AS value, reasons FROM factors({_PAIR})"
     [answer] = evidence.lake_rows(query, symbols=[symbol], days=[day])
     rows: list[_Row] = []
@@ -203,6 +210,7 @@ def _components(evidence: _Evidence, item: Input, day: date) -> list[_Row]:
                CASE WHEN l.symbol IS NULL THEN 1 ELSE l.cumulative_split_factor END AS cumulative_split_factor
         FROM trailing_periods p
         JOIN subjects u ON u.subject = p.subject AND u.vintage = 'known'
+        JOIN subject_intervals o ON o.subject = p.subject AND o.valid_from <= $day AND o.valid_to > $day
         LEFT JOIN trailing_statements t ON t.trailing_id = p.trailing_id
         LEFT JOIN statement_versions v ON v.statement_id = t.statement_id
         LEFT JOIN {STATEMENT_TABLES[item.statement_type]} s

@@ -33,7 +33,7 @@ class LakeSettings:
     """
 
     availability: Availability = "close"
-    provider_order: tuple[str, ...] = (FILE_PROVIDER, "fmp")
+    provider_order: tuple[str, ...] = (FILE_PROVIDER, "fmp", "sec")
 
 
 def read_settings(layout: Layout) -> LakeSettings:

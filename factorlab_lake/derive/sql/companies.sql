@@ -4,11 +4,11 @@
 -- - era: the CIK. A statement without one has its symbol's era 'before' or 'after', where no CIK is known yet or any more.
 CREATE OR REPLACE TEMP TABLE statement_ciks AS
 WITH statements AS (
-    SELECT statement_id, symbol, available_date, fiscal_date, nullif(ltrim(trim(cik), '0'), '') AS number FROM income_rows
+    SELECT statement_id, symbol, source_provider, available_date, fiscal_date, nullif(ltrim(trim(cik), '0'), '') AS number FROM income_rows
     UNION ALL
-    SELECT statement_id, symbol, available_date, fiscal_date, nullif(ltrim(trim(cik), '0'), '') FROM balance_sheet_rows
+    SELECT statement_id, symbol, source_provider, available_date, fiscal_date, nullif(ltrim(trim(cik), '0'), '') FROM balance_sheet_rows
     UNION ALL
-    SELECT statement_id, symbol, available_date, fiscal_date, nullif(ltrim(trim(cik), '0'), '') FROM cash_flow_rows
+    SELECT statement_id, symbol, source_provider, available_date, fiscal_date, nullif(ltrim(trim(cik), '0'), '') FROM cash_flow_rows
 ),
 -- A CIK of ten digits is the same company with and without its leading zeros.
 padded AS (

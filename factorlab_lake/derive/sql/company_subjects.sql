@@ -1,9 +1,12 @@
--- company_subjects: give each further company of a symbol a subject of its own
--- Grain: one row per subject and chain of companies, for the symbols of several chains.
+-- company_subjects: give each further company and provider of a symbol a subject of its own
+-- Grain: one row per subject and chain, for the symbols of several companies or providers.
 -- Rules:
--- - What follows is computed by subject, so no sum or difference mixes two companies.
+-- - What follows is computed by subject, so no sum or difference mixes two companies or two providers.
 CREATE OR REPLACE TEMP TABLE company_subjects AS
-WITH several AS (SELECT symbol FROM companies WHERE chain_id IS NOT NULL GROUP BY symbol HAVING count(DISTINCT chain_id) > 1),
+WITH several AS (
+    SELECT symbol FROM companies WHERE chain_id IS NOT NULL GROUP BY symbol HAVING count(DISTINCT chain_id) > 1
+    UNION SELECT symbol FROM provider_chains
+),
 chains AS (
     SELECT DISTINCT s.subject, c.chain_id
     FROM statement_validity v JOIN subjects s ON s.subject = v.subject JOIN several o ON o.symbol = s.symbol
@@ -22,8 +25,14 @@ WHERE n.of_symbol = v.subject AND c.statement_id = v.statement_id AND n.chain_id
 
 DELETE FROM subjects WHERE subject IN (SELECT of_symbol FROM company_subjects);
 
+-- subject_speakers: tell on which days a subject's provider speaks for its company, whether that has the symbol or not
+-- Grain: one row per subject of a symbol of several providers, and run of days. A subject that never speaks has none.
+CREATE OR REPLACE TEMP TABLE subject_speakers AS
+SELECT c.subject, k.symbol, k.chain_id, k.company_chain, k.valid_from, k.valid_to
+FROM company_subjects c JOIN speakers k ON k.chain_id = c.chain_id;
+
 -- subject_intervals: tell on which days a subject speaks for its symbol
--- Grain: one row per subject and run of days: a company may leave a symbol and take it again.
+-- Grain: one row per subject and run of days: a company may leave a symbol and take it again, and so may a provider.
 CREATE OR REPLACE TEMP TABLE subject_intervals AS
 WITH changes AS (
     SELECT symbol, chain_id, valid_from, valid_to, chain_id IS DISTINCT FROM lag(chain_id) OVER (PARTITION BY symbol ORDER BY valid_from) AS is_change
@@ -40,4 +49,14 @@ single AS (
     GROUP BY s.subject, c.chain_id
 )
 SELECT o.subject, c.valid_from, c.valid_to
-FROM (SELECT subject, chain_id FROM company_subjects UNION ALL FROM single) o JOIN chains c ON c.chain_id = o.chain_id;
+FROM (SELECT subject, chain_id FROM company_subjects UNION ALL FROM single) o JOIN chains c ON c.chain_id = o.chain_id
+UNION ALL
+SELECT o.subject, greatest(c.valid_from, o.valid_from), least(c.valid_to, o.valid_to)
+FROM subject_speakers o JOIN chains c ON c.chain_id = o.company_chain AND c.valid_from < o.valid_to AND c.valid_to > o.valid_from;
+
+-- subject_providers: tell of which provider the statements of each subject are
+-- Grain: one row per subject.
+CREATE OR REPLACE TEMP TABLE subject_providers AS
+SELECT s.subject, coalesce(k.source_provider, m.source_provider) AS source_provider
+FROM subjects s LEFT JOIN company_subjects c ON c.subject = s.subject LEFT JOIN provider_chains k ON k.chain_id = c.chain_id
+JOIN symbol_providers m ON m.symbol = s.symbol AND m.place = 1;

@@ -70,13 +70,14 @@ parts AS (
     LEFT JOIN cash_flow c ON c.subject = s.subject AND c.valid_from <= s.valid_from AND c.valid_to > s.valid_from
     LEFT JOIN balance_sheet b ON b.subject = s.subject AND b.valid_from <= s.valid_from AND b.valid_to > s.valid_from
 )
-SELECT s.symbol, s.vintage AS of_vintage, s.restated, {{company_id}}, m.statement_provider,
+SELECT s.symbol, s.vintage AS of_vintage, s.restated, {{company_id}}, m.source_provider AS statement_provider,
        p.* EXCLUDE (subject, income_id, income_before_id, is_same_length, cash_flow_id, balance_sheet_id, balance_sheet_before_id)
            REPLACE (greatest(p.valid_from, o.valid_from) AS valid_from, least(p.valid_to, o.valid_to) AS valid_to),
        coalesce(r.extra_age_days, CASE p.balance_sheet_months WHEN 12 THEN {{YEAR_AGE_LIMIT_DAYS}} - {{QUARTER_AGE_LIMIT_DAYS}} ELSE 0 END) AS extra_age_days,
        {{fundamentals}}
-FROM parts p JOIN subjects s ON s.subject = p.subject JOIN symbol_companies m ON m.symbol = s.symbol
+FROM parts p JOIN subjects s ON s.subject = p.subject
 JOIN subject_intervals o ON o.subject = p.subject AND o.valid_from < p.valid_to AND o.valid_to > p.valid_from
+JOIN subject_providers m ON m.subject = p.subject
 LEFT JOIN companies k
   ON k.symbol = s.symbol AND greatest(p.valid_from, o.valid_from) >= k.valid_from AND greatest(p.valid_from, o.valid_from) < k.valid_to
 LEFT JOIN reporting_rhythm r

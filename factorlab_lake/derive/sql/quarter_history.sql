@@ -46,12 +46,20 @@ quarters AS (
     LEFT JOIN flows kc
       ON kc.subject = e.subject AND kc.fiscal_date = e.fiscal_date AND kc.statement_type = 'cash_flow' AND kc.months = 3
      AND kc.valid_from <= e.valid_from AND kc.valid_to > e.valid_from
+),
+-- Of several providers, one speaks at a time.
+spoken AS (
+    SELECT * FROM quarters
+    WHERE subject NOT IN (SELECT c.subject FROM company_subjects c JOIN provider_chains k ON k.chain_id = c.chain_id)
+    UNION ALL
+    SELECT q.* REPLACE (greatest(q.valid_from, o.valid_from) AS valid_from, least(q.valid_to, o.valid_to) AS valid_to)
+    FROM quarters q JOIN subject_speakers o ON o.subject = q.subject AND o.valid_from < q.valid_to AND o.valid_to > q.valid_from
 )
 SELECT s.symbol, s.vintage AS of_vintage, s.restated, q.fiscal_date, q.valid_from, q.valid_to, q.derivation, q.cash_flow_derivation,
        q.reported_currency, q.inputs_available_date, q.reason,
-       {{company_id}}, m.statement_provider,
+       {{company_id}}, m.source_provider AS statement_provider,
        {{ttm_flows}}
-FROM quarters q JOIN subjects s ON s.subject = q.subject JOIN symbol_companies m ON m.symbol = s.symbol
+FROM spoken q JOIN subjects s ON s.subject = q.subject JOIN subject_providers m ON m.subject = q.subject
 {{companies_of_quarters}}
 LEFT JOIN income_quarters i ON i.period_id = q.income_id
 LEFT JOIN cash_flow_quarters c ON c.period_id = CASE WHEN q.is_one_currency THEN q.cash_flow_id END;

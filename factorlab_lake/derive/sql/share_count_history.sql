@@ -8,14 +8,15 @@
 -- Rules:
 -- - A negative count is implausible. So is a weighted average from which net income / EPS differs by a factor of
 --   {{MAX_AVERAGE_RATIO}} or more, if EPS is at least {{MIN_CHECKED_EPS}}. One that differs by less is checked, and checks others.
--- - A weighted average is a proxy for shares outstanding, and its source says so.
+-- - A weighted average is a proxy for shares outstanding, and its source says so. Those of all providers count; of two for one
+--   period, that of the first in the lake's order.
 -- - Another filing's count of a day is a version if it differs by more than {{COUNT_ROUNDING}} of the count before.
 CREATE OR REPLACE TEMP TABLE share_counts AS
 WITH counts AS (
     SELECT o.symbol, coalesce(a.chain_id, d.chain_id) AS chain_id, o.source, o.source AS period,
            CASE o.source WHEN 'cover_page' THEN 3 ELSE 2 END AS kind, 0 AS months, o.as_of_date AS fiscal_date, o.version,
            o.source || o.as_of_date AS counted, row_number() OVER by_filing AS place, nullif(o.shares, 0) AS shares, o.available_date,
-           o.split_basis_date, NULL::DOUBLE AS ratio
+           o.split_basis_date, NULL::DOUBLE AS ratio, 0 AS provider_place
     FROM shares_outstanding o
     LEFT JOIN companies a ON a.symbol = o.symbol AND o.available_date >= a.valid_from AND o.available_date < a.valid_to
     LEFT JOIN companies d ON d.symbol = o.symbol AND o.as_of_date >= d.valid_from AND o.as_of_date < d.valid_to
@@ -24,17 +25,18 @@ WITH counts AS (
     QUALIFY o.available_date = lag(o.available_date) OVER by_filing
          OR NOT coalesce(abs(o.shares / nullif(lag(o.shares) OVER by_filing, 0) - 1) <= {{COUNT_ROUNDING}}, false)
     UNION ALL
-    SELECT r.symbol, v.chain_id, CASE v.months WHEN 12 THEN 'weighted_average_year_proxy' ELSE 'weighted_average_proxy' END,
+    SELECT r.symbol, coalesce(k.company_chain, v.chain_id), CASE v.months WHEN 12 THEN 'weighted_average_year_proxy' ELSE 'weighted_average_proxy' END,
            r.fiscal_period, 1, coalesce(v.months, 12), r.fiscal_date, r.version,
-           coalesce(v.months, 12) || ' months to ' || v.period_end, v.version_place, nullif(r.weighted_average_shares_outstanding, 0),
+           concat(coalesce(v.months, 12), ' months to ', v.period_end, ' ' || k.source_provider), v.version_place, nullif(r.weighted_average_shares_outstanding, 0),
            v.known_from, r.split_basis_date,
            -- Preferred dividends can be in either income, so one of the two suffices.
            CASE WHEN abs(r.eps) >= {{MIN_CHECKED_EPS}} THEN least(
                greatest(abs(r.net_income / r.eps) / nullif(r.weighted_average_shares_outstanding, 0),
                         r.weighted_average_shares_outstanding / nullif(abs(r.net_income / r.eps), 0)),
                greatest(abs(r.bottom_line_net_income / r.eps) / nullif(r.weighted_average_shares_outstanding, 0),
-                        r.weighted_average_shares_outstanding / nullif(abs(r.bottom_line_net_income / r.eps), 0))) END
+                        r.weighted_average_shares_outstanding / nullif(abs(r.bottom_line_net_income / r.eps), 0))) END, coalesce(k.place, 0)
     FROM income_rows r JOIN statement_versions v ON v.statement_id = r.statement_id
+    LEFT JOIN provider_chains k ON k.chain_id = v.chain_id
 )
 SELECT c.*, dense_rank() OVER (ORDER BY c.symbol, c.chain_id, c.counted)::INTEGER AS counted_id, c.shares * coalesce(l.cumulative_split_factor, 1) AS shares_now,
        CASE WHEN c.shares IS NULL THEN 0 WHEN c.shares < 0 OR coalesce(c.ratio >= {{MAX_AVERAGE_RATIO}}, false) THEN 1 ELSE 2 END AS grade,
@@ -70,7 +72,8 @@ of_vintages AS (
 SELECT row_number() OVER ()::INTEGER AS count_id, * FROM of_vintages;
 
 -- count_events: list the days on which another count may become the best one
--- Grain: one row per vintage, symbol and day on which a count, another rhythm of reports or another company begins.
+-- Grain: one row per vintage, symbol and day on which a count, another rhythm of reports, another company
+--   or another provider begins.
 -- Columns:
 -- - newest: the latest day counted among the usable counts of the day's company; NULL without one.
 -- - reach_days: how much older than the newest count a better source may be: one period of the rhythm, and
@@ -86,6 +89,10 @@ marks AS (
     SELECT v.of_vintage, v.symbol, c.chain_id, r.valid_from, NULL
     FROM vintages v JOIN reporting_rhythm r ON r.symbol = v.symbol AND r.valid_from > v.first_day
     JOIN companies c ON c.symbol = r.symbol AND r.valid_from >= c.valid_from AND r.valid_from < c.valid_to
+    UNION ALL
+    SELECT v.of_vintage, v.symbol, c.chain_id, k.valid_from, NULL
+    FROM vintages v JOIN speakers k ON k.symbol = v.symbol AND k.valid_from > v.first_day
+    JOIN companies c ON c.chain_id = k.company_chain AND k.valid_from >= c.valid_from AND k.valid_from < c.valid_to
 ),
 days AS (
     SELECT DISTINCT of_vintage, symbol, chain_id, day,
@@ -109,7 +116,7 @@ WITH in_years AS (
     FROM count_events WHERE newest IS NOT NULL
 ),
 compared AS (
-    SELECT e.event_id, e.reach_days, c.count_id, c.of_vintage, c.kind, c.fiscal_date, c.months, c.place, c.grade, c.is_checked,
+    SELECT e.event_id, e.reach_days, c.count_id, c.of_vintage, c.kind, c.fiscal_date, c.months, c.provider_place, c.place, c.grade, c.is_checked,
            c.available_date, c.shares_now
     FROM in_years e JOIN known_counts c
       ON c.of_vintage = e.of_vintage AND c.symbol = e.symbol AND c.chain_id = e.chain_id AND year(c.fiscal_date) = e.in_year
@@ -117,12 +124,12 @@ compared AS (
     QUALIFY row_number() OVER (PARTITION BY e.event_id, c.counted_id ORDER BY c.place DESC) = 1
 ),
 unusable AS (
-    SELECT e.event_id, e.reach_days, c.count_id, c.of_vintage, c.kind, c.fiscal_date, c.months, c.place, c.grade, c.is_checked,
+    SELECT e.event_id, e.reach_days, c.count_id, c.of_vintage, c.kind, c.fiscal_date, c.months, c.provider_place, c.place, c.grade, c.is_checked,
            c.available_date, c.shares_now
     FROM count_events e JOIN known_counts c
       ON c.of_vintage = e.of_vintage AND c.symbol = e.symbol AND c.chain_id = e.chain_id AND c.known_from <= e.day
     WHERE e.newest IS NULL
-    QUALIFY row_number() OVER (PARTITION BY e.event_id ORDER BY c.grade DESC, c.fiscal_date DESC, c.kind DESC, c.months, c.place DESC) = 1
+    QUALIFY row_number() OVER (PARTITION BY e.event_id ORDER BY c.grade DESC, c.fiscal_date DESC, c.kind DESC, c.months, c.provider_place, c.place DESC) = 1
 )
 FROM compared UNION ALL FROM unusable;
 
@@ -137,13 +144,13 @@ FROM compared UNION ALL FROM unusable;
 CREATE OR REPLACE TEMP TABLE judged_counts AS
 WITH judges AS (
     SELECT event_id, available_date, shares_now,
-           row_number() OVER (PARTITION BY event_id ORDER BY fiscal_date DESC, months, place DESC) AS newest_place,
-           row_number() OVER (PARTITION BY event_id, available_date ORDER BY fiscal_date DESC, months, place DESC) AS filing_place
+           row_number() OVER (PARTITION BY event_id ORDER BY fiscal_date DESC, months, provider_place, place DESC) AS newest_place,
+           row_number() OVER (PARTITION BY event_id, available_date ORDER BY fiscal_date DESC, months, provider_place, place DESC) AS filing_place
     FROM recent_counts WHERE is_checked
 ),
 placed AS (
     SELECT c.*, dense_rank() OVER (PARTITION BY c.event_id, c.kind ORDER BY c.fiscal_date DESC) AS day_place,
-           row_number() OVER (PARTITION BY c.event_id, c.kind ORDER BY c.fiscal_date DESC, c.months, c.place DESC) AS kind_place,
+           row_number() OVER (PARTITION BY c.event_id, c.kind ORDER BY c.fiscal_date DESC, c.months, c.provider_place, c.place DESC) AS kind_place,
            min(c.kind) OVER of_event = max(c.kind) OVER of_event AS is_only_source, coalesce(f.shares_now, n.shares_now) AS judge
     FROM recent_counts c
     LEFT JOIN judges n ON n.event_id = c.event_id AND n.newest_place = 1
@@ -154,7 +161,7 @@ placed AS (
 witnesses AS (
     SELECT event_id, kind, day_place, shares_now
     FROM placed WHERE judge IS NULL AND grade = 2 AND (kind_place = 1 OR is_only_source AND day_place = 2)
-    QUALIFY row_number() OVER (PARTITION BY event_id, kind, day_place ORDER BY months, place DESC) = 1
+    QUALIFY row_number() OVER (PARTITION BY event_id, kind, day_place ORDER BY months, provider_place, place DESC) = 1
 ),
 contradicted AS (
     SELECT a.event_id, a.kind
@@ -182,7 +189,7 @@ CREATE OR REPLACE TEMP TABLE share_count_history AS
 WITH newest_counts AS (
     SELECT *, max(CASE WHEN is_plausible THEN fiscal_date END) OVER (PARTITION BY event_id) AS newest_plausible
     FROM judged_counts
-    QUALIFY row_number() OVER (PARTITION BY event_id, kind, is_plausible ORDER BY fiscal_date DESC, months, place DESC) = 1
+    QUALIFY row_number() OVER (PARTITION BY event_id, kind, is_plausible ORDER BY fiscal_date DESC, months, provider_place, place DESC) = 1
 ),
 best_counts AS (
     SELECT * FROM newest_counts
@@ -192,25 +199,28 @@ best_counts AS (
         ORDER BY is_plausible DESC, CASE WHEN of_vintage = 'latest' THEN (kind > 1)::INTEGER ELSE kind END DESC, fiscal_date DESC, kind DESC) = 1
 ),
 chosen AS (
-    SELECT e.symbol, e.of_vintage, e.restated, e.day, e.extra_age_days,
+    SELECT e.symbol, e.of_vintage, e.restated, e.day, e.extra_age_days, m.source_provider AS statement_provider,
            k.source, k.fiscal_date, k.available_date, k.split_basis_date, k.counted, k.place,
            CASE WHEN c.is_plausible THEN k.shares END AS shares,
            CASE WHEN c.is_plausible THEN NULL WHEN c.grade > 0 THEN 'share_count_implausible'
                 WHEN c.event_id IS NULL THEN 'company_changed' END AS reason
     FROM count_events e LEFT JOIN best_counts c ON c.event_id = e.event_id
     LEFT JOIN known_counts k ON k.count_id = c.count_id
+    LEFT JOIN statement_speakers m ON m.symbol = e.symbol AND e.day >= m.valid_from AND e.day < m.valid_to
+                                  AND coalesce(m.company_chain = e.chain_id, m.company_chain IS NULL)
 ),
 intervals AS (
     SELECT *, day AS valid_from, lead(day) OVER (PARTITION BY of_vintage, symbol ORDER BY day) AS next_from
     FROM (FROM chosen WINDOW by_day AS (PARTITION BY of_vintage, symbol ORDER BY day)
           QUALIFY row_number() OVER by_day = 1 OR counted IS DISTINCT FROM lag(counted) OVER by_day
                OR place IS DISTINCT FROM lag(place) OVER by_day OR reason IS DISTINCT FROM lag(reason) OVER by_day
-               OR extra_age_days <> lag(extra_age_days) OVER by_day)
+               OR extra_age_days <> lag(extra_age_days) OVER by_day
+               OR statement_provider IS DISTINCT FROM lag(statement_provider) OVER by_day)
 )
 SELECT s.symbol, s.of_vintage, s.restated, s.valid_from, coalesce(s.next_from, {{END_OF_TIME}}) AS valid_to, s.shares, s.source,
        s.fiscal_date, s.available_date, s.extra_age_days, s.split_basis_date,
        CASE WHEN l.symbol IS NULL THEN 1 ELSE l.cumulative_split_factor END AS cumulative_split_factor, l.same_from, l.same_to,
-       s.reason, {{company_id}}, m.statement_provider
-FROM intervals s LEFT JOIN symbol_companies m ON m.symbol = s.symbol
+       s.reason, {{company_id}}, s.statement_provider
+FROM intervals s
 {{companies_of_counts}}
 LEFT JOIN split_history l ON l.symbol = s.symbol AND s.split_basis_date >= l.from_date AND s.split_basis_date < l.to_date;

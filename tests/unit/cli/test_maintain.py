@@ -28,7 +28,7 @@ def test_diff_counts_by_table_and_symbol(place: Path) -> None:
 def test_settings_are_changed_and_shown(place: Path) -> None:
     """`configure` prints all settings after the change; a wrong value is one line."""
     lake = ("--lake", place)
-    assert run(*lake, "configure").out == "availability: close\nprovider_order: file, fmp\n"
+    assert run(*lake, "configure").out == "availability: close\nprovider_order: file, fmp, sec\n"
     changed = run(*lake, "--json", "configure", "--availability", "3", "--provider-order", "sec, file").json
     assert changed == {"availability": 3, "provider_order": ["sec", "file"]}
     assert run(*lake, "configure").out == "availability: 3\nprovider_order: sec, file\n"

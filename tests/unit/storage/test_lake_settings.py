@@ -46,14 +46,14 @@ def _body(lake: Lake) -> dict[str, Any]:
 
 def test_a_new_lake_has_the_defaults(lake: Lake) -> None:
     """A file without settings, such as that of an older version, means the defaults."""
-    assert lake.settings == LakeSettings("close", ("file", "fmp"))
+    assert lake.settings == LakeSettings("close", ("file", "fmp", "sec"))
     assert set(_body(lake)) == {"format", "lake_id"}
 
 
 def test_settings_are_stored_beside_the_identity(lake: Lake) -> None:
     """A change of one setting leaves the other one and the identity; other processes read both."""
     before = _body(lake)
-    assert lake.configure(availability="2") == LakeSettings(2, ("file", "fmp"))
+    assert lake.configure(availability="2") == LakeSettings(2, ("file", "fmp", "sec"))
     other = fl.open(lake.path)
     assert other.configure(provider_order=["sec", "file"]) == LakeSettings(2, ("sec", "file"))
     assert lake.settings == other.settings == fl.open(lake.path).settings
