@@ -22,6 +22,7 @@ FUNCTIONS = (
     "adjusted_prices",
     "multi_class_symbols",
     "instruments",
+    "sectors",
     "unrounded_close",
     "checked_vintage",
     "statements_as_of",

@@ -33,6 +33,7 @@ __all__ = [
     "inputs_of",
     "inputs_text",
     "output_columns",
+    "period_months",
     "question_steps",
     "question_text",
 ]
@@ -131,7 +132,7 @@ def question_text(name: str) -> str:
     columns = {
         "ttm_columns": _ttm_columns(),
         "statement_columns": _statement_columns(),
-        "period_months": _period_months(),
+        "period_months": period_months(),
         "stand_ins": ", ".join(map(literal, STAND_INS)),
         "file_provider": literal(FILE_PROVIDER),
         "factors_of_newest": _factors_of_newest(),
@@ -204,8 +205,8 @@ def _statement_columns() -> str:
     return ", ".join(map(identifier, names))
 
 
-def _period_months() -> str:
-    """Return the length of a period by its label."""
+def period_months() -> str:
+    """Return the SQL of a period's length by its label."""
     cases = " ".join(f"WHEN {literal(label)} THEN {months}" for label, months in PERIOD_MONTHS.items())
     return f"CASE fiscal_period {cases} END"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from factorlab_lake.factors.formulas import FACTORS
-from factorlab_lake.functions.question_texts import output_columns, question_text
+from factorlab_lake.functions.question_texts import output_columns, period_months, question_text
 from factorlab_lake.functions.rule_placeholders import fill, rule_placeholders
 from factorlab_lake.schema import (
     STATEMENT_TABLES,
@@ -140,12 +140,13 @@ def _revision_pairs(spec: TableSpec) -> str:
     names = ", ".join(_value_names(spec))
     order = f"{spec.name}_order"  # DuckDB 1.5 requires another window name in each branch of a union
     place = "symbol, fiscal_date, fiscal_period, source_provider, version, change_kind, recorded_at, fetch_id"
+    period = f"coalesce(period_end, fiscal_date) AS of_end, {period_months()} AS of_months"
     return (
         f"SELECT {literal(spec.name)} AS table_name, symbol, fiscal_date AS date, fiscal_period,\n"
         f"       column_name, lag(value) OVER {order} AS old, value AS new, change_kind AS kind,\n"
         f"       recorded_at, fetch_id, lag(version) OVER {order} IS NOT NULL AS later\n"
-        f"FROM (SELECT {place}, {_texts(spec)} FROM {identifier(spec.name)})\n"
+        f"FROM (SELECT {place}, {period}, {_texts(spec)} FROM {identifier(spec.name)})\n"
         f"     UNPIVOT INCLUDE NULLS (value FOR column_name IN ({names}))\n"
-        f"WINDOW {order} AS (PARTITION BY symbol, fiscal_date, fiscal_period, source_provider, column_name\n"
+        f"WINDOW {order} AS (PARTITION BY symbol, of_end, of_months, source_provider, column_name\n"
         "                    ORDER BY version)"
     )

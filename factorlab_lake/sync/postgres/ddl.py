@@ -44,7 +44,7 @@ def tables() -> list[str]:
 def create_table(spec: TableSpec) -> list[str]:
     """Return the statements that create one table, with comments on its columns."""
     name = identifier(spec.name)
-    lines = [f"{identifier(c.name)} {column_type(c)}{_not_null(spec, c)}" for c in spec.columns]
+    lines = [f"{identifier(c.name)} {column_type(c)}{_key_part(spec, c)}" for c in spec.columns]
     lines += [f"{identifier(ROW_HASH)} bigint", f"PRIMARY KEY {key_columns(spec)}"]
     body = ",\n  ".join(lines)
     return [
@@ -65,11 +65,10 @@ def add_columns(spec: TableSpec, names: Iterable[str]) -> list[str]:
     table = identifier(spec.name)
     columns = [spec.column(name) for name in names]
     added = [
-        f"ALTER TABLE {table} ADD COLUMN {identifier(c.name)} {column_type(c)}{_filled(spec, c)}"
+        f"ALTER TABLE {table} ADD COLUMN {identifier(c.name)} {column_type(c)}{_key_part(spec, c)}"
         for c in columns
     ]
     keys = [c for c in columns if c.name in spec.key]
-    added += [f"ALTER TABLE {table} ALTER COLUMN {identifier(c.name)} DROP DEFAULT" for c in keys]
     if keys:
         constraint = identifier(f"{spec.name}_pkey")
         added += [
@@ -77,11 +76,6 @@ def add_columns(spec: TableSpec, names: Iterable[str]) -> list[str]:
             f"ALTER TABLE {table} ADD CONSTRAINT {constraint} PRIMARY KEY {key_columns(spec)}",
         ]
     return [*added, *(_column_comment(table, c) for c in columns)]
-
-
-def _filled(spec: TableSpec, column: Column) -> str:
-    """Return the part of an added key column that gives it to the rows that exist."""
-    return f" NOT NULL DEFAULT {column.default}" if column.name in spec.key else ""
 
 
 def key_columns(spec: TableSpec) -> str:
@@ -116,8 +110,11 @@ def indexes(spec: TableSpec) -> list[str]:
     return [_index(spec, (name,)) for name in _STATEMENT_DATES if name in spec.names()]
 
 
-def _not_null(spec: TableSpec, column: Column) -> str:
-    return " NOT NULL" if column.name in spec.key else ""
+def _key_part(spec: TableSpec, column: Column) -> str:
+    """Return the part of a key column: rows of a writer that does not know the column have its default."""
+    if column.name not in spec.key:
+        return ""
+    return " NOT NULL" if column.default is None else f" NOT NULL DEFAULT {column.default}"
 
 
 def _column_comment(table: str, column: Column) -> str:

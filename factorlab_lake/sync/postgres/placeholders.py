@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.functions import duckdb_functions
-from factorlab_lake.functions.question_texts import INPUTS, QUESTIONS, question_text
+from factorlab_lake.functions.question_texts import INPUTS, QUESTIONS, period_months, question_text
 from factorlab_lake.functions.rule_placeholders import fill
 from factorlab_lake.functions.sql_placeholders import (
     effective_basis,
@@ -174,6 +174,6 @@ def _revision_pairs(spec: TableSpec) -> str:
         "       lag(t.version) OVER by_version IS NOT NULL\n"
         f"FROM {identifier(spec.name)} t\n"
         f"CROSS JOIN LATERAL (VALUES {_texts(spec, 't')}) AS v (column_name, value)\n"
-        "WINDOW by_version AS (PARTITION BY t.symbol, t.fiscal_date, t.fiscal_period, t.source_provider,\n"
-        "                      v.column_name ORDER BY t.version)"
+        "WINDOW by_version AS (PARTITION BY t.symbol, coalesce(t.period_end, t.fiscal_date),\n"
+        f"                      {period_months()}, t.source_provider, v.column_name ORDER BY t.version)"
     )

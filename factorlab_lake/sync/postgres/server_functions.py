@@ -25,6 +25,7 @@ FUNCTIONS = (
     "revisions",
     "multi_class_symbols",
     "instruments",
+    "sectors",
     "shares_as_of",
     "market_caps",
     "adjusted_prices",

@@ -1,7 +1,8 @@
 -- revisions: return every value that a later fetch or filing replaced
 -- Grain: one row per table, key and column; `old` and `new` are text. `kind` is the kind of the later content.
 -- Rules:
--- - A version of a statement replaces the version before it of the same provider.
+-- - A version of a statement replaces the version before it of the same provider. Rows of one length with one period_end are
+--   one period, whatever their ends and labels.
 -- - The rows follow from the stored versions and bars, so they do not depend on the order in which these arrived.
 CREATE OR REPLACE VIEW revisions AS
 WITH bars AS (
