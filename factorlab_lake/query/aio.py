@@ -60,6 +60,7 @@ class AsyncQuestions:
     quarters = _awaited(Questions.quarters)
     explain_market_cap = _awaited(Questions.explain_market_cap)
     explain_factor = _awaited(Questions.explain_factor)
+    compare_providers = _awaited(Questions.compare_providers)
     lookahead = _awaited(Questions.lookahead)
     fetch_log = _awaited(Questions.fetch_log)
     revisions = _awaited(Questions.revisions)

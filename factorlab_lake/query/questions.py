@@ -15,7 +15,8 @@ from factorlab_lake.functions.question_texts import factors_of_inputs
 from factorlab_lake.index.statement_blocks import StatementRequest, saturated
 from factorlab_lake.query import lookahead
 from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, one_of, to_date, to_dates, to_symbols
-from factorlab_lake.query.query_hints import QueryHints, QuerySession, RowFilter
+from factorlab_lake.query.explanations import Explanations
+from factorlab_lake.query.query_hints import QueryHints, RowFilter
 from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES, identifier, table
 from factorlab_lake.schema.derived_tables import VINTAGES
 from factorlab_lake.schema.rules import (
@@ -42,13 +43,8 @@ _STORED = (
 _ADJUSTED = "* FROM adjusted_prices($symbols::VARCHAR[], $first::DATE, $last::DATE)"
 
 
-class Questions:
+class Questions(Explanations):
     """Offer the queries of a lake as methods that return polars frames; ``to_pandas()`` converts one."""
-
-    @property
-    def session(self) -> QuerySession:
-        """Return the session that runs SQL: DuckDB on the snapshot, or connections to a shared server."""
-        raise NotImplementedError
 
     def _answer(self, key: tuple[Hashable, ...], compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
         """Compute the answer of the function and arguments in ``key``; a subclass can cache it."""
@@ -280,31 +276,6 @@ class Questions:
             },
             needs=QueryHints(symbols=names),
         )
-
-    def explain_market_cap(self, symbol: str, day: DateLike) -> pl.DataFrame:
-        """Return the inputs of a market capitalisation: price, share count and splits, and their product.
-
-        One row per figure, the answer last. ``step`` names it; ``date`` is that of the bar, the count or the
-        split. The other columns are ``value``, ``item``, ``available_date``, ``source``, and ``note``: the
-        arithmetic or the reason for a NULL.
-        """
-        from factorlab_lake.query.explain import explain_market_cap  # DuckDB is slow to import
-
-        [name] = to_symbols([symbol])
-        return explain_market_cap(self.session, name, to_date(day, "day"))
-
-    def explain_factor(self, factor: str, symbol: str, day: DateLike) -> pl.DataFrame:
-        """Return the inputs of a factor: each input's figures with their statements, and the formula.
-
-        One row per figure, the answer last. ``step`` names the input, and its last row is the value in the
-        formula. The rows before it are the statements whose figures add up to it with their ``sign``. They
-        have ``date``, ``period``, ``version``, ``available_date``, ``accepted_at`` and ``source``.
-        """
-        from factorlab_lake.query.explain import explain_factor  # DuckDB is slow to import
-
-        one_of(factor, FACTORS, "factor")
-        [name] = to_symbols([symbol])
-        return explain_factor(self.session, factor, name, to_date(day, "day"))
 
     def lookahead(
         self, factor: str, symbols: str | Iterable[str], dates: Dates, *, by_cell: bool = False
