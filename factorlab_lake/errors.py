@@ -59,11 +59,13 @@ __all__ = [
     "NotServed",
     "PostCommitWarning",
     "SchemaMismatch",
+    "SymbolNotHeldWarning",
     "TargetFailed",
     "Unavailable",
     "UnreadableFile",
     "WriteFailed",
     "nearest",
+    "nearest_symbol",
 ]
 
 
@@ -187,7 +189,7 @@ class BadAnswer(FetchFailed):
 
 
 class LakeWarning(UserWarning):
-    """Warn that data is accepted in another way than it was written, or replaces other data."""
+    """Warn that data is accepted in another way than it was written, replaces other data, or is missing."""
 
 
 class PostCommitWarning(LakeWarning):
@@ -195,6 +197,28 @@ class PostCommitWarning(LakeWarning):
 
     The text names the failed work and the next step.
     """
+
+
+class SymbolNotHeldWarning(LakeWarning):
+    """Warn that a lake has no data of a symbol, so its answers are empty.
+
+    ``none_held`` is true if the lake has no data of any symbol of the question.
+    """
+
+    def __init__(self, message: str, *, none_held: bool = False) -> None:
+        super().__init__(message)
+        self.none_held = none_held
+
+
+def nearest_symbol(symbol: str, held: Iterable[str]) -> str:
+    """Return ``" (did you mean 'X'?)"`` for the most similar held symbol, or an empty text.
+
+    >>> nearest_symbol("aapl", ["AAPL", "GOOGL"]), nearest_symbol("GOGL", ["AAPL", "GOOGL"])
+    (" (did you mean 'AAPL'?)", " (did you mean 'GOOGL'?)")
+    """
+    known, name = list(held), symbol.strip().upper()
+    matches = [name] if name in known else difflib.get_close_matches(name, known, n=1)
+    return f" (did you mean {matches[0]!r}?)" if matches else ""
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

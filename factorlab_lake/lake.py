@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Lake"]
 
-_OF_THE_SNAPSHOT = ("session", "_read_index")  # what a process opens for its queries
+_OF_THE_SNAPSHOT = ("session", "_read_index", "_symbols")  # what a process opens for its queries
 
 
 class Lake(LakeFiles, Monitoring, Maintenance, Questions):
@@ -139,6 +139,10 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
         reject_forked_process()
         index = self._read_index
         return None if index is None else index.statements(symbols, request)
+
+    def _indexed_symbols(self, names: list[str]) -> list[str]:
+        index = self._read_index
+        return [] if index is None else index.held(names)
 
     def _indexed_ratios(self, symbols: list[str], first: date, last: date) -> pl.DataFrame | None:
         reject_forked_process()

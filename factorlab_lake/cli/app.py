@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 
 import factorlab_lake as fl
 from factorlab_lake.cli.output import Output, OutputFormat
-from factorlab_lake.errors import InvalidInput, LakeError, LakeWarning
+from factorlab_lake.errors import InvalidInput, LakeError, LakeWarning, SymbolNotHeldWarning
 
 if TYPE_CHECKING:
     from factorlab_lake.lake import Lake
@@ -286,7 +286,11 @@ def errors_in_one_line() -> Iterator[None]:
 
 @contextmanager
 def _warnings_in_one_line() -> Iterator[None]:
-    """Print each :class:`LakeWarning` as one line on stderr; the exit code stays 0."""
+    """Print each :class:`LakeWarning` as one line on stderr.
+
+    The exit code stays 0, but is 1 after a question about symbols of which none is held.
+    """
+    none_held = False
     with warnings.catch_warnings():
         warnings.simplefilter("always", LakeWarning)
         show = warnings.showwarning
@@ -294,6 +298,8 @@ def _warnings_in_one_line() -> Iterator[None]:
         def show_in_one_line(
             message: Warning | str, category: type[Warning], *rest: Any, **more: Any
         ) -> None:
+            nonlocal none_held
+            none_held = none_held or (isinstance(message, SymbolNotHeldWarning) and message.none_held)
             if issubclass(category, LakeWarning):
                 typer.echo(f"warning: {' '.join(str(message).split())}", err=True)
             else:
@@ -301,6 +307,8 @@ def _warnings_in_one_line() -> Iterator[None]:
 
         warnings.showwarning = show_in_one_line
         yield
+    if none_held:
+        raise typer.Exit(ERROR)
 
 
 def _failed(message: str) -> typer.Exit:

@@ -90,6 +90,13 @@ class ReadIndex:
         manifest = manifests.read(layout, snapshot)
         return None if manifest is None else cls(layout, manifest)
 
+    def held(self, symbols: Iterable[str]) -> list[str]:
+        """Return which of some symbols have a place in the index; another one may be held too."""
+        try:
+            return [symbol for symbol in symbols if symbol in self._places]
+        except TileDamaged:
+            return []
+
     def answer(
         self,
         question: str,

@@ -146,7 +146,7 @@ def _price(evidence: _Evidence, cap: _Row) -> tuple[list[_Row], date | None]:
     where = {"item": "close_price", "date": cap["price_date"], "source": bar["source_provider"]}
     basis: date = bar["split_basis_date"]
     rows = [_row("close_price", bar["close_price"], note=f"counts the splits up to {basis}", **where)]
-    instrument = evidence.instrument(cap["date"])
+    instrument = evidence.instrument()
     units = instrument["quoted_units"] or 1
     if cap["close_price"] is not None and units != 1:
         note = f"in {instrument['currency']}, of which the quote has {units} units"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.query.arguments import DateLike, one_of, to_date, to_symbols
+from factorlab_lake.query.held_symbols import HeldSymbols
 from factorlab_lake.query.provider_comparison import side_by_side
 from factorlab_lake.query.query_hints import QuerySession
 from factorlab_lake.schema.rules import LAST_DAY
@@ -24,6 +26,15 @@ class Explanations:
         """Return the session that runs SQL: DuckDB on the snapshot, or connections to a shared server."""
         raise NotImplementedError
 
+    @cached_property
+    def _symbols(self) -> HeldSymbols:
+        return HeldSymbols(lambda: self.session, self._indexed_symbols)
+
+    def _indexed_symbols(self, names: list[str]) -> list[str]:
+        """Return the symbols that a read index has; a subclass can have one."""
+        del names
+        return []
+
     def explain_market_cap(self, symbol: str, day: DateLike) -> pl.DataFrame:
         """Return the inputs of a market capitalisation: price, share count and splits, and their product.
 
@@ -34,6 +45,7 @@ class Explanations:
         from factorlab_lake.query.explain import explain_market_cap  # DuckDB is slow to import
 
         [name] = to_symbols([symbol])
+        self._symbols.warn_of_missing(name)
         return explain_market_cap(self.session, name, to_date(day, "day"))
 
     def explain_factor(self, factor: str, symbol: str, day: DateLike) -> pl.DataFrame:
@@ -47,6 +59,7 @@ class Explanations:
 
         one_of(factor, FACTORS, "factor")
         [name] = to_symbols([symbol])
+        self._symbols.warn_of_missing(name)
         return explain_factor(self.session, factor, name, to_date(day, "day"))
 
     def compare_providers(self, symbol: str, *, as_of: DateLike | None = None) -> pl.DataFrame:

@@ -36,9 +36,9 @@ def side_by_side(statements: pl.DataFrame) -> pl.DataFrame:
     largest = pl.max_horizontal(value.abs() for value in values)
     spread = pl.max_horizontal(values) - pl.min_horizontal(values)
     several = pl.sum_horizontal(value.is_not_null() for value in values) > 1
-    difference = pl.when(several & (largest > 0)).then(spread / largest)
-    difference = pl.when(several & (largest == 0)).then(0.0).otherwise(difference)
-    return wide.select(*_PERIOD, *providers, difference.alias("difference")).sort(_PERIOD)
+    relative = pl.when(largest == 0).then(0.0).otherwise(spread / largest)
+    difference = pl.when(several).then(relative).alias("difference")
+    return wide.select(*_PERIOD, *providers, difference).sort(_PERIOD)
 
 
 def _with_period(statements: pl.DataFrame) -> pl.DataFrame:

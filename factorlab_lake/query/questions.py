@@ -14,7 +14,7 @@ from factorlab_lake.functions.definitions import chosen_factors
 from factorlab_lake.functions.question_texts import factors_of_inputs
 from factorlab_lake.index.statement_blocks import StatementRequest, saturated
 from factorlab_lake.query import lookahead
-from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, one_of, to_date, to_dates, to_symbols
+from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, one_of, to_date, to_dates
 from factorlab_lake.query.explanations import Explanations
 from factorlab_lake.query.query_hints import QueryHints, RowFilter
 from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES, identifier, table
@@ -44,7 +44,11 @@ _ADJUSTED = "* FROM adjusted_prices($symbols::VARCHAR[], $first::DATE, $last::DA
 
 
 class Questions(Explanations):
-    """Offer the queries of a lake as methods that return polars frames; ``to_pandas()`` converts one."""
+    """Offer the queries of a lake as methods that return polars frames; ``to_pandas()`` converts one.
+
+    ``symbols`` is one symbol, several, or ``"all"``. A symbol of which the lake has no data gives a
+    :class:`~factorlab_lake.errors.SymbolNotHeldWarning` with the nearest name.
+    """
 
     def _answer(self, key: tuple[Hashable, ...], compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
         """Compute the answer of the function and arguments in ``key``; a subclass can cache it."""
@@ -87,10 +91,10 @@ class Questions(Explanations):
         factors, its source, and the reason where it is NULL.
         """
         first, last = _range(start, end)
-        names = to_symbols(symbols)
+        names = self._symbols.names(symbols)
         # No upper limit: later dividends adjust earlier bars.
         bars = RowFilter(names, first.isoformat(), None if adjusted else last.isoformat())
-        return self._answer(
+        rows = self._answer(
             ("prices", tuple(names), first, last, adjusted),
             lambda: self.session.frame(
                 f"SELECT {_ADJUSTED if adjusted else _STORED} ORDER BY symbol {_BY_BYTES}, date",
@@ -98,6 +102,7 @@ class Questions(Explanations):
                 needs=QueryHints({"price_data": bars}),
             ),
         )
+        return self._symbols.checked_rows(rows, names)
 
     def statements(
         self,
@@ -121,7 +126,7 @@ class Questions(Explanations):
         first, and ``latest`` the newest of all. ``latest`` is hindsight: ``available_date`` may be later than
         ``as_of``.
         """
-        names = to_symbols(symbols)
+        names = self._symbols.names(symbols)
         kinds = [types] if isinstance(types, str) else list(types)
         for kind in kinds:
             one_of(kind, STATEMENT_TYPES, "statement type")
@@ -149,7 +154,8 @@ class Questions(Explanations):
             stored = self._indexed_statements(names, request)
             return self.session.frame(query, params, needs=needs) if stored is None else stored
 
-        return self._answer(("statements", tuple(names), request), compute)
+        rows_of = self._answer(("statements", tuple(names), request), compute)
+        return self._symbols.checked_rows(rows_of, names)
 
     def market_caps(
         self,
@@ -237,15 +243,15 @@ class Questions(Explanations):
         that day. Unknown symbols give no rows.
         """
         first, last = _range(start, end)
-        names = to_symbols(symbols)
+        names = self._symbols.names(symbols)
         rows = self._indexed_ratios(names, first, last)
-        if rows is not None:
-            return rows
-        return self.session.frame(
-            "SELECT * FROM ratios($symbols::VARCHAR[], $first::DATE, $last::DATE)",
-            {"symbols": names, "first": first, "last": last},
-            needs=QueryHints({"price_data": RowFilter(names)}, names),
-        )
+        if rows is None:
+            rows = self.session.frame(
+                "SELECT * FROM ratios($symbols::VARCHAR[], $first::DATE, $last::DATE)",
+                {"symbols": names, "first": first, "last": last},
+                needs=QueryHints({"price_data": RowFilter(names)}, names),
+            )
+        return self._symbols.checked_rows(rows, names)
 
     def quarters(
         self,
@@ -265,17 +271,19 @@ class Questions(Explanations):
         """
         first, last = _range(start, end)
         one_of(vintage, VINTAGES, "vintage")
-        return self.session.frame(
+        names = self._symbols.names(symbols)
+        rows = self.session.frame(
             f"SELECT * FROM quarters($symbols::VARCHAR[], $as_of::DATE, vintage := '{vintage}') "
             "WHERE fiscal_date BETWEEN $first AND $last",
             {
-                "symbols": (names := to_symbols(symbols)),
+                "symbols": names,
                 "as_of": LAST_DAY if as_of is None else to_date(as_of, "as_of"),
                 "first": first,
                 "last": last,
             },
             needs=QueryHints(symbols=names),
         )
+        return self._symbols.checked_rows(rows, names)
 
     def lookahead(
         self, factor: str, symbols: str | Iterable[str], dates: Dates, *, by_cell: bool = False
@@ -287,8 +295,9 @@ class Questions(Explanations):
         symbol and date with all three values. ``factor`` is one of :meth:`factors`, or ``market_cap``.
         """
         one_of(factor, ["market_cap", *FACTORS], "factor")
-        names, days = to_symbols(symbols), to_dates(dates)
-        pairs = lookahead.by_pair(factor, lambda v: self._grid("factors", names, days, vintage=v))
+        names, days = self._symbols.names(symbols), to_dates(dates)
+        pairs = lookahead.by_pair(factor, lambda v: self._unchecked("factors", names, days, vintage=v))
+        self._symbols.checked_rows(pairs.filter(pl.col("known").is_not_null()), names)
         return pairs if by_cell else lookahead.summary(pairs)
 
     def fetch_log(self) -> pl.DataFrame:
@@ -324,7 +333,19 @@ class Questions(Explanations):
         vintage: str = "known",
         chosen: tuple[Factor, ...] = (),
     ) -> pl.DataFrame:
-        names = to_symbols(symbols)
+        names = self._symbols.names(symbols)
+        answer = self._unchecked(function, names, dates, vintage=vintage, chosen=chosen)
+        return self._symbols.checked_grid(answer, names)
+
+    def _unchecked(
+        self,
+        function: str,
+        names: list[str],
+        dates: list[date],
+        *,
+        vintage: str,
+        chosen: tuple[Factor, ...] = (),
+    ) -> pl.DataFrame:
         one_of(vintage, VINTAGES, "vintage")
         first = min(dates, default=BEGINNING_OF_TIME)
         if first > BEGINNING_OF_TIME:

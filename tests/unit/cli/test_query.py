@@ -45,10 +45,18 @@ def test_several_dates_can_be_given(home: Path) -> None:
 
 
 def test_an_unknown_market_cap_has_a_reason(home: Path) -> None:
-    """An unknown symbol is a row of nulls with a reason, in JSON and in the table."""
-    [row] = run("caps", "NOPE", "--date", "2020-12-31", "--json").json
+    """An unknown symbol is a row of nulls with a reason, in JSON and in the table, and the exit code is 1."""
+    [row] = run("caps", "NOPE", "--date", "2020-12-31", "--json", code=1).json
     assert row["market_cap"] is None
-    assert row["reason"] in run("caps", "NOPE", "--date", "2020-12-31").out
+    assert row["reason"] in run("caps", "NOPE", "--date", "2020-12-31", code=1).out
+
+
+def test_an_unknown_symbol_beside_a_known_one_is_a_warning(home: Path) -> None:
+    """One line on stderr has the nearest held name; the other answers are there, so the exit code is 0."""
+    for command in (("caps", "aapl", "AAPL", "--date", "2020-12-31"), ("prices", "aapl", "AAPL")):
+        done = run(*command)
+        assert done.err == "warning: The lake has no data of 'aapl' (did you mean 'AAPL'?).\n"
+        assert "AAPL" in done.out
 
 
 def test_csv_reads_back_with_every_column(home: Path) -> None:
