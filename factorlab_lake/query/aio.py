@@ -54,6 +54,7 @@ class AsyncQuestions:
     prices = _awaited(Questions.prices)
     statements = _awaited(Questions.statements)
     market_caps = _awaited(Questions.market_caps)
+    company_market_caps = _awaited(Questions.company_market_caps)
     ttm = _awaited(Questions.ttm)
     factors = _awaited(Questions.factors)
     ratios = _awaited(Questions.ratios)

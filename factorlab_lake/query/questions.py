@@ -15,7 +15,7 @@ from factorlab_lake.functions.question_texts import factors_of_inputs
 from factorlab_lake.index.statement_blocks import StatementRequest, saturated
 from factorlab_lake.query import lookahead
 from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, one_of, to_date, to_dates
-from factorlab_lake.query.explanations import Explanations
+from factorlab_lake.query.company_questions import CompanyQuestions
 from factorlab_lake.query.query_hints import QueryHints, RowFilter
 from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES, identifier, table
 from factorlab_lake.schema.derived_tables import VINTAGES
@@ -43,7 +43,7 @@ _STORED = (
 _ADJUSTED = "* FROM adjusted_prices($symbols::VARCHAR[], $first::DATE, $last::DATE)"
 
 
-class Questions(Explanations):
+class Questions(CompanyQuestions):
     """Offer the queries of a lake as methods that return polars frames; ``to_pandas()`` converts one.
 
     ``symbols`` is one symbol, several, or ``"all"``. A symbol of which the lake has no data gives a

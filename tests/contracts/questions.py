@@ -77,6 +77,7 @@ QUESTIONS: dict[str, Question] = {
     "a cap of nobody explained": lambda q: q.explain_market_cap("NOBODY", "2020-08-28"),
     "a factor explained": lambda q: q.explain_factor("roic", "AAPL", "2020-10-30"),
     "growth explained": lambda q: q.explain_factor("share_growth", "AAPL", "2020-10-30"),
+    "caps of companies": lambda q: q.company_market_caps(SYMBOLS, DATES),
     "providers compared": lambda q: q.compare_providers("AAPL", as_of="2020-10-30"),
     "no providers compared": lambda q: q.compare_providers("NOBODY"),
     "a missing factor explained": lambda q: q.explain_factor("pe_ratio", "NOBODY", "2020-10-30"),
