@@ -42,7 +42,7 @@ def test_the_sector_is_not_that_of_another_company(lake: Lake) -> None:
 
 
 def test_a_symbol_without_a_profile_has_no_sector(lake: Lake) -> None:
-    """Bars alone tell no sector."""
+    """A lake with bars alone shows no sector."""
     row = {"symbol": ["MOVED"], "date": ["2020-01-02"], "close_price": [1.0]}
     lake.load("price_data", row | {"split_basis_date": ["2020-01-02"]})
     assert lake.sql("FROM sectors").is_empty()
