@@ -47,6 +47,21 @@ def test_20_a_half_yearly_reporter_is_not_stale_between_reports(lake: Lake, tmp_
         assert cap["market_cap"] == pytest.approx(81e9), (day, cap["reason"])
 
 
+def test_20_a_cap_in_london_waits_for_the_unit_of_its_quotes(lake: Lake) -> None:
+    """Without a profile 50.0 may be pence or pounds: no cap is right, 100 times too much or too little.
+
+    The rhythm of the reports costs nothing: the reason is the unit alone, and the trailing year is there.
+    """
+    lake.migrate(INPUTS / "20_half_yearly")
+    cap = one(lake.market_caps("RIO.L", "2023-01-31"))
+    assert (cap["market_cap"], cap["shares_outstanding"], cap["reason"]) == (
+        None,
+        1.62e9,
+        "quote_unit_unknown",
+    )
+    assert one(lake.ttm("RIO.L", "2023-03-01"))["reason"] is None
+
+
 def test_20_a_trailing_year_is_a_year_and_the_difference_of_two_halves(lake: Lake, tmp_path: Path) -> None:
     """55.6 - 29.8 + 26.7 = 52.5 bn until the report on 2023, which says 54.0 bn."""
     _rio(lake, tmp_path)

@@ -23,7 +23,7 @@ from tests.oracle.worlds import companies, show
 from tests.sec_rows import land_sec
 from tests.support import CACHE_2019, CACHE_2021, SPLITS
 
-__all__ = ["null_shares"]
+__all__ = ["filings_of_apple", "null_shares", "priced", "sample", "step_days"]
 
 _QUESTIONS = {"market_caps": "market_cap", "ttm": "revenue", "factors": "pe_ratio"}
 _COUNTED = 1_000_000_000.0  # the count of each company of a file of prices
@@ -45,31 +45,38 @@ def null_shares(lake: Lake, symbols: list[str], days: list[date]) -> Iterator[tu
 
 
 def _lakes(folder: Path, prices: Path | None, seeded: Path | None) -> Iterator[tuple[str, Lake, list[date]]]:
-    yield "both samples", _sample(folder / "sample", splits=True), _every(7, 2014, 2021)
-    yield "both samples, no splits file", _sample(folder / "unlisted", splits=False), _every(7, 2014, 2021)
-    filings = fl.open(folder / "sec")
-    filings.migrate(_only_prices(folder / "cache"))
-    land_sec(filings)
-    yield "Apple's filings", filings, _every(7, 2010, 2021)
+    yield "both samples", sample(folder / "sample", splits=True), step_days(7, 2014, 2021)
+    yield "both samples, no splits file", sample(folder / "unlisted", splits=False), step_days(7, 2014, 2021)
+    yield "Apple's filings", filings_of_apple(folder), step_days(7, 2010, 2021)
     made = fl.open(folder / "made")
     show(made, companies(seed=7, of_each_kind=3))
-    yield "random companies", made, _every(11, 2018, 2021)
+    yield "random companies", made, step_days(11, 2018, 2021)
     if prices is not None:
-        yield "prices of many symbols", _priced(folder / "priced", prices), _every(30, 2013, 2017)
+        yield "prices of many symbols", priced(folder / "priced", prices), step_days(30, 2013, 2017)
     if seeded is not None:
         yield (
             "seeded lake",
             fl.open(shutil.copytree(seeded, folder / "seeded"), create=False),
-            _every(60, 2012, 2020),
+            step_days(60, 2012, 2020),
         )
 
 
-def _every(step: int, first: int, last: int) -> list[date]:
+def step_days(step: int, first: int, last: int) -> list[date]:
+    """Return the days of some years in steps of so many days."""
     days = (date(last, 12, 31) - date(first, 1, 1)).days
     return [date(first, 1, 1) + timedelta(days=number) for number in range(0, days, step)]
 
 
-def _sample(place: Path, *, splits: bool) -> Lake:
+def filings_of_apple(folder: Path) -> Lake:
+    """Return a lake of Apple's filings and the bars of a cache, below a folder."""
+    lake = fl.open(folder / "sec")
+    lake.migrate(_only_prices(folder / "cache"))
+    land_sec(lake)
+    return lake
+
+
+def sample(place: Path, *, splits: bool) -> Lake:
+    """Return a lake of both sample caches, with or without the file of splits."""
     lake = fl.open(place)
     for cache in (CACHE_2019, CACHE_2021):
         lake.migrate(cache)
@@ -86,7 +93,7 @@ def _only_prices(place: Path) -> Path:
     return place
 
 
-def _priced(place: Path, prices: Path) -> Lake:
+def priced(place: Path, prices: Path) -> Lake:
     """Return a lake of real bars and one count of each symbol and year: an invented split empties caps."""
     bars = pl.read_parquet(prices).select("symbol", "date", close_price="close")
     bars = bars.drop_nulls().with_columns(split_basis_date=pl.lit(date(2018, 2, 28)))
