@@ -27,6 +27,16 @@ _SPLIT_BASIS = ("price_data", "shares_outstanding")  # the tables whose rows nee
 _FAULTS_SHOWN = 10
 _UNKNOWN = ("accepted_at",)  # an impossible acceptance is unknown, as in a provider's record
 _SHARE_SOURCES = ("cover_page", "balance_sheet")
+# The types that a frame's column can have beside text, by the kind of the table's column, and their names.
+_TYPES: dict[str, tuple[tuple[type[pl.DataType], ...], str]] = {
+    "text": ((), "text"),
+    "json": ((), "text with a JSON object"),
+    "integer": ((), "whole numbers"),
+    "number": ((), "numbers"),
+    "boolean": ((pl.Boolean,), "true and false"),
+    "date": ((pl.Date, pl.Datetime), "dates such as 2024-12-31"),
+    "timestamp": ((pl.Date, pl.Datetime), "times with a time zone"),
+}
 
 
 @dataclass(slots=True)
@@ -133,9 +143,28 @@ def _check_columns(raw: pl.DataFrame, spec: TableSpec) -> None:
                 f"{nearest(column, spec.names())}",
                 column=column,
             )
+        _check_type(raw[column], spec.column(column))
     for name in required_columns(spec):
         if name not in raw.columns:
             raise _missing_column(raw, spec, name)
+
+
+def _check_type(values: pl.Series, column: Column) -> None:
+    """Raise :class:`InvalidInput` for a type whose values cannot be those of a column.
+
+    Without this, polars raised errors of its own for objects, and a list in a column of text became a symbol.
+    """
+    dtype, (types, expected) = values.dtype, _TYPES[column.kind]
+    if dtype in (pl.String, pl.Null, pl.Categorical, pl.Enum, *types):
+        return
+    if dtype.is_numeric() and column.kind in ("number", "integer", "text"):
+        return
+    if dtype.is_numeric() and values.null_count() == values.len():  # pandas has no other type for it
+        return
+    raise InvalidInput(
+        f"{column.name} has the type {dtype}; expected {expected}. Convert the column, or drop it.",
+        column=column.name,
+    )
 
 
 def _fetched_at(rows: pl.DataFrame, now: datetime) -> pl.Expr:

@@ -32,7 +32,7 @@ class LoadSource:
         if isinstance(source, str | Path):
             self._open_file(Path(source))
         else:
-            self._frame = source if isinstance(source, pl.DataFrame) else pl.DataFrame(source)
+            self._frame = source if isinstance(source, pl.DataFrame) else _frame_of(source)
             self.height = self._frame.height
 
     def _open_file(self, path: Path) -> None:
@@ -77,6 +77,17 @@ class LoadSource:
             f"{self._path.name} cannot be read as {self._path.suffix}: {str(error).splitlines()[0]}",
             path=str(self._path),
         )
+
+
+def _frame_of(source: Any) -> pl.DataFrame:
+    """Convert a frame of another library, or columns; raise :class:`InvalidInput` if that is impossible."""
+    try:
+        return pl.DataFrame(source)
+    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"Got a {type(source).__name__} that cannot be read as a frame: {str(error).splitlines()[0]}; "
+            "pass a CSV or Parquet file, or a polars, pandas or Arrow frame with one type per column."
+        ) from None
 
 
 def _csv_slices(path: Path, block_bytes: int) -> Iterator[pl.DataFrame]:

@@ -42,8 +42,8 @@ class Parsed:
 def parse(raw: pl.DataFrame, field: str, column: Column) -> Parsed:
     """Return the expressions that parse ``field`` of ``raw`` as ``column``."""
     dtype, source = raw.schema[field], pl.col(field)
-    if dtype == pl.Null:
-        return Parsed(typed_null(column))
+    if dtype == pl.Null:  # a literal would give a frame without rows one row
+        return Parsed(pl.when(source.is_not_null()).then(typed_null(column)))
     if column.kind in ("number", "integer") and dtype.is_numeric():
         return _from_number(column, source)
     if column.kind == "boolean" and dtype == pl.Boolean:
