@@ -19,8 +19,17 @@ from factorlab_lake.schema import table
 from factorlab_lake.storage.delta import polars_schema
 
 _NOW = datetime(2021, 3, 31, tzinfo=UTC)
-_SPLIT = {"symbol": ["AAPL"], "date": ["2020-08-31"], "numerator": [4], "denominator": [1]}
-_STATEMENT = {"symbol": ["AAPL"], "fiscal_date": ["2020-09-26"], "fiscal_period": ["Q4"]}
+_SPLIT: dict[str, list[Any]] = {
+    "symbol": ["AAPL"],
+    "date": ["2020-08-31"],
+    "numerator": [4],
+    "denominator": [1],
+}
+_STATEMENT: dict[str, list[Any]] = {
+    "symbol": ["AAPL"],
+    "fiscal_date": ["2020-09-26"],
+    "fiscal_period": ["Q4"],
+}
 _ROWS: dict[str, dict[str, list[Any]]] = {
     "splits": _SPLIT,
     "dividends": {"symbol": ["AAPL"], "date": ["2020-08-07"], "dividend": [0.2]},
