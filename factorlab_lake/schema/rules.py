@@ -106,9 +106,6 @@ MIDDLE_UNIT = 1_000
 PER_SHARE_ROUNDING = 5.01e-3
 """Per-share amounts of one filing agree to half a cent, with slack for floats."""
 
-COUNT_ROUNDING = 1e-3
-"""A rounded share count differs from the exact one by at most this share."""
-
 RATIO_ROUNDING = 1e-4
 """Ratios of one filing agree to four decimals."""
 
@@ -190,8 +187,7 @@ COUNT_PREFERENCE_DAYS = 45
 cover page follows its period's end by up to a month, and the next average is public a few days before it."""
 
 COUNT_ROUNDING = 1e-3
-"""A later filing that gives a day's count within a tenth of a per cent has rounded it; a larger difference is
-another version."""
+"""A rounded share count differs from the exact one by at most this share. A larger difference is another version."""
 
 MAX_AVERAGE_RATIO = 5
 """A weighted average differs from net income / EPS by less: preferred dividends, other shareholders and

@@ -93,7 +93,7 @@ def histories(chance: Random, kinds: Iterable[str]) -> list[Filed]:
     for kind in kinds:
         habit = chance.choice(["quarters", "cumulative", "both", "any"])
         for quarter in range(len(ENDS)):
-            for months in (3, 3 * (quarter % 4 + 1)):
+            for months in dict.fromkeys((3, 3 * (quarter % 4 + 1))):  # the first quarter is both
                 required = {"quarters": months == 3, "cumulative": months == 3 * (quarter % 4 + 1)}
                 if chance.random() < (0.93 if required.get(habit, True) else 0.1):
                     filed = _filed(chance, kind, quarter, months, (20, 120))

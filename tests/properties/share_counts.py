@@ -194,7 +194,8 @@ def random_history(chance: Random) -> tuple[list[Count], list[Split]]:
         Split(chance.choice(ends) + timedelta(days=chance.randint(1, 80)), chance.choice([2, 4, 20, 0.02]))
         for _ in range(chance.choice([0, 0, 1, 2]))
     ]
-    splits = list({s.day: s for s in splits}.values())
+    # Two of one ratio within a week would be one split that two lists told.
+    splits = [s for n, s in enumerate(splits) if all(abs((s.day - o.day).days) > 7 for o in splits[:n])]
     habits = [s for s in SOURCES if chance.random() < 0.75] or [chance.choice(SOURCES)]
     shares, counts = 10.0 ** chance.randint(6, 9), []
     for number, end in enumerate(ends):

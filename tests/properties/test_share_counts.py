@@ -37,7 +37,9 @@ def share_count_rows(companies: Companies) -> list[dict[str, Any]]:
         tables["income_statements"] += income_rows(symbol, counts)
         tables["shares_outstanding"] += count_rows(symbol, counts)
         tables["splits"] += [
+            # Without a kind the counts, some of them wrong, would decide whether it is a split.
             {"symbol": symbol, "date": s.day, "numerator": s.ratio, "denominator": 1.0, "source": "file"}
+            | {"kind": "split"}
             for s in splits
         ]
     with duckdb.connect() as con:
