@@ -187,7 +187,8 @@ COUNT_PREFERENCE_DAYS = 45
 cover page follows its period's end by up to a month, and the next average is public a few days before it."""
 
 COUNT_ROUNDING = 1e-3
-"""A rounded share count differs from the exact one by at most this share. A larger difference is another version."""
+"""A rounded share count differs from the exact one by at most this share. A larger difference is another
+version."""
 
 MAX_AVERAGE_RATIO = 5
 """A weighted average differs from net income / EPS by less: preferred dividends, other shareholders and
