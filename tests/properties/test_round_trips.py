@@ -35,7 +35,7 @@ def _day(i: int) -> str:
 @examples(5)
 @given(values=_VALUES, spoilt=st.booleans())
 def test_numbers_come_back_bit_for_bit(tmp_path_factory: Any, values: list[float], *, spoilt: bool) -> None:
-    """Floats of any possible size and whole numbers up to 2**53, alone or beside a record without a date."""
+    """Numbers within the limits are equal to the bit, alone and beside a record without a date."""
     place = tmp_path_factory.mktemp("numbers")
     records = [income(_day(i), "Q1", revenue=value) for i, value in enumerate(values)]
     junk = [income("n/a", "Q1", revenue=1)] if spoilt else []
