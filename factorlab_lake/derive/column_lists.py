@@ -28,6 +28,7 @@ from factorlab_lake.schema.derived_tables import (
 from factorlab_lake.schema.rules import (
     MAX_QUARTER_DISTANCE_DAYS,
     MIN_QUARTER_DISTANCE_DAYS,
+    SAME_FILING_DAYS,
     SAME_PERIOD_DAYS,
     YEAR_DAYS,
 )
@@ -118,25 +119,37 @@ def _providers(statement_type: str) -> str:
 
 
 def _corrections_by_provider(statement_type: str) -> str:
-    """Return the SQL that gives a user's correction to each provider of its period, else to the first."""
+    """Return the SQL that gives a user's correction to each provider of its filing, else to the nearest.
+
+    A provider that has only earlier filings of the period lacks this one. Its first filing must not change
+    before the corrected amendment was public. One that has only later filings has none that must not change.
+    """
     rows, number = f"{statement_type}_rows", list(STATEMENT_TABLES).index(statement_type)
     last = f"(SELECT max(statement_id) // {_NUMBERED} FROM {rows})"  # noqa: S608
     new_id = f"((row_number() OVER () + {last}) * {_NUMBERED} + {number})::INTEGER AS statement_id"
     of_several = "symbol IN (SELECT symbol FROM symbol_providers WHERE is_of_several)"
-    periods = f"(SELECT statement_id, symbol, source_provider, fiscal_date, {_months()} AS months FROM"
+    periods = f"(SELECT *, {_months()} AS months, coalesce(accepted_date, available_date) AS filed FROM"
     return f"""
 CREATE OR REPLACE TEMP TABLE corrections AS FROM {rows} WHERE change_kind = 'correction' AND {of_several};
 DELETE FROM {rows} WHERE statement_id IN (SELECT statement_id FROM corrections);
 INSERT INTO {rows}
 WITH of_providers AS (
-    SELECT DISTINCT c.statement_id, coalesce(r.source_provider, p.source_provider) AS source_provider
+    SELECT c.statement_id, coalesce(r.source_provider, p.source_provider) AS source_provider,
+           coalesce(min(abs(r.filed - c.filed)), 0) AS distance,
+           coalesce(min(r.filed) > c.filed, false) AS is_later
     FROM {periods} corrections) c JOIN symbol_providers p ON p.symbol = c.symbol AND p.place = 1
     LEFT JOIN {periods} {rows}) r
       ON r.symbol = c.symbol AND r.months IS NOT DISTINCT FROM c.months
      AND abs(r.fiscal_date - c.fiscal_date) <= {SAME_PERIOD_DAYS}
+    GROUP BY c.statement_id, c.filed, coalesce(r.source_provider, p.source_provider)
+),
+of_filing AS (
+    FROM of_providers
+    QUALIFY is_later
+         OR distance <= greatest(min(distance) OVER (PARTITION BY statement_id), {SAME_FILING_DAYS})
 )
 SELECT c.* REPLACE ({new_id}, o.source_provider AS source_provider)
-FROM corrections c JOIN of_providers o ON o.statement_id = c.statement_id;"""  # noqa: S608 - names from the schema
+FROM corrections c JOIN of_filing o ON o.statement_id = c.statement_id;"""  # noqa: S608 - names from the schema
 
 
 def _statement_lengths(statement_type: str) -> str:

@@ -5,16 +5,18 @@
 -- - A period is returned once any version of it is available; with 'first', once that one is.
 -- - Rows of one length with one period_end are one period, whatever their labels.
 -- - A completion or remap stands in for the version before it, and a user's correction for all versions of its filing.
--- - A correction is of the first provider that has the period; a user's other rows are of the provider file.
+-- - A correction is of the first provider that has its filing, else the period; a user's other rows are of the provider file.
 WITH periods AS (
     SELECT *, COALESCE(period_end, fiscal_date) AS of_end, {{period_months}} AS of_months,
+           COALESCE(accepted_date, available_date) AS of_day,
            CASE WHEN change_kind <> 'correction' AND source_provider <> {{file_provider}} THEN source_provider END AS served_by
     FROM statements
 ),
 chains AS (
     SELECT *,
            COALESCE(CASE WHEN change_kind = 'correction'
-                         THEN MIN(served_by) OVER (PARTITION BY symbol, statement_type, of_months, of_end) END,
+                         THEN COALESCE(MIN(served_by) OVER (PARTITION BY symbol, statement_type, of_months, of_end, of_day),
+                                       MIN(served_by) OVER (PARTITION BY symbol, statement_type, of_months, of_end)) END,
                     source_provider) AS of_provider
     FROM periods
 ),

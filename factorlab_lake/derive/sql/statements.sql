@@ -17,5 +17,5 @@ SELECT symbol, source_provider, row_number() OVER (PARTITION BY symbol ORDER BY 
        count(*) OVER (PARTITION BY symbol) > 1 AS is_of_several
 FROM ranked;
 
--- Each provider whose period a user corrected has the correction.
+-- Each provider whose filing a user corrected has the correction.
 {{corrections_by_provider}}

@@ -109,6 +109,35 @@ def test_a_correction_is_of_each_provider_that_has_the_filing(lake: Lake) -> Non
     assert _ttm(lake, "2018-06-01", "2018-07-20") == [(450.0, "fmp"), (480.0, "sec")]
 
 
+@pytest.mark.parametrize("later", [[], ["2020-02-05"]])
+def test_a_correction_leaves_a_provider_without_the_filing(lake: Lake, later: list[str]) -> None:
+    """A user corrects an amendment of 2019 that only the SEC has: the vendor's year stays 400.
+
+    Also if the vendor has another filing after it. The SEC's year is 3 x 110 + 130 from the amendment on.
+    """
+    lake.configure(provider_order=["fmp", "sec"])
+    amended = [("sec", "2019-02-04", 120.0), *(("fmp", day, 105.0) for day in later)]
+    rows = {"fmp": _quarters(2015, 2017, 100.0), "sec": _quarters(2015, 2018, 110.0)}
+    for name, day, revenue in amended:
+        dates = {"fillingDate": day, "acceptedDate": f"{day} 08:00:00", "calendarYear": "2017"}
+        rows[name].append(income("2017-12-31", "Q4", revenue=revenue, **dates))
+    _arrive(lake, **rows)
+    correction = _loaded(["2017-12-31"], ["Q4"], 130.0).with_columns(filing_date=pl.lit("2019-02-04"))
+    lake.load("income_statements", correction)
+    days = ("2018-03-01", "2018-07-19", "2018-07-20", "2019-02-03", "2019-02-04")
+    assert _ttm(lake, *days) == [
+        (400.0, "fmp"),
+        (400.0, "fmp"),
+        (440.0, "sec"),
+        (440.0, "sec"),
+        (460.0, "sec"),
+    ]
+    before = lake.statements("AAPL", "2017-12-31", "2017-12-31", as_of="2019-02-03")
+    assert sorted(before["source_provider"]) == ["fmp", "sec"]
+    after = lake.statements("AAPL", "2017-12-31", "2017-12-31", as_of="2019-02-04")
+    assert sorted(after["source_provider"]) == ["file", "fmp"]
+
+
 def test_quarters_and_ratios_are_of_the_speaker(lake: Lake) -> None:
     """Each quarter is there once, of the speaker; a period of another one counts from its day."""
     _arrive(lake, fmp=_quarters(2015, 2017, 100.0), sec=_quarters(2015, 2018, 110.0, days=30))
