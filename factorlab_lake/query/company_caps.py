@@ -6,12 +6,22 @@ import polars as pl
 
 __all__ = ["CLASSES", "company_caps"]
 
-# Symbols of one CIK, each with itself, and the days on which the company used both.
+# Symbols of one CIK, and the days on which the company used both. A symbol without statements has the CIK of
+# its profile: the statements of a company may be held under one of its classes alone.
 CLASSES = (
+    "WITH histories AS ("
+    "SELECT symbol, MIN(valid_from) AS used_from, MAX(COALESCE(valid_to, DATE '9999-12-31')) AS used_to "
+    "FROM symbol_history GROUP BY symbol), "
+    "users AS ("
+    "SELECT symbol, cik, used_from, used_to FROM company_symbols UNION ALL "
+    "SELECT p.symbol, RIGHT('000000000' || p.cik, 10), "
+    "COALESCE(h.used_from, DATE '0001-01-01'), COALESCE(h.used_to, DATE '9999-12-31') "
+    "FROM company_profiles p LEFT JOIN histories h ON h.symbol = p.symbol "
+    "WHERE LTRIM(p.cik, '0') <> '' AND p.symbol NOT IN (SELECT symbol FROM company_symbols)) "
     "SELECT c.symbol, o.symbol AS class_symbol, c.cik, "
     "CASE WHEN o.used_from > c.used_from THEN o.used_from ELSE c.used_from END AS used_from, "
     "CASE WHEN o.used_to < c.used_to THEN o.used_to ELSE c.used_to END AS used_to "
-    "FROM company_symbols c JOIN company_symbols o ON o.cik = c.cik AND o.symbol <> c.symbol "
+    "FROM users c JOIN users o ON o.cik = c.cik AND o.symbol <> c.symbol "
     "WHERE c.symbol IN (SELECT unnest($symbols::VARCHAR[])) "
     "AND c.used_from < o.used_to AND o.used_from < c.used_to"
 )

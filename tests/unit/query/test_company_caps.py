@@ -44,6 +44,21 @@ CASES.row(
     "symbol_history", symbol="OLD", company_id="8", valid_from=date(2001, 1, 1), valid_to=date(2020, 6, 1)
 )
 CASES.row("symbol_history", symbol="NEW", company_id="8", valid_from=date(2020, 6, 1))
+# Statements, bars and counts of the first class; bars, counts and a profile of the others.
+_class("FILER.A", "9", 10.0, 600)
+for name, cik in (
+    ("FILER.B", "9"),
+    ("FILER.C", "0000000009"),
+    ("ENDED.B", "9"),
+    ("ZERO.B", "0"),
+    ("ZERO.C", "0"),
+):
+    CASES.row("company_profiles", symbol=name, currency="USD", cik=cik)
+    CASES.closes(name, {DAY: 5.0})
+    CASES.count(name, "cover_page", "2021-01-20", 100 + len(name) + ord(name[-1]), filed="2021-01-29")
+CASES.row(
+    "symbol_history", symbol="ENDED.B", company_id="9", valid_from=date(2001, 1, 1), valid_to=date(2020, 6, 1)
+)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +84,9 @@ def _row(lake: Lake, symbol: str, day: str = DAY) -> dict[str, Any]:
         ("ALONE", 6_000, "ALONE", None),
         ("AVERAGE", 9_000, "AVERAGE", None),
         ("NEW", 3_200, "NEW", None),
+        ("FILER.A", 6_000 + 5 * 173 + 5 * 174, "FILER.A,FILER.B,FILER.C", None),
+        ("FILER.B", 6_000 + 5 * 173 + 5 * 174, "FILER.A,FILER.B,FILER.C", None),
+        ("ZERO.B", 5 * 172, "ZERO.B", None),
     ],
 )
 def test_a_company_is_worth_all_its_classes(
