@@ -41,7 +41,7 @@ FROM rhythms;
 -- - The first provider in the lake's order speaks whose newest income statement is not stale.
 -- - One whose periods do not reach back a year speaks only where no other's do: one loaded statement does not replace the
 --   history of a vendor.
--- - Where all are stale, the one with the newest period speaks.
+-- - Where all are stale, the one with the newest period speaks, also of those that reach back a year.
 CREATE OR REPLACE TEMP TABLE speakers AS
 WITH states AS (
     SELECT p.*, r.known_from, r.newest_end, r.has_history,
@@ -60,7 +60,7 @@ chosen AS (
     JOIN pieces p ON p.company_chain = d.company_chain AND d.day >= p.valid_from AND d.day < p.valid_to
     QUALIFY row_number() OVER (
         PARTITION BY d.company_chain, d.day
-        ORDER BY p.is_fresh DESC, p.is_fresh AND p.has_history DESC, CASE WHEN NOT p.is_fresh THEN p.newest_end END DESC, p.place) = 1
+        ORDER BY p.is_fresh DESC, p.has_history DESC, CASE WHEN NOT p.is_fresh THEN p.newest_end END DESC, p.place) = 1
 ),
 changes AS (
     FROM chosen WINDOW by_day AS (PARTITION BY company_chain ORDER BY day)

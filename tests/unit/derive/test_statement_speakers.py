@@ -82,6 +82,15 @@ def test_one_loaded_statement_does_not_replace_a_vendor(lake: Lake, end: str, pe
     assert _ttm(lake, "2018-07-01", "2019-02-01") == [(400.0, "fmp"), (440.0, "sec")]
 
 
+@pytest.mark.parametrize("end", ["2018-12-31", "2019-06-30"])
+def test_one_loaded_statement_does_not_hide_stale_quarters(lake: Lake, end: str) -> None:
+    """All are stale in 2022: the eight quarters of the newer vendor are the answer, not one loaded year."""
+    _arrive(lake, fmp=_quarters(2015, 2016, 100.0), sec=_quarters(2017, 2018, 110.0))
+    lake.load("income_statements", _loaded([end], ["FY"], 999.0))
+    assert lake.quarters("AAPL", as_of="2022-01-03")["revenue"].to_list() == [110.0] * 8
+    assert _ttm(lake, "2022-01-03") == [(None, "sec")]
+
+
 def test_a_loaded_history_speaks(lake: Lake) -> None:
     """A user's statements of two years come first as soon as they reach back a year: from 2017-03-21 on."""
     _arrive(lake, fmp=_quarters(2015, 2019, 100.0))
