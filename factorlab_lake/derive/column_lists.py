@@ -25,6 +25,7 @@ from factorlab_lake.schema.derived_tables import (
     cash_flow_names,
     flow_names,
 )
+from factorlab_lake.schema.quote_units import compares_with_quotes, quotes_in_minor_units
 from factorlab_lake.schema.rules import (
     MAX_QUARTER_DISTANCE_DAYS,
     MIN_QUARTER_DISTANCE_DAYS,
@@ -60,6 +61,8 @@ def build_placeholders() -> dict[str, str]:
     """Return the placeholders of the SQL files of this part with their values."""
     return {
         **rule_placeholders(),
+        "quotes_in_minor_units": quotes_in_minor_units("r.symbol"),
+        "compares_with_quotes": compares_with_quotes("r.symbol", "r.reported_currency"),
         "stand_ins": ", ".join(map(literal, STAND_INS)),
         "company_id": "CASE WHEN k.symbol IS NULL THEN s.symbol ELSE k.company_id END AS company_id",
         "companies_of_quarters": _companies("q"),

@@ -188,7 +188,7 @@ def _replace(tx: Transaction, spec: TableSpec, symbols: Sequence[str], rows: pl.
 
 
 def _decided_by_bars(tx: Transaction) -> set[str]:
-    """Return the symbols with new bars whose companies follow from bars; few symbols are among them."""
+    """Return the symbols with new bars whose companies or units follow from bars, which are few."""
     if not tx.with_new_bars:
         return set()
     stored = tx.read("company_symbols", columns=["symbol", "bars_decide"])

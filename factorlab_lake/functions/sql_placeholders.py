@@ -18,7 +18,12 @@ from factorlab_lake.schema import (
 )
 from factorlab_lake.schema.derived_tables import cash_flow_names, flow_names
 from factorlab_lake.schema.quality_rules import quality_score
-from factorlab_lake.schema.quote_units import major_currency, quotes_in_minor_units, units_per_major
+from factorlab_lake.schema.quote_units import (
+    is_quote_unit_unknown,
+    major_currency,
+    quote_currency,
+    units_per_major,
+)
 
 __all__ = [
     "duckdb_placeholders",
@@ -36,7 +41,8 @@ def shared_placeholders() -> dict[str, str]:
         **rule_placeholders(),
         "major_currency": major_currency("currency"),
         "units_per_major": fill(units_per_major("currency"), rule_placeholders),
-        "quotes_in_minor_units": quotes_in_minor_units("r.symbol"),
+        "is_quote_unit_unknown": is_quote_unit_unknown("r.symbol"),
+        "quote_currency": quote_currency("r.symbol", "f.currency"),
         "factors_with_dates": _with_date("factors"),
         "factor_inputs_with_dates": _with_date("factor_inputs"),
         "factor_columns": ", ".join(f"f.{identifier(name)}" for name in FACTORS),

@@ -22,7 +22,7 @@ from factorlab_lake.index.statement_blocks import STATEMENTS, encode, is_present
 from factorlab_lake.index.tiles import Tile, TileDamaged, TileFile, write_tile
 from factorlab_lake.index.touched import Changes, Previous, changes_since, previous_index
 from factorlab_lake.schema import table
-from factorlab_lake.schema.quote_units import quotes_in_minor_units
+from factorlab_lake.schema.quote_units import is_quote_unit_unknown, quote_currency
 from factorlab_lake.schema.rules import BEGINNING_OF_TIME, EPOCH, PRICE_AGE_LIMIT_DAYS
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
@@ -35,9 +35,10 @@ _GROUPS_AT_A_TIME = 8  # bounds the memory
 _STATEMENT_GROUPS_AT_A_TIME = 4  # their rows take more memory: 50 MB for ten years of 256 symbols
 _GROUP_DAYS_AT_A_TIME = 3000  # a year of eight groups: of a day, more groups are read at once
 _PROFILES = (
-    "SELECT DISTINCT r.symbol, f.currency, coalesce(f.quoted_units, 1) AS quoted_units, "  # noqa: S608
+    f"SELECT DISTINCT r.symbol, {quote_currency('r.symbol', 'f.currency')} AS currency, "  # noqa: S608
+    "coalesce(f.quoted_units, 1) AS quoted_units, "
     "f.shares_per_receipt, f.receipt_reason, "
-    f"CASE WHEN f.currency IS NULL AND {quotes_in_minor_units('r.symbol')} THEN 'quote_unit_unknown' END "
+    f"CASE WHEN f.currency IS NULL AND {is_quote_unit_unknown('r.symbol')} THEN 'quote_unit_unknown' END "
     "AS quote_reason, "
     "r.symbol IN (SELECT symbol FROM multi_class_symbols) AS multi_class, "
     "(k.told_to - DATE '1970-01-01')::INTEGER AS told_day "

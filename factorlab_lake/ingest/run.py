@@ -241,7 +241,7 @@ def _profiles_of_quotes(
         return []
     with_profile = {r.symbol for r in requests if r.dataset == "profile"}
     priced = dict.fromkeys(r.symbol for r in requests if DATASETS[r.dataset] == "price_data")
-    unknown = [s for s in priced if s.endswith(MINOR_UNIT_EXCHANGES) and s not in with_profile]
+    unknown = [s for s in priced if s.endswith(tuple(MINOR_UNIT_EXCHANGES)) and s not in with_profile]
     offers = {"profile": provider.datasets["profile"]}
     return list(due(unknown, offers, state, since=None, now=now, policy=policy))
 

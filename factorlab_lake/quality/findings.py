@@ -24,7 +24,7 @@ from factorlab_lake.quality import calendar_params, sql_text
 from factorlab_lake.query.query_hints import QuerySession
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, identifier, literal, table
 from factorlab_lake.schema.quality_rules import PENALTIES, RowRule, row_rules
-from factorlab_lake.schema.quote_units import quotes_in_minor_units
+from factorlab_lake.schema.quote_units import is_quote_unit_unknown
 
 __all__ = ["SEVERITIES", "QualityRule", "findings", "rule_table", "rules", "scores"]
 
@@ -75,7 +75,7 @@ def _set_rule(row: dict[str, str], table_name: str) -> QualityRule:
         "table": identifier(spec.name),
         "date": identifier(spec.time_column) if spec.time_column else "NULL::DATE",
         "fields": ", ".join(map(literal, _mapped_fields(spec.name))),
-        "quotes_in_minor_units": quotes_in_minor_units("symbol"),
+        "is_quote_unit_unknown": is_quote_unit_unknown("symbol"),
     }.items():
         query = query.replace("{{" + name + "}}", text)
     return QualityRule(row["rule"], row["severity"], spec.name, row["meaning"], query)

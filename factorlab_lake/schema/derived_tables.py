@@ -387,7 +387,13 @@ _SPECS = (
             Column(
                 "bars_decide",
                 "boolean",
-                "true if bars tell whether the companies of the symbol are one: new bars change its rows",
+                "true if new bars change the rows: they tell whether the companies are one, or the unit",
+                role="derived",
+            ),
+            Column(
+                "is_main_unit",
+                "boolean",
+                "true if earnings show that quotes are in pounds and not in pence; needed without a profile",
                 role="derived",
             ),
             _day(

@@ -7,7 +7,10 @@ from factorlab_lake.schema.spec import literal
 __all__ = [
     "MINOR_UNITS",
     "MINOR_UNIT_EXCHANGES",
+    "compares_with_quotes",
+    "is_quote_unit_unknown",
     "major_currency",
+    "quote_currency",
     "quotes_in_minor_units",
     "units_per_major",
 ]
@@ -15,8 +18,16 @@ __all__ = [
 MINOR_UNITS = {"GBp": "GBP", "GBX": "GBP", "ZAc": "ZAR", "ILA": "ILS"}
 """The main unit of each currency code that stands for a hundredth of it."""
 
-MINOR_UNIT_EXCHANGES = (".L", ".JO", ".TA")
-"""The suffixes of symbols of exchanges that quote in hundredths: London, Johannesburg and Tel Aviv."""
+MINOR_UNIT_EXCHANGES = {".L": "GBP", ".JO": "ZAR", ".TA": "ILS"}
+"""The suffixes of symbols of exchanges that quote in hundredths, with the currency: London, Johannesburg and
+Tel Aviv."""
+
+_SHOWN = "SELECT symbol FROM company_symbols WHERE is_main_unit"
+_STRONG_CURRENCIES = (
+    "USD",
+    "EUR",
+    "GBP",
+)  # one unit is worth about a unit of each of these exchanges, or more
 
 
 def major_currency(column: str) -> str:
@@ -42,3 +53,41 @@ def quotes_in_minor_units(symbol: str) -> str:
     "(s LIKE '%.L' OR s LIKE '%.JO' OR s LIKE '%.TA')"
     """
     return "(" + " OR ".join(f"{symbol} LIKE {literal('%' + end)}" for end in MINOR_UNIT_EXCHANGES) + ")"
+
+
+def compares_with_quotes(symbol: str, currency: str) -> str:
+    """Return the SQL condition that a statement's currency is worth no less than the quotes of its symbol.
+
+    Earnings of such a currency, taken as those of the exchange, are too small rather than too large.
+
+    >>> compares_with_quotes("s", "c")[:65]
+    "(c IN ('USD', 'EUR', 'GBP') OR c = CASE WHEN s LIKE '%.L' THEN 'G"
+    """
+    strong = ", ".join(map(literal, _STRONG_CURRENCIES))
+    return f"({currency} IN ({strong}) OR {currency} = {_of_exchange(symbol)})"
+
+
+def quote_currency(symbol: str, currency: str) -> str:
+    """Return the SQL of the profile's currency, else of the exchange's where quotes are shown to be in it.
+
+    >>> quote_currency("s", "c")[:44]
+    'coalesce(c, CASE WHEN s IN (SELECT symbol FR'
+    """
+    return f"coalesce({currency}, CASE WHEN {symbol} IN ({_SHOWN}) THEN {_of_exchange(symbol)} END)"
+
+
+def is_quote_unit_unknown(symbol: str) -> str:
+    """Return the SQL condition that quotes of a symbol without a profile may be in hundredths or not.
+
+    >>> is_quote_unit_unknown("s")[-55:]
+    '(SELECT symbol FROM company_symbols WHERE is_main_unit)'
+    """
+    return f"{quotes_in_minor_units(symbol)} AND {symbol} NOT IN ({_SHOWN})"
+
+
+def _of_exchange(symbol: str) -> str:
+    cases = " ".join(
+        f"WHEN {symbol} LIKE {literal('%' + end)} THEN {literal(code)}"
+        for end, code in MINOR_UNIT_EXCHANGES.items()
+    )
+    return f"CASE {cases} END"

@@ -303,6 +303,13 @@ CLOSE_UNIT_TOLERANCE = 1e-5
 MINOR_UNITS_PER_MAJOR = 100
 """Pence in a pound, cents in a rand, agorot in a shekel."""
 
+MIN_MAIN_UNIT_YIELD = 5
+"""A quote is in main units where a year's earnings of a share would be so many times the quote in hundredths.
+No company is that cheap: a usual yield is 0.06, and quotes in the wrong unit are off by a hundred."""
+
+MAX_QUOTE_DISTANCE_DAYS = 30
+"""That quote is the first one so many days after the annual statement became available."""
+
 # --- Comparisons ---
 
 SAME_VALUE_TOLERANCE = 1e-12

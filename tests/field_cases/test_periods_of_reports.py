@@ -47,18 +47,11 @@ def test_20_a_half_yearly_reporter_is_not_stale_between_reports(lake: Lake, tmp_
         assert cap["market_cap"] == pytest.approx(81e9), (day, cap["reason"])
 
 
-def test_20_a_cap_in_london_waits_for_the_unit_of_its_quotes(lake: Lake) -> None:
-    """Without a profile 50.0 may be pence or pounds: no cap is right, 100 times too much or too little.
-
-    The rhythm of the reports costs nothing: the reason is the unit alone, and the trailing year is there.
-    """
+def test_20_earnings_show_the_unit_of_a_quote_in_london(lake: Lake) -> None:
+    """There is no profile, but earnings of 7.65 a share tell that 50.0 are no pence: 50 x 1.62 bn."""
     lake.migrate(INPUTS / "20_half_yearly")
     cap = one(lake.market_caps("RIO.L", "2023-01-31"))
-    assert (cap["market_cap"], cap["shares_outstanding"], cap["reason"]) == (
-        None,
-        1.62e9,
-        "quote_unit_unknown",
-    )
+    assert (cap["market_cap"], cap["currency"], cap["reason"]) == (pytest.approx(81e9), "GBP", None)
     assert one(lake.ttm("RIO.L", "2023-03-01"))["reason"] is None
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from factorlab_lake.lake import Lake
-from tests.unit.query.lake_builder import LakeBuilder, one, quarters
+from tests.unit.query.lake_builder import LakeBuilder, filing, one, quarters
 
 DAY = "2021-03-31"
 # Symbol: quote, currency of the quote, of the statements, is_adr, shares_per_receipt.
@@ -27,6 +27,31 @@ QUOTED: dict[str, tuple[float, str | None, str, bool | None, float | None]] = {
     "PREFERRED": (10, "USD", "USD", False, 0.25),
     "RATIOLESS": (150, "USD", "TWD", True, None),
 }
+
+
+# Symbol: quote, currency of the annual statement, earnings of its 1,000 shares.
+WITHOUT_PROFILE = {
+    "SHOWN.L": (50.0, "USD", 7_650),  # 7.65 a share beside a quote of 0.50 pounds cannot be
+    "PENNY.L": (210.0, "GBP", 400),  # 0.40 beside 2.10 pounds: a bank in hard times
+    "POUNDS.L": (50.0, "GBP", 2_499),  # just below the limit: 5 x 0.50
+    "LIRE.L": (50.0, "JPY", 76_500),  # no rate tells what the earnings are in pounds
+    "LOSS.L": (50.0, "USD", -7_650),
+    "SHOWN.JO": (250.0, "ZAR", 20_000),
+}
+
+
+def annual(currency: str, net_income: float) -> dict[str, Any]:
+    """Return an annual statement of a company with 1,000 shares."""
+    return filing(
+        "2020-12-31",
+        "FY",
+        filed="2021-03-01",
+        reportedCurrency=currency,
+        netIncome=net_income,
+        revenue=90_000,
+        weightedAverageShsOut=1000,
+        cik="0000000077",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +72,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
         builder.row(
             "company_profiles", symbol=symbol, currency=currency, is_adr=is_adr, shares_per_receipt=ratio
         )
+    for symbol, (quote, reported, earned) in WITHOUT_PROFILE.items():
+        builder.statements(symbol, "income", [annual(reported, earned)])
+        builder.closes(symbol, {"2021-03-04": quote, DAY: quote})
     lake = builder.build(tmp_path_factory.mktemp("units"))
     # A file that has the column must fill it; a file without one says nothing of the unit.
     lake.load("company_profiles", {"symbol": ["NAMED.L"], "company_name": ["Without a currency"]})
@@ -74,6 +102,12 @@ def _cap(made: Lake, symbol: str) -> tuple[Any, ...]:
         ("BARE.L", (None, None, None, "quote_unit_unknown")),
         ("NAMED.L", (None, None, None, "quote_unit_unknown")),
         ("BARE", (210_000, None, 210, None)),
+        ("SHOWN.L", (50_000, "GBP", 50, None)),
+        ("SHOWN.JO", (250_000, "ZAR", 250, None)),
+        *(
+            (name, (None, None, None, "quote_unit_unknown"))
+            for name in ("PENNY.L", "POUNDS.L", "LIRE.L", "LOSS.L")
+        ),
     ],
 )
 def test_a_cap_is_in_the_main_unit_of_its_currency(
@@ -167,3 +201,20 @@ def test_a_loaded_ratio_holds_before_it_and_survives_a_fetch_without_it(tmp_path
         columns = {"symbol": "ADR", "fetched_at": f"{day}T12:00:00Z", **fields}
         lake.load("company_profiles", {name: [value] for name, value in columns.items()})
         assert _cap(lake, "ADR") == expected
+
+
+def test_a_bar_after_the_statement_shows_the_unit(tmp_path: Path) -> None:
+    """A statement comes first, without a bar. The first bar after it tells the unit, as a deep check does."""
+    builder = LakeBuilder()
+    year = annual("USD", 7_650)
+    builder.statements("SHOWN.L", "income", [year])
+    lake = builder.build(tmp_path)
+    bars = {
+        "symbol": ["SHOWN.L"],
+        "date": ["2021-03-04"],
+        "close_price": [50.0],
+        "split_basis_date": ["2021-03-04"],
+    }
+    lake.load("price_data", bars)
+    assert one(lake, "market_caps", "SHOWN.L", "2021-03-04")["market_cap"] == 50_000
+    assert lake.verify(deep=True).clean

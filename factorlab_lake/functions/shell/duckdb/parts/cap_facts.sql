@@ -16,8 +16,8 @@ cap_facts AS (
            (c.split_basis_date - {{EPOCH}})::INTEGER AS shares_basis_day, (p.price_basis - {{EPOCH}})::INTEGER AS price_basis_day,
            (c.same_from - {{EPOCH}})::INTEGER AS same_from_day, (c.same_to - {{EPOCH}})::INTEGER AS same_to_day,
            (k.told_to - {{EPOCH}})::INTEGER AS told_day,
-           f.currency, f.shares_per_receipt, f.receipt_reason,
-           CASE WHEN f.currency IS NULL AND {{quotes_in_minor_units}} THEN 'quote_unit_unknown' END AS quote_reason,
+           {{quote_currency}} AS currency, f.shares_per_receipt, f.receipt_reason,
+           CASE WHEN f.currency IS NULL AND {{is_quote_unit_unknown}} THEN 'quote_unit_unknown' END AS quote_reason,
            r.symbol IN (SELECT symbol FROM multi_class_symbols) AS multi_class,
            c.company_id, c.statement_provider, {{shares_age_limit}} AS shares_age_limit
     FROM requested r

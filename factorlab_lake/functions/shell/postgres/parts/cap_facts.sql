@@ -15,8 +15,8 @@ cap_facts AS (
                ELSE nullif(s.cumulative_split_factor * (s.distribution_factor / nullif(t.distribution_factor, 0)), 0) END AS split_factor,
            c.split_basis_date - {{EPOCH}} AS shares_basis_day, b.price_basis - {{EPOCH}} AS price_basis_day,
            c.same_from - {{EPOCH}} AS same_from_day, c.same_to - {{EPOCH}} AS same_to_day, k.told_to - {{EPOCH}} AS told_day,
-           f.currency, f.shares_per_receipt, f.receipt_reason,
-           CASE WHEN f.currency IS NULL AND {{quotes_in_minor_units}} THEN 'quote_unit_unknown' END AS quote_reason,
+           {{quote_currency}} AS currency, f.shares_per_receipt, f.receipt_reason,
+           CASE WHEN f.currency IS NULL AND {{is_quote_unit_unknown}} THEN 'quote_unit_unknown' END AS quote_reason,
            r.symbol IN (SELECT m.symbol FROM shared m) AS multi_class,
            c.company_id, c.statement_provider, {{shares_age_limit}} AS shares_age_limit
     FROM requested r
