@@ -65,8 +65,8 @@ days AS (
     WHERE symbol IN (SELECT symbol FROM symbols_of_several) AND close_price IS NOT NULL
 ),
 gaps AS (
-    SELECT c.symbol, c.era, max_by(d.last_bar, d.next_bar - d.last_bar) AS last_bar,
-           max_by(d.next_bar, d.next_bar - d.last_bar) AS next_bar
+    SELECT c.symbol, c.era, max_by(d.last_bar, (d.next_bar - d.last_bar, d.next_bar)) AS last_bar,
+           max_by(d.next_bar, (d.next_bar - d.last_bar, d.next_bar)) AS next_bar
     FROM compared c JOIN days d ON d.symbol = c.symbol AND d.next_bar > c.last_end AND d.last_bar < c.first_day
     WHERE d.next_bar - d.last_bar > {{COMPANY_GAP_DAYS}}
     GROUP BY c.symbol, c.era
@@ -121,7 +121,7 @@ starts AS (
     UNION ALL
     SELECT symbol, valid_from, symbol, chain, 1 FROM chains
     UNION ALL
-    SELECT symbol, valid_from, 'cik:' || max_by(cik, available_date), chain, 2
+    SELECT symbol, valid_from, 'cik:' || max_by(cik, (available_date, cik)), chain, 2
     FROM labels l
     WHERE valid_from < coalesce((SELECT min(old_to) FROM chains c WHERE c.symbol = l.symbol AND c.chain > l.chain), {{END_OF_TIME}})
     GROUP BY symbol, valid_from, chain

@@ -21,7 +21,7 @@ WITH annual AS (
     FROM claims WHERE fiscal_period = 'FY' GROUP BY ALL
 )
 SELECT a.statement_type, a.symbol, a.chain_id, a.fiscal_date, a.fiscal_date - max(b.fiscal_date) AS days,
-       max_by(b.known_from, b.fiscal_date) AS before_known
+       max_by(b.known_from, (b.fiscal_date, b.known_from)) AS before_known
 FROM annual a JOIN annual b
   ON b.statement_type = a.statement_type AND b.symbol = a.symbol AND b.chain_id = a.chain_id
  AND b.fiscal_date BETWEEN a.fiscal_date - {{MAX_YEAR_DISTANCE_DAYS}} AND a.fiscal_date - {{MIN_TRANSITION_DAYS}}
