@@ -154,12 +154,18 @@ def _merge(
 
 def _replaced(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> dict[str, int]:
     """Return how many current rows of each provider have other values than the loaded rows of their key."""
-    if "version" in spec.key:
+    is_statement = spec.name in STATEMENT_TABLES.values()
+    if "version" in spec.key and not is_statement:
         return {}  # the rows of each provider are versions of their own
     values, key = [v for v in spec.names("value") if v not in spec.key], spec.told_key
+    if is_statement:  # a loaded statement corrects each provider's newest of its period
+        key = [k for k in spec.key if k not in ("version", "source_provider")]
     parts = rows[spec.partition_by].unique().to_list() if spec.partition_by else None
-    names = [*key, "source_provider", *values, *(["retracted_at"] if spec.has_events else [])]
+    more = ["retracted_at"] if spec.has_events else ["version"] if is_statement else []
+    names = [*key, "source_provider", *values, *more]
     stored = tx.read(spec.name, symbols=rows["symbol"], partitions=parts, columns=names)
+    if is_statement:
+        stored = stored.sort("version").unique([*key, "source_provider"], keep="last").drop("version")
     if spec.has_events:
         stored = stored.filter(pl.col("retracted_at").is_null()).drop("retracted_at")
     if stored.is_empty():

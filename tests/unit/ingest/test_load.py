@@ -16,7 +16,7 @@ import pytest
 
 from factorlab_lake.errors import InvalidInput, LakeWarning, NotFound
 from factorlab_lake.lake import Lake
-from tests.support import SPLITS, Entry, arrive, assert_keys_unique, assert_same_content, bar, content
+from tests.support import SPLITS, Entry, arrive, assert_keys_unique, assert_same_content, bar, content, income
 
 _SPLIT = {"symbol": ["AAPL"], "date": ["2020-08-31"], "numerator": [4], "denominator": [1]}
 _BAR = {
@@ -432,6 +432,17 @@ def test_replacing_the_value_of_a_provider_is_said(lake: Lake, tmp_path: Path) -
     with warnings.catch_warnings():
         warnings.simplefilter("error", LakeWarning)
         lake.load("price_data", _PLAIN_BAR | {"date": ["2024-05-08"]})
+
+
+def test_correcting_a_statement_of_a_provider_is_said(lake: Lake, tmp_path: Path) -> None:
+    """A loaded statement with another value warns, though the provider's row stays; an equal one does not."""
+    arrive(lake, tmp_path, Entry("AAPL", "income", [income("2020-09-26", "Q4", revenue=100)]))
+    row = {"symbol": ["AAPL"], "fiscal_date": ["2020-09-26"], "fiscal_period": ["Q4"]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", LakeWarning)
+        lake.load("income_statements", row | {"revenue": [100.0]})
+    with pytest.warns(LakeWarning, match="rows? of fmp ha"):
+        lake.load("income_statements", row | {"revenue": [150.0]})
 
 
 def test_offsets_of_acceptances_count(lake: Lake, tmp_path: Path) -> None:
