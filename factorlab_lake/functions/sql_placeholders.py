@@ -41,6 +41,7 @@ def shared_placeholders() -> dict[str, str]:
         **rule_placeholders(),
         "major_currency": major_currency("currency"),
         "units_per_major": fill(units_per_major("currency"), rule_placeholders),
+        "first_units_per_major": fill(units_per_major("first_currency"), rule_placeholders),
         "is_quote_unit_unknown": is_quote_unit_unknown("r.symbol"),
         "quote_currency": quote_currency("r.symbol", "f.currency"),
         "factors_with_dates": _with_date("factors"),

@@ -62,8 +62,7 @@ class Changes:
 
     ``days`` are the first and last day of bars that may differ, by year, in days since 1970-01-01.
     ``digests`` have the hash of each symbol's rows. ``statements`` are the symbols whose statements may
-    differ. ``same_profiles``: no company, no profile and no list of splits
-    differs.
+    differ. ``same_profiles``: no company, no profile and no split differs.
     """
 
     symbols: list[str]
@@ -122,7 +121,7 @@ def changes_since(layout: Layout, snapshot: Snapshot, previous: Previous | None,
     )
     new = sorted(symbols.difference(before.symbols))
     files = _changed_files(layout, before.snapshot, snapshot, "price_data")
-    about = ("profile_history", *_NAMED_BY[1:])
+    about = ("profile_history", "split_events", *_NAMED_BY[1:])
     same = stored and not any(_changed_files(layout, before.snapshot, snapshot, n) for n in about)
     return Changes([*before.symbols, *new], _days_by_year(files), statements, digests, before.digests, same)
 

@@ -5,12 +5,16 @@ Every company has 1,000 shares. Its quarters earn 100 each, so a year earns 400.
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
+import factorlab_lake as fl
 from factorlab_lake.lake import Lake
+from tests.support import Entry, arrive, bar
 from tests.unit.query.lake_builder import LakeBuilder, filing, one, quarters
 
 DAY = "2021-03-31"
@@ -218,3 +222,45 @@ def test_a_bar_after_the_statement_shows_the_unit(tmp_path: Path) -> None:
     lake.load("price_data", bars)
     assert one(lake, "market_caps", "SHOWN.L", "2021-03-04")["market_cap"] == 50_000
     assert lake.verify(deep=True).clean
+
+
+def served(lake: Lake, place: Path, day: str, close: float, currency: str, until: str) -> None:
+    """Store what a provider serves on a day: all bars up to one in a unit, and the profile with the unit."""
+    at = datetime.fromisoformat(f"{day}T12:00:00+00:00")
+    days = pl.date_range(date(2023, 1, 2), date.fromisoformat(until), eager=True)
+    bars = [bar(day.isoformat(), close) for day in days if day.weekday() < 5]
+    arrive(lake, place, Entry("MOVED", "price", bars, cached_at=at))
+    lake.load("company_profiles", {"symbol": ["MOVED"], "currency": [currency], "fetched_at": [at]})
+
+
+@pytest.mark.parametrize(
+    ("units", "expected"),
+    [
+        (("GBp", "GBP"), (90_000.0, None)),
+        (("GBP", "GBp"), (90_000.0, None)),
+        (("GBp", "GBp"), (None, "quote_unit_unknown")),
+    ],
+)
+def test_bars_served_again_in_another_unit_are_in_the_newest(
+    tmp_path: Path, units: tuple[str, str], expected: tuple[float | None, str | None]
+) -> None:
+    """A provider that goes over from pence to pounds serves old bars in pounds too: caps stay or are NULL."""
+    lake = fl.open(tmp_path / "lake")
+    closes = {"GBp": 9000.0, "GBP": 90.0}
+    later = closes[units[1]] if units[0] != units[1] else 90.0
+    served(lake, tmp_path, "2023-03-03", closes[units[0]], units[0], until="2023-03-02")
+    counts = {
+        "symbol": ["MOVED"] * 2,
+        "source": ["cover_page"] * 2,
+        "as_of_date": ["2022-12-31", "2023-06-30"],
+        "shares": [1000, 1002],
+        "split_basis_date": ["2023-01-20", "2023-07-20"],
+        "accepted_at": ["2023-01-20T12:00:00Z", "2023-07-20T12:00:00Z"],
+    }
+    lake.load("shares_outstanding", counts)
+    before = one(lake, "market_caps", "MOVED", "2023-02-01")
+    assert (before["market_cap"], before["currency"]) == (90_000, "GBP")
+    served(lake, tmp_path, "2023-06-01", later, units[1], until="2023-05-31")
+    for day in ("2023-02-01", "2023-05-30"):
+        cap = one(lake, "market_caps", "MOVED", day)
+        assert (cap["market_cap"], cap["reason"]) == expected
