@@ -18,6 +18,7 @@ from tests.support import (
     CACHE_2019,
     CACHE_2021,
     CACHE_DIRTY,
+    ROOT,
     Entry,
     assert_derived_rows_are_current,
     assert_keys_unique,
@@ -293,3 +294,17 @@ def test_a_lake_that_cannot_keep_file_lists_can_still_be_read(lake_2019: Lake, t
     assert tables.keys() == TABLES.keys()
     assert_same_content(tables, content(lake_2019))
     assert os.access(lake.path, os.R_OK)
+
+
+def test_an_inferred_split_is_no_record_of_the_cache(tmp_path: Path) -> None:
+    """The second cache has 66 re-based bars and 20 new ones; the split that they show is a row of ours."""
+    lake = fl.open(tmp_path / "lake")
+    folders = sorted(
+        p for p in (ROOT / "tests/field_cases/inputs/12_split_told_upside_down").iterdir() if p.is_dir()
+    )
+    reports = [lake.migrate(folder) for folder in folders]
+    assert (reports[1].records, reports[1].new, reports[1].equal) == (
+        86,
+        {"price_data": 20, "price_revisions": 66, "splits": 1},
+        0,
+    )
