@@ -77,6 +77,11 @@ def _dividends() -> None:
     )
     add("dividends", [dividend("PAYS_MONTHLY", DAYS[5], 0.5), dividend("PAYS_MONTHLY", DAYS[26], 0.5)])
     expect("several_dividends", "PAYS_TWICE", DAYS[5])
+    vendor, file = {"source_provider": "fmp"}, {"source_provider": "file"}
+    other = dividend("PAYS_AS_CORRECTED", DAYS[5], 0.1) | vendor
+    add("dividends", [other, dividend("PAYS_AS_CORRECTED", DAYS[5], 0.2) | {"event": 2} | file])
+    gone = dividend("PAYS_ONE_OF_TWO", DAYS[5], 0.1) | {"retracted_at": FETCHED}
+    add("dividends", [gone, dividend("PAYS_ONE_OF_TWO", DAYS[5], 0.2) | {"event": 2}])
 
 
 def _splits() -> None:
