@@ -91,11 +91,11 @@ WHERE source = 'inferred' AND numerator <> denominator AND symbol IN (SELECT sym
 -- counts_by_basis: the newest count of each series of filings on each split basis, to compare neighbours
 -- Grain: one row per symbol, series and split basis.
 CREATE OR REPLACE TEMP TABLE counts_by_basis AS
-SELECT symbol, source_provider || ' ' || source AS series, split_basis_date AS basis, max_by(shares, (as_of_date, available_date, version)) AS shares,
+SELECT symbol, concat_ws(' ', source_provider, source) AS series, split_basis_date AS basis, max_by(shares, (as_of_date, available_date, version)) AS shares,
        max(as_of_date) AS day
 FROM shares_outstanding WHERE shares > 0 AND symbol IN (SELECT symbol FROM derived_symbols) GROUP BY ALL
 UNION ALL
-SELECT symbol, source_provider || ' ' || fiscal_period, split_basis_date, max_by(weighted_average_shares_outstanding, (fiscal_date, version)),
+SELECT symbol, concat_ws(' ', source_provider, fiscal_period), split_basis_date, max_by(weighted_average_shares_outstanding, (fiscal_date, version)),
        max(fiscal_date)
 FROM income_statements
 WHERE weighted_average_shares_outstanding > 0 AND symbol IN (SELECT symbol FROM derived_symbols) GROUP BY ALL;

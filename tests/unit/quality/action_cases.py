@@ -197,9 +197,16 @@ def _counts_across_a_split() -> None:
     for symbol, later in (("NOT_COUNTED", 1.01e8), ("COUNTED_SPLIT", 3.97e8), ("NEITHER", 1.9e8)):
         add("splits", [split(symbol, ex_date, 4)])
         add("shares_outstanding", [count(symbol, before, 1e8, before), count(symbol, after, later, after)])
-    expect("uncounted_split", "NOT_COUNTED", after)
-    expect("distribution_told_as_split", "NOT_COUNTED", ex_date)
+    expect("distribution_told_as_split", "NOT_COUNTED", ex_date)  # so its count is right
     expect("distribution_told_as_split", "NEITHER", ex_date)
+    # The cover page counts the split, and the balance sheet does not.
+    add("splits", [split("ONE_COUNTS", ex_date, 4)])
+    for source, later in (("cover_page", 3.97e8), ("balance_sheet", 1.01e8)):
+        counts = (
+            count("ONE_COUNTS", day, shares, day, source) for day, shares in ((before, 1e8), (after, later))
+        )
+        add("shares_outstanding", list(counts))
+    expect("uncounted_split", "ONE_COUNTS", after)
 
 
 def _units() -> None:
