@@ -136,7 +136,8 @@ def profiles(world: ChangingLake) -> None:
         "currency": world.chance.choice(["USD", "GBP", None]),
         "cik": world.chance.choice(["111", "222"]),
     }
-    world.load("company_profiles", [{"symbol": world.symbol()} | facts], "symbol")
+    filled = {name: value for name, value in facts.items() if value is not None}
+    world.load("company_profiles", [{"symbol": world.symbol()} | filled], "symbol")
 
 
 def companies(world: ChangingLake) -> None:

@@ -102,4 +102,6 @@ def test_the_best_count_is_that_of_the_model(vintage: str, seed: int) -> None:
             expected, got = outcome(answer, row_on(own, day, vintage))
             assert expected == got, (symbol, day, vintage, counts, splits)
             seen[answer.reason or (answer.count.source if answer.count and answer.shares else "none")] += 1
-    assert {"share_count_implausible", "cover_page", "balance_sheet", "weighted_average"} <= set(seen)
+    expected_kinds = {"share_count_implausible", "cover_page", "balance_sheet"}
+    # In hindsight a count of a day is known from that day on, so an average may never be the best.
+    assert expected_kinds | ({"weighted_average"} if vintage != "latest" else set()) <= set(seen)

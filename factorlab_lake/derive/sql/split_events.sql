@@ -64,8 +64,8 @@ FROM pairs WHERE basis > basis_before;
 -- observed_splits: collect what bars and counts prove: the ratio between two split bases
 -- Grain: one row per pair of bases and ratio; the split lies in [earliest, latest].
 -- Rules:
--- - The same count moved by a ratio of whole numbers n:m, within its rounding. The coarser the rounding, the smaller m is: with
---   larger ones any ratio would be near some n:m.
+-- - The same count moved by a ratio of whole numbers n:m, within its rounding. The coarser the rounding and the larger the
+--   ratio, the smaller m is: with larger ones any ratio would be near some n:m, as 83.0454 is near 1827:22.
 -- - A ratio of a thousand or a million is an error of the unit.
 -- - Bars are compared at ingest (rows of splits with the source inferred). A ratio of 1 says that they did not move (unmoved).
 CREATE OR REPLACE TEMP TABLE observed_splits AS
@@ -75,7 +75,7 @@ WITH sides AS (
 ),
 fractions AS (
     SELECT s.*, m AS smaller_side, round(larger * m) AS larger_side
-    FROM sides s JOIN (SELECT unnest(range(1, {{MAX_SPLIT_SIDE}} + 1)) AS m) ON m * m * s.rounding <= {{MAX_FRACTION_CHANCE}}
+    FROM sides s JOIN (SELECT unnest(range(1, {{MAX_SPLIT_SIDE}} + 1)) AS m) ON m * m * s.larger * s.rounding <= {{MAX_FRACTION_CHANCE}}
     WHERE abs(larger * m - round(larger * m)) <= larger * m * s.rounding AND round(larger * m) > m
     QUALIFY row_number() OVER (PARTITION BY symbol, day, basis_before, basis, ratio ORDER BY m) = 1
 )
