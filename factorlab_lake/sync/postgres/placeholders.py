@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.functions import duckdb_functions
@@ -72,7 +73,12 @@ _NOT_FACTS = (
 
 @cache
 def sql_text(name: str) -> str:
-    """Return the SQL that creates a function or view, with all placeholders filled."""
+    """Return the SQL that creates a function or view, with all placeholders filled.
+
+    A view that is the same in every engine has a text in DuckDB's folder alone.
+    """
+    if not _place(f"{name}.sql").is_file():
+        return duckdb_functions.sql_text(name)
     text = fill(_file(f"{name}.sql"), lambda: {p: _file(f"parts/{p}.sql").strip() for p in _PARTS})
     text = fill(text, _questions)
     text = fill(text, lambda: _arguments(name))
@@ -81,8 +87,11 @@ def sql_text(name: str) -> str:
 
 
 def _file(path: str) -> str:
-    place = files("factorlab_lake.functions").joinpath("shell", "postgres", path)
-    return place.read_text(encoding="utf-8")
+    return _place(path).read_text(encoding="utf-8")
+
+
+def _place(path: str) -> Traversable:
+    return files("factorlab_lake.functions").joinpath("shell", "postgres", path)
 
 
 def _questions() -> dict[str, str]:

@@ -1,4 +1,7 @@
-"""Install the lake's SQL functions and views in Postgres; each has a file in ``functions/shell/postgres``."""
+"""Install the lake's SQL functions and views in Postgres.
+
+Each has a file in ``functions/shell/postgres``, or in ``functions/shell/duckdb`` where it is the same.
+"""
 
 from __future__ import annotations
 
