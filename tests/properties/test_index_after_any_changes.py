@@ -31,7 +31,7 @@ from tests.support import Entry, arrive, assert_derived_rows_are_current, exampl
 from tests.unit.index.worlds import GRIDS
 from tests.unit.query.lake_builder import filing
 
-SYMBOLS = ["A", "a", "BRK.B", "日本", "😀", "O'X\"Y", "B"]
+SYMBOLS = ["A", "Z", "BRK.B", "日本", "😀", "O'X\"Y", "B"]
 YEARS = (2018, 2019, 2020, 2021)
 ITEMS: dict[str, dict[str, list[Any]]] = {
     "income": {"revenue": [1000, 10**12, 1e300], "netIncome": [-5, 7], "weightedAverageShsOut": [1000, 0]},

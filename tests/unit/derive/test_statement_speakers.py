@@ -12,6 +12,7 @@ from factorlab_lake.ingest.batches import merge_batch
 from factorlab_lake.lake import Lake
 from tests.support import FETCHED, answer, income, writing
 
+_CORRECTS = pytest.mark.filterwarnings("ignore:.* other values.*:factorlab_lake.errors.LakeWarning")
 _ENDS = {"Q1": "03-31", "Q2": "06-30", "Q3": "09-30", "Q4": "12-31"}
 
 
@@ -74,6 +75,7 @@ def test_a_provider_that_returns_speaks_again(lake: Lake) -> None:
     ]
 
 
+@_CORRECTS
 @pytest.mark.parametrize(("end", "period"), [("2018-03-31", "Q1"), ("2018-12-31", "FY")])
 def test_one_loaded_statement_does_not_replace_a_vendor(lake: Lake, end: str, period: str) -> None:
     """A user loads one statement that the vendor lacks: the vendor's year is still the answer while fresh."""
@@ -108,6 +110,7 @@ def _loaded(ends: list[str], periods: list[str], revenue: float) -> pl.DataFrame
     return pl.DataFrame(rows).with_columns(**{name: pl.lit(value) for name, value in same.items()})
 
 
+@_CORRECTS
 def test_a_correction_is_of_each_provider_that_has_the_filing(lake: Lake) -> None:
     """A user's 150 counts in the vendor's year and, where that is stale, in the SEC's."""
     _arrive(lake, fmp=_quarters(2015, 2017, 100.0), sec=_quarters(2015, 2019, 110.0))
@@ -118,6 +121,7 @@ def test_a_correction_is_of_each_provider_that_has_the_filing(lake: Lake) -> Non
     assert _ttm(lake, "2018-06-01", "2018-07-20") == [(450.0, "fmp"), (480.0, "sec")]
 
 
+@_CORRECTS
 @pytest.mark.parametrize("later", [[], ["2020-02-05"]])
 def test_a_correction_leaves_a_provider_without_the_filing(lake: Lake, later: list[str]) -> None:
     """A user corrects an amendment of 2019 that only the SEC has: the vendor's year stays 400.

@@ -110,7 +110,8 @@ def test_records_that_are_no_objects_are_rejected_one_by_one(lake: Lake, cache: 
         (entry.path, i) for i in range(1, 7)
     ]
     assert lake.sql(_REVENUE).height == 2
-    assert lake.validate(cache).missing == 6
+    checked = lake.validate(cache)
+    assert (checked.rejected, checked.missing) == (6, 0)
 
 
 def test_records_of_different_fields_in_one_file_are_all_read(lake: Lake, cache: Path) -> None:

@@ -10,11 +10,12 @@ import psycopg
 from polars.testing import assert_frame_equal
 
 from factorlab_lake.lake import Lake
+from factorlab_lake.query.questions import Questions
 from factorlab_lake.schema import TABLES, TableSpec
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.sync.row_hash import sendable_json
 
-__all__ = ["assert_equal", "by_hand", "consistent", "rows_of"]
+__all__ = ["assert_equal", "by_hand", "consistent", "query_methods", "rows_of"]
 
 _LINES = """
 SELECT DISTINCT ON (table_name, batch) table_name, batch, row_count
@@ -53,6 +54,12 @@ def consistent(url: str) -> bool:
             return True
         lines = con.execute(_LINES).fetchall()
         return all(_count(con, TABLES[table], batch) == rows for table, batch, rows in lines)
+
+
+def query_methods() -> set[str]:
+    """Return the names of all query methods, those of the base classes too."""
+    names = {name for name in dir(Questions) if name[0] != "_"}
+    return {name for name in names if callable(getattr(Questions, name))}
 
 
 def _count(con: psycopg.Connection[Any], spec: TableSpec, batch: str) -> int:

@@ -11,10 +11,9 @@ import pytest
 from factorlab_lake.errors import InvalidInput, TargetFailed
 from factorlab_lake.lake import Lake
 from factorlab_lake.query.aio import AsyncQuestions
-from factorlab_lake.query.questions import Questions
 from factorlab_lake.server_lake import ServerLake
 from tests.contracts.pair import assert_same_rows
-from tests.unit.sync.comparing import by_hand
+from tests.unit.sync.comparing import by_hand, query_methods
 
 DAYS = ["2021-01-29", "2021-01-30", "2021-02-20"]
 
@@ -100,5 +99,4 @@ def test_an_async_method_raises_the_same_error(company_server: ServerLake) -> No
 
 def test_every_method_has_an_async_form() -> None:
     """A method that is added to Questions needs one line in AsyncQuestions."""
-    methods = {name for name, value in vars(Questions).items() if callable(value) and name[0] != "_"}
-    assert methods == {name for name in vars(AsyncQuestions) if name[0] != "_"}
+    assert query_methods() == {name for name in vars(AsyncQuestions) if name[0] != "_"}

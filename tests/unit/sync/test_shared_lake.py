@@ -20,7 +20,6 @@ from factorlab_lake.derive.availability_rule import CLOSE
 from factorlab_lake.errors import InvalidInput, MissingExtra, NotFound, TargetFailed
 from factorlab_lake.lake import Lake
 from factorlab_lake.legacy import DatabaseProvider
-from factorlab_lake.query.questions import Questions
 from factorlab_lake.server_lake import ServerLake, open_server_lake
 from factorlab_lake.sync.postgres.address import Address
 from factorlab_lake.sync.postgres.server_session import ServerSession
@@ -28,7 +27,7 @@ from factorlab_lake.sync.protocol import SessionLimits
 from tests.contracts.pair import assert_same_rows
 from tests.support import ROOT, run_python
 from tests.unit.cli.running import run
-from tests.unit.sync.comparing import by_hand
+from tests.unit.sync.comparing import by_hand, query_methods
 from tests.unit.sync.postgres_server import PASSWORD
 
 DAYS = ["2021-01-29", "2021-01-30", "2021-02-20"]
@@ -347,7 +346,7 @@ def test_the_guide_lists_every_method_that_a_server_answers(company_server: Serv
     """The guide for teams names the query methods, ``status`` and no method that the server refuses."""
     guide = (ROOT / "docs" / "howto" / "share_with_a_team.md").read_text(encoding="utf-8")
     paragraph = guide.partition("A server answers")[2].partition("\n\n")[0].partition("Every other")[0]
-    queries = {name for name, member in vars(Questions).items() if callable(member) and name[0] != "_"}
+    queries = query_methods()
     assert set(re.findall(r"`(\w+)`", paragraph)) == queries | {"status"}
     assert all(hasattr(company_server, name) for name in queries)
 
