@@ -27,6 +27,11 @@ _SPLIT_BASIS = ("price_data", "shares_outstanding")  # the tables whose rows nee
 _FAULTS_SHOWN = 10
 _UNKNOWN = ("accepted_at",)  # an impossible acceptance is unknown, as in a provider's record
 _SHARE_SOURCES = ("cover_page", "balance_sheet")
+# What may follow a day in a text: nothing, midnight, or a time with the zone of an exchange.
+_DAY_ALONE = (
+    r"^(?:[T ]00:00(?::00(?:\.0+)?)?(?:\s?(?:[Zz]|UTC|GMT|[+-]00:?(?:00)?))?"
+    r"|[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?\s?[+-](?:\d[1-9]|[1-9]\d)(?::?\d\d)?)?$"
+)
 # The types that a frame's column can have beside text, by the kind of the table's column, and their names.
 _TYPES: dict[str, tuple[tuple[type[pl.DataType], ...], str]] = {
     "text": ((), "text"),
@@ -287,7 +292,13 @@ def _read(rows: pl.DataFrame, column: Column) -> Parsed:
         return _local_day(column.name, dtype)
     if column.kind == "date" and dtype == pl.Date:
         return Parsed(pl.col(column.name))
-    return parse(rows, column.name, column)
+    read = parse(rows, column.name, column)
+    if column.kind != "date" or read.bad is None:
+        return read
+    # The rule for moments holds for texts: a time of day without an exchange's zone tells no day.
+    rest = pl.col(column.name).cast(pl.String).str.strip_chars().str.slice(len("2024-12-31"))
+    timed = ~rest.str.contains(_DAY_ALONE)
+    return Parsed(pl.when(~timed).then(read.value), timed | read.bad, read.expected)
 
 
 def _local_day(name: str, dtype: pl.Datetime) -> Parsed:

@@ -390,6 +390,26 @@ def test_a_time_of_day_that_tells_no_day_is_refused(lake: Lake, zone: str | None
     assert "expected" in str(fault) or "not a date" in str(fault)
 
 
+@pytest.mark.parametrize(
+    "text", ["2024-05-06 15:30", "2024-05-06T15:00:00Z", "2024-05-06 15:30:00+00:00", "2024-05-06x"]
+)
+def test_a_text_with_a_time_of_day_is_refused_as_a_moment_is(lake: Lake, text: str) -> None:
+    """Its time was dropped without a word, so a close of Tokyo in UTC was of the day before."""
+    fault = _refused(lake, "price_data", _PLAIN_BAR | {"date": [text]})
+    assert f"date: '{text}' is not a date such as 2024-12-31" in str(fault)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2024-05-06", " 2024-05-06 00:00:00.000", "2024-05-06T00:00Z", "2024-05-06 00:00:00+09:00",
+     "2024-05-06 15:30:00-04:00"],
+)  # fmt: skip
+def test_a_text_that_tells_a_day_is_that_day(lake: Lake, text: str) -> None:
+    """Midnight means its day, and a time with the zone of an exchange the day there."""
+    lake.load("price_data", _PLAIN_BAR | {"date": [text]})
+    assert lake.sql("SELECT date FROM price_data").item() == date(2024, 5, 6)
+
+
 def test_naive_midnights_are_dates(lake: Lake) -> None:
     """A pandas index of days has midnights without a zone."""
     at = pl.Series([datetime(2024, 5, 6)])  # noqa: DTZ001
