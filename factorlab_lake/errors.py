@@ -64,6 +64,7 @@ __all__ = [
     "Unavailable",
     "UnreadableFile",
     "WriteFailed",
+    "counted",
     "nearest",
     "nearest_symbol",
 ]
@@ -208,6 +209,15 @@ class SymbolNotHeldWarning(LakeWarning):
     def __init__(self, message: str, *, none_held: bool = False) -> None:
         super().__init__(message)
         self.none_held = none_held
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun, which has an ``s`` unless the count is 1.
+
+    >>> counted(1, "row"), counted(3000, "rejected record")
+    ('1 row', '3,000 rejected records')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def nearest_symbol(symbol: str, held: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from factorlab_lake.errors import counted
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from factorlab_lake.settings import configured
 from factorlab_lake.storage import lake_settings, refs, snapshots
@@ -79,7 +80,9 @@ def _derived_findings(layout: Layout) -> list[FileFinding]:
 
     differing = stored.differing_symbols(layout, snapshots.latest(layout))
     return [
-        FileFinding(name, "derived", f"stored rows differ for {len(symbols)} symbols, such as {symbols[0]}")
+        FileFinding(
+            name, "derived", f"stored rows differ for {counted(len(symbols), 'symbol')}, such as {symbols[0]}"
+        )
         for name, symbols in differing.items()
     ]
 

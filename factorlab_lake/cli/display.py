@@ -14,6 +14,8 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from factorlab_lake.errors import counted
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -124,14 +126,14 @@ def footer(rows: int, hidden: Sequence[str]) -> str:
     """Return the number of rows, and the columns that only ``--json`` and ``--csv`` print."""
     names = ", ".join(hidden) if len(hidden) <= _MAX_NAMES else f"{len(hidden)} more columns"
     more = f"; with --json or --csv also {names}" if hidden else ""
-    return f"({rows:,} {'row' if rows == 1 else 'rows'}{more})"
+    return f"({counted(rows, 'row')}{more})"
 
 
 def load_line(loaded: dict[str, Any]) -> str:
     """Return the result of a load in one line."""
     before, after = loaded["snapshot_before"], loaded["snapshot_after"]
     result = f"snapshot {before} → {after}" if before != after else "nothing new"
-    return f"{loaded['table']}: {loaded['rows']:,} rows, {result}"
+    return f"{loaded['table']}: {counted(loaded['rows'], 'row')}, {result}"
 
 
 def migration_lines(report: MigrationReport, *, dry_run: bool = False) -> Iterator[str]:
@@ -140,12 +142,12 @@ def migration_lines(report: MigrationReport, *, dry_run: bool = False) -> Iterat
     known = f"; {before:,} of the files were already migrated" if before else ""
     yield f"read      {_reading(report.files, report.records, report.seconds)}{known}"
     if dry_run:
-        yield f"rejects   {report.rejected:,} records would be rejected"
+        yield f"rejects   {counted(report.rejected, 'record')} would be rejected"
         yield "written   nothing: this was a dry run"
     else:
         yield f"new       {_counts(report.new)}"
-        yield f"equal     {report.equal:,} records were already in the lake"
-        yield f"rejected  {report.rejected:,} records"
+        yield f"equal     {counted(report.equal, 'record')} already in the lake"
+        yield f"rejected  {counted(report.rejected, 'record')}"
         yield f"snapshot  {report.snapshot_before} → {report.snapshot_after}"
     yield from _some(f"skipped   {file}: {why}" for file, why in report.skipped)
     yield from _some(f"fault     {file}: {why}" for file, why in report.faults)
@@ -154,7 +156,7 @@ def migration_lines(report: MigrationReport, *, dry_run: bool = False) -> Iterat
 
 def fetch_plan_lines(report: FetchReport) -> Iterator[str]:
     """Yield the number of calls that a fetch would make, and their duration."""
-    yield f"due       {report.requests:,} requests for {report.symbols:,} symbols"
+    yield f"due       {_requests_for_symbols(report)}"
     duration = _duration(report.planned_s)
     yield f"calls     at least {report.calls_planned:,}, {duration} by the provider's limit"
     yield "written   nothing: this was a dry run"
@@ -162,8 +164,12 @@ def fetch_plan_lines(report: FetchReport) -> Iterator[str]:
 
 def fetch_lines(report: FetchReport) -> Iterator[str]:
     """Yield the counts of a fetch, then its empty, short and failed requests."""
-    yield f"sent      {report.requests:,} requests for {report.symbols:,} symbols, {report.calls:,} calls"
-    yield f"received  {report.records:,} records in {_duration(report.seconds)}, {report.rejected:,} rejected"
+    reasons = "; the table rejected_records has the reasons" if report.rejected else ""
+    yield f"sent      {_requests_for_symbols(report)}, {counted(report.calls, 'call')}"
+    yield (
+        f"received  {counted(report.records, 'record')} in {_duration(report.seconds)}, "
+        f"{report.rejected:,} rejected{reasons}"
+    )
     yield f"new       {_counts(report.new)}"
     yield f"snapshot  {report.snapshot_before} → {report.snapshot_after}"
     if report.split_detected:
@@ -175,14 +181,18 @@ def fetch_lines(report: FetchReport) -> Iterator[str]:
         yield f"stopped   {report.stopped}"
 
 
+def _requests_for_symbols(report: FetchReport) -> str:
+    return f"{counted(report.requests, 'request')} for {counted(report.symbols, 'symbol')}"
+
+
 def nothing_fetched(report: FetchReport) -> str:
     """Return why a fetch received nothing, in one line with the first reason."""
     reasons = list(dict.fromkeys(_without_request(why, symbol) for symbol, _, _, why in report.failures))
     if report.stopped:
         return f"Nothing was fetched: {reasons[0]}"
     symbols = _names(list(dict.fromkeys(symbol for symbol, *_ in report.failures)))
-    count = f"{len(report.failures):,} of {report.requests:,} requests failed"
-    more = f" There are {len(reasons) - 1} more reasons; --json lists them." if reasons[1:] else ""
+    count = f"{len(report.failures):,} of {counted(report.requests, 'request')} failed"
+    more = f" --json lists {counted(len(reasons) - 1, 'more reason')}." if reasons[1:] else ""
     return f"Nothing was fetched for {symbols}; {count}: {reasons[0]}{more}"
 
 
@@ -220,10 +230,10 @@ def _without_request(why: str, symbol: str) -> str:
 def validation_lines(report: ValidationReport) -> Iterator[str]:
     """Yield how the records of a cache compare with the lake."""
     yield f"compared  {_reading(report.files, report.records, report.seconds)}"
-    yield f"equal     {report.equal:,} records"
-    yield f"differing {report.differs:,} records"
-    yield f"missing   {report.missing:,} records"
-    yield f"rejected  {report.rejected:,} records"
+    yield f"equal     {counted(report.equal, 'record')}"
+    yield f"differing {counted(report.differs, 'record')}"
+    yield f"missing   {counted(report.missing, 'record')}"
+    yield f"rejected  {counted(report.rejected, 'record')}"
     yield from _some(f"skipped   {file}: {why}" for file, why in report.skipped)
     yield from _some(f"fault     {file}: {why}" for file, why in report.faults)
     yield from _some(f"{f.kind:<9} {f.file}, record {f.position}: {f.difference}" for f in report.findings)
@@ -256,13 +266,13 @@ def sync_lines(report: SyncReport) -> Iterator[str]:
     yield from _some(f"repaired  {f.table}, {f.batch}: {f.what}" for f in report.repaired)
     yield from _some(f"differs   {f.table}, {f.batch}: {f.what}" for f in report.findings)
     method = "every value" if report.deep else "rows, latest dates and digests"
-    faults = f"differs in {len(report.findings)} parts; use --repair"
+    faults = f"differs in {counted(len(report.findings), 'part')}; use --repair"
     yield f"verified  {method}: {'equal to the lake' if report.clean else faults}"
 
 
 def _reading(files: int, records: int, seconds: float) -> str:
     rate = f" in {seconds:.1f} s ({records / seconds:,.0f} records/s)" if seconds and records else ""
-    return f"{files:,} files, {records:,} records{rate}"
+    return f"{counted(files, 'file')}, {counted(records, 'record')}{rate}"
 
 
 def _counts(new: dict[str, int]) -> str:

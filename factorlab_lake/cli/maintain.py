@@ -18,6 +18,7 @@ from factorlab_lake.cli.app import (
     open_lake,
     options,
 )
+from factorlab_lake.errors import counted
 from factorlab_lake.storage.refs import RETENTION_DAYS
 
 __all__ = [
@@ -183,7 +184,8 @@ def compact(ctx: typer.Context) -> None:
     names = ("table", "partition", "files")
     document = asdict(report) | {"partitions": [dict(zip(names, p, strict=True)) for p in report.partitions]}
     line = (
-        f"{len(report.partitions)} partitions rewritten: {report.files_before} → {report.files_after} files"
+        f"{counted(len(report.partitions), 'partition')} rewritten: "
+        f"{report.files_before} → {counted(report.files_after, 'file')}"
     )
     output.document(document, [line if report.partitions else "nothing to compact"])
 
@@ -211,7 +213,7 @@ def vacuum(
     verb = "deleted" if delete else "would be deleted; use --delete to delete them"
     lines = [
         *_shortened([f"{size:>12,}  {file}" for file, size in report.files]),
-        f"{len(files)} files of {report.size_bytes:,} bytes {verb}",
+        f"{counted(len(files), 'file')} of {counted(report.size_bytes, 'byte')} {verb}",
         f"snapshots removed: {_ids(report.snapshots)}; kept: {_ids(report.kept)}",
     ]
     output.document(asdict(report) | {"files": files}, lines)
@@ -229,12 +231,14 @@ def verify(ctx: typer.Context, deep: Deep = False) -> None:
     output.check_no_csv()
     report = fl.verify(lake_path(ctx), deep=deep)
     counts = (
-        f"checked {report.snapshots} snapshots, {report.files} data files of {report.size_bytes:,} bytes, "
-        f"{report.rows:,} rows"
+        f"checked {counted(report.snapshots, 'snapshot')}, {counted(report.files, 'data file')} of "
+        f"{counted(report.size_bytes, 'byte')}, {counted(report.rows, 'row')}"
     )
-    unchecked = [f"{report.without_checksum} files have no checksum"] if report.without_checksum else []
+    unchecked = (
+        [f"{counted(report.without_checksum, 'file')} without a checksum"] if report.without_checksum else []
+    )
     remedy = "`factorlab-lake repair` rebuilds derived files, --from BACKUP restores the others"
-    verdict = "no faults" if report.clean else f"{len(report.findings)} faults; {remedy}"
+    verdict = "no faults" if report.clean else f"{counted(len(report.findings), 'fault')}; {remedy}"
     lines = [*_faults(report.findings), counts, *unchecked, verdict]
     output.document(asdict(report) | {"clean": report.clean}, lines)
     if not report.clean:
@@ -279,9 +283,10 @@ def backup(ctx: typer.Context, path: BackupFolder) -> None:
     output.check_no_csv()
     report = open_lake(ctx).backup(path)
     line = (
-        f"{report.path}: snapshot {report.snapshot}; {report.files_copied} files of {report.bytes_copied:,} "
-        f"bytes copied and compared, {report.files_there} already in the backup"
-        + (f"; {report.files_mended} damaged files replaced" if report.files_mended else "")
+        f"{report.path}: snapshot {report.snapshot}; {counted(report.files_copied, 'file')} of "
+        f"{counted(report.bytes_copied, 'byte')} copied and compared, "
+        f"{report.files_there} already in the backup"
+        + (f"; {counted(report.files_mended, 'damaged file')} replaced" if report.files_mended else "")
     )
     output.document(asdict(report), [line])
 

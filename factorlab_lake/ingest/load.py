@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from factorlab_lake.errors import InvalidInput, LakeWarning, nearest
+from factorlab_lake.errors import InvalidInput, LakeWarning, counted, nearest
 from factorlab_lake.ingest.availability import availability
 from factorlab_lake.ingest.fetch_log import coverage_of, log_lines
 from factorlab_lake.ingest.load_checks import RowChecks
@@ -98,7 +98,7 @@ def _read(source: LoadSource, rows: LoadRows, checks: RowChecks, at_once: int, r
         report(rows_done=checks.rows, rows_total=source.height, step="checking")
     checks.raise_faults()
     for note, count in checks.notes.items():
-        warnings.warn(f"{checks.spec.name}: {note} ({count} rows).", LakeWarning, stacklevel=4)
+        warnings.warn(f"{checks.spec.name}: {note} ({counted(count, 'row')}).", LakeWarning, stacklevel=4)
 
 
 def _is_new(answer: FetchResult, log: pl.DataFrame, name: str) -> bool:
@@ -148,8 +148,17 @@ def _merge(
     line = log_lines([answer], rejected, [coverage], answer.fetched_at)
     tx.append("data_fetch_log", line.with_columns(records_fetched=rows.height))
     for provider, count in sorted(replaced.items()):
-        text = f"{spec.name}: {count} rows of {provider} have other values; the loaded rows replace them."
-        warnings.warn(text, LakeWarning, stacklevel=4)
+        text = f"{counted(count, 'row')} of {provider} {'has' if count == 1 else 'have'} other values"
+        warnings.warn(f"{spec.name}: {text}; {_effect(spec)}.", LakeWarning, stacklevel=4)
+
+
+def _effect(spec: TableSpec) -> str:
+    """Return what a load does to rows of a provider that have other values."""
+    if spec.has_events:
+        return "the loaded rows count, and the provider's stay in the table"
+    if spec.name in STATEMENT_TABLES.values():
+        return "the loaded rows correct those of the same filing, and no others"
+    return "the loaded rows replace them"
 
 
 def _replaced(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> dict[str, int]:

@@ -73,7 +73,11 @@ class RowChecks:
             ),
         )
         rows = self._with_capitals(rows).with_columns(_fetched_at(rows, self.now))
-        self._collect(raw, rows, [*_unreadable(raw, parsed, self.spec), *_faults(rows, self.spec, self.now)])
+        self._collect(
+            raw,
+            rows,
+            [*_unreadable(raw, parsed, self.spec), *_faults(rows, self.spec), *_late(raw, self.now)],
+        )
         kept = self._kept(raw, rows, [c for c, p in parsed.items() if p.bad is not None])
         if self.spec.has_intervals and self.passed:
             self._intervals.append(_intervals(kept, self.rows))
@@ -187,19 +191,24 @@ def _unreadable(raw: pl.DataFrame, parsed: dict[str, Parsed], spec: TableSpec) -
             yield RowFault(name, pl.col(f"_bad_{name}"), text)
 
 
-def _faults(rows: pl.DataFrame, spec: TableSpec, now: datetime) -> Iterator[RowFault]:
+def _faults(rows: pl.DataFrame, spec: TableSpec) -> Iterator[RowFault]:
     """Yield the faults that a provider's records can have too, and then those of a load alone."""
     unread = {c: pl.col(f"_bad_{c}") for c in rows.columns if f"_bad_{c}" in rows.columns}
     yield from row_faults(spec, rows.columns, unread)
     for name, fails in impossible_values(spec, rows.columns).items():
         if name not in _UNKNOWN:
             yield RowFault(name, fails, pl.format("{} is impossible", pl.col(name).cast(pl.String)))
-    late = pl.col("fetched_at") > now + timedelta(seconds=MAX_CLOCK_ERROR_S)
-    yield RowFault("fetched_at", late, pl.format("{} is in the future", pl.col("fetched_at").cast(pl.String)))
     for name in set(required_columns(spec)) - set(needed_columns(spec)):
         missing = pl.col(name).is_null() & ~unread.get(name, pl.lit(value=False))
         yield RowFault(name, missing, pl.lit("missing"))
     yield from _table_faults(spec, rows.columns)
+
+
+def _late(raw: pl.DataFrame, now: datetime) -> Iterator[RowFault]:
+    if "fetched_at" in raw.columns:
+        late = pl.col("fetched_at") > now + timedelta(seconds=MAX_CLOCK_ERROR_S)
+        shown = pl.col("_raw_fetched_at").cast(pl.String)  # as the source has it, not in UTC
+        yield RowFault("fetched_at", late, pl.format("{} is in the future", shown))
 
 
 def _table_faults(spec: TableSpec, columns: list[str]) -> Iterator[RowFault]:

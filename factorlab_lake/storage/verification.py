@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from factorlab_lake.errors import LakeDamaged, NotFound
+from factorlab_lake.errors import LakeDamaged, NotFound, counted
 from factorlab_lake.schema import TABLES, TableSpec, table
 from factorlab_lake.storage import checksums, data_files, delta, refs, snapshots
 from factorlab_lake.storage.data_files import DataFile
@@ -232,7 +232,7 @@ def _file_findings(layout: Layout, spec: TableSpec, file: DataFile, *, deep: boo
         yield f"cannot be read: {str(error).splitlines()[0]}"
         return
     if keys.height != file.rows:
-        yield f"has {keys.height} rows instead of {file.rows}"
+        yield f"has {counted(keys.height, 'row')} instead of {file.rows}"
     yield from _wrong_ranges(spec, file, keys)
     yield from _wrong_partition(spec, file, keys)
 

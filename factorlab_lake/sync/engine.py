@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from factorlab_lake.errors import InvalidInput
+from factorlab_lake.errors import InvalidInput, counted
 from factorlab_lake.schema import TABLES, TableSpec, table
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.lake_settings import read_settings, to_lag_days
@@ -196,7 +196,7 @@ class _Run:
             actual += digest_of(rehashed, batch.spec)
         if actual == expected and not changed:
             return []
-        what = f"values of {changed:,} rows differ from the lake's"
+        what = f"values of {counted(changed, 'row')} differ from the lake's"
         return [TargetDifference(batch.spec.name, batch.name, what)]
 
     def _batches(self, ledger: Ledger, digests: Digests) -> Iterator[Batch]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from factorlab_lake.errors import counted
 from factorlab_lake.sync.protocol import Digest
 
 __all__ = ["SyncReport", "TableReport", "TargetDifference", "digest_difference", "time_text"]
@@ -72,10 +73,10 @@ class SyncReport:
 def digest_difference(expected: Digest, actual: Digest) -> str:
     """Describe the difference between the digest of the lake and that of the target."""
     if expected.rows != actual.rows:
-        return f"{actual.rows:,} rows, the lake has {expected.rows:,}"
+        return f"{counted(actual.rows, 'row')}, the lake has {expected.rows:,}"
     if expected.latest != actual.latest:
         return f"latest {time_text(actual.latest)}, the lake has {time_text(expected.latest)}"
-    return f"values of some of the {actual.rows:,} rows differ from the lake's"
+    return f"values of some of {counted(actual.rows, 'row')} differ from the lake's"
 
 
 def time_text(latest: str) -> str:

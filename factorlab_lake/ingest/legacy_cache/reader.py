@@ -19,7 +19,7 @@ from typing import Any
 
 import polars as pl
 
-from factorlab_lake.errors import InvalidInput, NotFound, UnreadableFile
+from factorlab_lake.errors import InvalidInput, NotFound, UnreadableFile, counted
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.records import Shapes, check_names, decode, enclosed, frame_of, plain_frame
 from factorlab_lake.schema.rules import MAX_CLOCK_ERROR_S
@@ -233,7 +233,9 @@ def _frame_records(data: dict[str, Any]) -> list[dict[str, Any]]:
     if not all(isinstance(c, str) for c in columns):
         raise UnreadableFile("a cached DataFrame with a column name that is not text")
     if len(index) != len(records):
-        raise UnreadableFile(f"a cached DataFrame of {len(records)} rows with {len(index)} index entries")
+        raise UnreadableFile(
+            f"a cached DataFrame of {counted(len(records), 'row')} with an index of {len(index):,}"
+        )
     if "date" in columns:
         return records
     return [{"date": str(i)[:10]} | r for i, r in zip(index, records, strict=True)]

@@ -14,7 +14,7 @@ from datetime import date
 
 import polars as pl
 
-from factorlab_lake.errors import BadAnswer
+from factorlab_lake.errors import BadAnswer, counted
 from factorlab_lake.providers.fmp.endpoints import Endpoint, EndpointRequest
 from factorlab_lake.providers.protocol import Request
 
@@ -107,7 +107,9 @@ def _read(text: str, symbols: AbstractSet[str]) -> tuple[BulkRecords, int]:
         if not values:
             continue
         if len(values) < width or any(values[width:]):
-            raise ValueError(f"line {lines.line_num} has {len(values)} values for {width} names")
+            raise ValueError(
+                f"line {lines.line_num} has {counted(len(values), 'value')} for {counted(width, 'name')}"
+            )
         count += 1
         if values[place] in symbols:
             records.setdefault(values[place], {})[tuple(values[:width])] = None

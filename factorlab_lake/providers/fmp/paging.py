@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from factorlab_lake.errors import counted
 from factorlab_lake.providers.fmp.endpoints import EARLIEST, Endpoint, EndpointRequest
 
 __all__ = ["FREE_ROWS", "Fetch", "oldest_day", "page_back", "reaches", "short_rows"]
@@ -76,7 +77,7 @@ def short_rows(records: pl.DataFrame, limit: int, start: date | None) -> str | N
     if records.height >= limit:
         return f"reaches back to {oldest} only: {limit} rows are the largest limit"
     if records.height == FREE_ROWS < limit:
-        return f"{records.height} rows instead of {limit}: the plan may allow no more"
+        return f"{counted(records.height, 'row')} instead of {limit}: the plan may allow no more"
     return None
 
 
@@ -114,7 +115,7 @@ def _plan_reason(oldest: date | None, start: date, until: date) -> str | None:
     years = _plan_years(oldest, until)
     if years is None:
         return None
-    return f"reaches back to {oldest} only, {years} years: the plan may allow no more"
+    return f"reaches back to {oldest} only, {counted(years, 'year')}: the plan may allow no more"
 
 
 def _plan_years(oldest: date, until: date) -> int | None:

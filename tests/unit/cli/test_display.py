@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from factorlab_lake.cli import display
+from factorlab_lake.ingest.fetch_report import FetchReport
 from factorlab_lake.ingest.legacy_cache.migrate import MigrationReport
 
 
@@ -77,6 +78,15 @@ def test_a_long_list_of_faults_is_shortened() -> None:
     lines = list(display.migration_lines(report))
     assert sum(line.startswith("fault ") for line in lines) == 50
     assert lines[-1] == "          and 10 more; --json lists all"
+
+
+def test_a_fetch_says_where_its_rejected_records_are() -> None:
+    """The count alone did not say where the reasons are, and one request was "1 requests"."""
+    report = FetchReport(requests=1, symbols=1, calls=1, records=3000, rejected=1)
+    sent, received, *_ = display.fetch_lines(report)
+    assert sent == "sent      1 request for 1 symbol, 1 call"
+    table = "the table rejected_records has the reasons"
+    assert received == f"received  3,000 records in 0.0 s, 1 rejected; {table}"
 
 
 def test_a_reason_about_a_hidden_column_is_not_shown() -> None:

@@ -129,7 +129,7 @@ def test_a_users_correction_stays_after_the_next_fetch(lake: Lake) -> None:
     count(lake, "AAPL", "2019-04-30", 4e8, "2019-05-08")
     load_bars(lake, "AAPL", ("2019-05-13", 5.0, "2019-05-13"))
     serve(lake, answer("split", [split("2019-05-10", 1, 12)], at=T1))
-    with pytest.warns(LakeWarning, match="1 rows of fmp"):
+    with pytest.warns(LakeWarning, match="1 row of fmp has other values; the loaded rows count"):
         load_splits(lake, "AAPL", ("2019-05-10", 1, 20))
     serve(lake, answer("split", [split("2019-05-10", 1, 12)], at=datetime.now(UTC)))
     assert cap(lake, "AAPL", "2019-05-13") == (0.1, "told", None)

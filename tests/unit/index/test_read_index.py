@@ -217,7 +217,7 @@ def test_changed_days_give_the_tiles_of_a_full_build(tmp_path: Path, rows: pl.Da
     """The tiles that a commit changes are those that a build of all tiles writes."""
     lake = small().build(tmp_path)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "price_data: 1 rows of fmp have other values", LakeWarning)
+        warnings.filterwarnings("ignore", "price_data: 1 row of fmp has other values", LakeWarning)
         lake.load("price_data", rows)
     changed = manifests.read(lake._layout, lake.snapshot)
     rebuilt = build(lake._layout, lake.snapshot, lake.session.frame, reuse=False)

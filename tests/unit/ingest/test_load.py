@@ -410,6 +410,12 @@ def test_a_text_that_tells_a_day_is_that_day(lake: Lake, text: str) -> None:
     assert lake.sql("SELECT date FROM price_data").item() == date(2024, 5, 6)
 
 
+def test_a_future_fetch_is_shown_as_it_was_written(lake: Lake) -> None:
+    """A day without a time was shown as the last second of New York's day in UTC."""
+    fault = _refused(lake, "price_data", _PLAIN_BAR | {"fetched_at": ["2100-01-01"]})
+    assert "fetched_at: 2100-01-01 is in the future" in str(fault)
+
+
 def test_naive_midnights_are_dates(lake: Lake) -> None:
     """A pandas index of days has midnights without a zone."""
     at = pl.Series([datetime(2024, 5, 6)])  # noqa: DTZ001
@@ -419,7 +425,7 @@ def test_naive_midnights_are_dates(lake: Lake) -> None:
 
 def test_a_value_that_cannot_be_read_is_missing_and_said(lake: Lake) -> None:
     """A word in a side column costs no row: it is NULL, its text is in `extra`, and a warning counts it."""
-    with pytest.warns(LakeWarning, match=r"volume cannot be read .* \(1 rows\)"):
+    with pytest.warns(LakeWarning, match=r"volume cannot be read .* \(1 row\)"):
         lake.load("price_data", _PLAIN_BAR | {"volume": ["N/A"], "open_price": ["1,234.5"]})
     row = lake.sql("SELECT volume, open_price, extra FROM price_data").row(0)
     assert row == (None, 1234.5, '{"volume":"N/A"}')
@@ -447,7 +453,7 @@ def test_replacing_the_value_of_a_provider_is_said(lake: Lake, tmp_path: Path) -
     """A load that changes what a provider served warns; equal values, and other days, do not."""
     at = datetime(2024, 5, 13, 12, tzinfo=UTC)
     arrive(lake, tmp_path, Entry("A", "price", [bar("2024-05-07", 9.0)], at))
-    with pytest.warns(LakeWarning, match="1 rows of fmp have other values"):
+    with pytest.warns(LakeWarning, match="1 row of fmp has other values; the loaded rows replace them"):
         lake.load("price_data", _PLAIN_BAR)
     with warnings.catch_warnings():
         warnings.simplefilter("error", LakeWarning)
@@ -461,7 +467,10 @@ def test_correcting_a_statement_of_a_provider_is_said(lake: Lake, tmp_path: Path
     with warnings.catch_warnings():
         warnings.simplefilter("error", LakeWarning)
         lake.load("income_statements", row | {"revenue": [100.0]})
-    with pytest.warns(LakeWarning, match="rows? of fmp ha"):
+    with pytest.warns(
+        LakeWarning,
+        match="of fmp has other values; the loaded rows correct those of the same filing, and no others",
+    ):
         lake.load("income_statements", row | {"revenue": [150.0]})
 
 

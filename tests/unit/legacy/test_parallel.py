@@ -126,7 +126,7 @@ def test_a_wrong_value_in_the_lake_is_found_and_said_and_answered(
     """If the lake's close differs from the cache's, its answer is returned and the difference reported."""
     lake = copy_of(whole, tmp_path / "lake")
     day = {"symbol": ["AAPL"], "date": ["2021-03-31"], "split_basis_date": ["2021-03-31"]}
-    with pytest.warns(LakeWarning, match="1 rows of fmp have other values"):
+    with pytest.warns(LakeWarning, match="1 row of fmp has other values"):
         lake.load("price_data", day | {"close_price": [999.0]})
     alerts: list[Alert] = []
     provider = make(lake, migration_mode=True, alert=alerts.append)

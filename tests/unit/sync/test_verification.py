@@ -65,7 +65,7 @@ def test_a_change_without_triggers_is_found_by_a_deep_verification(small: Lake, 
     assert small.sync(synced).clean
     deep = small.sync(synced, verify_deep=True)
     assert [(f.table, f.what) for f in deep.findings] == [
-        ("income_statements", "values of 1 rows differ from the lake's")
+        ("income_statements", "values of 1 row differ from the lake's")
     ]
     assert small.sync(synced, verify_deep=True, repair=True).clean
     assert_equal(small, synced)
