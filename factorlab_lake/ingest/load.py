@@ -71,11 +71,11 @@ def load(
     if name not in LOADABLE:
         known = ", ".join(LOADABLE)
         raise InvalidInput(
-            f"Table {name!r} cannot be loaded; expected one of {known}.{nearest(name, LOADABLE)}"
+            f"Table {name!r} cannot be loaded; expected one of {known}.{nearest(str(name), LOADABLE)}"
         )
     opened, report, now = LoadSource(source), progress or _no_progress, now or datetime.now(UTC)
     with closing(LoadRows(table(name), tx.layout.identity.parent, slice_rows)) as rows:
-        _read(opened, rows, RowChecks(table(name), now), min(slice_rows, _READ_ROWS), report)
+        _read(opened, rows, RowChecks(table(name), now, opened.hint), min(slice_rows, _READ_ROWS), report)
         if rows.height == 0:
             return 0
         rows.order()

@@ -49,11 +49,13 @@ class RowChecks:
     """Check slices of a table's rows as if they were one frame; ``now`` is the time of the load.
 
     All faults of rows are reported in one error, by :meth:`raise_faults`. Overlapping intervals come last.
-    ``notes`` counts what was read in another way than it was written, by the text that says so.
+    ``notes`` counts what was read in another way than it was written, by the text that says so. ``hint`` is
+    added to the error about a missing column.
     """
 
     spec: TableSpec
     now: datetime
+    hint: str = ""
     rows: int = 0
     notes: Counter[str] = field(default_factory=Counter)
     _faults: list[tuple[int, str]] = field(default_factory=list)
@@ -62,7 +64,7 @@ class RowChecks:
 
     def typed(self, raw: pl.DataFrame) -> pl.DataFrame:
         """Return the typed rows of the next slice; raise :class:`InvalidInput` for a wrong column."""
-        _check_columns(raw, self.spec)
+        _check_columns(raw, self.spec, self.hint)
         parsed = {c: _read(raw, self.spec.column(c)) for c in raw.columns}
         rows = raw.select(
             *(p.value.alias(c) for c, p in parsed.items()),
@@ -143,7 +145,7 @@ def required_columns(spec: TableSpec) -> list[str]:
     return [*needed_columns(spec), *basis, *company]
 
 
-def _check_columns(raw: pl.DataFrame, spec: TableSpec) -> None:
+def _check_columns(raw: pl.DataFrame, spec: TableSpec, hint: str) -> None:
     """Raise :class:`InvalidInput` for a column that the table lacks, and for a missing one that it needs."""
     for column in raw.columns:
         if column not in spec.names():
@@ -155,7 +157,7 @@ def _check_columns(raw: pl.DataFrame, spec: TableSpec) -> None:
         _check_type(raw[column], spec.column(column))
     for name in required_columns(spec):
         if name not in raw.columns:
-            raise _missing_column(raw, spec, name)
+            raise _missing_column(raw, spec, name, hint)
 
 
 def _check_type(values: pl.Series, column: Column) -> None:
@@ -243,10 +245,10 @@ def _refusal(spec: TableSpec, faults: list[tuple[int, str]], count: int) -> Inva
     )
 
 
-def _missing_column(raw: pl.DataFrame, spec: TableSpec, name: str) -> InvalidInput:
-    hint = f" ({_BASIS_HELP})" if name == "split_basis_date" else ""
+def _missing_column(raw: pl.DataFrame, spec: TableSpec, name: str, hint: str) -> InvalidInput:
+    meaning = f" ({_BASIS_HELP})" if name == "split_basis_date" else ""
     got = ", ".join(raw.columns) or "no columns"
-    return InvalidInput(f"{spec.name} needs a column {name!r}{hint}; got {got}.", column=name)
+    return InvalidInput(f"{spec.name} needs a column {name!r}{meaning}; got {got}.{hint}", column=name)
 
 
 def invalid_row(spec: TableSpec, row: int, reason: str) -> InvalidInput:

@@ -21,19 +21,22 @@ _SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".txt": "cs
 class LoadSource:
     """Represent the source of a load: a CSV or Parquet file, or a polars, pandas or Arrow frame.
 
-    ``height`` is the number of rows; None for a CSV file, which shows it only at its end.
+    ``height`` is the number of rows; None for a CSV file, which shows it only at its end. ``hint`` says that
+    the index of a pandas frame is not read; empty for other sources.
     """
 
     def __init__(self, source: Any) -> None:
         """Open a source; raise :class:`NotFound` or :class:`InvalidInput` for a file that cannot be read."""
         self.name = "frame"
         self.height: int | None = None
+        self.hint = ""
         self._path, self._format = Path(), "frame"
         if isinstance(source, str | Path):
             self._open_file(Path(source))
         else:
             self._frame = source if isinstance(source, pl.DataFrame) else _frame_of(source)
             self.height = self._frame.height
+            self.hint = _index_hint(source)
 
     def _open_file(self, path: Path) -> None:
         if not path.is_file():
@@ -82,12 +85,22 @@ class LoadSource:
 def _frame_of(source: Any) -> pl.DataFrame:
     """Convert a frame of another library, or columns; raise :class:`InvalidInput` if that is impossible."""
     try:
-        return pl.DataFrame(source)
+        return source.collect() if isinstance(source, pl.LazyFrame) else pl.DataFrame(source)
     except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
         raise InvalidInput(
             f"Got a {type(source).__name__} that cannot be read as a frame: {str(error).splitlines()[0]}; "
             "pass a CSV or Parquet file, or a polars, pandas or Arrow frame with one type per column."
         ) from None
+
+
+def _index_hint(source: Any) -> str:
+    """Return how the index of a pandas frame becomes columns, if it has a name or dates."""
+    index = getattr(source, "index", None)
+    names = [str(name) for name in getattr(index, "names", []) if name is not None]
+    if not names and not str(getattr(index, "dtype", "")).startswith("datetime64"):
+        return ""
+    named = f" {', '.join(names)}" if names else ""
+    return f" The frame's index{named} is not read; frame.reset_index() makes it a column."
 
 
 def _csv_slices(path: Path, block_bytes: int) -> Iterator[pl.DataFrame]:

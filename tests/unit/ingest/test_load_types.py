@@ -113,16 +113,38 @@ def test_the_type_of_a_column_may_change_between_loads(lake: Lake, name: str) ->
 
 @pytest.mark.parametrize(
     "source",
-    [None, 7, pl.LazyFrame(_SPLIT), {"symbol": ["A", "B"], "date": ["2020-08-31"] * 3},
+    [None, 7, pl.LazyFrame(_SPLIT).select("none"), {"symbol": ["A", "B"], "date": ["2020-08-31"] * 3},
      pd.DataFrame([["A", "B"]], columns=["symbol", "symbol"]),
      pd.DataFrame({"symbol": ["A", 1.5, object()]})],
-    ids=["none", "number", "lazy", "lengths", "two columns of one name", "mixed objects"],
+    ids=["none", "number", "lazy without its column", "lengths", "two columns of one name", "mixed objects"],
 )  # fmt: skip
 def test_what_is_no_frame_is_refused(lake: Lake, source: Any) -> None:
     """The error is one of the lake, and nothing is loaded."""
     with pytest.raises(InvalidInput):
         lake.load("splits", source)
     assert lake.refresh().history() == []
+
+
+def test_a_lazy_frame_is_loaded(lake: Lake) -> None:
+    """It is a frame of polars; it was refused, though the guide takes any frame that polars accepts."""
+    assert lake.load("splits", pl.LazyFrame(_SPLIT)) == 1
+
+
+def test_a_table_that_is_no_text_is_refused(lake: Lake) -> None:
+    """None gave a TypeError of Python's library."""
+    with pytest.raises(InvalidInput, match="Table None cannot be loaded; expected one of splits"):
+        lake.load(None, pl.DataFrame(_SPLIT))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("name", "shown"), [(None, ""), ("date", " date")])
+def test_the_index_of_a_pandas_frame_is_explained(lake: Lake, name: str | None, shown: str) -> None:
+    """Polars reads columns alone, so the error about the missing column says how the index becomes one."""
+    days = pd.DatetimeIndex(_SPLIT["date"], name=name)
+    frame = pd.DataFrame(_SPLIT, index=days).drop(columns="date")
+    with pytest.raises(InvalidInput, match=rf"The frame's index{shown} is not read; frame\.reset_index\(\)"):
+        lake.load("splits", frame)
+    if name:
+        assert lake.load("splits", frame.reset_index()) == 1
 
 
 def test_a_column_of_pandas_without_values_is_empty(lake: Lake) -> None:
