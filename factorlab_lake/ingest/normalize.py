@@ -66,8 +66,9 @@ def normalize(raw: pl.DataFrame, dataset: str, names: Mapping[str, str] | None =
     rejects = [_rejects(raw.filter(bad), typed.filter(bad), _named(faults, known), dataset)]
     if bad.any():
         raw, typed = raw.filter(~bad), typed.filter(~bad)
-    if (losing := contradicted(typed, spec)).any():
-        rejects.append(_rejects(raw.filter(losing), typed.filter(losing), [_contradiction(spec)], dataset))
+    if (losing := (why := contradicted(typed, spec)).is_not_null()).any():
+        typed_losing = typed.with_columns(why.alias("_why")).filter(losing)
+        rejects.append(_rejects(raw.filter(losing), typed_losing, [_contradiction(spec)], dataset))
         raw, typed = raw.filter(~losing), typed.filter(~losing)
     complete = _COMPLETE.get(spec.name, _complete_plain)
     rows = complete(typed.with_columns(_provenance(as_traded=dataset in _AS_TRADED)), spec)
@@ -202,10 +203,8 @@ def _named(faults: list[RowFault], known: Mapping[str, str]) -> list[RowFault]:
 
 def _contradiction(spec: TableSpec) -> RowFault:
     key = " and ".join(spec.told_key)
-    text = (
-        f"another record of the response has the same {key} and is more complete, or was chosen by its values"
-    )
-    return RowFault("contradiction", pl.lit(value=True), pl.lit(text))
+    text = f"another record of the response has the same {key} and "
+    return RowFault("contradiction", pl.lit(value=True), pl.lit(text) + pl.col("_why"))
 
 
 def _unread_records(raw: pl.DataFrame, rows: pl.DataFrame, spec: TableSpec, dataset: str) -> pl.DataFrame:

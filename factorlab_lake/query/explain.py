@@ -16,6 +16,7 @@ from arro3.core import Table
 
 from factorlab_lake.derive.computation import compute
 from factorlab_lake.factors.formulas import FACTORS, Factor, Input
+from factorlab_lake.factors.sql import figure
 from factorlab_lake.query.query_hints import QueryHints, QuerySession, RowFilter
 from factorlab_lake.schema import STATEMENT_TABLES, identifier, identifiers, table
 from factorlab_lake.schema.derived_tables import READ_FOR_DERIVATION
@@ -37,6 +38,9 @@ _COLUMNS: dict[str, Any] = {
     "source": pl.String,
     "note": pl.String,
 }
+# What a user can do about a reason.
+_CURES = {"quote_unit_unknown": "load a company profile with the currency of the quotes, such as GBp or GBP"}
+_ZERO = "0 stands for a figure that was not reported"
 _PAIR = "$symbols::VARCHAR[], $days::DATE[]"
 _Row = dict[str, Any]
 
@@ -109,10 +113,11 @@ def explain_market_cap(session: QuerySession, symbol: str, day: date) -> pl.Data
         rows += _splits(evidence, *bases)
     numbers = [cap["close_price"], cap["shares_outstanding"], cap["split_factor"]]
     rows.append(_row("split_factor", cap["split_factor"], note="brings the shares to the price's basis"))
-    product = cap["reason"] or " * ".join(map(repr, numbers))
+    reason = "; ".join(filter(None, [cap["reason"], _CURES.get(cap["reason"])]))
+    product = reason or " * ".join(map(repr, numbers))
     if receipt := evidence.instrument()["shares_per_receipt"]:
         rows.append(_row("shares_per_receipt", receipt, note="of which one unit of the symbol stands for"))
-        product = cap["reason"] or f"{product} / {receipt!r}"
+        product = reason or f"{product} / {receipt!r}"
     return _frame([*rows, _row("market_cap", cap["market_cap"], date=day, note=product)])
 
 
@@ -206,7 +211,7 @@ def _components(evidence: _Evidence, item: Input, day: date) -> list[_Row]:
         SELECT t.component_sign AS sign, t.is_end, t.is_reported, p.derivation, p.reason,
                s.fiscal_date AS date, s.fiscal_period AS period, s.version, s.available_date, s.accepted_at,
                coalesce(s.final_link, s.link, s.source_provider) AS source,
-               s.{identifier(item.column.name)} AS value,
+               s.{identifier(item.column.name)} AS value, {figure(item.column)} AS used,
                CASE WHEN l.symbol IS NULL THEN 1 ELSE l.cumulative_split_factor END AS cumulative_split_factor
         FROM trailing_periods p
         JOIN subjects u ON u.subject = p.subject AND u.vintage = 'known'
@@ -230,7 +235,7 @@ def _input(item: Input, components: list[_Row], *, optional: bool) -> list[_Row]
         components = [p for p in components if p["is_end"]] or components[:1]
     where = ("sign", "date", "period", "version", "available_date", "accepted_at", "source")
     rows = [
-        _row(item.name, p["value"], item=item.column.name, **{name: p[name] for name in where})
+        _row(item.name, p["value"], item=item.column.name, note=_zero(p), **{n: p[n] for n in where})
         for p in components
         if p["date"] is not None
     ]
@@ -240,7 +245,8 @@ def _input(item: Input, components: list[_Row], *, optional: bool) -> list[_Row]
     if optional:
         values = [value or 0.0 for value in values]
     if None in values:
-        return [*rows, _row(item.name, None, note="missing")]
+        note = ": ".join(["missing", *dict.fromkeys(filter(None, map(_zero, components)))])
+        return [*rows, _row(item.name, None, note=note)]
     if item.column.additive == "flow":
         total = sum(p["sign"] * value for p, value in zip(components, values, strict=True))
         return [*rows, _row(item.name, total, note=components[0]["derivation"] or "sum")]
@@ -253,10 +259,13 @@ def _input(item: Input, components: list[_Row], *, optional: bool) -> list[_Row]
 
 def _usable(item: Input, component: _Row) -> float | None:
     """Return a figure; None for a 0 that means missing, and for the count of a derived quarter."""
-    value: float | None = component["value"]
-    if item.column.additive == "shares" and not component["is_reported"]:
-        return None
-    return None if item.column.zero_is_missing and not value else value
+    value: float | None = component["used"]
+    return None if item.column.additive == "shares" and not component["is_reported"] else value
+
+
+def _zero(component: _Row) -> str | None:
+    """Return the note of a 0 that means missing."""
+    return _ZERO if component["used"] is None and component["value"] is not None else None
 
 
 def _with_numbers(formula: Factor, known: dict[str, float | None]) -> str:

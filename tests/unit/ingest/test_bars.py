@@ -200,7 +200,17 @@ def test_a_stub_beside_the_real_bar_is_rejected(lake: Lake, tmp_path: Path) -> N
         ("AAPL", 0),
         ("MSFT", 2),
     ]
+    reasons = lake.sql("SELECT reason FROM rejected_records")["reason"]
+    assert all(reason.endswith("the same symbol and date and is more complete") for reason in reasons)
     assert lake.sql("SELECT * FROM price_revisions").is_empty()
+
+
+def test_of_two_complete_bars_one_is_chosen_by_its_values(lake: Lake, tmp_path: Path) -> None:
+    """The reason says so: none of the two is more complete, and no data tells which one is right."""
+    days = [bar("2024-08-14", close) for close in (224.4, 227.06)]
+    arrive(lake, tmp_path, Entry("AAPL", "price", days, datetime(2024, 8, 15, 12, tzinfo=UTC)))
+    reason = lake.sql("SELECT reason FROM rejected_records").item()
+    assert reason.endswith("the same symbol and date and was chosen by its values")
 
 
 def test_a_bar_without_trades_beside_none_is_stored(lake: Lake, tmp_path: Path) -> None:

@@ -90,6 +90,21 @@ def test_a_year_to_date_shows_what_it_is_made_of(made: Lake) -> None:
     assert last(rows, "net_margin")["value"] == pytest.approx((100 + 5 - 10) / 390, rel=1e-15)
 
 
+CASES.statements("BANK", "income", quarters(grossProfit=[0] * 4, costOfRevenue=[0] * 4, revenue=[100] * 4))
+
+
+def test_a_zero_that_means_missing_is_explained(made: Lake) -> None:
+    """A bank has neither gross profit nor cost of sales: the sum of the zeros was shown as the input."""
+    rows = made.explain_factor("gross_margin", "BANK", KNOWN).to_dicts()
+    zeros = [row for row in rows if row["step"] == "gross_profit"]
+    not_reported = "0 stands for a figure that was not reported"
+    assert [(row["value"], row["note"]) for row in zeros] == [
+        *[(0, not_reported)] * 4,
+        (None, f"missing: {not_reported}"),
+    ]
+    assert rows[-1]["note"] == "gross_profit: missing"
+
+
 CASES.closes("SPLIT", {"2021-01-29": 10.0})
 CASES.count("SPLIT", "cover_page", "2020-12-31", 50, filed="2021-01-20")
 CASES.split("SPLIT", "2021-01-25", 4, 1)

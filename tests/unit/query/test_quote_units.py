@@ -145,6 +145,8 @@ def test_an_explanation_shows_the_conversion(made: Lake) -> None:
     steps = made.explain_market_cap("FIVE", DAY)
     assert steps.filter(step="shares_per_receipt")["value"].to_list() == [5]
     assert steps.filter(step="market_cap")["note"].to_list() == ["150.0 * 1000.0 * 1.0 / 5.0"]
+    [note] = made.explain_market_cap("BARE.L", DAY).filter(step="market_cap")["note"]
+    assert note.startswith("quote_unit_unknown; load a company profile with the currency")
 
 
 def test_the_unit_is_known_from_the_day_of_a_loaded_profile_on_and_before(tmp_path: Path) -> None:
