@@ -101,9 +101,11 @@ class RowChecks:
     def _with_capitals(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Write symbols in capitals, as fetch and migrate do, and note it."""
         capitals = rows["symbol"].str.to_uppercase()
-        for symbol in rows["symbol"].filter(rows["symbol"] != capitals).to_list():
-            self.notes[f"symbols are stored in capitals, such as {symbol.upper()} for {symbol}"] += 1
-            break
+        small = rows["symbol"].filter(rows["symbol"] != capitals)
+        if small.len():
+            said = "symbols are stored in capitals"
+            example = f"{said}, such as {small[0].upper()} for {small[0]}"
+            self.notes[next((note for note in self.notes if note.startswith(said)), example)] += small.len()
         return rows.with_columns(symbol=capitals)
 
     def _collect(self, raw: pl.DataFrame, rows: pl.DataFrame, faults: list[RowFault]) -> None:

@@ -433,9 +433,10 @@ def test_a_value_that_cannot_be_read_is_missing_and_said(lake: Lake) -> None:
 
 def test_symbols_are_stored_in_capitals(lake: Lake) -> None:
     """One symbol has one spelling; a warning says that the file has another one."""
-    with pytest.warns(LakeWarning, match="AAPL for aapl"):
-        lake.load("splits", _SPLIT | {"symbol": ["aapl"]})
-    assert lake.sql("SELECT symbol FROM splits").item() == "AAPL"
+    rows = pl.concat([pl.DataFrame(_SPLIT | {"symbol": [name]}) for name in ("aapl", "msft", "IBM")])
+    with pytest.warns(LakeWarning, match=r"AAPL for aapl \(2 rows\)"):
+        lake.load("splits", rows)
+    assert lake.sql("SELECT symbol FROM splits ORDER BY 1")["symbol"].to_list() == ["AAPL", "IBM", "MSFT"]
 
 
 def test_a_row_that_was_replaced_can_be_loaded_again(lake: Lake) -> None:
