@@ -37,15 +37,19 @@ from factorlab_lake.ingest.versions import (
     SAME_PRICES,
     are_distinct,
     distinct_in_time,
+    is_loaded,
     number_versions,
     superseded_kind,
 )
 from factorlab_lake.schema import TABLES, TableSpec, table
+from factorlab_lake.schema.columns import FILE_PROVIDER
 from factorlab_lake.schema.derived_tables import DERIVED_FROM
 from factorlab_lake.schema.rules import MIN_REBASED_BARS
 from factorlab_lake.storage.transaction import Transaction
 
 __all__ = ["merge_bars", "merge_events", "merge_rows", "observe_unmoved"]
+
+_IS_LOAD = pl.col("provider") == FILE_PROVIDER  # of lines of the fetch log
 
 
 def merge_rows(
@@ -216,7 +220,10 @@ def _merge_contested(
     log: pl.DataFrame,
     keys: Callable[[], pl.DataFrame] | None,
 ) -> None:
-    """Merge bars of days with several bars: the newest fetch is current, the others are revisions."""
+    """Merge bars of days with several bars: one is current, the others are revisions.
+
+    A user's newest bar is current, else that of the newest fetch: a fetch does not undo a correction.
+    """
     current, revised = table("price_data"), table("price_revisions")
     key, years = list(current.key), _years(contested)
     days = contested.select(key).unique()
@@ -230,12 +237,13 @@ def _merge_contested(
         return present if keys is None else pl.concat([present, keys()]).unique()
 
     before = pl.concat([earlier.drop("revision", "change_kind"), as_stated(stored)], how="diagonal_relaxed")
-    again = confirmed(before, contested, log, current, everything)
-    merged = distinct_in_time(
-        pl.concat([before, again, contested], how="diagonal_relaxed"),
-        key,
-        current,
-    ).with_columns(superseded_kind())
+    again = [
+        confirmed(before.filter(own), contested.filter(own), log.filter(logged), current, everything)
+        for own, logged in ((is_loaded(), _IS_LOAD), (~is_loaded(), ~_IS_LOAD))
+    ]
+    every = pl.concat([before, *again, contested], how="diagonal_relaxed").with_columns(_loaded=is_loaded())
+    merged = distinct_in_time(every, [*key, "_loaded"], current).drop("_loaded")
+    merged = merged.with_columns(superseded_kind())
     merged = merged.with_columns(revision=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over(key))
     newest = ~pl.all_horizontal(pl.col(k) == pl.col(k).shift(-1) for k in key).fill_null(value=False)
     _reconcile(tx, current, stored, merged.filter(newest).drop("revision", "change_kind"))

@@ -34,6 +34,7 @@ __all__ = [
     "are_distinct",
     "content_key",
     "distinct_in_time",
+    "is_loaded",
     "number_versions",
     "superseded_kind",
 ]
@@ -172,14 +173,14 @@ def _served(rows: pl.DataFrame, spec: TableSpec, logged: LoggedFetches | None) -
 
 def _corrections(spec: TableSpec) -> pl.Expr:
     """Return whether a user's row speaks of a filing that a provider served."""
-    is_file = pl.col("source_provider") == FILE_PROVIDER
+    is_file = is_loaded()
     return (is_file & (~is_file).any().over([*period_key(spec), "_filing"])).alias("_is_correction")
 
 
 def _numbered(rows: pl.DataFrame, key: list[str]) -> pl.DataFrame:
     """Number the contents of each key; those of one provider keep their order."""
     # A user corrects what a provider served, so a later fetch of the same filing must not supersede it.
-    corrects = pl.col("source_provider") == FILE_PROVIDER
+    corrects = is_loaded()
     last = pl.col("_known_at").max().over([*key, "_filing"])
     rows = rows.with_columns(_known_at=pl.when(corrects).then(last).otherwise("_known_at"))
     order = [*_filing_order(key), corrects, pl.col("fetched_at")]
@@ -194,6 +195,11 @@ def _filing_order(key: list[str]) -> list[pl.Expr]:
     return [pl.col("_known_at"), since, pl.col("_filing")]
 
 
+def is_loaded() -> pl.Expr:
+    """Return whether a user loaded the row from a file."""
+    return (pl.col("source_provider") == FILE_PROVIDER).fill_null(value=False)
+
+
 def superseded_kind() -> pl.Expr:
     """Return the kind of change from each bar to the next row, which must be of the same day."""
     ratio = pl.col("close_price") / pl.col("close_price").shift(-1)
@@ -206,6 +212,8 @@ def superseded_kind() -> pl.Expr:
         .then(pl.lit(SPLIT_REBASE))
         .when(same)
         .then(pl.lit(SAME_PRICES))
+        .when(is_loaded().shift(-1) & ~is_loaded())
+        .then(pl.lit("correction"))
         .otherwise(pl.lit("vendor_revision"))
         .alias("change_kind")
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import date
 from pathlib import Path
 
@@ -126,3 +127,82 @@ def test_24_a_correction_outlives_the_next_fetch(lake: Lake, tmp_path: Path) -> 
     assert one(lake.market_caps("NVAX", "2019-05-13"))["market_cap"] == pytest.approx(10.0 * 5e6)
     lake.fetch(vendor, ["NVAX"], kinds=["splits"], policy=policy)
     assert one(lake.market_caps("NVAX", "2019-05-13"))["market_cap"] == pytest.approx(10.0 * 5e6)
+
+
+_BARS = [("2019-05-13", 10.0), ("2019-05-14", 11.0), ("2019-05-15", 10.5), ("2019-05-16", 10.4)]
+
+
+def _vendor_bars(**changed: float) -> list[dict[str, float | str]]:
+    """Return the vendor's records of four days; ``changed`` has other closes, by the day of the month."""
+    closes = {day: changed.get(f"d{day[-2:]}", close) for day, close in _BARS}
+    return [
+        {"date": day, "open": c, "high": c, "low": c, "close": c, "volume": 1000} for day, c in closes.items()
+    ]
+
+
+def _refetch(lake: Lake, **changed: float) -> None:
+    provider = served({"historical-price": _vendor_bars(**changed)})
+    report = lake.fetch(provider, ["NVAX"], kinds=["prices"], policy=FetchPolicy(everything=True))
+    assert report.split_detected == []
+
+
+def _closes(lake: Lake) -> list[float]:
+    return lake.prices("NVAX")["close_price"].to_list()
+
+
+def _superseded(lake: Lake) -> list[tuple[str, float, str]]:
+    query = "SELECT date, close_price, change_kind FROM price_revisions ORDER BY date, revision"
+    return [(str(day), close, kind) for day, close, kind in lake.sql(query).rows()]
+
+
+@pytest.mark.parametrize("wrong", [8.6, 11.3], ids=["as after a split", "another close"])
+def test_24_a_corrected_bar_outlives_the_next_fetch(lake: Lake, wrong: float) -> None:
+    """The vendor's wrong close of one day stays a revision, fetch after fetch; the user's 11 is the answer."""
+    _refetch(lake, d14=wrong)
+    with pytest.warns(LakeWarning, match="other values"):
+        lake.load("price_data", bars(("NVAX", "2019-05-14", 11.0), basis="2024-06-03"))
+    for _ in range(2):
+        _refetch(lake, d14=wrong)
+        assert _closes(lake) == [10.0, 11.0, 10.5, 10.4]
+        assert [(day, close) for day, close, _ in _superseded(lake)] == [("2019-05-14", wrong)]
+    assert lake.sql("SELECT * FROM splits").is_empty()
+
+
+def test_24_a_vendor_that_changes_a_corrected_bar_changes_no_answer(lake: Lake) -> None:
+    """Each content of the vendor is kept, and a newer correction replaces the older one."""
+    _refetch(lake, d14=11.3)
+    for close in (11.0, 11.1):
+        with pytest.warns(LakeWarning) if close == 11.0 else contextlib.nullcontext():
+            lake.load("price_data", bars(("NVAX", "2019-05-14", close), basis="2024-06-03"))
+        _refetch(lake, d14=11.2, d15=10.6)
+        assert _closes(lake) == [10.0, close, 10.6, 10.4]
+    assert _superseded(lake) == [
+        ("2019-05-14", 11.3, "vendor_revision"),
+        ("2019-05-14", 11.2, "correction"),
+        ("2019-05-14", 11.0, "vendor_revision"),
+        ("2019-05-15", 10.5, "vendor_revision"),
+    ]
+
+
+def test_24_a_vendor_continues_a_loaded_history(lake: Lake) -> None:
+    """Loaded bars before a 4:1 split keep their basis; the vendor's, which are after it, show the split."""
+    loaded = [("NVAX", day, 4 * close) for day, close in _BARS[:3]]
+    lake.load("price_data", bars(*loaded, basis="2019-05-15"))
+    provider = served({"historical-price": _vendor_bars()})
+    lake.fetch(provider, ["NVAX"], kinds=["prices"], policy=FetchPolicy(everything=True))
+    assert _closes(lake) == [40.0, 44.0, 42.0, 10.4]
+    inferred = lake.sql("SELECT date, numerator / denominator FROM splits").rows()
+    assert inferred == [(date(2019, 5, 16), 4.0)]
+    assert lake.prices("NVAX", adjusted=True)["close_price"].to_list() == [10.0, 11.0, 10.5, 10.4]
+
+
+def test_24_a_corrected_dividend_outlives_the_next_fetch(lake: Lake) -> None:
+    """The vendor's dividend of the day is 0.15, the user's 0.65."""
+    listed = {"dividends": [{"symbol": "NVAX", "date": "2019-05-14", "dividend": 0.15, "adjDividend": 0.15}]}
+    fetch(lake, ["NVAX"], ["dividends"], listed)
+    row = pl.DataFrame({"symbol": ["NVAX"], "date": ["2019-05-14"], "dividend": [0.65]})
+    with pytest.warns(LakeWarning, match="dividends"):
+        lake.load("dividends", row)
+    before = lake.prices("NVAX", adjusted=True)
+    fetch(lake, ["NVAX"], ["dividends"], listed)
+    assert lake.prices("NVAX", adjusted=True).equals(before)

@@ -292,7 +292,7 @@ def compare(world: ChangingLake) -> int:
     return len(answered)
 
 
-@examples(12)
+@examples(8)
 @given(seed=st.integers(0, 2**32))
 def test_index_and_sql_agree_after_any_changes(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     """After each of several changes all answers are equal, and in the end the derived rows are current."""
@@ -309,7 +309,7 @@ def test_index_and_sql_agree_after_any_changes(tmp_path_factory: pytest.TempPath
     assert_derived_rows_are_current(world.lake)
 
 
-@examples(12)
+@examples(8)
 @given(seed=st.integers(0, 2**32))
 def test_symbols_of_many_commits_fill_the_tiles(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     """Around the borders of tiles, each symbol has its own close, whichever commit added it."""

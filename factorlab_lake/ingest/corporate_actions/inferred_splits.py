@@ -20,7 +20,7 @@ import polars as pl
 
 from factorlab_lake.ingest.normalize import normalize
 from factorlab_lake.ingest.record_frames import group_by_shape, to_frame
-from factorlab_lake.ingest.versions import SAME_PRICES
+from factorlab_lake.ingest.versions import SAME_PRICES, is_loaded, superseded_kind
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.schema.quote_units import MINOR_UNIT_EXCHANGES, MINOR_UNITS
 from factorlab_lake.schema.rules import (
@@ -44,6 +44,7 @@ from factorlab_lake.storage.transaction import read_files
 __all__ = ["INFERRED", "detect_split", "in_hundredths", "inferred_splits", "is_hundredfold"]
 
 INFERRED = "inferred"
+_CLOSES = ["symbol", "date", "close_price", "source_provider"]
 _DAY = timedelta(days=1)
 _LARGEST_SIDE = 10**6  # the denominator of a ratio as it was measured is far larger
 
@@ -101,16 +102,19 @@ def _explained(ratio: float, known: list[float]) -> bool:
 
 
 def _basis_changes(contents: pl.DataFrame) -> pl.DataFrame:
-    """Return pairs of split bases between which a symbol's bars changed by one ratio, closest pairs first."""
+    """Return pairs of split bases between which a symbol's bars changed by one ratio, closest pairs first.
+
+    The bars of a day are in order of time. Their revisions may not be: a user's bar stays the current one.
+    """
     stated = pl.coalesce("stated_basis_date", "split_basis_date")
     ordered = contents.with_columns(split_basis_date=stated).sort(
-        "symbol", "date", "revision", nulls_last=True
+        "symbol", "date", "fetched_at", "revision", nulls_last=True
     )
     names = ("close_price", "split_basis_date", "fetched_at", "fetch_id", "source_provider", "recorded_at")
     following = [pl.col(c).shift(-1).over("symbol", "date").alias(f"next_{c}") for c in names]
     ratio = pl.col("close_price") / pl.col("next_close_price")
     return (
-        ordered.with_columns(following)
+        ordered.with_columns(*following, superseded_kind())
         .filter(
             pl.col("change_kind") != SAME_PRICES, pl.col("next_split_basis_date") > pl.col("split_basis_date")
         )
@@ -217,11 +221,15 @@ def detect_split(layout: Layout, answers: Sequence[FetchResult]) -> list[str]:
 
 
 def _stored_closes(layout: Layout, bars: pl.DataFrame) -> pl.DataFrame:
-    """Return the stored closes of the symbols, from the files of the bars' years."""
+    """Return the stored closes of the symbols, from the files of the bars' years.
+
+    Those of a provider, where a symbol has some: a bar that a user corrected hints at no split.
+    """
     snapshot, symbols = snapshots.latest(layout), bars["symbol"].unique()
     first, last = (str(day) for day in (bars["date"].min(), bars["date"].max()))
     pruned = data_files.prune(
         data_files.files_of(layout, snapshot, "price_data"), symbols=symbols.to_list(), first=first, last=last
     )
-    rows = read_files(layout, "price_data", pruned, symbols, columns=["symbol", "date", "close_price"])
-    return rows.rename({"close_price": "stored_close"})
+    rows = read_files(layout, "price_data", pruned, symbols, columns=_CLOSES)
+    all_loaded = is_loaded().all().over("symbol")
+    return rows.filter(all_loaded | ~is_loaded()).rename({"close_price": "stored_close"})
