@@ -155,8 +155,8 @@ _CHANGE_KIND = Column(
     "change_kind",
     "text",
     "reason of the change: split_rebase (all prices changed by one split ratio), adjusted_close_rebase "
-    "(only adjusted_close and fields beside prices and volume changed), correction (a user loaded other values) "
-    "or vendor_revision (other values)",
+    "(only adjusted_close and fields beside prices and volume changed), correction (a user loaded other "
+    "values) or vendor_revision (other values)",
     role="derived",
 )
 

@@ -157,7 +157,7 @@ def _superseded(lake: Lake) -> list[tuple[str, float, str]]:
 
 @pytest.mark.parametrize("wrong", [8.6, 11.3], ids=["as after a split", "another close"])
 def test_24_a_corrected_bar_outlives_the_next_fetch(lake: Lake, wrong: float) -> None:
-    """The vendor's wrong close of one day stays a revision, fetch after fetch; the user's 11 is the answer."""
+    """The vendor's wrong close of one day stays a revision after each fetch; the user's 11 counts."""
     _refetch(lake, d14=wrong)
     with pytest.warns(LakeWarning, match="other values"):
         lake.load("price_data", bars(("NVAX", "2019-05-14", 11.0), basis="2024-06-03"))
