@@ -18,30 +18,40 @@ from pathlib import Path
 import polars as pl
 
 import factorlab_lake as fl
+from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.lake import Lake
 from tests.oracle.worlds import companies, show
 from tests.sec_rows import land_sec
 from tests.support import CACHE_2019, CACHE_2021, SPLITS
 
-__all__ = ["filings_of_apple", "null_shares", "priced", "sample", "step_days"]
+__all__ = ["factor_reasons", "filings_of_apple", "null_shares", "priced", "sample", "step_days"]
 
-_QUESTIONS = {"market_caps": "market_cap", "ttm": "revenue", "factors": "pe_ratio"}
+_QUESTIONS = {"market_caps": "market_cap", "ttm": "revenue"}
 _COUNTED = 1_000_000_000.0  # the count of each company of a file of prices
 
 
 def null_shares(lake: Lake, symbols: list[str], days: list[date]) -> Iterator[tuple[str, str, int, int]]:
-    """Yield question, reason, number of NULL answers and number of answers."""
+    """Yield question or factor, reason, number of NULL answers and number of answers."""
     for question, column in _QUESTIONS.items():
         rows = getattr(lake, question)(symbols, days)
-        nulls = rows.filter(pl.col(column).is_null())
-        reasons = nulls["reason"]
-        if "reasons" in nulls.columns:
-            own = nulls["reasons"].str.json_path_match(f"$.{column}")
-            reasons = pl.Series([a or b for a, b in zip(reasons, own, strict=True)], dtype=pl.String)
-        yield question, "(value)", rows.height - nulls.height, rows.height
-        counts = reasons.fill_null("(no reason)").value_counts(sort=True)
-        for reason, count in counts.rows():
-            yield question, reason, count, rows.height
+        yield from _by_reason(question, rows[column], rows["reason"])
+    rows = lake.factors(symbols, days)
+    for name in FACTORS:
+        yield from _by_reason(name, rows[name], factor_reasons(rows, name))
+
+
+def factor_reasons(rows: pl.DataFrame, name: str) -> pl.Series:
+    """Return the reason of each row for one factor: its own one, or that of the row."""
+    own = rows["reasons"].cast(pl.String).str.json_path_match(f"$.{name}")
+    return pl.Series([a or b for a, b in zip(own, rows["reason"], strict=True)], dtype=pl.String)
+
+
+def _by_reason(name: str, values: pl.Series, reasons: pl.Series) -> Iterator[tuple[str, str, int, int]]:
+    total = len(values)
+    yield name, "(value)", total - values.null_count(), total
+    counts = reasons.filter(values.is_null()).fill_null("(no reason)").value_counts(sort=True)
+    for reason, count in counts.rows():
+        yield name, reason, count, total
 
 
 def _lakes(folder: Path, prices: Path | None, seeded: Path | None) -> Iterator[tuple[str, Lake, list[date]]]:
@@ -125,7 +135,7 @@ def main(arguments: Iterable[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, lake, days in _lakes(Path(folder), chosen.prices, chosen.lake):
             for question, reason, count, total in null_shares(lake, _symbols(lake), days):
-                line = f"{name:30} {question:12} {reason:40} {count:8} {100 * count / total:7.2f} %"
+                line = f"{name:30} {question:20} {reason:60} {count:8} {100 * count / total:7.2f} %"
                 sys.stdout.write(line + "\n")
                 sys.stdout.flush()
 

@@ -1,7 +1,7 @@
 """Print the share of answers that are NULL where the plain computation has a value, by reason.
 
 Run it as ``python -m tests.oracle.null_where_known [--prices FILE]``; ``FILE`` is as for null_budget. Of
-these cells no reason may take more than two in a hundred.
+these cells no reason may take more than two in a hundred. Factors that differ are counted as (differs).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator
 from datetime import date, timedelta
 from functools import partial
+from math import isclose
 from pathlib import Path
 
 import polars as pl
@@ -20,20 +21,24 @@ import polars as pl
 import factorlab_lake as fl
 from factorlab_lake.lake import Lake
 from tests.oracle import apple, samples
-from tests.oracle.counts import Count, chosen
-from tests.oracle.expected import right_cap, right_revenue
-from tests.oracle.null_budget import filings_of_apple, priced, sample, step_days
+from tests.oracle.counts import Count, chosen, factor
+from tests.oracle.expected import contents, right_cap, right_revenue
+from tests.oracle.factors import Figures, factors
+from tests.oracle.null_budget import factor_reasons, filings_of_apple, priced, sample, step_days
 from tests.oracle.trailing import Content, is_fresh, rhythm_days, trailing
 from tests.oracle.worlds import Company, companies, show
 from tests.support import CACHE_2021, entries_of
 
-__all__ = ["nulls_where_known"]
+__all__ = ["factors_where_known", "nulls_where_known"]
 
 Right = Callable[[str, date], float | None]
-Case = tuple[str, Lake, list[str], list[date], dict[str, Right]]
+RightFactors = Callable[[str, date], dict[str, float | None]]
+Case = tuple[str, Lake, list[str], list[date], dict[str, Right], RightFactors | None]
 
 _COLUMNS = {"market_caps": "market_cap", "ttm": "revenue"}
 _PRICE_DAYS, _COUNT_DAYS = 10, 200
+_EACH_FACTOR_DAY = 4  # the plain computation of all factors is slow: every fourth day has them
+_TOLERANCE = 1e-9
 
 
 def nulls_where_known(
@@ -46,6 +51,28 @@ def nulls_where_known(
     return len(known), Counter(nulls)
 
 
+def factors_where_known(
+    lake: Lake, symbols: list[str], days: list[date], right: RightFactors
+) -> dict[str, tuple[int, Counter[str]]]:
+    """Return for each factor the number of computed values, and the reasons of those not answered alike."""
+    rows = lake.factors(symbols, days)
+    computed = [right(*key) for key in rows.select("symbol", "date").rows()]
+    result: dict[str, tuple[int, Counter[str]]] = {}
+    for name in dict.fromkeys(name for each in computed for name in each):
+        known, faults = 0, Counter[str]()
+        for value, reason, each in zip(rows[name], factor_reasons(rows, name), computed, strict=True):
+            expected = each.get(name)
+            if expected is None:
+                continue
+            known += 1
+            if value is None:
+                faults[reason or "(no reason)"] += 1
+            elif not isclose(value, expected, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE):
+                faults["(differs)"] += 1
+        result[name] = (known, faults)
+    return result
+
+
 def _cases(folder: Path, prices: Path | None) -> Iterator[Case]:
     closes = {
         Path(path).name.split("_price")[0]: {date.fromisoformat(row["date"]) for row in entry["data"]}
@@ -54,19 +81,21 @@ def _cases(folder: Path, prices: Path | None) -> Iterator[Case]:
     }
     questions: dict[str, Right] = {"market_caps": partial(_sample_cap, closes), "ttm": _sample_sum}
     for name, splits in (("both samples", True), ("both samples, no splits file", False)):
-        yield name, sample(folder / name, splits=splits), sorted(closes), step_days(7, 2014, 2021), questions
+        lake = sample(folder / name, splits=splits)
+        yield name, lake, sorted(closes), step_days(7, 2014, 2021), questions, _sample_factors
     own: dict[str, Right] = {"market_caps": _apple_cap, "ttm": _apple_sum}
-    yield "Apple's filings", filings_of_apple(folder), ["AAPL"], step_days(7, 2010, 2021), own
+    yield "Apple's filings", filings_of_apple(folder), ["AAPL"], step_days(7, 2010, 2021), own, _apple_factors
     made = {each.symbol: each for each in companies(seed=7, of_each_kind=3)}
     lake = fl.open(folder / "made")
     show(lake, list(made.values()))
-    yield "random companies", lake, sorted(made), step_days(11, 2018, 2021), _of_worlds(made)
+    right = partial(_factors_of_worlds, made)
+    yield "random companies", lake, sorted(made), step_days(11, 2018, 2021), _of_worlds(made), right
     if prices is not None:
         bars = pl.read_parquet(prices).drop_nulls("close")
         days = {key[0]: set(rows["date"]) for key, rows in bars.partition_by("symbol", as_dict=True).items()}
         of_prices: dict[str, Right] = {"market_caps": partial(_priced_cap, days)}
         lake = priced(folder / "priced", prices)
-        yield "prices of many symbols", lake, sorted(days), step_days(30, 2013, 2017), of_prices
+        yield "prices of many symbols", lake, sorted(days), step_days(30, 2013, 2017), of_prices, None
 
 
 def _of_worlds(made: dict[str, Company]) -> dict[str, Right]:
@@ -74,6 +103,44 @@ def _of_worlds(made: dict[str, Company]) -> dict[str, Right]:
         "market_caps": lambda symbol, day: right_cap(made[symbol], day),
         "ttm": lambda symbol, day: right_revenue(made[symbol], day),
     }
+
+
+def _factors_of_worlds(made: dict[str, Company], symbol: str, day: date) -> dict[str, float | None]:
+    company = made[symbol]
+    if company.kind == "reuse":
+        return {}
+    return factors(right_cap(company, day), Figures({"income": contents(company)}, str, day))
+
+
+def _sample_factors(symbol: str, day: date) -> dict[str, float | None]:
+    """Return the factors without a cap: the samples do not say on which split basis a count is."""
+    kinds = ("income", "cash_flow", "balance")
+    raw = {kind: samples.statements(symbol, kind) for kind in kinds}
+    return factors(None, Figures(raw, _vendors_name, day))
+
+
+def _vendors_name(item: str) -> str:
+    """Return the vendor's name of an item."""
+    first, *others = item.split("_")
+    return first + "".join(each.capitalize() for each in others)
+
+
+def _apple_factors(_: str, day: date) -> dict[str, float | None]:
+    kinds = {"income": "income", "cash_flow": "cash_flow", "balance": "balance_sheet"}
+    raw = {kind: apple.statements(stored) for kind, stored in kinds.items()}
+    return factors(_apple_true_cap(day), Figures(raw, str, day))
+
+
+def _apple_true_cap(day: date) -> float | None:
+    """Return the close on the newest basis, times the count that speaks on that basis."""
+    known = [each for each in apple.statements("income") if each.known <= day]
+    price = max((each for each in apple.closes() if each <= day), default=None)
+    if price is None or (day - price).days > _PRICE_DAYS or not known or not is_fresh(known, day):
+        return None
+    count = chosen(apple.counts(), day, rhythm_days(known)[1])
+    if count is None:
+        return None
+    return apple.closes()[price] * count.shares * factor(apple.SPLITS, count.basis, max(apple.closes()))
 
 
 def _has_price(days: Container[date], day: date) -> bool:
@@ -124,14 +191,22 @@ def main(arguments: Iterable[str]) -> None:
     parser.add_argument("--prices", type=Path)
     prices = parser.parse_args(list(arguments)).prices
     with tempfile.TemporaryDirectory() as folder:
-        for name, lake, symbols, days, questions in _cases(Path(folder), prices):
+        for name, lake, symbols, days, questions, right_factors in _cases(Path(folder), prices):
+            results: dict[str, tuple[int, Counter[str]]] = {}
             for question, right in questions.items():
-                known, reasons = nulls_where_known(lake, question, symbols, days, right)
-                answered = Counter({"(value)": known - reasons.total()}) + reasons
-                for reason, count in answered.most_common():
-                    share = 100 * count / max(known, 1)
-                    sys.stdout.write(f"{name:30} {question:12} {reason:40} {count:8} {share:7.2f} %\n")
-                    sys.stdout.flush()
+                results[question] = nulls_where_known(lake, question, symbols, days, right)
+            if right_factors is not None:
+                results |= factors_where_known(lake, symbols, days[::_EACH_FACTOR_DAY], right_factors)
+            for question, (known, reasons) in results.items():
+                _print(name, question, known, reasons)
+
+
+def _print(name: str, question: str, known: int, reasons: Counter[str]) -> None:
+    answered = Counter({"(value)": known - reasons.total()}) + reasons
+    for reason, count in answered.most_common():
+        share = 100 * count / max(known, 1)
+        sys.stdout.write(f"{name:30} {question:20} {reason:60} {count:8} {share:7.2f} %\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

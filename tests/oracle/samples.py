@@ -12,11 +12,12 @@ from tests.support import CACHE_2019, CACHE_2021, entries_of
 
 __all__ = ["statements"]
 
-_FOLDERS = {"income": "income_statements", "cash_flow": "cash_flows"}
+_FOLDERS = {"income": "income_statements", "cash_flow": "cash_flows", "balance": "balance_sheets"}
 # Items whose change makes a revision; other fields of a record may be mapped or completed later.
 _CORE = {
     "income": ("revenue", "costOfRevenue", "operatingIncome", "incomeBeforeTax", "netIncome"),
     "cash_flow": ("netCashProvidedByOperatingActivities", "operatingCashFlow", "netIncome", "dividendsPaid"),
+    "balance": ("totalAssets", "totalCurrentAssets", "totalLiabilities", "totalStockholdersEquity"),
 }
 
 

@@ -12,9 +12,12 @@ from itertools import pairwise
 
 from tests.oracle.days import months_before
 
-__all__ = ["Content", "Trailing", "difference", "is_fresh", "quarter", "rhythm_days", "trailing"]
+__all__ = [
+    "NEAR", "Content", "Trailing", "difference", "is_fresh", "quarter", "rhythm_days", "sum_of_year",
+    "trailing",
+]  # fmt: skip
 
-_NEAR = timedelta(days=10)  # the ends of one period may differ by some days between filings
+NEAR = timedelta(days=10)  # the ends of one period may differ by some days between filings
 _FRESH_DAYS = {3: 200, 6: 320, 12: 500}
 
 
@@ -50,13 +53,18 @@ def trailing(contents: Iterable[Content], item: str, day: date) -> Trailing:
     end = max(each.end for each in known)
     if not is_fresh(known, day):
         return Trailing(end, None, "stale")
+    value = sum_of_year(known, end, item)
+    has_year = bool(_versions(known, end, 12))
+    return Trailing(end, value, None if value is not None or has_year else "leg_missing")
+
+
+def sum_of_year(known: list[Content], end: date, item: str) -> float | None:
+    """Return an item's twelve months up to a period's end: as stated, or from shorter periods."""
     year = _versions(known, end, 12)
     if year:
-        return Trailing(end, year[-1].items.get(item))
+        return year[-1].items.get(item)
     value = _year_to_date(known, end, item)
-    if value is None:
-        value = _four_quarters(known, end, item)
-    return Trailing(end, value, None if value is not None else "leg_missing")
+    return _four_quarters(known, end, item) if value is None else value
 
 
 def quarter(contents: Iterable[Content], item: str, end: date, day: date) -> float | None:
@@ -103,7 +111,7 @@ def _versions(
     return sorted(
         each
         for each in known
-        if each.months == months and abs(each.end - end) <= _NEAR and (each.starts_year or not starts_year)
+        if each.months == months and abs(each.end - end) <= NEAR and (each.starts_year or not starts_year)
     )
 
 
