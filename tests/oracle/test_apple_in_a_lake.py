@@ -15,6 +15,7 @@ from factorlab_lake.ingest.legacy_cache.reader import read, scan
 from factorlab_lake.lake import Lake
 from tests.oracle import apple
 from tests.oracle.counts import chosen, factor
+from tests.oracle.null_where_known import apple_factors, factors_where_known
 from tests.oracle.test_apple_goldens import QUARTERS, YEARS
 from tests.oracle.trailing import rhythm_days, trailing
 from tests.sec_rows import land_sec
@@ -55,6 +56,15 @@ def vendor(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """Return a lake of a vendor's statements with the counts of SEC."""
     make = partial(_make_vendor, splits=request.param)
     return fl.open(made_once(tmp_path_factory, f"apple_vendor_{request.param}", make), create=False)
+
+
+def test_factors_equal_the_plain_computation(keyless: Lake) -> None:
+    """Each factor has a value where the filings give one, and it is that value."""
+    days = [date(2014, 2, 3) + timedelta(days=number) for number in range(0, 2600, 130)]
+    compared = factors_where_known(keyless, ["AAPL"], days, apple_factors)
+    assert {name: dict(faults) for name, (_, faults) in compared.items() if faults} == {}
+    assert {name for name, (known, _) in compared.items() if known == len(days)} >= {"pe_ratio", "accruals"}
+    assert all(known > len(days) // 2 for known, _ in compared.values())
 
 
 @pytest.mark.parametrize(("statement", "item", "end", "day", "expected"), QUARTERS)
