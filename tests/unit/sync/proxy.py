@@ -68,7 +68,8 @@ def way_to(url: str) -> Iterator[Way]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         assert there.port is not None
-        way = Way(url.replace(f":{there.port}/", f":{port}/"), (there.hostname or "", there.port))
+        here = url.replace(f"@{there.hostname}:{there.port}/", f"@127.0.0.1:{port}/")
+        way = Way(here, (there.hostname or "", there.port))
         threading.Thread(target=way.accept, args=(listening,)).start()
         try:
             yield way

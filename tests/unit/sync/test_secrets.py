@@ -75,7 +75,7 @@ def known(
     if request.param == "PGPASSWORD":
         monkeypatch.setenv("PGPASSWORD", PASSWORD)
     elif request.param == "service file":
-        place = f"host=127.0.0.1\nport={postgres.port}\nuser=postgres\ndbname={name}"
+        place = f"host={postgres.host}\nport={postgres.port}\nuser={postgres.user}\ndbname={name}"
         file.write_text(f"[team]\n{place}\npassword={PASSWORD}\n")
         monkeypatch.setenv("PGSERVICEFILE", str(file))
         return "postgresql://?service=team", {}

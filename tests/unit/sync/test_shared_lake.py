@@ -28,7 +28,7 @@ from tests.contracts.pair import assert_same_rows
 from tests.support import ROOT, run_python
 from tests.unit.cli.running import run
 from tests.unit.sync.comparing import by_hand, query_methods
-from tests.unit.sync.postgres_server import PASSWORD
+from tests.unit.sync.postgres_server import PASSWORD, Server
 
 DAYS = ["2021-01-29", "2021-01-30", "2021-02-20"]
 
@@ -44,9 +44,9 @@ def _server_session(shared: ServerLake) -> ServerSession:
     return shared.session
 
 
-def test_its_text_and_errors_hide_the_password(company_server: ServerLake) -> None:
+def test_its_text_and_errors_hide_the_password(company_server: ServerLake, postgres: Server) -> None:
     """Neither its text nor any error contains the password."""
-    assert repr(company_server).startswith("ServerLake('postgresql://postgres@")
+    assert repr(company_server).startswith(f"ServerLake('postgresql://{postgres.user}@")
     with pytest.raises(InvalidInput) as refused:
         company_server.sql("SELECT nothing")
     for text in (

@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.unit.sync.postgres_server import Server
+from tests.unit.sync.postgres_server import connected
 
 __all__ = ["timescale_database"]
 
@@ -29,7 +29,7 @@ def timescale_database() -> Iterator[str]:
     """Yield the address of an empty database that has the extension; skip the test if there is none."""
     named = os.environ.get("FACTORLAB_TEST_TIMESCALE_DSN")
     if named:
-        with Server(named).database() as url:
+        with connected(named) as server, server.database() as url:
             with psycopg.connect(url) as con:
                 con.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
             yield url
