@@ -120,7 +120,12 @@ class ServerLake(Questions):
         return AsyncQuestions(self, threads, self._session.stoppable)
 
     def status(self) -> pl.DataFrame:
-        """Return one row per table of the server with its rows and bytes, indexes included."""
+        """Return one row per table of the server with its rows and bytes, indexes included.
+
+        Where TimescaleDB stores daily bars, there are also the columns ``chunks``, ``compressed_chunks``,
+        ``compressed_at``, when its compression policy last succeeded, and ``compression_error``, if the last
+        run failed. They are NULL for all other tables.
+        """
         return self._session.sizes()
 
     def close(self) -> None:

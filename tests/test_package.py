@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import factorlab_lake as fl
-from tests.support import run_python
+from tests.support import ROOT, run_python
 
 _HEAVY = ("polars", "duckdb", "deltalake", "pydantic", "pandas", "pyarrow", "httpx", "typer", "rich")
 
@@ -27,3 +29,10 @@ def test_a_name_the_package_does_not_have_is_an_attribute_error() -> None:
     """A misspelt name fails as on any module, naming it."""
     with pytest.raises(AttributeError, match="'opne'"):
         fl.opne  # noqa: B018
+
+
+def test_the_compose_file_names_a_fixed_image_and_probes_the_server_over_tcp() -> None:
+    """The tag has a full version. The probe names a host: the socket answers before the server is ready."""
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    assert re.search(r"image: timescale/timescaledb:\d+\.\d+\.\d+-pg\d+$", text, re.MULTILINE)
+    assert "pg_isready -h 127.0.0.1 " in text

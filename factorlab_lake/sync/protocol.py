@@ -216,7 +216,7 @@ class TargetSession(Protocol):
         """Run the SQL of a user and return its rows."""
 
     def sizes(self) -> pl.DataFrame:
-        """Return one row per table with its rows and bytes, indexes included."""
+        """Return one row per table with its rows and bytes, indexes included; a target may add columns."""
 
     def stoppable(self) -> Callable[[], None]:
         """Return a function that cancels, from any thread, the queries that this context starts later."""

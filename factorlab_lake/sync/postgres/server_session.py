@@ -18,6 +18,7 @@ from factorlab_lake.errors import InvalidInput, LakeError, NotFound, TargetFaile
 from factorlab_lake.schema import TABLES, identifier, literal
 from factorlab_lake.sync.postgres import cancellation, install
 from factorlab_lake.sync.postgres.address import Address
+from factorlab_lake.sync.postgres.hypertables import with_chunks
 from factorlab_lake.sync.postgres.server_frames import adapt, to_polars
 from factorlab_lake.sync.postgres.server_functions import FUNCTIONS, installed
 from factorlab_lake.sync.protocol import SessionLimits
@@ -103,14 +104,18 @@ class ServerSession:
         return self.frame(text, params)
 
     def sizes(self) -> pl.DataFrame:
-        """Return one row per table of the lake with its rows and bytes, indexes included."""
+        """Return one row per table of the lake with its rows and bytes, indexes and chunks included.
+
+        Where TimescaleDB stores a table, the rows also have the state of its compression.
+        """
         parts = " UNION ALL ".join(
             f"SELECT {place} AS place, {literal(name)}::text AS table, "
             f"pg_total_relation_size({literal(name)}) AS size_bytes, "
             f"(SELECT count(*) FROM {identifier(name)}) AS rows"
             for place, name in enumerate(TABLES)
         )
-        return self.frame(f'SELECT "table", rows, size_bytes FROM ({parts}) AS sizes ORDER BY place')
+        sizes = self.frame(f'SELECT "table", rows, size_bytes FROM ({parts}) AS sizes ORDER BY place')
+        return with_chunks(sizes, self.frame)
 
     def stoppable(self) -> Callable[[], None]:
         """Return a function that cancels, from any thread, the queries that this context starts later."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from adbc_driver_manager import Error as BulkError
 
 from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
-from factorlab_lake.sync.postgres import install, keys
+from factorlab_lake.sync.postgres import hypertables, install, keys
 from factorlab_lake.sync.postgres.address import Address
 from factorlab_lake.sync.postgres.batch import PostgresBatch, lock
 from factorlab_lake.sync.postgres.connection import Connection, connect, connect_bulk, translate_errors
@@ -99,6 +99,11 @@ class PostgresTarget:
         """Return the connection for bulk transfers; it is opened on first use, because that is slow."""
         return self.closed.enter_context(closing(connect_bulk(self.address)))
 
+    @cached_property
+    def hypertables(self) -> frozenset[str]:
+        """Return the tables that TimescaleDB stores in chunks; known once :meth:`prepare` created them."""
+        return hypertables.hypertables(self.con)
+
     @property
     def name(self) -> str:
         """Return the address without secrets."""
@@ -139,8 +144,11 @@ class PostgresTarget:
         For a large table that was verified within the last day, and that nothing wrote to since, the ledger's
         digests are returned unless ``every`` is true.
         """
+        chunked = self.hypertables
         with self.con.transaction():
             self.con.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            if chunked:  # before the snapshot, which the first query takes
+                self.con.execute(hypertables.lock_statement(chunked).encode())
             ledger = self.ledger()
             written = {str(t): (int(str(n)), bool(ok)) for t, n, ok in self.con.execute(_WRITTEN).fetchall()}
             digests: Digests = {}
@@ -162,6 +170,7 @@ class PostgresTarget:
     def values(self, batch: Batch) -> Iterator[pl.DataFrame]:
         """Yield a batch's rows in slices, with the lake's columns and the stored hash."""
         with closing(self.bulk.cursor()) as cursor:
+            self._keep_chunks(cursor, batch.spec)
             yield from fetch_rows(cursor, batch, [*batch.spec.names(), ROW_HASH])
             self.bulk.rollback()
 
@@ -173,12 +182,14 @@ class PostgresTarget:
                     keys.drop_key(cursor, spec)
 
     def settle(self, specs: Iterable[TableSpec]) -> None:
-        """Build the keys that a first load dropped; update the statistics of tables that changed."""
+        """Build the keys that a first load dropped; analyze and compress the tables that changed much."""
         for spec in keys.keyless(self.con, TABLES.values()):
             with self._locked(spec) as cursor:
                 keys.build_key(cursor, spec, target=self.name)
         for spec in specs:
             self.con.execute(f"ANALYZE {identifier(spec.name)}".encode())
+            if spec.name in self.hypertables:
+                hypertables.compress(self.con, spec.name, target=self.name)
 
     @contextmanager
     def _locked(self, spec: TableSpec) -> Iterator[Cursor]:
@@ -187,11 +198,17 @@ class PostgresTarget:
             try:
                 name = f"factorlab:{self.lake_id}:{spec.name}"
                 lock(cursor, name, target=self.name, timeout_s=self.timeout_s)
+                self._keep_chunks(cursor, spec)
                 yield cursor
             except BaseException:
                 self._roll_back()
                 raise
             self.bulk.commit()
+
+    def _keep_chunks(self, cursor: Cursor, spec: TableSpec) -> None:
+        """Prevent recompression of a table until the transaction of the bulk connection ends."""
+        if spec.name in self.hypertables:
+            cursor.execute(hypertables.lock_statement([spec.name]))
 
     def _recorded(self, batch: Batch) -> Recorded | None:
         # The other connection has the lock; this one sees the same rows, because the lock was taken before.
