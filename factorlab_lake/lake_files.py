@@ -11,9 +11,9 @@ from factorlab_lake.derive.availability_rule import AvailabilityRule
 from factorlab_lake.index import manifest
 from factorlab_lake.maintenance import write_index
 from factorlab_lake.query.arguments import DateLike, to_date, to_symbols
-from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.layout import Layout
+from factorlab_lake.storage.lock import writer_lock
 from factorlab_lake.storage.snapshots import Snapshot
 
 if TYPE_CHECKING:
@@ -109,5 +109,5 @@ class LakeFiles:
         """Write ``lake.duckdb`` under the lock, so that an older snapshot never replaces a newer one."""
         from factorlab_lake.query import catalog
 
-        with layouts.writer_lock(self._layout):
+        with writer_lock(self._layout):
             return catalog.write_catalog(self._layout, snapshots.latest(self._layout))

@@ -15,6 +15,7 @@ from factorlab_lake.storage import lake_settings, refs, snapshots
 from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage.lake_settings import Availability, LakeSettings
 from factorlab_lake.storage.layout import Layout
+from factorlab_lake.storage.lock import writer_lock
 from factorlab_lake.storage.refs import RETENTION_DAYS
 from factorlab_lake.storage.snapshots import Snapshot, program_version
 
@@ -150,7 +151,7 @@ def _refresh_catalog(layout: Layout) -> bool:
     newest = snapshots.latest(layout)
     if not newest.id or catalog.is_current(layout, newest):
         return False
-    with layouts.writer_lock(layout):
+    with writer_lock(layout):
         catalog.write_catalog(layout, snapshots.latest(layout))
     return True
 
@@ -202,12 +203,12 @@ class Maintenance:
         :class:`~factorlab_lake.errors.AlreadyExists` for the pin of another snapshot, and
         :class:`~factorlab_lake.errors.NotFound` when the snapshot was vacuumed.
         """
-        with layouts.writer_lock(self._layout):
+        with writer_lock(self._layout):
             refs.pin(self._layout, name, self.snapshot.id)
 
     def unpin(self, name: str) -> None:
         """Remove a pin; raise :class:`~factorlab_lake.errors.NotFound` if it does not exist."""
-        with layouts.writer_lock(self._layout):
+        with writer_lock(self._layout):
             refs.unpin(self._layout, name)
 
     def diff(self, before: int | str | datetime, after: int | str | datetime | None = None) -> pl.DataFrame:

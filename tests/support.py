@@ -37,6 +37,8 @@ from factorlab_lake.schema.derived_tables import DERIVED_TABLES, READ_FOR_DERIVA
 from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.storage.layout import Layout
+from factorlab_lake.storage.lock import WriterLock
+from factorlab_lake.storage.sealed import parse, seal
 from factorlab_lake.storage.snapshots import Snapshot, program_version
 from factorlab_lake.storage.transaction import Transaction, transaction
 
@@ -320,9 +322,17 @@ class MemoryTransaction(Transaction):
         return {name: _in_order(self.read(name)) for name in TABLES}
 
 
+def change_sealed(path: Path, **values: Any) -> None:
+    """Change values in a small file of a lake, and seal it again: the change is no damage."""
+    body = parse(path.read_bytes())
+    assert body is not None
+    path.write_text(seal(body | values))
+
+
 def memory_transaction() -> MemoryTransaction:
     """Return a transaction on an empty lake in memory."""
-    return MemoryTransaction(Layout(Path("nowhere")), Snapshot(id=0), "test")
+    layout = Layout(Path("nowhere"))
+    return MemoryTransaction(layout, Snapshot(id=0), "test", WriterLock(layout.lock, None))
 
 
 def landed(answers: Sequence[FetchResult], *, together: bool = False) -> dict[str, pl.DataFrame]:

@@ -26,7 +26,8 @@ from factorlab_lake.errors import AlreadyExists, InvalidInput, LakeDamaged
 from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import checksums, data_files, delta, refs, snapshots
 from factorlab_lake.storage.data_files import DataFile
-from factorlab_lake.storage.layout import Layout, copy_lock, find, layout_at, write_atomically, write_errors
+from factorlab_lake.storage.layout import Layout, find, layout_at, write_atomically, write_errors
+from factorlab_lake.storage.lock import copy_lock
 from factorlab_lake.storage.snapshots import Snapshot
 
 __all__ = ["BackupReport", "backup", "copy_file", "copy_text", "restore"]
@@ -87,6 +88,8 @@ def _copy(source: Layout, path: str | os.PathLike[str], kind: Literal["backup", 
         for name in TABLES:
             _copy_table(source, to, name, kept, report)
         _copy_refs(source, to, history)
+        if source.inventory.exists():
+            copy_text(source.inventory, to.inventory)
         for snapshot in history:
             copy_text(snapshots.path_of(source, snapshot.id), snapshots.path_of(to, snapshot.id))
         snapshots.save_newest(to, newest)

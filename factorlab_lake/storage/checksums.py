@@ -1,21 +1,23 @@
-"""Compute the checksums of data files at their commit, and compare files with them.
+"""Compute the checksums of data files and log entries at their commit, and compare files with them.
 
 Checksums are stored apart from the file lists: a list can be rebuilt from the Delta log, but a checksum
 cannot be derived from a file that may be damaged. Data files and their checksums never change.
 Early versions of the program wrote no checksums; of their files, only size and content can be checked.
+The log entries of formats 1 and 2 are in the inventory.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from factorlab_lake.errors import InternalError, LakeDamaged, LakeError
+from factorlab_lake.storage import inventory
 from factorlab_lake.storage.data_files import DataFile
 from factorlab_lake.storage.layout import Layout, write_atomically
+from factorlab_lake.storage.sealed import seal
 
 __all__ = [
     "damage_of",
@@ -26,6 +28,7 @@ __all__ = [
     "records_without",
     "sha256_of",
     "stored",
+    "stored_of_log",
 ]
 
 REMEDY = "`factorlab-lake repair --from BACKUP` restores it"
@@ -37,20 +40,37 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def record(layout: Layout, name: str, version: int, added: list[DataFile]) -> None:
-    """Write the checksums of the files that a table version added."""
-    if not added:
-        return
+def record(layout: Layout, name: str, version: int, added: list[DataFile], entries: list[Path]) -> None:
+    """Write the checksums of the files that a table version added, and of the log entries since the last."""
     layout.checksums.mkdir(exist_ok=True)
-    sums = {f.path: sha256_of(layout.table(name) / f.path) for f in added}
-    write_atomically(layout.checksums / f"{name}-{version}.json", json.dumps(sums))
+    files = {f.path: sha256_of(layout.table(name) / f.path) for f in added}
+    log = {entry.name: sha256_of(entry) for entry in entries}
+    body = {"table": name, "version": version, "files": files, "log": log}
+    write_atomically(layout.checksums / f"{name}-{version}.json", seal(body))
 
 
-def stored(layout: Layout, name: str) -> dict[str, str]:
-    """Return the checksums of a table's files; raise :class:`LakeDamaged` when they cannot be read."""
+def stored(layout: Layout, name: str, *, until: int | None = None) -> dict[str, str]:
+    """Return the checksums of a table's files, or of those that versions up to ``until`` added.
+
+    Raises :class:`LakeDamaged` when they cannot be read.
+    """
     sums: dict[str, str] = {}
     for path in sorted(layout.checksums.glob(f"{name}-*.json")):
-        sums |= _read(path)
+        if until is None or _version(path) <= until:
+            sums |= _read(layout, path)
+    return sums
+
+
+def stored_of_log(layout: Layout, name: str) -> dict[str, str]:
+    """Return the checksums of a table's log entries; raise as :func:`stored`.
+
+    The log has one file that later versions replace, so the newest checksum of a file counts.
+    """
+    prefix = f"{name}/_delta_log/"
+    early = inventory.listed(layout).items()
+    sums = {path.removeprefix(prefix): value for path, value in early if path.startswith(prefix)}
+    for path in sorted(layout.checksums.glob(f"{name}-*.json"), key=_version):
+        sums |= _body(layout, path)["log"]
     return sums
 
 
@@ -60,16 +80,17 @@ def _stored_of(layout: Layout, name: str, paths: set[str]) -> dict[str, str]:
     for path in sorted(layout.checksums.glob(f"{name}-*.json"), key=_version, reverse=True):
         if paths <= sums.keys():
             break
-        recorded = _read(path)
+        recorded = _read(layout, path)
         sums |= {inside: recorded[inside] for inside in paths & recorded.keys()}
     return sums
 
 
-def records_without(layout: Layout, name: str, needed: set[str]) -> Iterator[Path]:
-    """Yield the checksum files that name none of the data files needed."""
+def records_without(layout: Layout, name: str, needed: set[str], log: set[str]) -> Iterator[Path]:
+    """Yield the checksum files that name none of the data files and log entries needed."""
     for path in sorted(layout.checksums.glob(f"{name}-*.json")):
         with suppress(LakeDamaged):  # verify reports a file that cannot be read
-            if needed.isdisjoint(_read(path)):
+            body = _body(layout, path)
+            if needed.isdisjoint(body["files"]) and log.isdisjoint(body["log"]):
                 yield path
 
 
@@ -91,7 +112,7 @@ def damage_of(path: Path, file: DataFile, checksum: str | None) -> str:
 def origin_version(layout: Layout, name: str, inside: str) -> int | None:
     """Return the table version whose commit added a data file, or None if it has no checksum."""
     for path in layout.checksums.glob(f"{name}-*.json"):
-        if inside in _read(path):
+        if inside in _read(layout, path):
             return _version(path)
     return None
 
@@ -100,14 +121,22 @@ def _version(path: Path) -> int:
     return int(path.stem.rpartition("-")[2])
 
 
-def _read(path: Path) -> dict[str, str]:
+def _read(layout: Layout, path: Path) -> dict[str, str]:
+    files: dict[str, str] = _body(layout, path)["files"]
+    return files
+
+
+def _body(layout: Layout, path: Path) -> dict[str, dict[str, str]]:
+    """Return the checksums in a file; early programs wrote only those of data files."""
     try:
-        sums = json.loads(path.read_text(encoding="utf-8"))
+        body = inventory.read(layout, path)
     except ValueError:
-        sums = None
-    if not isinstance(sums, dict):
+        body = None
+    if isinstance(body, dict) and "log" not in body:
+        return {"files": body, "log": {}}
+    if not isinstance(body, dict) or f"{body['table']}-{body['version']}" != path.stem:
         raise LakeDamaged(f"{path} cannot be read; {REMEDY}.", path=str(path))
-    return sums
+    return body
 
 
 def first_damage(layout: Layout, files: dict[str, list[DataFile]]) -> LakeDamaged | None:

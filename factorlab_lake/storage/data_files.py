@@ -15,10 +15,12 @@ from typing import Any
 
 import polars as pl
 
-from factorlab_lake.errors import WriteFailed
+from factorlab_lake.errors import LakeDamaged, WriteFailed
 from factorlab_lake.schema import TABLES, TableSpec, identifier, literal, table
 from factorlab_lake.schema.evolution import missing_columns
+from factorlab_lake.storage import inventory
 from factorlab_lake.storage.layout import Layout, write_atomically
+from factorlab_lake.storage.sealed import seal
 from factorlab_lake.storage.snapshots import Snapshot, written_by
 
 __all__ = [
@@ -52,9 +54,8 @@ def save_list(layout: Layout, name: str, version: int) -> list[DataFile]:
     """Derive the file list of a table version from its Delta log, write it for readers and return it."""
     files = list_files(layout.table(name), table(name), version)
     with suppress(WriteFailed):  # in a read-only folder, each reader derives the list
-        write_atomically(
-            list_path(layout, name, version), json.dumps([astuple(f) for f in files]), derived=True
-        )
+        body = {"table": name, "version": version, "files": [astuple(f) for f in files]}
+        write_atomically(list_path(layout, name, version), seal(body), derived=True)
     return files
 
 
@@ -70,10 +71,20 @@ def files_of(layout: Layout, snapshot: Snapshot, name: str) -> list[DataFile]:
 def read_list(layout: Layout, name: str, version: int) -> list[DataFile] | None:
     """Return the stored file list of a table version, or None if it is missing or unreadable."""
     try:
-        rows = json.loads(list_path(layout, name, version).read_text(encoding="utf-8"))
+        rows = _listed(layout, name, version)
         return [DataFile(p, n, size, part, tuple(s), tuple(d)) for p, n, size, part, s, d in rows]
-    except (FileNotFoundError, ValueError, TypeError):
+    except (FileNotFoundError, LakeDamaged, ValueError, TypeError, KeyError):
         return None
+
+
+def _listed(layout: Layout, name: str, version: int) -> list[Any]:
+    """Return the rows of a stored list; early programs wrote them without the name of the table."""
+    path = list_path(layout, name, version)
+    body = inventory.read(layout, path)
+    if isinstance(body, dict) and (body["table"], body["version"]) != (name, version):
+        raise ValueError(f"{path} has the list of another version")
+    rows: list[Any] = body["files"] if isinstance(body, dict) else body
+    return rows
 
 
 def row_counts(layout: Layout, snapshot: Snapshot) -> dict[str, int]:

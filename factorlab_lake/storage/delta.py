@@ -37,13 +37,16 @@ from factorlab_lake.storage.layout import write_atomically
 from factorlab_lake.storage.snapshots import written_by
 
 __all__ = [
+    "LAST_CHECKPOINT",
     "add_actions",
     "append",
     "current_version",
     "entries_before",
     "entries_replayed",
+    "entries_since",
     "entry_damage",
     "entry_version",
+    "is_checkpoint",
     "log_entries",
     "log_entry",
     "open_table",
@@ -52,6 +55,7 @@ __all__ = [
     "restore",
 ]
 
+LAST_CHECKPOINT = "_last_checkpoint"  # the file that names the newest checkpoint
 # Old log entries stay: reading an earlier snapshot and rolling back need them. Vacuum deletes them.
 _KEEP_LOGS = PostCommitHookProperties(cleanup_expired_logs=False)
 _PROBE_BYTES = 65_536
@@ -293,7 +297,7 @@ def log_entry(log: Path, version: int) -> Path:
 
 def log_entries(log: Path) -> list[Path]:
     """Return the existing log entries and checkpoints, oldest first."""
-    return sorted(p for p in log.glob("[0-9]*.*") if _is_json(p) or _is_checkpoint(p))
+    return sorted(p for p in log.glob("[0-9]*.*") if _is_json(p) or is_checkpoint(p.name))
 
 
 def entry_version(path: Path) -> int:
@@ -303,13 +307,25 @@ def entry_version(path: Path) -> int:
 
 def entries_replayed(log: Path, versions: Iterable[int]) -> set[Path]:
     """Return the entries and checkpoints from which table versions are read, including missing ones."""
-    checkpoints = {entry_version(p): p for p in log_entries(log) if _is_checkpoint(p)}
+    checkpoints = {entry_version(p): p for p in log_entries(log) if is_checkpoint(p.name)}
     needed: set[Path] = set()
     for version in versions:
         first = max((n for n in checkpoints if n <= version), default=0)
         needed |= {log_entry(log, n) for n in range(first, version + 1)}
         needed |= {checkpoints[first]} if first in checkpoints else set()
     return needed
+
+
+def entries_since(log: Path, version: int, newest: int) -> list[Path]:
+    """Return the log files after a version up to ``newest``, and the pointer to a checkpoint."""
+    entries = [
+        p
+        for p in log_entries(log)
+        if version < entry_version(p) <= newest or (entry_version(p) == version and is_checkpoint(p.name))
+    ]
+    if any(is_checkpoint(p.name) for p in entries):
+        entries += [p for p in [log / LAST_CHECKPOINT] if p.exists()]
+    return entries
 
 
 def entries_before(log: Path, versions: Iterable[int]) -> Iterator[Path]:
@@ -324,7 +340,7 @@ def entry_damage(path: Path) -> str:
     An entry that was truncated between two lines is still valid JSON: only the file list detects that.
     """
     try:
-        return _checkpoint_damage(path) if _is_checkpoint(path) else _entry_damage(path)
+        return _checkpoint_damage(path) if is_checkpoint(path.name) else _entry_damage(path)
     except FileNotFoundError:
         return "is missing"
 
@@ -351,5 +367,6 @@ def _is_json(path: Path) -> bool:
     return path.suffix == ".json" and path.stem.isdigit()
 
 
-def _is_checkpoint(path: Path) -> bool:
-    return path.suffix == ".parquet" and ".checkpoint" in path.name
+def is_checkpoint(name: str) -> bool:
+    """Return whether a file of a log is a checkpoint."""
+    return name.endswith(".parquet") and ".checkpoint" in name

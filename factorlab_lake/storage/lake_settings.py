@@ -5,7 +5,6 @@ A setting that the file does not have takes its default. So lakes of earlier ver
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
@@ -13,7 +12,10 @@ from typing import Any, TypeAlias
 from factorlab_lake.errors import InvalidInput, LakeDamaged, nearest
 from factorlab_lake.schema.columns import FILE_PROVIDER
 from factorlab_lake.schema.rules import MAX_AVAILABILITY_LAG_DAYS
-from factorlab_lake.storage.layout import Layout, write_atomically, writer_lock
+from factorlab_lake.storage import inventory
+from factorlab_lake.storage.layout import Layout, write_atomically
+from factorlab_lake.storage.lock import writer_lock
+from factorlab_lake.storage.sealed import seal
 
 __all__ = ["Availability", "LakeSettings", "change_settings", "read_settings", "rule_setting", "to_lag_days"]
 
@@ -39,7 +41,7 @@ class LakeSettings:
 def read_settings(layout: Layout) -> LakeSettings:
     """Return the settings of a lake; raise :class:`LakeDamaged` if ``lake.json`` has invalid ones."""
     try:
-        body = json.loads(layout.identity.read_text(encoding="utf-8"))
+        body = inventory.read(layout, layout.identity)
         return _checked({name: body[name] for name in asdict(LakeSettings()) if name in body})
     except FileNotFoundError:
         raise LakeDamaged(
@@ -59,12 +61,14 @@ def change_settings(layout: Layout, changes: dict[str, Any]) -> LakeSettings:
     :class:`InvalidInput` for an invalid value before anything is written.
     """
     checked = asdict(_checked(changes))
-    with writer_lock(layout):
+    with writer_lock(layout) as lock:
         before = read_settings(layout)
         after = LakeSettings(**(asdict(before) | {name: checked[name] for name in changes}))
         if after != before:
-            body = json.loads(layout.identity.read_text(encoding="utf-8"))
-            write_atomically(layout.identity, json.dumps(body | asdict(after)))
+            inventory.raise_format(layout)
+            body = inventory.read(layout, layout.identity)
+            lock.assert_owned()
+            write_atomically(layout.identity, seal(body | asdict(after)))
     return after
 
 

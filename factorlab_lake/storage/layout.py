@@ -10,9 +10,10 @@
     <root>/_lake/index/           the read index, derived from the rows
     <root>/_lake/files/           file lists of table versions, derived from the Delta logs
     <root>/_lake/digests/         digests of data files, derived from their rows
-    <root>/_lake/checksums/       SHA-256 of data files, computed at their commit
+    <root>/_lake/checksums/       SHA-256 of data files and log entries, computed at their commit
     <root>/_lake/pins.json        names of snapshots that vacuum retains
     <root>/_lake/vacuumed.json    snapshots whose files vacuum deleted
+    <root>/_lake/inventory.json   checksums of the files that early programs wrote without one
     <root>/_lake/backup.json      marks a backup: only backup and restore write to the folder
 """
 
@@ -25,35 +26,35 @@ import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from factorlab_lake.errors import (
     AlreadyExists,
     InvalidInput,
     LakeDamaged,
-    LakeLocked,
     NotFound,
     SchemaMismatch,
     WriteFailed,
 )
+from factorlab_lake.storage.sealed import parse, seal
 
 __all__ = [
     "FORMAT",
+    "SEALED_FORMAT",
     "Layout",
-    "copy_lock",
     "create",
+    "create_atomically",
     "find",
     "is_address",
     "layout_at",
-    "raise_format",
     "write_atomically",
     "write_errors",
-    "writer_lock",
 ]
 
-FORMAT = 2
-_READABLE = (1, FORMAT)  # 1: snapshots without derived tables; the next commit makes it 2
+SEALED_FORMAT = 3  # from this format on, every small file has a checksum
+FORMAT = SEALED_FORMAT
+_READABLE = (1, 2, FORMAT)  # 1: snapshots without derived tables; 2: without checksums; a commit raises both
 # DuckDB reads the first four as patterns of names. Delta decodes %, reads a backslash as a slash, drops tabs
 # and line breaks, and panics at ^ and |. A surrogate stands for a byte that is not text: JSON refuses it.
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")  # one slash: pathlib.Path drops the second
@@ -62,9 +63,10 @@ _REFUSED = re.compile(r"[*?\[\]%\\^|\x00-\x1f\x7f\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Represent the paths of one lake."""
+    """Represent the paths of one lake, and its format when it was opened."""
 
     root: Path
+    format: int = field(default=FORMAT, compare=False)
 
     def table(self, name: str) -> Path:
         """Return the folder of a Delta table."""
@@ -116,6 +118,11 @@ class Layout:
         return self.root / "_lake" / "vacuumed.json"
 
     @property
+    def inventory(self) -> Path:
+        """Return the file with the checksums of the files that early programs wrote without one."""
+        return self.root / "_lake" / "inventory.json"
+
+    @property
     def backup_marker(self) -> Path:
         """Return the file that marks a lake as a backup."""
         return self.root / "_lake" / "backup.json"
@@ -123,7 +130,7 @@ class Layout:
     @property
     def lake_id(self) -> str:
         """Return the id that this lake and all its copies share."""
-        return str(json.loads(self.identity.read_text(encoding="utf-8"))["lake_id"])
+        return str(json.loads(self.identity.read_bytes())["lake_id"])
 
 
 def is_address(path: str | os.PathLike[str]) -> bool:
@@ -176,8 +183,7 @@ def create(root: str | os.PathLike[str]) -> Layout:
     _reject_inside_a_lake(layout.root)
     layout.snapshots.mkdir(parents=True, exist_ok=True)
     layout.file_lists.mkdir(exist_ok=True)
-    body = {"format": FORMAT, "lake_id": str(uuid.uuid4())}
-    write_atomically(layout.identity, json.dumps(body))
+    write_atomically(layout.identity, seal({"format": FORMAT, "lake_id": str(uuid.uuid4())}))
     return layout
 
 
@@ -200,20 +206,20 @@ def find(root: str | os.PathLike[str]) -> Layout:
     """Return the layout of an existing lake; raise :class:`NotFound` when ``root`` has none."""
     layout = layout_at(root)
     try:
-        stored_format = json.loads(layout.identity.read_text(encoding="utf-8"))["format"]
+        content = layout.identity.read_bytes()
+        body = json.loads(content)
+        stored_format = body["format"]
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound(
             f"No lake at {layout.root}; `factorlab-lake init` or factorlab_lake.open(path) creates one.",
             path=str(layout.root),
         ) from None
-    except (ValueError, KeyError, TypeError):
-        raise LakeDamaged(
-            f"{layout.identity} cannot be read; restore it from a backup.", path=str(layout.identity)
-        ) from None
+    except (ValueError, LookupError, TypeError):
+        raise _damaged_identity(layout, "cannot be read") from None
     if not isinstance(stored_format, int):
-        raise LakeDamaged(
-            f"{layout.identity} names no format; restore it from a backup.", path=str(layout.identity)
-        )
+        raise _damaged_identity(layout, "names no format")
+    if ("sha256" in body or stored_format == SEALED_FORMAT) and parse(content) is None:
+        raise _damaged_identity(layout, "does not have its checksum")
     if stored_format not in _READABLE:
         version = _written_by(layout)
         raise SchemaMismatch(
@@ -224,14 +230,11 @@ def find(root: str | os.PathLike[str]) -> Layout:
             expected=FORMAT,
             written_by=version,
         )
-    return layout
+    return replace(layout, format=stored_format)
 
 
-def raise_format(layout: Layout) -> None:
-    """Mark a lake as written by this program, so that programs that would misread its snapshots refuse it."""
-    body = json.loads(layout.identity.read_text(encoding="utf-8"))
-    if body["format"] != FORMAT:
-        write_atomically(layout.identity, json.dumps(body | {"format": FORMAT}))
+def _damaged_identity(layout: Layout, damage: str) -> LakeDamaged:
+    return LakeDamaged(f"{layout.identity} {damage}; restore it from a backup.", path=str(layout.identity))
 
 
 def _written_by(layout: Layout) -> str:
@@ -248,18 +251,46 @@ def write_atomically(path: Path, text: str, *, derived: bool = False) -> None:
     ``derived`` skips the wait for the disk. A power cut may then lose the file, and readers rebuild it.
     Raises :class:`WriteFailed` when the disk is full or the folder is read-only.
     """
+    with _written(path, text, synced=not derived) as temporary:  # fsync is most of the time of a small change
+        temporary.replace(path)
+
+
+def create_atomically(path: Path, text: str) -> None:
+    """Write a new small file atomically; raise :class:`FileExistsError` when it exists, and change nothing.
+
+    A hard link is created or fails, whatever another process does at that moment; a rename would replace the
+    other's file. Only a file system without links leaves a gap between the check and the rename.
+    """
+    with _written(path, text, synced=True) as temporary:
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            raise
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            if path.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+            temporary.replace(path)
+
+
+_NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV}
+
+
+@contextmanager
+def _written(path: Path, text: str, *, synced: bool) -> Iterator[Path]:
+    """Write a temporary file beside a file, yield its path, and delete it at the end if it is still there."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     with write_errors(path):
         try:
-            with temporary.open("w", encoding="utf-8") as handle:
+            with temporary.open("w", encoding="utf-8", newline="\n") as handle:
                 handle.write(text)
                 handle.flush()
-                if not derived:  # fsync takes most of the time of a small change
+                if synced:
                     os.fsync(handle.fileno())
-            temporary.replace(path)
-        except OSError:
+            yield temporary
+        finally:
             temporary.unlink(missing_ok=True)
-            raise
 
 
 @contextmanager
@@ -290,48 +321,3 @@ _REMEDIES = {
     errno.EACCES: _READ_ONLY,
     errno.EPERM: _READ_ONLY,
 }
-
-
-@contextmanager
-def writer_lock(layout: Layout, *, timeout_s: float = 60.0) -> Iterator[None]:
-    """Lock the lake for one writer; the operating system frees the lock when the process dies.
-
-    Readers take no lock. Raises :class:`LakeLocked` after ``timeout_s``, and :class:`InvalidInput` for a
-    backup.
-    """
-    if layout.backup_marker.exists():
-        raise InvalidInput(
-            f"{layout.root} is a backup, which is read-only; `factorlab-lake restore` creates "
-            "a lake from it that can be written to.",
-            path=str(layout.root),
-        )
-    busy = (
-        f"Another process has been writing to {layout.root} for more than {timeout_s:g} s; "
-        "retry when it has ended. Readers are not affected."
-    )
-    with _locked(layout.lock, timeout_s, busy):
-        yield
-
-
-@contextmanager
-def copy_lock(layout: Layout) -> Iterator[None]:
-    """Lock the target of a copy; raise :class:`LakeLocked` while another process copies to it."""
-    busy = f"Another process is copying to {layout.root}; retry when it has ended."
-    with _locked(layout.identity.with_name("backup.lock"), 0, busy):
-        yield
-
-
-@contextmanager
-def _locked(path: Path, timeout_s: float, busy: str) -> Iterator[None]:
-    from filelock import FileLock, Timeout  # only writers lock
-
-    lock = FileLock(path, timeout=timeout_s)
-    try:
-        with write_errors(path):
-            lock.acquire()
-    except Timeout:
-        raise LakeLocked(busy, path=str(path.parent.parent)) from None
-    try:
-        yield
-    finally:
-        lock.release()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 from factorlab_lake.errors import AlreadyExists, InvalidInput, LakeDamaged, NotFound, nearest
+from factorlab_lake.storage import inventory
 from factorlab_lake.storage.layout import Layout, write_atomically
+from factorlab_lake.storage.sealed import seal
 
 __all__ = ["RETENTION_DAYS", "pin", "pins", "save_pins", "save_vacuumed", "unpin", "vacuumed"]
 
@@ -18,23 +19,23 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 
 def pins(layout: Layout) -> dict[str, int]:
     """Return the snapshot of each pin; raise :class:`LakeDamaged` when the file cannot be read."""
-    snapshots: dict[str, int] = _read(layout.pins, {})
+    snapshots: dict[str, int] = _read(layout, layout.pins, {})
     return snapshots
 
 
 def save_pins(layout: Layout, snapshots: dict[str, int]) -> None:
     """Write the pins; the caller has the writer's lock."""
-    write_atomically(layout.pins, json.dumps(snapshots, sort_keys=True))
+    write_atomically(layout.pins, seal({"pins": dict(sorted(snapshots.items()))}))
 
 
 def vacuumed(layout: Layout) -> set[int]:
     """Return the snapshots whose files vacuum deleted."""
-    return set(_read(layout.vacuumed, []))
+    return set(_read(layout, layout.vacuumed, []))
 
 
 def save_vacuumed(layout: Layout, ids: set[int]) -> None:
     """Write the vacuumed snapshots before their files are deleted; the caller has the writer's lock."""
-    write_atomically(layout.vacuumed, json.dumps(sorted(ids)))
+    write_atomically(layout.vacuumed, seal({"vacuumed": sorted(ids)}))
 
 
 def pin(layout: Layout, name: str, snapshot_id: int) -> None:
@@ -72,13 +73,16 @@ def unpin(layout: Layout, name: str) -> None:
     save_pins(layout, {other: snapshot for other, snapshot in snapshots.items() if other != name})
 
 
-def _read(path: Path, empty: Any) -> Any:
+def _read(layout: Layout, path: Path, empty: Any) -> Any:
+    """Return the value in a file of references; early programs wrote it without an object around it."""
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
+        body = inventory.read(layout, path)
     except FileNotFoundError:
         return empty
     except ValueError:
         body = None
+    if isinstance(body, dict) and isinstance(body.get(path.stem), type(empty)):
+        body = body[path.stem]
     ids = body.values() if isinstance(body, dict) else body or ()
     if not isinstance(body, type(empty)) or not all(isinstance(i, int) for i in ids):
         raise LakeDamaged(

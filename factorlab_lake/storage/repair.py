@@ -10,7 +10,8 @@ from pathlib import Path
 from factorlab_lake.errors import InvalidInput, LakeDamaged, NotFound
 from factorlab_lake.storage import backup, checksums, data_files, delta, snapshots
 from factorlab_lake.storage.data_files import DataFile
-from factorlab_lake.storage.layout import Layout, writer_lock
+from factorlab_lake.storage.layout import Layout
+from factorlab_lake.storage.lock import writer_lock
 from factorlab_lake.storage.verification import FileFinding, verify
 
 __all__ = ["RepairReport", "repair"]
@@ -38,10 +39,8 @@ def repair(layout: Layout, *, from_backup: Layout | None = None, deep: bool = Fa
     A data file is restored only if the backup's copy has the checksum of its commit. Nothing else is changed.
     Raises :class:`InvalidInput` for the backup of another lake.
     """
-    if from_backup is not None and from_backup.lake_id != layout.lake_id:
-        raise InvalidInput(
-            f"{from_backup.root} is a backup of another lake than {layout.root}.", path=str(from_backup.root)
-        )
+    if from_backup is not None:
+        _assert_same_lake(layout, from_backup)
     report = RepairReport(str(layout.root))
     with writer_lock(layout):
         report.findings = verify(layout, deep=deep).findings
@@ -53,6 +52,24 @@ def repair(layout: Layout, *, from_backup: Layout | None = None, deep: bool = Fa
             report.repaired += new
             report.findings = verify(layout, deep=deep).findings
     return report
+
+
+def _assert_same_lake(layout: Layout, source: Layout) -> None:
+    """Raise :class:`InvalidInput` for the backup of another lake, or of a copy that went on by itself."""
+    if source.lake_id != layout.lake_id:
+        raise InvalidInput(
+            f"{source.root} is a backup of another lake than {layout.root}.", path=str(source.root)
+        )
+    for snapshot_id in range(min(snapshots.newest_id(layout), snapshots.newest_id(source)), 0, -1):
+        with suppress(LakeDamaged, NotFound):  # compare one that both have undamaged
+            own, other = (snapshots.read(each, snapshot_id) for each in (layout, source))
+            if own.digest != other.digest:
+                raise InvalidInput(
+                    f"{source.root} is a backup of another copy of this lake: their snapshots {snapshot_id} "
+                    "differ. Use a backup of this copy.",
+                    path=str(source.root),
+                )
+            return
 
 
 def _repair(layout: Layout, source: Layout | None, finding: FileFinding) -> str:
@@ -93,7 +110,7 @@ def _from_newest(layout: Layout, lost: Path) -> str:
     }
     if not all(entry.exists() for entry in logs):
         return ""
-    snapshots.save(layout, newest)
+    snapshots.restore_from_newest(layout, newest.id)
     return f"written from {layout.newest.name}"
 
 

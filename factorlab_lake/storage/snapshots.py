@@ -6,7 +6,6 @@ newest snapshot, which is written last and never changes.
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from collections.abc import Iterator
@@ -15,23 +14,27 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from factorlab_lake.errors import InvalidInput, LakeDamaged, NotFound, PostCommitWarning
-from factorlab_lake.storage import refs
-from factorlab_lake.storage.layout import Layout, write_atomically
+from factorlab_lake.errors import InvalidInput, LakeDamaged, LakeError, NotFound, PostCommitWarning
+from factorlab_lake.storage import inventory, refs
+from factorlab_lake.storage.layout import Layout, create_atomically, find, write_atomically
+from factorlab_lake.storage.sealed import digest_of, seal
 
 __all__ = [
     "Derived",
     "Snapshot",
     "after_commit",
+    "assert_parent",
     "at",
     "before_last_run",
     "history",
     "latest",
     "load",
+    "newest_id",
     "path_of",
     "program_version",
     "read",
     "read_newest",
+    "restore_from_newest",
     "retained",
     "save",
     "save_newest",
@@ -55,7 +58,9 @@ class Derived:
 class Snapshot:
     """Represent a set of table versions with its time, program version and reason.
 
-    ``operation`` groups the snapshots of one long run, such as a migration in many batches. In a history,
+    ``operation`` groups the snapshots of one long run, such as a migration in many batches. ``digest`` is the
+    checksum of the snapshot's file, and ``parent`` the digest of the snapshot before. So two copies of a lake
+    that each went on by themselves have different digests from the first such snapshot on. In a history,
     ``pins`` are the snapshot's names, and ``vacuumed`` is true when its files are deleted.
     """
 
@@ -66,6 +71,8 @@ class Snapshot:
     reason: str = ""
     operation: str = ""
     derived: Derived | None = None
+    parent: str = ""
+    digest: str = field(default="", compare=False)
     pins: tuple[str, ...] = field(default=(), compare=False)
     vacuumed: bool = field(default=False, compare=False)
 
@@ -86,17 +93,21 @@ def program_version() -> str:
 _EMPTY = Snapshot(id=0, created_at="1970-01-01T00:00:00+00:00", reason="empty lake")
 
 
-def save(layout: Layout, snapshot: Snapshot) -> None:
-    """Write the snapshot, which commits the change: readers that open the lake from now on see it.
+def save(layout: Layout, snapshot: Snapshot) -> Snapshot:
+    """Write the snapshot, which commits the change, and return it with its digest.
 
-    A failure to copy it to ``newest.json`` afterwards is a :class:`PostCommitWarning`.
+    Readers that open the lake from now on see it. Raises :class:`FileExistsError` when another writer
+    committed a snapshot of this id: a committed snapshot is never replaced. A failure to copy it to
+    ``newest.json`` afterwards is a :class:`PostCommitWarning`.
     """
-    write_atomically(path_of(layout, snapshot.id), _text(snapshot))
+    text = _text(snapshot)
+    create_atomically(path_of(layout, snapshot.id), text)
     with after_commit(
         f"the copy of snapshot {snapshot.id} in {layout.newest.name} could not be written",
         "The next change writes it; `factorlab-lake repair` writes it now.",
     ):
         save_newest(layout, snapshot)
+    return replace(snapshot, digest=digest_of(text.encode()))
 
 
 @contextmanager
@@ -114,8 +125,14 @@ def after_commit(failure: str, remedy: str) -> Iterator[None]:
 
 
 def save_newest(layout: Layout, snapshot: Snapshot) -> None:
-    """Write a copy of the newest snapshot, which detects and repairs the loss of the snapshot's file."""
-    write_atomically(layout.newest, _text(snapshot))
+    """Copy the newest snapshot's file, which detects and repairs its loss."""
+    if snapshot.id:
+        write_atomically(layout.newest, path_of(layout, snapshot.id).read_text(encoding="utf-8"))
+
+
+def restore_from_newest(layout: Layout, snapshot_id: int) -> None:
+    """Write the file of the newest snapshot again, from its copy; repair calls this for a damaged file."""
+    write_atomically(path_of(layout, snapshot_id), layout.newest.read_text(encoding="utf-8"))
 
 
 def read_newest(layout: Layout) -> Snapshot | None:
@@ -124,7 +141,7 @@ def read_newest(layout: Layout) -> Snapshot | None:
     After a writer died it may be one snapshot older. Raises :class:`LakeDamaged` when it cannot be read.
     """
     try:
-        return _parsed(layout.newest.read_text(encoding="utf-8"))
+        return _read_file(layout, layout.newest)
     except FileNotFoundError:
         return None
     except (ValueError, TypeError):
@@ -135,14 +152,18 @@ def read_newest(layout: Layout) -> Snapshot | None:
 
 
 def _text(snapshot: Snapshot) -> str:
-    body = {name: value for name, value in asdict(snapshot).items() if name not in ("pins", "vacuumed")}
-    return json.dumps(body)
+    facts = ("pins", "vacuumed", "digest")
+    return seal({name: value for name, value in asdict(snapshot).items() if name not in facts})
 
 
-def _parsed(text: str) -> Snapshot:
-    body = json.loads(text)
+def _read_file(layout: Layout, path: Path) -> Snapshot:
+    body = inventory.read(layout, path)
     derived = body.pop("derived", None)
-    return Snapshot(**body, derived=None if derived is None else Derived(**derived))
+    return Snapshot(
+        **body,
+        derived=None if derived is None else Derived(**derived),
+        digest=digest_of(path.read_bytes()),
+    )
 
 
 def path_of(layout: Layout, snapshot_id: int) -> Path:
@@ -158,7 +179,9 @@ def load(layout: Layout, snapshot_id: int) -> Snapshot:
             "the retained ones; a pin retains a snapshot for good.",
             snapshot=snapshot_id,
         )
-    return read(layout, snapshot_id)
+    snapshot = read(layout, snapshot_id)
+    assert_parent(layout, snapshot)
+    return snapshot
 
 
 def read(layout: Layout, snapshot_id: int) -> Snapshot:
@@ -167,15 +190,32 @@ def read(layout: Layout, snapshot_id: int) -> Snapshot:
         return _EMPTY
     path = path_of(layout, snapshot_id)
     try:
-        return _parsed(path.read_text(encoding="utf-8"))
+        snapshot = _read_file(layout, path)
     except FileNotFoundError:
         ids = _ids(layout)
         span = f"{ids[0]} to {ids[-1]}" if ids else "none"
         raise NotFound(f"No snapshot {snapshot_id}; there are {span}.", snapshot=snapshot_id) from None
     except (ValueError, TypeError):
-        raise LakeDamaged(
-            f"{path} cannot be read; `factorlab-lake repair --from BACKUP` repairs it.", path=str(path)
-        ) from None
+        raise _damaged(path, "cannot be read") from None
+    if snapshot.id != snapshot_id:
+        raise _damaged(path, f"has the content of snapshot {snapshot.id}")
+    return snapshot
+
+
+def _damaged(path: Path, damage: str) -> LakeDamaged:
+    return LakeDamaged(f"{path} {damage}; `factorlab-lake repair --from BACKUP` repairs it.", path=str(path))
+
+
+def assert_parent(layout: Layout, snapshot: Snapshot) -> None:
+    """Raise :class:`LakeDamaged` when the next snapshot was committed after another one of this id.
+
+    That is the file of a copy of the lake, which its checksum alone cannot tell.
+    """
+    if not path_of(layout, snapshot.id + 1).exists():
+        return
+    parent = read(layout, snapshot.id + 1).parent
+    if parent and snapshot.id and parent != snapshot.digest:
+        raise _damaged(path_of(layout, snapshot.id), "is not the snapshot that the next one followed")
 
 
 def latest(layout: Layout) -> Snapshot:
@@ -219,8 +259,8 @@ def written_by(table_folder: Path) -> str:
     """Return the program version that committed the newest version of a table; empty if it is unknown."""
     name = table_folder.name
     try:
-        commits = [s for s in history(Layout(table_folder.parent)) if name in s.tables]
-    except (OSError, LakeDamaged, NotFound):
+        commits = [s for s in history(find(table_folder.parent)) if name in s.tables]
+    except (OSError, LakeError):
         return ""
     newest = [s for s in commits if s.tables[name] == commits[-1].tables[name]]
     return newest[0].program_version if newest else ""
@@ -261,6 +301,11 @@ def _aware(when: str | datetime) -> datetime:
             when=str(when),
         )
     return moment.astimezone(UTC)
+
+
+def newest_id(layout: Layout) -> int:
+    """Return the number of the newest snapshot file, or 0, whether it can be read or not."""
+    return max(_ids(layout), default=0)
 
 
 def _ids(layout: Layout) -> list[int]:

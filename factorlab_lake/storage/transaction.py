@@ -1,12 +1,13 @@
 """Change a lake in transactions: all that a transaction writes becomes visible atomically, or never.
 
-A crash between any two steps of a change is safe:
+A crash between any two steps of a change is safe, and so is a second writer after the lock was deleted:
 
 1. Lock the lake.
 2. Undo table commits that no snapshot names: their writer died before it wrote its snapshot.
 3. Commit to the tables.
 4. Derive the file lists.
-5. Write the snapshot. Until now readers see nothing of the change.
+5. Check that the lock is still this writer's.
+6. Create the snapshot, which fails if there is one of its number. Until now readers see nothing of it.
 """
 
 from __future__ import annotations
@@ -14,18 +15,20 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import polars as pl
 
-from factorlab_lake.errors import LakeDamaged
+from factorlab_lake.errors import LakeDamaged, LakeLocked
 from factorlab_lake.schema import TABLES, table
 from factorlab_lake.schema.derived_tables import DERIVED_FROM
 from factorlab_lake.storage import checksums, data_files, delta, snapshots
 from factorlab_lake.storage.data_files import DataFile, missing_in_file
-from factorlab_lake.storage.layout import Layout, raise_format, writer_lock
+from factorlab_lake.storage.inventory import raise_format
+from factorlab_lake.storage.layout import Layout
+from factorlab_lake.storage.lock import WriterLock, lost_lock, writer_lock
 from factorlab_lake.storage.snapshots import Derived, Snapshot
 
 __all__ = ["MAX_FILES_PER_PARTITION", "Transaction", "read_files", "read_slices", "roll_back", "transaction"]
@@ -38,6 +41,7 @@ MAX_FILES_PER_PARTITION = 8
 class Transaction:
     """Represent the writer's view of a lake: its base snapshot, and the table versions that it commits.
 
+    ``newest`` are the newest versions in the Delta logs; -1 stands for a table without one.
     ``undone`` are the versions that undid the commits of a dead writer; alone they are no change.
     ``touched`` are the symbols of which rows were added or removed, other than bars; ``with_new_bars`` are
     those of which bars were. ``derived`` describes the derived rows
@@ -50,6 +54,8 @@ class Transaction:
     layout: Layout
     base: Snapshot
     reason: str
+    lock: WriterLock
+    newest: dict[str, int] = field(default_factory=dict)
     changed: dict[str, int] = field(default_factory=dict)
     undone: dict[str, int] = field(default_factory=dict)
     replaced: dict[str, set[int | None]] = field(default_factory=dict)
@@ -95,7 +101,17 @@ class Transaction:
     def append(self, name: str, frame: pl.DataFrame) -> None:
         """Add rows to a table."""
         if not frame.is_empty():
-            self.changed[name] = delta.append(self.layout.table(name), table(name), frame, self.reason)
+            self.note(name, delta.append(self.layout.table(name), table(name), frame, self.reason))
+
+    def note(self, name: str, version: int) -> None:
+        """Note the version that this writer committed to a table.
+
+        Raises :class:`LakeLocked` when another writer committed to it in between. Delta would accept both,
+        and rows that the other may still undo would be in this commit.
+        """
+        if version != max(self.newest[name], 0) + 1:
+            raise lost_lock(self.layout.root)
+        self.newest[name] = self.changed[name] = version
 
     def replace(self, name: str, frame: pl.DataFrame, partitions: list[int]) -> None:
         """Replace whole partitions, or all rows of an unpartitioned table, with ``frame``.
@@ -106,9 +122,8 @@ class Transaction:
         if not frame.is_empty():
             self._assert_undamaged(name, partitions)
         self.replaced.setdefault(name, set()).update(partitions or [None])
-        self.changed[name] = delta.replace(
-            self.layout.table(name), table(name), frame, partitions, self.reason
-        )
+        folder = self.layout.table(name)
+        self.note(name, delta.replace(folder, table(name), frame, partitions, self.reason))
 
     def rewrite(self, name: str, frame: pl.DataFrame) -> None:
         """Replace all rows of a derived table with ``frame``, also where its files are damaged."""
@@ -118,7 +133,7 @@ class Transaction:
         if spec.partition_by:
             partitions |= set(frame[spec.partition_by].unique().to_list())
         known = sorted(p for p in partitions if p is not None)
-        self.changed[name] = delta.replace(self.layout.table(name), spec, frame, known, self.reason)
+        self.note(name, delta.replace(self.layout.table(name), spec, frame, known, self.reason))
 
     def _assert_undamaged(self, name: str, partitions: list[int]) -> None:
         files = data_files.files_of(self.layout, self.base, name)
@@ -201,29 +216,31 @@ def transaction(
 
     Raises :class:`~factorlab_lake.errors.LakeLocked` while another process writes for ``timeout_s``.
     """
-    with writer_lock(layout, timeout_s=timeout_s):
-        current = Transaction(layout, snapshots.latest(layout), reason)
+    with writer_lock(layout, timeout_s=timeout_s) as lock:
+        current = Transaction(layout, snapshots.latest(layout), reason, lock)
         _undo_unfinished(current)
         try:
             yield current
             current.compact()
         except BaseException:
-            _undo_unfinished(current)
+            with suppress(LakeLocked):  # the owner of the lock undoes it, not a writer that lost it
+                lock.assert_owned()
+                _undo_unfinished(current)
             raise
         _commit(current, program_version=program_version, operation=operation)
 
 
 def roll_back(layout: Layout, to: Snapshot, *, reason: str, program_version: str) -> Snapshot:
     """Restore the content of an earlier snapshot as a new snapshot, and return it."""
-    with writer_lock(layout):
-        current = Transaction(layout, snapshots.latest(layout), reason)
+    with writer_lock(layout) as lock:
+        current = Transaction(layout, snapshots.latest(layout), reason, lock)
         _undo_unfinished(current)
         for name, version in current.base.tables.items():
             target = to.tables.get(name)
             if target is None and data_files.files_of(layout, current.base, name):
                 current.replace(name, current.read(name, partitions=[]).clear(), _partitions(current, name))
             elif target not in (None, version):
-                current.changed[name] = delta.restore(layout.table(name), target, reason)
+                current.note(name, delta.restore(layout.table(name), target, reason))
                 current.restored.add(name)
         current.derived = to.derived or Derived()
         _commit(current, program_version=program_version, operation="")
@@ -239,27 +256,33 @@ def _undo_unfinished(current: Transaction) -> None:
     """Restore every table to its version in the newest snapshot; the next snapshot names the new versions."""
     undone: dict[str, int] = {}
     for name in TABLES:
-        committed = current.base.tables.get(name)
-        newest = delta.current_version(current.layout.table(name))
+        folder, committed = current.layout.table(name), current.base.tables.get(name)
+        newest = current.newest[name] = delta.current_version(folder)
         if newest == committed or (newest == -1 and committed is None):
             continue
         if newest == -1:
             raise LakeDamaged(
-                f"The table in {current.layout.table(name)} is missing; restore the lake from a backup.",
-                path=str(current.layout.table(name)),
+                f"The table in {folder} is missing; restore the lake from a backup.", path=str(folder)
             )
         if committed is not None:
-            undone[name] = delta.restore(
-                current.layout.table(name), committed, "undo of an unfinished change"
-            )
+            current.note(name, delta.restore(folder, committed, _UNDO))
+            undone[name] = current.newest[name]
         else:
-            spec = table(name)
-            files = data_files.list_files(current.layout.table(name), spec, newest)
-            years = sorted({f.partition for f in files if f.partition is not None})
-            if files:
-                empty = pl.DataFrame(schema=delta.polars_schema(spec))
-                delta.replace(current.layout.table(name), spec, empty, years, "undo of an unfinished change")
+            _empty(current, name)
     current.changed, current.undone = undone, dict(undone)
+
+
+def _empty(current: Transaction, name: str) -> None:
+    """Remove the rows of a table that no snapshot names."""
+    folder, spec = current.layout.table(name), table(name)
+    files = data_files.list_files(folder, spec, current.newest[name])
+    years = sorted({f.partition for f in files if f.partition is not None})
+    if files:
+        empty = pl.DataFrame(schema=delta.polars_schema(spec))
+        current.note(name, delta.replace(folder, spec, empty, years, _UNDO))
+
+
+_UNDO = "undo of an unfinished change"
 
 
 def _commit(current: Transaction, *, program_version: str, operation: str) -> None:
@@ -276,10 +299,14 @@ def _commit(current: Transaction, *, program_version: str, operation: str) -> No
         reason=current.reason,
         operation=operation or uuid.uuid4().hex,
         derived=derived,
+        parent=current.base.digest,
     )
     raise_format(current.layout)
-    snapshots.save(current.layout, snapshot)
-    current.result = snapshot
+    current.lock.assert_owned()
+    try:
+        current.result = snapshots.save(current.layout, snapshot)
+    except FileExistsError:
+        raise lost_lock(current.layout.root) from None
 
 
 def _derived(current: Transaction) -> Derived | None:
@@ -324,4 +351,7 @@ def _record(current: Transaction, name: str) -> None:
     if name in current.restored:
         paths_before |= checksums.stored(current.layout, name).keys()
     added = [f for f in after if f.path not in paths_before]
-    checksums.record(current.layout, name, current.changed[name], added)
+    entries = delta.entries_since(
+        current.layout.table(name) / "_delta_log", current.base.tables.get(name, -1), current.changed[name]
+    )
+    checksums.record(current.layout, name, current.changed[name], added, entries)

@@ -22,7 +22,7 @@ from factorlab_lake.storage.transaction import transaction
 
 __all__ = ["VacuumReport", "vacuum"]
 
-_STALE_S = 3600.0  # a younger temporary file may still be in use: readers write file lists too
+_STALE_S = 3600.0  # a younger file that no snapshot names may still be in use
 
 
 @dataclass(slots=True)
@@ -103,16 +103,23 @@ def _retained(history: list[Snapshot], cutoff: datetime) -> list[Snapshot]:
 
 
 def _unneeded_data(layout: Layout, kept: list[Snapshot]) -> Iterator[Path]:
-    """Yield the data files that no retained snapshot has, and the checksum files of only such files."""
+    """Yield the data files that no retained snapshot has, and the checksum files of only such files.
+
+    A young file that no commit named may be of a writer that is about to commit, if its lock was deleted.
+    """
     for name in TABLES:
         versions = {s.tables[name]: s for s in kept if name in s.tables}
         needed = {f.path for s in versions.values() for f in data_files.files_of(layout, s, name)}
+        committed = checksums.stored(layout, name, until=max(versions, default=-1)).keys()
         folder = layout.table(name)
         for path in folder.rglob("*.parquet*"):
             inside = path.relative_to(folder)
-            if inside.parts[0] != "_delta_log" and inside.as_posix() not in needed:
+            if inside.parts[0] == "_delta_log" or inside.as_posix() in needed:
+                continue
+            if inside.as_posix() in committed or _is_stale(path):
                 yield path
-        yield from checksums.records_without(layout, name, needed)
+        log = {p.name for p in delta.entries_replayed(folder / "_delta_log", versions)}
+        yield from checksums.records_without(layout, name, needed, log)
 
 
 def _unneeded_lists(layout: Layout, kept: list[Snapshot]) -> Iterator[Path]:
@@ -135,8 +142,12 @@ def _stale_temporary_files(layout: Layout) -> Iterator[Path]:
     for name in TABLES:
         temporary += (layout.table(name) / "_delta_log").rglob("*.tmp")
         temporary += (layout.table(name) / "_delta_log").rglob("*#*")
-    # The file system's clock sets the age of a file, not the clock of the caller.
-    yield from (p for p in temporary if p.is_file() and time.time() - p.stat().st_mtime > _STALE_S)
+    yield from (p for p in temporary if p.is_file() and _is_stale(p))
+
+
+def _is_stale(path: Path) -> bool:
+    """Return whether a file is too old to be in use; the file system's clock sets its age."""
+    return time.time() - path.stat().st_mtime > _STALE_S
 
 
 def _delete(path: Path) -> None:

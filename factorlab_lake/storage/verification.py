@@ -6,7 +6,9 @@ of the data files of every retained snapshot, and the rows of the newest one. A 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import polars as pl
 
 from factorlab_lake.errors import LakeDamaged, NotFound, counted
 from factorlab_lake.schema import TABLES, TableSpec, table
-from factorlab_lake.storage import checksums, data_files, delta, refs, snapshots
+from factorlab_lake.storage import checksums, data_files, delta, inventory, refs, snapshots
 from factorlab_lake.storage.data_files import DataFile
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
@@ -85,12 +87,7 @@ class _Check:
 
     def snapshots(self) -> list[Snapshot]:
         """Return the readable snapshots that were not vacuumed; report missing and damaged ones."""
-        vacuumed: set[int] = set()
-        try:
-            refs.pins(self.layout)
-            vacuumed = refs.vacuumed(self.layout)
-        except LakeDamaged as error:
-            self.add(Path(error.facts["path"]), "metadata", "cannot be read")
+        vacuumed = self._refs()
         kept = []
         newest_id = self._newest_id()
         last = max((int(p.stem) for p in self.layout.snapshots.glob("[0-9]*.json")), default=0)
@@ -103,7 +100,29 @@ class _Check:
                 damage = "cannot be read" if path.exists() else "is missing"
                 self.add(path, "snapshot", f"{damage}; `factorlab-lake repair` {remedy}")
         self.report.snapshots = len(kept)
+        for snapshot in kept:
+            with suppress(NotFound):
+                self._chain(snapshot)
         return kept
+
+    def _refs(self) -> set[int]:
+        """Return the vacuumed snapshots; report the damaged ones of the files that list files."""
+        vacuumed: set[int] = set()
+        for read in (inventory.listed, refs.pins, refs.vacuumed):
+            try:
+                ids = read(self.layout)
+                vacuumed = ids if isinstance(ids, set) else vacuumed
+            except LakeDamaged as error:
+                self.add(Path(error.facts["path"]), "metadata", "cannot be read")
+        return vacuumed
+
+    def _chain(self, snapshot: Snapshot) -> None:
+        try:
+            snapshots.assert_parent(self.layout, snapshot)
+        except LakeDamaged as error:
+            path = snapshots.path_of(self.layout, snapshot.id)
+            if error.facts["path"] == str(path):  # the next one's damage is reported by itself
+                self.add(path, "snapshot", "is of another copy of the lake: the next one followed another")
 
     def _newest_id(self) -> int:
         """Return the id in the copy of the newest snapshot, or 0 if there is no copy."""
@@ -112,7 +131,12 @@ class _Check:
         except LakeDamaged:
             self.add(self.layout.newest, "newest", "cannot be read; `factorlab-lake repair` rewrites it")
             return 0
-        return newest.id if newest else 0
+        if newest is None:
+            return 0
+        with suppress(LakeDamaged, NotFound):  # a lost or damaged snapshot is reported by itself
+            if snapshots.read(self.layout, newest.id).digest != newest.digest:
+                self.add(self.layout.newest, "newest", "differs from its snapshot; `repair` rewrites it")
+        return newest.id
 
     def table(self, name: str, kept: list[Snapshot]) -> None:
         """Check a table's log, its file lists and its files."""
@@ -136,11 +160,21 @@ class _Check:
         versions = {s.tables[name] for s in kept if name in s.tables} | set(
             map(delta.entry_version, present[-1:])
         )
+        sums = self._log_sums(name)
+        pointer = folder / delta.LAST_CHECKPOINT
+        if damage := _pointer_damage(pointer, sums):
+            self.add(pointer, "log", damage)
+            yield pointer
         for path in sorted({*present, *delta.entries_replayed(folder, versions)}):
-            damage = delta.entry_damage(path)
+            damage = _entry_damage(path, sums.get(path.name))
             if damage:
                 self.add(path, "log", damage)
                 yield path
+
+    def _log_sums(self, name: str) -> dict[str, str]:
+        with suppress(LakeDamaged):  # the bytes of the data files are compared with the same files
+            return checksums.stored_of_log(self.layout, name)
+        return {}
 
     def _list(self, name: str, version: int, *, compared: bool, derivable: bool) -> list[DataFile]:
         """Return the files of a version from its file list, or from the Delta log if there is no list."""
@@ -198,6 +232,36 @@ class _Check:
         self.report.rows += sum(f.rows for f in sound)
         for path, message in _row_findings(self.layout, name, sound, deep=self.report.deep):
             self.add(path, "content", message)
+
+
+def _entry_damage(path: Path, checksum: str | None) -> str:
+    """Return how a file of a Delta log is damaged, or an empty text.
+
+    An entry that no commit of this program named, such as one of a writer that died, has no checksum.
+    """
+    try:
+        if checksum is not None and checksums.sha256_of(path) != checksum:
+            damage = "" if delta.is_checkpoint(path.name) else delta.entry_damage(path)
+            return damage or "does not have the checksum of its commit"
+    except FileNotFoundError:
+        return "is missing"
+    return "" if checksum is not None else delta.entry_damage(path)
+
+
+def _pointer_damage(path: Path, sums: dict[str, str]) -> str:
+    """Return how the pointer to the newest checkpoint is damaged; readers do without a missing one.
+
+    A writer that died, or is at work, may have replaced it without a commit of this program.
+    """
+    try:
+        version = int(json.loads(path.read_bytes())["version"])
+    except FileNotFoundError:
+        return ""
+    except (ValueError, LookupError, TypeError):
+        return "cannot be read"
+    committed = {delta.entry_version(path.with_name(name)) for name in sums if delta.is_checkpoint(name)}
+    uncommitted = version > max(committed, default=-1)
+    return "" if uncommitted else _entry_damage(path, sums.get(path.name))
 
 
 def _by_path(files: list[DataFile]) -> list[DataFile]:

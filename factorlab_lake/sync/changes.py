@@ -17,7 +17,7 @@ from factorlab_lake.errors import LakeDamaged, NotFound
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.data_files import DataFile
 from factorlab_lake.sync.digests import LakeSide
-from factorlab_lake.sync.protocol import ROW_HASH, UNTRUSTED, Batch, BatchTransaction
+from factorlab_lake.sync.protocol import ROW_HASH, UNTRUSTED, Batch, BatchTransaction, Recorded
 from factorlab_lake.sync.row_diff import is_known, sorted_hashes
 
 __all__ = ["SentRows", "send_batch"]
@@ -50,7 +50,8 @@ def send_batch(
     else:
         file_changes = None if repair else _send_file_changes(side, batch, tx, files)
         sent = file_changes or _send_target_changes(side, batch, tx, files, from_values=from_values)
-    tx.record(side.snapshot.id, side.digest(batch.spec, files), sent.rows, sent.removed)
+    line = Recorded(side.snapshot.id, side.digest(batch.spec, files), side.snapshot.digest)
+    tx.record(line, sent.rows, sent.removed)
     return sent
 
 

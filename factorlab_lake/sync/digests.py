@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field
@@ -14,6 +13,7 @@ import polars as pl
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.storage.data_files import DataFile, files_of
 from factorlab_lake.storage.layout import Layout, write_atomically
+from factorlab_lake.storage.sealed import parse, seal
 from factorlab_lake.storage.snapshots import Snapshot
 from factorlab_lake.storage.transaction import read_files, read_slices
 from factorlab_lake.sync.protocol import EVERYTHING, NO_YEAR, ROW_HASH, Batch, Digest
@@ -101,7 +101,7 @@ class LakeSide:
         # In a folder without write permission, each sync computes the digests again.
         with suppress(OSError):
             self.layout.digests.mkdir(exist_ok=True)
-            write_atomically(self._path(spec), json.dumps({p: astuple(d) for p, d in current.items()}))
+            write_atomically(self._path(spec), seal({p: astuple(d) for p, d in current.items()}))
 
     def _has_values(self, spec: TableSpec, file: DataFile, columns: Collection[str]) -> bool:
         rows = read_files(self.layout, spec.name, [file], columns=sorted(columns))
@@ -117,8 +117,8 @@ class LakeSide:
 
     def _load(self, spec: TableSpec) -> dict[str, Digest]:
         try:
-            stored = json.loads(self._path(spec).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            stored = parse(self._path(spec).read_bytes()) or {}
+        except OSError:
             return {}
         return {path: Digest(*values) for path, values in stored.items()}
 

@@ -78,6 +78,7 @@ class _Run:
     sent: dict[str, SentRows] = field(default_factory=dict)
     target_digests: Digests = field(default_factory=dict)
     ahead: bool = False
+    _own_digests: dict[int, str] = field(default_factory=dict)
 
     def send(self) -> None:
         """Send every batch whose digest is not the one in the ledger."""
@@ -169,7 +170,20 @@ class _Run:
         return sent
 
     def _is_current(self, recorded: Recorded, batch: Batch) -> bool:
-        """Return whether a batch equals the lake, or another sync updated it to a newer snapshot."""
+        """Return whether a batch equals the lake, or another sync updated it to a newer snapshot.
+
+        Raises :class:`InvalidInput` for a snapshot of another copy of the lake, unless the sync repairs.
+        """
+        if self._is_foreign(recorded):
+            if self.repair:
+                return False
+            raise InvalidInput(
+                f"{self.target.name} received snapshot {recorded.snapshot} of another copy of this lake. "
+                "Sync that copy, or sync this one to another database or schema. To make the target equal to "
+                "this copy and remove the other's rows, sync with repair.",
+                target=self.target.name,
+                snapshot=recorded.snapshot,
+            )
         if recorded.snapshot > self.side.snapshot.id:
             self.ahead = not self.repair
             return self.ahead
@@ -177,6 +191,15 @@ class _Run:
         if recorded.snapshot < self.side.snapshot.id and not self.side.is_cached(batch):
             return False
         return recorded.digest == self._lake_digest(self.side, batch)
+
+    def _is_foreign(self, recorded: Recorded) -> bool:
+        """Return whether a batch was synced from a copy that made its own snapshot of that number."""
+        if not recorded.snapshot_digest or recorded.snapshot > self.side.snapshot.id:
+            return False
+        if recorded.snapshot not in self._own_digests:
+            own = snapshots.read(self.side.layout, recorded.snapshot)
+            self._own_digests[recorded.snapshot] = own.digest
+        return self._own_digests[recorded.snapshot] != recorded.snapshot_digest
 
     def _count(self, batch: Batch, sent: SentRows) -> None:
         self.sent[batch.spec.name] = self.sent.get(batch.spec.name, SentRows()) + sent

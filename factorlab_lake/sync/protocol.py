@@ -89,10 +89,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Represent a ledger line: the snapshot to which a batch was synced, and its digest at that time."""
+    """Represent a ledger line: the snapshot to which a batch was synced, and the batch's digest at that time.
+
+    ``snapshot_digest`` tells the snapshots of two copies of a lake apart; early programs did not record it.
+    """
 
     snapshot: int
     digest: Digest
+    snapshot_digest: str = ""
 
 
 class FilledBatches(Protocol):
@@ -126,7 +130,7 @@ class BatchTransaction(Protocol):
     def remove(self, keys: pl.DataFrame) -> None:
         """Delete the rows of these keys."""
 
-    def record(self, snapshot: int, digest: Digest, sent: int, removed: int) -> None:
+    def record(self, line: Recorded, sent: int, removed: int) -> None:
         """Write the ledger line; it becomes visible together with the rows."""
 
 

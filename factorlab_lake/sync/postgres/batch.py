@@ -15,7 +15,7 @@ from factorlab_lake.schema import TableSpec, identifier, identifiers
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.sync.postgres.keys import build_key
 from factorlab_lake.sync.postgres.transfer import batch_condition, fetch_rows, scalar, send
-from factorlab_lake.sync.protocol import ROW_HASH, Batch, Digest, Recorded
+from factorlab_lake.sync.protocol import ROW_HASH, Batch, Recorded
 from factorlab_lake.sync.row_hash import hashed
 
 if TYPE_CHECKING:
@@ -28,11 +28,12 @@ _OBSOLETE = "factorlab_lake_obsolete"
 _JSONB = "\x01"  # the version byte before the text in the binary form of jsonb
 _LEDGER = """
 INSERT INTO factorlab_lake_ledger
-  (table_name, batch, snapshot, row_count, latest, row_hashes, rows_sent, rows_removed)
-VALUES ($1, $2, $3, $4, $5, $6::text::numeric, $7, $8)
+  (table_name, batch, snapshot, row_count, latest, row_hashes, rows_sent, rows_removed, snapshot_digest)
+VALUES ($1, $2, $3, $4, $5, $6::text::numeric, $7, $8, $9)
 ON CONFLICT (table_name, batch, snapshot) DO UPDATE SET
   row_count = excluded.row_count, latest = excluded.latest, row_hashes = excluded.row_hashes,
-  rows_sent = excluded.rows_sent, rows_removed = excluded.rows_removed, recorded_at = now()
+  rows_sent = excluded.rows_sent, rows_removed = excluded.rows_removed,
+  snapshot_digest = excluded.snapshot_digest, recorded_at = now()
 """
 # FOR UPDATE blocks the writes of others until the transaction ends: their trigger updates this row.
 _UNTOUCHED = "SELECT writes = verified FROM factorlab_lake_written WHERE table_name = $1 FOR UPDATE"
@@ -145,12 +146,12 @@ class PostgresBatch:
         self._run(f"DELETE FROM {self._table} AS t USING {_OBSOLETE} AS g WHERE {condition}")
         self._run(f"DROP TABLE {_OBSOLETE}")
 
-    def record(self, snapshot: int, digest: Digest, sent: int, removed: int) -> None:
+    def record(self, line: Recorded, sent: int, removed: int) -> None:
         """Write the ledger line; it becomes visible together with the rows."""
-        place = (self.batch.spec.name, self.batch.name, snapshot)
+        place, digest = (self.batch.spec.name, self.batch.name, line.snapshot), line.digest
         # A repair after a restored backup: lines of later snapshots describe a lake that no longer exists.
         self.cursor.execute(_DELETE_NEWER, place)
-        figures = (digest.rows, digest.latest, str(digest.row_hashes), sent, removed)
+        figures = (digest.rows, digest.latest, str(digest.row_hashes), sent, removed, line.snapshot_digest)
         self.cursor.execute(_LEDGER, (*place, *figures))
         if self.untouched:
             self.cursor.execute(_VERIFIED, (self.batch.spec.name,))

@@ -55,6 +55,10 @@ def _fourth_version() -> list[str]:
     return ["ALTER TABLE factorlab_lake_target ADD COLUMN IF NOT EXISTS availability_lag_days integer"]
 
 
+def _fifth_version() -> list[str]:
+    return ["ALTER TABLE factorlab_lake_ledger ADD COLUMN IF NOT EXISTS snapshot_digest text"]
+
+
 @dataclass(frozen=True, slots=True)
 class _State:
     lake_id: str | None = None
@@ -63,7 +67,13 @@ class _State:
 
 
 # Step n upgrades version n-1 to n. No target runs a step twice, so a later change is a new step.
-STEPS: tuple[Step, ...] = (_first_version, _second_version, _third_version, _fourth_version)
+STEPS: tuple[Step, ...] = (
+    _first_version,
+    _second_version,
+    _third_version,
+    _fourth_version,
+    _fifth_version,
+)
 
 
 def prepare(

@@ -37,11 +37,12 @@ __all__ = ["PostgresTarget", "open_target"]
 
 _LARGE = 200_000  # rows; the digests of a smaller table are always read, which takes a few 10 ms
 _NEWEST = """
-SELECT DISTINCT ON (table_name, batch) table_name, batch, snapshot, row_count, latest, row_hashes
+SELECT DISTINCT ON (table_name, batch)
+  table_name, batch, snapshot, snapshot_digest, row_count, latest, row_hashes
 FROM factorlab_lake_ledger ORDER BY table_name, batch, snapshot DESC
 """
 _NEWEST_OF_BATCH = """
-SELECT snapshot, row_count, latest, row_hashes FROM factorlab_lake_ledger
+SELECT snapshot, snapshot_digest, row_count, latest, row_hashes FROM factorlab_lake_ledger
 WHERE table_name = %(table)s AND batch = %(batch)s ORDER BY snapshot DESC LIMIT 1
 """
 _WRITTEN = """
@@ -117,9 +118,8 @@ class PostgresTarget:
     def ledger(self) -> Ledger:
         """Return the newest line of every batch, by table and batch."""
         ledger: Ledger = {}
-        for table, batch, snapshot, rows, latest, hashes in self.con.execute(_NEWEST).fetchall():
-            digest = _digest(rows, latest, hashes)
-            ledger.setdefault(str(table), {})[str(batch)] = Recorded(int(str(snapshot)), digest)
+        for table, batch, *line in self.con.execute(_NEWEST).fetchall():
+            ledger.setdefault(str(table), {})[str(batch)] = _recorded(*line)
         return ledger
 
     @contextmanager
@@ -214,7 +214,7 @@ class PostgresTarget:
         # The other connection has the lock; this one sees the same rows, because the lock was taken before.
         place = {"table": batch.spec.name, "batch": batch.name}
         row = self.con.execute(_NEWEST_OF_BATCH, place).fetchone()
-        return None if row is None else Recorded(int(str(row[0])), _digest(*row[1:]))
+        return None if row is None else _recorded(*row)
 
     def _occupied(self, spec: TableSpec) -> frozenset[str]:
         """Return the batches of a table that have rows; reads the whole table once, then caches the result.
@@ -241,6 +241,10 @@ class PostgresTarget:
         """Roll back the transaction; on a lost connection the server has done so."""
         with suppress(BulkError):
             self.bulk.rollback()
+
+
+def _recorded(snapshot: object, snapshot_digest: object, *figures: object) -> Recorded:
+    return Recorded(int(str(snapshot)), _digest(*figures), str(snapshot_digest or ""))
 
 
 def _digest(rows: object, latest: object, hashes: object) -> Digest:

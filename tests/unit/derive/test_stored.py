@@ -18,6 +18,7 @@ from factorlab_lake.lake import Lake
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.transaction import transaction
+from tests.support import change_sealed
 from tests.unit.query.lake_builder import LakeBuilder, filing, quarters
 
 DAYS = ["2020-06-30", "2021-02-15", "2021-03-31"]
@@ -41,9 +42,8 @@ def _answers(lake: Lake) -> pl.DataFrame:
 
 def _digest_of_another_program(lake: Lake) -> None:
     path = snapshots.path_of(lake._layout, lake.snapshot.id)
-    body = json.loads(path.read_text())
-    body["derived"]["digest"] = "another"
-    path.write_text(json.dumps(body))
+    derived = json.loads(path.read_text())["derived"]
+    change_sealed(path, derived=derived | {"digest": "another"})
 
 
 def test_a_commit_stores_the_derived_rows(lake: Lake) -> None:

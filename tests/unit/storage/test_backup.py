@@ -9,7 +9,7 @@ import factorlab_lake as fl
 from factorlab_lake.errors import AlreadyExists, InvalidInput, LakeDamaged, LakeLocked, NotFound
 from factorlab_lake.lake import Lake
 from factorlab_lake.storage import layout as layouts
-from factorlab_lake.storage.layout import copy_lock
+from factorlab_lake.storage.lock import copy_lock
 from tests.support import SPLITS, assert_same_content, content, copy_of, writing
 
 _MORE = {"symbol": ["X"], "date": ["2020-01-02"], "numerator": [2], "denominator": [1]}

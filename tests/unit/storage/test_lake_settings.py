@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ from factorlab_lake.lake import Lake
 from factorlab_lake.query.result_cache import ResultCache
 from factorlab_lake.settings.models import settings as process_settings
 from factorlab_lake.storage.lake_settings import LakeSettings
-from tests.support import Entry, answer, arrive, income, writing
+from factorlab_lake.storage.sealed import parse
+from tests.support import Entry, answer, arrive, change_sealed, income, writing
 
 # Accepted at 18:06 in New York on 2020-10-29: after the close.
 _CLOSE, _SAME_DAY = "2020-10-30", "2020-10-29"
@@ -40,7 +40,8 @@ def _available(lake: Lake) -> str:
 
 
 def _body(lake: Lake) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads((lake.path / "_lake" / "lake.json").read_text())
+    body = parse((lake.path / "_lake" / "lake.json").read_bytes())
+    assert body is not None
     return body
 
 
@@ -95,7 +96,7 @@ def test_an_invalid_setting_is_refused(lake: Lake, change: dict[str, Any], messa
 )
 def test_invalid_settings_in_the_file_are_damage(lake: Lake, setting: dict[str, Any]) -> None:
     """Opening raises, because the default would silently be another rule."""
-    (lake.path / "_lake" / "lake.json").write_text(json.dumps(_body(lake) | setting))
+    change_sealed(lake.path / "_lake" / "lake.json", **setting)
     with pytest.raises(
         LakeDamaged, match=r"lake\.json has invalid settings: .*Restore the file from a backup"
     ):

@@ -17,7 +17,7 @@ from tests.support import ROOT, SPLITS, content, writing
 _HOLDER = """
 import sys
 from factorlab_lake.storage import layout
-from factorlab_lake.storage.layout import writer_lock
+from factorlab_lake.storage.lock import writer_lock
 with writer_lock(layout.find(sys.argv[1])):
     print("locked", flush=True)
     sys.stdin.readline()

@@ -99,17 +99,20 @@ def test_an_open_reader_of_a_kept_snapshot_goes_on(rewritten: Lake) -> None:
 
 
 def test_a_vacuum_deletes_the_files_of_dead_writers(rewritten: Lake) -> None:
-    """Vacuum deletes unlisted data files and stale temporary files, but not recent ones."""
-    data = rewritten.path / "price_data" / "year=2020" / "part-00000-left.zstd.parquet"
-    data.write_bytes(b"half")
+    """Vacuum deletes unlisted data files and temporary files, but not recent ones: they may be in use."""
+    folder = rewritten.path / "price_data" / "year=2020"
+    data, young = (folder / f"part-00000-{name}.zstd.parquet" for name in ("left", "young"))
+    for file in (data, young):
+        file.write_bytes(b"half")
     old, fresh = (rewritten.path / "_lake" / "files" / f".price_data-9.json.{c * 32}" for c in "ab")
     for file in (old, fresh):
         file.write_text("[")
-    os.utime(old, (0, 0))
+    for file in (old, data):
+        os.utime(file, (0, 0))
     names = [file for file, _ in rewritten.vacuum().files]
     assert names == [str(f.relative_to(rewritten.path)) for f in sorted((data, old))]
     rewritten.vacuum(dry_run=False)
-    assert [f.exists() for f in (data, old, fresh)] == [False, False, True]
+    assert [f.exists() for f in (data, old, fresh, young)] == [False, False, True, True]
     assert rewritten.verify().clean
 
 
@@ -137,12 +140,12 @@ def _checkpoint(lake: Lake) -> None:
 
 
 def test_a_vacuum_deletes_the_metadata_of_its_files(rewritten: Lake) -> None:
-    """Vacuum also deletes checksums and lists of deleted files, and log entries before the checkpoint."""
+    """Vacuum also deletes lists of deleted files, log entries before the checkpoint, and their checksums."""
     _checkpoint(rewritten)
     _grow(rewritten, "E", "F")
     before = content(rewritten)
     rewritten.vacuum(retention_days=0, dry_run=False)
-    assert _small_files(rewritten) == {"checksums": 1, "lists": 1, "log": 3, "checkpoints": 1}
+    assert _small_files(rewritten) == {"checksums": 3, "lists": 1, "log": 3, "checkpoints": 1}
     reopened = fl.open(rewritten.path)
     assert_same_content(content(reopened), before)
     assert (reopened.verify(deep=True).findings, reopened.verify().without_checksum) == ([], 0)

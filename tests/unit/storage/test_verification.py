@@ -14,7 +14,7 @@ from factorlab_lake.errors import InvalidInput, NotFound
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema import table
 from factorlab_lake.storage import data_files, delta
-from tests.support import SPLITS, copy_of, table_rows, writing
+from tests.support import SPLITS, change_sealed, copy_of, table_rows, writing
 
 
 def _bars(*keys: tuple[str, str]) -> pl.DataFrame:
@@ -97,8 +97,8 @@ def test_ranges_that_exclude_rows_are_reported(lake: Lake, monkeypatch: pytest.M
     """Verify reports ranges that exclude rows of their file: queries would skip such rows."""
     _put(lake, _bars(("A", "2020-01-02"), ("B", "2020-03-02")))
     kept = lake.path / "_lake" / "files" / f"price_data-{lake.snapshot.tables['price_data']}.json"
-    [row] = json.loads(kept.read_text())
-    kept.write_text(json.dumps([[*row[:4], ["B", "B"], ["2020-01-02", "2020-02-01"]]]))
+    [row] = json.loads(kept.read_text())["files"]
+    change_sealed(kept, files=[[*row[:4], ["B", "B"], ["2020-01-02", "2020-02-01"]]])
     narrowed = data_files.read_list(lake._layout, "price_data", lake.snapshot.tables["price_data"])
     monkeypatch.setattr(data_files, "list_files", lambda *_: narrowed)
     messages = [f.message for f in lake.verify().findings]

@@ -139,17 +139,19 @@ def test_a_lake_that_is_older_than_its_target_is_refused(small: Lake, database: 
     assert_equal(backup, database)
 
 
-def test_a_lake_that_diverged_since_a_backup_is_synced_by_its_differences(
+def test_a_repair_from_a_copy_that_went_on_by_itself_sends_its_differences(
     small: Lake, database: str, tmp_path: Path
 ) -> None:
-    """Digests distinguish snapshots that have the same id and different content."""
+    """Snapshots of one number differ by their digests; a repair makes the target equal to this copy."""
     backup = copy_of(small, tmp_path / "backup")
     arrive(small, tmp_path, Entry("AAA", "price", [bar("2019-01-07", 1.0)], cached_at=LATER))
     small.sync(database)
     (tmp_path / "b").mkdir()
     arrive(backup, tmp_path / "b", Entry("BBB", "price", [bar("2019-01-08", 2.0)], cached_at=LATER))
     assert backup.snapshot.id == small.snapshot.id
-    assert backup.sync(database, verify_deep=True).clean
+    with pytest.raises(InvalidInput, match="another copy"):
+        backup.sync(database)
+    assert backup.sync(database, verify_deep=True, repair=True).clean
     assert_equal(backup, database)
 
 
