@@ -5,24 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Hashable, Iterable
 from datetime import date, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from factorlab_lake.derive.availability_rule import CLOSE, AvailabilityRule, to_rule
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.factors.formulas import Factor
-from factorlab_lake.index.read_index import ReadIndex
 from factorlab_lake.index.statement_blocks import StatementRequest
 from factorlab_lake.lake_files import LakeFiles
 from factorlab_lake.maintenance import Maintenance
 from factorlab_lake.quality.monitoring import Monitoring
 from factorlab_lake.query.arguments import DateLike, to_date, to_symbols
-from factorlab_lake.query.query_hints import reject_forked_process
+from factorlab_lake.query.held_symbols import HeldSymbols
 from factorlab_lake.query.questions import Questions
 from factorlab_lake.query.result_cache import ResultCache, shared_results
+from factorlab_lake.query.snapshot_reader import SnapshotReader
 from factorlab_lake.schema import TABLES
-from factorlab_lake.settings import configured
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.data_files import files_of
 from factorlab_lake.storage.lake_settings import Availability
@@ -44,8 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Lake"]
 
-_OF_THE_SNAPSHOT = ("session", "_read_index", "_symbols")  # what a process opens for its queries
-
 
 class Lake(LakeFiles, Monitoring, Maintenance, Questions):
     """Represent a lake at one snapshot; a change through this object moves it to the new snapshot.
@@ -53,16 +49,13 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
     Until :meth:`refresh`, changes of other processes do not show, so all queries read one snapshot.
     """
 
-    snapshot: Snapshot
-
     def __init__(
         self, layout: Layout, snapshot: Snapshot | None = None, *, rule: AvailabilityRule | None = None
     ) -> None:
         self._layout, self._explicit_rule = layout, rule
-        self._rule, self._providers = self._chosen()
         self._pinned = snapshot is not None
         self._catalog_failed = False
-        self.snapshot = snapshot or snapshots.latest(layout)
+        self._reader = SnapshotReader(layout, snapshot or snapshots.latest(layout), *self._chosen())
 
     def __repr__(self) -> str:
         rule = "" if self._rule == CLOSE else f", availability={self.availability!r}"
@@ -74,17 +67,21 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
     def __exit__(self, *_exc: object) -> None:
         self.close()
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the state to pickle, without the session: the other process starts its own."""
-        return {name: value for name, value in self.__dict__.items() if name not in _OF_THE_SNAPSHOT}
-
     def close(self) -> None:
         """Free the session's memory; a later query starts a new session.
 
         Closing is optional: a lake in a folder has no lock and no server connection.
         """
-        for name in _OF_THE_SNAPSHOT:
-            self.__dict__.pop(name, None)
+        self._reader = self._reader.reopened()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Return the snapshot that all queries read."""
+        return self._reader.snapshot
+
+    @property
+    def _rule(self) -> AvailabilityRule:
+        return self._reader.rule
 
     @property
     def path(self) -> Path:
@@ -106,56 +103,38 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
         return shared_results()
 
     def _answer(self, key: tuple[Hashable, ...], compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
-        source = (str(self.path), self.snapshot.id, self.snapshot.created_at, self._rule, self._providers)
-        return self.result_cache.answer((*source, *key), compute)
+        reader = self._reader
+        # Another thread may refresh this lake meanwhile; the answer is then not of the snapshot in the key.
+        return self.result_cache.answer(
+            (*reader.key, *key), compute, is_of_key=lambda: self._reader is reader
+        )
 
-    @cached_property
+    @property
     def session(self) -> Session:
         """Return the DuckDB session on this lake's snapshot."""
-        # Imported here: DuckDB is slow to import, and answers of the read index do not need it.
-        from factorlab_lake.query.statistics import session_kind
+        return self._reader.session
 
-        open_session = session_kind()
-        return open_session(self._layout, self.snapshot, availability=self._rule, providers=self._providers)
-
-    @cached_property
-    def _read_index(self) -> ReadIndex | None:
-        """Return the read index of this snapshot, which has the settings of the lake alone."""
-        own = to_rule(self.settings.availability), self.settings.provider_order
-        if (self._rule, self._providers) != own:
-            return None
-        if configured("read_index") is False or configured("query_statistics"):
-            return None
-        return ReadIndex.open(self._layout, self.snapshot)
+    @property
+    def _symbols(self) -> HeldSymbols:
+        return self._reader.symbols
 
     def _indexed(
         self, function: str, symbols: list[str], dates: list[date], vintage: str, factors: tuple[Factor, ...]
     ) -> pl.DataFrame | None:
-        reject_forked_process()
-        index = self._read_index
-        return None if index is None else index.answer(function, symbols, dates, vintage, factors)
+        return self._reader.answer(function, symbols, dates, vintage, factors)
 
     def _indexed_statements(self, symbols: list[str], request: StatementRequest) -> pl.DataFrame | None:
-        reject_forked_process()
-        index = self._read_index
-        return None if index is None else index.statements(symbols, request)
-
-    def _indexed_symbols(self, names: list[str]) -> list[str]:
-        index = self._read_index
-        return [] if index is None else index.held(names)
+        return self._reader.statements(symbols, request)
 
     def _indexed_ratios(self, symbols: list[str], first: date, last: date) -> pl.DataFrame | None:
-        reject_forked_process()
-        index = self._read_index
-        return None if index is None else index.ratios(symbols, first, last)
+        return self._reader.ratios(symbols, first, last)
 
     def refresh(self) -> Lake:
         """Move to the newest snapshot and to the lake's present settings, and return this lake."""
         self._writable("refresh")
-        newest, chosen = snapshots.latest(self._layout), self._chosen()
-        if (newest.id, *chosen) != (self.snapshot.id, self._rule, self._providers):
-            self.snapshot, (self._rule, self._providers) = newest, chosen
-            self.close()
+        newest = SnapshotReader(self._layout, snapshots.latest(self._layout), *self._chosen())
+        if newest.key != self._reader.key:
+            self._reader = newest
         return self
 
     def _chosen(self) -> tuple[AvailabilityRule, tuple[str, ...]]:

@@ -28,9 +28,17 @@ class LakeFiles:
     """Provide the methods of a lake that write files for its readers."""
 
     _layout: Layout
-    _rule: AvailabilityRule
     _catalog_failed: bool
-    snapshot: Snapshot
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Return the snapshot that all queries read."""
+        raise NotImplementedError
+
+    @property
+    def _rule(self) -> AvailabilityRule:
+        """Return the availability rule of all queries."""
+        raise NotImplementedError
 
     @property
     def session(self) -> Session:

@@ -160,7 +160,11 @@ class Maintenance:
     """Provide the maintenance methods of a lake."""
 
     _layout: Layout
-    snapshot: Snapshot
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Return the snapshot that all queries read."""
+        raise NotImplementedError
 
     def _changed(self) -> None:
         raise NotImplementedError

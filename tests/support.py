@@ -249,7 +249,7 @@ def without_index(lake: Lake, stale: frozenset[str] | None) -> Lake:
     """Open a lake again that answers by SQL and computes the derived rows of stale symbols (None: of all)."""
     again = fl.open(lake.path, create=False)
     again.session._stale = stale
-    again.__dict__["_read_index"] = None
+    again._reader.__dict__["index"] = None
     return again
 
 

@@ -20,6 +20,7 @@ from typer.core import TyperGroup
 import factorlab_lake as fl
 from factorlab_lake.cli.output import Output, OutputFormat
 from factorlab_lake.errors import InvalidInput, LakeError, LakeWarning, SymbolNotHeldWarning
+from factorlab_lake.storage.interrupts import interrupts_raised
 
 if TYPE_CHECKING:
     from factorlab_lake.lake import Lake
@@ -269,7 +270,7 @@ def _globals_first(arguments: Sequence[str]) -> list[str]:
 def errors_in_one_line() -> Iterator[None]:
     """Turn known errors into one line on stderr and an exit code; other exceptions keep their traceback."""
     try:
-        with _warnings_in_one_line():
+        with interrupts_raised(), _warnings_in_one_line():
             yield
     except LakeError as error:
         raise _failed(str(error)) from None

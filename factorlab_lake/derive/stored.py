@@ -22,6 +22,7 @@ from factorlab_lake.storage import transaction as transactions
 from factorlab_lake.storage.data_files import DataFile, files_of, prune
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.storage.duckdb_frames import to_polars
+from factorlab_lake.storage.interrupts import interrupts_raised
 from factorlab_lake.storage.lake_settings import read_settings
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Derived, Snapshot
@@ -161,7 +162,7 @@ def _computed(
     layout: Layout, files: dict[str, list[DataFile]], symbols: Sequence[str]
 ) -> dict[str, pl.DataFrame]:
     """Compute the derived tables of some symbols from the files of the other tables."""
-    with duckdb.connect(":memory:") as con:
+    with interrupts_raised(), duckdb.connect(":memory:") as con:
         con.execute("SET TimeZone = 'UTC'")
         settings = read_settings(layout)
         rule = to_rule(settings.availability)

@@ -23,7 +23,11 @@ class Monitoring:
     """Check the lake's snapshot: coverage, freshness, quality and statistics. Nothing is stored."""
 
     _layout: Layout
-    snapshot: Snapshot
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Return the snapshot that all queries read."""
+        raise NotImplementedError
 
     @property
     def session(self) -> QuerySession:

@@ -35,6 +35,7 @@ from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from factorlab_lake.storage import checksums, snapshots
 from factorlab_lake.storage.data_files import DataFile, files_of, prune
+from factorlab_lake.storage.interrupts import interrupts_raised
 from factorlab_lake.storage.lake_settings import read_settings
 from factorlab_lake.storage.layout import Layout, write_errors
 from factorlab_lake.storage.snapshots import Snapshot
@@ -278,7 +279,7 @@ def _empty() -> bytes:
 @contextmanager
 def _opened(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     name = f"single_{uuid.uuid4().hex}"  # unique, because other threads may write files of other lakes
-    with _engine(os.getpid()).cursor() as con:
+    with interrupts_raised(), _engine(os.getpid()).cursor() as con:
         con.execute(f"ATTACH {literal(str(file))} AS {name} (STORAGE_VERSION {literal(_STORAGE)})")
         try:
             con.execute(f"USE {name}")

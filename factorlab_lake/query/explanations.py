@@ -11,6 +11,7 @@ from factorlab_lake.query.held_symbols import HeldSymbols
 from factorlab_lake.query.provider_comparison import side_by_side
 from factorlab_lake.query.query_hints import QuerySession
 from factorlab_lake.schema.rules import LAST_DAY
+from factorlab_lake.storage.interrupts import interrupts_raised
 
 if TYPE_CHECKING:
     import polars as pl
@@ -46,7 +47,8 @@ class Explanations:
 
         [name] = to_symbols([symbol])
         self._symbols.warn_of_missing(name)
-        return explain_market_cap(self.session, name, to_date(day, "day"))
+        with interrupts_raised():
+            return explain_market_cap(self.session, name, to_date(day, "day"))
 
     def explain_factor(self, factor: str, symbol: str, day: DateLike) -> pl.DataFrame:
         """Return the inputs of a factor: each input's figures with their statements, and the formula.
@@ -60,7 +62,8 @@ class Explanations:
         one_of(factor, FACTORS, "factor")
         [name] = to_symbols([symbol])
         self._symbols.warn_of_missing(name)
-        return explain_factor(self.session, factor, name, to_date(day, "day"))
+        with interrupts_raised():
+            return explain_factor(self.session, factor, name, to_date(day, "day"))
 
     def compare_providers(self, symbol: str, *, as_of: DateLike | None = None) -> pl.DataFrame:
         """Return the figures of each provider side by side, as known at the close of a day; by default, now.

@@ -13,6 +13,7 @@ from factorlab_lake.derive.availability_rule import AvailabilityRule
 from factorlab_lake.derive.computation import buckets_of, compute, computed_rows, in_parts
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, names_in, sql_text
 from factorlab_lake.query.query_hints import QueryHints, RowFilter
+from factorlab_lake.query.user_sql import UserSql
 from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
 from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES, READ_FOR_DERIVATION
 from factorlab_lake.storage.data_files import DataFile, prune
@@ -65,14 +66,14 @@ class LakeDatabase:
         self._has_computed_tables = False
 
     @cached_property
-    def user_connection(self) -> duckdb.DuckDBPyConnection:
+    def user_sql(self) -> UserSql:
         """Return another connection, with a transaction, a search path and temporary tables of its own.
 
         A user can roll back a transaction or change the search path, so no view may be created on it.
         """
         con = self._con.cursor()
         con.execute(_OF_A_CONNECTION)
-        return con
+        return UserSql(con, self._layout.root)
 
     def install(self, sql: str) -> None:
         """Create all tables and functions that a query names, over all files."""

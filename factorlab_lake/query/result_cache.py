@@ -36,6 +36,7 @@ class ResultCache:
         self.hits = 0
         self.misses = 0
         self.size_bytes = 0
+        self._is_changing = False
         self._answers: OrderedDict[tuple[Hashable, ...], pl.DataFrame] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -45,8 +46,18 @@ class ResultCache:
             f"size_bytes={self.size_bytes}, limit_bytes={self.limit_bytes})"
         )
 
-    def answer(self, key: tuple[Hashable, ...], compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
-        """Return the cached answer; else compute it and cache it, unless it is too large."""
+    def answer(
+        self,
+        key: tuple[Hashable, ...],
+        compute: Callable[[], pl.DataFrame],
+        *,
+        is_of_key: Callable[[], bool] = lambda: True,
+    ) -> pl.DataFrame:
+        """Return the cached answer; else compute it and cache it, unless it is too large.
+
+        ``is_of_key`` is called after the computation. If it returns false, the answer is of another snapshot
+        than the key, and is not cached.
+        """
         with self._lock:
             cached = self._answers.get(key)
             if cached is not None:
@@ -55,26 +66,35 @@ class ResultCache:
                 return cached.clone()  # shares the rows, but not the caller's changes to the frame
             self.misses += 1
         answer = compute()
-        self._add(key, answer)
+        if is_of_key():
+            self._add(key, answer)
         return answer
 
     def clear(self) -> None:
         """Remove every answer; the counts stay."""
         with self._lock:
-            self._answers.clear()
-            self.size_bytes = 0
+            self._clear()
+
+    def _clear(self) -> None:
+        self._answers.clear()
+        self.size_bytes = 0
+        self._is_changing = False
 
     def _add(self, key: tuple[Hashable, ...], answer: pl.DataFrame) -> None:
         size = _size_bytes(key, answer)
         if size > self.limit_bytes // _LARGEST_SHARE:
             return
         with self._lock:
+            if self._is_changing:  # an interrupt came between an answer and its size
+                self._clear()
             if key in self._answers:  # another thread computed the same meanwhile
                 return
+            self._is_changing = True
             self._answers[key] = answer.clone()
             self.size_bytes += size
             while self.size_bytes > self.limit_bytes:
                 self.size_bytes -= _size_bytes(*self._answers.popitem(last=False))
+            self._is_changing = False
 
 
 def _size_bytes(key: tuple[Hashable, ...], answer: pl.DataFrame) -> int:

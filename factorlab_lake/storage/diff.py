@@ -11,6 +11,7 @@ import polars as pl
 from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
 from factorlab_lake.storage import checksums
 from factorlab_lake.storage.data_files import DataFile, files_of, parquet_rows
+from factorlab_lake.storage.interrupts import interrupts_raised
 
 if TYPE_CHECKING:
     from factorlab_lake.storage.layout import Layout
@@ -67,7 +68,7 @@ def _table_changes(
 
 
 def _run(layout: Layout, spec: TableSpec, query: str, files: list[DataFile]) -> list[tuple[Any, ...]]:
-    with TemporaryDirectory() as spill, duckdb.connect(":memory:") as con:
+    with interrupts_raised(), TemporaryDirectory() as spill, duckdb.connect(":memory:") as con:
         con.execute(f"SET temp_directory = {literal(spill)}")
         con.execute(f"SET memory_limit = {literal(_MEMORY_LIMIT)}")
         con.execute("SET TimeZone = 'UTC'")

@@ -275,7 +275,7 @@ def compare(world: ChangingLake) -> int:
     symbols, days = [*world.symbols, "UNKNOWN"], world.days()
     vintage = world.chance.choice(VINTAGES)
     by_sql = fl.open(world.lake.path)
-    by_sql.__dict__["_read_index"] = None
+    by_sql._reader.__dict__["index"] = None
     expected = answers(by_sql, symbols, days, vintage)
     index = ReadIndex.open(by_sql._layout, by_sql.snapshot)
     by_index = {name: index.answer(name, symbols, days, vintage) if index else None for name in GRIDS}
@@ -328,4 +328,4 @@ def test_symbols_of_many_commits_fill_the_tiles(tmp_path_factory: pytest.TempPat
         chosen = chance.sample(symbols, size)
         rows = lake.market_caps(chosen, [date(2021, 1, 5)])
         assert rows["close_price"].to_list() == [float(symbol[1:]) + 1 for symbol in sorted(chosen)]
-    assert "session" not in vars(lake)
+    assert "session" not in vars(lake._reader)

@@ -92,7 +92,7 @@ def test_chosen_and_defined_factors_are_equal(world: Lake, chosen: dict[str, Any
     rows = fl.open(world.path).factors(symbols, MONTHS, **chosen)
     world.result_cache.clear()
     by_engine = fl.open(world.path)
-    by_engine.__dict__["_read_index"] = None
+    by_engine._reader.__dict__["index"] = None
     assert_frame_equal(rows, by_engine.factors(symbols, MONTHS, **chosen), check_exact=True)
     world.result_cache.clear()
 
@@ -104,11 +104,11 @@ def test_ratios_are_equal(world: Lake, limits: tuple[str | None, str | None]) ->
     Only whether an unknown symbol is held in another table takes a session.
     """
     lake, by_engine = fl.open(world.path), fl.open(world.path)
-    by_engine.__dict__["_read_index"] = None
+    by_engine._reader.__dict__["index"] = None
     for symbols in (symbols_of(world)[:-1], symbols_of(world)[3:4], []):
         rows = lake.ratios(symbols, *limits)
         assert_frame_equal(rows, by_engine.ratios(symbols, *limits), check_exact=True)
-    assert "session" not in vars(lake)
+    assert "session" not in vars(lake._reader)
     assert lake.ratios(["UNKNOWN"], *limits).is_empty()
 
 
@@ -118,7 +118,7 @@ def test_a_lake_answers_from_its_index(world: Lake) -> None:
     lake = fl.open(world.path)
     lake.result_cache.clear()
     rows = lake.market_caps([*reversed(symbols), symbols[0]], [DAY, DAY])
-    assert "session" not in vars(lake)
+    assert "session" not in vars(lake._reader)
     assert rows["symbol"].to_list() == sorted(symbols)
 
 
@@ -304,7 +304,7 @@ def test_another_availability_rule_does_not_use_the_index(tmp_path: Path) -> Non
     lake = fl.open(small().build(tmp_path).path, availability="same_day")
     lake.result_cache.clear()
     lake.market_caps("AAA", DAY)
-    assert "session" in vars(lake)
+    assert "session" in vars(lake._reader)
 
 
 def test_a_symbol_that_a_tile_cannot_represent_is_left_to_sql(tmp_path: Path) -> None:

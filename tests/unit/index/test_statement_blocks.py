@@ -101,7 +101,7 @@ def test_a_lake_answers_from_its_index(tmp_path: Path) -> None:
     rows = lake.statements(["CCC", "AAA", "CCC"], "2020-01-01", types="income")
     assert rows["symbol"].to_list() == ["AAA", "CCC"]
     assert lake.statements([]).schema == rows.schema
-    assert "session" not in vars(lake)
+    assert "session" not in vars(lake._reader)
     assert lake.statements(["UNKNOWN"]).schema == rows.schema  # a session tells whether it is held at all
     assert_statements_equal(lake.path, ["UNKNOWN", "BBB"])
     assert_statements_equal(lake.path, ["UNKNOWN"])
@@ -118,7 +118,7 @@ def test_days_as_of_are_answered_from_the_index(tmp_path: Path) -> None:
     assert len({rows.write_json() for rows in answers if rows is not None}) > len(days)
     lake = fl.open(lake.path)
     lake.statements(symbols, as_of="2021-02-14")
-    assert "session" not in vars(lake)
+    assert "session" not in vars(lake._reader)
 
 
 def test_another_availability_rule_is_answered_by_sql(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_another_availability_rule_is_answered_by_sql(tmp_path: Path) -> None:
     lake = fl.open(reporters(FEW).build(tmp_path).path, availability="same_day")
     lake.result_cache.clear()
     assert lake.statements("AAA").height == 2
-    assert "session" in vars(lake)
+    assert "session" in vars(lake._reader)
 
 
 def test_a_lake_without_statements_is_answered_by_sql(tmp_path: Path) -> None:

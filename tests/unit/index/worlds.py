@@ -83,7 +83,7 @@ def by_index(
 def by_sql(path: Path, question: str, symbols: list[str], days: list[date], vintage: str) -> pl.DataFrame:
     """Return the answer of SQL alone."""
     lake = fl.open(path)
-    lake.__dict__["_read_index"] = None
+    lake._reader.__dict__["index"] = None
     lake.result_cache.clear()
     rows: pl.DataFrame = getattr(lake, question)(symbols, days, vintage=vintage)
     lake.result_cache.clear()
@@ -132,7 +132,7 @@ def assert_statements_equal(
 
 def _without_index(path: Path) -> Lake:
     lake = fl.open(path)
-    lake.__dict__["_read_index"] = None
+    lake._reader.__dict__["index"] = None
     return lake
 
 

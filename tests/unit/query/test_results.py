@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
 from factorlab_lake import lake
+from factorlab_lake.errors import LakeWarning
 from factorlab_lake.lake import Lake
 from factorlab_lake.query.result_cache import ResultCache, shared_results
 from factorlab_lake.settings.models import settings
@@ -64,6 +66,28 @@ def test_another_snapshot_or_rule_is_another_question(
     copy_of(lake_2021, tmp_path / "copy").market_caps("AAPL", "2019-06-28")
     fl.open(lake.path, availability="same_day").market_caps("AAPL", "2019-06-28")
     assert kept.hits == 1  # the earlier snapshot was asked at first
+
+
+def test_a_refresh_within_a_question_does_not_cache_its_answer_under_the_old_snapshot(
+    kept: ResultCache, lake_2021: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread can move the lake between the key of a question and its answer."""
+    reader = copy_of(lake_2021, tmp_path / "lake")
+    before = reader.market_caps("AAPL", "2019-06-28")
+    kept.clear()
+    day = pl.Series([date(2019, 6, 28)])
+    bar = pl.DataFrame({"symbol": ["AAPL"], "date": day, "split_basis_date": day, "close_price": [1.0]})
+    with pytest.warns(LakeWarning):
+        fl.open(reader.path).load("price_data", bar)
+    old, indexed = reader.snapshot.id, reader._indexed
+
+    def refreshed(*question: Any) -> pl.DataFrame | None:
+        reader.refresh()
+        return indexed(*question)
+
+    monkeypatch.setattr(reader, "_indexed", refreshed)
+    assert reader.market_caps("AAPL", "2019-06-28")["market_cap"].item() != before["market_cap"].item()
+    assert_frame_equal(reader.at(old).market_caps("AAPL", "2019-06-28"), before)
 
 
 def test_what_a_caller_does_to_its_frame_stays_with_it(kept: ResultCache, lake_2021: Lake) -> None:

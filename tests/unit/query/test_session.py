@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 import factorlab_lake as fl
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
-from factorlab_lake.query import session
+from factorlab_lake.query import user_sql
 from factorlab_lake.schema import TABLES
 from tests.support import LATER, Entry, bar, copy_of, migrate
 from tests.unit.query.lake_builder import LakeBuilder, filing
@@ -275,16 +275,16 @@ def test_rows_of_a_question_with_parameters_go_by_table_on_duckdb_1(
 ) -> None:
     """Version 1 holds them value by value otherwise; what gives no rows cannot go that way, and need not."""
     with duckdb.connect() as con:
-        monkeypatch.setattr(session, "_VERSION_1", True)
-        assert session._returns_values(con, query, {"x": "AAPL"}) == by_table
-        assert not session._returns_values(con, query, {})
+        monkeypatch.setattr(user_sql, "_VERSION_1", True)
+        assert user_sql.returns_values(con, query, {"x": "AAPL"}) == by_table
+        assert not user_sql.returns_values(con, query, {})
 
 
 def test_sql_with_parameters_answers_on_duckdb_1(lake_2021: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows and their order are the same through a temporary table."""
     query = "SELECT date, close_price FROM price_data WHERE symbol = $symbol ORDER BY date DESC"
     expected = lake_2021.sql(query, symbol="AAPL")
-    monkeypatch.setattr(session, "_VERSION_1", True)
+    monkeypatch.setattr(user_sql, "_VERSION_1", True)
     assert_frame_equal(lake_2021.sql(query, symbol="AAPL"), expected)
     assert not expected.is_empty()
 
