@@ -21,7 +21,7 @@ from factorlab_lake.sync.row_hash import hashed
 if TYPE_CHECKING:
     from adbc_driver_postgresql.dbapi import Cursor
 
-__all__ = ["PostgresBatch", "lock"]
+__all__ = ["PostgresBatch", "lock", "lock_timeout"]
 
 _STAGE = "factorlab_lake_stage"
 _OBSOLETE = "factorlab_lake_obsolete"
@@ -35,28 +35,42 @@ ON CONFLICT (table_name, batch, snapshot) DO UPDATE SET
   rows_sent = excluded.rows_sent, rows_removed = excluded.rows_removed,
   snapshot_digest = excluded.snapshot_digest, recorded_at = now()
 """
-# FOR UPDATE blocks the writes of others until the transaction ends: their trigger updates this row.
-_UNTOUCHED = "SELECT writes = verified FROM factorlab_lake_written WHERE table_name = $1 FOR UPDATE"
+_UNTOUCHED = "SELECT writes = verified FROM factorlab_lake_written WHERE table_name = $1"
 _VERIFIED = "UPDATE factorlab_lake_written SET verified = writes WHERE table_name = $1"
 _DELETE_NEWER = "DELETE FROM factorlab_lake_ledger WHERE table_name = $1 AND batch = $2 AND snapshot > $3"
+# The lock of a table is its row here: a reader may take any advisory lock, but no row lock.
+_LOCK = "SELECT true FROM factorlab_lake_written WHERE table_name = $1 FOR UPDATE SKIP LOCKED"
 _LOCK_OWNER = """
-SELECT a.application_name || coalesce(' as ' || a.usename, '')
+SELECT coalesce(nullif(a.application_name, ''), 'another program') || coalesce(' as ' || a.usename, '')
        || coalesce(' from ' || host(a.client_addr), '')
-FROM pg_locks l JOIN pg_stat_activity a USING (pid), (SELECT hashtextextended($1, 0) AS key) AS lock_name
-WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-      AND l.classid::bigint = (key >> 32) & 4294967295 AND l.objid::bigint = key & 4294967295
+FROM factorlab_lake_written AS w
+JOIN pg_locks AS l ON l.locktype = 'transactionid' AND l.granted AND l.transactionid = w.xmax
+JOIN pg_stat_activity AS a USING (pid)
+WHERE w.table_name = $1
 """
+
+
+def lock_timeout(timeout_s: float) -> str:
+    """Return the statement that limits each wait for a lock until the transaction ends.
+
+    A reader's open transaction blocks an upgrade; waiting, the upgrade blocks every other reader.
+
+    >>> lock_timeout(60)
+    'SET LOCAL lock_timeout = 60000'
+    """
+    return f"SET LOCAL lock_timeout = {round(timeout_s * 1000) or 1}"  # 0 would be no limit
 
 
 def lock(
     cursor: Cursor, name: str, *, target: str, timeout_s: float, sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Take a lock that ends with the transaction.
+    """Take the lock of a table, which ends with the transaction.
 
-    Raises :class:`LakeLocked`, which names the other program, after ``timeout_s``.
+    Everything that writes to the table waits for it, because its trigger updates the same row. Raises
+    :class:`LakeLocked`, which names the other program, after ``timeout_s``.
     """
     end = time.monotonic() + timeout_s
-    while not scalar(cursor, "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))", name):
+    while not scalar(cursor, _LOCK, name):
         if time.monotonic() > end:
             owner = scalar(cursor, _LOCK_OWNER, name) or "another program"
             raise LakeLocked(
@@ -83,7 +97,7 @@ class PostgresBatch:
     untouched: bool = False
 
     def begin(self) -> None:
-        """Read whether the table is as verified, and block the writes of others."""
+        """Read whether the table is as verified; its lock blocks the writes of others."""
         self.untouched = bool(scalar(self.cursor, _UNTOUCHED, self.batch.spec.name))
 
     def fresh(self, snapshot: int) -> bool:

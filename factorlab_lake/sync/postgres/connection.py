@@ -9,13 +9,14 @@ import psycopg
 from adbc_driver_manager import Error as BulkError
 from adbc_driver_postgresql import dbapi
 
-from factorlab_lake.errors import InvalidInput, LakeError, TargetFailed
+from factorlab_lake.errors import InvalidInput, LakeError, LakeLocked, TargetFailed
 from factorlab_lake.sync.postgres.address import Address
 
-__all__ = ["Connection", "connect", "connect_bulk", "translate_errors"]
+__all__ = ["Connection", "check_primary", "connect", "connect_bulk", "translate_errors"]
 
 Connection = psycopg.Connection[tuple[object, ...]]
 _OLDEST = 140_000  # PostgreSQL 14, the oldest version that is still maintained
+_LOCK_NOT_AVAILABLE = "55P03"
 _CONTINUE = "Batches that were sent stay; sync again to continue."
 _NOT_CONNECTED = "Nothing was sent; check the server, the address and the password, then sync again."
 _WANTS_PASSWORD = "no password supplied"  # noqa: S105 - a message of the driver, not a password
@@ -45,9 +46,22 @@ def connect(address: Address, ask: Callable[[], str] | None = None) -> tuple[Con
 
 
 def connect_bulk(address: Address) -> dbapi.Connection:
-    """Open a connection that transfers many rows; the caller ends its transactions."""
+    """Open a connection that transfers many rows; the caller begins and ends its transactions.
+
+    The driver's own transactions begin twice, and the server logs a warning each time.
+    """
     with translate_errors(address):
-        return dbapi.connect(address.conninfo(), autocommit=False)
+        return dbapi.connect(address.conninfo(), autocommit=True)
+
+
+def check_primary(con: Connection, address: Address) -> None:
+    """Refuse a standby, which only reads: it receives its rows from its primary server."""
+    if con.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
+        raise InvalidInput(
+            f"{address} is a standby server, which only reads. Sync to its primary server: the rows "
+            "arrive here by replication.",
+            target=str(address),
+        )
 
 
 @contextmanager
@@ -59,11 +73,17 @@ def translate_errors(address: Address) -> Iterator[None]:
         raise _failed(address, error) from None
 
 
-def _failed(address: Address, error: Exception, advice: str = _CONTINUE) -> LakeError:
+def _failed(address: Address, error: psycopg.Error | BulkError, advice: str = _CONTINUE) -> LakeError:
     message = address.redact(" ".join(str(error).partition("Query was:")[0].split()))
     message = message or type(error).__name__
     # The driver's text of a refused connection ends with a question mark.
     end = "" if message.endswith((".", "?", "!")) else "."
+    if error.sqlstate == _LOCK_NOT_AVAILABLE:
+        return LakeLocked(
+            f"{address}: {message}{end} Another program has locked a table of the lake too long; pg_locks "
+            "and pg_stat_activity show which. Wait for it, or end its session, then sync again.",
+            target=str(address),
+        )
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         advice = "An upgrade needs the owner of the tables: sync once as that user."
     return TargetFailed(f"{address}: {message}{end} {advice}", target=str(address))

@@ -7,9 +7,12 @@ and then has nothing to do.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TypeAlias
+
+from psycopg import errors
 
 from factorlab_lake.errors import InvalidInput, SchemaMismatch
 from factorlab_lake.schema import TABLES, identifier, identifiers, literal
@@ -93,7 +96,7 @@ def prepare(
     :class:`~factorlab_lake.errors.SchemaMismatch` for a newer schema or incompatible tables.
     """
     with con.transaction():
-        con.execute("SELECT pg_advisory_xact_lock(hashtextextended('factorlab:schema', 0))")
+        _lock(con)
         state = _state(con)
         if state.lake_id not in (None, lake_id):
             raise InvalidInput(
@@ -107,6 +110,18 @@ def prepare(
         check_keys(con, target=target, written_by=state.program_version)
         added = add_columns(con, filled, target=target, written_by=state.program_version)
         server_functions.install(con, force=added or created)
+
+
+def _lock(con: Connection) -> None:
+    """Wait for the upgrade of another program, and block others until the transaction ends.
+
+    It is no advisory lock, which every user can take. A reader has no right to this one.
+    """
+    if con.execute("SELECT to_regclass('factorlab_lake_target')").fetchone() == (None,):
+        # If another program is creating the table, the server waits for its end and then refuses.
+        with suppress(errors.UniqueViolation, errors.DuplicateTable), con.transaction():
+            con.execute(_file("ledger").encode())
+    con.execute("LOCK TABLE factorlab_lake_target IN SHARE ROW EXCLUSIVE MODE")
 
 
 def lag_days(con: Connection) -> int | None:

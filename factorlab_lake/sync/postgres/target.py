@@ -13,8 +13,14 @@ from adbc_driver_manager import Error as BulkError
 from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
 from factorlab_lake.sync.postgres import hypertables, install, keys
 from factorlab_lake.sync.postgres.address import Address
-from factorlab_lake.sync.postgres.batch import PostgresBatch, lock
-from factorlab_lake.sync.postgres.connection import Connection, connect, connect_bulk, translate_errors
+from factorlab_lake.sync.postgres.batch import PostgresBatch, lock, lock_timeout
+from factorlab_lake.sync.postgres.connection import (
+    Connection,
+    check_primary,
+    connect,
+    connect_bulk,
+    translate_errors,
+)
 from factorlab_lake.sync.postgres.transfer import fetch_rows
 from factorlab_lake.sync.protocol import (
     EVERYTHING,
@@ -72,10 +78,11 @@ def open_target(
     """Yield the target at an address, connected.
 
     ``ask`` is called for a password if the server requires one. ``timeout_s`` limits the wait for another
-    sync of the same table.
+    sync of the same table, and for the locks of other programs.
     """
     con, address = connect(Address.parse(url, password=password), ask)
     with translate_errors(address), closing(con), ExitStack() as closed:
+        check_primary(con, address)
         yield PostgresTarget(address, con, timeout_s, closed)
 
 
@@ -91,7 +98,6 @@ class PostgresTarget:
     con: Connection
     timeout_s: float
     closed: ExitStack
-    lake_id: str = ""
     occupied: dict[str, frozenset[str]] = field(default_factory=dict)
     writes: dict[str, int] = field(default_factory=dict)
 
@@ -112,8 +118,9 @@ class PostgresTarget:
 
     def prepare(self, lake_id: str, filled: FilledBatches, *, lag_days: int | None = None) -> None:
         """Create or upgrade the tables; refuse a target that belongs to another lake."""
-        install.prepare(self.con, lake_id, filled, target=self.name, lag_days=lag_days)
-        self.lake_id = lake_id
+        with self.con.transaction():
+            self.con.execute(lock_timeout(self.timeout_s).encode())
+            install.prepare(self.con, lake_id, filled, target=self.name, lag_days=lag_days)
 
     def ledger(self) -> Ledger:
         """Return the newest line of every batch, by table and batch."""
@@ -169,10 +176,9 @@ class PostgresTarget:
 
     def values(self, batch: Batch) -> Iterator[pl.DataFrame]:
         """Yield a batch's rows in slices, with the lake's columns and the stored hash."""
-        with closing(self.bulk.cursor()) as cursor:
+        with self._transaction() as cursor:
             self._keep_chunks(cursor, batch.spec)
             yield from fetch_rows(cursor, batch, [*batch.spec.names(), ROW_HASH])
-            self.bulk.rollback()
 
     def expect(self, specs: Iterable[TableSpec]) -> None:
         """Drop the key of empty tables before their first load; ``settle`` builds it."""
@@ -194,16 +200,23 @@ class PostgresTarget:
     @contextmanager
     def _locked(self, spec: TableSpec) -> Iterator[Cursor]:
         """Open a transaction that holds a table's lock; leaving the block commits it."""
-        with closing(self.bulk.cursor()) as cursor:
-            try:
-                name = f"factorlab:{self.lake_id}:{spec.name}"
-                lock(cursor, name, target=self.name, timeout_s=self.timeout_s)
-                self._keep_chunks(cursor, spec)
+        with self._transaction() as cursor:
+            lock(cursor, spec.name, target=self.name, timeout_s=self.timeout_s)
+            self._keep_chunks(cursor, spec)
+            yield cursor
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Cursor]:
+        """Open a transaction of the bulk connection; leaving the block commits it."""
+        try:
+            with closing(self.bulk.cursor()) as cursor:
+                cursor.execute("BEGIN")
+                cursor.execute(lock_timeout(self.timeout_s))
                 yield cursor
-            except BaseException:
-                self._roll_back()
-                raise
-            self.bulk.commit()
+                cursor.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
 
     def _keep_chunks(self, cursor: Cursor, spec: TableSpec) -> None:
         """Prevent recompression of a table until the transaction of the bulk connection ends."""
@@ -239,8 +252,8 @@ class PostgresTarget:
 
     def _roll_back(self) -> None:
         """Roll back the transaction; on a lost connection the server has done so."""
-        with suppress(BulkError):
-            self.bulk.rollback()
+        with suppress(BulkError), closing(self.bulk.cursor()) as cursor:
+            cursor.execute("ROLLBACK")
 
 
 def _recorded(snapshot: object, snapshot_digest: object, *figures: object) -> Recorded:

@@ -175,9 +175,10 @@ def test_two_syncs_at_once_have_the_result_of_one(lake_2021: Lake, database: str
 def test_a_sync_waits_for_another_sync_of_the_table(small: Lake, postgres: Server, database: str) -> None:
     """After the time limit the error names the other program, and no row was sent."""
     layout = layouts.find(small.path)
+    with open_target(database) as target:
+        target.prepare(layout.lake_id, lambda _spec, _columns: [])
     with psycopg.connect(database, application_name="factorlab-lake on quants, process 7") as other:
-        name = f"factorlab:{layout.lake_id}:price_data"
-        other.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+        other.execute("SELECT FROM factorlab_lake_written WHERE table_name = 'price_data' FOR UPDATE")
         with (
             pytest.raises(LakeLocked, match=f"factorlab-lake on quants, process 7 as {postgres.user}"),
             open_target(database, timeout_s=0) as target,
