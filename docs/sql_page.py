@@ -41,6 +41,26 @@ _BEGINS = re.compile(r"-|[A-Z][\w ]{0,24}:|[a-z_]+(, [a-z_]+)* ?[=:]")
 _FUNCTION_NAME = re.compile(rf"\b({'|'.join(name for name in FUNCTIONS if '_' in name)})\b")
 
 
+_OWN_SQL = """## SQL of your own
+
+`lake.sql` runs any SQL of DuckDB on connections that no other method uses. What you set, create, attach or
+leave open there changes your later SQL in the same thread, and no answer of another method or thread.
+`lake.close()` removes it. After `USE`, name the lake's tables with `memory.main`.
+
+An error within a transaction rolls the transaction back, and says so. After Ctrl-C your tables are still
+there.
+
+SQL cannot write into the lake's folder: `COPY`, `EXPORT DATABASE`, `ATTACH`, logs, profiles and settings
+with such a path are refused. This protects from mistakes. Against SQL that you do not trust, use the
+sandbox.
+
+`fl.open(path, sandbox=True)`, or `factorlab-lake sql --sandbox`, lets `lake.sql` read the data files of its
+snapshot and nothing else. It reads and writes no other file, uses no network, loads no extension, and
+changes no setting. It sees no secrets and no variables of your program. Functions, parameters, and tables
+and macros of your own work. A query that does not fit into memory fails, because it cannot use a temporary
+file. Memory and time are not limited. All other methods of the lake answer as without a sandbox."""
+
+
 def sql_page() -> Iterator[str]:
     """Yield the paragraphs of the page."""
     yield "# SQL functions and views"
@@ -50,6 +70,7 @@ def sql_page() -> Iterator[str]:
         "Parameters with a default are given by name: `vintage := 'first'` in DuckDB, "
         "`vintage => 'first'` in PostgreSQL."
     )
+    yield from (" ".join(paragraph.split("\n")) for paragraph in _OWN_SQL.split("\n\n"))
     with tempfile.TemporaryDirectory() as folder, fl.open(Path(folder) / "lake") as lake:
         for name in PUBLIC_SQL:
             yield f"## {name}"

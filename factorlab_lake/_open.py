@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from factorlab_lake.derive.availability_rule import AvailabilityRule, to_rule
+from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from factorlab_lake.settings import configured
 from factorlab_lake.storage import layout as layouts
@@ -20,6 +21,7 @@ def open_lake(
     *,
     create: bool = True,
     availability: Availability | None = None,
+    sandbox: bool = False,
 ) -> Lake:
     """Open the lake in a folder; create an empty one if it does not exist, unless ``create`` is false.
 
@@ -33,6 +35,10 @@ def open_lake(
     rule (:meth:`~factorlab_lake.maintenance.Maintenance.configure`), which is ``close`` in a new lake. A
     server has only the rule by which the lake was synced.
 
+    With ``sandbox``, :meth:`~factorlab_lake.lake.Lake.sql` reads the lake's data files and nothing else: no
+    other file, no network, no extension; it writes no file, and settings are locked. Use it for SQL that you
+    do not trust. All other methods answer as without it. On a server, its role decides instead.
+
     Exported as ``factorlab_lake.open``. Opening takes no lock: any number of readers and one writer work
     at the same time. Raises :class:`~factorlab_lake.errors.InvalidInput`,
     :class:`~factorlab_lake.errors.NotFound` and :class:`~factorlab_lake.errors.LakeDamaged`.
@@ -41,11 +47,16 @@ def open_lake(
     if isinstance(path, str) and "://" in path:
         from factorlab_lake.server_lake import open_server_lake
 
+        if sandbox:
+            raise InvalidInput(
+                "sandbox is for a lake in a folder; on a server, the rights of the role limit its SQL: "
+                "open the address as a member of the readers' role, without sandbox."
+            )
         server = open_server_lake(path, availability=rule)
         return cast("Lake", server)  # it has the same query methods
     if create and not (Path(path) / "_lake" / "lake.json").exists():
-        return Lake(layouts.create(path), rule=rule)
-    return Lake(layouts.find(path), rule=rule)
+        return Lake(layouts.create(path), rule=rule, sandbox=sandbox)
+    return Lake(layouts.find(path), rule=rule, sandbox=sandbox)
 
 
 def restore(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> Lake:

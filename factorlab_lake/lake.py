@@ -50,12 +50,19 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
     """
 
     def __init__(
-        self, layout: Layout, snapshot: Snapshot | None = None, *, rule: AvailabilityRule | None = None
+        self,
+        layout: Layout,
+        snapshot: Snapshot | None = None,
+        *,
+        rule: AvailabilityRule | None = None,
+        sandbox: bool = False,
     ) -> None:
         self._layout, self._explicit_rule = layout, rule
         self._pinned = snapshot is not None
         self._catalog_failed = False
-        self._reader = SnapshotReader(layout, snapshot or snapshots.latest(layout), *self._chosen())
+        self._reader = SnapshotReader(
+            layout, snapshot or snapshots.latest(layout), *self._chosen(), sandbox=sandbox
+        )
 
     def __repr__(self) -> str:
         rule = "" if self._rule == CLOSE else f", availability={self.availability!r}"
@@ -132,7 +139,9 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
     def refresh(self) -> Lake:
         """Move to the newest snapshot and to the lake's present settings, and return this lake."""
         self._writable("refresh")
-        newest = SnapshotReader(self._layout, snapshots.latest(self._layout), *self._chosen())
+        newest = SnapshotReader(
+            self._layout, snapshots.latest(self._layout), *self._chosen(), sandbox=self._reader.sandbox
+        )
         if newest.key != self._reader.key:
             self._reader = newest
         return self
@@ -149,7 +158,8 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
         It has the rows that the lake stored then, not those stored or corrected later. For public knowledge
         at a date, use ``as_of`` instead. The availability rule stays.
         """
-        return Lake(self._layout, snapshots.at(self._layout, when), rule=self._rule)
+        snapshot = snapshots.at(self._layout, when)
+        return Lake(self._layout, snapshot, rule=self._rule, sandbox=self._reader.sandbox)
 
     def history(self) -> list[Snapshot]:
         """Return every snapshot, oldest first, with time, reason, table versions, pins and vacuumed mark."""

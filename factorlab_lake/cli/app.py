@@ -211,27 +211,29 @@ def lake_path(ctx: typer.Context) -> Path:
     return Path(place)
 
 
-def open_lake(ctx: typer.Context, *, create: bool = False, at: str | None = None) -> Lake:
+def open_lake(
+    ctx: typer.Context, *, create: bool = False, at: str | None = None, sandbox: bool = False
+) -> Lake:
     """Open the lake; ``at`` selects an earlier snapshot by its id or a time."""
-    lake = fl.open(lake_path(ctx), create=create)
+    lake = fl.open(lake_path(ctx), create=create, sandbox=sandbox)
     if at is None:
         return lake
     return lake.at(int(at) if at.isdecimal() else at)
 
 
-def open_for_queries(ctx: typer.Context, *, at: str | None = None) -> Lake:
+def open_for_queries(ctx: typer.Context, *, at: str | None = None, sandbox: bool = False) -> Lake:
     """Open the lake in a folder or on a server; a server has only the snapshot of its last sync."""
     from factorlab_lake.storage.layout import is_address
 
     place = _lake_place(ctx)
     if not is_address(place):
-        return open_lake(ctx, at=at)
+        return open_lake(ctx, at=at, sandbox=sandbox)
     if at is not None:
         raise InvalidInput(
             "--snapshot needs a lake in a folder, but --lake or FACTORLAB_LAKE is the address of a server, "
             "which has only the snapshot of its last sync."
         )
-    lake = fl.open(place)
+    lake = fl.open(place, sandbox=sandbox)
     ctx.call_on_close(lake.close)
     return lake
 

@@ -345,16 +345,24 @@ def sql(
         ),
     ] = None,
     snapshot: SnapshotAt = None,
+    sandbox: Annotated[
+        bool,
+        typer.Option(
+            "--sandbox", help="Allow no file but the lake's data, no network, no extension, no setting."
+        ),
+    ] = False,
 ) -> None:
     """Run a SQL query on the lake's tables and functions.
 
-    Parameters are bound as text. Cast them to a date or a number in the query: $d::DATE.
+    Parameters are bound as text. Cast them to a date or a number in the query: $d::DATE. For a query from
+    somebody else, use --sandbox.
 
     Example: factorlab-lake sql 'FROM splits WHERE symbol = $s' --param s=AAPL
     """
     parameters = dict(_parameter(p) for p in param or [])
     text = sys.stdin.read() if query == "-" else query
-    options(ctx).output.rows(open_for_queries(ctx, at=snapshot).sql(text, **parameters))
+    lake = open_for_queries(ctx, at=snapshot, sandbox=sandbox)
+    options(ctx).output.rows(lake.sql(text, **parameters))
 
 
 def _parameter(text: str) -> tuple[str, str]:

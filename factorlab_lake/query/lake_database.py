@@ -23,7 +23,7 @@ __all__ = ["Files", "LakeDatabase"]
 
 Files: TypeAlias = dict[str, list[DataFile]]  # by table
 
-# Each connection has its own value of these.
+_OF_ALL_CONNECTIONS = "SET GLOBAL TimeZone = 'UTC'"
 _OF_A_CONNECTION = "SET TimeZone = 'UTC'"
 _SETTINGS = {
     "parquet_metadata_cache": "true",  # data files never change
@@ -31,6 +31,15 @@ _SETTINGS = {
     "arrow_output_version": "1.4",
     "produce_arrow_string_view": "true",
     "python_enable_replacements": "false",  # a name in a query is no variable of this program
+}
+# The last one locks the settings.
+_SANDBOX = {
+    "temp_directory": "",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "enable_external_access": "false",
+    "lock_configuration": "true",
 }
 _COMPUTED = "computed"  # the schema of derived rows that are computed here
 
@@ -50,6 +59,8 @@ class LakeDatabase:
         availability: AvailabilityRule,
         stale: frozenset[str] | None,
         providers: Sequence[str],
+        *,
+        sandbox: bool = False,
     ) -> None:
         self._layout = layout
         self._providers = providers
@@ -59,7 +70,10 @@ class LakeDatabase:
         self._con = duckdb.connect(":memory:")
         for setting, value in _SETTINGS.items():
             self._con.execute(f"SET {setting} = {literal(value)}")
-        self._con.execute(_OF_A_CONNECTION)
+        self._is_locked = sandbox
+        self._con.execute(_OF_ALL_CONNECTIONS)
+        if sandbox:
+            self._lock()
         self._shown: Files = {}
         self._installed: set[str] = set()
         self._computed: set[str] = set()
@@ -71,9 +85,27 @@ class LakeDatabase:
 
         A user can roll back a transaction or change the search path, so no view may be created on it.
         """
+        return UserSql(self._connected(), self._layout.root)
+
+    def _lock(self) -> None:
+        """Allow no file but the data files, no network and no extension, and no later change of this.
+
+        A temporary directory would be allowed too, so large queries cannot use one.
+        """
+        paths = [
+            self._layout.table(name) / file.path for name, files in self._files.items() for file in files
+        ]
+        allowed = ", ".join(literal(str(path)) for path in paths)
+        self._con.execute(f"SET allowed_paths = [{allowed}]::VARCHAR[]")
+        for setting, value in _SANDBOX.items():
+            self._con.execute(f"SET {setting} = {literal(value)}")
+
+    def _connected(self) -> duckdb.DuckDBPyConnection:
+        """Return another connection; a user can have changed the settings that all share, unless locked."""
         con = self._con.cursor()
-        con.execute(_OF_A_CONNECTION)
-        return UserSql(con, self._layout.root)
+        if not self._is_locked:
+            con.execute(_OF_A_CONNECTION)
+        return con
 
     def install(self, sql: str) -> None:
         """Create all tables and functions that a query names, over all files."""
@@ -148,8 +180,7 @@ class LakeDatabase:
             return
         # The temporary tables of the computation must not hide a view of this connection, nor may a view that
         # shows few files replace one that a user's own view reads.
-        with self._con.cursor() as con:
-            con.execute(_OF_A_CONNECTION)
+        with self._connected() as con:
             for part in in_parts(needed):
                 for name in READ_FOR_DERIVATION:
                     rows = self._rows(TABLES[name], self._pruned(name, RowFilter(part)))

@@ -318,9 +318,11 @@ class Questions(CompanyQuestions):
         """Run any SQL over the tables and functions; ``$name`` in it takes the value of that keyword.
 
         Columns and rows are those of the query. A later query of the same thread can use what this one
-        creates or sets; no other method, and no other thread, is affected. Raises
-        :class:`~factorlab_lake.errors.InvalidInput` where DuckDB or the server refuses the query, and for a
-        statement that would write into the lake's folder.
+        creates or sets; no other method, and no other thread, is affected. After :meth:`close` all of it is
+        gone. An error within a transaction rolls it back. Raises
+        :class:`~factorlab_lake.errors.InvalidInput` where DuckDB or the server refuses the query, for a file
+        of yours that cannot be read, and for a statement that would write into the lake's folder. For SQL
+        that you do not trust, open the lake with ``sandbox=True``.
         """
         return self.session.sql(query, params)
 

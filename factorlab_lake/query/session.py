@@ -34,7 +34,9 @@ _OF_THE_QUESTION = (
     duckdb.CatalogException,
     duckdb.ConversionException,
     duckdb.ParserException,
+    duckdb.PermissionException,
 )
+_FILE_NAME = re.compile(r"""["']([^"'\n]*[/\\][^"'\n]*)["']""")
 # Our own SQL can raise these without a bug. The text decides: an error that DuckDB raises while rows are
 # fetched has lost its class.
 _NOT_INTERNAL = re.compile(r"(?:Conversion|Out of Memory|INTERRUPT) Error")
@@ -58,6 +60,7 @@ class Session:
         *,
         availability: AvailabilityRule = CLOSE,
         providers: tuple[str, ...] | None = None,
+        sandbox: bool = False,
     ) -> None:
         self.layout = layout
         self.snapshot = snapshot
@@ -66,6 +69,7 @@ class Session:
         # Those of a lake that is open stay until it is refreshed, also where another program changes them.
         self._providers = read_settings(layout).provider_order if providers is None else providers
         self._stale = stale_symbols(layout, snapshot, availability, self._providers)
+        self._is_sandboxed = sandbox
         self._local = threading.local()
 
     def frame(
@@ -116,7 +120,7 @@ class Session:
 
     def _explained(self, fault: duckdb.Error, sql: str, *, user_sql: bool) -> LakeError:
         """Return the error of the cause: damaged files, then the caller, then this package."""
-        damage = None if user_sql and isinstance(fault, _OF_THE_QUESTION) else self._damage()
+        damage = None if user_sql and self._is_of_the_user(fault) else self._damage()
         if damage is not None:
             return damage
         if "No space left on device" in str(fault):
@@ -126,16 +130,14 @@ class Session:
                 f"SQL of factorlab-lake failed, which is a bug in the program; please report it: {fault}",
                 sql=sql,
             )
-        unknown = _UNKNOWN.search(str(fault))
-        if unknown:
-            known = [*TABLES, *FUNCTIONS]
-            name = unknown[1]
-            return InvalidInput(
-                f"No table or function is called {name!r}; SHOW TABLES lists them.{nearest(name, known)}",
-                sql=sql,
-            )
-        lists = _LISTS_NEEDED if "UNNEST() can only be applied to lists" in str(fault) else ""
-        return InvalidInput(f"DuckDB refuses the query: {fault}{lists}", sql=sql)
+        return _refused(str(fault), sql, by="The sandbox" if self._is_sandboxed and user_sql else "DuckDB")
+
+    def _is_of_the_user(self, fault: duckdb.Error) -> bool:
+        """Return whether an error is about the query, or about a file that is not the lake's."""
+        root = str(self.layout.root)
+        files = _FILE_NAME.findall(str(fault))
+        names_others = bool(files) and not any(root in name for name in files)
+        return names_others or isinstance(fault, _OF_THE_QUESTION)
 
     def _damage(self) -> LakeError | None:
         """Return the error for files that were vacuumed, or are missing or damaged; None without any."""
@@ -157,7 +159,14 @@ class Session:
         databases: dict[str, LakeDatabase] = vars(self._local)
         database = databases.pop(owner, None)
         if database is None:
-            database = LakeDatabase(self.layout, self._files, self.availability, self._stale, self._providers)
+            database = LakeDatabase(
+                self.layout,
+                self._files,
+                self.availability,
+                self._stale,
+                self._providers,
+                sandbox=self._is_sandboxed and owner == _USER,
+            )
         try:
             yield database
         except duckdb.Error as fault:
@@ -165,3 +174,19 @@ class Session:
                 databases[owner] = database  # a user's statement failed, as a whole
             raise
         databases[owner] = database
+
+
+def _refused(fault: str, sql: str, *, by: str) -> InvalidInput:
+    """Return the error for SQL that cannot run."""
+    unknown = _UNKNOWN.search(fault)
+    if unknown and unknown[1] in (*TABLES, *FUNCTIONS):
+        message = (
+            f"{unknown[1]} is not in the schema that USE selected; `USE memory.main` returns to the lake's."
+        )
+        return InvalidInput(message, sql=sql)
+    if unknown:
+        close = nearest(unknown[1], [*TABLES, *FUNCTIONS])
+        message = f"No table or function is called {unknown[1]!r}; SHOW TABLES lists them.{close}"
+        return InvalidInput(message, sql=sql)
+    lists = _LISTS_NEEDED if "UNNEST() can only be applied to lists" in fault else ""
+    return InvalidInput(f"{by} refuses the query: {fault}{lists}", sql=sql)

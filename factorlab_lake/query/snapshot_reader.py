@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from factorlab_lake.derive.availability_rule import AvailabilityRule, to_rule
@@ -35,16 +35,24 @@ class SnapshotReader:
     """
 
     def __init__(
-        self, layout: Layout, snapshot: Snapshot, rule: AvailabilityRule, providers: tuple[str, ...]
+        self,
+        layout: Layout,
+        snapshot: Snapshot,
+        rule: AvailabilityRule,
+        providers: tuple[str, ...],
+        *,
+        sandbox: bool,
     ) -> None:
         self.layout = layout
+        self.sandbox = sandbox
         self.snapshot = snapshot
         self.rule = rule
         self.providers = providers
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return what to pickle, without the session: the other process starts its own."""
-        return SnapshotReader, (self.layout, self.snapshot, self.rule, self.providers)
+        opened = partial(SnapshotReader, sandbox=self.sandbox)
+        return opened, (self.layout, self.snapshot, self.rule, self.providers)
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -54,7 +62,7 @@ class SnapshotReader:
 
     def reopened(self) -> SnapshotReader:
         """Return a reader of the same snapshot that has opened nothing."""
-        return SnapshotReader(self.layout, self.snapshot, self.rule, self.providers)
+        return SnapshotReader(self.layout, self.snapshot, self.rule, self.providers, sandbox=self.sandbox)
 
     @cached_property
     def session(self) -> Session:
@@ -63,7 +71,13 @@ class SnapshotReader:
         from factorlab_lake.query.statistics import session_kind
 
         open_session = session_kind()
-        return open_session(self.layout, self.snapshot, availability=self.rule, providers=self.providers)
+        return open_session(
+            self.layout,
+            self.snapshot,
+            availability=self.rule,
+            providers=self.providers,
+            sandbox=self.sandbox,
+        )
 
     @cached_property
     def index(self) -> ReadIndex | None:

@@ -171,6 +171,8 @@ class Soak:
                 self.wrong.append(f"{kind}, {name} after an interrupt: {type(error).__name__} {error}")
 
 
+# An interrupt between the opening of a file and its `with` leaves the file to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("seed", [19])
 def test_answers_after_interrupts_at_random_moments_are_right(
     place: Path, seed: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -11,7 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
-from factorlab_lake.errors import InvalidInput
+from factorlab_lake.errors import InvalidInput, LakeDamaged
 from factorlab_lake.lake import Lake
 from tests.support import copy_of, without_index
 
@@ -40,6 +40,19 @@ MISCHIEF = {
         "CREATE OR REPLACE MACRO checked_vintage(vintage) AS 'latest'",
         "CREATE OR REPLACE MACRO arg_max(a, b) AS NULL",
         "CREATE OR REPLACE MACRO coalesce_all(a) AS NULL",
+    ],
+    "names of built-in functions": [
+        "CREATE OR REPLACE MACRO abs(a) AS -1",
+        "CREATE OR REPLACE MACRO max(a) AS 0",
+        "CREATE OR REPLACE MACRO row_number() AS 1",
+        "CREATE OR REPLACE MACRO list_contains(a, b) AS false",
+    ],
+    "limits": [
+        "PRAGMA disable_optimizer",
+        "PRAGMA enable_verification",
+        "SET python_enable_replacements = true",
+        "SET enable_external_access = false",
+        "SET lock_configuration = true",
     ],
     "temporary tables": [
         "CREATE TEMP TABLE splits AS SELECT 'AAPL' AS symbol",
@@ -236,6 +249,15 @@ WRITES = {
     "copy by an expression": "COPY splits TO ('{lake}' || '/mine.csv') (FORMAT csv)",
     "copy by a variable": "SET VARIABLE place = '{lake}/mine.csv'; COPY splits TO (getvariable('place'))",
     "copy by a parameter": "COPY splits TO $place",
+    "copy by a continued literal": "COPY splits TO '{lake}/mi'\n'ne.csv'",
+    "copy by a name of files": "COPY (SELECT 1 AS a, 2 AS b) TO '{outside}' "
+    "(FORMAT csv, PARTITION_BY (a), FILENAME_PATTERN '../../{name}/f', OVERWRITE_OR_IGNORE)",
+    "copy by a quoted option": "COPY (SELECT 1 AS a, 2 AS b) TO '{outside}' "
+    "(FORMAT csv, PER_THREAD_OUTPUT, \"file_Extension\" '/../../{name}/f', OVERWRITE_OR_IGNORE)",
+    "copy within a query": "WITH a AS (COPY splits TO '{lake}/mine.csv') SELECT 1 AS a",
+    "copy within a text": "FROM query('WITH a AS (COPY splits TO ''{lake}/mine.csv'') SELECT 1 AS a')",
+    "import of a script": "IMPORT DATABASE '{outside}/script'",
+    "import by a pragma": "PRAGMA import_database('{outside}/script')",
     "copy of a folder": "COPY (SELECT 1 AS a, 2 AS b) TO '{lake}/..' (PARTITION_BY (a), OVERWRITE)",
     "copy while explained": "EXPLAIN ANALYZE COPY splits TO '{lake}/mine.csv'",
     "copy when prepared": "PREPARE p AS COPY splits TO '{lake}/mine.csv'",
@@ -248,8 +270,19 @@ WRITES = {
     "attach that writes": "ATTACH '{lake}/lake.duckdb' AS mine (READ_ONLY false)",
     "profile": "SET profiling_output = '{lake}/profile.json'",
     "profile over a file": "PRAGMA profiling_output = '{lake}/lake.duckdb'",
+    "profile by an expression": "SET profiling_output = '{lake}' || '/profile.json'",
+    "profile by a quoted name": 'SET profiling_output = "{lake}/profile.json"',
+    "log": "CALL enable_logging(storage = 'file', storage_path = '{lake}/log')",
+    "log from a query": "FROM enable_logging(storage = 'file', storage_path = '{lake}/log')",
+    "log by an expression": "FROM enable_logging(storage = 'file', storage_path = '{lake}' || '/log')",
+    "log by a struct": "CALL enable_logging(storage = 'file', storage_config = {{'path': '{lake}/log'}})",
+    "log of queries": "SET log_query_path = '{lake}/new/query.log'",
+    "secrets": "SET secret_directory = '{lake}/secrets'",
     "temporary files": "SET temp_directory = '{lake}/temporary'",
 }
+
+
+_REFUSED = "cannot write to|needs the path as a literal|runs two files|without a path|must be literals"
 
 
 @pytest.fixture(scope="module")
@@ -260,6 +293,9 @@ def writable(lake_both: Lake, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     lake.catalog()
     (folder / "outside").mkdir()
     (folder / "outside" / "link").symlink_to(lake.path)
+    (folder / "outside" / "script").mkdir()
+    for script in ("schema.sql", "load.sql"):
+        (folder / "outside" / "script" / script).write_text(f"COPY splits TO '{lake.path}/mine.csv';")
     return lake
 
 
@@ -275,7 +311,7 @@ def test_sql_cannot_write_into_the_lakes_folder(writable: Lake, kind: str) -> No
     before = contents(writable.path)
     place = {"lake": writable.path, "outside": writable.path.parent / "outside", "name": writable.path.name}
     params = {"place": f"{writable.path}/mine.csv"} if kind == "copy by a parameter" else {}
-    with pytest.raises(InvalidInput, match=r"cannot write to|needs the path as a literal"):
+    with pytest.raises(InvalidInput, match=_REFUSED):
         writable.sql(WRITES[kind].format(**place), **params)
     assert contents(writable.path) == before
 
@@ -292,6 +328,11 @@ def test_sql_cannot_write_into_the_lakes_folder(writable: Lake, kind: str) -> No
         "EXPORT DATABASE spare TO '{outside}/exported'",
         "SET VARIABLE files = '{lake}/splits/**/*.parquet'",
         "SET TimeZone = 'Europe/Berlin'",
+        "SET profiling_output = '{outside}/profile.txt'",
+        "CALL enable_logging(storage = 'file', storage_path = '{outside}/log')",
+        "SELECT 'copy that' AS copy, 'COPY the rest' AS text",
+        "COPY splits TO '{outside}/parts' (PARTITION_BY (symbol), FILENAME_PATTERN 'part_{{i}}')",
+        "SET threads = 1 + 1",
         "EXPLAIN SELECT * FROM splits",
     ],
 )
@@ -302,3 +343,38 @@ def test_sql_can_read_the_lakes_files_and_write_elsewhere(
     monkeypatch.chdir(writable.path)
     writable.sql("ATTACH IF NOT EXISTS ':memory:' AS spare")
     writable.sql(statement.format(lake=writable.path, outside=writable.path.parent / "outside"))
+
+
+# --- whose error it is ------------------------------------------------------------------------------------
+
+
+def test_an_error_of_a_users_file_is_not_damage_of_the_lake(lake_both: Lake, tmp_path: Path) -> None:
+    """A missing or damaged file of the user is named as such, also where files of the lake are missing."""
+    lake = copy_of(lake_both, tmp_path / "lake")
+    for path in (lake.path / "price_data").rglob("*.parquet"):
+        path.unlink()
+    for name, content in (("mine.parquet", "PAR1 and no more"), ("mine.json", "{"), ("gone.csv", None)):
+        if content is not None:
+            (tmp_path / name).write_text(content)
+        with pytest.raises(InvalidInput, match=name):
+            lake.sql(f"SELECT * FROM '{tmp_path / name}', splits")
+    with pytest.raises(LakeDamaged, match=r"price_data.*missing"):
+        lake.sql("SELECT max(close_price) AS highest FROM price_data")
+
+
+def test_a_setting_that_shuts_the_files_is_not_damage_of_the_lake(queried_lake: Lake) -> None:
+    """The error names the permission; a closed lake starts again without the setting."""
+    queried_lake.sql("SET enable_external_access = false")
+    with pytest.raises(InvalidInput, match="Permission Error"):
+        queried_lake.sql("FROM price_data")
+    queried_lake.close()
+    assert not queried_lake.sql("FROM price_data LIMIT 1").is_empty()
+
+
+def test_a_table_that_use_hides_is_named_with_the_way_back(queried_lake: Lake) -> None:
+    """After USE of another database, the error says how to see the lake's tables again."""
+    queried_lake.sql("ATTACH ':memory:' AS other; USE other")
+    with pytest.raises(InvalidInput, match=r"price_data.*USE memory\.main"):
+        queried_lake.sql("FROM price_data LIMIT 1")
+    queried_lake.sql("USE memory.main")
+    assert not queried_lake.sql("FROM price_data LIMIT 1").is_empty()
