@@ -14,6 +14,7 @@ from factorlab_lake.ingest.normalize import Normalized, normalize
 from factorlab_lake.ingest.record_frames import group_by_shape, to_frame
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.schema import DATASETS, TableSpec, table
+from factorlab_lake.schema.rules import MAX_AHEAD_BYTES
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.storage.transaction import Transaction
 
@@ -32,17 +33,19 @@ def batches(
 ) -> Iterator[list[FetchResult]]:
     """Group answers into batches of whole symbols.
 
-    A batch is complete when it has ``at_least`` records or ``answers_at_most`` answers.
+    A batch is complete when it has ``at_least`` records or ``answers_at_most`` answers. One of more than
+    MAX_AHEAD_BYTES ends within its symbol.
     """
     batch: list[FetchResult] = []
-    records = 0
+    records = size_bytes = 0
     for answer in answers:
         full = records >= at_least or (answers_at_most is not None and len(batch) >= answers_at_most)
-        if batch and full and answer.symbol != batch[-1].symbol:
+        if batch and (size_bytes > MAX_AHEAD_BYTES or (full and answer.symbol != batch[-1].symbol)):
             yield batch
-            batch, records = [], 0
+            batch, records, size_bytes = [], 0, 0
         batch.append(answer)
         records += answer.count
+        size_bytes += 0 if answer.records is None else int(answer.records.estimated_size())
     if batch:
         yield batch
 

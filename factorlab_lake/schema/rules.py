@@ -407,6 +407,31 @@ SPLIT_EVIDENCE_FACTOR = 4
 MAX_SILENCE_DAYS = 180
 """After so long without bars and statements the symbol may be another company's."""
 
+# --- Files from outside ---
+
+MAX_FILE_BYTES = 64_000_000
+"""A cache file is at most so large after decompression: sixty years of bars have 6 MB."""
+
+MAX_AHEAD_BYTES = 256_000_000
+"""All files that a migration reads ahead, and all of one commit, have at most so many bytes after
+decompression."""
+
+MAX_NESTING = 32
+"""JSON is nested at most so deep; the time to parse it grows with the square of its depth."""
+
+MAX_RECORDS = 400_000
+"""A cache file has at most so many objects and lists: a daily history of a century has 30,000."""
+
+MAX_FIELDS = 1_000
+"""A record or a row has at most so many fields; the time to parse them grows with the square of their
+number."""
+
+MAX_VALUES = 10_000_000
+"""A cache file has at most so many values: records times fields, since each record has all columns."""
+
+MAX_DIGITS = 1_000
+"""A number has at most so many digits; the time to parse a longer one grows with the square of its length."""
+
 # --- Session ---
 
 RESULT_CACHE_MB = 256

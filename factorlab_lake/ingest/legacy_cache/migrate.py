@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,6 +13,7 @@ import polars as pl
 
 from factorlab_lake.derive.stored import transaction
 from factorlab_lake.ingest.batches import BATCH_RECORDS, batches, merge_batch, rejects_of
+from factorlab_lake.ingest.legacy_cache.read_ahead import ReadAhead
 from factorlab_lake.ingest.legacy_cache.reader import CacheFile, read, scan
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.records import Shapes
@@ -23,8 +22,6 @@ from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.transaction import read_files
 
 __all__ = ["MigrationProgress", "MigrationReport", "Run", "migrate", "plan"]
-
-_READ_AHEAD = 128
 
 
 class MigrationProgress(Protocol):
@@ -83,13 +80,12 @@ class Run:
     def answers(self) -> Iterator[FetchResult]:
         """Yield the results of the entries that are not in the log, and read some files ahead."""
         entries = [f for f in self.cache if not f.skip]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            ahead = deque(pool.submit(read, f, self.known, self.shapes) for f in entries[:_READ_AHEAD])
-            for position, file in enumerate(entries):
-                answer = ahead.popleft().result()
-                if position + _READ_AHEAD < len(entries):
-                    ahead.append(pool.submit(read, entries[position + _READ_AHEAD], self.known, self.shapes))
-                yield from self._note(file, answer, len(entries))
+
+        def read_one(file: CacheFile, admit: Callable[[int], None]) -> FetchResult:
+            return read(file, self.known, self.shapes, admit=admit)
+
+        for file, answer in ReadAhead(entries, read_one):
+            yield from self._note(file, answer, len(entries))
         self.all_read = True
 
     def _note(self, file: CacheFile, answer: FetchResult, total: int) -> Iterator[FetchResult]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import os
 import re
 import time
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,9 +18,10 @@ from typing import Any
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput, NotFound, UnreadableFile, counted
+from factorlab_lake.ingest.bounds import check_fields, check_json, gunzip
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.records import Shapes, check_names, decode, enclosed, frame_of, plain_frame
-from factorlab_lake.schema.rules import MAX_CLOCK_ERROR_S
+from factorlab_lake.schema.rules import MAX_CLOCK_ERROR_S, MAX_FILE_BYTES, MAX_RECORDS
 
 __all__ = ["CacheFile", "CacheName", "identify", "parse_name", "read", "scan"]
 
@@ -101,10 +100,17 @@ def scan(root: str | os.PathLike[str], symbols: list[str] | None = None) -> list
     return sorted(cache, key=lambda f: (f.name.symbol if f.name else "", f.path))
 
 
-def read(file: CacheFile, known: AbstractSet[str] = frozenset(), shapes: Shapes | None = None) -> FetchResult:
+def read(
+    file: CacheFile,
+    known: AbstractSet[str] = frozenset(),
+    shapes: Shapes | None = None,
+    *,
+    admit: Callable[[int], None] = lambda _: None,
+) -> FetchResult:
     """Read one cache file; for an unreadable file, return a result with an ``error`` and no records.
 
-    Do not parse a file whose id is in ``known``.
+    Do not parse a file whose id is in ``known``. ``admit`` gets the size after decompression, and may wait
+    until there is memory for it.
     """
     started = time.perf_counter()
     body, lost = _bytes(file)
@@ -126,7 +132,7 @@ def read(file: CacheFile, known: AbstractSet[str] = frozenset(), shapes: Shapes 
     try:
         if lost:
             raise lost
-        _open(body, file.name, answer, {} if shapes is None else shapes)
+        _open(body, file.name, answer, {} if shapes is None else shapes, admit)
     except UnreadableFile as fault:
         answer.error = str(fault)
     answer.duration_ms = (time.perf_counter() - started) * 1000
@@ -139,10 +145,17 @@ def identify(file: CacheFile) -> str:
 
 
 def _bytes(file: CacheFile) -> tuple[bytes, UnreadableFile | None]:
+    """Return the content, or its first part if it is over the limit, and why it cannot be read."""
     try:
-        return (file.root / file.path).read_bytes(), None
+        with (file.root / file.path).open("rb") as opened:
+            body = opened.read(MAX_FILE_BYTES + 1)
+            size = os.fstat(opened.fileno()).st_size
     except OSError as fault:
         return b"", UnreadableFile(f"cannot be opened ({fault.strerror})")
+    if len(body) <= MAX_FILE_BYTES:
+        return body, None
+    # The size is part of what is hashed, so that a file that changes is read again.
+    return body + b"%d" % size, UnreadableFile(f"{size:,} bytes, more than {MAX_FILE_BYTES:,}")
 
 
 def _fetch_id(file: CacheFile, digest: str) -> str:
@@ -161,10 +174,15 @@ def _walk(base: Path) -> Iterator[CacheFile]:
         )
 
 
-def _open(body: bytes, name: CacheName | None, answer: FetchResult, shapes: Shapes) -> None:
+def _open(
+    body: bytes, name: CacheName | None, answer: FetchResult, shapes: Shapes, admit: Callable[[int], None]
+) -> None:
     if name is None:
         raise UnreadableFile("not named like a cache file (SYMBOL_income_statement_…json)")
     text = _decompress(body)
+    check_json(text)
+    check_fields(text, shapes.get(name.dataset, ()))
+    admit(len(text))
     envelope, records = _fast(text, name.dataset, shapes) or _careful(text, answer)
     with _unreadable():
         check_names(records)
@@ -186,10 +204,7 @@ def _decompress(body: bytes) -> bytes:
         raise UnreadableFile("empty file")
     if body[:2] != b"\x1f\x8b":
         return body
-    try:
-        return gzip.decompress(body)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as fault:
-        raise UnreadableFile(f"gzip cut short or damaged ({fault})") from None
+    return gunzip(body)
 
 
 def _fast(text: bytes, dataset: str, shapes: Shapes) -> tuple[dict[str, Any], pl.DataFrame] | None:
@@ -220,6 +235,8 @@ def _records(data: Any) -> list[Any]:
         raise UnreadableFile(f"an error of the vendor saved as data: {str(data['Error Message'])[:80]}")
     if not isinstance(data, list):
         raise UnreadableFile(f"'data' is {type(data).__name__}, not a list of records")
+    if len(data) > MAX_RECORDS:
+        raise UnreadableFile(f"{len(data):,} records, more than {MAX_RECORDS:,}")
     return data
 
 
