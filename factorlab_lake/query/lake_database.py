@@ -85,7 +85,7 @@ class LakeDatabase:
 
         A user can roll back a transaction or change the search path, so no view may be created on it.
         """
-        return UserSql(self._connected(), self._layout.root)
+        return UserSql(self._connected(), self._layout.root, sandbox=self._is_locked)
 
     def _lock(self) -> None:
         """Allow no file but the data files, no network and no extension, and no later change of this.

@@ -19,7 +19,7 @@ from duckdb import StatementType, token_type
 
 from factorlab_lake.errors import InvalidInput
 
-__all__ = ["reject_write"]
+__all__ = ["reject_logs", "reject_write"]
 
 _CAN_COPY = (StatementType.COPY, StatementType.EXPLAIN, StatementType.PREPARE)
 _OPENS = (StatementType.ATTACH, StatementType.EXPORT)
@@ -31,6 +31,7 @@ _CODE = re.compile(r'"[^"]*"|\w+|.')
 _PATH_SETTING = re.compile(r"path|directory|output|location", re.IGNORECASE)
 _WRITING_FUNCTIONS = ("enable_logging", "enable_profile", "enable_profiling")
 _NAMES_WRITE = re.compile(r"\b(?:copy|enable_logging|enable_profil\w*)\b", re.IGNORECASE)
+_NAMES_LOG = re.compile(r"\benable_(?:logging|profil)", re.IGNORECASE)
 _CONSTANTS = ("TRUE", "FALSE", "NULL")
 _PUNCTUATION = ("=", ":", ":=", "=>", ">", ",", "(", ")", "{", "}", "[", "]")
 _SCHEME = re.compile(r"^(?:duckdb:|file:(?://)?)+")
@@ -79,10 +80,23 @@ def reject_write(
             )
 
 
+def reject_logs(statement: duckdb.Statement) -> None:
+    """Raise :class:`InvalidInput` if a statement starts a log or a profile.
+
+    DuckDB 1.5 allows this with locked settings. It then fails to write the log at each later query.
+    """
+    if _NAMES_LOG.search(statement.query):
+        raise InvalidInput(
+            "The sandbox refuses the query: it can start no log or profile.", sql=statement.query
+        )
+
+
 def _paths(
     con: duckdb.DuckDBPyConnection, statement: duckdb.Statement, params: dict[str, Any]
 ) -> Iterator[Path]:
     """Yield the paths that a statement would write to, without symbolic links."""
+    if statement.type not in (*_CAN_COPY, *_OPENS, *_SETS) and not _NAMES_WRITE.search(statement.query):
+        return
     tokens = _tokens(statement.query)
     first_words = [token.code.upper() for token in tokens[:2]]
     if first_words == ["IMPORT", "DATABASE"] or any(t.is_name("import_database") for t in tokens):

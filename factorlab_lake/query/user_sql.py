@@ -12,7 +12,7 @@ import duckdb
 import polars as pl
 
 from factorlab_lake.functions.duckdb_functions import mentioned, without_texts
-from factorlab_lake.query.read_only import reject_write
+from factorlab_lake.query.read_only import reject_logs, reject_write
 from factorlab_lake.storage.duckdb_frames import to_polars
 
 __all__ = ["UserSql", "fetch", "fetch_by_table", "returns_values"]
@@ -33,9 +33,10 @@ class UserSql:
     at once, and the error says so.
     """
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, lake: Path) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, lake: Path, *, sandbox: bool = False) -> None:
         self._con = con
         self._lake = lake
+        self._is_sandboxed = sandbox
         self._is_unsettled = False
 
     def parsed(self, text: str) -> list[duckdb.Statement]:
@@ -72,6 +73,8 @@ class UserSql:
     def _rows(self, statements: Sequence[duckdb.Statement], params: dict[str, Any]) -> pl.DataFrame:
         for place, statement in enumerate(statements, start=1):
             is_last = place == len(statements)
+            if self._is_sandboxed:
+                reject_logs(statement)
             reject_write(self._con, statement, params if is_last else {}, self._lake)
             if is_last and not _ROLLBACK.match(without_texts(statement.query)):
                 return self._last_rows(statement, params)
