@@ -16,6 +16,8 @@ from typing import Any
 import polars as pl
 
 from factorlab_lake.providers.protocol import FetchResult
+from factorlab_lake.providers.response_bounds import BoundExceeded, check_columns, check_names_of
+from factorlab_lake.schema.rules import MAX_FIELDS
 
 __all__ = [
     "Shapes",
@@ -29,6 +31,8 @@ __all__ = [
     "read_array",
 ]
 
+# A text such as a time may have colons beside the one of its field.
+_COLONS = 4
 # The columns of the last response by dataset: the next response almost always has the same columns.
 Shapes = dict[str, dict[str, pl.DataType]]
 
@@ -80,7 +84,8 @@ def decode(text: bytes) -> Any:
 
 
 def check_names(records: pl.DataFrame) -> None:
-    """Raise ``ValueError`` for a field whose name polars would read as a pattern."""
+    """Raise ``ValueError`` for a field whose name polars would read as a pattern, and beyond a bound."""
+    check_columns(records)
     for field in records.columns:
         if field == "*" or (field.startswith("^") and field.endswith("$")):
             raise ValueError(f"the field name {field!r} is a pattern that would match other fields")
@@ -92,12 +97,13 @@ def read_array(array: bytes, shape: dict[str, pl.DataType] | None = None) -> pl.
     The columns of ``shape`` make it twice as fast, if they match exactly and numbers are floats. A type
     inferred from the first records would cut 10.7 to 10.
     """
-    if shape:
+    if shape and array.count(b":", 0, array.find(b"}") + 1) <= len(shape) * _COLONS:
         with suppress(pl.exceptions.PolarsError, pl.exceptions.PanicException):
             numbers = {name: dtype for name, dtype in shape.items() if dtype.is_numeric()}
             frame = pl.read_json(array, schema_overrides=numbers, infer_schema_length=1)
             if frame.schema == shape:
                 return frame
+    check_names_of(array)
     with suppress(pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return pl.read_json(array, infer_schema_length=None)
     return None
@@ -112,6 +118,8 @@ def frame_of(records: list[Any], result: FetchResult) -> pl.DataFrame:
                 (i, f"a record is {type(record).__name__}, not an object", json.dumps(record)[:200])
             )
     names = dict.fromkeys(name for _, record in objects for name in record)
+    if len(names) > MAX_FIELDS:
+        raise BoundExceeded(f"{len(names):,} fields, more than {MAX_FIELDS:,}")
     columns = [_column(name, [record.get(name) for _, record in objects]) for name in names]
     return pl.DataFrame([pl.Series("_position", [i for i, _ in objects], pl.Int64), *columns])
 

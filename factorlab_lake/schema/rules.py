@@ -432,6 +432,20 @@ MAX_VALUES = 10_000_000
 MAX_DIGITS = 1_000
 """A number has at most so many digits; the time to parse a longer one grows with the square of its length."""
 
+# --- Responses of providers ---
+
+MAX_RESPONSE_BYTES = 32_000_000
+"""A response is at most so large after decompression: the longest history has 6 MB."""
+
+MAX_BULK_BYTES = 128_000_000
+"""A bulk file of all companies is at most so large after decompression."""
+
+MAX_HEADER_BYTES = 64_000
+"""Everything that a server sends beside the body: headers, interim responses and the frames of chunks."""
+
+MAX_TEXT_BYTES = 100_000
+"""A text of a record is at most so long: a company's description has 5,000."""
+
 # --- Session ---
 
 RESULT_CACHE_MB = 256

@@ -17,6 +17,7 @@ import polars as pl
 from factorlab_lake.errors import BadAnswer, counted
 from factorlab_lake.providers.fmp.endpoints import Endpoint, EndpointRequest
 from factorlab_lake.providers.protocol import Request
+from factorlab_lake.schema.rules import MAX_BULK_BYTES, MAX_FIELDS
 
 __all__ = ["PARTS", "BulkRecords", "bulk_frame", "bulk_requests", "file_count", "read_bulk"]
 
@@ -55,12 +56,13 @@ def bulk_requests(endpoint: Endpoint, request: Request, today: date) -> Iterator
     """
     if endpoint.bulk_by == "part":
         for part in range(_MOST_PARTS):
-            yield EndpointRequest(endpoint.bulk_path, {"part": str(part)})
+            yield EndpointRequest(endpoint.bulk_path, {"part": str(part)}, MAX_BULK_BYTES)
         return
     start = request.start or today
     for year in range(start.year - 1, today.year + 2):
         for period in ("FY",) if request.period == "annual" else _QUARTERS:
-            yield EndpointRequest(endpoint.bulk_path, {"year": str(year), "period": period})
+            parameters = {"year": str(year), "period": period}
+            yield EndpointRequest(endpoint.bulk_path, parameters, MAX_BULK_BYTES)
 
 
 def read_bulk(body: bytes, symbols: AbstractSet[str], label: str) -> tuple[BulkRecords, int]:
@@ -98,6 +100,8 @@ def _read(text: str, symbols: AbstractSet[str]) -> tuple[BulkRecords, int]:
         return {}, 0
     lines = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
     header = [name.strip() for name in next(lines)]
+    if len(header) > MAX_FIELDS:
+        raise ValueError(f"{len(header):,} fields, more than {MAX_FIELDS:,}")
     if "symbol" not in header:
         raise ValueError("its header has no symbol")
     width = len(header) if header[-1] else len(header) - 1

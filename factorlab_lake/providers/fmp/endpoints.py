@@ -11,6 +11,7 @@ from importlib.resources import files
 from urllib.parse import quote
 
 from factorlab_lake.providers.protocol import Offer, Request
+from factorlab_lake.schema.rules import MAX_RESPONSE_BYTES
 
 __all__ = ["EARLIEST", "Endpoint", "EndpointRequest", "endpoints"]
 
@@ -24,10 +25,14 @@ _MARGIN = 4
 
 @dataclass(frozen=True, slots=True)
 class EndpointRequest:
-    """Represent one GET: a path below the base URL, and its parameters without the key."""
+    """Represent one GET: a path below the base URL, and its parameters without the key.
+
+    ``at_most`` is the largest size of the response in bytes.
+    """
 
     path: str
     parameters: dict[str, str]
+    at_most: int = MAX_RESPONSE_BYTES
 
     def text(self) -> str:
         """Return the parameters as JSON for the fetch log."""

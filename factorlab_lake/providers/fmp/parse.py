@@ -10,6 +10,7 @@ from factorlab_lake.errors import BadAnswer
 from factorlab_lake.providers.fmp.endpoints import Endpoint
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.records import Shapes, check_names, decode, enclosed, frame_of, plain_frame
+from factorlab_lake.providers.response_bounds import BoundExceeded, check_json
 
 __all__ = ["read_records"]
 
@@ -22,15 +23,18 @@ def read_records(body: bytes, endpoint: Endpoint, result: FetchResult, shapes: S
     Raises :class:`BadAnswer` for a body that is not JSON of the endpoint's form.
     """
     try:
+        check_json(body)
         records = _plain(body, endpoint, result, shapes)
         if records is None:
             records = frame_of(_records(decode(body), endpoint, result), result)
         check_names(records)
     except ValueError as reason:
+        facts = {"retryable": False} if isinstance(reason, BoundExceeded) else {}
         error = BadAnswer(
             f"{result.dataset} of {result.symbol!r}: FMP's response has an unexpected form: {reason}. "
             "Run the same command again.",
             http_status=result.http_status,
+            **facts,
         )
     else:
         return records

@@ -20,10 +20,10 @@ class FmpSettings(BaseSettings):
     ``api_key``: the account's key, never shown. ``base_url``: the address of the API. ``api_generation``:
     ``stable``, or ``v3`` for accounts opened before 2025-08-31. ``calls_per_minute``: the plan's limit, for
     any 60 seconds and all threads of a process. ``calls_at_once``: concurrent calls. ``timeout_s``: the
-    timeout of one read from the server. ``tries``: the most attempts of a call with temporary errors.
-    ``retry_wait_s``: the wait before the second attempt, doubled each time. ``longest_wait_s``: the longest
-    wait that the server may request; beyond it the call fails. ``bulk_saves``: the least number of calls that
-    a bulk file must replace; 0 means never.
+    timeout of one read from the server. ``longest_call_s``: the longest time of a whole call. ``tries``: the
+    most attempts of a call with temporary errors. ``retry_wait_s``: the wait before the second attempt,
+    doubled each time. ``longest_wait_s``: the longest wait that the server may request; beyond it the call
+    fails. ``bulk_saves``: the least number of calls that a bulk file must replace; 0 means never.
     """
 
     # An error must not repeat the value: it may be the key.
@@ -37,6 +37,7 @@ class FmpSettings(BaseSettings):
     calls_per_minute: int = Field(default=750, ge=1)
     calls_at_once: int = Field(default=8, ge=1, le=64)
     timeout_s: float = Field(default=30.0, gt=0)
+    longest_call_s: float = Field(default=120.0, gt=0)
     tries: int = Field(default=5, ge=1)
     retry_wait_s: float = Field(default=0.5, ge=0)
     longest_wait_s: float = Field(default=120.0, ge=0)

@@ -17,6 +17,7 @@ from factorlab_lake.providers.fmp.result_builder import ResultBuilder, fail
 from factorlab_lake.providers.fmp.retry import CallTrace
 from factorlab_lake.providers.protocol import FetchResult, Request
 from factorlab_lake.providers.records import decode, frame_of
+from factorlab_lake.providers.response_bounds import check_json
 from factorlab_lake.schema.rules import BEGINNING_OF_TIME
 
 __all__ = ["SymbolChanges"]
@@ -86,6 +87,7 @@ class SymbolChanges:
 
 def _read(body: bytes) -> list[Any]:
     try:
+        check_json(body)
         data = decode(body)
         if not isinstance(data, list):
             raise ValueError(f"{type(data).__name__} instead of a list of records")  # noqa: TRY004, TRY301

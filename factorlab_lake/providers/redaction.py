@@ -1,0 +1,59 @@
+"""Keep keys out of the log lines of the HTTP libraries, whoever switches them on.
+
+httpcore logs the headers of requests and responses, and a server can repeat a key in a header or a redirect.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from functools import cache
+
+__all__ = ["redact", "watch"]
+
+_LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
+_KEYS: set[str] = set()
+
+
+def watch(key: str) -> None:
+    """Strike a key out of every later log line of the HTTP libraries."""
+    if not key:
+        return
+    _KEYS.add(key)
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_FILTER)  # the same filter is added once
+
+
+def redact(text: str, key: str) -> str:
+    r"""Return the text without the key, also where its characters are encoded as in URLs or JSON.
+
+    >>> redact("apikey=s3cret, %733cret and \u00733cret", "s3cret")
+    'apikey=***, *** and ***'
+    """
+    return _pattern(key).sub("***", text) if key else text
+
+
+@cache
+def _pattern(key: str) -> re.Pattern[str]:
+    return re.compile("".join(_forms(character) for character in key))
+
+
+def _forms(character: str) -> str:
+    code = f"{ord(character):02x}"
+    return rf"(?:{re.escape(character)}|(?i:%(?:25)*{code}|\\*u00{code}))"
+
+
+class _KeyFilter(logging.Filter):
+    """Strike known keys out of log lines."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the line where it has a key, and keep it."""
+        text = plain = record.getMessage()
+        for key in _KEYS:
+            plain = redact(plain, key)
+        if plain != text:
+            record.msg, record.args = plain, ()
+        return True
+
+
+_FILTER = _KeyFilter()
