@@ -145,6 +145,8 @@ def _settings() -> Iterator[str]:
     yield "# Settings"
     yield (
         "A setting is an environment variable or a line of a `.env` file in the working directory. "
+        "`FACTORLAB_AVAILABILITY` is read from the environment alone. "
+        "An `FMP_BASE_URL` of `.env` needs the key in the same file. "
         "An argument of a method or a command wins over both."
     )
     for title, model in (("The lake", Settings), ("FMP", FmpSettings), ("Side by side", ParallelSettings)):

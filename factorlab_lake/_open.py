@@ -11,6 +11,7 @@ from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from factorlab_lake.settings import configured
 from factorlab_lake.storage import layout as layouts
+from factorlab_lake.storage.lake_paths import is_lake, nearby_lake
 from factorlab_lake.storage.lake_settings import Availability
 
 __all__ = ["open_lake", "restore"]
@@ -19,11 +20,15 @@ __all__ = ["open_lake", "restore"]
 def open_lake(
     path: str | os.PathLike[str] = "data/lake",
     *,
-    create: bool = True,
+    create: bool | None = None,
     availability: Availability | None = None,
     sandbox: bool = False,
 ) -> Lake:
-    """Open the lake in a folder; create an empty one if it does not exist, unless ``create`` is false.
+    """Open the lake in a folder; create an empty one where nothing is, unless the path looks mistyped.
+
+    A path looks mistyped if a lake of a similar name is nearby, or if several of its folders do not exist.
+    Then :class:`~factorlab_lake.errors.NotFound` names the lake nearby. ``create=True`` creates a lake there
+    too, and ``create=False`` never does.
 
     An address such as ``postgresql://user@host/database`` opens the lake that was synced to that server: a
     :class:`~factorlab_lake.server_lake.ServerLake`, which has the same query methods.
@@ -54,9 +59,10 @@ def open_lake(
             )
         server = open_server_lake(path, availability=rule)
         return cast("Lake", server)  # it has the same query methods
-    if create and not (Path(path) / "_lake" / "lake.json").exists():
-        return Lake(layouts.create(path), rule=rule, sandbox=sandbox)
-    return Lake(layouts.find(path), rule=rule, sandbox=sandbox)
+    folder = layouts.layout_at(path).root
+    if is_lake(folder) or create is False or (create is None and _is_mistyped(folder)):
+        return Lake(layouts.find(folder), rule=rule, sandbox=sandbox)
+    return Lake(layouts.create(folder), rule=rule, sandbox=sandbox)
 
 
 def restore(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> Lake:
@@ -70,6 +76,15 @@ def restore(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> Lake:
 
     backup.restore(path, to)
     return open_lake(to, create=False)
+
+
+def _is_mistyped(folder: Path) -> bool:
+    """Return whether an empty lake in this folder would most likely be a mistake."""
+    if folder.exists():
+        return False  # the user made it for the lake, or creating the lake raises the error that says why
+    if (near := nearby_lake(folder)) is not None:
+        return near not in folder.parents  # within a lake too
+    return not (folder.parent.exists() or folder.parent.parent.exists())
 
 
 def _rule_from_settings() -> AvailabilityRule | None:

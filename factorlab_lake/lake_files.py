@@ -69,11 +69,14 @@ class LakeFiles:
         symbols: Iterable[str] | None = None,
         start: DateLike | None = None,
         end: DateLike | None = None,
+        force: bool = False,
     ) -> Path:
         """Write a self-contained DuckDB file of this snapshot: rows and functions, for all or some symbols.
 
         ``start`` and ``end`` limit the bars. The file has this lake's availability rule. Any DuckDB client
-        from 1.0 on opens it. Raises :class:`~factorlab_lake.errors.AlreadyExists` when the file exists.
+        from 1.0 on opens it. The write is atomic. ``force`` replaces an existing file. Raises
+        :class:`~factorlab_lake.errors.AlreadyExists` when the file exists, and
+        :class:`~factorlab_lake.errors.InvalidInput` for a path within a lake.
         """
         from factorlab_lake.query import catalog
 
@@ -87,6 +90,7 @@ class LakeFiles:
                 end=None if end is None else to_date(end, "end"),
             ),
             availability=self._rule,
+            force=force,
         )
 
     def _changed(self) -> None:

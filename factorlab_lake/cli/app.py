@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 import factorlab_lake as fl
+from factorlab_lake.cli.display import printable
 from factorlab_lake.cli.output import Output, OutputFormat
 from factorlab_lake.errors import InvalidInput, LakeError, LakeWarning, SymbolNotHeldWarning
 from factorlab_lake.storage.interrupts import interrupts_raised
@@ -39,6 +40,7 @@ __all__ = [
     "End",
     "Factor",
     "Factors",
+    "Force",
     "Freq",
     "GlobalOptions",
     "OnlySymbols",
@@ -121,6 +123,7 @@ Cache: TypeAlias = Annotated[
 BackupFolder: TypeAlias = Annotated[
     Path, typer.Argument(help="Folder of the backup.", metavar="PATH", show_default=False)
 ]
+Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 Deep: TypeAlias = Annotated[bool, typer.Option("--deep", help="Read every value of every kept snapshot.")]
 
 
@@ -206,15 +209,16 @@ def lake_path(ctx: typer.Context) -> Path:
     """Return the folder of the lake; raise :class:`InvalidInput` for the address of a server."""
     from factorlab_lake.storage.layout import layout_at
 
-    place = _lake_place(ctx)
-    layout_at(place)
-    return Path(place)
+    return layout_at(_lake_place(ctx)).root
 
 
 def open_lake(
-    ctx: typer.Context, *, create: bool = False, at: str | None = None, sandbox: bool = False
+    ctx: typer.Context, *, create: bool | None = False, at: str | None = None, sandbox: bool = False
 ) -> Lake:
-    """Open the lake; ``at`` selects an earlier snapshot by its id or a time."""
+    """Open the lake; ``at`` selects an earlier snapshot by its id or a time.
+
+    ``create`` is that of :func:`factorlab_lake.open`: only the commands that bring data create a lake.
+    """
     lake = fl.open(lake_path(ctx), create=create, sandbox=sandbox)
     if at is None:
         return lake
@@ -304,7 +308,7 @@ def _warnings_in_one_line() -> Iterator[None]:
             nonlocal none_held
             none_held = none_held or (isinstance(message, SymbolNotHeldWarning) and message.none_held)
             if issubclass(category, LakeWarning):
-                typer.echo(f"warning: {' '.join(str(message).split())}", err=True)
+                typer.echo(f"warning: {printable(' '.join(str(message).split()))}", err=True)
             else:
                 show(message, category, *rest, **more)
 
@@ -317,7 +321,7 @@ def _warnings_in_one_line() -> Iterator[None]:
 def _failed(message: str) -> typer.Exit:
     """Print the message as one line, without the pointers that DuckDB draws under a query."""
     line = " ".join(re.sub(r"^ *\^[\^~]* *$", "", message, flags=re.MULTILINE).split())
-    typer.echo(f"error: {line}", err=True)
+    typer.echo(f"error: {printable(line)}", err=True)
     return typer.Exit(ERROR)
 
 

@@ -72,7 +72,7 @@ def demo(
         return
     if port is not None:
         raise typer.BadParameter("only together with --server", param_hint="--port")
-    lake = open_lake(ctx, create=True)
+    lake = open_lake(ctx, create=None)
     _check_only_sample(lake, sample)
     printer = DemoPrinter(output)
     complete = _fill(lake, sample, printer)

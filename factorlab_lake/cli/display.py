@@ -35,6 +35,7 @@ __all__ = [
     "migration_lines",
     "nothing_fetched",
     "plain_lines",
+    "printable",
     "sync_lines",
     "table",
     "validation_lines",
@@ -323,7 +324,7 @@ def _column(name: str, values: list[Any], longest: int, limit: float) -> Display
 def _header(name: str, width: int) -> list[str]:
     """Break a long name at its underscores, to keep the column narrow."""
     lines: list[str] = []
-    for part in _printable(name).replace("_", "_ ").split():
+    for part in printable(name).replace("_", "_ ").split():
         if lines and len(lines[-1]) + len(part) <= max(width, 8):
             lines[-1] += part
         else:
@@ -351,12 +352,18 @@ def _text(value: Any) -> str:
         return f"{value:,}" if abs(value) >= _GROUPED else str(value)
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="seconds").replace("+00:00", "Z")
-    return _printable(str(value))
+    return printable(str(value))
 
 
-def _printable(text: str) -> str:
-    """Escape control characters, which a terminal would execute."""
-    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+def printable(text: str) -> str:
+    r"""Escape control characters and changes of the text's direction, which a terminal would execute.
+
+    >>> print(printable("ä\x1b[2J\u202e"))
+    ä\x1b[2J\u202e
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _floats(values: list[float | None], limit: float) -> list[str]:

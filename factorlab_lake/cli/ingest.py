@@ -108,7 +108,7 @@ def fetch(
         plan = _plan_fetch(ctx, provider, names, universe, request)
         output.document(document_of(plan), display.fetch_plan_lines(plan))
         return
-    lake = open_lake(ctx, create=universe is None)
+    lake = open_lake(ctx, create=None if universe is None else False)
     with call_progress("fetching", output) as progress:
         report = lake.fetch(provider, _with_universe(lake, names, universe), **request, progress=progress)
     if report.failures and not report.records and output.form is OutputFormat.TABLE:
@@ -126,7 +126,7 @@ def _plan_fetch(
         lake = open_lake(ctx)
         return lake.plan_fetch(provider, _with_universe(lake, names, universe), **request)
     with TemporaryDirectory() as folder:
-        return fl.open(folder).plan_fetch(provider, _with_universe(None, names, None), **request)
+        return fl.open(folder, create=True).plan_fetch(provider, _with_universe(None, names, None), **request)
 
 
 def _with_universe(lake: Lake | None, names: list[str], universe: str | None) -> list[str]:
@@ -170,7 +170,7 @@ def load(
     output = options(ctx).output
     output.check_no_csv()
     with row_progress("loading", output) as progress:
-        document = load_rows(open_lake(ctx, create=True), table, file, progress)
+        document = load_rows(open_lake(ctx, create=None), table, file, progress)
     output.document(document, [display.load_line(document)])
 
 
@@ -204,7 +204,7 @@ def migrate(
         report = _plan_migration(ctx, cache_dir, symbol)
     else:
         with file_progress("migrating", output) as progress:
-            lake = open_lake(ctx, create=True)
+            lake = open_lake(ctx, create=None)
             report = lake.migrate(cache_dir, symbols=symbol, by_symbol=by_symbol, progress=progress)
     output.document(document_of(report), display.migration_lines(report, dry_run=dry_run))
     if not report.clean:
@@ -216,7 +216,7 @@ def _plan_migration(ctx: typer.Context, cache_dir: Path, symbols: list[str] | No
     if (lake_path(ctx) / "_lake").exists():
         return open_lake(ctx).migrate(cache_dir, symbols=symbols, dry_run=True)
     with TemporaryDirectory() as folder:
-        return fl.open(folder).migrate(cache_dir, symbols=symbols, dry_run=True)
+        return fl.open(folder, create=True).migrate(cache_dir, symbols=symbols, dry_run=True)
 
 
 def validate(ctx: typer.Context, cache_dir: Cache, symbol: OnlySymbols = None) -> None:

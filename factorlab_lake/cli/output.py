@@ -86,7 +86,7 @@ class Output:
 
     def lines(self, lines: Iterable[str]) -> None:
         """Print lines for people without wrapping them: the terminal does that."""
-        _write("\n".join(lines))
+        _write("\n".join(map(display.printable, lines)))
 
     def table(self, frame: pl.DataFrame, columns: Sequence[str] = ()) -> None:
         """Print a frame for people: with rich on a terminal, as plain lines elsewhere."""

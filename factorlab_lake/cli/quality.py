@@ -8,7 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from factorlab_lake.cli import display
-from factorlab_lake.cli.app import FAULTS, OnlySymbols, SnapshotAt, open_for_queries, open_lake, options
+from factorlab_lake.cli.app import (
+    FAULTS,
+    Force,
+    OnlySymbols,
+    SnapshotAt,
+    open_for_queries,
+    open_lake,
+    options,
+)
 
 __all__ = ["coverage", "freshness", "quality", "report", "status"]
 
@@ -125,18 +133,19 @@ def report(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(help="The HTML file to write.", show_default=False)],
     *,
+    force: Force = False,
     snapshot: SnapshotAt = None,
 ) -> None:
     """Write an HTML report about the lake.
 
     The report shows coverage, freshness, quality, revisions and growth. It is one file without links to
-    other files, so any browser can open it.
+    other files, so any browser can open it. An earlier report is replaced, any other file only with --force.
 
     Example: factorlab-lake report lake.html
     """
     output = options(ctx).output
     output.check_no_csv()
     lake = open_lake(ctx, at=snapshot)
-    path = lake.report(file)
+    path = lake.report(file, force=force)
     document = {"file": str(path), "size_bytes": path.stat().st_size, "snapshot": lake.snapshot.id}
     output.document(document, [f"{path}: {document['size_bytes']:,} bytes, snapshot {lake.snapshot.id}"])

@@ -17,6 +17,7 @@ from factorlab_lake.cli.app import (
     End,
     Factor,
     Factors,
+    Force,
     Freq,
     OnlySymbols,
     SnapshotAt,
@@ -374,23 +375,24 @@ def _parameter(text: str) -> tuple[str, str]:
 
 def export(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(help="The file to write. It must not exist.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="The file to write.", show_default=False)],
     *,
     symbol: OnlySymbols = None,
     start: Start = None,
     end: End = None,
+    force: Force = False,
     snapshot: SnapshotAt = None,
 ) -> None:
     """Write a DuckDB file that contains the rows and functions.
 
     Any DuckDB client can open the file, without the lake and without this program. --start and --end limit
-    the bars.
+    the bars. An existing file is replaced only with --force.
 
     Example: factorlab-lake export apple.duckdb --symbol AAPL
     """
     output = options(ctx).output
     output.check_no_csv()
     lake = open_lake(ctx, at=snapshot)
-    path = lake.export(file, symbols=symbol, start=start, end=end)
+    path = lake.export(file, symbols=symbol, start=start, end=end, force=force)
     document = {"file": str(path), "size_bytes": path.stat().st_size, "snapshot": lake.snapshot.id}
     output.document(document, [f"{path}: {document['size_bytes']:,} bytes, snapshot {lake.snapshot.id}"])

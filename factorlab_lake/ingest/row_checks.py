@@ -21,6 +21,7 @@ from factorlab_lake.schema.rules import (
     MAX_NUMBER,
     MAX_PRICE,
     MAX_SPLIT_RATIO,
+    MAX_SYMBOL_LENGTH,
     MIN_PRICE,
 )
 
@@ -41,8 +42,9 @@ _CURRENCIES = ("currency", "reported_currency")
 # Days on which something has happened: none is after the fetch that returned the row.
 _PAST = ("fiscal_date", "as_of_date", "filing_date", "split_basis_date", "period_start")
 _HEADINGS = ("SYMBOL", "SYMBOLS", "TICKER", "TICKERS")
-# A list of symbols, a line break or another control character: no exchange has such a symbol.
-_NO_SYMBOL = r"[,;|\x00-\x1f\x7f]"
+# A list of symbols, or a character that controls the terminal or the direction of text: no exchange has
+# such a symbol.
+_NO_SYMBOL = r"[,;|\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +76,20 @@ def checked_symbols(symbols: Sequence[str]) -> list[str]:
     ['AAPL', 'BRK.B']
     """
     for symbol in symbols:
-        if re.search(_NO_SYMBOL, symbol) or symbol.upper() in _HEADINGS:
+        is_none = re.search(_NO_SYMBOL, symbol) or symbol.upper() in _HEADINGS
+        if is_none or len(symbol) > MAX_SYMBOL_LENGTH:
             raise InvalidInput(
-                f"{symbol!r} is no symbol; pass each symbol by itself, such as AAPL.", symbol=symbol
+                f"{symbol[:MAX_SYMBOL_LENGTH]!r} is no symbol; pass each symbol by itself, such as AAPL.",
+                symbol=symbol,
             )
     return list(dict.fromkeys(symbol.upper() for symbol in symbols))
 
 
 def no_symbol(symbol: str | pl.Expr = "symbol") -> pl.Expr:
-    """Return whether a text is no symbol: a list of symbols, a heading, or a text with control characters."""
+    """Return whether a text is no symbol: a list of symbols, a heading, or control characters."""
     text = pl.col(symbol) if isinstance(symbol, str) else symbol
-    return text.str.contains(_NO_SYMBOL) | text.str.to_uppercase().is_in(_HEADINGS)
+    too_long = text.str.len_chars() > MAX_SYMBOL_LENGTH
+    return too_long | text.str.contains(_NO_SYMBOL) | text.str.to_uppercase().is_in(_HEADINGS)
 
 
 def row_faults(spec: TableSpec, columns: list[str], unread: dict[str, pl.Expr]) -> Iterator[RowFault]:

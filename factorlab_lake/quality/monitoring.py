@@ -117,11 +117,16 @@ class Monitoring:
 
         return summary(self._layout)
 
-    def report(self, path: str | os.PathLike[str], *, now: datetime | None = None) -> Path:
-        """Write an HTML page about the lake, replacing an existing file, and return its path.
+    def report(
+        self, path: str | os.PathLike[str], *, force: bool = False, now: datetime | None = None
+    ) -> Path:
+        """Write an HTML page about the lake atomically, and return its path.
 
         The page shows quality, coverage, freshness, revisions and growth. It loads no script, style or image.
+        An earlier page is replaced, any other file only with ``force``. Raises
+        :class:`~factorlab_lake.errors.AlreadyExists`, and :class:`~factorlab_lake.errors.InvalidInput` for a
+        path within a lake.
         """
         from factorlab_lake.quality.report import page
 
-        return page.write(self._layout, self.snapshot, self.session, Path(path), now=now)
+        return page.write(self._layout, self.snapshot, self.session, path=path, force=force, now=now)

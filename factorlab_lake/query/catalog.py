@@ -27,7 +27,7 @@ import duckdb
 from factorlab_lake.derive.availability_rule import CLOSE, AvailabilityRule, to_rule
 from factorlab_lake.derive.computation import scripts_digest
 from factorlab_lake.derive.stored import stale_symbols
-from factorlab_lake.errors import AlreadyExists, InternalError, LakeError, WriteFailed
+from factorlab_lake.errors import InternalError, LakeError, WriteFailed
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, sql_text
 from factorlab_lake.query.lake_database import LakeDatabase
 from factorlab_lake.query.query_hints import QueryHints
@@ -36,6 +36,7 @@ from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from factorlab_lake.storage import checksums, snapshots
 from factorlab_lake.storage.data_files import DataFile, files_of, prune
 from factorlab_lake.storage.interrupts import interrupts_raised
+from factorlab_lake.storage.lake_paths import output_path
 from factorlab_lake.storage.lake_settings import read_settings
 from factorlab_lake.storage.layout import Layout, write_errors
 from factorlab_lake.storage.snapshots import Snapshot
@@ -171,15 +172,14 @@ def export(
     *,
     selection: Selection,
     availability: AvailabilityRule = CLOSE,
+    force: bool = False,
 ) -> Path:
     """Write a self-contained copy of the selected rows under an availability rule, with every function.
 
-    Raises :class:`AlreadyExists` if the file exists.
+    Raises :class:`AlreadyExists` if the file exists, unless ``force`` is true, and :class:`InvalidInput` for
+    a path within a lake.
     """
-    path = Path(target)
-    if path.exists():
-        raise AlreadyExists(f"{path} exists; choose another name, or remove it first.", path=str(path))
-
+    path = output_path(target, force=force)
     files = {name: files_of(layout, snapshot, name) for name in TABLES}
     stale, providers = stale_symbols(layout, snapshot, availability), read_settings(layout).provider_order
 

@@ -431,6 +431,15 @@ MAX_VALUES = 10_000_000
 
 MAX_DIGITS = 1_000
 """A number has at most so many digits; the time to parse a longer one grows with the square of its length."""
+# --- Symbols ---
+
+MAX_SYMBOL_LENGTH = 64
+"""No exchange has a longer symbol. A server refuses keys of some thousand letters, so a sync would stop."""
+
+# --- Paths ---
+
+LAKE_PATH_BYTES = 3_800
+"""The longest path of a lake's folder: the files below it must stay within the 4,096 bytes of the system."""
 
 # --- Responses of providers ---
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.schema.rules import RESULT_CACHE_MB
@@ -13,11 +19,19 @@ from factorlab_lake.schema.rules import RESULT_CACHE_MB
 __all__ = ["Settings", "settings", "settings_error"]
 
 
+class _Dotenv(DotEnvSettingsSource):
+    """Read ``.env`` without the availability rule, which a file beside the data must not change."""
+
+    def __call__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__call__().items() if name != "availability"}
+
+
 class Settings(BaseSettings):
     """Configure the lake by variables such as ``FACTORLAB_LAKE``.
 
     - ``lake``: the lake's folder for the command line, or for queries the address of a server.
-    - ``availability``: the first day on which a filing may be used. ``close``: the first market close after
+    - ``availability``: the first day on which a filing may be used; never read from ``.env``, because a file
+      beside the data must not change the answers. ``close``: the first market close after
       the filing. ``same_day``: the day of the filing. A number: a lag in days. The default is the lake's own.
     - ``query_statistics``: whether queries are counted in the lake's folder, without their values.
     - ``read_index``: whether queries are answered from the read index; without it, SQL answers equally.
@@ -31,6 +45,18 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="FACTORLAB_", env_file=".env", env_ignore_empty=True, extra="ignore"
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic passes it
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources: arguments, the environment, and ``.env`` without the availability rule."""
+        return init_settings, env_settings, _Dotenv(settings_cls), file_secret_settings
 
     lake: str = Field("data/lake", repr=False)  # an address may contain a password
     availability: str | None = None

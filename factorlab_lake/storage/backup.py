@@ -26,6 +26,7 @@ from factorlab_lake.errors import AlreadyExists, InvalidInput, LakeDamaged
 from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import checksums, data_files, delta, refs, snapshots
 from factorlab_lake.storage.data_files import DataFile
+from factorlab_lake.storage.lake_paths import reject_inside_a_lake
 from factorlab_lake.storage.layout import Layout, find, layout_at, write_atomically, write_errors
 from factorlab_lake.storage.lock import copy_lock
 from factorlab_lake.storage.snapshots import Snapshot
@@ -104,6 +105,7 @@ def _claim(source: Layout, to: Layout, kind: str) -> None:
             f"{to.root} contains the lake {source.root} or is inside it; choose another folder.",
             path=str(to.root),
         )
+    reject_inside_a_lake(to.root)
     marker = {"lake_id": source.lake_id, "kind": kind}
     if to.backup_marker.exists():
         if to.backup_marker.read_text(encoding="utf-8") == json.dumps(marker):

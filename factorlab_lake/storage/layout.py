@@ -22,7 +22,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,11 +30,16 @@ from pathlib import Path
 
 from factorlab_lake.errors import (
     AlreadyExists,
-    InvalidInput,
     LakeDamaged,
     NotFound,
     SchemaMismatch,
     WriteFailed,
+)
+from factorlab_lake.storage.lake_paths import (
+    folder_path,
+    is_address,
+    place_hint,
+    reject_inside_a_lake,
 )
 from factorlab_lake.storage.sealed import parse, seal
 
@@ -55,10 +59,6 @@ __all__ = [
 SEALED_FORMAT = 3  # from this format on, every small file has a checksum
 FORMAT = SEALED_FORMAT
 _READABLE = (1, 2, FORMAT)  # 1: snapshots without derived tables; 2: without checksums; a commit raises both
-# DuckDB reads the first four as patterns of names. Delta decodes %, reads a backslash as a slash, drops tabs
-# and line breaks, and panics at ^ and |. A surrogate stands for a byte that is not text: JSON refuses it.
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")  # one slash: pathlib.Path drops the second
-_REFUSED = re.compile(r"[*?\[\]%\\^|\x00-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,41 +133,13 @@ class Layout:
         return str(json.loads(self.identity.read_bytes())["lake_id"])
 
 
-def is_address(path: str | os.PathLike[str]) -> bool:
-    """Return whether a path is the address of a server.
-
-    >>> is_address("postgresql://host/database"), is_address("C:/lake"), is_address("data/lake")
-    (True, False, False)
-    """
-    return _ADDRESS.match(os.fspath(path)) is not None
-
-
 def layout_at(root: str | os.PathLike[str]) -> Layout:
     """Return the layout of a folder, with or without a lake.
 
     Raises :class:`InvalidInput` for the address of a server, and for a path that DuckDB or Delta would read
     as another one.
     """
-    text = os.fspath(root)
-    if address := _ADDRESS.match(text):  # the message omits the rest: it may contain a password
-        raise InvalidInput(
-            f"{address[1]}://... is the address of a server, but this needs a folder; pass the path of a "
-            "folder. Only queries and sync accept an address.",
-            scheme=address[1],
-        )
-    refused = _REFUSED.search(text if os.sep == "/" else text.replace(os.sep, "/"))
-    try:
-        path = Path(text) if refused else Path(text).resolve()
-    except (OSError, RuntimeError) as error:  # a loop of symbolic links is a RuntimeError before Python 3.13
-        raise InvalidInput(f"{text!r} is no usable path: {error}.", path=text) from None
-    refused = refused or _REFUSED.search(path.as_posix())
-    if refused:
-        raise InvalidInput(
-            f"The path {str(path)!r} has the character {refused[0]!r}, which DuckDB or Delta would misread; "
-            r"use a folder whose whole path has none of * ? [ ] % \ ^ | and no control character.",
-            path=str(path),
-        )
-    return Layout(path)
+    return Layout(folder_path(root))
 
 
 def create(root: str | os.PathLike[str]) -> Layout:
@@ -180,26 +152,12 @@ def create(root: str | os.PathLike[str]) -> Layout:
             f"{layout.root} contains files that are not a lake; choose an empty or a new folder.",
             path=str(layout.root),
         )
-    _reject_inside_a_lake(layout.root)
-    layout.snapshots.mkdir(parents=True, exist_ok=True)
+    reject_inside_a_lake(layout.root)
+    with write_errors(layout.root):
+        layout.snapshots.mkdir(parents=True, exist_ok=True)
     layout.file_lists.mkdir(exist_ok=True)
     write_atomically(layout.identity, seal({"format": FORMAT, "lake_id": str(uuid.uuid4())}))
     return layout
-
-
-def _reject_inside_a_lake(root: Path) -> None:
-    """Refuse a place where the files of the new lake would count as those of another table.
-
-    A vacuum of the outer lake deletes every data file below its table folders that no snapshot names.
-    """
-    outer = next((parent for parent in root.parents if Layout(parent).identity.exists()), None)
-    if outer is not None:
-        raise InvalidInput(f"{root} is inside the lake {outer}; choose a folder outside it.", path=str(root))
-    if "_delta_log" in root.parts:
-        raise InvalidInput(
-            f"{root} is below a folder named _delta_log, the name of a Delta log; choose another folder.",
-            path=str(root),
-        )
 
 
 def find(root: str | os.PathLike[str]) -> Layout:
@@ -211,7 +169,8 @@ def find(root: str | os.PathLike[str]) -> Layout:
         stored_format = body["format"]
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound(
-            f"No lake at {layout.root}; `factorlab-lake init` or factorlab_lake.open(path) creates one.",
+            f"No lake at {layout.root}. {place_hint(layout.root)}`factorlab-lake init` or "
+            "factorlab_lake.open(path, create=True) creates one.",
             path=str(layout.root),
         ) from None
     except (ValueError, LookupError, TypeError):
@@ -311,6 +270,7 @@ def write_errors(path: Path) -> Iterator[None]:
 _READ_ONLY = "Reading still works; to change the lake, make its folder writable, or restore it elsewhere."
 _NO_FOLDER = "Create its folder first, or choose another path."
 _REMEDIES = {
+    errno.ENAMETOOLONG: "Choose a shorter path.",
     errno.ENOENT: _NO_FOLDER,
     errno.ENOTDIR: _NO_FOLDER,
     errno.EISDIR: "The path is a folder: choose the path of a file.",

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from factorlab_lake.errors import InvalidInput
 from factorlab_lake.settings.models import settings_error
 
 __all__ = ["FmpSettings", "fmp_settings"]
+
+
+_DOTENV = Path(".env")
 
 
 class FmpSettings(BaseSettings):
@@ -42,6 +49,10 @@ class FmpSettings(BaseSettings):
     retry_wait_s: float = Field(default=0.5, ge=0)
     longest_wait_s: float = Field(default=120.0, ge=0)
     bulk_saves: int = Field(default=20, ge=0)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle without the key: the other process reads it from its own environment."""
+        return _unpickled, (self.model_dump(mode="json", exclude={"api_key"}),)
 
     @field_validator("api_key")
     @classmethod
@@ -75,6 +86,30 @@ def fmp_settings(**values: Any) -> FmpSettings:
     factorlab_lake.errors.InvalidInput: FMP_CALLS_PER_MINUTE: Input should be greater than or equal to 1.
     """
     try:
-        return FmpSettings(**values)
+        settings = FmpSettings(**values)
     except ValidationError as error:
         raise settings_error(error, "FMP_") from None
+    if "base_url" not in values:
+        _check_sources(key_is_argument="api_key" in values)
+    return settings
+
+
+def _check_sources(*, key_is_argument: bool) -> None:
+    """Refuse to send a key to an address of ``.env`` unless the key is of the same file.
+
+    A ``.env`` of a downloaded folder could otherwise send the environment's key to its author.
+    """
+    file = {name.upper(): value for name, value in dotenv_values(_DOTENV).items()}
+    environment = {name.upper() for name, value in os.environ.items() if value}
+    if not file.get("FMP_BASE_URL") or "FMP_BASE_URL" in environment:
+        return
+    if key_is_argument or "FMP_API_KEY" in environment:
+        raise InvalidInput(
+            f"FMP_BASE_URL is in {_DOTENV.absolute()}, but FMP_API_KEY is not of that file: the key would be "
+            "sent to an address of another source. Set both in the environment, or both in .env.",
+            settings=["FMP_BASE_URL"],
+        )
+
+
+def _unpickled(values: dict[str, Any]) -> FmpSettings:
+    return FmpSettings(**values)

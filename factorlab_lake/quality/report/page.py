@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from factorlab_lake.query.query_hints import QuerySession
 from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.data_files import files_of, row_counts
+from factorlab_lake.storage.lake_paths import output_path
 from factorlab_lake.storage.layout import Layout, write_atomically
 from factorlab_lake.storage.snapshots import Snapshot
 
@@ -30,12 +33,21 @@ _MAX_ROWS = 40  # in a table
 _MAX_POINTS = 200  # in the growth chart
 _TRADING_DAYS = 250  # of a full year
 _QUARTERS = 4
+_GENERATOR = b'<meta name="generator" content="factorlab-lake report">'
+_HEAD_BYTES = 1_000
 
 
 def write(
-    layout: Layout, snapshot: Snapshot, session: QuerySession, path: Path, *, now: datetime | None = None
+    layout: Layout,
+    snapshot: Snapshot,
+    session: QuerySession,
+    *,
+    path: str | os.PathLike[str],
+    force: bool = False,
+    now: datetime | None = None,
 ) -> Path:
-    """Write the page atomically, and return its path."""
+    """Write the page atomically, and return its path; an earlier page is replaced, also without ``force``."""
+    file = output_path(path, force=force or _is_report(path))
     moment = now or datetime.now(UTC)
     years = coverage(session)
     parts = {
@@ -49,8 +61,17 @@ def write(
         **_revisions(session),
         **_growth(layout, snapshot),
     }
-    write_atomically(path, _template().render(parts))
-    return path
+    write_atomically(file, _template().render(parts))
+    return file
+
+
+def _is_report(path: str | os.PathLike[str]) -> bool:
+    """Return whether a file is a page of this program: a nightly job replaces its own page."""
+    with suppress(OSError, TypeError, ValueError):
+        if Path(path).is_file():  # reading a device can wait for ever
+            with Path(path).open("rb") as file:
+                return _GENERATOR in file.read(_HEAD_BYTES)
+    return False
 
 
 def _template() -> jinja2.Template:

@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from factorlab_lake.cli import app
 from tests.support import CACHE_2021, SAMPLE, SPLITS, made_once
+
+_PROGRAM = get_command(app)  # built once: that takes longer than many a command
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ def run(*arguments: object, code: int | None = 0) -> Done:
     ended: Any = None
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            app(list(map(str, arguments)), prog_name="factorlab-lake")
+            _PROGRAM(list(map(str, arguments)), prog_name="factorlab-lake")
         except SystemExit as end:
             ended = end.code or 0
     done = Done(ended, out.getvalue(), err.getvalue())

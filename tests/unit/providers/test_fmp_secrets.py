@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import io
 import logging
+import pickle
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -172,3 +173,42 @@ def test_each_call_has_a_connection_of_its_own(logged: io.StringIO) -> None:
             answers = list(pool.map(lambda _: ask(fmp, Request("profile", "ACME")), range(20)))
     assert [a.fault for a in answers] == [None] * 20
     assert logged.getvalue().count("connect_tcp.started") == 20
+
+
+@pytest.mark.parametrize("key_in", ["environment", "argument", "file"])
+def test_an_address_of_a_dotenv_file_gets_no_key_of_another_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key_in: str
+) -> None:
+    """A downloaded folder could have such a file; with the key in the same file it is the user's own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FMP_API_KEY", raising=False)
+    monkeypatch.delenv("FMP_BASE_URL", raising=False)
+    lines = ["FMP_BASE_URL=http://127.0.0.1:9"] + [f"FMP_API_KEY={KEY}"] * (key_in == "file")
+    (tmp_path / ".env").write_text("\n".join(lines), encoding="utf-8")
+    values = {"api_key": KEY} if key_in == "argument" else {}
+    if key_in == "environment":
+        monkeypatch.setenv("FMP_API_KEY", KEY)
+    if key_in == "file":
+        assert fmp_settings().base_url == "http://127.0.0.1:9"
+        return
+    with pytest.raises(InvalidInput, match="not of that file") as caught:
+        fmp_settings(**values)
+    assert KEY not in str(caught.value)
+    monkeypatch.setenv("FMP_BASE_URL", "http://127.0.0.1:8")
+    assert fmp_settings(**values).base_url == "http://127.0.0.1:8"
+
+
+def test_pickles_and_dumps_have_no_key() -> None:
+    """A copy in another process reads its own key; a copy in this process keeps the settings."""
+    settings = fmp_settings(api_key=KEY, calls_per_minute=300)
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        data = pickle.dumps(settings, protocol)
+        assert KEY.encode() not in data
+        assert pickle.loads(data).calls_per_minute == 300
+    shown = [
+        repr(settings),
+        str(settings.model_dump()),
+        settings.model_dump_json(),
+        repr(settings.model_copy()),
+    ]
+    assert not [text for text in shown if KEY in text]

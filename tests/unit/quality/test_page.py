@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.errors import WriteFailed
+from factorlab_lake.errors import InvalidInput, WriteFailed
 from factorlab_lake.lake import Lake
 from tests.unit.quality.all_cases import ROWS
 from tests.unit.quality.planted_faults import bars, plant, statements
@@ -60,7 +60,7 @@ def written(lake_2021: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the page of the sample over an older file."""
     path = tmp_path_factory.mktemp("page") / "lake.html"
     path.write_text("old")
-    assert lake_2021.report(path, now=NOW) == path
+    assert lake_2021.report(path, now=NOW, force=True) == path
     return path
 
 
@@ -157,5 +157,5 @@ def test_a_page_that_cannot_be_written_is_one_clear_error(lake: Lake, tmp_path: 
     """A missing folder, or a folder at the file's path, raises an error with the next step."""
     with pytest.raises(WriteFailed, match="Create its folder first"):
         lake.report(tmp_path / "nowhere" / "lake.html", now=NOW)
-    with pytest.raises(WriteFailed, match="choose the path of a file"):
+    with pytest.raises(InvalidInput, match="choose the path of a file"):
         lake.report(tmp_path, now=NOW)

@@ -50,3 +50,12 @@ def test_an_invalid_setting_raises_invalid_input_without_its_value(monkeypatch: 
         configured("result_cache_mb")
     assert caught.value.facts == {"settings": ["FACTORLAB_RESULT_CACHE_MB"]}
     assert "secret" not in str(caught.value)
+
+
+def test_a_dotenv_file_does_not_change_the_availability_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file beside the data must not make answers look ahead; the environment may."""
+    Path(".env").write_text("FACTORLAB_AVAILABILITY=same_day\nFACTORLAB_POOL_SIZE=3\n", encoding="utf-8")
+    assert (configured("availability"), configured("pool_size")) == (None, 3)
+    settings.cache_clear()
+    monkeypatch.setenv("FACTORLAB_AVAILABILITY", "same_day")
+    assert configured("availability") == "same_day"

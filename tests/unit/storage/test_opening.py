@@ -39,6 +39,49 @@ def test_opening_without_create_refuses_a_place_without_a_lake(tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("mistyped", ["data/lak", "data/Lake", "data/laek", "dta/lake", "data"])
+def test_a_mistyped_path_names_the_lake_nearby(tmp_path: Path, mistyped: str) -> None:
+    """Neither the default nor ``create=False`` creates a second lake there; ``create=True`` does."""
+    lake = fl.open(tmp_path / "data" / "lake", create=True)
+    before = sorted(tmp_path.rglob("*"))
+    for create in (None, False):
+        if mistyped != "data" or create is False:
+            with pytest.raises(NotFound) as caught:
+                fl.open(tmp_path / mistyped, create=create)
+            assert f"There is one at {lake.path}; did you mean that?" in str(caught.value)
+    assert sorted(tmp_path.rglob("*")) == before
+    if mistyped != "data":
+        assert fl.open(tmp_path / mistyped, create=True).path == tmp_path / mistyped
+
+
+def test_a_path_with_several_missing_folders_is_not_created(tmp_path: Path) -> None:
+    """Most likely the drive is not there, or the first folder is misspelt."""
+    for create in (None, False):
+        with pytest.raises(NotFound, match="does not exist either"):
+            fl.open(tmp_path / "a" / "b" / "lake", create=create)
+    assert list(tmp_path.iterdir()) == []
+    assert fl.open(tmp_path / "a" / "b" / "lake", create=True).snapshot.id == 0
+
+
+def test_a_numbered_lake_beside_another_is_no_mistake(tmp_path: Path) -> None:
+    """Lake and lake2 differ on purpose."""
+    assert fl.open(tmp_path / "lake").path != fl.open(tmp_path / "lake2").path
+
+
+def test_a_leading_tilde_is_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell does not expand it in Python."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert fl.open("~/lake").path == tmp_path / "lake"
+
+
+def test_a_folder_that_may_not_be_read_is_refused(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no missing lake: creating one there would be wrong."""
+    monkeypatch.setattr("os.access", lambda *_: False)
+    for create in (None, True, False):
+        with pytest.raises(InvalidInput, match="may not be read"):
+            fl.open(lake.path, create=create)
+
+
 def test_a_folder_with_other_things_is_not_made_a_lake(tmp_path: Path) -> None:
     """A folder with other files does not become a lake."""
     (tmp_path / "thesis.txt").write_text("years of work")

@@ -1,0 +1,192 @@
+"""Check the paths of callers, of lakes' folders and of files to write, before anything is written."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from factorlab_lake.errors import AlreadyExists, InvalidInput
+from factorlab_lake.schema.rules import LAKE_PATH_BYTES
+
+__all__ = [
+    "folder_path",
+    "is_address",
+    "is_lake",
+    "nearby_lake",
+    "output_path",
+    "place_hint",
+    "reject_inside_a_lake",
+]
+
+# DuckDB reads the first four as patterns of names. Delta decodes %, reads a backslash as a slash, drops tabs
+# and line breaks, and panics at ^ and |. A surrogate stands for a byte that is not text: JSON refuses it.
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")  # one slash: pathlib.Path drops the second
+_CONTROL = r"\x00-\x1f\x7f\ud800-\udfff"
+_REFUSED = re.compile(rf"[*?\[\]%\\^|{_CONTROL}]")
+_REFUSED_IN_FILES = re.compile(rf"[{_CONTROL}]")
+_SIMILAR = 0.75  # the least similarity of a mistyped name: one letter of four
+_NUMBER = re.compile(r"[\W_]*\d+")
+
+
+def is_address(path: Any) -> bool:
+    """Return whether a path is the address of a server.
+
+    >>> is_address("postgresql://host/database"), is_address("C:/lake"), is_address("data/lake")
+    (True, False, False)
+    """
+    return _ADDRESS.match(_text(path)) is not None
+
+
+def folder_path(path: Any) -> Path:
+    """Return the absolute path of a lake's folder, without links; a leading ``~`` is the user's home.
+
+    Raises :class:`InvalidInput` for the address of a server, and for a path that DuckDB or Delta would read
+    as another one.
+    """
+    text = _text(path)
+    if address := _ADDRESS.match(text):  # the message omits the rest: it may contain a password
+        raise InvalidInput(
+            f"{address[1]}://... is the address of a server, but this needs a folder; pass the path of a "
+            "folder. Only queries and sync accept an address.",
+            scheme=address[1],
+        )
+    refused = _REFUSED.search(text if os.sep == "/" else text.replace(os.sep, "/"))
+    folder = Path(text) if refused else _resolved(text)
+    refused = refused or _REFUSED.search(folder.as_posix())
+    if refused:
+        raise InvalidInput(
+            f"The path {str(folder)!r} has the character {refused[0]!r}, which DuckDB or Delta would misread;"
+            r" use a folder whose whole path has none of * ? [ ] % \ ^ | and no control character.",
+            path=str(folder),
+        )
+    if len(os.fsencode(folder)) > LAKE_PATH_BYTES:  # the system would refuse files below the folder
+        raise InvalidInput(
+            f"The path {str(folder)[:60]!r}... is longer than {LAKE_PATH_BYTES:,} bytes; use a shorter one.",
+            path=str(folder),
+        )
+    if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+        raise InvalidInput(f"The folder {folder} may not be read; change its rights.", path=str(folder))
+    return folder
+
+
+def output_path(path: Any, *, force: bool) -> Path:
+    """Return the absolute path of a file to write, without links.
+
+    Raises :class:`InvalidInput` for a place within a lake, a folder or a device, and :class:`AlreadyExists`
+    for an existing file unless ``force`` is true.
+    """
+    text = _text(path)
+    if is_address(text) or (refused := _REFUSED_IN_FILES.search(text)):
+        problem = "is an address" if is_address(text) else f"has the character {refused[0]!r}"  # type: ignore[index]  # found above
+        raise InvalidInput(f"{text!r} {problem}; pass the path of a file to write.", path=text)
+    file = _resolved(text)
+    lake = next((place for place in (file, *file.parents) if (place / "_lake").is_dir()), None)
+    if lake is not None:
+        raise InvalidInput(
+            f"{file} is within the lake {lake}, whose files only the lake writes; choose a path outside it.",
+            path=str(file),
+        )
+    if file.exists() and not file.is_file():
+        raise InvalidInput(f"{file} is no regular file; choose the path of a file.", path=str(file))
+    if file.exists() and not force:
+        raise AlreadyExists(
+            f"{file} exists; choose another name, or replace it: --force, or force=True in Python.",
+            path=str(file),
+        )
+    return file
+
+
+def is_lake(folder: Path) -> bool:
+    """Return whether a folder has the identity of a lake."""
+    try:
+        return (folder / "_lake" / "lake.json").exists()
+    except OSError:  # the folder may not be read
+        return False
+
+
+def reject_inside_a_lake(folder: Path) -> None:
+    """Refuse a folder whose files would count as those of another lake's table.
+
+    A vacuum of the outer lake deletes every data file below its table folders that no snapshot names.
+    """
+    outer = next((parent for parent in folder.parents if is_lake(parent)), None)
+    if outer is not None:
+        raise InvalidInput(
+            f"{folder} is inside the lake {outer}; choose a folder outside it.", path=str(folder)
+        )
+    if "_delta_log" in folder.parts:
+        raise InvalidInput(
+            f"{folder} is below a folder named _delta_log, the name of a Delta log; choose another folder.",
+            path=str(folder),
+        )
+
+
+def nearby_lake(folder: Path) -> Path | None:
+    """Return the lake that a mistyped path most likely means, or None.
+
+    That is a lake around the folder or directly in it, or one whose path differs in the spelling of one name.
+    Names that differ by a number alone, such as lake and lake2, are no misspellings.
+    """
+    if outer := next((parent for parent in folder.parents if is_lake(parent)), None):
+        return outer
+    if inner := next((child for child in _folders_in(folder) if is_lake(child)), None):
+        return inner
+    missing = folder
+    while not missing.parent.exists():
+        missing = missing.parent
+    own, below = missing.name, folder.relative_to(missing)
+    others = [child for child in _folders_in(missing.parent) if _is_misspelt(own, child.name)]
+    lakes = {child.name: child / below for child in others if is_lake(child / below)}
+    names = difflib.get_close_matches(own, lakes, n=1, cutoff=0)
+    return lakes[names[0]] if names else None
+
+
+def place_hint(folder: Path) -> str:
+    """Return the next step where no lake is: the lake nearby, or the parent folder that does not exist."""
+    near = nearby_lake(folder)
+    if near is not None:
+        return f"There is one at {near}; did you mean that? "
+    return "" if folder.parent.exists() else f"The folder {folder.parent} does not exist either. "
+
+
+def _is_misspelt(name: str, other: str) -> bool:
+    if name == other or (_NUMBER.sub("", name) == _NUMBER.sub("", other)):
+        return False
+    return difflib.SequenceMatcher(None, name.casefold(), other.casefold()).ratio() >= _SIMILAR
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return [folder / entry.name for entry in sorted(entries, key=lambda e: e.name) if entry.is_dir()]
+    except OSError:
+        return []
+
+
+def _text(path: Any) -> str:
+    """Return a path as text; raise :class:`InvalidInput` for anything else and for an empty text."""
+    try:
+        text = os.fspath(path)
+    except TypeError:
+        text = None
+    if not isinstance(text, str) or not text:
+        raise InvalidInput(
+            f"A path is a text such as 'data/lake' or a pathlib.Path, not {path!r} ({type(path).__name__}).",
+            path=path,
+        )
+    return text
+
+
+def _resolved(text: str) -> Path:
+    """Return the absolute path without links; raise :class:`InvalidInput` where the system refuses it."""
+    path = Path(text)
+    try:
+        path = (path.expanduser() if text == "~" or text.startswith("~/") else path).resolve()
+        path.exists()  # a name that is too long raises
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a loop, before Python 3.13
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise InvalidInput(f"{text[:200]!r} is no usable path: {reason}.", path=text) from None
+    return path
