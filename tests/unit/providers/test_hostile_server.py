@@ -120,3 +120,16 @@ def test_a_second_response_answers_no_later_request() -> None:
             (result,) = fmp.answer(Call((Request("price", "GOODA"),)))
             assert result.records is not None
             assert result.records["close"].to_list() == [100.0, 101.0]
+
+
+@pytest.mark.parametrize("symbol", ["KEYHEADER", "KEYBODY", "KEYLOCATION", "TOANOTHER"])
+def test_a_key_that_the_server_repeats_is_in_no_log_line(
+    caplog: pytest.LogCaptureFixture, symbol: str
+) -> None:
+    """At its lowest level httpcore logs the headers of a response, and they may have the key."""
+    for name in ("httpx", "httpcore"):
+        caplog.set_level(logging.DEBUG, name)
+    with HostileServer() as server, FmpProvider(_settings(server.url)) as fmp:
+        (result,) = fmp.answer(Call((Request("price", symbol),)))
+    assert "receive_response_headers.complete" in caplog.text
+    assert not _has_key(f"{caplog.text} {result.error} {result.fault!r}")
