@@ -7,6 +7,7 @@ rows or none.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import factorlab_lake as fl
+from factorlab_lake.errors import LakeLocked
 from factorlab_lake.lake import Lake
 from tests.support import Entry, bar, income
 from tests.unit.ingest.scripted_provider import Records, ScriptedProvider
@@ -124,25 +126,37 @@ def work(lake_path: str, first: int, place: str) -> None:
         number += 1
 
 
-def write(lake_path: str, seconds: float, place: str) -> None:
-    """Run jobs, and sometimes a rollback, for some seconds; print the numbers of both."""
-    lake, until, number, rollbacks = fl.open(lake_path), time.monotonic() + seconds, 1, 0
+def write(lake_path: str, seconds: float, place: str, first: int = 1, step: int = 1) -> None:
+    """Run jobs, and sometimes a rollback, for some seconds; print the numbers of both, and of waits in vain.
+
+    Of several writers, each has its own ``first`` number and all the same ``step``. One that waited a minute
+    for another in vain retries, as its error advises.
+    """
+    lake, until, number, rollbacks, waits = fl.open(lake_path), time.monotonic() + seconds, first, 0, 0
     while time.monotonic() < until:
-        if kind_of(number) == "vacuum":  # retain the files of readers that opened the lake recently
-            lake.vacuum(retention_days=60 / 86400, dry_run=False)
-        else:
-            do(lake, number, Path(place))
-        if number % 7 == 0 and kind_of(number) in ("migrate", "fetch"):
-            lake.rollback()
-            rollbacks += 1
-        number += 1
-    sys.stdout.write(f"{number - 1} {rollbacks}\n")
+        try:
+            if kind_of(number) == "vacuum":  # retain the files of readers that opened the lake recently
+                lake.vacuum(retention_days=60 / 86400, dry_run=False)
+            else:
+                do(lake, number, Path(place))
+            if number % 7 == 0 and kind_of(number) in ("migrate", "fetch"):
+                lake.rollback()
+                rollbacks += 1
+        except LakeLocked:
+            waits += 1
+        number += step
+    sys.stdout.write(f"{(number - first) // step} {rollbacks} {waits}\n")
 
 
 def read(lake_path: str, seconds: float) -> None:
-    """Open and check the lake repeatedly for some seconds; print the number of reads and the faults."""
-    until, reads, faults = time.monotonic() + seconds, 0, []
-    while time.monotonic() < until:
+    """Open and check the lake repeatedly for some seconds.
+
+    Print the number of reads, the memory and file descriptors after a quarter of the time and at the end, and
+    the faults.
+    """
+    begun, reads, faults = time.monotonic(), 0, []
+    levels: list[int] = []
+    while (now := time.monotonic()) < begun + seconds:
         lake = fl.open(lake_path, create=False)
         faults += faults_of(lake, 0, own=False)
         first = lake.sql("SELECT count(*), sum(close_price), max(recorded_at) FROM price_data").rows()
@@ -150,7 +164,32 @@ def read(lake_path: str, seconds: float) -> None:
         if first != again:
             faults.append(f"snapshot {lake.snapshot.id} changed from {first} to {again}")
         reads += 1
-    sys.stdout.write("\n".join([str(reads), *faults]) + "\n")
+        if not levels and now > begun + seconds / 4:
+            levels = _levels()
+    levels = [*(levels or _levels()), *_levels()]
+    sys.stdout.write("\n".join([str(reads), " ".join(map(str, levels)), *faults]) + "\n")
+
+
+def _levels() -> list[int]:
+    """Return the memory of this process in MiB, and its number of file descriptors."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return [pages * os.sysconf("SC_PAGE_SIZE") >> 20, len(list(Path("/proc/self/fd").iterdir()))]
+
+
+def sync(lake_path: str, seconds: float, url: str) -> None:
+    """Sync the lake to a server repeatedly for some seconds; print the number of syncs and the faults.
+
+    The server's bars of ``BASE`` have one number after each sync, as those of every snapshot.
+    """
+    until, syncs, faults = time.monotonic() + seconds, 0, []
+    while time.monotonic() < until or not syncs:
+        report = fl.open(lake_path, create=False).sync(url)
+        with fl.open(url) as shared:
+            closes = shared.sql("SELECT DISTINCT close_price FROM price_data WHERE symbol = 'BASE'")
+        if not report.clean or closes.height > 1:
+            faults.append(f"sync {syncs}: {report.findings} {closes.to_dicts()}")
+        syncs += 1
+    sys.stdout.write("\n".join([str(syncs), *faults]) + "\n")
 
 
 if __name__ == "__main__":
@@ -158,6 +197,8 @@ if __name__ == "__main__":
     if verb == "work":
         work(rest[0], int(rest[1]), rest[2])
     elif verb == "write":
-        write(rest[0], float(rest[1]), rest[2])
+        write(rest[0], float(rest[1]), rest[2], *map(int, rest[3:]))
+    elif verb == "sync":
+        sync(rest[0], float(rest[1]), rest[2])
     else:
         read(rest[0], float(rest[1]))
