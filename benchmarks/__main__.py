@@ -17,7 +17,7 @@ from benchmarks.targets import targets, with_limits
 
 __all__ = ["NAMES", "main"]
 
-_LARGE = ("scale",)  # run only when named
+_LARGE = ("scale", "chunks")  # run only when named
 NAMES = (
     "migration",
     "cold_start",
@@ -28,6 +28,7 @@ NAMES = (
     "fetching",
     "shared",
     "sync",
+    "chunks",
     "quality",
     "scale",
 )

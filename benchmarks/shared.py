@@ -22,7 +22,7 @@ from factorlab_lake.derive.availability_rule import CLOSE
 from factorlab_lake.server_lake import ServerLake, open_server_lake
 from tests.unit.sync.postgres_server import server
 
-__all__ = ["Grid", "grids", "run"]
+__all__ = ["Grid", "Timing", "grids", "in_turns", "run"]
 
 # Written by hand: index look-ups of the last close and the newest share count for each (symbol, date) pair.
 # It ignores splits between their bases, other sources of share counts, restatements and reasons.
@@ -60,7 +60,7 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True)
-class _Timing:
+class Timing:
     """Hold the times of one question in ms, first and later runs, and its last answer."""
 
     first: float
@@ -122,13 +122,13 @@ def _peers(grid: Grid, lake: fl.Lake, shared: ServerLake) -> _Peers:
 
 
 def _measured(grid: Grid, peers: _Peers, repeats: int) -> Iterator[Row]:
-    new = _in_turns(peers, list(range(1 + repeats)))
+    new = in_turns(peers, list(range(1 + repeats)))
     same = agreement(new["ours"].answer, new["lake"].answer, [_COMPARED[grid.function]])
     yield from _rows(grid.name, new, "new", same)
-    yield from _rows(grid.name, _in_turns(peers, [repeats] * (1 + repeats)), "again", "")
+    yield from _rows(grid.name, in_turns(peers, [repeats] * (1 + repeats)), "again", "")
 
 
-def _rows(question: str, timings: dict[str, _Timing], mode: Mode, same: str) -> Iterator[Row]:
+def _rows(question: str, timings: dict[str, Timing], mode: Mode, same: str) -> Iterator[Row]:
     ours = timings["ours"]
     own = Row(question, "ms", ours.median, details={"ours": ours.details}, first=ours.first, mode=mode)
     yield own
@@ -140,7 +140,7 @@ def _rows(question: str, timings: dict[str, _Timing], mode: Mode, same: str) -> 
             )  # fmt: skip
 
 
-def _in_turns(peers: _Peers, turns: list[int]) -> dict[str, _Timing]:
+def in_turns(peers: _Peers, turns: list[int]) -> dict[str, Timing]:
     """Answer the question of each turn, each of the peers once per turn."""
     times: dict[str, list[float]] = {name: [] for name in peers}
     answers: dict[str, Any] = {}
@@ -149,7 +149,7 @@ def _in_turns(peers: _Peers, turns: list[int]) -> dict[str, _Timing]:
             started = time.perf_counter()
             answers[name] = answer(turn)
             times[name].append((time.perf_counter() - started) * 1000)
-    return {n: _Timing(t[0], tuple(t[1:]), answers[n]) for n, t in times.items()}
+    return {n: Timing(t[0], tuple(t[1:]), answers[n]) for n, t in times.items()}
 
 
 def _settle(url: str) -> None:

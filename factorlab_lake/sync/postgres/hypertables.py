@@ -53,17 +53,21 @@ def lock_statement(names: Iterable[str]) -> str:
     return f"LOCK TABLE {identifiers(sorted(names))} IN ROW SHARE MODE"
 
 
-def compress(con: Connection, name: str, *, target: str) -> None:
+def compress(con: Connection, name: str, *, target: str, timeout_s: float) -> None:
     """Run the compression policy of a hypertable now; do nothing if there is none, or another user's.
 
     A new policy runs once on the empty table and then every twelve hours, which is late for a first load.
-    The rows are complete without compression, so a failure is a :class:`PostCommitWarning`.
+    The rows are complete without compression, so a failure is a :class:`PostCommitWarning`. A wait for the
+    open transaction of a reader fails after ``timeout_s``.
     """
     job, extension = con.execute(_JOB, [name]).fetchone(), con.execute(_EXTENSION).fetchone()
     if job is None or extension is None:
         return
     try:
+        # The procedure commits after each chunk, so the setting is that of the session.
+        con.execute("SELECT set_config('lock_timeout', %s, false)", [str(round(timeout_s * 1000) or 1)])
         con.execute(f"CALL {identifier(str(extension[0]))}.run_job({job[0]})".encode())
+        con.execute("RESET lock_timeout")
     except psycopg.Error as error:
         message = " ".join(str(error).split()).rstrip(".")
         warnings.warn(

@@ -195,7 +195,7 @@ class PostgresTarget:
         for spec in specs:
             self.con.execute(f"ANALYZE {identifier(spec.name)}".encode())
             if spec.name in self.hypertables:
-                hypertables.compress(self.con, spec.name, target=self.name)
+                hypertables.compress(self.con, spec.name, target=self.name, timeout_s=self.timeout_s)
 
     @contextmanager
     def _locked(self, spec: TableSpec) -> Iterator[Cursor]:
