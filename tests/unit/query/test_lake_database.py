@@ -197,8 +197,8 @@ def interrupted_at(place: str, when: str) -> Iterator[dict[str, bool]]:
     state = {"interrupted": False}
     create = LakeDatabase.__init__
 
-    def patched_init(self: LakeDatabase, *arguments: Any) -> None:
-        create(self, *arguments)
+    def patched_init(self: LakeDatabase, *arguments: Any, **named: Any) -> None:
+        create(self, *arguments, **named)
         self._con = _InterruptedConnection(self._con, place, when, state)  # type: ignore[assignment]
 
     with pytest.MonkeyPatch.context() as patched:
