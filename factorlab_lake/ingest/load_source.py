@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,21 @@ from typing import Any
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput, NotFound
+from factorlab_lake.ingest.csv_blocks import csv_slices
+from factorlab_lake.schema.rules import MAX_FIELDS, MAX_ROWS_PER_BYTE
 
 __all__ = ["LoadSource"]
 
 _CSV_BLOCK_BYTES = 8_000_000
-# The first bytes of gzip, zstd and zlib, which polars decompresses.
-_COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x78\x01", b"\x78\x9c", b"\x78\xda")
+# A damaged file can also end in a panic of the reader's Rust code, which is no PolarsError.
+_FAILURES = (
+    pl.exceptions.PolarsError,
+    pl.exceptions.PanicException,
+    OSError,
+    EOFError,
+    ValueError,
+    zlib.error,
+)
 _SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".txt": "csv"}
 
 
@@ -36,6 +46,7 @@ class LoadSource:
         else:
             self._frame = source if isinstance(source, pl.DataFrame) else _frame_of(source)
             self.height = self._frame.height
+            _check_width(self.name, self._frame.width)
             self.hint = _index_hint(source)
 
     def _open_file(self, path: Path) -> None:
@@ -49,9 +60,11 @@ class LoadSource:
         self.name, self._path, self._format = path.name, path, _SUFFIXES[path.suffix.lower()]
         if self._format == "parquet":
             try:
-                self.height = pl.scan_parquet(path).select(pl.len()).collect().item()
-            except pl.exceptions.PolarsError as error:
+                _check_width(path.name, len(pl.read_parquet_schema(path)))
+                self.height = int(pl.scan_parquet(path).select(pl.len()).collect().item())
+            except _FAILURES as error:
                 raise self._unreadable(error) from None
+            _check_promise(path, self.height)
 
     def slices(self, rows: int, block_bytes: int = _CSV_BLOCK_BYTES) -> Iterator[pl.DataFrame]:
         """Yield the rows in slices of ``rows`` rows, or of ``block_bytes`` of a CSV file; at least one slice.
@@ -61,13 +74,15 @@ class LoadSource:
         """
         try:
             if self._format == "csv":
-                yield from _csv_slices(self._path, block_bytes)
+                yield from csv_slices(self._path, block_bytes)
             elif self._format == "parquet":
                 scan = pl.scan_parquet(self._path)
                 yield from (scan.slice(first, rows).collect() for first in self._starts(rows))
             else:
                 yield from (self._frame.slice(first, rows) for first in self._starts(rows))
-        except pl.exceptions.PolarsError as error:
+        except InvalidInput:
+            raise
+        except _FAILURES as error:
             if self._format == "frame":
                 raise
             raise self._unreadable(error) from None
@@ -76,9 +91,26 @@ class LoadSource:
         return range(0, max(self.height or 0, 1), rows)
 
     def _unreadable(self, error: Exception) -> InvalidInput:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         return InvalidInput(
-            f"{self._path.name} cannot be read as {self._path.suffix}: {str(error).splitlines()[0]}",
+            f"{self._path.name} cannot be read as {self._path.suffix}: {reason}",
             path=str(self._path),
+        )
+
+
+def _check_width(name: str, width: int) -> None:
+    if width > MAX_FIELDS:
+        raise InvalidInput(f"{name} has {width:,} columns; at most {MAX_FIELDS:,} are read. Select columns.")
+
+
+def _check_promise(path: Path, rows: int) -> None:
+    """Refuse a footer that counts far more rows than its file can have; a reader would make room for them."""
+    size_bytes = path.stat().st_size
+    if rows > size_bytes * MAX_ROWS_PER_BYTE:
+        raise InvalidInput(
+            f"{path.name}: its footer counts {rows:,} rows in {size_bytes:,} bytes, more than "
+            f"{MAX_ROWS_PER_BYTE} per byte; the file is damaged. Write it again.",
+            path=str(path),
         )
 
 
@@ -101,46 +133,3 @@ def _index_hint(source: Any) -> str:
         return ""
     named = f" {', '.join(names)}" if names else ""
     return f" The frame's index{named} is not read; frame.reset_index() makes it a column."
-
-
-def _csv_slices(path: Path, block_bytes: int) -> Iterator[pl.DataFrame]:
-    """Yield frames of a CSV file's blocks; each block is parsed with the file's header line."""
-    with path.open("rb") as file:
-        block, header = file.read(block_bytes), b""
-        if block.startswith(_COMPRESSED):
-            block += file.read()
-        while True:
-            following = file.read(block_bytes)
-            end = _end_of_records(block) if following else len(block)
-            # A record may be longer than the block, and empty lines before the header are no rows.
-            if (end and (header or block[:end].strip())) or not following:
-                if end or not header:  # an empty file raises an error
-                    yield pl.read_csv(header + block[:end], infer_schema=False)
-                    header = header or _header(block)
-                block = block[end:]
-            if not following:
-                return
-            block += following
-
-
-def _header(block: bytes) -> bytes:
-    """Return the first record of a file, with the empty lines before it."""
-    start = len(block) - len(block.lstrip(b"\r\n"))
-    end = block.find(b"\n", start) + 1
-    quotes = block.count(b'"', start, end)
-    while end and quotes % 2:
-        line_end = block.find(b"\n", end) + 1
-        quotes += block.count(b'"', end, line_end)
-        end = line_end
-    return block[:end]
-
-
-def _end_of_records(block: bytes) -> int:
-    """Return the position after the last line end outside quotes; 0 without any."""
-    end = block.rfind(b"\n") + 1
-    quotes = block.count(b'"', 0, end)
-    while end and quotes % 2:
-        line_end = block.rfind(b"\n", 0, end - 1) + 1
-        quotes -= block.count(b'"', line_end, end)
-        end = line_end
-    return end

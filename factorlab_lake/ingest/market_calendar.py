@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
 from factorlab_lake.schema.exchanges import SUFFIXES_ABROAD
+from factorlab_lake.schema.rules import BEGINNING_OF_TIME, END_OF_TIME
 
-__all__ = ["closed_days", "half_days", "is_trading_day", "listed_abroad", "next_trading_day"]
+__all__ = ["closed_days", "half_days", "is_trading_day", "listed_abroad", "moved", "next_trading_day"]
 
 _SATURDAY = 5
 _FIRST_YEAR = 1990  # the calendar was compared with another source from here on; EDGAR begins in 1993
@@ -41,10 +43,22 @@ def next_trading_day(day: date, symbol: str = "") -> date:
     >>> next_trading_day(date(2024, 7, 3)).isoformat()
     '2024-07-05'
     """
-    following = day + timedelta(days=1)
-    while not is_trading_day(following, symbol):
+    following = moved(day, 1)
+    while not is_trading_day(following, symbol) and following < END_OF_TIME:
         following += timedelta(days=1)
     return following
+
+
+def moved(day: date, days: float) -> date:
+    """Return the day that is so many days later, or earlier if negative; no day is beyond the ends of time.
+
+    One stored date such as 9999-12-31 would otherwise fail the questions about all symbols.
+
+    >>> moved(date(9999, 12, 31), 101).isoformat(), moved(date(1, 1, 1), -7).isoformat()
+    ('9999-12-31', '0001-01-01')
+    """
+    earliest, latest = BEGINNING_OF_TIME.toordinal(), END_OF_TIME.toordinal()
+    return date.fromordinal(min(max(day.toordinal() + math.floor(days), earliest), latest))
 
 
 @cache

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from factorlab_lake.ingest.fetch_log import DatasetState, FetchState
-from factorlab_lake.ingest.market_calendar import is_trading_day
+from factorlab_lake.ingest.market_calendar import is_trading_day, moved
 from factorlab_lake.providers.protocol import Offer, Period, Request
 from factorlab_lake.schema.rules import (
     BARS_FINAL_AT,
@@ -45,7 +45,7 @@ class FetchPolicy:
 
     def refreshed(self, fetched_on: date) -> date:
         """Return the day from which splits, dividends and profiles are requested again."""
-        return fetched_on + timedelta(days=self.refresh_days)
+        return moved(fetched_on, self.refresh_days)
 
 
 DEFAULT = FetchPolicy()
@@ -121,7 +121,7 @@ def next_report(last: date, spacing_days: float) -> date:
     >>> next_report(date(2026, 9, 30), 91).isoformat()
     '2027-01-09'
     """
-    return last + timedelta(days=spacing_days + EARLIEST_REPORT_DAYS)
+    return moved(last, spacing_days + EARLIEST_REPORT_DAYS)
 
 
 def _days(planner: _Planner) -> Iterator[Request]:
@@ -131,9 +131,9 @@ def _days(planner: _Planner) -> Iterator[Request]:
         yield planner.request(since)
         return
     if since is not None and since < past.requested_from:
-        yield planner.request(since, None if past.first is None else past.first - timedelta(days=1))
+        yield planner.request(since, None if past.first is None else moved(past.first, -1))
     if past.fetched_at < newest_settled(planner.now, planner.base.symbol):
-        yield planner.request(since if past.last is None else past.last - timedelta(days=OVERLAP_DAYS))
+        yield planner.request(since if past.last is None else moved(past.last, -OVERLAP_DAYS))
 
 
 def _reports(planner: _Planner, period: Period) -> Iterator[Request]:
@@ -149,7 +149,7 @@ def _reports(planner: _Planner, period: Period) -> Iterator[Request]:
     expected = next_report(past.last, planner.state.spacing(planner.base.symbol, period))
     overdue = _day(planner.now) >= expected
     if _days_ago(past, planner.now) >= (policy.polling_days if overdue else policy.restatement_days):
-        yield planner.request(past.last - timedelta(days=RESTATEMENT_SEARCH_DAYS))
+        yield planner.request(moved(past.last, -RESTATEMENT_SEARCH_DAYS))
 
 
 def _whole(planner: _Planner) -> Iterator[Request]:

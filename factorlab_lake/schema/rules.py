@@ -441,6 +441,18 @@ MAX_SYMBOL_LENGTH = 64
 LAKE_PATH_BYTES = 3_800
 """The longest path of a lake's folder: the files below it must stay within the 4,096 bytes of the system."""
 
+MAX_LINE_BYTES = 16_000_000
+"""A record of a CSV file is at most so long; with a quote that is not closed, the whole file would be one."""
+
+MAX_UNPACKED_BYTES = 1_000_000_000
+"""A compressed CSV file is at most so large after decompression, or MAX_UNPACKED_RATIO times its own size."""
+
+MAX_UNPACKED_RATIO = 100
+"""Tables of prices and statements compress by a factor of 5 to 30; a bomb by 1,000."""
+
+MAX_ROWS_PER_BYTE = 100
+"""A Parquet file has at most so many rows in a byte; a footer that counts more is damaged."""
+
 # --- Responses of providers ---
 
 MAX_RESPONSE_BYTES = 32_000_000

@@ -6,7 +6,13 @@ from datetime import date
 
 import pytest
 
-from factorlab_lake.ingest.market_calendar import closed_days, half_days, is_trading_day, next_trading_day
+from factorlab_lake.ingest.market_calendar import (
+    closed_days,
+    half_days,
+    is_trading_day,
+    moved,
+    next_trading_day,
+)
 
 # As the exchange announced them.
 _CLOSED_2024 = ["01-01", "01-15", "02-19", "03-29", "05-27", "06-19", "07-04", "09-02", "11-28", "12-25"]
@@ -38,3 +44,11 @@ def test_the_next_trading_day_skips_holidays_and_weekends() -> None:
     """After Thursday before Good Friday comes Monday."""
     assert next_trading_day(date(2024, 3, 28)) == date(2024, 4, 1)
     assert next_trading_day(date(2024, 3, 28), "7203.T") == date(2024, 3, 29)
+
+
+@pytest.mark.parametrize("symbol", ["AAPL", "BARC.L"])
+@pytest.mark.parametrize("day", [date(9999, 12, 30), date(9999, 12, 31), date(1, 1, 1)])
+def test_the_calendar_ends_at_the_ends_of_time(day: date, symbol: str) -> None:
+    """A stored date at an end of time has a next trading day, where Python's arithmetic would overflow."""
+    assert day <= next_trading_day(day, symbol) <= date(9999, 12, 31)
+    assert date(1, 1, 1) <= moved(day, -400) <= day <= moved(day, 101)

@@ -141,3 +141,16 @@ def test_an_empty_lake_has_empty_coverage_and_freshness(lake: Lake) -> None:
     assert lake.coverage().is_empty()
     assert "expected_next" in lake.freshness().columns
     assert lake.freshness().schema["overdue"] == pl.Boolean
+
+
+@pytest.mark.parametrize("day", [date(9999, 12, 31), date(1, 1, 1)])
+def test_a_date_at_an_end_of_time_does_not_fail_the_lake(stored: Lake, tmp_path: Any, day: date) -> None:
+    """A lake of an earlier version can have such a bar; the rows of the other symbols stay right."""
+    before = stored.freshness(now=FETCHED)
+    plant(stored, {"price_data": bars("ENDS", days=[day])})
+    rows = stored.freshness(now=FETCHED)
+    assert rows.filter(pl.col("symbol") != "ENDS").equals(before)
+    assert rows.filter(symbol="ENDS")["last_date"].to_list() == [day]
+    assert stored.coverage().filter(symbol="ENDS")["year"].to_list() == [day.year]
+    assert stored.report(tmp_path / "report.html", now=FETCHED).is_file()
+    stored.quality()
