@@ -266,8 +266,10 @@ def sync_lines(report: SyncReport) -> Iterator[str]:
         yield "ahead     another sync has since brought the target to a newer snapshot"
     yield from _some(f"repaired  {f.table}, {f.batch}: {f.what}" for f in report.repaired)
     yield from _some(f"differs   {f.table}, {f.batch}: {f.what}" for f in report.findings)
+    yield from (f"warning   {text}" for text in report.warnings)
     method = "every value" if report.deep else "rows, latest dates and digests"
-    faults = f"differs in {counted(len(report.findings), 'part')}; use --repair"
+    of_rows = any(f.batch != "objects" for f in report.findings)
+    faults = f"differs in {counted(len(report.findings), 'part')}{'; use --repair' if of_rows else ''}"
     yield f"verified  {method}: {'equal to the lake' if report.clean else faults}"
 
 

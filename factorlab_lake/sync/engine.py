@@ -23,7 +23,7 @@ from factorlab_lake.storage.lake_settings import read_settings, to_lag_days
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.sync.changes import SentRows, send_batch
 from factorlab_lake.sync.digests import LakeSide, digest_of
-from factorlab_lake.sync.protocol import ROW_HASH, Batch, Digest, Digests, Ledger, Recorded, Target
+from factorlab_lake.sync.protocol import OBJECTS, ROW_HASH, Batch, Digest, Digests, Ledger, Recorded, Target
 from factorlab_lake.sync.row_hash import hashed
 from factorlab_lake.sync.sync_report import (
     SyncReport,
@@ -65,7 +65,8 @@ def sync(
     repaired: list[TargetDifference] = []
     if findings and repair:
         run.repair_findings(findings, deep=deep)
-        repaired, findings = findings, run.verify(deep=deep)
+        before, findings = findings, run.verify(deep=deep)
+        repaired = [f for f in before if f.batch != OBJECTS]
     return run.report(findings, repaired, deep=deep, seconds=time.perf_counter() - started)
 
 
@@ -108,11 +109,13 @@ class _Run:
             elif deep:
                 findings.extend(self._verify_values(batch, expected))
         self.target.confirm(TABLES.keys() - {f.table for f in findings})
-        return findings
+        return findings + [TargetDifference(name, OBJECTS, what) for name, what in self.target.strangers()]
 
     def repair_findings(self, findings: list[TargetDifference], *, deep: bool) -> None:
         """Update the batches with findings, by a comparison with the rows of the target."""
         for finding in findings:
+            if finding.batch == OBJECTS:  # of another program: its owner decides
+                continue
             batch = Batch(table(finding.table), finding.batch)
             with self.target.batch(batch) as tx:
                 self._count(batch, send_batch(self.side, batch, tx, repair=True, from_values=deep))
@@ -136,6 +139,7 @@ class _Run:
             tables=tables,
             findings=tuple(findings),
             repaired=tuple(repaired),
+            warnings=tuple(self.target.warnings()),
         )
 
     def _check_not_newer(self, ledger: Ledger) -> None:

@@ -16,6 +16,8 @@ Each target has a folder ``sync/<target>/`` with the same file names:
     Fill the SQL of :mod:`factorlab_lake.functions` for the engine; install it.
 ``transfer``
     Send and fetch rows in bulk.
+``strangers``
+    Find the objects of others that could be taken for the lake's.
 ``target``, ``batch``
     Implement :class:`Target` and :class:`BatchTransaction`.
 ``server_session``
@@ -36,6 +38,7 @@ from factorlab_lake.schema import TableSpec
 __all__ = [
     "EVERYTHING",
     "NO_YEAR",
+    "OBJECTS",
     "ROW_HASH",
     "UNTRUSTED",
     "Batch",
@@ -53,6 +56,7 @@ __all__ = [
 
 ROW_HASH = "row_hash"
 EVERYTHING = "all"  # the only batch of a table without partitions
+OBJECTS = "objects"  # in place of a batch: a finding about an object of the target, and not about rows
 NO_YEAR = "null"  # the batch of rows whose partition is NULL
 UNTRUSTED = -1  # rows of a recorded digest: the stored digests of the batch do not describe its values
 _MODULUS = 2**64
@@ -164,6 +168,12 @@ class Target(Protocol):
         large table that nothing wrote to since it was verified, a target may return the ledger's digests,
         unless ``every`` is true.
         """
+
+    def strangers(self) -> list[tuple[str, str]]:
+        """Return the name of each object that could be taken for one of the lake's, with what removes it."""
+
+    def warnings(self) -> list[str]:
+        """Return what makes the target less safe than it can be."""
 
     def confirm(self, names: Iterable[str]) -> None:
         """Record that these tables were as expected when their digests were read."""

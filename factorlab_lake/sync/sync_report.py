@@ -17,7 +17,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class TargetDifference:
     """Describe a batch in which the target differs from the lake, because something else changed it.
 
-    ``batch`` is a year, or ``all``; ``what`` describes the difference.
+    ``batch`` is a year, or ``all``; ``what`` describes the difference. With ``objects`` in its place,
+    ``table`` is the name of an object that another program added, and ``what`` has the statement that
+    removes it.
     """
 
     table: str
@@ -43,6 +45,7 @@ class SyncReport:
 
     ``repaired`` lists the findings that the sync repaired, ``findings`` those that remain. ``ahead`` is true
     if another sync updated parts of the target to a newer snapshot meanwhile; these parts were not changed.
+    ``warnings`` say what makes the target less safe than it can be.
     """
 
     target: str
@@ -53,6 +56,7 @@ class SyncReport:
     tables: tuple[TableReport, ...]
     findings: tuple[TargetDifference, ...]
     repaired: tuple[TargetDifference, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def clean(self) -> bool:

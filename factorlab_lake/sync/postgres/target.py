@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from adbc_driver_manager import Error as BulkError
 
 from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
-from factorlab_lake.sync.postgres import hypertables, install, keys
+from factorlab_lake.sync.postgres import hypertables, install, keys, strangers
 from factorlab_lake.sync.postgres.address import Address
 from factorlab_lake.sync.postgres.batch import PostgresBatch, lock, lock_timeout
 from factorlab_lake.sync.postgres.connection import (
@@ -168,6 +168,14 @@ class PostgresTarget:
                     digests[spec.name] = self._table_digests(spec)
                     self.writes[spec.name] = writes
             return digests, ledger
+
+    def strangers(self) -> list[tuple[str, str]]:
+        """Return the name of each object that could be taken for one of the lake's, with what removes it."""
+        return strangers.strangers(self.con)
+
+    def warnings(self) -> list[str]:
+        """Return what makes the target less safe than it can be."""
+        return strangers.warnings(self.con)
 
     def confirm(self, names: Iterable[str]) -> None:
         """Record that these tables were as expected when their digests were read."""

@@ -1,0 +1,74 @@
+"""Find objects on a server that could be taken for those of the lake, and rights that are too wide.
+
+PostgreSQL selects a function or operator by its arguments. One that another program added with other
+arguments can fit a call better than the lake's own, or make the call ambiguous.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+
+from factorlab_lake.schema import TABLES
+from factorlab_lake.sync.postgres.connection import Connection
+from factorlab_lake.sync.postgres.server_functions import FUNCTIONS, statements
+
+__all__ = ["strangers", "warnings"]
+
+_CREATED = re.compile(r'CREATE OR REPLACE (?:FUNCTION|AGGREGATE) "?(\w+)"?\s*\(([^()]*)\)\s*(?:RETURNS|\()')
+_TRIGGERS = ("factorlab_lake_wrote", "factorlab_lake_edited")
+_RECORDS = ("factorlab_lake_target", "factorlab_lake_ledger", "factorlab_lake_written")
+_SUPERUSERS = """
+SELECT r.rolname, r.rolname = current_user
+FROM pg_roles r LEFT JOIN pg_class c ON c.relowner = r.oid AND c.oid = to_regclass('factorlab_lake_target')
+WHERE r.rolsuper AND (c.oid IS NOT NULL OR r.rolname = current_user)
+ORDER BY c.oid NULLS LAST LIMIT 1
+"""
+
+
+def strangers(con: Connection) -> list[tuple[str, str]]:
+    """Return the name of each such object, and what it does with the statement that removes it."""
+    text = files(__package__).joinpath("sql", "strangers.sql").read_text(encoding="utf-8")
+    own = {name for name, _ in _signatures()}
+    called = set(re.findall(r"\b([a-z_]\w*)\(", "".join(statements())))
+    parameters = {
+        "signatures": [f"{name}({types})" for name, types in _signatures()],
+        "functions": [*own],
+        "called": [*called - own],
+        "relations": [*TABLES, *_RECORDS, *(name for name in FUNCTIONS if name not in own)],
+    }
+    rows = con.execute(text.encode(), parameters).fetchall()
+    return [(str(name), f"{what}: {remedy};") for name, what, remedy in rows]
+
+
+def warnings(con: Connection) -> list[str]:
+    """Return what makes a target less safe than it can be: an owner, or a user who syncs, with all rights."""
+    row = con.execute(_SUPERUSERS).fetchone()
+    if row is None:
+        return []
+    does = "syncs as" if row[1] else "is owned by"
+    warning = (
+        f"The target {does} {row[0]}, a superuser: whoever learns its password has the whole server. Use a "
+        "role of its own: CREATE ROLE lake_owner LOGIN; CREATE DATABASE lake OWNER lake_owner; then sync "
+        "there as lake_owner."
+    )
+    return [warning]
+
+
+@cache
+def _signatures() -> tuple[tuple[str, str], ...]:
+    """Return the name and the argument types of each function of the lake."""
+    created = [_CREATED.search(text) for text in statements()]
+    found = [(m[1], ", ".join(map(_type, filter(str.strip, m[2].split(","))))) for m in created if m]
+    return (*found, *((name, "") for name in _TRIGGERS))
+
+
+def _type(argument: str) -> str:
+    """Return the type of an argument, without its name and default.
+
+    >>> [_type(text) for text in ("vintage text DEFAULT 'known'", "close double precision")]
+    ['text', 'double precision']
+    """
+    words = argument.partition(" DEFAULT ")[0].split()
+    return " ".join(words if words[:2] == ["double", "precision"] else words[1:])

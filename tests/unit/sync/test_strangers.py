@@ -1,0 +1,64 @@
+"""Test that a sync names the objects which another program added under the lake's names."""
+
+from __future__ import annotations
+
+from factorlab_lake.cli.display import sync_lines
+from factorlab_lake.lake import Lake
+from tests.unit.sync.comparing import by_hand
+from tests.unit.sync.postgres_server import PASSWORD
+
+# The name of each object, and the statement that adds it.
+_ADDED = {
+    "checked_vintage": "CREATE FUNCTION checked_vintage(varchar) RETURNS text LANGUAGE sql RETURN ''",
+    "product": "CREATE AGGREGATE product(numeric) (SFUNC = numeric_mul, STYPE = numeric)",
+    "factorlab_lake_wrote": "CREATE PROCEDURE factorlab_lake_wrote(int) LANGUAGE sql AS 'SELECT 1'",
+    "round": "CREATE FUNCTION round(double precision, integer) RETURNS float8 LANGUAGE sql RETURN 0",
+    "-": "CREATE OPERATOR public.- (FUNCTION = float48pl, LEFTARG = real, RIGHTARG = double precision)",
+    "integer AS date": "CREATE CAST (integer AS date) WITHOUT FUNCTION AS IMPLICIT",
+    "market_caps": "CREATE FUNCTION market_caps(text[], date[]) RETURNS int LANGUAGE sql RETURN 1",
+    "lake_functions_digest": "ALTER FUNCTION lake_functions_digest() SECURITY DEFINER",
+}
+
+
+def test_a_sync_names_each_object_and_the_statement_that_removes_it(small: Lake, database: str) -> None:
+    """The report has a finding for each, also after a repair; the named statements remove all of them."""
+    assert small.sync(database).clean
+    by_hand(database, "CREATE FUNCTION other(text) RETURNS text LANGUAGE sql RETURN ''")  # of no interest
+    for statement in _ADDED.values():
+        by_hand(database, statement)
+    report = small.sync(database, repair=True)
+    assert {f.table for f in report.findings} == _ADDED.keys()
+    assert {f.batch for f in report.findings} == {"objects"}
+    assert report.repaired == ()
+    lines = list(sync_lines(report))
+    assert lines[-1].endswith(f"differs in {len(_ADDED)} parts")
+    assert any("DROP FUNCTION public.market_caps(text[], date[]);" in line for line in lines)
+    for finding in report.findings:
+        by_hand(database, finding.what.partition(": ")[2])
+    assert small.sync(database).clean
+
+
+def test_an_edited_row_and_a_function_are_both_found(small: Lake, database: str) -> None:
+    """A repair restores the row and leaves the function to its owner."""
+    small.sync(database)
+    by_hand(database, _ADDED["market_caps"])
+    by_hand(database, "UPDATE price_data SET close_price = 1")
+    assert {f.batch for f in small.sync(database).findings} == {"2018", "2019", "objects"}
+    report = small.sync(database, repair=True)
+    assert {f.batch for f in report.repaired} == {"2018", "2019"}
+    assert [f.table for f in report.findings] == ["market_caps"]
+
+
+def test_a_superuser_is_warned_about(small: Lake, database: str) -> None:
+    """The report warns once about a superuser; with an owner without such rights it does not."""
+    report = small.sync(database)
+    assert len(report.warnings) == 1
+    assert "a superuser" in report.warnings[0]
+    assert report.clean
+    owner, place = database.rpartition("/")[2] + "_o", database.rpartition("@")[2]
+    by_hand(database, f"CREATE ROLE {owner} LOGIN PASSWORD '{PASSWORD}'")
+    by_hand(database, f"DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION {owner}")
+    url = f"postgresql://{owner}:{PASSWORD}@{place}"
+    small.sync(url)
+    assert small.sync(url).warnings == ()
+    by_hand(database, f"DROP OWNED BY {owner} CASCADE; DROP ROLE {owner}")
