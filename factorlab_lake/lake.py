@@ -201,9 +201,11 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
         :class:`~factorlab_lake.errors.InvalidInput` for an unknown provider, symbol or kind.
         """
         from factorlab_lake.ingest import run as runs
+        from factorlab_lake.ingest.future_rows import warn_of_future_rows
         from factorlab_lake.providers.registry import opened
 
         self._writable("fetch")
+        warn_of_future_rows(self._layout)
         spec = _fetch_spec(symbols, kinds, since, policy)
         with opened(provider) as source:
             report = runs.fetch(
@@ -244,12 +246,14 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
         After an interruption, run it again: committed files are not read twice. The report lists each
         unreadable file and each rejected record with the reason.
         """
+        from factorlab_lake.ingest.future_rows import warn_of_future_rows
         from factorlab_lake.ingest.legacy_cache import migrate as legacy
 
         only = None if symbols is None else list(symbols)
         if dry_run:
             return legacy.plan(self._layout, cache_dir, symbols=only)
         self._writable("migrate")
+        warn_of_future_rows(self._layout)
         report = legacy.migrate(
             self._layout,
             cache_dir,
@@ -283,8 +287,10 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
         checking, merging or committing.
         """
         from factorlab_lake.ingest import load as loading
+        from factorlab_lake.ingest.future_rows import warn_of_future_rows
 
         self._writable("load")
+        warn_of_future_rows(self._layout)
         with self._transaction(f"load {table}") as tx:
             count = loading.load(tx, table, source, progress=progress)
         self._changed()

@@ -76,6 +76,8 @@ def settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise settings_error(error, "FACTORLAB_") from None
+    except (UnicodeDecodeError, OSError) as error:
+        raise InvalidInput(f"The file .env cannot be read: {error}. Write it as UTF-8.") from None
 
 
 def settings_error(error: ValidationError, prefix: str) -> InvalidInput:

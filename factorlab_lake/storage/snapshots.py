@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from factorlab_lake.errors import InvalidInput, LakeDamaged, LakeError, NotFound, PostCommitWarning
 from factorlab_lake.storage import inventory, refs
@@ -144,7 +145,7 @@ def read_newest(layout: Layout) -> Snapshot | None:
         return _read_file(layout, layout.newest)
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError):
         raise LakeDamaged(
             f"{layout.newest} cannot be read; `factorlab-lake repair` rewrites it.",
             path=str(layout.newest),
@@ -159,11 +160,26 @@ def _text(snapshot: Snapshot) -> str:
 def _read_file(layout: Layout, path: Path) -> Snapshot:
     body = inventory.read(layout, path)
     derived = body.pop("derived", None)
-    return Snapshot(
-        **body,
-        derived=None if derived is None else Derived(**derived),
-        digest=digest_of(path.read_bytes()),
-    )
+    read_derived = None if derived is None else Derived(**derived)
+    snapshot = Snapshot(**body, derived=read_derived, digest=digest_of(path.read_bytes()))
+    _assert_types(snapshot)
+    return snapshot
+
+
+def _assert_types(snapshot: Snapshot) -> None:
+    """Raise ``TypeError`` or ``ValueError`` for JSON of another form; its reader calls the file damaged."""
+    texts: list[Any] = [snapshot.created_at, snapshot.program_version, snapshot.reason, snapshot.operation]
+    numbers: list[Any] = [snapshot.id, *snapshot.tables.values()]
+    texts.append(snapshot.parent)
+    if snapshot.derived is not None:
+        numbers += snapshot.derived.inputs.values()
+        texts += [snapshot.derived.digest, *snapshot.derived.pending]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a text has another type")
+    if any(not isinstance(n, int) or isinstance(n, bool) or n < 0 for n in numbers):
+        raise TypeError("a number has another type")
+    if snapshot.time.tzinfo is None:
+        raise ValueError("the time has no zone")
 
 
 def path_of(layout: Layout, snapshot_id: int) -> Path:
@@ -195,7 +211,7 @@ def read(layout: Layout, snapshot_id: int) -> Snapshot:
         ids = _ids(layout)
         span = f"{ids[0]} to {ids[-1]}" if ids else "none"
         raise NotFound(f"No snapshot {snapshot_id}; there are {span}.", snapshot=snapshot_id) from None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError):
         raise _damaged(path, "cannot be read") from None
     if snapshot.id != snapshot_id:
         raise _damaged(path, f"has the content of snapshot {snapshot.id}")
