@@ -16,7 +16,7 @@ from tests.support import Entry, migrate
 from tests.unit.query.lake_builder import YEAR_2020, LakeBuilder, filing, quarters
 
 CASES = LakeBuilder()
-NAMES = ("BRK.B", "0700.HK", "600519", "CON", "TRUE", "NULL", "O'NEIL", 'A"B', "BF-B", "ÆON", "X" * 60)
+NAMES = ("BRK.B", "0700.HK", "600519", "CON", "TRUE", "NULL", "O'NEIL", 'A"B', "BF-B", "ÆON", "X" * 50)
 
 
 @pytest.fixture(scope="module")

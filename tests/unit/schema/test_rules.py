@@ -17,10 +17,12 @@ _PYTHON = [p for p in sorted(_PACKAGE.rglob("*.py")) if p.name != "rules.py"]
 # Counts, places and months, which are no limits.
 _PLAIN = {"0", "1", "1.0", "2", "3", "4", "6", "9", "12"}
 _ENCODED = {
+    "cap_facts.sql": {"100"},  # days, which only decide how many bars are read at once
     "companies.sql": {"10"},  # the digits of a CIK
     "company_symbols.sql": {"10"},  # the same
     "number_text.sql": {"1e-4", "1e16"},  # where DuckDB begins to write an exponent
     "json_number_text.sql": {"1e-6", "1e21"},  # the same in JSON
+    "strangers.sql": {"16384"},  # where PostgreSQL begins to number the objects of users
     "unapplied_split.sql": {"5", "7", "10", "20", "100"},  # usual split ratios, and per cent
     "unrounded_close.sql": {"0.5", "100"},  # half a cent, and cents in a unit of currency
 }
