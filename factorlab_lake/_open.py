@@ -26,9 +26,9 @@ def open_lake(
 ) -> Lake:
     """Open the lake in a folder; create an empty one where nothing is, unless the path looks mistyped.
 
-    A path looks mistyped if a lake of a similar name is nearby, or if several of its folders do not exist.
-    Then :class:`~factorlab_lake.errors.NotFound` names the lake nearby. ``create=True`` creates a lake there
-    too, and ``create=False`` never does.
+    A path looks mistyped if the name of a lake nearby differs by one letter, or if several of its folders do
+    not exist. Then :class:`~factorlab_lake.errors.NotFound` names the lake nearby. ``create=True`` creates a
+    lake there too, and ``create=False`` never does.
 
     An address such as ``postgresql://user@host/database`` opens the lake that was synced to that server: a
     :class:`~factorlab_lake.server_lake.ServerLake`, which has the same query methods.
@@ -82,7 +82,7 @@ def _is_mistyped(folder: Path) -> bool:
     """Return whether an empty lake in this folder would most likely be a mistake."""
     if folder.exists():
         return False  # the user made it for the lake, or creating the lake raises the error that says why
-    if (near := nearby_lake(folder)) is not None:
+    if (near := nearby_lake(folder, one_typo=True)) is not None:
         return near not in folder.parents  # within a lake too
     return not (folder.parent.exists() or folder.parent.parent.exists())
 

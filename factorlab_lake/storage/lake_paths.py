@@ -29,6 +29,8 @@ _REFUSED = re.compile(rf"[*?\[\]%\\^|{_CONTROL}]")
 _REFUSED_IN_FILES = re.compile(rf"[{_CONTROL}]")
 _SIMILAR = 0.75  # the least similarity of a mistyped name: one letter of four
 _NUMBER = re.compile(r"[\W_]*\d+")
+_WORDS = re.compile(r"[^\W\d_]+|\d+")
+_SHORTEST_WORD = 4
 
 
 def is_address(path: Any) -> bool:
@@ -124,11 +126,12 @@ def reject_inside_a_lake(folder: Path) -> None:
         )
 
 
-def nearby_lake(folder: Path) -> Path | None:
+def nearby_lake(folder: Path, *, one_typo: bool = False) -> Path | None:
     """Return the lake that a mistyped path most likely means, or None.
 
     That is a lake around the folder or directly in it, or one whose path differs in the spelling of one name.
-    Names that differ by a number alone, such as lake and lake2, are no misspellings.
+    Names that differ by a number alone, such as lake and lake2, are no misspellings. With ``one_typo``, names
+    must differ by one letter of a word: lake_eu and lake_us, or limited and unlimited, are two lakes.
     """
     if outer := next((parent for parent in folder.parents if is_lake(parent)), None):
         return outer
@@ -138,7 +141,8 @@ def nearby_lake(folder: Path) -> Path | None:
     while not missing.parent.exists():
         missing = missing.parent
     own, below = missing.name, folder.relative_to(missing)
-    others = [child for child in _folders_in(missing.parent) if _is_misspelt(own, child.name)]
+    is_meant = _has_one_typo if one_typo else _is_misspelt
+    others = [child for child in _folders_in(missing.parent) if is_meant(own, child.name)]
     lakes = {child.name: child / below for child in others if is_lake(child / below)}
     names = difflib.get_close_matches(own, lakes, n=1, cutoff=0)
     return lakes[names[0]] if names else None
@@ -156,6 +160,33 @@ def _is_misspelt(name: str, other: str) -> bool:
     if name == other or (_NUMBER.sub("", name) == _NUMBER.sub("", other)):
         return False
     return difflib.SequenceMatcher(None, name.casefold(), other.casefold()).ratio() >= _SIMILAR
+
+
+def _has_one_typo(name: str, other: str) -> bool:
+    """Return whether one word of two names differs by one letter, two exchanged letters, or capitals.
+
+    A word of few letters is rather another word.
+
+    >>> [_has_one_typo("my_lake", other) for other in ("my_laek", "my_lak", "my_lake_2", "our_lake")]
+    [True, True, False, False]
+    """
+    words, others = (_WORDS.findall(each) for each in (name, other))
+    if len(words) != len(others) or name == other:
+        return False
+    pairs = [pair for pair in zip(words, others, strict=True) if pair[0] != pair[1]]
+    if len(pairs) != 1 or max(map(len, pairs[0])) < _SHORTEST_WORD or pairs[0][0].isdigit():
+        return False
+    one, two = (word.casefold() for word in pairs[0])
+    start = _shared_letters(one, two)
+    end = _shared_letters(one[start:][::-1], two[start:][::-1])
+    one, two = one[start : len(one) - end], two[start : len(two) - end]
+    return max(len(one), len(two)) <= 1 or (len(one) == 2 and one == two[::-1])  # noqa: PLR2004 - two letters
+
+
+def _shared_letters(one: str, two: str) -> int:
+    """Return with how many equal letters two words begin."""
+    pairs = enumerate(zip(one, two, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(two)))
 
 
 def _folders_in(folder: Path) -> list[Path]:

@@ -63,9 +63,13 @@ def test_a_path_with_several_missing_folders_is_not_created(tmp_path: Path) -> N
     assert fl.open(tmp_path / "a" / "b" / "lake", create=True).snapshot.id == 0
 
 
-def test_a_numbered_lake_beside_another_is_no_mistake(tmp_path: Path) -> None:
-    """Lake and lake2 differ on purpose."""
-    assert fl.open(tmp_path / "lake").path != fl.open(tmp_path / "lake2").path
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("lake", "lake2"), ("lake2020", "lake2021"), ("lake_eu", "lake_us"), ("limited", "unlimited")],
+)
+def test_another_name_beside_a_lake_is_no_mistake(tmp_path: Path, name: str, other: str) -> None:
+    """Names that differ by a number, a short word or several letters differ on purpose."""
+    assert fl.open(tmp_path / name).path != fl.open(tmp_path / other).path
 
 
 def test_a_leading_tilde_is_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
