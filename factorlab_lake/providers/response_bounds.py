@@ -1,6 +1,7 @@
-"""Bound what a response costs before it is parsed: its size after decompression, depth, records and fields.
+"""Bound what JSON costs before it is parsed: its size after decompression, depth, records and fields.
 
-A damaged or hostile server then costs a typed error, and neither the memory nor the time of the run.
+A damaged or hostile response then costs a typed error, and neither the memory nor the time of the run. The
+files of the old cache have the same bounds, but for their size.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from factorlab_lake.schema.rules import (
     MAX_VALUES,
 )
 
-__all__ = ["BoundExceeded", "check_columns", "check_json", "check_names_of", "inflate"]
+__all__ = ["BoundExceeded", "check_columns", "check_json", "check_names_of", "count_names", "inflate"]
 
 _STEP_BYTES = 1 << 20
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
@@ -79,24 +80,36 @@ def check_json(text: bytes, at_most: int = MAX_RESPONSE_BYTES) -> None:
         raise BoundExceeded(f"{len(text):,} bytes, more than {at_most:,}")
     brackets = _brackets(text)
     if brackets.count(b"[") > MAX_RECORDS:
-        raise BoundExceeded(f"more than {MAX_RECORDS:,} objects and lists")
+        raise BoundExceeded(f"more than {MAX_RECORDS:,} records")
     if text.count(b",") > MAX_VALUES:
         raise BoundExceeded(f"more than {MAX_VALUES:,} values")
     if _is_deep(brackets):
-        raise BoundExceeded(f"nested more than {MAX_NESTING} deep")
+        raise BoundExceeded(f"JSON nested more than {MAX_NESTING} deep")
     if b"0" * (MAX_DIGITS + 1) in text.translate(_ALL_ZEROS):
         raise BoundExceeded(f"a number of more than {MAX_DIGITS:,} digits")
 
 
 def check_names_of(text: bytes) -> None:
     """Raise :class:`BoundExceeded` for JSON whose records have too many different fields."""
+    fields = count_names(text)
+    if fields > MAX_FIELDS:
+        raise BoundExceeded(f"more than {MAX_FIELDS:,} fields")
+    if text.count(b"{") * fields > MAX_VALUES:
+        raise BoundExceeded(f"more than {MAX_VALUES:,} values")
+
+
+def count_names(text: bytes) -> int:
+    """Return the number of different names in JSON; one beyond the limit, the rest is not counted.
+
+    >>> count_names(b'[{"a": 1, "b": 2}, {"b": 3, "c": 4}]')
+    3
+    """
     names: set[bytes] = set()
     for match in _NAME.finditer(_unescaped(text)):
         names.add(match[1])
         if len(names) > MAX_FIELDS:
-            raise BoundExceeded(f"more than {MAX_FIELDS:,} fields")
-    if text.count(b"{") * len(names) > MAX_VALUES:
-        raise BoundExceeded(f"more than {MAX_VALUES:,} values")
+            break
+    return len(names)
 
 
 def check_columns(records: pl.DataFrame) -> None:
@@ -120,7 +133,7 @@ def _brackets(text: bytes) -> bytes:
 
 def _unescaped(text: bytes) -> bytes:
     """Return JSON without escaped quotes, so that every quote begins or ends a text."""
-    return text.replace(b"\\\\", b"__").replace(b'\\"', b"__")
+    return text.replace(b"\\\\", b"__").replace(b'\\"', b"__") if b"\\" in text else text
 
 
 def _is_deep(brackets: bytes) -> bool:

@@ -60,8 +60,8 @@ def warnings(con: Connection) -> list[str]:
 def _signatures() -> tuple[tuple[str, str], ...]:
     """Return the name and the argument types of each function of the lake."""
     created = [_CREATED.search(text) for text in statements()]
-    found = [(m[1], ", ".join(map(_type, filter(str.strip, m[2].split(","))))) for m in created if m]
-    return (*found, *((name, "") for name in _TRIGGERS))
+    functions = [(m[1], ", ".join(map(_type, filter(str.strip, m[2].split(","))))) for m in created if m]
+    return (*functions, *((name, "") for name in _TRIGGERS))
 
 
 def _type(argument: str) -> str:

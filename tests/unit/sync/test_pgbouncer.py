@@ -121,10 +121,10 @@ def urls(lakes: list[Lake], postgres: Server) -> Iterator[list[str]]:
 
 def _answers(lake: Lake | ServerLake) -> list[pl.DataFrame]:
     days = ["2021-01-29", "2021-02-19", "2021-02-26", "2021-03-31"]
-    found = lake.sql(
+    statements = lake.sql(
         "SELECT statement_type, fiscal_date, available_date FROM financial_statements ORDER BY 1, 2, 3"
     )
-    return [lake.market_caps("WHOLE", days), lake.ttm("WHOLE", days[1:]), found]
+    return [lake.market_caps("WHOLE", days), lake.ttm("WHOLE", days[1:]), statements]
 
 
 @pytest.mark.parametrize("questions", slow_after(1, [100, 1000]))
