@@ -64,7 +64,9 @@ __all__ = [
     "Unavailable",
     "UnreadableFile",
     "WriteFailed",
+    "check_type",
     "counted",
+    "listed_names",
     "nearest",
     "nearest_symbol",
 ]
@@ -209,6 +211,32 @@ class SymbolNotHeldWarning(LakeWarning):
     def __init__(self, message: str, *, none_held: bool = False) -> None:
         super().__init__(message)
         self.none_held = none_held
+
+
+def check_type(value: object, kinds: type | tuple[type, ...], name: str, expected: str) -> None:
+    """Raise :class:`InvalidInput` for an argument of another type; True and False are no numbers.
+
+    >>> check_type(3, int, "to", "the number of a snapshot")
+    >>> check_type("3", int, "to", "the number of a snapshot")
+    Traceback (most recent call last):
+    factorlab_lake.errors.InvalidInput: to is '3' (str); expected the number of a snapshot.
+    """
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise InvalidInput(f"{name} is {value!r} ({type(value).__name__}); expected {expected}.", value=value)
+
+
+def listed_names(value: object, name: str, example: str) -> list[str]:
+    """Return one or several names as a list; raise :class:`InvalidInput` for anything else, or for none.
+
+    >>> listed_names("prices", "kinds", "'prices'"), listed_names(("a", "b"), "kinds", "'prices'")
+    (['prices'], ['a', 'b'])
+    """
+    names = [value] if isinstance(value, str | bytes) or not isinstance(value, Iterable) else [*value]
+    if not names:
+        raise InvalidInput(f"{name} is empty; expected at least one name, such as {example}.")
+    for each in names:
+        check_type(each, str, name, f"names such as {example}")
+    return [str(each) for each in names]
 
 
 def counted(count: int, noun: str) -> str:

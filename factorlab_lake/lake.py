@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from factorlab_lake.derive.availability_rule import CLOSE, AvailabilityRule, to_rule
-from factorlab_lake.errors import InvalidInput
+from factorlab_lake.errors import InvalidInput, check_type, listed_names
 from factorlab_lake.factors.formulas import Factor
 from factorlab_lake.index.statement_blocks import StatementRequest
 from factorlab_lake.lake_files import LakeFiles
@@ -249,7 +249,7 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
         from factorlab_lake.ingest.future_rows import warn_of_future_rows
         from factorlab_lake.ingest.legacy_cache import migrate as legacy
 
-        only = None if symbols is None else list(symbols)
+        only = None if symbols is None else to_symbols(symbols)
         if dry_run:
             return legacy.plan(self._layout, cache_dir, symbols=only)
         self._writable("migrate")
@@ -275,7 +275,7 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
         """Compare each record of each readable cache file with the lake, value by value."""
         from factorlab_lake.ingest.legacy_cache import validate as legacy
 
-        only = None if symbols is None else list(symbols)
+        only = None if symbols is None else to_symbols(symbols)
         return legacy.validate(self._layout, self.snapshot, cache_dir, symbols=only, progress=progress)
 
     def load(self, table: str, source: Any, *, progress: LoadProgress | None = None) -> int:
@@ -304,6 +304,7 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
         from factorlab_lake.storage import transaction as transactions
 
         self._writable("rollback")
+        check_type(0 if to is None else to, int, "to", "the number of a snapshot, or None")
         target = snapshots.load(self._layout, snapshots.before_last_run(self._layout) if to is None else to)
         result = transactions.roll_back(
             self._layout,
@@ -341,6 +342,7 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
         from factorlab_lake.sync.registry import sync_to
 
         self._writable("sync")
+        check_type(target, str, "target", "an address such as postgresql://user@host/database")
         report = sync_to(
             self._layout, target, deep=verify_deep, repair=repair, password=password, progress=progress
         )
@@ -370,7 +372,7 @@ def _fetch_spec(
 
     return runs.FetchSpec(
         to_symbols(symbols),
-        runs.DEFAULT_KINDS if kinds is None else [kinds] if isinstance(kinds, str) else list(kinds),
+        runs.DEFAULT_KINDS if kinds is None else listed_names(kinds, "kinds", "'prices'"),
         None if since is None else to_date(since, "since"),
         policy or DEFAULT,
     )

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from operator import add, mul, sub, truediv
 
-from factorlab_lake.errors import InvalidInput, nearest
+from factorlab_lake.errors import InvalidInput, listed_names, nearest
 from factorlab_lake.factors.formulas import FACTORS, Factor
 from factorlab_lake.functions.question_texts import INPUTS, output_columns
 
@@ -34,12 +34,11 @@ def chosen_factors(names: Iterable[str] | None, define: Mapping[str, str] | None
     known = {**FACTORS, **own}
     if names is None:
         return tuple(known.values())
-    listed = [names] if isinstance(names, str) else list(names)
+    listed = listed_names(names, "factors", "'pe_ratio'")
     for name in listed:
         if name not in known:
             raise InvalidInput(
-                f"There is no factor {name!r}; expected some of {', '.join(known)}."
-                f"{nearest(str(name), known)}",
+                f"There is no factor {name!r}; expected some of {', '.join(known)}.{nearest(name, known)}",
                 factor=name,
             )
     return tuple(known[name] for name in dict.fromkeys(listed))

@@ -63,6 +63,11 @@ def opened(name_or_provider: str | Provider) -> Iterator[Provider]:
     'fmp'
     """
     if not isinstance(name_or_provider, str):
+        if not all(hasattr(name_or_provider, needed) for needed in ("datasets", "answer")):
+            raise InvalidInput(
+                f"The provider is {name_or_provider!r}; expected a name such as 'fmp', or an object with the "
+                "methods of factorlab_lake.providers.Provider."
+            )
         yield name_or_provider
         return
     created = provider(name_or_provider)

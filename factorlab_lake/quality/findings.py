@@ -18,7 +18,7 @@ from typing import Any
 
 import polars as pl
 
-from factorlab_lake.errors import InvalidInput, nearest
+from factorlab_lake.errors import InvalidInput, listed_names, nearest
 from factorlab_lake.providers.records import fields
 from factorlab_lake.quality import calendar_params, sql_text
 from factorlab_lake.query.query_hints import QuerySession
@@ -147,7 +147,7 @@ def scores(rows: pl.DataFrame, symbols: Iterable[str]) -> pl.DataFrame:
 def _selected_rules(only: Iterable[str] | None) -> list[QualityRule]:
     if only is None:
         return list(rules())
-    names = [only] if isinstance(only, str) else list(only)
+    names = listed_names(only, "rules", "'accounting_identity'")
     known = sorted({rule.name for rule in rules()})
     for name in names:
         if name not in known:

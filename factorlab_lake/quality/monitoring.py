@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from factorlab_lake.errors import check_type
 from factorlab_lake.query.arguments import to_symbols
 from factorlab_lake.query.query_hints import QuerySession
 from factorlab_lake.storage.layout import Layout
@@ -52,6 +53,7 @@ class Monitoring:
         """
         from factorlab_lake.quality.coverage import freshness
 
+        check_type(now or datetime.now(UTC), datetime, "now", "a datetime with a time zone, or None")
         return freshness(self.session, now=now)
 
     def coverage(self) -> pl.DataFrame:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from factorlab_lake.errors import InvalidInput, nearest
 
-__all__ = ["DateLike", "Dates", "in_sequence", "one_of", "to_date", "to_dates", "to_symbols"]
+__all__ = ["DateLike", "Dates", "in_sequence", "is_text", "one_of", "to_date", "to_dates", "to_symbols"]
 
 DateLike: TypeAlias = "str | date"
 Dates: TypeAlias = "DateLike | Iterable[DateLike] | None"
@@ -39,13 +39,18 @@ def to_symbols(symbols: str | Iterable[str]) -> list[str]:
     single = isinstance(symbols, str) or not isinstance(symbols, Iterable)
     values: list[Any] = [symbols] if single else list(symbols)
     for symbol in values:
-        if not isinstance(symbol, str) or not symbol.strip():
+        if not isinstance(symbol, str) or not symbol.strip() or not is_text(symbol):
             raise InvalidInput(
                 f"A symbol is a string such as 'AAPL', not {symbol!r} ({type(symbol).__name__}); "
                 "put symbols of digits in quotes.",
                 symbol=symbol,
             )
     return list(dict.fromkeys(values))
+
+
+def is_text(symbol: str) -> bool:
+    """Return whether a string has no surrogates, which stand for bytes that are not text."""
+    return symbol.isascii() or not any("\ud800" <= character <= "\udfff" for character in symbol)
 
 
 def to_date(value: Any, name: str = "date") -> date:
@@ -87,7 +92,8 @@ def to_dates(
             raise InvalidInput(
                 "No dates were given; pass dates, or start, end and freq (such as 'ME' for month ends)."
             )
-        return list(_steps(*in_sequence(to_date(start, "start"), to_date(end, "end")), freq or "ME"))
+        step = "ME" if freq is None else freq
+        return list(_steps(*in_sequence(to_date(start, "start"), to_date(end, "end")), step))
     if start is not None or end is not None or freq is not None:
         raise InvalidInput("Both dates and start/end/freq were given; pass one or the other.")
     if isinstance(dates, str | date) or not isinstance(dates, Iterable):

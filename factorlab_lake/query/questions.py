@@ -8,13 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from factorlab_lake.errors import InvalidInput
+from factorlab_lake.errors import InvalidInput, check_type
 from factorlab_lake.factors.formulas import FACTORS, Factor
 from factorlab_lake.functions.definitions import chosen_factors
 from factorlab_lake.functions.question_texts import factors_of_inputs
 from factorlab_lake.index.statement_blocks import StatementRequest, saturated
 from factorlab_lake.query import lookahead
-from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, one_of, to_date, to_dates
+from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, is_text, one_of, to_date, to_dates
 from factorlab_lake.query.company_questions import CompanyQuestions
 from factorlab_lake.query.query_hints import QueryHints, RowFilter
 from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES, identifier, table
@@ -324,6 +324,11 @@ class Questions(CompanyQuestions):
         of yours that cannot be read, and for a statement that would write into the lake's folder. For SQL
         that you do not trust, open the lake with ``sandbox=True``.
         """
+        check_type(query, str, "query", "SQL as a string")
+        if not is_text(query):
+            raise InvalidInput(
+                "The query has a surrogate, which stands for a byte that is not text; remove it."
+            )
         return self.session.sql(query, params)
 
     def _grid(

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from factorlab_lake.errors import AlreadyExists, InvalidInput, LakeDamaged, NotFound, nearest
+from factorlab_lake.errors import AlreadyExists, InvalidInput, LakeDamaged, NotFound, check_type, nearest
 from factorlab_lake.storage import inventory
 from factorlab_lake.storage.layout import Layout, write_atomically
 from factorlab_lake.storage.sealed import seal
@@ -44,6 +44,7 @@ def pin(layout: Layout, name: str, snapshot_id: int) -> None:
     Raises :class:`InvalidInput` for an invalid name, :class:`AlreadyExists` for the pin of another snapshot,
     and :class:`NotFound` for a vacuumed snapshot.
     """
+    check_type(name, str, "name", "a pin such as paper-2026")
     if not _NAME.fullmatch(name):
         raise InvalidInput(
             f"{name!r} is not a valid pin; expected a letter, then letters, digits, '.', '_' or '-', "
@@ -63,6 +64,7 @@ def pin(layout: Layout, name: str, snapshot_id: int) -> None:
 
 def unpin(layout: Layout, name: str) -> None:
     """Remove a pin; raise :class:`NotFound` if it does not exist. The caller has the writer's lock."""
+    check_type(name, str, "name", "the name of a pin")
     snapshots = pins(layout)
     if name not in snapshots:
         known = f"the pins are {', '.join(sorted(snapshots))}" if snapshots else "there are no pins"

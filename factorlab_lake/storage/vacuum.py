@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from factorlab_lake.errors import InvalidInput
+from factorlab_lake.errors import InvalidInput, check_type
 from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import checksums, data_files, delta, refs, snapshots
 from factorlab_lake.storage.layout import Layout, write_errors
@@ -53,6 +53,7 @@ def vacuum(
     Retained are the newest snapshot, those with a pin, and each that was the newest one at some moment within
     the retention. A dry run takes no lock, so it also lists the uncommitted files of a concurrent writer.
     """
+    check_type(retention_days, (int, float), "retention_days", "a number of days")
     if not retention_days >= 0:
         raise InvalidInput(
             f"The retention is {retention_days!r}; expected a number of days, at least 0.",

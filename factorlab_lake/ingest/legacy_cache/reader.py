@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from factorlab_lake.errors import InvalidInput, NotFound, UnreadableFile, counted
+from factorlab_lake.errors import InvalidInput, NotFound, UnreadableFile, check_type, counted
 from factorlab_lake.ingest.bounds import check_fields, check_json, gunzip
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.records import Shapes, check_names, decode, enclosed, frame_of, plain_frame
@@ -81,6 +81,7 @@ def parse_name(name: str) -> CacheName | None:
 
 def scan(root: str | os.PathLike[str], symbols: list[str] | None = None) -> list[CacheFile]:
     """List the cache's files, ordered by symbol; raise :class:`NotFound` if the folder does not exist."""
+    check_type(root, (str, os.PathLike), "cache_dir", "the path of a folder")
     base = Path(root)
     if not base.is_dir():
         raise NotFound(

@@ -236,10 +236,10 @@ def test_the_environment_sets_the_rule(
     assert fl.open(made.path, availability=9).availability == 9
 
 
-def test_a_file_sets_the_rule(unset: None, made: Lake) -> None:
-    """A ``.env`` file in the working folder is read like the environment."""
+def test_a_file_does_not_set_the_rule(unset: None, made: Lake) -> None:
+    """A ``.env`` file of the working folder cannot change answers; only the environment can."""
     Path(".env").write_text("FACTORLAB_AVAILABILITY=same_day\n")
-    assert fl.open(made.path).availability == "same_day"
+    assert fl.open(made.path).availability == "close"
 
 
 def test_a_bad_setting_is_named(unset: None, monkeypatch: pytest.MonkeyPatch, made: Lake) -> None:
