@@ -55,17 +55,17 @@ def run(options: Options) -> Iterator[Row]:
 
 
 def _measured(question: str, grids: list[Any], ours: ServerLake, plain: ServerLake) -> Iterator[Row]:
-    def asked(server: ServerLake) -> Any:
+    def question_of(server: ServerLake) -> Any:
         return lambda turn: server.market_caps(*grids[turn])
 
-    timings = in_turns({"ours": asked(ours), _PLAIN: asked(plain)}, list(range(len(grids))))
-    mine, theirs = timings["ours"], timings[_PLAIN]
-    own = Row(question, "ms", mine.median, details={"ours": mine.details}, first=mine.first)
-    same = agreement(mine.answer, theirs.answer, ["market_cap"])
-    details = own.details | {"theirs": theirs.details}
+    timings = in_turns({"ours": question_of(ours), _PLAIN: question_of(plain)}, list(range(len(grids))))
+    left, right = timings["ours"], timings[_PLAIN]
+    own = Row(question, "ms", left.median, details={"ours": left.details}, first=left.first)
+    same = agreement(left.answer, right.answer, ["market_cap"])
+    details = own.details | {"theirs": right.details}
     yield own
     yield replace(
-        own, peer=_PLAIN, peer_figure=theirs.median, their_first=theirs.first, answers=same, details=details
+        own, peer=_PLAIN, peer_figure=right.median, their_first=right.first, answers=same, details=details
     )
 
 

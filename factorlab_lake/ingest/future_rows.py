@@ -42,5 +42,5 @@ def _remedy(history: list[Snapshot], first: datetime) -> str:
     with_rows = next((i for i, s in enumerate(history) if s.time >= first), 0)
     if with_rows == 0 or history[with_rows - 1].vacuumed:
         return "Correct the clock, and fetch into a new lake."
-    wanted = history[with_rows - 1].id
-    return f"Correct the clock, run `factorlab-lake rollback --to {wanted}`, and repeat the runs after it."
+    before = history[with_rows - 1].id
+    return f"Correct the clock, run `factorlab-lake rollback --to {before}`, and repeat the runs after it."

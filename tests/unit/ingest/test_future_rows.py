@@ -39,9 +39,9 @@ def test_rows_of_a_clock_that_was_ahead_are_named_and_the_remedy_works(lake: Lak
     assert "AAPL" in lake.quality(rules=["fetched_in_future"])["symbol"].to_list()
     text = str(noted[0].message)
     assert "\n" not in text
-    wanted = re.search(r"rollback --to (\d+)`", text)
-    assert wanted
-    lake.rollback(int(wanted[1]))
+    before = re.search(r"rollback --to (\d+)`", text)
+    assert before
+    lake.rollback(int(before[1]))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         lake.migrate(tmp_path / "cache")

@@ -82,7 +82,7 @@ def test_each_public_method_is_tried() -> None:
 def test_a_wrong_argument_raises_an_error_of_this_package(
     whole: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """No argument of any form ends in an error of Python, polars, DuckDB or another library."""
+    """No form of an argument raises an error of Python, polars, DuckDB or another library."""
     monkeypatch.chdir(tmp_path)
     lake, raw = copy_of(whole, tmp_path / "lake"), []
     for parameter in _CALLS[name]:
