@@ -139,4 +139,4 @@ def _state(file: CacheFile, success: dict[str, bool], endpoints: set[str]) -> st
     readable = success.get(identify(file))
     if readable is not None:
         return "migrated" if readable else "unreadable"
-    return "differ" if f"cache:{file.path}" in endpoints else "missing"
+    return "differ" if f"cache:{file.shown}" in endpoints else "missing"

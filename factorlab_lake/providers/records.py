@@ -48,7 +48,7 @@ def enclosed(text: bytes, member: str) -> tuple[dict[str, Any], bytes] | None:
     start, end = text.find(f'"{member}"'.encode()), text.rfind(b"]") + 1
     start = text.find(b"[", start)
     try:
-        envelope = json.loads(text[:start] + b"[]" + text[end:])
+        envelope = _with_whole_characters(json.loads(text[:start] + b"[]" + text[end:]))
     except (ValueError, RecursionError):
         return None
     if start < 0 or not isinstance(envelope, dict) or envelope.get(member) != []:
@@ -60,6 +60,8 @@ def plain_frame(array: bytes, dataset: str, shapes: Shapes) -> pl.DataFrame | No
     """Read an array of plain records with the vectorised reader; return None where it could misread them."""
     if b"true" in array or b"false" in array:
         return None  # it would read them as numbers in a column that has both
+    if b"\\ud" in array or b"\\uD" in array:
+        return None  # it would read half a character as NUL, which PostgreSQL refuses
     records = read_array(array, shapes.get(dataset))
     if records is None or records.width == 0 or any(t.is_nested() for t in records.schema.values()):
         return None
@@ -68,9 +70,15 @@ def plain_frame(array: bytes, dataset: str, shapes: Shapes) -> pl.DataFrame | No
 
 
 def decode(text: bytes) -> Any:
-    """Decode JSON as Python does, bare NaN included; raise ``ValueError`` with the reason otherwise."""
+    r"""Decode JSON as Python does, bare NaN included; raise ``ValueError`` with the reason otherwise.
+
+    Half a character, as a text cut within an emoji ends with, becomes U+FFFD: no file can store it.
+
+    >>> decode(rb'["cut \ud83d"]') == ["cut \ufffd"]
+    True
+    """
     try:
-        return json.loads(text)
+        return _with_whole_characters(json.loads(text))
     except UnicodeDecodeError:
         raise ValueError("not text") from None
     except json.JSONDecodeError as error:
@@ -81,6 +89,19 @@ def decode(text: bytes) -> Any:
         raise ValueError("not JSON that can be read: nested too deeply") from None
     except ValueError as error:
         raise ValueError(f"JSON with a value that cannot be read ({error})") from None
+
+
+def _with_whole_characters(value: Any) -> Any:
+    if isinstance(value, str):
+        # Python's parser passes surrogates on; ASCII is the usual case, and the test for it is free.
+        return (
+            value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        )
+    if isinstance(value, list):
+        return [_with_whole_characters(v) for v in value]
+    if isinstance(value, dict):
+        return {_with_whole_characters(k): _with_whole_characters(v) for k, v in value.items()}
+    return value
 
 
 def check_names(records: pl.DataFrame) -> None:

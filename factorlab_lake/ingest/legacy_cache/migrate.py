@@ -89,7 +89,7 @@ class Run:
         self.all_read = True
 
     def _note(self, file: CacheFile, answer: FetchResult, total: int) -> Iterator[FetchResult]:
-        self.seen[answer.fetch_id] = file.path
+        self.seen[answer.fetch_id] = file.shown
         self.done += 1
         if answer.fetch_id not in self.known:
             self.records += answer.count
@@ -171,7 +171,7 @@ def _start(
     snapshot = snapshots.latest(layout)
     log = read_files(layout, "data_fetch_log", data_files.files_of(layout, snapshot, "data_fetch_log"))
     report = MigrationReport(
-        skipped=[(f.path, f.skip) for f in cache if f.skip],
+        skipped=[(f.shown, f.skip) for f in cache if f.skip],
         snapshot_before=snapshot.id,
         snapshot_after=snapshot.id,
     )

@@ -66,6 +66,11 @@ class CacheFile:
     name: CacheName | None
     skip: str = ""
 
+    @property
+    def shown(self) -> str:
+        """Return the path as text; bytes of a file name that are none, as Linux allows, are escaped."""
+        return self.path.encode("utf-8", "backslashreplace").decode()
+
 
 def parse_name(name: str) -> CacheName | None:
     """Return the parts of a name, or None if it is not the name of a cache entry.
@@ -122,8 +127,8 @@ def read(
         symbol=file.name.symbol.upper() if file.name else "",
         fetched_at=datetime.fromtimestamp(0, UTC),
         provider="fmp",
-        endpoint=f"cache:{file.path}",
-        parameters=json.dumps({"file": file.path}),
+        endpoint=f"cache:{file.shown}",
+        parameters=json.dumps({"file": file.shown}),
         records=None,
         period=file.name.period if file.name else None,
         payload_sha256=digest,
@@ -161,7 +166,11 @@ def _bytes(file: CacheFile) -> tuple[bytes, UnreadableFile | None]:
 
 def _fetch_id(file: CacheFile, digest: str) -> str:
     """Return the id of a cache file: a hash of its path and content."""
-    return hashlib.sha256(f"{file.path}\0{digest}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{file.shown}\0{digest}".encode()).hexdigest()[:32]
+
+
+def _is_text(name: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def _walk(base: Path) -> Iterator[CacheFile]:
@@ -170,9 +179,8 @@ def _walk(base: Path) -> Iterator[CacheFile]:
         skip = _LEFTOVERS.get(path.suffix, "")
         if inside.parts[0] == "metadata":
             skip = "bookkeeping of the old cache"
-        yield CacheFile(
-            base, inside.as_posix(), path.stat().st_size, None if skip else parse_name(path.name), skip
-        )
+        name = parse_name(path.name) if not skip and _is_text(path.name) else None
+        yield CacheFile(base, inside.as_posix(), path.stat().st_size, name, skip)
 
 
 def _open(

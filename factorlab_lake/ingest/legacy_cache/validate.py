@@ -67,7 +67,7 @@ def validate(
     cache = scan(cache_dir, symbols)
     run = Run(layout, cache, set(), progress)
     rejects = _rejected_records(layout, snapshot)
-    report = ValidationReport(files=len(cache), skipped=[(f.path, f.skip) for f in cache if f.skip])
+    report = ValidationReport(files=len(cache), skipped=[(f.shown, f.skip) for f in cache if f.skip])
     for batch in batches(run.answers(), BATCH_RECORDS):
         report.faults.extend((run.seen[a.fetch_id], a.error) for a in batch if a.error)
         for dataset in DATASETS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -104,6 +105,23 @@ def test_texts_with_brackets_and_escapes_are_not_nested() -> None:
     check_json(json.dumps([{"link": text, "more": [text]} for text in texts]).encode())
     with pytest.raises(UnreadableFile, match="nested more than 32"):
         check_json(json.dumps([{"link": text, "more": _nested(31)} for text in texts]).encode())
+
+
+def test_half_characters_cost_no_other_file(tmp_path: Path) -> None:
+    """A text that ends within an emoji is stored with U+FFFD; bytes of a file name are named."""
+    cut, cache = "cut \ud83d", tmp_path / "cache"
+    Entry("AAA", "income", [income()], key=f"{cut}_income_statement_quarterly_v1.0").write(cache)
+    Entry("BBB", "income", [], envelope={"Error Message": cut}).write(cache)
+    odd = Entry("CCC", "income", []).write(cache)
+    (cache / odd).rename(os.fsdecode(os.fsencode(cache / odd).replace(b"CCC", b"C\xff")))
+    Entry("AAPL", "income", [income(link=cut, label="\U0001f600")]).write(cache)
+    with fl.open(tmp_path / "lake") as lake:
+        report = lake.migrate(cache)
+        assert len(report.faults) == 3
+        assert all(text.isprintable() for fault in report.faults for text in fault)
+        assert (report.new["income_statements"], report.rejects) == (1, [])
+        stored = lake.sql("SELECT * FROM income_statements").row(0, named=True)
+    assert "cut \ufffd" in str(stored)
 
 
 def _files(tmp_path: Path, count: int) -> list[CacheFile]:
