@@ -89,6 +89,8 @@ def fmp_settings(**values: Any) -> FmpSettings:
         settings = FmpSettings(**values)
     except ValidationError as error:
         raise settings_error(error, "FMP_") from None
+    except (UnicodeDecodeError, OSError) as error:
+        raise InvalidInput(f"The file .env cannot be read: {error}. Write it as UTF-8.") from None
     if "base_url" not in values:
         _check_sources(key_is_argument="api_key" in values)
     return settings

@@ -212,3 +212,11 @@ def test_pickles_and_dumps_have_no_key() -> None:
         repr(settings.model_copy()),
     ]
     assert not [text for text in shown if KEY in text]
+
+
+def test_a_dotenv_file_that_is_no_text_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the file, whichever settings are read first."""
+    monkeypatch.chdir(tmp_path)
+    Path(".env").write_bytes(b"FMP_API_KEY=\xff\n")
+    with pytest.raises(InvalidInput, match=r"\.env cannot be read: .* Write it as UTF-8"):
+        fmp_settings()
