@@ -70,7 +70,7 @@ _VALUES = st.recursive(
 
 
 def _examples(count: int) -> settings:
-    return settings(max_examples=_COUNT or count, deadline=timedelta(seconds=5))
+    return settings(max_examples=_COUNT or count, deadline=timedelta(seconds=30))
 
 
 def _edited(content: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
