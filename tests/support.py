@@ -38,7 +38,6 @@ from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.lock import WriterLock
-from factorlab_lake.storage.sealed import parse, seal
 from factorlab_lake.storage.snapshots import Snapshot, program_version
 from factorlab_lake.storage.transaction import Transaction, transaction
 
@@ -320,13 +319,6 @@ class MemoryTransaction(Transaction):
     def content(self) -> dict[str, pl.DataFrame]:
         """Return every row of every table as :func:`content` does."""
         return {name: _in_order(self.read(name)) for name in TABLES}
-
-
-def change_sealed(path: Path, **values: Any) -> None:
-    """Change values in a small file of a lake, and seal it again: the change is no damage."""
-    body = parse(path.read_bytes())
-    assert body is not None
-    path.write_text(seal(body | values))
 
 
 def memory_transaction() -> MemoryTransaction:

@@ -1,4 +1,4 @@
-"""Keep keys out of the log lines of the HTTP libraries, whoever switches them on.
+"""Remove keys from the log lines of the HTTP libraries.
 
 httpcore logs the headers of requests and responses, and a server can repeat a key in a header or a redirect.
 """

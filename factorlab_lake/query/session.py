@@ -150,10 +150,10 @@ class Session:
 
     @contextmanager
     def _taken(self, owner: str) -> Iterator[LakeDatabase]:
-        """Take the thread's database of an owner out of this session, and put it back after sound use.
+        """Yield the thread's database of an owner, and keep it only if its use ended without an error.
 
         An interrupt can come between a view and the note of what it shows, and an error within a computation.
-        Then the database is not put back: the next query creates another.
+        Then the database is discarded, and the next query creates another.
         """
         reject_forked_process()
         databases: dict[str, LakeDatabase] = vars(self._local)

@@ -13,7 +13,6 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -22,18 +21,11 @@ import factorlab_lake as fl
 from factorlab_lake.errors import LakeError
 from factorlab_lake.lake import Lake
 from factorlab_lake.storage import delta
-from tests.support import ROOT, SPLITS, THOROUGH, content, copy_of, table_rows, writing
+from tests.lake_changes import add_bars
+from tests.support import ROOT, SPLITS, THOROUGH, content, copy_of
 
 BYTES = int(os.environ.get("FACTORLAB_SOAK_BYTES", "60" if THOROUGH else "24"))
 _NOT_READ = {"write.lock", "backup.lock"}  # locked, never read
-
-
-def _grow(lake: Lake, *symbols: str) -> None:
-    for symbol in symbols:
-        row = {"symbol": symbol, "date": date(2020, 1, 2), "close_price": 7.5, "year": 2020}
-        with writing(lake) as tx:
-            tx.append("price_data", table_rows("price_data", [row]))
-    lake.refresh()
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +33,14 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """Return a lake with pins, settings, a checkpoint and vacuumed snapshots."""
     lake = fl.open(tmp_path_factory.mktemp("sound") / "lake")
     lake.load("splits", SPLITS)
-    _grow(lake, "A", "B")
+    add_bars(lake, "A", "B")
     lake.compact()
     delta.open_table(lake.path / "price_data").create_checkpoint()
-    _grow(lake, "C", "D")
+    add_bars(lake, "C", "D")
     lake.vacuum(retention_days=0, dry_run=False)
     lake.pin("paper")
     lake.configure(availability="same_day")
-    _grow(lake, "E")
+    add_bars(lake, "E")
     return lake
 
 
@@ -132,7 +124,7 @@ def test_an_earlier_snapshot_of_another_copy_is_named(sound: Lake, tmp_path: Pat
     copy = copy_of(sound, tmp_path / "copy")
     root = copy_of(sound, tmp_path / "lake").path
     for lake in (fl.open(root), copy):
-        _grow(lake, "MINE" if lake is copy else "THEIRS", "LATER")
+        add_bars(lake, "MINE" if lake is copy else "THEIRS", "LATER")
     name = f"{len(copy.history()) - 1:012d}.json"
     shutil.copy(copy.path / "_lake" / "snapshots" / name, root / "_lake" / "snapshots" / name)
     with pytest.raises(LakeError, match="is not the snapshot that the next one followed"):
@@ -144,7 +136,7 @@ def test_changed_bytes_of_an_upgraded_lake_are_named(tmp_path: Path) -> None:
     """After its first commit by this program, the files of a lake of an early release are covered too."""
     root = tmp_path / "lake"
     zipfile.ZipFile(ROOT / "tests" / "compat" / "lake_0_2.zip").extractall(root)
-    _grow(fl.open(root), "A")
+    add_bars(fl.open(root), "A")
     early = sorted((root / "_lake" / "snapshots").glob("*.json"))[:-1]
     logs = sorted((root / "income_statements" / "_delta_log").glob("*.json"))
     for path in [early[0], early[-1], logs[0], root / "_lake" / "inventory.json"]:

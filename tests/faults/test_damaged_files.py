@@ -13,6 +13,7 @@ import pytest
 import factorlab_lake as fl
 from factorlab_lake.errors import LakeDamaged
 from factorlab_lake.lake import Lake
+from tests.lake_changes import add_bars
 from tests.support import SPLITS, assert_same_content, content, copy_of, table_rows, writing
 
 
@@ -23,15 +24,6 @@ class SoundLake:
     lake: Lake
     backup: Path
     content: dict[str, pl.DataFrame]
-
-
-def add_bars(lake: Lake, *symbols: str) -> None:
-    """Append one bar of 2020 for each symbol, each in its own snapshot."""
-    for symbol in symbols:
-        row = {"symbol": symbol, "date": date(2020, 1, 2), "close_price": 7.5, "year": 2020}
-        with writing(lake) as tx:
-            tx.append("price_data", table_rows("price_data", [row]))
-    lake.refresh()
 
 
 @pytest.fixture(scope="module")

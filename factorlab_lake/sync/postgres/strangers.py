@@ -49,7 +49,7 @@ def warnings(con: Connection) -> list[str]:
         return []
     does = "syncs as" if row[1] else "is owned by"
     warning = (
-        f"The target {does} {row[0]}, a superuser: whoever learns its password has the whole server. Use a "
+        f"The target {does} {row[0]}, a superuser: its password gives access to the whole server. Use a "
         "role of its own: CREATE ROLE lake_owner LOGIN; CREATE DATABASE lake OWNER lake_owner; then sync "
         "there as lake_owner."
     )

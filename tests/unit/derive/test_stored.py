@@ -18,7 +18,7 @@ from factorlab_lake.lake import Lake
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.transaction import transaction
-from tests.support import change_sealed
+from tests.lake_changes import change_sealed
 from tests.unit.query.lake_builder import LakeBuilder, filing, quarters
 
 DAYS = ["2020-06-30", "2021-02-15", "2021-03-31"]

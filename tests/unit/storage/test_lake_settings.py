@@ -17,7 +17,8 @@ from factorlab_lake.query.result_cache import ResultCache
 from factorlab_lake.settings.models import settings as process_settings
 from factorlab_lake.storage.lake_settings import LakeSettings
 from factorlab_lake.storage.sealed import parse
-from tests.support import Entry, answer, arrive, change_sealed, income, writing
+from tests.lake_changes import change_sealed
+from tests.support import Entry, answer, arrive, income, writing
 
 # Accepted at 18:06 in New York on 2020-10-29: after the close.
 _CLOSE, _SAME_DAY = "2020-10-30", "2020-10-29"

@@ -14,7 +14,8 @@ from factorlab_lake.errors import InvalidInput, NotFound
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema import table
 from factorlab_lake.storage import data_files, delta
-from tests.support import SPLITS, change_sealed, copy_of, table_rows, writing
+from tests.lake_changes import change_sealed
+from tests.support import SPLITS, copy_of, table_rows, writing
 
 
 def _bars(*keys: tuple[str, str]) -> pl.DataFrame:
