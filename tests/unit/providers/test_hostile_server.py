@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import resource
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any, ClassVar
 import pytest
 
 import factorlab_lake as fl
+from benchmarks.process import peak_mb
 from factorlab_lake.errors import FetchFailed
 from factorlab_lake.providers.fmp import FmpProvider
 from factorlab_lake.providers.fmp.settings import FmpSettings, fmp_settings
@@ -66,7 +66,7 @@ def _run(folder: Path) -> dict[str, Any]:
         "seconds": seconds,
         "longest_s": fmp.longest_s,
         "untyped": fmp.untyped,
-        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,
+        "megabytes": peak_mb(),
         "landed": dict(landed),
         "logged": len(log),
         "log_lines": said.getvalue().count("\n"),
