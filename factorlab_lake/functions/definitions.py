@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from operator import add, mul, sub, truediv
 
-from factorlab_lake.errors import InvalidInput, listed_names, nearest
+from factorlab_lake.errors import InvalidInput, check_type, listed_names, nearest
 from factorlab_lake.factors.formulas import FACTORS, Factor
 from factorlab_lake.functions.question_texts import INPUTS, output_columns
 
@@ -30,7 +30,7 @@ def chosen_factors(names: Iterable[str] | None, define: Mapping[str, str] | None
 
     Raises :class:`InvalidInput` for an unknown name, or an expression that is no such arithmetic.
     """
-    own = {name: _defined(name, text) for name, text in (define or {}).items()}
+    own = {name: _defined(name, text) for name, text in _texts_by_name(define).items()}
     known = {**FACTORS, **own}
     if names is None:
         return tuple(known.values())
@@ -42,6 +42,16 @@ def chosen_factors(names: Iterable[str] | None, define: Mapping[str, str] | None
                 factor=name,
             )
     return tuple(known[name] for name in dict.fromkeys(listed))
+
+
+def _texts_by_name(define: Mapping[str, str] | None) -> Mapping[str, str]:
+    if define is None:
+        return {}
+    example = "a dictionary such as {'ev_to_sales': 'enterprise_value / revenue'}"
+    check_type(define, Mapping, "define", example)
+    for text in (*define, *define.values()):
+        check_type(text, str, "define", example)
+    return define
 
 
 def _defined(name: str, expression: str) -> Factor:

@@ -12,6 +12,7 @@ import polars as pl
 from factorlab_lake.errors import InvalidInput, NotFound
 from factorlab_lake.ingest.csv_blocks import csv_slices
 from factorlab_lake.schema.rules import MAX_FIELDS, MAX_ROWS_PER_BYTE
+from factorlab_lake.storage.lake_paths import input_path
 
 __all__ = ["LoadSource"]
 
@@ -42,7 +43,7 @@ class LoadSource:
         self.hint = ""
         self._path, self._format = Path(), "frame"
         if isinstance(source, str | Path):
-            self._open_file(Path(source))
+            self._open_file(input_path(source))
         else:
             self._frame = source if isinstance(source, pl.DataFrame) else _frame_of(source)
             self.height = self._frame.height

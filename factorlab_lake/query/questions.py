@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from factorlab_lake.errors import InvalidInput, check_type
+from factorlab_lake.errors import InvalidInput, check_type, listed_names
 from factorlab_lake.factors.formulas import FACTORS, Factor
 from factorlab_lake.functions.definitions import chosen_factors
 from factorlab_lake.functions.question_texts import factors_of_inputs
@@ -127,7 +127,7 @@ class Questions(CompanyQuestions):
         ``as_of``.
         """
         names = self._symbols.names(symbols)
-        kinds = [types] if isinstance(types, str) else list(types)
+        kinds = listed_names(types, "types", "'income'")
         for kind in kinds:
             one_of(kind, STATEMENT_TYPES, "statement type")
         first, last = _range(start, end)

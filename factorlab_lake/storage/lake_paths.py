@@ -13,6 +13,7 @@ from factorlab_lake.schema.rules import LAKE_PATH_BYTES
 
 __all__ = [
     "folder_path",
+    "input_path",
     "is_address",
     "is_lake",
     "nearby_lake",
@@ -72,6 +73,16 @@ def folder_path(path: Any) -> Path:
     if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
         raise InvalidInput(f"The folder {folder} may not be read; change its rights.", path=str(folder))
     return folder
+
+
+def input_path(path: Any) -> Path:
+    """Return the path of a file or folder to read, which may be missing.
+
+    Raises :class:`InvalidInput` for what is no path, and for one that the system refuses, as by its length.
+    """
+    file = Path(_text(path))
+    _check_usable(file)
+    return file
 
 
 def output_path(path: Any, *, force: bool) -> Path:
@@ -216,8 +227,19 @@ def _resolved(text: str) -> Path:
     path = Path(text)
     try:
         path = (path.expanduser() if text == "~" or text.startswith("~/") else path).resolve()
-        path.exists()  # a name that is too long raises
     except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a loop, before Python 3.13
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise InvalidInput(f"{text[:200]!r} is no usable path: {reason}.", path=text) from None
+        raise _unusable(text, error) from None
+    _check_usable(path)
     return path
+
+
+def _check_usable(path: Path) -> None:
+    try:
+        path.exists()  # a name that is too long raises
+    except (OSError, ValueError) as error:
+        raise _unusable(str(path), error) from None
+
+
+def _unusable(text: str, error: Exception) -> InvalidInput:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return InvalidInput(f"{text[:200]!r} is no usable path: {reason}.", path=text)

@@ -119,10 +119,14 @@ def _providers(order: Iterable[Any]) -> tuple[str, ...]:
         raise InvalidInput(f"provider_order is {order!r}; {expected}.", setting=order)
     names = list(order)
     for name in names:
-        if not isinstance(name, str) or not name.strip() or name != name.strip() or "," in name:
+        if not isinstance(name, str) or not _is_name(name):
             raise InvalidInput(f"provider_order has the name {name!r}; {expected}.", setting=names)
         if names.count(name) > 1:
             raise InvalidInput(f"provider_order has {name!r} more than once; {expected}.", setting=names)
     if not names:
         raise InvalidInput(f"provider_order has no name; {expected}.", setting=names)
     return tuple(names)
+
+
+def _is_name(name: str) -> bool:
+    return bool(name) and name == name.strip() and "," not in name and name.isprintable()

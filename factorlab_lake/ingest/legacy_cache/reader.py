@@ -22,6 +22,7 @@ from factorlab_lake.ingest.bounds import check_fields, check_json, gunzip
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.records import Shapes, check_names, decode, enclosed, frame_of, plain_frame
 from factorlab_lake.schema.rules import MAX_CLOCK_ERROR_S, MAX_FILE_BYTES, MAX_RECORDS
+from factorlab_lake.storage.lake_paths import input_path
 
 __all__ = ["CacheFile", "CacheName", "identify", "parse_name", "read", "scan"]
 
@@ -87,7 +88,7 @@ def parse_name(name: str) -> CacheName | None:
 def scan(root: str | os.PathLike[str], symbols: list[str] | None = None) -> list[CacheFile]:
     """List the cache's files, ordered by symbol; raise :class:`NotFound` if the folder does not exist."""
     check_type(root, (str, os.PathLike), "cache_dir", "the path of a folder")
-    base = Path(root)
+    base = input_path(root)
     if not base.is_dir():
         raise NotFound(
             f"No cache folder at {base}; expected the folder that contains price_data/ and the others.",

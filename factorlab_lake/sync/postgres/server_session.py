@@ -90,6 +90,11 @@ class ServerSession:
         query = driver_query(sql, values)
         try:
             return self._run(query, values)
+        except UnicodeEncodeError:
+            raise InvalidInput(
+                "A parameter has a surrogate, which stands for a byte that is not text; remove it.",
+                sql=sql,
+            ) from None
         except psycopg.Error as error:
             if not _is_lost(error):
                 raise self._query_error(error, sql) from None

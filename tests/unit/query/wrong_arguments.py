@@ -1,0 +1,95 @@
+"""Hold the arguments with which each method of a lake works, and the wrong values that replace them.
+
+Callbacks are left out: an error in the caller's own function is the caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from factorlab_lake.errors import LakeError
+from tests.support import THOROUGH
+
+__all__ = ["OF_A_FOLDER", "QUESTIONS", "WRONG", "raw_errors", "wrong_calls"]
+
+WRONG: list[Any] = [
+    None, "", " ", "\ud800", b"x", 3.5, float("nan"), -1, 10**30, [], {}, object(), [None], "\x00",
+    ["\ud800"], {1: None}, {"a": "\ud800"}, {"A"}, True, "A" * 30_000, (3, "A"), range(2),
+]  # fmt: skip
+_DAY = "2020-01-03"
+# The methods of a lake in a folder and of one on a server.
+QUESTIONS: dict[str, dict[str, Any]] = {
+    "company_market_caps": {"symbols": "A", "dates": _DAY, "vintage": "known"},
+    "compare_providers": {"symbol": "A", "as_of": _DAY},
+    "explain_market_cap": {"symbol": "A", "day": _DAY},
+    "explain_factor": {"factor": "pe_ratio", "symbol": "A", "day": _DAY},
+    "factors": {
+        "symbols": "A",
+        "dates": _DAY,
+        "factors": ["pe_ratio"],
+        "vintage": "known",
+        "define": {"twice": "revenue * 2"},
+    },
+    "fetch_log": {},
+    "lookahead": {"factor": "pe_ratio", "symbols": "A", "dates": _DAY},
+    "market_caps": {"symbols": "A", "start": _DAY, "end": _DAY, "freq": "D", "vintage": "known"},
+    "prices": {"symbols": "A", "start": _DAY, "end": _DAY},
+    "quarters": {"symbols": "A", "start": _DAY, "end": _DAY, "as_of": _DAY, "vintage": "known"},
+    "ratios": {"symbols": "A", "start": _DAY, "end": _DAY},
+    "revisions": {},
+    "sql": {"query": "SELECT $x AS x", "x": "word"},
+    "statements": {
+        "symbols": "A",
+        "start": _DAY,
+        "end": _DAY,
+        "types": ["income"],
+        "as_of": _DAY,
+        "vintage": "known",
+    },
+    "ttm": {"symbols": "A", "dates": _DAY, "vintage": "known"},
+}
+OF_A_FOLDER: dict[str, dict[str, Any]] = {
+    "at": {"when": 1},
+    "backup": {"path": "backup"},
+    "configure": {"availability": "close", "provider_order": ["fmp"]},
+    "coverage": {},
+    "diff": {"before": 1, "after": 1},
+    "export": {"path": "export.duckdb", "symbols": ["A"], "start": _DAY, "end": _DAY},
+    "fetch": {"provider": "fmp", "symbols": "A", "kinds": ["prices"], "since": _DAY},
+    "freshness": {"now": None},
+    "load": {"table": "splits", "source": {"symbol": ["A"]}},
+    "migrate": {"cache_dir": "cache", "symbols": ["A"]},
+    "pin": {"name": "paper"},
+    "plan_fetch": {"provider": "fmp", "symbols": "A", "kinds": ["prices"], "since": _DAY},
+    "quality": {"rules": ["price_gap"]},
+    "repair": {"backup": "backup"},
+    "report": {"path": "report.html"},
+    "rollback": {"to": 1},
+    "sync": {"target": "postgresql://nobody@127.0.0.1:1/none"},
+    "unpin": {"name": "paper"},
+    "vacuum": {"retention_days": 30.0},
+    "validate": {"cache_dir": "cache", "symbols": ["A"]},
+}
+
+
+def wrong_calls(arguments: dict[str, Any]) -> Iterator[tuple[str, list[Any], dict[str, Any]]]:
+    """Yield a description of one wrong argument, then all arguments: those by place, and those by name."""
+    for name in arguments:
+        for value in WRONG if THOROUGH else WRONG[::3]:
+            wrong = arguments | {name: value}
+            by_place = [wrong.pop("query")] if "query" in wrong else []  # a parameter by place only
+            yield f"{name}={value!r}", by_place, wrong
+
+
+def raw_errors(method: Callable[..., Any], arguments: dict[str, Any]) -> list[str]:
+    """Return the errors of other libraries, and of Python itself, that wrong arguments of a method raise."""
+    raw = []
+    for text, by_place, by_name in wrong_calls(arguments):
+        try:
+            method(*by_place, **by_name)
+        except LakeError:
+            pass
+        except Exception as error:  # noqa: BLE001 - each other error is the finding
+            raw.append(f"{text}: {type(error).__name__}: {error}"[:200])
+    return raw
