@@ -58,6 +58,7 @@ __all__ = [
     "NotInPlan",
     "NotServed",
     "PostCommitWarning",
+    "QueryCancelled",
     "SchemaMismatch",
     "SymbolNotHeldWarning",
     "TargetFailed",
@@ -122,6 +123,10 @@ class InternalError(LakeError, RuntimeError):
 
 class TargetFailed(LakeError, ConnectionError):
     """Raised when a server is unreachable, drops the connection or refuses a request; ``target`` names it."""
+
+
+class QueryCancelled(LakeError, RuntimeError):
+    """Raised where a query runs when its caller stops waiting, as a cancelled task of asyncio does."""
 
 
 class UnreadableFile(LakeError, ValueError):

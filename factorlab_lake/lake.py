@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Hashable, Iterable
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,6 +22,7 @@ from factorlab_lake.query.questions import Questions
 from factorlab_lake.query.result_cache import ResultCache, shared_results
 from factorlab_lake.query.snapshot_reader import SnapshotReader
 from factorlab_lake.schema import TABLES
+from factorlab_lake.schema.rules import ASYNC_QUERIES
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.data_files import files_of
 from factorlab_lake.storage.lake_settings import Availability
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from factorlab_lake.ingest.plan import FetchPolicy
     from factorlab_lake.ingest.run import FetchSpec
     from factorlab_lake.providers.protocol import Provider
+    from factorlab_lake.query.aio import AsyncQuestions
     from factorlab_lake.query.session import Session
     from factorlab_lake.sync.sync_report import SyncReport
 
@@ -80,6 +83,9 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
         Closing is optional: a lake in a folder has no lock and no server connection.
         """
         self._reader = self._reader.reopened()
+        aio = vars(self).pop("aio", None)
+        if aio is not None:
+            aio.close()
 
     @property
     def snapshot(self) -> Snapshot:
@@ -108,6 +114,19 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
         Results of ``sql`` are not cached. ``FACTORLAB_RESULT_CACHE_MB`` (256) sets the size; 0 disables it.
         """
         return shared_results()
+
+    @cached_property
+    def aio(self) -> AsyncQuestions:
+        """Return the query methods for ``await``, in threads that have a session each.
+
+        Four queries run at once. Cancelling a task also ends its query.
+        """
+        from factorlab_lake.query.aio import AsyncQuestions
+
+        return AsyncQuestions(self, ASYNC_QUERIES)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "aio"}  # threads stay here
 
     def _answer(self, key: tuple[Hashable, ...], compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
         reader = self._reader

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -115,9 +114,7 @@ class ServerLake(Questions):
 
         Cancelling a task also cancels its query on the server.
         """
-        most = self._session.limits.max_connections
-        threads = ThreadPoolExecutor(most, thread_name_prefix="factorlab-lake")
-        return AsyncQuestions(self, threads, self._session.stoppable)
+        return AsyncQuestions(self, self._session.limits.max_connections)
 
     def status(self) -> pl.DataFrame:
         """Return one row per table of the server with its rows and bytes, indexes included.
@@ -132,5 +129,5 @@ class ServerLake(Questions):
         """Close the connections; later queries raise an error."""
         aio = self.__dict__.get("aio")
         if aio is not None:
-            aio.threads.shutdown()
+            aio.close()
         self._session.close()

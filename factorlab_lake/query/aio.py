@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Executor
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial, update_wrapper
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from factorlab_lake.query.questions import Questions
+from factorlab_lake.storage import cancellation
 
 __all__ = ["AsyncQuestions"]
 
@@ -25,7 +27,7 @@ def _awaited(
     async def run(self: AsyncQuestions, /, *args: P.args, **kwargs: P.kwargs) -> R:
         query = partial(getattr(self.questions, method.__name__), *args, **kwargs)
         context = copy_context()
-        cancel = context.run(self.prepare_cancel)
+        cancel = context.run(cancellation.start)
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self.threads, partial(context.run, query))
@@ -39,17 +41,28 @@ def _awaited(
 class AsyncQuestions:
     """Offer every method of a lake or a shared server as a coroutine, with the same answers and errors.
 
-    A query runs in one of the ``threads``, so as many run at a time as there are threads. A cancelled task
-    stops waiting at once, and its query is cancelled. For that, ``prepare_cancel`` runs in the context of the
-    query before it, and returns a function that cancels it.
+    Each query runs in one of ``at_once`` threads, so as many run at a time. Threads start when they are
+    needed. A cancelled task stops waiting at once, and its query is cancelled.
     """
 
-    def __init__(
-        self, questions: Questions, threads: Executor, prepare_cancel: Callable[[], Callable[[], None]]
-    ) -> None:
+    def __init__(self, questions: Questions, at_once: int) -> None:
         self.questions = questions
-        self.threads = threads
-        self.prepare_cancel = prepare_cancel
+        self._at_once = at_once
+        self._threads = self._started()
+
+    def _started(self) -> tuple[int, ThreadPoolExecutor]:
+        return os.getpid(), ThreadPoolExecutor(self._at_once, thread_name_prefix="factorlab-lake")
+
+    @property
+    def threads(self) -> ThreadPoolExecutor:
+        """Return the threads of this process: a forked one does not have those of its parent."""
+        if self._threads[0] != os.getpid():
+            self._threads = self._started()
+        return self._threads[1]
+
+    def close(self) -> None:
+        """End the threads after the queries that they run."""
+        self.threads.shutdown()
 
     prices = _awaited(Questions.prices)
     statements = _awaited(Questions.statements)

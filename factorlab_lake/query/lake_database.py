@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TypeAlias
 
@@ -78,6 +78,14 @@ class LakeDatabase:
         self._installed: set[str] = set()
         self._computed: set[str] = set()
         self._has_computed_tables = False
+        self._computing: duckdb.DuckDBPyConnection | None = None
+
+    def interrupt(self) -> None:
+        """Interrupt the running query or computation of the package, from another thread."""
+        for con in (self._con, self._computing):
+            if con is not None:
+                with suppress(duckdb.ConnectionException):  # the computation ends at this moment
+                    con.interrupt()
 
     @cached_property
     def user_sql(self) -> UserSql:
@@ -181,12 +189,14 @@ class LakeDatabase:
         # The temporary tables of the computation must not hide a view of this connection, nor may a view that
         # shows few files replace one that a user's own view reads.
         with self._connected() as con:
+            self._computing = con
             for part in in_parts(needed):
                 for name in READ_FOR_DERIVATION:
                     rows = self._rows(TABLES[name], self._pruned(name, RowFilter(part)))
                     con.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS {rows}")
                 compute(con, part, self._providers)
                 self._add_computed(con, part)
+        self._computing = None
 
     def _create_computed_tables(self) -> None:
         if self._has_computed_tables:

@@ -20,6 +20,7 @@ from factorlab_lake.query.query_hints import QueryHints, reject_forked_process
 from factorlab_lake.query.user_sql import fetch, fetch_by_table, returns_values
 from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import checksums, snapshots
+from factorlab_lake.storage.cancellation import cancellable, cancellation_raised
 from factorlab_lake.storage.data_files import files_of
 from factorlab_lake.storage.interrupts import interrupts_raised
 from factorlab_lake.storage.lake_settings import read_settings
@@ -83,6 +84,7 @@ class Session:
         with (
             self._errors_mapped(sql, user_sql=False),
             self._taken(_PACKAGE) as database,
+            cancellable(database.interrupt),
             database.prepared(sql, hints) as con,
         ):
             by_table = hints.short or returns_values(con, sql, params)
@@ -103,12 +105,13 @@ class Session:
                     database.install(text)
             # From here on only statements of the user run, and DuckDB completes each of them or none of it.
             # So after an interrupt the tables that the user created are still there.
-            return user_sql.run(statements, params or {})
+            with cancellable(user_sql.interrupt):
+                return user_sql.run(statements, params or {})
 
     @contextmanager
     def _errors_mapped(self, sql: str, *, user_sql: bool) -> Iterator[None]:
         """Raise errors of DuckDB as errors of this package."""
-        with interrupts_raised():
+        with cancellation_raised(), interrupts_raised():
             try:
                 yield
             except duckdb.InterruptException:

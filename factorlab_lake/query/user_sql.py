@@ -39,6 +39,10 @@ class UserSql:
         self._is_sandboxed = sandbox
         self._is_unsettled = False
 
+    def interrupt(self) -> None:
+        """Interrupt the running statement, from another thread."""
+        self._con.interrupt()
+
     def parsed(self, text: str) -> list[duckdb.Statement]:
         """Return the statements of a text."""
         return self._con.extract_statements(text)

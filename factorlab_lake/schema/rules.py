@@ -469,6 +469,9 @@ MAX_TEXT_BYTES = 100_000
 
 # --- Session ---
 
+ASYNC_QUERIES = 4
+"""Awaited queries of a lake in a folder that run at once; each has a session, which uses all processors."""
+
 RESULT_CACHE_MB = 256
 """Memory for repeated answers, unless the setting says otherwise."""
 

@@ -232,9 +232,6 @@ class TargetSession(Protocol):
     def sizes(self) -> pl.DataFrame:
         """Return one row per table with its rows and bytes, indexes included; a target may add columns."""
 
-    def stoppable(self) -> Callable[[], None]:
-        """Return a function that cancels, from any thread, the queries that this context starts later."""
-
     def close(self) -> None:
         """Close all connections."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,8 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from factorlab_lake.errors import InvalidInput, LakeError, NotFound, TargetFailed, nearest
 from factorlab_lake.schema import TABLES, identifier, literal
-from factorlab_lake.sync.postgres import cancellation, install
+from factorlab_lake.storage.cancellation import cancellable
+from factorlab_lake.sync.postgres import install
 from factorlab_lake.sync.postgres.address import Address
 from factorlab_lake.sync.postgres.hypertables import with_chunks
 from factorlab_lake.sync.postgres.server_frames import adapt, to_polars
@@ -48,6 +49,7 @@ _TOKEN = re.compile(
 )
 _Connection = psycopg.Connection[tuple[object, ...]]
 _ROWS_AT_A_TIME = 4096
+_CANCEL_TIMEOUT_S = 5.0
 _LOST = ("08", "57P")  # classes of errors after which a connection is unusable
 
 
@@ -122,17 +124,13 @@ class ServerSession:
         sizes = self.frame(f'SELECT "table", rows, size_bytes FROM ({parts}) AS sizes ORDER BY place')
         return with_chunks(sizes, self.frame)
 
-    def stoppable(self) -> Callable[[], None]:
-        """Return a function that cancels, from any thread, the queries that this context starts later."""
-        return cancellation.start(str(self.address))
-
     def close(self) -> None:
         """Close all connections."""
         if self._of_process == os.getpid():
             self._pool.close()
 
     def _run(self, query: bytes, params: dict[str, Any]) -> pl.DataFrame:
-        with self._connection() as con, cancellation.cancellable(con), con.cursor(binary=True) as cursor:
+        with self._connection() as con, cancellable(partial(_cancel, con)), con.cursor(binary=True) as cursor:
             with con.pipeline():  # one round trip: BEGIN, the settings, the query
                 con.execute(_SETTINGS, {"path": self._path, "timeout_ms": self._timeout_ms})
                 cursor.execute(query, params)
@@ -244,6 +242,11 @@ def driver_query(sql: str, params: Mapping[str, Any]) -> bytes:
         return f"%({name})s"
 
     return _TOKEN.sub(replaced, sql).encode()
+
+
+def _cancel(con: psycopg.Connection[Any]) -> None:
+    with suppress(psycopg.Error):  # the query has ended, or its time limit will end it
+        con.cancel_safe(timeout=_CANCEL_TIMEOUT_S)
 
 
 def _is_lost(error: psycopg.Error) -> bool:
