@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, SerializerFunctionWrapHandler, ValidationError, field_serializer
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -16,7 +18,40 @@ from pydantic_settings import (
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.schema.rules import RESULT_CACHE_MB
 
-__all__ = ["Settings", "settings", "settings_error"]
+__all__ = ["SecretiveSettings", "Settings", "settings", "settings_error"]
+
+# A password stands between the user and the last @, also where it has a stray / or @ itself. A parameter can
+# be a password too, or be meant as one.
+_SECRET_ADDRESS = re.compile(r"(\w+://)(?:[^@]*:.*@|.*\?)", re.DOTALL)
+_HIDDEN = "***"
+
+
+class SecretiveSettings(BaseSettings):
+    """Read settings, and show and pickle no key and no address that may contain a password.
+
+    Another process reads these from its own environment, without which unpickling an address raises
+    :class:`~factorlab_lake.errors.InvalidInput`: another lake would answer in its place.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what to pickle: the values without the secrets, and the names of secret addresses."""
+        secret = {name for name, value in self if _is_secret(value)}
+        addresses = [name for name in secret if isinstance(getattr(self, name), str)]
+        return _unpickled, (type(self), self.model_dump(exclude=secret), addresses)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Yield what ``repr`` and ``str`` show."""
+        for name, value in super().__repr_args__():
+            yield name, _shown(value)
+
+    @field_serializer("*", mode="wrap")
+    def _serialized(self, value: Any, handler: SerializerFunctionWrapHandler) -> Any:
+        shown = _shown(value)
+        return handler(value) if shown is value else shown
 
 
 class _Dotenv(DotEnvSettingsSource):
@@ -26,7 +61,7 @@ class _Dotenv(DotEnvSettingsSource):
         return {name: value for name, value in super().__call__().items() if name != "availability"}
 
 
-class Settings(BaseSettings):
+class Settings(SecretiveSettings):
     """Configure the lake by variables such as ``FACTORLAB_LAKE``.
 
     - ``lake``: the lake's folder for the command line, or for queries the address of a server.
@@ -42,9 +77,7 @@ class Settings(BaseSettings):
     - ``statement_timeout_s``: the time after which the server cancels a statement, in seconds.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix="FACTORLAB_", env_file=".env", env_ignore_empty=True, extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_prefix="FACTORLAB_")
 
     @classmethod
     def settings_customise_sources(
@@ -58,7 +91,7 @@ class Settings(BaseSettings):
         """Return the sources: arguments, the environment, and ``.env`` without the availability rule."""
         return init_settings, env_settings, _Dotenv(settings_cls), file_secret_settings
 
-    lake: str = Field("data/lake", repr=False)  # an address may contain a password
+    lake: str = "data/lake"
     availability: str | None = None
     query_statistics: bool = False
     read_index: bool = True
@@ -87,3 +120,35 @@ def settings_error(error: ValidationError, prefix: str) -> InvalidInput:
     ]
     text = "; ".join(f"{prefix}{name}: {message.removeprefix('Value error, ')}" for name, message in wrong)
     return InvalidInput(f"{text}.", settings=[f"{prefix}{name}" for name, _ in wrong])
+
+
+def _is_secret(value: object) -> bool:
+    if isinstance(value, SecretStr):
+        return True
+    return isinstance(value, str) and _SECRET_ADDRESS.match(value) is not None
+
+
+def _shown(value: Any) -> Any:
+    """Return a value itself, or the scheme alone of an address that may contain a password."""
+    if isinstance(value, str) and (address := _SECRET_ADDRESS.match(value)):
+        return f"{address[1]}{_HIDDEN}"
+    return value
+
+
+def _unpickled(
+    kind: type[SecretiveSettings], values: dict[str, Any], addresses: list[str]
+) -> SecretiveSettings:
+    prefix = kind.model_config.get("env_prefix", "")
+    try:
+        unpickled = kind(**values)
+    except ValidationError as error:
+        raise settings_error(error, prefix) from None
+    for name in addresses:
+        if "://" not in getattr(unpickled, name):
+            variable = f"{prefix}{name}".upper()
+            raise InvalidInput(
+                f"{variable} is the address of a server, which no pickle contains: it may have a password. "
+                f"Set {variable} in the environment of this process too.",
+                settings=[variable],
+            )
+    return unpickled

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.settings.models import settings_error
+from factorlab_lake.settings.models import SecretiveSettings, settings_error
 
 __all__ = ["ParallelSettings", "SymbolRouter", "hash_percent", "parallel_settings"]
 
 
-class ParallelSettings(BaseSettings):
+class ParallelSettings(SecretiveSettings):
     """Configure a lake and Factor Lab's old cache side by side; variables are ``FACTORLAB_`` and the name.
 
     ``lake``: path or address of the lake. ``cache_dir``: folder of the old cache. ``use_database``: the lake
@@ -27,16 +27,9 @@ class ParallelSettings(BaseSettings):
     or the cache.
     """
 
-    # An error must not repeat a value: the address may contain a password.
-    model_config = SettingsConfigDict(
-        env_prefix="FACTORLAB_",
-        env_file=".env",
-        env_ignore_empty=True,
-        extra="ignore",
-        hide_input_in_errors=True,
-    )
+    model_config = SettingsConfigDict(env_prefix="FACTORLAB_")
 
-    lake: str = Field("data/lake", repr=False)
+    lake: str = "data/lake"
     cache_dir: Path = Path("data/cache/fmp")
     use_database: bool = True
     fallback_to_cache: bool = True

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.settings.models import settings_error
+from factorlab_lake.settings.models import SecretiveSettings, settings_error
 
 __all__ = ["FmpSettings", "fmp_settings"]
 
@@ -21,7 +21,7 @@ __all__ = ["FmpSettings", "fmp_settings"]
 _DOTENV = Path(".env")
 
 
-class FmpSettings(BaseSettings):
+class FmpSettings(SecretiveSettings):
     """Configure the calls to Financial Modeling Prep; variables are ``FMP_`` and the name.
 
     ``api_key``: the account's key, never shown. ``base_url``: the address of the API. ``api_generation``:
@@ -33,10 +33,7 @@ class FmpSettings(BaseSettings):
     fails. ``bulk_saves``: the least number of calls that a bulk file must replace; 0 means never.
     """
 
-    # An error must not repeat the value: it may be the key.
-    model_config = SettingsConfigDict(
-        env_prefix="FMP_", env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
-    )
+    model_config = SettingsConfigDict(env_prefix="FMP_")
 
     api_key: SecretStr | None = None
     base_url: str = "https://financialmodelingprep.com"
@@ -49,10 +46,6 @@ class FmpSettings(BaseSettings):
     retry_wait_s: float = Field(default=0.5, ge=0)
     longest_wait_s: float = Field(default=120.0, ge=0)
     bulk_saves: int = Field(default=20, ge=0)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle without the key: the other process reads it from its own environment."""
-        return _unpickled, (self.model_dump(mode="json", exclude={"api_key"}),)
 
     @field_validator("api_key")
     @classmethod
@@ -111,7 +104,3 @@ def _check_sources(*, key_is_argument: bool) -> None:
             "sent to an address of another source. Set both in the environment, or both in .env.",
             settings=["FMP_BASE_URL"],
         )
-
-
-def _unpickled(values: dict[str, Any]) -> FmpSettings:
-    return FmpSettings(**values)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from factorlab_lake.errors import InvalidInput
+from factorlab_lake.legacy.parallel.settings import ParallelSettings
 from factorlab_lake.settings import configured
-from factorlab_lake.settings.models import settings
+from factorlab_lake.settings.models import Settings, settings
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +62,54 @@ def test_a_dotenv_file_does_not_change_the_availability_rule(monkeypatch: pytest
     settings.cache_clear()
     monkeypatch.setenv("FACTORLAB_AVAILABILITY", "same_day")
     assert configured("availability") == "same_day"
+
+
+_SECRET = "s3cret-word"
+_ADDRESSES = [
+    "postgresql://me:{}@host/db",
+    "postgresql://me:12/{}@host/db",
+    "postgresql://me:x@{}@host:5432/db",
+    "postgresql://me@host/db?password={}",
+    "postgresql://me@host/db?passwort={}",
+]
+
+
+def _all_texts(of: Settings | ParallelSettings) -> str:
+    pickles = [pickle.dumps(of, protocol) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
+    return f"{of!r} {of} {of.model_dump()} {of.model_dump_json()} {of.__reduce__()} {pickles}"
+
+
+@pytest.mark.parametrize("kind", [Settings, ParallelSettings])
+@pytest.mark.parametrize("address", _ADDRESSES)
+def test_an_address_with_a_password_is_in_no_text_and_no_pickle(
+    kind: type[Settings | ParallelSettings], address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process takes the address from its own environment, or is refused; it opens no other lake."""
+    secret = address.format(_SECRET)
+    monkeypatch.setenv("FACTORLAB_LAKE", secret)
+    set_by_environment = kind()
+    assert set_by_environment.lake == secret
+    assert _SECRET not in _all_texts(set_by_environment)
+    assert "postgresql://***" in repr(set_by_environment)
+    data = pickle.dumps(set_by_environment)
+    assert pickle.loads(data).lake == secret
+    monkeypatch.delenv("FACTORLAB_LAKE")
+    with pytest.raises(InvalidInput, match="Set FACTORLAB_LAKE in the environment of this process"):
+        pickle.loads(data)
+
+
+def test_a_place_without_a_password_is_shown_and_pickled() -> None:
+    """A folder, and an address whose password comes from elsewhere, are no secret."""
+    for place in ("data/other", "postgresql://me@host:5432/db", "postgresql://host:5432/db"):
+        one = ParallelSettings(lake=place, database_percent=25)
+        assert pickle.loads(pickle.dumps(one)) == one
+        assert place in repr(one)
+        assert one.model_dump()["lake"] == place
+
+
+def test_an_error_of_pydantic_has_no_value() -> None:
+    """The classes themselves raise errors without the input, which may be a secret."""
+    for kind in (Settings, ParallelSettings):
+        with pytest.raises(ValidationError) as refused:
+            kind(lake=[_SECRET])
+        assert _SECRET not in str(refused.value)
