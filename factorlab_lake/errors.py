@@ -70,6 +70,7 @@ __all__ = [
     "listed_names",
     "nearest",
     "nearest_symbol",
+    "printable",
 ]
 
 
@@ -197,7 +198,13 @@ class BadAnswer(FetchFailed):
 
 
 class LakeWarning(UserWarning):
-    """Warn that data is accepted in another way than it was written, replaces other data, or is missing."""
+    """Warn that data is accepted in another way than it was written, replaces other data, or is missing.
+
+    The text can have names of files and vendors, so it is escaped as on a terminal: logs print warnings.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class PostCommitWarning(LakeWarning):
@@ -277,6 +284,19 @@ def nearest(name: str, names: Iterable[str]) -> str:
     known = list(names)
     matches = difflib.get_close_matches(name, known, n=1) or [n for n in known if name and n.startswith(name)]
     return f" Did you mean {matches[0]!r}?" if matches else ""
+
+
+def printable(text: str) -> str:
+    r"""Escape control characters and changes of the text's direction, which a terminal would execute.
+
+    A line of a log stays one line, whatever a name in it.
+
+    >>> print(printable("ä\x1b[2J\u202e"))
+    ä\x1b[2J\u202e
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _rebuild(kind: type[LakeError], message: str, facts: dict[str, Any]) -> LakeError:

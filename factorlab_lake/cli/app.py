@@ -18,9 +18,8 @@ import typer
 from typer.core import TyperGroup
 
 import factorlab_lake as fl
-from factorlab_lake.cli.display import printable
 from factorlab_lake.cli.output import Output, OutputFormat
-from factorlab_lake.errors import InvalidInput, LakeError, LakeWarning, SymbolNotHeldWarning
+from factorlab_lake.errors import InvalidInput, LakeError, LakeWarning, SymbolNotHeldWarning, printable
 from factorlab_lake.storage.interrupts import interrupts_raised
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from factorlab_lake.errors import counted
+from factorlab_lake.errors import counted, printable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,7 +35,6 @@ __all__ = [
     "migration_lines",
     "nothing_fetched",
     "plain_lines",
-    "printable",
     "sync_lines",
     "table",
     "validation_lines",
@@ -355,17 +354,6 @@ def _text(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="seconds").replace("+00:00", "Z")
     return printable(str(value))
-
-
-def printable(text: str) -> str:
-    r"""Escape control characters and changes of the text's direction, which a terminal would execute.
-
-    >>> print(printable("ä\x1b[2J\u202e"))
-    ä\x1b[2J\u202e
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _floats(values: list[float | None], limit: float) -> list[str]:

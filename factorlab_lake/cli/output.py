@@ -19,6 +19,7 @@ import typer
 from rich.console import Console
 
 from factorlab_lake.cli import display
+from factorlab_lake.errors import printable
 from factorlab_lake.schema import TABLES
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Output:
 
     def lines(self, lines: Iterable[str]) -> None:
         """Print lines for people without wrapping them: the terminal does that."""
-        _write("\n".join(map(display.printable, lines)))
+        _write("\n".join(map(printable, lines)))
 
     def table(self, frame: pl.DataFrame, columns: Sequence[str] = ()) -> None:
         """Print a frame for people: with rich on a terminal, as plain lines elsewhere."""

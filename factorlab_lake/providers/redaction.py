@@ -1,4 +1,4 @@
-"""Remove keys from the log lines of the HTTP libraries.
+"""Remove keys and control characters from the log lines of the HTTP libraries.
 
 httpcore logs the headers of requests and responses, and a server can repeat a key in a header or a redirect.
 """
@@ -9,6 +9,8 @@ import logging
 import re
 from functools import cache
 
+from factorlab_lake.errors import printable
+
 __all__ = ["redact", "watch"]
 
 _LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
@@ -16,10 +18,9 @@ _KEYS: set[str] = set()
 
 
 def watch(key: str) -> None:
-    """Strike a key out of every later log line of the HTTP libraries."""
-    if not key:
-        return
-    _KEYS.add(key)
+    """Strike a key out of every later log line of the HTTP libraries; escape control characters in them."""
+    if key:
+        _KEYS.add(key)
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_FILTER)  # the same filter is added once
 
@@ -43,12 +44,13 @@ def _forms(character: str) -> str:
     return rf"(?:{re.escape(character)}|(?i:%(?:25)*{code}|\\*u00{code}))"
 
 
-class _KeyFilter(logging.Filter):
-    """Strike known keys out of log lines."""
+class _LineFilter(logging.Filter):
+    """Strike known keys out of log lines, and escape control characters."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Change the line where it has a key, and keep it."""
-        text = plain = record.getMessage()
+        """Change the line where it has a key or a control character, and keep it."""
+        text = record.getMessage()
+        plain = printable(text)
         for key in _KEYS:
             plain = redact(plain, key)
         if plain != text:
@@ -56,4 +58,4 @@ class _KeyFilter(logging.Filter):
         return True
 
 
-_FILTER = _KeyFilter()
+_FILTER = _LineFilter()

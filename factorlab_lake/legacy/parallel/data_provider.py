@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self
 
-from factorlab_lake.errors import InvalidInput, LakeError, MissingExtra
+from factorlab_lake.errors import InvalidInput, LakeError, MissingExtra, printable
 from factorlab_lake.legacy.old_cache import CacheLake
 from factorlab_lake.legacy.parallel.answer_diff import diff_answers
 from factorlab_lake.legacy.parallel.counters import Alert, Counts, EventCounter
@@ -275,7 +275,7 @@ class DataProvider:
             self._report(Alert("differs", question, tuple(symbols), str(diff)))
 
     def _report(self, alert: Alert) -> None:
-        _LOG.warning("%s", alert)
+        _LOG.warning("%s", printable(str(alert)))
         if self._alert is None:
             return
         try:
