@@ -66,7 +66,7 @@ def sync(
     if findings and repair:
         run.repair_findings(findings, deep=deep)
         before, findings = findings, run.verify(deep=deep)
-        repaired = [f for f in before if f.batch != OBJECTS]
+        repaired = [f for f in before if f not in findings]
     return run.report(findings, repaired, deep=deep, seconds=time.perf_counter() - started)
 
 
@@ -109,12 +109,18 @@ class _Run:
             elif deep:
                 findings.extend(self._verify_values(batch, expected))
         self.target.confirm(TABLES.keys() - {f.table for f in findings})
-        return findings + [TargetDifference(name, OBJECTS, what) for name, what in self.target.strangers()]
+        return findings + [TargetDifference(name, OBJECTS, what) for name, what in self.target.objects()]
 
     def repair_findings(self, findings: list[TargetDifference], *, deep: bool) -> None:
-        """Update the batches with findings, by a comparison with the rows of the target."""
+        """Update the batches with findings, by a comparison with the rows of the target.
+
+        Objects come first: a table that was without its triggers is compared by its values.
+        """
+        if any(finding.batch == OBJECTS for finding in findings):
+            self.target.repair_objects()
+            self.send()
         for finding in findings:
-            if finding.batch == OBJECTS:  # of another program: its owner decides
+            if finding.batch == OBJECTS:
                 continue
             batch = Batch(table(finding.table), finding.batch)
             with self.target.batch(batch) as tx:

@@ -16,6 +16,8 @@ Each target has a folder ``sync/<target>/`` with the same file names:
     Fill the SQL of :mod:`factorlab_lake.functions` for the engine; install it.
 ``transfer``
     Send and fetch rows in bulk.
+``object_changes``
+    Record what is installed, and find what somebody replaced.
 ``strangers``
     Find the objects of others that could be taken for the lake's.
 ``target``, ``batch``
@@ -169,11 +171,21 @@ class Target(Protocol):
         unless ``every`` is true.
         """
 
-    def strangers(self) -> list[tuple[str, str]]:
-        """Return the name of each object that could be taken for one of the lake's, with what removes it."""
+    def objects(self) -> list[tuple[str, str]]:
+        """Return the name of each object that is not as a sync leaves it, with what mends it.
+
+        These are the lake's own objects that somebody replaced or removed, and objects that could be taken
+        for them.
+        """
+
+    def repair_objects(self) -> None:
+        """Create the lake's own objects again where somebody replaced or removed them.
+
+        The ledger marks what could have changed unnoticed meanwhile as :data:`UNTRUSTED`.
+        """
 
     def warnings(self) -> list[str]:
-        """Return what makes the target less safe than it can be."""
+        """Return what makes the target less safe or slower than it can be."""
 
     def confirm(self, names: Iterable[str]) -> None:
         """Record that these tables were as expected when their digests were read."""

@@ -19,10 +19,11 @@ from factorlab_lake.schema import TABLES, identifier, identifiers, literal
 from factorlab_lake.storage.snapshots import program_version
 from factorlab_lake.sync.postgres import ddl, server_functions
 from factorlab_lake.sync.postgres.connection import Connection
+from factorlab_lake.sync.postgres.object_changes import Change, is_recorded, record
 from factorlab_lake.sync.postgres.table_evolution import add_columns, check_keys
-from factorlab_lake.sync.protocol import ROW_HASH, FilledBatches
+from factorlab_lake.sync.protocol import ROW_HASH, UNTRUSTED, FilledBatches
 
-__all__ = ["STEPS", "lag_days", "prepare", "roles", "script"]
+__all__ = ["STEPS", "lag_days", "prepare", "repair", "roles", "script"]
 
 Step: TypeAlias = Callable[[], list[str]]
 
@@ -39,6 +40,13 @@ WHERE (lake_id, program_version, availability_lag_days)
 """
 # Read through JSON: servers of earlier versions do not have the column, and their rows have the rule close.
 _LAG_DAYS = "SELECT (to_jsonb(t) ->> 'availability_lag_days')::integer FROM factorlab_lake_target AS t"
+
+_OWNS = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'factorlab_lake_installed'::regclass"
+# While a trigger was missing, changes of other programs left the stored hashes as they were.
+_DISTRUST = """
+WITH distrusted AS (UPDATE factorlab_lake_ledger SET row_count = %(untrusted)s WHERE table_name = %(table)s)
+UPDATE factorlab_lake_written SET verified = -1 WHERE table_name = %(table)s
+"""
 
 
 def _first_version() -> list[str]:
@@ -62,6 +70,10 @@ def _fifth_version() -> list[str]:
     return ["ALTER TABLE factorlab_lake_ledger ADD COLUMN IF NOT EXISTS snapshot_digest text"]
 
 
+def _sixth_version() -> list[str]:
+    return [_file("installed")]
+
+
 @dataclass(frozen=True, slots=True)
 class _State:
     lake_id: str | None = None
@@ -76,6 +88,7 @@ STEPS: tuple[Step, ...] = (
     _third_version,
     _fourth_version,
     _fifth_version,
+    _sixth_version,
 )
 
 
@@ -109,7 +122,39 @@ def prepare(
         con.execute(_OWNED, {"lake": lake_id, "version": program_version(), "lag_days": lag_days})
         check_keys(con, target=target, written_by=state.program_version)
         added = add_columns(con, filled, target=target, written_by=state.program_version)
-        server_functions.install(con, force=added or created)
+        _install(con, force=added or created or (not is_recorded(con) and _is_owner(con)))
+
+
+def repair(con: Connection, changes: Iterable[Change]) -> None:
+    """Install what somebody replaced or removed of the lake's own objects; only their owner can.
+
+    A table that was without its triggers is compared by its values in the next sync.
+    """
+    if not _is_owner(con):
+        return
+    with con.transaction():
+        _lock(con)
+        repairs = {change.repair for change in changes}
+        if "functions" in repairs:
+            _install(con, force=True)
+        for change in changes:
+            if change.repair == "statement":
+                con.execute(change.remedy.encode())
+        for name in repairs & TABLES.keys():
+            for text in _triggers(name):
+                con.execute(text.encode())
+            con.execute(_DISTRUST, {"table": name, "untrusted": UNTRUSTED})
+
+
+def _install(con: Connection, *, force: bool) -> None:
+    """Install the functions and views, and record them; nothing happens if they are current."""
+    if server_functions.install(con, force=force):
+        con.execute(_file("triggers").encode())
+        con.execute(record().encode())
+
+
+def _is_owner(con: Connection) -> bool:
+    return con.execute(_OWNS).fetchone() == (True,)
 
 
 def _lock(con: Connection) -> None:
@@ -138,7 +183,7 @@ def roles() -> str:
 def script() -> str:
     """Return a script that creates everything that a sync creates on a server, and the roles."""
     tables = [text for step in STEPS for text in step()]
-    parts = (*tables, _version(len(STEPS)), *server_functions.statements(), roles())
+    parts = (*tables, _version(len(STEPS)), *server_functions.statements(), record(), roles())
     return _joined(dict.fromkeys(parts))  # two steps may have one text
 
 

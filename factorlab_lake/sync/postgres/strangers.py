@@ -7,18 +7,21 @@ arguments can fit a call better than the lake's own, or make the call ambiguous.
 from __future__ import annotations
 
 import re
-from functools import cache
 from importlib.resources import files
 
 from factorlab_lake.schema import TABLES
 from factorlab_lake.sync.postgres.connection import Connection
+from factorlab_lake.sync.postgres.object_changes import signatures
 from factorlab_lake.sync.postgres.server_functions import FUNCTIONS, statements
 
 __all__ = ["strangers", "warnings"]
 
-_CREATED = re.compile(r'CREATE OR REPLACE (?:FUNCTION|AGGREGATE) "?(\w+)"?\s*\(([^()]*)\)\s*(?:RETURNS|\()')
-_TRIGGERS = ("factorlab_lake_wrote", "factorlab_lake_edited")
-_RECORDS = ("factorlab_lake_target", "factorlab_lake_ledger", "factorlab_lake_written")
+_RECORDS = (
+    "factorlab_lake_target",
+    "factorlab_lake_ledger",
+    "factorlab_lake_written",
+    "factorlab_lake_installed",
+)
 _SUPERUSERS = """
 SELECT r.rolname, r.rolname = current_user
 FROM pg_roles r LEFT JOIN pg_class c ON c.relowner = r.oid AND c.oid = to_regclass('factorlab_lake_target')
@@ -30,10 +33,10 @@ ORDER BY c.oid NULLS LAST LIMIT 1
 def strangers(con: Connection) -> list[tuple[str, str]]:
     """Return the name of each such object, and what it does with the statement that removes it."""
     text = files(__package__).joinpath("sql", "strangers.sql").read_text(encoding="utf-8")
-    own = {name for name, _ in _signatures()}
+    own = {name for name, _ in signatures()}
     called = set(re.findall(r"\b([a-z_]\w*)\(", "".join(statements())))
     parameters = {
-        "signatures": [f"{name}({types})" for name, types in _signatures()],
+        "signatures": [f"{name}({types})" for name, types in signatures()],
         "functions": [*own],
         "called": [*called - own],
         "relations": [*TABLES, *_RECORDS, *(name for name in FUNCTIONS if name not in own)],
@@ -54,21 +57,3 @@ def warnings(con: Connection) -> list[str]:
         "there as lake_owner."
     )
     return [warning]
-
-
-@cache
-def _signatures() -> tuple[tuple[str, str], ...]:
-    """Return the name and the argument types of each function of the lake."""
-    created = [_CREATED.search(text) for text in statements()]
-    functions = [(m[1], ", ".join(map(_type, filter(str.strip, m[2].split(","))))) for m in created if m]
-    return (*functions, *((name, "") for name in _TRIGGERS))
-
-
-def _type(argument: str) -> str:
-    """Return the type of an argument, without its name and default.
-
-    >>> [_type(text) for text in ("vintage text DEFAULT 'known'", "close double precision")]
-    ['text', 'double precision']
-    """
-    words = argument.partition(" DEFAULT ")[0].split()
-    return " ".join(words if words[:2] == ["double", "precision"] else words[1:])

@@ -21,6 +21,7 @@ from factorlab_lake.sync.postgres.connection import (
     connect_bulk,
     translate_errors,
 )
+from factorlab_lake.sync.postgres.object_changes import Change, changes
 from factorlab_lake.sync.postgres.transfer import fetch_rows
 from factorlab_lake.sync.protocol import (
     EVERYTHING,
@@ -92,6 +93,7 @@ class PostgresTarget:
 
     ``bulk`` transfers rows; ``con`` runs all other statements. ``occupied`` and ``writes`` cache, by table,
     the batches that had rows when they were first read, and the count of writes when the digests were read.
+    ``changes`` are the changes of objects when these were last compared, which takes about 0.1 s.
     """
 
     address: Address
@@ -100,6 +102,7 @@ class PostgresTarget:
     closed: ExitStack
     occupied: dict[str, frozenset[str]] = field(default_factory=dict)
     writes: dict[str, int] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
 
     @cached_property
     def bulk(self) -> dbapi.Connection:
@@ -169,13 +172,22 @@ class PostgresTarget:
                     self.writes[spec.name] = writes
             return digests, ledger
 
-    def strangers(self) -> list[tuple[str, str]]:
-        """Return the name of each object that could be taken for one of the lake's, with what removes it."""
-        return strangers.strangers(self.con)
+    def objects(self) -> list[tuple[str, str]]:
+        """Return the name of each object that is not as a sync leaves it, with what mends it."""
+        self.changes = changes(self.con)
+        faults = [(c.name, str(c)) for c in self.changes if c.is_fault]
+        return sorted(faults + strangers.strangers(self.con))
+
+    def repair_objects(self) -> None:
+        """Create the lake's own objects again where somebody replaced or removed them."""
+        with self.con.transaction():
+            self.con.execute(lock_timeout(self.timeout_s).encode())
+            install.repair(self.con, [c for c in self.changes if c.is_fault])
 
     def warnings(self) -> list[str]:
-        """Return what makes the target less safe than it can be."""
-        return strangers.warnings(self.con)
+        """Return what makes the target less safe or slower than it can be."""
+        minor = [f"{c.name}: {c}" for c in self.changes if not c.is_fault]
+        return strangers.warnings(self.con) + minor
 
     def confirm(self, names: Iterable[str]) -> None:
         """Record that these tables were as expected when their digests were read."""

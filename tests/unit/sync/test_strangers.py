@@ -16,7 +16,6 @@ _ADDED = {
     "-": "CREATE OPERATOR public.- (FUNCTION = float48pl, LEFTARG = real, RIGHTARG = double precision)",
     "integer AS date": "CREATE CAST (integer AS date) WITHOUT FUNCTION AS IMPLICIT",
     "market_caps": "CREATE FUNCTION market_caps(text[], date[]) RETURNS int LANGUAGE sql RETURN 1",
-    "lake_functions_digest": "ALTER FUNCTION lake_functions_digest() SECURITY DEFINER",
 }
 
 

@@ -19,6 +19,7 @@ BEGIN
   EXECUTE format(
     'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO factorlab_writer', current_schema()
   );
+  EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON %I.factorlab_lake_installed FROM factorlab_writer', current_schema());
   EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO factorlab_writer', current_database());
 END
 $roles$;

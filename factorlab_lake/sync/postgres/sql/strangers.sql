@@ -4,7 +4,6 @@
 -- %(called)s: the other functions that these call; %(relations)s: the lake's tables and views.
 -- Rules:
 -- - Objects of an extension do not count. Neither do those of the server itself, whose numbers are below 16384.
--- - A function of the lake that runs with its owner's rights counts: a sync never creates one.
 WITH here AS (
     SELECT current_schema()::regnamespace::oid AS lake, 'pg_catalog'::regnamespace::oid AS catalog
 ),
@@ -30,10 +29,6 @@ SELECT name, 'a function of this name replaces PostgreSQL''s for some types', fo
 FROM added, here
 WHERE place = lake AND name = ANY (%(called)s) AND EXISTS (
     SELECT FROM pg_proc b WHERE b.pronamespace = catalog AND b.proname = name AND b.pronargs = added.pronargs)
-UNION ALL
-SELECT p.proname::text, 'it runs with the rights of its owner',
-       format('ALTER FUNCTION %%s SECURITY INVOKER', p.oid::regprocedure)
-FROM pg_proc p JOIN own USING (oid) WHERE p.prosecdef
 UNION ALL
 SELECT c.relname::text, 'another object of pg_catalog has this name', format('DROP %%s pg_catalog.%%I',
        CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END, c.relname)
