@@ -68,7 +68,7 @@ def demo(
     sample = sample or _packaged_sample()
     _check_sample(sample)
     if server:
-        serve_sample(sample / _CACHES[-1], sample / "splits.csv", port=port or 0, output=output)
+        serve_sample(sample, port=port or 0, output=output)
         return
     if port is not None:
         raise typer.BadParameter("only together with --server", param_hint="--port")
@@ -219,11 +219,11 @@ def _equal(old: tuple[Any, ...], new: tuple[Any, ...]) -> bool:
     return math.isclose(old[2], new[2], rel_tol=1e-9)
 
 
-def serve_sample(cache: Path, splits: Path, *, port: int, output: Output) -> None:
-    """Print how to use the server, then serve a cache and its splits until Ctrl-C or SIGTERM."""
+def serve_sample(sample: Path, *, port: int, output: Output) -> None:
+    """Print how to use the server, then serve the newer cache of a sample until Ctrl-C or SIGTERM."""
     from factorlab_lake.providers.fmp.sample_server import SampleServer, serve
 
-    dataset = _dataset(cache, splits)
+    dataset = _dataset(sample)
     server = SampleServer(dataset, port=port)
 
     def announce(url: str) -> None:
@@ -238,14 +238,28 @@ def serve_sample(cache: Path, splits: Path, *, port: int, output: Output) -> Non
     serve(server, announce)
 
 
-def _dataset(cache: Path, splits: Path) -> SampleDataset:
+def _dataset(sample: Path) -> SampleDataset:
     from factorlab_lake.ingest.legacy_cache import reader
     from factorlab_lake.providers.fmp.sample_server import SampleDataset
 
-    answers = [reader.read(file) for file in reader.scan(cache) if not file.skip]
-    with splits.open(encoding="utf-8", newline="") as rows:
-        known_splits = list(csv.DictReader(rows))
-    return SampleDataset.from_cache(answers, known_splits)
+    answers = [reader.read(file) for file in reader.scan(sample / _CACHES[-1]) if not file.skip]
+    profiles = sample / "profiles.csv"  # a sample of one's own may lack it
+    return SampleDataset.from_cache(
+        answers,
+        _csv_rows(sample / "splits.csv"),
+        profiles=map(_profile, _csv_rows(profiles) if profiles.exists() else []),
+    )
+
+
+def _csv_rows(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as rows:
+        return list(csv.DictReader(rows))
+
+
+def _profile(row: dict[str, str]) -> dict[str, Any]:
+    """Return the fields of a profile with the values that have a text, and flags as booleans."""
+    flags = {"true": True, "false": False}
+    return {name: flags.get(value, value) for name, value in row.items() if value}
 
 
 def _server_lines(url: str, key: str, dataset: SampleDataset) -> list[str]:

@@ -57,6 +57,8 @@ def normalize(raw: pl.DataFrame, dataset: str, names: Mapping[str, str] | None =
     spec = table(DATASETS[dataset])
     if names is None and "mapping" in spec.names():
         raw = raw.with_columns(_mapping=pl.coalesce("_mapping", _generation(raw, dataset)))
+    if names is None:
+        raw = _with_own_fields(raw, dataset)
     known = names or (_RATIO_FIELDS if dataset == "ratios" else fields(dataset))
     readings = _readings(raw, spec, known)
     typed = _with_believable(raw, _with_context(_typed(raw, spec, readings)), spec, readings)
@@ -108,6 +110,21 @@ def _generation(raw: pl.DataFrame, dataset: str) -> pl.Expr:
         if alone:
             detected.append(pl.when(pl.any_horizontal(alone)).then(pl.lit(generation)))
     return pl.coalesce(detected)
+
+
+def _with_own_fields(raw: pl.DataFrame, dataset: str) -> pl.DataFrame:
+    """Move values whose field means another column in v3, such as ``exchange``, to their field in stable."""
+    old, new = fields(dataset, "v3"), fields(dataset, "stable")
+    moved = [f for f in raw.columns if f in old and new.get(f, old[f]) != old[f]]
+    if not moved:
+        return raw
+    is_old = (_generation(raw, dataset) == "v3").fill_null(value=False)
+    out = [pl.when(~is_old).then(pl.col(field)).alias(field) for field in moved]
+    for field in moved:
+        name = next(n for n, column in new.items() if column == old[field])
+        before = [pl.col(name)] if name in raw.columns else []
+        out.append(pl.coalesce(*before, pl.when(is_old).then(pl.col(field))).alias(name))
+    return raw.with_columns(out)
 
 
 def _with_context(typed: pl.DataFrame) -> pl.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cache, cached_property
 from math import prod
@@ -13,6 +13,7 @@ from typing import Any, Self
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput
+from factorlab_lake.providers.fmp.sample_server.computed_records import profile_of, ratio_names, ratios_of
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.records import fields
 from factorlab_lake.schema import table
@@ -22,6 +23,8 @@ __all__ = ["Record", "Records", "SampleDataset", "split_factor", "split_power", 
 Record = dict[str, Any]
 Records = Mapping[tuple[str, str], Sequence[Record]]
 
+_STATEMENTS = ("income", "balance_sheet", "cash_flow")
+_FACTS = "company_facts"  # no dataset of the vendor: what the profiles have beside the figures of the bars
 _UNMAPPED = "\0"  # begins the key of fields without a column; only their own API generation sends them
 
 
@@ -40,7 +43,7 @@ class SampleDataset:
     @staticmethod
     def field_names(dataset: str, generation: str) -> Mapping[str, str]:
         """Return ``{wire field: column}`` of a dataset in one API generation."""
-        return fields(dataset, generation)
+        return ratio_names(generation) if dataset == "ratios" else fields(dataset, generation)
 
     @classmethod
     def of(cls, records: Records, today: date, *, generation: str = "v3") -> Self:
@@ -63,12 +66,14 @@ class SampleDataset:
         answers: Iterable[FetchResult],
         splits: Iterable[Mapping[str, Any]] = (),
         *,
+        profiles: Iterable[Mapping[str, Any]] = (),
         generation: str = "v3",
     ) -> Self:
         """Return the records of cached answers on the day of the newest answer.
 
-        ``splits`` have symbol, date, numerator and denominator. Answers overlap, because the cache stores a
-        quarter once per limit; the answer fetched last wins. All answers must have one split basis. Raises
+        ``splits`` have symbol, date, numerator and denominator; ``profiles`` have the symbol and columns of
+        ``company_profiles``, for symbols without a cached profile. Answers overlap, because the cache stores
+        a quarter once per limit; the answer fetched last wins. All answers must have one split basis. Raises
         :class:`InvalidInput` when no answer has records.
         """
         records: dict[tuple[str, str], dict[Any, Record]] = {}
@@ -82,7 +87,10 @@ class SampleDataset:
         for split in splits:
             records.setdefault(("split", str(split["symbol"])), {})[split["date"]] = _split(split)
         plain = {key: list(rows.values()) for key, rows in records.items()}
-        return cls.of(plain, newest.date(), generation=generation)
+        dataset = cls.of(plain, newest.date(), generation=generation)
+        known = {(_FACTS, str(facts["symbol"])): [dict(facts)] for facts in profiles}
+        held = {key: facts for key, facts in known.items() if dataset.knows(key[1])}
+        return replace(dataset, stored={**dataset.stored, **held})
 
     @cached_property
     def symbols(self) -> list[str]:
@@ -98,11 +106,24 @@ class SampleDataset:
         return {symbol for _, symbol in self.stored}
 
     def records(self, dataset: str, symbol: str) -> list[Record]:
-        """Return the records that are public on ``today``, newest first."""
+        """Return the records that are public on ``today``, newest first.
+
+        Ratios and profiles that the cache lacks are computed from its statements and bars.
+        """
         if dataset == "price_unadjusted":
             splits, today = self.stored.get(("split", symbol), ()), self.today.isoformat()
             return [_as_traded(bar, splits, today) for bar in self.records("price", symbol)]
+        if dataset in ("ratios", "profile") and (dataset, symbol) not in self.stored:
+            return self._computed(dataset, symbol)
         return self._public(dataset, symbol)
+
+    def _computed(self, dataset: str, symbol: str) -> list[Record]:
+        bars = self._public("price", symbol)
+        if dataset == "ratios":
+            statements = {name: self._public(name, symbol) for name in _STATEMENTS}
+            return ratios_of(statements, bars)
+        [facts] = self.stored.get((_FACTS, symbol), ()) or [{}]
+        return profile_of(facts, self._public("income", symbol), bars)
 
     def _public(self, dataset: str, symbol: str) -> list[Record]:
         newest: dict[Any, Record] = {}
