@@ -9,6 +9,7 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from factorlab_lake.ingest.legacy_cache.reader import CacheFile, identify, scan
 from factorlab_lake.legacy.provider_arguments import LakeOrPlace, opened
 from factorlab_lake.query.questions import Questions
 
-__all__ = ["STATES", "CacheLake", "migration_status"]
+__all__ = ["STATES", "CacheLake", "in_file_names", "migration_status"]
 
 STATES = ("migrated", "differ", "missing", "unreadable")
+_UNREAD = ("differ", "missing")
 
 # The log has one path more than once if the file had several contents.
 _LOGGED = "SELECT fetch_id, endpoint, success FROM data_fetch_log WHERE endpoint LIKE 'cache:%'"
@@ -49,7 +51,7 @@ class CacheLake:
         """Return the symbols that have files in the cache; a missing folder has none."""
         candidates = list(symbols)
         files = self._files(candidates) if self.folder.is_dir() else {}
-        return [s for s in candidates if _in_file_names(s) in files]
+        return [s for s in candidates if in_file_names(s) in files]
 
     def lake(self, symbols: Iterable[str]) -> Questions:
         """Return a lake with the current content of the symbols' files.
@@ -67,11 +69,11 @@ class CacheLake:
         nothing: frozenset[tuple[str, int]] = frozenset()
         with self._lock:
             changed = [
-                s for s in symbols if files.get(_in_file_names(s), nothing) - self._migrated.get(s, nothing)
+                s for s in symbols if files.get(in_file_names(s), nothing) - self._migrated.get(s, nothing)
             ]
             if self._reader is None or changed:
                 self._reader = self._migrate(changed)
-                self._migrated |= {s: files[_in_file_names(s)] for s in changed}
+                self._migrated |= {s: files[in_file_names(s)] for s in changed}
             return self._reader
 
     def close(self) -> None:
@@ -106,7 +108,8 @@ class CacheLake:
         return {name: frozenset(entries) for name, entries in files.items()}
 
 
-def _in_file_names(symbol: str) -> str:
+def in_file_names(symbol: str) -> str:
+    """Return a symbol as the cache's file names have it."""
     return symbol.upper().replace("/", "-").replace(":", "-")
 
 
@@ -115,8 +118,9 @@ def migration_status(lake: LakeOrPlace, cache_dir: str | os.PathLike[str]) -> pl
 
     Columns: ``dataset``, ``files``, and four states that add up to it. ``migrated``: the lake has read the
     file with its present bytes. ``differ``: the file has changed since it was read. ``missing``: it was never
-    read. ``unreadable``: it was read and contains no data. Dataset ``other`` counts files whose names do not
-    belong to a cache entry; leftovers and bookkeeping do not count.
+    read. ``unreadable``: it was read and contains no data. ``behind_since``: when the first of the files that
+    differ or are missing was written (UTC); NULL if the lake has read all. Dataset ``other`` counts files
+    whose names do not belong to a cache entry; leftovers and bookkeeping do not count.
 
     Reads every file once but compares no values; ``lake.validate`` does. Raises
     :class:`~factorlab_lake.errors.NotFound` without such a folder.
@@ -125,14 +129,22 @@ def migration_status(lake: LakeOrPlace, cache_dir: str | os.PathLike[str]) -> pl
     success = dict(logged.select("fetch_id", "success").iter_rows())
     endpoints = set(logged["endpoint"])
     counts: Counter[tuple[str, str]] = Counter()
+    since: dict[str, datetime] = {}
     for file in scan(cache_dir):
         if not file.skip:
-            counts[file.name.dataset if file.name else "other", _state(file, success, endpoints)] += 1
+            dataset, state = file.name.dataset if file.name else "other", _state(file, success, endpoints)
+            counts[dataset, state] += 1
+            if state in _UNREAD:
+                written = datetime.fromtimestamp((file.root / file.path).stat().st_mtime, UTC)
+                since[dataset] = min(written, since.get(dataset, written))
     rows: list[dict[str, Any]] = []
     for dataset in sorted({name for name, _ in counts}):
         states = {state: counts[dataset, state] for state in STATES}
-        rows.append({"dataset": dataset, "files": sum(states.values()), **states})
-    return pl.DataFrame(rows, schema={"dataset": pl.String, **dict.fromkeys(("files", *STATES), pl.Int64)})
+        total = sum(states.values())
+        rows.append({"dataset": dataset, "files": total, **states, "behind_since": since.get(dataset)})
+    numbers = dict.fromkeys(("files", *STATES), pl.Int64)
+    moment = pl.Datetime("us", "UTC")
+    return pl.DataFrame(rows, schema={"dataset": pl.String, **numbers, "behind_since": moment})
 
 
 def _state(file: CacheFile, success: dict[str, bool], endpoints: set[str]) -> str:

@@ -16,7 +16,8 @@ class Alert:
     """Describe an event that may need attention.
 
     ``kind``: ``lake_failed`` (the lake raised, and the cache answered), ``not_in_lake`` (the cache answered
-    for symbols that the lake lacks), ``differs`` (the two answers differ) or ``not_compared`` (the other
+    for symbols that the lake lacks), ``behind_cache`` (the cache has later fetches of the symbols than the
+    lake), ``differs`` (the two answers differ) or ``not_compared`` (the other
     source failed). ``question``: the method called.
     """
 
@@ -36,8 +37,10 @@ class Counts:
     """Count calls and their answers; a call for three symbols is one question and three answers.
 
     ``from_lake``, ``from_cache``: answers by source. Of the latter, ``not_in_lake`` counts missing data and
-    ``lake_failed`` errors. ``compared``: comparisons made; ``differing``: those with differences;
-    ``not_compared``: those that failed. ``alerts_failed``: calls of the alert hook that raised.
+    ``lake_failed`` errors. ``behind_cache``: answers for whose symbol the cache had a later fetch than the
+    lake; in the mode ``freshest`` they are the cache's. ``compared``: comparisons made; ``differing``: those
+    with differences; ``not_compared``: those that failed. ``alerts_failed``: calls of the alert hook that
+    raised.
     """
 
     questions: int = 0
@@ -45,6 +48,7 @@ class Counts:
     from_cache: int = 0
     not_in_lake: int = 0
     lake_failed: int = 0
+    behind_cache: int = 0
     compared: int = 0
     differing: int = 0
     not_compared: int = 0

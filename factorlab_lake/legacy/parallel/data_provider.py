@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from factorlab_lake.errors import InvalidInput, LakeError, MissingExtra, printable
 from factorlab_lake.legacy.old_cache import CacheLake
 from factorlab_lake.legacy.parallel.answer_diff import diff_answers
+from factorlab_lake.legacy.parallel.cache_watch import CacheWatch, answer_ages, newest
 from factorlab_lake.legacy.parallel.counters import Alert, Counts, EventCounter
 from factorlab_lake.legacy.parallel.forms import FORMS, QuestionForm
 from factorlab_lake.legacy.parallel.settings import ParallelSettings, SymbolRouter, parallel_settings
@@ -76,6 +77,9 @@ class DataProvider:
         self._cache = CacheLake(self.settings.cache_dir, availability=getattr(lake, "availability", None))
         self._alert, self._events, self._lock = alert, EventCounter(), threading.Lock()
         self._router = SymbolRouter(self.settings)
+        every_s = self.settings.check_cache_s
+        self._watch = CacheWatch(self.settings.cache_dir, None if every_s == "off" else every_s)
+        self._of_thread = threading.local()
 
     def __repr__(self) -> str:
         flags = self.settings.model_dump(include={"use_database", "fallback_to_cache", "migration_mode"})
@@ -91,6 +95,19 @@ class DataProvider:
     def counts(self) -> Counts:
         """Return the counts of events since this provider was created."""
         return self._events.now()
+
+    @property
+    def last_answer(self) -> pl.DataFrame:
+        """Return one row per symbol of this thread's last answer, with its source and age.
+
+        Columns: ``symbol``; ``source``, lake or cache; ``fetched_at``, when that source last fetched data
+        that the method needs, NULL if it never did; ``age``, the time since then; ``cache_fetched_at``, the
+        last fetch in the cache; ``is_behind``, whether the answer lacks it. It compares the cache with the
+        lake as often as ``check_cache_s`` allows.
+        """
+        question, sources = getattr(self._of_thread, "answered", ("", {}))
+        needs = FORMS[question].needs if question else ()
+        return answer_ages(self._watch, self._opened, sources, needs)
 
     def close(self) -> None:
         """Remove the cache's temporary copy and close connections; a lake passed in stays open."""
@@ -197,6 +214,8 @@ class DataProvider:
         parts = self._parts(question, names, arguments)
         from_lake = sum(len(answered) for source, answered, _ in parts if source == "lake")
         self._events.add(questions=1, from_lake=from_lake, from_cache=len(names) - from_lake)
+        sources = {symbol: source for source, answered, _ in parts for symbol in answered}
+        self._of_thread.answered = question, {symbol: sources[symbol] for symbol in names}
         if self.settings.migration_mode:
             for part in parts:
                 self._compare(question, part, arguments)
@@ -215,7 +234,9 @@ class DataProvider:
     def _from_lake(self, question: str, symbols: list[str], arguments: dict[str, Any]) -> list[_Part]:
         """Return the lake's answer, without the symbols that fall back to the cache."""
         try:
-            in_lake = self._without_fallback(question, symbols)
+            held = self._without_fallback(question, symbols)
+            newer = self._newer_in_cache(question, held)
+            in_lake = [s for s in held if s not in newer]
             if symbols and not in_lake:
                 return []
             return [("lake", in_lake, self._answer("lake", question, in_lake, arguments))]
@@ -227,6 +248,26 @@ class DataProvider:
             self._events.add(lake_failed=len(symbols))
             self._report(Alert("lake_failed", question, tuple(symbols), f"{type(error).__name__}: {error}"))
             return []
+
+    def _newer_in_cache(self, question: str, symbols: list[str]) -> list[str]:
+        """Report symbols of which the cache has a later fetch, and return those that it answers for."""
+        if not self.settings.cache_dir.is_dir():
+            return []
+        form = FORMS[question]
+        states, checked = self._watch.check(self._opened(), symbols)
+        behind = [s for s, state in states.items() if newest(state.ahead, form.needs)]
+        if not behind:
+            return []
+        answered: list[str] = []
+        if self.settings.freshest:
+            lacking = _lacking(self._cache.lake(behind), form, behind)
+            answered = [s for s in behind if s not in lacking]
+        self._events.add(behind_cache=len(behind))
+        if not checked.isdisjoint(behind):
+            source = "the cache answers" if answered else "the lake answers"
+            message = f"the cache has later fetches than the lake, and {source}; migrate these symbols"
+            self._report(Alert("behind_cache", question, tuple(behind), message))
+        return answered
 
     def _without_fallback(self, question: str, symbols: list[str]) -> list[str]:
         """Return the symbols for the lake: all except those whose data only the cache has."""

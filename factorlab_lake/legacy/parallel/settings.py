@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import SettingsConfigDict
@@ -20,7 +20,11 @@ class ParallelSettings(SecretiveSettings):
 
     ``lake``: path or address of the lake. ``cache_dir``: folder of the old cache. ``use_database``: the lake
     answers; when off, the cache does. ``fallback_to_cache``: the cache answers where the lake fails or lacks
-    data. ``migration_mode``: both answer, and the answers are compared.
+    data. ``migration_mode``: both answer, and the answers are compared. ``freshest``: the cache answers for a
+    symbol of which it has a later fetch than the lake.
+
+    ``check_cache_s``: at most every so many seconds, the digests of the cache's files are compared with the
+    lake's fetch log; ``off`` never compares them.
 
     ``database_percent``: the share of symbols that use the lake; a symbol in it stays there as the share
     grows. ``database_symbols`` and ``cache_symbols``: symbols, separated by commas, that always use the lake
@@ -34,6 +38,8 @@ class ParallelSettings(SecretiveSettings):
     use_database: bool = True
     fallback_to_cache: bool = True
     migration_mode: bool = False
+    freshest: bool = False
+    check_cache_s: Annotated[float, Field(ge=0)] | Literal["off"] = 60.0
     database_percent: float = Field(100.0, ge=0, le=100)
     database_symbols: str = ""
     cache_symbols: str = ""

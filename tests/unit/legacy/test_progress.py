@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,16 @@ def half(lake: Lake, cache: Path) -> Path:
 def test_each_file_is_in_one_state(lake: Lake, half: Path) -> None:
     """Each file is migrated, differs, is missing or is unreadable; the states add up to the files."""
     assert _states(lake, half) == {"income": (1, 0, 0, 1, 0), "price": (3, 1, 1, 0, 1)}
+
+
+def test_the_status_shows_since_when_the_lake_is_behind(lake: Lake, half: Path) -> None:
+    """It is the time of the first file that the lake has not read; after a migration there is none."""
+    os.utime(half / Entry("BBB", "price", []).path, (1_700_000_000, 1_700_000_000))
+    since = dict(migration_status(lake, half).select("dataset", "behind_since").iter_rows())
+    assert since["price"] == datetime.fromtimestamp(1_700_000_000, UTC)
+    assert since["income"] > since["price"]
+    lake.migrate(half)
+    assert migration_status(lake, half)["behind_since"].to_list() == [None, None]
 
 
 def test_another_migration_completes_the_status(lake: Lake, half: Path) -> None:
