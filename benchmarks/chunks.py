@@ -23,6 +23,7 @@ from benchmarks.options import Options
 from benchmarks.results import Row
 from benchmarks.shared import in_turns
 from factorlab_lake.derive.availability_rule import CLOSE
+from factorlab_lake.schema import identifiers, table
 from factorlab_lake.server_lake import ServerLake, open_server_lake
 from factorlab_lake.storage.layout import create
 from factorlab_lake.storage.transaction import transaction
@@ -95,7 +96,8 @@ def _bars_and_counts(whole: fl.Lake, place: Path) -> fl.Lake:
     years: pl.Series = whole.sql("SELECT DISTINCT year FROM price_data ORDER BY year")["year"]
     with transaction(layout, reason="bars and splits", program_version="benchmark") as tx:
         for year in years:
-            tx.append("price_data", whole.sql("SELECT * FROM price_data WHERE year = $year", year=year))
+            query = f"SELECT {identifiers(table('price_data').names())} FROM price_data WHERE year = $year"
+            tx.append("price_data", whole.sql(query, year=year))
         tx.append("splits", whole.sql("SELECT * FROM splits"))
     lake = fl.open(place)
     lake.load("shares_outstanding", whole.sql(_COUNTS))

@@ -16,10 +16,11 @@ from benchmarks.market import market
 from benchmarks.options import Options
 from benchmarks.process import Ran, ran
 from benchmarks.results import Row
-from factorlab_lake.schema import table
+from factorlab_lake.schema import identifiers, table
 from factorlab_lake.storage.layout import create, find
 from factorlab_lake.storage.transaction import transaction
 from factorlab_lake.sync.postgres import ddl
+from factorlab_lake.sync.protocol import ROW_HASH
 from tests.unit.sync.postgres_server import Server, server
 
 __all__ = ["change", "run"]
@@ -27,6 +28,7 @@ __all__ = ["change", "run"]
 _TASK = "benchmarks.sync_tasks"
 _PANDAS_ROWS = 200_000  # more of them take minutes; the time is scaled up
 _PER_CHANGE = 1000  # one bar in so many
+_COLUMNS = identifiers(table("price_data").names())
 _COPY = "bare COPY BINARY"
 _NEW, _CORRECTED = "added at the end", "corrected within a year"
 
@@ -48,7 +50,7 @@ def run(options: Options) -> Iterator[Row]:
     made = market(options)
     lake = _bars_alone(made.lake, options.work / f"bars-{made.lake.path.name}")
     parquet = lake.with_suffix(".parquet")
-    bars: pl.DataFrame = fl.open(lake).sql("SELECT * FROM price_data ORDER BY year, symbol, date")
+    bars: pl.DataFrame = fl.open(lake).sql(f"SELECT {_COLUMNS} FROM price_data ORDER BY year, symbol, date")
     bars.write_parquet(parquet)
     with server() as running:
         setting = Setting(lake, parquet, bars.height, options.work, running, options)
@@ -114,14 +116,14 @@ def _bars_alone(whole: fl.Lake, place: Path) -> Path:
         years = whole.sql("SELECT DISTINCT year FROM price_data ORDER BY year")["year"]
         with transaction(layout, reason="bars", program_version="benchmark") as tx:
             for year in years:
-                rows = whole.sql("SELECT * FROM price_data WHERE year = $year", year=year)
+                rows = whole.sql(f"SELECT {_COLUMNS} FROM price_data WHERE year = $year", year=year)
                 tx.append("price_data", rows)
     return place
 
 
 def _binary(url: str, place: Path) -> Path:
     """Write the rows of the target as the server itself writes them."""
-    rows = "SELECT * FROM price_data ORDER BY year, symbol, date"
+    rows = f'SELECT {_COLUMNS}, "{ROW_HASH}" FROM price_data ORDER BY year, symbol, date'
     statement = f"COPY ({rows}) TO STDOUT (FORMAT binary)".encode()
     with psycopg.connect(url) as con, place.open("wb") as file, con.cursor().copy(statement) as copy:
         for piece in copy:

@@ -81,6 +81,9 @@ def _tables() -> Iterator[str]:
             for c in spec.columns
         )
         yield table(("column", "type", "role", "unit", "meaning"), rows)
+        if spec.other_names:
+            pairs = (f"`{other}` is another name of `{name}`" for other, name in spec.other_names)
+            yield f"In DuckDB and on a server, {'; '.join(pairs)}."
 
 
 def _type(column: Column) -> str:

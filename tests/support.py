@@ -57,7 +57,7 @@ EARLIER = datetime(2019, 12, 31, 22, tzinfo=UTC)
 LATER = datetime(2021, 6, 30, 22, tzinfo=UTC)
 
 # These columns differ between two runs over the same data, and no others may.
-_OF_THE_RUN = ("recorded_at", "duration_ms")
+_OF_THE_RUN = ("recorded_at", "created_at", "updated_at", "duration_ms")
 _FOLDERS = {
     "income": ("income_statements", "income_statement"),
     "balance_sheet": ("balance_sheets", "balance_sheet"),

@@ -42,14 +42,17 @@ class AvailabilityRule:
     def select_from(self, spec: TableSpec, folder: Path, files: list[DataFile]) -> str:
         """Return the query of a table's rows in some of its files; without files it has no rows."""
         if not files:
-            columns = ", ".join(f"NULL::{c.types.duckdb} AS {identifier(c.name)}" for c in spec.columns)
+            types = {c.name: c.types.duckdb for c in spec.columns}
+            types |= {other: types[name] for other, name in spec.other_names}
+            columns = ", ".join(f"NULL::{kind} AS {identifier(name)}" for name, kind in types.items())
             return f"SELECT {columns} WHERE false"
         rows = parquet_rows(spec, folder, files)
         return f"SELECT {self.select(spec)} FROM {rows}"  # noqa: S608 - names from the schema, quoted
 
     def select(self, spec: TableSpec) -> str:
-        """Return what a view selects for a table's columns, each under its own name."""
-        return ", ".join(self._column(spec, name) for name in spec.names())
+        """Return what a view selects for a table's columns: each under its own name, then under others."""
+        others = [f"{identifier(name)} AS {identifier(other)}" for other, name in spec.other_names]
+        return ", ".join([*(self._column(spec, name) for name in spec.names()), *others])
 
     def _column(self, spec: TableSpec, name: str) -> str:
         if (default := spec.column(name).default) is not None:

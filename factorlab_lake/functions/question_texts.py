@@ -16,7 +16,7 @@ from factorlab_lake.factors.formulas import FACTORS, Factor
 from factorlab_lake.factors.sql import factor_parts
 from factorlab_lake.functions.rule_placeholders import fill, rule_placeholders
 from factorlab_lake.schema import PERIOD_MONTHS, STATEMENT_TABLES, identifier, line_items, literal, table
-from factorlab_lake.schema.columns import FILE_PROVIDER, STAND_INS
+from factorlab_lake.schema.columns import FILE_PROVIDER, STAND_INS, STORED_AT
 from factorlab_lake.schema.derived_tables import (
     REPORTED_ONLY,
     YEAR_BEFORE_ITEMS,
@@ -201,7 +201,7 @@ def _text(name: str) -> str:
 def _statement_columns() -> str:
     """Return the columns of ``financial_statements`` in order."""
     attributes = [c.name for c in table(STATEMENT_TABLES["income"]).columns if not c.additive]
-    names = ["statement_type", *attributes, "metrics", "data_quality_score", "created_at", "updated_at"]
+    names = ["statement_type", *attributes, "metrics", "data_quality_score", *dict(STORED_AT)]
     return ", ".join(map(identifier, names))
 
 

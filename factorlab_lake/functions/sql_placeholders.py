@@ -16,6 +16,7 @@ from factorlab_lake.schema import (
     literal,
     table,
 )
+from factorlab_lake.schema.columns import STORED_AT
 from factorlab_lake.schema.derived_tables import cash_flow_names, flow_names
 from factorlab_lake.schema.quality_rules import quality_score
 from factorlab_lake.schema.quote_units import (
@@ -47,6 +48,7 @@ def shared_placeholders() -> dict[str, str]:
         "factors_with_dates": _with_date("factors"),
         "factor_inputs_with_dates": _with_date("factor_inputs"),
         "factor_columns": ", ".join(f"f.{identifier(name)}" for name in FACTORS),
+        "stored_at": ", ".join(f"{name} AS {other}" for other, name in STORED_AT),
         "flow_names": ", ".join(map(identifier, ttm_columns())),
     }
 

@@ -64,6 +64,7 @@ class RowChecks:
 
     def typed(self, raw: pl.DataFrame) -> pl.DataFrame:
         """Return the typed rows of the next slice; raise :class:`InvalidInput` for a wrong column."""
+        raw = raw.drop(dict(self.spec.other_names), strict=False)  # rows of a query have them
         _check_columns(raw, self.spec, self.hint)
         parsed = {c: _read(raw, self.spec.column(c)) for c in raw.columns}
         rows = raw.select(

@@ -23,6 +23,7 @@ __all__ = [
     "RETRACTED_AT",
     "SPLIT_BASIS",
     "STAND_INS",
+    "STORED_AT",
     "SYMBOL",
     "VERSION",
 ]
@@ -42,6 +43,8 @@ FETCHED = (
         "recorded_at", "timestamp", "time at which this lake first stored the row (UTC)", role="provenance"
     ),
 )
+STORED_AT = (("created_at", "recorded_at"), ("updated_at", "recorded_at"))
+"""Names of Factor Lab's database for a column of ours, in its tables: a content never changes once stored."""
 SPLIT_BASIS = Column(
     "split_basis_date",
     "date",

@@ -85,7 +85,8 @@ class TableSpec:
     ``key`` is unique among the current rows. A range query selects by ``time_column``.
     ``partition_by`` names the integer column (a year, or a bucket) by which files are partitioned into
     folders. A ``derived`` table follows from the others, and is computed at each commit;
-    its rows are divided into ``buckets`` by symbol.
+    its rows are divided into ``buckets`` by symbol. ``other_names`` are pairs (other name, column): the
+    column has that name too, where Factor Lab's database calls it so. Such a name is not stored.
     """
 
     name: str
@@ -97,6 +98,7 @@ class TableSpec:
     partition_by: str = ""
     derived: bool = False
     buckets: int = 0
+    other_names: tuple[tuple[str, str], ...] = ()
 
     @property
     def told_key(self) -> list[str]:

@@ -21,6 +21,7 @@ from factorlab_lake.schema.columns import (
     PERIOD_START,
     RETRACTED_AT,
     SPLIT_BASIS,
+    STORED_AT,
     SYMBOL,
     VERSION,
 )
@@ -136,11 +137,18 @@ _STATED_BASIS = Column(
 _YEAR = Column("year", "integer", "calendar year of date", role="derived")
 
 
-def _bars(name: str, doc: str, key: tuple[str, ...], *more: Column) -> TableSpec:
+def _bars(
+    name: str,
+    doc: str,
+    key: tuple[str, ...],
+    *more: Column,
+    other_names: tuple[tuple[str, str], ...] = (),
+) -> TableSpec:
     return TableSpec(
         name=name,
         doc=doc,
         key=key,
+        other_names=other_names,
         sort_by=("symbol", "date", "fetched_at"),
         time_column="date",
         partition_by="year",
@@ -169,6 +177,7 @@ _SPECS = (
         "Daily bars: one current row per symbol and trading day. "
         "Prices are in company_profiles.currency (the quote currency).",
         ("symbol", "date"),
+        other_names=STORED_AT,
     ),
     _bars(
         "price_revisions",
@@ -324,6 +333,7 @@ _SPECS = (
         key=("fetch_id",),
         sort_by=("symbol", "data_type", "fetch_date"),
         time_column="fetch_date",
+        other_names=(*STORED_AT, ("source_provider", "provider")),
         columns=(
             Column("fetch_id", "text", "hash of the response and its origin", role="key"),
             Column("symbol", "text", "requested symbol; empty for a load of several"),

@@ -18,7 +18,7 @@ import factorlab_lake as fl
 from factorlab_lake.derive.stored import transaction
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS
 from factorlab_lake.lake import Lake
-from factorlab_lake.schema import TABLES
+from factorlab_lake.schema import TABLES, identifiers
 from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage.data_files import files_of
 from factorlab_lake.storage.snapshots import latest, program_version
@@ -69,7 +69,11 @@ def sample(lake_both: Lake, tmp_path_factory: pytest.TempPathFactory) -> Lake:
 @pytest.fixture(scope="module")
 def fragmented(sample: Lake, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """Return a lake with the sample's rows, which many commits wrote to many small files."""
-    rows = {name: sample.sql(f"SELECT * FROM {name}") for name, spec in TABLES.items() if not spec.derived}
+    rows = {
+        name: sample.sql(f"SELECT {identifiers(spec.names())} FROM {name}")
+        for name, spec in TABLES.items()
+        if not spec.derived
+    }
     lake = fl.open(tmp_path_factory.mktemp("fragmented") / "lake")
     layout = layouts.find(lake.path)
     for number in range(_COMMITS):

@@ -8,7 +8,9 @@ qualified, so the statements run in the schema that is first in the ``search_pat
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib.resources import files
 
+from factorlab_lake.functions.rule_placeholders import fill
 from factorlab_lake.schema import (
     TABLES,
     Column,
@@ -25,6 +27,7 @@ __all__ = [
     "create_table",
     "indexes",
     "key_columns",
+    "other_names",
     "tables",
 ]
 
@@ -32,13 +35,16 @@ _HASH_DOC = "hash of the row as sent by a sync; NULL after another program chang
 _BARS = ("price_data", "price_revisions")
 # Columns that the key's index includes: after a VACUUM, market caps are computed by index-only scans.
 _INCLUDED = {"price_data": ("close_price", "split_basis_date")}
+_VIRTUAL_SINCE = 180000  # a generated column need not be stored from version 18 on
 # Queries filter statements of all symbols by these columns.
 _STATEMENT_DATES = ("fiscal_date", "accepted_date", "available_date")
 
 
 def tables() -> list[str]:
     """Return the statements that create the tables and indexes that do not exist."""
-    return [text for spec in TABLES.values() for text in (*create_table(spec), *indexes(spec))]
+    return [
+        text for spec in TABLES.values() for text in (*create_table(spec), *indexes(spec), *other_names(spec))
+    ]
 
 
 def create_table(spec: TableSpec) -> list[str]:
@@ -76,6 +82,21 @@ def add_columns(spec: TableSpec, names: Iterable[str]) -> list[str]:
             f"ALTER TABLE {table} ADD CONSTRAINT {constraint} PRIMARY KEY {key_columns(spec)}",
         ]
     return [*added, *(_column_comment(table, c) for c in columns)]
+
+
+def other_names(spec: TableSpec) -> list[str]:
+    """Return the statement that adds the other names of columns to a table that exists."""
+    added = [
+        f"ADD COLUMN {identifier(other)} {column_type(spec.column(name))} "
+        f"GENERATED ALWAYS AS ({identifier(name)}) %1$s"
+        for other, name in spec.other_names
+    ]
+    if not added:
+        return []
+    change = f"ALTER TABLE {identifier(spec.name)} {', '.join(added)}"
+    text = files(__package__).joinpath("sql", "other_names.sql").read_text(encoding="utf-8")
+    values = {"table": literal(spec.name), "change": literal(change), "virtual_since": str(_VIRTUAL_SINCE)}
+    return [fill(text, lambda: values)]
 
 
 def key_columns(spec: TableSpec) -> str:

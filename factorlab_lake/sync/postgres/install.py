@@ -74,6 +74,10 @@ def _sixth_version() -> list[str]:
     return [_file("installed")]
 
 
+def _seventh_version() -> list[str]:
+    return [text for spec in TABLES.values() for text in ddl.other_names(spec)]
+
+
 @dataclass(frozen=True, slots=True)
 class _State:
     lake_id: str | None = None
@@ -89,6 +93,7 @@ STEPS: tuple[Step, ...] = (
     _fourth_version,
     _fifth_version,
     _sixth_version,
+    _seventh_version,
 )
 
 
@@ -236,7 +241,8 @@ def _create_new_tables(con: Connection) -> bool:
     known = {name for (name,) in con.execute("SELECT table_name FROM factorlab_lake_written").fetchall()}
     new = [spec for spec in TABLES.values() if spec.name not in known]
     for spec in new:
-        for text in (*ddl.create_table(spec), *ddl.indexes(spec), *_triggers(spec.name)):
+        made = (*ddl.create_table(spec), *ddl.indexes(spec), *ddl.other_names(spec))
+        for text in (*made, *_triggers(spec.name)):
             con.execute(text.encode())
     if new:
         names = identifiers(spec.name for spec in new)

@@ -100,12 +100,12 @@ def _missing(spec: TableSpec, types: Mapping[str, str], *, target: str, written_
 
 
 def _add(con: Connection, spec: TableSpec, columns: list[str]) -> None:
-    """Add columns, and the indexes that a dropped column took with it.
+    """Add columns, and the indexes and generated columns that a dropped column took with it.
 
     The table is locked first and the ledger changed afterwards: a batch of another sync takes its locks in
     the same order, so the two never wait for each other.
     """
-    for statement in (*ddl.add_columns(spec, columns), *ddl.indexes(spec)):
+    for statement in (*ddl.add_columns(spec, columns), *ddl.indexes(spec), *ddl.other_names(spec)):
         con.execute(statement.encode())
 
 

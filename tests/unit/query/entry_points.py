@@ -18,7 +18,7 @@ import polars as pl
 import factorlab_lake as fl
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, sql_text
 from factorlab_lake.lake import Lake
-from factorlab_lake.schema import TABLES
+from factorlab_lake.schema import TABLES, identifiers
 
 __all__ = ["METHODS", "SAMPLES", "SYMBOLS", "answer", "questions"]
 
@@ -48,7 +48,7 @@ _COMMA = re.compile(r",\s*(?![^(\[]*[)\]])")  # between arguments, not inside th
 
 def questions() -> dict[str, str]:
     """Return a query for each table and derived view, and for each function and choice of its arguments."""
-    queries = {name: f"SELECT * FROM {name}" for name in TABLES}
+    queries = {name: f"SELECT {identifiers(spec.names())} FROM {name}" for name, spec in TABLES.items()}
     for name in FUNCTIONS:
         calls = _calls(name)
         queries |= {name if len(calls) == 1 else f"{name}-{n}": call for n, call in enumerate(calls)}

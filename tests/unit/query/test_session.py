@@ -17,7 +17,7 @@ import factorlab_lake as fl
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from factorlab_lake.query import user_sql
-from factorlab_lake.schema import TABLES
+from factorlab_lake.schema import TABLES, identifiers, table
 from tests.support import LATER, Entry, bar, copy_of, migrate
 from tests.unit.query.lake_builder import LakeBuilder, filing
 
@@ -204,7 +204,8 @@ def test_questions_over_fewer_files_have_equal_answers(
 def test_ranges_over_fewer_files_have_equal_rows(lake_2021: Lake, start: str | None, end: str | None) -> None:
     """Bars of a range are those that a scan of all bars finds."""
     query = (
-        "FROM price_data WHERE symbol IN ('AAPL', 'GOOG') AND date BETWEEN $a::DATE AND $b::DATE ORDER BY ALL"
+        f"SELECT {identifiers(table('price_data').names())} FROM price_data "
+        "WHERE symbol IN ('AAPL', 'GOOG') AND date BETWEEN $a::DATE AND $b::DATE ORDER BY ALL"
     )
     whole = lake_2021.sql(query, a=start or "0001-01-01", b=end or "9999-12-31")
     assert not whole.is_empty()

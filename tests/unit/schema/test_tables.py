@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from factorlab_lake.errors import InvalidInput
@@ -94,7 +96,8 @@ def test_the_session_shows_a_table_with_its_described_columns_and_types(lake: La
     shown = lake.sql(
         f"SELECT column_name, data_type FROM information_schema.columns WHERE table_name = '{spec.name}'"
     )
-    assert shown.rows() == [(c.name, c.types.duckdb) for c in spec.columns]
+    described = [*spec.columns, *(replace(spec.column(name), name=o) for o, name in spec.other_names)]
+    assert shown.rows() == [(c.name, c.types.duckdb) for c in described]
 
 
 @_EVERY_TABLE

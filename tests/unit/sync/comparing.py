@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 
 from factorlab_lake.lake import Lake
 from factorlab_lake.query.questions import Questions
-from factorlab_lake.schema import TABLES, TableSpec
+from factorlab_lake.schema import TABLES, TableSpec, identifiers
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.sync.row_hash import sendable_json
 
@@ -26,7 +26,7 @@ FROM factorlab_lake_ledger ORDER BY table_name, batch, snapshot DESC
 def assert_equal(lake: Lake, url: str) -> None:
     """Fail unless every value of every table is equal in the target and in the lake."""
     for name, spec in TABLES.items():
-        expected = lake.sql(f"SELECT * FROM {name} ORDER BY {', '.join(spec.key)}")
+        expected = lake.sql(f"SELECT {identifiers(spec.names())} FROM {name} ORDER BY {', '.join(spec.key)}")
         actual = rows_of(spec, url)
         assert_frame_equal(_parsed(expected, spec), _parsed(actual, spec), check_exact=True)
 

@@ -5,6 +5,7 @@ import psycopg
 from factorlab_lake.schema import TABLES, TYPES
 from factorlab_lake.sync.postgres.install import STEPS
 from factorlab_lake.sync.postgres.placeholders import sql_text
+from factorlab_lake.sync.protocol import ROW_HASH
 
 _COLUMNS = """
 SELECT table_name, column_name, data_type FROM information_schema.columns
@@ -21,15 +22,16 @@ def _make(con: psycopg.Connection) -> None:
 
 
 def test_the_tables_have_the_names_columns_and_types_of_the_lake(database: str) -> None:
-    """Every table of the lake exists with its columns in order, and the row hash is last."""
+    """Every table has the lake's columns in order, then the row hash and the other names of columns."""
     with psycopg.connect(database) as con:
         _make(con)
         rows = con.execute(_COLUMNS).fetchall()
     for name, spec in TABLES.items():
         columns = [(column, kind) for table, column, kind in rows if table == name]
         expected = [(c.name, TYPES[c.kind].postgres) for c in spec.columns]
-        assert columns[:-1] == [(n, _SPELT_OUT.get(k, k)) for n, k in expected]
-        assert columns[-1] == ("row_hash", "bigint")
+        named = [(other, TYPES[spec.column(n).kind].postgres) for other, n in spec.other_names]
+        expected += [(ROW_HASH, "bigint"), *named]
+        assert columns == [(n, _SPELT_OUT.get(k, k)) for n, k in expected]
 
 
 def test_creating_the_tables_again_changes_nothing(database: str) -> None:

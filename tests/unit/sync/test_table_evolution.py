@@ -152,6 +152,27 @@ def test_a_sync_killed_after_the_column_was_added_is_completed_by_the_next(
     assert_equal(small, synced)
 
 
+_NAMED = "SELECT count(*), count(created_at), count(updated_at) FROM price_data"
+
+
+def test_an_older_server_gets_the_other_names_of_columns(small: Lake, synced: str) -> None:
+    """They are generated from columns that it has, so no row is sent."""
+    by_hand(synced, "DROP FUNCTION adjusted_prices, lake_functions_digest")  # both were others
+    by_hand(synced, "ALTER TABLE price_data DROP COLUMN created_at, DROP COLUMN updated_at")
+    by_hand(synced, "UPDATE factorlab_lake_target SET schema_version = 6")
+    report = small.sync(synced)
+    assert (report.clean, report.sent) == (True, 0)
+    assert by_hand(synced, _NAMED) == [(12, 12, 12)]
+    assert_equal(small, synced)
+
+
+def test_a_dropped_column_comes_back_with_its_other_names(small: Lake, synced: str) -> None:
+    """DROP COLUMN … CASCADE drops the columns that are generated from it."""
+    by_hand(synced, "ALTER TABLE price_data DROP COLUMN recorded_at CASCADE")
+    assert small.sync(synced).clean
+    assert by_hand(synced, _NAMED) == [(12, 12, 12)]
+
+
 def test_rows_that_changed_meanwhile_arrive_with_the_column(small: Lake, synced: str) -> None:
     """A column is added and newer rows are sent by one sync."""
     by_hand(synced, "ALTER TABLE price_data DROP COLUMN close_price CASCADE")

@@ -5,5 +5,5 @@
 -- - The score is multiplied by 0.5 for each row rule of severity error that the row breaks, and by 0.8 for each warning.
 -- - schema/quality_rules.csv has the row rules.
 CREATE OR REPLACE VIEW financial_statements AS
-SELECT *, recorded_at AS created_at, recorded_at AS updated_at
+SELECT *, {{stored_at}}
 FROM ({{statement_union}});
