@@ -68,17 +68,20 @@ def to_frame(answers: Sequence[FetchResult]) -> pl.DataFrame:
     return pl.concat([context, records], how="horizontal").with_columns(_position=position).drop("_place")
 
 
-def render(rows: pl.DataFrame, dataset: str, generation: str = "v3") -> list[dict[str, Any]]:
+def render(
+    rows: pl.DataFrame, dataset: str, generation: str = "v3", *, with_nulls: bool = False
+) -> list[dict[str, Any]]:
     """Return the rows of a table as FMP's records of one API generation, one record per row.
 
-    NULL items are omitted; items of ``extra`` return under their own names. Whole numbers are ints, and times
-    are New York wall time, as FMP writes them.
+    NULL items are omitted, or None ``with_nulls``; items of ``extra`` return under their own names. Whole
+    numbers are ints, and times are New York wall time, as FMP writes them.
     """
     if generation not in generations(dataset):
         known = ", ".join(generations(dataset))
         raise InvalidInput(f"FMP has no generation {generation!r} of {dataset!r}; expected one of {known}.")
     names = {field: column for field, column in fields(dataset, generation).items() if column in rows.columns}
-    return [_record(row, names) for row in rows.iter_rows(named=True)]
+    records = (_record(row, names) for row in rows.iter_rows(named=True))
+    return [dict.fromkeys(names) | record if with_nulls else record for record in records]
 
 
 def _record(row: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:

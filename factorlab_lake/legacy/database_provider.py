@@ -1,40 +1,58 @@
-"""Provide Factor Lab's ``DatabaseProvider`` on a lake, with polars frames."""
+"""Provide Factor Lab's ``DatabaseProvider`` on a lake, with frames of pandas or polars."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import date
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
+from factorlab_lake.legacy.pandas_frames import load_pandas
 from factorlab_lake.legacy.provider_arguments import (
     LakeOrPlace,
+    default_lake,
     opened,
+    spellings,
     statement_kinds,
-    to_day,
     to_days,
     to_range,
 )
-from factorlab_lake.query.arguments import DateLike, Dates
+from factorlab_lake.query.arguments import DateLike, Dates, one_of, to_date
 from factorlab_lake.schema import STATEMENT_TYPES
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
 
 __all__ = ["DatabaseProvider"]
 
+_FRAMES = ("pandas", "polars")
+_JSON = ("metrics", "extra", "reasons")
+
 
 class DatabaseProvider:
-    """Serve Factor Lab's code that works on a database.
+    """Serve Factor Lab's code that works on a database: a lake in a folder, or on a server.
 
-    ``connection``: the path of a lake, or an open lake. Queries use the lake's snapshot; ``provider.lake`` is
-    that lake. Frames are polars; ``frame.to_pandas()`` converts them. Dates are texts such as
-    ``"2024-01-31"``, dates, or midnights without a zone; ``None`` leaves an end open. Raises
-    :class:`~factorlab_lake.errors.NotFound` and :class:`~factorlab_lake.errors.InvalidInput`.
+    ``connection`` is an open lake, or the path or address of one; by default the lake of ``FACTORLAB_LAKE``.
+    Queries use the lake's snapshot; ``provider.lake`` is that lake. ``frames`` is ``pandas`` or ``polars``.
+    JSON columns of pandas frames have dicts, as with ``pandas.read_sql`` on PostgreSQL, and dates are
+    ``datetime64``; those of polars frames have texts and dates.
+
+    Symbols and dates have the forms of :class:`FMPProvider`, and rows have the lake's spelling; ``None``
+    leaves an end open. A symbol of which the lake has no data gives a
+    :class:`~factorlab_lake.errors.SymbolNotHeldWarning`, and a start after the end an empty answer. Raises
+    :class:`~factorlab_lake.errors.NotFound`, :class:`~factorlab_lake.errors.InvalidInput` and
+    :class:`~factorlab_lake.errors.MissingExtra`.
     """
 
-    def __init__(self, connection: LakeOrPlace) -> None:
-        self.lake = opened(connection)
+    def __init__(self, connection: LakeOrPlace | None = None, *, frames: str = "pandas") -> None:
+        self.frames = one_of(frames, _FRAMES, "frames")
+        if frames == "pandas":
+            load_pandas("DatabaseProvider", 'use DatabaseProvider(frames="polars")')
+        self.lake = default_lake() if connection is None else opened(connection)
 
     def __repr__(self) -> str:
-        return f"DatabaseProvider({self.lake!r})"
+        return f"DatabaseProvider({self.lake!r}, frames={self.frames!r})"
 
     def get_financial_statements(
         self,
@@ -44,26 +62,30 @@ class DatabaseProvider:
         statement_types: str | Iterable[str] = STATEMENT_TYPES,
         *,
         as_of: DateLike | None = None,
-    ) -> pl.DataFrame:
+    ) -> Any:
         """Return the statements whose fiscal period ends between two dates (both included).
 
         One row per symbol, statement type and fiscal period, in this order, with the columns of
-        ``financial_statements``; line items are in ``metrics`` (JSON, in ``reported_currency``). Each row is
+        ``financial_statements``; line items are in ``metrics`` (in ``reported_currency``). Each row is
         the newest version, with later restatements; with ``as_of`` it is the newest at that day's close.
         ``statement_types``: income_statement (or income), balance_sheet, cash_flow. An unknown symbol has no
         rows. ``lake.statements`` returns every version.
         """
-        first, last = to_range(start_date, end_date)
-        known = date.max if as_of is None else to_day(as_of, "as_of")
-        kinds = statement_kinds(statement_types).values()
-        return self.lake.statements(symbol, first, last, types=kinds, as_of=known)
+        span = to_range(start_date, end_date)
+        known = date.max if as_of is None else to_date(as_of, "as_of")
+        kinds = list(statement_kinds(statement_types).values())
+        names = self._symbols(symbol)
+        first, last = span or (None, None)
+        return self._framed(
+            self.lake.statements(names if span else [], first, last, types=kinds, as_of=known)
+        )
 
     def get_financial_ratios(
         self,
         symbols: str | Iterable[str],
         start_date: DateLike | None = None,
         end_date: DateLike | None = None,
-    ) -> pl.DataFrame:
+    ) -> Any:
         """Return the ratios of each fiscal period that ends between two dates (both included).
 
         One row per symbol and fiscal period end, in this order, with the columns of ``financial_ratios``. The
@@ -71,12 +93,28 @@ class DatabaseProvider:
         price or statement. They are fractions and multiples; a missing one is NULL with a ``reason``. An
         unknown symbol has no rows.
         """
-        return self.lake.ratios(symbols, *to_range(start_date, end_date))
+        span = to_range(start_date, end_date)
+        names = self._symbols(symbols)
+        first, last = span or (None, None)
+        return self._framed(self.lake.ratios(names if span else [], first, last))
 
-    def calculate_market_caps_batch(self, symbols: str | Iterable[str], dates: Dates) -> pl.DataFrame:
+    def calculate_market_caps_batch(self, symbols: str | Iterable[str], dates: Dates) -> Any:
         """Return the point-in-time market capitalisation of each symbol at each date.
 
         One row per symbol and date, in this order, from one query; columns and units are those of
-        ``lake.market_caps``. A missing ``market_cap`` is NULL with a ``reason``.
+        ``lake.market_caps``. A missing ``market_cap`` is NULL with a ``reason``, also of an unknown symbol.
         """
-        return self.lake.market_caps(symbols, to_days(dates))
+        days = to_days(dates)
+        return self._framed(self.lake.market_caps(self._symbols(symbols), days))
+
+    def _symbols(self, symbols: str | Iterable[str]) -> list[str]:
+        """Return symbols in the lake's spelling; unknown ones stay, and the lake names them in a warning."""
+        return [symbol or name for name, symbol in spellings(self.lake, symbols).items()]
+
+    def _framed(self, rows: pl.DataFrame) -> pd.DataFrame | pl.DataFrame:
+        if self.frames == "polars":
+            return rows
+        frame: pd.DataFrame = rows.to_pandas()
+        for name in set(_JSON) & set(rows.columns):
+            frame[name] = [None if text is None else json.loads(text) for text in rows[name]]
+        return frame

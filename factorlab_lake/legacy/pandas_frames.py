@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -14,21 +14,21 @@ from factorlab_lake.query.arguments import one_of
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["business_days", "carried", "load_pandas", "side_by_side"]
+__all__ = ["business_days", "by_name", "carried", "load_pandas", "side_by_side"]
 
-_OFFSETS = {"daily": "B", "weekly": "W-FRI", "monthly": "BME"}
+_OFFSETS = {"daily": "B", "weekly": "W-FRI", "monthly": "BME", "quarterly": "BQE"}
 
 
-def load_pandas() -> Any:
-    """Return pandas; raises :class:`MissingExtra` with the command that installs it."""
+def load_pandas(user: str = "FMPProvider", instead: str = "use the methods of the lake") -> Any:
+    """Return pandas; raises :class:`MissingExtra` with the command that installs it, and the way without."""
     try:
         import pandas as pd
 
         return pd
     except ImportError as error:
         raise MissingExtra(
-            f"FMPProvider returns pandas frames, and pandas cannot be imported ({error}); install it with "
-            "pip install 'factorlab-lake[pandas]', or use the methods of the lake, which return polars.",
+            f"{user} returns pandas frames, and pandas cannot be imported ({error}); install it with "
+            f"pip install 'factorlab-lake[pandas]', or {instead} for frames of polars.",
             extra="pandas",
         ) from None
 
@@ -36,8 +36,8 @@ def load_pandas() -> Any:
 def business_days(first: date, last: date, frequency: str) -> pd.DatetimeIndex:
     """Return the days from ``first`` to ``last`` (both included) as an index named ``date``.
 
-    ``daily``: Monday to Friday, holidays included; ``weekly``: Fridays; ``monthly``: the last business day of
-    each month. Raises :class:`InvalidInput` for another frequency.
+    ``daily``: Monday to Friday, holidays included; ``weekly``: Fridays; ``monthly`` and ``quarterly``: the
+    last business day of each month or quarter. Raises :class:`InvalidInput` for another frequency.
     """
     offset = _OFFSETS[one_of(frequency, _OFFSETS, "frequency")]
     index: pd.DatetimeIndex = load_pandas().date_range(
@@ -62,18 +62,31 @@ def carried(
     return frame
 
 
-def side_by_side(bars: pl.DataFrame, symbols: Iterable[str]) -> pd.DataFrame:
-    """Return ``symbol, date, value`` with one row per day and one column per symbol, in their order.
+def side_by_side(bars: pl.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Return ``symbol, date, value`` with one row per day and one column per symbol.
 
-    The days are those of any symbol, in order, as an index named ``date``; NaN where a symbol has no value.
+    ``columns``: ``{column of the frame: symbol of bars}``; one whose symbol has no value is left out. The
+    days are those on which any symbol has a value, in order, as an index named ``date``.
     """
     library = load_pandas()
     # No symbol is an empty text, so the column of days cannot collide with a symbol.
-    wide = bars.rename({"date": ""}).pivot(on="symbol", index="", values="value").sort("")
-    values = {name: wide[name].to_numpy() if name in wide.columns else float("nan") for name in symbols}
+    filled = bars.drop_nulls("value").rename({"date": ""})
+    wide = filled.pivot(on="symbol", index="", values="value").sort("")
+    values = {column: wide[name].to_numpy() for column, name in columns.items() if name in wide.columns}
     unit = library.DatetimeIndex(
         ["2000-01-03"]
     ).unit  # the default of this pandas version, for equality with other frames
     days = library.DatetimeIndex(wide[""].to_list(), name="date").as_unit(unit)
-    frame: pd.DataFrame = library.DataFrame(values, index=days, columns=list(symbols), dtype="float64")
+    frame: pd.DataFrame = library.DataFrame(values, index=days, columns=list(values), dtype="float64")
+    return frame
+
+
+def by_name(rows: pl.DataFrame, names: Mapping[str, str], renamed: Mapping[str, str]) -> pd.DataFrame:
+    """Return the row of each symbol under the caller's name for it, as an index named ``symbol``.
+
+    ``names``: ``{name: symbol of rows}``. Columns in ``renamed`` get their new names.
+    """
+    library = load_pandas()
+    frame: pd.DataFrame = rows.rename(dict(renamed)).to_pandas().set_index("symbol").loc[list(names.values())]
+    frame.index = library.Index(list(names), name="symbol")
     return frame

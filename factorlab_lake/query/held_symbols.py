@@ -66,8 +66,18 @@ class HeldSymbols:
 
     def warn_of_missing(self, name: str) -> None:
         """Warn of a symbol that is not held."""
-        if missing := self._missing(self._unseen([name]), pl.DataFrame({"symbol": []})):
+        if missing := self.missing([name]):
             self._warn(missing, [name], _OF_ROWS)
+
+    def missing(self, names: Sequence[str]) -> list[str]:
+        """Return the symbols among these that are not held; no warning."""
+        return self._missing(self._unseen(names), pl.DataFrame({"symbol": []}))
+
+    def describe_missing(self, missing: Sequence[str]) -> str:
+        """Return a sentence that names symbols that are not held, each with the nearest held one."""
+        parts = [f"{name!r}{nearest_symbol(name, self.every)}" for name in missing[:_MAX_NAMES]]
+        more = f" and {len(missing) - _MAX_NAMES:,} more" if len(missing) > _MAX_NAMES else ""
+        return f"The lake has no data of {', '.join(parts)}{more}."
 
     def _unseen(self, names: Sequence[str]) -> list[str]:
         return [name for name in names if name not in self._held]
@@ -84,11 +94,9 @@ class HeldSymbols:
         return self._unseen(names)
 
     def _warn(self, missing: Sequence[str], names: Sequence[str], frames: int) -> None:
-        parts = [f"{name!r}{nearest_symbol(name, self.every)}" for name in missing[:_MAX_NAMES]]
-        more = f" and {len(missing) - _MAX_NAMES:,} more" if len(missing) > _MAX_NAMES else ""
-        text = f"The lake has no data of {', '.join(parts)}{more}."
         none_held = len(missing) == len(names)
-        warnings.warn(SymbolNotHeldWarning(text, none_held=none_held), stacklevel=frames)
+        warning = SymbolNotHeldWarning(self.describe_missing(missing), none_held=none_held)
+        warnings.warn(warning, stacklevel=frames)
 
 
 _HELD = " UNION ".join(

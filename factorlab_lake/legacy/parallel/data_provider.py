@@ -14,7 +14,7 @@ from factorlab_lake.legacy.parallel.cache_watch import CacheWatch, answer_ages, 
 from factorlab_lake.legacy.parallel.counters import Alert, Counts, EventCounter
 from factorlab_lake.legacy.parallel.forms import FORMS, QuestionForm
 from factorlab_lake.legacy.parallel.settings import ParallelSettings, SymbolRouter, parallel_settings
-from factorlab_lake.legacy.provider_arguments import LakeOrPlace, opened
+from factorlab_lake.legacy.provider_arguments import RECORD_LIMIT, LakeOrPlace, opened
 from factorlab_lake.query.arguments import DateLike, Dates, to_symbols
 from factorlab_lake.query.questions import Questions
 from factorlab_lake.schema import STATEMENT_TYPES
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["DataProvider"]
 
 _LOG = logging.getLogger(__name__)
-_ALL = ("income_statement", "balance_sheet", "cash_flow")
 _Part = tuple[str, list[str], Any]
 
 
@@ -161,12 +160,18 @@ class DataProvider:
     def batch_fetch_statements(
         self,
         symbols: str | Iterable[str],
-        statement_types: str | Iterable[str] = _ALL,
-        period: str = "quarterly",
-        limit: int | None = None,
+        statement_types: str | Iterable[str] | None = None,
+        period: str = "quarter",
+        limit: int | None = RECORD_LIMIT,
+        use_cache: bool = True,  # noqa: FBT001, FBT002 - Factor Lab's own call
     ) -> dict[str, dict[str, list[dict[str, Any]]]]:
         """Return ``{symbol: {statement type: records}}``, as ``FMPProvider.batch_fetch_statements`` does."""
-        arguments = {"statement_types": _reusable(statement_types), "period": period, "limit": limit}
+        arguments = {
+            "statement_types": _reusable(statement_types),
+            "period": period,
+            "limit": limit,
+            "use_cache": use_cache,
+        }
         answer: dict[str, dict[str, list[dict[str, Any]]]] = self._query(
             "batch_fetch_statements", symbols, arguments
         )
@@ -309,7 +314,8 @@ class DataProvider:
         other = self._answer("cache" if source == "lake" else "lake", question, symbols, arguments)
         form = FORMS[question]
         rows = [form.rows(a) for a in ((answer, other) if source == "lake" else (other, answer))]
-        lake, cache = (r.filter(r["symbol"].is_in(symbols)) for r in rows)
+        names = [*symbols, *(s.strip().upper() for s in symbols)]  # rows of a lake have capitals
+        lake, cache = (r.filter(r["symbol"].is_in(names)) for r in rows)
         diff = diff_answers(lake, cache, form.keys)
         self._events.add(compared=1, differing=bool(diff))
         if diff:
@@ -327,15 +333,17 @@ class DataProvider:
 
 
 def _lacking(lake: Questions, form: QuestionForm, symbols: list[str]) -> list[str]:
-    """Return the symbols without rows in a table that the method needs."""
+    """Return the symbols without rows in a table that the method needs; a lake has them in capitals."""
     lacking: set[str] = set()
+    capitals = {s: s.strip().upper() for s in symbols}
     for table in form.needs:
         rows = lake.session.frame(
             f"SELECT DISTINCT symbol FROM {table} "  # noqa: S608 - a table name of FORMS
             "WHERE symbol IN (SELECT unnest($symbols::VARCHAR[]))",
-            {"symbols": symbols},
+            {"symbols": list(capitals.values())},
         )
-        lacking |= set(symbols) - set(rows["symbol"])
+        held = set(rows["symbol"])
+        lacking |= {s for s in symbols if capitals[s] not in held}
     return [s for s in symbols if s in lacking]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -26,7 +27,7 @@ class QuestionForm:
     ``rows`` converts an answer to a frame with one row per ``keys`` and the compared values.
     """
 
-    provider: Callable[[], type]
+    provider: Callable[[], Callable[..., Any]]
     needs: tuple[str, ...]
     keys: tuple[str, ...]
     join: Callable[[Sequence[Any], list[str]], Any]
@@ -46,7 +47,8 @@ def _join_by_name(parts: Sequence[dict[str, Any]], symbols: list[str]) -> dict[s
 
 
 def _join_columns(parts: Sequence[Any], symbols: list[str]) -> Any:
-    return load_pandas().concat(parts, axis=1).sort_index()[symbols]
+    frame = load_pandas().concat(parts, axis=1).sort_index()
+    return frame[[symbol for symbol in symbols if symbol in frame.columns]]
 
 
 def _statement_rows(answer: pl.DataFrame) -> pl.DataFrame:
@@ -88,7 +90,8 @@ def _price_rows(answer: Any) -> pl.DataFrame:
         .select(pl.lit(symbol).alias("symbol"), pl.all())
         for symbol in answer.columns
     ]
-    return pl.concat(frames)
+    no_rows = pl.DataFrame(schema={"symbol": pl.String, "date": pl.Datetime, "value": pl.Float64})
+    return pl.concat(frames or [no_rows])
 
 
 def _record_rows(answer: dict[str, dict[str, list[dict[str, Any]]]]) -> pl.DataFrame:
@@ -102,16 +105,16 @@ def _record_rows(answer: dict[str, dict[str, list[dict[str, Any]]]]) -> pl.DataF
     return pl.DataFrame(rows, schema=dict.fromkeys(schema, pl.String), orient="row")
 
 
-def _fmp_provider() -> type:
+def _fmp_provider() -> Callable[..., Any]:
     from factorlab_lake.legacy.fmp_provider import FMPProvider  # needs pandas, so load it on first use
 
     return FMPProvider
 
 
-def _database_provider() -> type:
+def _database_provider() -> Callable[..., Any]:
     from factorlab_lake.legacy.database_provider import DatabaseProvider
 
-    return DatabaseProvider
+    return partial(DatabaseProvider, frames="polars")
 
 
 _DATED = ("symbol", "date")

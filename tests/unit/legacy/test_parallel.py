@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,14 @@ from tests.support import CACHE_2021, FETCHED, LATER, Entry, bar, copy_of, incom
 SYMBOLS = ["GOOGL", "AAPL"]
 CAPS_ON = ["2020-12-31", "2021-03-31"]
 FACTORS = {"start_date": "2021-01-04", "end_date": "2021-01-29", "calculation_frequency": "M"}
+_POLARS = partial(DatabaseProvider, frames="polars")
 QUESTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "get_fundamental_factors": (FMPProvider, FACTORS),
     "get_prices": (FMPProvider, {"start_date": "2021-03-01"}),
     "batch_fetch_statements": (FMPProvider, {"limit": 2}),
-    "get_financial_statements": (DatabaseProvider, {"start_date": "2020-06-01", "as_of": "2021-03-01"}),
-    "get_financial_ratios": (DatabaseProvider, {"start_date": "2020-06-01"}),
-    "calculate_market_caps_batch": (DatabaseProvider, {"dates": CAPS_ON}),
+    "get_financial_statements": (_POLARS, {"start_date": "2020-06-01", "as_of": "2021-03-01"}),
+    "get_financial_ratios": (_POLARS, {"start_date": "2020-06-01"}),
+    "calculate_market_caps_batch": (_POLARS, {"dates": CAPS_ON}),
 }
 Make = Callable[..., DataProvider]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from factorlab_lake.errors import InvalidInput
+from factorlab_lake.errors import InvalidInput, LakeWarning, SymbolNotHeldWarning
 from factorlab_lake.lake import Lake
 from factorlab_lake.legacy import FMPProvider
 from tests.support import CACHE_2021, entries_of
@@ -34,33 +34,29 @@ CASES.traded("DATE", {FRI: 30.0})
 
 def test_days_are_those_on_which_any_symbol_traded(made: FMPProvider) -> None:
     """The index is the sorted union; a symbol has NaN where it did not trade; columns keep their order."""
-    frame = made.get_prices(["AFTER", "NOPE", "DATE", "BEFORE"], THU, TUE)
-    assert list(frame.columns) == ["AFTER", "NOPE", "DATE", "BEFORE"]
+    with pytest.warns(SymbolNotHeldWarning, match="'NOPE'.* It has no column"):
+        frame = made.get_prices(["AFTER", "NOPE", "DATE", "BEFORE"], THU, TUE)
+    assert list(frame.columns) == ["AFTER", "DATE", "BEFORE"]
     assert isinstance(frame.index, pd.DatetimeIndex)
     assert (frame.index.name, _texts(frame.index)) == ("date", [THU, FRI, MON, TUE])
-    assert frame.dtypes.tolist() == ["float64"] * 4
-    assert frame.fillna(-1).to_numpy().tolist() == [
-        [-1, -1, -1, 10],
-        [-1, -1, 30, 11],
-        [20, -1, -1, -1],
-        [21, -1, -1, -1],
-    ]
+    assert frame.dtypes.tolist() == ["float64"] * 3
+    assert frame.fillna(-1).to_numpy().tolist() == [[-1, -1, 10], [-1, 30, 11], [20, -1, -1], [21, -1, -1]]
 
 
 def test_a_range_is_closed_and_may_be_open(made: FMPProvider) -> None:
-    """Both ends are included, and None sets no limit."""
+    """Both ends are included, and None sets no limit; a symbol without a bar in the range has no column."""
     assert _texts(made.get_prices(["BEFORE", "AFTER"], FRI, MON).index) == [FRI, MON]
-    assert _texts(made.get_prices(["BEFORE", "AFTER"], None, FRI).index) == [THU, FRI]
-    assert _texts(made.get_prices(["BEFORE", "AFTER"], MON).index) == [MON, TUE]
+    for span, days, absent in (((None, FRI), [THU, FRI], "AFTER"), ((MON,), [MON, TUE], "BEFORE")):
+        with pytest.warns(LakeWarning, match=f"{absent}: no close in the range, so no column"):
+            frame = made.get_prices(["BEFORE", "AFTER"], *span)
+        assert (_texts(frame.index), frame.shape[1]) == (days, 1)
 
 
-@pytest.mark.parametrize("symbols", [["NOPE"], []])
-def test_without_a_bar_the_frame_is_empty_but_has_its_columns(made: FMPProvider, symbols: list[str]) -> None:
-    """Unknown symbols keep their columns, and the index stays one of dates."""
-    frame = made.get_prices(symbols, THU, TUE)
-    assert (list(frame.columns), len(frame), frame.index.name) == (symbols, 0, "date")
+def test_without_a_symbol_the_frame_is_empty(made: FMPProvider) -> None:
+    """No symbol has no column, and the index stays one of dates."""
+    frame = made.get_prices([], THU, TUE)
+    assert (frame.shape, frame.index.name) == ((0, 0), "date")
     assert isinstance(frame.index, pd.DatetimeIndex)
-    assert frame.dtypes.tolist() == ["float64"] * len(symbols)
 
 
 def test_prices_and_factors_join_on_their_dates(lake_2021: Lake) -> None:
@@ -133,7 +129,6 @@ def test_prices_are_those_of_the_file(lake_2021: Lake) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("BEFORE", TUE, THU), f"start_date {TUE} is after end_date {THU}"),
         (("BEFORE", THU, "then"), "end_date is 'then'; expected a date"),
         (("BEFORE", THU, TUE, "closing"), "price_type is 'closing'; expected one of open, high.*'close'"),
         (([None], THU, TUE), "A symbol is a string such as 'AAPL'"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from factorlab_lake.errors import InvalidInput
+from factorlab_lake.errors import InvalidInput, SymbolNotHeldWarning
 from factorlab_lake.lake import Lake
 from factorlab_lake.legacy import FMPProvider
 from tests.support import CACHE_2021, LATER, Entry, entries_of, income, migrate
@@ -27,13 +27,13 @@ def provider(lake_2021: Lake) -> FMPProvider:
 
 
 def _sent(symbol: str, statement_type: str, *, annual: bool) -> list[dict[str, Any]]:
-    """Return the distinct records of the sample's files, newest first, without what they left empty."""
+    """Return the distinct records of the sample's files, newest first."""
     records_by_day: dict[str, dict[str, Any]] = {}
     for path, envelope in entries_of(CACHE_2021):
         if path.startswith(f"{FOLDERS[statement_type]}/{symbol}_"):
             for record in envelope["data"]:
                 if (record["period"] == "FY") == annual:
-                    records_by_day[record["date"]] = {n: v for n, v in record.items() if v is not None}
+                    records_by_day[record["date"]] = record
     return [records_by_day[day] for day in sorted(records_by_day, reverse=True)]
 
 
@@ -43,15 +43,15 @@ def _sent(symbol: str, statement_type: str, *, annual: bool) -> list[dict[str, A
 def test_records_are_those_that_the_provider_sent(
     provider: FMPProvider, symbol: str, period: str, *, annual: bool
 ) -> None:
-    """Each record comes back once, newest first, under FMP's names and in its formats."""
-    answer = provider.batch_fetch_statements([symbol], period=period)
+    """Each record comes back once, newest first, under FMP's names and in its formats, None for no value."""
+    answer = provider.batch_fetch_statements([symbol], list(FOLDERS), period=period, limit=None)
     assert list(answer[symbol]) == ["income_statement", "balance_sheet", "cash_flow"]
     for statement_type, records in answer[symbol].items():
         sent = _sent(symbol, statement_type, annual=annual)
         assert len(sent) >= 2
         assert [r["date"] for r in records] == [r["date"] for r in sent]
         for record, original in zip(records, sent, strict=True):
-            assert {name: record.get(name) for name in original} == original
+            assert {name: record[name] for name in original} == original
 
 
 def test_a_limit_takes_the_newest_of_each(provider: FMPProvider) -> None:
@@ -67,7 +67,8 @@ def test_a_limit_takes_the_newest_of_each(provider: FMPProvider) -> None:
 
 def test_an_unknown_symbol_has_no_records(provider: FMPProvider) -> None:
     """It has an empty list for each statement type, beside the symbols that are known."""
-    answer = provider.batch_fetch_statements(["NOPE", "AAPL"], "income_statement")
+    with pytest.warns(SymbolNotHeldWarning, match="'NOPE'.* It has no records"):
+        answer = provider.batch_fetch_statements(["NOPE", "AAPL"], "income_statement", limit=None)
     assert answer["NOPE"] == {"income_statement": []}
     assert len(answer["AAPL"]["income_statement"]) > 40
 
@@ -96,8 +97,7 @@ def test_a_year_is_no_quarter_though_it_ends_with_one(lake: Lake, tmp_path: Path
     ("arguments", "message"),
     [
         ({"statement_types": ["ratios"]}, "statement type is 'ratios'; expected one of income_statement"),
-        ({"statement_types": None}, "statement type is None"),
-        ({"period": "monthly"}, "period is 'monthly'; expected one of quarterly, quarter, annual"),
+        ({"period": "monthly"}, "period is 'monthly'; expected one of quarter, quarterly, annual"),
         ({"limit": 0}, "limit is 0; expected a whole number from 1 on"),
         ({"limit": True}, "limit is True; expected a whole number from 1 on"),
         ({"limit": "5"}, "limit is '5'; expected a whole number from 1 on"),

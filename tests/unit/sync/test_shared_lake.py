@@ -358,7 +358,7 @@ def test_an_unknown_method_is_an_attribute_error(company_server: ServerLake) -> 
 
 def test_the_database_provider_accepts_an_address(company_url: str, company_lake: Lake) -> None:
     """Factor Lab's class returns the same rows from the server as from the lake, and hides the password."""
-    ours, result = DatabaseProvider(company_lake), DatabaseProvider(company_url)
+    ours, result = (DatabaseProvider(each, frames="polars") for each in (company_lake, company_url))
     assert PASSWORD not in repr(result)
     assert_same_rows(
         ours.get_financial_statements("WHOLE", "2020-01-01", "2020-12-31"),
