@@ -14,11 +14,11 @@ from factorlab_lake.providers.fmp.bulk_files import (
     file_count,
     read_bulk,
 )
-from factorlab_lake.providers.fmp.endpoints import EndpointRequest
 from factorlab_lake.providers.fmp.result_builder import ResultBuilder, fail
-from factorlab_lake.providers.fmp.retry import CallTrace
 from factorlab_lake.providers.fmp.symbol_requests import SymbolRequests
+from factorlab_lake.providers.http_client import HttpRequest
 from factorlab_lake.providers.protocol import FetchResult, Request
+from factorlab_lake.providers.retry import CallTrace
 
 __all__ = ["Bulk", "bulk_key"]
 
@@ -73,7 +73,7 @@ class Bulk:
         ]
         return _count_once(results, trace)
 
-    def _read(self, requests: Sequence[Request], trace: CallTrace) -> tuple[BulkRecords, EndpointRequest]:
+    def _read(self, requests: Sequence[Request], trace: CallTrace) -> tuple[BulkRecords, HttpRequest]:
         endpoint = self._builder.endpoint(requests[0])
         symbols = frozenset(request.symbol for request in requests)
         records: BulkRecords = {}
@@ -89,13 +89,13 @@ class Bulk:
                 break
             for symbol, rows in in_file.items():
                 records.setdefault(symbol, []).extend(rows)
-        return records, EndpointRequest(endpoint.bulk_path, _merged(parameters))
+        return records, HttpRequest(endpoint.bulk_path, _merged(parameters))
 
     def _filled(
         self,
         result: FetchResult,
         rows: list[dict[str, str | None]],
-        http_request: EndpointRequest | None,
+        http_request: HttpRequest | None,
         trace: CallTrace,
     ) -> FetchResult:
         result.records = bulk_frame(rows, result.dataset)

@@ -15,7 +15,8 @@ from datetime import date
 import polars as pl
 
 from factorlab_lake.errors import BadAnswer, counted
-from factorlab_lake.providers.fmp.endpoints import Endpoint, EndpointRequest
+from factorlab_lake.providers.fmp.endpoints import Endpoint
+from factorlab_lake.providers.http_client import HttpRequest
 from factorlab_lake.providers.protocol import Request
 from factorlab_lake.schema.rules import MAX_BULK_BYTES, MAX_FIELDS
 
@@ -48,7 +49,7 @@ def file_count(endpoint: Endpoint, request: Request, today: date) -> int:
     return PARTS if endpoint.bulk_by == "part" else len(list(bulk_requests(endpoint, request, today)))
 
 
-def bulk_requests(endpoint: Endpoint, request: Request, today: date) -> Iterator[EndpointRequest]:
+def bulk_requests(endpoint: Endpoint, request: Request, today: date) -> Iterator[HttpRequest]:
     """Yield the requests for all files that can contain a request's records.
 
     The label of a fiscal year may be the calendar year before or after the end of its periods. The number of
@@ -56,13 +57,13 @@ def bulk_requests(endpoint: Endpoint, request: Request, today: date) -> Iterator
     """
     if endpoint.bulk_by == "part":
         for part in range(_MOST_PARTS):
-            yield EndpointRequest(endpoint.bulk_path, {"part": str(part)}, MAX_BULK_BYTES)
+            yield HttpRequest(endpoint.bulk_path, {"part": str(part)}, MAX_BULK_BYTES)
         return
     start = request.start or today
     for year in range(start.year - 1, today.year + 2):
         for period in ("FY",) if request.period == "annual" else _QUARTERS:
             parameters = {"year": str(year), "period": period}
-            yield EndpointRequest(endpoint.bulk_path, parameters, MAX_BULK_BYTES)
+            yield HttpRequest(endpoint.bulk_path, parameters, MAX_BULK_BYTES)
 
 
 def read_bulk(body: bytes, symbols: AbstractSet[str], label: str) -> tuple[BulkRecords, int]:

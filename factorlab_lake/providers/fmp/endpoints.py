@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from importlib.resources import files
 from urllib.parse import quote
 
+from factorlab_lake.providers.http_client import HttpRequest
 from factorlab_lake.providers.protocol import Offer, Request
-from factorlab_lake.schema.rules import MAX_RESPONSE_BYTES
 
-__all__ = ["EARLIEST", "Endpoint", "EndpointRequest", "endpoints"]
+__all__ = ["EARLIEST", "Endpoint", "endpoints"]
 
 # Without `from`, FMP returns the last five years only, so a full history needs an explicit date.
 EARLIEST = date(1900, 1, 1)
@@ -21,22 +20,6 @@ _PERIODS = {"quarterly": "quarter", "annual": "annual"}
 _MONTHS = {"quarterly": 3, "annual": 12}
 # Rows beyond the number of periods: a changed fiscal year, or an amended period that FMP sends twice.
 _MARGIN = 4
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointRequest:
-    """Represent one GET: a path below the base URL, and its parameters without the key.
-
-    ``at_most`` is the largest size of the response in bytes.
-    """
-
-    path: str
-    parameters: dict[str, str]
-    at_most: int = MAX_RESPONSE_BYTES
-
-    def text(self) -> str:
-        """Return the parameters as JSON for the fetch log."""
-        return json.dumps(self.parameters, sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +54,7 @@ class Endpoint:
         """Return whether each response has the records of all symbols."""
         return self.bulk_by == "list"
 
-    def http_request(self, request: Request, today: date) -> EndpointRequest:
+    def http_request(self, request: Request, today: date) -> HttpRequest:
         """Return the HTTP request: from the request's start, or for all records."""
         parameters: dict[str, str] = {}
         path = self.path
@@ -86,7 +69,7 @@ class Endpoint:
         if self.ranged:
             parameters["from"] = (request.start or EARLIEST).isoformat()
             parameters["to"] = (request.end or today + timedelta(days=1)).isoformat()
-        return EndpointRequest(path, parameters)
+        return HttpRequest(path, parameters)
 
     def rows(self, request: Request, today: date) -> int:
         """Return the number of newest rows that reaches back to the request's start."""

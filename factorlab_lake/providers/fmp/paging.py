@@ -9,7 +9,8 @@ from datetime import date, timedelta
 import polars as pl
 
 from factorlab_lake.errors import counted
-from factorlab_lake.providers.fmp.endpoints import EARLIEST, Endpoint, EndpointRequest
+from factorlab_lake.providers.fmp.endpoints import EARLIEST, Endpoint
+from factorlab_lake.providers.http_client import HttpRequest
 
 __all__ = ["FREE_ROWS", "Fetch", "oldest_day", "page_back", "reaches", "short_rows"]
 
@@ -22,7 +23,7 @@ _PLAN_DAYS = 4
 FREE_ROWS = 5  # the most statements that the free plan returns
 _PERIOD_DAYS = 400  # over a fiscal year: the oldest statement may be this long after the start
 
-Fetch = Callable[[EndpointRequest], pl.DataFrame]
+Fetch = Callable[[HttpRequest], pl.DataFrame]
 
 
 def oldest_day(records: pl.DataFrame) -> date | None:
@@ -47,7 +48,7 @@ def reaches(day: date | None, start: date) -> bool:
 
 
 def page_back(
-    first: pl.DataFrame, http_request: EndpointRequest, endpoint: Endpoint, fetch: Fetch
+    first: pl.DataFrame, http_request: HttpRequest, endpoint: Endpoint, fetch: Fetch
 ) -> tuple[pl.DataFrame, str | None]:
     """Fetch the pages before a capped response, until the start or the end of the history.
 

@@ -12,15 +12,15 @@ import httpx
 
 from factorlab_lake.errors import Unavailable
 from factorlab_lake.providers.fmp.bulk import Bulk, bulk_key
-from factorlab_lake.providers.fmp.client import Client
+from factorlab_lake.providers.fmp.client import FmpClient
 from factorlab_lake.providers.fmp.endpoints import endpoints
-from factorlab_lake.providers.fmp.rate_limit import RateLimiter
 from factorlab_lake.providers.fmp.result_builder import ResultBuilder
-from factorlab_lake.providers.fmp.retry import RetryingClient
 from factorlab_lake.providers.fmp.settings import FmpSettings, fmp_settings
 from factorlab_lake.providers.fmp.symbol_changes import SymbolChanges
 from factorlab_lake.providers.fmp.symbol_requests import SymbolRequests
 from factorlab_lake.providers.protocol import Call, FetchResult, Offer, Request
+from factorlab_lake.providers.rate_limit import RateLimiter
+from factorlab_lake.providers.retry import RetryingClient, RetryPolicy
 
 __all__ = ["FmpProvider"]
 
@@ -55,10 +55,11 @@ class FmpProvider:
         self._settings = settings = settings or fmp_settings()
         self._closed = threading.Event()
         self._endpoints = endpoints(settings.api_generation)
-        self._client = Client(settings, transport)
+        self._client = FmpClient(settings, transport)
         wait = self._closable(sleep or self._closed.wait)
         limit = RateLimiter(settings.calls_per_minute, timer=timer, sleep=wait)
-        client = RetryingClient(self._client, limit, settings, clock=clock, sleep=wait)
+        policy = RetryPolicy(settings.tries, settings.retry_wait_s, settings.longest_wait_s)
+        client = RetryingClient(self._client, limit, policy, clock=clock, sleep=wait)
         builder = ResultBuilder(self._endpoints, client, clock=clock, timer=timer)
         self._singles = SymbolRequests(builder)
         self._changes = SymbolChanges(builder)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
 import re
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from factorlab_lake.errors import (
@@ -20,7 +17,7 @@ from factorlab_lake.errors import (
     Unavailable,
 )
 
-__all__ = ["error_of", "retry_after_s"]
+__all__ = ["error_of"]
 
 _MESSAGE_CHARS = 200
 # The parameter that the plan does not cover, when FMP names it: the symbol, the limit or another.
@@ -75,26 +72,6 @@ def error_of(label: str, status: int, message: str, retry_after: float | None = 
         match = _PARAMETER.search(text)
         facts["parameter"] = match[1] if match else None
     return kind(f"{label}: {_ADVICE[kind]} ({status}: {text[:_MESSAGE_CHARS]!r})", **facts)
-
-
-def retry_after_s(header: str | None, now: datetime) -> float | None:
-    """Return the seconds of a ``Retry-After`` header (a number or an HTTP date), or None if it has none.
-
-    >>> retry_after_s("Wed, 31 Mar 2021 22:01:30 GMT", datetime(2021, 3, 31, 22, 0, tzinfo=UTC))
-    90.0
-    """
-    if header is None:
-        return None
-    try:
-        wait_s = float(header)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(header)
-        except ValueError:
-            return None
-        zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        wait_s = (zoned - now).total_seconds()
-    return max(0.0, wait_s) if math.isfinite(wait_s) else None
 
 
 def _error_text(message: str) -> str:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from factorlab_lake.errors import FetchFailed, NotServed, nearest
-from factorlab_lake.providers.fmp.endpoints import Endpoint, EndpointRequest
-from factorlab_lake.providers.fmp.retry import CallTrace, RetryingClient
+from factorlab_lake.providers.fmp.endpoints import Endpoint
+from factorlab_lake.providers.http_client import HttpRequest
 from factorlab_lake.providers.protocol import FetchResult, Request
+from factorlab_lake.providers.retry import CallTrace, RetryingClient
 
 __all__ = ["ResultBuilder", "fail"]
 
@@ -59,9 +60,7 @@ class ResultBuilder:
         )
         return result, CallTrace(_label(request))
 
-    def finish(
-        self, result: FetchResult, http_request: EndpointRequest | None, trace: CallTrace
-    ) -> FetchResult:
+    def finish(self, result: FetchResult, http_request: HttpRequest | None, trace: CallTrace) -> FetchResult:
         """Complete a result with the facts of its calls."""
         if http_request:
             result.endpoint, result.parameters = f"/{http_request.path}", http_request.text()

@@ -12,12 +12,12 @@ from datetime import date
 from typing import Any
 
 from factorlab_lake.errors import BadAnswer, FetchFailed
-from factorlab_lake.providers.fmp.endpoints import EndpointRequest
 from factorlab_lake.providers.fmp.result_builder import ResultBuilder, fail
-from factorlab_lake.providers.fmp.retry import CallTrace
+from factorlab_lake.providers.http_client import HttpRequest
 from factorlab_lake.providers.protocol import FetchResult, Request
 from factorlab_lake.providers.records import decode, frame_of
 from factorlab_lake.providers.response_bounds import check_json
+from factorlab_lake.providers.retry import CallTrace
 from factorlab_lake.schema.rules import BEGINNING_OF_TIME
 
 __all__ = ["SymbolChanges"]
@@ -79,7 +79,7 @@ class SymbolChanges:
             fail(result, error)
         return result
 
-    def _finish(self, result: FetchResult, http_request: EndpointRequest | None, trace: CallTrace) -> None:
+    def _finish(self, result: FetchResult, http_request: HttpRequest | None, trace: CallTrace) -> None:
         self._builder.finish(result, http_request, trace)
         if not trace.calls:
             result.duration_ms = 0.0

@@ -7,13 +7,14 @@ from dataclasses import replace
 import polars as pl
 
 from factorlab_lake.errors import EmptyAnswer, FetchFailed, NotInPlan
-from factorlab_lake.providers.fmp.endpoints import Endpoint, EndpointRequest
+from factorlab_lake.providers.fmp.endpoints import Endpoint
 from factorlab_lake.providers.fmp.paging import FREE_ROWS, Fetch, page_back, short_rows
 from factorlab_lake.providers.fmp.parse import read_records
 from factorlab_lake.providers.fmp.result_builder import ResultBuilder, fail
-from factorlab_lake.providers.fmp.retry import CallTrace
+from factorlab_lake.providers.http_client import HttpRequest
 from factorlab_lake.providers.protocol import FetchResult, Request
 from factorlab_lake.providers.records import Shapes
+from factorlab_lake.providers.retry import CallTrace
 
 __all__ = ["SymbolRequests"]
 
@@ -39,11 +40,11 @@ class SymbolRequests:
         return self._builder.finish(result, http_request, trace)
 
     def _fill(
-        self, result: FetchResult, request: Request, http_request: EndpointRequest, trace: CallTrace
+        self, result: FetchResult, request: Request, http_request: HttpRequest, trace: CallTrace
     ) -> None:
         endpoint = self._builder.endpoint(request)
 
-        def fetch(page: EndpointRequest) -> pl.DataFrame:
+        def fetch(page: HttpRequest) -> pl.DataFrame:
             return self._fetch(page, endpoint, result, trace)
 
         if endpoint.ranged:
@@ -60,7 +61,7 @@ class SymbolRequests:
         result.records = records
 
     def _newest(
-        self, http_request: EndpointRequest, endpoint: Endpoint, request: Request, fetch: Fetch
+        self, http_request: HttpRequest, endpoint: Endpoint, request: Request, fetch: Fetch
     ) -> tuple[pl.DataFrame, str | None]:
         """Fetch the newest rows, and all rows when the newest did not reach the start."""
         limit = int(http_request.parameters["limit"])
@@ -70,7 +71,7 @@ class SymbolRequests:
             records = fetch(_with_limit(http_request, limit))
         return records, short_rows(records, limit, request.start)
 
-    def _within_plan(self, http_request: EndpointRequest, fetch: Fetch) -> pl.DataFrame:
+    def _within_plan(self, http_request: HttpRequest, fetch: Fetch) -> pl.DataFrame:
         """Fetch with a limit that the plan accepts: plans may refuse a larger one."""
         if not self._few_rows:
             try:
@@ -82,7 +83,7 @@ class SymbolRequests:
         return fetch(_with_limit(http_request, min(FREE_ROWS, int(http_request.parameters["limit"]))))
 
     def _fetch(
-        self, http_request: EndpointRequest, endpoint: Endpoint, result: FetchResult, trace: CallTrace
+        self, http_request: HttpRequest, endpoint: Endpoint, result: FetchResult, trace: CallTrace
     ) -> pl.DataFrame:
         before = result.broken
 
@@ -95,7 +96,7 @@ class SymbolRequests:
         return records
 
 
-def _with_limit(http_request: EndpointRequest, rows: int) -> EndpointRequest:
+def _with_limit(http_request: HttpRequest, rows: int) -> HttpRequest:
     return replace(http_request, parameters=http_request.parameters | {"limit": str(rows)})
 
 

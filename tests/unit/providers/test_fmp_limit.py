@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from factorlab_lake.errors import Unavailable
 from factorlab_lake.providers.fmp import FmpProvider
-from factorlab_lake.providers.fmp.rate_limit import RateLimiter
 from factorlab_lake.providers.fmp.settings import fmp_settings
 from factorlab_lake.providers.protocol import Call, FetchResult, Request
+from factorlab_lake.providers.rate_limit import RateLimiter
 from tests.fakes.fmp import FakeFmp, RateLimit, synthetic_dataset
 from tests.fakes.scripted_fmp import KEY, Script, Time, ask, json_response, provider
 

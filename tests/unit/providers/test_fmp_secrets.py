@@ -17,9 +17,9 @@ from rich.traceback import Traceback
 
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.providers.fmp import FmpProvider
-from factorlab_lake.providers.fmp.client import Client
-from factorlab_lake.providers.fmp.endpoints import EndpointRequest
+from factorlab_lake.providers.fmp.client import FmpClient
 from factorlab_lake.providers.fmp.settings import FmpSettings, fmp_settings
+from factorlab_lake.providers.http_client import HttpRequest
 from factorlab_lake.providers.protocol import FetchResult, Request
 from tests.fakes.fmp import KINDS, FakeFmp, FaultRule, Faults, synthetic_dataset
 from tests.fakes.scripted_fmp import KEY, Script, ask, json_response, provider
@@ -90,9 +90,11 @@ def test_no_connection_shows_no_key(logged: io.StringIO, generation: str) -> Non
 @pytest.mark.parametrize("generation", _GENERATIONS)
 def test_an_error_below_shows_no_key_in_its_frames(generation: str) -> None:
     """The key is not in the client's error, its frames or their variables, which some tracebacks print."""
-    client = Client(fmp_settings(api_key=KEY, base_url="http://127.0.0.1:9", api_generation=generation), None)
+    client = FmpClient(
+        fmp_settings(api_key=KEY, base_url="http://127.0.0.1:9", api_generation=generation), None
+    )
     with pytest.raises(Exception, match="cannot be reached") as caught:
-        client.get(EndpointRequest("stable/profile", {"symbol": "ACME"}), "profile of ACME")
+        client.get(HttpRequest("stable/profile", {"symbol": "ACME"}), "profile of ACME")
     assert KEY not in _everything(caught.value)
     client.close()
 

@@ -1,4 +1,4 @@
-"""Call FMP until a request succeeds or fails finally: apply the rate limit, retries and waits."""
+"""Call a vendor until a request succeeds or fails finally: apply the rate limit, retries and waits."""
 
 from __future__ import annotations
 
@@ -7,26 +7,20 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from factorlab_lake.errors import FetchFailed, KeyRefused, LimitReached
-from factorlab_lake.providers.fmp.client import Client, HttpReply
-from factorlab_lake.providers.fmp.endpoints import EndpointRequest
-from factorlab_lake.providers.fmp.rate_limit import RateLimiter
-from factorlab_lake.providers.fmp.response_errors import error_of, retry_after_s
-from factorlab_lake.providers.fmp.settings import FmpSettings
+from factorlab_lake.errors import FetchFailed, LimitReached
+from factorlab_lake.providers.http_client import HttpReply, HttpRequest
+from factorlab_lake.providers.rate_limit import RateLimiter
 
-__all__ = ["CallTrace", "RetryingClient"]
+__all__ = ["CallTrace", "RetryPolicy", "RetryingClient", "VendorClient"]
 
 _T = TypeVar("_T")
 _LONGEST_BACKOFF_S = 30.0
-# FMP counts its limit over a minute, so a pause without Retry-After is longer than the back-off of an error.
+# A limit is counted over some time, so a pause without Retry-After is longer than the back-off of an error.
 _LIMIT_PAUSE = 10.0
-_MESSAGE_CHARS = 2000
-_ERROR_WITHIN = 100
 
 
 @dataclass(slots=True)
@@ -45,14 +39,41 @@ class CallTrace:
         return None if self.first_at is None else self.digest.hexdigest()
 
 
+class VendorClient(Protocol):
+    """Define what is different between vendors: how to send a request and how to recognise an error."""
+
+    def check_ready(self, label: str) -> None:
+        """Raise :class:`FetchFailed` when no call can succeed, for example without a key."""
+
+    def get(self, http_request: HttpRequest, label: str) -> HttpReply:
+        """Send a request once."""
+
+    def error_of(self, reply: HttpReply, label: str, now: datetime) -> FetchFailed | None:
+        """Return the typed error of a response, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Set how often a call is repeated, and the waits between the attempts, in seconds.
+
+    ``retry_wait_s`` is doubled each time. ``longest_wait_s`` is the longest wait that a server may request.
+    ``limit_tries`` is the most attempts that a rate limit may end; None means ``tries``.
+    """
+
+    tries: int
+    retry_wait_s: float
+    longest_wait_s: float
+    limit_tries: int | None = None
+
+
 class RetryingClient:
     """Call the server with retries; the threads that use it share the rate limit and its pauses."""
 
     def __init__(
         self,
-        client: Client,
+        client: VendorClient,
         limit: RateLimiter,
-        settings: FmpSettings,
+        policy: RetryPolicy,
         *,
         clock: Callable[[], datetime],
         sleep: Callable[[float], None],
@@ -60,29 +81,31 @@ class RetryingClient:
         self._client = client
         self._limit = limit
         self._clock = clock
-        self._longest_wait_s = settings.longest_wait_s
-        self._backoff = wait_random_exponential(settings.retry_wait_s, max=_LONGEST_BACKOFF_S)
-        self._limit_pause_s = settings.retry_wait_s * _LIMIT_PAUSE
-        self._tries = settings.tries
+        self._policy = policy
+        self._backoff = wait_random_exponential(policy.retry_wait_s, max=_LONGEST_BACKOFF_S)
         self._sleep = sleep
         self._served = 0
         self._count = threading.Lock()
 
-    def call(self, http_request: EndpointRequest, read: Callable[[bytes], _T], trace: CallTrace) -> _T:
+    def call(self, http_request: HttpRequest, read: Callable[[bytes], _T], trace: CallTrace) -> _T:
         """Return the result of ``read`` on the response body; a body that it cannot read is requested again.
 
         Raises :class:`FetchFailed`: a final error at once, a temporary one after the last attempt.
         """
-        if not self._client.has_key:
-            raise KeyRefused(
-                f"{trace.label}: FMP needs a key. Set FMP_API_KEY, in the environment or in .env.",
-                http_status=None,
-            )
+        self._client.check_ready(trace.label)
         served = self._served
+        limit_tries = self._policy.limit_tries or self._policy.tries
+        limited: list[LimitReached] = []
+
+        def is_temporary(error: BaseException) -> bool:
+            if isinstance(error, LimitReached):
+                limited.append(error)
+            return self._is_temporary(error) and len(limited) < limit_tries
+
         retrying = Retrying(
-            stop=stop_after_attempt(self._tries),
+            stop=stop_after_attempt(self._policy.tries),
             wait=self._wait_s,
-            retry=retry_if_exception(self._is_temporary),
+            retry=retry_if_exception(is_temporary),
             sleep=self._sleep,
             reraise=True,
         )
@@ -95,12 +118,12 @@ class RetryingClient:
             raise
         return value
 
-    def _attempt(self, http_request: EndpointRequest, read: Callable[[bytes], _T], trace: CallTrace) -> _T:
+    def _attempt(self, http_request: HttpRequest, read: Callable[[bytes], _T], trace: CallTrace) -> _T:
         with self._limit.slot():
             trace.calls += 1
             reply = self._client.get(http_request, trace.label)
         trace.status = reply.status
-        error = self._error(reply, trace)
+        error = self._client.error_of(reply, trace.label, self._clock())
         if error:
             raise error
         value = read(reply.body)
@@ -110,30 +133,24 @@ class RetryingClient:
             self._served += 1
         return value
 
-    def _error(self, reply: HttpReply, trace: CallTrace) -> FetchFailed | None:
-        # FMP also sends errors with status 200; only the start of a body is searched, as bodies are large.
-        failed = reply.status != HTTPStatus.OK or b'"Error Message"' in reply.body[:_ERROR_WITHIN]
-        message = reply.body[:_MESSAGE_CHARS].decode(errors="replace") if failed else ""
-        wait_s = retry_after_s(reply.retry_after, self._clock())
-        return error_of(trace.label, reply.status, self._client.redact(message), wait_s)
-
     def _is_temporary(self, error: BaseException) -> bool:
         if not isinstance(error, FetchFailed) or not error.retryable:
             return False
-        return not isinstance(error, LimitReached) or (server_wait_s(error) or 0.0) <= self._longest_wait_s
+        longest_wait_s = self._policy.longest_wait_s
+        return not isinstance(error, LimitReached) or (_server_wait_s(error) or 0.0) <= longest_wait_s
 
     def _wait_s(self, state: RetryCallState) -> float:
-        """Return the wait before the next attempt; a 429 response pauses all threads instead."""
+        """Return the wait before the next attempt; a reached limit pauses all threads instead."""
         error = state.outcome.exception() if state.outcome else None
         if not isinstance(error, LimitReached):
             return self._backoff(state)
-        wait_s = server_wait_s(error)
-        doubled_s = self._limit_pause_s * 2 ** (state.attempt_number - 1)
-        self._limit.pause(wait_s if wait_s is not None else min(doubled_s, self._longest_wait_s))
+        wait_s = _server_wait_s(error)
+        doubled_s = self._policy.retry_wait_s * _LIMIT_PAUSE * 2 ** (state.attempt_number - 1)
+        self._limit.pause(wait_s if wait_s is not None else min(doubled_s, self._policy.longest_wait_s))
         return 0.0
 
 
-def server_wait_s(error: LimitReached) -> float | None:
+def _server_wait_s(error: LimitReached) -> float | None:
     """Return the wait that the server requested, or None without one."""
     wait_s = error.facts.get("retry_after_s")
     return None if wait_s is None else float(wait_s)
