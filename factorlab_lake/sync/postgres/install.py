@@ -30,7 +30,7 @@ Step: TypeAlias = Callable[[], list[str]]
 
 # Read through JSON: servers of program version 0.1.0 do not have the column.
 _STATE = """
-SELECT lake_id, schema_version, to_jsonb(t) ->> 'program_version' FROM factorlab_lake_target AS t
+SELECT lake_id, schema_version, pg_catalog.to_jsonb(t) ->> 'program_version' FROM factorlab_lake_target AS t
 """
 _OWNED = """
 UPDATE factorlab_lake_target
@@ -39,7 +39,9 @@ WHERE (lake_id, program_version, availability_lag_days)
       IS DISTINCT FROM (%(lake)s::text, %(version)s::text, %(lag_days)s::integer)
 """
 # Read through JSON: servers of earlier versions do not have the column, and their rows have the rule close.
-_LAG_DAYS = "SELECT (to_jsonb(t) ->> 'availability_lag_days')::integer FROM factorlab_lake_target AS t"
+_LAG_DAYS = (
+    "SELECT (pg_catalog.to_jsonb(t) ->> 'availability_lag_days')::integer FROM factorlab_lake_target AS t"
+)
 
 _OWNS = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'factorlab_lake_installed'::regclass"
 # While a trigger was missing, changes of other programs left the stored hashes as they were.

@@ -1,21 +1,27 @@
 """Install the lake's SQL functions and views in Postgres.
 
 Each has a file in ``functions/shell/postgres``, or in ``functions/shell/duckdb`` where it is the same.
+
+PostgreSQL selects a function or operator by its arguments, from all schemas of the search path: a
+``public.round(double precision, integer)`` of another program would fit a call better than its own ``round``.
+So the texts are installed with ``pg_catalog`` as the only schema of the path, and the names of the lake's own
+objects have their schema. The bodies keep the functions that were selected at installation.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cache
 
 import psycopg
 from psycopg import errors
 
 from factorlab_lake.functions.duckdb_functions import head_of
-from factorlab_lake.schema import identifier, literal
+from factorlab_lake.schema import TABLES, identifier, literal
 from factorlab_lake.sync.postgres.placeholders import sql_text
 
-__all__ = ["FUNCTIONS", "digest", "install", "installed", "statements"]
+__all__ = ["FUNCTIONS", "digest", "install", "installed", "qualified", "statements"]
 
 # A function comes after the functions that it calls.
 FUNCTIONS = (
@@ -68,11 +74,11 @@ _DIGEST = "lake_functions_digest"
 # Every object with one of these names in the current schema; a function comes before those that it calls.
 _INSTALLED = """
 SELECT CASE prokind WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END AS kind, oid::regprocedure::text,
-       array_position(%(names)s::text[], proname::text) AS place
+       pg_catalog.array_position(%(names)s::text[], proname::text) AS place
 FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND proname = ANY (%(names)s)
 UNION ALL
 SELECT CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TYPE' END, oid::regclass::text,
-       array_position(%(names)s::text[], relname::text)
+       pg_catalog.array_position(%(names)s::text[], relname::text)
 FROM pg_class
 WHERE relnamespace = current_schema()::regnamespace AND relname = ANY (%(names)s) AND relkind IN ('v', 'c')
 ORDER BY place DESC, kind  -- a function returns the rows of the view of its name
@@ -85,7 +91,7 @@ GROUP BY proname HAVING count(*) > 1
 """
 # The rights of users on the views, as statements.
 _VIEW_GRANTS = """
-SELECT format('GRANT %%s ON %%I TO %%s', a.privilege_type, c.relname,
+SELECT pg_catalog.format('GRANT %%s ON %%I TO %%s', a.privilege_type, c.relname,
               CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
 FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) AS a
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'v' AND c.relname = ANY (%(names)s)
@@ -95,7 +101,7 @@ _VIEWS = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::re
 # The right of the readers of income_statements to read the views that an upgrade added, as statements. The
 # functions run with the rights of their caller: a reader of an older server lost those that read such a view.
 _NEW_VIEW_GRANTS = """
-SELECT format('GRANT SELECT ON %%I TO %%s', c.relname,
+SELECT pg_catalog.format('GRANT SELECT ON %%I TO %%s', c.relname,
               CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
 FROM pg_class c JOIN pg_class t ON t.relnamespace = c.relnamespace
 CROSS JOIN LATERAL aclexplode(t.relacl) AS a
@@ -103,6 +109,14 @@ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'v' AND c.
   AND c.relname <> ALL (%(before)s) AND t.relname = 'income_statements' AND a.grantee <> t.relowner
   AND a.privilege_type = 'SELECT'
 """
+_PATH = "SELECT current_schema()::text, current_setting('search_path')"
+_SET_PATH = "SELECT set_config('search_path', %s, true)"
+# A comment or text; the name of a table as a text; a table or view; the name of a function in a comment on
+# it; a function that is created or called.
+_OWN_NAME = r"""--[^\n]*|'(?P<place>{relations})'(?=::regclass)|'(?:[^']|'')*'
+|(?P<before>\b(?:FROM|JOIN|SETOF|VIEW)\s+)"?(?P<relation>{relations})\b"?(?!\s*\()
+|(?P<comment>COMMENT\ ON\ FUNCTION\ )"(?P<described>\w+)"
+|(?<![.\w])(?P<call>{functions})(?=\s*\()"""
 _Connection = psycopg.Connection[tuple[object, ...]]
 
 
@@ -116,7 +130,36 @@ def statements() -> tuple[str, ...]:
 @cache
 def digest() -> str:
     """Return a digest of the SQL of all views and functions."""
-    return hashlib.sha256("".join(map(sql_text, FUNCTIONS)).encode()).hexdigest()
+    texts = (qualified(sql_text(name), "lake") for name in FUNCTIONS)
+    return hashlib.sha256("".join(texts).encode()).hexdigest()
+
+
+def qualified(statement: str, schema: str) -> str:
+    """Return a statement in which each name of the lake's tables, views and functions has a schema.
+
+    >>> qualified("SELECT product(close_price) FROM price_data AS splits -- FROM splits", "lake")
+    'SELECT "lake".product(close_price) FROM "lake"."price_data" AS splits -- FROM splits'
+    """
+    place = identifier(schema)
+
+    def replaced(token: re.Match[str]) -> str:
+        if token["place"]:
+            return literal(f"{place}.{identifier(token['place'])}")
+        if token["relation"]:
+            return f"{token['before']}{place}.{identifier(token['relation'])}"
+        if token["described"]:
+            return f"{token['comment']}{place}.{identifier(token['described'])}"
+        return f"{place}.{token['call']}" if token["call"] else token[0]
+
+    return _own_name().sub(replaced, statement)
+
+
+@cache
+def _own_name() -> re.Pattern[str]:
+    views = (name for name in FUNCTIONS if _kind(sql_text(name)) == "VIEW")
+    relations = "|".join((*TABLES, *views, "factorlab_lake_target"))
+    pattern = _OWN_NAME.format(relations=relations, functions="|".join((*FUNCTIONS, _DIGEST)))
+    return re.compile(pattern, re.VERBOSE)
 
 
 def installed(con: _Connection) -> str | None:
@@ -165,8 +208,11 @@ def _replace(con: _Connection) -> bool:
 
 
 def _execute(con: _Connection) -> None:
+    [(schema, path)] = con.execute(_PATH).fetchall()
+    con.execute(_SET_PATH, ["pg_catalog, pg_temp"])
     for statement in statements():
-        con.execute(statement.encode())
+        con.execute(qualified(statement, str(schema)).encode())
+    con.execute(_SET_PATH, [path])
 
 
 def _drop(con: _Connection) -> None:

@@ -33,10 +33,10 @@ SELECT set_config('search_path', %(path)s, true), set_config('TimeZone', 'UTC', 
        set_config('statement_timeout', %(timeout_ms)s, true)
 """
 _PATH = """
-SELECT concat_ws(', ', quote_ident(n.nspname),
+SELECT pg_catalog.concat_ws(', ', quote_ident(n.nspname),
                  string_agg(quote_ident(s.name), ', ' ORDER BY s.place), 'pg_temp')
 FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace
-LEFT JOIN unnest(current_schemas(false)) WITH ORDINALITY AS s (name, place)
+LEFT JOIN pg_catalog.unnest(current_schemas(false)) WITH ORDINALITY AS s (name, place)
   ON s.name NOT IN (n.nspname, 'pg_catalog') AND NOT starts_with(s.name, 'pg_temp')
 WHERE f.oid = to_regprocedure('lake_functions_digest()')
 GROUP BY n.nspname
@@ -47,6 +47,8 @@ _TOKEN = re.compile(
     |\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|(?<![\w$])\$(?P<parameter>[A-Za-z_]\w*)|%""",
     re.DOTALL | re.VERBOSE,
 )
+# Calls of these take values of any type, so a function of another program for one type would fit them better.
+_POLYMORPHIC = re.compile(r"(?<![.\w])(unnest|array_agg|count|lag|lead|first_value|last_value|concat)(?=\()")
 _Connection = psycopg.Connection[tuple[object, ...]]
 _ROWS_AT_A_TIME = 4096
 _CANCEL_TIMEOUT_S = 5.0
@@ -85,30 +87,31 @@ class ServerSession:
     ) -> pl.DataFrame:
         """Run a query, in which ``$name`` takes the value of that parameter, and return its rows.
 
-        A lost connection is replaced once. ``needs`` matters only to sessions over files.
+        A lost connection is replaced once. ``needs`` matters only to sessions over files. Functions that
+        another program added to the schema are not used.
         """
         del needs
+        return self.sql(_POLYMORPHIC.sub(r"pg_catalog.\1", sql), params)
+
+    def sql(self, text: str, params: dict[str, Any] | None = None) -> pl.DataFrame:
+        """Run the SQL of a user; the server refuses all changes."""
         values = params or {}
-        query = driver_query(sql, values)
+        query = driver_query(text, values)
         try:
             return self._run(query, values)
         except UnicodeEncodeError:
             raise InvalidInput(
                 "A parameter has a surrogate, which stands for a byte that is not text; remove it.",
-                sql=sql,
+                sql=text,
             ) from None
         except psycopg.Error as error:
             if not _is_lost(error):
-                raise self._query_error(error, sql) from None
+                raise self._query_error(error, text) from None
         try:
             return self._run(query, values)
         except psycopg.Error as error:
             lost = _is_lost(error)
-            raise (self._connection_error(error) if lost else self._query_error(error, sql)) from None
-
-    def sql(self, text: str, params: dict[str, Any] | None = None) -> pl.DataFrame:
-        """Run the SQL of a user; the server refuses all changes."""
-        return self.frame(text, params)
+            raise (self._connection_error(error) if lost else self._query_error(error, text)) from None
 
     def sizes(self) -> pl.DataFrame:
         """Return one row per table of the lake with its rows and bytes, indexes and chunks included.

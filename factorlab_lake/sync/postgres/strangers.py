@@ -11,7 +11,7 @@ from importlib.resources import files
 
 from factorlab_lake.schema import TABLES
 from factorlab_lake.sync.postgres.connection import Connection
-from factorlab_lake.sync.postgres.object_changes import signatures
+from factorlab_lake.sync.postgres.object_changes import Change, signatures
 from factorlab_lake.sync.postgres.server_functions import FUNCTIONS, statements
 
 __all__ = ["strangers", "warnings"]
@@ -30,8 +30,8 @@ ORDER BY c.oid NULLS LAST LIMIT 1
 """
 
 
-def strangers(con: Connection) -> list[tuple[str, str]]:
-    """Return the name of each such object, and what it does with the statement that removes it."""
+def strangers(con: Connection) -> list[Change]:
+    """Return each such object; it is a fault only if a query could take it for one of the lake's."""
     text = files(__package__).joinpath("sql", "strangers.sql").read_text(encoding="utf-8")
     own = {name for name, _ in signatures()}
     called = set(re.findall(r"\b([a-z_]\w*)\(", "".join(statements())))
@@ -42,7 +42,7 @@ def strangers(con: Connection) -> list[tuple[str, str]]:
         "relations": [*TABLES, *_RECORDS, *(name for name in FUNCTIONS if name not in own)],
     }
     rows = con.execute(text.encode(), parameters).fetchall()
-    return [(str(name), f"{what}: {remedy};") for name, what, remedy in rows]
+    return [Change(str(name), str(what), str(sql), "", bool(bad)) for name, what, sql, bad in rows]
 
 
 def warnings(con: Connection) -> list[str]:

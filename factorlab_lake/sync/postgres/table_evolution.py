@@ -20,7 +20,7 @@ WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY (%s)
 """
 # A table whose first load was interrupted has no key.
 _KEYS = """
-SELECT c.relname, array_agg(a.attname::text)
+SELECT c.relname, pg_catalog.array_agg(a.attname::text)
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (k.conkey)
 WHERE k.contype = 'p' AND c.relnamespace = current_schema()::regnamespace AND c.relname = ANY (%s)
@@ -31,7 +31,7 @@ _DISTRUST = """
 INSERT INTO factorlab_lake_ledger
   (table_name, batch, snapshot, row_count, latest, row_hashes, rows_sent, rows_removed)
 SELECT %(table)s, batch, coalesce(max(snapshot), 0), %(untrusted)s, '', 0, 0, 0
-FROM unnest(%(batches)s::text[]) AS filled (batch)
+FROM pg_catalog.unnest(%(batches)s::text[]) AS filled (batch)
      LEFT JOIN (SELECT batch, snapshot FROM factorlab_lake_ledger WHERE table_name = %(table)s) AS lines
      USING (batch)
 GROUP BY batch

@@ -174,9 +174,8 @@ class PostgresTarget:
 
     def objects(self) -> list[tuple[str, str]]:
         """Return the name of each object that is not as a sync leaves it, with what mends it."""
-        self.changes = changes(self.con)
-        faults = [(c.name, str(c)) for c in self.changes if c.is_fault]
-        return sorted(faults + strangers.strangers(self.con))
+        self.changes = changes(self.con) + strangers.strangers(self.con)
+        return sorted((c.name, str(c)) for c in self.changes if c.is_fault)
 
     def repair_objects(self) -> None:
         """Create the lake's own objects again where somebody replaced or removed them."""
@@ -263,7 +262,7 @@ class PostgresTarget:
         latest = f"max({identifier(spec.time_column)})" if spec.time_column else "NULL::date"
         statement = (
             f"SELECT coalesce(part::text, {literal(NO_YEAR)}), row_count, "
-            "coalesce(trunc(extract(epoch FROM latest) * 1000000)::text, ''), hashes "
+            "coalesce(trunc(extract(epoch FROM latest) * 1000000::numeric)::text, ''), hashes "
             f"FROM (SELECT {part} AS part, count(*) AS row_count, {latest} AS latest, "
             f"coalesce(sum({ROW_HASH}), 0) AS hashes FROM {identifier(spec.name)} GROUP BY 1) AS parts"
         )

@@ -6,7 +6,8 @@
 -- %(of_column)s, %(columns)s and %(defaults)s are the columns with their default values.
 -- Rules:
 -- - An AFTER trigger cannot change the row that a sync sends, and a missing index changes no answer: both are warnings.
--- - Objects of an extension do not count.
+-- - PostgreSQL does not record that a function uses one of the server itself.
+-- - Triggers of an extension do not count.
 -- - An owner is as expected if it is a superuser, or if the owner of factorlab_lake_target is a member of it.
 WITH lake AS (
     SELECT n.oid, n.nspacl, t.relowner AS owner
@@ -21,6 +22,11 @@ tables AS MATERIALIZED (
 definitions AS MATERIALIZED (
     {{definitions}}
 ),
+own AS MATERIALIZED (
+    SELECT p.oid, p.proname::text AS name, p.prosecdef AS has_owners_rights
+    FROM unnest(%(signatures)s::text[]) AS signature
+    JOIN pg_proc p ON p.oid = to_regprocedure(format('%%I.%%s', %(lake)s::text, signature))
+),
 recorded AS MATERIALIZED (
     SELECT kind, name, definition FROM {{place}}.factorlab_lake_installed
     WHERE server_version = %(version)s AND schema_name = %(lake)s
@@ -31,10 +37,19 @@ changed AS (
     FROM recorded r LEFT JOIN definitions d USING (kind, name)
     WHERE d.definition IS DISTINCT FROM r.definition
     UNION ALL
-    SELECT p.proname::text, 'it runs with the rights of its owner', NULL, 'functions', true
-    FROM unnest(%(signatures)s::text[]) AS signature
-    JOIN pg_proc p ON p.oid = to_regprocedure(format('%%I.%%s', %(lake)s::text, signature))
-    WHERE p.prosecdef AND NOT EXISTS (SELECT FROM recorded r WHERE r.name = p.proname)
+    SELECT o.name, 'it runs with the rights of its owner', NULL, 'functions', true
+    FROM own o
+    WHERE o.has_owners_rights AND NOT EXISTS (SELECT FROM recorded r WHERE r.name = o.name)
+    UNION ALL
+    SELECT u.name, format('it uses %%s of another program', pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid)),
+           NULL, 'functions', true
+    FROM (SELECT 'pg_proc'::regclass AS class, o.oid, o.name FROM own o
+          UNION ALL
+          SELECT 'pg_rewrite'::regclass, r.oid, c.relname::text
+          FROM pg_class c JOIN lake ON c.relnamespace = lake.oid JOIN pg_rewrite r ON r.ev_class = c.oid
+          WHERE c.relname = ANY (%(views)s::text[])) u
+    JOIN pg_depend d ON d.classid = u.class AND d.objid = u.oid
+    WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass) AND NOT EXISTS (SELECT FROM own o WHERE o.oid = d.refobjid)
     UNION ALL
     SELECT format('%%s.%%s', t.name, e.trigger), 'this trigger of the lake is missing, disabled or changed', NULL, t.name, true
     FROM tables t CROSS JOIN unnest(%(triggers)s::text[], %(kinds)s::integer[]) AS e (trigger, kind)

@@ -5,7 +5,7 @@
 -- - Compressed chunks that a later correction made partial count as compressed.
 -- - Only members of the owner see why a run failed.
 SELECT h.hypertable_name::text AS "table",
-       {{extension}}.hypertable_size(format('%I.%I', h.hypertable_schema, h.hypertable_name)::regclass) AS all_bytes,
+       {{extension}}.hypertable_size(pg_catalog.format('%I.%I', h.hypertable_schema, h.hypertable_name)::regclass) AS all_bytes,
        c.chunks, c.compressed_chunks, s.last_successful_finish AS compressed_at,
        CASE WHEN s.last_run_status = 'Failed' THEN coalesce(
            (SELECT e.err_message FROM timescaledb_information.job_errors e

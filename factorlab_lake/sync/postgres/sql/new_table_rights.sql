@@ -13,7 +13,7 @@ BEGIN
     WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = 'income_statements'
       AND a.grantee <> c.relowner AND a.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
   LOOP
-    EXECUTE format('GRANT %s ON {{new_tables}} TO %s', granted.privilege_type, granted.grantee);
+    EXECUTE pg_catalog.format('GRANT %s ON {{new_tables}} TO %s', granted.privilege_type, granted.grantee);
   END LOOP;
 END
 $rights$;

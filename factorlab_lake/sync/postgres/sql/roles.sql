@@ -13,13 +13,13 @@ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'factorlab_writer') THEN
     CREATE ROLE factorlab_writer NOLOGIN;
   END IF;
-  EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC', current_schema());
-  EXECUTE format('GRANT USAGE ON SCHEMA %I TO factorlab_reader, factorlab_writer', current_schema());
-  EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO factorlab_reader', current_schema());
-  EXECUTE format(
+  EXECUTE pg_catalog.format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC', current_schema());
+  EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA %I TO factorlab_reader, factorlab_writer', current_schema());
+  EXECUTE pg_catalog.format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO factorlab_reader', current_schema());
+  EXECUTE pg_catalog.format(
     'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO factorlab_writer', current_schema()
   );
-  EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON %I.factorlab_lake_installed FROM factorlab_writer', current_schema());
-  EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO factorlab_writer', current_database());
+  EXECUTE pg_catalog.format('REVOKE INSERT, UPDATE, DELETE ON %I.factorlab_lake_installed FROM factorlab_writer', current_schema());
+  EXECUTE pg_catalog.format('GRANT TEMPORARY ON DATABASE %I TO factorlab_writer', current_database());
 END
 $roles$;

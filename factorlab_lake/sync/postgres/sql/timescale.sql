@@ -14,13 +14,13 @@ BEGIN
   IF extension IS NULL THEN
     RETURN;
   END IF;
-  EXECUTE format(
+  EXECUTE pg_catalog.format(
     'SELECT %I.create_hypertable(''price_data'', ''date'', chunk_time_interval => INTERVAL ''1826 days'', '
     'create_default_indexes => false, if_not_exists => true, migrate_data => true)', extension);
   IF current_setting('timescaledb.license', true) IS DISTINCT FROM 'apache' THEN
     EXECUTE 'ALTER TABLE price_data SET (timescaledb.compress, '
       'timescaledb.compress_segmentby = ''symbol'', timescaledb.compress_orderby = ''date'')';
-    EXECUTE format(
+    EXECUTE pg_catalog.format(
       'SELECT %I.add_compression_policy(''price_data'', INTERVAL ''1 year'', if_not_exists => true)', extension);
   END IF;
 END

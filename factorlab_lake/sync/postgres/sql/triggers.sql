@@ -43,7 +43,7 @@ BEGIN
     WHERE t.tgname = 'factorlab_lake_wrote' AND c.relnamespace = current_schema()::regnamespace
       AND a.grantee <> c.relowner AND a.privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
   LOOP
-    EXECUTE format(
+    EXECUTE pg_catalog.format(
       'GRANT SELECT (table_name, writes), UPDATE (writes) ON %I.factorlab_lake_written TO %s', current_schema(), writer);
   END LOOP;
 END
