@@ -18,6 +18,7 @@ from typing import Protocol
 
 from factorlab_lake.errors import InvalidInput, counted
 from factorlab_lake.schema import TABLES, TableSpec, table
+from factorlab_lake.schema.rules import MAX_SYMBOL_LENGTH
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.lake_settings import read_settings, to_lag_days
 from factorlab_lake.storage.layout import Layout
@@ -37,6 +38,7 @@ __all__ = ["SyncProgress", "sync"]
 
 # From so many rows on, a first load builds its key at the end, and a table that received them is analyzed.
 _LARGE_ROWS = 10_000
+_SHOWN_SYMBOLS, _SHOWN_LETTERS = 3, 24  # of those that are too long
 
 
 class SyncProgress(Protocol):
@@ -145,7 +147,20 @@ class _Run:
             tables=tables,
             findings=tuple(findings),
             repaired=tuple(repaired),
-            warnings=tuple(self.target.warnings()),
+            warnings=(*filter(None, map(self._left_out, TABLES.values())), *self.target.warnings()),
+        )
+
+    def _left_out(self, spec: TableSpec) -> str:
+        """Return the warning about rows of symbols that are too long; an empty text if there are none."""
+        rows, symbols = self.side.left_out(spec)
+        if not rows:
+            return ""
+        shown = ", ".join(f"{s[:_SHOWN_LETTERS]}… ({len(s):,} characters)" for s in symbols[:_SHOWN_SYMBOLS])
+        more = f" and {len(symbols) - _SHOWN_SYMBOLS} more" if len(symbols) > _SHOWN_SYMBOLS else ""
+        return (
+            f"{counted(rows, 'row')} of {spec.name} were not sent: a symbol has at most {MAX_SYMBOL_LENGTH} "
+            f"characters, got {shown}{more}. An early version stored them. All other rows were sent; to have "
+            "these on the server, load them again under the symbol of the exchange."
         )
 
     def _check_not_newer(self, ledger: Ledger) -> None:

@@ -26,9 +26,10 @@ import numpy.typing as npt
 import polars as pl
 
 from factorlab_lake.schema import Column, TableSpec
+from factorlab_lake.schema.rules import MAX_SYMBOL_LENGTH
 from factorlab_lake.sync.protocol import ROW_HASH
 
-__all__ = ["canonical_json", "clean", "hashed", "sendable_json"]
+__all__ = ["canonical_json", "clean", "hashed", "sendable_json", "storable", "too_long"]
 
 _Bits: TypeAlias = npt.NDArray[np.uint64]
 _FACTORS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
@@ -51,6 +52,22 @@ def clean(frame: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
     documents = [c.name for c in _filled(frame, spec) if c.kind == "json"]
     sent = [_map_runs(runs, _cached_sendable).alias(name) for name, runs in _runs(frame, documents)]
     return frame.with_columns(*cleaned, *sent) if cleaned or sent else frame
+
+
+def storable(frame: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
+    """Return the rows without those of a symbol that is longer than a symbol can be.
+
+    Lakes of early versions can have symbols of any length. An index of a server refuses some thousand
+    letters.
+    """
+    if "symbol" in spec.key or spec.name == "data_fetch_log":  # which has an index of its symbols
+        return frame.filter(~too_long().fill_null(value=False))
+    return frame
+
+
+def too_long() -> pl.Expr:
+    """Return whether a row's symbol is longer than a symbol can be."""
+    return pl.col("symbol").str.len_chars() > MAX_SYMBOL_LENGTH
 
 
 def hashed(frame: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
