@@ -22,6 +22,7 @@ NAMES = (
     "migration",
     "cold_start",
     "old_way",
+    "plan",
     "questions",
     "daily",
     "load",

@@ -22,32 +22,34 @@ from benchmarks.results import Row
 from benchmarks.sources import Sources
 from benchmarks.statements import quarters
 
-__all__ = ["run"]
+__all__ = ["LAST_YEAR", "months", "run", "weeks", "write_cache"]
 
 _SAMPLED = ["AAPL", "GOOGL"]
-_YEAR = 2023
-_FETCHED_AT = datetime(_YEAR + 1, 1, 2, 22, tzinfo=UTC)
+LAST_YEAR = 2023
+_FETCHED_AT = datetime(LAST_YEAR + 1, 1, 2, 22, tzinfo=UTC)
 
 
 def run(options: Options) -> Iterator[Row]:
     """Measure the sample's two symbols, and those of a generated cache with ten years each."""
     turns = range(options.turns)
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
-        dates = [moved(_months(2020), turn) for turn in turns]
+        dates = [moved(months(2020), turn) for turn in turns]
         caps = Question(
             "old way, the sample: caps 2 x 12", "market_caps", _pairs([_SAMPLED] * len(dates), dates)
         )
         yield from _measured([caps], SAMPLE, Path(folder, "sample"), options)
         cache, count = Path(folder, "cache"), options.size.old_way_symbols
         tickers = symbols(count * options.turns)
-        _write(cache, tickers, options.size.market_years)
+        write_cache(cache, tickers, options.size.market_years)
         some = [spread(tickers, count, turn, options.turns) for turn in turns]
-        months, weeks = ([moved(days, turn) for turn in turns] for days in (_months(_YEAR), _weeks(_YEAR)))
+        by_month, by_week = (
+            [moved(days, turn) for turn in turns] for days in (months(LAST_YEAR), weeks(LAST_YEAR))
+        )
         questions = [
-            Question(f"old way: caps {count} x 12", "market_caps", _pairs(some, months)),
-            Question(f"old way: factors {count} x 12", "factors", _pairs(some, months)),
+            Question(f"old way: caps {count} x 12", "market_caps", _pairs(some, by_month)),
+            Question(f"old way: factors {count} x 12", "factors", _pairs(some, by_month)),
             # Factor Lab calculates once a week by default.
-            Question(f"old way: factors {count} x 52", "factors", _pairs(some, weeks)),
+            Question(f"old way: factors {count} x 52", "factors", _pairs(some, by_week)),
         ]
         yield from _measured(questions, cache, Path(folder, "lake"), options)
 
@@ -78,9 +80,10 @@ def _memory(rows: list[Row]) -> Iterator[Row]:
     yield from (own, replace(own, peer=row.peer, peer_figure=row.their_used.peak_mb))
 
 
-def _write(cache: Path, tickers: list[str], years: int) -> None:
-    first = _YEAR + 1 - years
-    days = trading_days(date(first, 1, 2), last=date(_YEAR, 12, 31))
+def write_cache(cache: Path, tickers: list[str], years: int) -> None:
+    """Write bars, income statements and balance sheets of some years as Factor Lab's files."""
+    first = LAST_YEAR + 1 - years
+    days = trading_days(date(first, 1, 2), last=date(LAST_YEAR, 12, 31))
     write_prices(cache, bars(tickers, days, seed=41), _FETCHED_AT)
     facts = quarters(tickers, first, years, seed=51)
     known = facts.filter(pl.col("filing_date") < _FETCHED_AT.date())
@@ -88,10 +91,12 @@ def _write(cache: Path, tickers: list[str], years: int) -> None:
     write_balance(cache, known, _FETCHED_AT)
 
 
-def _months(year: int) -> list[date]:
+def months(year: int) -> list[date]:
+    """Return the month ends of a year."""
     return [date(year, m, calendar.monthrange(year, m)[1]) for m in range(1, 13)]
 
 
-def _weeks(year: int) -> list[date]:
+def weeks(year: int) -> list[date]:
+    """Return the Fridays of a year."""
     days = (date(year, 1, 1) + timedelta(days=i) for i in range(365))
     return [day for day in days if day.isoweekday() == 5]  # noqa: PLR2004 - Friday

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 import duckdb
 import polars as pl
 
-from factorlab_lake.derive.availability_rule import AvailabilityRule, to_rule
-from factorlab_lake.derive.computation import buckets_of, compute, computed_rows, digest, in_parts
+from factorlab_lake.derive.availability_rule import to_rule
+from factorlab_lake.derive.computation import buckets_of, compute, computed_rows, in_parts
+from factorlab_lake.derive.staleness import settings_digest, stale_symbols
 from factorlab_lake.schema import TABLES, TableSpec, table
 from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES, READ_FOR_DERIVATION
 from factorlab_lake.storage import snapshots
@@ -28,7 +29,7 @@ from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Derived, Snapshot
 from factorlab_lake.storage.transaction import Transaction, read_files
 
-__all__ = ["differing_symbols", "rebuild", "stale_symbols", "store_stale", "transaction", "update"]
+__all__ = ["differing_symbols", "rebuild", "store_stale", "transaction", "update"]
 
 
 @contextmanager
@@ -53,25 +54,6 @@ def transaction(
         update(tx, later=later)
 
 
-def stale_symbols(
-    layout: Layout,
-    snapshot: Snapshot,
-    rule: AvailabilityRule | None = None,
-    providers: tuple[str, ...] | None = None,
-) -> frozenset[str] | None:
-    """Return the symbols whose stored derived rows must not be used; None stands for all symbols.
-
-    ``rule`` and ``providers`` are those of the reader, by default the lake's own.
-    """
-    derived = snapshot.derived
-    if derived is None or derived.digest != _digest(layout, rule, providers):
-        # Without a row, nothing is stale.
-        return None if any(name in snapshot.tables for name in DERIVED_FROM) else frozenset()
-    if derived.inputs != {name: v for name, v in snapshot.tables.items() if name in DERIVED_FROM}:
-        return None
-    return frozenset(derived.pending)
-
-
 def update(tx: Transaction, *, later: bool = False) -> None:
     """Compute the derived rows of touched and pending symbols in a transaction.
 
@@ -87,12 +69,12 @@ def update(tx: Transaction, *, later: bool = False) -> None:
     if not symbols and stale is not None:
         return
     if later:
-        tx.derived = Derived(_digest(tx.layout), sorted(symbols))
+        tx.derived = Derived(settings_digest(tx.layout), sorted(symbols))
         return
     failed: list[str] = []
     for part in in_parts(symbols):
         failed += _store(tx, part)
-    tx.derived = Derived(_digest(tx.layout), sorted(failed))
+    tx.derived = Derived(settings_digest(tx.layout), sorted(failed))
 
 
 def store_stale(layout: Layout, *, program_version: str) -> None:
@@ -112,7 +94,7 @@ def rebuild(tx: Transaction) -> None:
     for name, spec in DERIVED_TABLES.items():
         empty = pl.DataFrame(schema=polars_schema(spec))
         tx.rewrite(name, pl.concat([empty, *parts[name]]).sort(spec.sort_by))
-    tx.derived = Derived(_digest(tx.layout))
+    tx.derived = Derived(settings_digest(tx.layout))
 
 
 def differing_symbols(layout: Layout, snapshot: Snapshot) -> dict[str, list[str]]:
@@ -134,14 +116,6 @@ def differing_symbols(layout: Layout, snapshot: Snapshot) -> dict[str, list[str]
             names = pl.concat(other).unique().sort().to_list()
             differing |= {name: differing.get(name, []) + names} if names else {}
     return differing
-
-
-def _digest(
-    layout: Layout, rule: AvailabilityRule | None = None, providers: tuple[str, ...] | None = None
-) -> str:
-    settings = read_settings(layout)
-    own = to_rule(settings.availability) if rule is None else rule
-    return digest(own, settings.provider_order if providers is None else providers)
 
 
 def _store(tx: Transaction, symbols: Sequence[str]) -> list[str]:

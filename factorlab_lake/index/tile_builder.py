@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import polars as pl
 
-from factorlab_lake.derive.stored import stale_symbols
+from factorlab_lake.derive.staleness import stale_symbols
 from factorlab_lake.index import manifest as manifests
 from factorlab_lake.index.closes import SYMBOLS_PER_TILE, days_of_year, read_bars, write_closes
 from factorlab_lake.index.intervals import odd_symbols, with_validity, write_intervals

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import polars as pl
 
 from factorlab_lake.derive.computation import buckets_of
-from factorlab_lake.derive.stored import stale_symbols
+from factorlab_lake.derive.staleness import stale_symbols
 from factorlab_lake.errors import LakeDamaged, NotFound
 from factorlab_lake.index import manifest as manifests
 from factorlab_lake.index.closes import days_of_year

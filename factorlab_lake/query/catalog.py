@@ -26,7 +26,7 @@ import duckdb
 
 from factorlab_lake.derive.availability_rule import CLOSE, AvailabilityRule, to_rule
 from factorlab_lake.derive.computation import scripts_digest
-from factorlab_lake.derive.stored import stale_symbols
+from factorlab_lake.derive.staleness import stale_symbols
 from factorlab_lake.errors import InternalError, LakeError, WriteFailed
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, sql_text
 from factorlab_lake.query.lake_database import LakeDatabase

@@ -244,14 +244,18 @@ class Questions(CompanyQuestions):
         """
         first, last = _range(start, end)
         names = self._symbols.names(symbols)
-        rows = self._indexed_ratios(names, first, last)
-        if rows is None:
-            rows = self.session.frame(
+
+        def compute() -> pl.DataFrame:
+            rows = self._indexed_ratios(names, first, last)
+            if rows is not None:
+                return rows
+            return self.session.frame(
                 "SELECT * FROM ratios($symbols::VARCHAR[], $first::DATE, $last::DATE)",
                 {"symbols": names, "first": first, "last": last},
                 needs=QueryHints({"price_data": RowFilter(names)}, names),
             )
-        return self._symbols.checked_rows(rows, names)
+
+        return self._symbols.checked_rows(self._answer(("ratios", tuple(names), first, last), compute), names)
 
     def quarters(
         self,

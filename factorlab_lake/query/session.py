@@ -12,7 +12,7 @@ import duckdb
 import polars as pl
 
 from factorlab_lake.derive.availability_rule import CLOSE, AvailabilityRule
-from factorlab_lake.derive.stored import stale_symbols
+from factorlab_lake.derive.staleness import stale_symbols
 from factorlab_lake.errors import InternalError, InvalidInput, LakeError, WriteFailed, nearest
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS
 from factorlab_lake.query.lake_database import LakeDatabase

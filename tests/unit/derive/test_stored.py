@@ -14,6 +14,7 @@ from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
 from factorlab_lake.derive import computation, stored
+from factorlab_lake.derive.staleness import stale_symbols
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from factorlab_lake.storage import snapshots
@@ -48,7 +49,7 @@ def _digest_of_another_program(lake: Lake) -> None:
 
 def test_a_commit_stores_the_derived_rows(lake: Lake) -> None:
     """Nothing is left for readers to compute, and a deep verification computes the same rows again."""
-    assert stored.stale_symbols(lake._layout, lake.snapshot) == frozenset()
+    assert stale_symbols(lake._layout, lake.snapshot) == frozenset()
     assert lake.sql("SELECT count(*) AS n FROM fundamentals_history")["n"][0] > 0
     assert lake.verify(deep=True).clean
 
@@ -58,13 +59,13 @@ def test_rows_of_another_program_are_computed_and_stored_by_the_next_commit(lake
     before = _answers(lake)
     _digest_of_another_program(lake)
     again = fl.open(lake.path)
-    assert stored.stale_symbols(again._layout, again.snapshot) is None
+    assert stale_symbols(again._layout, again.snapshot) is None
     assert_frame_equal(_answers(again), before)
     again.load(
         "splits",
         pl.DataFrame({"symbol": ["A"], "date": ["2019-01-02"], "numerator": [2.0], "denominator": [1.0]}),
     )
-    assert stored.stale_symbols(again._layout, again.snapshot) == frozenset()
+    assert stale_symbols(again._layout, again.snapshot) == frozenset()
     assert_frame_equal(_answers(again), before)
 
 
@@ -85,14 +86,14 @@ def test_a_symbol_that_cannot_be_computed_is_pending(lake: Lake, monkeypatch: py
             "denominator": [1.0] * 2,
         }
         lake.load("splits", pl.DataFrame(splits))
-    assert stored.stale_symbols(lake._layout, lake.snapshot) == frozenset({"A"})
+    assert stale_symbols(lake._layout, lake.snapshot) == frozenset({"A"})
     shown = lake.sql("SELECT symbol, count(*) AS n FROM split_history GROUP BY symbol ORDER BY symbol")
     assert shown.rows() == [("A", 2), ("B", 2)]
     lake.load(
         "splits",
         pl.DataFrame({"symbol": ["B"], "date": ["2018-01-02"], "numerator": [3.0], "denominator": [1.0]}),
     )
-    assert stored.stale_symbols(lake._layout, lake.snapshot) == frozenset()
+    assert stale_symbols(lake._layout, lake.snapshot) == frozenset()
 
 
 def test_a_deep_verification_finds_wrong_rows_and_repair_rebuilds_them(lake: Lake) -> None:
@@ -138,7 +139,7 @@ def test_a_rollback_restores_the_derived_rows(lake: Lake) -> None:
         pl.DataFrame({"symbol": ["A"], "date": ["2020-12-01"], "numerator": [2.0], "denominator": [1.0]}),
     )
     lake.rollback(first)
-    assert stored.stale_symbols(lake._layout, lake.snapshot) == frozenset()
+    assert stale_symbols(lake._layout, lake.snapshot) == frozenset()
     assert_frame_equal(_answers(lake), before)
     assert lake.verify(deep=True).clean
 
@@ -154,7 +155,7 @@ def test_compaction_leaves_the_derived_rows_usable(lake: Lake) -> None:
         }
         lake.load("splits", pl.DataFrame(splits))
     lake.compact()
-    assert stored.stale_symbols(lake._layout, lake.snapshot) == frozenset()
+    assert stale_symbols(lake._layout, lake.snapshot) == frozenset()
 
 
 def test_every_derived_table_has_a_unique_key(lake: Lake) -> None:
@@ -175,7 +176,7 @@ def test_symbols_of_a_commit_that_computes_nothing_are_pending(lake: Lake) -> No
         tx.replace("income_statements", changed, years)
         tx.touched.add("A")
     after = fl.open(lake.path)
-    assert stored.stale_symbols(after._layout, after.snapshot) == frozenset({"A"})
+    assert stale_symbols(after._layout, after.snapshot) == frozenset({"A"})
     before, now = (_answers(each).filter(pl.col("date") == date(2021, 2, 15)) for each in (lake, after))
     doubled = pl.when(pl.col("symbol") == "A").then(pl.col("revenue") * 2).otherwise(pl.col("revenue"))
     assert_frame_equal(now, before.with_columns(revenue=doubled))
@@ -196,7 +197,7 @@ def test_a_stored_symbol_counts_the_pending_classes_of_its_company(
         tx.replace("income_statements", rows, rows["fiscal_year"].unique().to_list())
         tx.touched.add("B")
     pending = fl.open(lake.path)
-    assert stored.stale_symbols(pending._layout, pending.snapshot) == frozenset({"B"})
+    assert stale_symbols(pending._layout, pending.snapshot) == frozenset({"B"})
     assert pending.market_caps("A", DAYS)["multi_class"].all()
 
 
@@ -208,6 +209,6 @@ def test_a_symbol_without_other_rows_loses_its_derived_rows(lake: Lake) -> None:
     _digest_of_another_program(fl.open(lake.path))
     stored.store_stale(lake._layout, program_version="0")
     shown = fl.open(lake.path)
-    assert stored.stale_symbols(shown._layout, shown.snapshot) == frozenset()
+    assert stale_symbols(shown._layout, shown.snapshot) == frozenset()
     assert shown.sql("SELECT DISTINCT symbol FROM fundamentals_history").rows() == [("B",)]
     assert shown.verify(deep=True).clean

@@ -157,17 +157,39 @@ def test_bars_of_the_first_day_and_questions_of_the_last_are_equal(tmp_path: Pat
     )
 
 
-def test_an_answer_of_the_index_imports_no_engine(world: Lake) -> None:
-    """A process that asks the index imports neither DuckDB nor the Delta library, nor what else SQL needs."""
-    heavy = {"arro3", "asyncio", "deltalake", "duckdb", "jinja2", "multiprocessing", "pydantic", "typer"}
+_METHODS = {
+    "market_caps": "'AAPL', '2021-02-19'",
+    "factors": "'AAPL', '2021-02-19'",
+    "ttm": "'AAPL', '2021-02-19'",
+    "ratios": "'AAPL', '2020-01-01', '2020-12-31'",
+    "statements": "'AAPL', '2020-01-01', '2020-12-31'",
+}
+# What an answer of SQL needs, and what only writers and other commands do.
+_OF_SQL = {"arro3", "duckdb"}
+_OF_OTHERS = {"asyncio", "deltalake", "jinja2", "multiprocessing", "pandas", "pyarrow", "pydantic", "typer"}
+
+
+def _imported(lake: Lake, call: str, names: set[str]) -> str:
+    """Return the number of rows of a call in a new process, and which of some packages it imported."""
     code = (
         "import sys, factorlab_lake as fl\n"
         "lake = fl.open(sys.argv[1], create=False)\n"
-        "rows = lake.market_caps(sys.argv[2], '2021-02-19').height\n"
-        f"print(rows, sorted({heavy!r}.intersection(sys.modules)))"
+        f"rows = lake.{call}.height\n"
+        f"print(rows > 0, sorted({names!r}.intersection(sys.modules)))"
     )
-    command = [sys.executable, "-c", code, str(world.path), symbols_of(world)[0]]
-    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "1 []\n"
+    command = [sys.executable, "-c", code, str(lake.path)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize("method", _METHODS)
+def test_an_answer_of_the_index_imports_no_engine(lake_2021: Lake, method: str) -> None:
+    """A process that asks the index imports no DuckDB, no pandas, nor what else SQL or a writer needs."""
+    assert _imported(lake_2021, f"{method}({_METHODS[method]})", _OF_SQL | _OF_OTHERS) == "True []\n"
+
+
+def test_an_answer_of_sql_imports_no_writer(lake_2021: Lake) -> None:
+    """A process that reads bars imports DuckDB, but not the Delta library, which only writers need."""
+    assert _imported(lake_2021, "prices('AAPL')", _OF_OTHERS - {"multiprocessing", "asyncio"}) == "True []\n"
 
 
 def test_empty_requests_are_equal(world: Lake) -> None:

@@ -1,0 +1,150 @@
+"""Measure the operations that Factor Lab planned, each asked for the first time and again.
+
+A first time is a new session of an open lake in a process that has answered before; nothing is kept between
+its questions. A new process also imports the package and opens the lake. Beside both stands the old way,
+which reads the files of a symbol again for each date.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import factorlab_lake as fl
+from benchmarks.bars import symbols
+from benchmarks.old_way import LAST_YEAR, months, weeks, write_cache
+from benchmarks.options import Options
+from benchmarks.peers import OLD_WAY
+from benchmarks.process import Ran, ran
+from benchmarks.results import Row, Used
+
+__all__ = ["run"]
+
+_TASKS = "benchmarks.plan_tasks"
+_YEARS = 5
+_OLD_SYMBOLS = 16  # the old way takes minutes for more
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    """Name a method, its symbols and its other arguments."""
+
+    name: str
+    kind: str
+    symbols: list[str]
+    others: tuple[Any, ...]
+
+    @property
+    def arguments(self) -> list[Any]:
+        """Return the arguments in order."""
+        return [self.symbols, *self.others]
+
+    @property
+    def has_old_way(self) -> bool:
+        """Return whether the old way answers it in a time worth waiting for."""
+        return self.kind in (*OLD_WAY.kinds, "statements") and len(self.symbols) <= _OLD_SYMBOLS
+
+
+class _Runs:
+    """Hold the processes of one operation: ours, as many with one answer alone, and the old way's."""
+
+    def __init__(self, operation: _Operation, cache: Path, lake: Path, options: Options) -> None:
+        arguments, environment = operation.arguments, options.environment
+        turns, sessions = range(options.size.processes), options.size.repeats
+        task = f"{_TASKS}:ours"
+        self.ours = [
+            ran(task, str(lake), operation.kind, arguments, sessions, environment=environment) for _ in turns
+        ]
+        self.alone = [
+            ran(f"{_TASKS}:once", str(lake), operation.kind, arguments, environment=environment)
+            for _ in turns
+        ]
+        self.old = (
+            ran(f"{_TASKS}:by_files", str(cache), operation.kind, arguments)
+            if operation.has_old_way
+            else None
+        )
+
+    def figure(self, name: str) -> float:
+        """Return the median of a figure over our processes."""
+        return float(median(run.answer[name] for run in self.ours))
+
+    @cached_property
+    def imports(self) -> Ran:
+        """Return a process that imports what our answer imported, and answers nothing."""
+        return ran(f"{_TASKS}:imported", self.ours[0].answer["modules"])
+
+
+def run(options: Options) -> Iterator[Row]:
+    """Measure each operation over a generated cache of the old way, and the lake that it was migrated to."""
+    with tempfile.TemporaryDirectory(dir=options.work) as folder:
+        cache, lake = Path(folder, "cache"), Path(folder, "lake")
+        tickers = symbols(options.size.grid_symbols[1])
+        write_cache(cache, tickers, options.size.market_years)
+        fl.open(lake).migrate(cache)
+        for operation in _operations(tickers, options):
+            if options.only in operation.name:
+                print(f"  {operation.name}", file=sys.stderr, flush=True)
+                yield from _rows(operation, _Runs(operation, cache, lake, options))
+
+
+def _operations(tickers: list[str], options: Options) -> Iterator[_Operation]:
+    some, many = options.size.grid_symbols
+    year, years = (date(LAST_YEAR - count, 12, 31) for count in (1, _YEARS))
+    last = date(LAST_YEAR, 12, 31)
+    for count, first, dates in (
+        (1, year, months(LAST_YEAR)),
+        (some, year, months(LAST_YEAR)),
+        (many, years, [day for n in range(_YEARS) for day in months(LAST_YEAR - n)]),
+    ):
+        names = tickers[:count]
+        of = f"{count} symbol{'s' * (count > 1)}, {(last - first).days // 365} year{'s' * (first == years)}"
+        for kind in ("statements", "ratios"):
+            yield _Operation(f"plan: {kind} of {of}", kind, names, (first, last))
+        for kind in ("market_caps", "factors"):
+            yield _grid(kind, names, dates)
+    for kind in ("market_caps", "factors"):
+        yield _grid(kind, tickers[:some], weeks(LAST_YEAR))
+    yield _grid("market_caps", tickers, months(LAST_YEAR))
+
+
+def _grid(kind: str, names: list[str], dates: list[date]) -> _Operation:
+    return _Operation(
+        f"plan: {kind.replace('_', ' ')} {len(names)} x {len(dates)}", kind, names, (sorted(dates),)
+    )
+
+
+def _rows(operation: _Operation, runs: _Runs) -> Iterator[Row]:
+    session_ms = median(ms for run in runs.ours for ms in run.answer["session_ms"])
+    details = {"ours": [{k: v for k, v in run.answer.items() if k != "modules"} for run in runs.ours]}
+    cost = Used(1000 * median(run.cpu_s for run in runs.alone), runs.figure("peak_mb"))
+    new = Row(
+        operation.name,
+        "ms",
+        session_ms,
+        answers=f"{runs.figure('rows'):,.0f} rows",
+        details=details,
+        first=runs.figure("first_ms"),
+        used=cost,
+    )
+    again = replace(new, ours=runs.figure("warm_ms"), mode="again")
+    process = Row(f"{operation.name}, new process", "ms", 1000 * median(r.process_s for r in runs.alone))
+    beyond = max(runs.figure("peak_mb") - runs.imports.peak_mb, 0.01)
+    memory = Row(f"{operation.name}, memory beyond imports", "MB", beyond)
+    yield from (new, again, process, memory)
+    yield replace(process, peer="its imports alone", peer_figure=1000 * runs.imports.process_s)
+    yield replace(memory, peer="its imports alone", peer_figure=runs.imports.peak_mb)
+    if runs.old is not None:
+        by_files = replace(
+            new, peer=OLD_WAY.name, peer_figure=runs.old.answer, answers="", first=None, used=None
+        )
+        yield from (by_files, replace(by_files, ours=again.ours, mode="again"))
+        yield replace(process, peer=OLD_WAY.name, peer_figure=1000 * runs.old.process_s)
+        yield replace(memory, peer=OLD_WAY.name, peer_figure=runs.old.peak_mb)
