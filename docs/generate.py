@@ -30,6 +30,7 @@ from factorlab_lake.providers.fmp.settings import FmpSettings
 from factorlab_lake.quality.findings import rules
 from factorlab_lake.schema import TABLES, Column
 from factorlab_lake.schema import rules as constants
+from factorlab_lake.settings.environments import KEYS
 from factorlab_lake.settings.models import Settings
 
 __all__ = ["REFERENCE", "pages"]
@@ -147,15 +148,21 @@ def _rule_values() -> Iterator[str]:
 def _settings() -> Iterator[str]:
     yield "# Settings"
     yield (
-        "A setting is an environment variable or a line of a `.env` file in the working directory. "
+        "A setting is an environment variable, a line of a `.env` file in the working directory, or a key of "
+        "the [environment](../howto/environments.md). Each wins over the next. "
+        "`factorlab-lake config` shows every setting and where it came from. "
         "`FACTORLAB_AVAILABILITY` is read from the environment alone. "
         "An `FMP_BASE_URL` of `.env` needs the key in the same file. "
-        "An argument of a method or a command wins over both."
+        "An argument of a method or a command wins over all of them."
     )
     for title, model in (("The lake", Settings), ("FMP", FmpSettings), ("Side by side", ParallelSettings)):
         yield f"## {title}"
         yield to_markdown(inspect.getdoc(model) or "")
         yield table(("variable", "default"), _defaults(model))
+    yield "## Keys of an environment"
+    yield "The file `config/environments.yaml` has no other keys. Each gives a setting, or a part of it."
+    rows = ((f"`{k.section}.{k.name}`", f"`FACTORLAB_{k.setting.upper()}`", k.meaning) for k in KEYS)
+    yield table(("key", "setting", "meaning"), rows)
 
 
 def _defaults(model: type[BaseSettings]) -> Iterator[tuple[str, str]]:

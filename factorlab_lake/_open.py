@@ -10,6 +10,7 @@ from factorlab_lake.derive.availability_rule import AvailabilityRule, to_rule
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from factorlab_lake.settings import configured
+from factorlab_lake.settings.environments import lake_place
 from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage.lake_paths import is_lake, nearby_lake
 from factorlab_lake.storage.lake_settings import Availability
@@ -18,17 +19,23 @@ __all__ = ["open_lake", "restore"]
 
 
 def open_lake(
-    path: str | os.PathLike[str] = "data/lake",
+    path: str | os.PathLike[str] | None = None,
     *,
     create: bool | None = None,
     availability: Availability | None = None,
     sandbox: bool = False,
+    env: str | None = None,
+    config: str | os.PathLike[str] | None = None,
 ) -> Lake:
     """Open the lake in a folder; create an empty one where nothing is, unless the path looks mistyped.
 
     A path looks mistyped if the name of a lake nearby differs by one letter, or if several of its folders do
     not exist. Then :class:`~factorlab_lake.errors.NotFound` names the lake nearby. ``create=True`` creates a
     lake there too, and ``create=False`` never does.
+
+    Without a path, the lake is that of the setting ``FACTORLAB_LAKE``, then of the environment in
+    ``config/environments.yaml``, then ``data/lake``. ``env`` is the environment's name (by default
+    ``FACTORLAB_ENV``, the only one, or ``development``), and ``config`` another file (``FACTORLAB_CONFIG``).
 
     An address such as ``postgresql://user@host/database`` opens the lake that was synced to that server: a
     :class:`~factorlab_lake.server_lake.ServerLake`, which has the same query methods.
@@ -49,6 +56,7 @@ def open_lake(
     :class:`~factorlab_lake.errors.NotFound` and :class:`~factorlab_lake.errors.LakeDamaged`.
     """
     rule = _rule_from_settings() if availability is None else to_rule(availability)
+    path = lake_place(env=env, config=config) if path is None else path
     if isinstance(path, str) and "://" in path:
         from factorlab_lake.server_lake import open_server_lake
 
@@ -57,7 +65,7 @@ def open_lake(
                 "sandbox is for a lake in a folder; on a server, the rights of the role limit its SQL: "
                 "open the address as a member of the readers' role, without sandbox."
             )
-        server = open_server_lake(path, availability=rule)
+        server = open_server_lake(path, availability=rule, env=env, config=config)
         return cast("Lake", server)  # it has the same query methods
     folder = layouts.layout_at(path).root
     if is_lake(folder) or create is False or (create is None and _is_mistyped(folder)):

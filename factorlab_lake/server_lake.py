@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -11,6 +12,7 @@ from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from factorlab_lake.query.aio import AsyncQuestions
 from factorlab_lake.query.questions import Questions
+from factorlab_lake.settings.environments import setting
 from factorlab_lake.settings.models import settings
 from factorlab_lake.storage.lake_settings import Availability
 from factorlab_lake.sync.protocol import SessionLimits, TargetSession
@@ -24,21 +26,29 @@ __all__ = ["ServerLake", "open_server_lake"]
 _SYNC_AFTER = ("fetch", "load", "migrate", "rollback")  # the methods whose changes a sync sends to the server
 
 
-def open_server_lake(url: str, *, availability: AvailabilityRule | None = None) -> ServerLake:
+def open_server_lake(
+    url: str,
+    *,
+    availability: AvailabilityRule | None = None,
+    env: str | None = None,
+    config: str | os.PathLike[str] | None = None,
+) -> ServerLake:
     """Open the lake on a server to which a lake was synced.
 
     ``url`` is an address such as ``postgresql://user@host/database``. Its scheme selects one of the installed
     targets; each target documents where it takes the password from. These settings limit the connections and
     the time of a query: ``FACTORLAB_POOL_SIZE``, ``FACTORLAB_POOL_OVERFLOW``, ``FACTORLAB_POOL_WAIT_S`` and
-    ``FACTORLAB_STATEMENT_TIMEOUT_S``. The availability rule is the one by which the lake was
-    synced; another ``availability`` is refused. Raises :class:`~factorlab_lake.errors.InvalidInput`,
-    :class:`~factorlab_lake.errors.NotFound`, :class:`~factorlab_lake.errors.TargetFailed` and
-    :class:`~factorlab_lake.errors.MissingExtra`.
+    ``FACTORLAB_STATEMENT_TIMEOUT_S``. An environment has the first two as ``pool_size`` and ``max_overflow``;
+    ``env`` and ``config`` choose it as for :func:`factorlab_lake.open`. The availability rule is the one by
+    which the lake was synced; another ``availability`` is refused. Raises
+    :class:`~factorlab_lake.errors.InvalidInput`, :class:`~factorlab_lake.errors.NotFound`,
+    :class:`~factorlab_lake.errors.TargetFailed` and :class:`~factorlab_lake.errors.MissingExtra`.
     """
     configured = settings()
+    size, overflow = (setting(name, env=env, config=config) for name in ("pool_size", "pool_overflow"))
     limits = SessionLimits(
-        pool_size=configured.pool_size,
-        pool_overflow=configured.pool_overflow,
+        pool_size=configured.pool_size if size is None else size,
+        pool_overflow=configured.pool_overflow if overflow is None else overflow,
         pool_wait_s=configured.pool_wait_s,
         statement_timeout_s=configured.statement_timeout_s,
     )

@@ -36,8 +36,8 @@ def run_page(path: Path, replace: Mapping[str, str]) -> int:
     """Run a page's blocks in order, in the working directory; return how many ran.
 
     Python blocks share their names; the text block that follows one shows what it prints. A console block
-    shows commands with their output. ``...`` stands for anything. ``replace`` has the addresses to use
-    instead of those that the page shows.
+    shows commands with their output. A YAML block is a file, which its first line names. ``...`` stands for
+    anything. ``replace`` has the addresses to use instead of those that the page shows.
     """
     names: dict[str, Any] = {}
     page = blocks(path.read_text(encoding="utf-8"))
@@ -47,6 +47,10 @@ def run_page(path: Path, replace: Mapping[str, str]) -> int:
         if block.language == "python":
             shown = after.text if after is not None and after.language == "text" else ""
             _check(where, shown, _printed(_replaced(block.text, replace), where, names))
+        elif block.language == "yaml":
+            file = Path(block.text.partition("\n")[0].removeprefix("# "))
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(block.text, encoding="utf-8")
         elif block.language == "console":
             for command, shown in _commands(block.text):
                 program, *arguments = shlex.split(_replaced(command, replace))

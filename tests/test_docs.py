@@ -95,7 +95,7 @@ def test_the_index_lists_every_guide() -> None:
 def test_only_known_kinds_of_blocks_are_left_out(path: Path) -> None:
     """A block that does not run is output, a picture, or a shell command whose own commands exist."""
     for block in blocks(path.read_text(encoding="utf-8")):
-        assert block.language in {"python", "console", "text", "sh", "ini", "{toctree}"}, block
+        assert block.language in {"python", "console", "text", "sh", "ini", "yaml", "{toctree}"}, block
         if block.language == "sh":
             assert set(re.findall(r"factorlab-lake(?: --lake \S+)? ([a-z]+)", block.text)) <= COMMANDS, block
 

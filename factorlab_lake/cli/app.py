@@ -20,6 +20,7 @@ from typer.core import TyperGroup
 import factorlab_lake as fl
 from factorlab_lake.cli.output import Output, OutputFormat
 from factorlab_lake.errors import InvalidInput, LakeError, LakeWarning, SymbolNotHeldWarning, printable
+from factorlab_lake.settings.environments import lake_place
 from factorlab_lake.storage.interrupts import interrupts_raised
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ __all__ = [
 ERROR = 1
 FAULTS = 3
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+_WITH_VALUE = ("--lake", "--env", "--config")
 BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 Symbols: TypeAlias = Annotated[
@@ -132,6 +134,8 @@ class GlobalOptions:
 
     lake: str | None
     output: Output
+    env: str | None = None
+    config: str | None = None
 
 
 class Program(TyperGroup):
@@ -173,8 +177,24 @@ def program(
         str | None,
         typer.Option(
             help="Folder of the lake, or for queries the address of a server. "
-            "The default is FACTORLAB_LAKE, then data/lake.",
+            "The default is FACTORLAB_LAKE, then the environment's database, then data/lake.",
             metavar="PATH",
+            show_default=False,
+        ),
+    ] = None,
+    env: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the environment. The default is FACTORLAB_ENV, the only one, or development.",
+            metavar="NAME",
+            show_default=False,
+        ),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            help="File of the environments. The default is FACTORLAB_CONFIG, then config/environments.yaml.",
+            metavar="FILE",
             show_default=False,
         ),
     ] = None,
@@ -195,7 +215,7 @@ def program(
     if json and csv:
         raise typer.BadParameter("give --json or --csv, not both")
     form = OutputFormat.JSON if json else OutputFormat.CSV if csv else OutputFormat.TABLE
-    ctx.obj = GlobalOptions(lake, Output(form))
+    ctx.obj = GlobalOptions(lake, Output(form), env, config)
 
 
 def options(ctx: typer.Context) -> GlobalOptions:
@@ -233,22 +253,19 @@ def open_for_queries(ctx: typer.Context, *, at: str | None = None, sandbox: bool
         return open_lake(ctx, at=at, sandbox=sandbox)
     if at is not None:
         raise InvalidInput(
-            "--snapshot needs a lake in a folder, but --lake or FACTORLAB_LAKE is the address of a server, "
-            "which has only the snapshot of its last sync."
+            "--snapshot needs a lake in a folder, but the lake is the address of a server, which has only "
+            "the snapshot of its last sync; `factorlab-lake config` shows where the address comes from."
         )
-    lake = fl.open(place, sandbox=sandbox)
+    chosen = options(ctx)
+    lake = fl.open(place, sandbox=sandbox, env=chosen.env, config=chosen.config)
     ctx.call_on_close(lake.close)
     return lake
 
 
 def _lake_place(ctx: typer.Context) -> str:
     """Return the folder or address of the lake: ``--lake``, else the setting, else ``data/lake``."""
-    place = options(ctx).lake
-    if place is not None:
-        return place
-    from factorlab_lake.settings.models import settings
-
-    return settings().lake
+    chosen = options(ctx)
+    return lake_place(env=chosen.env, config=chosen.config) if chosen.lake is None else chosen.lake
 
 
 def _globals_first(arguments: Sequence[str]) -> list[str]:
@@ -262,9 +279,9 @@ def _globals_first(arguments: Sequence[str]) -> list[str]:
     rest: list[str] = []
     ahead = iter(arguments[:end])
     for argument in ahead:
-        if argument == "--lake":
+        if argument in _WITH_VALUE:
             front += [argument, *islice(ahead, 1)]
-        elif argument in ("--json", "--csv") or argument.startswith("--lake="):
+        elif argument in ("--json", "--csv") or argument.partition("=")[0] in _WITH_VALUE:
             front.append(argument)
         else:
             rest.append(argument)

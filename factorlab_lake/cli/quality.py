@@ -51,17 +51,20 @@ def status(
     from factorlab_lake.legacy.old_cache import migration_status
 
     datasets = migration_status(lake, migration)
-    settings = _parallel_settings()
+    settings = _parallel_settings(ctx)
     table = display.plain_lines(display.columns_of(datasets, datasets.columns))
     document = {"datasets": datasets.to_dicts(), "flags": settings}
     output.document(document, [*table, *display.flag_lines(settings)])
 
 
-def _parallel_settings() -> dict[str, Any]:
+def _parallel_settings(ctx: typer.Context) -> dict[str, Any]:
     """Return the settings of parallel running, without the paths of the lake and the cache."""
     from factorlab_lake.legacy.parallel.settings import parallel_settings
 
-    values: dict[str, Any] = parallel_settings().model_dump(mode="json", exclude={"lake", "cache_dir"})
+    chosen = {name: value for name in ("env", "config") if (value := getattr(options(ctx), name)) is not None}
+    values: dict[str, Any] = parallel_settings(**chosen).model_dump(
+        mode="json", exclude={"lake", "cache_dir", "config", "env"}
+    )
     return values
 
 

@@ -33,7 +33,7 @@ _JSON = ("metrics", "extra", "reasons")
 class DatabaseProvider:
     """Serve Factor Lab's code that works on a database: a lake in a folder, or on a server.
 
-    ``connection`` is an open lake, or the path or address of one; by default the lake of ``FACTORLAB_LAKE``.
+    ``connection`` is an open lake, or the path or address of one; by default the lake of ``fl.open()``.
     Queries use the lake's snapshot; ``provider.lake`` is that lake. ``frames`` is ``pandas`` or ``polars``.
     JSON columns of pandas frames have dicts, as with ``pandas.read_sql`` on PostgreSQL, and dates are
     ``datetime64``; those of polars frames have texts and dates.

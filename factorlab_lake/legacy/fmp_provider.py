@@ -91,11 +91,12 @@ ORDER BY symbol, fiscal_date DESC, fiscal_period, version DESC
 class FMPProvider(CacheMethods):
     """Serve Factor Lab's code from a lake, with pandas frames and with records in FMP's format.
 
-    ``FMPProvider()`` uses the lake of ``FACTORLAB_LAKE`` (``data/lake`` by default), opened by the first
-    question. ``place_or_key`` is an open lake, its path or address, or the provider's key: a text without a
-    slash that names no lake. ``api_key=`` and ``lake=`` say which. Questions are answered from the lake
-    alone, so they need no key; only :meth:`warm_cache` and :meth:`smart_preload_cache` use it, to fetch.
-    Without one it is that of ``FMP_API_KEY``. No error, representation or pickle contains the key.
+    ``FMPProvider()`` uses the lake that ``fl.open()`` opens: of ``FACTORLAB_LAKE``, of the environment, or
+    ``data/lake``. The first question opens it. ``place_or_key`` is an open lake, its path or address, or the
+    provider's key: a text without a slash that names no lake. ``api_key=`` and ``lake=`` say which. Questions
+    are answered from the lake alone, so they need no key; only :meth:`warm_cache` and
+    :meth:`smart_preload_cache` use it, to fetch. Without one it is that of ``FMP_API_KEY``. No error,
+    representation or pickle contains the key.
     ``cache_config`` has no effect, and a warning says so: a lake has no file cache.
 
     Queries use the lake's snapshot; ``provider.lake`` is that lake. A symbol in small letters is looked up in

@@ -15,7 +15,6 @@ from factorlab_lake.errors import InvalidInput, LakeWarning, NotFound, SymbolNot
 from factorlab_lake.lake import Lake
 from factorlab_lake.query.arguments import DateLike, one_of, to_date, to_symbols
 from factorlab_lake.query.questions import Questions
-from factorlab_lake.settings import configured
 from factorlab_lake.storage.lake_paths import is_lake, nearby_lake
 
 __all__ = [
@@ -53,23 +52,24 @@ _EVERY_RECORD_TYPE = ("income_statement", "balance_sheet", "cash_flow", RATIOS)
 _DATE_TEXT = re.compile(r"\s*(\d{4})(?:([-/])(\d{1,2})(?:\2(\d{1,2}))?)?(?:[ T]+(\S.*))?\s*")
 
 
-def opened(lake: LakeOrPlace) -> Questions:
-    """Return an open lake itself, or open the lake at a path or address; never create one."""
+def opened(lake: LakeOrPlace, *, env: str | None = None, config: str | None = None) -> Questions:
+    """Return an open lake itself, or open the lake at a path or address; never create one.
+
+    ``env`` and ``config`` choose the environment, which limits the connections to a server.
+    """
     if isinstance(lake, str) and not re.search(r"[/\\.]", lake) and not Path(lake).exists():
         # Factor Lab's own class took the provider's key: do not repeat a text that may be one.
         raise NotFound("The text names no folder here (it is not shown); pass the path of a lake.")
     if isinstance(lake, str | os.PathLike):
-        return open_lake(lake, create=False)
+        return open_lake(lake, create=False, env=env, config=config)
     if not callable(getattr(lake, "market_caps", None)):
         raise InvalidInput(f"A {type(lake).__name__} is no lake; pass an open lake, or the path of one.")
     return lake
 
 
 def default_lake(*, create: bool = False) -> Lake:
-    """Open the lake of ``FACTORLAB_LAKE``, or ``data/lake`` where nothing is set."""
-    place = configured("lake")
-    may_create = None if create else False  # never one whose path looks mistyped
-    return open_lake(create=may_create) if place is None else open_lake(place, create=may_create)
+    """Open the lake of ``FACTORLAB_LAKE``, then of the environment, or ``data/lake`` where nothing is set."""
+    return open_lake(create=None if create else False)  # None: never one whose path looks mistyped
 
 
 def place_and_key(

@@ -472,6 +472,18 @@ MAX_TEXT_BYTES = 100_000
 ASYNC_QUERIES = 4
 """Awaited queries of a lake in a folder that run at once; each has a session, which uses all processors."""
 
+DEFAULT_LAKE = "data/lake"
+"""Lake that is opened if neither an argument nor a setting names one."""
+
+MAX_CONFIG_BYTES = 65_536
+"""Longest configuration file that is read; a file of environments has a few hundred bytes."""
+
+MAX_CONFIG_DEPTH = 8
+"""Most levels of a configuration file; environments have three."""
+
+MAX_POOL = 1_000
+"""Most connections of one process that a configuration file may allow; servers usually allow 100."""
+
 RESULT_CACHE_MB = 256
 """Memory for repeated answers, unless the setting says otherwise."""
 

@@ -1,4 +1,4 @@
-"""Read settings from the environment (``FACTORLAB_*``) or a ``.env`` file; an argument wins over both.
+"""Read settings: an argument wins over ``FACTORLAB_*``, that over ``.env``, that over the environments' file.
 
 The models are in :mod:`.models`, which imports pydantic. :func:`configured` avoids that import for processes
 that set nothing.
@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-__all__ = ["configured"]
+__all__ = ["chosen", "configured"]
 
 
 def configured(name: str) -> Any:
@@ -19,9 +19,23 @@ def configured(name: str) -> Any:
     >>> configured("query_statistics") is None
     True
     """
-    variable = f"FACTORLAB_{name}".upper()
-    if not any(key.upper() == variable for key in os.environ) and not Path(".env").is_file():
+    if not _may_be_set(name):
         return None
     from factorlab_lake.settings.models import settings
 
     return getattr(settings(), name)
+
+
+def chosen(name: str) -> Any:
+    """Return a field of the settings that a variable or ``.env`` sets; None instead of its default."""
+    if not _may_be_set(name):
+        return None
+    from factorlab_lake.settings.models import settings
+
+    own = settings()
+    return getattr(own, name) if name in own.model_fields_set else None
+
+
+def _may_be_set(name: str) -> bool:
+    variable = f"FACTORLAB_{name}".upper()
+    return any(key.upper() == variable for key in os.environ) or Path(".env").is_file()

@@ -16,7 +16,7 @@ from pydantic_settings import (
 )
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.schema.rules import RESULT_CACHE_MB
+from factorlab_lake.schema.rules import DEFAULT_LAKE, RESULT_CACHE_MB
 
 __all__ = ["SecretiveSettings", "Settings", "settings", "settings_error"]
 
@@ -64,7 +64,10 @@ class _Dotenv(DotEnvSettingsSource):
 class Settings(SecretiveSettings):
     """Configure the lake by variables such as ``FACTORLAB_LAKE``.
 
-    - ``lake``: the lake's folder for the command line, or for queries the address of a server.
+    - ``lake``: the lake's folder for the command line and ``fl.open()``, or for queries the address of a
+      server.
+    - ``config``: the file of the environments; the default is ``config/environments.yaml``, if it exists.
+    - ``env``: the name of the environment; the default is the only one of the file, or ``development``.
     - ``availability``: the first day on which a filing may be used; never read from ``.env``, because a file
       beside the data must not change the answers. ``close``: the first market close after
       the filing. ``same_day``: the day of the filing. A number: a lag in days. The default is the lake's own.
@@ -91,7 +94,9 @@ class Settings(SecretiveSettings):
         """Return the sources: arguments, the environment, and ``.env`` without the availability rule."""
         return init_settings, env_settings, _Dotenv(settings_cls), file_secret_settings
 
-    lake: str = "data/lake"
+    lake: str = DEFAULT_LAKE
+    config: str | None = None
+    env: str | None = None
     availability: str | None = None
     query_statistics: bool = False
     read_index: bool = True
@@ -144,7 +149,7 @@ def _unpickled(
     except ValidationError as error:
         raise settings_error(error, prefix) from None
     for name in addresses:
-        if "://" not in getattr(unpickled, name):
+        if "://" not in (getattr(unpickled, name) or ""):
             variable = f"{prefix}{name}".upper()
             raise InvalidInput(
                 f"{variable} is the address of a server, which no pickle contains: it may have a password. "

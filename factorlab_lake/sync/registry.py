@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from factorlab_lake.derive.stored import store_stale
 from factorlab_lake.errors import InvalidInput, MissingExtra, nearest
+from factorlab_lake.settings.environments import TARGETS as _GROUP
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import program_version
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["connector", "open_session", "schemes", "script", "sync_to"]
 
-_GROUP = "factorlab_lake.targets"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 

@@ -51,7 +51,7 @@ class DataProvider:
     ...     settings = parallel_settings(
     ...         lake=f"{folder}/lake", cache_dir="data/sample/taken_2021-03-31", migration_mode=True
     ...     )
-    ...     _ = fl.open(settings.lake)  # an empty lake
+    ...     _ = fl.open(settings.place())  # an empty lake
     ...     with DataProvider(settings) as provider:
     ...         caps = provider.calculate_market_caps_batch(["AAPL"], ["2020-12-31"])
     ...         print(f"{caps['market_cap'].item() / 1e9:.1f} bn", provider.counts.not_in_lake)
@@ -71,7 +71,7 @@ class DataProvider:
                 "name: DataProvider(lake=...)."
             )
         self.settings = settings or parallel_settings()
-        self._place = self.settings.lake if lake is None else lake
+        self._place = lake  # the settings' lake is looked up by the first query: it may need a password
         self._lake = self._place if isinstance(self._place, Questions) else None
         self._cache = CacheLake(self.settings.cache_dir, availability=getattr(lake, "availability", None))
         self._alert, self._events, self._lock = alert, EventCounter(), threading.Lock()
@@ -293,7 +293,8 @@ class DataProvider:
     def _opened(self) -> Questions:
         with self._lock:
             if self._lake is None:
-                self._lake = opened(self._place)
+                place = self.settings.place() if self._place is None else self._place
+                self._lake = opened(place, env=self.settings.env, config=self.settings.config)
             return self._lake
 
     def _compare(self, question: str, part: _Part, arguments: dict[str, Any]) -> None:

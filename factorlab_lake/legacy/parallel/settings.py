@@ -7,20 +7,41 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
-from pydantic_settings import SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from factorlab_lake.errors import InvalidInput
+from factorlab_lake.settings.environments import KEYS, find, lake_place
 from factorlab_lake.settings.models import SecretiveSettings, settings_error
 
 __all__ = ["ParallelSettings", "SymbolRouter", "hash_percent", "parallel_settings"]
 
 
+class _Features(PydanticBaseSettingsSource):
+    """Reads the features of the chosen environment in ``config/environments.yaml``."""
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the features that the environment has."""
+        stronger = self.current_state
+        environment = find(stronger.get("env"), stronger.get("config"))
+        if environment is None:
+            return {}
+        names = [k.setting for k in KEYS if k.section == "features" and k.setting not in stronger]
+        features = {name: environment.setting(name) for name in names}
+        return {name: value for name, value in features.items() if value is not None}
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+        """Return no value: pydantic calls this method only of sources that read one field at a time."""
+        return None, field_name, False
+
+
 class ParallelSettings(SecretiveSettings):
     """Configure a lake and Factor Lab's old cache side by side; variables are ``FACTORLAB_`` and the name.
 
-    ``lake``: path or address of the lake. ``cache_dir``: folder of the old cache. ``use_database``: the lake
-    answers; when off, the cache does. ``fallback_to_cache``: the cache answers where the lake fails or lacks
-    data. ``migration_mode``: both answer, and the answers are compared. ``freshest``: the cache answers for a
+    ``lake``: path or address of the lake; the default is that of the environment, then ``data/lake``.
+    ``config`` and ``env``: the file of the environments, which can have the three flags that follow too, and
+    the name of one. ``cache_dir``: folder of the old cache. ``use_database``: the lake answers; when off, the
+    cache does. ``fallback_to_cache``: the cache answers where the lake fails or lacks data.
+    ``migration_mode``: both answer, and the answers are compared. ``freshest``: the cache answers for a
     symbol of which it has a later fetch than the lake.
 
     ``check_cache_s``: at most every so many seconds, the digests of the cache's files are compared with the
@@ -33,7 +54,9 @@ class ParallelSettings(SecretiveSettings):
 
     model_config = SettingsConfigDict(env_prefix="FACTORLAB_")
 
-    lake: str = "data/lake"
+    lake: str | None = None
+    config: str | None = None
+    env: str | None = None
     cache_dir: Path = Path("data/cache/fmp")
     use_database: bool = True
     fallback_to_cache: bool = True
@@ -43,6 +66,20 @@ class ParallelSettings(SecretiveSettings):
     database_percent: float = Field(100.0, ge=0, le=100)
     database_symbols: str = ""
     cache_symbols: str = ""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        *sources: PydanticBaseSettingsSource,
+        **others: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources: arguments, the environment, ``.env``, and last the features of the file."""
+        return (*sources, *others.values(), _Features(settings_cls))
+
+    def place(self) -> str:
+        """Return the path or address of the lake. The address may contain a password: never show it."""
+        return lake_place(env=self.env, config=self.config) if self.lake is None else self.lake
 
 
 def parallel_settings(**values: Any) -> ParallelSettings:
@@ -56,8 +93,7 @@ def parallel_settings(**values: Any) -> ParallelSettings:
     Traceback (most recent call last):
     factorlab_lake.errors.InvalidInput: FACTORLAB_DATABASE_PERCENT: Input should be less than or equal to 100.
     """
-    if "lake" in values:
-        values["lake"] = str(values["lake"])
+    values |= {name: str(values[name]) for name in ("lake", "config") if values.get(name) is not None}
     try:
         return ParallelSettings(**values)
     except ValidationError as error:

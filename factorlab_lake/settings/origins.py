@@ -1,0 +1,103 @@
+"""Show each setting with its value and its source: argument, variable, line of a file, or default."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic_settings import BaseSettings
+
+from factorlab_lake.errors import InvalidInput
+from factorlab_lake.schema.rules import DEFAULT_LAKE
+from factorlab_lake.settings.environments import KEYS, Environment
+
+__all__ = ["HIDDEN", "ShownSetting", "shown_environment", "shown_settings", "source_of"]
+
+HIDDEN = "***"
+_FROM_ENVIRONMENT_ALONE = ("FACTORLAB_AVAILABILITY",)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSetting:
+    """Represent a setting as it is shown: a secret has no value but ``***``; ``problem`` says why none."""
+
+    setting: str
+    value: Any
+    source: str
+    problem: str = ""
+
+
+def shown_settings(
+    model: BaseSettings, arguments: Mapping[str, Any], environment: Environment | None
+) -> Iterator[ShownSetting]:
+    """Yield each field of a model, with its variable as the name; ``arguments`` win over every other source.
+
+    ``lake`` of the environment is shown without its password.
+    """
+    prefix = model.model_config.get("env_prefix", "")
+    values = model.model_dump(mode="json")
+    for name, value in values.items():
+        variable = f"{prefix}{name}".upper()
+        if arguments.get(name) is not None:
+            yield ShownSetting(variable, _plain(arguments[name]), f"argument --{name}")
+        elif (source := source_of(variable)) is not None:
+            yield ShownSetting(variable, _plain(value), source)
+        elif environment is not None and (where := environment.source(name)) is not None:
+            yield _of_environment(variable, name, environment, where)
+        else:
+            yield ShownSetting(variable, DEFAULT_LAKE if name == "lake" else value, "default")
+
+
+def shown_environment(environment: Environment) -> Iterator[ShownSetting]:
+    """Yield each key that the environment has, with its line; a missing variable is a problem of its key."""
+    for key in KEYS:
+        entry = environment.entries.get((key.section, key.name))
+        if entry is None:
+            continue
+        source = f"{environment.path}, line {entry.line}"
+        try:
+            value = environment.value(key)
+        except InvalidInput as error:
+            yield ShownSetting(environment.label(key), None, source, str(error))
+        else:
+            yield ShownSetting(environment.label(key), HIDDEN if key.kind == "secret" else value, source)
+
+
+def _of_environment(variable: str, name: str, environment: Environment, where: str) -> ShownSetting:
+    try:
+        if name == "lake":
+            password = HIDDEN if ("database", "password") in environment.entries else None
+            shown = environment.address(password=password)
+            value = shown and shown.replace("%2A%2A%2A", HIDDEN)
+        else:
+            value = environment.setting(name)
+    except InvalidInput as error:
+        return ShownSetting(variable, None, where, str(error))
+    return ShownSetting(variable, value, where)
+
+
+def source_of(variable: str) -> str | None:
+    """Return the variable of the environment, or the line of ``.env``, that sets a value."""
+    for name, value in os.environ.items():
+        if name.upper() == variable and value:
+            return f"variable {name}"
+    file = Path(".env")
+    if variable in _FROM_ENVIRONMENT_ALONE or not file.is_file():
+        return None
+    lines = enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+    setting = re.compile(rf"\s*(?:export\s+)?{variable}\s*=\s*\S", re.IGNORECASE)
+    numbers = [number for number, line in lines if setting.match(line)]
+    return f"{file}, line {numbers[-1]}" if numbers else None
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as it is shown: a hidden key has no length, and an address may contain a password."""
+    if isinstance(value, str) and value and not value.strip("*"):
+        return HIDDEN
+    return (
+        f"{match[1]}{HIDDEN}" if isinstance(value, str) and (match := re.match(r"(\w+://)", value)) else value
+    )
