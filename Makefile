@@ -10,7 +10,7 @@ ENGINES := .venv/engines
 POSTGRES := tests/unit/sync/postgres
 # The tests that run on each version of PostgreSQL. `make test-all` runs all of them on the newest one.
 VERSIONS ?= 14 15 16 17
-VERSIONED := $(patsubst %,tests/unit/sync/test_%.py,round_trip delta faults functions keys recompression rights schema table_evolution verification)
+VERSIONED := $(patsubst %,tests/unit/sync/test_%.py,round_trip delta faults functions keys object_changes recompression rights schema strangers table_evolution verification)
 CLIENTS := $(addprefix $(ENGINES)/duckdb-,$(shell sed '/^\#/d' .ci/duckdb_clients.txt))
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 PIP := -m pip --disable-pip-version-check
