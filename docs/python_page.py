@@ -11,7 +11,13 @@ import factorlab_lake as fl
 from docs.markdown import to_markdown
 from factorlab_lake import errors
 from factorlab_lake.ingest.plan import FetchPolicy
-from factorlab_lake.legacy import DatabaseProvider, DataProvider, FMPProvider, migration_status
+from factorlab_lake.legacy import (
+    CacheMigrationTool,
+    DatabaseProvider,
+    DataProvider,
+    FMPProvider,
+    migration_status,
+)
 from factorlab_lake.query.aio import AsyncQuestions
 from factorlab_lake.server_lake import ServerLake
 
@@ -28,6 +34,7 @@ _CLASSES: dict[type, str] = {
     FMPProvider: "provider",
     DatabaseProvider: "provider",
     DataProvider: "provider",
+    CacheMigrationTool: "tool",
 }
 
 

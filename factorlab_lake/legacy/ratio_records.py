@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -11,23 +12,9 @@ from factorlab_lake.query.questions import Questions
 
 __all__ = ["ratio_records"]
 
-# FMP's v3 names of the ratios that the lake defines in the same way, but over twelve months.
-_FIELDS = {
-    "currentRatio": "current_ratio",
-    "grossProfitMargin": "gross_margin",
-    "operatingProfitMargin": "operating_margin",
-    "netProfitMargin": "net_margin",
-    "returnOnAssets": "roa",
-    "returnOnEquity": "roe",
-    "debtEquityRatio": "debt_to_equity",
-    "assetTurnover": "asset_turnover",
-    "priceToBookRatio": "pb_ratio",
-    "priceToSalesRatio": "ps_ratio",
-    "priceEarningsRatio": "pe_ratio",
-    "priceToOperatingCashFlowsRatio": "pcf_ratio",
-    "dividendYield": "dividend_yield",
-    "enterpriseValueMultiple": "ev_to_ebitda",
-}
+# The lake's names of ratios that FMP's field map has under others; equal names have equal definitions.
+_NAMES = {"price_to_operating_cash_flow": "pcf_ratio", "enterprise_value_multiple": "ev_to_ebitda"}
+_IDENTITY = {"symbol", "date", "calendarYear", "period"}
 _OF_THE_PROVIDER = """
 SELECT DISTINCT ON (symbol, fiscal_date, fiscal_period)
        symbol, fiscal_date, fiscal_period, fiscal_year, source_provider, metrics::VARCHAR AS metrics
@@ -48,7 +35,7 @@ def ratio_records(
 ) -> dict[str, list[dict[str, Any]]]:
     """Return ``{symbol: records}`` of fiscal years or of quarters, newest first, at most ``limit`` of each.
 
-    A symbol has the provider's records if the lake has any of such periods, and else the lake's: a list of
+    A symbol has the provider's records if the lake has any of such periods, and else the lake's. A list of
     both would compare ratios of one quarter with ratios of twelve months.
     """
     params = {"symbols": symbols, "annual": annual}
@@ -73,18 +60,42 @@ def _by_symbol(rows: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
 
 
 def _provider_records(rows: pl.DataFrame) -> list[dict[str, Any]]:
-    metrics: list[dict[str, Any]] = [json.loads(text or "{}") for text in rows["metrics"]]
-    # Metrics have no nulls, so the fields are those of the other records, and those that the lake's have.
-    names = dict.fromkeys([*_FIELDS, *(name for each in metrics for name in each)])
+    """Return stored ratios under v3 names, whichever generation of the API sent them."""
+    values: list[dict[str, Any]] = [json.loads(text or "{}") for text in rows["metrics"]]
+    named = [_in_v3(each) for each in values]
+    names = dict.fromkeys([*_fields(), *(name for each in named for name in each)])  # nulls are not stored
     return [
-        {**_head(row), "source": row["source_provider"], **names, **values}
-        for row, values in zip(rows.to_dicts(), metrics, strict=True)
+        {**_head(row), "source": row["source_provider"], **names, **each}
+        for row, each in zip(rows.to_dicts(), named, strict=True)
     ]
 
 
 def _own_record(row: dict[str, Any]) -> dict[str, Any]:
-    values = {field: row[column] for field, column in _FIELDS.items()}
+    values = {field: row.get(_NAMES.get(column, column)) for field, column in _fields().items()}
     return {**_head(row), "source": "lake", "availableDate": row["date"].isoformat(), **values}
+
+
+@cache
+def _fields() -> dict[str, str]:
+    """Return ``{v3 field: column}`` of the ratios, without the fields that identify a record."""
+    from factorlab_lake.providers.fmp.sample_server.computed_records import ratio_names
+
+    return {field: column for field, column in ratio_names("v3").items() if field not in _IDENTITY}
+
+
+def _in_v3(values: dict[str, Any]) -> dict[str, Any]:
+    """Return ratios under all their v3 names: v3 has two for some, and a stable name may have one."""
+    renamed = {new: value for name, value in values.items() for new in _v3_names(name)}
+    return renamed | {name: value for name, value in values.items() if name in _fields()}
+
+
+@cache
+def _v3_names(name: str) -> tuple[str, ...]:
+    """Return the v3 names of a field of either generation; a field without one keeps its name."""
+    from factorlab_lake.providers.fmp.sample_server.computed_records import ratio_names
+
+    column = _fields().get(name, ratio_names("stable").get(name))
+    return tuple(field for field, each in _fields().items() if each == column) or (name,)
 
 
 def _head(row: dict[str, Any]) -> dict[str, Any]:

@@ -115,6 +115,8 @@ def test_ratios_are_the_lakes_where_it_has_none_of_the_provider(
             row["pb_ratio"],
         )
         assert (record["returnOnEquity"], record["debtEquityRatio"]) == (row["roe"], row["debt_to_equity"])
+        assert record["priceToOperatingCashFlowsRatio"] == row["pcf_ratio"]
+        assert (record["enterpriseValueMultiple"], record["cashRatio"]) == (row["ev_to_ebitda"], None)
 
 
 def test_the_providers_ratios_are_returned_where_the_lake_has_them(lake: Lake, tmp_path: Path) -> None:
@@ -130,6 +132,18 @@ def test_the_providers_ratios_are_returned_where_the_lake_has_them(lake: Lake, t
         assert (record["source"], record["priceEarningsRatio"]) == ("fmp", None)
     quarters = provider.batch_fetch_statements("AAPL", "financial_ratios")["AAPL"]["financial_ratios"]
     assert [(r["date"], r["source"]) for r in quarters] == [("2020-09-26", "lake")]
+
+
+def test_ratios_of_the_newer_api_have_the_older_names(lake: Lake, tmp_path: Path) -> None:
+    """Factor Lab's code uses v3 names, and the newer generation of the API has others."""
+    sent = {"symbol": "AAPL", "date": "2020-09-26", "fiscalYear": "2020", "period": "FY",
+            "priceToEarningsRatio": 34.4, "priceToBookRatio": 30.2, "ebitdaMargin": 0.28}  # fmt: skip
+    migrate(lake, tmp_path, Entry("AAPL", "ratios", [sent]))
+    answer = FMPProvider(lake).batch_fetch_statements("AAPL", "financial_ratios", "annual")
+    [record] = answer["AAPL"]["financial_ratios"]
+    assert (record["priceEarningsRatio"], record["calendarYear"]) == (34.4, "2020")
+    assert (record["priceToBookRatio"], record["priceBookValueRatio"]) == (30.2, 30.2)
+    assert record["ebitdaMargin"] == 0.28
 
 
 @pytest.mark.parametrize(
