@@ -57,8 +57,16 @@ sandbox.
 `fl.open(path, sandbox=True)`, or `factorlab-lake sql --sandbox`, lets `lake.sql` read the data files of its
 snapshot and nothing else. It reads and writes no other file, uses no network, loads no extension, and
 changes no setting. It sees no secrets and no variables of your program. Functions, parameters, and tables
-and macros of your own work. A query that does not fit into memory fails, because it cannot use a temporary
-file. Memory and time are not limited. All other methods of the lake answer as without a sandbox."""
+and macros of your own work. All other methods of the lake answer as without a sandbox.
+
+A sandbox has 2,048 MiB of memory (`FACTORLAB_SANDBOX_MEMORY_MB`), tables of your own included, and an answer
+may take as much again. One call has 60 seconds (`FACTORLAB_SANDBOX_TIMEOUT_S`). Beyond, the call raises
+`QueryStopped`, and the next one runs. A query that does not fit into memory fails, because it cannot use a
+temporary file. Texts within one expression are not counted, and planning a query is not interrupted.
+
+`lake.sql(query, frames={"mine": frame})` reads frames of polars and pandas, and tables of pyarrow, as tables
+of that call, in place and in a sandbox too. The index of a pandas frame is left out. A name that would hide
+a table or function is refused. A server has only its own tables: pass lists as parameters there."""
 
 
 def sql_page() -> Iterator[str]:

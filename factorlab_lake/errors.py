@@ -12,6 +12,8 @@
     ├── WriteFailed   (OSError)       the disk is full, or the folder may not be written to
     ├── InternalError (RuntimeError)  SQL of this package fails on a sound lake: a bug of the package
     ├── TargetFailed  (ConnectionError)  a server is unreachable, dropped the connection or refused a request
+    ├── QueryCancelled (RuntimeError)  the caller of an awaited query stopped waiting
+    ├── QueryStopped  (RuntimeError)  SQL in a sandbox takes more time or memory than its limits
     ├── UnreadableFile (ValueError)   a file of the old cache cannot be read; carries path and reason
     ├── Forked        (RuntimeError)  a forked process queries a lake that its parent process has queried
     ├── MissingExtra  (ImportError)   an optional library is not installed
@@ -59,6 +61,7 @@ __all__ = [
     "NotServed",
     "PostCommitWarning",
     "QueryCancelled",
+    "QueryStopped",
     "SchemaMismatch",
     "SymbolNotHeldWarning",
     "TargetFailed",
@@ -128,6 +131,13 @@ class TargetFailed(LakeError, ConnectionError):
 
 class QueryCancelled(LakeError, RuntimeError):
     """Raised where a query runs when its caller stops waiting, as a cancelled task of asyncio does."""
+
+
+class QueryStopped(LakeError, RuntimeError):
+    """Raised for SQL in a sandbox that takes more time or memory than its settings allow.
+
+    ``timeout_s`` or ``memory_mb`` is the limit. The next query runs.
+    """
 
 
 class UnreadableFile(LakeError, ValueError):

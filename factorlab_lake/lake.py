@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from copy import copy
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -143,6 +144,12 @@ class Lake(LakeFiles, Monitoring, Maintenance, Questions):
     @property
     def _symbols(self) -> HeldSymbols:
         return self._reader.symbols
+
+    def _at_one_snapshot(self) -> Self:
+        return copy(self)  # refresh gives this lake another reader, not the copy
+
+    def _sql_over_frames(self, query: str, params: dict[str, Any], frames: Mapping[str, Any]) -> pl.DataFrame:
+        return self.session.sql(query, params, frames=frames)
 
     def _indexed(
         self, function: str, symbols: list[str], dates: list[date], vintage: str, factors: tuple[Factor, ...]

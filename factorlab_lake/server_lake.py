@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -125,6 +126,15 @@ class ServerLake(Questions):
         Cancelling a task also cancels its query on the server.
         """
         return AsyncQuestions(self, self._session.limits.max_connections)
+
+    def _sql_over_frames(self, query: str, params: dict[str, Any], frames: Mapping[str, Any]) -> NoReturn:
+        del query, params
+        raise InvalidInput(
+            f"frames are for a lake in a folder, where DuckDB reads them; {self._session.name} is a shared "
+            "server, which has only its own tables. Pass values as parameters, such as symbols=[...] for "
+            "= ANY($symbols), or join the answer with the frame in polars.",
+            frames=list(frames),
+        )
 
     def status(self) -> pl.DataFrame:
         """Return one row per table of the server with its rows and bytes, indexes included.

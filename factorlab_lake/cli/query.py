@@ -360,7 +360,7 @@ def sql(
 
     Example: factorlab-lake sql 'FROM splits WHERE symbol = $s' --param s=AAPL
     """
-    parameters = dict(_parameter(p) for p in param or [])
+    parameters: dict[str, Any] = dict(_parameter(p) for p in param or [])
     text = sys.stdin.read() if query == "-" else query
     lake = open_for_queries(ctx, at=snapshot, sandbox=sandbox)
     options(ctx).output.rows(lake.sql(text, **parameters))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from factorlab_lake.query.arguments import DateLike, Dates, to_dates
 from factorlab_lake.query.company_caps import CLASSES, company_caps
-from factorlab_lake.query.explanations import Explanations
+from factorlab_lake.query.explanations import Explanations, of_one_snapshot
 from factorlab_lake.query.query_hints import QueryHints
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ __all__ = ["CompanyQuestions"]
 class CompanyQuestions(Explanations):
     """Answer for a company with all its listed classes."""
 
+    @of_one_snapshot
     def company_market_caps(
         self,
         symbols: str | Iterable[str],

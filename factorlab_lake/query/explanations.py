@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
 
 from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.query.arguments import DateLike, one_of, to_date, to_symbols
@@ -16,7 +17,21 @@ from factorlab_lake.storage.interrupts import interrupts_raised
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Explanations"]
+__all__ = ["Explanations", "of_one_snapshot"]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_Self = TypeVar("_Self", bound="Explanations")
+
+
+def of_one_snapshot(method: Callable[Concatenate[_Self, _P], _R]) -> Callable[Concatenate[_Self, _P], _R]:
+    """Return a method all of whose steps read one snapshot, also if another thread refreshes the lake."""
+
+    @wraps(method)
+    def run(self: _Self, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        return method(self._at_one_snapshot(), *args, **kwargs)
+
+    return run
 
 
 class Explanations:
@@ -36,6 +51,11 @@ class Explanations:
         del names
         return []
 
+    def _at_one_snapshot(self) -> Self:
+        """Return an object that answers from the present snapshot; a lake that can move has another one."""
+        return self
+
+    @of_one_snapshot
     def explain_market_cap(self, symbol: str, day: DateLike) -> pl.DataFrame:
         """Return the inputs of a market capitalisation: price, share count and splits, and their product.
 
@@ -50,6 +70,7 @@ class Explanations:
         with interrupts_raised():
             return explain_market_cap(self.session, name, to_date(day, "day"))
 
+    @of_one_snapshot
     def explain_factor(self, factor: str, symbol: str, day: DateLike) -> pl.DataFrame:
         """Return the inputs of a factor: each input's figures with their statements, and the formula.
 
@@ -65,6 +86,7 @@ class Explanations:
         with interrupts_raised():
             return explain_factor(self.session, factor, name, to_date(day, "day"))
 
+    @of_one_snapshot
     def compare_providers(self, symbol: str, *, as_of: DateLike | None = None) -> pl.DataFrame:
         """Return the figures of each provider side by side, as known at the close of a day; by default, now.
 

@@ -20,7 +20,7 @@ ALL_SYMBOLS = "all"
 _TABLES = [name for name, spec in TABLES.items() if not spec.derived and "symbol" in spec.key]
 _MAX_NAMES = 5
 # Frames between warnings.warn() and the caller of a method of Questions.
-_OF_ROWS, _OF_GRID = 4, 5
+_OF_ROWS, _OF_GRID = 5, 6
 
 
 class HeldSymbols:

@@ -13,6 +13,7 @@ from factorlab_lake.derive.availability_rule import AvailabilityRule
 from factorlab_lake.derive.computation import buckets_of, compute, computed_rows, in_parts
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, names_in, sql_text
 from factorlab_lake.query.query_hints import QueryHints, RowFilter
+from factorlab_lake.query.sandbox import Sandbox
 from factorlab_lake.query.user_sql import UserSql
 from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
 from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES, READ_FOR_DERIVATION
@@ -31,15 +32,6 @@ _SETTINGS = {
     "arrow_output_version": "1.4",
     "produce_arrow_string_view": "true",
     "python_enable_replacements": "false",  # a name in a query is no variable of this program
-}
-# The last one locks the settings.
-_SANDBOX = {
-    "temp_directory": "",
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "allow_community_extensions": "false",
-    "enable_external_access": "false",
-    "lock_configuration": "true",
 }
 _COMPUTED = "computed"  # the schema of derived rows that are computed here
 
@@ -70,10 +62,13 @@ class LakeDatabase:
         self._con = duckdb.connect(":memory:")
         for setting, value in _SETTINGS.items():
             self._con.execute(f"SET {setting} = {literal(value)}")
-        self._is_locked = sandbox
+        self._sandbox = Sandbox.from_settings() if sandbox else None
         self._con.execute(_OF_ALL_CONNECTIONS)
-        if sandbox:
-            self._lock()
+        if self._sandbox is not None:
+            self._sandbox.lock(
+                self._con,
+                (layout.table(name) / file.path for name, of_table in files.items() for file in of_table),
+            )
         self._shown: Files = {}
         self._installed: set[str] = set()
         self._computed: set[str] = set()
@@ -93,25 +88,12 @@ class LakeDatabase:
 
         A user can roll back a transaction or change the search path, so no view may be created on it.
         """
-        return UserSql(self._connected(), self._layout.root, sandbox=self._is_locked)
-
-    def _lock(self) -> None:
-        """Allow no file but the data files, no network and no extension, and no later change of this.
-
-        A temporary directory would be allowed too, so large queries cannot use one.
-        """
-        paths = [
-            self._layout.table(name) / file.path for name, files in self._files.items() for file in files
-        ]
-        allowed = ", ".join(literal(str(path)) for path in paths)
-        self._con.execute(f"SET allowed_paths = [{allowed}]::VARCHAR[]")
-        for setting, value in _SANDBOX.items():
-            self._con.execute(f"SET {setting} = {literal(value)}")
+        return UserSql(self._connected(), self._layout.root, sandbox=self._sandbox)
 
     def _connected(self) -> duckdb.DuckDBPyConnection:
         """Return another connection; a user can have changed the settings that all share, unless locked."""
         con = self._con.cursor()
-        if not self._is_locked:
+        if self._sandbox is None:
             con.execute(_OF_A_CONNECTION)
         return con
 

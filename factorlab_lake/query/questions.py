@@ -8,15 +8,16 @@ from typing import Any
 
 import polars as pl
 
-from factorlab_lake.errors import InvalidInput, check_type, listed_names
+from factorlab_lake.errors import InvalidInput, listed_names
 from factorlab_lake.factors.formulas import FACTORS, Factor
 from factorlab_lake.functions.definitions import chosen_factors
 from factorlab_lake.functions.question_texts import factors_of_inputs
 from factorlab_lake.index.statement_blocks import StatementRequest, saturated
 from factorlab_lake.query import lookahead
-from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, is_text, one_of, to_date, to_dates
-from factorlab_lake.query.company_questions import CompanyQuestions
+from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, one_of, to_date, to_dates
+from factorlab_lake.query.explanations import of_one_snapshot
 from factorlab_lake.query.query_hints import QueryHints, RowFilter
+from factorlab_lake.query.table_questions import BY_BYTES, TableQuestions
 from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES, identifier, table
 from factorlab_lake.schema.derived_tables import VINTAGES
 from factorlab_lake.schema.rules import (
@@ -32,8 +33,6 @@ __all__ = ["Questions"]
 
 _SHORT = 10_000  # rows up to which planning takes longer than copying the answer twice
 
-_BY_BYTES = 'COLLATE "C"'  # one order of texts on every server
-_LOGGED = ", ".join(map(identifier, table("data_fetch_log").names()))
 _STORED = (
     f"{', '.join(map(identifier, table('price_data').names()))}, "
     "(SELECT currency FROM company_profiles f WHERE f.symbol = price_data.symbol) AS currency "
@@ -43,7 +42,7 @@ _STORED = (
 _ADJUSTED = "* FROM adjusted_prices($symbols::VARCHAR[], $first::DATE, $last::DATE)"
 
 
-class Questions(CompanyQuestions):
+class Questions(TableQuestions):
     """Offer the queries of a lake as methods that return polars frames; ``to_pandas()`` converts one.
 
     ``symbols`` is one symbol, several, or ``"all"``. A symbol of which the lake has no data gives a
@@ -72,6 +71,7 @@ class Questions(CompanyQuestions):
         del symbols, first, last
         return None
 
+    @of_one_snapshot
     def prices(
         self,
         symbols: str | Iterable[str],
@@ -97,13 +97,14 @@ class Questions(CompanyQuestions):
         rows = self._answer(
             ("prices", tuple(names), first, last, adjusted),
             lambda: self.session.frame(
-                f"SELECT {_ADJUSTED if adjusted else _STORED} ORDER BY symbol {_BY_BYTES}, date",
+                f"SELECT {_ADJUSTED if adjusted else _STORED} ORDER BY symbol {BY_BYTES}, date",
                 {"symbols": names, "first": first, "last": last},
                 needs=QueryHints({"price_data": bars}),
             ),
         )
         return self._symbols.checked_rows(rows, names)
 
+    @of_one_snapshot
     def statements(
         self,
         symbols: str | Iterable[str],
@@ -145,7 +146,7 @@ class Questions(CompanyQuestions):
             f"SELECT * FROM {source} WHERE symbol IN (SELECT unnest($symbols::VARCHAR[])) "
             "AND statement_type IN (SELECT unnest($types::VARCHAR[])) "
             "AND fiscal_date BETWEEN $first AND $last "
-            f"ORDER BY symbol {_BY_BYTES}, statement_type, fiscal_date, fiscal_period {_BY_BYTES}, version"
+            f"ORDER BY symbol {BY_BYTES}, statement_type, fiscal_date, fiscal_period {BY_BYTES}, version"
         )
 
         request = StatementRequest(tuple(kinds), first, last, params.get("as_of"), vintage)
@@ -157,6 +158,7 @@ class Questions(CompanyQuestions):
         rows_of = self._answer(("statements", tuple(names), request), compute)
         return self._symbols.checked_rows(rows_of, names)
 
+    @of_one_snapshot
     def market_caps(
         self,
         symbols: str | Iterable[str],
@@ -180,6 +182,7 @@ class Questions(CompanyQuestions):
         days = to_dates(dates, start=start, end=end, freq=freq)
         return self._grid("market_caps", symbols, days, vintage=vintage)
 
+    @of_one_snapshot
     def ttm(
         self,
         symbols: str | Iterable[str],
@@ -199,6 +202,7 @@ class Questions(CompanyQuestions):
         days = to_dates(dates, start=start, end=end, freq=freq)
         return self._grid("ttm", symbols, days, vintage=vintage)
 
+    @of_one_snapshot
     def factors(  # noqa: PLR0913 - all but two by name only
         self,
         symbols: str | Iterable[str],
@@ -230,6 +234,7 @@ class Questions(CompanyQuestions):
             "factor_inputs", symbols, days, vintage=vintage, chosen=chosen_factors(factors, define)
         )
 
+    @of_one_snapshot
     def ratios(
         self,
         symbols: str | Iterable[str],
@@ -257,6 +262,7 @@ class Questions(CompanyQuestions):
 
         return self._symbols.checked_rows(self._answer(("ratios", tuple(names), first, last), compute), names)
 
+    @of_one_snapshot
     def quarters(
         self,
         symbols: str | Iterable[str],
@@ -289,6 +295,7 @@ class Questions(CompanyQuestions):
         )
         return self._symbols.checked_rows(rows, names)
 
+    @of_one_snapshot
     def lookahead(
         self, factor: str, symbols: str | Iterable[str], dates: Dates, *, by_cell: bool = False
     ) -> pl.DataFrame:
@@ -303,37 +310,6 @@ class Questions(CompanyQuestions):
         pairs = lookahead.by_pair(factor, lambda v: self._unchecked("factors", names, days, vintage=v))
         self._symbols.checked_rows(pairs.filter(pl.col("known").is_not_null()), names)
         return pairs if by_cell else lookahead.summary(pairs)
-
-    def fetch_log(self) -> pl.DataFrame:
-        """Return the fetch log: one row per fetch or cache file, ordered by time."""
-        return self.session.frame(
-            f"SELECT {_LOGGED} FROM data_fetch_log "
-            f"ORDER BY fetch_date, symbol {_BY_BYTES}, data_type {_BY_BYTES}, fetch_id {_BY_BYTES}"
-        )
-
-    def revisions(self) -> pl.DataFrame:
-        """Return every replaced value: one row per table, key and column, with the old and the new value."""
-        return self.session.frame(
-            f"SELECT * FROM revisions ORDER BY table_name {_BY_BYTES}, symbol {_BY_BYTES}, date, "
-            f"column_name {_BY_BYTES}, fiscal_period {_BY_BYTES}, recorded_at, fetch_id {_BY_BYTES}"
-        )
-
-    def sql(self, query: str, /, **params: Any) -> pl.DataFrame:
-        """Run any SQL over the tables and functions; ``$name`` in it takes the value of that keyword.
-
-        Columns and rows are those of the query. A later query of the same thread can use what this one
-        creates or sets; no other method, and no other thread, is affected. After :meth:`close` all of it is
-        gone. An error within a transaction rolls it back. Raises
-        :class:`~factorlab_lake.errors.InvalidInput` where DuckDB or the server refuses the query, for a file
-        of yours that cannot be read, and for a statement that would write into the lake's folder. For SQL
-        that you do not trust, open the lake with ``sandbox=True``.
-        """
-        check_type(query, str, "query", "SQL as a string")
-        if not is_text(query):
-            raise InvalidInput(
-                "The query has a surrogate, which stands for a byte that is not text; remove it."
-            )
-        return self.session.sql(query, params)
 
     def _grid(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -90,8 +90,14 @@ class Session:
             by_table = hints.short or returns_values(con, sql, params)
             return (fetch_by_table if by_table else fetch)(con, sql, params or {})
 
-    def sql(self, text: str, params: dict[str, Any] | None = None) -> pl.DataFrame:
-        """Run the SQL of a user and return the rows of its last statement.
+    def sql(
+        self,
+        text: str,
+        params: dict[str, Any] | None = None,
+        *,
+        frames: Mapping[str, Any] | None = None,
+    ) -> pl.DataFrame:
+        """Run the SQL of a user, who can name ``frames`` in it, and return the rows of its last statement.
 
         Its errors are :class:`InvalidInput`, also for a statement that would write into the lake's folder.
         """
@@ -106,7 +112,7 @@ class Session:
             # From here on only statements of the user run, and DuckDB completes each of them or none of it.
             # So after an interrupt the tables that the user created are still there.
             with cancellable(user_sql.interrupt):
-                return user_sql.run(statements, params or {})
+                return user_sql.run(statements, params or {}, frames=frames)
 
     @contextmanager
     def _errors_mapped(self, sql: str, *, user_sql: bool) -> Iterator[None]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,9 +48,15 @@ class CountedSession(Session):
         """Run a query of this package, log it, and return its rows; a failing query is logged too."""
         return self._counted(sql, lambda: super(CountedSession, self).frame(sql, params, needs=needs))
 
-    def sql(self, text: str, params: dict[str, Any] | None = None) -> pl.DataFrame:
+    def sql(
+        self,
+        text: str,
+        params: dict[str, Any] | None = None,
+        *,
+        frames: Mapping[str, Any] | None = None,
+    ) -> pl.DataFrame:
         """Run the SQL of a user, log it, and return its rows; failing SQL is logged too."""
-        return self._counted(text, lambda: super(CountedSession, self).sql(text, params))
+        return self._counted(text, lambda: super(CountedSession, self).sql(text, params, frames=frames))
 
     def _counted(self, sql: str, run: Callable[[], pl.DataFrame]) -> pl.DataFrame:
         started, rows = self.clock(), None

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import polars as pl
+from duckdb import StatementType
 
+from factorlab_lake.errors import InvalidInput, QueryStopped
 from factorlab_lake.functions.duckdb_functions import mentioned, without_texts
 from factorlab_lake.query.read_only import reject_logs, reject_write
+from factorlab_lake.query.sandbox import Sandbox
+from factorlab_lake.query.user_frames import UserFrames
 from factorlab_lake.storage.duckdb_frames import to_polars
 
 __all__ = ["UserSql", "fetch", "fetch_by_table", "returns_values"]
@@ -23,6 +28,8 @@ _VERSION_1 = duckdb.__version__.startswith("1.")
 _LONG_PLANS = {"market_caps", "ttm", "factor_inputs", "factors", "ratios", "financial_ratios"}
 # CREATE TABLE AS can take these; it cannot take SHOW and DESCRIBE, whose type is SELECT in DuckDB.
 _ROWS = re.compile(r"\s*(?:select|from|with|values|\()", re.IGNORECASE)
+# A rollback would restore the view of a frame that is freed, and a prepared statement keeps its frame.
+_WITHOUT_FRAMES = (StatementType.TRANSACTION, StatementType.PREPARE)
 _ROLLBACK = re.compile(r"\s*(?:rollback|abort)\b", re.IGNORECASE)
 
 
@@ -33,10 +40,11 @@ class UserSql:
     at once, and the error says so.
     """
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, lake: Path, *, sandbox: bool = False) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, lake: Path, *, sandbox: Sandbox | None = None) -> None:
         self._con = con
         self._lake = lake
-        self._is_sandboxed = sandbox
+        self._sandbox = sandbox
+        self._frames = UserFrames(con)
         self._is_unsettled = False
 
     def interrupt(self) -> None:
@@ -47,18 +55,33 @@ class UserSql:
         """Return the statements of a text."""
         return self._con.extract_statements(text)
 
-    def run(self, statements: Sequence[duckdb.Statement], params: dict[str, Any]) -> pl.DataFrame:
-        """Run statements in order and return the rows of the last one, which takes the parameters."""
+    def run(
+        self,
+        statements: Sequence[duckdb.Statement],
+        params: dict[str, Any],
+        *,
+        frames: Mapping[str, Any] | None = None,
+    ) -> pl.DataFrame:
+        """Run statements in order and return the rows of the last one, which takes the parameters.
+
+        They can read ``frames`` as tables under these names.
+        """
         if self._is_unsettled:  # an interrupt ended the last call
             self._settle()
-        self._is_unsettled = True
-        try:
-            rows = self._rows(statements, params)
-        except duckdb.Error as error:
-            if self._settle():
-                raise type(error)(f"{error}\nThe open transaction is rolled back.") from None
-            raise
-        self._is_unsettled = False
+        if frames and any(statement.type in _WITHOUT_FRAMES for statement in statements):
+            raise InvalidInput("frames cannot be used with a transaction or PREPARE in one call; use two.")
+        limited = nullcontext() if self._sandbox is None else self._sandbox.limited(self._con)
+        with self._frames.shown(frames or {}):
+            self._is_unsettled = True
+            try:
+                with limited:
+                    rows = self._rows(statements, params)
+            except (duckdb.Error, QueryStopped) as error:
+                if self._settle():
+                    facts = error.facts if isinstance(error, QueryStopped) else {}
+                    raise type(error)(f"{error}\nThe open transaction is rolled back.", **facts) from None
+                raise
+            self._is_unsettled = False
         return rows
 
     def _settle(self) -> bool:
@@ -77,7 +100,7 @@ class UserSql:
     def _rows(self, statements: Sequence[duckdb.Statement], params: dict[str, Any]) -> pl.DataFrame:
         for place, statement in enumerate(statements, start=1):
             is_last = place == len(statements)
-            if self._is_sandboxed:
+            if self._sandbox is not None:
                 reject_logs(statement)
             reject_write(self._con, statement, params if is_last else {}, self._lake)
             if is_last and not _ROLLBACK.match(without_texts(statement.query)):
@@ -87,8 +110,12 @@ class UserSql:
 
     def _last_rows(self, statement: duckdb.Statement, params: dict[str, Any]) -> pl.DataFrame:
         if _is_planned_long(statement) or returns_values(self._con, statement.query, params):
-            return fetch_by_table(self._con, statement.query, params)
-        return to_polars(self._con.sql(statement, params=params))
+            return fetch_by_table(self._con, statement.query, params, limit_bytes=self._limit_bytes)
+        return to_polars(self._con.sql(statement, params=params), limit_bytes=self._limit_bytes)
+
+    @property
+    def _limit_bytes(self) -> int | None:
+        return None if self._sandbox is None else self._sandbox.answer_bytes
 
     def _run_without_rows(self, statement: duckdb.Statement) -> None:
         try:
@@ -109,7 +136,7 @@ def fetch(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, Any]) -> p
 
 def _is_planned_long(statement: duckdb.Statement) -> bool:
     """Return whether planning a query takes longer than copying its rows: then it is planned once."""
-    if statement.type != duckdb.StatementType.SELECT or not _ROWS.match(without_texts(statement.query)):
+    if statement.type != StatementType.SELECT or not _ROWS.match(without_texts(statement.query)):
         return False
     return not _LONG_PLANS.isdisjoint(mentioned(statement.query))
 
@@ -121,10 +148,12 @@ def returns_values(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, A
     """
     if not _VERSION_1 or not params or not _ROWS.match(without_texts(sql)):
         return False
-    return [statement.type for statement in con.extract_statements(sql)] == [duckdb.StatementType.SELECT]
+    return [statement.type for statement in con.extract_statements(sql)] == [StatementType.SELECT]
 
 
-def fetch_by_table(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, Any]) -> pl.DataFrame:
+def fetch_by_table(
+    con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, Any], *, limit_bytes: int | None = None
+) -> pl.DataFrame:
     """Run a query through a temporary table, which is faster for small results.
 
     DuckDB plans a query once for its columns and again to run it, and planning takes most of the time of a
@@ -132,6 +161,6 @@ def fetch_by_table(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, A
     """
     con.execute(f"CREATE OR REPLACE TEMP TABLE {_ANSWER} AS {sql}", params)
     try:
-        return to_polars(con.sql(f"FROM {_ANSWER}"))
+        return to_polars(con.sql(f"FROM {_ANSWER}"), limit_bytes=limit_bytes)
     finally:
         con.execute(f"DROP TABLE {_ANSWER}")

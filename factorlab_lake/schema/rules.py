@@ -484,6 +484,12 @@ MAX_CONFIG_DEPTH = 8
 MAX_POOL = 1_000
 """Most connections of one process that a configuration file may allow; servers usually allow 100."""
 
+SANDBOX_MEMORY_MB = 2048
+"""Memory for SQL in a sandbox, in MiB, unless the setting says otherwise; an answer may take as much."""
+
+SANDBOX_TIMEOUT_S = 60.0
+"""Time for one call of ``sql`` in a sandbox, in seconds, unless the setting says otherwise."""
+
 RESULT_CACHE_MB = 256
 """Memory for repeated answers, unless the setting says otherwise."""
 

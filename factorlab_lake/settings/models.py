@@ -16,7 +16,7 @@ from pydantic_settings import (
 )
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.schema.rules import DEFAULT_LAKE, RESULT_CACHE_MB
+from factorlab_lake.schema.rules import DEFAULT_LAKE, RESULT_CACHE_MB, SANDBOX_MEMORY_MB, SANDBOX_TIMEOUT_S
 
 __all__ = ["SecretiveSettings", "Settings", "settings", "settings_error"]
 
@@ -74,6 +74,8 @@ class Settings(SecretiveSettings):
     - ``query_statistics``: whether queries are counted in the lake's folder, without their values.
     - ``read_index``: whether queries are answered from the read index; without it, SQL answers equally.
     - ``result_cache_mb``: the memory for cached results, in megabytes; 0 switches the cache off.
+    - ``sandbox_memory_mb``: the memory for SQL in a sandbox, in MiB; an answer may have as much again.
+    - ``sandbox_timeout_s``: the time for SQL in a sandbox, in seconds.
     - ``pool_size``: the connections to a server that stay open.
     - ``pool_overflow``: the additional connections while the others are busy.
     - ``pool_wait_s``: the time that a query waits for a free connection, in seconds.
@@ -101,6 +103,8 @@ class Settings(SecretiveSettings):
     query_statistics: bool = False
     read_index: bool = True
     result_cache_mb: int = Field(RESULT_CACHE_MB, ge=0)
+    sandbox_memory_mb: int = Field(SANDBOX_MEMORY_MB, ge=16)
+    sandbox_timeout_s: float = Field(SANDBOX_TIMEOUT_S, gt=0)
     pool_size: int = Field(1, ge=0)
     pool_overflow: int = Field(7, ge=0)
     pool_wait_s: float = Field(30.0, gt=0)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from threading import Condition
+from threading import Condition, Timer
 
 from factorlab_lake.errors import QueryCancelled
 
-__all__ = ["cancellable", "cancellation_raised", "start"]
+__all__ = ["cancellable", "cancellation_raised", "start", "stopped_after"]
 
 _AGAIN_S = 0.1  # a database can miss a request that comes between two statements of one query
 
@@ -71,6 +71,24 @@ def cancellable(stop: Callable[[], object]) -> Iterator[None]:
     try:
         yield
     finally:
+        task.end()
+
+
+@contextmanager
+def stopped_after(seconds: float, stop: Callable[[], object]) -> Iterator[Callable[[], bool]]:
+    """Call ``stop`` from another thread after a time, until the block ends.
+
+    Yields a function that returns whether the time has passed.
+    """
+    task = _Task()
+    task.begin(stop)
+    timer = Timer(seconds, task.cancel)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield lambda: task.cancelled
+    finally:
+        timer.cancel()
         task.end()
 
 

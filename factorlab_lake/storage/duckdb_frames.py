@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -19,13 +19,12 @@ _LATE = "C Data interface error: "
 _MANY = 10_000  # rows from which on a numeric sort key saves more time than it costs
 
 
-def to_polars(relation: duckdb.DuckDBPyRelation | None) -> pl.DataFrame:
+def to_polars(relation: duckdb.DuckDBPyRelation | None, *, limit_bytes: int | None = None) -> pl.DataFrame:
     """Return a result's rows, or an empty frame for a statement without a result.
 
-    Raises :class:`InvalidInput` for INTERVAL columns and for two columns of one name, which polars refuses.
+    Raises :class:`InvalidInput` for INTERVAL columns and for two columns of one name, which polars refuses,
+    and DuckDB's error of full memory for more than ``limit_bytes``.
     """
-    from arro3.core import Table  # answers of the read index do not need it
-
     if relation is None:
         return pl.DataFrame()
     for name, kind in zip(relation.columns, relation.types, strict=True):
@@ -38,7 +37,7 @@ def to_polars(relation: duckdb.DuckDBPyRelation | None) -> pl.DataFrame:
         raise InvalidInput(f"Two columns are called {twice[0]!r}; rename one with AS.", column=twice[0])
     # Convert through arro3: with polars alone, DuckDB's bindings report leaks when Python exits.
     try:
-        return pl.DataFrame(Table.from_arrow(relation))
+        return pl.DataFrame(_read(relation, limit_bytes))
     except Exception as fault:
         if type(fault) is not Exception or not str(fault).startswith(_LATE):
             raise
@@ -48,6 +47,23 @@ def to_polars(relation: duckdb.DuckDBPyRelation | None) -> pl.DataFrame:
         import duckdb
 
         raise duckdb.Error(message) from None
+
+
+def _read(relation: duckdb.DuckDBPyRelation, limit_bytes: int | None) -> Any:
+    from arro3.core import RecordBatchReader, Table  # answers of the read index do not need it
+
+    if limit_bytes is None:
+        return Table.from_arrow(relation)
+    reader, batches, size_bytes = RecordBatchReader.from_arrow(relation), [], 0
+    for batch in reader:
+        batches.append(batch)
+        size_bytes += batch.nbytes
+        if size_bytes > limit_bytes:
+            import duckdb
+
+            del reader  # an open result blocks the connection
+            raise duckdb.OutOfMemoryException(f"Out of Memory: the answer has over {limit_bytes:,} bytes.")
+    return Table.from_batches(batches, schema=reader.schema)
 
 
 def in_order(rows: pl.DataFrame, symbols: list[str]) -> pl.DataFrame:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from factorlab_lake.errors import LakeError
 
-__all__ = ["interrupts_raised"]
+__all__ = ["interrupts_raised", "is_interrupt"]
 
 # The texts of DuckDB, before and amid the rows. After them, those for an interrupt within a Python object
 # that a library reads: polars raises a panic, and DuckDB an error about the frame.
@@ -29,12 +29,13 @@ def interrupts_raised() -> Iterator[None]:
     except (KeyboardInterrupt, LakeError, GeneratorExit):
         raise
     except BaseException as error:  # a panic of polars is no Exception
-        if _is_interrupt(error, handled):
+        if is_interrupt(error, handled):
             raise KeyboardInterrupt from None
         raise
 
 
-def _is_interrupt(error: BaseException | None, handled: BaseException | None) -> bool:
+def is_interrupt(error: BaseException | None, handled: BaseException | None = None) -> bool:
+    """Return whether an error, or one before it up to ``handled``, reports an interrupt."""
     while error is not None and error is not handled:
         if isinstance(error, KeyboardInterrupt) or _REPORTED.match(str(error)):
             return True

@@ -158,7 +158,7 @@ def test_a_broken_transaction_is_rolled_back_and_named(lake_2021: Lake) -> None:
         assert lake.sql("FROM mine").rows() == [(1,)]
 
 
-def _interrupt(*_: object) -> None:
+def _interrupt(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 

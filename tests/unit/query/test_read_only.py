@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -310,7 +311,7 @@ def test_sql_cannot_write_into_the_lakes_folder(writable: Lake, kind: str) -> No
     """Each statement that would write there is refused, however it names the path."""
     before = contents(writable.path)
     place = {"lake": writable.path, "outside": writable.path.parent / "outside", "name": writable.path.name}
-    params = {"place": f"{writable.path}/mine.csv"} if kind == "copy by a parameter" else {}
+    params: dict[str, Any] = {"place": f"{writable.path}/mine.csv"} if kind == "copy by a parameter" else {}
     with pytest.raises(InvalidInput, match=_REFUSED):
         writable.sql(WRITES[kind].format(**place), **params)
     assert contents(writable.path) == before

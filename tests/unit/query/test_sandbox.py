@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from typer.testing import CliRunner
 
 import factorlab_lake as fl
 from factorlab_lake.cli import app
-from factorlab_lake.errors import InvalidInput
+from factorlab_lake.errors import InvalidInput, QueryStopped
 from factorlab_lake.lake import Lake
+from factorlab_lake.settings.models import settings
 from tests.support import copy_of
 
 CAPS = "FROM market_caps(['AAPL', 'GOOGL'], [DATE '2020-08-31', DATE '2020-12-31']) ORDER BY symbol, date"
@@ -176,3 +178,47 @@ def test_the_command_line_has_the_sandbox(place: dict[str, Path]) -> None:
     assert "The sandbox refuses" in refused.stderr
     answered = run(app, [*lake, "sql", "--sandbox", "SELECT count(*) AS n FROM price_data"])
     assert answered.exit_code == 0
+
+
+@pytest.fixture
+def small(
+    place: dict[str, Path], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Lake]:
+    """Yield a lake whose sandbox has little memory, or little time."""
+    limits = {"memory_mb": "100", "timeout_s": "0.3" if "timeout_s" in request.node.name else "60"}
+    for name, value in limits.items():
+        monkeypatch.setenv(f"FACTORLAB_SANDBOX_{name.upper()}", value)
+    settings.cache_clear()
+    yield fl.open(place["lake"], create=False, sandbox=True)
+    settings.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("query", "limit"),
+    [
+        ("SELECT count(*) FROM range(1000000000000) t(a) WHERE a % 7 = random()", "timeout_s"),
+        ("CREATE TABLE endless AS SELECT 1 AS a; FROM range(1000000000000) t(a) WHERE a < 0", "timeout_s"),
+        ("BEGIN; SELECT count(*) FROM range(1000000000000) t(a) WHERE a % 7 = random()", "timeout_s"),
+        ("CREATE TABLE large AS SELECT a, random() AS b FROM range(100000000) t(a)", "memory_mb"),
+        ("SELECT list(a) AS a FROM range(100000000) t(a)", "memory_mb"),
+        ("FROM range(100000000)", "memory_mb"),
+        ("PREPARE p AS FROM range(100000000); EXECUTE p", "memory_mb"),
+    ],
+)
+def test_a_sandbox_limits_memory_and_time(small: Lake, lake_both: Lake, query: str, limit: str) -> None:
+    """The error names the setting, and the next query has its result; rows of an answer count too."""
+    with pytest.raises(QueryStopped, match=f"FACTORLAB_SANDBOX_{limit.upper()}") as stopped:
+        small.sql(query)
+    assert stopped.value.facts.keys() == {limit}
+    assert small.sql("SELECT 1 AS a").item() == 1
+    assert_frame_equal(small.sql(CAPS), lake_both.sql(CAPS))
+
+
+def test_the_limits_are_locked(small: Lake, lake_both: Lake) -> None:
+    """The user cannot change them, and a lake without a sandbox has none of them."""
+    for change in ("SET memory_limit = '9GB'", "RESET memory_limit", "PRAGMA memory_limit = '9GB'"):
+        with pytest.raises(InvalidInput, match="locked"):
+            small.sql(change)
+    limit = "SELECT current_setting('memory_limit') AS bytes"
+    assert small.sql(limit).item() == "100.0 MiB"
+    assert fl.open(lake_both.path, create=False).sql(limit).item() != "100.0 MiB"

@@ -38,7 +38,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "quarters": {"symbols": "A", "start": _DAY, "end": _DAY, "as_of": _DAY, "vintage": "known"},
     "ratios": {"symbols": "A", "start": _DAY, "end": _DAY},
     "revisions": {},
-    "sql": {"query": "SELECT $x AS x", "x": "word"},
+    "sql": {"query": "SELECT $x AS x", "x": "word", "frames": {}},
     "statements": {
         "symbols": "A",
         "start": _DAY,
