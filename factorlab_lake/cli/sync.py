@@ -20,7 +20,8 @@ def sync(
         str | None,
         typer.Argument(
             metavar="URL",
-            help="The address, such as postgresql://user@host/database, without the password.",
+            help="The address, such as postgresql://user@host/database, without the password. The default is "
+            "the server of the environment.",
             show_default=False,
         ),
     ] = None,
@@ -54,8 +55,7 @@ def sync(
 
         typer.echo(script(target))
         return
-    if target is None:
-        raise typer.BadParameter("the URL of the target is missing", param_hint="URL")
+    target = _environment_server(ctx) if target is None else target
     prompt = _prompt if sys.stdin.isatty() else None
     with file_progress("syncing", output) as progress:
         report = open_lake(ctx).sync(
@@ -64,6 +64,19 @@ def sync(
     output.document(document_of(report), display.sync_lines(report))
     if not report.clean:
         raise typer.Exit(FAULTS)
+
+
+def _environment_server(ctx: typer.Context) -> str:
+    """Return the address of the environment's server; the lake to send is then that of ``--lake``."""
+    from factorlab_lake.settings.environments import find
+    from factorlab_lake.storage.layout import is_address
+
+    chosen = options(ctx)
+    environment = find(chosen.env, chosen.config)
+    address = environment and environment.setting("lake")
+    if not address or not is_address(address):
+        raise typer.BadParameter("the URL of the target is missing", param_hint="URL")
+    return str(address)
 
 
 def _prompt() -> str:

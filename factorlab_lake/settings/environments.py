@@ -10,7 +10,6 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -145,8 +144,7 @@ class Environment:
         scheme = _scheme(parts["provider"])
         if scheme == _FOLDER:
             return self._folder(parts)
-        installed = {entry.name for entry in entry_points(group=TARGETS)}
-        if scheme not in installed:
+        if scheme not in (installed := _installed()):
             self._fail(
                 "provider",
                 f"no target named {scheme} is installed. Use one of {', '.join(sorted(installed))} or "
@@ -212,8 +210,10 @@ def find(env: str | None = None, config: str | os.PathLike[str] | None = None) -
     ``config`` is the file: by default ``FACTORLAB_CONFIG``, then ``config/environments.yaml``. ``env`` is the
     environment: by default ``FACTORLAB_ENV``, then the only one, then ``development``.
     """
-    trusted = config is not None or bool(os.environ.get("FACTORLAB_CONFIG"))
-    named = config if config is not None else chosen("config")
+    set_here = chosen("config")
+    named = set_here if config is None else config
+    of_dotenv = None if os.environ.get("FACTORLAB_CONFIG") else set_here  # it is of the same folder
+    trusted = named is not None and str(named) != of_dotenv
     env = env or chosen("env")
     path = DEFAULT_FILE if named is None else Path(named)
     if named is None and not path.exists():
@@ -397,7 +397,13 @@ def _scheme(provider: str) -> str | None:
     name = provider.lower()
     if name in PROVIDERS:
         return PROVIDERS[name]
-    return name if name in {entry.name for entry in entry_points(group=TARGETS)} else None
+    return name if name in _installed() else None
+
+
+def _installed() -> set[str]:
+    from importlib.metadata import entry_points  # slow to import, and most programs read no such file
+
+    return {entry.name for entry in entry_points(group=TARGETS)}
 
 
 def _dotenv() -> Mapping[str, str | None]:

@@ -299,8 +299,9 @@ def test_a_file_that_lies_in_the_folder_gets_no_key_of_another_service(
             assert key not in str(caught.value)
     Path(".env").write_text(f"FACTORLAB_CONFIG={FILE}\n", encoding="utf-8")  # of the same folder
     settings.cache_clear()
-    with pytest.raises(InvalidInput, match="would send the variable FEEDBACK"):
-        lake_place()
+    for place in (lake_place, parallel_settings().place):
+        with pytest.raises(InvalidInput, match="would send the variable FEEDBACK"):
+            place()
     assert lake_place(config=tmp_path / FILE) == f"postgresql://u@{key}/d"
     use(monkeypatch, FACTORLAB_CONFIG=str(FILE))
     assert lake_place() == f"postgresql://u@{key}/d"
@@ -332,6 +333,11 @@ def test_command_line_library_and_data_provider_read_the_same_lake(
         caps = provider.calculate_market_caps_batch(["AAPL"], ["2020-12-31"])
         assert [float(value) for value in caps["market_cap"]] == [cap]
         assert (provider.counts.from_lake, provider.counts.from_cache) == (1, 0)
+        assert provider.counts.compared == 0
+    write(FILE.read_text("utf-8").replace("migration_mode: false", "migration_mode: true"))
+    with DataProvider(parallel_settings(cache_dir=CACHE_2021)) as provider:
+        provider.calculate_market_caps_batch(["AAPL"], ["2020-12-31"])
+        assert (provider.counts.from_lake, provider.counts.compared) == (1, 1)
     write(TWO)  # use_database is off, and its lake does not exist
     with DataProvider(parallel_settings(cache_dir=CACHE_2021)) as provider:
         provider.calculate_market_caps_batch(["AAPL"], ["2020-12-31"])
