@@ -30,7 +30,7 @@ from factorlab_lake.providers.fmp.settings import FmpSettings
 from factorlab_lake.quality.findings import rules
 from factorlab_lake.schema import TABLES, Column
 from factorlab_lake.schema import rules as constants
-from factorlab_lake.settings.environments import KEYS
+from factorlab_lake.settings.environment_keys import KEYS
 from factorlab_lake.settings.models import Settings
 
 __all__ = ["REFERENCE", "pages"]

@@ -226,9 +226,15 @@ def options(ctx: typer.Context) -> GlobalOptions:
 
 def lake_path(ctx: typer.Context) -> Path:
     """Return the folder of the lake; raise :class:`InvalidInput` for the address of a server."""
-    from factorlab_lake.storage.layout import layout_at
+    from factorlab_lake.storage.layout import is_address, layout_at
 
-    return layout_at(_lake_place(ctx)).root
+    place = _lake_place(ctx)
+    if options(ctx).lake is None and is_address(place):
+        raise InvalidInput(
+            "The settings name the address of a server, but this needs a folder; add --lake FOLDER. "
+            "`factorlab-lake config` shows where the address comes from."
+        )
+    return layout_at(place).root
 
 
 def open_lake(

@@ -50,7 +50,8 @@ def read(path: Path) -> dict[str, Entry]:
 
 def fail(path: Path, line: int, message: str) -> NoReturn:
     """Raise :class:`InvalidInput` about a line of a file; a message never has a value of the file."""
-    raise InvalidInput(f"{path}, line {line}: {message}.", path=str(path), line=line)
+    end = "" if message.endswith((".", "?")) else "."
+    raise InvalidInput(f"{path}, line {line}: {message}{end}", path=str(path), line=line)
 
 
 def _check_events(path: Path, text: str) -> None:

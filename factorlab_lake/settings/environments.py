@@ -8,46 +8,36 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from factorlab_lake.errors import InvalidInput, NotFound, nearest
-from factorlab_lake.schema.rules import DEFAULT_LAKE, MAX_POOL
+from factorlab_lake.schema.rules import DEFAULT_LAKE
 from factorlab_lake.settings import chosen
 from factorlab_lake.settings.config_file import Entry, fail, read
+from factorlab_lake.settings.environment_keys import (
+    FOLDER,
+    KEYS,
+    Key,
+    checked,
+    installed_targets,
+    scheme_of,
+)
 
 __all__ = [
     "DEFAULT_FILE",
-    "KEYS",
-    "PROVIDERS",
-    "TARGETS",
     "Environment",
-    "Key",
     "find",
     "lake_place",
     "setting",
 ]
 
 DEFAULT_FILE = Path("config/environments.yaml")
-TARGETS = "factorlab_lake.targets"  # the entry points of servers; the name of each is an address scheme
 _DEFAULT_NAME = "development"
-_FOLDER = "folder"
-# {provider: address scheme}; installed targets add their own.
-PROVIDERS: Mapping[str, str] = {
-    "postgresql": "postgresql",
-    "postgres": "postgresql",
-    "timescaledb": "postgresql",
-    "snowflake": "snowflake",
-    "duckdb": _FOLDER,
-    "lake": _FOLDER,
-    "folder": _FOLDER,
-}
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_FLAGS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
-_HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9a-fA-F]*:[0-9a-fA-F.]*:[0-9a-fA-F:.]*\]?|/[A-Za-z0-9._/-]+")
 # Words of variables that are meant for a database. A file that merely lies in the current folder, perhaps of
 # somebody else, names the server: the keys of other services must not be sent to it.
 _DATABASE_WORDS = re.compile(
@@ -57,36 +47,6 @@ _DATABASE_WORDS = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """Describe a key of an environment: its section, its kind of value, and the setting that it gives."""
-
-    section: str
-    name: str
-    kind: str
-    setting: str
-    meaning: str
-
-
-KEYS = (
-    Key("database", "provider", "provider", "lake", "`postgresql` or `timescaledb`; `duckdb` for a folder"),
-    Key("database", "host", "host", "lake", "the server's name"),
-    Key("database", "port", "port", "lake", "the server's port"),
-    Key("database", "database", "text", "lake", "the database on the server, or the folder of the lake"),
-    Key("database", "username", "text", "lake", "the role on the server"),
-    Key("database", "password", "secret", "lake", "a reference such as `${DB_PASSWORD}`, never the password"),
-    Key("database", "pool_size", "count", "pool_size", "the connections that stay open"),
-    Key(
-        "database",
-        "max_overflow",
-        "count",
-        "pool_overflow",
-        "the additional connections while those are busy",
-    ),
-    Key("features", "use_database", "flag", "use_database", "whether the lake answers"),
-    Key("features", "fallback_to_cache", "flag", "fallback_to_cache", "whether the old cache stands in"),
-    Key("features", "migration_mode", "flag", "migration_mode", "whether both answer and are compared"),
-)
 _BY_SECTION = {s: {k.name: k for k in KEYS if k.section == s} for s in ("database", "features")}
 
 
@@ -119,7 +79,7 @@ class Environment:
         if entry is None:
             return None
         value = self._filled(key, entry)
-        return _checked(self.path, self.label(key), entry.line, key.kind, value)
+        return checked(self.path, self.label(key), entry.line, key.kind, value)
 
     def label(self, key: Key) -> str:
         """Return the full name of a key, such as ``production.database.port``."""
@@ -141,10 +101,10 @@ class Environment:
             return None
         for name in ("provider", "database"):
             self._require(parts, name)
-        scheme = _scheme(parts["provider"])
-        if scheme == _FOLDER:
+        scheme = scheme_of(parts["provider"])
+        if scheme == FOLDER:
             return self._folder(parts)
-        if scheme not in (installed := _installed()):
+        if scheme not in (installed := installed_targets()):
             self._fail(
                 "provider",
                 f"no target named {scheme} is installed. Use one of {', '.join(sorted(installed))} or "
@@ -311,68 +271,9 @@ def _check_written(path: Path, label: str, entry: Entry, kind: str) -> None:
             "variable, or remove the key and use ~/.pgpass",
         )
     if not isinstance(text, str) or "$" not in text:
-        _checked(path, label, entry.line, kind, text)
+        checked(path, label, entry.line, kind, text)
     elif "$" in _REFERENCE.sub("", text):
         fail(path, entry.line, f"{label} has a $ that is no reference; a reference is ${{NAME}}")
-
-
-def _checked(path: Path, label: str, line: int, kind: str, value: Any) -> Any:
-    """Return a value of the right type, or raise without the value, which may be of a variable."""
-    check = _CHECKS.get(kind, _text)
-    checked, expected = check(value)
-    if checked is None:
-        fail(path, line, f"{label}: expected {expected}")
-    return checked
-
-
-_Checked = tuple[Any, str]  # the value, or None, and what was expected
-
-
-def _number(value: Any, lowest: int, highest: int) -> int | None:
-    number = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value) else value
-    return number if type(number) is int and lowest <= number <= highest else None
-
-
-def _port(value: Any) -> _Checked:
-    return _number(value, 1, 65_535), "a whole number from 1 to 65535"
-
-
-def _count(value: Any) -> _Checked:
-    return _number(value, 0, MAX_POOL), f"a whole number from 0 to {MAX_POOL}"
-
-
-def _flag(value: Any) -> _Checked:
-    flag = _FLAGS.get(value.lower()) if isinstance(value, str) else value
-    return flag if isinstance(flag, bool) else None, "true or false"
-
-
-def _provider(value: Any) -> _Checked:
-    known = isinstance(value, str) and _scheme(value) is not None
-    guess = nearest(value.lower(), PROVIDERS) if isinstance(value, str) else ""
-    return value if known else None, f"one of {', '.join(PROVIDERS)}.{guess}".removesuffix(".")
-
-
-def _server(value: Any) -> _Checked:
-    text, expected = _text(value)
-    if text is not None and not _HOST.fullmatch(text):
-        return None, "the name of a server alone; port, username and password are keys of their own"
-    return text, expected
-
-
-def _text(value: Any) -> _Checked:
-    # A database or a role may have a number as its name.
-    text = str(value) if type(value) is int else value
-    good = isinstance(text, str) and text.isprintable()
-    return text if good else None, "a text of printable characters; write it in quotation marks"
-
-
-_CHECKS: Mapping[str, Callable[[Any], _Checked]] = {
-    "port": _port,
-    "count": _count,
-    "flag": _flag,
-    "provider": _provider,
-    "host": _server,
-}
 
 
 def _host(parts: Mapping[str, Any]) -> str:
@@ -390,20 +291,6 @@ def _login(user: str | None, password: str | None) -> str:
 
 def _quoted(text: str) -> str:
     return quote(text, safe="")
-
-
-def _scheme(provider: str) -> str | None:
-    """Return the address scheme of a provider, ``folder`` for a lake on disk, or None for an unknown one."""
-    name = provider.lower()
-    if name in PROVIDERS:
-        return PROVIDERS[name]
-    return name if name in _installed() else None
-
-
-def _installed() -> set[str]:
-    from importlib.metadata import entry_points  # slow to import, and most programs read no such file
-
-    return {entry.name for entry in entry_points(group=TARGETS)}
 
 
 def _dotenv() -> Mapping[str, str | None]:

@@ -13,7 +13,8 @@ from pydantic_settings import BaseSettings
 
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.schema.rules import DEFAULT_LAKE
-from factorlab_lake.settings.environments import KEYS, Environment
+from factorlab_lake.settings.environment_keys import KEYS
+from factorlab_lake.settings.environments import Environment
 
 __all__ = ["HIDDEN", "ShownSetting", "shown_environment", "shown_settings", "source_of"]
 

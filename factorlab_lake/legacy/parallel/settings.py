@@ -10,7 +10,8 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.settings.environments import KEYS, find, lake_place
+from factorlab_lake.settings.environment_keys import KEYS
+from factorlab_lake.settings.environments import find, lake_place
 from factorlab_lake.settings.models import SecretiveSettings, settings_error
 
 __all__ = ["ParallelSettings", "SymbolRouter", "hash_percent", "parallel_settings"]

@@ -16,7 +16,8 @@ from factorlab_lake.legacy import DataProvider
 from factorlab_lake.legacy.parallel.settings import parallel_settings
 from factorlab_lake.providers.fmp.settings import fmp_settings
 from factorlab_lake.schema.rules import MAX_CONFIG_BYTES
-from factorlab_lake.settings.environments import KEYS, find, lake_place, setting
+from factorlab_lake.settings.environment_keys import KEYS
+from factorlab_lake.settings.environments import find, lake_place, setting
 from factorlab_lake.settings.models import settings
 from tests.support import CACHE_2021
 from tests.unit.cli.running import run
@@ -200,7 +201,8 @@ WRONG = [
     ("  database: {port: true}", "e.database.port: expected a whole number"),
     ("  database: {pool_size: -1}", "e.database.pool_size: expected a whole number from 0 to"),
     ("  database: {max_overflow: 1.5}", "e.database.max_overflow: expected a whole number from 0"),
-    ("  database: {provider: postgersql}", "expected one of postgresql, postgres, "),
+    ("  database: {provider: postgersql}", "duckdb, lake, folder. Did you mean 'postgresql'?"),
+    ("  database: {provider: oracle}", "expected one of postgresql, postgres, "),
     ("  database: {host: 'user:pw@db'}", "e.database.host: expected the name of a server alone"),
     ("  database: {host: 'db:5432'}", "e.database.host: expected the name of a server alone"),
     ("  database: {username: [a, b]}", "e.database.username: expected a text"),
@@ -355,6 +357,16 @@ def test_a_missing_variable_ends_a_command_in_one_line() -> None:
     done = run("--env", "production", "status", code=1)
     assert done.err.count("\n") == 1
     assert "production.database.password needs the variable DB_PASSWORD" in done.err
+
+
+def test_a_command_that_needs_a_folder_says_where_the_server_s_address_comes_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A fetch into the server of an environment names the option that selects a folder."""
+    write(TWO)
+    use(monkeypatch, DB_PASSWORD=PASSWORD)
+    done = run("--env", "production", "fetch", "AAPL", "--dry-run", code=1)
+    assert "this needs a folder; add --lake FOLDER. `factorlab-lake config` shows where" in done.err
 
 
 def rows_of(*arguments: object, code: int = 0) -> dict[str, tuple[Any, str]]:

@@ -1,0 +1,136 @@
+"""Describe the keys of an environment, and check their values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from factorlab_lake.errors import nearest
+from factorlab_lake.schema.rules import MAX_POOL
+from factorlab_lake.settings.config_file import fail
+
+__all__ = ["FOLDER", "KEYS", "PROVIDERS", "TARGETS", "Key", "checked", "installed_targets", "scheme_of"]
+
+TARGETS = "factorlab_lake.targets"  # the entry points of servers; the name of each is an address scheme
+FOLDER = "folder"
+# {provider: address scheme}; installed targets add their own.
+PROVIDERS: Mapping[str, str] = {
+    "postgresql": "postgresql",
+    "postgres": "postgresql",
+    "timescaledb": "postgresql",
+    "snowflake": "snowflake",
+    "duckdb": FOLDER,
+    "lake": FOLDER,
+    "folder": FOLDER,
+}
+_FLAGS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
+_HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9a-fA-F]*:[0-9a-fA-F.]*:[0-9a-fA-F:.]*\]?|/[A-Za-z0-9._/-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Describe a key of an environment: its section, its kind of value, and the setting that it gives."""
+
+    section: str
+    name: str
+    kind: str
+    setting: str
+    meaning: str
+
+
+KEYS = (
+    Key("database", "provider", "provider", "lake", "`postgresql` or `timescaledb`; `duckdb` for a folder"),
+    Key("database", "host", "host", "lake", "the server's name"),
+    Key("database", "port", "port", "lake", "the server's port"),
+    Key("database", "database", "text", "lake", "the database on the server, or the folder of the lake"),
+    Key("database", "username", "text", "lake", "the role on the server"),
+    Key("database", "password", "secret", "lake", "a reference such as `${DB_PASSWORD}`, never the password"),
+    Key("database", "pool_size", "count", "pool_size", "the connections that stay open"),
+    Key(
+        "database",
+        "max_overflow",
+        "count",
+        "pool_overflow",
+        "the additional connections while those are busy",
+    ),
+    Key("features", "use_database", "flag", "use_database", "whether the lake answers"),
+    Key("features", "fallback_to_cache", "flag", "fallback_to_cache", "whether the old cache stands in"),
+    Key("features", "migration_mode", "flag", "migration_mode", "whether both answer and are compared"),
+)
+
+
+def scheme_of(provider: str) -> str | None:
+    """Return the address scheme of a provider, ``folder`` for a lake on disk, or None for an unknown one."""
+    name = provider.lower()
+    if name in PROVIDERS:
+        return PROVIDERS[name]
+    return name if name in installed_targets() else None
+
+
+def installed_targets() -> set[str]:
+    """Return the address schemes of the installed targets."""
+    from importlib.metadata import entry_points  # slow to import, and most programs read no such file
+
+    return {entry.name for entry in entry_points(group=TARGETS)}
+
+
+def checked(path: Path, label: str, line: int, kind: str, value: Any) -> Any:
+    """Return a value of the right type, or raise without the value, which may be of a variable."""
+    check = _CHECKS.get(kind, _text)
+    good, expected = check(value)
+    if good is None:
+        fail(path, line, f"{label}: expected {expected}")
+    return good
+
+
+_Checked = tuple[Any, str]  # the value, or None, and what was expected
+
+
+def _number(value: Any, lowest: int, highest: int) -> int | None:
+    number = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value) else value
+    return number if type(number) is int and lowest <= number <= highest else None
+
+
+def _port(value: Any) -> _Checked:
+    return _number(value, 1, 65_535), "a whole number from 1 to 65535"
+
+
+def _count(value: Any) -> _Checked:
+    return _number(value, 0, MAX_POOL), f"a whole number from 0 to {MAX_POOL}"
+
+
+def _flag(value: Any) -> _Checked:
+    flag = _FLAGS.get(value.lower()) if isinstance(value, str) else value
+    return flag if isinstance(flag, bool) else None, "true or false"
+
+
+def _provider(value: Any) -> _Checked:
+    known = isinstance(value, str) and scheme_of(value) is not None
+    guess = nearest(value.lower(), PROVIDERS) if isinstance(value, str) else ""
+    return value if known else None, f"one of {', '.join(PROVIDERS)}.{guess}"
+
+
+def _server(value: Any) -> _Checked:
+    text, expected = _text(value)
+    if text is not None and not _HOST.fullmatch(text):
+        return None, "the name of a server alone; port, username and password are keys of their own"
+    return text, expected
+
+
+def _text(value: Any) -> _Checked:
+    # A database or a role may have a number as its name.
+    text = str(value) if type(value) is int else value
+    good = isinstance(text, str) and text.isprintable()
+    return text if good else None, "a text of printable characters; write it in quotation marks"
+
+
+_CHECKS: Mapping[str, Callable[[Any], _Checked]] = {
+    "port": _port,
+    "count": _count,
+    "flag": _flag,
+    "provider": _provider,
+    "host": _server,
+}
