@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -28,6 +29,10 @@ os.environ.pop("FACTORLAB_AVAILABILITY", None)  # the tests expect the results o
 _MEMORY, _ROOM_BYTES = Path("/dev/shm"), 4 * 1024**3
 if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES:
     os.environ["TMPDIR"], tempfile.tempdir = str(_MEMORY), None
+
+# The user's own processes and a test run must not wait for each other's calls.
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="factorlab-lake-cache-")
+atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 # Every run tries the same examples, so that a failure comes from the change. It reports the failing example
 # without shrinking it. `HYPOTHESIS_SCALE=1` shrinks it, `HYPOTHESIS_SCALE=50` tries 50 times as many.

@@ -1,4 +1,4 @@
-"""Limit the calls per minute with a sliding window that all threads share."""
+"""Limit the calls to a vendor with a sliding window that all threads share, and all processes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from factorlab_lake.providers.shared_limit import SharedLimit
 
 __all__ = ["RateLimiter"]
 
@@ -17,6 +19,7 @@ class RateLimiter:
 
     The server counts a call at an unknown time between its start and its end. So a call occupies its slot
     from its start until ``window_s`` after its end, and the server never counts more, at any latency.
+    ``shared`` counts the calls of other processes too.
     """
 
     def __init__(
@@ -26,7 +29,9 @@ class RateLimiter:
         *,
         timer: Callable[[], float],
         sleep: Callable[[float], object],
+        shared: SharedLimit | None = None,
     ) -> None:
+        self._shared = shared
         self._calls = calls
         self._window_s = window_s
         self._timer = timer
@@ -42,7 +47,8 @@ class RateLimiter:
         while (wait_s := self._enter()) > 0:
             self._sleep(wait_s)
         try:
-            yield
+            with self._shared_slot():
+                yield
         finally:
             self._leave()
 
@@ -50,6 +56,20 @@ class RateLimiter:
         """Start no call for some seconds; a longer pause in progress stays."""
         with self._changed:
             self._paused_until = max(self._paused_until, self._timer() + seconds)
+        if self._shared:
+            self._shared.pause(seconds)
+
+    @contextmanager
+    def _shared_slot(self) -> Iterator[None]:
+        if self._shared is None:
+            yield
+            return
+        while (wait_s := self._shared.enter()) > 0:
+            self._sleep(wait_s)
+        try:
+            yield
+        finally:
+            self._shared.leave()
 
     def _enter(self) -> float:
         """Take a slot and return 0, or return the wait before the next attempt."""

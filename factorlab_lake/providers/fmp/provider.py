@@ -21,8 +21,11 @@ from factorlab_lake.providers.fmp.symbol_requests import SymbolRequests
 from factorlab_lake.providers.protocol import Call, FetchResult, Offer, Request
 from factorlab_lake.providers.rate_limit import RateLimiter
 from factorlab_lake.providers.retry import RetryingClient, RetryPolicy
+from factorlab_lake.providers.shared_limit import SharedLimit
 
 __all__ = ["FmpProvider"]
+
+_MINUTE_S = 60.0
 
 
 def _now() -> datetime:
@@ -33,8 +36,10 @@ class FmpProvider:
     """Fetch from Financial Modeling Prep over HTTP. Several threads use it and share its rate limit.
 
     The default ``settings`` come from the environment (``FMP_API_KEY`` and others). ``transport`` replaces
-    httpx's own. ``clock`` returns aware times, ``timer`` monotonic seconds, and ``sleep`` waits. The rate
-    limit applies to this object; two processes with one key do not coordinate.
+    httpx's own. ``clock`` returns aware times, ``timer`` monotonic seconds, and ``sleep`` waits.
+
+    The rate limit holds over all processes of a user on one machine that use the same key; with a
+    ``transport`` of the caller it applies to this object alone.
 
     >>> with FmpProvider(fmp_settings(api_key="secret")) as fmp:
     ...     fmp
@@ -57,7 +62,8 @@ class FmpProvider:
         self._endpoints = endpoints(settings.api_generation)
         self._client = FmpClient(settings, transport)
         wait = self._closable(sleep or self._closed.wait)
-        limit = RateLimiter(settings.calls_per_minute, timer=timer, sleep=wait)
+        shared = None if transport else _shared_limit(settings, timer)
+        limit = RateLimiter(settings.calls_per_minute, timer=timer, sleep=wait, shared=shared)
         policy = RetryPolicy(settings.tries, settings.retry_wait_s, settings.longest_wait_s)
         client = RetryingClient(self._client, limit, policy, clock=clock, sleep=wait)
         builder = ResultBuilder(self._endpoints, client, clock=clock, timer=timer)
@@ -135,3 +141,14 @@ class FmpProvider:
                 raise Unavailable("FMP: the provider was closed. Open a new one.", retryable=False)
 
         return wait
+
+
+def _shared_limit(settings: FmpSettings, timer: Callable[[], float]) -> SharedLimit:
+    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    return SharedLimit(
+        ("fmp", settings.base_url, key),
+        settings.calls_per_minute,
+        _MINUTE_S,
+        longest_call_s=settings.longest_call_s,
+        timer=timer,
+    )

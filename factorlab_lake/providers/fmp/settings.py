@@ -26,11 +26,12 @@ class FmpSettings(SecretiveSettings):
 
     ``api_key``: the account's key, never shown. ``base_url``: the address of the API. ``api_generation``:
     ``stable``, or ``v3`` for accounts opened before 2025-08-31. ``calls_per_minute``: the plan's limit, for
-    any 60 seconds and all threads of a process. ``calls_at_once``: concurrent calls. ``timeout_s``: the
-    timeout of one read from the server. ``longest_call_s``: the longest time of a whole call. ``tries``: the
-    most attempts of a call with temporary errors. ``retry_wait_s``: the wait before the second attempt,
-    doubled each time. ``longest_wait_s``: the longest wait that the server may request; beyond it the call
-    fails. ``bulk_saves``: the least number of calls that a bulk file must replace; 0 means never.
+    any 60 seconds and all processes of a user on one machine with this key. ``calls_at_once``: concurrent
+    calls. ``timeout_s``: the timeout of one read from the server. ``longest_call_s``: the longest time of a
+    whole call. ``tries``: the most attempts of a call with temporary errors. ``retry_wait_s``: the wait
+    before the second attempt, doubled each time. ``longest_wait_s``: the longest wait that the server may
+    request; beyond it the call fails. ``bulk_saves``: the least number of calls that a bulk file must
+    replace; 0 means never.
     """
 
     model_config = SettingsConfigDict(env_prefix="FMP_")
