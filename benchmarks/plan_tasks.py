@@ -32,9 +32,12 @@ def ours(path: str, kind: str, arguments: list[Any], sessions: int) -> dict[str,
     """
     import factorlab_lake as fl  # the time of the import belongs to the process
 
+    limits: list[int] = []  # all lakes of a process share the cache
+
     def answered() -> tuple[float, int]:
         started = time.perf_counter()
         lake = fl.open(path, create=False)
+        limits.append(lake.result_cache.limit_bytes)
         lake.result_cache.limit_bytes = 0
         rows = getattr(lake, kind)(*arguments).height
         return (time.perf_counter() - started) * 1000, rows
@@ -42,10 +45,12 @@ def ours(path: str, kind: str, arguments: list[Any], sessions: int) -> dict[str,
     first_ms, rows = answered()
     peak, modules = peak_mb(), sorted(sys.modules)
     session_ms = [answered()[0] for _ in range(sessions)]
+    again = fl.open(path, create=False)
+    again.result_cache.limit_bytes = limits[0]
     return {
         "first_ms": first_ms,
         "session_ms": session_ms,
-        "warm_ms": median(_repeated(fl.open(path, create=False), kind, arguments)),
+        "warm_ms": median(_repeated(again, kind, arguments)),
         "peak_mb": peak,
         "rows": rows,
         "modules": modules,
