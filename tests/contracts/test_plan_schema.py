@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import polars.selectors as cs
+import psycopg
 import pytest
 from polars.testing import assert_frame_equal
 
@@ -99,11 +101,11 @@ _CAPS = """
 
 
 class Planned:
-    """Hold a pair of lake and server whose rows came at two times, and a moment between them."""
+    """Hold a pair of lake and server whose rows came at two times, a moment between them, and the address."""
 
-    def __init__(self, pair: Pair, moment: datetime) -> None:
-        """Hold both."""
-        self.pair, self.moment = pair, moment
+    def __init__(self, pair: Pair, moment: datetime, url: str) -> None:
+        """Hold these."""
+        self.pair, self.moment, self.url = pair, moment, url
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +116,7 @@ def planned(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Itera
     moment = datetime.now(UTC)
     lake.migrate(CACHE_2021)
     with postgres.database() as url, both(lake, url) as pair:
-        yield Planned(pair, moment)
+        yield Planned(pair, moment, url)
 
 
 @pytest.mark.parametrize("name", QUERIES)
@@ -168,3 +170,30 @@ def test_market_caps_by_a_join_have_a_row_for_each_earlier_price(planned: Planne
     assert joined.height > 500 * days
     assert (caps["price_date"] <= caps["date"]).all()
     assert caps["market_cap"].null_count() == 0
+
+
+# Rows of other symbols, so that an index pays; each table has the key columns, and the rest is NULL.
+_MANY = """
+INSERT INTO {table} (symbol, {day}, {more}) SELECT 'S' || s, DATE '2015-01-01' + 91 * d, {values}
+FROM generate_series(1, 400) s, generate_series(1, 25) d"""
+_INDEXED = {
+    "financial_ratios": ("fiscal_date", "period_publications", "published_on", "DATE '2020-01-01'"),
+    "financial_statements": ("fiscal_date", "income_statements", "fiscal_period, version", "'Q1', 1"),
+    "price_data": ("date", "price_data", "close_price", "1"),
+    "data_fetch_log": ("fetch_date", "data_fetch_log", "fetch_id, data_type", "'f' || s || '-' || d, 'x'"),
+}
+
+
+@pytest.mark.parametrize("table", _INDEXED)
+def test_a_symbol_and_range_are_looked_up_in_an_index_of_the_server(planned: Planned, table: str) -> None:
+    """The server plans no scan of the table that has the rows, and no computation of other symbols."""
+    day, stored, more, values = _INDEXED[table]
+    select = f"SELECT * FROM {table} WHERE symbol = 'AAPL' AND {day} BETWEEN '2019-01-01' AND '2020-12-31'"
+    with psycopg.connect(planned.url) as con:
+        con.execute(_MANY.format(table=stored, day=day, more=more, values=values).encode())
+        con.execute(f"ANALYZE {stored}".encode())
+        plan = "\n".join(str(line) for (line,) in con.execute(f"EXPLAIN {select}".encode()).fetchall())
+        con.rollback()
+    assert re.search(rf"(Index|Bitmap Index|Index Only) Scan (using|on) {stored}_", plan), plan
+    assert not re.search(rf"Seq Scan on {stored}\b", plan), plan
+    assert re.search(r"Index Cond: \(+symbol = 'AAPL'", plan), plan

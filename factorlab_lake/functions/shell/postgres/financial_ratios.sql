@@ -1,7 +1,12 @@
 {{head}}
+-- A condition on the symbol reaches the key of period_publications, and the function computes the ratios of its symbols alone.
 CREATE OR REPLACE VIEW financial_ratios AS
-SELECT r.*, r.statement_provider AS source_provider, s.created_at, s.updated_at
-FROM ratios((SELECT array_agg(DISTINCT symbol) FROM period_publications), NULL, NULL) r
+SELECT p.symbol, f.fiscal_date, f.date, f.accepted_date, f.market_cap, f.shares_outstanding,
+       {{factor_columns}},
+       f.inputs_available_date, f.age_days, f.company_id, f.statement_provider, f.reasons, f.reason,
+       f.statement_provider AS source_provider, s.created_at, s.updated_at
+FROM (SELECT DISTINCT symbol FROM period_publications) p
+CROSS JOIN LATERAL ratios(ARRAY[p.symbol], NULL, NULL) f
 LEFT JOIN (
     SELECT symbol, period_end, min(recorded_at) AS created_at, max(recorded_at) AS updated_at
     FROM (
@@ -10,4 +15,4 @@ LEFT JOIN (
         SELECT symbol, coalesce(period_end, fiscal_date), recorded_at FROM balance_sheets
     ) AS t
     GROUP BY symbol, period_end
-) s ON s.symbol = r.symbol AND s.period_end = r.fiscal_date;
+) s ON s.symbol = p.symbol AND s.period_end = f.fiscal_date;
