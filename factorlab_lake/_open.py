@@ -56,7 +56,7 @@ def open_lake(
     :class:`~factorlab_lake.errors.NotFound` and :class:`~factorlab_lake.errors.LakeDamaged`.
     """
     rule = _rule_from_settings() if availability is None else to_rule(availability)
-    path = lake_place(env=env, config=config) if path is None else path
+    path = lake_place(path, env=env, config=config)
     if isinstance(path, str) and "://" in path:
         from factorlab_lake.server_lake import open_server_lake
 

@@ -271,7 +271,7 @@ def open_for_queries(ctx: typer.Context, *, at: str | None = None, sandbox: bool
 def _lake_place(ctx: typer.Context) -> str:
     """Return the folder or address of the lake: ``--lake``, else the setting, else ``data/lake``."""
     chosen = options(ctx)
-    return lake_place(env=chosen.env, config=chosen.config) if chosen.lake is None else chosen.lake
+    return str(lake_place(chosen.lake, env=chosen.env, config=chosen.config))
 
 
 def _globals_first(arguments: Sequence[str]) -> list[str]:

@@ -189,15 +189,26 @@ def find(env: str | None = None, config: str | os.PathLike[str] | None = None) -
     return Environment(path, name, trusted, environments[name])
 
 
-def lake_place(*, env: str | None = None, config: str | os.PathLike[str] | None = None) -> str:
-    """Return the folder or address of the lake where no argument names one.
+def lake_place(
+    lake: str | os.PathLike[str] | None = None,
+    *,
+    env: str | None = None,
+    config: str | os.PathLike[str] | None = None,
+) -> str | os.PathLike[str]:
+    """Return the folder or address of the lake: the argument, or where there is none, that of the settings.
 
     It is ``FACTORLAB_LAKE``, then the database of the environment, then ``data/lake``. ``env`` and ``config``
     are those of :func:`factorlab_lake.open`. The address may contain a password: never show it.
 
+    Beside ``lake``, an environment that is chosen by argument must exist, though its database is not read.
+
     >>> lake_place()
     'data/lake'
     """
+    if lake is not None:
+        if env is not None or config is not None:
+            find(env, config)
+        return lake
     place = setting("lake", env=env, config=config)
     return DEFAULT_LAKE if place is None else str(place)
 

@@ -80,7 +80,7 @@ class ParallelSettings(SecretiveSettings):
 
     def place(self) -> str:
         """Return the path or address of the lake. The address may contain a password: never show it."""
-        return lake_place(env=self.env, config=self.config) if self.lake is None else self.lake
+        return str(lake_place(self.lake, env=self.env, config=self.config))
 
 
 def parallel_settings(**values: Any) -> ParallelSettings:

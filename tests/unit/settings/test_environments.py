@@ -128,6 +128,11 @@ def test_an_environment_that_is_chosen_without_a_file_is_an_error(monkeypatch: p
     use(monkeypatch, FACTORLAB_ENV="production")
     with pytest.raises(NotFound, match=r"'production' is chosen, but there is no config/environments\.yaml"):
         lake_place()
+    fl.open("data/named")  # a path needs no environment
+    for code in (lambda: fl.open("data/named", env="x"), lambda: parallel_settings(env="x")):
+        with pytest.raises(NotFound, match="'x' is chosen, but there is no config/environments"):
+            code()
+    assert "'x' is chosen" in run("--lake", "data/named", "--env", "x", "status", code=1).err
     use(monkeypatch, FACTORLAB_ENV="", FACTORLAB_CONFIG="other.yaml")
     with pytest.raises(NotFound, match=r"There is no file other\.yaml"):
         lake_place()
@@ -165,7 +170,7 @@ def test_a_missing_variable_is_an_error_of_the_key_that_is_used(monkeypatch: pyt
             "which is not set. Set it, or remove the key."
         )
     Path(".env").write_text("DB_PASSWORD=of-the-file\n", encoding="utf-8")
-    assert ":of-the-file@" in lake_place(env="production")
+    assert ":of-the-file@" in str(lake_place(env="production"))
     with pytest.raises(
         InvalidInput, match=r"line 22: production\.features\.migration_mode needs .* PARALLEL_RUN"
     ):
