@@ -9,7 +9,7 @@ DECLARE
 BEGIN
   PERFORM FROM pg_attribute WHERE attrelid = {{table}}::regclass AND attgenerated <> '';
   IF NOT FOUND THEN
-    EXECUTE format({{change}}, kind);
+    EXECUTE pg_catalog.format({{change}}, kind);
   END IF;
 EXCEPTION WHEN feature_not_supported THEN
   RAISE WARNING 'No generated column was added to %: %', {{table}}, SQLERRM;
