@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from factorlab_lake.legacy.pandas_frames import load_pandas
+from factorlab_lake.legacy.pandas_frames import checked_frames, to_frames
 from factorlab_lake.legacy.provider_arguments import (
     LakeOrPlace,
     default_lake,
@@ -17,17 +16,10 @@ from factorlab_lake.legacy.provider_arguments import (
     to_days,
     to_range,
 )
-from factorlab_lake.query.arguments import DateLike, Dates, one_of, to_date
+from factorlab_lake.query.arguments import DateLike, Dates, to_date
 from factorlab_lake.schema import STATEMENT_TYPES
 
-if TYPE_CHECKING:
-    import pandas as pd
-    import polars as pl
-
 __all__ = ["DatabaseProvider"]
-
-_FRAMES = ("pandas", "polars")
-_JSON = ("metrics", "extra", "reasons")
 
 
 class DatabaseProvider:
@@ -46,9 +38,7 @@ class DatabaseProvider:
     """
 
     def __init__(self, connection: LakeOrPlace | None = None, *, frames: str = "pandas") -> None:
-        self.frames = one_of(frames, _FRAMES, "frames")
-        if frames == "pandas":
-            load_pandas("DatabaseProvider", 'use DatabaseProvider(frames="polars")')
+        self.frames = checked_frames(frames, "DatabaseProvider")
         self.lake = default_lake() if connection is None else opened(connection)
 
     def __repr__(self) -> str:
@@ -76,9 +66,8 @@ class DatabaseProvider:
         kinds = list(statement_kinds(statement_types).values())
         names = self._symbols(symbol)
         first, last = span or (None, None)
-        return self._framed(
-            self.lake.statements(names if span else [], first, last, types=kinds, as_of=known)
-        )
+        rows = self.lake.statements(names if span else [], first, last, types=kinds, as_of=known)
+        return to_frames(rows, self.frames)
 
     def get_financial_ratios(
         self,
@@ -96,7 +85,7 @@ class DatabaseProvider:
         span = to_range(start_date, end_date)
         names = self._symbols(symbols)
         first, last = span or (None, None)
-        return self._framed(self.lake.ratios(names if span else [], first, last))
+        return to_frames(self.lake.ratios(names if span else [], first, last), self.frames)
 
     def calculate_market_caps_batch(self, symbols: str | Iterable[str], dates: Dates) -> Any:
         """Return the point-in-time market capitalisation of each symbol at each date.
@@ -105,16 +94,8 @@ class DatabaseProvider:
         ``lake.market_caps``. A missing ``market_cap`` is NULL with a ``reason``, also of an unknown symbol.
         """
         days = to_days(dates)
-        return self._framed(self.lake.market_caps(self._symbols(symbols), days))
+        return to_frames(self.lake.market_caps(self._symbols(symbols), days), self.frames)
 
     def _symbols(self, symbols: str | Iterable[str]) -> list[str]:
         """Return symbols in the lake's spelling; unknown ones stay, and the lake names them in a warning."""
         return [symbol or name for name, symbol in spellings(self.lake, symbols).items()]
-
-    def _framed(self, rows: pl.DataFrame) -> pd.DataFrame | pl.DataFrame:
-        if self.frames == "polars":
-            return rows
-        frame: pd.DataFrame = rows.to_pandas()
-        for name in set(_JSON) & set(rows.columns):
-            frame[name] = [None if text is None else json.loads(text) for text in rows[name]]
-        return frame

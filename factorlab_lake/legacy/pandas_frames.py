@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,17 @@ from factorlab_lake.query.arguments import one_of
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["business_days", "by_name", "carried", "load_pandas", "side_by_side"]
+__all__ = [
+    "business_days",
+    "by_name",
+    "carried",
+    "checked_frames",
+    "load_pandas",
+    "side_by_side",
+    "to_frames",
+]
 
+_JSON = ("metrics", "extra", "reasons")
 _OFFSETS = {"daily": "B", "weekly": "W-FRI", "monthly": "BME", "quarterly": "BQE"}
 
 
@@ -89,4 +99,22 @@ def by_name(rows: pl.DataFrame, names: Mapping[str, str], renamed: Mapping[str, 
     library = load_pandas()
     frame: pd.DataFrame = rows.rename(dict(renamed)).to_pandas().set_index("symbol").loc[list(names.values())]
     frame.index = library.Index(list(names), name="symbol")
+    return frame
+
+
+def checked_frames(frames: str, user: str) -> str:
+    """Return ``pandas`` or ``polars``, the kind of frames of a class; load pandas where it is needed."""
+    one_of(frames, ("pandas", "polars"), "frames")
+    if frames == "pandas":
+        load_pandas(user, f'use {user}(frames="polars")')
+    return frames
+
+
+def to_frames(rows: pl.DataFrame, frames: str) -> Any:
+    """Return rows as a frame of that kind; JSON columns of pandas frames have dicts, polars frames texts."""
+    if frames == "polars":
+        return rows
+    frame = rows.to_pandas()
+    for name in set(_JSON) & set(rows.columns):
+        frame[name] = [None if text is None else json.loads(text) for text in rows[name]]
     return frame

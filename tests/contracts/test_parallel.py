@@ -57,7 +57,7 @@ def synced(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Iterat
 def _provider(url: str, alerts: list[Alert] | None = None, **settings: Any) -> DataProvider:
     """Return a provider that has the server's address from its settings."""
     configured = parallel_settings(**{"lake": url, "cache_dir": CACHE_2021} | settings)
-    return DataProvider(configured, alert=None if alerts is None else alerts.append)
+    return DataProvider(configured, alert=None if alerts is None else alerts.append, frames="polars")
 
 
 def _assert_same(left: Any, right: Any) -> None:

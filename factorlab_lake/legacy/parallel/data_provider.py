@@ -7,8 +7,11 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self
 
+import polars as pl
+
 from factorlab_lake.errors import InvalidInput, LakeError, MissingExtra, printable
 from factorlab_lake.legacy.old_cache import CacheLake
+from factorlab_lake.legacy.pandas_frames import checked_frames, to_frames
 from factorlab_lake.legacy.parallel.answer_diff import diff_answers
 from factorlab_lake.legacy.parallel.cache_watch import CacheWatch, answer_ages, newest
 from factorlab_lake.legacy.parallel.counters import Alert, Counts, EventCounter
@@ -21,7 +24,6 @@ from factorlab_lake.schema import STATEMENT_TYPES
 
 if TYPE_CHECKING:
     import pandas as pd
-    import polars as pl
 
 __all__ = ["DataProvider"]
 
@@ -35,7 +37,8 @@ class DataProvider:
     ``settings`` select the source of each answer
     (:class:`~factorlab_lake.legacy.parallel.settings.ParallelSettings`; the default is the environment's).
     ``lake`` is an open lake, a path or an address, and overrides the settings. ``alert`` is called with each
-    :class:`~factorlab_lake.legacy.parallel.counters.Alert`, which is also logged as a warning.
+    :class:`~factorlab_lake.legacy.parallel.counters.Alert`, which is also logged as a warning. ``frames`` is
+    that of ``DatabaseProvider``, pandas or polars.
 
     The cache's files are read by the rules of a migration and queried by the same code. So the source of an
     answer does not change it, except for data that only one source has. A comparison finds such data;
@@ -64,6 +67,7 @@ class DataProvider:
         *,
         lake: LakeOrPlace | None = None,
         alert: Callable[[Alert], object] | None = None,
+        frames: str = "pandas",
     ) -> None:
         if not isinstance(settings, ParallelSettings | None):
             raise InvalidInput(
@@ -71,6 +75,7 @@ class DataProvider:
                 "name: DataProvider(lake=...)."
             )
         self.settings = settings or parallel_settings()
+        self.frames = checked_frames(frames, "DataProvider")
         self._place = lake  # the settings' lake is looked up by the first query: it may need a password
         self._lake = self._place if isinstance(self._place, Questions) else None
         self._cache = CacheLake(self.settings.cache_dir, availability=getattr(lake, "availability", None))
@@ -185,7 +190,7 @@ class DataProvider:
         statement_types: str | Iterable[str] = STATEMENT_TYPES,
         *,
         as_of: DateLike | None = None,
-    ) -> pl.DataFrame:
+    ) -> Any:
         """Return statements, as ``DatabaseProvider.get_financial_statements`` does."""
         arguments = {
             "start_date": start_date,
@@ -193,26 +198,21 @@ class DataProvider:
             "statement_types": _reusable(statement_types),
             "as_of": as_of,
         }
-        answer: pl.DataFrame = self._query("get_financial_statements", symbol, arguments)
-        return answer
+        return self._query("get_financial_statements", symbol, arguments)
 
     def get_financial_ratios(
         self,
         symbols: str | Iterable[str],
         start_date: DateLike | None = None,
         end_date: DateLike | None = None,
-    ) -> pl.DataFrame:
+    ) -> Any:
         """Return ratios, as ``DatabaseProvider.get_financial_ratios`` does."""
         arguments = {"start_date": start_date, "end_date": end_date}
-        answer: pl.DataFrame = self._query("get_financial_ratios", symbols, arguments)
-        return answer
+        return self._query("get_financial_ratios", symbols, arguments)
 
-    def calculate_market_caps_batch(self, symbols: str | Iterable[str], dates: Dates) -> pl.DataFrame:
+    def calculate_market_caps_batch(self, symbols: str | Iterable[str], dates: Dates) -> Any:
         """Return market caps, as ``DatabaseProvider.calculate_market_caps_batch`` does."""
-        answer: pl.DataFrame = self._query(
-            "calculate_market_caps_batch", symbols, {"dates": _reusable(dates)}
-        )
-        return answer
+        return self._query("calculate_market_caps_batch", symbols, {"dates": _reusable(dates)})
 
     def _query(self, question: str, symbols: str | Iterable[str], arguments: dict[str, Any]) -> Any:
         names = to_symbols(symbols)
@@ -224,7 +224,8 @@ class DataProvider:
         if self.settings.migration_mode:
             for part in parts:
                 self._compare(question, part, arguments)
-        return parts[0][2] if len(parts) == 1 else FORMS[question].join([p[2] for p in parts], names)
+        answer = parts[0][2] if len(parts) == 1 else FORMS[question].join([p[2] for p in parts], names)
+        return to_frames(answer, self.frames) if isinstance(answer, pl.DataFrame) else answer
 
     def _parts(self, question: str, symbols: list[str], arguments: dict[str, Any]) -> list[_Part]:
         """Return the answers by source: (source, its symbols, answer)."""

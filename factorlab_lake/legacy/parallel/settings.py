@@ -119,9 +119,10 @@ class SymbolRouter:
 
     def uses_lake(self, symbol: str) -> bool:
         """Return whether a symbol's queries go to the lake first."""
-        if not self._settings.use_database or symbol in self._never:
+        name = symbol.strip().upper()  # a question may spell it in small letters
+        if not self._settings.use_database or name in self._never:
             return False
-        return symbol in self._always or hash_percent(symbol) < self._settings.database_percent
+        return name in self._always or hash_percent(name) < self._settings.database_percent
 
 
 def hash_percent(symbol: str) -> float:
@@ -134,4 +135,4 @@ def hash_percent(symbol: str) -> float:
 
 
 def _symbols(text: str) -> frozenset[str]:
-    return frozenset(s.strip() for s in text.split(",") if s.strip())
+    return frozenset(s.strip().upper() for s in text.split(",") if s.strip())

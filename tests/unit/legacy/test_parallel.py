@@ -67,9 +67,8 @@ def make(read_cache: CacheLake) -> Iterator[Make]:
     made: list[DataProvider] = []
 
     def provider(lake: Any, *, alert: Any = None, **settings: Any) -> DataProvider:
-        created = DataProvider(
-            parallel_settings(**{"cache_dir": CACHE_2021} | settings), lake=lake, alert=alert
-        )
+        configured = parallel_settings(**{"cache_dir": CACHE_2021} | settings)
+        created = DataProvider(configured, lake=lake, alert=alert, frames="polars")
         if "cache_dir" in settings:
             made.append(created)
         else:
@@ -309,7 +308,7 @@ def test_the_cache_is_never_written_and_its_copy_goes_with_the_provider(empty: L
     """No file of the cache is changed, and the temporary lake is gone after closing."""
     Entry("AAPL", "income", [income()]).write(cache)
     before = {p: p.read_bytes() for p in cache.rglob("*") if p.is_file()}
-    with DataProvider(parallel_settings(cache_dir=cache), lake=empty) as provider:
+    with DataProvider(parallel_settings(cache_dir=cache), lake=empty, frames="polars") as provider:
         rows = provider.get_financial_statements("AAPL")
         assert rows["fiscal_date"].to_list() == [date(2020, 9, 26)]
         place = provider._cache._place
