@@ -19,6 +19,7 @@ from factorlab_lake.ingest.parse_values import NEW_YORK
 from factorlab_lake.schema import PERIOD_MONTHS, TableSpec
 from factorlab_lake.schema.exchanges import SUFFIXES_ABROAD
 from factorlab_lake.schema.rules import (
+    END_OF_TIME,
     ESTIMATED_HALF_YEAR_LAG_DAYS,
     ESTIMATED_QUARTER_LAG_DAYS,
     ESTIMATED_YEAR_LAG_DAYS,
@@ -63,9 +64,11 @@ def availability(spec: TableSpec, abroad: pl.Expr | None = None) -> list[pl.Expr
         .then(pl.lit("filing_date"))
         .otherwise(pl.lit("estimated"))
     )
+    # A later day would end the commit: Python has none. No question knows a row of this one.
+    day = pl.coalesce(by_acceptance, by_filing, _estimated(spec)).clip(upper_bound=END_OF_TIME)
     return [
         accepted.alias("accepted_date"),
-        pl.coalesce(by_acceptance, by_filing, _estimated(spec)).alias("available_date"),
+        day.alias("available_date"),
         basis.alias("availability_basis"),
     ]
 

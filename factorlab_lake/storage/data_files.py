@@ -136,7 +136,12 @@ def list_files(folder: Path, spec: TableSpec, version: int) -> list[DataFile]:
     # Imported here: the Delta library is slow to import, and a reader with stored file lists never needs it.
     from factorlab_lake.storage import delta
 
-    return [_data_file(row, spec) for row in delta.add_actions(folder, version).iter_rows(named=True)]
+    actions = delta.add_actions(folder, version)
+    needed = ["path", "num_records", "size_bytes", f"partition.{spec.partition_by}"]
+    needed += [f"{end}.{column}" for end in ("min", "max") for column in ("symbol", spec.time_column)]
+    # No other column: Python has no day after 9999, and one in a column that is not read would end a commit.
+    actions = actions.select(name for name in needed if name in actions.columns)
+    return [_data_file(row, spec) for row in actions.iter_rows(named=True)]
 
 
 def _data_file(row: dict[str, Any], spec: TableSpec) -> DataFile:
