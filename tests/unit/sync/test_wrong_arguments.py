@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import polars as pl
 import pytest
 
+from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from factorlab_lake.server_lake import ServerLake
 from tests.contracts.pair import assert_same_rows
@@ -39,3 +41,12 @@ def test_methods_of_a_folder_are_refused_whatever_the_arguments(company_server: 
     """A method that needs the folder of a lake names itself, and no argument is used."""
     for name, arguments in OF_A_FOLDER.items():
         assert raw_errors(getattr(company_server, name), arguments) == []
+
+
+def test_frames_are_refused_with_the_way_that_works(company_server: ServerLake) -> None:
+    """A server reads its own tables alone; a list as a parameter takes the place of a frame."""
+    for sql in (company_server.sql, _awaited(company_server.aio.sql)):
+        with pytest.raises(InvalidInput, match=r"frames are for a lake in a folder.*ANY\(\$symbols\)"):
+            sql("SELECT 1 AS x FROM mine", frames={"mine": pl.DataFrame({"symbol": ["WHOLE"]})})
+    query = "SELECT DISTINCT symbol FROM price_data WHERE symbol = ANY($symbols)"
+    assert company_server.sql(query, symbols=["WHOLE", "OTHER"]).item() == "WHOLE"
