@@ -40,4 +40,6 @@ def test_a_date_at_the_end_of_time_ends_no_commit(
     assert all(row["available_date"] <= date(9999, 12, 31) for row in rows)
     [answer] = lake.ttm("ODD", "2021-02-01").rows(named=True)
     assert (answer["fiscal_date"], answer["revenue"]) == (date(2019, 12, 31), whole["revenue"])
+    named = lake.quality(rules=["impossible_dates"])["date"].to_list()
+    assert named == [date(9999, 12, 31)] * (kind == "fiscal date")
     assert lake.verify(deep=True).clean
