@@ -247,14 +247,16 @@ def check_type(value: object, kinds: type | tuple[type, ...], name: str, expecte
         raise InvalidInput(f"{name} is {value!r} ({type(value).__name__}); expected {expected}.", value=value)
 
 
-def listed_names(value: object, name: str, example: str) -> list[str]:
-    """Return one or several names as a list; raise :class:`InvalidInput` for anything else, or for none.
+def listed_names(value: object, name: str, example: str, *, may_be_empty: bool = False) -> list[str]:
+    """Return one or several names as a list; raise :class:`InvalidInput` for anything else.
+
+    No name is refused too, unless the list ``may_be_empty``.
 
     >>> listed_names("prices", "kinds", "'prices'"), listed_names(("a", "b"), "kinds", "'prices'")
     (['prices'], ['a', 'b'])
     """
     names = [value] if isinstance(value, str | bytes) or not isinstance(value, Iterable) else [*value]
-    if not names:
+    if not names and not may_be_empty:
         raise InvalidInput(f"{name} is empty; expected at least one name, such as {example}.")
     for each in names:
         check_type(each, str, name, f"names such as {example}")

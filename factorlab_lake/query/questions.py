@@ -128,7 +128,7 @@ class Questions(TableQuestions):
         ``as_of``.
         """
         names = self._symbols.names(symbols)
-        kinds = listed_names(types, "types", "'income'")
+        kinds = listed_names(types, "types", "'income'", may_be_empty=True)
         for kind in kinds:
             one_of(kind, STATEMENT_TYPES, "statement type")
         first, last = _range(start, end)
