@@ -16,6 +16,7 @@ from factorlab_lake import lake
 from factorlab_lake.errors import LakeWarning
 from factorlab_lake.lake import Lake
 from factorlab_lake.query.result_cache import ResultCache, shared_results
+from factorlab_lake.query.snapshot_reader import SnapshotReader
 from factorlab_lake.settings.models import settings
 from tests.support import copy_of
 
@@ -79,13 +80,14 @@ def test_a_refresh_within_a_question_does_not_cache_its_answer_under_the_old_sna
     bar = pl.DataFrame({"symbol": ["AAPL"], "date": day, "split_basis_date": day, "close_price": [1.0]})
     with pytest.warns(LakeWarning):
         fl.open(reader.path).load("price_data", bar)
-    old, indexed = reader.snapshot.id, reader._indexed
+    old, answer = reader.snapshot.id, SnapshotReader.answer
 
-    def refreshed(*question: Any) -> pl.DataFrame | None:
+    def refreshed(self: SnapshotReader, *question: Any) -> pl.DataFrame | None:
         reader.refresh()
-        return indexed(*question)
+        return answer(self, *question)
 
-    monkeypatch.setattr(reader, "_indexed", refreshed)
+    monkeypatch.setattr(SnapshotReader, "answer", refreshed)
+    assert_frame_equal(reader.market_caps("AAPL", "2019-06-28"), before)
     assert reader.market_caps("AAPL", "2019-06-28")["market_cap"].item() != before["market_cap"].item()
     assert_frame_equal(reader.at(old).market_caps("AAPL", "2019-06-28"), before)
 
