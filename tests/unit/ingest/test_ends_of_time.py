@@ -25,7 +25,7 @@ _ODD = {
 def test_a_date_at_the_end_of_time_ends_no_commit(
     lake: Lake, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The row lands as in an earlier version; later commits, questions and checks of its symbol work."""
+    """The row is stored as in an earlier version; later commits, questions and checks of its symbol work."""
     with monkeypatch.context() as earlier:
         earlier.setattr(row_checks, "_date_faults", lambda *_: iter(()))
         migrate(lake, tmp_path / "old", Entry("ODD", "income", [_ODD[kind]], cached_at=FETCHED))
