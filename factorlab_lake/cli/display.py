@@ -129,8 +129,10 @@ def footer(rows: int, hidden: Sequence[str]) -> str:
     return f"({counted(rows, 'row')}{more})"
 
 
-def load_line(loaded: dict[str, Any]) -> str:
+def load_line(loaded: dict[str, Any], *, dry_run: bool = False) -> str:
     """Return the result of a load in one line."""
+    if dry_run:
+        return f"{loaded['table']}: {counted(loaded['rows'], 'row')} can be loaded; nothing was written"
     before, after = loaded["snapshot_before"], loaded["snapshot_after"]
     result = f"snapshot {before} → {after}" if before != after else "nothing new"
     return f"{loaded['table']}: {counted(loaded['rows'], 'row')}, {result}"

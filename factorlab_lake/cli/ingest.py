@@ -159,25 +159,63 @@ def load(
     table: Annotated[
         str, typer.Argument(help="The table, such as splits or company_profiles.", show_default=False)
     ],
-    file: Annotated[Path, typer.Argument(help="A CSV or Parquet file.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="A CSV, Parquet or zip file.", show_default=False)],
+    *,
+    symbol: Annotated[
+        str | None, typer.Option(help="The symbol of all rows, if the file has no column for it.")
+    ] = None,
+    split_basis: Annotated[
+        str | None,
+        typer.Option(
+            help="own-day for prices as traded, or the day up to which all rows count splits.",
+            metavar="own-day|YYYY-MM-DD",
+        ),
+    ] = None,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="Another name of a column; repeat it for several.", metavar="OLD=NEW"),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all rows and write nothing.")] = False,
 ) -> None:
     """Load a CSV or Parquet file into a table.
 
-    All rows are committed, or none. Loading the same rows again changes nothing.
+    All rows are committed, or none. Loading the same rows again changes nothing. The columns are the table's,
+    or those of files of Yahoo, yfinance, Tiingo, LEAN or FMP, or of a list of facts.
+
+    Tables, with the columns that they need: splits (symbol, date, numerator, denominator), dividends (symbol,
+    date), company_profiles (symbol), price_data (symbol, date, close_price, split_basis_date),
+    shares_outstanding (symbol, as_of_date, source, shares, split_basis_date), symbol_history (symbol,
+    valid_from, company_id), and income_statements, balance_sheets and cash_flows (symbol, fiscal_date,
+    fiscal_period). `factorlab-lake sql "DESCRIBE splits"` lists all columns of a table.
 
     Example: factorlab-lake load splits splits.csv
     """
     output = options(ctx).output
     output.check_no_csv()
-    with row_progress("loading", output) as progress:
-        document = load_rows(open_lake(ctx, create=None), table, file, progress)
-    output.document(document, [display.load_line(document)])
+    names = dict(_renamed(text) for text in rename or [])
+    how = {"symbol": symbol, "split_basis": split_basis, "rename": names, "dry_run": dry_run}
+    with row_progress("checking" if dry_run else "loading", output) as progress:
+        if dry_run and not (lake_path(ctx) / "_lake").exists():  # a check creates no lake
+            with TemporaryDirectory() as folder:
+                document = load_rows(fl.open(folder, create=True), table, file, progress, **how)
+        else:
+            document = load_rows(open_lake(ctx, create=None), table, file, progress, **how)
+    output.document(document, [display.load_line(document, dry_run=dry_run)])
 
 
-def load_rows(lake: Lake, table: str, file: Path, progress: LoadProgress | None = None) -> dict[str, Any]:
+def _renamed(text: str) -> tuple[str, str]:
+    old, _, new = text.rpartition("=")
+    if not old or not new:
+        raise InvalidInput(f"--map {text!r}; expected OLD=NEW, such as --map Date=date.")
+    return old, new
+
+
+def load_rows(
+    lake: Lake, table: str, file: Path, progress: LoadProgress | None = None, **how: Any
+) -> dict[str, Any]:
     """Load a file, and return the number of its rows and the snapshots before and after."""
     before = lake.snapshot.id
-    rows = lake.load(table, file, progress=progress)
+    rows = lake.load(table, file, progress=progress, **how)
     return {"table": table, "rows": rows, "snapshot_before": before, "snapshot_after": lake.snapshot.id}
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import re
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,9 @@ __all__ = ["csv_slices", "zstd_size_limit"]
 _GZIP = b"\x1f\x8b"
 _ZLIB = (b"\x78\x01", b"\x78\x9c", b"\x78\xda")
 _ZSTD = b"\x28\xb5\x2f\xfd"
+# LEAN writes daily bars without a header.
+_LEAN = re.compile(rb"\d{8} \d\d:\d\d,")
+_LEAN_HEADER = b"lean_time,open,high,low,close,volume\n"
 _ZSTD_SKIPPED = b"\x2a\x4d\x18"  # after one byte of its number
 _ZSTD_BLOCK_BYTES = 1 << 17
 _DICTIONARY_ID_BYTES = (0, 1, 2, 4)
@@ -31,6 +36,8 @@ def csv_slices(path: Path, block_bytes: int) -> Iterator[pl.DataFrame]:
     """
     blocks = _blocks(path, block_bytes)
     block, header = next(blocks, b""), b""
+    if _LEAN.match(block):
+        header = _LEAN_HEADER
     _check_columns(path, _header(block) or block)
     while True:
         following = next(blocks, b"")
@@ -69,7 +76,9 @@ def _blocks(path: Path, block_bytes: int) -> Iterator[bytes]:
         start = file.read(4)
     size_bytes = path.stat().st_size
     most_bytes = max(MAX_UNPACKED_BYTES, size_bytes * MAX_UNPACKED_RATIO)
-    if start == _ZSTD:
+    if path.suffix.lower() == ".zip":
+        yield from _of_zip(path, block_bytes)
+    elif start == _ZSTD:
         content = path.read_bytes()
         if zstd_size_limit(content) > MAX_UNPACKED_BYTES:
             raise _too_large(path, MAX_UNPACKED_BYTES)
@@ -84,6 +93,24 @@ def _blocks(path: Path, block_bytes: int) -> Iterator[bytes]:
     else:
         with path.open("rb") as file:
             while block := file.read(block_bytes):
+                yield block
+
+
+def _of_zip(path: Path, block_bytes: int) -> Iterator[bytes]:
+    """Yield the blocks of the one CSV file in a zip file."""
+    with zipfile.ZipFile(path) as archive:
+        members = [m for m in archive.infolist() if not m.is_dir()]
+        if len(members) != 1:
+            raise InvalidInput(
+                f"{path.name} has {len(members)} files; expected one CSV file. Unzip it, and load each file.",
+                path=str(path),
+            )
+        unpacked = 0
+        with archive.open(members[0]) as member:
+            while block := member.read(block_bytes):
+                unpacked += len(block)
+                if unpacked > MAX_UNPACKED_BYTES:
+                    raise _too_large(path, MAX_UNPACKED_BYTES)
                 yield block
 
 

@@ -19,6 +19,7 @@ from factorlab_lake.errors import InvalidInput, LakeWarning, counted, nearest
 from factorlab_lake.ingest.availability import availability
 from factorlab_lake.ingest.fetch_log import coverage_of, log_lines
 from factorlab_lake.ingest.load_checks import RowChecks
+from factorlab_lake.ingest.load_headings import Headings, LoadOptions
 from factorlab_lake.ingest.load_rows import LoadRows
 from factorlab_lake.ingest.load_source import LoadSource
 from factorlab_lake.ingest.merge import merge_bars, merge_rows, observe_unmoved
@@ -53,18 +54,21 @@ class LoadProgress(Protocol):
         """
 
 
-def load(
+def load(  # noqa: PLR0913 - all but three by name only
     tx: Transaction,
     name: str,
     source: Any,
     *,
     now: datetime | None = None,
     progress: LoadProgress | None = None,
+    options: LoadOptions | None = None,
+    dry_run: bool = False,
     slice_rows: int = _SLICE_ROWS,
 ) -> int:
     """Merge the rows of ``source`` into a table and return their number; merge all rows or none.
 
-    The columns are those of the table. Provenance and derived columns are filled in. Raise
+    The columns are those of the table, or those of a vendor that ``load_headings.csv`` knows. With
+    ``dry_run`` the rows are checked and not merged. Provenance and derived columns are filled in. Raise
     :class:`InvalidInput` for invalid rows, an unknown column or a missing one. A :class:`LakeWarning` says
     what is stored in another way than it was written, and which values of a provider are replaced.
     """
@@ -75,9 +79,12 @@ def load(
         )
     opened, report, now = LoadSource(source), progress or _no_progress, now or datetime.now(UTC)
     with closing(LoadRows(table(name), tx.layout.identity.parent, slice_rows)) as rows:
-        _read(opened, rows, RowChecks(table(name), now, opened.hint), min(slice_rows, _READ_ROWS), report)
-        if rows.height == 0:
-            return 0
+        read = _converted(opened, table(name), options or LoadOptions(), min(slice_rows, _READ_ROWS))
+        _read(read, rows, RowChecks(table(name), now), opened.height, report)
+        if rows.height == 0 or dry_run:
+            if rows.height:
+                rows.order()  # it finds rows that contradict each other
+            return rows.height
         rows.order()
         answer = _answer(rows, name, opened, now)
         if _is_new(answer, tx.read("data_fetch_log"), name):
@@ -90,12 +97,36 @@ def _no_progress(*, rows_done: int, rows_total: int | None, step: str) -> None:
     """Report nothing."""
 
 
-def _read(source: LoadSource, rows: LoadRows, checks: RowChecks, at_once: int, report: LoadProgress) -> None:
+def _converted(
+    source: LoadSource, spec: TableSpec, options: LoadOptions, at_once: int
+) -> Iterator[pl.DataFrame]:
+    """Yield the slices of a source with the table's columns, and warn of what was left out."""
+    headings: Headings | None = None
+    held: list[pl.DataFrame] = []
     for raw in source.slices(at_once):
+        headings = headings or Headings(spec, options, raw.columns, file_symbol=source.symbol)
+        if headings.is_long:
+            held.append(raw)
+        else:
+            yield headings.converted(raw)
+    if headings and held:
+        yield headings.converted(pl.concat(held))
+    for note, count in (headings.notes if headings else {}).items():
+        warnings.warn(f"{spec.name}: {note} ({counted(count, 'row')}).", LakeWarning, stacklevel=4)
+
+
+def _read(
+    slices: Iterator[pl.DataFrame],
+    rows: LoadRows,
+    checks: RowChecks,
+    height: int | None,
+    report: LoadProgress,
+) -> None:
+    for raw in slices:
         typed = checks.typed(raw)
         if checks.passed:
             rows.add(typed, [c for c in typed.columns if c not in raw.columns])
-        report(rows_done=checks.rows, rows_total=source.height, step="checking")
+        report(rows_done=checks.rows, rows_total=height, step="checking")
     checks.raise_faults()
     for note, count in checks.notes.items():
         warnings.warn(f"{checks.spec.name}: {note} ({counted(count, 'row')}).", LakeWarning, stacklevel=4)

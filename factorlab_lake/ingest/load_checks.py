@@ -19,10 +19,11 @@ from factorlab_lake.schema.rules import END_OF_TIME, MAX_CLOCK_ERROR_S
 
 __all__ = ["RowChecks", "contradiction", "required_columns"]
 
-_BASIS_HELP = (
-    "the day up to which the row includes splits: the row's own date for unadjusted prices, the day of the "
-    "download for split-adjusted prices"
-)
+_HELP = {
+    "split_basis_date": " (the day up to which the row includes splits: the row's own date for unadjusted "
+    "prices, the day of the download for split-adjusted prices; split_basis='own-day' or a day fills it in)",
+    "symbol": " (symbol='AAPL' fills it in)",
+}
 _SPLIT_BASIS = ("price_data", "shares_outstanding")  # the tables whose rows need a split basis
 _FAULTS_SHOWN = 10
 _UNKNOWN = ("accepted_at",)  # an impossible acceptance is unknown, as in a provider's record
@@ -49,13 +50,11 @@ class RowChecks:
     """Check slices of a table's rows as if they were one frame; ``now`` is the time of the load.
 
     All faults of rows are reported in one error, by :meth:`raise_faults`. Overlapping intervals come last.
-    ``notes`` counts what was read in another way than it was written, by the text that says so. ``hint`` is
-    added to the error about a missing column.
+    ``notes`` counts what was read in another way than it was written, by the text that says so.
     """
 
     spec: TableSpec
     now: datetime
-    hint: str = ""
     rows: int = 0
     notes: Counter[str] = field(default_factory=Counter)
     _faults: list[tuple[int, str]] = field(default_factory=list)
@@ -65,7 +64,7 @@ class RowChecks:
     def typed(self, raw: pl.DataFrame) -> pl.DataFrame:
         """Return the typed rows of the next slice; raise :class:`InvalidInput` for a wrong column."""
         raw = raw.drop(dict(self.spec.other_names), strict=False)  # rows of a query have them
-        _check_columns(raw, self.spec, self.hint)
+        _check_columns(raw, self.spec)
         parsed = {c: _read(raw, self.spec.column(c)) for c in raw.columns}
         rows = raw.select(
             *(p.value.alias(c) for c, p in parsed.items()),
@@ -148,37 +147,40 @@ def required_columns(spec: TableSpec) -> list[str]:
     return [*needed_columns(spec), *basis, *company]
 
 
-def _check_columns(raw: pl.DataFrame, spec: TableSpec, hint: str) -> None:
-    """Raise :class:`InvalidInput` for a column that the table lacks, and for a missing one that it needs."""
-    for column in raw.columns:
-        if column not in spec.names():
-            raise InvalidInput(
-                f"{spec.name} has no column {column!r}; its columns are {', '.join(spec.names())}."
-                f"{nearest(column, spec.names())}",
-                column=column,
-            )
-        _check_type(raw[column], spec.column(column))
-    for name in required_columns(spec):
-        if name not in raw.columns:
-            raise _missing_column(raw, spec, name, hint)
+def _check_columns(raw: pl.DataFrame, spec: TableSpec) -> None:
+    """Raise one :class:`InvalidInput` for all columns that are unknown, missing, or of another type."""
+    names = spec.names()
+    unknown = [c for c in raw.columns if c not in names]
+    missing = [c for c in required_columns(spec) if c not in raw.columns]
+    faults = [
+        *((c, f"{spec.name} has no column {c!r}.{nearest(c, names)}") for c in unknown),
+        *((c, _type_fault(raw[c], spec.column(c))) for c in raw.columns if c in names),
+        *((c, f"{spec.name} needs a column {c!r}{_HELP.get(c, '')}.") for c in missing),
+    ]
+    faults = [(column, text) for column, text in faults if text]
+    if not faults:
+        return
+    texts = [text for _, text in faults]
+    if unknown:
+        texts.append(f"Its columns are {', '.join(names)}. Rename or drop the others.")
+    if missing:
+        texts.append(f"The source has {', '.join(raw.columns) or 'no columns'}.")
+    raise InvalidInput(" ".join(texts), column=faults[0][0])
 
 
-def _check_type(values: pl.Series, column: Column) -> None:
-    """Raise :class:`InvalidInput` for a type whose values cannot be those of a column.
+def _type_fault(values: pl.Series, column: Column) -> str:
+    """Return what is wrong with a type whose values cannot be those of a column; empty for a fitting one.
 
     Without this, polars raised errors of its own for objects, and a list in a column of text became a symbol.
     """
     dtype, (types, expected) = values.dtype, _TYPES[column.kind]
     if dtype in (pl.String, pl.Null, pl.Categorical, pl.Enum, *types):
-        return
+        return ""
     if dtype.is_numeric() and column.kind in ("number", "integer", "text"):
-        return
+        return ""
     if dtype.is_numeric() and values.null_count() == values.len():  # pandas has no other type for it
-        return
-    raise InvalidInput(
-        f"{column.name} has the type {dtype}; expected {expected}. Convert the column, or drop it.",
-        column=column.name,
-    )
+        return ""
+    return f"{column.name} has the type {dtype}; expected {expected}. Convert the column, or drop it."
 
 
 def _fetched_at(rows: pl.DataFrame, now: datetime) -> pl.Expr:
@@ -246,12 +248,6 @@ def _refusal(spec: TableSpec, faults: list[tuple[int, str]], count: int) -> Inva
     return InvalidInput(
         f"{count} rows for {spec.name} cannot be loaded: {listed}{more}.", row=faults[0][0], rows=count
     )
-
-
-def _missing_column(raw: pl.DataFrame, spec: TableSpec, name: str, hint: str) -> InvalidInput:
-    meaning = f" ({_BASIS_HELP})" if name == "split_basis_date" else ""
-    got = ", ".join(raw.columns) or "no columns"
-    return InvalidInput(f"{spec.name} needs a column {name!r}{meaning}; got {got}.{hint}", column=name)
 
 
 def invalid_row(spec: TableSpec, row: int, reason: str) -> InvalidInput:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import polars as pl
 
 from factorlab_lake.errors import InvalidInput, NotFound
 from factorlab_lake.ingest.csv_blocks import csv_slices
+from factorlab_lake.ingest.ticker_level import TickerLevel, without_levels
 from factorlab_lake.schema.rules import MAX_FIELDS, MAX_ROWS_PER_BYTE
 from factorlab_lake.storage.lake_paths import input_path
 
@@ -25,22 +27,24 @@ _FAILURES = (
     EOFError,
     ValueError,
     zlib.error,
+    zipfile.BadZipFile,
 )
-_SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".txt": "csv"}
+_SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".txt": "csv", ".zip": "csv"}
 
 
 class LoadSource:
     """Represent the source of a load: a CSV or Parquet file, or a polars, pandas or Arrow frame.
 
-    ``height`` is the number of rows; None for a CSV file, which shows it only at its end. ``hint`` says that
-    the index of a pandas frame is not read; empty for other sources.
+    The index of a pandas frame is read as columns, and so are the symbols in a second level of its columns.
+    ``height`` is the number of rows; None for a CSV file, which shows it only at its end. ``symbol`` is that
+    in the name of a zip file; other names are not trusted.
     """
 
     def __init__(self, source: Any) -> None:
         """Open a source; raise :class:`NotFound` or :class:`InvalidInput` for a file that cannot be read."""
         self.name = "frame"
         self.height: int | None = None
-        self.hint = ""
+        self.symbol = ""
         self._path, self._format = Path(), "frame"
         if isinstance(source, str | Path):
             self._open_file(input_path(source))
@@ -48,16 +52,16 @@ class LoadSource:
             self._frame = source if isinstance(source, pl.DataFrame) else _frame_of(source)
             self.height = self._frame.height
             _check_width(self.name, self._frame.width)
-            self.hint = _index_hint(source)
 
     def _open_file(self, path: Path) -> None:
         if not path.is_file():
-            raise NotFound(f"No file {path}; expected a .csv or .parquet file.", path=str(path))
+            raise NotFound(f"No file {path}; expected a .csv, .parquet or .zip file.", path=str(path))
         if path.suffix.lower() not in _SUFFIXES:
             raise InvalidInput(
-                f"{path.name}: got {path.suffix!r}, expected .csv or .parquet; convert the file.",
+                f"{path.name}: got {path.suffix!r}, expected .csv, .parquet or .zip; convert the file.",
                 path=str(path),
             )
+        self.symbol = path.stem.upper() if path.suffix.lower() == ".zip" else ""
         self.name, self._path, self._format = path.name, path, _SUFFIXES[path.suffix.lower()]
         if self._format == "parquet":
             try:
@@ -75,7 +79,8 @@ class LoadSource:
         """
         try:
             if self._format == "csv":
-                yield from csv_slices(self._path, block_bytes)
+                levels = TickerLevel()
+                yield from (levels.rows(part) for part in csv_slices(self._path, block_bytes))
             elif self._format == "parquet":
                 scan = pl.scan_parquet(self._path)
                 yield from (scan.slice(first, rows).collect() for first in self._starts(rows))
@@ -118,19 +123,9 @@ def _check_promise(path: Path, rows: int) -> None:
 def _frame_of(source: Any) -> pl.DataFrame:
     """Convert a frame of another library, or columns; raise :class:`InvalidInput` if that is impossible."""
     try:
-        return source.collect() if isinstance(source, pl.LazyFrame) else pl.DataFrame(source)
+        return source.collect() if isinstance(source, pl.LazyFrame) else pl.DataFrame(without_levels(source))
     except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
         raise InvalidInput(
             f"Got a {type(source).__name__} that cannot be read as a frame: {str(error).splitlines()[0]}; "
             "pass a CSV or Parquet file, or a polars, pandas or Arrow frame with one type per column."
         ) from None
-
-
-def _index_hint(source: Any) -> str:
-    """Return how the index of a pandas frame becomes columns, if it has a name or dates."""
-    index = getattr(source, "index", None)
-    names = [str(name) for name in getattr(index, "names", []) if name is not None]
-    if not names and not str(getattr(index, "dtype", "")).startswith("datetime64"):
-        return ""
-    named = f" {', '.join(names)}" if names else ""
-    return f" The frame's index{named} is not read; frame.reset_index() makes it a column."

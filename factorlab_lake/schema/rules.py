@@ -441,6 +441,9 @@ MAX_SYMBOL_LENGTH = 64
 LAKE_PATH_BYTES = 3_800
 """The longest path of a lake's folder: the files below it must stay within the 4,096 bytes of the system."""
 
+LEAN_PRICE_UNIT = 10_000
+"""Prices in files of LEAN are whole numbers of a ten-thousandth of the currency."""
+
 MAX_LINE_BYTES = 16_000_000
 """A record of a CSV file is at most so long; with a quote that is not closed, the whole file would be one."""
 

@@ -1,0 +1,299 @@
+"""Read files as their vendors write them: rename the headings, and derive what the lake's columns need.
+
+``load_headings.csv`` has the headings in small letters. A heading without a column is known and has no place
+in the table. Headings of FMP come from the vendor's own list of fields.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from fractions import Fraction
+from functools import cache
+from importlib.resources import files
+
+import polars as pl
+
+from factorlab_lake.errors import InvalidInput, check_type, nearest
+from factorlab_lake.providers.records import fields as fmp_fields
+from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, TableSpec
+from factorlab_lake.schema.rules import LEAN_PRICE_UNIT
+from factorlab_lake.schema.spec import line_items
+
+__all__ = ["OWN_DAY", "Headings", "LoadOptions"]
+
+OWN_DAY = "own-day"
+_AS_TRADED = ("tiingo", "lean")  # prices and dividends of a day are on the split basis of that day
+# The headings by which a source is recognised, in the order in which the sources are tried.
+_SIGNS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("lean", ("lean_time",)),
+    ("tiingo", ("date", "divcash", "splitfactor")),
+    ("facts", ("item", "value")),
+    ("fmp statement", ("date", "period", "reportedcurrency")),
+    ("fmp price", ("date", "close", "changepercent")),
+    ("yahoo", ("date", "close")),
+    ("yahoo", ("datetime", "close")),
+    ("yahoo", ("date", "dividends")),
+    ("yahoo", ("date", "stock splits")),
+)
+_LARGEST_SIDE = 10_000  # of a split's ratio, written as a decimal number
+_NAMES_SHOWN = 5
+_TYPE_OF = {table: kind for kind, table in STATEMENT_TABLES.items()}
+_WITH_BASIS = ("price_data", "shares_outstanding", "dividends")
+_WORTHLESS = ("", "null", "nan", "none")  # texts for a bar that a vendor lacks
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """Say what the columns of a source do not: its symbol, its split basis, and names of columns."""
+
+    symbol: str | None = None
+    split_basis: date | str | None = None
+    rename: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a split basis that is neither a day nor ``own-day``, and values of other types."""
+        check_type("" if self.symbol is None else self.symbol, str, "symbol", "a text such as 'AAPL'")
+        check_type(self.rename, Mapping, "rename", "a dictionary such as {'Date': 'date'}")
+        for name in (*self.rename, *self.rename.values()):
+            check_type(name, str, "rename", "a dictionary of texts")
+        if self.split_basis in (None, OWN_DAY) or type(self.split_basis) is date:
+            return
+        try:
+            object.__setattr__(self, "split_basis", date.fromisoformat(str(self.split_basis)))
+        except ValueError:
+            raise InvalidInput(
+                f"split_basis is {self.split_basis!r}; expected {OWN_DAY!r} for prices as traded, or the day "
+                "up to which they count splits, such as '2021-03-31'.",
+                split_basis=self.split_basis,
+            ) from None
+
+    def basis_of(self, day: str) -> pl.Expr:
+        """Return the split basis as a column; ``day`` is the column of a row's own day."""
+        return pl.col(day) if self.split_basis == OWN_DAY else pl.lit(self.split_basis, pl.Date)
+
+
+class Headings:
+    """Convert slices of a source to the columns of a table, whatever their headings are.
+
+    ``notes`` says what was left out, by text. ``is_long`` says that a row has one item, so that the rows of a
+    statement may be in several slices.
+    """
+
+    def __init__(
+        self, spec: TableSpec, options: LoadOptions, columns: list[str], *, file_symbol: str = ""
+    ) -> None:
+        self._spec, self._options = spec, options
+        renamed = [options.rename.get(name, name) for name in columns]
+        self._reject_rename(columns)
+        self._source = _source_of(renamed, spec)
+        self._names = _names(self._source, spec, renamed)
+        self._file_symbol = file_symbol if self._source == "lean" else ""
+        self.notes: dict[str, int] = {}
+
+    @property
+    def is_long(self) -> bool:
+        """Return whether each row has one item of a statement."""
+        return self._source == "facts"
+
+    def converted(self, raw: pl.DataFrame) -> pl.DataFrame:
+        """Return a slice with the table's columns; columns that nothing explains stay as they are."""
+        rows = raw.rename(dict(self._options.rename), strict=False)
+        left_out = [c for c in rows.columns if self._names.get(c) == ""]
+        if left_out and self._spec.name not in ("dividends", "splits"):  # their file is one of prices
+            self.notes[f"{', '.join(left_out)} not loaded: no column of the table has {_them(left_out)}"] = (
+                raw.height
+            )
+        rows = rows.drop(left_out)
+        rows = rows.rename({old: new for old, new in self._names.items() if new and old in rows.columns})
+        rows = self._derived(rows)
+        return self._with_basis(self._with_symbol(rows))
+
+    def _derived(self, rows: pl.DataFrame) -> pl.DataFrame:
+        if self._source == "lean":
+            prices = [c for c in rows.columns if c.endswith("_price")]
+            day = pl.col("date").str.replace(r"^(\d{4})(\d\d)(\d\d) .*$", "$1-$2-$3")
+            rows = rows.with_columns(day, pl.col(prices).cast(pl.Float64, strict=False) / LEAN_PRICE_UNIT)
+        if self._source is not None and self._spec.name == "price_data":
+            rows = self._without_empty_bars(rows)
+        if "ratio" in rows.columns and self._spec.name == "splits":
+            rows = _splits(rows)
+        if self._source is not None and self._spec.name == "dividends":
+            amounts = [c for c in ("dividend", "adjusted_dividend") if c in rows.columns]
+            rows = rows.filter(
+                pl.any_horizontal(
+                    pl.col(c).cast(pl.Float64, strict=False).fill_null(1.0) != 0 for c in amounts
+                )
+            )
+        if self.is_long:
+            rows = _statements(rows, self._spec, self.notes)
+        return rows
+
+    def _without_empty_bars(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Leave out days without any price: a frame of several symbols has a row for each day of any."""
+        prices = [c for c in rows.columns if c.endswith("_price")]
+        empty = pl.all_horizontal(_is_empty(rows, c) for c in prices)
+        kept = rows.filter(~empty) if prices else rows
+        if kept.height < rows.height:
+            text = "bars without any price left out"
+            self.notes[text] = self.notes.get(text, 0) + rows.height - kept.height
+        return kept
+
+    def _with_symbol(self, rows: pl.DataFrame) -> pl.DataFrame:
+        symbol = self._options.symbol or self._file_symbol
+        if not symbol:
+            return rows
+        if "symbol" in rows.columns:
+            raise InvalidInput(
+                f"The source has a column symbol, and symbol={symbol!r} was passed too; leave one out.",
+                symbol=symbol,
+            )
+        return rows.with_columns(symbol=pl.lit(symbol))
+
+    def _with_basis(self, rows: pl.DataFrame) -> pl.DataFrame:
+        options = self._options
+        if options.split_basis is None and self._source in _AS_TRADED:
+            options = LoadOptions(split_basis=OWN_DAY)
+        if options.split_basis is None or self._spec.name not in _WITH_BASIS:
+            if self._options.split_basis is not None:
+                raise InvalidInput(f"{self._spec.name} has no split basis; leave split_basis out.")
+            return rows
+        if "split_basis_date" in rows.columns:
+            raise InvalidInput(
+                "The source has a column split_basis_date, and split_basis was passed too; leave one out."
+            )
+        day = self._spec.time_column or ""
+        return rows.with_columns(split_basis_date=options.basis_of(day)) if day in rows.columns else rows
+
+    def _reject_rename(self, columns: list[str]) -> None:
+        for old, new in self._options.rename.items():
+            if old not in columns:
+                raise InvalidInput(
+                    f"The source has no column {old!r} to rename; it has {', '.join(columns)}."
+                    f"{nearest(old, columns)}",
+                    column=old,
+                )
+            if new in columns and new not in self._options.rename:
+                raise InvalidInput(f"The source has a column {new!r} already; rename {old!r} to another.")
+
+
+def _source_of(columns: list[str], spec: TableSpec) -> str | None:
+    """Return the kind of a source; None if its columns are the table's own."""
+    own = {*spec.names(), *(name for name, _ in spec.other_names)}
+    if set(columns) <= own:
+        return None
+    small = {c.strip().lower() for c in columns}
+    for source, signs in _SIGNS:
+        if small.issuperset(signs) and _has_table(source, spec):
+            return source.split()[0]
+    return None
+
+
+def _has_table(source: str, spec: TableSpec) -> bool:
+    is_statement = spec.name in STATEMENT_TABLES.values()
+    if source in ("facts", "fmp statement"):
+        return is_statement
+    if source == "fmp price":
+        return spec.name == "price_data"
+    return spec.name in {table for _, table in _headings(source.split(maxsplit=1)[0])}
+
+
+def _names(source: str | None, spec: TableSpec, columns: list[str]) -> dict[str, str]:
+    """Return the table's column of each column of a source; an empty one has no place in the table."""
+    if source is None:
+        return {}
+    known = _fmp(spec.name) if source == "fmp" else _of_table(source, spec.name)
+    names: dict[str, str] = {}
+    for column in columns:
+        heading = column.strip().lower()
+        if column in spec.names():
+            continue
+        if heading in known:
+            names[column] = known[heading]
+        elif source == "fmp" or heading in _all_headings(source):
+            names[column] = ""
+    return names
+
+
+@cache
+def _headings(source: str) -> dict[tuple[str, str], dict[str, str]]:
+    """Return ``{(source, table): {heading: column}}`` of a source."""
+    text = files(__package__).joinpath("load_headings.csv").read_text(encoding="utf-8")
+    known: dict[tuple[str, str], dict[str, str]] = {}
+    for row in csv.DictReader(text.splitlines()):
+        if row["source"] == source:
+            known.setdefault((source, row["table"]), {})[row["heading"]] = row["column"]
+    return known
+
+
+def _of_table(source: str, table: str) -> dict[str, str]:
+    return next((known for (_, name), known in _headings(source).items() if name in (table, "")), {})
+
+
+def _all_headings(source: str) -> set[str]:
+    """Return the headings of a source, of any table."""
+    return {heading for known in _headings(source).values() for heading in known}
+
+
+@cache
+def _fmp(table: str) -> dict[str, str]:
+    """Return FMP's fields of a table in small letters, those of both generations of its API."""
+    dataset = next(d for d, t in DATASETS.items() if t == table)
+    return {name.lower(): column for name, column in fmp_fields(dataset).items()} | {"symbol": "symbol"}
+
+
+def _them(names: list[str]) -> str:
+    return "it" if len(names) == 1 else "them"
+
+
+def _is_empty(rows: pl.DataFrame, column: str) -> pl.Expr:
+    value = pl.col(column)
+    if rows.schema[column] == pl.String:
+        return value.is_null() | value.str.strip_chars().str.to_lowercase().is_in(_WORTHLESS)
+    return value.is_null() | value.is_nan() if rows.schema[column].is_float() else value.is_null()
+
+
+def _splits(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with a split: vendors write its ratio as one number, 0 or 1 on all other days."""
+    ratio = rows["ratio"].cast(pl.Float64, strict=False)
+    events = rows.filter((ratio.is_null() & rows["ratio"].is_not_null()) | ((ratio != 0) & (ratio != 1)))
+    sides = [_fraction(value) for value in events["ratio"]]
+    return events.drop("ratio").with_columns(
+        pl.Series("numerator", [n for n, _ in sides], strict=False),
+        pl.Series("denominator", [d for _, d in sides], strict=False),
+    )
+
+
+def _fraction(value: object) -> tuple[object, object]:
+    try:
+        ratio = Fraction(str(value)).limit_denominator(_LARGEST_SIDE)
+    except (ValueError, ZeroDivisionError):
+        return value, 1  # the check of the rows names it
+    return ratio.numerator, ratio.denominator
+
+
+def _statements(rows: pl.DataFrame, spec: TableSpec, notes: dict[str, int]) -> pl.DataFrame:
+    """Return one row per statement and filing from rows of one item each."""
+    known = {c.name: c.name for c in line_items(_TYPE_OF[spec.name])} | _fmp(spec.name)
+    items = rows["item"].cast(pl.String).str.strip_chars()
+    named = rows.with_columns(
+        item=items.str.to_lowercase().replace_strict(known, default=None, return_dtype=pl.String)
+    )
+    unknown = items.filter(named["item"].is_null()).unique().sort().to_list()
+    if unknown:
+        shown = ", ".join(map(str, unknown[:_NAMES_SHOWN]))
+        more = f" and {len(unknown) - _NAMES_SHOWN} more" if len(unknown) > _NAMES_SHOWN else ""
+        notes[f"items that the table does not have left out: {shown}{more}"] = named["item"].null_count()
+    facts = named.drop_nulls("item").unique(maintain_order=True)
+    key = [c for c in facts.columns if c not in ("item", "value")]
+    twice = facts.filter(facts.select(*key, "item").is_duplicated())
+    if twice.height:
+        first = twice.row(0, named=True)
+        raise InvalidInput(
+            f"{first['item']} of {first.get('symbol')} for {first.get('fiscal_date')} has two values in one "
+            "filing; remove one of them, or give the filing dates.",
+            item=first["item"],
+        )
+    return facts.pivot("item", index=key, values="value")
