@@ -24,32 +24,24 @@ from benchmarks.options import Options
 from benchmarks.peers import OLD_WAY
 from benchmarks.process import Ran, ran
 from benchmarks.results import Row, Used
+from factorlab_lake.schema import literal
 
 __all__ = ["run"]
 
 _TASKS = "benchmarks.plan_tasks"
 _YEARS = 5
+_LAST = date(LAST_YEAR, 12, 31)
 _OLD_SYMBOLS = 16  # the old way takes minutes for more
 
 
 @dataclass(frozen=True, slots=True)
 class _Operation:
-    """Name a method, its symbols and its other arguments."""
+    """Name a method and its arguments, and say whether the old way answers it in a time worth waiting for."""
 
     name: str
     kind: str
-    symbols: list[str]
-    others: tuple[Any, ...]
-
-    @property
-    def arguments(self) -> list[Any]:
-        """Return the arguments in order."""
-        return [self.symbols, *self.others]
-
-    @property
-    def has_old_way(self) -> bool:
-        """Return whether the old way answers it in a time worth waiting for."""
-        return self.kind in (*OLD_WAY.kinds, "statements") and len(self.symbols) <= _OLD_SYMBOLS
+    arguments: list[Any]
+    has_old_way: bool = False
 
 
 class _Runs:
@@ -98,27 +90,42 @@ def run(options: Options) -> Iterator[Row]:
 def _operations(tickers: list[str], options: Options) -> Iterator[_Operation]:
     some, many = options.size.grid_symbols
     year, years = (date(LAST_YEAR - count, 12, 31) for count in (1, _YEARS))
-    last = date(LAST_YEAR, 12, 31)
-    for count, first, dates in (
-        (1, year, months(LAST_YEAR)),
-        (some, year, months(LAST_YEAR)),
-        (many, years, [day for n in range(_YEARS) for day in months(LAST_YEAR - n)]),
-    ):
-        names = tickers[:count]
-        of = f"{count} symbol{'s' * (count > 1)}, {(last - first).days // 365} year{'s' * (first == years)}"
-        for kind in ("statements", "ratios"):
-            yield _Operation(f"plan: {kind} of {of}", kind, names, (first, last))
-        for kind in ("market_caps", "factors"):
-            yield _grid(kind, names, dates)
-    for kind in ("market_caps", "factors"):
-        yield _grid(kind, tickers[:some], weeks(LAST_YEAR))
-    yield _grid("market_caps", tickers, months(LAST_YEAR))
+    by_month = months(LAST_YEAR)
+    of_years = [day for n in range(_YEARS) for day in months(LAST_YEAR - n)]
+    for count, first, dates in ((1, year, by_month), (some, year, by_month), (many, years, of_years)):
+        yield from _ranges(tickers[:count], first, ("statements", "ratios"))
+        yield from _grids(tickers[:count], dates, ("market_caps", "factors"))
+    yield from _ranges(tickers[:some], year, ("prices", "quarters"))
+    yield _sql(tickers[:some], year)
+    yield from _grids(tickers[:some], weeks(LAST_YEAR), ("market_caps", "factors"))
+    yield from _grids(tickers, by_month, ("market_caps",))
 
 
-def _grid(kind: str, names: list[str], dates: list[date]) -> _Operation:
-    return _Operation(
-        f"plan: {kind.replace('_', ' ')} {len(names)} x {len(dates)}", kind, names, (sorted(dates),)
+def _grids(names: list[str], dates: list[date], kinds: tuple[str, ...]) -> Iterator[_Operation]:
+    for kind in kinds:
+        name = f"plan: {kind.replace('_', ' ')} {len(names)} x {len(dates)}"
+        yield _Operation(name, kind, [names, sorted(dates)], len(names) <= _OLD_SYMBOLS)
+
+
+def _ranges(names: list[str], first: date, kinds: tuple[str, ...]) -> Iterator[_Operation]:
+    for kind in kinds:
+        old = kind == "statements" and len(names) <= _OLD_SYMBOLS
+        yield _Operation(f"plan: {kind} of {_size(names, first)}", kind, [names, first, _LAST], old)
+
+
+def _sql(names: list[str], first: date) -> _Operation:
+    """Return the plan's query of statements, whose figures are in JSON."""
+    query = (
+        "SELECT symbol, fiscal_date, CAST(metrics ->> 'revenue' AS DOUBLE PRECISION) AS revenue "
+        f"FROM financial_statements WHERE symbol IN ({', '.join(map(literal, names))}) "
+        f"AND fiscal_date BETWEEN '{first}' AND '{_LAST}' AND statement_type = 'income' ORDER BY 1, 2"
     )
+    return _Operation(f"plan: SQL over statements of {_size(names, first)}", "sql", [query])
+
+
+def _size(names: list[str], first: date) -> str:
+    years = _LAST.year - first.year
+    return f"{len(names)} symbol{'s' * (len(names) > 1)}, {years} year{'s' * (years > 1)}"
 
 
 def _rows(operation: _Operation, runs: _Runs) -> Iterator[Row]:

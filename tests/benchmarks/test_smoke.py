@@ -68,6 +68,7 @@ OPERATIONS = {
         for kind in ("market caps", "factors")
         for grid in ("1 x 12", "2 x 12", "5 x 60", "2 x 52")
     },
+    **{f"plan: {kind} of 2 symbols, 1 year": False for kind in ("prices", "quarters", "SQL over statements")},
     "plan: market caps 5 x 12": True,
 }
 PLANNED: dict[str, set[str]] = {}
