@@ -43,10 +43,10 @@ class LakeWrites(LakeFiles):
     ) -> FetchReport:
         """Fetch new data of some symbols from a provider and commit it.
 
-        ``provider`` is a name, such as ``fmp``, or a provider. ``kinds`` are some of statements, ratios,
-        prices, unadjusted_prices, splits, dividends, profiles, symbol_changes and market_caps (the
-        provider's own, for comparison). The default is profiles, splits, prices, dividends, statements and,
-        where the provider has them, symbol_changes of all symbols of the lake. Without ``since``, fetch
+        ``provider`` is a name, such as ``fmp``, or a provider. ``kinds`` are some of statements, shares,
+        ratios, prices, unadjusted_prices, splits, dividends, profiles, symbol_changes and market_caps (the
+        provider's own, for comparison). The default is what the provider has of profiles, splits, prices,
+        dividends, statements, shares, and symbol_changes of all symbols of the lake. Without ``since``, fetch
         downloads the full history of a new symbol, and only newer data of other symbols. ``policy`` sets how
         often fetch looks for restatements.
 

@@ -62,8 +62,8 @@ def fetch(
     kind: Annotated[
         list[str] | None,
         typer.Option(
-            help="profiles, splits, prices, dividends, statements, symbol_changes (the default is these), "
-            "ratios, unadjusted_prices, market_caps. Can be repeated.",
+            help="profiles, splits, prices, dividends, statements, shares, symbol_changes (the default is "
+            "what the provider has of these), ratios, unadjusted_prices, market_caps. Can be repeated.",
             metavar="KIND",
         ),
     ] = None,

@@ -73,7 +73,8 @@ def normalize(raw: pl.DataFrame, dataset: str, names: Mapping[str, str] | None =
         rejects.append(_rejects(raw.filter(losing), typed_losing, [_contradiction(spec)], dataset))
         raw, typed = raw.filter(~losing), typed.filter(~losing)
     complete = _COMPLETE.get(spec.name, _complete_plain)
-    rows = complete(typed.with_columns(_provenance(as_traded=dataset in _AS_TRADED)), spec)
+    stated = ["split_basis_date"] if "split_basis_date" in typed.columns else []
+    rows = complete(typed.with_columns(_provenance(stated, as_traded=dataset in _AS_TRADED)), spec)
     unread = _unread_records(raw.filter(typed["_unread"].is_not_null()), rows, spec, dataset)
     return Normalized(rows.select(_final(spec)), pl.concat(rejects), unread)
 
@@ -259,17 +260,18 @@ def _rejects(raw: pl.DataFrame, typed: pl.DataFrame, faults: list[RowFault], dat
     )
 
 
-def _provenance(*, as_traded: bool) -> list[pl.Expr]:
+def _provenance(stated: list[str], *, as_traded: bool) -> list[pl.Expr]:
+    """Return the origin of the rows. A provider whose figures are as filed states their split basis."""
     fetched_on = pl.col("_fetched_at").dt.convert_time_zone(NEW_YORK).dt.date()
     return [
         pl.col("_provider").alias("source_provider"),
         pl.col("_fetch_id").alias("fetch_id"),
         pl.col("_fetched_at").alias("fetched_at"),
-        (pl.col("date") if as_traded else fetched_on).alias("split_basis_date"),
+        pl.coalesce(*stated, "date" if as_traded else fetched_on).alias("split_basis_date"),
     ]
 
 
-def _complete_statement(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
+def _complete_published(rows: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
     return rows.with_columns(availability(spec))
 
 
@@ -299,7 +301,8 @@ def _complete_plain(rows: pl.DataFrame, _spec: TableSpec) -> pl.DataFrame:
 
 
 _COMPLETE: dict[str, Callable[[pl.DataFrame, TableSpec], pl.DataFrame]] = {
-    **dict.fromkeys(STATEMENT_TABLES.values(), _complete_statement),
+    **dict.fromkeys(STATEMENT_TABLES.values(), _complete_published),
+    "shares_outstanding": _complete_published,
     "price_data": _complete_bar,
     "vendor_market_caps": _complete_dated,
     "splits": _complete_sourced,

@@ -42,9 +42,10 @@ DATA_KINDS: dict[str, tuple[str, ...]] = {
     "dividends": ("dividend",),
     "profiles": ("profile",),
     "market_caps": ("market_cap",),
+    "shares": ("shares",),
     "symbol_changes": (SYMBOL_CHANGE,),
 }
-DEFAULT_KINDS = ("profiles", "splits", "prices", "dividends", "statements", "symbol_changes")
+DEFAULT_KINDS = ("profiles", "splits", "prices", "dividends", "statements", "shares", "symbol_changes")
 
 _BATCH_RECORDS, _BATCH_ANSWERS = 60_000, 500
 _AHEAD = 12  # calls in progress or finished ahead of the next one in order, per thread
@@ -68,8 +69,8 @@ class FetchSpec:
                     f"There is no kind of data {name!r}; expected some of {known}.{nearest(name, DATA_KINDS)}"
                 )
         datasets = [dataset for name in self.kinds for dataset in DATA_KINDS[name]]
-        if tuple(self.kinds) == DEFAULT_KINDS and SYMBOL_CHANGE not in provider.datasets:
-            datasets.remove(SYMBOL_CHANGE)  # few vendors have it, and the request does not name it
+        if tuple(self.kinds) == DEFAULT_KINDS:  # few vendors have all kinds, and the request names none
+            datasets = [d for d in datasets if d in provider.datasets] or datasets
         missing = [d for d in datasets if d not in provider.datasets]
         if missing:
             raise InvalidInput(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from contextlib import suppress
 from functools import cache
 from importlib.resources import files
@@ -33,6 +34,7 @@ __all__ = [
 
 # A text such as a time may have colons beside the one of its field.
 _COLONS = 4
+_HALF_CHARACTER = re.compile(rb"\\\x00*u\x00*[dD]")
 # The columns of the last response by dataset: the next response almost always has the same columns.
 Shapes = dict[str, dict[str, pl.DataType]]
 
@@ -78,7 +80,9 @@ def decode(text: bytes) -> Any:
     True
     """
     try:
-        return _with_whole_characters(json.loads(text))
+        value = json.loads(text)
+        # Only an escape can be half a character, and most texts have none.
+        return _with_whole_characters(value) if _HALF_CHARACTER.search(text) else value
     except UnicodeDecodeError:
         raise ValueError("not text") from None
     except json.JSONDecodeError as error:

@@ -52,6 +52,7 @@ DATASETS = {
     "split": "splits",
     "dividend": "dividends",
     "profile": "company_profiles",
+    "shares": "shares_outstanding",
     "symbol_change": "symbol_history",
 }
 

@@ -306,7 +306,14 @@ def test_a_kind_that_the_provider_does_not_offer_is_refused(tmp_path: Path) -> N
     """The error lists the datasets that the provider offers."""
     provider = ScriptedProvider({}, datasets={"price": Offer(ranged=True)})
     with pytest.raises(InvalidInput, match=r"does not offer profile.*it offers price"):
-        fl.open(tmp_path / "lake").fetch(provider, "AAPL")
+        fl.open(tmp_path / "lake").fetch(provider, "AAPL", kinds=["prices", "profiles"])
+
+
+def test_by_default_a_fetch_requests_what_the_provider_offers(tmp_path: Path) -> None:
+    """A provider that has some of the default kinds is asked for these."""
+    provider = ScriptedProvider(records("AAPL"), datasets={"price": Offer(ranged=True)})
+    assert fl.open(tmp_path / "lake").fetch(provider, "AAPL").clean
+    assert {request.dataset for request in provider.requests} == {"price"}
 
 
 def test_transient_faults_that_last_are_listed_by_kind(tmp_path: Path) -> None:

@@ -1,0 +1,153 @@
+"""Turn SEC's documents of a company into the records that the lake stores.
+
+The functions are pure: they take decoded JSON and return records by the lake's columns. Fields without a
+column, such as ``accession`` and ``form``, are stored in ``extra``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from factorlab_lake.providers.sec.company_facts import FilingFacts, facts_by_filing
+from factorlab_lake.providers.sec.concepts import MAPPING_VERSION
+from factorlab_lake.providers.sec.endpoints import document_link, index_link
+from factorlab_lake.providers.sec.items import line_items_of
+from factorlab_lake.providers.sec.report_columns import ReportColumn, report_columns
+from factorlab_lake.providers.sec.share_counts import CountHistory, ShareCount
+from factorlab_lake.providers.sec.statement_history import Content, StatementHistory
+from factorlab_lake.providers.sec.submissions import SecFiling
+
+__all__ = ["MAPPING_VERSION", "Reports", "count_records", "reports", "statement_records"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """Hold what the periodic reports of a company say: contents of statements, and share counts.
+
+    ``newest`` is the filing that was published last, None without any. ``accessions`` has all filings with
+    facts.
+    """
+
+    cik: str
+    contents: list[Content]
+    counts: list[ShareCount]
+    newest: SecFiling | None
+    accessions: frozenset[str]
+
+
+def reports(
+    cik: str, company_facts: Mapping[str, Any], filings: Mapping[str, SecFiling], *, financial: bool = False
+) -> Reports:
+    """Read all reports of a company in the order of publication.
+
+    ``filings`` are by accession, as :func:`filings` returns them; a report that they lack counts from the day
+    after its filing date. ``financial`` marks banks and insurers. A later report never changes what earlier
+    ones said. Raises ``ValueError`` for facts of another form.
+    """
+    try:
+        by_filing = facts_by_filing(company_facts)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"company facts of an unexpected form ({type(error).__name__}: {error})") from None
+    statements, counts = StatementHistory(), CountHistory()
+    published = sorted(((_filing(filings, facts), facts) for facts in by_filing.values()), key=_order)
+    for filing, facts in published:
+        end, columns = report_columns(facts, filing.report_date)
+        for column in columns:
+            statements.add(filing, facts, column, _items(facts, column, financial=financial))
+        counts.add(filing, facts, end, columns)
+    newest = published[-1][0] if published else None
+    return Reports(cik, statements.contents, counts.counts, newest, frozenset(by_filing))
+
+
+def _filing(filings: Mapping[str, SecFiling], facts: FilingFacts) -> SecFiling:
+    return filings.get(facts.accession) or SecFiling(facts.accession, facts.form, facts.filed)
+
+
+def _order(published: tuple[SecFiling, FilingFacts]) -> Any:
+    return published[0].order
+
+
+def _items(facts: FilingFacts, column: ReportColumn, *, financial: bool) -> Any:
+    opening = {} if column.start is None else facts.at(column.start - timedelta(days=1))
+    return line_items_of(
+        column.statement_type,
+        facts,
+        column.facts,
+        opening=opening,
+        closing=facts.at(column.end),
+        financial=financial,
+    )
+
+
+def statement_records(
+    reports: Reports, statement_type: str, *, annual: bool, since: date | None = None
+) -> list[dict[str, Any]]:
+    """Return one record per period and version of a statement, in the order of publication.
+
+    Annual records are of whole fiscal years (FY), others of quarters and the year to date. ``since`` leaves
+    out periods that end earlier, after the versions were made. Amounts are in ``reported_currency``.
+    """
+    return [
+        _statement(reports.cik, content)
+        for content in reports.contents
+        if content.column.statement_type == statement_type
+        and (content.column.label == "FY") == annual
+        and (since is None or content.end >= since)
+    ]
+
+
+def _statement(cik: str, content: Content) -> dict[str, Any]:
+    filing, column = content.filing, content.column
+    return {
+        "fiscal_date": content.end.isoformat(),
+        "fiscal_period": column.label,
+        "fiscal_year": column.fiscal_year,
+        "period_start": None if column.start is None else column.start.isoformat(),
+        "reported_currency": content.currency or None,
+        "cik": cik,
+        "link": index_link(cik, filing.accession),
+        "final_link": document_link(cik, filing.accession, filing.document),
+        **content.values,
+        **_of_filing(filing),
+        **({"corrections": "; ".join(content.corrections)} if content.corrections else {}),
+    }
+
+
+def count_records(
+    reports: Reports, *, since: date | None = None, several_classes: bool = False
+) -> tuple[list[dict[str, Any]], list[tuple[int, str, str]]]:
+    """Return one record per share count, and the refused counts as ``(position, reason, record)``.
+
+    ``several_classes`` marks counts that are the total of all classes of shares.
+    """
+    records, refused = [], []
+    for count in reports.counts:
+        if since is not None and count.as_of < since:
+            continue
+        record = {
+            "as_of_date": count.as_of.isoformat(),
+            "source": count.source,
+            "shares": count.shares,
+            **_of_filing(count.filing),
+            **({"multi_class": True} if several_classes else {}),
+        }
+        if count.refusal:
+            refused.append((count.refusal, json.dumps(record)))
+        else:
+            records.append(record)
+    return records, [(len(records) + i, *each) for i, each in enumerate(refused)]
+
+
+def _of_filing(filing: SecFiling) -> dict[str, Any]:
+    """Return what all records of a filing have in common; its figures are as filed."""
+    return {
+        "filing_date": filing.filed.isoformat(),
+        "accepted_at": None if filing.accepted is None else filing.accepted.isoformat(sep=" "),
+        "split_basis_date": filing.split_basis_date.isoformat(),
+        "accession": filing.accession,
+        "form": filing.form,
+    }

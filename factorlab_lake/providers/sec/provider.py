@@ -1,0 +1,327 @@
+"""Answer the lake's requests from SEC's documents: each company is read once for all its requests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Protocol, Self
+
+from factorlab_lake.errors import BadAnswer, EmptyAnswer, FetchFailed, NotServed, nearest
+from factorlab_lake.providers.protocol import Call, FetchResult, Offer, Request
+from factorlab_lake.providers.records import decode, frame_of
+from factorlab_lake.providers.response_bounds import BoundExceeded, check_json
+from factorlab_lake.providers.sec.endpoints import OFFERS, cik_text, facts_path, submissions_path
+from factorlab_lake.providers.sec.items import is_financial
+from factorlab_lake.providers.sec.parse import (
+    MAPPING_VERSION,
+    Reports,
+    count_records,
+    reports,
+    statement_records,
+)
+from factorlab_lake.providers.sec.profiles import has_several_classes, profile_record
+from factorlab_lake.providers.sec.report_forms import STATEMENT_FORMS
+from factorlab_lake.providers.sec.submissions import SecFiling, filings, older_pages
+from factorlab_lake.schema import DATASETS, table
+
+__all__ = ["Documents", "SecProvider"]
+
+_CALLS = 2  # submissions and facts; older pages of submissions are not known before
+_COMPANIES_IN_MEMORY = 4  # the symbols of one company are planned side by side
+
+
+class Documents(Protocol):
+    """Define how the provider reads SEC's documents. Several threads use one object at once.
+
+    A document is the body of the response; None where SEC has none (404). All failures are
+    :class:`~factorlab_lake.errors.FetchFailed`.
+    """
+
+    @property
+    def calls_per_minute(self) -> float:
+        """Return the largest number of calls in a minute, all threads together."""
+
+    @property
+    def calls_at_once(self) -> int:
+        """Return the largest number of threads that should call."""
+
+    def get(self, path: str) -> bytes | None:
+        """Return the document of a path below ``data.sec.gov``."""
+
+    def tickers(self) -> Mapping[str, str]:
+        """Return the ten-digit CIK of each listed symbol, in capitals as SEC writes it."""
+
+    def close(self) -> None:
+        """Close the connections; waiting calls fail at once."""
+
+
+@dataclass(slots=True)
+class _Company:
+    """Hold what the documents of a company say. ``calls`` counts the documents read."""
+
+    cik: str
+    submissions: Mapping[str, Any]
+    filings: Mapping[str, SecFiling]
+    reports: Reports | None
+    digest: str
+    fetched_at: datetime
+    calls: int
+
+
+@dataclass(slots=True)
+class _Slot:
+    """Hold a company in memory, and let one thread read it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    company: _Company | None = None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class SecProvider:
+    """Fetch statements, share counts and profiles from SEC. Several threads use one object at once.
+
+    ``documents`` reads SEC's documents. ``clock`` returns aware times, ``timer`` monotonic seconds. A symbol
+    is a ticker, or a Central Index Key such as ``CIK0000320193``.
+    """
+
+    name = "sec"
+
+    def __init__(
+        self,
+        documents: Documents,
+        *,
+        clock: Callable[[], datetime] = _now,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._documents, self._clock, self._timer = documents, clock, timer
+        self._slots: OrderedDict[str, _Slot] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def datasets(self) -> Mapping[str, Offer]:
+        """Return the offers by the lake's names of datasets."""
+        return OFFERS
+
+    @property
+    def calls_per_minute(self) -> float:
+        """Return the largest number of API calls in a minute, all threads together."""
+        return self._documents.calls_per_minute
+
+    @property
+    def calls_at_once(self) -> int:
+        """Return the largest number of threads that should call the provider."""
+        return self._documents.calls_at_once
+
+    def plan(self, requests: Sequence[Request]) -> list[Call]:
+        """Combine all requests of one symbol; its documents answer them together."""
+        with self._lock:
+            self._slots.clear()  # a plan begins a run, and an earlier run's documents are out of date
+        groups: dict[str, list[Request]] = {}
+        for request in requests:
+            groups.setdefault(request.symbol.upper(), []).append(request)
+        return [Call(tuple(group), _CALLS) for group in groups.values()]
+
+    def answer(self, call: Call) -> list[FetchResult]:
+        """Make a call and return one result per request; a failed one has a ``fault``."""
+        results = [self._answer(request) for request in call.requests]
+        # The documents were read once for all results. Each counts one call, and the first one the others.
+        results[0].api_calls = max(1, results[0].api_calls - len(results) + 1)
+        for result in results[1:]:
+            result.api_calls = min(1, result.api_calls)
+        return results
+
+    def close(self) -> None:
+        """Close the connections; waiting calls of other threads fail at once."""
+        self._documents.close()
+
+    def _answer(self, request: Request) -> FetchResult:
+        started = self._timer()
+        result = FetchResult(
+            fetch_id="",
+            dataset=request.dataset,
+            symbol=request.symbol,
+            fetched_at=self._clock(),
+            provider=self.name,
+            endpoint="",
+            parameters="{}",
+            records=None,
+            period=request.period,
+        )
+        try:
+            _check(request)
+            self._fill(result, request)
+        except FetchFailed as error:
+            error.__context__ = error.__cause__ = None
+            result.fault, result.error, result.records = error.with_traceback(None), str(error), None
+        result.duration_ms = (self._timer() - started) * 1000
+        result.fetch_id = _fetch_id(result)
+        return result
+
+    def _fill(self, result: FetchResult, request: Request) -> None:
+        company = self._company(self._cik(request))
+        result.fetched_at, result.payload_sha256 = company.fetched_at, company.digest
+        result.api_calls, result.http_status = company.calls, 200
+        result.endpoint = f"/{_endpoint(request, company.cik)}"
+        result.parameters = json.dumps(_parameters(company), sort_keys=True)
+        result.mapping = MAPPING_VERSION
+        records = _records(request, company, result)
+        result.records = frame_of(records, result)
+        result.fields = _fields(request.dataset)
+        if not records and not result.broken and request.start is None:
+            raise EmptyAnswer(
+                f"{_label(request)}: the company has no reports with tagged figures of this kind."
+            )
+
+    def _cik(self, request: Request) -> str:
+        """Return the Central Index Key of a symbol: a class is BRK-B for SEC, BRK.B or BRK/B elsewhere."""
+        symbol = request.symbol.upper().strip()
+        if symbol.startswith("CIK"):
+            try:
+                return cik_text(symbol)
+            except ValueError:
+                pass
+        tickers = self._documents.tickers()
+        for spelling in (symbol, symbol.replace(".", "-").replace("/", "-")):
+            if spelling in tickers:
+                return cik_text(tickers[spelling])
+        raise EmptyAnswer(
+            f"{_label(request)}: SEC lists no such symbol.{nearest(symbol, tickers)} A company that is no "
+            "longer listed has its Central Index Key only: pass it, such as CIK0000320193."
+        )
+
+    def _company(self, cik: str) -> _Company:
+        """Return a company, from memory where one of the last calls read it."""
+        with self._lock:
+            slot = self._slots.setdefault(cik, _Slot())
+            self._slots.move_to_end(cik)
+            while len(self._slots) > _COMPANIES_IN_MEMORY * max(1, self.calls_at_once):
+                self._slots.popitem(last=False)
+        with slot.lock:
+            slot.company = slot.company or self._read(cik)
+            return slot.company
+
+    def _read(self, cik: str) -> _Company:
+        digest, fetched_at = hashlib.sha256(), self._clock()
+        submissions = self._document(submissions_path(cik), digest)
+        if submissions is None:
+            raise EmptyAnswer(f"SEC knows no company of the Central Index Key {cik}. Check it.")
+        try:
+            pages = [submissions]
+            for page in older_pages(submissions):
+                older = self._document(submissions_path(cik, page), digest)
+                pages += [] if older is None else [older]
+            known = filings(pages)
+            facts = self._document(facts_path(cik), digest)
+            financial = is_financial(str(submissions.get("sic") or ""))
+            company_reports = None if facts is None else reports(cik, facts, known, financial=financial)
+        except ValueError as error:
+            raise _bad(cik, error) from None
+        calls = 1 + len(pages)
+        return _Company(cik, submissions, known, company_reports, digest.hexdigest(), fetched_at, calls)
+
+    def _document(self, path: str, digest: Any) -> dict[str, Any] | None:
+        body = self._documents.get(path)
+        if body is None:
+            return None
+        digest.update(body)
+        try:
+            check_json(body)
+            document = decode(body)
+        except ValueError as error:
+            raise _bad(path, error) from None
+        if not isinstance(document, dict):
+            raise _bad(path, ValueError(f"{type(document).__name__} instead of an object"))
+        return document
+
+
+def _check(request: Request) -> None:
+    """Raise :class:`NotServed` for a request that SEC cannot answer."""
+    if request.dataset not in OFFERS:
+        raise NotServed(
+            f"{_label(request)}: SEC has no such dataset.{nearest(request.dataset, OFFERS)} "
+            f"Known are {', '.join(OFFERS)}."
+        )
+    if OFFERS[request.dataset].periods and request.period is None:
+        raise NotServed(f"{_label(request)}: the period is missing; pass quarterly or annual.")
+
+
+def _records(request: Request, company: _Company, result: FetchResult) -> list[dict[str, Any]]:
+    """Return the records of a request; the result gets the refused ones."""
+    if request.dataset == "profile":
+        return [profile_record(company.submissions, request.symbol)]
+    if company.reports is None:
+        return []
+    result.short = _missing_facts(company.filings, company.reports)
+    if request.dataset == "shares":
+        several = has_several_classes(company.submissions)
+        records, result.broken = count_records(company.reports, since=request.start, several_classes=several)
+        return records
+    annual = request.period == "annual"
+    return statement_records(company.reports, request.dataset, annual=annual, since=request.start)
+
+
+def _missing_facts(known: Mapping[str, SecFiling], company_reports: Reports) -> str | None:
+    """Return what is missing where the newest report is in the submissions, and not yet in the facts."""
+    tagged = [f for f in known.values() if f.form in STATEMENT_FORMS and f.is_tagged]
+    newest = max(tagged, key=lambda filing: filing.order, default=None)
+    if newest is None or newest.accession in company_reports.accessions:
+        return None
+    return f"the facts of {newest.accession} ({newest.form} of {newest.filed}) are not there yet"
+
+
+def _endpoint(request: Request, cik: str) -> str:
+    return submissions_path(cik) if request.dataset == "profile" else facts_path(cik)
+
+
+def _parameters(company: _Company) -> dict[str, str]:
+    """Return what the fetch log keeps: the company, the mapping, and the newest report that was read."""
+    newest = company.reports.newest if company.reports else None
+    known = {} if newest is None else {"accession": newest.accession}
+    return {"cik": company.cik, "mapping": MAPPING_VERSION} | known
+
+
+@cache
+def _fields(dataset: str) -> dict[str, str]:
+    return {name: name for name in table(DATASETS[dataset]).names()}
+
+
+def _label(request: Request) -> str:
+    return f"{' '.join(filter(None, (request.period, request.dataset)))} of {request.symbol!r}"
+
+
+def _bad(what: str, error: ValueError) -> BadAnswer:
+    facts = {"retryable": False} if isinstance(error, BoundExceeded) else {}
+    return BadAnswer(
+        f"{what}: SEC's document has an unexpected form: {error}. Run the command again.", **facts
+    )
+
+
+def _fetch_id(result: FetchResult) -> str:
+    """Return a hash of the request, the time and the documents: one fetch is one row of the log."""
+    facts = (
+        result.provider,
+        result.endpoint,
+        result.parameters,
+        result.dataset,
+        result.symbol,
+        result.period,
+        result.payload_sha256,
+        result.fetched_at.isoformat(),
+    )
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]

@@ -1,0 +1,109 @@
+"""Serve SEC's documents from the sample, whole or as they were before some filing.
+
+``true_times`` has the acceptance of each filing as New York wall time; a clock writes them as SEC may.
+"""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import json
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from factorlab_lake.providers.sec.submissions import filings
+from tests.support import SAMPLE
+
+CIK = "0000320193"
+_NEW_YORK = ZoneInfo("America/New_York")
+
+
+@cache
+def sample(name: str) -> dict[str, Any]:
+    """Return a document of the sample: ``companyfacts`` or ``submissions``. Do not change it."""
+    content: dict[str, Any] = json.loads(_bytes(name))
+    return content
+
+
+@cache
+def _bytes(name: str) -> bytes:
+    return gzip.decompress((SAMPLE / "sec" / f"{name}_CIK{CIK}.json.gz").read_bytes())
+
+
+class SecDocuments:
+    """Hold documents by path, as the provider reads them; ``paths`` lists what it read."""
+
+    calls_per_minute = 480.0
+    calls_at_once = 2
+
+    def __init__(self, documents: Mapping[str, bytes] | None = None, **tickers: str) -> None:
+        self.documents = dict(apple() if documents is None else documents)
+        self.symbols = tickers or {"AAPL": CIK}
+        self.paths: list[str] = []
+
+    def get(self, path: str) -> bytes | None:
+        """Return a document, None where there is none."""
+        self.paths.append(path)
+        return self.documents.get(path)
+
+    def tickers(self) -> Mapping[str, str]:
+        """Return the CIK of each symbol."""
+        return self.symbols
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def apple(
+    accessions: Collection[str] | None = None, submissions: Mapping[str, Any] | None = None
+) -> dict[str, bytes]:
+    """Return Apple's documents, with the facts of some filings or of all."""
+    facts = _bytes("companyfacts") if accessions is None else json.dumps(facts_of(accessions)).encode()
+    main = _bytes("submissions") if submissions is None else json.dumps(submissions).encode()
+    return {f"submissions/CIK{CIK}.json": main, f"api/xbrl/companyfacts/CIK{CIK}.json": facts}
+
+
+def facts_of(accessions: Collection[str]) -> dict[str, Any]:
+    """Return the company facts as they were when there were only some filings."""
+    facts = {
+        taxonomy: {tag: _concept(concept, accessions) for tag, concept in tags.items()}
+        for taxonomy, tags in sample("companyfacts")["facts"].items()
+    }
+    return sample("companyfacts") | {"facts": facts}
+
+
+def _concept(concept: Mapping[str, Any], accessions: Collection[str]) -> dict[str, Any]:
+    units = {u: [f for f in each if f["accn"] in accessions] for u, each in concept["units"].items()}
+    return {**concept, "units": units}
+
+
+def submissions_by(clock: str) -> dict[str, Any]:
+    """Return the submissions with all stamps on one clock, Z or N; ``mixed``: N for the newest 20, else Z."""
+    out = copy.deepcopy(sample("submissions"))
+    recent = out["filings"]["recent"]
+    truth = [each.accepted for each in filings([sample("submissions")]).values()]
+    recent["acceptanceDateTime"] = [
+        _stamp(moment, clock if clock != "mixed" else "N" if place < 20 else "Z")
+        for place, moment in enumerate(truth)
+    ]
+    return out
+
+
+def _stamp(moment: datetime | None, clock: str) -> str:
+    assert moment is not None
+    if clock == "Z":
+        moment = moment.replace(tzinfo=_NEW_YORK).astimezone(UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def reports_in_order() -> Iterator[str]:
+    """Yield the accessions of Apple's 68 statement filings by filing date."""
+    filed: dict[str, str] = {}
+    for tags in sample("companyfacts")["facts"].values():
+        for concept in tags.values():
+            for facts in concept["units"].values():
+                filed |= {f["accn"]: f["filed"] for f in facts if f["form"] != "8-K"}
+    yield from sorted(filed, key=lambda accession: (filed[accession], accession))
