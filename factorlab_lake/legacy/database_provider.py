@@ -17,7 +17,6 @@ from factorlab_lake.legacy.provider_arguments import (
     to_range,
 )
 from factorlab_lake.query.arguments import DateLike, Dates, to_date
-from factorlab_lake.schema import STATEMENT_TYPES
 
 __all__ = ["DatabaseProvider"]
 
@@ -49,7 +48,7 @@ class DatabaseProvider:
         symbol: str | Iterable[str],
         start_date: DateLike | None = None,
         end_date: DateLike | None = None,
-        statement_types: str | Iterable[str] = STATEMENT_TYPES,
+        statement_types: str | Iterable[str] | None = None,
         *,
         as_of: DateLike | None = None,
     ) -> Any:
@@ -58,8 +57,8 @@ class DatabaseProvider:
         One row per symbol, statement type and fiscal period, in this order, with the columns of
         ``financial_statements``; line items are in ``metrics`` (in ``reported_currency``). Each row is
         the newest version, with later restatements; with ``as_of`` it is the newest at that day's close.
-        ``statement_types``: income_statement (or income), balance_sheet, cash_flow. An unknown symbol has no
-        rows. ``lake.statements`` returns every version.
+        ``statement_types``: income_statement (or income), balance_sheet, cash_flow; None is all. An unknown
+        symbol has no rows. ``lake.statements`` returns every version.
         """
         span = to_range(start_date, end_date)
         known = date.max if as_of is None else to_date(as_of, "as_of")

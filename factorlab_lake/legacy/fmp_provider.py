@@ -96,11 +96,11 @@ class FMPProvider(CacheMethods):
     provider's key: a text without a slash that names no lake. ``api_key=`` and ``lake=`` say which. Questions
     are answered from the lake alone, so they need no key; only :meth:`warm_cache` and
     :meth:`smart_preload_cache` use it, to fetch. Without one it is that of ``FMP_API_KEY``. No error,
-    representation or pickle contains the key.
-    ``cache_config`` has no effect, and a warning says so: a lake has no file cache.
+    representation or pickle contains the key. ``cache_config`` has no effect, and a warning says so: a lake
+    has no file cache.
 
     Queries use the lake's snapshot; ``provider.lake`` is that lake. A symbol in small letters is looked up in
-    capitals too, and answers use the caller's spelling. An unknown symbol gives a
+    capitals, and answers use the caller's spelling. An unknown symbol gives a
     :class:`~factorlab_lake.errors.SymbolNotHeldWarning` that names it. Dates are dates, moments (their day in
     their own zone counts), or texts such as ``"2024-01-31"``, ``"2024/01/31"``, ``"2024-01-31 15:30:00"`` and
     ``"2024-01"`` (its first day). A start after the end gives an empty answer and a warning.

@@ -48,6 +48,7 @@ _STATEMENT_TYPES = {
 }
 _RECORD_TYPES = {**_STATEMENT_TYPES, RATIOS: RATIOS}
 _EVERY_RECORD_TYPE = ("income_statement", "balance_sheet", "cash_flow", RATIOS)
+_KEY = re.compile(r"(?=.*\d)[A-Za-z0-9]{20,}")  # the form of FMP's keys; another text may be a misspelt lake
 # A year, a month or a day, with dashes or slashes, and perhaps a time of day.
 _DATE_TEXT = re.compile(r"\s*(\d{4})(?:([-/])(\d{1,2})(?:\2(\d{1,2}))?)?(?:[ T]+(\S.*))?\s*")
 
@@ -77,7 +78,8 @@ def place_and_key(
 ) -> tuple[LakeOrPlace | None, str]:
     """Return the lake (None: the default one) and the key of ``FMPProvider(first, lake=, api_key=)``.
 
-    ``first`` is either. Raises :class:`InvalidInput` for two lakes or two keys.
+    ``first`` is either. Raises :class:`InvalidInput` for two lakes or two keys, and warns of a key that does
+    not look like one: in another working folder, the name of a lake would select the default one.
     """
     key = checked_key(api_key)
     if first is None or first == "":
@@ -85,6 +87,13 @@ def place_and_key(
     if isinstance(first, str) and not _names_a_place(first):
         if key:
             raise InvalidInput("The first argument is a key, and so is api_key=; pass one of them.")
+        if lake is None and not _KEY.fullmatch(first):
+            warnings.warn(
+                "The text (it is not shown) names no lake here, so it is used as the provider's key, and the "
+                "default lake answers. Pass a key as api_key=, and a lake by its path.",
+                LakeWarning,
+                stacklevel=3,
+            )
         return lake, first
     if lake is not None:
         raise InvalidInput("The first argument is a lake, and so is lake=; pass one of them.")
@@ -141,13 +150,13 @@ def spellings(
     return {name: None if symbol in unknown else symbol for name, symbol in answer.items()}
 
 
-def statement_kinds(types: str | Iterable[str]) -> dict[str, str]:
-    """Return ``{name: the lake's name}`` of statement types; a text is a list of one.
+def statement_kinds(types: str | Iterable[str] | None) -> dict[str, str]:
+    """Return ``{name: the lake's name}`` of statement types; a text is a list of one, None is all.
 
     >>> statement_kinds(["income_statement", "cash_flow"])
     {'income_statement': 'income', 'cash_flow': 'cash_flow'}
     """
-    return _kinds(types, _STATEMENT_TYPES)
+    return _kinds(_EVERY_RECORD_TYPE[:-1] if types is None else types, _STATEMENT_TYPES)
 
 
 def record_kinds(types: str | Iterable[str] | None) -> dict[str, str]:

@@ -46,6 +46,7 @@ def test_warming_fetches_with_the_key_and_then_answers(vendor: FakeFmp) -> None:
     assert again.records == 0
 
 
+@pytest.mark.first_cases(1)
 @pytest.mark.parametrize(
     ("arguments", "named", "tables"),
     [
@@ -58,7 +59,7 @@ def test_warming_fetches_what_is_named(
     vendor: FakeFmp, arguments: tuple[Any, ...], named: dict[str, Any], tables: set[str]
 ) -> None:
     """Statements, ratios and prices are fetched alone too; FMP's key may be the environment's."""
-    report = FMPProvider(KEY).warm_cache(*arguments, **named)
+    report = FMPProvider(api_key=KEY).warm_cache(*arguments, **named)
     assert report is not None
     groups = {"income_statements", "vendor_ratios", "price_data", "company_profiles"}
     assert set(report.new) & groups == tables
@@ -84,7 +85,7 @@ def test_the_key_of_the_environment_warms(vendor: FakeFmp, monkeypatch: pytest.M
 def test_a_fetch_that_fails_is_said(vendor: FakeFmp) -> None:
     """A refused key is a warning and in the report; neither repeats it."""
     with pytest.warns(LakeWarning, match="The fetch is incomplete") as caught:
-        report = FMPProvider("another-k3y").warm_cache(["AAA"])
+        report = FMPProvider(api_key="another-k3y").warm_cache(["AAA"])
     assert report is not None
     assert not report.clean
     assert "another-k3y" not in f"{caught[0].message} {report}"
@@ -92,8 +93,8 @@ def test_a_fetch_that_fails_is_said(vendor: FakeFmp) -> None:
 
 def test_a_smart_preload_fetches_what_is_absent(vendor: FakeFmp) -> None:
     """Symbols of the lake are not fetched again; other arguments of Factor Lab's are accepted."""
-    provider = FMPProvider(KEY)
-    provider.warm_cache("AAA")
+    provider = FMPProvider(api_key=KEY)
+    provider.warm_cache("AAA", ["income_statement"], include_prices=False)
     count = len(vendor.requests)
     assert provider.smart_preload_cache(["aaa"], "some", option=True) is None
     assert provider.smart_preload_cache() is None

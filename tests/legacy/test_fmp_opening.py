@@ -32,7 +32,6 @@ def _default_lake(lake_2021: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
         ((None,), {}, ""),
         (("",), {}, ""),
         ((KEY,), {}, KEY),
-        (("demo",), {}, "demo"),
         ((), {"api_key": KEY}, KEY),
         ((), {"api_key": None}, ""),
     ],
@@ -66,6 +65,17 @@ def test_a_folder_by_its_bare_name_is_a_lake(
     with pytest.raises(NotFound, match=r"there is one at .*mylake; did you mean that") as caught:
         FMPProvider("mylaek")
     assert "mylaek" not in f"{caught.value!r} {caught.value.facts}"
+
+
+@pytest.mark.parametrize("text", ["demo", "lake_of_another_folder", "my.lake"])
+def test_a_text_that_is_neither_a_lake_nor_like_a_key_is_a_key_with_a_warning(text: str) -> None:
+    """It may be a lake of another working folder; the warning does not repeat it, and names both ways."""
+    with pytest.warns(LakeWarning, match=r"names no lake here.*default lake answers.*api_key=") as caught:
+        provider = FMPProvider(text)
+    assert provider.api_key == text
+    assert text not in str(caught[0].message)
+    assert Path(caught[0].filename) == Path(__file__)
+    assert FMPProvider(api_key=text).api_key == text
 
 
 def test_a_cache_configuration_is_accepted_with_a_warning() -> None:

@@ -20,7 +20,6 @@ from factorlab_lake.legacy.parallel.settings import ParallelSettings, SymbolRout
 from factorlab_lake.legacy.provider_arguments import RECORD_LIMIT, LakeOrPlace, opened
 from factorlab_lake.query.arguments import DateLike, Dates, to_symbols
 from factorlab_lake.query.questions import Questions
-from factorlab_lake.schema import STATEMENT_TYPES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -187,7 +186,7 @@ class DataProvider:
         symbol: str | Iterable[str],
         start_date: DateLike | None = None,
         end_date: DateLike | None = None,
-        statement_types: str | Iterable[str] = STATEMENT_TYPES,
+        statement_types: str | Iterable[str] | None = None,
         *,
         as_of: DateLike | None = None,
     ) -> Any:
