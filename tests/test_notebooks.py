@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,16 @@ def outputs(notebook: dict[str, Any], name: str) -> Iterator[tuple[str, str | No
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=[p.stem for p in NOTEBOOKS])
 def test_a_notebook_shows_what_its_cells_print(
-    path: Path, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
 ) -> None:
-    """Every code cell runs, in order, and its last expression prints the text that the notebook has."""
+    """Every code cell runs, in order, and its last expression prints the text that the notebook has.
+
+    The time of the run is printed at the end of the test run, and never tested.
+    """
     for name in ("FACTORLAB_LAKE", "POLARS_FMT_MAX_ROWS", "POLARS_FMT_MAX_COLS"):
         monkeypatch.delenv(name, raising=False)
     shutil.copytree(demo_home(tmp_path_factory)[0] / "data", tmp_path / "data")
@@ -43,8 +51,10 @@ def test_a_notebook_shows_what_its_cells_print(
     notebook = json.loads(path.read_text(encoding="utf-8"))
     expected = [_output(cell) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert any(expected)
+    started = time.perf_counter()
     for (code, printed), shown in zip(outputs(notebook, path.name), expected, strict=True):
         assert printed == shown, f"after\n{code}"
+    record_property("notebook", f"{path.name} ran in {time.perf_counter() - started:.1f} s")
 
 
 def test_there_are_notebooks() -> None:
