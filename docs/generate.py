@@ -27,6 +27,7 @@ from factorlab_lake.ingest.load import LOADABLE
 from factorlab_lake.ingest.load_checks import required_columns
 from factorlab_lake.legacy.parallel.settings import ParallelSettings
 from factorlab_lake.providers.fmp.settings import FmpSettings
+from factorlab_lake.providers.sec.settings import SecSettings
 from factorlab_lake.quality.findings import rules
 from factorlab_lake.schema import TABLES, Column
 from factorlab_lake.schema import rules as constants
@@ -155,7 +156,13 @@ def _settings() -> Iterator[str]:
         "An `FMP_BASE_URL` of `.env` needs the key in the same file. "
         "An argument of a method or a command wins over all of them."
     )
-    for title, model in (("The lake", Settings), ("FMP", FmpSettings), ("Side by side", ParallelSettings)):
+    models: dict[str, type[BaseSettings]] = {
+        "The lake": Settings,
+        "FMP": FmpSettings,
+        "SEC": SecSettings,
+        "Side by side": ParallelSettings,
+    }
+    for title, model in models.items():
         yield f"## {title}"
         yield to_markdown(inspect.getdoc(model) or "")
         yield table(("variable", "default"), _defaults(model))

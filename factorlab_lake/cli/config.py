@@ -42,6 +42,7 @@ def config(ctx: typer.Context) -> None:
 def _rows(ctx: typer.Context) -> list[ShownSetting]:
     from factorlab_lake.legacy.parallel.settings import ParallelSettings, parallel_settings
     from factorlab_lake.providers.fmp.settings import fmp_settings
+    from factorlab_lake.providers.sec.settings import sec_settings
     from factorlab_lake.settings.environments import find
     from factorlab_lake.settings.models import settings
     from factorlab_lake.settings.origins import shown_environment, shown_settings, source_of
@@ -57,7 +58,8 @@ def _rows(ctx: typer.Context) -> list[ShownSetting]:
         if isinstance(field.default, bool) and source_of(f"FACTORLAB_{name.upper()}") is None
     }
     rows: dict[str, ShownSetting] = {}
-    for model in (settings(), parallel_settings(**selection, **features), fmp_settings()):
+    models = (settings(), parallel_settings(**selection, **features), fmp_settings(), sec_settings())
+    for model in models:
         for row in shown_settings(model, arguments, environment):
             rows.setdefault(row.setting, row)  # two models have the lake
     return [*rows.values(), *(shown_environment(environment) if environment else ())]

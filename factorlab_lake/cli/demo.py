@@ -221,7 +221,8 @@ def _equal(old: tuple[Any, ...], new: tuple[Any, ...]) -> bool:
 
 def serve_sample(sample: Path, *, port: int, output: Output) -> None:
     """Print how to use the server, then serve the newer cache of a sample until Ctrl-C or SIGTERM."""
-    from factorlab_lake.providers.fmp.sample_server import SampleServer, serve
+    from factorlab_lake.providers.fmp.sample_server import SampleServer
+    from factorlab_lake.providers.loopback_server import serve
 
     dataset = _dataset(sample)
     server = SampleServer(dataset, port=port)

@@ -36,12 +36,14 @@ class DatasetState:
     """Describe the earlier fetches of one dataset and symbol: newest fetch time, first and last date.
 
     ``requested_from`` is the earliest requested start; ``date.min`` if the full history was requested.
+    ``parameters`` are those of the newest fetch, as JSON.
     """
 
     fetched_at: datetime
     first: date | None
     last: date | None
     requested_from: date
+    parameters: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +109,11 @@ def _dataset_states(good: pl.DataFrame) -> dict[tuple[str, str, str | None], Dat
         pl.col("covered_from").min(),
         pl.col("covered_to").max(),
         pl.col("requested_from").min(),
+        pl.col("parameters").sort_by("fetch_date").last(),
     )
     return {
-        (symbol, dataset, period): DatasetState(at, first, last, start or date.max)
-        for symbol, dataset, period, at, first, last, start in rows.iter_rows()
+        (symbol, dataset, period): DatasetState(at, first, last, start or date.max, parameters)
+        for symbol, dataset, period, at, first, last, start, parameters in rows.iter_rows()
     }
 
 

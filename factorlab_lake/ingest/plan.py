@@ -7,7 +7,7 @@ restatements. Fetched data is not requested again at once, so an interrupted fet
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -71,6 +71,10 @@ class _Planner:
     def request(self, start: date | None, end: date | None = None) -> Request:
         """Return the request for a range of dates, both ends included; None leaves an end open."""
         return Request(self.base.dataset, self.base.symbol, self.base.period, start, end)
+
+    def newer(self, start: date | None, past: DatasetState) -> Request:
+        """Return the request for what is newer than the last fetch, and is from ``start`` on."""
+        return replace(self.request(start), last_parameters=past.parameters)
 
 
 def due(
@@ -149,14 +153,16 @@ def _reports(planner: _Planner, period: Period) -> Iterator[Request]:
     expected = next_report(past.last, planner.state.spacing(planner.base.symbol, period))
     overdue = _day(planner.now) >= expected
     if _days_ago(past, planner.now) >= (policy.polling_days if overdue else policy.restatement_days):
-        yield planner.request(moved(past.last, -RESTATEMENT_SEARCH_DAYS))
+        yield planner.newer(moved(past.last, -RESTATEMENT_SEARCH_DAYS), past)
 
 
 def _whole(planner: _Planner) -> Iterator[Request]:
     """Yield requests for splits, dividends and profiles, whose responses are always complete."""
     past = planner.past
-    if past is None or _day(planner.now) >= planner.policy.refreshed(_day(past.fetched_at)):
+    if past is None:
         yield planner.request(None)
+    elif _day(planner.now) >= planner.policy.refreshed(_day(past.fetched_at)):
+        yield planner.newer(None, past)
 
 
 def _reaches_further(since: date | None, past: DatasetState) -> bool:

@@ -37,6 +37,8 @@ class Request:
     """Request a dataset of a symbol: one period, and records dated from ``start`` to ``end``.
 
     Without ``start`` the provider goes back as far as it can; without ``end`` it goes to the newest record.
+    ``last_parameters`` are the JSON parameters of the newest result of this kind that the lake has, where the
+    request needs newer records only. A provider may then compare cheaply, and return no records.
     """
 
     dataset: str
@@ -44,6 +46,7 @@ class Request:
     period: Period | None = None
     start: date | None = None
     end: date | None = None
+    last_parameters: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,14 +24,15 @@ def provider_names() -> list[str]:
 
 
 def provider(name: str) -> Provider:
-    """Return a new provider with the settings of its environment.
+    r"""Return a new provider with the settings of its environment.
 
     Raises :class:`InvalidInput` for a name that no installed package registers, or when its package cannot be
     loaded.
 
     >>> provider("fnp")
     Traceback (most recent call last):
-    factorlab_lake.errors.InvalidInput: No provider is called 'fnp'. Did you mean 'fmp'? Installed are: fmp.
+    factorlab_lake.errors.InvalidInput: No provider is called 'fnp'. Did you mean 'fmp'? \
+Installed are: fmp, sec.
     """
     entries = [entry for entry in entry_points(group=_GROUP) if entry.name == name]
     if not entries:

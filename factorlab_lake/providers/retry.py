@@ -57,7 +57,8 @@ class RetryPolicy:
     """Set how often a call is repeated, and the waits between the attempts, in seconds.
 
     ``retry_wait_s`` is doubled each time. ``longest_wait_s`` is the longest wait that a server may request.
-    ``limit_tries`` is the most attempts that a rate limit may end; None means ``tries``.
+    ``limit_tries`` is the most attempts that a rate limit may end, which then ends the run; None means
+    ``tries``.
     """
 
     tries: int
@@ -113,7 +114,8 @@ class RetryingClient:
             value: _T = retrying(self._attempt, http_request, read, trace)
         except LimitReached as error:
             # No thread got a response meanwhile: the daily limit is reached, and further calls would fail.
-            if served == self._served or not self._is_temporary(error):
+            blocked = self._policy.limit_tries is not None
+            if blocked or served == self._served or not self._is_temporary(error):
                 error.fatal = error.facts["fatal"] = True
             raise
         return value

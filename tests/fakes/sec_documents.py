@@ -8,16 +8,17 @@ from __future__ import annotations
 import copy
 import gzip
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from factorlab_lake.providers.sec.submissions import filings
 from tests.support import SAMPLE
 
 CIK = "0000320193"
+_T = TypeVar("_T")
 _NEW_YORK = ZoneInfo("America/New_York")
 
 
@@ -44,10 +45,11 @@ class SecDocuments:
         self.symbols = tickers or {"AAPL": CIK}
         self.paths: list[str] = []
 
-    def get(self, path: str) -> bytes | None:
-        """Return a document, None where there is none."""
+    def get(self, path: str, read: Callable[[bytes], _T]) -> _T | None:
+        """Return what ``read`` makes of a document, None where there is none."""
         self.paths.append(path)
-        return self.documents.get(path)
+        body = self.documents.get(path)
+        return None if body is None else read(body)
 
     def tickers(self) -> Mapping[str, str]:
         """Return the CIK of each symbol."""
@@ -107,3 +109,28 @@ def reports_in_order() -> Iterator[str]:
             for facts in concept["units"].values():
                 filed |= {f["accn"]: f["filed"] for f in facts if f["form"] != "8-K"}
     yield from sorted(filed, key=lambda accession: (filed[accession], accession))
+
+
+def submissions_without(accessions: Collection[str]) -> dict[str, Any]:
+    """Return the submissions as they were before some filings."""
+    out = copy.deepcopy(sample("submissions"))
+    recent = out["filings"]["recent"]
+    kept = [place for place, each in enumerate(recent["accessionNumber"]) if each not in accessions]
+    out["filings"]["recent"] = {name: [values[place] for place in kept] for name, values in recent.items()}
+    return out
+
+
+def in_pages(submissions: Mapping[str, Any], newest: int) -> dict[str, bytes]:
+    """Return submissions as two documents: the newest filings, and a page with the older ones."""
+    page = f"CIK{CIK}-submissions-001.json"
+    recent = submissions["filings"]["recent"]
+    older = {name: values[newest:] for name, values in recent.items()}
+    main = copy.deepcopy(dict(submissions))
+    main["filings"] = {
+        "recent": {name: values[:newest] for name, values in recent.items()},
+        "files": [{"name": page, "filingCount": len(older["form"])}],
+    }
+    return {
+        f"submissions/CIK{CIK}.json": json.dumps(main).encode(),
+        f"submissions/{page}": json.dumps(older).encode(),
+    }

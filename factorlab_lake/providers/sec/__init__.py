@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from factorlab_lake.providers.sec.provider import Documents, SecProvider
+from factorlab_lake.providers.sec.documents import Documents
+from factorlab_lake.providers.sec.provider import SecProvider
 
 __all__ = ["Documents", "SecProvider"]

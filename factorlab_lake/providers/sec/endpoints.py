@@ -6,7 +6,15 @@ import re
 
 from factorlab_lake.providers.protocol import Offer
 
-__all__ = ["OFFERS", "cik_text", "document_link", "facts_path", "index_link", "submissions_path"]
+__all__ = [
+    "OFFERS",
+    "TICKERS_PATH",
+    "cik_text",
+    "document_link",
+    "facts_path",
+    "index_link",
+    "submissions_path",
+]
 
 _STATEMENT = Offer(periods=("quarterly", "annual"))
 OFFERS = {
@@ -16,6 +24,7 @@ OFFERS = {
     "shares": Offer(),
     "profile": Offer(),
 }
+TICKERS_PATH = "files/company_tickers.json"
 _ARCHIVE = "https://www.sec.gov/Archives/edgar/data"
 _CIK_CHARS = 10
 _PAGE = re.compile(r"CIK\d{10}-submissions-\d{3}\.json")

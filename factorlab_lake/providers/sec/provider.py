@@ -8,15 +8,15 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from factorlab_lake.errors import BadAnswer, EmptyAnswer, FetchFailed, NotServed, nearest
 from factorlab_lake.providers.protocol import Call, FetchResult, Offer, Request
-from factorlab_lake.providers.records import decode, frame_of
-from factorlab_lake.providers.response_bounds import BoundExceeded, check_json
+from factorlab_lake.providers.records import frame_of
+from factorlab_lake.providers.sec.documents import Documents, HttpDocuments, decoded
 from factorlab_lake.providers.sec.endpoints import OFFERS, cik_text, facts_path, submissions_path
 from factorlab_lake.providers.sec.items import is_financial
 from factorlab_lake.providers.sec.parse import (
@@ -31,48 +31,35 @@ from factorlab_lake.providers.sec.report_forms import STATEMENT_FORMS
 from factorlab_lake.providers.sec.submissions import SecFiling, filings, older_pages
 from factorlab_lake.schema import DATASETS, table
 
-__all__ = ["Documents", "SecProvider"]
+__all__ = ["NO_NEW_REPORT", "SecProvider"]
 
+NO_NEW_REPORT = "no new report"  # why an answer has no records
 _CALLS = 2  # submissions and facts; older pages of submissions are not known before
 _COMPANIES_IN_MEMORY = 4  # the symbols of one company are planned side by side
 
 
-class Documents(Protocol):
-    """Define how the provider reads SEC's documents. Several threads use one object at once.
-
-    A document is the body of the response; None where SEC has none (404). All failures are
-    :class:`~factorlab_lake.errors.FetchFailed`.
-    """
-
-    @property
-    def calls_per_minute(self) -> float:
-        """Return the largest number of calls in a minute, all threads together."""
-
-    @property
-    def calls_at_once(self) -> int:
-        """Return the largest number of threads that should call."""
-
-    def get(self, path: str) -> bytes | None:
-        """Return the document of a path below ``data.sec.gov``."""
-
-    def tickers(self) -> Mapping[str, str]:
-        """Return the ten-digit CIK of each listed symbol, in capitals as SEC writes it."""
-
-    def close(self) -> None:
-        """Close the connections; waiting calls fail at once."""
-
-
 @dataclass(slots=True)
 class _Company:
-    """Hold what the documents of a company say. ``calls`` counts the documents read."""
+    """Hold what the documents of a company say: the submissions, and once read the facts.
+
+    ``filings`` are those of the pages read so far. ``reports`` is None for a company without facts. ``calls``
+    counts the documents read, and ``digest`` is the hash of all of them.
+    """
 
     cik: str
     submissions: Mapping[str, Any]
     filings: Mapping[str, SecFiling]
-    reports: Reports | None
-    digest: str
     fetched_at: datetime
-    calls: int
+    digest: Any
+    calls: int = 1
+    reports: Reports | None = None
+    has_read_facts: bool = False
+
+    @property
+    def newest(self) -> SecFiling | None:
+        """Return the newest periodic report with tagged facts in the submissions."""
+        tagged = [f for f in self.filings.values() if f.form in STATEMENT_FORMS and f.is_tagged]
+        return max(tagged, key=lambda filing: filing.order, default=None)
 
 
 @dataclass(slots=True)
@@ -90,22 +77,28 @@ def _now() -> datetime:
 class SecProvider:
     """Fetch statements, share counts and profiles from SEC. Several threads use one object at once.
 
-    ``documents`` reads SEC's documents. ``clock`` returns aware times, ``timer`` monotonic seconds. A symbol
-    is a ticker, or a Central Index Key such as ``CIK0000320193``.
+    ``documents`` reads SEC's documents; the default reads them over HTTP with the settings of the environment
+    (``SEC_USER_AGENT`` and others). ``clock`` returns aware times, ``timer`` monotonic seconds. A symbol is a
+    ticker, or a Central Index Key such as ``CIK0000320193``.
     """
 
     name = "sec"
 
     def __init__(
         self,
-        documents: Documents,
+        documents: Documents | None = None,
         *,
         clock: Callable[[], datetime] = _now,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._documents, self._clock, self._timer = documents, clock, timer
+        self._documents = documents or HttpDocuments(clock=clock, timer=timer)
+        self._clock, self._timer = clock, timer
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
         self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        """Show where the documents come from."""
+        return f"SecProvider({self._documents!r})"
 
     def __enter__(self) -> Self:
         return self
@@ -175,14 +168,20 @@ class SecProvider:
 
     def _fill(self, result: FetchResult, request: Request) -> None:
         company = self._company(self._cik(request))
-        result.fetched_at, result.payload_sha256 = company.fetched_at, company.digest
+        is_known = _is_known(request, company)
+        if request.dataset != "profile" and not is_known:
+            company = self._company(company.cik, with_facts=True)
+        result.fetched_at, result.payload_sha256 = company.fetched_at, company.digest.hexdigest()
         result.api_calls, result.http_status = company.calls, 200
         result.endpoint = f"/{_endpoint(request, company.cik)}"
-        result.parameters = json.dumps(_parameters(company), sort_keys=True)
+        result.parameters = json.dumps(_parameters(request, company), sort_keys=True)
         result.mapping = MAPPING_VERSION
+        result.fields = _fields(request.dataset)
+        if is_known:
+            result.records, result.short = frame_of([], result), NO_NEW_REPORT
+            return
         records = _records(request, company, result)
         result.records = frame_of(records, result)
-        result.fields = _fields(request.dataset)
         if not records and not result.broken and request.start is None:
             raise EmptyAnswer(
                 f"{_label(request)}: the company has no reports with tagged figures of this kind."
@@ -205,7 +204,7 @@ class SecProvider:
             "longer listed has its Central Index Key only: pass it, such as CIK0000320193."
         )
 
-    def _company(self, cik: str) -> _Company:
+    def _company(self, cik: str, *, with_facts: bool = False) -> _Company:
         """Return a company, from memory where one of the last calls read it."""
         with self._lock:
             slot = self._slots.setdefault(cik, _Slot())
@@ -213,41 +212,47 @@ class SecProvider:
             while len(self._slots) > _COMPANIES_IN_MEMORY * max(1, self.calls_at_once):
                 self._slots.popitem(last=False)
         with slot.lock:
-            slot.company = slot.company or self._read(cik)
+            slot.company = slot.company or self._read_submissions(cik)
+            if with_facts and not slot.company.has_read_facts:
+                slot.company = self._with_facts(slot.company)
             return slot.company
 
-    def _read(self, cik: str) -> _Company:
+    def _read_submissions(self, cik: str) -> _Company:
         digest, fetched_at = hashlib.sha256(), self._clock()
         submissions = self._document(submissions_path(cik), digest)
         if submissions is None:
-            raise EmptyAnswer(f"SEC knows no company of the Central Index Key {cik}. Check it.")
+            raise EmptyAnswer(f"SEC has no company of the Central Index Key {cik}. Check it.")
         try:
-            pages = [submissions]
-            for page in older_pages(submissions):
-                older = self._document(submissions_path(cik, page), digest)
-                pages += [] if older is None else [older]
-            known = filings(pages)
-            facts = self._document(facts_path(cik), digest)
-            financial = is_financial(str(submissions.get("sic") or ""))
-            company_reports = None if facts is None else reports(cik, facts, known, financial=financial)
+            return _Company(cik, submissions, filings([submissions]), fetched_at, digest)
         except ValueError as error:
             raise _bad(cik, error) from None
-        calls = 1 + len(pages)
-        return _Company(cik, submissions, known, company_reports, digest.hexdigest(), fetched_at, calls)
+
+    def _with_facts(self, company: _Company) -> _Company:
+        """Return a company with its older filings and its facts; another thread may use the first object."""
+        pages, digest = [company.submissions], company.digest.copy()
+        try:
+            for page in older_pages(company.submissions):
+                older = self._document(submissions_path(company.cik, page), digest)
+                pages += [] if older is None else [older]
+            known = filings(pages)
+            facts = self._document(facts_path(company.cik), digest)
+            financial = is_financial(str(company.submissions.get("sic") or ""))
+            read = None if facts is None else reports(company.cik, facts, known, financial=financial)
+        except ValueError as error:
+            raise _bad(company.cik, error) from None
+        return replace(
+            company, filings=known, digest=digest, calls=1 + len(pages), reports=read, has_read_facts=True
+        )
 
     def _document(self, path: str, digest: Any) -> dict[str, Any] | None:
-        body = self._documents.get(path)
-        if body is None:
+        def read(body: bytes) -> tuple[dict[str, Any], bytes]:
+            return decoded(body, path), hashlib.sha256(body).digest()
+
+        answer = self._documents.get(path, read)
+        if answer is None:
             return None
-        digest.update(body)
-        try:
-            check_json(body)
-            document = decode(body)
-        except ValueError as error:
-            raise _bad(path, error) from None
-        if not isinstance(document, dict):
-            raise _bad(path, ValueError(f"{type(document).__name__} instead of an object"))
-        return document
+        digest.update(answer[1])
+        return answer[0]
 
 
 def _check(request: Request) -> None:
@@ -267,7 +272,7 @@ def _records(request: Request, company: _Company, result: FetchResult) -> list[d
         return [profile_record(company.submissions, request.symbol)]
     if company.reports is None:
         return []
-    result.short = _missing_facts(company.filings, company.reports)
+    result.short = _missing_facts(company, company.reports)
     if request.dataset == "shares":
         several = has_several_classes(company.submissions)
         records, result.broken = count_records(company.reports, since=request.start, several_classes=several)
@@ -276,22 +281,32 @@ def _records(request: Request, company: _Company, result: FetchResult) -> list[d
     return statement_records(company.reports, request.dataset, annual=annual, since=request.start)
 
 
-def _missing_facts(known: Mapping[str, SecFiling], company_reports: Reports) -> str | None:
+def _missing_facts(company: _Company, read: Reports) -> str | None:
     """Return what is missing where the newest report is in the submissions, and not yet in the facts."""
-    tagged = [f for f in known.values() if f.form in STATEMENT_FORMS and f.is_tagged]
-    newest = max(tagged, key=lambda filing: filing.order, default=None)
-    if newest is None or newest.accession in company_reports.accessions:
+    newest = company.newest
+    if newest is None or newest.accession in read.accessions:
         return None
     return f"the facts of {newest.accession} ({newest.form} of {newest.filed}) are not there yet"
+
+
+def _is_known(request: Request, company: _Company) -> bool:
+    """Return whether the lake has all reports of a company, by the same mapping of tags."""
+    if request.last_parameters is None or request.dataset == "profile" or company.newest is None:
+        return False
+    last = json.loads(request.last_parameters)
+    known = (last.get("cik"), last.get("mapping"), last.get("accession"))
+    return known == (company.cik, MAPPING_VERSION, company.newest.accession)
 
 
 def _endpoint(request: Request, cik: str) -> str:
     return submissions_path(cik) if request.dataset == "profile" else facts_path(cik)
 
 
-def _parameters(company: _Company) -> dict[str, str]:
-    """Return what the fetch log keeps: the company, the mapping, and the newest report that was read."""
+def _parameters(request: Request, company: _Company) -> dict[str, str]:
+    """Return what the fetch log keeps: the company, the mapping, and the newest report that the lake has."""
     newest = company.reports.newest if company.reports else None
+    if _is_known(request, company):
+        newest = company.newest
     known = {} if newest is None else {"accession": newest.accession}
     return {"cik": company.cik, "mapping": MAPPING_VERSION} | known
 
@@ -306,10 +321,7 @@ def _label(request: Request) -> str:
 
 
 def _bad(what: str, error: ValueError) -> BadAnswer:
-    facts = {"retryable": False} if isinstance(error, BoundExceeded) else {}
-    return BadAnswer(
-        f"{what}: SEC's document has an unexpected form: {error}. Run the command again.", **facts
-    )
+    return BadAnswer(f"{what}: SEC's document has an unexpected form: {error}. Run the command again.")
 
 
 def _fetch_id(result: FetchResult) -> str:

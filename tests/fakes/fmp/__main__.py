@@ -12,7 +12,7 @@ from argparse import ArgumentParser, Namespace
 from datetime import date
 from pathlib import Path
 
-from factorlab_lake.providers.fmp.sample_server import serve
+from factorlab_lake.providers.loopback_server import serve
 from tests.fakes.fmp import FakeFmp, Faults, RateLimit, synthetic_dataset
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from factorlab_lake.providers.fmp.sample_server.responses import ERRORS as _SAMPLE_ERRORS
-from factorlab_lake.providers.fmp.sample_server.responses import ServerResponse
+from factorlab_lake.providers.loopback_server import ServerResponse
 
 __all__ = ["ERRORS", "csv_response"]
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
-from factorlab_lake.providers.fmp.sample_server.responses import ApiRequest, ServedEndpoint, ServerResponse
+from factorlab_lake.providers.fmp.sample_server.responses import ApiRequest, ServedEndpoint
+from factorlab_lake.providers.loopback_server import ServerResponse
 from tests.fakes.fmp.error_responses import ERRORS, csv_response
 from tests.fakes.fmp.fault_plan import FaultRule, Faults
 from tests.fakes.fmp.response_bodies import FakeResponses, RowFault, is_bulk

@@ -13,8 +13,9 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from threading import Lock
 
-from factorlab_lake.providers.fmp.sample_server.http_server import SampleServer, response_head
-from factorlab_lake.providers.fmp.sample_server.responses import ApiRequest, ServerResponse
+from factorlab_lake.providers.fmp.sample_server.http_server import SampleServer
+from factorlab_lake.providers.fmp.sample_server.responses import ApiRequest
+from factorlab_lake.providers.loopback_server import ServerResponse, response_head
 from tests.fakes.fmp.dataset import FakeDataset
 from tests.fakes.fmp.fault_plan import Faults
 from tests.fakes.fmp.request_handler import FakeAnswer, RequestHandler

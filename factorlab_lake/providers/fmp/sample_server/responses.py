@@ -11,11 +11,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from factorlab_lake.providers.fmp.endpoints import Endpoint, endpoints
 from factorlab_lake.providers.fmp.sample_server.records_by_symbol import Record, SampleDataset, to_wire
+from factorlab_lake.providers.loopback_server import ServerResponse
 
-__all__ = ["ERRORS", "ApiRequest", "Responses", "ServedEndpoint", "ServerResponse", "response_to"]
+__all__ = ["ERRORS", "ApiRequest", "Responses", "ServedEndpoint", "response_to"]
 
 _COMPACT = json.JSONEncoder(separators=(",", ":")).encode
-_JSON = "application/json; charset=utf-8"
 _KEY = "apikey"
 _PERIODS = {"quarter": ("Q1", "Q2", "Q3", "Q4"), "annual": ("FY",)}
 
@@ -32,16 +32,6 @@ class ServedEndpoint:
     generation: str
     dataset: str
     form: str
-
-
-@dataclass(frozen=True, slots=True)
-class ServerResponse:
-    """Hold the status, body, type and further headers of a response."""
-
-    status: int
-    body: bytes
-    content_type: str = _JSON
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 # FMP's own text for a wrong key; the other two were not recorded, and clients rely on their status.
