@@ -32,7 +32,7 @@ from factorlab_lake.ingest.record_frames import to_frame
 from factorlab_lake.lake import Lake
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.records import frame_of
-from factorlab_lake.schema import TABLES
+from factorlab_lake.schema import TABLES, identifiers
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES, READ_FOR_DERIVATION
 from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage.delta import polars_schema
@@ -57,7 +57,7 @@ EARLIER = datetime(2019, 12, 31, 22, tzinfo=UTC)
 LATER = datetime(2021, 6, 30, 22, tzinfo=UTC)
 
 # These columns differ between two runs over the same data, and no others may.
-_OF_THE_RUN = ("recorded_at", "created_at", "updated_at", "duration_ms")
+_OF_THE_RUN = ("recorded_at", "duration_ms")
 _FOLDERS = {
     "income": ("income_statements", "income_statement"),
     "balance_sheet": ("balance_sheets", "balance_sheet"),
@@ -223,7 +223,8 @@ def _written(folder: Path, entries: Sequence[Entry]) -> Path:
 
 def content(lake: Lake) -> dict[str, pl.DataFrame]:
     """Return every row of every table, in a fixed order, without the times of the run."""
-    return {name: _in_order(lake.sql(f"SELECT * FROM {name}")) for name in TABLES}
+    columns = {name: identifiers(spec.names()) for name, spec in TABLES.items()}
+    return {name: _in_order(lake.sql(f"SELECT {names} FROM {name}")) for name, names in columns.items()}
 
 
 def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
