@@ -40,6 +40,7 @@ from factorlab_lake.legacy.provider_arguments import (
 )
 from factorlab_lake.legacy.ratio_records import ratio_records
 from factorlab_lake.query.arguments import DateLike, one_of, to_dates
+from factorlab_lake.query.query_hints import QueryHints, RowFilter
 from factorlab_lake.schema import identifier
 from factorlab_lake.schema.tables import STATEMENT_TABLES
 
@@ -267,8 +268,10 @@ class FMPProvider(CacheMethods):
     def _statements(
         self, symbols: list[str], dataset: str, *, annual: bool, limit: int | None
     ) -> dict[str, list[dict[str, Any]]]:
-        query = _NEWEST.format(table=identifier(STATEMENT_TABLES[dataset]))
-        rows = self.lake.session.frame(query, {"symbols": symbols, "annual": annual})
+        table = STATEMENT_TABLES[dataset]
+        query = _NEWEST.format(table=identifier(table))
+        needs = QueryHints({table: RowFilter(symbols)}, symbols, short=True)
+        rows = self.lake.session.frame(query, {"symbols": symbols, "annual": annual}, needs=needs)
         parts = rows.partition_by("symbol", as_dict=True).items()
         return {
             key: render(part if limit is None else part.head(limit), dataset, "v3", with_nulls=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from factorlab_lake.factors.formulas import FACTORS
+from factorlab_lake.query.query_hints import QueryHints, RowFilter
 from factorlab_lake.query.questions import Questions
 
 if TYPE_CHECKING:
@@ -30,13 +31,16 @@ def newest_fundamentals(lake: Questions, symbols: list[str]) -> pl.DataFrame:
 
     ``date`` is the day of the symbol's last bar, so a symbol that no longer trades has its last values.
     """
-    bars = lake.session.frame(_LAST_BARS, {"symbols": symbols})
+    needs = QueryHints(
+        dict.fromkeys(("price_data", "company_profiles"), RowFilter(symbols)), symbols, short=True
+    )
+    bars = lake.session.frame(_LAST_BARS, {"symbols": symbols}, needs=needs)
     days: dict[date, list[str]] = {}
     for symbol, day in bars.select("symbol", "date").rows():
         days.setdefault(day, []).append(symbol)
     caps = [lake.market_caps(names, day) for day, names in days.items()] or [lake.market_caps([], [])]
     factors = [lake.factors(names, day) for day, names in days.items()] or [lake.factors([], [])]
-    profiles = lake.session.frame(_PROFILES, {"symbols": symbols})
+    profiles = lake.session.frame(_PROFILES, {"symbols": symbols}, needs=needs)
     order = pl.DataFrame({"symbol": symbols}, schema={"symbol": pl.String})
     rows = (
         pl.concat(caps)

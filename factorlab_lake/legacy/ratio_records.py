@@ -8,7 +8,10 @@ from typing import Any
 
 import polars as pl
 
+from factorlab_lake.providers.records import ratio_names
+from factorlab_lake.query.query_hints import QueryHints, RowFilter
 from factorlab_lake.query.questions import Questions
+from factorlab_lake.schema.tables import STATEMENT_TABLES
 
 __all__ = ["ratio_records"]
 
@@ -24,7 +27,7 @@ ORDER BY symbol, fiscal_date DESC, fiscal_period, version DESC
 """
 _PERIODS = """
 SELECT symbol, fiscal_date, min(fiscal_period) AS fiscal_period, max(fiscal_year) AS fiscal_year
-FROM financial_statements
+FROM ({tables}) AS periods
 WHERE symbol IN (SELECT unnest($symbols::VARCHAR[])) AND (fiscal_period = 'FY') = $annual
 GROUP BY symbol, fiscal_date
 """
@@ -39,11 +42,14 @@ def ratio_records(
     both would compare ratios of one quarter with ratios of twelve months.
     """
     params = {"symbols": symbols, "annual": annual}
-    stored = lake.session.frame(_OF_THE_PROVIDER, params)
+    stored = lake.session.frame(_OF_THE_PROVIDER, params, needs=_hints(symbols, ["vendor_ratios"]))
     records = {s: _provider_records(rows.head(limit or rows.height)) for s, rows in _by_symbol(stored)}
     rest = [symbol for symbol in symbols if symbol not in records]
     if rest:
-        periods = lake.session.frame(_PERIODS, params | {"symbols": rest})
+        tables = list(STATEMENT_TABLES.values())  # the view of all would build their JSON
+        each = (f"SELECT symbol, fiscal_date, fiscal_period, fiscal_year FROM {t}" for t in tables)  # noqa: S608 - names of the schema
+        query = _PERIODS.format(tables=" UNION ALL ".join(each))
+        periods = lake.session.frame(query, params | {"symbols": rest}, needs=_hints(rest, tables))
         rows = (
             lake.ratios(rest).join(periods, on=["symbol", "fiscal_date"]).sort("fiscal_date", descending=True)
         )
@@ -52,6 +58,11 @@ def ratio_records(
             for s, part in _by_symbol(rows)
         }
     return records
+
+
+def _hints(symbols: list[str], tables: list[str]) -> QueryHints:
+    """Return hints that open only the files of some tables that can have these symbols."""
+    return QueryHints(dict.fromkeys(tables, RowFilter(symbols)), symbols, short=True)
 
 
 def _by_symbol(rows: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
@@ -78,8 +89,6 @@ def _own_record(row: dict[str, Any]) -> dict[str, Any]:
 @cache
 def _fields() -> dict[str, str]:
     """Return ``{v3 field: column}`` of the ratios, without the fields that identify a record."""
-    from factorlab_lake.providers.fmp.sample_server.computed_records import ratio_names
-
     return {field: column for field, column in ratio_names("v3").items() if field not in _IDENTITY}
 
 
@@ -92,8 +101,6 @@ def _in_v3(values: dict[str, Any]) -> dict[str, Any]:
 @cache
 def _v3_names(name: str) -> tuple[str, ...]:
     """Return the v3 names of a field of either generation; a field without one keeps its name."""
-    from factorlab_lake.providers.fmp.sample_server.computed_records import ratio_names
-
     column = _fields().get(name, ratio_names("stable").get(name))
     return tuple(field for field, each in _fields().items() if each == column) or (name,)
 

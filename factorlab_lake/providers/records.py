@@ -29,6 +29,8 @@ __all__ = [
     "frame_of",
     "generations",
     "plain_frame",
+    "ratio_names",
+    "ratio_rows",
     "read_array",
 ]
 
@@ -188,7 +190,27 @@ def generations(dataset: str) -> list[str]:
     return list(dict.fromkeys(row["generation"] for row in _field_map() if row["dataset"] == dataset))
 
 
+def ratio_names(generation: str) -> dict[str, str]:
+    """Return ``{wire field: column}`` of FMP's ratios in one API generation.
+
+    >>> ratio_names("v3")["debtEquityRatio"] == ratio_names("stable")["debtToEquityRatio"]
+    True
+    """
+    return {name: row["column"] for row in ratio_rows() for name in row[generation].split()}
+
+
+@cache
+def ratio_rows() -> list[dict[str, str]]:
+    """Return FMP's ratios: their names in each API generation, and the figures that make them."""
+    return _rows("ratios.csv")
+
+
 @cache
 def _field_map() -> list[dict[str, str]]:
-    text = files(__package__).joinpath("fmp", "fields.csv").read_text(encoding="utf-8")
+    return _rows("fields.csv")
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    # Read beside this module: an import of the vendor's package would load its HTTP client.
+    text = files(__package__).joinpath("fmp", name).read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))

@@ -5,18 +5,16 @@ Every figure follows from the records of the dataset. A figure that needs anothe
 
 from __future__ import annotations
 
-import csv
 import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from factorlab_lake.providers.records import fields
+from factorlab_lake.providers.records import fields, ratio_rows
 from factorlab_lake.schema import STATEMENT_TABLES, line_items
 
-__all__ = ["profile_of", "ratio_names", "ratios_of"]
+__all__ = ["profile_of", "ratios_of"]
 
 _Record = dict[str, Any]
 _KEYS = ("symbol", "fiscal_date", "fiscal_year", "fiscal_period", "reported_currency")
@@ -24,15 +22,6 @@ _PUBLIC = ("filing_date", "accepted_at")  # not sent: they decide from which day
 _SHARES = "weighted_average_shares_outstanding"
 _TERM = re.compile(r"([+-]?) *(\w+)")
 _BARS_OF_A_YEAR = 252  # the vendor's range is that of 52 weeks
-
-
-def ratio_names(generation: str) -> dict[str, str]:
-    """Return ``{wire field: column}`` of the ratios in one API generation.
-
-    >>> ratio_names("v3")["debtEquityRatio"] == ratio_names("stable")["debtToEquityRatio"]
-    True
-    """
-    return {name: row["column"] for row in _ratios() for name in row[generation].split()}
 
 
 def ratios_of(statements: Mapping[str, Sequence[_Record]], bars: Sequence[_Record]) -> list[_Record]:
@@ -91,7 +80,7 @@ def _of_bars(bars: Sequence[_Record], statements: Sequence[_Record]) -> _Record:
 def _ratio_record(income: _Record, figures: _Record) -> _Record:
     record = {name: income.get(name) for name in _KEYS}
     public = {name: income[name] for name in _PUBLIC if name in income}  # the ratios are public with it
-    for row in _ratios():
+    for row in ratio_rows():
         if row["column"] not in record:
             record[row["column"]] = _quotient(row, figures)
     return record | public
@@ -124,9 +113,3 @@ def _never_zero() -> frozenset[str]:
 
 def _period(record: _Record) -> tuple[Any, Any]:
     return record.get("fiscal_date"), record.get("fiscal_period")
-
-
-@cache
-def _ratios() -> list[dict[str, str]]:
-    text = files(__package__).joinpath("ratios.csv").read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines()))

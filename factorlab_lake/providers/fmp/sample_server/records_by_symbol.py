@@ -13,9 +13,9 @@ from typing import Any, Self
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.providers.fmp.sample_server.computed_records import profile_of, ratio_names, ratios_of
+from factorlab_lake.providers.fmp.sample_server.computed_records import profile_of, ratios_of
 from factorlab_lake.providers.protocol import FetchResult
-from factorlab_lake.providers.records import fields
+from factorlab_lake.providers.records import fields, ratio_names
 from factorlab_lake.schema import table
 
 __all__ = ["Record", "Records", "SampleDataset", "split_factor", "split_power", "to_columns", "to_wire"]
