@@ -24,6 +24,7 @@ from factorlab_lake.schema.rules import (
 
 __all__ = ["DEFAULT", "NEW_YORK", "FetchPolicy", "due", "newest_settled", "next_report"]
 
+_SHARES = "shares"
 NEW_YORK = ZoneInfo("America/New_York")
 
 
@@ -91,16 +92,21 @@ def due(
     Without ``since``, request the full history of a new symbol and only newer data of a known one. With it,
     also request the missing data between ``since`` and the earliest start requested before.
     """
+    # Share counts come last: they are published with the reports.
+    ordered = sorted(offers.items(), key=lambda offer: offer[0] == _SHARES)
     for symbol in symbols:
-        for dataset, offer in offers.items():
+        is_report_due = False
+        for dataset, offer in ordered:
             for period in offer.periods or (None,):
                 planner = _Planner(Request(dataset, symbol, period), state, since, now, policy)
                 if offer.periods:
-                    yield from _reports(planner, period or "quarterly")
+                    requests = list(_reports(planner, period or "quarterly"))
+                    is_report_due = is_report_due or bool(requests)
                 elif offer.ranged:
-                    yield from _days(planner)
+                    requests = list(_days(planner))
                 else:
-                    yield from _whole(planner)
+                    requests = list(_whole(planner, at_once=dataset == _SHARES and is_report_due))
+                yield from requests
 
 
 def newest_settled(now: datetime, symbol: str = "") -> datetime:
@@ -156,12 +162,12 @@ def _reports(planner: _Planner, period: Period) -> Iterator[Request]:
         yield planner.newer(moved(past.last, -RESTATEMENT_SEARCH_DAYS), past)
 
 
-def _whole(planner: _Planner) -> Iterator[Request]:
-    """Yield requests for splits, dividends and profiles, whose responses are always complete."""
+def _whole(planner: _Planner, *, at_once: bool = False) -> Iterator[Request]:
+    """Yield requests for splits, share counts, profiles and others whose responses are always complete."""
     past = planner.past
     if past is None:
         yield planner.request(None)
-    elif _day(planner.now) >= planner.policy.refreshed(_day(past.fetched_at)):
+    elif at_once or _day(planner.now) >= planner.policy.refreshed(_day(past.fetched_at)):
         yield planner.newer(None, past)
 
 

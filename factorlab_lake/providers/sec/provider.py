@@ -64,10 +64,11 @@ class _Company:
 
 @dataclass(slots=True)
 class _Slot:
-    """Hold a company in memory, and let one thread read it."""
+    """Hold a company in memory, or why it cannot be read, and let one thread read it."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     company: _Company | None = None
+    fault: FetchFailed | None = None
 
 
 def _now() -> datetime:
@@ -212,9 +213,15 @@ class SecProvider:
             while len(self._slots) > _COMPANIES_IN_MEMORY * max(1, self.calls_at_once):
                 self._slots.popitem(last=False)
         with slot.lock:
-            slot.company = slot.company or self._read_submissions(cik)
-            if with_facts and not slot.company.has_read_facts:
-                slot.company = self._with_facts(slot.company)
+            if slot.fault and (with_facts or slot.company is None):
+                raise slot.fault.with_traceback(None)  # the tries of the other requests would fail alike
+            try:
+                slot.company = slot.company or self._read_submissions(cik)
+                if with_facts and not slot.company.has_read_facts:
+                    slot.company = self._with_facts(slot.company)
+            except FetchFailed as fault:
+                slot.fault = fault
+                raise
             return slot.company
 
     def _read_submissions(self, cik: str) -> _Company:

@@ -173,3 +173,28 @@ def test_no_bars_are_due_on_a_holiday() -> None:
     state = past(wednesday, "2010-01-04", "2020-11-25")
     assert requests(PRICE, state, wednesday + timedelta(days=1)) == []
     assert len(requests(PRICE, state, wednesday + timedelta(days=2))) == 1
+
+
+def test_share_counts_are_due_with_the_reports_that_publish_them() -> None:
+    """Counts of yesterday are due again when a report is; both have the parameters of the last fetch."""
+    yesterday = MONDAY_NOON - timedelta(days=1)
+    shares = DatasetState(yesterday, date(2020, 12, 1), date(2021, 1, 15), date.min, '{"accession": "7"}')
+    offers = {"shares": Offer(), **INCOME}
+    for quarter, expected in ((date(2020, 12, 31), []), (date(2020, 9, 30), ["income", "shares"])):
+        income = DatasetState(yesterday, date(2010, 12, 31), quarter, date.min, '{"accession": "8"}')
+        states = {("AAPL", "income", "quarterly"): income, ("AAPL", "shares", None): shares}
+        state = FetchState(states, {}, frozenset())
+        requested = list(due(["AAPL"], offers, state, since=None, now=MONDAY_NOON))
+        assert [request.dataset for request in requested] == expected
+        assert [request.last_parameters for request in requested] == [
+            '{"accession": "8"}',
+            '{"accession": "7"}',
+        ][: len(requested)]
+
+
+def test_a_longer_history_is_no_question_of_what_is_new() -> None:
+    """A request that reaches further back, or for everything, has no parameters of an earlier fetch."""
+    state = past(datetime(2021, 3, 1, tzinfo=UTC), "2015-03-31", "2020-12-31", date(2015, 1, 1))
+    further = requests(INCOME, state, MONDAY_NIGHT, since=date(2010, 1, 1))
+    everything = requests(INCOME, state, MONDAY_NIGHT, policy=FetchPolicy(everything=True))
+    assert [request.last_parameters for request in further + everything] == [None, None]

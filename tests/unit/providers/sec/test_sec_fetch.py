@@ -240,3 +240,18 @@ def test_a_body_that_is_no_document_is_a_fault(body: bytes) -> None:
     (answer,) = _provider(documents).answer(Call((Request("income", "AAPL", "annual"),)))
     assert isinstance(answer.fault, BadAnswer)
     assert answer.records is None
+
+
+def test_a_fault_is_the_answer_to_all_requests_of_a_company() -> None:
+    """The facts that cannot be read are requested once in a run, and again in the next one."""
+    documents = SecDocuments(apple() | {f"api/xbrl/companyfacts/CIK{CIK}.json": b"<html>"})
+    provider = _provider(documents)
+    requests = [Request(d, "AAPL", p) for d in ("income", "cash_flow") for p in ("quarterly", "annual")]
+    for _ in range(2):
+        (call,) = provider.plan([*requests, Request("profile", "AAPL")])
+        documents.paths.clear()
+        answers = provider.answer(call)
+        assert [type(a.fault) for a in answers] == [BadAnswer] * 4 + [type(None)]
+        assert [path for path in documents.paths if "facts" in path] == [
+            f"api/xbrl/companyfacts/CIK{CIK}.json"
+        ]
