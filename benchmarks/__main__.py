@@ -27,6 +27,7 @@ NAMES = (
     "daily",
     "load",
     "fetching",
+    "sec_companies",
     "shared",
     "sync",
     "chunks",

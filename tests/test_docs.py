@@ -14,9 +14,10 @@ import typer
 import factorlab_lake as fl
 from docs import generate
 from factorlab_lake.cli import app
+from factorlab_lake.providers.sec.sample_server import SecSampleServer, documents_of
 from tests.code_blocks import blocks, run_page
 from tests.fakes.test_fmp_processes import demo_server, ending, printed
-from tests.support import ROOT
+from tests.support import ROOT, SAMPLE
 from tests.unit.cli.running import demo_home
 from tests.unit.sync.postgres_server import server
 
@@ -62,6 +63,16 @@ def _vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @contextmanager
+def _sec(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Serve the sample as SEC would, and set the addresses and the name of the caller."""
+    with SecSampleServer(documents_of(SAMPLE / "sec")) as sec:
+        monkeypatch.setenv("SEC_USER_AGENT", "Your Name you@example.com")
+        for variable in ("SEC_BASE_URL", "SEC_FILES_URL"):
+            monkeypatch.setenv(variable, sec.url)
+        yield
+
+
+@contextmanager
 def _replacements(page: str) -> Iterator[dict[str, str]]:
     """Give the address of an empty PostgreSQL database where a page shows one."""
     if SERVER not in page:
@@ -82,7 +93,8 @@ def test_the_code_of_a_page_prints_what_is_shown(
     """
     del home
     text = path.read_text(encoding="utf-8")
-    with _replacements(text) as replace, _vendor(monkeypatch) if " fetch " in text else nullcontext():
+    vendor = _sec if "--provider sec" in text else _vendor
+    with _replacements(text) as replace, vendor(monkeypatch) if " fetch " in text else nullcontext():
         assert run_page(path, replace) > 0
 
 

@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -49,12 +51,15 @@ class VendorServer:
 class HttpRequest:
     """Represent one GET: a path below the base URL, and its parameters without secrets.
 
-    ``at_most`` is the largest size of the response in bytes.
+    ``at_most`` is the largest size of the response in bytes. With ``to_file`` the body of a valid response is
+    written to that file, and the reply has none. ``longest_call_s`` replaces the server's.
     """
 
     path: str
     parameters: dict[str, str]
     at_most: int = MAX_RESPONSE_BYTES
+    to_file: Path | None = None
+    longest_call_s: float | None = None
 
     def text(self) -> str:
         """Return the parameters as JSON for the fetch log."""
@@ -97,13 +102,18 @@ class HttpClient:
 
         Raises :class:`Unavailable` without a complete response, :class:`BadAnswer` for one beyond a bound.
         """
+        seconds = http_request.longest_call_s or self._server.longest_call_s
         try:
-            with call_limits(self._server.longest_call_s, http_request.at_most + MAX_HEADER_BYTES):
+            with call_limits(seconds, http_request.at_most + MAX_HEADER_BYTES):
                 return self._reply(http_request)
         except httpx.HTTPError as error:
             failure = self._unavailable(error, label)
         except (BoundExceeded, EOFError, zlib.error) as error:
             failure = self._bad_answer(error, label)
+        except OSError as error:  # of the file: httpx has errors of its own
+            failure = Unavailable(
+                f"{label}: {http_request.to_file} cannot be written: {error}.", retryable=False
+            )
         except RuntimeError:
             if not self._http.is_closed:
                 raise
@@ -117,7 +127,12 @@ class HttpClient:
 
     def _reply(self, http_request: HttpRequest) -> HttpReply:
         with self._http.stream("GET", http_request.path, params=http_request.parameters) as response:
-            body = b"".join(_body(response, http_request.at_most))
+            chunks = _body(response, http_request.at_most)
+            if http_request.to_file and response.status_code == HTTPStatus.OK:
+                with http_request.to_file.open("wb") as file:
+                    file.writelines(chunks)
+                chunks = iter(())
+            body = b"".join(chunks)
             headers = response.headers
             media_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
             return HttpReply(response.status_code, body, headers.get("Retry-After"), media_type)

@@ -464,6 +464,9 @@ MAX_RESPONSE_BYTES = 32_000_000
 MAX_BULK_BYTES = 128_000_000
 """A bulk file of all companies is at most so large after decompression."""
 
+MAX_ARCHIVE_BYTES = 8_000_000_000
+"""An archive of all companies is at most so large; it goes to a file, and one member at a time to memory."""
+
 MAX_HEADER_BYTES = 64_000
 """Everything that a server sends beside the body: headers, interim responses and the frames of chunks."""
 

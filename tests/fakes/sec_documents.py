@@ -8,10 +8,11 @@ from __future__ import annotations
 import copy
 import gzip
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+import zipfile
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from factorlab_lake.providers.sec.submissions import filings
@@ -54,6 +55,10 @@ class SecDocuments:
     def tickers(self) -> Mapping[str, str]:
         """Return the CIK of each symbol."""
         return self.symbols
+
+    def announce(self, companies: int) -> int:
+        """Return two calls for each company."""
+        return 2
 
     def close(self) -> None:
         """Do nothing."""
@@ -134,3 +139,29 @@ def in_pages(submissions: Mapping[str, Any], newest: int) -> dict[str, bytes]:
         f"submissions/CIK{CIK}.json": json.dumps(main).encode(),
         f"submissions/{page}": json.dumps(older).encode(),
     }
+
+
+def copies(numbers: Collection[int], filings_each: int = 44) -> Iterator[tuple[str, bytes]]:
+    """Yield path and document of made companies, which have the newest filings of Apple as their own.
+
+    Company 7 is ``CIK0000000007`` with the symbol ``C7``; the first half of its accessions is its number.
+    """
+    kept = list(reports_in_order())[-filings_each:]
+    main = copy.deepcopy(sample("submissions"))
+    main["filings"]["files"] = []
+    documents = apple(set(kept), main)
+    for number in numbers:
+        cik = f"{number:010d}"
+        for path, body in documents.items():
+            made = body.replace(CIK.encode(), cik.encode()).replace(b'"AAPL"', f'"C{number}"'.encode())
+            if "facts" in path:
+                made = made.replace(b'"cik": 320193,', f'"cik": {number},'.encode())
+            yield path.replace(CIK, cik), made
+
+
+def zipped(documents: Iterable[tuple[str, bytes]], folder: str, file: IO[bytes]) -> None:
+    """Write the documents below a path as SEC's archive of them."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for path, body in documents:
+            if path.startswith(f"{folder}/"):
+                archive.writestr(path.removeprefix(f"{folder}/"), body)

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol, TypeVar
 
 import httpx
 
-from factorlab_lake.errors import BadAnswer, EmptyAnswer, Unavailable
+from factorlab_lake.errors import BadAnswer, EmptyAnswer, FetchFailed, LakeWarning, Unavailable
 from factorlab_lake.providers.http_client import HttpRequest
 from factorlab_lake.providers.rate_limit import RateLimiter
 from factorlab_lake.providers.records import decode
 from factorlab_lake.providers.response_bounds import BoundExceeded, check_json
 from factorlab_lake.providers.retry import CallTrace, RetryingClient, RetryPolicy
+from factorlab_lake.providers.sec.archives import Archive
 from factorlab_lake.providers.sec.client import SecClient
-from factorlab_lake.providers.sec.endpoints import TICKERS_PATH, cik_text
+from factorlab_lake.providers.sec.endpoints import ARCHIVE_PATHS, TICKERS_PATH, cik_text
 from factorlab_lake.providers.sec.settings import SecSettings, sec_settings
 from factorlab_lake.providers.shared_limit import SharedLimit
+from factorlab_lake.schema.rules import MAX_ARCHIVE_BYTES
 
 __all__ = ["Documents", "HttpDocuments", "decoded"]
 
 _T = TypeVar("_T")
+_CALLS = 2  # submissions and facts; older pages of submissions are not known before
 _LIMIT_TRIES = 2  # after a wait of ten minutes SEC either serves again, or blocks this address for longer
 
 
@@ -49,6 +56,9 @@ class Documents(Protocol):
 
     def tickers(self) -> Mapping[str, str]:
         """Return the ten-digit CIK of each listed symbol, in capitals as SEC writes it."""
+
+    def announce(self, companies: int) -> int:
+        """Prepare for a run that reads some companies in full; return the least calls for each."""
 
     def close(self) -> None:
         """Close the connections; waiting calls fail at once."""
@@ -88,6 +98,7 @@ class HttpDocuments:
         )
         self._tickers: Mapping[str, str] | None = None
         self._lock = threading.Lock()
+        self._archives = _Archives(self._files, settings.longest_download_s)
 
     def __repr__(self) -> str:
         """Show the address and the limit."""
@@ -104,7 +115,14 @@ class HttpDocuments:
         return self._settings.calls_at_once
 
     def get(self, path: str, read: Callable[[bytes], _T]) -> _T | None:
-        """Return the result of ``read`` on a document; None where SEC has none."""
+        """Return the result of ``read`` on a document; None where SEC has none.
+
+        A document that the archives of the run have is not requested.
+        """
+        with suppress(BadAnswer):  # a damaged member; SEC serves the same document by itself
+            archived = self._archives.read(path)
+            if archived is not None:
+                return read(archived)
         try:
             return self._data.call(HttpRequest(path, {}), read, CallTrace(path))
         except EmptyAnswer:
@@ -118,9 +136,16 @@ class HttpDocuments:
                 self._tickers = self._files.call(HttpRequest(TICKERS_PATH, {}), _symbols, trace)
             return self._tickers
 
+    def announce(self, companies: int) -> int:
+        """Read a run of at least ``SEC_BULK_FROM`` companies from archives; return the calls for each."""
+        bulk_from = self._settings.bulk_from
+        self._archives.in_use = bool(bulk_from) and companies >= bulk_from
+        return 1 if self._archives.in_use else _CALLS
+
     def close(self) -> None:
         """Close the connections; waiting calls of other threads fail at once."""
         self._closed.set()
+        self._archives.close()
         for client in self._clients:
             client.close()
 
@@ -131,6 +156,53 @@ class HttpDocuments:
                 raise Unavailable("SEC: the provider was closed. Open a new one.", retryable=False)
 
         return wait
+
+
+class _Archives:
+    """Download SEC's archives when a document of a run is first read, and read documents from them."""
+
+    def __init__(self, files: RetryingClient, longest_download_s: float) -> None:
+        self.in_use = False
+        self._files = files
+        self._longest_download_s = longest_download_s
+        self._folder: TemporaryDirectory[str] | None = None
+        self._archives: dict[str, Archive] = {}
+        self._lock = threading.Lock()
+
+    def read(self, path: str) -> bytes | None:
+        """Return a document, None where it must be requested."""
+        if not self.in_use:
+            return None
+        folder, _, name = path.rpartition("/")
+        with self._lock:
+            if self._folder is None and self.in_use:
+                self._folder = TemporaryDirectory(prefix="factorlab-lake-sec-", ignore_cleanup_errors=True)
+                self._download(Path(self._folder.name))
+            archive = self._archives.get(folder)
+        return None if archive is None else archive.read(name)
+
+    def _download(self, folder: Path) -> None:
+        try:
+            for documents, path in ARCHIVE_PATHS.items():
+                file = folder / path.rpartition("/")[2]
+                request = HttpRequest(path, {}, MAX_ARCHIVE_BYTES, file, self._longest_download_s)
+                self._files.call(request, bytes, CallTrace(f"SEC's archive {file.name}"))
+                self._archives[documents] = Archive(file)
+        except FetchFailed as error:
+            if error.fatal:
+                raise
+            self.in_use = False
+            text = f"{error} Each company is requested by itself, which takes longer."
+            warnings.warn(LakeWarning(text), stacklevel=2)
+
+    def close(self) -> None:
+        """Delete the archives."""
+        with self._lock:
+            self.in_use = False
+            self._archives.clear()
+            if self._folder is not None:
+                self._folder.cleanup()
+                self._folder = None
 
 
 def decoded(body: bytes, label: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import re
 from factorlab_lake.providers.protocol import Offer
 
 __all__ = [
+    "ARCHIVE_PATHS",
     "OFFERS",
     "TICKERS_PATH",
     "cik_text",
@@ -23,6 +24,11 @@ OFFERS = {
     "cash_flow": _STATEMENT,
     "shares": Offer(),
     "profile": Offer(),
+}
+# The archives of all companies, made each night, by the folder of the documents that they have.
+ARCHIVE_PATHS = {
+    "submissions": "Archives/edgar/daily-index/bulkdata/submissions.zip",
+    "api/xbrl/companyfacts": "Archives/edgar/daily-index/xbrl/companyfacts.zip",
 }
 TICKERS_PATH = "files/company_tickers.json"
 _ARCHIVE = "https://www.sec.gov/Archives/edgar/data"

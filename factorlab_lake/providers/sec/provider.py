@@ -34,7 +34,6 @@ from factorlab_lake.schema import DATASETS, table
 __all__ = ["NO_NEW_REPORT", "SecProvider"]
 
 NO_NEW_REPORT = "no new report"  # why an answer has no records
-_CALLS = 2  # submissions and facts; older pages of submissions are not known before
 _COMPANIES_IN_MEMORY = 4  # the symbols of one company are planned side by side
 
 
@@ -123,13 +122,18 @@ class SecProvider:
         return self._documents.calls_at_once
 
     def plan(self, requests: Sequence[Request]) -> list[Call]:
-        """Combine all requests of one symbol; its documents answer them together."""
+        """Combine all requests of one symbol; its documents answer them together.
+
+        Many symbols without earlier data are read from SEC's archives of all companies.
+        """
         with self._lock:
             self._slots.clear()  # a plan begins a run, and an earlier run's documents are out of date
         groups: dict[str, list[Request]] = {}
         for request in requests:
             groups.setdefault(request.symbol.upper(), []).append(request)
-        return [Call(tuple(group), _CALLS) for group in groups.values()]
+        in_full = {r.symbol.upper() for r in requests if r.dataset != "profile" and not r.last_parameters}
+        calls = self._documents.announce(len(in_full))
+        return [Call(tuple(group), calls) for group in groups.values()]
 
     def answer(self, call: Call) -> list[FetchResult]:
         """Make a call and return one result per request; a failed one has a ``fault``."""

@@ -20,6 +20,7 @@ _HTML = "text/html"
 _PAGE = "<!DOCTYPE html><html><head><title>SEC.gov</title></head><body><h1>{}</h1><p>{}</p></body></html>"
 _NO_SUCH_KEY = b"""<?xml version="1.0" encoding="UTF-8"?>
 <Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>"""
+_MAIN = re.compile(r"submissions/CIK\d{10}\.json")
 _NEVER_CACHED = {"Cache-Control": "max-age=0, no-cache, no-store"}
 
 
@@ -89,7 +90,7 @@ def documents_of(folder: Path) -> dict[str, bytes]:
 
 def tickers_of(documents: Mapping[str, bytes]) -> bytes:
     """Return SEC's list of symbols for the companies with submissions."""
-    companies = [json.loads(body) for path, body in documents.items() if path.startswith("submissions/")]
+    companies = [json.loads(body) for path, body in documents.items() if _MAIN.fullmatch(path)]
     rows = [
         {"cik_str": int(company["cik"]), "ticker": ticker, "title": company["name"]}
         for company in companies

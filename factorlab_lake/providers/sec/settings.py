@@ -32,7 +32,10 @@ class SecSettings(SecretiveSettings):
     ``longest_call_s``: the longest time of a whole call. ``tries``: the most attempts of a call with
     temporary errors. ``retry_wait_s``: the wait before the second attempt, doubled each time.
     ``blocked_wait_s``: the wait after SEC refuses calls, unless it names another one. ``longest_wait_s``: the
-    longest wait that the server may request; beyond it the call fails.
+    longest wait that the server may request; beyond it the call fails. ``bulk_from``: the least number of
+    companies without earlier data that are read from SEC's archives of all companies, which take some 3 GB
+    in the temporary folder; 0 means never. ``longest_download_s``: the longest time of the download of an
+    archive.
     """
 
     model_config = SettingsConfigDict(env_prefix="SEC_")
@@ -48,6 +51,8 @@ class SecSettings(SecretiveSettings):
     retry_wait_s: float = Field(default=0.5, ge=0)
     blocked_wait_s: float = Field(default=600.0, ge=0)
     longest_wait_s: float = Field(default=1800.0, ge=0)
+    bulk_from: int = Field(default=500, ge=0)
+    longest_download_s: float = Field(default=3600.0, gt=0)
 
     @field_validator("user_agent")
     @classmethod
