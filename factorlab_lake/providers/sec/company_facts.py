@@ -85,6 +85,8 @@ def _fill(filing: FilingFacts, rows: list[_Fact]) -> None:
     money, kept = filing.currency, {filing.currency, f"{filing.currency}/shares", "shares"}
     amounts, tags = [], set()
     for taxonomy, tag, unit, start, end, value in rows:
+        if taxonomy != "dei" and _day(end) > filing.filed:
+            continue  # a typing error: nothing is reported before its period ends
         if taxonomy == "dei":
             filing.cover_counts[_day(end)] = value
             continue

@@ -14,7 +14,7 @@ from typing import Any
 
 from factorlab_lake.providers.sec.company_facts import FilingFacts, facts_by_filing
 from factorlab_lake.providers.sec.concepts import MAPPING_VERSION
-from factorlab_lake.providers.sec.endpoints import document_link, index_link
+from factorlab_lake.providers.sec.endpoints import cik_text, document_link, index_link
 from factorlab_lake.providers.sec.items import line_items_of
 from factorlab_lake.providers.sec.report_columns import ReportColumn, report_columns
 from factorlab_lake.providers.sec.share_counts import CountHistory, ShareCount
@@ -48,6 +48,7 @@ def reports(
     after its filing date. ``financial`` marks banks and insurers. A later report never changes what earlier
     ones said. Raises ``ValueError`` for facts of another form.
     """
+    _check_company(company_facts, cik)
     try:
         by_filing = facts_by_filing(company_facts)
     except (KeyError, TypeError, AttributeError) as error:
@@ -61,6 +62,13 @@ def reports(
         counts.add(filing, facts, end, columns)
     newest = published[-1][0] if published else None
     return Reports(cik, statements.contents, counts.counts, newest, frozenset(by_filing))
+
+
+def _check_company(company_facts: Mapping[str, Any], cik: str) -> None:
+    """Raise ``ValueError`` for facts of another company: they would become figures of this one."""
+    other = cik_text(company_facts.get("cik", ""))
+    if other != cik:
+        raise ValueError(f"company facts of {other} instead of {cik}")
 
 
 def _filing(filings: Mapping[str, SecFiling], facts: FilingFacts) -> SecFiling:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 
 from factorlab_lake.providers.sec.parse import Reports, count_records, reports, statement_records
+from factorlab_lake.providers.sec.submissions import SecFiling
 from factorlab_lake.schema import STATEMENT_TYPES
 from tests.fakes.made_sec_facts import MadeFiling, company_facts
 
@@ -139,7 +141,7 @@ def test_an_annual_report_under_ifrs_has_its_own_currency() -> None:
     facts = company_facts(report)
     revenue = facts["facts"]["ifrs-full"]["Revenue"]["units"]
     revenue["USD"] = [{**revenue["EUR"][0], "val": 120e6}]
-    (row,) = statement_records(reports("1", facts, {}), "income", annual=True)
+    (row,) = statement_records(reports("0000000001", facts, {}), "income", annual=True)
     items = ("revenue", "net_income", "operating_income", "interest_expense", "reported_currency")
     assert [row[item] for item in items] == [100e6, 10e6, 15e6, 1e6, "EUR"]
     assert "gross_profit" not in row
@@ -340,3 +342,28 @@ def test_issued_shares_less_treasury_shares_are_outstanding() -> None:
             MadeFiling(1, "10-K", "2021-02-20", {_YEARS[2020]: _YEAR, (None, "2020-12-31"): sheet})
         )
         assert [c.shares for c in result.counts] == [7e6]
+
+
+def test_a_period_that_ends_after_its_filing_is_a_typing_error() -> None:
+    """A day in the future is no reported period, and hides none."""
+    report = MadeFiling(1, "10-K", "2021-02-20", {_YEARS[2020]: _YEAR, ("2030-01-01", "2030-12-31"): _YEAR})
+    assert _labels(_rows(report)["income"]) == [("2020-12-31", "FY", 2020)]
+
+
+def test_a_report_date_that_no_column_has_is_not_followed() -> None:
+    """Submissions can give the end of the month, or another day: the column near it or the latest counts."""
+    report = MadeFiling(1, "10-K", "2021-02-20", {("2019-12-29", "2020-12-26"): _YEAR})
+    for day in (date(2020, 12, 31), date(2019, 6, 30)):
+        filing = SecFiling(report.accession, "10-K", date(2021, 2, 20), report_date=day)
+        read = reports("0000000001", company_facts(report), {report.accession: filing})
+        assert [content.end for content in read.contents] == [date(2020, 12, 26)]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"cik": 2, "facts": {}}, {"facts": {}}, {"cik": 1}, {"cik": 1, "facts": {"us-gaap": {"Assets": 7}}}],
+)
+def test_facts_of_another_company_or_form_are_refused(facts: dict[str, Any]) -> None:
+    """A document of another company never becomes rows of this one."""
+    with pytest.raises(ValueError, match=r"company facts|Central Index Key"):
+        reports("0000000001", facts, {})
