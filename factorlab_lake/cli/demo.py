@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from factorlab_lake.lake import Lake
     from factorlab_lake.providers.fmp.sample_server import SampleDataset
 
-__all__ = ["Comparison", "compare_with_old_way", "demo", "serve_sample"]
+__all__ = ["Comparison", "compare_with_old_way", "demo", "serve_filings", "serve_sample"]
 
 _CACHES = ("taken_2019-12-31", "taken_2021-03-31")
 _SYMBOLS = ("AAPL", "GOOGL")
@@ -51,6 +51,7 @@ def demo(
     port: Annotated[
         int | None, typer.Option(help="Port for --server. The default is any free port.", show_default=False)
     ] = None,
+    provider: Annotated[str, typer.Option(help="The vendor whose API --server copies: fmp or sec.")] = "fmp",
 ) -> None:
     """Load the sample data and query it.
 
@@ -59,7 +60,8 @@ def demo(
     The demo can be repeated: a second run adds no rows. The exit code is 0 only if the lake contains every
     record of the sample and both ways give the same market caps.
 
-    With --server, the demo uses no lake. It answers as FMP does, so that `fetch` works without a key.
+    With --server, the demo uses no lake. It answers as FMP does, so that `fetch` works without a key. With
+    `--provider sec` it answers as SEC does, so that `fetch --provider sec` works without a network.
 
     Example: factorlab-lake demo
     """
@@ -68,10 +70,11 @@ def demo(
     sample = sample or _packaged_sample()
     _check_sample(sample)
     if server:
-        serve_sample(sample, port=port or 0, output=output)
+        _serve(provider, sample, port or 0, output)
         return
-    if port is not None:
-        raise typer.BadParameter("only together with --server", param_hint="--port")
+    for name, is_set in {"--port": port is not None, "--provider": provider != "fmp"}.items():
+        if is_set:
+            raise typer.BadParameter("only together with --server", param_hint=name)
     lake = open_lake(ctx, create=None)
     _check_only_sample(lake, sample)
     printer = DemoPrinter(output)
@@ -217,6 +220,37 @@ def _equal(old: tuple[Any, ...], new: tuple[Any, ...]) -> bool:
     if old[:2] != new[:2] or None in (old[2], new[2]):
         return old == new
     return math.isclose(old[2], new[2], rel_tol=1e-9)
+
+
+def _serve(provider: str, sample: Path, port: int, output: Output) -> None:
+    servers = {"fmp": serve_sample, "sec": serve_filings}
+    if provider not in servers:
+        raise typer.BadParameter(f"{provider!r}; expected fmp or sec", param_hint="--provider")
+    servers[provider](sample, port=port, output=output)
+
+
+def serve_filings(sample: Path, *, port: int, output: Output) -> None:
+    """Print how to use the server, then serve the filings of a sample as SEC does until Ctrl-C or SIGTERM."""
+    from factorlab_lake.providers.loopback_server import serve
+    from factorlab_lake.providers.sec.sample_server import SecSampleServer, documents_of, symbols_of
+
+    documents = documents_of(sample / "sec")
+    symbols = symbols_of(documents)
+    if not symbols:
+        raise NotFound(f"{sample / 'sec'} has no filings of SEC; expected submissions_CIK##########.json.gz.")
+
+    def announce(url: str) -> None:
+        agent = "'Your Name you@example.com'"
+        lines = [
+            f"A fake SEC server with the sample's filings at {url}",
+            "In another terminal:",
+            f"  export SEC_BASE_URL={url} SEC_FILES_URL={url} SEC_USER_AGENT={agent}",
+            f"  factorlab-lake --lake data/fetched fetch --provider sec {' '.join(symbols)}",
+            "Press Ctrl-C to stop it.",
+        ]
+        output.document({"url": url, "symbols": symbols}, lines)
+
+    serve(SecSampleServer(documents, port=port), announce)
 
 
 def serve_sample(sample: Path, *, port: int, output: Output) -> None:

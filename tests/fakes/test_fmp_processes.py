@@ -82,6 +82,20 @@ def test_the_demo_serves_the_sample_until_it_is_asked_to_end(number: signal.Sign
         assert "factorlab-lake --lake data/fetched fetch AAPL GOOG GOOGL" in out
 
 
+def test_the_demo_serves_filings_as_sec_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what to set for a fetch from SEC, which then works; without a server the option is refused."""
+    monkeypatch.chdir(tmp_path)
+    with ending(demo_server("--provider", "sec", "--json")) as process:
+        document = json.loads(printed(process, until="}\n"))
+        for name in ("SEC_BASE_URL", "SEC_FILES_URL"):
+            monkeypatch.setenv(name, document["url"])
+        monkeypatch.setenv("SEC_USER_AGENT", "Your Name you@example.com")
+        report = run("--json", "fetch", "--provider", "sec", *document["symbols"], "--kind", "profiles").json
+        assert (document["symbols"], report["new"]["company_profiles"]) == (["AAPL"], 1)
+    assert "--server" in run("demo", "--provider", "sec", "--sample", SAMPLE, code=2).err
+    assert "fmp or sec" in run("demo", "--server", "--provider", "x", "--sample", SAMPLE, code=2).err
+
+
 def test_the_demo_server_announces_itself_as_json() -> None:
     """With --json it prints one document, so that a program can start it."""
     with ending(demo_server("--json")) as process:

@@ -14,7 +14,7 @@ from pathlib import Path
 from factorlab_lake.providers.loopback_server import LoopbackServer, ServerResponse, response_head
 from factorlab_lake.providers.sec.endpoints import TICKERS_PATH, facts_path, submissions_path
 
-__all__ = ["SecSampleServer", "documents_of", "html_page", "tickers_of"]
+__all__ = ["SecSampleServer", "documents_of", "html_page", "symbols_of", "tickers_of"]
 
 _HTML = "text/html"
 _PAGE = "<!DOCTYPE html><html><head><title>SEC.gov</title></head><body><h1>{}</h1><p>{}</p></body></html>"
@@ -86,6 +86,11 @@ def documents_of(folder: Path) -> dict[str, bytes]:
         if match:
             documents[paths[match[1]](match[2])] = gzip.decompress(file.read_bytes())
     return documents | {TICKERS_PATH: tickers_of(documents)}
+
+
+def symbols_of(documents: Mapping[str, bytes]) -> list[str]:
+    """Return the symbols of SEC's list in some documents, sorted."""
+    return sorted(row["ticker"] for row in json.loads(documents[TICKERS_PATH]).values())
 
 
 def tickers_of(documents: Mapping[str, bytes]) -> bytes:
