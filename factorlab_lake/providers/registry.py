@@ -24,7 +24,7 @@ def provider_names() -> list[str]:
 
 
 def provider(name: str) -> Provider:
-    r"""Return a new provider with the settings of its environment.
+    """Return a new provider with the settings of its environment.
 
     Raises :class:`InvalidInput` for a name that no installed package registers, or when its package cannot be
     loaded.
