@@ -53,10 +53,11 @@ class TableQuestions(CompanyQuestions):
         that you do not trust, open the lake with ``sandbox=True``.
         """
         check_type(query, str, "query", "SQL as a string")
-        if not is_text(query):
-            raise InvalidInput(
-                "The query has a surrogate, which stands for a byte that is not text; remove it."
-            )
+        for name, value in {"The query": query, **{f"${n}": v for n, v in params.items()}}.items():
+            if isinstance(value, str) and not is_text(value):
+                raise InvalidInput(
+                    f"{name} has a surrogate, which stands for a byte that is not text; remove it."
+                )
         if frames is None:
             return self.session.sql(query, params)
         check_type(frames, Mapping, "frames", "a dictionary such as {'mine': frame}")

@@ -283,7 +283,10 @@ WRITES = {
 }
 
 
-_REFUSED = "cannot write to|needs the path as a literal|runs two files|without a path|must be literals"
+_REFUSED = (
+    "cannot write to|needs the path as a literal|runs two files|without a path|must be literals"
+    "|A CTE needs a SELECT"  # DuckDB 1 has no COPY within a query
+)
 
 
 @pytest.fixture(scope="module")
