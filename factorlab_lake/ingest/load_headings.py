@@ -41,6 +41,18 @@ _SIGNS: tuple[tuple[str, tuple[str, ...]], ...] = (
 _LARGEST_SIDE = 10_000  # of a split's ratio, written as a decimal number
 _NAMES_SHOWN = 5
 _TYPE_OF = {table: kind for kind, table in STATEMENT_TABLES.items()}
+_EVENT_VALUES = {"dividends": ("dividend", "adjusted_dividend"), "splits": ("ratio", "numerator")}
+_NO_ADJUSTED = (
+    "the source has no Adj Close: with yfinance's auto_adjust=True, Close would be without dividends, and "
+    "market caps too small"
+)
+_BASIS_OF_LOAD = (
+    "share counts and per-share figures are read as on the split basis of today; split_basis is another day, "
+    "or own-day for figures as filed"
+)
+_BY_SPLIT = {
+    c.name for kind in STATEMENT_TABLES for c in line_items(kind) if c.unit and "share" in str(c.unit)
+}
 _WITH_BASIS = ("price_data", "shares_outstanding", "dividends")
 _WORTHLESS = ("", "null", "nan", "none")  # texts for a bar that a vendor lacks
 
@@ -100,16 +112,45 @@ class Headings:
 
     def converted(self, raw: pl.DataFrame) -> pl.DataFrame:
         """Return a slice with the table's columns; columns that nothing explains stay as they are."""
-        rows = raw.rename(dict(self._options.rename), strict=False)
+        rows = raw.rename(_unique(raw.columns, self._options.rename), strict=False)
         left_out = [c for c in rows.columns if self._names.get(c) == ""]
         if left_out and self._spec.name not in ("dividends", "splits"):  # their file is one of prices
             self.notes[f"{', '.join(left_out)} not loaded: no column of the table has {_them(left_out)}"] = (
                 raw.height
             )
         rows = rows.drop(left_out)
-        rows = rows.rename({old: new for old, new in self._names.items() if new and old in rows.columns})
+        rows = rows.rename(self._renamed(rows.columns))
+        self._reject_source(rows)
         rows = self._derived(rows)
         return self._with_basis(self._with_symbol(rows))
+
+    def _renamed(self, columns: list[str]) -> dict[str, str]:
+        return _unique(columns, {c: self._names[c] for c in columns if self._names.get(c)})
+
+    def _reject_source(self, rows: pl.DataFrame) -> None:
+        """Raise :class:`InvalidInput` for a source whose values are not those that the table needs."""
+        name = self._spec.name
+        has = set(rows.columns)
+        if self._source == "yahoo" and name == "price_data" and "adjusted_close" not in has:
+            if any(name.strip().lower() == "dividends" for name in self._names):
+                raise InvalidInput(
+                    "The source has dividends and no Adj Close: yfinance's auto_adjust=True has taken the "
+                    "dividends out of Close, so market caps would be too small. Download it with "
+                    "auto_adjust=False."
+                )
+            self.notes[_NO_ADJUSTED] = self.notes.get(_NO_ADJUSTED, 0) + rows.height
+        needed = _EVENT_VALUES.get(name, ())
+        if self._source is not None and needed and not has.intersection(needed):
+            raise InvalidInput(f"The source has no {name}; its columns are {', '.join(rows.columns)}.")
+        has_basis = "split_basis_date" in has or self._options.split_basis is not None
+        if self._source == "yahoo" and name == "dividends" and not has_basis:
+            raise InvalidInput(
+                "Yahoo's dividends count the splits up to the download; pass its day as split_basis."
+            )
+        if self._source == "fmp" and name in _TYPE_OF:
+            items = {c.name for c in line_items(_TYPE_OF[name])}
+            if not has & items:
+                raise InvalidInput(f"The source has no line item of {name}. Load it into another table.")
 
     def _derived(self, rows: pl.DataFrame) -> pl.DataFrame:
         if self._source == "lean":
@@ -156,6 +197,8 @@ class Headings:
         options = self._options
         if options.split_basis is None and self._source in _AS_TRADED:
             options = LoadOptions(split_basis=OWN_DAY)
+        if self._spec.name in _TYPE_OF:
+            return self._with_basis_of_filing(rows)
         if options.split_basis is None or self._spec.name not in _WITH_BASIS:
             if self._options.split_basis is not None:
                 raise InvalidInput(f"{self._spec.name} has no split basis; leave split_basis out.")
@@ -166,6 +209,25 @@ class Headings:
             )
         day = self._spec.time_column or ""
         return rows.with_columns(split_basis_date=options.basis_of(day)) if day in rows.columns else rows
+
+    def _with_basis_of_filing(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Add the split basis of share counts and per-share figures in statements.
+
+        Facts are as filed, so theirs is the filing date. Other sources do not tell; without a basis it is the
+        day of the load.
+        """
+        basis = self._options.split_basis
+        if basis is None and self.is_long and "filing_date" in rows.columns:
+            basis = OWN_DAY
+        if "split_basis_date" in rows.columns and self._options.split_basis is None:
+            return rows
+        if basis is None:
+            if self._source is not None and _BY_SPLIT.intersection(rows.columns):
+                self.notes[_BASIS_OF_LOAD] = self.notes.get(_BASIS_OF_LOAD, 0) + rows.height
+            return rows
+        if basis == OWN_DAY and "filing_date" not in rows.columns:
+            raise InvalidInput("split_basis='own-day' is the filing date here; the source has none.")
+        return rows.with_columns(split_basis_date=LoadOptions(split_basis=basis).basis_of("filing_date"))
 
     def _reject_rename(self, columns: list[str]) -> None:
         for old, new in self._options.rename.items():
@@ -205,13 +267,14 @@ def _names(source: str | None, spec: TableSpec, columns: list[str]) -> dict[str,
     if source is None:
         return {}
     known = _fmp(spec.name) if source == "fmp" else _of_table(source, spec.name)
+    own = {*spec.names(), "ratio", "item", "value"}
     names: dict[str, str] = {}
     for column in columns:
         heading = column.strip().lower()
         if column in spec.names():
             continue
         if heading in known:
-            names[column] = known[heading]
+            names[column] = known[heading] if known[heading] in own else ""
         elif source == "fmp" or heading in _all_headings(source):
             names[column] = ""
     return names
@@ -242,6 +305,20 @@ def _fmp(table: str) -> dict[str, str]:
     """Return FMP's fields of a table in small letters, those of both generations of its API."""
     dataset = next(d for d, t in DATASETS.items() if t == table)
     return {name.lower(): column for name, column in fmp_fields(dataset).items()} | {"symbol": "symbol"}
+
+
+def _unique(columns: list[str], names: Mapping[str, str]) -> dict[str, str]:
+    """Return new names of columns; raise :class:`InvalidInput` if two columns would have one name."""
+    first: dict[str, str] = {}
+    for column in columns:
+        name = names.get(column, column)
+        if name in first:
+            raise InvalidInput(
+                f"The columns {first[name]!r} and {column!r} of the source are both {name}; drop one.",
+                column=column,
+            )
+        first[name] = column
+    return {old: new for old, new in names.items() if old in columns}
 
 
 def _them(names: list[str]) -> str:

@@ -61,7 +61,9 @@ class LoadSource:
                 f"{path.name}: got {path.suffix!r}, expected .csv, .parquet or .zip; convert the file.",
                 path=str(path),
             )
-        self.symbol = path.stem.upper() if path.suffix.lower() == ".zip" else ""
+        # LEAN does not scale trades of other kinds of assets, in files such as btcusd_trade.zip.
+        is_plain = path.suffix.lower() == ".zip" and "_" not in path.stem
+        self.symbol = path.stem.upper() if is_plain else ""
         self.name, self._path, self._format = path.name, path, _SUFFIXES[path.suffix.lower()]
         if self._format == "parquet":
             try:

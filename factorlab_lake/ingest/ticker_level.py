@@ -36,14 +36,15 @@ class TickerLevel:
         by_symbol: dict[str, dict[str, str]] = {}
         for name, (price, symbol) in zip(names, self._columns, strict=True):
             by_symbol.setdefault(symbol, {})[price] = name
-        return pl.concat(
+        parts = [
             part.select(
                 pl.col(day).alias("Date"),
                 *(pl.col(name).alias(price) for price, name in prices.items()),
                 symbol=pl.lit(symbol),
             )
             for symbol, prices in by_symbol.items()
-        )
+        ]
+        return pl.concat(parts, how="diagonal")
 
 
 def _levels(part: pl.DataFrame) -> list[tuple[str, str]] | None:

@@ -8,7 +8,7 @@ import tempfile
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,16 +34,19 @@ class CacheLake:
     """Query Factor Lab's old cache through a temporary lake; the cache itself is only read.
 
     ``folder`` is the cache's. The temporary lake stays until :meth:`close`, so the files of a symbol are read
-    once, and again after one of them has changed. ``availability`` is the option of ``factorlab_lake.open``.
-    Thread-safe.
+    once, and again after one of them has changed. ``availability`` returns the option of
+    ``factorlab_lake.open`` that the answers follow now. Thread-safe.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], *, availability: Any = None) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], *, availability: Callable[[], Any] = lambda: None
+    ) -> None:
         self.folder = Path(folder)
         self._availability = availability
         self._lock = threading.Lock()
         self._migrated: dict[str, frozenset[tuple[str, int]]] = {}
         self._reader: Questions | None = None
+        self._rule: Any = None
         self._place: Path | None = None
         self._remove: Any = None
 
@@ -65,14 +68,14 @@ class CacheLake:
                 "price_data/ and the others.",
                 path=str(self.folder),
             )
-        files = self._files(symbols)
+        files, rule = self._files(symbols), self._availability()
         nothing: frozenset[tuple[str, int]] = frozenset()
         with self._lock:
             changed = [
                 s for s in symbols if files.get(in_file_names(s), nothing) - self._migrated.get(s, nothing)
             ]
-            if self._reader is None or changed:
-                self._reader = self._migrate(changed)
+            if self._reader is None or changed or rule != self._rule:
+                self._rule, self._reader = rule, self._migrate(changed, rule)
                 self._migrated |= {s: files[in_file_names(s)] for s in changed}
             return self._reader
 
@@ -84,15 +87,15 @@ class CacheLake:
             self._reader = self._place = self._remove = None
             self._migrated.clear()
 
-    def _migrate(self, symbols: list[str]) -> Questions:
+    def _migrate(self, symbols: list[str], rule: Any) -> Questions:
         """Migrate the files of some symbols and return a new reader; other readers keep their snapshot."""
         if self._place is None:
             self._place = Path(tempfile.mkdtemp(prefix="factorlab-cache-"))
             self._remove = weakref.finalize(self, shutil.rmtree, self._place, ignore_errors=True)
-        lake = open_lake(self._place / "lake", availability=self._availability)
+        lake = open_lake(self._place / "lake", availability=rule)
         if symbols:
             lake.migrate(self.folder, symbols=symbols)
-        return open_lake(self._place / "lake", availability=self._availability)
+        return open_lake(self._place / "lake", availability=rule)
 
     def _files(self, symbols: list[str]) -> dict[str, frozenset[tuple[str, int]]]:
         """Return the cache's files of some symbols, each with its modification time."""
@@ -110,7 +113,7 @@ class CacheLake:
 
 def in_file_names(symbol: str) -> str:
     """Return a symbol as the cache's file names have it."""
-    return symbol.upper().replace("/", "-").replace(":", "-")
+    return symbol.strip().upper().replace("/", "-").replace(":", "-")
 
 
 def migration_status(lake: LakeOrPlace, cache_dir: str | os.PathLike[str]) -> pl.DataFrame:

@@ -10,6 +10,7 @@ from contextvars import copy_context
 from functools import partial, update_wrapper
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from factorlab_lake.errors import InvalidInput
 from factorlab_lake.query.questions import Questions
 from factorlab_lake.storage import cancellation
 
@@ -25,6 +26,10 @@ def _awaited(
     """Return a method that runs another one in a thread."""
 
     async def run(self: AsyncQuestions, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        if self.is_closed:
+            raise InvalidInput(
+                "This aio is closed with its lake; open the lake again, or use lake.aio again."
+            )
         query = partial(getattr(self.questions, method.__name__), *args, **kwargs)
         context = copy_context()
         cancel = context.run(cancellation.start)
@@ -48,6 +53,7 @@ class AsyncQuestions:
     def __init__(self, questions: Questions, at_once: int) -> None:
         self.questions = questions
         self._at_once = at_once
+        self.is_closed = False
         self._threads = self._started()
 
     def _started(self) -> tuple[int, ThreadPoolExecutor]:
@@ -62,6 +68,7 @@ class AsyncQuestions:
 
     def close(self) -> None:
         """End the threads after the queries that they run."""
+        self.is_closed = True
         self.threads.shutdown()
 
     prices = _awaited(Questions.prices)

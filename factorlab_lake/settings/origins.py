@@ -65,7 +65,9 @@ def shown_environment(environment: Environment) -> Iterator[ShownSetting]:
         except InvalidInput as error:
             yield ShownSetting(environment.label(key), None, source, str(error))
         else:
-            yield ShownSetting(environment.label(key), HIDDEN if key.kind == "secret" else value, source)
+            yield ShownSetting(
+                environment.label(key), HIDDEN if key.kind == "secret" else _plain(value), source
+            )
 
 
 def _of_environment(variable: str, name: str, environment: Environment, where: str) -> ShownSetting:

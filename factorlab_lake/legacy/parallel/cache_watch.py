@@ -12,15 +12,24 @@ from pathlib import Path
 
 import polars as pl
 
-from factorlab_lake.errors import InvalidInput
+from factorlab_lake.errors import InvalidInput, LakeError
 from factorlab_lake.ingest.legacy_cache.reader import CacheFile, read, scan
 from factorlab_lake.legacy.old_cache import in_file_names
 from factorlab_lake.query.questions import Questions
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES
 
-__all__ = ["CacheWatch", "SymbolState", "answer_ages", "newest"]
+__all__ = ["CacheWatch", "SymbolState", "answer_ages", "lacking_in_cache", "newest"]
 
 _TABLES = {"price_data": ("price_data",), "financial_statements": tuple(STATEMENT_TABLES.values())}
+_DAYS = {"price_data": "date", "financial_statements": "fiscal_date"}
+# Tables of which an answer uses rows where the lake has them.
+_BESIDE = {
+    "splits": "date",
+    "dividends": "date",
+    "company_profiles": "symbol",
+    "shares_outstanding": "as_of_date",
+    "symbol_history": "valid_from",
+}
 _LOGGED = (
     "SELECT fetch_id, symbol, data_type, period, fetch_date, success FROM data_fetch_log "
     "WHERE symbol IN (SELECT unnest($symbols::VARCHAR[]))"
@@ -60,8 +69,10 @@ class CacheWatch:
         self._checked: dict[str, _Checked] = {}
         self._fetches: dict[str, tuple[tuple[int, int], str, datetime | None]] = {}
 
-    def check(self, lake: Questions, symbols: Iterable[str]) -> tuple[dict[str, SymbolState], set[str]]:
-        """Return the state of each symbol, and the symbols whose state is new."""
+    def check(
+        self, lake: Questions | None, symbols: Iterable[str]
+    ) -> tuple[dict[str, SymbolState], set[str]]:
+        """Return the state of each symbol, and those whose state is new; None is a lake out of reach."""
         names = list(dict.fromkeys(symbols))
         if self._every_s is None:
             return {}, set()
@@ -70,9 +81,9 @@ class CacheWatch:
             due = [s for s in names if self._is_due(s, now, reader)]
             if due:
                 self._list(now)
-                logged = _logged(lake, due)
+                logged = {} if lake is None else _logged(lake, due)
                 for symbol in due:
-                    state = self._state(symbol, logged.get(symbol.upper(), []))
+                    state = self._state(symbol, logged.get(_in_lake(symbol), []))
                     self._checked[symbol] = _Checked(now, reader, state)
             return {s: self._checked[s].state for s in names}, set(due)
 
@@ -99,7 +110,7 @@ class CacheWatch:
             if success:
                 kind = _kind(table, period)
                 state.lake[kind] = max(at, state.lake.get(kind, at))
-        for file in self._files.get(in_file_names(symbol), []):
+        for file in self._files.get(in_file_names(_in_lake(symbol)), []):
             fetch_id, fetched_at = self._fetch(file)
             if fetched_at is None or file.name is None:
                 continue
@@ -136,7 +147,11 @@ def answer_ages(
 ) -> pl.DataFrame:
     """Return the source and the age of the answer about each symbol; see ``DataProvider.last_answer``."""
     needed, now = tuple(needs), datetime.now(UTC)
-    states = watch.check(opened(), sources)[0] if sources else {}
+    try:
+        lake = opened() if sources else None
+    except LakeError:  # out of reach: the cache has answered
+        lake = None
+    states = watch.check(lake, sources)[0] if sources else {}
     rows = []
     for symbol, source in sources.items():
         state = states.get(symbol, SymbolState())
@@ -156,6 +171,33 @@ def answer_ages(
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
+def lacking_in_cache(
+    lake: Questions, cache: Questions, needs: Iterable[str], symbols: Iterable[str]
+) -> set[str]:
+    """Return the symbols of which the lake has data that the cache's files lack.
+
+    Such as splits, or a longer history: an answer without them would be newer and wrong.
+    """
+    names = [_in_lake(s) for s in symbols]
+    rows = " UNION ALL ".join(
+        f"SELECT symbol, '{table}' AS part, count(*) AS n, CAST(min({day}) AS VARCHAR) AS first "  # noqa: S608
+        f"FROM {table} WHERE symbol IN (SELECT unnest($symbols::VARCHAR[])) GROUP BY symbol"
+        for table, day in {**{name: _DAYS[name] for name in needs}, **_BESIDE}.items()
+    )
+    held = {(s, p): (n, d) for s, p, n, d in lake.session.frame(rows, {"symbols": names}).iter_rows()}
+    cached = {(s, p): (n, d) for s, p, n, d in cache.session.frame(rows, {"symbols": names}).iter_rows()}
+    short = {
+        symbol
+        for (symbol, part), (n, first) in held.items()
+        if (symbol, part) not in cached or cached[symbol, part][0] < n or cached[symbol, part][1] > first
+    }
+    return {s for s in symbols if _in_lake(s) in short}
+
+
+def _in_lake(symbol: str) -> str:
+    return symbol.strip().upper()
+
+
 def _kind(table: str, period: str | None) -> _Kind:
     return table, period if table in STATEMENT_TABLES.values() else None
 
@@ -163,7 +205,7 @@ def _kind(table: str, period: str | None) -> _Kind:
 def _logged(
     lake: Questions, symbols: list[str]
 ) -> dict[str, list[tuple[str, str, str | None, datetime, bool]]]:
-    rows: pl.DataFrame = lake.session.frame(_LOGGED, {"symbols": [s.upper() for s in symbols]})
+    rows: pl.DataFrame = lake.session.frame(_LOGGED, {"symbols": [_in_lake(s) for s in symbols]})
     by_symbol: dict[str, list[tuple[str, str, str | None, datetime, bool]]] = defaultdict(list)
     for fetch_id, symbol, table, period, at, success in rows.iter_rows():
         by_symbol[symbol].append((fetch_id, table, period, at, success))

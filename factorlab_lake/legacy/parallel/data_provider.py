@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,7 +14,7 @@ from factorlab_lake.errors import InvalidInput, LakeError, MissingExtra, printab
 from factorlab_lake.legacy.old_cache import CacheLake
 from factorlab_lake.legacy.pandas_frames import checked_frames, to_frames
 from factorlab_lake.legacy.parallel.answer_diff import diff_answers
-from factorlab_lake.legacy.parallel.cache_watch import CacheWatch, answer_ages, newest
+from factorlab_lake.legacy.parallel.cache_watch import CacheWatch, answer_ages, lacking_in_cache, newest
 from factorlab_lake.legacy.parallel.counters import Alert, Counts, EventCounter
 from factorlab_lake.legacy.parallel.forms import FORMS, QuestionForm
 from factorlab_lake.legacy.parallel.settings import ParallelSettings, SymbolRouter, parallel_settings
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["DataProvider"]
 
 _LOG = logging.getLogger(__name__)
+_RETRY_S = 60.0  # a lake that cannot be opened is tried again after this time
 _Part = tuple[str, list[str], Any]
 
 
@@ -77,12 +79,14 @@ class DataProvider:
         self.frames = checked_frames(frames, "DataProvider")
         self._place = lake  # the settings' lake is looked up by the first query: it may need a password
         self._lake = self._place if isinstance(self._place, Questions) else None
-        self._cache = CacheLake(self.settings.cache_dir, availability=getattr(lake, "availability", None))
+        self._cache = CacheLake(self.settings.cache_dir, availability=self._rule)
         self._alert, self._events, self._lock = alert, EventCounter(), threading.Lock()
         self._router = SymbolRouter(self.settings)
         every_s = self.settings.check_cache_s
         self._watch = CacheWatch(self.settings.cache_dir, None if every_s == "off" else every_s)
         self._of_thread = threading.local()
+        self._known_rule: Any = None
+        self._retry_at = float("-inf")
 
     def __repr__(self) -> str:
         flags = self.settings.model_dump(include={"use_database", "fallback_to_cache", "migration_mode"})
@@ -254,6 +258,16 @@ class DataProvider:
             self._report(Alert("lake_failed", question, tuple(symbols), f"{type(error).__name__}: {error}"))
             return []
 
+    def _rule(self) -> Any:
+        """Return the availability rule of the lake, which the cache's answers follow; None without a lake."""
+        if self._lake is None and time.monotonic() < self._retry_at:
+            return self._known_rule
+        try:
+            self._known_rule = getattr(self._opened(), "availability", None)
+        except LakeError:  # the cache answers in its place
+            self._retry_at = time.monotonic() + _RETRY_S
+        return self._known_rule
+
     def _newer_in_cache(self, question: str, symbols: list[str]) -> list[str]:
         """Report symbols of which the cache has a later fetch, and return those that it answers for."""
         if not self.settings.cache_dir.is_dir():
@@ -265,11 +279,13 @@ class DataProvider:
             return []
         answered: list[str] = []
         if self.settings.freshest:
-            lacking = _lacking(self._cache.lake(behind), form, behind)
+            lacking = lacking_in_cache(self._opened(), self._cache.lake(behind), form.needs, behind)
             answered = [s for s in behind if s not in lacking]
         self._events.add(behind_cache=len(behind))
         if not checked.isdisjoint(behind):
             source = "the cache answers" if answered else "the lake answers"
+            if 0 < len(answered) < len(behind):
+                source = f"the cache answers for {', '.join(answered)}"
             message = f"the cache has later fetches than the lake, and {source}; migrate these symbols"
             self._report(Alert("behind_cache", question, tuple(behind), message))
         return answered

@@ -28,11 +28,11 @@ _TIINGO = """date,close,high,low,open,volume,adjClose,adjHigh,adjLow,adjOpen,adj
 2020-08-31T00:00:00.000Z,129.04,131.0,126.0,127.58,223505733,129.04,131.0,126.0,127.58,223505733,0.0,4.0
 2020-11-06T00:00:00.000Z,118.69,119.2,116.13,118.32,114457922,118.69,119.2,116.13,118.32,114457922,0.205,1.0
 """
-_LEVELS = """Price,Close,Close,Volume,Volume
-Ticker,AAPL,MSFT,AAPL,MSFT
-Date,,,,
-2020-12-30,133.72,221.68,96452100,20272300
-2020-12-31,132.69,,99116600,
+_LEVELS = """Price,Adj Close,Close,Close,Volume,Volume
+Ticker,AAPL,AAPL,MSFT,AAPL,MSFT
+Date,,,,,
+2020-12-30,132.4,133.72,221.68,96452100,20272300
+2020-12-31,131.5,132.69,,99116600,
 """
 _FMP_PRICES = """symbol,date,open,high,low,close,volume,change,changePercent,vwap
 AAPL,2020-12-31,134.08,134.74,131.72,132.69,99116600,-1.39,-1.03,133.05
@@ -89,7 +89,7 @@ def test_what_a_file_does_not_say_is_one_error(lake: Lake, tmp_path: Path) -> No
 def test_a_history_of_yfinance(lake: Lake) -> None:
     """Its index has the days with a time zone; dividends and splits load from the same frame."""
     days = pd.DatetimeIndex(["2020-08-28", "2020-08-31", "2020-11-06"], tz="America/New_York", name="Date")
-    values = {"Open": 1.0, "High": 1.0, "Low": 1.0, "Close": [124.81, 129.04, 118.69], "Volume": 5}
+    values = {"Open": 1.0, "High": 1.0, "Low": 1.0, "Close": [124.81, 129.04, 118.69], "Adj Close": 1.0}
     frame = pd.DataFrame(values | {"Dividends": [0, 0, 0.205], "Stock Splits": [0, 4.0, 0]}, index=days)
     with pytest.warns(LakeWarning, match="Dividends, Stock Splits not loaded"):
         assert lake.load("price_data", frame, symbol="AAPL", split_basis="2021-03-31") == 3
@@ -102,13 +102,78 @@ def test_a_history_of_yfinance(lake: Lake) -> None:
     assert [row[1] for row in _bars(lake)] == [day.date() for day in days]
 
 
+def test_closes_without_dividends_are_no_closes(lake: Lake) -> None:
+    """A history of yfinance without Adj Close is adjusted for dividends; a plain download only may be."""
+    bars = {
+        "Date": ["2020-11-06"],
+        "Open": [1.0],
+        "High": [1.0],
+        "Low": [1.0],
+        "Close": [118.0],
+        "Volume": [5],
+    }
+    how = {"symbol": "AAPL", "split_basis": "2021-03-31"}
+    with pytest.raises(InvalidInput, match="auto_adjust=False"):
+        lake.load("price_data", pl.DataFrame(bars | {"Dividends": [0.2], "Stock Splits": [0.0]}), **how)  # type: ignore[arg-type]
+    with pytest.warns(LakeWarning, match="the source has no Adj Close"):
+        assert lake.load("price_data", pl.DataFrame(bars), **how) == 1  # type: ignore[arg-type]
+
+
+def test_a_split_basis_is_not_before_the_bar(lake: Lake, tmp_path: Path) -> None:
+    """A bar counts the splits up to its own day at least; dividends of Yahoo need the day of the download."""
+    file = _file(tmp_path, "MSFT.csv", _YAHOO)
+    with pytest.raises(InvalidInput, match="2019-01-04 is before the bar's own date"):
+        lake.load("price_data", file, symbol="MSFT", split_basis="2019-01-04")
+    paid = pl.DataFrame({"Date": ["2020-08-07"], "Dividends": [0.82]})
+    with pytest.raises(InvalidInput, match="Yahoo's dividends count the splits up to the download"):
+        lake.load("dividends", paid, symbol="AAPL")
+
+
+def test_share_counts_of_facts_are_as_filed(lake: Lake, tmp_path: Path) -> None:
+    """Their split basis is the filing date, so a later split multiplies them; FMP's file needs the day."""
+    text = "symbol,item,fp,end,filed,value\nQF,weightedAverageShsOut,Q3,2020-06-27,2020-07-31,4312573000\n"
+    lake.load("income_statements", _file(tmp_path, "facts.csv", text))
+    lake.load("splits", {"symbol": ["QF"], "date": ["2020-08-31"], "numerator": [4], "denominator": [1]})
+    bar = {
+        "symbol": ["QF"],
+        "date": ["2020-08-31"],
+        "close_price": [129.04],
+        "split_basis_date": ["2021-01-04"],
+    }
+    lake.load("price_data", bar)
+    assert lake.market_caps("QF", "2020-08-31")["market_cap"].item() == pytest.approx(129.04 * 4 * 4312573000)
+    text = _FMP_INCOME.replace(",odd", ",eps").replace("https://x", "3.3")
+    with pytest.warns(LakeWarning, match="read as on the split basis of today"):
+        lake.load("income_statements", _file(tmp_path, "today.csv", text))
+    lake.load(
+        "income_statements", _file(tmp_path, "b.csv", text.replace("AAPL", "B")), split_basis="2021-03-31"
+    )
+    query = "SELECT symbol, split_basis_date = '2021-03-31' FROM income_statements WHERE eps = 3.3 ORDER BY 1"
+    assert lake.sql(query).rows() == [("AAPL", False), ("B", True)]
+
+
+def test_what_a_source_lacks_is_named(lake: Lake, tmp_path: Path) -> None:
+    """A file of prices has no dividends, one of income no balance sheet, and two columns cannot be one."""
+    file = _file(tmp_path, "MSFT.csv", _YAHOO)
+    with pytest.raises(InvalidInput, match="The source has no dividends"):
+        lake.load("dividends", file, symbol="MSFT", split_basis="2021-03-31")
+    with pytest.raises(InvalidInput, match="no line item of balance_sheets"):
+        lake.load("balance_sheets", _file(tmp_path, "i.csv", _FMP_INCOME))
+    twice = pl.DataFrame({"Date": ["2020-01-02"], "Close": [1.0], "close_price": [1.0]})
+    with pytest.raises(InvalidInput, match="'Close' and 'close_price' of the source are both close_price"):
+        lake.load("price_data", twice, symbol="A", split_basis="own-day")
+    labelled = _FMP_PRICES.replace("vwap", "label").replace("133.05", "December")
+    with pytest.warns(LakeWarning, match="label not loaded"):
+        lake.load("price_data", _file(tmp_path, "p.csv", labelled), split_basis="2021-03-31")
+
+
 def test_a_download_of_several_symbols(lake: Lake, tmp_path: Path) -> None:
     """Symbols in a second level of the columns become rows, from a frame and from its CSV file."""
     frame = pd.read_csv(io.StringIO(_LEVELS), header=[0, 1], index_col=0, parse_dates=True)
     frame.columns.names, frame.index.name = ["Price", "Ticker"], "Date"
     expected = [
-        ("AAPL", date(2020, 12, 30), 133.72, None, 96452100.0, date(2021, 3, 31)),
-        ("AAPL", date(2020, 12, 31), 132.69, None, 99116600.0, date(2021, 3, 31)),
+        ("AAPL", date(2020, 12, 30), 133.72, 132.4, 96452100.0, date(2021, 3, 31)),
+        ("AAPL", date(2020, 12, 31), 132.69, 131.5, 99116600.0, date(2021, 3, 31)),
         ("MSFT", date(2020, 12, 30), 221.68, None, 20272300.0, date(2021, 3, 31)),
     ]
     with pytest.warns(LakeWarning, match="bars without any price left out"):

@@ -137,3 +137,42 @@ def test_checks_can_be_switched_off(lake: Lake, migrated: Path) -> None:
     assert provider.get_prices(["AAA"])["AAA"].tolist() == [10.0]
     assert alerts == []
     assert provider.last_answer["fetched_at"].to_list() == [None]
+
+
+def test_the_cache_does_not_answer_without_what_the_lake_has(lake: Lake, migrated: Path) -> None:
+    """Without the lake's splits or older bars an answer of the cache would be newer and wrong."""
+    alerts: list[Alert] = []
+    split = {"symbol": ["AAA"], "date": ["2021-06-30"], "numerator": [4], "denominator": [1]}
+    with _provider(lake, migrated, alerts, freshest=True, check_cache_s=0) as provider:
+        Entry("BBB", "price", [bar("2021-06-30", 11.0)], cached_at=LATER).write(migrated)
+        assert provider.get_prices(["BBB"])["BBB"].tolist() == [10.0]  # the cache has no bar of March
+        Entry("AAA", "price", _NEW, cached_at=LATER).write(migrated)
+        assert provider.get_prices(["AAA"])["AAA"].tolist() == [10.0, 11.0]
+        lake.load("splits", split)
+        provider.get_prices(["AAA"])
+        assert provider.last_answer.select("source", "is_behind").row(0) == ("lake", True)
+    assert "the lake answers" in alerts[-1].message
+
+
+def test_the_cache_answers_by_the_rule_of_the_lake(lake: Lake, cache: Path) -> None:
+    """Also where the lake is given by its path: another rule would use filings too early."""
+    Entry("AAA", "income", [income(symbol="AAA")]).write(cache)
+    lake.migrate(cache)
+    lake.configure(availability=60)
+    settings = parallel_settings(cache_dir=cache, use_database=False)
+    days = [
+        DataProvider(settings, lake=place, frames="polars")
+        .get_financial_statements("AAA")["available_date"]
+        .item()
+        for place in (lake.path, lake.refresh())
+    ]
+    assert days == [lake.statements("AAA")["available_date"].item()] * 2
+
+
+def test_the_age_is_there_in_an_outage(cache: Path, tmp_path: Path) -> None:
+    """Without a lake the cache gives the answer, and its age is that of the file."""
+    Entry("AAA", "price", _NEW, cached_at=LATER).write(cache)
+    provider = DataProvider(parallel_settings(cache_dir=cache), lake=tmp_path / "none")
+    assert provider.get_prices(["aaa"]).iloc[:, 0].tolist() == [10.0, 11.0]
+    answer = provider.last_answer.select("source", "fetched_at", "cache_fetched_at", "is_behind")
+    assert answer.row(0) == ("cache", LATER, LATER, False)

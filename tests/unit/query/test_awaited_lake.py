@@ -130,8 +130,10 @@ def test_errors_pickles_and_closing(lake_2021: Lake) -> None:
     with pytest.raises(InvalidInput, match="known, first, latest"):
         asyncio.run(lake.aio.ttm("AAPL", _DAYS, vintage="newest"))
     copy = pickle.loads(pickle.dumps(lake))
-    threads = lake.aio.threads
+    aio, threads = lake.aio, lake.aio.threads
     lake.close()
+    with pytest.raises(InvalidInput, match="This aio is closed"):
+        asyncio.run(aio.ttm("AAPL", _DAYS))
     with pytest.raises(RuntimeError):
         threads.submit(time.time)
     for opened in (lake, copy):

@@ -420,6 +420,14 @@ def test_config_shows_the_rest_when_a_variable_is_missing() -> None:
     assert "needs the variable" in done.err
 
 
+def test_config_hides_an_address_in_the_place_of_a_folder() -> None:
+    """An address with a password as `database` is an error, and is not shown."""
+    write("p:\n  database:\n    provider: duckdb\n    database: postgresql://me:s3cr3t@host/d\n")
+    done = run("config", code=1)
+    assert "s3cr3t" not in done.out + done.err
+    assert "p.database.database" in done.out
+
+
 def test_no_password_is_in_a_repr_an_error_or_a_log(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
