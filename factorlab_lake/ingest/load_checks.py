@@ -233,11 +233,6 @@ def _table_faults(spec: TableSpec, columns: list[str]) -> Iterator[RowFault]:
         yield RowFault("source", ~pl.col("source").is_in(_SHARE_SOURCES), problem)
     if spec.name == "company_profiles" and "currency" in columns:
         yield RowFault("currency", pl.col("currency").is_null(), pl.lit("missing; expected one as USD"))
-    if spec.name == "price_data":
-        early = pl.format(
-            "{} is before the bar's own date, whose splits it would not count", "split_basis_date"
-        )
-        yield RowFault("split_basis_date", pl.col("split_basis_date") < pl.col("date"), early)
     if {"year", "date"} <= set(columns):
         problem = pl.format("{} is not the year of {}", "year", pl.col("date").cast(pl.String))
         yield RowFault("year", pl.col("year") != pl.col("date").dt.year(), problem)

@@ -208,7 +208,21 @@ class Headings:
                 "The source has a column split_basis_date, and split_basis was passed too; leave one out."
             )
         day = self._spec.time_column or ""
+        self._reject_early_basis(rows, options)
         return rows.with_columns(split_basis_date=options.basis_of(day)) if day in rows.columns else rows
+
+    def _reject_early_basis(self, rows: pl.DataFrame, options: LoadOptions) -> None:
+        """Refuse a basis of all bars that is before one of them: a bar counts the splits of its day."""
+        if self._spec.name != "price_data" or options.split_basis == OWN_DAY or "date" not in rows.columns:
+            return
+        dates = rows["date"].cast(pl.String).str.slice(0, len("2024-12-31"))
+        late = dates.str.to_date("%Y-%m-%d", strict=False).max()
+        if isinstance(late, date) and isinstance(options.split_basis, date) and late > options.split_basis:
+            raise InvalidInput(
+                f"split_basis {options.split_basis} is before the bar of {late}; expected the day of the "
+                "download.",
+                split_basis=options.split_basis,
+            )
 
     def _with_basis_of_filing(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Add the split basis of share counts and per-share figures in statements.

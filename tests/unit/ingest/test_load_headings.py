@@ -122,7 +122,7 @@ def test_closes_without_dividends_are_no_closes(lake: Lake) -> None:
 def test_a_split_basis_is_not_before_the_bar(lake: Lake, tmp_path: Path) -> None:
     """A bar counts the splits up to its own day at least; dividends of Yahoo need the day of the download."""
     file = _file(tmp_path, "MSFT.csv", _YAHOO)
-    with pytest.raises(InvalidInput, match="2019-01-04 is before the bar's own date"):
+    with pytest.raises(InvalidInput, match="split_basis 2019-01-04 is before the bar of 2020-12-31"):
         lake.load("price_data", file, symbol="MSFT", split_basis="2019-01-04")
     paid = pl.DataFrame({"Date": ["2020-08-07"], "Dividends": [0.82]})
     with pytest.raises(InvalidInput, match="Yahoo's dividends count the splits up to the download"):
