@@ -164,7 +164,8 @@ def test_the_stored_rule_costs_nothing() -> None:
         if spec.name in changed:  # content that was first seen later counts from that day
             stored["available_date"] = f"{effective_date(spec, None)} AS available_date"
             stored["availability_basis"] = f"{effective_basis(spec, None)} AS availability_basis"
-        assert to_rule("close").select(spec) == ", ".join(stored.values())
+        others = [f'"{column}" AS "{other}"' for other, column in spec.other_names]
+        assert to_rule("close").select(spec) == ", ".join([*stored.values(), *others])
         assert CLOSE.table_view(spec, Path(), []) == to_rule(4).table_view(spec, Path(), [])
 
 
