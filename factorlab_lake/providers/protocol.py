@@ -6,6 +6,8 @@ another vendor there. The suite ``tests/contracts/providers.py`` tests what ever
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -47,6 +49,15 @@ class Request:
     start: date | None = None
     end: date | None = None
     last_parameters: str | None = None
+
+    @property
+    def label(self) -> str:
+        """Return how messages name the request.
+
+        >>> Request("income", "AAPL", "annual").label
+        "annual income of 'AAPL'"
+        """
+        return f"{' '.join(filter(None, (self.period, self.dataset)))} of {self.symbol!r}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +103,20 @@ class FetchResult:
     def count(self) -> int:
         """Return the number of records, valid or not."""
         return (0 if self.records is None else self.records.height) + len(self.broken)
+
+    def identify(self) -> str:
+        """Return a hash of the request, the time and the response: one fetch is one row of the log."""
+        facts = (
+            self.provider,
+            self.endpoint,
+            self.parameters,
+            self.dataset,
+            self.symbol,
+            self.period,
+            self.payload_sha256,
+            self.fetched_at.isoformat(),
+        )
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
 class Provider(Protocol):

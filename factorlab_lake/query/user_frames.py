@@ -58,7 +58,7 @@ class UserFrames:
 
     def _check_names(self, names: list[str]) -> None:
         own = self._con.execute(_OF_THE_USER).fetchall()
-        taken = {name: "of this session" for (name,) in own}
+        taken = {name: "that an earlier query created" for (name,) in own}
         taken |= dict.fromkeys([*TABLES, *FUNCTIONS], "of the lake")
         for name in names:
             if not name.isidentifier() or not name.isascii():

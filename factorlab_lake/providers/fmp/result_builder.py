@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -34,14 +32,14 @@ class ResultBuilder:
         """Return the endpoint of a request; raises :class:`NotServed` when FMP has none."""
         if request.dataset not in self.endpoints:
             raise NotServed(
-                f"{_label(request)}: FMP has no such dataset in this generation of its API."
+                f"{request.label}: FMP has no such dataset in this generation of its API."
                 f"{nearest(request.dataset, self.endpoints)} Known are {', '.join(self.endpoints)}."
             )
         if not request.symbol.strip(". ") or not request.symbol.isprintable():
-            raise NotServed(f"{_label(request)}: {request.symbol!r} is no symbol; pass one such as AAPL.")
+            raise NotServed(f"{request.label}: {request.symbol!r} is no symbol; pass one such as AAPL.")
         endpoint = self.endpoints[request.dataset]
         if endpoint.periods and request.period is None:
-            raise NotServed(f"{_label(request)}: the period is missing; pass quarterly or annual.")
+            raise NotServed(f"{request.label}: the period is missing; pass quarterly or annual.")
         return endpoint
 
     def start(self, request: Request) -> tuple[FetchResult, CallTrace]:
@@ -58,7 +56,7 @@ class ResultBuilder:
             period=request.period,
             duration_ms=self.timer(),
         )
-        return result, CallTrace(_label(request))
+        return result, CallTrace(request.label)
 
     def finish(self, result: FetchResult, http_request: HttpRequest | None, trace: CallTrace) -> FetchResult:
         """Complete a result with the facts of its calls."""
@@ -69,7 +67,7 @@ class ResultBuilder:
         result.payload_sha256 = trace.payload_sha256
         result.api_calls = trace.calls
         result.duration_ms = (self.timer() - result.duration_ms) * 1000
-        result.fetch_id = _fetch_id(result)
+        result.fetch_id = result.identify()
         return result
 
 
@@ -78,22 +76,3 @@ def fail(result: FetchResult, error: FetchFailed) -> None:
     error.__context__ = error.__cause__ = None
     result.fault, result.error, result.records = error.with_traceback(None), str(error), None
     result.broken.clear()
-
-
-def _label(request: Request) -> str:
-    return f"{' '.join(filter(None, (request.period, request.dataset)))} of {request.symbol!r}"
-
-
-def _fetch_id(result: FetchResult) -> str:
-    """Return a hash of the request, the time and the response: one fetch is one row of the log."""
-    facts = (
-        result.provider,
-        result.endpoint,
-        result.parameters,
-        result.dataset,
-        result.symbol,
-        result.period,
-        result.payload_sha256,
-        result.fetched_at.isoformat(),
-    )
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]

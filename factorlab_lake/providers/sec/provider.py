@@ -168,7 +168,7 @@ class SecProvider:
             error.__context__ = error.__cause__ = None
             result.fault, result.error, result.records = error.with_traceback(None), str(error), None
         result.duration_ms = (self._timer() - started) * 1000
-        result.fetch_id = _fetch_id(result)
+        result.fetch_id = result.identify()
         return result
 
     def _fill(self, result: FetchResult, request: Request) -> None:
@@ -189,7 +189,7 @@ class SecProvider:
         result.records = frame_of(records, result)
         if not records and not result.broken and request.start is None:
             raise EmptyAnswer(
-                f"{_label(request)}: the company has no reports with tagged figures of this kind."
+                f"{request.label}: the company has no reports with tagged figures of this kind."
             )
 
     def _cik(self, request: Request) -> str:
@@ -205,7 +205,7 @@ class SecProvider:
             if spelling in tickers:
                 return cik_text(tickers[spelling])
         raise EmptyAnswer(
-            f"{_label(request)}: SEC lists no such symbol.{nearest(symbol, tickers)} A company that is no "
+            f"{request.label}: SEC lists no such symbol.{nearest(symbol, tickers)} A company that is no "
             "longer listed has its Central Index Key only: pass it, such as CIK0000320193."
         )
 
@@ -270,11 +270,11 @@ def _check(request: Request) -> None:
     """Raise :class:`NotServed` for a request that SEC cannot answer."""
     if request.dataset not in OFFERS:
         raise NotServed(
-            f"{_label(request)}: SEC has no such dataset.{nearest(request.dataset, OFFERS)} "
+            f"{request.label}: SEC has no such dataset.{nearest(request.dataset, OFFERS)} "
             f"Known are {', '.join(OFFERS)}."
         )
     if OFFERS[request.dataset].periods and request.period is None:
-        raise NotServed(f"{_label(request)}: the period is missing; pass quarterly or annual.")
+        raise NotServed(f"{request.label}: the period is missing; pass quarterly or annual.")
 
 
 def _records(request: Request, company: _Company, result: FetchResult) -> list[dict[str, Any]]:
@@ -327,24 +327,5 @@ def _fields(dataset: str) -> dict[str, str]:
     return {name: name for name in table(DATASETS[dataset]).names()}
 
 
-def _label(request: Request) -> str:
-    return f"{' '.join(filter(None, (request.period, request.dataset)))} of {request.symbol!r}"
-
-
 def _bad(what: str, error: ValueError) -> BadAnswer:
     return BadAnswer(f"{what}: SEC's document has an unexpected form: {error}. Run the command again.")
-
-
-def _fetch_id(result: FetchResult) -> str:
-    """Return a hash of the request, the time and the documents: one fetch is one row of the log."""
-    facts = (
-        result.provider,
-        result.endpoint,
-        result.parameters,
-        result.dataset,
-        result.symbol,
-        result.period,
-        result.payload_sha256,
-        result.fetched_at.isoformat(),
-    )
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
