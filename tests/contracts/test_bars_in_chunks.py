@@ -14,7 +14,11 @@ import pytest
 import factorlab_lake as fl
 from factorlab_lake.derive.availability_rule import CLOSE
 from factorlab_lake.lake import Lake
+from factorlab_lake.schema import table
+from factorlab_lake.schema.spec import identifiers
 from factorlab_lake.server_lake import open_server_lake
+from factorlab_lake.sync.postgres import ddl
+from factorlab_lake.sync.protocol import ROW_HASH
 from tests.contracts.pair import Pair, method_call
 from tests.unit.query.lake_builder import LakeBuilder
 from tests.unit.sync.comparing import by_hand
@@ -47,11 +51,15 @@ def url(made: Lake, postgres: Server) -> Iterator[str]:
     """Yield the address of a server whose bars are partly in a chunk."""
     with postgres.database() as address:
         made.sync(address)
-        by_hand(address, "CREATE TABLE chunk (LIKE price_data INCLUDING ALL) INHERITS (price_data)")
+        stored = identifiers([*table("price_data").names(), ROW_HASH])
+        by_hand(address, "CREATE TABLE chunk () INHERITS (price_data)")
+        by_hand(
+            address, f"ALTER TABLE chunk ADD UNIQUE {ddl.key_columns(table('price_data'))}"
+        )  # a child inherits no key
         by_hand(
             address,
-            "WITH moved AS (DELETE FROM ONLY price_data WHERE year = 2020 RETURNING *) "
-            "INSERT INTO chunk SELECT * FROM moved",
+            f"WITH moved AS (DELETE FROM ONLY price_data WHERE year = 2020 RETURNING {stored}) "
+            f"INSERT INTO chunk ({stored}) TABLE moved",
         )
         yield address
 

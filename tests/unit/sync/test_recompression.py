@@ -10,16 +10,20 @@ import psycopg
 import pytest
 
 from factorlab_lake.lake import Lake
+from factorlab_lake.schema import table
+from factorlab_lake.schema.spec import identifiers
 from factorlab_lake.sync.postgres import hypertables
 from factorlab_lake.sync.postgres.batch import PostgresBatch
+from factorlab_lake.sync.protocol import ROW_HASH
 from tests.unit.sync.comparing import by_hand
 
+_STORED = identifiers([*table("price_data").names(), ROW_HASH])
 # Triggers are off, because recompression fires none.
-_REWRITE = """
+_REWRITE = f"""
 SET LOCAL session_replication_role = replica;
-CREATE TEMP TABLE moved ON COMMIT DROP AS TABLE price_data;
+CREATE TEMP TABLE moved ON COMMIT DROP AS SELECT {_STORED} FROM price_data;
 TRUNCATE price_data;
-INSERT INTO price_data TABLE moved
+INSERT INTO price_data ({_STORED}) TABLE moved
 """
 _WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'price_data'::regclass"
 
