@@ -7,6 +7,7 @@ LOCK := .ci/constraints.txt
 READY := .venv/.ready
 OLDEST := .venv/duckdb-1.5
 ENGINES := .venv/engines
+EMULATORS := .venv/emulators
 POSTGRES := tests/unit/sync/postgres
 # The tests that run on each version of PostgreSQL. `make test-all` runs all of them on the newest one.
 VERSIONS ?= 14 15 16 17
@@ -17,7 +18,7 @@ PIP := -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 unexport PYTHONDONTWRITEBYTECODE  # else each of the hundreds of processes that the tests start compiles everything
-.PHONY: help venv engines postgres demo test test-all test-postgres lint format docs docs-reference bench lock clean
+.PHONY: help venv engines emulators postgres demo test test-all test-postgres lint format docs docs-reference bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -32,7 +33,7 @@ $(READY): pyproject.toml $(LOCK)
 		{ echo '$(PYTHON) cannot make virtual environments: on Debian or Ubuntu, `apt-get install python3-venv`' >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python $(PIP) install --quiet -c $(LOCK) pip
-	$(BIN)/python $(PIP) install --quiet -c $(LOCK) --build-constraint $(LOCK) -e '.[pandas,postgres]' --group dev --group docs
+	$(BIN)/python $(PIP) install --quiet -c $(LOCK) --build-constraint $(LOCK) -e '.[pandas,postgres,snowflake,object-store,plot,mcp]' --group dev --group docs
 	@touch $@
 
 # The oldest DuckDB that is supported, beside the environment's own: the tests ask it the same questions.
@@ -45,6 +46,14 @@ engines: $(ENGINES)/.ready $(CLIENTS) ## install other engines (daft, pysail, ch
 $(ENGINES)/.ready: .ci/engines.txt | $(READY)
 	$(BIN)/python -m venv $(ENGINES)
 	$(ENGINES)/bin/python $(PIP) install --quiet -r .ci/engines.txt
+	@touch $@
+
+emulators: $(EMULATORS)/.ready ## install servers that stand in for Snowflake and S3 in the tests (0.8 GB)
+
+# Beside the package's environment, for the same reason as the engines.
+$(EMULATORS)/.ready: .ci/emulators.txt | $(READY)
+	$(BIN)/python -m venv $(EMULATORS)
+	$(EMULATORS)/bin/python $(PIP) install --quiet -r .ci/emulators.txt
 	@touch $@
 
 # Each in a folder of its own: a client has no other package than DuckDB. An interrupted install leaves no folder.
