@@ -17,6 +17,7 @@ from factorlab_lake.cli import app
 from factorlab_lake.providers.sec.sample_server import SecSampleServer, documents_of
 from tests.code_blocks import blocks, run_page
 from tests.fakes.test_fmp_processes import demo_server, ending, printed
+from tests.page_programs import own_process
 from tests.support import ROOT, SAMPLE
 from tests.unit.cli.running import demo_home
 from tests.unit.sync.postgres_server import server
@@ -94,8 +95,9 @@ def test_the_code_of_a_page_prints_what_is_shown(
     del home
     text = path.read_text(encoding="utf-8")
     vendor = _sec if "--provider sec" in text else _vendor
-    with _replacements(text) as replace, vendor(monkeypatch) if " fetch " in text else nullcontext():
-        assert run_page(path, replace) > 0
+    fetching = vendor(monkeypatch) if " fetch " in text else nullcontext()
+    with _replacements(text) as replace, fetching, own_process() as programs:
+        assert run_page(path, replace, programs) > 0
 
 
 def test_the_index_lists_every_guide() -> None:
