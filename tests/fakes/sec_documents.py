@@ -10,7 +10,7 @@ import gzip
 import json
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import IO, Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -106,14 +106,27 @@ def _stamp(moment: datetime | None, clock: str) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
-def reports_in_order() -> Iterator[str]:
-    """Yield the accessions of Apple's 68 statement filings by filing date."""
+@cache
+def filing_dates() -> dict[str, date]:
+    """Return the filing date of each of Apple's 68 statement filings by accession, in order."""
     filed: dict[str, str] = {}
     for tags in sample("companyfacts")["facts"].values():
         for concept in tags.values():
             for facts in concept["units"].values():
                 filed |= {f["accn"]: f["filed"] for f in facts if f["form"] != "8-K"}
-    yield from sorted(filed, key=lambda accession: (filed[accession], accession))
+    order = sorted(filed, key=lambda accession: (filed[accession], accession))
+    return {accession: date.fromisoformat(filed[accession]) for accession in order}
+
+
+def reports_in_order() -> Iterator[str]:
+    """Yield the accessions of Apple's 68 statement filings by filing date."""
+    yield from filing_dates()
+
+
+def apple_on(day: date) -> dict[str, bytes]:
+    """Return Apple's documents as they were on the evening of a day."""
+    later = {accession for accession, filed in filing_dates().items() if filed > day}
+    return apple(filing_dates().keys() - later, submissions_without(later))
 
 
 def submissions_without(accessions: Collection[str]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from tests.oracle.trailing import Content, is_fresh, rhythm_days, trailing
 from tests.oracle.worlds import Company, companies, show
 from tests.support import CACHE_2021, entries_of
 
-__all__ = ["apple_factors", "factors_where_known", "nulls_where_known"]
+__all__ = ["apple_cap", "apple_factors", "apple_revenue", "factors_where_known", "nulls_where_known"]
 
 Right = Callable[[str, date], float | None]
 RightFactors = Callable[[str, date], dict[str, float | None]]
@@ -83,7 +83,7 @@ def _cases(folder: Path, prices: Path | None) -> Iterator[Case]:
     for name, splits in (("both samples", True), ("both samples, no splits file", False)):
         lake = sample(folder / name, splits=splits)
         yield name, lake, sorted(closes), step_days(7, 2014, 2021), questions, _sample_factors
-    own: dict[str, Right] = {"market_caps": _apple_cap, "ttm": _apple_sum}
+    own: dict[str, Right] = {"market_caps": apple_cap, "ttm": apple_revenue}
     yield "Apple's filings", filings_of_apple(folder), ["AAPL"], step_days(7, 2010, 2021), own, apple_factors
     made = {each.symbol: each for each in companies(seed=7, of_each_kind=3)}
     lake = fl.open(folder / "made")
@@ -170,11 +170,13 @@ def _count_of(known: list[Content], stated: list[Count], day: date) -> float | N
     return None if count is None else count.shares
 
 
-def _apple_sum(_: str, day: date) -> float | None:
+def apple_revenue(_: str, day: date) -> float | None:
+    """Return the revenue of twelve months from Apple's filings."""
     return trailing(apple.statements("income"), "revenue", day).value
 
 
-def _apple_cap(_: str, day: date) -> float | None:
+def apple_cap(_: str, day: date) -> float | None:
+    """Return the count of Apple's filings where there is a price; only its presence matters."""
     known = [each for each in apple.statements("income") if each.known <= day]
     return _count_of(known, apple.counts(), day) if _has_price(apple.closes(), day) else None
 

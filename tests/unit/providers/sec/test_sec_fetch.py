@@ -18,9 +18,10 @@ from factorlab_lake.lake import Lake
 from factorlab_lake.providers.protocol import Call, FetchResult, Request
 from factorlab_lake.providers.sec import SecProvider
 from tests.contracts.providers import ProviderContract, Subject
-from tests.fakes.sec_documents import CIK, SecDocuments, apple, reports_in_order, sample, submissions_by
+from tests.fakes.sec_documents import CIK, SecDocuments, apple, filing_dates, reports_in_order, submissions_by
+from tests.sec_lakes import fetched_apple
 from tests.sec_rows import FETCHED
-from tests.support import made_once, writing
+from tests.support import writing
 
 TABLES = ("income_statements", "balance_sheets", "cash_flows", "shares_outstanding")
 _OF_THE_STAMP = ("accepted_at", "accepted_date", "available_date", "split_basis_date")
@@ -31,14 +32,10 @@ def _provider(documents: SecDocuments | None = None, at: datetime = FETCHED) -> 
     return SecProvider(documents or SecDocuments(), clock=lambda: at)
 
 
-def _make(place: Path) -> None:
-    assert fl.open(place).fetch(_provider(), "AAPL").clean
-
-
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """Return a lake with Apple from SEC."""
-    return fl.open(made_once(tmp_path_factory, "apple_fetched_from_sec", _make), create=False)
+    return fetched_apple(tmp_path_factory)
 
 
 def test_a_fetch_lands_every_version(lake: Lake) -> None:
@@ -137,20 +134,11 @@ def _history() -> list[list[FetchResult]]:
     steps = []
     for cut in (2, 4, len(order)):
         documents = SecDocuments(apple(set(order[:cut])))
-        filed = _filed(order[cut - 1])
+        filed = filing_dates()[order[cut - 1]]
         at = datetime(filed.year, filed.month, filed.day, 12, tzinfo=UTC) + timedelta(days=1)
         provider = _provider(documents, at if cut < len(order) else FETCHED)
         steps.append([a for call in provider.plan(requests) for a in provider.answer(call)])
     return steps
-
-
-def _filed(accession: str) -> date:
-    for concept in sample("companyfacts")["facts"]["us-gaap"].values():
-        for facts in concept["units"].values():
-            for fact in facts:
-                if fact["accn"] == accession:
-                    return date.fromisoformat(fact["filed"])
-    raise AssertionError(accession)
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)], ids=["in order", "newest first"])
