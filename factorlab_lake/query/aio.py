@@ -73,6 +73,9 @@ class AsyncQuestions:
 
     prices = _awaited(Questions.prices)
     statements = _awaited(Questions.statements)
+    income_statements = _awaited(Questions.income_statements)
+    balance_sheets = _awaited(Questions.balance_sheets)
+    cash_flows = _awaited(Questions.cash_flows)
     market_caps = _awaited(Questions.market_caps)
     company_market_caps = _awaited(Questions.company_market_caps)
     ttm = _awaited(Questions.ttm)

@@ -8,8 +8,19 @@ from datetime import date, datetime, time
 from typing import Any, TypeAlias
 
 from factorlab_lake.errors import InvalidInput, nearest
+from factorlab_lake.schema.rules import BEGINNING_OF_TIME, END_OF_TIME
 
-__all__ = ["DateLike", "Dates", "in_sequence", "is_text", "one_of", "to_date", "to_dates", "to_symbols"]
+__all__ = [
+    "DateLike",
+    "Dates",
+    "date_range",
+    "in_sequence",
+    "is_text",
+    "one_of",
+    "to_date",
+    "to_dates",
+    "to_symbols",
+]
 
 DateLike: TypeAlias = "str | date"
 Dates: TypeAlias = "DateLike | Iterable[DateLike] | None"
@@ -110,6 +121,17 @@ def in_sequence(start: date, end: date) -> tuple[date, date]:
             end=end,
         )
     return start, end
+
+
+def date_range(start: DateLike | None, end: DateLike | None) -> tuple[date, date]:
+    """Return the first and the last day of a range; a missing end has no limit.
+
+    >>> date_range("2024-01-31", None)
+    (datetime.date(2024, 1, 31), datetime.date(9999, 12, 31))
+    """
+    first = BEGINNING_OF_TIME if start is None else to_date(start, "start")
+    last = END_OF_TIME if end is None else to_date(end, "end")
+    return in_sequence(first, last)
 
 
 def one_of(value: str, options: Iterable[str], name: str) -> str:

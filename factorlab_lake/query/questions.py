@@ -2,68 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from typing import Any
 
 import polars as pl
 
-from factorlab_lake.errors import InvalidInput, listed_names
 from factorlab_lake.factors.formulas import FACTORS, Factor
 from factorlab_lake.functions.definitions import chosen_factors
 from factorlab_lake.functions.question_texts import factors_of_inputs
-from factorlab_lake.index.statement_blocks import StatementRequest, saturated
 from factorlab_lake.query import lookahead
-from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, one_of, to_date, to_dates
+from factorlab_lake.query.arguments import DateLike, Dates, date_range, one_of, to_dates
 from factorlab_lake.query.explanations import of_one_snapshot
+from factorlab_lake.query.frame_columns import checked_columns, chosen_columns
 from factorlab_lake.query.query_hints import QueryHints, RowFilter
-from factorlab_lake.query.table_questions import BY_BYTES, TableQuestions
-from factorlab_lake.schema import STATEMENT_TABLES, STATEMENT_TYPES, identifier, table
+from factorlab_lake.query.statement_questions import StatementQuestions, hindsight
+from factorlab_lake.query.table_questions import BY_BYTES
+from factorlab_lake.schema import identifier, table
 from factorlab_lake.schema.derived_tables import VINTAGES
 from factorlab_lake.schema.rules import (
     BEGINNING_OF_TIME,
     END_OF_TIME,
-    LAST_DAY,
     PRICE_AGE_LIMIT_DAYS,
-    SAME_PERIOD_DAYS,
 )
 from factorlab_lake.storage.duckdb_frames import in_order
 
 __all__ = ["Questions"]
 
+_BAR_KEY = ("symbol", "date")
 _SHORT = 10_000  # rows up to which planning takes longer than copying the answer twice
 
-_STORED = (
-    f"{', '.join(map(identifier, table('price_data').names()))}, "
-    "(SELECT currency FROM company_profiles f WHERE f.symbol = price_data.symbol) AS currency "
-    "FROM price_data "
-    "WHERE symbol IN (SELECT unnest($symbols::VARCHAR[])) AND date BETWEEN $first AND $last"
-)
-_ADJUSTED = "* FROM adjusted_prices($symbols::VARCHAR[], $first::DATE, $last::DATE)"
+_STORED = "price_data WHERE symbol IN (SELECT unnest($symbols::VARCHAR[])) AND date BETWEEN $first AND $last"
+_ADJUSTED = "adjusted_prices($symbols::VARCHAR[], $first::DATE, $last::DATE)"
+_CURRENCY = "(SELECT currency FROM company_profiles f WHERE f.symbol = price_data.symbol) AS currency"
 
 
-class Questions(TableQuestions):
+class Questions(StatementQuestions):
     """Offer the queries of a lake as methods that return polars frames; ``to_pandas()`` converts one.
 
     ``symbols`` is one symbol, several, or ``"all"``. A symbol of which the lake has no data gives a
     :class:`~factorlab_lake.errors.SymbolNotHeldWarning` with the nearest name.
     """
 
-    def _answer(self, key: tuple[Hashable, ...], compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
-        """Compute the answer of the function and arguments in ``key``; a subclass can cache it."""
-        del key
-        return compute()
-
     def _indexed(
         self, function: str, symbols: list[str], dates: list[date], vintage: str, factors: tuple[Factor, ...]
     ) -> pl.DataFrame | None:
         """Return the answer of a function from a read index; None without one. A subclass can have one."""
         del function, symbols, dates, vintage, factors
-        return None
-
-    def _indexed_statements(self, symbols: list[str], request: StatementRequest) -> pl.DataFrame | None:
-        """Return statements from a read index; None without one."""
-        del symbols, request
         return None
 
     def _indexed_ratios(self, symbols: list[str], first: date, last: date) -> pl.DataFrame | None:
@@ -79,84 +63,37 @@ class Questions(TableQuestions):
         end: DateLike | None = None,
         *,
         adjusted: bool = False,
+        columns: Iterable[str] | None = None,
     ) -> pl.DataFrame:
         """Return daily bars between two dates (both included), as stored or adjusted.
 
         One row per symbol and trading day with the columns of ``price_data``, ordered by symbol and date.
-        Prices are per share, on the split basis of ``split_basis_date``. They are in the unit that
-        ``currency`` names, which may be a minor one, such as GBp (pence). Unknown symbols give no rows.
+        The values come first, then ``currency`` and the origin of the row. Prices are per share, on the split
+        basis of ``split_basis_date``. They are in the unit that ``currency`` names, which may be a minor one,
+        such as GBp (pence). Unknown symbols give no rows.
 
         With ``adjusted``, the columns are those of ``adjusted_prices``. Prices and volume are then per share
         as counted after every split in the lake. ``adjusted_close`` includes dividends too, with both
-        factors, its source, and the reason where it is NULL.
+        factors, its source, and the reason where it is NULL. ``columns`` chooses some, such as
+        ``["close_price"]``, after symbol and date.
         """
-        first, last = _range(start, end)
+        chosen = checked_columns(columns, "close_price")
+        source = f"* FROM {_ADJUSTED}" if adjusted else f"{_stored_columns(chosen)} FROM {_STORED}"
+        first, last = date_range(start, end)
         names = self._symbols.names(symbols)
         # No upper limit: later dividends adjust earlier bars.
         bars = RowFilter(names, first.isoformat(), None if adjusted else last.isoformat())
         rows = self._answer(
-            ("prices", tuple(names), first, last, adjusted),
+            ("prices", tuple(names), first, last, source),
             lambda: self.session.frame(
-                f"SELECT {_ADJUSTED if adjusted else _STORED} ORDER BY symbol {BY_BYTES}, date",
+                f"SELECT {source} ORDER BY symbol {BY_BYTES}, date",
                 {"symbols": names, "first": first, "last": last},
                 needs=QueryHints({"price_data": bars}),
             ),
         )
+        if adjusted:
+            rows = rows.select(chosen_columns(chosen, rows.columns, key=_BAR_KEY, example="close_price"))
         return self._symbols.checked_rows(rows, names)
-
-    @of_one_snapshot
-    def statements(
-        self,
-        symbols: str | Iterable[str],
-        start: DateLike | None = None,
-        end: DateLike | None = None,
-        *,
-        types: Iterable[str] = STATEMENT_TYPES,
-        as_of: DateLike | None = None,
-        vintage: str = "known",
-    ) -> pl.DataFrame:
-        """Return statements whose fiscal period ends between two dates (both included).
-
-        Without ``as_of``, the rows are all versions: one row per symbol, statement type, fiscal period and
-        version. With it, they are the statements known at that day's close: one row per symbol, provider,
-        type and period. Columns are those of ``financial_statements``; all line items are in ``metrics``
-        (JSON, in ``reported_currency``). ``types`` are income, balance_sheet and cash_flow. Rows are ordered
-        by symbol, type, period and version.
-
-        ``vintage`` needs ``as_of``. ``known`` returns each period's newest version of that day, ``first`` its
-        first, and ``latest`` the newest of all. ``latest`` is hindsight: ``available_date`` may be later than
-        ``as_of``.
-        """
-        names = self._symbols.names(symbols)
-        kinds = listed_names(types, "types", "'income'", may_be_empty=True)
-        for kind in kinds:
-            one_of(kind, STATEMENT_TYPES, "statement type")
-        first, last = _range(start, end)
-        params: dict[str, Any] = {"symbols": names, "types": kinds, "first": first, "last": last}
-        source = _statements_source(as_of, vintage)
-        if as_of is not None:
-            params["as_of"] = to_date(as_of, "as_of")
-        # Versions of one period can end some days apart.
-        around = timedelta(days=0 if as_of is None else SAME_PERIOD_DAYS)
-        earliest, latest = saturated(first, -around), saturated(last, around)
-        rows = RowFilter(names, earliest.isoformat(), latest.isoformat())
-        tables = {name: rows if kind in kinds else None for kind, name in STATEMENT_TABLES.items()}
-        needs = QueryHints(tables, names, short=True)
-        query = (
-            f"SELECT * FROM {source} WHERE symbol IN (SELECT unnest($symbols::VARCHAR[])) "
-            "AND statement_type IN (SELECT unnest($types::VARCHAR[])) "
-            "AND fiscal_date BETWEEN $first AND $last "
-            f"ORDER BY symbol {BY_BYTES}, statement_type, fiscal_date, fiscal_period {BY_BYTES}, version"
-        )
-
-        request = StatementRequest(tuple(kinds), first, last, params.get("as_of"), vintage)
-
-        def compute() -> pl.DataFrame:
-            stored = self._indexed_statements(names, request)
-            return self.session.frame(query, params, needs=needs) if stored is None else stored
-
-        rows_of = self._answer(("statements", tuple(names), request), compute)
-        return self._symbols.checked_rows(rows_of, names)
 
     @of_one_snapshot
     def market_caps(
@@ -247,7 +184,7 @@ class Questions(TableQuestions):
         ``financial_ratios``. ``date``, ``accepted_date``, ``market_cap`` and ``shares_outstanding`` belong to
         that day. Unknown symbols give no rows.
         """
-        first, last = _range(start, end)
+        first, last = date_range(start, end)
         names = self._symbols.names(symbols)
 
         def compute() -> pl.DataFrame:
@@ -261,39 +198,6 @@ class Questions(TableQuestions):
             )
 
         return self._symbols.checked_rows(self._answer(("ratios", tuple(names), first, last), compute), names)
-
-    @of_one_snapshot
-    def quarters(
-        self,
-        symbols: str | Iterable[str],
-        start: DateLike | None = None,
-        end: DateLike | None = None,
-        *,
-        as_of: DateLike | None = None,
-        vintage: str = "known",
-    ) -> pl.DataFrame:
-        """Return each quarter's flows as known at the close of a day; by default, as known now.
-
-        One row per symbol and quarter end between two dates (both included), in this order, in
-        ``reported_currency``. A quarter that is not reported is derived from cumulative figures, and
-        ``derivation`` shows how. If a needed cumulative figure is missing, the quarter's flows are NULL and
-        ``reason`` says why.
-        """
-        first, last = _range(start, end)
-        one_of(vintage, VINTAGES, "vintage")
-        names = self._symbols.names(symbols)
-        rows = self.session.frame(
-            f"SELECT * FROM quarters($symbols::VARCHAR[], $as_of::DATE, vintage := '{vintage}') "
-            "WHERE fiscal_date BETWEEN $first AND $last",
-            {
-                "symbols": names,
-                "as_of": LAST_DAY if as_of is None else to_date(as_of, "as_of"),
-                "first": first,
-                "last": last,
-            },
-            needs=QueryHints(symbols=names),
-        )
-        return self._symbols.checked_rows(rows, names)
 
     @of_one_snapshot
     def lookahead(
@@ -337,7 +241,7 @@ class Questions(TableQuestions):
         first = min(dates, default=BEGINNING_OF_TIME)
         if first > BEGINNING_OF_TIME:
             first -= timedelta(days=PRICE_AGE_LIMIT_DAYS)
-        query = f"SELECT * FROM {function}($symbols::VARCHAR[], $dates::DATE[]{_hindsight(vintage)})"
+        query = f"SELECT * FROM {function}($symbols::VARCHAR[], $dates::DATE[]{hindsight(vintage)})"
         if chosen:
             query = factors_of_inputs(chosen, query)
         params = {"symbols": names, "dates": dates}
@@ -351,24 +255,10 @@ class Questions(TableQuestions):
         return self._answer((function, tuple(names), tuple(dates), vintage, chosen), compute)
 
 
-def _statements_source(as_of: DateLike | None, vintage: str) -> str:
-    one_of(vintage, VINTAGES, "vintage")
-    if as_of is not None:
-        return f"statements_as_of($as_of{_hindsight(vintage)})"
-    if vintage != VINTAGES[0]:
-        raise InvalidInput(
-            f"vintage is {vintage!r} but as_of is missing: without as_of every version is returned; "
-            "pass as_of too, such as '2024-06-30'.",
-            vintage=vintage,
-        )
-    return "financial_statements"
-
-
-def _hindsight(vintage: str) -> str:
-    return "" if vintage == "known" else f", vintage := '{vintage}'"
-
-
-def _range(start: DateLike | None, end: DateLike | None) -> tuple[date, date]:
-    first = BEGINNING_OF_TIME if start is None else to_date(start, "start")
-    last = END_OF_TIME if end is None else to_date(end, "end")
-    return in_sequence(first, last)
+def _stored_columns(chosen: list[str] | None) -> str:
+    """Return the list of the chosen columns of stored bars: values before origin."""
+    names = table("price_data").names()
+    place = names.index("extra")
+    known = [*names[:place], "currency", *names[place:]]
+    columns = chosen_columns(chosen, known, key=_BAR_KEY, example="close_price")
+    return ", ".join(_CURRENCY if name == "currency" else identifier(name) for name in columns)

@@ -39,6 +39,16 @@ QUESTIONS: dict[str, Question] = {
     "statements as of the day before": lambda q: q.statements(SYMBOLS, as_of="2020-10-29"),
     "statements as first filed": lambda q: q.statements(SYMBOLS, as_of="2020-10-30", vintage="first"),
     "statements by hindsight": lambda q: q.statements(SYMBOLS, as_of="2015-10-30", vintage="latest"),
+    "income statements": lambda q: q.income_statements(SYMBOLS),
+    "balance sheets as of a day": lambda q: q.balance_sheets(SYMBOLS, as_of="2020-10-30"),
+    "columns of cash flows": lambda q: q.cash_flows(
+        [*SYMBOLS, *ODD], START, END, columns=["free_cash_flow", "accepted_at"]
+    ),
+    "columns of statements": lambda q: q.statements("AAPL", columns=["available_date", "filing_date"]),
+    "columns of bars": lambda q: q.prices("AAPL", START, END, columns=["currency", "close_price"]),
+    "columns of adjusted bars": lambda q: q.prices(
+        "AAPL", START, END, adjusted=True, columns=["adjusted_close"]
+    ),
     "statements before any": lambda q: q.statements(SYMBOLS, as_of="1990-01-01"),
     # Market capitalisation.
     "caps": lambda q: q.market_caps(SYMBOLS, DATES),
@@ -138,6 +148,8 @@ REFUSED: dict[str, tuple[Question, str]] = {
     "an unknown vintage": (lambda q: q.factors("AAPL", DATES, vintage="newest"), "known, first, latest"),
     "a vintage of no day": (lambda q: q.statements("AAPL", vintage="first"), "as_of"),
     "an unknown statement type": (lambda q: q.statements("AAPL", types=["incom"]), "'income'"),
+    "an unknown column of bars": (lambda q: q.prices("AAPL", columns=["close"]), "'close_price'"),
+    "an unknown item": (lambda q: q.income_statements("AAPL", columns=["revenu"]), "'revenue'"),
     "an unknown factor": (lambda q: q.explain_factor("pe", "AAPL", "2020-01-01"), "pe_ratio"),
     "an unknown table": (lambda q: q.sql("SELECT * FROM price_dat"), "Did you mean 'price_data'?"),
     "an unknown function": (lambda q: q.sql("SELECT * FROM market_cap(1)"), "Did you mean 'market_caps'?"),

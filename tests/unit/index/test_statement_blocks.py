@@ -259,7 +259,8 @@ def test_a_damaged_tile_changes_no_answer_and_is_written_again(
     path = manifests.index_folder(lake._layout) / tile.name
     damage(path)
     lake.result_cache.clear()
-    assert_frame_equal(fl.open(lake.path).statements(FEW), expected, check_exact=True)
+    rows = fl.open(lake.path).statements(FEW)
+    assert_frame_equal(rows.select(expected.columns), expected, check_exact=True)
     assert statements_by_index(lake.path, FEW) is None
     assert {f.kind for f in fl.verify(lake.path).findings} == {"index"}
     lake.load("price_data", bar("AAA", 13.0))

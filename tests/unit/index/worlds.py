@@ -138,8 +138,8 @@ def _without_index(path: Path) -> Lake:
 
 def _by_sql(lake: Lake, symbols: Iterable[str], request: StatementRequest) -> pl.DataFrame:
     lake.result_cache.clear()
-    rows = lake.statements(
-        symbols,
+    rows = lake._statements(
+        list(symbols),
         request.first,
         request.last,
         types=request.types,

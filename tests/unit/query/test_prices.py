@@ -54,8 +54,10 @@ def test_bars_are_ordered_by_symbol_and_day(made: Lake) -> None:
 
 
 def test_columns_are_those_of_the_table(made: Lake) -> None:
-    """The frame has the table's columns in the table's order."""
-    assert made.prices("AAA").columns == [*TABLES["price_data"].names(), "currency"]
+    """The frame has the table's columns in the table's order, and the currency after the values."""
+    columns = made.prices("AAA").columns
+    assert columns[columns.index("change_over_time") + 1] == "currency"
+    assert [name for name in columns if name != "currency"] == TABLES["price_data"].names()
 
 
 def test_an_unknown_symbol_has_no_rows(made: Lake) -> None:

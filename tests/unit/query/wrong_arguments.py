@@ -18,6 +18,7 @@ WRONG: list[Any] = [
     ["\ud800"], {1: None}, {"a": "\ud800"}, {"A"}, True, "A" * 30_000, (3, "A"), range(2),
 ]  # fmt: skip
 _DAY = "2020-01-03"
+_STATEMENTS = {"symbols": "A", "start": _DAY, "end": _DAY, "as_of": _DAY, "vintage": "known"}
 # The methods of a lake in a folder and of one on a server.
 QUESTIONS: dict[str, dict[str, Any]] = {
     "company_market_caps": {"symbols": "A", "dates": _DAY, "vintage": "known"},
@@ -34,19 +35,15 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "fetch_log": {},
     "lookahead": {"factor": "pe_ratio", "symbols": "A", "dates": _DAY},
     "market_caps": {"symbols": "A", "start": _DAY, "end": _DAY, "freq": "D", "vintage": "known"},
-    "prices": {"symbols": "A", "start": _DAY, "end": _DAY},
+    "prices": {"symbols": "A", "start": _DAY, "end": _DAY, "columns": ["close_price"]},
     "quarters": {"symbols": "A", "start": _DAY, "end": _DAY, "as_of": _DAY, "vintage": "known"},
     "ratios": {"symbols": "A", "start": _DAY, "end": _DAY},
     "revisions": {},
     "sql": {"query": "SELECT $x AS x", "x": "word", "frames": {}},
-    "statements": {
-        "symbols": "A",
-        "start": _DAY,
-        "end": _DAY,
-        "types": ["income"],
-        "as_of": _DAY,
-        "vintage": "known",
-    },
+    "statements": _STATEMENTS | {"types": ["income"], "columns": ["metrics"]},
+    "income_statements": _STATEMENTS | {"columns": ["revenue"]},
+    "balance_sheets": _STATEMENTS | {"columns": ["total_assets"]},
+    "cash_flows": _STATEMENTS | {"columns": ["free_cash_flow"]},
     "ttm": {"symbols": "A", "dates": _DAY, "vintage": "known"},
 }
 OF_A_FOLDER: dict[str, dict[str, Any]] = {
