@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput
+from factorlab_lake.ingest.csv_dialect import SEPARATORS, DecimalCommas, separator_of, utf8_blocks
 from factorlab_lake.schema.rules import MAX_FIELDS, MAX_LINE_BYTES, MAX_UNPACKED_BYTES, MAX_UNPACKED_RATIO
 
 __all__ = ["csv_slices", "zstd_size_limit"]
@@ -31,11 +32,12 @@ _STEP_BYTES = 1 << 20
 def csv_slices(path: Path, block_bytes: int) -> Iterator[pl.DataFrame]:
     """Yield frames of a CSV file's blocks; each block is parsed with the file's header line.
 
-    Raises :class:`InvalidInput` for a file with too many columns, a line that is too long, and a compressed
-    file that is too large.
+    The separator and the decimal sign are those that the file shows. Raises :class:`InvalidInput` where it
+    shows two, for a file with too many columns, a line that is too long, and a compressed file that is too
+    large.
     """
-    blocks = _blocks(path, block_bytes)
-    block, header = next(blocks, b""), b""
+    blocks = utf8_blocks(path.name, _blocks(path, block_bytes))
+    block, header, separator, commas = next(blocks, b""), b"", "", DecimalCommas(path.name)
     if _LEAN.match(block):
         header = _LEAN_HEADER
     _check_columns(path, _header(block) or block)
@@ -47,7 +49,9 @@ def csv_slices(path: Path, block_bytes: int) -> Iterator[pl.DataFrame]:
             if not header:
                 _check_columns(path, _header(block) or block)
             if end or not header:  # an empty file raises an error
-                yield pl.read_csv(header + block[:end], infer_schema=False)
+                separator = separator or separator_of(path.name, header or _header(block) or block)
+                part = pl.read_csv(header + block[:end], infer_schema=False, separator=separator)
+                yield commas.rows(part) if separator == ";" else part
                 header = header or _header(block)
             block = block[end:]
         elif len(block) > MAX_LINE_BYTES:
@@ -62,7 +66,7 @@ def csv_slices(path: Path, block_bytes: int) -> Iterator[pl.DataFrame]:
 
 def _check_columns(path: Path, header: bytes) -> None:
     """Refuse a header that is too wide: the time to read a frame grows with the square of its columns."""
-    columns = header.count(b",") + 1
+    columns = max(header.count(separator.encode()) for separator in SEPARATORS) + 1
     if columns > MAX_FIELDS:
         raise InvalidInput(
             f"{path.name} has {columns:,} columns; at most {MAX_FIELDS:,} are read. Select columns.",

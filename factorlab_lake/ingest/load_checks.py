@@ -24,6 +24,7 @@ _HELP = {
     "prices, the day of the download for split-adjusted prices; split_basis='own-day' or a day fills it in)",
     "symbol": " (symbol='AAPL' fills it in)",
 }
+_WHOLE_UNITS = ("shares", "reported_currency")  # of numbers whose comma separates thousands
 _SPLIT_BASIS = ("price_data", "shares_outstanding")  # the tables whose rows need a split basis
 _FAULTS_SHOWN = 10
 _UNKNOWN = ("accepted_at",)  # an impossible acceptance is unknown, as in a provider's record
@@ -73,12 +74,18 @@ class RowChecks:
                 for c, p in parsed.items()
                 if p.bad is not None
             ),
+            *(_ambiguous(c).alias(f"_ambiguous_{c}") for c in _ambiguous_columns(raw, self.spec)),
         )
         rows = self._with_capitals(rows).with_columns(_fetched_at(rows, self.now))
         self._collect(
             raw,
             rows,
-            [*_unreadable(raw, parsed, self.spec), *_faults(rows, self.spec), *_late(raw, self.now)],
+            [
+                *_unreadable(raw, parsed, self.spec),
+                *_two_readings(raw, self.spec),
+                *_faults(rows, self.spec),
+                *_late(raw, self.now),
+            ],
         )
         kept = self._kept(raw, rows, [c for c, p in parsed.items() if p.bad is not None])
         if self.spec.has_intervals and self.passed:
@@ -195,7 +202,38 @@ def _unreadable(raw: pl.DataFrame, parsed: dict[str, Parsed], spec: TableSpec) -
             shown = pl.col(f"_raw_{name}").cast(pl.String).str.slice(0, 60)
             quote = "'" if raw.schema[name] == pl.String else ""
             text = pl.lit(quote) + shown + f"{quote} is not {p.expected}"
+            if spec.column(name).kind == "number":
+                is_comma = shown.str.contains(r"\d,\d+$")
+                text += pl.when(is_comma).then(pl.lit("; write decimals with a point")).otherwise(pl.lit(""))
             yield RowFault(name, pl.col(f"_bad_{name}"), text)
+
+
+def _ambiguous_columns(raw: pl.DataFrame, spec: TableSpec) -> list[str]:
+    """Return the columns of text whose numbers may have decimals: prices, figures per share, ratios."""
+    return [
+        c.name
+        for c in spec.columns
+        if c.kind == "number" and c.unit not in _WHOLE_UNITS and raw.schema.get(c.name) == pl.String
+    ]
+
+
+def _ambiguous(name: str) -> pl.Expr:
+    """Return whether a text is a number under two conventions: 221,681 is a price of 221.681 in Europe.
+
+    A number of the same column such as 1,221.50 or 1,221,000 shows that its commas separate thousands.
+    """
+    text = pl.col(name)
+    shown = text.str.contains(r"\d,\d{3}[.,]\d").any()
+    return (text.str.contains(r"^\s*[+-]?\d{1,3},\d{3}\s*$") & ~shown).fill_null(value=False)
+
+
+def _two_readings(raw: pl.DataFrame, spec: TableSpec) -> Iterator[RowFault]:
+    for name in _ambiguous_columns(raw, spec):
+        text = pl.format(
+            "'{}' has a comma that may be a decimal one; write decimals with a point, and no separators",
+            pl.col(f"_raw_{name}"),
+        )
+        yield RowFault(name, pl.col(f"_ambiguous_{name}"), text)
 
 
 def _faults(rows: pl.DataFrame, spec: TableSpec) -> Iterator[RowFault]:

@@ -100,6 +100,8 @@ class LoadSource:
 
     def _unreadable(self, error: Exception) -> InvalidInput:
         reason = (str(error) or type(error).__name__).splitlines()[0]
+        if self._format == "csv" and "utf-8" in reason.lower():
+            reason = "it is not text in UTF-8; save it in that encoding"
         return InvalidInput(
             f"{self._path.name} cannot be read as {self._path.suffix}: {reason}",
             path=str(self._path),

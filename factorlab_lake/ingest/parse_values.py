@@ -122,7 +122,7 @@ def _read_number(text: pl.Expr) -> Parsed:
 
 def _plain_number(text: pl.Expr) -> pl.Expr:
     """Return the text of a number without separators of thousands, as in 3,000,000.50."""
-    grouped = text.str.contains(r"^[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?$")
+    grouped = text.str.contains(r"^[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?$")
     return pl.when(grouped).then(text.str.replace_all(",", "", literal=True)).otherwise(text)
 
 

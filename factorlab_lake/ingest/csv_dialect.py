@@ -1,0 +1,117 @@
+"""Recognise how a CSV file is written: its encoding, its separator, and its decimal sign."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+
+import polars as pl
+
+from factorlab_lake.errors import InvalidInput
+
+__all__ = ["SEPARATORS", "DecimalCommas", "separator_of", "utf8_blocks"]
+
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_QUOTED = re.compile(rb'"[^"]*"')
+_WHOLE_BOM = 4  # bytes; that of UTF-32 is the longest
+_DECIMAL_COMMA = r"^\s*[+-]?\d+,\d+\s*$"
+_OTHER_NUMBERS = r"^\s*[+-]?(?:\d+\.\d+|\d{1,3}(?:,\d{3}){2,}(?:\.\d+)?)\s*$"
+
+
+def utf8_blocks(name: str, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the blocks of a text in UTF-8; convert UTF-16, as Excel saves text with tabs.
+
+    Raises :class:`InvalidInput` for another encoding: its letters could only be guessed.
+    """
+    first = next(blocks, b"")
+    while len(first) < _WHOLE_BOM and (more := next(blocks, b"")):
+        first += more
+    encoding = _encoding(first)
+    if encoding is None:
+        yield first
+        yield from blocks
+        return
+    if encoding == "utf-32":
+        raise InvalidInput(f"{name} is written in UTF-32; save it as UTF-8.")
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        yield decoder.decode(first).encode()
+        for block in blocks:
+            yield decoder.decode(block).encode()
+        yield decoder.decode(b"", final=True).encode()
+    except UnicodeError:
+        raise InvalidInput(
+            f"{name} begins as {encoding.upper()} and does not go on so; save it as UTF-8."
+        ) from None
+
+
+def _encoding(start: bytes) -> str | None:
+    """Return the encoding of a text that is not UTF-8, by its mark or by the zeros between Latin letters."""
+    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if len(start) >= _WHOLE_BOM:
+        if start[1] == start[3] == 0 and start[0] and start[2]:
+            return "utf-16-le"
+        if start[0] == start[2] == 0 and start[1] and start[3]:
+            return "utf-16-be"
+    return None
+
+
+def separator_of(name: str, header: bytes) -> str:
+    """Return the separator of a header line: the one that it has most of, outside quotes.
+
+    Raises :class:`InvalidInput` for a header with as many of one as of another.
+    """
+    plain = _QUOTED.sub(b"", header)
+    counts = sorted(((plain.count(s.encode()), s) for s in SEPARATORS), reverse=True)
+    (most, separator), (second, other) = counts[:2]
+    if most == 0:
+        return ","
+    if most == second:
+        raise InvalidInput(
+            f"{name}: the header has {most} {SEPARATORS[separator]} and as many {SEPARATORS[other]}, so "
+            "the separator is unknown; write the file with commas."
+        )
+    return separator
+
+
+class DecimalCommas:
+    """Write numbers such as 221,68 with a point, in the slices of a file whose separator is a semicolon.
+
+    Programs write semicolons where the comma is the decimal sign. A file that has numbers of both kinds
+    raises :class:`InvalidInput`, because 221,681 could then be either.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._comma: str | None = None
+        self._other: str | None = None
+
+    def rows(self, part: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows of a slice with points."""
+        texts = [name for name, kind in part.schema.items() if kind == pl.String]
+        self._comma = self._comma or _example(part, texts, _DECIMAL_COMMA)
+        self._other = self._other or _example(part, texts, _OTHER_NUMBERS)
+        if self._comma is None:
+            return part
+        if self._other is not None:
+            raise InvalidInput(
+                f"{self._name} has numbers such as {self._comma!r} and such as {self._other!r}, so the "
+                "decimal sign is unknown; write all numbers with a point, and no separators of thousands."
+            )
+        value = pl.col(texts)
+        decimal = value.str.contains(_DECIMAL_COMMA)
+        return part.with_columns(
+            pl.when(decimal).then(value.str.replace(",", ".", literal=True)).otherwise(value)
+        )
+
+
+def _example(part: pl.DataFrame, names: list[str], pattern: str) -> str | None:
+    for name in names:
+        some = part[name].filter(part[name].str.contains(pattern).fill_null(value=False)).head(1)
+        if some.len():
+            return str(some.item())
+    return None

@@ -1,0 +1,92 @@
+"""Test that CSV files of other programs are read as they were meant, or refused with what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from factorlab_lake.errors import InvalidInput
+from factorlab_lake.ingest.csv_dialect import separator_of
+from factorlab_lake.ingest.load_source import LoadSource
+from factorlab_lake.lake import Lake
+
+_BARS = """symbol,date,close_price,volume
+MSFT,2020-12-30,221.68,20272300
+MSFT,2020-12-31,222.42,20942100
+"""
+_EUROPEAN = _BARS.replace(",", ";").replace(".", ",")
+_STORED = [("MSFT", 221.68, 20272300.0), ("MSFT", 222.42, 20942100.0)]
+_FORMS = {
+    "semicolons": _BARS.replace(",", ";").encode(),
+    "semicolons and decimal commas": _EUROPEAN.encode(),
+    "tabs": _BARS.replace(",", "\t").encode(),
+    "bars": _BARS.replace(",", "|").encode(),
+    "UTF-16 with tabs": _BARS.replace(",", "\t").encode("utf-16"),
+    "UTF-16 of the other order": b"\xfe\xff" + _BARS.encode("utf-16-be"),
+    "UTF-16 without a mark": _BARS.encode("utf-16-le"),
+    "thousands": _BARS.replace("20272300", '"20,272,300"').encode(),
+}
+
+
+def _load(lake: Lake, folder: Path, body: bytes | str) -> int:
+    file = folder / "bars.csv"
+    file.write_bytes(body if isinstance(body, bytes) else body.encode())
+    return lake.load("price_data", file, split_basis="own-day")
+
+
+def _stored(lake: Lake) -> list[tuple[object, ...]]:
+    return lake.sql("SELECT symbol, close_price, volume FROM price_data ORDER BY date").rows()
+
+
+@pytest.mark.parametrize("form", _FORMS)
+def test_a_file_of_another_form_has_the_same_rows(lake: Lake, tmp_path: Path, form: str) -> None:
+    """Read the separator, the encoding and the decimal sign that the file shows."""
+    assert _load(lake, tmp_path, _FORMS[form]) == 2
+    assert _stored(lake) == _STORED
+
+
+@pytest.mark.parametrize("block_bytes", [7, 64])
+def test_the_form_holds_in_every_block(tmp_path: Path, block_bytes: int) -> None:
+    """The first block decides for all, and characters are whole across blocks."""
+    path = tmp_path / "rows.csv"
+    path.write_bytes(_EUROPEAN.replace("MSFT", "Ä").encode("utf-16"))
+    rows = [row for part in LoadSource(path).slices(1, block_bytes) for row in part.rows()]
+    assert rows == [("Ä", "2020-12-30", "221.68", "20272300"), ("Ä", "2020-12-31", "222.42", "20942100")]
+
+
+_REFUSED = {
+    "a price with a decimal comma": (_BARS.replace("221.68", '"221,68"'), "write decimals with a point"),
+    "a price that may have one": (_BARS.replace("221.68", '"221,681"'), "'221,681' has a comma that may be"),
+    "two decimal signs": (_EUROPEAN.replace("222,42", "222.42"), "such as '221,68' and such as '222.42'"),
+    "decimal commas and thousands": (
+        _EUROPEAN.replace("20272300", "20,272,300"),
+        "such as '221,68' and such as '20,272,300'",
+    ),
+    "two separators": ("symbol;date;close_price,volume,x\n", "2 semicolons and as many commas"),
+    "another encoding": (_BARS.replace("MSFT", "MÄ").encode("latin-1"), "not text in UTF-8; save it"),
+    "UTF-32": (_BARS.encode("utf-32"), "written in UTF-32; save it as UTF-8"),
+    "half a character": (_BARS.encode("utf-16")[:-1], "begins as UTF-16"),
+}
+
+
+@pytest.mark.parametrize("case", _REFUSED)
+def test_a_number_or_a_form_with_two_readings_is_refused(lake: Lake, tmp_path: Path, case: str) -> None:
+    """Never read a wrong value: the message says what was seen and what to write instead."""
+    body, text = _REFUSED[case]
+    with pytest.raises(InvalidInput, match=text):
+        _load(lake, tmp_path, body)
+    assert lake.snapshot.id == 0
+
+
+def test_commas_that_the_column_shows_to_separate_thousands_are_read(lake: Lake, tmp_path: Path) -> None:
+    """One number with a comma and a point decides for the whole column."""
+    body = _BARS.replace("221.68", '"412,300"').replace("222.42", '"412,300.50"')
+    assert _load(lake, tmp_path, body) == 2
+    assert [row[1] for row in _stored(lake)] == [412300.0, 412300.5]
+
+
+def test_quotes_hide_separators() -> None:
+    """A name of a column may have separators; without any, the file has one column."""
+    assert separator_of("a.csv", b'symbol,"a;b;c;d",x\n') == ","
+    assert separator_of("a.csv", b"symbol\n") == ","
