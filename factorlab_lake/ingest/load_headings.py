@@ -17,6 +17,7 @@ from importlib.resources import files
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput, check_type, nearest
+from factorlab_lake.ingest.shown_splits import REPORTED_SPLIT, reject_contradicted_basis, with_reported_splits
 from factorlab_lake.providers.records import fields as fmp_fields
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, TableSpec
 from factorlab_lake.schema.rules import LEAN_PRICE_UNIT
@@ -113,6 +114,8 @@ class Headings:
     def converted(self, raw: pl.DataFrame) -> pl.DataFrame:
         """Return a slice with the table's columns; columns that nothing explains stay as they are."""
         rows = raw.rename(_unique(raw.columns, self._options.rename), strict=False)
+        if self._spec.name == "price_data" and self._source is not None:
+            rows = with_reported_splits(rows)
         left_out = [c for c in rows.columns if self._names.get(c) == ""]
         if left_out and self._spec.name not in ("dividends", "splits"):  # their file is one of prices
             self.notes[f"{', '.join(left_out)} not loaded: no column of the table has {_them(left_out)}"] = (
@@ -122,7 +125,7 @@ class Headings:
         rows = rows.rename(self._renamed(rows.columns))
         self._reject_source(rows)
         rows = self._derived(rows)
-        return self._with_basis(self._with_symbol(rows))
+        return self._with_basis(self._with_symbol(rows)).drop(REPORTED_SPLIT, strict=False)
 
     def _renamed(self, columns: list[str]) -> dict[str, str]:
         return _unique(columns, {c: self._names[c] for c in columns if self._names.get(c)})
@@ -208,21 +211,10 @@ class Headings:
                 "The source has a column split_basis_date, and split_basis was passed too; leave one out."
             )
         day = self._spec.time_column or ""
-        self._reject_early_basis(rows, options)
+        if self._spec.name == "price_data":
+            chosen = options.split_basis
+            reject_contradicted_basis(rows, chosen if isinstance(chosen, date) else None)
         return rows.with_columns(split_basis_date=options.basis_of(day)) if day in rows.columns else rows
-
-    def _reject_early_basis(self, rows: pl.DataFrame, options: LoadOptions) -> None:
-        """Refuse a basis of all bars that is before one of them: a bar counts the splits of its day."""
-        if self._spec.name != "price_data" or options.split_basis == OWN_DAY or "date" not in rows.columns:
-            return
-        dates = rows["date"].cast(pl.String).str.slice(0, len("2024-12-31"))
-        late = dates.str.to_date("%Y-%m-%d", strict=False).max()
-        if isinstance(late, date) and isinstance(options.split_basis, date) and late > options.split_basis:
-            raise InvalidInput(
-                f"split_basis {options.split_basis} is before the bar of {late}; expected the day of the "
-                "download.",
-                split_basis=options.split_basis,
-            )
 
     def _with_basis_of_filing(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Add the split basis of share counts and per-share figures in statements.

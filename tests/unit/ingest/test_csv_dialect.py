@@ -55,7 +55,7 @@ def test_the_form_holds_in_every_block(tmp_path: Path, block_bytes: int) -> None
     assert rows == [("Ä", "2020-12-30", "221.68", "20272300"), ("Ä", "2020-12-31", "222.42", "20942100")]
 
 
-_REFUSED = {
+_REFUSED: dict[str, tuple[bytes | str, str]] = {
     "a price with a decimal comma": (_BARS.replace("221.68", '"221,68"'), "write decimals with a point"),
     "a price that may have one": (_BARS.replace("221.68", '"221,681"'), "'221,681' has a comma that may be"),
     "two decimal signs": (_EUROPEAN.replace("222,42", "222.42"), "such as '221,68' and such as '222.42'"),
