@@ -201,7 +201,7 @@ def _text(name: str) -> str:
 def _statement_columns() -> str:
     """Return the columns of ``financial_statements`` in order."""
     attributes = [c.name for c in table(STATEMENT_TABLES["income"]).columns if not c.additive]
-    names = ["statement_type", *attributes, "metrics", "data_quality_score", *dict(STORED_AT)]
+    names = ["statement_type", *attributes, "accession", "metrics", "data_quality_score", *dict(STORED_AT)]
     return ", ".join(map(identifier, names))
 
 

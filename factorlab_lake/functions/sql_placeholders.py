@@ -16,7 +16,7 @@ from factorlab_lake.schema import (
     literal,
     table,
 )
-from factorlab_lake.schema.columns import STORED_AT
+from factorlab_lake.schema.columns import ACCESSION_PATTERN, STORED_AT
 from factorlab_lake.schema.derived_tables import cash_flow_names, flow_names
 from factorlab_lake.schema.quality_rules import quality_score
 from factorlab_lake.schema.quote_units import (
@@ -27,6 +27,8 @@ from factorlab_lake.schema.quote_units import (
 )
 
 __all__ = [
+    "accession",
+    "duckdb_accession",
     "duckdb_placeholders",
     "effective_basis",
     "effective_date",
@@ -130,11 +132,29 @@ def _statement_select(statement_type: str) -> str:
     items = ", ".join(f"{literal(c.name)}: {identifier(c.name)}" for c in line_items(statement_type))
     attributes = ", ".join(identifier(c.name) for c in spec.columns if not c.additive)
     # A merge into an empty object drops the items that are NULL.
+    of_filing = duckdb_accession("final_link", "link", "extra")
     return (
         f"SELECT {literal(statement_type)} AS statement_type, {attributes},\n"
+        f"       {of_filing} AS accession,\n"
         f"       json_merge_patch('{{}}', to_json({{{items}}})) AS metrics,\n"
         f"       {quality_score(statement_type)} AS data_quality_score\nFROM {identifier(spec.name)}"
     )
+
+
+def accession(function: str, *texts: str) -> str:
+    """Return the expression for SEC's number of a filing, with dashes, that the first of some texts has.
+
+    ``function`` returns the first match of a pattern in a text. The expression is NULL without a match.
+    """
+    match = f"{function}(concat_ws(' ', {', '.join(texts)}), '{ACCESSION_PATTERN}')"
+    parts = r"'^(.{10})-?(.{2})-?(.{6})$', '\1-\2-\3'"
+    return f"nullif(regexp_replace({match}, {parts}), '')"
+
+
+def duckdb_accession(*columns: str) -> str:
+    """Return DuckDB's expression for SEC's number of a filing; the last column is ``extra``."""
+    *links, extra = columns
+    return accession("regexp_extract", *links, f"json_extract_string({extra}, '$.accession')")
 
 
 def _value_names(spec: TableSpec) -> list[str]:

@@ -14,12 +14,12 @@ import polars as pl
 from factorlab_lake.ingest.availability import availability, impossible_acceptance, public_at
 from factorlab_lake.ingest.parse_values import NEW_YORK
 from factorlab_lake.schema import PERIOD_MONTHS, TableSpec
-from factorlab_lake.schema.columns import FILE_PROVIDER
+from factorlab_lake.schema.columns import ACCESSION_PATTERN, FILE_PROVIDER
 from factorlab_lake.schema.rules import SAME_FILING_DAYS, SAME_PERIOD_DAYS
 
 __all__ = ["period_key", "with_filings", "with_period_ends"]
 
-_ACCESSION = r"(\d{18}|\d{10}-\d{2}-\d{6})"
+_ACCESSION = f"({ACCESSION_PATTERN})"
 _LENGTH = "_months"
 
 

@@ -17,6 +17,7 @@ from arro3.core import Table
 from factorlab_lake.derive.computation import compute
 from factorlab_lake.factors.formulas import FACTORS, Factor, Input
 from factorlab_lake.factors.sql import figure
+from factorlab_lake.functions.sql_placeholders import duckdb_accession
 from factorlab_lake.query.query_hints import QueryHints, QuerySession, RowFilter
 from factorlab_lake.schema import STATEMENT_TABLES, identifier, identifiers, table
 from factorlab_lake.schema.derived_tables import READ_FOR_DERIVATION
@@ -36,11 +37,14 @@ _COLUMNS: dict[str, Any] = {
     "available_date": pl.Date,
     "accepted_at": pl.Datetime("us", "UTC"),
     "source": pl.String,
+    "accession": pl.String,
+    "link": pl.String,
     "note": pl.String,
 }
 # What a user can do about a reason.
 _CURES = {"quote_unit_unknown": "load a company profile with the currency of the quotes, such as GBp or GBP"}
 _ZERO = "0 stands for a figure that was not reported"
+_NAMES = ("accession", "link")  # of a filing
 _PAIR = "$symbols::VARCHAR[], $days::DATE[]"
 _Row = dict[str, Any]
 
@@ -171,21 +175,26 @@ def _shares(evidence: _Evidence, cap: _Row) -> tuple[list[_Row], date | None]:
     return [_row("shares_outstanding", cap["shares_outstanding"], note=note, **count)], basis
 
 
+_FILING = f"""coalesce(s.final_link, s.link, s.source_provider) AS source,
+    {duckdb_accession("s.final_link", "s.link", "s.extra")} AS accession,
+    coalesce(s.link, s.final_link) AS link"""
+
 # The filing of a share count: that of a reported count, or of the statement whose average is its proxy.
-_COUNT = """
+_COUNT = f"""
     WITH used AS (
         SELECT symbol, fiscal_date, period, version, available_date FROM share_counts
         WHERE source = $source AND fiscal_date = $counted AND available_date = $known
         ORDER BY version DESC LIMIT 1
     )
     SELECT 'shares' AS item, u.fiscal_date AS date, NULL AS period, u.version, u.available_date,
-           c.accepted_at, c.source_provider AS source, c.split_basis_date
+           c.accepted_at, coalesce(c.link, c.source_provider) AS source,
+           {duckdb_accession("c.link", "c.extra")} AS accession, c.link, c.split_basis_date
     FROM used u JOIN shares_outstanding c
       ON c.symbol = u.symbol AND c.as_of_date = u.fiscal_date AND c.source = u.period
      AND c.version = u.version
     UNION ALL
     SELECT 'weighted_average_shares_outstanding', u.fiscal_date, u.period, u.version, u.available_date,
-           s.accepted_at, coalesce(s.final_link, s.link, s.source_provider), s.split_basis_date
+           s.accepted_at, {_FILING}, s.split_basis_date
     FROM used u JOIN income_statements s
       ON s.symbol = u.symbol AND s.fiscal_date = u.fiscal_date AND s.fiscal_period = u.period
      AND s.version = u.version
@@ -210,7 +219,7 @@ def _components(evidence: _Evidence, item: Input, day: date) -> list[_Row]:
     query = f"""
         SELECT t.component_sign AS sign, t.is_end, t.is_reported, p.derivation, p.reason,
                s.fiscal_date AS date, s.fiscal_period AS period, s.version, s.available_date, s.accepted_at,
-               coalesce(s.final_link, s.link, s.source_provider) AS source,
+               {_FILING},
                s.{identifier(item.column.name)} AS value, {figure(item.column)} AS used,
                CASE WHEN l.symbol IS NULL THEN 1 ELSE l.cumulative_split_factor END AS cumulative_split_factor
         FROM trailing_periods p
@@ -233,7 +242,7 @@ def _input(item: Input, components: list[_Row], *, optional: bool) -> list[_Row]
     """Return a row per statement, then the input's value: their sum, or the share count on today's basis."""
     if item.column.additive != "flow":
         components = [p for p in components if p["is_end"]] or components[:1]
-    where = ("sign", "date", "period", "version", "available_date", "accepted_at", "source")
+    where = ("sign", "date", "period", "version", "available_date", "accepted_at", "source", *_NAMES)
     rows = [
         _row(item.name, p["value"], item=item.column.name, note=_zero(p), **{n: p[n] for n in where})
         for p in components

@@ -61,7 +61,8 @@ class Explanations:
 
         One row per figure, the answer last. ``step`` names it; ``date`` is that of the bar, the count or the
         split. The other columns are ``value``, ``item``, ``available_date``, ``source``, and ``note``: the
-        arithmetic or the reason for a NULL.
+        arithmetic or the reason for a NULL. ``accession`` and ``link`` are the number and the index page of
+        the filing that published the count.
         """
         from factorlab_lake.query.explain import explain_market_cap  # DuckDB is slow to import
 
@@ -76,7 +77,8 @@ class Explanations:
 
         One row per figure, the answer last. ``step`` names the input, and its last row is the value in the
         formula. The rows before it are the statements whose figures add up to it with their ``sign``. They
-        have ``date``, ``period``, ``version``, ``available_date``, ``accepted_at`` and ``source``.
+        have ``date``, ``period``, ``version``, ``available_date``, ``accepted_at`` and ``source``;
+        ``accession`` and ``link`` are the number and the index page of the filing.
         """
         from factorlab_lake.query.explain import explain_factor  # DuckDB is slow to import
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from factorlab_lake.schema.spec import Column
 
 __all__ = [
+    "ACCESSION_PATTERN",
     "AVAILABILITY",
     "DATA_TYPE",
     "EVENT",
@@ -14,6 +15,7 @@ __all__ = [
     "FILE_PROVIDER",
     "FILING_DATE",
     "FISCAL_YEAR",
+    "LINK",
     "LOGGED_AT",
     "MAPPING",
     "MERGED",
@@ -149,6 +151,9 @@ EXTRA = Column(
     "provider's fields that have no column, and values that cannot be read or are impossible, "
     "as a JSON object",
 )
+LINK = "URL of the filing's index page"
+ACCESSION_PATTERN = r"[0-9]{10}-[0-9]{2}-[0-9]{6}|[0-9]{18}"
+"""SEC's number of a filing, as texts write it; folders of its archive leave the dashes out."""
 DATA_TYPE = Column("data_type", "text", "name of the table that stores the dataset")
 LOGGED_AT = Column(
     "recorded_at", "timestamp", "time at which this lake logged the row (UTC)", role="provenance"

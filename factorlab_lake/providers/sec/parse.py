@@ -140,6 +140,7 @@ def count_records(
             "as_of_date": count.as_of.isoformat(),
             "source": count.source,
             "shares": count.shares,
+            "link": index_link(reports.cik, count.filing.accession),
             **_of_filing(count.filing),
             **({"multi_class": True} if several_classes else {}),
         }

@@ -13,6 +13,7 @@ from factorlab_lake.functions import duckdb_functions
 from factorlab_lake.functions.question_texts import INPUTS, QUESTIONS, period_months, question_text
 from factorlab_lake.functions.rule_placeholders import fill
 from factorlab_lake.functions.sql_placeholders import (
+    accession,
     effective_basis,
     effective_date,
     shared_placeholders,
@@ -140,8 +141,10 @@ def _statement_select(kind: str) -> str:
     )
     # The type json preserves the text: its items have the order and the numbers of DuckDB's.
     items = "\n       || ".join(_json_item(c.name) for c in line_items(kind))
+    of_filing = accession("substring", "t.final_link", "t.link", "t.extra ->> 'accession'")
     return (
         f'SELECT {literal(kind)}::text COLLATE "C" AS statement_type, {attributes},\n'
+        f"       {of_filing} AS accession,\n"
         f"       ('{{' || substr({items}, 2) || '}}')::json AS metrics,\n"
         f"       {quality_score(kind)} AS data_quality_score\n"
         f"FROM (SELECT {effective} FROM {identifier(spec.name)}) AS t"
