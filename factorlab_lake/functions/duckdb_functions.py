@@ -35,22 +35,38 @@ FUNCTIONS = (
     "ratios",
     "financial_ratios",
 )
-# The rows that a function's question reads, looked up in DuckDB's way; a later part reads those before it.
-_PARTS = ("grid", "bars_of_grid", "bars_of_pairs", "cap_facts", "prices", "fundamentals", "factor_facts")
+# The rows that a function's question reads, looked up in DuckDB's way; a part comes before those in its text.
+_PARTS = (
+    "periods",
+    "grid",
+    "bars_of_grid",
+    "bars_of_pairs",
+    "cap_facts",
+    "prices",
+    "fundamentals",
+    "factor_facts",
+)
 _CONSTANT = {"price_age_limit": "{{PRICE_AGE_LIMIT_DAYS}}", "shares_age_limit": "{{QUARTER_AGE_LIMIT_DAYS}}"}
+_DIVIDED = [name for name, spec in DERIVED_TABLES.items() if spec.buckets]
+_AMONG = "symbol IN (SELECT symbol FROM requested) AND bucket IN ({{buckets_of_%s}})"
+_REQUESTED = {f"requested_in_{name}": _AMONG % name for name in _DIVIDED}
 _LIMITS = {"first_date": "list_min(dates)::DATE", "last_date": "list_max(dates)::DATE"}
+_OF_PERIODS = {
+    **_CONSTANT,
+    **_REQUESTED,
+    "age_limit": "{{QUARTER_AGE_LIMIT_DAYS}}",
+    "vintage": "'known'",
+    "first_date": "(SELECT min(published_on) FROM published)",
+    "last_date": "(SELECT max(published_on) FROM published)",
+}
 # What stands in the parts for an argument that a function has or has not.
 _ARGUMENTS = {
-    "market_caps": {n: n for n in ("price_age_limit", "shares_age_limit", "vintage")} | _LIMITS,
-    "ratios": {
-        **_CONSTANT,
-        "age_limit": "{{QUARTER_AGE_LIMIT_DAYS}}",
-        "vintage": "'known'",
-        "first_date": "(SELECT min(published_on) FROM published)",
-        "last_date": "(SELECT max(published_on) FROM published)",
-    },
+    "market_caps": {n: n for n in ("price_age_limit", "shares_age_limit", "vintage")} | _LIMITS | _REQUESTED,
+    "ratios": _OF_PERIODS,
+    # A view has no list of symbols.
+    "financial_ratios": _OF_PERIODS | dict.fromkeys(_REQUESTED, "true"),
 }
-_DEFAULT_ARGUMENTS = {**_CONSTANT, **_LIMITS, "age_limit": "age_limit", "vintage": "vintage"}
+_DEFAULT_ARGUMENTS = {**_CONSTANT, **_LIMITS, **_REQUESTED, "age_limit": "age_limit", "vintage": "vintage"}
 _WORD = re.compile(r"[a-z_]+")
 _NO_CODE = re.compile(r"--.*|/\*[\s\S]*?\*/|'[^']*'")  # comments and texts
 # A query of the list of tables installs all of them.
@@ -87,10 +103,9 @@ def _buckets() -> dict[str, str]:
     SEMI JOIN in a lateral join, and 1.1 cannot compare two columns with a subquery.
     """
     return {
-        f"buckets_of_{name}": f"SELECT {bucket_number('symbol', spec.buckets)} "
+        f"buckets_of_{name}": f"SELECT {bucket_number('symbol', DERIVED_TABLES[name].buckets)} "
         "FROM (SELECT unnest(symbols) AS symbol)"
-        for name, spec in DERIVED_TABLES.items()
-        if spec.buckets
+        for name in _DIVIDED
     }
 
 

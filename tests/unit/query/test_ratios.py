@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -73,6 +75,27 @@ def test_the_view_has_the_same_rows(made: Lake) -> None:
         made.ratios(["LATE", "PLAIN", "SLOW"])
     )
     assert made.ratios("NOBODY").height == 0
+
+
+@pytest.mark.parametrize("symbol", ["PLAIN", "SLOW", "LATE"])
+def test_the_view_computes_the_symbol_of_a_condition_alone(made: Lake, symbol: str) -> None:
+    """Each scan of rows that ratios follow from has the condition, and bars follow by a join."""
+    query = f"SELECT * FROM financial_ratios WHERE symbol = '{symbol}'"
+    rows = made.sql(f"{query} ORDER BY fiscal_date").drop("source_provider", "created_at", "updated_at")
+    assert rows.equals(made.ratios(symbol))
+    [plan] = json.loads(made.sql(f"EXPLAIN (FORMAT JSON) {query}")["explain_value"].item())
+    scans = [scan for scan in _operators(plan) if {"published_on", "valid_from", "recorded_at"} & scan[0]]
+    assert len(scans) >= 5
+    assert [columns for columns, filters in scans if symbol not in filters] == []
+
+
+def _operators(plan: dict[str, Any]) -> Iterator[tuple[set[str], str]]:
+    """Yield the columns and the conditions of each operator that reads files."""
+    facts = plan["extra_info"]
+    if facts.get("Function", plan["name"]).strip() == "READ_PARQUET":
+        yield set(facts["Projections"]), str(facts.get("Filters", ""))
+    for child in plan["children"]:
+        yield from _operators(child)
 
 
 def test_apples_ratios_are_those_of_its_filing_days(lake_2021: Lake) -> None:

@@ -3,8 +3,7 @@
 counts AS (
     SELECT *, unnest(range(year(greatest(valid_from, {{first_date}})), year(least(valid_to, {{last_date}})) + 1)) AS in_year
     FROM share_count_history
-    WHERE symbol IN (SELECT symbol FROM requested) AND bucket IN ({{buckets_of_share_count_history}})
-      AND (of_vintage = checked_vintage({{vintage}}) OR NOT restated)
+    WHERE {{requested_in_share_count_history}} AND (of_vintage = checked_vintage({{vintage}}) OR NOT restated)
 ),
 cap_facts AS (
     SELECT r.symbol, r.date, r.day, unrounded_close(p.close, p.splits_since) / coalesce(f.quoted_units, 1) AS quoted_close,

@@ -2,6 +2,5 @@
 intervals AS (
     SELECT {{fundamentals_columns}}, unnest(range(year(greatest(valid_from, {{first_date}})), year(least(valid_to, {{last_date}})) + 1)) AS in_year
     FROM fundamentals_history
-    WHERE symbol IN (SELECT symbol FROM requested) AND bucket IN ({{buckets_of_fundamentals_history}})
-      AND (of_vintage = checked_vintage({{vintage}}) OR NOT restated)
+    WHERE {{requested_in_fundamentals_history}} AND (of_vintage = checked_vintage({{vintage}}) OR NOT restated)
 )
