@@ -19,6 +19,7 @@ from factorlab_lake.legacy import (
     migration_status,
 )
 from factorlab_lake.query.aio import AsyncQuestions
+from factorlab_lake.query.spark_lake import SparkLake
 from factorlab_lake.server_lake import ServerLake
 
 __all__ = ["python_page"]
@@ -30,6 +31,7 @@ _CLASSES: dict[type, str] = {
     fl.Lake: "lake",
     ServerLake: "lake",
     AsyncQuestions: "lake.aio",
+    SparkLake: "answers",
     FetchPolicy: "policy",
     FMPProvider: "provider",
     DatabaseProvider: "provider",

@@ -29,9 +29,11 @@ from factorlab_lake.storage.snapshots import Snapshot
 
 if TYPE_CHECKING:
     import polars as pl
+    from pyspark.sql import SparkSession
 
     from factorlab_lake.query.aio import AsyncQuestions
     from factorlab_lake.query.session import Session
+    from factorlab_lake.query.spark_lake import SparkLake
 
 __all__ = ["Lake"]
 
@@ -175,6 +177,18 @@ class Lake(LakeWrites, Monitoring, Maintenance, Questions):
         """
         snapshot = snapshots.at(self._layout, when)
         return Lake(self._layout, snapshot, rule=self._rule, sandbox=self._reader.sandbox)
+
+    def on_spark(
+        self, session: SparkSession, *, location: str | None = None, read_as: str = "delta"
+    ) -> SparkLake:
+        """Return this lake's snapshot in a Spark session, with the SQL functions as methods.
+
+        ``location`` is the lake's folder as the cluster sees it, by default :attr:`path`. ``read_as``
+        ``"delta"`` needs a Spark that reads Delta tables; ``"parquet"`` reads the snapshot's list of files.
+        """
+        from factorlab_lake.query.spark_lake import SparkLake
+
+        return SparkLake(session, self._reader, location=location, read_as=read_as)
 
     def history(self) -> list[Snapshot]:
         """Return every snapshot, oldest first, with time, reason, table versions, pins and vacuumed mark."""

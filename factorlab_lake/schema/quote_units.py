@@ -67,22 +67,28 @@ def compares_with_quotes(symbol: str, currency: str) -> str:
     return f"({currency} IN ({strong}) OR {currency} = {_of_exchange(symbol)})"
 
 
-def quote_currency(symbol: str, currency: str) -> str:
+def quote_currency(symbol: str, currency: str, is_shown: str = "") -> str:
     """Return the SQL of the profile's currency, else of the exchange's where quotes are shown to be in it.
+
+    ``is_shown`` is the condition for that in an engine that cannot run a subquery there.
 
     >>> quote_currency("s", "c")[:44]
     'coalesce(c, CASE WHEN s IN (SELECT symbol FR'
     """
-    return f"coalesce({currency}, CASE WHEN {symbol} IN ({_SHOWN}) THEN {_of_exchange(symbol)} END)"
+    shown = is_shown or f"{symbol} IN ({_SHOWN})"
+    return f"coalesce({currency}, CASE WHEN {shown} THEN {_of_exchange(symbol)} END)"
 
 
-def is_quote_unit_unknown(symbol: str) -> str:
+def is_quote_unit_unknown(symbol: str, is_shown: str = "") -> str:
     """Return the SQL condition that quotes of a symbol without a profile may be in hundredths or not.
+
+    ``is_shown`` is as in :func:`quote_currency`.
 
     >>> is_quote_unit_unknown("s")[-55:]
     '(SELECT symbol FROM company_symbols WHERE is_main_unit)'
     """
-    return f"{quotes_in_minor_units(symbol)} AND {symbol} NOT IN ({_SHOWN})"
+    not_shown = f"NOT ({is_shown})" if is_shown else f"{symbol} NOT IN ({_SHOWN})"
+    return f"{quotes_in_minor_units(symbol)} AND {not_shown}"
 
 
 def _of_exchange(symbol: str) -> str:

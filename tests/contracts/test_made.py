@@ -22,10 +22,18 @@ FILES = (
     "adjusted_prices", "availability_rule", "derived_quarters", "explain", "factor_reasons", "factors",
     "lookahead", "market_caps", "prices", "ratios", "split_basis", "statements", "ttm", "vintage", "vintages",
 )  # fmt: skip
+_OF_DERIVE = ("availability_rule", "share_count_history", "statement_lengths")
 VINTAGES = ("known", "first", "latest")
 GRIDS = ("market_caps", "ttm", "factors")
 PERIOD = {"start": "2018-12-15", "end": "2021-12-31", "freq": "ME"}
 DAYS = ("2020-08-15", "2021-02-20", "2021-12-31")
+
+
+def cases_of(name: str) -> LakeBuilder:
+    """Return the cases of a test file."""
+    part = "derive" if name in _OF_DERIVE else "query"
+    cases: LakeBuilder = import_module(f"tests.unit.{part}.test_{name}").CASES
+    return cases
 
 
 @dataclass(frozen=True)
@@ -45,8 +53,7 @@ def synced(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Iterat
     """Yield one lake with all cases; each case is one symbol, prefixed with the name of its file."""
     made = LakeBuilder()
     for name in FILES:
-        part = "derive" if name == "availability_rule" else "query"
-        made.add(import_module(f"tests.unit.{part}.test_{name}").CASES, prefix=f"{name}.")
+        made.add(cases_of(name), prefix=f"{name}.")
     lake = made.build(tmp_path_factory.mktemp("made"))
     with postgres.database() as url:
         lake.sync(url)

@@ -193,7 +193,7 @@ def test_a_kind_decides_over_all(lake: Lake) -> None:
     assert cap(lake, "XX", "2023-01-10") == (5.0, "told", None)
 
 
-def _fetched_twice(lake: Lake, ratio: float, days: int = 8) -> None:
+def fetched_twice(lake: Lake, ratio: float, days: int = 8) -> None:
     """Land bars of two fetches that a split lies between; the later ones are adjusted and go on."""
     start = date(2024, 5, 20)
     closes = {(start + timedelta(days=i)).isoformat(): 1000.0 + 10 * i for i in range(days)}
@@ -206,7 +206,7 @@ def _fetched_twice(lake: Lake, ratio: float, days: int = 8) -> None:
 @pytest.mark.parametrize("ratio", [(10, 1), (1, 50), (50, 1), (1, 100), (21, 20), (3, 2)], ids=str)
 def test_two_fetches_show_a_split_that_no_source_told(lake: Lake, ratio: tuple[int, int]) -> None:
     """A count of May stays on its basis: 1 m shares at 1,100 in June are 1.1 bn, whatever the ratio."""
-    _fetched_twice(lake, ratio[0] / ratio[1])
+    fetched_twice(lake, ratio[0] / ratio[1])
     count(lake, "AAPL", "2024-05-10", 1e6, "2024-05-15")
     value, evidence, reason = cap(lake, "AAPL", "2024-06-26")
     assert value == pytest.approx(1.1, abs=0.002)
@@ -216,7 +216,7 @@ def test_two_fetches_show_a_split_that_no_source_told(lake: Lake, ratio: tuple[i
 @pytest.mark.parametrize("told_ratio", [(1, 10), (5, 1)], ids=str)
 def test_a_split_that_two_fetches_contradict_is_rejected(lake: Lake, told_ratio: tuple[int, int]) -> None:
     """The bars show 10:1, the file says something else: the bars are right, and the row is named."""
-    _fetched_twice(lake, 10)
+    fetched_twice(lake, 10)
     load_splits(lake, "AAPL", ("2024-06-10", *told_ratio))
     count(lake, "AAPL", "2024-05-10", 1e6, "2024-05-15")
     assert cap(lake, "AAPL", "2024-06-26") == (1.1, "inferred", None)
@@ -228,7 +228,7 @@ def test_a_split_that_two_fetches_contradict_is_rejected(lake: Lake, told_ratio:
 
 def test_a_split_that_two_fetches_confirm_is_told(lake: Lake) -> None:
     """The right ratio replaces the inferred one."""
-    _fetched_twice(lake, 10)
+    fetched_twice(lake, 10)
     load_splits(lake, "AAPL", ("2024-06-10", 10, 1))
     count(lake, "AAPL", "2024-05-10", 1e6, "2024-05-15")
     assert cap(lake, "AAPL", "2024-06-26") == (1.1, "told", None)
@@ -237,7 +237,7 @@ def test_a_split_that_two_fetches_confirm_is_told(lake: Lake) -> None:
 
 def test_a_price_within_the_window_of_an_unknown_split_gives_no_market_cap(lake: Lake) -> None:
     """A count on a basis within the window may or may not include the split: NULL with the reason."""
-    _fetched_twice(lake, 10)
+    fetched_twice(lake, 10)
     count(lake, "AAPL", "2024-06-10", 1e6, "2024-06-12")
     assert cap(lake, "AAPL", "2024-06-26") == (None, None, "split_unknown")
 

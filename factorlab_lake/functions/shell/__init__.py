@@ -1,0 +1,1 @@
+"""Store what differs by engine: signatures, types and the look-up of rows."""

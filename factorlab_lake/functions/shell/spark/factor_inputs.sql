@@ -1,0 +1,4 @@
+WITH {{grid}},
+{{cap_facts}},
+{{factor_facts}}
+{{factor_inputs_with_dates}}

@@ -1,0 +1,4 @@
+SELECT s.*, {{stored_at}}
+FROM (
+{{statement_union}}
+) AS s

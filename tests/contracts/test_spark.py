@@ -1,0 +1,264 @@
+"""Test that a Spark session returns the lake's own answers, on one machine and on two workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import factorlab_lake as fl
+from factorlab_lake.derive.staleness import stale_symbols
+from factorlab_lake.lake import Lake
+from factorlab_lake.query.arguments import to_dates
+from factorlab_lake.schema import TABLES
+from tests.contracts import spark_client, test_made
+from tests.contracts.questions import ODD
+from tests.contracts.test_sample import ODD_COMPANIES
+from tests.field_cases.given import INPUTS
+from tests.support import CACHE_2021, CACHE_DIRTY, FETCHED, ROOT, SPLITS, table_rows, writing
+from tests.unit.cli.running import demo_home
+from tests.unit.derive.test_split_events import count, fetched_twice
+from tests.unit.query.entry_points import DATES, SYMBOLS
+from tests.unit.query.lake_builder import LakeBuilder
+from tests.unit.query.sample_company import KNOWN, sample_company
+from tests.unit.query.test_same_everywhere import COUNTS, DIVIDENDS, PROFILES
+
+_ENGINES = Path(sys.prefix) / "engines" / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
+_REMOTE = "FACTORLAB_TEST_SPARK_REMOTE" in os.environ
+_IS_MISSING = not (_ENGINES / "pyspark").is_dir() and "CI" not in os.environ  # CI fails where it is missing
+_TWO_WORKERS = {
+    "SAIL_MODE": "local-cluster",
+    "SAIL_CLUSTER__WORKER_INITIAL_COUNT": "2",
+    "SAIL_CLUSTER__WORKER_MAX_COUNT": "2",
+    "SAIL_CLUSTER__WORKER_TASK_SLOTS": "32",  # with fewer, Sail refuses some queries
+}
+_MODES: dict[str, dict[str, str]] = {"local": {"SAIL_MODE": "local"}, "two workers": _TWO_WORKERS}
+_GRIDS = ("market_caps", "shares_as_of", "ttm", "factor_inputs", "factors")
+_MONTHS = [str(day) for day in to_dates(None, start="2018-12-15", end="2021-12-31", freq="ME")]
+_MONTHS += ["2021-02-01", "2023-05-16", "2023-09-15", "2024-05-31", "2024-06-26"]  # of single cases
+_COMPANIES = ("09_ticker_reused", "19_pence_and_adr")
+_EDGES = ["0001-01-01", "1990-01-01", "2030-01-01", "9999-12-31"]
+# The questions that `make test` asks; `make test-all` asks all of them.
+_MAIN = (
+    "market_caps known", "factors of the samples", "statements_as_of known", "ratios of a range",
+    "ttm of the samples", "shares_as_of known", "quarters known", "price_data", "instruments",
+)  # fmt: skip
+_JSON = {c.name for spec in TABLES.values() for c in spec.columns if c.kind == "json"}
+
+_REASONS = {
+    "market_caps": {
+        "company_changed", "no_price_within_limit", "no_share_count_known", "quote_unit_unknown",
+        "receipt_ratio_unknown", "share_count_implausible", "share_count_stale",
+        "shares_reported_as_zero_or_missing", "split_unknown",
+    },
+    "ttm": {
+        "company_changed", "currencies_differ", "newest_period_has_no_quarter", "no_statement_known",
+        "period_length_unknown", "quarter_missing", "quarters_not_consecutive", "statement_stale",
+    },
+    "factor_inputs": {"balance_sheet_stale", "no_balance_sheet_known", "of_another_period"},
+}  # fmt: skip
+_SPLIT = {
+    "symbol": "LATE", "date": date(2020, 8, 3), "event": 1, "numerator": 2.0, "denominator": 1.0,
+    "source": "file", "source_provider": "file", "fetch_id": "x",
+    "fetched_at": FETCHED, "recorded_at": FETCHED,
+}  # fmt: skip
+
+pytestmark = pytest.mark.skipif(_IS_MISSING, reason="`make engines` installs pysail and Spark's client")
+
+
+@dataclass(frozen=True)
+class Question:
+    """Represent a call of a method in Spark, and the query with the same rows."""
+
+    method: str
+    arguments: dict[str, Any]
+    query: str
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Return a lake with every synthetic case, companies of odd names, and the samples."""
+    made = LakeBuilder()
+    for name in (*test_made.FILES, "share_count_history", "statement_lengths"):
+        made.add(test_made.cases_of(name), prefix=f"{name}.")
+    for symbol in ODD_COMPANIES:
+        sample_company(made, symbol)
+    lake = made.build(tmp_path_factory.mktemp("spark"))
+    for cache in (CACHE_2021, CACHE_DIRTY, *(INPUTS / name for name in _COMPANIES)):
+        lake.migrate(cache)
+    fetched_twice(lake, 10)
+    count(lake, "AAPL", "2024-06-10", 1e6, "2024-06-12")
+    lake.load("splits", SPLITS)
+    tables = {"dividends": DIVIDENDS, "shares_outstanding": COUNTS, "company_profiles": PROFILES}
+    for name, rows in tables.items():
+        lake.load(name, rows)
+    lake.load("company_profiles", {"symbol": ["TSM"], "currency": ["USD"], "is_adr": [True]})
+    return lake
+
+
+def _list(values: list[str]) -> str:
+    return "[" + ", ".join("'" + v.replace("'", "''") + "'" for v in values) + "]"
+
+
+def _grid(name: str, symbols: list[str], dates: list[str], **more: Any) -> Question:
+    named = "".join(f", {n} := {v!r}" for n, v in more.items())
+    query = f"SELECT * FROM {name}({_list(symbols)}, {_list(dates)}::DATE[]{named})"
+    return Question(name, {"symbols": symbols, "dates": dates, **more}, query)
+
+
+def _questions(every: list[str]) -> dict[str, Question]:
+    sample = [*SYMBOLS, *ODD]
+    periods = f"SELECT * FROM ratios({_list(every)}, NULL, NULL)"
+    of_2019 = f"SELECT * FROM ratios({_list(sample)}, DATE '2019-01-01', DATE '2020-09-26')"
+    limits: dict[str, Any] = {"price_age_limit": 3, "shares_age_limit": 30}
+    return {
+        **{
+            f"{name} {v}": _grid(name, every, _MONTHS, vintage=v)
+            for name in _GRIDS
+            for v in test_made.VINTAGES
+        },
+        **{f"{name} of the samples": _grid(name, sample, DATES) for name in _GRIDS},
+        **{f"{name} at the ends of time": _grid(name, sample, _EDGES) for name in _GRIDS},
+        "market_caps with limits": _grid("market_caps", sample, DATES, **limits),
+        "factors with a limit": _grid("factors", sample, DATES, age_limit=60),
+        "ratios": Question("ratios", {"symbols": every}, periods),
+        "ratios of a range": Question(
+            "ratios", {"symbols": sample, "start_date": "2019-01-01", "end_date": "2020-09-26"}, of_2019
+        ),
+        **{
+            f"quarters {v}": Question(
+                "quarters",
+                {"symbols": every, "as_of": "2021-02-20", "vintage": v},
+                f"SELECT * FROM quarters({_list(every)}, DATE '2021-02-20', vintage := '{v}')",
+            )
+            for v in test_made.VINTAGES
+        },
+        **{
+            f"statements_as_of {v}": Question(
+                "statements_as_of",
+                {"as_of": "2021-02-20", "vintage": v},
+                f"SELECT * FROM statements_as_of(DATE '2021-02-20', vintage := '{v}')",
+            )
+            for v in test_made.VINTAGES
+        },
+        **{
+            name: Question("table", {"name": name}, f"SELECT * FROM {name}")
+            for name in (*TABLES, "financial_statements", "instruments", "sectors", "multi_class_symbols")
+        },
+    }
+
+
+def _ask(
+    lake: Lake, questions: dict[str, Question], target: Path, mode: str, **settings: str
+) -> dict[str, pl.DataFrame]:
+    """Run the questions in a process with a Spark session, and return the rows."""
+    asked = [(name, q.method, q.arguments) for name, q in questions.items()]
+    _run("questions", lake.path, target, asked=json.dumps(asked), settings=_MODES[mode] | settings)
+    return {path.stem: pl.read_ipc(path) for path in target.glob("*.arrow")}
+
+
+def _run(task: str, source: Path, folder: Path, *, asked: str, settings: dict[str, str]) -> None:
+    command = [sys.executable, spark_client.__file__, str(_ENGINES), task, str(source), str(folder)]
+    environment = os.environ | settings | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        command, input=asked, env=environment, capture_output=True, text=True, check=False, timeout=500
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def _symbols(lake: Lake) -> list[str]:
+    rows = lake.sql("SELECT symbol FROM price_data UNION SELECT symbol FROM financial_statements")
+    return sorted(rows["symbol"])
+
+
+def _assert_same_rows(name: str, answer: pl.DataFrame, expected: pl.DataFrame) -> None:
+    """Fail unless columns and rows are equal in any order: numbers to 1e-12, JSON by value."""
+    assert answer.columns == expected.columns, name
+    rows = answer.select(pl.col(column).cast(kind) for column, kind in expected.schema.items())
+    texts = [column for column in expected.columns if column in _JSON]
+    exact = [n for n, kind in expected.schema.items() if not kind.is_float() and n not in texts]
+    left, right = (frame.sort(exact, nulls_last=True) for frame in (rows, expected))
+    for column in texts:
+        assert _values(left[column]) == _values(right[column]), f"{name}: {column}"
+    assert_frame_equal(left.drop(texts), right.drop(texts), rel_tol=1e-12, abs_tol=0)
+
+
+def _values(texts: pl.Series) -> list[Any]:
+    return [None if text is None else json.loads(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("mode", "names"),
+    [
+        ("local", _MAIN),
+        ("two workers", _MAIN[:4]),
+        pytest.param("local", (), marks=pytest.mark.slow, id="local-all"),
+        pytest.param("two workers", (), marks=pytest.mark.slow, id="two workers-all"),
+    ],
+)
+def test_a_question_has_the_rows_of_the_lake(
+    lake: Lake, mode: str, names: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Functions and tables agree with the SQL of the lake on every case, vintage and reason."""
+    if _REMOTE and mode != "local":
+        pytest.skip("a remote server has its own workers")
+    questions = {n: q for n, q in _questions(_symbols(lake)).items() if n in names or not names}
+    answers = _ask(lake, questions, tmp_path, mode)
+    assert set(answers) == set(questions)
+    for name, question in questions.items():
+        _assert_same_rows(name, answers[name], lake.sql(question.query))
+
+
+@pytest.mark.parametrize(("name", "reasons"), _REASONS.items())
+def test_the_compared_answers_have_every_reason(lake: Lake, name: str, reasons: set[str]) -> None:
+    """Each reason for NULL is among the rows that both engines return, and so are values."""
+    rows = lake.sql(_grid(name, _symbols(lake), _MONTHS).query)
+    texts = {text for n in rows.columns if n.endswith("reason") for text in rows[n].drop_nulls().unique()}
+    assert {word for text in texts for word in re.findall("[a-z]+(?:_[a-z]+)+", text)} >= reasons
+    assert rows["company_id"].is_not_null().any()
+
+
+def test_rows_of_pending_symbols_are_computed(tmp_path: Path) -> None:
+    """A commit that stored no derived rows of a symbol does not hide it, and stored ones are not used."""
+    made = LakeBuilder()
+    for symbol in ("STORED", "LATE"):
+        sample_company(made, symbol)
+    lake = made.build(tmp_path)
+    with writing(lake) as tx:  # the storage alone: it derives nothing
+        tx.append("splits", table_rows("splits", [_SPLIT]))
+        tx.touched.add("LATE")
+    late = fl.open(lake.path)
+    assert stale_symbols(late._layout, late.snapshot) == frozenset({"LATE"})
+    question = _grid("market_caps", ["STORED", "LATE"], [KNOWN])
+    answers = _ask(late, {"caps": question}, tmp_path, "local")
+    _assert_same_rows("caps", answers["caps"], late.sql(question.query))
+
+
+def test_a_snapshot_is_read_as_a_list_of_files_too(lake: Lake, tmp_path: Path) -> None:
+    """A Spark that cannot read Delta tables reads the files of the versions, with their partitions."""
+    questions = {
+        n: q
+        for n, q in _questions(_symbols(lake)).items()
+        if n in ("market_caps of the samples", "price_data", "statements_as_of known")
+    }
+    answers = _ask(lake, questions, tmp_path, "local", FACTORLAB_TEST_SPARK_READ_AS="parquet")
+    for name, question in questions.items():
+        _assert_same_rows(name, answers[name], lake.sql(question.query))
+
+
+def test_the_code_of_the_page_prints_what_is_shown(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The page about Spark runs as a reader follows it, on the lake of the demo."""
+    home, _ = demo_home(tmp_path_factory)
+    folder = Path(shutil.copytree(home, tmp_path_factory.mktemp("spark_page") / "home"))
+    _run("page", ROOT / "docs" / "spark.md", folder, asked="", settings=_MODES["local"])
