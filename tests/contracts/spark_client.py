@@ -18,6 +18,7 @@ from typing import Any
 import factorlab_lake as fl
 from factorlab_lake.functions.shell.spark import register
 from tests.code_blocks import run_page
+from tests.page_programs import own_process
 
 
 def _server() -> tuple[str, Any]:
@@ -49,7 +50,8 @@ def answer(address: str, lake: str, target: str) -> None:
 def check(address: str, page: str, folder: str) -> None:
     """Run a page's code blocks in a folder, with the address of the server for the one that it shows."""
     os.chdir(folder)
-    assert run_page(Path(page), {"sc://localhost:50051": address}) > 0
+    with own_process() as programs:
+        assert run_page(Path(page), {"sc://localhost:50051": address}, programs) > 0
 
 
 def main(engines: str, task: str, source: str, folder: str) -> None:

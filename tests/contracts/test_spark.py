@@ -163,16 +163,16 @@ def _ask(
     lake: Lake, questions: dict[str, Question], target: Path, mode: str, **settings: str
 ) -> dict[str, pl.DataFrame]:
     """Run the questions in a process with a Spark session, and return the rows."""
-    asked = [(name, q.method, q.arguments) for name, q in questions.items()]
-    _run("questions", lake.path, target, asked=json.dumps(asked), settings=_MODES[mode] | settings)
+    calls = [(name, q.method, q.arguments) for name, q in questions.items()]
+    _run("questions", lake.path, target, calls=json.dumps(calls), settings=_MODES[mode] | settings)
     return {path.stem: pl.read_ipc(path) for path in target.glob("*.arrow")}
 
 
-def _run(task: str, source: Path, folder: Path, *, asked: str, settings: dict[str, str]) -> None:
+def _run(task: str, source: Path, folder: Path, *, calls: str, settings: dict[str, str]) -> None:
     command = [sys.executable, spark_client.__file__, str(_ENGINES), task, str(source), str(folder)]
     environment = os.environ | settings | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
-        command, input=asked, env=environment, capture_output=True, text=True, check=False, timeout=500
+        command, input=calls, env=environment, capture_output=True, text=True, check=False, timeout=500
     )
     assert done.returncode == 0, done.stderr
 
@@ -261,4 +261,4 @@ def test_the_code_of_the_page_prints_what_is_shown(tmp_path_factory: pytest.Temp
     """The page about Spark runs as a reader follows it, on the lake of the demo."""
     home, _ = demo_home(tmp_path_factory)
     folder = Path(shutil.copytree(home, tmp_path_factory.mktemp("spark_page") / "home"))
-    _run("page", ROOT / "docs" / "spark.md", folder, asked="", settings=_MODES["local"])
+    _run("page", ROOT / "docs" / "spark.md", folder, calls="", settings=_MODES["local"])

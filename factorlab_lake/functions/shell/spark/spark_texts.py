@@ -78,9 +78,9 @@ def renamed(text: str, prefix: str) -> str:
     'SELECT symbol FROM lake_7_splits JOIN counts'
     """
 
-    def name(found: re.Match[str]) -> str:
-        is_of_lake = found[3] in TABLES or found[3] in VIEWS
-        return f"{found[1]}{found[2]}{prefix}{found[3]}" if is_of_lake else found[0]
+    def name(match: re.Match[str]) -> str:
+        is_of_lake = match[3] in TABLES or match[3] in VIEWS
+        return f"{match[1]}{match[2]}{prefix}{match[3]}" if is_of_lake else match[0]
 
     return _RELATION.sub(name, text)
 
