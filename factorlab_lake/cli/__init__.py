@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 a known error, in one line; 2 wrong usage; 3 a check found
 from __future__ import annotations
 
 from factorlab_lake.cli.app import app
+from factorlab_lake.cli.compare import compare
 from factorlab_lake.cli.config import config
 from factorlab_lake.cli.demo import demo
 from factorlab_lake.cli.ingest import fetch, init, load, migrate, validate
@@ -43,11 +44,12 @@ __all__ = ["app", "main"]
 
 # `--help` lists the commands in this order.
 _INGEST = (init, demo, migrate, validate, rollback, fetch, load)
-_QUERY = (status, history, statements, quarters, prices, caps, ttm, factors, ratios, explain, lookahead, sql)
+_QUERY = (status, history, statements, quarters, prices, caps, ttm, factors, ratios, explain, lookahead)
+_COMPARE = (compare, sql)
 _DELIVER = (export, sync)
 _CHECK = (coverage, freshness, quality, report, diff)
 _MAINTAIN = (config, configure, pin, compact, vacuum, verify, repair, backup, restore)
-for _command in (*_INGEST, *_QUERY, *_DELIVER, *_CHECK, *_MAINTAIN):
+for _command in (*_INGEST, *_QUERY, *_COMPARE, *_DELIVER, *_CHECK, *_MAINTAIN):
     app.command()(_command)
 
 

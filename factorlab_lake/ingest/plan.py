@@ -100,7 +100,7 @@ def due(
             for period in offer.periods or (None,):
                 planner = _Planner(Request(dataset, symbol, period), state, since, now, policy)
                 if offer.periods:
-                    requests = list(_reports(planner, period or "quarterly"))
+                    requests = list(_reports(planner, period or "quarterly", complete=offer.complete))
                     is_report_due = is_report_due or bool(requests)
                 elif offer.ranged:
                     requests = list(_days(planner))
@@ -146,7 +146,7 @@ def _days(planner: _Planner) -> Iterator[Request]:
         yield planner.request(since if past.last is None else moved(past.last, -OVERLAP_DAYS))
 
 
-def _reports(planner: _Planner, period: Period) -> Iterator[Request]:
+def _reports(planner: _Planner, period: Period, *, complete: bool) -> Iterator[Request]:
     """Yield requests for statements and ratios: the full history first, later the recent periods."""
     past, policy = planner.past, planner.policy
     if past is None or _reaches_further(planner.since, past):
@@ -159,7 +159,9 @@ def _reports(planner: _Planner, period: Period) -> Iterator[Request]:
     expected = next_report(past.last, planner.state.spacing(planner.base.symbol, period))
     overdue = _day(planner.now) >= expected
     if _days_ago(past, planner.now) >= (policy.polling_days if overdue else policy.restatement_days):
-        yield planner.newer(moved(past.last, -RESTATEMENT_SEARCH_DAYS), past)
+        # An amendment restates earlier years too: where they cost nothing, none is left out.
+        start = past.requested_from if complete else moved(past.last, -RESTATEMENT_SEARCH_DAYS)
+        yield planner.newer(None if start == date.min else start, past)
 
 
 def _whole(planner: _Planner, *, at_once: bool = False) -> Iterator[Request]:

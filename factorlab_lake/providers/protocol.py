@@ -27,11 +27,13 @@ class Offer:
     """Describe a dataset that a provider has.
 
     ``periods``: the periods that need a request each. ``ranged``: the provider respects ``start`` and ``end``
-    of a request; else it returns everything, or the newest part.
+    of a request; else it returns everything, or the newest part. ``complete``: a later answer has the whole
+    history at no more cost, so that a restatement of any earlier period is in it.
     """
 
     periods: tuple[Period, ...] = ()
     ranged: bool = False
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)

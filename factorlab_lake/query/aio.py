@@ -85,6 +85,7 @@ class AsyncQuestions:
     explain_market_cap = _awaited(Questions.explain_market_cap)
     explain_factor = _awaited(Questions.explain_factor)
     compare_providers = _awaited(Questions.compare_providers)
+    compare_generations = _awaited(Questions.compare_generations)
     lookahead = _awaited(Questions.lookahead)
     fetch_log = _awaited(Questions.fetch_log)
     revisions = _awaited(Questions.revisions)

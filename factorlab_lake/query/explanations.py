@@ -6,11 +6,13 @@ from collections.abc import Callable
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
 
+from factorlab_lake.errors import InvalidInput
 from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.query.arguments import DateLike, one_of, to_date, to_symbols
+from factorlab_lake.query.generation_comparison import COUNTS, FETCHES, changed_items
 from factorlab_lake.query.held_symbols import HeldSymbols
 from factorlab_lake.query.provider_comparison import side_by_side
-from factorlab_lake.query.query_hints import QuerySession
+from factorlab_lake.query.query_hints import QueryHints, QuerySession, RowFilter
 from factorlab_lake.schema.rules import LAST_DAY
 from factorlab_lake.storage.interrupts import interrupts_raised
 
@@ -99,6 +101,35 @@ class Explanations:
         """
         day = LAST_DAY if as_of is None else to_date(as_of, "as_of")
         return side_by_side(self.statements(symbol, as_of=day))
+
+    @of_one_snapshot
+    def compare_generations(
+        self, symbol: str, *, before: DateLike | None = None, after: DateLike | None = None
+    ) -> pl.DataFrame:
+        """Return what changed between two fetches of a symbol, by item.
+
+        One row per provider, statement type, fiscal period and item with another value, in this order. Each
+        provider is compared with itself: what its fetches had brought by the end of the days ``before`` and
+        ``after`` (UTC). By default these are the last two days on which it was fetched. Share counts are of
+        type ``shares``; their item is the source and their ``fiscal_date`` the day counted.
+
+        ``before`` and ``after`` have the values, in the currency or count of the item, and ``difference``
+        is relative to the larger. ``kind`` says why: ``original`` for a period that was not there before,
+        else the ``change_kind`` of the newer row. ``mapping_before`` and ``mapping_after`` name the API
+        generation or the mapping. ``filing_date``, ``link`` and ``fetched_at`` belong to the newer row. Bars
+        are in :meth:`revisions`. Raises :class:`~factorlab_lake.errors.InvalidInput` if ``before`` is later
+        than ``after``.
+        """
+        [name] = to_symbols([symbol])
+        first = None if before is None else to_date(before, "before")
+        last = None if after is None else to_date(after, "after")
+        if first is not None and last is not None and first > last:
+            raise InvalidInput(f"before is {first} and after is {last}: before is the later day; swap them.")
+        needs = QueryHints({"shares_outstanding": RowFilter([name])}, short=True)
+        counts, fetches = (
+            self.session.frame(query, {"symbol": name}, needs=needs) for query in (COUNTS, FETCHES)
+        )
+        return changed_items(self.statements(name), counts, fetches, before=first, after=last)
 
     def statements(self, symbols: str, *, as_of: DateLike | None = None) -> pl.DataFrame:
         """Return statements; :class:`Questions` has this method."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
 
 from factorlab_lake.schema.rules import SAME_PERIOD_DAYS
 
-__all__ = ["side_by_side"]
+__all__ = ["relative_difference", "side_by_side"]
 
 _PERIOD = ("statement_type", "fiscal_date", "fiscal_period", "item")
 
@@ -30,15 +30,22 @@ def side_by_side(statements: pl.DataFrame) -> pl.DataFrame:
         orient="row",
     )
     wide = figures.pivot("source_provider", index=_PERIOD, values="value", aggregate_function="last")
-    values = [pl.col(name) for name in providers]
-    if not values:
+    if not providers:
         return wide.with_columns(difference=pl.lit(None, pl.Float64))
+    return wide.select(*_PERIOD, *providers, relative_difference(providers)).sort(_PERIOD)
+
+
+def relative_difference(columns: Sequence[str]) -> pl.Expr:
+    """Return the column ``difference``: largest less smallest value, by the largest absolute one.
+
+    It is 0 where all values are 0, and NULL where fewer than two are there.
+    """
+    values = [pl.col(name) for name in columns]
     largest = pl.max_horizontal(value.abs() for value in values)
     spread = pl.max_horizontal(values) - pl.min_horizontal(values)
     several = pl.sum_horizontal(value.is_not_null() for value in values) > 1
     relative = pl.when(largest == 0).then(0.0).otherwise(spread / largest)
-    difference = pl.when(several).then(relative).alias("difference")
-    return wide.select(*_PERIOD, *providers, difference).sort(_PERIOD)
+    return pl.when(several).then(relative).alias("difference")
 
 
 def _with_period(statements: pl.DataFrame) -> pl.DataFrame:

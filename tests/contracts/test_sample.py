@@ -20,7 +20,7 @@ ODD_COMPANIES = ("BRK.B", "0700.HK", "600519", "CON", "O'X")
 EMPTY = {
     "bars before there were any", "bars of nobody", "bars of no symbol", "statements of nobody",
     "statements before any", "caps at no date", "caps of no symbol", "trailing years of no symbol",
-    "no providers compared",
+    "no providers compared", "no generations compared",
     "quarters of nobody", "ratios of nobody",
 }  # fmt: skip
 

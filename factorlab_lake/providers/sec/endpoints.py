@@ -17,7 +17,7 @@ __all__ = [
     "submissions_path",
 ]
 
-_STATEMENT = Offer(periods=("quarterly", "annual"))
+_STATEMENT = Offer(periods=("quarterly", "annual"), complete=True)
 OFFERS = {
     "income": _STATEMENT,
     "balance_sheet": _STATEMENT,

@@ -13,16 +13,17 @@ from tests.unit.cli.running import run
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # it is a group
 
 EXPECTED = {
-    "backup", "caps", "compact", "config", "configure", "demo", "diff", "explain", "export", "factors",
-    "fetch", "history", "init", "load", "lookahead", "migrate", "pin", "prices", "quarters", "ratios",
-    "repair", "restore", "rollback", "sql", "statements", "status", "sync", "ttm", "vacuum", "validate",
-    "verify", "coverage", "freshness", "quality", "report",
+    "backup", "caps", "compact", "compare", "config", "configure",
+    "coverage", "demo", "diff", "explain", "export", "factors", "fetch", "freshness", "history", "init",
+    "load", "lookahead", "migrate", "pin", "prices", "quality", "quarters", "ratios", "repair", "report",
+    "restore", "rollback", "sql", "statements", "status", "sync", "ttm", "vacuum", "validate", "verify",
 }  # fmt: skip
 
 
 # These only read: their examples may share one folder.
 READING = {
-    "caps", "config", "coverage", "diff", "explain", "factors", "freshness", "history", "lookahead", "prices",
+    "caps", "compare", "config", "coverage", "diff", "explain", "factors",
+    "freshness", "history", "lookahead", "prices",
     "quality", "quarters", "ratios", "sql", "statements", "status", "ttm", "validate", "verify",
 }  # fmt: skip
 

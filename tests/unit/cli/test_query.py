@@ -277,3 +277,19 @@ def test_quarters_and_ratios_are_those_of_the_library(home: Path) -> None:
     assert [(r["fiscal_date"], r["derivation"]) for r in quarters] == [("2020-06-27", "reported")]
     ratios = run("ratios", "AAPL", "--start", "2020-06-01", "--end", "2020-06-30", "--json").json
     assert [(r["fiscal_date"], r["date"]) for r in ratios] == [("2020-06-27", "2020-07-31")]
+
+
+def test_compare_prints_the_comparisons_of_the_library(home: Path) -> None:
+    """`compare` prints the providers' figures, with `--generations` what changed between two fetches."""
+    lake = fl.open("data/lake")
+    for options, expected in (
+        ((), lake.compare_providers("AAPL")),
+        (("--as-of", "2019-06-30"), lake.compare_providers("AAPL", as_of="2019-06-30")),
+        (("--generations",), lake.compare_generations("AAPL")),
+        (("--generations", "--before", "2019-12-01"), lake.compare_generations("AAPL", before="2019-12-01")),
+    ):
+        rows = run("compare", "AAPL", *options, "--json").json
+        assert [row["item"] for row in rows] == expected["item"].to_list()
+    assert "split_rebase" in run("compare", "AAPL", "--generations").out
+    for refused in (("--before", "2019-12-01"), ("--generations", "--as-of", "2019-12-01")):
+        assert "--generations" in run("compare", "AAPL", *refused, code=1).err

@@ -198,3 +198,17 @@ def test_a_longer_history_is_no_question_of_what_is_new() -> None:
     further = requests(INCOME, state, MONDAY_NIGHT, since=date(2010, 1, 1))
     everything = requests(INCOME, state, MONDAY_NIGHT, policy=FetchPolicy(everything=True))
     assert [request.last_parameters for request in further + everything] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("limit", "start"), [(date.min, None), (date(2015, 1, 1), date(2015, 1, 1))], ids=["all", "since 2015"]
+)
+def test_a_complete_answer_is_requested_from_where_the_first_began(limit: date, start: date | None) -> None:
+    """An amendment restates a year of any age: where an answer has the whole history, none is left out."""
+    before = past(datetime(2021, 1, 4, 12, tzinfo=UTC), "2009-06-27", "2020-09-26", limit)
+    for offer, expected in (
+        (Offer(("quarterly",), complete=True), start),
+        (INCOME["income"], date(2019, 8, 23)),
+    ):
+        [request] = requests({"income": offer}, before, MONDAY_NIGHT)
+        assert request.start == expected

@@ -22,6 +22,7 @@ _STATEMENTS = {"symbols": "A", "start": _DAY, "end": _DAY, "as_of": _DAY, "vinta
 # The methods of a lake in a folder and of one on a server.
 QUESTIONS: dict[str, dict[str, Any]] = {
     "company_market_caps": {"symbols": "A", "dates": _DAY, "vintage": "known"},
+    "compare_generations": {"symbol": "A", "before": _DAY, "after": _DAY},
     "compare_providers": {"symbol": "A", "as_of": _DAY},
     "explain_market_cap": {"symbol": "A", "day": _DAY},
     "explain_factor": {"factor": "pe_ratio", "symbol": "A", "day": _DAY},
