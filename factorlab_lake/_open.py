@@ -9,7 +9,7 @@ from typing import cast
 from factorlab_lake.derive.availability_rule import AvailabilityRule, to_rule
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
-from factorlab_lake.settings import configured
+from factorlab_lake.settings import configured, variables, warn_of_misspelt
 from factorlab_lake.settings.environments import lake_place
 from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage.lake_paths import is_lake, nearby_lake
@@ -55,6 +55,7 @@ def open_lake(
     at the same time. Raises :class:`~factorlab_lake.errors.InvalidInput`,
     :class:`~factorlab_lake.errors.NotFound` and :class:`~factorlab_lake.errors.LakeDamaged`.
     """
+    _warn_of_misspelt_settings()
     rule = _rule_from_settings() if availability is None else to_rule(availability)
     path = lake_place(path, env=env, config=config)
     if isinstance(path, str) and "://" in path:
@@ -93,6 +94,14 @@ def _is_mistyped(folder: Path) -> bool:
     if (near := nearby_lake(folder, one_typo=True)) is not None:
         return near not in folder.parents  # within a lake too
     return not (folder.parent.exists() or folder.parent.parent.exists())
+
+
+def _warn_of_misspelt_settings() -> None:
+    if not variables("FACTORLAB_"):
+        return
+    from factorlab_lake.settings.models import Settings
+
+    warn_of_misspelt("FACTORLAB_", Settings.model_fields)
 
 
 def _rule_from_settings() -> AvailabilityRule | None:

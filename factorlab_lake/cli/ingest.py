@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,6 +34,16 @@ if TYPE_CHECKING:
 __all__ = ["fetch", "init", "load", "load_rows", "migrate", "validate"]
 
 _HELD = "held"
+
+
+@contextmanager
+def _lake_to_fill(ctx: typer.Context, *, create: bool | None = None) -> Iterator[Lake]:
+    """Give the lake, by default a new one where none is; a failure leaves no new lake without data."""
+    from factorlab_lake.storage.layout import layout_at
+    from factorlab_lake.storage.lock import created_lake
+
+    with created_lake(layout_at(lake_path(ctx))):
+        yield open_lake(ctx, create=create)
 
 
 def init(ctx: typer.Context) -> None:
@@ -108,11 +120,11 @@ def fetch(
         plan = _plan_fetch(ctx, provider, names, universe, request)
         output.document(document_of(plan), display.fetch_plan_lines(plan))
         return
-    lake = open_lake(ctx, create=None if universe is None else False)
-    with call_progress("fetching", output) as progress:
-        report = lake.fetch(provider, _with_universe(lake, names, universe), **request, progress=progress)
-    if report.failures and not report.records and output.form is OutputFormat.TABLE:
-        raise FetchFailed(display.nothing_fetched(report))
+    with _lake_to_fill(ctx, create=None if universe is None else False) as lake:
+        with call_progress("fetching", output) as progress:
+            report = lake.fetch(provider, _with_universe(lake, names, universe), **request, progress=progress)
+        if report.failures and not report.records and output.form is OutputFormat.TABLE:
+            raise FetchFailed(display.nothing_fetched(report))
     output.document(document_of(report), display.fetch_lines(report))
     if not report.clean:
         raise typer.Exit(ERROR)
@@ -199,7 +211,8 @@ def load(
             with TemporaryDirectory() as folder:
                 document = load_rows(fl.open(folder, create=True), table, file, progress, **how)
         else:
-            document = load_rows(open_lake(ctx, create=None), table, file, progress, **how)
+            with _lake_to_fill(ctx) as lake:
+                document = load_rows(lake, table, file, progress, **how)
     output.document(document, [display.load_line(document, dry_run=dry_run)])
 
 
@@ -241,8 +254,7 @@ def migrate(
     if dry_run:
         report = _plan_migration(ctx, cache_dir, symbol)
     else:
-        with file_progress("migrating", output) as progress:
-            lake = open_lake(ctx, create=None)
+        with file_progress("migrating", output) as progress, _lake_to_fill(ctx) as lake:
             report = lake.migrate(cache_dir, symbols=symbol, by_symbol=by_symbol, progress=progress)
     output.document(document_of(report), display.migration_lines(report, dry_run=dry_run))
     if not report.clean:

@@ -6,11 +6,20 @@ that set nothing.
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
+import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["chosen", "configured"]
+from factorlab_lake.errors import LakeWarning
+
+__all__ = ["chosen", "configured", "variables", "warn_of_misspelt"]
+
+_SIMILAR = 0.8  # of the letters of two names, from 0 to 1
+_LINE = r"^[ \t]*(?:export[ \t]+)?({}\w+)[ \t]*="
 
 
 def configured(name: str) -> Any:
@@ -34,6 +43,34 @@ def chosen(name: str) -> Any:
 
     own = settings()
     return getattr(own, name) if name in own.model_fields_set else None
+
+
+def warn_of_misspelt(prefix: str, known: Iterable[str]) -> None:
+    """Warn of variables, also in ``.env``, whose name is nearly that of a setting: they have no effect.
+
+    ``known`` has the names of the settings without the prefix, in small letters.
+    """
+    names = [name.lower() for name in known]
+    for variable in variables(prefix):
+        name = variable.lower().removeprefix(prefix.lower())
+        near = [] if name in names else difflib.get_close_matches(name, names, n=1, cutoff=_SIMILAR)
+        if near:
+            warnings.warn(
+                f"The variable {variable} is no setting and has no effect. Did you mean "
+                f"{prefix}{near[0].upper()}?",
+                LakeWarning,
+                stacklevel=3,
+            )
+
+
+def variables(prefix: str) -> list[str]:
+    """Return the variables of the environment and of ``.env`` that begin with a prefix."""
+    try:
+        text = Path(".env").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        text = ""  # whoever reads a setting from it raises the error
+    lines = re.findall(_LINE.format(prefix), text, flags=re.MULTILINE | re.IGNORECASE)
+    return sorted({*lines, *(name for name in os.environ if name.upper().startswith(prefix))})
 
 
 def _may_be_set(name: str) -> bool:

@@ -7,15 +7,16 @@ writer checks before each step that cannot be undone that its lock file is still
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from factorlab_lake.errors import InvalidInput, LakeLocked
 from factorlab_lake.storage.layout import Layout, write_errors
 
-__all__ = ["WriterLock", "copy_lock", "lost_lock", "writer_lock"]
+__all__ = ["WriterLock", "copy_lock", "created_lake", "lost_lock", "writer_lock"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,32 @@ def writer_lock(layout: Layout, *, timeout_s: float = 60.0) -> Iterator[WriterLo
     )
     with _locked(layout.lock, timeout_s, busy) as lock:
         yield lock
+
+
+@contextmanager
+def created_lake(layout: Layout) -> Iterator[None]:
+    """Remove a lake that is created in this context, if the context fails before the first commit.
+
+    Without this, a first load with an error left an empty lake, which later commands then opened.
+    """
+    missing = [folder for folder in (layout.root, *layout.root.parents) if not folder.exists()]
+    is_new = not layout.identity.exists()
+    try:
+        yield
+    except BaseException:
+        if is_new and layout.identity.exists():
+            _remove_empty(layout)
+            with suppress(OSError):  # others put something there meanwhile
+                for folder in missing:
+                    folder.rmdir()
+        raise
+
+
+def _remove_empty(layout: Layout) -> None:
+    with suppress(LakeLocked), writer_lock(layout, timeout_s=0):
+        if not any(layout.snapshots.iterdir()):
+            for path in layout.root.iterdir():  # the folder was new or empty
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from factorlab_lake.errors import InvalidInput
+from factorlab_lake.settings import warn_of_misspelt
 from factorlab_lake.settings.environment_keys import KEYS
 from factorlab_lake.settings.environments import find, lake_place
 from factorlab_lake.settings.models import SecretiveSettings, settings_error
@@ -94,6 +95,7 @@ def parallel_settings(**values: Any) -> ParallelSettings:
     Traceback (most recent call last):
     factorlab_lake.errors.InvalidInput: FACTORLAB_DATABASE_PERCENT: Input should be less than or equal to 100.
     """
+    warn_of_misspelt("FACTORLAB_", ParallelSettings.model_fields)
     values |= {name: str(values[name]) for name in ("lake", "config") if values.get(name) is not None}
     try:
         return ParallelSettings(**values)

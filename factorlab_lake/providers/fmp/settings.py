@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from factorlab_lake.errors import InvalidInput
+from factorlab_lake.settings import warn_of_misspelt
 from factorlab_lake.settings.models import SecretiveSettings, settings_error
 
 __all__ = ["FmpSettings", "fmp_settings"]
@@ -79,6 +80,7 @@ def fmp_settings(**values: Any) -> FmpSettings:
     Traceback (most recent call last):
     factorlab_lake.errors.InvalidInput: FMP_CALLS_PER_MINUTE: Input should be greater than or equal to 1.
     """
+    warn_of_misspelt("FMP_", FmpSettings.model_fields)
     try:
         settings = FmpSettings(**values)
     except ValidationError as error:

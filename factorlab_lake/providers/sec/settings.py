@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from factorlab_lake.errors import InvalidInput
+from factorlab_lake.settings import warn_of_misspelt
 from factorlab_lake.settings.models import SecretiveSettings, settings_error
 
 __all__ = ["USER_AGENT_ADVICE", "SecSettings", "sec_settings"]
@@ -86,6 +87,7 @@ def sec_settings(**values: Any) -> SecSettings:
 SEC asks every caller for a name and a mail address: set SEC_USER_AGENT='Your Name you@example.com', in the \
 environment or in .env.
     """
+    warn_of_misspelt("SEC_", SecSettings.model_fields)
     try:
         return SecSettings(**values)
     except ValidationError as error:
