@@ -2,14 +2,15 @@
 
 A first time is a new session of an open lake in a process that has answered before; nothing is kept between
 its questions. A new process also imports the package and opens the lake. Beside both stands the old way,
-which reads the files of a symbol again for each date.
+which reads the files of a symbol again for each date. A process that imports polars and numpy and does
+nothing is the bound of every new process. At the end stands what stored ratios would cost a commit of bars.
 """
 
 from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -32,6 +33,7 @@ _TASKS = "benchmarks.plan_tasks"
 _YEARS = 5
 _LAST = date(LAST_YEAR, 12, 31)
 _OLD_SYMBOLS = 16  # the old way takes minutes for more
+_BOUND = ("polars", "numpy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class _Runs:
     @cached_property
     def imports(self) -> Ran:
         """Return a process that imports what our answer imported, and answers nothing."""
-        return ran(f"{_TASKS}:imported", self.ours[0].answer["modules"])
+        return _imported(self.ours[0].answer["modules"])
 
 
 def run(options: Options) -> Iterator[Row]:
@@ -81,10 +83,26 @@ def run(options: Options) -> Iterator[Row]:
         tickers = symbols(options.size.grid_symbols[1])
         write_cache(cache, tickers, options.size.market_years)
         fl.open(lake).migrate(cache)
+        bound_s = median(_imported(_BOUND).process_s for _ in range(options.size.starts))
         for operation in _operations(tickers, options):
             if options.only in operation.name:
                 print(f"  {operation.name}", file=sys.stderr, flush=True)
-                yield from _rows(operation, _Runs(operation, cache, lake, options))
+                yield from _rows(operation, _Runs(operation, cache, lake, options), bound_s)
+        name = f"plan: commit a day of bars of {len(tickers)} symbols"
+        if options.only in name:
+            yield _daily(name, lake, tickers, options)
+
+
+def _imported(modules: Sequence[str]) -> Ran:
+    return ran(f"{_TASKS}:imported", modules)
+
+
+def _daily(name: str, lake: Path, tickers: list[str], options: Options) -> Row:
+    """Compare the processor time of a commit of bars with that of the ratios of the same symbols by SQL."""
+    days = [date(LAST_YEAR + 1, 1, 1 + n) for n in range(options.size.repeats)]
+    answer = ran(f"{_TASKS}:daily", str(lake), tickers, days).answer
+    commit, ratios = median(answer["commit_ms"]), median(answer["ratios_ms"])
+    return Row(f"{name}, CPU time", "ms", commit, "their ratios", ratios, details=answer)
 
 
 def _operations(tickers: list[str], options: Options) -> Iterator[_Operation]:
@@ -128,7 +146,7 @@ def _size(names: list[str], first: date) -> str:
     return f"{len(names)} symbol{'s' * (len(names) > 1)}, {years} year{'s' * (years > 1)}"
 
 
-def _rows(operation: _Operation, runs: _Runs) -> Iterator[Row]:
+def _rows(operation: _Operation, runs: _Runs, bound_s: float) -> Iterator[Row]:
     session_ms = median(ms for run in runs.ours for ms in run.answer["session_ms"])
     details = {"ours": [{k: v for k, v in run.answer.items() if k != "modules"} for run in runs.ours]}
     cost = Used(1000 * median(run.cpu_s for run in runs.alone), runs.figure("peak_mb"))
@@ -147,6 +165,7 @@ def _rows(operation: _Operation, runs: _Runs) -> Iterator[Row]:
     memory = Row(f"{operation.name}, memory beyond imports", "MB", beyond)
     yield from (new, again, process, memory)
     yield replace(process, peer="its imports alone", peer_figure=1000 * runs.imports.process_s)
+    yield replace(process, peer="polars and numpy alone", peer_figure=1000 * bound_s)
     yield replace(memory, peer="its imports alone", peer_figure=runs.imports.peak_mb)
     if runs.old is not None:
         by_files = replace(

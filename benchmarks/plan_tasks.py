@@ -6,9 +6,10 @@ import gzip
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import date
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from statistics import median
@@ -19,7 +20,7 @@ from benchmarks.process import peak_mb
 if TYPE_CHECKING:
     from factorlab_lake.lake import Lake
 
-__all__ = ["by_files", "imported", "once", "ours"]
+__all__ = ["by_files", "daily", "imported", "once", "ours"]
 
 _REPEATED = 9
 _STATEMENTS = ("income_statements", "balance_sheets")
@@ -72,6 +73,33 @@ def once(path: str, kind: str, arguments: list[Any]) -> int:
 
     rows: int = getattr(fl.open(path, create=False), kind)(*arguments).height
     return rows
+
+
+def daily(path: str, symbols: list[str], days: list[str]) -> dict[str, list[float]]:
+    """Commit a bar of each symbol on each of some days, and compute the ratios of the symbols after each.
+
+    Returns the processor times in ms. The first commit and its ratios only warm up.
+    """
+    import polars as pl
+
+    import factorlab_lake as fl
+
+    lake = fl.open(path, create=False)
+    times: dict[str, list[float]] = {"commit_ms": [], "ratios_ms": []}
+
+    def timed(name: str, call: Callable[[], object]) -> None:
+        started = time.process_time()
+        call()
+        times[name].append((time.process_time() - started) * 1000)
+
+    for day in days:
+        bars = pl.DataFrame({"symbol": symbols}).with_columns(
+            date=pl.lit(date.fromisoformat(day)), close_price=pl.lit(1.0)
+        )
+        timed("commit_ms", partial(lake.load, "price_data", bars, split_basis="own-day"))
+        query = "SELECT * FROM ratios($symbols::VARCHAR[], NULL, NULL)"
+        timed("ratios_ms", partial(lake.sql, query, symbols=symbols))
+    return {name: of_name[1:] or of_name for name, of_name in times.items()}
 
 
 def imported(modules: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 A block is an Arrow IPC stream, compressed with zstd, of all versions and types in the order of the answer.
 Measured for 120 rows of 27 columns: 28 KB, decoded in 0.2 ms. Parquet takes 0.6 ms; an IPC file, 0.5 ms.
+Blocks of many symbols are decoded as one stream, and filtered as one chunk: half the time.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ __all__ = [
 STATEMENTS = "SELECT * FROM financial_statements WHERE symbol IN (SELECT unnest($symbols::VARCHAR[]))"
 
 _VIEW = "financial_statements"
+_LENGTH = np.dtype("<u4")
+_END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 _ORDER = ["statement_type", *(n for n in table(STATEMENT_TABLES["income"]).sort_by if n != "symbol")]
 
 
@@ -113,13 +116,9 @@ def read_statements(
     near = pl.col("fiscal_date").is_between(first, last)
     requested = pl.col("statement_type").is_in(request.types) & near
     # Filter tile by tile: the decoded rows of all tiles at once would exceed the memory of a large lake.
-    frames = [
-        pl.concat(blocks).filter(requested)
-        for tile, slots in parts
-        if (blocks := [_rows(tile, slot) for slot in slots if str(slot) in tile.array_names])
-    ]
+    frames = [_decoded(blocks).filter(requested) for tile, slots in parts if (blocks := _blocks(tile, slots))]
     if not frames:
-        return _rows(parts[0][0], _slots(parts[0][0])[0]).clear() if parts else None
+        return _decoded(_blocks(parts[0][0], _slots(parts[0][0])[:1])).clear() if parts else None
     # A symbol that a later commit added stands after all others.
     rows = pl.concat(frames).sort("symbol", maintain_order=True)
     if request.as_of is None:
@@ -146,8 +145,29 @@ def _as_of(rows: pl.DataFrame, day: date, vintage: str) -> pl.DataFrame:
     return pl.SQLContext(statements=statements).execute(question_text("statements_as_of")).collect()
 
 
-def _rows(tile: Tile, slot: int) -> pl.DataFrame:
-    return pl.read_ipc_stream(tile.array(str(slot)).tobytes())
+def _blocks(tile: Tile, slots: Sequence[int]) -> list[Array]:
+    """Return the blocks of the slots that have any."""
+    names = set(tile.array_names)
+    return [tile.array(str(slot)) for slot in slots if str(slot) in names]
+
+
+def _decoded(blocks: Sequence[Array]) -> pl.DataFrame:
+    """Return the rows of blocks, in one chunk.
+
+    Reading the schema takes most of the time of a small block. The rows of blocks with one schema are one
+    stream: the schema, the batches of each block, and the end.
+    """
+    schema = _schema_message(blocks[0])
+    if any(_schema_message(block) != schema for block in blocks):  # another version of polars wrote some
+        return pl.concat([_decoded([block]) for block in blocks]).rechunk()
+    batches = (block[len(schema) : -len(_END_OF_STREAM)].data for block in blocks)
+    return pl.read_ipc_stream(b"".join([schema, *batches, _END_OF_STREAM])).rechunk()
+
+
+def _schema_message(block: Array) -> bytes:
+    """Return the first message of a block: a mark of 4 bytes, its length, and the schema."""
+    length = int(block[4:8].view(_LENGTH)[0])
+    return block[: 8 + length].tobytes()
 
 
 def delete_damaged(error: TileDamaged) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import mmap
 import os
 import uuid
@@ -89,7 +90,7 @@ class Tile:
         """Return an array; its checksum is compared the first time."""
         if name not in self._arrays:
             kind, shape, offset, checksum = self._header["arrays"][name]
-            array = np.frombuffer(self._map, kind, int(np.prod(shape)), offset).reshape(shape)
+            array = np.frombuffer(self._map, kind, math.prod(shape), offset).reshape(shape)
             if zlib.crc32(array.data) != checksum:
                 raise TileDamaged(self._path)
             self._arrays[name] = array
@@ -98,7 +99,7 @@ class Tile:
     @cached_property
     def _matrix(self) -> Array:
         _, shape, offset, _ = self._header["arrays"][_ROWS]
-        return np.frombuffer(self._map, _WORD, int(np.prod(shape)), offset).reshape(shape)
+        return np.frombuffer(self._map, _WORD, math.prod(shape), offset).reshape(shape)
 
     @property
     def row_count(self) -> int:

@@ -79,7 +79,8 @@ def render(
     if generation not in generations(dataset):
         known = ", ".join(generations(dataset))
         raise InvalidInput(f"FMP has no generation {generation!r} of {dataset!r}; expected one of {known}.")
-    names = {field: column for field, column in fields(dataset, generation).items() if column in rows.columns}
+    columns = set(rows.columns)
+    names = {field: column for field, column in fields(dataset, generation).items() if column in columns}
     records = (_record(row, names) for row in rows.iter_rows(named=True))
     return [dict.fromkeys(names) | record if with_nulls else record for record in records]
 
@@ -89,15 +90,15 @@ def _record(row: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     if "calendarYear" in record or "fiscalYear" in record:
         year = "calendarYear" if "calendarYear" in record else "fiscalYear"
         record[year] = str(record[year])
-    extra: dict[str, Any] = json.loads(row.get("extra") or "{}")
-    return record | extra
+    extra: str | None = row.get("extra")
+    return record | json.loads(extra) if extra else record
 
 
 def _fmp_value(value: Any) -> Any:
+    if isinstance(value, float):  # nearly all are
+        return int(value) if value.is_integer() else value
     if isinstance(value, datetime):
         return value.astimezone(ZoneInfo(NEW_YORK)).strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
     return value

@@ -24,7 +24,6 @@ import polars as pl
 from pydantic import SecretStr
 
 from factorlab_lake.errors import InvalidInput, LakeWarning
-from factorlab_lake.ingest.record_frames import render
 from factorlab_lake.legacy.cache_methods import CacheMethods
 from factorlab_lake.legacy.fundamentals import newest_fundamentals
 from factorlab_lake.legacy.pandas_frames import business_days, by_name, carried, load_pandas, side_by_side
@@ -39,10 +38,8 @@ from factorlab_lake.legacy.provider_arguments import (
     to_range,
 )
 from factorlab_lake.legacy.ratio_records import ratio_records
+from factorlab_lake.legacy.statement_records import statement_records
 from factorlab_lake.query.arguments import DateLike, one_of, to_dates
-from factorlab_lake.query.query_hints import QueryHints, RowFilter
-from factorlab_lake.schema import identifier
-from factorlab_lake.schema.tables import STATEMENT_TABLES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,13 +77,6 @@ _PRICES = {
 _IS_ANNUAL = {"quarter": False, "quarterly": False, "annual": True}
 _YEARS = range(1678, 2262)  # the full years that every pandas version supports
 _ANY_DAY = date(2000, 1, 3)  # the index of an answer without rows begins somewhere
-
-# The newest version of each fiscal period, newest period first.
-_NEWEST = """
-SELECT DISTINCT ON (symbol, fiscal_date, fiscal_period) * FROM {table}
-WHERE symbol IN (SELECT unnest($symbols::VARCHAR[])) AND (fiscal_period = 'FY') = $annual
-ORDER BY symbol, fiscal_date DESC, fiscal_period, version DESC
-"""
 
 
 class FMPProvider(CacheMethods):
@@ -255,28 +245,17 @@ class FMPProvider(CacheMethods):
         names = spellings(self.lake, symbols, "It has no records.")
         held = [symbol for symbol in names.values() if symbol]
         answer: dict[str, dict[str, list[dict[str, Any]]]] = {name: {} for name in names}
+        datasets = sorted(set(kinds.values()) - {RATIOS})
+        of_statements = statement_records(self.lake, held, datasets, annual=annual, limit=max_records)
         for kind, dataset in kinds.items():
             records = (
                 ratio_records(self.lake, held, annual=annual, limit=max_records)
                 if dataset == RATIOS
-                else self._statements(held, dataset, annual=annual, limit=max_records)
+                else of_statements[dataset]
             )
             for name, symbol in names.items():
                 answer[name][kind] = records.get(symbol or "", [])
         return answer
-
-    def _statements(
-        self, symbols: list[str], dataset: str, *, annual: bool, limit: int | None
-    ) -> dict[str, list[dict[str, Any]]]:
-        table = STATEMENT_TABLES[dataset]
-        query = _NEWEST.format(table=identifier(table))
-        needs = QueryHints({table: RowFilter(symbols)}, symbols, short=True)
-        rows = self.lake.session.frame(query, {"symbols": symbols, "annual": annual}, needs=needs)
-        parts = rows.partition_by("symbol", as_dict=True).items()
-        return {
-            key: render(part if limit is None else part.head(limit), dataset, "v3", with_nulls=True)
-            for (key,), part in parts
-        }
 
     def get_fundamentals(self, symbols: str | Iterable[str]) -> pd.DataFrame:
         """Return what is known of each symbol on the day of its last bar: one row per symbol.

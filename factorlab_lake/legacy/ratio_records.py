@@ -8,10 +8,10 @@ from typing import Any
 
 import polars as pl
 
+from factorlab_lake.legacy.statement_records import is_of_length
 from factorlab_lake.providers.records import ratio_names
 from factorlab_lake.query.query_hints import QueryHints, RowFilter
 from factorlab_lake.query.questions import Questions
-from factorlab_lake.schema.tables import STATEMENT_TABLES
 
 __all__ = ["ratio_records"]
 
@@ -24,12 +24,6 @@ SELECT DISTINCT ON (symbol, fiscal_date, fiscal_period)
 FROM vendor_ratios
 WHERE symbol IN (SELECT unnest($symbols::VARCHAR[])) AND (fiscal_period = 'FY') = $annual
 ORDER BY symbol, fiscal_date DESC, fiscal_period, version DESC
-"""
-_PERIODS = """
-SELECT symbol, fiscal_date, min(fiscal_period) AS fiscal_period, max(fiscal_year) AS fiscal_year
-FROM ({tables}) AS periods
-WHERE symbol IN (SELECT unnest($symbols::VARCHAR[])) AND (fiscal_period = 'FY') = $annual
-GROUP BY symbol, fiscal_date
 """
 
 
@@ -46,10 +40,7 @@ def ratio_records(
     records = {s: _provider_records(rows.head(limit or rows.height)) for s, rows in _by_symbol(stored)}
     rest = [symbol for symbol in symbols if symbol not in records]
     if rest:
-        tables = list(STATEMENT_TABLES.values())  # the view of all would build their JSON
-        each = (f"SELECT symbol, fiscal_date, fiscal_period, fiscal_year FROM {t}" for t in tables)  # noqa: S608 - names of the schema
-        query = _PERIODS.format(tables=" UNION ALL ".join(each))
-        periods = lake.session.frame(query, params | {"symbols": rest}, needs=_hints(rest, tables))
+        periods = _periods(lake, rest, annual=annual)
         rows = (
             lake.ratios(rest).join(periods, on=["symbol", "fiscal_date"]).sort("fiscal_date", descending=True)
         )
@@ -58,6 +49,14 @@ def ratio_records(
             for s, part in _by_symbol(rows)
         }
     return records
+
+
+def _periods(lake: Questions, symbols: list[str], *, annual: bool) -> pl.DataFrame:
+    """Return the label and the fiscal year of each period end."""
+    statements = lake.statements(symbols, columns=["fiscal_year"]).filter(is_of_length(annual=annual))
+    return statements.group_by("symbol", "fiscal_date").agg(
+        pl.col("fiscal_period").min(), pl.col("fiscal_year").max()
+    )
 
 
 def _hints(symbols: list[str], tables: list[str]) -> QueryHints:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import factorlab_lake as fl
 from factorlab_lake.errors import InvalidInput, LakeWarning, SymbolNotHeldWarning
 from factorlab_lake.lake import Lake
 from factorlab_lake.legacy import FMPProvider
@@ -51,6 +52,20 @@ def test_a_limit_counts_each_type(provider: FMPProvider, limit: int | None) -> N
     answer = provider.batch_fetch_statements("AAPL", limit=limit)["AAPL"]
     every = provider.batch_fetch_statements("AAPL", limit=10_000)["AAPL"]
     assert answer == {kind: records[:limit] for kind, records in every.items()}
+
+
+def test_records_of_statements_come_from_the_read_index(
+    lake_2021: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One read answers all types, without SQL, and SQL has the same records."""
+    lake, types = fl.open(lake_2021.path), TYPES[:3]
+    records = FMPProvider(lake).batch_fetch_statements(["AAPL", "GOOGL"], types, limit=None)
+    assert "session" not in vars(lake._reader)
+    assert all(len(records[symbol][kind]) >= 20 for symbol in records for kind in types)
+    monkeypatch.setenv("FACTORLAB_READ_INDEX", "0")
+    lake.result_cache.clear()
+    by_sql = FMPProvider(fl.open(lake_2021.path)).batch_fetch_statements(["AAPL", "GOOGL"], types, limit=None)
+    assert by_sql == records
 
 
 def test_fields_without_a_value_are_none(provider: FMPProvider) -> None:

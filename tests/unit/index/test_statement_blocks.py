@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -18,7 +20,8 @@ import factorlab_lake as fl
 from factorlab_lake.index import manifest as manifests
 from factorlab_lake.index import touched
 from factorlab_lake.index.manifest import Manifest
-from factorlab_lake.index.tiles import TileFile, tile_hash
+from factorlab_lake.index.statement_blocks import StatementRequest, encode, read_statements, write_blocks
+from factorlab_lake.index.tiles import Tile, TileFile, tile_hash
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema import STATEMENT_TABLES
 from factorlab_lake.schema.derived_tables import VINTAGES
@@ -92,6 +95,24 @@ def test_odd_names_and_texts_are_equal(tmp_path: Path) -> None:
     symbols = ["Z", "a", "ß", "é.PA", "rows", "7203.T", "0", "\U0001f600", "￿"]
     lake = reporters(symbols, link="https://example.com/" + "x" * 5000, reportedCurrency="").build(tmp_path)
     assert_statements_equal(lake.path, symbols)
+
+
+def test_blocks_of_several_versions_of_polars_are_read_together(tmp_path: Path) -> None:
+    """Blocks with one schema are one stream; a block that writes texts in another way has the same rows."""
+    lake = reporters(FEW).build(tmp_path / "lake")
+    rows = lake.sql("SELECT * FROM financial_statements ORDER BY symbol, statement_type")
+    blocks = list(encode(rows).values())
+    older = io.BytesIO()
+    rows.filter(symbol="BBB").write_ipc_stream(older, compat_level=pl.CompatLevel.oldest())
+    mixed = [blocks[0], np.frombuffer(older.getvalue(), np.uint8), blocks[2]]
+    request = StatementRequest(tuple(STATEMENT_TABLES), date.min, date.max)
+    for of_file in (blocks, mixed):
+        file = write_blocks(tmp_path, dict(enumerate(of_file)))
+        assert file is not None
+        tile = Tile(tmp_path / file.name, file.size_bytes)
+        answer = read_statements([(tile, [0, 1, 2])], request)
+        assert answer is not None
+        assert_frame_equal(answer, rows)
 
 
 def test_a_lake_answers_from_its_index(tmp_path: Path) -> None:
