@@ -19,7 +19,10 @@ from factorlab_lake._open import open_lake
 from factorlab_lake.errors import InvalidInput, NotFound
 from factorlab_lake.ingest.legacy_cache.reader import CacheFile, identify, scan
 from factorlab_lake.legacy.provider_arguments import LakeOrPlace, opened
+from factorlab_lake.query.arguments import to_symbols
 from factorlab_lake.query.questions import Questions
+from factorlab_lake.storage.layout import find
+from factorlab_lake.storage.snapshots import program_version
 
 __all__ = ["STATES", "CacheLake", "in_file_names", "migration_status"]
 
@@ -94,7 +97,12 @@ class CacheLake:
             self._remove = weakref.finalize(self, shutil.rmtree, self._place, ignore_errors=True)
         lake = open_lake(self._place / "lake", availability=rule)
         if symbols:
-            lake.migrate(self.folder, symbols=symbols)
+            from factorlab_lake.ingest.legacy_cache import migrate as legacy  # the writer is slow to import
+
+            # Not Lake.migrate, which also writes lake.duckdb and the read index: for a few questions they
+            # take longer than they save.
+            only = to_symbols(symbols)
+            legacy.migrate(find(lake.path), self.folder, program_version=program_version(), symbols=only)
         return open_lake(self._place / "lake", availability=rule)
 
     def _files(self, symbols: list[str]) -> dict[str, frozenset[tuple[str, int]]]:
