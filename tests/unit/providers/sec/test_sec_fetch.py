@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import random
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from tests.contracts.providers import ProviderContract, Subject
 from tests.fakes.sec_documents import CIK, SecDocuments, apple, filing_dates, reports_in_order, submissions_by
 from tests.sec_lakes import fetched_apple
 from tests.sec_rows import FETCHED
-from tests.support import writing
+from tests.support import THOROUGH, writing
 
 TABLES = ("income_statements", "balance_sheets", "cash_flows", "shares_outstanding")
 _OF_THE_STAMP = ("accepted_at", "accepted_date", "available_date", "split_basis_date")
@@ -122,8 +123,8 @@ def _content(lake: Lake, name: str) -> pl.DataFrame:
     return lake.sql(f"SELECT * FROM {name}").sort(*key, "version").drop(_OF_THE_FETCH)
 
 
-def _history() -> list[list[FetchResult]]:
-    """Return fetches before and after the amendment of 2010, and at the end."""
+def _history(cuts: Iterable[int]) -> list[list[FetchResult]]:
+    """Return the answers of a fetch on the day after each of some filings, by their numbers in order."""
     order = list(reports_in_order())
     requests = [
         Request(dataset, "AAPL", period)
@@ -132,7 +133,7 @@ def _history() -> list[list[FetchResult]]:
         if dataset != "profile"
     ]
     steps = []
-    for cut in (2, 4, len(order)):
+    for cut in cuts:
         documents = SecDocuments(apple(set(order[:cut])))
         filed = filing_dates()[order[cut - 1]]
         at = datetime(filed.year, filed.month, filed.day, 12, tzinfo=UTC) + timedelta(days=1)
@@ -146,10 +147,23 @@ def test_landing_by_and_by_in_any_order_equals_landing_at_once(
     lake: Lake, tmp_path: Path, order: tuple[int, ...]
 ) -> None:
     """The rows do not depend on how often SEC was read, nor on the order in which the answers land."""
-    steps = _history()
+    # Before and after the amendment of 2010, and at the end.
+    steps = _history((2, 4, len(filing_dates())))
     landed = _merge_steps(fl.open(tmp_path / "lake"), [steps[place] for place in order])
     for name in TABLES:
         assert_frame_equal(landed[name], _content(lake, name))
+
+
+def test_landing_filing_by_filing_in_a_random_order_equals_landing_at_once(tmp_path: Path) -> None:
+    """A fetch after each filing gives the rows of one fetch after all, in whatever order they arrive."""
+    steps = _history(range(1, (len(filing_dates()) if THOROUGH else 6) + 1))
+    at_once = _merge_steps(fl.open(tmp_path / "at_once"), steps[-1:])
+    mixed = random.Random(7).sample(steps, len(steps))
+    assert mixed[-1] is not steps[-1]
+    landed = _merge_steps(fl.open(tmp_path / "mixed"), mixed)
+    assert 2 in landed["income_statements"]["version"].to_list()
+    for name in TABLES:
+        assert_frame_equal(landed[name], at_once[name])
 
 
 @pytest.mark.parametrize("clock", ["mixed"])
