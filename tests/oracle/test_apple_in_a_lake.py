@@ -17,7 +17,7 @@ from tests.oracle import apple
 from tests.oracle.counts import chosen, factor
 from tests.oracle.null_where_known import apple_factors, factors_where_known
 from tests.oracle.test_apple_goldens import QUARTERS, YEARS
-from tests.oracle.trailing import rhythm_days, trailing
+from tests.oracle.trailing import quarter, rhythm_days, trailing
 from tests.sec_rows import land_sec
 from tests.support import CACHE_2019, CACHE_2021, SPLITS, made_once, writing
 
@@ -103,6 +103,19 @@ def test_trailing_years_equal_the_plain_computation(keyless: Lake, statement: st
             if value != right
         ]
         assert wrong == []
+
+
+def test_quarters_equal_the_plain_computation(keyless: Lake) -> None:
+    """Every quarter of every statement, as known on a day, is that of the plain computation: on one basis."""
+    days = _days_of_change()[2::11]
+    assert len(days) > 10
+    items = [(statement, item) for statement, names in _ITEMS.items() for item in names]
+    for day in days:
+        rows = keyless.quarters("AAPL", as_of=day)
+        for statement, item in items:
+            contents = apple.statements(statement)
+            expected = [quarter(contents, item, end, day) for end in rows["fiscal_date"]]
+            assert rows[item].to_list() == expected, (day, item)
 
 
 def _right_cap(day: date) -> float | None:

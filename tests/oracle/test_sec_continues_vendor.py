@@ -72,3 +72,39 @@ def test_the_vendors_answers_stay_its_own(lake_2021: Lake, steps: tuple[Lake, La
     alone, beside = (lake.ttm("AAPL", _EARLIER) for lake in (lake_2021, steps[1]))
     assert beside["statement_provider"].unique().to_list() == ["fmp"]
     assert_frame_equal(beside, alone)
+
+
+def test_rows_of_two_providers_are_no_versions_of_each_other(
+    lake_2021: Lake, steps: tuple[Lake, Lake]
+) -> None:
+    """SEC's 247 periods and 32 restatements stand beside the vendor's rows, which stay as they were."""
+    query = "SELECT change_kind, count(*) FROM financial_statements WHERE symbol = 'AAPL' AND {} GROUP BY 1"
+    kinds = dict(steps[1].sql(query.format("source_provider = 'sec'")).rows())
+    assert kinds == {"original": 247, "restatement": 32}
+    of_vendor = query.format("source_provider = 'fmp'")
+    assert steps[1].sql(of_vendor).rows() == lake_2021.sql(of_vendor).rows() != []
+
+
+def test_the_order_of_the_lake_decides_who_speaks(steps: tuple[Lake, Lake], tmp_path: Path) -> None:
+    """With SEC first, its filings answer where both are fresh; an answer has figures of one provider."""
+    lake = copy_of(steps[1], tmp_path / "lake")
+    lake.configure(provider_order=["sec", "fmp"])
+    days = [date(2019, 2, 28), date(2020, 11, 30), date(2021, 3, 31)]
+    rows = lake.refresh().ttm("AAPL", days)
+    assert rows["statement_provider"].to_list() == ["sec"] * 3
+    expected = [trailing(apple.statements("cash_flow"), "operating_cash_flow", day).value for day in days]
+    assert rows["operating_cash_flow"].to_list() == expected
+    assert steps[1].ttm("AAPL", days)["statement_provider"].to_list() == ["fmp"] * 3
+
+
+def test_a_count_of_hindsight_is_used_from_the_day_counted(steps: tuple[Lake, Lake]) -> None:
+    """The cover page of 2020-10-30 counts 2020-10-16: `latest` uses it from then, `known` from the filing."""
+    query = "FROM shares_as_of(['AAPL'], $days::DATE[], vintage := $v) ORDER BY date"
+    days = [date(2020, 10, 15), date(2020, 10, 16), date(2020, 10, 29), date(2020, 10, 30)]
+    used = {
+        vintage: steps[1].sql(query, days=days, v=vintage)["shares_outstanding"].to_list()
+        for vintage in ("known", "latest")
+    }
+    before, cover, balance = 4_275_634_000, 17_001_802_000, 16_976_763_000
+    assert used["known"] == [before, before, before, cover]
+    assert used["latest"] == [balance, cover, cover, cover]

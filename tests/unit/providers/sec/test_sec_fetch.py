@@ -91,6 +91,13 @@ def test_quarters_are_derived(lake: Lake) -> None:
     assert quarters["operating_cash_flow"].count() == 70
 
 
+def test_quality_knows_that_no_filing_has_a_fourth_quarter(lake: Lake) -> None:
+    """Quarters that follow from longer periods are no gaps, and each sheet balances."""
+    rules = ["quarter_gap", "accounting_identity", "sum_of_quarters", "sum_of_quarters_cash"]
+    assert lake.quality(rules=rules).is_empty()
+    assert lake.coverage().filter(symbol="AAPL").height > 0
+
+
 def test_the_profile_is_of_the_submissions(lake: Lake) -> None:
     """Name, CIK, exchange, industry and country have columns; the rest is in ``extra``."""
     row = lake.sql("SELECT * FROM company_profiles").row(0, named=True)
