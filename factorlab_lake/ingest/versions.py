@@ -24,6 +24,7 @@ from factorlab_lake.ingest.change_kinds import (
 )
 from factorlab_lake.ingest.contradictions import content_rank
 from factorlab_lake.ingest.filings import period_key, with_filings, with_period_ends
+from factorlab_lake.ingest.parse_values import NEW_YORK
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.schema.columns import FILE_PROVIDER
 from factorlab_lake.schema.rules import RESCALED_ROUNDING
@@ -72,7 +73,7 @@ def are_distinct(rows: pl.DataFrame, key: list[str]) -> bool:
 def distinct_in_time(rows: pl.DataFrame, key: list[str], spec: TableSpec) -> pl.DataFrame:
     """Return the rows of a table ordered by key and fetch time, without those that repeat the one before."""
     ordered = _in_time(rows, key, [pl.col("fetched_at")], spec)
-    return _without_repeats(ordered, key, _repeats(spec.names("value")))
+    return _without_repeats(ordered, key, _repeats(spec.names("value")) & ~_rebased(spec))
 
 
 def _in_time(rows: pl.DataFrame, key: list[str], times: list[pl.Expr], spec: TableSpec) -> pl.DataFrame:
@@ -129,6 +130,22 @@ def _repeated(name: str, lost: pl.Expr, same_filing: pl.Expr | None) -> pl.Expr:
     return now.is_null() | (now == before) | (same_filing & before.is_not_null())
 
 
+def _rebased(spec: TableSpec) -> pl.Expr:
+    """Return whether a user's row has another split basis than the user's row before it.
+
+    The newer one corrects it, also with equal values: nothing else could. Two bases that are the days of
+    their loads are no statement of the user.
+    """
+    if "split_basis_date" not in spec.names():
+        return pl.lit(value=False)
+    basis = pl.col("split_basis_date")
+    if "stated_basis_date" in spec.names():
+        basis = pl.coalesce("stated_basis_date", basis)
+    is_default = basis == pl.col("fetched_at").dt.convert_time_zone(NEW_YORK).dt.date()
+    other = (basis != basis.shift(1)) & ~(is_default & is_default.shift(1))
+    return (is_loaded() & is_loaded().shift(1) & other).fill_null(value=False)
+
+
 def number_versions(rows: pl.DataFrame, spec: TableSpec, logged: LoggedFetches | None = None) -> pl.DataFrame:
     """Order, deduplicate and number the versions of statements, ratios or share counts.
 
@@ -145,7 +162,7 @@ def number_versions(rows: pl.DataFrame, spec: TableSpec, logged: LoggedFetches |
     key, values = [*period_key(spec), "source_provider"], spec.names("value")
     same_filing = _same([*key, "_filing"])
     ordered = _in_time(rows, key, [*_filing_order(key), pl.col("fetched_at")], spec)
-    rows = _without_repeats(ordered, key, _repeats(values, same_filing))
+    rows = _without_repeats(ordered, key, _repeats(values, same_filing) & ~_rebased(spec))
     rows = rows.with_columns(units(spec), _corrections(spec))
     rows = rows.with_columns(change_kind(spec, _same(key), same_filing).alias("change_kind"))
     if "first_seen_date" in spec.names():
@@ -207,12 +224,13 @@ def superseded_kind() -> pl.Expr:
     moved = pl.all_horizontal(scaled(pl.col(p), pl.col(p).shift(-1), ratio) for p in prices)
     split = (ratio != 1) & is_split_ratio(ratio, 2 * RESCALED_ROUNDING) & moved
     same = pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).shift(-1)) for c in [*prices, "volume"])
+    is_rebased = is_loaded() & (pl.col("split_basis_date") != pl.col("split_basis_date").shift(-1))
     return (
         pl.when(split)
         .then(pl.lit(SPLIT_REBASE))
-        .when(same)
+        .when(same & ~is_rebased)
         .then(pl.lit(SAME_PRICES))
-        .when(is_loaded().shift(-1) & ~is_loaded())
+        .when(is_loaded().shift(-1) & (is_rebased | ~is_loaded()))
         .then(pl.lit("correction"))
         .otherwise(pl.lit("vendor_revision"))
         .alias("change_kind")
