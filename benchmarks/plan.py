@@ -83,11 +83,11 @@ def run(options: Options) -> Iterator[Row]:
         tickers = symbols(options.size.grid_symbols[1])
         write_cache(cache, tickers, options.size.market_years)
         fl.open(lake).migrate(cache)
-        bound_s = median(_imported(_BOUND).process_s for _ in range(options.size.starts))
+        bound = [_imported(_BOUND) for _ in range(options.size.starts)]
         for operation in _operations(tickers, options):
             if options.only in operation.name:
                 print(f"  {operation.name}", file=sys.stderr, flush=True)
-                yield from _rows(operation, _Runs(operation, cache, lake, options), bound_s)
+                yield from _rows(operation, _Runs(operation, cache, lake, options), bound)
         name = f"plan: commit a day of bars of {len(tickers)} symbols"
         if options.only in name:
             yield _daily(name, lake, tickers, options)
@@ -146,7 +146,7 @@ def _size(names: list[str], first: date) -> str:
     return f"{len(names)} symbol{'s' * (len(names) > 1)}, {years} year{'s' * (years > 1)}"
 
 
-def _rows(operation: _Operation, runs: _Runs, bound_s: float) -> Iterator[Row]:
+def _rows(operation: _Operation, runs: _Runs, bound: list[Ran]) -> Iterator[Row]:
     session_ms = median(ms for run in runs.ours for ms in run.answer["session_ms"])
     details = {"ours": [{k: v for k, v in run.answer.items() if k != "modules"} for run in runs.ours]}
     cost = Used(1000 * median(run.cpu_s for run in runs.alone), runs.figure("peak_mb"))
@@ -160,17 +160,41 @@ def _rows(operation: _Operation, runs: _Runs, bound_s: float) -> Iterator[Row]:
         used=cost,
     )
     again = replace(new, ours=runs.figure("warm_ms"), mode="again")
-    process = Row(f"{operation.name}, new process", "ms", 1000 * median(r.process_s for r in runs.alone))
+    process = _process(f"{operation.name}, new process", runs.alone, bound)
     beyond = max(runs.figure("peak_mb") - runs.imports.peak_mb, 0.01)
     memory = Row(f"{operation.name}, memory beyond imports", "MB", beyond)
-    yield from (new, again, process, memory)
-    yield replace(process, peer="its imports alone", peer_figure=1000 * runs.imports.process_s)
-    yield replace(process, peer="polars and numpy alone", peer_figure=1000 * bound_s)
+    yield from (new, again, replace(process, peer="", peer_figure=None, their_used=None), memory)
+    yield process
+    yield replace(
+        process,
+        peer="its imports alone",
+        peer_figure=1000 * runs.imports.process_s,
+        their_used=_used([runs.imports]),
+    )
     yield replace(memory, peer="its imports alone", peer_figure=runs.imports.peak_mb)
     if runs.old is not None:
         by_files = replace(
             new, peer=OLD_WAY.name, peer_figure=runs.old.answer, answers="", first=None, used=None
         )
         yield from (by_files, replace(by_files, ours=again.ours, mode="again"))
-        yield replace(process, peer=OLD_WAY.name, peer_figure=1000 * runs.old.process_s)
+        old_ms = 1000 * runs.old.process_s
+        yield replace(process, peer=OLD_WAY.name, peer_figure=old_ms, their_used=_used([runs.old]))
         yield replace(memory, peer=OLD_WAY.name, peer_figure=runs.old.peak_mb)
+
+
+def _process(name: str, runs: list[Ran], bound: list[Ran]) -> Row:
+    """Return the time and the cost of whole processes beside those that import polars and numpy alone."""
+    ours_ms, bound_ms = (1000 * median(run.process_s for run in each) for each in (runs, bound))
+    return Row(
+        name,
+        "ms",
+        ours_ms,
+        peer="polars and numpy alone",
+        peer_figure=bound_ms,
+        used=_used(runs),
+        their_used=_used(bound),
+    )
+
+
+def _used(runs: list[Ran]) -> Used:
+    return Used(1000 * median(run.cpu_s for run in runs), median(run.peak_mb for run in runs))

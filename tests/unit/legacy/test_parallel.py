@@ -98,6 +98,15 @@ def _assert_same(left: Any, right: Any) -> None:
         assert left == right
 
 
+def test_the_temporary_lake_has_its_tables_alone(read_cache: CacheLake) -> None:
+    """A comparison writes neither `lake.duckdb` nor a read index, which take longer than its questions."""
+    lake = read_cache.lake(["AAPL"])
+    assert isinstance(lake, Lake)
+    assert "AAPL" in lake.held_symbols()
+    assert not (lake.path / "lake.duckdb").exists()
+    assert not list(lake.path.glob("_lake/index/*"))
+
+
 @pytest.mark.first_cases(2)
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_answers_are_those_of_the_lake_whoever_gives_them(
