@@ -18,8 +18,8 @@ from factorlab_lake.legacy import (
     FMPProvider,
     migration_status,
 )
-from factorlab_lake.query.aio import AsyncQuestions
 from factorlab_lake.query.spark_lake import SparkLake
+from factorlab_lake.research.async_research import AsyncResearch
 from factorlab_lake.server_lake import ServerLake
 
 __all__ = ["python_page"]
@@ -30,8 +30,8 @@ _FUNCTIONS = {"open": fl.open, "restore": fl.restore, "verify": fl.verify, "repa
 _CLASSES: dict[type, str] = {
     fl.Lake: "lake",
     ServerLake: "lake",
-    AsyncQuestions: "lake.aio",
     SparkLake: "answers",
+    AsyncResearch: "lake.aio",
     FetchPolicy: "policy",
     FMPProvider: "provider",
     DatabaseProvider: "provider",

@@ -16,9 +16,9 @@ from factorlab_lake.lake_writes import LakeWrites
 from factorlab_lake.maintenance import Maintenance
 from factorlab_lake.quality.monitoring import Monitoring
 from factorlab_lake.query.held_symbols import HeldSymbols
-from factorlab_lake.query.questions import Questions
 from factorlab_lake.query.result_cache import ResultCache, shared_results
 from factorlab_lake.query.snapshot_reader import SnapshotReader
+from factorlab_lake.research.methods import Research
 from factorlab_lake.schema import TABLES
 from factorlab_lake.schema.rules import ASYNC_QUERIES
 from factorlab_lake.storage import snapshots
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     import polars as pl
     from pyspark.sql import SparkSession
 
-    from factorlab_lake.query.aio import AsyncQuestions
     from factorlab_lake.query.session import Session
     from factorlab_lake.query.spark_lake import SparkLake
+    from factorlab_lake.research.async_research import AsyncResearch
 
 __all__ = ["Lake"]
 
 
-class Lake(LakeWrites, Monitoring, Maintenance, Questions):
+class Lake(LakeWrites, Monitoring, Maintenance, Research):
     """Represent a lake at one snapshot; a change through this object moves it to the new snapshot.
 
     Until :meth:`refresh`, changes of other processes do not show, so all queries read one snapshot.
@@ -108,14 +108,14 @@ class Lake(LakeWrites, Monitoring, Maintenance, Questions):
         return shared_results()
 
     @cached_property
-    def aio(self) -> AsyncQuestions:
+    def aio(self) -> AsyncResearch:
         """Return the query methods for ``await``, in threads that have a session each.
 
         Four queries run at once. Cancelling a task also ends its query.
         """
-        from factorlab_lake.query.aio import AsyncQuestions
+        from factorlab_lake.research.async_research import AsyncResearch
 
-        return AsyncQuestions(self, ASYNC_QUERIES)
+        return AsyncResearch(self, ASYNC_QUERIES)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "aio"}  # threads stay here

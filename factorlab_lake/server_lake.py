@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from factorlab_lake.derive.availability_rule import AvailabilityRule
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
-from factorlab_lake.query.aio import AsyncQuestions
-from factorlab_lake.query.questions import Questions
+from factorlab_lake.research.async_research import AsyncResearch
+from factorlab_lake.research.methods import Research
 from factorlab_lake.settings.environments import setting
 from factorlab_lake.settings.models import settings
 from factorlab_lake.storage.lake_settings import Availability
@@ -72,7 +72,7 @@ class _NeedsFolder(InvalidInput, AttributeError):
     """Report a member that only a lake in a folder has; ``hasattr`` then returns False for a property."""
 
 
-class ServerLake(Questions):
+class ServerLake(Research):
     """Represents a lake on a server, as of the last sync. Close it, or use it in a ``with`` block.
 
     Each query reads one consistent state of the server. It has the query methods of a lake, from ``prices``
@@ -120,12 +120,12 @@ class ServerLake(Questions):
         return self._rule.setting
 
     @cached_property
-    def aio(self) -> AsyncQuestions:
+    def aio(self) -> AsyncResearch:
         """Return the same methods for ``await``; as many queries run at once as the pool has connections.
 
         Cancelling a task also cancels its query on the server.
         """
-        return AsyncQuestions(self, self._session.limits.max_connections)
+        return AsyncResearch(self, self._session.limits.max_connections)
 
     def _sql_over_frames(self, query: str, params: dict[str, Any], frames: Mapping[str, Any]) -> NoReturn:
         del query, params

@@ -38,6 +38,7 @@ from factorlab_lake.cli.query import (
     statements,
     ttm,
 )
+from factorlab_lake.cli.research import cross_section, screen
 from factorlab_lake.cli.sync import sync
 
 __all__ = ["app", "main"]
@@ -46,10 +47,11 @@ __all__ = ["app", "main"]
 _INGEST = (init, demo, migrate, validate, rollback, fetch, load)
 _QUERY = (status, history, statements, quarters, prices, caps, ttm, factors, ratios, explain, lookahead)
 _COMPARE = (compare, sql)
+_RESEARCH = (screen, cross_section)
 _DELIVER = (export, sync)
 _CHECK = (coverage, freshness, quality, report, diff)
 _MAINTAIN = (config, configure, pin, compact, vacuum, verify, repair, backup, restore)
-for _command in (*_INGEST, *_QUERY, *_COMPARE, *_DELIVER, *_CHECK, *_MAINTAIN):
+for _command in (*_INGEST, *_QUERY, *_COMPARE, *_RESEARCH, *_DELIVER, *_CHECK, *_MAINTAIN):
     app.command()(_command)
 
 

@@ -17,7 +17,7 @@ __all__ = ["config"]
 
 
 def config(ctx: typer.Context) -> None:
-    """Show each setting, its value, and where the value came from.
+    """Show each setting with its value and where it came from.
 
     Prints one row per setting, and one per key of the environment that `config/environments.yaml`, --config
     or FACTORLAB_CONFIG has. Passwords and keys are shown as ***. An argument wins over a variable, that over

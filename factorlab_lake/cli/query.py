@@ -40,6 +40,7 @@ __all__ = [
     "CAPS",
     "FACTORS",
     "caps",
+    "definitions",
     "explain",
     "export",
     "factors",
@@ -242,16 +243,16 @@ def factors(
     Example: factorlab-lake factors AAPL GOOGL --date 2020-12-31
     """
     lake = open_for_queries(ctx, at=snapshot)
-    own = _definitions(define)
+    own = definitions(define)
     chosen = None if factor is None else [*factor, *own]
     days = _dates(date, start, end, freq)
     rows = lake.factors(symbols, days, vintage=vintage, factors=chosen, define=own)
     _print(ctx, rows, [name for name in (*FACTORS, *own) if name in rows.columns])
 
 
-def _definitions(texts: list[str] | None) -> dict[str, str]:
+def definitions(texts: list[str] | None) -> dict[str, str]:
     """Return the user's factors by name; raise :class:`InvalidInput` for a text without a name."""
-    definitions = {}
+    named = {}
     for text in texts or []:
         name, separator, expression = text.partition("=")
         if not separator:
@@ -259,8 +260,8 @@ def _definitions(texts: list[str] | None) -> dict[str, str]:
                 f"--define is {text!r}; expected NAME=EXPRESSION, such as "
                 "ev_to_sales=enterprise_value/revenue."
             )
-        definitions[name.strip()] = expression.strip()
-    return definitions
+        named[name.strip()] = expression.strip()
+    return named
 
 
 def ratios(

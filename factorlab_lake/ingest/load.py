@@ -38,6 +38,7 @@ LOADABLE = (
     "price_data",
     "shares_outstanding",
     "symbol_history",
+    "universes",
     *STATEMENT_TABLES.values(),
 )
 # The rows that are read at once, and those that are merged at once: a year of a thousand symbols.

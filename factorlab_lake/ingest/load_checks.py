@@ -89,7 +89,7 @@ class RowChecks:
         )
         kept = self._kept(raw, rows, [c for c, p in parsed.items() if p.bad is not None])
         if self.spec.has_intervals and self.passed:
-            self._intervals.append(_intervals(kept, self.rows))
+            self._intervals.append(_intervals(self.spec, kept, self.rows))
         self.rows += raw.height
         return kept
 
@@ -299,10 +299,10 @@ def contradiction(spec: TableSpec, row: int) -> InvalidInput:
     return invalid_row(spec, row, f"it contradicts an earlier row with the same {key}")
 
 
-def _intervals(typed: pl.DataFrame, rows_before: int) -> pl.DataFrame:
+def _intervals(spec: TableSpec, typed: pl.DataFrame, rows_before: int) -> pl.DataFrame:
     """Return the intervals of a slice with the row numbers, from 1."""
     end = pl.col("valid_to") if "valid_to" in typed.columns else pl.lit(None, pl.Date)
-    return typed.select("symbol", "valid_from", end.alias("valid_to")).with_row_index("row", rows_before + 1)
+    return typed.select(*spec.key, end.alias("valid_to")).with_row_index("row", rows_before + 1)
 
 
 def _reject_overlap(spec: TableSpec, intervals: pl.DataFrame) -> None:
@@ -310,10 +310,8 @@ def _reject_overlap(spec: TableSpec, intervals: pl.DataFrame) -> None:
 
     Rows with one key are no overlap: equal ones count once, and others contradict each other.
     """
-    ordered = intervals.sort("symbol", "valid_from", "row").unique(
-        ["symbol", "valid_from"], keep="first", maintain_order=True
-    )
-    before = pl.col("valid_from", "valid_to", "row").shift(1).over("symbol").name.prefix("before_")
+    ordered = intervals.sort(*spec.key, "row").unique([*spec.key], keep="first", maintain_order=True)
+    before = pl.col("valid_from", "valid_to", "row").shift(1).over(spec.interval_of).name.prefix("before_")
     end = pl.col("before_valid_to").fill_null(END_OF_TIME)
     overlaps = ordered.with_columns(before).filter(
         pl.col("before_row").is_not_null(), pl.col("valid_from") < end

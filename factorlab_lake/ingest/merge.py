@@ -182,19 +182,22 @@ def _merge_profiles(tx: Transaction, rows: pl.DataFrame) -> None:
 def _merge_intervals(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> None:
     """Merge the complete intervals of some symbols: the newest list of a symbol replaces its older one.
 
+    The list of a symbol in a universe is its list in that universe alone.
+
     Without this, an interval with a corrected start would overlap the wrong one for ever. A list that a user
     loaded stays after a fetch, and replaces a fetched one of any age.
     """
     stored = tx.read(spec.name, symbols=rows["symbol"])
     lists = pl.concat([stored.with_columns(_new=False), rows.with_columns(_new=True)], how="diagonal_relaxed")
-    loaded = (pl.col("source") == "file").fill_null(value=False).alias("_loaded")
+    of = spec.interval_of
+    loaded = (pl.col("source_provider") == FILE_PROVIDER).fill_null(value=False).alias("_loaded")
     age = (
-        lists.group_by("symbol", "_new", loaded)
+        lists.group_by(*of, "_new", loaded)
         .agg(pl.col("fetched_at").max())
-        .sort("symbol", "_loaded", "fetched_at", "_new")
+        .sort(*of, "_loaded", "fetched_at", "_new")
     )
-    newest = age.unique("symbol", keep="last", maintain_order=True).select("symbol", "_new")
-    target = lists.join(newest, on=["symbol", "_new"], how="semi").drop("_new")
+    newest = age.unique(of, keep="last", maintain_order=True).select(*of, "_new")
+    target = lists.join(newest, on=[*of, "_new"], how="semi").drop("_new")
     _reconcile(tx, spec, stored, target)
 
 

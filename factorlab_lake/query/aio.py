@@ -14,13 +14,13 @@ from factorlab_lake.errors import InvalidInput
 from factorlab_lake.query.questions import Questions
 from factorlab_lake.storage import cancellation
 
-__all__ = ["AsyncQuestions"]
+__all__ = ["AsyncQuestions", "awaited"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def _awaited(
+def awaited(
     method: Callable[Concatenate[Any, P], R],
 ) -> Callable[Concatenate[AsyncQuestions, P], Coroutine[Any, Any, R]]:
     """Return a method that runs another one in a thread."""
@@ -71,22 +71,22 @@ class AsyncQuestions:
         self.is_closed = True
         self.threads.shutdown()
 
-    prices = _awaited(Questions.prices)
-    statements = _awaited(Questions.statements)
-    income_statements = _awaited(Questions.income_statements)
-    balance_sheets = _awaited(Questions.balance_sheets)
-    cash_flows = _awaited(Questions.cash_flows)
-    market_caps = _awaited(Questions.market_caps)
-    company_market_caps = _awaited(Questions.company_market_caps)
-    ttm = _awaited(Questions.ttm)
-    factors = _awaited(Questions.factors)
-    ratios = _awaited(Questions.ratios)
-    quarters = _awaited(Questions.quarters)
-    explain_market_cap = _awaited(Questions.explain_market_cap)
-    explain_factor = _awaited(Questions.explain_factor)
-    compare_providers = _awaited(Questions.compare_providers)
-    compare_generations = _awaited(Questions.compare_generations)
-    lookahead = _awaited(Questions.lookahead)
-    fetch_log = _awaited(Questions.fetch_log)
-    revisions = _awaited(Questions.revisions)
-    sql = _awaited(Questions.sql)
+    prices = awaited(Questions.prices)
+    statements = awaited(Questions.statements)
+    income_statements = awaited(Questions.income_statements)
+    balance_sheets = awaited(Questions.balance_sheets)
+    cash_flows = awaited(Questions.cash_flows)
+    market_caps = awaited(Questions.market_caps)
+    company_market_caps = awaited(Questions.company_market_caps)
+    ttm = awaited(Questions.ttm)
+    factors = awaited(Questions.factors)
+    ratios = awaited(Questions.ratios)
+    quarters = awaited(Questions.quarters)
+    explain_market_cap = awaited(Questions.explain_market_cap)
+    explain_factor = awaited(Questions.explain_factor)
+    compare_providers = awaited(Questions.compare_providers)
+    compare_generations = awaited(Questions.compare_generations)
+    lookahead = awaited(Questions.lookahead)
+    fetch_log = awaited(Questions.fetch_log)
+    revisions = awaited(Questions.revisions)
+    sql = awaited(Questions.sql)

@@ -17,7 +17,12 @@ __all__ = ["ALL_SYMBOLS", "HeldSymbols"]
 
 ALL_SYMBOLS = "all"
 
-_TABLES = [name for name, spec in TABLES.items() if not spec.derived and "symbol" in spec.key]
+# A universe can name symbols of which the lake has no data.
+_TABLES = [
+    name
+    for name, spec in TABLES.items()
+    if not spec.derived and "symbol" in spec.key and "universe" not in spec.key
+]
 _MAX_NAMES = 5
 # Frames between warnings.warn() and the caller of a method of Questions.
 _OF_ROWS, _OF_GRID = 5, 6

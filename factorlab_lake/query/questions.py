@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from factorlab_lake.errors import InvalidInput
 from factorlab_lake.factors.formulas import FACTORS, Factor
 from factorlab_lake.functions.definitions import chosen_factors
 from factorlab_lake.functions.question_texts import factors_of_inputs
@@ -17,6 +18,7 @@ from factorlab_lake.query.frame_columns import checked_columns, chosen_columns
 from factorlab_lake.query.query_hints import QueryHints, RowFilter
 from factorlab_lake.query.statement_questions import StatementQuestions, hindsight
 from factorlab_lake.query.table_questions import BY_BYTES
+from factorlab_lake.query.universes import members, members_within, of_members
 from factorlab_lake.schema import identifier, table
 from factorlab_lake.schema.derived_tables import VINTAGES
 from factorlab_lake.schema.rules import (
@@ -39,7 +41,11 @@ _CURRENCY = "(SELECT currency FROM company_profiles f WHERE f.symbol = price_dat
 class Questions(StatementQuestions):
     """Offer the queries of a lake as methods that return polars frames; ``to_pandas()`` converts one.
 
-    ``symbols`` is one symbol, several, or ``"all"``. A symbol of which the lake has no data gives a
+    ``symbols`` is one symbol, several, or ``"all"``. Where a method has ``universe``, it takes the members at
+    each date instead: of a universe in the table ``universes``, or of a group such as
+    ``"sector:Technology"``, ``"industry:Software"`` or ``"exchange:NASDAQ"``.
+
+    A symbol of which the lake has no data gives a
     :class:`~factorlab_lake.errors.SymbolNotHeldWarning` with the nearest name.
     """
 
@@ -96,11 +102,12 @@ class Questions(StatementQuestions):
         return self._symbols.checked_rows(rows, names)
 
     @of_one_snapshot
-    def market_caps(
+    def market_caps(  # noqa: PLR0913 - all but two by name only
         self,
-        symbols: str | Iterable[str],
+        symbols: str | Iterable[str] | None = None,
         dates: Dates = None,
         *,
+        universe: str | None = None,
         start: DateLike | None = None,
         end: DateLike | None = None,
         freq: str | None = None,
@@ -117,14 +124,15 @@ class Questions(StatementQuestions):
         count of a day is used from that day on, so ``shares_available_date`` may lie after the date.
         """
         days = to_dates(dates, start=start, end=end, freq=freq)
-        return self._grid("market_caps", symbols, days, vintage=vintage)
+        return self._grid("market_caps", symbols, days, universe=universe, vintage=vintage)
 
     @of_one_snapshot
-    def ttm(
+    def ttm(  # noqa: PLR0913 - all but two by name only
         self,
-        symbols: str | Iterable[str],
+        symbols: str | Iterable[str] | None = None,
         dates: Dates = None,
         *,
+        universe: str | None = None,
         start: DateLike | None = None,
         end: DateLike | None = None,
         freq: str | None = None,
@@ -137,14 +145,15 @@ class Questions(StatementQuestions):
         cumulative figures. The arguments are those of :meth:`market_caps`.
         """
         days = to_dates(dates, start=start, end=end, freq=freq)
-        return self._grid("ttm", symbols, days, vintage=vintage)
+        return self._grid("ttm", symbols, days, universe=universe, vintage=vintage)
 
     @of_one_snapshot
     def factors(  # noqa: PLR0913 - all but two by name only
         self,
-        symbols: str | Iterable[str],
+        symbols: str | Iterable[str] | None = None,
         dates: Dates = None,
         *,
+        universe: str | None = None,
         start: DateLike | None = None,
         end: DateLike | None = None,
         freq: str | None = None,
@@ -166,10 +175,9 @@ class Questions(StatementQuestions):
         """
         days = to_dates(dates, start=start, end=end, freq=freq)
         if factors is None and not define:
-            return self._grid("factors", symbols, days, vintage=vintage)
-        return self._grid(
-            "factor_inputs", symbols, days, vintage=vintage, chosen=chosen_factors(factors, define)
-        )
+            return self._grid("factors", symbols, days, universe=universe, vintage=vintage)
+        chosen = chosen_factors(factors, define)
+        return self._grid("factor_inputs", symbols, days, universe=universe, vintage=vintage, chosen=chosen)
 
     @of_one_snapshot
     def ratios(
@@ -218,15 +226,28 @@ class Questions(StatementQuestions):
     def _grid(
         self,
         function: str,
-        symbols: str | Iterable[str],
+        symbols: str | Iterable[str] | None,
         dates: list[date],
         *,
+        universe: str | None,
         vintage: str = "known",
         chosen: tuple[Factor, ...] = (),
     ) -> pl.DataFrame:
-        names = self._symbols.names(symbols)
-        answer = self._unchecked(function, names, dates, vintage=vintage, chosen=chosen)
+        if universe is None:
+            names = self._symbols.names("" if symbols is None else symbols)
+            answer = self._unchecked(function, names, dates, vintage=vintage, chosen=chosen)
+        elif symbols is not None:
+            raise InvalidInput("Both symbols and universe are set; pass one of them.", universe=universe)
+        else:
+            spells = self._members(universe)
+            names = members_within(spells, dates)
+            answer = self._unchecked(function, names, dates, vintage=vintage, chosen=chosen)
+            answer = of_members(answer, spells)
         return self._symbols.checked_grid(answer, names)
+
+    def _members(self, universe: str) -> pl.DataFrame:
+        """Return the memberships of a universe."""
+        return self._answer(("universe", str(universe)), lambda: members(self.session, universe))
 
     def _unchecked(
         self,

@@ -103,4 +103,20 @@ COMPANY_TABLES = (
             *FETCHED,
         ),
     ),
+    TableSpec(
+        name="universes",
+        doc="Members of universes, such as an index: one row per universe, symbol and interval of "
+        "membership, as a user loaded them. The intervals of a symbol in a universe do not overlap.",
+        key=("universe", "symbol", "valid_from"),
+        sort_by=("universe", "symbol", "valid_from"),
+        time_column="valid_from",
+        columns=(
+            Column("universe", "text", "name of the universe, such as sp500", role="key"),
+            SYMBOL,
+            Column("valid_from", "date", "first day of the membership", role="key"),
+            Column("valid_to", "date", "first day on which it is no member; NULL while it is one"),
+            EXTRA,
+            *FETCHED,
+        ),
+    ),
 )

@@ -115,6 +115,11 @@ class TableSpec:
         """Return whether each row is valid from ``valid_from`` until the day before ``valid_to``."""
         return "valid_from" in self.key and "valid_to" in self.names()
 
+    @property
+    def interval_of(self) -> list[str]:
+        """Return the columns within which intervals do not overlap: the key without ``valid_from``."""
+        return [name for name in self.key if name != "valid_from"]
+
     def column(self, name: str) -> Column:
         """Return a column by name; raise :class:`KeyError` for an unknown one."""
         for column in self.columns:

@@ -15,13 +15,13 @@ import factorlab_lake as fl
 from factorlab_lake.derive.availability_rule import CLOSE
 from factorlab_lake.errors import LakeError
 from factorlab_lake.lake import Lake
-from factorlab_lake.query.questions import Questions
+from factorlab_lake.research.methods import Research
 from factorlab_lake.schema import TABLES
 from factorlab_lake.server_lake import ServerLake, open_server_lake
 
 __all__ = ["Pair", "Question", "assert_same_rows", "both", "method_call"]
 
-Question: TypeAlias = Callable[[Questions], pl.DataFrame]
+Question: TypeAlias = Callable[[Research], pl.DataFrame]
 
 _JSON = {c.name for spec in TABLES.values() for c in spec.columns if c.kind == "json"}
 _TEXTS_OF_ANY = {"old", "new"}  # columns of revisions: JSON if the revised column is
@@ -82,14 +82,14 @@ def _values(texts: pl.Series) -> list[Any]:
 def method_call(method: str, *args: Any, **kwargs: Any) -> Question:
     """Return a question that calls a method with these arguments."""
 
-    def ask(questions: Questions) -> pl.DataFrame:
+    def ask(questions: Research) -> pl.DataFrame:
         answer: pl.DataFrame = getattr(questions, method)(*args, **kwargs)
         return answer
 
     return ask
 
 
-def _refusal(questions: Questions, question: Question) -> LakeError:
+def _refusal(questions: Research, question: Question) -> LakeError:
     try:
         rows = question(questions)
     except LakeError as refused:

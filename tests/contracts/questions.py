@@ -96,6 +96,12 @@ QUESTIONS: dict[str, Question] = {
     "a missing factor explained": lambda q: q.explain_factor("pe_ratio", "NOBODY", "2020-10-30"),
     "hindsight measured": lambda q: q.lookahead("pe_ratio", SYMBOLS, DATES),
     "hindsight by cell": lambda q: q.lookahead("market_cap", SYMBOLS, DATES, by_cell=True),
+    # Research.
+    "a screen": lambda q: q.screen("roe > 0.1 and revenue / 2 > 1e9", "2020-12-31", columns=["sector"]),
+    "what a screen leaves open": lambda q: q.screen("pe_ratio > 0", "2020-12-31", undecided=True),
+    "a cross-section": lambda q: q.cross_section(["roe", "revenue"], DATES[-9:], winsorise=0.2),
+    "a cross-section by industry": lambda q: q.cross_section("roe", DATES[-9:], by="industry"),
+    "statistics of sectors": lambda q: q.industry_stats("pe_ratio", DATES[-9:], by="sector"),
     # Logs.
     "the fetch log": lambda q: q.fetch_log(),
     "every revision": lambda q: q.revisions(),
@@ -157,6 +163,8 @@ REFUSED: dict[str, tuple[Question, str]] = {
         lambda q: q.compare_generations("AAPL", before="2021-01-01", after="2020-01-01"),
         "before is the later day",
     ),
+    "no condition": (lambda q: q.screen("roe", "2020-12-31"), "no comparison"),
+    "an unknown universe": (lambda q: q.factors(universe="sp500", dates=DATES), "no universe 'sp500'"),
     "an unknown factor": (lambda q: q.explain_factor("pe", "AAPL", "2020-01-01"), "pe_ratio"),
     "an unknown table": (lambda q: q.sql("SELECT * FROM price_dat"), "Did you mean 'price_data'?"),
     "an unknown function": (lambda q: q.sql("SELECT * FROM market_cap(1)"), "Did you mean 'market_caps'?"),

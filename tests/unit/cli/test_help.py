@@ -17,6 +17,7 @@ EXPECTED = {
     "coverage", "demo", "diff", "explain", "export", "factors", "fetch", "freshness", "history", "init",
     "load", "lookahead", "migrate", "pin", "prices", "quality", "quarters", "ratios", "repair", "report",
     "restore", "rollback", "sql", "statements", "status", "sync", "ttm", "vacuum", "validate", "verify",
+    "cross-section", "screen",
 }  # fmt: skip
 
 
@@ -25,6 +26,7 @@ READING = {
     "caps", "compare", "config", "coverage", "diff", "explain", "factors",
     "freshness", "history", "lookahead", "prices",
     "quality", "quarters", "ratios", "sql", "statements", "status", "ttm", "validate", "verify",
+    "cross-section", "screen",
 }  # fmt: skip
 
 
@@ -38,7 +40,7 @@ def _example(command: str) -> str:
 def test_the_commands_are_the_documented_ones() -> None:
     """The program has exactly the documented commands."""
     assert set(COMMANDS) == EXPECTED
-    listed = re.findall(r"^  ([a-z]+)  +\S", run("--help").out.partition("Commands:")[2], flags=re.MULTILINE)
+    listed = re.findall(r"^  ([a-z-]+)  +\S", run("--help").out.partition("Commands:")[2], flags=re.MULTILINE)
     assert set(listed) == EXPECTED
 
 

@@ -42,6 +42,7 @@ _ROWS: dict[str, dict[str, list[Any]]] = {
         "split_basis_date": ["2020-10-30"],
     },
     "symbol_history": {"symbol": ["AAPL"], "company_id": ["x"], "valid_from": ["2020-01-01"]},
+    "universes": {"universe": ["own"], "symbol": ["AAPL"], "valid_from": ["2020-01-01"]},
     **dict.fromkeys(("income_statements", "balance_sheets", "cash_flows"), _STATEMENT),
 }  # fmt: skip
 # Types that no column of any table can have, as a series of one value.

@@ -44,6 +44,7 @@ PROFILES = {
     "currency": ["USD"] * 3,
     "cik": ["320193", "1652044", "1652044"],
 }
+UNIVERSES = {"universe": ["own"], "symbol": ["AAPL"], "valid_from": ["2015-03-19"]}
 SYMBOL_HISTORY = {"symbol": ["AAPL"], "company_id": ["cik:0000320193"], "valid_from": ["1980-12-12"]}
 VENDOR_CAPS: Records = {
     ("market_cap", "AAPL", None): [{"symbol": "AAPL", "date": "2021-03-31", "marketCap": 2050000000000}]
@@ -73,6 +74,7 @@ def answers(lake_both: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "shares_outstanding": COUNTS,
         "company_profiles": PROFILES,
         "symbol_history": SYMBOL_HISTORY,
+        "universes": UNIVERSES,
     }.items():
         lake.load(table, rows)
     lake.fetch(ScriptedProvider(VENDOR_CAPS), "AAPL", kinds="market_caps")

@@ -45,6 +45,15 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "income_statements": _STATEMENTS | {"columns": ["revenue"]},
     "balance_sheets": _STATEMENTS | {"columns": ["total_assets"]},
     "cash_flows": _STATEMENTS | {"columns": ["free_cash_flow"]},
+    "screen": {
+        "expression": "roe > 0",
+        "date": _DAY,
+        "universe": "all",
+        "columns": ["roe"],
+        "undecided": True,
+    },
+    "cross_section": {"factor": "roe", "dates": _DAY, "universe": ["A"], "by": "sector", "winsorise": 0.1},
+    "industry_stats": {"factor": ["roe"], "dates": _DAY, "universe": ["A"], "by": "sector"},
     "ttm": {"symbols": "A", "dates": _DAY, "vintage": "known"},
 }
 OF_A_FOLDER: dict[str, dict[str, Any]] = {

@@ -1,0 +1,91 @@
+"""Define the commands for research: screens and comparisons of a universe."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from factorlab_lake.cli.app import Dates, Define, End, Freq, SnapshotAt, Start, open_for_queries, options
+from factorlab_lake.cli.query import definitions
+
+__all__ = ["cross_section", "screen"]
+
+_CROSS_SECTION = (
+    "symbol", "date", "factor", "value", "rank", "percentile", "z_score", "peer_median", "peer_count",
+    "group", "reason",
+)  # fmt: skip
+
+Universe = Annotated[
+    str | None,
+    typer.Option(
+        "--universe",
+        help="A loaded universe, or a group such as sector:Technology. Default: all held symbols.",
+        metavar="NAME",
+    ),
+]
+
+
+def screen(
+    ctx: typer.Context,
+    expression: Annotated[
+        str, typer.Argument(help="The condition, such as 'pe_ratio < 15'.", show_default=False)
+    ],
+    date: Annotated[str, typer.Argument(help="The date, such as 2021-03-31.", show_default=False)],
+    *,
+    universe: Universe = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--column", help="Another factor or input to print. Can be repeated.", metavar="NAME"),
+    ] = None,
+    undecided: Annotated[
+        bool, typer.Option("--undecided", help="Print the symbols with a missing figure instead.")
+    ] = False,
+    snapshot: SnapshotAt = None,
+) -> None:
+    """Show the symbols for which a condition holds.
+
+    The condition compares factors and inputs of factors, as known at the date's close. --undecided shows the
+    symbols of which a figure is missing, with the reasons.
+
+    Example: factorlab-lake screen 'roe > 0.15 and pe_ratio < 35' 2020-12-31
+    """
+    lake = open_for_queries(ctx, at=snapshot)
+    rows = lake.screen(expression, date, universe=universe, columns=column, undecided=undecided)
+    options(ctx).output.rows(rows)
+
+
+def cross_section(
+    ctx: typer.Context,
+    factor: Annotated[list[str], typer.Argument(help="Factors, such as roe.", show_default=False)],
+    *,
+    date: Dates = None,
+    start: Start = None,
+    end: End = None,
+    freq: Freq = None,
+    universe: Universe = None,
+    by: Annotated[
+        str | None, typer.Option("--by", help="Compare within each sector, industry or exchange.")
+    ] = None,
+    define: Define = None,
+    snapshot: SnapshotAt = None,
+) -> None:
+    """Show each value of a factor among its peers.
+
+    Prints rank, percentile, z-score and the median of the peers. Peers are all members of the universe
+    on the date, or with --by those of the same group.
+
+    Example: factorlab-lake cross-section roe --date 2020-12-31
+    """
+    lake = open_for_queries(ctx, at=snapshot)
+    rows = lake.cross_section(
+        factor,
+        date or None,
+        start=start,
+        end=end,
+        freq=freq,
+        universe=universe,
+        by=by,
+        define=definitions(define),
+    )
+    options(ctx).output.rows(rows, _CROSS_SECTION)

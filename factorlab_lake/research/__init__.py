@@ -1,0 +1,1 @@
+"""Screen, compare and follow companies over the answers of a lake or a shared server."""
