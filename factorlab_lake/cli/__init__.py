@@ -38,7 +38,7 @@ from factorlab_lake.cli.query import (
     statements,
     ttm,
 )
-from factorlab_lake.cli.research import cross_section, screen
+from factorlab_lake.cli.research import cross_section, screen, seasonality, trends
 from factorlab_lake.cli.sync import sync
 
 __all__ = ["app", "main"]
@@ -47,7 +47,7 @@ __all__ = ["app", "main"]
 _INGEST = (init, demo, migrate, validate, rollback, fetch, load)
 _QUERY = (status, history, statements, quarters, prices, caps, ttm, factors, ratios, explain, lookahead)
 _COMPARE = (compare, sql)
-_RESEARCH = (screen, cross_section)
+_RESEARCH = (screen, cross_section, trends, seasonality)
 _DELIVER = (export, sync)
 _CHECK = (coverage, freshness, quality, report, diff)
 _MAINTAIN = (config, configure, pin, compact, vacuum, verify, repair, backup, restore)

@@ -6,15 +6,34 @@ from typing import Annotated
 
 import typer
 
-from factorlab_lake.cli.app import Dates, Define, End, Freq, SnapshotAt, Start, open_for_queries, options
+from factorlab_lake.cli.app import (
+    Dates,
+    Define,
+    End,
+    Freq,
+    SnapshotAt,
+    Start,
+    Symbols,
+    open_for_queries,
+    options,
+)
 from factorlab_lake.cli.query import definitions
 
-__all__ = ["cross_section", "screen"]
+__all__ = ["cross_section", "screen", "seasonality", "trends"]
 
 _CROSS_SECTION = (
     "symbol", "date", "factor", "value", "rank", "percentile", "z_score", "peer_median", "peer_count",
     "group", "reason",
 )  # fmt: skip
+
+_TRENDS = (
+    "symbol", "fiscal_date", "value", "yoy", "acceleration", "cagr", "slope", "slope_standard_error",
+    "reason",
+)  # fmt: skip
+
+_Figure = Annotated[str, typer.Argument(help="A factor or line item, such as revenue.", show_default=False)]
+_Known = Annotated[str, typer.Option("--as-of", help="The date, such as 2021-03-31.", metavar="DATE")]
+_Years = Annotated[int, typer.Option("--years", help="Years to look back, from 2 to 30.")]
 
 Universe = Annotated[
     str | None,
@@ -89,3 +108,44 @@ def cross_section(
         define=definitions(define),
     )
     options(ctx).output.rows(rows, _CROSS_SECTION)
+
+
+def trends(
+    ctx: typer.Context,
+    factor: _Figure,
+    symbols: Symbols,
+    *,
+    as_of: _Known,
+    years: _Years = 5,
+    define: Define = None,
+    snapshot: SnapshotAt = None,
+) -> None:
+    """Show the growth and the trend of a figure at a date.
+
+    Prints the growth over a year and its change, the growth rate over all years, and the slope with its
+    error, all as known at the date's close.
+
+    Example: factorlab-lake trends revenue AAPL --as-of 2020-12-31
+    """
+    lake = open_for_queries(ctx, at=snapshot)
+    rows = lake.trends(factor, symbols, as_of, years=years, define=definitions(define))
+    options(ctx).output.rows(rows, _TRENDS)
+
+
+def seasonality(
+    ctx: typer.Context,
+    factor: _Figure,
+    symbols: Symbols,
+    *,
+    as_of: _Known,
+    years: _Years = 5,
+    define: Define = None,
+    snapshot: SnapshotAt = None,
+) -> None:
+    """Show the seasonal pattern of a figure at a date.
+
+    Example: factorlab-lake seasonality revenue AAPL --as-of 2020-12-31
+    """
+    lake = open_for_queries(ctx, at=snapshot)
+    rows = lake.seasonality(factor, symbols, as_of, years=years, define=definitions(define))
+    options(ctx).output.rows(rows)

@@ -14,3 +14,6 @@ class AsyncResearch(AsyncQuestions):
     screen = awaited(Research.screen)
     cross_section = awaited(Research.cross_section)
     industry_stats = awaited(Research.industry_stats)
+    trends = awaited(Research.trends)
+    seasonality = awaited(Research.seasonality)
+    forward_returns = awaited(Research.forward_returns)

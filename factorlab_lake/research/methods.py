@@ -10,11 +10,11 @@ from factorlab_lake.query.arguments import DateLike, Dates, one_of, to_date, to_
 from factorlab_lake.query.explanations import of_one_snapshot
 from factorlab_lake.query.frame_columns import checked_columns
 from factorlab_lake.query.held_symbols import ALL_SYMBOLS
-from factorlab_lake.query.questions import Questions
 from factorlab_lake.query.universes import GROUPS, classifications, members_within, of_members
 from factorlab_lake.research.cross_sections import checked_share, cross_section, industry_stats
 from factorlab_lake.research.expressions import TEXTS, Condition
 from factorlab_lake.research.grids import Figures, Universe, figures, grouped
+from factorlab_lake.research.history import FigureHistory
 from factorlab_lake.research.screening import checked_extras, passing
 from factorlab_lake.research.screening import undecided as undecided_rows
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Research"]
 
 
-class Research(Questions):
+class Research(FigureHistory):
     """Screen a universe and compare its members, as known at each date.
 
     ``universe`` is the name of one, as for :class:`~factorlab_lake.query.questions.Questions`, a list of

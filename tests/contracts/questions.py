@@ -102,6 +102,11 @@ QUESTIONS: dict[str, Question] = {
     "a cross-section": lambda q: q.cross_section(["roe", "revenue"], DATES[-9:], winsorise=0.2),
     "a cross-section by industry": lambda q: q.cross_section("roe", DATES[-9:], by="industry"),
     "statistics of sectors": lambda q: q.industry_stats("pe_ratio", DATES[-9:], by="sector"),
+    "trends": lambda q: q.trends("revenue", [*SYMBOLS, *ODD], "2020-12-31"),
+    "trends of a factor": lambda q: q.trends("earnings_yield", SYMBOLS, "2020-12-31", years=3),
+    "seasons": lambda q: q.seasonality("revenue", [*SYMBOLS, *ODD], "2020-12-31"),
+    "seasons of a balance": lambda q: q.seasonality("total_assets", SYMBOLS, "2020-12-31"),
+    "returns": lambda q: q.forward_returns([*SYMBOLS, *ODD], ["2020-08-28", "2021-03-30"], [1, 21]),
     # Logs.
     "the fetch log": lambda q: q.fetch_log(),
     "every revision": lambda q: q.revisions(),

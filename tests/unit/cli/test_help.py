@@ -17,7 +17,7 @@ EXPECTED = {
     "coverage", "demo", "diff", "explain", "export", "factors", "fetch", "freshness", "history", "init",
     "load", "lookahead", "migrate", "pin", "prices", "quality", "quarters", "ratios", "repair", "report",
     "restore", "rollback", "sql", "statements", "status", "sync", "ttm", "vacuum", "validate", "verify",
-    "cross-section", "screen",
+    "cross-section", "screen", "seasonality", "trends",
 }  # fmt: skip
 
 
@@ -26,7 +26,7 @@ READING = {
     "caps", "compare", "config", "coverage", "diff", "explain", "factors",
     "freshness", "history", "lookahead", "prices",
     "quality", "quarters", "ratios", "sql", "statements", "status", "ttm", "validate", "verify",
-    "cross-section", "screen",
+    "cross-section", "screen", "seasonality", "trends",
 }  # fmt: skip
 
 

@@ -53,6 +53,14 @@ QUESTIONS: dict[str, dict[str, Any]] = {
         "undecided": True,
     },
     "cross_section": {"factor": "roe", "dates": _DAY, "universe": ["A"], "by": "sector", "winsorise": 0.1},
+    "trends": {"factor": "roe", "symbols": "A", "as_of": _DAY, "years": 3, "define": {"x": "revenue"}},
+    "seasonality": {"factor": "revenue", "symbols": "A", "as_of": _DAY, "years": 3},
+    "forward_returns": {
+        "symbols": "A",
+        "dates": _DAY,
+        "periods": [1, 5],
+        "delistings": {"symbol": ["A"], "date": [_DAY], "delisting_return": [-1.0]},
+    },
     "industry_stats": {"factor": ["roe"], "dates": _DAY, "universe": ["A"], "by": "sector"},
     "ttm": {"symbols": "A", "dates": _DAY, "vintage": "known"},
 }
