@@ -32,6 +32,7 @@ from factorlab_lake.schema import (
     literal,
     table,
 )
+from factorlab_lake.schema.columns import ACCESSION_PATTERN
 from factorlab_lake.schema.quality_rules import quality_score
 from factorlab_lake.schema.quote_units import is_quote_unit_unknown, quote_currency
 
@@ -193,12 +194,24 @@ def _columns() -> dict[str, str]:
     }
 
 
+def _accession() -> str:
+    """Return the expression for SEC's number of a filing.
+
+    The dashes are put in without a replacement text: the engines of this dialect read one differently.
+    """
+    texts = "concat_ws(' ', final_link, link, get_json_object(extra, '$.accession'))"
+    digits = f"nullif(replace(regexp_extract({texts}, '({ACCESSION_PATTERN})', 1), '-', ''), '')"
+    parts = (f"substr({digits}, {first}, {length})" for first, length in ((1, 10), (11, 2), (13, 6)))
+    return " || '-' || ".join(parts)
+
+
 def _statement_select(kind: str) -> str:
     spec = TABLES[STATEMENT_TABLES[kind]]
     items = ", ".join(f"{literal(c.name)}, {identifier(c.name)}" for c in line_items(kind))
     attributes = ", ".join(identifier(c.name) for c in spec.columns if not c.additive)
     return (
         f"SELECT {literal(kind)} AS statement_type, {attributes},\n"
+        f"       {_accession()} AS accession,\n"
         f"       to_json(named_struct({items})) AS metrics,\n"
         f"       {quality_score(kind)} AS data_quality_score\nFROM {identifier(spec.name)}"
     )
