@@ -133,3 +133,12 @@ def test_a_symbol_that_is_not_there_is_named(home: Path, command: str) -> None:
     line = "warning: The lake has no data of 'APPL' (did you mean 'AAPL'?).\n"
     assert run(command, "APPL", *dates, code=1).err == line
     assert run(command, "APPL", "AAPL", *dates).err == line
+
+
+def test_the_columns_of_a_table_are_listed_as_the_help_of_load_says(home: Path) -> None:
+    """The help lists what each table needs, and names the command that lists all columns."""
+    shown = " ".join(run("load", "--help").out.split())
+    command = 'sql "DESCRIBE splits"'
+    assert command in shown
+    listed = [row["column_name"] for row in run("--json", "sql", "DESCRIBE splits").json]
+    assert {"symbol", "date", "numerator", "denominator", "kind"} <= set(listed)
