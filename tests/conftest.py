@@ -22,6 +22,7 @@ from tests.support import CACHE_2019, CACHE_2021, SPLITS, made_once
 
 if TYPE_CHECKING:
     from tests.unit.sync.postgres_server import Server
+    from tests.unit.sync.snowflake_server import Account
 
 os.environ.pop("FACTORLAB_AVAILABILITY", None)  # the tests expect the results of the default rule
 
@@ -137,4 +138,20 @@ def postgres() -> Iterator[Server]:
 def database(postgres: Server) -> Iterator[str]:
     """Create an empty database for one test, and return its address with the password."""
     with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def snowflake() -> Iterator[Account]:
+    """Start one emulator of Snowflake per process of a test run, or use the account of the environment."""
+    from tests.unit.sync.snowflake_server import account
+
+    with account() as running:
+        yield running
+
+
+@pytest.fixture
+def schema(snowflake: Account) -> Iterator[str]:
+    """Name an empty schema for one test by its address with the password."""
+    with snowflake.schema() as url:
         yield url

@@ -33,18 +33,21 @@ class TypeNames:
 
     duckdb: str
     postgres: str
+    snowflake: str
     delta: str
     polars: str
 
 
 TYPES: dict[Kind, TypeNames] = {
-    "text": TypeNames("VARCHAR", "text", "string", "String"),
-    "json": TypeNames("VARCHAR", "jsonb", "string", "String"),
-    "integer": TypeNames("INTEGER", "integer", "integer", "Int32"),
-    "number": TypeNames("DOUBLE", "double precision", "double", "Float64"),
-    "boolean": TypeNames("BOOLEAN", "boolean", "boolean", "Boolean"),
-    "date": TypeNames("DATE", "date", "date", "Date"),
-    "timestamp": TypeNames("TIMESTAMP WITH TIME ZONE", "timestamptz", "timestamp", "Datetime"),
+    "text": TypeNames("VARCHAR", "text", "VARCHAR", "string", "String"),
+    "json": TypeNames("VARCHAR", "jsonb", "VARIANT", "string", "String"),
+    "integer": TypeNames("INTEGER", "integer", "INTEGER", "integer", "Int32"),
+    "number": TypeNames("DOUBLE", "double precision", "FLOAT", "double", "Float64"),
+    "boolean": TypeNames("BOOLEAN", "boolean", "BOOLEAN", "boolean", "Boolean"),
+    "date": TypeNames("DATE", "date", "DATE", "date", "Date"),
+    "timestamp": TypeNames(
+        "TIMESTAMP WITH TIME ZONE", "timestamptz", "TIMESTAMP_LTZ", "timestamp", "Datetime"
+    ),
 }
 
 

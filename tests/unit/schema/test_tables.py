@@ -124,7 +124,8 @@ def test_every_column_has_a_type_in_every_engine(spec: TableSpec) -> None:
     """A column type without a name in one engine would fail there at first use."""
     for column in spec.columns:
         assert column.kind in TYPES
-        assert all((column.types.duckdb, column.types.postgres, column.types.delta, column.types.polars))
+        types = column.types
+        assert all((types.duckdb, types.postgres, types.snowflake, types.delta, types.polars))
 
 
 def test_statements_are_partitioned_by_fiscal_year_and_bars_by_year() -> None:

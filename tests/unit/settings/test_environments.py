@@ -266,6 +266,7 @@ def test_a_file_that_is_no_mapping_no_text_or_too_long_is_refused() -> None:
 def test_what_the_address_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """An error names the key that is missing for a server, for a password and for snowflake."""
     use(monkeypatch, DB_PASSWORD="x")
+    monkeypatch.setattr("factorlab_lake.settings.environments.installed_targets", lambda: {"postgresql"})
     for body, expected in (
         ("{host: db, database: d}", "line 2: e.database needs the key provider"),
         ("{provider: postgresql, database: d}", "line 2: e.database needs the key host"),

@@ -1,0 +1,6 @@
+counts AS (
+    SELECT r.date, h.*
+    FROM requested AS r
+    JOIN share_count_history AS h ON h.symbol = r.symbol AND h.valid_from <= r.date AND h.valid_to > r.date
+    WHERE h.of_vintage = {{arg_vintage}} OR NOT h.restated
+)

@@ -1,0 +1,1 @@
+"""Sync a lake to a Snowflake account, and run queries there."""
