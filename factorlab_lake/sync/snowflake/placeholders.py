@@ -8,26 +8,50 @@ because the server in the tests has no ASOF JOIN. Both have the same text otherw
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
+from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.functions import duckdb_functions
-from factorlab_lake.functions.question_texts import QUESTIONS, question_text
+from factorlab_lake.functions.question_texts import INPUTS, QUESTIONS, question_text
 from factorlab_lake.functions.rule_placeholders import fill, rule_placeholders
-from factorlab_lake.functions.sql_placeholders import shared_placeholders
+from factorlab_lake.functions.sql_placeholders import (
+    effective_basis,
+    effective_date,
+    shared_placeholders,
+    ttm_columns,
+)
+from factorlab_lake.schema import STATEMENT_TABLES, TABLES, TableSpec, identifier, line_items, literal, table
+from factorlab_lake.schema.columns import ACCESSION_PATTERN, STORED_AT
+from factorlab_lake.schema.quality_rules import quality_score
 from factorlab_lake.schema.quote_units import is_quote_unit_unknown, quote_currency
 
-__all__ = ["arguments", "body", "sql_text"]
+__all__ = ["arguments", "body", "sql_text", "with_dates"]
 
-_PARTS = ("grid", "cap_facts")
-_LOOKED_UP = ("bars", "counts")
+_PARTS = ("grid", "cap_facts", "factor_facts", "ratios_of_published")
+_LOOKED_UP = ("bars", "counts", "intervals")
 _BY_ASOF, _BY_RANGE = "asof", "range"
 _SHOWN = "IN (SELECT symbol FROM company_symbols WHERE is_main_unit)"
+_LAG = "(SELECT MAX(r.availability_lag_days) FROM factorlab_lake_target AS r)"
+_AVAILABILITY = ("available_date", "availability_basis")  # as the rule of the sync has them, not as stored
+# Columns of fundamentals_history by which its rows are found, or which another table has too.
+_NOT_FACTS = (
+    "symbol",
+    "of_vintage",
+    "restated",
+    "valid_from",
+    "valid_to",
+    "company_id",
+    "statement_provider",
+    "bucket",
+)
+_DATED = re.compile(r"(DATE '1970-01-01') \+ (\w+)::INTEGER")
+_OF_ACCESSION = ((1, 10), (11, 2), (13, 6))  # first place and number of the digits between its dashes
 _SIGNATURE = re.compile(r"CREATE OR REPLACE FUNCTION \w+\(([^()]*)\)")
 _BODY = re.compile(r"\$\$(.*)\$\$", re.DOTALL)
-_QUOTED = re.compile(r'"([a-z_][a-z0-9_]*)"')
+_QUOTED = re.compile(r"""'(?:[^']|'')*'|--[^\n]*|"[a-z_][a-z0-9_]*\"""")
 # The vendor's rounding is taken out of the close of a bar; Snowflake has no function for it in a query.
 _UNROUNDED = """CASE
                WHEN p.splits_since <> 1
@@ -87,7 +111,16 @@ def _filled(name: str, lookup: str) -> str:
     text = fill(text, lambda: {q: question_text(q).strip() for q in QUESTIONS})
     text = fill(fill(text, _columns), rule_placeholders)
     text = fill(text, lambda: {"head": duckdb_functions.head_of(duckdb_functions.sql_text(name))})
-    return _QUOTED.sub(lambda match: f'"{match[1].upper()}"', text)
+    return with_dates(_QUOTED.sub(lambda m: m[0].upper() if m[0][0] == '"' else m[0], text))
+
+
+def with_dates(text: str) -> str:
+    """Return a text that makes a date of a number of days by DATEADD, which takes integers of any size.
+
+    >>> with_dates("SELECT DATE '1970-01-01' + inputs_available_day::INTEGER AS d")
+    "SELECT DATEADD(day, inputs_available_day, DATE '1970-01-01') AS d"
+    """
+    return _DATED.sub(r"DATEADD(day, \2, \1)", text)
 
 
 def _file(path: str) -> str:
@@ -112,12 +145,84 @@ def _with_defaults(text: str) -> str:
 
 @cache
 def _columns() -> dict[str, str]:
+    facts = [n for n in table("fundamentals_history").names() if n not in _NOT_FACTS]
     return {
         **shared_placeholders(),
+        "fundamentals_columns": ", ".join(f"i.{identifier(n)}" for n in facts),
+        "flow_types": _numbers(ttm_columns()),
+        "factor_types": _numbers(FACTORS),
+        "input_types": _numbers(INPUTS),
+        "statement_types": _statement_types(),
+        "statement_union": "\nUNION ALL\n".join(map(_statement_select, STATEMENT_TABLES)),
         "unrounded_close": _UNROUNDED,
         "quote_currency": _joined(quote_currency("r.symbol", "f.currency")),
         "is_quote_unit_unknown": _joined(is_quote_unit_unknown("r.symbol")),
     }
+
+
+def _numbers(names: Iterable[str]) -> str:
+    """Return the column definitions of numbers in a function's result."""
+    return ", ".join(f"{identifier(name)} FLOAT" for name in names)
+
+
+def _statement_types() -> str:
+    """Return the column definitions of ``statements_as_of``."""
+    spec = table(STATEMENT_TABLES["income"])
+    kinds = {c.name: c.types.snowflake for c in spec.columns if not c.additive}
+    kinds = {
+        "statement_type": "VARCHAR",
+        **kinds,
+        "accession": "VARCHAR",
+        "metrics": "VARCHAR",
+        "data_quality_score": "FLOAT",
+    }
+    kinds |= dict.fromkeys(dict(STORED_AT), "TIMESTAMP_LTZ")
+    return ", ".join(f"{identifier(name)} {kind}" for name, kind in kinds.items())
+
+
+def _statement_select(kind: str) -> str:
+    """Return the rows of one statement type for ``financial_statements``."""
+    spec = TABLES[STATEMENT_TABLES[kind]]
+    attributes = ", ".join(f"t.{identifier(c.name)}" for c in spec.columns if not c.additive)
+    effective = ", ".join(
+        _available(spec, name) if name in _AVAILABILITY else identifier(name) for name in spec.names()
+    )
+    items = "\n       || ".join(_json_item(c.name) for c in line_items(kind))
+    return (
+        f"SELECT {literal(kind)} AS statement_type, {attributes},\n"
+        f"       {_accession()} AS accession,\n"
+        f"       '{{' || SUBSTR({items}, 2) || '}}' AS metrics,\n"
+        f"       {quality_score(kind)} AS data_quality_score\n"
+        f"FROM (SELECT {effective} FROM {identifier(spec.name)}) AS t"
+    )
+
+
+def _accession() -> str:
+    """Return the expression for SEC's number of a filing, with dashes; NULL without one."""
+    parts = ('t."final_link"', 't."link"', 't."extra":accession::VARCHAR')
+    texts = " || ' ' || ".join(f"COALESCE({part}, '')" for part in parts)
+    pattern = ACCESSION_PATTERN.replace("\\", "\\\\")
+    digits = f"REPLACE(NULLIF(REGEXP_SUBSTR({texts}, '{pattern}'), ''), '-', '')"
+    return " || '-' || ".join(f"SUBSTR({digits}, {start}, {size})" for start, size in _OF_ACCESSION)
+
+
+def _available(spec: TableSpec, name: str) -> str:
+    """Return the SQL of the first day on which a statement counts, or its basis, by the rule of the sync."""
+    effective = effective_date if name == "available_date" else effective_basis
+    ruled = effective(spec, _LAG)
+    for column in ("accepted_date", "filing_date"):
+        ruled = ruled.replace(f"{column} + {_LAG}", f"DATEADD(day, {_LAG}, {column})")
+    chosen = f"CASE WHEN {_LAG} IS NULL THEN {effective(spec, None)} ELSE {ruled} END"
+    return f"CAST({chosen} AS {spec.column(name).types.snowflake}) AS {name}"
+
+
+def _json_item(name: str) -> str:
+    """Return a line item's part of the JSON object, which begins with a comma; empty if it is NULL."""
+    number = f"t.{identifier(name)}"
+    whole = f"{number} = TRUNC({number}) AND ABS({number}) < 1e15"
+    written = f"CASE WHEN {whole} THEN TO_VARCHAR(CAST({number} AS NUMBER(38, 0))) || '.0' "
+    key = f',"{name}":'
+    return f"COALESCE('{key}' || {written}ELSE TO_VARCHAR({number}) END, '')"
 
 
 def _joined(expression: str) -> str:

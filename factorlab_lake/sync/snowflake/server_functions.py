@@ -14,8 +14,17 @@ from factorlab_lake.sync.snowflake.placeholders import sql_text
 __all__ = ["FUNCTIONS", "VIEWS", "digest", "install", "statements"]
 
 # Each comes after those that it reads.
-VIEWS = ("multi_class_symbols", "instruments")
-FUNCTIONS = ("market_caps",)
+VIEWS = ("financial_statements", "multi_class_symbols", "instruments", "sectors")
+FUNCTIONS = (
+    "shares_as_of",
+    "market_caps",
+    "statements_as_of",
+    "ttm",
+    "factor_inputs",
+    "factors",
+    "quarters",
+    "ratios",
+)
 _NOT_SUPPORTED = frozenset({1003, 2, 2003, 3001})
 """Numbers of errors: the server does not read the statement, or the role may not create functions."""
 

@@ -19,6 +19,7 @@ from factorlab_lake.sync.protocol import SessionLimits
 from factorlab_lake.sync.snowflake import install
 from factorlab_lake.sync.snowflake.address import SnowflakeAddress
 from factorlab_lake.sync.snowflake.connection import Connection, Error, connect, failed
+from factorlab_lake.sync.snowflake.placeholders import with_dates
 from factorlab_lake.sync.snowflake.query_text import called, expanded, with_values
 from factorlab_lake.sync.snowflake.server_frames import to_polars
 from factorlab_lake.sync.snowflake.server_functions import FUNCTIONS, VIEWS
@@ -56,7 +57,7 @@ class SnowflakeSession:
         ``needs`` matters only to sessions over files.
         """
         del needs
-        return self.sql(sql, params)
+        return self.sql(with_dates(sql), params)
 
     def sql(self, text: str, params: dict[str, Any] | None = None) -> pl.DataFrame:
         """Run the SQL of a user; anything but a query is refused."""

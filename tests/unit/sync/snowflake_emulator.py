@@ -4,7 +4,7 @@ Usage: python snowflake_emulator.py PORT. Prints a line when it serves. In four 
 account than the emulator as it comes:
 
 - A NULL time is sent as NULL, and not as 1970.
-- An update of a row that another transaction has updated is the error of a lock, and no failure of the server.
+- An update of a row that another transaction has updated is the error of a lock, not a failure of the server.
 - A MERGE can be part of a transaction.
 - ``/abort`` ends all transactions, as an account ends those of a program that is gone.
 """

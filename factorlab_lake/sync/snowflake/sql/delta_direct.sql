@@ -1,6 +1,6 @@
 -- Read the lake's Delta tables in a bucket without copying them, as Iceberg tables of Snowflake.
--- Grain: one Iceberg table per table of the lake, in the schema {{database}}.lake_files.
--- Parameters: {{database}} is the database; {{tables}} are the statements of the tables. Fill in your bucket and role.
+-- Grain: one Iceberg table per table of the lake, in a schema of its own.
+-- Parameters: the database, and the statements of the tables. Fill in your bucket and its role.
 -- Rules:
 -- - The lake must be in a bucket. A table shows its newest commit, which may be newer than the lake's snapshot: a reader can see
 --   the rows of one table before those of another.

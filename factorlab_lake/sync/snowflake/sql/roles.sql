@@ -1,5 +1,5 @@
 -- Create the roles of readers and of the user who syncs; an administrator runs this.
--- Parameters: {{database}} and {{schema}} are the place of the lake.
+-- Parameters: the database and the schema of the lake.
 -- Rules:
 -- - GRANT ROLE factorlab_reader TO USER a_user adds a member. Every role needs USAGE on a warehouse too.
 -- - Readers get the tables, views and functions of later versions too.

@@ -1,0 +1,16 @@
+{{intervals}},
+caps AS (WITH facts AS (SELECT * FROM cap_facts) SELECT * FROM ({{market_caps}}) AS answer),
+facts AS (
+    SELECT m.symbol, m.date, m.date - {{EPOCH}} AS day, {{arg_age_limit}} AS age_limit, m.market_cap,
+           m.reason AS market_cap_reason, m.currency,
+           m.shares_available_date - {{EPOCH}} AS shares_available_day,
+           i.income_date - {{EPOCH}} AS income_day,
+           i.balance_sheet_date - {{EPOCH}} AS balance_sheet_day,
+           i.income_years_available_date - {{EPOCH}} AS income_years_available_day,
+           i.balance_sheet_years_available_date - {{EPOCH}} AS balance_sheet_years_available_day,
+           i.cash_flow_available_date - {{EPOCH}} AS cash_flow_available_day,
+           COALESCE(i.company_id, m.company_id) AS company_id, COALESCE(i.statement_provider, m.statement_provider) AS statement_provider,
+           {{fundamentals_columns}}
+    FROM caps AS m
+    LEFT JOIN intervals AS i ON i.symbol = m.symbol AND i.of_date = m.date
+)
