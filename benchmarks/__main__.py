@@ -24,6 +24,7 @@ NAMES = (
     "old_way",
     "plan",
     "questions",
+    "research",
     "daily",
     "load",
     "fetching",
