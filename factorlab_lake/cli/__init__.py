@@ -9,6 +9,7 @@ from __future__ import annotations
 from factorlab_lake.cli.app import app
 from factorlab_lake.cli.compare import compare
 from factorlab_lake.cli.config import config
+from factorlab_lake.cli.contents import columns, log, revisions, symbols
 from factorlab_lake.cli.demo import demo
 from factorlab_lake.cli.ingest import fetch, init, load, migrate, validate
 from factorlab_lake.cli.maintain import (
@@ -45,14 +46,18 @@ __all__ = ["app", "main"]
 
 # `--help` lists the commands in this order.
 _INGEST = (init, demo, migrate, validate, rollback, fetch, load)
-_QUERY = (status, history, statements, quarters, prices, caps, ttm, factors, ratios, explain, lookahead)
+_CONTENTS = (status, symbols, columns, history, log, revisions)
+_QUERY = (statements, quarters, prices, caps, ttm, factors, ratios, explain, lookahead)
 _COMPARE = (compare, sql)
 _RESEARCH = (screen, cross_section, trends, seasonality)
 _DELIVER = (export, sync)
 _CHECK = (coverage, freshness, quality, report, diff)
 _MAINTAIN = (config, configure, pin, compact, vacuum, verify, repair, backup, restore)
-for _command in (*_INGEST, *_QUERY, *_COMPARE, *_RESEARCH, *_DELIVER, *_CHECK, *_MAINTAIN):
+for _command in (*_INGEST, *_CONTENTS, *_QUERY, *_COMPARE, *_RESEARCH, *_DELIVER, *_CHECK, *_MAINTAIN):
     app.command()(_command)
+# Commands that are shorter than their method are known by the method's name too.
+app.command("market-caps", hidden=True)(caps)
+app.command("fetch-log", hidden=True)(log)
 
 
 def main() -> None:

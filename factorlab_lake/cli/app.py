@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 import factorlab_lake as fl
 from factorlab_lake.cli.output import Output, OutputFormat
+from factorlab_lake.cli.output_file import check
 from factorlab_lake.errors import InvalidInput, LakeError, LakeWarning, SymbolNotHeldWarning, printable
 from factorlab_lake.settings.environments import lake_place
 from factorlab_lake.storage.interrupts import interrupts_raised
@@ -59,7 +60,8 @@ __all__ = [
 ERROR = 1
 FAULTS = 3
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-_WITH_VALUE = ("--lake", "--env", "--config")
+_WITH_VALUE = ("--lake", "--env", "--config", "--columns", "--output")
+_WITHOUT_VALUE = ("--json", "--csv", "--quiet", "-q")
 BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 Symbols: TypeAlias = Annotated[
@@ -82,8 +84,8 @@ Freq: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--freq",
-        help="Dates between start and end: D days, B weekdays, W Fridays, ME, QE, YE ends of months, "
-        "quarters, years. The default is ME.",
+        help="Dates between start and end: D days, B weekdays, trading_days, W Fridays, ME, QE, YE ends of "
+        "months, quarters, years, BME, BQE, BYE their last weekdays. The default is ME.",
     ),
 ]
 AsOf: TypeAlias = Annotated[
@@ -156,7 +158,6 @@ class Program(TyperGroup):
 
 app = typer.Typer(
     cls=Program,
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -173,6 +174,7 @@ def _version(requested: bool) -> None:
 @app.callback()
 def program(
     ctx: typer.Context,
+    *,
     lake: Annotated[
         str | None,
         typer.Option(
@@ -200,6 +202,17 @@ def program(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print rows as CSV.")] = False,
+    columns: Annotated[
+        str | None,
+        typer.Option(help="Print only these columns, such as symbol,date,market_cap.", metavar="NAMES"),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Write the answer to FILE: .csv, .parquet, .xlsx or .json.", metavar="FILE"),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only answers, warnings and errors.")
+    ] = False,
     _: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
@@ -212,10 +225,13 @@ def program(
 
     Example: factorlab-lake --lake data/lake caps AAPL GOOGL --date 2021-03-31
     """
-    if json and csv:
-        raise typer.BadParameter("give --json or --csv, not both")
+    if json + csv + (output is not None) > 1:
+        raise typer.BadParameter("give one of --json, --csv and --output")
+    if output is not None:
+        check(output)
     form = OutputFormat.JSON if json else OutputFormat.CSV if csv else OutputFormat.TABLE
-    ctx.obj = GlobalOptions(lake, Output(form), env, config)
+    chosen = tuple(name.strip() for name in columns.split(",")) if columns else ()
+    ctx.obj = GlobalOptions(lake, Output(form, chosen, output, quiet), env, config)
 
 
 def options(ctx: typer.Context) -> GlobalOptions:
@@ -287,7 +303,7 @@ def _globals_first(arguments: Sequence[str]) -> list[str]:
     for argument in ahead:
         if argument in _WITH_VALUE:
             front += [argument, *islice(ahead, 1)]
-        elif argument in ("--json", "--csv") or argument.partition("=")[0] in _WITH_VALUE:
+        elif argument in _WITHOUT_VALUE or argument.partition("=")[0] in _WITH_VALUE:
             front.append(argument)
         else:
             rest.append(argument)

@@ -17,8 +17,9 @@ import factorlab_lake as fl
 from factorlab_lake.cli import display
 from factorlab_lake.cli.app import FAULTS, lake_path, open_lake, options
 from factorlab_lake.cli.ingest import load_rows
-from factorlab_lake.cli.output import Output, OutputFormat, document_of, records_of
+from factorlab_lake.cli.output import Output, OutputFormat, document_of
 from factorlab_lake.cli.query import CAPS, FACTORS
+from factorlab_lake.cli.text_forms import records_of
 from factorlab_lake.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def demo(
     Example: factorlab-lake demo
     """
     output = options(ctx).output
-    output.check_no_csv()
+    output.check_report()
     sample = sample or _packaged_sample()
     _check_sample(sample)
     if server:
@@ -154,12 +155,12 @@ def _fill(lake: Lake, sample: Path, printer: DemoPrinter) -> bool:
     printer.report("load", loaded, f"Lake at {lake.path}", [display.load_line(loaded)])
     for cache in _CACHES:
         migrated = lake.migrate(sample / cache)
-        lines = display.migration_lines(migrated)
+        lines = migrated.lines()
         printer.report(f"migrate_{cache}", document_of(migrated), f"Migrating {sample / cache}", lines)
     complete = True
     for cache in _CACHES:
         report = lake.validate(sample / cache)
-        lines, heading = display.validation_lines(report), f"Comparing {sample / cache} with the lake"
+        lines, heading = report.lines(), f"Comparing {sample / cache} with the lake"
         printer.report(f"validate_{cache}", document_of(report), heading, lines)
         complete = complete and report.clean
     return complete

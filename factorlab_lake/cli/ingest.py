@@ -107,7 +107,7 @@ def fetch(
     Example: factorlab-lake fetch AAPL MSFT --kind prices --dry-run
     """
     output = options(ctx).output
-    output.check_no_csv()
+    output.check_report()
     if universe not in (None, _HELD):
         raise InvalidInput(f"There is no universe {universe!r}; expected {_HELD!r}.")
     request: dict[str, Any] = {
@@ -118,14 +118,16 @@ def fetch(
     names = [*(symbols or []), *(_symbols_in(file) if file else [])]
     if dry_run:
         plan = _plan_fetch(ctx, provider, names, universe, request)
-        output.document(document_of(plan), display.fetch_plan_lines(plan))
+        output.document(document_of(plan), plan.lines())
         return
     with _lake_to_fill(ctx, create=None if universe is None else False) as lake:
         with call_progress("fetching", output) as progress:
             report = lake.fetch(provider, _with_universe(lake, names, universe), **request, progress=progress)
         if report.failures and not report.records and output.form is OutputFormat.TABLE:
-            raise FetchFailed(display.nothing_fetched(report))
-    output.document(document_of(report), display.fetch_lines(report))
+            from factorlab_lake.ingest.fetch_report import nothing_fetched
+
+            raise FetchFailed(nothing_fetched(report))
+    output.document(document_of(report), report.lines())
     if not report.clean:
         raise typer.Exit(ERROR)
 
@@ -204,7 +206,7 @@ def load(
     Example: factorlab-lake load splits splits.csv
     """
     output = options(ctx).output
-    output.check_no_csv()
+    output.check_report()
     names = dict(_renamed(text) for text in rename or [])
     how = {"symbol": symbol, "split_basis": split_basis, "rename": names, "dry_run": dry_run}
     with row_progress("checking" if dry_run else "loading", output) as progress:
@@ -251,13 +253,13 @@ def migrate(
     Example: factorlab-lake migrate data/cache/fmp --dry-run
     """
     output = options(ctx).output
-    output.check_no_csv()
+    output.check_report()
     if dry_run:
         report = _plan_migration(ctx, cache_dir, symbol)
     else:
         with file_progress("migrating", output) as progress, _lake_to_fill(ctx) as lake:
             report = lake.migrate(cache_dir, symbols=symbol, by_symbol=by_symbol, progress=progress)
-    output.document(document_of(report), display.migration_lines(report, dry_run=dry_run))
+    output.document(document_of(report), report.lines())
     if not report.clean:
         raise typer.Exit(FAULTS)
 
@@ -279,9 +281,9 @@ def validate(ctx: typer.Context, cache_dir: Cache, symbol: OnlySymbols = None) -
     Example: factorlab-lake validate data/cache/fmp
     """
     output = options(ctx).output
-    output.check_no_csv()
+    output.check_report()
     with file_progress("comparing", output) as progress:
         report = open_lake(ctx).validate(cache_dir, symbols=symbol, progress=progress)
-    output.document(document_of(report), display.validation_lines(report))
+    output.document(document_of(report), report.lines())
     if not report.clean:
         raise typer.Exit(FAULTS)

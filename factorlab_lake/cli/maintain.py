@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -18,7 +18,6 @@ from factorlab_lake.cli.app import (
     open_lake,
     options,
 )
-from factorlab_lake.errors import counted
 from factorlab_lake.storage.refs import RETENTION_DAYS
 
 __all__ = [
@@ -36,7 +35,6 @@ __all__ = [
 ]
 
 _SNAPSHOT = ("id", "created_at", "reason", "pins", "vacuumed", "program_version", "operation", "tables")
-_MAX_FILES = 20  # in the output for people
 
 
 def history(ctx: typer.Context) -> None:
@@ -104,7 +102,7 @@ def configure(
     Example: factorlab-lake configure --provider-order file,fmp
     """
     output = options(ctx).output
-    output.check_no_csv()
+    output.check_report()
     names = None if provider_order is None else [name.strip() for name in provider_order.split(",")]
     lake = open_lake(ctx)
     if availability is None and names is None:
@@ -139,7 +137,7 @@ def pin(
     Example: factorlab-lake pin paper-2026
     """
     output = options(ctx).output
-    output.check_no_csv()
+    output.check_report()
     lake = open_lake(ctx, at=snapshot)
     if remove:
         lake.unpin(name)
@@ -164,7 +162,7 @@ def rollback(
     Example: factorlab-lake rollback --to 3
     """
     output = options(ctx).output
-    output.check_no_csv()
+    output.check_report()
     lake = open_lake(ctx)
     before = lake.snapshot.id
     now = lake.rollback(to)
@@ -179,15 +177,11 @@ def compact(ctx: typer.Context) -> None:
     Example: factorlab-lake compact
     """
     output = options(ctx).output
-    output.check_no_csv()
+    output.check_report()
     report = open_lake(ctx).compact()
     names = ("table", "partition", "files")
     document = asdict(report) | {"partitions": [dict(zip(names, p, strict=True)) for p in report.partitions]}
-    line = (
-        f"{counted(len(report.partitions), 'partition')} rewritten: "
-        f"{report.files_before} → {counted(report.files_after, 'file')}"
-    )
-    output.document(document, [line if report.partitions else "nothing to compact"])
+    output.document(document, report.lines())
 
 
 def vacuum(
@@ -207,16 +201,10 @@ def vacuum(
     Example: factorlab-lake vacuum --retention-days 7
     """
     output = options(ctx).output
-    output.check_no_csv()
+    output.check_report()
     report = open_lake(ctx).vacuum(retention_days=retention_days, dry_run=not delete)
     files = [{"file": file, "size_bytes": size} for file, size in report.files]
-    verb = "deleted" if delete else "would be deleted; use --delete to delete them"
-    lines = [
-        *_shortened([f"{size:>12,}  {file}" for file, size in report.files]),
-        f"{counted(len(files), 'file')} of {counted(report.size_bytes, 'byte')} {verb}",
-        f"snapshots removed: {_ids(report.snapshots)}; kept: {_ids(report.kept)}",
-    ]
-    output.document(asdict(report) | {"files": files}, lines)
+    output.document(asdict(report) | {"files": files}, report.lines())
 
 
 def verify(ctx: typer.Context, deep: Deep = False) -> None:
@@ -228,19 +216,9 @@ def verify(ctx: typer.Context, deep: Deep = False) -> None:
     Example: factorlab-lake verify --deep
     """
     output = options(ctx).output
-    output.check_no_csv()
+    output.check_report()
     report = fl.verify(lake_path(ctx), deep=deep)
-    counts = (
-        f"checked {counted(report.snapshots, 'snapshot')}, {counted(report.files, 'data file')} of "
-        f"{counted(report.size_bytes, 'byte')}, {counted(report.rows, 'row')}"
-    )
-    unchecked = (
-        [f"{counted(report.without_checksum, 'file')} without a checksum"] if report.without_checksum else []
-    )
-    remedy = "`factorlab-lake repair` rebuilds derived files, --from BACKUP restores the others"
-    verdict = "no faults" if report.clean else f"{counted(len(report.findings), 'fault')}; {remedy}"
-    lines = [*_faults(report.findings), counts, *unchecked, verdict]
-    output.document(asdict(report) | {"clean": report.clean}, lines)
+    output.document(asdict(report) | {"clean": report.clean}, report.lines())
     if not report.clean:
         raise typer.Exit(FAULTS)
 
@@ -261,12 +239,11 @@ def repair(
     Example: factorlab-lake repair
     """
     output = options(ctx).output
-    output.check_no_csv()
+    output.check_report()
     report = fl.repair(lake_path(ctx), backup=backup, deep=deep)
     repaired = [{"file": file, "how": how} for file, how in report.repaired]
-    lines = [f"{file}: {how}" for file, how in report.repaired] + _faults(report.findings)
     document = asdict(report) | {"repaired": repaired, "clean": report.clean}
-    output.document(document, [*lines, "no faults" if report.clean else "not all faults could be repaired"])
+    output.document(document, report.lines())
     if not report.clean:
         raise typer.Exit(FAULTS)
 
@@ -280,15 +257,9 @@ def backup(ctx: typer.Context, path: BackupFolder) -> None:
     Example: factorlab-lake backup data/backup
     """
     output = options(ctx).output
-    output.check_no_csv()
+    output.check_report()
     report = open_lake(ctx).backup(path)
-    line = (
-        f"{report.path}: snapshot {report.snapshot}; {counted(report.files_copied, 'file')} of "
-        f"{counted(report.bytes_copied, 'byte')} copied and compared, "
-        f"{report.files_there} already in the backup"
-        + (f"; {counted(report.files_mended, 'damaged file')} replaced" if report.files_mended else "")
-    )
-    output.document(asdict(report), [line])
+    output.document(asdict(report), report.lines())
 
 
 def restore(
@@ -303,7 +274,7 @@ def restore(
     Example: factorlab-lake restore data/backup data/restored
     """
     output = options(ctx).output
-    output.check_no_csv()
+    output.check_report()
     lake = fl.restore(path, to)
     document = {"lake": str(lake.path), "snapshot": lake.snapshot.id}
     output.document(document, [f"lake at {lake.path}, snapshot {lake.snapshot.id}"])
@@ -311,16 +282,3 @@ def restore(
 
 def _snapshot(text: str) -> int | str:
     return int(text) if text.isdecimal() else text
-
-
-def _faults(findings: list[Any]) -> list[str]:
-    return _shortened([f"{f.file}: {f.message}" for f in findings])
-
-
-def _shortened(lines: list[str]) -> list[str]:
-    more = [f"... and {len(lines) - _MAX_FILES} more; --json lists all"] if len(lines) > _MAX_FILES else []
-    return lines[:_MAX_FILES] + more
-
-
-def _ids(snapshots: list[int]) -> str:
-    return ", ".join(map(str, snapshots)) or "none"

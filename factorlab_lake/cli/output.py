@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import date, time
-from decimal import Decimal
 from enum import Enum
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 
-from factorlab_lake.cli import display
-from factorlab_lake.errors import printable
-from factorlab_lake.schema import TABLES
+from factorlab_lake.cli import display, output_file
+from factorlab_lake.cli.text_forms import csv_text, json_rows, json_text, plain
+from factorlab_lake.errors import InvalidInput, counted, nearest, printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import polars as pl
     from rich.progress import Progress, TaskID
 
@@ -38,7 +34,6 @@ __all__ = [
     "call_progress",
     "document_of",
     "file_progress",
-    "records_of",
     "row_progress",
 ]
 
@@ -64,26 +59,58 @@ class OutputFormat(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Write to standard output, in the form that the global options select."""
+    """Write answers to standard output or a file, in the form that the global options select.
+
+    ``columns`` are those that the user chose; ``quiet`` leaves out everything but answers and errors.
+    """
 
     form: OutputFormat
+    columns: tuple[str, ...] = ()
+    file: Path | None = None
+    quiet: bool = False
+
+    @property
+    def shows_table(self) -> bool:
+        """Return whether answers are a table of columns that fit a person's screen."""
+        return self.form is OutputFormat.TABLE and self.file is None and not self.columns
 
     def rows(self, frame: pl.DataFrame, columns: Sequence[str] = ()) -> None:
-        """Print a frame. A table for people has ``columns``; JSON and CSV have all columns."""
-        if self.form is OutputFormat.JSON:
-            _write(_json_rows(records_of(frame)))
+        """Print a frame. A table for people has ``columns``; JSON, CSV and files have all columns."""
+        if self.columns:
+            frame, columns = self._chosen(frame), self.columns
+        if self.file is not None:
+            output_file.write(frame, self.file)
+            self.note(f"{self.file}: {counted(frame.height, 'row')}")
+        elif self.form is OutputFormat.JSON:
+            _write(json_rows(frame))
         elif self.form is OutputFormat.CSV:
-            _write(_csv(frame))
+            _write(csv_text(frame))
         else:
             self.table(frame, columns)
 
+    def _chosen(self, frame: pl.DataFrame) -> pl.DataFrame:
+        for name in self.columns:
+            if name not in frame.columns:
+                near = nearest(name, frame.columns)
+                raise InvalidInput(
+                    f"--columns has {name!r}; expected some of {', '.join(frame.columns)}.{near}", value=name
+                )
+        return frame.select(self.columns)
+
     def document(self, document: dict[str, Any], lines: Iterable[str]) -> None:
         """Print a report: as JSON, or as lines for people."""
-        self.check_no_csv()
-        if self.form is OutputFormat.JSON:
-            _write(_json(_plain(document), indent=2))
-        else:
+        self.check_report()
+        if self.file is not None:
+            output_file.replace(self.file, f"{json_text(plain(document), indent=2)}\n".encode())
+        elif self.form is OutputFormat.JSON:
+            _write(json_text(plain(document), indent=2))
+        elif not self.quiet:
             self.lines(lines)
+
+    def note(self, line: str) -> None:
+        """Print a line about the output on stderr, unless the user wants only answers."""
+        if not self.quiet:
+            typer.echo(printable(line), err=True)
 
     def lines(self, lines: Iterable[str]) -> None:
         """Print lines for people without wrapping them: the terminal does that."""
@@ -98,13 +125,21 @@ class Output:
             console.print(display.table(fitting))
         else:
             self.lines(display.plain_lines(fitting))
-        shown = names[: len(fitting)]
-        self.lines([display.footer(frame.height, [n for n in frame.columns if n not in shown])])
+        shown = {column.name for column in fitting}
+        if not self.quiet:
+            self.lines([display.footer(frame.height, [n for n in frame.columns if n not in shown])])
 
-    def check_no_csv(self) -> None:
-        """Refuse ``--csv`` for a command that prints a report."""
-        if self.form is OutputFormat.CSV:
-            raise typer.BadParameter("this command prints a report, not rows; use --json", param_hint="--csv")
+    def check_report(self) -> None:
+        """Refuse the options that need rows, for a command that prints a report."""
+        needs_rows = {
+            "--csv": self.form is OutputFormat.CSV,
+            "--columns": bool(self.columns),
+            "--output": self.file is not None and self.file.suffix.lower() != ".json",
+        }
+        for option in (name for name, is_set in needs_rows.items() if is_set):
+            use = "a file that ends with .json" if option == "--output" else "--json"
+            message = f"this command prints a report, not rows; use {use}"
+            raise typer.BadParameter(message, param_hint=option)
 
 
 def _has_content(frame: pl.DataFrame, name: str) -> bool:
@@ -115,7 +150,7 @@ def _has_content(frame: pl.DataFrame, name: str) -> bool:
 def file_progress(task: str, output: Output) -> Iterator[MigrationProgress | None]:
     """Show finished files, records per second and the remaining time on stderr.
 
-    Yield None with ``--json`` or without a terminal: then no progress is shown.
+    Yield None with ``--json``, with ``--quiet`` or without a terminal: then no progress is shown.
     """
     with _progress_bar(task, "files  {task.fields[rate]:,.0f} records/s", output) as (bar, task_id):
 
@@ -161,7 +196,7 @@ def _progress_bar(task: str, text: str, output: Output) -> Iterator[tuple[Progre
         TextColumn(text),
         TimeRemainingColumn(),
     )
-    hidden = output.form is OutputFormat.JSON or not console.is_terminal
+    hidden = output.quiet or output.form is OutputFormat.JSON or not console.is_terminal
     with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
         yield bar, bar.add_task(task, total=None, rate=0.0)
 
@@ -173,62 +208,6 @@ def document_of(report: MigrationReport | ValidationReport | FetchReport | SyncR
         if part in document:
             document[part] = [dict(zip(names, entry, strict=True)) for entry in document[part]]
     return document
-
-
-def records_of(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a frame as JSON values; columns with JSON text become objects."""
-    parsed = _json_columns().intersection(frame.columns)
-    return [
-        {k: _parsed(v) if k in parsed else _plain(v) for k, v in row.items()}
-        for row in frame.iter_rows(named=True)
-    ]
-
-
-def _json_columns() -> set[str]:
-    return {"tables"} | {c.name for spec in TABLES.values() for c in spec.columns if c.kind == "json"}
-
-
-def _parsed(value: Any) -> Any:
-    try:
-        return _plain(json.loads(value))
-    except (TypeError, ValueError):  # a user's query may give other columns such a name
-        return _plain(value)
-
-
-def _json_rows(records: list[dict[str, Any]]) -> str:
-    return "[\n" + ",\n".join(map(_json, records)) + "\n]" if records else "[]"
-
-
-def _json(value: Any, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, default=str)
-
-
-def _csv(frame: pl.DataFrame) -> str:
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(frame.columns)
-    writer.writerows(map(_cell, row) for row in frame.iter_rows())
-    return text.getvalue().removesuffix("\n")
-
-
-def _cell(value: Any) -> Any:
-    plain = _plain(value)
-    return _json(plain) if isinstance(plain, dict | list | bool) else plain
-
-
-def _plain(value: Any) -> Any:
-    """Convert a value for JSON: dates become ISO 8601 texts, NaN and infinity become null."""
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return float(value)
-    return value.hex() if isinstance(value, bytes) else value
 
 
 def _write(text: str) -> None:

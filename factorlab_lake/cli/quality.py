@@ -147,7 +147,7 @@ def report(
     Example: factorlab-lake report lake.html
     """
     output = options(ctx).output
-    output.check_no_csv()
+    output.check_report()
     lake = open_lake(ctx, at=snapshot)
     path = lake.report(file, force=force)
     document = {"file": str(path), "size_bytes": path.stat().st_size, "snapshot": lake.snapshot.id}

@@ -28,7 +28,6 @@ from factorlab_lake.cli.app import (
     open_lake,
     options,
 )
-from factorlab_lake.cli.output import OutputFormat
 from factorlab_lake.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -53,38 +52,44 @@ __all__ = [
     "ttm",
 ]
 
-# Answers are too wide for a terminal: a table for people has these columns, --json and --csv have all.
+# Answers are too wide for a terminal: a table for people has these columns, --json and --csv have all. The
+# answer comes first, so that a narrow terminal shows it; the reason is last and has its place at any width.
 _STATEMENTS = (
-    "symbol", "statement_type", "fiscal_date", "fiscal_period", "version", "change_kind", "available_date",
-    "availability_basis", "metrics",
+    "symbol", "statement_type", "fiscal_date", "fiscal_period", "available_date", "version", "change_kind",
+    "availability_basis",
 )  # fmt: skip
+MAIN_ITEMS = {
+    "income": ("revenue", "operating_income", "net_income", "eps_diluted"),
+    "balance_sheet": ("total_assets", "total_liabilities", "total_stockholders_equity", "total_debt"),
+    "cash_flow": ("operating_cash_flow", "capital_expenditure", "free_cash_flow"),
+}
 _QUARTERS = (
-    "symbol", "fiscal_date", "derivation", "reason", "revenue", "operating_income", "net_income",
-    "operating_cash_flow", "free_cash_flow", "inputs_available_date",
+    "symbol", "fiscal_date", "revenue", "operating_income", "net_income", "operating_cash_flow",
+    "free_cash_flow", "derivation", "inputs_available_date", "reason",
 )  # fmt: skip
 _PRICES = (
-    "symbol", "date", "open_price", "high_price", "low_price", "close_price", "volume", "adjusted_close",
+    "symbol", "date", "close_price", "volume", "open_price", "high_price", "low_price", "adjusted_close",
     "split_basis_date",
 )  # fmt: skip
 _ADJUSTED = (
-    "symbol", "date", "reason", "open_price", "high_price", "low_price", "close_price", "volume",
-    "adjusted_close", "adjusted_close_source",
+    "symbol", "date", "close_price", "adjusted_close", "volume", "open_price", "high_price", "low_price",
+    "adjusted_close_source", "reason",
 )  # fmt: skip
 CAPS = (
-    "symbol", "date", "reason", "price_date", "close_price", "shares_outstanding", "split_factor",
-    "market_cap", "shares_source",
+    "symbol", "date", "market_cap", "close_price", "shares_outstanding", "price_date", "shares_source",
+    "split_factor", "reason",
 )  # fmt: skip
 _TTM = (
-    "symbol", "date", "reason", "fiscal_date", "basis", "revenue", "operating_income", "net_income",
-    "operating_cash_flow", "free_cash_flow",
+    "symbol", "date", "revenue", "operating_income", "net_income", "operating_cash_flow", "free_cash_flow",
+    "fiscal_date", "basis", "reason",
 )  # fmt: skip
 FACTORS = (
-    "symbol", "date", "reason", "market_cap", "pe_ratio", "pb_ratio", "roe", "net_margin", "debt_to_equity",
-    "current_ratio", "fiscal_date",
+    "symbol", "date", "market_cap", "pe_ratio", "pb_ratio", "roe", "net_margin", "debt_to_equity",
+    "current_ratio", "fiscal_date", "reason",
 )  # fmt: skip
 _RATIOS = (
-    "symbol", "fiscal_date", "date", "reason", "market_cap", "pe_ratio", "pb_ratio", "roe", "roa",
-    "debt_to_equity", "current_ratio",
+    "symbol", "fiscal_date", "pe_ratio", "pb_ratio", "roe", "roa", "debt_to_equity", "current_ratio",
+    "market_cap", "date", "reason",
 )  # fmt: skip
 _EXPLAINED = ("step", "value", "sign", "item", "date", "period", "available_date", "note")
 
@@ -95,8 +100,7 @@ _WITHOUT_DECIMALS = 100_000  # from this size on, decimals only distract a reade
 def _print(ctx: typer.Context, rows: pl.DataFrame, columns: Sequence[str]) -> None:
     """Print answers. A table for people shows only reasons that are about its columns."""
     output = options(ctx).output
-    is_table = output.form is OutputFormat.TABLE
-    output.rows(display.with_visible_reasons(rows, columns) if is_table else rows, columns)
+    output.rows(display.with_visible_reasons(rows, columns) if output.shows_table else rows, columns)
 
 
 def _dates(dates: list[str] | None, start: str | None, end: str | None, freq: str | None) -> list[date_type]:
@@ -130,7 +134,12 @@ def statements(
     """
     types: dict[str, Any] = {"types": type} if type else {}
     rows = open_for_queries(ctx, at=snapshot).statements(symbols, start, end, as_of=as_of, **types)
-    options(ctx).output.rows(rows, _STATEMENTS)
+    output = options(ctx).output
+    if output.shows_table:
+        rows, items = display.with_main_items(rows, MAIN_ITEMS)
+        output.rows(rows, (*_STATEMENTS[:4], *items, *_STATEMENTS[4:]))
+    else:
+        output.rows(rows)
 
 
 def quarters(
@@ -297,7 +306,7 @@ def explain(
     else:
         steps = lake.explain_factor(factor, symbol, date)
     output = options(ctx).output
-    output.rows(_formatted_values(steps) if output.form is OutputFormat.TABLE else steps, _EXPLAINED)
+    output.rows(_formatted_values(steps) if output.shows_table else steps, _EXPLAINED)
 
 
 def _formatted_values(steps: pl.DataFrame) -> pl.DataFrame:
@@ -392,7 +401,7 @@ def export(
     Example: factorlab-lake export apple.duckdb --symbol AAPL
     """
     output = options(ctx).output
-    output.check_no_csv()
+    output.check_report()
     lake = open_lake(ctx, at=snapshot)
     path = lake.export(file, symbols=symbol, start=start, end=end, force=force)
     document = {"file": str(path), "size_bytes": path.stat().st_size, "snapshot": lake.snapshot.id}

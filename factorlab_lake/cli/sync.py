@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from factorlab_lake.cli import display
 from factorlab_lake.cli.app import FAULTS, open_lake, options
 from factorlab_lake.cli.output import document_of, file_progress
 
@@ -49,7 +48,7 @@ def sync(
     Example: factorlab-lake sync --print-sql
     """
     output = options(ctx).output
-    output.check_no_csv()
+    output.check_report()
     if print_sql:
         from factorlab_lake.sync.registry import script
 
@@ -61,7 +60,7 @@ def sync(
         report = open_lake(ctx).sync(
             target, verify_deep=verify_deep, repair=repair, password=prompt, progress=progress
         )
-    output.document(document_of(report), display.sync_lines(report))
+    output.document(document_of(report), report.lines())
     if not report.clean:
         raise typer.Exit(FAULTS)
 

@@ -14,10 +14,10 @@ from datetime import timedelta
 
 import polars as pl
 
-from factorlab_lake.ingest.market_calendar import half_days
 from factorlab_lake.ingest.parse_values import NEW_YORK
 from factorlab_lake.schema import PERIOD_MONTHS, TableSpec
 from factorlab_lake.schema.exchanges import SUFFIXES_ABROAD
+from factorlab_lake.schema.market_calendar import half_days
 from factorlab_lake.schema.rules import (
     END_OF_TIME,
     ESTIMATED_HALF_YEAR_LAG_DAYS,

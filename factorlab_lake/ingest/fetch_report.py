@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from factorlab_lake.errors import EmptyAnswer, NotInPlan
+from factorlab_lake.errors import EmptyAnswer, NotInPlan, counted
 from factorlab_lake.ingest.changes_of_held import SYMBOL_CHANGE
 from factorlab_lake.providers.protocol import FetchResult
+from factorlab_lake.run_report import RunReport, duration, row_counts, shortened
 
-__all__ = ["NOTHING_OF_THIS_KIND", "FetchProgress", "FetchReport"]
+__all__ = ["NOTHING_OF_THIS_KIND", "FetchProgress", "FetchReport", "nothing_fetched"]
 
+_MAX_NAMES = 8
 # The reason of an empty answer about a known symbol, such as a company without dividends.
 NOTHING_OF_THIS_KIND = "the provider has no data of this kind"
 
@@ -26,8 +28,8 @@ class FetchProgress(Protocol):
         """
 
 
-@dataclass(slots=True)
-class FetchReport:
+@dataclass(slots=True, repr=False)
+class FetchReport(RunReport):
     """Report what a fetch planned and did. Counts are of records unless named otherwise.
 
     ``calls_planned`` counts the provider's calls if nothing fails and each response is complete.
@@ -54,11 +56,43 @@ class FetchReport:
     snapshot_before: int = 0
     snapshot_after: int = 0
     seconds: float = 0.0
+    dry_run: bool = False
 
     @property
     def clean(self) -> bool:
         """Return whether every request succeeded."""
         return not self.failures and not self.stopped
+
+    def lines(self) -> list[str]:
+        """Return the counts, then the empty, short and failed requests; of a dry run, what it would call."""
+        return list(self._planned() if self.dry_run else self._done())
+
+    def _planned(self) -> Iterator[str]:
+        """Yield the number of calls that a fetch would make, and their duration."""
+        yield f"due       {self._requests()}"
+        yield f"calls     at least {self.calls_planned:,}, {duration(self.planned_s)} by the provider's limit"
+        yield "written   nothing: this was a dry run"
+
+    def _done(self) -> Iterator[str]:
+        """Yield the counts of a fetch, then its empty, short and failed requests."""
+        reasons = "; the table rejected_records has the reasons" if self.rejected else ""
+        yield f"sent      {self._requests()}, {counted(self.calls, 'call')}"
+        yield (
+            f"received  {counted(self.records, 'record')} in {duration(self.seconds)}, "
+            f"{self.rejected:,} rejected{reasons}"
+        )
+        yield f"new       {row_counts(self.new)}"
+        yield f"snapshot  {self.snapshot_before} → {self.snapshot_after}"
+        if self.split_detected:
+            yield f"split?    {', '.join(self.split_detected)}: bars differ from stored bars as after a split"
+        yield from _by_reason("empty", self.empty)
+        yield from _by_reason("short", self.short)
+        yield from _by_reason("failed", [(symbol, dataset, why) for symbol, dataset, _, why in self.failures])
+        if self.stopped:
+            yield f"stopped   {self.stopped}"
+
+    def _requests(self) -> str:
+        return f"{counted(self.requests, 'request')} for {counted(self.symbols, 'symbol')}"
 
     def note(self, answer: FetchResult) -> None:
         """Add one result to the counts and lists."""
@@ -83,3 +117,45 @@ class FetchReport:
         accepted = [f for f in self.failures if f[2] == EmptyAnswer.__name__ and f[0] in known]
         self.empty += [(symbol, dataset, NOTHING_OF_THIS_KIND) for symbol, dataset, *_ in accepted]
         self.failures = [f for f in self.failures if f not in accepted]
+
+
+def nothing_fetched(report: FetchReport) -> str:
+    """Return why a fetch received nothing, in one line with the first reason."""
+    reasons = list(dict.fromkeys(_without_request(why, symbol) for symbol, _, _, why in report.failures))
+    if report.stopped:
+        return f"Nothing was fetched: {reasons[0]}"
+    symbols = _names(list(dict.fromkeys(symbol for symbol, *_ in report.failures)))
+    count = f"{len(report.failures):,} of {counted(report.requests, 'request')} failed"
+    more = f" --json lists {counted(len(reasons) - 1, 'more reason')}." if reasons[1:] else ""
+    return f"Nothing was fetched for {symbols}; {count}: {reasons[0]}{more}"
+
+
+def _by_reason(kind: str, entries: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+    """Yield one line per reason, with the (symbol, dataset) pairs that share it.
+
+    A symbol that the provider does not know fails in eight requests with one reason.
+    """
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for symbol, dataset, why in entries:
+        groups.setdefault(_without_request(why, symbol), []).append((symbol, dataset))
+    yield from shortened(f"{kind:<10}{_requests(pairs)}: {why}" for why, pairs in groups.items())
+
+
+def _requests(pairs: Sequence[tuple[str, str]]) -> str:
+    symbols = list(dict.fromkeys(symbol for symbol, _ in pairs))
+    datasets = ", ".join(dict.fromkeys(dataset for _, dataset in pairs))
+    return f"{_names(symbols)}{' ' if len(symbols) == 1 else ': '}{datasets}"
+
+
+def _names(symbols: Sequence[str]) -> str:
+    more = f" and {len(symbols) - _MAX_NAMES:,} more" if len(symbols) > _MAX_NAMES else ""
+    return f"{', '.join(symbols[:_MAX_NAMES])}{more}"
+
+
+def _without_request(why: str, symbol: str) -> str:
+    """Drop the request before a reason.
+
+    >>> _without_request("quarterly income of 'AAPL': FMP cannot be reached.", "AAPL")
+    'FMP cannot be reached.'
+    """
+    return why.partition(f" of {symbol!r}: ")[2] or why

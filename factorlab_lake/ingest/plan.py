@@ -12,8 +12,8 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from factorlab_lake.ingest.fetch_log import DatasetState, FetchState
-from factorlab_lake.ingest.market_calendar import is_trading_day, moved
 from factorlab_lake.providers.protocol import Offer, Period, Request
+from factorlab_lake.schema.market_calendar import is_trading_day, moved
 from factorlab_lake.schema.rules import (
     BARS_FINAL_AT,
     EARLIEST_REPORT_DAYS,

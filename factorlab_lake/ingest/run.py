@@ -83,7 +83,9 @@ class FetchSpec:
 
 def plan(layout: Layout, provider: Provider, spec: FetchSpec) -> FetchReport:
     """Return the number and the duration of the calls that are due, without making any."""
-    return _start(layout, provider, spec, datetime.now(UTC)).report
+    report = _start(layout, provider, spec, datetime.now(UTC)).report
+    report.dry_run = True
+    return report
 
 
 def fetch(

@@ -8,8 +8,8 @@ from functools import cache
 from importlib.resources import files
 
 from factorlab_lake.functions.rule_placeholders import fill, rule_placeholders
-from factorlab_lake.ingest.market_calendar import closed_days
 from factorlab_lake.schema.exchanges import SUFFIXES_ABROAD
+from factorlab_lake.schema.market_calendar import closed_days
 
 __all__ = ["calendar_params", "sql_text"]
 

@@ -8,7 +8,6 @@ from typing import Any
 import polars as pl
 
 from factorlab_lake.ingest.fetch_log import USUAL_SPACING_DAYS, spacings
-from factorlab_lake.ingest.market_calendar import next_trading_day
 from factorlab_lake.ingest.plan import (
     DEFAULT,
     NEW_YORK,
@@ -19,6 +18,7 @@ from factorlab_lake.ingest.plan import (
 from factorlab_lake.quality import calendar_params, sql_text
 from factorlab_lake.query.query_hints import QuerySession
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, identifier, literal
+from factorlab_lake.schema.market_calendar import next_trading_day
 
 __all__ = ["coverage", "freshness"]
 

@@ -8,6 +8,7 @@ from datetime import date, datetime, time
 from typing import Any, TypeAlias
 
 from factorlab_lake.errors import InvalidInput, nearest
+from factorlab_lake.schema.market_calendar import is_trading_day
 from factorlab_lake.schema.rules import BEGINNING_OF_TIME, END_OF_TIME
 
 __all__ = [
@@ -31,6 +32,7 @@ _COARSE = {
     "datetime64",
 }  # numpy units other than days
 _FRIDAY, _DECEMBER = 4, 12
+# The names of pandas, and one for New York's calendar, which pandas does not have.
 _STEPS = {
     "D": "every day",
     "B": "Monday to Friday",
@@ -38,6 +40,10 @@ _STEPS = {
     "ME": "month ends",
     "QE": "quarter ends",
     "YE": "year ends",
+    "BME": "last weekdays of months",
+    "BQE": "last weekdays of quarters",
+    "BYE": "last weekdays of years",
+    "trading_days": "days on which New York trades",
 }
 
 
@@ -92,8 +98,8 @@ def to_dates(
     """Return one date, several, or every ``freq`` step from ``start`` to ``end`` (both included), as a list.
 
     Several dates can be any collection, also a column or index of polars, pandas or numpy. A midnight means
-    its day, in its own time zone. ``freq`` is D, B (Monday to Friday), W (Fridays), ME, QE or
-    YE (month, quarter and year ends).
+    its day, in its own time zone. ``freq`` is D, B (Monday to Friday), W (Fridays), ME, QE or YE (month,
+    quarter and year ends), BME, BQE or BYE (the last weekday of each), or trading_days (those of New York).
 
     >>> to_dates(None, start="2024-01-15", end="2024-03-31", freq="ME")
     [datetime.date(2024, 1, 31), datetime.date(2024, 2, 29), datetime.date(2024, 3, 31)]
@@ -190,9 +196,12 @@ def _steps(start: date, end: date, freq: str) -> Iterator[date]:
 def _ends_step(day: date, freq: str) -> bool:
     if freq == "D":
         return True
+    if freq == "trading_days":
+        return is_trading_day(day)
     if freq in ("B", "W"):
         return day.weekday() <= _FRIDAY if freq == "B" else day.weekday() == _FRIDAY
-    last = day.day == calendar.monthrange(day.year, day.month)[1]
-    return last and (
-        freq == "ME" or (freq == "QE" and day.month % 3 == 0) or (freq == "YE" and day.month == _DECEMBER)
-    )
+    last = calendar.monthrange(day.year, day.month)[1]
+    if freq.startswith("B"):
+        last -= max(date(day.year, day.month, last).weekday() - _FRIDAY, 0)
+    months = {"M": 1, "Q": 3, "Y": _DECEMBER}[freq[-2]]
+    return day.day == last and day.month % months == 0

@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from factorlab_lake.errors import AlreadyExists, InvalidInput, LakeDamaged
+from factorlab_lake.errors import AlreadyExists, InvalidInput, LakeDamaged, counted
+from factorlab_lake.run_report import RunReport
 from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import checksums, data_files, delta, refs, snapshots
 from factorlab_lake.storage.data_files import DataFile
@@ -36,8 +37,8 @@ __all__ = ["BackupReport", "backup", "copy_file", "copy_text", "restore"]
 _BLOCK_BYTES = 1 << 20
 
 
-@dataclass(slots=True)
-class BackupReport:
+@dataclass(slots=True, repr=False)
+class BackupReport(RunReport):
     """Report a copy: its snapshots, and the data files that this run copied, read back and compared.
 
     ``files_there`` were copied before and are undamaged. ``files_mended`` were damaged and are copied again;
@@ -51,6 +52,13 @@ class BackupReport:
     bytes_copied: int = 0
     files_there: int = 0
     files_mended: int = 0
+
+    def lines(self) -> list[str]:
+        """Return what was copied, in one line."""
+        mended = f"; {counted(self.files_mended, 'damaged file')} replaced" if self.files_mended else ""
+        copied = f"{counted(self.files_copied, 'file')} of {counted(self.bytes_copied, 'byte')}"
+        there = f"{self.files_there} already in the backup"
+        return [f"{self.path}: snapshot {self.snapshot}; {copied} copied and compared, {there}{mended}"]
 
 
 def backup(layout: Layout, path: str | os.PathLike[str]) -> BackupReport:

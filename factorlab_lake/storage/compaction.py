@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from factorlab_lake.errors import counted
+from factorlab_lake.run_report import RunReport
 from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import data_files
 from factorlab_lake.storage.data_files import DataFile
@@ -21,8 +23,8 @@ _FILE_BYTES = (
 _PLAIN_TEXT_SINCE = (0, 2)  # the first program version whose text columns are plain utf8
 
 
-@dataclass(slots=True)
-class CompactionReport:
+@dataclass(slots=True, repr=False)
+class CompactionReport(RunReport):
     """Report a compaction; ``partitions`` are the rewritten ones as (table, year or None, files before)."""
 
     snapshot_before: int
@@ -30,6 +32,12 @@ class CompactionReport:
     partitions: list[tuple[str, int | None, int]] = field(default_factory=list)
     files_before: int = 0
     files_after: int = 0
+
+    def lines(self) -> list[str]:
+        """Return what was rewritten, in one line."""
+        rewritten = counted(len(self.partitions), "partition")
+        files = f"{self.files_before} → {counted(self.files_after, 'file')}"
+        return [f"{rewritten} rewritten: {files}" if self.partitions else "nothing to compact"]
 
 
 def compact(layout: Layout, *, program_version: str) -> CompactionReport:

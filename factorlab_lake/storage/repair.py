@@ -8,19 +8,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from factorlab_lake.errors import InvalidInput, LakeDamaged, NotFound
+from factorlab_lake.run_report import RunReport
 from factorlab_lake.storage import backup, checksums, data_files, delta, snapshots
 from factorlab_lake.storage.data_files import DataFile
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.lock import writer_lock
-from factorlab_lake.storage.verification import FileFinding, verify
+from factorlab_lake.storage.verification import FileFinding, finding_lines, verify
 
 __all__ = ["RepairReport", "repair"]
 
 _ROUNDS = 4  # a restored snapshot or log may reveal further damage
 
 
-@dataclass(slots=True)
-class RepairReport:
+@dataclass(slots=True, repr=False)
+class RepairReport(RunReport):
     """Report the repaired files as (file, how), and the damage that remains."""
 
     lake: str
@@ -31,6 +32,12 @@ class RepairReport:
     def clean(self) -> bool:
         """Return whether no damage remains."""
         return not self.findings
+
+    def lines(self) -> list[str]:
+        """Return the repaired files, the damage that remains, and the verdict."""
+        repaired = [f"{file}: {how}" for file, how in self.repaired]
+        verdict = "no faults" if self.clean else "not all faults could be repaired"
+        return [*repaired, *finding_lines(self.findings), verdict]
 
 
 def repair(layout: Layout, *, from_backup: Layout | None = None, deep: bool = False) -> RepairReport:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from factorlab_lake.errors import InvalidInput, check_type
+from factorlab_lake.errors import InvalidInput, check_type, counted
+from factorlab_lake.run_report import RunReport, shortened
 from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import checksums, data_files, delta, refs, snapshots
 from factorlab_lake.storage.layout import Layout, write_errors
@@ -25,8 +26,8 @@ __all__ = ["VacuumReport", "vacuum"]
 _STALE_S = 3600.0  # a younger file that no snapshot names may still be in use
 
 
-@dataclass(slots=True)
-class VacuumReport:
+@dataclass(slots=True, repr=False)
+class VacuumReport(RunReport):
     """Report what a vacuum deleted, or would delete: ``files`` are (path within the lake, bytes).
 
     ``snapshots`` are the vacuumed ones, ``kept`` those that stay readable.
@@ -38,6 +39,15 @@ class VacuumReport:
     kept: list[int] = field(default_factory=list)
     files: list[tuple[str, int]] = field(default_factory=list)
     size_bytes: int = 0
+
+    def lines(self) -> list[str]:
+        """Return the files, their size, and the snapshots that are removed and kept."""
+        verb = "would be deleted; use --delete to delete them" if self.dry_run else "deleted"
+        return [
+            *shortened([f"{size:>12,}  {file}" for file, size in self.files]),
+            f"{counted(len(self.files), 'file')} of {counted(self.size_bytes, 'byte')} {verb}",
+            f"snapshots removed: {_ids(self.snapshots)}; kept: {_ids(self.kept)}",
+        ]
 
 
 def vacuum(
@@ -154,3 +164,7 @@ def _is_stale(path: Path) -> bool:
 def _delete(path: Path) -> None:
     with write_errors(path):
         path.unlink(missing_ok=True)
+
+
+def _ids(snapshots: list[int]) -> str:
+    return ", ".join(map(str, snapshots)) or "none"

@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from factorlab_lake.errors import LakeDamaged, NotFound, counted
+from factorlab_lake.run_report import RunReport, shortened
 from factorlab_lake.schema import TABLES, TableSpec, table
 from factorlab_lake.storage import checksums, data_files, delta, inventory, refs, snapshots
 from factorlab_lake.storage.data_files import DataFile
@@ -22,7 +23,7 @@ from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
 from factorlab_lake.storage.transaction import read_files, read_slices
 
-__all__ = ["FileFinding", "VerificationReport", "verify"]
+__all__ = ["FileFinding", "VerificationReport", "finding_lines", "verify"]
 
 _ROWS_AT_A_TIME = 65_536
 _NO_YEAR = "__HIVE_DEFAULT_PARTITION__"
@@ -41,8 +42,8 @@ class FileFinding:
     message: str
 
 
-@dataclass(slots=True)
-class VerificationReport:
+@dataclass(slots=True, repr=False)
+class VerificationReport(RunReport):
     """Report the numbers of checked files and rows, and the damage.
 
     ``without_checksum`` counts the data files of early program versions, which wrote no checksums.
@@ -61,6 +62,22 @@ class VerificationReport:
     def clean(self) -> bool:
         """Return whether nothing is damaged."""
         return not self.findings
+
+    def lines(self) -> list[str]:
+        """Return the damaged files, what was checked, and the verdict."""
+        counts = (
+            f"checked {counted(self.snapshots, 'snapshot')}, {counted(self.files, 'data file')} of "
+            f"{counted(self.size_bytes, 'byte')}, {counted(self.rows, 'row')}"
+        )
+        unchecked = [f"{counted(self.without_checksum, 'file')} without a checksum"]
+        remedy = "`factorlab-lake repair` rebuilds derived files, --from BACKUP restores the others"
+        verdict = "no faults" if self.clean else f"{counted(len(self.findings), 'fault')}; {remedy}"
+        return [*finding_lines(self.findings), counts, *(unchecked if self.without_checksum else []), verdict]
+
+
+def finding_lines(findings: list[FileFinding]) -> Iterator[str]:
+    """Yield the damaged files, each with its damage."""
+    return shortened(f"{f.file}: {f.message}" for f in findings)
 
 
 def verify(layout: Layout, *, deep: bool = False) -> VerificationReport:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from factorlab_lake.errors import counted
+from factorlab_lake.run_report import RunReport, shortened
 from factorlab_lake.sync.protocol import Digest
 
 __all__ = ["SyncReport", "TableReport", "TargetDifference", "digest_difference", "time_text"]
@@ -39,8 +41,8 @@ class TableReport:
     removed: int
 
 
-@dataclass(frozen=True, slots=True)
-class SyncReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class SyncReport(RunReport):
     """Describe a sync: the target, the snapshot, the rows sent per table, and the findings.
 
     ``repaired`` lists the findings that the sync repaired, ``findings`` those that remain. ``ahead`` is true
@@ -72,6 +74,32 @@ class SyncReport:
     def removed(self) -> int:
         """Return the number of rows deleted on the target, over all tables."""
         return sum(t.removed for t in self.tables)
+
+    def lines(self) -> list[str]:
+        """Return what was sent to the target, what it contains, and what differs from the lake."""
+        return list(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        """Yield the lines one after another."""
+        sent = ", ".join(f"{t.table} {t.sent:,}" for t in self.tables if t.sent)
+        yield f"target    {self.target}, at snapshot {self.snapshot} in {self.seconds:.1f} s"
+        yield f"sent      {sent or 'nothing: the target was current'}"
+        if self.removed:
+            removed = ", ".join(f"{t.table} {t.removed:,}" for t in self.tables if t.removed)
+            yield f"removed   {removed}: the lake no longer contains them"
+        stored = ", ".join(
+            f"{t.table} {t.rows:,}{t.latest and f' to {t.latest[:10]}'}" for t in self.tables if t.rows
+        )
+        yield f"contains  {stored or 'nothing'}"
+        if self.ahead:
+            yield "ahead     another sync has since brought the target to a newer snapshot"
+        yield from shortened(f"repaired  {f.table}, {f.batch}: {f.what}" for f in self.repaired)
+        yield from shortened(f"differs   {f.table}, {f.batch}: {f.what}" for f in self.findings)
+        yield from (f"warning   {text}" for text in self.warnings)
+        method = "every value" if self.deep else "rows, latest dates and digests"
+        of_rows = any(f.batch != "objects" for f in self.findings)
+        faults = f"differs in {counted(len(self.findings), 'part')}{'; use --repair' if of_rows else ''}"
+        yield f"verified  {method}: {'equal to the lake' if self.clean else faults}"
 
 
 def digest_difference(expected: Digest, actual: Digest) -> str:

@@ -12,11 +12,13 @@ from typing import Protocol
 import polars as pl
 
 from factorlab_lake.derive.stored import transaction
+from factorlab_lake.errors import counted
 from factorlab_lake.ingest.batches import BATCH_RECORDS, batches, merge_batch, rejects_of
 from factorlab_lake.ingest.legacy_cache.read_ahead import ReadAhead
 from factorlab_lake.ingest.legacy_cache.reader import CacheFile, read, scan
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.records import Shapes
+from factorlab_lake.run_report import RunReport, reading, row_counts, shortened
 from factorlab_lake.storage import data_files, snapshots
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.transaction import read_files
@@ -34,8 +36,8 @@ class MigrationProgress(Protocol):
         """
 
 
-@dataclass(slots=True)
-class MigrationReport:
+@dataclass(slots=True, repr=False)
+class MigrationReport(RunReport):
     """Report a migration or its plan. Counts are of records unless named otherwise.
 
     ``equal`` counts the records whose content the lake already had. ``faults`` lists unreadable files as
@@ -55,11 +57,33 @@ class MigrationReport:
     snapshot_before: int = 0
     snapshot_after: int = 0
     seconds: float = 0.0
+    dry_run: bool = False
 
     @property
     def clean(self) -> bool:
         """Return whether every file was readable and no record was rejected."""
         return not self.faults and not self.rejects
+
+    def lines(self) -> list[str]:
+        """Return the counts, then the files and records that could not be used."""
+        return list(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        """Yield the lines one after another; a plan says what would be rejected."""
+        before = self.files_migrated_before
+        known = f"; {before:,} of the files were already migrated" if before else ""
+        yield f"read      {reading(self.files, self.records, self.seconds)}{known}"
+        if self.dry_run:
+            yield f"rejects   {counted(self.rejected, 'record')} would be rejected"
+            yield "written   nothing: this was a dry run"
+        else:
+            yield f"new       {row_counts(self.new)}"
+            yield f"equal     {counted(self.equal, 'record')} already in the lake"
+            yield f"rejected  {counted(self.rejected, 'record')}"
+            yield f"snapshot  {self.snapshot_before} → {self.snapshot_after}"
+        yield from shortened(f"skipped   {file}: {why}" for file, why in self.skipped)
+        yield from shortened(f"fault     {file}: {why}" for file, why in self.faults)
+        yield from shortened(f"reject    {file}, record {at}: {why}" for file, at, why in self.rejects)
 
 
 @dataclass(slots=True)
@@ -119,6 +143,7 @@ def plan(
     report.faults.sort()
     report.rejects.sort()
     report.rejected = len(report.rejects)
+    report.dry_run = True
     _count_files(run, report)
     return report
 

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import polars as pl
 
+from factorlab_lake.errors import counted
 from factorlab_lake.ingest.batches import BATCH_RECORDS, batches
 from factorlab_lake.ingest.legacy_cache.migrate import MigrationProgress, Run
 from factorlab_lake.ingest.legacy_cache.reader import scan
 from factorlab_lake.ingest.legacy_cache.record_diff import RecordDifference, diff_records
 from factorlab_lake.ingest.record_frames import group_by_shape, to_frame
 from factorlab_lake.providers.protocol import FetchResult
+from factorlab_lake.run_report import RunReport, reading, shortened
 from factorlab_lake.schema import DATASETS
 from factorlab_lake.storage.data_files import files_of
 from factorlab_lake.storage.layout import Layout
@@ -29,8 +32,8 @@ __all__ = ["ValidationReport", "validate"]
 _MOST_FINDINGS = 1000
 
 
-@dataclass(slots=True)
-class ValidationReport:
+@dataclass(slots=True, repr=False)
+class ValidationReport(RunReport):
     """Report how the records of a cache compare with the lake. Counts are of records.
 
     ``rejected`` counts the records that are in ``rejected_records``, whose reason is the finding's text.
@@ -52,6 +55,23 @@ class ValidationReport:
     def clean(self) -> bool:
         """Return whether every file was readable and every record is in its table."""
         return not (self.differs or self.missing or self.rejected or self.faults)
+
+    def lines(self) -> list[str]:
+        """Return how the records of a cache compare with the lake."""
+        return list(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        """Yield the counts, then the files and records that differ."""
+        yield f"compared  {reading(self.files, self.records, self.seconds)}"
+        yield f"equal     {counted(self.equal, 'record')}"
+        yield f"differing {counted(self.differs, 'record')}"
+        yield f"missing   {counted(self.missing, 'record')}"
+        yield f"rejected  {counted(self.rejected, 'record')}"
+        yield from shortened(f"skipped   {file}: {why}" for file, why in self.skipped)
+        yield from shortened(f"fault     {file}: {why}" for file, why in self.faults)
+        yield from shortened(
+            f"{f.kind:<9} {f.file}, record {f.position}: {f.difference}" for f in self.findings
+        )
 
 
 def validate(

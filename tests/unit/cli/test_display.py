@@ -75,7 +75,7 @@ def test_square_brackets_in_data_are_no_markup() -> None:
 def test_a_long_list_of_faults_is_shortened() -> None:
     """The first fifty lines are printed, then the number of the others."""
     report = MigrationReport(files=60, faults=[(f"{n}.json.gz", "empty file") for n in range(60)])
-    lines = list(display.migration_lines(report))
+    lines = report.lines()
     assert sum(line.startswith("fault ") for line in lines) == 50
     assert lines[-1] == "          and 10 more; --json lists all"
 
@@ -83,7 +83,7 @@ def test_a_long_list_of_faults_is_shortened() -> None:
 def test_a_fetch_says_where_its_rejected_records_are() -> None:
     """The count alone did not say where the reasons are, and one request was "1 requests"."""
     report = FetchReport(requests=1, symbols=1, calls=1, records=3000, rejected=1)
-    sent, received, *_ = display.fetch_lines(report)
+    sent, received, *_ = report.lines()
     assert sent == "sent      1 request for 1 symbol, 1 call"
     table = "the table rejected_records has the reasons"
     assert received == f"received  3,000 records in 0.0 s, 1 rejected; {table}"

@@ -10,9 +10,12 @@ from factorlab_lake.cli import app
 from tests.support import ROOT, run_python
 from tests.unit.cli.running import run
 
-COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # it is a group
+_GROUP = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # it is a group
+COMMANDS = sorted(name for name, command in _GROUP.items() if not command.hidden)
+OTHER_NAMES = {"market-caps": "caps", "fetch-log": "log"}
 
 EXPECTED = {
+    "columns", "log", "revisions", "symbols",
     "backup", "caps", "compact", "compare", "config", "configure",
     "coverage", "demo", "diff", "explain", "export", "factors", "fetch", "freshness", "history", "init",
     "load", "lookahead", "migrate", "pin", "prices", "quality", "quarters", "ratios", "repair", "report",
@@ -23,6 +26,7 @@ EXPECTED = {
 
 # These only read: their examples may share one folder.
 READING = {
+    "columns", "log", "revisions", "symbols",
     "caps", "compare", "config", "coverage", "diff", "explain", "factors",
     "freshness", "history", "lookahead", "prices",
     "quality", "quarters", "ratios", "sql", "statements", "status", "ttm", "validate", "verify",
@@ -63,6 +67,14 @@ def test_the_example_of_every_command_runs(command: str, request: pytest.Fixture
     program, *arguments = shlex.split(_example(command))
     assert (program, command in arguments) == ("factorlab-lake", True)
     assert run(*arguments).out
+
+
+def test_a_command_shorter_than_its_method_has_the_name_of_the_method_too() -> None:
+    """The long names are hidden from the list, and run the same command."""
+    hidden = {name for name, command in _GROUP.items() if command.hidden}
+    assert hidden == set(OTHER_NAMES)
+    for name, short in OTHER_NAMES.items():
+        assert run(name, "--help").out.partition("\n\n")[2] == run(short, "--help").out.partition("\n\n")[2]
 
 
 def test_help_loads_no_heavy_library() -> None:

@@ -19,7 +19,7 @@ from factorlab_lake.lake import Lake
 from factorlab_lake.query.arguments import one_of, to_date, to_dates, to_symbols
 
 DAY = date(2021, 3, 31)
-FREQUENCIES = ("D", "B", "W", "ME", "QE", "YE")
+FREQUENCIES = ("D", "B", "W", "ME", "BME", "QE", "BQE", "YE", "BYE")
 
 # --- symbols ----------------------------------------------------------------------------------------------
 

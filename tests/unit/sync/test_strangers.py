@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from factorlab_lake.cli.display import sync_lines
 from factorlab_lake.derive.availability_rule import CLOSE
 from factorlab_lake.lake import Lake
 from factorlab_lake.server_lake import open_server_lake
@@ -46,7 +45,7 @@ def test_a_sync_names_each_object_and_the_statement_that_removes_it(small: Lake,
     assert {f.table for f in report.findings} == _ADDED.keys()
     assert {f.batch for f in report.findings} == {"objects"}
     assert report.repaired == ()
-    lines = list(sync_lines(report))
+    lines = report.lines()
     assert lines[-1].endswith(f"differs in {len(_ADDED)} parts")
     assert any("DROP FUNCTION public.market_caps(text[], date[]);" in line for line in lines)
     for finding in report.findings:

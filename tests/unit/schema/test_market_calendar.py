@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from factorlab_lake.ingest.market_calendar import (
+from factorlab_lake.schema.market_calendar import (
     closed_days,
     half_days,
     is_trading_day,
