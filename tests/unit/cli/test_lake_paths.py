@@ -33,7 +33,7 @@ def _commands(side: Path) -> dict[str, tuple[object, ...]]:
         "statements": ("Y",), "quarters": ("Y",), "prices": ("Y",), "ratios": ("Y",),
         "caps": ("Y", *_DAY), "ttm": ("Y", *_DAY), "factors": ("Y", *_DAY),
         "explain": ("market_cap", "Y", "2020-01-02"), "lookahead": ("pe_ratio", "Y", *_DAY),
-        "compare": ("Y",),
+        "compare": ("Y",), "symbols": (), "columns": ("splits",), "log": (), "revisions": (),
         "sql": ("FROM price_data",), "export": (side / "all.duckdb",), "report": (side / "page.html",),
         "load": ("splits", SPLITS), "migrate": (cache,), "validate": (cache,), "fetch": ("Y", "--dry-run"),
         "compact": (), "vacuum": (), "backup": (side / "backup",),

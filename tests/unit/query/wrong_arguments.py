@@ -40,6 +40,8 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "quarters": {"symbols": "A", "start": _DAY, "end": _DAY, "as_of": _DAY, "vintage": "known"},
     "ratios": {"symbols": "A", "start": _DAY, "end": _DAY},
     "revisions": {},
+    "symbols": {},
+    "columns": {"name": "splits"},
     "sql": {"query": "SELECT $x AS x", "x": "word", "frames": {}},
     "statements": _STATEMENTS | {"types": ["income"], "columns": ["metrics"]},
     "income_statements": _STATEMENTS | {"columns": ["revenue"]},
