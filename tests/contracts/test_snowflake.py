@@ -22,8 +22,11 @@ from tests.unit.sync.snowflake_server import Account
 MISSING = {"adjusted_prices": "adjusted bars", "revisions": "revision", "financial_ratios": "view of ratios"}
 
 
+_OF_EMULATOR = "signs in texts"  # it takes $s within a text for a variable of the session
+
+
 def _has_text(name: str) -> bool:
-    return not any(part in name for part in MISSING.values())
+    return _OF_EMULATOR not in name and not any(part in name for part in MISSING.values())
 
 
 @pytest.fixture(scope="module")

@@ -55,6 +55,8 @@ def with_values(sql: str, params: Mapping[str, Any]) -> tuple[str, list[Any]]:
                 f"The query has a parameter ${name} without a value; pass {name}=….{nearest(name, params)}",
                 sql=sql,
             )
+        if type(params[name]) is date:  # written, because an emulator repeats a bound value in LEAST
+            return f"CAST('{params[name].isoformat()}' AS {token['type'] or 'DATE'})"
         values.append(_bound(params[name]))
         if token["listed"]:
             return f"({_LIST})"

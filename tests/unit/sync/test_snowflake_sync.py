@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from snowflake.connector.cursor import SnowflakeCursor
 
 import factorlab_lake as fl
-from factorlab_lake.errors import InvalidInput, LakeWarning
+from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema import TABLES, identifiers
-from factorlab_lake.sync.protocol import EVERYTHING, Batch, Digest
+from factorlab_lake.sync.protocol import EVERYTHING, Batch
 from factorlab_lake.sync.row_hash import canonical_json, sendable_json
 from factorlab_lake.sync.snowflake.address import SnowflakeAddress
-from factorlab_lake.sync.snowflake.connection import Connection
-from factorlab_lake.sync.snowflake.target import SnowflakeTarget, open_target
+from factorlab_lake.sync.snowflake.target import open_target
 from tests.contracts.pair import assert_same_rows
 from tests.support import copy_of, table_rows, writing
-from tests.unit.sync.snowflake_server import Account, by_hand
+from tests.unit.sync.snowflake_server import by_hand
 
 _COPY = "INSERT INTO price_data SELECT * FROM price_data WHERE symbol = 'AAA' AND date = DATE '2019-01-02'"
 EDITS = {
@@ -117,18 +110,6 @@ def snowflake_lake(small: Lake, schema: str) -> str:
     return schema
 
 
-def test_doubled_rows_do_not_stop_a_later_sync(small: Lake, snowflake_lake: str) -> None:
-    """A row that is there twice is updated by MERGE and named by the verification, which repair ends."""
-    by_hand(snowflake_lake, _COPY)
-    rows = {"symbol": ["AAA", "AAA"], "date": ["2019-01-02", "2019-01-07"], "close_price": [55.0, 56.0]}
-    with pytest.warns(LakeWarning, match="has other values"):
-        small.load("price_data", rows, split_basis="own-day")
-    report = small.sync(snowflake_lake)
-    assert [(f.table, f.batch) for f in report.findings] == [("price_data", "2019")]
-    assert small.sync(snowflake_lake, repair=True).clean
-    assert_equal(small, snowflake_lake)
-
-
 def test_two_diverged_copies_are_told_apart(small: Lake, snowflake_lake: str, tmp_path: Path) -> None:
     """The copy that comes second is refused before it writes, and another lake too; repair takes it over."""
     other = copy_of(small, tmp_path / "other")
@@ -145,67 +126,3 @@ def test_two_diverged_copies_are_told_apart(small: Lake, snowflake_lake: str, tm
     assert_equal(other, snowflake_lake)
     with pytest.raises(InvalidInput, match="has another lake"):
         fl.open(tmp_path / "third").sync(snowflake_lake)
-
-
-def test_a_sync_killed_at_twenty_moments_ends_equal(
-    small: Lake, schema: str, snowflake: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After each kill every batch is as its ledger line says; the last sync leaves what the lake has."""
-    real, left = Connection.run, [0]
-
-    def crashing(self: Connection, sql: str, values: Sequence[Any] = ()) -> SnowflakeCursor:
-        """Run a statement, until the program counts as dead: nothing reaches the server any more."""
-        left[0] -= 1
-        if left[0] < 0:
-            raise _Killed
-        return real(self, sql, values)
-
-    kills = 0
-    for moment in random.Random(22).sample(range(3, 123), 20):
-        left[0] = moment
-        with monkeypatch.context() as patched, suppress(_Killed):
-            patched.setattr(Connection, "run", crashing)
-            small.sync(schema)
-        kills += left[0] < 0
-        if left[0] >= 0:
-            small.rollback((small.snapshot.id + 1) % 2)  # the next sync has changes to send
-        snowflake.abort()
-        with open_target(SnowflakeAddress.parse(schema)) as target:
-            if target.con.rows("SHOW TABLES LIKE 'FACTORLAB_LAKE_LEDGER'"):
-                _assert_complete(target)
-    assert kills > 10
-    assert small.sync(schema, verify_deep=True).clean
-    assert_equal(small, schema)
-
-
-class _Killed(BaseException):
-    """Represents the end of a program by a signal."""
-
-
-def _assert_complete(target: SnowflakeTarget) -> None:
-    stored = target.con.rows(
-        "SELECT LOWER(table_name) FROM information_schema.tables WHERE table_schema = CURRENT_SCHEMA()"
-    )
-    names = {str(name) for (name,) in stored}
-    digests, ledger = target.digests(spec for spec in TABLES.values() if spec.name in names)
-    for name, lines in ledger.items():
-        for batch, line in lines.items():
-            assert digests[name].get(batch, Digest()) == line.digest, (name, batch)
-
-
-def test_two_syncs_at_once_send_each_row_once(small: Lake, schema: str) -> None:
-    """Both succeed, and the ledger counts no row twice."""
-    small.sync(schema)
-    rows = {
-        "symbol": ["NEW"] * 3,
-        "date": ["2018-01-02", "2019-01-02", "2020-01-02"],
-        "close_price": [1.0] * 3,
-    }
-    small.load("price_data", rows, split_basis="own-day")
-    lakes = [fl.open(small.path) for _ in range(2)]
-    with ThreadPoolExecutor(2) as threads:
-        reports = list(threads.map(lambda lake: lake.sync(schema), lakes))
-    assert all(report.clean for report in reports)
-    sent = "SELECT SUM(rows_sent) FROM factorlab_lake_ledger WHERE table_name = 'price_data' AND snapshot > 1"
-    assert by_hand(schema, sent) == [(3,)]
-    assert_equal(small, schema)
