@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from factorlab_lake.derive.column_lists import build_placeholders
 from factorlab_lake.functions.rule_placeholders import fill
 from factorlab_lake.schema import TableSpec, identifier, literal
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES, bucket_number
+from factorlab_lake.schema.rules import DERIVED_ROWS_AT_A_TIME, USUAL_ROWS_OF_SYMBOL
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,30 +41,55 @@ _SCRIPTS = (
     "period_publications",
     "company_symbols",
 )
-_SYMBOLS_AT_A_TIME = 500  # bounds the memory: statements of 500 symbols take some 100 MB
+_CREATED = re.compile(r"CREATE OR REPLACE TEMP TABLE (\w+)")
 
 
-def in_parts(symbols: Iterable[str]) -> Iterator[list[str]]:
-    """Yield the symbols in sorted parts that are small enough for :func:`compute`."""
-    ordered = sorted(set(symbols))
-    for first in range(0, len(ordered), _SYMBOLS_AT_A_TIME):
-        yield ordered[first : first + _SYMBOLS_AT_A_TIME]
+def in_parts(symbols: Iterable[str], rows: Mapping[str, int] | None = None) -> Iterator[list[str]]:
+    """Yield the symbols in sorted parts that are small enough for :func:`compute`.
+
+    ``rows`` has the number of stored rows by symbol, which the memory follows; without it, all symbols count
+    alike.
+
+    >>> from factorlab_lake.schema.rules import DERIVED_ROWS_AT_A_TIME
+    >>> list(in_parts(["B", "A", "C"], {"A": 1, "B": DERIVED_ROWS_AT_A_TIME, "C": 1}))
+    [['A'], ['B'], ['C']]
+    """
+    part: list[str] = []
+    size = 0
+    for symbol in sorted(set(symbols)):
+        more = USUAL_ROWS_OF_SYMBOL if rows is None else rows.get(symbol, 0)
+        if part and size + more > DERIVED_ROWS_AT_A_TIME:
+            yield part
+            part, size = [], 0
+        part.append(symbol)
+        size += more
+    if part:
+        yield part
 
 
-def compute(con: duckdb.DuckDBPyConnection, symbols: Sequence[str], providers: Sequence[str]) -> None:
+def compute(
+    con: duckdb.DuckDBPyConnection,
+    symbols: Sequence[str],
+    providers: Sequence[str],
+    *,
+    results_only: bool = False,
+) -> None:
     """Create the derived tables of some symbols as temporary tables of a connection.
 
     ``providers`` is the order in which providers speak for a symbol of several; other providers come last.
     ``con`` shows the tables :data:`READ_FOR_DERIVATION`. Tables of an earlier call are replaced. The tables
-    between, such as ``trailing_statements``, show which statements each figure is computed from.
+    between, such as ``trailing_statements``, show which statements each figure is computed from; with
+    ``results_only`` they are dropped after their last use, because they take most of the memory.
     """
     names = ", ".join(map(literal, symbols))
     order = f"[{', '.join(map(literal, providers))}]::VARCHAR[]"
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE derived_symbols AS SELECT unnest([{names}]::VARCHAR[]) AS symbol"
     )
-    for script in _scripts():
+    for script, unused in zip(_scripts(), _unused_tables(), strict=True):
         con.execute(script.replace("{{symbols}}", names).replace("{{provider_order}}", order))
+        for name in unused if results_only else ():
+            con.execute(f"DROP TABLE temp.{name}")
 
 
 def computed_rows(spec: TableSpec) -> str:
@@ -96,6 +123,20 @@ def buckets_of(symbols: Iterable[str], spec: TableSpec) -> set[int]:
 
 def _bucket(spec: TableSpec) -> str:
     return f"{bucket_number('symbol', spec.buckets)} AS bucket"
+
+
+@cache
+def _unused_tables() -> list[list[str]]:
+    """Return for each script the tables that no later script and no derived table needs."""
+    scripts = _scripts()
+    last: dict[str, int] = {}
+    for place, script in enumerate(scripts):
+        last |= dict.fromkeys(_CREATED.findall(script), place)
+        last |= {name: place for name in last if re.search(rf"\b{name}\b", script)}
+    return [
+        [n for n, p in last.items() if p == place and n not in DERIVED_TABLES]
+        for place in range(len(scripts))
+    ]
 
 
 @cache

@@ -7,7 +7,7 @@ reader uses the stored rows only if both agree; otherwise it computes the rows o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import duckdb
@@ -16,7 +16,7 @@ import polars as pl
 from factorlab_lake.derive.availability_rule import to_rule
 from factorlab_lake.derive.computation import buckets_of, compute, computed_rows, in_parts
 from factorlab_lake.derive.staleness import settings_digest, stale_symbols
-from factorlab_lake.schema import TABLES, TableSpec, table
+from factorlab_lake.schema import STATEMENT_TABLES, TABLES, TableSpec, table
 from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES, READ_FOR_DERIVATION
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage import transaction as transactions
@@ -28,6 +28,8 @@ from factorlab_lake.storage.lake_settings import read_settings
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Derived, Snapshot
 from factorlab_lake.storage.transaction import Transaction, read_files
+
+_MANY_ROWS = (*STATEMENT_TABLES.values(), "shares_outstanding")  # most rows that a computation reads
 
 __all__ = ["differing_symbols", "rebuild", "store_stale", "transaction", "update"]
 
@@ -72,7 +74,7 @@ def update(tx: Transaction, *, later: bool = False) -> None:
         tx.derived = Derived(settings_digest(tx.layout), sorted(symbols))
         return
     failed: list[str] = []
-    for part in in_parts(symbols):
+    for part in in_parts(symbols, _rows_of(tx.layout, {n: tx.files(n) for n in _MANY_ROWS}, symbols)):
         failed += _store(tx, part)
     tx.derived = Derived(settings_digest(tx.layout), sorted(failed))
 
@@ -88,7 +90,8 @@ def rebuild(tx: Transaction) -> None:
     """Compute and write the derived rows of all symbols again, also where their files are damaged."""
     parts: dict[str, list[pl.DataFrame]] = {name: [] for name in DERIVED_TABLES}
     files = {name: tx.files(name) for name in READ_FOR_DERIVATION}
-    for part in in_parts(_all_symbols(tx)):
+    symbols = _all_symbols(tx)
+    for part in in_parts(symbols, _rows_of(tx.layout, files, symbols)):
         for name, rows in _computed(tx.layout, files, part).items():
             parts[name].append(rows)
     for name, spec in DERIVED_TABLES.items():
@@ -105,7 +108,7 @@ def differing_symbols(layout: Layout, snapshot: Snapshot) -> dict[str, list[str]
     files = {name: files_of(layout, snapshot, name) for name in TABLES}
     differing: dict[str, list[str]] = {}
     symbols = read_symbols(layout, files) - stale
-    for part in in_parts(symbols):
+    for part in in_parts(symbols, _rows_of(layout, files, symbols)):
         for name, rows in _computed(layout, files, part).items():
             stored = read_files(layout, name, files[name], pl.Series(part))
             keys = list(stored.columns)
@@ -144,7 +147,7 @@ def _computed(
             spec = table(name)
             rows = rule.table_view(spec, layout.table(name), prune(files[name], symbols=list(symbols)))
             con.execute(rows)
-        compute(con, symbols, settings.provider_order)
+        compute(con, symbols, settings.provider_order, results_only=True)
         return {
             name: to_polars(con.sql(computed_rows(spec))).cast(polars_schema(spec)).sort(spec.sort_by)
             for name, spec in DERIVED_TABLES.items()
@@ -154,12 +157,27 @@ def _computed(
 def _replace(tx: Transaction, spec: TableSpec, symbols: Sequence[str], rows: pl.DataFrame) -> None:
     """Replace the rows of some symbols in one derived table, unless they are the same."""
     partitions = sorted(buckets_of(symbols, spec)) if spec.buckets else None
-    stored = tx.read(spec.name, partitions=partitions)
-    touched = pl.col("symbol").is_in(list(symbols))
-    if stored.filter(touched).sort(spec.sort_by).equals(rows):
+    own = tx.read(spec.name, partitions=partitions, symbols=pl.Series(symbols, dtype=pl.String))
+    if own.sort(spec.sort_by).equals(rows):
         return
-    merged = pl.concat([stored.filter(~touched), rows]).sort(spec.sort_by)
-    tx.replace(spec.name, merged, partitions or [])
+    if own.is_empty():  # rewriting the other symbols' rows would take the more, the larger the lake is
+        tx.append(spec.name, rows)
+        return
+    others = ~pl.col("symbol").is_in(list(symbols))
+    for some in tx.partitions_in_parts(spec.name, partitions):
+        stored = tx.read(spec.name, partitions=some or None).filter(others)
+        new = rows.filter(pl.col(spec.partition_by).is_in(some)) if spec.partition_by and some else rows
+        tx.replace(spec.name, pl.concat([stored, new]).sort(spec.sort_by), some)
+
+
+def _rows_of(layout: Layout, files: dict[str, list[DataFile]], symbols: Iterable[str]) -> dict[str, int]:
+    """Return how many rows decide the derived rows of each symbol."""
+    named = pl.Series(sorted(symbols), dtype=pl.String)
+    columns = [
+        read_files(layout, name, prune(files[name], symbols=named.to_list()), named, columns=["symbol"])
+        for name in _MANY_ROWS
+    ]
+    return dict(pl.concat(columns).group_by("symbol").len().rows())
 
 
 def _decided_by_bars(tx: Transaction) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
@@ -21,9 +21,9 @@ from factorlab_lake.index.recent_bars import recent_bars
 from factorlab_lake.index.statement_blocks import STATEMENTS, encode, is_present, stored_blocks, write_blocks
 from factorlab_lake.index.tiles import Tile, TileDamaged, TileFile, write_tile
 from factorlab_lake.index.touched import Changes, Previous, changes_since, previous_index
-from factorlab_lake.schema import table
+from factorlab_lake.schema import STATEMENT_TABLES, table
 from factorlab_lake.schema.quote_units import is_quote_unit_unknown, quote_currency
-from factorlab_lake.schema.rules import BEGINNING_OF_TIME, EPOCH, PRICE_AGE_LIMIT_DAYS
+from factorlab_lake.schema.rules import BEGINNING_OF_TIME, EPOCH, PRICE_AGE_LIMIT_DAYS, VALUES_AT_A_TIME
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
 
@@ -32,7 +32,6 @@ __all__ = ["Query", "build"]
 Query: TypeAlias = Callable[[str, dict[str, Any]], pl.DataFrame]
 
 _GROUPS_AT_A_TIME = 8  # bounds the memory
-_STATEMENT_GROUPS_AT_A_TIME = 4  # their rows take more memory: 50 MB for ten years of 256 symbols
 _GROUP_DAYS_AT_A_TIME = 3000  # a year of eight groups: of a day, more groups are read at once
 _PROFILES = (
     f"SELECT DISTINCT r.symbol, {quote_currency('r.symbol', 'f.currency')} AS currency, "  # noqa: S608
@@ -147,7 +146,7 @@ class _Build:
         tiles = self._padded(self.previous.intervals.get(name, []))
         excluded = set(self.previous.excluded.get(name, []))
         sql = f"SELECT * FROM {name} WHERE symbol IN (SELECT unnest($symbols::VARCHAR[]))"  # noqa: S608
-        for group, table_rows in self._grouped(sql, {}, groups):
+        for group, table_rows in self._grouped(sql, {}, groups, self._groups_at_a_time([name])):
             rows = with_validity(table_rows, spec)
             odd = odd_symbols(rows, spec)
             excluded = excluded.difference(self._in_group(group)).union(odd)
@@ -161,9 +160,19 @@ class _Build:
         tiles = self._padded(self.previous.statements)
         lost = {group for group, tile in enumerate(tiles) if not is_present(self.folder, tile)}
         groups = sorted(lost.union(self._groups_of(self.changes.statements)))
-        for start in range(0, len(groups), _STATEMENT_GROUPS_AT_A_TIME):
-            self._write_statements(tiles, groups[start : start + _STATEMENT_GROUPS_AT_A_TIME])
+        at_a_time = self._groups_at_a_time(STATEMENT_TABLES.values()) if groups else 1
+        for start in range(0, len(groups), at_a_time):
+            self._write_statements(tiles, groups[start : start + at_a_time])
         return tiles
+
+    def _groups_at_a_time(self, tables: Iterable[str]) -> int:
+        """Return how many groups' rows of some tables are read at once, by their average number of values."""
+        values: int = sum(
+            self.query(f"SELECT count(*) AS rows FROM {name}", {})["rows"].item() * len(table(name).columns)  # noqa: S608
+            for name in tables
+        )
+        each = values // max(1, len(self._groups()))
+        return max(1, min(_GROUPS_AT_A_TIME, VALUES_AT_A_TIME // max(1, each)))
 
     def _write_statements(self, tiles: list[TileFile | None], groups: list[int]) -> None:
         """Write the tiles of some groups; a symbol without changes keeps its block if the tile is intact."""

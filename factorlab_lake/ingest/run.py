@@ -117,6 +117,8 @@ def fetch(
         ) as tx:
             run.show(progress, "merging")
             report.rejected += merge_batch(tx, _to_commit(batch)).rejected
+            for answer in batch:  # the commit computes from the stored rows, and needs the memory
+                answer.records = None
             run.show(progress, "committing")
         report.snapshot_after = tx.result.id
     report.accept_empty(run.known)

@@ -407,6 +407,18 @@ SPLIT_EVIDENCE_FACTOR = 4
 MAX_SILENCE_DAYS = 180
 """After so long without bars and statements the symbol may be another company's."""
 
+# --- Work in parts that bound the memory ---
+
+DERIVED_ROWS_AT_A_TIME = 18_000
+"""Derived rows are computed for symbols that have together at most so many statements and share counts:
+the work takes about 5 KB of memory for each, and half a second however few there are."""
+
+USUAL_ROWS_OF_SYMBOL = 60
+"""So many statements and share counts are assumed for a symbol where they are not counted."""
+
+VALUES_AT_A_TIME = 2_000_000
+"""Partitions are rewritten together up to so many values, which take 8 bytes each in several copies."""
+
 # --- Files from outside ---
 
 MAX_FILE_BYTES = 64_000_000

@@ -24,6 +24,7 @@ import polars as pl
 from factorlab_lake.errors import LakeDamaged, LakeLocked
 from factorlab_lake.schema import TABLES, table
 from factorlab_lake.schema.derived_tables import DERIVED_FROM
+from factorlab_lake.schema.rules import VALUES_AT_A_TIME
 from factorlab_lake.storage import checksums, data_files, delta, snapshots
 from factorlab_lake.storage.data_files import DataFile, missing_in_file
 from factorlab_lake.storage.inventory import raise_format
@@ -144,13 +145,34 @@ class Transaction:
     def compact(self) -> None:
         """Rewrite the partitions of changed tables that have too many files, sorted."""
         for name in list(self.changed):
-            spec = table(name)
             counts = Counter(f.partition for f in self.files(name))
-            for partition, count in counts.items():
-                if count > MAX_FILES_PER_PARTITION:
-                    years = [partition] if partition is not None else []
-                    rows = self.read(name, partitions=years if spec.partition_by else None)
-                    self.replace(name, rows, years)
+            many = [partition for partition, count in counts.items() if count > MAX_FILES_PER_PARTITION]
+            if not table(name).partition_by:
+                if many:
+                    self.replace(name, self.read(name), [])
+                continue
+            for some in self.partitions_in_parts(name, sorted(p for p in many if p is not None)):
+                self.replace(name, self.read(name, partitions=some), some)
+
+    def partitions_in_parts(self, name: str, partitions: list[int] | None) -> Iterator[list[int]]:
+        """Yield partitions in parts that are small enough to rewrite at once; one empty part for None."""
+        if partitions is None:
+            yield []
+            return
+        rows: Counter[int | None] = Counter()
+        for file in self.files(name):
+            rows[file.partition] += file.rows
+        some: list[int] = []
+        values = 0
+        for partition in partitions:
+            more = rows[partition] * len(table(name).columns)
+            if some and values + more > VALUES_AT_A_TIME:
+                yield some
+                some, values = [], 0
+            some.append(partition)
+            values += more
+        if some:
+            yield some
 
 
 def read_files(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
+
+import numpy as np
 
 from factorlab_lake.providers.sec.report_forms import STATEMENT_FORMS
 
@@ -17,7 +20,8 @@ _COVER = "EntityCommonStockSharesOutstanding"
 _TAXONOMIES = ("us-gaap", "ifrs-full")
 _ROUNDED_SHARE = 0.9  # the share of a filing's amounts that its rounding unit divides
 _CURRENCY_CHARS = 3
-_Fact = tuple[str, str, str, str | None, str, float]
+_NUMBER = (int, float)
+_Fact = tuple[str, str, str, str | None, str, float]  # taxonomy, tag, unit, start, end, value
 
 
 @dataclass(slots=True)
@@ -55,53 +59,55 @@ def facts_by_filing(company_facts: Mapping[str, Any]) -> dict[str, FilingFacts]:
     if not isinstance(facts, Mapping):
         raise ValueError("company facts without the object 'facts'")  # noqa: TRY004
     filings: dict[str, FilingFacts] = {}
-    rows: defaultdict[str, list[_Fact]] = defaultdict(list)
-    for taxonomy, tag, unit, fact in _facts(facts):
-        form = fact["form"]
-        if form not in STATEMENT_FORMS:
-            continue
-        accession = fact["accn"]
-        if accession not in filings:
-            filings[accession] = FilingFacts(accession, form, _day(fact["filed"]))
-        rows[accession].append((taxonomy, tag, unit, fact.get("start"), fact["end"], fact["val"]))
+    rows: dict[str, list[_Fact]] = {}
+    for taxonomy, tag, unit, values in _concepts(facts):
+        for fact in values:  # millions in a run over all companies: every step here counts
+            form, value = fact["form"], fact["val"]
+            if form not in STATEMENT_FORMS or not isinstance(value, _NUMBER):
+                continue
+            accession = fact["accn"]
+            if accession not in rows:
+                filings[accession] = FilingFacts(accession, form, _day(fact["filed"]))
+                rows[accession] = []
+            rows[accession].append((taxonomy, tag, unit, fact.get("start"), fact["end"], value))
     for accession, filing in filings.items():
-        _fill(filing, rows[accession])
+        _fill(filing, rows.pop(accession))
     return filings
 
 
-def _facts(facts: Mapping[str, Any]) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+def _concepts(facts: Mapping[str, Any]) -> Iterator[tuple[str, str, str, list[dict[str, Any]]]]:
     for taxonomy, tag in (("dei", _COVER), *((t, tag) for t in _TAXONOMIES for tag in facts.get(t, ()))):
         for unit, values in facts.get(taxonomy, {}).get(tag, {}).get("units", {}).items():
-            for fact in values:
-                if isinstance(fact["val"], int | float):
-                    yield taxonomy, tag, unit, fact
+            yield taxonomy, tag, unit, values
 
 
 def _fill(filing: FilingFacts, rows: list[_Fact]) -> None:
     """Add the facts of the filing's taxonomy and reporting currency: the most frequent ones."""
-    taxonomies, units = Counter(row[0] for row in rows), Counter(row[2] for row in rows)
+    taxonomies, units = Counter(map(itemgetter(0), rows)), Counter(map(itemgetter(2), rows))
     filing.taxonomy = max(_TAXONOMIES, key=lambda name: taxonomies[name])
     filing.currency = max(sorted(filter(_is_currency, units)), key=lambda unit: units[unit], default="")
+    days = {text: _day(text) for text in set(map(itemgetter(4), rows))}
+    filing.cover_counts = {days[row[4]]: row[5] for row in rows if row[0] == "dei"}
+    # A typing error: nothing is reported before its period ends.
+    early = {text for text, day in days.items() if day > filing.filed}
+    own = filing.taxonomy
+    rows = [row for row in rows if row[0] == own and row[4] not in early]
+    filing.tags = frozenset(map(itemgetter(1), rows))
     money, kept = filing.currency, {filing.currency, f"{filing.currency}/shares", "shares"}
-    amounts, tags = [], set()
-    for taxonomy, tag, unit, start, end, value in rows:
-        if taxonomy != "dei" and _day(end) > filing.filed:
-            continue  # a typing error: nothing is reported before its period ends
-        if taxonomy == "dei":
-            filing.cover_counts[_day(end)] = value
-            continue
-        if taxonomy != filing.taxonomy:
-            continue
-        tags.add(tag)
-        if unit not in kept:
-            continue
-        if unit == money:
-            amounts.append(value)
-        if start is None:
-            filing.instants.setdefault(_day(end), {})[tag] = value
+    periods: dict[tuple[str | None, str], dict[str, float]] = {}
+    for _, tag, unit, start, end, value in rows:
+        if unit in kept:
+            period = (start, end)
+            if period in periods:
+                periods[period][tag] = value
+            else:
+                periods[period] = {tag: value}
+    for (first, last), values in periods.items():
+        if first is None:
+            filing.instants[days[last]] = values
         else:
-            filing.durations.setdefault((_day(start), _day(end)), {})[tag] = value
-    filing.tags, filing.rounding = frozenset(tags), _rounding(amounts)
+            filing.durations[_day(first), days[last]] = values
+    filing.rounding = _rounding([row[5] for row in rows if row[2] == money])
 
 
 def _is_currency(unit: str) -> bool:
@@ -114,17 +120,14 @@ def _rounding(amounts: list[float]) -> float:
     >>> _rounding([1_000_000, 25_000_000, 7_000_000, 3_500_000, 10_000_000])
     100000.0
     """
-    zeros = sorted(_zeros(value) for value in amounts if value)
-    return 10.0 ** zeros[len(zeros) - _needed(len(zeros))] if zeros else 1.0
-
-
-def _needed(count: int) -> int:
-    return -int(-count * _ROUNDED_SHARE // 1)
-
-
-def _zeros(value: float) -> int:
-    digits = str(value).removesuffix(".0")
-    return len(digits) - len(digits.rstrip("0"))
+    present = np.array([amount for amount in amounts if amount])
+    if present.dtype != np.int64:  # numbers with decimals, or of more digits than an amount has
+        present = present.astype(float)
+        present = present[np.isfinite(present)]
+    unit, needed = 1, -int(-present.size * _ROUNDED_SHARE // 1)
+    while present.size and np.count_nonzero(present % (10 * unit) == 0) >= needed:
+        unit *= 10
+    return float(unit)
 
 
 @lru_cache(maxsize=4096)

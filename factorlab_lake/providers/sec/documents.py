@@ -31,6 +31,7 @@ __all__ = ["Documents", "HttpDocuments", "decoded"]
 
 _T = TypeVar("_T")
 _CALLS = 2  # submissions and facts; older pages of submissions are not known before
+_ARCHIVE_THREADS = 2
 _LIMIT_TRIES = 2  # after a wait of ten minutes SEC either serves again, or blocks this address for longer
 
 
@@ -111,8 +112,9 @@ class HttpDocuments:
 
     @property
     def calls_at_once(self) -> int:
-        """Return the largest number of threads that should call."""
-        return self._settings.calls_at_once
+        """Return the largest number of threads that should call: few for archives, which answer at once."""
+        at_once = self._settings.calls_at_once
+        return min(at_once, _ARCHIVE_THREADS) if self._archives.in_use else at_once
 
     def get(self, path: str, read: Callable[[bytes], _T]) -> _T | None:
         """Return the result of ``read`` on a document; None where SEC has none.

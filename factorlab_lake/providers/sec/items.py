@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from itertools import takewhile
 
 from factorlab_lake.providers.sec.company_facts import FilingFacts
 from factorlab_lake.providers.sec.concepts import Rule, cyclic_items, direct_tags, rules
@@ -24,6 +27,10 @@ _NOT_OF_BANKS = (
     "gross_profit", "operating_income", "total_current_assets", "total_current_liabilities",
 )  # fmt: skip
 _BANK_REVENUE = ("RevenuesNetOfInterestExpense", "Revenues")
+_JUDGED_OF_BANKS = ("revenue", *_NOT_OF_BANKS)
+# Tags that mean an item in some filings alone.
+_JUDGED_TAGS = ("ProfitLoss", "InterestIncomeExpenseAfterProvisionForLoanLoss", "OperatingExpenses")
+_CASH_AT_ENDS = ("cash_at_beginning_of_period", "cash_at_end_of_period")  # instants of a cash flow statement
 _LAST_BANK_REVENUE = ("GrossInvestmentIncomeOperating", "PremiumsEarnedNet")  # where interest is no formula
 _MINORITY = re.compile(
     r"^MinorityInterest|^RedeemableNoncontrollingInterest|^NoncontrollingInterests"
@@ -104,11 +111,9 @@ def line_items_of(
     """
     column = _Column(statement_type, filing, facts, financial=financial)
     if statement_type == "cash_flow":
-        column.instants = {
-            "cash_at_beginning_of_period": opening or {},
-            "cash_at_end_of_period": closing or {},
-        }
-    values = {item: value for item in column.rules if (value := column.item(item)) is not None}
+        column.instants = dict(zip(_CASH_AT_ENDS, (opening or {}, closing or {}), strict=True))
+    column.read_tagged()
+    values = {item: value for item in column.possible() if (value := column.item(item)) is not None}
     values = {item: value for item, value in values.items() if not item.startswith("_")}
     tagged = frozenset(item for item in column.tagged if item in values)
     for item in _certain_zeros(statement_type, filing, values):
@@ -137,6 +142,26 @@ class _Column:
         self.tagged: set[str] = set()
         self._cyclic = cyclic_items(statement_type, filing.taxonomy)
         self._values: dict[str, float | None] = {}
+        self._bits, by_tag, self._present = _items_of_tags(statement_type, filing.taxonomy)
+        for tag in facts:
+            self._present |= by_tag.get(tag, 0)
+
+    def possible(self) -> Iterator[str]:
+        """Yield the items that the tags of the column can give."""
+        present = self._present
+        return (item for item, bit in self._bits.items() if present & bit)
+
+    def read_tagged(self) -> None:
+        """Read the items whose value is the first tag that is present: most of them."""
+        for name, tags in _plain_tags(self.statement_type, self.filing.taxonomy):
+            if name in self.instants or (self.financial and name in _JUDGED_OF_BANKS):
+                continue
+            for tag, sign in tags:
+                value = self.facts.get(tag)
+                if value is not None:
+                    self._values[name] = value * sign
+                    self.tagged.add(name)
+                    break
 
     def item(self, name: str, path: tuple[str, ...] = ()) -> float | None:
         """Return the value of an item, None where the filing does not give it.
@@ -147,6 +172,8 @@ class _Column:
         by_path = bool(path) and name in self._cyclic
         if not by_path and name in self._values:
             return self._values[name]
+        if not self._present & self._bits.get(name, 0):
+            return None
         value, is_tagged = self._computed(name, (*path, name))
         if not by_path:
             self._values[name] = value
@@ -243,6 +270,45 @@ class _Column:
         return bool(
             direct_tags("balance_sheet", self.filing.taxonomy, term) & self.facts.keys() - {_TEMPORARY}
         )
+
+
+@cache
+def _plain_tags(statement_type: str, taxonomy: str) -> list[tuple[str, tuple[tuple[str, int], ...]]]:
+    """Return the items whose first rules are tags that always mean the item, with these tags and signs."""
+    plain = []
+    for name, each in rules(statement_type, taxonomy).items():
+        if name in _LARGEST and taxonomy == "us-gaap":
+            continue
+        first = tuple(takewhile(lambda rule: rule.tag and rule.tag not in _JUDGED_TAGS, each))
+        if first:
+            plain.append((name, tuple((rule.tag, rule.sign) for rule in first)))
+    return plain
+
+
+@cache
+def _items_of_tags(statement_type: str, taxonomy: str) -> tuple[dict[str, int], dict[str, int], int]:
+    """Return the bit of each item, the bits of the items that each tag can give, and those of any tags.
+
+    Most of a statement's items have none of their tags in a column; the bits leave them out at once.
+    """
+    known = rules(statement_type, taxonomy)
+    bits = {item: 1 << place for place, item in enumerate(known)}
+    parts = {item: [term for rule in each for term in rule.terms] for item, each in known.items()}
+    of_items = dict(bits)  # an item, and the items whose formulas ask for it
+    for _ in known:
+        for item, terms in parts.items():
+            for term in terms:
+                if not term.is_tag and term.name in bits:
+                    of_items[term.name] |= of_items[item]
+    by_tag: defaultdict[str, int] = defaultdict(int)
+    of_any = 0
+    for item, each in known.items():
+        tags = [r.tag for r in each if r.tag] + [t.name for t in parts[item] if t.is_tag]
+        for tag in [*tags, *(_BANK_REVENUE if item == "revenue" else ())]:
+            by_tag[tag] |= of_items[item]
+        if item in _CASH_AT_ENDS or any(not rule.tag and not rule.terms for rule in each):
+            of_any |= of_items[item]
+    return bits, dict(by_tag), of_any
 
 
 def _working_capital(facts: Mapping[str, float]) -> float | None:

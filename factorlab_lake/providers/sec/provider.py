@@ -6,8 +6,9 @@ import hashlib
 import json
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -94,6 +95,8 @@ class SecProvider:
         self._documents = documents or HttpDocuments(clock=clock, timer=timer)
         self._clock, self._timer = clock, timer
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
+        self._planned: list[str] = []
+        self._calls_left: Counter[str] | None = None  # by CIK, of the planned symbols
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -131,6 +134,7 @@ class SecProvider:
         groups: dict[str, list[Request]] = {}
         for request in requests:
             groups.setdefault(request.symbol.upper(), []).append(request)
+        self._planned, self._calls_left = list(groups), None
         in_full = {r.symbol.upper() for r in requests if r.dataset != "profile" and not r.last_parameters}
         calls = self._documents.announce(len(in_full))
         return [Call(tuple(group), calls) for group in groups.values()]
@@ -142,7 +146,19 @@ class SecProvider:
         results[0].api_calls = max(1, results[0].api_calls - len(results) + 1)
         for result in results[1:]:
             result.api_calls = min(1, result.api_calls)
+        if results[0].fault is None:
+            self._release(call.requests[0])
         return results
+
+    def _release(self, request: Request) -> None:
+        """Remove a company from memory after the call of its last planned symbol: it takes some megabytes."""
+        cik = self._cik(request)
+        with self._lock:
+            if self._calls_left is None:
+                self._calls_left = Counter(filter(None, map(self._cik_of, self._planned)))
+            self._calls_left[cik] -= 1
+            if self._calls_left[cik] == 0:
+                self._slots.pop(cik, None)
 
     def close(self) -> None:
         """Close the connections; waiting calls of other threads fail at once."""
@@ -194,20 +210,23 @@ class SecProvider:
 
     def _cik(self, request: Request) -> str:
         """Return the Central Index Key of a symbol: a class is BRK-B for SEC, BRK.B or BRK/B elsewhere."""
+        cik = self._cik_of(request.symbol)
+        if cik is not None:
+            return cik
         symbol = request.symbol.upper().strip()
-        if symbol.startswith("CIK"):
-            try:
-                return cik_text(symbol)
-            except ValueError:
-                pass
-        tickers = self._documents.tickers()
-        for spelling in (symbol, symbol.replace(".", "-").replace("/", "-")):
-            if spelling in tickers:
-                return cik_text(tickers[spelling])
         raise EmptyAnswer(
-            f"{request.label}: SEC lists no such symbol.{nearest(symbol, tickers)} A company that is no "
-            "longer listed has its Central Index Key only: pass it, such as CIK0000320193."
+            f"{request.label}: SEC lists no such symbol.{nearest(symbol, self._documents.tickers())} A "
+            "company that is no longer listed has its Central Index Key only: pass it, such as CIK0000320193."
         )
+
+    def _cik_of(self, symbol: str) -> str | None:
+        symbol = symbol.upper().strip()
+        if symbol.startswith("CIK"):
+            with suppress(ValueError):
+                return cik_text(symbol)
+        tickers = self._documents.tickers()
+        spellings = (symbol, symbol.replace(".", "-").replace("/", "-"))
+        return next((cik_text(tickers[each]) for each in spellings if each in tickers), None)
 
     def _company(self, cik: str, *, with_facts: bool = False) -> _Company:
         """Return a company, from memory where one of the last calls read it."""

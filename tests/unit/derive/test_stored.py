@@ -17,7 +17,7 @@ from factorlab_lake.derive import computation, stored
 from factorlab_lake.derive.staleness import stale_symbols
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES
-from factorlab_lake.storage import snapshots
+from factorlab_lake.storage import data_files, snapshots
 from factorlab_lake.storage.transaction import transaction
 from tests.lake_changes import change_sealed
 from tests.unit.query.lake_builder import LakeBuilder, filing, quarters
@@ -69,13 +69,28 @@ def test_rows_of_another_program_are_computed_and_stored_by_the_next_commit(lake
     assert_frame_equal(_answers(again), before)
 
 
+def test_new_symbols_rewrite_no_rows_of_others(lake: Lake) -> None:
+    """A run over many companies would otherwise rewrite all derived rows with each of its batches."""
+    before = {name: data_files.files_of(lake._layout, lake.snapshot, name) for name in DERIVED_TABLES}
+    lake.load(
+        "balance_sheets",
+        pl.DataFrame(
+            {"symbol": ["NEW"], "fiscal_date": ["2020-12-31"], "fiscal_period": ["FY"]}
+        ).with_columns(total_assets=pl.lit(5.0), reported_currency=pl.lit("USD")),
+    )
+    for name, files in before.items():
+        assert {*files} <= {*data_files.files_of(lake._layout, lake.snapshot, name)}, name
+    assert lake.sql("SELECT count(*) AS n FROM fundamentals_history WHERE symbol = 'NEW'")["n"][0] > 0
+    assert lake.verify(deep=True).clean
+
+
 def test_a_symbol_that_cannot_be_computed_is_pending(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """The base rows are committed, and the symbol's derived rows are computed by readers."""
 
-    def failing(con: duckdb.DuckDBPyConnection, symbols: list[str], providers: list[str]) -> None:
+    def failing(con: duckdb.DuckDBPyConnection, symbols: list[str], *more: Any, **options: Any) -> None:
         if "A" in symbols:
             raise duckdb.InternalException("no")
-        computation.compute(con, symbols, providers)
+        computation.compute(con, symbols, *more, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(stored, "compute", failing)
