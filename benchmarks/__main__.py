@@ -17,7 +17,7 @@ from benchmarks.targets import targets, with_limits
 
 __all__ = ["NAMES", "main"]
 
-_LARGE = ("scale", "chunks")  # run only when named
+_LARGE = ("scale", "chunks", "minute_bars", "spark")  # run only when named
 NAMES = (
     "migration",
     "cold_start",
@@ -34,6 +34,8 @@ NAMES = (
     "chunks",
     "quality",
     "scale",
+    "minute_bars",
+    "spark",
 )
 _HERE = Path(__file__).resolve().parent
 

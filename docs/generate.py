@@ -29,7 +29,7 @@ from factorlab_lake.legacy.parallel.settings import ParallelSettings
 from factorlab_lake.providers.fmp.settings import FmpSettings
 from factorlab_lake.providers.sec.settings import SecSettings
 from factorlab_lake.quality.findings import rules
-from factorlab_lake.schema import TABLES, Column
+from factorlab_lake.schema import STORED_TABLES, Column
 from factorlab_lake.schema import rules as constants
 from factorlab_lake.settings.environment_keys import KEYS
 from factorlab_lake.settings.models import Settings
@@ -72,7 +72,7 @@ def _tables() -> Iterator[str]:
         "says where and when a row came from. A *flow* belongs to a period, a *stock* to a day. "
         "A file or frame for `load` must have the columns marked *required by load*; it may lack all others."
     )
-    for spec in TABLES.values():
+    for spec in STORED_TABLES.values():
         yield f"## {spec.name}"
         yield escaped(spec.doc)
         partition = f" Partitions: `{spec.partition_by}`." if spec.partition_by else ""

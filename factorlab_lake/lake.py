@@ -19,7 +19,7 @@ from factorlab_lake.query.held_symbols import HeldSymbols
 from factorlab_lake.query.result_cache import ResultCache, shared_results
 from factorlab_lake.query.snapshot_reader import SnapshotReader
 from factorlab_lake.research.methods import Research
-from factorlab_lake.schema import TABLES
+from factorlab_lake.schema import OPTIONAL_TABLES, TABLES
 from factorlab_lake.schema.rules import ASYNC_QUERIES
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.data_files import files_of
@@ -199,7 +199,7 @@ class Lake(LakeWrites, Monitoring, Maintenance, Research):
         import polars as pl
 
         rows = []
-        for name in TABLES:
+        for name in (*TABLES, *(n for n in OPTIONAL_TABLES if n in self.snapshot.tables)):
             files = files_of(self._layout, self.snapshot, name)
             size = sum(f.size_bytes for f in files)
             rows.append((name, sum(f.rows for f in files), len(files), size, self.snapshot.tables.get(name)))

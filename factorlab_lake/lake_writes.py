@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.snapshots import Snapshot, program_version
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from factorlab_lake.ingest.fetch_report import FetchProgress, FetchReport
     from factorlab_lake.ingest.legacy_cache.migrate import MigrationProgress, MigrationReport
     from factorlab_lake.ingest.legacy_cache.validate import ValidationReport
@@ -167,6 +169,52 @@ class LakeWrites(LakeFiles):
             count = loading.load(tx, table, source, progress=progress, options=options, dry_run=dry_run)
         self._changed()
         return count
+
+    def load_bars(self, sources: Any, *, split_basis: date | str, time_zone: str = "America/New_York") -> int:
+        """Load bars within the day, such as minute bars, into ``price_bars``; return the number of rows.
+
+        ``sources`` is one CSV or Parquet file or frame, or several: a list, or a generator that reads the
+        next one when it is needed. Columns are ``symbol``, ``ts`` (the start of the bar), ``open``, ``high``,
+        ``low``, ``close`` and ``volume``, or those of the table. Times without an offset are of
+        ``time_zone``. ``split_basis`` is ``own-day`` for prices as traded, or the day up to which they count
+        splits.
+
+        All rows are committed, or none. A loaded bar replaces the stored one of its symbol and start, and
+        loading the same rows again changes nothing. The memory depends on the largest day, not on the number
+        of rows; the rows lie in temporary files of the lake's folder meanwhile. Raises
+        :class:`~factorlab_lake.errors.InvalidInput` for rows that cannot be bars.
+        """
+        from datetime import UTC, datetime
+
+        from factorlab_lake.ingest.intraday_bars import BarsOptions, load_bars
+
+        self._writable("load")
+        basis = None if split_basis == "own-day" else to_date(split_basis, "split_basis")
+        options = BarsOptions(basis, time_zone)
+        parts = sources if isinstance(sources, Iterator | list | tuple) else [sources]
+        with self._transaction("load price_bars") as tx:
+            count = load_bars(tx, parts, options, datetime.now(UTC))
+        self._changed()
+        return count
+
+    def daily_bars(
+        self, start: DateLike | None = None, end: DateLike | None = None, *, regular_hours: bool = True
+    ) -> pl.DataFrame:
+        """Return the daily bars that follow from ``price_bars`` between two dates, both included.
+
+        One row per symbol and day, in this order: the first open, the highest high, the lowest low, the last
+        close and the sum of the volumes. ``regular_hours`` leaves out bars that start before 9:30, or from
+        the close on, in New York. ``lake.load("price_data", lake.daily_bars())`` makes market caps use them.
+        """
+        from factorlab_lake.ingest.intraday_bars import daily_bars
+        from factorlab_lake.storage.data_files import files_of, prune
+        from factorlab_lake.storage.transaction import read_files
+
+        first, last = (None if day is None else to_date(day).isoformat() for day in (start, end))
+        files = prune(files_of(self._layout, self.snapshot, "price_bars"), first=first, last=last)
+        return daily_bars(
+            files, lambda some: read_files(self._layout, "price_bars", some), regular_hours=regular_hours
+        )
 
     def rollback(self, to: int | None = None) -> Snapshot:
         """Restore the content of an earlier snapshot: ``to``, by default the one before the last run.

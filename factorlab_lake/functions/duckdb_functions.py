@@ -10,7 +10,7 @@ from itertools import takewhile
 from factorlab_lake.functions.question_texts import QUESTIONS, question_steps
 from factorlab_lake.functions.rule_placeholders import fill
 from factorlab_lake.functions.sql_placeholders import duckdb_placeholders
-from factorlab_lake.schema import TABLES, identifier
+from factorlab_lake.schema import STORED_TABLES, TABLES, identifier
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES, bucket_number
 
 __all__ = ["FUNCTIONS", "head_of", "mentioned", "names_in", "sql_text", "without_texts"]
@@ -126,7 +126,7 @@ def names_in(query: str) -> list[str]:
     """
     text = query.lower()
     names = {*TABLES, *FUNCTIONS} if _CATALOG.search(text) else _closure(text)
-    return [n for n in (*TABLES, *FUNCTIONS) if n in names]
+    return [n for n in (*STORED_TABLES, *FUNCTIONS) if n in names]
 
 
 def mentioned(query: str) -> list[str]:
@@ -165,4 +165,4 @@ def _called_by(name: str) -> frozenset[str]:
 
 
 def _mentioned(text: str) -> set[str]:
-    return {w for w in _WORD.findall(text) if w in TABLES or w in FUNCTIONS}
+    return {w for w in _WORD.findall(text) if w in STORED_TABLES or w in FUNCTIONS}

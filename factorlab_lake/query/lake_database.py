@@ -15,7 +15,7 @@ from factorlab_lake.functions.duckdb_functions import FUNCTIONS, names_in, sql_t
 from factorlab_lake.query.query_hints import QueryHints, RowFilter
 from factorlab_lake.query.sandbox import Sandbox
 from factorlab_lake.query.user_sql import UserSql
-from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
+from factorlab_lake.schema import STORED_TABLES, TABLES, TableSpec, identifier, literal
 from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES, READ_FOR_DERIVATION
 from factorlab_lake.storage.data_files import DataFile, prune
 from factorlab_lake.storage.layout import Layout
@@ -103,7 +103,7 @@ class LakeDatabase:
 
     def install_all(self) -> None:
         """Create every table and function."""
-        self._prepare([*TABLES, *FUNCTIONS], QueryHints())
+        self._prepare([*STORED_TABLES, *FUNCTIONS], QueryHints())
 
     @contextmanager
     def prepared(self, sql: str, hints: QueryHints) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -118,7 +118,7 @@ class LakeDatabase:
         for name in names:
             if name in DERIVED_TABLES:
                 self._show_derived(TABLES[name], hints.symbols)
-            elif name in TABLES:
+            elif name in STORED_TABLES:
                 self._show(name, self._needed(name, hints))
             elif name not in self._installed:
                 self._con.execute(sql_text(name))
@@ -137,7 +137,7 @@ class LakeDatabase:
     def _show(self, name: str, files: list[DataFile]) -> None:
         """Create a table's view over these files; functions read through the view."""
         if self._shown.get(name) != files:
-            view = f"CREATE OR REPLACE VIEW {identifier(name)} AS {self._rows(TABLES[name], files)}"
+            view = f"CREATE OR REPLACE VIEW {identifier(name)} AS {self._rows(STORED_TABLES[name], files)}"
             self._con.execute(view)
             self._shown[name] = files
 

@@ -18,7 +18,7 @@ from factorlab_lake.functions.duckdb_functions import FUNCTIONS
 from factorlab_lake.query.lake_database import LakeDatabase
 from factorlab_lake.query.query_hints import QueryHints, reject_forked_process
 from factorlab_lake.query.user_sql import fetch, fetch_by_table, returns_values
-from factorlab_lake.schema import TABLES
+from factorlab_lake.schema import STORED_TABLES
 from factorlab_lake.storage import checksums, snapshots
 from factorlab_lake.storage.cancellation import cancellable, cancellation_raised
 from factorlab_lake.storage.data_files import files_of
@@ -66,7 +66,7 @@ class Session:
         self.layout = layout
         self.snapshot = snapshot
         self.availability = availability
-        self._files = {name: files_of(layout, snapshot, name) for name in TABLES}
+        self._files = {name: files_of(layout, snapshot, name) for name in STORED_TABLES}
         # Those of a lake that is open stay until it is refreshed, also where another program changes them.
         self._providers = read_settings(layout).provider_order if providers is None else providers
         self._stale = stale_symbols(layout, snapshot, availability, self._providers)
@@ -188,13 +188,13 @@ class Session:
 def _refused(fault: str, sql: str, *, by: str) -> InvalidInput:
     """Return the error for SQL that cannot run."""
     unknown = _UNKNOWN.search(fault)
-    if unknown and unknown[1] in (*TABLES, *FUNCTIONS):
+    if unknown and unknown[1] in (*STORED_TABLES, *FUNCTIONS):
         message = (
             f"{unknown[1]} is not in the schema that USE selected; `USE memory.main` returns to the lake's."
         )
         return InvalidInput(message, sql=sql)
     if unknown:
-        close = nearest(unknown[1], [*TABLES, *FUNCTIONS])
+        close = nearest(unknown[1], [*STORED_TABLES, *FUNCTIONS])
         message = f"No table or function is called {unknown[1]!r}; SHOW TABLES lists them.{close}"
         return InvalidInput(message, sql=sql)
     lists = _LISTS_NEEDED if "UNNEST() can only be applied to lists" in fault else ""

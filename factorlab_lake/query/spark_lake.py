@@ -23,7 +23,7 @@ from factorlab_lake.functions.shell.spark.spark_texts import (
 from factorlab_lake.query.arguments import DateLike, Dates, in_sequence, one_of, to_date, to_dates
 from factorlab_lake.query.query_hints import QueryHints
 from factorlab_lake.query.snapshot_reader import SnapshotReader
-from factorlab_lake.schema import TABLES, TableSpec, identifiers, literal, table
+from factorlab_lake.schema import TableSpec, identifiers, literal, table
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES, VINTAGES
 from factorlab_lake.schema.rules import (
     BEGINNING_OF_TIME,
@@ -214,7 +214,7 @@ class SparkLake:
                 self._create(relations_in(query))
                 rows = self._session.sql(renamed(query, self._prefix))
             else:
-                rows = self._rows(TABLES[name])
+                rows = self._rows(table(name))
             rows.createOrReplaceTempView(self._prefix + name)
             self._created.add(name)
 

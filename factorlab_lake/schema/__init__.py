@@ -10,14 +10,25 @@ from factorlab_lake.schema.spec import (
     line_items,
     literal,
 )
-from factorlab_lake.schema.tables import DATASETS, PERIOD_DAYS, PERIOD_MONTHS, STATEMENT_TABLES, TABLES, table
+from factorlab_lake.schema.tables import (
+    DATASETS,
+    OPTIONAL_TABLES,
+    PERIOD_DAYS,
+    PERIOD_MONTHS,
+    STATEMENT_TABLES,
+    STORED_TABLES,
+    TABLES,
+    table,
+)
 
 __all__ = [
     "DATASETS",
+    "OPTIONAL_TABLES",
     "PERIOD_DAYS",
     "PERIOD_MONTHS",
     "STATEMENT_TABLES",
     "STATEMENT_TYPES",
+    "STORED_TABLES",
     "TABLES",
     "TYPES",
     "Column",

@@ -41,6 +41,9 @@ MAX_CLOCK_ERROR_S = 300
 """A fetch may be so far ahead of this computer's clock. Later ones are refused: a fetch in the future would
 win over every correction."""
 
+MARKET_OPEN = time(9, 30)
+"""In New York. Trades before it do not count for the daily bars that follow from minute bars."""
+
 MARKET_CLOSE = time(16)
 """In New York. A filing accepted by then can be used at that day's close, a later one at the next day's."""
 
@@ -515,3 +518,7 @@ RESULT_CACHE_MB = 256
 def rule_values() -> dict[str, RuleValue]:
     """Return every constant by its name."""
     return {name: value for name, value in globals().items() if name.isupper()}
+
+
+INTRADAY_ROWS_AT_ONCE = 500_000
+"""Minute bars that a load merges at once: whole days, at least one. It bounds the memory."""

@@ -30,7 +30,16 @@ from factorlab_lake.schema.company_tables import COMPANY_TABLES
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from factorlab_lake.schema.spec import STATEMENT_TYPES, Column, TableSpec, line_items
 
-__all__ = ["DATASETS", "PERIOD_DAYS", "PERIOD_MONTHS", "STATEMENT_TABLES", "TABLES", "table"]
+__all__ = [
+    "DATASETS",
+    "OPTIONAL_TABLES",
+    "PERIOD_DAYS",
+    "PERIOD_MONTHS",
+    "STATEMENT_TABLES",
+    "STORED_TABLES",
+    "TABLES",
+    "table",
+]
 
 # The length of each fiscal period in months. H1, 9M and FY are cumulative from the start of the fiscal year.
 PERIOD_MONTHS = {"Q1": 3, "Q2": 3, "Q3": 3, "Q4": 3, "H1": 6, "9M": 9, "FY": 12}
@@ -128,6 +137,12 @@ _BAR_VALUES = (
     _number("change_over_time", "the same change as a fraction, as the provider reports it", "fraction"),
     EXTRA,
 )
+_BAR_PRICES = {
+    "open": "price of the first trade",
+    "high": "highest price",
+    "low": "lowest price",
+    "close": "price of the last trade",
+}
 _BAR_KEY = (SYMBOL, Column("date", "date", "trading day", role="key"))
 _STATED_BASIS = Column(
     "stated_basis_date",
@@ -389,12 +404,42 @@ _SPECS = (
 )
 
 TABLES: dict[str, TableSpec] = {spec.name: spec for spec in _SPECS} | DERIVED_TABLES
+"""The tables that every lake and every server has."""
+
+OPTIONAL_TABLES: dict[str, TableSpec] = {
+    "price_bars": TableSpec(
+        name="price_bars",
+        doc="Bars within the day, such as minute bars: one row per symbol and start of the bar. A lake has "
+        "this table from its first load on. Syncs, exports and lake.duckdb leave it out.",
+        key=("symbol", "ts"),
+        sort_by=("symbol", "ts"),
+        time_column="date",
+        partition_by="day",
+        columns=(
+            SYMBOL,
+            Column("ts", "timestamp", "start of the bar (UTC)", role="key"),
+            Column("date", "date", "New York's date of ts", role="derived"),
+            *(
+                _number(f"{name}_price", f"{text} of the bar, on the split basis", "quote_currency_per_share")
+                for name, text in _BAR_PRICES.items()
+            ),
+            _number("volume", "shares traded in the bar, on the split basis of the row", "shares"),
+            SPLIT_BASIS,
+            *FETCHED,
+            Column("day", "integer", "date as a number, such as 20240131", role="derived"),
+        ),
+    )
+}
+"""The tables that a lake has once they have rows."""
+
+STORED_TABLES: dict[str, TableSpec] = TABLES | OPTIONAL_TABLES
+"""All tables that a lake can store."""
 
 
 def table(name: str) -> TableSpec:
     """Return the description of a table; raise :class:`InvalidInput` with the nearest name if unknown."""
     try:
-        return TABLES[name]
+        return STORED_TABLES[name]
     except KeyError:
         raise InvalidInput(
             f"There is no table {name!r}; the tables are {', '.join(TABLES)}.{nearest(name, TABLES)}",

@@ -24,7 +24,7 @@ from typing import Literal
 
 from factorlab_lake.errors import AlreadyExists, InvalidInput, LakeDamaged, counted
 from factorlab_lake.run_report import RunReport
-from factorlab_lake.schema import TABLES
+from factorlab_lake.schema import STORED_TABLES
 from factorlab_lake.storage import checksums, data_files, delta, refs, snapshots
 from factorlab_lake.storage.data_files import DataFile
 from factorlab_lake.storage.lake_paths import reject_inside_a_lake
@@ -94,7 +94,7 @@ def _copy(source: Layout, path: str | os.PathLike[str], kind: Literal["backup", 
         report = BackupReport(str(to.root), newest.id)
         kept = [s for s in history if not s.vacuumed]
         report.snapshots = len(kept)
-        for name in TABLES:
+        for name in STORED_TABLES:
             _copy_table(source, to, name, kept, report)
         _copy_refs(source, to, history)
         if source.inventory.exists():

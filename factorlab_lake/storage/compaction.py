@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from factorlab_lake.errors import counted
 from factorlab_lake.run_report import RunReport
-from factorlab_lake.schema import TABLES
+from factorlab_lake.schema import STORED_TABLES
 from factorlab_lake.storage import data_files
 from factorlab_lake.storage.data_files import DataFile
 from factorlab_lake.storage.layout import Layout
@@ -54,14 +54,14 @@ def compact(layout: Layout, *, program_version: str) -> CompactionReport:
             report.partitions.append((name, partition, count))
     report.snapshot_after = tx.result.id
     with after_commit("its files could not be counted", "`factorlab-lake verify` names what is damaged."):
-        report.files_after = sum(len(tx.files(name)) for name in TABLES)
+        report.files_after = sum(len(tx.files(name)) for name in STORED_TABLES)
     return report
 
 
 def _fragmented(layout: Layout, snapshot: Snapshot) -> Iterator[tuple[str, int | None, int]]:
     """Yield the partitions to rewrite: the table, the year, and the number of files."""
     old_snapshots = _with_string_views(layout)
-    for name, spec in TABLES.items():
+    for name, spec in STORED_TABLES.items():
         versions = {old.tables[name]: old for old in old_snapshots if name in old.tables}
         old_paths = {f.path for old in versions.values() for f in data_files.files_of(layout, old, name)}
         partitions: dict[int | None, list[DataFile]] = {}
@@ -93,9 +93,9 @@ def _rewrite(tx: Transaction, name: str, partition: int | None) -> None:
     years = [] if partition is None else [partition]
     rows = tx.read(name, partitions=years or None)
     if years:  # read also returns the rows without a partition value
-        rows = rows.filter(rows[TABLES[name].partition_by] == partition)
+        rows = rows.filter(rows[STORED_TABLES[name].partition_by] == partition)
     tx.replace(name, rows, years)
 
 
 def _count(layout: Layout, snapshot: Snapshot) -> int:
-    return sum(len(data_files.files_of(layout, snapshot, name)) for name in TABLES)
+    return sum(len(data_files.files_of(layout, snapshot, name)) for name in STORED_TABLES)

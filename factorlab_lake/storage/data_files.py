@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from factorlab_lake.errors import LakeDamaged, WriteFailed
-from factorlab_lake.schema import TABLES, TableSpec, identifier, literal, table
+from factorlab_lake.schema import STORED_TABLES, TABLES, TableSpec, identifier, literal, table
 from factorlab_lake.schema.evolution import missing_columns
 from factorlab_lake.storage import inventory
 from factorlab_lake.storage.layout import Layout, write_atomically
@@ -89,14 +89,16 @@ def _listed(layout: Layout, name: str, version: int) -> list[Any]:
 
 def row_counts(layout: Layout, snapshot: Snapshot) -> dict[str, int]:
     """Return the number of rows of each table in a snapshot."""
-    return {name: sum(f.rows for f in files_of(layout, snapshot, name)) for name in TABLES}
+    names = [name for name in STORED_TABLES if name in TABLES or name in snapshot.tables]
+    return {name: sum(f.rows for f in files_of(layout, snapshot, name)) for name in names}
 
 
 def added_rows(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
     """Return the number of rows that each changed table gained, without derived tables, log and rejects."""
     others = ("data_fetch_log", "rejected_records")
-    data_tables = [name for name, spec in TABLES.items() if name not in others and not spec.derived]
-    return {name: after[name] - before[name] for name in data_tables if after[name] != before[name]}
+    data_tables = [name for name, spec in STORED_TABLES.items() if name not in others and not spec.derived]
+    gained = {name: after.get(name, 0) - before.get(name, 0) for name in data_tables}
+    return {name: count for name, count in gained.items() if count}
 
 
 def prune(

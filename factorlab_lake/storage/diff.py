@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import polars as pl
 
-from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
+from factorlab_lake.schema import STORED_TABLES, TableSpec, identifier, literal
 from factorlab_lake.storage import checksums
 from factorlab_lake.storage.data_files import DataFile, files_of, parquet_rows
 from factorlab_lake.storage.interrupts import interrupts_raised
@@ -32,7 +32,7 @@ _COLUMNS = {
 def difference(layout: Layout, before: Snapshot, after: Snapshot) -> pl.DataFrame:
     """Return one row per table and symbol with the numbers of rows added, superseded and removed."""
     changes = [pl.DataFrame(schema=_COLUMNS)]
-    for name, spec in TABLES.items():
+    for name, spec in STORED_TABLES.items():
         if spec.derived:  # these follow from the tables that are compared
             continue
         old, new = files_of(layout, before, name), files_of(layout, after, name)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from factorlab_lake.errors import LakeDamaged
-from factorlab_lake.schema import TABLES
+from factorlab_lake.schema import STORED_TABLES
 from factorlab_lake.storage.layout import FORMAT, SEALED_FORMAT, Layout, write_atomically
 from factorlab_lake.storage.sealed import parse, seal, sha256
 
@@ -85,7 +85,7 @@ def raise_format(layout: Layout) -> None:
 
 def _early_files(layout: Layout) -> set[Path]:
     """Return the files without a seal that no program rewrites, and the lists that vacuum and pins change."""
-    logs = [layout.table(name) / "_delta_log" for name in TABLES]
+    logs = [layout.table(name) / "_delta_log" for name in STORED_TABLES]
     folders = [layout.snapshots, layout.checksums, layout.file_lists, *logs]
     files = {p for folder in folders if folder.is_dir() for p in folder.iterdir() if p.name[0] != "."}
     files |= {p for p in (layout.pins, layout.vacuumed, layout.newest) if p.exists()}

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from factorlab_lake.errors import LakeDamaged, LakeLocked
-from factorlab_lake.schema import TABLES, table
+from factorlab_lake.schema import STORED_TABLES, table
 from factorlab_lake.schema.derived_tables import DERIVED_FROM
 from factorlab_lake.schema.rules import VALUES_AT_A_TIME
 from factorlab_lake.storage import checksums, data_files, delta, snapshots
@@ -277,7 +277,7 @@ def _partitions(current: Transaction, name: str) -> list[int]:
 def _undo_unfinished(current: Transaction) -> None:
     """Restore every table to its version in the newest snapshot; the next snapshot names the new versions."""
     undone: dict[str, int] = {}
-    for name in TABLES:
+    for name in STORED_TABLES:
         folder, committed = current.layout.table(name), current.base.tables.get(name)
         newest = current.newest[name] = delta.current_version(folder)
         if newest == committed or (newest == -1 and committed is None):

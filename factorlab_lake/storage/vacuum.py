@@ -14,7 +14,7 @@ from pathlib import Path
 
 from factorlab_lake.errors import InvalidInput, check_type, counted
 from factorlab_lake.run_report import RunReport, shortened
-from factorlab_lake.schema import TABLES
+from factorlab_lake.schema import STORED_TABLES
 from factorlab_lake.storage import checksums, data_files, delta, refs, snapshots
 from factorlab_lake.storage.layout import Layout, write_errors
 from factorlab_lake.storage.refs import RETENTION_DAYS
@@ -118,7 +118,7 @@ def _unneeded_data(layout: Layout, kept: list[Snapshot]) -> Iterator[Path]:
 
     A young file that no commit named may be of a writer that is about to commit, if its lock was deleted.
     """
-    for name in TABLES:
+    for name in STORED_TABLES:
         versions = {s.tables[name]: s for s in kept if name in s.tables}
         needed = {f.path for s in versions.values() for f in data_files.files_of(layout, s, name)}
         committed = checksums.stored(layout, name, until=max(versions, default=-1)).keys()
@@ -140,7 +140,7 @@ def _unneeded_lists(layout: Layout, kept: list[Snapshot]) -> Iterator[Path]:
 
 def _unneeded_logs(layout: Layout, kept: list[Snapshot]) -> Iterator[Path]:
     """Yield the log entries before the checkpoint from which the oldest retained version is read."""
-    for name in TABLES:
+    for name in STORED_TABLES:
         versions = {s.tables[name] for s in kept if name in s.tables}
         yield from delta.entries_before(layout.table(name) / "_delta_log", versions)
 
@@ -150,7 +150,7 @@ def _stale_temporary_files(layout: Layout) -> Iterator[Path]:
     folders = [layout.root, layout.identity.parent, layout.snapshots, layout.file_lists]
     folders += [layout.digests, layout.checksums]
     temporary = [p for folder in folders for p in folder.glob(".*.*") if len(p.suffix) == len(".") + 32]
-    for name in TABLES:
+    for name in STORED_TABLES:
         temporary += (layout.table(name) / "_delta_log").rglob("*.tmp")
         temporary += (layout.table(name) / "_delta_log").rglob("*#*")
     yield from (p for p in temporary if p.is_file() and _is_stale(p))

@@ -16,7 +16,7 @@ import polars as pl
 
 from factorlab_lake.errors import LakeDamaged, NotFound, counted
 from factorlab_lake.run_report import RunReport, shortened
-from factorlab_lake.schema import TABLES, TableSpec, table
+from factorlab_lake.schema import STORED_TABLES, TableSpec, table
 from factorlab_lake.storage import checksums, data_files, delta, inventory, refs, snapshots
 from factorlab_lake.storage.data_files import DataFile
 from factorlab_lake.storage.layout import Layout
@@ -84,7 +84,7 @@ def verify(layout: Layout, *, deep: bool = False) -> VerificationReport:
     """Check a lake and report each damaged file; write nothing."""
     check = _Check(layout, VerificationReport(str(layout.root), deep))
     kept = check.snapshots()
-    for name in TABLES:
+    for name in STORED_TABLES:
         if (layout.table(name) / "_delta_log").exists() or any(name in s.tables for s in kept):
             check.table(name, kept)
     return check.report

@@ -24,6 +24,7 @@ from benchmarks.old_cache import write_prices
 from benchmarks.options import SIZES, Options
 from benchmarks.peers import PEERS as PEER_BY_NAME
 from benchmarks.seeded import uniform
+from benchmarks.spark import ENGINES
 
 PARSING, PANDAS, IMPORTS = "gunzip and parse alone", "pandas to Parquet", "import duckdb, polars"
 COPY, BARE = "bare COPY BINARY", "bare httpx"
@@ -155,7 +156,14 @@ QUESTIONS = ASKED | {
     "quality: confirmed since": {""},
     "quality: others, false alarms among them": {""},
     "scale: append a day of 12 bars": {"", "the smaller market"},
+    "minute bars": {""},
+    "load of minute bars": {""},
+    "load of minute bars, peak memory": {""},
+    "daily bars of minute bars": {""},
 }
+for grid in ("6 x 23", "12 x 23"):
+    modes = ("local", "one worker", "two workers")
+    QUESTIONS[f"spark: market caps {grid}"] = {f"Sail, {mode}" for mode in modes}
 # All symbols of the large market are ten times as many.
 LARGER = {f"{kind} 12 x 1": f"{kind} 120 x 1" for kind in ("market caps", "ttm", "factors")}
 for name, peers in ASKED.items():
@@ -163,7 +171,13 @@ for name, peers in ASKED.items():
     QUESTIONS[question] = GROWN & (peers | {"the smaller market"})
     QUESTIONS[f"{question}, private memory"] = {""}
 # TimescaleDB in WebAssembly needs node.
-MEASURED = tuple(n for n in NAMES if n != "chunks" or shutil.which("node"))
+MEASURED = tuple(
+    n
+    for n in NAMES
+    if not (n == "chunks" and not shutil.which("node")) and not (n == "spark" and not ENGINES.is_dir())
+)
+if "spark" not in MEASURED:
+    QUESTIONS = {name: peers for name, peers in QUESTIONS.items() if not name.startswith("spark:")}
 if "chunks" not in MEASURED:
     QUESTIONS = {name: peers for name, peers in QUESTIONS.items() if not name.startswith("chunks:")}
 # Peers that give an answer of their own; the others do a part of the work, or other work.

@@ -185,6 +185,8 @@ def _symbols(lake: Lake) -> list[str]:
 def _assert_same_rows(name: str, answer: pl.DataFrame, expected: pl.DataFrame) -> None:
     """Fail unless columns and rows are equal in any order: numbers to 1e-12, JSON by value."""
     assert answer.columns == expected.columns, name
+    floats = [column for column, kind in expected.schema.items() if kind.is_float()]
+    assert [column for column, kind in answer.schema.items() if kind.is_float()] == floats, name
     rows = answer.select(pl.col(column).cast(kind) for column, kind in expected.schema.items())
     texts = [column for column in expected.columns if column in _JSON]
     exact = [n for n, kind in expected.schema.items() if not kind.is_float() and n not in texts]

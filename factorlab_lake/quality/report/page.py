@@ -19,7 +19,7 @@ from factorlab_lake.quality.coverage import coverage, freshness
 from factorlab_lake.quality.findings import SEVERITIES, findings, rule_table, scores
 from factorlab_lake.quality.report.figures import HeatMap, heat_map, html_table, number, step_chart
 from factorlab_lake.query.query_hints import QuerySession
-from factorlab_lake.schema import TABLES
+from factorlab_lake.schema import STORED_TABLES
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.data_files import files_of, row_counts
 from factorlab_lake.storage.lake_paths import output_path
@@ -89,8 +89,8 @@ def _template() -> jinja2.Template:
 
 def _tiles(layout: Layout, snapshot: Snapshot, years: pl.DataFrame) -> list[tuple[str, str]]:
     counts = row_counts(layout, snapshot)
-    size = sum(f.size_bytes for name in TABLES for f in files_of(layout, snapshot, name))
-    statements = sum(n for name, n in counts.items() if TABLES[name].partition_by == "fiscal_year")
+    size = sum(f.size_bytes for name in counts for f in files_of(layout, snapshot, name))
+    statements = sum(n for name, n in counts.items() if STORED_TABLES[name].partition_by == "fiscal_year")
     return [
         ("symbols", number(years["symbol"].n_unique())),
         ("bars", number(counts["price_data"])),

@@ -25,6 +25,7 @@ from factorlab_lake.functions.sql_placeholders import (
 )
 from factorlab_lake.schema import (
     STATEMENT_TABLES,
+    STORED_TABLES,
     TABLES,
     TableSpec,
     identifier,
@@ -57,9 +58,8 @@ _NOT_FACTS = {
     *("company_id", "statement_provider"),
 }
 _MAIN_UNIT = "u.symbol IS NOT NULL"  # Sail cannot run a subquery in a column of SELECT
-_LITERAL_OR_NAME = re.compile(r"""('(?:[^']|'')*')|"((?:[^"]|"")*)\"""")
+_LITERAL_NAME_OR_COMMENT = re.compile(r"""('(?:[^']|'')*')|"((?:[^"]|"")*)"|--.*""")
 _RELATION = re.compile(r"\b(FROM|JOIN)(\s+)`?(\w+)`?", re.IGNORECASE)
-_COMMENT = re.compile(r"--.*")
 
 
 def in_spark(text: str) -> str:
@@ -68,7 +68,7 @@ def in_spark(text: str) -> str:
     >>> in_spark('''SELECT "a", '"' AS b, CAST(c AS DOUBLE PRECISION) -- a comment''')
     'SELECT `a`, \'"\' AS b, CAST(c AS DOUBLE) '
     """
-    names = _LITERAL_OR_NAME.sub(lambda m: m[1] or f"`{m[2]}`", _COMMENT.sub("", text))
+    names = _LITERAL_NAME_OR_COMMENT.sub(lambda m: m[1] or (f"`{m[2]}`" if m[2] else ""), text)
     return names.replace("DOUBLE PRECISION", "DOUBLE")
 
 
@@ -80,7 +80,7 @@ def renamed(text: str, prefix: str) -> str:
     """
 
     def name(match: re.Match[str]) -> str:
-        is_of_lake = match[3] in TABLES or match[3] in VIEWS
+        is_of_lake = match[3] in STORED_TABLES or match[3] in VIEWS
         return f"{match[1]}{match[2]}{prefix}{match[3]}" if is_of_lake else match[0]
 
     return _RELATION.sub(name, text)
@@ -108,7 +108,7 @@ def relations_in(query: str) -> list[str]:
     >>> relations_in("SELECT * FROM splits JOIN counts")
     ['splits']
     """
-    return sorted({m[3] for m in _RELATION.finditer(query)} & {*TABLES, *VIEWS})
+    return sorted({m[3] for m in _RELATION.finditer(query)} & {*STORED_TABLES, *VIEWS})
 
 
 def empty_query(spec: TableSpec) -> str:
