@@ -9,9 +9,11 @@ from typing import cast
 from factorlab_lake.derive.availability_rule import AvailabilityRule, to_rule
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
+from factorlab_lake.maintenance import copy_index
 from factorlab_lake.settings import configured, variables, warn_of_misspelt
 from factorlab_lake.settings.environments import lake_place
 from factorlab_lake.storage import layout as layouts
+from factorlab_lake.storage.bucket_path import is_bucket
 from factorlab_lake.storage.lake_paths import is_lake, nearby_lake
 from factorlab_lake.storage.lake_settings import Availability
 
@@ -58,7 +60,7 @@ def open_lake(
     _warn_of_misspelt_settings()
     rule = _rule_from_settings() if availability is None else to_rule(availability)
     path = lake_place(path, env=env, config=config)
-    if isinstance(path, str) and "://" in path:
+    if isinstance(path, str) and "://" in path and not is_bucket(path):
         from factorlab_lake.server_lake import open_server_lake
 
         if sandbox:
@@ -84,6 +86,7 @@ def restore(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> Lake:
     from factorlab_lake.storage import backup
 
     backup.restore(path, to)
+    copy_index(layouts.find(path), to)
     return open_lake(to, create=False)
 
 

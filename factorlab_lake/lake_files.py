@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from factorlab_lake.derive.availability_rule import AvailabilityRule
+from factorlab_lake.errors import InvalidInput
 from factorlab_lake.index import manifest
 from factorlab_lake.maintenance import write_index
 from factorlab_lake.query.arguments import DateLike, to_date, to_symbols
 from factorlab_lake.storage import snapshots
+from factorlab_lake.storage.bucket_path import in_bucket
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.lock import writer_lock
 from factorlab_lake.storage.snapshots import Snapshot
@@ -55,6 +57,12 @@ class LakeFiles:
         The file shows the newest snapshot at the lake's present path, so call this once after moving a lake.
         Its availability rule is that of the lake's settings: all users of the folder share the file.
         """
+        if in_bucket(self._layout.root) is not None:
+            raise InvalidInput(
+                f"lake.duckdb cannot be in the bucket of {self._layout.root}: DuckDB opens local files. "
+                "Write a self-contained file by lake.export(path), or restore the lake to a folder.",
+                path=str(self._layout.root),
+            )
         from factorlab_lake.query import catalog
 
         newest = snapshots.latest(self._layout)
@@ -104,7 +112,8 @@ class LakeFiles:
             "lake.refresh() moves it to the newest one.",
         ):
             self.refresh()
-        if self.snapshot.id != before or self._catalog_failed:
+        is_in_bucket = in_bucket(self._layout.root) is not None  # where no DuckDB could open lake.duckdb
+        if not is_in_bucket and (self.snapshot.id != before or self._catalog_failed):
             self._catalog_failed = True
             failure = f"lake.duckdb does not show snapshot {self.snapshot.id}"
             with snapshots.after_commit(failure, _CATALOG_REMEDY):

@@ -13,6 +13,7 @@ from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from factorlab_lake.settings import configured
 from factorlab_lake.storage import lake_settings, refs, snapshots
 from factorlab_lake.storage import layout as layouts
+from factorlab_lake.storage.bucket_path import in_bucket
 from factorlab_lake.storage.lake_settings import Availability, LakeSettings
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.lock import writer_lock
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from factorlab_lake.storage.vacuum import VacuumReport
     from factorlab_lake.storage.verification import FileFinding, VerificationReport
 
-__all__ = ["Maintenance", "repair", "verify", "write_index"]
+__all__ = ["Maintenance", "copy_index", "repair", "verify", "write_index"]
 
 
 def verify(path: str | os.PathLike[str], *, deep: bool = False) -> VerificationReport:
@@ -72,6 +73,16 @@ def repair(
             if _refresh_catalog(layout):
                 report.repaired.append(("lake.duckdb", "rewritten"))
     return report
+
+
+def copy_index(layout: Layout, path: str | os.PathLike[str]) -> None:
+    """Copy the read index to a copy in a bucket, where the first reader would take long to do without."""
+    from factorlab_lake.index import manifest
+
+    to = layouts.layout_at(path)
+    if in_bucket(to.root) is not None:
+        with snapshots.after_commit("the read index was not copied", "Answers are equal, but slower."):
+            manifest.copy_index(layout, to, snapshots.latest(to))
 
 
 def _derived_findings(layout: Layout) -> list[FileFinding]:
@@ -149,7 +160,7 @@ def _refresh_catalog(layout: Layout) -> bool:
     from factorlab_lake.query import catalog
 
     newest = snapshots.latest(layout)
-    if not newest.id or catalog.is_current(layout, newest):
+    if not newest.id or in_bucket(layout.root) is not None or catalog.is_current(layout, newest):
         return False
     with writer_lock(layout):
         catalog.write_catalog(layout, snapshots.latest(layout))
@@ -302,4 +313,6 @@ class Maintenance:
         """
         from factorlab_lake.storage import backup as backups
 
-        return backups.backup(self._layout, path)
+        report = backups.backup(self._layout, path)
+        copy_index(self._layout, path)
+        return report

@@ -20,6 +20,7 @@ from factorlab_lake.schema import STATEMENT_TABLES, TABLES, TableSpec, table
 from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES, READ_FOR_DERIVATION
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage import transaction as transactions
+from factorlab_lake.storage.bucket_path import show_bucket
 from factorlab_lake.storage.data_files import DataFile, files_of, prune
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.storage.duckdb_frames import to_polars
@@ -141,6 +142,7 @@ def _computed(
     """Compute the derived tables of some symbols from the files of the other tables."""
     with interrupts_raised(), duckdb.connect(":memory:") as con:
         con.execute("SET TimeZone = 'UTC'")
+        show_bucket(con, layout.root)
         settings = read_settings(layout)
         rule = to_rule(settings.availability)
         for name in READ_FOR_DERIVATION:

@@ -15,7 +15,8 @@ from typing import Any
 from factorlab_lake.derive.computation import scripts_digest
 from factorlab_lake.functions.rule_placeholders import fill, rule_placeholders
 from factorlab_lake.index.statement_blocks import view_text
-from factorlab_lake.index.tiles import TileFile, tile_hash
+from factorlab_lake.index.tile_cache import tile_hash
+from factorlab_lake.index.tiles import TileFile, is_stored
 from factorlab_lake.schema.rules import rule_values
 from factorlab_lake.storage.lake_settings import read_settings
 from factorlab_lake.storage.layout import Layout, write_atomically
@@ -26,6 +27,7 @@ __all__ = [
     "Manifest",
     "build_digest",
     "closes_sql",
+    "copy_index",
     "damaged_files",
     "index_folder",
     "is_damaged",
@@ -157,6 +159,18 @@ def _row(tile: TileFile | None) -> tuple[str, int] | None:
 
 def _tile(row: list[Any] | None) -> TileFile | None:
     return None if row is None else TileFile(*row)
+
+
+def copy_index(source: Layout, to: Layout, snapshot: Snapshot) -> None:
+    """Copy the read index of a snapshot to a copy of the lake, its manifest last; without one, do nothing."""
+    manifest = read(source, snapshot)
+    if manifest is None or manifest_path(to, snapshot.id).exists():
+        return
+    index_folder(to).mkdir(exist_ok=True)
+    for tile in manifest.tiles():
+        if not is_stored(index_folder(to) / tile.name, tile.size_bytes):
+            (index_folder(to) / tile.name).write_bytes((index_folder(source) / tile.name).read_bytes())
+    manifest_path(to, snapshot.id).write_bytes(manifest_path(source, snapshot.id).read_bytes())
 
 
 def unneeded_files(layout: Layout, kept: Iterable[Snapshot]) -> Iterator[Path]:

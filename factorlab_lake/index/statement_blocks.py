@@ -19,7 +19,7 @@ import polars as pl
 
 from factorlab_lake.functions.duckdb_functions import sql_text
 from factorlab_lake.functions.question_texts import question_text
-from factorlab_lake.index.tiles import Array, Tile, TileDamaged, TileFile, write_tile
+from factorlab_lake.index.tiles import Array, Tile, TileDamaged, TileFile, is_stored, write_tile
 from factorlab_lake.schema import STATEMENT_TABLES, table
 from factorlab_lake.schema.rules import SAME_PERIOD_DAYS
 
@@ -96,7 +96,7 @@ def stored_blocks(folder: Path, file: TileFile | None) -> dict[int, Array] | Non
 def is_present(folder: Path, file: TileFile | None) -> bool:
     """Return whether a tile has its size on disk; a group without a tile needs none."""
     path = folder / (file.name if file else "")
-    return file is None or (path.is_file() and path.stat().st_size == file.size_bytes)
+    return file is None or is_stored(path, file.size_bytes)
 
 
 def _slots(tile: Tile) -> list[int]:

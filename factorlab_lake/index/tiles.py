@@ -9,7 +9,6 @@ File: 8 bytes of magic, length and CRC-32 of the header, the header (JSON), then
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import mmap
@@ -25,7 +24,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "Tile", "TileDamaged", "TileFile", "tile_hash", "write_tile"]
+from factorlab_lake.index.tile_cache import cached_tile, tile_hash
+from factorlab_lake.storage.bucket_path import in_bucket
+
+__all__ = ["Array", "Tile", "TileDamaged", "TileFile", "is_stored", "tile_hash", "write_tile"]
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -54,6 +56,7 @@ class Tile:
 
     def __init__(self, path: Path, size_bytes: int) -> None:
         try:
+            path = cached_tile(path)
             descriptor = os.open(path, os.O_RDONLY)
             try:
                 if os.fstat(descriptor).st_size != size_bytes or size_bytes < _PREFIX:
@@ -129,6 +132,10 @@ def write_tile(
     content = _content({**arrays, _ROWS: checked}, attributes)
     file = TileFile(tile_hash(content), len(content))
     path = folder / file.name
+    if in_bucket(path) is not None:
+        if not is_stored(path, len(content)):
+            path.write_bytes(content)
+        return file
     # Compare the content: a file with a flipped bit has the same name and size.
     if not path.exists() or path.read_bytes() != content:
         temporary = folder / f".{file.name}.{uuid.uuid4().hex}"
@@ -141,9 +148,12 @@ def write_tile(
     return file
 
 
-def tile_hash(content: bytes) -> str:
-    """Return the name of a tile with this content."""
-    return hashlib.sha1(content, usedforsecurity=False).hexdigest()
+def is_stored(path: Path, size_bytes: int) -> bool:
+    """Return whether there is a file of this size."""
+    try:
+        return path.stat().st_size == size_bytes
+    except FileNotFoundError:
+        return False
 
 
 def _content(arrays: Mapping[str, Array], attributes: Mapping[str, Any]) -> bytes:

@@ -34,6 +34,7 @@ from factorlab_lake.query.query_hints import QueryHints
 from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from factorlab_lake.storage import checksums, snapshots
+from factorlab_lake.storage.bucket_path import show_bucket
 from factorlab_lake.storage.data_files import DataFile, files_of, prune
 from factorlab_lake.storage.interrupts import interrupts_raised
 from factorlab_lake.storage.lake_paths import output_path
@@ -184,6 +185,7 @@ def export(
     stale, providers = stale_symbols(layout, snapshot, availability), read_settings(layout).provider_order
 
     def fill(con: duckdb.DuckDBPyConnection) -> None:
+        show_bucket(con, layout.root)
         for name, spec in TABLES.items():
             chosen = selection.files(name, files[name])
             con.execute(availability.table_view(spec, layout.table(name), chosen))

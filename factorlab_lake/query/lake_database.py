@@ -17,6 +17,7 @@ from factorlab_lake.query.sandbox import Sandbox
 from factorlab_lake.query.user_sql import UserSql
 from factorlab_lake.schema import STORED_TABLES, TABLES, TableSpec, identifier, literal
 from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES, READ_FOR_DERIVATION
+from factorlab_lake.storage.bucket_path import show_bucket
 from factorlab_lake.storage.data_files import DataFile, prune
 from factorlab_lake.storage.layout import Layout
 
@@ -62,6 +63,7 @@ class LakeDatabase:
         self._con = duckdb.connect(":memory:")
         for setting, value in _SETTINGS.items():
             self._con.execute(f"SET {setting} = {literal(value)}")
+        show_bucket(self._con, layout.root)
         self._sandbox = Sandbox.from_settings() if sandbox else None
         self._con.execute(_OF_ALL_CONNECTIONS)
         if self._sandbox is not None:

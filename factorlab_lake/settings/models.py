@@ -73,6 +73,8 @@ class Settings(SecretiveSettings):
       the filing. ``same_day``: the day of the filing. A number: a lag in days. The default is the lake's own.
     - ``query_statistics``: whether queries are counted in the lake's folder, without their values.
     - ``read_index``: whether queries are answered from the read index; without it, SQL answers equally.
+    - ``cache_folder``: the folder for copies of the read index of lakes in buckets, by default one in the
+      user's cache.
     - ``result_cache_mb``: the memory for cached results, in megabytes; 0 switches the cache off.
     - ``sandbox_memory_mb``: the memory for SQL in a sandbox, in MiB; an answer may have as much again.
     - ``sandbox_timeout_s``: the time for SQL in a sandbox, in seconds.
@@ -102,6 +104,7 @@ class Settings(SecretiveSettings):
     availability: str | None = None
     query_statistics: bool = False
     read_index: bool = True
+    cache_folder: str | None = None
     result_cache_mb: int = Field(RESULT_CACHE_MB, ge=0)
     sandbox_memory_mb: int = Field(SANDBOX_MEMORY_MB, ge=16)
     sandbox_timeout_s: float = Field(SANDBOX_TIMEOUT_S, gt=0)

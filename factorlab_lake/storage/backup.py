@@ -26,10 +26,12 @@ from factorlab_lake.errors import AlreadyExists, InvalidInput, LakeDamaged, coun
 from factorlab_lake.run_report import RunReport
 from factorlab_lake.schema import STORED_TABLES
 from factorlab_lake.storage import checksums, data_files, delta, refs, snapshots
+from factorlab_lake.storage.bucket_path import BucketPath, in_bucket
 from factorlab_lake.storage.data_files import DataFile
 from factorlab_lake.storage.lake_paths import reject_inside_a_lake
 from factorlab_lake.storage.layout import Layout, find, layout_at, write_atomically, write_errors
 from factorlab_lake.storage.lock import copy_lock
+from factorlab_lake.storage.sealed import sha256
 from factorlab_lake.storage.snapshots import Snapshot
 
 __all__ = ["BackupReport", "backup", "copy_file", "copy_text", "restore"]
@@ -179,6 +181,9 @@ def copy_file(path: Path, target: Path, file: DataFile, checksum: str | None) ->
     damage = checksums.damage_of(path, file, None)
     if damage:
         raise LakeDamaged(f"{path} {damage}; {checksums.REMEDY}.", path=str(path))
+    if (there := in_bucket(target)) is not None:
+        _put(path, there, checksum)
+        return
     with write_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
     with _temporary(target) as temporary:
@@ -192,6 +197,22 @@ def copy_file(path: Path, target: Path, file: DataFile, checksum: str | None) ->
                 f"{temporary} differs from the bytes that were written; check the disk.", path=str(target)
             )
         temporary.replace(target)
+
+
+def _put(path: Path, target: BucketPath, checksum: str | None) -> None:
+    """Copy a data file to a bucket, where it becomes visible as a whole, and read the copy back."""
+    content = path.read_bytes()
+    written = sha256(content)
+    if checksum not in (None, written):
+        raise LakeDamaged(
+            f"{path} does not have the checksum of its commit; {checksums.REMEDY}.", path=str(path)
+        )
+    target.write_bytes(content)
+    if sha256(target.read_bytes()) != written:
+        target.unlink(missing_ok=True)
+        raise LakeDamaged(
+            f"{target} differs from the bytes that were written; check the store.", path=str(target)
+        )
 
 
 def _stream(path: Path, temporary: Path) -> str:
@@ -233,6 +254,9 @@ def _copy_identity(source: Layout, to: Layout) -> None:
 def copy_text(path: Path, target: Path) -> None:
     """Copy a small file that never changes, unless it exists; a missing file list is rebuilt later."""
     if target.exists() or not path.exists():
+        return
+    if in_bucket(target) is not None:
+        target.write_bytes(path.read_bytes())
         return
     with write_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)

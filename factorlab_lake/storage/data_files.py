@@ -19,6 +19,7 @@ from factorlab_lake.errors import LakeDamaged, WriteFailed
 from factorlab_lake.schema import STORED_TABLES, TABLES, TableSpec, identifier, literal, table
 from factorlab_lake.schema.evolution import missing_columns
 from factorlab_lake.storage import inventory
+from factorlab_lake.storage.bucket_path import options_of
 from factorlab_lake.storage.layout import Layout, write_atomically
 from factorlab_lake.storage.sealed import seal
 from factorlab_lake.storage.snapshots import Snapshot, written_by
@@ -31,6 +32,7 @@ __all__ = [
     "list_path",
     "missing_in_file",
     "parquet_rows",
+    "parquet_schema",
     "prune",
     "read_list",
     "row_counts",
@@ -189,6 +191,14 @@ def _missing_in_files(spec: TableSpec, folder: Path, files: list[DataFile]) -> l
     return [missing_in_file(spec, folder / f.path) for f in files]
 
 
+def parquet_schema(file: Path) -> dict[str, pl.DataType]:
+    """Return the columns in a data file with their types, which its end lists."""
+    options = options_of(file)
+    if options is None:
+        return pl.read_parquet_schema(file)
+    return dict(pl.scan_parquet(str(file), storage_options=options, hive_partitioning=False).collect_schema())
+
+
 @lru_cache(maxsize=65_536)
 def missing_in_file(spec: TableSpec, file: Path) -> frozenset[str]:
     """Return the columns that a data file lacks; the result is cached because a data file never changes.
@@ -196,7 +206,7 @@ def missing_in_file(spec: TableSpec, file: Path) -> frozenset[str]:
     Raises :class:`~factorlab_lake.errors.SchemaMismatch` as :func:`missing_columns` does.
     """
     try:
-        schema = pl.read_parquet_schema(file)
+        schema = parquet_schema(file)
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return frozenset()  # the reader of the rows reports a missing or damaged file
     stored = {name: kind.base_type().__name__ for name, kind in schema.items()}

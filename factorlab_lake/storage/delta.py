@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -33,6 +34,7 @@ from deltalake.schema import PrimitiveType
 from factorlab_lake.errors import LakeDamaged, LakeError, WriteFailed
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.schema.evolution import missing_columns, reject_unknown_columns
+from factorlab_lake.storage.bucket_path import in_bucket, options_of
 from factorlab_lake.storage.layout import write_atomically
 from factorlab_lake.storage.snapshots import written_by
 
@@ -78,7 +80,7 @@ def polars_schema(spec: TableSpec) -> pl.Schema:
 def open_table(path: Path, version: int | None = None) -> DeltaTable:
     """Open a Delta table at a version; raise :class:`LakeDamaged` when it is missing."""
     with _errors_mapped(path, version):
-        return DeltaTable(path, version=version)
+        return DeltaTable(str(path), version=version, storage_options=options_of(path))
 
 
 def current_version(path: Path) -> int:
@@ -160,7 +162,10 @@ def _keep_committed(path: Path, opened: DeltaTable) -> None:
 
 def _log_state(path: Path) -> _LogState:
     """Return name, size, time and identity of each file of a table's log."""
-    with os.scandir(path / "_delta_log") as entries:
+    log = path / "_delta_log"
+    if (there := in_bucket(log)) is not None:
+        return frozenset((n, s.st_size, s.st_mtime_ns, s.st_ino) for n, s in there.states().items())
+    with os.scandir(log) as entries:
         states = ((e.name, e.stat()) for e in entries)
         return frozenset((name, s.st_size, s.st_mtime_ns, s.st_ino) for name, s in states)
 
@@ -226,15 +231,17 @@ def _writer(spec: TableSpec) -> WriterProperties:
 def _ensure(path: Path, spec: TableSpec) -> DeltaTable:
     if opened := _committed(path, current_version(path)):
         return opened
-    if DeltaTable.is_deltatable(str(path)):
-        return DeltaTable(path)
+    options = options_of(path)
+    if DeltaTable.is_deltatable(str(path), storage_options=options):
+        return DeltaTable(str(path), storage_options=options)
     fields = [Field(c.name, PrimitiveType(c.types.delta), nullable=c.role != "key") for c in spec.columns]
     return DeltaTable.create(
-        path,
+        str(path),
         Schema(fields),
         partition_by=[spec.partition_by] if spec.partition_by else None,
         name=spec.name,
         description=spec.doc,
+        storage_options=options,
     )
 
 
@@ -357,7 +364,7 @@ def _entry_damage(path: Path) -> str:
 
 def _checkpoint_damage(path: Path) -> str:
     try:
-        pl.read_parquet(path)
+        pl.read_parquet(BytesIO(path.read_bytes()))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return "is truncated or damaged"
     return ""

@@ -10,6 +10,7 @@ import polars as pl
 
 from factorlab_lake.schema import STORED_TABLES, TableSpec, identifier, literal
 from factorlab_lake.storage import checksums
+from factorlab_lake.storage.bucket_path import show_bucket
 from factorlab_lake.storage.data_files import DataFile, files_of, parquet_rows
 from factorlab_lake.storage.interrupts import interrupts_raised
 
@@ -69,6 +70,7 @@ def _table_changes(
 
 def _run(layout: Layout, spec: TableSpec, query: str, files: list[DataFile]) -> list[tuple[Any, ...]]:
     with interrupts_raised(), TemporaryDirectory() as spill, duckdb.connect(":memory:") as con:
+        show_bucket(con, layout.root)
         con.execute(f"SET temp_directory = {literal(spill)}")
         con.execute(f"SET memory_limit = {literal(_MEMORY_LIMIT)}")
         con.execute("SET TimeZone = 'UTC'")

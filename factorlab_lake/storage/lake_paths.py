@@ -10,6 +10,7 @@ from typing import Any
 
 from factorlab_lake.errors import AlreadyExists, InvalidInput
 from factorlab_lake.schema.rules import LAKE_PATH_BYTES
+from factorlab_lake.storage.bucket_path import bucket_path, is_bucket
 
 __all__ = [
     "folder_path",
@@ -46,18 +47,21 @@ def is_address(path: Any) -> bool:
 def folder_path(path: Any) -> Path:
     """Return the absolute path of a lake's folder, without links; a leading ``~`` is the user's home.
 
-    Raises :class:`InvalidInput` for the address of a server, and for a path that DuckDB or Delta would read
-    as another one.
+    The address of a bucket is the path of its objects. Raises :class:`InvalidInput` for the address of a
+    server, and for a path that DuckDB or Delta would read as another one.
     """
     text = _text(path)
-    if address := _ADDRESS.match(text):  # the message omits the rest: it may contain a password
+    if is_bucket(text) and not (refused := _REFUSED.search(text)):
+        return bucket_path(text)
+    address = None if is_bucket(text) else _ADDRESS.match(text)
+    if address:  # the message omits the rest: it may contain a password
         raise InvalidInput(
             f"{address[1]}://... is the address of a server, but this needs a folder; pass the path of a "
-            "folder. Only queries and sync accept an address.",
+            "folder, or of a bucket such as s3://bucket/lake. Only queries and sync accept an address.",
             scheme=address[1],
         )
     refused = _REFUSED.search(text if os.sep == "/" else text.replace(os.sep, "/"))
-    folder = Path(text) if refused else _resolved(text)
+    folder = Path(text) if refused or is_bucket(text) else _resolved(text)
     refused = refused or _REFUSED.search(folder.as_posix())
     if refused:
         raise InvalidInput(

@@ -35,6 +35,7 @@ from factorlab_lake.errors import (
     SchemaMismatch,
     WriteFailed,
 )
+from factorlab_lake.storage.bucket_path import in_bucket
 from factorlab_lake.storage.lake_paths import (
     folder_path,
     is_address,
@@ -156,7 +157,11 @@ def create(root: str | os.PathLike[str]) -> Layout:
     with write_errors(layout.root):
         layout.snapshots.mkdir(parents=True, exist_ok=True)
     layout.file_lists.mkdir(exist_ok=True)
-    write_atomically(layout.identity, seal({"format": FORMAT, "lake_id": str(uuid.uuid4())}))
+    identity = seal({"format": FORMAT, "lake_id": str(uuid.uuid4())})
+    if in_bucket(layout.identity) is not None:  # two programs can create it at once, from two machines
+        create_atomically(layout.identity, identity)
+    else:
+        write_atomically(layout.identity, identity)
     return layout
 
 
@@ -210,6 +215,9 @@ def write_atomically(path: Path, text: str, *, derived: bool = False) -> None:
     ``derived`` skips the wait for the disk. A power cut may then lose the file, and readers rebuild it.
     Raises :class:`WriteFailed` when the disk is full or the folder is read-only.
     """
+    if in_bucket(path) is not None:
+        path.write_bytes(text.encode())
+        return
     with _written(path, text, synced=not derived) as temporary:  # fsync is most of the time of a small change
         temporary.replace(path)
 
@@ -220,6 +228,9 @@ def create_atomically(path: Path, text: str) -> None:
     A hard link is created or fails, whatever another process does at that moment; a rename would replace the
     other's file. Only a file system without links leaves a gap between the check and the rename.
     """
+    if (there := in_bucket(path)) is not None:
+        there.create(text.encode())
+        return
     with _written(path, text, synced=True) as temporary:
         try:
             os.link(temporary, path)

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from factorlab_lake.errors import InvalidInput, LakeLocked
+from factorlab_lake.storage.bucket_path import in_bucket
 from factorlab_lake.storage.layout import Layout, write_errors
+from factorlab_lake.storage.lease import Lease, leased
 
 __all__ = ["WriterLock", "copy_lock", "created_lake", "lost_lock", "writer_lock"]
 
@@ -42,7 +44,7 @@ def lost_lock(root: Path) -> LakeLocked:
 
 
 @contextmanager
-def writer_lock(layout: Layout, *, timeout_s: float = 60.0) -> Iterator[WriterLock]:
+def writer_lock(layout: Layout, *, timeout_s: float = 60.0) -> Iterator[WriterLock | Lease]:
     """Lock the lake for one writer; readers take no lock.
 
     Raises :class:`LakeLocked` after ``timeout_s``, and :class:`InvalidInput` for a backup.
@@ -83,6 +85,10 @@ def created_lake(layout: Layout) -> Iterator[None]:
 def _remove_empty(layout: Layout) -> None:
     with suppress(LakeLocked), writer_lock(layout, timeout_s=0):
         if not any(layout.snapshots.iterdir()):
+            if in_bucket(layout.root) is not None:
+                for path in layout.root.rglob("*"):
+                    path.unlink(missing_ok=True)
+                return
             for path in layout.root.iterdir():  # the folder was new or empty
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
 
@@ -96,7 +102,11 @@ def copy_lock(layout: Layout) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(path: Path, timeout_s: float, busy: str) -> Iterator[WriterLock]:
+def _locked(path: Path, timeout_s: float, busy: str) -> Iterator[WriterLock | Lease]:
+    if (there := in_bucket(path)) is not None:
+        with leased(there, timeout_s, busy) as lease:
+            yield lease
+        return
     from filelock import FileLock, Timeout  # only writers lock
 
     lock = FileLock(path, timeout=timeout_s)

@@ -6,7 +6,6 @@ newest snapshot, which is written last and never changes.
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from typing import Any
 
 from factorlab_lake.errors import InvalidInput, LakeDamaged, LakeError, NotFound, PostCommitWarning
 from factorlab_lake.storage import inventory, refs
+from factorlab_lake.storage.bucket_path import names_in
 from factorlab_lake.storage.layout import Layout, create_atomically, find, write_atomically
 from factorlab_lake.storage.sealed import digest_of, seal
 
@@ -325,5 +325,5 @@ def newest_id(layout: Layout) -> int:
 
 
 def _ids(layout: Layout) -> list[int]:
-    with os.scandir(layout.snapshots) as entries:
-        return sorted(int(e.name[:-5]) for e in entries if e.name.endswith(".json") and e.name[:-5].isdigit())
+    names = names_in(layout.snapshots)
+    return sorted(int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdigit())

@@ -26,9 +26,11 @@ from factorlab_lake.schema import STORED_TABLES, table
 from factorlab_lake.schema.derived_tables import DERIVED_FROM
 from factorlab_lake.schema.rules import VALUES_AT_A_TIME
 from factorlab_lake.storage import checksums, data_files, delta, snapshots
+from factorlab_lake.storage.bucket_path import options_of
 from factorlab_lake.storage.data_files import DataFile, missing_in_file
 from factorlab_lake.storage.inventory import raise_format
 from factorlab_lake.storage.layout import Layout
+from factorlab_lake.storage.lease import Lease
 from factorlab_lake.storage.lock import WriterLock, lost_lock, writer_lock
 from factorlab_lake.storage.snapshots import Derived, Snapshot
 
@@ -55,7 +57,7 @@ class Transaction:
     layout: Layout
     base: Snapshot
     reason: str
-    lock: WriterLock
+    lock: WriterLock | Lease
     newest: dict[str, int] = field(default_factory=dict)
     changed: dict[str, int] = field(default_factory=dict)
     undone: dict[str, int] = field(default_factory=dict)
@@ -202,7 +204,8 @@ def _scan(layout: Layout, name: str, file: DataFile) -> pl.LazyFrame:
     spec, schema = table(name), delta.polars_schema(table(name))
     in_files = {c: t for c, t in schema.items() if c != spec.partition_by}
     part = pl.scan_parquet(
-        layout.table(name) / file.path,
+        str(layout.table(name) / file.path),
+        storage_options=options_of(layout.root),
         schema=in_files,
         missing_columns="insert",
         extra_columns="ignore",

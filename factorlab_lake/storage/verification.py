@@ -19,6 +19,7 @@ from factorlab_lake.run_report import RunReport, shortened
 from factorlab_lake.schema import STORED_TABLES, TableSpec, table
 from factorlab_lake.storage import checksums, data_files, delta, inventory, refs, snapshots
 from factorlab_lake.storage.data_files import DataFile
+from factorlab_lake.storage.lake_paths import folder_path
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
 from factorlab_lake.storage.transaction import read_files, read_slices
@@ -130,7 +131,7 @@ class _Check:
                 ids = read(self.layout)
                 vacuumed = ids if isinstance(ids, set) else vacuumed
             except LakeDamaged as error:
-                self.add(Path(error.facts["path"]), "metadata", "cannot be read")
+                self.add(folder_path(error.facts["path"]), "metadata", "cannot be read")
         return vacuumed
 
     def _chain(self, snapshot: Snapshot) -> None:
@@ -303,7 +304,7 @@ def _row_findings(
 def _file_findings(layout: Layout, spec: TableSpec, file: DataFile, *, deep: bool) -> Iterator[str]:
     path = layout.table(spec.name) / file.path
     try:
-        kinds = pl.read_parquet_schema(path)
+        kinds = data_files.parquet_schema(path)
         yield from _wrong_columns(spec, dict(kinds))
         keys = read_files(layout, spec.name, [file], columns=_key_columns(spec))
         if deep:
