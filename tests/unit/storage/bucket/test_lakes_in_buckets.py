@@ -78,7 +78,7 @@ def test_a_lost_object_is_reported_and_restored(address: str) -> None:
 
 
 def test_what_cannot_be_in_a_bucket_says_so(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A missing lake, an unreachable server and lake.duckdb raise errors that name a next step."""
+    """The error for a missing lake, an unreachable server or lake.duckdb is clear and has a next step."""
     with pytest.raises(NotFound, match="No lake at s3://"):
         fl.open(address, create=False)
     lake = fl.open(address, create=True)
