@@ -81,7 +81,9 @@ if __name__ == "__main__":
     check_call("postgres", demo.sync, SERVER)
     check_call("postgres", fl.open, SERVER)
     check_call("pandas", FMPProvider, demo)
+    check_command("mcp", "--lake", "demo", "mcp")
+    check_command("excel", "--lake", "demo", "symbols", "--output", "symbols.xlsx")
     check_conversion(demo)
     extras = set(metadata("factorlab-lake").get_all("Provides-Extra"))
-    assert extras - WITHOUT_CODE == {"pandas", "postgres"}, extras
+    assert extras - WITHOUT_CODE == {"excel", "mcp", "pandas", "postgres"}, extras
     print(f"{helps} commands have help; {', '.join(sorted(extras - WITHOUT_CODE))} are named where they lack")

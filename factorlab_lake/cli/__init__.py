@@ -25,6 +25,7 @@ from factorlab_lake.cli.maintain import (
     vacuum,
     verify,
 )
+from factorlab_lake.cli.mcp import mcp
 from factorlab_lake.cli.quality import coverage, freshness, quality, report, status
 from factorlab_lake.cli.query import (
     caps,
@@ -50,7 +51,7 @@ _CONTENTS = (status, symbols, columns, history, log, revisions)
 _QUERY = (statements, quarters, prices, caps, ttm, factors, ratios, explain, lookahead)
 _COMPARE = (compare, sql)
 _RESEARCH = (screen, cross_section, trends, seasonality)
-_DELIVER = (export, sync)
+_DELIVER = (export, sync, mcp)
 _CHECK = (coverage, freshness, quality, report, diff)
 _MAINTAIN = (config, configure, pin, compact, vacuum, verify, repair, backup, restore)
 for _command in (*_INGEST, *_CONTENTS, *_QUERY, *_COMPARE, *_RESEARCH, *_DELIVER, *_CHECK, *_MAINTAIN):

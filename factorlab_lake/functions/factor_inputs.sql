@@ -7,7 +7,7 @@
 -- - inputs_available_day is the latest day on which an input became available, in days since 1970-01-01.
 WITH reasons AS (
     SELECT symbol, date, market_cap, currency, income_currency, income_year_before_currency, balance_sheet_currency,
-           balance_sheet_year_before_currency, company_id, statement_provider, {{input_columns}},
+           balance_sheet_year_before_currency, company_id, statement_provider{{input_columns}},
            CASE WHEN income_day >= balance_sheet_day OR balance_sheet_day IS NULL THEN income_date ELSE balance_sheet_date END AS fiscal_date,
            CASE WHEN income_day >= balance_sheet_day OR balance_sheet_day IS NULL THEN day - income_day ELSE day - balance_sheet_day END AS age_days,
            COALESCE(shares_available_day, {{NO_DAY}}) AS shares_known_day,
@@ -36,6 +36,5 @@ SELECT symbol, date, market_cap, currency, income_currency, income_year_before_c
        CASE WHEN income_reason IS NULL THEN income_year_before_reason ELSE income_reason END AS income_year_before_reason,
        CASE WHEN balance_sheet_reason IS NULL THEN balance_sheet_year_before_reason ELSE balance_sheet_reason END AS balance_sheet_year_before_reason,
        NULLIF(GREATEST(shares_known_day, income_known_day, balance_sheet_known_day,
-                       CASE WHEN cash_flow_reason IS NULL THEN cash_flow_known_day ELSE {{NO_DAY}} END), {{NO_DAY}}) AS inputs_available_day,
-       {{usable_inputs}}
+                       CASE WHEN cash_flow_reason IS NULL THEN cash_flow_known_day ELSE {{NO_DAY}} END), {{NO_DAY}}) AS inputs_available_day{{usable_inputs}}
 FROM reasons

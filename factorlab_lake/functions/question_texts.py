@@ -159,8 +159,9 @@ def question_steps(name: str) -> str:
 def inputs_text(names: tuple[str, ...]) -> str:
     """Return the SQL of ``factor_inputs`` with some of the inputs alone."""
     parts = {
-        "input_columns": ", ".join(map(identifier, input_columns(names))),
-        "usable_inputs": ",\n       ".join(map(_usable, names)),
+        # Each with its comma: a factor of the market cap alone has no further input.
+        "input_columns": "".join(f", {identifier(name)}" for name in input_columns(names)),
+        "usable_inputs": "".join(f",\n       {_usable(name)}" for name in names),
     }
     return fill(_text("factor_inputs"), lambda: {**rule_placeholders(), **parts})
 

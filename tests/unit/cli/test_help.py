@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -15,7 +17,7 @@ COMMANDS = sorted(name for name, command in _GROUP.items() if not command.hidden
 OTHER_NAMES = {"market-caps": "caps", "fetch-log": "log"}
 
 EXPECTED = {
-    "columns", "log", "revisions", "symbols",
+    "columns", "log", "mcp", "revisions", "symbols",
     "backup", "caps", "compact", "compare", "config", "configure",
     "coverage", "demo", "diff", "explain", "export", "factors", "fetch", "freshness", "history", "init",
     "load", "lookahead", "migrate", "pin", "prices", "quality", "quarters", "ratios", "repair", "report",
@@ -26,7 +28,7 @@ EXPECTED = {
 
 # These only read: their examples may share one folder.
 READING = {
-    "columns", "log", "revisions", "symbols",
+    "columns", "log", "mcp", "revisions", "symbols",
     "caps", "compare", "config", "coverage", "diff", "explain", "factors",
     "freshness", "history", "lookahead", "prices",
     "quality", "quarters", "ratios", "sql", "statements", "status", "ttm", "validate", "verify",
@@ -66,6 +68,10 @@ def test_the_example_of_every_command_runs(command: str, request: pytest.Fixture
         run(*shlex.split(_example("backup"))[1:])
     program, *arguments = shlex.split(_example(command))
     assert (program, command in arguments) == ("factorlab-lake", True)
+    if command == "mcp":  # it ends when its client leaves
+        left = [sys.executable, "-m", "factorlab_lake", *arguments]
+        subprocess.run(left, stdin=subprocess.DEVNULL, check=True, timeout=120)
+        return
     assert run(*arguments).out
 
 

@@ -33,7 +33,7 @@ def _commands(side: Path) -> dict[str, tuple[object, ...]]:
         "statements": ("Y",), "quarters": ("Y",), "prices": ("Y",), "ratios": ("Y",),
         "caps": ("Y", *_DAY), "ttm": ("Y", *_DAY), "factors": ("Y", *_DAY),
         "explain": ("market_cap", "Y", "2020-01-02"), "lookahead": ("pe_ratio", "Y", *_DAY),
-        "compare": ("Y",), "symbols": (), "columns": ("splits",), "log": (), "revisions": (),
+        "compare": ("Y",), "mcp": (), "symbols": (), "columns": ("splits",), "log": (), "revisions": (),
         "sql": ("FROM price_data",), "export": (side / "all.duckdb",), "report": (side / "page.html",),
         "load": ("splits", SPLITS), "migrate": (cache,), "validate": (cache,), "fetch": ("Y", "--dry-run"),
         "compact": (), "vacuum": (), "backup": (side / "backup",),
@@ -68,7 +68,7 @@ def test_every_command_works_below_folders_of_these_names(
             assert "not in the sample" in run("--lake", place, "demo", code=1).err
         elif command == "sync":
             assert "127.0.0.1" in run("--lake", place, command, *arguments, code=1).err
-        else:
+        elif command != "mcp":  # it serves until its client leaves; its own tests start it
             run("--lake", place, command, *arguments)
     monkeypatch.chdir(place.parent)
     assert "1 row" in run(f"--lake=./{names[-1]}/", "prices", "Y").out

@@ -386,3 +386,11 @@ def test_each_missing_factor_has_a_reason_on_many_days(made: Lake) -> None:
             parts = reason.split("; ")
             assert len(set(parts)) == len(parts), reason
             assert all(part and part == part.strip(" ;:") for part in parts), reason
+
+
+def test_a_factor_of_the_market_cap_alone_needs_no_other_input(lake_2021: Lake) -> None:
+    """It is computed from the read index and by SQL alike, though no statement is an input of it."""
+    own = {"in_billions": "market_cap / 1000000000"}
+    [row] = lake_2021.factors("AAPL", "2021-03-31", factors=["in_billions"], define=own).to_dicts()
+    assert row["in_billions"] == row["market_cap"] / 1e9
+    assert lake_2021.screen("market_cap > 0", "2021-03-31").height > 0

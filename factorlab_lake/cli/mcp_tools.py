@@ -1,0 +1,191 @@
+"""Serve the questions of a lake as read-only tools of the Model Context Protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from fastmcp import FastMCP
+from fastmcp.exceptions import ToolError
+
+from factorlab_lake.cli.text_forms import records_of
+from factorlab_lake.errors import InvalidInput, LakeError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from factorlab_lake.lake import Lake
+
+__all__ = ["MOST_ROWS", "ServedLake", "server"]
+
+MOST_ROWS = 500
+_INSTRUCTIONS = """Company fundamentals and prices, as they were known at each date. Dates are ISO texts such
+as 2021-03-31. Amounts are in the currency of the row. A value that is null has its cause in `reason` or
+`reasons`: say it instead of guessing. `describe` explains tables and columns. Every answer has a snapshot."""
+
+
+def server(lake: Lake) -> FastMCP:
+    """Return a server whose tools ask the newest snapshot of a lake; run it with ``run("stdio")``.
+
+    A tool that fails because of its arguments returns the message of the error. The messages of all other
+    errors are hidden, because they could show files of the machine.
+    """
+    served = ServedLake(lake)
+    made: FastMCP = FastMCP("factorlab-lake", instructions=_INSTRUCTIONS, mask_error_details=True)
+    for tool in served.tools():
+        made.tool(_with_clear_errors(tool), annotations={"readOnlyHint": True, "openWorldHint": False})
+    return made
+
+
+class ServedLake:
+    """Answer the tools of a server. Each public method but ``tools`` is one tool."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+
+    def tools(self) -> list[Callable[..., dict[str, Any]]]:
+        """Return the methods that are tools."""
+        return [
+            self.describe,
+            self.symbols,
+            self.statements,
+            self.prices,
+            self.market_caps,
+            self.factors,
+            self.ttm,
+            self.screen,
+            self.cross_section,
+            self.explain,
+            self.sql,
+        ]
+
+    def describe(self, table: str | None = None) -> dict[str, Any]:
+        """Describe the columns of a table or view (type, unit, meaning); without a name, list the tables."""
+        lake = self._newest()
+        if table is not None:
+            return _answer(lake, lake.columns(table), 1_000)
+        return _answer(lake, lake.status().select("table", "rows"), 1_000)
+
+    def symbols(self, limit: int = MOST_ROWS) -> dict[str, Any]:
+        """List the symbols that the lake has, with their first and last dates and their names."""
+        lake = self._newest()
+        return _answer(lake, lake.symbols(), limit)
+
+    def statements(  # noqa: PLR0917 - the arguments of one tool
+        self,
+        symbols: list[str],
+        statement_type: str = "income",
+        start: str | None = None,
+        end: str | None = None,
+        as_of: str | None = None,
+        items: list[str] | None = None,
+        limit: int = MOST_ROWS,
+    ) -> dict[str, Any]:
+        """Return statements, one row per fiscal period with a column per line item.
+
+        statement_type is income, balance_sheet or cash_flow; start and end limit the ends of the periods;
+        as_of takes the versions that were known at that day's close; items chooses columns.
+        """
+        lake = self._newest()
+        methods = {
+            "income": lake.income_statements,
+            "balance_sheet": lake.balance_sheets,
+            "cash_flow": lake.cash_flows,
+        }
+        if statement_type not in methods:
+            raise InvalidInput(
+                f"statement_type is {statement_type!r}; expected one of {', '.join(methods)}.",
+                value=statement_type,
+            )
+        rows = methods[statement_type](symbols, start, end, as_of=as_of, columns=items)
+        return _answer(lake, rows, limit)
+
+    def prices(
+        self,
+        symbols: list[str],
+        start: str | None = None,
+        end: str | None = None,
+        adjusted: bool = False,
+        limit: int = MOST_ROWS,
+    ) -> dict[str, Any]:
+        """Return daily bars between two dates, as stored or adjusted for splits and dividends."""
+        lake = self._newest()
+        return _answer(lake, lake.prices(symbols, start, end, adjusted=adjusted), limit)
+
+    def market_caps(self, symbols: list[str], dates: list[str], limit: int = MOST_ROWS) -> dict[str, Any]:
+        """Return market capitalisations as known at each date, one row per symbol and date."""
+        lake = self._newest()
+        return _answer(lake, lake.market_caps(symbols, dates), limit)
+
+    def factors(
+        self,
+        symbols: list[str],
+        dates: list[str],
+        factors: list[str] | None = None,
+        limit: int = MOST_ROWS,
+    ) -> dict[str, Any]:
+        """Return valuation, quality and growth factors as known at each date; by default all of them."""
+        lake = self._newest()
+        return _answer(lake, lake.factors(symbols, dates, factors=factors), limit)
+
+    def ttm(self, symbols: list[str], dates: list[str], limit: int = MOST_ROWS) -> dict[str, Any]:
+        """Return flows of the trailing twelve months as known at each date."""
+        lake = self._newest()
+        return _answer(lake, lake.ttm(symbols, dates), limit)
+
+    def screen(
+        self, expression: str, date: str, universe: str | None = None, limit: int = MOST_ROWS
+    ) -> dict[str, Any]:
+        """Return the symbols for which a condition holds at a date, such as pe_ratio < 15 and roe > 0.15."""
+        lake = self._newest()
+        return _answer(lake, lake.screen(expression, date, universe=universe), limit)
+
+    def cross_section(
+        self,
+        factor: str,
+        dates: list[str],
+        universe: str | None = None,
+        by: str | None = None,
+        limit: int = MOST_ROWS,
+    ) -> dict[str, Any]:
+        """Return the rank, percentile and z-score of a factor among all symbols, or among peers with by."""
+        lake = self._newest()
+        return _answer(lake, lake.cross_section(factor, dates, universe=universe, by=by), limit)
+
+    def explain(self, factor: str, symbol: str, date: str) -> dict[str, Any]:
+        """Show how market_cap or a factor is computed: each input with its filing and dates."""
+        lake = self._newest()
+        if factor == "market_cap":
+            return _answer(lake, lake.explain_market_cap(symbol, date), MOST_ROWS)
+        return _answer(lake, lake.explain_factor(factor, symbol, date), MOST_ROWS)
+
+    def sql(self, query: str, limit: int = MOST_ROWS) -> dict[str, Any]:
+        """Run one SELECT of DuckDB's SQL over the lake's tables and functions, in a sandbox."""
+        lake = self._newest()
+        return _answer(lake, lake.sql(query), limit)
+
+    def _newest(self) -> Lake:
+        return self._lake.refresh()
+
+
+def _answer(lake: Lake, rows: pl.DataFrame, limit: int) -> dict[str, Any]:
+    """Return the first rows, the number of all, and the snapshot that they are of."""
+    most = max(1, min(limit, 10 * MOST_ROWS))
+    answer = {"snapshot": lake.snapshot.id, "row_count": rows.height, "rows": records_of(rows.head(most))}
+    if rows.height > most:
+        answer["cut"] = f"only the first {most:,} of {rows.height:,} rows; narrow the question"
+    return answer
+
+
+def _with_clear_errors(tool: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Turn errors that say what to change into errors of the protocol, which shows their message."""
+
+    @wraps(tool)
+    def run(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        try:
+            return tool(*args, **kwargs)
+        except LakeError as error:
+            raise ToolError(str(error)) from None
+
+    return run

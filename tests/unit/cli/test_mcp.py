@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastmcp import Client
+from fastmcp.client.transports import StdioTransport
+from fastmcp.exceptions import ToolError
+
+import factorlab_lake as fl
+from factorlab_lake.cli.mcp_tools import MOST_ROWS, server
+
+_TOOLS = {
+    "describe", "symbols", "statements", "prices", "market_caps", "factors", "ttm", "screen", "cross_section",
+    "explain", "sql",
+}  # fmt: skip
+_DAY = "2021-03-31"
+
+
+@pytest.fixture
+def lake(home: Path) -> Path:
+    """Return the lake of the demo."""
+    return home / "data" / "lake"
+
+
+def _with_client(lake: Path, use: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
+    """Return what ``use`` returns for a client in this process."""
+
+    async def run() -> Any:
+        async with Client(server(fl.open(lake, sandbox=True))) as client:
+            return await use(client)
+
+    return asyncio.run(run())
+
+
+def _call(lake: Path, tool: str, **arguments: Any) -> dict[str, Any]:
+    """Return the answer of one tool."""
+
+    async def use(client: Any) -> Any:
+        return (await client.call_tool(tool, arguments)).structured_content
+
+    answer: dict[str, Any] = _with_client(lake, use)
+    return answer
+
+
+def test_a_real_client_starts_the_program_and_asks_it(lake: Path) -> None:
+    """Over stdio it lists the tools, all read-only, and answers with the values of the Python method."""
+
+    async def use() -> Any:
+        program = ["-m", "factorlab_lake", "--lake", str(lake), "mcp"]
+        transport = StdioTransport(sys.executable, program, env=dict(os.environ))
+        async with Client(transport) as client:
+            caps = await client.call_tool("market_caps", {"symbols": ["AAPL"], "dates": [_DAY]})
+            return await client.list_tools(), caps.structured_content
+
+    tools, caps = asyncio.run(use())
+    assert {tool.name for tool in tools} == _TOOLS
+    assert all(tool.annotations.read_only_hint and tool.description for tool in tools)
+    held = fl.open(lake)
+    assert caps["snapshot"] == held.snapshot.id
+    assert caps["rows"][0]["market_cap"] == held.market_caps("AAPL", _DAY)["market_cap"][0]
+
+
+def test_each_tool_answers_with_its_snapshot(lake: Path) -> None:
+    """Every tool returns rows, their number and the snapshot."""
+    grid = {"symbols": ["AAPL"], "dates": [_DAY]}
+    calls: dict[str, dict[str, Any]] = {
+        "describe": {"table": "splits"},
+        "symbols": {},
+        "statements": {"symbols": ["AAPL"], "as_of": _DAY, "items": ["revenue"]},
+        "prices": {"symbols": ["AAPL"], "start": "2021-03-01", "end": _DAY, "adjusted": True},
+        "market_caps": grid,
+        "factors": grid | {"factors": ["pe_ratio"]},
+        "ttm": grid,
+        "screen": {"expression": "market_cap > 0", "date": _DAY},
+        "cross_section": {"factor": "pe_ratio", "dates": [_DAY]},
+        "explain": {"factor": "pe_ratio", "symbol": "AAPL", "date": _DAY},
+        "sql": {"query": "SELECT count(*) AS n FROM price_data"},
+    }
+    assert calls.keys() == _TOOLS
+    for tool, arguments in calls.items():
+        answer = _call(lake, tool, **arguments)
+        assert answer["rows"], tool
+        assert answer["row_count"] >= len(answer["rows"])
+        assert answer["snapshot"] == fl.open(lake).snapshot.id
+
+
+def test_an_unknown_value_has_its_reason(lake: Path) -> None:
+    """A symbol without data has a null and the cause of it."""
+    [row] = _call(lake, "market_caps", symbols=["NOPE"], dates=[_DAY])["rows"]
+    assert row["market_cap"] is None
+    assert row["reason"]
+
+
+def test_long_answers_are_cut_and_say_so(lake: Path) -> None:
+    """The number of all rows is known, and the assistant is asked to narrow the question."""
+    answer = _call(lake, "sql", query="SELECT * FROM price_data")
+    assert len(answer["rows"]) == MOST_ROWS
+    assert answer["row_count"] > MOST_ROWS
+    assert "narrow the question" in answer["cut"]
+    assert len(_call(lake, "sql", query="SELECT * FROM price_data", limit=3)["rows"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "message"),
+    [
+        ("market_caps", {"symbols": ["AAPL"], "dates": ["soon"]}, "expected a date such as"),
+        ("statements", {"symbols": ["AAPL"], "statement_type": "incom"}, "expected one of income"),
+        ("describe", {"table": "price_dat"}, "Did you mean 'price_data'"),
+        ("sql", {"query": "SELECT * FROM read_csv('/etc/passwd')"}, "disabled"),
+        ("sql", {"query": "COPY price_data TO 'copied.csv'"}, "disabled|cannot|sandbox"),
+        ("sql", {"query": "INSTALL httpfs"}, "disabled|cannot|sandbox"),
+    ],
+)
+def test_wrong_and_hostile_arguments_are_refused(
+    lake: Path, tool: str, arguments: dict[str, Any], message: str
+) -> None:
+    """The error of the protocol has the message of the lake; files and extensions are out of reach."""
+    with pytest.raises(ToolError, match=message):
+        _call(lake, tool, **arguments)
+    assert not Path("copied.csv").exists()
