@@ -186,11 +186,11 @@ class LakeWrites(LakeFiles):
         """
         from datetime import UTC, datetime
 
-        from factorlab_lake.ingest.intraday_bars import BarsOptions, load_bars
+        from factorlab_lake.ingest.intraday_bars import BarsOptions, known_time_zone, load_bars
 
         self._writable("load")
         basis = None if split_basis == "own-day" else to_date(split_basis, "split_basis")
-        options = BarsOptions(basis, time_zone)
+        options = BarsOptions(basis, known_time_zone(time_zone))
         parts = sources if isinstance(sources, Iterator | list | tuple) else [sources]
         with self._transaction("load price_bars") as tx:
             count = load_bars(tx, parts, options, datetime.now(UTC))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
 
@@ -36,7 +36,7 @@ from factorlab_lake.schema.rules import (
 from factorlab_lake.storage.data_files import DataFile
 from factorlab_lake.storage.transaction import Transaction
 
-__all__ = ["BarsOptions", "daily_bars", "load_bars"]
+__all__ = ["BarsOptions", "daily_bars", "known_time_zone", "load_bars"]
 
 _NAME = "price_bars"
 _STAGED = "load-"  # the start of the names of temporary folders
@@ -193,6 +193,20 @@ def _column_of(raw: pl.DataFrame, column: str, name: str) -> str:
             f"{name} has no column {column!r}; got {', '.join(raw.columns)}; expected one of {known}."
         )
     return match
+
+
+def known_time_zone(name: object) -> str:
+    """Return the name of a time zone; raise :class:`InvalidInput` for anything else.
+
+    >>> known_time_zone("Asia/Tokyo")
+    'Asia/Tokyo'
+    """
+    try:
+        return ZoneInfo(name).key  # type: ignore[arg-type]  # whatever a caller passes
+    except (TypeError, ValueError, AttributeError, OSError, ZoneInfoNotFoundError):
+        raise InvalidInput(
+            f"time_zone is {name!r}; expected the name of one, such as 'America/New_York'.", value=name
+        ) from None
 
 
 def _utc(raw: pl.DataFrame, column: str, time_zone: str) -> pl.Expr:

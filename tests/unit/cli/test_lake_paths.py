@@ -33,7 +33,11 @@ def _commands(side: Path) -> dict[str, tuple[object, ...]]:
         "statements": ("Y",), "quarters": ("Y",), "prices": ("Y",), "ratios": ("Y",),
         "caps": ("Y", *_DAY), "ttm": ("Y", *_DAY), "factors": ("Y", *_DAY),
         "explain": ("market_cap", "Y", "2020-01-02"), "lookahead": ("pe_ratio", "Y", *_DAY),
-        "compare": ("Y",), "mcp": (), "symbols": (), "columns": ("splits",), "log": (), "revisions": (),
+        "compare": ("Y",), "screen": ("market_cap > 0", "2020-01-02"),
+        "cross_section": ("pe_ratio", *_DAY),
+        "trends": ("revenue", "Y", "--as-of", "2020-01-02"),
+        "seasonality": ("revenue", "Y", "--as-of", "2020-01-02"), 
+        "mcp": (), "symbols": (), "columns": ("splits",), "log": (), "revisions": (),
         "sql": ("FROM price_data",), "export": (side / "all.duckdb",), "report": (side / "page.html",),
         "load": ("splits", SPLITS), "migrate": (cache,), "validate": (cache,), "fetch": ("Y", "--dry-run"),
         "compact": (), "vacuum": (), "backup": (side / "backup",),
@@ -63,7 +67,8 @@ def test_every_command_works_below_folders_of_these_names(
     shutil.copytree(small, place)
     commands = _commands(side)
     assert commands.keys() == {c.callback.__name__ for c in app.registered_commands if c.callback}
-    for command, arguments in commands.items():
+    for callback, arguments in commands.items():
+        command = callback.replace("_", "-")
         if command == "demo":  # it refuses the rows of this lake
             assert "not in the sample" in run("--lake", place, "demo", code=1).err
         elif command == "sync":
@@ -84,7 +89,8 @@ def test_every_command_refuses_a_folder_of_this_name(tmp_path: Path, name: str) 
     (side / "cache").mkdir(parents=True)
     (tmp_path / name / "_lake").mkdir(parents=True)
     before = sorted(tmp_path.rglob("*"))
-    for command, arguments in _commands(side).items():
+    for callback, arguments in _commands(side).items():
+        command = callback.replace("_", "-")
         if command not in ("restore", "config"):  # config opens no lake
             done = run("--lake", tmp_path / name, command, *arguments, code=1)
             assert (done.out, done.err.count("\n")) == ("", 1), command

@@ -17,8 +17,8 @@ from tests.unit.query.wrong_arguments import OF_A_FOLDER, QUESTIONS, raw_errors
 _CALLS = QUESTIONS | OF_A_FOLDER
 # These take no arguments but flags.
 _WITHOUT = {
-    "catalog", "close", "compact", "held_symbols", "history", "quality_rules", "query_statistics", "refresh",
-    "status", "verify",
+    "catalog", "close", "compact", "held_symbols", "history", "on_spark", "quality_rules", "query_statistics",
+    "refresh", "status", "verify",
 }  # fmt: skip
 
 

@@ -75,6 +75,12 @@ OF_A_FOLDER: dict[str, dict[str, Any]] = {
     "export": {"path": "export.duckdb", "symbols": ["A"], "start": _DAY, "end": _DAY},
     "fetch": {"provider": "fmp", "symbols": "A", "kinds": ["prices"], "since": _DAY},
     "freshness": {"now": None},
+    "daily_bars": {"start": _DAY, "end": _DAY},
+    "load_bars": {
+        "sources": {"symbol": ["A"], "ts": ["2020-01-03 10:00"], "close": [1.0]},
+        "split_basis": "own-day",
+        "time_zone": "UTC",
+    },
     "load": {"table": "splits", "source": {"symbol": ["A"]}},
     "migrate": {"cache_dir": "cache", "symbols": ["A"]},
     "pin": {"name": "paper"},
