@@ -36,7 +36,7 @@ def _commands(side: Path) -> dict[str, tuple[object, ...]]:
         "compare": ("Y",), "screen": ("market_cap > 0", "2020-01-02"),
         "cross_section": ("pe_ratio", *_DAY),
         "trends": ("revenue", "Y", "--as-of", "2020-01-02"),
-        "seasonality": ("revenue", "Y", "--as-of", "2020-01-02"), 
+        "seasonality": ("revenue", "Y", "--as-of", "2020-01-02"),
         "mcp": (), "symbols": (), "columns": ("splits",), "log": (), "revisions": (),
         "sql": ("FROM price_data",), "export": (side / "all.duckdb",), "report": (side / "page.html",),
         "load": ("splits", SPLITS), "migrate": (cache,), "validate": (cache,), "fetch": ("Y", "--dry-run"),
