@@ -67,7 +67,7 @@ def test_a_real_client_starts_the_program_and_asks_it(lake: Path) -> None:
 
 
 def test_each_tool_answers_with_its_snapshot(lake: Path) -> None:
-    """Every tool returns rows, their number and the snapshot."""
+    """The answer of every tool has rows, their number and the snapshot."""
     grid = {"symbols": ["AAPL"], "dates": [_DAY]}
     calls: dict[str, dict[str, Any]] = {
         "describe": {"table": "splits"},
