@@ -1,9 +1,9 @@
 {{head}}
 CREATE OR REPLACE VIEW sectors AS
 WITH contents AS (
-    SELECT symbol, valid_from, sector, industry FROM profile_history
+    SELECT symbol, valid_from, sector, industry, exchange FROM profile_history
     UNION ALL
-    SELECT symbol, TO_DATE(CONVERT_TIMEZONE('UTC', fetched_at)), sector, industry
+    SELECT symbol, TO_DATE(CONVERT_TIMEZONE('UTC', fetched_at)), sector, industry, exchange
     FROM company_profiles WHERE symbol NOT IN (SELECT symbol FROM profile_history)
 ),
 firsts AS (SELECT symbol, MIN(valid_from) AS first_day FROM contents GROUP BY symbol),
@@ -13,14 +13,14 @@ takeovers AS (
     GROUP BY f.symbol
 ),
 starts AS (
-    SELECT symbol, valid_from, sector, industry, 'profile' AS sector_basis FROM contents
+    SELECT symbol, valid_from, sector, industry, exchange, 'profile' AS sector_basis FROM contents
     UNION ALL
-    SELECT c.symbol, COALESCE(t.taken_on, {{BEGINNING_OF_TIME}}), c.sector, c.industry, 'backfilled'
+    SELECT c.symbol, COALESCE(t.taken_on, {{BEGINNING_OF_TIME}}), c.sector, c.industry, c.exchange, 'backfilled'
     FROM contents AS c
     JOIN firsts AS f ON f.symbol = c.symbol AND f.first_day = c.valid_from
     LEFT JOIN takeovers AS t ON t.symbol = c.symbol
     WHERE COALESCE(t.taken_on, {{BEGINNING_OF_TIME}}) < c.valid_from
 )
 SELECT symbol, valid_from, COALESCE(LEAD(valid_from) OVER (PARTITION BY symbol ORDER BY valid_from), {{END_OF_TIME}}) AS valid_to,
-       sector, industry, sector_basis
+       sector, industry, sector_basis, exchange
 FROM starts;
