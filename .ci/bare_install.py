@@ -17,6 +17,7 @@ from factorlab_lake.legacy import FMPProvider
 
 PROGRAM = Path(sys.executable).with_name("factorlab-lake")
 SERVER = "postgresql://me@127.0.0.1/nowhere"
+SNOWFLAKE = "snowflake://me:no-password@nowhere/database/schema"
 # The extra that installs JupyterLab has no code that could lack it.
 WITHOUT_CODE = {"notebook"}
 
@@ -32,8 +33,8 @@ def check_help() -> int:
     """Check the help of the program and of each of its commands; return how many there are."""
     commands = typer.main.get_command(app).commands
     listed = run("--help").stdout
-    for name in commands:
-        assert name in listed, f"--help does not list {name}"
+    for name, command in commands.items():
+        assert command.hidden or name in listed, f"--help does not list {name}"
         shown = run(name, "--help").stdout
         assert f"Usage: factorlab-lake {name} " in shown, shown
     return len(commands)
@@ -76,14 +77,17 @@ if __name__ == "__main__":
     run("--lake", "demo", "demo")
     demo = fl.open("demo")
     helps = check_help()
-    check_command("postgres", "sync", "--print-sql")
+    check_command("postgres", "sync", "--print-sql", "postgresql://")
     check_command("postgres", "--lake", "demo", "sync", SERVER)
     check_call("postgres", demo.sync, SERVER)
     check_call("postgres", fl.open, SERVER)
     check_call("pandas", FMPProvider, demo)
+    check_command("snowflake", "--lake", "demo", "sync", SNOWFLAKE)
+    check_call("snowflake", fl.open, SNOWFLAKE)
+    check_call("object-store", fl.open, "s3://bucket/lake")
     check_command("mcp", "--lake", "demo", "mcp")
     check_command("excel", "--lake", "demo", "symbols", "--output", "symbols.xlsx")
     check_conversion(demo)
     extras = set(metadata("factorlab-lake").get_all("Provides-Extra"))
-    assert extras - WITHOUT_CODE == {"excel", "mcp", "pandas", "postgres"}, extras
+    assert extras - WITHOUT_CODE == {"excel", "mcp", "object-store", "pandas", "postgres", "snowflake"}, extras
     print(f"{helps} commands have help; {', '.join(sorted(extras - WITHOUT_CODE))} are named where they lack")

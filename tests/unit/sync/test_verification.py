@@ -141,7 +141,7 @@ def test_an_older_schema_is_upgraded_step_by_step(small: Lake, synced: str) -> N
 
 def test_the_printed_script_runs_unchanged(small: Lake, database: str) -> None:
     """`sync --print-sql` creates everything in an empty database; a writer can sync, a reader only read."""
-    by_hand(database, run("sync", "--print-sql").out)
+    by_hand(database, run("sync", "--print-sql", "postgresql://").out)
     user = database.rpartition("/")[2]
     by_hand(database, f"CREATE ROLE {user} LOGIN PASSWORD 'w' IN ROLE factorlab_writer")
     reader = f"{user}_r"
