@@ -20,6 +20,7 @@ SERVER = "postgresql://me@127.0.0.1/nowhere"
 SNOWFLAKE = "snowflake://me:no-password@nowhere/database/schema"
 # The extra that installs JupyterLab has no code that could lack it.
 WITHOUT_CODE = {"notebook"}
+CHECKED = {"excel", "mcp", "object-store", "pandas", "postgres", "snowflake"}
 
 
 def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -89,5 +90,5 @@ if __name__ == "__main__":
     check_command("excel", "--lake", "demo", "symbols", "--output", "symbols.xlsx")
     check_conversion(demo)
     extras = set(metadata("factorlab-lake").get_all("Provides-Extra"))
-    assert extras - WITHOUT_CODE == {"excel", "mcp", "object-store", "pandas", "postgres", "snowflake"}, extras
+    assert extras - WITHOUT_CODE == CHECKED, extras
     print(f"{helps} commands have help; {', '.join(sorted(extras - WITHOUT_CODE))} are named where they lack")
