@@ -161,7 +161,7 @@ QUESTIONS = ASKED | {
     "load of minute bars, peak memory": {""},
     "daily bars of minute bars": {""},
 }
-for grid in ("6 x 23", "12 x 23"):
+for grid in ("6 x 24", "12 x 24"):
     modes = ("local", "one worker", "two workers")
     QUESTIONS[f"spark: market caps {grid}"] = {f"Sail, {mode}" for mode in modes}
 # All symbols of the large market are ten times as many.
