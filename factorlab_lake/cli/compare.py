@@ -35,7 +35,7 @@ def compare(
     as_of: AsOf = None,
     snapshot: SnapshotAt = None,
 ) -> None:
-    """Compare the figures of several providers, or of two fetches.
+    """Compare the figures of providers, or of two fetches.
 
     Prints a row per period and item, with a column per provider. With --generations, compares each provider
     with itself: prints a row per item that changed between two fetches, and the kind of change.

@@ -11,7 +11,7 @@ __all__ = ["mcp"]
 
 
 def mcp(ctx: typer.Context) -> None:
-    """Serve the lake's questions to an assistant, read-only, over stdio.
+    """Serve the lake to an assistant, read-only.
 
     The assistant starts this command itself. SQL runs in a sandbox with limits of memory and time, and every
     answer has its snapshot and at most some hundred rows. Needs pip install 'factorlab-lake[mcp]'.

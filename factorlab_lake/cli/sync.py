@@ -38,9 +38,10 @@ def sync(
         ),
     ] = False,
 ) -> None:
-    """Copy the newest snapshot to a shared server: PostgreSQL or Snowflake.
+    """Copy the newest snapshot to a shared server.
 
-    Sends only what changed since the last sync, then compares both sides. The password of a PostgreSQL server
+    The server is PostgreSQL or Snowflake. Sends only what changed since the last sync, then compares both
+    sides. The password of a PostgreSQL server
     comes from PGPASSWORD, a service file or ~/.pgpass. On a terminal, the program prompts for it.
 
     If others changed the target, it differs from the lake: the exit code is 3 unless --repair is set.

@@ -61,8 +61,8 @@ class TableQuestions(CompanyQuestions):
         exchange are those of the newest profile.
 
         >>> import factorlab_lake as fl
-        >>> fl.open("data/lake").symbols().select("symbol", "last_price").row(0)
-        ('AAPL', datetime.date(2021, 3, 31))
+        >>> fl.open("data/lake").symbols().columns[:3]
+        ['symbol', 'first_price', 'last_price']
         """
         return self.session.frame(f"{_SYMBOLS} ORDER BY symbol {BY_BYTES}")
 

@@ -84,10 +84,12 @@ def test_holidays_of_new_york_are_not_missing(lake: Lake, symbol: str, missing: 
 def test_a_symbol_without_stored_derived_rows_is_named(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """A symbol whose derived rows cannot be computed is listed, and its neighbour is not."""
 
-    def failing(con: duckdb.DuckDBPyConnection, symbols: list[str], providers: list[str]) -> None:
+    def failing(
+        con: duckdb.DuckDBPyConnection, symbols: list[str], providers: list[str], **others: Any
+    ) -> None:
         if "FAILING" in symbols:
             raise duckdb.InternalException("no")
-        compute(con, symbols, providers)
+        compute(con, symbols, providers, **others)
 
     splits = {"symbol": ["FAILING", "SOUND"], "date": ["2020-12-01"] * 2}
     with monkeypatch.context() as patch:
