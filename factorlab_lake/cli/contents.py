@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from factorlab_lake.cli.app import OnlySymbols, SnapshotAt, open_for_queries, options
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["columns", "log", "revisions", "symbols"]
 
@@ -14,7 +18,10 @@ _LOG = ("fetch_date", "symbol", "data_type", "records_fetched", "success", "erro
 _REVISIONS = (
     "symbol", "table_name", "date", "column_name", "old", "new", "kind", "recorded_at",
 )  # fmt: skip
-Last = Annotated[int, typer.Option("--last", help="Print only so many of the newest rows.", min=1)]
+Last = Annotated[
+    int | None,
+    typer.Option("--last", help="Print only so many of the newest rows; a table has 50 by default.", min=1),
+]
 _LAST = 50
 
 
@@ -47,7 +54,7 @@ def columns(
 
 
 def log(
-    ctx: typer.Context, *, symbol: OnlySymbols = None, last: Last = _LAST, snapshot: SnapshotAt = None
+    ctx: typer.Context, *, symbol: OnlySymbols = None, last: Last = None, snapshot: SnapshotAt = None
 ) -> None:
     """Show the fetch log, newest first.
 
@@ -57,11 +64,11 @@ def log(
     """
     rows = open_for_queries(ctx, at=snapshot).fetch_log()
     kept = rows.filter(rows["symbol"].is_in(symbol)) if symbol else rows
-    options(ctx).output.rows(kept.reverse().head(last), _LOG)
+    _newest(ctx, kept.reverse(), last, _LOG)
 
 
 def revisions(
-    ctx: typer.Context, *, symbol: OnlySymbols = None, last: Last = _LAST, snapshot: SnapshotAt = None
+    ctx: typer.Context, *, symbol: OnlySymbols = None, last: Last = None, snapshot: SnapshotAt = None
 ) -> None:
     """Show values that later data replaced, newest first.
 
@@ -72,4 +79,13 @@ def revisions(
     rows = open_for_queries(ctx, at=snapshot).revisions()
     kept = rows.filter(rows["symbol"].is_in(symbol)) if symbol else rows
     newest = kept.sort("recorded_at", descending=True, maintain_order=True)
-    options(ctx).output.rows(newest.head(last), _REVISIONS)
+    _newest(ctx, newest, last, _REVISIONS)
+
+
+def _newest(ctx: typer.Context, rows: pl.DataFrame, last: int | None, columns: Sequence[str]) -> None:
+    """Print the newest rows. Only a table for people leaves rows out by itself, and says so."""
+    output = options(ctx).output
+    shown = rows if last is None and not output.shows_table else rows.head(_LAST if last is None else last)
+    output.rows(shown, columns)
+    if last is None and shown.height < rows.height:
+        output.note(f"these are the newest {shown.height:,} of {rows.height:,} rows; --last shows more")

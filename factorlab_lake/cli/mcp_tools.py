@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_ROWS", "ServedLake", "server"]
 
 MOST_ROWS = 500
+_MOST_BYTES = 4_000_000  # an assistant reads a fraction of it, and a longer answer blocks the connection
 _INSTRUCTIONS = """Company fundamentals and prices, as they were known at each date. Dates are ISO texts such
 as 2021-03-31. Amounts are in the currency of the row. A value that is null has its cause in `reason` or
 `reasons`: say it instead of guessing. `describe` explains tables and columns. Every answer has a snapshot."""
@@ -163,7 +164,10 @@ class ServedLake:
     def sql(self, query: str, limit: int = MOST_ROWS) -> dict[str, Any]:
         """Run one SELECT of DuckDB's SQL over the lake's tables and functions, in a sandbox."""
         lake = self._newest()
-        return _answer(lake, lake.sql(query), limit)
+        try:
+            return _answer(lake, lake.sql(query), limit)
+        finally:
+            lake.close()  # what one query creates or drops is not there for the next
 
     def _newest(self) -> Lake:
         return self._lake.refresh()
@@ -171,7 +175,14 @@ class ServedLake:
 
 def _answer(lake: Lake, rows: pl.DataFrame, limit: int) -> dict[str, Any]:
     """Return the first rows, the number of all, and the snapshot that they are of."""
-    most = max(1, min(limit, 10 * MOST_ROWS))
+    if limit < 1:
+        raise InvalidInput(f"limit is {limit}; expected a number of rows from 1 on.", value=limit)
+    most = min(limit, 10 * MOST_ROWS)
+    size = rows.head(most).estimated_size()
+    if size > _MOST_BYTES:
+        raise InvalidInput(
+            f"The answer has {size:,} bytes; expected at most {_MOST_BYTES:,}: ask for fewer rows or columns."
+        )
     answer = {"snapshot": lake.snapshot.id, "row_count": rows.height, "rows": records_of(rows.head(most))}
     if rows.height > most:
         answer["cut"] = f"only the first {most:,} of {rows.height:,} rows; narrow the question"

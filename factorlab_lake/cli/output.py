@@ -89,7 +89,9 @@ class Output:
             self.table(frame, columns)
 
     def _chosen(self, frame: pl.DataFrame) -> pl.DataFrame:
-        for name in self.columns:
+        for number, name in enumerate(self.columns):
+            if name in self.columns[:number]:
+                raise InvalidInput(f"--columns has {name!r} twice; name each column once.", value=name)
             if name not in frame.columns:
                 near = nearest(name, frame.columns)
                 raise InvalidInput(

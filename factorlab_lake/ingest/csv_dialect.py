@@ -16,7 +16,7 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _QUOTED = re.compile(rb'"[^"]*"')
 _WHOLE_BOM = 4  # bytes; that of UTF-32 is the longest
 _DECIMAL_COMMA = r"^\s*[+-]?\d+,\d+\s*$"
-_OTHER_NUMBERS = r"^\s*[+-]?(?:\d+\.\d+|\d{1,3}(?:,\d{3}){2,}(?:\.\d+)?)\s*$"
+_OTHER_NUMBERS = r"^\s*[+-]?(?:\d+\.\d+|\d{1,3}(?:,\d{3})+\.\d+|\d{1,3}(?:,\d{3}){2,})\s*$"
 
 
 def utf8_blocks(name: str, blocks: Iterator[bytes]) -> Iterator[bytes]:

@@ -119,7 +119,7 @@ def _daily(bars: pl.DataFrame, *, regular_hours: bool) -> pl.DataFrame:
             pl.col("high_price").max(),
             pl.col("low_price").min(),
             pl.col("close_price").drop_nulls().last(),
-            pl.col("volume").sum(),
+            pl.when(pl.col("volume").count() > 0).then(pl.col("volume").sum()),
             pl.col("split_basis_date").last(),
         )
     )

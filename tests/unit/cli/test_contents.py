@@ -46,4 +46,7 @@ def test_the_log_and_the_revisions_are_newest_first(lake: Path) -> None:
     assert sorted((row["fetch_date"] for row in log), reverse=True) == [row["fetch_date"] for row in log]
     changed = run("--lake", lake, "--json", "revisions", "--symbol", "AAPL").json
     assert {row["symbol"] for row in changed} == {"AAPL"}
-    assert len(changed) <= 50
+    assert len(changed) == fl.open(lake).sql("SELECT count(*) FROM revisions WHERE symbol = 'AAPL'").item()
+    table = run("--lake", lake, "revisions", "--symbol", "AAPL")
+    assert "(50 rows" in table.out
+    assert f"the newest 50 of {len(changed):,} rows" in table.err

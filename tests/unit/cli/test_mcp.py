@@ -114,6 +114,8 @@ def test_long_answers_are_cut_and_say_so(lake: Path) -> None:
         ("describe", {"table": "price_dat"}, "Did you mean 'price_data'"),
         ("sql", {"query": "SELECT * FROM read_csv('/etc/passwd')"}, "disabled"),
         ("sql", {"query": "COPY price_data TO 'copied.csv'"}, "disabled|cannot|sandbox"),
+        ("sql", {"query": "SELECT repeat('x', 5000000) AS s"}, "ask for fewer"),
+        ("symbols", {"limit": 0}, "from 1 on"),
         ("sql", {"query": "INSTALL httpfs"}, "disabled|cannot|sandbox"),
     ],
 )
@@ -124,3 +126,14 @@ def test_wrong_and_hostile_arguments_are_refused(
     with pytest.raises(ToolError, match=message):
         _call(lake, tool, **arguments)
     assert not Path("copied.csv").exists()
+
+
+def test_what_a_query_drops_is_there_for_the_next(lake: Path) -> None:
+    """Each call of the tool has a session of its own."""
+
+    async def use(client: Any) -> Any:
+        await client.call_tool("sql", {"query": "DROP VIEW price_data"})
+        count = await client.call_tool("sql", {"query": "SELECT count(*) AS n FROM price_data"})
+        return count.structured_content["rows"][0]["n"]
+
+    assert _with_client(lake, use) > 0

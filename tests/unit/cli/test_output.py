@@ -33,6 +33,12 @@ def test_columns_choose_what_every_form_prints(lake: Path) -> None:
     assert run("--csv", *chosen).out.splitlines()[0] == "market_cap,symbol"
 
 
+def test_a_column_named_twice_is_refused(lake: Path) -> None:
+    """The error is one line."""
+    done = run("--lake", lake, *_CAPS, "--columns", "symbol,symbol", code=1)
+    assert "--columns has 'symbol' twice" in done.err
+
+
 def test_an_unknown_column_names_the_known_ones(lake: Path) -> None:
     """The error lists the columns and proposes the nearest."""
     done = run("--lake", lake, *_CAPS, "--columns", "symbol,market_capp", code=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -76,7 +77,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 def unset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Remove all settings, and run in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("FACTORLAB_AVAILABILITY", raising=False)
+    for name in [name for name in os.environ if name.startswith("FACTORLAB_")]:
+        monkeypatch.delenv(name)
     settings.cache_clear()
     yield
     settings.cache_clear()

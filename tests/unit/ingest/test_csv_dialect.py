@@ -58,6 +58,10 @@ def test_the_form_holds_in_every_block(tmp_path: Path, block_bytes: int) -> None
 _REFUSED: dict[str, tuple[bytes | str, str]] = {
     "a price with a decimal comma": (_BARS.replace("221.68", '"221,68"'), "write decimals with a point"),
     "a price that may have one": (_BARS.replace("221.68", '"221,681"'), "'221,681' has a comma that may be"),
+    "a comma of thousands": (
+        _EUROPEAN.replace("222,42", "1,222.42"),
+        "such as '221,68' and such as '1,222.42'",
+    ),
     "two decimal signs": (_EUROPEAN.replace("222,42", "222.42"), "such as '221,68' and such as '222.42'"),
     "decimal commas and thousands": (
         _EUROPEAN.replace("20272300", "20,272,300"),
