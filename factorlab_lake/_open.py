@@ -10,7 +10,7 @@ from factorlab_lake.derive.availability_rule import AvailabilityRule, to_rule
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 from factorlab_lake.maintenance import copy_index
-from factorlab_lake.settings import configured, variables, warn_of_misspelt
+from factorlab_lake.settings import NAMES, configured, warn_of_misspelt
 from factorlab_lake.settings.environments import lake_place
 from factorlab_lake.storage import layout as layouts
 from factorlab_lake.storage.bucket_path import is_bucket
@@ -100,11 +100,7 @@ def _is_mistyped(folder: Path) -> bool:
 
 
 def _warn_of_misspelt_settings() -> None:
-    if not variables("FACTORLAB_"):
-        return
-    from factorlab_lake.settings.models import Settings
-
-    warn_of_misspelt("FACTORLAB_", Settings.model_fields)
+    warn_of_misspelt("FACTORLAB_", NAMES)
 
 
 def _rule_from_settings() -> AvailabilityRule | None:

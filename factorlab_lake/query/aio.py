@@ -89,4 +89,6 @@ class AsyncQuestions:
     lookahead = awaited(Questions.lookahead)
     fetch_log = awaited(Questions.fetch_log)
     revisions = awaited(Questions.revisions)
+    symbols = awaited(Questions.symbols)
+    columns = awaited(Questions.columns)
     sql = awaited(Questions.sql)

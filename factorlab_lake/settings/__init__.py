@@ -16,8 +16,25 @@ from typing import Any
 
 from factorlab_lake.errors import LakeWarning
 
-__all__ = ["chosen", "configured", "variables", "warn_of_misspelt"]
+__all__ = ["NAMES", "chosen", "configured", "variables", "warn_of_misspelt"]
 
+# The fields of Settings, whose module takes longer to import than a lake to open; a test compares them.
+NAMES = (
+    "lake",
+    "config",
+    "env",
+    "availability",
+    "query_statistics",
+    "read_index",
+    "cache_folder",
+    "result_cache_mb",
+    "sandbox_memory_mb",
+    "sandbox_timeout_s",
+    "pool_size",
+    "pool_overflow",
+    "pool_wait_s",
+    "statement_timeout_s",
+)
 _SIMILAR = 0.8  # of the letters of two names, from 0 to 1
 _LINE = r"^[ \t]*(?:export[ \t]+)?({}\w+)[ \t]*="
 

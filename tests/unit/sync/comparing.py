@@ -10,7 +10,7 @@ import psycopg
 from polars.testing import assert_frame_equal
 
 from factorlab_lake.lake import Lake
-from factorlab_lake.query.questions import Questions
+from factorlab_lake.research.methods import Research
 from factorlab_lake.schema import TABLES, TableSpec, identifiers
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.sync.row_hash import sendable_json
@@ -58,8 +58,8 @@ def consistent(url: str) -> bool:
 
 def query_methods() -> set[str]:
     """Return the names of all query methods, those of the base classes too."""
-    names = {name for name in dir(Questions) if name[0] != "_"}
-    return {name for name in names if callable(getattr(Questions, name))}
+    names = {name for name in dir(Research) if name[0] != "_"}
+    return {name for name in names if callable(getattr(Research, name))}
 
 
 def _count(con: psycopg.Connection[Any], spec: TableSpec, batch: str) -> int:

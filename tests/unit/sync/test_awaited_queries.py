@@ -11,7 +11,7 @@ import pytest
 
 from factorlab_lake.errors import InvalidInput, QueryCancelled
 from factorlab_lake.lake import Lake
-from factorlab_lake.query.aio import AsyncQuestions
+from factorlab_lake.research.async_research import AsyncResearch
 from factorlab_lake.server_lake import ServerLake
 from factorlab_lake.storage import cancellation
 from tests.contracts.pair import assert_same_rows
@@ -100,6 +100,6 @@ def test_an_async_method_raises_the_same_error(company_server: ServerLake) -> No
 
 
 def test_every_method_has_an_async_form() -> None:
-    """A method that is added to Questions needs one line in AsyncQuestions."""
-    awaited = {name for name, member in vars(AsyncQuestions).items() if inspect.iscoroutinefunction(member)}
+    """A method that is added to Questions or Research needs one line in its asynchronous class."""
+    awaited = {name for name, _ in inspect.getmembers(AsyncResearch, inspect.iscoroutinefunction)}
     assert query_methods() == awaited

@@ -281,7 +281,7 @@ def test_a_sync_without_the_extra_names_it(package: str, tmp_path: Path) -> None
         "from factorlab_lake.errors import InvalidInput, MissingExtra\n"
         "from factorlab_lake.sync.registry import script\n"
         "lake, said = fl.open(sys.argv[1]), []\n"
-        "for ask in (lambda: lake.sync('postgresql://me@127.0.0.1/nowhere'), script):\n"
+        "for ask in (lambda: lake.sync('postgresql://me@127.0.0.1/nowhere'), lambda: script('postgresql://')):\n"
         "    try:\n        ask()\n"
         "    except MissingExtra as error:\n        said.append(str(error))\n"
         "assert said and all('factorlab-lake[postgres]' in text for text in said), said\n"
