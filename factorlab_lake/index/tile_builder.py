@@ -146,7 +146,8 @@ class _Build:
         tiles = self._padded(self.previous.intervals.get(name, []))
         excluded = set(self.previous.excluded.get(name, []))
         sql = f"SELECT * FROM {name} WHERE symbol IN (SELECT unnest($symbols::VARCHAR[]))"  # noqa: S608
-        for group, table_rows in self._grouped(sql, {}, groups, self._groups_at_a_time([name])):
+        at_a_time = self._groups_at_a_time([name]) if groups else 1
+        for group, table_rows in self._grouped(sql, {}, groups, at_a_time):
             rows = with_validity(table_rows, spec)
             odd = odd_symbols(rows, spec)
             excluded = excluded.difference(self._in_group(group)).union(odd)
