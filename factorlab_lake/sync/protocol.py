@@ -16,14 +16,13 @@ Each target has a folder ``sync/<target>/`` with the same file names:
     Fill the SQL of :mod:`factorlab_lake.functions` for the engine; install it.
 ``transfer``
     Send and fetch rows in bulk.
-``object_changes``
-    Record what is installed, and find what somebody replaced.
-``strangers``
-    Find the objects of others that could be taken for the lake's.
 ``target``, ``batch``
     Implement :class:`Target` and :class:`BatchTransaction`.
 ``server_session``
     Implement :class:`TargetSession`, with which ``factorlab_lake.open(address)`` runs queries.
+
+PostgreSQL has two more: ``object_changes`` records what is installed and detects what somebody replaced, and
+``strangers`` detects objects of others that could be taken for the lake's.
 """
 
 from __future__ import annotations

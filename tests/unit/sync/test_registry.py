@@ -106,10 +106,11 @@ def memory(install: Callable[..., None]) -> None:
     install(("postgres", value), ("postgresql", value), ("memory", f"{_HERE}:MemoryConnector"))
 
 
-def test_the_metadata_registers_both_schemes_of_postgres() -> None:
-    """The package registers its own target through the entry points of its metadata."""
+def test_the_metadata_registers_the_schemes_of_both_targets() -> None:
+    """The package registers its own targets through the entry points of its metadata."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert sorted(project["entry-points"][_GROUP]) == registry.schemes() == ["postgres", "postgresql"]
+    assert sorted(project["entry-points"][_GROUP]) == registry.schemes()
+    assert registry.schemes() == ["postgres", "postgresql", "snowflake"]
 
 
 def test_a_third_party_target_works_once_its_package_is_installed(memory: None, lake: Lake) -> None:
