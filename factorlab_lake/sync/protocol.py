@@ -21,8 +21,8 @@ Each target has a folder ``sync/<target>/`` with the same file names:
 ``server_session``
     Implement :class:`TargetSession`, with which ``factorlab_lake.open(address)`` runs queries.
 
-PostgreSQL has two more: ``object_changes`` records what is installed and detects what somebody replaced, and
-``strangers`` detects objects of others that could be taken for the lake's.
+PostgreSQL has two more: ``object_changes`` records what is installed and detects what somebody replaced;
+another, ``strangers``, detects objects of others that could be taken for the lake's.
 """
 
 from __future__ import annotations
