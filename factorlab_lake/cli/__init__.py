@@ -30,7 +30,6 @@ from factorlab_lake.cli.quality import coverage, freshness, quality, report, sta
 from factorlab_lake.cli.query import (
     caps,
     explain,
-    export,
     factors,
     lookahead,
     prices,
@@ -41,7 +40,7 @@ from factorlab_lake.cli.query import (
     ttm,
 )
 from factorlab_lake.cli.research import cross_section, screen, seasonality, trends
-from factorlab_lake.cli.sync import sync
+from factorlab_lake.cli.sync import export, sync
 
 __all__ = ["app", "main"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,15 +16,12 @@ from factorlab_lake.cli.app import (
     End,
     Factor,
     Factors,
-    Force,
     Freq,
-    OnlySymbols,
     SnapshotAt,
     Start,
     Symbols,
     Vintage,
     open_for_queries,
-    open_lake,
     options,
 )
 from factorlab_lake.errors import InvalidInput
@@ -41,7 +37,6 @@ __all__ = [
     "caps",
     "definitions",
     "explain",
-    "export",
     "factors",
     "lookahead",
     "prices",
@@ -381,28 +376,3 @@ def _parameter(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise typer.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--param")
     return name, value
-
-
-def export(
-    ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(help="The file to write.", show_default=False)],
-    *,
-    symbol: OnlySymbols = None,
-    start: Start = None,
-    end: End = None,
-    force: Force = False,
-    snapshot: SnapshotAt = None,
-) -> None:
-    """Write a DuckDB file that contains the rows and functions.
-
-    Any DuckDB client can open the file, without the lake and without this program. --start and --end limit
-    the bars. An existing file is replaced only with --force.
-
-    Example: factorlab-lake export apple.duckdb --symbol AAPL
-    """
-    output = options(ctx).output
-    output.check_report()
-    lake = open_lake(ctx, at=snapshot)
-    path = lake.export(file, symbols=symbol, start=start, end=end, force=force)
-    document = {"file": str(path), "size_bytes": path.stat().st_size, "snapshot": lake.snapshot.id}
-    output.document(document, [f"{path}: {document['size_bytes']:,} bytes, snapshot {lake.snapshot.id}"])

@@ -1,16 +1,17 @@
-"""Define the command that copies a lake to a shared server."""
+"""Define the commands that copy a lake: to a shared server, and to a DuckDB file."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from factorlab_lake.cli.app import FAULTS, open_lake, options
+from factorlab_lake.cli.app import FAULTS, End, Force, OnlySymbols, SnapshotAt, Start, open_lake, options
 from factorlab_lake.cli.output import document_of, file_progress
 
-__all__ = ["sync"]
+__all__ = ["export", "sync"]
 
 
 def sync(
@@ -83,3 +84,28 @@ def _prompt() -> str:
     """Read the password from the terminal without showing it."""
     password: str = typer.prompt("Password", hide_input=True, err=True)
     return password
+
+
+def export(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The file to write.", show_default=False)],
+    *,
+    symbol: OnlySymbols = None,
+    start: Start = None,
+    end: End = None,
+    force: Force = False,
+    snapshot: SnapshotAt = None,
+) -> None:
+    """Write a DuckDB file that contains the rows and functions.
+
+    Any DuckDB client can open the file, without the lake and without this program. --start and --end limit
+    the bars. An existing file is replaced only with --force.
+
+    Example: factorlab-lake export apple.duckdb --symbol AAPL
+    """
+    output = options(ctx).output
+    output.check_report()
+    lake = open_lake(ctx, at=snapshot)
+    path = lake.export(file, symbols=symbol, start=start, end=end, force=force)
+    document = {"file": str(path), "size_bytes": path.stat().st_size, "snapshot": lake.snapshot.id}
+    output.document(document, [f"{path}: {document['size_bytes']:,} bytes, snapshot {lake.snapshot.id}"])

@@ -98,10 +98,9 @@ class StatementQuestions(TableQuestions):
         or ``rows.to_pandas().to_excel(path)``. Raises :class:`~factorlab_lake.errors.InvalidInput` for an
         unknown column, with the nearest name.
         """
-        wide = wide_columns("income", columns)
+        of = {"start": start, "end": end, "as_of": as_of, "vintage": vintage}
         names = self._symbols.names(symbols)
-        rows = self._statements(names, start, end, types=["income"], as_of=as_of, vintage=vintage)
-        return self._symbols.checked_rows(wide_statements(rows, "income", wide), names)
+        return self._symbols.checked_rows(self._wide("income", names, columns, **of), names)
 
     @of_one_snapshot
     def balance_sheets(
@@ -118,10 +117,9 @@ class StatementQuestions(TableQuestions):
 
         ``columns`` chooses some, such as ``["total_assets"]``.
         """
-        wide = wide_columns("balance_sheet", columns)
+        of = {"start": start, "end": end, "as_of": as_of, "vintage": vintage}
         names = self._symbols.names(symbols)
-        rows = self._statements(names, start, end, types=["balance_sheet"], as_of=as_of, vintage=vintage)
-        return self._symbols.checked_rows(wide_statements(rows, "balance_sheet", wide), names)
+        return self._symbols.checked_rows(self._wide("balance_sheet", names, columns, **of), names)
 
     @of_one_snapshot
     def cash_flows(
@@ -138,10 +136,14 @@ class StatementQuestions(TableQuestions):
 
         ``columns`` chooses some, such as ``["free_cash_flow"]``.
         """
-        wide = wide_columns("cash_flow", columns)
+        of = {"start": start, "end": end, "as_of": as_of, "vintage": vintage}
         names = self._symbols.names(symbols)
-        rows = self._statements(names, start, end, types=["cash_flow"], as_of=as_of, vintage=vintage)
-        return self._symbols.checked_rows(wide_statements(rows, "cash_flow", wide), names)
+        return self._symbols.checked_rows(self._wide("cash_flow", names, columns, **of), names)
+
+    def _wide(self, kind: str, names: list[str], columns: Iterable[str] | None, **of: Any) -> pl.DataFrame:
+        """Return the statements of one type with a typed column per line item."""
+        wide = wide_columns(kind, columns)
+        return wide_statements(self._statements(names, types=[kind], **of), kind, wide)
 
     @of_one_snapshot
     def quarters(

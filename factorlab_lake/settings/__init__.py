@@ -85,7 +85,7 @@ def variables(prefix: str) -> list[str]:
     try:
         text = Path(".env").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        text = ""  # whoever reads a setting from it raises the error
+        text = ""  # the reader of the settings raises the error
     lines = re.findall(_LINE.format(prefix), text, flags=re.MULTILINE | re.IGNORECASE)
     return sorted({*lines, *(name for name in os.environ if name.upper().startswith(prefix))})
 
