@@ -33,7 +33,7 @@ $(READY): pyproject.toml $(LOCK)
 		{ echo '$(PYTHON) cannot make virtual environments: on Debian or Ubuntu, `apt-get install python3-venv`' >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python $(PIP) install --quiet -c $(LOCK) pip
-	$(BIN)/python $(PIP) install --quiet -c $(LOCK) --build-constraint $(LOCK) -e '.[pandas,postgres,snowflake,object-store,excel,mcp]' --group dev --group docs
+	$(BIN)/python $(PIP) install --quiet -c $(LOCK) --build-constraint $(LOCK) -e '.[pandas,postgres,snowflake,object-store,excel,mcp,plot]' --group dev --group docs
 	@touch $@
 
 # The oldest DuckDB that is supported, beside the environment's own: the tests ask it the same questions.

@@ -19,7 +19,7 @@ PROGRAM = Path(sys.executable).with_name("factorlab-lake")
 SERVER = "postgresql://me@127.0.0.1/nowhere"
 SNOWFLAKE = "snowflake://me:no-password@nowhere/database/schema"
 # The extra that installs JupyterLab has no code that could lack it.
-WITHOUT_CODE = {"notebook"}
+WITHOUT_CODE = {"notebook", "plot"}
 CHECKED = {"excel", "mcp", "object-store", "pandas", "postgres", "snowflake"}
 
 
