@@ -8,6 +8,7 @@ READY := .venv/.ready
 OLDEST := .venv/duckdb-1.5
 ENGINES := .venv/engines
 EMULATORS := .venv/emulators
+RESEARCH := .venv/research
 POSTGRES := tests/unit/sync/postgres
 # The tests that run on each version of PostgreSQL. `make test-all` runs all of them on the newest one.
 VERSIONS ?= 14 15 16 17
@@ -18,7 +19,7 @@ PIP := -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 unexport PYTHONDONTWRITEBYTECODE  # else each of the hundreds of processes that the tests start compiles everything
-.PHONY: help venv engines emulators postgres demo test test-all test-postgres lint format docs docs-reference bench lock clean
+.PHONY: help venv engines emulators research postgres demo test test-all test-postgres lint format docs docs-reference bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +55,14 @@ emulators: $(EMULATORS)/.ready ## install servers that stand in for Snowflake an
 $(EMULATORS)/.ready: .ci/emulators.txt | $(READY)
 	$(BIN)/python -m venv $(EMULATORS)
 	$(EMULATORS)/bin/python $(PIP) install --quiet -r .ci/emulators.txt
+	@touch $@
+
+research: $(RESEARCH)/.ready ## install libraries of factor research (alphalens, quantstats, skfolio; 1.5 GB), so that the tests hand frames to them
+
+# Beside the package's environment: it has the package's dependencies too, and the tests put the sources on its path.
+$(RESEARCH)/.ready: .ci/research.txt | $(READY)
+	$(BIN)/python -m venv $(RESEARCH)
+	$(RESEARCH)/bin/python $(PIP) install --quiet -r .ci/research.txt
 	@touch $@
 
 # Each in a folder of its own: a client has no other package than DuckDB. An interrupted install leaves no folder.
