@@ -43,7 +43,7 @@ def members(session: QuerySession, universe: str) -> pl.DataFrame:
         spells = session.frame(_LOADED, {"universe": universe}, needs=_NOTHING)
         names = [] if spells.height else session.frame(_NAMES, needs=_NOTHING)["universe"].to_list()
     if spells.is_empty():
-        known = f"expected one of {', '.join(sorted(names)[:10])}" if names else "no such universe is held"
+        known = f"expected one of {', '.join(sorted(names)[:10])}" if names else "the lake holds none"
         raise InvalidInput(
             f"There is no universe {universe!r}; {known}. Load one into the table universes (universe, "
             "symbol, valid_from, valid_to), or name a group such as 'sector:Technology'."

@@ -181,7 +181,7 @@ def test_unknown_universes_and_columns_are_refused(market: Lake) -> None:
     """The error has the names that exist."""
     with pytest.raises(InvalidInput, match=r"no universe 'sector:Enrgy'.*sector:Energy, sector:Technology"):
         market.screen("roe > 0", _DAY, universe="sector:Enrgy")
-    with pytest.raises(InvalidInput, match="no such universe is held"):
+    with pytest.raises(InvalidInput, match="the lake holds none"):
         market.factors(universe="sp500", dates=_DAY)
     with pytest.raises(InvalidInput, match="Both symbols and universe"):
         market.factors("C0", _DAY, universe="sp500")
