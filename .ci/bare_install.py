@@ -19,8 +19,8 @@ PROGRAM = Path(sys.executable).with_name("factorlab-lake")
 SERVER = "postgresql://me@127.0.0.1/nowhere"
 SNOWFLAKE = "snowflake://me:no-password@nowhere/database/schema"
 # The extra that installs JupyterLab has no code that could lack it.
-WITHOUT_CODE = {"notebook", "plot"}
-CHECKED = {"excel", "mcp", "object-store", "pandas", "postgres", "snowflake"}
+WITHOUT_CODE = {"notebook"}
+CHECKED = {"excel", "mcp", "object-store", "pandas", "plot", "postgres", "snowflake"}
 
 
 def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -85,6 +85,7 @@ if __name__ == "__main__":
     check_call("pandas", FMPProvider, demo)
     check_command("snowflake", "--lake", "demo", "sync", SNOWFLAKE)
     check_call("snowflake", fl.open, SNOWFLAKE)
+    check_call("plot", demo.plot.prices, "AAPL")
     check_call("object-store", fl.open, "s3://bucket/lake")
     check_command("mcp", "--lake", "demo", "mcp")
     check_command("excel", "--lake", "demo", "symbols", "--output", "symbols.xlsx")

@@ -20,6 +20,7 @@ from factorlab_lake.legacy import (
 )
 from factorlab_lake.query.spark_lake import SparkLake
 from factorlab_lake.research.async_research import AsyncResearch
+from factorlab_lake.research.plots.charts import Charts
 from factorlab_lake.server_lake import ServerLake
 
 __all__ = ["python_page"]
@@ -30,6 +31,7 @@ _FUNCTIONS = {"open": fl.open, "restore": fl.restore, "verify": fl.verify, "repa
 _CLASSES: dict[type, str] = {
     fl.Lake: "lake",
     ServerLake: "lake",
+    Charts: "lake.plot",
     SparkLake: "answers",
     AsyncResearch: "lake.aio",
     FetchPolicy: "policy",

@@ -21,6 +21,8 @@ from factorlab_lake.research.screening import undecided as undecided_rows
 if TYPE_CHECKING:
     import polars as pl
 
+    from factorlab_lake.research.plots.charts import Charts
+
 __all__ = ["Research"]
 
 
@@ -30,6 +32,16 @@ class Research(FigureHistory):
     ``universe`` is the name of one, as for :class:`~factorlab_lake.query.questions.Questions`, a list of
     symbols, or None for all held symbols.
     """
+
+    @property
+    def plot(self) -> Charts:
+        """Return the methods that draw charts of this lake's answers: ``lake.plot.market_caps("AAPL", …)``.
+
+        They need the extra ``plot``, and read the snapshot that the lake has now.
+        """
+        from factorlab_lake.research.plots.charts import Charts
+
+        return Charts(self._at_one_snapshot())
 
     @of_one_snapshot
     def screen(

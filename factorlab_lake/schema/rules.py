@@ -410,6 +410,23 @@ SPLIT_EVIDENCE_FACTOR = 4
 MAX_SILENCE_DAYS = 180
 """After so long without bars and statements the symbol may be another company's."""
 
+# --- Charts ---
+
+CHART_ROWS = 4_500
+"""Most rows of one chart: altair refuses more than 5,000, and a picture of 640 pixels shows no more."""
+
+CHART_SYMBOLS = 60
+"""Most symbols of a heat map: more rows are no longer a picture."""
+
+CHART_NAMES = 6
+"""Most symbols whose names the title of a chart has; of more, it has the number."""
+
+CHART_PERIODS = 30
+"""Most fiscal periods of a chart of restatements, the newest."""
+
+CHART_TAIL = 0.02
+"""Share of a cross-section at each end that is drawn at the edge: an extreme ratio would squeeze the rest."""
+
 # --- Work in parts that bound the memory ---
 
 DERIVED_ROWS_AT_A_TIME = 18_000
