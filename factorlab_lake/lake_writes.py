@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from factorlab_lake.ingest.fetch_report import FetchProgress, FetchReport
+    from factorlab_lake.ingest.intraday_bars import BarsReport
     from factorlab_lake.ingest.legacy_cache.migrate import MigrationProgress, MigrationReport
     from factorlab_lake.ingest.legacy_cache.validate import ValidationReport
     from factorlab_lake.ingest.load import LoadProgress
@@ -170,8 +171,10 @@ class LakeWrites(LakeFiles):
         self._changed()
         return count
 
-    def load_bars(self, sources: Any, *, split_basis: date | str, time_zone: str = "America/New_York") -> int:
-        """Load bars within the day, such as minute bars, into ``price_bars``; return the number of rows.
+    def load_bars(
+        self, sources: Any, *, split_basis: date | str, time_zone: str = "America/New_York"
+    ) -> BarsReport:
+        """Load bars within the day, such as minute bars, into ``price_bars``; report what was read.
 
         ``sources`` is one CSV or Parquet file or frame, or several: a list, or a generator that reads the
         next one when it is needed. Columns are ``symbol``, ``ts`` (the start of the bar), ``open``, ``high``,
@@ -180,8 +183,9 @@ class LakeWrites(LakeFiles):
         splits.
 
         All rows are committed, or none. A loaded bar replaces the stored one of its symbol and start, and
-        loading the same rows again changes nothing. The memory depends on the largest day, not on the number
-        of rows; the rows lie in temporary files of the lake's folder meanwhile. Raises
+        loading the same rows again changes nothing. The report counts rows that repeat a symbol and start,
+        of which the last one is used, and rows of Saturdays and Sundays. The memory depends on the largest
+        day, not on the number of rows; the rows lie in temporary files of the lake's folder meanwhile. Raises
         :class:`~factorlab_lake.errors.InvalidInput` for rows that cannot be bars.
         """
         from datetime import UTC, datetime
@@ -193,9 +197,9 @@ class LakeWrites(LakeFiles):
         options = BarsOptions(basis, known_time_zone(time_zone))
         parts = sources if isinstance(sources, Iterator | list | tuple) else [sources]
         with self._transaction("load price_bars") as tx:
-            count = load_bars(tx, parts, options, datetime.now(UTC))
+            report = load_bars(tx, parts, options, datetime.now(UTC))
         self._changed()
-        return count
+        return report
 
     def daily_bars(
         self, start: DateLike | None = None, end: DateLike | None = None, *, regular_hours: bool = True

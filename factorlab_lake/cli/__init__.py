@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 a known error, in one line; 2 wrong usage; 3 a check found
 from __future__ import annotations
 
 from factorlab_lake.cli.app import app
+from factorlab_lake.cli.bars import daily_bars, load_bars
 from factorlab_lake.cli.compare import compare
 from factorlab_lake.cli.config import config
 from factorlab_lake.cli.contents import columns, log, revisions, symbols
@@ -45,7 +46,7 @@ from factorlab_lake.cli.sync import export, sync
 __all__ = ["app", "main"]
 
 # `--help` lists the commands in this order.
-_INGEST = (init, demo, migrate, validate, rollback, fetch, load)
+_INGEST = (init, demo, migrate, validate, rollback, fetch, load, load_bars, daily_bars)
 _CONTENTS = (status, symbols, columns, history, log, revisions)
 _QUERY = (statements, quarters, prices, caps, ttm, factors, ratios, explain, lookahead)
 _COMPARE = (compare, sql)

@@ -64,8 +64,14 @@ _WITH_VALUE = ("--lake", "--env", "--config", "--columns", "--output")
 _WITHOUT_VALUE = ("--json", "--csv", "--quiet", "-q")
 BROKEN_PIPE = 141  # 128 + SIGPIPE
 
+
 Symbols: TypeAlias = Annotated[
-    list[str], typer.Argument(help="The symbol, such as AAPL.", metavar="SYMBOL", show_default=False)
+    list[str],
+    typer.Argument(
+        help="The symbol, such as AAPL, or all for every held symbol.",
+        metavar="SYMBOL",
+        show_default=False,
+    ),
 ]
 OnlySymbols: TypeAlias = Annotated[
     list[str] | None,

@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from factorlab_lake.ingest.load import LoadProgress
     from factorlab_lake.lake import Lake
 
-__all__ = ["fetch", "init", "load", "load_rows", "migrate", "validate"]
+__all__ = ["fetch", "init", "lake_to_fill", "load", "load_rows", "migrate", "validate"]
 
 _HELD = "held"
 
 
 @contextmanager
-def _lake_to_fill(ctx: typer.Context, *, create: bool | None = None) -> Iterator[Lake]:
+def lake_to_fill(ctx: typer.Context, *, create: bool | None = None) -> Iterator[Lake]:
     """Give the lake, by default a new one where none is; a failure leaves no new lake without data."""
     from factorlab_lake.storage.layout import layout_at
     from factorlab_lake.storage.lock import created_lake
@@ -120,7 +120,7 @@ def fetch(
         plan = _plan_fetch(ctx, provider, names, universe, request)
         output.document(document_of(plan), plan.lines())
         return
-    with _lake_to_fill(ctx, create=None if universe is None else False) as lake:
+    with lake_to_fill(ctx, create=None if universe is None else False) as lake:
         with call_progress("fetching", output) as progress:
             report = lake.fetch(provider, _with_universe(lake, names, universe), **request, progress=progress)
         if report.failures and not report.records and output.form is OutputFormat.TABLE:
@@ -214,7 +214,7 @@ def load(
             with TemporaryDirectory() as folder:
                 document = load_rows(fl.open(folder, create=True), table, file, progress, **how)
         else:
-            with _lake_to_fill(ctx) as lake:
+            with lake_to_fill(ctx) as lake:
                 document = load_rows(lake, table, file, progress, **how)
     output.document(document, [display.load_line(document, dry_run=dry_run)])
 
@@ -257,7 +257,7 @@ def migrate(
     if dry_run:
         report = _plan_migration(ctx, cache_dir, symbol)
     else:
-        with file_progress("migrating", output) as progress, _lake_to_fill(ctx) as lake:
+        with file_progress("migrating", output) as progress, lake_to_fill(ctx) as lake:
             report = lake.migrate(cache_dir, symbols=symbol, by_symbol=by_symbol, progress=progress)
     output.document(document_of(report), report.lines())
     if not report.clean:

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -23,6 +23,7 @@ from factorlab_lake.ingest.fetch_log import log_lines
 from factorlab_lake.ingest.load_source import LoadSource
 from factorlab_lake.ingest.parse_values import NEW_YORK
 from factorlab_lake.providers.protocol import FetchResult
+from factorlab_lake.run_report import RunReport
 from factorlab_lake.schema import table
 from factorlab_lake.schema.columns import FILE_PROVIDER
 from factorlab_lake.schema.market_calendar import half_days
@@ -36,7 +37,7 @@ from factorlab_lake.schema.rules import (
 from factorlab_lake.storage.data_files import DataFile
 from factorlab_lake.storage.transaction import Transaction
 
-__all__ = ["BarsOptions", "daily_bars", "known_time_zone", "load_bars"]
+__all__ = ["BarsOptions", "BarsReport", "daily_bars", "known_time_zone", "load_bars"]
 
 _NAME = "price_bars"
 _STAGED = "load-"  # the start of the names of temporary folders
@@ -49,6 +50,7 @@ _ALIASES = {
 _PRICES = [name for name in _ALIASES if name.endswith("_price")]
 _REQUIRED = ("symbol", "ts", "close_price")
 _UTC = pl.Datetime("us", "UTC")
+_FRIDAY = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,33 @@ class BarsOptions:
     rows_at_once: int = INTRADAY_ROWS_AT_ONCE
 
 
-def load_bars(tx: Transaction, sources: Iterable[Any], options: BarsOptions, now: datetime) -> int:
-    """Merge the bars of some sources into ``price_bars``, all or none; return the number of their rows.
+@dataclass(slots=True, repr=False)
+class BarsReport(RunReport):
+    """Report what a load of bars read.
+
+    ``rows`` counts all rows. ``repeated`` counts those with the symbol and start of a later row, which is the
+    one that counts, and ``weekend`` those of a Saturday or Sunday in New York.
+    """
+
+    rows: int = 0
+    days: int = 0
+    repeated: int = 0
+    weekend: int = 0
+
+    def lines(self) -> list[str]:
+        """Return the report in lines for people."""
+        lines = [f"{counted(self.rows, 'bar')} of {counted(self.days, 'day')}"]
+        if self.repeated:
+            lines.append(
+                f"{self.repeated:,} repeat the symbol and start of a later row, which is the one used"
+            )
+        if self.weekend:
+            lines.append(f"{self.weekend:,} of a Saturday or Sunday")
+        return lines
+
+
+def load_bars(tx: Transaction, sources: Iterable[Any], options: BarsOptions, now: datetime) -> BarsReport:
+    """Merge the bars of some sources into ``price_bars``, all or none; return what was read.
 
     A loaded bar replaces the stored one of its symbol and start. Equal bars change nothing.
     """
@@ -76,15 +103,24 @@ def load_bars(tx: Transaction, sources: Iterable[Any], options: BarsOptions, now
     try:
         staged, digest = _stage(sources, folder, options, now)
         if staged is None:
-            return 0
+            return BarsReport()
         counts = staged.group_by("day").len().sort("day").collect(engine="streaming")
         origin = _Origin(digest, now, options.split_basis)
-        changed = [_merge(tx, origin.completed(part)) for part in _parts(staged, counts, options)]
-        if any(changed):
+        merged = [
+            (part.height, _merge(tx, origin.completed(part))) for part in _parts(staged, counts, options)
+        ]
+        if any(changed for _, changed in merged):
             _log(tx, origin, counts)
-        return int(counts["len"].sum())
+        return _report(counts, sum(rows for rows, _ in merged))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _report(counts: pl.DataFrame, kept: int) -> BarsReport:
+    days = counts["day"].cast(pl.String).str.to_date("%Y%m%d")
+    weekend = counts.filter(days.dt.weekday() > _FRIDAY)
+    rows = int(counts["len"].sum())
+    return BarsReport(rows, counts.height, rows - kept, int(weekend["len"].sum()))
 
 
 def daily_bars(
@@ -174,11 +210,13 @@ def _typed(raw: pl.DataFrame, name: str, options: BarsOptions, now: datetime) ->
         typed = raw.select(
             pl.col(columns["symbol"]).cast(pl.String).alias("symbol"),
             _utc(raw, columns["ts"], options.time_zone).alias("ts"),
+            _is_date(raw[columns["ts"]]).alias("is_date"),
             **numbers,
         )
     except pl.exceptions.PolarsError as error:
         raise InvalidInput(f"{name}: a value cannot be read: {str(error).splitlines()[0]}") from None
     _check(typed, name, options, now)
+    typed = typed.drop("is_date")
     days = pl.col("ts").dt.convert_time_zone(NEW_YORK).dt.date()
     number = pl.col("date").dt.year() * 10_000 + pl.col("date").dt.month().cast(pl.Int32) * 100
     return typed.with_columns(date=days).with_columns(day=number + pl.col("date").dt.day())
@@ -232,12 +270,22 @@ def _utc(raw: pl.DataFrame, column: str, time_zone: str) -> pl.Expr:
     return value.dt.convert_time_zone("UTC").cast(_UTC)
 
 
+def _is_date(times: pl.Series) -> pl.Expr:
+    """Return whether a time is a date alone: a text without a time, or midnight in all rows."""
+    if not isinstance(times.dtype, pl.String):
+        return pl.lit(value=bool((times.dt.time() == time()).all()))
+    if times.str.slice(10).str.contains(r"^[T ]00:00(:00(\.0*)?)?(Z|[+-]\d\d:?\d\d)?$").all():
+        return pl.lit(value=True)
+    return pl.col(times.name).str.contains(r"^\s*\d{4}-?\d\d-?\d\d\s*$")
+
+
 def _check(rows: pl.DataFrame, name: str, options: BarsOptions, now: datetime) -> None:
     """Raise :class:`InvalidInput` with the number of rows that break each rule."""
     prices = [pl.col(n) for n in _PRICES]
     faults = {
         "without a symbol": pl.col("symbol").is_null() | (pl.col("symbol").str.strip_chars() == ""),
         "without a time that can be read": pl.col("ts").is_null(),
+        "with a date alone (load daily bars into price_data)": pl.col("is_date"),
         "of the future": pl.col("ts") > now + timedelta(days=1),
         "without a close": pl.col("close_price").is_null(),
         "with a price that is not positive": pl.any_horizontal(

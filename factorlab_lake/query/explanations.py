@@ -69,7 +69,7 @@ class Explanations:
         from factorlab_lake.query.explain import explain_market_cap  # DuckDB is slow to import
 
         [name] = to_symbols([symbol])
-        self._symbols.warn_of_missing(name)
+        self._symbols.warn_of_missing([name])
         with interrupts_raised():
             return explain_market_cap(self.session, name, to_date(day, "day"))
 
@@ -86,7 +86,7 @@ class Explanations:
 
         one_of(factor, FACTORS, "factor")
         [name] = to_symbols([symbol])
-        self._symbols.warn_of_missing(name)
+        self._symbols.warn_of_missing([name])
         with interrupts_raised():
             return explain_factor(self.session, factor, name, to_date(day, "day"))
 

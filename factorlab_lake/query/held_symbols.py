@@ -42,8 +42,12 @@ class HeldSymbols:
         self._held: set[str] = set()
 
     def names(self, symbols: str | Iterable[str]) -> list[str]:
-        """Return the symbols of an argument as a list: one, several, or ``all`` that are held."""
-        return self.every if isinstance(symbols, str) and symbols == ALL_SYMBOLS else to_symbols(symbols)
+        """Return the symbols of an argument as a list: one, several, or ``all`` that are held.
+
+        The command line passes the one word in a list.
+        """
+        names = to_symbols(symbols)
+        return self.every if names == [ALL_SYMBOLS] else names
 
     @cached_property
     def every(self) -> list[str]:
@@ -69,10 +73,10 @@ class HeldSymbols:
             self._warn(missing, names, _OF_ROWS)
         return rows
 
-    def warn_of_missing(self, name: str) -> None:
-        """Warn of a symbol that is not held."""
-        if missing := self.missing([name]):
-            self._warn(missing, [name], _OF_ROWS)
+    def warn_of_missing(self, names: Sequence[str]) -> None:
+        """Warn of the symbols among these that are not held."""
+        if missing := self.missing(names):
+            self._warn(missing, names, _OF_ROWS)
 
     def missing(self, names: Sequence[str]) -> list[str]:
         """Return the symbols among these that are not held; no warning."""

@@ -80,16 +80,26 @@ class Questions(StatementQuestions):
 
         With ``adjusted``, the columns are those of ``adjusted_prices``. Prices and volume are then per share
         as counted after every split in the lake. ``adjusted_close`` includes dividends too, with both
-        factors, its source, and the reason where it is NULL. ``columns`` chooses some, such as
+        factors and its source; where no dividends are held it is adjusted for splits alone, and the reason
+        is ``no_dividends_known``. ``columns`` chooses some, such as
         ``["close_price"]``, after symbol and date.
         """
         chosen = checked_columns(columns, "close_price")
         source = f"* FROM {_ADJUSTED}" if adjusted else f"{_stored_columns(chosen)} FROM {_STORED}"
         first, last = date_range(start, end)
         names = self._symbols.names(symbols)
-        # No upper limit: later dividends adjust earlier bars.
-        bars = RowFilter(names, first.isoformat(), None if adjusted else last.isoformat())
-        rows = self._answer(
+        rows = self._bars(names, first, last, source)
+        if adjusted:
+            rows = rows.select(chosen_columns(chosen, rows.columns, key=_BAR_KEY, example="close_price"))
+        return self._symbols.checked_rows(rows, names)
+
+    def _bars(
+        self, names: list[str], first: date, last: date, source: str = f"* FROM {_ADJUSTED}"
+    ) -> pl.DataFrame:
+        """Return bars in the order of symbols and dates; no warning."""
+        # No upper limit of adjusted bars: later dividends adjust earlier ones.
+        bars = RowFilter(names, first.isoformat(), None if _ADJUSTED in source else last.isoformat())
+        return self._answer(
             ("prices", tuple(names), first, last, source),
             lambda: self.session.frame(
                 f"SELECT {source} ORDER BY symbol {BY_BYTES}, date",
@@ -97,9 +107,6 @@ class Questions(StatementQuestions):
                 needs=QueryHints({"price_data": bars}),
             ),
         )
-        if adjusted:
-            rows = rows.select(chosen_columns(chosen, rows.columns, key=_BAR_KEY, example="close_price"))
-        return self._symbols.checked_rows(rows, names)
 
     @of_one_snapshot
     def market_caps(  # noqa: PLR0913 - all but two by name only
@@ -234,7 +241,12 @@ class Questions(StatementQuestions):
         chosen: tuple[Factor, ...] = (),
     ) -> pl.DataFrame:
         if universe is None:
-            names = self._symbols.names("" if symbols is None else symbols)
+            if symbols is None:
+                raise InvalidInput(
+                    "Neither symbols nor universe is set; pass symbols such as ['AAPL', 'MSFT'], 'all' for "
+                    "every held symbol, or universe='sector:Technology'."
+                )
+            names = self._symbols.names(symbols)
             answer = self._unchecked(function, names, dates, vintage=vintage, chosen=chosen)
         elif symbols is not None:
             raise InvalidInput("Both symbols and universe are set; pass one of them.", universe=universe)

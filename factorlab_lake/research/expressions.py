@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import reduce
@@ -31,6 +32,10 @@ _COMPUTED: dict[type[ast.operator], Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
 }  # fmt: skip
 
 
+# Texts in quotes are matched first, so that words within them stay.
+_WORD = re.compile(r"""'[^']*'|"[^"]*"|\b(?:AND|OR|NOT|IN)\b""")
+
+
 @dataclass
 class Condition:
     """Hold the condition of a screen as an expression over columns, and the names that it uses.
@@ -49,7 +54,9 @@ class Condition:
         check_type(text, str, "expression", "a condition such as 'pe_ratio < 15 and roe > 0.15'")
         condition = cls(text)
         try:
-            condition.expression = condition._truth(ast.parse(text.strip(), mode="eval").body)
+            condition.expression = condition._truth(
+                ast.parse(_in_small_letters(text.strip()), mode="eval").body
+            )
         except InvalidInput:
             raise
         except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError):
@@ -129,3 +136,12 @@ class Condition:
             "'pe_ratio < 15 and roe > 0.15', joined by and, or and not.",
             expression=self.text,
         )
+
+
+def _in_small_letters(text: str) -> str:
+    """Return a condition with the words of SQL as Python has them.
+
+    >>> _in_small_letters("roe > 0.1 AND NOT sector IN ('AND', 'x')")
+    "roe > 0.1 and not sector in ('AND', 'x')"
+    """
+    return _WORD.sub(lambda match: match[0] if match[0][0] in "'\"" else match[0].lower(), text)

@@ -10,12 +10,17 @@ import polars as pl
 
 from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.functions.sql_placeholders import ttm_columns
-from factorlab_lake.query.arguments import DateLike, Dates, to_date, to_dates
+from factorlab_lake.query.arguments import DateLike, Dates, one_of, to_date, to_dates
 from factorlab_lake.query.explanations import of_one_snapshot
 from factorlab_lake.query.query_hints import QueryHints
 from factorlab_lake.query.questions import Questions
 from factorlab_lake.research.grids import Figures, figures, with_reasons
-from factorlab_lake.research.returns import checked_delistings, checked_periods, forward_returns
+from factorlab_lake.research.returns import (
+    PRICES,
+    checked_delistings,
+    checked_periods,
+    forward_returns,
+)
 from factorlab_lake.research.samples import (
     MONTHS,
     Sample,
@@ -29,6 +34,7 @@ from factorlab_lake.research.seasons import seasons
 from factorlab_lake.research.trends import SCHEMA as TRENDS
 from factorlab_lake.research.trends import are_years_apart, is_near, trend
 from factorlab_lake.schema import identifier
+from factorlab_lake.schema.rules import END_OF_TIME
 
 __all__ = ["FigureHistory"]
 
@@ -78,7 +84,8 @@ class FigureHistory(Questions):
             near = [day for place, day in enumerate(months) if is_near(place)]
             samples |= self._samples(chosen, shifted, near) if shifted else {}
         rows = [trend(name, samples[name], months, count) for name in sorted(samples)]
-        return self._symbols.checked_rows(pl.DataFrame(rows, schema=TRENDS), names)
+        self._symbols.warn_of_missing(names)
+        return pl.DataFrame(rows, schema=TRENDS)
 
     @of_one_snapshot
     def seasonality(
@@ -112,7 +119,8 @@ class FigureHistory(Questions):
             every = self._samples(chosen, names, months_before(day, count * MONTHS + _AROUND_MONTHS))
             samples = {name: _of_quarters(of_months) for name, of_months in every.items()}
         rows = [row for n, s in samples.items() for row in seasons(n, s, day, count, is_flow=is_flow)]
-        return self._symbols.checked_rows(pl.DataFrame(rows, schema=SEASONS), names)
+        self._symbols.warn_of_missing(names)
+        return pl.DataFrame(rows, schema=SEASONS)
 
     @of_one_snapshot
     def forward_returns(
@@ -121,6 +129,7 @@ class FigureHistory(Questions):
         dates: Dates,
         periods: int | Iterable[int] = (1, 5, 21),
         *,
+        price: str = "adjusted_close",
         delistings: Any = None,
     ) -> pl.DataFrame:
         """Return the returns after each date, from the next close on.
@@ -129,7 +138,9 @@ class FigureHistory(Questions):
         ``forward_return`` is ``end_price / start_price - 1``; the start is the first close after the date, so
         a figure known at the date's close can be traded. Prices are ``adjusted_close``, which reinvests
         dividends; a symbol whose dividends are not held has prices adjusted for splits alone, and the
-        reason ``no_dividends_known`` (see ``price_source``).
+        reason ``no_dividends_known``. All bars of a symbol have the same ``price_source``; a return whose
+        first or last bar lacks this price is NULL, with the reason of the bar. ``price="close_price"``
+        uses prices adjusted for splits alone for all symbols.
 
         A symbol that stopped trading has the return to its last price, with the reason ``delisted``.
         ``delistings`` is a frame of ``symbol, date, delisting_return``: the return after the last price, such
@@ -137,12 +148,15 @@ class FigureHistory(Questions):
         ``not_yet_known``. Do not select symbols by these returns: they are hindsight.
         """
         counts, losses = checked_periods(periods), checked_delistings(delistings)
+        one_of(price, PRICES, "price")
         names, days = self._symbols.names(symbols), to_dates(dates)
         order = pl.DataFrame({"symbol": names}, schema={"symbol": pl.String})
         pairs = order.join(pl.DataFrame({"date": days}, schema={"date": pl.Date}), how="cross")
-        bars = self.prices(names, min(days, default=None), adjusted=True)
+        bars = self._bars(names, min(days, default=END_OF_TIME), END_OF_TIME)
+        self._symbols.warn_of_missing(names)
         newest = self.session.frame(_NEWEST_DAY, needs=QueryHints())["day"].item()
-        return forward_returns(bars, pairs.sort("symbol", "date"), counts, newest=newest, delistings=losses)
+        pairs = pairs.sort("symbol", "date")
+        return forward_returns(bars, pairs, counts, price=price, newest=newest, delistings=losses)
 
     def _samples(self, chosen: Figures, names: list[str], days: list[date]) -> dict[str, list[Sample]]:
         """Return each symbol's values at some days, each as known on its day."""

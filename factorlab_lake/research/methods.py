@@ -64,13 +64,14 @@ class Research(FigureHistory):
         ``undecided=True`` returns the others, with ``reasons`` (JSON) of what is missing. Raises
         :class:`~factorlab_lake.errors.InvalidInput` for another expression or an unknown name.
         """
-        condition = Condition.of(expression)
+        condition, universe = Condition.of(expression), self._normal(universe)
         extras = checked_extras(checked_columns(columns, "market_cap"))
         names = list(dict.fromkeys([*condition.names, *extras]))
         numbers = figures([name for name in names if name not in TEXTS] or ["market_cap"])
         rows = self._figures(numbers, universe, [to_date(date)], vintage="known")
         if texts := [name for name in names if name in TEXTS]:
             rows = grouped(rows, self._groups(), texts)
+        self._symbols.warn_of_missing(universe if isinstance(universe, list) else [])
         select = undecided_rows if undecided else passing
         return select(rows.sort("symbol"), condition, names)
 
@@ -105,8 +106,10 @@ class Research(FigureHistory):
         ``reason`` says why the value or a z-score is NULL. The dates are those of :meth:`factors`.
         """
         chosen, share = figures(factor, define), checked_share(winsorise)
+        universe = self._normal(universe)
         days = to_dates(dates, start=start, end=end, freq=freq)
         rows = self._grouped_figures(chosen, universe, days, by=by, vintage=vintage)
+        self._symbols.warn_of_missing(universe if isinstance(universe, list) else [])
         return cross_section(rows, chosen.names, by=by, winsorise=share)
 
     @of_one_snapshot
@@ -130,9 +133,10 @@ class Research(FigureHistory):
         without one. Symbols without a known group are in the group NULL. The arguments are those of
         :meth:`cross_section`.
         """
-        chosen = figures(factor, define)
+        chosen, universe = figures(factor, define), self._normal(universe)
         days = to_dates(dates, start=start, end=end, freq=freq)
         rows = self._grouped_figures(chosen, universe, days, by=one_of(by, GROUPS, "by"), vintage=vintage)
+        self._symbols.warn_of_missing(universe if isinstance(universe, list) else [])
         return industry_stats(rows.rename({by: "group"}), chosen.names)
 
     def _grouped_figures(
@@ -150,6 +154,10 @@ class Research(FigureHistory):
         names, spells = self._universe(universe, days)
         answer = self._unchecked("factor_inputs", names, days, vintage=vintage, chosen=chosen.factors)
         return chosen.named(answer if spells is None else of_members(answer, spells))
+
+    def _normal(self, universe: Universe) -> str | list[str] | None:
+        """Return a universe of symbols as a list of them, and any other as it is."""
+        return universe if universe is None or isinstance(universe, str) else self._symbols.names(universe)
 
     def _universe(self, universe: Universe, days: list[date]) -> tuple[list[str], pl.DataFrame | None]:
         """Return the symbols of a universe, and when they are members of it; None for always."""

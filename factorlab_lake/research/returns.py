@@ -11,7 +11,10 @@ import polars as pl
 from factorlab_lake.errors import InvalidInput, check_type
 from factorlab_lake.schema.rules import PRICE_AGE_LIMIT_DAYS
 
-__all__ = ["checked_delistings", "checked_periods", "forward_returns"]
+__all__ = ["PRICES", "checked_delistings", "checked_periods", "forward_returns"]
+
+PRICES = ("adjusted_close", "close_price")
+"""The prices of which returns can be computed."""
 
 _MAX_PERIOD = 10_000
 _DELISTINGS = {"symbol": pl.String, "date": pl.Date, "delisting_return": pl.Float64}
@@ -56,16 +59,20 @@ def forward_returns(
     pairs: pl.DataFrame,
     periods: Sequence[int],
     *,
+    price: str,
     newest: date | None,
     delistings: pl.DataFrame,
 ) -> pl.DataFrame:
     """Return one row per row of ``pairs`` (symbol, date) and period.
 
-    ``bars`` are adjusted bars, ``newest`` the newest day of any bar of the lake.
+    ``bars`` are adjusted bars, ``price`` the name of their price, and ``newest`` the newest day of any bar of
+    the lake.
     """
-    numbered = _numbered(bars)
+    numbered = _numbered(bars, price)
     entered = pairs.with_row_index("place").with_columns(_next=pl.col("date").dt.offset_by("1d"))
-    starts = numbered.select("symbol", "number", "last", start_date="day", start_price="price", _day="day")
+    starts = numbered.select(
+        "symbol", "number", "last", start_date="day", start_price="price", start_note="reason", _day="day"
+    )
     joined = entered.sort("_next").join_asof(
         starts.sort("_day"), left_on="_next", right_on="_day", by="symbol", strategy="forward",
         check_sortedness=False,
@@ -84,14 +91,13 @@ def forward_returns(
     return _returns(rows, newest).sort("place", "period").select(_COLUMNS)
 
 
-def _numbered(bars: pl.DataFrame) -> pl.DataFrame:
-    """Number the bars of each symbol; one series of prices per symbol, so that no return mixes two kinds."""
-    price, close = pl.col("adjusted_close"), pl.col("close_price")
-    is_total = price.is_not_null().all().over("symbol")
-    kept = bars.filter(close.is_not_null()).with_columns(
-        price=pl.when(is_total).then(price).otherwise(close),
-        price_source=pl.when(is_total).then(pl.lit("adjusted_close")).otherwise(pl.lit("close_price")),
-        reason=pl.when(~is_total).then(pl.coalesce(pl.col("reason").max().over("symbol"), pl.lit("missing"))),
+def _numbered(bars: pl.DataFrame, price: str) -> pl.DataFrame:
+    """Number the bars of each symbol, whose prices are all of one kind, so that no return mixes two."""
+    is_close = (pl.col("adjusted_close_source") == "splits") | (price == "close_price")
+    kept = bars.filter(pl.col("close_price").is_not_null()).with_columns(
+        price=pl.col(price),
+        price_source=pl.when(is_close).then(pl.lit("close_price")).otherwise(pl.lit("adjusted_close")),
+        reason=pl.when(price == "adjusted_close").then("reason"),
     )
     ordered = kept.sort("symbol", "date").with_columns(
         number=pl.int_range(pl.len()).over("symbol").cast(pl.Int64)
@@ -104,17 +110,19 @@ def _returns(rows: pl.DataFrame, newest: date | None) -> pl.DataFrame:
     stopped = pl.col("last_day") + limit < pl.lit(newest, pl.Date)
     is_late = pl.col("start_date") > pl.col("date") + limit
     is_delisted = pl.col("is_short") & stopped
+    has_prices = pl.col("start_price").is_not_null() & pl.col("end_price").is_not_null()
     paid = pl.when(is_delisted & (pl.col("delisted_on") >= pl.col("start_date"))).then("delisting_return")
     reason = (
         pl.when(pl.col("last_day").is_null()).then(pl.lit("no_prices"))
         .when(pl.col("start_date").is_null() & stopped).then(pl.lit("not_traded_after_date"))
         .when(pl.col("start_date").is_null()).then(pl.lit("not_yet_known"))
         .when(is_late).then(pl.lit("no_price_within_limit"))
+        .when(pl.col("is_short") & ~stopped).then(pl.lit("not_yet_known"))
+        .when(~has_prices).then(pl.coalesce("start_note", "note"))
         .when(is_delisted).then(pl.lit("delisted"))
-        .when("is_short").then(pl.lit("not_yet_known"))
         .otherwise("note")
     )  # fmt: skip
-    has_return = pl.col("start_date").is_not_null() & ~is_late & (~pl.col("is_short") | stopped)
+    has_return = has_prices & ~is_late & (~pl.col("is_short") | stopped)
     growth = pl.col("end_price") / pl.col("start_price") * (1 + paid.fill_null(0.0))
     shown = ("start_date", "end_date", "start_price", "end_price", "price_source")
     return rows.with_columns(

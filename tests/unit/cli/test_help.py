@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 
+import polars as pl
 import pytest
 import typer
 
@@ -14,13 +15,15 @@ from tests.unit.cli.running import run
 
 _GROUP = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # it is a group
 COMMANDS = sorted(name for name, command in _GROUP.items() if not command.hidden)
+BAR = {"symbol": ["AAPL"], "ts": ["2021-02-01 09:30"], "close": [133.75]}
 OTHER_NAMES = {"market-caps": "caps", "fetch-log": "log"}
 
 EXPECTED = {
     "columns", "log", "mcp", "revisions", "symbols",
     "backup", "caps", "compact", "compare", "config", "configure",
     "coverage", "demo", "diff", "explain", "export", "factors", "fetch", "freshness", "history", "init",
-    "load", "lookahead", "migrate", "pin", "prices", "quality", "quarters", "ratios", "repair", "report",
+    "load", "load-bars", "daily-bars",
+    "lookahead", "migrate", "pin", "prices", "quality", "quarters", "ratios", "repair", "report",
     "restore", "rollback", "sql", "statements", "status", "sync", "ttm", "vacuum", "validate", "verify",
     "cross-section", "screen", "seasonality", "trends",
 }  # fmt: skip
@@ -29,7 +32,7 @@ EXPECTED = {
 # These only read: their examples may share one folder.
 READING = {
     "columns", "log", "mcp", "revisions", "symbols",
-    "caps", "compare", "config", "coverage", "diff", "explain", "factors",
+    "caps", "compare", "config", "coverage", "daily-bars", "diff", "explain", "factors",
     "freshness", "history", "lookahead", "prices",
     "quality", "quarters", "ratios", "sql", "statements", "status", "ttm", "validate", "verify",
     "cross-section", "screen", "seasonality", "trends",
@@ -66,6 +69,8 @@ def test_the_example_of_every_command_runs(command: str, request: pytest.Fixture
     request.getfixturevalue("home" if command in READING else "own_home")
     if command == "restore":  # its example reads the backup of the other example
         run(*shlex.split(_example("backup"))[1:])
+    if command == "load-bars":
+        pl.DataFrame(BAR).write_parquet("minutes.parquet")
     program, *arguments = shlex.split(_example(command))
     assert (program, command in arguments) == ("factorlab-lake", True)
     if command == "mcp":  # it ends when its client leaves

@@ -39,7 +39,9 @@ def _commands(side: Path) -> dict[str, tuple[object, ...]]:
         "seasonality": ("revenue", "Y", "--as-of", "2020-01-02"),
         "mcp": (), "symbols": (), "columns": ("splits",), "log": (), "revisions": (),
         "sql": ("FROM price_data",), "export": (side / "all.duckdb",), "report": (side / "page.html",),
-        "load": ("splits", SPLITS), "migrate": (cache,), "validate": (cache,), "fetch": ("Y", "--dry-run"),
+        "load": ("splits", SPLITS), "daily_bars": (),
+        "load_bars": (side / "bars.csv", "--split-basis", "own-day"),
+        "migrate": (cache,), "validate": (cache,), "fetch": ("Y", "--dry-run"),
         "compact": (), "vacuum": (), "backup": (side / "backup",),
         "restore": (side / "backup", side / "restored"), "rollback": (), "demo": (),
         "sync": ("postgresql://nobody@127.0.0.1:1/none",),
@@ -64,6 +66,7 @@ def test_every_command_works_below_folders_of_these_names(
     place = tmp_path.joinpath(*names)
     (side / "cache" / "balance_sheets").mkdir(parents=True)
     shutil.copy(_FILE, side / "cache" / "balance_sheets")
+    (side / "bars.csv").write_text("symbol,ts,close\nY,2020-01-02 10:00,2\n")
     shutil.copytree(small, place)
     commands = _commands(side)
     assert commands.keys() == {c.callback.__name__ for c in app.registered_commands if c.callback}

@@ -44,6 +44,22 @@ def test_several_dates_can_be_given(home: Path) -> None:
     assert rows[1]["market_cap"] == pytest.approx(AT_YEAR_END, rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("caps", "all", "--date", "2020-12-31"),
+        ("factors", "all", "--date", "2020-12-31", "--factor", "roe"),
+        ("ttm", "all", "--date", "2020-12-31"),
+        ("prices", "all", "--start", "2021-03-31"),
+        ("statements", "all", "--start", "2020-12-01", "--type", "income"),
+        ("trends", "revenue", "all", "--as-of", "2020-12-31"),
+    ],
+)
+def test_all_is_every_held_symbol(home: Path, command: tuple[str, ...]) -> None:
+    """The word is no ticker: each command answers for the three symbols of the demo."""
+    assert {row["symbol"] for row in run("--json", *command).json} == {"AAPL", "GOOG", "GOOGL"}
+
+
 def test_an_unknown_market_cap_has_a_reason(home: Path) -> None:
     """An unknown symbol is a row of nulls with a reason, in JSON and in the table, and the exit code is 1."""
     [row] = run("caps", "NOPE", "--date", "2020-12-31", "--json", code=1).json

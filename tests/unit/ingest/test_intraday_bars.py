@@ -112,7 +112,7 @@ def test_the_order_of_the_batches_does_not_matter(tmp_path: Path) -> None:
     tables = []
     for number, order in enumerate(orders):
         made = fl.open(tmp_path / str(number))
-        assert made.load_bars(order, split_basis="own-day") == every.height
+        assert made.load_bars(order, split_basis="own-day").rows == every.height
         tables.append(stored(made))
     assert tables[0].height == every.height
     assert_frame_equal(tables[0], tables[1])
@@ -163,6 +163,9 @@ def test_files_and_texts_have_the_times_of_new_york(lake: Lake, tmp_path: Path) 
         ({"ts": "noon"}, "5 rows without a time that can be read"),
         ({"ts": 1612189800}, "expected timestamps"),
         ({"ts": "2121-01-01 10:00"}, "5 rows of the future"),
+        ({"ts": "2021-02-01"}, "5 rows with a date alone"),
+        ({"ts": "2021-02-01T00:00:00Z"}, "5 rows with a date alone"),
+        ({"ts": datetime(2021, 2, 1, tzinfo=NEW_YORK)}, "5 rows with a date alone"),
     ],
 )
 def test_rows_that_are_no_bars_are_refused(
@@ -175,6 +178,23 @@ def test_rows_that_are_no_bars_are_refused(
         lake.load_bars([minutes(DAYS[1], "TWO"), wrong], split_basis="own-day")
     assert lake.snapshot.id == 0
     assert list(tmp_path.rglob("load-*")) == []
+
+
+def test_the_report_counts_repeated_bars_and_weekends(lake: Lake) -> None:
+    """The later of two bars of one start is used, and bars of a Saturday are stored; both are counted."""
+    saturday = minutes(date(2021, 2, 6), "ONE", count=3)
+    again = minutes(DAYS[0], "ONE", count=2).with_columns(volume=pl.lit(7.0))
+    report = lake.load_bars([minutes(DAYS[0], "ONE", count=5), again, saturday], split_basis="own-day")
+    assert (report.rows, report.days, report.repeated, report.weekend) == (10, 2, 2, 3)
+    assert str(report).splitlines() == [
+        "10 bars of 2 days", "2 repeat the symbol and start of a later row, which is the one used",
+        "3 of a Saturday or Sunday",
+    ]  # fmt: skip
+    assert lake.sql("SELECT volume FROM price_bars ORDER BY ts LIMIT 3")["volume"].to_list() == [7, 7, 100]
+    one = pl.DataFrame(
+        {"symbol": ["TWO"] * 2, "ts": ["2021-02-01 00:00", "2021-02-01 00:01"], "close": [1.0] * 2}
+    )
+    assert str(lake.load_bars(one, split_basis="own-day")) == "2 bars of 1 day"
 
 
 def test_a_basis_before_the_bars_and_a_missing_column_are_refused(lake: Lake) -> None:

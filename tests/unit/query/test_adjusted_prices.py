@@ -233,13 +233,23 @@ CASES.traded("NEVER_PAYS", CLOSES)
 _paid("NEVER_PAYS", d2020_01_06=0.0)
 
 
-def test_without_dividends_or_a_provider_who_knows_them_there_is_no_adjusted_close(made: Lake) -> None:
+def test_without_dividends_or_a_provider_who_knows_them_prices_are_adjusted_for_splits(made: Lake) -> None:
     """A dividend of 0 distinguishes a company that paid nothing from one whose dividends are not loaded."""
-    assert _column(made, "SILENT", "adjusted_close") == [None] * 4
+    assert _column(made, "SILENT", "adjusted_close") == list(CLOSES.values())
     assert set(_column(made, "SILENT", "dividend_factor")) == {None}
     assert set(_column(made, "SILENT", "reason")) == {"no_dividends_known"}
-    assert set(_column(made, "SILENT", "adjusted_close_source")) == {None}
+    assert set(_column(made, "SILENT", "adjusted_close_source")) == {"splits"}
     assert _column(made, "NEVER_PAYS", "adjusted_close") == list(CLOSES.values())
+    assert _column(made, "NEVER_PAYS", "reason") == [None] * 4
+
+
+def test_a_bar_that_its_provider_did_not_adjust_is_on_no_other_basis(lake: Lake, tmp_path: Any) -> None:
+    """The other bars stay on the provider's basis, and the bar without one is NULL with a reason."""
+    bars = [bar(MON, 30.0, adjClose=29.5), bar(FRI, 20.0, adjClose=None), bar(THU, 10.0, adjClose=9.0)]
+    migrate(lake, tmp_path, Entry("AAA", "price", bars))
+    assert _column(lake, "AAA", "adjusted_close") == [9, None, 29.5]
+    assert _column(lake, "AAA", "reason") == [None, "adjusted_close_missing", None]
+    assert set(_column(lake, "AAA", "adjusted_close_source")) == {"provider"}
 
 
 def test_known_dividends_come_before_the_providers_adjustment(lake: Lake, tmp_path: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from statistics import fmean, linear_regression
@@ -11,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from factorlab_lake.errors import InvalidInput
+from factorlab_lake.errors import InvalidInput, SymbolNotHeldWarning
 from factorlab_lake.lake import Lake
 from tests.support import copy_of
 from tests.unit.query.lake_builder import LakeBuilder, filing, quarters
@@ -185,12 +186,56 @@ def test_prices_without_dividends_are_adjusted_for_splits(lake: Lake) -> None:
     )  # fmt: skip
 
 
+def test_a_bar_without_an_adjusted_close_changes_no_other_return(lake: Lake) -> None:
+    """Only the returns that begin or end at it are NULL; the closes alone are another series."""
+    bars = {
+        "symbol": ["A"] * 5,
+        "date": ["2020-01-02", "2020-01-03", "2020-01-06", "2020-01-07", "2020-01-08"],
+        "close_price": [10.0, 11, 12, 13, 14],
+        "adjusted_close": [9.0, 10, None, 13, 14],
+    }
+    lake.load("price_data", bars | {"split_basis_date": bars["date"]})
+    days = ["2020-01-01", "2020-01-02", "2020-01-03"]
+    rows = lake.forward_returns("A", days, [1, 2])
+    assert rows.select("forward_return", "price_source", "reason").rows() == [
+        (pytest.approx(10 / 9 - 1), "adjusted_close", None), (None, None, "adjusted_close_missing"),
+        (None, None, "adjusted_close_missing"), (pytest.approx(13 / 10 - 1), "adjusted_close", None),
+        (None, None, "adjusted_close_missing"), (None, None, "adjusted_close_missing"),
+    ]  # fmt: skip
+    closes = lake.forward_returns("A", days, 1, price="close_price")
+    assert closes["forward_return"].to_list() == pytest.approx([0.1, 12 / 11 - 1, 13 / 12 - 1])
+    assert set(closes["price_source"]) == {"close_price"}
+    assert closes["reason"].null_count() == 3
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda lake: lake.trends("revenue", ["SEASON", "SEASNO"], _DAY),
+        lambda lake: lake.seasonality("revenue", ["SEASON", "SEASNO"], _DAY),
+        lambda lake: lake.forward_returns(["SEASON", "SEASNO"], _DAY, 1),
+        lambda lake: lake.cross_section("roe", _DAY, universe=["SEASON", "SEASNO"]),
+        lambda lake: lake.industry_stats("roe", _DAY, universe=(n for n in ["SEASON", "SEASNO"])),
+        lambda lake: lake.screen("roe > 0", _DAY, universe=["SEASON", "SEASNO"]),
+    ],
+)
+def test_an_unknown_symbol_is_named(made: Lake, call: Callable[[Lake], Any]) -> None:
+    """Every question about symbols warns of those that are not held, at the line of its caller."""
+    with pytest.warns(SymbolNotHeldWarning, match="'SEASNO' .did you mean 'SEASON'") as warned:
+        call(made)
+    assert [Path(w.filename) for w in warned] == [Path(__file__)]
+
+
 def test_wrong_arguments_are_refused(made: Lake) -> None:
     """Share counts, odd periods and unreadable delistings are errors with the next step."""
     with pytest.raises(InvalidInput, match="share_growth"):
         made.trends("shares", "SEASON", _DAY)
     with pytest.raises(InvalidInput, match="from 2 to 30"):
         made.trends("revenue", "SEASON", _DAY, years=1)
+    with pytest.raises(InvalidInput, match="expected one of adjusted_close, close_price"):
+        made.forward_returns("LIVE", _DAY, 1, price="close")
+    with pytest.raises(InvalidInput, match="Neither symbols nor universe is set"):
+        made.market_caps(dates=_DAY)
     with pytest.raises(InvalidInput, match="trading days from 1"):
         made.forward_returns("LIVE", _DAY, 0)
     with pytest.raises(InvalidInput, match="symbol, date and delisting_return"):

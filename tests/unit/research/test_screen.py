@@ -60,6 +60,7 @@ def test_a_screen_returns_what_plain_python_computes(market: Lake) -> None:
         ("market_cap == 50 and -net_income < -40", ["C7"]),
         ("market_cap / 2 == 25 and revenue == 400 and net_income == 4", ["C8"]),
         ("net_income / (revenue - 400) > 0", []),
+        ("NOT net_income > 0 OR sector IN ['Energy'] AND roe > 0.8", ["C1"]),
     ],
 )
 def test_conditions(market: Lake, expression: str, passing: list[str]) -> None:

@@ -10,18 +10,20 @@
 -- - split_factor: the stored prices times this factor are the columns above. The stored volume is divided by it, but not by
 --   the part of a distribution, such as a spin-off.
 -- - adjusted_close: close_price x dividend_factor. Its changes are returns with dividends reinvested. On the symbol's newest
---   bar it equals close_price.
+--   bar it equals close_price. Where no dividends are held it is close_price.
 -- - dividend_factor: the product of 1 - dividend / close over the ex-dates after the day, up to the symbol's newest bar.
 --   The close is that of the last bar before the ex-date (the method of CRSP and of Yahoo).
--- - adjusted_close_source: 'dividends' where the dividends table has a row of the symbol; else 'provider', or NULL.
--- - reason: why adjusted_close is NULL; all prices are NULL for the reason 'split_unknown'.
+-- - adjusted_close_source: 'dividends' where the dividends table has a row of the symbol; else 'provider' where one of its bars
+--   has an adjusted_close; else 'splits'. It is the same for all bars of a symbol from start_date on, so that no return mixes two.
+-- - reason: why adjusted_close is NULL, or has no dividends; all prices are NULL for the reason 'split_unknown'.
 -- Rules:
 -- - Several dividends of one ex-date count together. Those of a file are before a provider's on the same day. One amount told by
 --   several sources within {{SAME_SPLIT_DAYS}} days is one dividend: that of the file, else of the newer list, else of the later day.
 -- - A dividend is adjusted_dividend on its split_basis_date; without it, the dividend as paid, per share of its ex-date.
 -- - Source 'provider' is the adjusted_close of the bar, adjusted on the day of its fetch. Bars of different fetches may
 --   therefore not line up.
--- - Without either source the reason is 'no_dividends_known'. Load a row with dividend 0 for a symbol that pays none.
+-- - A bar without an adjusted_close among others of source 'provider' has none: 'adjusted_close_missing'.
+-- - Source 'splits' is close_price, and the reason 'no_dividends_known'. Load a row with dividend 0 for a symbol that pays none.
 -- - Before a missing or negative dividend the reason is 'dividend_missing'.
 -- - Before a dividend that is not below its close the reason is 'dividend_not_below_close'.
 CREATE OR REPLACE MACRO adjusted_prices(symbols, start_date, end_date) AS TABLE
@@ -93,7 +95,7 @@ intervals AS (
 adjusted AS (
     SELECT b.*, t.reason, coalesce(t.factor, 1) AS factor,
            CASE WHEN b.symbol IN (SELECT symbol FROM told) THEN 'dividends'
-                WHEN b.provider_close IS NOT NULL THEN 'provider' END AS source
+                WHEN b.symbol IN (SELECT symbol FROM bars WHERE provider_close IS NOT NULL) THEN 'provider' ELSE 'splits' END AS source
     FROM bars b
     LEFT JOIN intervals t
       ON t.symbol = b.symbol AND t.in_year = b.in_year AND b.date >= t.from_date AND b.date < t.ex_date
@@ -101,11 +103,12 @@ adjusted AS (
 )
 SELECT symbol, date, open_price, high_price, low_price, close_price, volume,
        CASE WHEN reason IS NULL THEN
-           CASE source WHEN 'dividends' THEN close_price * factor WHEN 'provider' THEN provider_close END
+           CASE source WHEN 'dividends' THEN close_price * factor WHEN 'provider' THEN provider_close ELSE close_price END
        END AS adjusted_close,
        source AS adjusted_close_source, 1 / splits_since AS split_factor,
        CASE WHEN reason IS NULL THEN
            CASE source WHEN 'dividends' THEN factor WHEN 'provider' THEN provider_close / close_price END
        END AS dividend_factor,
-       CASE WHEN is_unknown THEN 'split_unknown' WHEN source IS NULL THEN 'no_dividends_known' ELSE reason END AS reason
+       CASE WHEN is_unknown THEN 'split_unknown' WHEN source = 'splits' THEN 'no_dividends_known'
+            WHEN source = 'provider' AND provider_close IS NULL THEN 'adjusted_close_missing' ELSE reason END AS reason
 FROM adjusted;

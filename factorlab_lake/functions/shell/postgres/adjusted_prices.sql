@@ -91,7 +91,7 @@ intervals AS (
 adjusted AS (
     SELECT b.*, t.reason, coalesce(t.factor, 1) AS factor,
            CASE WHEN b.symbol IN (SELECT d.symbol FROM told d) THEN 'dividends'
-                WHEN b.provider_close IS NOT NULL THEN 'provider' END AS source
+                WHEN b.symbol IN (SELECT k.symbol FROM bars k WHERE provider_close IS NOT NULL) THEN 'provider' ELSE 'splits' END AS source
     FROM bars b
     LEFT JOIN intervals t
       ON t.symbol = b.symbol AND t.in_year = b.in_year AND b.date >= t.from_date AND b.date < t.ex_date
@@ -99,12 +99,13 @@ adjusted AS (
 )
 SELECT symbol, date, open_price, high_price, low_price, close_price, volume,
        CASE WHEN reason IS NULL THEN
-           CASE source WHEN 'dividends' THEN close_price * factor WHEN 'provider' THEN provider_close END
+           CASE source WHEN 'dividends' THEN close_price * factor WHEN 'provider' THEN provider_close ELSE close_price END
        END,
        source, 1 / splits_since,
        CASE WHEN reason IS NULL THEN
            CASE source WHEN 'dividends' THEN factor WHEN 'provider' THEN provider_close / nullif(close_price, 0) END
        END,
-       CASE WHEN is_unknown THEN 'split_unknown' WHEN source IS NULL THEN 'no_dividends_known' ELSE reason END
+       CASE WHEN is_unknown THEN 'split_unknown' WHEN source = 'splits' THEN 'no_dividends_known'
+            WHEN source = 'provider' AND provider_close IS NULL THEN 'adjusted_close_missing' ELSE reason END
 FROM adjusted;
 END;
