@@ -17,7 +17,7 @@ from benchmarks.targets import targets, with_limits
 
 __all__ = ["NAMES", "main"]
 
-_LARGE = ("scale", "chunks", "minute_bars", "spark")  # run only when named
+_LARGE = ("scale", "chunks", "minute_bars", "spark", "bucket")  # run only when named
 NAMES = (
     "migration",
     "cold_start",
@@ -36,6 +36,7 @@ NAMES = (
     "scale",
     "minute_bars",
     "spark",
+    "bucket",
 )
 _HERE = Path(__file__).resolve().parent
 

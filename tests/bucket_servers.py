@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["BUCKET", "moto", "seaweedfs", "variables"]
+__all__ = ["BUCKET", "PROGRAMS", "moto", "seaweedfs", "variables"]
 
-_PROGRAMS = Path(__file__).parents[1] / ".venv" / "emulators" / "bin"
+PROGRAMS = Path(__file__).parents[1] / ".venv" / "emulators" / "bin"
 BUCKET = "lakes"
 _START_S = 90.0
 
@@ -55,7 +55,7 @@ def _option(name: str) -> str:
 
 
 def _program(name: str) -> str:
-    program = _PROGRAMS / name
+    program = PROGRAMS / name
     if not program.exists():
         pytest.skip(f"{name} is not installed: run `make emulators` for the tests of lakes in buckets")
     return str(program)

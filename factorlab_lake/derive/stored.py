@@ -20,10 +20,9 @@ from factorlab_lake.schema import STATEMENT_TABLES, TABLES, TableSpec, table
 from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES, READ_FOR_DERIVATION
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage import transaction as transactions
-from factorlab_lake.storage.bucket_path import show_bucket
 from factorlab_lake.storage.data_files import DataFile, files_of, prune
 from factorlab_lake.storage.delta import polars_schema
-from factorlab_lake.storage.duckdb_frames import to_polars
+from factorlab_lake.storage.duckdb_frames import show_bucket, to_polars
 from factorlab_lake.storage.interrupts import interrupts_raised
 from factorlab_lake.storage.lake_settings import read_settings
 from factorlab_lake.storage.layout import Layout

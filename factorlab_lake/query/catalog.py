@@ -34,8 +34,8 @@ from factorlab_lake.query.query_hints import QueryHints
 from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from factorlab_lake.storage import checksums, snapshots
-from factorlab_lake.storage.bucket_path import show_bucket
 from factorlab_lake.storage.data_files import DataFile, files_of, prune
+from factorlab_lake.storage.duckdb_frames import show_bucket
 from factorlab_lake.storage.interrupts import interrupts_raised
 from factorlab_lake.storage.lake_paths import output_path
 from factorlab_lake.storage.lake_settings import read_settings

@@ -17,8 +17,8 @@ from factorlab_lake.query.sandbox import Sandbox
 from factorlab_lake.query.user_sql import UserSql
 from factorlab_lake.schema import STORED_TABLES, TABLES, TableSpec, identifier, literal
 from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES, READ_FOR_DERIVATION
-from factorlab_lake.storage.bucket_path import show_bucket
 from factorlab_lake.storage.data_files import DataFile, prune
+from factorlab_lake.storage.duckdb_frames import show_bucket
 from factorlab_lake.storage.layout import Layout
 
 __all__ = ["Files", "LakeDatabase"]

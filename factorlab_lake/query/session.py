@@ -37,6 +37,8 @@ _OF_THE_QUESTION = (
     duckdb.ParserException,
     duckdb.PermissionException,
 )
+# A file that DuckDB reads through Python, in a bucket, fails with the lines of the stack.
+_STACK = re.compile(r"Traceback \(most recent call last\):\n(?:  .*\n)+")
 _FILE_NAME = re.compile(r"""["']([^"'\n]*[/\\][^"'\n]*)["']""")
 # Our own SQL can raise these without a bug. The text decides: an error that DuckDB raises while rows are
 # fetched has lost its class.
@@ -132,19 +134,20 @@ class Session:
         damage = None if user_sql and self._is_of_the_user(fault) else self._damage()
         if damage is not None:
             return damage
-        if "No space left on device" in str(fault):
-            return WriteFailed(f"The disk is full; free some space and retry the query: {fault}")
-        if not user_sql and not _NOT_INTERNAL.match(str(fault)):
+        text = _text(fault)
+        if "No space left on device" in text:
+            return WriteFailed(f"The disk is full; free some space and retry the query: {text}")
+        if not user_sql and not _NOT_INTERNAL.match(text):
             return InternalError(
-                f"SQL of factorlab-lake failed, which is a bug in the program; please report it: {fault}",
+                f"SQL of factorlab-lake failed, which is a bug in the program; please report it: {text}",
                 sql=sql,
             )
-        return _refused(str(fault), sql, by="The sandbox" if self._is_sandboxed and user_sql else "DuckDB")
+        return _refused(text, sql, by="The sandbox" if self._is_sandboxed and user_sql else "DuckDB")
 
     def _is_of_the_user(self, fault: duckdb.Error) -> bool:
         """Return whether an error is about the query, or about a file that is not the lake's."""
         root = str(self.layout.root)
-        files = _FILE_NAME.findall(str(fault))
+        files = _FILE_NAME.findall(_text(fault))
         names_others = bool(files) and not any(root in name for name in files)
         return names_others or isinstance(fault, _OF_THE_QUESTION)
 
@@ -183,6 +186,10 @@ class Session:
                 databases[owner] = database  # a user's statement failed, as a whole
             raise
         databases[owner] = database
+
+
+def _text(fault: duckdb.Error) -> str:
+    return _STACK.sub("", str(fault))
 
 
 def _refused(fault: str, sql: str, *, by: str) -> InvalidInput:

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, cast
 from factorlab_lake.errors import InvalidInput, LakeError, MissingExtra, TargetFailed
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
     from obstore.store import ObjectStore
 
 __all__ = [
@@ -32,13 +31,13 @@ __all__ = [
     "is_bucket",
     "names_in",
     "options_of",
-    "show_bucket",
 ]
 
 SCHEMES = ("s3", "gs", "az")  # as DuckDB, Delta and polars spell them too
 _ADDRESS = re.compile(rf"({'|'.join(SCHEMES)}):/+([^/]+)(.*)", re.DOTALL)
 _ROOT_PARTS = 2  # the scheme and the bucket
 _ENDPOINTS = {"s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"), "az": ("AZURE_ENDPOINT",)}
+_NO_BUCKET = "NoSuchBucket"
 _RETRIES = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 
 
@@ -152,6 +151,11 @@ class BucketPath(PurePosixPath):
         with _errors_mapped(self):
             return bytes(self.store.get(self.key).bytes())
 
+    def read_range(self, start: int, end: int) -> bytes:
+        """Return the bytes of an object from ``start`` to before ``end``."""
+        with _errors_mapped(self):
+            return bytes(self.store.get_range(self.key, start=start, end=end))
+
     def read_text(self, encoding: str = "utf-8") -> str:
         """Return the text of an object."""
         return self.read_bytes().decode(encoding)
@@ -258,19 +262,6 @@ def options_of(path: Path) -> dict[str, str] | None:
     return {**options, **{name: str(value) for name, value in _client_options(scheme).items()}}
 
 
-def show_bucket(con: DuckDBPyConnection, root: Path) -> None:
-    """Let a DuckDB connection read ranges of the objects below a path; nothing is to do for a folder.
-
-    DuckDB's own extension for that is downloaded from its server, which many networks do not reach.
-    """
-    if in_bucket(root) is not None:
-        from obstore.fsspec import FsspecStore
-
-        scheme: Any = root.parts[0].removesuffix(":")
-        if scheme not in con.list_filesystems():
-            con.register_filesystem(FsspecStore(scheme, **_connection(scheme)))
-
-
 def _endpoint(scheme: str) -> str:
     """Return the address of the store's server in the environment; empty for that of the cloud."""
     return next((os.environ[n] for n in _ENDPOINTS.get(scheme, ()) if os.environ.get(n)), "")
@@ -306,16 +297,16 @@ def _errors_mapped(path: BucketPath) -> Iterator[None]:
     """Raise the errors of the store as those of files; the store's text has addresses, but no keys."""
     try:
         yield
-    except (LakeError, OSError):
+    except LakeError:
         raise
     except Exception as error:
         from obstore import exceptions
 
-        if isinstance(error, exceptions.NotFoundError) and "NoSuchBucket" not in str(error):
+        if isinstance(error, FileNotFoundError | exceptions.NotFoundError) and _NO_BUCKET not in str(error):
             raise FileNotFoundError(2, "no such object", str(path)) from None
         if isinstance(error, exceptions.AlreadyExistsError):
             raise FileExistsError(17, "the object exists", str(path)) from None
-        if not isinstance(error, exceptions.BaseError):
+        if not isinstance(error, exceptions.BaseError | FileNotFoundError):
             raise
         text = " ".join(str(error).partition("Debug source")[0].split())[:300]
         raise TargetFailed(

@@ -10,8 +10,8 @@ import polars as pl
 
 from factorlab_lake.schema import STORED_TABLES, TableSpec, identifier, literal
 from factorlab_lake.storage import checksums
-from factorlab_lake.storage.bucket_path import show_bucket
 from factorlab_lake.storage.data_files import DataFile, files_of, parquet_rows
+from factorlab_lake.storage.duckdb_frames import show_bucket
 from factorlab_lake.storage.interrupts import interrupts_raised
 
 if TYPE_CHECKING:

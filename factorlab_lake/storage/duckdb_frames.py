@@ -1,4 +1,4 @@
-"""Convert DuckDB results to polars frames, through Arrow and without pyarrow."""
+"""Convert DuckDB results to polars frames, through Arrow and without pyarrow, and let DuckDB read buckets."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput
+from factorlab_lake.storage.bucket_path import in_bucket
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import duckdb
 
-__all__ = ["in_order", "to_polars"]
+__all__ = ["in_order", "show_bucket", "to_polars"]
 
 # The prefix of arro3's message for an error amid the rows; arro3 has no exception class for it.
 _LATE = "C Data interface error: "
@@ -78,3 +81,13 @@ def in_order(rows: pl.DataFrame, symbols: list[str]) -> pl.DataFrame:
     rows = rows.rechunk()
     key = rows.lazy().select(place * 2**32 + pl.col("date").to_physical()).collect()  # lazy: uses all cores
     return rows.sort(key.to_series())
+
+
+def show_bucket(con: duckdb.DuckDBPyConnection, root: Path) -> None:
+    """Let a DuckDB connection read ranges of the objects below a path; nothing is to do for a folder."""
+    if in_bucket(root) is not None:
+        from factorlab_lake.storage.bucket_filesystem import BucketFilesystem  # fsspec is slow to import
+
+        scheme = root.parts[0].removesuffix(":")
+        if scheme not in con.list_filesystems():
+            con.register_filesystem(BucketFilesystem(scheme))

@@ -25,6 +25,7 @@ from benchmarks.options import SIZES, Options
 from benchmarks.peers import PEERS as PEER_BY_NAME
 from benchmarks.seeded import uniform
 from benchmarks.spark import ENGINES
+from tests.bucket_servers import PROGRAMS
 
 PARSING, PANDAS, IMPORTS = "gunzip and parse alone", "pandas to Parquet", "import duckdb, polars"
 COPY, BARE = "bare COPY BINARY", "bare httpx"
@@ -79,88 +80,103 @@ for name, has_old_way in OPERATIONS.items():
     PLANNED[f"{name}, new process"] = {"", "its imports alone", "polars and numpy alone"} | files
     PLANNED[f"{name}, memory beyond imports"] = {"", "its imports alone"} | files
 PLANNED["plan: commit a day of bars of 5 symbols, CPU time"] = {"their ratios"}
-GROWN = {"the smaller market", "lake.duckdb", "bare scan"} | OFF
-QUESTIONS = ASKED | {
-    "migrate, whole process": {"", PARSING, PANDAS},
-    "migrate, the call alone": {"", PARSING},
-    "validate, whole process": {"", PARSING},
-    "migrate again, nothing new": {"", PARSING},
-    "migrate, CPU time": {"", PARSING, PANDAS},
-    "validate, CPU time": {"", PARSING},
-    "migrate again, CPU time": {"", PARSING},
-    "migrate, peak memory": {"", PARSING, PANDAS},
-    "validate, peak memory": {"", PARSING},
-    "migrate again, peak memory": {"", PARSING},
-    "import factorlab_lake, fastest": {"", IMPORTS},
-    "import factorlab_lake, median": {"", IMPORTS},
-    "process to first 24 market caps, fastest": OFF | {IMPORTS},
-    "process to first 24 market caps, median": OFF | {IMPORTS},
-    "process to first 24 market caps, CPU time, fastest": OFF | {IMPORTS},
-    "process to first 24 market caps, CPU time, median": OFF | {IMPORTS},
-    "old way, the sample: caps 2 x 12": OFF | {"files per date"},
-    "old way, the sample: caps 2 x 12, peak memory": {"", "files per date"},
-    "old way: caps 2 x 12": OFF | {"files per date"},
-    "old way: caps 2 x 12, peak memory": {"", "files per date"},
-    "old way: factors 2 x 12": OFF | {"files per date"},
-    "old way: factors 2 x 12, peak memory": {"", "files per date"},
-    "old way: factors 2 x 52": OFF | {"files per date"},
-    "old way: factors 2 x 52, peak memory": {"", "files per date"},
-    **PLANNED,
-    "merge bars, 640 symbols at a time": {""},
-    "merge statements, a table at a time": {""},
-    "compact": {""},
-    "market caps 12 x 503": CAPS_PEERS - {"PostgreSQL"},
-    "append a day of 12 bars": APPENDING,
-    "append a day of 12 bars, the slowest turn": {""},
-    "load from a frame": WRITING,
-    "load from a frame, CPU time": WRITING,
-    "load from a frame, peak memory": WRITING,
-    "load from a frame, peak memory beyond the frame": {""},
-    "load from a Parquet file": WRITING,
-    "load from a Parquet file, CPU time": WRITING,
-    "load from a Parquet file, peak memory": WRITING,
-    "fetch 6 symbols x 5 datasets, 750 calls a minute": {"", "least the limit allows"},
-    "fetch 6 symbols x 5 datasets, no limit": {"", BARE},
-    "fetch 6 symbols x 5 datasets, CPU time": {"", BARE},
-    "fetch 6 symbols x 5 datasets, peak memory": {"", BARE},
-    "SEC, 6 companies from archives, companies a second": {""},
-    "SEC, 6 companies from archives, CPU time": {""},
-    "SEC, 6 companies from archives, peak memory": {""},
-    "server: market caps 12 x 24": SERVER_PEERS,
-    "server: market caps 2 x 12": SERVER_PEERS,
-    "server: ttm 5 x 24": {"", "lake"},
-    "server: factors 5 x 24": {"", "lake"},
-    "chunks: market caps 12 x 24": {"", "plain PostgreSQL"},
-    "chunks: market caps 2 x 12": {"", "plain PostgreSQL"},
-    "chunks: market caps 12 x 1": {"", "plain PostgreSQL"},
-    "sync again, bars added at the end": {""},
-    "sync again, bars corrected within a year": {""},
-    "first load": {"", COPY, "pandas to_sql"},
-    "first load, peak memory": {"", COPY},
-    "research: screen of one date": {""},
-    "research: screen of one date with a sector": {""},
-    "research: cross_section of 23 factors, all dates": {""},
-    "research: cross_section of 23 factors by industry, all dates": {""},
-    "research: industry_stats of 23 factors, all dates": {""},
-    "research: trends of all symbols": {""},
-    "research: seasonality of all symbols": {""},
-    "research: forward_returns of all symbols": {""},
-    "quality: load 120 bars": {""},
-    "quality: every rule on 120 bars": {""},
-    "quality: bar_incomplete": {""},
-    "quality: bar_order": {""},
-    "quality: bar_spike": {""},
-    "quality: bar_without_volume": {""},
-    "quality: unapplied_split": {""},
-    "quality: listed faults found": {""},
-    "quality: confirmed since": {""},
-    "quality: others, false alarms among them": {""},
-    "scale: append a day of 12 bars": {"", "the smaller market"},
-    "minute bars": {""},
-    "load of minute bars": {""},
-    "load of minute bars, peak memory": {""},
-    "daily bars of minute bars": {""},
+IN_A_BUCKET = {
+    f"bucket: {name}{index}": {"", "the folder"}
+    for name in ("open, cold", "open and first market caps 2 x 12, cold", "market caps 2 x 12")
+    for index in ("", ", index off")
 }
+IN_A_BUCKET |= {
+    f"bucket: {what} an open and 2 questions{index}": {""}
+    for what in ("requests of", "bytes read by")
+    for index in ("", ", index off")
+}
+GROWN = {"the smaller market", "lake.duckdb", "bare scan"} | OFF
+QUESTIONS = (
+    ASKED
+    | IN_A_BUCKET
+    | {
+        "bucket: a lake restored to it": {""},
+        "migrate, whole process": {"", PARSING, PANDAS},
+        "migrate, the call alone": {"", PARSING},
+        "validate, whole process": {"", PARSING},
+        "migrate again, nothing new": {"", PARSING},
+        "migrate, CPU time": {"", PARSING, PANDAS},
+        "validate, CPU time": {"", PARSING},
+        "migrate again, CPU time": {"", PARSING},
+        "migrate, peak memory": {"", PARSING, PANDAS},
+        "validate, peak memory": {"", PARSING},
+        "migrate again, peak memory": {"", PARSING},
+        "import factorlab_lake, fastest": {"", IMPORTS},
+        "import factorlab_lake, median": {"", IMPORTS},
+        "process to first 24 market caps, fastest": OFF | {IMPORTS},
+        "process to first 24 market caps, median": OFF | {IMPORTS},
+        "process to first 24 market caps, CPU time, fastest": OFF | {IMPORTS},
+        "process to first 24 market caps, CPU time, median": OFF | {IMPORTS},
+        "old way, the sample: caps 2 x 12": OFF | {"files per date"},
+        "old way, the sample: caps 2 x 12, peak memory": {"", "files per date"},
+        "old way: caps 2 x 12": OFF | {"files per date"},
+        "old way: caps 2 x 12, peak memory": {"", "files per date"},
+        "old way: factors 2 x 12": OFF | {"files per date"},
+        "old way: factors 2 x 12, peak memory": {"", "files per date"},
+        "old way: factors 2 x 52": OFF | {"files per date"},
+        "old way: factors 2 x 52, peak memory": {"", "files per date"},
+        **PLANNED,
+        "merge bars, 640 symbols at a time": {""},
+        "merge statements, a table at a time": {""},
+        "compact": {""},
+        "market caps 12 x 503": CAPS_PEERS - {"PostgreSQL"},
+        "append a day of 12 bars": APPENDING,
+        "append a day of 12 bars, the slowest turn": {""},
+        "load from a frame": WRITING,
+        "load from a frame, CPU time": WRITING,
+        "load from a frame, peak memory": WRITING,
+        "load from a frame, peak memory beyond the frame": {""},
+        "load from a Parquet file": WRITING,
+        "load from a Parquet file, CPU time": WRITING,
+        "load from a Parquet file, peak memory": WRITING,
+        "fetch 6 symbols x 5 datasets, 750 calls a minute": {"", "least the limit allows"},
+        "fetch 6 symbols x 5 datasets, no limit": {"", BARE},
+        "fetch 6 symbols x 5 datasets, CPU time": {"", BARE},
+        "fetch 6 symbols x 5 datasets, peak memory": {"", BARE},
+        "SEC, 6 companies from archives, companies a second": {""},
+        "SEC, 6 companies from archives, CPU time": {""},
+        "SEC, 6 companies from archives, peak memory": {""},
+        "server: market caps 12 x 24": SERVER_PEERS,
+        "server: market caps 2 x 12": SERVER_PEERS,
+        "server: ttm 5 x 24": {"", "lake"},
+        "server: factors 5 x 24": {"", "lake"},
+        "chunks: market caps 12 x 24": {"", "plain PostgreSQL"},
+        "chunks: market caps 2 x 12": {"", "plain PostgreSQL"},
+        "chunks: market caps 12 x 1": {"", "plain PostgreSQL"},
+        "sync again, bars added at the end": {""},
+        "sync again, bars corrected within a year": {""},
+        "first load": {"", COPY, "pandas to_sql"},
+        "first load, peak memory": {"", COPY},
+        "research: screen of one date": {""},
+        "research: screen of one date with a sector": {""},
+        "research: cross_section of 23 factors, all dates": {""},
+        "research: cross_section of 23 factors by industry, all dates": {""},
+        "research: industry_stats of 23 factors, all dates": {""},
+        "research: trends of all symbols": {""},
+        "research: seasonality of all symbols": {""},
+        "research: forward_returns of all symbols": {""},
+        "quality: load 120 bars": {""},
+        "quality: every rule on 120 bars": {""},
+        "quality: bar_incomplete": {""},
+        "quality: bar_order": {""},
+        "quality: bar_spike": {""},
+        "quality: bar_without_volume": {""},
+        "quality: unapplied_split": {""},
+        "quality: listed faults found": {""},
+        "quality: confirmed since": {""},
+        "quality: others, false alarms among them": {""},
+        "scale: append a day of 12 bars": {"", "the smaller market"},
+        "minute bars": {""},
+        "load of minute bars": {""},
+        "load of minute bars, peak memory": {""},
+        "daily bars of minute bars": {""},
+    }
+)
 for grid in ("6 x 24", "12 x 24"):
     modes = ("local", "one worker", "two workers")
     QUESTIONS[f"spark: market caps {grid}"] = {f"Sail, {mode}" for mode in modes}
@@ -171,15 +187,14 @@ for name, peers in ASKED.items():
     QUESTIONS[question] = GROWN & (peers | {"the smaller market"})
     QUESTIONS[f"{question}, private memory"] = {""}
 # TimescaleDB in WebAssembly needs node.
-MEASURED = tuple(
-    n
-    for n in NAMES
-    if not (n == "chunks" and not shutil.which("node")) and not (n == "spark" and not ENGINES.is_dir())
-)
-if "spark" not in MEASURED:
-    QUESTIONS = {name: peers for name, peers in QUESTIONS.items() if not name.startswith("spark:")}
-if "chunks" not in MEASURED:
-    QUESTIONS = {name: peers for name, peers in QUESTIONS.items() if not name.startswith("chunks:")}
+NEEDED = {
+    "chunks": shutil.which("node") is not None,
+    "spark": ENGINES.is_dir(),
+    "bucket": (PROGRAMS / "weed").exists(),
+}
+MEASURED = tuple(n for n in NAMES if NEEDED.get(n, True))
+for left_out in set(NEEDED) - set(MEASURED):
+    QUESTIONS = {name: peers for name, peers in QUESTIONS.items() if not name.startswith(f"{left_out}:")}
 # Peers that give an answer of their own; the others do a part of the work, or other work.
 ANSWERING = (CAPS_PEERS - {"", "bare scan"}) | {"files per date", "lake"}
 
