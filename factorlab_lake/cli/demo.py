@@ -133,7 +133,7 @@ def _check_sample(sample: Path) -> None:
 def _check_only_sample(lake: Lake, sample: Path) -> None:
     """Refuse a lake that contains other data: the demo must not mix the sample with a user's data."""
     fetches = lake.session.frame(
-        "SELECT fetch_id FROM data_fetch_log WHERE endpoint <> 'load:splits.csv' "
+        "SELECT fetch_id FROM data_fetch_log WHERE endpoint NOT IN ('load:splits.csv', 'load:profiles.csv') "
         "UNION SELECT fetch_id FROM price_data"
     )
     stored = set(fetches["fetch_id"])
@@ -149,10 +149,16 @@ def _check_only_sample(lake: Lake, sample: Path) -> None:
         )
 
 
+def _files(sample: Path) -> dict[str, Path]:
+    """Return the file of each table that is loaded; a sample of one's own may lack the profiles."""
+    files = {"splits": sample / "splits.csv", "company_profiles": sample / "profiles.csv"}
+    return {table: file for table, file in files.items() if file.exists()}
+
+
 def _fill(lake: Lake, sample: Path, printer: DemoPrinter) -> bool:
     """Load and migrate the sample, compare the lake with it, and return whether the lake is complete."""
-    loaded = load_rows(lake, "splits", sample / "splits.csv")
-    printer.report("load", loaded, f"Lake at {lake.path}", [display.load_line(loaded)])
+    loaded = {table: load_rows(lake, table, file) for table, file in _files(sample).items()}
+    printer.report("load", loaded, f"Lake at {lake.path}", map(display.load_line, loaded.values()))
     for cache in _CACHES:
         migrated = lake.migrate(sample / cache)
         lines = migrated.lines()
@@ -279,11 +285,11 @@ def _dataset(sample: Path) -> SampleDataset:
     from factorlab_lake.providers.fmp.sample_server import SampleDataset
 
     answers = [reader.read(file) for file in reader.scan(sample / _CACHES[-1]) if not file.skip]
-    profiles = sample / "profiles.csv"  # a sample of one's own may lack it
+    rows = {table: _csv_rows(file) for table, file in _files(sample).items()}
     return SampleDataset.from_cache(
         answers,
-        _csv_rows(sample / "splits.csv"),
-        profiles=map(_profile, _csv_rows(profiles) if profiles.exists() else []),
+        rows["splits"],
+        profiles=map(_profile, rows.get("company_profiles", [])),
     )
 
 
