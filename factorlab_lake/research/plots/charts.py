@@ -77,7 +77,7 @@ class Charts:
             )
             note = "Counted after every split in the lake: a later split rescales earlier closes."
         rows = rows.with_columns(pl.col("close_price").alias("value"), reason=pl.lit(None, pl.String))
-        lines = Lines(f"Close of {_names(rows)}", (note,), "close per share", is_amount=True)
+        lines = Lines(f"Close of {_names(rows, symbols)}", (note,), "close per share", is_amount=True)
         return panels(rows, lines)
 
     def market_caps(  # noqa: PLR0913 - all but two by name only
@@ -104,7 +104,7 @@ class Charts:
             symbols, dates, universe=universe, start=start, end=end, freq=freq, vintage=vintage
         )
         rows = rows.with_columns(pl.col("market_cap").alias("value"))
-        heading, notes = f"Market cap of {_names(rows)}", (self._known(vintage),)
+        heading, notes = f"Market cap of {_names(rows, symbols)}", (self._known(vintage),)
         return panels(rows, Lines(heading, notes, "market cap", is_amount=True, tooltip=_CAP_TIPS))
 
     def factors(  # noqa: PLR0913 - all but two by name only
@@ -129,7 +129,7 @@ class Charts:
         >>> import factorlab_lake as fl
         >>> plot = fl.open("data/lake").plot
         >>> plot.factors("pe_ratio", "AAPL", start="2019-01-31", end="2020-12-31", freq="ME").title.text
-        'pe_ratio of AAPL'
+        'pe_ratio of AAPL (price to earnings)'
         """
         load_altair()
         days = to_dates(dates, start=start, end=end, freq=freq)
@@ -140,7 +140,7 @@ class Charts:
         )  # fmt: skip
         rows = _with_reason(rows, _FIGURE if is_input else factor)
         meaning = FACTORS[factor].meaning if factor in FACTORS else ""
-        heading = f"{factor} of {_names(rows)}" + (f" ({meaning})" if meaning else "")
+        heading = f"{factor} of {_names(rows, symbols)}" + (f" ({meaning})" if meaning else "")
         tips = ("fiscal_date", "inputs_available_date", "age_days")
         lines = Lines(heading, (self._known(vintage),), factor, is_amount=is_input, tooltip=tips)
         marks = self._filings(rows, vintage) if filings and not rows.is_empty() else None
@@ -189,8 +189,8 @@ class Charts:
 
         >>> import factorlab_lake as fl
         >>> chart = fl.open("data/lake").plot.coverage()
-        >>> chart.title.text, chart.data["symbol"].n_unique()
-        ('Days with bars, of those expected', 3)
+        >>> chart.title.text
+        'Days with bars, of those expected'
         """
         load_altair()
         one_of(dataset, ("price", *STATEMENT_TYPES), "dataset")
@@ -255,9 +255,9 @@ class Charts:
         return of_days.unique().sort("symbol", "date", "fiscal_date", "filing")
 
 
-def _names(rows: pl.DataFrame) -> str:
-    """Return the symbols of rows for a title: all of them, or the number of many."""
-    names = rows["symbol"].unique(maintain_order=True).to_list()
+def _names(rows: pl.DataFrame, symbols: Any) -> str:
+    """Return the symbols of rows for a title, or the number of many; without rows the argument's."""
+    names = rows["symbol"].unique(maintain_order=True).to_list() or to_symbols(symbols or [])
     return ", ".join(names) if len(names) <= CHART_NAMES else f"{len(names):,} symbols"
 
 

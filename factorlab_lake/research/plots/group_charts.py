@@ -27,7 +27,7 @@ def dot_strips(rows: pl.DataFrame, *, axis: str, by: str, heading: str, notes: t
     """
     alt = load_altair()
     values = rows.filter(pl.col("value").is_not_null()).with_columns(pl.col("group").fill_null("unknown"))
-    low, high = (values["value"].quantile(q) for q in (CHART_TAIL, 1 - CHART_TAIL))
+    low, high = (values["value"].quantile(q) or 0.0 for q in (CHART_TAIL, 1 - CHART_TAIL))
     some = _of_edges(values, low, high)
     medians = values.group_by("group").agg(
         pl.col("value").median().alias("median"), pl.len().alias("companies")
@@ -52,7 +52,7 @@ def dot_strips(rows: pl.DataFrame, *, axis: str, by: str, heading: str, notes: t
     return picture.properties(width=WIDTH, height=max(60, _ROW * len(order)), title=shown)
 
 
-def _of_edges(values: pl.DataFrame, low: float | None, high: float | None) -> pl.DataFrame:
+def _of_edges(values: pl.DataFrame, low: float, high: float) -> pl.DataFrame:
     """Return at most CHART_ROWS rows, evenly by rank, with the place of each dot."""
     drawn = values.with_columns(pl.col("value").clip(low, high).alias("drawn")).sort("value", "symbol")
     return drawn.gather_every(-(-drawn.height // CHART_ROWS) or 1)

@@ -71,6 +71,16 @@ def test_a_chart_is_saved_as_svg_without_a_browser(lake_2021: Lake, tmp_path: Pa
     assert all(title["subtitle"])
 
 
+@pytest.mark.parametrize("name", _CALLS)
+def test_an_empty_lake_has_an_empty_chart(lake: Lake, tmp_path: Path, name: str) -> None:
+    """Without data a chart has its title and no mark; it is drawn without a warning."""
+    chart = _CALLS[name](lake.plot)
+    chart.save(tmp_path / "empty.svg")
+    assert chart.to_dict()["title"]["text"] in (tmp_path / "empty.svg").read_text(encoding="utf-8")
+    assert not chart.to_dict()["title"]["text"].endswith("of ")
+    assert [row for row in _rows(chart) if row.get("value") is not None] == []
+
+
 def test_a_chart_is_saved_as_png(lake_2021: Lake, tmp_path: Path) -> None:
     """Charts below each other are one picture, and PNG works without a browser too."""
     both = _CALLS["prices"](lake_2021.plot) & _CALLS["market_caps"](lake_2021.plot)
