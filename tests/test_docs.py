@@ -28,6 +28,7 @@ README = ROOT / "README.md"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if path.parent.name != "reference")
 INDEX = (DOCS / "index.md").read_text(encoding="utf-8")
 GUIDES = [DOCS / f"{name}.md" for name in re.findall(r"^howto/\w+$", INDEX, flags=re.MULTILINE)]
+RUNNING = [*GUIDES, DOCS / "concepts" / "why_numbers_differ.md"]
 SERVER = "postgresql://researcher@host/database"
 COMMANDS = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # it is a group
 
@@ -85,7 +86,7 @@ def _replacements(page: str) -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.first_cases(3)
-@pytest.mark.parametrize("path", [README, *GUIDES], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [README, *RUNNING], ids=lambda path: path.stem)
 def test_the_code_of_a_page_prints_what_is_shown(
     path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,3 +145,29 @@ def test_the_files_that_pages_name_exist() -> None:
     named = re.findall(r"`((?:factorlab_lake|tests|docs|benchmarks|notebooks)/[\w./-]*)`", text)
     assert len(named) > 30
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_tests_that_pages_name_exist() -> None:
+    """Every test that a page names by its file and function is there."""
+    text = "".join(path.read_text(encoding="utf-8") for path in PAGES)
+    named = set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text))
+    assert len(named) >= 7
+    missing = [
+        f"{file}::{name}" for file, name in sorted(named) if f"\ndef {name}(" not in (ROOT / file).read_text()
+    ]
+    assert missing == []
+
+
+def test_every_feature_of_the_plan_has_a_page_and_a_test() -> None:
+    """Each row of the feature table links to a heading of a page and names a test."""
+    table = (
+        (DOCS / "factor-lab.md").read_text(encoding="utf-8").partition("## The feature table of the plan")[2]
+    )
+    rows = re.findall(r"^\| ([\w -]+) \| \[.+\]\((\S+)#(\S+)\) \| `tests/\S+::\w+` \|$", table, re.MULTILINE)
+    assert [name for name, _, _ in rows] == [
+        "Query monitoring", "Usage analytics", "Freshness", "Trends", "Seasonality",
+        "Cross-industry comparison", "Ad-hoc SQL",
+    ]  # fmt: skip
+    for _, page, anchor in rows:
+        headings = re.findall(r"^##+ (.+)$", (DOCS / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
+        assert anchor in {heading.lower().replace(" ", "-") for heading in headings}, (page, anchor)
