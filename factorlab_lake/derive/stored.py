@@ -141,6 +141,7 @@ def _computed(
     """Compute the derived tables of some symbols from the files of the other tables."""
     with interrupts_raised(), duckdb.connect(":memory:") as con:
         con.execute("SET TimeZone = 'UTC'")
+        con.execute("SET threads = 1")  # so few rows are one part of work, and other threads only wait
         show_bucket(con, layout.root)
         settings = read_settings(layout)
         rule = to_rule(settings.availability)

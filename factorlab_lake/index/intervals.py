@@ -73,8 +73,10 @@ def write_intervals(folder: Path, spec: TableSpec, rows: pl.DataFrame) -> TileFi
     named = [rows[c.name] for c in columns if c.kind == "text"]
     texts = pl.concat([*named, pl.Series(dtype=pl.String)]).drop_nulls().unique().sort()
     places = dict(zip(texts.to_list(), range(len(texts)), strict=True))
-    numeric = rows.select(_number(c, places) for c in columns)
-    matrix = np.ascontiguousarray(numeric.fill_null(float("nan")).to_numpy().astype("<f8"))
+    matrix = np.empty((rows.height, len(columns)), "<f8")
+    for place, column in enumerate(columns):  # one by one: a frame of all is copied several times
+        numbers = rows.select(_number(column, places).fill_null(float("nan")))
+        matrix[:, place] = numbers.to_series().to_numpy()
     arrays = {
         "valid_from": rows["valid_from"].cast(pl.Int32).to_numpy().astype("<i4"),
         "valid_to": rows["valid_to"].cast(pl.Int32).to_numpy().astype("<i4"),

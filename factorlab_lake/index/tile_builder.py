@@ -151,7 +151,7 @@ class _Build:
             rows = with_validity(table_rows, spec)
             odd = odd_symbols(rows, spec)
             excluded = excluded.difference(self._in_group(group)).union(odd)
-            kept = rows.filter(~pl.col("symbol").is_in(odd))
+            kept = rows.filter(~pl.col("symbol").is_in(odd)) if odd else rows
             tiles[group] = None if kept.is_empty() else write_intervals(self.folder, spec, kept)
         self.excluded[name] = sorted(excluded)
         return tiles
@@ -200,15 +200,17 @@ class _Build:
         for start in range(0, len(groups), at_a_time):
             some = groups[start : start + at_a_time]
             places = pl.concat([self._placed(group) for group in some])
-            rows = self.query(sql, {**params, "symbols": places["symbol"].to_list()})
-            yield from self._by_group(rows, some)
+            yield from self._by_group(
+                self.query(sql, {**params, "symbols": places["symbol"].to_list()}), some
+            )
 
     def _by_group(self, rows: pl.DataFrame, groups: list[int]) -> Iterator[tuple[int, pl.DataFrame]]:
         """Yield some groups with the rows of their symbols and the slot of each row."""
-        placed = rows.join(pl.concat([self._placed(group) for group in groups]), on="symbol")
-        by_group = placed.partition_by("group", as_dict=True)
+        rows = rows.join(pl.concat([self._placed(group) for group in groups]), on="symbol")
+        empty, by_group = rows.clear(), rows.partition_by("group", as_dict=True)
+        del rows  # each copy of the rows takes memory until the last group is written
         for group in groups:
-            yield group, by_group.get((group,), placed.clear())
+            yield group, by_group.pop((group,), empty)
 
     def _placed(self, group: int) -> pl.DataFrame:
         names = self._in_group(group)

@@ -10,7 +10,7 @@ import polars as pl
 
 from factorlab_lake.ingest.fetch_log import coverage_of, log_lines
 from factorlab_lake.ingest.merge import merge_events, merge_rows, observe_unmoved
-from factorlab_lake.ingest.normalize import Normalized, normalize
+from factorlab_lake.ingest.normalize import REJECTS, Normalized, normalize
 from factorlab_lake.ingest.record_frames import group_by_shape, to_frame
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.schema import DATASETS, TableSpec, table
@@ -23,9 +23,6 @@ __all__ = ["BATCH_RECORDS", "MergeCounts", "batches", "merge_batch", "rejects_of
 # Enough records to write few files, and few enough for the memory of a laptop.
 BATCH_RECORDS = 160_000
 _LISTED = tuple(name for name in DATASETS.values() if table(name).has_events)
-_REJECTS = pl.Schema(
-    {n: t for n, t in polars_schema(table("rejected_records")).items() if n != "recorded_at"}
-)
 
 
 def batches(
@@ -83,7 +80,7 @@ def merge_batch(tx: Transaction, batch: Iterable[FetchResult]) -> MergeCounts:
         else:
             merge_rows(tx, DATASETS[dataset], rows, now, logged)
             rejects.append(_superseded(tx, table(DATASETS[dataset]), unread))
-    rejected = pl.concat(rejects) if rejects else pl.DataFrame(schema=_REJECTS)
+    rejected = pl.concat(rejects) if rejects else pl.DataFrame(schema=REJECTS)
     lines = log_lines(answers, rejected, covered, now)
     for name, rows in events.items():
         merge_events(tx, table(name), rows, now, logged, lines)
@@ -128,14 +125,14 @@ def _superseded(tx: Transaction, spec: TableSpec, unread: pl.DataFrame) -> pl.Da
     A stored row has the text of such a value in its ``extra``, so without the row the text is nowhere else.
     """
     if unread.is_empty() or spec.name == "vendor_market_caps":
-        return unread.select(_REJECTS.names()).clear()
+        return unread.select(REJECTS.names()).clear()
     overflow = "metrics" if "metrics" in spec.names() else "extra"
     names = [*spec.told_key, overflow]
     tables = [spec.name, *(["price_revisions"] if spec.name == "price_data" else [])]
     stored = pl.concat(tx.read(name, symbols=unread["_row_symbol"], columns=names) for name in tables)
     by = [f"_row_{name}" for name in spec.told_key]
     kept = stored.select(**dict(zip(by, spec.told_key, strict=True)), _row_text=overflow)
-    return unread.join(kept, on=[*by, "_row_text"], how="anti").select(_REJECTS.names())
+    return unread.join(kept, on=[*by, "_row_text"], how="anti").select(REJECTS.names())
 
 
 def _broken(fetched: FetchResult) -> pl.DataFrame:
@@ -143,4 +140,4 @@ def _broken(fetched: FetchResult) -> pl.DataFrame:
         (fetched.fetch_id, position, fetched.symbol, DATASETS[fetched.dataset], reason, text)
         for position, reason, text in fetched.broken
     ]
-    return pl.DataFrame(rows, schema=_REJECTS, orient="row")
+    return pl.DataFrame(rows, schema=REJECTS, orient="row")

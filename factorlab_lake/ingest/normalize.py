@@ -19,8 +19,9 @@ from factorlab_lake.ingest.row_checks import RowFault, impossible_values, needed
 from factorlab_lake.providers.records import fields, generations
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, TableSpec, table
 from factorlab_lake.schema.columns import MERGED
+from factorlab_lake.storage.delta import polars_schema
 
-__all__ = ["META", "Normalized", "normalize"]
+__all__ = ["META", "REJECTS", "Normalized", "normalize"]
 
 META = ("_symbol", "_period", "_fetch_id", "_fetched_at", "_provider", "_mapping", "_position")
 _RATIO_FIELDS = {
@@ -30,6 +31,7 @@ _RATIO_FIELDS = {
     "calendarYear": "fiscal_year",
     "fiscalYear": "fiscal_year",
 }
+REJECTS = pl.Schema({n: t for n, t in polars_schema(table("rejected_records")).items() if n != "recorded_at"})
 _AS_TRADED = ("price_unadjusted",)  # datasets whose amounts include no later split
 
 
@@ -244,6 +246,8 @@ def _cache_symbol(name: str) -> pl.Expr:
 
 
 def _rejects(raw: pl.DataFrame, typed: pl.DataFrame, faults: list[RowFault], dataset: str) -> pl.DataFrame:
+    if raw.is_empty():  # the expressions of some hundred columns take long to build
+        return pl.DataFrame(schema=REJECTS)
     names = [c for c in raw.columns if c not in META]
     both = pl.concat([typed, raw.select(pl.col(n).alias(f"_raw_{n}") for n in names)], how="horizontal")
     both = both.rechunk()  # polars 2.1 formats no column with an empty chunk

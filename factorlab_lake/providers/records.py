@@ -152,13 +152,13 @@ def frame_of(records: list[Any], result: FetchResult) -> pl.DataFrame:
 
 
 def _column(name: str, values: list[Any]) -> pl.Series:
-    present = [v for v in values if v is not None]
-    if all(isinstance(v, bool) for v in present):
-        return pl.Series(name, values, pl.Boolean if present else pl.Null)
-    if all(isinstance(v, int | float) and not isinstance(v, bool) for v in present):
+    kinds = set(map(type, values)) - {type(None)}
+    if kinds <= {bool}:
+        return pl.Series(name, values, pl.Boolean if kinds else pl.Null)
+    if kinds <= {int, float}:
         with suppress(OverflowError):
             return pl.Series(name, [None if v is None else float(v) for v in values], pl.Float64)
-    return pl.Series(name, [_text(v) for v in values], pl.String)
+    return pl.Series(name, values if kinds == {str} else [_text(v) for v in values], pl.String)
 
 
 def _text(value: Any) -> str | None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,8 @@ _TAXONOMIES = ("us-gaap", "ifrs-full")
 _ROUNDED_SHARE = 0.9  # the share of a filing's amounts that its rounding unit divides
 _CURRENCY_CHARS = 3
 _NUMBER = (int, float)
-_Fact = tuple[str, str, str, str | None, str, float]  # taxonomy, tag, unit, start, end, value
+# The values by tag of a filing, by taxonomy, unit, start (None for a day) and end.
+_Columns = dict[tuple[str, str, str | None, str], dict[str, float]]
 
 
 @dataclass(slots=True)
@@ -59,19 +59,23 @@ def facts_by_filing(company_facts: Mapping[str, Any]) -> dict[str, FilingFacts]:
     if not isinstance(facts, Mapping):
         raise ValueError("company facts without the object 'facts'")  # noqa: TRY004
     filings: dict[str, FilingFacts] = {}
-    rows: dict[str, list[_Fact]] = {}
+    columns: dict[str, _Columns] = {}
     for taxonomy, tag, unit, values in _concepts(facts):
         for fact in values:  # millions in a run over all companies: every step here counts
             form, value = fact["form"], fact["val"]
             if form not in STATEMENT_FORMS or not isinstance(value, _NUMBER):
                 continue
             accession = fact["accn"]
-            if accession not in rows:
+            if accession not in columns:
                 filings[accession] = FilingFacts(accession, form, _day(fact["filed"]))
-                rows[accession] = []
-            rows[accession].append((taxonomy, tag, unit, fact.get("start"), fact["end"], value))
+                columns[accession] = {}
+            own, key = columns[accession], (taxonomy, unit, fact.get("start"), fact["end"])
+            if key in own:
+                own[key][tag] = value
+            else:
+                own[key] = {tag: value}
     for accession, filing in filings.items():
-        _fill(filing, rows.pop(accession))
+        _fill(filing, columns.pop(accession))
     return filings
 
 
@@ -81,33 +85,32 @@ def _concepts(facts: Mapping[str, Any]) -> Iterator[tuple[str, str, str, list[di
             yield taxonomy, tag, unit, values
 
 
-def _fill(filing: FilingFacts, rows: list[_Fact]) -> None:
+def _fill(filing: FilingFacts, columns: _Columns) -> None:
     """Add the facts of the filing's taxonomy and reporting currency: the most frequent ones."""
-    taxonomies, units = Counter(map(itemgetter(0), rows)), Counter(map(itemgetter(2), rows))
+    taxonomies: Counter[str] = Counter()
+    units: Counter[str] = Counter()
+    for (taxonomy, unit, _, _), values in columns.items():
+        taxonomies[taxonomy] += len(values)
+        units[unit] += len(values)
     filing.taxonomy = max(_TAXONOMIES, key=lambda name: taxonomies[name])
     filing.currency = max(sorted(filter(_is_currency, units)), key=lambda unit: units[unit], default="")
-    days = {text: _day(text) for text in set(map(itemgetter(4), rows))}
-    filing.cover_counts = {days[row[4]]: row[5] for row in rows if row[0] == "dei"}
-    # A typing error: nothing is reported before its period ends.
-    early = {text for text, day in days.items() if day > filing.filed}
-    own = filing.taxonomy
-    rows = [row for row in rows if row[0] == own and row[4] not in early]
-    filing.tags = frozenset(map(itemgetter(1), rows))
     money, kept = filing.currency, {filing.currency, f"{filing.currency}/shares", "shares"}
-    periods: dict[tuple[str | None, str], dict[str, float]] = {}
-    for _, tag, unit, start, end, value in rows:
-        if unit in kept:
-            period = (start, end)
-            if period in periods:
-                periods[period][tag] = value
-            else:
-                periods[period] = {tag: value}
-    for (first, last), values in periods.items():
-        if first is None:
-            filing.instants[days[last]] = values
-        else:
-            filing.durations[_day(first), days[last]] = values
-    filing.rounding = _rounding([row[5] for row in rows if row[2] == money])
+    tags: set[str] = set()
+    amounts: list[float] = []
+    for (taxonomy, unit, start, end), values in columns.items():
+        day = _day(end)
+        if taxonomy == "dei":
+            filing.cover_counts[day] = values[_COVER]
+        if taxonomy != filing.taxonomy or day > filing.filed:
+            continue  # after the filing date: a typing error, nothing is reported before its period ends
+        tags |= values.keys()
+        if unit == money:
+            amounts += values.values()
+        if unit in kept and start is None:
+            filing.instants.setdefault(day, {}).update(values)
+        elif unit in kept:
+            filing.durations.setdefault((_day(start), day), {}).update(values)
+    filing.tags, filing.rounding = frozenset(tags), _rounding(amounts)
 
 
 def _is_currency(unit: str) -> bool:

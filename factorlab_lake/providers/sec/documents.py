@@ -31,7 +31,7 @@ __all__ = ["Documents", "HttpDocuments", "decoded"]
 
 _T = TypeVar("_T")
 _CALLS = 2  # submissions and facts; older pages of submissions are not known before
-_ARCHIVE_THREADS = 2
+_ARCHIVE_THREADS = 1  # reading is work for Python, which runs one thread at a time; a second takes memory
 _LIMIT_TRIES = 2  # after a wait of ten minutes SEC either serves again, or blocks this address for longer
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
@@ -16,7 +16,7 @@ from factorlab_lake.providers.sec.company_facts import FilingFacts
 from factorlab_lake.providers.sec.concepts import Rule, cyclic_items, direct_tags, rules
 from factorlab_lake.schema.rules import MIN_CHECKED_EPS
 
-__all__ = ["Items", "is_financial", "line_items_of"]
+__all__ = ["ColumnItems", "Items", "is_financial", "line_items_of"]
 
 _LARGEST_OF = 3  # of the first three tags of revenue and of depreciation, each can hold a part of the total
 _LARGEST = ("revenue", "depreciation_and_amortization")
@@ -95,42 +95,28 @@ def is_financial(sic: str | None) -> bool:
     return bool(sic) and str(sic).isdigit() and int(str(sic)) in _BANKS_AND_INSURERS
 
 
-def line_items_of(
-    statement_type: str,
-    filing: FilingFacts,
-    facts: Mapping[str, float],
-    *,
-    opening: Mapping[str, float] | None = None,
-    closing: Mapping[str, float] | None = None,
-    financial: bool = False,
-) -> Items:
-    """Return the items of one column. ``facts`` has its values by tag.
+def line_items_of(statement_type: str, filing: FilingFacts, facts: Mapping[str, float]) -> Items:
+    """Return all items of one column; ``facts`` has its values by tag."""
+    return ColumnItems(statement_type, filing, facts).items()
+
+
+class ColumnItems:
+    """Evaluate the rules of one column; an item's value is computed once.
 
     A cash flow column also has the instants of the day before it starts and of its last day: ``opening`` and
     ``closing``. ``financial`` marks banks and insurers.
     """
-    column = _Column(statement_type, filing, facts, financial=financial)
-    if statement_type == "cash_flow":
-        column.instants = dict(zip(_CASH_AT_ENDS, (opening or {}, closing or {}), strict=True))
-    column.read_tagged()
-    values = {item: value for item in column.possible() if (value := column.item(item)) is not None}
-    values = {item: value for item, value in values.items() if not item.startswith("_")}
-    tagged = frozenset(item for item in column.tagged if item in values)
-    for item in _certain_zeros(statement_type, filing, values):
-        values[item] = 0.0
-    if statement_type == "balance_sheet" and "net_debt" not in values and values.get("total_debt") == 0:
-        cash = values.get("cash_and_cash_equivalents")
-        values |= {} if cash is None else {"net_debt": -cash}
-    corrections = _correct_averages(values) if statement_type == "income" else ()
-    return Items(values, tagged & values.keys(), corrections)
-
-
-class _Column:
-    """Evaluate the rules of one column; an item's value is computed once."""
 
     def __init__(
-        self, statement_type: str, filing: FilingFacts, facts: Mapping[str, float], *, financial: bool
+        self,
+        statement_type: str,
+        filing: FilingFacts,
+        facts: Mapping[str, float],
+        *,
+        instants: tuple[Mapping[str, float], Mapping[str, float]] = ({}, {}),
+        financial: bool = False,
     ) -> None:
+        """Read the tagged items; ``instants`` has the values at the opening and the closing of the period."""
         self.statement_type, self.filing, self.facts, self.financial = (
             statement_type,
             filing,
@@ -138,20 +124,33 @@ class _Column:
             financial,
         )
         self.rules = rules(statement_type, filing.taxonomy)
-        self.instants: dict[str, Mapping[str, float]] = {}
+        is_cash_flow = statement_type == "cash_flow"
+        self.instants = dict(zip(_CASH_AT_ENDS, instants, strict=True)) if is_cash_flow else {}
         self.tagged: set[str] = set()
         self._cyclic = cyclic_items(statement_type, filing.taxonomy)
         self._values: dict[str, float | None] = {}
         self._bits, by_tag, self._present = _items_of_tags(statement_type, filing.taxonomy)
         for tag in facts:
             self._present |= by_tag.get(tag, 0)
+        self._read_tagged()
 
-    def possible(self) -> Iterator[str]:
-        """Yield the items that the tags of the column can give."""
-        present = self._present
-        return (item for item, bit in self._bits.items() if present & bit)
+    def items(self, only: Iterable[str] | None = None) -> Items:
+        """Return the items of the column, or some of them, which takes less time."""
+        names = self._bits if only is None else only
+        values = {name: value for name in names if (value := self._item(name)) is not None}
+        values = {name: value for name, value in values.items() if not name.startswith("_")}
+        tagged = frozenset(item for item in self.tagged if item in values)
+        if only is None:
+            for item in _certain_zeros(self.statement_type, self.filing, values):
+                values[item] = 0.0
+        if self.statement_type == "balance_sheet" and "net_debt" not in values:
+            cash = values.get("cash_and_cash_equivalents")
+            if values.get("total_debt") == 0 and cash is not None:
+                values["net_debt"] = -cash
+        corrections = _correct_averages(values) if self.statement_type == "income" else ()
+        return Items(values, tagged & values.keys(), corrections)
 
-    def read_tagged(self) -> None:
+    def _read_tagged(self) -> None:
         """Read the items whose value is the first tag that is present: most of them."""
         for name, tags in _plain_tags(self.statement_type, self.filing.taxonomy):
             if name in self.instants or (self.financial and name in _JUDGED_OF_BANKS):
@@ -163,7 +162,7 @@ class _Column:
                     self.tagged.add(name)
                     break
 
-    def item(self, name: str, path: tuple[str, ...] = ()) -> float | None:
+    def _item(self, name: str, path: tuple[str, ...] = ()) -> float | None:
         """Return the value of an item, None where the filing does not give it.
 
         ``path`` has the items whose formulas ask for it. In a cycle, such as operating income and operating
@@ -225,8 +224,8 @@ class _Column:
         """Return a tagged value, operating expenses without the cost of revenue where they contain it."""
         if tag != "OperatingExpenses":
             return value, True
-        revenue, result = self.item("revenue", path), self.facts.get("OperatingIncomeLoss")
-        cost = self.item("cost_of_revenue", path)
+        revenue, result = self._item("revenue", path), self.facts.get("OperatingIncomeLoss")
+        cost = self._item("cost_of_revenue", path)
         if revenue is None or result is None or cost is None:
             return value, True
         if abs(revenue - value - result) > _SAME_SHARE * abs(revenue):
@@ -242,7 +241,7 @@ class _Column:
         for term in rule.terms:
             if not term.is_tag and term.name in path:
                 return None
-            value = self.facts.get(term.name) if term.is_tag else self.item(term.name, path)
+            value = self.facts.get(term.name) if term.is_tag else self._item(term.name, path)
             if value is not None and self._is_part(name, term.name):
                 total, parts = total + term.sign * value, parts + 1
             elif value is None and not term.is_optional:
@@ -255,8 +254,8 @@ class _Column:
             tags = self.filing.tags
             return not any(_MINORITY.search(each) or _NOT_BEFORE_TAX.search(each) for each in tags)
         if name == "other_adjustments_to_net_income":
-            self.item("net_income_from_continuing_operations")
-            self.item("net_income_from_discontinued_operations")
+            self._item("net_income_from_continuing_operations")
+            self._item("net_income_from_discontinued_operations")
             return {
                 "net_income_from_continuing_operations",
                 "net_income_from_discontinued_operations",

@@ -15,7 +15,7 @@ from typing import Any
 from factorlab_lake.providers.sec.company_facts import FilingFacts, facts_by_filing
 from factorlab_lake.providers.sec.concepts import MAPPING_VERSION
 from factorlab_lake.providers.sec.endpoints import cik_text, document_link, index_link
-from factorlab_lake.providers.sec.items import line_items_of
+from factorlab_lake.providers.sec.items import ColumnItems
 from factorlab_lake.providers.sec.report_columns import ReportColumn, report_columns
 from factorlab_lake.providers.sec.share_counts import CountHistory, ShareCount
 from factorlab_lake.providers.sec.statement_history import Content, StatementHistory
@@ -58,7 +58,8 @@ def reports(
     for filing, facts in published:
         end, columns = report_columns(facts, filing.report_date)
         for column in columns:
-            statements.add(filing, facts, column, _items(facts, column, financial=financial))
+            if statements.may_differ(filing, column):
+                statements.add(filing, facts, column, _items(facts, column, financial=financial))
         counts.add(filing, facts, end, columns)
     newest = published[-1][0] if published else None
     return Reports(cik, statements.contents, counts.counts, newest, frozenset(by_filing))
@@ -79,16 +80,10 @@ def _order(published: tuple[SecFiling, FilingFacts]) -> Any:
     return published[0].order
 
 
-def _items(facts: FilingFacts, column: ReportColumn, *, financial: bool) -> Any:
+def _items(facts: FilingFacts, column: ReportColumn, *, financial: bool) -> ColumnItems:
     opening = {} if column.start is None else facts.at(column.start - timedelta(days=1))
-    return line_items_of(
-        column.statement_type,
-        facts,
-        column.facts,
-        opening=opening,
-        closing=facts.at(column.end),
-        financial=financial,
-    )
+    instants = (opening, facts.at(column.end))
+    return ColumnItems(column.statement_type, facts, column.facts, instants=instants, financial=financial)
 
 
 def statement_records(

@@ -12,7 +12,7 @@ from datetime import date
 from functools import cache
 
 from factorlab_lake.providers.sec.company_facts import FilingFacts
-from factorlab_lake.providers.sec.items import Items
+from factorlab_lake.providers.sec.items import ColumnItems
 from factorlab_lake.providers.sec.report_columns import ReportColumn
 from factorlab_lake.providers.sec.report_forms import is_amendment
 from factorlab_lake.providers.sec.submissions import SecFiling
@@ -46,29 +46,35 @@ class StatementHistory:
         self.contents: list[Content] = []
         self._newest: dict[tuple[str, str, date], Content] = {}
 
-    def add(self, filing: SecFiling, facts: FilingFacts, column: ReportColumn, items: Items) -> None:
+    def may_differ(self, filing: SecFiling, column: ReportColumn) -> bool:
+        """Return whether a column can be a version: no earlier one, its own period, or the year before.
+
+        An amendment can also change what is older.
+        """
+        return column.years_back <= 1 or is_amendment(filing.form) or self._key(column) not in self._newest
+
+    def add(self, filing: SecFiling, facts: FilingFacts, column: ReportColumn, items: ColumnItems) -> None:
         """Add a column as an original or a new version, or leave it out where it says nothing new."""
-        if not items.values:
-            return
         key = self._key(column)
         before = self._newest.get(key)
+        if before is not None and not _is_news(column.statement_type, before, items, facts.rounding):
+            return
+        read = items.items()
+        if not read.values:
+            return
         content = Content(
             filing,
             column,
             key[2],
             facts.currency,
-            items.values,
-            items.tagged,
+            read.values,
+            read.tagged,
             facts.rounding,
-            items.corrections,
+            read.corrections,
         )
-        if before is not None:
-            changed = _changed(column.statement_type, before, items, facts.rounding)
-            if not _counts(column, filing) or not _is_news(column.statement_type, changed):
-                return
-            if before.currency == facts.currency:
-                content.values = before.values | items.values
-                content.tagged = (before.tagged - items.values.keys()) | items.tagged
+        if before is not None and before.currency == facts.currency:
+            content.values = before.values | read.values
+            content.tagged = (before.tagged - read.values.keys()) | read.tagged
         self._newest[key] = content
         self.contents.append(content)
 
@@ -82,19 +88,14 @@ class StatementHistory:
         return (column.statement_type, column.label, column.end)
 
 
-def _counts(column: ReportColumn, filing: SecFiling) -> bool:
-    """Return whether a later column can be a version: its own period, the year before, or an amendment."""
-    return column.years_back <= 1 or is_amendment(filing.form)
-
-
-def _changed(statement_type: str, before: Content, items: Items, rounding: float) -> set[str]:
-    """Return the items that are one tagged fact in both contents and differ beyond rounding."""
+def _is_news(statement_type: str, before: Content, items: ColumnItems, rounding: float) -> bool:
+    """Return whether a core item is one tagged fact in both contents and differs beyond rounding."""
     unit, kinds = max(before.rounding, rounding), _kinds(statement_type)
-    return {
-        item
-        for item in before.tagged & items.tagged
-        if abs(items.values[item] - (old := before.values[item])) > _allowed(kinds[item], old, unit)
-    }
+    now = items.items(_core(statement_type))  # the other items decide nothing, and take most of the time
+    return any(
+        abs(now.values[item] - (old := before.values[item])) > _allowed(kinds[item], old, unit)
+        for item in before.tagged & now.tagged
+    )
 
 
 def _allowed(kind: str, value: float, unit: float) -> float:
@@ -103,10 +104,6 @@ def _allowed(kind: str, value: float, unit: float) -> float:
         return PER_SHARE_ROUNDING
     # A million may be a tenth of a count.
     return min(unit, COUNT_ROUNDING * abs(value)) if kind == "shares" else unit
-
-
-def _is_news(statement_type: str, changed: set[str]) -> bool:
-    return bool(changed & _core(statement_type))
 
 
 @cache
