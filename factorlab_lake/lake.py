@@ -147,6 +147,9 @@ class Lake(LakeWrites, Monitoring, Maintenance, Research):
     ) -> pl.DataFrame | None:
         return self._reader.answer(function, symbols, dates, vintage, factors)
 
+    def _holds_rates(self) -> bool:
+        return "fx_rates" in self.snapshot.tables
+
     def _indexed_statements(self, symbols: list[str], request: StatementRequest) -> pl.DataFrame | None:
         return self._reader.statements(symbols, request)
 

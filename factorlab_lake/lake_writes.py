@@ -149,9 +149,9 @@ class LakeWrites(LakeFiles):
         """Load rows into a table from a CSV, Parquet or zip file or a frame; return the number of rows.
 
         Tables: splits, dividends, company_profiles, price_data, shares_outstanding, symbol_history,
-        universes, income_statements, balance_sheets and cash_flows. The columns are the table's, or those of
-        files of Yahoo, yfinance, Tiingo, LEAN or FMP, or of a list of facts (symbol, item, period end, filed,
-        value).
+        universes, fx_rates, income_statements, balance_sheets and cash_flows. The columns are the table's, or
+        those of files of Yahoo, yfinance, Tiingo, LEAN, FMP or the European Central Bank, or of a list of
+        facts (symbol, item, period end, filed, value).
         ``symbol`` and ``split_basis`` are for all rows: ``own-day`` for prices as traded, or the day up to
         which they count splits. ``rename`` maps other names of columns to the table's.
 

@@ -199,8 +199,9 @@ def load(
     Tables, with the columns that they need: splits (symbol, date, numerator, denominator), dividends (symbol,
     date), company_profiles (symbol), price_data (symbol, date, close_price, split_basis_date),
     shares_outstanding (symbol, as_of_date, source, shares, split_basis_date), symbol_history (symbol,
-    valid_from, company_id), universes (universe, symbol, valid_from), and income_statements,
-    balance_sheets and cash_flows (symbol, fiscal_date, fiscal_period).
+    valid_from, company_id), universes (universe, symbol, valid_from), fx_rates (base, quote, date, rate)
+    or the European Central Bank's file, and income_statements, balance_sheets and cash_flows (symbol,
+    fiscal_date, fiscal_period).
     `factorlab-lake sql "DESCRIBE splits"` lists all columns of a table.
 
     Example: factorlab-lake load splits splits.csv

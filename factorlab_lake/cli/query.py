@@ -74,6 +74,9 @@ CAPS = (
     "symbol", "date", "market_cap", "close_price", "shares_outstanding", "price_date", "shares_source",
     "split_factor", "reason",
 )  # fmt: skip
+_CAPS_IN_CURRENCY = (
+    *CAPS[:3], "currency", "close_price", "price_currency", "exchange_rate", "exchange_rate_date", *CAPS[4:]
+)  # fmt: skip
 _TTM = (
     "symbol", "date", "revenue", "operating_income", "net_income", "operating_cash_flow", "free_cash_flow",
     "fiscal_date", "basis", "reason",
@@ -192,18 +195,27 @@ def caps(
     end: End = None,
     freq: Freq = None,
     vintage: Vintage = "known",
+    currency: Annotated[
+        str | None,
+        typer.Option(
+            "--currency",
+            help="Convert the caps to one currency, such as USD, by the loaded exchange rates.",
+            metavar="CODE",
+        ),
+    ] = None,
     snapshot: SnapshotAt = None,
 ) -> None:
     """Show market caps as known at each date.
 
     Prints one row per symbol and date: close times shares times split factor. If the market cap is unknown,
-    the row gives the reason.
+    the row gives the reason. With --currency, each cap has the exchange rate of the day of its price.
 
     Example: factorlab-lake caps AAPL GOOGL --start 2020-04-30 --end 2021-03-31
     """
     lake = open_for_queries(ctx, at=snapshot)
-    rows = lake.market_caps(symbols, _dates(date, start, end, freq), vintage=vintage)
-    _print(ctx, rows, CAPS)
+    days = _dates(date, start, end, freq)
+    rows = lake.market_caps(symbols, days, vintage=vintage, currency=currency)
+    _print(ctx, rows, CAPS if currency is None else _CAPS_IN_CURRENCY)
 
 
 def ttm(

@@ -39,6 +39,7 @@ LOADABLE = (
     "shares_outstanding",
     "symbol_history",
     "universes",
+    "fx_rates",
     *STATEMENT_TABLES.values(),
 )
 # The rows that are read at once, and those that are merged at once: a year of a thousand symbols.
@@ -198,6 +199,8 @@ def _replaced(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> dict[str,
     is_statement = spec.name in STATEMENT_TABLES.values()
     if "version" in spec.key and not is_statement:
         return {}  # the rows of each provider are versions of their own
+    if not spec.has_symbols:
+        return {}  # no provider serves exchange rates
     values, key = [v for v in spec.names("value") if v not in spec.key], spec.told_key
     if is_statement:  # a loaded statement corrects each provider's newest of its period
         key = [k for k in spec.key if k not in ("version", "source_provider")]

@@ -13,7 +13,7 @@ from factorlab_lake.errors import InvalidInput, nearest
 from factorlab_lake.ingest.parse_values import Parsed, json_object, parse
 from factorlab_lake.ingest.row_checks import RowFault, impossible_values, needed_columns, row_faults
 from factorlab_lake.schema import Column, TableSpec
-from factorlab_lake.schema.columns import EVENT_KINDS
+from factorlab_lake.schema.columns import CURRENCY_PATTERN, EVENT_KINDS
 from factorlab_lake.schema.company_tables import SYMBOL_CHANGES
 from factorlab_lake.schema.rules import END_OF_TIME, MAX_CLOCK_ERROR_S
 
@@ -76,7 +76,8 @@ class RowChecks:
             ),
             *(_ambiguous(c).alias(f"_ambiguous_{c}") for c in _ambiguous_columns(raw, self.spec)),
         )
-        rows = self._with_capitals(rows).with_columns(_fetched_at(rows, self.now))
+        rows = self._with_capitals(rows) if self.spec.has_symbols else rows
+        rows = rows.with_columns(_fetched_at(rows, self.now))
         self._collect(
             raw,
             rows,
@@ -269,11 +270,21 @@ def _table_faults(spec: TableSpec, columns: list[str]) -> Iterator[RowFault]:
     if spec.name == "shares_outstanding":
         problem = pl.format(f"'{{}}' is not one of {', '.join(_SHARE_SOURCES)}", "source")
         yield RowFault("source", ~pl.col("source").is_in(_SHARE_SOURCES), problem)
+    if spec.name == "fx_rates":
+        yield from _currency_faults()
     if spec.name == "company_profiles" and "currency" in columns:
         yield RowFault("currency", pl.col("currency").is_null(), pl.lit("missing; expected one as USD"))
     if {"year", "date"} <= set(columns):
         problem = pl.format("{} is not the year of {}", "year", pl.col("date").cast(pl.String))
         yield RowFault("year", pl.col("year") != pl.col("date").dt.year(), problem)
+
+
+def _currency_faults() -> Iterator[RowFault]:
+    for name in ("base", "quote"):
+        text = pl.format("'{}' is no ISO code such as EUR; pence are of GBP", pl.col(name).str.slice(0, 60))
+        yield RowFault(name, ~pl.col(name).str.contains(CURRENCY_PATTERN), text)
+    same = pl.format("{} is the base too", pl.col("quote"))
+    yield RowFault("quote", pl.col("base") == pl.col("quote"), same)
 
 
 def _refusal(spec: TableSpec, faults: list[tuple[int, str]], count: int) -> InvalidInput:

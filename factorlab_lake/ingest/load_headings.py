@@ -17,6 +17,7 @@ from importlib.resources import files
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput, check_type, nearest
+from factorlab_lake.ingest.published_rates import is_wide_rates, long_rates
 from factorlab_lake.ingest.shown_splits import REPORTED_SPLIT, reject_contradicted_basis, with_reported_splits
 from factorlab_lake.providers.records import fields as fmp_fields
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, TableSpec
@@ -39,6 +40,7 @@ _SIGNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("yahoo", ("date", "dividends")),
     ("yahoo", ("date", "stock splits")),
 )
+_ECB = "ecb"  # the columns of its file are the currencies, so no list has its headings
 _LARGEST_SIDE = 10_000  # of a split's ratio, written as a decimal number
 _NAMES_SHOWN = 5
 _TYPE_OF = {table: kind for kind, table in STATEMENT_TABLES.items()}
@@ -114,6 +116,8 @@ class Headings:
     def converted(self, raw: pl.DataFrame) -> pl.DataFrame:
         """Return a slice with the table's columns; columns that nothing explains stay as they are."""
         rows = raw.rename(_unique(raw.columns, self._options.rename), strict=False)
+        if self._source == _ECB:
+            return long_rates(rows)
         if self._spec.name == "price_data" and self._source is not None:
             rows = with_reported_splits(rows)
         left_out = [c for c in rows.columns if self._names.get(c) == ""]
@@ -252,6 +256,8 @@ def _source_of(columns: list[str], spec: TableSpec) -> str | None:
     own = {*spec.names(), *(name for name, _ in spec.other_names)}
     if set(columns) <= own:
         return None
+    if spec.name == "fx_rates":
+        return _ECB if is_wide_rates(columns) else None
     small = {c.strip().lower() for c in columns}
     for source, signs in _SIGNS:
         if small.issuperset(signs) and _has_table(source, spec):
@@ -270,7 +276,7 @@ def _has_table(source: str, spec: TableSpec) -> bool:
 
 def _names(source: str | None, spec: TableSpec, columns: list[str]) -> dict[str, str]:
     """Return the table's column of each column of a source; an empty one has no place in the table."""
-    if source is None:
+    if source in (None, _ECB):
         return {}
     known = _fmp(spec.name) if source == "fmp" else _of_table(source, spec.name)
     own = {*spec.names(), "ratio", "item", "value"}

@@ -44,6 +44,7 @@ class LoadRows:
         self.height = 0
         self.digest = RowsDigest(spec.name)
         self._spec, self._slice_rows = spec, slice_rows
+        self._subject = "symbol" if spec.has_symbols else spec.key[0]
         self._source_rows, self._ordered_rows = _Parts(folder, slice_rows), _Parts(folder, slice_rows)
         self._parts: dict[int, list[_Part]] = {}
         self._counts: list[pl.DataFrame] = []
@@ -61,7 +62,7 @@ class LoadRows:
         rows = typed.with_row_index(_POSITION, self.height).with_columns(_part=day.dt.year().fill_null(0))
         for (part,), some in rows.partition_by("_part", as_dict=True).items():
             self._parts.setdefault(int(part), []).append(self._source_rows.store(some))
-        self._counts.append(rows.group_by("_part", "symbol").agg(pl.len().cast(pl.Int64)))
+        self._counts.append(rows.group_by("_part", self._subject).agg(pl.len().cast(pl.Int64)))
         self.height += typed.height
 
     def order(self) -> None:
@@ -100,7 +101,9 @@ class LoadRows:
 
     @property
     def symbols(self) -> pl.Series:
-        """Return the distinct symbols, in order."""
+        """Return the distinct symbols, in order; none for a table without symbols."""
+        if not self._spec.has_symbols:
+            return pl.Series("symbol", [], pl.String)
         return pl.concat(self._counts)["symbol"].unique().sort()
 
     def _key_in(self, rows: pl.DataFrame) -> list[str]:
@@ -112,7 +115,7 @@ class LoadRows:
 
     def _groups(self) -> Iterator[list[_Part]]:
         """Yield the parts of each slice."""
-        counts = pl.concat(self._counts).group_by("_part", "symbol").agg(pl.col("len").sum())
+        counts = pl.concat(self._counts).group_by("_part", self._subject).agg(pl.col("len").sum())
         heights = dict(counts.group_by("_part").agg(pl.col("len").sum()).iter_rows())
         group: list[_Part] = []
         rows = 0
@@ -121,7 +124,7 @@ class LoadRows:
                 yield group
                 group, rows = [], 0
             if heights[part] > self._slice_rows:
-                of_part = counts.filter(pl.col("_part") == part).sort("symbol")
+                of_part = counts.filter(pl.col("_part") == part).sort(self._subject)
                 yield from self._by_symbol(self._parts[part], of_part)
             else:
                 group, rows = group + self._parts[part], rows + heights[part]
@@ -133,10 +136,10 @@ class LoadRows:
         # Each slice becomes a file. With more files the end of the transaction would rewrite the partition:
         # 2.5 million bars of one year then took 2 GB of memory.
         rows_at_once = max(self._slice_rows, -(-counts["len"].sum() // MAX_FILES_PER_PARTITION))
-        ranges = counts.select("symbol", _range=(pl.col("len").cum_sum() - 1) // rows_at_once)
+        ranges = counts.select(self._subject, _range=(pl.col("len").cum_sum() - 1) // rows_at_once)
         divided: dict[int, list[_Part]] = {}
         for part in parts:
-            rows = part().join(ranges, on="symbol", maintain_order="left")
+            rows = part().join(ranges, on=self._subject, maintain_order="left")
             for (number,), some in rows.partition_by("_range", as_dict=True, include_key=False).items():
                 divided.setdefault(int(number), []).append(self._source_rows.store(some))
         yield from (divided[number] for number in sorted(divided))

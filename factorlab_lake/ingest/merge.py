@@ -161,7 +161,7 @@ def _merge_versions(tx: Transaction, spec: TableSpec, rows: pl.DataFrame, log: p
 
 def _merge_newest(tx: Transaction, spec: TableSpec, rows: pl.DataFrame) -> None:
     """Merge a table that has one row per key, from the newest fetch."""
-    stored = tx.read(spec.name, symbols=rows["symbol"])
+    stored = tx.read(spec.name, symbols=rows["symbol"] if spec.has_symbols else None)
     key = list(spec.key)
     merged = distinct_in_time(pl.concat([stored, rows], how="diagonal_relaxed"), key, spec)
     _reconcile(tx, spec, stored, merged.unique(key, keep="last", maintain_order=True))
@@ -332,7 +332,8 @@ def _reconcile(tx: Transaction, spec: TableSpec, stored: pl.DataFrame, target: p
     stored, target = _fingerprint(stored, names), _fingerprint(target.select(spec.names()), names)
     added = target.join(stored, on="_print", how="anti").drop("_print")
     removed = stored.join(target, on="_print", how="anti")
-    changed = pl.concat([added["symbol"], removed["symbol"]]).unique()
+    some = [each["symbol"] for each in (added, removed) if spec.has_symbols]
+    changed = pl.concat([pl.Series("symbol", [], pl.String), *some]).unique()
     if spec.name in DERIVED_FROM:
         tx.touched.update(changed.to_list())
     if removed.is_empty():

@@ -32,8 +32,9 @@ _NEEDED = {
     "price_data": ("close_price",),
     "shares_outstanding": ("shares",),
     "vendor_market_caps": ("market_cap",),
+    "fx_rates": ("rate",),
 }
-_POSITIVE = ("numerator", "denominator", "close_price", "shares")
+_POSITIVE = ("numerator", "denominator", "close_price", "shares", "rate")
 _NOT_NEGATIVE = (
     "open_price", "high_price", "low_price", "volume", "unadjusted_volume", "vwap", "dividend",
     "adjusted_dividend",
@@ -41,6 +42,7 @@ _NOT_NEGATIVE = (
 _CURRENCIES = ("currency", "reported_currency")
 # Days on which something has happened: none is after the fetch that returned the row.
 _PAST = ("fiscal_date", "as_of_date", "filing_date", "split_basis_date", "period_start")
+_OBSERVED = ("price_data", "fx_rates")  # tables whose days have happened too
 _HEADINGS = ("SYMBOL", "SYMBOLS", "TICKER", "TICKERS")
 # A list of symbols, or a character that controls the terminal or the direction of text: no exchange has
 # such a symbol.
@@ -101,7 +103,8 @@ def row_faults(spec: TableSpec, columns: list[str], unread: dict[str, pl.Expr]) 
         if name in columns:
             missing = pl.col(name).is_null() & ~unread.get(name, pl.lit(value=False)).fill_null(value=False)
             yield RowFault(name, missing, pl.lit("missing"))
-    yield RowFault("symbol", no_symbol(), _shown("{} is no symbol", pl.col("symbol").str.slice(0, 60)))
+    if spec.has_symbols:
+        yield RowFault("symbol", no_symbol(), _shown("{} is no symbol", pl.col("symbol").str.slice(0, 60)))
     for name in (n for n in _POSITIVE if n in columns and n in needed_columns(spec)):
         yield RowFault(
             name, pl.col(name) <= 0, _shown("{} is not positive; it must be above 0", pl.col(name))
@@ -151,8 +154,9 @@ def _date_faults(spec: TableSpec, columns: list[str]) -> Iterator[RowFault]:
     for name in [n for n in spec.key if spec.column(n).kind == "date" and n in columns and n != "valid_from"]:
         day = pl.col(name)
         yield RowFault(name, day < EARLIEST_DATE, _shown(f"{{}} is before {EARLIEST_DATE:%Y}", day))
-        last = _last_day("fiscal_date" if spec.name == "price_data" else name)
-        far = "after the fetch" if spec.name == "price_data" or name in _PAST else "too far after the fetch"
+        is_past = name in _PAST or spec.name in _OBSERVED
+        last = _last_day("fiscal_date" if is_past else name)
+        far = "after the fetch" if is_past else "too far after the fetch"
         yield RowFault(name, day > last, _shown(f"{{}} is {far}", day))
 
 
@@ -173,7 +177,7 @@ def _size_faults(spec: TableSpec, columns: list[str]) -> Iterator[RowFault]:
         odd = whole & ~ratio.is_between(1 / MAX_SPLIT_RATIO, MAX_SPLIT_RATIO)
         text = _shown("the ratio {}:{} is beyond " + f"{MAX_SPLIT_RATIO}:1", "numerator", "denominator")
         yield RowFault("numerator, denominator", odd, text)
-    for name in (n for n in ("shares", "market_cap") if n in needed_columns(spec) and n in columns):
+    for name in (n for n in ("shares", "market_cap", "rate") if n in needed_columns(spec) and n in columns):
         yield RowFault(
             name, pl.col(name).abs() > MAX_NUMBER, _shown(f"{{}} is above {MAX_NUMBER}", pl.col(name))
         )

@@ -5,30 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from factorlab_lake.errors import InvalidInput
 from factorlab_lake.query.arguments import DateLike, Dates, to_dates
 from factorlab_lake.query.company_caps import CLASSES, company_caps
 from factorlab_lake.query.explanations import Explanations, of_one_snapshot
+from factorlab_lake.query.frame_columns import checked_columns, chosen_columns
 from factorlab_lake.query.query_hints import QueryHints
+from factorlab_lake.query.universes import members_within, of_members
 
 if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["CompanyQuestions"]
 
+_ANSWER = "company_market_cap"
+
 
 class CompanyQuestions(Explanations):
     """Answer for a company with all its listed classes."""
 
     @of_one_snapshot
-    def company_market_caps(
+    def company_market_caps(  # noqa: PLR0913 - all but two by name only
         self,
-        symbols: str | Iterable[str],
+        symbols: str | Iterable[str] | None = None,
         dates: Dates = None,
         *,
+        universe: str | None = None,
         start: DateLike | None = None,
         end: DateLike | None = None,
         freq: str | None = None,
         vintage: str = "known",
+        currency: str | None = None,
+        columns: Iterable[str] | None = None,
     ) -> pl.DataFrame:
         """Return the market capitalisation of each symbol's whole company as known at each date.
 
@@ -39,13 +47,33 @@ class CompanyQuestions(Explanations):
         NULL with a ``reason`` where a class has no cap, or no count of its own from a cover page, or another
         currency. If two classes have one count, it may be the company's total:
         ``one_count_for_several_classes``. Where a class was not listed yet, ``symbol_history`` tells so.
+
+        ``currency`` is the ISO code of one currency for all sums, to which each class is converted as by
+        ``market_caps``; classes in different currencies add up then. ``universe`` and ``columns`` are those
+        of ``market_caps`` too.
         """
-        names = self._symbols.names(symbols)
+        chosen = checked_columns(columns, _ANSWER)
         days = to_dates(dates, start=start, end=end, freq=freq)
+        spells = None if universe is None else self._members(universe)
+        if spells is None:
+            names = self._symbols.names("" if symbols is None else symbols)
+        elif symbols is None:
+            names = members_within(spells, days)
+        else:
+            raise InvalidInput("Both symbols and universe are set; pass one of them.", universe=universe)
         classes = self.session.frame(CLASSES, {"symbols": names}, needs=QueryHints({}))
         every = list(dict.fromkeys([*names, *classes["class_symbol"].sort()]))
-        return company_caps(self.market_caps(every, days, vintage=vintage), names, classes)
+        caps = self.market_caps(every, days, vintage=vintage, currency=currency)
+        rows = company_caps(caps, names, classes)
+        rows = rows if spells is None else of_members(rows, spells)
+        return rows.select(chosen_columns(chosen, rows.columns, key=("symbol", "date"), example=_ANSWER))
 
-    def market_caps(self, symbols: list[str], dates: Dates = None, *, vintage: str = "known") -> pl.DataFrame:
+    def market_caps(
+        self, symbols: list[str], dates: Dates = None, *, vintage: str = "known", currency: str | None = None
+    ) -> pl.DataFrame:
         """Return market capitalisations; :class:`Questions` has this method."""
+        raise NotImplementedError
+
+    def _members(self, universe: str) -> pl.DataFrame:
+        """Return the memberships of a universe; :class:`Questions` has this method."""
         raise NotImplementedError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 
 import polars as pl
@@ -13,6 +13,16 @@ from factorlab_lake.functions.definitions import chosen_factors
 from factorlab_lake.functions.question_texts import factors_of_inputs
 from factorlab_lake.query import lookahead
 from factorlab_lake.query.arguments import DateLike, Dates, date_range, one_of, to_dates
+from factorlab_lake.query.caps_in_currency import caps_in, checked_currency
+from factorlab_lake.query.converted_factors import (
+    CURRENCIES,
+    affected_pairs,
+    inputs_query,
+    priced,
+    with_converted,
+    with_part_rates,
+)
+from factorlab_lake.query.exchange_rates import ExchangeRates, read_rates
 from factorlab_lake.query.explanations import of_one_snapshot
 from factorlab_lake.query.frame_columns import checked_columns, chosen_columns
 from factorlab_lake.query.query_hints import QueryHints, RowFilter
@@ -119,6 +129,8 @@ class Questions(StatementQuestions):
         end: DateLike | None = None,
         freq: str | None = None,
         vintage: str = "known",
+        currency: str | None = None,
+        columns: Iterable[str] | None = None,
     ) -> pl.DataFrame:
         """Return market capitalisations as known at each date, in one query.
 
@@ -129,9 +141,18 @@ class Questions(StatementQuestions):
         ``vintage`` selects among the versions of a restated statement: ``known`` (the newest by each date),
         ``first`` (always the first) or ``latest`` (the newest of all, by hindsight). With ``latest`` a share
         count of a day is used from that day on, so ``shares_available_date`` may lie after the date.
+
+        ``currency`` is the ISO code of one currency for all caps. Each is converted at the rate of
+        ``fx_rates`` that was published last before its price, in ``exchange_rate`` and
+        ``exchange_rate_date``; without one the cap is NULL with ``no_exchange_rate``. ``close_price`` stays
+        in ``price_currency``. ``columns`` chooses some, such as ``["market_cap"]``, after symbol and date.
         """
         days = to_dates(dates, start=start, end=end, freq=freq)
-        return self._grid("market_caps", symbols, days, universe=universe, vintage=vintage)
+        code = None if currency is None else checked_currency(currency)
+        chosen = checked_columns(columns, "market_cap")
+        rows = self._grid("market_caps", symbols, days, universe=universe, vintage=vintage)
+        rows = rows if code is None else caps_in(rows, code, self._rates({code, *_codes(rows)}))
+        return rows.select(chosen_columns(chosen, rows.columns, key=_BAR_KEY, example="market_cap"))
 
     @of_one_snapshot
     def ttm(  # noqa: PLR0913 - all but two by name only
@@ -257,6 +278,34 @@ class Questions(StatementQuestions):
             answer = of_members(answer, spells)
         return self._symbols.checked_grid(answer, names)
 
+    def _converted(
+        self, rows: pl.DataFrame, factors: Sequence[Factor], needs: QueryHints, vintage: str
+    ) -> pl.DataFrame:
+        """Return factors with those converted whose price and statements are in two currencies."""
+        if not self._holds_rates():
+            return rows
+        factors = priced(factors)
+        pairs = affected_pairs(rows, factors)
+        if pairs.is_empty():
+            return rows
+        some = {"symbols": pairs["symbol"].unique().to_list(), "dates": pairs["date"].unique().to_list()}
+        query = inputs_query(factors, hindsight(vintage))
+        inputs = self.session.frame(query, {**some, "vintage": vintage}, needs=needs)
+        inputs = inputs.join(pairs, on=["symbol", "date"], how="semi")
+        codes = {c for name in CURRENCIES for c in inputs[name].drop_nulls().unique()}
+        return with_converted(rows, with_part_rates(inputs, self._rates(codes)), factors)
+
+    def _holds_rates(self) -> bool:
+        """Return whether there are exchange rates; a subclass can know it without a query."""
+        query = "SELECT base FROM fx_rates LIMIT 1"
+        rates = self._answer(("holds rates",), lambda: self.session.frame(query, needs=QueryHints({})))
+        return not rates.is_empty()
+
+    def _rates(self, currencies: Iterable[str]) -> ExchangeRates:
+        """Return the exchange rates between some currencies."""
+        codes = sorted(currencies)
+        return ExchangeRates(self._answer(("rates", *codes), lambda: read_rates(self.session, codes)))
+
     def _members(self, universe: str) -> pl.DataFrame:
         """Return the memberships of a universe."""
         return self._answer(("universe", str(universe)), lambda: members(self.session, universe))
@@ -283,9 +332,16 @@ class Questions(StatementQuestions):
 
         def compute() -> pl.DataFrame:
             rows = self._indexed(function, names, dates, vintage, chosen)
-            return in_order(self.session.frame(query, params, needs=needs), names) if rows is None else rows
+            rows = in_order(self.session.frame(query, params, needs=needs), names) if rows is None else rows
+            if not (chosen or function == "factors") or rows["reasons"].null_count() == rows.height:
+                return rows
+            return self._converted(rows, chosen or tuple(FACTORS.values()), needs, vintage)
 
         return self._answer((function, tuple(names), tuple(dates), vintage, chosen), compute)
+
+
+def _codes(rows: pl.DataFrame) -> list[str]:
+    return rows["currency"].drop_nulls().unique().to_list()
 
 
 def _stored_columns(chosen: list[str] | None) -> str:

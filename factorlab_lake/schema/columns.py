@@ -7,6 +7,7 @@ from factorlab_lake.schema.spec import Column
 __all__ = [
     "ACCESSION_PATTERN",
     "AVAILABILITY",
+    "CURRENCY_PATTERN",
     "DATA_TYPE",
     "EVENT",
     "EVENT_KINDS",
@@ -154,6 +155,8 @@ EXTRA = Column(
 LINK = "URL of the filing's index page"
 ACCESSION_PATTERN = r"[0-9]{10}-[0-9]{2}-[0-9]{6}|[0-9]{18}"
 """SEC's number of a filing, as texts write it; folders of its archive leave the dashes out."""
+CURRENCY_PATTERN = r"^[A-Z]{3}$"
+"""The code of a currency in ISO 4217; a code of a minor unit, such as GBp, has small letters."""
 DATA_TYPE = Column("data_type", "text", "name of the table that stores the dataset")
 LOGGED_AT = Column(
     "recorded_at", "timestamp", "time at which this lake logged the row (UTC)", role="provenance"

@@ -1,4 +1,4 @@
-"""Describe the tables about companies and their symbols."""
+"""Describe the tables about companies, their symbols and the currencies of their figures."""
 
 from __future__ import annotations
 
@@ -115,6 +115,23 @@ COMPANY_TABLES = (
             SYMBOL,
             Column("valid_from", "date", "first day of the membership", role="key"),
             Column("valid_to", "date", "first day on which it is no member; NULL while it is one"),
+            EXTRA,
+            *FETCHED,
+        ),
+    ),
+    TableSpec(
+        name="fx_rates",
+        doc="Exchange rates: one row per pair of currencies and day of publication, from the newest load. "
+        "One unit of base costs rate units of quote.",
+        key=("base", "quote", "date"),
+        sort_by=("base", "quote", "date"),
+        time_column="date",
+        columns=(
+            Column("base", "text", "ISO code of the currency of which one unit is priced", role="key"),
+            Column("quote", "text", "ISO code of the currency in which it is priced", role="key"),
+            Column("date", "date", "day on which the rate was published", role="key"),
+            Column("rate", "number", "price of one unit of base in quote", unit="quote_per_base"),
+            Column("source", "text", "publisher of the rate: ECB for its file; file elsewhere", role="label"),
             EXTRA,
             *FETCHED,
         ),

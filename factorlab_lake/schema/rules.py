@@ -488,6 +488,15 @@ MAX_UNPACKED_RATIO = 100
 MAX_ROWS_PER_BYTE = 100
 """A Parquet file has at most so many rows in a byte; a footer that counts more is damaged."""
 
+# --- Exchange rates ---
+
+ECB_BASE = "EUR"
+"""The base of the European Central Bank's rates: two currencies without a rate meet through it."""
+
+FX_RATE_AGE_LIMIT_DAYS = 7
+"""An exchange rate holds for so many days after its publication: the longest gap of the European Central
+Bank's calendar, over Christmas or Easter, has five."""
+
 # --- Responses of providers ---
 
 MAX_RESPONSE_BYTES = 32_000_000

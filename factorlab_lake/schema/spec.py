@@ -114,6 +114,11 @@ class TableSpec:
         return "event" in self.key
 
     @property
+    def has_symbols(self) -> bool:
+        """Return whether rows are of symbols: exchange rates are of currencies."""
+        return "symbol" in self.names()
+
+    @property
     def has_intervals(self) -> bool:
         """Return whether each row is valid from ``valid_from`` until the day before ``valid_to``."""
         return "valid_from" in self.key and "valid_to" in self.names()

@@ -31,7 +31,10 @@ _COLUMNS = {
 
 
 def difference(layout: Layout, before: Snapshot, after: Snapshot) -> pl.DataFrame:
-    """Return one row per table and symbol with the numbers of rows added, superseded and removed."""
+    """Return one row per table and symbol with the numbers of rows added, superseded and removed.
+
+    Of exchange rates, the symbol is that of the pair, such as EURUSD.
+    """
     changes = [pl.DataFrame(schema=_COLUMNS)]
     for name, spec in STORED_TABLES.items():
         if spec.derived:  # these follow from the tables that are compared
@@ -52,10 +55,12 @@ def _table_changes(
     layout: Layout, spec: TableSpec, old_only: list[DataFile], new_only: list[DataFile]
 ) -> pl.DataFrame:
     old, new = _rows(layout, spec, old_only), _rows(layout, spec, new_only)
-    key = ", ".join(map(identifier, dict.fromkeys(["symbol", *spec.key])))
+    key = ", ".join(map(identifier, spec.key))
+    symbol = "symbol" if spec.has_symbols else "base || quote"
+    subject = f"{symbol} AS symbol, {key}" if "symbol" not in spec.key else key
     query = f"""
-        WITH old_keys AS (SELECT {key} FROM ({old} EXCEPT ALL {new})),
-             new_keys AS (SELECT {key} FROM ({new} EXCEPT ALL {old})),
+        WITH old_keys AS (SELECT {subject} FROM ({old} EXCEPT ALL {new})),
+             new_keys AS (SELECT {subject} FROM ({new} EXCEPT ALL {old})),
              common_keys AS (FROM new_keys INTERSECT ALL FROM old_keys),
              marked AS (
                  SELECT symbol, 1 AS is_new, 0 AS is_old, 0 AS is_common FROM new_keys

@@ -320,7 +320,7 @@ def _file_findings(layout: Layout, spec: TableSpec, file: DataFile, *, deep: boo
 
 
 def _key_columns(spec: TableSpec) -> list[str]:
-    return list(dict.fromkeys(n for n in ("symbol", *spec.key, spec.time_column) if n))
+    return list(dict.fromkeys(n for n in ("symbol", *spec.key, spec.time_column) if n in spec.names()))
 
 
 def _wrong_columns(spec: TableSpec, stored: dict[str, pl.DataType]) -> Iterator[str]:
@@ -336,7 +336,7 @@ def _wrong_ranges(spec: TableSpec, file: DataFile, keys: pl.DataFrame) -> Iterat
 
     Delta may truncate a long maximum, so only its prefix is compared.
     """
-    ranges = {"symbol": file.symbols}
+    ranges = {"symbol": file.symbols} if spec.has_symbols else {}
     if spec.time_column and spec.column(spec.time_column).kind == "date":
         ranges[spec.time_column] = file.dates
     for name, (low, high) in ranges.items():

@@ -16,11 +16,13 @@ from factorlab_lake.server_lake import open_server_lake
 from tests.contracts.pair import Pair, method_call
 from tests.support import slow_after
 from tests.unit.query.lake_builder import LakeBuilder
+from tests.unit.query.test_currencies import published, rate_rows
 from tests.unit.sync.postgres_server import Server
 
 FILES = (
-    "adjusted_prices", "availability_rule", "derived_quarters", "explain", "factor_reasons", "factors",
-    "lookahead", "market_caps", "prices", "ratios", "split_basis", "statements", "ttm", "vintage", "vintages",
+    "adjusted_prices", "availability_rule", "currencies", "derived_quarters", "explain", "factor_reasons",
+    "factors", "lookahead", "market_caps", "prices", "ratios", "split_basis", "statements", "ttm", "vintage",
+    "vintages",
 )  # fmt: skip
 _OF_DERIVE = ("availability_rule", "share_count_history", "statement_lengths")
 VINTAGES = ("known", "first", "latest")
@@ -55,6 +57,7 @@ def synced(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Iterat
     for name in FILES:
         made.add(cases_of(name), prefix=f"{name}.")
     lake = made.build(tmp_path_factory.mktemp("made"))
+    lake.load("fx_rates", rate_rows(published()))
     with postgres.database() as url:
         lake.sync(url)
         yield Synced(lake, url)
@@ -76,6 +79,18 @@ def test_every_month_has_the_same_rows(synced: Synced, symbols: list[str], name:
     with synced.both() as pair:
         rows = pair.ask(method_call(name, symbols, **PERIOD, vintage=vintage))
     assert rows["reason"].n_unique() > 5
+
+
+def test_one_currency_has_the_same_rows(synced: Synced, symbols: list[str]) -> None:
+    """Converted caps of symbols and companies are equal, and so are factors over two currencies."""
+    caps = {"dates": "2021-02-01", "currency": "USD"}
+    with synced.both() as pair:
+        rows = pair.ask(method_call("market_caps", symbols, **caps))
+        assert {"no_exchange_rate", "currency_unknown"} <= set(rows["reason"])
+        assert rows.filter(rows["price_currency"] == "EUR")["market_cap"].null_count() == 0
+        pair.ask(method_call("company_market_caps", symbols, **caps))
+        abroad = pair.ask(method_call("factors", ["CURRENCIES.PARIS"], "2021-02-01"))
+    assert abroad["reasons"].null_count() == 1
 
 
 @pytest.mark.first_cases(2)

@@ -42,6 +42,7 @@ _ROWS: dict[str, dict[str, list[Any]]] = {
         "split_basis_date": ["2020-10-30"],
     },
     "symbol_history": {"symbol": ["AAPL"], "company_id": ["x"], "valid_from": ["2020-01-01"]},
+    "fx_rates": {"base": ["EUR"], "quote": ["USD"], "date": ["2020-08-31"], "rate": [1.194]},
     "universes": {"universe": ["own"], "symbol": ["AAPL"], "valid_from": ["2020-01-01"]},
     **dict.fromkeys(("income_statements", "balance_sheets", "cash_flows"), _STATEMENT),
 }  # fmt: skip

@@ -45,6 +45,7 @@ PROFILES = {
     "cik": ["320193", "1652044", "1652044"],
 }
 UNIVERSES = {"universe": ["own"], "symbol": ["AAPL"], "valid_from": ["2015-03-19"]}
+FX_RATES = {"base": ["EUR"], "quote": ["USD"], "date": ["2020-08-31"], "rate": [1.194]}
 SYMBOL_HISTORY = {"symbol": ["AAPL"], "company_id": ["cik:0000320193"], "valid_from": ["1980-12-12"]}
 VENDOR_CAPS: Records = {
     ("market_cap", "AAPL", None): [{"symbol": "AAPL", "date": "2021-03-31", "marketCap": 2050000000000}]
@@ -75,6 +76,7 @@ def answers(lake_both: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "company_profiles": PROFILES,
         "symbol_history": SYMBOL_HISTORY,
         "universes": UNIVERSES,
+        "fx_rates": FX_RATES,
     }.items():
         lake.load(table, rows)
     lake.fetch(ScriptedProvider(VENDOR_CAPS), "AAPL", kinds="market_caps")

@@ -21,7 +21,13 @@ _DAY = "2020-01-03"
 _STATEMENTS = {"symbols": "A", "start": _DAY, "end": _DAY, "as_of": _DAY, "vintage": "known"}
 # The methods of a lake in a folder and of one on a server.
 QUESTIONS: dict[str, dict[str, Any]] = {
-    "company_market_caps": {"symbols": "A", "dates": _DAY, "vintage": "known"},
+    "company_market_caps": {
+        "symbols": "A",
+        "dates": _DAY,
+        "vintage": "known",
+        "currency": "USD",
+        "columns": ["company_market_cap"],
+    },
     "compare_generations": {"symbol": "A", "before": _DAY, "after": _DAY},
     "compare_providers": {"symbol": "A", "as_of": _DAY},
     "explain_market_cap": {"symbol": "A", "day": _DAY},
@@ -35,7 +41,15 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     },
     "fetch_log": {},
     "lookahead": {"factor": "pe_ratio", "symbols": "A", "dates": _DAY},
-    "market_caps": {"symbols": "A", "start": _DAY, "end": _DAY, "freq": "D", "vintage": "known"},
+    "market_caps": {
+        "symbols": "A",
+        "start": _DAY,
+        "end": _DAY,
+        "freq": "D",
+        "vintage": "known",
+        "currency": "USD",
+        "columns": ["market_cap"],
+    },
     "prices": {"symbols": "A", "start": _DAY, "end": _DAY, "columns": ["close_price"]},
     "quarters": {"symbols": "A", "start": _DAY, "end": _DAY, "as_of": _DAY, "vintage": "known"},
     "ratios": {"symbols": "A", "start": _DAY, "end": _DAY},

@@ -29,6 +29,7 @@ def rich(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     lake.load("company_profiles", {"symbol": ["0700.HK"], "company_name": ["騰訊 – “Tencent”"]})
     lake.load("symbol_history", {"symbol": ["CON"], "company_id": ["1"], "valid_from": ["2018-01-02"]})
     lake.load("universes", {"universe": ["large"], "symbol": ["CON"], "valid_from": ["2018-01-02"]})
+    lake.load("fx_rates", {"base": ["EUR"], "quote": ["USD"], "date": ["2020-01-02"], "rate": [1.1193]})
     counted = {"symbol": ["CON"], "as_of_date": ["2020-01-02"], "shares": [1e9], "source": ["cover_page"]}
     lake.load("shares_outstanding", counted | {"split_basis_date": ["2020-01-02"]})
     caps = [{"symbol": "BRK.B", "date": "2020-01-02", "marketCap": 5.5e11}]
