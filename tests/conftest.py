@@ -64,10 +64,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the times of the notebooks, which no test limits."""
+    """Print the times of the notebooks and of the report's page, which no test limits."""
     for report in terminalreporter.getreports("passed"):
         for name, text in report.user_properties:
-            if name == "notebook":
+            if name in {"notebook", "page"}:
                 terminalreporter.write_line(str(text))
 
 

@@ -124,7 +124,10 @@ class Monitoring:
     ) -> Path:
         """Write an HTML page about the lake atomically, and return its path.
 
-        The page shows quality, coverage, freshness, revisions and growth. It loads no script, style or image.
+        The page begins with a summary and charts. It has every symbol, quality, coverage, freshness,
+        revisions and growth; tables are searched, sorted and paged. It is one file, loads nothing, and is
+        complete without JavaScript.
+
         An earlier page is replaced, any other file only with ``force``. Raises
         :class:`~factorlab_lake.errors.AlreadyExists`, and :class:`~factorlab_lake.errors.InvalidInput` for a
         path within a lake.

@@ -26,10 +26,9 @@ __all__ = [
 ]
 
 _SEVERITIES = ("error", "warning", "info")
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _BOTTOM, _TOP = 1180, 220, 90, 10, 24, 12
-_FULL_COLOUR = (90, 160, 210)  # of a heat map cell with all days or reports; red, green, blue
-_PALEST = 0.12  # share of the full colour that the emptiest cell has, so that it differs from no cell
-_DARKEST = 0.80  # share of the fullest cell, so that its number stays readable
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _BOTTOM, _TOP = 760, 200, 90, 10, 24, 12
+_LEVELS = 5  # the level of a heat map cell with all days or reports; the style sheet has their colours
+_LONG = 40  # characters of a text that needs a wide column
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +49,11 @@ class HtmlTable:
 
 @dataclass(frozen=True, slots=True)
 class HeatCell:
-    """Hold a cell of a heat map: its text and tooltip, its colour, and whether something is missing."""
+    """Hold a cell of a heat map: its text and tooltip, its level, and whether something is missing."""
 
     text: str
     title: str
-    colour: str
+    level: int
     incomplete: bool
 
 
@@ -115,7 +114,8 @@ def _cell(value: Any) -> Cell:
     if isinstance(value, date):
         return Cell(str(value), "date")
     text = "" if value is None else str(value)
-    return Cell(text, text if text in _SEVERITIES else "")
+    css = "long" if len(text) > _LONG else ""
+    return Cell(text, text if text in _SEVERITIES else css)
 
 
 def heat_map(rows: pl.DataFrame, *, full: int) -> HeatMap:
@@ -134,12 +134,10 @@ def _heat_cell(row: dict[str, Any] | None, full: int) -> HeatCell | None:
     if row is None:
         return None
     share = min(1.0, max(0.0, row["held"] / full))
-    strength = _PALEST + (_DARKEST - _PALEST) * share
-    red, green, blue = (round(255 - (255 - colour) * strength) for colour in _FULL_COLOUR)
     title = f"{row['symbol']} {row['year']}: {row['held']:,} stored"
     if row["missing"]:
         title += f", {row['missing']:,} missing"
-    return HeatCell(f"{row['held']:,}", title, f"rgb({red},{green},{blue})", row["missing"] > 0)
+    return HeatCell(f"{row['held']:,}", title, round(share * _LEVELS), row["missing"] > 0)
 
 
 def step_chart(points: Sequence[tuple[datetime, int]]) -> StepChart:

@@ -1,13 +1,18 @@
-"""Write one HTML page about a lake: quality, coverage, freshness, revisions and growth.
+"""Write one HTML page about a lake: summary, symbols, quality, coverage, freshness, revisions and growth.
 
-``page.html`` is a Jinja template with autoescape: symbols and messages come from files and vendors.
+``page.html`` is a Jinja template with autoescape: symbols and messages come from files and vendors. The page
+is complete without JavaScript; its script adds search, sorting, paging and the choice of a theme. The content
+security policy allows this script and this style sheet by their hashes, and nothing else.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+from base64 import b64encode
 from contextlib import suppress
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +23,7 @@ from factorlab_lake.quality import sql_text
 from factorlab_lake.quality.coverage import coverage, freshness
 from factorlab_lake.quality.findings import SEVERITIES, findings, rule_table, scores
 from factorlab_lake.quality.report.figures import HeatMap, heat_map, html_table, number, step_chart
+from factorlab_lake.quality.report.overview import drawings, symbol_rows, verdict
 from factorlab_lake.query.query_hints import QuerySession
 from factorlab_lake.schema import STORED_TABLES
 from factorlab_lake.storage import snapshots
@@ -28,7 +34,8 @@ from factorlab_lake.storage.snapshots import Snapshot
 
 __all__ = ["write"]
 
-_MAX_SYMBOLS = 60  # in a heat map: more rows are no longer a picture
+_MAX_SYMBOLS = 600  # in a heat map; the table of symbols has all of them
+_MAX_FINDINGS = 500
 _MAX_ROWS = 40  # in a table
 _MAX_POINTS = 200  # in the growth chart
 _TRADING_DAYS = 250  # of a full year
@@ -49,15 +56,17 @@ def write(
     """Write the page atomically, and return its path; an earlier page is replaced, also without ``force``."""
     file = output_path(path, force=force or _is_report(path))
     moment = now or datetime.now(UTC)
-    years = coverage(session)
+    years, datasets, faults = coverage(session), freshness(session, now=moment), findings(session)
     parts = {
         "lake": layout.root.name,
         "snapshot": snapshot,
         "written_at": moment,
+        "policy": _policy(),
         "tiles": _tiles(layout, snapshot, years),
-        **_quality(findings(session), years["symbol"].unique().to_list()),
+        **_overview(years, datasets, faults, session.frame(sql_text("newest_profiles"))),
+        **_quality(faults, years["symbol"].unique().to_list()),
         **_coverage(years),
-        **_freshness(freshness(session, now=moment)),
+        **_freshness(datasets),
         **_revisions(session),
         **_growth(layout, snapshot),
     }
@@ -72,6 +81,20 @@ def _is_report(path: str | os.PathLike[str]) -> bool:
             with Path(path).open("rb") as file:
                 return _GENERATOR in file.read(_HEAD_BYTES)
     return False
+
+
+def _policy() -> str:
+    """Return the content security policy: the page's own style sheet and script, and nothing else."""
+    texts = {name: files(__package__).joinpath(f"page.{name}").read_text("utf-8") for name in ("css", "js")}
+    hashes = {name: _hash(text) for name, text in texts.items()}
+    return (
+        f"default-src 'none'; style-src '{hashes['css']}'; script-src '{hashes['js']}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _template() -> jinja2.Template:
@@ -101,6 +124,18 @@ def _tiles(layout: Layout, snapshot: Snapshot, years: pl.DataFrame) -> list[tupl
     ]
 
 
+def _overview(
+    years: pl.DataFrame, datasets: pl.DataFrame, faults: pl.DataFrame, profiles: pl.DataFrame
+) -> dict[str, Any]:
+    names = years["symbol"].unique().to_list()
+    symbols = symbol_rows(scores(faults, names), years, datasets, profiles)
+    return {
+        "verdict": verdict(symbols, years, datasets),
+        "drawings": drawings(symbols, years, datasets, faults),
+        "symbols": html_table(symbols),
+    }
+
+
 def _quality(rows: pl.DataFrame, symbols: list[str]) -> dict[str, Any]:
     by_rule = rows.group_by("severity", "rule", "table_name").agg(
         pl.len().alias("findings"), pl.col("symbol").n_unique().alias("symbols")
@@ -113,8 +148,8 @@ def _quality(rows: pl.DataFrame, symbols: list[str]) -> dict[str, Any]:
     return {
         "broken_rules": html_table(summary),
         "lowest_scores": html_table(lowest),
-        "findings": html_table(rows.head(_MAX_ROWS)),
-        "findings_part": _part(min(rows.height, _MAX_ROWS), rows.height),
+        "findings": html_table(rows.head(_MAX_FINDINGS)),
+        "findings_part": _part(min(rows.height, _MAX_FINDINGS), rows.height),
     }
 
 

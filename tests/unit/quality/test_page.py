@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from datetime import UTC, date, datetime
@@ -32,12 +34,17 @@ class _Checker(HTMLParser):
         self.titles: list[str] = []
         self.links: list[str] = []
         self.text: list[str] = []
+        self.policy = ""
+        self.scripts = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.names.add(tag)
+        self.scripts += tag == "script"
         self.attributes |= {name for name, _ in attrs}
         self.titles += [value or "" for name, value in attrs if name == "title"]
         self.links += [value or "" for name, value in attrs if name in ("src", "href", "data", "action")]
+        if ("http-equiv", "Content-Security-Policy") in attrs:
+            self.policy = dict(attrs)["content"] or ""
         if tag not in _EMPTY:
             self.open.append(tag)
 
@@ -75,11 +82,50 @@ def test_the_page_shows_every_part(lake_2021: Lake, written: Path) -> None:
 
 
 def test_the_page_loads_nothing(written: Path) -> None:
-    """The page has no script, link or address, so it looks the same without a network."""
+    """The page links only to its own parts and has no address, so it looks the same without a network."""
     page = _read(written)
-    assert page.links == []
-    assert page.names.isdisjoint({"script", "link", "img", "iframe", "object"})
+    assert {link[:1] for link in page.links} == {"#"}
+    assert page.names.isdisjoint({"link", "img", "iframe", "object"})
     assert not re.search(r"https?:|url\(|@import", written.read_text())
+
+
+def test_the_policy_allows_the_own_script_and_style_alone(written: Path) -> None:
+    """The content security policy has the hashes of the one script and the one style sheet of the page."""
+    text, policy = written.read_text(encoding="utf-8"), _read(written).policy
+    for tag in ("script", "style"):
+        [own] = re.findall(rf"<{tag}>(.*?)</{tag}>", text, flags=re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(own.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}';" in policy
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe" not in policy
+    assert _read(written).attributes.isdisjoint({"style", "onclick", "onload"})
+
+
+def test_every_symbol_has_a_row_with_its_figures(lake_2021: Lake, written: Path) -> None:
+    """The table of symbols shows the score, the bars and the last days, also without a script."""
+    table = written.read_text().partition('class="data symbols"')[2].partition("</table>")[0]
+    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>(<td.*?)</tr>", table)]
+    names = re.findall(r"<th[^>]*>(.*?)</th>", table)
+    shown = {row[0]: dict(zip(names, row, strict=True)) for row in rows}
+    scores = dict(lake_2021.quality(by_symbol=True).select("symbol", "score").rows())
+    assert set(shown) == {"AAPL", "GOOG", "GOOGL"}
+    for symbol, row in shown.items():
+        bars = lake_2021.prices(symbol)
+        assert row["score"] == f"{scores[symbol]:.4g}"
+        assert (row["bars"], row["last bar"]) == (f"{bars.height:,}", str(bars["date"].max()))
+
+
+def test_the_summary_comes_first(lake_2021: Lake, written: Path) -> None:
+    """Before all tables the page counts faulty symbols and overdue datasets, and draws charts."""
+    head = written.read_text().partition("<table")[0]
+    faulty = lake_2021.quality(by_symbol=True).filter(pl.col("errors") > 0).height
+    late = lake_2021.freshness(now=NOW)["overdue"]
+    assert f"<b>{faulty} of 3</b> symbols have errors" in head
+    assert f"<b>{late.sum()} of {late.len()}</b> datasets are overdue" in head
+    assert head.count("<svg") == 6
+    years = lake_2021.coverage().filter(pl.col("dataset") == "price", pl.col("year") == 2020)
+    whole, gaps = (years.filter(of).height for of in (pl.col("missing") == 0, pl.col("missing") > 0))
+    assert f"2020: {whole} complete, {gaps} with gaps" in head
 
 
 def test_findings_and_gaps_are_on_the_page(lake: Lake, tmp_path: Path) -> None:
@@ -89,7 +135,7 @@ def test_findings_and_gaps_are_on_the_page(lake: Lake, tmp_path: Path) -> None:
     text = path.read_text()
     assert "UNADJUSTED" in text
     assert "like a split of 2:1" in text
-    assert 'class="cell incomplete"' in text
+    assert 'class="cell incomplete h' in text
     assert "<h3>Bars</h3>" in text  # few enough symbols to show all of them
 
 
@@ -106,13 +152,19 @@ def test_lowest_scores_are_one_row_per_symbol(lake: Lake, tmp_path: Path) -> Non
     ]
 
 
+def _assert_own_script(page: _Checker) -> None:
+    """Check that the page's own script is the only one, and that no attribute runs another."""
+    assert page.scripts == 1
+    assert "alert" not in (script := page.text[-2]), script
+    assert {name for name in page.attributes if name.startswith("on")} == set()
+
+
 @pytest.mark.parametrize("symbol", [_HOSTILE, _QUOTED])
 def test_symbols_are_escaped(lake: Lake, tmp_path: Path, symbol: str) -> None:
     """Tags, quotes, ampersands and template syntax in a symbol are escaped in cells and tooltips."""
     plant(lake, {"price_data": bars(symbol)})
     page = _read(lake.report(tmp_path / "lake.html", now=NOW))
-    assert page.names.isdisjoint({"script", "b-onmouseover"})
-    assert "onmouseover" not in page.attributes
+    _assert_own_script(page)
     assert symbol in page.text
     assert any(title.startswith(f"{symbol} 2020: ") for title in page.titles)
 
@@ -126,8 +178,7 @@ def test_messages_and_folder_names_are_escaped(tmp_path: Path, text: str) -> Non
     plant(lake, {"income_statements": [row | {"extra": json.dumps({"otherExpenses": text})}]})
     path = lake.report(tmp_path / "page.html", now=NOW)
     page = _read(path)
-    assert page.names.isdisjoint({"script"})
-    assert "onmouseover" not in page.attributes
+    _assert_own_script(page)
     assert f"otherExpenses: {text}" in page.text
     assert page.text.count(f"Lake {lake.path.name}") == 2
     assert text not in path.read_text()
