@@ -23,6 +23,7 @@ FUNCTIONS = (
     "multi_class_symbols",
     "instruments",
     "sectors",
+    "universe_members",
     "unrounded_close",
     "checked_vintage",
     "statements_as_of",

@@ -10,15 +10,14 @@ import polars as pl
 from factorlab_lake.errors import InvalidInput, check_type, nearest
 from factorlab_lake.query.arguments import is_text
 from factorlab_lake.query.query_hints import QueryHints, QuerySession
-from factorlab_lake.schema.rules import END_OF_TIME
 
 __all__ = ["GROUPS", "classifications", "members", "members_within", "of_members"]
 
 GROUPS = ("sector", "industry", "exchange")
 """The columns of a profile by which symbols are grouped."""
 
-_LOADED = "SELECT symbol, valid_from, valid_to FROM universes WHERE universe = $universe"
-_NAMES = "SELECT DISTINCT universe FROM universes"
+_MEMBERS = "SELECT symbol, valid_from, valid_to FROM universe_members WHERE universe = $universe"
+_NAMES = "SELECT DISTINCT universe FROM universe_members"
 _GROUPED = f"SELECT symbol, valid_from, valid_to, {', '.join(GROUPS)} FROM sectors"
 _NOTHING = QueryHints({"price_data": None}, short=True)
 
@@ -32,17 +31,10 @@ def members(session: QuerySession, universe: str) -> pl.DataFrame:
     check_type(universe, str, "universe", "a name such as 'sp500' or 'sector:Technology'")
     if not is_text(universe):
         raise InvalidInput("universe has a surrogate, which stands for a byte that is not text.")
-    group, colon, value = universe.partition(":")
-    if colon and group in GROUPS:
-        rows = classifications(session)
-        spells, names = (
-            rows.filter(pl.col(group) == value),
-            [f"{group}:{n}" for n in rows[group].unique() if n],
-        )
-    else:
-        spells = session.frame(_LOADED, {"universe": universe}, needs=_NOTHING)
-        names = [] if spells.height else session.frame(_NAMES, needs=_NOTHING)["universe"].to_list()
+    spells = session.frame(_MEMBERS, {"universe": universe}, needs=_NOTHING)
     if spells.is_empty():
+        every = session.frame(_NAMES, needs=_NOTHING)["universe"].to_list()
+        names = [name for name in every if _group(name) == _group(universe)]
         known = f"expected one of {', '.join(sorted(names)[:10])}" if names else "the lake holds none"
         raise InvalidInput(
             f"There is no universe {universe!r}; {known}. Load one into the table universes (universe, "
@@ -50,7 +42,13 @@ def members(session: QuerySession, universe: str) -> pl.DataFrame:
             f"{nearest(universe, names)}",
             universe=universe,
         )
-    return spells.select("symbol", "valid_from", pl.col("valid_to").fill_null(END_OF_TIME))
+    return spells
+
+
+def _group(universe: str) -> str | None:
+    """Return the column of a profile that a universe names; None for a loaded one."""
+    group, colon, _ = universe.partition(":")
+    return group if colon and group in GROUPS else None
 
 
 def of_members(rows: pl.DataFrame, spells: pl.DataFrame) -> pl.DataFrame:

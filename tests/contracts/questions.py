@@ -150,6 +150,9 @@ QUESTIONS: dict[str, Question] = {
     "split history": lambda q: q.sql(_all_columns("split_history")),
     "share counts": lambda q: q.sql(_all_columns("share_count_history")),
     "sectors": lambda q: q.sql("SELECT * FROM sectors ORDER BY symbol, valid_from"),
+    "universe members": lambda q: q.sql(
+        "SELECT * FROM universe_members ORDER BY universe, symbol, valid_from"
+    ),
     "companies of several symbols": lambda q: q.sql("SELECT * FROM multi_class_symbols ORDER BY symbol"),
     "when periods became available": lambda q: q.sql(_all_columns("period_publications")),
 }

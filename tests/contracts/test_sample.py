@@ -13,7 +13,7 @@ from tests.support import CACHE_2019, CACHE_2021, CACHE_DIRTY, SPLITS
 from tests.unit.query.entry_points import DATES, SYMBOLS
 from tests.unit.query.lake_builder import LakeBuilder
 from tests.unit.query.sample_company import sample_company
-from tests.unit.query.test_same_everywhere import COUNTS, DIVIDENDS, PROFILES
+from tests.unit.query.test_same_everywhere import COUNTS, DIVIDENDS, PROFILES, UNIVERSES
 from tests.unit.sync.postgres_server import Server
 
 ODD_COMPANIES = ("BRK.B", "0700.HK", "600519", "CON", "O'X")
@@ -36,6 +36,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Iterator
         lake.migrate(cache)
     lake.load("splits", SPLITS)
     tables = {"dividends": DIVIDENDS, "shares_outstanding": COUNTS, "company_profiles": PROFILES}
+    tables |= {"universes": UNIVERSES}
     for table, rows in tables.items():
         lake.load(table, rows)
     with postgres.database() as url, both(lake, url) as pair:

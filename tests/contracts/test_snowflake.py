@@ -15,7 +15,7 @@ from tests.contracts.test_sample import EMPTY, ODD_COMPANIES
 from tests.support import CACHE_2019, CACHE_2021, CACHE_DIRTY, SPLITS
 from tests.unit.query.lake_builder import LakeBuilder
 from tests.unit.query.sample_company import sample_company
-from tests.unit.query.test_same_everywhere import COUNTS, DIVIDENDS, PROFILES
+from tests.unit.query.test_same_everywhere import COUNTS, DIVIDENDS, PROFILES, UNIVERSES
 from tests.unit.sync.snowflake_server import Account
 
 # What has no text for Snowflake yet.
@@ -41,6 +41,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory, snowflake: Account) -> Iterat
         lake.migrate(cache)
     lake.load("splits", SPLITS)
     tables = {"dividends": DIVIDENDS, "shares_outstanding": COUNTS, "company_profiles": PROFILES}
+    tables |= {"universes": UNIVERSES}
     for table, rows in tables.items():
         lake.load(table, rows)
     with snowflake.schema() as url, both(lake, url) as pair:

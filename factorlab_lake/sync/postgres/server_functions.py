@@ -35,6 +35,7 @@ FUNCTIONS = (
     "multi_class_symbols",
     "instruments",
     "sectors",
+    "universe_members",
     "shares_as_of",
     "market_caps",
     "adjusted_prices",

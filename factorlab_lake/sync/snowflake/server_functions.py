@@ -14,7 +14,7 @@ from factorlab_lake.sync.snowflake.placeholders import sql_text
 __all__ = ["FUNCTIONS", "VIEWS", "digest", "install", "statements"]
 
 # Each comes after those that it reads.
-VIEWS = ("financial_statements", "multi_class_symbols", "instruments", "sectors")
+VIEWS = ("financial_statements", "multi_class_symbols", "instruments", "sectors", "universe_members")
 FUNCTIONS = (
     "shares_as_of",
     "market_caps",

@@ -114,6 +114,29 @@ def test_a_universe_has_its_members_of_the_date(market: Lake, tmp_path: Path) ->
     assert lake.ttm(universe="own", dates=_DAY)["symbol"].to_list() == ["C2"]
 
 
+def test_members_in_sql_are_those_of_the_methods(market: Lake, tmp_path: Path) -> None:
+    """The view has loaded universes and groups, and its intervals choose the rows of a question."""
+    lake = copy_of(market, tmp_path / "lake")
+    spells = {"universe": ["u"] * 3, "symbol": ["C1", "C2", "C1"],
+              "valid_from": ["2020-01-01", "2020-08-01", "2020-08-15"],
+              "valid_to": ["2020-08-01", None, None]}  # fmt: skip
+    lake.load("universes", spells)
+    query = """
+        SELECT c.symbol, c.date FROM market_caps((SELECT list(DISTINCT symbol) FROM universe_members
+            WHERE universe = $name), ['2020-07-31'::DATE, '2020-08-10'::DATE, '2020-08-31'::DATE]) c
+        JOIN universe_members m ON m.symbol = c.symbol AND c.date >= m.valid_from AND c.date < m.valid_to
+        WHERE m.universe = $name ORDER BY ALL
+    """
+    for name in ("u", "sector:Energy"):
+        caps = lake.market_caps(universe=name, dates=["2020-07-31", "2020-08-10", "2020-08-31"])
+        rows = lake.sql(query, name=name).rows()
+        assert rows == caps.select("symbol", "date").sort("symbol", "date").rows()
+        assert len(rows) > 3
+    assert lake.sql("SELECT DISTINCT universe FROM universe_members ORDER BY 1")["universe"].to_list() == [
+        "sector:Energy", "sector:Technology", "u",
+    ]  # fmt: skip
+
+
 def test_a_universe_is_loaded_again(lake: Lake) -> None:
     """The newest list of a symbol in a universe replaces its older one, and no other list."""
     first = {"universe": ["a", "a", "b"], "symbol": ["X", "Y", "X"], "valid_from": ["2001-01-01"] * 3}

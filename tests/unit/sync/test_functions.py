@@ -23,7 +23,12 @@ Con = psycopg.Connection[tuple[object, ...]]
 
 _SHELLS = ROOT / "factorlab_lake" / "functions" / "shell"
 _FILES = sorted((_SHELLS / "postgres").glob("*.sql"))
-_SAME = {"instruments", "multi_class_symbols", "sectors"}  # views whose text is that of DuckDB
+_SAME = {
+    "instruments",
+    "multi_class_symbols",
+    "sectors",
+    "universe_members",
+}  # views whose text is that of DuckDB
 _ONLY_SERVER = {"product", "number_text", "json_number_text"}  # what Postgres lacks
 _EMBEDDED = {
     "market_caps": ("market_caps",),
