@@ -23,6 +23,19 @@ def test_init_creates_a_lake_once(tmp_path: Path) -> None:
     assert _files(place) == before
 
 
+def test_minute_bars_are_loaded_and_shown_by_day(tmp_path: Path) -> None:
+    """The report counts what the load read; the daily bars are those of the library."""
+    file, place = tmp_path / "bars.csv", tmp_path / "lake"
+    file.write_text("symbol,ts,close\nA,2021-02-06 10:00,2\nA,2021-02-05 10:00,2\nA,2021-02-05 10:00,3\n")
+    loaded = run("--json", "--lake", place, "load-bars", file, "--split-basis", "own-day").json
+    assert loaded == {"rows": 3, "days": 2, "repeated": 1, "weekend": 1}
+    rows = run("--json", "--lake", place, "daily-bars", "--end", "2021-02-05").json
+    assert [(row["symbol"], row["date"], row["close_price"]) for row in rows] == [("A", "2021-02-05", 3.0)]
+    file.write_text("symbol,ts,close\nA,2021-02-05,2\n")
+    refused = run("--lake", place, "load-bars", file, "--split-basis", "own-day", code=1)
+    assert "1 row with a date alone" in refused.err
+
+
 def test_the_lake_comes_from_the_environment(tmp_path: Path) -> None:
     """Without `--lake`, FACTORLAB_LAKE sets the folder."""
     with start("--json", "init", FACTORLAB_LAKE=str(tmp_path / "named")) as running:
