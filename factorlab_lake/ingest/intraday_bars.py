@@ -34,7 +34,9 @@ from factorlab_lake.schema.rules import (
     MARKET_OPEN,
     MAX_PRICE,
 )
+from factorlab_lake.storage.bucket_path import in_bucket
 from factorlab_lake.storage.data_files import DataFile
+from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.transaction import Transaction
 
 __all__ = ["BarsOptions", "BarsReport", "daily_bars", "known_time_zone", "load_bars"]
@@ -96,10 +98,7 @@ def load_bars(tx: Transaction, sources: Iterable[Any], options: BarsOptions, now
 
     A loaded bar replaces the stored one of its symbol and start. Equal bars change nothing.
     """
-    place = tx.layout.identity.parent
-    for killed in place.glob(f"{_STAGED}*"):  # this writer has the lock, so no other load is running
-        shutil.rmtree(killed, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=_STAGED, dir=place))
+    folder = _staging_folder(tx.layout)
     try:
         staged, digest = _stage(sources, folder, options, now)
         if staged is None:
@@ -114,6 +113,16 @@ def load_bars(tx: Transaction, sources: Iterable[Any], options: BarsOptions, now
         return _report(counts, sum(rows for rows, _ in merged))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _staging_folder(layout: Layout) -> Path:
+    """Return a new folder in the lake, where the disk has room for its bars; for a bucket, the system's."""
+    place = layout.identity.parent
+    if in_bucket(place) is not None:
+        return Path(tempfile.mkdtemp(prefix=f"factorlab-{_STAGED}"))
+    for killed in place.glob(f"{_STAGED}*"):  # this writer has the lock, so no other load is running
+        shutil.rmtree(killed, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=_STAGED, dir=place))
 
 
 def _report(counts: pl.DataFrame, kept: int) -> BarsReport:

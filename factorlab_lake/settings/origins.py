@@ -12,7 +12,7 @@ from typing import Any
 from pydantic_settings import BaseSettings
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.schema.rules import DEFAULT_LAKE
+from factorlab_lake.schema.rules import BUCKET_SCHEMES, DEFAULT_LAKE
 from factorlab_lake.settings.environment_keys import KEYS
 from factorlab_lake.settings.environments import Environment
 
@@ -101,6 +101,7 @@ def _plain(value: Any) -> Any:
     """Return a value as it is shown: a hidden key has no length, and an address may contain a password."""
     if isinstance(value, str) and value and not value.strip("*"):
         return HIDDEN
-    return (
-        f"{match[1]}{HIDDEN}" if isinstance(value, str) and (match := re.match(r"(\w+://)", value)) else value
-    )
+    match = re.match(r"(\w+)://", value) if isinstance(value, str) else None
+    if match is None or (match[1] in BUCKET_SCHEMES and "@" not in value):  # its keys are no part of it
+        return value
+    return f"{match[0]}{HIDDEN}"

@@ -19,26 +19,39 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 
 from factorlab_lake.errors import InvalidInput, LakeError, MissingExtra, TargetFailed
+from factorlab_lake.schema.rules import BUCKET_SCHEMES
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 __all__ = [
-    "SCHEMES",
+    "RETRIES",
     "BucketPath",
     "ObjectState",
     "bucket_path",
     "is_bucket",
     "names_in",
     "options_of",
+    "unreachable",
 ]
 
-SCHEMES = ("s3", "gs", "az")  # as DuckDB, Delta and polars spell them too
-_ADDRESS = re.compile(rf"({'|'.join(SCHEMES)}):/+([^/]+)(.*)", re.DOTALL)
+# Other programs' names of the same stores, and ours.
+_OTHER_SCHEMES = {
+    "s3a": "s3", "s3n": "s3", "gcs": "gs",
+    "azure": "az", "abfs": "az", "abfss": "az", "adl": "az", "wasb": "az", "wasbs": "az",
+}  # fmt: skip
+_ADDRESS = re.compile(rf"({'|'.join([*BUCKET_SCHEMES, *_OTHER_SCHEMES])}):/+([^/]*)(.*)", re.DOTALL)
+_EXAMPLES = {"s3": "s3://bucket/lake", "gs": "gs://bucket/lake", "az": "az://container/lake"}
 _ROOT_PARTS = 2  # the scheme and the bucket
 _ENDPOINTS = {"s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"), "az": ("AZURE_ENDPOINT",)}
+_COLOUR = re.compile(r"\x1b\[\d*m|\u21b3")  # of the Delta library's errors
 _NO_BUCKET = "NoSuchBucket"
-_RETRIES = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+_MOST_RETRIES, _RETRY_S = 3, 20
+RETRIES = {
+    "max_retries": str(_MOST_RETRIES),
+    "retry_timeout": f"{_RETRY_S}s",
+}  # as the Delta library reads them
+_RETRIES = {"max_retries": _MOST_RETRIES, "retry_timeout": timedelta(seconds=_RETRY_S)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +80,7 @@ class BucketPath(PurePosixPath):
 
     def __str__(self) -> str:
         scheme, colon, rest = super().__str__().partition(":/")
-        return f"{scheme}://{rest}" if colon and scheme in SCHEMES else scheme + colon + rest
+        return f"{scheme}://{rest}" if colon and scheme in BUCKET_SCHEMES else scheme + colon + rest
 
     def __fspath__(self) -> str:
         return str(self)
@@ -242,15 +255,26 @@ def names_in(folder: Path) -> list[str]:
 
 
 def bucket_path(text: str) -> Path:
-    """Return the path of an address; it stands for a ``Path``, whose methods that storage uses it has."""
+    """Return the path of an address; it stands for a ``Path``, whose methods that storage uses it has.
+
+    Raises :class:`InvalidInput` for an address without bucket or path, and for one with keys in it.
+    """
     match = _ADDRESS.match(text)
-    names = [part for part in match[3].split("/") if part] if match else []
-    if match is None or "." in names or ".." in names or not names:
+    scheme, bucket, rest = match.groups() if match else ("", "", "")
+    example = _EXAMPLES[_OTHER_SCHEMES.get(scheme, scheme or "s3")]
+    if "@" in bucket:  # the message omits what may be a key
         raise InvalidInput(
-            f"{text[:200]!r} is no address of a lake in a bucket; expected one such as s3://bucket/lake.",
+            f"{scheme}://... has an @ before its path. Keys and accounts are no part of an address: pass "
+            f"them in the environment, and an address such as {example}."
+        )
+    names = [part for part in rest.split("/") if part]
+    if scheme not in BUCKET_SCHEMES or not bucket or not names or {".", ".."} & set(names):
+        raise InvalidInput(
+            f"{text[:200]!r} is no address of a lake in a bucket; expected one such as {example}: the name "
+            "of the bucket, then a path in it.",
             path=text[:200],
         )
-    return cast("Path", BucketPath(f"{match[1]}:", match[2], *names))
+    return cast("Path", BucketPath(f"{scheme}:", bucket, *names))
 
 
 def options_of(path: Path) -> dict[str, str] | None:
@@ -308,9 +332,20 @@ def _errors_mapped(path: BucketPath) -> Iterator[None]:
             raise FileExistsError(17, "the object exists", str(path)) from None
         if not isinstance(error, exceptions.BaseError | FileNotFoundError):
             raise
-        text = " ".join(str(error).partition("Debug source")[0].split())[:300]
-        raise TargetFailed(
-            f"{path} cannot be reached: {text} Check the bucket's name, AWS_ENDPOINT_URL, AWS_REGION and the "
-            "keys in the environment, then retry.",
+        raise unreachable(path, str(error)) from None
+
+
+def unreachable(path: BucketPath | Path, text: str) -> TargetFailed:
+    """Return the error of a store that does not answer, or refuses; ``text`` is the store's own."""
+    if _NO_BUCKET in text:
+        return TargetFailed(
+            f"The store has no bucket {path.parts[1]!r}. Create it, or check its name, AWS_ENDPOINT_URL and "
+            "AWS_REGION in the environment.",
             path=str(path),
-        ) from None
+        )
+    text = " ".join(_COLOUR.sub("", text).partition("Debug source")[0].split())[:300]
+    return TargetFailed(
+        f"{path} cannot be reached: {text} Check the bucket's name, AWS_ENDPOINT_URL, AWS_REGION and the "
+        "keys in the environment, then retry.",
+        path=str(path),
+    )

@@ -34,7 +34,7 @@ from deltalake.schema import PrimitiveType
 from factorlab_lake.errors import LakeDamaged, LakeError, WriteFailed
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.schema.evolution import missing_columns, reject_unknown_columns
-from factorlab_lake.storage.bucket_path import in_bucket, options_of
+from factorlab_lake.storage.bucket_path import RETRIES, in_bucket, options_of, unreachable
 from factorlab_lake.storage.layout import write_atomically
 from factorlab_lake.storage.snapshots import written_by
 
@@ -61,6 +61,7 @@ LAST_CHECKPOINT = "_last_checkpoint"  # the file that names the newest checkpoin
 # Old log entries stay: reading an earlier snapshot and rolling back need them. Vacuum deletes them.
 _KEEP_LOGS = PostCommitHookProperties(cleanup_expired_logs=False)
 _PROBE_BYTES = 65_536
+_UNREACHABLE = re.compile(r"Generic (?:S3|GCS|MicrosoftAzure) error")
 # These are 32,768 bars. Larger row groups slow queries of few symbols; smaller ones lengthen the footers.
 _VALUES_PER_ROW_GROUP = 655_360
 _DICTIONARIES = {"close_price"}  # most queries read this number column: cents decode faster from a dictionary
@@ -80,7 +81,13 @@ def polars_schema(spec: TableSpec) -> pl.Schema:
 def open_table(path: Path, version: int | None = None) -> DeltaTable:
     """Open a Delta table at a version; raise :class:`LakeDamaged` when it is missing."""
     with _errors_mapped(path, version):
-        return DeltaTable(str(path), version=version, storage_options=options_of(path))
+        return DeltaTable(str(path), version=version, storage_options=_options(path))
+
+
+def _options(path: Path) -> dict[str, str] | None:
+    """Return the options of the Delta library, which by itself waits three minutes for a store."""
+    options = options_of(path)
+    return None if options is None else options | RETRIES
 
 
 def current_version(path: Path) -> int:
@@ -182,10 +189,13 @@ def _errors_mapped(path: Path, version: int | None = None) -> Iterator[None]:
     except (DeltaError, OSError) as error:
         if isinstance(error, LakeError):
             raise
-        raise _mapped(path, str(error).partition("\n")[0], version) from None
+        raise _mapped(path, str(error), version) from None
 
 
 def _mapped(path: Path, message: str, version: int | None) -> LakeError:
+    if in_bucket(path) is not None and _UNREACHABLE.match(message):
+        return unreachable(path, message)
+    message = message.partition("\n")[0]
     refused = re.search(r"([^:]*) \(os error (?:13|28|30|122)\)", message)
     if refused:
         return WriteFailed(
@@ -231,7 +241,7 @@ def _writer(spec: TableSpec) -> WriterProperties:
 def _ensure(path: Path, spec: TableSpec) -> DeltaTable:
     if opened := _committed(path, current_version(path)):
         return opened
-    options = options_of(path)
+    options = _options(path)
     if DeltaTable.is_deltatable(str(path), storage_options=options):
         return DeltaTable(str(path), storage_options=options)
     fields = [Field(c.name, PrimitiveType(c.types.delta), nullable=c.role != "key") for c in spec.columns]

@@ -36,12 +36,12 @@ _SHORTEST_WORD = 4
 
 
 def is_address(path: Any) -> bool:
-    """Return whether a path is the address of a server.
+    """Return whether a path is the address of a server; that of a bucket is not.
 
-    >>> is_address("postgresql://host/database"), is_address("C:/lake"), is_address("data/lake")
+    >>> is_address("postgresql://host/database"), is_address("C:/lake"), is_address("s3://bucket/lake")
     (True, False, False)
     """
-    return _ADDRESS.match(_text(path)) is not None
+    return _ADDRESS.match(_text(path)) is not None and not is_bucket(_text(path))
 
 
 def folder_path(path: Any) -> Path:
@@ -96,8 +96,8 @@ def output_path(path: Any, *, force: bool) -> Path:
     for an existing file unless ``force`` is true.
     """
     text = _text(path)
-    if is_address(text) or (refused := _REFUSED_IN_FILES.search(text)):
-        problem = "is an address" if is_address(text) else f"has the character {refused[0]!r}"  # type: ignore[index]  # found above
+    if _ADDRESS.match(text) or (refused := _REFUSED_IN_FILES.search(text)):
+        problem = "is an address" if _ADDRESS.match(text) else f"has the character {refused[0]!r}"  # type: ignore[index]  # found above
         raise InvalidInput(f"{text!r} {problem}; pass the path of a file to write.", path=text)
     file = _resolved(text)
     lake = next((place for place in (file, *file.parents) if (place / "_lake").is_dir()), None)

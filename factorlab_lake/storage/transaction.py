@@ -15,9 +15,11 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import polars as pl
 
@@ -26,7 +28,7 @@ from factorlab_lake.schema import STORED_TABLES, table
 from factorlab_lake.schema.derived_tables import DERIVED_FROM
 from factorlab_lake.schema.rules import VALUES_AT_A_TIME
 from factorlab_lake.storage import checksums, data_files, delta, snapshots
-from factorlab_lake.storage.bucket_path import options_of
+from factorlab_lake.storage.bucket_path import in_bucket, options_of
 from factorlab_lake.storage.data_files import DataFile, missing_in_file
 from factorlab_lake.storage.inventory import raise_format
 from factorlab_lake.storage.layout import Layout
@@ -38,6 +40,8 @@ __all__ = ["MAX_FILES_PER_PARTITION", "Transaction", "read_files", "read_slices"
 
 # An ingest that leaves more files than this in a partition rewrites the partition.
 MAX_FILES_PER_PARTITION = 8
+_OF_BASE = -1  # stands for the version in the base, which a change does not change
+_LISTINGS_AT_ONCE = 8
 
 
 @dataclass(slots=True)
@@ -95,11 +99,14 @@ class Transaction:
     def files(self, name: str) -> list[DataFile]:
         """Return a table's files with the changes of this transaction; the Delta log lists changed tables."""
         version = self.changed.get(name)
-        if version is None:
-            return data_files.files_of(self.layout, self.base, name)
-        if (name, version) not in self._lists:
-            self._lists[name, version] = data_files.save_list(self.layout, name, version)
-        return self._lists[name, version]
+        key = (name, _OF_BASE if version is None else version)
+        if key not in self._lists:  # a change reads most lists several times; in a bucket each is a request
+            self._lists[key] = (
+                data_files.files_of(self.layout, self.base, name)
+                if version is None
+                else data_files.save_list(self.layout, name, version)
+            )
+        return self._lists[key]
 
     def append(self, name: str, frame: pl.DataFrame) -> None:
         """Add rows to a table."""
@@ -139,7 +146,7 @@ class Transaction:
         self.note(name, delta.replace(self.layout.table(name), spec, frame, known, self.reason))
 
     def _assert_undamaged(self, name: str, partitions: list[int]) -> None:
-        files = data_files.files_of(self.layout, self.base, name)
+        files = self._lists.get((name, _OF_BASE)) or data_files.files_of(self.layout, self.base, name)
         replaced = [f for f in files if not partitions or f.partition in partitions]
         if damage := checksums.first_damage(self.layout, {name: replaced}):
             raise damage
@@ -280,9 +287,10 @@ def _partitions(current: Transaction, name: str) -> list[int]:
 def _undo_unfinished(current: Transaction) -> None:
     """Restore every table to its version in the newest snapshot; the next snapshot names the new versions."""
     undone: dict[str, int] = {}
-    for name in STORED_TABLES:
-        folder, committed = current.layout.table(name), current.base.tables.get(name)
-        newest = current.newest[name] = delta.current_version(folder)
+    folders = {name: current.layout.table(name) for name in STORED_TABLES}
+    current.newest.update(zip(folders, _versions(list(folders.values())), strict=True))
+    for name, folder in folders.items():
+        committed, newest = current.base.tables.get(name), current.newest[name]
         if newest == committed or (newest == -1 and committed is None):
             continue
         if newest == -1:
@@ -295,6 +303,14 @@ def _undo_unfinished(current: Transaction) -> None:
         else:
             _empty(current, name)
     current.changed, current.undone = undone, dict(undone)
+
+
+def _versions(folders: list[Path]) -> list[int]:
+    """Return the newest version of each table; in a bucket, several listings run at once."""
+    if in_bucket(folders[0]) is None:
+        return [delta.current_version(folder) for folder in folders]
+    with ThreadPoolExecutor(_LISTINGS_AT_ONCE) as pool:
+        return list(pool.map(delta.current_version, folders))
 
 
 def _empty(current: Transaction, name: str) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from factorlab_lake.derive.stored import store_stale
 from factorlab_lake.errors import InvalidInput, MissingExtra, nearest
+from factorlab_lake.schema.rules import BUCKET_SCHEMES
 from factorlab_lake.settings.environment_keys import TARGETS as _GROUP
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import program_version
@@ -120,11 +121,17 @@ def _load(entry: EntryPoint) -> Connector:
 
 
 def _unknown(scheme: str) -> InvalidInput:
+    if scheme in BUCKET_SCHEMES:
+        return InvalidInput(
+            f"{scheme}:// is the address of a bucket, and a sync sends rows to a server. "
+            f"`factorlab-lake backup {scheme}://bucket/backup` copies a lake to a bucket.",
+            scheme=scheme,
+        )
     installed = schemes()
     what = f"No installed target handles {scheme}:// addresses." if scheme else "The address has no scheme."
     return InvalidInput(
         f"{what}{nearest(scheme, installed)} Use an address that begins with {_listed(installed)}, "
-        "or the path of a folder to open a lake on disk.",
+        "the address of a bucket such as s3://bucket/lake, or the path of a folder to open a lake on disk.",
         scheme=scheme,
     )
 

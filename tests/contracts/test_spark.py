@@ -44,19 +44,19 @@ _TWO_WORKERS = {
     "SAIL_CLUSTER__WORKER_TASK_SLOTS": "32",  # with fewer, Sail refuses some queries
 }
 _MODES: dict[str, dict[str, str]] = {"local": {"SAIL_MODE": "local"}, "two workers": _TWO_WORKERS}
-_GRIDS = ("market_caps", "shares_as_of", "ttm", "factor_inputs", "factors")
-_MONTHS = [str(day) for day in to_dates(None, start="2018-12-15", end="2021-12-31", freq="ME")]
-_MONTHS += ["2021-02-01", "2023-05-16", "2023-09-15", "2024-05-31", "2024-06-26"]  # of single cases
+GRIDS = ("market_caps", "shares_as_of", "ttm", "factor_inputs", "factors")
+MONTHS = [str(day) for day in to_dates(None, start="2018-12-15", end="2021-12-31", freq="ME")]
+MONTHS += ["2021-02-01", "2023-05-16", "2023-09-15", "2024-05-31", "2024-06-26"]  # of single cases
 _COMPANIES = ("09_ticker_reused", "19_pence_and_adr")
 _EDGES = ["0001-01-01", "1990-01-01", "2030-01-01", "9999-12-31"]
 # The questions that `make test` asks; `make test-all` asks all of them.
-_MAIN = (
+MAIN = (
     "market_caps known", "factors of the samples", "statements_as_of known", "ratios of a range",
     "ttm of the samples", "shares_as_of known", "quarters known", "price_data", "instruments",
 )  # fmt: skip
 _JSON = {c.name for spec in TABLES.values() for c in spec.columns if c.kind == "json"}
 
-_REASONS = {
+REASONS = {
     "market_caps": {
         "company_changed", "no_price_within_limit", "no_share_count_known", "quote_unit_unknown",
         "receipt_ratio_unknown", "share_count_implausible", "share_count_stale",
@@ -89,12 +89,17 @@ class Question:
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """Return a lake with every synthetic case, companies of odd names, and the samples."""
+    return every_case(tmp_path_factory.mktemp("spark"))
+
+
+def every_case(folder: Path) -> Lake:
+    """Build the lake in a folder."""
     made = LakeBuilder()
     for name in (*test_made.FILES, "share_count_history", "statement_lengths"):
         made.add(test_made.cases_of(name), prefix=f"{name}.")
     for symbol in ODD_COMPANIES:
         sample_company(made, symbol)
-    lake = made.build(tmp_path_factory.mktemp("spark"))
+    lake = made.build(folder)
     for cache in (CACHE_2021, CACHE_DIRTY, *(INPUTS / name for name in _COMPANIES)):
         lake.migrate(cache)
     fetched_twice(lake, 10)
@@ -111,27 +116,25 @@ def _list(values: list[str]) -> str:
     return "[" + ", ".join("'" + v.replace("'", "''") + "'" for v in values) + "]"
 
 
-def _grid(name: str, symbols: list[str], dates: list[str], **more: Any) -> Question:
+def grid(name: str, symbols: list[str], dates: list[str], **more: Any) -> Question:
+    """Return a question about symbols at dates."""
     named = "".join(f", {n} := {v!r}" for n, v in more.items())
     query = f"SELECT * FROM {name}({_list(symbols)}, {_list(dates)}::DATE[]{named})"
     return Question(name, {"symbols": symbols, "dates": dates, **more}, query)
 
 
-def _questions(every: list[str]) -> dict[str, Question]:
+def every_question(every: list[str]) -> dict[str, Question]:
+    """Return the questions by name; those of a grid have each vintage."""
     sample = [*SYMBOLS, *ODD]
     periods = f"SELECT * FROM ratios({_list(every)}, NULL, NULL)"
     of_2019 = f"SELECT * FROM ratios({_list(sample)}, DATE '2019-01-01', DATE '2020-09-26')"
     limits: dict[str, Any] = {"price_age_limit": 3, "shares_age_limit": 30}
     return {
-        **{
-            f"{name} {v}": _grid(name, every, _MONTHS, vintage=v)
-            for name in _GRIDS
-            for v in test_made.VINTAGES
-        },
-        **{f"{name} of the samples": _grid(name, sample, DATES) for name in _GRIDS},
-        **{f"{name} at the ends of time": _grid(name, sample, _EDGES) for name in _GRIDS},
-        "market_caps with limits": _grid("market_caps", sample, DATES, **limits),
-        "factors with a limit": _grid("factors", sample, DATES, age_limit=60),
+        **{f"{name} {v}": grid(name, every, MONTHS, vintage=v) for name in GRIDS for v in test_made.VINTAGES},
+        **{f"{name} of the samples": grid(name, sample, DATES) for name in GRIDS},
+        **{f"{name} at the ends of time": grid(name, sample, _EDGES) for name in GRIDS},
+        "market_caps with limits": grid("market_caps", sample, DATES, **limits),
+        "factors with a limit": grid("factors", sample, DATES, age_limit=60),
         "ratios": Question("ratios", {"symbols": every}, periods),
         "ratios of a range": Question(
             "ratios", {"symbols": sample, "start_date": "2019-01-01", "end_date": "2020-09-26"}, of_2019
@@ -177,12 +180,13 @@ def _run(task: str, source: Path, folder: Path, *, calls: str, settings: dict[st
     assert done.returncode == 0, done.stderr
 
 
-def _symbols(lake: Lake) -> list[str]:
+def every_symbol(lake: Lake) -> list[str]:
+    """Return all symbols of a lake."""
     rows = lake.sql("SELECT symbol FROM price_data UNION SELECT symbol FROM financial_statements")
     return sorted(rows["symbol"])
 
 
-def _assert_same_rows(name: str, answer: pl.DataFrame, expected: pl.DataFrame) -> None:
+def assert_equal_rows(name: str, answer: pl.DataFrame, expected: pl.DataFrame) -> None:
     """Fail unless columns and rows are equal in any order: numbers to 1e-12, JSON by value."""
     assert answer.columns == expected.columns, name
     floats = [column for column, kind in expected.schema.items() if kind.is_float()]
@@ -203,8 +207,8 @@ def _values(texts: pl.Series) -> list[Any]:
 @pytest.mark.parametrize(
     ("mode", "names"),
     [
-        ("local", _MAIN),
-        ("two workers", _MAIN[:4]),
+        ("local", MAIN),
+        ("two workers", MAIN[:4]),
         pytest.param("local", (), marks=pytest.mark.slow, id="local-all"),
         pytest.param("two workers", (), marks=pytest.mark.slow, id="two workers-all"),
     ],
@@ -215,17 +219,17 @@ def test_a_question_has_the_rows_of_the_lake(
     """Functions and tables agree with the SQL of the lake on every case, vintage and reason."""
     if _REMOTE and mode != "local":
         pytest.skip("a remote server has its own workers")
-    questions = {n: q for n, q in _questions(_symbols(lake)).items() if n in names or not names}
+    questions = {n: q for n, q in every_question(every_symbol(lake)).items() if n in names or not names}
     answers = _ask(lake, questions, tmp_path, mode)
     assert set(answers) == set(questions)
     for name, question in questions.items():
-        _assert_same_rows(name, answers[name], lake.sql(question.query))
+        assert_equal_rows(name, answers[name], lake.sql(question.query))
 
 
-@pytest.mark.parametrize(("name", "reasons"), _REASONS.items())
+@pytest.mark.parametrize(("name", "reasons"), REASONS.items())
 def test_the_compared_answers_have_every_reason(lake: Lake, name: str, reasons: set[str]) -> None:
     """Each reason for NULL is among the rows that both engines return, and so are values."""
-    rows = lake.sql(_grid(name, _symbols(lake), _MONTHS).query)
+    rows = lake.sql(grid(name, every_symbol(lake), MONTHS).query)
     texts = {text for n in rows.columns if n.endswith("reason") for text in rows[n].drop_nulls().unique()}
     assert {word for text in texts for word in re.findall("[a-z]+(?:_[a-z]+)+", text)} >= reasons
     assert rows["company_id"].is_not_null().any()
@@ -242,21 +246,21 @@ def test_rows_of_pending_symbols_are_computed(tmp_path: Path) -> None:
         tx.touched.add("LATE")
     late = fl.open(lake.path)
     assert stale_symbols(late._layout, late.snapshot) == frozenset({"LATE"})
-    question = _grid("market_caps", ["STORED", "LATE"], [KNOWN])
+    question = grid("market_caps", ["STORED", "LATE"], [KNOWN])
     answers = _ask(late, {"caps": question}, tmp_path, "local")
-    _assert_same_rows("caps", answers["caps"], late.sql(question.query))
+    assert_equal_rows("caps", answers["caps"], late.sql(question.query))
 
 
 def test_a_snapshot_is_read_as_a_list_of_files_too(lake: Lake, tmp_path: Path) -> None:
     """A Spark that cannot read Delta tables reads the files of the versions, with their partitions."""
     questions = {
         n: q
-        for n, q in _questions(_symbols(lake)).items()
+        for n, q in every_question(every_symbol(lake)).items()
         if n in ("market_caps of the samples", "price_data", "statements_as_of known")
     }
     answers = _ask(lake, questions, tmp_path, "local", FACTORLAB_TEST_SPARK_READ_AS="parquet")
     for name, question in questions.items():
-        _assert_same_rows(name, answers[name], lake.sql(question.query))
+        assert_equal_rows(name, answers[name], lake.sql(question.query))
 
 
 def test_the_code_of_the_page_prints_what_is_shown(tmp_path_factory: pytest.TempPathFactory) -> None:

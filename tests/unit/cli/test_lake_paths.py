@@ -24,7 +24,7 @@ _ROWS = {"symbol": ["Y"], "date": ["2020-01-02"], "close_price": [2.0], "split_b
 _DAY = ("--date", "2020-01-02")
 
 
-def _commands(side: Path) -> dict[str, tuple[object, ...]]:
+def every_command(side: Path) -> dict[str, tuple[object, ...]]:
     """Return the arguments of each command; ``side`` is a folder of the same name beside the lake."""
     cache = side / "cache"
     return {
@@ -68,7 +68,7 @@ def test_every_command_works_below_folders_of_these_names(
     shutil.copy(_FILE, side / "cache" / "balance_sheets")
     (side / "bars.csv").write_text("symbol,ts,close\nY,2020-01-02 10:00,2\n")
     shutil.copytree(small, place)
-    commands = _commands(side)
+    commands = every_command(side)
     assert commands.keys() == {c.callback.__name__ for c in app.registered_commands if c.callback}
     for callback, arguments in commands.items():
         command = callback.replace("_", "-")
@@ -92,7 +92,7 @@ def test_every_command_refuses_a_folder_of_this_name(tmp_path: Path, name: str) 
     (side / "cache").mkdir(parents=True)
     (tmp_path / name / "_lake").mkdir(parents=True)
     before = sorted(tmp_path.rglob("*"))
-    for callback, arguments in _commands(side).items():
+    for callback, arguments in every_command(side).items():
         command = callback.replace("_", "-")
         if command not in ("restore", "config"):  # config opens no lake
             done = run("--lake", tmp_path / name, command, *arguments, code=1)

@@ -9,6 +9,7 @@ import pytest
 import factorlab_lake as fl
 from factorlab_lake.errors import InvalidInput, LakeDamaged, NotFound, TargetFailed
 from factorlab_lake.lake import Lake
+from factorlab_lake.storage.delta import open_table
 from factorlab_lake.storage.lake_paths import folder_path
 from tests.contracts.pair import assert_same_rows
 from tests.contracts.questions import QUESTIONS
@@ -92,7 +93,10 @@ def test_what_cannot_be_in_a_bucket_says_so(address: str, monkeypatch: pytest.Mo
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret-of-the-tests")
     with pytest.raises(TargetFailed, match="cannot be reached") as failed:
         fl.open(address, create=False)
-    assert "s3cret" not in str(failed.value)
+    with pytest.raises(TargetFailed, match="cannot be reached") as unreadable:
+        open_table(folder_path(address) / "splits")
+    assert "s3cret" not in f"{failed.value} {unreadable.value}"
+    assert "repair" not in str(unreadable.value)
 
 
 def test_the_sql_of_a_sandbox_reads_only_the_lake(address: str) -> None:

@@ -25,6 +25,8 @@ from factorlab_lake.storage.lease import leased
 
 _COMMITS = int(os.environ.get("FACTORLAB_TEST_BUCKET_COMMITS", "5"))
 _WRITERS = int(os.environ.get("FACTORLAB_TEST_BUCKET_WRITERS", "3"))
+_KILLS = max(2, _COMMITS // 5)  # of each writer
+_CHANCE = 0.05  # of a kill, about each 0.1 s
 _LONGEST_S = 20.0 + 12.0 * _COMMITS * _WRITERS
 _SCRIPT = """
 import sys
@@ -52,7 +54,7 @@ class _Writer:
 
     def __init__(self, address: str, name: str, folder: Path) -> None:
         self.address, self.name, self.output = address, name, folder / name
-        self.kills_left = 2
+        self.kills_left = _KILLS
         self.acknowledged = -1
         self.start()
 
@@ -67,7 +69,9 @@ class _Writer:
         numbers = self.output.read_text().split()
         self.acknowledged = max(map(int, numbers), default=-1)
         if self.process.poll() is None:
-            if self.kills_left and dice.random() < 0.05 and self.acknowledged >= 2 - self.kills_left:
+            # Kills are spread over the commits, so that the last ones are interrupted too.
+            due = (_KILLS - self.kills_left) * _COMMITS // _KILLS - 1
+            if self.kills_left and self.acknowledged >= due and dice.random() < _CHANCE:
                 self.process.kill()
                 self.process.wait()
                 self.kills_left -= 1
@@ -84,21 +88,24 @@ def test_killed_writers_lose_and_double_no_commit(address: str, tmp_path: Path) 
     """Several writers with kill -9, and a reader during all of it: each acknowledged row is there once."""
     fl.open(address, create=True)
     writers = [_Writer(address, f"W{n}", tmp_path) for n in range(_WRITERS)]
-    dice, deadline, seen = random.Random(7), time.monotonic() + _LONGEST_S, 0
+    dice, deadline, seen, reads = random.Random(7), time.monotonic() + _LONGEST_S, 0, 0
     reader = fl.open(address)
     try:
         while sum(writer.step(dice) for writer in writers) < _WRITERS:
             assert time.monotonic() < deadline
             rows = reader.refresh().sql("SELECT count(*) AS n FROM splits")["n"].item()
             assert rows >= seen
-            seen = rows
+            seen, reads = rows, reads + 1
             time.sleep(0.1)
     finally:
         for writer in writers:
             writer.process.kill()
             writer.process.wait()
     lake = fl.open(address)
-    assert lake.sql("SELECT count(*) AS n FROM splits")["n"].item() == _WRITERS * _COMMITS
+    total = lake.sql("SELECT count(*) AS n FROM splits")["n"].item()
+    kills = sum(_KILLS - writer.kills_left for writer in writers)
+    sys.stdout.write(f"{total} of {_WRITERS * _COMMITS} rows, {kills} kills, {reads} reads\n")
+    assert total == _WRITERS * _COMMITS
     counts = "SELECT symbol, count(DISTINCT date) AS n, count(*) AS m FROM splits GROUP BY ALL"
     assert lake.sql(counts)["n"].to_list() == [_COMMITS] * _WRITERS
     assert lake.verify(deep=True).findings == []
