@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -15,9 +14,10 @@ import polars as pl
 from arro3.core import Table
 
 from factorlab_lake.derive.computation import compute
-from factorlab_lake.factors.formulas import FACTORS, Factor, Input
+from factorlab_lake.factors.formulas import FACTORS, Input
 from factorlab_lake.factors.sql import figure
 from factorlab_lake.functions.sql_placeholders import duckdb_accession
+from factorlab_lake.query.explained_rates import with_numbers
 from factorlab_lake.query.query_hints import QueryHints, QuerySession, RowFilter
 from factorlab_lake.schema import STATEMENT_TABLES, identifier, identifiers, table
 from factorlab_lake.schema.derived_tables import READ_FOR_DERIVATION
@@ -139,7 +139,7 @@ def explain_factor(session: QuerySession, factor: str, symbol: str, day: date) -
             rows.append(_row(item.name, answer["market_cap"], date=day, note="see explain_market_cap"))
     known = {row["step"]: row["value"] for row in rows}  # the last row of a step is its value
     has_value = answer["value"] is not None
-    note = _with_numbers(formula, known) if has_value else json.loads(answer["reasons"])[factor]
+    note = with_numbers(formula, known) if has_value else json.loads(answer["reasons"])[factor]
     rows.append(_row(factor, answer["value"], date=day, item=formula.formula, note=note))
     return _frame(rows)
 
@@ -275,14 +275,6 @@ def _usable(item: Input, component: _Row) -> float | None:
 def _zero(component: _Row) -> str | None:
     """Return the note of a 0 that means missing."""
     return _ZERO if component["used"] is None and component["value"] is not None else None
-
-
-def _with_numbers(formula: Factor, known: dict[str, float | None]) -> str:
-    """Return the formula with the inputs' numbers; optional inputs that are not reported count as 0."""
-    text = formula.formula
-    for item in sorted(formula.inputs, key=lambda i: -len(i.name)):
-        text = re.sub(rf"\b{item.name}\b", repr(known[item.name] or 0.0), text)
-    return text
 
 
 def _row(step: str, value: float | None, **more: Any) -> _Row:

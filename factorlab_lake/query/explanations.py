@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
 
@@ -80,7 +81,8 @@ class Explanations:
         One row per figure, the answer last. ``step`` names the input, and its last row is the value in the
         formula. The rows before it are the statements whose figures add up to it with their ``sign``. They
         have ``date``, ``period``, ``version``, ``available_date``, ``accepted_at`` and ``source``;
-        ``accession`` and ``link`` are the number and the index page of the filing.
+        ``accession`` and ``link`` are the number and the index page of the filing. An input that was
+        converted to the currency of the price has its exchange rate before its value, with the rate's day.
         """
         from factorlab_lake.query.explain import explain_factor  # DuckDB is slow to import
 
@@ -88,7 +90,13 @@ class Explanations:
         [name] = to_symbols([symbol])
         self._symbols.warn_of_missing([name])
         with interrupts_raised():
-            return explain_factor(self.session, factor, name, to_date(day, "day"))
+            at = to_date(day, "day")
+            return self._explained(explain_factor(self.session, factor, name, at), factor, name, at)
+
+    def _explained(self, rows: pl.DataFrame, factor: str, symbol: str, day: date) -> pl.DataFrame:
+        """Return an explanation with exchange rates; :class:`Questions` has them."""
+        del factor, symbol, day
+        return rows
 
     @of_one_snapshot
     def compare_providers(self, symbol: str, *, as_of: DateLike | None = None) -> pl.DataFrame:

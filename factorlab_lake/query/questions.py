@@ -16,6 +16,7 @@ from factorlab_lake.query.arguments import DateLike, Dates, date_range, one_of, 
 from factorlab_lake.query.caps_in_currency import caps_in, checked_currency
 from factorlab_lake.query.converted_factors import (
     CURRENCIES,
+    DIFFER,
     affected_pairs,
     inputs_query,
     priced,
@@ -23,6 +24,7 @@ from factorlab_lake.query.converted_factors import (
     with_part_rates,
 )
 from factorlab_lake.query.exchange_rates import ExchangeRates, read_rates
+from factorlab_lake.query.explained_rates import with_rates
 from factorlab_lake.query.explanations import of_one_snapshot
 from factorlab_lake.query.frame_columns import checked_columns, chosen_columns
 from factorlab_lake.query.query_hints import QueryHints, RowFilter
@@ -288,12 +290,31 @@ class Questions(StatementQuestions):
         pairs = affected_pairs(rows, factors)
         if pairs.is_empty():
             return rows
+        return with_converted(rows, self._inputs_with_rates(pairs, factors, needs, vintage), factors)
+
+    def _inputs_with_rates(
+        self, pairs: pl.DataFrame, factors: Sequence[Factor], needs: QueryHints, vintage: str
+    ) -> pl.DataFrame:
+        """Return the inputs of some factors for pairs of symbol and date, with the rates to convert them."""
         some = {"symbols": pairs["symbol"].unique().to_list(), "dates": pairs["date"].unique().to_list()}
         query = inputs_query(factors, hindsight(vintage))
         inputs = self.session.frame(query, {**some, "vintage": vintage}, needs=needs)
         inputs = inputs.join(pairs, on=["symbol", "date"], how="semi")
         codes = {c for name in CURRENCIES for c in inputs[name].drop_nulls().unique()}
-        return with_converted(rows, with_part_rates(inputs, self._rates(codes)), factors)
+        return with_part_rates(inputs, self._rates(codes))
+
+    def _explained(self, rows: pl.DataFrame, factor: str, symbol: str, day: date) -> pl.DataFrame:
+        """Return an explanation with the exchange rates of the inputs, if the factor needs them."""
+        if rows["note"][-1] != DIFFER or not self._holds_rates():
+            return rows
+        chosen = (FACTORS[factor],)
+        [answer] = self._unchecked(
+            "factor_inputs", [symbol], [day], vintage="known", chosen=chosen
+        ).to_dicts()
+        pair = pl.DataFrame({"symbol": [symbol], "date": [day]})
+        needs = QueryHints({}, [symbol], short=True)
+        [rates] = self._inputs_with_rates(pair, chosen, needs, "known").to_dicts()
+        return with_rates(rows, FACTORS[factor], answer, rates)
 
     def _holds_rates(self) -> bool:
         """Return whether there are exchange rates; a subclass can know it without a query."""

@@ -220,3 +220,25 @@ def test_later_rates_change_no_earlier_answer(without: Lake, tmp_path: Path) -> 
     for day, earlier in zip(days, before, strict=True):
         for one, other in zip(answers(day), earlier, strict=True):
             assert_frame_equal(one, other, check_exact=True)
+
+
+def test_an_explanation_has_the_rates_with_their_days(made: Lake, without: Lake) -> None:
+    """Each input has its rate before its converted value, and the answer is that of factors."""
+    rows = made.explain_factor("ev_to_ebitda", "PARIS", DAY)
+    rates = rows.filter(pl.col("item") == "exchange_rate")
+    assert rates["step"].to_list() == [
+        "total_debt", "preferred_stock", "minority_interest", "cash_and_cash_equivalents",
+        "short_term_investments", "operating_income", "depreciation_and_amortization_cash_flow",
+    ]  # fmt: skip
+    dollars = [1 / rate for rate in _of_2020("USD")]
+    assert rates["value"][0] == pytest.approx(1 / published()[date(2020, 12, 31)]["USD"], rel=1e-12)
+    assert rates["value"][-1] == pytest.approx(_mean(dollars), rel=1e-12)
+    assert set(rates["date"]) == {date(2020, 12, 31)}
+    assert rates["note"][-1] == (
+        "EUR for one USD, mean of the rates published after 2019-12-31 up to 2020-12-31"
+    )
+    assert rows["value"][-1] == _one(made, "factors", "PARIS", DAY)["ev_to_ebitda"]
+    for lake, symbol in ((without, "PARIS"), (made, "ZURICH")):
+        unconverted = lake.explain_factor("pe_ratio", symbol, DAY)
+        assert "exchange_rate" not in set(unconverted["item"])
+        assert unconverted["note"][-1] == "currencies_differ"
