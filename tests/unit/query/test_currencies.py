@@ -242,3 +242,29 @@ def test_an_explanation_has_the_rates_with_their_days(made: Lake, without: Lake)
         unconverted = lake.explain_factor("pe_ratio", symbol, DAY)
         assert "exchange_rate" not in set(unconverted["item"])
         assert unconverted["note"][-1] == "currencies_differ"
+
+
+def test_screens_convert_and_sql_functions_do_not(made: Lake) -> None:
+    """SQL has no value for a price in another currency, and says so, rather than another number."""
+    rows = made.screen("pe_ratio > 0", DAY, universe="europe")
+    assert rows["symbol"].to_list() == ["PARIS"]
+    assert rows["pe_ratio"][0] == _one(made, "factors", "PARIS", DAY)["pe_ratio"]
+    query = "SELECT pe_ratio, roe, reasons FROM factors(['PARIS'], [DATE '2021-02-01'])"
+    [row] = made.sql(query).to_dicts()
+    assert (row["pe_ratio"], row["roe"]) == (None, 0.05)
+    assert json.loads(row["reasons"])["pe_ratio"] == "currencies_differ"
+
+
+def test_classes_in_two_currencies_add_up_in_one(tmp_path: Path) -> None:
+    """Each class is converted at the rate of its own price, by hand: 10 x 600 + 8 x 400 x 1.25."""
+    cases = LakeBuilder()
+    for symbol, close, count, currency in (("C.A", 10.0, 600, "USD"), ("C.B", 8.0, 400, "EUR")):
+        cases.shares(symbol, "2020-12-31", 900, cik="5")
+        cases.row("company_profiles", symbol=symbol, currency=currency)
+        cases.closes(symbol, {"2021-02-01": close})
+        cases.count(symbol, "cover_page", "2021-01-20", count, filed="2021-01-29")
+    lake = cases.build(tmp_path)
+    assert _one(lake, "company_market_caps", "C.A", DAY)["reason"] == "currencies_differ"
+    lake.load("fx_rates", rate_rows({date(2021, 2, 1): {"USD": 1.25}}))
+    row = _one(lake, "company_market_caps", "C.A", DAY, currency="USD")
+    assert (row["company_market_cap"], row["currency"], row["reason"]) == (10_000.0, "USD", None)
