@@ -16,6 +16,7 @@ __all__ = ["coverage_map", "dot_strips", "version_lines"]
 
 _ROW = 16  # pixels for each group or symbol
 _LABEL, _LETTER = 240, 7  # pixels of the longest label, and of a letter
+_GAPS_AS_NUMBERS = "A number counts what is missing between the first and the last."
 _BLUE, _ORANGE = "#0072b2", "#d55e00"
 
 
@@ -69,6 +70,13 @@ def _missing(rows: pl.DataFrame) -> str:
     return f"{gaps.height:,} of {rows.height:,} symbols have no value; most often: {reason} ({count:,})."
 
 
+def _counts_from() -> Any:
+    """Return the axis of days, with room at the right for the text of the last mark."""
+    alt = load_altair()
+    axis = alt.Axis(format="%Y-%m-%d", tickCount=5, labelOverlap=True)
+    return alt.X("available_date:T", title="counts from", axis=axis, scale=alt.Scale(padding=45))
+
+
 def _labels(texts: list[str]) -> Any:
     """Return an axis of texts with room for them in any font: a viewer's may be wider than the writer's."""
     longest = min(_LABEL, _LETTER * max(map(len, texts), default=0))
@@ -92,9 +100,13 @@ def coverage_map(years: pl.DataFrame, *, heading: str, note: str) -> Picture:
                  alt.Tooltip("missing:Q", title="missing between the first and the last"),
                  alt.Tooltip("first_date:T"), alt.Tooltip("last_date:T")],
     )  # fmt: skip
-    height = max(60, _ROW * len(order))
-    picture: Picture = squares.properties(width=WIDTH, height=height, title=title(heading, note, part))
-    return picture
+    is_dark = alt.condition("datum.share < 0.5", alt.value("white"), alt.value("black"))
+    counts = squares.transform_filter("datum.missing > 0").mark_text(fontSize=10).encode(
+        text=alt.Text("missing:Q", format=","), color=is_dark
+    )  # fmt: skip
+    height, heading = max(60, _ROW * len(order)), title(heading, note, _GAPS_AS_NUMBERS, part)
+    picture: Picture = alt.layer(squares, counts)
+    return picture.properties(width=WIDTH, height=height, title=heading)
 
 
 def version_lines(rows: pl.DataFrame, *, axis: str, heading: str, notes: tuple[str, ...]) -> Picture:
@@ -110,7 +122,7 @@ def version_lines(rows: pl.DataFrame, *, axis: str, heading: str, notes: tuple[s
     order = rows["period"].unique(maintain_order=True).to_list()
     name = f"{axis} ({' '.join(filter(None, (unit, str(currency or 'reported currency'))))})"
     base = alt.Chart(some).encode(
-        x=alt.X("available_date:T", title="counts from", axis=alt.Axis(format="%b %Y", labelOverlap=True)),
+        x=_counts_from(),
         y=alt.Y("period:N", sort=order, title=None, axis=_labels(order)),
         tooltip=["period:N", alt.Tooltip("available_date:T", title="counts from"),
                  alt.Tooltip("value:Q", title=name, format=",.5~g"), "change:N",
