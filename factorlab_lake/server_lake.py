@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -76,8 +78,9 @@ class ServerLake(Research):
     """Represents a lake on a server, as of the last sync. Close it, or use it in a ``with`` block.
 
     Each query reads one consistent state of the server. It has the query methods of a lake, from ``prices``
-    to ``sql``, in ``aio`` too, and ``status``. ``sql`` takes PostgreSQL's dialect. All other members of a
-    lake need its folder; here they raise :class:`~factorlab_lake.errors.InvalidInput`.
+    to ``sql``, in ``aio`` too, ``status``, and the checks ``quality``, ``coverage`` and ``freshness``.
+    ``sql`` takes PostgreSQL's dialect. All other members of a lake need its folder; here they raise
+    :class:`~factorlab_lake.errors.InvalidInput`.
     """
 
     def __init__(self, session: TargetSession, *, availability: AvailabilityRule) -> None:
@@ -144,6 +147,50 @@ class ServerLake(Research):
         run failed. They are NULL for all other tables.
         """
         return self._session.sizes()
+
+    def held_symbols(self) -> list[str]:
+        """Return the symbols with bars or statements, sorted."""
+        query = "SELECT symbol FROM price_data UNION SELECT symbol FROM financial_statements"
+        return sorted(self._session.frame(query)["symbol"].to_list())
+
+    def quality(
+        self,
+        symbols: str | Iterable[str] | None = None,
+        *,
+        rules: Iterable[str] | None = None,
+        by_symbol: bool = False,
+    ) -> pl.DataFrame:
+        """Return faulty and suspicious data, one row per finding or symbol, as in a folder.
+
+        This and the other checks read all rows of the server into a temporary lake on this machine, which is
+        deleted afterwards. Raises :class:`~factorlab_lake.errors.TargetFailed` if a sync changes them
+        meanwhile.
+        """
+        with self._copied() as lake:
+            return lake.quality(symbols, rules=rules, by_symbol=by_symbol)
+
+    def quality_rules(self) -> pl.DataFrame:
+        """Return the rules of :meth:`quality`: one row per rule and table, with severity and meaning."""
+        from factorlab_lake.quality.findings import rule_table
+
+        return rule_table()
+
+    def coverage(self) -> pl.DataFrame:
+        """Return the data of each year: one row per symbol, dataset, period and year, as in a folder."""
+        with self._copied() as lake:
+            return lake.coverage()
+
+    def freshness(self, *, now: datetime | None = None) -> pl.DataFrame:
+        """Return the age of the data: one row per symbol, dataset and period, as in a folder."""
+        with self._copied() as lake:
+            return lake.freshness(now=now)
+
+    @contextmanager
+    def _copied(self) -> Iterator[Lake]:
+        from factorlab_lake.quality.server_copy import copied
+
+        with copied(self._session, self._rule) as layout, Lake(layout, rule=self._rule) as lake:
+            yield lake
 
     def close(self) -> None:
         """Close the connections; later queries raise an error."""

@@ -81,7 +81,7 @@ def coverage(
 
     Example: factorlab-lake coverage --missing
     """
-    years = open_lake(ctx, at=snapshot).coverage()
+    years = open_for_queries(ctx, at=snapshot).coverage()
     options(ctx).output.rows(years.filter(years["missing"] > 0) if missing else years)
 
 
@@ -98,7 +98,7 @@ def freshness(
 
     Example: factorlab-lake freshness --overdue
     """
-    datasets = open_lake(ctx, at=snapshot).freshness()
+    datasets = open_for_queries(ctx, at=snapshot).freshness()
     options(ctx).output.rows(datasets.filter(datasets["overdue"]) if overdue else datasets, _FRESH)
 
 
@@ -122,7 +122,7 @@ def quality(
 
     Example: factorlab-lake quality --symbol AAPL
     """
-    lake, output = open_lake(ctx, at=snapshot), options(ctx).output
+    lake, output = open_for_queries(ctx, at=snapshot), options(ctx).output
     if rules:
         output.rows(lake.quality_rules())
         return

@@ -59,6 +59,13 @@ def reader(synced: str) -> Iterator[str]:
     by_hand(synced, f"DROP OWNED BY {name}; DROP ROLE {name}")
 
 
+def test_a_reader_checks_the_lake_without_its_folder(reader: str, small: Lake) -> None:
+    """Quality and coverage read tables alone, so the role of researchers suffices."""
+    with fl.open(reader) as lake:
+        assert_same_rows(small.coverage(), lake.coverage())
+        assert_same_rows(small.quality(), lake.quality())
+
+
 def test_a_reader_cannot_use_the_function_of_the_triggers(reader: str) -> None:
     """A trigger on a reader's temporary table would run the function; creating the trigger is refused."""
     with (
