@@ -42,6 +42,11 @@ _OTHER_SCHEMES = {
 }  # fmt: skip
 _ADDRESS = re.compile(rf"({'|'.join([*BUCKET_SCHEMES, *_OTHER_SCHEMES])}):/+([^/]*)(.*)", re.DOTALL)
 _EXAMPLES = {"s3": "s3://bucket/lake", "gs": "gs://bucket/lake", "az": "az://container/lake"}
+_VARIABLES = {
+    "s3": "AWS_ENDPOINT_URL, AWS_REGION and the keys",
+    "gs": "GOOGLE_SERVICE_ACCOUNT or GOOGLE_APPLICATION_CREDENTIALS",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+}
 _ROOT_PARTS = 2  # the scheme and the bucket
 _ENDPOINTS = {"s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"), "az": ("AZURE_ENDPOINT",)}
 _COLOUR = re.compile(r"\x1b\[\d*m|\u21b3")  # of the Delta library's errors
@@ -339,13 +344,17 @@ def unreachable(path: BucketPath | Path, text: str) -> TargetFailed:
     """Return the error of a store that does not answer, or refuses; ``text`` is the store's own."""
     if _NO_BUCKET in text:
         return TargetFailed(
-            f"The store has no bucket {path.parts[1]!r}. Create it, or check its name, AWS_ENDPOINT_URL and "
-            "AWS_REGION in the environment.",
+            f"The store has no bucket {path.parts[1]!r}. Create it, or check its name, {_variables(path)} "
+            "in the environment.",
             path=str(path),
         )
     text = " ".join(_COLOUR.sub("", text).partition("Debug source")[0].split())[:300]
     return TargetFailed(
-        f"{path} cannot be reached: {text} Check the bucket's name, AWS_ENDPOINT_URL, AWS_REGION and the "
-        "keys in the environment, then retry.",
+        f"{path} cannot be reached: {text} Check the bucket's name, {_variables(path)} in the environment, "
+        "then retry.",
         path=str(path),
     )
+
+
+def _variables(path: BucketPath | Path) -> str:
+    return _VARIABLES[path.parts[0].removesuffix(":")]
