@@ -35,6 +35,8 @@ _COMPUTED: dict[type[ast.operator], Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
 # Texts in quotes are matched first, so that words within them stay.
 _WORD = re.compile(r"""'[^']*'|"[^"]*"|\b(?:AND|OR|NOT|IN)\b""")
 
+_SINGLE_SIGN = re.compile(r"(?<![<>=!])=(?!=)|<>")  # how SQL compares
+
 
 @dataclass
 class Condition:
@@ -60,7 +62,9 @@ class Condition:
         except InvalidInput:
             raise
         except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError):
-            raise condition._refused("it cannot be read") from None
+            like_sql = _SINGLE_SIGN.search(text) is not None
+            hint = "; equal is == and different is !=" if like_sql else ""
+            raise condition._refused(f"it cannot be read{hint}") from None
         return condition
 
     def _truth(self, node: ast.expr) -> pl.Expr:

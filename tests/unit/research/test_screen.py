@@ -180,7 +180,9 @@ def test_later_facts_change_no_screen(market: Lake, tmp_path: Path) -> None:
     [
         ("pe < 15", r"'pe', which is neither a factor nor an input of factors.*'pe_ratio'"),
         ("pe_ratio", "no comparison"),
-        ("pe_ratio <", "cannot be read"),
+        ("pe_ratio <", "cannot be read;"),
+        ("sector = 'Energy'", "cannot be read; equal is == and different is !="),
+        ("sector <> 'Energy'", "cannot be read; equal is == and different is !="),
         ("__import__('os').getcwd() == 1", "not allowed"),
         ("roe.__class__ == 1", "not allowed"),
         ("[roe][0] > 1", "not allowed"),
