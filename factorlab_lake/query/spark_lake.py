@@ -146,6 +146,27 @@ class SparkLake:
         arguments = {"start_date": _day(first), "end_date": _day(last), **_years([])}
         return self._ask("ratios", names, arguments)
 
+    def adjusted_prices(
+        self,
+        symbols: str | Iterable[str],
+        start_date: DateLike | None = None,
+        end_date: DateLike | None = None,
+    ) -> DataFrame:
+        """Return daily bars adjusted for splits and dividends: one row per symbol and trading day.
+
+        Columns, rules and reasons are those of the SQL function ``adjusted_prices``; both dates are included.
+        """
+        first, last = _range(start_date, end_date)
+        names = self._reader.symbols.names(symbols)
+        return self._ask("adjusted_prices", names, {"start_date": _day(first), "end_date": _day(last)})
+
+    def revisions(self) -> DataFrame:
+        """Return every value that a later fetch or filing replaced: one row per table, key and column.
+
+        ``old`` and ``new`` are texts, in which Spark writes numbers in its own way.
+        """
+        return self._run("SELECT * FROM revisions")
+
     def quarters(
         self, symbols: str | Iterable[str], as_of: DateLike | None = None, *, vintage: str = "known"
     ) -> DataFrame:

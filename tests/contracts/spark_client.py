@@ -3,7 +3,8 @@
 Usage: `python spark_client.py ENGINES questions LAKE TARGET`, with the questions as JSON on stdin, or
 `python spark_client.py ENGINES page PAGE FOLDER`. ``ENGINES`` is the folder of packages with pysail and
 Spark's client, which the package's own environment lacks. The session is Sail's, in the mode that
-``SAIL_MODE`` names, or that of the server in ``FACTORLAB_TEST_SPARK_REMOTE``.
+``SAIL_MODE`` names, or that of the server in ``FACTORLAB_TEST_SPARK_REMOTE``. With
+``FACTORLAB_TEST_SPARK_JVM`` it is of Spark itself, in a JVM of its own that reads the files of a snapshot.
 """
 
 from __future__ import annotations
@@ -20,9 +21,13 @@ from factorlab_lake.functions.shell.spark import register
 from tests.code_blocks import run_page
 from tests.page_programs import own_process
 
+_JVM = bool(os.environ.get("FACTORLAB_TEST_SPARK_JVM"))
+
 
 def _server() -> tuple[str, Any]:
-    """Return the address of a server, and what keeps it alive."""
+    """Return the address of a server, and what keeps it alive; of a JVM, how many threads it has."""
+    if _JVM:
+        return "local[2]", None
     server, address = None, os.environ.get("FACTORLAB_TEST_SPARK_REMOTE")
     if not address:
         from pysail.spark import SparkConnectServer
@@ -38,8 +43,15 @@ def answer(address: str, lake: str, target: str) -> None:
     import pyarrow as pa
     from pyspark.sql import SparkSession
 
-    session = SparkSession.builder.remote(address).getOrCreate()
-    read_as = os.environ.get("FACTORLAB_TEST_SPARK_READ_AS", "delta")
+    if _JVM:
+        # Texts of this length take longer to compile than their few rows to compute.
+        few = {"spark.sql.shuffle.partitions": "1", "spark.ui.enabled": "false"}
+        few |= {"spark.sql.codegen.wholeStage": "false", "spark.sql.adaptive.enabled": "false"}
+        local = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
+        session = SparkSession.builder.master(address).config(map={**few, **local}).getOrCreate()
+    else:
+        session = SparkSession.builder.remote(address).getOrCreate()
+    read_as = os.environ.get("FACTORLAB_TEST_SPARK_READ_AS", "parquet" if _JVM else "delta")
     answers = register(session, fl.open(lake), read_as=read_as)
     for name, method, arguments in json.load(sys.stdin):
         rows = getattr(answers, method)(**arguments).toArrow()

@@ -15,7 +15,8 @@ from importlib.resources.abc import Traversable
 
 from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.functions import duckdb_functions
-from factorlab_lake.functions.question_texts import INPUTS, QUESTIONS, question_text
+from factorlab_lake.functions.question_texts import INPUTS, QUESTIONS, adjusted_bars_text, question_text
+from factorlab_lake.functions.revision_texts import revisions_query
 from factorlab_lake.functions.rule_placeholders import fill, rule_placeholders
 from factorlab_lake.functions.sql_placeholders import (
     effective_basis,
@@ -23,7 +24,16 @@ from factorlab_lake.functions.sql_placeholders import (
     shared_placeholders,
     ttm_columns,
 )
-from factorlab_lake.schema import STATEMENT_TABLES, TABLES, TableSpec, identifier, line_items, literal, table
+from factorlab_lake.schema import (
+    STATEMENT_TABLES,
+    TABLES,
+    Column,
+    TableSpec,
+    identifier,
+    line_items,
+    literal,
+    table,
+)
 from factorlab_lake.schema.columns import ACCESSION_PATTERN, STORED_AT
 from factorlab_lake.schema.quality_rules import quality_score
 from factorlab_lake.schema.quote_units import is_quote_unit_unknown, quote_currency
@@ -32,7 +42,9 @@ __all__ = ["arguments", "body", "sql_text", "with_dates"]
 
 _PARTS = ("grid", "cap_facts", "factor_facts", "ratios_of_published")
 _LOOKED_UP = ("bars", "counts", "intervals")
+_RATIOS_VIEW = "financial_ratios"  # a view is created in the tests too
 _BY_ASOF, _BY_RANGE = "asof", "range"
+_SAME_SPLIT = ("-{{SAME_SPLIT_DAYS}}", "{{SAME_SPLIT_DAYS}}")
 _SHOWN = "IN (SELECT symbol FROM company_symbols WHERE is_main_unit)"
 _LAG = "(SELECT MAX(r.availability_lag_days) FROM factorlab_lake_target AS r)"
 _AVAILABILITY = ("available_date", "availability_basis")  # as the rule of the sync has them, not as stored
@@ -71,7 +83,7 @@ def sql_text(name: str) -> str:
     """
     if not _place(f"{name}.sql").is_file():
         return duckdb_functions.sql_text(name)
-    text = _filled(name, _BY_ASOF)
+    text = _filled(name, _BY_RANGE if name == _RATIOS_VIEW else _BY_ASOF)
     own = {f"arg_{argument}": argument for argument in arguments(name)}
     return _with_defaults(fill(text, lambda: own))
 
@@ -148,6 +160,8 @@ def _columns() -> dict[str, str]:
     facts = [n for n in table("fundamentals_history").names() if n not in _NOT_FACTS]
     return {
         **shared_placeholders(),
+        "adjusted_bars": adjusted_bars_text(*(f"DATEADD(day, {days}, d.date)" for days in _SAME_SPLIT)),
+        "revisions_query": revisions_query(_text),
         "fundamentals_columns": ", ".join(f"i.{identifier(n)}" for n in facts),
         "flow_types": _numbers(ttm_columns()),
         "factor_types": _numbers(FACTORS),
@@ -158,6 +172,18 @@ def _columns() -> dict[str, str]:
         "quote_currency": _joined(quote_currency("r.symbol", "f.currency")),
         "is_quote_unit_unknown": _joined(is_quote_unit_unknown("r.symbol")),
     }
+
+
+def _text(column: Column) -> str:
+    """Return the SQL of a value as text, as DuckDB writes it."""
+    name = f"t.{identifier(column.name)}"
+    written = {
+        "number": f"CASE {_whole_number(name)} ELSE TO_VARCHAR({name}) END",
+        "date": f"TO_VARCHAR({name}, 'YYYY-MM-DD')",
+        "timestamp": f"TO_VARCHAR(CONVERT_TIMEZONE('UTC', {name}), 'YYYY-MM-DD HH24:MI:SS') || '+00'",
+        "json": f"TO_JSON({name})",
+    }
+    return written.get(column.kind, f"TO_VARCHAR({name})")
 
 
 def _numbers(names: Iterable[str]) -> str:
@@ -219,10 +245,14 @@ def _available(spec: TableSpec, name: str) -> str:
 def _json_item(name: str) -> str:
     """Return a line item's part of the JSON object, which begins with a comma; empty if it is NULL."""
     number = f"t.{identifier(name)}"
-    whole = f"{number} = TRUNC({number}) AND ABS({number}) < 1e15"
-    written = f"CASE WHEN {whole} THEN TO_VARCHAR(CAST({number} AS NUMBER(38, 0))) || '.0' "
     key = f',"{name}":'
-    return f"COALESCE('{key}' || {written}ELSE TO_VARCHAR({number}) END, '')"
+    return f"COALESCE('{key}' || CASE {_whole_number(number)} ELSE TO_VARCHAR({number}) END, '')"
+
+
+def _whole_number(number: str) -> str:
+    """Return the case of a number without decimals, which a text has with one zero."""
+    whole = f"{number} = TRUNC({number}) AND ABS({number}) < 1e15"
+    return f"WHEN {whole} THEN TO_VARCHAR(CAST({number} AS NUMBER(38, 0))) || '.0'"
 
 
 def _joined(expression: str) -> str:

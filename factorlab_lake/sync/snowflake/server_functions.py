@@ -14,7 +14,15 @@ from factorlab_lake.sync.snowflake.placeholders import sql_text
 __all__ = ["FUNCTIONS", "VIEWS", "digest", "install", "statements"]
 
 # Each comes after those that it reads.
-VIEWS = ("financial_statements", "multi_class_symbols", "instruments", "sectors", "universe_members")
+VIEWS = (
+    "financial_statements",
+    "multi_class_symbols",
+    "instruments",
+    "sectors",
+    "universe_members",
+    "revisions",
+    "financial_ratios",
+)
 FUNCTIONS = (
     "shares_as_of",
     "market_caps",
@@ -24,6 +32,7 @@ FUNCTIONS = (
     "factors",
     "quarters",
     "ratios",
+    "adjusted_prices",
 )
 _NOT_SUPPORTED = frozenset({1003, 2, 2003, 3001})
 """Numbers of errors: the server does not read the statement, or the role may not create functions."""

@@ -2,19 +2,4 @@ WITH published AS (
     SELECT * FROM period_publications
     WHERE symbol IN (SELECT symbol FROM requested_symbols) AND fiscal_date BETWEEN {{start_date}} AND {{end_date}}
 ),
-requested AS (
-    SELECT DISTINCT p.symbol, p.published_on AS date, datediff(p.published_on, {{EPOCH}}) AS day FROM published p
-),
-{{cap_facts}},
-{{factor_facts}},
-inputs AS (SELECT * FROM ({{inputs_of_factors}}) AS answer),
-computed_factors AS ({{factors_with_dates}}),
-periods AS (
-    SELECT p.symbol, p.fiscal_date, f.date, p.accepted_date, f.market_cap, s.shares AS shares_outstanding,
-           f.fiscal_date AS known_fiscal_date, {{factor_columns}},
-           f.inputs_available_date, f.age_days, f.company_id, f.statement_provider, f.reasons, f.reason
-    FROM published p
-    JOIN computed_factors f ON f.symbol = p.symbol AND f.date = p.published_on
-    LEFT JOIN cap_facts s ON s.symbol = p.symbol AND s.date = p.published_on
-)
-SELECT * FROM ({{ratios}}) AS answer
+{{ratios_of_published}}

@@ -14,9 +14,11 @@ from importlib.resources import files
 from factorlab_lake.functions import duckdb_functions
 from factorlab_lake.functions.question_texts import (
     QUESTIONS,
+    adjusted_bars_text,
     output_columns,
     question_text,
 )
+from factorlab_lake.functions.revision_texts import revisions_query
 from factorlab_lake.functions.rule_placeholders import fill
 from factorlab_lake.functions.sql_placeholders import (
     effective_basis,
@@ -27,6 +29,7 @@ from factorlab_lake.schema import (
     STATEMENT_TABLES,
     STORED_TABLES,
     TABLES,
+    Column,
     TableSpec,
     identifier,
     line_items,
@@ -34,8 +37,15 @@ from factorlab_lake.schema import (
     table,
 )
 from factorlab_lake.schema.columns import ACCESSION_PATTERN
+from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from factorlab_lake.schema.quality_rules import quality_score
 from factorlab_lake.schema.quote_units import is_quote_unit_unknown, quote_currency
+from factorlab_lake.schema.rules import (
+    BEGINNING_OF_TIME,
+    END_OF_TIME,
+    PRICE_AGE_LIMIT_DAYS,
+    QUARTER_AGE_LIMIT_DAYS,
+)
 
 __all__ = [
     "VIEWS",
@@ -48,10 +58,17 @@ __all__ = [
     "view_query",
 ]
 
-VIEWS = ("financial_statements", "multi_class_symbols", "instruments", "sectors")
-"""The views that the questions read; each one reads tables alone."""
+VIEWS = (
+    "financial_statements",
+    "multi_class_symbols",
+    "instruments",
+    "sectors",
+    "revisions",
+    "financial_ratios",
+)
+"""The views: those that the questions read, and those that are read as tables."""
 
-_PARTS = ("grid", "cap_facts", "factor_facts", "fundamentals", "unrounded_close")
+_PARTS = ("ratios_of_published", "grid", "cap_facts", "factor_facts", "fundamentals", "unrounded_close")
 # Columns of fundamentals_history by which its rows are matched, or that another table has too.
 _NOT_FACTS = {
     *("symbol", "of_vintage", "restated", "valid_from", "valid_to", "bucket"),
@@ -59,6 +76,20 @@ _NOT_FACTS = {
 }
 _MAIN_UNIT = "u.symbol IS NOT NULL"  # Sail cannot run a subquery in a column of SELECT
 _LITERAL_NAME_OR_COMMENT = re.compile(r"""('(?:[^']|'')*')|"((?:[^"]|"")*)"|--.*""")
+_SAME_SPLIT = (("date_sub", "{{SAME_SPLIT_DAYS}}"), ("date_add", "{{SAME_SPLIT_DAYS}}"))
+_OF_ALL_SYMBOLS = {
+    "price_age_limit": str(PRICE_AGE_LIMIT_DAYS),
+    "shares_age_limit": str(QUARTER_AGE_LIMIT_DAYS),
+    "age_limit": str(QUARTER_AGE_LIMIT_DAYS),
+    "vintage": literal("known"),
+    "first_year": str(BEGINNING_OF_TIME.year),
+    "last_year": str(END_OF_TIME.year),
+    **{
+        f"buckets_of_{n}": ", ".join(map(str, range(s.buckets)))
+        for n, s in DERIVED_TABLES.items()
+        if s.buckets
+    },
+}
 _RELATION = re.compile(r"\b(FROM|JOIN)(\s+)`?(\w+)`?", re.IGNORECASE)
 
 
@@ -88,7 +119,8 @@ def renamed(text: str, prefix: str) -> str:
 
 def question_query(name: str, arguments: Mapping[str, str]) -> str:
     """Return the query of a question; ``arguments`` are the SQL literals of its placeholders."""
-    text = fill(_file(f"{name}.sql"), lambda: {part: _file(f"parts/{part}.sql").strip() for part in _PARTS})
+    parts = {part: _file(f"parts/{part}.sql").strip() for part in _PARTS}
+    text = fill(fill(_file(f"{name}.sql"), lambda: parts), lambda: parts)
     text = fill(fill(text, _questions), lambda: dict(arguments))
     return in_spark(fill(text, _columns))
 
@@ -96,6 +128,8 @@ def question_query(name: str, arguments: Mapping[str, str]) -> str:
 @cache
 def view_query(name: str) -> str:
     """Return the query of a view; a view that is the same in every engine has a text in DuckDB's folder."""
+    if name == "financial_ratios":
+        return question_query(name, _OF_ALL_SYMBOLS)
     if files(__package__).joinpath(f"{name}.sql").is_file():
         return in_spark(fill(_file(f"{name}.sql"), _columns))
     text = duckdb_functions.sql_text(name).partition(f"VIEW {name} AS")[2].strip().rstrip(";")
@@ -150,6 +184,7 @@ def _utc_day(column: str) -> str:
     return f"date_add(DATE '1970-01-01', CAST(floor(unix_micros({column}) / 86400000000e0) AS INT))"
 
 
+_UTC_TIME = "convert_timezone(current_timezone(), 'UTC', CAST({} AS TIMESTAMP_NTZ))"
 _NEW_YORK_DAY = (
     "to_date(convert_timezone(current_timezone(), 'America/New_York', CAST(accepted_at AS TIMESTAMP_NTZ)))"
 )
@@ -188,10 +223,20 @@ def _columns() -> dict[str, str]:
         **shared_placeholders(),
         "is_quote_unit_unknown": is_quote_unit_unknown("r.symbol", _MAIN_UNIT),
         "quote_currency": quote_currency("r.symbol", "f.currency", _MAIN_UNIT),
+        "adjusted_bars": adjusted_bars_text(*(f"{add}(d.date, {days})" for add, days in _SAME_SPLIT)),
+        "revisions_query": revisions_query(_text),
         "fundamentals_columns": ", ".join(map(identifier, facts)),
         "facts_of_interval": ", ".join(f"i.{identifier(n)}" for n in facts),
         "statement_union": "\nUNION ALL\n".join(map(_statement_select, STATEMENT_TABLES)),
     }
+
+
+def _text(column: Column) -> str:
+    """Return the SQL of a value as text; a number is written as the engine does."""
+    name = f"t.{identifier(column.name)}"
+    if column.kind == "timestamp":
+        return f"concat(CAST({_UTC_TIME.format(name)} AS STRING), '+00')"
+    return f"CAST({name} AS STRING)"
 
 
 def _accession() -> str:

@@ -1,0 +1,3 @@
+{{head}}
+CREATE OR REPLACE VIEW revisions AS
+{{revisions_query}};
