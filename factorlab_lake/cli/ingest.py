@@ -21,8 +21,9 @@ from factorlab_lake.cli.app import (
     open_lake,
     options,
 )
+from factorlab_lake.cli.fetched_symbols import needs_lake, symbols_in, symbols_of
 from factorlab_lake.cli.output import OutputFormat, call_progress, document_of, file_progress, row_progress
-from factorlab_lake.errors import FetchFailed, InvalidInput, NotFound
+from factorlab_lake.errors import FetchFailed, InvalidInput
 from factorlab_lake.schema.rules import RESTATEMENT_INTERVAL_DAYS
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from factorlab_lake.lake import Lake
 
 __all__ = ["fetch", "init", "lake_to_fill", "load", "load_rows", "migrate", "validate"]
-
-_HELD = "held"
 
 
 @contextmanager
@@ -66,10 +65,19 @@ def fetch(
     ] = None,
     *,
     file: Annotated[
-        Path | None, typer.Option(help="Read more symbols from a text file, one per line.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="Read more symbols from a text file, one per line, or a CSV file with a column symbol.",
+            metavar="FILE",
+        ),
     ] = None,
     universe: Annotated[
-        str | None, typer.Option(help="held: every symbol in the lake.", metavar="NAME")
+        str | None,
+        typer.Option(
+            help="A loaded universe (all symbols that were ever members), a file of symbols, held (every "
+            "symbol in the lake), or all (every symbol that the provider lists; sec only).",
+            metavar="NAME|FILE",
+        ),
     ] = None,
     kind: Annotated[
         list[str] | None,
@@ -108,21 +116,20 @@ def fetch(
     """
     output = options(ctx).output
     output.check_report()
-    if universe not in (None, _HELD):
-        raise InvalidInput(f"There is no universe {universe!r}; expected {_HELD!r}.")
     request: dict[str, Any] = {
         "kinds": kind,
         "since": since,
         "policy": fl.FetchPolicy(restatement_days=restatement_days, everything=everything),
     }
-    names = [*(symbols or []), *(_symbols_in(file) if file else [])]
+    names = [*(symbols or []), *(symbols_in(file) if file else [])]
     if dry_run:
         plan = _plan_fetch(ctx, provider, names, universe, request)
         output.document(document_of(plan), plan.lines())
         return
-    with lake_to_fill(ctx, create=None if universe is None else False) as lake:
+    with lake_to_fill(ctx, create=False if needs_lake(universe) else None) as lake:
+        names = symbols_of(lambda: lake, provider, names, universe)
         with call_progress("fetching", output) as progress:
-            report = lake.fetch(provider, _with_universe(lake, names, universe), **request, progress=progress)
+            report = lake.fetch(provider, names, **request, progress=progress)
         if report.failures and not report.records and output.form is OutputFormat.TABLE:
             from factorlab_lake.ingest.fetch_report import nothing_fetched
 
@@ -136,36 +143,12 @@ def _plan_fetch(
     ctx: typer.Context, provider: str, names: list[str], universe: str | None, request: dict[str, Any]
 ) -> FetchReport:
     """Plan a fetch. A lake that does not exist yet is not created."""
-    if universe is not None or (lake_path(ctx) / "_lake").exists():
+    if needs_lake(universe) or (lake_path(ctx) / "_lake").exists():
         lake = open_lake(ctx)
-        return lake.plan_fetch(provider, _with_universe(lake, names, universe), **request)
+        return lake.plan_fetch(provider, symbols_of(lambda: lake, provider, names, universe), **request)
     with TemporaryDirectory() as folder:
-        return fl.open(folder, create=True).plan_fetch(provider, _with_universe(None, names, None), **request)
-
-
-def _with_universe(lake: Lake | None, names: list[str], universe: str | None) -> list[str]:
-    stored = lake.held_symbols() if lake is not None and universe else []
-    if not names and not stored:
-        raise InvalidInput(
-            "There is no symbol to fetch; name symbols, use --file FILE, or use --universe held with a lake "
-            "that contains symbols."
-        )
-    return list(dict.fromkeys([*names, *stored]))
-
-
-def _symbols_in(file: Path) -> list[str]:
-    """Return the symbols in a file: one per line; ``#`` begins a comment."""
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise NotFound(f"No file {file}; give a text file with one symbol on each line.") from None
-    except UnicodeDecodeError:
-        raise InvalidInput(f"{file} is not UTF-8 text; give one symbol on each line.") from None
-    symbols = [line.split("#", 1)[0].strip() for line in lines]
-    invalid = [s for s in symbols if len(s.split()) > 1 or "," in s]
-    if invalid:
-        raise InvalidInput(f"{file} has a line {invalid[0]!r}; give one symbol on each line, nothing else.")
-    return [s for s in symbols if s]
+        lake = fl.open(folder, create=True)
+        return lake.plan_fetch(provider, symbols_of(lambda: lake, provider, names, universe), **request)
 
 
 def load(

@@ -160,6 +160,13 @@ class SecProvider:
             if self._calls_left[cik] == 0:
                 self._slots.pop(cik, None)
 
+    def listed_symbols(self) -> list[str]:
+        """Return all symbols of SEC's list, the largest companies first; it takes one call.
+
+        Companies that are no longer listed have no symbol there.
+        """
+        return list(self._documents.tickers())
+
     def close(self) -> None:
         """Close the connections; waiting calls of other threads fail at once."""
         self._documents.close()

@@ -120,7 +120,8 @@ def test_an_empty_answer_about_a_known_symbol_is_no_unknown_symbol(vendor: FakeF
     ("arguments", "message"),
     [
         ([], "name symbols"),
-        (["--universe", "sp500"], "'held'"),
+        (["--universe", "sp500.csv"], "No file sp500.csv"),
+        (["--universe", "all"], "fmp has no list of all symbols"),
         (["AAA", "--provider", "fpm"], "Did you mean 'fmp'"),
         (["AAA", "--kind", "price"], "Did you mean 'prices'"),
         (["AAA", "--since", "yesterday"], "since"),
@@ -136,8 +137,8 @@ def test_bad_input_is_explained_before_any_request(
 
 
 def test_a_file_that_is_no_list_of_symbols_is_refused(vendor: FakeFmp, tmp_path: Path) -> None:
-    """A CSV file with a header is not read as symbols."""
-    (tmp_path / "universe.csv").write_text("symbol,name\nAAA,Aaa Inc\n")
+    """A CSV file without a column of symbols is not read as symbols."""
+    (tmp_path / "universe.csv").write_text("company,name\nAAA,Aaa Inc\n")
     assert "one symbol on each line" in run("fetch", "--file", "universe.csv", code=1).err
 
 
