@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from factorlab_lake.errors import InvalidInput, NotFound
-from factorlab_lake.providers.registry import opened
 
 if TYPE_CHECKING:
     from factorlab_lake.lake import Lake
@@ -50,13 +49,13 @@ def symbols_of(
         from factorlab_lake.query.universes import members
 
         more = members(lake().session, universe)["symbol"].unique().sort().to_list()
-    found = list(dict.fromkeys([*names, *more]))
-    if not found:
+    symbols = list(dict.fromkeys([*names, *more]))
+    if not symbols:
         raise InvalidInput(
             "There is no symbol to fetch; name symbols, use --file FILE, or use --universe with a loaded "
             "universe, a file, all, or held with a lake that contains symbols."
         )
-    return found
+    return symbols
 
 
 def _is_file(universe: str) -> bool:
@@ -66,12 +65,14 @@ def _is_file(universe: str) -> bool:
 
 def _listed(provider: str) -> list[str]:
     """Return the symbols of a provider's own list, which takes a call."""
+    from factorlab_lake.providers.registry import opened
+
     with opened(provider) as source:
         listed: Callable[[], list[str]] | None = getattr(source, "listed_symbols", None)
         if listed is None:
             raise InvalidInput(
-                f"--universe {ALL}: {provider} has no list of all symbols; only sec does. Use a file with the "
-                "symbols, or the name of a loaded universe."
+                f"--universe {ALL}: {provider} has no list of all symbols; only sec does. Use a file with "
+                "the symbols, or the name of a loaded universe."
             )
         return listed()
 

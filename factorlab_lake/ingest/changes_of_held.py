@@ -5,14 +5,17 @@ A user who follows a rename requests only the new symbol, and the old one has to
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
-from factorlab_lake.providers.protocol import Call, FetchResult, Provider, Request
+import polars as pl
+
+from factorlab_lake.providers.protocol import Call, FetchResult, Provider, Request, SymbolUse
 from factorlab_lake.storage import data_files, snapshots
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.transaction import read_files
 
-__all__ = ["SYMBOL_CHANGE", "relevant", "request_count", "with_held"]
+__all__ = ["SYMBOL_CHANGE", "relevant", "request_count", "with_held", "with_uses"]
 
 SYMBOL_CHANGE = "symbol_change"
 
@@ -40,6 +43,21 @@ def _of_held(layout: Layout, requested: Collection[str]) -> list[Request]:
     files = data_files.files_of(layout, snapshots.latest(layout), "company_history")
     held = read_files(layout, "company_history", files, columns=["symbol"])["symbol"].unique().sort()
     return [Request(SYMBOL_CHANGE, s) for s in held if s not in requested]
+
+
+def with_uses(layout: Layout, requests: Iterable[Request]) -> list[Request]:
+    """Return the requests with the companies that ``symbol_history`` names for their symbols."""
+    listed = list(requests)
+    symbols = sorted({r.symbol for r in listed})
+    files = data_files.files_of(layout, snapshots.latest(layout), "symbol_history")
+    if not files or not symbols:
+        return listed
+    columns = ["symbol", "company_id", "valid_from", "valid_to"]
+    rows = read_files(layout, "symbol_history", files, pl.Series(symbols), columns=columns)
+    uses: dict[str, list[SymbolUse]] = {}
+    for symbol, *use in rows.drop_nulls("company_id").sort("symbol", "valid_from").rows():
+        uses.setdefault(symbol, []).append(SymbolUse(*use))
+    return [replace(r, uses=tuple(uses[r.symbol])) if r.symbol in uses else r for r in listed]
 
 
 def relevant(answers: list[FetchResult], requested: Collection[str]) -> list[FetchResult]:

@@ -18,7 +18,13 @@ from datetime import UTC, date, datetime
 from factorlab_lake.derive.stored import transaction
 from factorlab_lake.errors import EmptyAnswer, FetchFailed, InvalidInput, Unavailable, nearest
 from factorlab_lake.ingest.batches import batches, merge_batch
-from factorlab_lake.ingest.changes_of_held import SYMBOL_CHANGE, relevant, request_count, with_held
+from factorlab_lake.ingest.changes_of_held import (
+    SYMBOL_CHANGE,
+    relevant,
+    request_count,
+    with_held,
+    with_uses,
+)
 from factorlab_lake.ingest.corporate_actions.inferred_splits import detect_split
 from factorlab_lake.ingest.fetch_log import FetchState, fetch_state
 from factorlab_lake.ingest.fetch_report import NOTHING_OF_THIS_KIND, FetchProgress, FetchReport
@@ -223,7 +229,7 @@ def _start(layout: Layout, provider: Provider, spec: FetchSpec, now: datetime) -
     offers = spec.offers(provider)
     symbols = checked_symbols(spec.symbols)
     state = fetch_state(layout, symbols, provider.name)
-    requests = list(due(symbols, offers, state, since=spec.since, now=now, policy=spec.policy))
+    requests = with_uses(layout, due(symbols, offers, state, since=spec.since, now=now, policy=spec.policy))
     requests += _profiles_of_quotes(requests, provider, state, spec.policy, now)
     calls = with_held(layout, provider, requests)
     snapshot, count = snapshots.latest(layout).id, sum(c.calls for c in calls)

@@ -17,7 +17,7 @@ import polars as pl
 
 from factorlab_lake.errors import FetchFailed
 
-__all__ = ["Call", "FetchResult", "Offer", "Period", "Provider", "Request"]
+__all__ = ["Call", "FetchResult", "Offer", "Period", "Provider", "Request", "SymbolUse"]
 
 Period = Literal["quarterly", "annual"]
 
@@ -37,12 +37,34 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class SymbolUse:
+    """Represent a row of ``symbol_history``: a company uses a symbol from a day until before another day.
+
+    ``company_id`` is text such as a Central Index Key; ``valid_to`` is None while the use lasts.
+    """
+
+    company_id: str
+    valid_from: date
+    valid_to: date | None = None
+
+    def covers(self, day: date) -> bool:
+        """Return whether the company uses the symbol on a day.
+
+        >>> SymbolUse("0000320193", date(2020, 1, 1), date(2021, 1, 1)).covers(date(2021, 1, 1))
+        False
+        """
+        return self.valid_from <= day and (self.valid_to is None or day < self.valid_to)
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """Request a dataset of a symbol: one period, and records dated from ``start`` to ``end``.
 
     Without ``start`` the provider goes back as far as it can; without ``end`` it goes to the newest record.
     ``last_parameters`` are the JSON parameters of the newest result of this kind that the lake has, where the
     request needs newer records only. A provider may then compare cheaply, and return no records.
+    ``uses`` are the companies that used the symbol, in the order of their days, where the lake's
+    ``symbol_history`` names some; a provider that keeps figures by company takes those.
     """
 
     dataset: str
@@ -51,6 +73,7 @@ class Request:
     start: date | None = None
     end: date | None = None
     last_parameters: str | None = None
+    uses: tuple[SymbolUse, ...] = ()
 
     @property
     def label(self) -> str:

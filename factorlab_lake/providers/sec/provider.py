@@ -17,19 +17,18 @@ from typing import Any, Self
 from factorlab_lake.errors import BadAnswer, EmptyAnswer, FetchFailed, NotServed, nearest
 from factorlab_lake.providers.protocol import Call, FetchResult, Offer, Request
 from factorlab_lake.providers.records import frame_of
+from factorlab_lake.providers.sec.company_documents import (
+    Company,
+    is_known_to_lake,
+    parameters_of,
+    records_of,
+)
 from factorlab_lake.providers.sec.documents import Documents, HttpDocuments, decoded
 from factorlab_lake.providers.sec.endpoints import OFFERS, cik_text, facts_path, submissions_path
 from factorlab_lake.providers.sec.items import is_financial
-from factorlab_lake.providers.sec.parse import (
-    MAPPING_VERSION,
-    Reports,
-    count_records,
-    reports,
-    statement_records,
-)
-from factorlab_lake.providers.sec.profiles import has_several_classes, profile_record
-from factorlab_lake.providers.sec.report_forms import STATEMENT_FORMS
-from factorlab_lake.providers.sec.submissions import SecFiling, filings, older_pages
+from factorlab_lake.providers.sec.parse import MAPPING_VERSION, reports
+from factorlab_lake.providers.sec.submissions import filings, older_pages
+from factorlab_lake.providers.sec.symbol_companies import companies_of
 from factorlab_lake.schema import DATASETS, table
 
 __all__ = ["NO_NEW_REPORT", "SecProvider"]
@@ -39,35 +38,11 @@ _COMPANIES_IN_MEMORY = 4  # the symbols of one company are planned side by side
 
 
 @dataclass(slots=True)
-class _Company:
-    """Hold what the documents of a company say: the submissions, and once read the facts.
-
-    ``filings`` are those of the pages read so far. ``reports`` is None for a company without facts. ``calls``
-    counts the documents read, and ``digest`` is the hash of all of them.
-    """
-
-    cik: str
-    submissions: Mapping[str, Any]
-    filings: Mapping[str, SecFiling]
-    fetched_at: datetime
-    digest: Any
-    calls: int = 1
-    reports: Reports | None = None
-    has_read_facts: bool = False
-
-    @property
-    def newest(self) -> SecFiling | None:
-        """Return the newest periodic report with tagged facts in the submissions."""
-        tagged = [f for f in self.filings.values() if f.form in STATEMENT_FORMS and f.is_tagged]
-        return max(tagged, key=lambda filing: filing.order, default=None)
-
-
-@dataclass(slots=True)
 class _Slot:
     """Hold a company in memory, or why it cannot be read, and let one thread read it."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    company: _Company | None = None
+    company: Company | None = None
     fault: FetchFailed | None = None
 
 
@@ -95,7 +70,7 @@ class SecProvider:
         self._documents = documents or HttpDocuments(clock=clock, timer=timer)
         self._clock, self._timer = clock, timer
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
-        self._planned: list[str] = []
+        self._planned: list[Request] = []  # one for each symbol
         self._calls_left: Counter[str] | None = None  # by CIK, of the planned symbols
         self._lock = threading.Lock()
 
@@ -134,7 +109,7 @@ class SecProvider:
         groups: dict[str, list[Request]] = {}
         for request in requests:
             groups.setdefault(request.symbol.upper(), []).append(request)
-        self._planned, self._calls_left = list(groups), None
+        self._planned, self._calls_left = [group[0] for group in groups.values()], None
         in_full = {r.symbol.upper() for r in requests if r.dataset != "profile" and not r.last_parameters}
         calls = self._documents.announce(len(in_full))
         return [Call(tuple(group), calls) for group in groups.values()]
@@ -151,14 +126,14 @@ class SecProvider:
         return results
 
     def _release(self, request: Request) -> None:
-        """Remove a company from memory after the call of its last planned symbol: it takes some megabytes."""
-        cik = self._cik(request)
+        """Remove companies from memory after their last planned call: they take some megabytes."""
         with self._lock:
             if self._calls_left is None:
-                self._calls_left = Counter(filter(None, map(self._cik_of, self._planned)))
-            self._calls_left[cik] -= 1
-            if self._calls_left[cik] == 0:
-                self._slots.pop(cik, None)
+                self._calls_left = Counter(cik for each in self._planned for cik in self._ciks_of(each))
+            for cik in self._ciks_of(request):
+                self._calls_left[cik] -= 1
+                if self._calls_left[cik] == 0:
+                    self._slots.pop(cik, None)
 
     def listed_symbols(self) -> list[str]:
         """Return all symbols of SEC's list, the largest companies first; it takes one call.
@@ -195,20 +170,23 @@ class SecProvider:
         return result
 
     def _fill(self, result: FetchResult, request: Request) -> None:
-        company = self._company(self._cik(request))
-        is_known = _is_known(request, company)
+        companies = [self._company(cik) for cik in self._ciks(request)]
+        is_known = is_known_to_lake(request, companies)
         if request.dataset != "profile" and not is_known:
-            company = self._company(company.cik, with_facts=True)
-        result.fetched_at, result.payload_sha256 = company.fetched_at, company.digest.hexdigest()
-        result.api_calls, result.http_status = company.calls, 200
-        result.endpoint = f"/{_endpoint(request, company.cik)}"
-        result.parameters = json.dumps(_parameters(request, company), sort_keys=True)
+            companies = [self._company(company.cik, with_facts=True) for company in companies]
+        digests = [company.digest.hexdigest() for company in companies]
+        several = hashlib.sha256("".join(digests).encode()).hexdigest()
+        result.fetched_at = max(company.fetched_at for company in companies)
+        result.payload_sha256 = digests[0] if len(digests) == 1 else several
+        result.api_calls, result.http_status = sum(company.calls for company in companies), 200
+        result.endpoint = f"/{_endpoint(request, companies[-1].cik)}"
+        result.parameters = json.dumps(parameters_of(request, companies), sort_keys=True)
         result.mapping = MAPPING_VERSION
         result.fields = _fields(request.dataset)
         if is_known:
             result.records, result.short = frame_of([], result), NO_NEW_REPORT
             return
-        records = _records(request, company, result)
+        records = records_of(request, companies, result)
         result.records = frame_of(records, result)
         if not records and not result.broken and request.start is None:
             raise EmptyAnswer(
@@ -226,6 +204,18 @@ class SecProvider:
             "company that is no longer listed has its Central Index Key only: pass it, such as CIK0000320193."
         )
 
+    def _ciks(self, request: Request) -> list[str]:
+        """Return the companies that answer a request; today's company is the last one."""
+        ciks = self._ciks_of(request) or [self._cik(request)]
+        return ciks[-1:] if request.dataset == "profile" else ciks
+
+    def _ciks_of(self, request: Request) -> list[str]:
+        listed = self._cik_of(request.symbol)
+        ciks = [use.company_id for use in companies_of(request.uses, listed)]
+        if not ciks and listed is not None:
+            return [listed]
+        return list(dict.fromkeys(reversed(ciks)))[::-1]
+
     def _cik_of(self, symbol: str) -> str | None:
         symbol = symbol.upper().strip()
         if symbol.startswith("CIK"):
@@ -235,7 +225,7 @@ class SecProvider:
         spellings = (symbol, symbol.replace(".", "-").replace("/", "-"))
         return next((cik_text(tickers[each]) for each in spellings if each in tickers), None)
 
-    def _company(self, cik: str, *, with_facts: bool = False) -> _Company:
+    def _company(self, cik: str, *, with_facts: bool = False) -> Company:
         """Return a company, from memory where one of the last calls read it."""
         with self._lock:
             slot = self._slots.setdefault(cik, _Slot())
@@ -254,17 +244,17 @@ class SecProvider:
                 raise
             return slot.company
 
-    def _read_submissions(self, cik: str) -> _Company:
+    def _read_submissions(self, cik: str) -> Company:
         digest, fetched_at = hashlib.sha256(), self._clock()
         submissions = self._document(submissions_path(cik), digest)
         if submissions is None:
             raise EmptyAnswer(f"SEC has no company of the Central Index Key {cik}. Check it.")
         try:
-            return _Company(cik, submissions, filings([submissions]), fetched_at, digest)
+            return Company(cik, submissions, filings([submissions]), fetched_at, digest)
         except ValueError as error:
             raise _bad(cik, error) from None
 
-    def _with_facts(self, company: _Company) -> _Company:
+    def _with_facts(self, company: Company) -> Company:
         """Return a company with its older filings and its facts; another thread may use the first object."""
         pages, digest = [company.submissions], company.digest.copy()
         try:
@@ -303,49 +293,8 @@ def _check(request: Request) -> None:
         raise NotServed(f"{request.label}: the period is missing; pass quarterly or annual.")
 
 
-def _records(request: Request, company: _Company, result: FetchResult) -> list[dict[str, Any]]:
-    """Return the records of a request; the result gets the refused ones."""
-    if request.dataset == "profile":
-        return [profile_record(company.submissions, request.symbol)]
-    if company.reports is None:
-        return []
-    result.short = _missing_facts(company, company.reports)
-    if request.dataset == "shares":
-        several = has_several_classes(company.submissions)
-        records, result.broken = count_records(company.reports, since=request.start, several_classes=several)
-        return records
-    annual = request.period == "annual"
-    return statement_records(company.reports, request.dataset, annual=annual, since=request.start)
-
-
-def _missing_facts(company: _Company, read: Reports) -> str | None:
-    """Return what is missing where the newest report is in the submissions, and not yet in the facts."""
-    newest = company.newest
-    if newest is None or newest.accession in read.accessions:
-        return None
-    return f"the facts of {newest.accession} ({newest.form} of {newest.filed}) are not there yet"
-
-
-def _is_known(request: Request, company: _Company) -> bool:
-    """Return whether the lake has all reports of a company, by the same mapping of tags."""
-    if request.last_parameters is None or request.dataset == "profile" or company.newest is None:
-        return False
-    last = json.loads(request.last_parameters)
-    known = (last.get("cik"), last.get("mapping"), last.get("accession"))
-    return known == (company.cik, MAPPING_VERSION, company.newest.accession)
-
-
 def _endpoint(request: Request, cik: str) -> str:
     return submissions_path(cik) if request.dataset == "profile" else facts_path(cik)
-
-
-def _parameters(request: Request, company: _Company) -> dict[str, str]:
-    """Return what the fetch log keeps: the company, the mapping, and the newest report that the lake has."""
-    newest = company.reports.newest if company.reports else None
-    if _is_known(request, company):
-        newest = company.newest
-    known = {} if newest is None else {"accession": newest.accession}
-    return {"cik": company.cik, "mapping": MAPPING_VERSION} | known
 
 
 @cache

@@ -52,13 +52,7 @@ def test_a_loaded_universe_has_all_that_were_ever_members(sec: FakeSec) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        "C1\nC2 # the second\n",
-        "name;Symbol\nOne;C1\nTwo;C2\n",
-        "Ticker\nC1\nC2\n",
-        "n\tticker\n1\tC1\n2\tC2\n",
-    ],
+    "text", ["C1\nC2 # the second\n", "name;Symbol\nOne;C1\nTwo;C2\n", "n\tticker\n1\tC1\n2\tC2\n"]
 )
 def test_a_file_is_a_universe(sec: FakeSec, text: str) -> None:
     """A list, or the column symbol or ticker of a file with separators, is read; no lake is needed."""
