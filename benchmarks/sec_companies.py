@@ -10,14 +10,15 @@ import factorlab_lake as fl
 from benchmarks.options import Options
 from benchmarks.process import ran
 from benchmarks.results import Row
+from factorlab_lake.providers.sec import SecProvider
+from factorlab_lake.providers.sec.documents import HttpDocuments
 from factorlab_lake.providers.sec.endpoints import ARCHIVE_PATHS, TICKERS_PATH
 from factorlab_lake.providers.sec.sample_server import SecSampleServer, tickers_of
-from tests.fakes.sec_documents import copies, zipped
-from tests.fakes.sec_server import FakeSec, provider
+from factorlab_lake.providers.sec.settings import sec_settings
 
 __all__ = ["again", "fetch", "run"]
 
-_COMPANIES = 300
+_COMPANIES, _FILINGS = 300, 40
 _TASKS = __name__
 
 
@@ -38,7 +39,7 @@ def run(options: Options) -> Iterator[Row]:
 def fetch(url: str, path: str, companies: int) -> int:
     """Fetch all data of the companies into a new lake; return the number of statements."""
     lake = fl.open(path)
-    with provider(FakeSec({}, port=_port(url)), bulk_from=1) as sec:
+    with _provider(url) as sec:
         report = lake.fetch(sec, _symbols(companies))
     assert report.clean, (report.failures[:3], report.stopped)
     return sum(report.new[name] for name in ("income_statements", "balance_sheets", "cash_flows"))
@@ -47,7 +48,7 @@ def fetch(url: str, path: str, companies: int) -> int:
 def again(url: str, path: str, companies: int) -> int:
     """Fetch what is new of some companies; return the number of calls for documents."""
     policy = fl.FetchPolicy(polling_days=0, restatement_days=0)
-    with provider(FakeSec({}, port=_port(url)), bulk_from=1) as sec:
+    with _provider(url) as sec:
         report = fl.open(path).fetch(sec, _symbols(companies), kinds=["statements"], policy=policy)
     assert {reason for *_, reason in report.short} == {"no new report"}, report
     return len({symbol for symbol, *_ in report.short})
@@ -57,16 +58,20 @@ def _symbols(companies: int) -> list[str]:
     return [f"C{number}" for number in range(1, companies + 1)]
 
 
-def _port(url: str) -> int:
-    return int(url.rpartition(":")[2])
+def _provider(url: str) -> SecProvider:
+    names = {"user_agent": "Benchmark benchmark@example.com", "base_url": url, "files_url": url}
+    return SecProvider(HttpDocuments(sec_settings(**names, bulk_from=1)))
 
 
 def _served(companies: int) -> SecSampleServer:
     """Return a server with the archives, and the submissions of each company."""
+    from tests.fakes.sec_documents import copies, zipped  # not in the measured process
+
+    made = list(copies(range(1, companies + 1), _FILINGS))
     documents: dict[str, bytes] = {}
     for folder, path in ARCHIVE_PATHS.items():
         file = io.BytesIO()
-        zipped(copies(range(1, companies + 1)), folder, file)
+        zipped(made, folder, file)
         documents[path] = file.getvalue()
-    documents |= {p: b for p, b in copies(range(1, companies + 1)) if p.startswith("submissions/")}
+    documents |= {p: b for p, b in made if p.startswith("submissions/")}
     return SecSampleServer({**documents, TICKERS_PATH: tickers_of(documents)})
