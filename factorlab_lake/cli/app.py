@@ -236,7 +236,7 @@ def program(
     if output is not None:
         check(output)
     form = OutputFormat.JSON if json else OutputFormat.CSV if csv else OutputFormat.TABLE
-    chosen = tuple(name.strip() for name in columns.split(",")) if columns else ()
+    chosen = tuple(name.strip() for name in columns.split(",")) if columns is not None else ()
     ctx.obj = GlobalOptions(lake, Output(form, chosen, output, quiet), env, config)
 
 

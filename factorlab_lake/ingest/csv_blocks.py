@@ -60,6 +60,7 @@ def csv_slices(path: Path, block_bytes: int) -> Iterator[pl.DataFrame]:
                 path=str(path),
             )
         if not following:
+            commas.finish()
             return
         block += following
 

@@ -17,6 +17,7 @@ _QUOTED = re.compile(rb'"[^"]*"')
 _WHOLE_BOM = 4  # bytes; that of UTF-32 is the longest
 _DECIMAL_COMMA = r"^\s*[+-]?\d+,\d+\s*$"
 _OTHER_NUMBERS = r"^\s*[+-]?(?:\d+\.\d+|\d{1,3}(?:,\d{3})+\.\d+|\d{1,3}(?:,\d{3}){2,})\s*$"
+_GROUPS_OF_THREE = r"^\s*[+-]?[1-9]\d{0,2}\.\d{3}\s*$"
 
 
 def utf8_blocks(name: str, blocks: Iterator[bytes]) -> Iterator[bytes]:
@@ -82,19 +83,25 @@ class DecimalCommas:
     """Write numbers such as 221,68 with a point, in the slices of a file whose separator is a semicolon.
 
     Programs write semicolons where the comma is the decimal sign. A file that has numbers of both kinds
-    raises :class:`InvalidInput`, because 221,681 could then be either.
+    raises :class:`InvalidInput`, because 221,681 could then be either. So does one whose only numbers with a
+    point are such as 50.000, which is fifty thousand where the comma is the decimal sign.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._comma: str | None = None
         self._other: str | None = None
+        self._unclear: str | None = None
 
     def rows(self, part: pl.DataFrame) -> pl.DataFrame:
         """Return the rows of a slice with points."""
         texts = [name for name, kind in part.schema.items() if kind == pl.String]
         self._comma = self._comma or _example(part, texts, _DECIMAL_COMMA)
-        self._other = self._other or _example(part, texts, _OTHER_NUMBERS)
+        if self._comma is None and self._other is None:
+            self._unclear = self._unclear or _example(part, texts, _GROUPS_OF_THREE)
+            self._other = _example(part, texts, _OTHER_NUMBERS, but=_GROUPS_OF_THREE)
+        elif self._comma is not None:
+            self._other = self._other or self._unclear or _example(part, texts, _OTHER_NUMBERS)
         if self._comma is None:
             return part
         if self._other is not None:
@@ -108,10 +115,21 @@ class DecimalCommas:
             pl.when(decimal).then(value.str.replace(",", ".", literal=True)).otherwise(value)
         )
 
+    def finish(self) -> None:
+        """Raise :class:`InvalidInput` if no row of the file told what the point of its numbers means."""
+        if self._unclear is not None and self._comma is None and self._other is None:
+            raise InvalidInput(
+                f"{self._name} has semicolons and numbers such as {self._unclear!r}, whose point may be a "
+                "decimal sign or separate thousands; write the file with commas between the columns, and "
+                "numbers without separators of thousands."
+            )
 
-def _example(part: pl.DataFrame, names: list[str], pattern: str) -> str | None:
+
+def _example(part: pl.DataFrame, names: list[str], pattern: str, *, but: str = "$^") -> str | None:
+    """Return a text that has a pattern, and not another one."""
     for name in names:
-        some = part[name].filter(part[name].str.contains(pattern).fill_null(value=False)).head(1)
+        values = part[name].drop_nulls()
+        some = values.filter(values.str.contains(pattern) & ~values.str.contains(but)).head(1)
         if some.len():
             return str(some.item())
     return None

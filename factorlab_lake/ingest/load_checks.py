@@ -12,6 +12,7 @@ import polars as pl
 from factorlab_lake.errors import InvalidInput, nearest
 from factorlab_lake.ingest.parse_values import Parsed, json_object, parse
 from factorlab_lake.ingest.row_checks import RowFault, impossible_values, needed_columns, row_faults
+from factorlab_lake.ingest.ticker_level import REPEATED
 from factorlab_lake.schema import Column, TableSpec
 from factorlab_lake.schema.columns import CURRENCY_PATTERN, EVENT_KINDS
 from factorlab_lake.schema.company_tables import SYMBOL_CHANGES
@@ -155,13 +156,20 @@ def required_columns(spec: TableSpec) -> list[str]:
     return [*needed_columns(spec), *basis, *company]
 
 
+def _unknown(column: str, columns: list[str], spec: TableSpec) -> str:
+    same = REPEATED.sub("", column)
+    if same != column and same in columns:
+        return f"The source has two columns {same!r}; rename or drop one."
+    return f"{spec.name} has no column {column!r}.{nearest(column, spec.names())}"
+
+
 def _check_columns(raw: pl.DataFrame, spec: TableSpec) -> None:
     """Raise one :class:`InvalidInput` for all columns that are unknown, missing, or of another type."""
     names = spec.names()
     unknown = [c for c in raw.columns if c not in names]
     missing = [c for c in required_columns(spec) if c not in raw.columns]
     faults = [
-        *((c, f"{spec.name} has no column {c!r}.{nearest(c, names)}") for c in unknown),
+        *((c, _unknown(c, raw.columns, spec)) for c in unknown),
         *((c, _type_fault(raw[c], spec.column(c))) for c in raw.columns if c in names),
         *((c, f"{spec.name} needs a column {c!r}{_HELP.get(c, '')}.") for c in missing),
     ]

@@ -29,7 +29,14 @@ _FAILURES = (
     zlib.error,
     zipfile.BadZipFile,
 )
-_SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".txt": "csv", ".zip": "csv"}
+_SUFFIXES = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".zip": "csv",
+}
 
 
 class LoadSource:
@@ -55,10 +62,10 @@ class LoadSource:
 
     def _open_file(self, path: Path) -> None:
         if not path.is_file():
-            raise NotFound(f"No file {path}; expected a .csv, .parquet or .zip file.", path=str(path))
+            raise NotFound(f"No file {path}; expected a .csv, .tsv, .parquet or .zip file.", path=str(path))
         if path.suffix.lower() not in _SUFFIXES:
             raise InvalidInput(
-                f"{path.name}: got {path.suffix!r}, expected .csv, .parquet or .zip; convert the file.",
+                f"{path.name}: got {path.suffix!r}, expected .csv, .tsv, .parquet or .zip; convert the file.",
                 path=str(path),
             )
         # LEAN does not scale trades of other kinds of assets, in files such as btcusd_trade.zip.

@@ -7,10 +7,10 @@ from typing import Any
 
 import polars as pl
 
-__all__ = ["TickerLevel", "without_levels"]
+__all__ = ["REPEATED", "TickerLevel", "without_levels"]
 
 _LEVELS = {"price", "ticker"}
-_REPEATED = re.compile(r"_duplicated_\d+$")  # polars numbers the columns of one name
+REPEATED = re.compile(r"_duplicated_\d+$")  # polars numbers the columns of one name
 
 
 class TickerLevel:
@@ -54,7 +54,7 @@ def _levels(part: pl.DataFrame) -> list[tuple[str, str]] | None:
     first, second, third = part.columns[0], part[0, 0], part[1, 0]
     if {first.lower(), str(second).lower()} != _LEVELS or str(third).lower() not in ("date", "datetime"):
         return None
-    upper = [_REPEATED.sub("", name) for name in part.columns[1:]]
+    upper = [REPEATED.sub("", name) for name in part.columns[1:]]
     lower = [str(text) for text in part.row(0)[1:]]
     prices, symbols = (upper, lower) if first.lower() == "price" else (lower, upper)
     return list(zip(prices, symbols, strict=True))

@@ -39,6 +39,12 @@ def test_a_column_named_twice_is_refused(lake: Path) -> None:
     assert "--columns has 'symbol' twice" in done.err
 
 
+def test_an_empty_list_of_columns_is_refused(lake: Path) -> None:
+    """No column is no way to write all of them."""
+    done = run("--lake", lake, *_CAPS, "--columns", "", code=1)
+    assert "--columns has ''; expected some of symbol, date" in done.err
+
+
 def test_an_unknown_column_names_the_known_ones(lake: Path) -> None:
     """The error lists the columns and proposes the nearest."""
     done = run("--lake", lake, *_CAPS, "--columns", "symbol,market_capp", code=1)

@@ -67,11 +67,25 @@ _REFUSED: dict[str, tuple[bytes | str, str]] = {
         _EUROPEAN.replace("20272300", "20,272,300"),
         "such as '221,68' and such as '20,272,300'",
     ),
+    "thousands or decimals": (
+        _BARS.replace(",", ";").replace("221.68", "50.000").replace("222.42", "221.681"),
+        "numbers such as '50.000', whose point may be",
+    ),
+    "decimal commas and points of thousands": (_EUROPEAN.replace("222,42", "50.000"), "such as '50.000'"),
+    "two columns of one name": (_BARS.replace("volume", "date"), "two columns 'date'; rename or drop one"),
     "two separators": ("symbol;date;close_price,volume,x\n", "2 semicolons and as many commas"),
     "another encoding": (_BARS.replace("MSFT", "MÄ").encode("latin-1"), "not text in UTF-8; save it"),
     "UTF-32": (_BARS.encode("utf-32"), "written in UTF-32; save it as UTF-8"),
     "half a character": (_BARS.encode("utf-16")[:-1], "begins as UTF-16"),
 }
+
+
+def test_a_point_and_a_later_decimal_comma_are_two_signs(tmp_path: Path) -> None:
+    """The first block shows 50.000 alone, a later one 222,42: the file has two decimal signs."""
+    path = tmp_path / "rows.csv"
+    path.write_text("symbol;close_price\nMSFT;50.000\nMSFT;222,42\n")
+    with pytest.raises(InvalidInput, match=r"such as '222,42' and such as '50\.000'"):
+        list(LoadSource(path).slices(1, 16))
 
 
 @pytest.mark.parametrize("case", _REFUSED)
@@ -88,6 +102,19 @@ def test_commas_that_the_column_shows_to_separate_thousands_are_read(lake: Lake,
     body = _BARS.replace("221.68", '"412,300"').replace("222.42", '"412,300.50"')
     assert _load(lake, tmp_path, body) == 2
     assert [row[1] for row in _stored(lake)] == [412300.0, 412300.5]
+
+
+def test_one_number_tells_what_points_mean(lake: Lake, tmp_path: Path) -> None:
+    """In a file with semicolons, 50.000 is fifty where another number can only have a decimal point."""
+    assert _load(lake, tmp_path, _BARS.replace(",", ";").replace("221.68", "50.000")) == 2
+    assert [row[1] for row in _stored(lake)] == [50.0, 222.42]
+
+
+def test_a_file_with_tabs_may_be_named_so(lake: Lake, tmp_path: Path) -> None:
+    """The ending .tsv is one of a text with separators."""
+    file = tmp_path / "bars.tsv"
+    file.write_text(_BARS.replace(",", "\t"))
+    assert lake.load("price_data", file, split_basis="own-day") == 2
 
 
 def test_quotes_hide_separators() -> None:
