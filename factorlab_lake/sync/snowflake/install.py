@@ -6,6 +6,8 @@ that starts at the same time does the same again.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -16,7 +18,7 @@ from factorlab_lake.schema import TABLES
 from factorlab_lake.storage.snapshots import program_version
 from factorlab_lake.sync.protocol import FilledBatches
 from factorlab_lake.sync.snowflake import ddl, server_functions
-from factorlab_lake.sync.snowflake.connection import Connection
+from factorlab_lake.sync.snowflake.connection import LOCKED, Connection, Error
 from factorlab_lake.sync.snowflake.locks import locked
 from factorlab_lake.sync.snowflake.table_evolution import add_columns, create_tables, stored_columns
 
@@ -34,6 +36,7 @@ _OWN = (
     "functions_digest) SELECT ?, ?, ?, CAST(? AS INTEGER), ?"
 )
 _NAME = "factorlab_lake_target"
+_BETWEEN_TRIES_S = 0.2
 _PLACE = {"database": "lake", "schema": "public"}  # of the printed script, where they are replaced by hand
 
 
@@ -76,6 +79,7 @@ def prepare(
     *,
     lag_days: int | None = None,
     timeout_s: float = 60.0,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> list[str]:
     """Create or upgrade the tables, views and functions of a target, for one lake alone.
 
@@ -84,6 +88,20 @@ def prepare(
     :class:`~factorlab_lake.errors.InvalidInput` for a target of another lake, and
     :class:`~factorlab_lake.errors.SchemaMismatch` for a newer schema or incompatible tables.
     """
+    end = time.monotonic() + timeout_s
+    while True:
+        try:
+            return _prepared(con, lake_id, filled, lag_days=lag_days, timeout_s=timeout_s)
+        except Error as error:  # another program creates or changes the same object at this moment
+            if error.errno != LOCKED or time.monotonic() > end:
+                raise
+        sleep(_BETWEEN_TRIES_S)
+
+
+def _prepared(
+    con: Connection, lake_id: str, filled: FilledBatches, *, lag_days: int | None, timeout_s: float
+) -> list[str]:
+    """Create or upgrade everything once; a second call does what is left."""
     if con.scalar("SELECT CURRENT_SCHEMA()") is None:
         con.run(f"CREATE SCHEMA IF NOT EXISTS {con.address.schema}")
         con.run(f"USE SCHEMA {con.address.schema}")
@@ -91,7 +109,6 @@ def prepare(
     if _NAME not in columns:
         for statement in statements(sql_file("ledger")):
             con.run(statement)
-        con.run("INSERT INTO factorlab_lake_locks (table_name) SELECT ?", [_NAME])
     with locked(con, _NAME, timeout_s=timeout_s):  # of two lakes that come at once, the second sees the first
         state = read_state(con)
         _check(state, lake_id, target=str(con.address))

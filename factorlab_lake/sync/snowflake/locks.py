@@ -18,6 +18,7 @@ from factorlab_lake.sync.snowflake.connection import LOCKED, WHO_LOCKS, Connecti
 __all__ = ["locked"]
 
 _LOCK = "UPDATE factorlab_lake_locks SET holder = ?, taken_at = CURRENT_TIMESTAMP() WHERE table_name = ?"
+_ROW = "INSERT INTO factorlab_lake_locks (table_name) SELECT ?"
 _BETWEEN_TRIES_S = 0.2
 
 
@@ -47,10 +48,16 @@ def locked(
 
 
 def _begun(con: Connection, name: str) -> bool:
-    """Begin a transaction and take a lock; return False, without a transaction, if another has it."""
+    """Begin a transaction and take a lock; return False, without a transaction, if another has it.
+
+    A table without a row of its own would have no lock, so that row is committed first.
+    """
     con.run("BEGIN")
     try:
-        con.run(_LOCK, [f"{socket.gethostname()}, process {os.getpid()}", name])
+        if not con.run(_LOCK, [f"{socket.gethostname()}, process {os.getpid()}", name]).rowcount:
+            con.run(_ROW, [name])
+            con.run("COMMIT")
+            return False
     except BaseException as error:
         _roll_back(con)
         if isinstance(error, Error) and error.errno == LOCKED:

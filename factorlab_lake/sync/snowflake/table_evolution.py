@@ -26,7 +26,6 @@ SELECT (SELECT COALESCE(MAX(line), 0) + 1 FROM factorlab_lake_ledger), ?, ?, COA
        ?, '', '0', 0, 0, CURRENT_TIMESTAMP()
 FROM factorlab_lake_ledger WHERE table_name = ? AND batch = ?
 """
-_LOCK_ROW = "INSERT INTO factorlab_lake_locks (table_name) SELECT ?"
 # What an account calls the types of the DDL. A NUMBER holds integers of any size.
 _CALLED = {
     "VARCHAR": ("TEXT", "VARCHAR"),
@@ -50,7 +49,6 @@ def create_tables(con: Connection, columns: Columns) -> list[str]:
     for name, spec in TABLES.items():
         if name not in columns:
             con.run(ddl.create_table(spec))
-            con.run(_LOCK_ROW, [name])
             created.append(name)
         if ddl.stage(spec).strip('"').lower() not in columns:
             con.run(ddl.create_stage(spec))
@@ -73,10 +71,10 @@ def add_columns(
     for name, added in missing.items():
         if added:
             batches = filled(TABLES[name], added)
+            for batch in batches:  # first: a sync that is killed after this only compares values in vain
+                con.run(_DISTRUST, [name, batch, UNTRUSTED, name, batch])
             for statement in ddl.add_columns(TABLES[name], added):
                 con.run(statement)
-            for batch in batches:
-                con.run(_DISTRUST, [name, batch, UNTRUSTED, name, batch])
     return any(missing.values())
 
 
