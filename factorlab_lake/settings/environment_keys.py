@@ -12,16 +12,27 @@ from factorlab_lake.errors import nearest
 from factorlab_lake.schema.rules import MAX_POOL
 from factorlab_lake.settings.config_file import fail
 
-__all__ = ["FOLDER", "KEYS", "PROVIDERS", "TARGETS", "Key", "checked", "installed_targets", "scheme_of"]
+__all__ = [
+    "FOLDER",
+    "KEYS",
+    "OF_SNOWFLAKE",
+    "PROVIDERS",
+    "SNOWFLAKE",
+    "TARGETS",
+    "Key",
+    "checked",
+    "installed_targets",
+    "scheme_of",
+]
 
 TARGETS = "factorlab_lake.targets"  # the entry points of servers; the name of each is an address scheme
-FOLDER = "folder"
+FOLDER, SNOWFLAKE = "folder", "snowflake"
 # {provider: address scheme}; installed targets add their own.
 PROVIDERS: Mapping[str, str] = {
     "postgresql": "postgresql",
     "postgres": "postgresql",
     "timescaledb": "postgresql",
-    "snowflake": "snowflake",
+    "snowflake": SNOWFLAKE,
     "duckdb": FOLDER,
     "lake": FOLDER,
     "folder": FOLDER,
@@ -42,12 +53,23 @@ class Key:
 
 
 KEYS = (
-    Key("database", "provider", "provider", "lake", "`postgresql` or `timescaledb`; `duckdb` for a folder"),
-    Key("database", "host", "host", "lake", "the server's name"),
+    Key(
+        "database",
+        "provider",
+        "provider",
+        "lake",
+        "`postgresql`, `timescaledb` or `snowflake`; `duckdb` for a folder",
+    ),
+    Key("database", "host", "host", "lake", "the server's name; the account of Snowflake"),
     Key("database", "port", "port", "lake", "the server's port"),
     Key("database", "database", "text", "lake", "the database on the server, or the folder of the lake"),
     Key("database", "username", "text", "lake", "the role on the server"),
     Key("database", "password", "secret", "lake", "a reference such as `${DB_PASSWORD}`, never the password"),
+    Key("database", "schema", "text", "lake", "the schema; of Snowflake alone, as the next four keys"),
+    Key("database", "warehouse", "text", "lake", "the warehouse that runs the queries"),
+    Key("database", "role", "text", "lake", "the role of the session"),
+    Key("database", "authenticator", "text", "lake", "`externalbrowser` to log in with the browser"),
+    Key("database", "private_key_file", "text", "lake", "the file of the key that logs in, and no password"),
     Key("database", "pool_size", "count", "pool_size", "the connections that stay open"),
     Key(
         "database",
@@ -60,6 +82,10 @@ KEYS = (
     Key("features", "fallback_to_cache", "flag", "fallback_to_cache", "whether the old cache stands in"),
     Key("features", "migration_mode", "flag", "migration_mode", "whether both answer and are compared"),
 )
+
+
+OF_SNOWFLAKE = ("schema", "warehouse", "role", "authenticator", "private_key_file")
+"""The keys that only a database of Snowflake has."""
 
 
 def scheme_of(provider: str) -> str | None:

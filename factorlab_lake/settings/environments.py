@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from factorlab_lake.errors import InvalidInput, NotFound, nearest
 from factorlab_lake.schema.rules import DEFAULT_LAKE
@@ -21,6 +21,8 @@ from factorlab_lake.settings.config_file import Entry, fail, read
 from factorlab_lake.settings.environment_keys import (
     FOLDER,
     KEYS,
+    OF_SNOWFLAKE,
+    SNOWFLAKE,
     Key,
     checked,
     installed_targets,
@@ -111,7 +113,11 @@ class Environment:
                 "duckdb, or install the package that brings it",
             )
         self._require(parts, "host")
-        return f"{scheme}://{_login(parts['username'], password)}{_host(parts)}/{_quoted(parts['database'])}"
+        login = _login(parts["username"], password)
+        if scheme == SNOWFLAKE:
+            return _snowflake(parts, login)
+        self._refuse(OF_SNOWFLAKE, "this is of Snowflake, and the provider is another server; remove it")
+        return f"{scheme}://{login}{_host(parts)}/{_quoted(parts['database'])}"
 
     def _lake(self) -> str | None:
         password = self.value(_BY_SECTION["database"]["password"])
@@ -120,13 +126,17 @@ class Environment:
         return self.address(password=password)
 
     def _folder(self, parts: Mapping[str, Any]) -> str:
-        for name in ("host", "port", "username", "password"):
-            if ("database", name) in self.entries:
-                self._fail(name, "this is of a server, but the provider is a folder; remove it")
+        of_server = ("host", "port", "username", "password", *OF_SNOWFLAKE)
+        self._refuse(of_server, "this is of a server, but the provider is a folder; remove it")
         folder = str(parts["database"])
         if "://" in folder:
             self._fail("database", "expected the path of a folder, and not an address")
         return folder
+
+    def _refuse(self, names: Iterable[str], message: str) -> None:
+        for name in names:
+            if ("database", name) in self.entries:
+                self._fail(name, message)
 
     def _require(self, parts: Mapping[str, Any], name: str) -> None:
         if parts[name] is None:
@@ -292,6 +302,13 @@ def _host(parts: Mapping[str, Any]) -> str:
     if ":" in host and not host.startswith("["):
         host = f"[{host}]"  # an IPv6 address, whose colons would otherwise begin the port
     return f"{_quoted(host) if host.startswith('/') else host}{port}"
+
+
+def _snowflake(parts: Mapping[str, Any], login: str) -> str:
+    """Return the address of a schema of an account; its options are those of the driver."""
+    names = "/".join(_quoted(parts[n]) for n in ("database", "schema") if parts[n] is not None)
+    options = {n: parts[n] for n in ("port", *OF_SNOWFLAKE[1:]) if parts[n] is not None}
+    return f"{SNOWFLAKE}://{login}{parts['host']}/{names}{'?' if options else ''}{urlencode(options)}"
 
 
 def _login(user: str | None, password: str | None) -> str:
