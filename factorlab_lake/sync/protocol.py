@@ -21,8 +21,10 @@ Each target has a folder ``sync/<target>/`` with the same file names:
 ``server_session``
     Implement :class:`TargetSession`, with which ``factorlab_lake.open(address)`` runs queries.
 
-PostgreSQL has two more: ``object_changes`` records what is installed and detects what somebody replaced;
-another, ``strangers``, detects objects of others that could be taken for the lake's.
+``object_changes``
+    Record what is installed, and detect what somebody replaced or removed.
+
+PostgreSQL has one more: ``strangers`` detects objects of others that could be taken for the lake's.
 """
 
 from __future__ import annotations

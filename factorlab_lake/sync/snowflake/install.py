@@ -17,12 +17,12 @@ from factorlab_lake.functions.rule_placeholders import fill
 from factorlab_lake.schema import TABLES
 from factorlab_lake.storage.snapshots import program_version
 from factorlab_lake.sync.protocol import FilledBatches
-from factorlab_lake.sync.snowflake import ddl, server_functions
+from factorlab_lake.sync.snowflake import ddl, object_changes, server_functions
 from factorlab_lake.sync.snowflake.connection import LOCKED, Connection, Error
 from factorlab_lake.sync.snowflake.locks import locked
 from factorlab_lake.sync.snowflake.table_evolution import add_columns, create_tables, stored_columns
 
-__all__ = ["SCHEMA_VERSION", "State", "prepare", "read_state", "script", "sql_file"]
+__all__ = ["SCHEMA_VERSION", "State", "install_functions", "prepare", "read_state", "script", "sql_file"]
 
 SCHEMA_VERSION = 1
 # Two programs that created the row at once made two: all of them are read and written together.
@@ -106,7 +106,8 @@ def _prepared(
         con.run(f"CREATE SCHEMA IF NOT EXISTS {con.address.schema}")
         con.run(f"USE SCHEMA {con.address.schema}")
     columns = stored_columns(con)
-    if _NAME not in columns:
+    is_new = not {_NAME, object_changes.RECORD} <= columns.keys()
+    if is_new:
         for statement in statements(sql_file("ledger")):
             con.run(statement)
     with locked(con, _NAME, timeout_s=timeout_s):  # of two lakes that come at once, the second sees the first
@@ -116,11 +117,19 @@ def _prepared(
     created = create_tables(con, columns)
     added = add_columns(con, columns, filled, target=str(con.address), written_by=state.program_version)
     installed, *refused = state.functions.split() or [""]
-    if installed == server_functions.digest() and not created and not added:
+    if installed == server_functions.digest() and not (is_new or created or added):
         return refused
+    return install_functions(con, timeout_s=timeout_s)
+
+
+def install_functions(con: Connection, *, timeout_s: float = 60.0) -> list[str]:
+    """Create or replace the views and functions and record them; return those that the server refused."""
     refused = server_functions.install(con)
-    digest = " ".join([server_functions.digest(), *refused])
-    con.run(f"UPDATE {_NAME} SET functions_digest = ?", [digest])
+    installed = object_changes.definitions(con)
+    with locked(con, _NAME, timeout_s=timeout_s):
+        object_changes.record(con, installed)
+        digest = " ".join([server_functions.digest(), *refused])
+        con.run(f"UPDATE {_NAME} SET functions_digest = ?", [digest])
     return refused
 
 

@@ -20,7 +20,7 @@ from factorlab_lake.sync.protocol import (
     Ledger,
     Recorded,
 )
-from factorlab_lake.sync.snowflake import install
+from factorlab_lake.sync.snowflake import install, object_changes
 from factorlab_lake.sync.snowflake.address import SnowflakeAddress
 from factorlab_lake.sync.snowflake.batch import SnowflakeBatch
 from factorlab_lake.sync.snowflake.connection import Connection, connect, translate_errors
@@ -106,11 +106,12 @@ class SnowflakeTarget:
         return digests, _ledger([row[1:] for row in rows if row[0] == "ledger"])
 
     def objects(self) -> list[tuple[str, str]]:
-        """Return the name of each object that is not as a sync leaves it, with what mends it."""
-        return []
+        """Return the name of each view or function that is not as a sync leaves it, with what mends it."""
+        return object_changes.changes(self.con)
 
     def repair_objects(self) -> None:
-        """Create the lake's own objects again where somebody replaced or removed them."""
+        """Create the lake's own views and functions again."""
+        self.refused = install.install_functions(self.con, timeout_s=self.timeout_s)
 
     def warnings(self) -> list[str]:
         """Return what makes the target less safe or slower than it can be."""

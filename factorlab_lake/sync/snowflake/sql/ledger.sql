@@ -3,6 +3,7 @@
 -- - factorlab_lake_target: one row. It can be more if two programs created it at once; both then have the same lake.
 -- - factorlab_lake_ledger: one row per sync of a batch. The newest line of a batch is the one with the highest number.
 -- - factorlab_lake_locks: one row per table; it can be more, as of the target. A transaction that writes to a table updates them first.
+-- - factorlab_lake_installed: one row per view and function, with the digest of the text that the account shows.
 -- Parameters: none.
 -- Rules:
 -- - A ledger row is written in the transaction that writes the batch. Its digest is that of the batch afterwards.
@@ -16,6 +17,9 @@ CREATE TABLE IF NOT EXISTS factorlab_lake_ledger (
 CREATE TABLE IF NOT EXISTS factorlab_lake_locks (
   table_name VARCHAR NOT NULL, holder VARCHAR, taken_at TIMESTAMP_LTZ
 ) COMMENT = 'A sync updates the row of a table before it writes there, so that two syncs wait for each other.';
+CREATE TABLE IF NOT EXISTS factorlab_lake_installed (
+  kind VARCHAR NOT NULL, name VARCHAR NOT NULL, definition VARCHAR
+) COMMENT = 'Views and functions as a sync created them, which a verification compares.';
 CREATE STAGE IF NOT EXISTS factorlab_lake_files COMMENT = 'The files of a batch until they are loaded.';
 CREATE TABLE IF NOT EXISTS factorlab_lake_target (
   lake_id VARCHAR, schema_version INTEGER NOT NULL, program_version VARCHAR, availability_lag_days INTEGER,

@@ -3,6 +3,7 @@
 -- Rules:
 -- - GRANT ROLE factorlab_reader TO USER a_user adds a member. Every role needs USAGE on a warehouse too.
 -- - Readers get the tables, views and functions of later versions too.
+-- - A writer reads too: its verification looks for the views and functions.
 -- - A writer sends rows. Columns, tables and functions of later versions need the owner of the schema.
 CREATE ROLE IF NOT EXISTS factorlab_reader;
 CREATE ROLE IF NOT EXISTS factorlab_writer;
@@ -18,3 +19,4 @@ GRANT USAGE ON ALL FUNCTIONS IN SCHEMA {{database}}.{{schema}} TO ROLE factorlab
 GRANT USAGE ON FUTURE FUNCTIONS IN SCHEMA {{database}}.{{schema}} TO ROLE factorlab_reader;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {{database}}.{{schema}} TO ROLE factorlab_writer;
 GRANT READ, WRITE ON STAGE {{database}}.{{schema}}.factorlab_lake_files TO ROLE factorlab_writer;
+GRANT ROLE factorlab_reader TO ROLE factorlab_writer;
