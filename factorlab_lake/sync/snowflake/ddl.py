@@ -23,6 +23,7 @@ __all__ = [
     "create_stage",
     "create_table",
     "names",
+    "rehash",
     "stage",
     "stored",
     "tables",
@@ -114,10 +115,18 @@ def text(value: str) -> str:
     return literal(value.replace("\\", "\\\\"))
 
 
-def value_hash(spec: TableSpec, prefix: str = "", *, staged: bool = False) -> str:
+def value_hash(spec: TableSpec, *, staged: bool = False, without: Iterable[str] = ()) -> str:
     """Return the expression for the server's hash of a row's values, of those of a file if ``staged``."""
-    values = ", ".join(stored(c, prefix) if staged else prefix + column_name(c.name) for c in spec.columns)
+    columns = [c for c in spec.columns if c.name not in {*without}]
+    values = ", ".join(stored(c) if staged else column_name(c.name) for c in columns)
     return f"TO_VARCHAR(HASH({values}))"
+
+
+def rehash(spec: TableSpec, added: Iterable[str]) -> str:
+    """Return the statement that gives the hash over new columns to the rows that had it over the others."""
+    name = column_name(VALUE_HASH)
+    before = value_hash(spec, without=added)
+    return f"UPDATE {column_name(spec.name)} SET {name} = {value_hash(spec)} WHERE {name} = {before}"
 
 
 def stored(column: Column, prefix: str = "") -> str:

@@ -73,7 +73,7 @@ def add_columns(
             batches = filled(TABLES[name], added)
             for batch in batches:  # first: a sync that is killed after this only compares values in vain
                 con.run(_DISTRUST, [name, batch, UNTRUSTED, name, batch])
-            for statement in ddl.add_columns(TABLES[name], added):
+            for statement in (*ddl.add_columns(TABLES[name], added), ddl.rehash(TABLES[name], added)):
                 con.run(statement)
     return any(missing.values())
 
