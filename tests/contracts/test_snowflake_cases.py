@@ -41,7 +41,7 @@ def _query(name: str, vintage: str) -> str:
     return f"SELECT * FROM {call} ORDER BY symbol, date"
 
 
-def _asked(pair: Pair, query: str, symbols: list[str], dates: list[str]) -> pl.DataFrame:
+def _rows(pair: Pair, query: str, symbols: list[str], dates: list[str]) -> pl.DataFrame:
     """Return the lake's rows; fail unless those of Snowflake are equal, integers of any size."""
     left, right = (
         of.sql(query, symbols=symbols, dates=dates).with_columns(pl.col(pl.Int32).cast(pl.Int64))
@@ -61,7 +61,7 @@ def _reasons_in(rows: pl.DataFrame) -> set[str]:
 @pytest.mark.parametrize("name", GRIDS)
 def test_every_function_has_the_same_rows_and_reasons(cases: Cases, name: str, vintage: str) -> None:
     """Each case is equal at each month end, and each reason for NULL is among the rows."""
-    rows = _asked(cases.pair, _query(name, vintage), cases.symbols, MONTHS)
+    rows = _rows(cases.pair, _query(name, vintage), cases.symbols, MONTHS)
     assert rows["symbol"].n_unique() > 200  # shares_as_of has no row of a symbol without a count
     if vintage == "known":
         assert _reasons_in(rows) >= REASONS.get(name, set())
@@ -70,7 +70,7 @@ def test_every_function_has_the_same_rows_and_reasons(cases: Cases, name: str, v
 @pytest.mark.parametrize("name", GRIDS)
 def test_odd_symbols_have_the_same_rows_at_the_ends_of_time(cases: Cases, name: str) -> None:
     """Names with quotation marks, blanks and signs are found, at the first and last days that exist too."""
-    rows = _asked(cases.pair, _query(name, "known"), ODD, [*_EDGES, "2021-01-29"])
+    rows = _rows(cases.pair, _query(name, "known"), ODD, [*_EDGES, "2021-01-29"])
     with_counts = {"0700.HK", "CON", "O'X"}
     assert {*rows["symbol"]} >= (with_counts if name == "shares_as_of" else {*ODD})
 
