@@ -520,8 +520,10 @@ ASYNC_QUERIES = 4
 """Awaited queries of a lake in a folder that run at once; each has a session, which uses all processors."""
 
 DEFAULT_LAKE = "data/lake"
-BUCKET_SCHEMES = ("s3", "gs", "az")  # of addresses of buckets, as DuckDB, Delta and polars spell them too
 """Lake that is opened if neither an argument nor a setting names one."""
+
+BUCKET_SCHEMES = ("s3", "gs", "az")
+"""Schemes of addresses of buckets, as DuckDB, Delta and polars spell them too."""
 
 MAX_CONFIG_BYTES = 65_536
 """Longest configuration file that is read; a file of environments has a few hundred bytes."""
