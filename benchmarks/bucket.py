@@ -105,13 +105,17 @@ def _measured(bench: _Bench, path: str, *, index: bool) -> Iterator[Row]:
     symbols, dates = bench.questions[0]
     caps = f"market caps {len(symbols)} x {len(dates)}"
     opened, first, warm = zip(_medians(bucket_runs), _medians(folder_runs), strict=True)
-    yield Row(f"bucket: open, cold{kind}", "ms", opened[0], _FOLDER, opened[1])
-    yield Row(f"bucket: open and first {caps}, cold{kind}", "ms", first[0], _FOLDER, first[1])
-    yield Row(
-        f"bucket: {caps}{kind}", "ms", warm[0], _FOLDER, warm[1], _compared(bench.work, kind),
-        used=_used(bucket_runs[-1]), their_used=_used(folder_runs[-1]),
+    first_caps = f"bucket: open and first {caps}, cold{kind}"
+    for name, (ours, right) in {f"bucket: open, cold{kind}": opened, first_caps: first}.items():
+        yield Row(name, "ms", ours)
+        yield Row(name, "ms", ours, _FOLDER, right)
+    own = Row(
+        f"bucket: {caps}{kind}", "ms", warm[0], used=_used(bucket_runs[-1]),
         details={"runs_ms": _later(bucket_runs)},
     )  # fmt: skip
+    yield own
+    compared = _compared(bench.work, kind)
+    yield replace(own, peer=_FOLDER, peer_figure=warm[1], answers=compared, their_used=_used(folder_runs[-1]))
     with counting_proxy(bench.endpoint) as (endpoint, counted):
         bench.measurement(_ADDRESS, f"counted{kind}", endpoint=endpoint, index=index)
     yield from _read(counted, kind, len(bench.questions))
