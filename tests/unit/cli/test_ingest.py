@@ -73,7 +73,7 @@ def test_migrate_validate_and_roll_back(tmp_path: Path) -> None:
 
 def test_a_rollback_restores_the_named_snapshot(own_home: Path) -> None:
     """`rollback --to 1` restores the first snapshot: splits, what follows from them, and nothing else."""
-    assert run("rollback", "--to", "1").out == "snapshot 3 → 4: rollback to snapshot 1\n"
+    assert run("rollback", "--to", "1").out == "snapshot 4 → 5: rollback to snapshot 1\n"
     rows = {r["table"]: r["rows"] for r in run("status", "--json").json}
     assert {name for name, count in rows.items() if count} == {
         "splits",

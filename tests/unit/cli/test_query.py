@@ -127,8 +127,8 @@ def test_a_snapshot_is_selected_by_id_and_by_time(home: Path) -> None:
     """`--snapshot` reads the earlier lake: before the second cache, AAPL's price is not split-adjusted."""
     arguments = ("caps", "AAPL", "--date", "2019-12-31", "--json")
     [now] = run(*arguments).json
-    [then] = run(*arguments, "--snapshot", "2").json
-    taken = next(s for s in run("history", "--json").json if s["id"] == 2)["created_at"]
+    [then] = run(*arguments, "--snapshot", "3").json
+    taken = next(s for s in run("history", "--json").json if s["id"] == 3)["created_at"]
     assert (now["close_price"], then["close_price"]) == (73.4125, 293.65)
     assert run(*arguments, "--snapshot", taken).json == [then]
     assert now["market_cap"] == pytest.approx(then["market_cap"], rel=1e-12)
@@ -161,9 +161,9 @@ def test_status_has_a_row_per_table(home: Path) -> None:
 
 
 def test_history_shows_the_operation_of_each_snapshot(home: Path) -> None:
-    """`history` lists the demo's three changes, with the table versions as an object."""
+    """`history` lists the demo's four changes, with the table versions as an object."""
     taken = run("history", "--json").json
-    assert [s["id"] for s in taken] == [1, 2, 3]
+    assert [s["id"] for s in taken] == [1, 2, 3, 4]
     assert taken[0]["reason"] == "load splits"
     assert taken[0]["tables"] == {
         "splits": 1,
@@ -215,7 +215,7 @@ def test_an_export_answers_without_the_lake(home: Path, tmp_path: Path) -> None:
     done = run(
         "--json", "export", file, "--symbol", "AAPL", "--start", "2020-12-01", "--end", "2021-01-31"
     ).json
-    assert done == {"file": str(file), "size_bytes": file.stat().st_size, "snapshot": 3}
+    assert done == {"file": str(file), "size_bytes": file.stat().st_size, "snapshot": 4}
     with duckdb.connect(str(file), read_only=True) as con:
         [(cap,)] = con.execute(
             "SELECT market_cap FROM market_caps(['AAPL'], ['2020-12-31'::DATE])"
