@@ -64,7 +64,7 @@ class TableQuestions(CompanyQuestions):
         >>> fl.open("data/lake").symbols().columns[:3]
         ['symbol', 'first_price', 'last_price']
         """
-        return self.session.frame(f"{_SYMBOLS} ORDER BY symbol {BY_BYTES}")
+        return self.session.frame(f"{_SYMBOLS} ORDER BY h.symbol {BY_BYTES}")
 
     def columns(self, name: str | None = None) -> pl.DataFrame:
         """Return one row per column of a table or view: its type, unit and meaning; by default of all tables.

@@ -63,6 +63,7 @@ def sample(lake_both: Lake, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     lake.load("splits", SPLITS)
     lake.load("dividends", {"symbol": ["AAPL"], "date": ["2020-08-07"], "dividend": [0.82]})
     lake.load("company_profiles", {"symbol": ["AAPL"], "currency": ["USD"]})
+    lake.load("universes", {"universe": ["large"], "symbol": ["AAPL"], "valid_from": ["2018-01-02"]})
     return lake
 
 

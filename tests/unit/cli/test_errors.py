@@ -82,7 +82,7 @@ def test_wrong_usage_is_exit_code_2_and_changes_nothing(home: Path, arguments: t
     """Arguments that do not fit a command print the usage and end with 2, before anything changes."""
     done = run(*arguments, code=2)
     assert "Usage: factorlab-lake" in done.out + done.err
-    assert len(run("history", "--json").json) == 3
+    assert len(run("history", "--json").json) == 4
 
 
 @pytest.mark.parametrize(
