@@ -40,7 +40,7 @@ class Charts:
     readers.
 
     Every method raises :class:`~factorlab_lake.errors.MissingExtra` without the extra ``plot``. The charts
-    work for a lake on a server too, except ``coverage``, and ``prices`` on Snowflake.
+    work for a lake on a server too.
     """
 
     def __init__(self, lake: Any) -> None:
@@ -203,7 +203,9 @@ class Charts:
             pl.col("period").eq_missing(pl.lit(kind)),
         )
         things = "Days with bars" if kind is None else f"{kind.capitalize()} reports ({dataset})"
-        note = f"Stored in snapshot {self._lake.snapshot.id}; a year without a cell has no data."
+        snapshot = getattr(self._lake, "snapshot", None)  # a server has none
+        stored = f"Stored in snapshot {snapshot.id}" if snapshot else "Stored on the server"
+        note = f"{stored}; a year without a cell has no data."
         return coverage_map(rows, heading=f"{things}, of those expected", note=note)
 
     def restatements(
