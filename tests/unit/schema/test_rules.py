@@ -25,6 +25,7 @@ _ENCODED = {
     "strangers.sql": {"16384"},  # where PostgreSQL begins to number the objects of users
     "unapplied_split.sql": {"5", "7", "10", "20", "100"},  # usual split ratios, and per cent
     "unrounded_close.sql": {"0.5", "100"},  # half a cent, and cents in a unit of currency
+    "adjusted_bars.sql": {"0e0", "1e0"},  # 0 and 1 as doubles, in every engine
 }
 
 
