@@ -6,6 +6,6 @@ from pathlib import Path
 
 project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
 extras = project["optional-dependencies"]
-for requirement in [*project["dependencies"], *extras["pandas"], *extras["postgres"]]:
+for requirement in [*project["dependencies"], *extras["pandas"], *extras["postgres"], *extras["object-store"]]:
     if bound := re.match(r"([\w-]+)(?:\[.*\])?>=([\d.]+)", requirement):
         print(f"{bound[1]}=={bound[2]}")
