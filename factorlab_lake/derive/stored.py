@@ -151,7 +151,7 @@ def _computed(
             con.execute(rows)
         compute(con, symbols, settings.provider_order, results_only=True)
         return {
-            name: to_polars(con.sql(computed_rows(spec))).cast(polars_schema(spec)).sort(spec.sort_by)
+            name: to_polars(con, con.sql(computed_rows(spec))).cast(polars_schema(spec)).sort(spec.sort_by)
             for name, spec in DERIVED_TABLES.items()
         }
 

@@ -63,7 +63,7 @@ class _Evidence:
 
     def step_rows(self, query: str, **params: Any) -> list[_Row]:
         """Run a query of the base rows and of the temporary tables that :func:`compute` creates from them."""
-        return to_polars(self._steps.sql(query, params=params)).to_dicts()
+        return to_polars(self._steps, self._steps.sql(query, params=params)).to_dicts()
 
     def instrument(self) -> _Row:
         """Return how the symbol is quoted on the day; without a profile every value is None."""

@@ -111,7 +111,7 @@ class UserSql:
     def _last_rows(self, statement: duckdb.Statement, params: dict[str, Any]) -> pl.DataFrame:
         if _is_planned_long(statement) or returns_values(self._con, statement.query, params):
             return fetch_by_table(self._con, statement.query, params, limit_bytes=self._limit_bytes)
-        return to_polars(self._con.sql(statement, params=params), limit_bytes=self._limit_bytes)
+        return to_polars(self._con, self._con.sql(statement, params=params), limit_bytes=self._limit_bytes)
 
     @property
     def _limit_bytes(self) -> int | None:
@@ -131,7 +131,7 @@ class UserSql:
 
 def fetch(con: duckdb.DuckDBPyConnection, sql: str, params: dict[str, Any]) -> pl.DataFrame:
     """Run a query and return its rows."""
-    return to_polars(con.sql(sql, params=params))
+    return to_polars(con, con.sql(sql, params=params))
 
 
 def _is_planned_long(statement: duckdb.Statement) -> bool:
@@ -161,6 +161,6 @@ def fetch_by_table(
     """
     con.execute(f"CREATE OR REPLACE TEMP TABLE {_ANSWER} AS {sql}", params)
     try:
-        return to_polars(con.sql(f"FROM {_ANSWER}"), limit_bytes=limit_bytes)
+        return to_polars(con, con.sql(f"FROM {_ANSWER}"), limit_bytes=limit_bytes)
     finally:
         con.execute(f"DROP TABLE {_ANSWER}")

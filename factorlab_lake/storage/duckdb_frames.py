@@ -22,8 +22,13 @@ _LATE = "C Data interface error: "
 _MANY = 10_000  # rows from which on a numeric sort key saves more time than it costs
 
 
-def to_polars(relation: duckdb.DuckDBPyRelation | None, *, limit_bytes: int | None = None) -> pl.DataFrame:
-    """Return a result's rows, or an empty frame for a statement without a result.
+def to_polars(
+    con: duckdb.DuckDBPyConnection,
+    relation: duckdb.DuckDBPyRelation | None,
+    *,
+    limit_bytes: int | None = None,
+) -> pl.DataFrame:
+    """Return the rows of a connection's result, or an empty frame for a statement without a result.
 
     Raises :class:`InvalidInput` for INTERVAL columns and for two columns of one name, which polars refuses,
     and DuckDB's error of full memory for more than ``limit_bytes``.
@@ -38,6 +43,10 @@ def to_polars(relation: duckdb.DuckDBPyRelation | None, *, limit_bytes: int | No
     twice = [name for name, count in Counter(relation.columns).items() if count > 1]
     if twice:
         raise InvalidInput(f"Two columns are called {twice[0]!r}; rename one with AS.", column=twice[0])
+    if con.list_filesystems() and hasattr(type(relation), "execute"):
+        # DuckDB 1 ends its threads in the call for the last rows, during which arro3 holds the GIL. A thread
+        # that closes a file of Python's waits for the GIL: with the rows complete beforehand, neither waits.
+        relation.execute()  # type: ignore[operator]  # DuckDB 2 has no such method
     # Convert through arro3: with polars alone, DuckDB's bindings report leaks when Python exits.
     try:
         return pl.DataFrame(_read(relation, limit_bytes))

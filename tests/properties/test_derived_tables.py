@@ -86,7 +86,7 @@ def derived(world: Tables, symbols: Sequence[str]) -> Tables:
             con.register(name, rows)
         compute(con, symbols, LakeSettings().provider_order)
         return {
-            name: to_polars(con.sql(computed_rows(spec))).sort(spec.key)
+            name: to_polars(con, con.sql(computed_rows(spec))).sort(spec.key)
             for name, spec in DERIVED_TABLES.items()
         }
 
@@ -127,7 +127,7 @@ def test_computing_again_changes_nothing(lake: Lake) -> None:
         for part in (symbols[:2], symbols):
             compute(con, part, LakeSettings().provider_order)
         for name, spec in DERIVED_TABLES.items():
-            again = to_polars(con.sql(computed_rows(spec))).sort(spec.key)
+            again = to_polars(con, con.sql(computed_rows(spec))).sort(spec.key)
             assert again.select(spec.key).is_unique().all()
             assert_frame_equal(again, expected[name], check_exact=True)
 
