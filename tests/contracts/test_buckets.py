@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 import factorlab_lake as fl
 from factorlab_lake.lake import Lake
 from tests.bucket_servers import BUCKET, seaweedfs, variables
+from tests.contracts.pair import assert_same_rows
+from tests.contracts.questions import QUESTIONS
 from tests.contracts.test_made import VINTAGES
 from tests.contracts.test_spark import (
     MONTHS,
@@ -20,6 +20,7 @@ from tests.contracts.test_spark import (
     every_case,
     every_question,
     every_symbol,
+    reasons_in,
 )
 
 pytestmark = pytest.mark.slow  # building the lake takes half a minute
@@ -53,9 +54,21 @@ def test_methods_have_the_rows_and_every_reason_of_the_folder(both: tuple[Lake, 
         left, right = (getattr(each, method)(symbols, MONTHS, vintage=vintage) for each in (lake, there))
         assert_frame_equal(left, right)
         if vintage == "known":
-            assert _reasons(right) >= REASONS.get(method, set())
+            assert reasons_in(right) >= REASONS[method]
 
 
-def _reasons(rows: pl.DataFrame) -> set[str]:
-    texts = {text for name in rows.columns if name.endswith("reason") for text in rows[name].drop_nulls()}
-    return {word for text in texts for word in re.findall("[a-z]+(?:_[a-z]+)+", text)}
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_every_question_has_the_rows_of_the_folder(both: tuple[Lake, Lake], name: str) -> None:
+    """The questions of the contract of servers are those of a bucket too."""
+    lake, there = both
+    assert_same_rows(QUESTIONS[name](lake), QUESTIONS[name](there))
+
+
+def test_one_currency_has_the_rows_of_the_folder(both: tuple[Lake, Lake]) -> None:
+    """Converted caps of symbols and of companies are equal."""
+    lake, there = both
+    symbols = every_symbol(lake)
+    for method in ("market_caps", "company_market_caps"):
+        left, right = (getattr(of, method)(symbols, "2021-02-01", currency="USD") for of in (lake, there))
+        assert_same_rows(left, right)
+        assert {"no_exchange_rate", "currency_unknown"} <= set(left["reason"])
