@@ -17,12 +17,14 @@ import polars as pl
 
 from factorlab_lake.errors import InvalidInput, LakeWarning, counted, nearest
 from factorlab_lake.ingest.availability import availability
+from factorlab_lake.ingest.corporate_actions.adjusted_bars import missing_steps, near_splits, step_texts
+from factorlab_lake.ingest.corporate_actions.inferred_splits import INFERRED
 from factorlab_lake.ingest.fetch_log import coverage_of, log_lines
 from factorlab_lake.ingest.load_checks import RowChecks
-from factorlab_lake.ingest.load_headings import Headings, LoadOptions
+from factorlab_lake.ingest.load_headings import OWN_DAY, Headings, LoadOptions
 from factorlab_lake.ingest.load_rows import LoadRows
 from factorlab_lake.ingest.load_source import LoadSource
-from factorlab_lake.ingest.merge import merge_bars, merge_rows, observe_unmoved
+from factorlab_lake.ingest.merge import merge_bars, merge_events, merge_rows, observe_unmoved
 from factorlab_lake.ingest.parse_values import NEW_YORK, typed_null
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, TableSpec, table
@@ -83,11 +85,13 @@ def load(  # noqa: PLR0913 - all but three by name only
     with closing(LoadRows(table(name), tx.layout.identity.parent, slice_rows)) as rows:
         read = _converted(opened, table(name), options or LoadOptions(), min(slice_rows, _READ_ROWS))
         _read(read, rows, RowChecks(table(name), now), opened.height, report)
-        if rows.height == 0 or dry_run:
-            if rows.height:
-                rows.order()  # it finds rows that contradict each other
+        if rows.height == 0:
+            return 0
+        rows.order()  # it finds rows that contradict each other
+        if name == "price_data":
+            _reject_adjusted(tx, rows)
+        if dry_run:
             return rows.height
-        rows.order()
         answer = _answer(rows, name, opened, now)
         if _is_new(answer, tx.read("data_fetch_log"), name):
             _merge(tx, table(name), rows, answer, report)
@@ -148,6 +152,45 @@ def _is_new(answer: FetchResult, log: pl.DataFrame, name: str) -> bool:
     return not of_table["fetch_id"][-1].startswith(rows_id)
 
 
+def _reject_adjusted(tx: Transaction, rows: LoadRows) -> None:
+    """Raise :class:`InvalidInput` for adjusted bars on the basis of their own day, by the lake's splits."""
+    splits = tx.read("splits", symbols=rows.symbols)
+    told = splits.filter(pl.col("source") != INFERRED, pl.col("retracted_at").is_null())
+    if told.is_empty():
+        return
+    names = ["symbol", "date", "close_price", "split_basis_date"]
+    near = pl.concat(near_splits(some, told) for some in rows.slices(names))
+    steps = missing_steps(near, told, told).filter("is_large")
+    if steps.height:
+        texts = list(step_texts(steps))
+        raise InvalidInput(
+            f"{texts[0]}{_more(texts)}: these prices are adjusted for splits, and own-day is the split basis "
+            "of prices as traded; pass the day of the download as split_basis (--split-basis "
+            "YYYY-MM-DD). If there was no split, load a split of 1:1 for its day first.",
+            symbol=steps["symbol"][0],
+            split_basis=OWN_DAY,
+        )
+
+
+def _more(texts: list[str]) -> str:
+    return f", and {len(texts) - 1} more" if len(texts) > 1 else ""
+
+
+def _warn_of_steps(steps: pl.DataFrame) -> None:
+    for is_large, effect in (
+        (True, "are taken as adjusted for it"),
+        (False, "stay on the basis of their own day, and quality names them (split_without_step)"),
+    ):
+        texts = list(step_texts(steps.filter(pl.col("is_large") == is_large)))
+        if texts:
+            warnings.warn(
+                f"price_data: {texts[0]}{_more(texts)}: the bars before it {effect}. If they are adjusted, "
+                "load them again with the day of their download as split_basis (--split-basis YYYY-MM-DD).",
+                LakeWarning,
+                stacklevel=4,
+            )
+
+
 def _merge(
     tx: Transaction, spec: TableSpec, rows: LoadRows, answer: FetchResult, report: LoadProgress
 ) -> None:
@@ -167,7 +210,10 @@ def _merge(
     log = tx.read("data_fetch_log")
     if spec.name == "price_data":
         key = list(spec.key)
-        merge_bars(tx, completed(), answer.fetched_at, log, lambda: pl.concat(rows.slices(key)))
+        steps = merge_bars(tx, completed(), answer.fetched_at, log, lambda: pl.concat(rows.slices(key)))
+        _warn_of_steps(steps)
+    elif spec.has_events:
+        _warn_of_steps(merge_events(tx, spec, pl.concat(completed()), answer.fetched_at, log))
     else:  # a table without partitions is rewritten as a whole
         merge_rows(tx, spec.name, pl.concat(completed()), answer.fetched_at, log)
     if spec.name in ("price_data", "splits"):

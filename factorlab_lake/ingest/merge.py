@@ -7,6 +7,7 @@ from datetime import datetime
 
 import polars as pl
 
+from factorlab_lake.ingest.corporate_actions.adjusted_bars import NO_STEPS, continued, missing_steps
 from factorlab_lake.ingest.corporate_actions.events import logged_lists, merged_events
 from factorlab_lake.ingest.corporate_actions.inferred_splits import (
     INFERRED,
@@ -94,15 +95,16 @@ def merge_events(
     now: datetime,
     log: pl.DataFrame,
     new_log: pl.DataFrame | None = None,
-) -> None:
+) -> pl.DataFrame:
     """Merge events that lists told; ``new_log`` has the lines of the fetch log of the answers with the rows.
 
-    A complete list without an event retracts it, so an empty list counts too.
+    A complete list without an event retracts it, so an empty list counts too. Return the splits over which
+    bars do not step, as :func:`missing_steps` does; none for other events.
     """
     lists = logged_lists(log.clear() if new_log is None else new_log, spec)
     symbols = pl.concat([rows["symbol"], lists["symbol"]]).unique()
     if symbols.is_empty():
-        return
+        return NO_STEPS
     kept = tx.read(spec.name, symbols=symbols)
     stored = kept.filter(pl.col("source") != INFERRED) if spec.name == "splits" else kept
     before = logged_lists(log, spec).filter(pl.col("symbol").is_in(symbols.implode()))
@@ -110,7 +112,8 @@ def merge_events(
     changed = _reconcile(tx, spec, stored, target)
     if spec.name == "splits":
         tx.touched.update(symbols.to_list())  # the days up to which their splits are known
-        _correct_bases(tx, changed)
+        return _correct_bases(tx, changed)
+    return NO_STEPS
 
 
 def merge_bars(
@@ -119,8 +122,10 @@ def merge_bars(
     now: datetime,
     log: pl.DataFrame,
     keys: Callable[[], pl.DataFrame] | None = None,
-) -> None:
+) -> pl.DataFrame:
     """Merge bars that arrive in slices; the result is that of one slice with all rows.
+
+    Return the splits near the bars over which they do not step, as :func:`missing_steps` does.
 
     All rows of a key are in one slice. Consecutive slices of the same years are best for the speed: changed
     rows of a year are replaced once. ``keys`` returns the keys of all slices; one slice needs no function.
@@ -143,7 +148,8 @@ def merge_bars(
     if first_days:
         since = pl.concat(first_days).group_by("symbol").agg(pl.col("since").min())
         tx.with_new_bars.update(since["symbol"].to_list())
-        _correct_bases(tx, since["symbol"], since)
+        return _correct_bases(tx, since["symbol"], since)
+    return NO_STEPS
 
 
 def _recorded(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
@@ -258,11 +264,12 @@ def _years(rows: pl.DataFrame) -> list[int]:
     return rows["year"].unique().to_list()
 
 
-def _correct_bases(tx: Transaction, symbols: pl.Series, since: pl.DataFrame | None = None) -> None:
+def _correct_bases(tx: Transaction, symbols: pl.Series, since: pl.DataFrame | None = None) -> pl.DataFrame:
     """Infer splits from the bars, and correct the basis of bars that a split proves to be on an older one.
 
     ``since`` has each symbol's first new bar; splits well before it need no second check. Without it the
-    splits changed, so corrections that a former split caused are undone first.
+    splits changed, so corrections that a former split caused are undone first. Return the splits over which
+    bars do not step.
     """
     if since is None:
         bars = tx.read("price_data", symbols=symbols).filter(pl.col("stated_basis_date").is_not_null())
@@ -271,7 +278,7 @@ def _correct_bases(tx: Transaction, symbols: pl.Series, since: pl.DataFrame | No
     splits = _with_inferred(tx, symbols)
     near = splits if since is None else affected_splits(splits, since)
     if near.is_empty():
-        return
+        return NO_STEPS
     around = tx.read(
         "price_data", symbols=near["symbol"], partitions=years_around(near), columns=BASIS_COLUMNS
     )
@@ -279,6 +286,12 @@ def _correct_bases(tx: Transaction, symbols: pl.Series, since: pl.DataFrame | No
     if not steps.is_empty():
         wrong, right = corrected(tx.read("price_data", symbols=steps["symbol"]), steps)
         _reconcile(tx, table("price_data"), wrong, right)
+    missing = missing_steps(around, near.filter(pl.col("source") != INFERRED), splits)
+    if missing["is_large"].any():
+        bars = tx.read("price_data", symbols=missing.filter("is_large")["symbol"])
+        wrong, right = continued(bars, missing)
+        _reconcile(tx, table("price_data"), wrong, right)
+    return missing
 
 
 def _with_inferred(tx: Transaction, symbols: pl.Series) -> pl.DataFrame:

@@ -243,6 +243,10 @@ MIN_REBASED_BARS = 3
 MAX_SPLIT_GAP_DAYS = 10
 """Over a longer gap between bars a price can move by a split's ratio by itself."""
 
+MAX_SPARSE_GAP_DAYS = 35
+"""Between bars of neighbouring months a price moves by a split's ratio rarely enough for a warning, and too
+often for a correction."""
+
 MIN_APPLIED_STEP = 0.2
 """Splits change the factor of FMP's volumes by more than this share; stock dividends may not."""
 

@@ -147,8 +147,8 @@ _BAR_KEY = (SYMBOL, Column("date", "date", "trading day", role="key"))
 _STATED_BASIS = Column(
     "stated_basis_date",
     "date",
-    "split basis as the row was served, where a split on whose ex-date the price steps proves that it is too "
-    "late; NULL where it is split_basis_date",
+    "split basis as the row was served, where the price proves that it is too late, by a step on a split's "
+    "ex-date, or too early, by no step; NULL where it is split_basis_date",
     role="derived",
 )
 _YEAR = Column("year", "integer", "calendar year of date", role="derived")

@@ -1,7 +1,7 @@
 """Find and correct bars whose split basis is older than the day of their fetch.
 
 Two cases: with_split_basis treats histories that were updated in place within one file, wrong_basis
-histories that were extended after a split without re-adjustment.
+histories that were extended after a split without re-adjustment. ``adjusted_bars`` has the opposite case.
 """
 
 from __future__ import annotations
@@ -11,7 +11,14 @@ from collections.abc import Callable
 
 import polars as pl
 
-from factorlab_lake.schema.rules import MAX_DAILY_MOVE, MAX_SPLIT_GAP_DAYS, MIN_APPLIED_STEP, MIN_STEP_RATIO
+from factorlab_lake.schema.rules import (
+    MAX_DAILY_MOVE,
+    MAX_SPARSE_GAP_DAYS,
+    MAX_SPLIT_GAP_DAYS,
+    MIN_APPLIED_STEP,
+    MIN_STEP_RATIO,
+    SAME_SPLIT_DAYS,
+)
 
 __all__ = [
     "BASIS_COLUMNS",
@@ -23,10 +30,20 @@ __all__ = [
     "years_around",
 ]
 
-# The columns of a bar that wrong_basis needs.
-BASIS_COLUMNS = ["symbol", "date", "close_price", "split_basis_date"]
+# The columns of a bar that wrong_basis and adjusted_bars need.
+BASIS_COLUMNS = [
+    "symbol",
+    "date",
+    "close_price",
+    "split_basis_date",
+    "stated_basis_date",
+    "source_provider",
+]
 
 _GAP = pl.duration(days=MAX_SPLIT_GAP_DAYS)
+# The bars that adjusted_bars compares: vendors correct ex-dates by some days.
+_WIDEST = pl.duration(days=MAX_SPARSE_GAP_DAYS + SAME_SPLIT_DAYS)
+_STATED = pl.coalesce("stated_basis_date", "split_basis_date")
 
 
 def affected_splits(splits: pl.DataFrame, since: pl.DataFrame) -> pl.DataFrame:
@@ -35,12 +52,13 @@ def affected_splits(splits: pl.DataFrame, since: pl.DataFrame) -> pl.DataFrame:
     ``since`` has each symbol's first new day. The result depends on the bars next to the ex-date, and the
     corrected bars are before it.
     """
-    return splits.join(since, on="symbol").filter(pl.col("since") <= pl.col("date") + _GAP).drop("since")
+    near = pl.col("since") <= pl.col("date") + _WIDEST
+    return splits.join(since, on="symbol").filter(near).drop("since")
 
 
 def years_around(splits: pl.DataFrame) -> list[int]:
     """Return the years with bars next to the splits' ex-dates."""
-    around = splits.select(pl.concat_list(pl.col("date") - _GAP, pl.col("date") + _GAP).explode())
+    around = splits.select(pl.concat_list(pl.col("date") - _WIDEST, pl.col("date") + _WIDEST).explode())
     return around.to_series().dt.year().unique().to_list()
 
 
@@ -82,8 +100,7 @@ def corrected(bars: pl.DataFrame, steps: pl.DataFrame) -> tuple[pl.DataFrame, pl
         .sort("last_day")
         .unique(["symbol", "date"], keep="first", maintain_order=True)
     )
-    stated = pl.coalesce("stated_basis_date", "split_basis_date")
-    right = wrong.with_columns(split_basis_date="last_day", stated_basis_date=stated)
+    right = wrong.with_columns(split_basis_date="last_day", stated_basis_date=_STATED)
     return wrong.select(bars.columns), right.select(bars.columns)
 
 

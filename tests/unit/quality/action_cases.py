@@ -111,6 +111,36 @@ def _splits_against_bars() -> None:
         add("splits", [split(symbol, ex_date, *ratio)])
     expect("split_contradicted", "UPSIDE_DOWN_SPLIT", ex_date)
 
+    fixed = bars("CORRECTED_BASIS", days=DAYS[:20])
+    wrong = {"revision": 1, "change_kind": "correction", "split_basis_date": early, "source_provider": "file"}
+    add("price_data", [b | {"source_provider": "file"} for b in fixed])
+    add("price_revisions", [b | wrong for b in fixed])
+    add("splits", [split("CORRECTED_BASIS", ex_date, 10, source="file")])
+    _splits_without_a_step()
+
+
+def _splits_without_a_step() -> None:
+    """Let bars on the basis of their own day go over a split with a step, and without one."""
+    cases: list[tuple[str, tuple[float, float], int | None]] = [
+        ("ADJUSTED_AS_TRADED", (4.0, 1.0), None),
+        ("SMALL_AND_ADJUSTED", (3.0, 2.0), None),
+        ("STEP_AT_SPLIT", (4.0, 1.0), 20),
+        ("STEP_BEFORE_SPLIT", (4.0, 1.0), 17),
+        ("OF_A_PROVIDER", (4.0, 1.0), None),
+        ("TINY_SPLIT", (11.0, 10.0), None),
+    ]
+    for number, (symbol, told, step_at) in enumerate(cases):
+        now = [scaled(b, 2 + number) for b in bars(symbol)]  # unlike the bars of other cases
+        if step_at:
+            now = [scaled(b, 4) if i < step_at else b for i, b in enumerate(now)]
+        stated = "fmp" if symbol == "OF_A_PROVIDER" else "file"
+        add("price_data", [b | {"split_basis_date": b["date"], "source_provider": stated} for b in now])
+        add("splits", [split(symbol, DAYS[20], *told)])
+    expect("split_without_step", "ADJUSTED_AS_TRADED", DAYS[20])
+    expect("split_without_step", "SMALL_AND_ADJUSTED", DAYS[20])
+    expect("unapplied_split", "STEP_BEFORE_SPLIT", DAYS[17])
+    expect("split_unproven", "TINY_SPLIT", DAYS[20])
+
 
 def _events() -> None:
     """Report splits that do not count, or count for prices alone."""

@@ -1,13 +1,14 @@
 -- split_contradicted: find splits that contradict what two fetches of the same bars show
 -- Grain: one row per symbol and ex-date. `value` is the reported ratio, `expected` the ratio of the closes of both fetches.
--- The same day's close is compared before and after the split was counted. No other reported split lies between.
+-- The same day's close is compared before and after the split was counted. No other reported split lies between. A bar that
+-- its user corrected, also in its split basis alone, proves nothing.
 WITH told AS (SELECT symbol, date, numerator / denominator AS ratio FROM splits WHERE source <> 'inferred' AND retracted_at IS NULL AND numerator > 0 AND denominator > 0),
 pairs AS (
     SELECT r.symbol, r.date, r.close_price / b.close_price AS moved, least(r.split_basis_date, b.split_basis_date) AS early,
            greatest(r.split_basis_date, b.split_basis_date) AS late, r.split_basis_date < b.split_basis_date AS forwards
     FROM price_revisions r JOIN price_data b ON b.symbol = r.symbol AND b.date = r.date AND b.year = r.year
     WHERE r.split_basis_date <> b.split_basis_date AND r.close_price > 0 AND b.close_price > 0
-      AND r.symbol IN (SELECT symbol FROM told)
+      AND r.change_kind <> 'correction' AND r.symbol IN (SELECT symbol FROM told)
 ),
 compared AS (
     SELECT t.symbol, t.date, t.ratio, median(CASE WHEN p.forwards THEN p.moved ELSE 1 / p.moved END) AS moved, count(*) AS bars
