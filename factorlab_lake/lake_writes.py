@@ -143,6 +143,7 @@ class LakeWrites(LakeFiles):
         symbol: str | None = None,
         split_basis: date | str | None = None,
         rename: Mapping[str, str] | None = None,
+        decimal: str | None = None,
         dry_run: bool = False,
         progress: LoadProgress | None = None,
     ) -> int:
@@ -153,7 +154,9 @@ class LakeWrites(LakeFiles):
         those of files of Yahoo, yfinance, Tiingo, LEAN, FMP or the European Central Bank, or of a list of
         facts (symbol, item, period end, filed, value).
         ``symbol`` and ``split_basis`` are for all rows: ``own-day`` for prices as traded, or the day up to
-        which they count splits. ``rename`` maps other names of columns to the table's.
+        which they count splits. ``rename`` maps other names of columns to the table's. ``decimal`` is
+        the decimal sign of numbers in texts, ``.`` or ``,``; the other one separates thousands. Without it, a
+        number with two readings is refused.
 
         All rows are committed, or none; with ``dry_run`` they are only checked. Loading the same rows again
         changes nothing. The source is read and merged in slices, so the memory of a large load is bounded.
@@ -164,7 +167,7 @@ class LakeWrites(LakeFiles):
         from factorlab_lake.ingest.load_headings import LoadOptions
 
         self._writable("load")
-        options = LoadOptions(symbol, split_basis, rename or {})
+        options = LoadOptions(symbol, split_basis, rename or {}, decimal)
         warn_of_future_rows(self._layout)
         with self._transaction(f"load {table}") as tx:
             count = loading.load(tx, table, source, progress=progress, options=options, dry_run=dry_run)

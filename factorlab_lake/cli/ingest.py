@@ -172,6 +172,14 @@ def load(
         list[str] | None,
         typer.Option("--map", help="Another name of a column; repeat it for several.", metavar="OLD=NEW"),
     ] = None,
+    decimal: Annotated[
+        str | None,
+        typer.Option(
+            help="The decimal sign of the file's numbers; the other one separates thousands. The default is "
+            "the one that the file shows.",
+            metavar=".|,",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all rows and write nothing.")] = False,
 ) -> None:
     """Load a CSV or Parquet file into a table.
@@ -192,7 +200,13 @@ def load(
     output = options(ctx).output
     output.check_report()
     names = dict(_renamed(text) for text in rename or [])
-    how = {"symbol": symbol, "split_basis": split_basis, "rename": names, "dry_run": dry_run}
+    how = {
+        "symbol": symbol,
+        "split_basis": split_basis,
+        "rename": names,
+        "decimal": decimal,
+        "dry_run": dry_run,
+    }
     with row_progress("checking" if dry_run else "loading", output) as progress:
         if dry_run and not (lake_path(ctx) / "_lake").exists():  # a check creates no lake
             with TemporaryDirectory() as folder:

@@ -29,10 +29,11 @@ _DICTIONARY_ID_BYTES = (0, 1, 2, 4)
 _STEP_BYTES = 1 << 20
 
 
-def csv_slices(path: Path, block_bytes: int) -> Iterator[pl.DataFrame]:
+def csv_slices(path: Path, block_bytes: int, *, guess_commas: bool = True) -> Iterator[pl.DataFrame]:
     """Yield frames of a CSV file's blocks; each block is parsed with the file's header line.
 
-    The separator and the decimal sign are those that the file shows. Raises :class:`InvalidInput` where it
+    The separator is the one that the file shows, and so is the decimal sign with ``guess_commas``. Raises
+    :class:`InvalidInput` where it
     shows two, for a file with too many columns, a line that is too long, and a compressed file that is too
     large.
     """
@@ -51,7 +52,7 @@ def csv_slices(path: Path, block_bytes: int) -> Iterator[pl.DataFrame]:
             if end or not header:  # an empty file raises an error
                 separator = separator or separator_of(path.name, header or _header(block) or block)
                 part = pl.read_csv(header + block[:end], infer_schema=False, separator=separator)
-                yield commas.rows(part) if separator == ";" else part
+                yield commas.rows(part) if separator == ";" and guess_commas else part
                 header = header or _header(block)
             block = block[end:]
         elif len(block) > MAX_LINE_BYTES:
@@ -60,7 +61,8 @@ def csv_slices(path: Path, block_bytes: int) -> Iterator[pl.DataFrame]:
                 path=str(path),
             )
         if not following:
-            commas.finish()
+            if guess_commas:
+                commas.finish()
             return
         block += following
 

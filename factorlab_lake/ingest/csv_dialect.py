@@ -1,4 +1,4 @@
-"""Recognise how a CSV file is written: its encoding, its separator, and its decimal sign."""
+"""Recognise how a source is written: the encoding and the separator of a CSV file, and its decimal sign."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import polars as pl
 
 from factorlab_lake.errors import InvalidInput
 
-__all__ = ["SEPARATORS", "DecimalCommas", "separator_of", "utf8_blocks"]
+__all__ = ["DECIMAL_SIGNS", "SEPARATORS", "DecimalCommas", "separator_of", "utf8_blocks", "with_points"]
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+DECIMAL_SIGNS = (".", ",")
+_NEXT_STEP = "or pass the sign as decimal (--decimal . or --decimal ,)"
 _QUOTED = re.compile(rb'"[^"]*"')
 _WHOLE_BOM = 4  # bytes; that of UTF-32 is the longest
 _DECIMAL_COMMA = r"^\s*[+-]?\d+,\d+\s*$"
@@ -107,7 +109,8 @@ class DecimalCommas:
         if self._other is not None:
             raise InvalidInput(
                 f"{self._name} has numbers such as {self._comma!r} and such as {self._other!r}, so the "
-                "decimal sign is unknown; write all numbers with a point, and no separators of thousands."
+                "decimal sign is unknown; write all numbers with a point, and no separators of thousands, "
+                f"{_NEXT_STEP}."
             )
         value = pl.col(texts)
         decimal = value.str.contains(_DECIMAL_COMMA)
@@ -121,8 +124,31 @@ class DecimalCommas:
             raise InvalidInput(
                 f"{self._name} has semicolons and numbers such as {self._unclear!r}, whose point may be a "
                 "decimal sign or separate thousands; write the file with commas between the columns, and "
-                "numbers without separators of thousands."
+                f"numbers without separators of thousands, {_NEXT_STEP}."
             )
+
+
+def with_points(name: str, part: pl.DataFrame, sign: str) -> pl.DataFrame:
+    """Write the texts of a slice that are numbers with this decimal sign with a point, and without thousands.
+
+    The other sign separates thousands. Raises :class:`InvalidInput` for a number that cannot be written so.
+    """
+    point, other = (re.escape(s) for s in (sign, *(s for s in DECIMAL_SIGNS if s != sign)))
+    thousands = rf"[1-9]\d{{0,2}}(?:{other}\d{{3}})+"
+    number = rf"^\s*[+-]?(?:{thousands}|\d*)(?:{point}\d+)?\s*$"
+    groups = rf"\d{{1,3}}(?:{point}\d{{3}})"
+    contrary = rf"^\s*[+-]?(?:\d*{other}\d+|{groups}+{other}\d+|{groups}{{2,}})\s*$"
+    texts = [column for column, kind in part.schema.items() if kind == pl.String]
+    example = _example(part, texts, contrary, but=rf"^\s*[+-]?{thousands}\s*$")
+    if example is not None:
+        raise InvalidInput(
+            f"{name} has a number such as {example!r}, which is none with the decimal sign {sign!r}; pass "
+            "the other sign as decimal, or write all numbers alike.",
+            decimal=sign,
+        )
+    value = pl.col(texts)
+    plain = value.str.replace_all(other, "").str.replace(sign, ".", literal=True)
+    return part.with_columns(pl.when(value.str.contains(number)).then(plain).otherwise(value))
 
 
 def _example(part: pl.DataFrame, names: list[str], pattern: str, *, but: str = "$^") -> str | None:

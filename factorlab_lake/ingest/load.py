@@ -81,9 +81,10 @@ def load(  # noqa: PLR0913 - all but three by name only
         raise InvalidInput(
             f"Table {name!r} cannot be loaded; expected one of {known}.{nearest(str(name), LOADABLE)}"
         )
-    opened, report, now = LoadSource(source), progress or _no_progress, now or datetime.now(UTC)
+    options, report, now = options or LoadOptions(), progress or _no_progress, now or datetime.now(UTC)
+    opened = LoadSource(source, options.decimal)
     with closing(LoadRows(table(name), tx.layout.identity.parent, slice_rows)) as rows:
-        read = _converted(opened, table(name), options or LoadOptions(), min(slice_rows, _READ_ROWS))
+        read = _converted(opened, table(name), options, min(slice_rows, _READ_ROWS))
         _read(read, rows, RowChecks(table(name), now), opened.height, report)
         if rows.height == 0:
             return 0
@@ -155,12 +156,12 @@ def _is_new(answer: FetchResult, log: pl.DataFrame, name: str) -> bool:
 def _reject_adjusted(tx: Transaction, rows: LoadRows) -> None:
     """Raise :class:`InvalidInput` for adjusted bars on the basis of their own day, by the lake's splits."""
     splits = tx.read("splits", symbols=rows.symbols)
-    told = splits.filter(pl.col("source") != INFERRED, pl.col("retracted_at").is_null())
-    if told.is_empty():
+    reported = splits.filter(pl.col("source") != INFERRED, pl.col("retracted_at").is_null())
+    if reported.is_empty():
         return
     names = ["symbol", "date", "close_price", "split_basis_date"]
-    near = pl.concat(near_splits(some, told) for some in rows.slices(names))
-    steps = missing_steps(near, told, told).filter("is_large")
+    near = pl.concat(near_splits(some, reported) for some in rows.slices(names))
+    steps = missing_steps(near, reported, reported).filter("is_large")
     if steps.height:
         texts = list(step_texts(steps))
         raise InvalidInput(

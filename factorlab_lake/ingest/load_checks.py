@@ -239,7 +239,8 @@ def _ambiguous(name: str) -> pl.Expr:
 def _two_readings(raw: pl.DataFrame, spec: TableSpec) -> Iterator[RowFault]:
     for name in _ambiguous_columns(raw, spec):
         text = pl.format(
-            "'{}' has a comma that may be a decimal one; write decimals with a point, and no separators",
+            "'{}' has a comma that may be a decimal one; write decimals with a point, and no separators, "
+            "or pass the decimal sign (--decimal . or --decimal ,)",
             pl.col(f"_raw_{name}"),
         )
         yield RowFault(name, pl.col(f"_ambiguous_{name}"), text)

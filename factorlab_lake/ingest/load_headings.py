@@ -17,6 +17,7 @@ from importlib.resources import files
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput, check_type, nearest
+from factorlab_lake.ingest.csv_dialect import DECIMAL_SIGNS
 from factorlab_lake.ingest.published_rates import is_wide_rates, long_rates
 from factorlab_lake.ingest.shown_splits import REPORTED_SPLIT, reject_contradicted_basis, with_reported_splits
 from factorlab_lake.providers.records import fields as fmp_fields
@@ -62,11 +63,12 @@ _WORTHLESS = ("", "null", "nan", "none")  # texts for a bar that a vendor lacks
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """Say what the columns of a source do not: its symbol, its split basis, and names of columns."""
+    """Say what a source does not: its symbol, split basis, names of columns, and the decimal sign."""
 
     symbol: str | None = None
     split_basis: date | str | None = None
     rename: Mapping[str, str] = field(default_factory=dict)
+    decimal: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a split basis that is neither a day nor ``own-day``, and values of other types."""
@@ -74,6 +76,11 @@ class LoadOptions:
         check_type(self.rename, Mapping, "rename", "a dictionary such as {'Date': 'date'}")
         for name in (*self.rename, *self.rename.values()):
             check_type(name, str, "rename", "a dictionary of texts")
+        if self.decimal not in (None, *DECIMAL_SIGNS):
+            raise InvalidInput(
+                f"decimal is {self.decimal!r}; expected '.' or ',': the sign that the source's numbers have.",
+                decimal=self.decimal,
+            )
         if self.split_basis in (None, OWN_DAY) or type(self.split_basis) is date:
             return
         try:

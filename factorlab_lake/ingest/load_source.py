@@ -12,6 +12,7 @@ import polars as pl
 
 from factorlab_lake.errors import InvalidInput, NotFound
 from factorlab_lake.ingest.csv_blocks import csv_slices
+from factorlab_lake.ingest.csv_dialect import with_points
 from factorlab_lake.ingest.ticker_level import TickerLevel, without_levels
 from factorlab_lake.schema.rules import MAX_FIELDS, MAX_ROWS_PER_BYTE
 from factorlab_lake.storage.lake_paths import input_path
@@ -44,14 +45,16 @@ class LoadSource:
 
     The index of a pandas frame is read as columns, and so are the symbols in a second level of its columns.
     ``height`` is the number of rows; None for a CSV file, which shows it only at its end. ``symbol`` is that
-    in the name of a zip file; other names are not trusted.
+    in the name of a zip file; other names are not trusted. ``decimal`` is the decimal sign of numbers in
+    texts, if the user tells it.
     """
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: Any, decimal: str | None = None) -> None:
         """Open a source; raise :class:`NotFound` or :class:`InvalidInput` for a file that cannot be read."""
         self.name = "frame"
         self.height: int | None = None
         self.symbol = ""
+        self._decimal = decimal
         self._path, self._format = Path(), "frame"
         if isinstance(source, str | Path):
             self._open_file(input_path(source))
@@ -86,10 +89,14 @@ class LoadSource:
         Every slice has the same columns. Slices of a CSV file have text alone, so that a symbol such as 0700
         keeps its zero.
         """
+        for part in self._slices(rows, block_bytes):
+            yield part if self._decimal is None else with_points(self.name, part, self._decimal)
+
+    def _slices(self, rows: int, block_bytes: int) -> Iterator[pl.DataFrame]:
         try:
             if self._format == "csv":
                 levels = TickerLevel()
-                yield from (levels.rows(part) for part in csv_slices(self._path, block_bytes))
+                yield from (levels.rows(part) for part in self._csv_slices(block_bytes))
             elif self._format == "parquet":
                 scan = pl.scan_parquet(self._path)
                 yield from (scan.slice(first, rows).collect() for first in self._starts(rows))
@@ -101,6 +108,9 @@ class LoadSource:
             if self._format == "frame":
                 raise
             raise self._unreadable(error) from None
+
+    def _csv_slices(self, block_bytes: int) -> Iterator[pl.DataFrame]:
+        return csv_slices(self._path, block_bytes, guess_commas=self._decimal is None)
 
     def _starts(self, rows: int) -> range:
         return range(0, max(self.height or 0, 1), rows)

@@ -54,7 +54,7 @@ def missing_steps(bars: pl.DataFrame, splits: pl.DataFrame, known: pl.DataFrame)
     ``unmoved_bars`` judges them. ``bars`` and ``known`` are those of ``split_basis.wrong_basis``.
     """
     size = pl.max_horizontal("ratio", 1 / pl.col("ratio"))
-    pairs = _pairs(bars).join(_told(splits).filter(size >= MIN_SPLIT_RATIO), on="symbol")
+    pairs = _pairs(bars).join(_counting(splits).filter(size >= MIN_SPLIT_RATIO), on="symbol")
     pairs = pairs.filter(
         pl.col("last_day") < pl.col("ex_date") + _MARGIN,
         pl.col("first_day") >= pl.col("ex_date") - _MARGIN,
@@ -124,7 +124,7 @@ def continued(bars: pl.DataFrame, steps: pl.DataFrame) -> tuple[pl.DataFrame, pl
     return pl.concat(wrong), pl.concat(right)
 
 
-def _told(splits: pl.DataFrame) -> pl.DataFrame:
+def _counting(splits: pl.DataFrame) -> pl.DataFrame:
     """Return the splits that count for a day: those of a file are before a provider's."""
     loaded = splits.filter(pl.col("source") == FILE_PROVIDER)
     others = splits.filter(pl.col("source") != FILE_PROVIDER)

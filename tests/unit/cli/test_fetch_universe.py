@@ -60,14 +60,3 @@ def test_a_file_is_a_universe(sec: FakeSec, text: str) -> None:
         Path(name).write_text(text, encoding="utf-8-sig")
         assert run(*_FETCH, "--universe", name, "--dry-run").json["symbols"] == 2
     assert run(*_FETCH, "--file", "members.csv", "C3", "--dry-run").json["symbols"] == 3
-
-
-def test_a_company_is_fetched_by_its_number(sec: FakeSec) -> None:
-    """`CIK0000000002` needs no listed symbol, and its rows lie under this name."""
-    assert run(*_FETCH, "CIK0000000002").json["clean"]
-    lake = fl.open("data/lake")
-    assert lake.sql("SELECT DISTINCT symbol, cik FROM income_statements").rows() == [
-        ("CIK0000000002", "0000000002")
-    ]
-    assert set(lake.sql("SELECT DISTINCT symbol FROM shares_outstanding")["symbol"]) == {"CIK0000000002"}
-    assert run("fetch", "--provider", "sec", "CIK0000000009", code=1).err.count("0000000009") >= 1

@@ -41,7 +41,7 @@ def _load_count(lake: Lake) -> None:
     lake.load("shares_outstanding", pl.DataFrame(row | {"filing_date": "2020-05-15"}), split_basis="own-day")
 
 
-def _found(lake: Lake) -> list[tuple[str, str, date]]:
+def _findings(lake: Lake) -> list[tuple[str, str, date]]:
     return lake.quality(rules=_RULES).select("rule", "symbol", "date").rows()
 
 
@@ -57,14 +57,14 @@ def test_own_day_is_refused_where_a_stored_split_shows_no_step(lake: Lake, ratio
             lake.load("price_data", pl.DataFrame(_bars(_ADJUSTED)), split_basis="own-day", dry_run=dry_run)
     assert lake.snapshot.id == before
     assert _load_bars(lake, _bars(_ADJUSTED), "2021-03-31") == 5
-    assert _found(lake) == []
+    assert _findings(lake) == []
 
 
 def test_prices_as_traded_are_not_refused(lake: Lake) -> None:
     """The step may be some days away from the told day, as lists date splits wrongly."""
     _load_split(lake, 4, 1, day="2020-09-02")
     assert _load_bars(lake, _bars([*_TRADED, 131.0], days=[*_DAYS, "2020-09-02"])) == 6
-    assert _found(lake) == []
+    assert _findings(lake) == []
 
 
 @pytest.mark.filterwarnings("ignore:splits")
@@ -78,7 +78,7 @@ def test_a_split_of_1_to_1_allows_the_load(lake: Lake) -> None:
         _load_bars(lake, _bars(_ADJUSTED))
     _load_split(lake, 1, 1)
     assert _load_bars(lake, _bars(_ADJUSTED)) == 5
-    assert _found(lake) == []
+    assert _findings(lake) == []
 
 
 @pytest.mark.filterwarnings("ignore::factorlab_lake.errors.LakeWarning")
@@ -97,7 +97,7 @@ def test_any_order_of_arrival_gives_right_caps(lake: Lake, order: tuple[str, ...
             _load_bars(lake, _bars(_ADJUSTED, files[name]))
     caps = lake.market_caps("AAPL", ["2020-08-26", "2020-08-28", "2020-08-31"])["market_cap"]
     assert [round(cap / 1e6, 3) for cap in caps] == [506.0, 499.2, 516.0]
-    assert _found(lake) == [("split_without_step", "AAPL", date(2020, 8, 31))]
+    assert _findings(lake) == [("split_without_step", "AAPL", date(2020, 8, 31))]
 
 
 def test_a_split_after_the_bars_is_said_and_a_right_load_ends_it(lake: Lake) -> None:
@@ -106,11 +106,11 @@ def test_a_split_after_the_bars_is_said_and_a_right_load_ends_it(lake: Lake) -> 
     _load_bars(lake, _bars(_ADJUSTED))
     with pytest.warns(LakeWarning, match="4:1 split of 2020-08-31: the bars before it are taken as adjusted"):
         _load_split(lake, 4, 1)
-    assert _found(lake) == [("split_without_step", "AAPL", date(2020, 8, 31))]
+    assert _findings(lake) == [("split_without_step", "AAPL", date(2020, 8, 31))]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         _load_bars(lake, _bars(_ADJUSTED), "2021-03-31")
-    assert _found(lake) == []
+    assert _findings(lake) == []
     assert lake.market_caps("AAPL", "2020-08-28")["market_cap"].to_list() == [499.2e6]
     assert lake.sql("SELECT count(*) FROM price_revisions WHERE change_kind = 'correction'").item() == 5
 
@@ -137,7 +137,7 @@ def test_little_proof_is_a_warning_and_a_finding(lake: Lake, ratio: tuple[int, i
     _load_split(lake, *ratio)
     with pytest.warns(LakeWarning, match="stay on the basis of their own day"):
         _load_bars(lake, _bars(_ADJUSTED, days=days))
-    assert _found(lake) == [("split_without_step", "AAPL", date(2020, 8, 31))]
+    assert _findings(lake) == [("split_without_step", "AAPL", date(2020, 8, 31))]
     assert lake.prices("AAPL")["split_basis_date"].to_list() == [date.fromisoformat(d) for d in days]
 
 
@@ -148,4 +148,4 @@ def test_a_history_of_two_kinds_is_not_corrected(lake: Lake) -> None:
     with pytest.warns(LakeWarning, match="without the step"):
         _load_split(lake, 4, 1)
     assert lake.prices("AAPL")["split_basis_date"][0] == date(2020, 8, 18)
-    assert _found(lake) == [("split_without_step", "AAPL", date(2020, 8, 31))]
+    assert _findings(lake) == [("split_without_step", "AAPL", date(2020, 8, 31))]

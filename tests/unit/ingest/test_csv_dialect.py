@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from factorlab_lake.errors import InvalidInput
@@ -108,6 +109,67 @@ def test_one_number_tells_what_points_mean(lake: Lake, tmp_path: Path) -> None:
     """In a file with semicolons, 50.000 is fifty where another number can only have a decimal point."""
     assert _load(lake, tmp_path, _BARS.replace(",", ";").replace("221.68", "50.000")) == 2
     assert [row[1] for row in _stored(lake)] == [50.0, 222.42]
+
+
+_TOLD: dict[str, tuple[str, str, list[float]]] = {
+    "thousands with points": (
+        _EUROPEAN.replace("221,68", "1.221,68").replace("222,42", "50.000"),
+        ",",
+        [1221.68, 50000],
+    ),
+    "commas of thousands": (_BARS.replace("221.68", '"221,681"'), ".", [221681, 222.42]),
+    "points with semicolons": (
+        _BARS.replace(",", ";").replace("221.68", "50.000").replace("222.42", "1,221.681"),
+        ".",
+        [50, 1221.681],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", _TOLD)
+def test_a_told_decimal_sign_decides(lake: Lake, tmp_path: Path, case: str) -> None:
+    """The other sign separates thousands; a frame of texts is read alike."""
+    body, sign, closes = _TOLD[case]
+    file = tmp_path / "bars.csv"
+    file.write_text(body)
+    frame = pl.read_csv(file, infer_schema=False, separator=";" if ";" in body else ",")
+    for source in (file, frame):
+        assert lake.load("price_data", source, split_basis="own-day", decimal=sign) == 2
+        assert [row[1] for row in _stored(lake)] == closes
+
+
+_NOT_SO = {
+    "a point": (_EUROPEAN.replace("222,42", "222.42"), ","),
+    "thousands and a point": (_EUROPEAN.replace("222,42", "1,222.42"), ","),
+    "commas of thousands": (_EUROPEAN.replace("20272300", "20,272,300"), ","),
+    "a fraction": (_EUROPEAN.replace("222,42", "0.222"), ","),
+    "a comma": (_BARS.replace("221.68", '"221,68"'), "."),
+    "points of thousands": (_BARS.replace("20272300", "20.272.300"), "."),
+}
+
+
+@pytest.mark.parametrize("case", _NOT_SO)
+def test_a_number_against_the_told_sign_is_refused(lake: Lake, tmp_path: Path, case: str) -> None:
+    """A wrong option must not change a value without a word."""
+    body, sign = _NOT_SO[case]
+    file = tmp_path / "bars.csv"
+    file.write_text(body)
+    with pytest.raises(InvalidInput, match=f"none with the decimal sign '{sign}'; pass the other sign"):
+        lake.load("price_data", file, split_basis="own-day", decimal=sign)
+    assert lake.snapshot.id == 0
+
+
+def test_only_two_decimal_signs_are_known(lake: Lake) -> None:
+    """Another sign is an error of the caller."""
+    with pytest.raises(InvalidInput, match=r"decimal is ';'; expected '\.' or ','"):
+        lake.load("price_data", {"symbol": ["A"]}, decimal=";")
+
+
+@pytest.mark.parametrize("case", ["a price that may have one", "thousands or decimals", "two decimal signs"])
+def test_the_refusal_names_the_option(lake: Lake, tmp_path: Path, case: str) -> None:
+    """The next step after a file with two readings is to say the decimal sign."""
+    with pytest.raises(InvalidInput, match=r"--decimal \. or --decimal ,"):
+        _load(lake, tmp_path, _REFUSED[case][0])
 
 
 def test_a_file_with_tabs_may_be_named_so(lake: Lake, tmp_path: Path) -> None:
