@@ -23,7 +23,7 @@ __all__ = ["coverage", "freshness", "quality", "report", "status"]
 _FINDING = (
     "severity", "rule", "symbol", "date", "fiscal_period", "value", "expected", "detail",
 )  # fmt: skip
-_FRESH = ("symbol", "dataset", "period", "last_date", "fetched_at", "expected_next", "overdue_days")
+_FRESH = ("symbol", "dataset", "period", "last_date", "expected_next", "overdue_days", "fetched_at")
 
 
 def status(

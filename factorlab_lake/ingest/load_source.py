@@ -119,6 +119,8 @@ class LoadSource:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         if self._format == "csv" and "utf-8" in reason.lower():
             reason = "it is not text in UTF-8; save it in that encoding"
+        if self._format == "csv" and "more fields than" in reason:
+            reason = "a row has more fields than the first line; quote texts that contain the separator"
         return InvalidInput(
             f"{self._path.name} cannot be read as {self._path.suffix}: {reason}",
             path=str(self._path),

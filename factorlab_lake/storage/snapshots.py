@@ -121,7 +121,8 @@ def after_commit(failure: str, remedy: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - the change is in whatever fails afterwards
-        message = f"The change is committed, but {failure}: {' '.join(str(error).split())} {remedy}"
+        cause = " ".join(str(error).split()).removesuffix(".")
+        message = f"The change is committed, but {failure}: {cause}. {remedy}"
         warnings.warn(message, PostCommitWarning, stacklevel=3)
 
 

@@ -63,7 +63,8 @@ def test_a_load_whose_single_file_cannot_be_written_is_in(
     lake.load("splits", split("A"))
     with monkeypatch.context() as patch:
         failing(patch, catalog, "_write" if kind == "DuckDB" else "write_catalog", ERRORS[kind])
-        with pytest.warns(PostCommitWarning, match=r"does not show snapshot 2: .*lake\.catalog\(\)"):
+        sentences = r"does not show snapshot 2: .*[^.]\. [A-Z].*lake\.catalog\(\)"
+        with pytest.warns(PostCommitWarning, match=sentences):
             assert lake.load("splits", split("B")) == 1
     assert symbols(lake) == symbols(fl.open(lake.path)) == ["A", "B"]
     assert shown(lake) == 1
