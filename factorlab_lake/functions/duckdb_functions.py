@@ -9,6 +9,7 @@ from itertools import takewhile
 
 from factorlab_lake.functions.question_texts import QUESTIONS, question_steps
 from factorlab_lake.functions.rule_placeholders import fill
+from factorlab_lake.functions.shared_parts import shared_parts
 from factorlab_lake.functions.sql_placeholders import duckdb_placeholders
 from factorlab_lake.schema import STORED_TABLES, TABLES, identifier
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES, bucket_number
@@ -47,6 +48,13 @@ _PARTS = (
     "fundamentals",
     "factor_facts",
 )
+_WORDS = {
+    "among_requested": "IN (SELECT symbol FROM requested)",
+    "first_day": "coalesce(start_date::DATE, {{BEGINNING_OF_TIME}})",
+    "year_of_bar": "year(date) AS in_year, ",
+    "same_from": "t.date - {{SAME_SPLIT_DAYS}}",
+    "same_to": "t.date + {{SAME_SPLIT_DAYS}}",
+}
 _CONSTANT = {"price_age_limit": "{{PRICE_AGE_LIMIT_DAYS}}", "shares_age_limit": "{{QUARTER_AGE_LIMIT_DAYS}}"}
 _DIVIDED = [name for name, spec in DERIVED_TABLES.items() if spec.buckets]
 _AMONG = "symbol IN (SELECT symbol FROM requested) AND bucket IN ({{buckets_of_%s}})"
@@ -77,7 +85,8 @@ _CATALOG = re.compile(r"\b(information_schema|duckdb_\w+|pg_catalog|show|describ
 @cache
 def sql_text(name: str) -> str:
     """Return a function's SQL with all placeholders filled."""
-    text = fill(_file(f"{name}.sql"), lambda: {part: _file(f"parts/{part}.sql").strip() for part in _PARTS})
+    text = fill(_file(f"{name}.sql"), lambda: shared_parts(_WORDS))
+    text = fill(text, lambda: {part: _file(f"parts/{part}.sql").strip() for part in _PARTS})
     text = fill(text, _questions)
     text = fill(fill(text, lambda: _ARGUMENTS.get(name, _DEFAULT_ARGUMENTS)), duckdb_placeholders)
     return fill(text, lambda: _columns(text))

@@ -27,7 +27,6 @@ from factorlab_lake.schema.derived_tables import (
 __all__ = [
     "INPUTS",
     "QUESTIONS",
-    "adjusted_bars_text",
     "factors_text",
     "facts_text",
     "input_columns",
@@ -154,16 +153,6 @@ def question_steps(name: str) -> str:
     DuckDB plans ``WITH facts AS (…), steps`` a tenth faster than ``SELECT * FROM (WITH steps)``.
     """
     return question_text(name).partition("\nWITH ")[2].strip()
-
-
-@cache
-def adjusted_bars_text(same_from: str, same_to: str) -> str:
-    """Return the steps of ``adjusted_prices``.
-
-    The arguments are the SQL of the days between which a dividend can be the same as that of ``d``.
-    """
-    days = {"same_from": same_from, "same_to": same_to}
-    return fill(fill(_text("adjusted_bars").strip(), lambda: days), rule_placeholders)
 
 
 @cache

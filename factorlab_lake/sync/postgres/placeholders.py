@@ -12,6 +12,7 @@ from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.functions import duckdb_functions
 from factorlab_lake.functions.question_texts import INPUTS, QUESTIONS, period_months, question_text
 from factorlab_lake.functions.rule_placeholders import fill
+from factorlab_lake.functions.shared_parts import shared_parts
 from factorlab_lake.functions.sql_placeholders import (
     accession,
     effective_basis,
@@ -49,6 +50,13 @@ _AVAILABILITY = ("available_date", "availability_basis")  # as the rule of the s
 _TIME_FORMAT = "'YYYY-MM-DD HH24:MI:SS.US'"
 # The rows that a function's question reads, looked up in Postgres' way; a part comes after those that use it.
 _PARTS = ("grid", "cap_facts", "count_vintages", "factor_facts", "fundamentals")
+_WORDS = {
+    "among_requested": "= ANY (symbols)",
+    "first_day": "coalesce(start_date, {{BEGINNING_OF_TIME}})",
+    "year_of_bar": "date_part('year', date)::integer AS in_year, ",
+    "same_from": "t.date - {{SAME_SPLIT_DAYS}}",
+    "same_to": "t.date + {{SAME_SPLIT_DAYS}}",
+}
 # What stands in the parts for an argument that a function has or has not.
 _CONSTANTS = {"price_age_limit": "{{PRICE_AGE_LIMIT_DAYS}}", "shares_age_limit": "{{QUARTER_AGE_LIMIT_DAYS}}"}
 _ARGUMENTS = {
@@ -80,7 +88,8 @@ def sql_text(name: str) -> str:
     """
     if not _place(f"{name}.sql").is_file():
         return duckdb_functions.sql_text(name)
-    text = fill(_file(f"{name}.sql"), lambda: {p: _file(f"parts/{p}.sql").strip() for p in _PARTS})
+    text = fill(_file(f"{name}.sql"), lambda: shared_parts(_WORDS))
+    text = fill(text, lambda: {p: _file(f"parts/{p}.sql").strip() for p in _PARTS})
     text = fill(text, _questions)
     text = fill(text, lambda: _arguments(name))
     text = fill(text, _columns)

@@ -15,9 +15,10 @@ from importlib.resources.abc import Traversable
 
 from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.functions import duckdb_functions
-from factorlab_lake.functions.question_texts import INPUTS, QUESTIONS, adjusted_bars_text, question_text
+from factorlab_lake.functions.question_texts import INPUTS, QUESTIONS, question_text
 from factorlab_lake.functions.revision_texts import revisions_query
 from factorlab_lake.functions.rule_placeholders import fill, rule_placeholders
+from factorlab_lake.functions.shared_parts import shared_parts
 from factorlab_lake.functions.sql_placeholders import (
     effective_basis,
     effective_date,
@@ -40,11 +41,19 @@ from factorlab_lake.schema.quote_units import is_quote_unit_unknown, quote_curre
 
 __all__ = ["arguments", "body", "sql_text", "with_dates"]
 
-_PARTS = ("grid", "cap_facts", "factor_facts", "ratios_of_published")
+_PARTS = ("grid", "cap_facts", "factor_facts")
 _LOOKED_UP = ("bars", "counts", "intervals")
 _RATIOS_VIEW = "financial_ratios"  # a view is created in the tests too
 _BY_ASOF, _BY_RANGE = "asof", "range"
-_SAME_SPLIT = ("-{{SAME_SPLIT_DAYS}}", "{{SAME_SPLIT_DAYS}}")
+_WORDS = {
+    "among_requested": "IN (SELECT symbol FROM requested)",
+    "first_day": "COALESCE({{arg_start_date}}, {{BEGINNING_OF_TIME}})",
+    "last_day": "COALESCE({{arg_end_date}}, {{END_OF_TIME}})",
+    "year_of_bar": "",
+    "same_from": "DATEADD(day, -{{SAME_SPLIT_DAYS}}, t.date)",
+    "same_to": "DATEADD(day, {{SAME_SPLIT_DAYS}}, t.date)",
+    "published_day": "p.published_on - {{EPOCH}}",
+}
 _SHOWN = "IN (SELECT symbol FROM company_symbols WHERE is_main_unit)"
 _LAG = "(SELECT MAX(r.availability_lag_days) FROM factorlab_lake_target AS r)"
 _AVAILABILITY = ("available_date", "availability_basis")  # as the rule of the sync has them, not as stored
@@ -117,7 +126,7 @@ def _filled(name: str, lookup: str) -> str:
     """Return the text of a file, with the arguments still open."""
     parts = {part: _file(f"parts/{part}.sql").strip() for part in _PARTS}
     parts |= {part: _file(f"parts/{part}_by_{lookup}.sql").strip() for part in _LOOKED_UP}
-    text = _file(f"{name}.sql")
+    text = fill(_file(f"{name}.sql"), lambda: shared_parts(_WORDS))
     while any("{{" + part + "}}" in text for part in parts):
         text = fill(text, lambda: parts)
     text = fill(text, lambda: {q: question_text(q).strip() for q in QUESTIONS})
@@ -160,7 +169,6 @@ def _columns() -> dict[str, str]:
     facts = [n for n in table("fundamentals_history").names() if n not in _NOT_FACTS]
     return {
         **shared_placeholders(),
-        "adjusted_bars": adjusted_bars_text(*(f"DATEADD(day, {days}, d.date)" for days in _SAME_SPLIT)),
         "revisions_query": revisions_query(_text),
         "fundamentals_columns": ", ".join(f"i.{identifier(n)}" for n in facts),
         "flow_types": _numbers(ttm_columns()),

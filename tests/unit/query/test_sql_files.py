@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from factorlab_lake.derive import computation
-from factorlab_lake.functions import duckdb_functions
+from factorlab_lake.functions import duckdb_functions, shared_parts
 from factorlab_lake.functions.duckdb_functions import FUNCTIONS, sql_text
 from factorlab_lake.functions.question_texts import QUESTIONS
 from factorlab_lake.lake import Lake
@@ -53,15 +53,21 @@ def test_every_file_is_installed_and_every_function_has_a_file() -> None:
 def test_every_part_of_a_text_is_used() -> None:
     """The shell's parts, the questions' texts and the scripts of derived tables are all listed."""
     assert _names(_SHELL / "parts") == set(duckdb_functions._PARTS)
-    of_other_engines = {"adjusted_bars"}  # of Snowflake and Spark
-    assert _names(_FUNCTIONS) - of_other_engines == set(QUESTIONS) - {
-        "inputs_of_factors"
-    }  # in factor_inputs.sql
+    assert _names(_FUNCTIONS) == set(QUESTIONS) - {"inputs_of_factors"}  # in factor_inputs.sql
     assert _names(ROOT / "factorlab_lake" / "derive" / "sql") == set(computation._SCRIPTS)
     known = {*duckdb_functions._PARTS, *QUESTIONS}
     texts = "".join(path.read_text(encoding="utf-8") for path in _SHELL.rglob("*.sql"))
     unused = [n for n in known if not re.search(rf"\{{\{{{n}(_with_dates)?\}}\}}", texts)]
     assert unused == []
+
+
+def test_every_shared_part_is_used() -> None:
+    """Each text of several engines is listed, and an engine or another part has its placeholder."""
+    parts = _FUNCTIONS / "parts"
+    assert _names(parts) == set(shared_parts.NAMES)
+    shells = [*parts.glob("*.sql"), *(_FUNCTIONS / "shell").rglob("*.sql")]
+    texts = "".join(path.read_text(encoding="utf-8") for path in shells)
+    assert [name for name in shared_parts.NAMES if "{{" + name + "}}" not in texts] == []
 
 
 def _names(folder: Path) -> set[str]:

@@ -16,12 +16,4 @@ requested AS NOT MATERIALIZED (
 ratios_of_periods AS (WITH {{ratios}})
 SELECT r.*, r.statement_provider AS source_provider, s.created_at, s.updated_at
 FROM ratios_of_periods r
-LEFT JOIN (
-    SELECT symbol, period_end, min(recorded_at) AS created_at, max(recorded_at) AS updated_at
-    FROM (
-        SELECT symbol, coalesce(period_end, fiscal_date) AS period_end, recorded_at FROM income_statements
-        UNION ALL
-        SELECT symbol, coalesce(period_end, fiscal_date), recorded_at FROM balance_sheets
-    ) AS t
-    GROUP BY symbol, period_end
-) s ON s.symbol = r.symbol AND s.period_end = r.fiscal_date;
+LEFT JOIN ({{stored_periods}}) s ON s.symbol = r.symbol AND s.period_end = r.fiscal_date;

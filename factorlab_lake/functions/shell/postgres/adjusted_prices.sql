@@ -8,43 +8,12 @@ RETURNS TABLE (
 {{planned}}
 BEGIN ATOMIC
 -- Bars after end_date are needed: later dividends adjust the requested bars.
-WITH bars AS MATERIALIZED (
-    SELECT p.symbol, p.date, p.in_year, p.splits_since, p.is_unknown, p.open_price / p.splits_since AS open_price,
-           p.high_price / p.splits_since AS high_price, p.low_price / p.splits_since AS low_price,
-           p.close_price / p.splits_since AS close_price, p.volume * p.splits_since / p.distributed AS volume,
-           p.adjusted_close / p.splits_since AS provider_close
-    FROM (
-        SELECT b.*, date_part('year', b.date)::integer AS in_year, s.symbol IS NOT NULL AND s.cumulative_split_factor IS NULL AS is_unknown,
-               CASE WHEN s.symbol IS NULL THEN 1 ELSE s.cumulative_split_factor * s.distribution_factor END AS splits_since,
-               coalesce(s.distribution_factor, 1) AS distributed
-        FROM price_data b
-        LEFT JOIN split_history s
-          ON s.symbol = b.symbol AND b.split_basis_date >= s.from_date AND b.split_basis_date < s.to_date
-        WHERE b.symbol = ANY (symbols) AND b.date >= coalesce(start_date, {{BEGINNING_OF_TIME}})) p
+WITH bars AS MATERIALIZED ({{bars_since_splits}}
 ),
-told AS MATERIALIZED (
-    SELECT d.symbol, d.date, d.source_provider, d.fetched_at,
-           coalesce(d.adjusted_dividend, d.dividend) / CASE WHEN s.symbol IS NULL THEN 1
-               ELSE s.cumulative_split_factor * s.distribution_factor END AS amount,
-           CASE WHEN d.source_provider = 'file' THEN 1 ELSE 0 END AS precedence
-    FROM dividends d
-    LEFT JOIN split_history s
-      ON s.symbol = d.symbol
-     AND CASE WHEN d.adjusted_dividend IS NULL THEN d.date ELSE d.split_basis_date END >= s.from_date
-     AND CASE WHEN d.adjusted_dividend IS NULL THEN d.date ELSE d.split_basis_date END < s.to_date
-    WHERE d.symbol = ANY (symbols) AND d.retracted_at IS NULL
+told AS MATERIALIZED ({{told_dividends}}
 ),
--- Both of two equal dividends in one list are paid; one dividend that two sources told is paid once.
 paid AS (
-    SELECT t.* FROM told t
-    WHERE NOT EXISTS (
-        SELECT 1 FROM told o
-        WHERE o.symbol = t.symbol AND o.source_provider <> t.source_provider
-          AND (o.precedence > t.precedence OR o.precedence = t.precedence
-               AND (o.fetched_at > t.fetched_at OR o.fetched_at = t.fetched_at AND o.source_provider > t.source_provider))
-          AND (o.date = t.date
-               OR o.date BETWEEN t.date - {{SAME_SPLIT_DAYS}} AND t.date + {{SAME_SPLIT_DAYS}}
-                  AND abs(o.amount - t.amount) <= {{RESCALED_ROUNDING}}))
+    SELECT t.* FROM told t WHERE NOT EXISTS (SELECT 1 FROM told o WHERE {{is_told_again}})
 ),
 payouts AS MATERIALIZED (
     SELECT d.symbol, d.date AS ex_date, CASE WHEN count(*) = count(d.amount) THEN sum(d.amount) END AS amount,
@@ -97,15 +66,5 @@ adjusted AS (
       ON t.symbol = b.symbol AND t.in_year = b.in_year AND b.date >= t.from_date AND b.date < t.ex_date
     WHERE b.date <= coalesce(end_date, {{END_OF_TIME}})
 )
-SELECT symbol, date, open_price, high_price, low_price, close_price, volume,
-       CASE WHEN reason IS NULL THEN
-           CASE source WHEN 'dividends' THEN close_price * factor WHEN 'provider' THEN provider_close ELSE close_price END
-       END,
-       source, 1 / splits_since,
-       CASE WHEN reason IS NULL THEN
-           CASE source WHEN 'dividends' THEN factor WHEN 'provider' THEN provider_close / nullif(close_price, 0) END
-       END,
-       CASE WHEN is_unknown THEN 'split_unknown' WHEN source = 'splits' THEN 'no_dividends_known'
-            WHEN source = 'provider' AND provider_close IS NULL THEN 'adjusted_close_missing' ELSE reason END
-FROM adjusted;
+{{adjusted_columns}};
 END;

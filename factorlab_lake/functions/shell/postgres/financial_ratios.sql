@@ -7,12 +7,4 @@ SELECT p.symbol, f.fiscal_date, f.date, f.accepted_date, f.market_cap, f.shares_
        f.statement_provider AS source_provider, s.created_at, s.updated_at
 FROM (SELECT DISTINCT symbol FROM period_publications) p
 CROSS JOIN LATERAL ratios(ARRAY[p.symbol], NULL, NULL) f
-LEFT JOIN (
-    SELECT symbol, period_end, min(recorded_at) AS created_at, max(recorded_at) AS updated_at
-    FROM (
-        SELECT symbol, coalesce(period_end, fiscal_date) AS period_end, recorded_at FROM income_statements
-        UNION ALL
-        SELECT symbol, coalesce(period_end, fiscal_date), recorded_at FROM balance_sheets
-    ) AS t
-    GROUP BY symbol, period_end
-) s ON s.symbol = p.symbol AND s.period_end = f.fiscal_date;
+LEFT JOIN ({{stored_periods}}) s ON s.symbol = p.symbol AND s.period_end = f.fiscal_date;

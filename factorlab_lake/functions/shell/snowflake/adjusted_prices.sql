@@ -9,8 +9,5 @@ $$
 WITH requested AS (
     SELECT DISTINCT e.value::VARCHAR AS symbol FROM TABLE(FLATTEN(INPUT => {{arg_symbols}})) AS e
 ),
-limits AS (
-    SELECT COALESCE({{arg_start_date}}, {{BEGINNING_OF_TIME}}) AS first_day, COALESCE({{arg_end_date}}, {{END_OF_TIME}}) AS last_day
-),
 {{adjusted_bars}}
 $$;

@@ -14,12 +14,12 @@ from importlib.resources import files
 from factorlab_lake.functions import duckdb_functions
 from factorlab_lake.functions.question_texts import (
     QUESTIONS,
-    adjusted_bars_text,
     output_columns,
     question_text,
 )
 from factorlab_lake.functions.revision_texts import revisions_query
 from factorlab_lake.functions.rule_placeholders import fill
+from factorlab_lake.functions.shared_parts import shared_parts
 from factorlab_lake.functions.sql_placeholders import (
     effective_basis,
     effective_date,
@@ -68,7 +68,7 @@ VIEWS = (
 )
 """The views: those that the questions read, and those that are read as tables."""
 
-_PARTS = ("ratios_of_published", "grid", "cap_facts", "factor_facts", "fundamentals", "unrounded_close")
+_PARTS = ("grid", "cap_facts", "factor_facts", "fundamentals", "unrounded_close")
 # Columns of fundamentals_history by which its rows are matched, or that another table has too.
 _NOT_FACTS = {
     *("symbol", "of_vintage", "restated", "valid_from", "valid_to", "bucket"),
@@ -76,7 +76,16 @@ _NOT_FACTS = {
 }
 _MAIN_UNIT = "u.symbol IS NOT NULL"  # Sail cannot run a subquery in a column of SELECT
 _LITERAL_NAME_OR_COMMENT = re.compile(r"""('(?:[^']|'')*')|"((?:[^"]|"")*)"|--.*""")
-_SAME_SPLIT = (("date_sub", "{{SAME_SPLIT_DAYS}}"), ("date_add", "{{SAME_SPLIT_DAYS}}"))
+_WORDS = {
+    "among_requested": "IN (SELECT symbol FROM requested)",
+    "first_day": "{{start_date}}",
+    "last_day": "{{end_date}}",
+    "year_of_bar": "",
+    "same_from": "date_sub(t.date, {{SAME_SPLIT_DAYS}})",
+    "same_to": "date_add(t.date, {{SAME_SPLIT_DAYS}})",
+    "published_day": "datediff(p.published_on, {{EPOCH}})",
+}
+_OF_ONE_PART = {"financial_ratios": "{{ratios_of_all}}"}  # has no file of its own
 _OF_ALL_SYMBOLS = {
     "price_age_limit": str(PRICE_AGE_LIMIT_DAYS),
     "shares_age_limit": str(QUARTER_AGE_LIMIT_DAYS),
@@ -120,7 +129,8 @@ def renamed(text: str, prefix: str) -> str:
 def question_query(name: str, arguments: Mapping[str, str]) -> str:
     """Return the query of a question; ``arguments`` are the SQL literals of its placeholders."""
     parts = {part: _file(f"parts/{part}.sql").strip() for part in _PARTS}
-    text = fill(fill(_file(f"{name}.sql"), lambda: parts), lambda: parts)
+    text = fill(_OF_ONE_PART.get(name) or _file(f"{name}.sql"), lambda: shared_parts(_WORDS))
+    text = fill(fill(text, lambda: parts), lambda: parts)
     text = fill(fill(text, _questions), lambda: dict(arguments))
     return in_spark(fill(text, _columns))
 
@@ -223,7 +233,6 @@ def _columns() -> dict[str, str]:
         **shared_placeholders(),
         "is_quote_unit_unknown": is_quote_unit_unknown("r.symbol", _MAIN_UNIT),
         "quote_currency": quote_currency("r.symbol", "f.currency", _MAIN_UNIT),
-        "adjusted_bars": adjusted_bars_text(*(f"{add}(d.date, {days})" for add, days in _SAME_SPLIT)),
         "revisions_query": revisions_query(_text),
         "fundamentals_columns": ", ".join(map(identifier, facts)),
         "facts_of_interval": ", ".join(f"i.{identifier(n)}" for n in facts),

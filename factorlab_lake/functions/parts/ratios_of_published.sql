@@ -1,5 +1,6 @@
+-- The steps of ratios over a relation published, for Snowflake and Spark. published_day is the number of the day p.published_on.
 requested AS (
-    SELECT DISTINCT p.symbol, p.published_on AS date, p.published_on - {{EPOCH}} AS day FROM published AS p
+    SELECT DISTINCT p.symbol, p.published_on AS date, {{published_day}} AS day FROM published AS p
 ),
 {{cap_facts}},
 {{factor_facts}},
