@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from factorlab_lake.cli.app import FAULTS, End, Force, OnlySymbols, SnapshotAt, Start, open_lake, options
-from factorlab_lake.cli.output import document_of, file_progress
+from factorlab_lake.cli.output import OutputFormat, document_of, file_progress
 
 __all__ = ["export", "sync"]
 
@@ -64,6 +64,8 @@ def sync(
         )
     output.document(document_of(report), report.lines())
     if not report.clean:
+        if output.quiet and output.form is not OutputFormat.JSON:
+            output.lines(report.lines())  # a warning, which --quiet leaves
         raise typer.Exit(FAULTS)
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "FOLDER",
     "KEYS",
     "OF_SNOWFLAKE",
+    "POSTGRESQL",
     "PROVIDERS",
     "SNOWFLAKE",
     "TARGETS",
@@ -26,18 +27,19 @@ __all__ = [
 ]
 
 TARGETS = "factorlab_lake.targets"  # the entry points of servers; the name of each is an address scheme
-FOLDER, SNOWFLAKE = "folder", "snowflake"
+FOLDER, POSTGRESQL, SNOWFLAKE = "folder", "postgresql", "snowflake"
 # {provider: address scheme}; installed targets add their own.
 PROVIDERS: Mapping[str, str] = {
-    "postgresql": "postgresql",
-    "postgres": "postgresql",
-    "timescaledb": "postgresql",
+    "postgresql": POSTGRESQL,
+    "postgres": POSTGRESQL,
+    "timescaledb": POSTGRESQL,
     "snowflake": SNOWFLAKE,
     "duckdb": FOLDER,
     "lake": FOLDER,
     "folder": FOLDER,
 }
 _FLAGS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
+_SCHEMA = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9a-fA-F]*:[0-9a-fA-F.]*:[0-9a-fA-F:.]*\]?|/[A-Za-z0-9._/-]+")
 
 
@@ -65,8 +67,8 @@ KEYS = (
     Key("database", "database", "text", "lake", "the database on the server, or the folder of the lake"),
     Key("database", "username", "text", "lake", "the role on the server"),
     Key("database", "password", "secret", "lake", "a reference such as `${DB_PASSWORD}`, never the password"),
-    Key("database", "schema", "text", "lake", "the schema; of Snowflake alone, as the next four keys"),
-    Key("database", "warehouse", "text", "lake", "the warehouse that runs the queries"),
+    Key("database", "schema", "schema", "lake", "the schema on the server; by default `public`"),
+    Key("database", "warehouse", "text", "lake", "the warehouse; of Snowflake alone, as the next three keys"),
     Key("database", "role", "text", "lake", "the role of the session"),
     Key("database", "authenticator", "text", "lake", "`externalbrowser` to log in with the browser"),
     Key("database", "private_key_file", "text", "lake", "the file of the key that logs in, and no password"),
@@ -84,7 +86,7 @@ KEYS = (
 )
 
 
-OF_SNOWFLAKE = ("schema", "warehouse", "role", "authenticator", "private_key_file")
+OF_SNOWFLAKE = ("warehouse", "role", "authenticator", "private_key_file")
 """The keys that only a database of Snowflake has."""
 
 
@@ -146,6 +148,11 @@ def _server(value: Any) -> _Checked:
     return text, expected
 
 
+def _schema(value: Any) -> _Checked:
+    good = isinstance(value, str) and _SCHEMA.fullmatch(value)
+    return value if good else None, "the name of a schema: letters, digits and underscores"
+
+
 def _text(value: Any) -> _Checked:
     # A database or a role may have a number as its name.
     text = str(value) if type(value) is int else value
@@ -159,4 +166,5 @@ _CHECKS: Mapping[str, Callable[[Any], _Checked]] = {
     "flag": _flag,
     "provider": _provider,
     "host": _server,
+    "schema": _schema,
 }

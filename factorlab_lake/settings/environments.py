@@ -22,6 +22,7 @@ from factorlab_lake.settings.environment_keys import (
     FOLDER,
     KEYS,
     OF_SNOWFLAKE,
+    POSTGRESQL,
     SNOWFLAKE,
     Key,
     checked,
@@ -117,7 +118,10 @@ class Environment:
         if scheme == SNOWFLAKE:
             return _snowflake(parts, login)
         self._refuse(OF_SNOWFLAKE, "this is of Snowflake, and the provider is another server; remove it")
-        return f"{scheme}://{login}{_host(parts)}/{_quoted(parts['database'])}"
+        if scheme != POSTGRESQL:
+            self._refuse(("schema",), "this provider has no schemas; remove it")
+        options = "" if parts["schema"] is None else f"?options=-csearch_path%3D{_quoted(parts['schema'])}"
+        return f"{scheme}://{login}{_host(parts)}/{_quoted(parts['database'])}{options}"
 
     def _lake(self) -> str | None:
         password = self.value(_BY_SECTION["database"]["password"])
@@ -126,7 +130,7 @@ class Environment:
         return self.address(password=password)
 
     def _folder(self, parts: Mapping[str, Any]) -> str:
-        of_server = ("host", "port", "username", "password", *OF_SNOWFLAKE)
+        of_server = ("host", "port", "username", "password", "schema", *OF_SNOWFLAKE)
         self._refuse(of_server, "this is of a server, but the provider is a folder; remove it")
         folder = str(parts["database"])
         if "://" in folder:
@@ -307,7 +311,7 @@ def _host(parts: Mapping[str, Any]) -> str:
 def _snowflake(parts: Mapping[str, Any], login: str) -> str:
     """Return the address of a schema of an account; its options are those of the driver."""
     names = "/".join(_quoted(parts[n]) for n in ("database", "schema") if parts[n] is not None)
-    options = {n: parts[n] for n in ("port", *OF_SNOWFLAKE[1:]) if parts[n] is not None}
+    options = {n: parts[n] for n in ("port", *OF_SNOWFLAKE) if parts[n] is not None}
     return f"{SNOWFLAKE}://{login}{parts['host']}/{names}{'?' if options else ''}{urlencode(options)}"
 
 

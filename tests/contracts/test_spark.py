@@ -63,8 +63,9 @@ MAIN: tuple[str, ...] = (
 )  # fmt: skip
 if _JVM:  # a question of every case takes minutes there
     MAIN = (
-        "price_data", "instruments", "market_caps of the samples", "adjusted bars of a range", "revisions",
-        "ratios of a range", "ttm of the samples", "factors of the samples", "financial_ratios",
+        "price_data", "instruments", "adjusted bars of a range", "revisions", "quarters known",
+        "statements_as_of known", "ratios of a range", "financial_ratios",
+        *(f"{name} of the samples" for name in GRIDS),
     )  # fmt: skip
 _JSON = {c.name for spec in TABLES.values() for c in spec.columns if c.kind == "json"}
 

@@ -87,9 +87,22 @@ def test_every_key_of_a_server_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert flags.place() == address
     environment = find("production")
     assert environment is not None
-    keys = [key for key in KEYS if key.name not in OF_SNOWFLAKE]
+    keys = [key for key in KEYS if key.name not in (*OF_SNOWFLAKE, "schema")]
     assert {(k.section, k.name) for k in keys} == set(environment.entries)
     assert all(environment.value(key) is not None for key in keys)
+
+
+def test_an_environment_names_a_schema() -> None:
+    """The schema is an option of the address; a text that would add another option is refused."""
+    place = "provider: postgresql, host: db, database: lake, username: reader"
+    write(f"e:\n  database: {{{place}, schema: research}}\n")
+    assert lake_place() == "postgresql://reader@db/lake?options=-csearch_path%3Dresearch"
+    write(f"e:\n  database: {{{place}, schema: 'x -c role=y'}}\n")
+    with pytest.raises(InvalidInput, match=r"line 2: e.database.schema: expected the name of a schema"):
+        lake_place()
+    write("e:\n  database: {provider: duckdb, database: d, schema: x}\n")
+    with pytest.raises(InvalidInput, match=r"line 2: e.database.schema: this is of a server"):
+        lake_place()
 
 
 def test_an_environment_can_be_a_folder() -> None:
