@@ -16,16 +16,19 @@ YEAR_BEFORE = "_year_before"
 _NAME = re.compile(r"\b[a-z_]+\b")
 _OPTIONAL = re.compile(r"coalesce\((\w+), 0\)")
 _FUNCTIONS = {"coalesce", "least", "greatest", "nullif"}
-_MARKET_CAP = Column("market_cap", "number", "see market_caps", unit="currency")
+_CAPS = {
+    "market_cap": Column("market_cap", "number", "see market_caps", unit="currency"),
+    "company_market_cap": Column("company_market_cap", "number", "see company_market_caps", unit="currency"),
+}
 _SHARES = "weighted_average_shares_outstanding"
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """Represent an input of formulas: a line item of a statement, the market cap or a share count."""
+    """Represent an input of formulas: a line item of a statement, a market cap or a share count."""
 
     name: str
-    statement_type: str  # "" for the market capitalisation
+    statement_type: str  # "" for a market capitalisation
     column: Column
     years_back: int
 
@@ -69,11 +72,11 @@ class Factor:
 
 @cache
 def factor_input(name: str) -> Input:
-    """Return an input by its name: a line item, ``shares`` or ``market_cap``, also with ``_year_before``."""
+    """Return an input by its name: a line item, ``shares`` or a market cap, also with ``_year_before``."""
     plain = name.removesuffix(YEAR_BEFORE)
     years_back = int(plain != name)
-    if plain == "market_cap":
-        return Input(name, "", _MARKET_CAP, years_back)
+    if plain in _CAPS:
+        return Input(name, "", _CAPS[plain], years_back)
     statement_type, column = _line_item(_SHARES if plain == "shares" else plain)
     return Input(name, statement_type, column, years_back)
 

@@ -13,6 +13,7 @@ __all__ = ["factor_parts", "factor_placeholders", "figure", "signed_sum"]
 # The reasons of a row, by the input's part, in the order in which they are written.
 _PARTS = {
     "market_cap": "market_cap_reason",
+    "company_market_cap": "company_market_cap_reason",
     "ttm": "income_reason",
     "cash_flow": "cash_flow_reason",
     "balance_sheet": "balance_sheet_reason",
@@ -20,7 +21,12 @@ _PARTS = {
     "balance_sheet_year_before": f"balance_sheet{YEAR_BEFORE}_reason",
 }
 
-_FOLLOWS = {"cash_flow": "ttm", "ttm_year_before": "ttm", "balance_sheet_year_before": "balance_sheet"}
+_FOLLOWS = {
+    "company_market_cap": "market_cap",
+    "cash_flow": "ttm",
+    "ttm_year_before": "ttm",
+    "balance_sheet_year_before": "balance_sheet",
+}
 
 
 def factor_placeholders() -> dict[str, str]:
@@ -101,7 +107,7 @@ def _texts(factors: Sequence[Factor]) -> dict[str, str]:
 
 def _reasons(factor: Factor) -> dict[str, str]:
     """Return the texts of the reasons against a factor by column name; the first that is not NULL holds."""
-    parts = dict.fromkeys(_part(i) for i in factor.inputs if i in factor.required)
+    parts = dict.fromkeys(part for i in factor.inputs if i in factor.required for part in _parts(i))
     reasons = {f"{p}_text": f"'{p}: ' || {_PARTS[p]} || '\"'" for p in parts}
     for one, other in map(sorted, _currencies(factor)):
         text = f"CASE WHEN NOT {_same(one, other)} THEN 'currencies_differ\"' END"
@@ -112,9 +118,14 @@ def _reasons(factor: Factor) -> dict[str, str]:
     return reasons
 
 
+def _parts(item: Input) -> tuple[str, ...]:
+    """Return the parts of a row that an input needs: the company has no cap where the symbol has none."""
+    return ("market_cap", item.name) if item.name == "company_market_cap" else (_part(item),)
+
+
 def _part(item: Input) -> str:
     if not item.statement_type:
-        return "market_cap"
+        return item.name
     if item.statement_type == "cash_flow":
         return "cash_flow"
     part = "ttm" if item.statement_type == "income" else "balance_sheet"

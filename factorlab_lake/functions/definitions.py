@@ -15,7 +15,7 @@ __all__ = ["DEFINABLE", "chosen_factors"]
 
 # The numerator of ev_to_ebitda is the one home of this sum.
 _SHORTHANDS = {"enterprise_value": FACTORS["ev_to_ebitda"].numerator}
-DEFINABLE = ("market_cap", *_SHORTHANDS, *INPUTS)
+DEFINABLE = ("market_cap", "company_market_cap", *_SHORTHANDS, *INPUTS)
 """The names that a definition can use."""
 
 _SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}

@@ -132,7 +132,7 @@ def names_in(query: str) -> list[str]:
     """Return the tables and functions that a query needs, in the order in which to install them.
 
     >>> names_in("SELECT * FROM multi_class_symbols")
-    ['company_symbols', 'multi_class_symbols']
+    ['company_profiles', 'profile_history', 'symbol_history', 'company_symbols', 'multi_class_symbols']
     """
     text = query.lower()
     names = {*TABLES, *FUNCTIONS} if _CATALOG.search(text) else _closure(text)

@@ -4,9 +4,12 @@
 -- - Flows and balances are stale age_limit days after the end of their period. Half-yearly and yearly reporters get
 --   extra_age_days more.
 -- - An input is NULL where there is a reason against its statement.
+-- - company_market_cap is the cap of all listed classes. It is that of the symbol where no other class is held; the classes of other
+--   symbols are not in these rows, so there it is NULL with 'several_classes'.
 -- - inputs_available_day is the latest day on which an input became available, in days since 1970-01-01.
 WITH reasons AS (
-    SELECT symbol, date, market_cap, currency, income_currency, income_year_before_currency, balance_sheet_currency,
+    SELECT symbol, date, market_cap, CASE WHEN multi_class THEN 'several_classes' END AS company_market_cap_reason,
+           currency, income_currency, income_year_before_currency, balance_sheet_currency,
            balance_sheet_year_before_currency, company_id, statement_provider{{input_columns}},
            CASE WHEN income_day >= balance_sheet_day OR balance_sheet_day IS NULL THEN income_date ELSE balance_sheet_date END AS fiscal_date,
            CASE WHEN income_day >= balance_sheet_day OR balance_sheet_day IS NULL THEN day - income_day ELSE day - balance_sheet_day END AS age_days,
@@ -28,9 +31,10 @@ WITH reasons AS (
                 THEN 'balance_sheet_stale' END AS balance_sheet_reason
     FROM facts
 )
-SELECT symbol, date, market_cap, currency, income_currency, income_year_before_currency, balance_sheet_currency,
+SELECT symbol, date, market_cap, CASE WHEN company_market_cap_reason IS NULL THEN market_cap END AS company_market_cap,
+       currency, income_currency, income_year_before_currency, balance_sheet_currency,
        balance_sheet_year_before_currency, fiscal_date, age_days, company_id, statement_provider,
-       market_cap_reason, income_reason,
+       market_cap_reason, company_market_cap_reason, income_reason,
        CASE WHEN income_reason IS NULL THEN cash_flow_reason ELSE income_reason END AS cash_flow_reason,
        balance_sheet_reason,
        CASE WHEN income_reason IS NULL THEN income_year_before_reason ELSE income_reason END AS income_year_before_reason,

@@ -43,6 +43,7 @@ _OF_CAPS = {
     "market_cap": "market_cap",
     "currency": "currency",
     "market_cap_reason": "reason",
+    "multi_class": "multi_class",
     "shares_available_day": "shares_available_date",
     "shares_company_id": "company_id",
     "shares_statement_provider": "statement_provider",

@@ -121,7 +121,7 @@ def changes_since(layout: Layout, snapshot: Snapshot, previous: Previous | None,
     )
     new = sorted(symbols.difference(before.symbols))
     files = _changed_files(layout, before.snapshot, snapshot, "price_data")
-    about = ("profile_history", "split_events", *_NAMED_BY[1:])
+    about = ("profile_history", "split_events", "symbol_history", *_NAMED_BY[1:])
     same = stored and not any(_changed_files(layout, before.snapshot, snapshot, n) for n in about)
     return Changes([*before.symbols, *new], _days_by_year(files), statements, digests, before.digests, same)
 

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import json
+
 import polars as pl
 
-__all__ = ["CLASSES", "company_caps"]
+__all__ = ["CLASSES", "FIRST_KNOWN", "class_caps", "company_caps", "with_classes", "with_company_caps"]
 
-# Symbols of one CIK, and the days on which the company used both. A symbol without statements has the CIK of
-# its profile: the statements of a company may be held under one of its classes alone.
+# The other symbols of each symbol's company, and the days on which the company used both.
 CLASSES = (
-    "WITH histories AS ("
-    "SELECT symbol, MIN(valid_from) AS used_from, MAX(COALESCE(valid_to, DATE '9999-12-31')) AS used_to "
-    "FROM symbol_history GROUP BY symbol), "
-    "users AS ("
-    "SELECT symbol, cik, used_from, used_to FROM company_symbols UNION ALL "
-    "SELECT p.symbol, RIGHT('000000000' || p.cik, 10), "
-    "COALESCE(h.used_from, DATE '0001-01-01'), COALESCE(h.used_to, DATE '9999-12-31') "
-    "FROM company_profiles p LEFT JOIN histories h ON h.symbol = p.symbol "
-    "WHERE LTRIM(p.cik, '0') <> '' AND p.symbol NOT IN (SELECT symbol FROM company_symbols)) "
-    "SELECT c.symbol, o.symbol AS class_symbol, c.cik, "
-    "CASE WHEN o.used_from > c.used_from THEN o.used_from ELSE c.used_from END AS used_from, "
-    "CASE WHEN o.used_to < c.used_to THEN o.used_to ELSE c.used_to END AS used_to "
-    "FROM users c JOIN users o ON o.cik = c.cik AND o.symbol <> c.symbol "
-    "WHERE c.symbol IN (SELECT unnest($symbols::VARCHAR[])) "
-    "AND c.used_from < o.used_to AND o.used_from < c.used_to"
+    "SELECT symbol, class_symbol, cik, used_from, used_to FROM multi_class_symbols "
+    "WHERE symbol IN (SELECT unnest($symbols::VARCHAR[]))"
+)
+_OF_CLASSES = "symbol IN (SELECT unnest($symbols::VARCHAR[]))"
+# The day from which anything of a symbol is known: a bar, a share count, a statement or its profile.
+FIRST_KNOWN = (
+    "SELECT symbol AS class_symbol, MIN(known_from) AS known_from FROM ("
+    f"SELECT symbol, MIN(date) AS known_from FROM price_data WHERE {_OF_CLASSES} GROUP BY symbol UNION ALL "
+    f"SELECT symbol, MIN(valid_from) FROM share_count_history WHERE {_OF_CLASSES} "
+    "AND source IS NOT NULL AND (of_vintage = 'known' OR NOT restated) GROUP BY symbol UNION ALL "
+    f"SELECT symbol, MIN(valid_from) FROM fundamentals_history WHERE {_OF_CLASSES} "
+    "AND income_date IS NOT NULL AND (of_vintage = 'known' OR NOT restated) GROUP BY symbol UNION ALL "
+    f"SELECT symbol, MIN(valid_from) FROM profile_history WHERE {_OF_CLASSES} GROUP BY symbol"
+    ") AS firsts GROUP BY symbol"
 )
 _COVER_PAGE = "cover_page"
 
@@ -32,10 +32,10 @@ def company_caps(caps: pl.DataFrame, names: list[str], classes: pl.DataFrame) ->
     """Return a row per row of ``caps`` whose symbol is in ``names``, in their order.
 
     ``caps`` has the market caps of all these symbols and of their ``classes``, which are the rows of
-    :data:`CLASSES`.
+    :data:`CLASSES` with those of :data:`FIRST_KNOWN`. A class counts from the day on which it is known.
     """
     own = caps.filter(pl.col("symbol").is_in(names)).with_row_index("place")
-    parts = pl.concat([_itself(own), _others(own, caps, classes)]).sort("place", "class_symbol")
+    parts = class_caps(own, caps, classes)
     summed = parts.group_by("place", maintain_order=True).agg(
         company_market_cap=pl.col("market_cap").sum(),
         classes=pl.col("class_symbol").str.join(","),
@@ -57,6 +57,36 @@ def company_caps(caps: pl.DataFrame, names: list[str], classes: pl.DataFrame) ->
     return rows.select("symbol", "date", cap, "currency", "classes", "company_id", reason.alias("reason"))
 
 
+def with_company_caps(inputs: pl.DataFrame, companies: pl.DataFrame) -> pl.DataFrame:
+    """Return the inputs of factors with the caps of companies that have several classes.
+
+    ``companies`` has the rows of ``company_market_caps`` of these symbols and dates.
+    """
+    # The reasons of factors are JSON, and a symbol can have any character.
+    texts = {r: json.dumps(r, ensure_ascii=False)[1:-1] for r in companies["reason"].drop_nulls().unique()}
+    caps = companies.select(
+        "symbol", "date", company_cap="company_market_cap",
+        company_reason=pl.col("reason").replace_strict(texts, return_dtype=pl.String),
+    )  # fmt: skip
+    joined = inputs.join(caps, on=["symbol", "date"], how="left", maintain_order="left")
+    is_missing = pl.col("company_market_cap_reason").is_not_null()
+    completed = joined.with_columns(
+        pl.when(is_missing).then("company_cap").otherwise("company_market_cap").alias("company_market_cap"),
+        pl.when(is_missing).then("company_reason").alias("company_market_cap_reason"),
+    )
+    return completed.select(inputs.columns)
+
+
+def with_classes(names: list[str], classes: pl.DataFrame) -> list[str]:
+    """Return symbols and their other classes, each once."""
+    return list(dict.fromkeys([*names, *classes["class_symbol"].sort()]))
+
+
+def class_caps(own: pl.DataFrame, caps: pl.DataFrame, classes: pl.DataFrame) -> pl.DataFrame:
+    """Return the cap of each class of a row's company, in the order of ``place`` and ``class_symbol``."""
+    return pl.concat([_itself(own), _others(own, caps, classes)]).sort("place", "class_symbol")
+
+
 def _itself(own: pl.DataFrame) -> pl.DataFrame:
     return own.select("place", pl.col("symbol").alias("class_symbol"), *_OF_CLASS)
 
@@ -65,6 +95,7 @@ def _others(own: pl.DataFrame, caps: pl.DataFrame, classes: pl.DataFrame) -> pl.
     """Return the other classes of each row's company on its day."""
     company = pl.lit("cik:") + pl.col("cik")
     used = (pl.col("date") >= pl.col("used_from")) & (pl.col("date") < pl.col("used_to"))
+    used &= pl.col("date") >= pl.col("known_from")
     pairs = own.select("place", "symbol", "date", "company_id").join(classes, on="symbol").filter(used)
     pairs = pairs.filter(_may_be("company_id", company)).drop("company_id")
     of_class = caps.select("date", "company_id", pl.col("symbol").alias("class_symbol"), *_OF_CLASS)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.query.arguments import DateLike, Dates, to_dates
-from factorlab_lake.query.company_caps import CLASSES, company_caps
+from factorlab_lake.query.company_caps import CLASSES, FIRST_KNOWN, company_caps, with_classes
 from factorlab_lake.query.explanations import Explanations, of_one_snapshot
 from factorlab_lake.query.frame_columns import checked_columns, chosen_columns
-from factorlab_lake.query.query_hints import QueryHints
+from factorlab_lake.query.query_hints import QueryHints, RowFilter
 from factorlab_lake.query.universes import members_within, of_members
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ class CompanyQuestions(Explanations):
 
         One row per symbol and date, in this order. ``company_market_cap`` is in ``currency``: the sum of each
         class's close times the shares of that class, over the symbols in ``classes``. They are those of one
-        CIK that the company used on the day. A company with one class has its market cap.
+        CIK that the company used on the day. A company with one class has its market cap. A class counts from
+        the day on which a bar, a count, a statement or a profile of it is known.
 
         NULL with a ``reason`` where a class has no cap, or no count of its own from a cover page, or another
         currency. If two classes have one count, it may be the company's total:
@@ -61,12 +62,19 @@ class CompanyQuestions(Explanations):
             names = members_within(spells, days)
         else:
             raise InvalidInput("Both symbols and universe are set; pass one of them.", universe=universe)
-        classes = self.session.frame(CLASSES, {"symbols": names}, needs=QueryHints({}))
-        every = list(dict.fromkeys([*names, *classes["class_symbol"].sort()]))
-        caps = self.market_caps(every, days, vintage=vintage, currency=currency)
+        classes = self._classes(names)
+        caps = self.market_caps(with_classes(names, classes), days, vintage=vintage, currency=currency)
         rows = company_caps(caps, names, classes)
         rows = rows if spells is None else of_members(rows, spells)
         return rows.select(chosen_columns(chosen, rows.columns, key=("symbol", "date"), example=_ANSWER))
+
+    def _classes(self, names: list[str]) -> pl.DataFrame:
+        """Return the other classes of the company of each symbol, and the days on which each counts."""
+        classes = self.session.frame(CLASSES, {"symbols": names}, needs=QueryHints({}))
+        others = classes["class_symbol"].unique().sort().to_list()
+        needs = QueryHints({"price_data": RowFilter(others)}, others)
+        known = self.session.frame(FIRST_KNOWN, {"symbols": others}, needs=needs)
+        return classes.join(known, on="class_symbol")
 
     def market_caps(
         self, symbols: list[str], dates: Dates = None, *, vintage: str = "known", currency: str | None = None

@@ -1,4 +1,6 @@
-"""Convert the inputs of factors that meet a price in another currency, and compute these factors.
+"""Compute the factors that the SQL functions cannot: of two currencies, and of several classes of shares.
+
+The inputs of factors that meet a price in another currency are converted.
 
 Balances are converted at the closing rate of the day of their balance sheet, and flows at the mean rate of
 their twelve months (IAS 21.39 to 40 and ASC 830-10-55: closing and average rates). Both rates were published
@@ -26,7 +28,9 @@ from factorlab_lake.schema import identifier
 
 __all__ = [
     "CURRENCIES",
+    "DIFFER",
     "RATE_OF",
+    "SEVERAL",
     "affected_pairs",
     "inputs_query",
     "priced",
@@ -36,6 +40,7 @@ __all__ = [
 
 CURRENCIES = ("currency", "income_currency", "balance_sheet_currency")
 DIFFER = "currencies_differ"
+SEVERAL = "company_market_cap: several_classes"
 _PAIR = ["symbol", "date"]
 # The part of each reason, whose currency and rate its inputs have; the year before has none.
 RATE_OF = {
@@ -55,14 +60,14 @@ _RATES = {
 
 
 def priced(factors: Sequence[Factor]) -> tuple[Factor, ...]:
-    """Return the factors whose formula has the market cap: these compare a price with statements."""
-    return tuple(f for f in factors if any(i.name == "market_cap" for i in f.inputs))
+    """Return the factors whose formula has a market cap: these compare a price with statements."""
+    return tuple(f for f in factors if any(not i.statement_type for i in f.inputs))
 
 
-def affected_pairs(rows: pl.DataFrame, factors: Sequence[Factor]) -> pl.DataFrame:
-    """Return symbol and date of the rows with a priced factor that lacks one currency."""
-    some = rows.filter(pl.col("reasons").str.contains(DIFFER, literal=True))
-    entries = [pl.col("reasons").str.contains(f'"{f.name}":"{DIFFER}', literal=True) for f in factors]
+def affected_pairs(rows: pl.DataFrame, factors: Sequence[Factor], reason: str) -> pl.DataFrame:
+    """Return symbol and date of the rows in which one of the factors is NULL for a reason."""
+    some = rows.filter(pl.col("reasons").str.contains(reason, literal=True))
+    entries = [pl.col("reasons").str.contains(f'"{f.name}":"{reason}', literal=True) for f in factors]
     return some.filter(pl.any_horizontal(pl.lit(value=False), *entries)).select(_PAIR)
 
 
@@ -96,7 +101,7 @@ def with_part_rates(inputs: pl.DataFrame, rates: ExchangeRates) -> pl.DataFrame:
 
 
 def with_converted(rows: pl.DataFrame, inputs: pl.DataFrame, factors: Sequence[Factor]) -> pl.DataFrame:
-    """Return an answer with the priced factors of some rows computed from their converted ``inputs``."""
+    """Return an answer with the priced factors of some rows computed from their completed ``inputs``."""
     names = [f.name for f in factors]
     answer = _computed(_converted(inputs, factors), tuple(factors))
     before = answer.select(_PAIR).join(rows, on=_PAIR, maintain_order="left")["reasons"]

@@ -136,6 +136,7 @@ def explain_factor(session: QuerySession, factor: str, symbol: str, day: date) -
         if item.statement_type:
             rows += _input(item, _components(evidence, item, day), optional=item not in formula.required)
         else:
+            # The cap of the company is that of its only class; a lake with several adds theirs to these rows.
             rows.append(_row(item.name, answer["market_cap"], date=day, note="see explain_market_cap"))
     known = {row["step"]: row["value"] for row in rows}  # the last row of a step is its value
     has_value = answer["value"] is not None

@@ -1,4 +1,4 @@
-"""Show in the explanation of a factor how its inputs were converted to the currency of the price."""
+"""Show in the explanation of a factor its exchange rates, and the caps of a company's classes of shares."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from factorlab_lake.factors.formulas import Factor
 from factorlab_lake.functions.question_texts import INPUTS
 from factorlab_lake.query.converted_factors import RATE_OF
 
-__all__ = ["with_numbers", "with_rates"]
+__all__ = ["with_class_caps", "with_numbers", "with_rates"]
 
 _Row = dict[str, Any]
 
@@ -34,6 +34,29 @@ def with_rates(explained: pl.DataFrame, factor: Factor, answer: _Row, rates: _Ro
     known = {row["step"]: row["value"] for row in shown}
     note = json.loads(answer["reasons"])[factor.name] if value is None else with_numbers(factor, known)
     return pl.DataFrame([*shown, last | {"value": value, "note": note}], explained.schema, orient="row")
+
+
+def with_class_caps(explained: pl.DataFrame, classes: pl.DataFrame, inputs: _Row) -> pl.DataFrame:
+    """Return an explanation with a row per class before the cap of the company.
+
+    ``classes`` has the cap of each, and ``inputs`` is the row of the factor's inputs.
+    """
+    name = "company_market_cap"
+    rows = explained.to_dicts()
+    [place] = [i for i, row in enumerate(rows) if row["step"] == name]
+    company = rows[place] | {"value": inputs[name], "note": inputs[f"{name}_reason"] or "sum of the classes"}
+    empty = dict.fromkeys(company) | {"step": name, "date": company["date"]}
+    shown = [
+        empty
+        | {
+            "value": row["market_cap"],
+            "item": row["class_symbol"],
+            "source": row["shares_source"],
+            "note": row["reason"] or f"market_cap of {row['class_symbol']}, see explain_market_cap",
+        }
+        for row in classes.to_dicts()
+    ]
+    return pl.DataFrame([*rows[:place], *shown, company, *rows[place + 1 :]], explained.schema, orient="row")
 
 
 def with_numbers(formula: Factor, known: dict[str, float | None]) -> str:

@@ -14,9 +14,11 @@ from factorlab_lake.functions.question_texts import factors_of_inputs
 from factorlab_lake.query import lookahead
 from factorlab_lake.query.arguments import DateLike, Dates, date_range, one_of, to_dates
 from factorlab_lake.query.caps_in_currency import caps_in, checked_currency
+from factorlab_lake.query.company_caps import class_caps, company_caps, with_classes, with_company_caps
 from factorlab_lake.query.converted_factors import (
     CURRENCIES,
     DIFFER,
+    SEVERAL,
     affected_pairs,
     inputs_query,
     priced,
@@ -24,7 +26,7 @@ from factorlab_lake.query.converted_factors import (
     with_part_rates,
 )
 from factorlab_lake.query.exchange_rates import ExchangeRates, read_rates
-from factorlab_lake.query.explained_rates import with_rates
+from factorlab_lake.query.explained_rates import with_class_caps, with_rates
 from factorlab_lake.query.explanations import of_one_snapshot
 from factorlab_lake.query.frame_columns import checked_columns, chosen_columns
 from factorlab_lake.query.query_hints import QueryHints, RowFilter
@@ -153,7 +155,7 @@ class Questions(StatementQuestions):
         code = None if currency is None else checked_currency(currency)
         chosen = checked_columns(columns, "market_cap")
         rows = self._grid("market_caps", symbols, days, universe=universe, vintage=vintage)
-        rows = rows if code is None else caps_in(rows, code, self._rates({code, *_codes(rows)}))
+        rows = rows if code is None else self._caps_in(rows, code)
         return rows.select(chosen_columns(chosen, rows.columns, key=_BAR_KEY, example="market_cap"))
 
     @of_one_snapshot
@@ -196,10 +198,11 @@ class Questions(StatementQuestions):
         One row per symbol and date, in this order. A factor that cannot be computed is NULL, and ``reasons``
         has the cause of each, as a JSON object; ``reason`` says why nothing could be computed.
         ``factors/factors.csv`` has the formulas with their sources. The other arguments are those of
-        :meth:`market_caps`.
+        :meth:`market_caps`. An enterprise value has the caps of all classes of the company, as
+        ``company_market_caps`` adds them up.
 
         ``factors`` chooses among them. ``define`` adds your own: arithmetic over ``market_cap``,
-        ``enterprise_value`` and the inputs that ``factor_inputs`` returns, such as
+        ``company_market_cap``, ``enterprise_value`` and the inputs that ``factor_inputs`` returns, such as
         ``define={"ev_to_sales": "enterprise_value / revenue"}``. A division by zero gives NULL. Raises
         :class:`~factorlab_lake.errors.InvalidInput` for an unknown name or another expression.
         """
@@ -220,7 +223,8 @@ class Questions(StatementQuestions):
 
         One row per symbol and fiscal period end between two dates (both included), in this order: the rows of
         ``financial_ratios``. ``date``, ``accepted_date``, ``market_cap`` and ``shares_outstanding`` belong to
-        that day. Unknown symbols give no rows.
+        that day. Unknown symbols give no rows. A factor of two currencies (``currencies_differ``) or of
+        several classes of shares (``several_classes``) is NULL; :meth:`factors` computes it.
         """
         first, last = date_range(start, end)
         names = self._symbols.names(symbols)
@@ -283,11 +287,14 @@ class Questions(StatementQuestions):
     def _converted(
         self, rows: pl.DataFrame, factors: Sequence[Factor], needs: QueryHints, vintage: str
     ) -> pl.DataFrame:
-        """Return factors with those converted whose price and statements are in two currencies."""
-        if not self._holds_rates():
-            return rows
+        """Return factors with those computed that the SQL functions cannot compute.
+
+        These are of a price and statements in two currencies, or of a company with several classes of shares.
+        """
         factors = priced(factors)
-        pairs = affected_pairs(rows, factors)
+        pairs = affected_pairs(rows, factors, SEVERAL)
+        if self._holds_rates():
+            pairs = pl.concat([pairs, affected_pairs(rows, factors, DIFFER)]).unique(maintain_order=True)
         if pairs.is_empty():
             return rows
         return with_converted(rows, self._inputs_with_rates(pairs, factors, needs, vintage), factors)
@@ -295,17 +302,45 @@ class Questions(StatementQuestions):
     def _inputs_with_rates(
         self, pairs: pl.DataFrame, factors: Sequence[Factor], needs: QueryHints, vintage: str
     ) -> pl.DataFrame:
-        """Return the inputs of some factors for pairs of symbol and date, with the rates to convert them."""
+        """Return the inputs of some factors for pairs of symbol and date.
+
+        They have the rates to convert them, and the caps of companies with several classes of shares.
+        """
         some = {"symbols": pairs["symbol"].unique().to_list(), "dates": pairs["date"].unique().to_list()}
         query = inputs_query(factors, hindsight(vintage))
         inputs = self.session.frame(query, {**some, "vintage": vintage}, needs=needs)
-        inputs = inputs.join(pairs, on=["symbol", "date"], how="semi")
+        inputs = inputs.join(pairs, on=_BAR_KEY, how="semi")
+        several = inputs.filter(pl.col("company_market_cap_reason").is_not_null())
+        inputs = with_company_caps(inputs, self._companies(several, vintage))
         codes = {c for name in CURRENCIES for c in inputs[name].drop_nulls().unique()}
         return with_part_rates(inputs, self._rates(codes))
 
+    def _companies(self, pairs: pl.DataFrame, vintage: str) -> pl.DataFrame:
+        """Return the caps of the companies of some symbols and dates, each in the currency of its symbol.
+
+        Classes in other currencies are converted where there are exchange rates.
+        """
+        names, days = pairs["symbol"].unique().to_list(), pairs["date"].unique().sort().to_list()
+        classes = self._classes(names)
+        caps = self._unchecked("market_caps", with_classes(names, classes), days, vintage=vintage)
+        rows = company_caps(caps, names, classes)
+        differing = rows.filter(pl.col("reason") == DIFFER)
+        if differing.is_empty() or not self._holds_rates():
+            return rows
+        for code in _codes(differing):
+            own = differing.filter(pl.col("currency") == code)
+            converted = company_caps(self._caps_in(caps, code), own["symbol"].unique().to_list(), classes)
+            converted = converted.join(own, on=_BAR_KEY, how="semi")
+            rows = rows.update(converted, on=_BAR_KEY, include_nulls=True)
+        return rows
+
+    def _caps_in(self, caps: pl.DataFrame, code: str) -> pl.DataFrame:
+        return caps_in(caps, code, self._rates({code, *_codes(caps)}))
+
     def _explained(self, rows: pl.DataFrame, factor: str, symbol: str, day: date) -> pl.DataFrame:
-        """Return an explanation with the exchange rates of the inputs, if the factor needs them."""
-        if rows["note"][-1] != DIFFER or not self._holds_rates():
+        """Return an explanation with the classes of shares and the exchange rates that the factor needs."""
+        note = rows["note"][-1]
+        if note != SEVERAL and not (note == DIFFER and self._holds_rates()):
             return rows
         chosen = (FACTORS[factor],)
         [answer] = self._unchecked(
@@ -313,8 +348,21 @@ class Questions(StatementQuestions):
         ).to_dicts()
         pair = pl.DataFrame({"symbol": [symbol], "date": [day]})
         needs = QueryHints({}, [symbol], short=True)
-        [rates] = self._inputs_with_rates(pair, chosen, needs, "known").to_dicts()
-        return with_rates(rows, FACTORS[factor], answer, rates)
+        [inputs] = self._inputs_with_rates(pair, chosen, needs, "known").to_dicts()
+        if note == SEVERAL:
+            rows = with_class_caps(rows, self._class_caps(symbol, day), inputs)
+        return with_rates(rows, FACTORS[factor], answer, inputs)
+
+    def _class_caps(self, symbol: str, day: date) -> pl.DataFrame:
+        """Return the cap of each class of a symbol's company, in the currency of the symbol if it can be."""
+        classes = self._classes([symbol])
+        caps = self._unchecked("market_caps", with_classes([symbol], classes), [day], vintage="known")
+        own = caps.filter(pl.col("symbol") == symbol).with_row_index("place")
+        parts = class_caps(own, caps, classes)
+        [code] = own["currency"]
+        if parts["currency"].n_unique() == 1 or code is None or not self._holds_rates():
+            return parts
+        return class_caps(own, self._caps_in(caps, code), classes)
 
     def _holds_rates(self) -> bool:
         """Return whether there are exchange rates; a subclass can know it without a query."""

@@ -153,7 +153,9 @@ QUESTIONS: dict[str, Question] = {
     "universe members": lambda q: q.sql(
         "SELECT * FROM universe_members ORDER BY universe, symbol, valid_from"
     ),
-    "companies of several symbols": lambda q: q.sql("SELECT * FROM multi_class_symbols ORDER BY symbol"),
+    "companies of several symbols": lambda q: q.sql(
+        "SELECT * FROM multi_class_symbols ORDER BY symbol, class_symbol"
+    ),
     "when periods became available": lambda q: q.sql(_all_columns("period_publications")),
 }
 

@@ -20,9 +20,9 @@ from tests.unit.query.test_currencies import published, rate_rows
 from tests.unit.sync.postgres_server import Server
 
 FILES = (
-    "adjusted_prices", "availability_rule", "currencies", "derived_quarters", "explain", "factor_reasons",
-    "factors", "lookahead", "market_caps", "prices", "ratios", "split_basis", "statements", "ttm", "vintage",
-    "vintages",
+    "adjusted_prices", "availability_rule", "currencies", "derived_quarters", "enterprise_value", "explain",
+    "factor_reasons", "factors", "lookahead", "market_caps", "prices", "ratios", "split_basis", "statements",
+    "ttm", "vintage", "vintages",
 )  # fmt: skip
 _OF_DERIVE = ("availability_rule", "share_count_history", "statement_lengths")
 VINTAGES = ("known", "first", "latest")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.contracts.pair import both
 from tests.unit.query.test_currencies import CASES, DAY, published, rate_rows
+from tests.unit.query.test_enterprise_value import CASES as CLASSES
 from tests.unit.sync.snowflake_server import Account
 
 
@@ -18,3 +19,15 @@ def test_converted_figures_have_the_same_rows(tmp_path: Path, snowflake: Account
         caps = pair.ask(lambda q: q.market_caps(names, DAY, currency="USD"))
         factors = pair.ask(lambda q: q.factors(names, DAY))
     assert caps["market_cap"].null_count() == factors["pe_ratio"].null_count() + 1 == 2
+
+
+def test_enterprise_values_of_several_classes_have_the_same_rows(tmp_path: Path, snowflake: Account) -> None:
+    """The classes are found on the server, and their caps are its answers; its SQL function has none."""
+    lake = CLASSES.build(tmp_path)
+    lake.load("fx_rates", rate_rows(published()))
+    names = ["TWO.A", "TWO.C", "BIG.B", "PRICELESS.A", "COUNTLESS.A", "ABROAD.A", "ALONE"]
+    with snowflake.schema() as url, both(lake, url) as pair:
+        values = pair.ask(lambda q: q.factors(names, [DAY]))
+        pair.ask(lambda q: q.company_market_caps(names, [DAY]))
+        pair.ask(lambda q: q.sql("SELECT * FROM multi_class_symbols ORDER BY symbol, class_symbol"))
+    assert values["ev_to_ebitda"].null_count() == 2

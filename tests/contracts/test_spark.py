@@ -79,7 +79,9 @@ REASONS = {
         "company_changed", "currencies_differ", "newest_period_has_no_quarter", "no_statement_known",
         "period_length_unknown", "quarter_missing", "quarters_not_consecutive", "statement_stale",
     },
-    "factor_inputs": {"balance_sheet_stale", "no_balance_sheet_known", "of_another_period"},
+    "factor_inputs": {
+        "balance_sheet_stale", "no_balance_sheet_known", "of_another_period", "several_classes",
+    },
     "factors": {"balance_sheet_stale", "currencies_differ", "quote_unit_unknown", "ttm_year_before"},
     "shares_as_of": {"company_changed", "share_count_implausible"},
     "ratios": {"newer_period_known", "no_price_within_limit", "receipt_ratio_unknown"},

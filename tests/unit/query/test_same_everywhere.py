@@ -102,6 +102,9 @@ def _rows(file: Path, *, order: Sequence[str] | None = None) -> pl.DataFrame:
     """Return rows in an order of their own: by what is exact first, then by the numbers."""
     rows = pl.read_parquet(file)
     rows = rows.drop("span", strict=False)  # counts rows as they come, to join by
+    if "reasons" in rows.columns:  # SQL tells that there are several classes, and a method which has no cap
+        several = pl.col("reasons").str.replace_all(r"(company_market_cap: )[^\"]*", "${1}several_classes")
+        rows = rows.with_columns(several)
     rows = rows if order is None else rows.select(*order, *(n for n in rows.columns if n not in order))
     rows = rows.with_columns(
         pl.col(pl.Binary).cast(pl.String)

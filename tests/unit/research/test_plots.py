@@ -23,6 +23,7 @@ from tests.sec_lakes import fetched_apple
 from tests.support import run_python
 from tests.unit.query.lake_builder import LakeBuilder, filing, quarters
 from tests.unit.research.market_of_ten import COMPANIES, EQUITY, INCOME, SECTOR_OF, build
+from tests.unit.sync.snowflake_server import Account
 
 _MONTHS: dict[str, Any] = {"start": "2020-01-31", "end": "2020-12-31", "freq": "ME"}
 _CALLS: dict[str, Callable[[Charts], Any]] = {
@@ -253,10 +254,20 @@ def test_only_amounts_have_a_timeline_of_versions(lake_2021: Lake) -> None:
 
 def test_a_server_draws_the_same_charts(lake_2021: Lake, database: str) -> None:
     """Each chart of a server equals that of the folder; coverage has equal values and names no snapshot."""
-    lake_2021.sync(database)
-    with fl.open(database) as server:
+    _assert_same_charts(lake_2021, database)
+
+
+def test_snowflake_draws_the_same_charts(lake_2021: Lake, snowflake: Account) -> None:
+    """A lake on Snowflake has the charts of the folder, coverage too."""
+    with snowflake.schema() as url:
+        _assert_same_charts(lake_2021, url)
+
+
+def _assert_same_charts(lake: Lake, url: str) -> None:
+    lake.sync(url)
+    with fl.open(url) as server:
         for name, draw in _CALLS.items():
-            shown, expected = draw(server.plot).to_dict(), draw(lake_2021.plot).to_dict()
+            shown, expected = draw(server.plot).to_dict(), draw(lake.plot).to_dict()
             if name == "coverage":
                 assert list(shown["datasets"].values()) == list(expected["datasets"].values())
             else:

@@ -20,6 +20,7 @@ _ENCODED = {
     "cap_facts.sql": {"100"},  # days, which only decide how many bars are read at once
     "companies.sql": {"10"},  # the digits of a CIK
     "company_symbols.sql": {"10"},  # the same
+    "multi_class_symbols.sql": {"10"},  # the same
     "number_text.sql": {"1e-4", "1e16"},  # where DuckDB begins to write an exponent
     "json_number_text.sql": {"1e-6", "1e21"},  # the same in JSON
     "strangers.sql": {"16384"},  # where PostgreSQL begins to number the objects of users

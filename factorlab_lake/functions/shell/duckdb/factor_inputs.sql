@@ -10,6 +10,7 @@
 -- - The inputs are the market cap, the flows of the trailing twelve months and the newest balance sheet known at the date.
 -- - Inputs named …_year_before are the same a year earlier, as known at the date.
 -- - Balances are those at the period end, not averages.
+-- - company_market_cap is the cap of all classes of shares: that of the symbol, or NULL with 'several_classes' where the lake holds others.
 -- - Where vendors write 0 for "not reported", a 0 is missing.
 CREATE OR REPLACE MACRO factor_inputs(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known') AS TABLE
 WITH {{grid}},

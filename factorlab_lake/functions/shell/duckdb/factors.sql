@@ -7,7 +7,10 @@
 -- Point in time: as factor_inputs.
 -- Rules:
 -- - factors/factors.csv has the formulas. Each is a numerator over a denominator that must be positive.
--- - Items that meet in a factor must share one currency. company_profiles gives the currency of the price.
+-- - Items that meet in a factor must share one currency, or it is NULL with 'currencies_differ'. company_profiles gives the currency of
+--   the price. The method lake.factors converts with the rates of fx_rates.
+-- - Where the lake holds another class of shares of the company, an enterprise value is NULL with 'several_classes'. The method
+--   lake.factors adds up the classes.
 CREATE OR REPLACE MACRO factors(symbols, dates, age_limit := {{QUARTER_AGE_LIMIT_DAYS}}, vintage := 'known') AS TABLE
 WITH {{grid}},
 {{bars_of_grid}},

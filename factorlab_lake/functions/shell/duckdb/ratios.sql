@@ -2,7 +2,8 @@
 -- Grain: one row per symbol and fiscal period end with a known income statement or balance sheet.
 -- Parameters:
 -- - start_date, end_date: limits of the period end, both included; NULL sets no limit.
--- Point in time: as factors. Facts that become known later never change a row.
+-- Point in time: as factors. Facts that become known later change no row, but for the NULL of an enterprise value where
+-- another class of shares becomes known.
 -- Columns:
 -- - date: the first day at whose close both statements were available, or the only one there is.
 -- - accepted_date: that of the later of the two statements.

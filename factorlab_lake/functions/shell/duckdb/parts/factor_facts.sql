@@ -1,7 +1,7 @@
 caps AS (WITH facts AS (FROM cap_facts), {{market_caps}}),
 facts AS (
     SELECT m.symbol, m.date, (m.date - {{EPOCH}})::INTEGER AS day, {{age_limit}} AS age_limit, m.market_cap,
-           m.reason AS market_cap_reason, m.currency,
+           m.reason AS market_cap_reason, m.multi_class, m.currency,
            (m.shares_available_date - {{EPOCH}})::INTEGER AS shares_available_day,
            (i.income_date - {{EPOCH}})::INTEGER AS income_day,
            (i.balance_sheet_date - {{EPOCH}})::INTEGER AS balance_sheet_day,

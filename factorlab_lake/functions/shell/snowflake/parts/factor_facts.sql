@@ -2,7 +2,7 @@
 caps AS (WITH facts AS (SELECT * FROM cap_facts) SELECT * FROM ({{market_caps}}) AS answer),
 facts AS (
     SELECT m.symbol, m.date, m.date - {{EPOCH}} AS day, {{arg_age_limit}} AS age_limit, m.market_cap,
-           m.reason AS market_cap_reason, m.currency,
+           m.reason AS market_cap_reason, m.multi_class, m.currency,
            m.shares_available_date - {{EPOCH}} AS shares_available_day,
            i.income_date - {{EPOCH}} AS income_day,
            i.balance_sheet_date - {{EPOCH}} AS balance_sheet_day,

@@ -44,6 +44,6 @@ cap_facts AS (
     LEFT JOIN counts c ON c.symbol = r.symbol AND r.date >= c.valid_from AND r.date < c.valid_to
     LEFT JOIN split_lists k ON k.symbol = r.symbol
     LEFT JOIN instruments f ON f.symbol = r.symbol AND r.date >= f.valid_from AND least(r.date, {{LAST_DAY}}) < f.valid_to
-    LEFT JOIN multi_class_symbols m ON m.symbol = r.symbol
+    LEFT JOIN (SELECT DISTINCT symbol FROM multi_class_symbols) m ON m.symbol = r.symbol
     LEFT JOIN (SELECT DISTINCT symbol FROM company_symbols WHERE is_main_unit) u ON u.symbol = r.symbol
 )

@@ -2,7 +2,7 @@
 caps AS (WITH facts AS (SELECT * FROM cap_facts) SELECT * FROM ({{market_caps}}) AS answer),
 facts AS (
     SELECT m.symbol, m.date, datediff(m.date, {{EPOCH}}) AS day, {{age_limit}} AS age_limit, m.market_cap,
-           m.reason AS market_cap_reason, m.currency,
+           m.reason AS market_cap_reason, m.multi_class, m.currency,
            datediff(m.shares_available_date, {{EPOCH}}) AS shares_available_day,
            datediff(i.income_date, {{EPOCH}}) AS income_day,
            datediff(i.balance_sheet_date, {{EPOCH}}) AS balance_sheet_day,
