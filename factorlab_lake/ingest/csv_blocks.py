@@ -12,7 +12,13 @@ from pathlib import Path
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.ingest.csv_dialect import SEPARATORS, DecimalCommas, separator_of, utf8_blocks
+from factorlab_lake.ingest.csv_dialect import (
+    SEPARATORS,
+    DecimalCommas,
+    reject_other_format,
+    separator_of,
+    utf8_blocks,
+)
 from factorlab_lake.schema.rules import MAX_FIELDS, MAX_LINE_BYTES, MAX_UNPACKED_BYTES, MAX_UNPACKED_RATIO
 
 __all__ = ["csv_slices", "zstd_size_limit"]
@@ -23,6 +29,7 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 # LEAN writes daily bars without a header.
 _LEAN = re.compile(rb"\d{8} \d\d:\d\d,")
 _LEAN_HEADER = b"lean_time,open,high,low,close,volume\n"
+_SEPARATOR_LINE = re.compile(rb"^(?:\xef\xbb\xbf)?sep=.\r?\n")  # Excel's own, before the header
 _ZSTD_SKIPPED = b"\x2a\x4d\x18"  # after one byte of its number
 _ZSTD_BLOCK_BYTES = 1 << 17
 _DICTIONARY_ID_BYTES = (0, 1, 2, 4)
@@ -39,6 +46,8 @@ def csv_slices(path: Path, block_bytes: int, *, guess_commas: bool = True) -> It
     """
     blocks = utf8_blocks(path.name, _blocks(path, block_bytes))
     block, header, separator, commas = next(blocks, b""), b"", "", DecimalCommas(path.name)
+    reject_other_format(path.name, block)
+    block = _SEPARATOR_LINE.sub(b"", block)
     if _LEAN.match(block):
         header = _LEAN_HEADER
     _check_columns(path, _header(block) or block)
@@ -52,6 +61,7 @@ def csv_slices(path: Path, block_bytes: int, *, guess_commas: bool = True) -> It
             if end or not header:  # an empty file raises an error
                 separator = separator or separator_of(path.name, header or _header(block) or block)
                 part = pl.read_csv(header + block[:end], infer_schema=False, separator=separator)
+                part = _without_blank_rows(part)
                 yield commas.rows(part) if separator == ";" and guess_commas else part
                 header = header or _header(block)
             block = block[end:]
@@ -65,6 +75,15 @@ def csv_slices(path: Path, block_bytes: int, *, guess_commas: bool = True) -> It
                 commas.finish()
             return
         block += following
+
+
+def _without_blank_rows(part: pl.DataFrame) -> pl.DataFrame:
+    """Leave out rows of separators alone, which Excel writes below a table; empty lines are no rows."""
+    first = part.to_series(0) if part.width > 1 else pl.Series([], dtype=pl.String)
+    if not (first.is_null() | (first == "")).any():
+        return part
+    value = pl.all().str.strip_chars()
+    return part.filter(~pl.all_horizontal(value.is_null() | (value == "")))
 
 
 def _check_columns(path: Path, header: bytes) -> None:

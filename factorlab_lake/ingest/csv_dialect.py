@@ -10,7 +10,16 @@ import polars as pl
 
 from factorlab_lake.errors import InvalidInput
 
-__all__ = ["DECIMAL_SIGNS", "SEPARATORS", "DecimalCommas", "separator_of", "utf8_blocks", "with_points"]
+__all__ = [
+    "DECIMAL_SIGNS",
+    "SEPARATORS",
+    "DecimalCommas",
+    "plain_number",
+    "reject_other_format",
+    "separator_of",
+    "utf8_blocks",
+    "with_points",
+]
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 DECIMAL_SIGNS = (".", ",")
@@ -20,6 +29,38 @@ _WHOLE_BOM = 4  # bytes; that of UTF-32 is the longest
 _DECIMAL_COMMA = r"^\s*[+-]?\d+,\d+\s*$"
 _OTHER_NUMBERS = r"^\s*[+-]?(?:\d+\.\d+|\d{1,3}(?:,\d{3})+\.\d+|\d{1,3}(?:,\d{3}){2,})\s*$"
 _GROUPS_OF_THREE = r"^\s*[+-]?[1-9]\d{0,2}\.\d{3}\s*$"
+
+
+# How files begin that people save or name as CSV, and what such a file is.
+_OTHER_FORMATS = (
+    (rb"PAR1", "a Parquet file; name it .parquet"),
+    (rb"PK\x03\x04|\xd0\xcf\x11\xe0", "an Excel or zip file; save the sheet as CSV"),
+    (rb"\s*<(?:!doctype|html|\?xml)", "a page in HTML or XML; it may say why the download failed"),
+    (rb"\s*(?:\[\s*)?\{\s*\"", "JSON; convert it to CSV, or load a frame of it"),
+)
+
+
+def reject_other_format(name: str, start: bytes) -> None:
+    """Raise :class:`InvalidInput` for content that is of another format than CSV.
+
+    >>> reject_other_format("bars.csv", b"symbol,date")
+    """
+    for pattern, text in _OTHER_FORMATS:
+        if re.match(pattern, start, re.IGNORECASE):
+            raise InvalidInput(f"{name} is no CSV but {text}.")
+
+
+def plain_number(text: pl.Expr) -> pl.Expr:
+    """Return the text of a number as accounts write it, such as (1 234.50) or -1'234.50, without separators.
+
+    Other texts stay as they are.
+    """
+    plain = text.str.strip_chars().str.replace(r"^\(\s*([\d.,'\u2019\u00a0\u202f ]*\d)\s*\)$", "-${1}")
+    plain = plain.str.replace("^\u2212", "-")
+    grouped = plain.str.contains(r"^[+-]?\d{1,3}(?:['\u2019\u00a0\u202f ]\d{3})+(?:[.,]\d+)?$")
+    joined = plain.str.replace_all(r"['\u2019\u00a0\u202f ]", "")
+    is_number = grouped | plain.str.contains(r"^[+-]?\d[\d.,]*$")
+    return pl.when(is_number).then(pl.when(grouped).then(joined).otherwise(plain)).otherwise(text)
 
 
 def utf8_blocks(name: str, blocks: Iterator[bytes]) -> Iterator[bytes]:
@@ -98,6 +139,7 @@ class DecimalCommas:
     def rows(self, part: pl.DataFrame) -> pl.DataFrame:
         """Return the rows of a slice with points."""
         texts = [name for name, kind in part.schema.items() if kind == pl.String]
+        part = part.with_columns(plain_number(pl.col(texts)))
         self._comma = self._comma or _example(part, texts, _DECIMAL_COMMA)
         if self._comma is None and self._other is None:
             self._unclear = self._unclear or _example(part, texts, _GROUPS_OF_THREE)
@@ -139,6 +181,7 @@ def with_points(name: str, part: pl.DataFrame, sign: str) -> pl.DataFrame:
     groups = rf"\d{{1,3}}(?:{point}\d{{3}})"
     contrary = rf"^\s*[+-]?(?:\d*{other}\d+|{groups}+{other}\d+|{groups}{{2,}})\s*$"
     texts = [column for column, kind in part.schema.items() if kind == pl.String]
+    part = part.with_columns(plain_number(pl.col(texts)))
     example = _example(part, texts, contrary, but=rf"^\s*[+-]?{thousands}\s*$")
     if example is not None:
         raise InvalidInput(

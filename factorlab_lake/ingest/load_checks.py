@@ -10,6 +10,7 @@ from datetime import datetime, time, timedelta
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput, nearest
+from factorlab_lake.ingest.csv_dialect import plain_number
 from factorlab_lake.ingest.parse_values import Parsed, json_object, parse
 from factorlab_lake.ingest.row_checks import RowFault, impossible_values, needed_columns, row_faults
 from factorlab_lake.ingest.ticker_level import REPEATED
@@ -27,7 +28,8 @@ _HELP = {
 }
 _WHOLE_UNITS = ("shares", "reported_currency")  # of numbers whose comma separates thousands
 _SPLIT_BASIS = ("price_data", "shares_outstanding")  # the tables whose rows need a split basis
-_FAULTS_SHOWN = 10
+_FAULTS_SHOWN, _SHOWN_CHARS = 10, 60
+_OTHER_DATE = r"^\d{1,2}[./-]\w{1,3}[./-]\d{2,4}$|^\d{4}[./]\d{1,2}[./]\d{1,2}$|^\d{8}$"
 _UNKNOWN = ("accepted_at",)  # an impossible acceptance is unknown, as in a provider's record
 _SHARE_SOURCES = ("cover_page", "balance_sheet")
 # What may follow a day in a text: nothing, midnight, or a time with the zone of an exchange.
@@ -67,6 +69,7 @@ class RowChecks:
         """Return the typed rows of the next slice; raise :class:`InvalidInput` for a wrong column."""
         raw = raw.drop(dict(self.spec.other_names), strict=False)  # rows of a query have them
         _check_columns(raw, self.spec)
+        raw = raw.with_columns(plain_number(pl.col(_texts_of_numbers(raw, self.spec))))
         parsed = {c: _read(raw, self.spec.column(c)) for c in raw.columns}
         rows = raw.select(
             *(p.value.alias(c) for c, p in parsed.items()),
@@ -156,6 +159,17 @@ def required_columns(spec: TableSpec) -> list[str]:
     return [*needed_columns(spec), *basis, *company]
 
 
+def _unknown_columns(columns: list[str], spec: TableSpec) -> list[tuple[str, str]]:
+    """Return the text of each unknown column with a hint, and one text for all others."""
+    names = spec.names()
+    texts = {c: _unknown(c, columns, spec) for c in columns if c not in names}
+    plain = [c for c, text in texts.items() if text == f"{spec.name} has no column {c!r}."]
+    listed = ", ".join(repr(c[:_SHOWN_CHARS]) for c in plain[:_FAULTS_SHOWN])
+    more = f" and {len(plain) - _FAULTS_SHOWN} more" if len(plain) > _FAULTS_SHOWN else ""
+    hinted = [(c, text) for c, text in texts.items() if c not in plain]
+    return [*hinted, *([(plain[0], f"{spec.name} has no column {listed}{more}.")] if plain else [])]
+
+
 def _unknown(column: str, columns: list[str], spec: TableSpec) -> str:
     same = REPEATED.sub("", column)
     if same != column and same in columns:
@@ -169,7 +183,7 @@ def _check_columns(raw: pl.DataFrame, spec: TableSpec) -> None:
     unknown = [c for c in raw.columns if c not in names]
     missing = [c for c in required_columns(spec) if c not in raw.columns]
     faults = [
-        *((c, _unknown(c, raw.columns, spec)) for c in unknown),
+        *_unknown_columns(raw.columns, spec),
         *((c, _type_fault(raw[c], spec.column(c))) for c in raw.columns if c in names),
         *((c, f"{spec.name} needs a column {c!r}{_HELP.get(c, '')}.") for c in missing),
     ]
@@ -178,7 +192,10 @@ def _check_columns(raw: pl.DataFrame, spec: TableSpec) -> None:
         return
     texts = [text for _, text in faults]
     if unknown:
-        texts.append(f"Its columns are {', '.join(names)}. Rename or drop the others.")
+        texts.append(
+            f"Its columns are {', '.join(names)}. Rename one by --map OLD=NEW (in "
+            "Python rename={'OLD': 'NEW'}), or drop it."
+        )
     if missing:
         texts.append(f"The source has {', '.join(raw.columns) or 'no columns'}.")
     raise InvalidInput(" ".join(texts), column=faults[0][0])
@@ -214,7 +231,15 @@ def _unreadable(raw: pl.DataFrame, parsed: dict[str, Parsed], spec: TableSpec) -
             if spec.column(name).kind == "number":
                 is_comma = shown.str.contains(r"\d,\d+$")
                 text += pl.when(is_comma).then(pl.lit("; write decimals with a point")).otherwise(pl.lit(""))
+            if spec.column(name).kind == "date":
+                other = shown.str.contains(_OTHER_DATE)
+                text += pl.when(other).then(pl.lit("; write dates as YYYY-MM-DD")).otherwise(pl.lit(""))
             yield RowFault(name, pl.col(f"_bad_{name}"), text)
+
+
+def _texts_of_numbers(raw: pl.DataFrame, spec: TableSpec) -> list[str]:
+    kinds = ("number", "integer")
+    return [c for c in raw.columns if raw.schema[c] == pl.String and spec.column(c).kind in kinds]
 
 
 def _ambiguous_columns(raw: pl.DataFrame, spec: TableSpec) -> list[str]:

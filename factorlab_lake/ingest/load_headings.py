@@ -28,11 +28,16 @@ from factorlab_lake.schema.spec import line_items
 __all__ = ["OWN_DAY", "Headings", "LoadOptions"]
 
 OWN_DAY = "own-day"
-_AS_TRADED = ("tiingo", "lean")  # prices and dividends of a day are on the split basis of that day
+_AS_TRADED = (
+    "tiingo",
+    "lean",
+    "alphavantage",
+)  # prices and dividends of a day are on the split basis of that day
 # The headings by which a source is recognised, in the order in which the sources are tried.
 _SIGNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("lean", ("lean_time",)),
     ("tiingo", ("date", "divcash", "splitfactor")),
+    ("alphavantage", ("timestamp", "close", "split_coefficient")),
     ("facts", ("item", "value")),
     ("fmp statement", ("date", "period", "reportedcurrency")),
     ("fmp price", ("date", "close", "changepercent")),
@@ -58,6 +63,7 @@ _BY_SPLIT = {
     c.name for kind in STATEMENT_TABLES for c in line_items(kind) if c.unit and "share" in str(c.unit)
 }
 _WITH_BASIS = ("price_data", "shares_outstanding", "dividends")
+_WITHOUT_CURRENCY = ("shares", "share", "pure", "number")
 _WORTHLESS = ("", "null", "nan", "none")  # texts for a bar that a vendor lacks
 
 
@@ -370,6 +376,23 @@ def _fraction(value: object) -> tuple[object, object]:
     return ratio.numerator, ratio.denominator
 
 
+def _with_currency(facts: pl.DataFrame) -> pl.DataFrame:
+    """Read SEC's units as a currency: USD/shares is of USD, and a count of shares has that of its filing."""
+    if "reported_currency" not in facts.columns:
+        return facts
+    unit = pl.col("reported_currency").cast(pl.String).str.strip_chars()
+    unit = unit.str.replace(r"(?i)\s*(?:/|-per-)\s*shares?$", "")
+    unit = pl.when(~unit.str.to_lowercase().is_in(_WITHOUT_CURRENCY)).then(unit)
+    filing = [c for c in facts.columns if c not in ("item", "value", "reported_currency")]
+    facts = facts.with_columns(reported_currency=unit)
+    # In a filing with two currencies, only the user can tell that of a count.
+    several = pl.col("reported_currency").n_unique().over(filing) > 1 + pl.col(
+        "reported_currency"
+    ).is_null().any().over(filing)
+    first = pl.col("reported_currency").drop_nulls().first().over(filing)
+    return facts.with_columns(reported_currency=pl.when(several).then("reported_currency").otherwise(first))
+
+
 def _statements(rows: pl.DataFrame, spec: TableSpec, notes: dict[str, int]) -> pl.DataFrame:
     """Return one row per statement and filing from rows of one item each."""
     known = {c.name: c.name for c in line_items(_TYPE_OF[spec.name])} | _fmp(spec.name)
@@ -382,7 +405,7 @@ def _statements(rows: pl.DataFrame, spec: TableSpec, notes: dict[str, int]) -> p
         shown = ", ".join(map(str, unknown[:_NAMES_SHOWN]))
         more = f" and {len(unknown) - _NAMES_SHOWN} more" if len(unknown) > _NAMES_SHOWN else ""
         notes[f"items that the table does not have left out: {shown}{more}"] = named["item"].null_count()
-    facts = named.drop_nulls("item").unique(maintain_order=True)
+    facts = _with_currency(named.drop_nulls("item")).unique(maintain_order=True)
     key = [c for c in facts.columns if c not in ("item", "value")]
     twice = facts.filter(facts.select(*key, "item").is_duplicated())
     if twice.height:

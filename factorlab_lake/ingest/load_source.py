@@ -13,7 +13,7 @@ import polars as pl
 from factorlab_lake.errors import InvalidInput, NotFound
 from factorlab_lake.ingest.csv_blocks import csv_slices
 from factorlab_lake.ingest.csv_dialect import with_points
-from factorlab_lake.ingest.ticker_level import TickerLevel, without_levels
+from factorlab_lake.ingest.ticker_level import TickerLevel, with_symbols, without_levels
 from factorlab_lake.schema.rules import MAX_FIELDS, MAX_ROWS_PER_BYTE
 from factorlab_lake.storage.lake_paths import input_path
 
@@ -37,7 +37,10 @@ _SUFFIXES = {
     ".tsv": "csv",
     ".txt": "csv",
     ".zip": "csv",
+    ".gz": "csv",
+    ".zst": "csv",
 }
+_EXPECTED = "a .csv, .tsv, .parquet or .zip file, or a .csv.gz"
 
 
 class LoadSource:
@@ -64,11 +67,13 @@ class LoadSource:
             _check_width(self.name, self._frame.width)
 
     def _open_file(self, path: Path) -> None:
+        if path.is_dir():
+            raise InvalidInput(f"{path} is a folder; load each of its files by itself.", path=str(path))
         if not path.is_file():
-            raise NotFound(f"No file {path}; expected a .csv, .tsv, .parquet or .zip file.", path=str(path))
+            raise NotFound(f"No file {path}; expected {_EXPECTED}.", path=str(path))
         if path.suffix.lower() not in _SUFFIXES:
             raise InvalidInput(
-                f"{path.name}: got {path.suffix!r}, expected .csv, .tsv, .parquet or .zip; convert the file.",
+                f"{path.name}: got {path.suffix!r}, expected {_EXPECTED}; convert the file.",
                 path=str(path),
             )
         # LEAN does not scale trades of other kinds of assets, in files such as btcusd_trade.zip.
@@ -99,7 +104,7 @@ class LoadSource:
                 yield from (levels.rows(part) for part in self._csv_slices(block_bytes))
             elif self._format == "parquet":
                 scan = pl.scan_parquet(self._path)
-                yield from (scan.slice(first, rows).collect() for first in self._starts(rows))
+                yield from (with_symbols(scan.slice(first, rows).collect()) for first in self._starts(rows))
             else:
                 yield from (self._frame.slice(first, rows) for first in self._starts(rows))
         except InvalidInput:
@@ -117,6 +122,11 @@ class LoadSource:
 
     def _unreadable(self, error: Exception) -> InvalidInput:
         reason = (str(error) or type(error).__name__).splitlines()[0]
+        if "found more fields" in reason:
+            reason = (
+                "a row has more values than the first line; that must have the names of the columns, and a "
+                "value with a separator needs quotes"
+            )
         if self._format == "csv" and "utf-8" in reason.lower():
             reason = "it is not text in UTF-8; save it in that encoding"
         if self._format == "csv" and "more fields than" in reason:
@@ -145,6 +155,8 @@ def _check_promise(path: Path, rows: int) -> None:
 
 def _frame_of(source: Any) -> pl.DataFrame:
     """Convert a frame of another library, or columns; raise :class:`InvalidInput` if that is impossible."""
+    if isinstance(source, list | tuple) and any(isinstance(each, str | Path) for each in source):
+        raise InvalidInput(f"Got a {type(source).__name__} of files; load each of them by itself.")
     try:
         return source.collect() if isinstance(source, pl.LazyFrame) else pl.DataFrame(without_levels(source))
     except (pl.exceptions.PolarsError, TypeError, ValueError) as error:

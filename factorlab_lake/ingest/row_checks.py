@@ -44,9 +44,9 @@ _CURRENCIES = ("currency", "reported_currency")
 _PAST = ("fiscal_date", "as_of_date", "filing_date", "split_basis_date", "period_start")
 _OBSERVED = ("price_data", "fx_rates")  # tables whose days have happened too
 _HEADINGS = ("SYMBOL", "SYMBOLS", "TICKER", "TICKERS")
-# A list of symbols, or a character that controls the terminal or the direction of text: no exchange has
-# such a symbol.
-_NO_SYMBOL = r"[,;|\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+# A list of symbols, a text in quotes, a formula of Excel, or a character that controls the terminal or the
+# direction of text: no exchange has such a symbol.
+_NO_SYMBOL = r"^[='\"<]|[,;|\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 
 
 @dataclass(frozen=True, slots=True)

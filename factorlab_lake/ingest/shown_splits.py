@@ -12,7 +12,7 @@ from factorlab_lake.schema.rules import MAX_DAILY_MOVE, MAX_SPLIT_GAP_DAYS, MIN_
 __all__ = ["REPORTED_SPLIT", "reject_contradicted_basis", "with_reported_splits"]
 
 REPORTED_SPLIT = "_reported_split"  # the split of a day, in sources of bars that have a column for it
-_HEADINGS = ("splitfactor", "stock splits")
+_HEADINGS = ("splitfactor", "stock splits", "split_coefficient")
 
 
 def with_reported_splits(rows: pl.DataFrame) -> pl.DataFrame:
