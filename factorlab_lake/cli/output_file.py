@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from factorlab_lake.cli.text_forms import csv_text, json_rows
 from factorlab_lake.errors import InvalidInput
+from factorlab_lake.storage.lake_paths import input_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,7 @@ _EXCEL_ROWS = 1_048_575  # a sheet has one more, for the headings
 
 def check(file: Path) -> None:
     """Raise :class:`InvalidInput` for a file name whose end is no known form, or whose folder is missing."""
+    input_path(file)  # the messages below show the text, which must be no login of a server
     if file.suffix.lower() not in FORMS:
         raise InvalidInput(f"--output is {str(file)!r}; expected a name that ends with {', '.join(FORMS)}.")
     if not file.absolute().parent.is_dir():

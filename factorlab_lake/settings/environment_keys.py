@@ -22,6 +22,7 @@ __all__ = [
     "TARGETS",
     "Key",
     "checked",
+    "has_login",
     "installed_targets",
     "scheme_of",
 ]
@@ -38,6 +39,13 @@ PROVIDERS: Mapping[str, str] = {
     "lake": FOLDER,
     "folder": FOLDER,
 }
+# A text of libpq or ODBC with a password, a login before a host without a scheme, or two words of libpq.
+_LOGIN = re.compile(
+    r"(?:^|[\s;?&])(?:ssl)?(?:password|passwd|pwd|passphrase)\s*="
+    r"|^(?://)?[^/:@]+:(?!/)[^@]*@"
+    r"|^\s*(?:host(?:addr)?|server|port|user|uid|dbname|database|service)\s*=[^=]*\s\w+\s*=",
+    re.IGNORECASE,
+)
 _FLAGS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
 _SCHEMA = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9a-fA-F]*:[0-9a-fA-F.]*:[0-9a-fA-F:.]*\]?|/[A-Za-z0-9._/-]+")
@@ -96,6 +104,15 @@ def scheme_of(provider: str) -> str | None:
     if name in PROVIDERS:
         return PROVIDERS[name]
     return name if name in installed_targets() else None
+
+
+def has_login(text: str) -> bool:
+    """Return whether a text without a scheme describes how to connect to a server, perhaps with a password.
+
+    >>> [has_login(t) for t in ("host=h password=p", "bob:p@h/db", "C:/a@b", "data/year=2020", "a:b+c")]
+    [True, True, False, False, False]
+    """
+    return _LOGIN.search(text) is not None
 
 
 def installed_targets() -> set[str]:

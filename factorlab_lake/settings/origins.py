@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings
 
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.schema.rules import BUCKET_SCHEMES, DEFAULT_LAKE
-from factorlab_lake.settings.environment_keys import KEYS
+from factorlab_lake.settings.environment_keys import KEYS, has_login
 from factorlab_lake.settings.environments import Environment
 
 __all__ = ["HIDDEN", "ShownSetting", "shown_environment", "shown_settings", "source_of"]
@@ -99,7 +99,11 @@ def source_of(variable: str) -> str | None:
 
 def _plain(value: Any) -> Any:
     """Return a value as it is shown: a hidden key has no length, and an address may contain a password."""
-    if isinstance(value, str) and value and not value.strip("*"):
+    if (
+        isinstance(value, str)
+        and value
+        and (not value.strip("*") or ("://" not in value and has_login(value)))
+    ):
         return HIDDEN
     match = re.match(r"(\w+)://", value) if isinstance(value, str) else None
     if match is None or (match[1] in BUCKET_SCHEMES and "@" not in value):  # its keys are no part of it

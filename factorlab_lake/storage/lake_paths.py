@@ -10,6 +10,7 @@ from typing import Any
 
 from factorlab_lake.errors import AlreadyExists, InvalidInput
 from factorlab_lake.schema.rules import LAKE_PATH_BYTES
+from factorlab_lake.settings.environment_keys import has_login
 from factorlab_lake.storage.bucket_path import bucket_path, is_bucket
 
 __all__ = [
@@ -84,7 +85,10 @@ def input_path(path: Any) -> Path:
 
     Raises :class:`InvalidInput` for what is no path, and for one that the system refuses, as by its length.
     """
-    file = Path(_text(path))
+    text = _text(path)
+    if (address := _ADDRESS.match(text)) is not None:
+        raise _is_no_file(address)
+    file = Path(text)
     _check_usable(file)
     return file
 
@@ -96,9 +100,12 @@ def output_path(path: Any, *, force: bool) -> Path:
     for an existing file unless ``force`` is true.
     """
     text = _text(path)
-    if _ADDRESS.match(text) or (refused := _REFUSED_IN_FILES.search(text)):
-        problem = "is an address" if _ADDRESS.match(text) else f"has the character {refused[0]!r}"  # type: ignore[index]  # found above
-        raise InvalidInput(f"{text!r} {problem}; pass the path of a file to write.", path=text)
+    if (address := _ADDRESS.match(text)) is not None:
+        raise _is_no_file(address)
+    if (refused := _REFUSED_IN_FILES.search(text)) is not None:
+        raise InvalidInput(
+            f"{text!r} has the character {refused[0]!r}; pass the path of a file to write.", path=text
+        )
     file = _resolved(text)
     lake = next((place for place in (file, *file.parents) if (place / "_lake").is_dir()), None)
     if lake is not None:
@@ -223,7 +230,21 @@ def _text(path: Any) -> str:
             f"A path is a text such as 'data/lake' or a pathlib.Path, not {path!r} ({type(path).__name__}).",
             path=path,
         )
+    if _ADDRESS.match(text) is None and has_login(text):  # the message omits the text: it may be a secret
+        raise InvalidInput(
+            "The path reads like the login of a server, such as host=... or user:password@host, and is not "
+            "shown because it may contain a password; pass the path of a folder or file, or an address such "
+            "as postgresql://user@host/database where one is accepted."
+        )
     return text
+
+
+def _is_no_file(address: re.Match[str]) -> InvalidInput:
+    """Return the error of an address in place of a file; it omits the rest, which may be a secret."""
+    return InvalidInput(
+        f"{address[1]}://... is an address, but this needs a path on this machine; pass the path of a file.",
+        scheme=address[1],
+    )
 
 
 def _resolved(text: str) -> Path:

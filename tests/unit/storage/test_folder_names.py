@@ -125,3 +125,55 @@ def test_a_loop_of_links_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(InvalidInput, match="no usable path"):
         fl.open(tmp_path / "loop", create=False)
+
+
+_LOGINS = [
+    "host=h password=S3CRET dbname=x",
+    "host = h user = bob passwd = S3CRET",
+    "Server=h;Uid=bob;Pwd=S3CRET",
+    "bob:S3CRET@h/db",
+    "//bob:S3/CRET@h/db",
+    "postgresql:bob:S3CRET@h/db",
+    "h/db?user=bob&password=S3CRET",
+]
+
+
+@pytest.mark.parametrize("login", _LOGINS)
+def test_the_login_of_a_server_is_no_path_and_is_not_repeated(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, login: str
+) -> None:
+    """A mistyped address made a folder of its text, and the errors repeated the password."""
+    lake.load("splits", SPLITS)
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    calls: list[Callable[[], object]] = [
+        lambda: fl.open(login),
+        lambda: fl.open(tmp_path / login if login.startswith("host") else Path(login)),
+        lambda: fl.verify(login),
+        lambda: fl.restore(login, tmp_path / "new"),
+        lambda: lake.backup(login),
+        lambda: lake.export(login),
+        lambda: lake.sync(login),
+        lambda: lake.load("splits", login),
+        lambda: lake.migrate(login),
+    ]
+    for call in calls:
+        with pytest.raises(InvalidInput) as caught:
+            call()
+        assert "CRET" not in f"{caught.value} {caught.value.facts}"
+    files = (("backup", login), ("export", login), ("load", "splits", login), ("status", "--output", login))
+    for arguments in (("status",), *files):
+        place = login if arguments == ("status",) else lake.path
+        done = run("--lake", place, *arguments, code=1)
+        assert "CRET" not in done.out + done.err
+    monkeypatch.setenv("FACTORLAB_LAKE", login)
+    assert "CRET" not in run("config").out
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_address_in_place_of_a_file_is_not_repeated(lake: Lake) -> None:
+    """The password of an address is in none of the errors about files."""
+    for call in (lake.export, lake.report, lake.migrate, lambda path: lake.load("splits", path)):
+        with pytest.raises(InvalidInput, match=r"postgresql://\.\.\. is an address") as caught:
+            call("postgresql://bob:S3CRET@h/db")
+        assert "S3CRET" not in f"{caught.value} {caught.value.facts}"
