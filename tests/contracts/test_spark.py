@@ -34,7 +34,7 @@ from tests.unit.query.entry_points import DATES, SYMBOLS
 from tests.unit.query.lake_builder import LakeBuilder, filing
 from tests.unit.query.sample_company import KNOWN, sample_company
 from tests.unit.query.test_currencies import published, rate_rows
-from tests.unit.query.test_same_everywhere import COUNTS, DIVIDENDS, PROFILES
+from tests.unit.query.test_same_everywhere import COUNTS, DIVIDENDS, PROFILES, UNIVERSES
 
 _JVM = os.environ.get("FACTORLAB_TEST_SPARK_JVM", "")  # 1, or the environment with pyspark
 _HOME = Path(_JVM) if "/" in _JVM else Path(sys.prefix) / ("spark" if _JVM else "engines")
@@ -132,6 +132,7 @@ def every_case(folder: Path) -> Lake:
     count(lake, "AAPL", "2024-06-10", 1e6, "2024-06-12")
     lake.load("splits", SPLITS)
     tables = {"dividends": DIVIDENDS, "shares_outstanding": COUNTS, "company_profiles": PROFILES}
+    tables |= {"universes": UNIVERSES}
     for name, rows in tables.items():
         lake.load(name, rows)
     lake.load("company_profiles", {"symbol": ["TSM"], "currency": ["USD"], "is_adr": [True]})

@@ -63,6 +63,7 @@ VIEWS = (
     "multi_class_symbols",
     "instruments",
     "sectors",
+    "universe_members",
     "revisions",
     "financial_ratios",
 )
