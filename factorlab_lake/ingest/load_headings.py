@@ -7,6 +7,7 @@ in the table. Headings of FMP come from the vendor's own list of fields.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -47,6 +48,7 @@ _SIGNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("yahoo", ("date", "stock splits")),
 )
 _ECB = "ecb"  # the columns of its file are the currencies, so no list has its headings
+_SIDES = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?::|/|-?for-?)\s*(\d+(?:\.\d+)?)\s*", re.IGNORECASE)
 _LARGEST_SIDE = 10_000  # of a split's ratio, written as a decimal number
 _NAMES_SHOWN = 5
 _TYPE_OF = {table: kind for kind, table in STATEMENT_TABLES.items()}
@@ -361,6 +363,7 @@ def _splits(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows with a split: vendors write its ratio as one number, 0 or 1 on all other days."""
     ratio = rows["ratio"].cast(pl.Float64, strict=False)
     events = rows.filter((ratio.is_null() & rows["ratio"].is_not_null()) | ((ratio != 0) & (ratio != 1)))
+    events = events.filter(~events["ratio"].cast(pl.String).str.contains(r"^\s*1\s*[:/]\s*1\s*$"))
     sides = [_fraction(value) for value in events["ratio"]]
     return events.drop("ratio").with_columns(
         pl.Series("numerator", [n for n, _ in sides], strict=False),
@@ -369,6 +372,9 @@ def _splits(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _fraction(value: object) -> tuple[object, object]:
+    sides = _SIDES.fullmatch(str(value))
+    if sides:
+        return sides[1], sides[2]
     try:
         ratio = Fraction(str(value)).limit_denominator(_LARGEST_SIDE)
     except (ValueError, ZeroDivisionError):

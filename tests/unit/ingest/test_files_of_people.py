@@ -174,3 +174,36 @@ def test_alpha_vantage_is_as_traded(lake: Lake, tmp_path: Path) -> None:
     assert [lake.load(table, file, symbol="AAPL") for table in ("splits", "dividends")] == [1, 1]
     assert lake.prices("AAPL")["split_basis_date"].cast(pl.String).to_list()[0] == "2020-08-07"
     assert lake.sql("SELECT date::VARCHAR, numerator FROM splits").rows() == [("2020-08-31", 4.0)]
+
+
+@pytest.mark.parametrize(
+    ("text", "sides"),
+    [
+        ("4:1", (4, 1)),
+        ("1 : 8", (1, 8)),
+        ("3/2", (3, 2)),
+        ("3-for-2", (3, 2)),
+        ("21 for 20", (21, 20)),
+        ("0.1", (1, 10)),
+    ],
+)
+def test_a_ratio_may_have_two_sides(
+    lake: Lake, tmp_path: Path, text: str, sides: tuple[float, float]
+) -> None:
+    """The shares after the split come first, as Yahoo writes it; days without a split are left out."""
+    body = f"Date,Stock Splits\n2020-01-02,0.0\n2020-01-03,{text}\n2020-01-06,1:1\n"
+    file = tmp_path / "splits.csv"
+    file.write_text(body)
+    assert lake.load("splits", file, symbol="A") == 1
+    assert lake.sql("SELECT date::VARCHAR, numerator, denominator FROM splits").rows() == [
+        ("2020-01-03", *sides)
+    ]
+
+
+@pytest.mark.parametrize("text", ["4:0", "four", ":1", "4:1:1", "-4:1"])
+def test_a_ratio_that_is_none_is_refused(lake: Lake, tmp_path: Path, text: str) -> None:
+    """The message shows the text or the side that cannot be one."""
+    file = tmp_path / "splits.csv"
+    file.write_text(f"Date,Stock Splits\n2020-01-03,{text}\n")
+    with pytest.raises(InvalidInput, match="Row 1 for splits: "):
+        lake.load("splits", file, symbol="A")
