@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from factorlab_lake.errors import counted
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES
@@ -152,7 +152,12 @@ def write_index(layout: Layout, snapshot: Snapshot, *, reuse: bool = True) -> No
 
     if configured("read_index") is not False:
         rule = to_rule(lake_settings.read_settings(layout).availability)
-        build(layout, snapshot, Session(layout, snapshot, availability=rule).frame, reuse=reuse)
+        session = Session(layout, snapshot, availability=rule)
+
+        def query(sql: str, params: dict[str, Any]) -> pl.DataFrame:
+            return session.frame(sql, params, sparing=True)
+
+        build(layout, snapshot, query, bars=session.frame, reuse=reuse)
 
 
 def _refresh_catalog(layout: Layout) -> bool:

@@ -15,6 +15,7 @@ from factorlab_lake.functions.rule_placeholders import fill
 from factorlab_lake.schema import TableSpec, identifier, literal
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES, bucket_number
 from factorlab_lake.schema.rules import DERIVED_ROWS_AT_A_TIME, USUAL_ROWS_OF_SYMBOL
+from factorlab_lake.storage.duckdb_frames import release_memory
 
 if TYPE_CHECKING:
     import duckdb
@@ -87,8 +88,14 @@ def compute(
         f"CREATE OR REPLACE TEMP TABLE derived_symbols AS SELECT unnest([{names}]::VARCHAR[]) AS symbol"
     )
     for script, unused in zip(_scripts(), _unused_tables(), strict=True):
-        con.execute(script.replace("{{symbols}}", names).replace("{{provider_order}}", order))
-        for name in unused if results_only else ():
+        text = script.replace("{{symbols}}", names).replace("{{provider_order}}", order)
+        if not results_only:
+            con.execute(text)
+            continue
+        for statement in con.extract_statements(text):
+            con.execute(statement)
+            release_memory(con)
+        for name in unused:
             con.execute(f"DROP TABLE temp.{name}")
 
 

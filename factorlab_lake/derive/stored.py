@@ -22,7 +22,7 @@ from factorlab_lake.storage import snapshots
 from factorlab_lake.storage import transaction as transactions
 from factorlab_lake.storage.data_files import DataFile, files_of, prune
 from factorlab_lake.storage.delta import polars_schema
-from factorlab_lake.storage.duckdb_frames import show_bucket, to_polars
+from factorlab_lake.storage.duckdb_frames import show_bucket, to_polars, trim_heap
 from factorlab_lake.storage.interrupts import interrupts_raised
 from factorlab_lake.storage.lake_settings import read_settings
 from factorlab_lake.storage.layout import Layout
@@ -130,8 +130,9 @@ def _store(tx: Transaction, symbols: Sequence[str]) -> list[str]:
         if len(symbols) == 1:
             return list(symbols)
         return [s for symbol in symbols for s in _store(tx, [symbol])]
-    for name, rows in tables.items():
-        _replace(tx, DERIVED_TABLES[name], symbols, rows)
+    trim_heap()
+    for name, spec in DERIVED_TABLES.items():
+        _replace(tx, spec, symbols, tables.pop(name))  # each table is freed when it is written
     return []
 
 

@@ -65,7 +65,9 @@ def view_text() -> str:
 
 def encode(rows: pl.DataFrame) -> dict[str, Array]:
     """Return the block of each symbol that has rows in the result of :data:`STATEMENTS`."""
-    parts = rows.sort("symbol", *_ORDER).partition_by("symbol", as_dict=True, maintain_order=True)
+    rows = rows.sort("symbol", *_ORDER)  # the unsorted rows are freed: each copy takes memory
+    parts = rows.partition_by("symbol", as_dict=True, maintain_order=True)
+    del rows
     return {symbol: _block(part) for (symbol,), part in parts.items()}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
@@ -23,7 +23,12 @@ from factorlab_lake.index.tiles import Tile, TileDamaged, TileFile, write_tile
 from factorlab_lake.index.touched import Changes, Previous, changes_since, previous_index
 from factorlab_lake.schema import STATEMENT_TABLES, table
 from factorlab_lake.schema.quote_units import is_quote_unit_unknown, quote_currency
-from factorlab_lake.schema.rules import BEGINNING_OF_TIME, EPOCH, PRICE_AGE_LIMIT_DAYS, VALUES_AT_A_TIME
+from factorlab_lake.schema.rules import (
+    BEGINNING_OF_TIME,
+    EPOCH,
+    INDEX_VALUES_AT_A_TIME,
+    PRICE_AGE_LIMIT_DAYS,
+)
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
 
@@ -46,10 +51,13 @@ _PROFILES = (
 )
 
 
-def build(layout: Layout, snapshot: Snapshot, query: Query, *, reuse: bool = True) -> Manifest:
+def build(
+    layout: Layout, snapshot: Snapshot, query: Query, *, bars: Query | None = None, reuse: bool = True
+) -> Manifest:
     """Write the tiles and the manifest of a snapshot.
 
-    ``query`` runs SQL over the tables and functions of the snapshot, with the lake's own availability rule.
+    ``query`` runs SQL over the tables and functions of the snapshot, with the lake's own availability rule;
+    ``bars`` runs that of prices, which are most rows of a lake.
     ``reuse`` takes the tiles of the newest earlier manifest for what has not changed since.
     """
     folder = manifests.index_folder(layout)
@@ -58,7 +66,7 @@ def build(layout: Layout, snapshot: Snapshot, query: Query, *, reuse: bool = Tru
     changes = changes_since(layout, snapshot, previous, query)
     stored = stale_symbols(layout, snapshot) == frozenset()
     recent = partial(recent_bars, layout, snapshot) if stored else _no_bars
-    manifest = _Build(folder, query, recent, previous or Previous(), changes).manifest()
+    manifest = _Build(folder, query, bars or query, recent, previous or Previous(), changes).manifest()
     manifests.save(layout, snapshot, manifest)
     return manifest
 
@@ -69,6 +77,7 @@ class _Build:
 
     folder: Path
     query: Query
+    bars: Query
     recent: Callable[[tuple[int, int]], pl.DataFrame | None]
     previous: Previous
     changes: Changes
@@ -111,7 +120,7 @@ class _Build:
         if changed:
             others = sorted({*self._groups()}.difference(with_splits))
             groups = [*with_splits, *self._change_days(year, tiles, others, changed)]
-        for group, bars in self._grouped(*_bars_of(first - PRICE_AGE_LIMIT_DAYS, end - 1), groups):
+        for group, bars in self._grouped(self.bars, _bars_of(first - PRICE_AGE_LIMIT_DAYS, end - 1), groups):
             tiles[group] = self._written(year, bars)
         return tiles
 
@@ -121,7 +130,7 @@ class _Build:
         """Replace the bars of some days in the tiles of a year; yield the groups whose tile is damaged."""
         groups_at_a_time = max(_GROUPS_AT_A_TIME, _GROUP_DAYS_AT_A_TIME // (days[1] - days[0] + 1))
         recent = self.recent(days) if groups else None
-        grouped = self._grouped(*_bars_of(*days), groups, groups_at_a_time)
+        grouped = self._grouped(self.bars, _bars_of(*days), groups, groups_at_a_time)
         for group, bars in grouped if recent is None else self._by_group(recent, groups):
             tile = tiles[group]
             try:
@@ -147,7 +156,7 @@ class _Build:
         excluded = set(self.previous.excluded.get(name, []))
         sql = f"SELECT * FROM {name} WHERE symbol IN (SELECT unnest($symbols::VARCHAR[]))"  # noqa: S608
         at_a_time = self._groups_at_a_time([name]) if groups else 1
-        for group, table_rows in self._grouped(sql, {}, groups, at_a_time):
+        for group, table_rows in self._grouped(self.query, (sql, {}), groups, at_a_time):
             rows = with_validity(table_rows, spec)
             odd = odd_symbols(rows, spec)
             excluded = excluded.difference(self._in_group(group)).union(odd)
@@ -173,7 +182,7 @@ class _Build:
             for name in tables
         )
         each = values // max(1, len(self._groups()))
-        return max(1, min(_GROUPS_AT_A_TIME, VALUES_AT_A_TIME // max(1, each)))
+        return max(1, min(_GROUPS_AT_A_TIME, INDEX_VALUES_AT_A_TIME // max(1, each)))
 
     def _write_statements(self, tiles: list[TileFile | None], groups: list[int]) -> None:
         """Write the tiles of some groups; a symbol without changes keeps its block if the tile is intact."""
@@ -194,15 +203,21 @@ class _Build:
             tiles[group] = write_blocks(self.folder, present)
 
     def _grouped(
-        self, sql: str, params: Mapping[str, Any], groups: list[int], at_a_time: int = _GROUPS_AT_A_TIME
+        self,
+        query: Query,
+        text: tuple[str, dict[str, Any]],
+        groups: list[int],
+        at_a_time: int = _GROUPS_AT_A_TIME,
     ) -> Iterator[tuple[int, pl.DataFrame]]:
-        """Yield some groups with the rows of their symbols and the slot of each row."""
+        """Yield some groups with the rows of their symbols and the slot of each row.
+
+        ``text`` is a query and its parameters without the symbols.
+        """
+        sql, params = text
         for start in range(0, len(groups), at_a_time):
             some = groups[start : start + at_a_time]
             places = pl.concat([self._placed(group) for group in some])
-            yield from self._by_group(
-                self.query(sql, {**params, "symbols": places["symbol"].to_list()}), some
-            )
+            yield from self._by_group(query(sql, {**params, "symbols": places["symbol"].to_list()}), some)
 
     def _by_group(self, rows: pl.DataFrame, groups: list[int]) -> Iterator[tuple[int, pl.DataFrame]]:
         """Yield some groups with the rows of their symbols and the slot of each row."""

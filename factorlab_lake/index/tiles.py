@@ -170,8 +170,9 @@ def _content(arrays: Mapping[str, Array], attributes: Mapping[str, Any]) -> byte
     start = _aligned(_PREFIX + len(header(2**40)))
     text = header(start)
     lead = _MAGIC + np.array([len(text), zlib.crc32(text)], "<u4").tobytes() + text
-    blocks = [lead.ljust(start, b"\0")]
-    blocks += [part.tobytes().ljust(_aligned(part.nbytes), b"\0") for part in parts.values()]
+    blocks: list[bytes | memoryview] = [lead.ljust(start, b"\0")]
+    for part in parts.values():
+        blocks += [part.reshape(-1).view(np.uint8).data, bytes(_aligned(part.nbytes) - part.nbytes)]
     return b"".join(blocks)
 
 

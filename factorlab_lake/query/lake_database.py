@@ -18,7 +18,7 @@ from factorlab_lake.query.user_sql import UserSql
 from factorlab_lake.schema import STORED_TABLES, TABLES, TableSpec, identifier, literal
 from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES, READ_FOR_DERIVATION
 from factorlab_lake.storage.data_files import DataFile, prune
-from factorlab_lake.storage.duckdb_frames import show_bucket
+from factorlab_lake.storage.duckdb_frames import release_memory, show_bucket, trim_heap
 from factorlab_lake.storage.layout import Layout
 
 __all__ = ["Files", "LakeDatabase"]
@@ -83,6 +83,24 @@ class LakeDatabase:
             if con is not None:
                 with suppress(duckdb.ConnectionException):  # the computation ends at this moment
                     con.interrupt()
+
+    @contextmanager
+    def sparing(self) -> Iterator[None]:
+        """Run queries with little memory: in one thread, and without what DuckDB keeps for later queries.
+
+        Each thread has buffers for all columns. Reading 128 companies takes 110 MB instead of 200.
+        """
+        settings = {"threads": "1", "parquet_metadata_cache": "false"}
+        for name, value in settings.items():
+            self._con.execute(f"SET {name} = {literal(value)}")
+        try:
+            yield
+        finally:
+            for name in settings:
+                own = _SETTINGS.get(name)
+                self._con.execute(f"RESET {name}" if own is None else f"SET {name} = {literal(own)}")
+            release_memory(self._con)
+            trim_heap()
 
     @cached_property
     def user_sql(self) -> UserSql:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import duckdb
@@ -76,16 +76,23 @@ class Session:
         self._local = threading.local()
 
     def frame(
-        self, sql: str, params: dict[str, Any] | None = None, *, needs: QueryHints | None = None
+        self,
+        sql: str,
+        params: dict[str, Any] | None = None,
+        *,
+        needs: QueryHints | None = None,
+        sparing: bool = False,
     ) -> pl.DataFrame:
         """Run a query of this package and return its rows; its errors are :class:`InternalError`.
 
-        Files without needed rows are removed before DuckDB plans the query.
+        Files without needed rows are removed before DuckDB plans the query. ``sparing`` takes less memory,
+        and more time for many rows.
         """
         hints = needs or QueryHints()
         with (
             self._errors_mapped(sql, user_sql=False),
             self._taken(_PACKAGE) as database,
+            database.sparing() if sparing else nullcontext(),
             cancellable(database.interrupt),
             database.prepared(sql, hints) as con,
         ):

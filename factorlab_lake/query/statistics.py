@@ -43,10 +43,16 @@ class CountedSession(Session):
     clock: Callable[[], float] = staticmethod(time.perf_counter)
 
     def frame(
-        self, sql: str, params: dict[str, Any] | None = None, *, needs: QueryHints | None = None
+        self,
+        sql: str,
+        params: dict[str, Any] | None = None,
+        *,
+        needs: QueryHints | None = None,
+        sparing: bool = False,
     ) -> pl.DataFrame:
         """Run a query of this package, log it, and return its rows; a failing query is logged too."""
-        return self._counted(sql, lambda: super(CountedSession, self).frame(sql, params, needs=needs))
+        run = super().frame
+        return self._counted(sql, lambda: run(sql, params, needs=needs, sparing=sparing))
 
     def sql(
         self,

@@ -443,6 +443,12 @@ USUAL_ROWS_OF_SYMBOL = 60
 VALUES_AT_A_TIME = 2_000_000
 """Partitions are rewritten together up to so many values, which take 8 bytes each in several copies."""
 
+COLUMNS_WRITTEN_AT_A_TIME = 1300
+"""Columns of the files that are written at once: each has buffers of about 30 KB."""
+
+INDEX_VALUES_AT_A_TIME = 500_000
+"""The read index is written from so many values at once, at least those of one group of symbols."""
+
 # --- Files from outside ---
 
 MAX_FILE_BYTES = 64_000_000

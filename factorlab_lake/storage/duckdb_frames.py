@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput
+from factorlab_lake.schema import literal
 from factorlab_lake.storage.bucket_path import in_bucket
 
 if TYPE_CHECKING:
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-__all__ = ["in_order", "show_bucket", "to_polars"]
+__all__ = ["in_order", "release_memory", "show_bucket", "to_polars", "trim_heap"]
 
 # The prefix of arro3's message for an error amid the rows; arro3 has no exception class for it.
 _LATE = "C Data interface error: "
@@ -100,3 +104,24 @@ def show_bucket(con: duckdb.DuckDBPyConnection, root: Path) -> None:
         scheme = root.parts[0].removesuffix(":")
         if scheme not in con.list_filesystems():
             con.register_filesystem(BucketFilesystem(scheme))
+
+
+def release_memory(con: duckdb.DuckDBPyConnection) -> None:
+    """Return the memory of a database's finished queries to the system.
+
+    DuckDB keeps it for later queries: reading 128 companies by two queries a table left 140 MB. Setting the
+    limit returns it, also where the limit stays the same.
+    """
+    limit = con.execute("SELECT current_setting('memory_limit')").fetchall()[0][0]
+    con.execute(f"SET memory_limit = {literal(limit)}")
+
+
+def trim_heap() -> None:
+    """Return the freed memory of the C library to the system, where it has a function for it (glibc).
+
+    DuckDB allocates small objects there, and the library keeps what lies below one that is still in use:
+    40 MB after the derived rows of 63 companies were computed.
+    """
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # another C library than glibc
+            ctypes.CDLL(None).malloc_trim(0)

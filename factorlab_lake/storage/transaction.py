@@ -24,9 +24,9 @@ from pathlib import Path
 import polars as pl
 
 from factorlab_lake.errors import LakeDamaged, LakeLocked
-from factorlab_lake.schema import STORED_TABLES, table
+from factorlab_lake.schema import STORED_TABLES, TableSpec, table
 from factorlab_lake.schema.derived_tables import DERIVED_FROM
-from factorlab_lake.schema.rules import VALUES_AT_A_TIME
+from factorlab_lake.schema.rules import COLUMNS_WRITTEN_AT_A_TIME, VALUES_AT_A_TIME
 from factorlab_lake.storage import checksums, data_files, delta, snapshots
 from factorlab_lake.storage.bucket_path import in_bucket, options_of
 from factorlab_lake.storage.data_files import DataFile, missing_in_file
@@ -109,9 +109,10 @@ class Transaction:
         return self._lists[key]
 
     def append(self, name: str, frame: pl.DataFrame) -> None:
-        """Add rows to a table."""
-        if not frame.is_empty():
-            self.note(name, delta.append(self.layout.table(name), table(name), frame, self.reason))
+        """Add rows to a table, few partitions at a time: each writes a file, with buffers for each column."""
+        spec = table(name)
+        for part in [] if frame.is_empty() else _written_at_once(spec, frame):
+            self.note(name, delta.append(self.layout.table(name), spec, part, self.reason))
 
     def note(self, name: str, version: int) -> None:
         """Note the version that this writer committed to a table.
@@ -182,6 +183,18 @@ class Transaction:
             values += more
         if some:
             yield some
+
+
+def _written_at_once(spec: TableSpec, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield the rows of so many partitions that all columns of their files have buffers at once."""
+    partitions = frame[spec.partition_by].unique().sort().to_list() if spec.partition_by else []
+    at_once = max(1, COLUMNS_WRITTEN_AT_A_TIME // len(spec.columns))
+    for first in range(0, len(partitions), at_once):
+        some = partitions[first : first + at_once]
+        is_all = len(some) == len(partitions)
+        yield frame if is_all else frame.filter(pl.col(spec.partition_by).is_in(some, nulls_equal=True))
+    if not partitions:
+        yield frame
 
 
 def read_files(

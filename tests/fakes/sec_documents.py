@@ -15,7 +15,9 @@ from functools import cache
 from typing import IO, Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from factorlab_lake.providers.sec.concepts import rules
 from factorlab_lake.providers.sec.submissions import filings
+from factorlab_lake.schema import STATEMENT_TABLES
 from tests.support import SAMPLE
 
 CIK = "0000320193"
@@ -154,15 +156,21 @@ def in_pages(submissions: Mapping[str, Any], newest: int) -> dict[str, bytes]:
     }
 
 
-def copies(numbers: Collection[int], filings_each: int = 44) -> Iterator[tuple[str, bytes]]:
+def copies(
+    numbers: Collection[int], filings_each: int = 44, *, facts_at_least: int | None = None
+) -> Iterator[tuple[str, bytes]]:
     """Yield path and document of made companies, which have the newest filings of Apple as their own.
 
     Company 7 is ``CIK0000000007`` with the symbol ``C7``; the first half of its accessions is its number.
+    ``facts_at_least`` leaves out facts beyond this number: those of concepts that make no line item.
     """
     kept = list(reports_in_order())[-filings_each:]
     main = copy.deepcopy(sample("submissions"))
     main["filings"]["files"] = []
     documents = apple(set(kept), main)
+    if facts_at_least is not None:
+        thin = _with_fewer_concepts(facts_of(set(kept)), facts_at_least)
+        documents[f"api/xbrl/companyfacts/CIK{CIK}.json"] = json.dumps(thin).encode()
     for number in numbers:
         cik = f"{number:010d}"
         for path, body in documents.items():
@@ -170,6 +178,34 @@ def copies(numbers: Collection[int], filings_each: int = 44) -> Iterator[tuple[s
             if "facts" in path:
                 made = made.replace(b'"cik": 320193,', f'"cik": {number},'.encode())
             yield path.replace(CIK, cik), made
+
+
+def count_facts(company_facts: Mapping[str, Any]) -> int:
+    """Return the number of facts of a company."""
+    return sum(_size(c) for tags in company_facts["facts"].values() for c in tags.values())
+
+
+def _size(concept: Mapping[str, Any]) -> int:
+    return sum(map(len, concept["units"].values()))
+
+
+def _with_fewer_concepts(company_facts: Mapping[str, Any], facts_at_least: int) -> dict[str, Any]:
+    """Return facts without the last concepts that make no line item, as long as so many facts are left."""
+    tags_of_items = _tags_of_items()
+    concepts = [(t, tag, c) for t, tags in company_facts["facts"].items() for tag, c in tags.items()]
+    concepts.sort(key=lambda each: each[0] == "us-gaap" and each[1] not in tags_of_items)
+    facts: dict[str, dict[str, Any]] = {taxonomy: {} for taxonomy in company_facts["facts"]}
+    size = 0
+    for taxonomy, tag, concept in concepts:
+        if size < facts_at_least:
+            facts[taxonomy][tag] = concept
+            size += _size(concept)
+    return {**company_facts, "facts": facts}
+
+
+def _tags_of_items() -> set[str]:
+    known = [rule for s in STATEMENT_TABLES for each in rules(s, "us-gaap").values() for rule in each]
+    return {rule.tag for rule in known} | {t.name for rule in known for t in rule.terms if t.is_tag}
 
 
 def zipped(documents: Iterable[tuple[str, bytes]], folder: str, file: IO[bytes]) -> None:

@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import takewhile
 
 from factorlab_lake.providers.sec.company_facts import FilingFacts
@@ -320,6 +320,7 @@ def _working_capital(facts: Mapping[str, float]) -> float | None:
     return sum(value if _is_liability(name) else -value for name, value in changes.items())
 
 
+@lru_cache(maxsize=4096)
 def _is_liability(name: str) -> bool:
     return bool(_LIABILITY.search(name)) and not (_RECEIVABLE.search(name) and "PayableNetOf" not in name)
 

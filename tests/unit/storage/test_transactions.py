@@ -9,6 +9,8 @@ from deltalake import DeltaTable
 
 import factorlab_lake as fl
 from factorlab_lake.lake import Lake
+from factorlab_lake.schema import table
+from factorlab_lake.storage import transaction as transactions
 from factorlab_lake.storage.transaction import MAX_FILES_PER_PARTITION
 from tests.support import SPLITS, assert_same_content, content, copy_of, table_rows, writing
 
@@ -39,6 +41,27 @@ def test_an_append_leaves_existing_rows(lake: Lake) -> None:
         tx.append("price_data", _bars(("B", "2020-01-02", 3.0)))
     expected = [("A", "2020-01-02", 1.0), ("A", "2021-01-04", 2.0), ("B", "2020-01-02", 3.0)]
     assert _closes(lake.refresh()) == expected
+
+
+def test_an_append_of_many_partitions_is_written_in_parts(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part is a version of the table; readers see all of them or none, and no row twice."""
+    monkeypatch.setattr(transactions, "COLUMNS_WRITTEN_AT_A_TIME", 2 * len(table("price_data").columns))
+    rows = [("A", f"{year}-01-04", float(year)) for year in range(2018, 2023)]
+    with writing(lake) as tx:
+        tx.append("price_data", _bars(*rows))
+    assert _closes(lake.refresh()) == rows
+    assert lake.snapshot.tables["price_data"] == 3
+    with pytest.raises(KeyboardInterrupt):
+        _append_and_stop(lake, _bars(*(("B", day, close) for _, day, close in rows)))
+    assert _closes(fl.open(lake.path)) == rows
+
+
+def _append_and_stop(lake: Lake, bars: pl.DataFrame) -> None:
+    with writing(lake) as tx:
+        tx.append("price_data", bars)
+        raise KeyboardInterrupt
 
 
 def test_replacing_one_partition_leaves_the_others_untouched(lake: Lake) -> None:

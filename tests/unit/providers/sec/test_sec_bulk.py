@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import factorlab_lake as fl
-from factorlab_lake.providers.protocol import Request
+from factorlab_lake.ingest import run as fetch_run
+from factorlab_lake.providers.protocol import Call, FetchResult, Request
 from factorlab_lake.providers.sec import SecProvider
 from factorlab_lake.providers.sec.endpoints import ARCHIVE_PATHS, TICKERS_PATH
 from tests.fakes.sec_documents import SecDocuments, copies, zipped
@@ -67,6 +69,37 @@ def _logged(path: Path) -> int:
     return int(fl.open(path).sql("SELECT count(DISTINCT symbol) AS n FROM data_fetch_log")["n"][0])
 
 
+def test_an_interrupted_run_over_archives_continues(
+    documents: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After Ctrl-C the next run reads the other companies alone, and no row of the first is there twice."""
+    lake = fl.open(tmp_path / "lake")
+    with FakeSec(documents) as server, provider(server, bulk_from=1) as sec:
+        with monkeypatch.context() as patched:
+            patched.setattr(fetch_run, "_BATCH_ANSWERS", 1)
+            patched.setattr(sec, "answer", _interrupted_at(_SYMBOLS[-1], sec.answer))
+            with pytest.raises(KeyboardInterrupt):
+                lake.fetch(sec, _SYMBOLS, kinds=["shares"])
+        before = _logged(lake.path)
+        assert 0 < before < len(_SYMBOLS)
+        report = lake.fetch(sec, _SYMBOLS, kinds=["shares"])
+    assert (report.clean, report.calls_planned) == (True, len(_SYMBOLS) - before)
+    assert set(lake.sql("SELECT symbol FROM shares_outstanding")["symbol"]) == set(_SYMBOLS)
+    assert_keys_unique(lake)
+
+
+def _interrupted_at(
+    symbol: str, answer: Callable[[Call], list[FetchResult]]
+) -> Callable[[Call], list[FetchResult]]:
+    def interrupted(call: Call) -> list[FetchResult]:
+        if call.requests[0].symbol == symbol:
+            raise KeyboardInterrupt
+        return answer(call)
+
+    return interrupted
+
+
+@pytest.mark.slow
 def test_a_killed_run_over_archives_continues(documents: dict[str, bytes], tmp_path: Path) -> None:
     """After a kill the next run reads the other companies, and the lake equals one without a kill."""
     killed, whole = tmp_path / "killed", tmp_path / "whole"
