@@ -26,6 +26,7 @@ from factorlab_lake.ingest.load_rows import LoadRows
 from factorlab_lake.ingest.load_source import LoadSource
 from factorlab_lake.ingest.merge import merge_bars, merge_events, merge_rows, observe_unmoved
 from factorlab_lake.ingest.parse_values import NEW_YORK, typed_null
+from factorlab_lake.ingest.published_rates import reject_two_prices
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, TableSpec, table
 from factorlab_lake.schema.columns import FILE_PROVIDER, MERGED
@@ -91,6 +92,8 @@ def load(  # noqa: PLR0913 - all but three by name only
         rows.order()  # it finds rows that contradict each other
         if name == "price_data":
             _reject_adjusted(tx, rows)
+        if name == "fx_rates":
+            reject_two_prices(pl.concat(rows.slices()), tx.read(name))
         if dry_run:
             return rows.height
         answer = _answer(rows, name, opened, now)

@@ -12,11 +12,19 @@ import polars as pl
 from factorlab_lake.errors import InvalidInput, nearest
 from factorlab_lake.ingest.csv_dialect import plain_number
 from factorlab_lake.ingest.parse_values import Parsed, json_object, parse
-from factorlab_lake.ingest.row_checks import RowFault, impossible_values, needed_columns, row_faults
+from factorlab_lake.ingest.row_checks import (
+    RowFault,
+    currency_spellings,
+    impossible_text,
+    impossible_values,
+    needed_columns,
+    row_faults,
+)
 from factorlab_lake.ingest.ticker_level import REPEATED
 from factorlab_lake.schema import Column, TableSpec
 from factorlab_lake.schema.columns import CURRENCY_PATTERN, EVENT_KINDS
 from factorlab_lake.schema.company_tables import SYMBOL_CHANGES
+from factorlab_lake.schema.quote_units import CURRENCY_SPELLINGS
 from factorlab_lake.schema.rules import END_OF_TIME, MAX_CLOCK_ERROR_S
 
 __all__ = ["RowChecks", "contradiction", "required_columns"]
@@ -81,6 +89,7 @@ class RowChecks:
             *(_ambiguous(c).alias(f"_ambiguous_{c}") for c in _ambiguous_columns(raw, self.spec)),
         )
         rows = self._with_capitals(rows) if self.spec.has_symbols else rows
+        rows = self._with_spellings(rows)
         rows = rows.with_columns(_fetched_at(rows, self.now))
         self._collect(
             raw,
@@ -119,6 +128,15 @@ class RowChecks:
             example = f"{said}, such as {small[0].upper()} for {small[0]}"
             self.notes[next((note for note in self.notes if note.startswith(said)), example)] += small.len()
         return rows.with_columns(symbol=capitals)
+
+    def _with_spellings(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Write codes of currencies in the one way that is compared, and note it."""
+        for name, spelling in currency_spellings(rows.columns).items():
+            spelt = rows.select(spelling).to_series()
+            if count := int((spelt != rows[name]).sum()):
+                self.notes[f"{name} is stored in its usual spelling, such as USD for usd"] += count
+            rows = rows.with_columns(spelt)
+        return rows
 
     def _collect(self, raw: pl.DataFrame, rows: pl.DataFrame, faults: list[RowFault]) -> None:
         """Count the rows with a fault, and hold the texts of the first ones."""
@@ -277,7 +295,7 @@ def _faults(rows: pl.DataFrame, spec: TableSpec) -> Iterator[RowFault]:
     yield from row_faults(spec, rows.columns, unread)
     for name, fails in impossible_values(spec, rows.columns).items():
         if name not in _UNKNOWN:
-            yield RowFault(name, fails, pl.format("{} is impossible", pl.col(name).cast(pl.String)))
+            yield RowFault(name, fails, impossible_text(name))
     for name in set(required_columns(spec)) - set(needed_columns(spec)):
         missing = pl.col(name).is_null() & ~unread.get(name, pl.lit(value=False))
         yield RowFault(name, missing, pl.lit("missing"))
@@ -316,7 +334,8 @@ def _table_faults(spec: TableSpec, columns: list[str]) -> Iterator[RowFault]:
 def _currency_faults() -> Iterator[RowFault]:
     for name in ("base", "quote"):
         text = pl.format("'{}' is no ISO code such as EUR; pence are of GBP", pl.col(name).str.slice(0, 60))
-        yield RowFault(name, ~pl.col(name).str.contains(CURRENCY_PATTERN), text)
+        is_minor = pl.col(name).is_in(list(CURRENCY_SPELLINGS))
+        yield RowFault(name, ~pl.col(name).str.contains(CURRENCY_PATTERN) | is_minor, text)
     same = pl.format("{} is the base too", pl.col("quote"))
     yield RowFault("quote", pl.col("base") == pl.col("quote"), same)
 

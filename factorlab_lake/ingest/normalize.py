@@ -15,7 +15,13 @@ from factorlab_lake.ingest.availability import availability
 from factorlab_lake.ingest.contradictions import contradicted
 from factorlab_lake.ingest.corporate_actions.split_basis import with_split_basis
 from factorlab_lake.ingest.parse_values import NEW_YORK, Parsed, json_object, parse, typed_null
-from factorlab_lake.ingest.row_checks import RowFault, impossible_values, needed_columns, row_faults
+from factorlab_lake.ingest.row_checks import (
+    RowFault,
+    currency_spellings,
+    impossible_values,
+    needed_columns,
+    row_faults,
+)
 from factorlab_lake.providers.records import fields, generations
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, TableSpec, table
 from factorlab_lake.schema.columns import MERGED
@@ -160,11 +166,28 @@ def _with_believable(
     overflow = "metrics" if "metrics" in spec.names() else "extra"
     if overflow not in spec.names():
         return typed
+    respelt = _respelt(typed, readings)
+    typed = typed.with_columns(currency_spellings(typed.columns).values())
+    for field in respelt.columns:  # the text as it was sent stays in the row too
+        marked = respelt[field] | marks[field] if field in doubtful else respelt[field]
+        sent = sent.with_columns(pl.when(marked).then(raw[field]).alias(field))
+    doubtful = [*doubtful, *(field for field in respelt.columns if field not in doubtful)]
     rest = [f for f in raw.columns if f not in META and f not in readings]
     if spec.name == "price_data" and "label" in rest:
         rest.remove("label")
     members = sent.with_columns(json_object(sent, [*rest, *doubtful]).alias("_members"))["_members"]
     return typed.with_columns(members.alias(overflow))
+
+
+def _respelt(typed: pl.DataFrame, readings: dict[str, tuple[str, Parsed]]) -> pl.DataFrame:
+    """Return for each field of a currency that has another spelling in some record, in which ones."""
+    spellings = currency_spellings(typed.columns)
+    changed = typed.select(
+        (spellings[name] != pl.col(name)).fill_null(value=False).alias(field)
+        for field, (name, _) in readings.items()
+        if name in spellings
+    )
+    return changed.select(field for field in changed.columns if changed[field].any())
 
 
 def _doubts(

@@ -1,4 +1,4 @@
-"""Read the file of reference rates that the European Central Bank publishes, as it is.
+"""Read the file of reference rates that the European Central Bank publishes, and compare loaded rates.
 
 ``eurofxref-hist.csv`` has one row per day, the newest first, and a column for each currency: the units of it
 that one euro costs. A currency without a rate on a day has N/A. Each line ends in a comma, so the last column
@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from factorlab_lake.errors import InvalidInput
 from factorlab_lake.schema.columns import CURRENCY_PATTERN
-from factorlab_lake.schema.rules import ECB_BASE
+from factorlab_lake.schema.rules import ECB_BASE, FX_SPREAD
 
-__all__ = ["is_wide_rates", "long_rates"]
+__all__ = ["is_wide_rates", "long_rates", "reject_two_prices"]
 
 _MISSING = ("", "N/A")
 _DAY = "date"
@@ -44,6 +45,32 @@ def long_rates(rows: pl.DataFrame) -> pl.DataFrame:
     text = pl.col("rate").str.strip_chars()
     return long.filter(text.is_not_null() & ~text.is_in(_MISSING)).select(
         pl.lit(ECB_BASE).alias("base"), "quote", _DAY, "rate", pl.lit("ECB").alias("source")
+    )
+
+
+def reject_two_prices(loaded: pl.DataFrame, stored: pl.DataFrame) -> None:
+    """Raise :class:`InvalidInput` where a loaded rate is not about the inverse of the other direction's.
+
+    Rates of the same pairs and days in ``loaded`` replace those in ``stored``.
+    """
+    key = ["base", "quote", "date"]
+    rates = pl.concat(
+        [loaded.select(*key, "rate"), stored.join(loaded, on=key, how="anti").select(*key, "rate")]
+    )
+    inverse = rates.select("date", base="quote", quote="base", other="rate")
+    pairs = loaded.join(inverse, on=key).filter((pl.col("rate") * pl.col("other") - 1).abs() > FX_SPREAD)
+    if pairs.is_empty():
+        return
+    first = pairs.sort("date", "base", "quote").row(0, named=True)
+    base, quote = first["base"], first["quote"]
+    more = f", and {pairs.height - 1} more" if pairs.height > 1 else ""
+    raise InvalidInput(
+        f"fx_rates: on {first['date']} one {base} costs {first['rate']:g} {quote}, but one {quote} costs "
+        f"{first['other']:g} {base}, which is no inverse{more}; load the right rate of both directions "
+        "in one call, or of one direction alone.",
+        base=base,
+        quote=quote,
+        date=first["date"],
     )
 
 

@@ -7,7 +7,7 @@ refuses the row. Any other value that is impossible is missing; its text remains
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -15,17 +15,31 @@ import polars as pl
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.ingest.availability import impossible_acceptance
 from factorlab_lake.schema import PERIOD_MONTHS, Column, TableSpec
+from factorlab_lake.schema.quote_units import CURRENCY_SPELLINGS, MINOR_UNITS
 from factorlab_lake.schema.rules import (
     EARLIEST_DATE,
     MAX_ANNOUNCED_DAYS,
+    MAX_FX_RATE,
     MAX_NUMBER,
     MAX_PRICE,
+    MAX_SHARES_PER_RECEIPT,
+    MAX_SPLIT_PART,
     MAX_SPLIT_RATIO,
     MAX_SYMBOL_LENGTH,
     MIN_PRICE,
+    MIN_SHARES,
 )
 
-__all__ = ["RowFault", "checked_symbols", "impossible_values", "needed_columns", "no_symbol", "row_faults"]
+__all__ = [
+    "RowFault",
+    "checked_symbols",
+    "currency_spellings",
+    "impossible_text",
+    "impossible_values",
+    "needed_columns",
+    "no_symbol",
+    "row_faults",
+]
 
 _NEEDED = {
     "splits": ("numerator", "denominator"),
@@ -35,11 +49,20 @@ _NEEDED = {
     "fx_rates": ("rate",),
 }
 _POSITIVE = ("numerator", "denominator", "close_price", "shares", "rate")
-_NOT_NEGATIVE = (
-    "open_price", "high_price", "low_price", "volume", "unadjusted_volume", "vwap", "dividend",
-    "adjusted_dividend",
-)  # fmt: skip
+# The smallest and the largest value that multiplies or divides others.
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "close_price": (MIN_PRICE, MAX_PRICE),
+    "numerator": (1 / MAX_SPLIT_PART, MAX_SPLIT_PART),
+    "denominator": (1 / MAX_SPLIT_PART, MAX_SPLIT_PART),
+    "shares": (MIN_SHARES, MAX_NUMBER),
+    "rate": (1 / MAX_FX_RATE, MAX_FX_RATE),
+    "shares_per_receipt": (1 / MAX_SHARES_PER_RECEIPT, MAX_SHARES_PER_RECEIPT),
+    **dict.fromkeys(("open_price", "high_price", "low_price", "vwap"), (0.0, MAX_PRICE)),
+    **dict.fromkeys(("dividend", "adjusted_dividend"), (0.0, MAX_PRICE)),
+    **dict.fromkeys(("volume", "unadjusted_volume"), (0.0, MAX_NUMBER)),
+}
 _CURRENCIES = ("currency", "reported_currency")
+_CODE = r"^[A-Za-z]{3}$"
 # Days on which something has happened: none is after the fetch that returned the row.
 _PAST = ("fiscal_date", "as_of_date", "filing_date", "split_basis_date", "period_start")
 _OBSERVED = ("price_data", "fx_rates")  # tables whose days have happened too
@@ -94,6 +117,20 @@ def no_symbol(symbol: str | pl.Expr = "symbol") -> pl.Expr:
     return too_long | text.str.contains(_NO_SYMBOL) | text.str.to_uppercase().is_in(_HEADINGS)
 
 
+def currency_spellings(columns: Iterable[str]) -> dict[str, pl.Expr]:
+    """Return the expression that spells a currency in the one way that SQL compares, by column.
+
+    Codes are in capitals, except of units that are a hundredth: ``usd`` is USD, ``gbx`` is GBX and ``ZAC`` is
+    ZAc. ``GBp`` stays, and every other spelling of these letters is GBP.
+    """
+    return {name: _spelt(pl.col(name)).alias(name) for name in _CURRENCIES if name in columns}
+
+
+def _spelt(code: pl.Expr) -> pl.Expr:
+    is_code = code.str.contains(_CODE) & ~code.is_in(list(MINOR_UNITS))
+    return pl.when(is_code).then(code.str.to_uppercase().replace(CURRENCY_SPELLINGS)).otherwise(code)
+
+
 def row_faults(spec: TableSpec, columns: list[str], unread: dict[str, pl.Expr]) -> Iterator[RowFault]:
     """Yield the faults that refuse a row; ``columns`` are the row's, with ``fetched_at``.
 
@@ -134,17 +171,25 @@ def impossible_values(spec: TableSpec, columns: list[str]) -> dict[str, pl.Expr]
     return {name: condition.fill_null(value=False) for name, condition in conditions.items()}
 
 
+def impossible_text(name: str) -> pl.Expr:
+    """Return the text of the fault of an impossible value."""
+    if name not in _BOUNDS:
+        return _shown("{} is impossible", pl.col(name))
+    low, high = _BOUNDS[name]
+    return _shown(f"{{}} is not between {low:g} and {high:g}", pl.col(name))
+
+
 def _impossible(column: Column) -> pl.Expr | None:
     value = pl.col(column.name)
     if column.kind == "number":
-        low = 0.0 if column.name in _NOT_NEGATIVE else -MAX_NUMBER
-        return (value < low) | (value > MAX_NUMBER)
+        low, high = _BOUNDS.get(column.name, (-MAX_NUMBER, MAX_NUMBER))
+        return (value < low) | (value > high)
     if column.kind == "date" and column.name not in ("valid_from", "valid_to"):
         return (value < EARLIEST_DATE) | (value > _last_day(column.name))
     if column.kind == "timestamp" and column.name == "accepted_at":
         return value.is_null()  # a table's rule replaces it
     if column.name in _CURRENCIES:
-        return ~value.str.contains(r"^[A-Za-z]{3}$")
+        return ~value.str.contains(_CODE)
     if column.name == "cik":
         return ~value.str.contains(r"^\d{1,10}$")
     return None
@@ -167,20 +212,19 @@ def _last_day(name: str) -> pl.Expr:
 
 
 def _size_faults(spec: TableSpec, columns: list[str]) -> Iterator[RowFault]:
-    if spec.name == "price_data" and "close_price" in columns:
-        close = pl.col("close_price")
-        odd = (close > 0) & ~close.is_between(MIN_PRICE, MAX_PRICE)
-        yield RowFault("close_price", odd, _shown(f"{{}} is not between {MIN_PRICE} and {MAX_PRICE}", close))
+    needed = [name for name in needed_columns(spec) if name in columns]
+    for name in (n for n in _POSITIVE if n in needed):
+        odd = (pl.col(name) > 0) & ~pl.col(name).is_between(*_BOUNDS[name])
+        yield RowFault(name, odd, impossible_text(name))
     if spec.name == "splits" and {"numerator", "denominator"} <= set(columns):
         ratio = pl.col("numerator") / pl.col("denominator")
         whole = (pl.col("numerator") > 0) & (pl.col("denominator") > 0)
         odd = whole & ~ratio.is_between(1 / MAX_SPLIT_RATIO, MAX_SPLIT_RATIO)
         text = _shown("the ratio {}:{} is beyond " + f"{MAX_SPLIT_RATIO}:1", "numerator", "denominator")
         yield RowFault("numerator, denominator", odd, text)
-    for name in (n for n in ("shares", "market_cap", "rate") if n in needed_columns(spec) and n in columns):
-        yield RowFault(
-            name, pl.col(name).abs() > MAX_NUMBER, _shown(f"{{}} is above {MAX_NUMBER}", pl.col(name))
-        )
+    if "market_cap" in needed:
+        odd = pl.col("market_cap").abs() > MAX_NUMBER
+        yield RowFault("market_cap", odd, _shown(f"{{}} is above {MAX_NUMBER}", pl.col("market_cap")))
 
 
 def _shown(text: str, *values: pl.Expr | str) -> pl.Expr:

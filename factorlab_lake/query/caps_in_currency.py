@@ -9,7 +9,7 @@ import polars as pl
 from factorlab_lake.errors import InvalidInput, check_type
 from factorlab_lake.query.exchange_rates import ExchangeRates
 from factorlab_lake.schema.columns import CURRENCY_PATTERN
-from factorlab_lake.schema.quote_units import MINOR_UNITS
+from factorlab_lake.schema.quote_units import CURRENCY_SPELLINGS, MINOR_UNITS
 
 __all__ = ["caps_in", "checked_currency"]
 
@@ -23,8 +23,9 @@ def checked_currency(currency: str) -> str:
     'USD'
     """
     check_type(currency, str, "currency", "an ISO code such as 'USD'")
-    if not re.match(CURRENCY_PATTERN, currency):
-        instead = MINOR_UNITS.get(currency, "USD")
+    spelt = CURRENCY_SPELLINGS.get(currency.upper(), currency)
+    if not re.match(CURRENCY_PATTERN, currency) or spelt in MINOR_UNITS:
+        instead = MINOR_UNITS.get(spelt, "USD")
         raise InvalidInput(
             f"currency is {currency[:20]!r}; expected an ISO code in capitals. Pass {instead!r}.",
             currency=currency,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from factorlab_lake.schema.spec import literal
 
 __all__ = [
+    "CURRENCY_SPELLINGS",
     "MINOR_UNITS",
     "MINOR_UNIT_EXCHANGES",
     "compares_with_quotes",
@@ -17,6 +18,9 @@ __all__ = [
 
 MINOR_UNITS = {"GBp": "GBP", "GBX": "GBP", "ZAc": "ZAR", "ILA": "ILS"}
 """The main unit of each currency code that stands for a hundredth of it."""
+
+CURRENCY_SPELLINGS = {code.upper(): code for code in MINOR_UNITS if code.upper() not in MINOR_UNITS.values()}
+"""The code of each such unit by its capitals. GBp has none: in capitals it is the code of the pound."""
 
 MINOR_UNIT_EXCHANGES = {".L": "GBP", ".JO": "ZAR", ".TA": "ILS"}
 """The suffixes of symbols of exchanges that quote in hundredths, with the currency: London, Johannesburg and

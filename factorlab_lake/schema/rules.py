@@ -219,6 +219,16 @@ MIN_PRICE = 1e-9
 MAX_SPLIT_RATIO = 1_000_000
 """No split is larger, in either direction: reverse splits that end a listing reach some 100,000."""
 
+MAX_SPLIT_PART = 1e12
+"""Neither side of a split is larger, or a smaller part of one: products of ratios stay finite."""
+
+MIN_SHARES = 1e-6
+"""No count of shares is smaller, also where it includes reverse splits: figures per share stay finite."""
+
+MAX_SHARES_PER_RECEIPT = 1_000_000
+"""No receipt stands for more shares, or for a smaller part of one: those of dear shares for some ten
+thousandth."""
+
 # --- Splits ---
 
 MIN_SPLIT_RATIO = 1.2
@@ -502,6 +512,12 @@ MAX_ROWS_PER_BYTE = 100
 
 ECB_BASE = "EUR"
 """The base of the European Central Bank's rates: two currencies without a rate meet through it."""
+
+MAX_FX_RATE = 1e15
+"""No rate is larger, or smaller than its inverse: in 2008 a dollar cost 3e14 of Zimbabwe's."""
+
+FX_SPREAD = 0.05
+"""A rate and that of the other direction on the same day agree within this share: rounding, and two banks."""
 
 FX_RATE_AGE_LIMIT_DAYS = 7
 """An exchange rate holds for so many days after its publication: the longest gap of the European Central

@@ -81,7 +81,10 @@ def test_a_frame_of_pairs_loads_and_a_later_one_corrects_it(lake: Lake) -> None:
         ({"quote": ["usd"]}, "quote: 'usd' is no ISO code such as EUR"),
         ({"base": ["GBp"]}, "base: 'GBp' is no ISO code such as EUR; pence are of GBP"),
         ({"quote": ["USD"]}, "quote: USD is the base too"),
+        ({"base": ["GBX"]}, "base: 'GBX' is no ISO code such as EUR; pence are of GBP"),
         ({"rate": [0.0]}, "rate: 0.0 is not positive"),
+        ({"rate": [1e-320]}, r"rate: 1e-320 is not between 1e-15 and 1e\+15"),
+        ({"rate": [1e20]}, "rate: .* is not between"),
         ({"rate": ["N/A"]}, "rate"),
         ({"date": ["2090-01-01"]}, "date: 2090-01-01 is after the fetch"),
     ],
@@ -91,6 +94,18 @@ def test_a_row_that_is_no_rate_is_refused(lake: Lake, values: dict[str, list[Any
     with pytest.raises(InvalidInput, match=f"Row 1 for fx_rates: {message}"):
         lake.load("fx_rates", PAIR | values)
     assert _rates(lake) == []
+
+
+def test_rates_of_both_directions_that_contradict_are_refused(lake: Lake) -> None:
+    """In one load, and beside a stored rate; rounded inverses, and a correction of both, are loaded."""
+    both = {"base": ["EUR", "USD"], "quote": ["USD", "EUR"], "date": ["2020-01-03"] * 2}
+    with pytest.raises(InvalidInput, match=r"2020-01-03 one EUR costs 1\.1 USD, but one USD costs 0\.5 EUR"):
+        lake.load("fx_rates", both | {"rate": [1.1, 0.5]})
+    lake.load("fx_rates", both | {"rate": [1.1, 0.91]})
+    with pytest.raises(InvalidInput, match=r"one USD costs 0\.5 EUR, but one EUR costs 1\.1 USD"):
+        lake.load("fx_rates", {k: v[1:] for k, v in both.items()} | {"rate": [0.5]})
+    lake.load("fx_rates", both | {"rate": [2.0, 0.5]})
+    assert [row[3] for row in _rates(lake)] == [2.0, 0.5]
 
 
 def test_a_lake_without_the_table_answers_and_gets_it_with_the_first_load(lake: Lake) -> None:

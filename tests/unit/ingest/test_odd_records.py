@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from factorlab_lake.lake import Lake
-from tests.support import Entry, arrive, bar, income
+from tests.support import Entry, arrive, bar, income, migrate
 
 _QUARTERS = [("2023-03-31", "Q1"), ("2023-06-30", "Q2"), ("2023-09-30", "Q3"), ("2023-12-31", "Q4")]
 _AT = datetime(2024, 6, 1, 12, tzinfo=UTC)
@@ -101,3 +101,15 @@ def test_bars_and_statements_of_a_lower_case_request_are_one_symbol(lake: Lake, 
     arrive(lake, tmp_path, *entries)
     assert lake.held_symbols() == ["AAPL"]
     assert lake.fetch_log()["symbol"].unique().to_list() == ["AAPL"]
+
+
+def test_a_currency_in_small_letters_is_the_same_currency(lake: Lake, tmp_path: Path) -> None:
+    """A quarter in "usd" beside those in USD made the sum NULL; its text stays, and equals the cache."""
+    migrate(lake, tmp_path, Entry("AAPL", "income", _quarters(Q3={"reportedCurrency": "usd"}), _AT))
+    assert _ttm(lake) == 10e9
+    rows = lake.sql("SELECT reported_currency, extra FROM income_statements ORDER BY fiscal_period")
+    assert rows["reported_currency"].to_list() == ["USD"] * 4
+    texts = [text and json.loads(text).get("reportedCurrency") for text in rows["extra"]]
+    assert texts == [None, None, "usd", None]
+    assert lake.sql("SELECT * FROM rejected_records").is_empty()
+    assert lake.validate(tmp_path / "cache0").clean

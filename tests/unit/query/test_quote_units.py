@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 import factorlab_lake as fl
+from factorlab_lake.errors import InvalidInput, LakeWarning
 from factorlab_lake.lake import Lake
 from tests.support import Entry, arrive, bar
 from tests.unit.query.lake_builder import LakeBuilder, filing, one, quarters
@@ -266,3 +267,28 @@ def test_bars_served_again_in_another_unit_are_in_the_newest(
     for day in ("2023-02-01", "2023-05-30"):
         cap = one(lake, "market_caps", "MOVED", day)
         assert (cap["market_cap"], cap["reason"]) == expected
+
+
+def test_units_are_known_in_any_case(tmp_path: Path) -> None:
+    """A profile in gbx counted as a main unit of its own: a cap of a hundred times the right one."""
+    spelt = {
+        **dict.fromkeys(("GBX", "gbx", "GbX", "GBp"), ("GBP", 1_300)),
+        **dict.fromkeys(("ZAc", "ZAC", "zac"), ("ZAR", 1_300)),
+        **dict.fromkeys(("ILA", "ila"), ("ILS", 1_300)),
+        **dict.fromkeys(("GBP", "gbp", "Gbp"), ("GBP", 130_000)),
+        **dict.fromkeys(("USD", "usd"), ("USD", 130_000)),
+    }
+    symbols = [f"S{place}" for place in range(len(spelt))]
+    lake = fl.open(tmp_path / "lake")
+    day = {"symbol": symbols, "split_basis_date": [DAY] * len(spelt)}
+    lake.load("price_data", day | {"date": [DAY] * len(spelt), "close_price": [130.0] * len(spelt)})
+    counts = {"as_of_date": ["2020-12-31"] * len(spelt), "shares": [1000] * len(spelt)}
+    counts |= {"source": ["cover_page"] * len(spelt), "filing_date": ["2021-01-15"] * len(spelt)}
+    lake.load("shares_outstanding", day | counts)
+    with pytest.warns(LakeWarning, match=r"currency is stored in its usual spelling, .* \(8 rows\)"):
+        lake.load("company_profiles", {"symbol": symbols, "currency": list(spelt)})
+    caps = lake.market_caps(symbols, DAY)
+    found = dict(zip(caps["symbol"], caps.select("currency", "market_cap").rows(), strict=True))
+    assert [found[symbol] for symbol in symbols] == list(spelt.values())
+    with pytest.raises(InvalidInput, match=r"currency is 'gbx'; .* Pass 'GBP'"):
+        lake.market_caps(symbols, DAY, currency="gbx")
