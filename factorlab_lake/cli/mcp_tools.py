@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +12,22 @@ from fastmcp.exceptions import ToolError
 
 from factorlab_lake.cli.text_forms import records_of
 from factorlab_lake.errors import InvalidInput, LakeError
+from factorlab_lake.query.arguments import to_date
 
 if TYPE_CHECKING:
     import polars as pl
 
     from factorlab_lake.lake import Lake
 
-__all__ = ["MOST_ROWS", "ServedLake", "server"]
+__all__ = ["MOST_COMPUTED", "MOST_ROWS", "ServedLake", "server"]
 
 MOST_ROWS = 500
+MOST_COMPUTED = 200_000
+"""Rows that one call may compute, before it returns the first ones of them: seconds, and some 100 MB."""
+
+_DAYS_OF_SYMBOL = 10_000  # assumed without a start: 27 years
+_STATEMENTS_OF_SYMBOL = 100  # a quarter of a century
+_SYMBOLS_OF_UNIVERSE = 1_000  # assumed where only its name is known
 _MOST_BYTES = 4_000_000  # an assistant reads a fraction of it, and a longer answer blocks the connection
 _INSTRUCTIONS = """Company fundamentals and prices, as they were known at each date. Dates are ISO texts such
 as 2021-03-31. Amounts are in the currency of the row. A value that is null has its cause in `reason` or
@@ -94,6 +102,7 @@ class ServedLake:
             "balance_sheet": lake.balance_sheets,
             "cash_flow": lake.cash_flows,
         }
+        _check_size(len(symbols), "symbols", _STATEMENTS_OF_SYMBOL, "statements each")
         if statement_type not in methods:
             raise InvalidInput(
                 f"statement_type is {statement_type!r}; expected one of {', '.join(methods)}.",
@@ -111,11 +120,13 @@ class ServedLake:
         limit: int = MOST_ROWS,
     ) -> dict[str, Any]:
         """Return daily bars between two dates, as stored or adjusted for splits and dividends."""
+        _check_size(len(symbols), "symbols", _days(start, end), "days")
         lake = self._newest()
         return _answer(lake, lake.prices(symbols, start, end, adjusted=adjusted), limit)
 
     def market_caps(self, symbols: list[str], dates: list[str], limit: int = MOST_ROWS) -> dict[str, Any]:
         """Return market capitalisations as known at each date, one row per symbol and date."""
+        _check_size(len(symbols), "symbols", len(dates), "dates")
         lake = self._newest()
         return _answer(lake, lake.market_caps(symbols, dates), limit)
 
@@ -127,11 +138,13 @@ class ServedLake:
         limit: int = MOST_ROWS,
     ) -> dict[str, Any]:
         """Return valuation, quality and growth factors as known at each date; by default all of them."""
+        _check_size(len(symbols), "symbols", len(dates), "dates")
         lake = self._newest()
         return _answer(lake, lake.factors(symbols, dates, factors=factors), limit)
 
     def ttm(self, symbols: list[str], dates: list[str], limit: int = MOST_ROWS) -> dict[str, Any]:
         """Return flows of the trailing twelve months as known at each date."""
+        _check_size(len(symbols), "symbols", len(dates), "dates")
         lake = self._newest()
         return _answer(lake, lake.ttm(symbols, dates), limit)
 
@@ -152,6 +165,8 @@ class ServedLake:
     ) -> dict[str, Any]:
         """Return the rank, percentile and z-score of a factor among all symbols, or among peers with by."""
         lake = self._newest()
+        size = lake.symbols().height if universe is None else _SYMBOLS_OF_UNIVERSE
+        _check_size(size, "symbols of the cross-section", len(dates), "dates")
         return _answer(lake, lake.cross_section(factor, dates, universe=universe, by=by), limit)
 
     def explain(self, factor: str, symbol: str, date: str) -> dict[str, Any]:
@@ -171,6 +186,24 @@ class ServedLake:
 
     def _newest(self) -> Lake:
         return self._lake.refresh()
+
+
+def _days(start: str | None, end: str | None) -> int:
+    if start is None:
+        return _DAYS_OF_SYMBOL
+    last = datetime.now(UTC).date() if end is None else to_date(end)
+    return max((last - to_date(start)).days, 1)
+
+
+def _check_size(one: int, ones: str, other: int, others: str) -> None:
+    """Raise :class:`InvalidInput` before the work for an answer of which only the first rows are returned."""
+    if one * other > MOST_COMPUTED:
+        raise InvalidInput(
+            f"{one:,} {ones} x {other:,} {others} are {one * other:,} rows; expected at most "
+            f"{MOST_COMPUTED:,}, and an answer has {MOST_ROWS:,}. Ask for fewer, or let sql count, group or "
+            "filter them.",
+            rows=one * other,
+        )
 
 
 def _answer(lake: Lake, rows: pl.DataFrame, limit: int) -> dict[str, Any]:

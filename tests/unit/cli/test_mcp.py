@@ -128,6 +128,27 @@ def test_wrong_and_hostile_arguments_are_refused(
     assert not Path("copied.csv").exists()
 
 
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        *((tool, {"symbols": 2_001, "dates": 100}) for tool in ("market_caps", "factors", "ttm")),
+        ("cross_section", {"factor": "pe_ratio", "universe": "sp500", "dates": 201}),
+        ("prices", {"symbols": 2_001, "start": "2020-01-01", "end": "2020-04-10"}),
+        ("prices", {"symbols": 21}),
+        ("statements", {"symbols": 2_001}),
+    ],
+)
+def test_a_question_of_too_many_rows_is_refused(lake: Path, tool: str, arguments: dict[str, Any]) -> None:
+    """A grid of 20,000 symbols and 700 dates was computed whole to return its first 500 rows."""
+    made = {
+        "symbols": lambda count: [f"S{place}" for place in range(count)],
+        "dates": lambda count: [f"{1700 + place}-03-31" for place in range(count)],
+    }
+    spelt = {name: made[name](value) if name in made else value for name, value in arguments.items()}
+    with pytest.raises(ToolError, match=r"rows; expected at most 200,000, .* let sql count"):
+        _call(lake, tool, **spelt)
+
+
 def test_what_a_query_drops_is_there_for_the_next(lake: Path) -> None:
     """Each call of the tool has a session of its own."""
 

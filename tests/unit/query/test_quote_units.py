@@ -288,7 +288,7 @@ def test_units_are_known_in_any_case(tmp_path: Path) -> None:
     with pytest.warns(LakeWarning, match=r"currency is stored in its usual spelling, .* \(8 rows\)"):
         lake.load("company_profiles", {"symbol": symbols, "currency": list(spelt)})
     caps = lake.market_caps(symbols, DAY)
-    found = dict(zip(caps["symbol"], caps.select("currency", "market_cap").rows(), strict=True))
-    assert [found[symbol] for symbol in symbols] == list(spelt.values())
+    by_symbol = dict(zip(caps["symbol"], caps.select("currency", "market_cap").rows(), strict=True))
+    assert [by_symbol[symbol] for symbol in symbols] == list(spelt.values())
     with pytest.raises(InvalidInput, match=r"currency is 'gbx'; .* Pass 'GBP'"):
         lake.market_caps(symbols, DAY, currency="gbx")
