@@ -43,9 +43,10 @@ def _rows(ctx: typer.Context) -> list[ShownSetting]:
     from factorlab_lake.legacy.parallel.settings import ParallelSettings, parallel_settings
     from factorlab_lake.providers.fmp.settings import fmp_settings
     from factorlab_lake.providers.sec.settings import sec_settings
+    from factorlab_lake.settings.config_file import source_of
     from factorlab_lake.settings.environments import find
     from factorlab_lake.settings.models import settings
-    from factorlab_lake.settings.origins import shown_environment, shown_settings, source_of
+    from factorlab_lake.settings.origins import shown_environment, shown_settings
 
     chosen = options(ctx)
     arguments = {"lake": chosen.lake, "env": chosen.env, "config": chosen.config}

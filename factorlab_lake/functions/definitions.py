@@ -34,7 +34,7 @@ def chosen_factors(names: Iterable[str] | None, define: Mapping[str, str] | None
     known = {**FACTORS, **own}
     if names is None:
         return tuple(known.values())
-    listed = listed_names(names, "factors", "'pe_ratio'")
+    listed = listed_names(names, "factors", ", ".join(map(repr, own)) or "'pe_ratio'")
     for name in listed:
         if name not in known:
             raise InvalidInput(

@@ -9,7 +9,7 @@ from datetime import datetime, time, timedelta
 
 import polars as pl
 
-from factorlab_lake.errors import InvalidInput, nearest
+from factorlab_lake.errors import InvalidInput, nearest, printable
 from factorlab_lake.ingest.csv_dialect import plain_number
 from factorlab_lake.ingest.parse_values import Parsed, json_object, parse
 from factorlab_lake.ingest.row_checks import (
@@ -150,7 +150,7 @@ class RowChecks:
         texts = [f.reason(" is missing") for f in faults]
         reason = pl.concat_str(texts, separator="; ", ignore_nulls=True)
         reasons = shown.rechunk().with_columns(_reason=reason)["_reason"]
-        self._faults += [(self.rows + i + 1, text) for i, text in zip(few, reasons, strict=True)]
+        self._faults += [(self.rows + i + 1, printable(text)) for i, text in zip(few, reasons, strict=True)]
 
     def _kept(self, raw: pl.DataFrame, rows: pl.DataFrame, doubtful: list[str]) -> pl.DataFrame:
         """Return the columns of the source, with ``extra`` for the values that are not stored."""
@@ -192,7 +192,7 @@ def _unknown(column: str, columns: list[str], spec: TableSpec) -> str:
     same = REPEATED.sub("", column)
     if same != column and same in columns:
         return f"The source has two columns {same!r}; rename or drop one."
-    return f"{spec.name} has no column {column!r}.{nearest(column, spec.names())}"
+    return f"{spec.name} has no column {column!r}.{nearest(column.lower(), spec.names())}"
 
 
 def _check_columns(raw: pl.DataFrame, spec: TableSpec) -> None:
@@ -402,7 +402,7 @@ def _read(rows: pl.DataFrame, column: Column) -> Parsed:
         return _local_day(column.name, dtype)
     if column.kind == "date" and dtype == pl.Date:
         return Parsed(pl.col(column.name))
-    read = parse(rows, column.name, column)
+    read = parse(rows, column.name, column, any_days=True)
     if column.kind != "date" or read.bad is None:
         return read
     # The rule for moments holds for texts: a time of day without an exchange's zone tells no day.

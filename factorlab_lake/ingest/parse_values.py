@@ -24,6 +24,7 @@ _TIMESTAMP = (
     r"(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.\d+)?)?"  # the time
     r"\s?([Zz]|UTC|GMT|[+-]\d\d(?::?\d\d)?)?$"  # the offset
 )
+_DAY_WITHOUT_DASHES = r"^(\d{4})(?:/(\d\d)/|(\d\d))(\d\d)$"
 NEW_YORK = "America/New_York"
 
 
@@ -39,8 +40,11 @@ class Parsed:
     expected: str = ""
 
 
-def parse(raw: pl.DataFrame, field: str, column: Column) -> Parsed:
-    """Return the expressions that parse ``field`` of ``raw`` as ``column``."""
+def parse(raw: pl.DataFrame, field: str, column: Column, *, any_days: bool = False) -> Parsed:
+    """Return the expressions that parse ``field`` of ``raw`` as ``column``.
+
+    With ``any_days``, days such as 20210305 and 2021/03/05 are read too.
+    """
     dtype, source = raw.schema[field], pl.col(field)
     if dtype == pl.Null:  # a literal would give a frame without rows one row
         return Parsed(pl.when(source.is_not_null()).then(typed_null(column)))
@@ -49,6 +53,8 @@ def parse(raw: pl.DataFrame, field: str, column: Column) -> Parsed:
     if column.kind == "boolean" and dtype == pl.Boolean:
         return Parsed(source)
     text = _as_text(source, dtype)
+    if any_days and column.kind == "date":
+        text = text.str.replace(_DAY_WITHOUT_DASHES, "$1-$2$3-$4")
     return _READERS[column.kind](text)
 
 

@@ -29,6 +29,7 @@ from factorlab_lake.storage.snapshots import Snapshot
 
 __all__ = ["Session"]
 
+_SECRETS = re.compile(r"Secret Storage|stored_secrets")  # of a database without access to files
 _UNKNOWN = re.compile(r"(?:Table|Table Function|Function|View) with name (\S+) does not exist")
 _OF_THE_QUESTION = (
     duckdb.BinderException,
@@ -211,5 +212,7 @@ def _refused(fault: str, sql: str, *, by: str) -> InvalidInput:
         close = nearest(unknown[1], [*STORED_TABLES, *FUNCTIONS])
         message = f"No table or function is called {unknown[1]!r}; SHOW TABLES lists them.{close}"
         return InvalidInput(message, sql=sql)
+    if _SECRETS.search(fault):
+        return InvalidInput(f"{by} refuses the query: it has no secrets to list or use.", sql=sql)
     lists = _LISTS_NEEDED if "UNNEST() can only be applied to lists" in fault else ""
     return InvalidInput(f"{by} refuses the query: {fault}{lists}", sql=sql)

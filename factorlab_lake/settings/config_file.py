@@ -1,4 +1,4 @@
-"""Read a configuration file in YAML: plain mappings and values, each with its line.
+"""Read a configuration file in YAML, each value with its line, and find the line of a setting in ``.env``.
 
 The file may be of a downloaded folder, so it is bounded: by its size, and without aliases, of which a few
 lines can stand for millions of values. No tag of it creates an object.
@@ -6,6 +6,7 @@ lines can stand for millions of values. No tag of it creates an object.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,9 @@ from typing import Any, NoReturn
 from factorlab_lake.errors import InvalidInput, NotFound
 from factorlab_lake.schema.rules import MAX_CONFIG_BYTES, MAX_CONFIG_DEPTH
 
-__all__ = ["Entry", "fail", "read"]
+__all__ = ["Entry", "fail", "read", "source_of"]
+
+_FROM_ENVIRONMENT_ALONE = ("FACTORLAB_AVAILABILITY",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +134,17 @@ def _problem(error: Any) -> str:
     """Return what the reader of YAML names, without the text of the file, which may have a secret."""
     problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "not readable")
     return re.sub(r"'[^']{3,}'", "something else", problem)
+
+
+def source_of(variable: str) -> str | None:
+    """Return the variable of the environment, or the line of ``.env``, that sets a value."""
+    for name, value in os.environ.items():
+        if name.upper() == variable and value:
+            return f"variable {name}"
+    file = Path(".env")
+    if variable in _FROM_ENVIRONMENT_ALONE or not file.is_file():
+        return None
+    lines = enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+    setting = re.compile(rf"\s*(?:export\s+)?{variable}\s*=\s*\S", re.IGNORECASE)
+    numbers = [number for number, line in lines if setting.match(line)]
+    return f"{file}, line {numbers[-1]}" if numbers else None

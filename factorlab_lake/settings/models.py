@@ -17,6 +17,7 @@ from pydantic_settings import (
 
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.schema.rules import DEFAULT_LAKE, RESULT_CACHE_MB, SANDBOX_MEMORY_MB, SANDBOX_TIMEOUT_S
+from factorlab_lake.settings.config_file import source_of
 
 __all__ = ["SecretiveSettings", "Settings", "settings", "settings_error"]
 
@@ -130,7 +131,12 @@ def settings_error(error: ValidationError, prefix: str) -> InvalidInput:
     wrong = [
         (str(e["loc"][0] if e["loc"] else "").upper(), e["msg"]) for e in error.errors(include_input=False)
     ]
-    text = "; ".join(f"{prefix}{name}: {message.removeprefix('Value error, ')}" for name, message in wrong)
+    texts = []
+    for name, message in wrong:
+        source = source_of(f"{prefix}{name}")
+        where = f" ({source})" if source else ""
+        texts.append(f"{prefix}{name}: {message.removeprefix('Value error, ')}{where}")
+    text = "; ".join(texts)
     return InvalidInput(f"{text}.", settings=[f"{prefix}{name}" for name, _ in wrong])
 
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pydantic_settings import BaseSettings
 
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.schema.rules import BUCKET_SCHEMES, DEFAULT_LAKE
+from factorlab_lake.settings.config_file import source_of
 from factorlab_lake.settings.environment_keys import KEYS, has_login
 from factorlab_lake.settings.environments import Environment
 
-__all__ = ["HIDDEN", "ShownSetting", "shown_environment", "shown_settings", "source_of"]
+__all__ = ["HIDDEN", "ShownSetting", "shown_environment", "shown_settings"]
 
 HIDDEN = "***"
-_FROM_ENVIRONMENT_ALONE = ("FACTORLAB_AVAILABILITY",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +79,6 @@ def _of_environment(variable: str, name: str, environment: Environment, where: s
     except InvalidInput as error:
         return ShownSetting(variable, None, where, str(error))
     return ShownSetting(variable, value, where)
-
-
-def source_of(variable: str) -> str | None:
-    """Return the variable of the environment, or the line of ``.env``, that sets a value."""
-    for name, value in os.environ.items():
-        if name.upper() == variable and value:
-            return f"variable {name}"
-    file = Path(".env")
-    if variable in _FROM_ENVIRONMENT_ALONE or not file.is_file():
-        return None
-    lines = enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
-    setting = re.compile(rf"\s*(?:export\s+)?{variable}\s*=\s*\S", re.IGNORECASE)
-    numbers = [number for number, line in lines if setting.match(line)]
-    return f"{file}, line {numbers[-1]}" if numbers else None
 
 
 def _plain(value: Any) -> Any:

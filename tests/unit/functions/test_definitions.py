@@ -75,3 +75,9 @@ def test_an_unknown_factor_is_refused() -> None:
     """The error lists the factors and names the nearest one."""
     with pytest.raises(InvalidInput, match=r"There is no factor 'pe_ratoi'.*Did you mean 'pe_ratio'"):
         chosen_factors(["pe_ratoi"], None)
+
+
+def test_an_empty_choice_names_the_own_definitions() -> None:
+    """The error shows how to get one's own factors alone."""
+    with pytest.raises(InvalidInput, match="factors is empty; expected at least one name, such as 'x', 'y'"):
+        chosen_factors([], {"x": "revenue", "y": "net_income"})

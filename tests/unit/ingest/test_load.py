@@ -364,6 +364,24 @@ def test_impossible_rows_are_refused(lake: Lake, table: str, change: dict[str, l
     assert lake.load(table, rows) == 1
 
 
+@pytest.mark.parametrize("day", ["20240507", "2024/05/07", " 20240507 "])
+def test_days_with_the_year_first_need_no_dashes(lake: Lake, day: str) -> None:
+    """They have one reading, and a question accepts the first too; 05/07/2024 has two."""
+    for other in ("05/07/2024", "20241305", "2024/0507"):
+        assert f"'{other}' is not a date" in str(_refused(lake, "price_data", _PLAIN_BAR | {"date": [other]}))
+    assert lake.load("price_data", _PLAIN_BAR | {"date": [day]}) == 1
+    assert lake.prices("A")["date"].to_list() == [date(2024, 5, 7)]
+
+
+def test_a_refused_row_is_one_line(lake: Lake) -> None:
+    """A symbol with a line break is shown escaped; a heading in other letters has the column's name."""
+    assert r"symbol: A\nB is no symbol" in str(
+        _refused(lake, "price_data", _PLAIN_BAR | {"symbol": ["A\nB"]})
+    )
+    other = {"DATE" if name == "date" else name: values for name, values in _PLAIN_BAR.items()}
+    assert "no column 'DATE'. Did you mean 'date'?" in str(_refused(lake, "price_data", other))
+
+
 def test_all_faults_of_a_file_are_in_one_message(lake: Lake) -> None:
     """A user corrects a file once: the message lists each row with its problem."""
     rows = {name: values * 14 for name, values in _PLAIN_BAR.items()}

@@ -227,3 +227,12 @@ def test_the_limits_are_locked(small: Lake, lake_both: Lake) -> None:
     limit = "SELECT current_setting('memory_limit') AS bytes"
     assert small.sql(limit).item() == "100.0 MiB"
     assert fl.open(lake_both.path, create=False).sql(limit).item() != "100.0 MiB"
+
+
+@pytest.mark.parametrize("query", ["FROM duckdb_secrets()", "FROM which_secret('s3://b', 's3')"])
+def test_a_sandbox_has_no_secrets_and_says_so(lake_both: Lake, query: str) -> None:
+    """The text of DuckDB named the folder of the user, and then a storage that was registered twice."""
+    lake = fl.open(lake_both.path, sandbox=True)
+    for _ in range(2):
+        with pytest.raises(InvalidInput, match=r"^The sandbox refuses the query: it has no secrets"):
+            lake.sql(query)

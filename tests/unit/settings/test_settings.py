@@ -55,6 +55,16 @@ def test_an_invalid_setting_raises_invalid_input_without_its_value(monkeypatch: 
     assert "secret" not in str(caught.value)
 
 
+def test_an_invalid_setting_says_where_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the line of the file, or the variable."""
+    Path(".env").write_text("# made\nFACTORLAB_RESULT_CACHE_MB=many\n", encoding="utf-8")
+    with pytest.raises(InvalidInput, match=r"\(\.env, line 2\)\.$"):
+        configured("result_cache_mb")
+    monkeypatch.setenv("FACTORLAB_RESULT_CACHE_MB", "more")
+    with pytest.raises(InvalidInput, match=r"\(variable FACTORLAB_RESULT_CACHE_MB\)\.$"):
+        configured("result_cache_mb")
+
+
 def test_a_dotenv_file_does_not_change_the_availability_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file beside the data must not make answers look ahead; the environment may."""
     Path(".env").write_text("FACTORLAB_AVAILABILITY=same_day\nFACTORLAB_POOL_SIZE=3\n", encoding="utf-8")
