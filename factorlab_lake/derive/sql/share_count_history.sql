@@ -1,3 +1,34 @@
+-- counts_before_splits: find counts of cover pages that a later split basis names, but that are still those of the day counted
+-- Grain: one row per such count. Its split basis is the day counted.
+-- Rules:
+-- - A company files the count of a day before a split after it, restated or not. The count is nearer to the last one before than to
+--   that one times the splits between, by a factor of four. A split that may lie between counts as one between.
+CREATE OR REPLACE TEMP TABLE counts_before_splits AS
+WITH bases AS (
+    SELECT *, first_value(cumulative_split_factor IGNORE NULLS) OVER (
+        PARTITION BY symbol ORDER BY from_date ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS factor_at_last
+    FROM split_history
+),
+covers AS (
+    SELECT o.symbol, o.as_of_date, o.version, o.shares, o.available_date, c.to_date AS split_from, c.cumulative_split_factor AS factor,
+           ln(c.cumulative_split_factor / f.factor_at_last) AS step
+    FROM shares_outstanding o
+    JOIN bases c ON c.symbol = o.symbol AND o.as_of_date >= c.from_date AND o.as_of_date < c.to_date
+    JOIN bases f ON f.symbol = o.symbol AND o.split_basis_date >= f.from_date AND o.split_basis_date < f.to_date
+    WHERE o.source = 'cover_page' AND o.shares > 0 AND o.symbol IN (SELECT symbol FROM derived_symbols)
+      AND o.as_of_date < o.split_basis_date AND abs(step) >= ln({{MIN_NEIGHBOUR_RATIO}})
+),
+compared AS (
+    SELECT c.symbol, c.as_of_date, c.version, c.step, ln(c.shares * c.factor / (b.shares * l.cumulative_split_factor)) AS moved
+    FROM covers c
+    JOIN shares_outstanding b ON b.symbol = c.symbol AND b.source = 'cover_page' AND b.shares > 0
+                             AND b.as_of_date BETWEEN c.as_of_date - {{MAX_NEIGHBOUR_DAYS}} AND c.as_of_date
+                             AND b.split_basis_date < c.split_from AND b.available_date <= c.available_date
+    JOIN split_history l ON l.symbol = b.symbol AND b.split_basis_date >= l.from_date AND b.split_basis_date < l.to_date
+    QUALIFY row_number() OVER (PARTITION BY c.symbol, c.as_of_date, c.version ORDER BY b.as_of_date DESC, b.available_date DESC, b.version DESC) = 1
+)
+SELECT symbol, as_of_date, version FROM compared WHERE 4 * abs(moved) < abs(moved - step);
+
 -- share_counts: collect every share count in one form for all sources
 -- Grain: one row per symbol, day counted, source and version.
 -- Columns:
@@ -16,8 +47,9 @@ WITH counts AS (
     SELECT o.symbol, coalesce(a.chain_id, d.chain_id) AS chain_id, o.source, o.source AS period,
            CASE o.source WHEN 'cover_page' THEN 3 ELSE 2 END AS kind, 0 AS months, o.as_of_date AS fiscal_date, o.version,
            o.source || o.as_of_date AS counted, row_number() OVER by_filing AS place, nullif(o.shares, 0) AS shares, o.available_date,
-           o.split_basis_date, NULL::DOUBLE AS ratio, 0 AS provider_place
+           CASE WHEN s.symbol IS NULL THEN o.split_basis_date ELSE o.as_of_date END AS split_basis_date, NULL::DOUBLE AS ratio, 0 AS provider_place
     FROM shares_outstanding o
+    LEFT JOIN counts_before_splits s ON o.source = 'cover_page' AND s.symbol = o.symbol AND s.as_of_date = o.as_of_date AND s.version = o.version
     LEFT JOIN companies a ON a.symbol = o.symbol AND o.available_date >= a.valid_from AND o.available_date < a.valid_to
     LEFT JOIN companies d ON d.symbol = o.symbol AND o.as_of_date >= d.valid_from AND o.as_of_date < d.valid_to
     WHERE o.symbol IN (SELECT symbol FROM derived_symbols)

@@ -38,6 +38,7 @@ FROM told t LEFT JOIN better b ON b.symbol = t.symbol AND b.date = t.date AND b.
 -- Grain: one row per count and pair of bases that follow each other. A split between them moves the count by its ratio.
 -- Columns:
 -- - rounding: how far the ratio of the counts can differ from that of a split, relative, because counts are rounded.
+-- - is_cover: the count is that of a cover page, which a company need not restate.
 -- - is_refuted: earnings per share did not move by the ratio.
 CREATE OR REPLACE TEMP TABLE counted_twice AS
 WITH counts AS (
@@ -48,12 +49,12 @@ WITH counts AS (
     FROM income_statements WHERE symbol IN (SELECT symbol FROM derived_symbols)
 ),
 pairs AS (
-    SELECT symbol, day, basis, shares, eps, lag(basis) OVER versions AS basis_before, lag(shares) OVER versions AS shares_before,
+    SELECT symbol, series, day, basis, shares, eps, lag(basis) OVER versions AS basis_before, lag(shares) OVER versions AS shares_before,
            lag(eps) OVER versions AS eps_before
     FROM counts WHERE shares > 0
     WINDOW versions AS (PARTITION BY symbol, source_provider, series, day ORDER BY basis, version)
 )
-SELECT symbol, day, basis_before, basis, shares / shares_before AS ratio,
+SELECT symbol, day, basis_before, basis, series = 'cover_page' AS is_cover, shares / shares_before AS ratio,
        (CASE WHEN shares % {{LARGEST_UNIT}} = 0 THEN {{LARGEST_UNIT}} WHEN shares % {{MIDDLE_UNIT}} = 0 THEN {{MIDDLE_UNIT}} ELSE 1 END / shares
         + CASE WHEN shares_before % {{LARGEST_UNIT}} = 0 THEN {{LARGEST_UNIT}} WHEN shares_before % {{MIDDLE_UNIT}} = 0 THEN {{MIDDLE_UNIT}} ELSE 1 END
           / shares_before) / 2 + {{SAME_VALUE_TOLERANCE}} AS rounding,
@@ -90,13 +91,16 @@ WHERE source = 'inferred' AND numerator <> denominator AND symbol IN (SELECT sym
 
 -- counts_by_basis: the newest count of each series of filings on each split basis, to compare neighbours
 -- Grain: one row per symbol, series and split basis.
+-- Columns:
+-- - unmoved_from: the day from which the count would have moved by a split. A cover page may still state the count of its day
+--   after a split; other counts are restated.
 CREATE OR REPLACE TEMP TABLE counts_by_basis AS
 SELECT symbol, concat_ws(' ', source_provider, source) AS series, split_basis_date AS basis, max_by(shares, (as_of_date, available_date, version)) AS shares,
-       max(as_of_date) AS day
+       max(as_of_date) AS day, CASE WHEN any_value(source) = 'cover_page' THEN least(max(as_of_date), any_value(split_basis_date)) ELSE any_value(split_basis_date) END AS unmoved_from
 FROM shares_outstanding WHERE shares > 0 AND symbol IN (SELECT symbol FROM derived_symbols) GROUP BY ALL
 UNION ALL
 SELECT symbol, concat_ws(' ', source_provider, fiscal_period), split_basis_date, max_by(weighted_average_shares_outstanding, (fiscal_date, version)),
-       max(fiscal_date)
+       max(fiscal_date), any_value(split_basis_date)
 FROM income_statements
 WHERE weighted_average_shares_outstanding > 0 AND symbol IN (SELECT symbol FROM derived_symbols) GROUP BY ALL;
 
@@ -114,7 +118,7 @@ outside AS (
     GROUP BY o.observation, c.series
 ),
 inside AS (
-    SELECT o.observation, c.basis,
+    SELECT o.observation, c.basis, c.unmoved_from,
            coalesce(2 * abs(ln(c.shares / x.before)) < abs(ln(c.shares / x.before) - o.step), false)
            OR coalesce(2 * abs(ln(x.after / c.shares) - o.step) < abs(ln(x.after / c.shares)), false) AS is_before,
            coalesce(2 * abs(ln(c.shares / x.before) - o.step) < abs(ln(c.shares / x.before)), false)
@@ -123,12 +127,12 @@ inside AS (
     JOIN counts_by_basis c ON c.symbol = o.symbol AND c.series = x.series AND c.basis >= o.earliest AND c.basis < o.latest
 ),
 sides AS (
-    SELECT observation, max(basis) FILTER (WHERE is_before AND NOT is_after) + 1 AS earliest,
+    SELECT observation, max(unmoved_from) FILTER (WHERE is_before AND NOT is_after) + 1 AS earliest,
            min(basis) FILTER (WHERE is_after AND NOT is_before) AS latest
     FROM inside GROUP BY observation
 )
 SELECT o.* EXCLUDE (earliest, latest),
-       CASE WHEN coalesce(s.earliest <= s.latest, true) THEN coalesce(s.earliest, o.earliest) ELSE o.earliest END AS earliest,
+       CASE WHEN coalesce(s.earliest <= s.latest, true) THEN greatest(s.earliest, o.earliest) ELSE o.earliest END AS earliest,
        CASE WHEN coalesce(s.earliest <= s.latest, true) THEN coalesce(s.latest, o.latest) ELSE o.latest END AS latest
 FROM observed o LEFT JOIN sides s ON s.observation = o.observation;
 
@@ -202,12 +206,13 @@ FROM windows w LEFT JOIN counted c ON c.observation = w.observation;
 -- Rules:
 -- - The same count before and after decides. Else, from a ratio of {{MIN_NEIGHBOUR_RATIO}} on, the counts around do: nearer to the ratio
 --   by a factor of four is a split, nearer to 1 is a distribution.
+-- - A cover page that states the old count of a day before the split proves nothing: it need not be restated.
 CREATE OR REPLACE TEMP TABLE share_changes AS
 WITH same AS (
     SELECT t.symbol, t.date, t.event,
            bool_or(abs(ln(p.ratio) - ln(t.ratio)) < abs(ln(p.ratio))) AS is_split
     FROM told_splits t JOIN counted_twice p ON p.symbol = t.symbol AND p.basis_before < t.date AND p.basis >= t.date
-    WHERE t.status IS NULL AND t.ratio <> 1
+    WHERE t.status IS NULL AND t.ratio <> 1 AND NOT (p.is_cover AND abs(ln(p.ratio)) < abs(ln(p.ratio) - ln(t.ratio)))
       AND NOT EXISTS (SELECT 1 FROM told_splits o WHERE o.symbol = t.symbol AND o.status IS NULL AND o.event || o.date::VARCHAR <> t.event || t.date::VARCHAR
                       AND o.date > p.basis_before AND o.date <= p.basis)
     GROUP BY t.symbol, t.date, t.event
@@ -216,7 +221,9 @@ around AS (
     SELECT t.symbol, t.date, t.event, any_value(ln(t.ratio)) AS step, c.series,
            max(c.basis) FILTER (WHERE c.basis < t.date) AS basis_before, min(c.basis) FILTER (WHERE c.basis >= t.date) AS basis_after,
            ln(min_by(c.shares, c.basis) FILTER (WHERE c.basis >= t.date AND c.day >= t.date - {{MAX_NEIGHBOUR_DAYS}})
-              / max_by(c.shares, c.basis) FILTER (WHERE c.basis < t.date)) AS moved
+              / max_by(c.shares, c.basis) FILTER (WHERE c.basis < t.date)) AS moved,
+           ln(min_by(c.shares, c.basis) FILTER (WHERE c.unmoved_from >= t.date AND c.day >= t.date - {{MAX_NEIGHBOUR_DAYS}})
+              / max_by(c.shares, c.basis) FILTER (WHERE c.basis < t.date)) AS moved_at_last
     FROM told_splits t JOIN counts_by_basis c ON c.symbol = t.symbol
     WHERE t.status IS NULL AND abs(ln(t.ratio)) >= ln({{MIN_NEIGHBOUR_RATIO}})
       AND c.basis BETWEEN t.date - {{MAX_NEIGHBOUR_DAYS}} AND t.date + {{MAX_NEIGHBOUR_DAYS}}
@@ -224,7 +231,7 @@ around AS (
 ),
 neighbours AS (
     SELECT symbol, date, event, bool_or(4 * abs(moved - step) <= abs(moved)) AS is_split,
-           bool_or(abs(moved) < abs(moved - step)) AS is_distribution
+           bool_or(abs(moved_at_last) < abs(moved_at_last - step)) AS is_distribution
     FROM around a
     WHERE moved IS NOT NULL
       AND NOT EXISTS (SELECT 1 FROM told_splits o WHERE o.symbol = a.symbol AND o.status IS NULL AND o.event || o.date::VARCHAR <> a.event || a.date::VARCHAR
