@@ -15,7 +15,7 @@ _PACKAGE = ROOT / "factorlab_lake"
 _SQL = sorted(_PACKAGE.rglob("*.sql"))
 _PYTHON = [p for p in sorted(_PACKAGE.rglob("*.py")) if p.name != "rules.py"]
 # Counts, places and months, which are no limits.
-_PLAIN = {"0", "1", "1.0", "2", "3", "4", "6", "9", "12"}
+_PLAIN = {"0", "0e0", "1", "1.0", "1e0", "2", "3", "4", "6", "9", "12"}
 _ENCODED = {
     "cap_facts.sql": {"100"},  # days, which only decide how many bars are read at once
     "companies.sql": {"10"},  # the digits of a CIK
@@ -26,7 +26,6 @@ _ENCODED = {
     "strangers.sql": {"16384"},  # where PostgreSQL begins to number the objects of users
     "unapplied_split.sql": {"5", "7", "10", "20", "100"},  # usual split ratios, and per cent
     "unrounded_close.sql": {"0.5", "100"},  # half a cent, and cents in a unit of currency
-    "adjusted_bars.sql": {"0e0", "1e0"},  # 0 and 1 as doubles, in every engine
 }
 
 
