@@ -42,7 +42,7 @@ PROVIDERS: Mapping[str, str] = {
 # A text of libpq or ODBC with a password, a login before a host without a scheme, or two words of libpq.
 _LOGIN = re.compile(
     r"(?:^|[\s;?&])(?:ssl)?(?:password|passwd|pwd|passphrase)\s*="
-    r"|^(?://)?[^/:@]+:(?!/)[^@]*@"
+    r"|^(?://)?(?![a-z]:\\)[^/:@]+:(?!/)[^@]*@"
     r"|^\s*(?:host(?:addr)?|server|port|user|uid|dbname|database|service)\s*=[^=]*\s\w+\s*=",
     re.IGNORECASE,
 )
@@ -109,8 +109,10 @@ def scheme_of(provider: str) -> str | None:
 def has_login(text: str) -> bool:
     """Return whether a text without a scheme describes how to connect to a server, perhaps with a password.
 
-    >>> [has_login(t) for t in ("host=h password=p", "bob:p@h/db", "C:/a@b", "data/year=2020", "a:b+c")]
-    [True, True, False, False, False]
+    >>> [has_login(t) for t in ("host=h password=p", "bob:p@h/db", "data/year=2020", "a:b+c")]
+    [True, True, False, False]
+    >>> [has_login(folder) for folder in ("C:/Users/me@work", "C:" + chr(92) + "me@work")]
+    [False, False]
     """
     return _LOGIN.search(text) is not None
 
