@@ -122,7 +122,7 @@ def share_counts(world: ChangingLake) -> None:
                 "symbol": world.symbol(),
                 "source": world.chance.choice(["cover_page", "balance_sheet"]),
                 "as_of_date": day,
-                "shares": world.chance.choice([1e3, 1e9, 1e-9, 1e15, 0.5]),
+                "shares": world.chance.choice([1e3, 1e9, 1e-6, 1e15, 0.5]),
                 "accepted_at": f"{filed}T15:00:00Z",
                 "split_basis_date": filed,
             }

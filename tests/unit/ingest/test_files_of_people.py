@@ -114,7 +114,7 @@ _NO_CSV: dict[str, tuple[str | bytes, str]] = {
     "no leap day": (_HEADER + "A,2021-02-29,5,1\n", "'2021-02-29' is not a date such as 2024-12-31\\.$"),
     "a formula": (_HEADER + '"=""0700""",2020-01-02,5,1\n', 'symbol: ="0700" is no symbol'),
     "quotes": (_HEADER + "'A',2020-01-02,5,1\n", "'A' is no symbol"),
-    "other headings": ("Dates,PX_LAST,PX_VOLUME\n", "no column 'PX_LAST', 'PX_VOLUME'.*--map OLD=NEW"),
+    "other headings": ("Dates,PX_LAST,PX_VOLUME\n", "Did you mean 'volume'.*'PX_LAST'.*--map OLD=NEW"),
 }  # fmt: skip
 
 

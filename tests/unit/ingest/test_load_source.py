@@ -105,7 +105,7 @@ _BOMBS: dict[str, tuple[str, Callable[[], bytes], str]] = {
         lambda: b'symbol,label\nA,"' + b"x,\n" * 8_000_000,
         "a line of more than 16,000,000",
     ),
-    "long row": ("rows.csv", lambda: b"symbol,label\nA,x,y\n", "a row has more fields than the first line"),
+    "long row": ("rows.csv", lambda: b"symbol,label\nA,x,y\n", "a row has more values than the first line"),
     "footer": ("rows.parquet", _huge_footer, "its footer counts 4,000,000,000 rows"),
     "no Parquet": ("rows.parquet", lambda: b"PAR1" * 9, "cannot be read as .parquet"),
 }
