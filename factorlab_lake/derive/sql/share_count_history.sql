@@ -2,7 +2,7 @@
 -- Grain: one row per such count. Its split basis is the day counted.
 -- Rules:
 -- - A company files the count of a day before a split after it, restated or not. The count is nearer to the last one before than to
---   that one times the splits between, by a factor of four. A split that may lie between counts as one between.
+--   that one times the splits between, by a factor of {{SPLIT_EVIDENCE_FACTOR}}. A split that may lie between counts as one between.
 CREATE OR REPLACE TEMP TABLE counts_before_splits AS
 WITH bases AS (
     SELECT *, first_value(cumulative_split_factor IGNORE NULLS) OVER (
@@ -27,7 +27,7 @@ compared AS (
     JOIN split_history l ON l.symbol = b.symbol AND b.split_basis_date >= l.from_date AND b.split_basis_date < l.to_date
     QUALIFY row_number() OVER (PARTITION BY c.symbol, c.as_of_date, c.version ORDER BY b.as_of_date DESC, b.available_date DESC, b.version DESC) = 1
 )
-SELECT symbol, as_of_date, version FROM compared WHERE 4 * abs(moved) < abs(moved - step);
+SELECT symbol, as_of_date, version FROM compared WHERE {{SPLIT_EVIDENCE_FACTOR}} * abs(moved) < abs(moved - step);
 
 -- share_counts: collect every share count in one form for all sources
 -- Grain: one row per symbol, day counted, source and version.

@@ -156,7 +156,7 @@ GROUP BY o.observation;
 -- inferred_splits: the observed splits that no source told
 -- Grain: one row per split. The window is that of all observations of one ratio whose windows share a day.
 -- Columns:
--- - is_still: bars alone moved. The counts around the window tell: nearer to 1 than to the ratio by a factor of four, so it is a
+-- - is_still: bars alone moved. The counts around the window tell: nearer to 1 than to the ratio by a factor of {{SPLIT_EVIDENCE_FACTOR}}, so it is a
 --   distribution. is_unit: bars moved by {{MINOR_UNITS_PER_MAJOR}}, as from pence to pounds.
 -- Rules:
 -- - A ratio of {{MINOR_UNITS_PER_MAJOR}} is a change of unit if counts are still, or without counts for a symbol quoted in hundredths.
@@ -191,8 +191,8 @@ moves AS (
     GROUP BY w.observation, c.series
 ),
 counted AS (
-    SELECT observation, bool_or(4 * abs(moved - step) <= abs(moved)) AS is_split,
-           NOT is_split AND bool_or(4 * abs(moved) <= abs(moved - step)) AS is_still
+    SELECT observation, bool_or({{SPLIT_EVIDENCE_FACTOR}} * abs(moved - step) <= abs(moved)) AS is_split,
+           NOT is_split AND bool_or({{SPLIT_EVIDENCE_FACTOR}} * abs(moved) <= abs(moved - step)) AS is_still
     FROM moves WHERE moved IS NOT NULL GROUP BY observation
 )
 SELECT w.symbol, CASE WHEN w.traded_from BETWEEN w.earliest AND w.latest THEN w.traded_from ELSE w.latest END AS date,
@@ -205,7 +205,7 @@ FROM windows w LEFT JOIN counted c ON c.observation = w.observation;
 -- Grain: one row per told split that has such counts.
 -- Rules:
 -- - The same count before and after decides. Else, from a ratio of {{MIN_NEIGHBOUR_RATIO}} on, the counts around do: nearer to the ratio
---   by a factor of four is a split, nearer to 1 is a distribution.
+--   by a factor of {{SPLIT_EVIDENCE_FACTOR}} is a split, nearer to 1 is a distribution.
 -- - A cover page that states the old count of a day before the split proves nothing: it need not be restated.
 CREATE OR REPLACE TEMP TABLE share_changes AS
 WITH same AS (
@@ -230,7 +230,7 @@ around AS (
     GROUP BY t.symbol, t.date, t.event, c.series
 ),
 neighbours AS (
-    SELECT symbol, date, event, bool_or(4 * abs(moved - step) <= abs(moved)) AS is_split,
+    SELECT symbol, date, event, bool_or({{SPLIT_EVIDENCE_FACTOR}} * abs(moved - step) <= abs(moved)) AS is_split,
            bool_or(abs(moved_at_last) < abs(moved_at_last - step)) AS is_distribution
     FROM around a
     WHERE moved IS NOT NULL
