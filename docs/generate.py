@@ -24,7 +24,7 @@ from docs.sql_page import sql_page
 from factorlab_lake.cli import app
 from factorlab_lake.factors.formulas import FACTORS
 from factorlab_lake.ingest.load import LOADABLE
-from factorlab_lake.ingest.load_checks import required_columns
+from factorlab_lake.ingest.load_columns import required_columns
 from factorlab_lake.legacy.parallel.settings import ParallelSettings
 from factorlab_lake.providers.fmp.settings import FmpSettings
 from factorlab_lake.providers.sec.settings import SecSettings

@@ -14,7 +14,7 @@ import pytest
 from factorlab_lake.cli.ingest import load as load_command
 from factorlab_lake.errors import InvalidInput, LakeWarning
 from factorlab_lake.ingest.load import LOADABLE
-from factorlab_lake.ingest.load_checks import required_columns
+from factorlab_lake.ingest.load_columns import required_columns
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema import TABLES
 from tests.unit.cli.running import run
