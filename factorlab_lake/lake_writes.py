@@ -164,7 +164,7 @@ class LakeWrites(LakeFiles):
         """
         from factorlab_lake.ingest import load as loading
         from factorlab_lake.ingest.future_rows import warn_of_future_rows
-        from factorlab_lake.ingest.load_headings import LoadOptions
+        from factorlab_lake.ingest.load_options import LoadOptions
 
         self._writable("load")
         options = LoadOptions(symbol, split_basis, rename or {}, decimal)

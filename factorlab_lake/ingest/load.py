@@ -21,7 +21,8 @@ from factorlab_lake.ingest.corporate_actions.adjusted_bars import missing_steps,
 from factorlab_lake.ingest.corporate_actions.inferred_splits import INFERRED
 from factorlab_lake.ingest.fetch_log import coverage_of, log_lines
 from factorlab_lake.ingest.load_checks import RowChecks
-from factorlab_lake.ingest.load_headings import OWN_DAY, Headings, LoadOptions
+from factorlab_lake.ingest.load_conversion import LoadConversion
+from factorlab_lake.ingest.load_options import OWN_DAY, LoadOptions
 from factorlab_lake.ingest.load_rows import LoadRows
 from factorlab_lake.ingest.load_source import LoadSource
 from factorlab_lake.ingest.merge import merge_bars, merge_events, merge_rows, observe_unmoved
@@ -111,17 +112,17 @@ def _converted(
     source: LoadSource, spec: TableSpec, options: LoadOptions, at_once: int
 ) -> Iterator[pl.DataFrame]:
     """Yield the slices of a source with the table's columns, and warn of what was left out."""
-    headings: Headings | None = None
+    conversion: LoadConversion | None = None
     held: list[pl.DataFrame] = []
     for raw in source.slices(at_once):
-        headings = headings or Headings(spec, options, raw.columns, file_symbol=source.symbol)
-        if headings.is_long:
+        conversion = conversion or LoadConversion(spec, options, raw.columns, file_symbol=source.symbol)
+        if conversion.is_long:
             held.append(raw)
         else:
-            yield headings.converted(raw)
-    if headings and held:
-        yield headings.converted(pl.concat(held))
-    for note, count in (headings.notes if headings else {}).items():
+            yield conversion.converted(raw)
+    if conversion and held:
+        yield conversion.converted(pl.concat(held))
+    for note, count in (conversion.notes if conversion else {}).items():
         warnings.warn(f"{spec.name}: {note} ({counted(count, 'row')}).", LakeWarning, stacklevel=4)
 
 

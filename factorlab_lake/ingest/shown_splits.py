@@ -1,18 +1,22 @@
-"""Compare the split basis of a load with the splits that the bars of its source show themselves."""
+"""Read the splits that a source shows itself: as events, and to compare the split basis of its bars."""
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
+from fractions import Fraction
 
 import polars as pl
 
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.schema.rules import MAX_DAILY_MOVE, MAX_SPLIT_GAP_DAYS, MIN_STEP_RATIO
 
-__all__ = ["REPORTED_SPLIT", "reject_contradicted_basis", "with_reported_splits"]
+__all__ = ["REPORTED_SPLIT", "reject_contradicted_basis", "split_events", "with_reported_splits"]
 
 REPORTED_SPLIT = "_reported_split"  # the split of a day, in sources of bars that have a column for it
 _HEADINGS = ("splitfactor", "stock splits", "split_coefficient")
+_SIDES = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?::|/|-?for-?)\s*(\d+(?:\.\d+)?)\s*", re.IGNORECASE)
+_LARGEST_SIDE = 10_000  # of a split's ratio, written as a decimal number
 
 
 def with_reported_splits(rows: pl.DataFrame) -> pl.DataFrame:
@@ -100,3 +104,26 @@ def _steps(bars: pl.DataFrame) -> pl.DataFrame:
 
 def _ratio(value: float) -> str:
     return f"{round(value, 2):g}:1" if value >= 1 else f"1:{round(1 / value, 2):g}"
+
+
+def split_events(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with a split: vendors write its ratio as one number, 0 or 1 on all other days."""
+    ratio = rows["ratio"].cast(pl.Float64, strict=False)
+    events = rows.filter((ratio.is_null() & rows["ratio"].is_not_null()) | ((ratio != 0) & (ratio != 1)))
+    events = events.filter(~events["ratio"].cast(pl.String).str.contains(r"^\s*1\s*[:/]\s*1\s*$"))
+    sides = [_fraction(value) for value in events["ratio"]]
+    return events.drop("ratio").with_columns(
+        pl.Series("numerator", [n for n, _ in sides], strict=False),
+        pl.Series("denominator", [d for _, d in sides], strict=False),
+    )
+
+
+def _fraction(value: object) -> tuple[object, object]:
+    sides = _SIDES.fullmatch(str(value))
+    if sides:
+        return sides[1], sides[2]
+    try:
+        ratio = Fraction(str(value)).limit_denominator(_LARGEST_SIDE)
+    except (ValueError, ZeroDivisionError):
+        return value, 1  # the check of the rows names it
+    return ratio.numerator, ratio.denominator
