@@ -19,7 +19,7 @@ from factorlab_lake.schema import (
     table,
 )
 from factorlab_lake.schema.columns import STAND_INS
-from factorlab_lake.schema.derived_tables import (
+from factorlab_lake.schema.fundamentals_tables import (
     REPORTED_ONLY,
     YEAR_BEFORE_ITEMS,
     cash_flow_names,

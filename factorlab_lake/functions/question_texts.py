@@ -17,7 +17,7 @@ from factorlab_lake.factors.sql import factor_parts
 from factorlab_lake.functions.rule_placeholders import fill, rule_placeholders
 from factorlab_lake.schema import PERIOD_MONTHS, STATEMENT_TABLES, identifier, line_items, literal, table
 from factorlab_lake.schema.columns import FILE_PROVIDER, STAND_INS, STORED_AT
-from factorlab_lake.schema.derived_tables import (
+from factorlab_lake.schema.fundamentals_tables import (
     REPORTED_ONLY,
     YEAR_BEFORE_ITEMS,
     cash_flow_names,

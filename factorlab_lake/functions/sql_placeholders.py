@@ -17,7 +17,7 @@ from factorlab_lake.schema import (
     table,
 )
 from factorlab_lake.schema.columns import ACCESSION_PATTERN, STORED_AT
-from factorlab_lake.schema.derived_tables import cash_flow_names, flow_names
+from factorlab_lake.schema.fundamentals_tables import cash_flow_names, flow_names
 from factorlab_lake.schema.quality_rules import quality_score
 from factorlab_lake.schema.quote_units import (
     is_quote_unit_unknown,

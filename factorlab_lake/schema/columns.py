@@ -29,6 +29,7 @@ __all__ = [
     "STORED_AT",
     "SYMBOL",
     "VERSION",
+    "YEAR",
 ]
 
 SYMBOL = Column("symbol", "text", "ticker as the provider writes it, of any length", role="key")
@@ -161,3 +162,4 @@ DATA_TYPE = Column("data_type", "text", "name of the table that stores the datas
 LOGGED_AT = Column(
     "recorded_at", "timestamp", "time at which this lake logged the row (UTC)", role="provenance"
 )
+YEAR = Column("year", "integer", "calendar year of date", role="derived")

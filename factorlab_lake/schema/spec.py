@@ -20,6 +20,7 @@ __all__ = [
     "identifiers",
     "line_items",
     "literal",
+    "number_column",
 ]
 
 Additive = Literal["flow", "stock", "per_share", "shares", "ratio", ""]
@@ -138,6 +139,15 @@ class TableSpec:
     def names(self, *roles: str) -> list[str]:
         """Return the column names in order: those with one of the roles, by default all."""
         return [c.name for c in self.columns if not roles or c.role in roles]
+
+
+def number_column(name: str, doc: str, unit: str = "") -> Column:
+    """Return a column of numbers.
+
+    >>> number_column("volume", "shares traded on the day", "shares").kind
+    'number'
+    """
+    return Column(name, "number", doc, unit=unit)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Describe every table of the lake: columns, key, order and partitions.
+"""List every table of the lake, and describe those of statements, share counts and vendors' figures.
 
 The storage schema, the views, the servers' DDL and the documentation all follow from these descriptions.
 """
@@ -8,27 +8,26 @@ from __future__ import annotations
 from factorlab_lake.errors import InvalidInput, nearest
 from factorlab_lake.schema.columns import (
     AVAILABILITY,
-    DATA_TYPE,
-    EVENT,
     EXTRA,
     FETCHED,
     FILING_DATE,
     FISCAL_YEAR,
     LINK,
-    LOGGED_AT,
     MAPPING,
     PERIOD,
     PERIOD_END,
     PERIOD_START,
-    RETRACTED_AT,
     SPLIT_BASIS,
-    STORED_AT,
     SYMBOL,
     VERSION,
+    YEAR,
 )
 from factorlab_lake.schema.company_tables import COMPANY_TABLES
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES
-from factorlab_lake.schema.spec import STATEMENT_TYPES, Column, TableSpec, line_items
+from factorlab_lake.schema.event_tables import EVENT_TABLES
+from factorlab_lake.schema.log_tables import LOG_TABLES
+from factorlab_lake.schema.price_tables import INTRADAY_BARS, PRICE_TABLES
+from factorlab_lake.schema.spec import STATEMENT_TYPES, Column, TableSpec, line_items, number_column
 
 __all__ = [
     "DATASETS",
@@ -99,193 +98,12 @@ def _statement(name: str, statement_type: str, doc: str) -> TableSpec:
     )
 
 
-def _number(name: str, doc: str, unit: str = "") -> Column:
-    return Column(name, "number", doc, unit=unit)
-
-
-_BAR_VALUES = (
-    _number(
-        "open_price",
-        "price of the first trade of the day, on the split basis of the row",
-        "quote_currency_per_share",
-    ),
-    _number(
-        "high_price", "highest price of the day, on the split basis of the row", "quote_currency_per_share"
-    ),
-    _number(
-        "low_price", "lowest price of the day, on the split basis of the row", "quote_currency_per_share"
-    ),
-    _number(
-        "close_price",
-        "price of the last trade of the day, on the split basis of the row",
-        "quote_currency_per_share",
-    ),
-    _number("volume", "shares traded on the day, on the split basis of the row", "shares"),
-    _number(
-        "adjusted_close",
-        "close that the provider adjusted for splits and dividends",
-        "quote_currency_per_share",
-    ),
-    _number("unadjusted_volume", "shares traded on the day, as counted on that day", "shares"),
-    _number("vwap", "volume-weighted average price of the day", "quote_currency_per_share"),
-    _number(
-        "change",
-        "price change over the day or since the day before, as the provider reports it",
-        "quote_currency_per_share",
-    ),
-    _number("change_percent", "the same change in per cent, as the provider reports it", "percent"),
-    _number("change_over_time", "the same change as a fraction, as the provider reports it", "fraction"),
-    EXTRA,
-)
-_BAR_PRICES = {
-    "open": "price of the first trade",
-    "high": "highest price",
-    "low": "lowest price",
-    "close": "price of the last trade",
-}
-_BAR_KEY = (SYMBOL, Column("date", "date", "trading day", role="key"))
-_STATED_BASIS = Column(
-    "stated_basis_date",
-    "date",
-    "split basis as the row was served, where the price proves that it is too late, by a step on a split's "
-    "ex-date, or too early, by no step; NULL where it is split_basis_date",
-    role="derived",
-)
-_YEAR = Column("year", "integer", "calendar year of date", role="derived")
-
-
-def _bars(
-    name: str,
-    doc: str,
-    key: tuple[str, ...],
-    *more: Column,
-    other_names: tuple[tuple[str, str], ...] = (),
-) -> TableSpec:
-    return TableSpec(
-        name=name,
-        doc=doc,
-        key=key,
-        other_names=other_names,
-        sort_by=("symbol", "date", "fetched_at"),
-        time_column="date",
-        partition_by="year",
-        columns=(*_BAR_KEY, *_BAR_VALUES, SPLIT_BASIS, _STATED_BASIS, *more, *FETCHED, _YEAR),
-    )
-
-
-_REVISION = Column(
-    "revision", "integer", "number of the content of the same day, from 1 in order of fetches", role="derived"
-)
-_CHANGE_KIND = Column(
-    "change_kind",
-    "text",
-    "reason of the change: split_rebase (all prices changed by one split ratio), adjusted_close_rebase "
-    "(only adjusted_close and fields beside prices and volume changed), correction (a user loaded other "
-    "values) or vendor_revision (other values)",
-    role="derived",
-)
-
 _SPECS = (
     _statement("income_statements", "income", "Income statements"),
     _statement("balance_sheets", "balance_sheet", "Balance sheets"),
     _statement("cash_flows", "cash_flow", "Cash flow statements"),
-    _bars(
-        "price_data",
-        "Daily bars: one current row per symbol and trading day. "
-        "Prices are in company_profiles.currency (the quote currency).",
-        ("symbol", "date"),
-        other_names=STORED_AT,
-    ),
-    _bars(
-        "price_revisions",
-        "Superseded daily bars: one row per symbol, trading day and earlier content. "
-        "Prices are in company_profiles.currency (the quote currency).",
-        ("symbol", "date", "revision"),
-        _REVISION,
-        _CHANGE_KIND,
-    ),
-    TableSpec(
-        name="splits",
-        doc="Stock splits and other events that change prices or numbers of shares, as told: one row per "
-        "symbol, ex-date and event. Each denominator shares become numerator shares. split_events says which "
-        "of them apply.",
-        key=("symbol", "date", "event"),
-        sort_by=("symbol", "date", "event"),
-        time_column="date",
-        columns=(
-            SYMBOL,
-            Column("date", "date", "ex-date: first trading day with the new number of shares", role="key"),
-            EVENT,
-            _number("numerator", "number of shares after the split", "shares"),
-            _number("denominator", "number of shares before the split", "shares"),
-            Column(
-                "kind",
-                "text",
-                "split, stock_dividend or spin_off, where the source says it; a spin-off moves prices alone; "
-                "quote_unit for an inferred 100:1 or 1:100 of a symbol that may be quoted in hundredths",
-            ),
-            Column("label", "text", "date as text, as the provider writes it", role="label"),
-            EXTRA,
-            Column(
-                "source",
-                "text",
-                "origin of the event: provider, file, or inferred from two fetches of the same bars; an "
-                "inferred 1:1 says that they did not move, against the split that was told for the day",
-                role="label",
-            ),
-            Column(
-                "earliest_date",
-                "date",
-                "first possible ex-date of an inferred split, the day after the split basis of the earlier "
-                "fetch; NULL for a reported split, whose date is certain",
-                role="label",
-            ),
-            Column(
-                "latest_date",
-                "date",
-                "last possible ex-date of an inferred split, the split basis of the later fetch; NULL for a "
-                "reported split",
-                role="label",
-            ),
-            RETRACTED_AT,
-            *FETCHED,
-        ),
-    ),
-    TableSpec(
-        name="dividends",
-        doc="Cash dividends as told: one row per symbol, ex-date and event. "
-        "Amounts are per share in company_profiles.currency (the quote currency).",
-        key=("symbol", "date", "event"),
-        sort_by=("symbol", "date", "event"),
-        time_column="date",
-        columns=(
-            SYMBOL,
-            Column("date", "date", "ex-date: first day traded without the dividend", role="key"),
-            EVENT,
-            _number("dividend", "amount per share as paid", "quote_currency_per_share"),
-            _number(
-                "adjusted_dividend",
-                "amount per share on the split basis of the row",
-                "quote_currency_per_share",
-            ),
-            Column("record_date", "date", "record date: holders of this day receive the dividend"),
-            Column("payment_date", "date", "payment date"),
-            Column("declaration_date", "date", "announcement date"),
-            Column(
-                "dividend_yield",
-                "number",
-                "dividend yield as the provider computed it",
-                unit="percent",
-                role="label",
-            ),
-            Column("frequency", "text", "payment frequency as the provider writes it", role="label"),
-            Column("label", "text", "date as text, as the provider writes it", role="label"),
-            EXTRA,
-            SPLIT_BASIS,
-            RETRACTED_AT,
-            *FETCHED,
-        ),
-    ),
+    *PRICE_TABLES,
+    *EVENT_TABLES,
     *COMPANY_TABLES,
     TableSpec(
         name="shares_outstanding",
@@ -303,7 +121,7 @@ _SPECS = (
                 role="key",
             ),
             *VERSION,
-            _number("shares", "shares outstanding on the split basis of the row", "shares"),
+            number_column("shares", "shares outstanding on the split basis of the row", "shares"),
             Column("accepted_at", "timestamp", "time at which the count became public (UTC)"),
             *AVAILABILITY,
             FILING_DATE,
@@ -340,96 +158,20 @@ _SPECS = (
         columns=(
             SYMBOL,
             Column("date", "date", "trading day", role="key"),
-            _number("market_cap", "market capitalisation as the provider computed it", "quote_currency"),
+            number_column(
+                "market_cap", "market capitalisation as the provider computed it", "quote_currency"
+            ),
             *FETCHED,
-            _YEAR,
+            YEAR,
         ),
     ),
-    TableSpec(
-        name="data_fetch_log",
-        doc="Fetch log: one row per fetch, cache file read or load, with the request and its result.",
-        key=("fetch_id",),
-        sort_by=("symbol", "data_type", "fetch_date"),
-        time_column="fetch_date",
-        other_names=(*STORED_AT, ("source_provider", "provider")),
-        columns=(
-            Column("fetch_id", "text", "hash of the response and its origin", role="key"),
-            Column("symbol", "text", "requested symbol; empty for a load of several"),
-            DATA_TYPE,
-            Column("period", "text", "requested period: annual, quarterly, or a period of the old cache"),
-            Column("fetch_date", "timestamp", "time at which the provider served the response (UTC)"),
-            Column("records_fetched", "integer", "number of records in the response"),
-            Column("records_rejected", "integer", "number of records rejected, see rejected_records"),
-            Column("api_calls_made", "integer", "number of API calls; 0 for a cache file or a load"),
-            Column("success", "boolean", "false if the response could not be read"),
-            Column("error_message", "text", "reason of a failure, or how a valid response is incomplete"),
-            Column("provider", "text", "name of the provider"),
-            Column("endpoint", "text", "URL without parameters, or the path of the file"),
-            Column("parameters", "json", "request parameters without secrets, as a JSON object"),
-            Column("http_status", "integer", "HTTP status of the last response"),
-            Column("payload_sha256", "text", "SHA-256 of the bytes received"),
-            Column("duration_ms", "number", "duration of the request or of reading the file", "milliseconds"),
-            Column(
-                "keys_landed",
-                "integer",
-                "number of distinct keys (periods or days) stored from the response with all values",
-            ),
-            Column("covered_from", "date", "earliest date in the response"),
-            Column("covered_to", "date", "latest date in the response"),
-            LOGGED_AT,
-        ),
-    ),
-    TableSpec(
-        name="rejected_records",
-        doc="Rejected records: one row per record, with the reason and the record itself.",
-        key=("fetch_id", "position"),
-        sort_by=("fetch_id", "position"),
-        columns=(
-            Column(
-                "fetch_id", "text", "fetch that delivered the record, a key of data_fetch_log", role="key"
-            ),
-            Column(
-                "position",
-                "integer",
-                "position of the record in the response, from 0; negative for a record that was stored first",
-                role="key",
-            ),
-            Column("symbol", "text", "requested symbol; empty for a load of several"),
-            DATA_TYPE,
-            Column("reason", "text", "reason of the rejection"),
-            Column("record", "json", "record as received, as a JSON object"),
-            LOGGED_AT,
-        ),
-    ),
+    *LOG_TABLES,
 )
 
 TABLES: dict[str, TableSpec] = {spec.name: spec for spec in _SPECS} | DERIVED_TABLES
 """The tables that every lake and every server has."""
 
-OPTIONAL_TABLES: dict[str, TableSpec] = {
-    "price_bars": TableSpec(
-        name="price_bars",
-        doc="Bars within the day, such as minute bars: one row per symbol and start of the bar. A lake has "
-        "this table from its first load on. Syncs, exports and lake.duckdb leave it out.",
-        key=("symbol", "ts"),
-        sort_by=("symbol", "ts"),
-        time_column="date",
-        partition_by="day",
-        columns=(
-            SYMBOL,
-            Column("ts", "timestamp", "start of the bar (UTC)", role="key"),
-            Column("date", "date", "New York's date of ts", role="derived"),
-            *(
-                _number(f"{name}_price", f"{text} of the bar, on the split basis", "quote_currency_per_share")
-                for name, text in _BAR_PRICES.items()
-            ),
-            _number("volume", "shares traded in the bar, on the split basis of the row", "shares"),
-            SPLIT_BASIS,
-            *FETCHED,
-            Column("day", "integer", "date as a number, such as 20240131", role="derived"),
-        ),
-    )
-}
+OPTIONAL_TABLES: dict[str, TableSpec] = {INTRADAY_BARS.name: INTRADAY_BARS}
 """The tables that a lake has once they have rows."""
 
 STORED_TABLES: dict[str, TableSpec] = TABLES | OPTIONAL_TABLES

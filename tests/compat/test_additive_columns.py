@@ -19,7 +19,7 @@ VALUE = 7.0
 UNCHANGED = Program(ROOT / "factorlab_lake", _COLUMN)
 
 # The start of a column of splits, whatever its description is.
-NUMERATOR = '_number("numerator",'
+NUMERATOR = 'number_column("numerator",'
 
 READ = """
 import sys
@@ -203,7 +203,7 @@ def test_a_table_that_cannot_be_read_correctly_is_refused(
 ) -> None:
     """Reading or writing the table is one error and changes nothing; other tables stay readable."""
     program = Program.copy(tmp_path / "program", _COLUMN)
-    program.replace("schema/tables.py", NUMERATOR, replacement)
+    program.replace("schema/event_tables.py", NUMERATOR, replacement)
     rows = tmp_path / "splits.csv"
     names = dict.fromkeys(["symbol", "date", "numerator", "denominator", column])
     rows.write_text(f"{','.join(names)}\nAAPL,2022-01-03,2,1{',XNAS' * (len(names) > 4)}\n", encoding="utf-8")
@@ -214,7 +214,7 @@ def test_a_table_that_cannot_be_read_correctly_is_refused(
 def test_a_table_column_is_added(folder: Path, tmp_path: Path, database: str) -> None:
     """One line of the table's description is enough to load, read, export and sync the column."""
     program = Program.copy(tmp_path / "program", _COLUMN)
-    program.replace("schema/tables.py", NUMERATOR, f'Column("venue", "text", "where"), {NUMERATOR}')
+    program.replace("schema/event_tables.py", NUMERATOR, f'Column("venue", "text", "where"), {NUMERATOR}')
     rows = tmp_path / "splits.csv"
     rows.write_text("symbol,date,numerator,denominator,venue\nAAPL,2022-01-03,2,1,XNAS\n", encoding="utf-8")
     program.run(COLUMN_ADDED, folder, rows, tmp_path / "out.duckdb", database)
@@ -223,7 +223,7 @@ def test_a_table_column_is_added(folder: Path, tmp_path: Path, database: str) ->
 def test_an_older_version_reads_and_does_not_write(folder: Path, tmp_path: Path) -> None:
     """A version without the new column can query and verify; a write is refused until an upgrade."""
     program = Program.copy(tmp_path / "program", _COLUMN)
-    program.replace("schema/tables.py", NUMERATOR, f'Column("venue", "text", "where"), {NUMERATOR}')
+    program.replace("schema/event_tables.py", NUMERATOR, f'Column("venue", "text", "where"), {NUMERATOR}')
     newer, older = tmp_path / "newer.csv", tmp_path / "older.csv"
     newer.write_text("symbol,date,numerator,denominator,venue\nAAPL,2022-01-03,2,1,XNAS\n", encoding="utf-8")
     older.write_text("symbol,date,numerator,denominator\nAAPL,2023-01-03,2,1\n", encoding="utf-8")
