@@ -25,8 +25,8 @@ from benchmarks.shared import in_turns
 from factorlab_lake.derive.availability_rule import CLOSE
 from factorlab_lake.schema import identifiers, table
 from factorlab_lake.server_lake import ServerLake, open_server_lake
+from factorlab_lake.storage.commits import transaction
 from factorlab_lake.storage.layout import create
-from factorlab_lake.storage.transaction import transaction
 from tests.unit.sync.timescale_server import timescale_database
 
 __all__ = ["run"]

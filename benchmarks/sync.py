@@ -17,8 +17,8 @@ from benchmarks.options import Options
 from benchmarks.process import Ran, ran
 from benchmarks.results import Row
 from factorlab_lake.schema import identifiers, table
+from factorlab_lake.storage.commits import transaction
 from factorlab_lake.storage.layout import create, find
-from factorlab_lake.storage.transaction import transaction
 from factorlab_lake.sync.postgres import ddl
 from factorlab_lake.sync.protocol import ROW_HASH
 from tests.unit.sync.postgres_server import Server, server

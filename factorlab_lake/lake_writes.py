@@ -215,7 +215,7 @@ class LakeWrites(LakeFiles):
         """
         from factorlab_lake.ingest.intraday_bars import daily_bars
         from factorlab_lake.storage.data_files import files_of, prune
-        from factorlab_lake.storage.transaction import read_files
+        from factorlab_lake.storage.file_rows import read_files
 
         first, last = (None if day is None else to_date(day).isoformat() for day in (start, end))
         files = prune(files_of(self._layout, self.snapshot, "price_bars"), first=first, last=last)
@@ -228,12 +228,12 @@ class LakeWrites(LakeFiles):
 
         Nothing is deleted: the rollback is a new snapshot that can itself be rolled back.
         """
-        from factorlab_lake.storage import transaction as transactions
+        from factorlab_lake.storage import commits
 
         self._writable("rollback")
         check_type(0 if to is None else to, int, "to", "the number of a snapshot, or None")
         target = snapshots.load(self._layout, snapshots.before_last_run(self._layout) if to is None else to)
-        result = transactions.roll_back(
+        result = commits.roll_back(
             self._layout,
             target,
             reason=f"rollback to snapshot {target.id}",

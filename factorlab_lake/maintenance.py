@@ -102,7 +102,7 @@ def _derived_findings(layout: Layout) -> list[FileFinding]:
 def _repair_derived(layout: Layout, report: RepairReport, *, deep: bool) -> None:
     """Compute the derived tables again if one of them, and no other table, is damaged."""
     from factorlab_lake.derive import stored
-    from factorlab_lake.storage.transaction import transaction
+    from factorlab_lake.storage.commits import transaction
 
     tables = {Path(finding.file).parts[0] for finding in report.findings}
     if report.findings and not tables <= DERIVED_TABLES.keys():

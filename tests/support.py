@@ -35,11 +35,12 @@ from factorlab_lake.providers.records import frame_of
 from factorlab_lake.schema import TABLES, identifiers
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES, READ_FOR_DERIVATION
 from factorlab_lake.storage import layout as layouts
+from factorlab_lake.storage.commits import transaction
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.lock import WriterLock
 from factorlab_lake.storage.snapshots import Snapshot, program_version
-from factorlab_lake.storage.transaction import Transaction, transaction
+from factorlab_lake.storage.transaction import Transaction
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "data" / "sample"

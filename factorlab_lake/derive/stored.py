@@ -18,16 +18,16 @@ from factorlab_lake.derive.computation import buckets_of, compute, computed_rows
 from factorlab_lake.derive.staleness import settings_digest, stale_symbols
 from factorlab_lake.schema import STATEMENT_TABLES, TABLES, TableSpec, table
 from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES, READ_FOR_DERIVATION
-from factorlab_lake.storage import snapshots
-from factorlab_lake.storage import transaction as transactions
+from factorlab_lake.storage import commits, snapshots
 from factorlab_lake.storage.data_files import DataFile, files_of, prune
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.storage.duckdb_frames import show_bucket, to_polars, trim_heap
+from factorlab_lake.storage.file_rows import read_files
 from factorlab_lake.storage.interrupts import interrupts_raised
 from factorlab_lake.storage.lake_settings import read_settings
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Derived, Snapshot
-from factorlab_lake.storage.transaction import Transaction, read_files
+from factorlab_lake.storage.transaction import Transaction
 
 _MANY_ROWS = (*STATEMENT_TABLES.values(), "shares_outstanding")  # most rows that a computation reads
 
@@ -47,9 +47,9 @@ def transaction(
     """Open a transaction whose commit includes the derived rows of the touched symbols.
 
     With ``later``, the touched symbols are marked as pending instead, and the next transaction computes them.
-    That is for runs of many small commits. Raises as :func:`factorlab_lake.storage.transaction.transaction`.
+    That is for runs of many small commits. Raises as :func:`factorlab_lake.storage.commits.transaction`.
     """
-    with transactions.transaction(
+    with commits.transaction(
         layout, reason=reason, program_version=program_version, operation=operation, timeout_s=timeout_s
     ) as tx:
         yield tx

@@ -8,9 +8,9 @@ import polars as pl
 
 from factorlab_lake.schema.rules import EPOCH, LAST_DAY
 from factorlab_lake.storage.data_files import files_of, prune
+from factorlab_lake.storage.file_rows import read_files
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
-from factorlab_lake.storage.transaction import read_files
 
 __all__ = ["recent_bars"]
 

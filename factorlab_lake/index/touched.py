@@ -21,9 +21,9 @@ from factorlab_lake.schema import STATEMENT_TABLES, table
 from factorlab_lake.schema.rules import EPOCH, PRICE_AGE_LIMIT_DAYS
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.data_files import DataFile, files_of
+from factorlab_lake.storage.file_rows import read_files
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
-from factorlab_lake.storage.transaction import read_files
 
 __all__ = ["Changes", "Previous", "changes_since", "previous_index"]
 

@@ -12,8 +12,8 @@ import polars as pl
 
 from factorlab_lake.providers.protocol import Call, FetchResult, Provider, Request, SymbolUse
 from factorlab_lake.storage import data_files, snapshots
+from factorlab_lake.storage.file_rows import read_files
 from factorlab_lake.storage.layout import Layout
-from factorlab_lake.storage.transaction import read_files
 
 __all__ = ["SYMBOL_CHANGE", "relevant", "request_count", "with_held", "with_uses"]
 

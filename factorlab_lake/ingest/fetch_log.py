@@ -12,8 +12,8 @@ from factorlab_lake.providers.protocol import FetchResult, Period
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, table
 from factorlab_lake.schema.rules import QUARTER_DAYS, YEAR_DAYS
 from factorlab_lake.storage import data_files, snapshots
+from factorlab_lake.storage.file_rows import read_files
 from factorlab_lake.storage.layout import Layout
-from factorlab_lake.storage.transaction import read_files
 
 __all__ = [
     "USUAL_SPACING_DAYS",

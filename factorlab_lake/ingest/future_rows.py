@@ -10,9 +10,9 @@ import polars as pl
 from factorlab_lake.errors import LakeWarning, counted
 from factorlab_lake.schema.rules import MAX_CLOCK_ERROR_S
 from factorlab_lake.storage import data_files, snapshots
+from factorlab_lake.storage.file_rows import read_files
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
-from factorlab_lake.storage.transaction import read_files
 
 __all__ = ["warn_of_future_rows"]
 

@@ -18,9 +18,10 @@ from factorlab_lake.derive.availability_rule import AvailabilityRule
 from factorlab_lake.derive.staleness import settings_digest
 from factorlab_lake.errors import TargetFailed
 from factorlab_lake.schema import STORED_TABLES, TableSpec, identifier, identifiers
+from factorlab_lake.storage.commits import transaction
 from factorlab_lake.storage.layout import Layout, create
 from factorlab_lake.storage.snapshots import Derived, program_version
-from factorlab_lake.storage.transaction import Transaction, transaction
+from factorlab_lake.storage.transaction import Transaction
 from factorlab_lake.sync.protocol import TargetSession
 
 __all__ = ["copied"]

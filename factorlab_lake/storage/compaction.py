@@ -10,10 +10,11 @@ from factorlab_lake.errors import counted
 from factorlab_lake.run_report import RunReport
 from factorlab_lake.schema import STORED_TABLES
 from factorlab_lake.storage import data_files
+from factorlab_lake.storage.commits import transaction
 from factorlab_lake.storage.data_files import DataFile
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot, after_commit, history
-from factorlab_lake.storage.transaction import Transaction, transaction
+from factorlab_lake.storage.transaction import Transaction
 
 __all__ = ["CompactionReport", "compact"]
 

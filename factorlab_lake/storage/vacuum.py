@@ -16,10 +16,10 @@ from factorlab_lake.errors import InvalidInput, check_type, counted
 from factorlab_lake.run_report import RunReport, shortened
 from factorlab_lake.schema import STORED_TABLES
 from factorlab_lake.storage import checksums, data_files, delta, refs, snapshots
+from factorlab_lake.storage.commits import transaction
 from factorlab_lake.storage.layout import Layout, write_errors
 from factorlab_lake.storage.refs import RETENTION_DAYS
 from factorlab_lake.storage.snapshots import Snapshot
-from factorlab_lake.storage.transaction import transaction
 
 __all__ = ["VacuumReport", "vacuum"]
 

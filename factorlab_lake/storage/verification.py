@@ -19,10 +19,10 @@ from factorlab_lake.run_report import RunReport, shortened
 from factorlab_lake.schema import STORED_TABLES, TableSpec, table
 from factorlab_lake.storage import checksums, data_files, delta, inventory, refs, snapshots
 from factorlab_lake.storage.data_files import DataFile
+from factorlab_lake.storage.file_rows import read_files, read_slices
 from factorlab_lake.storage.lake_paths import folder_path
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
-from factorlab_lake.storage.transaction import read_files, read_slices
 
 __all__ = ["FileFinding", "VerificationReport", "finding_lines", "verify"]
 

@@ -12,10 +12,10 @@ import polars as pl
 
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.storage.data_files import DataFile, files_of
+from factorlab_lake.storage.file_rows import read_files, read_slices
 from factorlab_lake.storage.layout import Layout, write_atomically
 from factorlab_lake.storage.sealed import parse, seal
 from factorlab_lake.storage.snapshots import Snapshot
-from factorlab_lake.storage.transaction import read_files, read_slices
 from factorlab_lake.sync.protocol import EVERYTHING, NO_YEAR, ROW_HASH, Batch, Digest
 from factorlab_lake.sync.row_diff import changed_rows
 from factorlab_lake.sync.row_hash import clean, hashed, storable, too_long

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 from unittest.mock import patch
 
-from factorlab_lake.storage import transaction as transactions
+from factorlab_lake.storage import commits
 
 __all__ = ["crash_before"]
 
@@ -34,7 +34,7 @@ def crash_before(step: int | None, writes: Sequence[tuple[Any, str]]) -> Iterato
 
         return call
 
-    undo = transactions._undo_unfinished
+    undo = commits._undo_unfinished
 
     def undo_unless_dead(current: Any) -> None:
         if left >= 0:
@@ -43,5 +43,5 @@ def crash_before(step: int | None, writes: Sequence[tuple[Any, str]]) -> Iterato
     with ExitStack() as patches, suppress(_Crash):
         for module, name in writes:
             patches.enter_context(patch.object(module, name, crashing(getattr(module, name))))
-        patches.enter_context(patch.object(transactions, "_undo_unfinished", undo_unless_dead))
+        patches.enter_context(patch.object(commits, "_undo_unfinished", undo_unless_dead))
         yield

@@ -13,9 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 import factorlab_lake as fl
 from factorlab_lake.ingest.load import load
 from factorlab_lake.lake import Lake
-from factorlab_lake.storage import delta, snapshots
+from factorlab_lake.storage import commits, delta, snapshots
 from factorlab_lake.storage import layout as layouts
-from factorlab_lake.storage import transaction as transactions
 from tests.properties.crashes import crash_before
 from tests.support import examples, writing
 
@@ -72,7 +71,7 @@ class LakeAgainstDictionary(RuleBasedStateMachine):
     def _roll_back(self, to: int) -> None:
         layout = layouts.find(self.lake.path)
         target = snapshots.load(layout, to)
-        transactions.roll_back(layout, target, reason="test", program_version="0")
+        commits.roll_back(layout, target, reason="test", program_version="0")
 
     def _note(self) -> None:
         self.taken[self.lake.refresh().snapshot.id] = (dict(self.prices), dict(self.splits))

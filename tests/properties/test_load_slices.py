@@ -18,8 +18,9 @@ from factorlab_lake.errors import InvalidInput
 from factorlab_lake.ingest.load import load
 from factorlab_lake.schema import TABLES
 from factorlab_lake.storage import data_files, snapshots
+from factorlab_lake.storage.commits import transaction
+from factorlab_lake.storage.file_rows import read_files
 from factorlab_lake.storage.layout import Layout, create
-from factorlab_lake.storage.transaction import read_files, transaction
 from tests.support import examples
 
 _NOW = datetime(2021, 3, 31, 22, tzinfo=UTC)

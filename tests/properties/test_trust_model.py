@@ -22,9 +22,8 @@ from factorlab_lake.errors import NotFound
 from factorlab_lake.ingest import run
 from factorlab_lake.ingest.legacy_cache import migrate
 from factorlab_lake.lake import Lake
-from factorlab_lake.storage import backup, compaction, data_files, delta, refs, snapshots, vacuum
+from factorlab_lake.storage import backup, commits, compaction, data_files, delta, refs, snapshots, vacuum
 from factorlab_lake.storage import layout as layouts
-from factorlab_lake.storage import transaction as transactions
 from tests.properties.crashes import crash_before
 from tests.support import Entry, bar, examples, income
 from tests.unit.ingest.scripted_provider import Records, ScriptedProvider
@@ -159,7 +158,7 @@ class TrustAgainstDictionaries(RuleBasedStateMachine):
         """Any kept content can be made current again."""
         to = data.draw(st.sampled_from(self._surely()))
         target = snapshots.load(self.layout, to)
-        act = lambda: transactions.roll_back(self.layout, target, reason="test", program_version="0")  # noqa: E731 - a name makes it fit
+        act = lambda: commits.roll_back(self.layout, target, reason="test", program_version="0")  # noqa: E731 - a name makes it fit
         self._change(step, act, deepcopy(self.taken[to]))
 
     @precondition(lambda self: self.newest not in self.pins.values() and self.newest > 0)

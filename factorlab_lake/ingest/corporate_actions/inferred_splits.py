@@ -38,8 +38,8 @@ from factorlab_lake.schema.rules import (
     SUSPICIOUS_DAILY_RATIO,
 )
 from factorlab_lake.storage import data_files, snapshots
+from factorlab_lake.storage.file_rows import read_files
 from factorlab_lake.storage.layout import Layout
-from factorlab_lake.storage.transaction import read_files
 
 __all__ = ["INFERRED", "detect_split", "in_hundredths", "inferred_splits", "is_hundredfold"]
 

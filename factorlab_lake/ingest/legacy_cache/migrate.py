@@ -20,8 +20,8 @@ from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.records import Shapes
 from factorlab_lake.run_report import RunReport, reading, row_counts, shortened
 from factorlab_lake.storage import data_files, snapshots
+from factorlab_lake.storage.file_rows import read_files
 from factorlab_lake.storage.layout import Layout
-from factorlab_lake.storage.transaction import read_files
 
 __all__ = ["MigrationProgress", "MigrationReport", "Run", "migrate", "plan"]
 

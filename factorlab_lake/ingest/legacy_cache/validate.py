@@ -23,9 +23,9 @@ from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.run_report import RunReport, reading, shortened
 from factorlab_lake.schema import DATASETS
 from factorlab_lake.storage.data_files import files_of
+from factorlab_lake.storage.file_rows import read_files
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
-from factorlab_lake.storage.transaction import read_files
 
 __all__ = ["ValidationReport", "validate"]
 

@@ -18,7 +18,7 @@ from factorlab_lake.derive.staleness import stale_symbols
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from factorlab_lake.storage import data_files, snapshots
-from factorlab_lake.storage.transaction import transaction
+from factorlab_lake.storage.commits import transaction
 from tests.lake_changes import change_sealed
 from tests.unit.query.lake_builder import LakeBuilder, filing, quarters
 

@@ -25,8 +25,8 @@ from factorlab_lake.index.tiles import Tile, TileFile, tile_hash
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema import STATEMENT_TABLES
 from factorlab_lake.schema.derived_tables import VINTAGES
+from factorlab_lake.storage.file_rows import read_files
 from factorlab_lake.storage.layout import Layout
-from factorlab_lake.storage.transaction import read_files
 from tests.support import CACHE_2019, CACHE_2021, CACHE_DIRTY
 from tests.unit.index.worlds import (
     ALL_STATEMENTS,

@@ -15,7 +15,7 @@ from factorlab_lake.ingest import run
 from factorlab_lake.ingest.batches import merge_batch
 from factorlab_lake.providers.protocol import Offer, Request
 from factorlab_lake.storage import layout as layouts
-from factorlab_lake.storage.transaction import transaction
+from factorlab_lake.storage.commits import transaction
 from tests.support import bar, income
 from tests.unit.ingest.scripted_provider import Records, ScriptedProvider
 

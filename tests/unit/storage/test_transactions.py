@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 import factorlab_lake as fl
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema import table
-from factorlab_lake.storage import transaction as transactions
+from factorlab_lake.storage import transaction
 from factorlab_lake.storage.transaction import MAX_FILES_PER_PARTITION
 from tests.support import SPLITS, assert_same_content, content, copy_of, table_rows, writing
 
@@ -47,7 +47,7 @@ def test_an_append_of_many_partitions_is_written_in_parts(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each part is a version of the table; readers see all of them or none, and no row twice."""
-    monkeypatch.setattr(transactions, "COLUMNS_WRITTEN_AT_A_TIME", 2 * len(table("price_data").columns))
+    monkeypatch.setattr(transaction, "COLUMNS_WRITTEN_AT_A_TIME", 2 * len(table("price_data").columns))
     rows = [("A", f"{year}-01-04", float(year)) for year in range(2018, 2023)]
     with writing(lake) as tx:
         tx.append("price_data", _bars(*rows))
