@@ -264,7 +264,7 @@ def test_long_and_short_answers_agree(
     lake_2021.result_cache.clear()
     days = [date(year, 6, 30) for year in range(2010, 2022)]
     short = getattr(lake_2021, question)(SYMBOLS, days)
-    monkeypatch.setattr("factorlab_lake.query.questions._SHORT", 0)
+    monkeypatch.setattr("factorlab_lake.query.symbol_grids._SHORT", 0)
     assert_frame_equal(getattr(lake_2021, question)(SYMBOLS, days), short)
 
 
