@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from unittest import mock
 
@@ -29,8 +30,8 @@ from factorlab_lake.legacy.parallel.settings import ParallelSettings
 from factorlab_lake.providers.fmp.settings import FmpSettings
 from factorlab_lake.providers.sec.settings import SecSettings
 from factorlab_lake.quality.findings import rules
-from factorlab_lake.schema import STORED_TABLES, Column
-from factorlab_lake.schema import rules as constants
+from factorlab_lake.schema import STORED_TABLES, Column, limits, quality_thresholds
+from factorlab_lake.schema import rules as rule_constants
 from factorlab_lake.settings.environment_keys import KEYS
 from factorlab_lake.settings.models import Settings
 
@@ -129,18 +130,25 @@ def _quality_rules() -> Iterator[str]:
 def _rule_values() -> Iterator[str]:
     """Yield the page of the constants: their reasons are the string below each in the module's text."""
     yield "# Rule values"
-    yield "Every limit and threshold of the rules is written once, in `factorlab_lake/schema/rules.py`."
-    text = inspect.getsource(constants)
+    yield (
+        "Every number is written once, in `factorlab_lake/schema/`. `rules.py` has those that decide "
+        "answers, and `quality_thresholds.py` those of the quality rules. `limits.py` bounds work and input."
+    )
+    for module in (rule_constants, quality_thresholds, limits):
+        yield from _constants(module)
+
+
+def _constants(module: ModuleType) -> Iterator[str]:
+    text = inspect.getsource(module)
     body = ast.parse(text).body
     titles = {number: line for number, line in enumerate(text.splitlines(), 1) if line.startswith("# --- ")}
-    values = constants.rule_values()
     rows: dict[str, list[tuple[str, str, str]]] = {}
     for node, after in pairwise(body):
         match node, after:
             case ast.Assign(targets=[ast.Name(id=name)]), ast.Expr(value=ast.Constant(value=str() as reason)):
                 title = titles[max(number for number in titles if number < node.lineno)].strip("# -")
                 reason = escaped(" ".join(reason.split()))
-                rows.setdefault(title, []).append((f"`{name}`", f"`{values[name]}`", reason))
+                rows.setdefault(title, []).append((f"`{name}`", f"`{vars(module)[name]}`", reason))
     for title, section in rows.items():
         yield f"## {title}"
         yield table(("name", "value", "reason"), section)

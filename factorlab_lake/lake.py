@@ -20,7 +20,7 @@ from factorlab_lake.query.result_cache import ResultCache, shared_results
 from factorlab_lake.query.snapshot_reader import SnapshotReader
 from factorlab_lake.research.methods import Research
 from factorlab_lake.schema import OPTIONAL_TABLES, TABLES
-from factorlab_lake.schema.rules import ASYNC_QUERIES
+from factorlab_lake.schema.limits import ASYNC_QUERIES
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.data_files import files_of
 from factorlab_lake.storage.lake_settings import Availability

@@ -14,7 +14,7 @@ from factorlab_lake.derive.column_lists import build_placeholders
 from factorlab_lake.functions.rule_placeholders import fill
 from factorlab_lake.schema import TableSpec, identifier, literal
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES, bucket_number
-from factorlab_lake.schema.rules import DERIVED_ROWS_AT_A_TIME, USUAL_ROWS_OF_SYMBOL
+from factorlab_lake.schema.limits import DERIVED_ROWS_AT_A_TIME, USUAL_ROWS_OF_SYMBOL
 from factorlab_lake.storage.duckdb_frames import release_memory
 
 if TYPE_CHECKING:

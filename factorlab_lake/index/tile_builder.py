@@ -22,13 +22,9 @@ from factorlab_lake.index.statement_blocks import STATEMENTS, encode, is_present
 from factorlab_lake.index.tiles import Tile, TileDamaged, TileFile, write_tile
 from factorlab_lake.index.touched import Changes, Previous, changes_since, previous_index
 from factorlab_lake.schema import STATEMENT_TABLES, table
+from factorlab_lake.schema.limits import INDEX_VALUES_AT_A_TIME
 from factorlab_lake.schema.quote_units import is_quote_unit_unknown, quote_currency
-from factorlab_lake.schema.rules import (
-    BEGINNING_OF_TIME,
-    EPOCH,
-    INDEX_VALUES_AT_A_TIME,
-    PRICE_AGE_LIMIT_DAYS,
-)
+from factorlab_lake.schema.rules import BEGINNING_OF_TIME, EPOCH, PRICE_AGE_LIMIT_DAYS
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import Snapshot
 

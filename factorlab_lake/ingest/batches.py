@@ -14,7 +14,7 @@ from factorlab_lake.ingest.normalize import REJECTS, Normalized, normalize
 from factorlab_lake.ingest.record_frames import group_by_shape, to_frame
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.schema import DATASETS, TableSpec, table
-from factorlab_lake.schema.rules import MAX_AHEAD_BYTES
+from factorlab_lake.schema.limits import MAX_AHEAD_BYTES
 from factorlab_lake.storage.delta import polars_schema
 from factorlab_lake.storage.transaction import Transaction
 

@@ -12,7 +12,7 @@ from gzip import BadGzipFile, GzipFile
 
 from factorlab_lake.errors import UnreadableFile
 from factorlab_lake.providers import response_bounds
-from factorlab_lake.schema.rules import MAX_FIELDS, MAX_FILE_BYTES, MAX_VALUES
+from factorlab_lake.schema.limits import MAX_FIELDS, MAX_FILE_BYTES, MAX_VALUES
 
 __all__ = ["check_fields", "check_json", "gunzip"]
 

@@ -19,7 +19,7 @@ from factorlab_lake.ingest.csv_dialect import (
     separator_of,
     utf8_blocks,
 )
-from factorlab_lake.schema.rules import MAX_FIELDS, MAX_LINE_BYTES, MAX_UNPACKED_BYTES, MAX_UNPACKED_RATIO
+from factorlab_lake.schema.limits import MAX_FIELDS, MAX_LINE_BYTES, MAX_UNPACKED_BYTES, MAX_UNPACKED_RATIO
 
 __all__ = ["csv_slices", "zstd_size_limit"]
 

@@ -26,14 +26,9 @@ from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.run_report import RunReport
 from factorlab_lake.schema import table
 from factorlab_lake.schema.columns import FILE_PROVIDER
+from factorlab_lake.schema.limits import INTRADAY_ROWS_AT_ONCE
 from factorlab_lake.schema.market_calendar import half_days
-from factorlab_lake.schema.rules import (
-    HALF_DAY_CLOSE,
-    INTRADAY_ROWS_AT_ONCE,
-    MARKET_CLOSE,
-    MARKET_OPEN,
-    MAX_PRICE,
-)
+from factorlab_lake.schema.rules import HALF_DAY_CLOSE, MARKET_CLOSE, MARKET_OPEN, MAX_PRICE
 from factorlab_lake.storage.bucket_path import in_bucket
 from factorlab_lake.storage.data_files import DataFile
 from factorlab_lake.storage.layout import Layout

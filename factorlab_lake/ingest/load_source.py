@@ -14,7 +14,7 @@ from factorlab_lake.errors import InvalidInput, NotFound
 from factorlab_lake.ingest.csv_blocks import csv_slices
 from factorlab_lake.ingest.csv_dialect import with_points
 from factorlab_lake.ingest.ticker_level import TickerLevel, with_symbols, without_levels
-from factorlab_lake.schema.rules import MAX_FIELDS, MAX_ROWS_PER_BYTE
+from factorlab_lake.schema.limits import MAX_FIELDS, MAX_ROWS_PER_BYTE
 from factorlab_lake.storage.lake_paths import input_path
 
 __all__ = ["LoadSource"]

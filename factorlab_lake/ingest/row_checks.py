@@ -15,6 +15,7 @@ import polars as pl
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.ingest.availability import impossible_acceptance
 from factorlab_lake.schema import PERIOD_MONTHS, Column, TableSpec
+from factorlab_lake.schema.limits import MAX_SYMBOL_LENGTH
 from factorlab_lake.schema.quote_units import CURRENCY_SPELLINGS, MINOR_UNITS
 from factorlab_lake.schema.rules import (
     EARLIEST_DATE,
@@ -25,7 +26,6 @@ from factorlab_lake.schema.rules import (
     MAX_SHARES_PER_RECEIPT,
     MAX_SPLIT_PART,
     MAX_SPLIT_RATIO,
-    MAX_SYMBOL_LENGTH,
     MIN_PRICE,
     MIN_SHARES,
 )

@@ -20,7 +20,7 @@ import httpx
 from factorlab_lake.errors import BadAnswer, FetchFailed, InvalidInput, Unavailable
 from factorlab_lake.providers.deadline import bound_reads, call_limits, check_time
 from factorlab_lake.providers.response_bounds import BoundExceeded, inflate
-from factorlab_lake.schema.rules import MAX_HEADER_BYTES, MAX_RESPONSE_BYTES
+from factorlab_lake.schema.limits import MAX_HEADER_BYTES, MAX_RESPONSE_BYTES
 
 __all__ = ["HttpClient", "HttpReply", "HttpRequest", "VendorServer", "http_transport", "retry_after_s"]
 

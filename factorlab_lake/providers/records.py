@@ -18,7 +18,7 @@ import polars as pl
 
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.response_bounds import BoundExceeded, check_columns, check_names_of
-from factorlab_lake.schema.rules import MAX_FIELDS
+from factorlab_lake.schema.limits import MAX_FIELDS
 
 __all__ = [
     "Shapes",

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 import polars as pl
 
-from factorlab_lake.schema.rules import (
+from factorlab_lake.schema.limits import (
     MAX_DIGITS,
     MAX_FIELDS,
     MAX_NESTING,

@@ -10,7 +10,7 @@ from sys import getsizeof
 
 import polars as pl
 
-from factorlab_lake.schema.rules import RESULT_CACHE_MB
+from factorlab_lake.schema.limits import RESULT_CACHE_MB
 from factorlab_lake.settings import configured
 
 __all__ = ["ResultCache", "shared_results"]

@@ -11,7 +11,7 @@ import duckdb
 
 from factorlab_lake.errors import QueryStopped
 from factorlab_lake.schema import literal
-from factorlab_lake.schema.rules import SANDBOX_MEMORY_MB, SANDBOX_TIMEOUT_S
+from factorlab_lake.schema.limits import SANDBOX_MEMORY_MB, SANDBOX_TIMEOUT_S
 from factorlab_lake.settings import configured
 from factorlab_lake.storage.cancellation import stopped_after
 from factorlab_lake.storage.interrupts import is_interrupt

@@ -1,12 +1,15 @@
-"""Define every limit, threshold and default of the rules once, each with its unit in its name.
+"""Define every number of the rules that decide answers once, each with its unit in its name.
 
-Python imports a constant. A SQL file names it as ``{{CONSTANT}}``, also in its head.
+Python imports a constant. A SQL file names it as ``{{CONSTANT}}``, also in its head. ``limits.py`` has the
+bounds of work and input, ``quality_thresholds.py`` what the quality rules compare with.
 """
 
 from __future__ import annotations
 
 from datetime import date, time
 from typing import TypeAlias
+
+from factorlab_lake.schema import quality_thresholds
 
 __all__ = ["rule_values"]
 
@@ -159,6 +162,13 @@ MAX_TRANSITION_DAYS = 330
 """An annual statement that ends at most so long after the one before is of a transition period: eleven
 months are about 335 days, and a year of 52 weeks 364."""
 
+YEAR_QUARTERS_DAYS = 330
+"""The quarters of a fiscal year ended within so many days before its end; the year before's last one did
+not."""
+
+SUM_OF_QUARTERS_TOLERANCE = 0.01
+"""Quarters may miss their year by this share of its revenue: rounding, and small reclassifications."""
+
 # --- Age of figures ---
 
 QUARTER_AGE_LIMIT_DAYS = 200
@@ -183,6 +193,7 @@ COMPANY_GAP_DAYS = 30
 
 COMPANY_GAP_WITHOUT_BARS_DAYS = 200
 """Without bars, period ends of two CIKs further apart are of two companies: two missing quarters."""
+
 # --- Share counts ---
 
 COUNT_PREFERENCE_DAYS = 45
@@ -303,6 +314,9 @@ RESCALED_ROUNDING = 5.1e-5
 """Half a unit of the fourth decimal, to which FMP rounds prices and per-share figures, with slack for
 floats."""
 
+SPLIT_EVIDENCE_FACTOR = 4
+"""A step from one count to the next is of a split or of none when it is nearer to the one by this factor."""
+
 # --- Prices as traded ---
 
 CLOSE_ROUNDING = 5.01e-5
@@ -327,6 +341,9 @@ No company is that cheap: a usual yield is 0.06, and quotes in the wrong unit ar
 MAX_QUOTE_DISTANCE_DAYS = 30
 """That quote is the first one so many days after the annual statement became available."""
 
+LEAN_PRICE_UNIT = 10_000
+"""Prices in files of LEAN are whole numbers of a ten-thousandth of the currency."""
+
 # --- Comparisons ---
 
 SAME_VALUE_TOLERANCE = 1e-12
@@ -347,167 +364,6 @@ restated."""
 RESTATEMENT_INTERVAL_DAYS = 30
 """Restatements are looked for once a month."""
 
-# --- Quality ---
-
-LARGE_STEP_RATIO = 1.25
-"""A close or a market cap that differs by a quarter or more, up or down, is looked at."""
-
-SPIKE_NEIGHBOUR_RATIO = 1.1
-"""The closes around a spike agree within a tenth."""
-
-RETURN_RATIO = 1.15
-"""A close that is this near to the one before the last returns from one wrong close."""
-
-SPIKE_SPLIT_DAYS = 10
-"""A split within so many days around a bar may explain a spike between two bases."""
-
-UNAPPLIED_SPLIT_GAP_DAYS = 10
-"""Over a longer gap between bars news can explain a step."""
-
-NEWS_VOLUME_FACTOR = 8
-"""After bad news ten times as many shares are traded as usually; below this factor of the median it is
-none."""
-
-USUAL_VOLUME_DAYS = 20
-"""The usual volume is the median of so many bars, about a month."""
-
-SPLIT_LABEL_TOLERANCE = 0.05
-"""A step is described as a usual split when the logarithms of the ratios differ by less."""
-
-MIN_REPEATED_BARS = 4
-"""So many bars that repeat the one before, five equal days in a row, are stale."""
-
-MIN_DUPLICATED_BARS = 20
-"""A year of fewer bars is not compared with other symbols': short runs can agree by chance."""
-
-BAR_ORDER_TOLERANCE = 1e-4
-"""Prices of a bar may contradict each other by this share: adjusted prices are rounded."""
-
-MAX_WEEKDAY_GAP_DAYS = 6
-"""In a longer break the weekdays are missing bars, also where too few symbols trade to know the market's
-days."""
-
-SCALE_NEIGHBOURS = 4
-"""A figure is compared with the median of so many reports before and after it."""
-
-MIN_SCALE_NEIGHBOURS = 3
-"""Fewer neighbours prove no error of scale."""
-
-SCALE_JUMP_RATIO = 200
-"""A figure so many times its neighbours is in units among thousands; real growth in one report is smaller."""
-
-REPORT_GAP_FACTOR = 1.5
-"""Reports further apart than this factor of the usual distance have a report missing between them."""
-
-MIN_USUAL_QUARTER_DAYS = 80
-"""The usual distance of quarterly reports is taken as at least this: labels filed twice lie days apart."""
-
-MIN_USUAL_YEAR_DAYS = 350
-"""The usual distance of annual reports is taken as at least this."""
-
-YEAR_QUARTERS_DAYS = 330
-"""The quarters of a fiscal year ended within so many days before its end; the year before's last one did
-not."""
-
-SUM_OF_QUARTERS_TOLERANCE = 0.01
-"""Quarters may miss their year by this share of its revenue: rounding, and small reclassifications."""
-
-SUM_OF_CASH_TOLERANCE = 0.05
-"""Quarters of cash flow may miss their year by this share: cash flows are reclassified more often."""
-
-IDENTITY_TOLERANCE = 0.005
-"""Total assets may miss liabilities plus equity by this share: vendors leave out small items."""
-
-SPLIT_EVIDENCE_FACTOR = 4
-"""A step from one count to the next is of a split or of none when it is nearer to the one by this factor."""
-
-MAX_SILENCE_DAYS = 180
-"""After so long without bars and statements the symbol may be another company's."""
-
-# --- Charts ---
-
-CHART_ROWS = 4_500
-"""Most rows of one chart: altair refuses more than 5,000, and a picture of 640 pixels shows no more."""
-
-CHART_SYMBOLS = 60
-"""Most symbols of a heat map: more rows are no longer a picture."""
-
-CHART_NAMES = 6
-"""Most symbols whose names the title of a chart has; of more, it has the number."""
-
-CHART_PERIODS = 30
-"""Most fiscal periods of a chart of restatements, the newest."""
-
-CHART_TAIL = 0.02
-"""Share of a cross-section at each end that is drawn at the edge: an extreme ratio would squeeze the rest."""
-
-# --- Work in parts that bound the memory ---
-
-DERIVED_ROWS_AT_A_TIME = 18_000
-"""Derived rows are computed for symbols that have together at most so many statements and share counts:
-the work takes about 5 KB of memory for each, and half a second however few there are."""
-
-USUAL_ROWS_OF_SYMBOL = 60
-"""So many statements and share counts are assumed for a symbol where they are not counted."""
-
-VALUES_AT_A_TIME = 2_000_000
-"""Partitions are rewritten together up to so many values, which take 8 bytes each in several copies."""
-
-COLUMNS_WRITTEN_AT_A_TIME = 1300
-"""Columns of the files that are written at once: each has buffers of about 30 KB."""
-
-INDEX_VALUES_AT_A_TIME = 500_000
-"""The read index is written from so many values at once, at least those of one group of symbols."""
-
-# --- Files from outside ---
-
-MAX_FILE_BYTES = 64_000_000
-"""A cache file is at most so large after decompression: sixty years of bars have 6 MB."""
-
-MAX_AHEAD_BYTES = 256_000_000
-"""All files that a migration reads ahead, and all of one commit, have at most so many bytes after
-decompression."""
-
-MAX_NESTING = 32
-"""JSON is nested at most so deep; the time to parse it grows with the square of its depth."""
-
-MAX_RECORDS = 400_000
-"""A cache file has at most so many objects and lists: a daily history of a century has 30,000."""
-
-MAX_FIELDS = 1_000
-"""A record or a row has at most so many fields; the time to parse them grows with the square of their
-number."""
-
-MAX_VALUES = 10_000_000
-"""A cache file has at most so many values: records times fields, since each record has all columns."""
-
-MAX_DIGITS = 1_000
-"""A number has at most so many digits; the time to parse a longer one grows with the square of its length."""
-# --- Symbols ---
-
-MAX_SYMBOL_LENGTH = 64
-"""No exchange has a longer symbol. A server refuses keys of some thousand letters, so a sync would stop."""
-
-# --- Paths ---
-
-LAKE_PATH_BYTES = 3_800
-"""The longest path of a lake's folder: the files below it must stay within the 4,096 bytes of the system."""
-
-LEAN_PRICE_UNIT = 10_000
-"""Prices in files of LEAN are whole numbers of a ten-thousandth of the currency."""
-
-MAX_LINE_BYTES = 16_000_000
-"""A record of a CSV file is at most so long; with a quote that is not closed, the whole file would be one."""
-
-MAX_UNPACKED_BYTES = 1_000_000_000
-"""A compressed CSV file is at most so large after decompression, or MAX_UNPACKED_RATIO times its own size."""
-
-MAX_UNPACKED_RATIO = 100
-"""Tables of prices and statements compress by a factor of 5 to 30; a bomb by 1,000."""
-
-MAX_ROWS_PER_BYTE = 100
-"""A Parquet file has at most so many rows in a byte; a footer that counts more is damaged."""
-
 # --- Exchange rates ---
 
 ECB_BASE = "EUR"
@@ -523,57 +379,8 @@ FX_RATE_AGE_LIMIT_DAYS = 7
 """An exchange rate holds for so many days after its publication: the longest gap of the European Central
 Bank's calendar, over Christmas or Easter, has five."""
 
-# --- Responses of providers ---
-
-MAX_RESPONSE_BYTES = 32_000_000
-"""A response is at most so large after decompression: the longest history has 6 MB."""
-
-MAX_BULK_BYTES = 128_000_000
-"""A bulk file of all companies is at most so large after decompression."""
-
-MAX_ARCHIVE_BYTES = 8_000_000_000
-"""An archive of all companies is at most so large; it goes to a file, and one member at a time to memory."""
-
-MAX_HEADER_BYTES = 64_000
-"""Everything that a server sends beside the body: headers, interim responses and the frames of chunks."""
-
-MAX_TEXT_BYTES = 100_000
-"""A text of a record is at most so long: a company's description has 5,000."""
-
-# --- Session ---
-
-ASYNC_QUERIES = 4
-"""Awaited queries of a lake in a folder that run at once; each has a session, which uses all processors."""
-
-DEFAULT_LAKE = "data/lake"
-"""Lake that is opened if neither an argument nor a setting names one."""
-
-BUCKET_SCHEMES = ("s3", "gs", "az")
-"""Schemes of addresses of buckets, as DuckDB, Delta and polars spell them too."""
-
-MAX_CONFIG_BYTES = 65_536
-"""Longest configuration file that is read; a file of environments has a few hundred bytes."""
-
-MAX_CONFIG_DEPTH = 8
-"""Most levels of a configuration file; environments have three."""
-
-MAX_POOL = 1_000
-"""Most connections of one process that a configuration file may allow; servers usually allow 100."""
-
-SANDBOX_MEMORY_MB = 2048
-"""Memory for SQL in a sandbox, in MiB, unless the setting says otherwise; an answer may take as much."""
-
-SANDBOX_TIMEOUT_S = 60.0
-"""Time for one call of ``sql`` in a sandbox, in seconds, unless the setting says otherwise."""
-
-RESULT_CACHE_MB = 256
-"""Memory for repeated answers, unless the setting says otherwise."""
-
 
 def rule_values() -> dict[str, RuleValue]:
-    """Return every constant by its name."""
-    return {name: value for name, value in globals().items() if name.isupper()}
-
-
-INTRADAY_ROWS_AT_ONCE = 500_000
-"""Minute bars that a load merges at once: whole days, at least one. It bounds the memory."""
+    """Return every constant of the rules and of the quality rules by its name."""
+    constants = globals() | vars(quality_thresholds)
+    return {name: value for name, value in constants.items() if name.isupper()}

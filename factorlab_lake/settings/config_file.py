@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from factorlab_lake.errors import InvalidInput, NotFound
-from factorlab_lake.schema.rules import MAX_CONFIG_BYTES, MAX_CONFIG_DEPTH
+from factorlab_lake.schema.limits import MAX_CONFIG_BYTES, MAX_CONFIG_DEPTH
 
 __all__ = ["Entry", "fail", "read", "source_of"]
 

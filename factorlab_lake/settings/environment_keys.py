@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from factorlab_lake.errors import nearest
-from factorlab_lake.schema.rules import MAX_POOL
+from factorlab_lake.schema.limits import MAX_POOL
 from factorlab_lake.settings.config_file import fail
 
 __all__ = [

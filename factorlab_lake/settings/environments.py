@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from factorlab_lake.errors import InvalidInput, NotFound, nearest
-from factorlab_lake.schema.rules import DEFAULT_LAKE
+from factorlab_lake.schema.limits import DEFAULT_LAKE
 from factorlab_lake.settings import chosen
 from factorlab_lake.settings.config_file import Entry, fail, read
 from factorlab_lake.settings.environment_keys import (

@@ -16,7 +16,7 @@ from pydantic_settings import (
 )
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.schema.rules import DEFAULT_LAKE, RESULT_CACHE_MB, SANDBOX_MEMORY_MB, SANDBOX_TIMEOUT_S
+from factorlab_lake.schema.limits import DEFAULT_LAKE, RESULT_CACHE_MB, SANDBOX_MEMORY_MB, SANDBOX_TIMEOUT_S
 from factorlab_lake.settings.config_file import source_of
 
 __all__ = ["SecretiveSettings", "Settings", "settings", "settings_error"]

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic_settings import BaseSettings
 
 from factorlab_lake.errors import InvalidInput
-from factorlab_lake.schema.rules import BUCKET_SCHEMES, DEFAULT_LAKE
+from factorlab_lake.schema.limits import BUCKET_SCHEMES, DEFAULT_LAKE
 from factorlab_lake.settings.config_file import source_of
 from factorlab_lake.settings.environment_keys import KEYS, has_login
 from factorlab_lake.settings.environments import Environment

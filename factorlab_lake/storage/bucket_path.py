@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 
 from factorlab_lake.errors import InvalidInput, LakeError, MissingExtra, TargetFailed
-from factorlab_lake.schema.rules import BUCKET_SCHEMES
+from factorlab_lake.schema.limits import BUCKET_SCHEMES
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from factorlab_lake.errors import AlreadyExists, InvalidInput
-from factorlab_lake.schema.rules import LAKE_PATH_BYTES
+from factorlab_lake.schema.limits import LAKE_PATH_BYTES
 from factorlab_lake.settings.environment_keys import has_login
 from factorlab_lake.storage.bucket_path import bucket_path, is_bucket
 

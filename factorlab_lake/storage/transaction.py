@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from factorlab_lake.schema import TableSpec, table
-from factorlab_lake.schema.rules import COLUMNS_WRITTEN_AT_A_TIME, VALUES_AT_A_TIME
+from factorlab_lake.schema.limits import COLUMNS_WRITTEN_AT_A_TIME, VALUES_AT_A_TIME
 from factorlab_lake.storage import checksums, data_files, delta
 from factorlab_lake.storage.data_files import DataFile
 from factorlab_lake.storage.file_rows import read_files

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from factorlab_lake.errors import InvalidInput, counted
 from factorlab_lake.schema import TABLES, TableSpec, table
-from factorlab_lake.schema.rules import MAX_SYMBOL_LENGTH
+from factorlab_lake.schema.limits import MAX_SYMBOL_LENGTH
 from factorlab_lake.storage import snapshots
 from factorlab_lake.storage.lake_settings import read_settings, to_lag_days
 from factorlab_lake.storage.layout import Layout

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from factorlab_lake.derive.stored import store_stale
 from factorlab_lake.errors import InvalidInput, MissingExtra, nearest
-from factorlab_lake.schema.rules import BUCKET_SCHEMES
+from factorlab_lake.schema.limits import BUCKET_SCHEMES
 from factorlab_lake.settings.environment_keys import TARGETS as _GROUP
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.snapshots import program_version

@@ -26,7 +26,7 @@ import numpy.typing as npt
 import polars as pl
 
 from factorlab_lake.schema import Column, TableSpec
-from factorlab_lake.schema.rules import MAX_SYMBOL_LENGTH
+from factorlab_lake.schema.limits import MAX_SYMBOL_LENGTH
 from factorlab_lake.sync.protocol import ROW_HASH
 
 __all__ = ["canonical_json", "clean", "hashed", "sendable_json", "storable", "too_long"]

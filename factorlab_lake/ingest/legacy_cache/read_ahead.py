@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from factorlab_lake.ingest.legacy_cache.reader import CacheFile
 from factorlab_lake.providers.protocol import FetchResult
-from factorlab_lake.schema.rules import MAX_AHEAD_BYTES
+from factorlab_lake.schema.limits import MAX_AHEAD_BYTES
 
 __all__ = ["ReadAhead"]
 

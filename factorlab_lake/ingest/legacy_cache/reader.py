@@ -21,7 +21,8 @@ from factorlab_lake.errors import InvalidInput, NotFound, UnreadableFile, check_
 from factorlab_lake.ingest.bounds import check_fields, check_json, gunzip
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.providers.records import Shapes, check_names, decode, enclosed, frame_of, plain_frame
-from factorlab_lake.schema.rules import MAX_CLOCK_ERROR_S, MAX_FILE_BYTES, MAX_RECORDS
+from factorlab_lake.schema.limits import MAX_FILE_BYTES, MAX_RECORDS
+from factorlab_lake.schema.rules import MAX_CLOCK_ERROR_S
 from factorlab_lake.storage.lake_paths import input_path
 
 __all__ = ["CacheFile", "CacheName", "identify", "parse_name", "read", "scan"]

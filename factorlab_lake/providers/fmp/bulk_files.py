@@ -18,7 +18,7 @@ from factorlab_lake.errors import BadAnswer, counted
 from factorlab_lake.providers.fmp.endpoints import Endpoint
 from factorlab_lake.providers.http_client import HttpRequest
 from factorlab_lake.providers.protocol import Request
-from factorlab_lake.schema.rules import MAX_BULK_BYTES, MAX_FIELDS
+from factorlab_lake.schema.limits import MAX_BULK_BYTES, MAX_FIELDS
 
 __all__ = ["PARTS", "BulkRecords", "bulk_frame", "bulk_requests", "file_count", "read_bulk"]
 

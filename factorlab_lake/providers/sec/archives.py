@@ -17,7 +17,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from factorlab_lake.errors import BadAnswer
-from factorlab_lake.schema.rules import MAX_RESPONSE_BYTES
+from factorlab_lake.schema.limits import MAX_RESPONSE_BYTES
 
 __all__ = ["Archive"]
 

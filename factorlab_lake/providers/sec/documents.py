@@ -25,7 +25,7 @@ from factorlab_lake.providers.sec.client import SecClient
 from factorlab_lake.providers.sec.endpoints import ARCHIVE_PATHS, TICKERS_PATH, cik_text
 from factorlab_lake.providers.sec.settings import SecSettings, sec_settings
 from factorlab_lake.providers.shared_limit import SharedLimit
-from factorlab_lake.schema.rules import MAX_ARCHIVE_BYTES
+from factorlab_lake.schema.limits import MAX_ARCHIVE_BYTES
 
 __all__ = ["Documents", "HttpDocuments", "decoded"]
 

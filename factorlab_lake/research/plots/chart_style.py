@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import polars as pl
 
 from factorlab_lake.errors import MissingExtra
-from factorlab_lake.schema.rules import CHART_ROWS
+from factorlab_lake.schema.limits import CHART_ROWS
 
 if TYPE_CHECKING:
     import altair as alt

@@ -15,7 +15,8 @@ from factorlab_lake.research.plots.chart_style import load_altair
 from factorlab_lake.research.plots.group_charts import coverage_map, dot_strips, version_lines
 from factorlab_lake.research.plots.time_charts import Lines, panels
 from factorlab_lake.schema import STATEMENT_TYPES, line_items
-from factorlab_lake.schema.rules import CHART_NAMES, CHART_PERIODS, LAST_DAY
+from factorlab_lake.schema.limits import CHART_NAMES, CHART_PERIODS
+from factorlab_lake.schema.rules import LAST_DAY
 
 if TYPE_CHECKING:
     from factorlab_lake.research.plots.chart_style import Picture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from factorlab_lake.research.plots.chart_style import GREY, WIDTH, load_altair, title, unit_of
-from factorlab_lake.schema.rules import CHART_ROWS, CHART_SYMBOLS, CHART_TAIL
+from factorlab_lake.schema.limits import CHART_ROWS, CHART_SYMBOLS, CHART_TAIL
 
 if TYPE_CHECKING:
     from factorlab_lake.research.plots.chart_style import Picture

@@ -7,7 +7,7 @@ import pytest
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.ingest.row_checks import checked_symbols
 from factorlab_lake.lake import Lake
-from factorlab_lake.schema.rules import MAX_SYMBOL_LENGTH
+from factorlab_lake.schema.limits import MAX_SYMBOL_LENGTH
 
 _LONGEST = "A" * MAX_SYMBOL_LENGTH
 

@@ -20,7 +20,7 @@ from factorlab_lake.ingest.bounds import check_json
 from factorlab_lake.ingest.legacy_cache.read_ahead import ReadAhead
 from factorlab_lake.ingest.legacy_cache.reader import CacheFile, scan
 from factorlab_lake.providers.protocol import FetchResult
-from factorlab_lake.schema.rules import MAX_AHEAD_BYTES, MAX_DIGITS, MAX_FIELDS, MAX_FILE_BYTES, MAX_RECORDS
+from factorlab_lake.schema.limits import MAX_AHEAD_BYTES, MAX_DIGITS, MAX_FIELDS, MAX_FILE_BYTES, MAX_RECORDS
 from tests.support import Entry, answer, income
 
 _AT = '"_cached_at": 1617228000'

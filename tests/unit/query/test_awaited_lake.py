@@ -17,7 +17,7 @@ from polars.testing import assert_frame_equal
 from factorlab_lake.derive.availability_rule import to_rule
 from factorlab_lake.errors import InvalidInput, QueryCancelled
 from factorlab_lake.lake import Lake
-from factorlab_lake.schema.rules import ASYNC_QUERIES
+from factorlab_lake.schema.limits import ASYNC_QUERIES
 from factorlab_lake.storage import cancellation
 
 _DAYS = ["2020-12-31", "2021-03-31"]

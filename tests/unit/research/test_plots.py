@@ -18,7 +18,7 @@ from factorlab_lake.errors import InvalidInput, MissingExtra
 from factorlab_lake.lake import Lake
 from factorlab_lake.research.plots.charts import Charts
 from factorlab_lake.research.plots.group_charts import dot_strips
-from factorlab_lake.schema.rules import CHART_ROWS, CHART_SYMBOLS
+from factorlab_lake.schema.limits import CHART_ROWS, CHART_SYMBOLS
 from tests.sec_lakes import fetched_apple
 from tests.support import run_python
 from tests.unit.query.lake_builder import LakeBuilder, filing, quarters

@@ -1,4 +1,4 @@
-"""Test that each number of the rules is written once, in ``schema/rules.py``."""
+"""Test that each number of the rules is written once, in one of the modules of constants."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from pathlib import Path
 import pytest
 
 from factorlab_lake.functions.rule_placeholders import fill, rule_placeholders
+from factorlab_lake.schema import limits
 from factorlab_lake.schema.rules import rule_values
 from tests.support import ROOT
 
 _PACKAGE = ROOT / "factorlab_lake"
 _SQL = sorted(_PACKAGE.rglob("*.sql"))
-_PYTHON = [p for p in sorted(_PACKAGE.rglob("*.py")) if p.name != "rules.py"]
+_MODULES = [_PACKAGE / "schema" / name for name in ("rules.py", "quality_thresholds.py", "limits.py")]
+_PYTHON = [p for p in sorted(_PACKAGE.rglob("*.py")) if p not in _MODULES]
+_LIMITS = {name for name in vars(limits) if name.isupper()}
+_CONSTANTS = sorted(_LIMITS | rule_values().keys())
 # Counts, places and months, which are no limits.
 _PLAIN = {"0", "0e0", "1", "1.0", "1e0", "2", "3", "4", "6", "9", "12"}
 _ENCODED = {
@@ -27,6 +31,10 @@ _ENCODED = {
     "unapplied_split.sql": {"5", "7", "10", "20", "100"},  # usual split ratios, and per cent
     "unrounded_close.sql": {"0.5", "100"},  # half a cent, and cents in a unit of currency
 }
+
+
+def _definitions() -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in _MODULES)
 
 
 def _code(path: Path) -> str:
@@ -43,20 +51,25 @@ def test_no_sql_file_contains_a_number_of_a_rule(path: Path) -> None:
     assert re.findall(r"DATE '[^']*'", _code(path)) == []
 
 
-@pytest.mark.parametrize("name", sorted(rule_values()))
+@pytest.mark.parametrize("name", _CONSTANTS)
 def test_every_constant_is_used(name: str) -> None:
     """A constant that neither Python nor SQL names is no rule."""
     readers = (p.read_text(encoding="utf-8") for p in [*_PYTHON, *_SQL])
-    rules = (_PACKAGE / "schema" / "rules.py").read_text(encoding="utf-8")
-    derived = re.search(rf"^[A-Z_]+ = .*\b{name}\b", rules, flags=re.MULTILINE)
+    derived = re.search(rf"^[A-Z_]+ = .*\b{name}\b", _definitions(), flags=re.MULTILINE)
     assert derived or any(re.search(rf"\b{name}\b", text) for text in readers)
 
 
-@pytest.mark.parametrize("name", sorted(rule_values()))
+@pytest.mark.parametrize("name", _CONSTANTS)
 def test_every_constant_has_a_reason(name: str) -> None:
     """A docstring follows each constant and gives its reason."""
-    rules = (_PACKAGE / "schema" / "rules.py").read_text(encoding="utf-8")
-    assert re.search(rf'^{name} = .*\n"""\w[^"]+', rules, flags=re.MULTILINE)
+    assert re.search(rf'^{name} = .*\n"""\w[^"]+', _definitions(), flags=re.MULTILINE)
+
+
+def test_a_constant_has_one_home() -> None:
+    """A bound of ``limits.py`` is no rule: SQL cannot name it, and no digest of answers depends on it."""
+    assert _LIMITS
+    assert _LIMITS & rule_values().keys() == set()
+    assert len(re.findall(r"^[A-Z][A-Z_]+ = ", _definitions(), flags=re.MULTILINE)) == len(_CONSTANTS)
 
 
 @pytest.mark.parametrize("path", _SQL, ids=lambda p: str(p.relative_to(_PACKAGE)))

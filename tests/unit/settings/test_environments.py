@@ -15,7 +15,7 @@ from factorlab_lake.errors import InvalidInput, NotFound
 from factorlab_lake.legacy import DataProvider
 from factorlab_lake.legacy.parallel.settings import parallel_settings
 from factorlab_lake.providers.fmp.settings import fmp_settings
-from factorlab_lake.schema.rules import MAX_CONFIG_BYTES
+from factorlab_lake.schema.limits import MAX_CONFIG_BYTES
 from factorlab_lake.settings.environment_keys import KEYS, OF_SNOWFLAKE
 from factorlab_lake.settings.environments import find, lake_place, setting
 from factorlab_lake.settings.models import settings
