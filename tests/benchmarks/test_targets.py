@@ -19,7 +19,7 @@ from benchmarks.process import private_mb, private_peak_mb, ran, start_cost
 from benchmarks.questions import questions
 from benchmarks.results import Limit, Row, Used, show
 from benchmarks.targets import Target, targets, with_limits
-from tests.benchmarks.test_smoke import QUESTIONS
+from tests.benchmarks.expected_questions import QUESTIONS
 
 FULL_QUESTIONS = {
     "one symbol's year of prices",

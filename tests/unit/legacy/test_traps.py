@@ -1,30 +1,19 @@
-"""Each trap of the old cache, on a small cache that has it."""
+"""Each trap in the records of the old cache, on a small cache that has it."""
 
 from __future__ import annotations
 
-import gzip
 import json
 import math
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
 from factorlab_lake.lake import Lake
 from tests.support import EARLIER, FETCHED, LATER, Entry, assert_keys_unique, bar, income
 
-_REVENUE = "SELECT revenue FROM income_statements ORDER BY fiscal_date, fiscal_period, version"
-
-
-def _faults(lake: Lake, cache: Path) -> list[tuple[str, str]]:
-    """Return the files that a migration could not read, and why."""
-    rows: list[tuple[str, str]] = lake.migrate(cache, dry_run=True).faults
-    return rows
-
-
-# 1. Expired entries; the day of the fetch.
+# Expired entries; the day of the fetch.
 
 
 @pytest.mark.parametrize("ttl", [0, 3600, "forever"])
@@ -46,7 +35,7 @@ def test_an_entry_without_a_time_of_fetching_is_a_fault(lake: Lake, cache: Path,
     """Without the day of the fetch the split basis is unknown, so the file is reported as a fault."""
     entry = Entry("AAPL", "income", [income()], cached_at=at)
     entry.write(cache)
-    [(path, reason)] = _faults(lake, cache)
+    [(path, reason)] = lake.migrate(cache, dry_run=True).faults
     assert path == entry.path
     assert "_cached_at" in reason
     assert "split basis" in reason
@@ -55,7 +44,7 @@ def test_an_entry_without_a_time_of_fetching_is_a_fault(lake: Lake, cache: Path,
 def test_an_entry_fetched_in_the_future_is_a_fault(lake: Lake, cache: Path) -> None:
     """A clock that was wrong by years would make a row the newest forever."""
     Entry("AAPL", "income", [income()], cached_at=datetime.now(UTC) + timedelta(days=40)).write(cache)
-    assert len(_faults(lake, cache)) == 1
+    assert len(lake.migrate(cache, dry_run=True).faults) == 1
 
 
 def test_the_time_of_fetching_may_be_written_in_several_ways(lake: Lake, cache: Path) -> None:
@@ -68,7 +57,7 @@ def test_the_time_of_fetching_may_be_written_in_several_ways(lake: Lake, cache: 
     assert rows == {symbol: datetime.fromtimestamp(float(at), UTC) for symbol, at in ways.items()}
 
 
-# 2. The same quarter in several files.
+# The same quarter in several files.
 
 
 def test_a_quarter_in_several_files_is_one_row_and_a_changed_one_a_version(lake: Lake, cache: Path) -> None:
@@ -85,7 +74,7 @@ def test_a_quarter_in_several_files_is_one_row_and_a_changed_one_a_version(lake:
     assert_keys_unique(lake)
 
 
-# 3. Ratios of a year filed as quarterly.
+# Ratios of a year filed as quarterly.
 
 
 def test_ratios_filed_as_quarterly_have_the_period_of_each_record(lake: Lake, cache: Path) -> None:
@@ -128,7 +117,7 @@ def test_an_annual_file_in_which_records_name_no_period_is_of_years(lake: Lake, 
     assert lake.sql("SELECT fiscal_period FROM income_statements").rows() == [("FY",)]
 
 
-# 4. Records that were changed before they were written.
+# Records that were changed before they were written.
 
 
 def test_records_that_were_changed_on_their_way_are_the_same_content(lake: Lake, cache: Path) -> None:
@@ -156,105 +145,7 @@ def test_records_that_were_changed_on_their_way_are_the_same_content(lake: Lake,
     assert lake.validate(cache).clean
 
 
-# 5. Broken writes, and errors saved as data.
-
-_GOOD = Entry("AAPL", "income", [income()]).text().encode()
-_PACKED = gzip.compress(_GOOD, mtime=0)
-_CUT, _NOT_JSON, _NO_ENVELOPE, _NO_LIST = "gzip cut short or damaged", "not JSON", "no envelope", "not a list"
-_BROKEN = {
-    "empty": (b"", "empty file"),
-    "gzip cut": (_PACKED[:-40], _CUT),
-    "gzip head only": (_PACKED[:10], _CUT),
-    "gzip byte flipped": (_PACKED[:60] + bytes([_PACKED[60] ^ 255]) + _PACKED[61:], _CUT),
-    "json cut": (gzip.compress(_GOOD[:-300]), _NOT_JSON),
-    "html": (gzip.compress(b"\n<!DOCTYPE html><html>502 Bad Gateway</html>"), "HTML or XML instead of JSON"),
-    "plain html": (b"<html></html>", "HTML or XML instead of JSON"),
-    "vendor error": (b'{"Error Message": "Limit Reach . Please upgrade"}', "Limit Reach"),
-    "vendor error in data": (
-        b'{"data": {"Error Message": "Invalid KEY"}, "_cached_at": 1617228000}',
-        "Invalid KEY",
-    ),
-    "text": (b"Too Many Requests", _NOT_JSON),
-    "binary": (b"\x80\x81\x82\xff", "not"),
-    "blank": (b"  \n", _NOT_JSON),
-    "null": (b"null", _NO_ENVELOPE),
-    "number": (b"7", _NO_ENVELOPE),
-    "bare list": (json.dumps([income()]).encode(), _NO_ENVELOPE),
-    "no data": (b'{"_cached_at": 1617228000}', _NO_ENVELOPE),
-    "data null": (b'{"data": null, "_cached_at": 1617228000}', _NO_LIST),
-    "data text": (b'{"data": "[]", "_cached_at": 1617228000}', _NO_LIST),
-    "data object": (b'{"data": {"date": "2020-09-26"}, "_cached_at": 1617228000}', _NO_LIST),
-    "nested": (b"[" * 200_000, "nested more than"),
-    "endless digits": (b'{"data": [{"revenue": 1' + b"0" * 5000 + b'}], "_cached_at": 1617228000}', ""),
-}
-
-
-@pytest.mark.parametrize("case", _BROKEN)
-def test_a_file_that_cannot_be_read_is_named_with_the_reason(lake: Lake, cache: Path, case: str) -> None:
-    """Whatever is wrong with a file, it is listed with a reason that a reader understands."""
-    body, reason = _BROKEN[case]
-    broken = Entry("AAPL", "income", [])
-    broken.write(cache, body)
-    [(path, said)] = _faults(lake, cache)
-    assert path == broken.path
-    assert reason in said
-
-
-def test_broken_files_cost_themselves_only(lake: Lake, cache: Path) -> None:
-    """Among files broken in every way the good ones land, and the log remembers each failure."""
-    for i, (body, _) in enumerate(_BROKEN.values()):
-        Entry(f"S{i:02}", "income", []).write(cache, body)
-        Entry(f"S{i:02}", "income", [income(symbol=f"S{i:02}")], limit=8).write(cache)
-    faults = lake.migrate(cache).faults
-    assert len(faults) == len(_BROKEN)
-    assert lake.sql("SELECT count(*) AS n FROM income_statements").item() == len(_BROKEN)
-    failed = lake.fetch_log().filter(~pl.col("success"))
-    assert sorted(zip(failed["endpoint"], failed["error_message"], strict=True)) == [
-        (f"cache:{path}", reason) for path, reason in faults
-    ]
-    report = lake.validate(cache)
-    assert sorted(report.faults) == faults
-    assert (report.equal, report.differs, report.missing) == (len(_BROKEN), 0, 0)
-
-
-# 6. Leftovers, bookkeeping, strangers.
-
-
-def test_leftovers_and_bookkeeping_are_skipped_and_listed(lake: Lake, cache: Path) -> None:
-    """Locks, half-written files and the old cache's own notes hold no records; the report lists them."""
-    name = Entry("AAPL", "income", [income()]).write(cache)
-    for leftover in (
-        f"{name}.tmp",
-        name.replace(".gz", ".lock"),
-        "metadata/cache_metadata.json",
-        "metadata/x.json.gz",
-    ):
-        (cache / leftover).parent.mkdir(exist_ok=True)
-        (cache / leftover).write_bytes(b"{")
-    report = lake.migrate(cache)
-    assert report.clean
-    assert report.skipped == [
-        (f"{name}.tmp", "leftover of an interrupted write"),
-        (name.replace(".gz", ".lock"), "leftover lock"),
-        ("metadata/cache_metadata.json", "bookkeeping of the old cache"),
-        ("metadata/x.json.gz", "bookkeeping of the old cache"),
-    ]
-    assert (report.files, lake.fetch_log().height) == (5, 1)
-
-
-def test_files_of_unknown_names_are_faults_not_silence(lake: Lake, cache: Path) -> None:
-    """A file that is no entry by its name might hold data that somebody misses: it is listed."""
-    Entry("AAPL", "income", [income()]).write(cache)
-    (cache / "notes.txt").write_text("buy low")
-    (cache / "price_data").mkdir()
-    (cache / "price_data" / "AAPL.json.gz").write_bytes(gzip.compress(b"{}"))
-    assert _faults(lake, cache) == [
-        ("notes.txt", "not named like a cache file (SYMBOL_income_statement_…json)"),
-        ("price_data/AAPL.json.gz", "not named like a cache file (SYMBOL_income_statement_…json)"),
-    ]
-
-
-# 7. Price files updated in place.
+# Price files updated in place.
 
 
 def test_a_price_file_updated_in_place_lands_each_day_once_on_its_basis(lake: Lake, cache: Path) -> None:
@@ -321,7 +212,7 @@ def test_bars_left_on_the_old_basis_are_not_valued_on_the_new_one(
     ]
 
 
-# 8. Zeros and fillers.
+# Zeros and fillers.
 
 
 def test_a_zero_is_stored_as_sent(lake: Lake, cache: Path) -> None:
@@ -344,7 +235,7 @@ def test_the_label_of_the_year_is_the_fiscal_year(lake: Lake, cache: Path) -> No
     assert lake.validate(cache).clean
 
 
-# 9. Acceptance in New York, the evening before.
+# Acceptance in New York, the evening before.
 
 
 def test_an_evening_acceptance_counts_from_the_next_day(lake: Lake, cache: Path) -> None:
@@ -358,7 +249,7 @@ def test_an_evening_acceptance_counts_from_the_next_day(lake: Lake, cache: Path)
     ]
 
 
-# 10. Fiscal years that end on any day.
+# Fiscal years that end on any day.
 
 
 def test_fiscal_years_may_end_on_any_day_of_the_week(lake: Lake, cache: Path) -> None:
@@ -372,7 +263,7 @@ def test_fiscal_years_may_end_on_any_day_of_the_week(lake: Lake, cache: Path) ->
     assert rows == [(date.fromisoformat(day), 1) for day in ends]
 
 
-# 11. First filings that are years late.
+# First filings that are years late.
 
 
 def test_a_period_first_filed_years_late_stands_in_its_place(lake: Lake, cache: Path) -> None:

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import date, timedelta
+from functools import partial
 
 import pytest
 
 from factorlab_lake.lake import Lake
 from tests.support import derived_steps
 from tests.unit.query.lake_builder import LakeBuilder, filing
+from tests.unit.query.quarter_cases import (
+    HALF,
+    NEXT,
+    NEXT_KNOWN,
+    NINE,
+    Q1,
+    Q2,
+    Q3,
+    Q4,
+    THREE,
+    YEAR_KNOWN,
+    Asked,
+    Quarter,
+    add_flows,
+    overlaps,
+    quarters_of,
+    trailing_years_of,
+)
 
 CASES = LakeBuilder()
-Row = dict[str, Any]
-Asked = Callable[[str, str], Row]
-Quarter = Callable[[str, str, str], tuple[float, str] | None]
-
-Q1, Q2, Q3, Q4, NEXT, SECOND = (
-    "2020-03-31",
-    "2020-06-30",
-    "2020-09-30",
-    "2020-12-31",
-    "2021-03-31",
-    "2021-06-30",
-)
-HALF, NINE = Q2, Q3
-FETCHED = datetime(2021, 12, 31, 22, tzinfo=UTC)
-# A statement is known 30 days after its end unless the case says otherwise.
-YEAR_KNOWN, NEXT_KNOWN, SECOND_KNOWN = "2021-01-30", "2021-04-30", "2021-07-30"
+income = partial(add_flows, CASES)
 ITEMS = {"reason", "basis", "derivation", "inputs_available_date", "revenue", "net_income"}
 
 
@@ -40,50 +42,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.fixture(scope="module")
 def quarter(made: Lake) -> Quarter:
-    """Return the revenue and derivation of a case's quarter as known on a day; nothing where it has none."""
-    query = (
-        "SELECT * FROM quarter_history WHERE of_vintage = 'known' AND derivation IS NOT NULL "
-        "ORDER BY symbol, fiscal_date, valid_from"
-    )
-    rows = made.sql(query).to_dicts()
-
-    def answer(symbol: str, end: str, day: str) -> tuple[float, str] | None:
-        at = date.fromisoformat(day)
-        valid = [
-            (row["revenue"], row["derivation"])
-            for row in rows
-            if row["symbol"] == symbol
-            and row["fiscal_date"].isoformat() == end
-            and row["valid_from"] <= at < row["valid_to"]
-        ]
-        assert len(valid) < 2
-        return valid[0] if valid else None
-
-    return answer
+    """Return the quarters of this file's cases."""
+    return quarters_of(made)
 
 
 @pytest.fixture(scope="module")
 def ttm(made: Lake) -> Asked:
-    """Return the trailing year of any case on any day of 2020 and 2021, from one query."""
-    symbols = made.sql("SELECT DISTINCT symbol FROM income_statements")["symbol"].to_list()
-    answers = made.ttm(symbols, start="2020-07-01", end="2021-09-30", freq="D")
-    rows = {(row["symbol"], row["date"].isoformat()): row for row in answers.to_dicts()}
-    return lambda symbol, day: rows[symbol, day]
+    """Return the trailing years of this file's cases."""
+    return trailing_years_of(made)
 
-
-def income(symbol: str, *filed: tuple[Any, ...], kind: str = "income") -> None:
-    """Add statements: (end, period, revenue) with the filing day, or a mapping of items, after it."""
-    records = []
-    for end, period, revenue, *more in filed:
-        items: dict[str, Any] = {"revenue": revenue} if kind == "income" else {"operatingCashFlow": revenue}
-        for one in more:
-            items |= {"filed": one} if isinstance(one, str) else one
-        records.append(filing(end, period, **items))
-    for record in records:  # versions of one period are served one after the other
-        CASES.statements(symbol, kind, [record], fetched=FETCHED)
-
-
-THREE = ((Q1, "Q1", 10), (Q2, "Q2", 20), (Q3, "Q3", 30))
 
 # --- how a quarter follows --------------------------------------------------------------------------------
 
@@ -196,108 +163,6 @@ def test_quarters_stand_for_the_year_until_it_is_known(ttm: Asked) -> None:
     assert (after["revenue"], after["basis"]) == (100, "fiscal_year")
 
 
-# --- what was known ---------------------------------------------------------------------------------------
-
-income("LATE_NINE", ("2019-09-30", "Q3", 5), ("2019-12-31", "Q4", 6), (Q1, "Q1", 10), (HALF, "H1", 30))
-income("LATE_NINE", (NINE, "9M", 60, "2020-11-15"))
-
-
-def test_a_quarter_is_derived_from_the_day_its_longer_figure_is_known(ttm: Asked) -> None:
-    """Until nine months are known the year ends with the first half; its date is theirs from then on."""
-    before, after = ttm("LATE_NINE", "2020-11-14"), ttm("LATE_NINE", "2020-11-15")
-    columns = ("fiscal_date", "revenue", "inputs_available_date", "derivation")
-    assert [before[name] for name in columns] == [
-        date(2020, 6, 30), 5 + 6 + 10 + 20, date(2020, 7, 30), "2020-06-30 = H1 - Q1",
-    ]  # fmt: skip
-    assert [after[name] for name in columns] == [
-        date(2020, 9, 30), 6 + 10 + 20 + 30, date(2020, 11, 15), "2020-06-30 = H1 - Q1; 2020-09-30 = 9M - H1",
-    ]  # fmt: skip
-
-
-# --- differences on one basis ---
-
-RESTATED = "2021-08-10"
-for _symbol, _again in {
-    "RESTATED_PART": [(Q2, "Q2", 26, RESTATED)],
-    "RESTATED_YEAR": [(Q4, "FY", 90, RESTATED)],
-    "RESTATED_BOTH": [(Q2, "Q2", 26, RESTATED), (Q4, "FY", 107, RESTATED)],
-    "PART_THEN_YEAR": [(Q2, "Q2", 26, RESTATED), (Q4, "FY", 107, "2021-08-20")],
-    "YEAR_THEN_PART": [(Q4, "FY", 107, RESTATED), (Q2, "Q2", 26, "2021-08-20")],
-}.items():
-    income(_symbol, *THREE, (Q4, "FY", 100), (NEXT, "Q1", 15), (SECOND, "Q2", 25), *_again)
-# Nine months that were restated before the year was known, and a year that is restated twice.
-income("PART_BEFORE", *THREE[:2], (NINE, "9M", 60), (NINE, "9M", 64, "2021-01-10"), (Q4, "FY", 100))
-income(
-    "YEAR_TWICE", (NINE, "9M", 60), (Q4, "FY", 100), (Q4, "FY", 90, "2021-03-01"), (Q4, "FY", 95, RESTATED)
-)
-# Nine months that a company files for the first time as those of the year before, when it restates them too.
-income("LATE_PART", (Q4, "FY", 100), (NINE, "9M", 60, "2021-03-01"), (NINE, "9M", 66, RESTATED))
-BASES: dict[str, list[tuple[str, int]]] = {  # the fourth quarter of 2020 by day
-    "RESTATED_PART": [("2021-08-09", 40), (RESTATED, 40)],
-    "RESTATED_YEAR": [("2021-08-09", 40), (RESTATED, 40)],
-    "RESTATED_BOTH": [("2021-08-09", 40), (RESTATED, 107 - 10 - 26 - 30)],
-    "PART_THEN_YEAR": [(RESTATED, 40), ("2021-08-19", 40), ("2021-08-20", 41)],
-    "YEAR_THEN_PART": [(RESTATED, 40), ("2021-08-19", 40), ("2021-08-20", 41)],
-    "PART_BEFORE": [(YEAR_KNOWN, 100 - 64)],
-    "YEAR_TWICE": [("2021-02-28", 40), ("2021-03-01", 40), (RESTATED, 40)],
-    "LATE_PART": [("2021-03-01", 40), (RESTATED, 40)],
-}
-
-
-@pytest.mark.parametrize("symbol", BASES)
-def test_a_difference_is_of_figures_on_one_basis(quarter: Quarter, symbol: str) -> None:
-    """A restatement of one figure changes no difference before the other is restated too."""
-    values = []
-    for day, _ in BASES[symbol]:
-        row = quarter(symbol, Q4, day)
-        values.append((day, row and row[0]))
-    assert values == BASES[symbol]
-
-
-def test_a_restated_quarter_counts_by_itself_beside_a_difference_as_it_was(ttm: Asked) -> None:
-    """The trailing year of 2021-06-30 has the third and the fourth quarter of 2020; the second is in none."""
-    for symbol, revenue in {"RESTATED_PART": 110, "RESTATED_YEAR": 110, "RESTATED_BOTH": 111}.items():
-        before, after = ttm(symbol, "2021-08-09"), ttm(symbol, RESTATED)
-        assert (before["revenue"], before["inputs_available_date"]) == (30 + 40 + 15 + 25, date(2021, 7, 30))
-        assert (after["revenue"], after["basis"]) == (revenue, "quarters")
-
-
-income("SHORTER_LATER", *THREE, (Q4, "FY", 100), (NINE, "9M", 63, "2021-02-10"))
-income("PART_LATER", THREE[0], THREE[2], (Q4, "FY", 100), (NEXT, "Q1", 15), (Q2, "Q2", 20, "2021-08-20"))
-income("PART_LATER", (SECOND, "Q2", 25))
-
-
-def test_a_shorter_figure_takes_over_from_its_day_on(quarter: Quarter) -> None:
-    """What the year adds to nine months is preferred to what it adds to single quarters, once known."""
-    assert quarter("SHORTER_LATER", Q4, "2021-02-09") == (40, "FY - Q1 - Q2 - Q3")
-    assert quarter("SHORTER_LATER", Q4, "2021-02-10") == (37, "FY - 9M")
-
-
-def test_a_missing_quarter_leaves_the_year_and_what_follows_from_it(ttm: Asked) -> None:
-    """The year serves at its end and with the next first quarter; four quarters need the missing one."""
-    assert (ttm("PART_LATER", YEAR_KNOWN)["basis"], ttm("PART_LATER", YEAR_KNOWN)["revenue"]) == (
-        "fiscal_year",
-        100,
-    )
-    assert ttm("PART_LATER", NEXT_KNOWN)["revenue"] == 105
-    gap, filled = ttm("PART_LATER", "2021-08-19"), ttm("PART_LATER", "2021-08-20")
-    assert (gap["revenue"], gap["basis"], gap["reason"]) == (None, None, "quarter_missing")
-    assert (filled["revenue"], filled["reason"]) == (30 + 40 + 15 + 25, None)
-    assert filled["inputs_available_date"] == date(2021, 8, 20)
-
-
-income("HALF_YEARLY", ("2019-12-31", "FY", 90), (HALF, "H1", 40), (Q4, "FY", 100), (SECOND, "H1", 45))
-
-
-def test_halves_are_no_quarters_but_make_a_year(ttm: Asked, quarter: Quarter) -> None:
-    """The first half of a year joins the year before less its first half; without that, nothing follows."""
-    rows = [ttm("HALF_YEARLY", day) for day in ("2020-07-30", YEAR_KNOWN, SECOND_KNOWN)]
-    assert [row["revenue"] for row in rows] == [None, 100, 105]
-    assert [row["reason"] for row in rows] == ["quarter_missing", None, None]
-    assert rows[-1]["derivation"] == "2020-12-31 = FY - H1; 2021-06-30 = H1"
-    assert quarter("HALF_YEARLY", Q4, SECOND_KNOWN) is None
-
-
 # --- currencies and items ---------------------------------------------------------------------------------
 
 _EUR = {"reportedCurrency": "EUR"}
@@ -392,14 +257,4 @@ def test_shares_and_balances_are_never_derived(made: Lake) -> None:
 
 def test_stretches_of_a_quarter_never_overlap(made: Lake) -> None:
     """At no time does a period have two contents, and one that is derived has all its parts known."""
-    symbols = made.sql("SELECT DISTINCT symbol FROM income_statements")["symbol"].to_list()
-    twice = derived_steps(made, symbols).execute(
-        """
-        SELECT a.subject, a.fiscal_date, a.derivation, b.derivation AS other
-        FROM quarter_validity a JOIN quarter_validity b
-          ON a.statement_type = b.statement_type AND a.subject = b.subject AND a.fiscal_date = b.fiscal_date
-         AND a.months = b.months AND (a.components <> b.components OR a.valid_from <> b.valid_from)
-         AND a.valid_from < b.valid_to AND b.valid_from < a.valid_to
-        """
-    )
-    assert twice.fetchall() == []
+    assert overlaps(made) == []

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.settings.environments import lake_place
-from factorlab_lake.settings.models import settings
 from factorlab_lake.sync.snowflake.address import SnowflakeAddress
 from tests.unit.cli.running import run
+from tests.unit.settings.environment_files import FILE
 
-FILE = Path("config/environments.yaml")
+pytestmark = pytest.mark.usefixtures("project")
+
 SECRET = "s3cr3t/@:"
 ENVIRONMENT = """\
 production:
@@ -26,16 +24,6 @@ production:
     warehouse: READING
     role: factorlab_reader
 """
-
-
-@pytest.fixture(autouse=True)
-def _folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Start each test in an empty project without settings of its own."""
-    monkeypatch.chdir(tmp_path)
-    for name in [n for n in os.environ if n.startswith(("FACTORLAB_", "SNOWFLAKE_"))]:
-        monkeypatch.delenv(name)
-    FILE.parent.mkdir()
-    settings.cache_clear()
 
 
 def _written(*lines: str) -> SnowflakeAddress:
