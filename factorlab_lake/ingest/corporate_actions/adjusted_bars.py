@@ -3,6 +3,8 @@
 Users load split-adjusted closes as if they were prices as traded. Then the bars before a split do not state
 that they count it, yet the price does not step on its day. Market caps before the split would be too small
 by its ratio.
+
+The quality rule ``split_without_step`` finds those that remain. A test compares the two texts.
 """
 
 from __future__ import annotations
