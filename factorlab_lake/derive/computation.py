@@ -51,7 +51,7 @@ def in_parts(symbols: Iterable[str], rows: Mapping[str, int] | None = None) -> I
     ``rows`` has the number of stored rows by symbol, which the memory follows; without it, all symbols count
     alike.
 
-    >>> from factorlab_lake.schema.rules import DERIVED_ROWS_AT_A_TIME
+    >>> from factorlab_lake.schema.limits import DERIVED_ROWS_AT_A_TIME
     >>> list(in_parts(["B", "A", "C"], {"A": 1, "B": DERIVED_ROWS_AT_A_TIME, "C": 1}))
     [['A'], ['B'], ['C']]
     """
