@@ -111,6 +111,12 @@ def _factors() -> Iterator[str]:
         "A factor is NULL if its denominator is not positive, or if an input is missing, stale or in another "
         "currency; `reason` names the cause."
     )
+    yield (
+        "`market_cap` is that of the symbol, and the figures are those of the whole company. For one class "
+        "of several with counts of their own, ratios to `market_cap` such as `pe_ratio` are too low, and "
+        "yields too high: define [ratios of the whole company]"
+        "(../concepts/companies.md#ratios-of-the-whole-company) over `company_market_cap`."
+    )
     rows = (
         (f"`{f.name}`", escaped(f.meaning), f"`{f.formula}`", escaped(f.source)) for f in FACTORS.values()
     )

@@ -24,11 +24,10 @@ from factorlab_lake.cli.app import (
     open_for_queries,
     options,
 )
+from factorlab_lake.cli.days import DayArgument, DayOption, chosen_dates, one_day
 from factorlab_lake.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from datetime import date as date_type
-
     import polars as pl
 
 __all__ = [
@@ -99,15 +98,6 @@ def _print(ctx: typer.Context, rows: pl.DataFrame, columns: Sequence[str]) -> No
     """Print answers. A table for people shows only reasons that are about its columns."""
     output = options(ctx).output
     output.rows(display.with_visible_reasons(rows, columns) if output.shows_table else rows, columns)
-
-
-def _dates(dates: list[str] | None, start: str | None, end: str | None, freq: str | None) -> list[date_type]:
-    """Return the dates of the options; without any, the error names the options to use."""
-    from factorlab_lake.query.arguments import to_dates
-
-    if not dates and (start is None or end is None):
-        raise InvalidInput("No dates were given; use --date, or --start and --end.")
-    return to_dates(dates or None, start=start, end=end, freq=freq)
 
 
 def statements(
@@ -213,7 +203,7 @@ def caps(
     Example: factorlab-lake caps AAPL GOOGL --start 2020-04-30 --end 2021-03-31
     """
     lake = open_for_queries(ctx, at=snapshot)
-    days = _dates(date, start, end, freq)
+    days = chosen_dates(date, start, end, freq)
     rows = lake.market_caps(symbols, days, vintage=vintage, currency=currency)
     _print(ctx, rows, CAPS if currency is None else _CAPS_IN_CURRENCY)
 
@@ -234,7 +224,7 @@ def ttm(
     Example: factorlab-lake ttm AAPL --date 2020-12-31
     """
     lake = open_for_queries(ctx, at=snapshot)
-    rows = lake.ttm(symbols, _dates(date, start, end, freq), vintage=vintage)
+    rows = lake.ttm(symbols, chosen_dates(date, start, end, freq), vintage=vintage)
     _print(ctx, rows, _TTM)
 
 
@@ -260,10 +250,10 @@ def factors(
     """
     lake = open_for_queries(ctx, at=snapshot)
     own = definitions(define)
-    chosen = None if factor is None else [*factor, *own]
-    days = _dates(date, start, end, freq)
-    rows = lake.factors(symbols, days, vintage=vintage, factors=chosen, define=own)
-    _print(ctx, rows, [name for name in (*FACTORS, *own) if name in rows.columns])
+    days = chosen_dates(date, start, end, freq)
+    rows = lake.factors(symbols, days, vintage=vintage, factors=factor, define=own)
+    shown = dict.fromkeys((*FACTORS[:-2], *(factor or ()), *own, *FACTORS[-2:]))
+    _print(ctx, rows, [name for name in shown if name in rows.columns])
 
 
 def definitions(texts: list[str] | None) -> dict[str, str]:
@@ -294,7 +284,8 @@ def explain(
     ctx: typer.Context,
     factor: Factor,
     symbol: Annotated[str, typer.Argument(help="The symbol, such as AAPL.", show_default=False)],
-    date: Annotated[str, typer.Argument(help="The date, such as 2021-03-31.", show_default=False)],
+    day: DayArgument = None,
+    date: DayOption = None,
     snapshot: SnapshotAt = None,
 ) -> None:
     """Show how a market cap or a factor is computed.
@@ -307,11 +298,12 @@ def explain(
     from factorlab_lake.query.arguments import one_of
 
     one_of(factor, [_MARKET_CAP, *FORMULAS], "factor")
+    on = one_day(day, date)
     lake = open_for_queries(ctx, at=snapshot)
     if factor == _MARKET_CAP:
-        steps = lake.explain_market_cap(symbol, date)
+        steps = lake.explain_market_cap(symbol, on)
     else:
-        steps = lake.explain_factor(factor, symbol, date)
+        steps = lake.explain_factor(factor, symbol, on)
     output = options(ctx).output
     output.rows(_formatted_values(steps) if output.shows_table else steps, _EXPLAINED)
 
@@ -347,7 +339,7 @@ def lookahead(
     Example: factorlab-lake lookahead roe AAPL GOOGL --date 2020-12-31
     """
     lake = open_for_queries(ctx, at=snapshot)
-    dates = _dates(date, start, end, freq)
+    dates = chosen_dates(date, start, end, freq)
     options(ctx).output.rows(lake.lookahead(factor, symbols, dates, by_cell=by_cell))
 
 

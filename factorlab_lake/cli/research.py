@@ -17,6 +17,7 @@ from factorlab_lake.cli.app import (
     open_for_queries,
     options,
 )
+from factorlab_lake.cli.days import DayArgument, DayOption, one_day
 from factorlab_lake.cli.query import definitions
 
 __all__ = ["cross_section", "screen", "seasonality", "trends"]
@@ -50,8 +51,9 @@ def screen(
     expression: Annotated[
         str, typer.Argument(help="The condition, such as 'pe_ratio < 15'.", show_default=False)
     ],
-    date: Annotated[str, typer.Argument(help="The date, such as 2021-03-31.", show_default=False)],
+    day: DayArgument = None,
     *,
+    date: DayOption = None,
     universe: Universe = None,
     column: Annotated[
         list[str] | None,
@@ -70,7 +72,7 @@ def screen(
     Example: factorlab-lake screen 'roe > 0.15 and pe_ratio < 35' 2020-12-31
     """
     lake = open_for_queries(ctx, at=snapshot)
-    rows = lake.screen(expression, date, universe=universe, columns=column, undecided=undecided)
+    rows = lake.screen(expression, one_day(day, date), universe=universe, columns=column, undecided=undecided)
     options(ctx).output.rows(rows)
 
 

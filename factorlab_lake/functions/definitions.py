@@ -23,10 +23,10 @@ _ARITHMETIC = {ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.Div: truediv}
 
 
 def chosen_factors(names: Iterable[str] | None, define: Mapping[str, str] | None) -> tuple[Factor, ...]:
-    """Return the chosen factors, with a user's own definitions; without names, all of both.
+    """Return the chosen factors, without names all, and then each of a user's own that was not chosen.
 
-    >>> [f.formula for f in chosen_factors(["payout"], {"payout": "-dividends_paid / net_income"})]
-    ['((-dividends_paid) / NULLIF(net_income, 0))']
+    >>> [f.name for f in chosen_factors(["roe"], {"payout": "-dividends_paid / net_income"})]
+    ['roe', 'payout']
 
     Raises :class:`InvalidInput` for an unknown name, or an expression that is no such arithmetic.
     """
@@ -41,7 +41,7 @@ def chosen_factors(names: Iterable[str] | None, define: Mapping[str, str] | None
                 f"There is no factor {name!r}; expected some of {', '.join(known)}.{nearest(name, known)}",
                 factor=name,
             )
-    return tuple(known[name] for name in dict.fromkeys(listed))
+    return tuple(known[name] for name in dict.fromkeys([*listed, *own]))
 
 
 def _texts_by_name(define: Mapping[str, str] | None) -> Mapping[str, str]:

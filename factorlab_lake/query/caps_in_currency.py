@@ -14,6 +14,7 @@ from factorlab_lake.schema.quote_units import CURRENCY_SPELLINGS, MINOR_UNITS
 __all__ = ["caps_in", "checked_currency"]
 
 _PLACE = "_place"
+_ISO_CODE = re.compile(CURRENCY_PATTERN)
 
 
 def checked_currency(currency: str) -> str:
@@ -23,9 +24,11 @@ def checked_currency(currency: str) -> str:
     'USD'
     """
     check_type(currency, str, "currency", "an ISO code such as 'USD'")
-    spelt = CURRENCY_SPELLINGS.get(currency.upper(), currency)
-    if not re.match(CURRENCY_PATTERN, currency) or spelt in MINOR_UNITS:
-        instead = MINOR_UNITS.get(spelt, "USD")
+    in_capitals = currency.strip().upper()
+    spelt = CURRENCY_SPELLINGS.get(in_capitals, currency)
+    if not _ISO_CODE.fullmatch(currency) or spelt in MINOR_UNITS:
+        meant = in_capitals if _ISO_CODE.fullmatch(in_capitals) else "USD"
+        instead = MINOR_UNITS.get(spelt, meant)
         raise InvalidInput(
             f"currency is {currency[:20]!r}; expected an ISO code in capitals. Pass {instead!r}.",
             currency=currency,

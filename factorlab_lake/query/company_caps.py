@@ -42,7 +42,8 @@ def company_caps(caps: pl.DataFrame, names: list[str], classes: pl.DataFrame) ->
         several=pl.len() > 1,
         missing=_named("no_cap").str.join("; "),
         uncounted=_named("no_cover_count").str.join("; "),
-        currencies=pl.col("currency").n_unique() > 1,
+        currencies=pl.col("currency").drop_nulls().n_unique() > 1,
+        unquoted=_named("currency_unknown").str.join("; "),
         repeated=pl.col("shares_outstanding").n_unique() < pl.len(),
     )
     rows = own.join(summed, on="place", maintain_order="left")
@@ -50,6 +51,7 @@ def company_caps(caps: pl.DataFrame, names: list[str], classes: pl.DataFrame) ->
         pl.when(pl.col("missing") != "").then("missing")
         .when(pl.col("uncounted") != "").then("uncounted")
         .when("currencies").then(pl.lit("currencies_differ"))
+        .when(pl.col("unquoted") != "").then("unquoted")
         .when("repeated").then(pl.lit("one_count_for_several_classes"))
     )  # fmt: skip
     reason = pl.when("several").then(several).otherwise("reason")
@@ -113,8 +115,12 @@ def _may_be(name: str, company: pl.Expr) -> pl.Expr:
 
 
 def _named(reason: str) -> pl.Expr:
-    """Return the classes without a cap, each with its reason, or those without a count of their own."""
-    symbol = pl.col("class_symbol")
+    """Return the classes without a cap, a count of their own, or a currency where another has one."""
+    symbol, currency = pl.col("class_symbol"), pl.col("currency")
     if reason == "no_cap":
         return (symbol + ": " + pl.col("reason")).filter(pl.col("market_cap").is_null())
-    return (symbol + ": " + reason).filter(pl.col("shares_source") != _COVER_PAGE)
+    has_fault = {
+        "no_cover_count": pl.col("shares_source") != _COVER_PAGE,
+        "currency_unknown": currency.is_null() & currency.is_not_null().any(),
+    }
+    return (symbol + ": " + reason).filter(has_fault[reason])

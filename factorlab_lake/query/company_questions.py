@@ -46,7 +46,8 @@ class CompanyQuestions(Explanations):
         the day on which a bar, a count, a statement or a profile of it is known.
 
         NULL with a ``reason`` where a class has no cap, or no count of its own from a cover page, or another
-        currency. If two classes have one count, it may be the company's total:
+        currency, or no profile with its currency while another class has one (``currency_unknown``). If two
+        classes have one count, it may be the company's total:
         ``one_count_for_several_classes``. Where a class was not listed yet, ``symbol_history`` tells so.
 
         ``currency`` is the ISO code of one currency for all sums, to which each class is converted as by

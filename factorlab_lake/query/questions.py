@@ -169,9 +169,10 @@ class Questions(SymbolGrids):
         :meth:`market_caps`. An enterprise value has the caps of all classes of the company, as
         ``company_market_caps`` adds them up.
 
-        ``factors`` chooses among them. ``define`` adds your own: arithmetic over ``market_cap``,
-        ``company_market_cap``, ``enterprise_value`` and the inputs that ``factor_inputs`` returns, such as
-        ``define={"ev_to_sales": "enterprise_value / revenue"}``. A division by zero gives NULL. Raises
+        ``factors`` chooses among them, in its order. ``define`` adds your own after these, each a column:
+        arithmetic over ``market_cap``, ``company_market_cap``, ``enterprise_value`` and the inputs that
+        ``factor_inputs`` returns, such as ``define={"ev_to_sales": "enterprise_value / revenue"}``. A name in
+        both keeps its place in ``factors``. A division by zero gives NULL. Raises
         :class:`~factorlab_lake.errors.InvalidInput` for an unknown name or another expression.
         """
         days = to_dates(dates, start=start, end=end, freq=freq)

@@ -135,9 +135,10 @@ class Charts:
         load_altair()
         days = to_dates(dates, start=start, end=end, freq=freq)
         [of_name], is_input = figures([factor], define).names, factor not in {*FACTORS, *(define or {})}
+        own = {name: text for name, text in (define or {}).items() if name == factor}
         rows = self._lake.factors(
             symbols, days, vintage=vintage, factors=[_FIGURE if is_input else of_name],
-            define={_FIGURE: factor} if is_input else define,
+            define={_FIGURE: factor} if is_input else own,
         )  # fmt: skip
         rows = _with_reason(rows, _FIGURE if is_input else factor)
         meaning = FACTORS[factor].meaning if factor in FACTORS else ""

@@ -267,6 +267,26 @@ def test_explain_ends_with_the_answer(home: Path) -> None:
     assert cap["value"] == pytest.approx(AT_YEAR_END, rel=1e-12)
 
 
+@pytest.mark.parametrize("command", [("explain", "roe", "AAPL"), ("screen", "roe > 0.5")])
+def test_a_single_date_is_the_last_argument_or_an_option(home: Path, command: tuple[str, ...]) -> None:
+    """Both ways give one answer; none and two are refused in a line that says what to pass."""
+    rows = run(*command, "--date", "2020-12-31", "--json").json
+    assert rows == run(*command, "2020-12-31", "--json").json
+    assert rows
+    assert "No date was given; add one as the last argument, or use --date." in run(*command, code=1).err
+    twice = run(*command, "2020-12-31", "--date", "2020-12-30", code=1).err
+    assert "The date was given twice, as '2020-12-31' and as --date '2020-12-30'" in twice
+
+
+def test_a_table_shows_the_chosen_and_the_defined_factors(home: Path) -> None:
+    """`--factor` and `--define` are columns of the table too, also those that it does not show by default."""
+    chosen = ("--factor", "ps_ratio", "--define", "own=market_cap/revenue")
+    shown = run("factors", "AAPL", "--date", "2020-12-31", *chosen).out
+    assert shown.split()[:2] == ["fiscal_", "symbol"]
+    assert shown.count("8.3873") == 2  # sales are the denominator of both
+    assert "pe_ratio" not in shown
+
+
 def test_lookahead_counts_by_vintage_or_by_symbol_and_date(home: Path) -> None:
     """`lookahead` prints one row per vintage; with `--by-cell`, one per symbol and date."""
     dates = ("--start", "2020-10-31", "--end", "2020-12-31")

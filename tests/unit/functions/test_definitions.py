@@ -40,6 +40,15 @@ def test_a_defined_factor_is_the_arithmetic_over_its_inputs(lake_2021: Lake) -> 
     assert rows["reasons"].item() is None
 
 
+def test_a_definition_that_is_not_chosen_is_a_column_too(lake_2021: Lake) -> None:
+    """Definitions come after the chosen factors; one that is chosen keeps its place, and is there once."""
+    rows = lake_2021.factors("AAPL", "2020-12-31", factors=["margin", "roe"], define=OWN)
+    whole = lake_2021.factors("AAPL", "2020-12-31", define=OWN)
+    names = [name for name in rows.columns if name in whole.columns[whole.columns.index("pe_ratio") :]]
+    assert names[:3] == ["margin", "roe", "ev_to_sales"]
+    assert_frame_equal(rows.select(names[:3]), whole.select(names[:3]))
+
+
 def test_a_defined_factor_has_its_reason(lake_2021: Lake) -> None:
     """A missing input and a division by zero are named."""
     define = {"nothing": "revenue / (revenue - revenue)", "early": "market_cap / revenue"}

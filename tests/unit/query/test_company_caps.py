@@ -15,10 +15,13 @@ DAY = "2021-02-26"
 CASES = LakeBuilder()
 
 
-def _class(symbol: str, cik: str, close: float | None, count: float | None, currency: str = "USD") -> None:
+def _class(
+    symbol: str, cik: str, close: float | None, count: float | None, currency: str | None = "USD"
+) -> None:
     """Add a class of a company: its statements, its close and the count of its shares on a cover page."""
-    CASES.shares(symbol, "2020-12-31", 900, cik=cik, reportedCurrency=currency)
-    CASES.row("company_profiles", symbol=symbol, currency=currency)
+    CASES.shares(symbol, "2020-12-31", 900, cik=cik, reportedCurrency=currency or "USD")
+    if currency is not None:
+        CASES.row("company_profiles", symbol=symbol, currency=currency)
     if close is not None:
         CASES.closes(symbol, {DAY: close})
     if count is not None:
@@ -36,6 +39,14 @@ _class("TOTAL.A", "4", 10.0, 1000)
 _class("TOTAL.B", "4", 8.0, 1000)
 _class("ABROAD.A", "5", 10.0, 600)
 _class("ABROAD.B", "5", 8.0, 400, "EUR")
+_class("QUOTED.A", "10", 10.0, 600)
+_class("QUOTED.B", "10", 8.0, 400, None)
+_class("QUOTED.C", "10", 5.0, 200, None)
+_class("BARE.A", "11", 10.0, 600, None)
+_class("BARE.B", "11", 8.0, 400, None)
+_class("MIXED.A", "12", 10.0, 600)
+_class("MIXED.B", "12", 8.0, 400, "EUR")
+_class("MIXED.C", "12", 5.0, 200, None)
 _class("ALONE", "6", 10.0, 600)
 _class("AVERAGE", "7", 10.0, None)
 _class("OLD", "8", 10.0, 600)
@@ -81,6 +92,14 @@ def _row(lake: Lake, symbol: str, day: str = DAY) -> dict[str, Any]:
         ("COUNTLESS.A", None, "COUNTLESS.A,COUNTLESS.B", "COUNTLESS.B: no_cover_count"),
         ("TOTAL.A", None, "TOTAL.A,TOTAL.B", "one_count_for_several_classes"),
         ("ABROAD.A", None, "ABROAD.A,ABROAD.B", "currencies_differ"),
+        (
+            "QUOTED.A",
+            None,
+            "QUOTED.A,QUOTED.B,QUOTED.C",
+            "QUOTED.B: currency_unknown; QUOTED.C: currency_unknown",
+        ),
+        ("BARE.B", 9_200, "BARE.A,BARE.B", None),
+        ("MIXED.C", None, "MIXED.A,MIXED.B,MIXED.C", "currencies_differ"),
         ("ALONE", 6_000, "ALONE", None),
         ("AVERAGE", 9_000, "AVERAGE", None),
         ("NEW", 3_200, "NEW", None),

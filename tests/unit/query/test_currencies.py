@@ -131,9 +131,15 @@ def test_caps_of_columns_and_universes(made: Lake) -> None:
         made.company_market_caps("PARIS", DAY, universe="europe")
 
 
-@pytest.mark.parametrize(("code", "instead"), [("GBp", "'GBP'"), ("usd", "'USD'"), ("", "'USD'")])
+@pytest.mark.parametrize(
+    ("code", "instead"),
+    [
+        ("GBp", "'GBP'"), ("gbx", "'GBP'"), ("zac", "'ZAR'"), ("usd", "'USD'"), ("gbp", "'GBP'"),
+        (" EUR", "'EUR'"), ("CHF\n", "'CHF'"), ("euro", "'USD'"), ("", "'USD'"),
+    ],
+)  # fmt: skip
 def test_a_text_that_is_no_currency_is_refused(made: Lake, code: str, instead: str) -> None:
-    """Pence are no currency of their own, and a code has capitals."""
+    """Pence are no currency of their own; the error proposes the code in capitals that the caller meant."""
     with pytest.raises(InvalidInput, match=f"expected an ISO code in capitals. Pass {instead}"):
         made.market_caps("PARIS", DAY, currency=code)
 
