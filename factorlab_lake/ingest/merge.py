@@ -20,6 +20,7 @@ from factorlab_lake.ingest.corporate_actions.split_basis import (
     affected_splits,
     as_stated,
     corrected,
+    with_decisive_bars,
     wrong_basis,
     years_around,
 )
@@ -268,17 +269,16 @@ def _correct_bases(tx: Transaction, symbols: pl.Series, since: pl.DataFrame | No
     """Infer splits from the bars, and correct the basis of bars that a split proves to be on an older one.
 
     ``since`` has each symbol's first new bar; splits well before it need no second check. Without it the
-    splits changed, so corrections that a former split caused are undone first. Return the splits over which
-    bars do not step.
+    splits changed. Corrections that a former split or fewer bars caused are undone first. Return the splits
+    over which bars do not step.
     """
-    if since is None:
-        bars = tx.read("price_data", symbols=symbols).filter(pl.col("stated_basis_date").is_not_null())
-        if not bars.is_empty():
-            _reconcile(tx, table("price_data"), bars, as_stated(bars))
     splits = _with_inferred(tx, symbols)
     near = splits if since is None else affected_splits(splits, since)
+    _undo_corrections(tx, symbols if since is None else near["symbol"].unique())
     if near.is_empty():
         return NO_STEPS
+    tx.touched.update(with_decisive_bars(near))
+    near = splits.filter(pl.col("symbol").is_in(near["symbol"].unique().implode()))
     around = tx.read(
         "price_data", symbols=near["symbol"], partitions=years_around(near), columns=BASIS_COLUMNS
     )
@@ -292,6 +292,14 @@ def _correct_bases(tx: Transaction, symbols: pl.Series, since: pl.DataFrame | No
         wrong, right = continued(bars, missing)
         _reconcile(tx, table("price_data"), wrong, right)
     return missing
+
+
+def _undo_corrections(tx: Transaction, symbols: pl.Series) -> None:
+    if symbols.is_empty():
+        return
+    bars = tx.read("price_data", symbols=symbols).filter(pl.col("stated_basis_date").is_not_null())
+    if not bars.is_empty():
+        _reconcile(tx, table("price_data"), bars, as_stated(bars))
 
 
 def _with_inferred(tx: Transaction, symbols: pl.Series) -> pl.DataFrame:

@@ -35,7 +35,8 @@ DERIVED_FROM = (
 
 READ_FOR_DERIVATION = (*DERIVED_FROM, "price_data", "data_fetch_log")
 """The derived tables follow from the rows of these tables alone. Bars matter for few symbols: those that
-``company_symbols`` marks with ``bars_decide``. Of the fetch log, the lists of splits matter."""
+``company_symbols`` marks with ``bars_decide``, and those with new bars near a told split. Of the fetch log,
+the lists of splits matter."""
 
 VINTAGES = ("known", "first", "latest")
 """The versions of restated facts."""

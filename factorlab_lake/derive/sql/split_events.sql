@@ -34,6 +34,48 @@ SELECT t.*, CASE WHEN t.retracted_at IS NOT NULL THEN 'retracted'
                  WHEN b.is_overruled THEN 'overruled' END AS status
 FROM told t LEFT JOIN better b ON b.symbol = t.symbol AND b.date = t.date AND b.event = t.event;
 
+-- step_days: find the day on which prices as traded step by the ratio of a split that was told for another day
+-- Grain: one row per told split with such a day.
+-- Point in time: a step before the told day counts from its own bar on. One after the told day corrects the days between, for which the
+-- list was wrong; it gives them the caps of the right list.
+-- Rules:
+-- - Of the days within {{SAME_SPLIT_DAYS}} days of the told one, one alone has a step of the size of the ratio. Smaller ratios than
+--   {{MIN_STEP_RATIO}}:1 are left, because real moves reach them.
+-- - The price does not step on the told day: it is nearer to none than to the ratio by a factor of {{SPLIT_EVIDENCE_FACTOR}}. Before
+--   the bar of that day is known, the step is enough. The bars of both days, and those before them, are on the basis of their own day.
+-- - No other told split is within {{SAME_SPLIT_DAYS}} days of the step.
+CREATE OR REPLACE TEMP TABLE step_days AS
+WITH large AS (
+    SELECT symbol, date, event, ln(ratio) AS step FROM told_splits
+    WHERE status IS NULL AND abs(ln(ratio)) >= ln({{MIN_STEP_RATIO}}) - {{SAME_VALUE_TOLERANCE}}
+),
+pairs AS (  -- each bar near a told day, and the one before it
+    SELECT l.symbol, l.date, l.event, l.step, p.date AS first_day, lag(p.date) OVER days AS last_day,
+           ln(lag(p.close_price) OVER days / p.close_price) AS moved,
+           coalesce(p.stated_basis_date, p.split_basis_date) = p.date AS is_traded,
+           lag(coalesce(p.stated_basis_date, p.split_basis_date) = p.date) OVER days AS was_traded
+    FROM large l JOIN price_data p ON p.symbol = l.symbol AND p.close_price > 0
+     AND p.date BETWEEN l.date - {{SAME_SPLIT_DAYS}} - {{MAX_SPLIT_GAP_DAYS}} AND l.date + {{SAME_SPLIT_DAYS}}
+    WINDOW days AS (PARTITION BY l.symbol, l.date, l.event ORDER BY p.date)
+),
+around AS (
+    SELECT symbol, date, event, first_day, last_day < date AND first_day >= date AS is_told_day,
+           abs(abs(moved) - abs(step)) <= ln(1 + {{MAX_DAILY_MOVE}}) AS is_step, sign(moved) = sign(step) AS is_same_way,
+           is_traded AND was_traded AND first_day - last_day <= {{MAX_SPLIT_GAP_DAYS}} AS is_comparable,
+           {{SPLIT_EVIDENCE_FACTOR}} * abs(moved) <= abs(moved - step) AS is_quiet
+    FROM pairs WHERE first_day >= date - {{SAME_SPLIT_DAYS}} AND last_day IS NOT NULL
+),
+found AS (
+    SELECT symbol, date, event, max(first_day) FILTER (WHERE is_step) AS stepped_on
+    FROM around GROUP BY symbol, date, event
+    HAVING bool_and(is_comparable) FILTER (WHERE is_step OR is_told_day) AND count(*) FILTER (WHERE is_step) = 1 AND bool_and(is_same_way) FILTER (WHERE is_step)
+       AND coalesce(bool_and(is_quiet) FILTER (WHERE is_told_day), max(first_day) < date)
+)
+SELECT f.* FROM found f
+WHERE NOT EXISTS (SELECT 1 FROM told_splits o
+                  WHERE o.symbol = f.symbol AND o.status IS NULL AND o.event || o.date::VARCHAR <> f.event || f.date::VARCHAR
+                    AND o.date BETWEEN f.stepped_on - {{SAME_SPLIT_DAYS}} AND f.stepped_on + {{SAME_SPLIT_DAYS}});
+
 -- counted_twice: find counts of one day or period that are known on two split bases
 -- Grain: one row per count and pair of bases that follow each other. A split between them moves the count by its ratio.
 -- Columns:
@@ -249,13 +291,15 @@ FROM same s FULL JOIN neighbours n USING (symbol, date, event);
 -- - earliest_date, latest_date: the window of a split that no source told.
 -- Rules:
 -- - A split is rejected where what two fetches show contradicts it: another ratio, or bars that did not move while no count did.
--- - The ex-date of a told split that was observed is moved into the window.
+-- - The ex-date of a told split that was observed is moved into the window, and to the day on which the bars step by it.
 -- - Without a kind and without counts, a ratio of at least {{PLAIN_SPLIT_RATIO}} changes the number of shares. A smaller one changes the price,
 --   and the shares from the next count on (status unproven).
 CREATE OR REPLACE TEMP TABLE split_events AS
 WITH seen AS (
     SELECT t.symbol, t.date, t.event,
            max(CASE WHEN abs(ln(t.ratio) - o.step) < {{SPLIT_RATIO_SPREAD}} THEN least(greatest(t.date, o.earliest), o.latest) END) AS moved_to,
+           max(CASE WHEN abs(ln(t.ratio) - o.step) < {{SPLIT_RATIO_SPREAD}} THEN o.earliest END) AS seen_from,
+           min(CASE WHEN abs(ln(t.ratio) - o.step) < {{SPLIT_RATIO_SPREAD}} THEN o.latest END) AS seen_to,
            bool_or(t.date BETWEEN o.earliest AND o.latest AND abs(ln(t.ratio) - o.step) >= {{SPLIT_RATIO_SPREAD}}
                    AND abs(w.told_step - o.step) >= {{SPLIT_RATIO_SPREAD}} AND abs(w.large_step - o.step) >= {{SPLIT_RATIO_SPREAD}}
                    AND abs(ln(t.ratio)) >= ln({{MIN_NEIGHBOUR_RATIO}})) AS is_contradicted
@@ -272,9 +316,15 @@ next_counts AS (
     FROM told_splits t JOIN counts_by_basis c ON c.symbol = t.symbol AND c.basis >= t.date AND c.day >= t.date
     GROUP BY t.symbol, t.date, t.event
 ),
+moved AS (  -- a step outside of what two fetches show moves nothing
+    SELECT t.symbol, t.date, t.event, CASE WHEN s.moved_to IS NULL OR d.stepped_on BETWEEN s.seen_from AND s.seen_to THEN coalesce(d.stepped_on, s.moved_to)
+                                           ELSE s.moved_to END AS moved_to, coalesce(s.is_contradicted, false) AS is_contradicted
+    FROM told_splits t LEFT JOIN seen s ON s.symbol = t.symbol AND s.date = t.date AND s.event = t.event
+    LEFT JOIN step_days d ON d.symbol = t.symbol AND d.date = t.date AND d.event = t.event
+),
 told AS (
     SELECT t.*, coalesce(s.moved_to, t.date) AS ex_date, s.moved_to IS NOT NULL AS is_observed,
-           coalesce(s.is_contradicted, false)
+           s.is_contradicted
            OR (u.symbol IS NOT NULL AND t.ratio <> 1 AND s.moved_to IS NULL AND NOT coalesce(c.is_split, false)) AS is_contradicted,
            CASE WHEN t.kind = 'spin_off' THEN false WHEN t.kind IS NOT NULL THEN true
                 WHEN s.moved_to IS NOT NULL AND c.is_split IS NULL AND abs(ln(t.ratio)) >= ln({{PLAIN_SPLIT_RATIO}}) - {{SAME_VALUE_TOLERANCE}} THEN true
@@ -282,7 +332,7 @@ told AS (
                 WHEN abs(ln(t.ratio)) >= ln({{PLAIN_SPLIT_RATIO}}) - {{SAME_VALUE_TOLERANCE}} THEN true END AS is_split,
            n.next_basis
     FROM told_splits t
-    LEFT JOIN seen s ON s.symbol = t.symbol AND s.date = t.date AND s.event = t.event
+    JOIN moved s ON s.symbol = t.symbol AND s.date = t.date AND s.event = t.event
     LEFT JOIN share_changes c ON c.symbol = t.symbol AND c.date = t.date AND c.event = t.event
     LEFT JOIN unmoved u ON u.symbol = t.symbol AND u.date = t.date
     LEFT JOIN next_counts n ON n.symbol = t.symbol AND n.date = t.date AND n.event = t.event

@@ -25,6 +25,7 @@ __all__ = [
     "affected_splits",
     "as_stated",
     "corrected",
+    "with_decisive_bars",
     "with_split_basis",
     "wrong_basis",
     "years_around",
@@ -73,7 +74,7 @@ def wrong_basis(bars: pl.DataFrame, splits: pl.DataFrame, known: pl.DataFrame) -
     :data:`BASIS_COLUMNS`; ``known`` has all splits of the symbols.
     """
     ratio = pl.col("numerator") / pl.col("denominator")
-    large = splits.filter(pl.max_horizontal(ratio, 1 / ratio) >= MIN_STEP_RATIO)
+    large = splits.filter(_is_large())
     claims = bars.select(BASIS_COLUMNS).join(large.select("symbol", ex_date="date", ratio=ratio), on="symbol")
     claims = claims.filter(pl.col("split_basis_date") >= pl.col("ex_date")).sort("date")
     last = claims.filter(pl.col("date") < pl.col("ex_date")).group_by("symbol", "ex_date", "ratio")
@@ -87,6 +88,17 @@ def wrong_basis(bars: pl.DataFrame, splits: pl.DataFrame, known: pl.DataFrame) -
     # A real move on the ex-date of an adjusted history can look like a small split, but not like a large one.
     near_ratio = (moved - pl.col("ratio").log()).abs() <= math.log(1 + MAX_DAILY_MOVE)
     return steps.filter(near_ratio).select("symbol", "ex_date", "last_day")
+
+
+def with_decisive_bars(splits: pl.DataFrame) -> list[str]:
+    """Return the symbols with a told split whose day the derivation compares with the steps of the bars."""
+    return splits.filter(_is_large(), pl.col("source") != "inferred")["symbol"].unique().to_list()
+
+
+def _is_large() -> pl.Expr:
+    """Return whether a price shows a split by its step alone."""
+    ratio = pl.col("numerator") / pl.col("denominator")
+    return pl.max_horizontal(ratio, 1 / ratio) >= MIN_STEP_RATIO
 
 
 def corrected(bars: pl.DataFrame, steps: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

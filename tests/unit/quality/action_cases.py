@@ -126,19 +126,20 @@ def _splits_without_a_step() -> None:
         ("SMALL_AND_ADJUSTED", (3.0, 2.0), None),
         ("STEP_AT_SPLIT", (4.0, 1.0), 20),
         ("STEP_BEFORE_SPLIT", (4.0, 1.0), 17),
+        ("SMALL_STEP_BEFORE_SPLIT", (3.0, 2.0), 17),
         ("OF_A_PROVIDER", (4.0, 1.0), None),
         ("TINY_SPLIT", (11.0, 10.0), None),
     ]
     for number, (symbol, ratio, step_at) in enumerate(cases):
         now = [scaled(b, 2 + number) for b in bars(symbol)]  # unlike the bars of other cases
         if step_at:
-            now = [scaled(b, 4) if i < step_at else b for i, b in enumerate(now)]
+            now = [scaled(b, ratio[0] / ratio[1]) if i < step_at else b for i, b in enumerate(now)]
         stated = "fmp" if symbol == "OF_A_PROVIDER" else "file"
         add("price_data", [b | {"split_basis_date": b["date"], "source_provider": stated} for b in now])
         add("splits", [split(symbol, DAYS[20], *ratio)])
     expect("split_without_step", "ADJUSTED_AS_TRADED", DAYS[20])
     expect("split_without_step", "SMALL_AND_ADJUSTED", DAYS[20])
-    expect("unapplied_split", "STEP_BEFORE_SPLIT", DAYS[17])
+    expect("unapplied_split", "SMALL_STEP_BEFORE_SPLIT", DAYS[17])
     expect("split_unproven", "TINY_SPLIT", DAYS[20])
 
 

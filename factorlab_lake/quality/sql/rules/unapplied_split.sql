@@ -20,10 +20,15 @@ candidates AS (
     WHERE date - day_before <= {{UNAPPLIED_SPLIT_GAP_DAYS}} AND abs(ln(close_price / before)) >= ln({{LARGE_STEP_RATIO}})
       AND coalesce(volume < {{NEWS_VOLUME_FACTOR}} * usual_volume, true)
 ),
+told AS (  -- once each, on the day from which prices include it
+    SELECT s.symbol, coalesce(e.prices_from, s.date) AS date, s.numerator, s.denominator
+    FROM splits s LEFT JOIN split_events e ON e.symbol = s.symbol AND e.date = s.date AND e.event = s.event
+    WHERE coalesce(e.status NOT IN ('duplicate', 'retracted'), true)
+),
 explained AS (
     SELECT c.*, coalesce((
         SELECT exp(sum(CASE WHEN s.date > c.basis_before THEN -1 ELSE 1 END * ln(s.numerator / s.denominator)))
-        FROM splits s
+        FROM told s
         WHERE s.symbol = c.symbol AND s.date > least(c.basis_before, c.split_basis_date)
           AND s.date <= greatest(c.basis_before, c.split_basis_date)), 1) AS explained_step
     FROM candidates c
