@@ -1,7 +1,8 @@
-"""Make the company facts of a company from a few figures."""
+"""Make the documents of a company from a few figures."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,3 +56,57 @@ def company_facts(*filings: MadeFiling) -> dict[str, Any]:
             concept = facts.setdefault(taxonomy, {}).setdefault(tag, {"label": None, "units": {}})
             concept["units"].setdefault(unit, []).append(fact)
     return {"cik": 1, "entityName": "Made Inc.", "facts": facts}
+
+
+def submissions(*filings: MadeFiling, cik: int = 1, symbol: str = "MADE") -> dict[str, Any]:
+    """Return the submissions of some filings as SEC serves them, each accepted at 16:30 in New York."""
+    columns = {
+        "accessionNumber": [filing.accession for filing in filings],
+        "filingDate": [filing.filed for filing in filings],
+        "reportDate": [max((end for _, end in filing.values), default="") for filing in filings],
+        "acceptanceDateTime": [f"{filing.filed}T16:30:00.000Z" for filing in filings],
+        "form": [filing.form for filing in filings],
+        "isXBRL": [1] * len(filings),
+        "primaryDocument": ["report.htm"] * len(filings),
+    }
+    return {
+        "cik": str(cik),
+        "name": f"Made {symbol}",
+        "sic": "3571",
+        "tickers": [symbol],
+        "exchanges": ["NYSE"],
+        "addresses": {"business": {"stateOrCountry": "CA"}},
+        "filings": {"recent": columns, "files": []},
+    }
+
+
+def quarterly_reports() -> list[MadeFiling]:
+    """Return three quarterly reports of 2020, with statements and a count on each cover page."""
+    ends = [("2020-01-01", "2020-03-31"), ("2020-04-01", "2020-06-30"), ("2020-07-01", "2020-09-30")]
+    filed = ["2020-05-01", "2020-08-03", "2020-11-02"]
+    flow = {"Revenues": 9_000_000, "NetIncomeLoss": 1_000_000, "EarningsPerShareBasic": 1.0}
+    year_to_date = {"NetCashProvidedByUsedInOperatingActivities": 2_000_000, "NetIncomeLoss": 1_000_000}
+    return [
+        MadeFiling(
+            number,
+            "10-Q",
+            day,
+            {
+                (start, end): flow,
+                ("2020-01-01", end): flow | year_to_date if number == 1 else year_to_date,
+                (None, end): {"Assets": 50_000_000, "StockholdersEquity": 20_000_000},
+            },
+            {f"{end[:8]}30": 1_000_000},
+        )
+        for number, ((start, end), day) in enumerate(zip(ends, filed, strict=True), start=1)
+    ]
+
+
+def company_documents(cik: int, symbol: str) -> dict[str, Any]:
+    """Return submissions and facts of a company with three reports, by path and not yet as bytes."""
+    filings = quarterly_reports()
+    facts = json.loads(json.dumps(company_facts(*filings) | {"cik": cik}))
+    return {
+        f"submissions/CIK{cik:010d}.json": submissions(*filings, cik=cik, symbol=symbol),
+        f"api/xbrl/companyfacts/CIK{cik:010d}.json": facts,
+    }

@@ -12,6 +12,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
+from factorlab_lake.schema.rules import EARLIEST_DATE
+
 __all__ = ["acceptance_times"]
 
 _NEW_YORK = ZoneInfo("America/New_York")
@@ -21,12 +23,12 @@ _SAME_DAY_FORMS = frozenset({"3", "4", "5", "144"})  # they keep their day up to
 _STAMP = slice(0, len("2020-10-29T18:06:25"))
 
 
-def acceptance_times(stamps: Sequence[tuple[str, date, str]]) -> list[datetime | None]:
+def acceptance_times(stamps: Sequence[tuple[object, date, str]]) -> list[datetime | None]:
     """Return the acceptance of each filing of one file as naive New York wall time, in the file's order.
 
     A stamp is ``(acceptanceDateTime, filing date, form)``. Where both readings are possible, or neither, it
     is New York's clock: the later instant, so that no filing counts before it was public. It is UTC only
-    where the nearest decided stamps on both sides are UTC. A text that is no time gives None.
+    where the nearest decided stamps on both sides are UTC. What is no time gives None.
 
     >>> from datetime import date
     >>> acceptance_times([("2020-10-29T18:06:25.000Z", date(2020, 10, 30), "10-K")])
@@ -74,11 +76,14 @@ def _nearest(decided: list[str | None]) -> list[str | None]:
     return out
 
 
-def _moment(text: str) -> datetime | None:
+def _moment(stamp: object) -> datetime | None:
+    if not isinstance(stamp, str):
+        return None
     try:
-        return datetime.fromisoformat(text[_STAMP])
+        moment = datetime.fromisoformat(stamp[_STAMP])
     except ValueError:
         return None
+    return moment if moment.tzinfo is None and moment.date() >= EARLIEST_DATE else None
 
 
 def _from_utc(clock: datetime) -> datetime:

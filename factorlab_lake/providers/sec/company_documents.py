@@ -13,6 +13,7 @@ from factorlab_lake.providers.sec.parse import (
     MAPPING_VERSION,
     Reports,
     count_records,
+    odd_facts,
     statement_records,
 )
 from factorlab_lake.providers.sec.profiles import has_several_classes, profile_record
@@ -74,9 +75,11 @@ def _own_records(
 ) -> tuple[list[dict[str, Any]], list[tuple[int, str, str]]]:
     if request.dataset == "shares":
         several = has_several_classes(company.submissions)
-        return count_records(read, since=request.start, several_classes=several)
+        records, refused = count_records(read, since=request.start, several_classes=several)
+        return records, refused + odd_facts(read, "shares", since=request.start)
     annual = request.period == "annual"
-    return statement_records(read, request.dataset, annual=annual, since=request.start), []
+    records = statement_records(read, request.dataset, annual=annual, since=request.start)
+    return records, odd_facts(read, request.dataset, annual=annual, since=request.start)
 
 
 def _filed(record: Mapping[str, Any]) -> date:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["MAPPING_VERSION", "Rule", "Term", "cyclic_items", "direct_tags", "rules"]
+__all__ = ["MAPPING_VERSION", "Rule", "Term", "all_tags", "cyclic_items", "direct_tags", "rules"]
 
 # Raise it with every change of fields.csv or of the rules in items.py: rows of another version are remaps.
 MAPPING_VERSION = "sec-1"
@@ -75,6 +75,19 @@ def direct_tags(statement_type: str, taxonomy: str, *items: str) -> frozenset[st
     """
     known = rules(statement_type, taxonomy)
     return frozenset(rule.tag for item in items for rule in known.get(item, ()) if rule.tag)
+
+
+@cache
+def all_tags(statement_type: str, taxonomy: str) -> frozenset[str]:
+    """Return the tags that some rule of a statement reads.
+
+    >>> "Assets" in all_tags("balance_sheet", "us-gaap"), "Assets" in all_tags("income", "us-gaap")
+    (True, False)
+    """
+    each = [rule for of_item in rules(statement_type, taxonomy).values() for rule in of_item]
+    return frozenset(
+        {r.tag for r in each if r.tag} | {term.name for r in each for term in r.terms if term.is_tag}
+    )
 
 
 @cache

@@ -235,8 +235,8 @@ def _symbols(body: bytes) -> dict[str, str]:
     symbols: dict[str, str] = {}
     for row in decoded(body, "SEC's list of symbols").values():
         try:
-            symbols.setdefault(str(row["ticker"]).upper(), cik_text(row["cik_str"]))
-        except (KeyError, TypeError, ValueError):
+            symbols.setdefault(row["ticker"].upper(), cik_text(row["cik_str"]))
+        except (AttributeError, KeyError, TypeError, ValueError):
             continue  # a row without symbol or number lists no company
     if not symbols:
         raise BadAnswer("SEC's list of symbols has no symbols. Run the command again.")

@@ -9,19 +9,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from factorlab_lake.providers.sec.company_facts import FilingFacts, facts_by_filing
-from factorlab_lake.providers.sec.concepts import MAPPING_VERSION
+from factorlab_lake.providers.sec.company_facts import FilingFacts, OddFact, facts_by_filing
+from factorlab_lake.providers.sec.concepts import MAPPING_VERSION, all_tags
 from factorlab_lake.providers.sec.endpoints import cik_text, document_link, index_link
 from factorlab_lake.providers.sec.items import ColumnItems
 from factorlab_lake.providers.sec.report_columns import ReportColumn, report_columns
+from factorlab_lake.providers.sec.report_forms import is_annual
 from factorlab_lake.providers.sec.share_counts import CountHistory, ShareCount
 from factorlab_lake.providers.sec.statement_history import Content, StatementHistory
 from factorlab_lake.providers.sec.submissions import SecFiling
 
-__all__ = ["MAPPING_VERSION", "Reports", "count_records", "reports", "statement_records"]
+__all__ = ["MAPPING_VERSION", "Reports", "count_records", "odd_facts", "reports", "statement_records"]
+
+_SHOWN_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Reports:
     """Hold what the periodic reports of a company say: contents of statements, and share counts.
 
     ``newest`` is the filing that was published last, None without any. ``accessions`` has all filings with
-    facts.
+    facts. ``odd`` has the facts whose value is no number, each with its filing.
     """
 
     cik: str
@@ -37,22 +40,30 @@ class Reports:
     counts: list[ShareCount]
     newest: SecFiling | None
     accessions: frozenset[str]
+    odd: list[tuple[SecFiling, OddFact]]
+    fetched_at: datetime | None = None
 
 
 def reports(
-    cik: str, company_facts: Mapping[str, Any], filings: Mapping[str, SecFiling], *, financial: bool = False
+    cik: str,
+    company_facts: Mapping[str, Any],
+    filings: Mapping[str, SecFiling],
+    *,
+    financial: bool = False,
+    fetched_at: datetime | None = None,
 ) -> Reports:
     """Read all reports of a company in the order of publication.
 
     ``filings`` are by accession, as :func:`filings` returns them; a report that they lack counts from the day
-    after its filing date. ``financial`` marks banks and insurers. A later report never changes what earlier
-    ones said. Raises ``ValueError`` for facts of another form.
+    after its filing date. ``financial`` marks banks and insurers. No figure is on the split basis of a day
+    after ``fetched_at``. A later report never changes what earlier ones said. Raises ``ValueError`` for facts
+    of another form.
     """
     _check_company(company_facts, cik)
     try:
         by_filing = facts_by_filing(company_facts)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"company facts of an unexpected form ({type(error).__name__}: {error})") from None
+    except (TypeError, AttributeError) as error:  # of an object around the facts
+        raise ValueError(f"company facts of an unexpected form ({error})") from None
     statements, counts = StatementHistory(), CountHistory()
     published = sorted(((_filing(filings, facts), facts) for facts in by_filing.values()), key=_order)
     for filing, facts in published:
@@ -62,7 +73,8 @@ def reports(
                 statements.add(filing, facts, column, _items(facts, column, financial=financial))
         counts.add(filing, facts, end, columns)
     newest = published[-1][0] if published else None
-    return Reports(cik, statements.contents, counts.counts, newest, frozenset(by_filing))
+    odd = [(filing, fact) for filing, facts in published for fact in facts.odd]
+    return Reports(cik, statements.contents, counts.counts, newest, frozenset(by_filing), odd, fetched_at)
 
 
 def _check_company(company_facts: Mapping[str, Any], cik: str) -> None:
@@ -95,7 +107,7 @@ def statement_records(
     out periods that end earlier, after the versions were made. Amounts are in ``reported_currency``.
     """
     return [
-        _statement(reports.cik, content)
+        _statement(reports, content)
         for content in reports.contents
         if content.column.statement_type == statement_type
         and (content.column.label == "FY") == annual
@@ -103,8 +115,8 @@ def statement_records(
     ]
 
 
-def _statement(cik: str, content: Content) -> dict[str, Any]:
-    filing, column = content.filing, content.column
+def _statement(reports: Reports, content: Content) -> dict[str, Any]:
+    cik, filing, column = reports.cik, content.filing, content.column
     return {
         "fiscal_date": content.end.isoformat(),
         "fiscal_period": column.label,
@@ -115,7 +127,7 @@ def _statement(cik: str, content: Content) -> dict[str, Any]:
         "link": index_link(cik, filing.accession),
         "final_link": document_link(cik, filing.accession, filing.document),
         **content.values,
-        **_of_filing(filing),
+        **_of_filing(reports, filing, content.end),
         **({"corrections": "; ".join(content.corrections)} if content.corrections else {}),
     }
 
@@ -136,7 +148,7 @@ def count_records(
             "source": count.source,
             "shares": count.shares,
             "link": index_link(reports.cik, count.filing.accession),
-            **_of_filing(count.filing),
+            **_of_filing(reports, count.filing, count.as_of),
             **({"multi_class": True} if several_classes else {}),
         }
         if count.refusal:
@@ -146,12 +158,58 @@ def count_records(
     return records, [(len(records) + i, *each) for i, each in enumerate(refused)]
 
 
-def _of_filing(filing: SecFiling) -> dict[str, Any]:
-    """Return what all records of a filing have in common; its figures are as filed."""
+def odd_facts(
+    reports: Reports, dataset: str, *, annual: bool | None = None, since: date | None = None
+) -> list[tuple[int, str, str]]:
+    """Return the facts without a number that a dataset reads, as ``(position, reason, record)``.
+
+    ``dataset`` is a statement type or ``shares``. Facts of annual forms belong to the annual records of a
+    statement, others to the quarterly ones; without ``annual`` all belong to it.
+    """
+    return [
+        (
+            0,
+            f"val: {json.dumps(fact.value)[:_SHOWN_CHARS]} of {fact.tag} is not a number",
+            _sent(filing, fact),
+        )
+        for filing, fact in reports.odd
+        if _is_read(fact, dataset)
+        and annual in (None, is_annual(filing.form))
+        and (since is None or fact.end >= since)
+    ]
+
+
+def _is_read(fact: OddFact, dataset: str) -> bool:
+    if dataset == "shares":
+        return fact.taxonomy == "dei" or fact.tag in all_tags("shares_outstanding", fact.taxonomy)
+    return fact.taxonomy != "dei" and fact.tag in all_tags(dataset, fact.taxonomy)
+
+
+def _sent(filing: SecFiling, fact: OddFact) -> str:
+    text = json.dumps(fact.value)
+    record = {
+        "tag": f"{fact.taxonomy}:{fact.tag}",
+        "unit": fact.unit,
+        "start": fact.start,
+        "end": fact.end.isoformat(),
+        "val": fact.value if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS],
+        "filing_date": filing.filed.isoformat(),
+        "accession": filing.accession,
+        "form": filing.form,
+    }
+    return json.dumps(record)
+
+
+def _of_filing(reports: Reports, filing: SecFiling, end: date) -> dict[str, Any]:
+    """Return what all records of a filing have in common; its figures are as filed.
+
+    The merge moves an impossible acceptance to ``extra``.
+    """
+    accepted = filing.accepted or filing.impossible_acceptance
     return {
         "filing_date": filing.filed.isoformat(),
-        "accepted_at": None if filing.accepted is None else filing.accepted.isoformat(sep=" "),
-        "split_basis_date": filing.split_basis_date.isoformat(),
+        "accepted_at": None if accepted is None else accepted.isoformat(sep=" "),
+        "split_basis_date": filing.split_basis_date(end, reports.fetched_at).isoformat(),
         "accession": filing.accession,
         "form": filing.form,
     }

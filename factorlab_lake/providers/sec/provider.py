@@ -7,14 +7,14 @@ import json
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Self
 
-from factorlab_lake.errors import BadAnswer, EmptyAnswer, FetchFailed, NotServed, nearest
+from factorlab_lake.errors import BadAnswer, EmptyAnswer, FetchFailed, LakeError, NotServed, nearest
 from factorlab_lake.providers.protocol import Call, FetchResult, Offer, Request
 from factorlab_lake.providers.records import frame_of
 from factorlab_lake.providers.sec.company_documents import (
@@ -186,8 +186,9 @@ class SecProvider:
         if is_known:
             result.records, result.short = frame_of([], result), NO_NEW_REPORT
             return
-        records = records_of(request, companies, result)
-        result.records = frame_of(records, result)
+        with _reading(" and ".join(submissions_path(company.cik) for company in companies)):
+            records = records_of(request, companies, result)
+            result.records = frame_of(records, result)
         if not records and not result.broken and request.start is None:
             raise EmptyAnswer(
                 f"{request.label}: the company has no reports with tagged figures of this kind."
@@ -249,24 +250,26 @@ class SecProvider:
         submissions = self._document(submissions_path(cik), digest)
         if submissions is None:
             raise EmptyAnswer(f"SEC has no company of the Central Index Key {cik}. Check it.")
-        try:
-            return Company(cik, submissions, filings([submissions]), fetched_at, digest)
-        except ValueError as error:
-            raise _bad(cik, error) from None
+        with _reading(submissions_path(cik)):
+            return Company(cik, submissions, filings([submissions], fetched_at), fetched_at, digest)
 
     def _with_facts(self, company: Company) -> Company:
         """Return a company with its older filings and its facts; another thread may use the first object."""
-        pages, digest = [company.submissions], company.digest.copy()
-        try:
-            for page in older_pages(company.submissions):
-                older = self._document(submissions_path(company.cik, page), digest)
-                pages += [] if older is None else [older]
-            known = filings(pages)
-            facts = self._document(facts_path(company.cik), digest)
-            financial = is_financial(str(company.submissions.get("sic") or ""))
-            read = None if facts is None else reports(company.cik, facts, known, financial=financial)
-        except ValueError as error:
-            raise _bad(company.cik, error) from None
+        cik, at, digest = company.cik, company.fetched_at, company.digest.copy()
+        pages, known = [company.submissions], dict(company.filings)
+        with _reading(submissions_path(cik)):
+            paths = [submissions_path(cik, page) for page in older_pages(company.submissions)]
+        for path in paths:
+            older = self._document(path, digest)
+            if older is not None:
+                pages.append(older)
+                with _reading(path):
+                    known = filings([older], at) | known  # the company's own page comes first
+        facts, read = self._document(facts_path(cik), digest), None
+        financial = is_financial(str(company.submissions.get("sic") or ""))
+        if facts is not None:
+            with _reading(facts_path(cik)):
+                read = reports(cik, facts, known, financial=financial, fetched_at=at)
         return replace(
             company, filings=known, digest=digest, calls=1 + len(pages), reports=read, has_read_facts=True
         )
@@ -302,5 +305,18 @@ def _fields(dataset: str) -> dict[str, str]:
     return {name: name for name in table(DATASETS[dataset]).names()}
 
 
-def _bad(what: str, error: ValueError) -> BadAnswer:
-    return BadAnswer(f"{what}: SEC's document has an unexpected form: {error}. Run the command again.")
+@contextmanager
+def _reading(document: str) -> Iterator[None]:
+    """Turn each fault of a document into the failure of its company, which names it.
+
+    SEC's documents have any form: one that no rule foresees must not end the run of all companies.
+    """
+    try:
+        yield
+    except (LakeError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - any fault of a document is of its company
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raise BadAnswer(
+            f"{document}: SEC's document has an unexpected form: {kind}{error}. Run the command again."
+        ) from None
