@@ -28,6 +28,7 @@ from factorlab_lake.ingest.load_source import LoadSource
 from factorlab_lake.ingest.merge import merge_bars, merge_events, merge_rows, observe_unmoved
 from factorlab_lake.ingest.parse_values import NEW_YORK, typed_null
 from factorlab_lake.ingest.published_rates import reject_two_prices
+from factorlab_lake.ingest.told_events import ToldEvents, new_splits
 from factorlab_lake.providers.protocol import FetchResult
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES, TableSpec, table
 from factorlab_lake.schema.columns import FILE_PROVIDER, MERGED
@@ -73,6 +74,9 @@ def load(  # noqa: PLR0913 - all but three by name only
 ) -> int:
     """Merge the rows of ``source`` into a table and return their number; merge all rows or none.
 
+    Rows that repeat others count once. The splits that a source of prices tells are loaded too, unless the
+    lake has them.
+
     The columns are those of the table, or those of a vendor that ``load_headings.csv`` knows. With
     ``dry_run`` the rows are checked and not merged. Provenance and derived columns are filled in. Raise
     :class:`InvalidInput` for invalid rows, an unknown column or a missing one. A :class:`LakeWarning` says
@@ -84,9 +88,10 @@ def load(  # noqa: PLR0913 - all but three by name only
             f"Table {name!r} cannot be loaded; expected one of {known}.{nearest(str(name), LOADABLE)}"
         )
     options, report, now = options or LoadOptions(), progress or _no_progress, now or datetime.now(UTC)
-    opened = LoadSource(source, options.decimal)
+    opened = source if isinstance(source, LoadSource) else LoadSource(source, options.decimal)
+    told = ToldEvents()
     with closing(LoadRows(table(name), tx.layout.identity.parent, slice_rows)) as rows:
-        read = _converted(opened, table(name), options, min(slice_rows, _READ_ROWS))
+        read = _converted(opened, table(name), options, min(slice_rows, _READ_ROWS), told)
         _read(read, rows, RowChecks(table(name), now), opened.height, report)
         if rows.height == 0:
             return 0
@@ -95,13 +100,18 @@ def load(  # noqa: PLR0913 - all but three by name only
             _reject_adjusted(tx, rows)
         if name == "fx_rates":
             reject_two_prices(pl.concat(rows.slices()), tx.read(name))
+        command = options.command("splits", opened.path)
+        splits = new_splits(tx, told.splits(now), command, dry_run=dry_run)
+        _warn_of_repeats(name, rows.repeated)
         if dry_run:
-            return rows.height
+            return rows.height - rows.repeated
         answer = _answer(rows, name, opened, now)
         if _is_new(answer, tx.read("data_fetch_log"), name):
             _merge(tx, table(name), rows, answer, report)
+        if splits.height:
+            load(tx, "splits", LoadSource(splits, name=opened.name), now=now)
         report(rows_done=rows.height, rows_total=rows.height, step="committing")
-        return rows.height
+        return rows.height - rows.repeated
 
 
 def _no_progress(*, rows_done: int, rows_total: int | None, step: str) -> None:
@@ -109,19 +119,26 @@ def _no_progress(*, rows_done: int, rows_total: int | None, step: str) -> None:
 
 
 def _converted(
-    source: LoadSource, spec: TableSpec, options: LoadOptions, at_once: int
+    source: LoadSource, spec: TableSpec, options: LoadOptions, at_once: int, told: ToldEvents
 ) -> Iterator[pl.DataFrame]:
-    """Yield the slices of a source with the table's columns, and warn of what was left out."""
+    """Yield the slices of a source with the table's columns, and warn of what was left out.
+
+    ``told`` receives the events of a source of prices.
+    """
     conversion: LoadConversion | None = None
     held: list[pl.DataFrame] = []
     for raw in source.slices(at_once):
-        conversion = conversion or LoadConversion(spec, options, raw.columns, file_symbol=source.symbol)
+        if conversion is None:
+            conversion = LoadConversion(spec, options, raw.columns, file_symbol=source.symbol, told=told)
         if conversion.is_long:
             held.append(raw)
         else:
             yield conversion.converted(raw)
     if conversion and held:
         yield conversion.converted(pl.concat(held))
+    if told.dividends:
+        text = f"dividends of the source not loaded; `{options.command('dividends', source.path)}` loads them"
+        warnings.warn(f"{spec.name}: {text} ({counted(told.dividends, 'row')}).", LakeWarning, stacklevel=4)
     for note, count in (conversion.notes if conversion else {}).items():
         warnings.warn(f"{spec.name}: {note} ({counted(count, 'row')}).", LakeWarning, stacklevel=4)
 
@@ -141,6 +158,13 @@ def _read(
     checks.raise_faults()
     for note, count in checks.notes.items():
         warnings.warn(f"{checks.spec.name}: {note} ({counted(count, 'row')}).", LakeWarning, stacklevel=4)
+
+
+def _warn_of_repeats(name: str, count: int) -> None:
+    if count:
+        repeat = "repeats another one, and is" if count == 1 else "repeat others, and are"
+        text = f"{name}: {counted(count, 'row')} {repeat} stored once."
+        warnings.warn(text, LakeWarning, stacklevel=4)
 
 
 def _is_new(answer: FetchResult, log: pl.DataFrame, name: str) -> bool:

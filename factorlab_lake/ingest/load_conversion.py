@@ -14,11 +14,13 @@ from factorlab_lake.ingest.load_options import OWN_DAY, LoadOptions
 from factorlab_lake.ingest.published_rates import long_rates
 from factorlab_lake.ingest.shown_splits import (
     REPORTED_SPLIT,
+    is_split_column,
     reject_contradicted_basis,
     split_events,
     with_reported_splits,
 )
-from factorlab_lake.schema import STATEMENT_TABLES, TableSpec
+from factorlab_lake.ingest.told_events import ToldEvents
+from factorlab_lake.schema import STATEMENT_TABLES, TableSpec, table
 from factorlab_lake.schema.rules import LEAN_PRICE_UNIT
 from factorlab_lake.schema.spec import line_items
 
@@ -45,12 +47,18 @@ _WORTHLESS = ("", "null", "nan", "none")  # texts for a bar that a vendor lacks
 class LoadConversion:
     """Convert slices of a source to the columns of a table, whatever their headings are.
 
-    ``notes`` says what was left out, by text. ``is_long`` says that a row has one item, so that the rows of a
-    statement may be in several slices.
+    ``notes`` says what was left out, by text, and ``told`` receives the events of a source of prices.
+    ``is_long`` says that a row has one item, so that the rows of a statement may be in several slices.
     """
 
     def __init__(
-        self, spec: TableSpec, options: LoadOptions, columns: list[str], *, file_symbol: str = ""
+        self,
+        spec: TableSpec,
+        options: LoadOptions,
+        columns: list[str],
+        *,
+        file_symbol: str = "",
+        told: ToldEvents | None = None,
     ) -> None:
         self._spec, self._options = spec, options
         renamed = [options.rename.get(name, name) for name in columns]
@@ -59,6 +67,12 @@ class LoadConversion:
         self._names = columns_of_table(self._source, spec, renamed)
         self._file_symbol = file_symbol if self._source == "lean" else ""
         self.notes: dict[str, int] = {}
+        self._told = told or ToldEvents()
+        dividends = columns_of_table(self._source, table("dividends"), renamed)
+        is_prices = spec.name == "price_data"
+        self._amounts = [
+            c for c, name in dividends.items() if name in _EVENT_VALUES["dividends"] and is_prices
+        ]
 
     @property
     def is_long(self) -> bool:
@@ -73,12 +87,14 @@ class LoadConversion:
         if self._spec.name == "price_data" and self._source is not None:
             rows = with_reported_splits(rows)
         left_out = [c for c in rows.columns if self._names.get(c) == ""]
-        if left_out and self._spec.name not in ("dividends", "splits"):  # their file is one of prices
-            self.notes[f"{', '.join(left_out)} not loaded: no column of the table has {_them(left_out)}"] = (
-                raw.height
-            )
-        rows = rows.drop(left_out)
+        without = [c for c in left_out if c not in self._amounts and not is_split_column(c)]
+        if without and self._spec.name not in ("dividends", "splits"):  # their file is one of prices
+            text = f"{', '.join(without)} not loaded: no column of the table has {_them(without)}"
+            self.notes[text] = self.notes.get(text, 0) + raw.height
         rows = rows.rename(self._renamed(rows.columns))
+        if self._spec.name == "price_data":
+            self._told.add(self._with_symbol(rows), self._amounts)
+        rows = rows.drop(left_out)
         self._reject_source(rows)
         rows = self._derived(rows)
         return self._with_basis(self._with_symbol(rows)).drop(REPORTED_SPLIT, strict=False)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 
@@ -46,6 +48,20 @@ class LoadOptions:
                 "up to which they count splits, such as '2021-03-31'.",
                 split_basis=self.split_basis,
             ) from None
+
+    def command(self, table: str, path: Path | None) -> str:
+        """Return the command that loads another table from the same file; the call, for a frame."""
+        basis = self.split_basis if table != "splits" else None  # splits have none
+        if path is None:
+            given = {"symbol": self.symbol, "split_basis": basis and str(basis), "rename": dict(self.rename)}
+            more = "".join(f", {name}={value!r}" for name, value in given.items() if value)
+            return f"lake.load({table!r}, source{more})"
+        words = ["factorlab-lake", "load", table, str(path)]
+        words += ["--symbol", self.symbol] if self.symbol else []
+        words += ["--split-basis", str(basis)] if basis else []
+        words += [word for pair in self.rename.items() for word in ("--map", "=".join(pair))]
+        words += ["--decimal", self.decimal] if self.decimal else []
+        return shlex.join(words)
 
     def basis_of(self, day: str) -> pl.Expr:
         """Return the split basis as a column; ``day`` is the column of a row's own day."""

@@ -35,13 +35,14 @@ class LoadRows:
     """Hold the typed rows of one load.
 
     Call :meth:`add` for each slice of the source, :meth:`order` once, then :meth:`slices` as often as needed.
-    ``height`` counts the source's rows, including repeated ones; ``symbols`` are in order.
+    ``height`` counts the source's rows, and ``repeated`` those that equal an earlier one; ``symbols`` are in
+    order.
     """
 
     def __init__(self, spec: TableSpec, folder: Path, slice_rows: int) -> None:
         """Create an empty load whose temporary files are in ``folder``."""
         self._added: list[str] = []
-        self.height = 0
+        self.height = self.repeated = 0
         self.digest = RowsDigest(spec.name)
         self._spec, self._slice_rows = spec, slice_rows
         self._subject = "symbol" if spec.has_symbols else spec.key[0]
@@ -83,6 +84,7 @@ class LoadRows:
                 values = pl.all().exclude(_POSITION)
                 other = rows.select(pl.any_horizontal(values.ne_missing(values.shift(1)))).to_series() & again
                 contradicting += [int(rows.filter(other)[_POSITION].min())] if other.any() else []  # type: ignore[arg-type]  # an integer column
+            self.repeated += int(again.sum())
             rows = rows.drop(_POSITION, "_part")
             # `extra` follows from the other columns, unless the source has it; older loads have no such
             # column.

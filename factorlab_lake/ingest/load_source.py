@@ -49,12 +49,12 @@ class LoadSource:
     The index of a pandas frame is read as columns, and so are the symbols in a second level of its columns.
     ``height`` is the number of rows; None for a CSV file, which shows it only at its end. ``symbol`` is that
     in the name of a zip file; other names are not trusted. ``decimal`` is the decimal sign of numbers in
-    texts, if the user tells it.
+    texts, if the user tells it. ``name`` is that of a frame, for the fetch log.
     """
 
-    def __init__(self, source: Any, decimal: str | None = None) -> None:
+    def __init__(self, source: Any, decimal: str | None = None, *, name: str = "frame") -> None:
         """Open a source; raise :class:`NotFound` or :class:`InvalidInput` for a file that cannot be read."""
-        self.name = "frame"
+        self.name = name
         self.height: int | None = None
         self.symbol = ""
         self._decimal = decimal
@@ -65,6 +65,11 @@ class LoadSource:
             self._frame = source if isinstance(source, pl.DataFrame) else _frame_of(source)
             self.height = self._frame.height
             _check_width(self.name, self._frame.width)
+
+    @property
+    def path(self) -> Path | None:
+        """Return the path of a file as the user wrote it; None for a frame."""
+        return None if self._format == "frame" else self._path
 
     def _open_file(self, path: Path) -> None:
         if path.is_dir():

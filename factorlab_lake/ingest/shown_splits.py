@@ -11,7 +11,13 @@ import polars as pl
 from factorlab_lake.errors import InvalidInput
 from factorlab_lake.schema.rules import MAX_DAILY_MOVE, MAX_SPLIT_GAP_DAYS, MIN_STEP_RATIO
 
-__all__ = ["REPORTED_SPLIT", "reject_contradicted_basis", "split_events", "with_reported_splits"]
+__all__ = [
+    "REPORTED_SPLIT",
+    "is_split_column",
+    "reject_contradicted_basis",
+    "split_events",
+    "with_reported_splits",
+]
 
 REPORTED_SPLIT = "_reported_split"  # the split of a day, in sources of bars that have a column for it
 _HEADINGS = ("splitfactor", "stock splits", "split_coefficient")
@@ -19,9 +25,14 @@ _SIDES = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?::|/|-?for-?)\s*(\d+(?:\.\d+)?)\s*"
 _LARGEST_SIDE = 10_000  # of a split's ratio, written as a decimal number
 
 
+def is_split_column(name: str) -> bool:
+    """Return whether a column of a vendor's bars has the split of each day."""
+    return name.strip().lower() in _HEADINGS
+
+
 def with_reported_splits(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows with the column of splits under a name of its own, if the source has one."""
-    names = [name for name in rows.columns if name.strip().lower() in _HEADINGS]
+    names = [name for name in rows.columns if is_split_column(name)]
     return rows.with_columns(pl.col(names[0]).alias(REPORTED_SPLIT)) if names else rows
 
 
@@ -109,6 +120,7 @@ def _ratio(value: float) -> str:
 def split_events(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows with a split: vendors write its ratio as one number, 0 or 1 on all other days."""
     ratio = rows["ratio"].cast(pl.Float64, strict=False)
+    rows, ratio = rows.filter(~ratio.is_nan().fill_null(value=False)), ratio.drop_nans()
     events = rows.filter((ratio.is_null() & rows["ratio"].is_not_null()) | ((ratio != 0) & (ratio != 1)))
     events = events.filter(~events["ratio"].cast(pl.String).str.contains(r"^\s*1\s*[:/]\s*1\s*$"))
     sides = [_fraction(value) for value in events["ratio"]]

@@ -67,7 +67,7 @@ def _below_each_other(
         )
         for symbol, prices in by_symbol.items()
     ]
-    return pl.concat(parts, how="diagonal")
+    return pl.concat(parts, how="diagonal_relaxed")  # a missing day makes a symbol's volumes decimal numbers
 
 
 def _levels(part: pl.DataFrame) -> list[tuple[str, str]] | None:

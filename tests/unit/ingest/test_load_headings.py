@@ -86,12 +86,13 @@ def test_what_a_file_does_not_say_is_one_error(lake: Lake, tmp_path: Path) -> No
     assert lake.snapshot.id == 0
 
 
+@pytest.mark.filterwarnings("ignore:price_data. dividends of the source")
 def test_a_history_of_yfinance(lake: Lake) -> None:
     """Its index has the days with a time zone; dividends and splits load from the same frame."""
     days = pd.DatetimeIndex(["2020-08-28", "2020-08-31", "2020-11-06"], tz="America/New_York", name="Date")
     values = {"Open": 1.0, "High": 1.0, "Low": 1.0, "Close": [124.81, 129.04, 118.69], "Adj Close": 1.0}
     frame = pd.DataFrame(values | {"Dividends": [0, 0, 0.205], "Stock Splits": [0, 4.0, 0]}, index=days)
-    with pytest.warns(LakeWarning, match="Dividends, Stock Splits not loaded"):
+    with pytest.warns(LakeWarning, match="1 split of the source is loaded too: AAPL 2020-08-31 4:1"):
         assert lake.load("price_data", frame, symbol="AAPL", split_basis="2021-03-31") == 3
     assert lake.load("dividends", frame, symbol="AAPL", split_basis="2021-03-31") == 1
     assert lake.load("splits", frame, symbol="AAPL") == 1
@@ -185,10 +186,11 @@ def test_a_download_of_several_symbols(lake: Lake, tmp_path: Path) -> None:
     assert _bars(lake) == expected
 
 
+@pytest.mark.filterwarnings("ignore:price_data. dividends of the source")
 def test_a_file_of_tiingo(lake: Lake, tmp_path: Path) -> None:
     """Its prices are as traded, so each is on the basis of its own day; it has dividends and splits too."""
     file = _file(tmp_path, "aapl.csv", _TIINGO)
-    with pytest.warns(LakeWarning, match="splitFactor not loaded"):
+    with pytest.warns(LakeWarning, match="1 split of the source is loaded too"):
         lake.load("price_data", file, symbol="AAPL")
     assert [(row[2], row[5] == row[1]) for row in _bars(lake)] == [
         (499.23, True),

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from factorlab_lake.errors import InvalidInput, LakeWarning
+from factorlab_lake.errors import InvalidInput
 from factorlab_lake.lake import Lake
 
 _DAYS = ["2020-08-27", "2020-08-28", "2020-08-31"]
@@ -78,9 +78,3 @@ def test_a_fall_of_the_market_is_no_split(lake: Lake) -> None:
     two = pl.concat([_yahoo(_ADJUSTED).with_columns(Symbol=pl.lit(s)) for s in ("B", "C")])
     two = two.with_columns(pl.col("Close", "Adj Close") * pl.Series([1.0, 1.0, 1.0, 9.0, 9.0, 9.0]))
     assert lake.load("price_data", two, split_basis="2021-03-31") == 6
-
-
-def test_the_columns_of_splits_are_still_said_not_to_be_loaded(lake: Lake) -> None:
-    """The check reads the column of splits; the warning says that `load splits` stores it."""
-    with pytest.warns(LakeWarning, match="splitFactor not loaded"):
-        lake.load("price_data", _tiingo(_TRADED), symbol="AAPL")

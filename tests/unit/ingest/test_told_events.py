@@ -1,0 +1,179 @@
+"""Test that the splits which a source of prices tells are loaded with its bars, and its dividends named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pytest
+
+from factorlab_lake.errors import InvalidInput, LakeWarning
+from factorlab_lake.lake import Lake
+from tests.unit.cli.running import run
+
+_ALPHA_VANTAGE = """\
+timestamp,open,high,low,close,adjusted_close,volume,dividend_amount,split_coefficient
+2020-09-01,132.76,134.8,130.53,134.18,131.5,151948100,0.0000,1.0
+2020-08-31,127.58,131.0,126.0,129.04,126.5,223505733,0.0000,4.0
+2020-08-28,504.05,505.77,498.31,499.23,122.3,46907479,0.82,1.0
+"""
+_TIINGO = """date,close,open,volume,adjClose,divCash,splitFactor
+2020-08-28T00:00:00.000Z,499.23,504.05,46907479,124.8,0.82,1.0
+2020-08-31T00:00:00.000Z,129.04,127.58,223505733,129.04,0.0,4.0
+"""
+_YAHOO = """Date,Open,Close,Adj Close,Volume,Dividends,Stock Splits
+2020-08-28,126.01,124.81,122.3,187629916,0.205,0.0
+2020-08-31,127.58,129.04,126.5,223505733,0.0,4.0
+"""
+_SOURCES = {
+    "alpha vantage": (_ALPHA_VANTAGE, None),
+    "tiingo": (_TIINGO, None),
+    "yahoo": (_YAHOO, "2021-03-31"),
+}
+_COUNT = {
+    "symbol": ["AAPL"],
+    "as_of_date": ["2020-07-17"],
+    "source": ["cover_page"],
+    "shares": [4_275_634_000],
+    "filing_date": ["2020-07-30"],
+    "split_basis_date": ["2020-07-30"],
+}
+_SPLITS = "SELECT symbol, date::VARCHAR, numerator, denominator FROM splits ORDER BY ALL"
+_TOLD = [("AAPL", "2020-08-31", 4.0, 1.0)]
+
+
+def _texts(lake: Lake, source: Any, **how: Any) -> list[str]:
+    with pytest.warns(LakeWarning) as caught:
+        lake.load("price_data", source, **how)
+    return [str(each.message) for each in caught]
+
+
+def _split(day: str, numerator: float) -> dict[str, list[Any]]:
+    return {"symbol": ["AAPL"], "date": [day], "numerator": [numerator], "denominator": [1]}
+
+
+@pytest.mark.parametrize("source", _SOURCES)
+def test_the_split_of_a_file_counts_in_market_caps(lake: Lake, tmp_path: Path, source: str) -> None:
+    """The load tells the split, and caps on both of its sides are right; both loads are one commit."""
+    text, basis = _SOURCES[source]
+    file = tmp_path / "aapl.csv"
+    file.write_text(text)
+    texts = _texts(lake, file, symbol="aapl", split_basis=basis)
+    assert any("1 split of the source is loaded too: AAPL 2020-08-31 4:1" in each for each in texts)
+    assert not [each for each in texts if "split" in each.partition("not loaded")[0] and "not loaded" in each]
+    assert lake.refresh().snapshot.id == 1
+    assert lake.sql(_SPLITS).rows() == _TOLD
+    lake.load("shares_outstanding", _COUNT)
+    caps = lake.market_caps("AAPL", ["2020-08-28", "2020-08-31"])["market_cap"].to_list()
+    assert caps == pytest.approx([499.23 * 4_275_634_000, 129.04 * 4 * 4_275_634_000], rel=1e-4)
+
+
+@pytest.mark.parametrize("source", _SOURCES)
+def test_the_named_command_loads_the_dividends(tmp_path: Path, source: str) -> None:
+    """The warning names the command with the options of the load, and it works as it is written."""
+    text, basis = _SOURCES[source]
+    file, at = tmp_path / "my bars.csv", ("--lake", tmp_path / "lake")
+    file.write_text(text)
+    how = ("--symbol", "AAPL", *(("--split-basis", basis) if basis else ()))
+    done = run(*at, "load", "price_data", file, *how)
+    options = " ".join(how)
+    command = f"factorlab-lake load dividends '{file}' {options}"
+    assert f"dividends of the source not loaded; `{command}` loads them (1 row)." in " ".join(
+        done.err.split()
+    )
+    assert "1 row, " in run(*at, "load", "dividends", file, *how).out
+
+
+def test_loading_the_splits_of_the_file_again_changes_nothing(lake: Lake, tmp_path: Path) -> None:
+    """They are stored as `load splits` of the same file stores them, with the file's name in the log."""
+    file = tmp_path / "aapl.csv"
+    file.write_text(_TIINGO)
+    _texts(lake, file, symbol="AAPL")
+    log = "SELECT endpoint, records_fetched FROM data_fetch_log WHERE data_type = 'splits'"
+    assert lake.sql(log).rows() == [("load:aapl.csv", 1)]
+    lake.load("splits", file, symbol="AAPL")
+    assert lake.refresh().snapshot.id == 1
+    assert not [each for each in _texts(lake, file, symbol="AAPL") if "loaded too" in each]
+    assert lake.refresh().snapshot.id == 1
+
+
+@pytest.mark.parametrize(
+    ("day", "numerator", "text"),
+    [
+        ("2020-08-31", 4, None),
+        ("2020-08-28", 4, None),  # the lists date it differently
+        ("2020-08-31", 5, "not loaded, because the lake has another ratio for the day: AAPL 2020-08-31 4:1"),
+    ],
+)
+def test_a_split_of_the_lake_stays(lake: Lake, day: str, numerator: float, text: str | None) -> None:
+    """A user's correction is not undone by a file of prices, and one split is not stored on two days."""
+    lake.load("splits", _split(day, numerator))
+    file = pl.read_csv(_YAHOO.encode())
+    texts = _texts(lake, file, symbol="AAPL", split_basis="2021-03-31")
+    assert lake.sql(_SPLITS).rows() == [("AAPL", day, numerator, 1.0)]
+    assert not [each for each in texts if "loaded too" in each]
+    told = [each for each in texts if "another ratio" in each]
+    assert not told if text is None else text in told[0]
+    assert text is None or "`lake.load('splits', source, symbol='AAPL')` loads it" in told[0]
+
+
+def test_a_dry_run_tells_the_splits_and_stores_none(lake: Lake, tmp_path: Path) -> None:
+    """The warning is that of the load, in the future."""
+    file = tmp_path / "aapl.csv"
+    file.write_text(_TIINGO)
+    texts = _texts(lake, file, symbol="AAPL", dry_run=True)
+    assert any("1 split of the source is to be loaded too: AAPL 2020-08-31 4:1" in each for each in texts)
+    assert lake.refresh().snapshot.id == 0
+
+
+def test_an_impossible_split_refuses_the_load(lake: Lake, tmp_path: Path) -> None:
+    """Caps without it would be wrong, so nothing is stored."""
+    file = tmp_path / "aapl.csv"
+    file.write_text(_TIINGO.replace(",4.0", ",-4.0"))
+    with (
+        pytest.warns(LakeWarning),
+        pytest.raises(InvalidInput, match=r"splits: numerator: -4\.0 is not positive"),
+    ):
+        lake.load("price_data", file, symbol="AAPL")
+    assert lake.refresh().snapshot.id == 0
+
+
+@pytest.mark.parametrize("form", ["frame", "csv", "parquet"])
+def test_a_day_that_one_of_several_symbols_lacks(lake: Lake, tmp_path: Path, form: str) -> None:
+    """Its volumes are decimal numbers then, and its splits NaN: they load in every form, without a split."""
+    nan = float("nan")
+    columns = {
+        ("Close", "AAPL"): [499.23, 129.04],
+        ("Close", "MSFT"): [nan, 225.53],
+        ("Adj Close", "AAPL"): [499.23, 129.04],
+        ("Adj Close", "MSFT"): [nan, 225.53],
+        ("Volume", "AAPL"): [1, 2],
+        ("Volume", "MSFT"): [nan, 3],
+        ("Stock Splits", "AAPL"): [0.0, 4.0],
+        ("Stock Splits", "MSFT"): [nan, 0.0],
+    }
+    days = pd.DatetimeIndex(["2020-08-28", "2020-08-31"], name="Date")
+    frame = pd.DataFrame(columns, index=days)
+    frame.columns = pd.MultiIndex.from_tuples(list(columns), names=["Price", "Ticker"])
+    file = tmp_path / f"bars.{form}"
+    if form == "csv":
+        frame.to_csv(file)
+    elif form == "parquet":
+        frame.to_parquet(file)
+    source = frame if form == "frame" else file
+    _texts(lake, source, split_basis="own-day")
+    rows = lake.refresh().sql("SELECT symbol, date::VARCHAR, volume FROM price_data ORDER BY ALL").rows()
+    assert rows == [("AAPL", "2020-08-28", 1.0), ("AAPL", "2020-08-31", 2.0), ("MSFT", "2020-08-31", 3.0)]
+    assert lake.sql(_SPLITS).rows() == _TOLD
+
+
+def test_equal_rows_are_counted_once(lake: Lake) -> None:
+    """The number is that of the stored rows, and a warning says how many repeat another."""
+    bars = pl.DataFrame(
+        {"symbol": ["A"] * 3, "date": ["2020-01-02"] * 2 + ["2020-01-03"], "close_price": 1.0}
+    )
+    with pytest.warns(LakeWarning, match=r"price_data: 1 row repeats another one, and is stored once\."):
+        assert lake.load("price_data", bars, split_basis="own-day") == 2
+    assert lake.refresh().sql("SELECT count(*) FROM price_data").item() == 2
