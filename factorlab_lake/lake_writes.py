@@ -151,8 +151,9 @@ class LakeWrites(LakeFiles):
 
         Tables: splits, dividends, company_profiles, price_data, shares_outstanding, symbol_history,
         universes, fx_rates, income_statements, balance_sheets and cash_flows. The columns are the table's, or
-        those of files of Yahoo, yfinance, Tiingo, LEAN, FMP or the European Central Bank, or of a list of
-        facts (symbol, item, period end, filed, value).
+        those of files of Yahoo Finance, yfinance, FMP, Tiingo, Alpha Vantage, LEAN or the European Central
+        Bank, or of a list of facts (symbol, item, period end, filed, value). Rows that equal others count
+        once. Splits that a source of prices tells are loaded too, unless the lake has them.
         ``symbol`` and ``split_basis`` are for all rows: ``own-day`` for prices as traded, or the day up to
         which they count splits. ``rename`` maps other names of columns to the table's. ``decimal`` is
         the decimal sign of numbers in texts, ``.`` or ``,``; the other one separates thousands. Without it, a

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 import factorlab_lake as fl
+from factorlab_lake.cli.option_names import with_options
 from factorlab_lake.cli.output import Output, OutputFormat
 from factorlab_lake.cli.output_file import check
 from factorlab_lake.errors import InvalidInput, LakeError, LakeWarning, SymbolNotHeldWarning, printable
@@ -158,8 +159,12 @@ class Program(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
-        with errors_in_one_line():
+        with errors_in_one_line(lambda message: with_options(message, self._invoked(ctx))):
             return super().invoke(ctx)
+
+    def _invoked(self, ctx: Any) -> Any:
+        """Return the command that runs; None before the program knows it."""
+        return self.get_command(ctx, ctx.invoked_subcommand) if ctx.invoked_subcommand else None
 
 
 app = typer.Typer(
@@ -317,13 +322,16 @@ def _globals_first(arguments: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def errors_in_one_line() -> Iterator[None]:
-    """Turn known errors into one line on stderr and an exit code; other exceptions keep their traceback."""
+def errors_in_one_line(spelled: Callable[[str], str] = str) -> Iterator[None]:
+    """Turn known errors into one line on stderr and an exit code; other exceptions keep their traceback.
+
+    ``spelled`` writes the arguments that a message names as options.
+    """
     try:
-        with interrupts_raised(), _warnings_in_one_line():
+        with interrupts_raised(), _warnings_in_one_line(spelled):
             yield
     except LakeError as error:
-        raise _failed(str(error)) from None
+        raise _failed(spelled(str(error))) from None
     except KeyboardInterrupt:
         typer.echo("interrupted; committed data is kept", err=True)
         raise typer.Exit(INTERRUPTED) from None
@@ -336,7 +344,7 @@ def errors_in_one_line() -> Iterator[None]:
 
 
 @contextmanager
-def _warnings_in_one_line() -> Iterator[None]:
+def _warnings_in_one_line(spelled: Callable[[str], str]) -> Iterator[None]:
     """Print each :class:`LakeWarning` as one line on stderr.
 
     The exit code stays 0, but is 1 after a question about symbols of which none is held.
@@ -352,7 +360,7 @@ def _warnings_in_one_line() -> Iterator[None]:
             nonlocal none_held
             none_held = none_held or (isinstance(message, SymbolNotHeldWarning) and message.none_held)
             if issubclass(category, LakeWarning):
-                typer.echo(f"warning: {printable(' '.join(str(message).split()))}", err=True)
+                typer.echo(f"warning: {printable(' '.join(spelled(str(message)).split()))}", err=True)
             else:
                 show(message, category, *rest, **more)
 

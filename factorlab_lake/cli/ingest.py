@@ -25,6 +25,7 @@ from factorlab_lake.cli.fetched_symbols import needs_lake, symbols_in, symbols_o
 from factorlab_lake.cli.output import OutputFormat, call_progress, document_of, file_progress, row_progress
 from factorlab_lake.errors import FetchFailed, InvalidInput
 from factorlab_lake.schema.rules import RESTATEMENT_INTERVAL_DAYS
+from factorlab_lake.schema.source_formats import FILE_FORMATS, KNOWN_SOURCES
 
 if TYPE_CHECKING:
     from factorlab_lake.ingest.fetch_report import FetchReport
@@ -156,7 +157,14 @@ def load(
     table: Annotated[
         str, typer.Argument(help="The table, such as splits or company_profiles.", show_default=False)
     ],
-    file: Annotated[Path, typer.Argument(help="A CSV, Parquet or zip file.", show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help=f"{FILE_FORMATS.capitalize()}. Its columns are the table's, or those of "
+            f"{', '.join(KNOWN_SOURCES[:-1])} or {KNOWN_SOURCES[-1]}.",
+            show_default=False,
+        ),
+    ],
     *,
     symbol: Annotated[
         str | None, typer.Option(help="The symbol of all rows, if the file has no column for it.")
@@ -184,8 +192,8 @@ def load(
 ) -> None:
     """Load a CSV or Parquet file into a table.
 
-    All rows are committed, or none. Loading the same rows again changes nothing. The columns are the table's,
-    or those of files of Yahoo, yfinance, Tiingo, LEAN or FMP, or of a list of facts.
+    All rows are committed, or none. Loading the same rows again changes nothing. Splits that a file of prices
+    tells are loaded too, with a warning that names each.
 
     Tables, with the columns that they need: splits (symbol, date, numerator, denominator), dividends (symbol,
     date), company_profiles (symbol), price_data (symbol, date, close_price, split_basis_date),

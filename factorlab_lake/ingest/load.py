@@ -199,8 +199,8 @@ def _reject_adjusted(tx: Transaction, rows: LoadRows) -> None:
         texts = list(step_texts(steps))
         raise InvalidInput(
             f"{texts[0]}{_more(texts)}: these prices are adjusted for splits, and own-day is the split basis "
-            "of prices as traded; pass the day of the download as split_basis (--split-basis "
-            "YYYY-MM-DD). If there was no split, load a split of 1:1 for its day first.",
+            "of prices as traded; pass the day of the download as split_basis. "
+            "If there was no split, load a split of 1:1 for its day first.",
             symbol=steps["symbol"][0],
             split_basis=OWN_DAY,
         )
@@ -219,7 +219,7 @@ def _warn_of_steps(steps: pl.DataFrame) -> None:
         if texts:
             warnings.warn(
                 f"price_data: {texts[0]}{_more(texts)}: the bars before it {effect}. If they are adjusted, "
-                "load them again with the day of their download as split_basis (--split-basis YYYY-MM-DD).",
+                "load them again with the day of their download as split_basis.",
                 LakeWarning,
                 stacklevel=4,
             )

@@ -21,6 +21,7 @@ _SIGNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("lean", ("lean_time",)),
     ("tiingo", ("date", "divcash", "splitfactor")),
     ("alphavantage", ("timestamp", "close", "split_coefficient")),
+    ("alphavantage_daily", ("timestamp", "open", "high", "low", "close", "volume")),
     ("facts", ("item", "value")),
     ("fmp statement", ("date", "period", "reportedcurrency")),
     ("fmp price", ("date", "close", "changepercent")),

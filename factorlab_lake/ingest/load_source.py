@@ -15,6 +15,7 @@ from factorlab_lake.ingest.csv_blocks import csv_slices
 from factorlab_lake.ingest.csv_dialect import with_points
 from factorlab_lake.ingest.ticker_level import TickerLevel, with_symbols, without_levels
 from factorlab_lake.schema.limits import MAX_FIELDS, MAX_ROWS_PER_BYTE
+from factorlab_lake.schema.source_formats import FILE_FORMATS
 from factorlab_lake.storage.lake_paths import input_path
 
 __all__ = ["LoadSource"]
@@ -40,7 +41,6 @@ _SUFFIXES = {
     ".gz": "csv",
     ".zst": "csv",
 }
-_EXPECTED = "a .csv, .tsv, .parquet or .zip file, or a .csv.gz"
 
 
 class LoadSource:
@@ -75,10 +75,10 @@ class LoadSource:
         if path.is_dir():
             raise InvalidInput(f"{path} is a folder; load each of its files by itself.", path=str(path))
         if not path.is_file():
-            raise NotFound(f"No file {path}; expected {_EXPECTED}.", path=str(path))
+            raise NotFound(f"No file {path}; expected {FILE_FORMATS}.", path=str(path))
         if path.suffix.lower() not in _SUFFIXES:
             raise InvalidInput(
-                f"{path.name}: got {path.suffix!r}, expected {_EXPECTED}; convert the file.",
+                f"{path.name}: got {path.suffix!r}, expected {FILE_FORMATS}; convert the file.",
                 path=str(path),
             )
         # LEAN does not scale trades of other kinds of assets, in files such as btcusd_trade.zip.

@@ -17,6 +17,8 @@ from factorlab_lake.ingest.load import LOADABLE
 from factorlab_lake.ingest.load_columns import required_columns
 from factorlab_lake.lake import Lake
 from factorlab_lake.schema import TABLES
+from factorlab_lake.schema.source_formats import FILE_FORMATS, KNOWN_SOURCES
+from tests.support import ROOT
 from tests.unit.cli.running import run
 
 _YAHOO = """Date,Open,High,Low,Close,Adj Close,Volume
@@ -186,6 +188,7 @@ def test_a_download_of_several_symbols(lake: Lake, tmp_path: Path) -> None:
     assert _bars(lake) == expected
 
 
+@pytest.mark.filterwarnings("ignore:price_data. adj")
 @pytest.mark.filterwarnings("ignore:price_data. dividends of the source")
 def test_a_file_of_tiingo(lake: Lake, tmp_path: Path) -> None:
     """Its prices are as traded, so each is on the basis of its own day; it has dividends and splits too."""
@@ -286,6 +289,45 @@ def test_the_command_has_the_options(tmp_path: Path) -> None:
     assert not (tmp_path / "lake").exists()
     assert "2 rows, snapshot 0 → 1" in run(*at, "--split-basis", "2021-03-31").out
     assert "expected OLD=NEW" in run(*at, "--map", "x", code=1).err
+
+
+def test_alpha_vantage_without_adjusted_closes(lake: Lake, tmp_path: Path) -> None:
+    """Its daily bars have plain headings, so the user says their split basis, as for other files."""
+    text = "timestamp,open,high,low,close,volume\n2020-08-28,504.05,505.77,498.31,499.23,46907479\n"
+    file = _file(tmp_path, "daily.csv", text)
+    with pytest.raises(InvalidInput, match=r"^price_data needs a column 'split_basis_date'"):
+        lake.load("price_data", file, symbol="AAPL")
+    assert lake.load("price_data", file, symbol="AAPL", split_basis="own-day") == 1
+    day = date(2020, 8, 28)
+    assert _bars(lake.refresh()) == [("AAPL", day, 499.23, None, 46907479.0, day)]
+
+
+def test_errors_and_warnings_of_the_command_name_its_options(tmp_path: Path) -> None:
+    """What Python's messages call symbol= and split_basis are --symbol and --split-basis there."""
+    file, at = _file(tmp_path, "MSFT.csv", _YAHOO), ("--lake", tmp_path / "lake", "load")
+    told = ROOT / "data/sample/splits.csv"
+    for arguments, text in (
+        (("price_data", file), "needs a column 'symbol' (--symbol AAPL fills it in)"),
+        (("price_data", file), "; --split-basis own-day or a day fills it in)"),
+        (("splits", told, "--split-basis", "own-day"), "splits has no split basis; leave --split-basis out"),
+        (
+            ("price_data", file, "--symbol", "A", "--split-basis", "x"),
+            "error: --split-basis is 'x'; expected",
+        ),
+    ):
+        done = run(*at, *arguments, code=1)
+        assert text in done.err
+        assert "split_basis=" not in done.err
+    assert "split_basis_date" in run(*at, "price_data", file, code=1).err  # a column keeps its name
+
+
+def test_every_text_names_the_sources_that_are_known() -> None:
+    """The help of the command, the docstring of the method and the guide have the names of one list."""
+    guide = (ROOT / "docs/howto/load_files.md").read_text(encoding="utf-8")
+    texts = [guide, str(Lake.load.__doc__), run("load", "--help").out]
+    for text in (" ".join(text.split()) for text in texts):
+        assert [name for name in KNOWN_SOURCES if name not in text] == []
+    assert FILE_FORMATS[2:] in " ".join(texts[2].split())
 
 
 def test_the_help_lists_the_tables_and_what_they_need() -> None:
