@@ -89,9 +89,9 @@ def load(  # noqa: PLR0913 - all but three by name only
         )
     options, report, now = options or LoadOptions(), progress or _no_progress, now or datetime.now(UTC)
     opened = source if isinstance(source, LoadSource) else LoadSource(source, options.decimal)
-    told = ToldEvents()
+    reported = ToldEvents()
     with closing(LoadRows(table(name), tx.layout.identity.parent, slice_rows)) as rows:
-        read = _converted(opened, table(name), options, min(slice_rows, _READ_ROWS), told)
+        read = _converted(opened, table(name), options, min(slice_rows, _READ_ROWS), reported)
         _read(read, rows, RowChecks(table(name), now), opened.height, report)
         if rows.height == 0:
             return 0
@@ -101,7 +101,7 @@ def load(  # noqa: PLR0913 - all but three by name only
         if name == "fx_rates":
             reject_two_prices(pl.concat(rows.slices()), tx.read(name))
         command = options.command("splits", opened.path)
-        splits = new_splits(tx, told.splits(now), command, dry_run=dry_run)
+        splits = new_splits(tx, reported.splits(now), command, dry_run=dry_run)
         _warn_of_repeats(name, rows.repeated)
         if dry_run:
             return rows.height - rows.repeated
@@ -119,26 +119,30 @@ def _no_progress(*, rows_done: int, rows_total: int | None, step: str) -> None:
 
 
 def _converted(
-    source: LoadSource, spec: TableSpec, options: LoadOptions, at_once: int, told: ToldEvents
+    source: LoadSource, spec: TableSpec, options: LoadOptions, at_once: int, reported: ToldEvents
 ) -> Iterator[pl.DataFrame]:
     """Yield the slices of a source with the table's columns, and warn of what was left out.
 
-    ``told`` receives the events of a source of prices.
+    ``reported`` receives the events of a source of prices.
     """
     conversion: LoadConversion | None = None
     held: list[pl.DataFrame] = []
     for raw in source.slices(at_once):
         if conversion is None:
-            conversion = LoadConversion(spec, options, raw.columns, file_symbol=source.symbol, told=told)
+            conversion = LoadConversion(
+                spec, options, raw.columns, file_symbol=source.symbol, reported=reported
+            )
         if conversion.is_long:
             held.append(raw)
         else:
             yield conversion.converted(raw)
     if conversion and held:
         yield conversion.converted(pl.concat(held))
-    if told.dividends:
+    if reported.dividends:
         text = f"dividends of the source not loaded; `{options.command('dividends', source.path)}` loads them"
-        warnings.warn(f"{spec.name}: {text} ({counted(told.dividends, 'row')}).", LakeWarning, stacklevel=4)
+        warnings.warn(
+            f"{spec.name}: {text} ({counted(reported.dividends, 'row')}).", LakeWarning, stacklevel=4
+        )
     for note, count in (conversion.notes if conversion else {}).items():
         warnings.warn(f"{spec.name}: {note} ({counted(count, 'row')}).", LakeWarning, stacklevel=4)
 

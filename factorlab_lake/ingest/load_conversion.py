@@ -47,7 +47,7 @@ _WORTHLESS = ("", "null", "nan", "none")  # texts for a bar that a vendor lacks
 class LoadConversion:
     """Convert slices of a source to the columns of a table, whatever their headings are.
 
-    ``notes`` says what was left out, by text, and ``told`` receives the events of a source of prices.
+    ``notes`` says what was left out, by text, and ``reported`` receives the events of a source of prices.
     ``is_long`` says that a row has one item, so that the rows of a statement may be in several slices.
     """
 
@@ -58,7 +58,7 @@ class LoadConversion:
         columns: list[str],
         *,
         file_symbol: str = "",
-        told: ToldEvents | None = None,
+        reported: ToldEvents | None = None,
     ) -> None:
         self._spec, self._options = spec, options
         renamed = [options.rename.get(name, name) for name in columns]
@@ -67,7 +67,7 @@ class LoadConversion:
         self._names = columns_of_table(self._source, spec, renamed)
         self._file_symbol = file_symbol if self._source == "lean" else ""
         self.notes: dict[str, int] = {}
-        self._told = told or ToldEvents()
+        self._reported = reported or ToldEvents()
         dividends = columns_of_table(self._source, table("dividends"), renamed)
         is_prices = spec.name == "price_data"
         self._amounts = [
@@ -93,7 +93,7 @@ class LoadConversion:
             self.notes[text] = self.notes.get(text, 0) + raw.height
         rows = rows.rename(self._renamed(rows.columns))
         if self._spec.name == "price_data":
-            self._told.add(self._with_symbol(rows), self._amounts)
+            self._reported.add(self._with_symbol(rows), self._amounts)
         rows = rows.drop(left_out)
         self._reject_source(rows)
         rows = self._derived(rows)

@@ -53,8 +53,12 @@ class LoadOptions:
         """Return the command that loads another table from the same file; the call, for a frame."""
         basis = self.split_basis if table != "splits" else None  # splits have none
         if path is None:
-            given = {"symbol": self.symbol, "split_basis": basis and str(basis), "rename": dict(self.rename)}
-            more = "".join(f", {name}={value!r}" for name, value in given.items() if value)
+            options = {
+                "symbol": self.symbol,
+                "split_basis": basis and str(basis),
+                "rename": dict(self.rename),
+            }
+            more = "".join(f", {name}={value!r}" for name, value in options.items() if value)
             return f"lake.load({table!r}, source{more})"
         words = ["factorlab-lake", "load", table, str(path)]
         words += ["--symbol", self.symbol] if self.symbol else []

@@ -49,24 +49,24 @@ class ToldEvents:
         return pl.concat(typed).unique(maintain_order=True) if typed else pl.DataFrame()
 
 
-def new_splits(tx: Transaction, told: pl.DataFrame, command: str, *, dry_run: bool) -> pl.DataFrame:
+def new_splits(tx: Transaction, reported: pl.DataFrame, command: str, *, dry_run: bool) -> pl.DataFrame:
     """Return the told splits that the lake does not have, and warn of them and of those of another ratio.
 
     A split of the lake is the told one if it has its day, or its ratio within a week: lists date splits
     differently. ``command`` loads all splits of the source.
     """
-    if told.is_empty():
-        return told
-    held = tx.read("splits", symbols=told["symbol"].unique())
+    if reported.is_empty():
+        return reported
+    held = tx.read("splits", symbols=reported["symbol"].unique())
     held = held.filter(pl.col("source") != INFERRED, pl.col("retracted_at").is_null())
-    pairs = told.join(held.select("symbol", "date", *_SIDES), on="symbol", suffix="_held").with_columns(
+    pairs = reported.join(held.select("symbol", "date", *_SIDES), on="symbol", suffix="_held").with_columns(
         same_day=pl.col("date") == pl.col("date_held"),
         same_ratio=(_ratio() / _ratio("_held") - 1).abs() < SPLIT_RATIO_TOLERANCE,
         near=(pl.col("date") - pl.col("date_held")).abs() <= pl.duration(days=SAME_SPLIT_DAYS),
     )
     known = pairs.filter(pl.col("same_day") | (pl.col("near") & pl.col("same_ratio")))
-    fresh = told.join(known, on=["symbol", "date"], how="anti")
-    other = told.join(known.filter("same_ratio"), on=["symbol", "date"], how="anti")
+    fresh = reported.join(known, on=["symbol", "date"], how="anti")
+    other = reported.join(known.filter("same_ratio"), on=["symbol", "date"], how="anti")
     other = other.join(known, on=["symbol", "date"], how="semi")
     if fresh.height:
         to_be = "to be " if dry_run else ""

@@ -305,11 +305,14 @@ def test_alpha_vantage_without_adjusted_closes(lake: Lake, tmp_path: Path) -> No
 def test_errors_and_warnings_of_the_command_name_its_options(tmp_path: Path) -> None:
     """What Python's messages call symbol= and split_basis are --symbol and --split-basis there."""
     file, at = _file(tmp_path, "MSFT.csv", _YAHOO), ("--lake", tmp_path / "lake", "load")
-    told = ROOT / "data/sample/splits.csv"
+    splits = ROOT / "data/sample/splits.csv"
     for arguments, text in (
         (("price_data", file), "needs a column 'symbol' (--symbol AAPL fills it in)"),
         (("price_data", file), "; --split-basis own-day or a day fills it in)"),
-        (("splits", told, "--split-basis", "own-day"), "splits has no split basis; leave --split-basis out"),
+        (
+            ("splits", splits, "--split-basis", "own-day"),
+            "splits has no split basis; leave --split-basis out",
+        ),
         (
             ("price_data", file, "--symbol", "A", "--split-basis", "x"),
             "error: --split-basis is 'x'; expected",

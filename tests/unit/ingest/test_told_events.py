@@ -114,9 +114,9 @@ def test_a_split_of_the_lake_stays(lake: Lake, day: str, numerator: float, text:
     texts = _texts(lake, file, symbol="AAPL", split_basis="2021-03-31")
     assert lake.sql(_SPLITS).rows() == [("AAPL", day, numerator, 1.0)]
     assert not [each for each in texts if "loaded too" in each]
-    told = [each for each in texts if "another ratio" in each]
-    assert not told if text is None else text in told[0]
-    assert text is None or "`lake.load('splits', source, symbol='AAPL')` loads it" in told[0]
+    named = [each for each in texts if "another ratio" in each]
+    assert not named if text is None else text in named[0]
+    assert text is None or "`lake.load('splits', source, symbol='AAPL')` loads it" in named[0]
 
 
 def test_a_dry_run_tells_the_splits_and_stores_none(lake: Lake, tmp_path: Path) -> None:
