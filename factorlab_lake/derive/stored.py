@@ -21,8 +21,9 @@ from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES, R
 from factorlab_lake.storage import commits, snapshots
 from factorlab_lake.storage.data_files import DataFile, files_of, prune
 from factorlab_lake.storage.delta import polars_schema
-from factorlab_lake.storage.duckdb_frames import show_bucket, to_polars, trim_heap
+from factorlab_lake.storage.duckdb_frames import release_memory, show_bucket, to_polars
 from factorlab_lake.storage.file_rows import read_files
+from factorlab_lake.storage.freed_memory import trim_heap
 from factorlab_lake.storage.interrupts import interrupts_raised
 from factorlab_lake.storage.lake_settings import read_settings
 from factorlab_lake.storage.layout import Layout
@@ -124,14 +125,15 @@ def differing_symbols(layout: Layout, snapshot: Snapshot) -> dict[str, list[str]
 def _store(tx: Transaction, symbols: Sequence[str]) -> list[str]:
     """Replace the stored rows of some symbols, and return the symbols that failed."""
     files = {name: tx.files(name) for name in READ_FOR_DERIVATION}
+    trim_heap()
     try:
         tables = _computed(tx.layout, files, symbols)
     except duckdb.Error:
         if len(symbols) == 1:
             return list(symbols)
         return [s for symbol in symbols for s in _store(tx, [symbol])]
-    trim_heap()
     for name, spec in DERIVED_TABLES.items():
+        trim_heap()
         _replace(tx, spec, symbols, tables.pop(name))  # each table is freed when it is written
     return []
 
@@ -151,10 +153,15 @@ def _computed(
             rows = rule.table_view(spec, layout.table(name), prune(files[name], symbols=list(symbols)))
             con.execute(rows)
         compute(con, symbols, settings.provider_order, results_only=True)
-        return {
-            name: to_polars(con, con.sql(computed_rows(spec))).cast(polars_schema(spec)).sort(spec.sort_by)
-            for name, spec in DERIVED_TABLES.items()
-        }
+        return {name: _taken(con, spec) for name, spec in DERIVED_TABLES.items()}
+
+
+def _taken(con: duckdb.DuckDBPyConnection, spec: TableSpec) -> pl.DataFrame:
+    """Return the rows of a computed table, of which the database then has no copy more."""
+    rows = to_polars(con, con.sql(computed_rows(spec))).cast(polars_schema(spec)).sort(spec.sort_by)
+    con.execute(f"DROP TABLE temp.{spec.name}")
+    release_memory(con)
+    return rows
 
 
 def _replace(tx: Transaction, spec: TableSpec, symbols: Sequence[str], rows: pl.DataFrame) -> None:

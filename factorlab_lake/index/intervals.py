@@ -68,19 +68,21 @@ def odd_symbols(rows: pl.DataFrame, spec: TableSpec) -> list[str]:
 def write_intervals(folder: Path, spec: TableSpec, rows: pl.DataFrame) -> TileFile:
     """Write the tile of some symbols; ``rows`` have the columns of the table and ``slot``."""
     order = pl.col("of_vintage").replace_strict(VINTAGES, range(len(VINTAGES)), return_dtype=pl.Int32)
-    rows = rows.with_columns(order=order).sort("slot", "order", "valid_from")
+    keys = rows.select("slot", "restated", "valid_from", "valid_to", order=order)
+    in_order = keys.select(pl.arg_sort_by("slot", "order", "valid_from")).to_series()
+    keys = keys[in_order]
     columns = interval_columns(spec)
     named = [rows[c.name] for c in columns if c.kind == "text"]
     texts = pl.concat([*named, pl.Series(dtype=pl.String)]).drop_nulls().unique().sort()
     places = dict(zip(texts.to_list(), range(len(texts)), strict=True))
     matrix = np.empty((rows.height, len(columns)), "<f8")
-    for place, column in enumerate(columns):  # one by one: a frame of all is copied several times
-        numbers = rows.select(_number(column, places).fill_null(float("nan")))
-        matrix[:, place] = numbers.to_series().to_numpy()
+    for place, column in enumerate(columns):  # one by one: sorted rows of all columns would be a copy more
+        numbers = rows.select(_number(column, places).fill_null(float("nan"))).to_series()
+        matrix[:, place] = numbers[in_order].to_numpy()
     arrays = {
-        "valid_from": rows["valid_from"].cast(pl.Int32).to_numpy().astype("<i4"),
-        "valid_to": rows["valid_to"].cast(pl.Int32).to_numpy().astype("<i4"),
-        "ranges": _ranges(rows),
+        "valid_from": keys["valid_from"].cast(pl.Int32).to_numpy().astype("<i4"),
+        "valid_to": keys["valid_to"].cast(pl.Int32).to_numpy().astype("<i4"),
+        "ranges": _ranges(keys),
     }
     return write_tile(folder, matrix, arrays, {"texts": texts.to_list()})
 

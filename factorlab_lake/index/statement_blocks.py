@@ -66,9 +66,12 @@ def view_text() -> str:
 def encode(rows: pl.DataFrame) -> dict[str, Array]:
     """Return the block of each symbol that has rows in the result of :data:`STATEMENTS`."""
     rows = rows.sort("symbol", *_ORDER)  # the unsorted rows are freed: each copy takes memory
-    parts = rows.partition_by("symbol", as_dict=True, maintain_order=True)
-    del rows
-    return {symbol: _block(part) for (symbol,), part in parts.items()}
+    runs = rows["symbol"].rle().struct.unnest()
+    ends = runs["len"].cum_sum()
+    return {
+        symbol: _block(rows[end - length : end])
+        for length, symbol, end in zip(runs["len"], runs["value"], ends, strict=True)
+    }
 
 
 def _block(rows: pl.DataFrame) -> Array:

@@ -19,7 +19,7 @@ from factorlab_lake.index.intervals import odd_symbols, with_validity, write_int
 from factorlab_lake.index.manifest import INTERVAL_TABLES, Manifest
 from factorlab_lake.index.recent_bars import recent_bars
 from factorlab_lake.index.statement_blocks import STATEMENTS, encode, is_present, stored_blocks, write_blocks
-from factorlab_lake.index.tiles import Tile, TileDamaged, TileFile, write_tile
+from factorlab_lake.index.tiles import Array, Tile, TileDamaged, TileFile, write_tile
 from factorlab_lake.index.touched import Changes, Previous, changes_since, previous_index
 from factorlab_lake.schema import STATEMENT_TABLES, table
 from factorlab_lake.schema.limits import INDEX_VALUES_AT_A_TIME
@@ -126,7 +126,7 @@ class _Build:
         """Replace the bars of some days in the tiles of a year; yield the groups whose tile is damaged."""
         groups_at_a_time = max(_GROUPS_AT_A_TIME, _GROUP_DAYS_AT_A_TIME // (days[1] - days[0] + 1))
         recent = self.recent(days) if groups else None
-        grouped = self._grouped(self.bars, _bars_of(*days), groups, groups_at_a_time)
+        grouped = self._grouped(self.bars, _bars_of(*days), groups, groups_at_a_time * SYMBOLS_PER_TILE)
         for group, bars in grouped if recent is None else self._by_group(recent, groups):
             tile = tiles[group]
             try:
@@ -151,7 +151,7 @@ class _Build:
         tiles = self._padded(self.previous.intervals.get(name, []))
         excluded = set(self.previous.excluded.get(name, []))
         sql = f"SELECT * FROM {name} WHERE symbol IN (SELECT unnest($symbols::VARCHAR[]))"  # noqa: S608
-        at_a_time = self._groups_at_a_time([name]) if groups else 1
+        at_a_time = self._symbols_at_a_time([name]) if groups else 1
         for group, table_rows in self._grouped(self.query, (sql, {}), groups, at_a_time):
             rows = with_validity(table_rows, spec)
             odd = odd_symbols(rows, spec)
@@ -166,22 +166,27 @@ class _Build:
         tiles = self._padded(self.previous.statements)
         lost = {group for group, tile in enumerate(tiles) if not is_present(self.folder, tile)}
         groups = sorted(lost.union(self._groups_of(self.changes.statements)))
-        at_a_time = self._groups_at_a_time(STATEMENT_TABLES.values()) if groups else 1
-        for start in range(0, len(groups), at_a_time):
-            self._write_statements(tiles, groups[start : start + at_a_time])
+        at_a_time = self._symbols_at_a_time(STATEMENT_TABLES.values()) if groups else 1
+        groups_at_a_time = max(1, at_a_time // SYMBOLS_PER_TILE)
+        for start in range(0, len(groups), groups_at_a_time):
+            self._write_statements(tiles, groups[start : start + groups_at_a_time], at_a_time)
         return tiles
 
-    def _groups_at_a_time(self, tables: Iterable[str]) -> int:
-        """Return how many groups' rows of some tables are read at once, by their average number of values."""
+    def _symbols_at_a_time(self, tables: Iterable[str]) -> int:
+        """Return of how many symbols the rows of some tables are read at once, by the values of each."""
         values: int = sum(
             self.query(f"SELECT count(*) AS rows FROM {name}", {})["rows"].item() * len(table(name).columns)  # noqa: S608
             for name in tables
         )
-        each = values // max(1, len(self._groups()))
-        return max(1, min(_GROUPS_AT_A_TIME, INDEX_VALUES_AT_A_TIME // max(1, each)))
+        each = values // max(1, len(self.changes.symbols))
+        most = _GROUPS_AT_A_TIME * SYMBOLS_PER_TILE
+        return max(1, min(most, INDEX_VALUES_AT_A_TIME // max(1, each)))
 
-    def _write_statements(self, tiles: list[TileFile | None], groups: list[int]) -> None:
-        """Write the tiles of some groups; a symbol without changes keeps its block if the tile is intact."""
+    def _write_statements(self, tiles: list[TileFile | None], groups: list[int], at_a_time: int) -> None:
+        """Write the tiles of some groups; a symbol without changes keeps its block if the tile is intact.
+
+        Rows are read of so many symbols at a time.
+        """
         changed = self.changes.statements
         stored = {group: stored_blocks(self.folder, tiles[group]) for group in groups}
         outdated = {
@@ -190,7 +195,10 @@ class _Build:
             for symbol in self._in_group(group)
             if blocks is None or symbol in changed
         }
-        new = encode(self.query(STATEMENTS, {"symbols": sorted(outdated)}))
+        new: dict[str, Array] = {}
+        symbols = sorted(outdated)
+        for start in range(0, len(symbols), at_a_time):
+            new |= encode(self.query(STATEMENTS, {"symbols": symbols[start : start + at_a_time]}))
         for group, blocks in stored.items():
             places = enumerate(self._in_group(group))
             kept = blocks or {}
@@ -203,30 +211,36 @@ class _Build:
         query: Query,
         text: tuple[str, dict[str, Any]],
         groups: list[int],
-        at_a_time: int = _GROUPS_AT_A_TIME,
+        symbols_at_a_time: int = _GROUPS_AT_A_TIME * SYMBOLS_PER_TILE,
     ) -> Iterator[tuple[int, pl.DataFrame]]:
         """Yield some groups with the rows of their symbols and the slot of each row.
 
-        ``text`` is a query and its parameters without the symbols.
+        ``text`` is a query and its parameters without the symbols. It is asked for so many symbols at a time.
         """
         sql, params = text
+        at_a_time = max(1, symbols_at_a_time // SYMBOLS_PER_TILE)
         for start in range(0, len(groups), at_a_time):
             some = groups[start : start + at_a_time]
-            places = pl.concat([self._placed(group) for group in some])
-            yield from self._by_group(query(sql, {**params, "symbols": places["symbol"].to_list()}), some)
+            names = [name for group in some for name in self._in_group(group)]
+            parts = [
+                query(sql, {**params, "symbols": names[first : first + symbols_at_a_time]})
+                for first in range(0, len(names), symbols_at_a_time)
+            ]
+            yield from self._by_group(pl.concat(parts), some)
 
     def _by_group(self, rows: pl.DataFrame, groups: list[int]) -> Iterator[tuple[int, pl.DataFrame]]:
         """Yield some groups with the rows of their symbols and the slot of each row."""
-        rows = rows.join(pl.concat([self._placed(group) for group in groups]), on="symbol")
+        names = [name for group in groups for name in self._in_group(group)]
+        places = [self.changes.places[name] for name in names]
+        place = pl.col("symbol").replace_strict(names, places, default=None, return_dtype=pl.Int32)
+        rows = rows.with_columns(slot=place % SYMBOLS_PER_TILE, group=place // SYMBOLS_PER_TILE)
+        if len(groups) == 1 and not rows["group"].null_count():
+            yield groups[0], rows  # the same memory: wide rows of a group are read alone
+            return
         empty, by_group = rows.clear(), rows.partition_by("group", as_dict=True)
         del rows  # each copy of the rows takes memory until the last group is written
         for group in groups:
             yield group, by_group.pop((group,), empty)
-
-    def _placed(self, group: int) -> pl.DataFrame:
-        names = self._in_group(group)
-        columns = {"symbol": names, "slot": range(len(names)), "group": [group] * len(names)}
-        return pl.DataFrame(columns, schema={"symbol": pl.String, "slot": pl.Int32, "group": pl.Int32})
 
     def _in_group(self, group: int) -> list[str]:
         first = group * SYMBOLS_PER_TILE

@@ -23,9 +23,12 @@ _UNUSED_DAYS = 30  # a copy that was not used for this long is deleted
 _CHECKED: set[Path] = set()
 
 
-def tile_hash(content: bytes) -> str:
-    """Return the name of a tile with this content."""
-    return hashlib.sha1(content, usedforsecurity=False).hexdigest()
+def tile_hash(*content: bytes | memoryview) -> str:
+    """Return the name of a tile whose content has these parts."""
+    digest = hashlib.sha1(usedforsecurity=False)
+    for part in content:
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def cached_tile(path: Path) -> Path:

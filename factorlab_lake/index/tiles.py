@@ -128,24 +128,29 @@ def write_tile(
     ``rows`` is a matrix of 64-bit words, of which readers take some rows; ``arrays`` are read as a whole.
     """
     words = np.ascontiguousarray(rows).view(_WORD)
-    checked = np.column_stack([words, _row_checksums(words)])
-    content = _content({**arrays, _ROWS: checked}, attributes)
-    file = TileFile(tile_hash(content), len(content))
+    blocks = _blocks({**arrays, _ROWS: np.column_stack([words, _row_checksums(words)])}, attributes)
+    file = TileFile(tile_hash(*blocks), sum(map(len, blocks)))
     path = folder / file.name
     if in_bucket(path) is not None:
-        if not is_stored(path, len(content)):
-            path.write_bytes(content)
+        if not is_stored(path, file.size_bytes):
+            path.write_bytes(b"".join(blocks))
         return file
     # Compare the content: a file with a flipped bit has the same name and size.
-    if not path.exists() or path.read_bytes() != content:
+    if not path.exists() or not _has_content(path, blocks):
         temporary = folder / f".{file.name}.{uuid.uuid4().hex}"
         try:
-            temporary.write_bytes(content)
+            with temporary.open("wb") as written:
+                written.writelines(blocks)
             temporary.replace(path)
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
     return file
+
+
+def _has_content(path: Path, blocks: list[bytes | memoryview]) -> bool:
+    with path.open("rb") as stored:
+        return all(stored.read(len(block)) == block for block in blocks) and not stored.read(1)
 
 
 def is_stored(path: Path, size_bytes: int) -> bool:
@@ -156,7 +161,8 @@ def is_stored(path: Path, size_bytes: int) -> bool:
         return False
 
 
-def _content(arrays: Mapping[str, Array], attributes: Mapping[str, Any]) -> bytes:
+def _blocks(arrays: Mapping[str, Array], attributes: Mapping[str, Any]) -> list[bytes | memoryview]:
+    """Return the content of a tile in parts, of which the arrays are not copied."""
     parts = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
     # The header contains the offsets, and its own length moves them: reserve room for it first.
@@ -173,7 +179,7 @@ def _content(arrays: Mapping[str, Array], attributes: Mapping[str, Any]) -> byte
     blocks: list[bytes | memoryview] = [lead.ljust(start, b"\0")]
     for part in parts.values():
         blocks += [part.reshape(-1).view(np.uint8).data, bytes(_aligned(part.nbytes) - part.nbytes)]
-    return b"".join(blocks)
+    return blocks
 
 
 def _aligned(size: int) -> int:

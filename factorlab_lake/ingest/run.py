@@ -34,6 +34,7 @@ from factorlab_lake.providers.protocol import Call, FetchResult, Offer, Provider
 from factorlab_lake.schema import DATASETS, STATEMENT_TABLES
 from factorlab_lake.schema.quote_units import MINOR_UNIT_EXCHANGES
 from factorlab_lake.storage import data_files, snapshots
+from factorlab_lake.storage.freed_memory import trim_heap
 from factorlab_lake.storage.layout import Layout
 
 __all__ = ["DATA_KINDS", "DEFAULT_KINDS", "FetchSpec", "fetch", "plan"]
@@ -53,7 +54,7 @@ DATA_KINDS: dict[str, tuple[str, ...]] = {
 }
 DEFAULT_KINDS = ("profiles", "splits", "prices", "dividends", "statements", "shares", "symbol_changes")
 
-_BATCH_RECORDS, _BATCH_ANSWERS = 60_000, 500
+_BATCH_RECORDS, _BATCH_ANSWERS = 60_000, 320
 _AHEAD = 12  # calls in progress or finished ahead of the next one in order, per thread
 
 
@@ -115,6 +116,7 @@ def fetch(
     before = data_files.row_counts(layout, snapshots.latest(layout))
     for batch in batches(run.answers(progress), _BATCH_RECORDS, answers_at_most=_BATCH_ANSWERS):
         run.complete(layout, batch)
+        trim_heap()  # the documents that the answers were read from
         with transaction(
             layout,
             reason=f"fetch from {provider.name}: {_where(batch)}",

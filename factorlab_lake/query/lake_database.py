@@ -18,7 +18,8 @@ from factorlab_lake.query.user_sql import UserSql
 from factorlab_lake.schema import STORED_TABLES, TABLES, TableSpec, identifier, literal
 from factorlab_lake.schema.derived_tables import DERIVED_FROM, DERIVED_TABLES, READ_FOR_DERIVATION
 from factorlab_lake.storage.data_files import DataFile, prune
-from factorlab_lake.storage.duckdb_frames import release_memory, show_bucket, trim_heap
+from factorlab_lake.storage.duckdb_frames import release_memory, show_bucket
+from factorlab_lake.storage.freed_memory import trim_heap
 from factorlab_lake.storage.layout import Layout
 
 __all__ = ["Files", "LakeDatabase"]

@@ -21,7 +21,7 @@ COLUMNS_WRITTEN_AT_A_TIME = 1300
 """Columns of the files that are written at once: each has buffers of about 30 KB."""
 
 INDEX_VALUES_AT_A_TIME = 500_000
-"""The read index is written from so many values at once, at least those of one group of symbols."""
+"""The read index is written from so many values at once, at least those of a tile."""
 
 INTRADAY_ROWS_AT_ONCE = 500_000
 """Minute bars that a load merges at once: whole days, at least one. It bounds the memory."""

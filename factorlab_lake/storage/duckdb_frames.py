@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from collections import Counter
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -19,7 +16,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-__all__ = ["in_order", "release_memory", "show_bucket", "to_polars", "trim_heap"]
+__all__ = ["in_order", "release_memory", "show_bucket", "to_polars"]
 
 # The prefix of arro3's message for an error amid the rows; arro3 has no exception class for it.
 _LATE = "C Data interface error: "
@@ -114,14 +111,3 @@ def release_memory(con: duckdb.DuckDBPyConnection) -> None:
     """
     limit = con.execute("SELECT current_setting('memory_limit')").fetchall()[0][0]
     con.execute(f"SET memory_limit = {literal(limit)}")
-
-
-def trim_heap() -> None:
-    """Return the freed memory of the C library to the system, where it has a function for it (glibc).
-
-    DuckDB allocates small objects there, and the library keeps what lies below one that is still in use:
-    40 MB after the derived rows of 63 companies were computed.
-    """
-    if sys.platform == "linux":
-        with suppress(AttributeError):  # another C library than glibc
-            ctypes.CDLL(None).malloc_trim(0)

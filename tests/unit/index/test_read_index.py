@@ -18,6 +18,8 @@ from polars.testing import assert_frame_equal
 import factorlab_lake as fl
 from factorlab_lake.errors import LakeWarning
 from factorlab_lake.index import manifest as manifests
+from factorlab_lake.index import tile_builder
+from factorlab_lake.index.statement_blocks import stored_blocks
 from factorlab_lake.index.tile_builder import build
 from factorlab_lake.index.tiles import TileFile
 from factorlab_lake.lake import Lake
@@ -258,6 +260,33 @@ def test_a_damaged_tile_of_closes_is_built_from_all_bars(tmp_path: Path) -> None
     assert manifests.read(lake._layout, lake.snapshot) == build(
         lake._layout, lake.snapshot, lake.session.frame, reuse=False
     )
+
+
+def test_rows_of_few_symbols_at_a_time_give_the_same_tiles(
+    world: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tiles do not depend on how many symbols' rows fit into the memory, as many as a tile has or one."""
+    whole = build(world._layout, world.snapshot, world.session.frame, reuse=False)
+    counts: list[int] = []
+
+    def query(sql: str, params: dict[str, Any]) -> pl.DataFrame:
+        counts.append(len(params.get("symbols", [])))
+        return world.session.frame(sql, params)
+
+    monkeypatch.setattr(tile_builder, "INDEX_VALUES_AT_A_TIME", 1)
+    parts = build(world._layout, world.snapshot, query, bars=world.session.frame, reuse=False)
+    assert counts.count(1) >= 2 * len(symbols_of(world))
+    assert (parts.closes, parts.intervals) == (whole.closes, whole.intervals)
+    assert len(parts.statements) == len(whole.statements)
+    for part, tile in zip(parts.statements, whole.statements, strict=True):
+        blocks, expected = (stored_blocks(manifests.index_folder(world._layout), t) for t in (part, tile))
+        assert blocks is not None
+        assert expected is not None
+        assert blocks.keys() == expected.keys()
+        for slot, block in blocks.items():  # compressed rows: their bytes depend on rows read with them
+            assert_frame_equal(
+                pl.read_ipc_stream(block.tobytes()), pl.read_ipc_stream(expected[slot].tobytes())
+            )
 
 
 def test_an_append_needs_no_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
