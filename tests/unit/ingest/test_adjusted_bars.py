@@ -52,7 +52,7 @@ def test_own_day_is_refused_where_a_stored_split_shows_no_step(lake: Lake, ratio
     before = lake.snapshot.id
     for dry_run in (True, False):
         with pytest.raises(
-            InvalidInput, match=r"AAPL closes at 124.8 on 2020-08-28 and at 129 on .*--split-basis"
+            InvalidInput, match=r"AAPL closes at 124.8 on 2020-08-28 and at 129 on .*as split_basis"
         ):
             lake.load("price_data", pl.DataFrame(_bars(_ADJUSTED)), split_basis="own-day", dry_run=dry_run)
     assert lake.snapshot.id == before
