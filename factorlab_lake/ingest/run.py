@@ -54,7 +54,7 @@ DATA_KINDS: dict[str, tuple[str, ...]] = {
 }
 DEFAULT_KINDS = ("profiles", "splits", "prices", "dividends", "statements", "shares", "symbol_changes")
 
-_BATCH_RECORDS, _BATCH_ANSWERS = 60_000, 320
+_BATCH_RECORDS, _BATCH_ANSWERS = 60_000, 400
 _AHEAD = 12  # calls in progress or finished ahead of the next one in order, per thread
 
 
