@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,62 +22,67 @@ from tests.support import LATER, ROOT, Entry, arrive, bar, income, slow_after
 from tests.unit.sync.snowflake_server import Account, by_hand
 from tests.unit.sync.test_snowflake_sync import assert_equal
 
-# Syncs once for each line of its input, in a process that is killed before the n-th statement.
+# Syncs as its input says, and is killed before the n-th statement. It imports the package beforehand.
 _DYING = """
 import json, os, signal, sys
 import factorlab_lake as fl
 from factorlab_lake.sync.snowflake.connection import Connection
 
-def dying(lake, url, moment):
-    real, left = Connection.run, moment
-    def run(self, *args):
-        nonlocal left
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(self, *args)
-    Connection.run = run
-    fl.open(lake).sync(url)
-
-for line in sys.stdin:
-    child = os.fork()
-    if not child:
-        dying(*json.loads(line))
-        os._exit(0)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+lake, url, left = json.loads(sys.stdin.readline())
+real = Connection.run
+def run(self, *args):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(self, *args)
+Connection.run = run
+fl.open(lake).sync(url)
 """
 _SYNC = "import sys, factorlab_lake as fl; print(fl.open(sys.argv[1]).sync(sys.argv[2]).clean)"
 # A first load of these rows has some 200 statements, of which 75 create tables and functions; a later sync
 # has some 70. The moments of each are spread over all of them.
 _FIRST = (3, 5, 8, 30, 72, 110, 150, 190)
 _LATER = (11, 57, 0, 6, 9, 13, 18, 23, 29, 36, 43, 50)
-_SIGKILL = -9
+_SIGKILL, _LONGEST_S = -9, 180
 
 
 class Killer:
-    """Represents a process that starts syncs and kills them."""
+    """Represents processes that sync once and are killed; the next one starts while the last one works.
 
-    def __init__(self, process: subprocess.Popen[str], account: Account) -> None:
-        self._process = process
+    None is a fork: a copy of a process waits forever for a lock that one of its other threads held.
+    """
+
+    def __init__(self, account: Account) -> None:
         self._account = account
+        self._next = self._started()
+
+    @staticmethod
+    def _started() -> subprocess.Popen[str]:
+        return subprocess.Popen([sys.executable, "-c", _DYING], cwd=ROOT, stdin=subprocess.PIPE, text=True)
 
     def kill(self, lake: Lake, url: str, moment: int) -> None:
         """Sync a lake, kill that sync before a statement, and end its transaction as the account would."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps([str(lake.path), url, moment]) + "\n")
-        self._process.stdin.flush()
-        assert int(self._process.stdout.readline()) == _SIGKILL
+        with self._next as process:
+            self._next = self._started()
+            try:
+                process.communicate(json.dumps([str(lake.path), url, moment]) + "\n", timeout=_LONGEST_S)
+            finally:
+                process.kill()
+            assert process.returncode == _SIGKILL
         self._account.abort()
+
+    def close(self) -> None:
+        """End the process that was started for a further kill."""
+        with self._next as process:
+            process.kill()
 
 
 @pytest.fixture(scope="module")
 def killer(snowflake: Account) -> Iterator[Killer]:
-    """Start the process once: it imports the package for all kills."""
-    command = [sys.executable, "-c", _DYING]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
-        yield Killer(process, snowflake)
+    """Kill syncs to the account, and leave no process behind."""
+    with closing(Killer(snowflake)) as started:
+        yield started
 
 
 @pytest.fixture
