@@ -1,8 +1,8 @@
 -- counts_before_splits: find counts of cover pages that a later split basis names, but that are still those of the day counted
 -- Grain: one row per such count. Its split basis is the day counted.
 -- Rules:
--- - A company files the count of a day before a split after it, restated or not. The count is nearer to the last one before than to
---   that one times the splits between, by a factor of {{SPLIT_EVIDENCE_FACTOR}}. A split that may lie between counts as one between.
+-- - A company files the count of a day before a split after it, restated or not. The count is nearer to the last one before, of a
+--   cover page or a balance sheet, than to that one times the splits between, by a factor of {{SPLIT_EVIDENCE_FACTOR}}. A split that may lie between counts as one between.
 CREATE OR REPLACE TEMP TABLE counts_before_splits AS
 WITH bases AS (
     SELECT *, first_value(cumulative_split_factor IGNORE NULLS) OVER (
@@ -21,7 +21,7 @@ covers AS (
 compared AS (
     SELECT c.symbol, c.as_of_date, c.version, c.step, ln(c.shares * c.factor / (b.shares * l.cumulative_split_factor)) AS moved
     FROM covers c
-    JOIN shares_outstanding b ON b.symbol = c.symbol AND b.source = 'cover_page' AND b.shares > 0
+    JOIN shares_outstanding b ON b.symbol = c.symbol AND b.shares > 0
                              AND b.as_of_date BETWEEN c.as_of_date - {{MAX_NEIGHBOUR_DAYS}} AND c.as_of_date
                              AND b.split_basis_date < c.split_from AND b.available_date <= c.available_date
     JOIN split_history l ON l.symbol = b.symbol AND b.split_basis_date >= l.from_date AND b.split_basis_date < l.to_date

@@ -39,6 +39,20 @@ def test_a_count_of_a_day_before_the_split_is_right_whether_it_is_restated(
     assert lake.quality().filter(rule="uncounted_split").height == 0
 
 
+@pytest.mark.parametrize("source", ["cover_page", "balance_sheet"])
+def test_a_first_cover_page_after_the_split_is_compared_with_any_count_before(
+    lake: Lake, source: str
+) -> None:
+    """The count of February, filed after the split with a few shares more, is still that before it."""
+    load_quotes(lake, 2)
+    load_splits(lake, "XX", ("2021-03-08", 2, 1))
+    count(lake, "XX", "2020-12-31", 3e7, "2021-01-29", source=source)
+    count(lake, "XX", "2021-02-28", 3.01e7, "2021-03-10")
+    assert [cap(lake, "XX", day) for day in DAYS[:3]] == [(3.0, "told", None)] * 3
+    assert cap(lake, "XX", "2021-03-15") == (3.01, "told", None)
+    assert statuses(lake) == [("2021-03-08", 2.0, "applied")]
+
+
 def test_a_repeated_cover_page_does_not_make_a_split_a_distribution(lake: Lake) -> None:
     """An amendment after the split states the count of November again, with a few shares more."""
     load_quotes(lake, 2)

@@ -33,9 +33,11 @@ def load_bars(lake: Lake, symbol: str, *rows: tuple[str, float, str]) -> None:
     lake.load("price_data", {"symbol": [symbol] * len(rows), **columns})
 
 
-def count(lake: Lake, symbol: str, counted: str, shares: float, filed: str) -> None:
-    """Load a count of a cover page."""
-    row = {"as_of_date": counted, "source": "cover_page", "shares": shares}
+def count(
+    lake: Lake, symbol: str, counted: str, shares: float, filed: str, *, source: str = "cover_page"
+) -> None:
+    """Load a count of a cover page, or of another part of a filing."""
+    row = {"as_of_date": counted, "source": source, "shares": shares}
     dates = {"split_basis_date": filed, "filing_date": filed}
     lake.load(
         "shares_outstanding", {name: [value] for name, value in ({"symbol": symbol} | row | dates).items()}
