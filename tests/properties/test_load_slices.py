@@ -23,6 +23,9 @@ from factorlab_lake.storage.file_rows import read_files
 from factorlab_lake.storage.layout import Layout, create
 from tests.support import examples
 
+# A frame may have a row twice, which a load says.
+pytestmark = pytest.mark.filterwarnings("ignore:.* stored once:factorlab_lake.errors.LakeWarning")
+
 _NOW = datetime(2021, 3, 31, 22, tzinfo=UTC)
 _FIRST = date(2019, 12, 27)
 # The days include a change of the year, and two symbols have prices that a split of 4:1 relates.
