@@ -271,9 +271,13 @@ DICE = random.Random(20200831)
 HISTORIES: dict[str, tuple[dict[date, float], dict[date, float], dict[date, int]]] = {}
 for _number in range(12):
     _days = [date(2018, 11, 1) + timedelta(days=n) for n in range(500)]
-    _traded = {day: round(DICE.uniform(20, 60), 2) for day in _days if DICE.random() < 0.6}
     _dividends = {day: round(DICE.uniform(0.1, 3), 2) for day in DICE.sample(_days, 12)}
     _splits = {day: DICE.choice([2, 3, 5]) for day in DICE.sample(_days, _number % 3)}
+    _traded = {  # prices as traded step by each split, and move less on other days
+        day: round(DICE.uniform(400, 460) / prod(r for ex_date, r in _splits.items() if ex_date <= day), 2)
+        for day in _days
+        if DICE.random() < 0.6
+    }
     HISTORIES[f"DICE{_number}"] = _traded, _dividends, _splits
     CASES.traded(f"DICE{_number}", {day.isoformat(): close for day, close in _traded.items()})
     for _date, _sum in _dividends.items():
