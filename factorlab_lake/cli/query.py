@@ -252,7 +252,8 @@ def factors(
     own = definitions(define)
     days = chosen_dates(date, start, end, freq)
     rows = lake.factors(symbols, days, vintage=vintage, factors=factor, define=own)
-    shown = dict.fromkeys((*FACTORS[:-2], *(factor or ()), *own, *FACTORS[-2:]))
+    *first, fiscal_date, reason = FACTORS
+    shown = dict.fromkeys((*first, *(factor or ()), *own, fiscal_date, reason))
     _print(ctx, rows, [name for name in shown if name in rows.columns])
 
 

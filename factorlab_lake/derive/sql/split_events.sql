@@ -323,7 +323,7 @@ moved AS (  -- a step outside of what two fetches show moves nothing
     LEFT JOIN step_days d ON d.symbol = t.symbol AND d.date = t.date AND d.event = t.event
 ),
 told AS (
-    SELECT t.*, coalesce(s.moved_to, t.date) AS ex_date, s.moved_to IS NOT NULL AS is_observed,
+    SELECT t.*, coalesce(s.moved_to, t.date) AS ex_date,
            s.is_contradicted
            OR (u.symbol IS NOT NULL AND t.ratio <> 1 AND s.moved_to IS NULL AND NOT coalesce(c.is_split, false)) AS is_contradicted,
            CASE WHEN t.kind = 'spin_off' THEN false WHEN t.kind IS NOT NULL THEN true
