@@ -1,4 +1,8 @@
-"""Generate the reference pages from the code: `python -m docs.generate` writes them to docs/reference."""
+"""Generate what follows from other files: `python -m docs.generate` writes it.
+
+That is the reference pages in docs/reference, from the code, and the table of New York's trading days, from
+the package that has them.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,7 @@ import typer
 from pydantic_settings import BaseSettings
 
 from docs.markdown import escaped, table, to_markdown
+from docs.market_days import TABLE, market_days
 from docs.python_page import python_page
 from docs.sql_page import sql_page
 from factorlab_lake.cli import app
@@ -218,10 +223,9 @@ def _help(program: Any, *command: str) -> str:
 
 
 def main() -> None:
-    """Write the pages that changed."""
+    """Write the files that changed."""
     REFERENCE.mkdir(exist_ok=True)
-    for name, text in pages().items():
-        path = REFERENCE / name
+    for path, text in {TABLE: market_days(), **{REFERENCE / n: page for n, page in pages().items()}}.items():
         if not path.exists() or path.read_text("utf-8") != text:
             path.write_text(text, "utf-8")
             sys.stdout.write(f"wrote {path}\n")

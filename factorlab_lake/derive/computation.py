@@ -37,12 +37,14 @@ _SCRIPTS = (
     "company_subjects",
     "quarter_validity",
     "trailing_periods",
-    "fundamentals_history",
     "quarter_history",
     "period_publications",
     "company_symbols",
+    "fundamentals_history",  # last, because it takes most memory: fewer tables are left
 )
 _CREATED = re.compile(r"CREATE OR REPLACE TEMP TABLE (\w+)")
+_BEGINNING = re.compile(r"^(?=(?:CREATE|INSERT|DELETE|UPDATE) )", re.MULTILINE)  # of a statement
+_COMMENT = re.compile(r"--.*")
 
 
 def in_parts(symbols: Iterable[str], rows: Mapping[str, int] | None = None) -> Iterator[list[str]]:
@@ -87,16 +89,12 @@ def compute(
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE derived_symbols AS SELECT unnest([{names}]::VARCHAR[]) AS symbol"
     )
-    for script, unused in zip(_scripts(), _unused_tables(), strict=True):
-        text = script.replace("{{symbols}}", names).replace("{{provider_order}}", order)
-        if not results_only:
-            con.execute(text)
-            continue
-        for statement in con.extract_statements(text):
-            con.execute(statement)
+    for statement, unused in zip(_statements(), _unused_tables(), strict=True):
+        con.execute(statement.replace("{{symbols}}", names).replace("{{provider_order}}", order))
+        if results_only:
             release_memory(con)
-        for name in unused:
-            con.execute(f"DROP TABLE temp.{name}")
+            for name in unused:
+                con.execute(f"DROP TABLE temp.{name}")
 
 
 def computed_rows(spec: TableSpec) -> str:
@@ -134,16 +132,20 @@ def _bucket(spec: TableSpec) -> str:
 
 @cache
 def _unused_tables() -> list[list[str]]:
-    """Return for each script the tables that no later script and no derived table needs."""
-    scripts = _scripts()
+    """Return for each statement the tables that no later one and no derived table needs."""
     last: dict[str, int] = {}
-    for place, script in enumerate(scripts):
-        last |= dict.fromkeys(_CREATED.findall(script), place)
-        last |= {name: place for name in last if re.search(rf"\b{name}\b", script)}
+    for place, statement in enumerate(_statements()):
+        names = set(re.findall(r"\w+", _COMMENT.sub("", statement)))
+        last |= dict.fromkeys(names.intersection(last).union(_CREATED.findall(statement)), place)
     return [
-        [n for n, p in last.items() if p == place and n not in DERIVED_TABLES]
-        for place in range(len(scripts))
+        [name for name, end in last.items() if end == place and name not in DERIVED_TABLES]
+        for place in range(len(_statements()))
     ]
+
+
+@cache
+def _statements() -> list[str]:
+    return [s for script in _scripts() for s in _BEGINNING.split(script) if _COMMENT.sub("", s).strip()]
 
 
 @cache

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import math
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import cache
+from importlib.resources import files
 
 from factorlab_lake.schema.exchanges import SUFFIXES_ABROAD
 from factorlab_lake.schema.rules import BEGINNING_OF_TIME, END_OF_TIME
@@ -12,7 +14,6 @@ from factorlab_lake.schema.rules import BEGINNING_OF_TIME, END_OF_TIME
 __all__ = ["closed_days", "half_days", "is_trading_day", "listed_abroad", "moved", "next_trading_day"]
 
 _SATURDAY = 5
-_FIRST_YEAR = 1990  # the calendar was compared with another source from here on; EDGAR begins in 1993
 
 
 def listed_abroad(symbol: str) -> bool:
@@ -61,23 +62,30 @@ def moved(day: date, days: float) -> date:
     return date.fromordinal(min(max(day.toordinal() + math.floor(days), earliest), latest))
 
 
-@cache
 def closed_days(year: int) -> frozenset[date]:
-    """Return the holidays of a year on which New York does not trade, and its unscheduled closings."""
-    import holidays  # not at the top: most commands ask for no trading day
+    """Return the days of a year on which New York does not trade: holidays, and unscheduled closings.
 
-    return frozenset(holidays.financial_holidays("NYSE", years=year))
+    The years 1885 to 2100 are known. An unscheduled closing is known from the next release on.
+
+    >>> date(2025, 1, 9) in closed_days(2025)
+    True
+    """
+    return _days("closed").get(year, frozenset())
 
 
 def half_days() -> list[date]:
-    """Return the days from 1990 to the end of next year on which New York closes at 13:00, in order."""
-    return _half_days(datetime.now(UTC).year + 1)
+    """Return the days from 1990 on, in order, on which New York closes at 13:00.
+
+    >>> half_days()[0].isoformat()
+    '1990-12-24'
+    """
+    return sorted(day for days in _days("half_days").values() for day in days)
 
 
 @cache
-def _half_days(last_year: int) -> list[date]:
-    import holidays
-    from holidays.constants import HALF_DAY
-
-    years = range(_FIRST_YEAR, last_year + 1)
-    return sorted(holidays.financial_holidays("NYSE", years=years, categories=(HALF_DAY,)))
+def _days(kind: str) -> dict[int, frozenset[date]]:
+    text = files(__package__).joinpath("market_days.csv").read_text(encoding="utf-8")
+    return {
+        int(row["year"]): frozenset(date.fromisoformat(f"{row['year']}-{day}") for day in row[kind].split())
+        for row in csv.DictReader(text.splitlines())
+    }

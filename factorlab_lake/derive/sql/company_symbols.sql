@@ -51,11 +51,3 @@ SELECT symbol, company_id, valid_from, valid_to, source, kind FROM companies
 WHERE company_id IS NOT NULL AND NOT (company_id = symbol AND valid_from = {{BEGINNING_OF_TIME}} AND valid_to < {{END_OF_TIME}})
   AND symbol IN (SELECT symbol FROM statement_ciks UNION SELECT symbol FROM shares_outstanding
                  UNION SELECT symbol FROM splits UNION SELECT symbol FROM symbol_history UNION SELECT symbol FROM split_lists);
-
--- Between two companies of a symbol nothing is known of the new one yet, and the old one's figures are not its own.
-INSERT INTO fundamentals_history BY NAME
-SELECT s.symbol, s.vintage AS of_vintage, s.restated, c.valid_from, c.valid_to, m.source_provider AS statement_provider,
-       'company_changed' AS income_reason, 'company_changed' AS cash_flow_reason, 'company_changed' AS balance_sheet_reason
-FROM companies c JOIN (SELECT DISTINCT symbol, vintage, restated FROM subjects) s ON s.symbol = c.symbol
-LEFT JOIN symbol_providers m ON m.symbol = c.symbol AND m.place = 1
-WHERE c.company_id IS NULL;

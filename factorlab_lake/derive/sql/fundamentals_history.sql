@@ -28,7 +28,9 @@ SELECT p.trailing_id,
 FROM trailing_statements p JOIN balance_sheet_rows s ON s.statement_id = p.statement_id
 GROUP BY p.trailing_id;
 
-CREATE OR REPLACE TEMP TABLE fundamentals_history AS
+-- fundamentals_intervals: choose the year and the balance sheet of each interval
+-- Grain: that of fundamentals_history. By itself, because a join of all tables at once would take 30 MB more.
+CREATE OR REPLACE TEMP TABLE fundamentals_intervals AS
 WITH trailing_years AS MATERIALIZED (
     SELECT h.* EXCLUDE (interval_id, years_back, whole_period_id, remainder_id, inputs_available_date), b.trailing_id AS before_id, b.months AS before_months,
            b.reported_currency AS before_currency, h.inputs_available_date AS available_date,
@@ -71,19 +73,29 @@ parts AS (
     LEFT JOIN balance_sheet b ON b.subject = s.subject AND b.valid_from <= s.valid_from AND b.valid_to > s.valid_from
 )
 SELECT s.symbol, s.vintage AS of_vintage, s.restated, {{company_id}}, m.source_provider AS statement_provider,
-       p.* EXCLUDE (subject, income_id, income_before_id, is_same_length, cash_flow_id, balance_sheet_id, balance_sheet_before_id)
-           REPLACE (greatest(p.valid_from, o.valid_from) AS valid_from, least(p.valid_to, o.valid_to) AS valid_to),
-       coalesce(r.extra_age_days, CASE p.balance_sheet_months WHEN 12 THEN {{YEAR_AGE_LIMIT_DAYS}} - {{QUARTER_AGE_LIMIT_DAYS}} ELSE 0 END) AS extra_age_days,
-       {{fundamentals}}
+       p.* EXCLUDE (subject) REPLACE (greatest(p.valid_from, o.valid_from) AS valid_from, least(p.valid_to, o.valid_to) AS valid_to),
+       coalesce(r.extra_age_days, CASE p.balance_sheet_months WHEN 12 THEN {{YEAR_AGE_LIMIT_DAYS}} - {{QUARTER_AGE_LIMIT_DAYS}} ELSE 0 END) AS extra_age_days
 FROM parts p JOIN subjects s ON s.subject = p.subject
 JOIN subject_intervals o ON o.subject = p.subject AND o.valid_from < p.valid_to AND o.valid_to > p.valid_from
 JOIN subject_providers m ON m.subject = p.subject
 LEFT JOIN companies k
   ON k.symbol = s.symbol AND greatest(p.valid_from, o.valid_from) >= k.valid_from AND greatest(p.valid_from, o.valid_from) < k.valid_to
 LEFT JOIN reporting_rhythm r
-  ON r.symbol = s.symbol AND greatest(p.valid_from, o.valid_from) >= r.valid_from AND greatest(p.valid_from, o.valid_from) < r.valid_to
+  ON r.symbol = s.symbol AND greatest(p.valid_from, o.valid_from) >= r.valid_from AND greatest(p.valid_from, o.valid_from) < r.valid_to;
+
+CREATE OR REPLACE TEMP TABLE fundamentals_history AS
+SELECT p.* EXCLUDE (income_id, income_before_id, is_same_length, cash_flow_id, balance_sheet_id, balance_sheet_before_id),
+       {{fundamentals}}
+FROM fundamentals_intervals p
 LEFT JOIN income_figures i ON i.trailing_id = p.income_id
 LEFT JOIN income_figures ib ON ib.trailing_id = p.income_before_id
 LEFT JOIN cash_flow_figures c ON c.trailing_id = p.cash_flow_id
 LEFT JOIN balance_sheet_figures b ON b.trailing_id = p.balance_sheet_id
-LEFT JOIN balance_sheet_figures bb ON bb.trailing_id = p.balance_sheet_before_id;
+LEFT JOIN balance_sheet_figures bb ON bb.trailing_id = p.balance_sheet_before_id
+UNION ALL BY NAME
+-- Between two companies of a symbol nothing is known of the new one yet, and the old one's figures are not its own.
+SELECT s.symbol, s.vintage AS of_vintage, s.restated, c.valid_from, c.valid_to, m.source_provider AS statement_provider,
+       'company_changed' AS income_reason, 'company_changed' AS cash_flow_reason, 'company_changed' AS balance_sheet_reason
+FROM companies c JOIN (SELECT DISTINCT symbol, vintage, restated FROM subjects) s ON s.symbol = c.symbol
+LEFT JOIN symbol_providers m ON m.symbol = c.symbol AND m.place = 1
+WHERE c.company_id IS NULL;
