@@ -25,9 +25,13 @@ Handler = Callable[[httpx.Request], httpx.Response]
 
 @dataclass
 class Time:
-    """Simulate time that passes only while a caller sleeps."""
+    """Simulate time that passes only while a caller sleeps.
+
+    A fetch decides by the real time what is due. A test of two fetches gives a ``start`` near it.
+    """
 
     seconds: float = 1000.0
+    start: datetime = NOW
     slept: list[float] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -37,7 +41,7 @@ class Time:
 
     def clock(self) -> datetime:
         """Return the time of day."""
-        return NOW + timedelta(seconds=self.seconds - 1000)
+        return self.start + timedelta(seconds=self.seconds - 1000)
 
     def sleep(self, seconds: float) -> None:
         """Let the time pass at once."""

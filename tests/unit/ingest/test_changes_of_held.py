@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ def _fmp(*changes: Any, calls: list[str] | None = None, time: Time | None = None
         is_list = request.url.path.endswith("/symbol-change")
         return httpx.Response(200, text=json.dumps(changes if is_list else []))
 
-    return provider(handler, time)
+    return provider(handler, time or Time(start=datetime.now(UTC)))
 
 
 def _fetch(lake: Lake, symbols: Any, *changes: Any, **options: Any) -> Any:
@@ -244,9 +244,10 @@ def test_intervals_follow_from_the_list(
 def test_the_list_is_requested_once_for_all_symbols_and_again_after_a_week(tmp_path: Path) -> None:
     """One call answers for all symbols, and a change that the list had keeps what the vendor sent."""
     lake, calls = fl.open(tmp_path / "lake"), list[str]()
-    _fetch(lake, ["FB", "META", "AAPL"], _RENAMED, calls=calls)
-    _fetch(lake, ["FB", "META", "AAPL"], _RENAMED, calls=calls)
-    assert calls == ["/stable/symbol-change"]
+    over_a_week_ago = Time(start=datetime.now(UTC) - timedelta(days=8))
+    for time in (over_a_week_ago, None, None):
+        _fetch(lake, ["FB", "META", "AAPL"], _RENAMED, calls=calls, time=time)
+    assert calls == ["/stable/symbol-change"] * 2
     extra = lake.sql("SELECT extra FROM symbol_history WHERE symbol = 'FB'").item()
     assert json.loads(json.loads(extra)["changes"]) == [_RENAMED]
     log = lake.sql(
