@@ -18,15 +18,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
-from factorlab_lake.errors import LakeDamaged, LakeLocked
+from factorlab_lake.errors import LakeDamaged, LakeLocked, WriteFailed
 from factorlab_lake.schema import STORED_TABLES, table
 from factorlab_lake.schema.derived_tables import DERIVED_FROM
 from factorlab_lake.storage import checksums, data_files, delta, snapshots
 from factorlab_lake.storage.bucket_path import in_bucket
+from factorlab_lake.storage.disk_space import delete_new
 from factorlab_lake.storage.inventory import raise_format
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.lock import lost_lock, writer_lock
@@ -55,15 +57,39 @@ def transaction(
     with writer_lock(layout, timeout_s=timeout_s) as lock:
         current = Transaction(layout, snapshots.latest(layout), reason, lock)
         _undo_unfinished(current)
-        try:
+        with _discarded_on_error(current):
             yield current
             current.compact()
-        except BaseException:
-            with suppress(LakeLocked):  # the owner of the lock undoes it, not a writer that lost it
-                lock.assert_owned()
-                _undo_unfinished(current)
-            raise
-        _commit(current, program_version=program_version, operation=operation)
+            _commit(current, program_version=program_version, operation=operation)
+
+
+@contextmanager
+def _discarded_on_error(current: Transaction) -> Iterator[None]:
+    """Undo a change that fails, and delete the files that it wrote: they may fill the disk.
+
+    The files that no table lists come first, because an undo writes to the logs. If there is no room for
+    that even then, the listed files are deleted too: no snapshot names them. A writer that lost its lock
+    leaves all to the owner. An error after the snapshot was created discards nothing.
+    """
+    try:
+        yield
+    except BaseException:
+        with suppress(LakeLocked, LakeDamaged, WriteFailed):  # the next writer undoes the rest
+            current.lock.assert_owned()
+            if snapshots.newest_id(current.layout) == current.base.id:
+                _discard(current)
+        raise
+
+
+def _discard(current: Transaction) -> None:
+    owned = current.lock.assert_owned
+    delete_new(partial(current.written, listed=False), owned)
+    try:
+        _undo_unfinished(current)
+    except WriteFailed:
+        delete_new(current.written, owned)
+        _undo_unfinished(current)
+    delete_new(current.written, owned)
 
 
 def roll_back(layout: Layout, to: Snapshot, *, reason: str, program_version: str) -> Snapshot:

@@ -23,6 +23,7 @@ from factorlab_lake.errors import LakeDamaged, LakeError, WriteFailed
 from factorlab_lake.schema import TableSpec
 from factorlab_lake.schema.evolution import missing_columns, reject_unknown_columns
 from factorlab_lake.storage.bucket_path import RETRIES, in_bucket, options_of, unreachable
+from factorlab_lake.storage.disk_space import COMPRESSION_LEVEL, assert_room, rows_per_group, system_error
 from factorlab_lake.storage.freed_memory import returned_at_once
 from factorlab_lake.storage.layout import write_atomically
 from factorlab_lake.storage.snapshots import written_by
@@ -65,8 +66,6 @@ LAST_CHECKPOINT = "_last_checkpoint"  # the file that names the newest checkpoin
 _KEEP_LOGS = PostCommitHookProperties(cleanup_expired_logs=False)
 _PROBE_BYTES = 65_536
 _UNREACHABLE = re.compile(r"Generic (?:S3|GCS|MicrosoftAzure) error")
-# These are 32,768 bars. Larger row groups slow queries of few symbols; smaller ones lengthen the footers.
-_VALUES_PER_ROW_GROUP = 655_360
 _DICTIONARIES = {"close_price"}  # most queries read this number column: cents decode faster from a dictionary
 
 _LogState: TypeAlias = frozenset[tuple[str, int, int, int]]
@@ -113,6 +112,8 @@ def replace(path: Path, spec: TableSpec, frame: pl.DataFrame, partitions: list[i
 
 
 def _write(path: Path, spec: TableSpec, frame: pl.DataFrame, reason: str, **how: Any) -> int:
+    rows = _conform(spec, frame)
+    assert_room(path, spec, rows)
     with _errors_mapped(path):
         written = _ensure(path, spec)
         stored = _stored_types(written)
@@ -122,7 +123,7 @@ def _write(path: Path, spec: TableSpec, frame: pl.DataFrame, reason: str, **how:
             how["schema_mode"] = "merge"
         write_deltalake(
             written,
-            _plain_text(_conform(spec, frame)),
+            _plain_text(rows),
             partition_by=[spec.partition_by] if spec.partition_by else None,
             writer_properties=_writer(spec),
             commit_properties=_why(reason),
@@ -199,13 +200,8 @@ def _mapped(path: Path, message: str, version: int | None) -> LakeError:
     if in_bucket(path) is not None and _UNREACHABLE.match(message):
         return unreachable(path, message)
     message = message.partition("\n")[0]
-    refused = re.search(r"([^:]*) \(os error (?:13|28|30|122)\)", message)
-    if refused:
-        return WriteFailed(
-            f"{path} cannot be written: {refused[1].strip()}. Free some space or make the folder writable, "
-            "then retry. No committed data is lost.",
-            path=str(path),
-        )
+    if refused := system_error(path, message):
+        return refused
     if "LocalFileSystem" in message and (unwritable := _write_error(path)):
         return unwritable
     present = log_entries(path / "_delta_log")
@@ -227,16 +223,14 @@ def _mapped(path: Path, message: str, version: int | None) -> LakeError:
 def _writer(spec: TableSpec) -> WriterProperties:
     """Return the Parquet settings of a table.
 
-    Level 1 of zstd writes faster than higher levels, and its files are only a few per cent larger. Numbers
-    rarely repeat: without dictionaries they are written in two thirds of the time, and smaller. A query of
-    few symbols reads only their row groups, so a table with many columns has short ones.
+    Numbers rarely repeat: without dictionaries they are written in two thirds of the time, and smaller.
     """
     plain = ColumnProperties(dictionary_enabled=False)
     numbers = [c.name for c in spec.columns if c.kind == "number" and c.name not in _DICTIONARIES]
     return WriterProperties(
         compression="ZSTD",
-        compression_level=1,
-        max_row_group_size=_VALUES_PER_ROW_GROUP // len(spec.columns),
+        compression_level=COMPRESSION_LEVEL,
+        max_row_group_size=rows_per_group(spec),
         column_properties=dict.fromkeys(numbers, plain),
     )
 
@@ -306,7 +300,7 @@ def _write_error(path: Path) -> WriteFailed | None:
         write_atomically(probe, "x" * _PROBE_BYTES)
         probe.unlink()
     except WriteFailed as error:
-        return error
+        return WriteFailed(str(error).replace(str(probe), str(path)), path=str(path))
     return None
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import polars as pl
 
 from factorlab_lake.schema import TableSpec, table
 from factorlab_lake.schema.limits import COLUMNS_WRITTEN_AT_A_TIME, VALUES_AT_A_TIME
 from factorlab_lake.storage import checksums, data_files, delta
+from factorlab_lake.storage.bucket_path import in_bucket
 from factorlab_lake.storage.data_files import DataFile
+from factorlab_lake.storage.disk_space import files_in
 from factorlab_lake.storage.file_rows import read_files
 from factorlab_lake.storage.layout import Layout
 from factorlab_lake.storage.lease import Lease
@@ -52,6 +55,7 @@ class Transaction:
     with_new_bars: set[str] = field(default_factory=set)
     derived: Derived | None = None
     _lists: dict[tuple[str, int], list[DataFile]] = field(default_factory=dict)
+    _before: dict[str, set[Path]] = field(default_factory=dict)  # the files of each table that is written
     result: Snapshot = field(init=False)
 
     def __post_init__(self) -> None:
@@ -93,7 +97,7 @@ class Transaction:
         """Add rows to a table, few partitions at a time: each writes a file, with buffers for each column."""
         spec = table(name)
         for part in [] if frame.is_empty() else _written_at_once(spec, frame):
-            self.note(name, delta.append(self.layout.table(name), spec, part, self.reason))
+            self.note(name, delta.append(self._folder_to_write(name), spec, part, self.reason))
 
     def note(self, name: str, version: int) -> None:
         """Note the version that this writer committed to a table.
@@ -114,7 +118,7 @@ class Transaction:
         if not frame.is_empty():
             self._assert_undamaged(name, partitions)
         self.replaced.setdefault(name, set()).update(partitions or [None])
-        folder = self.layout.table(name)
+        folder = self._folder_to_write(name)
         self.note(name, delta.replace(folder, table(name), frame, partitions, self.reason))
 
     def rewrite(self, name: str, frame: pl.DataFrame) -> None:
@@ -125,7 +129,29 @@ class Transaction:
         if spec.partition_by:
             partitions |= set(frame[spec.partition_by].unique().to_list())
         known = sorted(p for p in partitions if p is not None)
-        self.note(name, delta.replace(self.layout.table(name), spec, frame, known, self.reason))
+        self.note(name, delta.replace(self._folder_to_write(name), spec, frame, known, self.reason))
+
+    def _folder_to_write(self, name: str) -> Path:
+        """Return a table's folder, whose files are listed before the first write; a bucket is never full."""
+        folder = self.layout.table(name)
+        if name not in self._before and in_bucket(folder) is None:
+            self._before[name] = files_in(folder)
+        return folder
+
+    def written(self, *, listed: bool = True) -> set[Path] | None:
+        """Return the files that this transaction wrote, or None if it began no write.
+
+        Without ``listed``, those that the newest version of no table lists.
+        """
+        if not self._before:
+            return None
+        new: set[Path] = set()
+        for name, before in self._before.items():
+            folder, newest = self.layout.table(name), delta.current_version(self.layout.table(name))
+            new |= files_in(folder) - before
+            if not listed and newest >= 0:
+                new -= {folder / f.path for f in data_files.list_files(folder, table(name), newest)}
+        return new
 
     def _assert_undamaged(self, name: str, partitions: list[int]) -> None:
         files = self._lists.get((name, _OF_BASE)) or data_files.files_of(self.layout, self.base, name)

@@ -18,11 +18,13 @@ from factorlab_lake.schema import STORED_TABLES
 from factorlab_lake.storage import checksums, data_files, delta, refs, snapshots
 from factorlab_lake.storage.commits import transaction
 from factorlab_lake.storage.layout import Layout, write_errors
+from factorlab_lake.storage.lock import writer_lock
 from factorlab_lake.storage.refs import RETENTION_DAYS
 from factorlab_lake.storage.snapshots import Snapshot
 
 __all__ = ["VacuumReport", "vacuum"]
 
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
 _STALE_S = 3600.0  # a younger file that no snapshot names may still be in use
 
 
@@ -72,6 +74,11 @@ def vacuum(
     cutoff = _cutoff(now or datetime.now(UTC), retention_days)
     if dry_run:
         return _planned(layout, VacuumReport(dry_run, retention_days), cutoff)
+    # Delete what no snapshot needs before anything is written: on a full disk that makes room for the rest.
+    with writer_lock(layout):
+        leftover = _planned(layout, VacuumReport(dry_run, retention_days), _EARLIEST)
+        for inside, _ in leftover.files:
+            _delete(layout.root / inside)
     with transaction(layout, reason="vacuum", program_version=program_version):
         report = _planned(layout, VacuumReport(dry_run, retention_days), cutoff)
         paths = [layout.root / path for path, _ in report.files]
@@ -82,6 +89,8 @@ def vacuum(
             refs.save_vacuumed(layout, refs.vacuumed(layout) | set(report.snapshots))
         for path in paths:
             _delete(path)
+    report.files = sorted([*leftover.files, *report.files])
+    report.size_bytes += leftover.size_bytes
     return report
 
 
@@ -90,7 +99,7 @@ def _cutoff(now: datetime, retention_days: float) -> datetime:
     try:
         return now - timedelta(days=retention_days)
     except OverflowError:
-        return datetime.min.replace(tzinfo=UTC)
+        return _EARLIEST
 
 
 def _planned(layout: Layout, report: VacuumReport, cutoff: datetime) -> VacuumReport:
