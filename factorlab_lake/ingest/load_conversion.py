@@ -179,7 +179,7 @@ class LoadConversion:
             return rows
         if "split_basis_date" in rows.columns:
             raise InvalidInput(
-                "The source has a column split_basis_date, and split_basis was passed too; leave one out."
+                "The source has a column split_basis_date, but split_basis was passed too; leave one out."
             )
         day = self._spec.time_column or ""
         if self._spec.name == "price_data":

@@ -307,6 +307,7 @@ def test_errors_and_warnings_of_the_command_name_its_options(tmp_path: Path) -> 
     """What Python's messages call symbol= and split_basis are --symbol and --split-basis there."""
     file, at = _file(tmp_path, "MSFT.csv", _YAHOO), ("--lake", tmp_path / "lake", "load")
     splits = ROOT / "data/sample/splits.csv"
+    based = _file(tmp_path, "based.csv", "date,close_price,split_basis_date\n2020-08-28,499.23,2020-08-28\n")
     for arguments, text in (
         (("price_data", file), "needs a column 'symbol' (--symbol AAPL fills it in)"),
         (("price_data", file), "; --split-basis own-day or a day fills it in)"),
@@ -318,11 +319,26 @@ def test_errors_and_warnings_of_the_command_name_its_options(tmp_path: Path) -> 
             ("price_data", file, "--symbol", "A", "--split-basis", "x"),
             "error: --split-basis is 'x'; expected",
         ),
+        (
+            ("price_data", based, "--symbol", "A", "--split-basis", "own-day"),
+            "has a column split_basis_date, but --split-basis was passed too; leave one out",
+        ),
     ):
         done = run(*at, *arguments, code=1)
         assert text in done.err
         assert "split_basis=" not in done.err
     assert "split_basis_date" in run(*at, "price_data", file, code=1).err  # a column keeps its name
+
+
+def test_columns_and_files_named_as_an_option_keep_their_names(tmp_path: Path) -> None:
+    """The names of a user are not those of the command's arguments."""
+    text = "symbol,date,close_price,split_basis\nA,2020-08-28,499.23,own-day\n"
+    at = ("--lake", tmp_path / "lake", "load", "price_data")
+    refused = run(*at, _file(tmp_path, "prices.csv", text), code=1).err
+    assert "has no column 'split_basis'" in refused
+    assert "symbol, date, close_price, split_basis" in refused
+    for name in ("dry_run/x.csv", "my split_basis/gone.csv"):
+        assert name in run(*at, tmp_path / name, code=1).err
 
 
 def test_every_text_names_the_sources_that_are_known() -> None:
