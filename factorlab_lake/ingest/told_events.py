@@ -19,6 +19,7 @@ from factorlab_lake.storage.transaction import Transaction
 __all__ = ["ToldEvents", "new_splits"]
 
 _SHOWN = 5
+_SOURCE = "prices"  # a list of splits is before it: nobody chose these
 _SIDES = ("numerator", "denominator")
 
 
@@ -46,7 +47,9 @@ class ToldEvents:
         checks = RowChecks(table("splits"), now)
         typed = [checks.typed(rows).drop("extra") for rows in self._splits if rows.height]
         checks.raise_faults()
-        return pl.concat(typed).unique(maintain_order=True) if typed else pl.DataFrame()
+        if not typed:
+            return pl.DataFrame()
+        return pl.concat(typed).unique(maintain_order=True).with_columns(source=pl.lit(_SOURCE))
 
 
 def new_splits(tx: Transaction, reported: pl.DataFrame, command: str, *, dry_run: bool) -> pl.DataFrame:

@@ -33,8 +33,9 @@ EVENT_TABLES = (
             Column(
                 "source",
                 "text",
-                "origin of the event: provider, file, or inferred from two fetches of the same bars; an "
-                "inferred 1:1 says that they did not move, against the split that was told for the day",
+                "origin of the event: provider, file, prices (a file of prices that tells it), or inferred "
+                "from two fetches of the same bars; an inferred 1:1 says that they did not move, against the "
+                "split that was told for the day",
                 role="label",
             ),
             Column(

@@ -1,11 +1,11 @@
 -- told_splits: choose among the splits that sources told
 -- Grain: one row per row of splits that a provider or a file told.
 -- Columns:
--- - precedence: a file's split is before a provider's. listed_at: the newest list of the source with the split.
+-- - precedence: a file's split is before a provider's, and that before one of a file of prices. listed_at: the newest list of the source with the split.
 -- - status: retracted, duplicate, overruled, or NULL for a split that applies so far.
 -- Rules:
--- - One ratio on days within {{SAME_SPLIT_DAYS}} days is one split: that of the file, else of the newer list, else of the later day.
--- - Of several ratios on one day, that of the file applies, else of the newer list, else the first.
+-- - One ratio on days within {{SAME_SPLIT_DAYS}} days is one split: that of higher precedence, else of the newer list, else of the later day.
+-- - Of several ratios on one day, that of higher precedence applies, else of the newer list, else the first.
 CREATE OR REPLACE TEMP TABLE told_splits AS
 WITH lists AS (
     SELECT symbol, provider, max(fetch_date) AS listed_at FROM data_fetch_log
@@ -14,8 +14,8 @@ WITH lists AS (
 ),
 told AS (
     SELECT s.symbol, s.date, s.event, s.numerator, s.denominator, s.numerator / s.denominator AS ratio, s.kind, s.source,
-           s.source_provider, s.fetched_at, s.retracted_at, (s.source = 'file')::INTEGER AS precedence,
-           CASE WHEN s.source = 'file' THEN s.fetched_at ELSE greatest(s.fetched_at, l.listed_at) END AS listed_at
+           s.source_provider, s.fetched_at, s.retracted_at, CASE s.source WHEN 'file' THEN 2 WHEN 'prices' THEN 0 ELSE 1 END AS precedence,
+           CASE WHEN s.source IN ('file', 'prices') THEN s.fetched_at ELSE greatest(s.fetched_at, l.listed_at) END AS listed_at
     FROM splits s LEFT JOIN lists l ON l.symbol = s.symbol AND l.provider = s.source_provider
     WHERE s.source <> 'inferred' AND s.symbol IN (SELECT symbol FROM derived_symbols)
 ),

@@ -43,6 +43,6 @@ FROM (
     SELECT symbol, (fetch_date AT TIME ZONE 'America/New_York')::DATE AS told FROM data_fetch_log
     WHERE data_type = 'splits' AND success
     UNION ALL
-    SELECT symbol, (fetched_at AT TIME ZONE 'America/New_York')::DATE FROM splits WHERE source = 'file'
+    SELECT symbol, (fetched_at AT TIME ZONE 'America/New_York')::DATE FROM splits WHERE source IN ('file', 'prices')
 )
 WHERE symbol IN (SELECT symbol FROM derived_symbols) GROUP BY symbol;

@@ -49,7 +49,8 @@ def merged_events(
 
     ``log`` has the complete lists of former fetches.
     """
-    content = ["source_provider", *spec.told_key, *_values(spec)]
+    origin = [name for name in ("source",) if name in spec.names()]  # a list is more than a file of prices
+    content = ["source_provider", *origin, *spec.told_key, *_values(spec)]
     both = [stored.with_columns(_stored=True), rows.with_columns(_stored=False)]
     reports = pl.concat(both, how="diagonal_relaxed").with_columns(_scope())
     ids = reports.select(content).unique(maintain_order=True).with_row_index("_content")

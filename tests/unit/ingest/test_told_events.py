@@ -11,6 +11,7 @@ import pytest
 
 from factorlab_lake.errors import InvalidInput, LakeWarning
 from factorlab_lake.lake import Lake
+from tests.fakes.scripted_fmp import Script, json_response, provider
 from tests.unit.cli.running import run
 
 _ALPHA_VANTAGE = """\
@@ -87,16 +88,53 @@ def test_the_named_command_loads_the_dividends(tmp_path: Path, source: str) -> N
 
 
 def test_loading_the_splits_of_the_file_again_changes_nothing(lake: Lake, tmp_path: Path) -> None:
-    """They are stored as `load splits` of the same file stores them, with the file's name in the log."""
+    """The log has the file's name. `load splits` of the file makes the same split a user's own, once."""
     file = tmp_path / "aapl.csv"
     file.write_text(_TIINGO)
     _texts(lake, file, symbol="AAPL")
     log = "SELECT endpoint, records_fetched FROM data_fetch_log WHERE data_type = 'splits'"
     assert lake.sql(log).rows() == [("load:aapl.csv", 1)]
-    lake.load("splits", file, symbol="AAPL")
-    assert lake.refresh().snapshot.id == 1
+    assert lake.sql("SELECT source FROM splits").rows() == [("prices",)]
+    for _ in range(2):
+        lake.load("splits", file, symbol="AAPL")
+        assert lake.refresh().snapshot.id == 2
+        assert lake.sql("SELECT source FROM splits WHERE retracted_at IS NULL").rows() == [("file",)]
     assert not [each for each in _texts(lake, file, symbol="AAPL") if "loaded too" in each]
-    assert lake.refresh().snapshot.id == 1
+    assert lake.refresh().snapshot.id == 2
+
+
+@pytest.mark.parametrize("prices_first", [True, False])
+@pytest.mark.parametrize("source", ["provider", "file"])
+def test_a_list_is_before_the_splits_of_prices(lake: Lake, source: str, *, prices_first: bool) -> None:
+    """Another ratio of a list of splits applies whatever is loaded first."""
+    bars = pl.DataFrame(
+        {
+            "date": ["2020-08-28", "2020-08-31"],
+            "close": [500.0, 125.0],
+            "adjClose": 125.0,
+            "divCash": 0.0,
+            "splitFactor": [1.0, 5.0],
+        }
+    )
+
+    def told() -> None:
+        if source == "file":
+            lake.load("splits", _split("2020-08-31", 4))
+        else:
+            record = {"symbol": "AAPL", "date": "2020-08-31", "numerator": 4, "denominator": 1}
+            lake.fetch(provider(Script(json_response([record]))), "AAPL", kinds="splits")
+        lake.refresh()
+
+    if not prices_first:
+        told()
+    _texts(lake, bars, symbol="AAPL", split_basis="own-day")
+    if prices_first:
+        told()
+    lake.refresh().load("shares_outstanding", _COUNT)
+    applied = "SELECT numerator, source FROM split_events WHERE status = 'applied'"
+    assert lake.refresh().sql(applied).rows() == [(4.0, source)]
+    caps = lake.market_caps("AAPL", ["2020-08-28", "2020-08-31"])["market_cap"].to_list()
+    assert caps == pytest.approx([500 * 4_275_634_000] * 2)
 
 
 @pytest.mark.parametrize(
@@ -177,3 +215,16 @@ def test_equal_rows_are_counted_once(lake: Lake) -> None:
     with pytest.warns(LakeWarning, match=r"price_data: 1 row repeats another one, and is stored once\."):
         assert lake.load("price_data", bars, split_basis="own-day") == 2
     assert lake.refresh().sql("SELECT count(*) FROM price_data").item() == 2
+
+
+def test_each_split_is_compared_with_those_of_its_symbol_and_time(lake: Lake) -> None:
+    """A held split hides neither the same ratio of another year, nor the split of another symbol that day."""
+    lake.load("splits", _split("2019-03-01", 2))
+    lake.refresh().load("splits", {**_split("2020-08-31", 4), "symbol": ["TSLA"]})
+    days = ["2019-03-01", *(f"20{year}-08-31" for year in range(20, 26))]
+    bars = pl.DataFrame({"date": days, "close": 5.0, "adjClose": 5.0, "divCash": 0.0, "splitFactor": 2.0})
+    (text,) = (t for t in _texts(lake.refresh(), bars, symbol="AAPL") if "loaded too" in t)
+    assert "6 splits of the source are loaded too: AAPL 2020-08-31 2:1" in text
+    assert text.endswith(" and 1 more.")
+    of = "SELECT date::VARCHAR FROM splits WHERE symbol = 'AAPL' AND retracted_at IS NULL ORDER BY date"
+    assert [day for (day,) in lake.refresh().sql(of).rows()] == days
