@@ -117,7 +117,7 @@ def test_a_list_is_before_the_splits_of_prices(lake: Lake, source: str, *, price
         }
     )
 
-    def told() -> None:
+    def load_list() -> None:
         if source == "file":
             lake.load("splits", _split("2020-08-31", 4))
         else:
@@ -126,10 +126,10 @@ def test_a_list_is_before_the_splits_of_prices(lake: Lake, source: str, *, price
         lake.refresh()
 
     if not prices_first:
-        told()
+        load_list()
     _texts(lake, bars, symbol="AAPL", split_basis="own-day")
     if prices_first:
-        told()
+        load_list()
     lake.refresh().load("shares_outstanding", _COUNT)
     applied = "SELECT numerator, source FROM split_events WHERE status = 'applied'"
     assert lake.refresh().sql(applied).rows() == [(4.0, source)]
