@@ -8,6 +8,7 @@
 -- Rules:
 -- - A reported quarter wins over a derived one.
 -- - Cash flow items are stored only in the currency of the income statement.
+-- - At any time one company of a symbol answers for a quarter end.
 CREATE OR REPLACE TEMP TABLE income_quarters AS
 SELECT q.period_id, {{income_sums}}
 FROM quarter_validity q JOIN period_statements p ON p.period_id = q.period_id JOIN income_rows s ON s.statement_id = p.statement_id
@@ -54,12 +55,45 @@ spoken AS (
     UNION ALL
     SELECT q.* REPLACE (greatest(q.valid_from, o.valid_from) AS valid_from, least(q.valid_to, o.valid_to) AS valid_to)
     FROM quarters q JOIN subject_speakers o ON o.subject = q.subject AND o.valid_from < q.valid_to AND o.valid_to > q.valid_from
+),
+-- Of several companies of a symbol that know one quarter end, one answers at a time: the one that has the symbol, else the newer.
+claims AS (
+    SELECT q.*, s.symbol, s.vintage FROM spoken q JOIN subjects s ON s.subject = q.subject JOIN company_subjects c ON c.subject = q.subject
+),
+contested AS (
+    SELECT c.* FROM claims c
+    WHERE EXISTS (SELECT 1 FROM claims o
+                  WHERE o.symbol = c.symbol AND o.vintage = c.vintage AND o.fiscal_date = c.fiscal_date AND o.subject <> c.subject
+                    AND o.valid_from < c.valid_to AND o.valid_to > c.valid_from)
+),
+days AS (
+    SELECT symbol, vintage, fiscal_date, unnest([valid_from, valid_to]) AS day FROM contested
+    UNION
+    SELECT c.symbol, c.vintage, c.fiscal_date, unnest([o.valid_from, o.valid_to])
+    FROM contested c JOIN subject_intervals o ON o.subject = c.subject
+),
+pieces AS (
+    SELECT *, lead(day) OVER (PARTITION BY symbol, vintage, fiscal_date ORDER BY day) AS until FROM days
+),
+answers AS (
+    SELECT c.* EXCLUDE (symbol, vintage) REPLACE (p.day AS valid_from, p.until AS valid_to)
+    FROM pieces p JOIN contested c
+      ON c.symbol = p.symbol AND c.vintage = p.vintage AND c.fiscal_date = p.fiscal_date AND c.valid_from <= p.day AND c.valid_to > p.day
+    LEFT JOIN subject_intervals o ON o.subject = c.subject AND o.valid_from <= p.day AND o.valid_to > p.day
+    WHERE p.until IS NOT NULL
+    QUALIFY row_number() OVER (
+        PARTITION BY c.symbol, c.vintage, c.fiscal_date, p.day ORDER BY o.subject IS NOT NULL DESC, c.subject DESC) = 1
+),
+answered AS (
+    FROM spoken q ANTI JOIN contested c ON c.subject = q.subject AND c.fiscal_date = q.fiscal_date AND c.valid_from = q.valid_from
+    UNION ALL
+    FROM answers
 )
 SELECT s.symbol, s.vintage AS of_vintage, s.restated, q.fiscal_date, q.valid_from, q.valid_to, q.derivation, q.cash_flow_derivation,
        q.reported_currency, q.inputs_available_date, q.reason,
        {{company_id}}, m.source_provider AS statement_provider,
        {{ttm_flows}}
-FROM spoken q JOIN subjects s ON s.subject = q.subject JOIN subject_providers m ON m.subject = q.subject
+FROM answered q JOIN subjects s ON s.subject = q.subject JOIN subject_providers m ON m.subject = q.subject
 {{companies_of_quarters}}
 LEFT JOIN income_quarters i ON i.period_id = q.income_id
 LEFT JOIN cash_flow_quarters c ON c.period_id = CASE WHEN q.is_one_currency THEN q.cash_flow_id END;

@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from factorlab_lake.errors import LakeWarning
 from factorlab_lake.lake import Lake
 from tests.unit.query.lake_builder import LakeBuilder, filing, one
 
@@ -206,3 +207,30 @@ def test_later_facts_turn_an_answer_into_null_and_into_nothing_else(tmp_path: Pa
     changed = after.filter(before["market_cap"].ne_missing(after["market_cap"]))
     assert changed["market_cap"].null_count() == changed.height > 0
     assert set(changed["reason"]) == {"company_changed"}
+
+
+def test_of_two_companies_that_report_a_quarter_the_one_with_the_symbol_answers(tmp_path: Path) -> None:
+    """Two sources have the quarters of 2017, each of its company: the later one counts from its day on."""
+    builder = LakeBuilder()
+    builder.statements("X", "income", reports(ENDS[4:], NEW, is_new=True))
+    lake = builder.build(tmp_path)
+    ends = [date.fromisoformat(end) for end in ENDS[:8]]
+    old = pl.DataFrame({"symbol": "X", "fiscal_date": ends, "revenue": 100.0, "cik": OLD})
+    labels = [f"Q{end.month // 3}" for end in ends]
+    filed = [end + timedelta(days=30) for end in ends]
+    rows = {
+        "fiscal_period": pl.Series(labels),
+        "filing_date": pl.Series(filed),
+        "reported_currency": pl.lit("USD"),
+    }
+    with pytest.warns(LakeWarning, match="4 rows of fmp have other values"):
+        lake.load("income_statements", old.with_columns(**rows))
+    starts, stops = ["2000-01-01", "2018-03-01"], ["2018-03-01", None]
+    companies = [f"cik:{OLD}", f"cik:{NEW}"]
+    _history(lake, symbol=["X", "X"], company_id=companies, valid_from=starts, valid_to=stops)
+    for day, revenue in (("2018-02-28", 100), ("2018-03-01", 7), ("2019-12-31", 7)):
+        found = lake.refresh().quarters("X", as_of=day)
+        assert found["fiscal_date"].is_unique().all()
+        of_2017 = found.filter(pl.col("fiscal_date").dt.year() == 2017)["revenue"]
+        assert of_2017.to_list() == [revenue] * 4
+    assert lake.verify(deep=True).clean
