@@ -44,7 +44,7 @@ _FMP_INCOME = """\
 date,symbol,reportedCurrency,cik,fillingDate,acceptedDate,calendarYear,period,revenue,netIncome,odd
 2020-09-26,AAPL,USD,0000320193,2020-10-30,2020-10-29 18:06:25,2020,FY,274515000000,57411000000,https://x
 """
-_SPLITS = "SELECT date, numerator, denominator FROM splits"
+_SPLITS = "SELECT date, numerator, denominator FROM splits WHERE retracted_at IS NULL"
 _FACTS = """symbol,item,fiscal_period,period end,filed,value,currency
 AAPL,revenue,FY,2020-09-26,2020-10-30,274515000000,USD
 AAPL,netIncome,FY,2020-09-26,2020-10-30,57411000000,USD
@@ -100,9 +100,7 @@ def test_a_history_of_yfinance(lake: Lake) -> None:
     assert lake.load("dividends", frame, symbol="AAPL", split_basis="2021-03-31") == 1
     assert lake.load("splits", frame, symbol="AAPL") == 1
     assert lake.sql("SELECT date, adjusted_dividend FROM dividends").rows() == [(date(2020, 11, 6), 0.205)]
-    assert lake.sql("SELECT date, numerator, denominator FROM splits").rows() == [
-        (date(2020, 8, 31), 4.0, 1.0)
-    ]
+    assert lake.sql(_SPLITS).rows() == [(date(2020, 8, 31), 4.0, 1.0)]
     assert [row[1] for row in _bars(lake)] == [day.date() for day in days]
 
 
@@ -202,9 +200,7 @@ def test_a_file_of_tiingo(lake: Lake, tmp_path: Path) -> None:
         (118.69, True),
     ]
     lake.load("splits", file, symbol="AAPL")
-    assert lake.sql("SELECT date, numerator, denominator FROM splits").rows() == [
-        (date(2020, 8, 31), 4.0, 1.0)
-    ]
+    assert lake.sql(_SPLITS).rows() == [(date(2020, 8, 31), 4.0, 1.0)]
     lake.load("dividends", file, symbol="AAPL")
     assert lake.sql("SELECT date, dividend FROM dividends").rows() == [(date(2020, 11, 6), 0.205)]
 

@@ -218,7 +218,7 @@ def test_of_two_companies_that_report_a_quarter_the_one_with_the_symbol_answers(
     old = pl.DataFrame({"symbol": "X", "fiscal_date": ends, "revenue": 100.0, "cik": OLD})
     labels = [f"Q{end.month // 3}" for end in ends]
     filed = [end + timedelta(days=30) for end in ends]
-    rows = {
+    rows: dict[str, Any] = {
         "fiscal_period": pl.Series(labels),
         "filing_date": pl.Series(filed),
         "reported_currency": pl.lit("USD"),
@@ -229,8 +229,8 @@ def test_of_two_companies_that_report_a_quarter_the_one_with_the_symbol_answers(
     companies = [f"cik:{OLD}", f"cik:{NEW}"]
     _history(lake, symbol=["X", "X"], company_id=companies, valid_from=starts, valid_to=stops)
     for day, revenue in (("2018-02-28", 100), ("2018-03-01", 7), ("2019-12-31", 7)):
-        found = lake.refresh().quarters("X", as_of=day)
-        assert found["fiscal_date"].is_unique().all()
-        of_2017 = found.filter(pl.col("fiscal_date").dt.year() == 2017)["revenue"]
+        answer = lake.refresh().quarters("X", as_of=day)
+        assert answer["fiscal_date"].is_unique().all()
+        of_2017 = answer.filter(pl.col("fiscal_date").dt.year() == 2017)["revenue"]
         assert of_2017.to_list() == [revenue] * 4
     assert lake.verify(deep=True).clean
