@@ -19,7 +19,7 @@ from factorlab_lake.storage.transaction import Transaction
 __all__ = ["ToldEvents", "new_splits"]
 
 _SHOWN = 5
-_SOURCE = "prices"  # a list of splits is before these: they came with the prices
+_SOURCE = "prices"  # of lower precedence than a list of splits: see told_splits in split_events.sql
 _SIDES = ("numerator", "denominator")
 
 

@@ -33,7 +33,7 @@ EVENT_TABLES = (
             Column(
                 "source",
                 "text",
-                "origin of the event: provider, file, prices (a file of prices that tells it), or inferred "
+                "origin of the event: provider, file, prices (the split column of a price file), or inferred "
                 "from two fetches of the same bars; an inferred 1:1 says that they did not move, against the "
                 "split that was told for the day",
                 role="label",

@@ -1,7 +1,8 @@
 -- told_splits: choose among the splits that sources told
 -- Grain: one row per row of splits that a provider or a file told.
 -- Columns:
--- - precedence: a file's split is before a provider's, and that before one of a file of prices. listed_at: the newest list of the source with the split.
+-- - precedence: of a file of splits the highest, then of a provider's list, then of the split column of a price file.
+-- - listed_at: the newest list of the source with the split.
 -- - status: retracted, duplicate, overruled, or NULL for a split that applies so far.
 -- Rules:
 -- - One ratio on days within {{SAME_SPLIT_DAYS}} days is one split: that of higher precedence, else of the newer list, else of the later day.
