@@ -40,7 +40,7 @@ __all__ = [
 INTERVAL_TABLES = ("share_count_history", "fundamentals_history", "period_publications")
 
 _UNFINISHED_S = 3600.0  # a younger file may be of a build that has not written its manifest yet
-_FORMAT = 4  # rises with every change of the tiles that the SQL does not show
+_FORMAT = 5  # rises with every change of the tiles that the SQL does not show
 
 
 @dataclass(slots=True)

@@ -144,14 +144,15 @@ def _new_symbols(layout: Layout, before: Snapshot | None, after: Snapshot) -> se
 def _days_by_year(files: list[DataFile]) -> dict[int, tuple[int, int]]:
     """Return the first and last day of bars in some files by year: a year counts the days before it too.
 
-    A tile has only the last of the bars before its year. If that one is removed, an earlier one takes its
-    place, so all days before the year are read again.
+    A tile has only the last of the bars before its year, and not even that one if there is a bar on the
+    year's first day. If the bar that hides an earlier one is removed, the earlier one takes its place, so all
+    days before the year are read again.
     """
     spans: dict[int, tuple[int, int]] = {}
     for file, year in ((f, f.partition) for f in files if f.partition is not None):
         low, high = _span(file, year)
-        _widen(spans, year, low, high)
-        first_after = days_of_year(year)[1]
+        first, first_after = days_of_year(year)
+        _widen(spans, year, low if low > first else first - PRICE_AGE_LIMIT_DAYS, high)
         if year < MAXYEAR and high >= first_after - PRICE_AGE_LIMIT_DAYS:
             _widen(spans, year + 1, first_after - PRICE_AGE_LIMIT_DAYS, high)
     return spans

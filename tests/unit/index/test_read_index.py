@@ -136,11 +136,12 @@ def test_symbols_of_a_later_commit_between_others_keep_their_closes(tmp_path: Pa
     assert rows["close_price"].to_list() == [75.0, 76.0, 77.0, 78.0]
 
 
-def test_a_removed_bar_of_december_gives_its_days_to_the_one_before(tmp_path: Path) -> None:
+@pytest.mark.parametrize("removed", [date(2019, 12, 30), date(2020, 1, 1)], ids=["in December", "first day"])
+def test_a_removed_bar_gives_its_days_to_the_one_before(tmp_path: Path, removed: date) -> None:
     """On the first days of 2020 the last close is again that of 25 December, which the tile did not have."""
     lake = fl.open(tmp_path / "lake")
-    for number in (25, 30):
-        lake.load("price_data", bar("AAA", date(2019, 12, number), float(number)))
+    for day in (date(2019, 12, 25), removed):
+        lake.load("price_data", bar("AAA", day, float(day.day)))
     lake.rollback(1)
     days = [date(2020, 1, number) for number in (1, 4, 5)]
     assert_equal(lake.path, ["AAA"], days, ["known"])
