@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 from factorlab_lake.errors import InvalidInput, LakeWarning
 from factorlab_lake.lake import Lake
 from tests.fakes.scripted_fmp import Script, json_response, provider
+from tests.support import bar
 from tests.unit.cli.running import run
+from tests.unit.ingest.scripted_provider import ScriptedProvider
 
 _ALPHA_VANTAGE = """\
 timestamp,open,high,low,close,adjusted_close,volume,dividend_amount,split_coefficient
@@ -142,6 +145,7 @@ def test_a_list_is_before_the_splits_of_prices(lake: Lake, source: str, *, price
     [
         ("2020-08-31", 4, None),
         ("2020-08-28", 4, None),  # the lists date it differently
+        ("2020-08-28", 4.003, None),  # and round its ratio
         ("2020-08-31", 5, "not loaded, because the lake has another ratio for the day: AAPL 2020-08-31 4:1"),
     ],
 )
@@ -222,9 +226,56 @@ def test_each_split_is_compared_with_those_of_its_symbol_and_time(lake: Lake) ->
     lake.load("splits", _split("2019-03-01", 2))
     lake.refresh().load("splits", {**_split("2020-08-31", 4), "symbol": ["TSLA"]})
     days = ["2019-03-01", *(f"20{year}-08-31" for year in range(20, 26))]
-    bars = pl.DataFrame({"date": days, "close": 5.0, "adjClose": 5.0, "divCash": 0.0, "splitFactor": 2.0})
-    (text,) = (t for t in _texts(lake.refresh(), bars, symbol="AAPL") if "loaded too" in t)
+    rows = [*(("AAPL", day, 2.0) for day in days), ("TSLA", "2020-08-31", 4.0)]
+    bars = pl.DataFrame(rows, ["symbol", "date", "splitFactor"], orient="row")
+    bars = bars.with_columns(close=pl.lit(5.0), adjClose=pl.lit(5.0), divCash=pl.lit(0.0))
+    (text,) = (t for t in _texts(lake.refresh(), bars) if "loaded too" in t)
     assert "6 splits of the source are loaded too: AAPL 2020-08-31 2:1" in text
     assert text.endswith(" and 1 more.")
     of = "SELECT date::VARCHAR FROM splits WHERE symbol = 'AAPL' AND retracted_at IS NULL ORDER BY date"
     assert [day for (day,) in lake.refresh().sql(of).rows()] == days
+
+
+@pytest.mark.parametrize("ended", ["inferred", "retracted"])
+def test_a_split_that_no_list_tells_any_more_hides_none(lake: Lake, ended: str) -> None:
+    """An inferred split is a guess, and a retracted one was wrong: the split of the file is loaded."""
+    before, after = (datetime(2020, 8, day, 23, tzinfo=UTC) for day in (28, 31))
+    old, new = [(f"2020-08-{day}", 400.0 + day) for day in range(24, 29)], [("2020-08-31", 129.04)]
+    adjusted = [(day, close / 4) for day, close in old] if ended == "inferred" else old
+    split = {"symbol": "AAPL", "date": "2020-08-31", "numerator": 4, "denominator": 1}
+    listed = [] if ended == "inferred" else [split]
+    source = ScriptedProvider({}, before)
+    for source.now, bars, splits in ((before, old, listed), (after, adjusted + new, [])):
+        source.records = {("price", "AAPL", None): [bar(*b) for b in bars], ("split", "AAPL", None): splits}
+        lake.fetch(source, "AAPL", kinds=["prices", "splits"])
+        lake.refresh()
+    [(held,)] = lake.sql("SELECT source FROM splits").rows()
+    assert held == ("inferred" if ended == "inferred" else "provider")
+    texts = _texts(lake, pl.read_csv(_TIINGO.encode()), symbol="AAPL")
+    assert any("1 split of the source is loaded too: AAPL 2020-08-31 4:1" in each for each in texts)
+    applied = "SELECT numerator, source FROM split_events WHERE status = 'applied'"
+    assert lake.refresh().sql(applied).rows() == [(4.0, "prices")]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "sides"),
+    [(1.052632, (20.0, 19.0)), (0.00025, (1.0, 4000.0)), (3.333333, (10.0, 3.0)), (1.4325, (573.0, 400.0))],
+)
+def test_a_ratio_of_decimals_is_that_of_whole_numbers(
+    lake: Lake, ratio: float, sides: tuple[float, float]
+) -> None:
+    """A vendor rounds 20:19 to 1.052632; the row has the time of its load, as the bars of the file."""
+    bars = pl.DataFrame(
+        {"date": ["2020-08-31"], "close": 5.0, "adjClose": 5.0, "divCash": 0.0, "splitFactor": ratio}
+    )
+    _texts(lake, bars, symbol="AAPL")
+    assert lake.refresh().sql("SELECT numerator, denominator FROM splits").rows() == [sides]
+    of_both = "SELECT s.fetched_at = p.fetched_at FROM splits s, price_data p"
+    assert lake.sql(of_both).rows() == [(True,)]
+
+
+def test_a_missing_dividend_is_none(lake: Lake) -> None:
+    """The number of dividends is that of the days with one; NaN stands for none."""
+    bars = pl.read_csv(_YAHOO.encode()).with_columns(Dividends=pl.Series([0.205, float("nan")]))
+    texts = _texts(lake, bars, symbol="AAPL", split_basis="2021-03-31")
+    assert any(each.endswith("loads them (1 row).") for each in texts)
