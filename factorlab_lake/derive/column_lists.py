@@ -65,7 +65,6 @@ def build_placeholders() -> dict[str, str]:
         "compares_with_quotes": compares_with_quotes("r.symbol", "r.reported_currency"),
         "stand_ins": ", ".join(map(literal, STAND_INS)),
         "company_id": "CASE WHEN k.symbol IS NULL THEN s.symbol ELSE k.company_id END AS company_id",
-        "companies_of_quarters": _companies("q"),
         "companies_of_counts": _companies("s"),
         "statement_rows": "\n".join(map(_statement_rows, STATEMENT_TABLES)),
         "statement_providers": "\nUNION ALL\n".join(map(_providers, STATEMENT_TABLES)),

@@ -54,6 +54,18 @@ UNION ALL
 SELECT o.subject, greatest(c.valid_from, o.valid_from), least(c.valid_to, o.valid_to)
 FROM subject_speakers o JOIN chains c ON c.chain_id = o.company_chain AND c.valid_from < o.valid_to AND c.valid_to > o.valid_from;
 
+-- subject_companies: tell the company of each subject by day, also after it left the symbol
+-- Grain: one row per subject and interval [valid_from, valid_to). The first one begins when the company takes the symbol.
+CREATE OR REPLACE TEMP TABLE subject_companies AS
+WITH chains AS (
+    SELECT c.subject, coalesce(k.company_chain, c.chain_id) AS chain_id
+    FROM company_subjects c LEFT JOIN provider_chains k ON k.chain_id = c.chain_id
+)
+SELECT s.subject, c.company_id, c.valid_from,
+       coalesce(lead(c.valid_from) OVER (PARTITION BY s.subject ORDER BY c.valid_from), {{END_OF_TIME}}) AS valid_to
+FROM subjects s LEFT JOIN chains o ON o.subject = s.subject
+JOIN companies c ON c.symbol = s.symbol AND c.chain_id IS NOT NULL AND c.chain_id = coalesce(o.chain_id, c.chain_id);
+
 -- subject_providers: tell of which provider the statements of each subject are
 -- Grain: one row per subject.
 CREATE OR REPLACE TEMP TABLE subject_providers AS

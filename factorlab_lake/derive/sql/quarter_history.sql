@@ -8,7 +8,8 @@
 -- Rules:
 -- - A reported quarter wins over a derived one.
 -- - Cash flow items are stored only in the currency of the income statement.
--- - At any time one company of a symbol answers for a quarter end.
+-- - At any time one company of a symbol answers for a quarter end, and none before the day on which it takes the symbol.
+-- - company_id is that of the company which reported the quarter, also where another one has the symbol by then.
 CREATE OR REPLACE TEMP TABLE income_quarters AS
 SELECT q.period_id, {{income_sums}}
 FROM quarter_validity q JOIN period_statements p ON p.period_id = q.period_id JOIN income_rows s ON s.statement_id = p.statement_id
@@ -56,9 +57,14 @@ spoken AS (
     SELECT q.* REPLACE (greatest(q.valid_from, o.valid_from) AS valid_from, least(q.valid_to, o.valid_to) AS valid_to)
     FROM quarters q JOIN subject_speakers o ON o.subject = q.subject AND o.valid_from < q.valid_to AND o.valid_to > q.valid_from
 ),
+taken AS (
+    SELECT q.* REPLACE (greatest(q.valid_from, h.taken_on) AS valid_from)
+    FROM spoken q JOIN (SELECT subject, min(valid_from) AS taken_on FROM subject_companies GROUP BY subject) h
+      ON h.subject = q.subject AND h.taken_on < q.valid_to
+),
 -- Of several companies of a symbol that know one quarter end, one answers at a time: the one that has the symbol, else the newer.
 claims AS (
-    SELECT q.*, s.symbol, s.vintage FROM spoken q JOIN subjects s ON s.subject = q.subject JOIN company_subjects c ON c.subject = q.subject
+    SELECT q.*, s.symbol, s.vintage FROM taken q JOIN subjects s ON s.subject = q.subject JOIN company_subjects c ON c.subject = q.subject
 ),
 contested AS (
     SELECT c.* FROM claims c
@@ -85,15 +91,15 @@ answers AS (
         PARTITION BY c.symbol, c.vintage, c.fiscal_date, p.day ORDER BY o.subject IS NOT NULL DESC, c.subject DESC) = 1
 ),
 answered AS (
-    FROM spoken q ANTI JOIN contested c ON c.subject = q.subject AND c.fiscal_date = q.fiscal_date AND c.valid_from = q.valid_from
+    FROM taken q ANTI JOIN contested c ON c.subject = q.subject AND c.fiscal_date = q.fiscal_date AND c.valid_from = q.valid_from
     UNION ALL
     FROM answers
 )
 SELECT s.symbol, s.vintage AS of_vintage, s.restated, q.fiscal_date, q.valid_from, q.valid_to, q.derivation, q.cash_flow_derivation,
        q.reported_currency, q.inputs_available_date, q.reason,
-       {{company_id}}, m.source_provider AS statement_provider,
+       h.company_id, m.source_provider AS statement_provider,
        {{ttm_flows}}
 FROM answered q JOIN subjects s ON s.subject = q.subject JOIN subject_providers m ON m.subject = q.subject
-{{companies_of_quarters}}
+JOIN subject_companies h ON h.subject = q.subject AND q.valid_from >= h.valid_from AND q.valid_from < h.valid_to
 LEFT JOIN income_quarters i ON i.period_id = q.income_id
 LEFT JOIN cash_flow_quarters c ON c.period_id = CASE WHEN q.is_one_currency THEN q.cash_flow_id END;

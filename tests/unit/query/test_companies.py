@@ -234,3 +234,21 @@ def test_of_two_companies_that_report_a_quarter_the_one_with_the_symbol_answers(
         of_2017 = answer.filter(pl.col("fiscal_date").dt.year() == 2017)["revenue"]
         assert of_2017.to_list() == [revenue] * 4
     assert lake.verify(deep=True).clean
+
+
+def test_a_quarter_has_the_company_that_reported_it(tmp_path: Path) -> None:
+    """One company files after it left the symbol, the other one before it takes the symbol."""
+    builder = LakeBuilder()
+    builder.statements("X", "income", reports(ENDS[:3], OLD, is_new=False))
+    late = filing(ENDS[3], "Q4", cik=OLD, revenue=100, filed="2018-06-01")
+    builder.statements("X", "income", [late])
+    builder.statements("X", "income", reports(ENDS[4:], NEW, is_new=True))
+    lake = builder.build(tmp_path)
+    old, new = f"cik:{OLD}", f"cik:{NEW}"
+    starts, stops = ["2000-01-01", "2018-03-01"], ["2018-03-01", None]
+    _history(lake, symbol=["X", "X"], company_id=[old, new], valid_from=starts, valid_to=stops)
+    for day, of_old, of_new in (("2018-02-28", 3, 0), ("2018-03-01", 3, 4), ("2019-12-31", 4, 11)):
+        answer = lake.refresh().quarters("X", as_of=day)
+        assert answer["company_id"].to_list() == [old] * of_old + [new] * of_new
+        assert answer["revenue"].to_list() == [100] * of_old + [7] * of_new
+    assert lake.verify(deep=True).clean
