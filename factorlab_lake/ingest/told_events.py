@@ -13,6 +13,7 @@ from factorlab_lake.ingest.corporate_actions.inferred_splits import INFERRED
 from factorlab_lake.ingest.load_checks import RowChecks
 from factorlab_lake.ingest.shown_splits import REPORTED_SPLIT, split_events
 from factorlab_lake.schema import table
+from factorlab_lake.schema.columns import FILE_PROVIDER
 from factorlab_lake.schema.rules import SAME_SPLIT_DAYS, SPLIT_RATIO_TOLERANCE
 from factorlab_lake.storage.transaction import Transaction
 
@@ -53,22 +54,29 @@ class ToldEvents:
 
 
 def new_splits(tx: Transaction, reported: pl.DataFrame, command: str, *, dry_run: bool) -> pl.DataFrame:
-    """Return the told splits that the lake does not have, and warn of them and of those of another ratio.
+    """Return the told splits that no file told yet, and warn of them and of those of another ratio.
 
     A split of the lake is the told one if it has its day, or its ratio within a week: lists date splits
-    differently. ``command`` loads all splits of the source.
+    differently. One that only a provider lists is returned too, because a newer list may lack it.
+    ``command`` loads all splits of the source.
     """
     if reported.is_empty():
         return reported
     held = tx.read("splits", symbols=reported["symbol"].unique())
     held = held.filter(pl.col("source") != INFERRED, pl.col("retracted_at").is_null())
-    pairs = reported.join(held.select("symbol", "date", *_SIDES), on="symbol", suffix="_held").with_columns(
+    pairs = reported.join(
+        held.select("symbol", "date", *_SIDES, source_provider_held="source_provider"),
+        on="symbol",
+        suffix="_held",
+    ).with_columns(
         same_day=pl.col("date") == pl.col("date_held"),
         same_ratio=(_ratio() / _ratio("_held") - 1).abs() < SPLIT_RATIO_TOLERANCE,
         near=(pl.col("date") - pl.col("date_held")).abs() <= pl.duration(days=SAME_SPLIT_DAYS),
     )
     known = pairs.filter(pl.col("same_day") | (pl.col("near") & pl.col("same_ratio")))
     fresh = reported.join(known, on=["symbol", "date"], how="anti")
+    of_files = known.filter(pl.col("source_provider_held") == FILE_PROVIDER)
+    unloaded = reported.join(of_files, on=["symbol", "date"], how="anti")
     other = reported.join(known.filter("same_ratio"), on=["symbol", "date"], how="anti")
     other = other.join(known, on=["symbol", "date"], how="semi")
     if fresh.height:
@@ -76,10 +84,10 @@ def new_splits(tx: Transaction, reported: pl.DataFrame, command: str, *, dry_run
         _warn(f"{_are(fresh)} {to_be}loaded too: {_listed(fresh)}")
     if other.height:
         _warn(
-            f"{_are(other)} not loaded, because the lake has another ratio for the day: {_listed(other)}; "
-            f"`{command}` loads {'it' if other.height == 1 else 'them'}"
+            f"{_are(other)} not used, because the lake has another ratio for the day: {_listed(other)}; "
+            f"`{command}` loads {'it' if other.height == 1 else 'them'} as a list of your own"
         )
-    return fresh
+    return unloaded
 
 
 def _ratio(suffix: str = "") -> pl.Expr:

@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 
 from factorlab_lake.errors import InvalidInput, LakeWarning
+from factorlab_lake.ingest.plan import FetchPolicy
 from factorlab_lake.lake import Lake
-from tests.fakes.scripted_fmp import Script, json_response, provider
+from tests.fakes.scripted_fmp import Script, Time, json_response, provider
 from tests.support import bar
 from tests.unit.cli.running import run
 from tests.unit.ingest.scripted_provider import ScriptedProvider
@@ -140,13 +141,39 @@ def test_a_list_is_before_the_splits_of_prices(lake: Lake, source: str, *, price
     assert caps == pytest.approx([500 * 4_275_634_000] * 2)
 
 
+@pytest.mark.parametrize("prices_first", [True, False])
+def test_a_split_that_a_newer_list_lacks_is_that_of_prices(lake: Lake, *, prices_first: bool) -> None:
+    """The file of prices tells it still, whichever came first; while the list has it, no rule warns."""
+    time = Time(start=datetime.now(UTC))
+
+    def fetch(day: str) -> None:
+        record = {"symbol": "AAPL", "date": day, "numerator": 4, "denominator": 1}
+        fmp = provider(Script(json_response([record])), time)
+        lake.fetch(fmp, "AAPL", kinds="splits", policy=FetchPolicy(refresh_days=0))
+        time.seconds += 1
+        lake.refresh()
+
+    if not prices_first:
+        fetch("2020-08-31")
+    texts = _texts(lake, pl.read_csv(_TIINGO.encode()), symbol="AAPL")
+    assert any("1 split of the source is loaded too" in each for each in texts) == prices_first
+    if prices_first:
+        fetch("2020-08-31")
+    events = "SELECT source, status FROM split_events ORDER BY ALL"
+    assert lake.refresh().sql(events).rows() == [("prices", "duplicate"), ("provider", "applied")]
+    assert "split_told_twice" not in lake.quality()["rule"].to_list()
+    fetch("2000-06-21")
+    applied = f"{events.partition('ORDER')[0]} WHERE date = '2020-08-31' ORDER BY ALL"
+    assert lake.sql(applied).rows() == [("prices", "applied"), ("provider", "retracted")]
+
+
 @pytest.mark.parametrize(
     ("day", "numerator", "text"),
     [
         ("2020-08-31", 4, None),
         ("2020-08-28", 4, None),  # the lists date it differently
         ("2020-08-28", 4.003, None),  # and round its ratio
-        ("2020-08-31", 5, "not loaded, because the lake has another ratio for the day: AAPL 2020-08-31 4:1"),
+        ("2020-08-31", 5, "not used, because the lake has another ratio for the day: AAPL 2020-08-31 4:1"),
     ],
 )
 def test_a_split_of_the_lake_stays(lake: Lake, day: str, numerator: float, text: str | None) -> None:
