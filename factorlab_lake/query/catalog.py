@@ -35,6 +35,7 @@ from factorlab_lake.schema import TABLES, TableSpec, identifier, literal
 from factorlab_lake.schema.derived_tables import DERIVED_TABLES
 from factorlab_lake.storage import checksums, snapshots
 from factorlab_lake.storage.data_files import DataFile, files_of, prune
+from factorlab_lake.storage.disk_space import full_disk
 from factorlab_lake.storage.duckdb_frames import show_bucket
 from factorlab_lake.storage.interrupts import interrupts_raised
 from factorlab_lake.storage.lake_paths import output_path
@@ -121,6 +122,8 @@ def _errors_mapped(layout: Layout, snapshot: Snapshot, target: Path) -> Iterator
             raise damage from None
         message = f"{target} cannot be written: {error}"
         if isinstance(error, duckdb.IOException):
+            if full := full_disk(target, str(error)):
+                raise full from None
             raise WriteFailed(f"{message} Nothing that was committed is lost.", path=str(target)) from None
         raise InternalError(message, path=str(target)) from None
 
@@ -262,7 +265,8 @@ def _write(target: Path, fill: Callable[[duckdb.DuckDBPyConnection], None], star
                 fill(con)
             temporary.replace(target)
     finally:
-        temporary.unlink(missing_ok=True)
+        for file in (temporary, temporary.with_name(f"{temporary.name}.wal")):  # a failed write leaves both
+            file.unlink(missing_ok=True)
 
 
 @cache

@@ -25,7 +25,15 @@ from factorlab_lake.schema import TableSpec
 from factorlab_lake.storage.bucket_path import in_bucket
 from factorlab_lake.storage.layout import write_errors
 
-__all__ = ["COMPRESSION_LEVEL", "assert_room", "delete_new", "files_in", "rows_per_group", "system_error"]
+__all__ = [
+    "COMPRESSION_LEVEL",
+    "assert_room",
+    "delete_new",
+    "files_in",
+    "full_disk",
+    "rows_per_group",
+    "system_error",
+]
 
 # Higher levels write slower, and their files are only a few per cent smaller.
 COMPRESSION_LEVEL = 1
@@ -38,7 +46,8 @@ _BYTES_PER_COLUMN = 512  # of a file's footer
 _BYTES_PER_FILE = 8_192  # the entry of the log, and the last block of the file
 _BYTES_PER_WRITE = 16_384  # the entry that creates the table
 
-_REFUSALS = {errno.EACCES, errno.EFBIG, errno.ENOSPC, errno.EROFS, errno.EDQUOT}
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+_REFUSALS = {errno.EACCES, errno.EROFS, *_NO_ROOM}
 _ROUNDS = 20
 _PAUSE_S = 0.05
 
@@ -108,11 +117,19 @@ class _Size(RawIOBase):
 def system_error(path: Path, message: str) -> WriteFailed | None:
     """Return the error of this package for a write that the system refused, or None for another message."""
     code = re.search(r"\(os error (\d+)\)", message)
-    if code is None or int(code[1]) not in _REFUSALS:
-        return None
+    return _failure(path, int(code[1])) if code and int(code[1]) in _REFUSALS else None
+
+
+def full_disk(path: Path, message: str) -> WriteFailed | None:
+    """Return the error for a message that has the system's text of a full disk, and no number of it."""
+    codes = (code for code in _NO_ROOM if f": {os.strerror(code)}" in message)
+    return next((_failure(path, code) for code in codes), None)
+
+
+def _failure(path: Path, code: int) -> WriteFailed | None:
     try:
         with write_errors(path):
-            raise OSError(int(code[1]), os.strerror(int(code[1])))
+            raise OSError(code, os.strerror(code))
     except WriteFailed as error:
         return error
 

@@ -285,3 +285,24 @@ def test_a_vacuum_deletes_before_it_writes(lake: Lake, monkeypatch: pytest.Monke
     assert {lake.path / path for path, _ in report.files} >= orphans > set()
     assert _files(lake) == files
     assert fl.verify(lake.path, deep=True).clean
+
+
+LIMITED_EXPORT = LIMITED.replace('lake.load("price_data", sys.argv[3])', "lake.export(sys.argv[3])")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of file sizes")
+def test_an_export_that_fails_halfway_leaves_no_files(lake: Lake, tmp_path: Path) -> None:
+    """The error is one line with the next step; the file and DuckDB's log beside it are gone."""
+    lake.load("price_data", pl.concat([_bars(symbol, days=2000) for symbol in "BCDE"]))
+    empty, whole = (
+        lake.refresh().export(tmp_path / f"{end}.duckdb", end=end).stat().st_size
+        for end in ("1999-12-31", "2025-12-31")
+    )
+    limit = (empty + whole) // 2  # DuckDB meets it, not the copy of the file that it starts with
+    target = tmp_path / "export" / "part.duckdb"
+    target.parent.mkdir()
+    command = [sys.executable, "-c", LIMITED_EXPORT, str(lake.path), str(limit), str(target)]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    expected = f"{target} cannot be written: File too large. Raise the limit of file sizes, then retry."
+    assert ran.stdout.startswith(expected)
+    assert list(target.parent.iterdir()) == []
