@@ -195,6 +195,7 @@ _AMBIGUOUS: dict[str, dict[str, Any]] = {
     "the told day may step": {"closes": _closes() | {d: 70.0 for d in _DAYS if d >= date(2020, 9, 2)}},
     "a step up": {"closes": {day: close if day < _REAL else 1600.0 for day, close in _closes().items()}},
     "another ratio": {"closes": _closes(2)},
+    "a larger step than the split and a day's move": {"closes": _closes(5.2)},
     "eight days": {"listed": date(2020, 9, 8)},
     "no bar before the told day": {"listed": date(2020, 8, 27), "first": date(2020, 8, 27)},
     "a gap of eleven days": {"without": (date(2020, 8, 21), date(2020, 8, 30))},
@@ -232,6 +233,19 @@ def test_adjusted_bars_move_nothing(lake: Lake) -> None:
     _load(lake, _closes(), basis="2020-12-31")
     _tell(lake, date(2020, 9, 2))
     assert _from(lake) == [date(2020, 9, 2)]
+
+
+@pytest.mark.parametrize("earlier", [True, False])
+def test_bars_of_one_side_on_a_later_basis_move_nothing(lake: Lake, *, earlier: bool) -> None:
+    """A step counts only between two bars as traded: the other basis may have been stated wrongly."""
+    before = {day: close for day, close in _closes().items() if day < _REAL}
+    after = {day: close for day, close in _closes().items() if day >= _REAL}
+    _count(lake)
+    _load(lake, before, basis="2020-08-30" if earlier else "own-day")
+    _load(lake.refresh(), after, basis="own-day" if earlier else "2020-09-20")
+    listed = date(2020, 9, 2) if earlier else date(2020, 8, 28)
+    _tell(lake.refresh(), listed)
+    assert _from(lake) == [listed]
 
 
 def test_without_bars_the_told_day_holds(lake: Lake) -> None:
