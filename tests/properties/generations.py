@@ -20,7 +20,17 @@ from factorlab_lake.providers.records import frame_of
 from tests.support import bar
 from tests.unit.query.lake_builder import filing
 
-__all__ = ["DAYS", "FETCHES", "KINDS", "Company", "companies", "served", "true_caps", "true_revenues"]
+__all__ = [
+    "DAYS",
+    "FETCHES",
+    "KINDS",
+    "Company",
+    "companies",
+    "filing_days",
+    "served",
+    "true_caps",
+    "true_revenues",
+]
 
 KINDS = (
     "plain",
@@ -130,7 +140,7 @@ def _labels(company: Company, number: int) -> list[tuple[str, int]]:
 
 def _statement(company: Company, day: date, number: int, label: str, months: int) -> dict[str, Any]:
     end = _ENDS[number]
-    filed = end + timedelta(days=company.delays[number])
+    filed = filing_days(company)[number]
     quarters = range(max(0, number + 1 - months // 3), number + 1)
     revenue = sum(company.revenues[q] for q in quarters)
     if company.kind == "revised" and number == company.revised and months == 3 and day >= date(2020, 1, 1):
@@ -150,6 +160,11 @@ def _statement(company: Company, day: date, number: int, label: str, months: int
         eps=revenue / 10 / shares,
         weightedAverageShsOut=shares,
     )
+
+
+def filing_days(company: Company) -> list[date]:
+    """Return the days of the quarters' filings."""
+    return [end + timedelta(days=delay) for end, delay in zip(_ENDS, company.delays, strict=True)]
 
 
 def _bars(company: Company, day: date) -> list[dict[str, Any]]:
@@ -223,8 +238,8 @@ def _newest_ends(company: Company, day: date) -> set[int]:
     for lag_days in (0, 1) if company.kind == "acceptance_lost" else (0,):
         known = [
             number
-            for number, end in enumerate(_ENDS)
-            if end + timedelta(days=company.delays[number] + lag_days) <= day and _labels(company, number)
+            for number, filed in enumerate(filing_days(company))
+            if filed + timedelta(days=lag_days) <= day and _labels(company, number)
         ]
         ends |= set(known[-1:])
     return ends

@@ -59,6 +59,7 @@ def question(chance: Random) -> tuple[list[str], list[date]]:
 
 
 @examples(2)
+@pytest.mark.filterwarnings("ignore:.* without the step of its:factorlab_lake.errors.LakeWarning")
 @given(seed=st.integers(0, 2**32))
 def test_rows_in_memory_and_files_give_the_same_last_bars(
     tmp_path_factory: pytest.TempPathFactory, seed: int
