@@ -235,15 +235,21 @@ def test_adjusted_bars_move_nothing(lake: Lake) -> None:
     assert _from(lake) == [date(2020, 9, 2)]
 
 
-@pytest.mark.parametrize("earlier", [True, False])
-def test_bars_of_one_side_on_a_later_basis_move_nothing(lake: Lake, *, earlier: bool) -> None:
-    """A step counts only between two bars as traded: the other basis may have been stated wrongly."""
-    before = {day: close for day, close in _closes().items() if day < _REAL}
-    after = {day: close for day, close in _closes().items() if day >= _REAL}
+_ONE_SIDE = {
+    "before the step": (_REAL, "2020-08-30", "own-day", date(2020, 9, 2)),
+    "after the step": (_REAL, "own-day", "2020-09-20", date(2020, 8, 28)),
+    "after the told day": (date(2020, 9, 2), "own-day", "2020-09-20", date(2020, 9, 2)),
+}
+
+
+@pytest.mark.parametrize("side", _ONE_SIDE)
+def test_bars_of_one_side_on_a_later_basis_move_nothing(lake: Lake, side: str) -> None:
+    """Both days are compared with bars as traded alone: the other basis may have been stated wrongly."""
+    border, basis_before, basis_after, listed = _ONE_SIDE[side]
+    closes = _closes()
     _count(lake)
-    _load(lake, before, basis="2020-08-30" if earlier else "own-day")
-    _load(lake.refresh(), after, basis="own-day" if earlier else "2020-09-20")
-    listed = date(2020, 9, 2) if earlier else date(2020, 8, 28)
+    _load(lake, {day: close for day, close in closes.items() if day < border}, basis=basis_before)
+    _load(lake.refresh(), {day: close for day, close in closes.items() if day >= border}, basis=basis_after)
     _tell(lake.refresh(), listed)
     assert _from(lake) == [listed]
 
