@@ -67,10 +67,9 @@ claims AS (
     SELECT q.*, s.symbol, s.vintage FROM taken q JOIN subjects s ON s.subject = q.subject JOIN company_subjects c ON c.subject = q.subject
 ),
 contested AS (
-    SELECT c.* FROM claims c
-    WHERE EXISTS (SELECT 1 FROM claims o
-                  WHERE o.symbol = c.symbol AND o.vintage = c.vintage AND o.fiscal_date = c.fiscal_date AND o.subject <> c.subject
-                    AND o.valid_from < c.valid_to AND o.valid_to > c.valid_from)
+    FROM claims c SEMI JOIN claims o  -- a correlated EXISTS finds none of them in DuckDB 1.5
+      ON o.symbol = c.symbol AND o.vintage = c.vintage AND o.fiscal_date = c.fiscal_date AND o.subject <> c.subject
+     AND o.valid_from < c.valid_to AND o.valid_to > c.valid_from
 ),
 days AS (
     SELECT symbol, vintage, fiscal_date, unnest([valid_from, valid_to]) AS day FROM contested

@@ -2,7 +2,7 @@
 -- Grain: one row per symbol and ex-date. `value` is the reported ratio, `expected` the ratio of the closes of both fetches.
 -- The same day's close is compared before and after the split was counted. No other reported split lies between. A bar that
 -- its user corrected, also in its split basis alone, proves nothing.
-WITH told AS (SELECT symbol, date, numerator / denominator AS ratio FROM splits WHERE source <> 'inferred' AND retracted_at IS NULL AND numerator > 0 AND denominator > 0),
+WITH told AS (SELECT DISTINCT symbol, date, numerator / denominator AS ratio FROM splits WHERE source <> 'inferred' AND retracted_at IS NULL AND numerator > 0 AND denominator > 0),
 pairs AS (
     SELECT r.symbol, r.date, r.close_price / b.close_price AS moved, least(r.split_basis_date, b.split_basis_date) AS early,
            greatest(r.split_basis_date, b.split_basis_date) AS late, r.split_basis_date < b.split_basis_date AS forwards
@@ -10,11 +10,14 @@ pairs AS (
     WHERE r.split_basis_date <> b.split_basis_date AND r.close_price > 0 AND b.close_price > 0
       AND r.change_kind <> 'correction' AND r.symbol IN (SELECT symbol FROM told)
 ),
-compared AS (
-    SELECT t.symbol, t.date, t.ratio, median(CASE WHEN p.forwards THEN p.moved ELSE 1 / p.moved END) AS moved, count(*) AS bars
+candidates AS (
+    SELECT t.symbol, t.date, t.ratio, p.early, p.late, CASE WHEN p.forwards THEN p.moved ELSE 1 / p.moved END AS moved
     FROM told t JOIN pairs p ON p.symbol = t.symbol AND t.date > p.early AND t.date <= p.late AND p.date < t.date
-    WHERE NOT EXISTS (SELECT 1 FROM told o WHERE o.symbol = t.symbol AND o.date <> t.date AND o.date > p.early AND o.date <= p.late)
-    GROUP BY t.symbol, t.date, t.ratio
+),
+compared AS (
+    SELECT symbol, date, ratio, median(moved) AS moved, count(*) AS bars
+    FROM candidates c ANTI JOIN told o ON o.symbol = c.symbol AND o.date <> c.date AND o.date > c.early AND o.date <= c.late
+    GROUP BY symbol, date, ratio
 )
 SELECT symbol, date, ratio AS value, moved AS expected, bars || ' bars of two fetches' AS detail
 FROM compared
