@@ -64,7 +64,7 @@ WITH chains AS (
 SELECT s.subject, c.company_id, c.valid_from,
        coalesce(lead(c.valid_from) OVER (PARTITION BY s.subject ORDER BY c.valid_from), {{END_OF_TIME}}) AS valid_to
 FROM subjects s LEFT JOIN chains o ON o.subject = s.subject
-JOIN companies c ON c.symbol = s.symbol AND c.chain_id IS NOT NULL AND c.chain_id = coalesce(o.chain_id, c.chain_id);
+JOIN companies c ON c.symbol = s.symbol AND c.chain_id = coalesce(o.chain_id, c.chain_id);
 
 -- subject_providers: tell of which provider the statements of each subject are
 -- Grain: one row per subject.

@@ -57,6 +57,7 @@ spoken AS (
     SELECT q.* REPLACE (greatest(q.valid_from, o.valid_from) AS valid_from, least(q.valid_to, o.valid_to) AS valid_to)
     FROM quarters q JOIN subject_speakers o ON o.subject = q.subject AND o.valid_from < q.valid_to AND o.valid_to > q.valid_from
 ),
+-- A company's quarters are known under the symbol from the day on which it takes the symbol.
 taken AS (
     SELECT q.* REPLACE (greatest(q.valid_from, h.taken_on) AS valid_from)
     FROM spoken q JOIN (SELECT subject, min(valid_from) AS taken_on FROM subject_companies GROUP BY subject) h

@@ -110,6 +110,11 @@ def _splits_against_bars() -> None:
         add("price_revisions", [scaled(b, 10, **before) for b in now])
         add("splits", [split(symbol, ex_date, *ratio)])
     expect("split_contradicted", "UPSIDE_DOWN_SPLIT", ex_date)
+    two = bars("TWO_BARS_OF_TWO_SOURCES", lambda _, b: scaled(b, 0.1), days=DAYS[:2])
+    add("price_data", two)
+    add("price_revisions", [scaled(b, 10, **before) for b in two])
+    of_list = split("TWO_BARS_OF_TWO_SOURCES", ex_date, 1, 10)
+    add("splits", [of_list, of_list | {"event": 2, "source": "prices"}])
 
     fixed = bars("CORRECTED_BASIS", days=DAYS[:20])
     wrong = {"revision": 1, "change_kind": "correction", "split_basis_date": early, "source_provider": "file"}

@@ -2,7 +2,10 @@
 -- Grain: one row per symbol and ex-date. `value` is the reported ratio, `expected` the ratio of the closes of both fetches.
 -- The same day's close is compared before and after the split was counted. No other reported split lies between. A bar that
 -- its user corrected, also in its split basis alone, proves nothing.
-WITH told AS (SELECT DISTINCT symbol, date, numerator / denominator AS ratio FROM splits WHERE source <> 'inferred' AND retracted_at IS NULL AND numerator > 0 AND denominator > 0),
+WITH told AS (  -- a provider's list and a file of prices may both have a split
+    SELECT DISTINCT symbol, date, numerator / denominator AS ratio
+    FROM splits WHERE source <> 'inferred' AND retracted_at IS NULL AND numerator > 0 AND denominator > 0
+),
 pairs AS (
     SELECT r.symbol, r.date, r.close_price / b.close_price AS moved, least(r.split_basis_date, b.split_basis_date) AS early,
            greatest(r.split_basis_date, b.split_basis_date) AS late, r.split_basis_date < b.split_basis_date AS forwards
